@@ -1,0 +1,302 @@
+/**
+ * Every setting, once. Parsing, error texts, `forebay config`, `--help` and
+ * docs/configuration.md all come from this declaration.
+ */
+import { readFileSync } from 'node:fs';
+import { availableCores } from './cores.ts';
+import { EXIT, StartError } from './errors.ts';
+import { KIB, LIMITS, MIB } from './limits.ts';
+import { addresses, choice, flag, integer, optional, type Setting, text } from './settings.ts';
+
+const FOUR_GIB = 4096 * MIB;
+
+export const SETTINGS = {
+  host: text('FOREBAY_HOST', {
+    default: '0.0.0.0',
+    meaning: 'address that clients connect to',
+  }),
+  port: integer('FOREBAY_PORT', {
+    default: 9000,
+    min: 1,
+    max: 65_535,
+    meaning: 'port that clients connect to',
+  }),
+  adminHost: text('FOREBAY_ADMIN_HOST', {
+    default: '127.0.0.1',
+    meaning: 'address of the metrics, the health checks and the commands',
+  }),
+  adminPort: integer('FOREBAY_ADMIN_PORT', {
+    default: 9001,
+    min: 1,
+    max: 65_535,
+    meaning: 'port of the metrics, the health checks and the commands',
+  }),
+  workers: integer('FOREBAY_WORKERS', {
+    default: availableCores,
+    defaultText: 'available cores',
+    min: 1,
+    max: 128,
+    meaning: 'worker processes; the default knows the cgroup’s CPU quota',
+  }),
+  bufferBytes: integer('FOREBAY_BUFFER_BYTES', {
+    default: 64 * MIB,
+    min: 4 * MIB,
+    max: FOUR_GIB,
+    unit: 'bytes',
+    meaning: 'memory per worker for events that are not in Kafka yet, copies of requests included',
+  }),
+  maxFrameBytes: integer('FOREBAY_MAX_FRAME_BYTES', {
+    default: 64 * KIB,
+    min: KIB,
+    max: 256 * KIB,
+    unit: 'bytes',
+    meaning: 'longest WebSocket frame, and longest event over HTTP',
+  }),
+  keyField: text('FOREBAY_KEY_FIELD', {
+    default: 'clientId',
+    meaning: 'field whose text becomes the record’s key',
+  }),
+  idField: text('FOREBAY_ID_FIELD', {
+    default: 'id',
+    meaning: 'field by which page, listener and benches tell repeats; the gateway does not read it',
+  }),
+  eventSchema: optional('FOREBAY_EVENT_SCHEMA', {
+    meaning: 'path of a JSON Schema for events; none = the built-in msg, clientId, timestamp',
+  }),
+  eventTimeoutMs: integer('FOREBAY_EVENT_TIMEOUT_MS', {
+    default: 120_000,
+    min: 1_000,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning: 'age at which an event that is not stored is refused to its sender',
+  }),
+  drainTimeoutMs: integer('FOREBAY_DRAIN_TIMEOUT_MS', {
+    default: 25_000,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning: 'time for a stop to settle what is in flight; then it ends with exit code 1',
+  }),
+  httpTimeoutMs: integer('FOREBAY_HTTP_TIMEOUT_MS', {
+    default: 15_000,
+    min: 100,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning: 'time until an HTTP request is answered; what is open then is `timeout`',
+  }),
+  kafkaBrokers: addresses('KAFKA_BROKERS', {
+    default: ['127.0.0.1:9092'],
+    meaning: 'brokers to ask first, host:port separated by commas',
+  }),
+  kafkaTopic: text('KAFKA_TOPIC', {
+    default: 'event_topic_newer',
+    pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+    expected: 'a topic name: letters, digits, dot, dash, underscore, at most 249',
+    meaning: 'topic that events are written to',
+  }),
+  kafkaTopicPartitions: integer('KAFKA_TOPIC_PARTITIONS', {
+    default: 12,
+    min: 1,
+    max: 10_000,
+    meaning: 'partitions of a topic that Forebay creates',
+  }),
+  kafkaTopicReplication: integer('KAFKA_TOPIC_REPLICATION', {
+    default: -1,
+    min: 1,
+    max: 32,
+    also: [-1],
+    meaning: 'replication factor of a topic that Forebay creates; -1 = the broker’s default',
+  }),
+  kafkaCreateTopic: flag('KAFKA_CREATE_TOPIC', {
+    default: true,
+    meaning: 'create the topic if it does not exist',
+  }),
+  kafkaClientId: text('KAFKA_CLIENT_ID', {
+    default: 'forebay',
+    pattern: /^[A-Za-z0-9._-]{1,100}$/,
+    expected: 'letters, digits, dot, dash, underscore, at most 100',
+    meaning: 'client id that brokers see in logs and quotas',
+  }),
+  lingerMs: integer('KAFKA_LINGER_MS', {
+    default: 10,
+    min: 0,
+    max: 1_000,
+    unit: 'ms',
+    meaning: 'how long a batch waits for more events before it is sent',
+  }),
+  batchBytes: integer('KAFKA_BATCH_BYTES', {
+    default: 256 * KIB,
+    min: 4 * KIB,
+    max: 16 * MIB,
+    unit: 'bytes',
+    meaning: 'largest batch; never more than the topic’s max.message.bytes',
+  }),
+  maxRequestBytes: integer('KAFKA_MAX_REQUEST_BYTES', {
+    default: 4 * MIB,
+    min: 64 * KIB,
+    max: 64 * MIB,
+    unit: 'bytes',
+    meaning: 'largest produce request; never more than the buffer / (8 × brokers)',
+  }),
+  kafkaTls: flag('KAFKA_TLS', { default: false, meaning: 'speak TLS to the brokers' }),
+  kafkaTlsCaFile: optional('KAFKA_TLS_CA_FILE', {
+    meaning: 'PEM file of the authority that signed the brokers’ certificates',
+  }),
+  kafkaTlsCertFile: optional('KAFKA_TLS_CERT_FILE', { meaning: 'PEM file of our certificate' }),
+  kafkaTlsKeyFile: optional('KAFKA_TLS_KEY_FILE', { meaning: 'PEM file of our private key' }),
+  kafkaSaslMechanism: choice('KAFKA_SASL_MECHANISM', {
+    values: ['plain', 'scram-sha-256', 'scram-sha-512'],
+    meaning: 'how to authenticate to the brokers',
+  }),
+  kafkaSaslUsername: optional('KAFKA_SASL_USERNAME', { meaning: 'user name for the brokers' }),
+  kafkaSaslPassword: optional('KAFKA_SASL_PASSWORD', {
+    meaning: 'password for the brokers',
+    secret: true,
+  }),
+  kafkaSaslPasswordFile: optional('KAFKA_SASL_PASSWORD_FILE', {
+    meaning: 'file that holds the password, instead of KAFKA_SASL_PASSWORD',
+  }),
+  logLevel: choice('LOG_LEVEL', {
+    values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+    default: 'info',
+    meaning: 'least level of a log line',
+  }),
+  logPretty: flag('LOG_PRETTY', {
+    default: false,
+    meaning: 'log lines for people instead of JSON',
+  }),
+} as const;
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+/** Effective settings; file contents and relations are checked when they are used. */
+export type Config = { readonly [K in keyof typeof SETTINGS]: ValueOf<(typeof SETTINGS)[K]> };
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const entries = Object.entries(SETTINGS) as [keyof Config, Setting<unknown>][];
+
+/**
+ * Reads the settings from environment variables; an empty variable counts as absent.
+ * @throws StartError (exit code 2) that names every wrong setting, a line each
+ */
+export function readConfig(env: Environment): Config {
+  const values: Partial<Record<keyof Config, unknown>> = {};
+  const errors: string[] = [];
+  for (const [name, setting] of entries) {
+    const given = env[setting.env];
+    if (given === undefined || given === '') {
+      values[name] = setting.defaultValue();
+      continue;
+    }
+    try {
+      values[name] = setting.parse(given);
+    } catch (error) {
+      const shown = setting.secret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
+      errors.push(`${setting.env} ${(error as Error).message}${shown}`);
+    }
+  }
+  if (errors.length === 0) errors.push(...contradictions(values as Config));
+  if (errors.length > 0) {
+    throw new StartError(`wrong settings:\n  ${errors.join('\n  ')}`, EXIT.configuration);
+  }
+  return values as Config;
+}
+
+/** Settings that are well-formed each, and wrong together. */
+function contradictions(config: Config): string[] {
+  const found: string[] = [];
+  const demand = (holds: boolean, message: string) => holds || found.push(message);
+  const samePort = config.port === config.adminPort;
+  demand(!samePort, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must differ');
+  demand(
+    config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,
+    'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE exclude each other',
+  );
+  if (config.kafkaSaslMechanism !== undefined) {
+    demand(
+      config.kafkaSaslUsername !== undefined,
+      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME',
+    );
+    demand(
+      (config.kafkaSaslPassword ?? config.kafkaSaslPasswordFile) !== undefined,
+      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
+    );
+  } else {
+    demand(
+      config.kafkaSaslUsername === undefined,
+      'KAFKA_SASL_USERNAME needs KAFKA_SASL_MECHANISM',
+    );
+  }
+  demand(
+    (config.kafkaTlsCertFile === undefined) === (config.kafkaTlsKeyFile === undefined),
+    'KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE need each other',
+  );
+  demand(
+    config.kafkaTls || (config.kafkaTlsCaFile ?? config.kafkaTlsCertFile) === undefined,
+    'KAFKA_TLS_*_FILE needs KAFKA_TLS=1',
+  );
+  demand(
+    config.maxFrameBytes <= config.bufferBytes / 64,
+    'FOREBAY_MAX_FRAME_BYTES must be at most FOREBAY_BUFFER_BYTES / 64',
+  );
+  return found;
+}
+
+/**
+ * The credentials and certificates that settings name as files.
+ * @throws StartError (exit code 1) when one cannot be read
+ */
+export function readSecretFile(env: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    throw new StartError(`${env}: cannot read ${path} (${reason})`, EXIT.failed);
+  }
+}
+
+/** One line per setting, `VARIABLE=value`, secrets hidden: what `forebay config` prints. */
+export function describeConfig(config: Config): string[] {
+  return entries.map(([name, setting]) => {
+    const value = config[name];
+    const hidden = setting.secret && value !== undefined;
+    return `${setting.env}=${hidden ? '(hidden)' : shown(value)}`;
+  });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return value === undefined ? '' : String(value);
+}
+
+/** The settings as `--help` lists them. */
+export function settingsHelp(): string {
+  const width = Math.max(...entries.map(([, setting]) => setting.env.length));
+  return entries
+    .map(([, { env, meaning, defaultText, unit }]) => {
+      const fallback = unit === '' ? defaultText : `${defaultText} ${unit}`;
+      return `  ${env.padEnd(width)}  ${meaning} [${fallback}]`;
+    })
+    .join('\n');
+}
+
+/** The reference table: the text of docs/configuration.md. */
+export function settingsMarkdown(): string {
+  const rows = entries.map(([, { env, meaning, defaultText, unit, secret }]) => {
+    const fallback = `\`${defaultText}\`${unit === '' ? '' : ` ${unit}`}`;
+    const note = secret ? ' (secret: never shown or logged)' : '';
+    return `| \`${env}\` | ${fallback} | ${meaning.replaceAll('|', '\\|')}${note} |`;
+  });
+  return `# Configuration
+
+Forebay is configured by environment variables. \`forebay config\` prints the effective values;
+every wrong one is named at the start, all at once, and the exit code is 2.
+This page is generated from \`src/config.ts\` by \`make docs\`; a test holds it against the code.
+
+| variable | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+
+Fixed bounds (\`src/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
+HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per connection.
+`;
+}

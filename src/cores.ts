@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+
+/**
+ * Cores that this process may use: what the scheduler offers, bounded by the cgroup's CPU quota,
+ * rounded up, at least 1. Node 20's `availableParallelism()` does not look at the quota.
+ *
+ * @param readFile how a file is read; throws where there is none
+ */
+export function availableCores(
+  readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
+): number {
+  const quota = quotaV2(readFile) ?? quotaV1(readFile);
+  const cores = availableParallelism();
+  return quota === undefined ? cores : Math.max(1, Math.min(cores, Math.ceil(quota)));
+}
+
+/** cgroup v2: `cpu.max` holds "<quota> <period>" or "max <period>", in microseconds. */
+function quotaV2(readFile: (path: string) => string): number | undefined {
+  const own = attempt(() => readFile('/proc/self/cgroup').match(/^0::(.*)$/m)?.[1]);
+  for (const folder of new Set([own, '/'])) {
+    if (folder === undefined) continue;
+    const path = `/sys/fs/cgroup${folder === '/' ? '' : folder}/cpu.max`;
+    const match = attempt(() => readFile(path).match(/^(\d+) (\d+)/));
+    if (match) return Number(match[1]) / Number(match[2]);
+  }
+  return undefined;
+}
+
+/** cgroup v1: two files in microseconds; -1 means no quota. */
+function quotaV1(readFile: (path: string) => string): number | undefined {
+  const quota = attempt(() => Number(readFile('/sys/fs/cgroup/cpu/cpu.cfs_quota_us')));
+  const period = attempt(() => Number(readFile('/sys/fs/cgroup/cpu/cpu.cfs_period_us')));
+  return quota !== undefined && period !== undefined && quota > 0 && period > 0
+    ? quota / period
+    : undefined;
+}
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}

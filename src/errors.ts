@@ -1,0 +1,80 @@
+/**
+ * Every refusal, once: whether to try again, and how it shows in HTTP and WebSocket.
+ * docs/protocol.md has the same table for clients; a test holds the two together.
+ */
+
+/** Refusals of an event or of a whole frame. They stand in a `nack` or in an HTTP answer. */
+export const EVENT_CODES = {
+  invalid_json: { retry: false, text: 'not valid JSON' },
+  invalid_msgpack: { retry: false, text: 'not a MessagePack frame that JSON can carry' },
+  invalid_utf8: { retry: false, text: 'not valid UTF-8' },
+  not_an_object: { retry: false, text: 'an event must be a JSON object' },
+  schema: { retry: false, text: 'the event does not match the schema' },
+  too_large: { retry: false, text: 'the event or frame is longer than allowed' },
+  too_many_events: { retry: false, text: 'more events in one frame than allowed' },
+  rejected_by_kafka: { retry: false, text: 'Kafka does not accept this record' },
+  rate_limited: { retry: true, text: 'more events per second than allowed' },
+  buffer_full: { retry: true, text: 'the buffer is full' },
+  kafka_unavailable: { retry: true, text: 'Kafka cannot be reached' },
+  draining: { retry: true, text: 'this instance is shutting down' },
+  timeout: { retry: true, text: 'not confirmed in time; it may have been stored' },
+} as const;
+
+/** Refusals of a request, a handshake or a whole connection. */
+export const REQUEST_CODES = {
+  bad_request: { http: 400, text: 'the request cannot be understood' },
+  unauthorized: { http: 401, ws: 1008, text: 'valid credentials are needed' },
+  forbidden_origin: { http: 403, text: 'this origin is not allowed' },
+  not_found: { http: 404, text: 'there is nothing at this address' },
+  method_not_allowed: { http: 405, text: 'this method is not allowed here' },
+  request_timeout: { http: 408, text: 'the request took too long to arrive' },
+  unsupported_media_type: { http: 415, text: 'this content type or encoding is not taken' },
+  bad_encoding: { http: 400, text: 'the body does not match its Content-Encoding' },
+  too_many_connections: { http: 503, ws: 1013, text: 'no more connections can be taken' },
+  credit_exceeded: { ws: 1008, text: 'more was sent than the credit allows' },
+  slow_consumer: { ws: 1008, text: 'acknowledgements are not being read' },
+  flooding: { ws: 1013, text: 'too many messages at once' },
+  restart: { ws: 1012, text: 'this instance is shutting down' },
+} as const;
+
+export type EventCode = keyof typeof EVENT_CODES;
+export type RequestCode = keyof typeof REQUEST_CODES;
+/** Codes after which the very same event may be sent again. */
+export type RetryCode = {
+  [C in EventCode]: (typeof EVENT_CODES)[C]['retry'] extends true ? C : never;
+}[EventCode];
+
+export const eventCodes = Object.keys(EVENT_CODES) as EventCode[];
+export const requestCodes = Object.keys(REQUEST_CODES) as RequestCode[];
+export const retryCodes = eventCodes.filter((code) => EVENT_CODES[code].retry) as RetryCode[];
+/** Codes that say the same event will be refused again. */
+export const finalCodes = eventCodes.filter((code) => !EVENT_CODES[code].retry);
+
+/** Longest message in an answer, in characters; see {@link boundedMessage}. */
+const MESSAGE_LENGTH_MAX = 200;
+
+/** Cuts `message` to the length that an answer may carry. */
+export function boundedMessage(message: string): string {
+  return message.length <= MESSAGE_LENGTH_MAX
+    ? message
+    : `${message.slice(0, MESSAGE_LENGTH_MAX - 1)}…`;
+}
+
+/** A wrong setting or file: shown as one line without a stack; the process exits with `exitCode`. */
+export class StartError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.name = 'StartError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** How a Forebay process ends. */
+export const EXIT = {
+  clean: 0,
+  /** Something that must work did not: the port, the TLS files, the drain's deadline. */
+  failed: 1,
+  /** The settings are wrong; starting again will not help. */
+  configuration: 2,
+} as const;

@@ -1,0 +1,46 @@
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+import type { Config } from './config.ts';
+
+export type { Logger } from 'pino';
+
+/**
+ * A logger that writes JSON lines to stdout, or lines for people with `LOG_PRETTY=1`.
+ * @param name which process speaks: `primary` or `worker 3`
+ */
+export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, name: string): Logger {
+  const options = {
+    level: config.logLevel,
+    base: { pid: process.pid, name },
+    timestamp: () => `,"time":"${new Date().toISOString()}"`,
+    formatters: { level: (label: string) => ({ level: label }) },
+  };
+  return config.logPretty ? pino(options, pretty({ sync: true })) : pino(options);
+}
+
+const REPEAT_MS = 10_000;
+
+/**
+ * Lets one line per key through every ten seconds; the next one says how many were held back.
+ * For what a client or a broker can cause at any rate.
+ */
+export class SampledLog {
+  readonly #last = new Map<string, { at: number; held: number }>();
+  readonly #now: () => number;
+
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Calls `write` with the number of lines held back since the last one, or holds this one back. */
+  line(key: string, write: (held: number) => void): void {
+    const now = this.#now();
+    const last = this.#last.get(key);
+    if (last !== undefined && now - last.at < REPEAT_MS) {
+      last.held++;
+      return;
+    }
+    this.#last.set(key, { at: now, held: 0 });
+    write(last?.held ?? 0);
+  }
+}

@@ -1,0 +1,42 @@
+/** What primary and workers tell each other over IPC (structured clone, `serialization: 'advanced'`). */
+
+/** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
+export interface WorkerStatus {
+  readonly listening: boolean;
+  /** The topic's partitions are known: Kafka was reached once since the start. */
+  readonly topicKnown: boolean;
+  /** Why the topic is not known yet, for people; no broker addresses. */
+  readonly kafka: string;
+  readonly bufferedBytes: number;
+  readonly bufferLimitBytes: number;
+}
+
+/** What the topic's steward (one worker) found, for all workers. */
+export interface TopicFacts {
+  readonly maxMessageBytes: number;
+}
+
+/** The instance's answer to /readyz. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
+
+export type ToPrimary =
+  /** Numbers: once a second, on change of status, and last of all at the end. Also the heartbeat. */
+  | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
+  /** The topic does not exist; somebody has to create it. */
+  | { readonly type: 'topicMissing' }
+  | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  /** Everything is settled or the deadline has passed; `left` events are not settled. */
+  | { readonly type: 'drained'; readonly left: number }
+  /** This worker cannot run, and no other could: one line for people, and the exit code. */
+  | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
+
+export type ToWorker =
+  | { readonly type: 'readiness'; readonly readiness: Readiness }
+  /** Look after the topic: create it if it is missing and allowed, read its configuration. */
+  | { readonly type: 'steward' }
+  | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  /** Stop accepting, settle, close, answer `drained`, exit. */
+  | { readonly type: 'drain'; readonly timeoutMs: number };

@@ -1,0 +1,257 @@
+/**
+ * Every series, once. The workers' memory layout, the primary's registry and docs/metrics.md come
+ * from here. Labels take their values from fixed sets only, so that no client can make a series.
+ */
+import { eventCodes, requestCodes, retryCodes } from '../errors.ts';
+
+export interface Series {
+  readonly name: `forebay_${string}`;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly help: string;
+  /** `sum`: workers are added up. `worker`: one value per worker slot. `primary`: known there only. */
+  readonly from: 'sum' | 'worker' | 'primary';
+  readonly label?: { readonly name: string; readonly values: readonly string[] };
+  /** Upper bounds of a histogram's buckets, rising, without +Inf. */
+  readonly buckets?: readonly number[];
+}
+
+const transport = { name: 'transport', values: ['ws', 'http'] } as const;
+const seconds = [
+  0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
+] as const;
+
+/** Classes of 4-delivery's error table, by what the producer does next. */
+export const PRODUCE_ERROR_CLASSES = [
+  'connection',
+  'request_timeout',
+  'unknown',
+  'not_appended',
+  'timestamp',
+  'poison',
+  'sequence',
+  'duplicate_sequence',
+  'refused_by_policy',
+  'unexpected',
+  'missing_partition',
+] as const;
+export type ProduceErrorClass = (typeof PRODUCE_ERROR_CLASSES)[number];
+
+export const LANE_STATES = ['empty', 'filling', 'in_flight', 'retrying', 'unknown'] as const;
+export type LaneStateName = (typeof LANE_STATES)[number];
+
+export const CLOSE_REASONS = [
+  'normal',
+  'lost',
+  'idle',
+  'credit_exceeded',
+  'slow_consumer',
+  'flooding',
+  'restart',
+] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+export const WORKER_STATES = ['starting', 'ready', 'draining', 'dead'] as const;
+export const WORKER_CAUSES = ['crash', 'hang'] as const;
+
+export const CATALOGUE = [
+  {
+    name: 'forebay_events_received_total',
+    type: 'counter',
+    help: 'Events taken from clients, good or bad.',
+    from: 'sum',
+    label: transport,
+  },
+  {
+    name: 'forebay_received_bytes_total',
+    type: 'counter',
+    help: 'Bytes of the frames and bodies that events came in.',
+    from: 'sum',
+    label: transport,
+  },
+  {
+    name: 'forebay_events_stored_total',
+    type: 'counter',
+    help: 'Events that Kafka has confirmed with acks=all before their sender was told otherwise.',
+    from: 'sum',
+  },
+  {
+    name: 'forebay_events_stored_late_total',
+    type: 'counter',
+    help: 'Events stored after their sender was told timeout; counted as refused or dropped too.',
+    from: 'sum',
+  },
+  {
+    name: 'forebay_events_refused_total',
+    type: 'counter',
+    help: 'Events refused to their sender, and bad events of plain clients.',
+    from: 'sum',
+    label: { name: 'reason', values: eventCodes },
+  },
+  {
+    name: 'forebay_events_dropped_total',
+    type: 'counter',
+    help: 'Good events of plain clients that could not be kept.',
+    from: 'sum',
+    label: { name: 'reason', values: [...retryCodes, 'rejected_by_kafka', 'too_large'] },
+  },
+  {
+    name: 'forebay_events_lost_total',
+    type: 'counter',
+    help: 'Events in flight in a worker that died, as of its last snapshot; Kafka may have them.',
+    from: 'primary',
+    label: { name: 'cause', values: WORKER_CAUSES },
+  },
+  {
+    name: 'forebay_events_in_flight',
+    type: 'gauge',
+    help: 'Events taken and not settled yet, counted by walking the lanes.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_events_unaccounted',
+    type: 'gauge',
+    help: 'received - stored - refused - dropped - lost - in flight. Anything but 0 is a defect.',
+    from: 'primary',
+  },
+  {
+    name: 'forebay_buffer_bytes',
+    type: 'gauge',
+    help: 'Bytes of the buffer in use: lanes, batches in flight, copies of requests.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_buffer_limit_bytes',
+    type: 'gauge',
+    help: 'Bytes that the buffer may take.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_buffer_oldest_seconds',
+    type: 'gauge',
+    help: 'Age of the oldest event that is not settled.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_connections',
+    type: 'gauge',
+    help: 'Open WebSocket connections.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_connections_opened_total',
+    type: 'counter',
+    help: 'WebSocket connections accepted.',
+    from: 'sum',
+  },
+  {
+    name: 'forebay_connections_closed_total',
+    type: 'counter',
+    help: 'WebSocket connections that ended.',
+    from: 'sum',
+    label: { name: 'reason', values: CLOSE_REASONS },
+  },
+  {
+    name: 'forebay_handshakes_refused_total',
+    type: 'counter',
+    help: 'WebSocket handshakes refused.',
+    from: 'sum',
+    label: { name: 'reason', values: requestCodes },
+  },
+  {
+    name: 'forebay_ack_duration_seconds',
+    type: 'histogram',
+    help: 'Time from an event’s arrival until it was settled.',
+    from: 'sum',
+    buckets: seconds,
+  },
+  {
+    name: 'forebay_produce_duration_seconds',
+    type: 'histogram',
+    help: 'Time from a produce request to its answer.',
+    from: 'sum',
+    buckets: seconds,
+  },
+  {
+    name: 'forebay_batch_events',
+    type: 'histogram',
+    help: 'Events per stored batch.',
+    from: 'sum',
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000],
+  },
+  {
+    name: 'forebay_batch_bytes',
+    type: 'histogram',
+    help: 'Bytes per stored batch.',
+    from: 'sum',
+    buckets: [256, 1024, 4096, 16384, 65536, 131072, 262144, 1048576],
+  },
+  {
+    name: 'forebay_produce_errors_total',
+    type: 'counter',
+    help: 'Attempts to store a batch that failed.',
+    from: 'sum',
+    label: { name: 'class', values: PRODUCE_ERROR_CLASSES },
+  },
+  {
+    name: 'forebay_producer_resets_total',
+    type: 'counter',
+    help: 'Lanes that began a new epoch or producer id after a sequence error.',
+    from: 'sum',
+    label: { name: 'class', values: ['epoch', 'producer_id'] },
+  },
+  {
+    name: 'forebay_lanes',
+    type: 'gauge',
+    help: 'Lanes (topic-partitions of a worker).',
+    from: 'sum',
+    label: { name: 'state', values: LANE_STATES },
+  },
+  {
+    name: 'forebay_workers',
+    type: 'gauge',
+    help: 'Workers.',
+    from: 'primary',
+    label: { name: 'state', values: WORKER_STATES },
+  },
+  {
+    name: 'forebay_worker_restarts_total',
+    type: 'counter',
+    help: 'Workers started again after their death.',
+    from: 'primary',
+    label: { name: 'cause', values: WORKER_CAUSES },
+  },
+  {
+    name: 'forebay_worker_snapshot_age_seconds',
+    type: 'gauge',
+    help: 'Age of a worker’s last numbers.',
+    from: 'primary',
+    label: { name: 'worker', values: [] },
+  },
+  {
+    name: 'forebay_worker_resident_bytes',
+    type: 'gauge',
+    help: 'Resident memory.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_worker_cpu_seconds_total',
+    type: 'counter',
+    help: 'User and system CPU time.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_draining',
+    type: 'gauge',
+    help: '1 while the instance drains.',
+    from: 'primary',
+  },
+  {
+    name: 'forebay_build_info',
+    type: 'gauge',
+    help: 'Always 1; what runs.',
+    from: 'primary',
+    label: { name: 'version', values: [] },
+  },
+] as const satisfies readonly Series[];
+
+export type SeriesName = (typeof CATALOGUE)[number]['name'];

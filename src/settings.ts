@@ -1,0 +1,124 @@
+/** The kinds of settings: how a variable's text becomes a value, and what is said when it does not. */
+
+export interface Setting<T> {
+  /** Environment variable. */
+  readonly env: string;
+  /** What the reference table shows as default. */
+  readonly defaultText: string;
+  readonly defaultValue: () => T;
+  readonly unit: string;
+  readonly meaning: string;
+  readonly secret: boolean;
+  /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
+  readonly parse: (text: string) => T;
+}
+
+interface Options<T> {
+  readonly default: T | (() => T);
+  readonly defaultText?: string;
+  readonly meaning: string;
+}
+
+function setting<T>(
+  env: string,
+  options: Options<T>,
+  unit: string,
+  parse: (text: string) => T,
+  secret = false,
+): Setting<T> {
+  const { default: fallback, meaning } = options;
+  const defaultValue = typeof fallback === 'function' ? (fallback as () => T) : () => fallback as T;
+  const defaultText = options.defaultText ?? String(defaultValue() ?? '');
+  return { env, defaultText, defaultValue, unit, meaning, secret, parse };
+}
+
+/** A whole number from `min` to `max`, or one of the single values in `also`. */
+export function integer(
+  env: string,
+  options: Options<number> & { min: number; max: number; unit?: string; also?: readonly number[] },
+): Setting<number> {
+  const { min, max, unit = '', also = [] } = options;
+  return setting(env, options, unit, (text) => {
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if ((value >= min && value <= max) || also.includes(value)) return value;
+    const exceptions = also.length > 0 ? `, or ${also.join(' or ')}` : '';
+    throw new Error(`must be a whole number from ${min} to ${max}${exceptions}`);
+  });
+}
+
+/** 1 or 0; true and false are taken too. */
+export function flag(env: string, options: Options<boolean>): Setting<boolean> {
+  const shown = { ...options, defaultText: options.default ? '1' : '0' };
+  return setting(env, shown, '', (text) => {
+    if (text === '1' || text === 'true') return true;
+    if (text === '0' || text === 'false') return false;
+    throw new Error('must be 1 or 0');
+  });
+}
+
+/** Any text, bounded by `pattern` where there is one. */
+export function text(
+  env: string,
+  options: Options<string> & { pattern?: RegExp; expected?: string },
+): Setting<string> {
+  return setting(env, options, '', (value) => {
+    if (options.pattern === undefined || options.pattern.test(value)) return value;
+    throw new Error(`must be ${options.expected}`);
+  });
+}
+
+/** A text that may be left out. */
+export function optional(
+  env: string,
+  options: { meaning: string; secret?: boolean },
+): Setting<string | undefined> {
+  return setting<string | undefined>(
+    env,
+    { default: undefined, defaultText: 'none', meaning: options.meaning },
+    '',
+    (value) => value,
+    options.secret,
+  );
+}
+
+/** One of `values`; without a default it may be left out. */
+export function choice<const V extends string>(
+  env: string,
+  options: { values: readonly V[]; default: V; meaning: string },
+): Setting<V>;
+export function choice<const V extends string>(
+  env: string,
+  options: { values: readonly V[]; meaning: string },
+): Setting<V | undefined>;
+export function choice<const V extends string>(
+  env: string,
+  { values, default: fallback, meaning }: { values: readonly V[]; default?: V; meaning: string },
+): Setting<V | undefined> {
+  const options: Options<V | undefined> = {
+    default: fallback,
+    defaultText: fallback ?? 'none',
+    meaning: `${meaning}: ${values.join(', ')}`,
+  };
+  return setting(env, options, '', (value) => {
+    const found = values.find((known) => known === value);
+    if (found !== undefined) return found;
+    throw new Error(`must be one of ${values.join(', ')}`);
+  });
+}
+
+/** Host and port pairs, separated by commas. */
+export function addresses(
+  env: string,
+  options: Options<readonly string[]>,
+): Setting<readonly string[]> {
+  return setting(env, options, '', (value) => {
+    const list = value.split(',').map((part) => part.trim());
+    for (const address of list) {
+      const port = Number(address.match(/^[A-Za-z0-9._-]+:(\d{1,5})$/)?.[1]);
+      if (!(port >= 1 && port <= 65_535)) {
+        throw new Error('must be host:port pairs separated by commas');
+      }
+    }
+    return list;
+  });
+}
