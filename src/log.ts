@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
+import type pretty from 'pino-pretty';
 import type { Config } from './config.ts';
 
 export type { Logger } from 'pino';
@@ -15,7 +16,9 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, nam
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return config.logPretty ? pino(options, pretty({ sync: true })) : pino(options);
+  if (!config.logPretty) return pino(options);
+  const require = createRequire(import.meta.url);
+  return pino(options, (require('pino-pretty') as typeof pretty)({ sync: true }));
 }
 
 const REPEAT_MS = 10_000;

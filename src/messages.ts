@@ -33,6 +33,11 @@ export type ToPrimary =
   /** This worker cannot run, and no other could: one line for people, and the exit code. */
   | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
 
+/**
+ * A worker that is still loading would miss these. It hears nothing before it has sent its first
+ * message to the primary, so it sends one, a snapshot, as soon as it listens to messages; then it
+ * is told all that holds at that time.
+ */
 export type ToWorker =
   | { readonly type: 'readiness'; readonly readiness: Readiness }
   /** Look after the topic: create it if it is missing and allowed, read its configuration. */

@@ -92,7 +92,7 @@ export const CATALOGUE = [
     type: 'counter',
     help: 'Good events of plain clients that could not be kept.',
     from: 'sum',
-    label: { name: 'reason', values: [...retryCodes, 'rejected_by_kafka', 'too_large'] },
+    label: { name: 'reason', values: retryCodes },
   },
   {
     name: 'forebay_events_lost_total',

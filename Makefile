@@ -1,0 +1,84 @@
+# `make` alone says what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := node_modules/.bin
+TS := node --import tsx
+KAFKA := $(TS) deploy/kafka/cli.ts
+
+# Starts Kafka unless KAFKA_BROKERS names one; then every command of the recipe knows the brokers.
+WITH_KAFKA = if [ -z "$$KAFKA_BROKERS" ]; then $(KAFKA) up || exit 1; fi; $(KNOW_KAFKA)
+KNOW_KAFKA = KAFKA_BROKERS=$$($(KAFKA) brokers) || exit 1; export KAFKA_BROKERS
+
+MODULES := node_modules/.package-lock.json
+BUILT := dist/.built
+SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/copy-assets.mjs
+
+.PHONY: help
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: node-version
+node-version:
+	@case "$$(node --version 2>&1)" in \
+	  v20.19.*|v20.[2-9][0-9].*|v22.*) ;; \
+	  v*) echo "Forebay needs Node.js 20.19+ or 22, this is $$(node --version)" >&2; exit 1 ;; \
+	  *) echo 'Forebay needs Node.js 20.19+ or 22, and there is none' >&2; exit 1 ;; \
+	esac
+
+.PHONY: setup
+setup: $(MODULES) ## install the npm packages of the lock file
+
+$(MODULES): package-lock.json package.json | node-version
+	@echo 'npm ci'
+	@npm ci --no-audit --no-fund --no-progress --loglevel=error >&2
+	@touch $@
+
+.PHONY: build
+build: $(BUILT) ## compile src/ to dist/
+
+$(BUILT): $(MODULES) $(SOURCES) | node-version
+	@npm run --silent build
+	@touch $@
+
+# exec: a Ctrl-C then reaches node alone, and once.
+.PHONY: run
+run: build ## start the gateway on port 9000, and Kafka if KAFKA_BROKERS is not set
+	@$(WITH_KAFKA); if [ -t 1 ]; then export LOG_PRETTY="$${LOG_PRETTY:-1}"; fi; \
+	exec node dist/main.js
+
+.PHONY: kafka
+kafka: setup ## start Kafka on port 9092; it runs until make kafka-stop
+	@$(KAFKA) up
+
+.PHONY: kafka-stop
+kafka-stop: setup ## stop that Kafka; its data is kept
+	@$(KAFKA) down
+
+.PHONY: listen
+listen: build ## print the topic's events, ARGS="--from beginning --count 10 --json --verify"
+	@$(KNOW_KAFKA); exec node dist/main.js listen $(ARGS)
+
+.PHONY: bench
+SCENARIO ?= tutorial
+bench: build ## run a load scenario, SCENARIO=tutorial
+	@$(WITH_KAFKA); exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
+
+.PHONY: check
+check: setup ## check types and style
+	@$(BIN)/tsc -p tsconfig.json
+	@$(BIN)/biome check .
+
+.PHONY: test
+test: build check ## run the tests with a Kafka of their own, all or TESTS="test/one.test.ts"
+	@exec $(TS) scripts/test.ts $(TESTS)
+
+.PHONY: docs
+docs: setup ## write the reference pages that come from the code
+	@$(TS) scripts/docs.ts
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf dist bench/out

@@ -1,0 +1,228 @@
+/**
+ * A real Kafka of one or three nodes on this machine, for `make kafka`, tests and benches. Each node
+ * is a KRaft broker and controller, a Java process in a session of its own: a Ctrl-C in the terminal
+ * does not reach it. A cluster ends with the process that started it, however that one ends, unless
+ * it was asked to outlive it.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Guard } from './guard.ts';
+import { archiveFile, classPath, ensureJars, findJava, JAVA_VERSION_MIN } from './jars.ts';
+import { clusterIdOf, KafkaNode, type Launcher } from './node.ts';
+import { freePorts } from './ports.ts';
+
+export interface ClusterOptions {
+  /** Logs, data and settings; a folder that held a cluster before keeps its data. Default: a new
+   * one below the system's temporary folder, removed by `close()`. */
+  dir?: string;
+  nodes?: 1 | 3;
+  /** The brokers' ports; free ones by default. */
+  ports?: number[];
+  /** Lines of server.properties that differ from the usual ones, for every node. */
+  overrides?: Record<string, string>;
+  heapMb?: number;
+  /** Goes on when the process that started it has ended; compiles its hot code fully. */
+  outlives?: boolean;
+  /** Is told what takes long. */
+  say?: (line: string) => void;
+}
+
+const START_TIMEOUT_MS = 60_000;
+
+export class KafkaCluster {
+  readonly dir: string;
+  readonly nodes: readonly KafkaNode[];
+  /** `["127.0.0.1:20123", …]`: also those that are down at the moment. */
+  readonly brokers: readonly string[];
+  private readonly isOwnDir: boolean;
+  private readonly guard: Guard;
+
+  constructor(dir: string, nodes: KafkaNode[], isOwnDir: boolean, guard: Guard) {
+    this.dir = dir;
+    this.nodes = nodes;
+    this.brokers = nodes.map((node) => node.address);
+    this.isOwnDir = isOwnDir;
+    this.guard = guard;
+  }
+
+  /** SIGKILL; back when the process is gone. */
+  async kill(index: number): Promise<void> {
+    await this.node(index).end('SIGKILL');
+    this.tellGuard();
+  }
+
+  /** SIGTERM; back when the process has ended by itself. */
+  async stop(index: number): Promise<void> {
+    await this.node(index).end('SIGTERM');
+    this.tellGuard();
+  }
+
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(index: number): void {
+    this.node(index).signal('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  resume(index: number): void {
+    this.node(index).signal('SIGCONT');
+  }
+
+  /** Starts a node that was killed or stopped, on its port and its data; back when it answers. */
+  async restart(index: number): Promise<void> {
+    const node = this.node(index);
+    if (node.pid !== undefined) await this.stop(index);
+    node.start();
+    this.tellGuard();
+    await node.untilMember([node.id], START_TIMEOUT_MS);
+  }
+
+  /** Ends all nodes; `remove` (default: true if the cluster made its own folder) deletes the data. */
+  async close(options: { remove?: boolean } = {}): Promise<void> {
+    const remove = options.remove ?? this.isOwnDir;
+    // Data that is thrown away needs no clean end, and three controllers that stop at the same time
+    // wait in vain for each other.
+    await Promise.all(this.nodes.map((node) => node.end(remove ? 'SIGKILL' : 'SIGTERM', 10_000)));
+    this.guard.dismiss();
+    if (remove) await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** From now on the cluster outlives this process. */
+  release(): void {
+    this.guard.dismiss();
+  }
+
+  private node(index: number): KafkaNode {
+    const node = this.nodes[index];
+    if (node === undefined) throw new RangeError(`no node ${index} of ${this.nodes.length}`);
+    return node;
+  }
+
+  /** Starts every node and waits until each of them knows all. For `startCluster`. */
+  async start(): Promise<void> {
+    for (const node of this.nodes) node.start();
+    this.tellGuard();
+    const ids = this.nodes.map((node) => node.id);
+    await Promise.all(this.nodes.map((node) => node.untilMember(ids, START_TIMEOUT_MS)));
+  }
+
+  private tellGuard(): void {
+    this.guard.watch(this.nodes.flatMap((node) => node.pid ?? []));
+  }
+}
+
+function properties(id: number, dir: string, ports: Ports, overrides: Record<string, string>) {
+  const count = ports.brokers.length;
+  const copies = String(count);
+  const inSync = count === 3 ? '2' : '1';
+  const voters = ports.controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`);
+  const [broker, controller] = [ports.brokers[id - 1], ports.controllers[id - 1]];
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': String(id),
+    'controller.quorum.voters': voters.join(','),
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(dir, `node-${id}`),
+    'auto.create.topics.enable': 'false',
+    'default.replication.factor': copies,
+    'min.insync.replicas': inSync,
+    'offsets.topic.replication.factor': copies,
+    'transaction.state.log.replication.factor': copies,
+    'transaction.state.log.min.isr': inSync,
+    // 50 partitions each by default: they would be made at the first group and at the first producer.
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.num.partitions': '4',
+    'group.initial.rebalance.delay.ms': '0',
+    'num.network.threads': '2',
+    'num.io.threads': '4',
+    'log.cleaner.dedupe.buffer.size': '4194304',
+    // A dead broker is seen soon. The heartbeat has to be well below the time-out: its default
+    // equals this one, and brokers would be fenced at random.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
+    'leader.imbalance.check.interval.seconds': '4',
+    ...overrides,
+  };
+}
+
+interface Ports {
+  brokers: number[];
+  controllers: number[];
+}
+
+async function choosePorts(count: number, wanted: number[] | undefined): Promise<Ports> {
+  if (wanted !== undefined && wanted.length !== count) {
+    throw new RangeError(`${count} nodes need ${count} ports, not ${wanted.length}`);
+  }
+  const free = await freePorts(count * 2);
+  return { brokers: wanted ?? free.slice(count), controllers: free.slice(0, count) };
+}
+
+/**
+ * An archive of the loaded classes halves the start of every later node. It is written by a node
+ * that lives for this alone, once for a Java and a set of jars.
+ */
+async function writeArchive(launcher: Launcher, file: string): Promise<void> {
+  const partial = `${file}.${process.pid}`;
+  const writer = { ...launcher, jvm: [...launcher.jvm, `-XX:ArchiveClassesAtExit=${partial}`] };
+  try {
+    const cluster = await launch(writer, {});
+    await cluster.stop(0);
+    await cluster.close();
+    if (existsSync(partial)) await rename(partial, file);
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
+/** Starts the nodes; on a failure nothing of it is left. */
+async function launch(launcher: Launcher, options: ClusterOptions): Promise<KafkaCluster> {
+  const count = options.nodes ?? 1;
+  const ports = await choosePorts(count, options.ports);
+  const isOwnDir = options.dir === undefined;
+  const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'forebay-kafka-')));
+  await mkdir(dir, { recursive: true });
+  const guard = new Guard(isOwnDir ? dir : undefined);
+  const nodes = ports.brokers.map((port, i) => {
+    const settings = properties(i + 1, dir, ports, options.overrides ?? {});
+    return new KafkaNode(i + 1, port, dir, settings, launcher);
+  });
+  const cluster = new KafkaCluster(dir, nodes, isOwnDir, guard);
+  try {
+    const clusterId = await clusterIdOf(dir);
+    await Promise.all(nodes.map((node) => node.prepare(clusterId)));
+    await cluster.start();
+    if (options.outlives === true) cluster.release();
+  } catch (error) {
+    await cluster.close();
+    throw error;
+  }
+  return cluster;
+}
+
+/** A running cluster whose nodes all answer and know each other. Needs Java 17 or newer; the first
+ * time it needs Maven too. Throws with the end of a node's log if that node does not start. */
+export async function startCluster(options: ClusterOptions = {}): Promise<KafkaCluster> {
+  const java = findJava();
+  if (java === undefined) throw new Error(`Kafka needs Java ${JAVA_VERSION_MIN} or newer`);
+  const jars = await ensureJars(options.say);
+  const launcher: Launcher = {
+    java: java.command,
+    classPath: classPath(jars),
+    jvm: [`-Xmx${options.heapMb ?? 512}m`, '-Xms64m', '-XX:+UseSerialGC', '-Xlog:disable'],
+  };
+  // On two cores the second compiler costs more than it gives back in a test's short life.
+  if (options.outlives !== true) launcher.jvm.push('-XX:TieredStopAtLevel=1');
+  const archive = archiveFile(jars, java);
+  if (archive !== undefined && !existsSync(archive)) {
+    options.say?.('preparing Kafka for quick starts, once (12 s)');
+    await writeArchive(launcher, archive);
+  }
+  if (archive !== undefined) launcher.jvm.push(`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto');
+  const dir = options.dir === undefined ? {} : { dir: resolve(options.dir) };
+  return launch(launcher, { ...options, ...dir });
+}

@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const POM = join(HERE, 'pom.xml');
+export const ROOT = resolve(HERE, '../..');
+export const JAVA_VERSION_MIN = 17;
+
+export interface Java {
+  command: string;
+  /** As Java says it, "17.0.15". */
+  version: string;
+}
+
+/** What Maven is asked for, from the pom: `["kafka_2.13-4.1.1.jar", …]`. */
+function wantedJars(): string[] {
+  const dependency = /<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]+)<\/version>\s*<\/dep/g;
+  return [...readFileSync(POM, 'utf8').matchAll(dependency)].map((m) => `${m[1]}-${m[2]}.jar`);
+}
+
+/** The version of Kafka that the pom names, "4.1.1". */
+export function kafkaVersion(): string {
+  const version = /kafka_[\d.]+-(.+)\.jar/.exec(wantedJars().join(' '))?.[1];
+  if (version === undefined) throw new Error(`${POM} names no Kafka`);
+  return version.split('.jar')[0] ?? version;
+}
+
+/** The folder of the jars; FOREBAY_KAFKA_JARS lets several clones share one. */
+export function jarsFolder(): string {
+  const shared = process.env.FOREBAY_KAFKA_JARS;
+  if (shared !== undefined && shared !== '') return resolve(shared);
+  return join(ROOT, '.cache/kafka', kafkaVersion(), 'libs');
+}
+
+/** Java 17 or newer, from JAVA_HOME or the PATH; undefined when there is none. */
+export function findJava(): Java | undefined {
+  const home = process.env.JAVA_HOME;
+  const ofHome = home === undefined || home === '' ? undefined : join(home, 'bin/java');
+  const command = ofHome !== undefined && existsSync(ofHome) ? ofHome : 'java';
+  const asked = spawnSync(command, ['-version'], { encoding: 'utf8' });
+  const version = /version "([^"]+)"/.exec(asked.stderr ?? '')?.[1];
+  if (asked.status !== 0 || version === undefined) return undefined;
+  return Number.parseInt(version, 10) >= JAVA_VERSION_MIN ? { command, version } : undefined;
+}
+
+export function hasMaven(): boolean {
+  return spawnSync('mvn', ['--version'], { stdio: 'ignore' }).status === 0;
+}
+
+export function haveJars(folder = jarsFolder()): boolean {
+  return wantedJars().every((jar) => existsSync(join(folder, jar)));
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** Folders of fetches that were interrupted: named after a process that is no more. */
+async function sweep(parent: string, prefix: string): Promise<void> {
+  for (const name of await readdir(parent)) {
+    if (!name.startsWith(prefix)) continue;
+    const pid = Number(name.slice(prefix.length));
+    if (Number.isInteger(pid) && !isAlive(pid)) {
+      await rm(join(parent, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/**
+ * Has Maven fetch the jars unless they are there, and returns their folder. They appear by a rename:
+ * a fetch that is interrupted leaves no half set, and of two at once the second one's set is dropped.
+ */
+export async function ensureJars(say: (line: string) => void = () => {}): Promise<string> {
+  const folder = jarsFolder();
+  if (haveJars(folder)) return folder;
+  if (!hasMaven()) throw new Error(`no Kafka in ${folder}, and no Maven (mvn) to fetch it`);
+  const parent = dirname(folder);
+  const prefix = `${basename(folder)}.fetch-`;
+  await mkdir(parent, { recursive: true });
+  await sweep(parent, prefix);
+  if (existsSync(folder) && readdirSync(folder).length > 0) {
+    const missing = wantedJars().filter((jar) => !existsSync(join(folder, jar)));
+    throw new Error(`${folder} lacks ${missing.join(', ')}: remove it, and it is fetched again`);
+  }
+  say(`fetching Kafka ${kafkaVersion()} with Maven, once (43 MB)`);
+  const partial = join(parent, `${prefix}${process.pid}`);
+  try {
+    fetchInto(partial);
+    await rename(partial, folder).catch((error: unknown) => {
+      if (!haveJars(folder)) throw error;
+    });
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function fetchInto(folder: string): void {
+  const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${folder}`];
+  const args = ['-q', '-B', '-f', POM, ...goal, '-DincludeScope=runtime'];
+  const maven = spawnSync('mvn', args, { encoding: 'utf8' });
+  if (maven.status !== 0 || !haveJars(folder)) {
+    const said = `${maven.stdout ?? ''}${maven.stderr ?? ''}`.trim().slice(0, 2000);
+    throw new Error(`Maven could not fetch Kafka ${kafkaVersion()}\n${said}`);
+  }
+}
+
+/** The jars in one order that never changes, as an archive of loaded classes needs it. */
+export function classPath(folder: string): string {
+  const jars = readdirSync(folder).filter((name) => name.endsWith('.jar'));
+  return jars
+    .sort()
+    .map((name) => join(folder, name))
+    .join(delimiter);
+}
+
+/** Where the loaded classes are kept for this Java, or undefined if nothing can be written there. */
+export function archiveFile(folder: string, java: Java): string | undefined {
+  const file = join(dirname(folder), `classes-${java.version}.jsa`);
+  if (existsSync(file)) return file;
+  try {
+    accessSync(dirname(folder), constants.W_OK);
+    return file;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,41 @@
+import { createServer, type Server } from 'node:net';
+
+// Below what Linux, macOS and the BSDs hand out to outgoing connections. A port from that range is
+// not safe for a broker that is killed and started again: while it is down, a client that retries
+// can be given the very port as its own, connects to itself and keeps the broker from binding.
+const LOWEST = 20_000;
+const HIGHEST = 32_000;
+
+function hold(port: number): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(undefined));
+    server.listen({ host: '127.0.0.1', port, exclusive: true }, () => resolve(server));
+  });
+}
+
+function release(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+export async function isFree(port: number): Promise<boolean> {
+  const server = await hold(port);
+  if (server === undefined) return false;
+  await release(server);
+  return true;
+}
+
+/** Ports of 127.0.0.1 that nobody has, all different: each is held until the last is found. */
+export async function freePorts(count: number): Promise<number[]> {
+  const held = new Map<number, Server>();
+  while (held.size < count) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST));
+    if (held.has(port)) continue;
+    const server = await hold(port);
+    if (server !== undefined) held.set(port, server);
+  }
+  await Promise.all([...held.values()].map(release));
+  return [...held.keys()];
+}

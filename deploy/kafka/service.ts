@@ -1,0 +1,204 @@
+/**
+ * The Kafka that `make kafka` keeps running between commands: on this machine's Java, else in Docker
+ * Compose. A state file says what it is; whoever reads it checks that it is still true.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startCluster } from './cluster.ts';
+import { findJava, hasMaven, haveJars, isAlive, JAVA_VERSION_MIN, ROOT } from './jars.ts';
+import { aliveNodes } from './node.ts';
+import { freePorts, isFree } from './ports.ts';
+
+export interface State {
+  kind: 'java' | 'docker';
+  /** Of Java; none for Docker. */
+  pids: number[];
+  brokers: string[];
+  /** Where Java's data is; the project for Docker. */
+  dir: string;
+}
+
+export interface Place {
+  stateFile: string;
+  dataDir: string;
+}
+
+export const PLACE: Place = {
+  stateFile: join(ROOT, '.kafka.json'),
+  dataDir: join(ROOT, '.cache/kafka/data'),
+};
+
+type Say = (line: string) => void;
+
+const STOP_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 20_000;
+
+function readState(place: Place): State | undefined {
+  if (!existsSync(place.stateFile)) return undefined;
+  try {
+    return JSON.parse(readFileSync(place.stateFile, 'utf8')) as State;
+  } catch {
+    return undefined; // written by hand or by another version: as good as none
+  }
+}
+
+async function writeState(place: Place, state: State): Promise<void> {
+  const partial = `${place.dataDir}.state-${process.pid}`;
+  await writeFile(partial, `${JSON.stringify(state, null, 2)}\n`);
+  await rename(partial, place.stateFile);
+}
+
+/** The processes of the state that are still that Kafka: a process id is given to others later. */
+function running(state: State): number[] {
+  return state.pids.filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(state.dir, 'node-'));
+    } catch {
+      return false;
+    }
+  });
+}
+
+function compose(args: string[], env: Record<string, string> = {}) {
+  const options = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env } } as const;
+  return spawnSync('docker', ['compose', ...args], options);
+}
+
+function hasDocker(): boolean {
+  return (
+    spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0 &&
+    compose(['version']).status === 0
+  );
+}
+
+async function answers(state: State, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    for (const broker of state.brokers) {
+      if ((await aliveNodes(broker)).length > 0) return true;
+    }
+    if (performance.now() > deadline) return false;
+    await sleep(200);
+  }
+}
+
+/** Makes two `up` at once one after the other: the second finds the first one's Kafka. */
+async function locked<T>(place: Place, action: () => Promise<T>): Promise<T> {
+  const file = `${place.dataDir}.lock`;
+  await mkdir(dirname(file), { recursive: true });
+  for (;;) {
+    const handle = await open(file, 'wx').catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+    if (handle !== undefined) {
+      await handle.writeFile(String(process.pid));
+      await handle.close();
+      break;
+    }
+    // Between its creation and its first byte a lock names nobody: it is looked at again.
+    const holder = Number(existsSync(file) ? readFileSync(file, 'utf8') : '');
+    await sleep(200);
+    if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
+  }
+  try {
+    return await action();
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
+async function choosePort(wanted: number, say: Say): Promise<number> {
+  if (await isFree(wanted)) return wanted;
+  const [port] = await freePorts(1);
+  if (port === undefined) throw new Error('no free port');
+  say(`port ${wanted} is taken by another program: Kafka gets ${port}`);
+  return port;
+}
+
+async function startJava(place: Place, wantedPort: number, say: Say): Promise<State> {
+  const ports = [await choosePort(wantedPort, say)];
+  const cluster = await startCluster({ dir: place.dataDir, ports, outlives: true, say });
+  const pids = cluster.nodes.flatMap((node) => node.pid ?? []);
+  return { kind: 'java', pids, brokers: [...cluster.brokers], dir: place.dataDir };
+}
+
+async function startDocker(wantedPort: number, say: Say): Promise<State> {
+  const port = await choosePort(wantedPort, say);
+  say('starting Kafka with Docker Compose');
+  const env = { KAFKA_HOST_PORT: String(port) };
+  const started = compose(['up', '--detach', '--wait', 'kafka'], env);
+  if (started.status !== 0) throw new Error(`docker compose up failed\n${started.stderr.trim()}`);
+  return { kind: 'docker', pids: [], brokers: [`127.0.0.1:${port}`], dir: ROOT };
+}
+
+/** The state file's Kafka if it runs, else undefined. Throws when it runs and does not answer. */
+async function reuse(place: Place): Promise<State | undefined> {
+  const state = readState(place);
+  if (state === undefined) return undefined;
+  if (state.kind === 'docker') return (await answers(state, 0)) ? state : undefined;
+  if (running(state).length === 0) return undefined;
+  if (await answers(state, ANSWER_TIMEOUT_MS)) return state;
+  const pids = running(state);
+  if (pids.length === 0) return undefined;
+  throw new Error(`Kafka (process ${pids.join(', ')}) runs and does not answer: make kafka-stop`);
+}
+
+/** Kafka runs when this returns: the one that ran already, or a new one with the data of the last. */
+export function up(place: Place, port: number, say: Say): Promise<State> {
+  return locked(place, async () => {
+    const running = await reuse(place);
+    if (running !== undefined) return running;
+    const hasJava = findJava() !== undefined;
+    let state: State;
+    if (hasJava && (haveJars() || hasMaven())) {
+      state = await startJava(place, port, say);
+    } else if (hasDocker()) {
+      state = await startDocker(port, say);
+    } else {
+      const missing = hasJava ? 'Maven' : `Java ${JAVA_VERSION_MIN} or newer and Maven`;
+      throw new Error(
+        `no Kafka: install ${missing} (Debian: apt-get install openjdk-17-jre-headless maven), ` +
+          'or start Docker with Compose, or set KAFKA_BROKERS to a Kafka that you have',
+      );
+    }
+    await writeState(place, state);
+    return state;
+  });
+}
+
+/** Ends the state file's Kafka and keeps its data. False if none ran. */
+export async function down(place: Place): Promise<boolean> {
+  const state = readState(place);
+  if (state === undefined) return false;
+  const ended = state.kind === 'docker' ? stopDocker() : await stopJava(state);
+  await rm(place.stateFile, { force: true });
+  return ended;
+}
+
+function stopDocker(): boolean {
+  const stopped = compose(['stop', 'kafka']);
+  if (stopped.status !== 0) throw new Error(`docker compose stop failed\n${stopped.stderr.trim()}`);
+  return true;
+}
+
+async function stopJava(state: State): Promise<boolean> {
+  if (running(state).length === 0) return false;
+  for (const pid of running(state)) process.kill(pid, 'SIGTERM');
+  const deadline = performance.now() + STOP_TIMEOUT_MS;
+  while (running(state).length > 0) {
+    await sleep(50);
+    if (performance.now() < deadline) continue;
+    for (const pid of running(state)) process.kill(pid, 'SIGKILL');
+  }
+  return true;
+}
+
+/** Where the state file's Kafka is; undefined if it has ended. */
+export function runningBrokers(place: Place): string[] | undefined {
+  const state = readState(place);
+  if (state === undefined) return undefined;
+  return state.kind === 'docker' || running(state).length > 0 ? state.brokers : undefined;
+}

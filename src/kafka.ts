@@ -1,0 +1,74 @@
+/** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
+import { createSecureContext } from 'node:tls';
+import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
+import { type Config, readSecretFile } from './config.ts';
+import { EXIT, StartError } from './errors.ts';
+
+/** kafkajs's own constant; importing it would load all of kafkajs. */
+const LOG_NOTHING: logLevel.NOTHING = 0;
+
+type ConnectionSettings = Pick<
+  Config,
+  | 'kafkaBrokers'
+  | 'kafkaClientId'
+  | 'kafkaTls'
+  | 'kafkaTlsCaFile'
+  | 'kafkaTlsCertFile'
+  | 'kafkaTlsKeyFile'
+  | 'kafkaSaslMechanism'
+  | 'kafkaSaslUsername'
+  | 'kafkaSaslPassword'
+  | 'kafkaSaslPasswordFile'
+>;
+
+/**
+ * How to reach the brokers, for kafkajs's `Kafka`. It logs nothing by itself: a caller that wants
+ * its lines sets `logLevel` and `logCreator`.
+ * @throws StartError (exit code 1) when a file of the settings cannot be read or used
+ */
+export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
+  const ssl = tlsOptions(config);
+  const sasl = saslOptions(config);
+  return {
+    clientId: config.kafkaClientId,
+    brokers: [...config.kafkaBrokers],
+    logLevel: LOG_NOTHING,
+    ...(ssl === undefined ? {} : { ssl }),
+    ...(sasl === undefined ? {} : { sasl }),
+  };
+}
+
+function tlsOptions(config: ConnectionSettings): NonNullable<KafkaConfig['ssl']> | undefined {
+  if (!config.kafkaTls) return undefined;
+  const { kafkaTlsCaFile: ca, kafkaTlsCertFile: cert, kafkaTlsKeyFile: key } = config;
+  const options = {
+    ...(ca === undefined ? {} : { ca: readPem('KAFKA_TLS_CA_FILE', ca, 'CERTIFICATE') }),
+    ...(cert === undefined ? {} : { cert: readPem('KAFKA_TLS_CERT_FILE', cert, 'CERTIFICATE') }),
+    ...(key === undefined ? {} : { key: readPem('KAFKA_TLS_KEY_FILE', key, 'PRIVATE KEY') }),
+  };
+  try {
+    createSecureContext(options);
+  } catch (error) {
+    const reason = (error as Error).message;
+    throw new StartError(`KAFKA_TLS_*_FILE: cannot be used for TLS (${reason})`, EXIT.failed);
+  }
+  return options;
+}
+
+/** TLS takes a file without any certificate silently, and then trusts nobody: say it here. */
+function readPem(env: string, path: string, kind: string): string {
+  const text = readSecretFile(env, path);
+  if (new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) return text;
+  throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
+}
+
+function saslOptions(config: ConnectionSettings): SASLOptions | undefined {
+  const { kafkaSaslMechanism: mechanism, kafkaSaslUsername: username = '' } = config;
+  if (mechanism === undefined) return undefined;
+  const file = config.kafkaSaslPasswordFile;
+  const password =
+    file === undefined
+      ? (config.kafkaSaslPassword ?? '')
+      : readSecretFile('KAFKA_SASL_PASSWORD_FILE', file).replace(/\r?\n$/, '');
+  return { mechanism, username, password };
+}

@@ -1,0 +1,95 @@
+/** Finds out where a topic begins and ends, and waits while there is no Kafka or no such topic. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kafka } from 'kafkajs';
+import { EXIT, StartError } from '../errors.ts';
+import type { Positions } from './reader.ts';
+
+const PAUSE_MS = 1_000;
+
+export interface Bounds {
+  readonly low: Positions;
+  readonly high: Positions;
+}
+
+/** What stands in the way of reading; `missing` and `unreachable` pass by themselves. */
+export type Obstacle = 'missing' | 'unreachable' | 'denied' | 'login';
+
+/** Walks the causes of a kafkajs error: the outer ones only tell that it tried often enough. */
+export function obstacleOf(error: unknown): Obstacle {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const type = (at as Error & { type?: string }).type ?? '';
+    if (at.name === 'KafkaJSSASLAuthenticationError') return 'login';
+    if (type.endsWith('_AUTHORIZATION_FAILED')) return 'denied';
+    if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing';
+  }
+  return 'unreachable';
+}
+
+/** The innermost reason in words, cut to one line. */
+export function reasonOf(error: unknown): string {
+  let message = '';
+  for (let at = error; at instanceof Error; at = at.cause) message = at.message;
+  return message.split('\n')[0] ?? '';
+}
+
+/**
+ * The topic's first and next offsets now. Never creates the topic.
+ * @param retries how often kafkajs tries again what may pass, a missing topic included
+ * @throws what kafkajs throws; see {@link obstacleOf}
+ */
+export async function fetchBounds(kafka: Kafka, topic: string, retries = 0): Promise<Bounds> {
+  const admin = kafka.admin({ retry: { retries } });
+  try {
+    await admin.connect();
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return {
+      low: new Map(offsets.map(({ partition, low }) => [partition, BigInt(low)])),
+      high: new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)])),
+    };
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/**
+ * Asks until Kafka answers and the topic is there, and tells by `say` what it waits for, each
+ * reason once.
+ * @returns the bounds, and whether the topic was seen to be missing before
+ * @throws StartError (exit code 1) when waiting does not help; AbortError when `signal` is aborted
+ */
+export async function waitForTopic(
+  kafka: Kafka,
+  topic: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<Bounds & { appeared: boolean }> {
+  let said: Obstacle | undefined;
+  let appeared = false;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      return { ...(await fetchBounds(kafka, topic)), appeared };
+    } catch (error) {
+      const obstacle = obstacleOf(error);
+      const line = describe(obstacle, topic, reasonOf(error));
+      if (obstacle === 'login' || obstacle === 'denied') throw new StartError(line, EXIT.failed);
+      if (obstacle !== said) say(line);
+      said = obstacle;
+      appeared ||= obstacle === 'missing';
+    }
+    await sleep(PAUSE_MS, undefined, { signal });
+  }
+}
+
+function describe(obstacle: Obstacle, topic: string, reason: string): string {
+  switch (obstacle) {
+    case 'missing':
+      return `topic ${topic} does not exist yet; waiting for it`;
+    case 'unreachable':
+      return `Kafka cannot be reached (${reason}); waiting for it`;
+    case 'denied':
+      return `Kafka does not allow to read topic ${topic} (${reason})`;
+    case 'login':
+      return `Kafka does not accept the credentials (${reason})`;
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Reads a topic from given positions on. kafkajs reads only as a member of a group, so the group is
+ * one of its own, commits nothing, and its position is set anew each time that it is joined.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
+
+/** Next offset to read, by partition. */
+export type Positions = Map<number, bigint>;
+
+export interface ReaderOptions {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  /** Where to start; moves on as batches are taken. A partition that is not there starts at 0. */
+  readonly positions: Positions;
+  /** Records of one partition in their order; the next batch waits for the promise. */
+  readonly onBatch: (partition: number, records: KafkaMessage[]) => Promise<void> | void;
+}
+
+const FETCH_WAIT_MS = 250;
+const METADATA_AGE_MS = 10_000;
+
+export class TopicReader {
+  readonly #options: ReaderOptions;
+  readonly #consumer: Consumer;
+  readonly #crashed: Promise<Error>;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#consumer = options.kafka.consumer({
+      groupId: `forebay-listen-${randomUUID()}`,
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: 4 * 1024 * 1024,
+      retry: { retries: 3, restartOnFailure: async () => false },
+    });
+    const { promise, resolve } = withResolver<Error>();
+    this.#crashed = promise;
+    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => resolve(payload.error));
+    // Runs before the first fetch of each membership: kafkajs forgets positions when it joins.
+    this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) =>
+      this.#seek(payload.memberAssignment[options.topic] ?? []),
+    );
+  }
+
+  /** Reads; resolves, with the reason, only when that has come to an end by itself. */
+  async run(): Promise<Error> {
+    try {
+      await this.#start();
+      return await this.#crashed;
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { topic, positions, onBatch } = this.#options;
+    await this.#consumer.connect();
+    await this.#consumer.subscribe({ topic, fromBeginning: true });
+    await this.#consumer.run({
+      autoCommit: false,
+      eachBatch: async ({ batch: { partition, messages } }) => {
+        const next = positions.get(partition) ?? 0n;
+        const fresh = messages.filter(({ offset }) => BigInt(offset) >= next);
+        const last = fresh.at(-1);
+        if (last === undefined) return;
+        positions.set(partition, BigInt(last.offset) + 1n);
+        await onBatch(partition, fresh);
+      },
+    });
+  }
+
+  /** Leaves the group and closes the connections; waits for a batch that is being taken. */
+  async stop(): Promise<void> {
+    await this.#consumer.disconnect();
+  }
+
+  #seek(partitions: readonly number[]): void {
+    const { topic, positions } = this.#options;
+    for (const partition of partitions) {
+      const offset = String(positions.get(partition) ?? 0n);
+      this.#consumer.seek({ topic, partition, offset });
+    }
+  }
+}
+
+function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}

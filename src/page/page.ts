@@ -1,0 +1,40 @@
+/**
+ * The test page's files, held in memory. They lie in `static/` beside this module, in src/ and in
+ * dist/ alike.
+ */
+import { readFileSync } from 'node:fs';
+
+export interface PageFile {
+  readonly body: Buffer;
+  readonly type: string;
+}
+
+const FILES = {
+  '/': ['index.html', 'text/html; charset=utf-8'],
+  '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/page.css': ['page.css', 'text/css; charset=utf-8'],
+} as const;
+
+/** Headers of every answer with a file of the page. */
+export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] = [
+  [
+    'Content-Security-Policy',
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+      "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  ],
+  ['X-Content-Type-Options', 'nosniff'],
+  ['Referrer-Policy', 'no-referrer'],
+  ['Cache-Control', 'no-cache'],
+];
+
+const loaded: ReadonlyMap<string, PageFile> = new Map(
+  Object.entries(FILES).map(([path, [name, type]]) => {
+    const body = readFileSync(new URL(`./static/${name}`, import.meta.url));
+    return [path, { body, type }];
+  }),
+);
+
+/** The file at this path of the public port, or undefined. */
+export function pageFile(path: string): PageFile | undefined {
+  return loaded.get(path);
+}

@@ -1,0 +1,50 @@
+/** The instance's answer to /readyz, made of what its workers say. */
+import assert from 'node:assert/strict';
+import type { Readiness, WorkerStatus } from '../messages.ts';
+
+/** Share of the buffer above which no more traffic is wanted, and below which it is again. */
+export const HIGH_WATER = { stop: 0.8, resume: 0.6 } as const;
+
+export class ReadinessGate {
+  #buffering = false;
+
+  /**
+   * The answer of now. It remembers whether the buffer was above its high-water mark, so that an
+   * instance at the mark does not leave and join its balancer with every event.
+   *
+   * @param statuses one per slot; undefined where the worker has not spoken yet or is dead
+   */
+  update(statuses: readonly (WorkerStatus | undefined)[], draining: boolean): Readiness {
+    assert(statuses.length >= 1);
+    const known = statuses.filter((status) => status !== undefined);
+    const reasons = new Set<string>();
+    if (draining) reasons.add('draining');
+    if (known.length < statuses.length || !known.every((status) => status.listening)) {
+      reasons.add('not every worker listens yet');
+    }
+    for (const status of known) {
+      if (!status.topicKnown) reasons.add(status.kafka || 'the topic is not known yet');
+    }
+    this.#buffering = isBuffering(known, this.#buffering);
+    if (this.#buffering) {
+      reasons.add(`the buffer is not below ${HIGH_WATER.resume * 100}% since it reached \
+${HIGH_WATER.stop * 100}%`);
+    }
+    return { ready: reasons.size === 0, reasons: [...reasons] };
+  }
+}
+
+function isBuffering(statuses: readonly WorkerStatus[], before: boolean): boolean {
+  let used = 0;
+  let limit = 0;
+  for (const status of statuses) {
+    used += status.bufferedBytes;
+    limit += status.bufferLimitBytes;
+  }
+  if (limit === 0) return false;
+  return used / limit >= (before ? HIGH_WATER.resume : HIGH_WATER.stop);
+}
+
+export function sameReadiness(a: Readiness, b: Readiness): boolean {
+  return a.ready === b.ready && a.reasons.join('\n') === b.reasons.join('\n');
+}

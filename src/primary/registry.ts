@@ -1,0 +1,117 @@
+/** What /metrics shows: every series of the catalogue, read from the totals at the scrape. */
+import { type Metric, Registry } from 'prom-client';
+import {
+  CATALOGUE,
+  type Series,
+  type SeriesName,
+  WORKER_CAUSES,
+  WORKER_STATES,
+} from '../metrics/catalogue.ts';
+import { cellOf, firstCell } from '../metrics/layout.ts';
+import type { WorkerState } from './supervisor.ts';
+import type { Totals, WorkerCause } from './totals.ts';
+
+/** What only the primary knows. */
+export interface PrimaryFacts {
+  readonly version: string;
+  draining(): boolean;
+  workers(state: WorkerState): number;
+  restarts(cause: WorkerCause): number;
+}
+
+interface Value {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  /** Where it differs from the series: a histogram's buckets, sum and count. */
+  readonly metricName?: string;
+}
+
+/** A registry whose every metric reads `totals` and `facts` when it is asked. */
+export function buildRegistry(totals: Totals, facts: PrimaryFacts): Registry {
+  const registry = new Registry();
+  for (const entry of CATALOGUE) {
+    const { name, type, help } = entry;
+    const read = reader(entry, name, totals, facts);
+    const metric = {
+      name,
+      help,
+      type,
+      get: async () => ({ name, help, type, aggregator: 'sum', values: read() }),
+    };
+    // prom-client's type wants its own classes; the registry itself only calls `get`.
+    registry.registerMetric(metric as unknown as Metric);
+  }
+  return registry;
+}
+
+function reader(
+  series: Series,
+  name: SeriesName,
+  totals: Totals,
+  facts: PrimaryFacts,
+): () => Value[] {
+  if (series.from === 'primary') return () => primaryValues(name, totals, facts);
+  if (series.from === 'worker') {
+    const cell = firstCell(name);
+    return () => perWorker(totals, (slot) => totals.at(slot, cell));
+  }
+  if (series.type === 'histogram') {
+    const first = firstCell(name);
+    return () => histogramValues(name, series.buckets ?? [], first, totals);
+  }
+  const { label } = series;
+  if (label === undefined) return () => [{ labels: {}, value: totals.sum(firstCell(name)) }];
+  return () =>
+    label.values.map((value) => ({
+      labels: { [label.name]: value },
+      value: totals.sum(cellOf(name, value)),
+    }));
+}
+
+/** The series that no worker keeps. */
+function primaryValues(name: SeriesName, totals: Totals, facts: PrimaryFacts): Value[] {
+  switch (name) {
+    case 'forebay_events_lost_total':
+      return WORKER_CAUSES.map((cause) => ({ labels: { cause }, value: totals.lost(cause) }));
+    case 'forebay_events_unaccounted':
+      return [{ labels: {}, value: totals.unaccounted() }];
+    case 'forebay_workers':
+      return WORKER_STATES.map((state) => ({ labels: { state }, value: facts.workers(state) }));
+    case 'forebay_worker_restarts_total':
+      return WORKER_CAUSES.map((cause) => ({ labels: { cause }, value: facts.restarts(cause) }));
+    case 'forebay_worker_snapshot_age_seconds':
+      return perWorker(totals, (slot) => totals.ageSeconds(slot));
+    case 'forebay_draining':
+      return [{ labels: {}, value: facts.draining() ? 1 : 0 }];
+    case 'forebay_build_info':
+      return [{ labels: { version: facts.version, node: process.version }, value: 1 }];
+    default:
+      throw new Error(`nothing reads ${name}`);
+  }
+}
+
+function perWorker(totals: Totals, read: (slot: number) => number): Value[] {
+  return Array.from({ length: totals.slots }, (_, index) => ({
+    labels: { worker: index + 1 },
+    value: read(index + 1),
+  }));
+}
+
+/** The cells hold each bucket by itself; Prometheus wants them cumulative. */
+function histogramValues(
+  name: string,
+  bounds: readonly number[],
+  first: number,
+  totals: Totals,
+): Value[] {
+  const values: Value[] = [];
+  let count = 0;
+  for (const [index, le] of [...bounds, '+Inf'].entries()) {
+    count += totals.sum(first + index);
+    values.push({ metricName: `${name}_bucket`, labels: { le }, value: count });
+  }
+  const sum = totals.sum(first + bounds.length + 1);
+  values.push({ metricName: `${name}_sum`, labels: {}, value: sum });
+  values.push({ metricName: `${name}_count`, labels: {}, value: count });
+  return values;
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import type { EventCode } from '../../errors.ts';
+import { KIB, LIMITS } from '../../limits.ts';
+import { type Owner, RecordBatch } from './batch.ts';
+import type { Budget } from './budget.ts';
+import { partitionOfKey } from './murmur2.ts';
+import { PartitionQueue } from './queue.ts';
+import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './records.ts';
+
+/** A batch starts in a buffer of this size and grows, so that quiet partitions hold little. */
+const FIRST_BUFFER_BYTES = 2 * KIB;
+const GROWTH = 4;
+/** Beyond this distance in time two records cannot share a batch: the delta is a varint. */
+const TIMESTAMP_SPAN_MS = 2 ** 29;
+
+export interface AccumulatorOptions {
+  readonly budget: Budget;
+  /** Bytes of a batch at the most, unless a single record needs more. */
+  readonly batchBytes: number;
+  /** Bytes of an event at the most: the bound of a key. */
+  readonly maxEventBytes: number;
+}
+
+/** Who wants to know that a partition has something to send. */
+export type WorkListener = (queue: PartitionQueue) => void;
+
+/**
+ * Takes accepted events: chooses the partition once, and writes each event once, as a Kafka
+ * record, into the open batch of its partition.
+ */
+export class Accumulator {
+  readonly queues: PartitionQueue[] = [];
+  readonly #budget: Budget;
+  readonly #batchBytes: number;
+  readonly #key: Buffer;
+  #maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
+  #sticky = 0;
+  #onWork: WorkListener = () => {};
+
+  constructor({ budget, batchBytes, maxEventBytes }: AccumulatorOptions) {
+    this.#budget = budget;
+    this.#batchBytes = batchBytes;
+    this.#key = Buffer.allocUnsafeSlow(maxEventBytes * 3);
+  }
+
+  /** Calls `listener` whenever a partition begins a batch or has one that is full. */
+  onWork(listener: WorkListener): void {
+    this.#onWork = listener;
+  }
+
+  /** The topic has `count` partitions: fewer than before is not believed. */
+  setPartitions(count: number): void {
+    while (this.queues.length < count) this.queues.push(new PartitionQueue(this.queues.length));
+  }
+
+  /** The broker refuses longer batches: the topic's `max.message.bytes`. */
+  setMaxMessageBytes(bytes: number): void {
+    this.#maxMessageBytes = bytes;
+  }
+
+  /**
+   * Takes one event, `source[start, end)`, which is copied.
+   * @param key its partition key; undefined = any partition
+   * @param timestamp arrival in ms since 1970, @param arrivalMs the same by the monotonic clock
+   * @returns undefined when it is taken, else why not; nothing is kept then
+   */
+  append(
+    key: string | undefined,
+    source: Uint8Array,
+    start: number,
+    end: number,
+    timestamp: number,
+    arrivalMs: number,
+    owner: Owner,
+    frame: number,
+    event: number,
+  ): EventCode | undefined {
+    if (this.queues.length === 0) return 'kafka_unavailable';
+    const keyBytes = key === undefined ? -1 : this.#key.write(key, 'utf8');
+    const valueBytes = end - start;
+    const alone =
+      BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
+    if (alone > this.#maxMessageBytes) return 'too_large';
+    const queue = this.#queueFor(keyBytes);
+    const batch = this.#batchWithRoom(queue, timestamp, keyBytes, valueBytes, alone);
+    if (batch === undefined) return 'buffer_full';
+    batch.append(timestamp, this.#key, keyBytes, source, start, end);
+    batch.own(owner, frame, event, arrivalMs);
+    if (batch.records === 1) this.#onWork(queue);
+    return undefined;
+  }
+
+  /** Gives the memory of a batch back whose fate is known. */
+  release(batch: RecordBatch): void {
+    this.#budget.release(batch.records * LIMITS.eventOverheadBytes);
+    this.#budget.give(batch.buffer);
+  }
+
+  /** Splits `batch`, keeping its first half in it. @returns the second half */
+  split(batch: RecordBatch): RecordBatch {
+    const rest = new RecordBatch(this.#budget.takeAnyway(batch.buffer.length));
+    batch.split(Math.ceil(batch.records / 2), rest);
+    return rest;
+  }
+
+  #queueFor(keyBytes: number): PartitionQueue {
+    const count = this.queues.length;
+    if (keyBytes >= 0) return this.queues[partitionOfKey(this.#key, keyBytes, count)]!;
+    // Events without a key share a partition until its batch is closed: fuller batches.
+    if (this.queues[this.#sticky]?.open === undefined) {
+      this.#sticky = Math.floor(Math.random() * count);
+    }
+    return this.queues[this.#sticky]!;
+  }
+
+  /** The open batch with room for the record, grown or begun anew; undefined over budget. */
+  #batchWithRoom(
+    queue: PartitionQueue,
+    timestamp: number,
+    keyBytes: number,
+    valueBytes: number,
+    alone: number,
+  ): RecordBatch | undefined {
+    const open = queue.open;
+    if (open !== undefined) {
+      const needed = open.lengthWith(timestamp, keyBytes, valueBytes);
+      const near = Math.abs(timestamp - open.firstTimestamp) < TIMESTAMP_SPAN_MS;
+      if (near && needed <= Math.min(this.#batchBytes, this.#maxMessageBytes)) {
+        return this.#grow(open, needed) ? open : undefined;
+      }
+    }
+    const buffer = this.#budget.take(Math.max(FIRST_BUFFER_BYTES, alone));
+    if (buffer === undefined) return undefined;
+    if (!this.#budget.charge(LIMITS.eventOverheadBytes)) {
+      this.#budget.give(buffer);
+      return undefined;
+    }
+    if (open !== undefined) {
+      queue.close();
+      this.#onWork(queue);
+    }
+    const batch = new RecordBatch(buffer);
+    queue.begin(batch);
+    return batch;
+  }
+
+  /** Makes room for `needed` bytes and one event's bookkeeping. @returns false over budget */
+  #grow(batch: RecordBatch, needed: number): boolean {
+    if (!this.#budget.charge(LIMITS.eventOverheadBytes)) return false;
+    if (needed <= batch.buffer.length) return true;
+    const wanted = Math.max(needed, Math.min(batch.buffer.length * GROWTH, this.#batchBytes));
+    const larger = this.#budget.take(wanted) ?? this.#budget.take(needed);
+    if (larger === undefined) {
+      this.#budget.release(LIMITS.eventOverheadBytes);
+      return false;
+    }
+    assert(larger.length >= needed);
+    batch.buffer.copy(larger, 0, 0, batch.length);
+    this.#budget.give(batch.buffer);
+    batch.buffer = larger;
+    return true;
+  }
+}

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import type { EventCode } from '../../errors.ts';
+import {
+  BATCH_HEADER_BYTES,
+  type ProducerStamp,
+  readRecords,
+  recordBodyBytes,
+  sealBatch,
+  varintSize,
+  writeRecord,
+} from './records.ts';
+
+/** Who sent an event and hears of its fate: a connection's ack stream, an HTTP reply, nobody. */
+export interface Owner {
+  /** Nobody listens: what is refused is dropped. */
+  readonly plain: boolean;
+  /** Event `event` of `frame` was taken and waits for its fate. */
+  accepted(frame: number, event: number): void;
+  /**
+   * The events `events[from, to)` of `frame` have their fate.
+   * @returns false when the owner was told `timeout` for them before: they count no more
+   */
+  settled(frame: number, events: readonly number[], from: number, to: number): boolean;
+  /** Event `event` of `frame` is not stored; without a number, the whole frame. */
+  refused(frame: number, event: number | undefined, code: EventCode, message: string): void;
+}
+
+/**
+ * Records on their way to one partition, in Kafka's format from the moment they arrive, and who
+ * sent each: four parallel arrays, an entry per record.
+ */
+export class RecordBatch {
+  buffer: Buffer;
+  /** Bytes written, header included. */
+  length = BATCH_HEADER_BYTES;
+  records = 0;
+  /** ms since 1970 */
+  firstTimestamp = 0;
+  maxTimestamp = 0;
+  /** Arrival of the first event, ms of the monotonic clock. */
+  openedAtMs = 0;
+  /** The owners were told `timeout`; the batch goes on, they hear no more. */
+  answered = false;
+  readonly owners: Owner[] = [];
+  readonly frames: number[] = [];
+  readonly events: number[] = [];
+  readonly arrivalsMs: number[] = [];
+
+  constructor(buffer: Buffer) {
+    this.buffer = buffer;
+  }
+
+  /** Bytes that the batch will have with one more record of this key (-1 = none) and value. */
+  lengthWith(timestamp: number, keyBytes: number, valueBytes: number): number {
+    const delta = this.records === 0 ? 0 : timestamp - this.firstTimestamp;
+    const body = recordBodyBytes(delta, this.records, keyBytes, valueBytes);
+    return this.length + varintSize(body) + body;
+  }
+
+  /** Appends a record; the buffer must have room for {@link lengthWith}. */
+  append(
+    timestamp: number,
+    key: Uint8Array,
+    keyBytes: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+  ): void {
+    if (this.records === 0) {
+      this.firstTimestamp = timestamp;
+      this.maxTimestamp = timestamp;
+    } else if (timestamp > this.maxTimestamp) this.maxTimestamp = timestamp;
+    const delta = timestamp - this.firstTimestamp;
+    const body = recordBodyBytes(delta, this.records, keyBytes, end - start);
+    this.length = writeRecord(
+      this.buffer,
+      this.length,
+      body,
+      delta,
+      this.records++,
+      key,
+      keyBytes,
+      source,
+      start,
+      end,
+    );
+    assert(this.length <= this.buffer.length);
+  }
+
+  /** Notes who sent the record appended last. */
+  own(owner: Owner, frame: number, event: number, arrivalMs: number): void {
+    if (this.records === 1) this.openedAtMs = arrivalMs;
+    this.owners.push(owner);
+    this.frames.push(frame);
+    this.events.push(event);
+    this.arrivalsMs.push(arrivalMs);
+  }
+
+  /** Writes header and checksum; the bytes to send are `buffer[0, length)`. */
+  seal(stamp: ProducerStamp): void {
+    sealBatch(
+      this.buffer,
+      this.length,
+      this.records,
+      this.firstTimestamp,
+      this.maxTimestamp,
+      stamp,
+    );
+  }
+
+  /** Stamps the records anew: the broker did not like their time. */
+  restamp(timestamp: number): void {
+    const shift = timestamp - this.firstTimestamp;
+    this.firstTimestamp = timestamp;
+    this.maxTimestamp += shift;
+  }
+
+  /**
+   * Keeps the first `count` records and moves the others into `rest`, an empty batch whose buffer
+   * is as large as this one's.
+   */
+  split(count: number, rest: RecordBatch): void {
+    assert(count > 0 && count < this.records && rest.records === 0);
+    const slices = readRecords(this.buffer, this.records);
+    const { owners, frames, events, arrivalsMs } = this;
+    for (let index = count; index < slices.length; index++) {
+      const { timestampDelta, keyStart, keyBytes, valueStart, valueBytes } = slices[index]!;
+      const timestamp = this.firstTimestamp + timestampDelta;
+      const key = this.buffer.subarray(keyStart);
+      rest.append(timestamp, key, keyBytes, this.buffer, valueStart, valueStart + valueBytes);
+      rest.own(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
+    }
+    rest.openedAtMs = this.openedAtMs;
+    rest.answered = this.answered;
+    const last = slices[count - 1]!;
+    this.length = last.valueStart + last.valueBytes + 1;
+    this.records = count;
+    const deltas = slices.slice(0, count).map((slice) => slice.timestampDelta);
+    this.maxTimestamp = this.firstTimestamp + Math.max(...deltas);
+    for (const list of [owners, frames, events, arrivalsMs]) list.length = count;
+  }
+}

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { KIB } from '../../limits.ts';
+
+const SMALLEST = KIB;
+
+/**
+ * One worker's byte budget, and the pool that its buffers come from.
+ *
+ * Charged are the buffers in use, the bookkeeping of the events in them, and the copies that
+ * requests in flight make of them: `reserve` keeps room for the copies, so that full lanes can
+ * always be sent. Free buffers are kept for reuse while they fit beside what is charged.
+ */
+export class Budget {
+  readonly limitBytes: number;
+  #reserveBytes = 0;
+  #usedBytes = 0;
+  #copyBytes = 0;
+  #freeBytes = 0;
+  readonly #free = new Map<number, Buffer[]>();
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes;
+  }
+
+  /** Bytes in use now, copies of requests included. */
+  get usedBytes(): number {
+    return this.#usedBytes + this.#copyBytes;
+  }
+
+  /** Keeps `bytes` free for copies of requests; at most half of the budget. */
+  reserve(bytes: number): void {
+    assert(bytes >= 0 && bytes <= this.limitBytes / 2, 'the reserve leaves room for events');
+    this.#reserveBytes = bytes;
+  }
+
+  /** Charges `bytes` of bookkeeping. @returns false when the budget has no room for it */
+  charge(bytes: number): boolean {
+    if (!this.#fits(bytes)) return false;
+    this.#usedBytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#usedBytes -= bytes;
+    assert(this.#usedBytes >= 0, 'more was released than charged');
+  }
+
+  /** Counts copies of a request; they have their place in the reserve. Negative when it ended. */
+  copies(bytes: number): void {
+    this.#copyBytes += bytes;
+    assert(this.#copyBytes >= 0, 'more copies were given back than made');
+  }
+
+  /** A buffer of at least `bytes`, charged; undefined when the budget has no room for it. */
+  take(bytes: number): Buffer | undefined {
+    const size = sizeClass(bytes);
+    if (!this.charge(size)) return undefined;
+    const buffer = this.#free.get(size)?.pop();
+    if (buffer !== undefined) {
+      this.#freeBytes -= size;
+      return buffer;
+    }
+    this.#shrink(this.limitBytes - this.#usedBytes);
+    return Buffer.allocUnsafeSlow(size);
+  }
+
+  /** A buffer of at least `bytes`, charged even beyond the limit: for what is in the house already. */
+  takeAnyway(bytes: number): Buffer {
+    const size = sizeClass(bytes);
+    this.#usedBytes += size;
+    return Buffer.allocUnsafeSlow(size);
+  }
+
+  /** Gives a buffer of {@link take} back. */
+  give(buffer: Buffer): void {
+    this.release(buffer.length);
+    const list = this.#free.get(buffer.length);
+    if (list === undefined) this.#free.set(buffer.length, [buffer]);
+    else list.push(buffer);
+    this.#freeBytes += buffer.length;
+    this.#shrink(this.limitBytes - this.#usedBytes);
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#usedBytes + bytes <= this.limitBytes - this.#reserveBytes;
+  }
+
+  /** Lets free buffers go, the largest first, until they take no more than `bytes`. */
+  #shrink(bytes: number): void {
+    if (this.#freeBytes <= bytes) return;
+    for (const size of [...this.#free.keys()].sort((a, b) => b - a)) {
+      const list = this.#free.get(size) ?? [];
+      while (list.length > 0 && this.#freeBytes > bytes) {
+        list.pop();
+        this.#freeBytes -= size;
+      }
+    }
+  }
+}
+
+/** Buffers come in powers of two, so that one lane's can serve another. */
+function sizeClass(bytes: number): number {
+  return Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)));
+}

@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { LIMITS } from '../../limits.ts';
+import type { RecordBatch } from './batch.ts';
+
+/**
+ * What waits for one partition, in order: closed batches, then the open one.
+ *
+ *   closed [b0 b1 b2]  open b3 <- append
+ *   ^ take
+ */
+export class PartitionQueue {
+  readonly partition: number;
+  readonly #closed: RecordBatch[] = [];
+  #open: RecordBatch | undefined;
+
+  constructor(partition: number) {
+    this.partition = partition;
+  }
+
+  get open(): RecordBatch | undefined {
+    return this.#open;
+  }
+
+  get empty(): boolean {
+    return this.#open === undefined && this.#closed.length === 0;
+  }
+
+  /** Makes `batch` the one that events are appended to. */
+  begin(batch: RecordBatch): void {
+    assert(this.#open === undefined, 'one open batch per partition');
+    this.#open = batch;
+  }
+
+  /** No more events for the open batch: it is full, due, or old. */
+  close(): void {
+    assert(this.#open !== undefined && this.#open.records > 0);
+    this.#closed.push(this.#open);
+    this.#open = undefined;
+  }
+
+  /** Closes the open batch if an event of now must not share the fate of its first. */
+  closeOlderThan(nowMs: number): void {
+    const open = this.#open;
+    if (open !== undefined && nowMs - open.openedAtMs > LIMITS.batchOpenMsMax) this.close();
+  }
+
+  /** When the first batch may be sent: at once if it is closed, else when it has lingered. */
+  dueMs(lingerMs: number): number {
+    if (this.#closed.length > 0) return 0;
+    return this.#open === undefined ? Number.POSITIVE_INFINITY : this.#open.openedAtMs + lingerMs;
+  }
+
+  /** Takes the first batch if it is due. */
+  take(nowMs: number, lingerMs: number): RecordBatch | undefined {
+    if (this.dueMs(lingerMs) > nowMs) return undefined;
+    if (this.#closed.length === 0) this.close();
+    return this.#closed.shift();
+  }
+
+  /** Takes the first batch if its first event is older than `timeoutMs`. */
+  takeExpired(nowMs: number, timeoutMs: number): RecordBatch | undefined {
+    const first = this.#closed[0] ?? this.#open;
+    if (first === undefined || nowMs - first.openedAtMs < timeoutMs) return undefined;
+    if (first === this.#open) this.close();
+    return this.#closed.shift();
+  }
+
+  /** Puts batches back in front of everything that waits. */
+  putFront(batches: readonly RecordBatch[]): void {
+    this.#closed.unshift(...batches);
+  }
+
+  /** Calls `visit` with every batch that waits. */
+  walk(visit: (batch: RecordBatch) => void): void {
+    for (const batch of this.#closed) visit(batch);
+    if (this.#open !== undefined) visit(this.#open);
+  }
+}

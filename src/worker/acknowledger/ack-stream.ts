@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import type { EventCode } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Owner } from '../accumulator/batch.ts';
+import { Refusals } from './refusals.ts';
+
+/** How a stream's frames reach its client. */
+export interface Wire {
+  /** Sends text frames, in order; a client that does not read them is closed by the wire. */
+  send(texts: readonly string[]): void;
+}
+
+const FIRST_RING = 16;
+
+/**
+ * The acknowledgements of one `forebay.v1` connection. Frames are numbered from 1.
+ *
+ *            settled            open                 not sent yet
+ *   1 ............ acked | acked+1 ...... received | ...... granted credit
+ *                          ring: events without a fate, and payload bytes up to here
+ */
+export class AckStream implements Owner {
+  readonly plain = false;
+  /** The connection is gone: nobody hears any more. */
+  closed = false;
+  /** In the list of streams with something to say. */
+  #dirty = false;
+  readonly #onDirty: (stream: AckStream) => void;
+  readonly #wire: Wire;
+  readonly #maxFrameBytes: number;
+  readonly #creditBytes: number;
+  /** By frame number & mask: events without a fate, and one more while the frame is decoded. */
+  #open = new Uint32Array(FIRST_RING);
+  /** By frame number & mask: payload bytes from the connection's start up to this frame. */
+  #bytes = new Float64Array(FIRST_RING);
+  #acked = 0;
+  #received = 0;
+  #receivedBytes = 0;
+  #ackedBytes = 0;
+  #grantedFrames: number = LIMITS.creditFrames;
+  #grantedBytes: number;
+  readonly #refusals = new Map<number, Refusals>();
+  #nackable: number[] = [];
+
+  /** @param onDirty called when the stream has something to say, once until {@link flush} */
+  constructor(wire: Wire, maxFrameBytes: number, onDirty: (stream: AckStream) => void) {
+    this.#wire = wire;
+    this.#onDirty = onDirty;
+    this.#maxFrameBytes = maxFrameBytes;
+    // A grant rises when half of it is used, and the other half must hold any frame.
+    this.#creditBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
+    this.#grantedBytes = this.#creditBytes;
+  }
+
+  /** Sends the bounds of the connection and its first credit. */
+  hello(): void {
+    const hello = {
+      maxFrameBytes: this.#maxFrameBytes,
+      maxFrameEvents: LIMITS.frameEvents,
+      credit: { frames: this.#grantedFrames, bytes: this.#grantedBytes },
+    };
+    this.#wire.send([JSON.stringify({ hello })]);
+  }
+
+  /**
+   * A frame has arrived and is held open until {@link endFrame}.
+   * @returns its number, or undefined when it is beyond the credit
+   */
+  beginFrame(bytes: number): number | undefined {
+    const frame = this.#received + 1;
+    if (frame > this.#grantedFrames || this.#receivedBytes + bytes > this.#grantedBytes) {
+      return undefined;
+    }
+    this.#received = frame;
+    this.#receivedBytes += bytes;
+    if (frame - this.#acked > this.#open.length) this.#growRing();
+    const slot = frame & (this.#open.length - 1);
+    this.#open[slot] = 1;
+    this.#bytes[slot] = this.#receivedBytes;
+    return frame;
+  }
+
+  /** The frame was decoded: every event of it was accepted or refused. */
+  endFrame(frame: number): void {
+    this.#settle(frame, 1);
+  }
+
+  accepted(frame: number): void {
+    this.#open[frame & (this.#open.length - 1)]!++;
+  }
+
+  settled(frame: number, _events: readonly number[], from: number, to: number): boolean {
+    this.#settle(frame, to - from);
+    return true;
+  }
+
+  refused(frame: number, event: number | undefined, code: EventCode, message: string): void {
+    const refusals = this.#refusals.get(frame);
+    if (refusals !== undefined) refusals.add(event, code, message);
+    else {
+      const first = new Refusals();
+      first.add(event, code, message);
+      this.#refusals.set(frame, first);
+    }
+  }
+
+  #settle(frame: number, count: number): void {
+    assert(frame > this.#acked && frame <= this.#received, 'only open frames have events');
+    const slot = frame & (this.#open.length - 1);
+    const left = this.#open[slot]! - count;
+    assert(left >= 0, 'more events were settled than accepted');
+    this.#open[slot] = left;
+    if (left > 0) return;
+    if (this.#refusals.has(frame)) this.#nackable.push(frame);
+    if (this.#dirty) return;
+    this.#dirty = true;
+    this.#onDirty(this);
+  }
+
+  /** Sends what is due: nacks first, then one ack, then credit. Once per loop turn. */
+  flush(): void {
+    this.#dirty = false;
+    if (this.closed) return;
+    const texts: string[] = [];
+    for (const frame of this.#nackable) {
+      const errors = this.#refusals.get(frame)?.entries();
+      this.#refusals.delete(frame);
+      texts.push(JSON.stringify({ nack: frame, errors }));
+    }
+    this.#nackable = [];
+    if (this.#advance()) {
+      texts.push(`{"ack":${this.#acked}}`);
+      const credit = this.#raiseCredit();
+      if (credit !== undefined) texts.push(credit);
+    }
+    if (texts.length > 0) this.#wire.send(texts);
+  }
+
+  /** Moves `acked` over all frames that are settled. @returns whether it moved */
+  #advance(): boolean {
+    const mask = this.#open.length - 1;
+    const before = this.#acked;
+    while (this.#acked < this.#received && this.#open[(this.#acked + 1) & mask] === 0) {
+      this.#acked++;
+    }
+    if (this.#acked === before) return false;
+    this.#ackedBytes = this.#bytes[this.#acked & mask]!;
+    return true;
+  }
+
+  /** Grants a full window from what is acknowledged once half of the last one is used. */
+  #raiseCredit(): string | undefined {
+    const frames = this.#acked + LIMITS.creditFrames;
+    const bytes = this.#ackedBytes + this.#creditBytes;
+    const worthIt =
+      frames - this.#grantedFrames >= LIMITS.creditFrames / 2 ||
+      bytes - this.#grantedBytes >= this.#creditBytes / 2;
+    if (!worthIt) return undefined;
+    this.#grantedFrames = frames;
+    this.#grantedBytes = bytes;
+    return `{"credit":{"frames":${frames},"bytes":${bytes}}}`;
+  }
+
+  #growRing(): void {
+    const { length } = this.#open;
+    const open = new Uint32Array(length * 2);
+    const bytes = new Float64Array(length * 2);
+    for (let frame = this.#acked + 1; frame < this.#received; frame++) {
+      open[frame & (length * 2 - 1)] = this.#open[frame & (length - 1)]!;
+      bytes[frame & (length * 2 - 1)] = this.#bytes[frame & (length - 1)]!;
+    }
+    this.#open = open;
+    this.#bytes = bytes;
+  }
+}

@@ -1,0 +1,151 @@
+import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../errors.ts';
+import { type Logger, SampledLog } from '../../log.ts';
+import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
+import type { Owner, RecordBatch } from '../accumulator/batch.ts';
+import type { Outcomes } from '../producer/producer.ts';
+import { AckStream, type Wire } from './ack-stream.ts';
+import type { HttpReply } from './http-reply.ts';
+
+const STORED = cell('forebay_events_stored_total');
+const STORED_LATE = cell('forebay_events_stored_late_total');
+const REFUSED = cells('forebay_events_refused_total', eventCodes);
+const DROPPED = cells('forebay_events_dropped_total', retryCodes);
+const ACK_DURATION = histogram('forebay_ack_duration_seconds');
+
+/** Clients without the subprotocol: nobody to tell. */
+export const PLAIN: Owner = {
+  plain: true,
+  accepted: () => {},
+  settled: () => true,
+  refused: () => {},
+};
+
+/**
+ * Carries outcomes back to who sent the events, and counts each event's end once: stored,
+ * refused, or dropped.
+ */
+export class Acknowledger implements Outcomes {
+  readonly #counters: Counters;
+  readonly #release: (batch: RecordBatch) => void;
+  readonly #log: Logger;
+  readonly #sampled = new SampledLog();
+  #dirty: AckStream[] = [];
+  /** Replies that were answered with events open: those are still on their way. */
+  readonly #late = new Set<HttpReply>();
+
+  /** @param release gives a batch's memory back */
+  constructor(counters: Counters, release: (batch: RecordBatch) => void, log: Logger) {
+    this.#counters = counters;
+    this.#release = release;
+    this.#log = log;
+  }
+
+  /** The acknowledgements of a new connection. */
+  stream(wire: Wire, maxFrameBytes: number): AckStream {
+    return new AckStream(wire, maxFrameBytes, (stream) => this.#markDirty(stream));
+  }
+
+  /** Events that are in lanes, and whose senders were told `timeout` already. */
+  get lateEvents(): number {
+    let sum = 0;
+    for (const reply of this.#late) {
+      if (reply.late === 0) this.#late.delete(reply);
+      sum += reply.late;
+    }
+    return sum;
+  }
+
+  /** Refuses one event on arrival, or a frame that cannot be taken apart (no `event`). */
+  refuse(
+    owner: Owner,
+    frame: number,
+    event: number | undefined,
+    code: EventCode,
+    message: string,
+  ): void {
+    owner.refused(frame, event, code, message);
+    this.#count(owner, code, 1, message);
+  }
+
+  /** The time of an HTTP request is over. */
+  expire(reply: HttpReply): void {
+    const open = reply.expire();
+    if (open === 0) return;
+    this.#counters.add(REFUSED.timeout, open);
+    this.#late.add(reply);
+  }
+
+  stored(batch: RecordBatch): void {
+    const nowMs = performance.now();
+    let stored = 0;
+    if (!batch.answered) {
+      eachRun(batch, (owner, frame, from, to) => {
+        if (!owner.settled(frame, batch.events, from, to)) return;
+        stored += to - from;
+        const seconds = (nowMs - batch.arrivalsMs[from]!) / 1000;
+        this.#counters.observe(ACK_DURATION, seconds, to - from);
+      });
+    }
+    this.#counters.add(STORED, stored);
+    this.#counters.add(STORED_LATE, batch.records - stored);
+    this.#release(batch);
+  }
+
+  refused(batch: RecordBatch, code: EventCode): void {
+    if (!batch.answered) this.#tell(batch, code);
+    this.#release(batch);
+  }
+
+  overdue(batch: RecordBatch): void {
+    this.#tell(batch, 'timeout');
+    batch.answered = true;
+  }
+
+  /** Sends what streams have to say now, instead of at the end of the loop turn. */
+  flush(): void {
+    const streams = this.#dirty;
+    this.#dirty = [];
+    for (const stream of streams) stream.flush();
+  }
+
+  #tell(batch: RecordBatch, code: EventCode): void {
+    const { text } = EVENT_CODES[code];
+    eachRun(batch, (owner, frame, from, to) => {
+      for (let index = from; index < to; index++) {
+        owner.refused(frame, batch.events[index], code, text);
+      }
+      if (owner.settled(frame, batch.events, from, to)) this.#count(owner, code, to - from, text);
+    });
+  }
+
+  #count(owner: Owner, code: EventCode, events: number, message: string): void {
+    const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
+    this.#counters.add(dropped ?? REFUSED[code], events);
+    if (!owner.plain) return;
+    const line = dropped === undefined ? 'a bad event was refused' : 'an event was dropped';
+    this.#sampled.line(code, (held) =>
+      this.#log.warn({ code, reason: message, held }, `plain client: ${line}`),
+    );
+  }
+
+  #markDirty(stream: AckStream): void {
+    if (this.#dirty.length === 0) setImmediate(() => this.flush());
+    this.#dirty.push(stream);
+  }
+}
+
+/** Calls `visit` for each run of records of one owner and frame: `[from, to)`. */
+function eachRun(
+  batch: RecordBatch,
+  visit: (owner: Owner, frame: number, from: number, to: number) => void,
+): void {
+  const { owners, frames, records } = batch;
+  let from = 0;
+  for (let index = 1; index <= records; index++) {
+    if (index < records && owners[index] === owners[from] && frames[index] === frames[from]) {
+      continue;
+    }
+    visit(owners[from]!, frames[from]!, from, index);
+    from = index;
+  }
+}

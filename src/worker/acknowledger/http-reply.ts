@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { EVENT_CODES, type EventCode } from '../../errors.ts';
+import type { Owner } from '../accumulator/batch.ts';
+import { type RefusalEntry, Refusals } from './refusals.ts';
+
+/** The answer to `POST /events`. */
+export interface HttpAnswer {
+  readonly status: 200 | 207 | 400 | 429 | 503;
+  /** Seconds; present when any event may be sent again. */
+  readonly retryAfter?: number;
+  readonly body: { readonly accepted: number; readonly errors: readonly RefusalEntry[] };
+}
+
+/** The fate of one body's events; answers once, when all have theirs or the time is over. */
+export class HttpReply implements Owner {
+  readonly plain = false;
+  readonly #answer: (answer: HttpAnswer) => void;
+  readonly #refusals = new Refusals();
+  /** Events without a fate. */
+  readonly #open = new Set<number>();
+  #stored = 0;
+  #decoded = false;
+  #answered = false;
+
+  constructor(answer: (answer: HttpAnswer) => void) {
+    this.#answer = answer;
+  }
+
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Events whose fate is open although their sender was told `timeout`. */
+  get late(): number {
+    return this.#answered ? this.#open.size : 0;
+  }
+
+  /** The body was decoded: every event of it was accepted or refused. */
+  endBody(): void {
+    this.#decoded = true;
+    this.#answerIfDone();
+  }
+
+  accepted(_frame: number, event: number): void {
+    this.#open.add(event);
+  }
+
+  settled(_frame: number, events: readonly number[], from: number, to: number): boolean {
+    for (let index = from; index < to; index++) {
+      if (this.#open.delete(events[index]!)) this.#stored++;
+    }
+    if (this.#answered) return false;
+    this.#answerIfDone();
+    return true;
+  }
+
+  refused(_frame: number, event: number | undefined, code: EventCode, message: string): void {
+    if (this.#answered) return;
+    if (event !== undefined) this.#open.delete(event);
+    this.#refusals.add(event, code, message);
+  }
+
+  /** The time is over: what is open is told `timeout`. @returns how many events that were */
+  expire(): number {
+    assert(!this.#answered && this.#decoded);
+    for (const event of this.#open) this.#refusals.add(event, 'timeout', EVENT_CODES.timeout.text);
+    this.#finish();
+    return this.#open.size;
+  }
+
+  #answerIfDone(): void {
+    if (this.#decoded && this.#open.size === 0) this.#finish();
+  }
+
+  #finish(): void {
+    this.#answered = true;
+    this.#answer(answerFor(this.#stored, this.#refusals.entries()));
+  }
+}
+
+/** Status and headers for what became of a body: 3-protocol's table. */
+export function answerFor(accepted: number, errors: readonly RefusalEntry[]): HttpAnswer {
+  const body = { accepted, errors };
+  if (errors.length === 0) return { status: 200, body };
+  const retryable = errors.filter(({ code }) => EVENT_CODES[code].retry);
+  if (retryable.length === 0) return { status: accepted > 0 ? 207 : 400, body };
+  const longest = Math.max(...retryable.map(({ retryAfterMs }) => retryAfterMs ?? 0));
+  const limited = retryable.every(({ code }) => code === 'rate_limited');
+  return { status: limited ? 429 : 503, retryAfter: Math.ceil(longest / 1000), body };
+}

@@ -1,0 +1,75 @@
+/**
+ * Finds where JSON values begin and end in bytes that `JSON.parse` has accepted: it gives values
+ * but no offsets, and what is stored is the client's own bytes. All structure of JSON is ASCII,
+ * and no byte of a longer UTF-8 sequence is, so bytes are compared and nothing is decoded.
+ * Nesting is counted, not followed: a frame may be tens of thousands of levels deep.
+ */
+
+export const LINE_FEED = 0x0a;
+export const COMMA = 0x2c;
+export const OPEN_BRACKET = 0x5b;
+export const CLOSE_BRACKET = 0x5d;
+
+const TAB = 0x09;
+const CARRIAGE_RETURN = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
+function isBlank(byte: number | undefined): boolean {
+  return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
+}
+
+/** The first offset from `at` on that holds no JSON white space, or the end of `bytes`. */
+export function skipBlank(bytes: Buffer, at: number): number {
+  let found = at;
+  while (found < bytes.length && isBlank(bytes[found])) found++;
+  return found;
+}
+
+/** The end of `bytes[start, end)` without the JSON white space at its end. */
+export function trimmedEnd(bytes: Buffer, start: number, end: number): number {
+  let found = end;
+  while (found > start && isBlank(bytes[found - 1])) found--;
+  return found;
+}
+
+/** The offset after the last byte of the value that starts at `start`. The JSON must be valid. */
+export function valueEnd(bytes: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; at++) {
+    switch (bytes[at]) {
+      case QUOTE:
+        at = closingQuote(bytes, at + 1);
+        if (depth === 0) return at + 1;
+        break;
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
+        depth++;
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        // At depth 0 it closes what surrounds a number or a literal.
+        if (depth === 0) return at;
+        depth--;
+        if (depth === 0) return at + 1;
+        break;
+      case COMMA:
+      case SPACE:
+      case TAB:
+      case LINE_FEED:
+      case CARRIAGE_RETURN:
+        if (depth === 0) return at;
+        break;
+    }
+  }
+  return bytes.length;
+}
+
+function closingQuote(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
+  return at;
+}

@@ -1,0 +1,21 @@
+import type { EventCode } from '../../errors.ts';
+
+/** A parsed event. Never spread or assigned into another object: `__proto__` may be a field. */
+export type JsonObject = { readonly [field: string]: unknown };
+
+/** What a decoder makes of a frame or body. All calls come before the decoder returns. */
+export interface EventSink {
+  /** Event `index` of the frame: its own bytes, white space cut off, are `bytes[start, end)`. */
+  event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void;
+  /** Event `index` cannot be taken; its neighbours can. */
+  refuseEvent(index: number, code: EventCode, message: string): void;
+  /** The frame could not be taken apart: no other call came or comes; counts as one event. */
+  refuseFrame(code: EventCode, message: string): void;
+}
+
+export interface DecodeBounds {
+  /** Beyond it the whole frame is refused `too_many_events`. */
+  readonly maxEvents: number;
+  /** Bytes of one event; beyond it the event is refused `too_large`. */
+  readonly maxEventBytes: number;
+}

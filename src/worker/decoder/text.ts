@@ -1,0 +1,194 @@
+/**
+ * Text to events: one JSON value, an array of them, or NDJSON ("Events and frames" in
+ * docs/protocol.md). Values are parsed to check them; what goes on is the client's own bytes.
+ */
+import assert from 'node:assert/strict';
+import { isUtf8 } from 'node:buffer';
+import { EVENT_CODES } from '../../errors.ts';
+import {
+  CLOSE_BRACKET,
+  COMMA,
+  LINE_FEED,
+  OPEN_BRACKET,
+  skipBlank,
+  trimmedEnd,
+  valueEnd,
+} from './scanner.ts';
+import type { DecodeBounds, EventSink, JsonObject } from './sink.ts';
+
+/**
+ * Takes apart a text frame, or a body that is read like one. `bytes` must be valid UTF-8: the
+ * caller has checked it.
+ * @returns how many events were received, refused ones included
+ */
+export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
+  const start = skipBlank(bytes, 0);
+  const isArray = bytes[start] === OPEN_BRACKET;
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch (error) {
+    if (!isArray && firstLineIsJson(bytes, start)) return decodeLines(bytes, bounds, sink, true);
+    sink.refuseFrame('invalid_json', syntaxMessage(error));
+    return 1;
+  }
+  if (isArray) return decodeArray(bytes, start, value as unknown[], bounds, sink);
+  const end = trimmedEnd(bytes, start, bytes.length);
+  takeEvent(0, value, bytes, start, end, bounds, sink);
+  return 1;
+}
+
+/**
+ * {@link decodeText} for bytes that may be anything, as HTTP bodies are: what is not UTF-8 is
+ * refused as a whole.
+ * @returns how many events were received, refused ones included
+ */
+export function decodeTextBody(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
+  if (isUtf8(bytes)) return decodeText(bytes, bounds, sink);
+  sink.refuseFrame('invalid_utf8', EVENT_CODES.invalid_utf8.text);
+  return 1;
+}
+
+/**
+ * Takes apart a body of type application/x-ndjson: each line that is not blank is an event.
+ * `bytes` may be anything; a line that is not UTF-8 is refused alone.
+ * @returns how many events were received, refused ones included
+ */
+export function decodeNdjson(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
+  if (skipBlank(bytes, 0) < bytes.length) {
+    return decodeLines(bytes, bounds, sink, isUtf8(bytes));
+  }
+  sink.refuseFrame('invalid_json', 'not valid JSON: there is no event');
+  return 1;
+}
+
+function decodeArray(
+  bytes: Buffer,
+  open: number,
+  values: readonly unknown[],
+  bounds: DecodeBounds,
+  sink: EventSink,
+): number {
+  if (values.length > bounds.maxEvents) return refuseCount(bounds, sink);
+  const last = values.length - 1;
+  let at = open + 1;
+  for (let index = 0; index <= last; index++) {
+    const start = skipBlank(bytes, at);
+    const end = valueEnd(bytes, start);
+    const separator = skipBlank(bytes, end);
+    const expected = index === last ? CLOSE_BRACKET : COMMA;
+    assert(bytes[separator] === expected, 'the scanner cuts elements where JSON.parse does');
+    takeEvent(index, values[index], bytes, start, end, bounds, sink);
+    at = separator + 1;
+  }
+  return values.length;
+}
+
+function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
+  if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
+  let index = 0;
+  let start = skipBlank(bytes, 0);
+  while (start < bytes.length) {
+    const next = lineEnd(bytes, start);
+    const end = trimmedEnd(bytes, start, next);
+    if (end - start > bounds.maxEventBytes) {
+      refuseLength(index, end - start, bounds, sink);
+    } else if (!utf8 && !isUtf8(bytes.subarray(start, end))) {
+      sink.refuseEvent(index, 'invalid_utf8', EVENT_CODES.invalid_utf8.text);
+    } else {
+      takeLine(index, bytes, start, end, bounds, sink);
+    }
+    index++;
+    start = skipBlank(bytes, next);
+  }
+  return index;
+}
+
+function takeLine(
+  index: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): void {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8', start, end));
+  } catch (error) {
+    sink.refuseEvent(index, 'invalid_json', syntaxMessage(error));
+    return;
+  }
+  takeEvent(index, value, bytes, start, end, bounds, sink);
+}
+
+function takeEvent(
+  index: number,
+  value: unknown,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): void {
+  if (end - start > bounds.maxEventBytes) {
+    refuseLength(index, end - start, bounds, sink);
+  } else if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    sink.refuseEvent(index, 'not_an_object', EVENT_CODES.not_an_object.text);
+  } else {
+    sink.event(index, value as JsonObject, bytes, start, end);
+  }
+}
+
+/**
+ * Tells NDJSON from one broken value, given that the whole text is not JSON: then a first line
+ * that is JSON by itself has others after it.
+ */
+function firstLineIsJson(bytes: Buffer, start: number): boolean {
+  const end = lineEnd(bytes, start);
+  // It is all of the text, and parsing it once more only costs.
+  if (end === bytes.length) return false;
+  try {
+    JSON.parse(bytes.toString('utf8', start, end));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Asked before the first line is handed on: a frame with too many is refused as a whole. */
+function hasMoreLines(bytes: Buffer, max: number): boolean {
+  let lines = 0;
+  let start = skipBlank(bytes, 0);
+  while (start < bytes.length && lines <= max) {
+    lines++;
+    start = skipBlank(bytes, lineEnd(bytes, start));
+  }
+  return lines > max;
+}
+
+function lineEnd(bytes: Buffer, start: number): number {
+  const found = bytes.indexOf(LINE_FEED, start);
+  return found === -1 ? bytes.length : found;
+}
+
+function refuseLength(index: number, length: number, bounds: DecodeBounds, sink: EventSink): void {
+  const message = `${length} bytes, an event may have ${bounds.maxEventBytes}`;
+  sink.refuseEvent(index, 'too_large', message);
+}
+
+function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
+  sink.refuseFrame('too_many_events', `more than ${bounds.maxEvents} events`);
+  return 1;
+}
+
+/**
+ * V8's messages differ between Node versions and quote the text, which may hold anything. Only the
+ * position is taken, from the end of the message, where no quoted text can stand.
+ */
+function syntaxMessage(error: unknown): string {
+  const { message } = error as SyntaxError;
+  if (message === 'Unexpected end of JSON input') return 'not valid JSON: it ends too early';
+  const position = / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message)?.[1];
+  return position === undefined ? 'not valid JSON' : `not valid JSON at position ${position}`;
+}

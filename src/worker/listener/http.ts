@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { EVENT_CODES } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Readiness } from '../../messages.ts';
+import { type Counters, cells } from '../../metrics/counters.ts';
+import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
+import type { Acknowledger } from '../acknowledger/acknowledger.ts';
+import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
+import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
+import type { Intake } from '../validator/intake.ts';
+import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import type { HttpRequest, HttpResponse } from './uws.ts';
+
+const RECEIVED = cells('forebay_events_received_total', ['http']).http;
+const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+/** An HTTP body is one frame. */
+const FRAME = 0;
+
+/** How a body is read, by its media type; '' = none given. `null` = not taken. */
+const DECODERS: Readonly<Record<string, typeof decodeNdjson>> = {
+  '': decodeTextBody,
+  'application/json': decodeTextBody,
+  'text/plain': decodeTextBody,
+  'application/x-ndjson': decodeNdjson,
+};
+
+export interface HttpOptions {
+  readonly maxEventBytes: number;
+  readonly timeoutMs: number;
+  readonly intake: Intake;
+  readonly acknowledger: Acknowledger;
+  readonly counters: Counters;
+  readonly draining: () => boolean;
+  readonly readiness: () => Readiness;
+}
+
+/** Everything of the public port but `/ws`: events by POST, the page, health. */
+export class HttpListener {
+  readonly #options: HttpOptions;
+
+  constructor(options: HttpOptions) {
+    this.#options = options;
+  }
+
+  /** Answers any request; `/ws` comes here when it is no handshake. */
+  handle(response: HttpResponse, request: HttpRequest): void {
+    const path = request.getUrl();
+    const method = request.getMethod();
+    if (path === '/events') {
+      if (method === 'post') return this.#events(response, request);
+      return finish(response, requestError('method_not_allowed', { Allow: 'POST' }));
+    }
+    const answer = this.#get(path);
+    if (method !== 'get' && method !== 'head' && answer.status !== 404) {
+      return finish(response, requestError('method_not_allowed', { Allow: 'GET, HEAD' }));
+    }
+    finish(response, { ...answer, headOnly: method === 'head' });
+  }
+
+  #get(path: string): Answer {
+    switch (path) {
+      case '/livez':
+        return { status: 200, body: '{"live":true}' };
+      case '/readyz': {
+        const readiness = this.#options.readiness();
+        return { status: readiness.ready ? 200 : 503, body: JSON.stringify(readiness) };
+      }
+      case '/ws': {
+        const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
+        return errorAnswer(426, 'bad_request', 'this address speaks WebSocket', headers);
+      }
+      default: {
+        const file = pageFile(path);
+        if (file === undefined) return requestError('not_found');
+        return { status: 200, headers: PAGE_HEADERS, type: file.type, body: file.body };
+      }
+    }
+  }
+
+  #events(response: HttpResponse, request: HttpRequest): void {
+    const type = request.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
+    const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
+    const encoding = request.getHeader('content-encoding').trim().toLowerCase();
+    if (decode === undefined || (encoding !== '' && encoding !== 'identity')) {
+      return finish(response, { ...requestError('unsupported_media_type'), close: true });
+    }
+    if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
+      return finish(response, tooLarge());
+    }
+    if (this.#options.draining()) {
+      const headers = { 'Retry-After': '1' };
+      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
+      return finish(response, { ...answer, close: true });
+    }
+    this.#readBody(response, (body) => this.#take(body, decode, response));
+  }
+
+  /** Gathers the body within its bound and hands it to `done`, unless the client went away. */
+  #readBody(response: HttpResponse, done: (body: Buffer) => Exchange): void {
+    let exchange: Exchange | undefined;
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    let over = false;
+    response.onAborted(() => {
+      over = true;
+      exchange?.abort();
+    });
+    response.onData((chunk, isLast) => {
+      if (over) return;
+      bytes += chunk.byteLength;
+      if (bytes > LIMITS.bodyBytes) {
+        over = true;
+        send(response, tooLarge());
+        return;
+      }
+      // The chunk's memory is gone when this handler returns.
+      const view = Buffer.from(chunk);
+      if (!isLast) {
+        chunks.push(Buffer.from(view));
+        return;
+      }
+      const body = chunks.length === 0 ? view : Buffer.concat([...chunks, view]);
+      chunks = [];
+      exchange = done(body);
+    });
+  }
+
+  #take(body: Buffer, decode: typeof decodeNdjson, response: HttpResponse): Exchange {
+    const { intake, acknowledger, counters, maxEventBytes, timeoutMs } = this.#options;
+    const exchange = new Exchange(response);
+    const reply = new HttpReply((answer) => exchange.answer(answer));
+    intake.begin(reply, FRAME);
+    counters.add(RECEIVED_BYTES, body.length);
+    counters.add(RECEIVED, decode(body, { maxEvents: LIMITS.bodyEvents, maxEventBytes }, intake));
+    reply.endBody();
+    if (!reply.answered) exchange.expireAfter(timeoutMs, () => acknowledger.expire(reply));
+    return exchange;
+  }
+}
+
+/** One response on its way: answered, or nobody there any more. */
+class Exchange {
+  readonly #response: HttpResponse;
+  #over = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(response: HttpResponse) {
+    this.#response = response;
+  }
+
+  expireAfter(ms: number, expire: () => void): void {
+    assert(!this.#over);
+    this.#timer = setTimeout(expire, ms);
+  }
+
+  answer({ status, retryAfter, body }: HttpAnswer): void {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    this.#over = true;
+    const headers: Record<string, string> =
+      retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+    send(this.#response, { status, headers, body: JSON.stringify(body) });
+  }
+
+  /** The client went away; its events go on. */
+  abort(): void {
+    this.#over = true;
+  }
+}
+
+function tooLarge(): Answer {
+  const message = `a body may have ${LIMITS.bodyBytes} bytes`;
+  return { ...errorAnswer(413, 'too_large', message), close: true };
+}
+
+/** Answers at once. uWebSockets.js wants `onAborted` set first in every handler. */
+function finish(response: HttpResponse, answer: Answer): void {
+  response.onAborted(() => {});
+  send(response, answer);
+}

@@ -1,0 +1,76 @@
+import { EXIT, StartError } from '../../errors.ts';
+import type { Logger } from '../../log.ts';
+import { requestError, send } from './answers.ts';
+import { HttpListener, type HttpOptions } from './http.ts';
+import {
+  type App,
+  type HttpRequest,
+  type HttpResponse,
+  type ListenSocket,
+  loadUws,
+} from './uws.ts';
+import { WebSocketListener, type WebSocketOptions } from './websocket.ts';
+
+export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes'> & {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Logger;
+};
+
+/** The public port of one worker, shared with the others by SO_REUSEPORT. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #uws = loadUws();
+  readonly #webSocket: WebSocketListener;
+  readonly #app: App;
+  #listenSocket: ListenSocket | undefined;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
+    this.#webSocket = new WebSocketListener(options);
+    this.#app = this.#uws
+      .App()
+      .ws('/ws', this.#webSocket.behavior)
+      .any('/*', (response, request) => this.#guard(http, response, request));
+  }
+
+  /** Begins to accept. @throws StartError when the port cannot be had */
+  listen(): void {
+    const { host, port } = this.#options;
+    this.#app.listen(host, port, (socket) => {
+      if (socket !== false) this.#listenSocket = socket;
+    });
+    if (this.#listenSocket === undefined) {
+      throw new StartError(`FOREBAY_PORT: cannot listen on ${host} port ${port}`, EXIT.failed);
+    }
+  }
+
+  /** Accepts no more connections; those that are open go on. */
+  stopAccepting(): void {
+    if (this.#listenSocket === undefined) return;
+    this.#uws.us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+  }
+
+  /** Ends every WebSocket with a close frame. */
+  endAll(): void {
+    this.#webSocket.endAll();
+  }
+
+  /** Closes what is still open. */
+  close(): void {
+    this.#app.close();
+  }
+
+  /** A throw inside a handler of uWebSockets.js can end the process. */
+  #guard(http: HttpListener, response: HttpResponse, request: HttpRequest): void {
+    try {
+      http.handle(response, request);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'a request failed');
+      response.onAborted(() => {});
+      send(response, { ...requestError('bad_request'), close: true });
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * uWebSockets.js: picks the binary for this Node version and types what is used of it.
+ * It comes as one package per platform and Node version; these are for Linux x64 with glibc.
+ */
+import { createRequire } from 'node:module';
+import { EXIT, StartError } from '../../errors.ts';
+
+export type ListenSocket = object;
+
+export interface WebSocket<T> {
+  /** 1 = sent, 0 = waits in the send buffer, 2 = dropped since the buffer is full. */
+  send(message: string, isBinary?: boolean): 0 | 1 | 2;
+  end(code: number, reason: string): void;
+  cork(write: () => void): void;
+  getUserData(): T;
+}
+
+export interface HttpResponse {
+  writeStatus(status: string): HttpResponse;
+  writeHeader(name: string, value: string): HttpResponse;
+  end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
+  endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): HttpResponse;
+  onAborted(handler: () => void): HttpResponse;
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
+  cork(write: () => void): HttpResponse;
+  upgrade<T>(data: T, key: string, protocol: string, extensions: string, context: object): void;
+}
+
+export interface HttpRequest {
+  /** Name in lower case; '' when absent. */
+  getHeader(name: string): string;
+  getUrl(): string;
+  /** In lower case. */
+  getMethod(): string;
+}
+
+export interface WebSocketBehavior<T> {
+  maxPayloadLength: number;
+  maxBackpressure: number;
+  idleTimeout: number;
+  sendPingsAutomatically: boolean;
+  upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
+  open(socket: WebSocket<T>): void;
+  message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  close(socket: WebSocket<T>, code: number, reason: ArrayBuffer): void;
+}
+
+type Handler = (response: HttpResponse, request: HttpRequest) => void;
+
+export interface App {
+  any(pattern: string, handler: Handler): App;
+  ws<T>(pattern: string, behavior: WebSocketBehavior<T>): App;
+  listen(host: string, port: number, done: (socket: ListenSocket | false) => void): App;
+  close(): App;
+}
+
+interface Module {
+  App(): App;
+  us_listen_socket_close(socket: ListenSocket): void;
+}
+
+/** Loads the binary. @throws StartError on a platform that has none */
+export function loadUws(): Module {
+  const [major] = process.versions.node.split('.');
+  try {
+    return createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Module;
+  } catch {
+    const here = `${process.platform} ${process.arch}, Node ${process.versions.node}`;
+    throw new StartError(
+      `Forebay runs on Linux x64 with glibc and Node 20 or 22; this is ${here}`,
+      EXIT.failed,
+    );
+  }
+}

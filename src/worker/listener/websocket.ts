@@ -1,0 +1,175 @@
+import { EVENT_CODES } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
+import { type Counters, cell, cells } from '../../metrics/counters.ts';
+import type { Owner } from '../accumulator/batch.ts';
+import type { AckStream } from '../acknowledger/ack-stream.ts';
+import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
+import type { DecodeBounds } from '../decoder/sink.ts';
+import { decodeText } from '../decoder/text.ts';
+import type { Intake } from '../validator/intake.ts';
+import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { isSameHost } from './origin.ts';
+import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
+
+export const SUBPROTOCOL = 'forebay.v1';
+const PLAIN_FRAME = 0;
+
+const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
+const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
+const OPEN = cell('forebay_connections');
+const OPENED = cell('forebay_connections_opened_total');
+const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
+const HANDSHAKES = ['bad_request', 'forbidden_origin'] as const;
+const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
+
+/** What uWebSockets.js keeps for each connection. */
+interface Connection {
+  readonly acknowledged: boolean;
+  stream: AckStream | undefined;
+  /** Why we ended it. */
+  ended: CloseReason | undefined;
+}
+type Socket = WebSocket<Connection>;
+
+export interface WebSocketOptions {
+  readonly maxFrameBytes: number;
+  readonly intake: Intake;
+  readonly acknowledger: Acknowledger;
+  readonly counters: Counters;
+  readonly draining: () => boolean;
+}
+
+/** `/ws`: handshakes, frames in, acknowledgements out. */
+export class WebSocketListener {
+  readonly #options: WebSocketOptions;
+  readonly #bounds: DecodeBounds;
+  readonly #sockets = new Set<Socket>();
+
+  constructor(options: WebSocketOptions) {
+    this.#options = options;
+    this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
+  }
+
+  /** What uWebSockets.js calls. */
+  get behavior(): WebSocketBehavior<Connection> {
+    return {
+      // A frame over the protocol's bound is refused by name; twice that ends the connection.
+      maxPayloadLength: this.#options.maxFrameBytes * 2,
+      maxBackpressure: LIMITS.unreadBytes,
+      idleTimeout: LIMITS.idleSeconds,
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      open: (socket) => this.#open(socket),
+      message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      close: (socket, code, reason) => this.#close(socket, code, reason),
+    };
+  }
+
+  /** Ends every connection: this instance stops. */
+  endAll(): void {
+    for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
+  }
+
+  #upgrade(response: HttpResponse, request: HttpRequest, context: object): void {
+    const version = request.getHeader('sec-websocket-version');
+    if (version !== '13') {
+      const message = 'the WebSocket version must be 13';
+      const headers = { 'Sec-WebSocket-Version': '13' };
+      return this.#refuse(response, errorAnswer(400, 'bad_request', message, headers));
+    }
+    if (!isSameHost(request.getHeader('origin'), request.getHeader('host'))) {
+      return this.#refuse(response, requestError('forbidden_origin'));
+    }
+    if (this.#options.draining()) {
+      const headers = { 'Retry-After': '1' };
+      send(response, errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers));
+      return;
+    }
+    const asked = request.getHeader('sec-websocket-protocol').split(',');
+    const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
+    response.upgrade<Connection>(
+      { acknowledged, stream: undefined, ended: undefined },
+      request.getHeader('sec-websocket-key'),
+      acknowledged ? SUBPROTOCOL : '',
+      '',
+      context,
+    );
+  }
+
+  #refuse(response: HttpResponse, answer: Answer): void {
+    this.#options.counters.add(
+      answer.status === 403 ? REFUSED.forbidden_origin : REFUSED.bad_request,
+    );
+    send(response, answer);
+  }
+
+  #open(socket: Socket): void {
+    const { counters, acknowledger, maxFrameBytes } = this.#options;
+    this.#sockets.add(socket);
+    counters.add(OPENED);
+    counters.add(OPEN);
+    const connection = socket.getUserData();
+    if (!connection.acknowledged) return;
+    const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
+    connection.stream = acknowledger.stream(wire, maxFrameBytes);
+    connection.stream.hello();
+  }
+
+  #send(socket: Socket, texts: readonly string[]): void {
+    let taken = true;
+    socket.cork(() => {
+      for (const text of texts) taken &&= socket.send(text) !== 2;
+    });
+    if (!taken) this.#end(socket, 1008, 'slow_consumer');
+  }
+
+  #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return;
+    const { stream } = connection;
+    const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
+    if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
+    const { counters } = this.#options;
+    counters.add(RECEIVED_BYTES, message.byteLength);
+    counters.add(RECEIVED, this.#take(stream ?? PLAIN, frame, message, isBinary));
+    stream?.endFrame(frame);
+  }
+
+  /** Takes a frame apart or refuses it. @returns how many events it counts as */
+  #take(owner: Owner, frame: number, message: ArrayBuffer, isBinary: boolean): number {
+    const { intake, maxFrameBytes } = this.#options;
+    intake.begin(owner, frame);
+    if (message.byteLength > maxFrameBytes) {
+      const length = `the frame has ${message.byteLength} bytes`;
+      intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
+    } else if (isBinary) {
+      intake.refuseFrame('invalid_msgpack', 'binary frames are not taken by this version');
+    } else {
+      return decodeText(Buffer.from(message), this.#bounds, intake);
+    }
+    return 1;
+  }
+
+  #end(socket: Socket, code: number, reason: CloseReason): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return;
+    connection.ended = reason;
+    socket.end(code, reason);
+  }
+
+  #close(socket: Socket, code: number, reason: ArrayBuffer): void {
+    const { counters } = this.#options;
+    const connection = socket.getUserData();
+    this.#sockets.delete(socket);
+    if (connection.stream !== undefined) connection.stream.closed = true;
+    counters.add(OPEN, -1);
+    counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
+  }
+}
+
+/** Why a connection ended that we did not end. */
+function closeReason(code: number, reason: ArrayBuffer): CloseReason {
+  if (code !== 1006) return 'normal';
+  return /inactivity|timeout/i.test(Buffer.from(reason).toString()) ? 'idle' : 'lost';
+}

@@ -1,0 +1,4 @@
+declare module 'kafkajs/src/*' {
+  const value: unknown;
+  export default value;
+}

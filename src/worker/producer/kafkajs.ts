@@ -1,0 +1,152 @@
+/**
+ * The one file that reaches into kafkajs 2.2.4 (pinned exactly). Used of it: connections with TLS
+ * and SASL, API versions, and the decoding of metadata. What its types leave out is declared here.
+ */
+import type { Socket } from 'node:net';
+import BrokerModule from 'kafkajs/src/broker/index.js';
+import connectionPoolBuilderModule from 'kafkajs/src/cluster/connectionPoolBuilder.js';
+import loggersModule from 'kafkajs/src/loggers/index.js';
+import metadataResponseModule from 'kafkajs/src/protocol/requests/metadata/v4/response.js';
+
+/** The payload of a request: kafkajs copies it behind the header with `copy`. */
+export interface RequestBody {
+  readonly length: number;
+  copy(target: Buffer, targetStart: number): number;
+}
+
+interface ProtocolRequest<T> {
+  request: {
+    apiKey: number;
+    apiVersion: number;
+    apiName: string;
+    expectResponse: () => boolean;
+    /** kafkajs checks that `buf` is a Buffer and copies `buffer`. */
+    encode: () => Promise<{ buf: Buffer; buffer: RequestBody }>;
+  };
+  response: { decode: (raw: Buffer) => Promise<T>; parse: (data: T) => Promise<T> };
+  logResponseError: boolean;
+}
+
+interface RequestQueue {
+  pending: unknown[];
+  scheduleCheckPendingRequests(): void;
+}
+
+export interface KafkaConnection {
+  readonly requestQueue: RequestQueue;
+  isConnected(): boolean;
+  send<T>(request: ProtocolRequest<T>): Promise<T>;
+}
+
+interface ConnectionPool {
+  getConnection(): Promise<KafkaConnection>;
+}
+
+interface Broker {
+  connect(): Promise<void>;
+}
+
+export type SocketFactory = (options: {
+  host: string;
+  port: number;
+  ssl: object | undefined;
+  onConnect: () => void;
+}) => Socket;
+
+interface LogEntry {
+  namespace: string;
+  label: string;
+  log: { message: string; error?: string };
+}
+export type LogWriter = (entry: LogEntry) => void;
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly clientId: string;
+  readonly ssl: object | undefined;
+  readonly sasl: object | undefined;
+  readonly connectionTimeout: number;
+  readonly requestTimeout: number;
+  readonly socketFactory: SocketFactory;
+  readonly log: LogWriter;
+}
+
+export interface ClusterMetadata {
+  readonly brokers: readonly { nodeId: number; host: string; port: number }[];
+  readonly clusterId: string;
+  readonly topicMetadata: readonly {
+    topicErrorCode: number;
+    topic: string;
+    partitionMetadata: readonly {
+      partitionErrorCode: number;
+      partitionId: number;
+      leader: number;
+    }[];
+  }[];
+}
+
+const BrokerClass = BrokerModule as unknown as new (options: object) => Broker;
+const connectionPoolBuilder = connectionPoolBuilderModule as unknown as (options: object) => {
+  build(address: { host: string; port: number }): Promise<ConnectionPool>;
+};
+const { createLogger, LEVELS } = loggersModule as unknown as {
+  createLogger(options: object): object;
+  LEVELS: { WARN: number };
+};
+const metadataResponse = metadataResponseModule as unknown as {
+  decode(raw: Buffer): Promise<ClusterMetadata>;
+};
+
+/** Opens an authenticated connection. It may fail at any time, and is then never used again. */
+export async function connectBroker(options: ConnectOptions): Promise<KafkaConnection> {
+  const { host, port, log, ...connection } = options;
+  const logger = createLogger({ level: LEVELS.WARN, logCreator: () => log });
+  const builder = connectionPoolBuilder({
+    ...connection,
+    logger,
+    brokers: [`${host}:${port}`],
+    // Our watch destroys the socket of a request that takes too long; kafkajs would keep it open.
+    enforceRequestTimeout: false,
+    maxInFlightRequests: null,
+  });
+  const pool = await builder.build({ host, port });
+  const broker = new BrokerClass({ connectionPool: pool, logger, allowAutoTopicCreation: false });
+  await broker.connect();
+  const connected = await pool.getConnection();
+  stopIdleTimer(connected.requestQueue);
+  return connected;
+}
+
+/** kafkajs re-arms a 1 ms timer for ever, to look at a queue that is empty here. */
+function stopIdleTimer(queue: RequestQueue): void {
+  const check = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = () => {
+    if (queue.pending.length > 0) check.call(queue);
+  };
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** Sends one request on `connection` and decodes its answer with `decode`. */
+export function sendRequest<T>(
+  connection: KafkaConnection,
+  api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  body: RequestBody,
+  decode: (raw: Buffer) => T | Promise<T>,
+): Promise<T> {
+  return connection.send<T>({
+    request: {
+      ...api,
+      expectResponse: () => true,
+      encode: async () => ({ buf: EMPTY, buffer: body }),
+    },
+    response: { decode: async (raw) => decode(raw), parse: async (data) => data },
+    logResponseError: false,
+  });
+}
+
+/** Decodes a Metadata response of version 4. Error codes stand in it; it does not throw for them. */
+export function decodeMetadata(raw: Buffer): Promise<ClusterMetadata> {
+  return metadataResponse.decode(raw);
+}

@@ -1,0 +1,282 @@
+/**
+ * One topic-partition of one worker, and the fate of the batch at its head. Pure code: no network,
+ * no clock, no timers; who drives it says what happened and when.
+ *
+ *            start            sent              stored
+ *   idle ───────────▶ ready ────────▶ in flight ────────▶ idle
+ *                      ▲                 │
+ *                      └── retry ────────┤ definite: nothing was appended
+ *                      └── retry ────────┤ no definite answer: the batch is *unknown*, for good
+ *                      └── resealed ─────┤ new epoch or timestamp; only if never unknown
+ *                      └── split ────────┤ refused for good; only if never unknown
+ *                                        └▶ idle: refused (one record), or given up with a new
+ *                                           epoch (unknown and out of sequence: told `timeout`)
+ *
+ * One batch in flight; the sequence moves only when it is stored. Fate belongs to the batch: one
+ * attempt without a definite answer makes it unknown, and nothing later makes it known again
+ * except success. An unknown batch goes out again with identical bytes.
+ */
+import assert from 'node:assert/strict';
+import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
+import type { RecordBatch } from '../accumulator/batch.ts';
+import type { Outcome } from './error-table.ts';
+
+const SEQUENCE_SPAN = 2 ** 31;
+const EPOCH_MAX = 32_767;
+const BACKOFF_MS = { first: 20, last: 200 } as const;
+const SLOW_BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
+
+/** What came of an attempt; what the driver has to do with the batch. */
+export type Verdict =
+  | { readonly do: 'stored'; readonly batch: RecordBatch; readonly class?: ProduceErrorClass }
+  /** The batch stays at the head and goes out again at `notBeforeMs`. */
+  | {
+      readonly do: 'retry';
+      readonly class: ProduceErrorClass;
+      readonly refresh: boolean;
+      readonly reset?: Reset;
+    }
+  /** Halve it and give the second half to {@link Lane.halved}. */
+  | { readonly do: 'split'; readonly batch: RecordBatch; readonly class: 'poison' }
+  /** Its only record is refused for good. */
+  | {
+      readonly do: 'refuse';
+      readonly batch: RecordBatch;
+      readonly class: 'poison';
+      readonly code: 'too_large' | 'rejected_by_kafka';
+    }
+  /** It may be stored or not, and cannot be found out: told `timeout`, never sent again. */
+  | {
+      readonly do: 'giveUp';
+      readonly batch: RecordBatch;
+      readonly class: ProduceErrorClass;
+      readonly reset: Reset;
+    };
+
+/** How a lane began anew: with the next epoch, or, at the last one, with a new producer id. */
+export type Reset = 'epoch' | 'producer_id';
+
+/** Random numbers in [0, 1) for the spread of retries. */
+export type Random = () => number;
+
+export class Lane {
+  readonly partition: number;
+  readonly #random: Random;
+  #producerId: bigint | undefined;
+  #epoch = 0;
+  #nextSequence = 0;
+  #head: RecordBatch | undefined;
+  /** Batches cut off the head by a split: they go before everything that waits. */
+  readonly #rest: RecordBatch[] = [];
+  #sealed = false;
+  #attempts = 0;
+  #failures = 0;
+  #unknown = false;
+  #corrupt = false;
+  #inFlight = false;
+  #notBeforeMs = 0;
+
+  constructor(partition: number, random: Random = Math.random) {
+    this.partition = partition;
+    this.#random = random;
+  }
+
+  get head(): RecordBatch | undefined {
+    return this.#head;
+  }
+  get inFlight(): boolean {
+    return this.#inFlight;
+  }
+  /** Some attempt left no definite answer. */
+  get unknown(): boolean {
+    return this.#unknown;
+  }
+  get attempts(): number {
+    return this.#attempts;
+  }
+  get needsProducerId(): boolean {
+    return this.#producerId === undefined;
+  }
+  /** Earliest time of the next attempt, ms of the monotonic clock. */
+  get notBeforeMs(): number {
+    return this.#notBeforeMs;
+  }
+  /** Where producer id, epoch and sequence stand; for logs and tests. */
+  get position(): { producerId: bigint | undefined; epoch: number; nextSequence: number } {
+    return { producerId: this.#producerId, epoch: this.#epoch, nextSequence: this.#nextSequence };
+  }
+
+  /** Nothing is at the head and nothing was cut off it. */
+  get idle(): boolean {
+    return this.#head === undefined && this.#rest.length === 0;
+  }
+
+  get state(): LaneStateName {
+    if (this.#inFlight) return 'in_flight';
+    if (this.#unknown) return 'unknown';
+    if (this.#attempts > 0) return 'retrying';
+    return this.idle ? 'empty' : 'filling';
+  }
+
+  /** Whether an attempt may go out now, if there is a batch. */
+  mayContinue(nowMs: number): boolean {
+    return !this.#inFlight && this.#producerId !== undefined && nowMs >= this.#notBeforeMs;
+  }
+
+  /** A fresh producer id: sequence and epoch begin at what the broker gave. */
+  setProducerId(producerId: bigint, epoch: number, nextSequence = 0): void {
+    assert(this.#producerId === undefined, 'a lane keeps its producer id');
+    assert(!this.#inFlight && !this.#sealed && producerId >= 0n && epoch >= 0);
+    this.#producerId = producerId;
+    this.#epoch = epoch;
+    this.#nextSequence = nextSequence;
+  }
+
+  /** Takes a batch that was cut off before, if there is one. @returns whether there is a head now */
+  advance(): boolean {
+    if (this.#head === undefined) {
+      const next = this.#rest.shift();
+      if (next !== undefined) this.start(next);
+    }
+    return this.#head !== undefined;
+  }
+
+  /** Makes `batch` the head. */
+  start(batch: RecordBatch): void {
+    assert(this.#head === undefined && !this.#inFlight, 'one batch at a time');
+    assert(batch.records > 0);
+    this.#head = batch;
+    this.#sealed = false;
+    this.#attempts = 0;
+    this.#failures = 0;
+    this.#unknown = false;
+    this.#corrupt = false;
+  }
+
+  /** An attempt goes out: seals the head the first time. @returns the bytes to send, again the same */
+  send(nowMs: number): Buffer {
+    const head = this.#head;
+    assert(head !== undefined && this.mayContinue(nowMs), 'nothing may be sent now');
+    if (!this.#sealed) {
+      assert(!this.#unknown, 'the bytes of an unknown batch are never changed');
+      head.seal({
+        producerId: this.#producerId!,
+        epoch: this.#epoch,
+        sequence: this.#nextSequence,
+      });
+      this.#sealed = true;
+    }
+    this.#inFlight = true;
+    this.#attempts++;
+    return head.buffer.subarray(0, head.length);
+  }
+
+  /** The attempt in flight ended so. */
+  settle(outcome: Outcome, nowMs: number, wallMs: number): Verdict {
+    assert(this.#inFlight && this.#head !== undefined, 'an outcome belongs to an attempt');
+    this.#inFlight = false;
+    switch (outcome.kind) {
+      case 'stored':
+        return this.#stored(outcome.class);
+      case 'retry':
+        if (!outcome.definite) this.#unknown = true;
+        return this.#retry(outcome.class, nowMs, outcome.slow === true);
+      case 'restamp':
+        if (!this.#unknown) {
+          this.#head.restamp(wallMs);
+          this.#sealed = false;
+        }
+        return this.#retry(outcome.class, nowMs, false);
+      case 'corrupt':
+        if (!this.#corrupt) {
+          this.#corrupt = true;
+          return this.#retry('not_appended', nowMs, false);
+        }
+        return this.#poison('rejected_by_kafka');
+      case 'poison':
+        return this.#poison(outcome.code);
+      case 'sequence':
+        return this.#outOfSequence(nowMs);
+    }
+  }
+
+  /** The driver has halved the head as told; `rest` is its second half. */
+  halved(rest: RecordBatch): void {
+    const first = this.#head;
+    assert(first !== undefined && !this.#inFlight && !this.#unknown);
+    this.#rest.unshift(rest);
+    this.#head = undefined;
+    this.start(first);
+  }
+
+  /** Lets the head go that was never sent: its deadline has passed. */
+  dropUnsent(): RecordBatch {
+    const head = this.#head;
+    assert(head !== undefined && this.#attempts === 0 && !this.#inFlight);
+    this.#clear();
+    return head;
+  }
+
+  /** Calls `visit` with the head and what was cut off it. */
+  walk(visit: (batch: RecordBatch) => void): void {
+    if (this.#head !== undefined) visit(this.#head);
+    for (const batch of this.#rest) visit(batch);
+  }
+
+  #stored(errorClass: ProduceErrorClass | undefined): Verdict {
+    const batch = this.#clear();
+    this.#nextSequence = (this.#nextSequence + batch.records) % SEQUENCE_SPAN;
+    return { do: 'stored', batch, ...(errorClass !== undefined && { class: errorClass }) };
+  }
+
+  #retry(errorClass: ProduceErrorClass, nowMs: number, slow: boolean): Verdict & { do: 'retry' } {
+    const { first, last } = slow ? SLOW_BACKOFF_MS : BACKOFF_MS;
+    const pause = Math.min(last, first * 2 ** Math.min(this.#failures++, 16));
+    this.#notBeforeMs = nowMs + pause * (0.75 + this.#random() / 2);
+    return { do: 'retry', class: errorClass, refresh: errorClass !== 'timestamp' };
+  }
+
+  #poison(code: 'too_large' | 'rejected_by_kafka'): Verdict {
+    // An earlier attempt may have been appended: neither refused nor split, but given up behind a
+    // new epoch, which fences whatever is still on its way.
+    if (this.#unknown) return this.#giveUp('poison');
+    const batch = this.#head!;
+    if (batch.records > 1) return { do: 'split', batch, class: 'poison' };
+    this.#clear();
+    return { do: 'refuse', batch, code, class: 'poison' };
+  }
+
+  #outOfSequence(nowMs: number): Verdict {
+    if (this.#unknown) return this.#giveUp('sequence');
+    this.#sealed = false;
+    const reset = this.#raiseEpoch();
+    return { ...this.#retry('sequence', nowMs, false), reset };
+  }
+
+  #giveUp(errorClass: ProduceErrorClass): Verdict {
+    const batch = this.#clear();
+    return { do: 'giveUp', batch, class: errorClass, reset: this.#raiseEpoch() };
+  }
+
+  #raiseEpoch(): Reset {
+    this.#nextSequence = 0;
+    if (this.#epoch < EPOCH_MAX) {
+      this.#epoch++;
+      return 'epoch';
+    }
+    this.#producerId = undefined;
+    return 'producer_id';
+  }
+
+  #clear(): RecordBatch {
+    const batch = this.#head!;
+    this.#head = undefined;
+    this.#sealed = false;
+    this.#attempts = 0;
+    this.#failures = 0;
+    this.#unknown = false;
+    this.#corrupt = false;
+    this.#notBeforeMs = 0;
+    return batch;
+  }
+}

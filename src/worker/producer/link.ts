@@ -1,0 +1,142 @@
+import type { Logger } from '../../log.ts';
+import { connectBroker, type KafkaConnection, type RequestBody, sendRequest } from './kafkajs.ts';
+import { type EndReason, WatchedSocket, type WatchTimes } from './socket.ts';
+
+/** Order that must hold: the broker's own ack timeout (1 s) < guard < request. */
+export const TIMES = {
+  /** How long a broker may wait for its replicas before it answers REQUEST_TIMED_OUT. */
+  ackTimeoutMs: 1_000,
+  guardMs: 1_500,
+  requestMs: 4_000,
+  /** TCP, TLS, SASL and API versions together. */
+  connectMs: 4_000,
+  reconnectFirstMs: 50,
+  reconnectLastMs: 2_000,
+} as const;
+
+const WATCH: WatchTimes = { guardMs: TIMES.guardMs, requestMs: TIMES.requestMs };
+/** kafkajs's own bound for the TCP connection. */
+const CONNECTION_TIMEOUT_MS = 1_000;
+
+export interface LinkOptions {
+  readonly clientId: string;
+  readonly ssl: object | undefined;
+  readonly sasl: object | undefined;
+  readonly logger: Logger;
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Why a request or a connection failed. */
+export class LinkError extends Error {
+  /** `configuration`: credentials are refused, people have to act. */
+  readonly why: EndReason | 'connection' | 'configuration';
+  constructor(why: LinkError['why'], message: string) {
+    super(message);
+    this.why = why;
+  }
+}
+
+/**
+ * One connection to one broker, one request at a time. It lives once: what failed is thrown away
+ * and a new link is made.
+ */
+export class Link {
+  readonly address: Address;
+  readonly #options: LinkOptions;
+  readonly #socket: WatchedSocket;
+  #connection: KafkaConnection | undefined;
+  #busy = false;
+  #closed = false;
+
+  constructor(address: Address, options: LinkOptions) {
+    this.address = address;
+    this.#options = options;
+    this.#socket = new WatchedSocket(() => {
+      this.#closed = true;
+    });
+  }
+
+  /** Connected, and no request on its way. */
+  get idle(): boolean {
+    return this.usable && !this.#busy;
+  }
+  get usable(): boolean {
+    return this.#connection !== undefined && !this.#closed && this.#connection.isConnected();
+  }
+
+  /** Connects and authenticates. @throws LinkError */
+  async open(): Promise<void> {
+    const timer = setTimeout(() => this.#socket.end('connect_timeout'), TIMES.connectMs);
+    const { logger, ...options } = this.#options;
+    try {
+      this.#connection = await connectBroker({
+        ...this.address,
+        ...options,
+        connectionTimeout: CONNECTION_TIMEOUT_MS,
+        requestTimeout: TIMES.requestMs,
+        socketFactory: this.#socket.factory,
+        log: ({ log }) => logger.debug({ kafkajs: log.message }, 'kafkajs'),
+      });
+      if (this.#closed) throw new Error('closed while connecting');
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Sends one request. Whatever fails, the link is ended: an answer that comes later must not be
+   * taken for the next one's.
+   * @throws LinkError
+   */
+  async request<T>(
+    api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+    body: RequestBody,
+    decode: (raw: Buffer) => T | Promise<T>,
+  ): Promise<T> {
+    if (!this.idle) throw new LinkError('connection', 'the link cannot be used');
+    this.#busy = true;
+    this.#socket.watch(WATCH, performance.now());
+    try {
+      return await sendRequest(this.#connection!, api, body, decode);
+    } catch (error) {
+      throw this.#failed(error);
+    } finally {
+      this.#busy = false;
+      this.#socket.unwatch();
+    }
+  }
+
+  /** Ends the connection; what is pending on it fails. */
+  close(): void {
+    this.#closed = true;
+    this.#socket.end('closed');
+  }
+
+  #failed(error: unknown): LinkError {
+    const why = isRefusedLogin(error) ? 'configuration' : this.#socket.endReason;
+    // A decoder that threw leaves the socket open; nothing on it can be trusted any more.
+    this.#socket.end('bad_response');
+    this.#closed = true;
+    return new LinkError(why ?? 'connection', messageOf(error));
+  }
+}
+
+function isRefusedLogin(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const { name, code } = cause as Error & { code?: unknown };
+    if (name === 'KafkaJSSASLAuthenticationError' || code === 33 || code === 34 || code === 58) {
+      return true;
+    }
+  }
+  return false;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

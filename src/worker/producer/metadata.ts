@@ -1,0 +1,199 @@
+import type { Logger } from '../../log.ts';
+import { SampledLog } from '../../log.ts';
+import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
+import { type Address, Link, LinkError, type LinkOptions } from './link.ts';
+import {
+  decodeInitProducerId,
+  INIT_PRODUCER_ID,
+  initProducerIdBody,
+  METADATA,
+  metadataBody,
+  type ProducerIdAnswer,
+} from './protocol.ts';
+
+const BACKOFF_MS = { first: 50, last: 2_000 } as const;
+const MAX_AGE_MS = 300_000;
+const UNKNOWN_TOPIC = 3;
+
+/** Where the topic's partitions are. */
+export interface TopicView {
+  /** Address by broker id. */
+  readonly brokers: ReadonlyMap<number, Address>;
+  /** Broker id of each partition's leader, by partition; -1 = none now. */
+  readonly leaders: readonly number[];
+}
+
+/** What the metadata loop finds. */
+export interface MetadataListener {
+  changed(view: TopicView): void;
+  /** A broker answered, and does not know the topic. */
+  topicMissing(): void;
+  /** No broker could be asked; why, for people, without addresses. */
+  unreachable(why: string): void;
+  /** Credentials are refused. */
+  loginRefused(message: string): void;
+}
+
+/**
+ * Keeps the topic's leaders up to date, and gets producer ids: on a connection of its own, so
+ * that neither waits behind a produce request. Asks the known brokers in turn, one at a time.
+ */
+export class Metadata {
+  readonly #topic: string;
+  readonly #bootstrap: readonly Address[];
+  readonly #options: LinkOptions;
+  readonly #listener: MetadataListener;
+  readonly #log: Logger;
+  readonly #sampled = new SampledLog();
+  #known: readonly Address[] = [];
+  #next = 0;
+  #link: Link | undefined;
+  #partitions = 0;
+  #wanted = true;
+  #wake: (() => void) | undefined;
+  #stopped = false;
+  readonly #idRequests: ((answer: ProducerIdAnswer) => void)[] = [];
+
+  constructor(
+    topic: string,
+    bootstrap: readonly Address[],
+    options: LinkOptions,
+    listener: MetadataListener,
+  ) {
+    this.#topic = topic;
+    this.#bootstrap = bootstrap;
+    this.#options = options;
+    this.#listener = listener;
+    this.#log = options.logger;
+  }
+
+  /** Asks until {@link stop}; errors only make it ask again. */
+  async run(): Promise<void> {
+    let failures = 0;
+    while (!this.#stopped) {
+      try {
+        const complete = await this.#round();
+        failures = complete ? 0 : failures + 1;
+      } catch (error) {
+        failures++;
+        this.#report(error);
+        this.#link?.close();
+        this.#link = undefined;
+      }
+      if (failures > 0) {
+        this.#wanted = true;
+        await this.#pause(Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** (failures - 1)), false);
+      } else if (!this.#wanted && this.#idRequests.length === 0) {
+        await this.#pause(MAX_AGE_MS, true);
+      }
+    }
+  }
+
+  /** The leaders may have changed: ask again soon. */
+  refresh(): void {
+    this.#wanted = true;
+    this.#wake?.();
+  }
+
+  /** Calls `done` with a new producer id; tries until it has one. */
+  producerId(done: (answer: ProducerIdAnswer) => void): void {
+    this.#idRequests.push(done);
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#link?.close();
+    this.#wake?.();
+  }
+
+  /** One look at the topic and the producer ids asked for. @returns false when to ask again */
+  async #round(): Promise<boolean> {
+    const link = await this.#connect();
+    let complete = true;
+    if (this.#wanted) {
+      this.#wanted = false;
+      const view = await link.request(METADATA, metadataBody(this.#topic), decodeMetadata);
+      complete = this.#take(view);
+    }
+    while (this.#idRequests.length > 0) {
+      const body = initProducerIdBody();
+      const answer = await link.request(INIT_PRODUCER_ID, body, decodeInitProducerId);
+      // A fresh cluster answers COORDINATOR_LOAD_IN_PROGRESS for a while.
+      if (answer.errorCode !== 0) {
+        this.#sampled.line('producerId', () =>
+          this.#log.warn({ errorCode: answer.errorCode }, 'no producer id yet, asking again'),
+        );
+        return false;
+      }
+      this.#idRequests.shift()!(answer);
+    }
+    return complete;
+  }
+
+  async #connect(): Promise<Link> {
+    if (this.#link?.usable) return this.#link;
+    this.#link?.close();
+    const candidates = [...this.#known, ...this.#bootstrap];
+    const link = new Link(candidates[this.#next++ % candidates.length]!, this.#options);
+    this.#link = link;
+    await link.open();
+    return link;
+  }
+
+  /** @returns whether every partition has a leader */
+  #take(metadata: ClusterMetadata): boolean {
+    const brokers = new Map(
+      metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]),
+    );
+    if (brokers.size > 0) this.#known = [...brokers.values()];
+    const topic = metadata.topicMetadata.find((entry) => entry.topic === this.#topic);
+    if (topic?.topicErrorCode === UNKNOWN_TOPIC) {
+      this.#listener.topicMissing();
+      return false;
+    }
+    if (topic === undefined || topic.topicErrorCode !== 0) {
+      this.#listener.unreachable(`Kafka answers error ${topic?.topicErrorCode} for the topic`);
+      return false;
+    }
+    // One answer may come from a broker that has not heard of all partitions yet.
+    this.#partitions = Math.max(this.#partitions, topic.partitionMetadata.length);
+    const leaders = new Array<number>(this.#partitions).fill(-1);
+    for (const { partitionId, leader } of topic.partitionMetadata) {
+      if (brokers.has(leader)) leaders[partitionId] = leader;
+    }
+    this.#listener.changed({ brokers, leaders });
+    return !leaders.includes(-1);
+  }
+
+  #report(error: unknown): void {
+    if (!(error instanceof LinkError)) throw error;
+    if (error.why === 'configuration') this.#listener.loginRefused(error.message);
+    else this.#listener.unreachable(reasonFor(error));
+    if (this.#stopped) return;
+    this.#sampled.line('metadata', (held) =>
+      this.#log.warn({ why: error.why, error: error.message, held }, 'Kafka cannot be asked'),
+    );
+  }
+
+  #pause(ms: number, untilWoken: boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        if (untilWoken && !this.#idRequests.length) this.#wanted = true;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      if (untilWoken) this.#wake = done;
+    });
+  }
+}
+
+/** For people who look at /readyz: no addresses in it. */
+function reasonFor(error: LinkError): string {
+  if (/closed/i.test(error.message) && error.why === 'connection') {
+    return 'Kafka closed the connection: does the broker expect TLS or SASL?';
+  }
+  return 'Kafka cannot be reached';
+}

@@ -1,0 +1,363 @@
+/**
+ * Drives lanes and brokers: decides when a lane's batch goes out and tells what became of it.
+ * What an outcome means for a batch is decided in lane.ts alone.
+ */
+import type { EventCode } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Logger } from '../../log.ts';
+import { SampledLog } from '../../log.ts';
+import {
+  LANE_STATES,
+  type LaneStateName,
+  PRODUCE_ERROR_CLASSES,
+  type ProduceErrorClass,
+} from '../../metrics/catalogue.ts';
+import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import type { Accumulator } from '../accumulator/accumulator.ts';
+import type { RecordBatch } from '../accumulator/batch.ts';
+import type { Budget } from '../accumulator/budget.ts';
+import type { Outcome } from './error-table.ts';
+import { Lane, type Verdict } from './lane.ts';
+import type { Address, LinkOptions } from './link.ts';
+import { Metadata, type TopicView } from './metadata.ts';
+import { Sender } from './sender.ts';
+
+/** What became of batches: the only thing that other stages learn of Kafka. */
+export interface Outcomes {
+  /** Every record of the batch is in Kafka, on all in-sync replicas. The batch is gone. */
+  stored(batch: RecordBatch): void;
+  /** None of its events will be acknowledged; `timeout` = it may be stored. The batch is gone. */
+  refused(batch: RecordBatch, code: EventCode): void;
+  /** Its owners hear `timeout` now; the batch goes on and is still charged. */
+  overdue(batch: RecordBatch): void;
+}
+
+/** What the instance's readiness needs to know of Kafka. */
+export interface TopicListener {
+  /** The topic's partitions are known. */
+  topicKnown(partitions: number): void;
+  topicMissing(): void;
+  /** For people, without addresses. */
+  unreachable(why: string): void;
+  /** Brokers refuse our credentials, and nothing has ever worked. */
+  loginRefused(message: string): void;
+}
+
+export interface ProducerOptions {
+  readonly topic: string;
+  readonly bootstrap: readonly Address[];
+  readonly link: LinkOptions;
+  readonly lingerMs: number;
+  readonly eventTimeoutMs: number;
+  readonly maxRequestBytes: number;
+  readonly budget: Budget;
+  readonly accumulator: Accumulator;
+  readonly counters: Counters;
+  readonly outcomes: Outcomes;
+  readonly topicListener: TopicListener;
+}
+
+const HOUSEKEEPING_MS = 100;
+
+const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
+const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
+const LANES = cells('forebay_lanes', LANE_STATES);
+const PRODUCE_DURATION = histogram('forebay_produce_duration_seconds');
+const BATCH_EVENTS = histogram('forebay_batch_events');
+const BATCH_BYTES = histogram('forebay_batch_bytes');
+
+export class Producer {
+  readonly #options: ProducerOptions;
+  readonly #log: Logger;
+  readonly #sampled = new SampledLog();
+  readonly #metadata: Metadata;
+  readonly #senders = new Map<number, Sender>();
+  readonly #lanes: Lane[] = [];
+  /** Broker id of each partition's leader; -1 = none now. */
+  #leaders: readonly number[] = [];
+  #maxRequestBytes: number;
+  #wakeAtMs = Number.POSITIVE_INFINITY;
+  #wakeTimer: NodeJS.Timeout | undefined;
+  #housekeeping: NodeJS.Timeout | undefined;
+  #lingerMs: number;
+  #everWorked = false;
+
+  constructor(options: ProducerOptions) {
+    this.#options = options;
+    this.#log = options.link.logger;
+    this.#lingerMs = options.lingerMs;
+    this.#maxRequestBytes = options.maxRequestBytes;
+    const { topic, bootstrap, link, topicListener } = options;
+    this.#metadata = new Metadata(topic, bootstrap, link, {
+      changed: (view) => this.#topicChanged(view),
+      topicMissing: () => topicListener.topicMissing(),
+      unreachable: (why) => topicListener.unreachable(why),
+      loginRefused: (message) => this.#loginRefused(message),
+    });
+    options.accumulator.onWork((queue) =>
+      this.#wake(Math.max(queue.dueMs(this.#lingerMs), performance.now())),
+    );
+  }
+
+  /** Begins to look for Kafka; everything else follows from its answers. */
+  start(): void {
+    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS);
+    void this.#metadata.run();
+  }
+
+  /** Ask again who leads, for instance since the topic was created. */
+  refresh(): void {
+    this.#metadata.refresh();
+  }
+
+  /** Nothing waits any longer for others to join it. */
+  flush(): void {
+    this.#lingerMs = 0;
+    this.#pump();
+  }
+
+  /** Every batch that was taken has its fate. */
+  get settled(): boolean {
+    const { queues } = this.#options.accumulator;
+    return this.#lanes.every((lane) => lane.idle) && queues.every((queue) => queue.empty);
+  }
+
+  /** Calls `visit` with every batch whose fate is open: in lanes and waiting. */
+  walk(visit: (batch: RecordBatch) => void): void {
+    for (const lane of this.#lanes) lane.walk(visit);
+    for (const queue of this.#options.accumulator.queues) queue.walk(visit);
+  }
+
+  /** Writes how many lanes are in which state to the counters. */
+  countLanes(): void {
+    const count: Record<LaneStateName, number> = {
+      empty: 0,
+      filling: 0,
+      in_flight: 0,
+      retrying: 0,
+      unknown: 0,
+    };
+    for (const lane of this.#lanes) {
+      const waiting = this.#options.accumulator.queues[lane.partition]?.empty === false;
+      count[lane.state === 'empty' && waiting ? 'filling' : lane.state]++;
+    }
+    for (const state of LANE_STATES) this.#options.counters.set(LANES[state], count[state]);
+  }
+
+  stop(): void {
+    clearInterval(this.#housekeeping);
+    clearTimeout(this.#wakeTimer);
+    this.#metadata.stop();
+    for (const sender of this.#senders.values()) sender.stop();
+  }
+
+  #topicChanged({ brokers, leaders }: TopicView): void {
+    this.#everWorked = true;
+    this.#leaders = leaders;
+    const { accumulator, budget, topicListener, topic, link } = this.#options;
+    for (const [id, address] of brokers) {
+      const known = this.#senders.get(id);
+      const { host, port } = known?.address ?? {};
+      if (host === address.host && port === address.port) continue;
+      known?.stop();
+      this.#senders.set(id, new Sender(id, address, topic, link, this.#senderListener()));
+    }
+    for (const [id, sender] of this.#senders) {
+      if (brokers.has(id)) sender.connect();
+    }
+    const share = budget.limitBytes / (8 * Math.max(1, this.#senders.size));
+    this.#maxRequestBytes = Math.floor(Math.min(this.#options.maxRequestBytes, share));
+    budget.reserve(this.#maxRequestBytes * this.#senders.size * LIMITS.requestCopies);
+    accumulator.setPartitions(leaders.length);
+    while (this.#lanes.length < leaders.length) this.#addLane();
+    topicListener.topicKnown(leaders.length);
+    this.#pump();
+  }
+
+  #addLane(): void {
+    const lane = new Lane(this.#lanes.length);
+    this.#lanes.push(lane);
+    this.#requestProducerId(lane);
+  }
+
+  #requestProducerId(lane: Lane): void {
+    this.#metadata.producerId(({ producerId, epoch }) => {
+      lane.setProducerId(producerId, epoch);
+      this.#pump();
+    });
+  }
+
+  #senderListener() {
+    const { budget, counters } = this.#options;
+    return {
+      connected: () => this.#pump(),
+      disconnected: () => this.#metadata.refresh(),
+      settled: (lane: Lane, outcome: Outcome) => this.#settle(lane, outcome),
+      finished: (bytes: number, ms: number) => {
+        budget.copies(-bytes * LIMITS.requestCopies);
+        counters.observe(PRODUCE_DURATION, ms / 1000);
+        this.#pump();
+      },
+    };
+  }
+
+  /** Arms the one timer for the earliest thing to do. */
+  #wake(atMs: number): void {
+    if (atMs >= this.#wakeAtMs) return;
+    this.#wakeAtMs = atMs;
+    clearTimeout(this.#wakeTimer);
+    const waitMs = Math.max(0, Math.ceil(atMs - performance.now()));
+    this.#wakeTimer = setTimeout(() => {
+      this.#wakeAtMs = Number.POSITIVE_INFINITY;
+      this.#pump();
+    }, waitMs);
+  }
+
+  /** Sends what is due on every broker that is idle, and arms the timer for what is due later. */
+  #pump(): void {
+    const nowMs = performance.now();
+    for (const sender of this.#senders.values()) {
+      if (sender.idle) this.#sendDue(sender, nowMs);
+      else sender.connect();
+    }
+    for (const lane of this.#lanes) this.#wakeFor(lane, nowMs);
+  }
+
+  /** One request with the lanes of this broker that are due, taken in turn. */
+  #sendDue(sender: Sender, nowMs: number): void {
+    const count = this.#lanes.length;
+    const chosen: Lane[] = [];
+    let bytes = 0;
+    for (let step = 0; step < count; step++) {
+      const partition = (sender.cursor + step) % count;
+      if (this.#leaders[partition] !== sender.brokerId) continue;
+      const lane = this.#lanes[partition]!;
+      if (!this.#makeReady(lane, nowMs)) continue;
+      const length = lane.head!.length;
+      if (chosen.length > 0 && bytes + length > this.#maxRequestBytes) {
+        sender.cursor = partition;
+        break;
+      }
+      chosen.push(lane);
+      bytes += length;
+    }
+    if (chosen.length === 0) return;
+    const { topic } = this.#options;
+    const requestBytes = bytes + chosen.length * 8 + 18 + topic.length;
+    this.#options.budget.copies(requestBytes * LIMITS.requestCopies);
+    void sender.send(chosen, nowMs);
+  }
+
+  /** Whether `lane` has a head that may go out now; takes one from its queue if it is due. */
+  #makeReady(lane: Lane, nowMs: number): boolean {
+    if (!lane.mayContinue(nowMs)) return false;
+    if (lane.advance()) return true;
+    const queue = this.#options.accumulator.queues[lane.partition]!;
+    const batch = queue.take(nowMs, this.#lingerMs);
+    if (batch === undefined) return false;
+    lane.start(batch);
+    return true;
+  }
+
+  #wakeFor(lane: Lane, nowMs: number): void {
+    if (lane.inFlight || lane.needsProducerId) return;
+    if (!lane.idle) {
+      if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
+      return;
+    }
+    const dueMs = this.#options.accumulator.queues[lane.partition]!.dueMs(this.#lingerMs);
+    // What is due already waits for its broker, whose answer or connection pumps again.
+    if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
+  }
+
+  #settle(lane: Lane, outcome: Outcome): void {
+    const { outcomes, counters, accumulator } = this.#options;
+    const verdict = lane.settle(outcome, performance.now(), Date.now());
+    this.#countError(lane, outcome, verdict);
+    if (lane.needsProducerId) this.#requestProducerId(lane);
+    switch (verdict.do) {
+      case 'stored':
+        counters.observe(BATCH_EVENTS, verdict.batch.records);
+        counters.observe(BATCH_BYTES, verdict.batch.length);
+        outcomes.stored(verdict.batch);
+        break;
+      case 'retry':
+        if (verdict.refresh) this.#metadata.refresh();
+        break;
+      case 'split':
+        lane.halved(accumulator.split(verdict.batch));
+        break;
+      case 'refuse':
+        outcomes.refused(verdict.batch, verdict.code);
+        break;
+      case 'giveUp':
+        outcomes.refused(verdict.batch, 'timeout');
+        break;
+    }
+  }
+
+  /** Counts an attempt that failed, and says so; repeats are held back. */
+  #countError(lane: Lane, outcome: Outcome, verdict: Verdict): void {
+    const errorClass = verdict.class;
+    if (errorClass === undefined) return;
+    const { counters } = this.#options;
+    counters.add(ERRORS[errorClass]);
+    if ('reset' in verdict && verdict.reset !== undefined) counters.add(RESETS[verdict.reset]);
+    const level = ALARMS.has(errorClass) ? 'error' : 'warn';
+    const { partition, attempts } = lane;
+    const errorCode = 'errorCode' in outcome ? outcome.errorCode : undefined;
+    this.#sampled.line(errorClass, (held) =>
+      this.#log[level](
+        { partition, attempts, class: errorClass, errorCode, held },
+        'a batch was not confirmed',
+      ),
+    );
+  }
+
+  #loginRefused(message: string): void {
+    const { topicListener } = this.#options;
+    if (!this.#everWorked) {
+      topicListener.loginRefused(message);
+      return;
+    }
+    this.#sampled.line('login', (held) =>
+      this.#log.error({ error: message, held }, 'the brokers refuse our credentials'),
+    );
+  }
+
+  /** Deadlines, and batches that are too old for new events to join. */
+  #keepHouse(): void {
+    const nowMs = performance.now();
+    const { accumulator, eventTimeoutMs, outcomes } = this.#options;
+    for (const lane of this.#lanes) {
+      const queue = accumulator.queues[lane.partition]!;
+      queue.closeOlderThan(nowMs);
+      this.#expireHead(lane, nowMs);
+      for (;;) {
+        const batch = queue.takeExpired(nowMs, eventTimeoutMs);
+        if (batch === undefined) break;
+        outcomes.refused(batch, 'kafka_unavailable');
+      }
+    }
+    this.#pump();
+  }
+
+  #expireHead(lane: Lane, nowMs: number): void {
+    const { eventTimeoutMs, outcomes } = this.#options;
+    lane.walk((batch) => {
+      if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
+      if (batch === lane.head && lane.attempts === 0) {
+        outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
+      } else outcomes.overdue(batch);
+    });
+  }
+}
+
+/** Classes that mean that something is wrong, not that something is down. */
+const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
+  'sequence',
+  'duplicate_sequence',
+  'timestamp',
+  'refused_by_policy',
+  'unexpected',
+]);

@@ -1,0 +1,133 @@
+/**
+ * The sockets that kafkajs's connections run on, with what those do not do themselves:
+ * an end with an error (without one a request stays pending for ever), an end of requests that
+ * nobody answers, and a check of each response's length (kafkajs throws inside its data listener
+ * for a wrong one, which would end the process).
+ */
+import net from 'node:net';
+import tls from 'node:tls';
+import { LIMITS } from '../../limits.ts';
+import type { SocketFactory } from './kafkajs.ts';
+
+const KEEP_ALIVE_MS = 60_000;
+/** A response has at least its correlation id. */
+const RESPONSE_BYTES_MIN = 4;
+
+/** The watch looks so often in its guard time: it ends a socket at most 1/6 late. */
+const LOOKS_PER_GUARD = 6;
+
+/** Time bounds of one request, ms. */
+export interface WatchTimes {
+  /** Everything is written and nothing was read for so long: the broker is not there. */
+  readonly guardMs: number;
+  /** A request takes no longer, progress or not. */
+  readonly requestMs: number;
+}
+
+/** Why a connection was ended from this side. */
+export type EndReason = 'guard' | 'request_timeout' | 'connect_timeout' | 'bad_response' | 'closed';
+
+/** One socket and its watch. Make one per connection, and hand its `factory` to kafkajs. */
+export class WatchedSocket {
+  endReason: EndReason | undefined;
+  #socket: net.Socket | undefined;
+  #watch: NodeJS.Timeout | undefined;
+  readonly #lengths = new LengthCheck();
+  readonly #onClose: () => void;
+
+  /** @param onClose called once when the socket is gone, whoever ended it */
+  constructor(onClose: () => void) {
+    this.#onClose = onClose;
+  }
+
+  readonly factory: SocketFactory = ({ host, port, ssl, onConnect }) => {
+    const servername = net.isIP(host) === 0 ? { servername: host } : {};
+    const socket = ssl
+      ? tls.connect({ host, port, ...servername, ...ssl }, onConnect)
+      : net.connect({ host, port }, onConnect);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setNoDelay(true);
+    socket.once('close', () => {
+      this.unwatch();
+      this.#onClose();
+    });
+    this.#guardData(socket);
+    this.#socket = socket;
+    return socket;
+  };
+
+  /** Ends the connection with an error, so that what is pending on it is rejected. */
+  end(reason: EndReason): void {
+    this.endReason ??= reason;
+    this.unwatch();
+    this.#socket?.destroy(new Error(reason));
+  }
+
+  /** Watches the request that is written now, until {@link unwatch}. */
+  watch({ guardMs, requestMs }: WatchTimes, nowMs: number): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    let bytesRead = socket.bytesRead;
+    let quietSinceMs: number | undefined;
+    this.#watch = setInterval(() => {
+      const now = performance.now();
+      if (now - nowMs >= requestMs) return this.end('request_timeout');
+      const quiet = socket.writableLength === 0 && socket.bytesRead === bytesRead;
+      bytesRead = socket.bytesRead;
+      quietSinceMs = quiet ? (quietSinceMs ?? now) : undefined;
+      if (quietSinceMs !== undefined && now - quietSinceMs >= guardMs) this.end('guard');
+    }, guardMs / LOOKS_PER_GUARD);
+  }
+
+  unwatch(): void {
+    clearInterval(this.#watch);
+    this.#watch = undefined;
+  }
+
+  /** Lets kafkajs see data only while the lengths of the responses in it make sense. */
+  #guardData(socket: net.Socket): void {
+    const on = socket.on.bind(socket) as (event: string, listener: Listener) => net.Socket;
+    const guarded = (event: string, listener: Listener): net.Socket => {
+      if (event !== 'data') return on(event, listener);
+      return on('data', (chunk: Buffer) => {
+        if (!this.#lengths.accept(chunk)) return this.end('bad_response');
+        try {
+          listener(chunk);
+        } catch {
+          this.end('bad_response');
+        }
+      });
+    };
+    socket.on = guarded as typeof socket.on;
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: the listener type of node's own EventEmitter
+type Listener = (...values: any[]) => void;
+
+/** Follows the length prefixes of a stream of responses. */
+export class LengthCheck {
+  #prefix = 0;
+  #prefixBytes = 0;
+  #rest = 0;
+
+  /** @returns false when a response's length is none that a broker sends */
+  accept(chunk: Buffer): boolean {
+    let at = 0;
+    while (at < chunk.length) {
+      if (this.#rest > 0) {
+        const step = Math.min(this.#rest, chunk.length - at);
+        this.#rest -= step;
+        at += step;
+        continue;
+      }
+      this.#prefix = (this.#prefix << 8) | chunk[at++]!;
+      if (++this.#prefixBytes < 4) continue;
+      if (this.#prefix < RESPONSE_BYTES_MIN || this.#prefix > LIMITS.responseBytes) return false;
+      this.#rest = this.#prefix;
+      this.#prefix = 0;
+      this.#prefixBytes = 0;
+    }
+    return true;
+  }
+}

@@ -1,0 +1,87 @@
+import { EVENT_CODES, type EventCode } from '../../errors.ts';
+import type { Accumulator } from '../accumulator/accumulator.ts';
+import type { Owner } from '../accumulator/batch.ts';
+import type { EventSink, JsonObject } from '../decoder/sink.ts';
+import type { Validator } from './validator.ts';
+
+/** Hears of events and frames that are not taken. */
+export type Refuse = (
+  owner: Owner,
+  frame: number,
+  event: number | undefined,
+  code: EventCode,
+  message: string,
+) => void;
+
+/** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
+export class Intake implements EventSink {
+  readonly #validate: Validator;
+  readonly #accumulator: Accumulator;
+  readonly #keyField: string;
+  readonly #refuse: Refuse;
+  #owner!: Owner;
+  #frame = 0;
+  #timestamp = 0;
+  #arrivalMs = 0;
+  #draining = false;
+
+  constructor(validate: Validator, accumulator: Accumulator, keyField: string, refuse: Refuse) {
+    this.#validate = validate;
+    this.#accumulator = accumulator;
+    this.#keyField = keyField;
+    this.#refuse = refuse;
+  }
+
+  /** What comes next belongs to `frame` of `owner`, and has arrived now. */
+  begin(owner: Owner, frame: number): this {
+    this.#owner = owner;
+    this.#frame = frame;
+    this.#timestamp = Date.now();
+    this.#arrivalMs = performance.now();
+    return this;
+  }
+
+  /** From now on good events are refused `draining`: this instance stops. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
+    const owner = this.#owner;
+    const wrong = this.#validate(value);
+    if (wrong !== undefined) {
+      this.#refuse(owner, this.#frame, index, 'schema', `event ${index}: ${wrong}`);
+      return;
+    }
+    if (this.#draining) return this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
+    const key = value[this.#keyField];
+    const code = this.#accumulator.append(
+      typeof key === 'string' ? key : undefined,
+      bytes,
+      start,
+      end,
+      this.#timestamp,
+      this.#arrivalMs,
+      owner,
+      this.#frame,
+      index,
+    );
+    if (code === undefined) owner.accepted(this.#frame, index);
+    else this.refuseEvent(index, code, REASONS[code] ?? code);
+  }
+
+  refuseEvent(index: number, code: EventCode, message: string): void {
+    this.#refuse(this.#owner, this.#frame, index, code, `event ${index}: ${message}`);
+  }
+
+  refuseFrame(code: EventCode, message: string): void {
+    this.#refuse(this.#owner, this.#frame, undefined, code, message);
+  }
+}
+
+/** Why the accumulator did not take an event. */
+const REASONS: Partial<Record<EventCode, string>> = {
+  kafka_unavailable: 'Kafka was not reached yet',
+  too_large: 'longer than the topic takes',
+  buffer_full: 'the buffer is full',
+};

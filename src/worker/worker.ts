@@ -1,0 +1,197 @@
+/**
+ * One worker: the way of an event, wired. Stages in the order of the way:
+ *
+ *   listener ─▶ decoder ─▶ validator ─▶ accumulator ─▶ producer ─▶ Kafka
+ *       ▲                      │ refused      │ full        │ outcomes
+ *       └──── acknowledger ◀───┴──────────────┴─────────────┘
+ */
+import type { Config } from '../config.ts';
+import { EXIT } from '../errors.ts';
+import { kafkaOptions } from '../kafka.ts';
+import { createLogger, type Logger } from '../log.ts';
+import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
+import { Counters } from '../metrics/counters.ts';
+import { Accumulator } from './accumulator/accumulator.ts';
+import { Budget } from './accumulator/budget.ts';
+import { Acknowledger } from './acknowledger/acknowledger.ts';
+import { Listener } from './listener/listener.ts';
+import { Producer } from './producer/producer.ts';
+import { Reporter } from './reporter.ts';
+import { Intake } from './validator/intake.ts';
+import { loadValidator } from './validator/validator.ts';
+
+/** How often a drain looks whether all is settled. */
+const SETTLED_LOOK_MS = 5;
+/** Time for close frames to leave before the sockets are cut. */
+const CLOSE_FRAMES_MS = 100;
+
+/**
+ * Runs a worker until the primary tells it to stop, or is gone.
+ * @throws StartError when this worker, and so any, cannot run
+ */
+export async function runWorker(config: Config): Promise<void> {
+  // A terminal's Ctrl-C and a manager's SIGTERM reach the whole group: the primary decides.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  // Without a primary nobody could stop or replace this worker.
+  process.on('disconnect', () => process.exit(EXIT.failed));
+  const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
+  new Worker(config, log).start();
+}
+
+class Worker {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #accumulator: Accumulator;
+  readonly #acknowledger: Acknowledger;
+  readonly #intake: Intake;
+  readonly #producer: Producer;
+  readonly #listener: Listener;
+  readonly #reporter: Reporter;
+  #readiness: Readiness = { ready: false, reasons: ['starting'] };
+  #draining = false;
+
+  constructor(config: Config, log: Logger) {
+    this.#config = config;
+    this.#log = log;
+    const counters = new Counters();
+    const budget = new Budget(config.bufferBytes);
+    const { maxFrameBytes, batchBytes, keyField } = config;
+    const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
+    const acknowledger = new Acknowledger(counters, (batch) => accumulator.release(batch), log);
+    const validate = loadValidator(config.eventSchema);
+    const intake = new Intake(validate, accumulator, keyField, (...refusal) =>
+      acknowledger.refuse(...refusal),
+    );
+    const producer = this.#createProducer(counters, budget, accumulator, acknowledger);
+    this.#listener = new Listener({
+      host: config.host,
+      port: config.port,
+      maxFrameBytes,
+      timeoutMs: config.httpTimeoutMs,
+      intake,
+      acknowledger,
+      counters,
+      log,
+      draining: () => this.#draining,
+      readiness: () => this.#readiness,
+    });
+    this.#accumulator = accumulator;
+    this.#acknowledger = acknowledger;
+    this.#intake = intake;
+    this.#producer = producer;
+    this.#reporter = new Reporter(counters, budget, producer, acknowledger, tell);
+  }
+
+  /** Begins to accept, and to look for Kafka. @throws StartError */
+  start(): void {
+    process.on('message', (message: ToWorker) => this.#hear(message));
+    this.#listener.listen();
+    this.#reporter.start();
+    this.#producer.start();
+  }
+
+  #createProducer(
+    counters: Counters,
+    budget: Budget,
+    accumulator: Accumulator,
+    outcomes: Acknowledger,
+  ): Producer {
+    const { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes } = this.#config;
+    const { clientId = '', ssl, sasl } = kafkaOptions(this.#config);
+    return new Producer({
+      topic,
+      bootstrap: this.#config.kafkaBrokers.map(parseAddress),
+      link: { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log },
+      lingerMs,
+      eventTimeoutMs,
+      maxRequestBytes,
+      budget,
+      accumulator,
+      counters,
+      outcomes,
+      topicListener: {
+        topicKnown: () => this.#reporter.topicKnown(),
+        topicMissing: () => {
+          this.#reporter.kafka('the topic does not exist');
+          void tell({ type: 'topicMissing' });
+        },
+        unreachable: (why) => this.#reporter.kafka(why),
+        loginRefused: (error) => this.#fail(`the brokers refuse our credentials: ${error}`),
+      },
+    });
+  }
+
+  #hear(message: ToWorker): void {
+    switch (message.type) {
+      case 'readiness':
+        this.#readiness = message.readiness;
+        break;
+      case 'steward':
+        void this.#steward();
+        break;
+      case 'topicFacts':
+        this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
+        break;
+      case 'drain':
+        void this.#drain(message.timeoutMs);
+        break;
+    }
+  }
+
+  async #steward(): Promise<void> {
+    const config = this.#config;
+    // It needs all of kafkajs; a worker starts sooner without.
+    const { stewardTopic } = await import('./producer/steward.ts');
+    const facts = await stewardTopic({
+      kafka: kafkaOptions(config),
+      topic: config.kafkaTopic,
+      partitions: config.kafkaTopicPartitions,
+      replication: config.kafkaTopicReplication,
+      mayCreate: config.kafkaCreateTopic,
+      log: this.#log,
+    });
+    await tell({ type: 'topicFacts', facts });
+    this.#producer.refresh();
+  }
+
+  /** Accepts nothing new, settles what is there, says goodbye to every client, and ends. */
+  async #drain(timeoutMs: number): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.#listener.stopAccepting();
+    this.#intake.drain();
+    this.#producer.flush();
+    const deadlineMs = performance.now() + timeoutMs;
+    while (!this.#producer.settled && performance.now() < deadlineMs) await pause(SETTLED_LOOK_MS);
+    this.#acknowledger.flush();
+    this.#listener.endAll();
+    await pause(CLOSE_FRAMES_MS);
+    this.#listener.close();
+    this.#producer.stop();
+    const left = this.#reporter.stop();
+    await tell({ type: 'drained', left });
+    process.exit(left === 0 ? EXIT.clean : EXIT.failed);
+  }
+
+  async #fail(message: string): Promise<void> {
+    await tell({ type: 'fatal', message, exitCode: EXIT.failed });
+    process.exit(EXIT.failed);
+  }
+}
+
+function parseAddress(address: string): { host: string; port: number } {
+  const [host = '', port] = address.split(':');
+  return { host, port: Number(port) };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Tells the primary; resolves when the message has left. */
+function tell(message: ToPrimary): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, undefined, undefined, () => resolve());
+  });
+}

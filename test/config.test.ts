@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import {
+  describeConfig,
+  type Environment,
+  readConfig,
+  readSecretFile,
+  SETTINGS,
+  settingsHelp,
+  settingsMarkdown,
+} from '../src/config.ts';
+import { StartError } from '../src/errors.ts';
+
+/** The lines of the error that `env` makes. */
+function errors(env: Environment): string[] {
+  try {
+    readConfig(env);
+  } catch (error) {
+    assert(error instanceof StartError);
+    assert.equal(error.exitCode, 2);
+    const [head, ...lines] = error.message.split('\n');
+    assert.equal(head, 'wrong settings:');
+    return lines.map((line) => line.trim());
+  }
+  assert.fail('nothing was wrong');
+}
+
+test('the names and defaults that others rely on', () => {
+  const config = readConfig({});
+  const { workers, ...fixed } = config;
+  assert(workers >= 1);
+  assert.deepEqual(fixed, {
+    host: '0.0.0.0',
+    port: 9000,
+    adminHost: '127.0.0.1',
+    adminPort: 9001,
+    bufferBytes: 67_108_864,
+    maxFrameBytes: 65_536,
+    keyField: 'clientId',
+    idField: 'id',
+    eventSchema: undefined,
+    eventTimeoutMs: 120_000,
+    drainTimeoutMs: 25_000,
+    httpTimeoutMs: 15_000,
+    kafkaBrokers: ['127.0.0.1:9092'],
+    kafkaTopic: 'event_topic_newer',
+    kafkaTopicPartitions: 12,
+    kafkaTopicReplication: -1,
+    kafkaCreateTopic: true,
+    kafkaClientId: 'forebay',
+    lingerMs: 10,
+    batchBytes: 262_144,
+    maxRequestBytes: 4_194_304,
+    kafkaTls: false,
+    kafkaTlsCaFile: undefined,
+    kafkaTlsCertFile: undefined,
+    kafkaTlsKeyFile: undefined,
+    kafkaSaslMechanism: undefined,
+    kafkaSaslUsername: undefined,
+    kafkaSaslPassword: undefined,
+    kafkaSaslPasswordFile: undefined,
+    logLevel: 'info',
+    logPretty: false,
+  });
+  const names = Object.values(SETTINGS).map(({ env }) => env);
+  assert.equal(new Set(names).size, names.length);
+});
+
+test('given values are taken, empty ones count as absent', () => {
+  const config = readConfig({
+    FOREBAY_PORT: '',
+    FOREBAY_WORKERS: '3',
+    KAFKA_BROKERS: 'a:1, b-2.example:65535',
+    KAFKA_TOPIC_REPLICATION: '3',
+    KAFKA_CREATE_TOPIC: 'false',
+    LOG_PRETTY: '1',
+  });
+  assert.equal(config.port, 9000);
+  assert.equal(config.workers, 3);
+  assert.deepEqual(config.kafkaBrokers, ['a:1', 'b-2.example:65535']);
+  assert.equal(config.kafkaTopicReplication, 3);
+  assert.equal(config.kafkaCreateTopic, false);
+  assert.equal(config.logPretty, true);
+});
+
+test('every kind of wrong value, all at once', () => {
+  assert.deepEqual(
+    errors({
+      FOREBAY_PORT: '0',
+      FOREBAY_WORKERS: '1.5',
+      FOREBAY_BUFFER_BYTES: '64MiB',
+      KAFKA_BROKERS: 'a:1,b',
+      KAFKA_TOPIC: '..',
+      KAFKA_TOPIC_REPLICATION: '-2',
+      KAFKA_TLS: 'yes',
+      LOG_LEVEL: 'loud',
+    }),
+    [
+      'FOREBAY_PORT must be a whole number from 1 to 65535, not "0"',
+      'FOREBAY_WORKERS must be a whole number from 1 to 128, not "1.5"',
+      'FOREBAY_BUFFER_BYTES must be a whole number from 4194304 to 4294967296, not "64MiB"',
+      'KAFKA_BROKERS must be host:port pairs separated by commas, not "a:1,b"',
+      'KAFKA_TOPIC must be a topic name: letters, digits, dot, dash, underscore, at most 249, ' +
+        'not ".."',
+      'KAFKA_TOPIC_REPLICATION must be a whole number from 1 to 32, or -1, not "-2"',
+      'KAFKA_TLS must be 1 or 0, not "yes"',
+      'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
+    ],
+  );
+});
+
+const contradictions: [string, Environment, string][] = [
+  ['one port twice', { FOREBAY_ADMIN_PORT: '9000' }, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must'],
+  ['SASL without a user', { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_PASSWORD: 'x' }, 'USERNAME'],
+  [
+    'SASL without a password',
+    { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'x' },
+    'KAFKA_SASL_MECHANISM needs KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
+  ],
+  ['a user without SASL', { KAFKA_SASL_USERNAME: 'x' }, 'needs KAFKA_SASL_MECHANISM'],
+  [
+    'two passwords',
+    { KAFKA_SASL_PASSWORD: 'hunter2', KAFKA_SASL_PASSWORD_FILE: '/x' },
+    'exclude each other',
+  ],
+  ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'need each other'],
+  ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE needs KAFKA_TLS=1'],
+  [
+    'frames too large for the buffer',
+    { FOREBAY_BUFFER_BYTES: '4194304', FOREBAY_MAX_FRAME_BYTES: '65537' },
+    'FOREBAY_MAX_FRAME_BYTES must be at most FOREBAY_BUFFER_BYTES / 64',
+  ],
+];
+
+for (const [name, env, message] of contradictions) {
+  test(`settings that contradict each other: ${name}`, () => {
+    const found = errors(env);
+    assert.equal(found.length, 1);
+    assert(found[0]?.includes(message), found[0]);
+    assert(!found[0]?.includes('hunter2'));
+  });
+}
+
+test('a secret is shown nowhere', () => {
+  const env = {
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: 'me',
+    KAFKA_SASL_PASSWORD: 'hunter2',
+  };
+  const lines = describeConfig(readConfig(env));
+  assert(lines.includes('KAFKA_SASL_PASSWORD=(hidden)'));
+  assert(lines.includes('KAFKA_SASL_USERNAME=me'));
+  assert(lines.includes('KAFKA_TLS=0'));
+  assert(lines.includes('KAFKA_TLS_CA_FILE='));
+  assert(!lines.join('\n').includes('hunter2'));
+  assert.equal(lines.length, Object.keys(SETTINGS).length);
+});
+
+test('a file that cannot be read is named with its setting', () => {
+  assert.throws(() => readSecretFile('KAFKA_TLS_CA_FILE', '/does/not/exist'), {
+    name: 'StartError',
+    message: 'KAFKA_TLS_CA_FILE: cannot read /does/not/exist (ENOENT)',
+    exitCode: 1,
+  });
+});
+
+test('--help and docs/configuration.md come from the declaration', () => {
+  for (const { env, meaning } of Object.values(SETTINGS)) {
+    assert(settingsHelp().includes(`  ${env} `), env);
+    assert(settingsHelp().includes(meaning), meaning);
+  }
+  const page = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
+  assert.equal(page, settingsMarkdown(), 'docs/configuration.md is old: run `make docs`');
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { aliveNodes } from '../../deploy/kafka/node.ts';
+import { isFree } from '../../deploy/kafka/ports.ts';
+import { uniqueTopic } from '../support/kafka.ts';
+
+const PARTITIONS = 6;
+const topic = uniqueTopic('cluster');
+let cluster: KafkaCluster;
+let admin: Admin;
+
+before(async () => {
+  cluster = await startCluster({ nodes: 3 });
+  const kafka = new Kafka({
+    brokers: [...cluster.brokers],
+    logLevel: logLevel.NOTHING,
+  });
+  admin = kafka.admin();
+  await admin.connect();
+  await admin.createTopics({
+    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: -1 }],
+  });
+});
+
+after(async () => {
+  await admin?.disconnect();
+  await cluster?.close();
+});
+
+async function leaders(): Promise<number[]> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return (topics[0]?.partitions ?? []).map((partition) => partition.leader);
+}
+
+/** Polls until the partitions' leaders are as wished; fails after the time. */
+async function leadersAre(wished: (leaders: number[]) => boolean, timeoutMs: number) {
+  const deadline = performance.now() + timeoutMs;
+  let seen: number[] = [];
+  while (performance.now() < deadline) {
+    seen = await leaders().catch(() => []);
+    if (seen.length === PARTITIONS && wished(seen)) return;
+    await sleep(100);
+  }
+  assert.fail(`leaders after ${timeoutMs} ms: ${seen.join(', ')}`);
+}
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+test('three nodes know each other, and topics get three copies', async () => {
+  for (const broker of cluster.brokers) {
+    assert.deepEqual((await aliveNodes(broker)).sort(), [1, 2, 3]);
+  }
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  for (const partition of topics[0]!.partitions) assert.equal(partition.replicas.length, 3);
+  assert.deepEqual([...new Set(await leaders())].sort(), [1, 2, 3]);
+});
+
+test('a killed broker loses its partitions, and leads again after its restart', async () => {
+  const pid = cluster.nodes[1]!.pid!;
+  await cluster.kill(1);
+  assert.equal(cluster.nodes[1]!.pid, undefined);
+  assert.equal(alive(pid), false);
+  assert.deepEqual(await aliveNodes(cluster.brokers[1]!), []);
+  await leadersAre((ids) => ids.every((id) => id === 1 || id === 3), 8_000);
+
+  await cluster.restart(1);
+  assert.notEqual(cluster.nodes[1]!.pid, pid);
+  assert.ok((await aliveNodes(cluster.brokers[1]!)).includes(2));
+  await leadersAre((ids) => ids.includes(2), 15_000);
+});
+
+test('a paused broker does not answer until it goes on', async () => {
+  cluster.pause(2);
+  try {
+    assert.deepEqual(await aliveNodes(cluster.brokers[2]!), []);
+  } finally {
+    cluster.resume(2);
+  }
+  await leadersAre((ids) => ids.every((id) => id >= 1), 10_000);
+  assert.ok((await aliveNodes(cluster.brokers[2]!)).includes(3));
+});
+
+test('a closed cluster leaves no process, no port and no folder', async () => {
+  await admin.disconnect();
+  const pids = cluster.nodes.map((node) => node.pid!);
+  const ports = cluster.nodes.map((node) => node.port);
+  await cluster.close();
+  assert.deepEqual(pids.filter(alive), []);
+  assert.deepEqual(await Promise.all(ports.map(isFree)), [true, true, true]);
+  assert.equal(existsSync(cluster.dir), false);
+});

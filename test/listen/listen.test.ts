@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { Partitioners, type Producer } from 'kafkajs';
+import { startCluster } from '../../deploy/kafka/cluster.ts';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { testKafka } from '../support/topic.ts';
+import { until } from '../support/wait.ts';
+
+let brokers: readonly string[];
+let producer: Producer;
+const started = new Set<ChildProcess>();
+
+before(async () => {
+  ({ brokers } = await sharedKafka());
+  producer = producerOf(brokers);
+  await producer.connect();
+});
+after(async () => {
+  for (const child of started) child.kill('SIGKILL');
+  await producer.disconnect();
+});
+
+function producerOf(addresses: readonly string[]): Producer {
+  return testKafka(addresses).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+}
+
+async function newTopic(addresses = brokers, topic = uniqueTopic('listen')): Promise<string> {
+  const admin = testKafka(addresses).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: true });
+  await admin.disconnect();
+  return topic;
+}
+
+class Listener {
+  out = '';
+  err = '';
+  readonly child: ChildProcess;
+  readonly exit: Promise<number | null>;
+
+  constructor(topic: string, args: string[], env: Record<string, string> = {}, shell = '') {
+    const node = [process.execPath, '--import', 'tsx', 'src/main.ts', 'listen', ...args];
+    const [file, rest] =
+      shell === '' ? [node[0]!, node.slice(1)] : ['bash', ['-c', shell, ...node]];
+    const settings = { KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic, ...env };
+    this.child = spawn(file, rest, {
+      env: { ...process.env, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    started.add(this.child);
+    this.child.stdout!.on('data', (data) => {
+      this.out += data;
+    });
+    this.child.stderr!.on('data', (data) => {
+      this.err += data;
+    });
+    this.exit = new Promise((resolve) => {
+      this.child.once('close', (code) => {
+        started.delete(this.child);
+        resolve(code);
+      });
+    });
+  }
+
+  get lines(): string[] {
+    return this.out.split('\n').slice(0, -1);
+  }
+  async says(pattern: RegExp, times = 1): Promise<void> {
+    const found = () => this.err.split('\n').filter((line) => pattern.test(line)).length >= times;
+    const what = () => `${pattern}; it says ${this.err} and prints ${this.out}`;
+    await until(found, { deadlineMs: 30_000, what });
+  }
+  async prints(count: number): Promise<void> {
+    const what = () => `${count} lines; it says ${this.err} and prints ${this.out}`;
+    await until(() => this.lines.length >= count, { deadlineMs: 30_000, what });
+  }
+}
+
+const event = (id: string) => ({ key: 'k', value: JSON.stringify({ id }) });
+
+test('from the beginning, with --count: partition, offset, key and value of each event', async () => {
+  const topic = await newTopic();
+  await producer.send({ topic, messages: [{ partition: 1, key: 'k', value: '{"id":"a"}' }] });
+  await producer.send({ topic, messages: [{ partition: 1, key: null, value: 'bell\u0007' }] });
+  const listener = new Listener(topic, ['--from', 'beginning', '--count', '2']);
+  assert.equal(await listener.exit, 0);
+  assert.deepEqual(listener.lines, ['1\t0\tk\t{"id":"a"}', '1\t1\t-\tbell\\x07']);
+});
+
+test('from the end: what was there before is not printed; Ctrl-C ends it cleanly', async () => {
+  const topic = await newTopic();
+  await producer.send({ topic, messages: [event('old')] });
+  const listener = new Listener(topic, ['--json']);
+  await listener.says(/reading/);
+  await producer.send({ topic, messages: [event('new')] });
+  await listener.prints(1);
+  listener.child.kill('SIGINT');
+  assert.equal(await listener.exit, 0);
+  const [record, ...more] = listener.lines.map((line) => JSON.parse(line));
+  assert.deepEqual(more, []);
+  assert.equal(record.value, '{"id":"new"}');
+  assert.equal(record.key, 'k');
+  assert(Math.abs(record.timestamp - Date.now()) < 60_000);
+});
+
+test('SIGTERM while it waits for Kafka ends it cleanly; it has said what it waits for', async () => {
+  const [port] = await freePorts(1);
+  const listener = new Listener('any', [], { KAFKA_BROKERS: `127.0.0.1:${port}` });
+  await listener.says(/Kafka cannot be reached .*waiting/);
+  listener.child.kill('SIGTERM');
+  assert.equal(await listener.exit, 0);
+});
+
+test('a topic that does not exist yet is waited for, and none of its events is missed', async () => {
+  const topic = uniqueTopic('listen');
+  const listener = new Listener(topic, ['--count', '1']);
+  await listener.says(/does not exist yet; waiting/);
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  assert(!(await admin.listTopics()).includes(topic), 'it must not create the topic');
+  await admin.disconnect();
+  await newTopic(brokers, topic);
+  await producer.send({ topic, messages: [event('first')] });
+  assert.equal(await listener.exit, 0);
+  assert.match(listener.out, /first/);
+});
+
+test('--verify finds repeats, sums up and exits with 1', async () => {
+  const topic = await newTopic();
+  await producer.send({ topic, messages: ['a', 'b', 'a', 'c'].map(event) });
+  const args = ['--from', 'beginning', '--verify', '--count'];
+  const all = new Listener(topic, [...args, '4']);
+  assert.equal(await all.exit, 1);
+  assert.equal(all.lines.length, 4);
+  assert.match(all.err, /4 events, 3 ids, 1 repeats, 0 without id; repeated first: "a"/);
+  const clean = new Listener(topic, [...args, '2']);
+  assert.equal(await clean.exit, 0);
+  assert.match(clean.err, /2 events, 2 ids, 0 repeats/);
+});
+
+test('a reader that goes away ends it with 0', async () => {
+  const topic = await newTopic();
+  const messages = Array.from({ length: 5_000 }, (_, i) => event(`e${i}`));
+  await producer.send({ topic, messages });
+  const shell = '"$0" "$@" | head -1; exit "$' + '{PIPESTATUS[0]}"';
+  const listener = new Listener(topic, ['--from', 'beginning'], {}, shell);
+  assert.equal(await listener.exit, 0, listener.err);
+  assert.equal(listener.lines.length, 1);
+  assert.doesNotMatch(listener.err, /EPIPE|Error/);
+});
+
+test('--help, and wrong options: one line, exit code 2', async () => {
+  const help = new Listener('any', ['--help']);
+  assert.equal(await help.exit, 0);
+  assert.match(help.out, /^Usage: forebay listen/);
+  const wrong = new Listener('any', ['--from', 'middle']);
+  assert.equal(await wrong.exit, 2);
+  assert.match(wrong.err, /^forebay: listen: --from must be beginning or end[^\n]*\n$/);
+});
+
+test('Kafka goes away and comes back: it goes on where it was', async () => {
+  const cluster = await startCluster({});
+  try {
+    const topic = await newTopic(cluster.brokers);
+    const own = producerOf(cluster.brokers);
+    await own.connect();
+    const args = ['--from', 'beginning', '--verify', '--count', '20'];
+    const listener = new Listener(topic, args, { KAFKA_BROKERS: cluster.brokers.join(',') });
+    const send = (from: number) =>
+      own.send({ topic, messages: Array.from({ length: 10 }, (_, i) => event(`e${from + i}`)) });
+    await send(0);
+    await listener.prints(10);
+    await cluster.stop(0);
+    await listener.says(/cannot be reached .*waiting/);
+    await cluster.restart(0);
+    await send(10);
+    assert.equal(await listener.exit, 0, listener.err);
+    assert.equal(listener.lines.length, 20);
+    assert.match(listener.err, /20 events, 20 ids, 0 repeats/);
+    await own.disconnect();
+  } finally {
+    await cluster.close();
+  }
+});

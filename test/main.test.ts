@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { after, test } from 'node:test';
+import { SETTINGS } from '../src/config.ts';
+import { Child, freePort } from './primary/fixtures/child.ts';
+
+const children: Child[] = [];
+after(async () => {
+  for (const child of children) await child.kill();
+});
+
+/** Runs the command to its end. */
+async function forebay(args: readonly string[], env: Record<string, string> = {}) {
+  const child = new Child('src/main.ts', args, env);
+  children.push(child);
+  const { code } = await child.ended;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+test('--help and -h: the commands and every setting', async () => {
+  const [long, short] = await Promise.all([forebay(['--help']), forebay(['-h'])]);
+  assert.deepEqual(long, short);
+  assert.equal(long.code, 0);
+  for (const { env } of Object.values(SETTINGS)) assert(long.stdout.includes(` ${env} `), env);
+  for (const command of ['config', 'listen', '--version']) {
+    assert(long.stdout.includes(`forebay ${command}`), command);
+  }
+});
+
+test('--version is the package’s', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  assert.deepEqual(await forebay(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
+});
+
+test('config prints what holds, and no secret', async () => {
+  const { code, stdout } = await forebay(['config'], {
+    FOREBAY_PORT: '9123',
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: 'me',
+    KAFKA_SASL_PASSWORD: 'hunter2',
+  });
+  assert.equal(code, 0);
+  assert.match(stdout, /^FOREBAY_PORT=9123$/m);
+  assert.match(stdout, /^KAFKA_SASL_PASSWORD=\(hidden\)$/m);
+  assert.doesNotMatch(stdout, /hunter2/);
+});
+
+test('an unknown command, and arguments where there are none: one line, exit code 2', async () => {
+  const [unknown, extra] = await Promise.all([forebay(['srve']), forebay(['config', 'x'])]);
+  const see = 'see forebay --help\n';
+  assert.deepEqual(unknown, {
+    code: 2,
+    stdout: '',
+    stderr: `forebay: unknown command "srve"; ${see}`,
+  });
+  assert.deepEqual(extra, {
+    code: 2,
+    stdout: '',
+    stderr: `forebay: config takes no arguments; ${see}`,
+  });
+});
+
+test('wrong settings are named all at once, exit code 2, without a stack', async () => {
+  const { code, stdout, stderr } = await forebay([], {
+    FOREBAY_PORT: '90000',
+    KAFKA_TLS: 'yes',
+    KAFKA_BROKERS: 'nowhere',
+    LOG_LEVEL: 'loud',
+  });
+  assert.equal(code, 2);
+  assert.equal(stdout, '');
+  const lines = stderr.trimEnd().split('\n');
+  assert.equal(lines[0], 'forebay: wrong settings:');
+  assert.deepEqual(
+    lines.slice(1).map((line) => line.trim().split(' ')[0]),
+    ['FOREBAY_PORT', 'KAFKA_BROKERS', 'KAFKA_TLS', 'LOG_LEVEL'],
+  );
+});
+
+test('a port that somebody holds: one line that names it, exit code 1', async () => {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+  const busy = String((holder.address() as AddressInfo).port);
+  const free = String(await freePort());
+  const host = { FOREBAY_HOST: '127.0.0.1', FOREBAY_WORKERS: '1' };
+  const [client, admin] = await Promise.all([
+    forebay([], { ...host, FOREBAY_PORT: busy, FOREBAY_ADMIN_PORT: free }),
+    forebay([], { ...host, FOREBAY_PORT: free, FOREBAY_ADMIN_PORT: busy }),
+  ]);
+  await new Promise((resolve) => holder.close(resolve));
+  const line = (env: string) => `forebay: ${env}: port ${busy} is already in use on 127.0.0.1\n`;
+  assert.deepEqual(client, { code: 1, stdout: '', stderr: line('FOREBAY_PORT') });
+  assert.deepEqual(admin, { code: 1, stdout: '', stderr: line('FOREBAY_ADMIN_PORT') });
+});

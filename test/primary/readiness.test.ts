@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { WorkerStatus } from '../../src/messages.ts';
+import { ReadinessGate, sameReadiness } from '../../src/primary/readiness.ts';
+
+const fit: WorkerStatus = {
+  listening: true,
+  topicKnown: true,
+  kafka: '',
+  bufferedBytes: 0,
+  bufferLimitBytes: 100,
+};
+const buffered = (bufferedBytes: number): WorkerStatus => ({ ...fit, bufferedBytes });
+
+test('ready when every worker listens, knows the topic and has room', () => {
+  const answer = new ReadinessGate().update([fit, fit], false);
+  assert.deepEqual(answer, { ready: true, reasons: [] });
+});
+
+test('not ready while a worker is missing or does not listen', () => {
+  const expected = { ready: false, reasons: ['not every worker listens yet'] };
+  const gate = new ReadinessGate();
+  assert.deepEqual(gate.update([undefined, undefined], false), expected);
+  assert.deepEqual(gate.update([fit, undefined], false), expected);
+  assert.deepEqual(gate.update([fit, { ...fit, listening: false }], false), expected);
+  assert.equal(gate.update([fit, fit], false).ready, true);
+});
+
+test('says once why the topic is not known', () => {
+  const away = { ...fit, topicKnown: false, kafka: 'Kafka cannot be reached' };
+  const silent = { ...fit, topicKnown: false };
+  const gate = new ReadinessGate();
+  assert.deepEqual(gate.update([away, away], false).reasons, ['Kafka cannot be reached']);
+  assert.deepEqual(gate.update([fit, silent], false).reasons, ['the topic is not known yet']);
+});
+
+test('a full buffer: off at 80% of the instance, on again below 60%', () => {
+  const gate = new ReadinessGate();
+  assert.equal(gate.update([buffered(100), buffered(59)], false).ready, true, '79.5% of both');
+  const full = gate.update([buffered(100), buffered(60)], false);
+  assert.deepEqual(full.reasons, ['the buffer is not below 60% since it reached 80%']);
+  assert.equal(gate.update([buffered(60), buffered(60)], false).ready, false);
+  assert.equal(gate.update([buffered(60), buffered(59)], false).ready, true);
+  assert.equal(gate.update([buffered(79), buffered(79)], false).ready, true);
+});
+
+test('a drain is a reason beside the others', () => {
+  assert.deepEqual(new ReadinessGate().update([fit, undefined], true).reasons, [
+    'draining',
+    'not every worker listens yet',
+  ]);
+});
+
+test('answers are compared by what they say', () => {
+  assert(sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['a'] }));
+  assert(!sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['b'] }));
+});

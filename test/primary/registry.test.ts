@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CATALOGUE, type Series } from '../../src/metrics/catalogue.ts';
+import { Counters, histogram } from '../../src/metrics/counters.ts';
+import { cellOf, firstCell } from '../../src/metrics/layout.ts';
+import { buildRegistry, type PrimaryFacts } from '../../src/primary/registry.ts';
+import { Totals } from '../../src/primary/totals.ts';
+
+const facts: PrimaryFacts = {
+  version: '1.2.3',
+  draining: () => false,
+  workers: () => 0,
+  restarts: () => 0,
+};
+
+interface Exposition {
+  readonly types: Map<string, string>;
+  /** By the series' whole name, labels and all. */
+  readonly samples: Map<string, number>;
+}
+
+/** Reads the text format; any line that does not belong to it fails. */
+function parse(text: string): Exposition {
+  const types = new Map<string, string>();
+  const samples = new Map<string, number>();
+  for (const line of text.split('\n')) {
+    if (line === '' || /^# HELP [a-z_]+ \S/.test(line)) continue;
+    const type = line.match(/^# TYPE ([a-z_]+) (counter|gauge|histogram)$/);
+    const sample = line.match(/^([a-z_]+(?:\{(?:[a-z]+="[^"\\]*",?)+\})?) (\S+)$/);
+    if (type) types.set(type[1]!, type[2]!);
+    else if (sample && !Number.isNaN(Number(sample[2]))) samples.set(sample[1]!, Number(sample[2]));
+    else assert.fail(`not a line of the text format: ${line}`);
+  }
+  return { types, samples };
+}
+
+async function scrape(totals: Totals, given: PrimaryFacts = facts): Promise<Exposition> {
+  return parse(await buildRegistry(totals, given).metrics());
+}
+
+/** Every sample that the catalogue promises for two workers. */
+function promised(series: Series): string[] {
+  const { name, label, buckets } = series;
+  if (name === 'forebay_build_info') return [`${name}{version="1.2.3",node="${process.version}"}`];
+  if (series.from === 'worker' || label?.name === 'worker') {
+    return [1, 2].map((slot) => `${name}{worker="${slot}"}`);
+  }
+  if (buckets) {
+    const bounds = [...buckets, '+Inf'].map((le) => `${name}_bucket{le="${le}"}`);
+    return [...bounds, `${name}_sum`, `${name}_count`];
+  }
+  if (!label) return [name];
+  return label.values.map((value) => `${name}{${label.name}="${value}"}`);
+}
+
+test('every series of the catalogue is there from the start with 0, and nothing else', async () => {
+  const { samples, types } = await scrape(new Totals(2, () => 0));
+  const expected = (CATALOGUE as readonly Series[]).flatMap(promised);
+  assert.deepEqual([...samples.keys()].sort(), expected.sort());
+  for (const [name, value] of samples) {
+    assert.equal(value, name.startsWith('forebay_build_info') ? 1 : 0, name);
+  }
+  for (const { name, type } of CATALOGUE) assert.equal(types.get(name), type, name);
+});
+
+test('counters are added up over workers and label values keep apart', async () => {
+  const totals = new Totals(2);
+  for (const slot of [1, 2]) {
+    totals.begin(slot, slot);
+    const counters = new Counters();
+    counters.add(cellOf('forebay_events_received_total', 'http'), 5 * slot);
+    counters.add(cellOf('forebay_events_refused_total', 'schema'), 5 * slot);
+    counters.set(firstCell('forebay_buffer_bytes'), 100 * slot);
+    totals.take(slot, slot, counters.values);
+  }
+  const { samples } = await scrape(totals);
+  assert.equal(samples.get('forebay_events_received_total{transport="http"}'), 15);
+  assert.equal(samples.get('forebay_events_received_total{transport="ws"}'), 0);
+  assert.equal(samples.get('forebay_events_refused_total{reason="schema"}'), 15);
+  assert.equal(samples.get('forebay_buffer_bytes{worker="2"}'), 200);
+  assert.equal(samples.get('forebay_events_unaccounted'), 0);
+});
+
+test('histograms are cumulative, and stay so across a death', async () => {
+  const totals = new Totals(1);
+  const ack = histogram('forebay_ack_duration_seconds');
+  const counters = new Counters();
+  counters.observe(ack, 0.001, 3);
+  counters.observe(ack, 0.004, 2);
+  counters.observe(ack, 500);
+  totals.begin(1, 1);
+  totals.take(1, 1, counters.values);
+  totals.retire(1, 1, 'crash');
+  totals.begin(1, 2);
+  totals.take(1, 2, counters.values);
+  const { samples } = await scrape(totals);
+  const bucket = (le: string) => samples.get(`forebay_ack_duration_seconds_bucket{le="${le}"}`);
+  assert.equal(bucket('0.001'), 6);
+  assert.equal(bucket('0.0025'), 6);
+  assert.equal(bucket('0.005'), 10);
+  assert.equal(bucket('120'), 10);
+  assert.equal(bucket('+Inf'), 12);
+  assert.equal(samples.get('forebay_ack_duration_seconds_count'), 12);
+  const sum = samples.get('forebay_ack_duration_seconds_sum')!;
+  assert(Math.abs(sum - 2 * (3 * 0.001 + 2 * 0.004 + 500)) < 1e-9);
+});
+
+test('the primary’s own facts', async () => {
+  const totals = new Totals(1);
+  totals.begin(1, 1);
+  const counters = new Counters();
+  counters.set(firstCell('forebay_events_in_flight'), 9);
+  totals.take(1, 1, counters.values);
+  totals.retire(1, 1, 'hang');
+  const { samples } = await scrape(totals, {
+    version: '1.2.3',
+    draining: () => true,
+    workers: (state) => (state === 'ready' ? 4 : 0),
+    restarts: (cause) => (cause === 'crash' ? 3 : 0),
+  });
+  assert.equal(samples.get('forebay_draining'), 1);
+  assert.equal(samples.get('forebay_workers{state="ready"}'), 4);
+  assert.equal(samples.get('forebay_worker_restarts_total{cause="crash"}'), 3);
+  assert.equal(samples.get('forebay_events_lost_total{cause="hang"}'), 9);
+  assert.equal(samples.get('forebay_events_unaccounted'), -9, 'nothing was ever received');
+});

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { LIMITS } from '../../src/limits.ts';
+import { restartDelayMs } from '../../src/primary/supervisor.ts';
+import { Child, freePort, isRunning, type Line, until } from './fixtures/child.ts';
+
+const hosts: Child[] = [];
+const workersSeen = new Set<number>();
+
+/** Starts a primary with fake workers. */
+async function host(mode: string, workers: number, env: Record<string, string> = {}) {
+  const adminPort = await freePort();
+  const child = new Child('test/primary/fixtures/host.ts', [], {
+    FAKE_MODE: mode,
+    FOREBAY_HOST: '127.0.0.1',
+    FOREBAY_PORT: String(await freePort()),
+    FOREBAY_ADMIN_PORT: String(adminPort),
+    FOREBAY_WORKERS: String(workers),
+    ...env,
+  });
+  hosts.push(child);
+  const get = (path: string) => fetch(`http://127.0.0.1:${adminPort}${path}`);
+  return { child, get, signal: (name: NodeJS.Signals) => child.process.kill(name) };
+}
+
+const did = (what: string) => (line: Line) => line.fake === what;
+const said = (msg: string) => (line: Line) => line.msg === msg;
+const pidOf = (line: Line) => line.fakePid as number;
+const messages = (child: Child, msg: string) => child.lines().filter(said(msg));
+const errorLines = (child: Child) => child.stderr.split('\n').filter((line) => line !== '');
+
+afterEach(async () => {
+  for (const child of hosts.splice(0)) {
+    await child.kill();
+    for (const line of child.lines().filter(did('started'))) workersSeen.add(pidOf(line));
+  }
+});
+
+after(async () => {
+  assert(workersSeen.size > 0);
+  await until(() => [...workersSeen].every((pid) => !isRunning(pid)));
+});
+
+test('the pause before a restart doubles from first to last', () => {
+  const { first, last } = LIMITS.restartDelayMs;
+  assert.deepEqual([1, 2, 3].map(restartDelayMs), [first, 2 * first, 4 * first]);
+  assert.equal(restartDelayMs(8), last);
+  assert.equal(restartDelayMs(10_000), last);
+});
+
+test('a killed worker is replaced, ever later; counters stay, what it held is lost', async () => {
+  const { child, get, signal } = await host('run', 1);
+  for (const restartMs of [100, 200]) {
+    const deaths = messages(child, 'worker died').length;
+    process.kill(pidOf(await child.line(did('listening'), deaths + 1)), 'SIGKILL');
+    const died = await child.line(said('worker died'), deaths + 1);
+    assert.equal(died.signal, 'SIGKILL');
+    assert.equal(died.restartMs, restartMs);
+    assert.equal(died.lost, 3);
+    assert.equal(died.worker, 1);
+  }
+  const third = await child.line(did('listening'), 3);
+  assert.equal(third.slot, 1);
+  const metrics = await (await get('/metrics')).text();
+  const has = (sample: string) =>
+    assert(metrics.includes(`\n${sample}\n`), `${sample}: ${metrics}`);
+  has('forebay_events_received_total{transport="ws"} 30');
+  has('forebay_events_stored_total 21');
+  has('forebay_events_lost_total{cause="crash"} 6');
+  has('forebay_events_in_flight{worker="1"} 3');
+  has('forebay_events_unaccounted 0');
+  has('forebay_worker_restarts_total{cause="crash"} 2');
+  has('forebay_workers{state="ready"} 1');
+  signal('SIGTERM');
+  assert.deepEqual(await child.ended, { code: 0, signal: null });
+});
+
+test('workers that die before they listen: gives up with one line and exit code 1', async () => {
+  const { child } = await host('die', 1);
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.deepEqual(errorLines(child), [
+    'forebay: giving up: workers die before they listen (exit code 3)',
+  ]);
+  assert.deepEqual(
+    messages(child, 'worker died').map((line) => line.restartMs),
+    [100, 200, 400, 800, undefined],
+  );
+  assert.equal(child.lines().filter(did('started')).length, LIMITS.failedStartsMax);
+});
+
+test('a fatal start is one line for all workers, with its exit code', async () => {
+  const { child } = await host('fatal', 2);
+  assert.deepEqual(await child.ended, { code: 2, signal: null });
+  assert.deepEqual(errorLines(child), ['forebay: the schema is wrong']);
+  assert.deepEqual(messages(child, 'worker died'), []);
+});
+
+test('a fatal replacement: the workers that serve drain first', async () => {
+  const { child } = await host('run', 2);
+  process.kill(pidOf(await child.line(did('listening'), 2)), 'SIGUSR2');
+  assert.deepEqual(await child.ended, { code: 2, signal: null });
+  assert.deepEqual(errorLines(child), ['forebay: the schema is wrong']);
+  assert.equal(child.lines().filter(did('drain')).length, 1);
+  assert.deepEqual(messages(child, 'worker died'), []);
+});
+
+for (const name of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${name}: the workers drain, exit code 0`, async () => {
+    const { child, signal } = await host('run', 2);
+    const started = await child.line(said('started'));
+    assert.equal(started.workers, 2);
+    const ready = await child.line(said('ready'));
+    assert(typeof ready.sinceStartMs === 'number' && ready.sinceStartMs > 0);
+    signal(name);
+    assert.deepEqual(await child.ended, { code: 0, signal: null });
+    const drains = child.lines().filter(did('drain'));
+    assert.deepEqual(new Set(drains.map((line) => line.slot)), new Set([1, 2]));
+    assert.equal((await child.line(said('drain ended'))).left, 0);
+    assert.equal(child.stderr, '');
+    assert(
+      child
+        .lines()
+        .filter(did('started'))
+        .every((line) => line.headers === '16384'),
+    );
+  });
+}
+
+test('a signal while workers still start reaches them, exit code 0', async () => {
+  const { child, signal } = await host('slow', 2);
+  await child.line(did('started'), 2);
+  signal('SIGTERM');
+  assert.deepEqual(await child.ended, { code: 0, signal: null });
+  assert.equal(child.lines().filter(did('drain')).length, 2);
+  assert.equal(child.lines().filter(did('readiness')).length, 0);
+});
+
+test('a drain shows in /readyz and /metrics; a second signal ends it at once', async () => {
+  const { child, get, signal } = await host('stuck', 2);
+  await child.line(said('ready'));
+  assert.equal((await get('/readyz')).status, 200);
+  signal('SIGINT');
+  await child.line(did('drain'), 2);
+  const readyz = await get('/readyz');
+  assert.equal(readyz.status, 503);
+  assert.deepEqual(await readyz.json(), { ready: false, reasons: ['draining'] });
+  const metrics = await (await get('/metrics')).text();
+  assert.match(metrics, /^forebay_draining 1$/m);
+  assert.match(metrics, /^forebay_workers\{state="draining"\} 2$/m);
+  signal('SIGINT');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.equal(messages(child, 'second signal: ending at once')[0]?.left, 6);
+});
+
+test('the deadline ends a drain with the count of what was left, exit code 1', async () => {
+  const { child, signal } = await host('stuck', 2, { FOREBAY_DRAIN_TIMEOUT_MS: '200' });
+  await child.line(said('ready'));
+  signal('SIGTERM');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.equal(messages(child, 'drain ended at its deadline')[0]?.left, 6);
+  const drain = (await child.line(did('drain'))).message as { timeoutMs: number };
+  assert(drain.timeoutMs <= 200);
+});
+
+test('a worker that dies instead of draining makes it exit code 1', async () => {
+  const { child, signal } = await host('stuck', 1);
+  await child.line(said('ready'));
+  signal('SIGTERM');
+  process.kill(pidOf(await child.line(did('drain'))), 'SIGKILL');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.equal(messages(child, 'drain ended')[0]?.left, 3);
+});
+
+test('a defect in the primary is logged and ends it with exit code 1, and its workers', async () => {
+  const { child } = await host('garbled', 1);
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  const [line] = messages(child, 'a defect in the primary; it ends');
+  assert.equal(line?.level, 'fatal');
+  assert(line !== undefined);
+  assert.equal((line.err as { type: string }).type, 'AssertionError');
+  const pids = child.lines().filter(did('listening')).map(pidOf);
+  await until(() => !pids.some(isRunning));
+});
+
+test('the primary’s SIGKILL leaves no worker behind', async () => {
+  const { child, signal } = await host('run', 2);
+  await child.line(did('listening'), 2);
+  const pids = child.lines().filter(did('listening')).map(pidOf);
+  assert(pids.every(isRunning));
+  signal('SIGKILL');
+  await until(() => !pids.some(isRunning));
+});
+
+test('one worker looks after the topic; all hear of it, new ones too', async () => {
+  const { child } = await host('run', 2);
+  const steward = await child.line(did('steward'));
+  await child.line(did('topicFacts'), 2);
+  const facts = child.lines().filter(did('topicFacts'));
+  assert.deepEqual(new Set(facts.map((line) => line.slot)), new Set([1, 2]));
+  assert.deepEqual(facts[0]?.message, { type: 'topicFacts', facts: { maxMessageBytes: 4242 } });
+  await child.line(said('ready'));
+  assert.equal(child.lines().filter(did('steward')).length, 1);
+
+  process.kill(pidOf(steward), 'SIGKILL');
+  const next = await child.line(did('steward'), 2);
+  assert.notEqual(next.slot, steward.slot);
+  const replaced = await child.line(did('listening'), 3);
+  await child.line((line) => did('topicFacts')(line) && pidOf(line) === pidOf(replaced));
+  await child.line((line) => did('readiness')(line) && pidOf(line) === pidOf(replaced));
+});

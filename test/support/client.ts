@@ -1,0 +1,306 @@
+/**
+ * A client of `forebay.v1` for tests and benches. It keeps what is not acknowledged, keeps within
+ * its credit, sends again after a loss, tells the ledger, and notes each breach of the protocol by
+ * the server in `violations`.
+ *
+ *   send() -> waiting -> on the wire, numbered -> ack: settled
+ *                ^                |  nack: refused; with `retryRefused` again after retryAfterMs
+ *                +---- loss ------+
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import type { EventCode } from '../../src/errors.ts';
+import type { Ledger } from './ledger.ts';
+import { type Credit, Incoming, type NackError } from './protocol.ts';
+import {
+  type Closed,
+  closeSocket,
+  eventText,
+  keyOf,
+  openSocket,
+  type TestEvent,
+} from './socket.ts';
+import { until } from './wait.ts';
+
+export interface ClientOptions {
+  /** `ws://127.0.0.1:9000/ws` */
+  readonly url: string;
+  /** Names the connection in the ledger. */
+  readonly name?: string;
+  readonly ledger?: Ledger;
+  readonly headers?: Record<string, string>;
+  /** Connects again after a loss and sends again what has no ack. */
+  readonly reconnect?: boolean;
+  /** Sends events again that were refused with `retry`, each in a frame of its own. */
+  readonly retryRefused?: boolean;
+  /** Milliseconds from send() to the frame's ack, for frames with no refused event. */
+  readonly onLatency?: (ms: number) => void;
+}
+
+interface Item {
+  readonly event: TestEvent;
+  attempt: number;
+}
+
+/** One frame and its fate. */
+export interface Frame {
+  state: 'waiting' | 'sent' | 'settled';
+  /** Its number on the connection that it was last sent on. */
+  number: number;
+  /** What the server said of it, of all attempts. */
+  readonly errors: NackError[];
+}
+
+interface OwnFrame extends Frame {
+  items: Item[];
+  /** Bytes sent as they are, for frames that are no list of events. */
+  readonly raw: string | Buffer | undefined;
+  readonly sinceMs: number;
+  /** Indices of `items` that were refused on this connection. */
+  refused: Set<number>;
+}
+
+const RECONNECT_MS = { first: 50, last: 1_000 };
+
+export class AcknowledgedClient {
+  readonly #options: ClientOptions;
+  #socket: WebSocket | undefined;
+  #incoming = new Incoming();
+  #waiting: OwnFrame[] = [];
+  /** On the wire without an ack, by rising number. */
+  #unacknowledged: OwnFrame[] = [];
+  #sentFrames = 0;
+  #sentBytes = 0;
+  #scheduled = 0;
+  #closing = false;
+  readonly #timers = new Set<NodeJS.Timeout>();
+  /** How each of its connections ended. */
+  readonly closes: Closed[] = [];
+  /** What the server must not have done. */
+  readonly violations: string[] = [];
+  /** Connections that were opened. */
+  connections = 0;
+  acknowledgedEvents = 0;
+  refusedEvents = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Connects and waits for `hello`.
+   * @throws HandshakeRefused, or the connection's error
+   */
+  async open(): Promise<this> {
+    const { url, headers = {} } = this.#options;
+    const incoming = new Incoming();
+    this.#incoming = incoming;
+    [this.#sentFrames, this.#sentBytes] = [0, 0];
+    const socket = await openSocket(url, ['forebay.v1'], headers, (made) => {
+      made.on('message', (data, isBinary) => this.#message(incoming, String(data), isBinary));
+      made.on('close', (code, reason) => this.#lost(made, { code, reason: String(reason) }));
+    });
+    this.#socket = socket;
+    this.connections++;
+    if (socket.protocol !== 'forebay.v1') throw new Error(`subprotocol is '${socket.protocol}'`);
+    await until(() => incoming.hello ?? socket.readyState > WebSocket.OPEN, { what: 'hello' });
+    if (incoming.hello === undefined) throw new Error('the connection ended before hello');
+    this.#pump();
+    return this;
+  }
+
+  get socket(): WebSocket {
+    if (this.#socket === undefined) throw new Error('open() comes first');
+    return this.#socket;
+  }
+
+  get connected(): boolean {
+    return this.#socket?.readyState === WebSocket.OPEN && this.#incoming.hello !== undefined;
+  }
+
+  get hello() {
+    return this.#incoming.hello;
+  }
+  /** The credit of the connection as it is now. */
+  get credit(): Credit {
+    return this.#incoming.credit;
+  }
+  get goaway() {
+    return this.#incoming.goaway;
+  }
+  /** Frames that are not settled, those scheduled to be sent again included. */
+  get outstanding(): number {
+    return this.#waiting.length + this.#unacknowledged.length + this.#scheduled;
+  }
+
+  /** Sends events in one frame, as soon as credit allows: one as an object, several as an array. */
+  send(...events: TestEvent[]): Frame {
+    return this.#enqueue(events.map((event) => ({ event, attempt: 0 })));
+  }
+
+  /** Sends these bytes as one frame (text, or binary for a Buffer); the ledger does not see it. */
+  sendRaw(raw: string | Buffer): Frame {
+    return this.#enqueue([], raw);
+  }
+
+  /** Waits until every frame is settled. */
+  async settled(deadlineMs = 10_000): Promise<void> {
+    const what = () => `${this.outstanding} frames of ${this.#options.name ?? 'a client'}`;
+    await until(() => this.outstanding === 0, { deadlineMs, what });
+  }
+
+  /** Closes for good; what is not settled stays so. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const timer of this.#timers) clearTimeout(timer);
+    if (this.#socket !== undefined) await closeSocket(this.#socket);
+  }
+
+  /** Cuts the connection off without a word; reconnects if it was asked to. */
+  cut(): void {
+    this.socket.terminate();
+  }
+
+  #enqueue(items: Item[], raw?: string | Buffer): OwnFrame {
+    const frame: OwnFrame = {
+      state: 'waiting',
+      number: 0,
+      errors: [],
+      items,
+      raw,
+      sinceMs: performance.now(),
+      refused: new Set(),
+    };
+    this.#waiting.push(frame);
+    this.#pump();
+    return frame;
+  }
+
+  #pump(): void {
+    let sent = 0;
+    while (sent < this.#waiting.length && this.connected && this.goaway === undefined) {
+      if (!this.#fits(this.#waiting[sent]!)) break;
+      this.#transmit(this.#waiting[sent]!);
+      sent++;
+    }
+    this.#waiting.splice(0, sent);
+  }
+
+  #fits(frame: OwnFrame): boolean {
+    const size = Buffer.byteLength(this.#text(frame, 1));
+    const { frames, bytes } = this.credit;
+    return this.#sentFrames < frames && this.#sentBytes + size <= bytes;
+  }
+
+  #transmit(frame: OwnFrame): void {
+    const { ledger, name = 'client' } = this.#options;
+    const data = this.#text(frame, 1);
+    for (const item of frame.items) {
+      item.attempt++;
+      const facts = { key: keyOf(item.event), connection: `${name}/${this.connections}` };
+      ledger?.sent(item.event.id, item.attempt, facts);
+    }
+    frame.number = ++this.#sentFrames;
+    this.#sentBytes += Buffer.byteLength(data);
+    frame.state = 'sent';
+    this.#unacknowledged.push(frame);
+    this.socket.send(data);
+  }
+
+  #text({ raw, items }: OwnFrame, more: number): string | Buffer {
+    if (raw !== undefined) return raw;
+    const texts = items.map(({ event, attempt }) => eventText(event, attempt + more));
+    return texts.length === 1 ? texts[0]! : `[${texts.join(',')}]`;
+  }
+
+  #message(incoming: Incoming, text: string, isBinary: boolean): void {
+    if (isBinary) this.violations.push('a binary frame came');
+    const news = incoming.take(text, this.#sentFrames);
+    this.violations.push(...news.violations);
+    if (news.nack !== undefined) this.#refuse(news.nack.frame, news.nack.errors);
+    if (news.ack !== undefined) this.#settle(news.ack);
+    this.#pump();
+  }
+
+  #refuse(number: number, errors: readonly NackError[]): void {
+    const frame = this.#unacknowledged.find((candidate) => candidate.number === number);
+    if (frame === undefined) return;
+    frame.errors.push(...errors);
+    for (const error of errors) {
+      const ranges = error.events ?? [[0, frame.items.length - 1]];
+      for (const [first, last] of ranges) {
+        for (let index = first; index <= last; index++) this.#refuseEvent(frame, index, error);
+      }
+    }
+  }
+
+  #refuseEvent(frame: OwnFrame, index: number, error: NackError): void {
+    if (frame.refused.has(index))
+      this.violations.push(`frame ${frame.number} named ${index} twice`);
+    frame.refused.add(index);
+    this.refusedEvents++;
+    const item = frame.items[index];
+    if (item === undefined) return;
+    this.#options.ledger?.refused(item.event.id, error.code as EventCode, item.attempt);
+    if (!error.retry || this.#options.retryRefused !== true) return;
+    this.#scheduled++;
+    this.#later(error.retryAfterMs ?? 0, () => {
+      this.#scheduled--;
+      this.#enqueue([item]);
+    });
+  }
+
+  #settle(number: number): void {
+    let settled = 0;
+    for (const frame of this.#unacknowledged) {
+      if (frame.number > number) break;
+      settled++;
+      frame.state = 'settled';
+      for (const [index, item] of frame.items.entries()) {
+        if (frame.refused.has(index)) continue;
+        this.acknowledgedEvents++;
+        this.#options.ledger?.acknowledged(item.event.id, item.attempt);
+      }
+      if (frame.refused.size === 0) this.#options.onLatency?.(performance.now() - frame.sinceMs);
+    }
+    this.#unacknowledged.splice(0, settled);
+  }
+
+  #lost(socket: WebSocket, closed: Closed): void {
+    if (this.#socket !== socket) return;
+    this.closes.push(closed);
+    if (this.#incoming.hello === undefined) return; // open() says so
+    if (this.#closing || this.#options.reconnect !== true) return;
+    // What was refused is settled (or has a frame of its own coming); the rest goes out again.
+    for (const frame of this.#unacknowledged) {
+      frame.items = frame.items.filter((_, index) => !frame.refused.has(index));
+      frame.refused = new Set();
+      frame.state = frame.items.length > 0 || frame.raw !== undefined ? 'waiting' : 'settled';
+    }
+    const again = this.#unacknowledged.filter(({ state }) => state === 'waiting');
+    this.#waiting = [...again, ...this.#waiting];
+    this.#unacknowledged = [];
+    void this.#reconnect(this.goaway?.reconnectMs ?? RECONNECT_MS.first);
+  }
+
+  async #reconnect(firstMs: number): Promise<void> {
+    let pauseMs = firstMs;
+    while (!this.#closing) {
+      await sleep(pauseMs * (0.5 + Math.random() / 2));
+      try {
+        if (!this.#closing) await this.open();
+        return;
+      } catch {
+        pauseMs = Math.min(RECONNECT_MS.last, Math.max(pauseMs, RECONNECT_MS.first) * 2);
+      }
+    }
+  }
+
+  #later(ms: number, act: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      act();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}

@@ -1,0 +1,224 @@
+/** A gateway as operators run it: `node dist/main.js` in a process of its own, on free ports. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import { Metrics } from './metrics.ts';
+import { until } from './wait.ts';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const MAIN = join(ROOT, 'dist/main.js');
+const TICKS_PER_SECOND = 100;
+
+export interface GatewayOptions {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  /** Settings that differ from the defaults, by their environment variable. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** false: does not wait until /readyz says 200. */
+  readonly ready?: boolean;
+  readonly readyDeadlineMs?: number;
+  /** Public and admin port; free ones by default. */
+  readonly ports?: readonly [number, number];
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A line of the log: pino's JSON, or `{ msg }` for a line that is none. */
+export type LogLine = { readonly msg?: string; readonly [field: string]: unknown };
+
+export class Gateway {
+  readonly port: number;
+  readonly adminPort: number;
+  readonly log: LogLine[] = [];
+  /** What it wrote on stderr: nothing, if all is well. */
+  readonly errors: string[] = [];
+  readonly exit: Promise<Exit>;
+  exited: Exit | undefined;
+  /** From the start of the process to the first 200 of /readyz. */
+  startToReadyMs = Number.NaN;
+  readonly #child: ChildProcess;
+  readonly #startedMs = performance.now();
+  readonly #killOnExit: () => void;
+
+  constructor({ brokers, topic, env = {} }: GatewayOptions, port: number, adminPort: number) {
+    if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
+    this.port = port;
+    this.adminPort = adminPort;
+    this.#child = spawn(process.execPath, [MAIN], {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...withoutSettings(process.env),
+        FOREBAY_HOST: '127.0.0.1',
+        FOREBAY_PORT: String(port),
+        FOREBAY_ADMIN_PORT: String(adminPort),
+        FOREBAY_WORKERS: '1',
+        KAFKA_BROKERS: brokers.join(','),
+        KAFKA_TOPIC: topic,
+        ...env,
+      },
+    });
+    this.#killOnExit = () => this.#child.kill('SIGKILL');
+    process.once('exit', this.#killOnExit);
+    this.exit = new Promise((done) => {
+      this.#child.once('close', (code, signal) => {
+        this.exited = { code, signal };
+        process.off('exit', this.#killOnExit);
+        done(this.exited);
+      });
+    });
+    const { stdout, stderr } = this.#child;
+    createInterface({ input: stdout! }).on('line', (line) => this.log.push(logLine(line)));
+    createInterface({ input: stderr! }).on('line', (line) => this.errors.push(line));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+  get wsUrl(): string {
+    return `ws://127.0.0.1:${this.port}/ws`;
+  }
+  get httpUrl(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+  get adminUrl(): string {
+    return `http://127.0.0.1:${this.adminPort}`;
+  }
+
+  /** Waits for /readyz. @throws Error with the log's end when it exits or does not come */
+  async ready(deadlineMs = 20_000): Promise<void> {
+    const what = () => `/readyz; the log ends:\n${this.logTail()}`;
+    await until(async () => this.exited !== undefined || (await this.#isReady()), {
+      deadlineMs,
+      everyMs: 5,
+      what,
+    });
+    if (this.exited !== undefined) throw new Error(`it has exited; ${what()}`);
+    this.startToReadyMs = performance.now() - this.#startedMs;
+  }
+
+  async #isReady(): Promise<boolean> {
+    const response = await fetch(`${this.adminUrl}/readyz`);
+    await response.arrayBuffer();
+    return response.ok;
+  }
+
+  /** One scrape of /metrics. */
+  async metrics(): Promise<Metrics> {
+    const response = await fetch(`${this.adminUrl}/metrics`);
+    if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
+    return new Metrics(await response.text());
+  }
+
+  /** Process ids of the workers that run now. */
+  workers(): number[] {
+    const found: number[] = [];
+    for (const name of readdirSync('/proc')) {
+      const pid = Number(name);
+      if (pid > 0 && statOf(pid)?.parent === this.pid) found.push(pid);
+    }
+    return found.sort((a, b) => a - b);
+  }
+
+  /** CPU seconds of the primary and its workers, those that have ended included. */
+  cpuSeconds(): number {
+    const own = statOf(this.pid);
+    let ticks = own === undefined ? 0 : own.ticks + own.endedChildrenTicks;
+    for (const pid of this.workers()) ticks += statOf(pid)?.ticks ?? 0;
+    return ticks / TICKS_PER_SECOND;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** SIGTERM, and waits for the end; SIGKILL, and an error, when it does not come. */
+  async stop(deadlineMs = 30_000): Promise<Exit> {
+    if (this.exited !== undefined) return this.exited;
+    const workers = this.workers();
+    this.signal('SIGTERM');
+    const timer = setTimeout(() => this.#kill(workers), deadlineMs);
+    const exit = await this.exit;
+    clearTimeout(timer);
+    if (exit.signal === 'SIGKILL') throw new Error(`did not stop:\n${this.logTail()}`);
+    return exit;
+  }
+
+  /** Ends it at once, workers included, whatever state it is in. */
+  async kill(): Promise<void> {
+    if (this.exited !== undefined) return;
+    this.#kill(this.workers());
+    await this.exit;
+  }
+
+  #kill(workers: readonly number[]): void {
+    this.#child.kill('SIGKILL');
+    for (const pid of workers) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has ended with its primary.
+      }
+    }
+  }
+
+  logTail(lines = 20): string {
+    const log = this.log.slice(-lines).map((line) => JSON.stringify(line));
+    return [...log, ...this.errors.slice(-lines)].join('\n');
+  }
+}
+
+/** Starts a gateway and, unless `ready` is false, waits until it is ready. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const [port, adminPort] = options.ports ?? (await freePorts(2));
+  const gateway = new Gateway(options, port!, adminPort!);
+  if (options.ready === false) return gateway;
+  try {
+    await gateway.ready(options.readyDeadlineMs);
+  } catch (error) {
+    await gateway.kill();
+    throw error;
+  }
+  return gateway;
+}
+
+/** The caller's own settings must not leak into a gateway under test. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = Object.entries(env).filter(([name]) => !/^(FOREBAY|KAFKA|LOG)_/.test(name));
+  return Object.fromEntries(kept);
+}
+
+function logLine(line: string): LogLine {
+  try {
+    return JSON.parse(line) as LogLine;
+  } catch {
+    return { msg: line };
+  }
+}
+
+/** From /proc/PID/stat; undefined when there is no such process, or it has ended. */
+function statOf(
+  pid: number,
+): { parent: number; ticks: number; endedChildrenTicks: number } | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  // The name in parentheses may hold anything: fields are counted after it, from state = 0.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields[0] === 'Z') return undefined;
+  const number = (index: number) => Number(fields[index]);
+  return {
+    parent: number(1),
+    ticks: number(11) + number(12),
+    endedChildrenTicks: number(13) + number(14),
+  };
+}

@@ -1,0 +1,25 @@
+import { randomUUID } from 'node:crypto';
+import { startCluster } from '../../deploy/kafka/cluster.ts';
+
+/** One Kafka node for many tests: none of them may stop it or count on being alone there. */
+export interface SharedKafka {
+  readonly brokers: readonly string[];
+}
+
+/** Where scripts/test.ts says which node it started for the whole run. */
+export const SHARED_KAFKA_VARIABLE = 'FOREBAY_TEST_KAFKA';
+
+let shared: Promise<SharedKafka> | undefined;
+
+/** The Kafka of this run of tests; of this file alone if it runs by itself: then it ends with the
+ * process. A test that stops or pauses brokers starts its own with `startCluster`. */
+export function sharedKafka(): Promise<SharedKafka> {
+  const given = process.env[SHARED_KAFKA_VARIABLE];
+  shared ??= given === undefined ? startCluster() : Promise.resolve(JSON.parse(given));
+  return shared;
+}
+
+/** A topic's name that no other test has. */
+export function uniqueTopic(prefix = 'test'): string {
+  return `${prefix}-${randomUUID().slice(0, 13)}`;
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { describeVerdict, Ledger, type Verdict } from './ledger.ts';
+import type { TopicRecord } from './topic.ts';
+
+let offset = 0;
+function record(id: string, attempt = 1, more: Partial<TopicRecord> = {}): TopicRecord {
+  const value = Buffer.from(JSON.stringify({ id, attempt }));
+  return { partition: 0, offset: offset++, timestamp: 0, key: null, value, ...more };
+}
+
+/** Which lists name something. */
+function accused(verdict: Verdict): Partial<Verdict> {
+  const found = Object.entries(verdict).filter(([, value]) => Array.isArray(value) && value.length);
+  assert.equal(verdict.clean, found.length === 0);
+  return Object.fromEntries(found);
+}
+
+test('what was acknowledged and stored once is clean', () => {
+  const ledger = new Ledger();
+  for (let i = 0; i < 3_000; i++) {
+    ledger.sent(`e${i}`);
+    ledger.acknowledged(`e${i}`);
+  }
+  const verdict = ledger.reconcile(Array.from({ length: 3_000 }, (_, i) => record(`e${i}`)));
+  assert.deepEqual(accused(verdict), {});
+  assert.equal(verdict.sent, 3_000);
+  assert.equal(verdict.acknowledged, 3_000);
+  assert.equal(verdict.stored, 3_000);
+});
+
+test('missing: acknowledged and not stored', () => {
+  const ledger = new Ledger();
+  for (const id of ['a', 'b', 'c']) ledger.sent(id);
+  ledger.acknowledged('a');
+  ledger.acknowledged('b');
+  const verdict = ledger.reconcile([record('a')]);
+  assert.deepEqual(accused(verdict), { missing: ['b'] });
+});
+
+test('missing: another attempt’s record does not stand for the acknowledged one', () => {
+  const ledger = new Ledger();
+  ledger.sent('a', 1);
+  ledger.sent('a', 2);
+  ledger.acknowledged('a');
+  assert.deepEqual(accused(ledger.reconcile([record('a', 1)])), { missing: ['a#2'] });
+});
+
+test('doubled: the same attempt stored twice; two attempts of an id are allowed', () => {
+  const ledger = new Ledger();
+  ledger.sent('a', 1);
+  ledger.sent('a', 2);
+  ledger.acknowledged('a', 2);
+  const both = [record('a', 1), record('a', 2)];
+  const verdict = ledger.reconcile(both);
+  assert.deepEqual(accused(verdict), {});
+  assert.equal(verdict.unacknowledgedStored, 1);
+  assert.deepEqual(accused(ledger.reconcile([...both, record('a', 2)])), { doubled: ['a#2'] });
+});
+
+test('phantom: stored and never sent, by attempt too; what cannot be read is named by place', () => {
+  const ledger = new Ledger();
+  ledger.sent('a');
+  const alien = record('x', 1, { value: Buffer.from('not json'), offset: 77 });
+  const verdict = ledger.reconcile([record('a'), record('a', 2), record('b'), alien]);
+  assert.deepEqual(accused(verdict), { phantom: ['a#2', 'b', 'partition 0 offset 77'] });
+});
+
+test('refusedStored: stored although refused; after `timeout` both are allowed', () => {
+  const ledger = new Ledger();
+  for (const id of ['full', 'late', 'lost']) ledger.sent(id);
+  ledger.refused('full', 'buffer_full');
+  ledger.refused('late', 'timeout');
+  ledger.refused('lost', 'timeout');
+  const verdict = ledger.reconcile([record('full'), record('late')]);
+  assert.deepEqual(accused(verdict), { refusedStored: ['full'] });
+  assert.equal(verdict.refused, 3);
+  assert.equal(verdict.unacknowledgedStored, 2);
+});
+
+test('wrongKey: another key than the sender’s, none included; unchecked when none was noted', () => {
+  const ledger = new Ledger();
+  ledger.sent('a', 1, { key: 'k' });
+  ledger.sent('b', 1, { key: 'k' });
+  ledger.sent('c', 1, { key: null });
+  ledger.sent('d');
+  const key = Buffer.from('k');
+  const good = [record('a', 1, { key }), record('c'), record('d', 1, { key })];
+  assert.deepEqual(accused(ledger.reconcile(good)), {});
+  const bad = [record('b'), record('c', 1, { key })];
+  assert.deepEqual(accused(ledger.reconcile(bad)), { wrongKey: ['b', 'c'] });
+});
+
+test('disordered: within a connection and key only', () => {
+  const ledger = new Ledger();
+  ledger.sent('a1', 1, { connection: 'A', key: 'k' });
+  ledger.sent('b1', 1, { connection: 'B', key: 'k' });
+  ledger.sent('a2', 1, { connection: 'A', key: 'k' });
+  ledger.sent('o1', 1, { connection: 'A', key: 'other' });
+  const stored = (id: string, key = 'k') => record(id, 1, { key: Buffer.from(key) });
+  const fine = [stored('o1', 'other'), stored('a1'), stored('a2'), stored('b1')];
+  assert.deepEqual(accused(ledger.reconcile(fine)), {});
+  const bad = [stored('a2'), stored('b1'), stored('a1')];
+  assert.deepEqual(accused(ledger.reconcile(bad)), { disordered: ['a1'] });
+});
+
+test('what contradicts itself is an error at once', () => {
+  const ledger = new Ledger();
+  ledger.sent('a');
+  assert.throws(() => ledger.sent('a'), /a was sent before/);
+  assert.throws(() => ledger.acknowledged('b'), /b was settled and never sent/);
+  ledger.acknowledged('a');
+  assert.throws(() => ledger.refused('a', 'schema'), /a was settled twice/);
+});
+
+test('the description names figures and culprits', () => {
+  const ledger = new Ledger();
+  ledger.sent('a');
+  ledger.acknowledged('a');
+  const lines = describeVerdict(ledger.reconcile([]));
+  assert.deepEqual(lines, [
+    'sent 1, acknowledged 1, refused 0, stored 0 (0 of them not acknowledged)',
+    'missing 1: a',
+  ]);
+});

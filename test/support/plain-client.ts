@@ -1,0 +1,64 @@
+/** A client as the tutorial's: no subprotocol, sends and hears nothing back. */
+import type { WebSocket } from 'ws';
+import type { Ledger } from './ledger.ts';
+import {
+  type Closed,
+  closeSocket,
+  eventText,
+  keyOf,
+  openSocket,
+  type TestEvent,
+} from './socket.ts';
+
+export interface PlainClientOptions {
+  /** `ws://127.0.0.1:9000/ws` */
+  readonly url: string;
+  /** Names the connection in the ledger. */
+  readonly name?: string;
+  readonly ledger?: Ledger;
+  readonly headers?: Record<string, string>;
+}
+
+export class PlainClient {
+  readonly #options: PlainClientOptions;
+  #socket: WebSocket | undefined;
+  /** What the server sent, which must be nothing. */
+  readonly received: string[] = [];
+  /** How the connection ended. */
+  readonly closed: Promise<Closed>;
+  #onClosed!: (closed: Closed) => void;
+
+  constructor(options: PlainClientOptions) {
+    this.#options = options;
+    this.closed = new Promise((resolve) => {
+      this.#onClosed = resolve;
+    });
+  }
+
+  /** @throws HandshakeRefused, or the connection's error */
+  async open(): Promise<this> {
+    const { url, headers = {} } = this.#options;
+    this.#socket = await openSocket(url, [], headers, (socket) => {
+      socket.on('message', (data) => this.received.push(String(data)));
+      socket.on('close', (code, reason) => this.#onClosed({ code, reason: String(reason) }));
+    });
+    return this;
+  }
+
+  get socket(): WebSocket {
+    if (this.#socket === undefined) throw new Error('open() comes first');
+    return this.#socket;
+  }
+
+  /** Sends events in one frame: one as an object, several as an array. */
+  send(...events: TestEvent[]): void {
+    const { ledger, name: connection = 'plain' } = this.#options;
+    for (const event of events) ledger?.sent(event.id, 1, { key: keyOf(event), connection });
+    const texts = events.map((event) => eventText(event, 1));
+    this.socket.send(texts.length === 1 ? texts[0]! : `[${texts.join(',')}]`);
+  }
+
+  async close(): Promise<void> {
+    if (this.#socket !== undefined) await closeSocket(this.#socket);
+  }
+}

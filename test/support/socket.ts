@@ -1,0 +1,73 @@
+/** What the test clients share: opening a WebSocket, and events with an identity. */
+import { WebSocket } from 'ws';
+
+/** An event of tests and benches; `attempt` is added when it is sent. */
+export interface TestEvent {
+  readonly id: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Closed {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** The gateway answered the handshake with something else than 101. */
+export class HandshakeRefused extends Error {
+  readonly status: number;
+  readonly body: string;
+  constructor(status: number, body: string) {
+    super(`the handshake was answered with ${status}: ${body.slice(0, 200)}`);
+    this.status = status;
+    this.body = body;
+  }
+}
+
+/**
+ * Opens a WebSocket; `prepare` adds listeners before anything can arrive.
+ * @throws HandshakeRefused, or the connection's error
+ */
+export function openSocket(
+  url: string,
+  protocols: string[],
+  headers: Record<string, string>,
+  prepare: (socket: WebSocket) => void,
+): Promise<WebSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, headers });
+    prepare(socket);
+    socket.once('open', () => resolve(socket));
+    socket.on('error', reject);
+    socket.once('unexpected-response', (request, response) => {
+      let body = '';
+      response.setEncoding('utf8');
+      response.on('data', (text: string) => {
+        body += text;
+      });
+      response.on('end', () => {
+        request.destroy();
+        reject(new HandshakeRefused(response.statusCode ?? 0, body));
+      });
+    });
+  });
+}
+
+/** The text of an event as it goes out. */
+export function eventText(event: TestEvent, attempt: number): string {
+  return JSON.stringify({ ...event, attempt });
+}
+
+/** The key that the gateway takes from an event with the default key field. */
+export function keyOf(event: TestEvent): string | null {
+  return typeof event.clientId === 'string' ? event.clientId : null;
+}
+
+/** Closes and waits for the end; a server that does not answer is cut off after 2 s. */
+export async function closeSocket(socket: WebSocket): Promise<void> {
+  if (socket.readyState === WebSocket.CLOSED) return;
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const cut = setTimeout(() => socket.terminate(), 2_000);
+  socket.close(1000);
+  await closed;
+  clearTimeout(cut);
+}

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { Partitioners } from 'kafkajs';
+import { sharedKafka, uniqueTopic } from './kafka.ts';
+import { noteOffsets, readTopic, testKafka } from './topic.ts';
+
+let brokers: readonly string[];
+before(async () => {
+  ({ brokers } = await sharedKafka());
+});
+
+async function createTopic(topic: string, numPartitions: number): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
+  await admin.disconnect();
+}
+
+async function produce(topic: string, from: number, count: number): Promise<void> {
+  const producer = testKafka(brokers).producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+  });
+  await producer.connect();
+  for (let start = from; start < from + count; start += 10_000) {
+    const length = Math.min(10_000, from + count - start);
+    const messages = Array.from({ length }, (_, i) => ({
+      key: `k${(start + i) % 100}`,
+      value: JSON.stringify({ id: `e${start + i}`, filling: 'x'.repeat(80) }),
+    }));
+    await producer.send({ topic, messages });
+  }
+  await producer.disconnect();
+}
+
+test('reads exactly what came between the noted offsets and the call', async () => {
+  const topic = uniqueTopic();
+  await createTopic(topic, 4);
+  await produce(topic, 0, 50);
+  const fromOffsets = await noteOffsets({ brokers, topic });
+  await produce(topic, 50, 500);
+  const records = await readTopic({ brokers, topic, fromOffsets });
+  const ids = records.map(({ value }) => JSON.parse(String(value)).id as string);
+  const expected = Array.from({ length: 500 }, (_, i) => `e${50 + i}`);
+  assert.deepEqual(new Set(ids), new Set(expected));
+  assert.equal(ids.length, 500);
+  const all = await readTopic({ brokers, topic });
+  assert.equal(all.length, 550);
+});
+
+test('a topic that has nothing new, and one that does not exist', async () => {
+  const topic = uniqueTopic();
+  assert.equal((await noteOffsets({ brokers, topic })).size, 0);
+  await createTopic(topic, 3);
+  assert.deepEqual(await readTopic({ brokers, topic }), []);
+  await produce(topic, 0, 10);
+  const fromOffsets = await noteOffsets({ brokers, topic });
+  assert.deepEqual(await readTopic({ brokers, topic, fromOffsets }), []);
+});
+
+test('reads 200,000 records in seconds, none missing and each partition in order', async () => {
+  const topic = uniqueTopic();
+  await createTopic(topic, 12);
+  await produce(topic, 0, 200_000);
+  const start = performance.now();
+  const records = await readTopic({ brokers, topic });
+  const ms = performance.now() - start;
+  assert.equal(records.length, 200_000);
+  const next = new Map<number, number>();
+  for (const { partition, offset } of records) {
+    assert.equal(offset, next.get(partition) ?? 0);
+    next.set(partition, offset + 1);
+  }
+  assert(ms < 20_000, `took ${ms} ms`);
+});

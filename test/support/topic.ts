@@ -1,0 +1,138 @@
+/** Reads a topic back, from offsets noted before to what it holds now: exactly that, or an error. */
+import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { fetchBounds } from '../../src/listen/positions.ts';
+import { type Positions, TopicReader } from '../../src/listen/reader.ts';
+
+export interface TopicRecord {
+  readonly partition: number;
+  readonly offset: number;
+  readonly timestamp: number;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+}
+
+/** Next offset by partition. */
+export type Offsets = ReadonlyMap<number, bigint>;
+
+export interface TopicPlace {
+  readonly brokers: readonly string[];
+  readonly topic: string;
+}
+
+/** A kafkajs client for tests: quiet, and patient enough for an election. */
+export function testKafka(brokers: readonly string[]): Kafka {
+  const retry = { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 };
+  return new Kafka({
+    clientId: 'forebay-test',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    retry,
+  });
+}
+
+/** Where each partition of the topic ends now; empty when there is no such topic. */
+export async function noteOffsets({ brokers, topic }: TopicPlace): Promise<Offsets> {
+  const admin = testKafka(brokers).admin();
+  try {
+    await admin.connect();
+    if (!(await admin.listTopics()).includes(topic)) return new Map();
+    const offsets = await admin.fetchTopicOffsets(topic);
+    return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+const STALLED_MS = 30_000;
+
+/**
+ * All records from `fromOffsets` (a partition that is not named: from 0) to the end as it is when
+ * called; those of one partition in their order.
+ * @throws Error when an offset in between is missing, or nothing came for 30 s
+ */
+export async function readTopic({
+  brokers,
+  topic,
+  fromOffsets = new Map(),
+}: TopicPlace & { fromOffsets?: Offsets }): Promise<TopicRecord[]> {
+  const kafka = testKafka(brokers);
+  const { low, high } = await fetchBounds(kafka, topic, 8);
+  const positions: Positions = new Map([...low.keys()].map((p) => [p, fromOffsets.get(p) ?? 0n]));
+  const open = new Set<number>();
+  for (const [partition, end] of high) {
+    const from = positions.get(partition) ?? 0n;
+    const first = low.get(partition) ?? 0n;
+    if (from < first) throw new Error(`partition ${partition} begins at ${first}, not ${from}`);
+    if (from < end) open.add(partition);
+  }
+  const records: TopicRecord[] = [];
+  if (open.size === 0) return records;
+  const collection = new Collection(records, new Map(positions), high, open);
+  const onBatch = (partition: number, messages: KafkaMessage[]) =>
+    collection.take(partition, messages);
+  const reader = new TopicReader({ kafka, topic, positions, onBatch });
+  try {
+    const ended = reader.run().then((error) => collection.fail(error));
+    await Promise.race([collection.complete, ended.then(() => collection.complete)]);
+  } finally {
+    collection.stop();
+    await reader.stop();
+  }
+  return records;
+}
+
+/** Takes records until every partition has reached its end. */
+class Collection {
+  readonly complete: Promise<void>;
+  #resolve!: () => void;
+  #reject!: (error: Error) => void;
+  readonly #stalled: NodeJS.Timeout;
+  readonly #records: TopicRecord[];
+  readonly #next: Positions;
+  readonly #ends: Offsets;
+  readonly #open: Set<number>;
+
+  constructor(records: TopicRecord[], next: Positions, ends: Offsets, open: Set<number>) {
+    this.#records = records;
+    this.#next = next;
+    this.#ends = ends;
+    this.#open = open;
+    this.complete = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#stalled = setTimeout(() => this.#stall(), STALLED_MS);
+  }
+
+  take(partition: number, messages: KafkaMessage[]): void {
+    this.#stalled.refresh();
+    const end = this.#ends.get(partition) ?? 0n;
+    for (const { offset, timestamp, key, value } of messages) {
+      const at = BigInt(offset);
+      if (at >= end) break;
+      const expected = this.#next.get(partition) ?? 0n;
+      if (at !== expected) {
+        this.fail(new Error(`partition ${partition} has ${at} after ${expected - 1n}`));
+        return;
+      }
+      this.#next.set(partition, at + 1n);
+      const place = { partition, offset: Number(at), timestamp: Number(timestamp) };
+      this.#records.push({ ...place, key, value });
+    }
+    if ((this.#next.get(partition) ?? 0n) >= end) this.#open.delete(partition);
+    if (this.#open.size === 0) this.#resolve();
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
+  }
+
+  #stall(): void {
+    const open = [...this.#open].map((partition) => `${partition} at ${this.#next.get(partition)}`);
+    this.fail(new Error(`nothing came for ${STALLED_MS} ms; open: ${open.join(', ')}`));
+  }
+
+  stop(): void {
+    clearTimeout(this.#stalled);
+  }
+}

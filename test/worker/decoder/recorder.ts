@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import type { EventCode } from '../../../src/errors.ts';
+import type { DecodeBounds, EventSink, JsonObject } from '../../../src/worker/decoder/sink.ts';
+
+export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536 };
+
+type Decoder = (bytes: Buffer, bounds: DecodeBounds, sink: EventSink) => number;
+
+export interface Decoded {
+  readonly received: number;
+  /** The bytes of the event as text, or its code, at the event's index. */
+  readonly outcomes: (string | EventCode)[];
+  readonly values: JsonObject[];
+  readonly messages: string[];
+  readonly frame: EventCode | undefined;
+}
+
+/** Runs a decoder and demands what each must keep: indexes in order, a refused frame alone. */
+export function decode(decoder: Decoder, input: string | Buffer, bounds = BOUNDS): Decoded {
+  const outcomes: string[] = [];
+  const values: JsonObject[] = [];
+  const messages: string[] = [];
+  let frame: EventCode | undefined;
+  const received = decoder(Buffer.from(input), bounds, {
+    event(index, value, bytes, start, end) {
+      assert.equal(index, outcomes.length);
+      assert.equal(frame, undefined);
+      outcomes.push(bytes.toString('utf8', start, end));
+      values.push(value);
+    },
+    refuseEvent(index, code, message) {
+      assert.equal(index, outcomes.length);
+      assert.equal(frame, undefined);
+      outcomes.push(code);
+      messages.push(message);
+    },
+    refuseFrame(code, message) {
+      assert.equal(frame, undefined);
+      assert.equal(outcomes.length, 0);
+      frame = code;
+      messages.push(message);
+    },
+  });
+  assert.equal(received, frame === undefined ? outcomes.length : 1);
+  return { received, outcomes, values, messages, frame };
+}
