@@ -297,6 +297,7 @@ This page is generated from \`src/config.ts\` by \`make docs\`; a test holds it 
 ${rows.join('\n')}
 
 Fixed bounds (\`src/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
-HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per connection.
+HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per
+connection.
 `;
 }

@@ -9,13 +9,21 @@ export interface SharedKafka {
 /** Where scripts/test.ts says which node it started for the whole run. */
 export const SHARED_KAFKA_VARIABLE = 'FOREBAY_TEST_KAFKA';
 
+/** The Kafka that somebody else started: scripts/test.ts, or who set KAFKA_BROKERS. */
+export function givenKafka(): SharedKafka | undefined {
+  const given = process.env[SHARED_KAFKA_VARIABLE];
+  if (given !== undefined) return JSON.parse(given) as SharedKafka;
+  const brokers = process.env.KAFKA_BROKERS;
+  return brokers ? { brokers: brokers.split(',') } : undefined;
+}
+
 let shared: Promise<SharedKafka> | undefined;
 
 /** The Kafka of this run of tests; of this file alone if it runs by itself: then it ends with the
  * process. A test that stops or pauses brokers starts its own with `startCluster`. */
 export function sharedKafka(): Promise<SharedKafka> {
-  const given = process.env[SHARED_KAFKA_VARIABLE];
-  shared ??= given === undefined ? startCluster() : Promise.resolve(JSON.parse(given));
+  const given = givenKafka();
+  shared ??= given === undefined ? startCluster() : Promise.resolve(given);
   return shared;
 }
 

@@ -43,6 +43,17 @@ export async function noteOffsets({ brokers, topic }: TopicPlace): Promise<Offse
   }
 }
 
+/** Deletes a topic that a test or a bench has made on a Kafka that stays. */
+export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  try {
+    await admin.connect();
+    await admin.deleteTopics({ topics: [topic] });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 const STALLED_MS = 30_000;
 
 /**

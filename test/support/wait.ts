@@ -10,6 +10,8 @@ export interface UntilOptions {
   readonly what?: string | (() => string);
 }
 
+type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
+
 /**
  * Waits until `probe` gives something truthy, and returns it. A probe that throws has not found it
  * yet; its last error becomes the cause of the failure.
@@ -18,13 +20,13 @@ export interface UntilOptions {
 export async function until<T>(
   probe: () => T | Promise<T>,
   { deadlineMs = 10_000, everyMs = 10, what = 'the condition' }: UntilOptions = {},
-): Promise<NonNullable<T>> {
+): Promise<Truthy<T>> {
   const end = performance.now() + deadlineMs;
   let cause: unknown;
   for (;;) {
     try {
       const found = await probe();
-      if (found) return found;
+      if (found) return found as Truthy<T>;
       cause = undefined;
     } catch (error) {
       cause = error;

@@ -223,7 +223,7 @@ function start() {
 
   element('toggle').addEventListener('click', ({ currentTarget: button }) => {
     paused = !paused;
-    button.setAttribute('aria-pressed', String(paused));
+    button.textContent = paused ? 'Resume' : 'Pause';
   });
   session.connect();
   setInterval(tick, PERIOD_MS);

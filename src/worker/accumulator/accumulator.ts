@@ -81,7 +81,10 @@ export class Accumulator {
     const alone =
       BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
     if (alone > this.#maxMessageBytes) return 'too_large';
-    const queue = this.#queueFor(keyBytes);
+    const queue =
+      keyBytes >= 0
+        ? this.queues[partitionOfKey(this.#key, keyBytes, this.queues.length)]!
+        : this.#stickyQueue(timestamp, valueBytes);
     const batch = this.#batchWithRoom(queue, timestamp, keyBytes, valueBytes, alone);
     if (batch === undefined) return 'buffer_full';
     batch.append(timestamp, this.#key, keyBytes, source, start, end);
@@ -103,12 +106,11 @@ export class Accumulator {
     return rest;
   }
 
-  #queueFor(keyBytes: number): PartitionQueue {
-    const count = this.queues.length;
-    if (keyBytes >= 0) return this.queues[partitionOfKey(this.#key, keyBytes, count)]!;
-    // Events without a key share a partition until its batch is closed: fuller batches.
-    if (this.queues[this.#sticky]?.open === undefined) {
-      this.#sticky = Math.floor(Math.random() * count);
+  /** Events without a key share a partition until its batch is closed or full: fuller batches. */
+  #stickyQueue(timestamp: number, valueBytes: number): PartitionQueue {
+    const open = this.queues[this.#sticky]!.open;
+    if (open === undefined || !this.#fits(open, timestamp, -1, valueBytes)) {
+      this.#sticky = Math.floor(Math.random() * this.queues.length);
     }
     return this.queues[this.#sticky]!;
   }
@@ -122,12 +124,9 @@ export class Accumulator {
     alone: number,
   ): RecordBatch | undefined {
     const open = queue.open;
-    if (open !== undefined) {
+    if (open !== undefined && this.#fits(open, timestamp, keyBytes, valueBytes)) {
       const needed = open.lengthWith(timestamp, keyBytes, valueBytes);
-      const near = Math.abs(timestamp - open.firstTimestamp) < TIMESTAMP_SPAN_MS;
-      if (near && needed <= Math.min(this.#batchBytes, this.#maxMessageBytes)) {
-        return this.#grow(open, needed) ? open : undefined;
-      }
+      return this.#grow(open, needed) ? open : undefined;
     }
     const buffer = this.#budget.take(Math.max(FIRST_BUFFER_BYTES, alone));
     if (buffer === undefined) return undefined;
@@ -142,6 +141,13 @@ export class Accumulator {
     const batch = new RecordBatch(buffer);
     queue.begin(batch);
     return batch;
+  }
+
+  /** Whether the record may join `batch`, by length and time. */
+  #fits(batch: RecordBatch, timestamp: number, keyBytes: number, valueBytes: number): boolean {
+    if (Math.abs(timestamp - batch.firstTimestamp) >= TIMESTAMP_SPAN_MS) return false;
+    const length = batch.lengthWith(timestamp, keyBytes, valueBytes);
+    return length <= Math.min(this.#batchBytes, this.#maxMessageBytes);
   }
 
   /** Makes room for `needed` bytes and one event's bookkeeping. @returns false over budget */

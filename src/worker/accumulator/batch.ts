@@ -135,8 +135,10 @@ export class RecordBatch {
     const last = slices[count - 1]!;
     this.length = last.valueStart + last.valueBytes + 1;
     this.records = count;
-    const deltas = slices.slice(0, count).map((slice) => slice.timestampDelta);
-    this.maxTimestamp = this.firstTimestamp + Math.max(...deltas);
+    const maxDelta = slices
+      .slice(0, count)
+      .reduce((max, { timestampDelta }) => Math.max(max, timestampDelta), 0);
+    this.maxTimestamp = this.firstTimestamp + maxDelta;
     for (const list of [owners, frames, events, arrivalsMs]) list.length = count;
   }
 }

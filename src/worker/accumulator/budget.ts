@@ -27,16 +27,23 @@ export class Budget {
     return this.#usedBytes + this.#copyBytes;
   }
 
+  /** Bytes of the buffers that are kept for reuse. */
+  get freeBytes(): number {
+    return this.#freeBytes;
+  }
+
   /** Keeps `bytes` free for copies of requests; at most half of the budget. */
   reserve(bytes: number): void {
     assert(bytes >= 0 && bytes <= this.limitBytes / 2, 'the reserve leaves room for events');
     this.#reserveBytes = bytes;
+    this.#shrink();
   }
 
   /** Charges `bytes` of bookkeeping. @returns false when the budget has no room for it */
   charge(bytes: number): boolean {
     if (!this.#fits(bytes)) return false;
     this.#usedBytes += bytes;
+    this.#shrink();
     return true;
   }
 
@@ -54,21 +61,17 @@ export class Budget {
   /** A buffer of at least `bytes`, charged; undefined when the budget has no room for it. */
   take(bytes: number): Buffer | undefined {
     const size = sizeClass(bytes);
-    if (!this.charge(size)) return undefined;
-    const buffer = this.#free.get(size)?.pop();
-    if (buffer !== undefined) {
-      this.#freeBytes -= size;
-      return buffer;
-    }
-    this.#shrink(this.limitBytes - this.#usedBytes);
-    return Buffer.allocUnsafeSlow(size);
+    return this.#fits(size) ? this.takeAnyway(size) : undefined;
   }
 
   /** A buffer of at least `bytes`, charged even beyond the limit: for what is in the house already. */
   takeAnyway(bytes: number): Buffer {
     const size = sizeClass(bytes);
     this.#usedBytes += size;
-    return Buffer.allocUnsafeSlow(size);
+    const buffer = this.#free.get(size)?.pop();
+    if (buffer !== undefined) this.#freeBytes -= size;
+    this.#shrink();
+    return buffer ?? Buffer.allocUnsafeSlow(size);
   }
 
   /** Gives a buffer of {@link take} back. */
@@ -78,15 +81,16 @@ export class Budget {
     if (list === undefined) this.#free.set(buffer.length, [buffer]);
     else list.push(buffer);
     this.#freeBytes += buffer.length;
-    this.#shrink(this.limitBytes - this.#usedBytes);
+    this.#shrink();
   }
 
   #fits(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.limitBytes - this.#reserveBytes;
   }
 
-  /** Lets free buffers go, the largest first, until they take no more than `bytes`. */
-  #shrink(bytes: number): void {
+  /** Lets free buffers go, the largest first, until they fit beside what is used and reserved. */
+  #shrink(): void {
+    const bytes = Math.max(0, this.limitBytes - this.#reserveBytes - this.#usedBytes);
     if (this.#freeBytes <= bytes) return;
     for (const size of [...this.#free.keys()].sort((a, b) => b - a)) {
       const list = this.#free.get(size) ?? [];

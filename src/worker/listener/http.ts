@@ -13,6 +13,7 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+const HEADERS = Object.fromEntries(PAGE_HEADERS);
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -72,7 +73,7 @@ export class HttpListener {
       default: {
         const file = pageFile(path);
         if (file === undefined) return requestError('not_found');
-        return { status: 200, headers: PAGE_HEADERS, type: file.type, body: file.body };
+        return { status: 200, headers: HEADERS, type: file.type, body: file.body };
       }
     }
   }

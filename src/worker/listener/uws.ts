@@ -57,13 +57,17 @@ export interface App {
 interface Module {
   App(): App;
   us_listen_socket_close(socket: ListenSocket): void;
+  _cfg(key: 'silent'): void;
 }
 
 /** Loads the binary. @throws StartError on a platform that has none */
 export function loadUws(): Module {
   const [major] = process.versions.node.split('.');
   try {
-    return createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Module;
+    const uws = createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Module;
+    // No header that tells which server this is.
+    uws._cfg('silent');
+    return uws;
   } catch {
     const here = `${process.platform} ${process.arch}, Node ${process.versions.node}`;
     throw new StartError(

@@ -119,7 +119,9 @@ export class Link {
   }
 
   #failed(error: unknown): LinkError {
-    const why = isRefusedLogin(error) ? 'configuration' : this.#socket.endReason;
+    // kafkajs gives a connection that is lost during the login the name of a refused one.
+    const refused = this.#socket.alive && isRefusedLogin(error);
+    const why = refused ? 'configuration' : this.#socket.endReason;
     // A decoder that threw leaves the socket open; nothing on it can be trusted any more.
     this.#socket.end('bad_response');
     this.#closed = true;

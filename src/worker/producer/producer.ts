@@ -4,22 +4,15 @@
  */
 import type { EventCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import type { Logger } from '../../log.ts';
-import { SampledLog } from '../../log.ts';
-import {
-  LANE_STATES,
-  type LaneStateName,
-  PRODUCE_ERROR_CLASSES,
-  type ProduceErrorClass,
-} from '../../metrics/catalogue.ts';
-import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Outcome } from './error-table.ts';
-import { Lane, type Verdict } from './lane.ts';
+import { Lane } from './lane.ts';
 import type { Address, LinkOptions } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
+import { ProduceMetrics } from './produce-metrics.ts';
 import { Sender } from './sender.ts';
 
 /** What became of batches: the only thing that other stages learn of Kafka. */
@@ -59,17 +52,9 @@ export interface ProducerOptions {
 
 const HOUSEKEEPING_MS = 100;
 
-const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
-const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
-const LANES = cells('forebay_lanes', LANE_STATES);
-const PRODUCE_DURATION = histogram('forebay_produce_duration_seconds');
-const BATCH_EVENTS = histogram('forebay_batch_events');
-const BATCH_BYTES = histogram('forebay_batch_bytes');
-
 export class Producer {
   readonly #options: ProducerOptions;
-  readonly #log: Logger;
-  readonly #sampled = new SampledLog();
+  readonly #metrics: ProduceMetrics;
   readonly #metadata: Metadata;
   readonly #senders = new Map<number, Sender>();
   readonly #lanes: Lane[] = [];
@@ -84,7 +69,7 @@ export class Producer {
 
   constructor(options: ProducerOptions) {
     this.#options = options;
-    this.#log = options.link.logger;
+    this.#metrics = new ProduceMetrics(options.counters, options.link.logger);
     this.#lingerMs = options.lingerMs;
     this.#maxRequestBytes = options.maxRequestBytes;
     const { topic, bootstrap, link, topicListener } = options;
@@ -130,18 +115,12 @@ export class Producer {
 
   /** Writes how many lanes are in which state to the counters. */
   countLanes(): void {
-    const count: Record<LaneStateName, number> = {
-      empty: 0,
-      filling: 0,
-      in_flight: 0,
-      retrying: 0,
-      unknown: 0,
-    };
-    for (const lane of this.#lanes) {
-      const waiting = this.#options.accumulator.queues[lane.partition]?.empty === false;
-      count[lane.state === 'empty' && waiting ? 'filling' : lane.state]++;
-    }
-    for (const state of LANE_STATES) this.#options.counters.set(LANES[state], count[state]);
+    const { queues } = this.#options.accumulator;
+    this.#metrics.lanes(
+      this.#lanes.map((lane) =>
+        lane.state === 'empty' && !queues[lane.partition]!.empty ? 'filling' : lane.state,
+      ),
+    );
   }
 
   stop(): void {
@@ -188,14 +167,14 @@ export class Producer {
   }
 
   #senderListener() {
-    const { budget, counters } = this.#options;
+    const { budget } = this.#options;
     return {
       connected: () => this.#pump(),
       disconnected: () => this.#metadata.refresh(),
       settled: (lane: Lane, outcome: Outcome) => this.#settle(lane, outcome),
       finished: (bytes: number, ms: number) => {
         budget.copies(-bytes * LIMITS.requestCopies);
-        counters.observe(PRODUCE_DURATION, ms / 1000);
+        this.#metrics.request(ms);
         this.#pump();
       },
     };
@@ -271,14 +250,13 @@ export class Producer {
   }
 
   #settle(lane: Lane, outcome: Outcome): void {
-    const { outcomes, counters, accumulator } = this.#options;
+    const { outcomes, accumulator } = this.#options;
     const verdict = lane.settle(outcome, performance.now(), Date.now());
-    this.#countError(lane, outcome, verdict);
+    this.#metrics.verdict(lane, outcome, verdict);
     if (lane.needsProducerId) this.#requestProducerId(lane);
     switch (verdict.do) {
       case 'stored':
-        counters.observe(BATCH_EVENTS, verdict.batch.records);
-        counters.observe(BATCH_BYTES, verdict.batch.length);
+        this.#metrics.stored(verdict.batch);
         outcomes.stored(verdict.batch);
         break;
       case 'retry':
@@ -296,33 +274,13 @@ export class Producer {
     }
   }
 
-  /** Counts an attempt that failed, and says so; repeats are held back. */
-  #countError(lane: Lane, outcome: Outcome, verdict: Verdict): void {
-    const errorClass = verdict.class;
-    if (errorClass === undefined) return;
-    const { counters } = this.#options;
-    counters.add(ERRORS[errorClass]);
-    if ('reset' in verdict && verdict.reset !== undefined) counters.add(RESETS[verdict.reset]);
-    const level = ALARMS.has(errorClass) ? 'error' : 'warn';
-    const { partition, attempts } = lane;
-    const errorCode = 'errorCode' in outcome ? outcome.errorCode : undefined;
-    this.#sampled.line(errorClass, (held) =>
-      this.#log[level](
-        { partition, attempts, class: errorClass, errorCode, held },
-        'a batch was not confirmed',
-      ),
-    );
-  }
-
   #loginRefused(message: string): void {
     const { topicListener } = this.#options;
     if (!this.#everWorked) {
       topicListener.loginRefused(message);
       return;
     }
-    this.#sampled.line('login', (held) =>
-      this.#log.error({ error: message, held }, 'the brokers refuse our credentials'),
-    );
+    this.#metrics.loginRefused(message);
   }
 
   /** Deadlines, and batches that are too old for new events to join. */
@@ -352,12 +310,3 @@ export class Producer {
     });
   }
 }
-
-/** Classes that mean that something is wrong, not that something is down. */
-const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
-  'sequence',
-  'duplicate_sequence',
-  'timestamp',
-  'refused_by_policy',
-  'unexpected',
-]);

@@ -73,7 +73,9 @@ export function decodeProduce(raw: Buffer, topic: string): ProduceAnswer {
     const partitions = raw.readInt32BE(at);
     at += 4;
     for (let index = 0; index < partitions; index++) {
-      if (isOurs) errorCodes.set(raw.readInt32BE(at), raw.readInt16BE(at + 4));
+      const partition = raw.readInt32BE(at);
+      const errorCode = raw.readInt16BE(at + 4);
+      if (isOurs) errorCodes.set(partition, errorCode);
       at += 4 + 2 + 8 + 8 + 8; // partition, error, base offset, append time, start offset
     }
   }

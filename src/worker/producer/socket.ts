@@ -56,6 +56,12 @@ export class WatchedSocket {
     return socket;
   };
 
+  /** Neither side has ended the connection. */
+  get alive(): boolean {
+    const socket = this.#socket;
+    return socket !== undefined && !socket.destroyed && !socket.readableEnded;
+  }
+
   /** Ends the connection with an error, so that what is pending on it is rejected. */
   end(reason: EndReason): void {
     this.endReason ??= reason;

@@ -1,0 +1,142 @@
+/**
+ * Why Forebay has a produce path of its own: one of three brokers is killed every few seconds, under
+ * kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { AcknowledgedClient } from '../../test/support/client.ts';
+import { startGateway } from '../../test/support/gateway.ts';
+import { Ledger, type Verdict } from '../../test/support/ledger.ts';
+import { readTopic, testKafka } from '../../test/support/topic.ts';
+import type { Scenario } from '../scenario.ts';
+import { table } from '../table.ts';
+
+const PARTITIONS = 6;
+const KILLS = 6;
+const KILL_EVERY_MS = 6_000;
+const DOWN_MS = 2_500;
+const BATCH = 50;
+const BATCH_EVERY_MS = 10;
+/** As many batches may be on their way at once, in both halves. */
+const IN_FLIGHT = 8;
+const SETTLE_MS = 60_000;
+
+interface Half {
+  readonly name: string;
+  readonly verdict: Verdict;
+}
+
+export const brokerKills: Scenario = {
+  name: 'broker-kills',
+  summary: `${KILLS} broker kills under load: kafkajs's idempotent producer, then Forebay`,
+  async run() {
+    const cluster = await startCluster({ nodes: 3 });
+    try {
+      const halves: Half[] = [];
+      for (const half of [kafkajsHalf, forebayHalf]) halves.push(await runHalf(cluster, half));
+      return report(halves);
+    } finally {
+      await cluster.close({ remove: true });
+    }
+  },
+};
+
+type Load = (
+  brokers: readonly string[],
+  topic: string,
+  ledger: Ledger,
+  faults: () => Promise<void>,
+) => Promise<void>;
+
+async function runHalf(cluster: KafkaCluster, load: Load): Promise<Half> {
+  const { brokers } = cluster;
+  const topic = `broker-kills-${randomUUID().slice(0, 13)}`;
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  const replicas = { topic, numPartitions: PARTITIONS, replicationFactor: 3 };
+  await admin.createTopics({ topics: [replicas], waitForLeaders: true });
+  await admin.disconnect();
+  console.log(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
+  const ledger = new Ledger();
+  await load(brokers, topic, ledger, () => killInTurn(cluster));
+  return { name: load.name, verdict: ledger.reconcile(await readTopic({ brokers, topic })) };
+}
+
+async function killInTurn(cluster: KafkaCluster): Promise<void> {
+  for (let kill = 0; kill < KILLS; kill++) {
+    await sleep(KILL_EVERY_MS - DOWN_MS);
+    await cluster.kill(kill % 3);
+    await sleep(DOWN_MS);
+    await cluster.restart(kill % 3);
+  }
+}
+
+/** As one would write it: batches without keys, several sends in flight, acknowledged after each. */
+async function kafkajsHalf(...[brokers, topic, ledger, faults]: Parameters<Load>): Promise<void> {
+  const producer = testKafka(brokers).producer({ idempotent: true });
+  await producer.connect();
+  const open = new Set<Promise<void>>();
+  let over = false;
+  const end = faults().then(() => {
+    over = true;
+  });
+  for (let batch = 0; !over; batch++) {
+    await sleep(BATCH_EVERY_MS);
+    if (open.size >= IN_FLIGHT) continue;
+    const ids = Array.from({ length: BATCH }, (_, index) => `${batch}-${index}`);
+    for (const id of ids) ledger.sent(id);
+    const messages = ids.map((id) => ({ value: JSON.stringify({ id, attempt: 1 }) }));
+    const sent = producer.send({ topic, acks: -1, messages }).then(
+      () => {
+        for (const id of ids) ledger.acknowledged(id);
+      },
+      () => {}, // Given up by kafkajs: not acknowledged.
+    );
+    const settled = sent.then(() => void open.delete(settled));
+    open.add(settled);
+  }
+  await end;
+  await Promise.all(open);
+  await producer.disconnect();
+}
+
+async function forebayHalf(...[brokers, topic, ledger, faults]: Parameters<Load>): Promise<void> {
+  const gateway = await startGateway({ brokers, topic });
+  try {
+    const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+    const client = await new AcknowledgedClient({ ...options, name: 'client' }).open();
+    let over = false;
+    const end = faults().then(() => {
+      over = true;
+    });
+    for (let batch = 0; !over; batch++) {
+      await sleep(BATCH_EVERY_MS);
+      if (client.outstanding >= IN_FLIGHT) continue;
+      const event = (index: number) => ({
+        msg: 'load',
+        clientId: `client-${index}`,
+        timestamp: Date.now(),
+        id: `${batch}-${index}`,
+      });
+      client.send(...Array.from({ length: BATCH }, (_, index) => event(index)));
+    }
+    await end;
+    await client.settled(SETTLE_MS);
+    await client.close();
+    await gateway.stop();
+  } finally {
+    await gateway.kill();
+  }
+}
+
+function report(halves: readonly Half[]): boolean {
+  const head = ['producer', 'acknowledged', 'acknowledged, missing', 'stored twice'];
+  const rows = halves.map(({ name, verdict: { acknowledged, missing, doubled } }) =>
+    [name.replace('Half', ''), acknowledged, missing.length, doubled.length].map(String),
+  );
+  console.log(`\n${table(head, rows)}\n`);
+  const forebay = halves.at(-1)!.verdict;
+  if (!forebay.clean) console.error('wrong: Forebay lost, doubled or reordered events');
+  return forebay.clean;
+}

@@ -1,4 +1,0 @@
-declare module 'kafkajs/src/*' {
-  const value: unknown;
-  export default value;
-}

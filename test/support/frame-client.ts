@@ -1,0 +1,112 @@
+/**
+ * A client of `forebay.v1` that sends exactly the frames it is told to, good or bad, whole or in
+ * fragments. It waits for credit unless it is told not to, and holds the server to the protocol.
+ */
+import { WebSocket } from 'ws';
+import { Incoming, type NackError } from './protocol.ts';
+import { type Closed, closeSocket, openSocket } from './socket.ts';
+import { until } from './wait.ts';
+
+export type Payload = string | Buffer;
+
+export class FrameClient {
+  readonly #incoming = new Incoming();
+  readonly #nacks = new Map<number, readonly NackError[]>();
+  readonly #frames: string[] = [];
+  #socket!: WebSocket;
+  #sent = 0;
+  #sentBytes = 0;
+  /** How the connection ended. */
+  closed: Closed | undefined;
+  /** What the server must not have done. */
+  readonly violations: string[] = [];
+
+  /** Connects and waits for `hello`. */
+  static async open(url: string): Promise<FrameClient> {
+    const client = new FrameClient();
+    client.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+      socket.on('message', (data) => client.#hear(String(data)));
+      socket.on('close', (code, reason) => {
+        client.closed = { code, reason: String(reason) };
+      });
+    });
+    await until(() => client.#incoming.hello, { what: 'hello' });
+    return client;
+  }
+
+  get socket(): WebSocket {
+    return this.#socket;
+  }
+  get incoming(): Incoming {
+    return this.#incoming;
+  }
+  get isOpen(): boolean {
+    return this.#socket.readyState === WebSocket.OPEN;
+  }
+  /** Every text that the server sent, in order. */
+  get texts(): readonly string[] {
+    return this.#frames;
+  }
+
+  /** Sends one frame, within the credit or not; several parts go out as its fragments. */
+  send(...parts: readonly Payload[]): number {
+    return this.#send(parts, false);
+  }
+
+  /** The same for a binary frame. */
+  sendBinary(...parts: readonly Buffer[]): number {
+    return this.#send(parts, true);
+  }
+
+  /** Sends one text frame when the credit allows it. @returns its number */
+  async sendWithin(...parts: readonly Payload[]): Promise<number> {
+    const bytes = this.#sentBytes + sizeOf(parts);
+    const incoming = this.#incoming;
+    const allowed = () => this.#sent < incoming.credit.frames && bytes <= incoming.credit.bytes;
+    if (!allowed()) await until(allowed, { everyMs: 1, what: 'credit' });
+    return this.#send(parts, false);
+  }
+
+  /** Waits until the frame is settled. @returns what was refused of it */
+  async fate(frame: number, deadlineMs = 10_000): Promise<readonly NackError[]> {
+    const settled = () => this.#incoming.acknowledged >= frame;
+    const what = () => `the ack of frame ${frame}; open: ${this.isOpen}`;
+    await until(() => settled() || !this.isOpen, { deadlineMs, everyMs: 1, what });
+    if (!settled()) throw new Error(`the connection ended before ${what()}`);
+    return this.#nacks.get(frame) ?? [];
+  }
+
+  /** Sends one text frame and waits for its fate. */
+  async exchange(...parts: readonly Payload[]): Promise<readonly NackError[]> {
+    return this.fate(await this.sendWithin(...parts));
+  }
+
+  /** Waits for the end of the connection. */
+  ended(): Promise<Closed> {
+    return until(() => this.closed, { what: 'the end of the connection' });
+  }
+
+  async close(): Promise<void> {
+    await closeSocket(this.#socket);
+  }
+
+  #send(parts: readonly Payload[], binary: boolean): number {
+    this.#sentBytes += sizeOf(parts);
+    const last = parts.length - 1;
+    for (const [index, part] of parts.entries()) {
+      this.#socket.send(part, { binary, fin: index === last });
+    }
+    return ++this.#sent;
+  }
+
+  #hear(text: string): void {
+    this.#frames.push(text);
+    const news = this.#incoming.take(text, this.#sent);
+    this.violations.push(...news.violations);
+    if (news.nack !== undefined) this.#nacks.set(news.nack.frame, news.nack.errors);
+  }
+}
+
+function sizeOf(parts: readonly Payload[]): number {
+  return parts.reduce((sum, part) => sum + Buffer.byteLength(part), 0);
+}

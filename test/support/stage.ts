@@ -1,0 +1,174 @@
+/** A gateway with a topic of its own, and what a test file asks of the two. */
+import { EVENT_CODES, type EventCode } from '../../src/errors.ts';
+import { type Gateway, startGateway } from './gateway.ts';
+import { sharedKafka, uniqueTopic } from './kafka.ts';
+import type { Metrics } from './metrics.ts';
+import { readTopic, type TopicRecord, testKafka } from './topic.ts';
+import { until } from './wait.ts';
+
+export interface StageOptions {
+  readonly brokers?: readonly string[];
+  readonly partitions?: number;
+  /** Configuration of the topic. */
+  readonly config?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export class Stage {
+  readonly gateway: Gateway;
+  readonly brokers: readonly string[];
+  readonly topic: string;
+  readonly #read = new Map<number, bigint>();
+
+  constructor(gateway: Gateway, brokers: readonly string[], topic: string) {
+    this.gateway = gateway;
+    this.brokers = brokers;
+    this.topic = topic;
+  }
+
+  /** The records that were stored since the last call. */
+  async newRecords(): Promise<TopicRecord[]> {
+    const records = await readTopic({ ...this, fromOffsets: this.#read });
+    for (const { partition, offset } of records) this.#read.set(partition, BigInt(offset) + 1n);
+    return records;
+  }
+
+  /** The values of {@link newRecords}. */
+  async newValues(): Promise<string[]> {
+    return (await this.newRecords()).map(({ value }) => String(value));
+  }
+}
+
+/** Creates the topic, starts a gateway on it, and waits until it is ready. */
+export async function openStage(options: StageOptions = {}): Promise<Stage> {
+  const brokers = options.brokers ?? (await sharedKafka()).brokers;
+  const topic = uniqueTopic();
+  await createTopic(brokers, topic, options);
+  const gateway = await startGateway({ brokers, topic, env: options.env ?? {} });
+  return new Stage(gateway, brokers, topic);
+}
+
+async function createTopic(
+  brokers: readonly string[],
+  topic: string,
+  { partitions = 6, config = {} }: StageOptions,
+): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  try {
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, configEntries }],
+      waitForLeaders: true,
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** A snapshot is taken a moment before its age begins to count. */
+const SNAPSHOT_WAY_MS = 100;
+
+/** The numbers as they are now: of snapshots that were taken after the call. */
+export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
+  const since = performance.now() + SNAPSHOT_WAY_MS;
+  return until(
+    async () => {
+      const metrics = await gateway.metrics();
+      const ageMs = 1000 * metrics.value('forebay_worker_snapshot_age_seconds', { worker: '1' });
+      return performance.now() - ageMs > since ? metrics : undefined;
+    },
+    { everyMs: 20, what: 'a fresh snapshot' },
+  );
+}
+
+/** Waits until nothing is in flight any more. */
+export async function metricsAtRest(gateway: Gateway): Promise<Metrics> {
+  return until(
+    async () => {
+      const metrics = await freshMetrics(gateway);
+      return metrics.value('forebay_events_in_flight') === 0 ? metrics : undefined;
+    },
+    { what: 'no events in flight' },
+  );
+}
+
+type Counts = Partial<Record<EventCode, number>>;
+
+/** Where events have ended, as a test expects it or as the counters say. */
+export interface Account {
+  readonly received: { ws: number; http: number };
+  stored: number;
+  storedLate: number;
+  refused: Counts;
+  dropped: Counts;
+  unaccounted: number;
+}
+
+/** What a test file has sent and how it must have ended: held against the counters at the end. */
+export class Tally implements Account {
+  readonly received = { ws: 0, http: 0 };
+  stored = 0;
+  storedLate = 0;
+  readonly refused: Counts = {};
+  readonly dropped: Counts = {};
+  readonly unaccounted = 0;
+
+  /** Notes events that came by WebSocket: `stored` of them, and those that were refused by code. */
+  ws(stored: number, refused: Counts = {}): void {
+    this.#note('ws', stored, refused);
+  }
+
+  /** Notes events that came by HTTP. */
+  http(stored: number, refused: Counts = {}): void {
+    this.#note('http', stored, refused);
+  }
+
+  /** Notes good events of plain clients that could not be kept. */
+  drop(code: EventCode, events: number): void {
+    this.received.ws += events;
+    this.dropped[code] = (this.dropped[code] ?? 0) + events;
+  }
+
+  #note(transport: 'ws' | 'http', stored: number, refused: Counts): void {
+    this.stored += stored;
+    this.received[transport] += stored;
+    for (const [code, events] of Object.entries(refused) as [EventCode, number][]) {
+      this.refused[code] = (this.refused[code] ?? 0) + events;
+      this.received[transport] += events;
+    }
+  }
+
+  /** The same as plain numbers, to compare. */
+  get account(): Account {
+    const { received, stored, storedLate, refused, dropped, unaccounted } = this;
+    return { received, stored, storedLate, refused, dropped, unaccounted };
+  }
+}
+
+/** The counters of a gateway at rest; reasons with 0 are left out. */
+export async function accountOf(gateway: Gateway): Promise<Account> {
+  const metrics = await metricsAtRest(gateway);
+  const byCode = (name: string, codes: readonly EventCode[]) => {
+    const counts: Counts = {};
+    for (const code of codes) {
+      const events = metrics.value(name, { reason: code });
+      if (events > 0) counts[code] = events;
+    }
+    return counts;
+  };
+  const codes = Object.keys(EVENT_CODES) as EventCode[];
+  const received = (transport: string) =>
+    metrics.value('forebay_events_received_total', { transport });
+  return {
+    received: { ws: received('ws'), http: received('http') },
+    stored: metrics.value('forebay_events_stored_total'),
+    storedLate: metrics.value('forebay_events_stored_late_total'),
+    refused: byCode('forebay_events_refused_total', codes),
+    dropped: byCode(
+      'forebay_events_dropped_total',
+      codes.filter((code) => EVENT_CODES[code].retry),
+    ),
+    unaccounted: metrics.value('forebay_events_unaccounted'),
+  };
+}

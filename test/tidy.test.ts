@@ -1,0 +1,89 @@
+/** The house rules that a program can hold. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(root + path));
+const code = tracked.filter((path) => /\.(ts|mjs|js)$/.test(path));
+const read = (path: string) => readFileSync(root + path, 'utf8');
+
+/** Files of `paths` in which a line matches `pattern`, with the line's number. */
+function hits(paths: readonly string[], pattern: RegExp): string[] {
+  return paths.flatMap((path) =>
+    read(path)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1}`] : [])),
+  );
+}
+
+test('no file of src is longer than 350 lines', () => {
+  const sources = code.filter((path) => path.startsWith('src/'));
+  assert.deepEqual(
+    sources.filter((path) => read(path).split('\n').length > 351),
+    [],
+  );
+});
+
+test('no line of code is longer than 100 columns', () => {
+  assert.deepEqual(hits(code, /^(?!.*https?:).{101,}$/), []);
+});
+
+test('nothing is left for later, and no test is switched off', () => {
+  const marks = new RegExp(['TO' + 'DO', 'FIX' + 'ME', '\\b(test|it)\\.' + 'only\\('].join('|'));
+  assert.deepEqual(hits(code, marks), []);
+});
+
+test('uWebSockets.js is loaded by the listener alone, kafkajs’s inside by one file', () => {
+  const sources = code.filter((path) => path.startsWith('src/'));
+  assert.deepEqual(
+    hits(sources, /['"`]uWebSockets\.js/).map((hit) => hit.split(':')[0]),
+    ['src/worker/listener/uws.ts'],
+  );
+  const deep = hits(sources, /['"`]kafkajs\/src/).map((hit) => hit.split(':')[0]);
+  assert.deepEqual([...new Set(deep)], ['src/worker/producer/kafkajs.ts']);
+});
+
+test('the primary does not know the stages, and no stage knows the primary', () => {
+  const primary = code.filter((path) => path.startsWith('src/primary/'));
+  const worker = code.filter((path) => path.startsWith('src/worker/'));
+  assert.deepEqual(hits(primary, /from '.*\/worker\//), []);
+  assert.deepEqual(hits(worker, /from '.*\/primary\//), []);
+});
+
+test('every make target that the documents name exists', () => {
+  const documents = tracked.filter((path) => path.endsWith('.md'));
+  const named = documents.flatMap((path) =>
+    [...read(path).matchAll(/`make ([a-z-]+)/g)].map(([, target]) => target!),
+  );
+  const makefile = read('Makefile');
+  assert.deepEqual(
+    [...new Set(named)].filter((target) => !new RegExp(`^${target}:`, 'm').test(makefile)),
+    [],
+  );
+});
+
+test('every folder of src is on the map of ARCHITECTURE.md', () => {
+  const map = read('ARCHITECTURE.md');
+  const folders = code.flatMap((path) => path.match(/^src\/(?:worker\/)?(\w+)\/[^/]+$/)?.[1] ?? []);
+  assert.deepEqual(
+    [...new Set(folders)].filter((folder) => !map.includes(`${folder}/`)),
+    [],
+  );
+});
+
+test('the documents’ links to files of the project lead somewhere', () => {
+  for (const path of tracked.filter((name) => name.endsWith('.md'))) {
+    const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
+    for (const [, target] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      assert.ok(existsSync(root + folder + target), `${path} links to ${target}`);
+    }
+  }
+});
