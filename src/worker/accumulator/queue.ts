@@ -65,11 +65,6 @@ export class PartitionQueue {
     return this.#closed.shift();
   }
 
-  /** Puts batches back in front of everything that waits. */
-  putFront(batches: readonly RecordBatch[]): void {
-    this.#closed.unshift(...batches);
-  }
-
   /** Calls `visit` with every batch that waits. */
   walk(visit: (batch: RecordBatch) => void): void {
     for (const batch of this.#closed) visit(batch);

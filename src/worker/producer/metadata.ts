@@ -83,7 +83,9 @@ export class Metadata {
       if (failures > 0) {
         this.#wanted = true;
         await this.#pause(Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** (failures - 1)), false);
-      } else if (!this.#wanted && this.#idRequests.length === 0) {
+      } else if (this.#wanted) {
+        await this.#pause(BACKOFF_MS.first, false);
+      } else if (this.#idRequests.length === 0) {
         await this.#pause(MAX_AGE_MS, true);
       }
     }

@@ -143,6 +143,11 @@ export class Producer {
     }
     for (const [id, sender] of this.#senders) {
       if (brokers.has(id)) sender.connect();
+      else {
+        // The cluster has given it up: what is on its way there goes to the new leaders.
+        this.#senders.delete(id);
+        sender.stop();
+      }
     }
     const share = budget.limitBytes / (8 * Math.max(1, this.#senders.size));
     this.#maxRequestBytes = Math.floor(Math.min(this.#options.maxRequestBytes, share));
