@@ -60,7 +60,7 @@ export function boundedMessage(message: string): string {
     : `${message.slice(0, MESSAGE_LENGTH_MAX - 1)}…`;
 }
 
-/** A wrong setting or file: shown as one line without a stack; the process exits with `exitCode`. */
+/** A wrong setting or file: shown without a stack; the process exits with `exitCode`. */
 export class StartError extends Error {
   readonly exitCode: number;
   constructor(message: string, exitCode: number) {

@@ -35,7 +35,7 @@ export class SampledLog {
     this.#now = now;
   }
 
-  /** Calls `write` with the number of lines held back since the last one, or holds this one back. */
+  /** Calls `write` with the number of lines held back since the last, or holds this one back. */
   line(key: string, write: (held: number) => void): void {
     const now = this.#now();
     const last = this.#last.get(key);

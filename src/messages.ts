@@ -1,4 +1,4 @@
-/** What primary and workers tell each other over IPC (structured clone, `serialization: 'advanced'`). */
+/** What primary and workers tell each other over IPC (`serialization: 'advanced'`). */
 
 /** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
 export interface WorkerStatus {
@@ -23,7 +23,7 @@ export interface Readiness {
 }
 
 export type ToPrimary =
-  /** Numbers: once a second, on change of status, and last of all at the end. Also the heartbeat. */
+  /** Numbers: once a second, on change of status, and last of all at the end. */
   | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
   /** The topic does not exist; somebody has to create it. */
   | { readonly type: 'topicMissing' }

@@ -1,4 +1,4 @@
-/** The kinds of settings: how a variable's text becomes a value, and what is said when it does not. */
+/** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
 
 export interface Setting<T> {
   /** Environment variable. */

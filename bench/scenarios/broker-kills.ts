@@ -1,6 +1,6 @@
 /**
- * Why Forebay has a produce path of its own: one of three brokers is killed every few seconds, under
- * kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
+ * Why Forebay has a produce path of its own: one of three brokers is killed every few
+ * seconds, under kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -72,7 +72,7 @@ async function killInTurn(cluster: KafkaCluster): Promise<void> {
   }
 }
 
-/** As one would write it: batches without keys, several sends in flight, acknowledged after each. */
+/** As one would write it: batches without keys, several sends in flight. */
 async function kafkajsHalf(...[brokers, topic, ledger, faults]: Parameters<Load>): Promise<void> {
   const producer = testKafka(brokers).producer({ idempotent: true });
   await producer.connect();

@@ -37,15 +37,16 @@ interface Half {
 
 export const tutorial: Scenario = {
   name: 'tutorial',
-  summary: `${CLIENTS} clients x ${EVENTS_PER_CLIENT} events, one per ${PERIOD_MS} ms; plain, then acknowledged`,
+  summary:
+    `${CLIENTS} clients x ${EVENTS_PER_CLIENT} events, one per ${PERIOD_MS} ms; ` +
+    'plain, then acknowledged',
   async run(brokers) {
     const topic = `bench-tutorial-${randomUUID().slice(0, 13)}`;
     const env = { FOREBAY_WORKERS: process.env.FOREBAY_WORKERS ?? '2' };
     const gateway = await startGateway({ brokers, topic, env });
     try {
-      console.log(
-        `gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${gateway.startToReadyMs.toFixed(0)} ms`,
-      );
+      const startMs = gateway.startToReadyMs.toFixed(0);
+      console.log(`gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${startMs} ms`);
       const halves: Half[] = [];
       for (const kind of ['plain', 'forebay.v1'] as const) {
         console.log(

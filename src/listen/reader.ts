@@ -33,11 +33,13 @@ export class TopicReader {
       metadataMaxAge: METADATA_AGE_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
       maxBytesPerPartition: 4 * 1024 * 1024,
-      retry: { retries: 3, restartOnFailure: async () => false },
+      retry: { retries: 3, restartOnFailure: async (error) => isGroupUnsettled(error) },
     });
     const { promise, resolve } = withResolver<Error>();
     this.#crashed = promise;
-    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => resolve(payload.error));
+    this.#consumer.on(this.#consumer.events.CRASH, ({ payload }) => {
+      if (!payload.restart) resolve(payload.error);
+    });
     // Runs before the first fetch of each membership: kafkajs forgets positions when it joins.
     this.#consumer.on(this.#consumer.events.GROUP_JOIN, ({ payload }) =>
       this.#seek(payload.memberAssignment[options.topic] ?? []),
@@ -83,6 +85,20 @@ export class TopicReader {
       this.#consumer.seek({ topic, partition, offset });
     }
   }
+}
+
+/** A group's coordinator is not to be had while Kafka starts or moves it: kafkajs joins again. */
+const GROUP_UNSETTLED = new Set([
+  'GROUP_LOAD_IN_PROGRESS',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'NOT_COORDINATOR_FOR_GROUP',
+]);
+
+function isGroupUnsettled(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (GROUP_UNSETTLED.has((at as Error & { type?: string }).type ?? '')) return true;
+  }
+  return false;
 }
 
 function withResolver<T>(): { promise: Promise<T>; resolve: (value: T) => void } {

@@ -53,7 +53,8 @@ export class Repeats {
   /** The summary in a line for people, with the first repeated ids. */
   describe(): string {
     const { events, distinctIds, repeats, withoutId } = this.summary;
-    const line = `${events} events, ${distinctIds} ids, ${repeats} repeats, ${withoutId} without ${this.#field}`;
+    const found = `${events} events, ${distinctIds} ids, ${repeats} repeats`;
+    const line = `${found}, ${withoutId} without ${this.#field}`;
     return repeats === 0 ? line : `${line}; repeated first: ${this.#examples.join(' ')}`;
   }
 

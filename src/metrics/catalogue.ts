@@ -8,7 +8,7 @@ export interface Series {
   readonly name: `forebay_${string}`;
   readonly type: 'counter' | 'gauge' | 'histogram';
   readonly help: string;
-  /** `sum`: workers are added up. `worker`: one value per worker slot. `primary`: known there only. */
+  /** `sum`: workers are added up. `worker`: a value per worker slot. `primary`: known there only. */
   readonly from: 'sum' | 'worker' | 'primary';
   readonly label?: { readonly name: string; readonly values: readonly string[] };
   /** Upper bounds of a histogram's buckets, rising, without +Inf. */

@@ -22,7 +22,6 @@ export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
       "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   ],
-  ['X-Content-Type-Options', 'nosniff'],
   ['Referrer-Policy', 'no-referrer'],
   ['Cache-Control', 'no-cache'],
 ];

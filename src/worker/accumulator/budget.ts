@@ -64,7 +64,7 @@ export class Budget {
     return this.#fits(size) ? this.takeAnyway(size) : undefined;
   }
 
-  /** A buffer of at least `bytes`, charged even beyond the limit: for what is in the house already. */
+  /** A buffer of at least `bytes`, charged even beyond the limit: for what was taken before. */
   takeAnyway(bytes: number): Buffer {
     const size = sizeClass(bytes);
     this.#usedBytes += size;

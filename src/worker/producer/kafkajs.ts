@@ -145,7 +145,7 @@ export function sendRequest<T>(
   });
 }
 
-/** Decodes a Metadata response of version 4. Error codes stand in it; it does not throw for them. */
+/** Decodes a Metadata response of version 4. Error codes stand in it; none is thrown. */
 export function decodeMetadata(raw: Buffer): Promise<ClusterMetadata> {
   return metadataResponse.decode(raw);
 }

@@ -132,7 +132,7 @@ export class Lane {
     this.#nextSequence = nextSequence;
   }
 
-  /** Takes a batch that was cut off before, if there is one. @returns whether there is a head now */
+  /** Takes a batch that was cut off before, if there is one. @returns whether there is a head */
   advance(): boolean {
     if (this.#head === undefined) {
       const next = this.#rest.shift();
@@ -153,7 +153,7 @@ export class Lane {
     this.#corrupt = false;
   }
 
-  /** An attempt goes out: seals the head the first time. @returns the bytes to send, again the same */
+  /** An attempt goes out; the first one seals the head. @returns the bytes, the same each time */
   send(nowMs: number): Buffer {
     const head = this.#head;
     assert(head !== undefined && this.mayContinue(nowMs), 'nothing may be sent now');
