@@ -1,6 +1,6 @@
 /**
- * A real Kafka of one or three nodes on this machine, for `make kafka`, tests and benches. Each node
- * is a KRaft broker and controller, a Java process in a session of its own: a Ctrl-C in the terminal
+ * A real Kafka of one or three nodes on this machine, for `make kafka`, tests and benches. Each is
+ * a KRaft broker and controller, a Java process in a session of its own: a Ctrl-C in the terminal
  * does not reach it. A cluster ends with the process that started it, however that one ends, unless
  * it was asked to outlive it.
  */
@@ -78,7 +78,7 @@ export class KafkaCluster {
     await node.untilMember([node.id], START_TIMEOUT_MS);
   }
 
-  /** Ends all nodes; `remove` (default: true if the cluster made its own folder) deletes the data. */
+  /** Ends all nodes; `remove` (default: true if the cluster made its own folder) deletes data. */
   async close(options: { remove?: boolean } = {}): Promise<void> {
     const remove = options.remove ?? this.isOwnDir;
     // Data that is thrown away needs no clean end, and three controllers that stop at the same time
@@ -133,7 +133,7 @@ function properties(id: number, dir: string, ports: Ports, overrides: Record<str
     'offsets.topic.replication.factor': copies,
     'transaction.state.log.replication.factor': copies,
     'transaction.state.log.min.isr': inSync,
-    // 50 partitions each by default: they would be made at the first group and at the first producer.
+    // 50 partitions each by default: they would be made at the first group and the first producer.
     'offsets.topic.num.partitions': '4',
     'transaction.state.log.num.partitions': '4',
     'group.initial.rebalance.delay.ms': '0',

@@ -75,8 +75,8 @@ async function sweep(parent: string, prefix: string): Promise<void> {
 }
 
 /**
- * Has Maven fetch the jars unless they are there, and returns their folder. They appear by a rename:
- * a fetch that is interrupted leaves no half set, and of two at once the second one's set is dropped.
+ * Has Maven fetch the jars unless they are there, and returns their folder. They appear by a
+ * rename: an interrupted fetch leaves no half set, and of two at once the second's set is dropped.
  */
 export async function ensureJars(say: (line: string) => void = () => {}): Promise<string> {
   const folder = jarsFolder();
@@ -122,7 +122,7 @@ export function classPath(folder: string): string {
     .join(delimiter);
 }
 
-/** Where the loaded classes are kept for this Java, or undefined if nothing can be written there. */
+/** Where loaded classes are kept for this Java, or undefined if nothing can be written there. */
 export function archiveFile(folder: string, java: Java): string | undefined {
   const file = join(dirname(folder), `classes-${java.version}.jsa`);
   if (existsSync(file)) return file;

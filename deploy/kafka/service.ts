@@ -1,6 +1,6 @@
 /**
- * The Kafka that `make kafka` keeps running between commands: on this machine's Java, else in Docker
- * Compose. A state file says what it is; whoever reads it checks that it is still true.
+ * The Kafka that `make kafka` keeps running between commands: on this machine's Java, else in
+ * Docker Compose. A state file says what it is; whoever reads it checks that it is still true.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -146,7 +146,7 @@ async function reuse(place: Place): Promise<State | undefined> {
   throw new Error(`Kafka (process ${pids.join(', ')}) runs and does not answer: make kafka-stop`);
 }
 
-/** Kafka runs when this returns: the one that ran already, or a new one with the data of the last. */
+/** Kafka runs when this returns: the one that ran already, or a new one on the last one's data. */
 export function up(place: Place, port: number, say: Say): Promise<State> {
   return locked(place, async () => {
     const running = await reuse(place);

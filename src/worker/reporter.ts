@@ -76,8 +76,8 @@ export class Reporter {
       listening: true,
       topicKnown: this.#topicKnown,
       kafka: this.#kafka,
-      bufferedBytes: this.#budget.usedBytes,
-      bufferLimitBytes: this.#budget.limitBytes,
+      bufferedBytes: this.#budget.eventBytes,
+      bufferLimitBytes: this.#budget.eventLimitBytes,
     };
   }
 

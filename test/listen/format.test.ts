@@ -20,7 +20,7 @@ test('plain: no key and no value are a dash, an empty key is empty', () => {
   assert.equal(empty, '3\t9007199254740993\t\t\n');
 });
 
-test('plain: nothing gets through that would move the cursor, colour or reorder the terminal', () => {
+test('plain: nothing gets through that moves the cursor, colours or reorders the terminal', () => {
   const evil = '\u001b[2Jred\u0007\r\n\tnext\u009b31m\u007f\u202eabc\u2066\u2028end';
   const expected = '\\x1b[2Jred\\x07\\r\\n\\tnext\\x9b31m\\x7f\\u202eabc\\u2066\\u2028end';
   assert.equal(printable(evil), expected);

@@ -80,7 +80,7 @@ class Listener {
 
 const event = (id: string) => ({ key: 'k', value: JSON.stringify({ id }) });
 
-test('from the beginning, with --count: partition, offset, key and value of each event', async () => {
+test('from the beginning, with --count: partition, offset, key, value of each event', async () => {
   const topic = await newTopic();
   await producer.send({ topic, messages: [{ partition: 1, key: 'k', value: '{"id":"a"}' }] });
   await producer.send({ topic, messages: [{ partition: 1, key: null, value: 'bell\u0007' }] });
@@ -105,7 +105,7 @@ test('from the end: what was there before is not printed; Ctrl-C ends it cleanly
   assert(Math.abs(record.timestamp - Date.now()) < 60_000);
 });
 
-test('SIGTERM while it waits for Kafka ends it cleanly; it has said what it waits for', async () => {
+test('SIGTERM while it waits for Kafka ends it cleanly; it said what it waits for', async () => {
   const [port] = await freePorts(1);
   const listener = new Listener('any', [], { KAFKA_BROKERS: `127.0.0.1:${port}` });
   await listener.says(/Kafka cannot be reached .*waiting/);
@@ -113,7 +113,7 @@ test('SIGTERM while it waits for Kafka ends it cleanly; it has said what it wait
   assert.equal(await listener.exit, 0);
 });
 
-test('a topic that does not exist yet is waited for, and none of its events is missed', async () => {
+test('a topic that does not exist yet is waited for; none of its events is missed', async () => {
   const topic = uniqueTopic('listen');
   const listener = new Listener(topic, ['--count', '1']);
   await listener.says(/does not exist yet; waiting/);

@@ -58,7 +58,7 @@ test('doubled: the same attempt stored twice; two attempts of an id are allowed'
   assert.deepEqual(accused(ledger.reconcile([...both, record('a', 2)])), { doubled: ['a#2'] });
 });
 
-test('phantom: stored and never sent, by attempt too; what cannot be read is named by place', () => {
+test('phantom: stored and never sent, by attempt too; what is no event is named by place', () => {
   const ledger = new Ledger();
   ledger.sent('a');
   const alien = record('x', 1, { value: Buffer.from('not json'), offset: 77 });
@@ -78,7 +78,7 @@ test('refusedStored: stored although refused; after `timeout` both are allowed',
   assert.equal(verdict.unacknowledgedStored, 2);
 });
 
-test('wrongKey: another key than the sender’s, none included; unchecked when none was noted', () => {
+test('wrongKey: another key than the sender’s, none included; unchecked if none was noted', () => {
   const ledger = new Ledger();
   ledger.sent('a', 1, { key: 'k' });
   ledger.sent('b', 1, { key: 'k' });

@@ -202,11 +202,11 @@ function nameOf(id: string, attempt: number): string {
 
 const EXAMPLES_MAX = 5;
 
-/** A verdict in lines for people: the figures, and the first names of each list that is not empty. */
+/** A verdict in lines for people: the figures, and the first names of each list that has any. */
 export function describeVerdict(verdict: Verdict): string[] {
   const { sent, acknowledged, refused, stored, unacknowledgedStored } = verdict;
-  const figures = `sent ${sent}, acknowledged ${acknowledged}, refused ${refused}, stored ${stored}`;
-  const lines = [`${figures} (${unacknowledgedStored} of them not acknowledged)`];
+  const settled = `acknowledged ${acknowledged}, refused ${refused}, stored ${stored}`;
+  const lines = [`sent ${sent}, ${settled} (${unacknowledgedStored} of them not acknowledged)`];
   for (const list of LISTS) {
     const names = verdict[list];
     if (names.length === 0) continue;

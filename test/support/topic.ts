@@ -1,4 +1,5 @@
-/** Reads a topic back, from offsets noted before to what it holds now: exactly that, or an error. */
+/** Reads a topic back, from offsets noted before to its end as it is now: all, or an error. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../../src/listen/positions.ts';
 import { type Positions, TopicReader } from '../../src/listen/reader.ts';
@@ -55,6 +56,7 @@ export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void>
 }
 
 const STALLED_MS = 30_000;
+const RESTART_MS = 250;
 
 /**
  * All records from `fromOffsets` (a partition that is not named: from 0) to the end as it is when
@@ -78,18 +80,22 @@ export async function readTopic({
   }
   const records: TopicRecord[] = [];
   if (open.size === 0) return records;
-  const collection = new Collection(records, new Map(positions), high, open);
+  const collection = new Collection(records, positions, high, open);
+  const complete = collection.complete.then(() => undefined);
   const onBatch = (partition: number, messages: KafkaMessage[]) =>
     collection.take(partition, messages);
-  const reader = new TopicReader({ kafka, topic, positions, onBatch });
   try {
-    const ended = reader.run().then((error) => collection.fail(error));
-    await Promise.race([collection.complete, ended.then(() => collection.complete)]);
+    // A broker may go while it is read: begin again where it stopped, until nothing comes any more.
+    for (;;) {
+      const from = new Map(collection.next);
+      const reader = new TopicReader({ kafka, topic, positions: from, onBatch });
+      const failure = await Promise.race([reader.run(), complete]).finally(() => reader.stop());
+      if (failure === undefined) return records;
+      await Promise.race([sleep(RESTART_MS), complete]);
+    }
   } finally {
     collection.stop();
-    await reader.stop();
   }
-  return records;
 }
 
 /** Takes records until every partition has reached its end. */
@@ -99,13 +105,14 @@ class Collection {
   #reject!: (error: Error) => void;
   readonly #stalled: NodeJS.Timeout;
   readonly #records: TopicRecord[];
-  readonly #next: Positions;
+  /** Next offset of each partition. */
+  readonly next: Positions;
   readonly #ends: Offsets;
   readonly #open: Set<number>;
 
   constructor(records: TopicRecord[], next: Positions, ends: Offsets, open: Set<number>) {
     this.#records = records;
-    this.#next = next;
+    this.next = next;
     this.#ends = ends;
     this.#open = open;
     this.complete = new Promise((resolve, reject) => {
@@ -121,16 +128,16 @@ class Collection {
     for (const { offset, timestamp, key, value } of messages) {
       const at = BigInt(offset);
       if (at >= end) break;
-      const expected = this.#next.get(partition) ?? 0n;
+      const expected = this.next.get(partition) ?? 0n;
       if (at !== expected) {
         this.fail(new Error(`partition ${partition} has ${at} after ${expected - 1n}`));
         return;
       }
-      this.#next.set(partition, at + 1n);
+      this.next.set(partition, at + 1n);
       const place = { partition, offset: Number(at), timestamp: Number(timestamp) };
       this.#records.push({ ...place, key, value });
     }
-    if ((this.#next.get(partition) ?? 0n) >= end) this.#open.delete(partition);
+    if ((this.next.get(partition) ?? 0n) >= end) this.#open.delete(partition);
     if (this.#open.size === 0) this.#resolve();
   }
 
@@ -139,7 +146,7 @@ class Collection {
   }
 
   #stall(): void {
-    const open = [...this.#open].map((partition) => `${partition} at ${this.#next.get(partition)}`);
+    const open = [...this.#open].map((partition) => `${partition} at ${this.next.get(partition)}`);
     this.fail(new Error(`nothing came for ${STALLED_MS} ms; open: ${open.join(', ')}`));
   }
 

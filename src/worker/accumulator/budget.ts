@@ -27,6 +27,16 @@ export class Budget {
     return this.#usedBytes + this.#copyBytes;
   }
 
+  /** Bytes of events in use now: what refuses more of them when it reaches {@link eventLimitBytes}. */
+  get eventBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** The limit without the place that is kept for copies of requests. */
+  get eventLimitBytes(): number {
+    return this.limitBytes - this.#reserveBytes;
+  }
+
   /** Bytes of the buffers that are kept for reuse. */
   get freeBytes(): number {
     return this.#freeBytes;

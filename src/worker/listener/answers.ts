@@ -35,8 +35,12 @@ export function send(response: HttpResponse, answer: Answer): void {
     response.writeHeader('Content-Type', type);
     response.writeHeader('X-Content-Type-Options', 'nosniff');
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    if (answer.headOnly) response.endWithoutBody(Buffer.byteLength(body), close);
-    else response.end(body, close);
+    if (answer.headOnly) {
+      // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
+      // at the next request.
+      response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+      response.endWithoutBody();
+    } else response.end(body, close);
   });
 }
 

@@ -49,7 +49,8 @@ export class HttpListener {
     const method = request.getMethod();
     if (path === '/events') {
       if (method === 'post') return this.#events(response, request);
-      return finish(response, requestError('method_not_allowed', { Allow: 'POST' }));
+      const answer = requestError('method_not_allowed', { Allow: 'POST' });
+      return finish(response, { ...answer, headOnly: method === 'head' });
     }
     const answer = this.#get(path);
     if (method !== 'get' && method !== 'head' && answer.status !== 404) {
@@ -83,7 +84,7 @@ export class HttpListener {
     const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
     const encoding = request.getHeader('content-encoding').trim().toLowerCase();
     if (decode === undefined || (encoding !== '' && encoding !== 'identity')) {
-      return finish(response, { ...requestError('unsupported_media_type'), close: true });
+      return finish(response, requestError('unsupported_media_type'));
     }
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return finish(response, tooLarge());
@@ -169,9 +170,12 @@ class Exchange {
   }
 }
 
+/**
+ * Leaves the connection open: uWebSockets.js skips the rest of the body. A close with bytes unread
+ * would reset the connection, and the answer be lost on its way.
+ */
 function tooLarge(): Answer {
-  const message = `a body may have ${LIMITS.bodyBytes} bytes`;
-  return { ...errorAnswer(413, 'too_large', message), close: true };
+  return errorAnswer(413, 'too_large', `a body may have ${LIMITS.bodyBytes} bytes`);
 }
 
 /** Answers at once. uWebSockets.js wants `onAborted` set first in every handler. */

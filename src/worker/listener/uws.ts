@@ -19,7 +19,7 @@ export interface HttpResponse {
   writeStatus(status: string): HttpResponse;
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
-  endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): HttpResponse;
+  endWithoutBody(): HttpResponse;
   onAborted(handler: () => void): HttpResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
   cork(write: () => void): HttpResponse;

@@ -194,6 +194,10 @@ export class Metadata {
 
 /** For people who look at /readyz: no addresses in it. */
 function reasonFor(error: LinkError): string {
+  if (/before secure TLS|wrong version number|packet length too long/i.test(error.message)) {
+    return 'Kafka does not answer the TLS handshake: does the broker speak TLS?';
+  }
+  if (/certificate/i.test(error.message)) return 'the broker’s certificate is not trusted';
   if (/closed/i.test(error.message) && error.why === 'connection') {
     return 'Kafka closed the connection: does the broker expect TLS or SASL?';
   }

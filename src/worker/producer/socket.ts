@@ -53,6 +53,8 @@ export class WatchedSocket {
     });
     this.#guardData(socket);
     this.#socket = socket;
+    // Ended before kafkajs came to ask for the socket.
+    if (this.endReason !== undefined) this.end(this.endReason);
     return socket;
   };
 

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { rootCertificates } from 'node:tls';
+import { readConfig } from '../src/config.ts';
+import { StartError } from '../src/errors.ts';
+import { kafkaOptions } from '../src/kafka.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'forebay-kafka-'));
+after(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+const options = (env: Record<string, string>) => kafkaOptions(readConfig(env));
+
+function refused(env: Record<string, string>, expected: RegExp): void {
+  assert.throws(
+    () => options(env),
+    (error: unknown) => {
+      assert(error instanceof StartError);
+      assert.equal(error.exitCode, 1);
+      assert.match(error.message, expected);
+      assert.doesNotMatch(error.message, /\n/);
+      return true;
+    },
+  );
+}
+
+test('plain text by default', () => {
+  const { brokers, clientId, ssl, sasl } = options({ KAFKA_BROKERS: 'a:1, b:2' });
+  assert.deepEqual({ brokers, clientId }, { brokers: ['a:1', 'b:2'], clientId: 'forebay' });
+  assert.equal(ssl, undefined);
+  assert.equal(sasl, undefined);
+});
+
+test('TLS with the system’s authorities, or with one of a file', () => {
+  assert.deepEqual(options({ KAFKA_TLS: '1' }).ssl, {});
+  const ca = rootCertificates[0]!;
+  const path = file('ca.pem', ca);
+  assert.deepEqual(options({ KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: path }).ssl, { ca });
+});
+
+test('TLS files that are missing, are no PEM or are broken: one line each', () => {
+  const env = { KAFKA_TLS: '1' };
+  const missing = join(folder, 'none.pem');
+  refused({ ...env, KAFKA_TLS_CA_FILE: missing }, /^KAFKA_TLS_CA_FILE: cannot read .*ENOENT/);
+  const noPem = file('no.pem', 'hello');
+  refused({ ...env, KAFKA_TLS_CA_FILE: noPem }, /^KAFKA_TLS_CA_FILE: .* has no PEM certificate/);
+  const cert = file('cert.pem', rootCertificates[0]!);
+  const broken = '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n';
+  const key = file('key.pem', broken);
+  refused(
+    { ...env, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },
+    /^KAFKA_TLS_\*_FILE: cannot be used/,
+  );
+});
+
+test('SASL with the password of a variable, or of a file without its last line break', () => {
+  const env = { KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_USERNAME: 'u' };
+  const expected = { mechanism: 'scram-sha-512', username: 'u', password: ' p ' };
+  assert.deepEqual(options({ ...env, KAFKA_SASL_PASSWORD: ' p ' }).sasl, expected);
+  const path = file('password', ' p \n');
+  assert.deepEqual(options({ ...env, KAFKA_SASL_PASSWORD_FILE: path }).sasl, expected);
+  refused(
+    { ...env, KAFKA_SASL_PASSWORD_FILE: join(folder, 'none') },
+    /^KAFKA_SASL_PASSWORD_FILE: cannot read/,
+  );
+});

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
+
+test('the page is three files, and nothing else is served', () => {
+  assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
+  assert.equal(pageFile('/page.js')?.type, 'text/javascript; charset=utf-8');
+  assert.equal(pageFile('/page.css')?.type, 'text/css; charset=utf-8');
+  for (const path of ['', '/index.html', '/page.ts', '/../package.json', '/constructor']) {
+    assert.equal(pageFile(path), undefined, path);
+  }
+});
+
+test('the policy allows nothing inline, and the page has nothing inline nor from elsewhere', () => {
+  const policy = new Map(PAGE_HEADERS).get('Content-Security-Policy') ?? '';
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|\*|https?:/);
+  const html = String(pageFile('/')?.body);
+  assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|https?:\/\//);
+  for (const [, attributes] of html.matchAll(/<script([^>]*)>/g))
+    assert.match(attributes!, /src="\//);
+});
