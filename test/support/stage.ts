@@ -3,6 +3,7 @@ import { EVENT_CODES, type EventCode } from '../../src/errors.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { sharedKafka, uniqueTopic } from './kafka.ts';
 import type { Metrics } from './metrics.ts';
+import type { NackError } from './protocol.ts';
 import { readTopic, type TopicRecord, testKafka } from './topic.ts';
 import { until } from './wait.ts';
 
@@ -64,6 +65,26 @@ async function createTopic(
   } finally {
     await admin.disconnect();
   }
+}
+
+export interface PostAnswer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: { readonly accepted: number; readonly errors: readonly NackError[] };
+}
+
+/** Sends a body to `POST /events`; without a type there is no Content-Type. */
+export async function post(
+  { gateway }: Stage,
+  body: string | Buffer,
+  type: string | undefined = 'application/json',
+): Promise<PostAnswer> {
+  // Bytes: fetch gives a string a content type of its own.
+  const headers: Record<string, string> = type === undefined ? {} : { 'Content-Type': type };
+  const request = { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers };
+  const response = await fetch(`${gateway.httpUrl}/events`, request);
+  const answer = (await response.json()) as PostAnswer['body'];
+  return { status: response.status, headers: response.headers, body: answer };
 }
 
 /** A snapshot is taken a moment before its age begins to count. */

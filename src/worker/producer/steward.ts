@@ -1,6 +1,6 @@
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import { LIMITS } from '../../limits.ts';
-import type { Logger } from '../../log.ts';
+import { type Logger, SampledLog } from '../../log.ts';
 import type { TopicFacts } from '../../messages.ts';
 
 const BACKOFF_MS = { first: 100, last: 5_000 } as const;
@@ -22,11 +22,12 @@ export interface StewardOptions {
  */
 export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
   const { log } = options;
+  const sampled = new SampledLog();
   for (let failures = 0; ; failures++) {
     const admin = new kafkajs.Kafka({ ...options.kafka, retry: { retries: 0 } }).admin();
     try {
       await admin.connect();
-      await createIfMissing(admin, options);
+      await createIfMissing(admin, options, sampled);
       return await readFacts(admin, options);
     } catch (error) {
       log.debug({ error: (error as Error).message }, 'the topic cannot be looked after yet');
@@ -38,11 +39,17 @@ export async function stewardTopic(options: StewardOptions): Promise<TopicFacts>
   }
 }
 
-async function createIfMissing(admin: Admin, options: StewardOptions): Promise<void> {
+async function createIfMissing(
+  admin: Admin,
+  options: StewardOptions,
+  sampled: SampledLog,
+): Promise<void> {
   const { topic, partitions, replication, mayCreate, log } = options;
   if ((await admin.listTopics()).includes(topic)) return;
   if (!mayCreate) {
-    log.error({ topic }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
+    sampled.line('missing', (held) =>
+      log.error({ topic, held }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0'),
+    );
     throw new Error('no topic');
   }
   try {
@@ -53,7 +60,12 @@ async function createIfMissing(admin: Admin, options: StewardOptions): Promise<v
     if (created) log.info({ topic, partitions, replication }, 'topic created');
   } catch (error) {
     const reason = (error as { errors?: { message: string }[] }).errors?.[0]?.message;
-    log.error({ topic, error: reason ?? (error as Error).message }, 'the topic cannot be created');
+    sampled.line('refused', (held) =>
+      log.error(
+        { topic, error: reason ?? (error as Error).message, held },
+        'the topic cannot be created',
+      ),
+    );
     throw error;
   }
 }

@@ -1,0 +1,188 @@
+/** Load of a moderate rate for fault tests. What a test starts here ends with it, failed or not. */
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { WebSocket } from 'ws';
+import { AcknowledgedClient, type ClientOptions } from '../../support/client.ts';
+import type { Ledger } from '../../support/ledger.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import type { TestEvent } from '../../support/socket.ts';
+import type { TopicRecord } from '../../support/topic.ts';
+
+/** Somebody who can be given events. */
+export interface Source {
+  /** Takes no events now. */
+  readonly busy: boolean;
+  send(...events: TestEvent[]): unknown;
+}
+
+export interface LoadOptions {
+  readonly eventsPerSecond: number;
+  readonly eventsPerFrame?: number;
+  /** Begins each id. */
+  readonly prefix: string;
+  /** Length of `msg`. */
+  readonly msgBytes?: number;
+}
+
+const TICK_MS = 10;
+/** Events of one source are spread over so many keys. */
+const KEYS = 24;
+
+/** Gives events to its sources in turn, until `stop`. */
+export class Load {
+  /** Events given away so far. */
+  events = 0;
+  readonly #sources: readonly Source[];
+  readonly #options: LoadOptions;
+  readonly #msg: string;
+  readonly #ended: Promise<void>;
+  #running = true;
+  #next = 0;
+
+  /** Begins at once. */
+  constructor(t: TestContext, sources: readonly Source[], options: LoadOptions) {
+    this.#sources = sources;
+    this.#options = options;
+    this.#msg = 'm'.repeat(options.msgBytes ?? 20);
+    this.#ended = this.#run();
+    t.after(() => this.stop());
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    const { eventsPerSecond, eventsPerFrame = 1 } = this.#options;
+    let lastMs = performance.now();
+    let due = 0;
+    while (this.#running) {
+      const nowMs = performance.now();
+      // What could not be sent while this process was held up is not made up for in one burst.
+      due += (Math.min(nowMs - lastMs, 10 * TICK_MS) * eventsPerSecond) / 1000;
+      lastMs = nowMs;
+      for (; due >= eventsPerFrame; due -= eventsPerFrame) this.#send(eventsPerFrame);
+      await sleep(TICK_MS);
+    }
+  }
+
+  #send(count: number): void {
+    const source = this.#sources[this.#next++ % this.#sources.length]!;
+    if (source.busy) return;
+    const events: TestEvent[] = [];
+    for (let i = 0; i < count; i++) {
+      const number = this.events++;
+      const id = `${this.#options.prefix}${number}`;
+      events.push({ id, clientId: `k${number % KEYS}`, msg: this.#msg, timestamp: Date.now() });
+    }
+    source.send(...events);
+  }
+}
+
+const BACKLOG_FRAMES = 1_000;
+
+class AcknowledgedSource extends AcknowledgedClient implements Source {
+  get busy(): boolean {
+    return this.outstanding > BACKLOG_FRAMES;
+  }
+}
+
+/** `count` open clients of `forebay.v1`. */
+export function acknowledgedClients(
+  t: TestContext,
+  count: number,
+  options: ClientOptions,
+): Promise<AcknowledgedSource[]> {
+  const { name = 'a' } = options;
+  const clients = Array.from(
+    { length: count },
+    (_, i) => new AcknowledgedSource({ ...options, name: `${name}${i}` }),
+  );
+  t.after(() => closeAll(clients));
+  return Promise.all(clients.map((client) => client.open()));
+}
+
+/** A plain client that opens a new connection when its own was lost. */
+export class PlainSource implements Source {
+  readonly #options: { url: string; name: string; ledger: Ledger };
+  #client: PlainClient | undefined;
+  #closing = false;
+  connections = 0;
+
+  constructor(options: { url: string; name: string; ledger: Ledger }) {
+    this.#options = options;
+  }
+
+  async open(): Promise<this> {
+    const name = `${this.#options.name}/${++this.connections}`;
+    const client = await new PlainClient({ ...this.#options, name }).open();
+    this.#client = client;
+    void client.closed.then(() => this.#again());
+    return this;
+  }
+
+  get busy(): boolean {
+    return this.#client?.socket.readyState !== WebSocket.OPEN;
+  }
+
+  send(...events: TestEvent[]): void {
+    this.#client!.send(...events);
+  }
+
+  /** The server has read everything that was sent when this is over. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    await this.#client?.close();
+  }
+
+  async #again(): Promise<void> {
+    while (!this.#closing) {
+      await sleep(50);
+      try {
+        await this.open();
+        return;
+      } catch {
+        // Nobody listens at the moment.
+      }
+    }
+  }
+}
+
+export function plainSources(
+  t: TestContext,
+  count: number,
+  url: string,
+  ledger: Ledger,
+  name = 'p',
+): Promise<PlainSource[]> {
+  const sources = Array.from(
+    { length: count },
+    (_, i) => new PlainSource({ url, ledger, name: `${name}${i}` }),
+  );
+  t.after(() => closeAll(sources));
+  return Promise.all(sources.map((source) => source.open()));
+}
+
+/** What was sent before has been read by the server when this is over. */
+export async function closeAll(clients: readonly { close(): Promise<void> }[]): Promise<void> {
+  await Promise.all(clients.map((client) => client.close()));
+}
+
+/** Waits until every frame of every client is settled. @throws Error with what is left */
+export async function allSettled(
+  clients: readonly AcknowledgedClient[],
+  deadlineMs = 30_000,
+): Promise<void> {
+  await Promise.all(clients.map((client) => client.settled(deadlineMs)));
+}
+
+export function violationsOf(clients: readonly AcknowledgedClient[]): string[] {
+  return clients.flatMap(({ violations }) => violations);
+}
+
+/** Records of events whose id begins so: the id is an event's first field. */
+export function recordsWith(prefix: string, records: readonly TopicRecord[]): TopicRecord[] {
+  const start = Buffer.from(`{"id":"${prefix}`);
+  return records.filter(({ value }) => value?.subarray(0, start.length).equals(start));
+}

@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
+import { isFree } from '../../../deploy/kafka/ports.ts';
+import type { AcknowledgedClient } from '../../support/client.ts';
+import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { uniqueTopic } from '../../support/kafka.ts';
+import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import { readTopic } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { acknowledgedClients, Load, violationsOf } from './load.ts';
+import { logged, untilGone, untilLogged, untilStored } from './watch.ts';
+
+let kafka: KafkaCluster;
+before(async () => {
+  // A node that is paused stays the leader: stalled, not dead.
+  kafka = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
+});
+after(() => kafka?.close());
+
+const RESTART = { code: 1012, reason: 'restart' };
+
+/** A gateway of two workers that is under load of clients that do not come back. */
+async function underLoad(t: TestContext, env: Record<string, string> = {}) {
+  const topic = uniqueTopic();
+  const settings = { FOREBAY_WORKERS: '2', ...env };
+  const gateway = await startGateway({ brokers: kafka.brokers, topic, env: settings });
+  t.after(() => gateway.kill());
+  const ledger = new Ledger();
+  const clients = await acknowledgedClients(t, 10, { url: gateway.wsUrl, ledger });
+  const load = new Load(t, clients, { eventsPerSecond: 1_500, eventsPerFrame: 3, prefix: 'a-' });
+  await untilStored(gateway, 500);
+  return { topic, gateway, ledger, clients, load, workers: gateway.workers() };
+}
+
+async function untilClosed(clients: readonly AcknowledgedClient[]): Promise<void> {
+  await until(() => clients.every(({ closes }) => closes.length > 0), { what: 'all closes' });
+  for (const { closes } of clients) assert.deepEqual(closes, [RESTART]);
+}
+
+/** Nothing of the instance is left. */
+async function checkGone(gateway: Gateway, workers: readonly number[]): Promise<void> {
+  await untilGone([gateway.pid, ...workers]);
+  assert.deepEqual(await Promise.all([gateway.port, gateway.adminPort].map(isFree)), [true, true]);
+  assert.deepEqual(gateway.errors, []);
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  test(`${signal} under load: all is settled, every socket gets 1012, exit code 0`, async (t) => {
+    const { topic, gateway, ledger, clients, load, workers } = await underLoad(t);
+    const plain = await new PlainClient({ url: gateway.wsUrl }).open();
+    assert.equal(workers.length, 2);
+    const startMs = performance.now();
+    gateway.signal(signal);
+    const exit = await gateway.exit;
+    t.diagnostic(`ended after ${Math.round(performance.now() - startMs)} ms`);
+    await load.stop();
+    assert.deepEqual(exit, { code: 0, signal: null }, gateway.logTail());
+    await untilClosed(clients);
+    assert.deepEqual(await plain.closed, RESTART);
+    await checkGone(gateway, workers);
+    const verdict = ledger.reconcile(await readTopic({ brokers: kafka.brokers, topic }));
+    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert(verdict.acknowledged >= 500);
+    // What was stored was acknowledged before the socket closed.
+    assert.equal(verdict.unacknowledgedStored, 0);
+    assert.deepEqual(violationsOf(clients), []);
+    assert.equal(logged(gateway, 'drain ended')[0]?.left, 0);
+  });
+}
+
+test('the drain’s deadline with Kafka stalled: exit code 1, a line with the count left', async (t) => {
+  const drainMs = 2_000;
+  const env = { FOREBAY_DRAIN_TIMEOUT_MS: String(drainMs) };
+  const { topic, gateway, ledger, clients, load, workers } = await underLoad(t, env);
+  kafka.pause(0);
+  let ms = 0;
+  try {
+    await until(() => clients.every(({ outstanding }) => outstanding > 2));
+    const startMs = performance.now();
+    gateway.signal('SIGTERM');
+    const exit = await gateway.exit;
+    ms = performance.now() - startMs;
+    assert.deepEqual(exit, { code: 1, signal: null }, gateway.logTail());
+  } finally {
+    kafka.resume(0);
+  }
+  await load.stop();
+  assert(ms >= drainMs - 50 && ms < drainMs + 2_000, `took ${ms} ms`);
+  await untilClosed(clients);
+  await checkGone(gateway, workers);
+  const [ended] = logged(gateway, 'drain ended');
+  assert(Number(ended?.left) > 0, gateway.logTail());
+  const verdict = ledger.reconcile(await readTopic({ brokers: kafka.brokers, topic }));
+  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  const open = verdict.sent - verdict.acknowledged - verdict.refused;
+  assert.equal(ended?.left, open, 'left is what the clients had no answer for');
+});
+
+test('a second signal ends it at once, exit code 1', async (t) => {
+  const { gateway, clients, load, workers } = await underLoad(t);
+  kafka.pause(0);
+  try {
+    await until(() => clients.every(({ outstanding }) => outstanding > 2));
+    gateway.signal('SIGTERM');
+    await untilLogged(gateway, 'drain begun');
+    assert.equal(gateway.exited, undefined);
+    const startMs = performance.now();
+    gateway.signal('SIGTERM');
+    assert.deepEqual(await gateway.exit, { code: 1, signal: null });
+    assert(performance.now() - startMs < 1_000);
+  } finally {
+    kafka.resume(0);
+  }
+  await load.stop();
+  await checkGone(gateway, workers);
+  assert(Number(logged(gateway, 'second signal: ending at once')[0]?.left) > 0);
+});
+
+test('a primary killed with SIGKILL leaves no worker and no port behind', async (t) => {
+  const { topic, gateway, ledger, load, workers } = await underLoad(t);
+  assert.equal(workers.length, 2);
+  gateway.signal('SIGKILL');
+  assert.equal((await gateway.exit).signal, 'SIGKILL');
+  await untilGone(workers);
+  await load.stop();
+  await checkGone(gateway, workers);
+  const verdict = ledger.reconcile(await readTopic({ brokers: kafka.brokers, topic }));
+  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+});

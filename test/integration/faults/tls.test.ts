@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { createServer, rootCertificates, type TlsOptions } from 'node:tls';
+import { freePorts } from '../../../deploy/kafka/ports.ts';
+import { startGateway } from '../../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
+import { missingTool } from '../../support/tools.ts';
+import { until } from '../../support/wait.ts';
+import { failedStart, untilNotReady } from './watch.ts';
+
+let brokers: readonly string[];
+let dir: string;
+before(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'forebay-tls-'));
+  ({ brokers } = await sharedKafka());
+});
+after(() => rm(dir, { recursive: true, force: true }));
+
+async function file(name: string, text: string): Promise<string> {
+  const path = join(dir, name);
+  await writeFile(path, text);
+  return path;
+}
+
+test('wrong TLS files: one line that names the setting, exit code 1', async (t) => {
+  const missing = join(dir, 'missing.pem');
+  const garbage = await file('garbage.pem', 'no certificate at all\n');
+  const cert = await file('cert.pem', rootCertificates[0]!);
+  const key = await file(
+    'key.pem',
+    '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+  );
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ KAFKA_TLS_CA_FILE: missing }, /^forebay: KAFKA_TLS_CA_FILE: cannot read \S+ \(ENOENT\)$/],
+    [{ KAFKA_TLS_CA_FILE: garbage }, /^forebay: KAFKA_TLS_CA_FILE: \S+ has no PEM certificate$/],
+    [
+      { KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },
+      /^forebay: KAFKA_TLS_\*_FILE: cannot be used for TLS \(.+\)$/,
+    ],
+  ];
+  const checks = cases.map(async ([files, line]) => {
+    const env = { KAFKA_TLS: '1', FOREBAY_WORKERS: '2', ...files };
+    const { code, errors } = await failedStart(t, { brokers, topic: uniqueTopic(), env });
+    assert.equal(code, 1);
+    assert.equal(errors.length, 1, errors.join('\n'));
+    assert.match(errors[0]!, line);
+  });
+  await Promise.all(checks);
+});
+
+/** A server that only ever gets as far as the handshake. @returns its address, and how many came */
+async function tlsServer(t: TestContext, options: TlsOptions) {
+  const server = createServer(options);
+  let connections = 0;
+  server.on('connection', () => connections++).on('tlsClientError', () => {});
+  const [port] = await freePorts(1);
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  t.after(() => server.close());
+  return { address: `127.0.0.1:${port}`, connections: () => connections };
+}
+
+/** Starts a gateway that cannot become ready, and waits until it says so and why. */
+async function notReady(t: TestContext, broker: string, tls: '0' | '1', reason: string) {
+  const env = { KAFKA_TLS: tls };
+  const gateway = await startGateway({
+    brokers: [broker],
+    topic: uniqueTopic(),
+    env,
+    ready: false,
+  });
+  t.after(() => gateway.kill());
+  await until(() => fetch(`${gateway.httpUrl}/livez`));
+  await untilNotReady(gateway, reason);
+  const inLog = () => gateway.log.find(({ msg }) => msg === 'not ready')?.reasons;
+  assert.deepEqual(await until(inLog), [reason]);
+  assert.deepEqual([gateway.exited, gateway.errors], [undefined, []]);
+  return gateway;
+}
+
+describe('gateway and broker do not agree on TLS', { concurrency: 3 }, () => {
+  test('TLS asked of a Kafka without: it goes on, and says it plainly', async (t) => {
+    const reason = 'Kafka does not answer the TLS handshake: does the broker speak TLS?';
+    const gateway = await notReady(t, brokers[0]!, '1', reason);
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
+  test('no TLS asked of a port that wants it: retried, and said plainly', async (t) => {
+    const { address, connections } = await tlsServer(t, {});
+    const reason = 'Kafka closed the connection: does the broker expect TLS or SASL?';
+    const gateway = await notReady(t, address, '0', reason);
+    await until(() => connections() >= 3, { what: 'further tries' });
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
+  const skip = missingTool('openssl');
+  test('a certificate that nobody vouches for: retried, and said plainly', { skip }, async (t) => {
+    const [key, cert] = [join(dir, 'self.key'), join(dir, 'self.pem')];
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1'];
+    execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+    const files = { key: readFileSync(key), cert: readFileSync(cert) };
+    const { address, connections } = await tlsServer(t, files);
+    const gateway = await notReady(t, address, '1', 'the broker’s certificate is not trusted');
+    await until(() => connections() >= 3, { what: 'further tries' });
+    assert.equal((await gateway.stop()).code, 0);
+  });
+});

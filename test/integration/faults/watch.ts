@@ -1,0 +1,179 @@
+/** Watches a gateway from outside while something is done to it. */
+import { readFileSync } from 'node:fs';
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '../../primary/fixtures/child.ts';
+import {
+  type Gateway,
+  type GatewayOptions,
+  type LogLine,
+  startGateway,
+} from '../../support/gateway.ts';
+import type { Metrics } from '../../support/metrics.ts';
+import { until } from '../../support/wait.ts';
+
+const EVERY_MS = 100;
+const PAGE_BYTES = 4096;
+
+/** A series of scrapes, and what must not have been in them. */
+export class Watch {
+  readonly scrapes: Metrics[] = [];
+  /** Scrapes that had no answer. */
+  failed = 0;
+  /** Largest resident memory of a worker, from /proc. */
+  residentBytesMax = 0;
+  readonly #gateway: Gateway;
+  #running = true;
+  readonly #ended: Promise<void>;
+
+  /** Begins at once; ends with the test. */
+  constructor(t: TestContext, gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#ended = this.#run();
+    t.after(() => this.stop());
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#ended;
+  }
+
+  /** The largest value of one series, or of the sum of several. */
+  max(name: string, labels: Readonly<Record<string, string>> = {}): number {
+    return Math.max(...this.scrapes.map((scrape) => scrape.value(name, labels)));
+  }
+
+  /** Counters that were lower in one scrape than in the one before. */
+  falls(): string[] {
+    const found: string[] = [];
+    const last = new Map<string, number>();
+    for (const { series } of this.scrapes) {
+      for (const [name, value] of series) {
+        if (!/^[a-z_]+_total(\{|$)/.test(name)) continue;
+        const before = last.get(name) ?? 0;
+        if (value < before) found.push(`${name}: ${before} -> ${value}`);
+        last.set(name, value);
+      }
+    }
+    return found;
+  }
+
+  /** Values other than 0 of `forebay_events_unaccounted`. */
+  unaccounted(): number[] {
+    return this.scrapes
+      .map((scrape) => scrape.value('forebay_events_unaccounted'))
+      .filter((value) => value !== 0);
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      const scrape = await this.#gateway.metrics().catch(() => undefined);
+      if (scrape === undefined) this.failed++;
+      else this.scrapes.push(scrape);
+      for (const pid of this.#gateway.workers()) {
+        this.residentBytesMax = Math.max(this.residentBytesMax, residentBytes(pid));
+      }
+      await sleep(EVERY_MS);
+    }
+  }
+}
+
+/** Resident memory of a process; 0 when it has ended. */
+function residentBytes(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
+  } catch {
+    return 0;
+  }
+}
+
+/** Waits until all workers have reported after now and have nothing in flight: the last scrape. */
+export async function atRest(gateway: Gateway): Promise<Metrics> {
+  const sinceMs = performance.now();
+  return until(
+    async () => {
+      const metrics = await gateway.metrics();
+      const seconds = (performance.now() - sinceMs) / 1000;
+      const ages = [...metrics.series]
+        .filter(([name]) => name.startsWith('forebay_worker_snapshot_age_seconds'))
+        .map(([, age]) => age);
+      const fresh = ages.length > 0 && ages.every((age) => age < seconds);
+      return fresh && metrics.value('forebay_events_in_flight') === 0 && metrics;
+    },
+    { everyMs: 50, what: () => `rest; the log ends:\n${gateway.logTail()}` },
+  );
+}
+
+/** Errors of produce requests that were counted, all classes. */
+export async function produceErrors(gateway: Gateway): Promise<number> {
+  return (await gateway.metrics()).value('forebay_produce_errors_total');
+}
+
+/** Waits until so many more events are stored than now. */
+export async function untilStored(
+  gateway: Gateway,
+  more: number,
+  deadlineMs = 30_000,
+): Promise<void> {
+  const stored = async () => (await gateway.metrics()).value('forebay_events_stored_total');
+  const goal = (await stored()) + more;
+  const what = () => `${more} more events stored; the log ends:\n${gateway.logTail()}`;
+  await until(async () => (await stored()) >= goal, { deadlineMs, everyMs: 50, what });
+}
+
+/** Lines of the log with this message. */
+export function logged(gateway: Gateway, msg: string): LogLine[] {
+  return gateway.log.filter((line) => line.msg === msg);
+}
+
+/** Waits for a line of the log. */
+export function untilLogged(gateway: Gateway, msg: string, deadlineMs = 10_000): Promise<LogLine> {
+  const what = () => `the line '${msg}' in\n${gateway.logTail()}`;
+  return until(() => logged(gateway, msg)[0], { deadlineMs, what });
+}
+
+/** Waits until none of these processes runs. */
+export async function untilGone(pids: readonly number[], deadlineMs = 5_000): Promise<void> {
+  const what = () => `the end of ${pids.filter(isRunning).join(', ')}`;
+  await until(() => !pids.some(isRunning), { deadlineMs, what });
+}
+
+export interface Readyz {
+  readonly status: number;
+  readonly reasons: readonly string[];
+}
+
+/** The answers of /readyz on the public and the admin port. */
+export function readyz(gateway: Gateway): Promise<Readyz[]> {
+  const answers = [gateway.httpUrl, gateway.adminUrl].map(async (url) => {
+    const response = await fetch(`${url}/readyz`);
+    const { reasons } = (await response.json()) as { reasons: string[] };
+    return { status: response.status, reasons };
+  });
+  return Promise.all(answers);
+}
+
+/** Waits until both ports say 503 with exactly this reason. */
+export async function untilNotReady(
+  gateway: Gateway,
+  reason: string,
+  deadlineMs = 10_000,
+): Promise<void> {
+  let answers: Readyz[] = [];
+  await until(
+    async () => {
+      answers = await readyz(gateway);
+      return answers.every(({ status, reasons }) => status === 503 && reasons.join() === reason);
+    },
+    { deadlineMs, what: () => `'${reason}', not ${JSON.stringify(answers)}` },
+  );
+}
+
+/** Starts one that cannot run. @returns its exit code and what it wrote on stderr */
+export async function failedStart(t: TestContext, options: GatewayOptions) {
+  const gateway = await startGateway({ ...options, ready: false });
+  t.after(() => gateway.kill());
+  const { code } = await until(() => gateway.exited, { what: () => gateway.logTail() });
+  await untilGone(gateway.workers());
+  return { code, errors: gateway.errors, gateway };
+}

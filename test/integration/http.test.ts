@@ -1,0 +1,232 @@
+/** Events by `POST /events`: forms of bodies, answers, and what is refused of them. */
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { arrayOf, good, goodOfBytes } from '../support/events.ts';
+import { assertRefused, type Expected } from '../support/refusals.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+
+const MAX_EVENT_BYTES = 65_536;
+const MAX_BODY_BYTES = 1_048_576;
+
+let stage: Stage;
+const tally = new Tally();
+before(async () => {
+  stage = await openStage();
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+const JSON_TYPE = 'application/json';
+const LINES = 'application/x-ndjson';
+const [A, B, C] = [good('a'), good('b'), good('c')];
+
+/** Posts what must be answered so, and looks at what was stored. */
+async function assertAnswer(
+  body: string | Buffer,
+  type: string | undefined,
+  status: number,
+  stored: readonly string[],
+  ...refused: Expected[]
+): Promise<void> {
+  const answer = await post(stage, body, type);
+  assert.equal(answer.status, status);
+  assert.equal(answer.headers.get('content-type'), JSON_TYPE);
+  assert.equal(answer.headers.get('retry-after'), null);
+  assert.deepEqual(Object.keys(answer.body), ['accepted', 'errors']);
+  assert.equal(answer.body.accepted, stored.length);
+  assertRefused(answer.body.errors, ...refused);
+  assert.deepEqual((await stage.newValues()).sort(), [...stored].sort());
+  tally.http(stored.length);
+  for (const [code, ...ranges] of refused) {
+    const events = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
+    tally.http(0, { [code]: ranges.length === 0 ? 1 : events });
+  }
+}
+
+test('200: one event, an array and lines, by each content type that is taken', async () => {
+  for (const type of [JSON_TYPE, 'text/plain', 'Application/JSON; charset=utf-8', undefined]) {
+    await assertAnswer(A, type, 200, [A]);
+    await assertAnswer(` [${A},\n${B}]`, type, 200, [A, B]);
+    await assertAnswer(`${A}\r\n\n${B}\n`, type, 200, [A, B]);
+  }
+  await assertAnswer(`${A}\n\n${B}\r\n${C}`, LINES, 200, [A, B, C]);
+});
+
+test('200 with 0: an empty array', async () => {
+  await assertAnswer('[]', JSON_TYPE, 200, []);
+});
+
+test('an empty body and a blank one are invalid_json', async () => {
+  for (const type of [JSON_TYPE, LINES]) {
+    await assertAnswer('', type, 400, [], ['invalid_json']);
+    await assertAnswer(' \r\n', type, 400, [], ['invalid_json']);
+  }
+});
+
+test('invalid_json: the whole array or event, but only its line in NDJSON', async () => {
+  await assertAnswer(`[${A},{"msg":}]`, JSON_TYPE, 400, [], ['invalid_json']);
+  await assertAnswer('{"msg":', JSON_TYPE, 400, [], ['invalid_json']);
+  await assertAnswer(`${A}\n{"msg":\n${B}`, JSON_TYPE, 207, [A, B], ['invalid_json', [1, 1]]);
+  await assertAnswer(`oh\n${A}\noh`, LINES, 207, [A], ['invalid_json', [0, 0], [2, 2]]);
+  await assertAnswer('oh', LINES, 400, [], ['invalid_json', [0, 0]]);
+});
+
+test('a body of NDJSON type is lines, whatever they look like', async () => {
+  const refused: Expected[] = [
+    ['invalid_json', [0, 0], [2, 2]],
+    ['schema', [1, 1]],
+    ['not_an_object', [3, 3]],
+  ];
+  await assertAnswer(`[\n{}\n,\n[${A}]\n${B}`, LINES, 207, [B], ...refused);
+});
+
+test('invalid_utf8 refuses its line in NDJSON, else the body', async () => {
+  const wrong = Buffer.concat([Buffer.from('{"msg":"'), Buffer.from([0xc3, 0x28, 0x22, 0x7d])]);
+  const lines = [Buffer.from(`${A}\n`), wrong, Buffer.from('\n{}\n'), wrong, Buffer.from(`\n${B}`)];
+  const among: Expected[] = [
+    ['invalid_utf8', [1, 1], [3, 3]],
+    ['schema', [2, 2]],
+  ];
+  await assertAnswer(Buffer.concat(lines), LINES, 207, [A, B], ...among);
+  await assertAnswer(wrong, LINES, 400, [], ['invalid_utf8', [0, 0]]);
+  await assertAnswer(wrong, JSON_TYPE, 400, [], ['invalid_utf8']);
+  await assertAnswer(Buffer.concat(lines), JSON_TYPE, 400, [], ['invalid_utf8']);
+});
+
+test('not_an_object and schema: 400 alone, 207 among good events', async () => {
+  await assertAnswer('42', JSON_TYPE, 400, [], ['not_an_object', [0, 0]]);
+  await assertAnswer('{}', JSON_TYPE, 400, [], ['schema', [0, 0]]);
+  const refused: Expected[] = [
+    ['schema', [0, 1]],
+    ['not_an_object', [3, 3]],
+  ];
+  await assertAnswer(`[{},{},${A},null,${B}]`, JSON_TYPE, 207, [A, B], ...refused);
+  await assertAnswer(
+    '[{},null]',
+    JSON_TYPE,
+    400,
+    [],
+    ['schema', [0, 0]],
+    ['not_an_object', [1, 1]],
+  );
+});
+
+test('too_large: each event has the bound of a frame, the body has not', async () => {
+  const exact = goodOfBytes('exact', MAX_EVENT_BYTES);
+  const over = goodOfBytes('over', MAX_EVENT_BYTES + 1);
+  await assertAnswer(exact, JSON_TYPE, 200, [exact]);
+  await assertAnswer(over, JSON_TYPE, 400, [], ['too_large', [0, 0]]);
+  const events = [A, over, exact, over, B];
+  const stored = [A, exact, B];
+  const refused: Expected = ['too_large', [1, 1], [3, 3]];
+  await assertAnswer(arrayOf(events), JSON_TYPE, 207, stored, refused);
+  await assertAnswer(events.join('\n'), LINES, 207, stored, refused);
+});
+
+test('too_many_events: 10,000 are taken and 10,001 refused', async () => {
+  const small = (id: number) => `{"id":"${id}","msg":"","clientId":"","timestamp":0}`;
+  const events = Array.from({ length: 10_001 }, (_, index) => small(index));
+  await assertAnswer(events.slice(1).join('\n'), LINES, 200, events.slice(1));
+  await assertAnswer(events.join('\n'), LINES, 400, [], ['too_many_events']);
+  await assertAnswer(arrayOf(events), JSON_TYPE, 400, [], ['too_many_events']);
+});
+
+test('a body of exactly the bound is taken', async () => {
+  const body = A.padEnd(MAX_BODY_BYTES, ' ');
+  await assertAnswer(body, JSON_TYPE, 200, [A]);
+});
+
+test('413: a body whose Content-Length is over the bound; the client hears it each time', async () => {
+  for (const bytes of [MAX_BODY_BYTES + 1, 20 * MAX_BODY_BYTES]) {
+    const response = await fetch(`${stage.gateway.httpUrl}/events`, {
+      method: 'POST',
+      body: A.padEnd(bytes, ' '),
+    });
+    assert.equal(response.status, 413);
+    const { error } = (await response.json()) as { error: { code: string } };
+    assert.equal(error.code, 'too_large');
+  }
+});
+
+test('413: a chunked body is answered at the bound, and the connection goes on after it', async () => {
+  const socket = connect(stage.gateway.port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (data) => {
+    answer += data;
+  });
+  socket.write('POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+  const chunk = `10000\r\n${' '.repeat(65_536)}\r\n`;
+  let chunks = 0;
+  while (answer === '' && chunks < 1_000) {
+    chunks++;
+    if (!socket.write(chunk)) await until(() => !socket.writableNeedDrain, { everyMs: 1 });
+  }
+  await until(() => answer.includes('}}'), { what: 'an answer before the end of the body' });
+  assert.match(answer, /^HTTP\/1\.1 413 Content Too Large\r\n/);
+  assert.match(answer, /"code":"too_large"/);
+  const length = `Content-Length: ${A.length}`;
+  socket.write(`${chunk}0\r\n\r\nPOST /events HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${A}`);
+  await until(() => answer.includes('{"accepted":1,"errors":[]}'), { what: 'the next answer' });
+  socket.destroy();
+  assert.deepEqual(await stage.newValues(), [A]);
+  tally.http(1);
+});
+
+test('a chunked body within the bound is equal to a whole one', async () => {
+  const body = new ReadableStream({
+    start(controller) {
+      for (const byte of Buffer.from(`[${A},${good('ä€😀')}]`)) {
+        controller.enqueue(new Uint8Array([byte]));
+      }
+      controller.close();
+    },
+  });
+  const request = { method: 'POST', body, duplex: 'half' } as RequestInit;
+  const response = await fetch(`${stage.gateway.httpUrl}/events`, request);
+  assert.deepEqual([response.status, await response.json()], [200, { accepted: 2, errors: [] }]);
+  assert.deepEqual((await stage.newValues()).sort(), [A, good('ä€😀')]);
+  tally.http(2);
+});
+
+test('a client that goes away before its body is complete has sent nothing', async () => {
+  const socket = connect(stage.gateway.port, '127.0.0.1');
+  socket.write(`POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n${A}\n`);
+  await until(() => socket.bytesWritten > 0 && socket.writableLength === 0);
+  socket.destroy();
+  await assertAnswer(B, JSON_TYPE, 200, [B]);
+});
+
+test('a client that goes away before its answer: its events are stored all the same', async () => {
+  const socket = connect(stage.gateway.port, '127.0.0.1');
+  const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${A.length}\r\n\r\n`;
+  socket.end(head + A);
+  const values: string[] = [];
+  await until(async () => values.push(...(await stage.newValues())) > 0);
+  assert.deepEqual(values, [A]);
+  tally.http(1);
+});
+
+test('many requests on one connection, each with its own answer', async () => {
+  const socket = connect(stage.gateway.port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (data) => {
+    text += data;
+  });
+  const events = Array.from({ length: 20 }, (_, index) => good(`k${index}`));
+  for (const [index, event] of events.entries()) {
+    const length = `Content-Length: ${event.length}`;
+    socket.write(`POST /events HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${event}`);
+    await until(() => text.split('"accepted":1').length === index + 2, { everyMs: 1 });
+  }
+  socket.destroy();
+  assert.deepEqual((await stage.newValues()).sort(), events.sort());
+  tally.http(events.length);
+});
+
+test('in the end every event is accounted for', async () => {
+  assert.deepEqual(await accountOf(stage.gateway), tally.account);
+  assert.deepEqual(stage.gateway.errors, []);
+});

@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
+import { NOBODY, recordsOf, valuesOf } from './batches.ts';
+
+const BATCH_BYTES = 16 * KIB;
+
+interface Setup {
+  readonly partitions?: number;
+  readonly limitBytes?: number;
+  readonly batchBytes?: number;
+}
+
+/** An accumulator, its budget, and the partitions that announced work. */
+function setUp({ partitions = 4, limitBytes = 4 * MIB, batchBytes = BATCH_BYTES }: Setup = {}) {
+  const budget = new Budget(limitBytes);
+  const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: 64 * KIB });
+  accumulator.setPartitions(partitions);
+  const work: number[] = [];
+  accumulator.onWork((queue) => work.push(queue.partition));
+  const append = (key: string | undefined, value: string | Buffer, timestamp = 1_000) => {
+    const bytes = Buffer.from(value);
+    return accumulator.append(key, bytes, 0, bytes.length, timestamp, 0, NOBODY, 1, 0);
+  };
+  return { budget, accumulator, work, append };
+}
+
+/** Takes everything that waits, by partition. */
+function takeAll(accumulator: Accumulator): RecordBatch[][] {
+  return accumulator.queues.map((queue) => {
+    const batches: RecordBatch[] = [];
+    for (;;) {
+      const batch = queue.take(1e9, 0);
+      if (batch === undefined) return batches;
+      batches.push(batch);
+    }
+  });
+}
+
+test('without partitions an event is refused kafka_unavailable', () => {
+  const { append, budget } = setUp({ partitions: 0 });
+  assert.equal(append('k', '{}'), 'kafka_unavailable');
+  assert.equal(budget.usedBytes, 0);
+});
+
+test('events of a key stand in its partition, in the order in which they came', () => {
+  const anyEvent = fc.record({
+    key: fc.option(fc.oneof(fc.constantFrom('', 'a', 'b'), fc.string({ unit: 'grapheme' })), {
+      nil: undefined,
+    }),
+    length: fc.nat(3_000),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(anyEvent, { maxLength: 60, size: 'max' }),
+      fc.integer({ min: 1, max: 5 }),
+      (events, n) => {
+        const { accumulator, append, budget } = setUp({ partitions: n, batchBytes: 4 * KIB });
+        for (const [index, { key, length }] of events.entries()) {
+          assert.equal(append(key, `${index} ${'x'.repeat(length)}`), undefined);
+        }
+        const found = takeAll(accumulator);
+        const numbers = new Set<number>();
+        for (const [partition, batches] of found.entries()) {
+          let last = -1;
+          for (const { key, value } of batches.flatMap(recordsOf)) {
+            const index = Number.parseInt(value.toString(), 10);
+            assert(index > last, 'order within a partition');
+            last = index;
+            numbers.add(index);
+            assert.equal(key?.toString(), events[index]!.key);
+            if (key !== undefined) assert.equal(partition, partitionOfKey(key, key.length, n));
+          }
+        }
+        assert.equal(numbers.size, events.length);
+        for (const batch of found.flat()) accumulator.release(batch);
+        assert.equal(budget.usedBytes, 0, 'everything that was charged is released');
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('the partition count never shrinks', () => {
+  const { accumulator } = setUp({ partitions: 4 });
+  accumulator.setPartitions(2);
+  assert.equal(accumulator.queues.length, 4);
+  accumulator.setPartitions(6);
+  assert.deepEqual(
+    accumulator.queues.map(({ partition }) => partition),
+    [0, 1, 2, 3, 4, 5],
+  );
+});
+
+test('events without a key fill one batch, then go to another partition', () => {
+  const { accumulator, append } = setUp({ partitions: 50 });
+  const value = 'x'.repeat(100);
+  const used = () => accumulator.queues.filter(({ empty }) => !empty).length;
+  for (let bytes = 0; bytes < BATCH_BYTES / 2; bytes += 100) append(undefined, value);
+  assert.equal(used(), 1);
+  for (let bytes = 0; bytes < BATCH_BYTES * 20; bytes += 100) append(undefined, value);
+  assert(used() > 5, `${used()} partitions are used`);
+  for (const batch of takeAll(accumulator).flat()) assert(batch.length <= BATCH_BYTES);
+});
+
+test('an event that no batch of the topic can hold is refused too_large, its neighbour not', () => {
+  const { accumulator, append, budget } = setUp();
+  accumulator.setMaxMessageBytes(5_000);
+  assert.equal(append('k', 'x'.repeat(5_000 - BATCH_HEADER_BYTES)), 'too_large');
+  assert.equal(budget.usedBytes, 0);
+  assert.equal(append('k', 'x'.repeat(4_900)), undefined);
+});
+
+test('no batch is longer than max.message.bytes or the batch size', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 2_000, max: 40_000 }),
+      fc.array(fc.nat(1_900), { maxLength: 80, size: 'max' }),
+      (maxMessageBytes, lengths) => {
+        const { accumulator, append } = setUp({ partitions: 1 });
+        accumulator.setMaxMessageBytes(maxMessageBytes);
+        for (const length of lengths) append('k', 'x'.repeat(length));
+        for (const batch of takeAll(accumulator).flat()) {
+          assert(batch.length <= Math.min(maxMessageBytes, BATCH_BYTES));
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('a record longer than a batch should be travels alone', () => {
+  const { accumulator, append } = setUp({ partitions: 1 });
+  for (const length of [10, 30_000, 20]) append('k', 'x'.repeat(length));
+  const sizes = takeAll(accumulator)[0]!.map((batch) =>
+    valuesOf(batch).map(({ length }) => length),
+  );
+  assert.deepEqual(sizes, [[10], [30_000], [20]]);
+});
+
+test('records too far apart in time do not share a batch', () => {
+  const { accumulator, append } = setUp({ partitions: 1 });
+  for (const timestamp of [2 ** 40, 2 ** 40 - 2 ** 29 + 1, 2 ** 40 + 2 ** 29]) {
+    append('k', '{}', timestamp);
+  }
+  assert.deepEqual(
+    takeAll(accumulator)[0]!.map(({ records }) => records),
+    [2, 1],
+  );
+});
+
+test('a batch starts small and grows, its records unharmed', () => {
+  const { accumulator, append } = setUp({ partitions: 1 });
+  append('k', 'first');
+  const sizes = new Set([accumulator.queues[0]!.open!.buffer.length]);
+  const values = ['first'];
+  for (let index = 0; accumulator.queues[0]!.open!.length < BATCH_BYTES - 200; index++) {
+    values.push(`${index} ${'x'.repeat(50)}`);
+    append('k', values.at(-1)!);
+    sizes.add(accumulator.queues[0]!.open!.buffer.length);
+  }
+  assert.deepEqual([...sizes], [2 * KIB, 8 * KIB, 16 * KIB]);
+  assert.deepEqual(takeAll(accumulator)[0]!.flatMap(valuesOf), values);
+});
+
+test('over budget an event is refused buffer_full and nothing of it is kept', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(8_000), { minLength: 1, maxLength: 60, size: 'max' }),
+      (lengths) => {
+        const { accumulator, append, budget } = setUp({ partitions: 2, limitBytes: 64 * KIB });
+        let taken = 0;
+        for (const [index, length] of lengths.entries()) {
+          const before = budget.usedBytes;
+          const refused = append(`${index % 5}`, 'x'.repeat(length));
+          assert(budget.usedBytes <= budget.limitBytes);
+          if (refused === undefined) taken++;
+          else {
+            assert.equal(refused, 'buffer_full');
+            assert.equal(budget.usedBytes, before);
+          }
+        }
+        const batches = takeAll(accumulator).flat();
+        assert.equal(
+          batches.reduce((sum, { records }) => sum + records, 0),
+          taken,
+        );
+        for (const batch of batches) accumulator.release(batch);
+        assert.equal(budget.usedBytes, 0);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('an event whose bytes have room and whose bookkeeping has not is refused as well', () => {
+  const { append, budget } = setUp({ partitions: 1, limitBytes: 2 * KIB });
+  assert.equal(append('k', '{}'), 'buffer_full');
+  assert.equal(budget.usedBytes, 0);
+});
+
+test('a full budget takes events again once a batch is released', () => {
+  const { accumulator, append } = setUp({ partitions: 1, limitBytes: 64 * KIB });
+  const value = 'x'.repeat(1_000);
+  while (append('k', value) === undefined);
+  accumulator.release(accumulator.queues[0]!.take(1e9, 0)!);
+  assert.equal(append('k', value), undefined);
+});
+
+test('the first record of a batch announces work, and so does a batch that is full', () => {
+  const { accumulator, append, work } = setUp({ partitions: 1 });
+  append('k', 'a');
+  append('k', 'b');
+  assert.deepEqual(work, [0]);
+  append('k', 'x'.repeat(BATCH_BYTES));
+  assert.deepEqual(work, [0, 0, 0]);
+  assert.equal(accumulator.queues[0]!.dueMs(1e9), 0);
+});
+
+test('splitting a batch over a full budget goes on, and releasing the halves balances', () => {
+  const { accumulator, append, budget } = setUp({ partitions: 1, limitBytes: 16 * KIB });
+  while (append('k', 'x'.repeat(500)) === undefined);
+  const [first = assert.fail(), ...others] = takeAll(accumulator)[0]!;
+  const { records } = first;
+  const rest = accumulator.split(first);
+  assert.equal(first.records, Math.ceil(records / 2));
+  assert.equal(first.records + rest.records, records);
+  for (const batch of [rest, first, ...others]) accumulator.release(batch);
+  assert.equal(budget.usedBytes, 0);
+});
+
+test('each event is charged its bookkeeping beside its bytes', () => {
+  const { append, budget } = setUp({ partitions: 1 });
+  append('k', '{}');
+  assert.equal(budget.usedBytes, 2 * KIB + LIMITS.eventOverheadBytes);
+  append('k', '{}');
+  assert.equal(budget.usedBytes, 2 * KIB + 2 * LIMITS.eventOverheadBytes);
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import { anyRecords, batchOf, batchOfValues, NOBODY, recordsOf, valuesOf } from './batches.ts';
+
+const STAMP = { producerId: 1n, epoch: 0, sequence: 0 };
+
+/** Halves until every batch has one record, or the choices run out. */
+function splitBy(batch: RecordBatch, choices: readonly number[]): RecordBatch[] {
+  const batches = [batch];
+  for (const choice of choices) {
+    const at = choice % batches.length;
+    const chosen = batches[at]!;
+    if (chosen.records === 1) continue;
+    const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length));
+    chosen.split(1 + (choice % (chosen.records - 1)), rest);
+    batches.splice(at + 1, 0, rest);
+  }
+  return batches;
+}
+
+test('splitting keeps every record, its bytes, owner and place in the order', () => {
+  fc.assert(
+    fc.property(
+      anyRecords,
+      fc.array(fc.nat(1_000), { size: 'max', maxLength: 30 }),
+      (records, choices) => {
+        const owners = records.map((): Owner => ({ ...NOBODY }));
+        const whole = batchOf(records, { arrivalMs: 50 });
+        whole.owners.splice(0, owners.length, ...owners);
+        const { length } = whole;
+        const parts = splitBy(whole, choices);
+        assert.deepEqual(parts.flatMap(recordsOf), records);
+        assert.deepEqual(
+          parts.flatMap((part) => part.events),
+          records.map((_, index) => index),
+        );
+        const arrivals = parts.flatMap((part) => part.arrivalsMs);
+        assert.deepEqual(
+          arrivals,
+          records.map((_, index) => 50 + index),
+        );
+        assert(parts.flatMap((part) => part.owners).every((owner, at) => owner === owners[at]));
+        for (const part of parts) {
+          assert.equal(part.owners.length, part.records);
+          assert.equal(part.frames.length, part.records);
+          assert(part.length <= length, 'no part is longer than the whole');
+          const stamps = recordsOf(part).map(({ timestamp }) => timestamp);
+          assert.equal(part.firstTimestamp, stamps[0]);
+          assert.equal(part.maxTimestamp, Math.max(...stamps));
+          part.seal(STAMP);
+        }
+      },
+    ),
+  );
+});
+
+test('a split part may take records again, right behind its last', () => {
+  const batch = batchOfValues(['a', 'b', 'c']);
+  batch.split(2, new RecordBatch(Buffer.alloc(batch.buffer.length)));
+  batch.append(1_000, Buffer.alloc(0), -1, Buffer.from('d'), 0, 1);
+  assert.deepEqual(valuesOf(batch), ['a', 'b', 'd']);
+});
+
+test('both halves are as old as the whole and keep what their owners were told', () => {
+  const batch = batchOf(
+    ['a', 'b'].map((value) => ({ value: Buffer.from(value), timestamp: 1 })),
+    { arrivalMs: 70 },
+  );
+  batch.answered = true;
+  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+  batch.split(1, rest);
+  for (const half of [batch, rest]) {
+    assert.equal(half.openedAtMs, 70);
+    assert.equal(half.answered, true);
+  }
+});
+
+test('a batch of very many records can be split', () => {
+  const count = 300_000;
+  const batch = new RecordBatch(Buffer.allocUnsafe(61 + count * 12));
+  const value = Buffer.from('{}');
+  for (let index = 0; index < count; index++) {
+    batch.append(1_000 + (index === 7 ? 5 : 0), value, -1, value, 0, 2);
+    batch.own(NOBODY, 1, index, 0);
+  }
+  const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length));
+  batch.split(count / 2, rest);
+  assert.equal(batch.records, count / 2);
+  assert.equal(rest.records, count / 2);
+  assert.equal(batch.maxTimestamp, 1_005);
+});
+
+test('only a part of the records can be split off, into an empty batch', () => {
+  const batch = batchOfValues(['a', 'b']);
+  const rest = () => new RecordBatch(Buffer.alloc(batch.buffer.length));
+  assert.throws(() => batch.split(0, rest()), assert.AssertionError);
+  assert.throws(() => batch.split(2, rest()), assert.AssertionError);
+  assert.throws(() => batch.split(1, batchOfValues(['c'])), assert.AssertionError);
+});
+
+test('stamping anew moves all times together and changes nothing else', () => {
+  fc.assert(
+    fc.property(anyRecords, fc.integer({ min: 2 ** 30, max: 2 ** 42 }), (records, now) => {
+      const batch = batchOf(records);
+      batch.restamp(now);
+      const shift = now - records[0]!.timestamp;
+      assert.deepEqual(
+        recordsOf(batch),
+        records.map((record) => ({ ...record, timestamp: record.timestamp + shift })),
+      );
+      const newest = Math.max(...records.map(({ timestamp }) => timestamp));
+      assert.equal(batch.maxTimestamp, newest + shift);
+    }),
+  );
+});
+
+test('the length announced for a record is the length that it takes', () => {
+  fc.assert(
+    fc.property(anyRecords, (records) => {
+      const batch = batchOf(records.slice(0, 1));
+      batch.buffer = Buffer.concat([batch.buffer, Buffer.alloc(20_000)]);
+      for (const { key, value, timestamp } of records.slice(1)) {
+        const announced = batch.lengthWith(timestamp, key?.length ?? -1, value.length);
+        const keyBytes = key ?? Buffer.alloc(0);
+        batch.append(timestamp, keyBytes, key?.length ?? -1, value, 0, value.length);
+        assert.equal(batch.length, announced);
+      }
+    }),
+  );
+});

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import { readRecords } from '../../../src/worker/accumulator/records.ts';
+
+/** What goes into one record. */
+export interface RecordInput {
+  /** Undefined = no key */
+  readonly key?: Buffer | undefined;
+  readonly value: Buffer;
+  /** ms since 1970 */
+  readonly timestamp: number;
+}
+
+export const NOBODY: Owner = {
+  plain: true,
+  accepted: () => {},
+  settled: () => true,
+  refused: () => {},
+};
+
+/** A batch of `records`; record i is event i of frame 7 and arrived i ms after `arrivalMs`. */
+export function batchOf(
+  records: readonly RecordInput[],
+  { owner = NOBODY, arrivalMs = 0 }: { owner?: Owner; arrivalMs?: number } = {},
+): RecordBatch {
+  const room = records.reduce((sum, { key, value }) => {
+    return sum + 27 + (key?.length ?? 0) + value.length;
+  }, 61);
+  const batch = new RecordBatch(Buffer.alloc(room, 0xee));
+  for (const [index, { key, value, timestamp }] of records.entries()) {
+    batch.append(timestamp, key ?? Buffer.alloc(0), key?.length ?? -1, value, 0, value.length);
+    batch.own(owner, 7, index, arrivalMs + index);
+  }
+  return batch;
+}
+
+/** A batch of these values without keys. */
+export function batchOfValues(values: readonly string[]): RecordBatch {
+  return batchOf(values.map((value) => ({ value: Buffer.from(value), timestamp: 1_000 })));
+}
+
+/** The records of a batch as they were given. */
+export function recordsOf(batch: RecordBatch): RecordInput[] {
+  return readRecords(batch.buffer, batch.records).map((slice) => {
+    const { keyStart, keyBytes, valueStart, valueBytes, timestampDelta } = slice;
+    return {
+      key: keyBytes < 0 ? undefined : batch.buffer.subarray(keyStart, keyStart + keyBytes),
+      value: batch.buffer.subarray(valueStart, valueStart + valueBytes),
+      timestamp: batch.firstTimestamp + timestampDelta,
+    };
+  });
+}
+
+export function valuesOf(batch: RecordBatch): string[] {
+  return recordsOf(batch).map(({ value }) => value.toString());
+}
+
+const bytes = (maxLength: number) =>
+  fc.uint8Array({ maxLength, size: 'max' }).map((value) => Buffer.from(value));
+
+/** Any records that may share a batch: keyless, empty keys, clocks that step back. */
+export const anyRecords: fc.Arbitrary<RecordInput[]> = fc
+  .tuple(
+    fc.integer({ min: 2 ** 30, max: 2 ** 42 }),
+    fc.array(
+      fc.record({
+        key: fc.option(bytes(20), { nil: undefined }),
+        value: bytes(200),
+        shift: fc.oneof(
+          fc.integer({ min: -100, max: 100 }),
+          fc.integer({ min: 1 - 2 ** 29, max: 2 ** 29 - 1 }),
+        ),
+      }),
+      { minLength: 1, maxLength: 40, size: 'max' },
+    ),
+  )
+  .map(([start, inputs]) =>
+    inputs.map(({ key, value, shift }, index) => ({
+      key,
+      value,
+      timestamp: index === 0 ? start : start + shift,
+    })),
+  );

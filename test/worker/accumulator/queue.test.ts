@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../../src/limits.ts';
+import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import { PartitionQueue } from '../../../src/worker/accumulator/queue.ts';
+import { batchOf, valuesOf } from './batches.ts';
+
+const LINGER_MS = 10;
+const TIMEOUT_MS = 5_000;
+
+function batch(name: string, arrivalMs: number): RecordBatch {
+  return batchOf([{ value: Buffer.from(name), timestamp: 1 }], { arrivalMs });
+}
+
+/** A queue of closed batches and, last, an open one; all arrived 1 ms apart from 100 on. */
+function queueOf(...names: string[]): PartitionQueue {
+  const queue = new PartitionQueue(0);
+  for (const [index, name] of names.entries()) {
+    if (queue.open !== undefined) queue.close();
+    queue.begin(batch(name, 100 + index));
+  }
+  return queue;
+}
+
+const names = (queue: PartitionQueue) => {
+  const found: string[] = [];
+  queue.walk((each) => found.push(...valuesOf(each)));
+  return found;
+};
+const nameOf = (taken: RecordBatch | undefined) => taken && valuesOf(taken)[0];
+
+test('an open batch is due when it has lingered, and is closed by being taken', () => {
+  const queue = queueOf('a');
+  assert.equal(queue.dueMs(LINGER_MS), 110);
+  assert.equal(queue.take(109, LINGER_MS), undefined);
+  assert.notEqual(queue.open, undefined);
+  assert.equal(nameOf(queue.take(110, LINGER_MS)), 'a');
+  assert.equal(queue.open, undefined);
+  assert.equal(queue.empty, true);
+});
+
+test('a closed batch is due at once, and does not draw the open one along', () => {
+  const queue = queueOf('a', 'b');
+  assert.equal(queue.dueMs(LINGER_MS), 0);
+  assert.equal(nameOf(queue.take(0, LINGER_MS)), 'a');
+  assert.equal(queue.take(0, LINGER_MS), undefined);
+  assert.deepEqual(names(queue), ['b']);
+});
+
+test('an empty queue is never due', () => {
+  const queue = queueOf();
+  assert.equal(queue.empty, true);
+  assert.equal(queue.dueMs(0), Number.POSITIVE_INFINITY);
+  assert.equal(queue.take(1e9, 0), undefined);
+  assert.equal(queue.takeExpired(1e9, 0), undefined);
+});
+
+test('batches leave in the order in which they were begun', () => {
+  const queue = queueOf('a', 'b', 'c');
+  assert.deepEqual(names(queue), ['a', 'b', 'c']);
+  const taken = [1, 2, 3].map(() => nameOf(queue.take(1e9, LINGER_MS)));
+  assert.deepEqual(taken, ['a', 'b', 'c']);
+});
+
+test('a batch is closed once a new event must not share the fate of its first', () => {
+  const queue = queueOf('a');
+  queue.closeOlderThan(100 + LIMITS.batchOpenMsMax);
+  assert.notEqual(queue.open, undefined);
+  queue.closeOlderThan(101 + LIMITS.batchOpenMsMax);
+  assert.equal(queue.open, undefined);
+  assert.deepEqual(names(queue), ['a']);
+  queue.closeOlderThan(1e9);
+});
+
+test('expired batches leave the oldest first, and the first that is young stops it', () => {
+  const queue = queueOf('a', 'b', 'c');
+  assert.equal(queue.takeExpired(99 + TIMEOUT_MS, TIMEOUT_MS), undefined);
+  assert.equal(nameOf(queue.takeExpired(101 + TIMEOUT_MS, TIMEOUT_MS)), 'a');
+  assert.equal(nameOf(queue.takeExpired(101 + TIMEOUT_MS, TIMEOUT_MS)), 'b');
+  assert.equal(queue.takeExpired(101 + TIMEOUT_MS, TIMEOUT_MS), undefined);
+  assert.equal(nameOf(queue.takeExpired(102 + TIMEOUT_MS, TIMEOUT_MS)), 'c');
+  assert.equal(queue.empty, true);
+});
+
+test('there is one open batch, and an empty one is not closed', () => {
+  const queue = queueOf('a');
+  assert.throws(() => queue.begin(batch('b', 1)), assert.AssertionError);
+  assert.throws(() => queueOf().close(), assert.AssertionError);
+});

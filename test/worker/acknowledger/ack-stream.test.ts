@@ -1,0 +1,299 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { LIMITS } from '../../../src/limits.ts';
+import { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
+
+const MAX_FRAME_BYTES = 65_536;
+
+interface Credit {
+  readonly frames: number;
+  readonly bytes: number;
+}
+interface ServerFrame {
+  readonly hello?: { maxFrameBytes: number; maxFrameEvents: number; credit: Credit };
+  readonly ack?: number;
+  readonly nack?: number;
+  readonly errors?: { code: string; events?: [number, number][] }[];
+  readonly credit?: Credit;
+}
+
+/** A client that believes nothing: it checks each server frame against the protocol. */
+class Client {
+  readonly stream: AckStream;
+  readonly heard: ServerFrame[] = [];
+  readonly nacked = new Map<number, string>();
+  sends = 0;
+  announced = 0;
+  acked = 0;
+  sentFrames = 0;
+  sentBytes = 0;
+  credit: Credit = { frames: 0, bytes: 0 };
+
+  constructor(maxFrameBytes = MAX_FRAME_BYTES) {
+    const send = (texts: readonly string[]) => {
+      this.sends++;
+      assert(texts.length > 0);
+      for (const text of texts) this.#hear(JSON.parse(text) as ServerFrame);
+    };
+    this.stream = new AckStream({ send }, maxFrameBytes, () => this.announced++);
+    this.stream.hello();
+  }
+
+  /** Sends a frame; it is open until `endFrame`. */
+  frame(bytes = 100): number {
+    const frame = this.stream.beginFrame(bytes);
+    assert(frame !== undefined, 'within the credit');
+    this.sentFrames++;
+    this.sentBytes += bytes;
+    assert.equal(frame, this.sentFrames);
+    return frame;
+  }
+
+  maySend(bytes: number): boolean {
+    return this.sentFrames < this.credit.frames && this.sentBytes + bytes <= this.credit.bytes;
+  }
+
+  #hear(frame: ServerFrame): void {
+    this.heard.push(frame);
+    const { ack, nack, hello } = frame;
+    const credit = frame.credit ?? hello?.credit;
+    if (ack !== undefined) {
+      assert(ack > this.acked && ack <= this.sentFrames, 'an ack rises, up to what was sent');
+      this.acked = ack;
+    }
+    if (nack !== undefined) {
+      assert(nack > this.acked && nack <= this.sentFrames, 'a nack comes before its ack');
+      assert(!this.nacked.has(nack), 'a frame is nacked once');
+      this.nacked.set(nack, JSON.stringify(frame.errors));
+    }
+    if (credit !== undefined) {
+      assert(credit.frames >= this.credit.frames && credit.bytes >= this.credit.bytes);
+      this.credit = credit;
+    }
+  }
+}
+
+const settle = (stream: AckStream, frame: number, count: number) =>
+  assert.equal(stream.settled(frame, new Array<number>(count).fill(0), 0, count), true);
+
+test('hello tells the bounds and the first credit', () => {
+  assert.deepEqual(new Client().heard, [
+    {
+      hello: {
+        maxFrameBytes: MAX_FRAME_BYTES,
+        maxFrameEvents: LIMITS.frameEvents,
+        credit: { frames: LIMITS.creditFrames, bytes: LIMITS.creditBytes },
+      },
+    },
+  ]);
+});
+
+test('a frame is acked when all its events are settled, not before', () => {
+  const client = new Client();
+  const { stream, heard } = client;
+  client.frame();
+  stream.accepted(1);
+  stream.accepted(1);
+  stream.flush();
+  stream.endFrame(1);
+  settle(stream, 1, 1);
+  stream.flush();
+  assert.equal(heard.length, 1, 'only hello');
+  settle(stream, 1, 1);
+  stream.flush();
+  assert.deepEqual(heard[1], { ack: 1 });
+});
+
+test('acks are cumulative: what is settled out of turn waits, and one ack covers all', () => {
+  const client = new Client();
+  const { stream } = client;
+  for (let count = 0; count < 3; count++) {
+    const frame = client.frame();
+    stream.accepted(frame);
+    stream.endFrame(frame);
+  }
+  settle(stream, 3, 1);
+  settle(stream, 2, 1);
+  stream.flush();
+  assert.equal(client.acked, 0);
+  settle(stream, 1, 1);
+  stream.flush();
+  assert.deepEqual(client.heard.slice(1), [{ ack: 3 }]);
+});
+
+test('a frame without events is settled at once', () => {
+  const client = new Client();
+  client.stream.endFrame(client.frame());
+  client.stream.flush();
+  assert.deepEqual(client.heard.slice(1), [{ ack: 1 }]);
+});
+
+test('refusals are told once the whole frame is settled, before its ack', () => {
+  const client = new Client();
+  const { stream } = client;
+  const frame = client.frame();
+  stream.accepted(frame);
+  stream.refused(frame, 1, 'schema', 'wrong');
+  stream.endFrame(frame);
+  stream.flush();
+  assert.equal(client.heard.length, 1);
+  stream.refused(frame, 0, 'timeout', 'late');
+  settle(stream, frame, 1);
+  stream.flush();
+  const [nack, ack] = client.heard.slice(1);
+  assert.equal(nack?.nack, 1);
+  assert.deepEqual(
+    nack?.errors?.map(({ code, events }) => [code, events]),
+    [
+      ['schema', [[1, 1]]],
+      ['timeout', [[0, 0]]],
+    ],
+  );
+  assert.deepEqual(ack, { ack: 1 });
+});
+
+test('a nack does not wait for the frames before it, an ack does', () => {
+  const client = new Client();
+  const { stream } = client;
+  const [first, second] = [client.frame(), client.frame()];
+  stream.accepted(first);
+  stream.endFrame(first);
+  stream.refused(second, undefined, 'invalid_json', 'not JSON');
+  stream.endFrame(second);
+  stream.flush();
+  assert.deepEqual([client.nacked.has(2), client.acked], [true, 0]);
+  settle(stream, first, 1);
+  stream.flush();
+  assert.equal(client.acked, 2);
+});
+
+test('it announces once that it has something to say, until it has said it', () => {
+  const client = new Client();
+  for (let count = 0; count < 3; count++) client.stream.endFrame(client.frame());
+  assert.equal(client.announced, 1);
+  client.stream.flush();
+  assert.equal(client.sends, 2, 'hello, and all the rest at once');
+  client.stream.endFrame(client.frame());
+  assert.equal(client.announced, 2);
+});
+
+test('frames and bytes beyond the credit are not taken', () => {
+  const frames = new Client();
+  for (let count = 0; count < LIMITS.creditFrames; count++) frames.frame(1);
+  assert.equal(frames.stream.beginFrame(1), undefined);
+  const bytes = new Client();
+  for (let sent = 0; sent < LIMITS.creditBytes; sent += MAX_FRAME_BYTES)
+    bytes.frame(MAX_FRAME_BYTES);
+  assert.equal(bytes.stream.beginFrame(1), undefined);
+  assert.equal(bytes.stream.beginFrame(0), 5, 'what was not taken has no number');
+});
+
+test('the first grant holds two frames of any size that may be set', () => {
+  for (const maxFrameBytes of [1_024, 65_536, 262_144]) {
+    const client = new Client(maxFrameBytes);
+    assert(client.maySend(2 * maxFrameBytes));
+  }
+});
+
+test('a closed stream takes outcomes and says nothing', () => {
+  const client = new Client();
+  const frame = client.frame();
+  client.stream.accepted(frame);
+  client.stream.endFrame(frame);
+  client.stream.closed = true;
+  client.stream.refused(frame, 0, 'timeout', 'late');
+  settle(client.stream, frame, 1);
+  client.stream.flush();
+  assert.equal(client.sends, 1);
+});
+
+test('more outcomes than events are a defect', () => {
+  const client = new Client();
+  const frame = client.frame();
+  client.stream.accepted(frame);
+  client.stream.endFrame(frame);
+  assert.throws(() => settle(client.stream, frame, 2), /more events were settled/);
+  assert.throws(() => settle(client.stream, frame + 1, 1), /only open frames/);
+});
+
+type Step =
+  | { readonly do: 'frame'; readonly bytes: number; readonly events: readonly boolean[] }
+  | { readonly do: 'settle'; readonly which: number; readonly refuse: boolean }
+  | { readonly do: 'flush' };
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('frame' as const),
+      bytes: fc.oneof(fc.nat(2_000), fc.constantFrom(MAX_FRAME_BYTES, 30_000)),
+      events: fc.array(fc.boolean(), { maxLength: 4 }),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      which: fc.nat(1_000),
+      refuse: fc.boolean(),
+    }),
+  },
+  fc.constant<Step>({ do: 'flush' }),
+);
+
+test('any order of frames and outcomes: each frame acked once settled, credit never too small', () => {
+  let deepest = 0;
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 300, size: 'max' }), (steps) => {
+      const client = new Client();
+      const { stream } = client;
+      const open: { frame: number; event: number }[] = [];
+      const bad = new Set<number>();
+      const settleOne = (which: number, refuse: boolean) => {
+        const { frame, event } = open.splice(which % open.length, 1)[0]!;
+        if (refuse) {
+          bad.add(frame);
+          stream.refused(frame, event, 'rejected_by_kafka', 'no');
+        }
+        settle(stream, frame, 1);
+      };
+      for (const step of steps) {
+        if (step.do === 'flush') stream.flush();
+        else if (step.do === 'settle' && open.length > 0) settleOne(step.which, step.refuse);
+        else if (step.do === 'frame' && client.maySend(step.bytes)) {
+          const frame = client.frame(step.bytes);
+          for (const [event, good] of step.events.entries()) {
+            if (good) {
+              open.push({ frame, event });
+              stream.accepted(frame);
+            } else {
+              bad.add(frame);
+              stream.refused(frame, event, 'schema', 'wrong');
+            }
+          }
+          stream.endFrame(frame);
+        }
+        deepest = Math.max(deepest, client.sentFrames - client.acked);
+      }
+      while (open.length > 0) settleOne(0, false);
+      stream.flush();
+      assert.equal(client.acked, client.sentFrames);
+      assert.deepEqual(new Set(client.nacked.keys()), bad);
+      assert(client.maySend(MAX_FRAME_BYTES), 'a frame of any size may be sent again');
+    }),
+    { numRuns: 200 },
+  );
+  assert(deepest > 16, `the ring had to grow: ${deepest} frames open`);
+});
+
+test('a client that waits for its acks is never stuck, whatever its frames’ size', () => {
+  for (const bytes of [0, 1, 4_096, 32_768, MAX_FRAME_BYTES]) {
+    const client = new Client();
+    for (let count = 0; count < 1_000; count++) {
+      client.stream.endFrame(client.frame(bytes));
+      client.stream.flush();
+    }
+    assert.equal(client.acked, 1_000);
+  }
+});

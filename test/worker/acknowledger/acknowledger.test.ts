@@ -1,0 +1,314 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
+import fc from 'fast-check';
+import { pino } from 'pino';
+import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/errors.ts';
+import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
+import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
+import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
+import { type HttpAnswer, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
+
+const STORED = cell('forebay_events_stored_total');
+const STORED_LATE = cell('forebay_events_stored_late_total');
+const REFUSED = cells('forebay_events_refused_total', eventCodes);
+const DROPPED = cells('forebay_events_dropped_total', retryCodes);
+const ACK_DURATION = histogram('forebay_ack_duration_seconds');
+
+const VALUE = Buffer.from('{}');
+
+/** One event as the test follows it. */
+interface Tracked {
+  readonly owner: Owner;
+  /** Its sender was told `timeout`, and it is still on its way. */
+  told: boolean;
+}
+
+/** An acknowledger, the stages around it, and what its counters should say. */
+class World {
+  readonly counters = new Counters();
+  readonly released: RecordBatch[] = [];
+  readonly logged: { code: string }[] = [];
+  readonly acknowledger: Acknowledger;
+  readonly streams: AckStream[];
+  readonly texts: string[][] = [];
+  readonly replies: { reply: HttpReply; answers: HttpAnswer[]; events: Tracked[] }[] = [];
+  readonly batches = new Map<RecordBatch, Tracked[]>();
+  readonly expected = new Map<number, number>();
+  received = 0;
+
+  constructor() {
+    const write = (line: string) => this.logged.push(JSON.parse(line) as { code: string });
+    const log = pino({ level: 'warn' }, { write });
+    const release = (batch: RecordBatch) => this.released.push(batch);
+    this.acknowledger = new Acknowledger(this.counters, release, log);
+    this.streams = [0, 1].map((index) => {
+      this.texts.push([]);
+      const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
+      return this.acknowledger.stream({ send }, 65_536);
+    });
+  }
+
+  /** A batch that waits for these events. */
+  begin(): RecordBatch {
+    const batch = new RecordBatch(Buffer.alloc(4_096));
+    this.batches.set(batch, []);
+    return batch;
+  }
+
+  accept(batch: RecordBatch, owner: Owner, frame: number, event: number): Tracked {
+    batch.append(1_000, VALUE, -1, VALUE, 0, VALUE.length);
+    batch.own(owner, frame, event, performance.now());
+    owner.accepted(frame, event);
+    const tracked = { owner, told: false };
+    this.batches.get(batch)!.push(tracked);
+    this.received++;
+    return tracked;
+  }
+
+  refuse(owner: Owner, frame: number, event: number | undefined, code: EventCode): void {
+    this.acknowledger.refuse(owner, frame, event, code, 'why');
+    this.received++;
+    this.#expectRefusal(owner, code);
+  }
+
+  stored(batch: RecordBatch): void {
+    for (const { told } of this.#take(batch)) this.#expect(told ? STORED_LATE : STORED);
+    this.acknowledger.stored(batch);
+  }
+
+  refused(batch: RecordBatch, code: EventCode): void {
+    for (const { told, owner } of this.#take(batch)) if (!told) this.#expectRefusal(owner, code);
+    this.acknowledger.refused(batch, code);
+  }
+
+  overdue(batch: RecordBatch): void {
+    this.#tell(this.batches.get(batch)!);
+    this.acknowledger.overdue(batch);
+  }
+
+  /** A body of `count` events, spread over these batches. */
+  post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
+    const answers: HttpAnswer[] = [];
+    const reply = new HttpReply((answer) => answers.push(answer));
+    const events: Tracked[] = [];
+    for (let event = 0; event < count; event++) {
+      events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
+    }
+    reply.endBody();
+    const posted = { reply, answers, events };
+    this.replies.push(posted);
+    return posted;
+  }
+
+  expire({ reply, events }: (typeof this.replies)[number]): void {
+    const open = [...this.batches.values()].flat();
+    this.#tell(events.filter((event) => open.includes(event)));
+    this.acknowledger.expire(reply);
+  }
+
+  /** Counters against the model, and every event somewhere: settled, or in flight. */
+  check(): void {
+    const { values } = this.counters;
+    const ends = [STORED, ...Object.values(REFUSED), ...Object.values(DROPPED)];
+    for (const each of [...ends, STORED_LATE]) {
+      assert.equal(values[each], this.expected.get(each) ?? 0, `cell ${each}`);
+    }
+    const settled = ends.reduce((sum, each) => sum + values[each]!, 0);
+    let inFlight = -this.acknowledger.lateEvents;
+    for (const batch of this.batches.keys()) if (!batch.answered) inFlight += batch.records;
+    assert.equal(settled + inFlight, this.received, 'received = settled + in flight');
+    const { first, bounds } = ACK_DURATION;
+    const observed = values.subarray(first, first + bounds.length + 1);
+    assert.equal(
+      observed.reduce((sum, times) => sum + times, 0),
+      values[STORED],
+    );
+  }
+
+  #take(batch: RecordBatch): Tracked[] {
+    const events = this.batches.get(batch)!;
+    this.batches.delete(batch);
+    return events;
+  }
+
+  #tell(events: readonly Tracked[]): void {
+    for (const event of events) {
+      if (event.told) continue;
+      event.told = true;
+      this.#expectRefusal(event.owner, 'timeout');
+    }
+  }
+
+  #expectRefusal(owner: Owner, code: EventCode): void {
+    const dropped = owner.plain && EVENT_CODES[code].retry;
+    this.#expect(dropped ? DROPPED[code as keyof typeof DROPPED] : REFUSED[code]);
+  }
+
+  #expect(counted: number): void {
+    this.expected.set(counted, (this.expected.get(counted) ?? 0) + 1);
+  }
+}
+
+const anyCode = fc.constantFrom<EventCode>('rejected_by_kafka', 'kafka_unavailable', 'timeout');
+type Step =
+  | { readonly do: 'frame'; readonly owner: number; readonly events: readonly number[] }
+  | { readonly do: 'post'; readonly count: number }
+  | { readonly do: 'stored' | 'overdue' | 'expire'; readonly which: number }
+  | { readonly do: 'refused'; readonly which: number; readonly code: EventCode };
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('frame' as const),
+      owner: fc.nat(2),
+      events: fc.array(fc.nat(9), { maxLength: 6 }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('post' as const), count: fc.nat(6) }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constantFrom('stored' as const, 'overdue' as const, 'expire' as const),
+      which: fc.nat(100),
+    }),
+  },
+  fc.record({ do: fc.constant('refused' as const), which: fc.nat(100), code: anyCode }),
+);
+
+/** Runs one step; `open` are the batches that take events now. */
+function run(world: World, open: RecordBatch[], step: Step): void {
+  const renew = (batch: RecordBatch) => {
+    const at = open.indexOf(batch);
+    if (at >= 0) open[at] = world.begin();
+  };
+  if (step.do === 'post') {
+    world.post(open, step.count);
+  } else if (step.do === 'frame') {
+    const stream = world.streams[step.owner];
+    const frame = stream === undefined ? 0 : stream.beginFrame(1);
+    if (frame === undefined) return;
+    for (const [event, choice] of step.events.entries()) {
+      const batch = open[choice];
+      if (batch !== undefined) world.accept(batch, stream ?? PLAIN, frame, event);
+      else world.refuse(stream ?? PLAIN, frame, event, choice > 6 ? 'schema' : 'buffer_full');
+    }
+    stream?.endFrame(frame);
+  } else if (step.do === 'expire') {
+    const waiting = world.replies.filter(({ reply }) => !reply.answered);
+    const chosen = waiting[step.which % (waiting.length || 1)];
+    if (chosen !== undefined) world.expire(chosen);
+  } else {
+    const filled = [...world.batches.keys()].filter(({ records }) => records > 0);
+    const chosen = filled[step.which % (filled.length || 1)];
+    if (chosen === undefined || (step.do === 'overdue' && chosen.answered)) return;
+    renew(chosen);
+    if (step.do === 'stored') world.stored(chosen);
+    else if (step.do === 'refused') world.refused(chosen, step.code);
+    else world.overdue(chosen);
+  }
+}
+
+test('each event is counted exactly once, whatever mix of outcomes comes in whatever order', () => {
+  const met = new Set<string>();
+  fc.assert(
+    fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
+      const world = new World();
+      const open = [0, 1, 2].map(() => world.begin());
+      for (const step of steps) {
+        run(world, open, step);
+        world.check();
+      }
+      const left = [...world.batches.keys()].filter(({ records }) => records > 0);
+      for (const batch of left) world.stored(batch);
+      world.check();
+      assert.equal(world.acknowledger.lateEvents, 0);
+      assert.equal(new Set(world.released).size, world.released.length, 'released once');
+      for (const { answers } of world.replies) assert.equal(answers.length, 1);
+      if (world.counters.values[STORED_LATE]! > 0) met.add('late');
+      if (world.counters.values[DROPPED.timeout]! > 0) met.add('dropped');
+      if (world.counters.values[REFUSED.timeout]! > 0) met.add('refused');
+    }),
+    { numRuns: 200 },
+  );
+  assert.deepEqual([...met].sort(), ['dropped', 'late', 'refused']);
+});
+
+test('a batch that was overdue and is stored after all counts as late, for every owner', () => {
+  const world = new World();
+  const batch = world.begin();
+  const frame = world.streams[0]!.beginFrame(1)!;
+  world.accept(batch, world.streams[0]!, frame, 0);
+  world.streams[0]!.endFrame(frame);
+  world.accept(batch, PLAIN, 0, 0);
+  const { answers } = world.post([batch], 1);
+  world.overdue(batch);
+  world.acknowledger.flush();
+  assert.equal(answers[0]?.status, 503);
+  type ServerFrame = { readonly errors?: readonly { readonly code: string }[] };
+  const [nack, ack] = world.texts[0]!.map((text) => JSON.parse(text) as ServerFrame);
+  assert.equal(nack?.errors?.[0]?.code, 'timeout');
+  assert.deepEqual(ack, { ack: 1 });
+  assert.equal(world.released.length, 0, 'it goes on and is still charged');
+  world.stored(batch);
+  world.check();
+  const { values } = world.counters;
+  assert.equal(values[STORED], 0);
+  assert.equal(values[STORED_LATE], 3);
+  assert.equal(values[REFUSED.timeout], 2);
+  assert.equal(values[DROPPED.timeout], 1);
+  assert.deepEqual(world.released, [batch]);
+});
+
+test('events of an HTTP body that is answered timeout and are stored after all count as late', () => {
+  const world = new World();
+  const batches = [world.begin(), world.begin()];
+  const posted = world.post(batches, 5);
+  world.stored(batches[1]!);
+  world.expire(posted);
+  assert.equal(world.acknowledger.lateEvents, 3);
+  world.check();
+  world.stored(batches[0]!);
+  world.check();
+  assert.equal(world.acknowledger.lateEvents, 0);
+  assert.equal(world.counters.values[STORED], 2);
+  assert.equal(world.counters.values[STORED_LATE], 3);
+});
+
+test('plain clients: what may be retried is dropped, what is bad is refused, both are logged', () => {
+  const world = new World();
+  for (const code of eventCodes) world.refuse(PLAIN, 0, 0, code);
+  world.check();
+  const { values } = world.counters;
+  for (const code of eventCodes) {
+    const isDropped = EVENT_CODES[code].retry;
+    assert.equal(values[REFUSED[code]], isDropped ? 0 : 1, code);
+    if (isDropped) assert.equal(values[DROPPED[code as keyof typeof DROPPED]], 1, code);
+  }
+  for (const code of eventCodes) world.refuse(PLAIN, 0, 0, code);
+  assert.deepEqual(
+    world.logged.map(({ code }) => code),
+    eventCodes,
+    'once, not for each event',
+  );
+});
+
+test('an acknowledged client is told, not logged', () => {
+  const world = new World();
+  const frame = world.streams[0]!.beginFrame(1)!;
+  world.refuse(world.streams[0]!, frame, 0, 'buffer_full');
+  assert.equal(world.logged.length, 0);
+  assert.equal(world.counters.values[REFUSED.buffer_full], 1);
+});
+
+test('acks leave together, once at the end of the loop turn', async () => {
+  const world = new World();
+  for (const stream of world.streams) {
+    for (let count = 0; count < 3; count++) stream.endFrame(stream.beginFrame(1)!);
+  }
+  assert.deepEqual(world.texts, [[], []]);
+  await setImmediate();
+  assert.deepEqual(world.texts, [['{"ack":3}'], ['{"ack":3}']]);
+});

@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EVENT_CODES, type EventCode, finalCodes, retryCodes } from '../../../src/errors.ts';
+import {
+  answerFor,
+  type HttpAnswer,
+  HttpReply,
+} from '../../../src/worker/acknowledger/http-reply.ts';
+import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
+
+const FRAME = 0;
+
+/** A reply to `count` accepted events, and the answers that it gave. */
+function replyTo(count: number): { reply: HttpReply; answers: HttpAnswer[] } {
+  const answers: HttpAnswer[] = [];
+  const reply = new HttpReply((answer) => answers.push(answer));
+  for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
+  return { reply, answers };
+}
+
+/** Settles these events as one run of a batch. */
+function settle(reply: HttpReply, ...events: number[]): boolean {
+  return reply.settled(FRAME, [99, ...events, 99], 1, 1 + events.length);
+}
+
+/** Refuses an accepted event as the acknowledger does: named, then settled. */
+function refuse(reply: HttpReply, event: number, code: EventCode): boolean {
+  reply.refused(FRAME, event, code, 'why');
+  return settle(reply, event);
+}
+
+const entry = (code: EventCode, retryAfterMs?: number): RefusalEntry => ({
+  code,
+  retry: EVENT_CODES[code].retry,
+  message: 'why',
+  events: [[0, 0]],
+  ...(retryAfterMs !== undefined && { retryAfterMs }),
+});
+
+test('200: all stored, and for no events at all', () => {
+  assert.deepEqual(answerFor(3, []), { status: 200, body: { accepted: 3, errors: [] } });
+  const { reply, answers } = replyTo(0);
+  reply.endBody();
+  assert.deepEqual(answers, [{ status: 200, body: { accepted: 0, errors: [] } }]);
+});
+
+test('503 and Retry-After when any event may be retried, whatever else there is', () => {
+  for (const code of retryCodes.filter((each) => each !== 'rate_limited')) {
+    for (const accepted of [0, 2]) {
+      const errors = [entry('schema'), entry(code, 1_001), entry('rate_limited', 500)];
+      const answer = answerFor(accepted, errors);
+      assert.equal(answer.status, 503, code);
+      assert.equal(answer.retryAfter, 2, 'the longest, in whole seconds');
+    }
+  }
+});
+
+test('429 when all that may be retried is rate_limited', () => {
+  const answer = answerFor(1, [entry('rate_limited', 900), entry('schema')]);
+  assert.equal(answer.status, 429);
+  assert.equal(answer.retryAfter, 1);
+});
+
+test('207 when some are stored and some refused for good, 400 when none is stored', () => {
+  for (const code of finalCodes) {
+    const errors = [entry(code)];
+    assert.deepEqual(answerFor(1, errors), { status: 207, body: { accepted: 1, errors } });
+    assert.deepEqual(answerFor(0, errors), { status: 400, body: { accepted: 0, errors } });
+  }
+});
+
+test('the answer comes once, when the body is decoded and every event has its fate', () => {
+  const { reply, answers } = replyTo(4);
+  reply.refused(FRAME, 4, 'schema', 'wrong');
+  assert.equal(settle(reply, 2, 0), true);
+  reply.endBody();
+  assert.equal(reply.answered, false);
+  assert.equal(refuse(reply, 1, 'rejected_by_kafka'), true);
+  assert.equal(answers.length, 0);
+  assert.equal(settle(reply, 3), true);
+  assert.equal(reply.answered, true);
+  assert.equal(answers.length, 1);
+  const { status, body } = answers[0]!;
+  assert.equal(status, 207);
+  assert.equal(body.accepted, 3);
+  assert.deepEqual(
+    body.errors.map(({ code, events }) => [code, events]),
+    [
+      ['schema', [[4, 4]]],
+      ['rejected_by_kafka', [[1, 1]]],
+    ],
+  );
+  assert.equal(reply.late, 0);
+});
+
+test('events that settle before the body is decoded do not answer yet', () => {
+  const { reply, answers } = replyTo(1);
+  settle(reply, 0);
+  assert.equal(answers.length, 0);
+  reply.endBody();
+  assert.equal(answers.length, 1);
+});
+
+test('when the time is over, what is open is named as timeout and counted as late', () => {
+  const { reply, answers } = replyTo(5);
+  reply.endBody();
+  settle(reply, 1);
+  refuse(reply, 3, 'buffer_full');
+  assert.equal(reply.late, 0);
+  assert.equal(reply.expire(), 3);
+  const { status, body } = answers[0]!;
+  assert.equal(status, 503);
+  assert.equal(body.accepted, 1);
+  const timeout = body.errors.find(({ code }) => code === 'timeout');
+  assert.deepEqual(timeout?.events, [
+    [0, 0],
+    [2, 2],
+    [4, 4],
+  ]);
+  assert.equal(timeout?.message, EVENT_CODES.timeout.text);
+  assert.equal(reply.late, 3);
+});
+
+test('what settles after that counts no more and changes no answer', () => {
+  const { reply, answers } = replyTo(3);
+  reply.endBody();
+  reply.expire();
+  const before = structuredClone(answers);
+  assert.equal(settle(reply, 0), false);
+  assert.equal(refuse(reply, 1, 'rejected_by_kafka'), false);
+  assert.equal(reply.late, 1);
+  assert.equal(settle(reply, 2), false);
+  assert.equal(reply.late, 0);
+  assert.deepEqual(answers, before);
+});
+
+test('time is over once, and only for a body that was decoded', () => {
+  const { reply } = replyTo(1);
+  assert.throws(() => reply.expire(), assert.AssertionError);
+  reply.endBody();
+  reply.expire();
+  assert.throws(() => reply.expire(), assert.AssertionError);
+});
+
+test('a body that could not be taken apart is refused without ranges', () => {
+  const { reply, answers } = replyTo(0);
+  reply.refused(FRAME, undefined, 'invalid_json', 'not valid JSON');
+  reply.endBody();
+  const { status, body } = answers[0]!;
+  assert.equal(status, 400);
+  assert.deepEqual(body, {
+    accepted: 0,
+    errors: [{ code: 'invalid_json', retry: false, message: 'not valid JSON' }],
+  });
+});

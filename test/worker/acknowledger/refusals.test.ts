@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { EVENT_CODES, eventCodes } from '../../../src/errors.ts';
+import { Refusals } from '../../../src/worker/acknowledger/refusals.ts';
+
+const INDEXES = Array.from({ length: 60 }, (_, index) => index);
+
+test('indexes of a code become ranges, in order and as few as can be', () => {
+  fc.assert(
+    fc.property(fc.shuffledSubarray(INDEXES, { minLength: 1 }), (events) => {
+      const refusals = new Refusals();
+      for (const event of events) refusals.add(event, 'schema', 'wrong');
+      const ranges = refusals.entries()[0]!.events!;
+      const named = ranges.flatMap(([first, last]) =>
+        Array.from({ length: last - first + 1 }, (_, index) => first + index),
+      );
+      assert.deepEqual(
+        named,
+        [...events].sort((a, b) => a - b),
+      );
+      for (let at = 1; at < ranges.length; at++) {
+        assert(ranges[at]![0] > ranges[at - 1]![1] + 1, 'ranges that touch are one');
+      }
+      assert.equal(refusals.events, events.length);
+      assert.deepEqual(refusals.entries()[0]!.events, ranges, 'asking again changes nothing');
+    }),
+  );
+});
+
+test('each code has one entry, with its first message', () => {
+  const refusals = new Refusals();
+  refusals.add(0, 'schema', 'event 0: first');
+  refusals.add(1, 'buffer_full', 'event 1: full');
+  refusals.add(2, 'schema', 'event 2: second');
+  const entries = refusals.entries();
+  assert.deepEqual(
+    entries.map(({ code, message, events }) => ({ code, message, events })),
+    [
+      {
+        code: 'schema',
+        message: 'event 0: first',
+        events: [
+          [0, 0],
+          [2, 2],
+        ],
+      },
+      { code: 'buffer_full', message: 'event 1: full', events: [[1, 1]] },
+    ],
+  );
+});
+
+test('a frame that could not be taken apart has no ranges', () => {
+  const refusals = new Refusals();
+  refusals.add(undefined, 'too_large', 'the frame has 70000 bytes');
+  assert.deepEqual(refusals.entries(), [
+    { code: 'too_large', retry: false, message: 'the frame has 70000 bytes' },
+  ]);
+  assert.equal(refusals.events, 1);
+});
+
+test('retryAfterMs stands beside every code that may be retried, and no other', () => {
+  const spread = new Set<number>();
+  for (let round = 0; round < 50; round++) {
+    for (const code of eventCodes) {
+      const refusals = new Refusals();
+      refusals.add(0, code, 'why');
+      const [entry] = refusals.entries();
+      assert.equal(entry?.retry, EVENT_CODES[code].retry);
+      assert.equal(entry?.retryAfterMs !== undefined, EVENT_CODES[code].retry, code);
+      if (code !== 'timeout') continue;
+      assert(entry!.retryAfterMs! >= 750 && entry!.retryAfterMs! <= 1_250);
+      spread.add(entry!.retryAfterMs!);
+    }
+  }
+  assert(spread.size > 10, 'clients do not come back all at once');
+});
+
+test('a message is bounded', () => {
+  const refusals = new Refusals();
+  refusals.add(0, 'schema', 'x'.repeat(1_000));
+  assert.equal(refusals.entries()[0]?.message.length, 200);
+});

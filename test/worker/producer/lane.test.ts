@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { noAnswer, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import { Lane } from '../../../src/worker/producer/lane.ts';
+import { batchOfValues, recordsOf, valuesOf } from '../accumulator/batches.ts';
+import { headerOf, PRODUCER_ID, Rig, WALL_MS } from './rig.ts';
+
+const OPEN_FATE = [7, 20, 6, 3, 56, 5, 8, 9, 13, -1, 1, 99];
+const DEFINITE = [19, 74, 75];
+const BY_POLICY = [29, 31, 17, 44, 43, 76];
+const SEQUENCE = [45, 47, 59];
+const NO_ANSWER = ['connection', 'request_timeout', 'missing_partition'] as const;
+
+test('a stored batch leaves, and the next one follows its last sequence', () => {
+  const rig = new Rig();
+  const first = rig.start('a', 'b', 'c');
+  assert.deepEqual(headerOf(rig.send()), {
+    producerId: PRODUCER_ID,
+    epoch: 0,
+    sequence: 0,
+    records: 3,
+    firstTimestamp: 1_000,
+  });
+  assert.deepEqual(rig.settle({ kind: 'stored' }), { do: 'stored', batch: first });
+  assert.equal(rig.lane.idle, true);
+  rig.start('d');
+  assert.equal(headerOf(rig.send()).sequence, 3);
+});
+
+test('46 is stored, and counted as wrong', () => {
+  const rig = new Rig();
+  const batch = rig.start('a');
+  assert.deepEqual(rig.attempt(46), { do: 'stored', batch, class: 'duplicate_sequence' });
+  assert.equal(rig.lane.position.nextSequence, 1);
+});
+
+test('an answer that leaves the fate open: refresh, and the identical bytes again', () => {
+  for (const code of OPEN_FATE) {
+    const rig = new Rig();
+    rig.start('a', 'b');
+    const bytes = rig.send();
+    const verdict = rig.settleCode(code);
+    const errorClass = [-1, 1, 99].includes(code) ? 'unexpected' : 'unknown';
+    assert.deepEqual(verdict, { do: 'retry', class: errorClass, refresh: true });
+    assert.equal(rig.lane.unknown, true);
+    assert.equal(rig.lane.state, 'unknown');
+    assert.deepEqual(rig.send(), bytes);
+  }
+});
+
+test('no answer at all: the same', () => {
+  for (const why of NO_ANSWER) {
+    const rig = new Rig();
+    rig.start('a');
+    const bytes = rig.send();
+    assert.deepEqual(rig.settle(noAnswer(why)), { do: 'retry', class: why, refresh: true });
+    assert.equal(rig.lane.unknown, true);
+    assert.deepEqual(rig.send(), bytes);
+  }
+});
+
+test('an error before the append is definite: refresh, the same bytes again, fate known', () => {
+  for (const code of DEFINITE) {
+    const rig = new Rig();
+    rig.start('a');
+    const bytes = rig.send();
+    const verdict = rig.settleCode(code);
+    assert.deepEqual(verdict, { do: 'retry', class: 'not_appended', refresh: true });
+    assert.equal(rig.lane.unknown, false);
+    assert.equal(rig.lane.state, 'retrying');
+    assert.deepEqual(rig.send(), bytes);
+  }
+});
+
+test('CORRUPT_MESSAGE is the network’s fault once, the record’s the second time', () => {
+  const rig = new Rig();
+  const batch = rig.start('a');
+  assert.deepEqual(rig.attempt(2), { do: 'retry', class: 'not_appended', refresh: true });
+  rig.attempt(19);
+  assert.deepEqual(rig.attempt(2), {
+    do: 'refuse',
+    batch,
+    class: 'poison',
+    code: 'rejected_by_kafka',
+  });
+  rig.start('b');
+  assert.equal(rig.attempt(2).do, 'retry', 'the next batch has its own first time');
+});
+
+test('a record refused for good is refused alone, with the code that says why', () => {
+  for (const [code, refusal] of [
+    [10, 'too_large'],
+    [18, 'too_large'],
+    [87, 'rejected_by_kafka'],
+  ] as const) {
+    const rig = new Rig();
+    const batch = rig.start('a');
+    const verdict = rig.attempt(code);
+    assert.deepEqual(verdict, { do: 'refuse', batch, class: 'poison', code: refusal });
+    assert.equal(rig.lane.idle, true);
+    assert.equal(rig.lane.position.nextSequence, 0, 'its sequence goes to the next batch');
+  }
+});
+
+test('a batch refused for good is split until the guilty stand alone, the others in order', () => {
+  const rig = new Rig();
+  rig.start('a', 'b', 'BAD', 'c', 'BAD', 'd', 'e');
+  const stored: string[] = [];
+  const sequences: number[] = [];
+  let refused = 0;
+  while (rig.lane.advance()) {
+    const bytes = rig.send();
+    const isBad = valuesOf(rig.lane.head!).includes('BAD');
+    const verdict = rig.settleCode(isBad ? 87 : 0);
+    if (verdict.do === 'split') rig.halve(verdict.batch);
+    else if (verdict.do === 'refuse') refused += verdict.batch.records;
+    else {
+      assert(verdict.do === 'stored');
+      sequences.push(headerOf(bytes).sequence);
+      stored.push(...valuesOf(verdict.batch));
+    }
+  }
+  assert.deepEqual(stored, ['a', 'b', 'c', 'd', 'e']);
+  assert.equal(refused, 2);
+  assert.equal(sequences[0], 0);
+  assert.equal(rig.lane.position.nextSequence, 5);
+});
+
+test('what was cut off goes before anything that waits, and is walked in order', () => {
+  const rig = new Rig();
+  rig.start('a', 'b', 'c', 'd');
+  rig.attempt(10);
+  rig.halve(rig.lane.head!);
+  rig.attempt(10);
+  rig.halve(rig.lane.head!);
+  const seen: string[] = [];
+  rig.lane.walk((batch) => seen.push(...valuesOf(batch)));
+  assert.deepEqual(seen, ['a', 'b', 'c', 'd']);
+  rig.attempt(0);
+  assert.equal(rig.lane.idle, false);
+  assert.equal(rig.lane.advance(), true);
+  assert.deepEqual(valuesOf(rig.lane.head!), ['b']);
+});
+
+test('once unknown, a definite error makes nothing known: identical bytes until it is stored', () => {
+  const definite = [...DEFINITE, ...BY_POLICY, 32, 2];
+  for (const first of [...OPEN_FATE, undefined]) {
+    for (const code of definite) {
+      const rig = new Rig();
+      const batch = rig.start('a', 'b');
+      const bytes = rig.send();
+      rig.settle(first === undefined ? noAnswer('connection') : outcomeOf(first));
+      assert.deepEqual(rig.send(), bytes);
+      assert.equal(rig.settleCode(code).do, 'retry', `${first} then ${code}`);
+      assert.equal(rig.lane.unknown, true);
+      assert.deepEqual(rig.send(), bytes, `${first} then ${code}`);
+      assert.deepEqual(rig.settle({ kind: 'stored' }), { do: 'stored', batch });
+      assert.equal(rig.lane.position.nextSequence, 2);
+    }
+  }
+});
+
+test('an unknown batch that cannot be stored any more is given up behind a new epoch', () => {
+  for (const code of [...SEQUENCE, 10, 18, 87]) {
+    const rig = new Rig({ epoch: 4, sequence: 100 });
+    const batch = rig.start('a', 'b');
+    rig.attempt(7);
+    const errorClass = SEQUENCE.includes(code) ? 'sequence' : 'poison';
+    assert.deepEqual(rig.attempt(code), {
+      do: 'giveUp',
+      batch,
+      class: errorClass,
+      reset: 'epoch',
+    });
+    assert.equal(rig.lane.idle, true);
+    rig.start('c');
+    const { epoch, sequence } = headerOf(rig.send());
+    assert.deepEqual({ epoch, sequence }, { epoch: 5, sequence: 0 });
+  }
+});
+
+test('a sequence error on a batch that is surely not stored: new epoch, the same records at 0', () => {
+  for (const code of SEQUENCE) {
+    const rig = new Rig({ epoch: 4, sequence: 100 });
+    const batch = rig.start('a', 'b');
+    rig.attempt(19);
+    const records = recordsOf(batch);
+    assert.deepEqual(rig.attempt(code), {
+      do: 'retry',
+      class: 'sequence',
+      refresh: true,
+      reset: 'epoch',
+    });
+    const { epoch, sequence, producerId } = headerOf(rig.send());
+    assert.deepEqual([producerId, epoch, sequence], [PRODUCER_ID, 5, 0]);
+    assert.deepEqual(recordsOf(batch), records);
+    rig.settle({ kind: 'stored' });
+    assert.equal(rig.lane.position.nextSequence, 2);
+  }
+});
+
+test('at the last epoch a lane asks for a new producer id and waits for it', () => {
+  for (const wasUnknown of [true, false]) {
+    const rig = new Rig({ epoch: 32_767, sequence: 9 });
+    rig.start('a');
+    rig.attempt(wasUnknown ? 7 : 19);
+    const verdict = rig.attempt(45);
+    assert('reset' in verdict);
+    assert.equal(verdict.reset, 'producer_id');
+    assert.equal(verdict.do, wasUnknown ? 'giveUp' : 'retry');
+    assert.equal(rig.lane.needsProducerId, true);
+    assert.equal(rig.lane.mayContinue(1e9), false);
+    rig.lane.setProducerId(5_005n, 0);
+    if (wasUnknown) rig.start('b');
+    const { producerId, epoch, sequence } = headerOf(rig.send());
+    assert.deepEqual([producerId, epoch, sequence], [5_005n, 0, 0]);
+  }
+});
+
+test('the last epoch itself is used', () => {
+  const rig = new Rig({ epoch: 32_766 });
+  rig.start('a');
+  rig.attempt(45);
+  assert.equal(headerOf(rig.send()).epoch, 32_767);
+});
+
+test('sequences wrap from 2^31 - 1 to 0 as the broker does', () => {
+  for (const [from, records, next] of [
+    [2_147_483_640, 10, 2],
+    [2_147_483_640, 8, 0],
+    [2_147_483_640, 7, 2_147_483_647],
+  ] as const) {
+    const rig = new Rig({ sequence: from });
+    rig.start(...Array.from({ length: records }, () => 'x'));
+    assert.equal(headerOf(rig.send()).sequence, from);
+    rig.settle({ kind: 'stored' });
+    rig.start('y');
+    assert.equal(headerOf(rig.send()).sequence, next);
+  }
+});
+
+test('INVALID_TIMESTAMP stamps and seals again, with the same sequence and no refresh', () => {
+  const rig = new Rig({ sequence: 6 });
+  rig.start('a', 'b');
+  const bytes = rig.send();
+  const verdict = rig.settleCode(32);
+  assert.deepEqual(verdict, { do: 'retry', class: 'timestamp', refresh: false });
+  const again = rig.send();
+  assert.deepEqual(headerOf(again), { ...headerOf(bytes), firstTimestamp: WALL_MS });
+  assert.deepEqual(valuesOf(rig.lane.head!), ['a', 'b']);
+});
+
+test('refused by policy: retried slowly, and its fate stays known', () => {
+  for (const code of BY_POLICY) {
+    const rig = new Rig();
+    rig.start('a');
+    const verdict = rig.attempt(code);
+    assert.deepEqual(verdict, { do: 'retry', class: 'refused_by_policy', refresh: true });
+    assert.equal(rig.lane.unknown, false);
+    assert.equal(rig.lane.notBeforeMs - rig.nowMs, 1_000);
+  }
+});
+
+test('retries wait 20 to 200 ms, by policy 1 to 30 s, each a quarter more or less', () => {
+  const fast = [20, 40, 80, 160, 200, 200];
+  const slow = [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
+  for (const [code, pauses] of [
+    [7, fast],
+    [19, fast],
+    [29, slow],
+  ] as const) {
+    for (const [random, factor] of [
+      [0, 0.75],
+      [0.5, 1],
+      [1, 1.25],
+    ] as const) {
+      const rig = new Rig({ random: () => random });
+      rig.start('a');
+      for (const pause of pauses) {
+        rig.attempt(code);
+        assert.equal(rig.lane.notBeforeMs - rig.nowMs, pause * factor);
+        assert.equal(rig.lane.mayContinue(rig.lane.notBeforeMs - 0.01), false);
+        assert.equal(rig.lane.mayContinue(rig.lane.notBeforeMs), true);
+      }
+      rig.attempt(0);
+      assert.equal(rig.lane.mayContinue(rig.nowMs), true, 'the next batch does not wait');
+    }
+  }
+});
+
+test('the state names what a lane is doing', () => {
+  const rig = new Rig();
+  assert.equal(rig.lane.state, 'empty');
+  rig.start('a');
+  assert.equal(rig.lane.state, 'filling');
+  rig.send();
+  assert.equal(rig.lane.state, 'in_flight');
+  rig.settleCode(19);
+  assert.equal(rig.lane.state, 'retrying');
+  rig.attempt(7);
+  assert.equal(rig.lane.state, 'unknown');
+  rig.attempt(0);
+  assert.equal(rig.lane.state, 'empty');
+});
+
+test('only a head that was never sent is let go', () => {
+  const rig = new Rig();
+  const batch = rig.start('a');
+  assert.equal(rig.lane.dropUnsent(), batch);
+  assert.equal(rig.lane.idle, true);
+  rig.start('b');
+  rig.attempt(19);
+  assert.throws(() => rig.lane.dropUnsent(), assert.AssertionError);
+});
+
+test('one batch at a time, one attempt at a time, an outcome per attempt', () => {
+  const rig = new Rig();
+  assert.throws(() => rig.lane.send(0), /nothing may be sent/);
+  assert.throws(() => rig.settle({ kind: 'stored' }), /belongs to an attempt/);
+  rig.start('a');
+  assert.throws(() => rig.start('b'), /one batch at a time/);
+  assert.throws(() => rig.settle({ kind: 'stored' }), /belongs to an attempt/);
+  rig.send();
+  assert.throws(() => rig.send(), /nothing may be sent/);
+  assert.throws(() => rig.lane.halved(batchOfValues(['x'])), assert.AssertionError);
+  rig.settleCode(7);
+  assert.throws(() => rig.lane.send(rig.nowMs), /nothing may be sent/, 'too early');
+  assert.throws(() => rig.lane.halved(batchOfValues(['x'])), assert.AssertionError);
+  assert.throws(() => rig.lane.setProducerId(1n, 0), /keeps its producer id/);
+});
+
+test('nothing is sent without a producer id', () => {
+  const lane = new Lane(0);
+  lane.start(batchOfValues(['a']));
+  assert.equal(lane.mayContinue(1e9), false);
+  assert.throws(() => lane.send(1e9), /nothing may be sent/);
+  assert.throws(() => lane.setProducerId(-1n, 0), assert.AssertionError);
+});

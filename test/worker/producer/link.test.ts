@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { pino } from 'pino';
+import { Link, LinkError, type LinkOptions, TIMES } from '../../../src/worker/producer/link.ts';
+import {
+  decodeInitProducerId,
+  INIT_PRODUCER_ID,
+  initProducerIdBody,
+} from '../../../src/worker/producer/protocol.ts';
+import { Encoder } from '../kafkajs-protocol.ts';
+import { type Answer, API, startBroker } from './scripted-broker.ts';
+import { TcpServer } from './tcp-server.ts';
+
+const OPTIONS: LinkOptions = {
+  clientId: 'forebay-test',
+  ssl: undefined,
+  sasl: undefined,
+  logger: pino({ level: 'silent' }),
+};
+const withSasl = (): LinkOptions => ({
+  ...OPTIONS,
+  sasl: { mechanism: 'plain', username: 'u', password: 'p' },
+});
+
+const PRODUCER_ID = new Encoder().writeInt32(0).writeInt16(0).writeInt64(77).writeInt16(0).buffer;
+
+function ask(link: Link): Promise<{ producerId: bigint }> {
+  return link.request(INIT_PRODUCER_ID, initProducerIdBody(), decodeInitProducerId);
+}
+
+/** Demands a LinkError with this reason, and a link that is of no use any more. */
+async function fails(
+  link: Link,
+  work: Promise<unknown>,
+  why: LinkError['why'],
+): Promise<LinkError> {
+  const error = await work.then(
+    () => assert.fail('it should have failed'),
+    (reason: unknown) => reason,
+  );
+  assert(error instanceof LinkError, String(error));
+  assert.equal(error.why, why, error.message);
+  assert.equal(link.usable, false);
+  assert.equal(link.idle, false);
+  return error;
+}
+
+/** Opens a link to a broker that answers like that, and hands both to `work`. */
+async function withLink(answer: Answer, work: (link: Link, server: TcpServer) => Promise<void>) {
+  const server = await startBroker(answer);
+  const link = new Link(server.address, OPTIONS);
+  await link.open();
+  assert.equal(link.idle, true);
+  await work(link, server);
+  link.close();
+  await server.closed();
+}
+
+/** A SASL broker: takes the mechanism, and leaves the login to `login`. */
+const saslBroker = (login: Answer) =>
+  startBroker((request) => {
+    if (request.apiKey === API.saslAuthenticate) login(request);
+    else request.respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
+  });
+const mechanism = () => new Encoder().writeString('PLAIN');
+
+describe('links', { concurrency: true }, () => {
+  describe('opening one', { concurrency: true }, () => {
+    test('fails as connection where nobody listens', async () => {
+      const server = await TcpServer.start(() => {});
+      const { address } = server;
+      await server.closed();
+      const link = new Link(address, OPTIONS);
+      await fails(link, link.open(), 'connection');
+    });
+
+    test('fails as connection when the other side hangs up or resets', async () => {
+      for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
+        const server = await TcpServer.start((socket) => socket.resume()[method]());
+        const link = new Link(server.address, OPTIONS);
+        await fails(link, link.open(), 'connection');
+        await server.closed();
+      }
+    });
+
+    test('fails as connect_timeout when nobody answers, in its time', async () => {
+      const server = await TcpServer.start((socket) => socket.resume());
+      const link = new Link(server.address, OPTIONS);
+      const startedMs = performance.now();
+      await fails(link, link.open(), 'connect_timeout');
+      const tookMs = performance.now() - startedMs;
+      assert(tookMs >= TIMES.connectMs - 5 && tookMs < TIMES.connectMs + 1_500, `${tookMs} ms`);
+      await server.closed();
+    });
+
+    test('fails as bad_response when it speaks to something else', async () => {
+      for (const answer of [
+        'HTTP/1.1 400 Bad Request\r\n\r\n',
+        Buffer.of(0, 0, 0, 2, 1, 2),
+        Buffer.of(0xff, 0xff, 0xff, 0xff),
+      ]) {
+        const server = await TcpServer.start((socket) =>
+          socket.once('data', () => socket.write(answer)),
+        );
+        const link = new Link(server.address, OPTIONS);
+        await fails(link, link.open(), 'bad_response');
+        await server.closed();
+      }
+    });
+
+    test('fails, and leaves nothing open, when the versions cannot be decoded', async () => {
+      const server = await TcpServer.start((socket) => {
+        socket.once('data', () => socket.write(Buffer.of(0, 0, 0, 5, 0, 0, 0, 0, 9)));
+      });
+      const link = new Link(server.address, OPTIONS);
+      await fails(link, link.open(), 'connection');
+      await server.closed();
+    });
+
+    test('fails as configuration when the broker refuses the login', async () => {
+      const refusal = new Encoder()
+        .writeInt16(58)
+        .writeString('Authentication failed: Invalid username or password')
+        .writeBytes(Buffer.alloc(0)).buffer;
+      const server = await saslBroker(({ respond, socket }) => {
+        respond(refusal);
+        setTimeout(() => socket.end(), 20);
+      });
+      const link = new Link(server.address, withSasl());
+      const error = await fails(link, link.open(), 'configuration');
+      assert.match(error.message, /Invalid username or password/);
+      await server.closed();
+    });
+
+    test('fails as configuration when the broker does not know the mechanism', async () => {
+      const server = await startBroker(({ respond }) => {
+        respond(new Encoder().writeInt16(33).writeArray([]).buffer);
+      });
+      const link = new Link(server.address, withSasl());
+      await fails(link, link.open(), 'configuration');
+      await server.closed();
+    });
+
+    test('is no matter of configuration when the connection is lost during the login', async () => {
+      for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
+        const server = await saslBroker(({ socket }) => socket[method]());
+        const link = new Link(server.address, withSasl());
+        await fails(link, link.open(), 'connection');
+        await server.closed();
+      }
+    });
+
+    test('fails as closed when it is closed meanwhile, at once or later', async () => {
+      for (const isLater of [false, true]) {
+        const server = await TcpServer.start((socket) => socket.resume());
+        const link = new Link(server.address, OPTIONS);
+        const startedMs = performance.now();
+        const opening = link.open();
+        if (isLater) setTimeout(() => link.close(), 30);
+        else link.close();
+        await fails(link, opening, 'closed');
+        assert(performance.now() - startedMs < TIMES.connectMs / 2);
+        await server.closed();
+      }
+    });
+  });
+
+  describe('a request', { concurrency: true }, () => {
+    test('is answered, one after the other on the same connection', async () => {
+      const seen: unknown[] = [];
+      await withLink(
+        ({ apiKey, apiVersion, clientId, respond }) => {
+          seen.push([apiKey, apiVersion, clientId]);
+          respond(PRODUCER_ID);
+        },
+        async (link, server) => {
+          for (let count = 0; count < 3; count++) assert.equal((await ask(link)).producerId, 77n);
+          assert.equal(link.idle, true);
+          assert.equal(server.sockets.length, 1);
+          assert.deepEqual(seen, new Array(3).fill([API.initProducerId, 0, 'forebay-test']));
+        },
+      );
+    });
+
+    test('goes out only when no other is on its way', async () => {
+      await withLink(
+        ({ respond }) => setTimeout(() => respond(PRODUCER_ID), 30),
+        async (link) => {
+          const first = ask(link);
+          assert.equal(link.idle, false);
+          await assert.rejects(ask(link), LinkError);
+          assert.equal((await first).producerId, 77n, 'the first one is not disturbed');
+        },
+      );
+    });
+
+    test('fails as guard when the broker falls silent', async () => {
+      await withLink(
+        () => {},
+        async (link) => {
+          const startedMs = performance.now();
+          await fails(link, ask(link), 'guard');
+          const tookMs = performance.now() - startedMs;
+          assert(tookMs >= TIMES.guardMs && tookMs < TIMES.requestMs, `${tookMs} ms`);
+        },
+      );
+    });
+
+    test('fails as connection when the broker resets or hangs up', async () => {
+      for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
+        await withLink(
+          ({ socket }) => socket[method](),
+          async (link) => {
+            await fails(link, ask(link), 'connection');
+            await fails(link, ask(link), 'connection');
+          },
+        );
+      }
+    });
+
+    test('fails when the answer is cut short, and the connection is ended', async () => {
+      await withLink(
+        ({ respond }) => respond(PRODUCER_ID.subarray(0, 9)),
+        async (link) => {
+          await fails(link, ask(link), 'connection');
+        },
+      );
+    });
+
+    test('fails as bad_response on garbage', async () => {
+      await withLink(
+        ({ socket }) => socket.write('garbage instead of a length'),
+        async (link) => {
+          await fails(link, ask(link), 'bad_response');
+        },
+      );
+    });
+
+    test('fails as closed when the link is closed', async () => {
+      await withLink(
+        () => {},
+        async (link) => {
+          const asked = ask(link);
+          setTimeout(() => link.close(), 20);
+          await fails(link, asked, 'closed');
+        },
+      );
+    });
+
+    test('a connection that ends between requests makes the link useless', async () => {
+      await withLink(
+        ({ respond }) => respond(PRODUCER_ID),
+        async (link, server) => {
+          await ask(link);
+          server.sockets[0]!.end();
+          await once(server.sockets[0]!, 'close');
+          assert.equal(link.usable, false);
+        },
+      );
+    });
+  });
+});
+
+test('times stand in the order that they need', () => {
+  assert(TIMES.ackTimeoutMs < TIMES.guardMs && TIMES.guardMs < TIMES.requestMs);
+});

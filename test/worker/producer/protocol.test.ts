@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeMetadata, type RequestBody } from '../../../src/worker/producer/kafkajs.ts';
+import {
+  decodeInitProducerId,
+  decodeProduce,
+  INIT_PRODUCER_ID,
+  initProducerIdBody,
+  METADATA,
+  metadataBody,
+  ProduceBody,
+} from '../../../src/worker/producer/protocol.ts';
+import { Decoder, Encoder, initProducerIdRequest, metadataRequest } from '../kafkajs-protocol.ts';
+
+/** The body as kafkajs takes it over: into the middle of a larger buffer. */
+function copied(body: RequestBody): Buffer {
+  const target = Buffer.alloc(body.length + 8, 0xee);
+  assert.equal(body.copy(target, 3), body.length);
+  assert.equal(target[2], 0xee);
+  assert.equal(target[body.length + 3], 0xee);
+  return target.subarray(3, 3 + body.length);
+}
+
+interface PartitionAnswer {
+  readonly partition: number;
+  readonly code: number;
+}
+
+/** A Produce response of version 7. */
+function produceResponse(
+  topics: readonly { readonly topic: string; readonly partitions: readonly PartitionAnswer[] }[],
+  throttleMs: number,
+): Buffer {
+  const encoded = topics.map(({ topic, partitions }) =>
+    new Encoder()
+      .writeString(topic)
+      .writeArray(
+        partitions.map(({ partition, code }) =>
+          new Encoder()
+            .writeInt32(partition)
+            .writeInt16(code)
+            .writeInt64(1)
+            .writeInt64(-1)
+            .writeInt64(0),
+        ),
+      ),
+  );
+  return new Encoder().writeArray(encoded).writeInt32(throttleMs).buffer;
+}
+
+const anyParts = fc.array(
+  fc.record({
+    partition: fc.nat(1_000),
+    bytes: fc.uint8Array({ maxLength: 100 }).map((bytes) => Buffer.from(bytes)),
+  }),
+  { minLength: 1, maxLength: 10 },
+);
+
+test('the produce body carries acks=all, the time-out, and each batch untouched', () => {
+  fc.assert(
+    fc.property(anyParts, fc.nat(60_000), (parts, timeoutMs) => {
+      const decoder = new Decoder(copied(new ProduceBody('event_topic', parts, timeoutMs)));
+      assert.equal(decoder.readString(), null, 'no transaction');
+      assert.equal(decoder.readInt16(), -1, 'acks of all in-sync replicas');
+      assert.equal(decoder.readInt32(), timeoutMs);
+      assert.equal(decoder.readInt32(), 1);
+      assert.equal(decoder.readString(), 'event_topic');
+      assert.equal(decoder.readInt32(), parts.length);
+      for (const { partition, bytes } of parts) {
+        assert.equal(decoder.readInt32(), partition);
+        assert.deepEqual(Buffer.from(decoder.readBytes() ?? ''), bytes);
+      }
+      assert.equal(decoder.readAll().length, 0);
+    }),
+  );
+});
+
+test('a produce answer gives each partition’s code, of our topic only', () => {
+  const partitions = [
+    { partition: 0, code: 0 },
+    { partition: 7, code: -1 },
+    { partition: 3, code: 45 },
+  ];
+  const raw = produceResponse(
+    [
+      { topic: 'other', partitions: [{ partition: 1, code: 6 }] },
+      { topic: 'events', partitions },
+      { topic: 'events2', partitions: [{ partition: 2, code: 6 }] },
+    ],
+    250,
+  );
+  const { errorCodes, throttleMs } = decodeProduce(raw, 'events');
+  assert.deepEqual(
+    [...errorCodes],
+    partitions.map(({ partition, code }) => [partition, code]),
+  );
+  assert.equal(throttleMs, 250);
+});
+
+test('a produce answer that is cut short anywhere throws', () => {
+  for (const topic of ['events', 'other']) {
+    const raw = produceResponse([{ topic, partitions: [{ partition: 4, code: 0 }] }], 0);
+    for (let length = 0; length < raw.length; length++) {
+      assert.throws(() => decodeProduce(raw.subarray(0, length), 'events'), RangeError);
+    }
+  }
+});
+
+test('a produce answer whose counts lie throws at once', () => {
+  const raw = produceResponse([{ topic: 'other', partitions: [] }], 0);
+  raw.writeInt32BE(2 ** 31 - 1, 4 + 2 + 'other'.length);
+  const startedMs = performance.now();
+  assert.throws(() => decodeProduce(raw, 'events'), RangeError);
+  assert(performance.now() - startedMs < 500);
+});
+
+test('the metadata request equals kafkajs’s own, and must not create the topic', async () => {
+  const request = metadataRequest({ topics: ['event_topic'], allowAutoTopicCreation: false });
+  const { apiKey, apiVersion, apiName } = request;
+  assert.deepEqual(METADATA, { apiKey, apiVersion, apiName });
+  assert.deepEqual(copied(metadataBody('event_topic')), (await request.encode()).buffer);
+});
+
+test('a metadata answer with errors in it is decoded, not thrown', async () => {
+  const partition = new Encoder()
+    .writeInt16(5)
+    .writeInt32(2)
+    .writeInt32(-1)
+    .writeArray([])
+    .writeArray([]);
+  const topic = new Encoder()
+    .writeInt16(3)
+    .writeString('events')
+    .writeBoolean(false)
+    .writeArray([partition]);
+  const broker = new Encoder().writeInt32(1).writeString('h').writeInt32(9092).writeString(null);
+  const raw = new Encoder()
+    .writeInt32(0)
+    .writeArray([broker])
+    .writeString('cluster')
+    .writeInt32(1)
+    .writeArray([topic]).buffer;
+  const { brokers, topicMetadata } = await decodeMetadata(raw);
+  assert.deepEqual(
+    brokers.map(({ nodeId, host, port }) => [nodeId, host, port]),
+    [[1, 'h', 9092]],
+  );
+  assert.equal(topicMetadata[0]?.topicErrorCode, 3);
+  assert.equal(topicMetadata[0]?.partitionMetadata[0]?.leader, -1);
+});
+
+test('the request for a producer id equals kafkajs’s own', async () => {
+  const request = initProducerIdRequest({ transactionTimeout: -1 });
+  const { apiKey, apiVersion, apiName } = request;
+  assert.deepEqual(INIT_PRODUCER_ID, { apiKey, apiVersion, apiName });
+  const body = initProducerIdBody();
+  assert.deepEqual(copied(body), (await request.encode()).buffer);
+});
+
+test('a producer id is read in all its 64 bits; a cut answer throws', () => {
+  const raw = new Encoder()
+    .writeInt32(0)
+    .writeInt16(14)
+    .writeInt64('9007199254740995')
+    .writeInt16(32_767).buffer;
+  assert.deepEqual(decodeInitProducerId(raw), {
+    errorCode: 14,
+    producerId: 9_007_199_254_740_995n,
+    epoch: 32_767,
+  });
+  for (let length = 0; length < raw.length; length++) {
+    assert.throws(() => decodeInitProducerId(raw.subarray(0, length)), RangeError);
+  }
+});

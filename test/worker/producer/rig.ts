@@ -1,0 +1,73 @@
+import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import type { ProducerStamp } from '../../../src/worker/accumulator/records.ts';
+import { type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import { Lane, type Random, type Verdict } from '../../../src/worker/producer/lane.ts';
+import { batchOfValues } from '../accumulator/batches.ts';
+
+export const PRODUCER_ID = 4_001n;
+export const WALL_MS = 1_700_000_000_000;
+
+/** A lane, its clock, and the driver's part: sending, splitting. */
+export class Rig {
+  readonly lane: Lane;
+  nowMs = 1_000;
+
+  constructor({
+    epoch = 0,
+    sequence = 0,
+    random = () => 0.5,
+  }: { epoch?: number; sequence?: number; random?: Random } = {}) {
+    this.lane = new Lane(3, random);
+    this.lane.setProducerId(PRODUCER_ID, epoch, sequence);
+  }
+
+  /** Puts a batch of `values` at the head. */
+  start(...values: string[]): RecordBatch {
+    const batch = batchOfValues(values);
+    this.lane.start(batch);
+    return batch;
+  }
+
+  /** Waits as long as the lane wants, and sends. @returns a copy of the bytes */
+  send(): Buffer {
+    this.nowMs = Math.max(this.nowMs, this.lane.notBeforeMs);
+    return Buffer.from(this.lane.send(this.nowMs));
+  }
+
+  settle(outcome: Outcome): Verdict {
+    return this.lane.settle(outcome, this.nowMs, WALL_MS);
+  }
+
+  settleCode(errorCode: number): Verdict {
+    return this.settle(outcomeOf(errorCode));
+  }
+
+  /** Sends, and the broker answers `errorCode`. */
+  attempt(errorCode: number): Verdict {
+    this.send();
+    return this.settleCode(errorCode);
+  }
+
+  /** Halves the head as a verdict demands. */
+  halve(batch: RecordBatch): void {
+    const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+    batch.split(Math.ceil(batch.records / 2), rest);
+    this.lane.halved(rest);
+  }
+}
+
+/** What a broker reads of a sealed batch's header. */
+export interface Header extends ProducerStamp {
+  readonly records: number;
+  readonly firstTimestamp: number;
+}
+
+export function headerOf(bytes: Buffer): Header {
+  return {
+    producerId: bytes.readBigInt64BE(43),
+    epoch: bytes.readInt16BE(51),
+    sequence: bytes.readInt32BE(53),
+    records: bytes.readInt32BE(57),
+    firstTimestamp: Number(bytes.readBigInt64BE(27)),
+  };
+}

@@ -1,0 +1,72 @@
+import type net from 'node:net';
+import { Decoder, Encoder } from '../kafkajs-protocol.ts';
+import { TcpServer } from './tcp-server.ts';
+
+export const API = {
+  produce: 0,
+  metadata: 3,
+  saslHandshake: 17,
+  apiVersions: 18,
+  initProducerId: 22,
+  saslAuthenticate: 36,
+} as const;
+
+const VERSIONS: readonly [number, number, number][] = [
+  [API.produce, 0, 7],
+  [API.metadata, 0, 4],
+  [API.saslHandshake, 0, 1],
+  [API.apiVersions, 0, 2],
+  [API.initProducerId, 0, 0],
+  [API.saslAuthenticate, 0, 0],
+];
+
+export interface BrokerRequest {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly clientId: string | null;
+  readonly body: Decoder;
+  readonly socket: net.Socket;
+  /** Sends `payload` as the answer to this request. */
+  respond(payload: Buffer): void;
+}
+
+export type Answer = (request: BrokerRequest) => void;
+
+/**
+ * A broker that says which versions it speaks and leaves every other request to `answer`. Left
+ * out: everything else.
+ */
+export function startBroker(answer: Answer): Promise<TcpServer> {
+  return TcpServer.start((socket) => {
+    let received = Buffer.alloc(0);
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      while (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) {
+        const end = 4 + received.readInt32BE(0);
+        handle(received.subarray(4, end), socket, answer);
+        received = received.subarray(end);
+      }
+    });
+  });
+}
+
+function handle(bytes: Buffer, socket: net.Socket, answer: Answer): void {
+  const body = new Decoder(bytes);
+  const apiKey = body.readInt16();
+  const apiVersion = body.readInt16();
+  const correlationId = body.readInt32();
+  const clientId = body.readString();
+  const respond = (payload: Buffer) => {
+    const { buffer } = new Encoder().writeInt32(4 + payload.length).writeInt32(correlationId);
+    socket.write(Buffer.concat([buffer, payload]));
+  };
+  if (apiKey === API.apiVersions) respond(apiVersions());
+  else answer({ apiKey, apiVersion, clientId, body, socket, respond });
+}
+
+function apiVersions(): Buffer {
+  const versions = VERSIONS.map(([key, min, max]) =>
+    new Encoder().writeInt16(key).writeInt16(min).writeInt16(max),
+  );
+  return new Encoder().writeInt16(0).writeArray(versions).writeInt32(0).buffer;
+}

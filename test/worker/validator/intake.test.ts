@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KIB, MIB } from '../../../src/limits.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import type { Owner } from '../../../src/worker/accumulator/batch.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
+import { Intake } from '../../../src/worker/validator/intake.ts';
+import { loadValidator } from '../../../src/worker/validator/validator.ts';
+import { recordsOf } from '../accumulator/batches.ts';
+
+const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
+
+/** An intake over a real accumulator, and what it told its owner and the acknowledger. */
+function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } = {}) {
+  const budget = new Budget(limitBytes);
+  const accumulator = new Accumulator({ budget, batchBytes: 16 * KIB, maxEventBytes: 64 * KIB });
+  accumulator.setPartitions(partitions);
+  const accepted: [number, number][] = [];
+  const refused: unknown[][] = [];
+  const owner: Owner = {
+    plain: false,
+    accepted: (frame, event) => accepted.push([frame, event]),
+    settled: () => true,
+    refused: () => assert.fail('refusals go through the acknowledger'),
+  };
+  const intake = new Intake(loadValidator(undefined), accumulator, keyField, (who, ...refusal) => {
+    assert.equal(who, owner);
+    refused.push(refusal);
+  });
+  const event = (index: number, value: JsonObject) => {
+    const text = JSON.stringify(value);
+    const bytes = Buffer.from(`  ${text}  `);
+    intake.event(index, value, bytes, 2, bytes.length - 2);
+  };
+  const records = () => {
+    const batches = accumulator.queues.flatMap((queue) => queue.take(1e12, 0) ?? []);
+    return batches.flatMap(recordsOf);
+  };
+  return { accumulator, accepted, refused, owner, intake, event, records };
+}
+
+test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
+  const { intake, owner, event, records, accepted, refused } = setUp();
+  const before = Date.now();
+  intake.begin(owner, 9);
+  event(4, GOOD);
+  const [record] = records();
+  assert.equal(record?.value.toString(), JSON.stringify(GOOD));
+  assert.equal(record?.key?.toString(), 'c');
+  assert(record.timestamp >= before && record.timestamp <= Date.now());
+  assert.deepEqual(accepted, [[9, 4]]);
+  assert.deepEqual(refused, []);
+});
+
+test('the key is the field if it is a string, the empty one too; anything else is no key', () => {
+  for (const [key, expected] of [
+    ['k', 'k'],
+    ['', ''],
+    ['ключ 🔑', 'ключ 🔑'],
+    [7, undefined],
+    [null, undefined],
+    [['k'], undefined],
+    [undefined, undefined],
+  ] as const) {
+    const { intake, owner, event, records } = setUp({ keyField: 'device' });
+    intake.begin(owner, 1);
+    event(0, { ...GOOD, device: key });
+    assert.equal(records()[0]?.key?.toString(), expected);
+  }
+});
+
+test('an event that breaks the schema is refused alone', () => {
+  const { intake, owner, event, records, accepted, refused } = setUp();
+  intake.begin(owner, 2);
+  event(0, GOOD);
+  event(1, { ...GOOD, timestamp: 'now' });
+  event(2, GOOD);
+  assert.equal(records().length, 2);
+  assert.deepEqual(accepted, [
+    [2, 0],
+    [2, 2],
+  ]);
+  assert.deepEqual(refused, [[2, 1, 'schema', 'event 1: /timestamp must be integer']]);
+});
+
+test('what the accumulator does not take is refused with its code, and nobody waits for it', () => {
+  const full = setUp({ limitBytes: 2 * KIB });
+  const unreached = setUp({ partitions: 0 });
+  const long = setUp();
+  long.accumulator.setMaxMessageBytes(300);
+  for (const [{ intake, owner, event, accepted, refused }, code, why] of [
+    [full, 'buffer_full', 'the buffer is full'],
+    [unreached, 'kafka_unavailable', 'Kafka was not reached yet'],
+    [long, 'too_large', 'longer than the topic takes'],
+  ] as const) {
+    intake.begin(owner, 3);
+    event(5, { ...GOOD, msg: 'x'.repeat(300) });
+    assert.deepEqual(accepted, []);
+    assert.deepEqual(refused, [[3, 5, code, `event 5: ${why}`]]);
+  }
+});
+
+test('while it drains, good events are refused draining and bad ones what they are', () => {
+  const { intake, owner, event, accepted, refused, records } = setUp();
+  intake.begin(owner, 1);
+  event(0, GOOD);
+  intake.drain();
+  event(1, GOOD);
+  event(2, {});
+  assert.deepEqual(accepted, [[1, 0]]);
+  assert.deepEqual(
+    refused.map(([, index, code]) => [index, code]),
+    [
+      [1, 'draining'],
+      [2, 'schema'],
+    ],
+  );
+  assert.equal(records().length, 1);
+});
+
+test('refusals of the decoder name the frame, and the event where there is one', () => {
+  const { intake, owner, refused } = setUp();
+  intake.begin(owner, 6);
+  intake.refuseEvent(3, 'not_an_object', 'an event must be a JSON object');
+  intake.refuseFrame('invalid_json', 'not valid JSON');
+  assert.deepEqual(refused, [
+    [6, 3, 'not_an_object', 'event 3: an event must be a JSON object'],
+    [6, undefined, 'invalid_json', 'not valid JSON'],
+  ]);
+});
+
+test('events of one frame share their time of arrival', () => {
+  const { intake, owner, event, records } = setUp();
+  intake.begin(owner, 1);
+  for (let index = 0; index < 200; index++) event(index, GOOD);
+  assert.equal(new Set(records().map(({ timestamp }) => timestamp)).size, 1);
+});
