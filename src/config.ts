@@ -192,9 +192,10 @@ export function readConfig(env: Environment): Config {
     } catch (error) {
       const shown = setting.secret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
       errors.push(`${setting.env} ${(error as Error).message}${shown}`);
+      values[name] = setting.defaultValue();
     }
   }
-  if (errors.length === 0) errors.push(...contradictions(values as Config));
+  errors.push(...contradictions(values as Config));
   if (errors.length > 0) {
     throw new StartError(`wrong settings:\n  ${errors.join('\n  ')}`, EXIT.configuration);
   }

@@ -17,14 +17,16 @@ export function availableCores(
 
 /** cgroup v2: `cpu.max` holds "<quota> <period>" or "max <period>", in microseconds. */
 function quotaV2(readFile: (path: string) => string): number | undefined {
-  const own = attempt(() => readFile('/proc/self/cgroup').match(/^0::(.*)$/m)?.[1]);
-  for (const folder of new Set([own, '/'])) {
-    if (folder === undefined) continue;
+  let folder = attempt(() => readFile('/proc/self/cgroup').match(/^0::(.*)$/m)?.[1]) ?? '/';
+  let least: number | undefined;
+  // A quota on any folder above holds too.
+  for (;;) {
     const path = `/sys/fs/cgroup${folder === '/' ? '' : folder}/cpu.max`;
     const match = attempt(() => readFile(path).match(/^(\d+) (\d+)/));
-    if (match) return Number(match[1]) / Number(match[2]);
+    if (match) least = Math.min(least ?? Infinity, Number(match[1]) / Number(match[2]));
+    if (folder === '/') return least;
+    folder = folder.slice(0, folder.lastIndexOf('/')) || '/';
   }
-  return undefined;
 }
 
 /** cgroup v1: two files in microseconds; -1 means no quota. */

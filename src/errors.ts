@@ -47,8 +47,6 @@ export type RetryCode = {
 export const eventCodes = Object.keys(EVENT_CODES) as EventCode[];
 export const requestCodes = Object.keys(REQUEST_CODES) as RequestCode[];
 export const retryCodes = eventCodes.filter((code) => EVENT_CODES[code].retry) as RetryCode[];
-/** Codes that say the same event will be refused again. */
-export const finalCodes = eventCodes.filter((code) => !EVENT_CODES[code].retry);
 
 /** Longest message in an answer, in characters; see {@link boundedMessage}. */
 const MESSAGE_LENGTH_MAX = 200;

@@ -1,4 +1,5 @@
 /** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
+import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import { type Config, readSecretFile } from './config.ts';
@@ -55,11 +56,18 @@ function tlsOptions(config: ConnectionSettings): NonNullable<KafkaConfig['ssl']>
   return options;
 }
 
-/** TLS takes a file without any certificate silently, and then trusts nobody: say it here. */
+/** TLS takes a file without a good certificate silently, and then trusts nobody: say it here. */
 function readPem(env: string, path: string, kind: string): string {
   const text = readSecretFile(env, path);
-  if (new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) return text;
-  throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
+  if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) {
+    throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
+  }
+  try {
+    if (kind === 'CERTIFICATE') new X509Certificate(text);
+  } catch {
+    throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
+  }
+  return text;
 }
 
 function saslOptions(config: ConnectionSettings): SASLOptions | undefined {

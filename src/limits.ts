@@ -16,8 +16,6 @@ export const LIMITS = {
   bodyBytes: MIB,
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
-  /** Messages of one connection in one loop turn: uWebSockets.js cannot pause a sender. */
-  messagesPerTurn: 20_000,
   /** Seconds without a message, answered ping included, before a connection is closed. */
   idleSeconds: 120,
   /** First credit of a connection, and how far it may be ahead of what is settled. */

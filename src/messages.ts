@@ -7,6 +7,8 @@ export interface WorkerStatus {
   readonly topicKnown: boolean;
   /** Why the topic is not known yet, for people; no broker addresses. */
   readonly kafka: string;
+  /** Kafka refuses by rights or policy what is written: people have to act. */
+  readonly refusedByPolicy: boolean;
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
 }

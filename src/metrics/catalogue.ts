@@ -155,7 +155,7 @@ export const CATALOGUE = [
     type: 'counter',
     help: 'WebSocket handshakes refused.',
     from: 'sum',
-    label: { name: 'reason', values: requestCodes },
+    label: { name: 'reason', values: [...requestCodes, 'draining'] },
   },
   {
     name: 'forebay_ack_duration_seconds',

@@ -24,6 +24,8 @@ export class ReadinessGate {
     }
     for (const status of known) {
       if (!status.topicKnown) reasons.add(status.kafka || 'the topic is not known yet');
+      if (status.refusedByPolicy)
+        reasons.add('Kafka refuses to write: see its rights and policies');
     }
     this.#buffering = isBuffering(known, this.#buffering);
     if (this.#buffering) {

@@ -21,6 +21,7 @@ export class Reporter {
   readonly #tell: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #topicKnown = false;
+  #refusedByPolicy = false;
   #kafka = 'Kafka was not reached yet';
 
   constructor(
@@ -56,6 +57,12 @@ export class Reporter {
     if (!this.#topicKnown) this.#report();
   }
 
+  /** Kafka refuses what is written, or no longer. */
+  refusedByPolicy(refused: boolean): void {
+    this.#refusedByPolicy = refused;
+    this.#report();
+  }
+
   /** Reports for the last time. @returns events that are not settled */
   stop(): number {
     clearInterval(this.#timer);
@@ -76,6 +83,7 @@ export class Reporter {
       listening: true,
       topicKnown: this.#topicKnown,
       kafka: this.#kafka,
+      refusedByPolicy: this.#refusedByPolicy,
       bufferedBytes: this.#budget.eventBytes,
       bufferLimitBytes: this.#budget.eventLimitBytes,
     };

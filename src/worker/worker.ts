@@ -116,6 +116,7 @@ class Worker {
           void tell({ type: 'topicMissing' });
         },
         unreachable: (why) => this.#reporter.kafka(why),
+        refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
         loginRefused: (error) => this.#fail(`the brokers refuse our credentials: ${error}`),
       },
     });

@@ -86,7 +86,14 @@ test('Kafka comes: the gateway becomes ready by itself, and serves the same conn
   cluster = await startCluster({ ports: [port] });
   await stage.gateway.ready();
   const events = [good('ws'), good('http'), good('plain')];
-  assert.deepEqual(await client.exchange(events[0]!), []);
+  // A Kafka that has just started gives no producer ids for a moment.
+  await until(async () => {
+    const errors = await client.exchange(events[0]!);
+    if (errors.length === 0) return true;
+    assertRefused(errors, ['kafka_unavailable', [0, 0]]);
+    tally.ws(0, { kafka_unavailable: 1 });
+    return false;
+  });
   assert.deepEqual((await post(stage, events[1]!)).body, { accepted: 1, errors: [] });
   plain.socket.send(events[2]!);
   tally.ws(2);
@@ -112,8 +119,9 @@ test('timeout: a batch that was sent; kafka_unavailable: one that never was', as
   // The broker's one connection still waits for its answer: nothing else can have gone out.
   plain.socket.send(good('unsent plain'));
   assertRefused(await client.exchange(good('unsent')), ['kafka_unavailable', [0, 0]]);
-  const metrics = await stage.gateway.metrics();
-  assert(metrics.value('forebay_produce_errors_total') > 0, 'the outage was felt');
+  const felt = async () =>
+    (await stage.gateway.metrics()).value('forebay_produce_errors_total') > 0;
+  await until(felt, { what: 'an attempt that failed' });
   cluster.resume(0);
   await until(async () => (await storedLate()) === 2, { deadlineMs: 20_000, what: 'late events' });
   const values = await stage.newValues();

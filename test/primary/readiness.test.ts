@@ -7,6 +7,7 @@ const fit: WorkerStatus = {
   listening: true,
   topicKnown: true,
   kafka: '',
+  refusedByPolicy: false,
   bufferedBytes: 0,
   bufferLimitBytes: 100,
 };
@@ -54,4 +55,12 @@ test('a drain is a reason beside the others', () => {
 test('answers are compared by what they say', () => {
   assert(sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['a'] }));
   assert(!sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['b'] }));
+});
+
+test('an instance whose writes Kafka refuses by rights or policy is not ready', () => {
+  const gate = new ReadinessGate();
+  const { ready, reasons } = gate.update([fit, { ...fit, refusedByPolicy: true }], false);
+  assert.equal(ready, false);
+  assert.match(reasons.join(), /rights and policies/);
+  assert.equal(gate.update([fit, fit], false).ready, true);
 });

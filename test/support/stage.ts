@@ -104,13 +104,13 @@ export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
 }
 
 /** Waits until nothing is in flight any more. */
-export async function metricsAtRest(gateway: Gateway): Promise<Metrics> {
+export async function metricsAtRest(gateway: Gateway, deadlineMs = 10_000): Promise<Metrics> {
   return until(
     async () => {
       const metrics = await freshMetrics(gateway);
       return metrics.value('forebay_events_in_flight') === 0 ? metrics : undefined;
     },
-    { what: 'no events in flight' },
+    { deadlineMs, what: 'no events in flight' },
   );
 }
 

@@ -34,6 +34,7 @@ export class Accumulator {
   readonly #batchBytes: number;
   readonly #key: Buffer;
   #maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
+  #maxRequestBytes = Number.POSITIVE_INFINITY;
   #sticky = 0;
   #onWork: WorkListener = () => {};
 
@@ -56,6 +57,11 @@ export class Accumulator {
   /** The broker refuses longer batches: the topic's `max.message.bytes`. */
   setMaxMessageBytes(bytes: number): void {
     this.#maxMessageBytes = bytes;
+  }
+
+  /** A batch fits a produce request, unless a single record does not. */
+  setMaxRequestBytes(bytes: number): void {
+    this.#maxRequestBytes = bytes;
   }
 
   /**
@@ -147,7 +153,7 @@ export class Accumulator {
   #fits(batch: RecordBatch, timestamp: number, keyBytes: number, valueBytes: number): boolean {
     if (Math.abs(timestamp - batch.firstTimestamp) >= TIMESTAMP_SPAN_MS) return false;
     const length = batch.lengthWith(timestamp, keyBytes, valueBytes);
-    return length <= Math.min(this.#batchBytes, this.#maxMessageBytes);
+    return length <= Math.min(this.#batchBytes, this.#maxMessageBytes, this.#maxRequestBytes);
   }
 
   /** Makes room for `needed` bytes and one event's bookkeeping. @returns false over budget */
@@ -160,7 +166,7 @@ export class Accumulator {
       this.#budget.release(LIMITS.eventOverheadBytes);
       return false;
     }
-    assert(larger.length >= needed);
+    assert(larger.length >= needed, 'the pool gives no less than asked');
     batch.buffer.copy(larger, 0, 0, batch.length);
     this.#budget.give(batch.buffer);
     batch.buffer = larger;

@@ -84,7 +84,7 @@ export class RecordBatch {
       start,
       end,
     );
-    assert(this.length <= this.buffer.length);
+    assert(this.length <= this.buffer.length, 'the buffer had room');
   }
 
   /** Notes who sent the record appended last. */
@@ -120,7 +120,7 @@ export class RecordBatch {
    * is as large as this one's.
    */
   split(count: number, rest: RecordBatch): void {
-    assert(count > 0 && count < this.records && rest.records === 0);
+    assert(count > 0 && count < this.records && rest.records === 0, 'both parts have records');
     const slices = readRecords(this.buffer, this.records);
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {

@@ -27,7 +27,7 @@ export class Budget {
     return this.#usedBytes + this.#copyBytes;
   }
 
-  /** Bytes of events in use now: what refuses more of them when it reaches {@link eventLimitBytes}. */
+  /** Bytes of events in use now; more are refused when they reach {@link eventLimitBytes}. */
   get eventBytes(): number {
     return this.#usedBytes;
   }

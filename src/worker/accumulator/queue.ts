@@ -33,7 +33,7 @@ export class PartitionQueue {
 
   /** No more events for the open batch: it is full, due, or old. */
   close(): void {
-    assert(this.#open !== undefined && this.#open.records > 0);
+    assert(this.#open !== undefined && this.#open.records > 0, 'there is a batch to close');
     this.#closed.push(this.#open);
     this.#open = undefined;
   }

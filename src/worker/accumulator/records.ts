@@ -110,8 +110,9 @@ export function sealBatch(
   maxTimestamp: number,
   stamp: ProducerStamp,
 ): void {
-  assert(recordCount > 0 && length > BATCH_HEADER_BYTES && length <= buffer.length);
-  assert(stamp.producerId >= 0n && stamp.epoch >= 0 && stamp.sequence >= 0);
+  assert(recordCount > 0 && length > BATCH_HEADER_BYTES, 'an empty batch is never sealed');
+  assert(length <= buffer.length, 'the batch is in its buffer');
+  assert(stamp.producerId >= 0n && stamp.epoch >= 0 && stamp.sequence >= 0, 'it is stamped');
   buffer.fill(0, 0, BATCH_LENGTH_AT);
   buffer.writeInt32BE(length - BATCH_LENGTH_AT - 4, BATCH_LENGTH_AT);
   buffer.writeInt32BE(-1, 12);

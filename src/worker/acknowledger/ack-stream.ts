@@ -21,8 +21,7 @@ const FIRST_RING = 16;
  */
 export class AckStream implements Owner {
   readonly plain = false;
-  /** The connection is gone: nobody hears any more. */
-  closed = false;
+  #closed = false;
   /** In the list of streams with something to say. */
   #dirty = false;
   readonly #onDirty: (stream: AckStream) => void;
@@ -85,6 +84,13 @@ export class AckStream implements Owner {
     this.#settle(frame, 1);
   }
 
+  /** The connection is gone: nobody hears any more. Batches may hold the stream for long. */
+  close(): void {
+    this.#closed = true;
+    this.#refusals.clear();
+    this.#nackable = [];
+  }
+
   accepted(frame: number): void {
     this.#open[frame & (this.#open.length - 1)]!++;
   }
@@ -95,6 +101,7 @@ export class AckStream implements Owner {
   }
 
   refused(frame: number, event: number | undefined, code: EventCode, message: string): void {
+    if (this.#closed) return;
     const refusals = this.#refusals.get(frame);
     if (refusals !== undefined) refusals.add(event, code, message);
     else {
@@ -120,7 +127,7 @@ export class AckStream implements Owner {
   /** Sends what is due: nacks first, then one ack, then credit. Once per loop turn. */
   flush(): void {
     this.#dirty = false;
-    if (this.closed) return;
+    if (this.#closed) return;
     const texts: string[] = [];
     for (const frame of this.#nackable) {
       const errors = this.#refusals.get(frame)?.entries();

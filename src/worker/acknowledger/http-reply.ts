@@ -62,7 +62,7 @@ export class HttpReply implements Owner {
 
   /** The time is over: what is open is told `timeout`. @returns how many events that were */
   expire(): number {
-    assert(!this.#answered && this.#decoded);
+    assert(!this.#answered && this.#decoded, 'a decoded body waits for its answer');
     for (const event of this.#open) this.#refusals.add(event, 'timeout', EVENT_CODES.timeout.text);
     this.#finish();
     return this.#open.size;

@@ -1,4 +1,4 @@
-import { boundedMessage, EVENT_CODES, type EventCode } from '../../errors.ts';
+import { boundedMessage, EVENT_CODES, type EventCode, eventCodes } from '../../errors.ts';
 
 /** One entry of a `nack`, or of an HTTP answer: events of a frame that share a code. */
 export interface RefusalEntry {
@@ -19,54 +19,71 @@ const RETRY_AFTER_MS: Partial<Record<EventCode, number>> = {
   timeout: 1_000,
 };
 
-/** What was refused of one frame. */
+/** Room for the codes of so many events at first; doubles. */
+const FIRST_EVENTS = 16;
+
+/**
+ * What was refused of one frame: a byte per event, so that a client that sends nothing but bad
+ * events cannot make much of it.
+ */
 export class Refusals {
-  readonly #entries = new Map<EventCode, RefusalEntry>();
-  /** Events refused; a frame that could not be taken apart is one. */
-  events = 0;
+  /** By event: 0 = not refused, else the code's place in `eventCodes` + 1. */
+  #codes = new Uint8Array(0);
+  /** First message of each code, by its number in `#codes`. */
+  readonly #messages = new Map<number, string>();
+  /** Codes of the whole frame: it could not be taken apart. */
+  readonly #whole = new Set<number>();
 
   /** Adds event `event`, or the whole frame without one. The first message of a code stays. */
   add(event: number | undefined, code: EventCode, message: string): void {
-    this.events++;
-    const known = this.#entries.get(code);
-    if (known === undefined) {
-      this.#entries.set(code, newEntry(event, code, message));
+    const number = eventCodes.indexOf(code) + 1;
+    if (!this.#messages.has(number)) this.#messages.set(number, boundedMessage(message));
+    if (event === undefined) {
+      this.#whole.add(number);
       return;
     }
-    if (event === undefined || known.events === undefined) return;
-    const last = known.events[known.events.length - 1]!;
-    if (last[1] + 1 === event) last[1] = event;
-    else known.events.push([event, event]);
+    if (event >= this.#codes.length) this.#grow(event + 1);
+    this.#codes[event] = number;
   }
 
-  /** An entry per code; events of different batches come in any order, ranges are in theirs. */
+  /** An entry per code, with its events as ranges. */
   entries(): RefusalEntry[] {
-    for (const { events } of this.#entries.values()) if (events !== undefined) merge(events);
-    return [...this.#entries.values()];
+    const ranges = new Map<number, [number, number][]>();
+    for (const [event, number] of this.#codes.entries()) {
+      if (number === 0) continue;
+      const known = ranges.get(number);
+      if (known === undefined) ranges.set(number, [[event, event]]);
+      else if (known.at(-1)![1] === event - 1) known.at(-1)![1] = event;
+      else known.push([event, event]);
+    }
+    return [...this.#messages].map(([number, message]) =>
+      newEntry(
+        eventCodes[number - 1]!,
+        message,
+        this.#whole.has(number) ? undefined : ranges.get(number),
+      ),
+    );
+  }
+
+  #grow(events: number): void {
+    const larger = new Uint8Array(Math.max(FIRST_EVENTS, 2 ** Math.ceil(Math.log2(events))));
+    larger.set(this.#codes);
+    this.#codes = larger;
   }
 }
 
-function newEntry(event: number | undefined, code: EventCode, message: string): RefusalEntry {
+function newEntry(
+  code: EventCode,
+  message: string,
+  events: [number, number][] | undefined,
+): RefusalEntry {
   const { retry } = EVENT_CODES[code];
   const pause = RETRY_AFTER_MS[code] ?? 1_000;
   return {
     code,
     retry,
-    ...(event !== undefined && { events: [[event, event]] }),
-    message: boundedMessage(message),
+    ...(events !== undefined && { events }),
+    message,
     ...(retry && { retryAfterMs: Math.round(pause * (0.75 + Math.random() / 2)) }),
   };
-}
-
-/** Sorts ranges and joins those that touch, in place. */
-function merge(ranges: [number, number][]): void {
-  ranges.sort((a, b) => a[0] - b[0]);
-  let kept = 0;
-  for (let index = 1; index < ranges.length; index++) {
-    const range = ranges[index]!;
-    const last = ranges[kept]!;
-    if (range[0] <= last[1] + 1) last[1] = Math.max(last[1], range[1]);
-    else ranges[++kept] = range;
-  }
-  ranges.length = Math.min(ranges.length, kept + 1);
 }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
@@ -31,7 +30,6 @@ export interface HttpOptions {
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   readonly counters: Counters;
-  readonly draining: () => boolean;
   readonly readiness: () => Readiness;
 }
 
@@ -62,7 +60,7 @@ export class HttpListener {
   #get(path: string): Answer {
     switch (path) {
       case '/livez':
-        return { status: 200, body: '{"live":true}' };
+        return { status: 200, body: '{"alive":true}' };
       case '/readyz': {
         const readiness = this.#options.readiness();
         return { status: readiness.ready ? 200 : 503, body: JSON.stringify(readiness) };
@@ -88,11 +86,6 @@ export class HttpListener {
     }
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return finish(response, tooLarge());
-    }
-    if (this.#options.draining()) {
-      const headers = { 'Retry-After': '1' };
-      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
-      return finish(response, { ...answer, close: true });
     }
     this.#readBody(response, (body) => this.#take(body, decode, response));
   }
@@ -151,7 +144,7 @@ class Exchange {
   }
 
   expireAfter(ms: number, expire: () => void): void {
-    assert(!this.#over);
+    assert(!this.#over, 'only an open exchange can expire');
     this.#timer = setTimeout(expire, ms);
   }
 

@@ -1,6 +1,5 @@
 import { EXIT, StartError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { requestError, send } from './answers.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import {
   type App,
@@ -63,14 +62,17 @@ export class Listener {
     this.#app.close();
   }
 
-  /** A throw inside a handler of uWebSockets.js can end the process. */
+  /** A throw inside a handler of uWebSockets.js can end the process: it ends the request instead. */
   #guard(http: HttpListener, response: HttpResponse, request: HttpRequest): void {
     try {
       http.handle(response, request);
     } catch (error) {
       this.#options.log.error({ err: error }, 'a request failed');
-      response.onAborted(() => {});
-      send(response, { ...requestError('bad_request'), close: true });
+      try {
+        response.close();
+      } catch {
+        // It was answered before.
+      }
     }
   }
 }

@@ -20,6 +20,8 @@ export interface HttpResponse {
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
   endWithoutBody(): HttpResponse;
+  /** Ends the connection without a word. */
+  close(): HttpResponse;
   onAborted(handler: () => void): HttpResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
   cork(write: () => void): HttpResponse;

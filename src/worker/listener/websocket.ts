@@ -20,7 +20,8 @@ const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
 const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = ['bad_request', 'forbidden_origin'] as const;
+const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining'] as const;
+type HandshakeRefusal = (typeof HANDSHAKES)[number];
 const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
 
 /** What uWebSockets.js keeps for each connection. */
@@ -76,15 +77,16 @@ export class WebSocketListener {
     if (version !== '13') {
       const message = 'the WebSocket version must be 13';
       const headers = { 'Sec-WebSocket-Version': '13' };
-      return this.#refuse(response, errorAnswer(400, 'bad_request', message, headers));
+      const answer = errorAnswer(400, 'bad_request', message, headers);
+      return this.#refuse(response, 'bad_request', answer);
     }
     if (!isSameHost(request.getHeader('origin'), request.getHeader('host'))) {
-      return this.#refuse(response, requestError('forbidden_origin'));
+      return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
     if (this.#options.draining()) {
       const headers = { 'Retry-After': '1' };
-      send(response, errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers));
-      return;
+      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
+      return this.#refuse(response, 'draining', answer);
     }
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
@@ -97,10 +99,8 @@ export class WebSocketListener {
     );
   }
 
-  #refuse(response: HttpResponse, answer: Answer): void {
-    this.#options.counters.add(
-      answer.status === 403 ? REFUSED.forbidden_origin : REFUSED.bad_request,
-    );
+  #refuse(response: HttpResponse, reason: HandshakeRefusal, answer: Answer): void {
+    this.#options.counters.add(REFUSED[reason]);
     send(response, answer);
   }
 
@@ -162,7 +162,7 @@ export class WebSocketListener {
     const { counters } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
-    if (connection.stream !== undefined) connection.stream.closed = true;
+    connection.stream?.close();
     counters.add(OPEN, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
   }

@@ -1,20 +1,12 @@
 /**
  * One topic-partition of one worker, and the fate of the batch at its head. Pure code: no network,
  * no clock, no timers; who drives it says what happened and when.
- *
- *            start            sent              stored
- *   idle ───────────▶ ready ────────▶ in flight ────────▶ idle
- *                      ▲                 │
- *                      └── retry ────────┤ definite: nothing was appended
- *                      └── retry ────────┤ no definite answer: the batch is *unknown*, for good
- *                      └── resealed ─────┤ new epoch or timestamp; only if never unknown
- *                      └── split ────────┤ refused for good; only if never unknown
- *                                        └▶ idle: refused (one record), or given up with a new
- *                                           epoch (unknown and out of sequence: told `timeout`)
+ * ARCHITECTURE.md draws its states.
  *
  * One batch in flight; the sequence moves only when it is stored. Fate belongs to the batch: one
- * attempt without a definite answer makes it unknown, and nothing later makes it known again
- * except success. An unknown batch goes out again with identical bytes.
+ * attempt without a definite answer makes it *unknown*, and no later refusal takes that back. An
+ * unknown batch goes out again with identical bytes until it is stored; where the broker will never
+ * take it any more, it is given up behind a new epoch, its senders told `timeout`.
  */
 import assert from 'node:assert/strict';
 import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
@@ -126,7 +118,8 @@ export class Lane {
   /** A fresh producer id: sequence and epoch begin at what the broker gave. */
   setProducerId(producerId: bigint, epoch: number, nextSequence = 0): void {
     assert(this.#producerId === undefined, 'a lane keeps its producer id');
-    assert(!this.#inFlight && !this.#sealed && producerId >= 0n && epoch >= 0);
+    assert(!this.#inFlight && !this.#sealed, 'nothing was sealed without a producer id');
+    assert(producerId >= 0n && epoch >= 0, 'the broker gave a producer id');
     this.#producerId = producerId;
     this.#epoch = epoch;
     this.#nextSequence = nextSequence;
@@ -144,7 +137,7 @@ export class Lane {
   /** Makes `batch` the head. */
   start(batch: RecordBatch): void {
     assert(this.#head === undefined && !this.#inFlight, 'one batch at a time');
-    assert(batch.records > 0);
+    assert(batch.records > 0, 'an empty batch is never sent');
     this.#head = batch;
     this.#sealed = false;
     this.#attempts = 0;
@@ -182,10 +175,9 @@ export class Lane {
         if (!outcome.definite) this.#unknown = true;
         return this.#retry(outcome.class, nowMs, outcome.slow === true);
       case 'restamp':
-        if (!this.#unknown) {
-          this.#head.restamp(wallMs);
-          this.#sealed = false;
-        }
+        if (this.#unknown) return this.#giveUp('timestamp');
+        this.#head.restamp(wallMs);
+        this.#sealed = false;
         return this.#retry(outcome.class, nowMs, false);
       case 'corrupt':
         if (!this.#corrupt) {
@@ -203,7 +195,7 @@ export class Lane {
   /** The driver has halved the head as told; `rest` is its second half. */
   halved(rest: RecordBatch): void {
     const first = this.#head;
-    assert(first !== undefined && !this.#inFlight && !this.#unknown);
+    assert(first !== undefined && !this.#inFlight && !this.#unknown, 'it may be split');
     this.#rest.unshift(rest);
     this.#head = undefined;
     this.start(first);
@@ -212,7 +204,7 @@ export class Lane {
   /** Lets the head go that was never sent: its deadline has passed. */
   dropUnsent(): RecordBatch {
     const head = this.#head;
-    assert(head !== undefined && this.#attempts === 0 && !this.#inFlight);
+    assert(head !== undefined && this.#attempts === 0 && !this.#inFlight, 'it was never sent');
     this.#clear();
     return head;
   }

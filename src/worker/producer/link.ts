@@ -51,12 +51,16 @@ export class Link {
   #connection: KafkaConnection | undefined;
   #busy = false;
   #closed = false;
+  /** Fails what is pending. */
+  #reject: ((error: Error) => void) | undefined;
 
   constructor(address: Address, options: LinkOptions) {
     this.address = address;
     this.#options = options;
     this.#socket = new WatchedSocket(() => {
       this.#closed = true;
+      // kafkajs says more of the reason, but does not always say something: it has the first word.
+      setImmediate(() => this.#reject?.(new Error('the connection was closed')));
     });
   }
 
@@ -73,7 +77,7 @@ export class Link {
     const timer = setTimeout(() => this.#socket.end('connect_timeout'), TIMES.connectMs);
     const { logger, ...options } = this.#options;
     try {
-      this.#connection = await connectBroker({
+      const connecting = connectBroker({
         ...this.address,
         ...options,
         connectionTimeout: CONNECTION_TIMEOUT_MS,
@@ -81,6 +85,7 @@ export class Link {
         socketFactory: this.#socket.factory,
         log: ({ log }) => logger.debug({ kafkajs: log.message }, 'kafkajs'),
       });
+      this.#connection = await this.#whileOpen(connecting);
       if (this.#closed) throw new Error('closed while connecting');
     } catch (error) {
       throw this.#failed(error);
@@ -101,9 +106,9 @@ export class Link {
   ): Promise<T> {
     if (!this.idle) throw new LinkError('connection', 'the link cannot be used');
     this.#busy = true;
-    this.#socket.watch(WATCH, performance.now());
+    this.#socket.watch(WATCH);
     try {
-      return await sendRequest(this.#connection!, api, body, decode);
+      return await this.#whileOpen(sendRequest(this.#connection!, api, body, decode));
     } catch (error) {
       throw this.#failed(error);
     } finally {
@@ -116,6 +121,16 @@ export class Link {
   close(): void {
     this.#closed = true;
     this.#socket.end('closed');
+  }
+
+  /** What `pending` brings, or an error when the socket is gone before. */
+  #whileOpen<T>(pending: Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#reject = reject;
+      pending.then(resolve, reject).finally(() => {
+        this.#reject = undefined;
+      });
+    });
   }
 
   #failed(error: unknown): LinkError {

@@ -14,6 +14,7 @@ import {
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 const MAX_AGE_MS = 300_000;
 const UNKNOWN_TOPIC = 3;
+const SAME_VIEWS_MAX = 2;
 
 /** Where the topic's partitions are. */
 export interface TopicView {
@@ -49,8 +50,14 @@ export class Metadata {
   #next = 0;
   #link: Link | undefined;
   #partitions = 0;
+  #lastView = '';
+  /** Answers in a row that brought nothing new. */
+  #sameViews = 0;
+  /** Rounds in a row that did not bring all that was wanted. */
+  #failures = 0;
   #wanted = true;
   #wake: (() => void) | undefined;
+  #endPause: (() => void) | undefined;
   #stopped = false;
   readonly #idRequests: ((answer: ProducerIdAnswer) => void)[] = [];
 
@@ -69,20 +76,20 @@ export class Metadata {
 
   /** Asks until {@link stop}; errors only make it ask again. */
   async run(): Promise<void> {
-    let failures = 0;
     while (!this.#stopped) {
       try {
         const complete = await this.#round();
-        failures = complete ? 0 : failures + 1;
+        this.#failures = complete ? 0 : this.#failures + 1;
       } catch (error) {
-        failures++;
+        this.#failures++;
         this.#report(error);
         this.#link?.close();
         this.#link = undefined;
       }
-      if (failures > 0) {
+      if (this.#failures > 0) {
         this.#wanted = true;
-        await this.#pause(Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** (failures - 1)), false);
+        const pauseMs = BACKOFF_MS.first * 2 ** (this.#failures - 1);
+        await this.#pause(Math.min(BACKOFF_MS.last, pauseMs), false);
       } else if (this.#wanted) {
         await this.#pause(BACKOFF_MS.first, false);
       } else if (this.#idRequests.length === 0) {
@@ -97,6 +104,13 @@ export class Metadata {
     this.#wake?.();
   }
 
+  /** There is something new to see, the topic for instance: ask now, whatever went wrong before. */
+  askNow(): void {
+    this.#wanted = true;
+    this.#failures = 0;
+    this.#endPause?.();
+  }
+
   /** Calls `done` with a new producer id; tries until it has one. */
   producerId(done: (answer: ProducerIdAnswer) => void): void {
     this.#idRequests.push(done);
@@ -106,7 +120,7 @@ export class Metadata {
   stop(): void {
     this.#stopped = true;
     this.#link?.close();
-    this.#wake?.();
+    this.#endPause?.();
   }
 
   /** One look at the topic and the producer ids asked for. @returns false when to ask again */
@@ -134,7 +148,8 @@ export class Metadata {
   }
 
   async #connect(): Promise<Link> {
-    if (this.#link?.usable) return this.#link;
+    if (this.#link?.usable && this.#sameViews < SAME_VIEWS_MAX) return this.#link;
+    this.#sameViews = 0;
     this.#link?.close();
     const candidates = [...this.#known, ...this.#bootstrap];
     const link = new Link(candidates[this.#next++ % candidates.length]!, this.#options);
@@ -158,14 +173,24 @@ export class Metadata {
       this.#listener.unreachable(`Kafka answers error ${topic?.topicErrorCode} for the topic`);
       return false;
     }
+    // Until now nothing could be had: that was no reason to be slow with what comes next.
+    if (this.#partitions === 0) this.#failures = 0;
     // One answer may come from a broker that has not heard of all partitions yet.
     this.#partitions = Math.max(this.#partitions, topic.partitionMetadata.length);
     const leaders = new Array<number>(this.#partitions).fill(-1);
     for (const { partitionId, leader } of topic.partitionMetadata) {
       if (brokers.has(leader)) leaders[partitionId] = leader;
     }
+    this.#doubt(leaders);
     this.#listener.changed({ brokers, leaders });
     return !leaders.includes(-1);
+  }
+
+  /** A broker that keeps saying the same to somebody who sees errors may be cut off: ask another. */
+  #doubt(leaders: readonly number[]): void {
+    const view = leaders.join();
+    this.#sameViews = view === this.#lastView ? this.#sameViews + 1 : 0;
+    this.#lastView = view;
   }
 
   #report(error: unknown): void {
@@ -183,10 +208,12 @@ export class Metadata {
       const done = () => {
         clearTimeout(timer);
         this.#wake = undefined;
+        this.#endPause = undefined;
         if (untilWoken && !this.#idRequests.length) this.#wanted = true;
         resolve();
       };
       const timer = setTimeout(done, ms);
+      this.#endPause = done;
       if (untilWoken) this.#wake = done;
     });
   }

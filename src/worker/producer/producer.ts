@@ -13,6 +13,7 @@ import { Lane } from './lane.ts';
 import type { Address, LinkOptions } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
+import { produceBodyBytes } from './protocol.ts';
 import { Sender } from './sender.ts';
 
 /** What became of batches: the only thing that other stages learn of Kafka. */
@@ -32,6 +33,8 @@ export interface TopicListener {
   topicMissing(): void;
   /** For people, without addresses. */
   unreachable(why: string): void;
+  /** Kafka refuses by rights or policy what is written; or no longer. People have to act. */
+  refusedByPolicy(refused: boolean): void;
   /** Brokers refuse our credentials, and nothing has ever worked. */
   loginRefused(message: string): void;
 }
@@ -58,6 +61,8 @@ export class Producer {
   readonly #metadata: Metadata;
   readonly #senders = new Map<number, Sender>();
   readonly #lanes: Lane[] = [];
+  /** Lanes whose last attempt Kafka refused by rights or policy. */
+  readonly #refusedLanes = new Set<Lane>();
   /** Broker id of each partition's leader; -1 = none now. */
   #leaders: readonly number[] = [];
   #maxRequestBytes: number;
@@ -92,7 +97,7 @@ export class Producer {
 
   /** Ask again who leads, for instance since the topic was created. */
   refresh(): void {
-    this.#metadata.refresh();
+    this.#metadata.askNow();
   }
 
   /** Nothing waits any longer for others to join it. */
@@ -101,10 +106,13 @@ export class Producer {
     this.#pump();
   }
 
-  /** Every batch that was taken has its fate. */
+  /** Everybody who sent something was told what became of it. */
   get settled(): boolean {
-    const { queues } = this.#options.accumulator;
-    return this.#lanes.every((lane) => lane.idle) && queues.every((queue) => queue.empty);
+    let open = 0;
+    this.walk((batch) => {
+      if (!batch.answered) open++;
+    });
+    return open === 0;
   }
 
   /** Calls `visit` with every batch whose fate is open: in lanes and waiting. */
@@ -152,6 +160,7 @@ export class Producer {
     const share = budget.limitBytes / (8 * Math.max(1, this.#senders.size));
     this.#maxRequestBytes = Math.floor(Math.min(this.#options.maxRequestBytes, share));
     budget.reserve(this.#maxRequestBytes * this.#senders.size * LIMITS.requestCopies);
+    accumulator.setMaxRequestBytes(this.#maxRequestBytes);
     accumulator.setPartitions(leaders.length);
     while (this.#lanes.length < leaders.length) this.#addLane();
     topicListener.topicKnown(leaders.length);
@@ -227,7 +236,7 @@ export class Producer {
     }
     if (chosen.length === 0) return;
     const { topic } = this.#options;
-    const requestBytes = bytes + chosen.length * 8 + 18 + topic.length;
+    const requestBytes = produceBodyBytes(topic, chosen.length, bytes);
     this.#options.budget.copies(requestBytes * LIMITS.requestCopies);
     void sender.send(chosen, nowMs);
   }
@@ -258,6 +267,7 @@ export class Producer {
     const { outcomes, accumulator } = this.#options;
     const verdict = lane.settle(outcome, performance.now(), Date.now());
     this.#metrics.verdict(lane, outcome, verdict);
+    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');
     if (lane.needsProducerId) this.#requestProducerId(lane);
     switch (verdict.do) {
       case 'stored':
@@ -276,6 +286,17 @@ export class Producer {
       case 'giveUp':
         outcomes.refused(verdict.batch, 'timeout');
         break;
+    }
+  }
+
+  /** Tells when Kafka begins or ceases to refuse by rights or policy what lanes write. */
+  #noteRefusal(lane: Lane, refused: boolean): void {
+    const before = this.#refusedLanes.size;
+    if (refused) this.#refusedLanes.add(lane);
+    else this.#refusedLanes.delete(lane);
+    const { topicListener } = this.#options;
+    if (before > 0 !== this.#refusedLanes.size > 0) {
+      topicListener.refusedByPolicy(this.#refusedLanes.size > 0);
     }
   }
 

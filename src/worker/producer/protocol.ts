@@ -19,6 +19,16 @@ export interface PartitionBytes {
   readonly bytes: Buffer;
 }
 
+/** What comes before the first batch: transaction, acks, time-out, topics, topic, partitions. */
+function headBytes(topic: string): number {
+  return 2 + 2 + 4 + 4 + 2 + topic.length + 4;
+}
+
+/** Length of a {@link ProduceBody} with so many batches of `bytes` in all. */
+export function produceBodyBytes(topic: string, batches: number, bytes: number): number {
+  return headBytes(topic) + 8 * batches + bytes;
+}
+
 /**
  * The body of a produce request for one topic. The batches are not copied here: they go straight
  * into kafkajs's buffer, and must not change before the request is written.
@@ -30,8 +40,8 @@ export class ProduceBody implements RequestBody {
   readonly #parts: readonly PartitionBytes[];
 
   constructor(topic: string, parts: readonly PartitionBytes[], timeoutMs: number) {
-    assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX);
-    const head = Buffer.alloc(2 + 2 + 4 + 4 + 2 + topic.length + 4);
+    assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX, 'a request has batches');
+    const head = Buffer.alloc(headBytes(topic));
     let at = head.writeInt16BE(NULL, 0); // no transaction
     at = head.writeInt16BE(ACKS_ALL, at);
     at = head.writeInt32BE(timeoutMs, at);
@@ -41,7 +51,8 @@ export class ProduceBody implements RequestBody {
     head.writeInt32BE(parts.length, at);
     this.#head = head;
     this.#parts = parts;
-    this.length = parts.reduce((sum, part) => sum + 8 + part.bytes.length, head.length);
+    const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
+    this.length = produceBodyBytes(topic, parts.length, bytes);
   }
 
   copy(target: Buffer, targetStart: number): number {
@@ -55,15 +66,12 @@ export class ProduceBody implements RequestBody {
   }
 }
 
-/** What a broker said of each partition, and for how long it wants to be left alone. */
-export interface ProduceAnswer {
-  /** Kafka's error code by partition, for the topic asked about. */
-  readonly errorCodes: ReadonlyMap<number, number>;
-  readonly throttleMs: number;
-}
-
-/** Decodes a Produce response of version 7. @throws RangeError when it is cut short */
-export function decodeProduce(raw: Buffer, topic: string): ProduceAnswer {
+/**
+ * Decodes a Produce response of version 7.
+ * @returns Kafka's error code by partition, for `topic`
+ * @throws RangeError when it is cut short
+ */
+export function decodeProduce(raw: Buffer, topic: string): ReadonlyMap<number, number> {
   const errorCodes = new Map<number, number>();
   let at = 4;
   for (let topics = raw.readInt32BE(0); topics > 0; topics--) {
@@ -79,7 +87,8 @@ export function decodeProduce(raw: Buffer, topic: string): ProduceAnswer {
       at += 4 + 2 + 8 + 8 + 8; // partition, error, base offset, append time, start offset
     }
   }
-  return { errorCodes, throttleMs: raw.readInt32BE(at) };
+  raw.readInt32BE(at); // throttle_time_ms: the response is whole
+  return errorCodes;
 }
 
 /** The body of a metadata request for one topic that must not create it. */

@@ -68,12 +68,12 @@ export class Sender {
     for (const lane of lanes) parts.push({ partition: lane.partition, bytes: lane.send(nowMs) });
     const body = new ProduceBody(this.#topic, parts, TIMES.ackTimeoutMs);
     try {
-      const answer = await this.#link!.request(PRODUCE, body, (raw) =>
+      const errorCodes = await this.#link!.request(PRODUCE, body, (raw) =>
         decodeProduce(raw, this.#topic),
       );
       this.#failures = 0;
       for (const lane of lanes) {
-        const code = answer.errorCodes.get(lane.partition);
+        const code = errorCodes.get(lane.partition);
         const outcome = code === undefined ? noAnswer('missing_partition') : outcomeOf(code);
         this.#listener.settled(lane, outcome);
       }

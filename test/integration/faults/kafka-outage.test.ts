@@ -5,13 +5,13 @@ import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.t
 import { startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { readTopic } from '../../support/topic.ts';
 import {
   acknowledgedClients,
   allSettled,
   closeAll,
   Load,
   plainSources,
+  recordsOf,
   recordsWith,
   violationsOf,
 } from './load.ts';
@@ -67,7 +67,7 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
     [1, 1, 1, 1],
   );
 
-  const records = await readTopic({ brokers: kafka.brokers, topic });
+  const records = await recordsOf({ brokers: kafka.brokers, topic });
   const verdict = ledger.reconcile(records);
   assert(verdict.clean, describeVerdict(verdict).join('\n'));
   const acknowledgedIds = clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);

@@ -6,7 +6,7 @@ import { AcknowledgedClient, type ClientOptions } from '../../support/client.ts'
 import type { Ledger } from '../../support/ledger.ts';
 import { PlainClient } from '../../support/plain-client.ts';
 import type { TestEvent } from '../../support/socket.ts';
-import type { TopicRecord } from '../../support/topic.ts';
+import { readTopic, type TopicPlace, type TopicRecord } from '../../support/topic.ts';
 
 /** Somebody who can be given events. */
 export interface Source {
@@ -185,4 +185,20 @@ export function violationsOf(clients: readonly AcknowledgedClient[]): string[] {
 export function recordsWith(prefix: string, records: readonly TopicRecord[]): TopicRecord[] {
   const start = Buffer.from(`{"id":"${prefix}`);
   return records.filter(({ value }) => value?.subarray(0, start.length).equals(start));
+}
+
+const READ_TRIES = 20;
+const READ_PAUSE_MS = 250;
+
+/** All records of the topic; a fault may have left an election behind, which has to end first. */
+export async function recordsOf(place: TopicPlace): Promise<TopicRecord[]> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await readTopic(place);
+    } catch (error) {
+      const passes = (error as { retriable?: boolean }).retriable === true;
+      if (!passes || tries === READ_TRIES) throw error;
+      await sleep(READ_PAUSE_MS);
+    }
+  }
 }

@@ -5,9 +5,16 @@ import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { readTopic, testKafka } from '../../support/topic.ts';
+import { testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
-import { acknowledgedClients, allSettled, closeAll, Load, violationsOf } from './load.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+  violationsOf,
+} from './load.ts';
 import { atRest, logged, readyz, untilNotReady } from './watch.ts';
 
 const PARTITIONS = 5;
@@ -67,7 +74,7 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
   await allSettled(clients);
   await closeAll(clients);
   assert.equal((await atRest(gateway)).value('forebay_events_unaccounted'), 0);
-  const verdict = ledger.reconcile(await readTopic({ brokers, topic }));
+  const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
   assert(verdict.clean, describeVerdict(verdict).join('\n'));
   assert.equal(verdict.stored, load.events, 'also what was refused at first');
   assert.deepEqual(violationsOf(clients), []);

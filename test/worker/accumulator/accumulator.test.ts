@@ -106,7 +106,7 @@ test('events without a key fill one batch, then go to another partition', () => 
   assert.equal(used(), 1);
   for (let bytes = 0; bytes < BATCH_BYTES * 20; bytes += 100) append(undefined, value);
   assert(used() > 5, `${used()} partitions are used`);
-  for (const batch of takeAll(accumulator).flat()) assert(batch.length <= BATCH_BYTES);
+  for (const batch of takeAll(accumulator).flat()) assert(batch.length <= BATCH_BYTES, 'bounded');
 });
 
 test('an event that no batch of the topic can hold is refused too_large, its neighbour not', () => {
@@ -127,7 +127,7 @@ test('no batch is longer than max.message.bytes or the batch size', () => {
         accumulator.setMaxMessageBytes(maxMessageBytes);
         for (const length of lengths) append('k', 'x'.repeat(length));
         for (const batch of takeAll(accumulator).flat()) {
-          assert(batch.length <= Math.min(maxMessageBytes, BATCH_BYTES));
+          assert(batch.length <= Math.min(maxMessageBytes, BATCH_BYTES), 'bounded');
         }
       },
     ),
@@ -179,7 +179,7 @@ test('over budget an event is refused buffer_full and nothing of it is kept', ()
         for (const [index, length] of lengths.entries()) {
           const before = budget.usedBytes;
           const refused = append(`${index % 5}`, 'x'.repeat(length));
-          assert(budget.usedBytes <= budget.limitBytes);
+          assert(budget.usedBytes <= budget.limitBytes, 'within the budget');
           if (refused === undefined) taken++;
           else {
             assert.equal(refused, 'buffer_full');

@@ -41,7 +41,10 @@ test('splitting keeps every record, its bytes, owner and place in the order', ()
           arrivals,
           records.map((_, index) => 50 + index),
         );
-        assert(parts.flatMap((part) => part.owners).every((owner, at) => owner === owners[at]));
+        assert(
+          parts.flatMap((part) => part.owners).every((owner, at) => owner === owners[at]),
+          'owners',
+        );
         for (const part of parts) {
           assert.equal(part.owners.length, part.records);
           assert.equal(part.frames.length, part.records);

@@ -65,13 +65,13 @@ export const anyRecords: fc.Arbitrary<RecordInput[]> = fc
     fc.array(
       fc.record({
         key: fc.option(bytes(20), { nil: undefined }),
-        value: bytes(200),
+        value: bytes(60),
         shift: fc.oneof(
           fc.integer({ min: -100, max: 100 }),
           fc.integer({ min: 1 - 2 ** 29, max: 2 ** 29 - 1 }),
         ),
       }),
-      { minLength: 1, maxLength: 40, size: 'max' },
+      { minLength: 1, maxLength: 16, size: 'max' },
     ),
   )
   .map(([start, inputs]) =>

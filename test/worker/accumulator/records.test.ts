@@ -151,7 +151,7 @@ test('the checksum covers everything from the attributes on, and sealing again r
 test('a record alone is never longer than header, overhead, key and value', () => {
   const [keyBytes, valueBytes] = [2 ** 20, 2 ** 21];
   const body = recordBodyBytes(1 - 2 ** 30, 2 ** 29, keyBytes, valueBytes);
-  assert(varintSize(body) + body <= RECORD_OVERHEAD_BYTES_MAX + keyBytes + valueBytes);
+  assert(varintSize(body) + body <= RECORD_OVERHEAD_BYTES_MAX + keyBytes + valueBytes, 'no longer');
 });
 
 test('the value is the given range of the source, nothing around it', () => {

@@ -33,7 +33,7 @@ class Client {
   constructor(maxFrameBytes = MAX_FRAME_BYTES) {
     const send = (texts: readonly string[]) => {
       this.sends++;
-      assert(texts.length > 0);
+      assert(texts.length > 0, 'nothing is sent for nothing');
       for (const text of texts) this.#hear(JSON.parse(text) as ServerFrame);
     };
     this.stream = new AckStream({ send }, maxFrameBytes, () => this.announced++);
@@ -68,7 +68,8 @@ class Client {
       this.nacked.set(nack, JSON.stringify(frame.errors));
     }
     if (credit !== undefined) {
-      assert(credit.frames >= this.credit.frames && credit.bytes >= this.credit.bytes);
+      const rises = credit.frames >= this.credit.frames && credit.bytes >= this.credit.bytes;
+      assert(rises, 'credit only rises');
       this.credit = credit;
     }
   }
@@ -192,7 +193,7 @@ test('frames and bytes beyond the credit are not taken', () => {
 test('the first grant holds two frames of any size that may be set', () => {
   for (const maxFrameBytes of [1_024, 65_536, 262_144]) {
     const client = new Client(maxFrameBytes);
-    assert(client.maySend(2 * maxFrameBytes));
+    assert(client.maySend(2 * maxFrameBytes), `${maxFrameBytes}`);
   }
 });
 
@@ -201,7 +202,7 @@ test('a closed stream takes outcomes and says nothing', () => {
   const frame = client.frame();
   client.stream.accepted(frame);
   client.stream.endFrame(frame);
-  client.stream.closed = true;
+  client.stream.close();
   client.stream.refused(frame, 0, 'timeout', 'late');
   settle(client.stream, frame, 1);
   client.stream.flush();

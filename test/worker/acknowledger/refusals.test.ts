@@ -22,7 +22,6 @@ test('indexes of a code become ranges, in order and as few as can be', () => {
       for (let at = 1; at < ranges.length; at++) {
         assert(ranges[at]![0] > ranges[at - 1]![1] + 1, 'ranges that touch are one');
       }
-      assert.equal(refusals.events, events.length);
       assert.deepEqual(refusals.entries()[0]!.events, ranges, 'asking again changes nothing');
     }),
   );
@@ -56,7 +55,6 @@ test('a frame that could not be taken apart has no ranges', () => {
   assert.deepEqual(refusals.entries(), [
     { code: 'too_large', retry: false, message: 'the frame has 70000 bytes' },
   ]);
-  assert.equal(refusals.events, 1);
 });
 
 test('retryAfterMs stands beside every code that may be retried, and no other', () => {
@@ -69,8 +67,9 @@ test('retryAfterMs stands beside every code that may be retried, and no other', 
       assert.equal(entry?.retry, EVENT_CODES[code].retry);
       assert.equal(entry?.retryAfterMs !== undefined, EVENT_CODES[code].retry, code);
       if (code !== 'timeout') continue;
-      assert(entry!.retryAfterMs! >= 750 && entry!.retryAfterMs! <= 1_250);
-      spread.add(entry!.retryAfterMs!);
+      const pauseMs = entry!.retryAfterMs!;
+      assert(pauseMs >= 750 && pauseMs <= 1_250, `${pauseMs} ms`);
+      spread.add(pauseMs);
     }
   }
   assert(spread.size > 10, 'clients do not come back all at once');

@@ -160,7 +160,7 @@ describe('links', { concurrency: true }, () => {
         if (isLater) setTimeout(() => link.close(), 30);
         else link.close();
         await fails(link, opening, 'closed');
-        assert(performance.now() - startedMs < TIMES.connectMs / 2);
+        assert(performance.now() - startedMs < TIMES.connectMs / 2, 'at once');
         await server.closed();
       }
     });
@@ -263,5 +263,5 @@ describe('links', { concurrency: true }, () => {
 });
 
 test('times stand in the order that they need', () => {
-  assert(TIMES.ackTimeoutMs < TIMES.guardMs && TIMES.guardMs < TIMES.requestMs);
+  assert(TIMES.ackTimeoutMs < TIMES.guardMs && TIMES.guardMs < TIMES.requestMs, 'in order');
 });

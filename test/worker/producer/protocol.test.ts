@@ -90,12 +90,11 @@ test('a produce answer gives each partition’s code, of our topic only', () => 
     ],
     250,
   );
-  const { errorCodes, throttleMs } = decodeProduce(raw, 'events');
+  const errorCodes = decodeProduce(raw, 'events');
   assert.deepEqual(
     [...errorCodes],
     partitions.map(({ partition, code }) => [partition, code]),
   );
-  assert.equal(throttleMs, 250);
 });
 
 test('a produce answer that is cut short anywhere throws', () => {
@@ -112,7 +111,7 @@ test('a produce answer whose counts lie throws at once', () => {
   raw.writeInt32BE(2 ** 31 - 1, 4 + 2 + 'other'.length);
   const startedMs = performance.now();
   assert.throws(() => decodeProduce(raw, 'events'), RangeError);
-  assert(performance.now() - startedMs < 500);
+  assert(performance.now() - startedMs < 500, 'without following the lie');
 });
 
 test('the metadata request equals kafkajs’s own, and must not create the topic', async () => {

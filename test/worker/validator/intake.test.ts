@@ -48,7 +48,7 @@ test('a good event is stored with its bytes and its key, and its owner waits for
   const [record] = records();
   assert.equal(record?.value.toString(), JSON.stringify(GOOD));
   assert.equal(record?.key?.toString(), 'c');
-  assert(record.timestamp >= before && record.timestamp <= Date.now());
+  assert(record.timestamp >= before && record.timestamp <= Date.now(), 'stamped now');
   assert.deepEqual(accepted, [[9, 4]]);
   assert.deepEqual(refused, []);
 });

@@ -1,0 +1,207 @@
+/** What is refused when events come and Kafka takes none of them: credit, buffer, drain. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { arrayOf, good, goodOfBytes } from '../support/events.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import { PlainClient } from '../support/plain-client.ts';
+import { assertRefused } from '../support/refusals.ts';
+import {
+  accountOf,
+  freshMetrics,
+  metricsAtRest,
+  openStage,
+  type PostAnswer,
+  post,
+  type Stage,
+  Tally,
+} from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+
+const MAX_FRAME_BYTES = 65_536;
+const LIMIT_BYTES = 4 * 1_048_576;
+const RESTART = { code: 1012, reason: 'restart' };
+
+let cluster: KafkaCluster;
+let stage: Stage;
+let client: FrameClient;
+let plain: PlainClient;
+const tally = new Tally();
+
+before(async () => {
+  // A node that is paused stays the leader: stalled, not dead.
+  cluster = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
+  const env = { FOREBAY_BUFFER_BYTES: String(LIMIT_BYTES), FOREBAY_HTTP_TIMEOUT_MS: '60000' };
+  stage = await openStage({ brokers: cluster.brokers, env });
+  client = await FrameClient.open(stage.gateway.wsUrl);
+  plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
+});
+after(async () => {
+  cluster?.resume(0);
+  await Promise.all([client?.close(), plain?.close()]);
+  await stage?.gateway.stop();
+  await cluster?.close();
+});
+
+/** Lets Kafka go on and waits until it has taken everything. */
+async function resume(): Promise<void> {
+  cluster.resume(0);
+  await metricsAtRest(stage.gateway, 30_000);
+}
+
+test('credit_exceeded: one frame or byte beyond the credit ends the connection with 1008', async () => {
+  cluster.pause(0);
+  // Nothing settles, so no credit comes: what was granted at first is all.
+  const many = await FrameClient.open(stage.gateway.wsUrl);
+  const { credit } = many.incoming;
+  const frames = Array.from({ length: credit.frames }, (_, index) => good(`f${index}`));
+  for (const frame of frames) many.send(frame);
+  const long = await FrameClient.open(stage.gateway.wsUrl);
+  const events: string[] = [];
+  for (let bytes = 0; bytes < credit.bytes; bytes += MAX_FRAME_BYTES) {
+    events.push(goodOfBytes(`b${bytes}`, MAX_FRAME_BYTES));
+    long.send(events.at(-1)!);
+  }
+  assert.equal(events.join('').length, credit.bytes);
+  // A ping is answered after all that came before it: everything within the credit was taken.
+  await Promise.all([many, long].map(({ socket }) => ponged(socket)));
+  assert(many.isOpen && long.isOpen);
+  many.send(good('beyond'));
+  long.send(' ');
+  const exceeded = { code: 1008, reason: 'credit_exceeded' };
+  assert.deepEqual([await many.ended(), await long.ended()], [exceeded, exceeded]);
+  assert.deepEqual([...many.texts, ...long.texts].length, 2, 'hello, and nothing else');
+  await resume();
+  tally.ws(frames.length + events.length);
+  assert.deepEqual(await accountOf(stage.gateway), tally.account, 'those beyond are not counted');
+  assert.deepEqual((await stage.newValues()).sort(), [...frames, ...events].sort());
+  const metrics = await stage.gateway.metrics();
+  const closed = metrics.value('forebay_connections_closed_total', { reason: 'credit_exceeded' });
+  assert.equal(closed, 2);
+  assert(client.isOpen, 'other connections live on');
+});
+
+function ponged(socket: FrameClient['socket']): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('pong', () => resolve());
+    socket.ping();
+  });
+}
+
+/** Sends more than fits in bodies that are not answered while Kafka is paused. */
+async function fill(): Promise<{ events: string[]; answer: Promise<PostAnswer> }[]> {
+  const bodies = Array.from({ length: 5 }, (_, body) => {
+    const events = Array.from({ length: 10 }, (_, index) =>
+      goodOfBytes(`h${body}-${index}`, 60_000),
+    );
+    return { events, answer: post(stage, arrayOf(events)) };
+  });
+  await until(async () => {
+    const metrics = await stage.gateway.metrics();
+    return metrics.value('forebay_events_refused_total', { reason: 'buffer_full' }) > 0;
+  });
+  return bodies;
+}
+
+test('buffer_full: what does not fit is refused, what was taken is stored once Kafka answers', async () => {
+  cluster.pause(0);
+  const bodies = await fill();
+  const ready = await until(async () => {
+    const answer = await fetch(`${stage.gateway.httpUrl}/readyz`);
+    return answer.status === 503 ? answer.text() : undefined;
+  });
+  assert.match(ready, /buffer/);
+  const big = goodOfBytes('big', 60_000);
+  assertRefused(await client.exchange(big), ['buffer_full', [0, 0]]);
+  const frame = client.send(arrayOf([good('before'), big, '{}', good('after')]));
+  const alone = await post(stage, arrayOf([big, big, '{}']));
+  assert.equal(alone.status, 503);
+  assert.match(alone.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+  assertRefused(alone.body.errors, ['buffer_full', [0, 1]], ['schema', [2, 2]]);
+  plain.socket.send(big);
+  await until(async () => {
+    const metrics = await stage.gateway.metrics();
+    return metrics.value('forebay_events_dropped_total', { reason: 'buffer_full' }) === 1;
+  });
+  const full = await freshMetrics(stage.gateway);
+  assert(full.value('forebay_buffer_bytes') <= LIMIT_BYTES);
+  assert(full.value('forebay_events_in_flight') > 0);
+  assert.equal(full.value('forebay_events_unaccounted'), 0);
+  await resume();
+
+  tally.drop('buffer_full', 1);
+  tally.http(0, { buffer_full: 2, schema: 1 });
+  tally.ws(0, { buffer_full: 1 });
+  const stored: string[] = [];
+  for (const { events, answer } of bodies) {
+    const taken = notRefused(events, (await answer).body.errors);
+    assert.equal((await answer).body.accepted, taken.length);
+    tally.http(taken.length, { buffer_full: events.length - taken.length });
+    stored.push(...taken);
+  }
+  // Small events may still find room beside others; the big one in their middle does not.
+  const small = [good('before'), big, '{}', good('after')];
+  const taken = notRefused(small, await client.fate(frame));
+  assert(!taken.includes(big) && !taken.includes('{}'));
+  tally.ws(taken.length, { buffer_full: 3 - taken.length, schema: 1 });
+  assert.deepEqual((await stage.newValues()).sort(), [...stored, ...taken].sort());
+  assert.deepEqual(await accountOf(stage.gateway), tally.account);
+  assert.deepEqual(await client.exchange(big), [], 'there is room again');
+  tally.ws(1);
+  await stage.newRecords();
+  await stage.gateway.ready();
+});
+
+/** The events that no refusal names. */
+function notRefused(events: readonly string[], errors: PostAnswer['body']['errors']): string[] {
+  const ranges = errors.flatMap(({ events: named }) => named ?? []);
+  return events.filter((_, index) => !ranges.some(([a, b]) => a <= index && index <= b));
+}
+
+/** One `POST /events` on a connection that is open. @returns the answer as it comes */
+async function ask(socket: Socket, body: string): Promise<string> {
+  const length = `Content-Length: ${body.length}`;
+  socket.write(`POST /events HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${body}`);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  return String(answer);
+}
+
+test('draining: frames that arrive meanwhile are refused, those before are stored and acked', async () => {
+  const { gateway } = stage;
+  cluster.pause(0);
+  const inFlight = client.send(good('in flight'));
+  const open = post(stage, good('open request'));
+  const kept = connect(gateway.port, '127.0.0.1');
+  assert.match(await ask(kept, '[]'), /"accepted":0/);
+  await until(async () => (await freshMetrics(gateway)).value('forebay_events_in_flight') === 2);
+  gateway.signal('SIGTERM');
+  await until(async () => {
+    const metrics = await gateway.metrics();
+    return metrics.value('forebay_workers', { state: 'draining' }) === 1;
+  });
+  const frame = client.send(arrayOf([good('late'), '{}', good('later')]));
+  plain.socket.send(arrayOf([good('late'), good('later')]));
+  await until(async () => {
+    const metrics = await gateway.metrics();
+    return metrics.value('forebay_events_dropped_total', { reason: 'draining' }) === 2;
+  });
+  assert.match(await ask(kept, good('late')), /^HTTP\/1\.1 503 .*Retry-After.*"draining"/s);
+  await assert.rejects(once(connect(gateway.port, '127.0.0.1'), 'connect'), /ECONNREFUSED/);
+  tally.drop('draining', 2);
+  tally.ws(0, { draining: 2, schema: 1 });
+  const draining = await freshMetrics(gateway);
+  assert.equal(draining.value('forebay_events_unaccounted'), 0);
+  assert.equal(draining.value('forebay_draining'), 1);
+  assert.equal(draining.value('forebay_events_refused_total', { reason: 'draining' }), 2);
+  assert.equal(draining.value('forebay_events_in_flight'), 2);
+  cluster.resume(0);
+  assertRefused(await client.fate(frame), ['draining', [0, 0], [2, 2]], ['schema', [1, 1]]);
+  assert.deepEqual(await client.fate(inFlight), []);
+  assert.deepEqual((await open).body, { accepted: 1, errors: [] });
+  assert.deepEqual([await client.ended(), await plain.closed], [RESTART, RESTART]);
+  assert.equal((await gateway.exit).code, 0);
+  assert.deepEqual((await stage.newValues()).sort(), [good('in flight'), good('open request')]);
+  assert.deepEqual([...client.violations, ...plain.received, ...gateway.errors], []);
+});
