@@ -103,7 +103,7 @@ class Neighbours {
 /** The first of them: short ones, so that their number counts and not the time to parse them. */
 const SHORT = BAD.slice(0, 10);
 
-/** Sends bad frames as fast as credit allows, numbered on from `first`, and waits for their fate. */
+/** Sends bad frames as fast as credit allows, from number `first` on, and waits for their fate. */
 async function flood(client: FrameClient, first: number, count: number): Promise<void> {
   let last = 0;
   for (let index = first; index < first + count; index++) {

@@ -187,14 +187,16 @@ test('draining: frames that arrive meanwhile are refused, those before are store
     const metrics = await gateway.metrics();
     return metrics.value('forebay_events_dropped_total', { reason: 'draining' }) === 2;
   });
-  assert.match(await ask(kept, good('late')), /^HTTP\/1\.1 503 .*Retry-After.*"draining"/s);
+  const late = await ask(kept, good('late'));
+  assert.match(late, /^HTTP\/1\.1 503 .*Retry-After: .*"code":"draining".*"events":\[\[0,0\]\]/s);
   await assert.rejects(once(connect(gateway.port, '127.0.0.1'), 'connect'), /ECONNREFUSED/);
   tally.drop('draining', 2);
   tally.ws(0, { draining: 2, schema: 1 });
+  tally.http(0, { draining: 1 });
   const draining = await freshMetrics(gateway);
   assert.equal(draining.value('forebay_events_unaccounted'), 0);
   assert.equal(draining.value('forebay_draining'), 1);
-  assert.equal(draining.value('forebay_events_refused_total', { reason: 'draining' }), 2);
+  assert.equal(draining.value('forebay_events_refused_total', { reason: 'draining' }), 3);
   assert.equal(draining.value('forebay_events_in_flight'), 2);
   cluster.resume(0);
   assertRefused(await client.fate(frame), ['draining', [0, 0], [2, 2]], ['schema', [1, 1]]);

@@ -62,7 +62,7 @@ export class Listener {
     this.#app.close();
   }
 
-  /** A throw inside a handler of uWebSockets.js can end the process: it ends the request instead. */
+  /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */
   #guard(http: HttpListener, response: HttpResponse, request: HttpRequest): void {
     try {
       http.handle(response, request);

@@ -186,7 +186,7 @@ export class Metadata {
     return !leaders.includes(-1);
   }
 
-  /** A broker that keeps saying the same to somebody who sees errors may be cut off: ask another. */
+  /** Who keeps saying the same to somebody who sees errors may be cut off: another is asked. */
   #doubt(leaders: readonly number[]): void {
     const view = leaders.join();
     this.#sameViews = view === this.#lastView ? this.#sameViews + 1 : 0;

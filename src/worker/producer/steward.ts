@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import { type Logger, SampledLog } from '../../log.ts';
 import type { TopicFacts } from '../../messages.ts';
 
-const BACKOFF_MS = { first: 100, last: 5_000 } as const;
+const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 
 export interface StewardOptions {
   readonly kafka: KafkaConfig;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { pino } from 'pino';
 import { Link, LinkError, type LinkOptions, TIMES } from '../../../src/worker/producer/link.ts';
 import {
@@ -10,7 +10,7 @@ import {
 } from '../../../src/worker/producer/protocol.ts';
 import { Encoder } from '../kafkajs-protocol.ts';
 import { type Answer, API, startBroker } from './scripted-broker.ts';
-import { TcpServer } from './tcp-server.ts';
+import { destroyServers, TcpServer } from './tcp-server.ts';
 
 const OPTIONS: LinkOptions = {
   clientId: 'forebay-test',
@@ -65,7 +65,9 @@ const saslBroker = (login: Answer) =>
   });
 const mechanism = () => new Encoder().writeString('PLAIN');
 
-describe('links', { concurrency: true }, () => {
+after(destroyServers);
+
+describe('links', { concurrency: true, timeout: 20_000 }, () => {
   describe('opening one', { concurrency: true }, () => {
     test('fails as connection where nobody listens', async () => {
       const server = await TcpServer.start(() => {});

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type net from 'node:net';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../../src/limits.ts';
 import { LengthCheck, WatchedSocket } from '../../../src/worker/producer/socket.ts';
-import { TcpServer } from './tcp-server.ts';
+import { destroyServers, TcpServer } from './tcp-server.ts';
 
 function response(payload: string | Buffer): Buffer {
   const bytes = Buffer.from(payload);
@@ -94,7 +94,9 @@ async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () =
 
 const TIMES = { guardMs: 60, requestMs: 10_000 };
 
-describe('a watched socket', { concurrency: true }, () => {
+after(destroyServers);
+
+describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
   test('ends with an error when nobody answers', async () => {
     const server = await TcpServer.start((socket) => socket.resume());
     const { watched, socket, error, closed } = await connect(server);

@@ -1,6 +1,13 @@
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 
+const started: TcpServer[] = [];
+
+/** Ends what a test that failed has left: for the end of a file. */
+export function destroyServers(): void {
+  for (const server of started) server.destroy();
+}
+
 /** A local TCP server for one test. */
 export class TcpServer {
   readonly sockets: net.Socket[] = [];
@@ -17,6 +24,7 @@ export class TcpServer {
   /** Listens on a free port; `onSocket` is called for each connection. */
   static async start(onSocket: (socket: net.Socket) => void): Promise<TcpServer> {
     const server = new TcpServer(onSocket);
+    started.push(server);
     server.#server.listen(0, '127.0.0.1');
     await once(server.#server, 'listening');
     return server;
@@ -25,6 +33,11 @@ export class TcpServer {
   get address(): { host: string; port: number } {
     const { address, port } = this.#server.address() as AddressInfo;
     return { host: address, port };
+  }
+
+  destroy(): void {
+    this.#server.close();
+    for (const socket of this.sockets) socket.destroy();
   }
 
   /** Accepts no more, and waits until the other side has closed every connection. */
