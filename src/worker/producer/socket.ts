@@ -97,8 +97,8 @@ export class WatchedSocket {
 
   /** Lets kafkajs see data only while the lengths of the responses in it make sense. */
   #guardData(socket: net.Socket): void {
-    const on = socket.on.bind(socket) as (event: string, listener: Listener) => net.Socket;
-    const guarded = (event: string, listener: Listener): net.Socket => {
+    const on = socket.on.bind(socket) as (event: string, listener: object) => net.Socket;
+    const guarded = (event: string, listener: (chunk: Buffer) => void): net.Socket => {
       if (event !== 'data') return on(event, listener);
       return on('data', (chunk: Buffer) => {
         if (!this.#lengths.accept(chunk)) return this.end('bad_response');
@@ -112,9 +112,6 @@ export class WatchedSocket {
     socket.on = guarded as typeof socket.on;
   }
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: the listener type of node's own EventEmitter
-type Listener = (...values: any[]) => void;
 
 /** Follows the length prefixes of a stream of responses. */
 export class LengthCheck {
