@@ -7,6 +7,7 @@ import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { aliveNodes } from '../../deploy/kafka/node.ts';
 import { isFree } from '../../deploy/kafka/ports.ts';
 import { uniqueTopic } from '../support/kafka.ts';
+import { until } from '../support/wait.ts';
 
 const PARTITIONS = 6;
 const topic = uniqueTopic('cluster');
@@ -88,7 +89,8 @@ test('a paused broker does not answer until it goes on', async () => {
     cluster.resume(2);
   }
   await leadersAre((ids) => ids.every((id) => id >= 1), 10_000);
-  assert.ok((await aliveNodes(cluster.brokers[2]!)).includes(3));
+  const again = async () => (await aliveNodes(cluster.brokers[2]!)).includes(3);
+  await until(again, { deadlineMs: 10_000, what: 'the broker to take part again' });
 });
 
 test('a closed cluster leaves no process, no port and no folder', async () => {

@@ -308,6 +308,7 @@ test('acks leave together, once at the end of the loop turn', async () => {
   for (const stream of world.streams) {
     for (let count = 0; count < 3; count++) stream.endFrame(stream.beginFrame(1)!);
   }
+  await Promise.resolve();
   assert.deepEqual(world.texts, [[], []]);
   await setImmediate();
   assert.deepEqual(world.texts, [['{"ack":3}'], ['{"ack":3}']]);

@@ -57,6 +57,13 @@ test('a frame that could not be taken apart has no ranges', () => {
   ]);
 });
 
+test('a code of the whole frame names no events, even if one was named before', () => {
+  const refusals = new Refusals();
+  refusals.add(0, 'too_large', 'one event');
+  refusals.add(undefined, 'too_large', 'all of it');
+  assert.deepEqual(refusals.entries(), [{ code: 'too_large', retry: false, message: 'one event' }]);
+});
+
 test('retryAfterMs stands beside every code that may be retried, and no other', () => {
   const spread = new Set<number>();
   for (let round = 0; round < 50; round++) {

@@ -65,9 +65,9 @@ const saslBroker = (login: Answer) =>
   });
 const mechanism = () => new Encoder().writeString('PLAIN');
 
-after(destroyServers);
-
 describe('links', { concurrency: true, timeout: 20_000 }, () => {
+  after(destroyServers);
+
   describe('opening one', { concurrency: true }, () => {
     test('fails as connection where nobody listens', async () => {
       const server = await TcpServer.start(() => {});
@@ -151,6 +151,17 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         await fails(link, link.open(), 'connection');
         await server.closed();
       }
+    });
+
+    test('fails although kafkajs stays silent: a reset in the login of an old broker', async () => {
+      const takeMechanism: Answer = ({ respond, socket }) => {
+        respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
+        socket.removeAllListeners('data').once('data', () => socket.resetAndDestroy());
+      };
+      const server = await startBroker(takeMechanism, [API.saslAuthenticate]);
+      const link = new Link(server.address, withSasl());
+      await fails(link, link.open(), 'connection');
+      await server.closed();
     });
 
     test('fails as closed when it is closed meanwhile, at once or later', async () => {

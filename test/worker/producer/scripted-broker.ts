@@ -35,22 +35,28 @@ export type Answer = (request: BrokerRequest) => void;
 /**
  * A broker that says which versions it speaks and leaves every other request to `answer`. Left
  * out: everything else.
+ * @param without APIs that it does not speak
  */
-export function startBroker(answer: Answer): Promise<TcpServer> {
+export function startBroker(answer: Answer, without: readonly number[] = []): Promise<TcpServer> {
   return TcpServer.start((socket) => {
     let received = Buffer.alloc(0);
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
       while (received.length >= 4 && received.length >= 4 + received.readInt32BE(0)) {
         const end = 4 + received.readInt32BE(0);
-        handle(received.subarray(4, end), socket, answer);
+        handle(received.subarray(4, end), socket, answer, without);
         received = received.subarray(end);
       }
     });
   });
 }
 
-function handle(bytes: Buffer, socket: net.Socket, answer: Answer): void {
+function handle(
+  bytes: Buffer,
+  socket: net.Socket,
+  answer: Answer,
+  without: readonly number[],
+): void {
   const body = new Decoder(bytes);
   const apiKey = body.readInt16();
   const apiVersion = body.readInt16();
@@ -60,12 +66,13 @@ function handle(bytes: Buffer, socket: net.Socket, answer: Answer): void {
     const { buffer } = new Encoder().writeInt32(4 + payload.length).writeInt32(correlationId);
     socket.write(Buffer.concat([buffer, payload]));
   };
-  if (apiKey === API.apiVersions) respond(apiVersions());
+  if (apiKey === API.apiVersions) respond(apiVersions(without));
   else answer({ apiKey, apiVersion, clientId, body, socket, respond });
 }
 
-function apiVersions(): Buffer {
-  const versions = VERSIONS.map(([key, min, max]) =>
+function apiVersions(without: readonly number[]): Buffer {
+  const spoken = VERSIONS.filter(([key]) => !without.includes(key));
+  const versions = spoken.map(([key, min, max]) =>
     new Encoder().writeInt16(key).writeInt16(min).writeInt16(max),
   );
   return new Encoder().writeInt16(0).writeArray(versions).writeInt32(0).buffer;

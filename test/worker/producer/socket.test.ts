@@ -94,9 +94,9 @@ async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () =
 
 const TIMES = { guardMs: 60, requestMs: 10_000 };
 
-after(destroyServers);
-
 describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
+  after(destroyServers);
+
   test('ends with an error when nobody answers', async () => {
     const server = await TcpServer.start((socket) => socket.resume());
     const { watched, socket, error, closed } = await connect(server);
