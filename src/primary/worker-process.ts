@@ -35,9 +35,14 @@ export class WorkerProcess {
     });
     this.#worker.on('exit', (exitCode: number | null, signal: string | null) => {
       const ending = { exitCode, signal };
-      if (!this.#worker.isConnected()) return end(ending);
+      // A channel that has closed may still have messages that wait for the next tick.
+      const endSoon = () => setImmediate(end, ending);
+      if (!this.#worker.isConnected()) {
+        endSoon();
+        return;
+      }
       setTimeout(end, LAST_WORDS_MS, ending);
-      this.#worker.once('disconnect', () => end(ending));
+      this.#worker.once('disconnect', endSoon);
     });
     // Without a process id there was no process: no exit will follow.
     this.#worker.on('error', () => {

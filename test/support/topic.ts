@@ -31,13 +31,30 @@ export function testKafka(brokers: readonly string[]): Kafka {
   });
 }
 
+const LED_WITHIN_MS = 15_000;
+
+/** What `ask` brings; asks again while a topic that is new, or lost a broker, has no leader. */
+async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
+  const deadlineMs = performance.now() + LED_WITHIN_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { type } = error as { type?: string };
+      const passing = type === 'NOT_LEADER_FOR_PARTITION' || type === 'LEADER_NOT_AVAILABLE';
+      if (!passing || performance.now() > deadlineMs) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
 /** Where each partition of the topic ends now; empty when there is no such topic. */
 export async function noteOffsets({ brokers, topic }: TopicPlace): Promise<Offsets> {
   const admin = testKafka(brokers).admin();
   try {
     await admin.connect();
     if (!(await admin.listTopics()).includes(topic)) return new Map();
-    const offsets = await admin.fetchTopicOffsets(topic);
+    const offsets = await untilLed(() => admin.fetchTopicOffsets(topic));
     return new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)]));
   } finally {
     await admin.disconnect();
