@@ -1,6 +1,7 @@
 /**
  * Drives lanes and brokers: decides when a lane's batch goes out and tells what became of it.
  * What an outcome means for a batch is decided in lane.ts alone.
+ * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
  */
 import type { EventCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
