@@ -15,6 +15,7 @@ import { Accumulator } from './accumulator/accumulator.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Listener } from './listener/listener.ts';
+import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
@@ -98,10 +99,12 @@ class Worker {
   ): Producer {
     const { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes } = this.#config;
     const { clientId = '', ssl, sasl } = kafkaOptions(this.#config);
+    const link = { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log };
     return new Producer({
       topic,
       bootstrap: this.#config.kafkaBrokers.map(parseAddress),
-      link: { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log },
+      createLink: (address) => new Link(address, link),
+      log: this.#log,
       lingerMs,
       eventTimeoutMs,
       maxRequestBytes,

@@ -40,11 +40,34 @@ export class LinkError extends Error {
   }
 }
 
+/** A request's API, as the protocol numbers it. */
+export interface Api {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly apiName: string;
+}
+
+/** A connection to one broker: what senders and metadata need of it. It lives once. */
+export interface BrokerLink {
+  /** Connected, and no request on its way. */
+  readonly idle: boolean;
+  readonly usable: boolean;
+  /** Connects and authenticates. @throws LinkError */
+  open(): Promise<void>;
+  /** Sends one request; whatever fails, the link is ended. @throws LinkError */
+  request<T>(api: Api, body: RequestBody, decode: (raw: Buffer) => T | Promise<T>): Promise<T>;
+  /** Ends the connection; what is pending on it fails. */
+  close(): void;
+}
+
+/** Makes a link that is not open yet. */
+export type CreateLink = (address: Address) => BrokerLink;
+
 /**
  * One connection to one broker, one request at a time. It lives once: what failed is thrown away
  * and a new link is made.
  */
-export class Link {
+export class Link implements BrokerLink {
   readonly address: Address;
   readonly #options: LinkOptions;
   readonly #socket: WatchedSocket;
@@ -100,7 +123,7 @@ export class Link {
    * @throws LinkError
    */
   async request<T>(
-    api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+    api: Api,
     body: RequestBody,
     decode: (raw: Buffer) => T | Promise<T>,
   ): Promise<T> {

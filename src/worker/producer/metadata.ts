@@ -1,7 +1,7 @@
 import type { Logger } from '../../log.ts';
 import { SampledLog } from '../../log.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
-import { type Address, Link, LinkError, type LinkOptions } from './link.ts';
+import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
 import {
   decodeInitProducerId,
   INIT_PRODUCER_ID,
@@ -42,13 +42,13 @@ export interface MetadataListener {
 export class Metadata {
   readonly #topic: string;
   readonly #bootstrap: readonly Address[];
-  readonly #options: LinkOptions;
+  readonly #createLink: CreateLink;
   readonly #listener: MetadataListener;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
   #known: readonly Address[] = [];
   #next = 0;
-  #link: Link | undefined;
+  #link: BrokerLink | undefined;
   #partitions = 0;
   #lastView = '';
   /** Answers in a row that brought nothing new. */
@@ -64,14 +64,15 @@ export class Metadata {
   constructor(
     topic: string,
     bootstrap: readonly Address[],
-    options: LinkOptions,
+    createLink: CreateLink,
+    log: Logger,
     listener: MetadataListener,
   ) {
     this.#topic = topic;
     this.#bootstrap = bootstrap;
-    this.#options = options;
+    this.#createLink = createLink;
     this.#listener = listener;
-    this.#log = options.logger;
+    this.#log = log;
   }
 
   /** Asks until {@link stop}; errors only make it ask again. */
@@ -147,12 +148,12 @@ export class Metadata {
     return complete;
   }
 
-  async #connect(): Promise<Link> {
+  async #connect(): Promise<BrokerLink> {
     if (this.#link?.usable && this.#sameViews < SAME_VIEWS_MAX) return this.#link;
     this.#sameViews = 0;
     this.#link?.close();
     const candidates = [...this.#known, ...this.#bootstrap];
-    const link = new Link(candidates[this.#next++ % candidates.length]!, this.#options);
+    const link = this.#createLink(candidates[this.#next++ % candidates.length]!);
     this.#link = link;
     await link.open();
     return link;

@@ -5,13 +5,14 @@
  */
 import type { EventCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Logger } from '../../log.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Outcome } from './error-table.ts';
 import { Lane } from './lane.ts';
-import type { Address, LinkOptions } from './link.ts';
+import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
 import { produceBodyBytes } from './protocol.ts';
@@ -43,7 +44,8 @@ export interface TopicListener {
 export interface ProducerOptions {
   readonly topic: string;
   readonly bootstrap: readonly Address[];
-  readonly link: LinkOptions;
+  readonly createLink: CreateLink;
+  readonly log: Logger;
   readonly lingerMs: number;
   readonly eventTimeoutMs: number;
   readonly maxRequestBytes: number;
@@ -75,11 +77,11 @@ export class Producer {
 
   constructor(options: ProducerOptions) {
     this.#options = options;
-    this.#metrics = new ProduceMetrics(options.counters, options.link.logger);
+    this.#metrics = new ProduceMetrics(options.counters, options.log);
     this.#lingerMs = options.lingerMs;
     this.#maxRequestBytes = options.maxRequestBytes;
-    const { topic, bootstrap, link, topicListener } = options;
-    this.#metadata = new Metadata(topic, bootstrap, link, {
+    const { topic, bootstrap, createLink, log, topicListener } = options;
+    this.#metadata = new Metadata(topic, bootstrap, createLink, log, {
       changed: (view) => this.#topicChanged(view),
       topicMissing: () => topicListener.topicMissing(),
       unreachable: (why) => topicListener.unreachable(why),
@@ -142,13 +144,14 @@ export class Producer {
   #topicChanged({ brokers, leaders }: TopicView): void {
     this.#everWorked = true;
     this.#leaders = leaders;
-    const { accumulator, budget, topicListener, topic, link } = this.#options;
+    const { accumulator, budget, topicListener, topic, createLink, log } = this.#options;
     for (const [id, address] of brokers) {
       const known = this.#senders.get(id);
       const { host, port } = known?.address ?? {};
       if (host === address.host && port === address.port) continue;
       known?.stop();
-      this.#senders.set(id, new Sender(id, address, topic, link, this.#senderListener()));
+      const listener = this.#senderListener();
+      this.#senders.set(id, new Sender(id, address, topic, createLink, log, listener));
     }
     for (const [id, sender] of this.#senders) {
       if (brokers.has(id)) sender.connect();

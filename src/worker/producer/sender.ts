@@ -2,7 +2,7 @@ import type { Logger } from '../../log.ts';
 import { SampledLog } from '../../log.ts';
 import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
 import type { Lane } from './lane.ts';
-import { type Address, Link, LinkError, type LinkOptions, TIMES } from './link.ts';
+import { type Address, type BrokerLink, type CreateLink, LinkError, TIMES } from './link.ts';
 import { decodeProduce, type PartitionBytes, PRODUCE, ProduceBody } from './protocol.ts';
 
 /** What a sender tells the producer. */
@@ -24,11 +24,11 @@ export class Sender {
   /** Where the next request begins to look for lanes, so that all have their turn. */
   cursor = 0;
   readonly #topic: string;
-  readonly #options: LinkOptions;
+  readonly #createLink: CreateLink;
   readonly #listener: SenderListener;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
-  #link: Link | undefined;
+  #link: BrokerLink | undefined;
   #connecting = false;
   #failures = 0;
   #retryTimer: NodeJS.Timeout | undefined;
@@ -38,15 +38,16 @@ export class Sender {
     brokerId: number,
     address: Address,
     topic: string,
-    options: LinkOptions,
+    createLink: CreateLink,
+    log: Logger,
     listener: SenderListener,
   ) {
     this.brokerId = brokerId;
     this.address = address;
     this.#topic = topic;
-    this.#options = options;
+    this.#createLink = createLink;
     this.#listener = listener;
-    this.#log = options.logger;
+    this.#log = log;
   }
 
   /** A request may go out now. */
@@ -94,7 +95,7 @@ export class Sender {
   }
 
   async #open(): Promise<void> {
-    const link = new Link(this.address, this.#options);
+    const link = this.#createLink(this.address);
     try {
       await link.open();
     } catch (error) {
