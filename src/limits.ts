@@ -18,9 +18,21 @@ export const LIMITS = {
   unreadBytes: 64 * KIB,
   /** Seconds without a message, answered ping included, before a connection is closed. */
   idleSeconds: 120,
-  /** First credit of a connection, and how far it may be ahead of what is settled. */
+  /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
   creditBytes: 256 * KIB,
+  /** All connections of a worker together may be ahead by so many times what its buffer holds;
+   * one greatest frame per connection is always granted. */
+  creditOvercommit: 2,
+  /** Share of the buffer at which credit stops to rise, bodies are read no further and no more
+   * traffic is wanted, and below which all that is over. */
+  highWater: { stop: 0.8, resume: 0.6 },
+  /** How long the reading of an HTTP body waits at the most for room in the buffer. */
+  bodyPauseMs: 1_000,
+  /** What one connection may send in one turn of the event loop. uWebSockets.js cannot pause a
+   * WebSocket and reads on while more comes: beyond it, one sender starves all the others. */
+  turnMessages: 20_000,
+  turnBytes: 16 * MIB,
   /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
   batchOpenMsMax: 1_000,
   /** Copies that kafkajs makes of a request at the most: two encoders, powers of two. */
@@ -32,6 +44,20 @@ export const LIMITS = {
   maxMessageBytesDefault: 1_000_012,
   /** A response longer than this is not one of a broker's. */
   responseBytes: 16 * MIB,
+  /** How long what a client sent before it heard `goaway` may be on its way: then it is refused. */
+  goawayGraceMs: 1_000,
+  /** A worker that ends takes handshakes and requests for so long, of connections just accepted. */
+  lastRequestsMs: 50,
+  /** How often a worker looks for connections that are old enough, at the most. */
+  ageLookMs: 1_000,
+  /** Share of the greatest age by which that of a connection differs, at random. */
+  ageJitter: 0.1,
+  /** How often the primary looks, within FOREBAY_WORKER_TIMEOUT_MS, whether a worker has spoken;
+   * one that starts may be silent for so many times that. */
+  workerLooks: 10,
+  startTimeouts: 3,
+  /** How long a replacement may look for Kafka before it takes over without. */
+  replacementTopicMs: 5_000,
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
   /** Pause before a dead worker is replaced: doubles from the first to the last. */
@@ -40,6 +66,7 @@ export const LIMITS = {
   failedStartsMax: 5,
 } as const;
 
-assert(LIMITS.frameEvents <= LIMITS.bodyEvents);
-assert(LIMITS.creditFrames > 1);
-assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last);
+assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
+assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
+assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
+assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

@@ -1,9 +1,7 @@
 /** The instance's answer to /readyz, made of what its workers say. */
 import assert from 'node:assert/strict';
+import { LIMITS } from '../limits.ts';
 import type { Readiness, WorkerStatus } from '../messages.ts';
-
-/** Share of the buffer above which no more traffic is wanted, and below which it is again. */
-export const HIGH_WATER = { stop: 0.8, resume: 0.6 } as const;
 
 export class ReadinessGate {
   #buffering = false;
@@ -15,7 +13,7 @@ export class ReadinessGate {
    * @param statuses one per slot; undefined where the worker has not spoken yet or is dead
    */
   update(statuses: readonly (WorkerStatus | undefined)[], draining: boolean): Readiness {
-    assert(statuses.length >= 1);
+    assert(statuses.length >= 1, 'an instance has workers');
     const known = statuses.filter((status) => status !== undefined);
     const reasons = new Set<string>();
     if (draining) reasons.add('draining');
@@ -29,8 +27,8 @@ export class ReadinessGate {
     }
     this.#buffering = isBuffering(known, this.#buffering);
     if (this.#buffering) {
-      reasons.add(`the buffer is not below ${HIGH_WATER.resume * 100}% since it reached \
-${HIGH_WATER.stop * 100}%`);
+      reasons.add(`the buffer is not below ${LIMITS.highWater.resume * 100}% since it reached \
+${LIMITS.highWater.stop * 100}%`);
     }
     return { ready: reasons.size === 0, reasons: [...reasons] };
   }
@@ -44,7 +42,7 @@ function isBuffering(statuses: readonly WorkerStatus[], before: boolean): boolea
     limit += status.bufferLimitBytes;
   }
   if (limit === 0) return false;
-  return used / limit >= (before ? HIGH_WATER.resume : HIGH_WATER.stop);
+  return used / limit >= (before ? LIMITS.highWater.resume : LIMITS.highWater.stop);
 }
 
 export function sameReadiness(a: Readiness, b: Readiness): boolean {

@@ -12,8 +12,10 @@ import { createLogger, type Logger } from '../log.ts';
 import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
+import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
+import { Credit } from './acknowledger/credit.ts';
 import { Listener } from './listener/listener.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
@@ -58,7 +60,9 @@ class Worker {
     const budget = new Budget(config.bufferBytes);
     const { maxFrameBytes, batchBytes, keyField } = config;
     const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-    const acknowledger = new Acknowledger(counters, (batch) => accumulator.release(batch), log);
+    const credit = new Credit(budget, maxFrameBytes);
+    const release = (batch: RecordBatch) => accumulator.release(batch);
+    const acknowledger = new Acknowledger(counters, credit, release, log);
     const validate = loadValidator(config.eventSchema);
     const intake = new Intake(validate, accumulator, keyField, (...refusal) =>
       acknowledger.refuse(...refusal),
@@ -71,6 +75,7 @@ class Worker {
       timeoutMs: config.httpTimeoutMs,
       intake,
       acknowledger,
+      budget,
       counters,
       log,
       draining: () => this.#draining,

@@ -40,15 +40,17 @@ function ask(method: string, path: string, headers = {}, body = ''): Promise<Ans
   });
 }
 
-/** Demands the status and a body that names the code. */
-function assertError(answer: Answer, status: number, code: string): void {
+/** Demands the status and a body, one line, that names the code. */
+function assertError(answer: Answer, status: number, code: string, message = /./): void {
   assert.equal(answer.status, status);
   assert.equal(answer.headers['content-type'], 'application/json');
   assert.equal(answer.headers['x-content-type-options'], 'nosniff');
   const { error } = JSON.parse(answer.body) as { error: { code: string; message: string } };
   assert.deepEqual(Object.keys(error), ['code', 'message']);
   assert.equal(error.code, code);
-  assert(error.message.length > 0 && error.message.length <= 200);
+  assert.match(error.message, message);
+  assert(error.message.length <= 200);
+  assert.match(answer.body, /^[^\n]+\n$/, 'a prompt behind it stands on a line of its own');
 }
 
 test('404 not_found: an address where there is nothing, whatever the method', async () => {
@@ -73,9 +75,11 @@ test('405 method_not_allowed, with Allow', async () => {
 });
 
 test('415 unsupported_media_type: an unknown content type or encoding', async () => {
-  for (const type of ['text/html', 'application/xml', 'multipart/form-data', 'constructor', '/']) {
+  const taken = /: send application\/json, text\/plain, application\/x-ndjson or no type/;
+  const ofCurl = 'application/x-www-form-urlencoded';
+  for (const type of ['text/html', 'application/xml', ofCurl, 'constructor', '/']) {
     const answer = await ask('POST', '/events', { 'Content-Type': type }, good('x'));
-    assertError(answer, 415, 'unsupported_media_type');
+    assertError(answer, 415, 'unsupported_media_type', taken);
   }
   const packed = { 'Content-Type': 'application/json', 'Content-Encoding': 'br' };
   assertError(await ask('POST', '/events', packed, good('x')), 415, 'unsupported_media_type');
@@ -90,7 +94,11 @@ test('GET and HEAD: the page and health, HEAD with the same headers and no body'
     const date = undefined;
     assert.deepEqual({ ...head.headers, date }, { ...get.headers, date });
   }
-  for (const path of ['/livez', '/readyz']) assert.equal((await ask('GET', path)).status, 200);
+  for (const path of ['/livez', '/readyz']) {
+    const { status, body } = await ask('GET', path);
+    assert.equal(status, 200);
+    assert.match(body, /^\{.*\}\n$/);
+  }
 });
 
 test('a HEAD leaves its connection usable', async () => {
@@ -181,7 +189,7 @@ test('refused handshakes are counted by reason, and nothing of all this as an ev
     return now.value('forebay_connections') === 0 ? now : undefined;
   });
   const refused = (reason: string) => metrics.value('forebay_handshakes_refused_total', { reason });
-  assert.equal(refused('bad_request'), 4);
+  assert.equal(refused('bad_request'), 4 + 3, 'other versions, and /ws without an upgrade');
   assert.equal(refused('forbidden_origin'), 6);
   assert.equal(metrics.value('forebay_connections_opened_total'), 4);
   assert.deepEqual(stage.gateway.errors, []);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { KIB } from '../../limits.ts';
+import { KIB, LIMITS } from '../../limits.ts';
 
 const SMALLEST = KIB;
 
@@ -9,6 +9,8 @@ const SMALLEST = KIB;
  * Charged are the buffers in use, the bookkeeping of the events in them, and the copies that
  * requests in flight make of them: `reserve` keeps room for the copies, so that full lanes can
  * always be sent. Free buffers are kept for reuse while they fit beside what is charged.
+ *
+ * It is *pressed* from the high mark (`LIMITS.highWater`) until it is below the low one.
  */
 export class Budget {
   readonly limitBytes: number;
@@ -17,6 +19,8 @@ export class Budget {
   #copyBytes = 0;
   #freeBytes = 0;
   readonly #free = new Map<number, Buffer[]>();
+  #pressed = false;
+  readonly #onRelief: (() => void)[] = [];
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -37,6 +41,16 @@ export class Budget {
     return this.limitBytes - this.#reserveBytes;
   }
 
+  /** The high mark was reached, and the low one not since: whoever can should send less. */
+  get pressed(): boolean {
+    return this.#pressed;
+  }
+
+  /** Calls `listener` whenever the budget is pressed no longer. */
+  onRelief(listener: () => void): void {
+    this.#onRelief.push(listener);
+  }
+
   /** Bytes of the buffers that are kept for reuse. */
   get freeBytes(): number {
     return this.#freeBytes;
@@ -52,7 +66,7 @@ export class Budget {
   /** Charges `bytes` of bookkeeping. @returns false when the budget has no room for it */
   charge(bytes: number): boolean {
     if (!this.#fits(bytes)) return false;
-    this.#usedBytes += bytes;
+    this.#use(bytes);
     this.#shrink();
     return true;
   }
@@ -60,6 +74,10 @@ export class Budget {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     assert(this.#usedBytes >= 0, 'more was released than charged');
+    if (!this.#pressed) return;
+    if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.resume) return;
+    this.#pressed = false;
+    for (const listener of this.#onRelief) listener();
   }
 
   /** Counts copies of a request; they have their place in the reserve. Negative when it ended. */
@@ -77,7 +95,7 @@ export class Budget {
   /** A buffer of at least `bytes`, charged even beyond the limit: for what was taken before. */
   takeAnyway(bytes: number): Buffer {
     const size = sizeClass(bytes);
-    this.#usedBytes += size;
+    this.#use(size);
     const buffer = this.#free.get(size)?.pop();
     if (buffer !== undefined) this.#freeBytes -= size;
     this.#shrink();
@@ -96,6 +114,11 @@ export class Budget {
 
   #fits(bytes: number): boolean {
     return this.#usedBytes + bytes <= this.limitBytes - this.#reserveBytes;
+  }
+
+  #use(bytes: number): void {
+    this.#usedBytes += bytes;
+    if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.stop) this.#pressed = true;
   }
 
   /** Lets free buffers go, the largest first, until they fit beside what is used and reserved. */

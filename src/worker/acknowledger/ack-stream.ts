@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { EventCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { Credit, Starved } from './credit.ts';
 import { Refusals } from './refusals.ts';
 
 /** How a stream's frames reach its client. */
@@ -19,15 +20,14 @@ const FIRST_RING = 16;
  *   1 ............ acked | acked+1 ...... received | ...... granted credit
  *                          ring: events without a fate, and payload bytes up to here
  */
-export class AckStream implements Owner {
+export class AckStream implements Owner, Starved {
   readonly plain = false;
   #closed = false;
   /** In the list of streams with something to say. */
   #dirty = false;
   readonly #onDirty: (stream: AckStream) => void;
   readonly #wire: Wire;
-  readonly #maxFrameBytes: number;
-  readonly #creditBytes: number;
+  readonly #credit: Credit;
   /** By frame number & mask: events without a fate, and one more while the frame is decoded. */
   #open = new Uint32Array(FIRST_RING);
   /** By frame number & mask: payload bytes from the connection's start up to this frame. */
@@ -42,19 +42,17 @@ export class AckStream implements Owner {
   #nackable: number[] = [];
 
   /** @param onDirty called when the stream has something to say, once until {@link flush} */
-  constructor(wire: Wire, maxFrameBytes: number, onDirty: (stream: AckStream) => void) {
+  constructor(wire: Wire, credit: Credit, onDirty: (stream: AckStream) => void) {
     this.#wire = wire;
     this.#onDirty = onDirty;
-    this.#maxFrameBytes = maxFrameBytes;
-    // A grant rises when half of it is used, and the other half must hold any frame.
-    this.#creditBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
-    this.#grantedBytes = this.#creditBytes;
+    this.#credit = credit;
+    this.#grantedBytes = credit.join();
   }
 
   /** Sends the bounds of the connection and its first credit. */
   hello(): void {
     const hello = {
-      maxFrameBytes: this.#maxFrameBytes,
+      maxFrameBytes: this.#credit.maxFrameBytes,
       maxFrameEvents: LIMITS.frameEvents,
       credit: { frames: this.#grantedFrames, bytes: this.#grantedBytes },
     };
@@ -87,6 +85,7 @@ export class AckStream implements Owner {
   /** The connection is gone: nobody hears any more. Batches may hold the stream for long. */
   close(): void {
     this.#closed = true;
+    this.#credit.leave(this);
     this.#refusals.clear();
     this.#nackable = [];
   }
@@ -119,6 +118,15 @@ export class AckStream implements Owner {
     this.#open[slot] = left;
     if (left > 0) return;
     if (this.#refusals.has(frame)) this.#nackable.push(frame);
+    this.#markDirty();
+  }
+
+  /** The buffer has room again: credit that did not rise may do so. */
+  relieved(): void {
+    this.#markDirty();
+  }
+
+  #markDirty(): void {
     if (this.#dirty) return;
     this.#dirty = true;
     this.#onDirty(this);
@@ -135,11 +143,9 @@ export class AckStream implements Owner {
       texts.push(JSON.stringify({ nack: frame, errors }));
     }
     this.#nackable = [];
-    if (this.#advance()) {
-      texts.push(`{"ack":${this.#acked}}`);
-      const credit = this.#raiseCredit();
-      if (credit !== undefined) texts.push(credit);
-    }
+    if (this.#advance()) texts.push(`{"ack":${this.#acked}}`);
+    const credit = this.#raiseCredit();
+    if (credit !== undefined) texts.push(credit);
     if (texts.length > 0) this.#wire.send(texts);
   }
 
@@ -155,14 +161,21 @@ export class AckStream implements Owner {
     return true;
   }
 
-  /** Grants a full window from what is acknowledged once half of the last one is used. */
+  /**
+   * Grants a full window from what is settled once half of the last one is used, or what is left
+   * of it does not hold the greatest frame. It never falls, and stays while the buffer is pressed.
+   */
   #raiseCredit(): string | undefined {
+    const { windowBytes, maxFrameBytes } = this.#credit;
     const frames = this.#acked + LIMITS.creditFrames;
-    const bytes = this.#ackedBytes + this.#creditBytes;
+    const bytes = Math.max(this.#grantedBytes, this.#ackedBytes + windowBytes);
+    const moreBytes = bytes - this.#grantedBytes;
+    const leftBytes = this.#grantedBytes - this.#receivedBytes;
     const worthIt =
       frames - this.#grantedFrames >= LIMITS.creditFrames / 2 ||
-      bytes - this.#grantedBytes >= this.#creditBytes / 2;
-    if (!worthIt) return undefined;
+      moreBytes >= windowBytes / 2 ||
+      (moreBytes > 0 && leftBytes < maxFrameBytes);
+    if (!worthIt || !this.#credit.mayRise(this)) return undefined;
     this.#grantedFrames = frames;
     this.#grantedBytes = bytes;
     return `{"credit":{"frames":${frames},"bytes":${bytes}}}`;

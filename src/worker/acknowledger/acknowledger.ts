@@ -4,6 +4,7 @@ import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
 import type { Outcomes } from '../producer/producer.ts';
 import { AckStream, type Wire } from './ack-stream.ts';
+import type { Credit } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
 
 const STORED = cell('forebay_events_stored_total');
@@ -26,6 +27,7 @@ export const PLAIN: Owner = {
  */
 export class Acknowledger implements Outcomes {
   readonly #counters: Counters;
+  readonly #credit: Credit;
   readonly #release: (batch: RecordBatch) => void;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
@@ -34,15 +36,21 @@ export class Acknowledger implements Outcomes {
   readonly #late = new Set<HttpReply>();
 
   /** @param release gives a batch's memory back */
-  constructor(counters: Counters, release: (batch: RecordBatch) => void, log: Logger) {
+  constructor(
+    counters: Counters,
+    credit: Credit,
+    release: (batch: RecordBatch) => void,
+    log: Logger,
+  ) {
     this.#counters = counters;
+    this.#credit = credit;
     this.#release = release;
     this.#log = log;
   }
 
   /** The acknowledgements of a new connection. */
-  stream(wire: Wire, maxFrameBytes: number): AckStream {
-    return new AckStream(wire, maxFrameBytes, (stream) => this.#markDirty(stream));
+  stream(wire: Wire): AckStream {
+    return new AckStream(wire, this.#credit, (stream) => this.#markDirty(stream));
   }
 
   /** Events that are in lanes, and whose senders were told `timeout` already. */

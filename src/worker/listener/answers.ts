@@ -27,6 +27,11 @@ export interface Answer {
   readonly headOnly?: boolean;
 }
 
+/** A JSON body. It ends its line, so that a prompt behind curl's output stands on its own. */
+export function jsonBody(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}
+
 /** Writes a whole answer; the response must not have been aborted. */
 export function send(response: HttpResponse, answer: Answer): void {
   const { status, headers = {}, type = 'application/json', body, close = false } = answer;
@@ -51,7 +56,7 @@ export function errorAnswer(
   message: string,
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
-  const body = JSON.stringify({ error: { code, message: boundedMessage(message) } });
+  const body = jsonBody({ error: { code, message: boundedMessage(message) } });
   return { status, headers, body };
 }
 

@@ -1,34 +1,42 @@
 import assert from 'node:assert/strict';
+import { REQUEST_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
 import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
+import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
-import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
+import { PausedBodies, readBody } from './body.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
 const HEADERS = Object.fromEntries(PAGE_HEADERS);
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
-/** How a body is read, by its media type; '' = none given. `null` = not taken. */
+/** How a body is read, by its media type; '' = none given. */
 const DECODERS: Readonly<Record<string, typeof decodeNdjson>> = {
   '': decodeTextBody,
   'application/json': decodeTextBody,
   'text/plain': decodeTextBody,
   'application/x-ndjson': decodeNdjson,
 };
+/** Names what is taken: curl -d, for one, sends a type that is not. */
+const TAKEN = `${REQUEST_CODES.unsupported_media_type.text}: send \
+${Object.keys(DECODERS).filter(Boolean).join(', ')} or no type, and no Content-Encoding`;
 
 export interface HttpOptions {
   readonly maxEventBytes: number;
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
+  readonly budget: Budget;
   readonly counters: Counters;
   readonly readiness: () => Readiness;
 }
@@ -36,9 +44,11 @@ export interface HttpOptions {
 /** Everything of the public port but `/ws`: events by POST, the page, health. */
 export class HttpListener {
   readonly #options: HttpOptions;
+  readonly #paused: PausedBodies;
 
   constructor(options: HttpOptions) {
     this.#options = options;
+    this.#paused = new PausedBodies(options.budget);
   }
 
   /** Answers any request; `/ws` comes here when it is no handshake. */
@@ -54,16 +64,17 @@ export class HttpListener {
     if (method !== 'get' && method !== 'head' && answer.status !== 404) {
       return finish(response, requestError('method_not_allowed', { Allow: 'GET, HEAD' }));
     }
+    if (answer.status === 426) this.#options.counters.add(NOT_UPGRADED);
     finish(response, { ...answer, headOnly: method === 'head' });
   }
 
   #get(path: string): Answer {
     switch (path) {
       case '/livez':
-        return { status: 200, body: '{"alive":true}' };
+        return { status: 200, body: jsonBody({ alive: true }) };
       case '/readyz': {
         const readiness = this.#options.readiness();
-        return { status: readiness.ready ? 200 : 503, body: JSON.stringify(readiness) };
+        return { status: readiness.ready ? 200 : 503, body: jsonBody(readiness) };
       }
       case '/ws': {
         const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
@@ -82,41 +93,14 @@ export class HttpListener {
     const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
     const encoding = request.getHeader('content-encoding').trim().toLowerCase();
     if (decode === undefined || (encoding !== '' && encoding !== 'identity')) {
-      return finish(response, requestError('unsupported_media_type'));
+      return finish(response, errorAnswer(415, 'unsupported_media_type', TAKEN));
     }
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return finish(response, tooLarge());
     }
-    this.#readBody(response, (body) => this.#take(body, decode, response));
-  }
-
-  /** Gathers the body within its bound and hands it to `done`, unless the client went away. */
-  #readBody(response: HttpResponse, done: (body: Buffer) => Exchange): void {
-    let exchange: Exchange | undefined;
-    let chunks: Buffer[] = [];
-    let bytes = 0;
-    let over = false;
-    response.onAborted(() => {
-      over = true;
-      exchange?.abort();
-    });
-    response.onData((chunk, isLast) => {
-      if (over) return;
-      bytes += chunk.byteLength;
-      if (bytes > LIMITS.bodyBytes) {
-        over = true;
-        send(response, tooLarge());
-        return;
-      }
-      // The chunk's memory is gone when this handler returns.
-      const view = Buffer.from(chunk);
-      if (!isLast) {
-        chunks.push(Buffer.from(view));
-        return;
-      }
-      const body = chunks.length === 0 ? view : Buffer.concat([...chunks, view]);
-      chunks = [];
-      exchange = done(body);
+    readBody(response, this.#paused, {
+      whole: (body) => this.#take(body, decode, response),
+      tooLarge: () => send(response, tooLarge()),
     });
   }
 
@@ -154,7 +138,7 @@ class Exchange {
     this.#over = true;
     const headers: Record<string, string> =
       retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
-    send(this.#response, { status, headers, body: JSON.stringify(body) });
+    send(this.#response, { status, headers, body: jsonBody(body) });
   }
 
   /** The client went away; its events go on. */

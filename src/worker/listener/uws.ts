@@ -25,6 +25,9 @@ export interface HttpResponse {
   onAborted(handler: () => void): HttpResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
   cork(write: () => void): HttpResponse;
+  /** Reads nothing more from the socket until {@link resume}. */
+  pause(): void;
+  resume(): void;
   upgrade<T>(data: T, key: string, protocol: string, extensions: string, context: object): void;
 }
 

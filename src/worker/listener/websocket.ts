@@ -30,6 +30,10 @@ interface Connection {
   stream: AckStream | undefined;
   /** Why we ended it. */
   ended: CloseReason | undefined;
+  /** The last turn of the loop in which it sent something, and how much that was. */
+  turn: number;
+  turnMessages: number;
+  turnBytes: number;
 }
 type Socket = WebSocket<Connection>;
 
@@ -46,6 +50,9 @@ export class WebSocketListener {
   readonly #options: WebSocketOptions;
   readonly #bounds: DecodeBounds;
   readonly #sockets = new Set<Socket>();
+  /** Counts turns of the event loop in which messages came. */
+  #turn = 0;
+  #turnEnds = false;
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
@@ -91,7 +98,14 @@ export class WebSocketListener {
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
     response.upgrade<Connection>(
-      { acknowledged, stream: undefined, ended: undefined },
+      {
+        acknowledged,
+        stream: undefined,
+        ended: undefined,
+        turn: 0,
+        turnMessages: 0,
+        turnBytes: 0,
+      },
       request.getHeader('sec-websocket-key'),
       acknowledged ? SUBPROTOCOL : '',
       '',
@@ -105,14 +119,14 @@ export class WebSocketListener {
   }
 
   #open(socket: Socket): void {
-    const { counters, acknowledger, maxFrameBytes } = this.#options;
+    const { counters, acknowledger } = this.#options;
     this.#sockets.add(socket);
     counters.add(OPENED);
     counters.add(OPEN);
     const connection = socket.getUserData();
     if (!connection.acknowledged) return;
     const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
-    connection.stream = acknowledger.stream(wire, maxFrameBytes);
+    connection.stream = acknowledger.stream(wire);
     connection.stream.hello();
   }
 
@@ -127,6 +141,7 @@ export class WebSocketListener {
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
     const connection = socket.getUserData();
     if (connection.ended !== undefined) return;
+    if (this.#floods(connection, message.byteLength)) return this.#end(socket, 1013, 'flooding');
     const { stream } = connection;
     const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
@@ -134,6 +149,25 @@ export class WebSocketListener {
     counters.add(RECEIVED_BYTES, message.byteLength);
     counters.add(RECEIVED, this.#take(stream ?? PLAIN, frame, message, isBinary));
     stream?.endFrame(frame);
+  }
+
+  /** Whether the connection has sent more in this turn of the loop than one may. */
+  #floods(connection: Connection, bytes: number): boolean {
+    if (!this.#turnEnds) {
+      this.#turnEnds = true;
+      setImmediate(() => {
+        this.#turnEnds = false;
+        this.#turn++;
+      });
+    }
+    if (connection.turn !== this.#turn) {
+      connection.turn = this.#turn;
+      connection.turnMessages = 0;
+      connection.turnBytes = 0;
+    }
+    connection.turnMessages++;
+    connection.turnBytes += bytes;
+    return connection.turnMessages > LIMITS.turnMessages || connection.turnBytes > LIMITS.turnBytes;
   }
 
   /** Takes a frame apart or refuses it. @returns how many events it counts as */

@@ -78,7 +78,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
 
 test('the drain’s deadline with Kafka stalled: exit code 1, a line with the count left', async (t) => {
   const drainMs = 2_000;
-  // One partition and one event in a frame: what is settled is acknowledged, none waits for an earlier.
+  // One partition, one event in a frame: what is settled is acknowledged, none waits for another.
   const env = { FOREBAY_DRAIN_TIMEOUT_MS: String(drainMs), KAFKA_TOPIC_PARTITIONS: '1' };
   const one = { eventsPerFrame: 1 };
   const { topic, gateway, ledger, clients, load, workers } = await underLoad(t, env, one);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { KIB, MIB } from '../../../src/limits.ts';
+import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 
 const LIMIT = MIB;
@@ -109,4 +109,32 @@ test('giving back more than was taken is a defect, not a number', () => {
   assert.throws(() => budget.release(1), /more was released/);
   assert.throws(() => new Budget(LIMIT).copies(-1), /more copies/);
   assert.throws(() => new Budget(LIMIT).reserve(LIMIT / 2 + 1), /leaves room/);
+});
+
+test('it is pressed from the high mark until it is below the low one, and tells when that is over', () => {
+  const budget = new Budget(LIMIT);
+  let reliefs = 0;
+  budget.onRelief(() => reliefs++);
+  const [high, low] = [LIMIT * LIMITS.highWater.stop, LIMIT * LIMITS.highWater.resume];
+  assert(budget.charge(Math.ceil(high) - 1));
+  assert(!budget.pressed);
+  assert(budget.charge(1));
+  assert(budget.pressed);
+  const above = budget.eventBytes - Math.ceil(low);
+  budget.release(above);
+  assert(budget.pressed, 'between the marks it stays what it was');
+  budget.release(1);
+  assert(!budget.pressed);
+  assert(budget.charge(1 + above - 1));
+  assert(!budget.pressed);
+  assert.equal(reliefs, 1);
+});
+
+test('a larger reserve for copies brings the marks down', () => {
+  const budget = new Budget(LIMIT);
+  assert(budget.charge(LIMIT / 2));
+  assert(!budget.pressed);
+  budget.reserve(LIMIT / 2);
+  assert(budget.charge(0));
+  assert(budget.pressed);
 });

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
+import { Credit as SharedCredit } from '../../../src/worker/acknowledger/credit.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 
@@ -30,13 +32,13 @@ class Client {
   sentBytes = 0;
   credit: Credit = { frames: 0, bytes: 0 };
 
-  constructor(maxFrameBytes = MAX_FRAME_BYTES) {
+  constructor(credit = new SharedCredit(new Budget(64 * MIB), MAX_FRAME_BYTES)) {
     const send = (texts: readonly string[]) => {
       this.sends++;
       assert(texts.length > 0, 'nothing is sent for nothing');
       for (const text of texts) this.#hear(JSON.parse(text) as ServerFrame);
     };
-    this.stream = new AckStream({ send }, maxFrameBytes, () => this.announced++);
+    this.stream = new AckStream({ send }, credit, () => this.announced++);
     this.stream.hello();
   }
 
@@ -192,7 +194,7 @@ test('frames and bytes beyond the credit are not taken', () => {
 
 test('the first grant holds two frames of any size that may be set', () => {
   for (const maxFrameBytes of [1_024, 65_536, 262_144]) {
-    const client = new Client(maxFrameBytes);
+    const client = new Client(new SharedCredit(new Budget(64 * MIB), maxFrameBytes));
     assert(client.maySend(2 * maxFrameBytes), `${maxFrameBytes}`);
   }
 });
@@ -297,4 +299,64 @@ test('a client that waits for its acks is never stuck, whatever its frames’ si
     }
     assert.equal(client.acked, 1_000);
   }
+});
+
+/** Uses so much of the budget that it is pressed. */
+function press(budget: Budget): number {
+  const bytes = budget.eventLimitBytes * LIMITS.highWater.stop;
+  assert(budget.charge(bytes) && budget.pressed);
+  return bytes;
+}
+
+/** Sends a frame of `bytes` that is settled at once. */
+function exchange(client: Client, bytes: number): void {
+  client.stream.endFrame(client.frame(bytes));
+  client.stream.flush();
+}
+
+test('credit stays while the buffer is pressed, acks go on; it rises by itself when that is over', () => {
+  const budget = new Budget(64 * MIB);
+  const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
+  const { stream } = client;
+  const first = client.credit;
+  const pressed = press(budget);
+  for (let sent = 0; sent < first.frames; sent++) exchange(client, first.bytes / first.frames);
+  assert.equal(client.acked, first.frames);
+  assert.deepEqual(client.credit, first, 'it did not rise');
+  assert.equal(stream.beginFrame(1), undefined, 'all of it is used');
+  client.announced = 0;
+  budget.release(pressed);
+  assert.equal(client.announced, 1, 'the stream has something to say');
+  stream.flush();
+  assert.deepEqual(client.credit, { frames: 2 * first.frames, bytes: 2 * first.bytes });
+});
+
+test('a connection that begins while the buffer is pressed may send one greatest frame', () => {
+  const budget = new Budget(64 * MIB);
+  press(budget);
+  const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
+  assert.equal(client.credit.bytes, MAX_FRAME_BYTES);
+});
+
+test('a window of one greatest frame never stands still: what is settled is granted again', () => {
+  const credit = new SharedCredit(new Budget(64 * MIB), MAX_FRAME_BYTES);
+  do credit.join();
+  while (credit.windowBytes > MAX_FRAME_BYTES);
+  const client = new Client(credit);
+  assert.equal(client.credit.bytes, MAX_FRAME_BYTES);
+  for (const bytes of [1, MAX_FRAME_BYTES, 100, MAX_FRAME_BYTES]) {
+    assert(client.maySend(bytes), `${bytes} bytes`);
+    exchange(client, bytes);
+  }
+});
+
+test('a stream that is closed asks for no credit any more', () => {
+  const budget = new Budget(64 * MIB);
+  const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
+  const pressed = press(budget);
+  for (let sent = 0; sent < client.credit.frames; sent++) exchange(client, 1);
+  client.announced = 0;
+  client.stream.close();
+  budget.release(pressed);
+  assert.equal(client.announced, 0);
 });

@@ -4,10 +4,13 @@ import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { pino } from 'pino';
 import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/errors.ts';
+import { MIB } from '../../../src/limits.ts';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
+import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { type HttpAnswer, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
 
 const STORED = cell('forebay_events_stored_total');
@@ -42,11 +45,12 @@ class World {
     const write = (line: string) => this.logged.push(JSON.parse(line) as { code: string });
     const log = pino({ level: 'warn' }, { write });
     const release = (batch: RecordBatch) => this.released.push(batch);
-    this.acknowledger = new Acknowledger(this.counters, release, log);
+    const credit = new Credit(new Budget(64 * MIB), 65_536);
+    this.acknowledger = new Acknowledger(this.counters, credit, release, log);
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.stream({ send }, 65_536);
+      return this.acknowledger.stream({ send });
     });
   }
 

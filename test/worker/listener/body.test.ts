@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS, MIB } from '../../../src/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { PausedBodies, readBody } from '../../../src/worker/listener/body.ts';
+import type { HttpResponse } from '../../../src/worker/listener/uws.ts';
+
+/** A request whose parts come when the test says so. */
+class Request {
+  readonly budget = new Budget(4 * MIB);
+  paused = false;
+  pauses = 0;
+  whole: string | undefined;
+  tooLarge = 0;
+  aborted = 0;
+  #abort!: () => void;
+  #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
+
+  constructor() {
+    const response = {
+      onAborted: (handler: () => void) => {
+        this.#abort = handler;
+      },
+      onData: (handler: (chunk: ArrayBuffer, isLast: boolean) => void) => {
+        this.#data = handler;
+      },
+      pause: () => {
+        this.paused = true;
+        this.pauses++;
+      },
+      resume: () => {
+        this.paused = false;
+      },
+    };
+    readBody(response as unknown as HttpResponse, new PausedBodies(this.budget), {
+      whole: (body) => {
+        this.whole = String(body);
+        return { abort: () => this.aborted++ };
+      },
+      tooLarge: () => this.tooLarge++,
+    });
+  }
+
+  part(text: string, isLast = false): void {
+    const bytes = new Uint8Array(Buffer.from(text));
+    this.#data(bytes.buffer, isLast);
+    bytes.fill(0);
+  }
+
+  abort(): void {
+    this.#abort();
+  }
+
+  /** @returns what ends it */
+  press(): () => void {
+    const bytes = this.budget.eventLimitBytes * LIMITS.highWater.stop;
+    assert(this.budget.charge(bytes));
+    return () => this.budget.release(bytes);
+  }
+}
+
+test('a body in parts is put together; without pressure it is not paused', () => {
+  const request = new Request();
+  request.part('a');
+  request.part('b');
+  request.part('c', true);
+  assert.equal(request.whole, 'abc');
+  assert.equal(request.pauses, 0);
+  request.abort();
+  assert.equal(request.aborted, 1, 'who answers is told that nobody is there any more');
+});
+
+test('while the buffer is pressed a body is read no further; it goes on when there is room', () => {
+  const request = new Request();
+  const relieve = request.press();
+  request.part('a');
+  assert(request.paused);
+  relieve();
+  assert(!request.paused);
+  request.part('b', true);
+  assert.equal(request.whole, 'ab');
+});
+
+test('a body waits for room once and not for long', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const request = new Request();
+  request.press();
+  request.part('a');
+  t.mock.timers.tick(LIMITS.bodyPauseMs - 1);
+  assert(request.paused);
+  t.mock.timers.tick(1);
+  assert(!request.paused);
+  request.part('b');
+  assert(!request.paused);
+  assert.equal(request.pauses, 1);
+});
+
+test('what was read before the pause may end the body: the connection is not left paused', () => {
+  const request = new Request();
+  request.press();
+  request.part('a');
+  request.part('b', true);
+  assert.equal(request.whole, 'ab');
+  assert(!request.paused);
+});
+
+test('a body over its bound is refused once, and the rest is skipped, paused or not', () => {
+  const request = new Request();
+  request.press();
+  request.part('x'.repeat(LIMITS.bodyBytes));
+  assert(request.paused);
+  request.part('y');
+  request.part('z', true);
+  assert.equal(request.tooLarge, 1);
+  assert.equal(request.whole, undefined);
+  assert(!request.paused);
+});
+
+test('a client that goes away while its body is paused leaves nothing behind', () => {
+  const request = new Request();
+  const relieve = request.press();
+  request.part('a');
+  request.abort();
+  relieve();
+});
