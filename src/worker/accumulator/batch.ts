@@ -116,11 +116,13 @@ export class RecordBatch {
   }
 
   /**
-   * Keeps the first `count` records and moves the others into `rest`, an empty batch whose buffer
-   * is as large as this one's.
+   * Keeps the first `count` records, at least half, and moves the others into `rest`, an empty
+   * batch whose buffer is as large as this one's: time stamps are told from the first record, so
+   * those that move may take up to 4 bytes more each, and what stays has at least 7 each.
    */
   split(count: number, rest: RecordBatch): void {
-    assert(count > 0 && count < this.records && rest.records === 0, 'both parts have records');
+    assert(count < this.records && rest.records === 0, 'both parts have records');
+    assert(2 * count >= this.records, 'at least half stays: the rest fits its buffer');
     const slices = readRecords(this.buffer, this.records);
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {

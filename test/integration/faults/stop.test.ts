@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { isFree } from '../../../deploy/kafka/ports.ts';
+import { LIMITS } from '../../../src/limits.ts';
 import type { AcknowledgedClient } from '../../support/client.ts';
+import { good } from '../../support/events.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
 import { PlainClient } from '../../support/plain-client.ts';
+import { RawClient } from '../../support/raw-client.ts';
 import { until } from '../../support/wait.ts';
 import { acknowledgedClients, Load, recordsOf, violationsOf } from './load.ts';
 import { logged, untilGone, untilLogged, untilStored } from './watch.ts';
@@ -72,6 +76,11 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     // What was stored was acknowledged before the socket closed.
     assert.equal(verdict.unacknowledgedStored, 0);
     assert.deepEqual(violationsOf(clients), []);
+    for (const { goaway } of clients) {
+      assert.equal(goaway?.reason, 'restart');
+      assert(goaway.reconnectMs >= 0 && goaway.reconnectMs <= 5_000, `${goaway.reconnectMs}`);
+    }
+    assert(new Set(clients.map(({ goaway }) => goaway?.reconnectMs)).size > 1, 'spread');
     assert.equal(logged(gateway, 'drain ended')[0]?.left, 0);
   });
 }
@@ -106,6 +115,36 @@ test('the drain’s deadline with Kafka stalled: exit code 1, a line with the co
   assert(verdict.clean, describeVerdict(verdict).join('\n'));
   const open = verdict.sent - verdict.acknowledged - verdict.refused;
   assert.equal(ended?.left, open, 'left is what the clients had no answer for');
+});
+
+test('after goaway: taken while its sender may not have heard of it, then draining', async (t) => {
+  const topic = uniqueTopic();
+  const gateway = await startGateway({ brokers: kafka.brokers, topic });
+  t.after(() => gateway.kill());
+  // It answers no ping: its goaway may be on the way.
+  const client = await RawClient.open(gateway.httpUrl);
+  client.send(good('before'));
+  await client.heard('{"ack":1}');
+  kafka.pause(0);
+  try {
+    gateway.signal('SIGTERM');
+    await client.heard('{"goaway":');
+    client.send(good('after'));
+    // It has no fate: the connection outlives the grace.
+    await sleep(LIMITS.goawayGraceMs + 200);
+    client.send(good('late'));
+    await client.heard('{"nack":3,"errors":[{"code":"draining","retry":true');
+  } finally {
+    kafka.resume(0);
+  }
+  await client.heard('{"ack":3}');
+  assert.deepEqual(await client.closed, RESTART);
+  assert.deepEqual(await gateway.exit, { code: 0, signal: null });
+  const records = await recordsOf({ brokers: kafka.brokers, topic });
+  assert.deepEqual(records.map(({ value }) => JSON.parse(String(value)).id).sort(), [
+    'after',
+    'before',
+  ]);
 });
 
 test('a second signal ends it at once, exit code 1', async (t) => {

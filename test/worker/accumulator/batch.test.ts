@@ -14,11 +14,29 @@ function splitBy(batch: RecordBatch, choices: readonly number[]): RecordBatch[] 
     const chosen = batches[at]!;
     if (chosen.records === 1) continue;
     const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length));
-    chosen.split(1 + (choice % (chosen.records - 1)), rest);
+    const least = Math.ceil(chosen.records / 2);
+    chosen.split(least + (choice % (chosen.records - least)), rest);
     batches.splice(at + 1, 0, rest);
   }
   return batches;
 }
+
+test('the half that moves fits, though its time stamps lie far from its first record', () => {
+  // Told from the batch's first record their deltas take a byte each, from their own first five.
+  const shifts = [0, 0, 0, 0, 2 ** 29 - 1, 0, 0, 0];
+  const records = shifts.map((shift) => ({
+    key: undefined,
+    value: Buffer.alloc(0),
+    timestamp: 2 ** 40 + shift,
+  }));
+  const whole = batchOf(records);
+  const exact = whole.buffer.subarray(0, whole.length);
+  whole.buffer = Buffer.from(exact);
+  const rest = new RecordBatch(Buffer.alloc(whole.length));
+  whole.split(4, rest);
+  assert.deepEqual([...recordsOf(whole), ...recordsOf(rest)], records);
+  assert.throws(() => batchOf(records).split(1, new RecordBatch(Buffer.alloc(200))), /half stays/);
+});
 
 test('splitting keeps every record, its bytes, owner and place in the order', () => {
   fc.assert(
