@@ -1,12 +1,13 @@
 /**
  * Runs a scenario: `node --import tsx bench/run.ts NAME`. Kafka is the one of KAFKA_BROKERS, or the
- * one that `make kafka` keeps running. Exit code 0 = passed, 1 = what it found is wrong or it could
- * not run, 2 = no such scenario or wrong settings.
+ * one of `make kafka`, which is started if it does not run. Exit code 0 = passed, 1 = what it found
+ * is wrong or it could not run, 2 = no such scenario or wrong settings.
  */
-import { PLACE, runningBrokers } from '../deploy/kafka/service.ts';
+import { PLACE, PORT, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
-import type { Scenario } from './scenario.ts';
+import { startGateway } from '../test/support/gateway.ts';
+import { runScenario, type Scenario } from './scenario.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';
 import { tutorial } from './scenarios/tutorial.ts';
 
@@ -14,9 +15,18 @@ const SCENARIOS: readonly Scenario[] = [tutorial, brokerKills];
 
 function usage(problem: string): number {
   const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
-  const list = SCENARIOS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  const list = SCENARIOS.map(
+    ({ name, summary, minutes }) => `  ${name.padEnd(width)}  ${summary}; ${minutes} min`,
+  );
   console.error(`bench: ${problem}; there are:\n${list.join('\n')}`);
   return 2;
+}
+
+async function kafka(): Promise<readonly string[]> {
+  if (process.env.KAFKA_BROKERS) return readConfig(process.env).kafkaBrokers;
+  const { brokers } = await up(PLACE, PORT, console.log);
+  console.log(`Kafka runs at ${brokers.join(',')} (make kafka-stop ends it)`);
+  return brokers;
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
@@ -24,14 +34,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   const scenario = SCENARIOS.find((candidate) => candidate.name === name);
   if (scenario === undefined) return usage(`no scenario ${JSON.stringify(name)}`);
   if (rest.length > 0) return usage(`${name} takes no arguments`);
-  const brokers = process.env.KAFKA_BROKERS
-    ? readConfig(process.env).kafkaBrokers
-    : runningBrokers(PLACE);
-  if (brokers === undefined) {
-    console.error('bench: no Kafka is running: make kafka, or set KAFKA_BROKERS');
-    return 1;
-  }
-  return (await scenario.run(brokers)) ? 0 : 1;
+  return (await runScenario(scenario, { kafka, startGateway, say: console.error })) ? 0 : 1;
 }
 
 try {

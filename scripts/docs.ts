@@ -1,6 +1,6 @@
 /** Writes the reference pages that are generated from the code: `make docs`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { settingsMarkdown } from '../src/config.ts';
+import { settingsMarkdown } from '../src/config-texts.ts';
 import { metricsMarkdown } from '../src/metrics/reference.ts';
 
 const folder = new URL('../docs/', import.meta.url);

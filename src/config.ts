@@ -1,11 +1,12 @@
 /**
- * Every setting, once. Parsing, error texts, `forebay config`, `--help` and
- * docs/configuration.md all come from this declaration.
+ * Every setting, once. Parsing, error texts, and what config-texts.ts shows to people (the command
+ * `config`, `--help`, docs/configuration.md) all come from this declaration.
  */
 import { readFileSync } from 'node:fs';
 import { availableCores } from './cores.ts';
+import { type Environment, isServiceAddress, strangers } from './environment.ts';
 import { EXIT, StartError } from './errors.ts';
-import { KIB, LIMITS, MIB } from './limits.ts';
+import { KIB, MIB } from './limits.ts';
 import { addresses, choice, flag, integer, optional, type Setting, text } from './settings.ts';
 
 const FOUR_GIB = 4096 * MIB;
@@ -30,6 +31,13 @@ export const SETTINGS = {
     min: 1,
     max: 65_535,
     meaning: 'port of the metrics, the health checks and the commands',
+  }),
+  adminToken: optional('FOREBAY_ADMIN_TOKEN', {
+    meaning: 'what commands must bring as `Authorization: Bearer`; needed beyond loopback',
+    secret: true,
+  }),
+  adminTokenFile: optional('FOREBAY_ADMIN_TOKEN_FILE', {
+    meaning: 'file that holds that token, instead of FOREBAY_ADMIN_TOKEN',
   }),
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,
@@ -70,12 +78,42 @@ export const SETTINGS = {
     unit: 'ms',
     meaning: 'age at which an event that is not stored is refused to its sender',
   }),
+  prestopMs: integer('FOREBAY_PRESTOP_MS', {
+    default: 0,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning: 'time between `draining` in /readyz and the begin of a stop, all served meanwhile',
+  }),
   drainTimeoutMs: integer('FOREBAY_DRAIN_TIMEOUT_MS', {
     default: 25_000,
     min: 0,
     max: 3_600_000,
     unit: 'ms',
     meaning: 'time for a stop to settle what is in flight; then it ends with exit code 1',
+  }),
+  drainSpreadMs: integer('FOREBAY_DRAIN_SPREAD_MS', {
+    default: 5_000,
+    min: 0,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning:
+      'clients of a worker that ends are told to connect again after 0 to so long, at random',
+  }),
+  workerTimeoutMs: integer('FOREBAY_WORKER_TIMEOUT_MS', {
+    default: 10_000,
+    min: 2_000,
+    max: 3_600_000,
+    unit: 'ms',
+    meaning: 'silence after which a worker hangs: it is killed and replaced',
+  }),
+  maxConnectionAgeMs: integer('FOREBAY_MAX_CONNECTION_AGE_MS', {
+    default: 0,
+    min: 1_000,
+    max: 604_800_000,
+    also: [0],
+    unit: 'ms',
+    meaning: 'age ±10% at which a WebSocket is told to connect again; 0 = any age',
   }),
   httpTimeoutMs: integer('FOREBAY_HTTP_TIMEOUT_MS', {
     default: 15_000,
@@ -170,9 +208,11 @@ export const SETTINGS = {
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 /** Effective settings; file contents and relations are checked when they are used. */
 export type Config = { readonly [K in keyof typeof SETTINGS]: ValueOf<(typeof SETTINGS)[K]> };
-export type Environment = Readonly<Record<string, string | undefined>>;
 
-const entries = Object.entries(SETTINGS) as [keyof Config, Setting<unknown>][];
+const SERVICE_LINK_HINT =
+  ': Kubernetes sets it for a service of that name, unless the pod has `enableServiceLinks: false`';
+
+export const SETTING_ENTRIES = Object.entries(SETTINGS) as [keyof Config, Setting<unknown>][];
 
 /**
  * Reads the settings from environment variables; an empty variable counts as absent.
@@ -181,7 +221,7 @@ const entries = Object.entries(SETTINGS) as [keyof Config, Setting<unknown>][];
 export function readConfig(env: Environment): Config {
   const values: Partial<Record<keyof Config, unknown>> = {};
   const errors: string[] = [];
-  for (const [name, setting] of entries) {
+  for (const [name, setting] of SETTING_ENTRIES) {
     const given = env[setting.env];
     if (given === undefined || given === '') {
       values[name] = setting.defaultValue();
@@ -191,7 +231,8 @@ export function readConfig(env: Environment): Config {
       values[name] = setting.parse(given);
     } catch (error) {
       const shown = setting.secret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
-      errors.push(`${setting.env} ${(error as Error).message}${shown}`);
+      const why = isServiceAddress(setting.env, given) ? SERVICE_LINK_HINT : '';
+      errors.push(`${setting.env} ${(error as Error).message}${shown}${why}`);
       values[name] = setting.defaultValue();
     }
   }
@@ -202,12 +243,24 @@ export function readConfig(env: Environment): Config {
   return values as Config;
 }
 
+/** Variables that look like settings and are none, a line each: worth a warning at the start. */
+export function unknownSettings(env: Environment): string[] {
+  return strangers(
+    env,
+    SETTING_ENTRIES.map(([, setting]) => setting.env),
+  );
+}
+
 /** Settings that are well-formed each, and wrong together. */
 function contradictions(config: Config): string[] {
   const found: string[] = [];
   const demand = (holds: boolean, message: string) => holds || found.push(message);
   const samePort = config.port === config.adminPort;
   demand(!samePort, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must differ');
+  demand(
+    config.adminToken === undefined || config.adminTokenFile === undefined,
+    'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',
+  );
   demand(
     config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,
     'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE exclude each other',
@@ -253,52 +306,4 @@ export function readSecretFile(env: string, path: string): string {
     const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     throw new StartError(`${env}: cannot read ${path} (${reason})`, EXIT.failed);
   }
-}
-
-/** One line per setting, `VARIABLE=value`, secrets hidden: what `forebay config` prints. */
-export function describeConfig(config: Config): string[] {
-  return entries.map(([name, setting]) => {
-    const value = config[name];
-    const hidden = setting.secret && value !== undefined;
-    return `${setting.env}=${hidden ? '(hidden)' : shown(value)}`;
-  });
-}
-
-function shown(value: unknown): string {
-  if (typeof value === 'boolean') return value ? '1' : '0';
-  return value === undefined ? '' : String(value);
-}
-
-/** The settings as `--help` lists them. */
-export function settingsHelp(): string {
-  const width = Math.max(...entries.map(([, setting]) => setting.env.length));
-  return entries
-    .map(([, { env, meaning, defaultText, unit }]) => {
-      const fallback = unit === '' ? defaultText : `${defaultText} ${unit}`;
-      return `  ${env.padEnd(width)}  ${meaning} [${fallback}]`;
-    })
-    .join('\n');
-}
-
-/** The reference table: the text of docs/configuration.md. */
-export function settingsMarkdown(): string {
-  const rows = entries.map(([, { env, meaning, defaultText, unit, secret }]) => {
-    const fallback = `\`${defaultText}\`${unit === '' ? '' : ` ${unit}`}`;
-    const note = secret ? ' (secret: never shown or logged)' : '';
-    return `| \`${env}\` | ${fallback} | ${meaning.replaceAll('|', '\\|')}${note} |`;
-  });
-  return `# Configuration
-
-Forebay is configured by environment variables. \`forebay config\` prints the effective values;
-every wrong one is named at the start, all at once, and the exit code is 2.
-This page is generated from \`src/config.ts\` by \`make docs\`; a test holds it against the code.
-
-| variable | default | meaning |
-|---|---|---|
-${rows.join('\n')}
-
-Fixed bounds (\`src/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
-HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per
-connection.
-`;
 }

@@ -35,6 +35,7 @@ export const REQUEST_CODES = {
   slow_consumer: { ws: 1008, text: 'acknowledgements are not being read' },
   flooding: { ws: 1013, text: 'too many messages at once' },
   restart: { ws: 1012, text: 'this instance is shutting down' },
+  age: { ws: 1012, text: 'this connection is old enough: connect again' },
 } as const;
 
 export type EventCode = keyof typeof EVENT_CODES;

@@ -3,21 +3,26 @@
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeConfig, readConfig, settingsHelp } from './config.ts';
+import { calledAs } from './called-as.ts';
+import { readConfig, unknownSettings } from './config.ts';
+import { describeConfig, settingsHelp } from './config-texts.ts';
 import { EXIT, StartError } from './errors.ts';
 import type { ToPrimary } from './messages.ts';
 
-const HELP = `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
+function help(): string {
+  const me = calledAs();
+  return `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
 
-usage: forebay             serve
-       forebay config      print the effective settings, secrets hidden
-       forebay listen …    print the events of the topic; see forebay listen --help
-       forebay --help      this text
-       forebay --version
+usage: ${me}            serve
+       ${me} config     print the effective settings, secrets hidden
+       ${me} listen     print the events of the topic; --help says more
+       ${me} --help     this text
+       ${me} --version
 
 settings (environment variables) [default]:
 ${settingsHelp()}
 `;
+}
 
 /** @returns the exit code */
 async function run([command, ...rest]: readonly string[]): Promise<number> {
@@ -30,14 +35,16 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
     case undefined: {
       const { runPrimary } = await import('./primary/primary.ts');
       const exec = fileURLToPath(import.meta.url);
-      return runPrimary(readConfig(process.env), { exec, version: version() });
+      const warnings = unknownSettings(process.env);
+      return runPrimary(readConfig(process.env), { exec, version: version(), warnings });
     }
     case 'config':
+      for (const warning of unknownSettings(process.env)) console.error(`forebay: ${warning}`);
       console.log(describeConfig(readConfig(process.env)).join('\n'));
       return EXIT.clean;
     case '--help':
     case '-h':
-      console.log(HELP);
+      console.log(help());
       return EXIT.clean;
     case '--version':
       console.log(version());
@@ -48,7 +55,7 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
 }
 
 function usage(message: string): StartError {
-  return new StartError(`${message}; see forebay --help`, EXIT.configuration);
+  return new StartError(`${message}; see ${calledAs()} --help`, EXIT.configuration);
 }
 
 function version(): string {

@@ -10,6 +10,9 @@ after(async () => {
   for (const child of children) await child.kill();
 });
 
+/** How these tests call it: what its texts have to say, so that they can be pasted. */
+const CALLED = 'node src/main.ts';
+
 /** Runs the command to its end. */
 async function forebay(args: readonly string[], env: Record<string, string> = {}) {
   const child = new Child('src/main.ts', args, env);
@@ -23,8 +26,8 @@ test('--help and -h: the commands and every setting', async () => {
   assert.deepEqual(long, short);
   assert.equal(long.code, 0);
   for (const { env } of Object.values(SETTINGS)) assert(long.stdout.includes(` ${env} `), env);
-  for (const command of ['config', 'listen', '--version']) {
-    assert(long.stdout.includes(`forebay ${command}`), command);
+  for (const command of ['config', 'listen', '--help']) {
+    assert(long.stdout.includes(` ${CALLED} ${command} `), command);
   }
 });
 
@@ -34,8 +37,9 @@ test('--version is the package’s', async () => {
 });
 
 test('config prints what holds, and no secret', async () => {
-  const { code, stdout } = await forebay(['config'], {
+  const { code, stdout, stderr } = await forebay(['config'], {
     FOREBAY_PORT: '9123',
+    FOREBAY_WORKER: 'hunter2',
     KAFKA_SASL_MECHANISM: 'plain',
     KAFKA_SASL_USERNAME: 'me',
     KAFKA_SASL_PASSWORD: 'hunter2',
@@ -44,11 +48,29 @@ test('config prints what holds, and no secret', async () => {
   assert.match(stdout, /^FOREBAY_PORT=9123$/m);
   assert.match(stdout, /^KAFKA_SASL_PASSWORD=\(hidden\)$/m);
   assert.doesNotMatch(stdout, /hunter2/);
+  assert.equal(stderr, 'forebay: FOREBAY_WORKER is not a setting; did you mean FOREBAY_WORKERS?\n');
+});
+
+test('a variable that is no setting is a warning in the log', async () => {
+  const child = new Child('src/main.ts', [], {
+    FOREBAY_HOST: '127.0.0.1',
+    FOREBAY_PORT: String(await freePort()),
+    FOREBAY_ADMIN_PORT: String(await freePort()),
+    FOREBAY_WORKERS: '1',
+    FOREBAY_SERVICE_HOST: '10.0.0.1',
+    KAFKA_BROKER: '127.0.0.1:1',
+    KAFKA_BROKERS: '127.0.0.1:1',
+  });
+  children.push(child);
+  const text = 'KAFKA_BROKER is not a setting; did you mean KAFKA_BROKERS?';
+  const { level, name } = await child.line(({ msg }) => msg === text);
+  assert.deepEqual([level, name], ['warn', 'primary']);
+  assert.equal(child.lines().filter(({ msg }) => /is not a setting/.test(`${msg}`)).length, 1);
 });
 
 test('an unknown command, and arguments where there are none: one line, exit code 2', async () => {
   const [unknown, extra] = await Promise.all([forebay(['srve']), forebay(['config', 'x'])]);
-  const see = 'see forebay --help\n';
+  const see = `see ${CALLED} --help\n`;
   assert.deepEqual(unknown, {
     code: 2,
     stdout: '',

@@ -36,6 +36,11 @@ test('no line of code is longer than 100 columns, but for names of tests and tex
   assert.deepEqual(hits(code, /^(?!.*https?:)(?!\s*(await t\.)?test\()(?!.*[`']).{101,}$/), []);
 });
 
+test('every assertion of src has a message: Node makes one from the source, for seconds', () => {
+  const sources = code.filter((path) => path.startsWith('src/'));
+  assert.deepEqual(hits(sources, /\bassert(\.\w+)?\([^'"`]*\);$/), []);
+});
+
 test('nothing is left for later, and no test is switched off', () => {
   const marks = new RegExp(['TO' + 'DO', 'FIX' + 'ME', '\\b(test|it)\\.' + 'only\\('].join('|'));
   assert.deepEqual(hits(code, marks), []);

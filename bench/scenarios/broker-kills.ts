@@ -6,10 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { AcknowledgedClient } from '../../test/support/client.ts';
-import { startGateway } from '../../test/support/gateway.ts';
 import { Ledger, type Verdict } from '../../test/support/ledger.ts';
 import { readTopic, testKafka } from '../../test/support/topic.ts';
-import type { Scenario } from '../scenario.ts';
+import type { Bench, Scenario } from '../scenario.ts';
 import { table } from '../table.ts';
 
 const PARTITIONS = 6;
@@ -30,11 +29,15 @@ interface Half {
 export const brokerKills: Scenario = {
   name: 'broker-kills',
   summary: `${KILLS} broker kills under load: kafkajs's idempotent producer, then Forebay`,
-  async run() {
+  minutes: 3,
+  ownKafka: true,
+  async run(bench) {
     const cluster = await startCluster({ nodes: 3 });
     try {
       const halves: Half[] = [];
-      for (const half of [kafkajsHalf, forebayHalf]) halves.push(await runHalf(cluster, half));
+      for (const half of [kafkajsHalf, forebayHalf]) {
+        halves.push(await runHalf(cluster, half, bench));
+      }
       return report(halves);
     } finally {
       await cluster.close({ remove: true });
@@ -47,9 +50,10 @@ type Load = (
   topic: string,
   ledger: Ledger,
   faults: () => Promise<void>,
+  bench: Bench,
 ) => Promise<void>;
 
-async function runHalf(cluster: KafkaCluster, load: Load): Promise<Half> {
+async function runHalf(cluster: KafkaCluster, load: Load, bench: Bench): Promise<Half> {
   const { brokers } = cluster;
   const topic = `broker-kills-${randomUUID().slice(0, 13)}`;
   const admin = testKafka(brokers).admin();
@@ -59,7 +63,7 @@ async function runHalf(cluster: KafkaCluster, load: Load): Promise<Half> {
   await admin.disconnect();
   console.log(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
   const ledger = new Ledger();
-  await load(brokers, topic, ledger, () => killInTurn(cluster));
+  await load(brokers, topic, ledger, () => killInTurn(cluster), bench);
   return { name: load.name, verdict: ledger.reconcile(await readTopic({ brokers, topic })) };
 }
 
@@ -101,8 +105,8 @@ async function kafkajsHalf(...[brokers, topic, ledger, faults]: Parameters<Load>
   await producer.disconnect();
 }
 
-async function forebayHalf(...[brokers, topic, ledger, faults]: Parameters<Load>): Promise<void> {
-  const gateway = await startGateway({ brokers, topic });
+async function forebayHalf(...[brokers, topic, ledger, faults, bench]: Parameters<Load>) {
+  const gateway = await bench.startGateway({ brokers, topic });
   try {
     const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
     const client = await new AcknowledgedClient({ ...options, name: 'client' }).open();

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { AcknowledgedClient } from '../../test/support/client.ts';
-import { type Gateway, startGateway } from '../../test/support/gateway.ts';
+import type { Gateway } from '../../test/support/gateway.ts';
 import { describeVerdict, Ledger, type Verdict } from '../../test/support/ledger.ts';
 import { PlainClient } from '../../test/support/plain-client.ts';
 import type { TestEvent } from '../../test/support/socket.ts';
@@ -40,7 +40,8 @@ export const tutorial: Scenario = {
   summary:
     `${CLIENTS} clients x ${EVENTS_PER_CLIENT} events, one per ${PERIOD_MS} ms; ` +
     'plain, then acknowledged',
-  async run(brokers) {
+  minutes: 1,
+  async run({ brokers, startGateway }) {
     const topic = `bench-tutorial-${randomUUID().slice(0, 13)}`;
     const env = { FOREBAY_WORKERS: process.env.FOREBAY_WORKERS ?? '2' };
     const gateway = await startGateway({ brokers, topic, env });

@@ -1,6 +1,6 @@
 /** `node --import tsx deploy/kafka/cli.ts up [--port 9092] | down | brokers`, for the Makefile. */
 import { parseArgs } from 'node:util';
-import { down, PLACE, runningBrokers, up } from './service.ts';
+import { down, PLACE, PORT, runningBrokers, up } from './service.ts';
 
 const USAGE = 'usage: cli.ts up [--port 9092] | down | brokers';
 const say = (line: string) => console.log(line);
@@ -19,7 +19,7 @@ function printBrokers(): number {
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { port: { type: 'string', default: '9092' } },
+    options: { port: { type: 'string', default: String(PORT) } },
   });
   const port = Number(values.port);
   if (positionals.length !== 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {

@@ -31,6 +31,9 @@ export const PLACE: Place = {
   dataDir: join(ROOT, '.cache/kafka/data'),
 };
 
+/** Where it is to listen, unless somebody else has that port. */
+export const PORT = 9092;
+
 type Say = (line: string) => void;
 
 const STOP_TIMEOUT_MS = 20_000;

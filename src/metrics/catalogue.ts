@@ -47,6 +47,7 @@ export const CLOSE_REASONS = [
   'slow_consumer',
   'flooding',
   'restart',
+  'age',
 ] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
@@ -153,7 +154,7 @@ export const CATALOGUE = [
   {
     name: 'forebay_handshakes_refused_total',
     type: 'counter',
-    help: 'WebSocket handshakes refused.',
+    help: 'WebSocket handshakes refused; bad_request: also requests to /ws that ask for none.',
     from: 'sum',
     label: { name: 'reason', values: [...requestCodes, 'draining'] },
   },

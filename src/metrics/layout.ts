@@ -43,6 +43,6 @@ export function cellOf(name: SeriesName, labelValue?: string): number {
 /** The declaration of `name`. */
 export function seriesOf(name: SeriesName): Series {
   const series = (CATALOGUE as readonly Series[]).find((candidate) => candidate.name === name);
-  assert(series !== undefined);
+  assert(series !== undefined, `${name} is not in the catalogue`);
   return series;
 }

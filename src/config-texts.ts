@@ -1,0 +1,55 @@
+/** How settings are shown: the command `config`, `--help`, docs/configuration.md. */
+import { type Config, SETTING_ENTRIES as entries } from './config.ts';
+import { LIMITS } from './limits.ts';
+
+/** One line per setting, `VARIABLE=value`, secrets hidden: what the command `config` prints. */
+export function describeConfig(config: Config): string[] {
+  return entries.map(([name, setting]) => {
+    const value = config[name];
+    const hidden = setting.secret && value !== undefined;
+    return `${setting.env}=${hidden ? '(hidden)' : shown(value)}`;
+  });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  return value === undefined ? '' : String(value);
+}
+
+/** The settings as `--help` lists them. */
+export function settingsHelp(): string {
+  const width = Math.max(...entries.map(([, setting]) => setting.env.length));
+  return entries
+    .map(([, { env, meaning, defaultText, unit, secret }]) => {
+      const fallback = unit === '' ? defaultText : `${defaultText} ${unit}`;
+      return `  ${env.padEnd(width)}  ${meaning}${secret ? ' (secret)' : ''} [${fallback}]`;
+    })
+    .join('\n');
+}
+
+/** The reference table: the text of docs/configuration.md. */
+export function settingsMarkdown(): string {
+  const rows = entries.map(([, { env, meaning, defaultText, unit, secret }]) => {
+    const fallback = `\`${defaultText}\`${unit === '' ? '' : ` ${unit}`}`;
+    const note = secret ? ' (secret: never shown or logged)' : '';
+    return `| \`${env}\` | ${fallback} | ${meaning.replaceAll('|', '\\|')}${note} |`;
+  });
+  return `# Configuration
+
+Forebay is configured by environment variables. \`node dist/main.js config\`, after \`make build\`,
+prints the effective values. Every wrong one is named at the start, all at once, with exit code 2.
+A variable that begins with \`FOREBAY_\` or \`KAFKA_\` and is no setting is named in a warning.
+In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods beside it: give them
+\`enableServiceLinks: false\`.
+
+This page is generated from \`src/config.ts\` by \`make docs\`; a test holds it against the code.
+
+| variable | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+
+Fixed bounds (\`src/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
+HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per
+connection.
+`;
+}
