@@ -1,5 +1,5 @@
 import type net from 'node:net';
-import { Decoder, Encoder } from '../kafkajs-protocol.ts';
+import { Decoder, Encoder } from '../worker/kafkajs-protocol.ts';
 import { TcpServer } from './tcp-server.ts';
 
 export const API = {
@@ -33,8 +33,8 @@ export interface BrokerRequest {
 export type Answer = (request: BrokerRequest) => void;
 
 /**
- * A broker that says which versions it speaks and leaves every other request to `answer`. Left
- * out: everything else.
+ * A broker that says which versions it speaks and leaves every other request to `answer`: for tests
+ * of one link, where a test wants each byte of the answer. For more than that, see broker/.
  * @param without APIs that it does not speak
  */
 export function startBroker(answer: Answer, without: readonly number[] = []): Promise<TcpServer> {

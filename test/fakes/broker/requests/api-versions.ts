@@ -1,0 +1,25 @@
+import type { Api } from '../api.ts';
+import { Writer } from '../wire.ts';
+
+const UNSUPPORTED_VERSION = 35;
+
+export const apiVersions: Api = {
+  name: 'ApiVersions',
+  key: 18,
+  min: 0,
+  max: 2,
+  answer(call) {
+    const writer = listed(call.apis, call.meet()?.code ?? 0);
+    return call.version === 0 ? writer : writer.int32(call.throttleMs);
+  },
+};
+
+/** What a client hears that asks in a version too new: the error in version 0, and the list. */
+export function answerUnsupported(apis: readonly Api[]): Writer {
+  return listed(apis, UNSUPPORTED_VERSION);
+}
+
+function listed(apis: readonly Api[], errorCode: number): Writer {
+  const writer = new Writer().int16(errorCode);
+  return writer.array(apis, ({ key, min, max }) => writer.int16(key).int16(min).int16(max));
+}
