@@ -1,5 +1,6 @@
-/** The command line of `forebay listen`. */
+/** The command line of `listen`. */
 import { parseArgs } from 'node:util';
+import { calledAs } from '../called-as.ts';
 import { EXIT, StartError } from '../errors.ts';
 
 export interface ListenOptions {
@@ -11,20 +12,25 @@ export interface ListenOptions {
   readonly help: boolean;
 }
 
-export const LISTEN_HELP = `Usage: forebay listen [options]
+export function listenHelp(): string {
+  const me = calledAs();
+  return `Usage: ${me} listen [options]
 
 Prints the events of the topic, one a line: partition, offset, key, value, separated by tabs.
 
   --from beginning|end  where to start [end: what comes from now on]
   --count N             stop after N events
   --json                one JSON object a line: partition, offset, timestamp, key, value
-  --verify              tell events whose id was seen before; a summary at the end on stderr;
-                        exit code 1 if there were any. Remembers each id: about 100 bytes of memory
+  --verify              tell events whose id was seen before, and at the end (or on Ctrl-C) how many
+                        events, distinct ids, repeats and events without an id there were, on
+                        stderr; exit code 1 if there were repeats. Which ids are missing it cannot
+                        tell: only senders know. Remembers each id: about 100 bytes of memory
   --help                this text
 
-Brokers, topic and credentials come from the same variables as the gateway's (forebay --help).
+Brokers, topic and credentials come from the same variables as the gateway's (${me} --help).
 Reads without committing offsets. Ends on Ctrl-C and when the reader of its output has gone.
 `;
+}
 
 /**
  * Reads the arguments that follow `listen`.
@@ -62,5 +68,5 @@ function parse(argv: readonly string[]) {
 }
 
 function wrong(message: string): StartError {
-  return new StartError(`listen: ${message} (see forebay listen --help)`, EXIT.configuration);
+  return new StartError(`listen: ${message} (see ${calledAs()} listen --help)`, EXIT.configuration);
 }

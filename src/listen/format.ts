@@ -1,4 +1,4 @@
-/** How `forebay listen` shows a record. */
+/** How `listen` shows a record. */
 
 export interface ListenedRecord {
   readonly partition: number;

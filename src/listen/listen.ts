@@ -1,10 +1,10 @@
-/** `forebay listen`: prints what is in the topic, and finds repeats. */
+/** The command `listen`: prints what is in the topic, and finds repeats. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, type KafkaMessage } from 'kafkajs';
-import { type Config, readConfig } from '../config.ts';
+import { type Config, readConfig, unknownSettings } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
-import { LISTEN_HELP, type ListenOptions, parseListenArguments } from './arguments.ts';
+import { type ListenOptions, listenHelp, parseListenArguments } from './arguments.ts';
 import { jsonLine, type ListenedRecord, plainLine } from './format.ts';
 import { Output } from './output.ts';
 import { type Bounds, obstacleOf, reasonOf, waitForTopic } from './positions.ts';
@@ -27,9 +27,10 @@ export async function runListen(argv: string[]): Promise<number> {
   try {
     const options = parseListenArguments(argv);
     if (options.help) {
-      process.stdout.write(LISTEN_HELP);
+      process.stdout.write(listenHelp());
       return EXIT.clean;
     }
+    for (const warning of unknownSettings(process.env)) say(warning);
     return await new Listening(readConfig(process.env), options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
@@ -126,8 +127,9 @@ class Listening {
       if (this.#stop.signal.aborted) return;
       const record = recordOf(partition, message);
       text += json ? jsonLine(record) : plainLine(record);
-      if (verify && this.#repeats.look(record.value)) {
-        say(`repeat at partition ${partition} offset ${record.offset}`);
+      const repeated = verify ? this.#repeats.look(record.value) : undefined;
+      if (repeated !== undefined) {
+        say(`repeat of ${repeated} at partition ${partition} offset ${record.offset}`);
       }
       this.#printed++;
       if (text.length >= CHUNK_LENGTH || this.#printed >= count) {

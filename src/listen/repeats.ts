@@ -1,4 +1,5 @@
 /** Finds events whose id was seen before. */
+import { printable } from './format.ts';
 
 export interface RepeatsSummary {
   /** Events looked at. */
@@ -26,19 +27,20 @@ export class Repeats {
     this.#field = field;
   }
 
-  /** @param value the record's bytes; @returns true if its id was seen before */
-  look(value: Buffer | null): boolean {
+  /** @param value the record's bytes; @returns its id, to be shown, if it was seen before */
+  look(value: Buffer | null): string | undefined {
     this.#events++;
     const id = this.#idOf(value);
     if (id === undefined) {
       this.#withoutId++;
-      return false;
+      return undefined;
     }
     const before = this.#seen.size;
-    if (this.#seen.add(id).size > before) return false;
+    if (this.#seen.add(id).size > before) return undefined;
     this.#repeats++;
-    if (this.#examples.length < EXAMPLES_MAX) this.#examples.push(id);
-    return true;
+    const shown = printable(id);
+    if (this.#examples.length < EXAMPLES_MAX) this.#examples.push(shown);
+    return shown;
   }
 
   get summary(): RepeatsSummary {
@@ -53,8 +55,8 @@ export class Repeats {
   /** The summary in a line for people, with the first repeated ids. */
   describe(): string {
     const { events, distinctIds, repeats, withoutId } = this.summary;
-    const found = `${events} events, ${distinctIds} ids, ${repeats} repeats`;
-    const line = `${found}, ${withoutId} without ${this.#field}`;
+    const ids = `${counted(distinctIds, 'distinct id')}, ${counted(repeats, 'repeat')}`;
+    const line = `${counted(events, 'event')}, ${ids}, ${withoutId} without ${this.#field}`;
     return repeats === 0 ? line : `${line}; repeated first: ${this.#examples.join(' ')}`;
   }
 
@@ -69,4 +71,8 @@ export class Repeats {
       return undefined;
     }
   }
+}
+
+function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }

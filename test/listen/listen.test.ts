@@ -134,10 +134,33 @@ test('--verify finds repeats, sums up and exits with 1', async () => {
   const all = new Listener(topic, [...args, '4']);
   assert.equal(await all.exit, 1);
   assert.equal(all.lines.length, 4);
-  assert.match(all.err, /4 events, 3 ids, 1 repeats, 0 without id; repeated first: "a"/);
+  const first = new Map<string, string>();
+  const places = all.lines.map((line) => line.split('\t'));
+  const [again] = places.filter(([partition, offset, , value]) => {
+    if (first.has(value!)) return true;
+    first.set(value!, `${partition} ${offset}`);
+    return false;
+  });
+  const [partition, offset] = again!;
+  assert.match(all.err, new RegExp(`repeat of "a" at partition ${partition} offset ${offset}\n`));
+  assert.match(all.err, /4 events, 3 distinct ids, 1 repeat, 0 without id; repeated first: "a"/);
   const clean = new Listener(topic, [...args, '2']);
   assert.equal(await clean.exit, 0);
-  assert.match(clean.err, /2 events, 2 ids, 0 repeats/);
+  assert.match(clean.err, /2 events, 2 distinct ids, 0 repeats/);
+});
+
+test('--verify sums up on Ctrl-C too', async () => {
+  const topic = await newTopic();
+  const values = ['{"id":1}', '{"id":2}', '{"id":1}', '{"no":"id"}', 'no json'];
+  await producer.send({ topic, messages: values.map((value) => ({ key: 'k', value })) });
+  const listener = new Listener(topic, ['--from', 'beginning', '--verify']);
+  await listener.prints(values.length);
+  listener.child.kill('SIGINT');
+  assert.equal(await listener.exit, 1);
+  assert.match(
+    listener.err,
+    /\nforebay: 5 events, 2 distinct ids, 1 repeat, 2 without id; .*: 1\n$/,
+  );
 });
 
 test('a reader that goes away ends it with 0', async () => {
@@ -154,7 +177,7 @@ test('a reader that goes away ends it with 0', async () => {
 test('--help, and wrong options: one line, exit code 2', async () => {
   const help = new Listener('any', ['--help']);
   assert.equal(await help.exit, 0);
-  assert.match(help.out, /^Usage: forebay listen/);
+  assert.match(help.out, /^Usage: node src\/main\.ts listen /);
   const wrong = new Listener('any', ['--from', 'middle']);
   assert.equal(await wrong.exit, 2);
   assert.match(wrong.err, /^forebay: listen: --from must be beginning or end[^\n]*\n$/);
@@ -178,7 +201,7 @@ test('Kafka goes away and comes back: it goes on where it was', async () => {
     await send(10);
     assert.equal(await listener.exit, 0, listener.err);
     assert.equal(listener.lines.length, 20);
-    assert.match(listener.err, /20 events, 20 ids, 0 repeats/);
+    assert.match(listener.err, /20 events, 20 distinct ids, 0 repeats/);
     await own.disconnect();
   } finally {
     await cluster.close();

@@ -7,29 +7,43 @@ const event = (fields: object) => Buffer.from(JSON.stringify(fields));
 test('an id that was seen before is a repeat, each time', () => {
   const repeats = new Repeats('id');
   const looks = ['a', 'b', 'a', 'a'].map((id) => repeats.look(event({ id })));
-  assert.deepEqual(looks, [false, false, true, true]);
+  assert.deepEqual(looks, [undefined, undefined, '"a"', '"a"']);
   assert.deepEqual(repeats.summary, { events: 4, distinctIds: 2, repeats: 2, withoutId: 0 });
-  assert.match(repeats.describe(), /^4 events, 2 ids, 2 repeats, 0 without id; .*"a" "a"$/);
+  assert.match(
+    repeats.describe(),
+    /^4 events, 2 distinct ids, 2 repeats, 0 without id; .*"a" "a"$/,
+  );
 });
 
 test('the number 1 and the text "1" are two ids', () => {
   const repeats = new Repeats('id');
-  assert.equal(repeats.look(event({ id: 1 })), false);
-  assert.equal(repeats.look(event({ id: '1' })), false);
-  assert.equal(repeats.look(event({ id: 1 })), true);
+  assert.equal(repeats.look(event({ id: 1 })), undefined);
+  assert.equal(repeats.look(event({ id: '1' })), undefined);
+  assert.equal(repeats.look(event({ id: 1 })), '1');
 });
 
 test('events without an id are counted apart and are no repeats of each other', () => {
   const repeats = new Repeats('id');
   const values = [event({}), event({ id: null }), Buffer.from('[1]'), Buffer.from('no json'), null];
-  for (const value of values) assert.equal(repeats.look(value), false);
+  for (const value of values) assert.equal(repeats.look(value), undefined);
   assert.deepEqual(repeats.summary, { events: 5, distinctIds: 0, repeats: 0, withoutId: 5 });
 });
 
 test('a field of another name, and no field of the prototype', () => {
   const repeats = new Repeats('toString');
-  assert.equal(repeats.look(event({ id: 'a' })), false);
+  assert.equal(repeats.look(event({ id: 'a' })), undefined);
   assert.equal(repeats.summary.withoutId, 1);
-  assert.equal(repeats.look(event({ toString: 'a' })), false);
-  assert.equal(repeats.look(event({ toString: 'a' })), true);
+  assert.equal(repeats.look(event({ toString: 'a' })), undefined);
+  assert.equal(repeats.look(event({ toString: 'a' })), '"a"');
+});
+
+test('a repeated id gets nothing through to the terminal, one of a kind is no plural', () => {
+  const repeats = new Repeats('id');
+  const evil = event({ id: '\u009b31m\u202e\u001b' });
+  repeats.look(evil);
+  assert.equal(repeats.look(evil), '"\\x9b31m\\u202e\\u001b"');
+  assert.equal(
+    repeats.describe(),
+    '2 events, 1 distinct id, 1 repeat, 0 without id; repeated first: "\\x9b31m\\u202e\\u001b"',
+  );
 });

@@ -1,130 +1,185 @@
+/** The page at work: a real browser, a real gateway, and what `listen --verify` says of it all. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
 import { missingTool } from '../support/tools.ts';
 import { readTopic } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
+import { TestPage } from './browser.ts';
+import { CutProxy } from './cut-proxy.ts';
 
 const skip = missingTool('chromium');
 const topic = uniqueTopic('page');
-/** What the browser complained of, beside connections that fail while there is no gateway. */
-const complaints: string[] = [];
+/** An event is on its way for long enough to be caught there. */
+const env = { KAFKA_LINGER_MS: '500' };
 let gateway: Gateway;
 let brokers: readonly string[];
-let profile: string;
-let browser: BrowserContext;
-let page: Page;
+let proxy: CutProxy;
+let shown: TestPage;
+/** Events that Kafka has twice: their first ack was lost. */
+const repeats = new Set<string>();
 
 before(async () => {
   if (skip) return;
   ({ brokers } = await sharedKafka());
-  gateway = await startGateway({ brokers, topic });
-  profile = await mkdtemp(join(tmpdir(), 'forebay-chromium-'));
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: chromiumPath(),
-    viewport: { width: 900, height: 700 },
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
-  page = await browser.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('console', (message) => {
-    const text = message.text();
-    if (message.type() === 'error' && !/WebSocket connection to/.test(text)) complaints.push(text);
-  });
+  gateway = await startGateway({ brokers, topic, env });
+  proxy = await new CutProxy(gateway.port).listen();
+  shown = await TestPage.open();
 });
-
 after(async () => {
-  await browser?.close();
+  await shown?.close();
+  proxy?.close();
   await gateway?.kill();
-  if (profile !== undefined) await rm(profile, { recursive: true, force: true });
 });
-
-function chromiumPath(): string {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.map((folder) => join(folder, 'chromium')).find((path) => existsSync(path))!;
-}
-
-const text = async (selector: string) => (await page.textContent(selector)) ?? '';
-const count = async (name: string) => Number(await text(`#${name}`));
-const ids = (state: string) =>
-  page.$$eval(`#log li[data-state="${state}"]`, (rows) =>
-    rows.map((row) => (row as HTMLElement).dataset.id ?? ''),
-  );
 
 async function storedIds(): Promise<string[]> {
   const records = await readTopic({ brokers, topic });
   return records.map(({ value }) => JSON.parse(String(value)).id as string);
 }
 
-test('logs an event per second as stored, and Kafka has each once', { skip }, async () => {
-  const response = await page.goto(`${gateway.httpUrl}/`);
+/** Waits until an event is on its way. @returns its id */
+async function onItsWay(): Promise<string> {
+  const [row] = await until(async () => {
+    const rows = await shown.rows('sent');
+    return rows.length > 0 ? rows : undefined;
+  });
+  return row!.id;
+}
+
+/** Waits until this event is acknowledged. @returns what the page says of it */
+async function acked(id: string): Promise<string> {
+  const what = async () => (await shown.rows('acked')).find((row) => row.id === id)?.outcome;
+  return until(what, { deadlineMs: 20_000, what: `the ack of ${id}` });
+}
+
+test('logs an event per second as acked, and Kafka has each once', { skip }, async () => {
+  const response = await shown.page.goto(`${proxy.url}/`);
   assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
-  await until(async () => (await count('stored')) >= 3);
-  assert.equal(await text('#state'), 'connected');
-  assert.equal(await count('refused'), 0);
-  const [newest] = await page.$$eval('#log li', (rows) => rows.map((row) => row.textContent ?? ''));
+  await until(async () => (await shown.count('acked')) >= 3);
+  assert.equal(await shown.state(), 'connected');
+  assert.equal(await shown.count('refused'), 0);
+  const [newest] = await shown.page.$$eval('#log li', (all) => all.map((row) => row.textContent));
   assert.match(newest ?? '', /"msg":"event \d+","clientId":"page-[0-9a-f]{12}","timestamp":\d+,/);
-  const rows = await page.$$eval('#log li[data-state="stored"] .outcome', (all) =>
-    all.map((outcome) => outcome.textContent ?? ''),
-  );
-  for (const row of rows) assert.match(row, /^stored after \d+ ms$/);
-  const shown = await ids('stored');
+  const rows = await shown.rows('acked');
+  for (const { outcome } of rows) assert.match(outcome, /^acked after \d+ ms$/);
   const inKafka = await storedIds();
-  for (const id of shown) assert.equal(inKafka.filter((other) => other === id).length, 1, id);
+  for (const { id } of rows) assert.equal(inKafka.filter((other) => other === id).length, 1, id);
+  const { frames, bytes } = await shown.credit();
+  assert(frames > 0 && frames <= 64 && bytes > 0 && bytes <= 262_144);
 });
 
 test('pause stops the events, resume lets them go on', { skip }, async () => {
-  await page.click('text=Pause');
-  await until(async () => (await count('open')) === 0);
-  const sent = await count('sent');
-  await page.waitForTimeout(2_500);
-  assert.equal(await count('sent'), sent);
-  await page.click('text=Resume');
-  await until(async () => (await count('sent')) > sent);
+  await shown.page.click('text=Pause');
+  await until(async () => (await shown.count('open')) === 0);
+  const sent = await shown.count('sent');
+  await shown.page.waitForTimeout(2_500);
+  assert.equal(await shown.count('sent'), sent);
+  await shown.page.click('text=Resume');
+  await until(async () => (await shown.count('sent')) > sent);
 });
 
-test('says that the connection is lost, comes back and loses no event', { skip }, async () => {
-  await gateway.stop();
-  await until(async () => /connection lost/.test(await text('#state')));
-  await until(async () => (await ids('waiting')).length >= 2);
-  const ports = [gateway.port, gateway.adminPort] as const;
-  gateway = await startGateway({ brokers, topic, ports });
-  await until(async () => (await text('#state')) === 'connected', { deadlineMs: 20_000 });
-  const before = await count('stored');
-  await until(async () => (await count('stored')) > before + 1);
-  await page.click('text=Pause');
-  await until(async () => (await count('open')) === 0);
-  assert.equal(await count('refused'), 0);
-  const shown = await ids('stored');
-  assert.equal(shown.length, await count('stored'));
-  const inKafka = new Set(await storedIds());
-  for (const id of shown) assert(inKafka.has(id), `${id} is shown as stored`);
+test('a worker is killed: what had no ack is sent again, acked and stored', { skip }, async () => {
+  const id = await onItsWay();
+  for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
+  const lost = /^connection lost \(1006\), next try in \d+ ms; without an ack, .* again: [12]$/m;
+  await until(async () => lost.test((await shown.history()).join('\n')));
+  assert.match(await acked(id), /^acked after \d+ ms \(attempt \d\)$/);
+  // It was killed before it sent the event to Kafka, or after: both are allowed.
+  if ((await storedIds()).filter((other) => other === id).length === 2) repeats.add(id);
 });
+
+test('an ack is lost: the event is stored twice, and the second ack is shown', {
+  skip,
+}, async () => {
+  await until(async () => (await shown.count('open')) === 0);
+  proxy.loseAnswers();
+  const id = await onItsWay();
+  await until(async () => (await storedIds()).includes(id));
+  await shown.page.click('text=Pause');
+  const open = (await shown.rows('sent')).map((row) => row.id);
+  await until(async () => {
+    const inKafka = new Set(await storedIds());
+    return open.every((other) => inKafka.has(other));
+  });
+  proxy.cut();
+  for (const other of open) {
+    assert.match(await acked(other), /^acked after \d+ ms \(attempt 2\)$/);
+    repeats.add(other);
+  }
+  assert(repeats.has(id));
+  await shown.page.click('text=Resume');
+});
+
+test('the gateway drains and starts again: goaway is shown, and no event is lost', {
+  skip,
+}, async () => {
+  await onItsWay();
+  assert.equal((await gateway.stop()).code, 0);
+  await until(async () => (await shown.page.getAttribute('#state', 'data-state')) === 'lost');
+  const history = (await shown.history()).join('\n');
+  assert.match(history, /goaway \(restart\): no more is sent, reconnect in \d+ ms/);
+  assert.match(history, /connection lost \(1012 restart\), next try in \d+ ms$/m, 'all is settled');
+  await until(async () => (await shown.rows('waiting')).length >= 2);
+  const ports = [gateway.port, gateway.adminPort] as const;
+  gateway = await startGateway({ brokers, topic, env, ports });
+  await until(async () => (await shown.state()) === 'connected', { deadlineMs: 30_000 });
+  const before = await shown.count('acked');
+  await until(async () => (await shown.count('acked')) > before + 1);
+});
+
+test('in the end listen --verify finds those that were stored twice, and none is missing', {
+  skip,
+}, async () => {
+  await shown.page.click('text=Pause');
+  await until(async () => (await shown.count('open')) === 0);
+  assert((await shown.count('again')) >= 2);
+  const ids = (await shown.rows('acked')).map((row) => row.id);
+  assert.equal(ids.length, await shown.count('acked'));
+  // A worker that has just begun may refuse for a while, not for good.
+  assert.equal(ids.length, await shown.count('sent'));
+  const records = ids.length + repeats.size;
+  const { code, out, err } = await listen(['--from', 'beginning', '--count', String(records)]);
+  const told = [...err.matchAll(/^forebay: repeat of "([^"]+)" at partition \d+ offset \d+$/gm)];
+  assert.deepEqual(new Set(told.map(([, id]) => id)), repeats);
+  assert.equal(told.length, repeats.size);
+  const distinct = `${records} events, ${ids.length} distinct ids, ${repeats.size} repeats?, 0 `;
+  assert.match(err, new RegExp(`^forebay: ${distinct}`, 'm'));
+  assert.equal(code, 1);
+  const seen = new Set(out.map((line) => JSON.parse(JSON.parse(line).value).id as string));
+  assert.deepEqual(seen, new Set(ids));
+});
+
+/** Runs `listen --verify --json` to its end. */
+async function listen(args: string[]): Promise<{ code: number; out: string[]; err: string }> {
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', 'src/main.ts', 'listen', '--verify', '--json', ...args],
+    { env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic } },
+  );
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (data) => {
+    out += data;
+  });
+  child.stderr.on('data', (data) => {
+    err += data;
+  });
+  const code = await new Promise<number>((done) => {
+    child.once('close', (exit) => done(exit ?? 1));
+  });
+  return { code, out: out.split('\n').slice(0, -1), err };
+}
 
 test('a narrow screen needs no scrolling sideways, light or dark', { skip }, async () => {
-  await page.setViewportSize({ width: 320, height: 600 });
+  await shown.page.setViewportSize({ width: 320, height: 600 });
   for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    await shown.page.emulateMedia({ colorScheme });
+    const wide = await shown.page.evaluate(() => document.documentElement.scrollWidth);
     assert(wide <= 320, `${wide} pixels wide`);
   }
 });
 
 test('the browser had nothing to complain of', { skip }, () => {
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(shown.complaints, []);
 });

@@ -1,0 +1,92 @@
+/** Chromium with the test page in it, and what the page shows. */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export class TestPage {
+  /** What the browser complained of, beside connections that fail while there is no gateway. */
+  readonly complaints: string[] = [];
+  readonly page: Page;
+  readonly #context: BrowserContext;
+  readonly #profile: string;
+
+  constructor(page: Page, context: BrowserContext, profile: string) {
+    this.page = page;
+    this.#context = context;
+    this.#profile = profile;
+    page.on('pageerror', (error) => this.complaints.push(error.message));
+    page.on('console', (message) => {
+      const text = message.text();
+      const expected = /WebSocket connection to/.test(text);
+      if (message.type() === 'error' && !expected) this.complaints.push(text);
+    });
+  }
+
+  static async open(): Promise<TestPage> {
+    const profile = await mkdtemp(join(tmpdir(), 'forebay-chromium-'));
+    const folders = (process.env.PATH ?? '').split(delimiter);
+    const executablePath = folders.map((folder) => join(folder, 'chromium')).find(existsSync)!;
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath,
+      viewport: { width: 900, height: 700 },
+      args: FLAGS,
+    });
+    return new TestPage(await context.newPage(), context, profile);
+  }
+
+  async close(): Promise<void> {
+    await this.#context.close();
+    await rm(this.#profile, { recursive: true, force: true });
+  }
+
+  async text(selector: string): Promise<string> {
+    return (await this.page.textContent(selector)) ?? '';
+  }
+
+  state(): Promise<string> {
+    return this.text('#state');
+  }
+
+  /** A count by the id of its element. */
+  async count(name: string): Promise<number> {
+    return Number(await this.text(`#${name}`));
+  }
+
+  /** Frames and bytes that the page says it may send still. */
+  async credit(): Promise<{ frames: number; bytes: number }> {
+    const text = await this.text('#credit');
+    const [, frames, bytes] = text.match(/^(-?\d+) frames, (-?\d+) bytes$/) ?? [];
+    if (frames === undefined) throw new Error(`the credit is '${text}'`);
+    return { frames: Number(frames), bytes: Number(bytes) };
+  }
+
+  /** Id and outcome of each event in this state, newest first; all of them without one. */
+  rows(state?: string): Promise<{ id: string; outcome: string }[]> {
+    const filter = state === undefined ? '' : `[data-state="${state}"]`;
+    return this.page.$$eval(`#log li${filter}`, (rows) =>
+      rows.map((row) => ({
+        id: (row as HTMLElement).dataset.id ?? '',
+        outcome: row.lastChild?.textContent ?? '',
+      })),
+    );
+  }
+
+  /** What the connection has been, newest first, without the time of day. */
+  async history(): Promise<string[]> {
+    const lines = await this.page.$$eval('#history li', (all) => all.map((li) => li.textContent));
+    return lines.map((line) => (line ?? '').replace(/^\d+:\d+:\d+( [AP]M)? /, ''));
+  }
+}
