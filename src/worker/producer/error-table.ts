@@ -15,7 +15,7 @@ export type Outcome =
       readonly definite: boolean;
       /** Settings or rights are in the way: people have to act, so try slowly. */
       readonly slow?: boolean;
-      /** Kafka's, where the table has no row for it. */
+      /** Kafka's, where the table has no outcome for it. */
       readonly errorCode?: number;
     }
   | { readonly kind: 'restamp'; readonly class: 'timestamp' }
@@ -34,41 +34,61 @@ const byPolicy: Outcome = {
 };
 const tooLarge: Outcome = { kind: 'poison', code: 'too_large' };
 
-/** Kafka's error codes of a produce response (kafka.apache.org/protocol#protocol_error_codes). */
-const TABLE: Readonly<Record<number, Outcome>> = {
-  0: { kind: 'stored' },
-  2: { kind: 'corrupt' },
-  3: unknown, // UNKNOWN_TOPIC_OR_PARTITION
-  5: unknown, // LEADER_NOT_AVAILABLE
-  6: unknown, // NOT_LEADER_OR_FOLLOWER
-  7: unknown, // REQUEST_TIMED_OUT
-  8: unknown, // BROKER_NOT_AVAILABLE
-  9: unknown, // REPLICA_NOT_AVAILABLE
-  10: tooLarge, // MESSAGE_TOO_LARGE
-  13: unknown, // NETWORK_EXCEPTION
-  17: byPolicy, // INVALID_TOPIC
-  18: tooLarge, // RECORD_LIST_TOO_LARGE
-  19: notAppended, // NOT_ENOUGH_REPLICAS
-  20: unknown, // NOT_ENOUGH_REPLICAS_AFTER_APPEND
-  29: byPolicy, // TOPIC_AUTHORIZATION_FAILED
-  31: byPolicy, // CLUSTER_AUTHORIZATION_FAILED
-  32: { kind: 'restamp', class: 'timestamp' }, // INVALID_TIMESTAMP
-  43: byPolicy, // UNSUPPORTED_FOR_MESSAGE_FORMAT
-  44: byPolicy, // POLICY_VIOLATION
-  45: { kind: 'sequence', errorCode: 45 }, // OUT_OF_ORDER_SEQUENCE_NUMBER
-  46: { kind: 'stored', class: 'duplicate_sequence' },
-  47: { kind: 'sequence', errorCode: 47 }, // INVALID_PRODUCER_EPOCH
-  56: unknown, // KAFKA_STORAGE_ERROR
-  59: { kind: 'sequence', errorCode: 59 }, // UNKNOWN_PRODUCER_ID
-  74: notAppended, // FENCED_LEADER_EPOCH
-  75: notAppended, // UNKNOWN_LEADER_EPOCH
-  76: byPolicy, // UNSUPPORTED_COMPRESSION_TYPE
-  87: { kind: 'poison', code: 'rejected_by_kafka' }, // INVALID_RECORD
+/**
+ * Kafka's names of its error codes (kafka.apache.org/protocol#protocol_error_codes), and what they
+ * mean in a produce response. Those without an outcome are of other requests.
+ */
+const TABLE: Readonly<Record<number, readonly [name: string, outcome?: Outcome]>> = {
+  [-1]: ['UNKNOWN_SERVER_ERROR'],
+  0: ['NONE', { kind: 'stored' }],
+  2: ['CORRUPT_MESSAGE', { kind: 'corrupt' }],
+  3: ['UNKNOWN_TOPIC_OR_PARTITION', unknown],
+  5: ['LEADER_NOT_AVAILABLE', unknown],
+  6: ['NOT_LEADER_OR_FOLLOWER', unknown],
+  7: ['REQUEST_TIMED_OUT', unknown],
+  8: ['BROKER_NOT_AVAILABLE', unknown],
+  9: ['REPLICA_NOT_AVAILABLE', unknown],
+  10: ['MESSAGE_TOO_LARGE', tooLarge],
+  13: ['NETWORK_EXCEPTION', unknown],
+  14: ['COORDINATOR_LOAD_IN_PROGRESS'],
+  15: ['COORDINATOR_NOT_AVAILABLE'],
+  16: ['NOT_COORDINATOR'],
+  17: ['INVALID_TOPIC_EXCEPTION', byPolicy],
+  18: ['RECORD_LIST_TOO_LARGE', tooLarge],
+  19: ['NOT_ENOUGH_REPLICAS', notAppended],
+  20: ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', unknown],
+  21: ['INVALID_REQUIRED_ACKS'],
+  29: ['TOPIC_AUTHORIZATION_FAILED', byPolicy],
+  31: ['CLUSTER_AUTHORIZATION_FAILED', byPolicy],
+  32: ['INVALID_TIMESTAMP', { kind: 'restamp', class: 'timestamp' }],
+  35: ['UNSUPPORTED_VERSION'],
+  41: ['NOT_CONTROLLER'],
+  42: ['INVALID_REQUEST'],
+  43: ['UNSUPPORTED_FOR_MESSAGE_FORMAT', byPolicy],
+  44: ['POLICY_VIOLATION', byPolicy],
+  45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', { kind: 'sequence', errorCode: 45 }],
+  46: ['DUPLICATE_SEQUENCE_NUMBER', { kind: 'stored', class: 'duplicate_sequence' }],
+  47: ['INVALID_PRODUCER_EPOCH', { kind: 'sequence', errorCode: 47 }],
+  56: ['KAFKA_STORAGE_ERROR', unknown],
+  59: ['UNKNOWN_PRODUCER_ID', { kind: 'sequence', errorCode: 59 }],
+  74: ['FENCED_LEADER_EPOCH', notAppended],
+  75: ['UNKNOWN_LEADER_EPOCH', notAppended],
+  76: ['UNSUPPORTED_COMPRESSION_TYPE', byPolicy],
+  87: ['INVALID_RECORD', { kind: 'poison', code: 'rejected_by_kafka' }],
+  89: ['THROTTLING_QUOTA_EXCEEDED'],
+  90: ['PRODUCER_FENCED'],
+  100: ['UNKNOWN_TOPIC_ID'],
 };
 
 /** What Kafka's error code of one partition means; codes not in the table leave the fate open. */
 export function outcomeOf(errorCode: number): Outcome {
-  return TABLE[errorCode] ?? { kind: 'retry', class: 'unexpected', definite: false, errorCode };
+  const unexpected = { kind: 'retry', class: 'unexpected', definite: false, errorCode } as const;
+  return TABLE[errorCode]?.[1] ?? unexpected;
+}
+
+/** Kafka's name of an error code, for people; the bare number where the table has none. */
+export function errorName(errorCode: number): string {
+  return TABLE[errorCode]?.[0] ?? `error ${errorCode}`;
 }
 
 /** An attempt that brought no answer for the partition. */

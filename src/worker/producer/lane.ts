@@ -15,8 +15,13 @@ import type { Outcome } from './error-table.ts';
 
 const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
-const BACKOFF_MS = { first: 20, last: 200 } as const;
-const SLOW_BACKOFF_MS = { first: 1_000, last: 30_000 } as const;
+const BACKOFF_MS = {
+  fast: { first: 20, last: 200 },
+  slow: { first: 1_000, last: 30_000 },
+} as const;
+/** A broker that dies leaves one attempt unanswered: that is no reason to send apart. */
+const UNANSWERED_TOGETHER_MAX = 2;
+type Pace = keyof typeof BACKOFF_MS;
 
 /** What came of an attempt; what the driver has to do with the batch. */
 export type Verdict =
@@ -62,7 +67,11 @@ export class Lane {
   readonly #rest: RecordBatch[] = [];
   #sealed = false;
   #attempts = 0;
-  #failures = 0;
+  /** Retries of the head, by how fast they follow: each kind has a back-off of its own. */
+  #retries = { fast: 0, slow: 0 };
+  /** Attempts of the head in a row that nobody answered. */
+  #unanswered = 0;
+  #troubled = false;
   #unknown = false;
   #corrupt = false;
   #inFlight = false;
@@ -82,6 +91,20 @@ export class Lane {
   /** Some attempt left no definite answer. */
   get unknown(): boolean {
     return this.#unknown;
+  }
+  /**
+   * From a retry until a batch is stored on its first attempt: such a lane travels apart from the
+   * healthy ones, so that it does not hold them again and again.
+   */
+  get troubled(): boolean {
+    return this.#troubled;
+  }
+  /**
+   * Nobody answered the head's last attempts: perhaps it is what keeps the broker from answering,
+   * so no other lane's batch shares its request.
+   */
+  get alone(): boolean {
+    return this.#unanswered >= UNANSWERED_TOGETHER_MAX;
   }
   get attempts(): number {
     return this.#attempts;
@@ -139,11 +162,7 @@ export class Lane {
     assert(this.#head === undefined && !this.#inFlight, 'one batch at a time');
     assert(batch.records > 0, 'an empty batch is never sent');
     this.#head = batch;
-    this.#sealed = false;
-    this.#attempts = 0;
-    this.#failures = 0;
-    this.#unknown = false;
-    this.#corrupt = false;
+    this.#forgetAttempts();
   }
 
   /** An attempt goes out; the first one seals the head. @returns the bytes, the same each time */
@@ -168,21 +187,22 @@ export class Lane {
   settle(outcome: Outcome, nowMs: number, wallMs: number): Verdict {
     assert(this.#inFlight && this.#head !== undefined, 'an outcome belongs to an attempt');
     this.#inFlight = false;
+    this.#unanswered = isAnswer(outcome) ? 0 : this.#unanswered + 1;
     switch (outcome.kind) {
       case 'stored':
         return this.#stored(outcome.class);
       case 'retry':
         if (!outcome.definite) this.#unknown = true;
-        return this.#retry(outcome.class, nowMs, outcome.slow === true);
+        return this.#retry(outcome.class, nowMs, outcome.slow === true ? 'slow' : 'fast');
       case 'restamp':
         if (this.#unknown) return this.#giveUp('timestamp');
         this.#head.restamp(wallMs);
         this.#sealed = false;
-        return this.#retry(outcome.class, nowMs, false);
+        return this.#retry(outcome.class, nowMs, 'fast');
       case 'corrupt':
         if (!this.#corrupt) {
           this.#corrupt = true;
-          return this.#retry('not_appended', nowMs, false);
+          return this.#retry('not_appended', nowMs, 'fast');
         }
         return this.#poison('rejected_by_kafka');
       case 'poison':
@@ -216,14 +236,16 @@ export class Lane {
   }
 
   #stored(errorClass: ProduceErrorClass | undefined): Verdict {
+    this.#troubled = this.#attempts > 1;
     const batch = this.#clear();
     this.#nextSequence = (this.#nextSequence + batch.records) % SEQUENCE_SPAN;
     return { do: 'stored', batch, ...(errorClass !== undefined && { class: errorClass }) };
   }
 
-  #retry(errorClass: ProduceErrorClass, nowMs: number, slow: boolean): Verdict & { do: 'retry' } {
-    const { first, last } = slow ? SLOW_BACKOFF_MS : BACKOFF_MS;
-    const pause = Math.min(last, first * 2 ** Math.min(this.#failures++, 16));
+  #retry(errorClass: ProduceErrorClass, nowMs: number, pace: Pace): Verdict & { do: 'retry' } {
+    this.#troubled = true;
+    const { first, last } = BACKOFF_MS[pace];
+    const pause = Math.min(last, first * 2 ** Math.min(this.#retries[pace]++, 16));
     this.#notBeforeMs = nowMs + pause * (0.75 + this.#random() / 2);
     return { do: 'retry', class: errorClass, refresh: errorClass !== 'timestamp' };
   }
@@ -242,7 +264,7 @@ export class Lane {
     if (this.#unknown) return this.#giveUp('sequence');
     this.#sealed = false;
     const reset = this.#raiseEpoch();
-    return { ...this.#retry('sequence', nowMs, false), reset };
+    return { ...this.#retry('sequence', nowMs, 'fast'), reset };
   }
 
   #giveUp(errorClass: ProduceErrorClass): Verdict {
@@ -263,12 +285,22 @@ export class Lane {
   #clear(): RecordBatch {
     const batch = this.#head!;
     this.#head = undefined;
-    this.#sealed = false;
-    this.#attempts = 0;
-    this.#failures = 0;
-    this.#unknown = false;
-    this.#corrupt = false;
+    this.#forgetAttempts();
     this.#notBeforeMs = 0;
     return batch;
   }
+
+  #forgetAttempts(): void {
+    this.#sealed = false;
+    this.#attempts = 0;
+    this.#retries = { fast: 0, slow: 0 };
+    this.#unanswered = 0;
+    this.#unknown = false;
+    this.#corrupt = false;
+  }
+}
+
+function isAnswer(outcome: Outcome): boolean {
+  if (outcome.kind !== 'retry') return true;
+  return outcome.class !== 'connection' && outcome.class !== 'request_timeout';
 }

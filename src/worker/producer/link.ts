@@ -1,22 +1,7 @@
 import type { Logger } from '../../log.ts';
 import { connectBroker, type KafkaConnection, type RequestBody, sendRequest } from './kafkajs.ts';
-import { type EndReason, WatchedSocket, type WatchTimes } from './socket.ts';
-
-/** Order that must hold: the broker's own ack timeout (1 s) < guard < request. */
-export const TIMES = {
-  /** How long a broker may wait for its replicas before it answers REQUEST_TIMED_OUT. */
-  ackTimeoutMs: 1_000,
-  guardMs: 1_500,
-  requestMs: 4_000,
-  /** TCP, TLS, SASL and API versions together. */
-  connectMs: 4_000,
-  reconnectFirstMs: 50,
-  reconnectLastMs: 2_000,
-} as const;
-
-const WATCH: WatchTimes = { guardMs: TIMES.guardMs, requestMs: TIMES.requestMs };
-/** kafkajs's own bound for the TCP connection. */
-const CONNECTION_TIMEOUT_MS = 1_000;
+import { type EndReason, WatchedSocket } from './socket.ts';
+import type { Times } from './times.ts';
 
 export interface LinkOptions {
   readonly clientId: string;
@@ -52,10 +37,15 @@ export interface BrokerLink {
   /** Connected, and no request on its way. */
   readonly idle: boolean;
   readonly usable: boolean;
-  /** Connects and authenticates. @throws LinkError */
-  open(): Promise<void>;
+  /** Connects and authenticates within `times`. @throws LinkError */
+  open(times: Times): Promise<void>;
   /** Sends one request; whatever fails, the link is ended. @throws LinkError */
-  request<T>(api: Api, body: RequestBody, decode: (raw: Buffer) => T | Promise<T>): Promise<T>;
+  request<T>(
+    api: Api,
+    body: RequestBody,
+    decode: (raw: Buffer) => T | Promise<T>,
+    times: Times,
+  ): Promise<T>;
   /** Ends the connection; what is pending on it fails. */
   close(): void;
 }
@@ -95,16 +85,16 @@ export class Link implements BrokerLink {
     return this.#connection !== undefined && !this.#closed && this.#connection.isConnected();
   }
 
-  /** Connects and authenticates. @throws LinkError */
-  async open(): Promise<void> {
-    const timer = setTimeout(() => this.#socket.end('connect_timeout'), TIMES.connectMs);
+  /** Connects and authenticates within `times`. @throws LinkError */
+  async open({ handshakeMs, connectMs, requestMs }: Times): Promise<void> {
+    const timer = setTimeout(() => this.#socket.end('connect_timeout'), connectMs);
     const { logger, ...options } = this.#options;
     try {
       const connecting = connectBroker({
         ...this.address,
         ...options,
-        connectionTimeout: CONNECTION_TIMEOUT_MS,
-        requestTimeout: TIMES.requestMs,
+        connectionTimeout: handshakeMs,
+        requestTimeout: requestMs,
         socketFactory: this.#socket.factory,
         log: ({ log }) => logger.debug({ kafkajs: log.message }, 'kafkajs'),
       });
@@ -126,10 +116,11 @@ export class Link implements BrokerLink {
     api: Api,
     body: RequestBody,
     decode: (raw: Buffer) => T | Promise<T>,
+    times: Times,
   ): Promise<T> {
     if (!this.idle) throw new LinkError('connection', 'the link cannot be used');
     this.#busy = true;
-    this.#socket.watch(WATCH);
+    this.#socket.watch(times);
     try {
       return await this.#whileOpen(sendRequest(this.#connection!, api, body, decode));
     } catch (error) {
@@ -157,6 +148,7 @@ export class Link implements BrokerLink {
   }
 
   #failed(error: unknown): LinkError {
+    if (isHandshakeTimeout(error)) this.#socket.end('connect_timeout');
     // kafkajs gives a connection that is lost during the login the name of a refused one.
     const refused = this.#socket.alive && isRefusedLogin(error);
     const why = refused ? 'configuration' : this.#socket.endReason;
@@ -175,6 +167,11 @@ function isRefusedLogin(error: unknown): boolean {
     }
   }
   return false;
+}
+
+/** kafkajs counts the time to TCP and TLS, and has no name of its own for its end. */
+function isHandshakeTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Connection timeout';
 }
 
 function messageOf(error: unknown): string {

@@ -1,5 +1,6 @@
 import type { Logger } from '../../log.ts';
 import { SampledLog } from '../../log.ts';
+import { errorName } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
 import {
@@ -10,10 +11,13 @@ import {
   metadataBody,
   type ProducerIdAnswer,
 } from './protocol.ts';
+import { TIMES } from './times.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 const MAX_AGE_MS = 300_000;
 const UNKNOWN_TOPIC = 3;
+/** COORDINATOR_LOAD_IN_PROGRESS and its like: what a fresh cluster answers for a while. */
+const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
 const SAME_VIEWS_MAX = 2;
 
 /** Where the topic's partitions are. */
@@ -130,22 +134,27 @@ export class Metadata {
     let complete = true;
     if (this.#wanted) {
       this.#wanted = false;
-      const view = await link.request(METADATA, metadataBody(this.#topic), decodeMetadata);
+      const view = await link.request(METADATA, metadataBody(this.#topic), decodeMetadata, TIMES);
       complete = this.#take(view);
     }
     while (this.#idRequests.length > 0) {
       const body = initProducerIdBody();
-      const answer = await link.request(INIT_PRODUCER_ID, body, decodeInitProducerId);
-      // A fresh cluster answers COORDINATOR_LOAD_IN_PROGRESS for a while.
+      const answer = await link.request(INIT_PRODUCER_ID, body, decodeInitProducerId, TIMES);
       if (answer.errorCode !== 0) {
-        this.#sampled.line('producerId', () =>
-          this.#log.warn({ errorCode: answer.errorCode }, 'no producer id yet, asking again'),
-        );
+        this.#noProducerId(answer.errorCode);
         return false;
       }
       this.#idRequests.shift()!(answer);
     }
     return complete;
+  }
+
+  #noProducerId(errorCode: number): void {
+    const error = errorName(errorCode);
+    this.#sampled.line(error, (held) => {
+      const level = COORDINATOR_NOT_READY.has(errorCode) && held === 0 ? 'info' : 'warn';
+      this.#log[level]({ error, errorCode, held }, 'no producer id yet, asking again');
+    });
   }
 
   async #connect(): Promise<BrokerLink> {
@@ -155,7 +164,7 @@ export class Metadata {
     const candidates = [...this.#known, ...this.#bootstrap];
     const link = this.#createLink(candidates[this.#next++ % candidates.length]!);
     this.#link = link;
-    await link.open();
+    await link.open(TIMES);
     return link;
   }
 
@@ -171,7 +180,8 @@ export class Metadata {
       return false;
     }
     if (topic === undefined || topic.topicErrorCode !== 0) {
-      this.#listener.unreachable(`Kafka answers error ${topic?.topicErrorCode} for the topic`);
+      const what = topic === undefined ? 'nothing' : errorName(topic.topicErrorCode);
+      this.#listener.unreachable(`Kafka answers ${what} for the topic`);
       return false;
     }
     // Until now nothing could be had: that was no reason to be slow with what comes next.
@@ -180,7 +190,8 @@ export class Metadata {
     this.#partitions = Math.max(this.#partitions, topic.partitionMetadata.length);
     const leaders = new Array<number>(this.#partitions).fill(-1);
     for (const { partitionId, leader } of topic.partitionMetadata) {
-      if (brokers.has(leader)) leaders[partitionId] = leader;
+      // An id beyond the count is a hole of that answer: one more to ask for.
+      if (partitionId < this.#partitions && brokers.has(leader)) leaders[partitionId] = leader;
     }
     this.#doubt(leaders);
     this.#listener.changed({ brokers, leaders });

@@ -7,7 +7,7 @@ import {
 } from '../../metrics/catalogue.ts';
 import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
-import type { Outcome } from './error-table.ts';
+import { errorName, type Outcome } from './error-table.ts';
 import type { Lane, Verdict } from './lane.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
@@ -57,9 +57,10 @@ export class ProduceMetrics {
     const level = ALARMS.has(errorClass) ? 'error' : 'warn';
     const { partition, attempts } = lane;
     const errorCode = 'errorCode' in outcome ? outcome.errorCode : undefined;
+    const error = errorCode === undefined ? undefined : errorName(errorCode);
     this.#sampled.line(errorClass, (held) =>
       this.#log[level](
-        { partition, attempts, class: errorClass, errorCode, held },
+        { partition, attempts, class: errorClass, error, errorCode, held },
         'a batch was not confirmed',
       ),
     );

@@ -4,19 +4,17 @@
  * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
  */
 import type { EventCode } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Outcome } from './error-table.ts';
 import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
-import { produceBodyBytes } from './protocol.ts';
-import { Sender } from './sender.ts';
 
 /** What became of batches: the only thing that other stages learn of Kafka. */
 export interface Outcomes {
@@ -62,13 +60,21 @@ export class Producer {
   readonly #options: ProducerOptions;
   readonly #metrics: ProduceMetrics;
   readonly #metadata: Metadata;
-  readonly #senders = new Map<number, Sender>();
+  readonly #brokers = new Map<number, Broker>();
   readonly #lanes: Lane[] = [];
   /** Lanes whose last attempt Kafka refused by rights or policy. */
   readonly #refusedLanes = new Set<Lane>();
-  /** Broker id of each partition's leader; -1 = none now. */
-  #leaders: readonly number[] = [];
   #maxRequestBytes: number;
+  readonly #brokerListener: BrokerListener = {
+    makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
+    ready: () => this.#pump(),
+    lost: () => this.#metadata.refresh(),
+    settled: (lane, outcome) => this.#settle(lane, outcome),
+    finished: (ms) => {
+      this.#metrics.request(ms);
+      this.#pump();
+    },
+  };
   #wakeAtMs = Number.POSITIVE_INFINITY;
   #wakeTimer: NodeJS.Timeout | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
@@ -138,37 +144,39 @@ export class Producer {
     clearInterval(this.#housekeeping);
     clearTimeout(this.#wakeTimer);
     this.#metadata.stop();
-    for (const sender of this.#senders.values()) sender.stop();
+    for (const broker of this.#brokers.values()) broker.stop();
   }
 
   #topicChanged({ brokers, leaders }: TopicView): void {
     this.#everWorked = true;
-    this.#leaders = leaders;
-    const { accumulator, budget, topicListener, topic, createLink, log } = this.#options;
-    for (const [id, address] of brokers) {
-      const known = this.#senders.get(id);
-      const { host, port } = known?.address ?? {};
-      if (host === address.host && port === address.port) continue;
-      known?.stop();
-      const listener = this.#senderListener();
-      this.#senders.set(id, new Sender(id, address, topic, createLink, log, listener));
-    }
-    for (const [id, sender] of this.#senders) {
-      if (brokers.has(id)) sender.connect();
-      else {
-        // The cluster has given it up: what is on its way there goes to the new leaders.
-        this.#senders.delete(id);
-        sender.stop();
-      }
-    }
-    const share = budget.limitBytes / (8 * Math.max(1, this.#senders.size));
-    this.#maxRequestBytes = Math.floor(Math.min(this.#options.maxRequestBytes, share));
-    budget.reserve(this.#maxRequestBytes * this.#senders.size * LIMITS.requestCopies);
+    const { accumulator, budget, topicListener } = this.#options;
+    this.#takeBrokers(brokers);
+    const count = this.#brokers.size;
+    const { maxRequestBytes } = this.#options;
+    this.#maxRequestBytes = Math.min(maxRequestBytes, requestBytesMax(budget, count));
+    budget.reserve(copiesOfRequests(this.#maxRequestBytes, count));
     accumulator.setMaxRequestBytes(this.#maxRequestBytes);
     accumulator.setPartitions(leaders.length);
     while (this.#lanes.length < leaders.length) this.#addLane();
+    for (const broker of this.#brokers.values()) {
+      broker.lanes = this.#lanes.filter(({ partition }) => leaders[partition] === broker.id);
+    }
     topicListener.topicKnown(leaders.length);
     this.#pump();
+  }
+
+  #takeBrokers(addresses: ReadonlyMap<number, Address>): void {
+    for (const [id, broker] of this.#brokers) {
+      const { host, port } = addresses.get(id) ?? {};
+      if (host === broker.address.host && port === broker.address.port) continue;
+      // It has moved, or the cluster has given it up: what is on its way there is sent again.
+      this.#brokers.delete(id);
+      broker.stop();
+    }
+    for (const [id, address] of addresses) {
+      if (this.#brokers.has(id)) continue;
+      this.#brokers.set(id, new Broker(id, address, this.#options, this.#brokerListener));
+    }
   }
 
   #addLane(): void {
@@ -184,20 +192,6 @@ export class Producer {
     });
   }
 
-  #senderListener() {
-    const { budget } = this.#options;
-    return {
-      connected: () => this.#pump(),
-      disconnected: () => this.#metadata.refresh(),
-      settled: (lane: Lane, outcome: Outcome) => this.#settle(lane, outcome),
-      finished: (bytes: number, ms: number) => {
-        budget.copies(-bytes * LIMITS.requestCopies);
-        this.#metrics.request(ms);
-        this.#pump();
-      },
-    };
-  }
-
   /** Arms the one timer for the earliest thing to do. */
   #wake(atMs: number): void {
     if (atMs >= this.#wakeAtMs) return;
@@ -210,39 +204,14 @@ export class Producer {
     }, waitMs);
   }
 
-  /** Sends what is due on every broker that is idle, and arms the timer for what is due later. */
+  /** Sends what is due to every broker that is idle, and arms the timer for what is due later. */
   #pump(): void {
     const nowMs = performance.now();
-    for (const sender of this.#senders.values()) {
-      if (sender.idle) this.#sendDue(sender, nowMs);
-      else sender.connect();
+    for (const broker of this.#brokers.values()) {
+      broker.sendDue(this.#maxRequestBytes, nowMs);
+      if (broker.mutedUntilMs > nowMs) this.#wake(broker.mutedUntilMs);
     }
     for (const lane of this.#lanes) this.#wakeFor(lane, nowMs);
-  }
-
-  /** One request with the lanes of this broker that are due, taken in turn. */
-  #sendDue(sender: Sender, nowMs: number): void {
-    const count = this.#lanes.length;
-    const chosen: Lane[] = [];
-    let bytes = 0;
-    for (let step = 0; step < count; step++) {
-      const partition = (sender.cursor + step) % count;
-      if (this.#leaders[partition] !== sender.brokerId) continue;
-      const lane = this.#lanes[partition]!;
-      if (!this.#makeReady(lane, nowMs)) continue;
-      const length = lane.head!.length;
-      if (chosen.length > 0 && bytes + length > this.#maxRequestBytes) {
-        sender.cursor = partition;
-        break;
-      }
-      chosen.push(lane);
-      bytes += length;
-    }
-    if (chosen.length === 0) return;
-    const { topic } = this.#options;
-    const requestBytes = produceBodyBytes(topic, chosen.length, bytes);
-    this.#options.budget.copies(requestBytes * LIMITS.requestCopies);
-    void sender.send(chosen, nowMs);
   }
 
   /** Whether `lane` has a head that may go out now; takes one from its queue if it is due. */
@@ -263,7 +232,7 @@ export class Producer {
       return;
     }
     const dueMs = this.#options.accumulator.queues[lane.partition]!.dueMs(this.#lingerMs);
-    // What is due already waits for its broker, whose answer or connection pumps again.
+    // What is due already waits for its broker: its answer, its connection, the end of a throttle.
     if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
   }
 

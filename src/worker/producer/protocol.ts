@@ -66,12 +66,19 @@ export class ProduceBody implements RequestBody {
   }
 }
 
+/** What a broker says to a produce request. */
+export interface ProduceAnswer {
+  /** Kafka's error code by partition. */
+  readonly errorCodes: ReadonlyMap<number, number>;
+  /** The broker's quota is used up: it reads nothing more from us for so long. */
+  readonly throttleMs: number;
+}
+
 /**
- * Decodes a Produce response of version 7.
- * @returns Kafka's error code by partition, for `topic`
+ * Decodes a Produce response of version 7, as far as it is about `topic`.
  * @throws RangeError when it is cut short
  */
-export function decodeProduce(raw: Buffer, topic: string): ReadonlyMap<number, number> {
+export function decodeProduce(raw: Buffer, topic: string): ProduceAnswer {
   const errorCodes = new Map<number, number>();
   let at = 4;
   for (let topics = raw.readInt32BE(0); topics > 0; topics--) {
@@ -87,8 +94,7 @@ export function decodeProduce(raw: Buffer, topic: string): ReadonlyMap<number, n
       at += 4 + 2 + 8 + 8 + 8; // partition, error, base offset, append time, start offset
     }
   }
-  raw.readInt32BE(at); // throttle_time_ms: the response is whole
-  return errorCodes;
+  return { errorCodes, throttleMs: raw.readInt32BE(at) };
 }
 
 /** The body of a metadata request for one topic that must not create it. */

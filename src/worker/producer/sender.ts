@@ -1,53 +1,52 @@
-import type { Logger } from '../../log.ts';
-import { SampledLog } from '../../log.ts';
 import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
 import type { Lane } from './lane.ts';
-import { type Address, type BrokerLink, type CreateLink, LinkError, TIMES } from './link.ts';
-import { decodeProduce, type PartitionBytes, PRODUCE, ProduceBody } from './protocol.ts';
+import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
+import {
+  decodeProduce,
+  type PartitionBytes,
+  PRODUCE,
+  type ProduceAnswer,
+  ProduceBody,
+} from './protocol.ts';
+import { Patience } from './times.ts';
 
-/** What a sender tells the producer. */
+const RECONNECT_MS = { first: 50, last: 2_000 } as const;
+/** The broker's replicas did not follow within the request's ack timeout. */
+const REQUEST_TIMED_OUT = 7;
+
+/** What a sender tells its broker. */
 export interface SenderListener {
-  /** Connected: lanes that wait for this broker may go. */
-  connected(): void;
+  /** Connected, or free to connect again: lanes that wait for it may go. */
+  ready(): void;
   /** Could not connect or lost the connection; what was in flight was settled before. */
-  disconnected(error: LinkError): void;
+  lost(error: LinkError): void;
+  /** The broker wants no request for so long. */
+  throttled(ms: number): void;
   /** One lane's attempt has ended. */
   settled(lane: Lane, outcome: Outcome): void;
-  /** A request ended after `ms`, and its `bytes` are free again; all its lanes are settled. */
+  /** A request with a body of so many bytes ended after `ms`; all its lanes are settled. */
   finished(bytes: number, ms: number): void;
 }
 
-/** One broker: its connection, and one produce request at a time. Takes no decision of a lane. */
+/** One connection to one broker, one produce request at a time. Takes no decision of a lane. */
 export class Sender {
-  readonly brokerId: number;
-  readonly address: Address;
-  /** Where the next request begins to look for lanes, so that all have their turn. */
-  cursor = 0;
+  readonly #address: Address;
   readonly #topic: string;
   readonly #createLink: CreateLink;
   readonly #listener: SenderListener;
-  readonly #log: Logger;
-  readonly #sampled = new SampledLog();
+  readonly #patience = new Patience();
   #link: BrokerLink | undefined;
   #connecting = false;
+  /** Connections in a row that ended before anything was answered. */
   #failures = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(
-    brokerId: number,
-    address: Address,
-    topic: string,
-    createLink: CreateLink,
-    log: Logger,
-    listener: SenderListener,
-  ) {
-    this.brokerId = brokerId;
-    this.address = address;
+  constructor(address: Address, topic: string, createLink: CreateLink, listener: SenderListener) {
+    this.#address = address;
     this.#topic = topic;
     this.#createLink = createLink;
     this.#listener = listener;
-    this.#log = log;
   }
 
   /** A request may go out now. */
@@ -55,7 +54,7 @@ export class Sender {
     return this.#link?.idle === true;
   }
 
-  /** Connects if there is no connection and none is being made. */
+  /** Connects if there is no connection, none is being made, and it is not too soon. */
   connect(): void {
     const waiting = this.#connecting || this.#retryTimer !== undefined;
     if (waiting || this.#stopped || this.#link?.usable) return;
@@ -67,17 +66,11 @@ export class Sender {
   async send(lanes: readonly Lane[], nowMs: number): Promise<void> {
     const parts: PartitionBytes[] = [];
     for (const lane of lanes) parts.push({ partition: lane.partition, bytes: lane.send(nowMs) });
-    const body = new ProduceBody(this.#topic, parts, TIMES.ackTimeoutMs);
+    const { times } = this.#patience;
+    const body = new ProduceBody(this.#topic, parts, times.ackTimeoutMs);
+    const decode = (raw: Buffer) => decodeProduce(raw, this.#topic);
     try {
-      const errorCodes = await this.#link!.request(PRODUCE, body, (raw) =>
-        decodeProduce(raw, this.#topic),
-      );
-      this.#failures = 0;
-      for (const lane of lanes) {
-        const code = errorCodes.get(lane.partition);
-        const outcome = code === undefined ? noAnswer('missing_partition') : outcomeOf(code);
-        this.#listener.settled(lane, outcome);
-      }
+      this.#answered(lanes, await this.#link!.request(PRODUCE, body, decode, times));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
       const timedOut = error.why === 'request_timeout' || error.why === 'guard';
@@ -94,10 +87,23 @@ export class Sender {
     this.#link?.close();
   }
 
+  #answered(lanes: readonly Lane[], { errorCodes, throttleMs }: ProduceAnswer): void {
+    this.#failures = 0;
+    if (throttleMs > 0) this.#listener.throttled(throttleMs);
+    const codes = lanes.map((lane) => errorCodes.get(lane.partition));
+    if (codes.includes(REQUEST_TIMED_OUT)) this.#patience.timedOut();
+    else this.#patience.inTime();
+    for (const [index, lane] of lanes.entries()) {
+      const code = codes[index];
+      const outcome = code === undefined ? noAnswer('missing_partition') : outcomeOf(code);
+      this.#listener.settled(lane, outcome);
+    }
+  }
+
   async #open(): Promise<void> {
-    const link = this.#createLink(this.address);
+    const link = this.#createLink(this.#address);
     try {
-      await link.open();
+      await link.open(this.#patience.times);
     } catch (error) {
       this.#connecting = false;
       if (!(error instanceof LinkError)) throw error;
@@ -107,25 +113,24 @@ export class Sender {
     this.#connecting = false;
     if (this.#stopped) return link.close();
     this.#link = link;
-    this.#listener.connected();
+    this.#listener.ready();
   }
 
   #lost(error: LinkError): void {
     this.#link = undefined;
     if (this.#stopped) return;
-    const broker = this.brokerId;
-    this.#sampled.line('lost', (held) =>
-      this.#log.warn(
-        { broker, why: error.why, error: error.message, held },
-        'broker connection lost',
-      ),
-    );
-    const { reconnectFirstMs, reconnectLastMs } = TIMES;
-    const pause = Math.min(reconnectLastMs, reconnectFirstMs * 2 ** Math.min(this.#failures++, 10));
+    if (isTimeout(error)) this.#patience.timedOut();
+    const { first, last } = RECONNECT_MS;
+    const pause = Math.min(last, first * 2 ** Math.min(this.#failures++, 10));
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined;
-      this.connect();
+      this.#listener.ready();
     }, pause);
-    this.#listener.disconnected(error);
+    this.#listener.lost(error);
   }
+}
+
+/** Nothing came in time; a connection that was refused or reset says nothing about time. */
+function isTimeout({ why }: LinkError): boolean {
+  return why === 'guard' || why === 'request_timeout' || why === 'connect_timeout';
 }

@@ -57,7 +57,8 @@ async function createIfMissing(
       topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
       waitForLeaders: false,
     });
-    if (created) log.info({ topic, partitions, replication }, 'topic created');
+    const copies = replication === -1 ? 'broker default' : replication;
+    if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
   } catch (error) {
     const reason = (error as { errors?: { message: string }[] }).errors?.[0]?.message;
     sampled.line('refused', (held) =>

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import protocolErrors from 'kafkajs/src/protocol/error.js';
-import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import {
+  errorName,
+  noAnswer,
+  type Outcome,
+  outcomeOf,
+} from '../../../src/worker/producer/error-table.ts';
 
 const { errorCodes } = protocolErrors as { errorCodes: { type: string; code: number }[] };
 const nameOf = new Map(errorCodes.map(({ code, type }) => [code, type]));
@@ -61,6 +66,25 @@ test('every code without a row leaves the fate open and raises an alarm', () => 
       errorCode: code,
     });
   }
+});
+
+/** Kafka has given these new names; kafkajs knows them by the old ones. */
+const RENAMED: ReadonlyMap<number, string> = new Map([
+  [6, 'NOT_LEADER_OR_FOLLOWER'],
+  [14, 'COORDINATOR_LOAD_IN_PROGRESS'],
+  [15, 'COORDINATOR_NOT_AVAILABLE'],
+  [16, 'NOT_COORDINATOR'],
+]);
+
+test('codes have the names that Kafka gives them', () => {
+  for (const [code] of ROWS) assert.match(errorName(code), /^[A-Z_]+$/);
+  for (const [code, name] of RENAMED) assert.equal(errorName(code), name);
+  for (const { code, type } of errorCodes) {
+    const name = errorName(code);
+    const expected = RENAMED.get(code) ?? (code === -1 ? 'UNKNOWN_SERVER_ERROR' : type);
+    assert([expected, `error ${code}`].includes(name), `${code} is ${expected}, not ${name}`);
+  }
+  assert.equal(errorName(999), 'error 999');
 });
 
 test('no answer leaves the fate open, whatever the reason', () => {

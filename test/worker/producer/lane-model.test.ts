@@ -6,9 +6,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import { headerOf } from '../../fakes/broker/record-batch.ts';
 import { valuesOf } from '../accumulator/batches.ts';
 import { ModelBroker } from './model-broker.ts';
-import { headerOf, PRODUCER_ID, Rig } from './rig.ts';
+import { PRODUCER_ID, Rig } from './rig.ts';
 
 /** What becomes of one attempt. */
 type Fault =

@@ -2,15 +2,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, describe, test } from 'node:test';
 import { pino } from 'pino';
-import { Link, LinkError, type LinkOptions, TIMES } from '../../../src/worker/producer/link.ts';
+import { Link, LinkError, type LinkOptions } from '../../../src/worker/producer/link.ts';
 import {
   decodeInitProducerId,
   INIT_PRODUCER_ID,
   initProducerIdBody,
 } from '../../../src/worker/producer/protocol.ts';
+import { TIMES } from '../../../src/worker/producer/times.ts';
+import { type Answer, API, startBroker } from '../../fakes/scripted-broker.ts';
+import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 import { Encoder } from '../kafkajs-protocol.ts';
-import { type Answer, API, startBroker } from './scripted-broker.ts';
-import { destroyServers, TcpServer } from './tcp-server.ts';
 
 const OPTIONS: LinkOptions = {
   clientId: 'forebay-test',
@@ -25,8 +26,8 @@ const withSasl = (): LinkOptions => ({
 
 const PRODUCER_ID = new Encoder().writeInt32(0).writeInt16(0).writeInt64(77).writeInt16(0).buffer;
 
-function ask(link: Link): Promise<{ producerId: bigint }> {
-  return link.request(INIT_PRODUCER_ID, initProducerIdBody(), decodeInitProducerId);
+function ask(link: Link, times = TIMES): Promise<{ producerId: bigint }> {
+  return link.request(INIT_PRODUCER_ID, initProducerIdBody(), decodeInitProducerId, times);
 }
 
 /** Demands a LinkError with this reason, and a link that is of no use any more. */
@@ -50,7 +51,7 @@ async function fails(
 async function withLink(answer: Answer, work: (link: Link, server: TcpServer) => Promise<void>) {
   const server = await startBroker(answer);
   const link = new Link(server.address, OPTIONS);
-  await link.open();
+  await link.open(TIMES);
   assert.equal(link.idle, true);
   await work(link, server);
   link.close();
@@ -74,14 +75,14 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const { address } = server;
       await server.closed();
       const link = new Link(address, OPTIONS);
-      await fails(link, link.open(), 'connection');
+      await fails(link, link.open(TIMES), 'connection');
     });
 
     test('fails as connection when the other side hangs up or resets', async () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await TcpServer.start((socket) => socket.resume()[method]());
         const link = new Link(server.address, OPTIONS);
-        await fails(link, link.open(), 'connection');
+        await fails(link, link.open(TIMES), 'connection');
         await server.closed();
       }
     });
@@ -90,9 +91,27 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const server = await TcpServer.start((socket) => socket.resume());
       const link = new Link(server.address, OPTIONS);
       const startedMs = performance.now();
-      await fails(link, link.open(), 'connect_timeout');
+      await fails(link, link.open(TIMES), 'connect_timeout');
       const tookMs = performance.now() - startedMs;
       assert(tookMs >= TIMES.connectMs - 5 && tookMs < TIMES.connectMs + 1_500, `${tookMs} ms`);
+      await server.closed();
+    });
+
+    test('fails as connect_timeout when TLS or the login takes longer than it is given', async () => {
+      const server = await TcpServer.start((socket) => socket.resume());
+      for (const [options, times] of [
+        [
+          { ...OPTIONS, ssl: {} },
+          { ...TIMES, handshakeMs: 80 },
+        ],
+        [OPTIONS, { ...TIMES, handshakeMs: 50, connectMs: 80 }],
+      ] as const) {
+        const link = new Link(server.address, options);
+        const startedMs = performance.now();
+        await fails(link, link.open(times), 'connect_timeout');
+        const tookMs = performance.now() - startedMs;
+        assert(tookMs >= 75 && tookMs < TIMES.handshakeMs, `${tookMs} ms`);
+      }
       await server.closed();
     });
 
@@ -106,7 +125,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           socket.once('data', () => socket.write(answer)),
         );
         const link = new Link(server.address, OPTIONS);
-        await fails(link, link.open(), 'bad_response');
+        await fails(link, link.open(TIMES), 'bad_response');
         await server.closed();
       }
     });
@@ -116,7 +135,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         socket.once('data', () => socket.write(Buffer.of(0, 0, 0, 5, 0, 0, 0, 0, 9)));
       });
       const link = new Link(server.address, OPTIONS);
-      await fails(link, link.open(), 'connection');
+      await fails(link, link.open(TIMES), 'connection');
       await server.closed();
     });
 
@@ -130,7 +149,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         setTimeout(() => socket.end(), 20);
       });
       const link = new Link(server.address, withSasl());
-      const error = await fails(link, link.open(), 'configuration');
+      const error = await fails(link, link.open(TIMES), 'configuration');
       assert.match(error.message, /Invalid username or password/);
       await server.closed();
     });
@@ -140,7 +159,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         respond(new Encoder().writeInt16(33).writeArray([]).buffer);
       });
       const link = new Link(server.address, withSasl());
-      await fails(link, link.open(), 'configuration');
+      await fails(link, link.open(TIMES), 'configuration');
       await server.closed();
     });
 
@@ -148,7 +167,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await saslBroker(({ socket }) => socket[method]());
         const link = new Link(server.address, withSasl());
-        await fails(link, link.open(), 'connection');
+        await fails(link, link.open(TIMES), 'connection');
         await server.closed();
       }
     });
@@ -160,7 +179,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       };
       const server = await startBroker(takeMechanism, [API.saslAuthenticate]);
       const link = new Link(server.address, withSasl());
-      await fails(link, link.open(), 'connection');
+      await fails(link, link.open(TIMES), 'connection');
       await server.closed();
     });
 
@@ -169,7 +188,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         const server = await TcpServer.start((socket) => socket.resume());
         const link = new Link(server.address, OPTIONS);
         const startedMs = performance.now();
-        const opening = link.open();
+        const opening = link.open(TIMES);
         if (isLater) setTimeout(() => link.close(), 30);
         else link.close();
         await fails(link, opening, 'closed');
@@ -216,6 +235,29 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           await fails(link, ask(link), 'guard');
           const tookMs = performance.now() - startedMs;
           assert(tookMs >= TIMES.guardMs && tookMs < TIMES.requestMs, `${tookMs} ms`);
+        },
+      );
+    });
+
+    test('is given its times: the guard’s, and the request’s while something still comes', async () => {
+      await withLink(
+        () => {},
+        async (link) => {
+          const startedMs = performance.now();
+          await fails(link, ask(link, { ...TIMES, guardMs: 60 }), 'guard');
+          assert(performance.now() - startedMs < TIMES.guardMs, 'not the first times');
+        },
+      );
+      await withLink(
+        ({ socket }) => {
+          const header = Buffer.of(0, 0, 1, 0);
+          socket.write(header);
+          const trickle = setInterval(() => socket.write('x'), 10);
+          socket.once('close', () => clearInterval(trickle));
+        },
+        async (link) => {
+          const times = { ...TIMES, guardMs: 60, requestMs: 240 };
+          await fails(link, ask(link, times), 'request_timeout');
         },
       );
     });
@@ -273,8 +315,4 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
   });
-});
-
-test('times stand in the order that they need', () => {
-  assert(TIMES.ackTimeoutMs < TIMES.guardMs && TIMES.guardMs < TIMES.requestMs, 'in order');
 });

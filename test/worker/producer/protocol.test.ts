@@ -76,7 +76,7 @@ test('the produce body carries acks=all, the time-out, and each batch untouched'
   );
 });
 
-test('a produce answer gives each partition’s code, of our topic only', () => {
+test('a produce answer gives each partition’s code, of our topic only, and the throttle', () => {
   const partitions = [
     { partition: 0, code: 0 },
     { partition: 7, code: -1 },
@@ -90,7 +90,8 @@ test('a produce answer gives each partition’s code, of our topic only', () => 
     ],
     250,
   );
-  const errorCodes = decodeProduce(raw, 'events');
+  const { errorCodes, throttleMs } = decodeProduce(raw, 'events');
+  assert.equal(throttleMs, 250);
   assert.deepEqual(
     [...errorCodes],
     partitions.map(({ partition, code }) => [partition, code]),

@@ -1,5 +1,4 @@
 import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
-import type { ProducerStamp } from '../../../src/worker/accumulator/records.ts';
 import { type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane, type Random, type Verdict } from '../../../src/worker/producer/lane.ts';
 import { batchOfValues } from '../accumulator/batches.ts';
@@ -54,20 +53,4 @@ export class Rig {
     batch.split(Math.ceil(batch.records / 2), rest);
     this.lane.halved(rest);
   }
-}
-
-/** What a broker reads of a sealed batch's header. */
-export interface Header extends ProducerStamp {
-  readonly records: number;
-  readonly firstTimestamp: number;
-}
-
-export function headerOf(bytes: Buffer): Header {
-  return {
-    producerId: bytes.readBigInt64BE(43),
-    epoch: bytes.readInt16BE(51),
-    sequence: bytes.readInt32BE(53),
-    records: bytes.readInt32BE(57),
-    firstTimestamp: Number(bytes.readBigInt64BE(27)),
-  };
 }

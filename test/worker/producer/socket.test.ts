@@ -5,7 +5,7 @@ import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../../src/limits.ts';
 import { LengthCheck, WatchedSocket } from '../../../src/worker/producer/socket.ts';
-import { destroyServers, TcpServer } from './tcp-server.ts';
+import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 
 function response(payload: string | Buffer): Buffer {
   const bytes = Buffer.from(payload);

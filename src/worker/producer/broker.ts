@@ -1,0 +1,144 @@
+import { LIMITS } from '../../limits.ts';
+import { type Logger, SampledLog } from '../../log.ts';
+import type { Budget } from '../accumulator/budget.ts';
+import type { Outcome } from './error-table.ts';
+import type { Lane } from './lane.ts';
+import type { Address, CreateLink, LinkError } from './link.ts';
+import { produceBodyBytes } from './protocol.ts';
+import { Sender } from './sender.ts';
+import { Turn } from './turn.ts';
+
+/** A request is answered when its slowest partition is: healthy lanes and others travel apart. */
+type Way = 'healthy' | 'troubled';
+const WAYS: readonly Way[] = ['healthy', 'troubled'];
+
+/** What a broker asks of the producer and tells it. */
+export interface BrokerListener {
+  /** Makes a due batch the lane's head. @returns whether it has one that may go out now */
+  makeReady(lane: Lane, nowMs: number): boolean;
+  /** Something may go out that could not before. */
+  ready(): void;
+  /** A connection was lost: others may lead now. */
+  lost(): void;
+  /** One lane's attempt has ended. */
+  settled(lane: Lane, outcome: Outcome): void;
+  /** A request ended after `ms`. */
+  finished(ms: number): void;
+}
+
+export interface BrokerOptions {
+  readonly topic: string;
+  readonly createLink: CreateLink;
+  readonly log: Logger;
+  readonly budget: Budget;
+}
+
+/**
+ * The largest request that each of so many brokers may be sent. Each may have one of either way in
+ * flight, and the copies of all of them together take half of the budget at the most.
+ */
+export function requestBytesMax(budget: Budget, brokers: number): number {
+  return Math.floor(budget.limitBytes / 2 / copiesOfRequests(1, brokers));
+}
+
+/** What the copies of requests of `requestBytes` take when every sender has one in flight. */
+export function copiesOfRequests(requestBytes: number, brokers: number): number {
+  return requestBytes * LIMITS.requestCopies * WAYS.length * Math.max(1, brokers);
+}
+
+/**
+ * One broker: the lanes that it leads, and two connections to it. On one go the first attempts of
+ * healthy lanes; on the other, opened when it is first needed, lanes in trouble.
+ */
+export class Broker {
+  readonly id: number;
+  readonly address: Address;
+  /** Those whose partition it leads. */
+  lanes: readonly Lane[] = [];
+  readonly #options: BrokerOptions;
+  readonly #listener: BrokerListener;
+  readonly #sampled = new SampledLog();
+  readonly #senders: Record<Way, Sender>;
+  readonly #turns = { healthy: new Turn(), troubled: new Turn() };
+  #mutedUntilMs = 0;
+
+  constructor(id: number, address: Address, options: BrokerOptions, listener: BrokerListener) {
+    this.id = id;
+    this.address = address;
+    this.#options = options;
+    this.#listener = listener;
+    this.#senders = { healthy: this.#createSender(), troubled: this.#createSender() };
+  }
+
+  /** Its quota is used up until then, by the monotonic clock: nothing is sent to it before. */
+  get mutedUntilMs(): number {
+    return this.#mutedUntilMs;
+  }
+
+  /** Sends what is due, in requests of at most `maxBytes`, and connects where that is wanted. */
+  sendDue(maxBytes: number, nowMs: number): void {
+    if (nowMs < this.#mutedUntilMs) return;
+    for (const way of WAYS) {
+      const sender = this.#senders[way];
+      if (sender.idle) this.#sendWay(way, maxBytes, nowMs);
+      else if (way === 'healthy' || this.lanes.some((lane) => lane.troubled)) sender.connect();
+    }
+  }
+
+  stop(): void {
+    for (const way of WAYS) this.#senders[way].stop();
+  }
+
+  #sendWay(way: Way, maxBytes: number, nowMs: number): void {
+    const { topic, budget } = this.#options;
+    const chosen = this.#turns[way].take(
+      this.lanes,
+      maxBytes,
+      (lane) => wayOf(lane) === way && this.#listener.makeReady(lane, nowMs),
+    );
+    if (chosen.length === 0) return;
+    const bytes = chosen.reduce((sum, lane) => sum + lane.head!.length, 0);
+    budget.copies(produceBodyBytes(topic, chosen.length, bytes) * LIMITS.requestCopies);
+    void this.#senders[way].send(chosen, nowMs);
+  }
+
+  #createSender(): Sender {
+    const { topic, createLink, budget } = this.#options;
+    const listener = this.#listener;
+    return new Sender(this.address, topic, createLink, {
+      ready: () => listener.ready(),
+      lost: (error) => this.#lost(error),
+      throttled: (ms) => this.#throttled(ms),
+      settled: (lane, outcome) => listener.settled(lane, outcome),
+      finished: (bytes, ms) => {
+        budget.copies(-bytes * LIMITS.requestCopies);
+        listener.finished(ms);
+      },
+    });
+  }
+
+  #lost(error: LinkError): void {
+    const { why, message } = error;
+    this.#sampled.line('lost', (held) =>
+      this.#options.log.warn(
+        { broker: this.id, why, error: message, held },
+        'broker connection lost',
+      ),
+    );
+    this.#listener.lost();
+  }
+
+  #throttled(throttleMs: number): void {
+    this.#mutedUntilMs = Math.max(this.#mutedUntilMs, performance.now() + throttleMs);
+    this.#sampled.line('throttled', (held) =>
+      this.#options.log.warn(
+        { broker: this.id, throttleMs, held },
+        'the quota on the broker is used up: nothing is sent to it meanwhile',
+      ),
+    );
+  }
+}
+
+function wayOf(lane: Lane): Way {
+  return lane.troubled ? 'troubled' : 'healthy';
+}

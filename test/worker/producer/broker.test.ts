@@ -1,0 +1,259 @@
+/** One broker, two connections: which lanes go on which, how patiently, in what turn; quotas. */
+import assert from 'node:assert/strict';
+import { after, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LIMITS } from '../../../src/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { copiesOfRequests, requestBytesMax } from '../../../src/worker/producer/broker.ts';
+import { TIMES } from '../../../src/worker/producer/times.ts';
+import { until } from '../../support/wait.ts';
+import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts';
+
+const HEALTHY = 0;
+const TROUBLED = 1;
+const TIMEOUT_MS = 30_000;
+
+/** Replies in turn; then all is stored. */
+function inTurn(...replies: Reply[]): (request: Produced) => Reply {
+  return () => replies.shift() ?? {};
+}
+
+/** A rig whose lanes have each stored a batch. */
+async function warmRig(options: Parameters<typeof ProduceRig.start>[0] = {}): Promise<ProduceRig> {
+  const rig = await ProduceRig.start(options);
+  for (let partition = 0; partition < rig.partitions; partition++) rig.send(partition);
+  await rig.storedCount(rig.partitions);
+  rig.requests.length = 0;
+  rig.stored.length = 0;
+  return rig;
+}
+
+after(endRigs);
+
+describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
+  test('gets retries on a connection of their own, opened when there is one', async () => {
+    const rig = await warmRig();
+    assert.equal(rig.connections, 1);
+    rig.reply = inTurn({ codes: { 0: 19 } });
+    for (let count = 1; count <= 4; count++) {
+      rig.send(0);
+      await rig.storedCount(count);
+    }
+    assert.deepEqual(
+      rig.requests.map(({ connection }) => connection),
+      [HEALTHY, TROUBLED, TROUBLED, HEALTHY, HEALTHY],
+      'and the next first attempt too, until one is stored',
+    );
+    assert.equal(rig.connections, 2);
+    rig.end();
+  });
+
+  test('has one request in flight on each connection', async () => {
+    const rig = await warmRig({ partitions: 6 });
+    const open = [0, 0];
+    let most = 0;
+    rig.reply = ({ connection, partitions }) => {
+      open[connection]!++;
+      most = Math.max(most, ...open);
+      setTimeout(() => open[connection]!--, 9);
+      const codes = Object.fromEntries(partitions.map((each) => [each, each < 3 ? 19 : 0]));
+      return { codes, delayMs: 10 };
+    };
+    rig.onStored = (partition) => rig.send(partition);
+    for (let partition = 0; partition < 6; partition++) rig.send(partition);
+    await until(() => rig.requests.length > 60, { everyMs: 5, what: 'requests' });
+    assert.equal(most, 1);
+    assert(rig.requests.some(({ connection }) => connection === TROUBLED));
+    rig.end();
+  });
+
+  test('is given more time with each time-out in a row, and the first when it answers', async () => {
+    const rig = await warmRig();
+    const late = { codes: { 0: 7 } };
+    rig.reply = inTurn(late, late, late, late, late, late, { codes: { 0: 19 } });
+    rig.send(0);
+    await rig.storedCount(1);
+    const times = rig.requests.map(({ connection, ackTimeoutMs }) => [connection, ackTimeoutMs]);
+    assert.deepEqual(times, [
+      [HEALTHY, 1_000],
+      [TROUBLED, 1_000],
+      [TROUBLED, 2_000],
+      [TROUBLED, 4_000],
+      [TROUBLED, 7_500],
+      [TROUBLED, 7_500],
+      [TROUBLED, 7_500],
+      [TROUBLED, 1_000],
+    ]);
+    rig.send(1);
+    await rig.storedCount(2);
+    assert.equal(rig.requests.at(-1)?.ackTimeoutMs, 2_000, 'each connection for itself');
+    rig.end();
+  });
+
+  test('is given more time when it does not answer at all, none when it resets', async () => {
+    for (const [instead, ackTimeoutMs] of [
+      ['silence', 2_000],
+      ['reset', 1_000],
+    ] as const) {
+      const rig = await warmRig();
+      rig.reply = inTurn({ codes: { 0: 19 } }, { instead });
+      const startedMs = performance.now();
+      rig.send(0);
+      await rig.storedCount(1);
+      assert.equal(rig.requests[2]?.ackTimeoutMs, ackTimeoutMs, instead);
+      if (instead === 'silence') assert(performance.now() - startedMs >= TIMES.guardMs);
+      rig.end();
+    }
+  });
+
+  test('whose quota is used up is let alone on both connections, and no fault', async () => {
+    const rig = await warmRig({ partitions: 3 });
+    rig.reply = inTurn({ codes: { 0: 19 } });
+    rig.send(0);
+    await rig.storedCount(1);
+    rig.requests.length = 0;
+    const throttleMs = TIMES.guardMs + 500;
+    rig.reply = ({ partitions }) => (partitions.includes(1) ? { throttleMs } : {});
+    rig.send(1);
+    await rig.storedCount(2);
+    const throttledAtMs = performance.now();
+    rig.send(0);
+    rig.send(2);
+    await rig.storedCount(4);
+    const [first, ...later] = rig.requests;
+    assert.deepEqual(later.map(({ connection }) => connection).sort(), [HEALTHY, TROUBLED]);
+    for (const { atMs } of later) {
+      assert(atMs >= first!.atMs + throttleMs, `after ${atMs - first!.atMs} ms`);
+      assert(atMs < throttledAtMs + throttleMs + 500, 'and no longer');
+    }
+    assert.equal(rig.connections, 2, 'no connection was given up');
+    const line = rig.lines.find((each) => each.throttleMs === throttleMs);
+    assert.equal(line?.broker, 1);
+    rig.end();
+  });
+
+  test('whose quota is used up for a short time is let alone no longer', async () => {
+    const rig = await warmRig();
+    rig.reply = () => ({ throttleMs: 20 });
+    rig.onStored = (partition) => rig.send(partition);
+    rig.send(0);
+    await rig.storedCount(12);
+    const gaps = rig.requests.slice(1).map(({ atMs }, index) => atMs - rig.requests[index]!.atMs);
+    gaps.sort((one, other) => one - other);
+    // Not the longest: the machine may be busy.
+    assert(gaps[0]! >= 20 && gaps[3]! < 65, `${gaps.map(Math.round)}`);
+    rig.end();
+  });
+
+  test('deadlines hold while its quota is used up', async () => {
+    const rig = await warmRig({ eventTimeoutMs: 400 });
+    rig.reply = inTurn({ throttleMs: 1_500 });
+    rig.send(0);
+    await rig.storedCount(1);
+    rig.send(0, 10, 'late');
+    const startedMs = performance.now();
+    await until(() => rig.refused.length > 0, { everyMs: 5, what: 'its refusal' });
+    assert(performance.now() - startedMs < 1_000, 'before the quota allows anything');
+    assert.deepEqual(rig.refused, [['0:late'.padEnd(10), 'kafka_unavailable']]);
+    assert.equal(rig.requests.length, 1);
+    rig.end();
+  });
+
+  for (const [name, connection, code] of [
+    ['healthy', HEALTHY, 0],
+    ['troubled', TROUBLED, 19],
+  ] as const) {
+    test(`takes ${name} lanes in turn when more is due than fits`, async () => {
+      const bytes = 30_000;
+      const lanes = 5;
+      const rig = await warmRig({ partitions: lanes, maxRequestBytes: 2.5 * bytes });
+      rig.reply = ({ partitions }) => {
+        const codes = Object.fromEntries(partitions.map((partition) => [partition, code]));
+        return { codes, delayMs: 300 };
+      };
+      rig.onStored = (partition) => rig.send(partition, bytes);
+      for (let partition = 0; partition < lanes; partition++) rig.send(partition, bytes);
+      const requests = () => rig.requests.filter((each) => each.connection === connection);
+      await until(() => requests().length >= 14, { deadlineMs: 15_000, what: 'requests' });
+      // The first ones find lanes that come one after the other.
+      const full = requests().slice(4, 14);
+      assert(
+        full.every(({ partitions }) => partitions.length === 2),
+        'two fit',
+      );
+      const turns = Array.from({ length: lanes }, (_, partition) => {
+        return full.filter(({ partitions }) => partitions.includes(partition)).length;
+      });
+      assert.deepEqual(turns, new Array(lanes).fill(4), 'each has its turn as often');
+      rig.end();
+    });
+  }
+
+  test('a drain waits for both ways', async () => {
+    const rig = await warmRig();
+    let stuck = true;
+    rig.reply = ({ partitions }) =>
+      partitions.includes(0) && stuck ? { codes: { 0: 19 } } : { delayMs: 50 };
+    rig.send(0);
+    rig.send(1);
+    rig.producer.flush();
+    await rig.storedCount(1);
+    assert.equal(rig.producer.settled, false);
+    rig.send(1);
+    await rig.storedCount(2);
+    assert.deepEqual(
+      new Set(
+        rig
+          .requestsWith(1)
+          .slice(1)
+          .map(({ connection }) => connection),
+      ),
+      new Set([HEALTHY]),
+    );
+    assert.equal(rig.producer.settled, false);
+    stuck = false;
+    await rig.storedCount(3);
+    assert.equal(rig.producer.settled, true);
+    assert.equal(rig.budget.usedBytes, 0, 'copies of both ways were given back');
+    rig.end();
+  });
+
+  test('stops while both ways have a request in flight', async () => {
+    const rig = await warmRig();
+    rig.reply = ({ partitions }) => (partitions.includes(0) ? { codes: { 0: 19 } } : {});
+    rig.send(0);
+    await until(() => rig.requests.some(({ connection }) => connection === TROUBLED), {
+      what: 'a retry',
+    });
+    rig.reply = () => ({ instead: 'silence' });
+    rig.send(1);
+    await sleep(300);
+    rig.producer.stop();
+    const { length } = rig.requests;
+    await sleep(300);
+    assert.equal(rig.requests.length, length, 'nothing more is sent');
+    rig.end();
+  });
+});
+
+test('the copies of the largest requests of all senders take half of the budget at the most', () => {
+  for (const limitBytes of [4 * 2 ** 20, 64 * 2 ** 20, 1_000_003]) {
+    for (const brokers of [1, 3, 50]) {
+      const budget = new Budget(limitBytes);
+      const requestBytes = requestBytesMax(budget, brokers);
+      assert.equal(requestBytes, Math.floor(limitBytes / (16 * brokers)));
+      const copies = copiesOfRequests(requestBytes, brokers);
+      assert.equal(copies, requestBytes * LIMITS.requestCopies * 2 * brokers);
+      budget.reserve(copies);
+      assert(budget.eventLimitBytes >= limitBytes / 2);
+    }
+  }
+  assert.equal(requestBytesMax(new Budget(1_600), 0), 100, 'no broker is known');
+});
+
+test('the reserve is made for both connections', async () => {
+  const rig = await ProduceRig.start({ maxRequestBytes: 100_000 });
+  const { limitBytes, eventLimitBytes } = rig.budget;
+  assert.equal(limitBytes - eventLimitBytes, 100_000 * LIMITS.requestCopies * 2);
+  rig.end();
+});

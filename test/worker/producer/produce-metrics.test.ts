@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { Counters, cells } from '../../../src/metrics/counters.ts';
+import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import { Lane } from '../../../src/worker/producer/lane.ts';
+import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
+
+const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection']);
+
+/** What is logged of a failed attempt, and how often it is counted. */
+function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const counters = new Counters();
+  const metrics = new ProduceMetrics(counters, log);
+  for (let attempt = 0; attempt < 2; attempt++) {
+    metrics.verdict(new Lane(3), outcome, { do: 'retry', class: errorClass, refresh: true });
+  }
+  assert.equal(counters.values[ERRORS[errorClass]], 2);
+  return lines.map(({ level, partition, error, errorCode }) => [
+    level,
+    partition,
+    error,
+    errorCode,
+  ]);
+}
+
+test('an error that has no place in the table is named in its line, an alarm', () => {
+  const lines = failed(outcomeOf(42), 'unexpected');
+  assert.deepEqual(lines, [[50, 3, 'INVALID_REQUEST', 42]]);
+});
+
+test('no answer has no error code', () => {
+  const lines = failed(noAnswer('connection'), 'connection');
+  assert.deepEqual(lines, [[40, 3, undefined, undefined]]);
+});

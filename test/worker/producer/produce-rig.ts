@@ -1,0 +1,232 @@
+/** The real producer over real links, with one broker behind them that a test scripts. */
+import { pino } from 'pino';
+import type { EventCode } from '../../../src/errors.ts';
+import { Counters } from '../../../src/metrics/counters.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { Link } from '../../../src/worker/producer/link.ts';
+import { Producer } from '../../../src/worker/producer/producer.ts';
+import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broker.ts';
+import type { TcpServer } from '../../fakes/tcp-server.ts';
+import { until } from '../../support/wait.ts';
+import { NOBODY, valuesOf } from '../accumulator/batches.ts';
+import { Encoder } from '../kafkajs-protocol.ts';
+
+const TOPIC = 'events';
+const BROKER = 1;
+
+/** A produce request that came in. */
+export interface Produced {
+  /** The connections to the broker, in the order in which they were opened. */
+  readonly connection: number;
+  readonly atMs: number;
+  readonly ackTimeoutMs: number;
+  readonly partitions: readonly number[];
+}
+
+/** What the broker does with it. */
+export interface Reply {
+  /** Kafka's error codes, where they are not 0. */
+  readonly codes?: Readonly<Record<number, number>>;
+  readonly delayMs?: number;
+  readonly throttleMs?: number;
+  /** No answer: the broker is silent, or resets the connection. */
+  readonly instead?: 'silence' | 'reset';
+}
+
+export interface RigOptions {
+  readonly partitions?: number;
+  readonly maxRequestBytes?: number;
+  readonly eventTimeoutMs?: number;
+  /** What the broker does with each produce request; default: all is stored at once. */
+  readonly reply?: (request: Produced) => Reply;
+}
+
+const started: ProduceRig[] = [];
+
+/** Ends what a test that failed has left: for the end of a file. */
+export function endRigs(): void {
+  for (const rig of started) rig.end();
+}
+
+export class ProduceRig {
+  readonly budget = new Budget(64 * 2 ** 20);
+  readonly producer: Producer;
+  readonly requests: Produced[] = [];
+  readonly lines: Record<string, unknown>[] = [];
+  /** Values in the order in which their fates were told. */
+  readonly stored: string[] = [];
+  readonly refused: [value: string, code: EventCode][] = [];
+  readonly partitions: number;
+  reply: (request: Produced) => Reply;
+  /** Called when a batch of this partition is stored. */
+  onStored: (partition: number) => void = () => {};
+  readonly #server: TcpServer;
+  readonly #accumulator: Accumulator;
+  readonly #keys: string[] = [];
+
+  private constructor(server: TcpServer, options: RigOptions) {
+    this.#server = server;
+    this.partitions = options.partitions ?? 2;
+    this.reply = options.reply ?? (() => ({}));
+    const { budget } = this;
+    const accumulator = new Accumulator({ budget, batchBytes: 65_536, maxEventBytes: 65_536 });
+    const log = pino({ base: null }, { write: (line) => this.lines.push(JSON.parse(line)) });
+    const link = { clientId: 'forebay-test', ssl: undefined, sasl: undefined, logger: log };
+    this.#accumulator = accumulator;
+    this.producer = new Producer({
+      topic: TOPIC,
+      bootstrap: [server.address],
+      createLink: (address) => new Link(address, link),
+      log,
+      lingerMs: 0,
+      eventTimeoutMs: options.eventTimeoutMs ?? 60_000,
+      maxRequestBytes: options.maxRequestBytes ?? 2 ** 20,
+      budget,
+      accumulator,
+      counters: new Counters(),
+      outcomes: {
+        stored: (batch) => {
+          const values = valuesOf(batch);
+          accumulator.release(batch);
+          this.stored.push(...values);
+          this.onStored(Number(values[0]!.split(':')[0]));
+        },
+        refused: (batch, code) => {
+          for (const value of valuesOf(batch)) this.refused.push([value, code]);
+          accumulator.release(batch);
+        },
+        overdue: (batch) => {
+          batch.answered = true;
+        },
+      },
+      topicListener: {
+        topicKnown: () => {},
+        topicMissing: () => {},
+        unreachable: () => {},
+        refusedByPolicy: () => {},
+        loginRefused: () => {},
+      },
+    });
+  }
+
+  /** Starts a broker and a producer, and waits until the topic is known. */
+  static async start(options: RigOptions = {}): Promise<ProduceRig> {
+    let rig: ProduceRig;
+    const server = await startBroker((request) => rig.#answer(request));
+    rig = new ProduceRig(server, options);
+    started.push(rig);
+    rig.producer.start();
+    const known = () => rig.#accumulator.queues.length > 0 && rig.connections > 0;
+    await until(known, { everyMs: 2, what: 'the topic' });
+    return rig;
+  }
+
+  /** How many connections there were, but the one for metadata. */
+  get connections(): number {
+    return this.#server.sockets.length - 1;
+  }
+
+  /** Sends an event; what comes before the first ":" of its value names its partition. */
+  send(partition: number, bytes = 10, name = ''): void {
+    const value = Buffer.from(`${partition}:${name}`.padEnd(bytes));
+    const nowMs = performance.now();
+    const key = this.#keyOf(partition);
+    const { length } = value;
+    this.#accumulator.append(key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
+  }
+
+  /** Waits until so many events are stored. */
+  async storedCount(count: number, deadlineMs = 10_000): Promise<void> {
+    const what = () => `stored events; there are ${this.stored.length} of ${count}`;
+    await until(() => this.stored.length >= count, { deadlineMs, everyMs: 2, what });
+  }
+
+  /** The requests that had a batch of `partition`. */
+  requestsWith(partition: number): Produced[] {
+    return this.requests.filter(({ partitions }) => partitions.includes(partition));
+  }
+
+  end(): void {
+    this.producer.stop();
+    this.#server.destroy();
+  }
+
+  #answer(request: BrokerRequest): void {
+    const { apiKey, respond } = request;
+    if (apiKey === API.metadata) return respond(this.#metadata());
+    if (apiKey === API.initProducerId) return respond(PRODUCER_ID);
+    const produced = this.#read(request);
+    this.requests.push(produced);
+    const { codes = {}, delayMs = 0, throttleMs = 0, instead } = this.reply(produced);
+    if (instead === 'silence') return;
+    if (instead === 'reset') return void request.socket.resetAndDestroy();
+    const answer = produceAnswer(produced.partitions, codes, throttleMs);
+    if (delayMs === 0) respond(answer);
+    else setTimeout(() => respond(answer), delayMs);
+  }
+
+  #read({ body, socket }: BrokerRequest): Produced {
+    body.readString();
+    body.readInt16();
+    const ackTimeoutMs = body.readInt32();
+    body.readInt32();
+    body.readString();
+    const partitions = Array.from({ length: body.readInt32() }, () => {
+      const partition = body.readInt32();
+      body.readBytes();
+      return partition;
+    });
+    const connection = this.#server.sockets.indexOf(socket) - 1;
+    return { connection, atMs: performance.now(), ackTimeoutMs, partitions };
+  }
+
+  #metadata(): Buffer {
+    const { host, port } = this.#server.address;
+    const broker = new Encoder().writeInt32(BROKER).writeString(host).writeInt32(port);
+    const partitions = Array.from({ length: this.partitions }, (_, partition) =>
+      new Encoder()
+        .writeInt16(0)
+        .writeInt32(partition)
+        .writeInt32(BROKER)
+        .writeArray([])
+        .writeArray([]),
+    );
+    const topic = new Encoder().writeInt16(0).writeString(TOPIC).writeBoolean(false);
+    return new Encoder()
+      .writeInt32(0)
+      .writeArray([broker.writeString(null)])
+      .writeString('cluster')
+      .writeInt32(BROKER)
+      .writeArray([topic.writeArray(partitions)]).buffer;
+  }
+
+  /** A key that leads to this partition. */
+  #keyOf(partition: number): string {
+    for (let number = 0; this.#keys[partition] === undefined; number++) {
+      const key = Buffer.from(`key ${number}`);
+      this.#keys[partitionOfKey(key, key.length, this.partitions)] ??= key.toString();
+    }
+    return this.#keys[partition]!;
+  }
+}
+
+const PRODUCER_ID = new Encoder().writeInt32(0).writeInt16(0).writeInt64(77).writeInt16(0).buffer;
+
+function produceAnswer(
+  partitions: readonly number[],
+  codes: Readonly<Record<number, number>>,
+  throttleMs: number,
+): Buffer {
+  const encoded = partitions.map((partition) =>
+    new Encoder()
+      .writeInt32(partition)
+      .writeInt16(codes[partition] ?? 0)
+      .writeInt64(1)
+      .writeInt64(-1)
+      .writeInt64(0),
+  );
+  const topic = new Encoder().writeString(TOPIC).writeArray(encoded);
+  return new Encoder().writeArray([topic]).writeInt32(throttleMs).buffer;
+}
