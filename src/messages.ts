@@ -45,5 +45,5 @@ export type ToWorker =
   /** Look after the topic: create it if it is missing and allowed, read its configuration. */
   | { readonly type: 'steward' }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
-  /** Stop accepting, settle, close, answer `drained`, exit. */
+  /** Send clients away, settle, close, answer `drained`, exit; again: only the end comes nearer. */
   | { readonly type: 'drain'; readonly timeoutMs: number };

@@ -5,25 +5,33 @@
  *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
  *                                    --> readiness  --> admin /readyz, and back to the workers
  *                                    --> steward    --> one worker looks after the topic
- *   signals --> stop.ts: drain, deadline, exit code
+ *                                    --> hang watch --> kills who is silent
+ *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
+ *   SIGHUP, POST /workers/restart     --> roll.ts: new workers, one by one
  */
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
 import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
+import { readAdminToken } from './commands.ts';
+import { HangWatch } from './hang-watch.ts';
 import { type Endpoint, probePort } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
+import { Roll } from './roll.ts';
 import { Steward } from './steward.ts';
 import { Stop } from './stop.ts';
 import { type Death, Supervisor } from './supervisor.ts';
-import { Totals } from './totals.ts';
+import { Totals, type WorkerCause } from './totals.ts';
 
 export interface PrimaryOptions {
   /** File that the workers run. */
   readonly exec: string;
   readonly version: string;
+  /** Lines for the log: what is doubtful in the environment, and hinders nothing. */
+  readonly warnings: readonly string[];
 }
 
 /** A state that passes sooner is not worth a line. */
@@ -41,51 +49,83 @@ export async function runPrimary(config: Config, options: PrimaryOptions): Promi
 class Primary {
   readonly #config: Config;
   readonly #version: string;
+  readonly #warnings: readonly string[];
   readonly #log = new PrimaryLog();
   readonly #totals: Totals;
   readonly #gate = new ReadinessGate();
   readonly #supervisor: Supervisor;
   readonly #steward: Steward;
+  readonly #hangWatch: HangWatch;
   readonly #stop: Stop;
+  readonly #roll: Roll;
   readonly #admin: Admin;
-  readonly #statuses: (WorkerStatus | undefined)[];
+  readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
   /** The last answer that stands in the log. */
   #logged: Readiness | undefined;
   #notReadyLine: NodeJS.Timeout | undefined;
-  #restarts = 0;
+  readonly #restarts: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   #registry: Promise<Registry> | undefined;
 
-  constructor(config: Config, { exec, version }: PrimaryOptions) {
+  constructor(config: Config, { exec, version, warnings }: PrimaryOptions) {
     this.#config = config;
     this.#version = version;
+    this.#warnings = warnings;
     this.#totals = new Totals(config.workers);
-    this.#statuses = new Array(config.workers).fill(undefined);
-    this.#readiness = this.#gate.update(this.#statuses, false);
-    this.#supervisor = new Supervisor({
+    this.#supervisor = this.#createSupervisor(exec);
+    const log = this.#log;
+    const supervisor = this.#supervisor;
+    this.#readiness = this.#gate.update(this.#servingStatuses(), false);
+    this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
+    this.#steward = new Steward((worker) => supervisor.send(worker, { type: 'steward' }));
+    this.#stop = new Stop({
+      prestopMs: config.prestopMs,
+      timeoutMs: config.drainTimeoutMs,
+      log,
+      supervisor,
+      inFlight: (worker) => this.#totals.inFlight(worker),
+      announced: () => this.#updateReadiness(),
+      begun: () => {
+        this.#roll.stop();
+        this.#updateReadiness();
+      },
+    });
+    this.#roll = new Roll({
+      drainTimeoutMs: config.drainTimeoutMs,
+      startTimeoutMs: config.workerTimeoutMs * LIMITS.startTimeouts,
+      log,
+      supervisor,
+      handedOver: (worker) => {
+        this.#steward.workerDown(worker, supervisor.staying());
+        this.#updateReadiness();
+      },
+    });
+    this.#admin = new Admin({
+      host: config.adminHost,
+      token: readAdminToken(config),
+      metrics: () => this.#metrics(),
+      readiness: () => this.#readiness,
+      drain: () => this.#stop.request('POST /drain'),
+      restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
+      failed: (error) => log.write('error', { err: error }, 'a request failed'),
+    });
+  }
+
+  #createSupervisor(exec: string): Supervisor {
+    return new Supervisor({
       exec,
-      slots: config.workers,
+      slots: this.#config.workers,
       hooks: {
-        forked: (slot, worker) => this.#totals.begin(slot, worker),
-        attached: (slot) => this.#attached(slot),
+        forked: (slot, worker) => {
+          this.#totals.begin(slot, worker);
+          this.#hangWatch.begin(worker);
+        },
+        attached: (worker) => this.#attached(worker),
         message: (slot, worker, message) => this.#message(slot, worker, message),
         died: (slot, worker, death) => this.#died(slot, worker, death),
         gaveUp: (death) => this.#gaveUp(death),
         allEnded: () => this.#stop.allEnded(),
       },
-    });
-    this.#steward = new Steward((slot) => this.#supervisor.send(slot, { type: 'steward' }));
-    this.#stop = new Stop({
-      timeoutMs: config.drainTimeoutMs,
-      log: this.#log,
-      supervisor: this.#supervisor,
-      inFlight: (slot) => this.#totals.inFlight(slot),
-      begun: () => this.#updateReadiness(),
-    });
-    this.#admin = new Admin({
-      metrics: () => this.#metrics(),
-      readiness: () => this.#readiness,
-      failed: (error) => this.#log.write('error', { err: error }, 'a request failed'),
     });
   }
 
@@ -99,12 +139,15 @@ class Primary {
         this.#admin.listen(adminEndpoint(this.#config)),
       ]);
       this.#supervisor.start();
+      this.#hangWatch.start();
       logLoaded = this.#log.load(this.#config);
       this.#log.write('info', { version: this.#version, host, port, workers }, 'started');
+      for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
       return await this.#stop.ended;
     } finally {
       await logLoaded;
       clearTimeout(this.#notReadyLine);
+      this.#hangWatch.stop();
       removeListeners();
       await this.#admin.close();
     }
@@ -113,34 +156,45 @@ class Primary {
   /** @returns what takes the listeners away again */
   #listenToProcess(): () => void {
     const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
+    const onHangup = () => this.#restartWorkers('SIGHUP');
     const onError = (error: unknown) => {
       this.#log.last({ err: error }, 'a defect in the primary; it ends');
       // The workers end by themselves when their channel closes.
       process.exit(EXIT.failed);
     };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('uncaughtException', onError);
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangup);
+    process.on('uncaughtException', onError);
     return () => {
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('uncaughtException', onError);
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
+      process.off('uncaughtException', onError);
     };
   }
 
+  #restartWorkers(cause: string): 'begun' | 'queued' | 'draining' {
+    if (!this.#stop.announced) return this.#roll.request(cause);
+    this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
+    return 'draining';
+  }
+
   /** A worker can be spoken to: it is told all that the others know. */
-  #attached(slot: number): void {
+  #attached(worker: number): void {
     if (this.#stop.draining) {
-      this.#stop.tell(slot);
+      this.#stop.tell(worker);
       return;
     }
-    this.#supervisor.send(slot, { type: 'readiness', readiness: this.#readiness });
+    this.#supervisor.send(worker, { type: 'readiness', readiness: this.#readiness });
     const { facts } = this.#steward;
-    if (facts !== undefined) this.#supervisor.send(slot, { type: 'topicFacts', facts });
-    this.#steward.workerUp(slot);
+    if (facts !== undefined) this.#supervisor.send(worker, { type: 'topicFacts', facts });
+    this.#steward.workerUp(worker);
   }
 
   #message(slot: number, worker: number, message: ToPrimary): void {
+    this.#hangWatch.heard(worker);
     switch (message.type) {
       case 'snapshot':
-        this.#totals.take(slot, worker, message.values);
-        this.#statuses[slot - 1] = message.status;
+        this.#totals.take(worker, message.values);
+        this.#statuses.set(worker, message.status);
+        this.#roll.status(worker, message.status);
         this.#updateReadiness();
         break;
       case 'topicMissing':
@@ -150,24 +204,39 @@ class Primary {
         if (this.#steward.found(message.facts)) this.#supervisor.broadcast(message);
         break;
       case 'drained':
-        this.#stop.drained(slot, message.left);
+        this.#stop.drained(worker, message.left);
+        this.#roll.drained(worker, message.left);
         break;
       case 'fatal':
-        this.#stop.fatal(slot, new StartError(message.message, message.exitCode));
+        this.#fatal(slot, worker, new StartError(message.message, message.exitCode));
         break;
     }
   }
 
+  /** A worker cannot run: where another one serves in its slot, that changes nothing. */
+  #fatal(slot: number, worker: number, error: StartError): void {
+    if (this.#supervisor.serving()[slot - 1] === worker) this.#stop.fatal(worker, error);
+    else this.#roll.fatal(worker, error.message);
+  }
+
+  #hangs(worker: number): void {
+    const workerPid = this.#supervisor.pid(worker);
+    this.#log.write('error', { workerPid }, 'worker hangs: killed');
+    this.#supervisor.kill(worker, 'hang');
+  }
+
   #died(slot: number, worker: number, death: Death): void {
-    const expected = this.#stop.died(slot, death.listened);
-    const lost = this.#totals.retire(slot, worker, 'crash');
-    this.#statuses[slot - 1] = undefined;
-    this.#steward.workerDown(slot, this.#supervisor.attached());
+    const { pid, exitCode, signal, restartMs, cause } = death;
+    this.#hangWatch.end(worker);
+    const stopping = this.#stop.died(worker, death.listened);
+    const lost = this.#totals.retire(worker, cause);
+    this.#statuses.delete(worker);
+    this.#steward.workerDown(worker, this.#supervisor.staying());
+    const rolling = this.#roll.died(worker, lost);
     this.#updateReadiness();
-    if (death.restartMs !== undefined) this.#restarts++;
-    if (expected) return;
-    const { pid, exitCode, signal, restartMs } = death;
-    const fields = { worker: slot, workerPid: pid, cause: 'crash', exitCode, signal, lost };
+    if (restartMs !== undefined) this.#restarts[cause]++;
+    if (stopping || rolling) return;
+    const fields = { worker: slot, workerPid: pid, cause, exitCode, signal, lost };
     const then = restartMs === undefined ? {} : { restartMs };
     this.#log.write('error', { ...fields, ...then }, 'worker died');
   }
@@ -179,8 +248,15 @@ class Primary {
     );
   }
 
+  /** One per slot: what the worker there says that serves. */
+  #servingStatuses(): (WorkerStatus | undefined)[] {
+    return this.#supervisor
+      .serving()
+      .map((worker) => (worker === undefined ? undefined : this.#statuses.get(worker)));
+  }
+
   #updateReadiness(): void {
-    const readiness = this.#gate.update(this.#statuses, this.#stop.draining);
+    const readiness = this.#gate.update(this.#servingStatuses(), this.#stop.announced);
     if (sameReadiness(readiness, this.#readiness)) return;
     this.#readiness = readiness;
     this.#supervisor.broadcast({ type: 'readiness', readiness });
@@ -196,7 +272,7 @@ class Primary {
     const { ready, reasons } = this.#readiness;
     const sinceStartMs = Math.round(process.uptime() * 1000);
     if (ready) this.#log.write('info', { sinceStartMs }, 'ready');
-    else if (!this.#stop.draining) this.#log.write('warn', { reasons }, 'not ready');
+    else if (!this.#stop.announced) this.#log.write('warn', { reasons }, 'not ready');
   }
 
   async #metrics(): Promise<{ contentType: string; text: string }> {
@@ -204,9 +280,9 @@ class Primary {
     this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
       buildRegistry(this.#totals, {
         version: this.#version,
-        draining: () => this.#stop.draining,
+        draining: () => this.#stop.announced,
         workers: (state) => this.#supervisor.count(state),
-        restarts: (cause) => (cause === 'crash' ? this.#restarts : 0),
+        restarts: (cause) => this.#restarts[cause],
       }),
     );
     const registry = await this.#registry;

@@ -2,14 +2,14 @@
 import type { TopicFacts } from '../messages.ts';
 
 export class Steward {
-  #slot: number | undefined;
+  #worker: number | undefined;
   /** It was told, and has not said yet what it found. */
   #asked = false;
   #facts: TopicFacts | undefined;
-  readonly #tell: (slot: number) => void;
+  readonly #tell: (worker: number) => void;
 
-  /** @param tell sends `steward` to the worker of a slot */
-  constructor(tell: (slot: number) => void) {
+  /** @param tell sends `steward` to a worker */
+  constructor(tell: (worker: number) => void) {
     this.#tell = tell;
   }
 
@@ -19,21 +19,21 @@ export class Steward {
   }
 
   /** A worker can be spoken to. */
-  workerUp(slot: number): void {
-    if (this.#slot === undefined) this.#ask(slot);
+  workerUp(worker: number): void {
+    if (this.#worker === undefined) this.#ask(worker);
   }
 
-  /** @param others slots whose workers can be spoken to */
-  workerDown(slot: number, others: readonly number[]): void {
-    if (this.#slot !== slot) return;
-    this.#slot = undefined;
+  /** A worker is gone, or leaves. @param others workers that can be spoken to and stay */
+  workerDown(worker: number, others: readonly number[]): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
     this.#asked = false;
     if (others[0] !== undefined) this.#ask(others[0]);
   }
 
   /** A worker found no topic: the steward is told again, once until it answers. */
   topicMissing(): void {
-    if (this.#slot !== undefined && !this.#asked) this.#ask(this.#slot);
+    if (this.#worker !== undefined && !this.#asked) this.#ask(this.#worker);
   }
 
   /** @returns whether that is news */
@@ -44,9 +44,9 @@ export class Steward {
     return news;
   }
 
-  #ask(slot: number): void {
-    this.#slot = slot;
+  #ask(worker: number): void {
+    this.#worker = worker;
     this.#asked = true;
-    this.#tell(slot);
+    this.#tell(worker);
   }
 }

@@ -1,9 +1,10 @@
 /**
  * How an instance ends:
  *
- *   first signal    every worker drains; exit 0, or 1 when events were left or a worker died
+ *   first signal    not ready; FOREBAY_PRESTOP_MS later every worker drains; exit 0, or 1 when
+ *                   events were left or a worker died. POST /drain does the same
  *   second signal   at once, exit 1
- *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the first signal: exit 1, the rest counted
+ *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the drain's begin: exit 1, the rest counted
  *   fatal           no worker can run: those that serve drain first, then its message and code
  */
 import { EXIT, type StartError } from '../errors.ts';
@@ -11,18 +12,22 @@ import type { PrimaryLog } from './primary-log.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface StopOptions {
+  /** Time in which everything is served, while who sends traffic here learns to stop. */
+  readonly prestopMs: number;
   /** Time for the workers to settle what is in flight. */
   readonly timeoutMs: number;
   readonly log: PrimaryLog;
   readonly supervisor: Supervisor;
-  /** Events in flight in a slot's worker, as far as is known. */
-  inFlight(slot: number): number;
+  /** Events in flight in a worker, as far as is known. */
+  inFlight(worker: number): number;
+  /** The instance is not ready any more. */
+  announced(): void;
   /** The drain begins: before the workers are told. */
   begun(): void;
 }
 
 /** The workers keep the deadline themselves; those that do not get this much longer. */
-const GRACE_MS = 500;
+export const DRAIN_GRACE_MS = 500;
 
 export class Stop {
   /** The exit code; rejects with the StartError that ended it. */
@@ -31,14 +36,15 @@ export class Stop {
   #reject!: (error: StartError) => void;
   readonly #options: StopOptions;
   #since: number | undefined;
+  #prestop: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #error: StartError | undefined;
-  /** What each worker said it could not settle. */
+  /** What each living worker said it could not settle. */
   readonly #left = new Map<number, number>();
   /** The same of those that are gone. */
   #leftByGone = 0;
   #broken = false;
-  #fatalSlot: number | undefined;
+  #fatalWorker: number | undefined;
   #over = false;
 
   constructor(options: StopOptions) {
@@ -51,6 +57,11 @@ export class Stop {
     this.ended.catch(() => {});
   }
 
+  /** It will stop, and says so: the drain has begun, or will after FOREBAY_PRESTOP_MS. */
+  get announced(): boolean {
+    return this.#prestop !== undefined || this.draining;
+  }
+
   get draining(): boolean {
     return this.#since !== undefined;
   }
@@ -58,17 +69,24 @@ export class Stop {
   signal(signal: NodeJS.Signals): void {
     const { log, supervisor } = this.#options;
     if (this.#over) return;
-    if (!this.draining) {
-      this.#begin(signal);
-      return;
-    }
+    if (!this.announced) return this.request(signal);
     log.write('warn', { signal, left: this.#leftNow() }, 'second signal: ending at once');
-    supervisor.kill();
+    supervisor.killAll();
     this.#settle(EXIT.failed);
   }
 
+  /** Begins to stop, unless it does so already. */
+  request(cause: string): void {
+    const { log, prestopMs, announced } = this.#options;
+    if (this.#over || this.announced) return;
+    if (prestopMs === 0) return this.#begin(cause);
+    log.write('info', { cause, prestopMs }, 'stop announced');
+    this.#prestop = setTimeout(() => this.#begin(cause), prestopMs);
+    announced();
+  }
+
   /** A worker said that none can run. Only the first one is heard. */
-  fatal(slot: number, error: StartError): void {
+  fatal(worker: number, error: StartError): void {
     if (this.#error !== undefined) return;
     const { supervisor } = this.#options;
     if (supervisor.count('ready') === 0 && !this.draining) {
@@ -76,41 +94,42 @@ export class Stop {
       return;
     }
     this.#error = error;
-    this.#fatalSlot = slot;
-    supervisor.kill(slot);
+    this.#fatalWorker = worker;
+    supervisor.kill(worker);
     if (!this.draining) this.#begin('fatal');
   }
 
   /** Ends at once with an error. */
   failed(error: StartError): void {
     this.#error = error;
-    this.#options.supervisor.kill();
+    this.#options.supervisor.killAll();
     this.#settle(EXIT.failed);
   }
 
   /** Tells a worker to drain in the time that is left. */
-  tell(slot: number): void {
+  tell(worker: number): void {
     const passedMs = performance.now() - (this.#since ?? 0);
     const timeoutMs = Math.max(0, Math.round(this.#options.timeoutMs - passedMs));
-    this.#options.supervisor.send(slot, { type: 'drain', timeoutMs });
+    this.#options.supervisor.send(worker, { type: 'drain', timeoutMs });
   }
 
-  drained(slot: number, left: number): void {
-    this.#left.set(slot, left);
+  drained(worker: number, left: number): void {
+    this.#left.set(worker, left);
   }
 
   /**
    * A worker is gone; one that had listened should have said `drained`.
    * @returns whether that was to be expected
    */
-  died(slot: number, listened: boolean): boolean {
+  died(worker: number, listened: boolean): boolean {
+    const left = this.#left.get(worker);
+    this.#left.delete(worker);
     if (this.#over) return true;
     if (!this.draining) return false;
-    const left = this.#left.get(slot);
     const expected = left !== undefined || !listened;
     if (!expected) this.#broken = true;
-    this.#leftByGone += left ?? this.#options.inFlight(slot);
-    return expected || slot === this.#fatalSlot;
+    this.#leftByGone += left ?? this.#options.inFlight(worker);
+    return expected || worker === this.#fatalWorker;
   }
 
   /** The last worker is gone. */
@@ -125,17 +144,18 @@ export class Stop {
 
   #begin(cause: string): void {
     const { log, supervisor, timeoutMs, begun } = this.#options;
+    clearTimeout(this.#prestop);
     this.#since = performance.now();
     log.write('info', { cause, timeoutMs }, 'drain begun');
     begun();
-    this.#deadline = setTimeout(() => this.#atDeadline(), timeoutMs + GRACE_MS);
-    for (const slot of supervisor.attached()) this.tell(slot);
+    this.#deadline = setTimeout(() => this.#atDeadline(), timeoutMs + DRAIN_GRACE_MS);
+    for (const worker of supervisor.attached()) this.tell(worker);
     supervisor.drain();
   }
 
   #atDeadline(): void {
     this.#options.log.write('error', { left: this.#leftNow() }, 'drain ended at its deadline');
-    this.#options.supervisor.kill();
+    this.#options.supervisor.killAll();
     this.#settle(EXIT.failed);
   }
 
@@ -143,11 +163,12 @@ export class Stop {
     const { supervisor, inFlight } = this.#options;
     return supervisor
       .alive()
-      .reduce((sum, slot) => sum + (this.#left.get(slot) ?? inFlight(slot)), this.#leftByGone);
+      .reduce((sum, id) => sum + (this.#left.get(id) ?? inFlight(id)), this.#leftByGone);
   }
 
   #settle(exitCode: number): void {
     this.#over = true;
+    clearTimeout(this.#prestop);
     clearTimeout(this.#deadline);
     if (this.#error !== undefined) this.#reject(this.#error);
     else this.#resolve(exitCode);

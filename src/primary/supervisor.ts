@@ -1,16 +1,21 @@
 /**
- * Keeps one worker alive per slot. A slot's life:
+ * Keeps one worker alive per slot. A worker is known by an id that is never used again; its life:
  *
- *   starting --listens--> ready --drain()--> draining
- *      |                    |                   |
- *      +------ dies --------+-------------------+----> dead --back-off--> starting
- *                                                       (not after drain() or kill())
+ *   starting --listens--> ready --drain(), handOver()--> draining
+ *      |                    |                               |
+ *      +------ dies --------+-------------------------------+
+ *
+ * A slot has one worker that serves. While that one is replaced it has a second one: before
+ * handOver() the replacement, afterwards the predecessor that leaves. When the one that serves
+ * dies, the replacement takes its place if there is one, else a new worker after a pause (not after
+ * drain() or kill()).
  */
 import assert from 'node:assert/strict';
 import cluster from 'node:cluster';
 import { LIMITS } from '../limits.ts';
 import type { ToPrimary, ToWorker } from '../messages.ts';
 import type { WORKER_STATES } from '../metrics/catalogue.ts';
+import type { WorkerCause } from './totals.ts';
 import { type Ending, WorkerProcess } from './worker-process.ts';
 
 export type WorkerState = (typeof WORKER_STATES)[number];
@@ -18,6 +23,7 @@ export type WorkerState = (typeof WORKER_STATES)[number];
 /** A worker's death, and what comes of it. */
 export interface Death extends Ending {
   readonly pid: number | undefined;
+  readonly cause: WorkerCause;
   /** It had taken connections. */
   readonly listened: boolean;
   /** When the slot gets a new one, in milliseconds; undefined = it does not. */
@@ -25,10 +31,10 @@ export interface Death extends Ending {
 }
 
 export interface SupervisorHooks {
-  /** A new worker has the slot; `worker` is an id never used before. */
+  /** A new worker of the slot. */
   forked(slot: number, worker: number): void;
   /** The worker can be spoken to from now on: it has said its first word. */
-  attached(slot: number): void;
+  attached(worker: number): void;
   /** Anything that a worker says. */
   message(slot: number, worker: number, message: ToPrimary): void;
   died(slot: number, worker: number, death: Death): void;
@@ -45,13 +51,21 @@ export interface SupervisorOptions {
   readonly hooks: SupervisorHooks;
 }
 
+interface Worker {
+  readonly process: WorkerProcess;
+  readonly slot: Slot;
+  state: Exclude<WorkerState, 'dead'>;
+  attached: boolean;
+  /** When it began to listen, in milliseconds. */
+  listenedAt: number | undefined;
+  /** What it dies of, if it does. */
+  cause: WorkerCause;
+}
+
 interface Slot {
   readonly number: number;
-  state: WorkerState;
-  process: WorkerProcess | undefined;
-  attached: boolean;
-  /** When its worker began to listen, in milliseconds. */
-  listenedAt: number | undefined;
+  serving: Worker | undefined;
+  replacement: Worker | undefined;
   /** Deaths in a row without having run well in between. */
   deaths: number;
   /** Deaths in a row before having listened. */
@@ -64,20 +78,20 @@ const HEADERS_BYTES = 16_384;
 
 export class Supervisor {
   readonly #slots: readonly Slot[];
+  /** All that live, by id. */
+  readonly #workers = new Map<number, Worker>();
   readonly #exec: string;
   readonly #hooks: SupervisorHooks;
   #stopping = false;
 
   constructor({ exec, slots, hooks }: SupervisorOptions) {
-    assert(slots >= 1);
+    assert(slots >= 1, 'an instance has workers');
     this.#exec = exec;
     this.#hooks = hooks;
     this.#slots = Array.from({ length: slots }, (_, index) => ({
       number: index + 1,
-      state: 'starting',
-      process: undefined,
-      attached: false,
-      listenedAt: undefined,
+      serving: undefined,
+      replacement: undefined,
       deaths: 0,
       failedStarts: 0,
       restart: undefined,
@@ -88,33 +102,73 @@ export class Supervisor {
   start(): void {
     if (this.#stopping) return;
     cluster.setupPrimary({ exec: this.#exec, args: [], serialization: 'advanced' });
-    for (const slot of this.#slots) this.#fork(slot);
+    for (const slot of this.#slots) slot.serving = this.#fork(slot);
   }
 
-  /** How many slots are in `state`. */
+  /** How many workers are in `state`; dead: slots without a worker that serves. */
   count(state: WorkerState): number {
-    return this.#slots.filter((slot) => slot.state === state).length;
+    if (state === 'dead') return this.#slots.filter(({ serving }) => serving === undefined).length;
+    return [...this.#workers.values()].filter((worker) => worker.state === state).length;
   }
 
-  /** Slots whose worker can be spoken to. */
+  /** Workers that can be spoken to. */
   attached(): number[] {
-    return this.#slots.filter((slot) => slot.attached).map((slot) => slot.number);
+    return [...this.#workers].filter(([, { attached }]) => attached).map(([id]) => id);
   }
 
-  /** Slots whose worker process lives. */
+  /** Of those, the ones that are there to stay. */
+  staying(): number[] {
+    return this.attached().filter((id) => this.#workers.get(id)?.state !== 'draining');
+  }
+
+  /** Workers whose process lives. */
   alive(): number[] {
-    return this.#slots.filter((slot) => slot.process !== undefined).map((slot) => slot.number);
+    return [...this.#workers.keys()];
+  }
+
+  /** The worker that serves in each slot. */
+  serving(): (number | undefined)[] {
+    return this.#slots.map(({ serving }) => serving?.process.id);
+  }
+
+  pid(worker: number): number | undefined {
+    return this.#workers.get(worker)?.process.pid;
   }
 
   /** To a worker that cannot be spoken to yet nothing is sent; see {@link SupervisorHooks}. */
-  send(slot: number, message: ToWorker): void {
-    const place = this.#slots[slot - 1];
-    assert(place !== undefined);
-    if (place.attached) place.process?.send(message);
+  send(worker: number, message: ToWorker): void {
+    const found = this.#workers.get(worker);
+    if (found?.attached) found.process.send(message);
   }
 
   broadcast(message: ToWorker): void {
-    for (const { number } of this.#slots) this.send(number, message);
+    for (const worker of this.#workers.keys()) this.send(worker, message);
+  }
+
+  /** Forks a second worker for the slot. @returns its id */
+  replace(number: number): number {
+    const slot = this.#slots[number - 1];
+    const replaceable = slot?.serving !== undefined && slot.replacement === undefined;
+    assert(replaceable && !this.#stopping, 'a worker that serves gets one replacement');
+    slot.replacement = this.#fork(slot);
+    return slot.replacement.process.id;
+  }
+
+  /**
+   * The slot's replacement serves from now on. Telling the predecessor to drain is the caller's.
+   * @returns the predecessor; undefined when it has died meanwhile
+   */
+  handOver(number: number): number | undefined {
+    const slot = this.#slots[number - 1];
+    assert(slot !== undefined, `there is no slot ${number}`);
+    const { serving, replacement } = slot;
+    if (replacement === undefined) return undefined;
+    assert(serving !== undefined, 'a replacement serves when its predecessor has died');
+    serving.state = 'draining';
+    slot.serving = replacement;
+    slot.replacement = undefined;
+    slot.deaths = 0;
+    return serving.process.id;
   }
 
   /**
@@ -123,74 +177,94 @@ export class Supervisor {
    */
   drain(): void {
     this.#stopping = true;
-    for (const slot of this.#slots) {
-      clearTimeout(slot.restart);
-      if (slot.process !== undefined) slot.state = 'draining';
-    }
-    if (this.alive().length === 0) this.#hooks.allEnded();
+    for (const slot of this.#slots) clearTimeout(slot.restart);
+    for (const worker of this.#workers.values()) worker.state = 'draining';
+    if (this.#workers.size === 0) this.#hooks.allEnded();
   }
 
-  /** Ends one worker, or all for good, at once. */
-  kill(slot?: number): void {
-    if (slot === undefined) this.#stopping = true;
-    for (const { number, process, restart } of this.#slots) {
-      if (slot !== undefined && slot !== number) continue;
-      clearTimeout(restart);
-      process?.kill();
-    }
+  /** Ends a worker at once. */
+  kill(worker: number, cause: WorkerCause = 'crash'): void {
+    const found = this.#workers.get(worker);
+    if (found === undefined) return;
+    found.cause = cause;
+    found.process.kill();
   }
 
-  #fork(slot: Slot): void {
-    slot.state = 'starting';
-    slot.listenedAt = undefined;
+  /** Ends all for good, at once. */
+  killAll(): void {
+    this.#stopping = true;
+    for (const { restart } of this.#slots) clearTimeout(restart);
+    for (const worker of this.#workers.keys()) this.kill(worker);
+  }
+
+  #fork(slot: Slot): Worker {
     const env = {
       FOREBAY_WORKER_SLOT: String(slot.number),
       UWS_HTTP_MAX_HEADERS_SIZE: String(HEADERS_BYTES),
     };
-    const process = new WorkerProcess(
-      env,
-      (message) => this.#message(slot, process.id, message),
-      (ending) => this.#ended(slot, process, ending),
-    );
-    slot.process = process;
-    this.#hooks.forked(slot.number, process.id);
+    const worker: Worker = {
+      process: new WorkerProcess(
+        env,
+        (message) => this.#message(worker, message),
+        (ending) => this.#ended(worker, ending),
+      ),
+      slot,
+      state: 'starting',
+      attached: false,
+      listenedAt: undefined,
+      cause: 'crash',
+    };
+    this.#workers.set(worker.process.id, worker);
+    this.#hooks.forked(slot.number, worker.process.id);
+    return worker;
   }
 
-  #message(slot: Slot, worker: number, message: ToPrimary): void {
-    if (!slot.attached) {
-      slot.attached = true;
-      this.#hooks.attached(slot.number);
+  #message(worker: Worker, message: ToPrimary): void {
+    const { process, slot } = worker;
+    if (!worker.attached) {
+      worker.attached = true;
+      this.#hooks.attached(process.id);
     }
-    if (message.type === 'snapshot' && message.status.listening && slot.listenedAt === undefined) {
-      slot.listenedAt = performance.now();
+    const listens = message.type === 'snapshot' && message.status.listening;
+    if (listens && worker.listenedAt === undefined) {
+      worker.listenedAt = performance.now();
       slot.failedStarts = 0;
-      if (slot.state === 'starting') slot.state = 'ready';
+      if (worker.state === 'starting') worker.state = 'ready';
     }
-    this.#hooks.message(slot.number, worker, message);
+    this.#hooks.message(slot.number, process.id, message);
   }
 
-  #ended(slot: Slot, process: WorkerProcess, ending: Ending): void {
-    const { listenedAt } = slot;
-    slot.process = undefined;
-    slot.attached = false;
-    slot.state = 'dead';
+  #ended(worker: Worker, ending: Ending): void {
+    const { process, slot, cause, listenedAt } = worker;
+    this.#workers.delete(process.id);
+    const fields = { ...ending, pid: process.pid, cause, listened: listenedAt !== undefined };
+    let hopeless = false;
+    let restartMs: number | undefined;
+    if (worker === slot.replacement) slot.replacement = undefined;
+    else if (worker === slot.serving) ({ restartMs, hopeless } = this.#replaceDead(slot, worker));
+    const death: Death = { ...fields, restartMs };
+    this.#hooks.died(slot.number, process.id, death);
+    if (hopeless) this.#hooks.gaveUp(death);
+    else if (this.#stopping && this.#workers.size === 0) this.#hooks.allEnded();
+  }
+
+  /** Sees to it that somebody serves again in a slot. */
+  #replaceDead(slot: Slot, { listenedAt }: Worker) {
+    slot.serving = slot.replacement;
+    slot.replacement = undefined;
     if (listenedAt === undefined) slot.failedStarts++;
     const ranWell =
       listenedAt !== undefined && performance.now() - listenedAt >= LIMITS.restartDelayMs.last;
     slot.deaths = ranWell ? 1 : slot.deaths + 1;
-    const hopeless =
-      slot.failedStarts >= LIMITS.failedStartsMax && this.count('ready') === 0 && !this.#stopping;
-    const restartMs = this.#stopping || hopeless ? undefined : restartDelayMs(slot.deaths);
-    const death: Death = {
-      ...ending,
-      pid: process.pid,
-      listened: listenedAt !== undefined,
-      restartMs,
-    };
-    if (restartMs !== undefined) slot.restart = setTimeout(() => this.#fork(slot), restartMs);
-    this.#hooks.died(slot.number, process.id, death);
-    if (hopeless) this.#hooks.gaveUp(death);
-    else if (this.#stopping && this.alive().length === 0) this.#hooks.allEnded();
+    if (this.#stopping) return { restartMs: undefined, hopeless: false };
+    if (slot.serving !== undefined) return { restartMs: 0, hopeless: false };
+    const hopeless = slot.failedStarts >= LIMITS.failedStartsMax && this.count('ready') === 0;
+    if (hopeless) return { restartMs: undefined, hopeless };
+    const restartMs = restartDelayMs(slot.deaths);
+    slot.restart = setTimeout(() => {
+      slot.serving = this.#fork(slot);
+    }, restartMs);
+    return { restartMs, hopeless };
   }
 }
 

@@ -1,8 +1,8 @@
 /**
  * The instance's numbers: what the living workers said last, and what dead ones left behind.
  *
- *   slot 1   last (of the worker that has the slot now)   + retired (of all before it)
- *   slot 2   last                                         + retired
+ *   slot 1   last of worker 7                       + retired (of all before)
+ *   slot 2   last of worker 2 + last of worker 8    + retired      8 replaces 2
  *
  * What counts up (counters, histograms) moves from last to retired when a worker dies, so that
  * the sum never falls. What is momentary (gauges) dies with its worker; the events that were in
@@ -23,90 +23,105 @@ for (const { name } of CATALOGUE) {
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
+const OLDEST = firstCell('forebay_buffer_oldest_seconds');
+
+/** A worker's part of the sum. */
+interface Part {
+  readonly slot: Slot;
+  last: Float64Array;
+  /** When the last numbers came, in milliseconds of the clock; undefined = none yet. */
+  at: number | undefined;
+  dead: boolean;
+}
 
 interface Slot {
-  /** The worker that has the slot; numbers of any other are late and not taken. */
-  worker: number | undefined;
-  last: Float64Array;
+  /** Those of the living, in the order in which they began, and of dead ones between them. */
+  readonly parts: Part[];
   readonly retired: Float64Array;
-  /** When the last numbers came, in milliseconds of the clock. */
+  /** When the last numbers of all came. */
   at: number;
 }
 
 export class Totals {
-  readonly #slots: Slot[];
+  readonly #slots: readonly Slot[];
+  /** The living, by id; numbers of any other are late and not taken. */
+  readonly #workers = new Map<number, Part>();
   readonly #lost: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   readonly #now: () => number;
 
   /**
-   * @param slots how many workers run side by side; slots are counted from 1
+   * @param slots how many workers serve side by side; slots are counted from 1
    * @param now a clock in milliseconds
    */
   constructor(slots: number, now: () => number = () => performance.now()) {
-    assert(slots >= 1);
+    assert(slots >= 1, 'an instance has workers');
     this.#now = now;
     this.#slots = Array.from({ length: slots }, () => ({
-      worker: undefined,
-      last: new Float64Array(LAYOUT_CELLS),
+      parts: [],
       retired: new Float64Array(LAYOUT_CELLS),
       at: now(),
     }));
   }
 
-  /** Workers that run side by side. */
+  /** Slots that there are. */
   get slots(): number {
     return this.#slots.length;
   }
 
-  /** A new worker, known by an id never used before, takes over a slot that is free. */
+  /** A new worker of a slot, known by an id never used before. */
   begin(slot: number, worker: number): void {
+    assert(!this.#workers.has(worker), `worker ${worker} began before`);
     const place = this.#slot(slot);
-    assert(place.worker === undefined, `slot ${slot} still has worker ${place.worker}`);
-    place.worker = worker;
+    const last = new Float64Array(LAYOUT_CELLS);
+    const part: Part = { slot: place, last, at: undefined, dead: false };
+    place.parts.push(part);
+    this.#workers.set(worker, part);
   }
 
   /** Takes a worker's numbers in the catalogue's layout; late ones of a dead worker are ignored. */
-  take(slot: number, worker: number, values: Float64Array): void {
-    assert(values.length === LAYOUT_CELLS);
-    const place = this.#slot(slot);
-    if (place.worker !== worker) return;
-    place.last = values;
-    place.at = this.#now();
+  take(worker: number, values: Float64Array): void {
+    assert(values.length === LAYOUT_CELLS, 'primary and workers share one layout');
+    const part = this.#workers.get(worker);
+    if (part === undefined) return;
+    part.last = values;
+    part.at = this.#now();
+    part.slot.at = part.at;
   }
 
   /**
    * A worker is gone: what it counted stays, what was in flight in its last numbers is lost.
    * @returns the events lost
    */
-  retire(slot: number, worker: number, cause: WorkerCause): number {
-    const place = this.#slot(slot);
-    if (place.worker !== worker) return 0;
-    const lost = place.last[IN_FLIGHT]!;
+  retire(worker: number, cause: WorkerCause): number {
+    const part = this.#workers.get(worker);
+    if (part === undefined) return 0;
+    const lost = part.last[IN_FLIGHT]!;
     this.#lost[cause] += lost;
-    for (let cell = 0; cell < LAYOUT_CELLS; cell++) {
-      if (countsUp[cell] === 1) place.retired[cell]! += place.last[cell]!;
-    }
-    place.last = new Float64Array(LAYOUT_CELLS);
-    place.worker = undefined;
+    this.#workers.delete(worker);
+    part.dead = true;
+    part.last = part.last.map((value, cell) => (countsUp[cell] === 1 ? value : 0));
+    fold(part.slot);
     return lost;
   }
 
   /** One cell, all slots added up. */
   sum(cell: number): number {
     let total = 0;
-    for (const { last, retired } of this.#slots) total += last[cell]! + retired[cell]!;
+    for (const slot of this.#slots) total += sumOf(slot, cell);
     return total;
   }
 
-  /** One cell of one slot: all workers that have had it, as far as the cell counts up. */
+  /** One cell of one slot: its workers, and all before them as far as the cell counts up. */
   at(slot: number, cell: number): number {
-    const { last, retired } = this.#slot(slot);
-    return last[cell]! + retired[cell]!;
+    const place = this.#slot(slot);
+    // An age is no amount.
+    if (cell === OLDEST) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
+    return sumOf(place, cell);
   }
 
-  /** Events in flight in one slot, as of its worker's last numbers. */
-  inFlight(slot: number): number {
-    return this.at(slot, IN_FLIGHT);
+  /** Events in flight in a worker, as of its last numbers. */
+  inFlight(worker: number): number {
+    return this.#workers.get(worker)?.last[IN_FLIGHT] ?? 0;
   }
 
   /** Events that were in flight in workers that died. */
@@ -114,9 +129,15 @@ export class Totals {
     return this.#lost[cause];
   }
 
-  /** Seconds since numbers came from the slot; since the start where none ever came. */
+  /**
+   * Age of the oldest numbers that count in a slot: of the worker that was silent longest. Where
+   * none has spoken yet, since the last word of those before, or since the start.
+   */
   ageSeconds(slot: number): number {
-    return (this.#now() - this.#slot(slot).at) / 1000;
+    const place = this.#slot(slot);
+    const spoken = place.parts.flatMap(({ at, dead }) => (dead ? [] : (at ?? [])));
+    const since = spoken.length > 0 ? Math.min(...spoken) : place.at;
+    return (this.#now() - since) / 1000;
   }
 
   /** received - stored - refused - dropped - lost - in flight: 0 unless an event was forgotten. */
@@ -144,4 +165,20 @@ export class Totals {
     assert(place !== undefined, `there is no slot ${slot}`);
     return place;
   }
+}
+
+/**
+ * Adds what dead workers left to `retired`, none before one that began earlier: sums are then made
+ * in one order for ever. In another one they could differ by a rounding error, and a counter that
+ * falls by that little is a restart to Prometheus.
+ */
+function fold({ parts, retired }: Slot): void {
+  while (parts[0]?.dead) {
+    const { last } = parts.shift()!;
+    for (let cell = 0; cell < LAYOUT_CELLS; cell++) retired[cell]! += last[cell]!;
+  }
+}
+
+function sumOf({ parts, retired }: Slot, cell: number): number {
+  return parts.reduce((sum, { last }) => sum + last[cell]!, retired[cell]!);
 }

@@ -8,6 +8,7 @@
 import type { Config } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
+import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
 import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
@@ -51,7 +52,8 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
-  #draining = false;
+  /** When the drain ends, settled or not; undefined = no drain. */
+  #drainEndMs: number | undefined;
 
   constructor(config: Config, log: Logger) {
     this.#config = config;
@@ -78,7 +80,8 @@ class Worker {
       budget,
       counters,
       log,
-      draining: () => this.#draining,
+      maxAgeMs: config.maxConnectionAgeMs,
+      spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
     });
     this.#accumulator = accumulator;
@@ -163,15 +166,25 @@ class Worker {
     this.#producer.refresh();
   }
 
-  /** Accepts nothing new, settles what is there, says goodbye to every client, and ends. */
+  /**
+   * Sends every client away, settles what is there, says goodbye, and ends. What a client sent
+   * before it heard of it is taken, within a bound; a second call may only bring the end nearer.
+   */
   async #drain(timeoutMs: number): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    this.#listener.stopAccepting();
-    this.#intake.drain();
+    const endMs = performance.now() + timeoutMs;
+    const begun = this.#drainEndMs !== undefined;
+    this.#drainEndMs = Math.min(endMs, this.#drainEndMs ?? endMs);
+    if (begun) return;
+    this.#listener.leave();
     this.#producer.flush();
-    const deadlineMs = performance.now() + timeoutMs;
-    while (!this.#producer.settled && performance.now() < deadlineMs) await pause(SETTLED_LOOK_MS);
+    const { lastRequestsMs, goawayGraceMs } = LIMITS;
+    const sinceMs = performance.now();
+    const passedMs = () => performance.now() - sinceMs;
+    const allGone = () => passedMs() >= lastRequestsMs && !this.#listener.busy;
+    await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
+    this.#listener.refuseHandshakes();
+    this.#intake.drain();
+    await this.#drainUntil(() => this.#producer.settled);
     this.#acknowledger.flush();
     this.#listener.endAll();
     await pause(CLOSE_FRAMES_MS);
@@ -180,6 +193,13 @@ class Worker {
     const left = this.#reporter.stop();
     await tell({ type: 'drained', left });
     process.exit(left === 0 ? EXIT.clean : EXIT.failed);
+  }
+
+  async #drainUntil(done: () => boolean): Promise<void> {
+    while (!done() && performance.now() < (this.#drainEndMs ?? 0)) {
+      this.#listener.look();
+      await pause(SETTLED_LOOK_MS);
+    }
   }
 
   async #fail(message: string): Promise<void> {

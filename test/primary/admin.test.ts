@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/messages.ts';
 import { Admin } from '../../src/primary/admin.ts';
+import { readAdminToken, refuseCommand } from '../../src/primary/commands.ts';
 import { freePort } from './fixtures/child.ts';
 
 let readiness: Readiness = { ready: true, reasons: [] };
@@ -14,7 +19,20 @@ const endpoint = (port: number) => ({
   hostEnv: 'FOREBAY_ADMIN_HOST',
   portEnv: 'FOREBAY_ADMIN_PORT',
 });
+/** Commands that were taken. */
+const taken: string[] = [];
+let restart: 'begun' | 'queued' | 'draining' = 'begun';
+const commands = {
+  drain: () => taken.push('drain'),
+  restartWorkers: () => {
+    taken.push('restart');
+    return restart;
+  },
+};
 const admin = new Admin({
+  ...commands,
+  host: '127.0.0.1',
+  token: undefined,
   metrics: async () => {
     if (broken) throw new Error('seeded');
     return { contentType: 'text/plain; version=0.0.4', text: 'forebay_draining 0\n' };
@@ -46,7 +64,10 @@ test('/metrics, also with a query and as HEAD', async () => {
 
 test('/livez is 200 whatever the readiness', async () => {
   readiness = { ready: false, reasons: ['draining'] };
-  assert.equal((await fetch(`${base}/livez`)).status, 200);
+  const response = await fetch(`${base}/livez`);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('content-length'), '15');
+  assert.equal(await response.text(), '{"alive":true}\n');
 });
 
 test('/readyz is the instance’s answer', async () => {
@@ -94,6 +115,9 @@ test('a busy port is one clear line', async () => {
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   const { port } = holder.address() as AddressInfo;
   const other = new Admin({
+    ...commands,
+    host: '127.0.0.1',
+    token: undefined,
     metrics: () => Promise.reject(new Error('not asked')),
     readiness: () => readiness,
     failed: () => {},
@@ -104,4 +128,117 @@ test('a busy port is one clear line', async () => {
     exitCode: 1,
   });
   await new Promise((resolve) => holder.close(resolve));
+});
+
+const post = (path: string, headers: Record<string, string> = {}) =>
+  ask(`${base}${path}`, { method: 'POST', headers });
+
+/** fetch sends a `Host` and an `Origin` of its own. */
+function ask(url: string, options: RequestOptions) {
+  return new Promise<{ status: number; headers: IncomingHttpHeaders; body: unknown }>(
+    (resolve, reject) => {
+      const asked = request(url, options, async (response) => {
+        let text = '';
+        for await (const data of response) text += data;
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: JSON.parse(text) });
+      });
+      asked.on('error', reject).end();
+    },
+  );
+}
+
+test('commands: 202 with what comes of it, 405 with Allow, 503 while it stops', async () => {
+  taken.length = 0;
+  const drain = await post('/drain');
+  assert.deepEqual([drain.status, drain.body], [202, { drain: 'begun' }]);
+  for (const state of ['begun', 'queued'] as const) {
+    restart = state;
+    const { status, body } = await post('/workers/restart');
+    assert.deepEqual([status, body], [202, { restart: state }]);
+  }
+  restart = 'draining';
+  const refused = await post('/workers/restart');
+  assert.equal(refused.status, 503);
+  assert.deepEqual(refused.body, {
+    error: { code: 'draining', message: 'this instance is shutting down' },
+  });
+  assert.deepEqual(taken.splice(0), ['drain', 'restart', 'restart', 'restart']);
+  for (const path of ['/drain', '/workers/restart']) {
+    for (const method of ['GET', 'HEAD', 'PUT', 'OPTIONS']) {
+      const response = await fetch(`${base}${path}`, { method });
+      assert.equal(response.status, 405, method);
+      assert.equal(response.headers.get('allow'), 'POST');
+    }
+  }
+  assert.deepEqual(taken, []);
+});
+
+test('a web page cannot command: by its Origin, or a name that was bound to our address', async () => {
+  for (const origin of [base, 'http://example.com', 'null']) {
+    const { status, body } = await post('/drain', { origin });
+    assert.equal(status, 403, origin);
+    assert.equal((body as { error: { code: string } }).error.code, 'forbidden_origin');
+  }
+  const foreign = ['evil.example', 'evil.example:9001', '127.0.0.1.evil.example', '10.0.0.1'];
+  for (const host of foreign) assert.equal((await post('/drain', { host })).status, 403, host);
+  assert.equal(refuseCommand({}, '127.0.0.1', undefined)?.code, 'forbidden_origin');
+  assert.deepEqual(taken, []);
+  const own = ['localhost', 'LOCALHOST:9001', '127.0.0.1', '127.1.2.3:80', '[::1]', '[::1]:9001'];
+  for (const host of own) assert.equal((await post('/drain', { host })).status, 202, host);
+  assert.equal(taken.splice(0).length, own.length);
+});
+
+test('with a token: 401 without it, whatever the name; health and metrics need none', async (t) => {
+  const port = await freePort();
+  const guarded = new Admin({
+    ...commands,
+    host: '0.0.0.0',
+    token: 'a secret',
+    metrics: async () => ({ contentType: 'text/plain', text: '' }),
+    readiness: () => readiness,
+    failed: (error) => failures.push(error),
+  });
+  await guarded.listen(endpoint(port));
+  t.after(() => guarded.close());
+  const url = `http://127.0.0.1:${port}`;
+  const drain = (headers: Record<string, string>) =>
+    ask(`${url}/drain`, { method: 'POST', headers: { host: 'forebay.example', ...headers } });
+  for (const authorization of ['', 'Bearer', 'Bearer a', 'Bearer a secrets', 'Basic a secret']) {
+    const { status, headers, body } = await drain(authorization === '' ? {} : { authorization });
+    assert.equal(status, 401, authorization);
+    assert.equal(headers['www-authenticate'], 'Bearer');
+    const error = { code: 'unauthorized', message: 'valid credentials are needed' };
+    assert.deepEqual(body, { error });
+  }
+  assert.deepEqual(taken, []);
+  const good = { authorization: 'Bearer a secret' };
+  assert.equal((await drain({ ...good, origin: 'http://forebay.example' })).status, 403);
+  assert.equal((await drain(good)).status, 202);
+  assert.deepEqual(taken.splice(0), ['drain']);
+  for (const path of ['/livez', '/readyz', '/metrics']) {
+    assert.equal((await fetch(`${url}${path}`)).status, 200, path);
+  }
+});
+
+test('beyond loopback without a token: 401 with the setting that is missing', () => {
+  for (const host of ['0.0.0.0', '::', '10.1.2.3', 'forebay.example']) {
+    const refusal = refuseCommand({ host: 'localhost' }, host, undefined);
+    assert.equal(refusal?.code, 'unauthorized');
+    assert.match(refusal.message, /set FOREBAY_ADMIN_TOKEN$/);
+  }
+  for (const host of ['localhost', '127.0.0.1', '::1']) {
+    assert.equal(refuseCommand({ host: 'localhost' }, host, undefined), undefined);
+  }
+});
+
+test('the token’s file: read without its line end, never empty', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'forebay-token-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const adminTokenFile = join(dir, 'token');
+  await writeFile(adminTokenFile, 'a secret\n');
+  assert.equal(readAdminToken({ adminToken: undefined, adminTokenFile }), 'a secret');
+  await writeFile(adminTokenFile, '\n');
+  const read = () => readAdminToken({ adminToken: undefined, adminTokenFile });
+  assert.throws(read, { name: 'StartError', exitCode: 1, message: /token is empty$/ });
 });

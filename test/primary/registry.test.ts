@@ -71,7 +71,7 @@ test('counters are added up over workers and label values keep apart', async () 
     counters.add(cellOf('forebay_events_received_total', 'http'), 5 * slot);
     counters.add(cellOf('forebay_events_refused_total', 'schema'), 5 * slot);
     counters.set(firstCell('forebay_buffer_bytes'), 100 * slot);
-    totals.take(slot, slot, counters.values);
+    totals.take(slot, counters.values);
   }
   const { samples } = await scrape(totals);
   assert.equal(samples.get('forebay_events_received_total{transport="http"}'), 15);
@@ -89,10 +89,10 @@ test('histograms are cumulative, and stay so across a death', async () => {
   counters.observe(ack, 0.004, 2);
   counters.observe(ack, 500);
   totals.begin(1, 1);
-  totals.take(1, 1, counters.values);
-  totals.retire(1, 1, 'crash');
+  totals.take(1, counters.values);
+  totals.retire(1, 'crash');
   totals.begin(1, 2);
-  totals.take(1, 2, counters.values);
+  totals.take(2, counters.values);
   const { samples } = await scrape(totals);
   const bucket = (le: string) => samples.get(`forebay_ack_duration_seconds_bucket{le="${le}"}`);
   assert.equal(bucket('0.001'), 6);
@@ -110,8 +110,8 @@ test('the primary’s own facts', async () => {
   totals.begin(1, 1);
   const counters = new Counters();
   counters.set(firstCell('forebay_events_in_flight'), 9);
-  totals.take(1, 1, counters.values);
-  totals.retire(1, 1, 'hang');
+  totals.take(1, counters.values);
+  totals.retire(1, 'hang');
   const { samples } = await scrape(totals, {
     version: '1.2.3',
     draining: () => true,

@@ -2,44 +2,20 @@ import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { LIMITS } from '../../src/limits.ts';
 import { restartDelayMs } from '../../src/primary/supervisor.ts';
-import { Child, freePort, isRunning, type Line, until } from './fixtures/child.ts';
+import { isRunning, until } from './fixtures/child.ts';
+import {
+  checkWorkersGone,
+  did,
+  errorLines,
+  host,
+  killHosts,
+  messages,
+  pidOf,
+  said,
+} from './fixtures/fake-host.ts';
 
-const hosts: Child[] = [];
-const workersSeen = new Set<number>();
-
-/** Starts a primary with fake workers. */
-async function host(mode: string, workers: number, env: Record<string, string> = {}) {
-  const adminPort = await freePort();
-  const child = new Child('test/primary/fixtures/host.ts', [], {
-    FAKE_MODE: mode,
-    FOREBAY_HOST: '127.0.0.1',
-    FOREBAY_PORT: String(await freePort()),
-    FOREBAY_ADMIN_PORT: String(adminPort),
-    FOREBAY_WORKERS: String(workers),
-    ...env,
-  });
-  hosts.push(child);
-  const get = (path: string) => fetch(`http://127.0.0.1:${adminPort}${path}`);
-  return { child, get, signal: (name: NodeJS.Signals) => child.process.kill(name) };
-}
-
-const did = (what: string) => (line: Line) => line.fake === what;
-const said = (msg: string) => (line: Line) => line.msg === msg;
-const pidOf = (line: Line) => line.fakePid as number;
-const messages = (child: Child, msg: string) => child.lines().filter(said(msg));
-const errorLines = (child: Child) => child.stderr.split('\n').filter((line) => line !== '');
-
-afterEach(async () => {
-  for (const child of hosts.splice(0)) {
-    await child.kill();
-    for (const line of child.lines().filter(did('started'))) workersSeen.add(pidOf(line));
-  }
-});
-
-after(async () => {
-  assert(workersSeen.size > 0);
-  await until(() => [...workersSeen].every((pid) => !isRunning(pid)));
-});
+afterEach(killHosts);
+after(checkWorkersGone);
 
 test('the pause before a restart doubles from first to last', () => {
   const { first, last } = LIMITS.restartDelayMs;
@@ -49,7 +25,7 @@ test('the pause before a restart doubles from first to last', () => {
 });
 
 test('a killed worker is replaced, ever later; counters stay, what it held is lost', async () => {
-  const { child, get, signal } = await host('run', 1);
+  const { child, has, signal } = await host('run', 1);
   for (const restartMs of [100, 200]) {
     const deaths = messages(child, 'worker died').length;
     process.kill(pidOf(await child.line(did('listening'), deaths + 1)), 'SIGKILL');
@@ -61,16 +37,15 @@ test('a killed worker is replaced, ever later; counters stay, what it held is lo
   }
   const third = await child.line(did('listening'), 3);
   assert.equal(third.slot, 1);
-  const metrics = await (await get('/metrics')).text();
-  const has = (sample: string) =>
-    assert(metrics.includes(`\n${sample}\n`), `${sample}: ${metrics}`);
-  has('forebay_events_received_total{transport="ws"} 30');
-  has('forebay_events_stored_total 21');
-  has('forebay_events_lost_total{cause="crash"} 6');
-  has('forebay_events_in_flight{worker="1"} 3');
-  has('forebay_events_unaccounted 0');
-  has('forebay_worker_restarts_total{cause="crash"} 2');
-  has('forebay_workers{state="ready"} 1');
+  await has(
+    'forebay_events_received_total{transport="ws"} 30',
+    'forebay_events_stored_total 21',
+    'forebay_events_lost_total{cause="crash"} 6',
+    'forebay_events_in_flight{worker="1"} 3',
+    'forebay_events_unaccounted 0',
+    'forebay_worker_restarts_total{cause="crash"} 2',
+    'forebay_workers{state="ready"} 1',
+  );
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 0, signal: null });
 });

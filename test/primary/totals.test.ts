@@ -28,12 +28,12 @@ test('slots add up, and each gauge stands by itself', () => {
   const totals = new Totals(2);
   totals.begin(1, 101);
   totals.begin(2, 102);
-  totals.take(1, 101, numbers({ received: 10, stored: 7, inFlight: 3 }));
-  totals.take(2, 102, numbers({ received: 5, stored: 5, inFlight: 0 }));
+  totals.take(101, numbers({ received: 10, stored: 7, inFlight: 3 }));
+  totals.take(102, numbers({ received: 5, stored: 5, inFlight: 0 }));
   assert.equal(totals.sum(received.ws), 15);
   assert.equal(totals.sum(stored), 12);
-  assert.equal(totals.inFlight(1), 3);
-  assert.equal(totals.inFlight(2), 0);
+  assert.equal(totals.inFlight(101), 3);
+  assert.equal(totals.inFlight(102), 0);
   assert.equal(totals.unaccounted(), 0);
 });
 
@@ -47,19 +47,19 @@ test('a death keeps counters, drops gauges and loses what was in flight', () => 
   counters.set(lanes, 12);
   counters.set(cpu, 1.5);
   counters.observe(ack, 0.004, 6);
-  totals.take(1, 7, counters.values);
-  assert.equal(totals.retire(1, 7, 'crash'), 4);
+  totals.take(7, counters.values);
+  assert.equal(totals.retire(7, 'crash'), 4);
   assert.equal(totals.sum(received.ws), 10);
   assert.equal(totals.sum(ack.first + 2), 6, 'the bucket up to 5 ms');
   assert.equal(totals.at(1, cpu), 1.5);
   assert.equal(totals.sum(lanes), 0);
-  assert.equal(totals.inFlight(1), 0);
+  assert.equal(totals.at(1, inFlight), 0);
   assert.equal(totals.lost('crash'), 4);
   assert.equal(totals.lost('hang'), 0);
   assert.equal(totals.unaccounted(), 0);
 
   totals.begin(1, 8);
-  totals.take(1, 8, numbers({ received: 2, stored: 2, inFlight: 0 }));
+  totals.take(8, numbers({ received: 2, stored: 2, inFlight: 0 }));
   assert.equal(totals.sum(received.ws), 12);
   assert.equal(totals.unaccounted(), 0);
 });
@@ -67,23 +67,23 @@ test('a death keeps counters, drops gauges and loses what was in flight', () => 
 test('a late snapshot of a dead worker is not taken, with and without a successor', () => {
   const totals = new Totals(1);
   totals.begin(1, 7);
-  totals.take(1, 7, numbers({ received: 10, stored: 10, inFlight: 0 }));
-  totals.retire(1, 7, 'crash');
+  totals.take(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
+  totals.retire(7, 'crash');
   const late = numbers({ received: 11, stored: 11, inFlight: 0 });
-  totals.take(1, 7, late);
+  totals.take(7, late);
   assert.equal(totals.sum(stored), 10);
   totals.begin(1, 8);
-  totals.take(1, 7, late);
-  assert.equal(totals.retire(1, 7, 'crash'), 0, 'nor does it die twice');
+  totals.take(7, late);
+  assert.equal(totals.retire(7, 'crash'), 0, 'nor does it die twice');
   assert.equal(totals.sum(stored), 10);
 });
 
 test('a forgotten event shows as unaccounted, one counted twice as -1', () => {
   const totals = new Totals(1);
   totals.begin(1, 1);
-  totals.take(1, 1, numbers({ received: 10, stored: 7, inFlight: 2 }));
+  totals.take(1, numbers({ received: 10, stored: 7, inFlight: 2 }));
   assert.equal(totals.unaccounted(), 1);
-  totals.take(1, 1, numbers({ received: 10, stored: 9, inFlight: 2 }));
+  totals.take(1, numbers({ received: 10, stored: 9, inFlight: 2 }));
   assert.equal(totals.unaccounted(), -1);
 });
 
@@ -93,19 +93,68 @@ test('the age of a slot counts from its last numbers, across a death', () => {
   now += 500;
   assert.equal(totals.ageSeconds(1), 0.5);
   totals.begin(1, 1);
-  totals.take(1, 1, new Float64Array(LAYOUT_CELLS));
+  totals.take(1, new Float64Array(LAYOUT_CELLS));
   assert.equal(totals.ageSeconds(1), 0);
-  totals.retire(1, 1, 'crash');
+  totals.retire(1, 'crash');
   totals.begin(1, 2);
   now += 3_000;
   assert.equal(totals.ageSeconds(1), 3);
 });
 
-test('a slot is never given away twice', () => {
+test('an id is never given twice, and there are no other slots', () => {
   const totals = new Totals(1);
   totals.begin(1, 1);
-  assert.throws(() => totals.begin(1, 2), /slot 1 still has worker 1/);
+  assert.throws(() => totals.begin(1, 1), /worker 1 began before/);
   assert.throws(() => totals.begin(2, 2), /no slot 2/);
+});
+
+test('two workers in a slot: amounts add up, ages do not, and each ends by itself', () => {
+  let now = 0;
+  const oldest = firstCell('forebay_buffer_oldest_seconds');
+  const totals = new Totals(1, () => now);
+  totals.begin(1, 7);
+  const before = numbers({ received: 10, stored: 6, inFlight: 4 });
+  before[oldest] = 3;
+  totals.take(7, before);
+  now = 2_000;
+  totals.begin(1, 8);
+  assert.equal(totals.ageSeconds(1), 2, 'one that has not spoken has no numbers to be old');
+  const next = numbers({ received: 5, stored: 4, inFlight: 1 });
+  next[oldest] = 1;
+  totals.take(8, next);
+  assert.equal(totals.sum(stored), 10);
+  assert.equal(totals.at(1, inFlight), 5);
+  assert.equal(totals.at(1, oldest), 3);
+  assert.deepEqual([totals.inFlight(7), totals.inFlight(8)], [4, 1]);
+  assert.equal(totals.ageSeconds(1), 2, 'the older numbers count');
+  assert.equal(totals.unaccounted(), 0);
+
+  totals.take(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
+  assert.equal(totals.retire(7, 'crash'), 0, 'it left cleanly');
+  assert.equal(totals.sum(stored), 14);
+  assert.equal(totals.at(1, inFlight), 1);
+  assert.equal(totals.unaccounted(), 0);
+});
+
+test('a counter does not fall by a rounding error when the younger of two goes first', () => {
+  const totals = new Totals(1);
+  totals.begin(1, 1);
+  totals.begin(1, 2);
+  for (const [worker, seconds] of [
+    [1, 0.1],
+    [2, 0.7],
+    [3, 0.2],
+  ] as const) {
+    if (worker === 3) totals.begin(1, 3);
+    const counters = new Counters();
+    counters.add(cpu, seconds);
+    totals.take(worker, counters.values);
+  }
+  const before = totals.at(1, cpu);
+  for (const worker of [2, 3, 1]) {
+    totals.retire(worker, 'crash');
+    assert.equal(totals.at(1, cpu), before);
+  }
 });
 
 /** Cells of everything that must never fall. */
@@ -123,6 +172,7 @@ const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('work' as const), slot, count }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('death' as const), slot, count }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('late' as const), slot, count }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('second' as const), slot, count }) },
 );
 
 /** A worker as it counts itself: each event goes to exactly one fate or is in flight. */
@@ -150,28 +200,31 @@ test('whatever happens counters never fall, and balanced workers leave 0 unaccou
       const totals = new Totals(SLOTS);
       let ids = 0;
       const dead: Worker[] = [];
-      const workers = Array.from({ length: SLOTS }, (_, index) => {
+      const begin = (slot: number) => {
         const worker = new Worker(++ids);
-        totals.begin(index + 1, worker.id);
+        totals.begin(slot, worker.id);
         return worker;
-      });
+      };
+      const slots = Array.from({ length: SLOTS }, (_, index) => [begin(index + 1)]);
       let before = rising.map((index) => totals.sum(index));
       for (const { kind, slot, count } of steps) {
-        const worker = workers[slot - 1]!;
+        const workers = slots[slot - 1]!;
+        const worker = workers[count % workers.length]!;
         if (kind === 'work') {
           worker.work(count);
-          totals.take(slot, worker.id, worker.counters.values.slice());
+          totals.take(worker.id, worker.counters.values.slice());
         } else if (kind === 'death') {
-          totals.retire(slot, worker.id, count % 2 === 0 ? 'crash' : 'hang');
+          totals.retire(worker.id, count % 2 === 0 ? 'crash' : 'hang');
           dead.push(worker);
-          const next = new Worker(++ids);
-          workers[slot - 1] = next;
-          totals.begin(slot, next.id);
+          workers.splice(workers.indexOf(worker), 1);
+          if (workers.length === 0) workers.push(begin(slot));
+        } else if (kind === 'second') {
+          if (workers.length === 1) workers.push(begin(slot));
         } else {
           const late = dead[count % Math.max(1, dead.length)];
           if (late === undefined) continue;
           late.work(count);
-          totals.take(slot, late.id, late.counters.values.slice());
+          totals.take(late.id, late.counters.values.slice());
         }
         const now = rising.map((index) => totals.sum(index));
         assert(now.every((value, index) => value >= before[index]!));

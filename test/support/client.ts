@@ -76,6 +76,8 @@ export class AcknowledgedClient {
   readonly #timers = new Set<NodeJS.Timeout>();
   /** How each of its connections ended. */
   readonly closes: Closed[] = [];
+  /** Why it could not connect again, each time. */
+  readonly failures: string[] = [];
   /** What the server must not have done. */
   readonly violations: string[] = [];
   /** Connections that were opened. */
@@ -290,7 +292,8 @@ export class AcknowledgedClient {
       try {
         if (!this.#closing) await this.open();
         return;
-      } catch {
+      } catch (error) {
+        this.failures.push(String(error));
         pauseMs = Math.min(RECONNECT_MS.last, Math.max(pauseMs, RECONNECT_MS.first) * 2);
       }
     }

@@ -77,6 +77,11 @@ export class AckStream implements Owner, Starved {
     return frame;
   }
 
+  /** Everything that came is acknowledged, and the client was told. */
+  get allAcknowledged(): boolean {
+    return this.#acked === this.#received;
+  }
+
   /** The frame was decoded: every event of it was accepted or refused. */
   endFrame(frame: number): void {
     this.#settle(frame, 1);

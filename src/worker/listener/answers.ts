@@ -21,7 +21,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
   readonly body: string | Buffer;
-  /** Close the connection: the rest of the request was not read. */
+  /** Close the connection; not with `headOnly`. */
   readonly close?: boolean;
   /** HEAD: the length of the body without the body. */
   readonly headOnly?: boolean;

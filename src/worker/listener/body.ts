@@ -53,6 +53,8 @@ export interface BodyReader {
   whole(body: Buffer): { abort(): void };
   /** It has more than `LIMITS.bodyBytes`; no more of it is read. */
   tooLarge(): void;
+  /** The client went away before. */
+  gone(): void;
 }
 
 /** Gathers a body within its bound and hands it on, unless the client goes away before. */
@@ -64,9 +66,10 @@ export function readBody(response: HttpResponse, paused: PausedBodies, reader: B
   let mayPause = true;
   let pause: Pause | undefined;
   response.onAborted(() => {
-    over = true;
     pause?.cancel();
-    exchange?.abort();
+    if (exchange !== undefined) exchange.abort();
+    else if (!over) reader.gone();
+    over = true;
   });
   response.onData((chunk, isLast) => {
     if (over) return;

@@ -45,10 +45,23 @@ export interface HttpOptions {
 export class HttpListener {
   readonly #options: HttpOptions;
   readonly #paused: PausedBodies;
+  /** Bodies that are not whole or not answered. */
+  #open = 0;
+  #leaving = false;
 
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#paused = new PausedBodies(options.budget);
+  }
+
+  /** A request is not answered yet whose client is still there. */
+  get busy(): boolean {
+    return this.#open > 0;
+  }
+
+  /** From now on answers close their connections: this worker ends. */
+  leave(): void {
+    this.#leaving = true;
   }
 
   /** Answers any request; `/ws` comes here when it is no handshake. */
@@ -65,7 +78,8 @@ export class HttpListener {
       return finish(response, requestError('method_not_allowed', { Allow: 'GET, HEAD' }));
     }
     if (answer.status === 426) this.#options.counters.add(NOT_UPGRADED);
-    finish(response, { ...answer, headOnly: method === 'head' });
+    // What has no body is read whole: nothing unread is there to reset the connection.
+    finish(response, { ...answer, headOnly: method === 'head', close: this.#leaving });
   }
 
   #get(path: string): Answer {
@@ -98,15 +112,23 @@ export class HttpListener {
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return finish(response, tooLarge());
     }
+    this.#open++;
     readBody(response, this.#paused, {
       whole: (body) => this.#take(body, decode, response),
-      tooLarge: () => send(response, tooLarge()),
+      tooLarge: () => {
+        this.#open--;
+        send(response, tooLarge());
+      },
+      gone: () => this.#open--,
     });
   }
 
   #take(body: Buffer, decode: typeof decodeNdjson, response: HttpResponse): Exchange {
     const { intake, acknowledger, counters, maxEventBytes, timeoutMs } = this.#options;
-    const exchange = new Exchange(response);
+    const exchange = new Exchange(response, () => {
+      this.#open--;
+      return this.#leaving;
+    });
     const reply = new HttpReply((answer) => exchange.answer(answer));
     intake.begin(reply, FRAME);
     counters.add(RECEIVED_BYTES, body.length);
@@ -120,11 +142,14 @@ export class HttpListener {
 /** One response on its way: answered, or nobody there any more. */
 class Exchange {
   readonly #response: HttpResponse;
+  readonly #onOver: () => boolean;
   #over = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(response: HttpResponse) {
+  /** @param onOver called once, at the end; returns whether to close the connection */
+  constructor(response: HttpResponse, onOver: () => boolean) {
     this.#response = response;
+    this.#onOver = onOver;
   }
 
   expireAfter(ms: number, expire: () => void): void {
@@ -136,14 +161,17 @@ class Exchange {
     clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
+    const close = this.#onOver();
     const headers: Record<string, string> =
       retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
-    send(this.#response, { status, headers, body: jsonBody(body) });
+    send(this.#response, { status, headers, body: jsonBody(body), close });
   }
 
   /** The client went away; its events go on. */
   abort(): void {
+    if (this.#over) return;
     this.#over = true;
+    this.#onOver();
   }
 }
 

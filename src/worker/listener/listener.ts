@@ -20,18 +20,19 @@ export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventByte
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #uws = loadUws();
+  readonly #http: HttpListener;
   readonly #webSocket: WebSocketListener;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
+    this.#http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
     this.#webSocket = new WebSocketListener(options);
     this.#app = this.#uws
       .App()
       .ws('/ws', this.#webSocket.behavior)
-      .any('/*', (response, request) => this.#guard(http, response, request));
+      .any('/*', (response, request) => this.#guard(response, request));
   }
 
   /** Begins to accept. @throws StartError when the port cannot be had */
@@ -45,11 +46,28 @@ export class Listener {
     }
   }
 
-  /** Accepts no more connections; those that are open go on. */
-  stopAccepting(): void {
+  /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
+  leave(): void {
     if (this.#listenSocket === undefined) return;
     this.#uws.us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;
+    this.#http.leave();
+    this.#webSocket.leave();
+  }
+
+  /** Somebody is there who is to hear more: an acknowledged client, or an HTTP request. */
+  get busy(): boolean {
+    return this.#http.busy || this.#webSocket.busy;
+  }
+
+  /** Looks for connections whose time is over. */
+  look(): void {
+    this.#webSocket.look();
+  }
+
+  /** Takes no more handshakes. */
+  refuseHandshakes(): void {
+    this.#webSocket.refuseHandshakes();
   }
 
   /** Ends every WebSocket with a close frame. */
@@ -59,13 +77,14 @@ export class Listener {
 
   /** Closes what is still open. */
   close(): void {
+    this.#webSocket.close();
     this.#app.close();
   }
 
   /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */
-  #guard(http: HttpListener, response: HttpResponse, request: HttpRequest): void {
+  #guard(response: HttpResponse, request: HttpRequest): void {
     try {
-      http.handle(response, request);
+      this.#http.handle(response, request);
     } catch (error) {
       this.#options.log.error({ err: error }, 'a request failed');
       try {

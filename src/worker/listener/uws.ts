@@ -11,6 +11,7 @@ export interface WebSocket<T> {
   /** 1 = sent, 0 = waits in the send buffer, 2 = dropped since the buffer is full. */
   send(message: string, isBinary?: boolean): 0 | 1 | 2;
   end(code: number, reason: string): void;
+  ping(message: string): 0 | 1 | 2;
   cork(write: () => void): void;
   getUserData(): T;
 }
@@ -47,6 +48,7 @@ export interface WebSocketBehavior<T> {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  pong(socket: WebSocket<T>, message: ArrayBuffer): void;
   close(socket: WebSocket<T>, code: number, reason: ArrayBuffer): void;
 }
 

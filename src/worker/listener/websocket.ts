@@ -2,13 +2,13 @@ import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells } from '../../metrics/counters.ts';
-import type { Owner } from '../accumulator/batch.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { isSameHost } from './origin.ts';
 import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
 
@@ -30,6 +30,10 @@ interface Connection {
   stream: AckStream | undefined;
   /** Why we ended it. */
   ended: CloseReason | undefined;
+  /** It was told to go away. */
+  leaving: Leaving | undefined;
+  /** When it is told so because of its age. */
+  readonly oldAtMs: number;
   /** The last turn of the loop in which it sent something, and how much that was. */
   turn: number;
   turnMessages: number;
@@ -42,7 +46,10 @@ export interface WebSocketOptions {
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   readonly counters: Counters;
-  readonly draining: () => boolean;
+  /** Age at which a connection is told to go away; 0 = never. */
+  readonly maxAgeMs: number;
+  /** Clients are told to connect again after 0 to so long. */
+  readonly spreadMs: number;
 }
 
 /** `/ws`: handshakes, frames in, acknowledgements out. */
@@ -53,10 +60,19 @@ export class WebSocketListener {
   /** Counts turns of the event loop in which messages came. */
   #turn = 0;
   #turnEnds = false;
+  /** Connections that have a stream. */
+  #streams = 0;
+  #leaving = false;
+  #refusing = false;
+  readonly #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
+    const { maxAgeMs } = options;
+    if (maxAgeMs === 0) return;
+    const everyMs = Math.min(LIMITS.ageLookMs, maxAgeMs / 20);
+    this.#ageTimer = setInterval(() => this.look(), everyMs);
   }
 
   /** What uWebSockets.js calls. */
@@ -70,8 +86,39 @@ export class WebSocketListener {
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
+  }
+
+  /** An acknowledged client is connected. */
+  get busy(): boolean {
+    return this.#streams > 0;
+  }
+
+  /** Tells each acknowledged client to go away, and those that still come. */
+  leave(): void {
+    this.#leaving = true;
+    for (const socket of [...this.#sockets]) this.#goAway(socket, 'restart');
+  }
+
+  refuseHandshakes(): void {
+    this.#refusing = true;
+  }
+
+  /** Looks for connections that are old, and for those whose grace is over. */
+  look(): void {
+    const nowMs = performance.now();
+    for (const socket of [...this.#sockets]) {
+      const { leaving, oldAtMs } = socket.getUserData();
+      if (leaving === undefined) {
+        if (nowMs >= oldAtMs) this.#goAway(socket, 'age');
+      } else if (leaving.isOver(nowMs)) this.#endIfDone(socket);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#ageTimer);
   }
 
   /** Ends every connection: this instance stops. */
@@ -90,7 +137,7 @@ export class WebSocketListener {
     if (!isSameHost(request.getHeader('origin'), request.getHeader('host'))) {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
-    if (this.#options.draining()) {
+    if (this.#refusing) {
       const headers = { 'Retry-After': '1' };
       const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
       return this.#refuse(response, 'draining', answer);
@@ -102,6 +149,8 @@ export class WebSocketListener {
         acknowledged,
         stream: undefined,
         ended: undefined,
+        leaving: undefined,
+        oldAtMs: performance.now() + randomAge(this.#options.maxAgeMs),
         turn: 0,
         turnMessages: 0,
         turnBytes: 0,
@@ -127,7 +176,9 @@ export class WebSocketListener {
     if (!connection.acknowledged) return;
     const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
     connection.stream = acknowledger.stream(wire);
+    this.#streams++;
     connection.stream.hello();
+    if (this.#leaving) this.#goAway(socket, 'restart');
   }
 
   #send(socket: Socket, texts: readonly string[]): void {
@@ -136,6 +187,37 @@ export class WebSocketListener {
       for (const text of texts) taken &&= socket.send(text) !== 2;
     });
     if (!taken) this.#end(socket, 1008, 'slow_consumer');
+    else this.#endIfDone(socket);
+  }
+
+  /**
+   * Says `goaway`, and pings behind it: with the pong all has come that was sent before. A plain
+   * client cannot be told: at a restart it stays until the end.
+   */
+  #goAway(socket: Socket, reason: Reason): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined || connection.leaving !== undefined) return;
+    if (connection.stream === undefined) {
+      if (reason === 'age') this.#end(socket, 1012, reason);
+      return;
+    }
+    connection.leaving = new Leaving(reason);
+    this.#send(socket, [goawayText(reason, this.#options.spreadMs)]);
+    if (connection.ended === undefined) socket.ping(PING);
+  }
+
+  #pong(socket: Socket, message: ArrayBuffer): void {
+    const { leaving } = socket.getUserData();
+    if (leaving === undefined || Buffer.from(message).toString() !== PING) return;
+    leaving.heard();
+    this.#endIfDone(socket);
+  }
+
+  /** A client that was told to go away is let go when all that it sent is settled. */
+  #endIfDone(socket: Socket): void {
+    const { leaving, stream, ended } = socket.getUserData();
+    if (leaving === undefined || ended !== undefined) return;
+    if (leaving.arrived && stream?.allAcknowledged) this.#end(socket, 1012, leaving.reason);
   }
 
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
@@ -147,7 +229,9 @@ export class WebSocketListener {
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
     const { counters } = this.#options;
     counters.add(RECEIVED_BYTES, message.byteLength);
-    counters.add(RECEIVED, this.#take(stream ?? PLAIN, frame, message, isBinary));
+    const tooLate = connection.leaving?.isOver() ?? false;
+    this.#options.intake.begin(stream ?? PLAIN, frame, tooLate);
+    counters.add(RECEIVED, this.#take(message, isBinary));
     stream?.endFrame(frame);
   }
 
@@ -171,9 +255,8 @@ export class WebSocketListener {
   }
 
   /** Takes a frame apart or refuses it. @returns how many events it counts as */
-  #take(owner: Owner, frame: number, message: ArrayBuffer, isBinary: boolean): number {
+  #take(message: ArrayBuffer, isBinary: boolean): number {
     const { intake, maxFrameBytes } = this.#options;
-    intake.begin(owner, frame);
     if (message.byteLength > maxFrameBytes) {
       const length = `the frame has ${message.byteLength} bytes`;
       intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
@@ -196,6 +279,7 @@ export class WebSocketListener {
     const { counters } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
+    if (connection.stream !== undefined) this.#streams--;
     connection.stream?.close();
     counters.add(OPEN, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);

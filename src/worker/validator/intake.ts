@@ -24,6 +24,9 @@ export class Intake implements EventSink {
   #timestamp = 0;
   #arrivalMs = 0;
   #draining = false;
+  #tooLate = false;
+  /** Codes of the frame that have a message which names an event: clients hear one per code. */
+  readonly #explained = new Set<EventCode>();
 
   constructor(validate: Validator, accumulator: Accumulator, keyField: string, refuse: Refuse) {
     this.#validate = validate;
@@ -32,10 +35,15 @@ export class Intake implements EventSink {
     this.#refuse = refuse;
   }
 
-  /** What comes next belongs to `frame` of `owner`, and has arrived now. */
-  begin(owner: Owner, frame: number): this {
+  /**
+   * What comes next belongs to `frame` of `owner`, and has arrived now.
+   * @param tooLate its good events are refused `draining`: the connection ends
+   */
+  begin(owner: Owner, frame: number, tooLate = false): this {
     this.#owner = owner;
     this.#frame = frame;
+    this.#explained.clear();
+    this.#tooLate = tooLate;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
     return this;
@@ -49,11 +57,11 @@ export class Intake implements EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const owner = this.#owner;
     const wrong = this.#validate(value);
-    if (wrong !== undefined) {
-      this.#refuse(owner, this.#frame, index, 'schema', `event ${index}: ${wrong}`);
+    if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
+    if (this.#draining || this.#tooLate) {
+      this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
       return;
     }
-    if (this.#draining) return this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
     const key = value[this.#keyField];
     const code = this.#accumulator.append(
       typeof key === 'string' ? key : undefined,
@@ -71,7 +79,12 @@ export class Intake implements EventSink {
   }
 
   refuseEvent(index: number, code: EventCode, message: string): void {
-    this.#refuse(this.#owner, this.#frame, index, code, `event ${index}: ${message}`);
+    let text = message;
+    if (!this.#explained.has(code)) {
+      this.#explained.add(code);
+      text = `event ${index}: ${message}`;
+    }
+    this.#refuse(this.#owner, this.#frame, index, code, text);
   }
 
   refuseFrame(code: EventCode, message: string): void {

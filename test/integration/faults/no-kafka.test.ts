@@ -82,8 +82,8 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
   await t.test('the topic was made once, by one of two workers, as configured', async () => {
     const created = logged(gateway, 'topic created');
     assert.deepEqual(
-      created.map(({ topic: name, partitions }) => [name, partitions]),
-      [[topic, PARTITIONS]],
+      created.map(({ topic: name, partitions, replication }) => [name, partitions, replication]),
+      [[topic, PARTITIONS, 'broker default']],
     );
     assert.equal(await partitionsOf(brokers, topic), PARTITIONS);
     assert.equal((await gateway.stop()).code, 0);

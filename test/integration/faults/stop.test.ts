@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
@@ -44,6 +45,15 @@ async function underLoad(
 async function untilClosed(clients: readonly AcknowledgedClient[]): Promise<void> {
   await until(() => clients.every(({ closes }) => closes.length > 0), { what: 'all closes' });
   for (const { closes } of clients) assert.deepEqual(closes, [RESTART]);
+}
+
+/** One event over HTTP. */
+function posted(gateway: Gateway, agent: Agent): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const asked = request(`${gateway.httpUrl}/events`, { method: 'POST', agent });
+    asked.on('response', (response) => response.resume().on('end', () => resolve(response)));
+    asked.on('error', reject).end(good('http'));
+  });
 }
 
 /** Nothing of the instance is left. */
@@ -125,6 +135,9 @@ test('after goaway: taken while its sender may not have heard of it, then draini
   const client = await RawClient.open(gateway.httpUrl);
   client.send(good('before'));
   await client.heard('{"ack":1}');
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  assert.equal((await posted(gateway, agent)).statusCode, 200);
   kafka.pause(0);
   try {
     gateway.signal('SIGTERM');
@@ -134,6 +147,8 @@ test('after goaway: taken while its sender may not have heard of it, then draini
     await sleep(LIMITS.goawayGraceMs + 200);
     client.send(good('late'));
     await client.heard('{"nack":3,"errors":[{"code":"draining","retry":true');
+    const { statusCode, headers } = await posted(gateway, agent);
+    assert.deepEqual([statusCode, headers.connection], [503, 'close']);
   } finally {
     kafka.resume(0);
   }
@@ -144,6 +159,7 @@ test('after goaway: taken while its sender may not have heard of it, then draini
   assert.deepEqual(records.map(({ value }) => JSON.parse(String(value)).id).sort(), [
     'after',
     'before',
+    'http',
   ]);
 });
 

@@ -92,6 +92,18 @@ test('hello tells the bounds and the first credit', () => {
   ]);
 });
 
+test('all is acknowledged when the client was told, not when it is settled', () => {
+  const client = new Client();
+  const { stream } = client;
+  assert(stream.allAcknowledged);
+  const frame = client.frame();
+  assert(!stream.allAcknowledged);
+  stream.endFrame(frame);
+  assert(!stream.allAcknowledged);
+  stream.flush();
+  assert(stream.allAcknowledged);
+});
+
 test('a frame is acked when all its events are settled, not before', () => {
   const client = new Client();
   const { stream, heard } = client;

@@ -13,6 +13,8 @@ class Request {
   whole: string | undefined;
   tooLarge = 0;
   aborted = 0;
+  /** It went away before its body was whole. */
+  gone = 0;
   #abort!: () => void;
   #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
 
@@ -38,12 +40,14 @@ class Request {
         return { abort: () => this.aborted++ };
       },
       tooLarge: () => this.tooLarge++,
+      gone: () => this.gone++,
     });
   }
 
   part(text: string, isLast = false): void {
     const bytes = new Uint8Array(Buffer.from(text));
     this.#data(bytes.buffer, isLast);
+    // As uWebSockets.js does: the memory is gone when the handler returns.
     bytes.fill(0);
   }
 
@@ -122,4 +126,5 @@ test('a client that goes away while its body is paused leaves nothing behind', (
   request.part('a');
   request.abort();
   relieve();
+  assert(request.paused, 'nobody touches a response that is gone');
 });

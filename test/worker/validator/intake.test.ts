@@ -84,6 +84,24 @@ test('an event that breaks the schema is refused alone', () => {
   assert.deepEqual(refused, [[2, 1, 'schema', 'event 1: /timestamp must be integer']]);
 });
 
+test('the first event of each code in a frame is named, the message of the others is not built', () => {
+  const { intake, owner, event, refused } = setUp();
+  const messages = () => refused.splice(0).map(([, index, code, text]) => [index, code, text]);
+  for (const frame of [1, 2]) {
+    intake.begin(owner, frame);
+    event(0, {});
+    intake.refuseEvent(1, 'not_an_object', 'why');
+    event(2, { ...GOOD, msg: 1 });
+    intake.refuseEvent(3, 'not_an_object', 'why');
+    assert.deepEqual(messages(), [
+      [0, 'schema', "event 0: must have required property 'msg'"],
+      [1, 'not_an_object', 'event 1: why'],
+      [2, 'schema', '/msg must be string'],
+      [3, 'not_an_object', 'why'],
+    ]);
+  }
+});
+
 test('what the accumulator does not take is refused with its code, and nobody waits for it', () => {
   const full = setUp({ limitBytes: 2 * KIB });
   const unreached = setUp({ partitions: 0 });
@@ -117,6 +135,23 @@ test('while it drains, good events are refused draining and bad ones what they a
     ],
   );
   assert.equal(records().length, 1);
+});
+
+test('a frame that comes too late is refused draining, and not the ones beside it', () => {
+  const { intake, owner, event, accepted, refused } = setUp();
+  intake.begin(owner, 1, true);
+  event(0, GOOD);
+  event(1, {});
+  intake.begin(owner, 2);
+  event(0, GOOD);
+  assert.deepEqual(accepted, [[2, 0]]);
+  assert.deepEqual(
+    refused.map(([frame, index, code]) => [frame, index, code]),
+    [
+      [1, 0, 'draining'],
+      [1, 1, 'schema'],
+    ],
+  );
 });
 
 test('refusals of the decoder name the frame, and the event where there is one', () => {

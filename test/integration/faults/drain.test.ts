@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LIMITS } from '../../../src/limits.ts';
+import { good } from '../../support/events.ts';
+import { FrameClient } from '../../support/frame-client.ts';
+import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import { RawClient } from '../../support/raw-client.ts';
+import { upgrade } from '../../support/upgrade.ts';
+import { recordsOf } from './load.ts';
+import { readyz, untilLogged, untilNotReady } from './watch.ts';
+
+const ACKNOWLEDGED = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
+
+let brokers: readonly string[];
+before(async () => {
+  ({ brokers } = await sharedKafka());
+});
+
+async function start(t: TestContext, env: Record<string, string> = {}) {
+  const topic = uniqueTopic();
+  const gateway = await startGateway({ brokers, topic, env });
+  t.after(() => gateway.kill());
+  return { gateway, topic };
+}
+
+/** POST /events in two parts: the second is sent when `send` is called. */
+function slowPost(gateway: Gateway, text: string) {
+  const half = text.length >> 1;
+  const asked = request(`${gateway.httpUrl}/events`, {
+    method: 'POST',
+    agent: new Agent({ keepAlive: true }),
+    headers: { 'Content-Length': text.length },
+  });
+  const answer = new Promise<IncomingMessage>((resolve, reject) => {
+    asked.on('response', (response) => resolve(response.resume())).on('error', reject);
+  });
+  asked.write(text.slice(0, half));
+  return { answer, send: () => asked.end(text.slice(half)) };
+}
+
+test('FOREBAY_PRESTOP_MS: 503 on both ports at once, and everything is served until it is over', async (t) => {
+  const prestopMs = 1_000;
+  const { gateway, topic } = await start(t, { FOREBAY_PRESTOP_MS: String(prestopMs) });
+  const old = await FrameClient.open(gateway.wsUrl);
+  const startMs = performance.now();
+  gateway.signal('SIGTERM');
+  await untilNotReady(gateway, 'draining', prestopMs / 2);
+  assert.deepEqual(await old.exchange(good('old')), []);
+  const late = await FrameClient.open(gateway.wsUrl);
+  assert.deepEqual(await late.exchange(good('late')), []);
+  const posted = await fetch(`${gateway.httpUrl}/events`, { method: 'POST', body: good('http') });
+  assert.equal(posted.status, 200);
+  assert.equal(old.incoming.goaway, undefined);
+  assert(performance.now() - startMs < prestopMs, 'all that was before the drain');
+  assert.deepEqual(
+    (await readyz(gateway)).map(({ status }) => status),
+    [503, 503],
+  );
+  for (const client of [old, late]) {
+    assert.deepEqual(await client.ended(), { code: 1012, reason: 'restart' });
+    assert.equal(client.incoming.goaway?.reason, 'restart');
+    assert.deepEqual(client.violations, []);
+  }
+  assert.deepEqual(await gateway.exit, { code: 0, signal: null });
+  assert(performance.now() - startMs >= prestopMs);
+  assert.equal((await recordsOf({ brokers, topic })).length, 3);
+});
+
+test('POST /drain: a request in flight is answered, and its connection closed', async (t) => {
+  const { gateway } = await start(t);
+  const plain = await new PlainClient({ url: gateway.wsUrl }).open();
+  const post = slowPost(gateway, good('slow'));
+  // Its first half has been read when a later request is answered.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  const live = await new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request(`${gateway.httpUrl}/livez`, { agent }, (response) =>
+      response.resume().on('end', () => resolve(response)),
+    );
+    asked.on('error', reject).end();
+  });
+  assert.equal(live.statusCode, 200);
+  const asked = await fetch(`${gateway.adminUrl}/drain`, { method: 'POST' });
+  assert.deepEqual([asked.status, await asked.json()], [202, { drain: 'begun' }]);
+  await untilLogged(gateway, 'drain begun');
+  // It is waited for, longer than for somebody who may still come.
+  await sleep(4 * LIMITS.lastRequestsMs);
+  // Who was connected before may still shake hands, and is told to go away.
+  const late = new RawClient(await upgrade(gateway.httpUrl, ACKNOWLEDGED, agent));
+  await late.heard('{"hello":');
+  await late.heard('{"goaway":');
+  post.send();
+  const { statusCode, headers } = await post.answer;
+  assert.deepEqual([statusCode, headers.connection], [200, 'close']);
+  assert.deepEqual(await plain.closed, { code: 1012, reason: 'restart' });
+  assert.deepEqual(await gateway.exit, { code: 0, signal: null });
+  assert.deepEqual(gateway.errors, []);
+});
+
+test('commands on all addresses need the token', async (t) => {
+  const env = { FOREBAY_ADMIN_HOST: '0.0.0.0' };
+  const open = (await start(t, env)).gateway;
+  const refused = await fetch(`${open.adminUrl}/drain`, { method: 'POST' });
+  assert.equal(refused.status, 401);
+  assert.match(await refused.text(), /set FOREBAY_ADMIN_TOKEN"/);
+  assert.equal((await open.stop()).code, 0);
+  const guarded = (await start(t, { ...env, FOREBAY_ADMIN_TOKEN: 'a secret' })).gateway;
+  const drain = (token: string) =>
+    fetch(`${guarded.adminUrl}/drain`, {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${token}` },
+    });
+  assert.equal((await drain('another')).status, 401);
+  assert.equal((await drain('a secret')).status, 202);
+  assert.deepEqual(await guarded.exit, { code: 0, signal: null });
+  assert(!guarded.log.some((line) => JSON.stringify(line).includes('a secret')));
+});

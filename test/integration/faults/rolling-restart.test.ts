@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '../../primary/fixtures/child.ts';
+import { good } from '../../support/events.ts';
+import { FrameClient } from '../../support/frame-client.ts';
+import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
+import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+  violationsOf,
+} from './load.ts';
+import { atRest, logged, readyz, untilLogged, untilStored, Watch } from './watch.ts';
+
+let brokers: readonly string[];
+before(async () => {
+  ({ brokers } = await sharedKafka());
+});
+
+const ENDED = 'rolling restart ended';
+/** What the kernel resets: it had accepted for the listener that closes. */
+const RESET = /ECONNRESET|socket hang up/;
+
+/** Asks for readiness and opens connections, one after the other, until `stop`. */
+class Newcomers {
+  opened = 0;
+  readonly failures: string[] = [];
+  readonly #gateway: Gateway;
+  readonly #ended: Promise<void>;
+  #running = true;
+
+  constructor(t: TestContext, gateway: Gateway) {
+    this.#gateway = gateway;
+    this.#ended = this.#run();
+    t.after(() => this.stop());
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#running) {
+      try {
+        const client = await new PlainClient({ url: this.#gateway.wsUrl }).open();
+        await client.close();
+        this.opened++;
+        // The public port may reset a connection of its own: the admin port speaks for both.
+        const { status } = await fetch(`${this.#gateway.adminUrl}/readyz`);
+        if (status !== 200) this.failures.push(`/readyz ${status}`);
+      } catch (error) {
+        this.failures.push(String(error));
+      }
+      await sleep(5);
+    }
+  }
+}
+
+test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (t) => {
+  const topic = uniqueTopic();
+  const env = { FOREBAY_WORKERS: '2', FOREBAY_DRAIN_SPREAD_MS: '200' };
+  const gateway = await startGateway({ brokers, topic, env });
+  t.after(() => gateway.kill());
+  const pids = gateway.workers();
+  const ledger = new Ledger();
+  const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+  const clients = await acknowledgedClients(t, 10, options);
+  const load = new Load(t, clients, { eventsPerSecond: 1_500, eventsPerFrame: 3, prefix: 'a-' });
+  const watch = new Watch(t, gateway);
+  const newcomers = new Newcomers(t, gateway);
+  await untilStored(gateway, 500);
+  gateway.signal('SIGHUP');
+  const ended = await untilLogged(gateway, ENDED, 20_000);
+  await untilStored(gateway, 500);
+  await Promise.all([load.stop(), newcomers.stop()]);
+  await allSettled(clients);
+  await closeAll(clients);
+  const metrics = await atRest(gateway);
+  await watch.stop();
+  const steps = logged(gateway, 'worker replaced').map(({ ms }) => ms);
+  t.diagnostic(`roll ${ended.ms} ms (${steps}); ${newcomers.opened} newcomers`);
+
+  assert.equal(gateway.workers().length, 2);
+  assert(!gateway.workers().some((pid) => pids.includes(pid)) && !pids.some(isRunning));
+  const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
+  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  // Every frame was acknowledged before its connection ended: nothing went twice.
+  assert.equal(verdict.unacknowledgedStored, 0);
+  assert.deepEqual(violationsOf(clients), []);
+  for (const { closes, connections } of clients) {
+    assert(connections > 1, 'each was told to go away');
+    const byServer = closes.filter(({ code }) => code !== 1000);
+    assert(byServer.every(({ code, reason }) => code === 1012 && reason === 'restart'));
+  }
+  const failures = [...clients.flatMap(({ failures }) => failures), ...newcomers.failures];
+  assert.deepEqual(
+    failures.filter((failure) => !RESET.test(failure)),
+    [],
+  );
+  assert(newcomers.opened > 50);
+  assert.equal(metrics.value('forebay_handshakes_refused_total'), 0);
+  assert.equal(metrics.value('forebay_events_lost_total'), 0);
+  assert.equal(metrics.value('forebay_worker_restarts_total'), 0);
+  assert.deepEqual(watch.falls(), []);
+  assert.deepEqual(watch.unaccounted(), []);
+  assert.equal(watch.failed, 0);
+  assert(watch.max('forebay_workers', { state: 'draining' }) > 0, 'a scrape saw one leave');
+  assert.deepEqual(logged(gateway, 'not ready'), []);
+  assert.deepEqual(logged(gateway, 'worker died'), []);
+  assert.equal((await gateway.stop()).code, 0);
+  assert.deepEqual(gateway.errors, []);
+});
+
+test('a broken schema: the log says why, the old workers go on; POST /workers/restart mends it', async (t) => {
+  const dir = await mkdtemp(join(tmpdir(), 'forebay-roll-'));
+  t.after(() => rm(dir, { recursive: true }));
+  const schema = join(dir, 'schema.json');
+  await writeFile(schema, '{"type":"object"}');
+  const env = { FOREBAY_WORKERS: '2', FOREBAY_EVENT_SCHEMA: schema, FOREBAY_DRAIN_SPREAD_MS: '0' };
+  const gateway = await startGateway({ brokers, topic: uniqueTopic(), env });
+  t.after(() => gateway.kill());
+  const pids = gateway.workers().sort();
+  const client = await FrameClient.open(gateway.wsUrl);
+  await writeFile(schema, '{"type": ');
+  gateway.signal('SIGHUP');
+  const line = await untilLogged(gateway, 'rolling restart given up: the workers before stay');
+  assert.equal(line.level, 'error');
+  assert.match(String(line.reason), /schema\.json is not valid JSON/);
+  assert.deepEqual(await client.exchange('{"id":"1"}'), []);
+  assert.deepEqual(
+    (await readyz(gateway)).map(({ status }) => status),
+    [200, 200],
+  );
+  assert(pids.every(isRunning));
+  // A file that works is taken up.
+  await writeFile(schema, '{"type":"object","required":["msg"]}');
+  const answer = await fetch(`${gateway.adminUrl}/workers/restart`, { method: 'POST' });
+  assert.deepEqual([answer.status, await answer.json()], [202, { restart: 'begun' }]);
+  await untilLogged(gateway, ENDED);
+  assert.deepEqual(await client.ended(), { code: 1012, reason: 'restart' });
+  const next = await FrameClient.open(gateway.wsUrl);
+  assert.deepEqual(
+    (await next.exchange('{"id":"2"}')).map(({ code }) => code),
+    ['schema'],
+  );
+  assert.deepEqual(await next.exchange(good('3')), []);
+  assert(!pids.some(isRunning));
+  await next.close();
+  assert.equal((await gateway.stop()).code, 0);
+  assert.deepEqual(gateway.errors, []);
+});

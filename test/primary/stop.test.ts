@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, test } from 'node:test';
+import { isRunning } from './fixtures/child.ts';
+import {
+  checkWorkersGone,
+  did,
+  host,
+  killHosts,
+  messages,
+  pidOf,
+  said,
+} from './fixtures/fake-host.ts';
+
+afterEach(killHosts);
+after(checkWorkersGone);
+
+test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out counts from then', async () => {
+  const env = { FOREBAY_PRESTOP_MS: '700', FOREBAY_DRAIN_TIMEOUT_MS: '500' };
+  const { child, get, has, signal } = await host('run', 1, env);
+  await child.line(said('ready'));
+  const startMs = performance.now();
+  signal('SIGTERM');
+  await child.line(said('stop announced'));
+  const readyz = await get('/readyz');
+  assert.deepEqual([readyz.status, (await readyz.json()).reasons], [503, ['draining']]);
+  await has('forebay_draining 1', 'forebay_workers{state="ready"} 1');
+  // Until then a worker that dies is replaced.
+  process.kill(pidOf(await child.line(did('listening'))), 'SIGKILL');
+  await child.line(did('listening'), 2);
+  assert.equal(child.lines().filter(did('drain')).length, 0);
+  assert.deepEqual(await child.ended, { code: 0, signal: null });
+  assert(performance.now() - startMs >= 690);
+  const drain = (await child.line(did('drain'))).message as { timeoutMs: number };
+  assert(drain.timeoutMs > 400, `${drain.timeoutMs} ms`);
+});
+
+test('a second signal ends it at once, before the drain too', async () => {
+  const { child, signal } = await host('run', 1, { FOREBAY_PRESTOP_MS: '60000' });
+  await child.line(said('ready'));
+  signal('SIGTERM');
+  await child.line(said('stop announced'));
+  signal('SIGTERM');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.equal(child.lines().filter(did('drain')).length, 0);
+});
+
+test('POST /drain stops it as a signal does; the second one is no second signal', async () => {
+  const { child, get } = await host('held', 1);
+  await child.line(said('ready'));
+  for (let i = 0; i < 2; i++) assert.equal((await get('/drain', 'POST')).status, 202);
+  assert.equal((await child.line(said('drain begun'))).cause, 'POST /drain');
+  process.kill(pidOf(await child.line(did('drain'))), 'SIGUSR1');
+  assert.deepEqual(await child.ended, { code: 0, signal: null });
+});
+
+test('a primary that was suspended kills nobody', async () => {
+  const { child, get, signal } = await host('run', 2, { FOREBAY_WORKER_TIMEOUT_MS: '2000' });
+  await child.line(said('ready'));
+  const workers = child.lines().filter(did('listening')).map(pidOf);
+  signal('SIGSTOP');
+  await new Promise((resolve) => setTimeout(resolve, 2_600));
+  signal('SIGCONT');
+  assert.equal((await get('/readyz')).status, 200);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert(workers.every(isRunning));
+  assert.deepEqual(messages(child, 'worker hangs: killed'), []);
+});
