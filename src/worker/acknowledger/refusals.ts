@@ -49,12 +49,16 @@ export class Refusals {
   /** An entry per code, with its events as ranges. */
   entries(): RefusalEntry[] {
     const ranges = new Map<number, [number, number][]>();
-    for (const [event, number] of this.#codes.entries()) {
+    const codes = this.#codes;
+    let next: number;
+    for (let first = 0; first < codes.length; first = next) {
+      const number = codes[first]!;
+      next = first + 1;
+      while (codes[next] === number) next++;
       if (number === 0) continue;
       const known = ranges.get(number);
-      if (known === undefined) ranges.set(number, [[event, event]]);
-      else if (known.at(-1)![1] === event - 1) known.at(-1)![1] = event;
-      else known.push([event, event]);
+      if (known === undefined) ranges.set(number, [[first, next - 1]]);
+      else known.push([first, next - 1]);
     }
     return [...this.#messages].map(([number, message]) =>
       newEntry(

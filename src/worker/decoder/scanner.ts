@@ -9,23 +9,23 @@ export const LINE_FEED = 0x0a;
 export const COMMA = 0x2c;
 export const OPEN_BRACKET = 0x5b;
 export const CLOSE_BRACKET = 0x5d;
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
+export const OPEN_BRACE = 0x7b;
+export const CLOSE_BRACE = 0x7d;
 
 const TAB = 0x09;
 const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
 
 function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
 }
 
-/** The first offset from `at` on that holds no JSON white space, or the end of `bytes`. */
-export function skipBlank(bytes: Buffer, at: number): number {
+/** The first offset from `at` on that holds no JSON white space, or `end`. */
+export function skipBlank(bytes: Buffer, at: number, end = bytes.length): number {
   let found = at;
-  while (found < bytes.length && isBlank(bytes[found])) found++;
+  while (found < end && isBlank(bytes[found])) found++;
   return found;
 }
 

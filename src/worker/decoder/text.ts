@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { EVENT_CODES } from '../../errors.ts';
+import { isJson } from './grammar.ts';
 import {
   CLOSE_BRACKET,
   COMMA,
@@ -24,11 +25,11 @@ import type { DecodeBounds, EventSink, JsonObject } from './sink.ts';
 export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   const start = skipBlank(bytes, 0);
   const isArray = bytes[start] === OPEN_BRACKET;
+  if (!isArray && isLines(bytes, start)) return decodeLines(bytes, bounds, sink, true);
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
   } catch (error) {
-    if (!isArray && firstLineIsJson(bytes, start)) return decodeLines(bytes, bounds, sink, true);
     sink.refuseFrame('invalid_json', syntaxMessage(error));
     return 1;
   }
@@ -86,6 +87,8 @@ function decodeArray(
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
   if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
+  // An exception is dear: after the first, whose message says where, lines are checked without.
+  let broken = false;
   let index = 0;
   let start = skipBlank(bytes, 0);
   while (start < bytes.length) {
@@ -95,8 +98,10 @@ function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8:
       refuseLength(index, end - start, bounds, sink);
     } else if (!utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.refuseEvent(index, 'invalid_utf8', EVENT_CODES.invalid_utf8.text);
+    } else if (broken && !isJson(bytes, start, end)) {
+      sink.refuseEvent(index, 'invalid_json', EVENT_CODES.invalid_json.text);
     } else {
-      takeLine(index, bytes, start, end, bounds, sink);
+      broken = !takeLine(index, bytes, start, end, bounds, sink) || broken;
     }
     index++;
     start = skipBlank(bytes, next);
@@ -104,6 +109,7 @@ function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8:
   return index;
 }
 
+/** @returns whether the line is JSON */
 function takeLine(
   index: number,
   bytes: Buffer,
@@ -111,15 +117,16 @@ function takeLine(
   end: number,
   bounds: DecodeBounds,
   sink: EventSink,
-): void {
+): boolean {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
   } catch (error) {
     sink.refuseEvent(index, 'invalid_json', syntaxMessage(error));
-    return;
+    return false;
   }
   takeEvent(index, value, bytes, start, end, bounds, sink);
+  return true;
 }
 
 function takeEvent(
@@ -141,19 +148,13 @@ function takeEvent(
 }
 
 /**
- * Tells NDJSON from one broken value, given that the whole text is not JSON: then a first line
- * that is JSON by itself has others after it.
+ * Whether text is NDJSON: its first line, from `start` on, is JSON by itself and others follow.
+ * Then the whole is not JSON, and there is no need to try.
  */
-function firstLineIsJson(bytes: Buffer, start: number): boolean {
+function isLines(bytes: Buffer, start: number): boolean {
   const end = lineEnd(bytes, start);
-  // It is all of the text, and parsing it once more only costs.
-  if (end === bytes.length) return false;
-  try {
-    JSON.parse(bytes.toString('utf8', start, end));
-    return true;
-  } catch {
-    return false;
-  }
+  if (skipBlank(bytes, end) === bytes.length) return false;
+  return isJson(bytes, start, trimmedEnd(bytes, start, end));
 }
 
 /** Asked before the first line is handed on: a frame with too many is refused as a whole. */

@@ -136,5 +136,6 @@ function validatorOf(validate: ValidateFunction): Validator {
 function describe(errors: readonly ErrorObject[]): string {
   const error = errors.at(-1);
   if (error === undefined) return 'does not match the schema';
-  return `${error.instancePath} ${error.message ?? error.keyword}`.trim();
+  const { instancePath, message = error.keyword } = error;
+  return instancePath === '' ? message : `${instancePath} ${message}`;
 }

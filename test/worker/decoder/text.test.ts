@@ -148,6 +148,15 @@ test('a syntax error in NDJSON refuses only its line', () => {
   assert.deepEqual(outcomes, ['{"a":1}', 'invalid_json', 'not_an_object', '{"b":2}']);
 });
 
+test('of broken lines the first says where, and those after it are refused like it', () => {
+  const lines = ['{"a":1}', '{"a":1,}', '{"a":', '{"b":2}', '[', 'x', '[1]', '{"c":3}'];
+  const { outcomes, messages } = text(lines.join('\n'));
+  const wrong = 'invalid_json';
+  const last = ['not_an_object', '{"c":3}'];
+  assert.deepEqual(outcomes, ['{"a":1}', wrong, wrong, '{"b":2}', wrong, wrong, ...last]);
+  assert.deepEqual(messages.slice(0, 2), ['not valid JSON at position 7', 'not valid JSON']);
+});
+
 test('a body declared as NDJSON may begin with a broken line or an array', () => {
   assert.deepEqual(ndjson('{\n{}').outcomes, ['invalid_json', '{}']);
   assert.deepEqual(ndjson('[{}]\n{}').outcomes, ['not_an_object', '{}']);

@@ -1,0 +1,129 @@
+/**
+ * A hostile client in a process of its own, so that what it does costs the process that measures
+ * nothing: started by `HostileProcess`, told by messages.
+ */
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { WebSocket } from 'ws';
+import type { Credit, Hello, NackError } from './protocol.ts';
+import { closeSocket, openSocket } from './socket.ts';
+import { until } from './wait.ts';
+
+/** What became of its frames. */
+export interface Flood {
+  readonly frames: number;
+  /** Time that the gateway took for as many as the credit allows at once, on average. */
+  readonly windowMs: number;
+  /** What the nacks said; one entry if all said the same. */
+  readonly nacks: readonly (readonly NackError[])[];
+  /** Whether its connection was alive at the end, and a good event was taken. */
+  readonly served: boolean;
+}
+
+type Order =
+  | { readonly type: 'flood'; readonly url: string; readonly frame: string }
+  | { readonly type: 'stop'; readonly good: string };
+
+export class HostileProcess {
+  readonly #child = fork(fileURLToPath(import.meta.url));
+
+  /** Connects, and sends this frame as fast as its credit allows until {@link stop}. */
+  async flood(url: string, frame: string): Promise<void> {
+    await this.#ask({ type: 'flood', url, frame });
+  }
+
+  /** Waits for the fate of all frames, sends a good event, and closes the connection. */
+  stop(good: string): Promise<Flood> {
+    return this.#ask({ type: 'stop', good }) as Promise<Flood>;
+  }
+
+  end(): void {
+    this.#child.kill();
+  }
+
+  async #ask(order: Order): Promise<unknown> {
+    this.#child.send(order);
+    const [answer] = await once(this.#child, 'message', { signal: AbortSignal.timeout(20_000) });
+    return answer;
+  }
+}
+
+/** Looks at as little as it can: a process that checks all is a slow enemy. */
+class HostileClient {
+  readonly #frame: string;
+  readonly #bytes: number;
+  readonly #nacks = new Set<string>();
+  #socket!: WebSocket;
+  #credit: Credit = { frames: 0, bytes: 0 };
+  #windowFrames = 0;
+  #startMs = 0;
+  #sent = 0;
+  #acknowledged = 0;
+  #flooding = true;
+
+  constructor(frame: string) {
+    this.#frame = frame;
+    this.#bytes = Buffer.byteLength(frame);
+  }
+
+  async flood(url: string): Promise<void> {
+    this.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+      socket.on('message', (data) => this.#hear(String(data)));
+    });
+    await until(() => this.#sent > 0, { everyMs: 1 });
+  }
+
+  async stop(good: string): Promise<Flood> {
+    this.#flooding = false;
+    await this.#settled();
+    const windowMs = ((performance.now() - this.#startMs) / this.#sent) * this.#windowFrames;
+    const nacks = [...this.#nacks].map((text) => JSON.parse(text).errors as NackError[]);
+    const frames = this.#sent++;
+    this.#socket.send(good);
+    await this.#settled();
+    await closeSocket(this.#socket);
+    return { frames, windowMs, nacks, served: this.#nacks.size === nacks.length };
+  }
+
+  async #settled(): Promise<void> {
+    await until(() => this.#acknowledged === this.#sent, { everyMs: 1 });
+  }
+
+  #spend(): void {
+    const frames = Math.min(this.#credit.frames, Math.floor(this.#credit.bytes / this.#bytes));
+    for (; this.#sent < frames; this.#sent++) this.#socket.send(this.#frame);
+    if (this.#windowFrames > 0) return;
+    this.#windowFrames = frames;
+    this.#startMs = performance.now();
+  }
+
+  #hear(text: string): void {
+    if (text.startsWith('{"nack":')) {
+      this.#nacks.add(`{${text.slice(text.indexOf(',') + 1)}`);
+      return;
+    }
+    const { ack, credit, hello } = JSON.parse(text) as {
+      ack?: number;
+      credit?: Credit;
+      hello?: Hello;
+    };
+    if (ack !== undefined) this.#acknowledged = ack;
+    this.#credit = credit ?? hello?.credit ?? this.#credit;
+    if (this.#flooding) this.#spend();
+  }
+}
+
+async function serve(): Promise<void> {
+  let client: HostileClient | undefined;
+  process.on('message', async (order: Order) => {
+    let answer: unknown = 'done';
+    if (order.type === 'flood') {
+      client = new HostileClient(order.frame);
+      await client.flood(order.url);
+    } else answer = await client?.stop(order.good);
+    process.send?.(answer);
+  });
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await serve();
