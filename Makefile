@@ -75,6 +75,10 @@ check: setup ## check types and style
 test: build check ## run the tests with a Kafka of their own, all or TESTS="test/one.test.ts"
 	@exec $(TS) scripts/test.ts $(TESTS)
 
+.PHONY: simulate
+simulate: setup ## run SEEDS=1000 simulated histories, or replay one with SEED=123 and its trace
+	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" $(TS) test/simulation/main.ts
+
 .PHONY: docs
 docs: setup ## write the reference pages that come from the code
 	@$(TS) scripts/docs.ts

@@ -1,12 +1,12 @@
 /** A client of `forebay.v1` written by hand: it does nothing by itself, not even answer a ping. */
 import type { Closed } from './socket.ts';
-import { type Upgraded, upgrade } from './upgrade.ts';
+import { type Upgraded, type UpgradeOptions, upgrade } from './upgrade.ts';
 import { until } from './wait.ts';
 
 const OPCODE = { text: 1, close: 8 } as const;
 
 export class RawClient {
-  readonly #upgraded: Upgraded;
+  #upgraded!: Upgraded;
   #bytes = Buffer.alloc(0);
   /** Text frames of the server, in order. */
   readonly texts: string[] = [];
@@ -14,18 +14,23 @@ export class RawClient {
   readonly closed: Promise<Closed>;
   #onClosed!: (closed: Closed) => void;
 
-  constructor(upgraded: Upgraded) {
-    this.#upgraded = upgraded;
+  constructor() {
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve;
     });
-    upgraded.socket.on('data', (chunk: Buffer) => this.#take(chunk));
-    upgraded.socket.on('error', () => {});
   }
 
-  /** @param url `http://127.0.0.1:9000` */
-  static async open(url: string): Promise<RawClient> {
-    return new RawClient(await upgrade(url, { 'Sec-WebSocket-Protocol': 'forebay.v1' }));
+  /**
+   * @param url `http://127.0.0.1:9000`
+   * @param options whose connection is used
+   */
+  static async open(url: string, options: Pick<UpgradeOptions, 'agent'> = {}): Promise<RawClient> {
+    const client = new RawClient();
+    const data = (chunk: Buffer) => client.#take(chunk);
+    const headers = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
+    client.#upgraded = await upgrade(url, headers, { ...options, data });
+    client.#upgraded.socket.on('error', () => {});
+    return client;
   }
 
   /** Sends a short text frame. */

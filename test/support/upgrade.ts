@@ -1,6 +1,6 @@
 /** A WebSocket handshake written by hand, for what WebSocket libraries do not let through. */
 import { randomBytes } from 'node:crypto';
-import { type IncomingMessage, request } from 'node:http';
+import { type Agent, type IncomingMessage, request } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 export interface Upgraded {
@@ -14,10 +14,25 @@ export interface Upgraded {
   end(): void;
 }
 
-/** Asks for a WebSocket with exactly these headers. @throws IncomingMessage on any other answer */
-export function upgrade(url: string, headers: Record<string, string>): Promise<Upgraded> {
+export interface UpgradeOptions {
+  /** Whose connection is used. */
+  readonly agent?: Agent;
+  /** Hears every byte behind the handshake. */
+  readonly data?: (chunk: Buffer) => void;
+}
+
+/**
+ * Asks for a WebSocket with exactly these headers.
+ * @throws IncomingMessage on any other answer
+ */
+export function upgrade(
+  url: string,
+  headers: Record<string, string>,
+  { agent, data }: UpgradeOptions = {},
+): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
     const asked = request(`${url}/ws`, {
+      agent,
       headers: {
         Connection: 'Upgrade',
         Upgrade: 'websocket',
@@ -29,9 +44,12 @@ export function upgrade(url: string, headers: Record<string, string>): Promise<U
     asked.on('error', reject);
     asked.on('response', (response: IncomingMessage) => reject(response));
     asked.on('upgrade', (response, socket, head) => {
-      let bytes = head.length;
+      // What came along with the answer is data like any other.
+      socket.unshift(head);
+      let bytes = 0;
       socket.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
+        data?.(chunk);
       });
       resolve({
         protocol: response.headers['sec-websocket-protocol'],

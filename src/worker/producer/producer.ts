@@ -240,7 +240,6 @@ export class Producer {
     const { outcomes, accumulator } = this.#options;
     const verdict = lane.settle(outcome, performance.now(), Date.now());
     this.#metrics.verdict(lane, outcome, verdict);
-    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');
     if (lane.needsProducerId) this.#requestProducerId(lane);
     switch (verdict.do) {
       case 'stored':
@@ -260,6 +259,8 @@ export class Producer {
         outcomes.refused(verdict.batch, 'timeout');
         break;
     }
+    // It reports at once: by now the batch is counted where it has ended.
+    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');
   }
 
   /** Tells when Kafka begins or ceases to refuse by rights or policy what lanes write. */

@@ -9,11 +9,8 @@ import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { PlainClient } from '../../support/plain-client.ts';
 import { RawClient } from '../../support/raw-client.ts';
-import { upgrade } from '../../support/upgrade.ts';
 import { recordsOf } from './load.ts';
 import { readyz, untilLogged, untilNotReady } from './watch.ts';
-
-const ACKNOWLEDGED = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
 
 let brokers: readonly string[];
 before(async () => {
@@ -90,7 +87,7 @@ test('POST /drain: a request in flight is answered, and its connection closed', 
   // It is waited for, longer than for somebody who may still come.
   await sleep(4 * LIMITS.lastRequestsMs);
   // Who was connected before may still shake hands, and is told to go away.
-  const late = new RawClient(await upgrade(gateway.httpUrl, ACKNOWLEDGED, agent));
+  const late = await RawClient.open(gateway.httpUrl, { agent });
   await late.heard('{"hello":');
   await late.heard('{"goaway":');
   post.send();

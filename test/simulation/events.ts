@@ -1,0 +1,63 @@
+/** Events of simulated clients. Each says in its text who it is, so that it is known in the log. */
+import { BAD_RECORD } from './faults.ts';
+import type { SeededRandom } from './random.ts';
+
+/** `bad`: Kafka never takes it. `wrong`: it breaks the schema. */
+export type Flavour = 'good' | 'bad' | 'wrong';
+
+export interface SimEvent {
+  readonly id: string;
+  readonly key: string;
+  readonly flavour: Flavour;
+  readonly fill: string;
+  /** Times that it was sent; each time it says so. */
+  attempt: number;
+}
+
+const FILL = 'x'.repeat(4_096);
+
+export class EventMaker {
+  readonly #name: string;
+  readonly #random: SeededRandom;
+  readonly #keys: readonly string[];
+  readonly #badRate: number;
+  #made = 0;
+
+  constructor(name: string, random: SeededRandom, badRate: number) {
+    this.#name = name;
+    this.#random = random;
+    this.#badRate = badRate;
+    this.#keys = Array.from({ length: random.int(1, 4) }, () => `k${random.int(0, 30)}`);
+  }
+
+  make(): SimEvent {
+    const random = this.#random;
+    const isBad = random.chance(this.#badRate);
+    return {
+      id: `${this.#name}-${this.#made++}`,
+      key: random.pick(this.#keys),
+      flavour: isBad ? random.pick(['bad', 'wrong'] as const) : 'good',
+      fill: FILL.slice(0, Math.floor(random.log(1, random.chance(0.05) ? 2_500 : 120))),
+      attempt: 0,
+    };
+  }
+}
+
+export function textOf({ id, attempt, key, flavour, fill }: SimEvent): string {
+  const head = `{"id":"${id}","attempt":${attempt},`;
+  const message = flavour === 'bad' ? `${BAD_RECORD}${fill}"` : `"msg":"${fill}"`;
+  return `${head}${message},"clientId":"${key}","timestamp":${flavour === 'wrong' ? '"now"' : 1}}`;
+}
+
+/** `id#attempt` of an event by its text. */
+export function nameIn(text: string): string {
+  const [, id, attempt] = /^\{"id":"([^"]+)","attempt":(\d+)/.exec(text) ?? [];
+  return `${id}#${attempt}`;
+}
+
+/** A frame or body of these events, in one of the forms that are taken. */
+export function frameOf(events: readonly SimEvent[], random: SeededRandom): string {
+  const texts = events.map(textOf);
+  if (texts.length === 1 && random.chance(0.7)) return texts[0]!;
+  return random.chance(0.5) ? `[${texts.join(',')}]` : texts.join('\n');
+}

@@ -1,0 +1,123 @@
+/** What the producer says became of each batch, held against the brokers' logs. */
+import type { EventCode } from '../../src/errors.ts';
+import type { RecordBatch } from '../../src/worker/accumulator/batch.ts';
+import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
+import type { Outcomes } from '../../src/worker/producer/producer.ts';
+import type { Cluster } from './cluster.ts';
+import { nameIn } from './events.ts';
+import type { Report } from './report.ts';
+import { type BatchView, valuesIn } from './wire.ts';
+
+/** A batch that was just confirmed is among so many last ones of its log. */
+const LAST_BATCHES = 12;
+
+type Fate = 'overdue' | 'stored' | 'stored late' | 'timeout' | 'refused';
+
+export class Fates implements Outcomes {
+  readonly #outcomes: Outcomes;
+  readonly #cluster: Cluster;
+  readonly #report: Report;
+  readonly #fates = new Map<string, Fate>();
+  readonly #unfenced = new Set<string>();
+  /** Events that were called stored. */
+  stores = 0;
+
+  constructor(outcomes: Outcomes, cluster: Cluster, report: Report) {
+    this.#outcomes = outcomes;
+    this.#cluster = cluster;
+    this.#report = report;
+  }
+
+  stored(batch: RecordBatch): void {
+    const report = this.#report;
+    report.count('batch stored');
+    const names = namesIn(batch);
+    this.stores += names.length;
+    report.demand(this.#isInKafka(batch), `${names[0]} … is called stored, and is not in Kafka`);
+    for (const name of names) {
+      const before = this.#fates.get(name);
+      report.demand(
+        before === undefined || before === 'overdue',
+        `${name} is stored after ${before}`,
+      );
+      report.demand(batch.answered === (before === 'overdue'), `${name}: answered is wrong`);
+      this.#fates.set(name, before === undefined ? 'stored' : 'stored late');
+    }
+    this.#outcomes.stored(batch);
+  }
+
+  refused(batch: RecordBatch, code: EventCode): void {
+    const report = this.#report;
+    if (code === 'timeout') report.count('given up');
+    else report.count(code === 'kafka_unavailable' ? 'dropped unsent' : 'refused for good');
+    for (const name of namesIn(batch)) {
+      const before = this.#fates.get(name);
+      report.demand(
+        before === undefined || before === 'overdue',
+        `${name} is refused ${code} after ${before}`,
+      );
+      this.#fates.set(name, code === 'timeout' ? 'timeout' : 'refused');
+    }
+    this.#outcomes.refused(batch, code);
+  }
+
+  overdue(batch: RecordBatch): void {
+    this.#report.count('overdue');
+    for (const name of namesIn(batch)) {
+      const before = this.#fates.get(name);
+      this.#report.demand(before === undefined, `${name} is overdue after ${before}`);
+      this.#fates.set(name, 'overdue');
+    }
+    this.#outcomes.overdue(batch);
+  }
+
+  /**
+   * The lane gave these up and has a new producer id: a copy that is still on its way may be
+   * stored behind younger events. Kafka has no means against that; their senders heard `timeout`.
+   */
+  unfenced(names: readonly string[]): void {
+    for (const name of names) this.#unfenced.add(name);
+  }
+
+  isUnfenced(text: string): boolean {
+    return this.#unfenced.has(nameIn(text));
+  }
+
+  /** With everything at rest: each log has what was called stored, once, and nothing refused. */
+  check(): void {
+    const report = this.#report;
+    const stored = new Set<string>();
+    for (const { log } of this.#cluster.partitions) {
+      for (const name of log.flatMap(valuesIn).map(nameIn)) {
+        report.demand(!stored.has(name), `${name} is stored twice`);
+        stored.add(name);
+        const fate = this.#fates.get(name);
+        report.demand(fate !== undefined, `${name} is stored, and nothing was said of it`);
+        report.demand(fate !== 'refused', `${name} is refused and stored`);
+      }
+    }
+    for (const [name, fate] of this.#fates) {
+      report.demand(fate !== 'overdue', `${name} was overdue and left so`);
+      if (fate === 'stored' || fate === 'stored late') {
+        report.demand(stored.has(name), `${name} is ${fate} and missing`);
+      }
+    }
+  }
+
+  /** Whether all in-sync replicas of some partition have the records of `batch`. */
+  #isInKafka(batch: RecordBatch): boolean {
+    const records = batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
+    const has = (log: readonly BatchView[]) =>
+      log.slice(-LAST_BATCHES).some(({ bytes }) => {
+        return records.equals(bytes.subarray(BATCH_HEADER_BYTES));
+      });
+    return this.#cluster.partitions.some((partition) =>
+      [...partition.isr].every((broker) => has(partition.replica(broker).log)),
+    );
+  }
+}
+
+/** `id#attempt` of each event. */
+export function namesIn({ buffer, records }: RecordBatch): string[] {
+  return valuesIn({ bytes: buffer, records }).map(nameIn);
+}

@@ -1,0 +1,154 @@
+/** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
+import type { Logger } from '../../src/log.ts';
+import type { SeriesName } from '../../src/metrics/catalogue.ts';
+import { Counters } from '../../src/metrics/counters.ts';
+import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
+import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
+import { Budget } from '../../src/worker/accumulator/budget.ts';
+import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
+import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import { HttpListener } from '../../src/worker/listener/http.ts';
+import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
+import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
+import { type Outcomes, Producer } from '../../src/worker/producer/producer.ts';
+import { Reporter } from '../../src/worker/reporter.ts';
+import { Intake } from '../../src/worker/validator/intake.ts';
+import { loadValidator } from '../../src/worker/validator/validator.ts';
+import type { Plan } from './plan.ts';
+import type { Report } from './report.ts';
+import {
+  type FakeResponse,
+  type FakeSocket,
+  fakeRequest,
+  openSocket,
+  type Peer,
+} from './sockets.ts';
+
+/** Compiled once: what is right does not depend on the seed. */
+const validate = loadValidator(undefined);
+const KEY_FIELD = 'clientId';
+
+/** Where an event that was received can be. */
+const ENDS = [
+  'forebay_events_stored_total',
+  'forebay_events_refused_total',
+  'forebay_events_dropped_total',
+  'forebay_events_in_flight',
+] as const satisfies readonly SeriesName[];
+
+export interface GatewayOptions {
+  readonly plan: Plan;
+  readonly topic: string;
+  readonly bootstrap: readonly Address[];
+  readonly createLink: CreateLink;
+  readonly log: Logger;
+  readonly report: Report;
+  /** Looks at what the producer says before the acknowledger hears it. */
+  readonly watch: (outcomes: Outcomes) => Outcomes;
+}
+
+export class Gateway {
+  readonly counters = new Counters();
+  readonly budget: Budget;
+  readonly producer: Producer;
+  readonly #report: Report;
+  readonly #reporter: Reporter;
+  readonly #webSocket: WebSocketListener;
+  readonly #http: HttpListener;
+
+  constructor({ plan, report, watch, ...kafka }: GatewayOptions) {
+    const { counters } = this;
+    const { maxFrameBytes, batchBytes, lingerMs, eventTimeoutMs, maxRequestBytes } = plan;
+    const { log } = kafka;
+    this.#report = report;
+    const budget = new Budget(plan.bufferBytes);
+    const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
+    const credit = new Credit(budget, maxFrameBytes);
+    const acknowledger = new Acknowledger(
+      counters,
+      credit,
+      (batch) => accumulator.release(batch),
+      log,
+    );
+    const intake = new Intake(validate, accumulator, KEY_FIELD, (...refusal) =>
+      acknowledger.refuse(...refusal),
+    );
+    this.producer = new Producer({
+      ...kafka,
+      lingerMs,
+      eventTimeoutMs,
+      maxRequestBytes,
+      budget,
+      accumulator,
+      counters,
+      outcomes: watch(acknowledger),
+      topicListener: {
+        topicKnown: () => this.#reporter.topicKnown(),
+        topicMissing: () => this.#reporter.kafka('the topic does not exist'),
+        unreachable: (why) => this.#reporter.kafka(why),
+        refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
+        loginRefused: (error) => report.violation(`login refused: ${error}`),
+      },
+    });
+    const shared = { intake, acknowledger, counters, budget };
+    this.#webSocket = new WebSocketListener({
+      ...shared,
+      maxFrameBytes,
+      maxAgeMs: plan.maxAgeMs,
+      spreadMs: 500,
+    });
+    this.#http = new HttpListener({
+      ...shared,
+      maxEventBytes: maxFrameBytes,
+      timeoutMs: plan.httpTimeoutMs,
+      readiness: () => ({ ready: true, reasons: [] }),
+    });
+    this.budget = budget;
+    this.#reporter = new Reporter(
+      counters,
+      budget,
+      this.producer,
+      acknowledger,
+      async (message) => {
+        if (message.type === 'snapshot') this.#account();
+      },
+    );
+  }
+
+  start(): void {
+    this.#reporter.start();
+    this.producer.start();
+  }
+
+  stop(): void {
+    this.#webSocket.close();
+    this.producer.stop();
+    const left = this.#reporter.stop();
+    this.#report.demand(left === 0, `${left} events are left in flight`);
+  }
+
+  connect(protocol: string, peer: Peer): FakeSocket | undefined {
+    return openSocket(this.#webSocket.behavior, protocol, peer);
+  }
+
+  post(response: FakeResponse, bytes: number, ndjson: boolean): void {
+    const headers = {
+      'content-type': ndjson ? 'application/x-ndjson' : 'application/json',
+      'content-length': String(bytes),
+    };
+    this.#http.handle(response, fakeRequest('post', '/events', headers));
+  }
+
+  /** Every event is stored, refused, dropped or in flight: at every snapshot. */
+  #account(): void {
+    const settled = ENDS.reduce((sum, name) => sum + this.#sumOf(name), 0);
+    const unaccounted = this.#sumOf('forebay_events_received_total') - settled;
+    this.#report.demand(unaccounted === 0, `${unaccounted} events are unaccounted`);
+  }
+
+  #sumOf(name: SeriesName): number {
+    const first = firstCell(name);
+    const { values } = this.counters;
+    return values.subarray(first, first + cellCount(seriesOf(name))).reduce((a, b) => a + b, 0);
+  }
+}

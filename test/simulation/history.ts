@@ -1,0 +1,298 @@
+/**
+ * One simulated history: a worker, a cluster, clients, and a time in which things go wrong. Then
+ * all is well, and everything has to settle. The seed decides everything.
+ */
+import { crc32 } from '@node-rs/crc32';
+import type { Logger } from '../../src/log.ts';
+import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { AckClient } from './ack-client.ts';
+import type { Client, ClientWorld } from './client-world.ts';
+import { realTurn, VirtualClock } from './clock.ts';
+import { Cluster } from './cluster.ts';
+import { type DisasterWorld, endDisasters, planDisasters } from './disasters.ts';
+import { EventMaker } from './events.ts';
+import { Fates } from './fates.ts';
+import { Faults } from './faults.ts';
+import { Gateway } from './gateway.ts';
+import { checkMetrics, hook } from './hooks.ts';
+import { HttpClient, PlainClient } from './other-clients.ts';
+import type { Partition } from './partition.ts';
+import { type Plan, planFor } from './plan.ts';
+import { Quotas } from './quotas.ts';
+import { SeededRandom } from './random.ts';
+import { type Counts, Report } from './report.ts';
+import { SentBatches } from './sent-batches.ts';
+import { SimLink } from './sim-link.ts';
+import { recordsOf } from './wire.ts';
+
+const TOPIC = 'simulated';
+/** Everything settles within so long once nothing goes wrong: back-offs reach 37 s. */
+const PROGRESS_MS = 90_000;
+/** Requests of dead connections are on their way no longer. */
+const STRAYS_MS = 9_000;
+
+export interface Result {
+  readonly seed: number;
+  /** Empty = all is as it should be. */
+  readonly violations: readonly string[];
+  readonly counts: Counts;
+  /** Of all that happened and when: the same seed brings the same. */
+  readonly hash: string;
+  readonly steps: number;
+  readonly events: number;
+}
+
+/** @param print takes the lines of the trace, if they are wanted */
+export async function runHistory(seed: number, print?: (line: string) => void): Promise<Result> {
+  const history = new History(seed, print);
+  const onRejection = (error: unknown) => history.report.violation(textOf(error));
+  process.on('unhandledRejection', onRejection);
+  try {
+    await history.run();
+  } catch (error) {
+    history.report.violation(textOf(error));
+  } finally {
+    history.close();
+    await realTurn();
+    process.off('unhandledRejection', onRejection);
+  }
+  return history.result;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+class History {
+  readonly report = new Report((line) => this.note(line));
+  readonly #seed: number;
+  readonly #print: ((line: string) => void) | undefined;
+  readonly #clock = new VirtualClock();
+  readonly #random: SeededRandom;
+  readonly #plan: Plan;
+  readonly #ledger = new Ledger();
+  readonly #links = new Set<SimLink>();
+  readonly #clients: Client[] = [];
+  readonly #faults: Faults;
+  readonly #cluster: Cluster;
+  readonly #sent: SentBatches;
+  readonly #quotas: Quotas;
+  readonly #fates: Fates;
+  readonly #gateway: Gateway;
+  readonly #undo: (() => void)[] = [];
+  #hash = 0;
+
+  constructor(seed: number, print: ((line: string) => void) | undefined) {
+    this.#seed = seed;
+    this.#print = print;
+    this.#random = new SeededRandom(seed, 'world');
+    const plan = planFor(new SeededRandom(seed, 'plan'));
+    this.#plan = plan;
+    this.note(() => JSON.stringify(plan));
+    const [clock, random, report] = [this.#clock, this.#random, this.report];
+    const note = (line: () => string) => this.note(line);
+    this.#undo.push(clock.install(new SeededRandom(seed, 'src')).restore);
+    const unfenced = (names: readonly string[]) => this.#fates.unfenced(names);
+    this.#undo.push(hook({ report, firstSequence: plan.firstSequence, note, unfenced }));
+    const faults = new Faults(plan.rates, random, report);
+    this.#faults = faults;
+    const firstEpoch = () => plan.firstEpoch;
+    const { partitions } = plan;
+    const common = { clock, random, faults, report, note };
+    this.#cluster = new Cluster({ topic: TOPIC, partitions, firstEpoch, ...common });
+    this.#sent = new SentBatches(TOPIC, report);
+    this.#quotas = new Quotas(clock, report);
+    let fates: Fates | undefined;
+    this.#gateway = new Gateway({
+      plan,
+      topic: TOPIC,
+      bootstrap: [...this.#cluster.brokers.values()],
+      createLink: (address) => this.#createLink(address),
+      log: this.#createLog(),
+      report,
+      watch: (outcomes) => {
+        fates = new Fates(outcomes, this.#cluster, report);
+        return fates;
+      },
+    });
+    this.#fates = fates!;
+  }
+
+  /** A line of the trace. Its time goes into the hash, its text only to who reads along. */
+  note(line: () => string): void {
+    const { nowMs } = this.#clock;
+    this.#hash = (Math.imul(this.#hash, 31) + Math.round(nowMs * 1_000)) | 0;
+    this.#print?.(`${nowMs.toFixed(3).padStart(12)} ${line()}`);
+  }
+
+  async run(): Promise<void> {
+    const plan = this.#plan;
+    const world = this.#world;
+    this.#gateway.start();
+    this.#planClients();
+    planDisasters(world, plan.disasters, plan.faultsMs);
+    const clock = this.#clock;
+    const endMs = clock.nowMs + plan.faultsMs;
+    if (await clock.run(endMs, () => this.#look())) return;
+    this.note(() => 'nothing goes wrong any more');
+    endDisasters(world);
+    const settled = await clock.run(clock.nowMs + PROGRESS_MS, () => this.#look() || this.#settled);
+    if (!settled) this.#complain();
+    if (this.report.failed) return;
+    await clock.run(clock.nowMs + STRAYS_MS);
+    this.#gateway.stop();
+    if (!this.report.failed) this.#check();
+  }
+
+  close(): void {
+    for (const undo of this.#undo) undo();
+  }
+
+  get result(): Result {
+    const logs = this.#cluster.partitions.flatMap(({ log }) => log.map(({ crc }) => crc));
+    const last = [this.#clock.steps, this.#clock.nowMs, this.#ledger.size, ...logs];
+    const hash = crc32(`${this.#hash} ${last.join()}`).toString(16);
+    return {
+      seed: this.#seed,
+      violations: this.report.violations,
+      counts: this.report.counts,
+      hash,
+      steps: this.#clock.steps,
+      events: this.#ledger.size,
+    };
+  }
+
+  get #world(): DisasterWorld & ClientWorld {
+    return {
+      clock: this.#clock,
+      random: this.#random,
+      report: this.report,
+      faults: this.#faults,
+      cluster: this.#cluster,
+      links: this.#links,
+      clients: this.#clients,
+      ledger: this.#ledger,
+      note: (line) => this.note(line),
+      stalled: (ms) => {
+        this.report.count('loop stalled');
+        this.#clock.stall(ms);
+        for (const client of this.#clients) client.stalled?.(ms);
+      },
+      connect: (protocol, peer) => this.#gateway.connect(protocol, peer),
+      post: (...request) => this.#gateway.post(...request),
+    };
+  }
+
+  #planClients(): void {
+    const { ackClients, plainClients, httpClients, events, faultsMs } = this.#plan;
+    const random = this.#random;
+    for (let index = 0; index < ackClients; index++) this.#planClient(`a${index}`);
+    for (let index = 0; index < plainClients; index++) this.#planClient(`p${index}`);
+    for (let index = 0; index < httpClients; index++) this.#planClient(`h${index}`);
+    for (let left = events; left > 0; ) {
+      const count = Math.min(left, Math.ceil(random.log(1, random.chance(0.2) ? 150 : 20)));
+      left -= count;
+      const atMs = random.between(0, faultsMs * 0.95);
+      this.#clock.after(atMs, () => {
+        if (this.#clients.length > 0) random.pick(this.#clients).give(count);
+      });
+    }
+  }
+
+  /** Some clients come later, some leave for good. */
+  #planClient(name: string): void {
+    const random = this.#random;
+    const { faultsMs } = this.#plan;
+    const joinMs = name === 'a0' || random.chance(0.6) ? 0 : random.between(0, faultsMs / 2);
+    this.#clock.after(joinMs, () => {
+      const client = this.#createClient(name);
+      this.#clients.push(client);
+      if (name === 'a0' || random.chance(0.8)) return;
+      this.#clock.after(random.between(0, faultsMs / 2), () => client.leave());
+    });
+  }
+
+  #createClient(name: string): Client {
+    const { badRate, garbageRate, httpTimeoutMs } = this.#plan;
+    const world = this.#world;
+    const maker = new EventMaker(name, this.#random, badRate);
+    if (name.startsWith('p')) return new PlainClient(name, world, maker);
+    if (name.startsWith('h')) return new HttpClient(name, world, maker, httpTimeoutMs);
+    return new AckClient(name, world, maker, garbageRate);
+  }
+
+  #createLink(address: { host: string }): SimLink {
+    const brokers = [...this.#cluster.brokers.values()];
+    const broker = brokers.find(({ host }) => host === address.host);
+    return new SimLink(address.host, broker, {
+      clock: this.#clock,
+      faults: this.#faults,
+      sent: this.#sent,
+      quotas: this.#quotas,
+      note: (line) => this.note(line),
+      opened: (link) => this.#links.add(link),
+      closed: (link) => this.#links.delete(link),
+    });
+  }
+
+  /** Lines of the gateway's log become lines of the trace. */
+  #createLog(): Logger {
+    const write = (first: unknown, second?: string) =>
+      this.note(() => `log: ${second ?? ''} ${JSON.stringify(first)}`);
+    const log = { trace() {}, debug() {}, info: write, warn: write, error: write, fatal: write };
+    return log as unknown as Logger;
+  }
+
+  /** Looks at what nobody tells. @returns whether something is wrong, and going on has no sense */
+  #look(): boolean {
+    if (this.#gateway.budget.pressed) this.report.count('pressed');
+    return this.report.failed;
+  }
+
+  get #settled(): boolean {
+    if (this.#gateway.budget.usedBytes > 0) return false;
+    return this.#clients.every(({ done }) => done);
+  }
+
+  #complain(): void {
+    const { report } = this;
+    const { budget, producer } = this.#gateway;
+    let batches = 0;
+    producer.walk(() => batches++);
+    report.violation(`not settled: ${batches} batches, ${budget.usedBytes} bytes in use`);
+    for (const client of this.#clients) if (!client.done) report.violation(client.state);
+  }
+
+  #check(): void {
+    const { report } = this;
+    checkMetrics(this.#gateway, this.#fates, report);
+    this.#fates.check();
+    const { partitions } = this.#cluster;
+    for (const partition of partitions) {
+      for (const { log } of partition.replicas.values()) {
+        const same = log.length === partition.log.length && log.at(-1) === partition.log.at(-1);
+        report.demand(same, `the model itself: copies of p${partition.index} differ`);
+      }
+    }
+    for (const key of keysInTwo(partitions)) report.violation(`${key} is in two partitions`);
+    const records = partitions.flatMap(({ index, log }) => [...recordsOf(index, log)]);
+    const verdict = this.#ledger.reconcile(
+      records.filter(({ value }) => !this.#fates.isUnfenced(String(value))),
+    );
+    for (const line of verdict.clean ? [] : describeVerdict(verdict)) report.violation(line);
+  }
+}
+
+/** Order holds within a partition, so a key must keep to one. */
+function keysInTwo(partitions: readonly Partition[]): string[] {
+  const home = new Map<string, number>();
+  const strays = new Set<string>();
+  for (const { index, log } of partitions) {
+    for (const { key } of recordsOf(index, log)) {
+      const known = home.get(String(key));
+      if (known === undefined) home.set(String(key), index);
+      else if (known !== index) strays.add(String(key));
+    }
+  }
+  return [...strays];
+}

@@ -1,0 +1,70 @@
+/** Looks into modules that have no seam for it; installed for the time of one history. */
+import { cell } from '../../src/metrics/counters.ts';
+import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import { Lane } from '../../src/worker/producer/lane.ts';
+import { type Fates, namesIn } from './fates.ts';
+import type { Gateway } from './gateway.ts';
+import type { Report } from './report.ts';
+
+const STORED = cell('forebay_events_stored_total');
+const STORED_LATE = cell('forebay_events_stored_late_total');
+
+const { setProducerId, settle } = Lane.prototype;
+const { mayRise } = Credit.prototype;
+
+export interface HookOptions {
+  readonly report: Report;
+  /** Where the sequences of a producer id begin: a broker takes any that it does not know. */
+  readonly firstSequence: number;
+  readonly note: (line: () => string) => void;
+  /** Events that were given up can still be stored, in any order: no epoch fences them. */
+  readonly unfenced: (names: readonly string[]) => void;
+}
+
+/**
+ * Counts what lanes and credit decide, and lets sequences begin where they are told to.
+ * @returns takes the hooks out again
+ */
+export function hook({ report, firstSequence, note, unfenced }: HookOptions): () => void {
+  /** Of the lane's producer id that it has now. */
+  const givenUp = new Map<Lane, string[]>();
+  Lane.prototype.setProducerId = function (producerId, epoch) {
+    setProducerId.call(this, producerId, epoch, firstSequence);
+  };
+  Lane.prototype.settle = function (outcome, ...times) {
+    const verdict = settle.call(this, outcome, ...times);
+    note(() => `p${this.partition}: ${JSON.stringify(outcome)} -> ${verdict.do}`);
+    if (verdict.do === 'retry') report.count('retry');
+    if (verdict.do === 'split') report.count('split');
+    if (this.unknown) report.count('unknown');
+    const reset = 'reset' in verdict ? verdict.reset : undefined;
+    if (reset === 'epoch') report.count('epoch raised');
+    if (verdict.do === 'giveUp') {
+      givenUp.set(this, [...(givenUp.get(this) ?? []), ...namesIn(verdict.batch)]);
+    }
+    if (reset === 'producer_id') {
+      report.count('new producer id');
+      unfenced(givenUp.get(this) ?? []);
+      givenUp.delete(this);
+    }
+    return verdict;
+  };
+  Credit.prototype.mayRise = function (stream) {
+    const rises = mayRise.call(this, stream);
+    if (!rises) report.count('credit withheld');
+    return rises;
+  };
+  return () => {
+    Object.assign(Lane.prototype, { setProducerId, settle });
+    Object.assign(Credit.prototype, { mayRise });
+  };
+}
+
+/** Each event that was stored is counted once, in time or late. */
+export function checkMetrics({ counters }: Gateway, fates: Fates, report: Report): void {
+  const stored = counters.values[STORED]!;
+  const late = counters.values[STORED_LATE]!;
+  report.count('stored late', late);
+  const counted = `${stored} are counted as stored, ${late} as stored late`;
+  report.demand(stored + late === fates.stores, `${counted}; ${fates.stores} were`);
+}

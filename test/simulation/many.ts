@@ -1,0 +1,89 @@
+/** Runs many seeds, shared out to processes, and adds up what they found. */
+import { spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { runHistory } from './history.ts';
+import { addCounts, type Counts } from './report.ts';
+
+/** A seed that failed, and why. */
+export interface Failure {
+  readonly seed: number;
+  readonly violations: readonly string[];
+}
+
+export interface Summary {
+  readonly failures: Failure[];
+  readonly counts: Counts;
+  seeds: number;
+  events: number;
+  steps: number;
+}
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** A child speaks in lines of JSON behind this mark; others are for people. */
+const MARK = 'SUMMARY ';
+
+/** Runs seeds `first` and on in this process. @param untilFailure ends at the first that fails */
+export async function runSeeds(
+  first: number,
+  count: number,
+  untilFailure: boolean,
+): Promise<Summary> {
+  const summary: Summary = { failures: [], counts: {}, seeds: 0, events: 0, steps: 0 };
+  for (let seed = first; seed < first + count; seed++) {
+    const { violations, counts, events, steps } = await runHistory(seed);
+    addCounts(summary.counts, counts);
+    summary.seeds++;
+    summary.events += events;
+    summary.steps += steps;
+    if (violations.length === 0) continue;
+    summary.failures.push({ seed, violations });
+    console.log(`seed ${seed} fails: ${violations.join('\n  ')}`);
+    if (untilFailure) break;
+  }
+  return summary;
+}
+
+/** The same in a process per core. @throws Error when one of them ends without a word */
+export async function runParallel(first: number, count: number): Promise<Summary> {
+  const processes = Math.min(count, availableParallelism());
+  const share = Math.ceil(count / processes);
+  const shares = Array.from({ length: processes }, (_, index) => {
+    const from = first + index * share;
+    return runShare(from, Math.min(share, first + count - from));
+  });
+  const total: Summary = { failures: [], counts: {}, seeds: 0, events: 0, steps: 0 };
+  for (const part of await Promise.all(shares)) {
+    total.failures.push(...part.failures);
+    addCounts(total.counts, part.counts);
+    total.seeds += part.seeds;
+    total.events += part.events;
+    total.steps += part.steps;
+  }
+  return total;
+}
+
+/** What a child of {@link runParallel} says at its end. */
+export function tellParent(summary: Summary): void {
+  console.log(`${MARK}${JSON.stringify(summary)}`);
+}
+
+function runShare(first: number, count: number): Promise<Summary> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test/simulation/main.ts'], {
+    cwd: ROOT,
+    env: { ...process.env, SHARE: `${first}+${count}` },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.once('close', (code) => {
+      const [told, summary] = output.split(MARK);
+      process.stdout.write(told ?? '');
+      if (summary !== undefined) resolve(JSON.parse(summary) as Summary);
+      else reject(new Error(`seeds ${first} and on ended with code ${code}`));
+    });
+  });
+}

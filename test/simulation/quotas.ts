@@ -1,0 +1,25 @@
+import type { VirtualClock } from './clock.ts';
+import type { Report } from './report.ts';
+
+/** Looks whether brokers that said that their quota is used up are left alone. */
+export class Quotas {
+  readonly #clock: VirtualClock;
+  readonly #report: Report;
+  readonly #untilMs = new Map<string, number>();
+
+  constructor(clock: VirtualClock, report: Report) {
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  heard(host: string, throttleMs: number): void {
+    const untilMs = this.#clock.nowMs + throttleMs;
+    this.#untilMs.set(host, Math.max(untilMs, this.#untilMs.get(host) ?? 0));
+  }
+
+  /** A request leaves for `host`. */
+  begin(host: string): void {
+    const leftMs = (this.#untilMs.get(host) ?? 0) - this.#clock.nowMs;
+    this.#report.demand(leftMs <= 0, `${host} is sent a request ${Math.ceil(leftMs)} ms too early`);
+  }
+}

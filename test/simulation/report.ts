@@ -1,0 +1,97 @@
+/** What a history finds out: what happened how often, and what must not have happened. */
+
+/** What has to happen somewhere in a run of many seeds, or the simulation is blind to it. */
+export const OCCURRENCES = [
+  'leader move',
+  'tail lost',
+  'broker killed',
+  'broker paused',
+  'error before the append',
+  'error after the append',
+  'injected sequence error',
+  'refused by policy',
+  'refused by size',
+  'refused by time stamp',
+  'bad record',
+  'stray copy appended',
+  'stray copy repeated',
+  'stray copy fenced',
+  'repeat',
+  'repeat told as such',
+  'deposed leader asked',
+  'partition missing',
+  'response cut short',
+  'request lost',
+  'response lost',
+  'request silent',
+  'throttled',
+  'no producer id',
+  'topic missing',
+  'leader not told',
+  'ISR shrunk',
+  'slow replication',
+  'loop stalled',
+  'connection cut',
+  'client left',
+  'goaway',
+  'resend after reconnect',
+  'http aborted',
+  'http timeout',
+  'batch stored',
+  'retry',
+  'unknown',
+  'split',
+  'refused for good',
+  'given up',
+  'epoch raised',
+  'new producer id',
+  'sequence wrapped',
+  'overdue',
+  'dropped unsent',
+  'stored late',
+  'buffer full',
+  'pressed',
+  'credit withheld',
+  'schema refused',
+  'frame refused',
+] as const;
+export type Occurrence = (typeof OCCURRENCES)[number];
+export type Counts = Partial<Record<Occurrence, number>>;
+
+const VIOLATIONS_MAX = 10;
+
+export class Report {
+  readonly counts: Counts = {};
+  readonly violations: string[] = [];
+  readonly #note: (line: () => string) => void;
+
+  constructor(note: (line: () => string) => void) {
+    this.#note = note;
+  }
+
+  /** Going on has no sense. */
+  get failed(): boolean {
+    return this.violations.length > 0;
+  }
+
+  count(what: Occurrence, times = 1): void {
+    if (times > 0) this.counts[what] = (this.counts[what] ?? 0) + times;
+  }
+
+  violation(what: string): void {
+    this.#note(() => `VIOLATION ${what}`);
+    if (this.violations.length < VIOLATIONS_MAX) this.violations.push(what);
+  }
+
+  /** Notes a violation unless `holds`. */
+  demand(holds: boolean, what: string): void {
+    if (!holds) this.violation(what);
+  }
+}
+
+/** Adds `counts` to `sum`. */
+export function addCounts(sum: Counts, counts: Counts): void {
+  for (const [what, count] of Object.entries(counts) as [Occurrence, number][]) {
+    sum[what] = (sum[what] ?? 0) + count;
+  }
+}

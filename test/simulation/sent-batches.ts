@@ -1,0 +1,81 @@
+/**
+ * Looks at every produce request as it leaves, and holds the lanes to their rules, of which it has
+ * its own idea: one batch in flight per partition; a batch whose fate is open is sent with
+ * identical bytes until it is stored, or given up behind a new epoch or producer id.
+ */
+import type { Report } from './report.ts';
+import { type BatchView, codesIn, decodeProduceRequest } from './wire.ts';
+
+/** Codes that a broker gives before it appends, and only then. */
+const DEFINITE = new Set([2, 10, 18, 19, 29, 32, 45, 47, 59, 74, 75, 87]);
+const STORED = new Set([0, 46]);
+const SEQUENCE_SPAN = 2 ** 31;
+
+interface Last {
+  readonly batch: BatchView;
+  inFlight: boolean;
+  /** Some attempt to send these bytes has left their fate open. */
+  open: boolean;
+  stored: boolean;
+}
+
+export class SentBatches {
+  readonly #topic: string;
+  readonly #report: Report;
+  readonly #last = new Map<number, Last>();
+
+  constructor(topic: string, report: Report) {
+    this.#topic = topic;
+    this.#report = report;
+  }
+
+  /** A produce request leaves. @returns what is to be told of its answer, none = undefined */
+  begin(body: Buffer): (response: Buffer | undefined) => void {
+    const { parts } = decodeProduceRequest(body);
+    const sent = parts.map(({ partition, batch }) => ({
+      partition,
+      last: this.#take(partition, batch),
+    }));
+    return (response) => {
+      const codes = response === undefined ? undefined : codesIn(response, this.#topic);
+      for (const { partition, last } of sent) {
+        const code = codes?.get(partition);
+        last.inFlight = false;
+        last.stored = code !== undefined && STORED.has(code);
+        last.open = !last.stored && (last.open || code === undefined || !DEFINITE.has(code));
+      }
+    };
+  }
+
+  #take(partition: number, batch: BatchView): Last {
+    const report = this.#report;
+    const last = this.#last.get(partition);
+    const place = `p${partition} ${batch.producerId}/${batch.epoch}/${batch.sequence}`;
+    if (last !== undefined) {
+      report.demand(!last.inFlight, `${place}: two batches in flight`);
+      if (last.batch.bytes.equals(batch.bytes)) {
+        report.demand(!last.stored, `${place}: a stored batch is sent again`);
+        last.inFlight = true;
+        return last;
+      }
+      this.#follows(place, last, batch);
+    }
+    const taken = { batch, inFlight: true, open: false, stored: false };
+    this.#last.set(partition, taken);
+    return taken;
+  }
+
+  /** `batch` is sent after another one, `last`: what does its place in the sequence say? */
+  #follows(place: string, { batch: last, open, stored }: Last, batch: BatchView): void {
+    const report = this.#report;
+    if (batch.producerId !== last.producerId) return;
+    const raised = batch.epoch > last.epoch;
+    report.demand(batch.epoch >= last.epoch, `${place}: the epoch fell`);
+    report.demand(!raised || batch.sequence === 0, `${place}: a new epoch begins at 0`);
+    if (raised) return;
+    report.demand(!open, `${place}: other bytes after a batch whose fate is open`);
+    const next = stored ? (last.sequence + last.records) % SEQUENCE_SPAN : last.sequence;
+    report.demand(batch.sequence === next, `${place}: the sequence should be ${next}`);
+    if (stored && next < last.sequence) report.count('sequence wrapped');
+  }
+}

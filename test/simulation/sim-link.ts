@@ -1,0 +1,182 @@
+import type { RequestBody } from '../../src/worker/producer/kafkajs.ts';
+import { type Api, type BrokerLink, LinkError } from '../../src/worker/producer/link.ts';
+import type { Broker } from './broker.ts';
+import type { VirtualClock } from './clock.ts';
+import type { Faults } from './faults.ts';
+import type { Quotas } from './quotas.ts';
+import type { SentBatches } from './sent-batches.ts';
+import { API_KEYS, throttleIn } from './wire.ts';
+
+type Times = Parameters<BrokerLink['request']>[3];
+
+/** What links need of the world around them. */
+export interface Line {
+  readonly clock: VirtualClock;
+  readonly faults: Faults;
+  readonly sent: SentBatches;
+  readonly quotas: Quotas;
+  readonly note: (line: () => string) => void;
+  opened(link: SimLink): void;
+  closed(link: SimLink): void;
+}
+
+/** A connection to a simulated broker: bytes go there and back with delays, or are lost. */
+export class SimLink implements BrokerLink {
+  readonly #host: string;
+  readonly #broker: Broker | undefined;
+  readonly #line: Line;
+  #state: 'new' | 'open' | 'closed' = 'new';
+  #reject: ((error: LinkError) => void) | undefined;
+  #forget: (() => void) | undefined;
+  #busy = false;
+  /** The broker reads nothing from this connection before: a quota. */
+  #mutedUntilMs = 0;
+
+  constructor(host: string, broker: Broker | undefined, line: Line) {
+    this.#host = host;
+    this.#broker = broker;
+    this.#line = line;
+  }
+
+  get usable(): boolean {
+    return this.#state === 'open';
+  }
+  get idle(): boolean {
+    return this.usable && !this.#busy;
+  }
+
+  open(times: Times): Promise<void> {
+    const { clock, faults, note } = this.#line;
+    return this.#pending(times.connectMs, 'connect_timeout', (resolve) => {
+      clock.after(faults.lineMs() * 4, () => {
+        const broker = this.#broker;
+        if (broker === undefined || broker.health === 'down') return this.end('connection');
+        this.#forget = broker.onDown(() =>
+          clock.after(faults.lineMs(), () => this.end('connection')),
+        );
+        broker.do(() => {
+          if (this.#state !== 'new') return;
+          this.#state = 'open';
+          this.#line.opened(this);
+          note(() => `a link to ${this.#host} is open`);
+          resolve();
+        });
+      });
+    });
+  }
+
+  request<T>(
+    { apiKey }: Api,
+    body: RequestBody,
+    decode: (raw: Buffer) => T | Promise<T>,
+    times: Times,
+  ): Promise<T> {
+    if (!this.idle) return Promise.reject(new LinkError('connection', 'the link cannot be used'));
+    const bytes = Buffer.alloc(body.length);
+    body.copy(bytes, 0);
+    const outcome = apiKey === API_KEYS.produce ? this.#produce(bytes) : undefined;
+    this.#busy = true;
+    // Answers arrive whole, so that the guard always comes before the bound of the whole request.
+    const answered = this.#pending<Buffer>(times.guardMs, 'guard', (resolve) => {
+      this.#travel(apiKey, bytes, resolve);
+    });
+    return this.#answer(answered, decode, outcome);
+  }
+
+  /** A produce request leaves. @returns what is to be told of its answer, none = undefined */
+  #produce(bytes: Buffer): (response: Buffer | undefined) => void {
+    const { sent, quotas } = this.#line;
+    quotas.begin(this.#host);
+    const outcome = sent.begin(bytes);
+    return (response) => {
+      outcome(response);
+      if (response !== undefined) quotas.heard(this.#host, throttleIn(response));
+    };
+  }
+
+  async #answer<T>(
+    answered: Promise<Buffer>,
+    decode: (raw: Buffer) => T | Promise<T>,
+    outcome: ((response: Buffer | undefined) => void) | undefined,
+  ): Promise<T> {
+    try {
+      const raw = await answered;
+      const value = await decode(raw);
+      outcome?.(raw);
+      return value;
+    } catch (error) {
+      outcome?.(undefined);
+      if (error instanceof LinkError) throw error;
+      this.end('bad_response');
+      throw new LinkError('bad_response', String(error));
+    } finally {
+      this.#busy = false;
+    }
+  }
+
+  close(): void {
+    this.end('closed');
+  }
+
+  /** The connection is gone; what is on its way may arrive all the same. */
+  end(why: LinkError['why']): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#line.note(() => `a link to ${this.#host} ends: ${why}`);
+    this.#forget?.();
+    this.#line.closed(this);
+    this.#reject?.(new LinkError(why, `simulated: ${why}`));
+  }
+
+  #travel(apiKey: number, body: Buffer, resolve: (response: Buffer) => void): void {
+    const { clock, faults } = this.#line;
+    const { ms, cutMs } = faults.travel();
+    if (cutMs !== undefined) clock.after(cutMs, () => this.end('connection'));
+    if (ms === undefined) return;
+    const mutedMs = Math.max(0, this.#mutedUntilMs - clock.nowMs);
+    clock.after(Math.max(ms, mutedMs), () => {
+      const broker = this.#broker;
+      if (broker === undefined || broker.health === 'down') return;
+      broker.handle({
+        apiKey,
+        body,
+        isStray: () => this.#state === 'closed',
+        respond: (response, throttleMs) => {
+          this.#mutedUntilMs = clock.nowMs + throttleMs;
+          this.#travelBack(response, resolve);
+        },
+      });
+    });
+  }
+
+  #travelBack(response: Buffer, resolve: (response: Buffer) => void): void {
+    const { clock, faults } = this.#line;
+    const { ms, cutMs } = faults.travelBack();
+    if (cutMs !== undefined) clock.after(cutMs, () => this.end('connection'));
+    if (ms === undefined) return;
+    clock.after(ms, () => {
+      if (this.#state === 'open') resolve(response);
+    });
+  }
+
+  /** A promise that `begin` may resolve, and that fails when the link ends or after `ms`. */
+  #pending<T>(
+    ms: number,
+    why: LinkError['why'],
+    begin: (resolve: (value: T) => void) => void,
+  ): Promise<T> {
+    const { clock } = this.#line;
+    return new Promise((resolve, reject) => {
+      const bound = clock.after(ms, () => this.end(why));
+      this.#reject = (error) => {
+        clock.cancel(bound);
+        reject(error);
+      };
+      begin((value) => {
+        clock.cancel(bound);
+        this.#reject = undefined;
+        resolve(value);
+      });
+    });
+  }
+}

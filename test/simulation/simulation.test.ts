@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { runHistory } from './history.ts';
+import { runParallel } from './many.ts';
+import { OCCURRENCES } from './report.ts';
+
+const SEEDS = 1_000;
+
+test('whatever goes wrong, nothing is lost, doubled or disordered, and all settles', async () => {
+  const { failures, counts, seeds } = await runParallel(1, SEEDS);
+  assert.deepEqual(failures, [], 'make simulate SEED=… replays one with its trace');
+  assert.equal(seeds, SEEDS);
+  const never = OCCURRENCES.filter((what) => counts[what] === undefined);
+  assert.deepEqual(never, [], 'each kind of fault and of verdict has occurred');
+});
+
+test('a seed brings the same history each time, another seed another one', async () => {
+  const hashes = new Set<string>();
+  for (let seed = 1; seed <= 10; seed++) {
+    const { hash } = await runHistory(seed);
+    assert.equal((await runHistory(seed)).hash, hash, `seed ${seed}`);
+    hashes.add(hash);
+  }
+  assert.equal(hashes.size, 10, 'seeds differ');
+});
