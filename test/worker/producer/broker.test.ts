@@ -189,6 +189,22 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     });
   }
 
+  test('says that nothing is refused any more when the batch has its fate', async () => {
+    const rig = await warmRig();
+    const heard: [refused: boolean, stored: number, settled: boolean][] = [];
+    rig.onPolicy = (refused) => {
+      heard.push([refused, rig.stored.length, rig.producer.settled]);
+    };
+    rig.reply = inTurn({ codes: { 0: 29 } });
+    rig.send(0);
+    await rig.storedCount(1);
+    assert.deepEqual(heard, [
+      [true, 0, false],
+      [false, 1, true],
+    ]);
+    rig.end();
+  });
+
   test('a drain waits for both ways', async () => {
     const rig = await warmRig();
     let stuck = true;

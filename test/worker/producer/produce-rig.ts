@@ -62,6 +62,8 @@ export class ProduceRig {
   reply: (request: Produced) => Reply;
   /** Called when a batch of this partition is stored. */
   onStored: (partition: number) => void = () => {};
+  /** Called when Kafka begins or ceases to refuse by policy. */
+  onPolicy: (refused: boolean) => void = () => {};
   readonly #server: TcpServer;
   readonly #accumulator: Accumulator;
   readonly #keys: string[] = [];
@@ -105,7 +107,7 @@ export class ProduceRig {
         topicKnown: () => {},
         topicMissing: () => {},
         unreachable: () => {},
-        refusedByPolicy: () => {},
+        refusedByPolicy: (refused) => this.onPolicy(refused),
         loginRefused: () => {},
       },
     });
