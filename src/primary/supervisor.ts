@@ -182,10 +182,12 @@ export class Supervisor {
     if (this.#workers.size === 0) this.#hooks.allEnded();
   }
 
-  /** Ends a worker at once. */
+  /** Ends a worker at once. A replacement gives up its place before its process has ended: there
+   * can be another one at once. */
   kill(worker: number, cause: WorkerCause = 'crash'): void {
     const found = this.#workers.get(worker);
     if (found === undefined) return;
+    if (found === found.slot.replacement) found.slot.replacement = undefined;
     found.cause = cause;
     found.process.kill();
   }

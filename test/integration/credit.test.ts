@@ -8,6 +8,7 @@ import { LIMITS, MIB } from '../../src/limits.ts';
 import { good, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
+import { ponged } from '../support/socket.ts';
 import { freshMetrics, metricsAtRest, openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/wait.ts';
 
@@ -33,18 +34,11 @@ async function useUp(client: FrameClient, sent = 0): Promise<number> {
   let bytes = sent;
   for (;;) {
     // A ping is answered after all that came before it: any credit that was given is known.
-    await ponged(client);
+    await ponged(client.socket);
     if (bytes + FRAME_BYTES > client.incoming.credit.bytes) return bytes;
     client.send(goodOfBytes(`c${bytes}`, FRAME_BYTES));
     bytes += FRAME_BYTES;
   }
-}
-
-function ponged(client: FrameClient): Promise<void> {
-  return new Promise((resolve) => {
-    client.socket.once('pong', () => resolve());
-    client.socket.ping();
-  });
 }
 
 async function readyAnswer(): Promise<{ status: number; text: string }> {
@@ -73,7 +67,7 @@ test('a pressed buffer: credit stops, a new connection has one frame, bodies wai
   const startMs = performance.now();
   socket.write(head + body.slice(0, 10));
   // The gateway has read the first part: its other connections were served after it.
-  await ponged(late);
+  await ponged(late.socket);
   socket.write(body.slice(10));
   const receivedHttp = async () =>
     (await stage.gateway.metrics()).value('forebay_events_received_total', { transport: 'http' });

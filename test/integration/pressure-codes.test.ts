@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { LIMITS } from '../../src/limits.ts';
 import { arrayOf, good, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
 import { assertRefused } from '../support/refusals.ts';
+import { ponged } from '../support/socket.ts';
 import {
   accountOf,
   freshMetrics,
@@ -82,13 +85,6 @@ test('credit_exceeded: one frame or byte beyond the credit ends the connection w
   assert.equal(closed, 2);
   assert(client.isOpen, 'other connections live on');
 });
-
-function ponged(socket: FrameClient['socket']): Promise<void> {
-  return new Promise((resolve) => {
-    socket.once('pong', () => resolve());
-    socket.ping();
-  });
-}
 
 /** Sends more than fits in bodies that are not answered while Kafka is paused. */
 async function fill(): Promise<{ events: string[]; answer: Promise<PostAnswer> }[]> {
@@ -168,7 +164,7 @@ async function ask(socket: Socket, body: string): Promise<string> {
   return String(answer);
 }
 
-test('draining: frames that arrive meanwhile are refused, those before are stored and acked', async () => {
+test('draining: frames that come after the grace are refused, those before are stored and acked', async () => {
   const { gateway } = stage;
   cluster.pause(0);
   const inFlight = client.send(good('in flight'));
@@ -181,6 +177,8 @@ test('draining: frames that arrive meanwhile are refused, those before are store
     const metrics = await gateway.metrics();
     return metrics.value('forebay_workers', { state: 'draining' }) === 1;
   });
+  await until(() => client.incoming.goaway !== undefined);
+  await sleep(LIMITS.goawayGraceMs + 200);
   const frame = client.send(arrayOf([good('late'), '{}', good('later')]));
   plain.socket.send(arrayOf([good('late'), good('later')]));
   await until(async () => {

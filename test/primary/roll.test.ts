@@ -126,10 +126,16 @@ for (const [kind, mode, reason] of [
     const { child, get, mode: set, signal } = await rolling(t, 2);
     const before = pids(child);
     set(mode);
-    signal('SIGHUP');
-    const line = await child.line(said(GIVEN_UP));
-    assert.deepEqual([line.level, line.worker], ['error', 1]);
-    assert.match(String(line.reason), reason);
+    // The second one begins in the moment in which the first is given up.
+    for (const restart of ['begun', 'queued']) {
+      const answer = await get('/workers/restart', 'POST');
+      assert.deepEqual(await answer.json(), { restart });
+    }
+    await child.line(said(GIVEN_UP), 2);
+    for (const line of messages(child, GIVEN_UP)) {
+      assert.deepEqual([line.level, line.worker], ['error', 1]);
+      assert.match(String(line.reason), reason);
+    }
     assert.equal((await get('/readyz')).status, 200);
     assert(before.every(isRunning));
     assert.equal(child.lines().filter(did('drain')).length, 0);

@@ -41,6 +41,9 @@ export class FakeSocket implements WebSocket<Connection> {
     this.#peer.hear(message);
     return 1;
   }
+  getBufferedAmount(): number {
+    return 0;
+  }
   ping(message: string): 0 | 1 | 2 {
     if (this.#open) this.#peer.pinged(message);
     return 1;

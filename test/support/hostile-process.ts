@@ -68,7 +68,8 @@ class HostileClient {
   }
 
   async flood(url: string): Promise<void> {
-    this.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+    await openSocket(url, ['forebay.v1'], {}, (socket) => {
+      this.#socket = socket;
       socket.on('message', (data) => this.#hear(String(data)));
     });
     await until(() => this.#sent > 0, { everyMs: 1 });

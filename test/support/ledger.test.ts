@@ -104,6 +104,47 @@ test('disordered: within a connection and key only', () => {
   assert.deepEqual(accused(ledger.reconcile(bad)), { disordered: ['a1'] });
 });
 
+test('incarnations: what was acknowledged before a deletion went with it, later it must be there', () => {
+  const ledger = new Ledger();
+  for (const id of ['old', 'open', 'refused', 'silent']) ledger.sent(id);
+  ledger.acknowledged('old');
+  ledger.topicDeleting();
+  ledger.sent('between');
+  ledger.acknowledged('between');
+  ledger.refused('refused', 'kafka_unavailable');
+  ledger.newIncarnation();
+  ledger.acknowledged('open');
+  ledger.sent('new');
+  ledger.acknowledged('new');
+  const emptied = ledger.reconcile([]);
+  assert.deepEqual(accused(emptied), { missing: ['new'] });
+  assert.equal(emptied.deleted, 3);
+  assert.match(describeVerdict(emptied).join('\n'), /\ndeleted with the topic 3\n/);
+  const either = ledger.reconcile(['open', 'between', 'silent', 'new'].map((id) => record(id)));
+  assert.deepEqual(accused(either), {});
+  assert.deepEqual([either.deleted, either.unacknowledgedStored], [1, 1]);
+  const wrong = ['old', 'between', 'between', 'refused', 'new', 'x'].map((id) => record(id));
+  assert.deepEqual(accused(ledger.reconcile(wrong)), {
+    doubled: ['old', 'between'],
+    refusedStored: ['refused'],
+    phantom: ['x'],
+  });
+});
+
+test('incarnations: each deletion counts, without one nothing is excused', () => {
+  const ledger = new Ledger();
+  ledger.sent('a');
+  ledger.acknowledged('a');
+  for (const id of ['b', 'c']) {
+    ledger.topicDeleting();
+    ledger.newIncarnation();
+    ledger.sent(id);
+    ledger.acknowledged(id);
+  }
+  assert.deepEqual(accused(ledger.reconcile([record('c')])), {});
+  assert.deepEqual(accused(ledger.reconcile([record('b')])), { missing: ['c'], doubled: ['b'] });
+});
+
 test('what contradicts itself is an error at once', () => {
   const ledger = new Ledger();
   ledger.sent('a');

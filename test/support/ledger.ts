@@ -6,6 +6,13 @@
  *   name     a        b        a#2       c          id, and the attempt from the second on
  *   flags    acked    refused  acked     -
  *   stream   0        0        0         1          connection and key: order holds within one
+ *
+ * It is kept per incarnation of the topic. Two calls stand around a deletion, and say of what was
+ * acknowledged where it must be when the topic that is there in the end is read:
+ *
+ *   sent       before topicDeleting()      until newIncarnation()     after
+ *              acknowledged before it      or acknowledged later
+ *   must be    deleted with the topic      in either, or deleted      in the topic
  */
 import { EVENT_CODES, type EventCode } from '../../src/errors.ts';
 import type { TopicRecord } from './topic.ts';
@@ -14,6 +21,8 @@ const ACKNOWLEDGED = 1;
 const REFUSED = 2;
 /** Told `timeout`: it may be stored or not. */
 const UNCERTAIN = 4;
+/** Acknowledged before the topic was deleted. */
+const DELETED = 8;
 
 export interface SendFacts {
   /** The record's key that is expected; left out = not checked. */
@@ -29,9 +38,11 @@ export interface Verdict {
   readonly refused: number;
   /** Records in the topic. */
   readonly stored: number;
+  /** Acknowledged and not stored, since an earlier incarnation of the topic had it: allowed. */
+  readonly deleted: number;
   /** Acknowledged and not stored. */
   readonly missing: readonly string[];
-  /** The same (id, attempt) stored more than once. */
+  /** The same (id, attempt) stored more than once, in an earlier incarnation included. */
   readonly doubled: readonly string[];
   /** Stored and never sent; what has no id is named by partition and offset. */
   readonly phantom: readonly string[];
@@ -65,6 +76,8 @@ export class Ledger {
   readonly #keys: (string | null | undefined)[] = [];
   #flags = new Uint8Array(1024);
   #streamOf = new Int32Array(1024);
+  /** The first row that can only be in the topic as it is now. */
+  #firstOfIncarnation = 0;
 
   constructor(idField = 'id') {
     this.#idField = idField;
@@ -100,6 +113,24 @@ export class Ledger {
     this.#mark(nameOf(id, attempt), code === 'timeout' ? REFUSED | UNCERTAIN : REFUSED);
   }
 
+  /**
+   * The topic is deleted from now on, not earlier: what was acknowledged until now goes with it,
+   * and must not be in the next incarnation.
+   */
+  topicDeleting(): void {
+    for (const row of this.#rows.values()) {
+      if (this.#flags[row]! & ACKNOWLEDGED) this.#flags[row]! |= DELETED;
+    }
+  }
+
+  /**
+   * The old topic takes nothing any more, on any broker, and a new one is there: what is sent from
+   * now on and acknowledged must be in the new one.
+   */
+  newIncarnation(): void {
+    this.#firstOfIncarnation = this.#rows.size;
+  }
+
   /** Holds the ledger against what the topic has; records of one partition in their order. */
   reconcile(records: Iterable<TopicRecord>): Verdict {
     const stored = new Uint8Array(this.#rows.size);
@@ -116,23 +147,26 @@ export class Ledger {
         lists.phantom.push(name);
         continue;
       }
-      if (stored[row] === 1) lists.doubled.push(name);
+      if (stored[row] === 1 || this.#flags[row]! & DELETED) lists.doubled.push(name);
       stored[row] = 1;
       if (this.#notStored(row)) lists.refusedStored.push(name);
       if (this.#otherKey(row, record)) lists.wrongKey.push(name);
       if (this.#outOfOrder(row, record, lastOfStream)) lists.disordered.push(name);
     }
-    let [acknowledged, refused, unacknowledgedStored] = [0, 0, 0];
+    let [acknowledged, refused, deleted, unacknowledgedStored] = [0, 0, 0, 0];
     for (const [name, row] of this.#rows) {
       const flags = this.#flags[row]!;
       if (flags & ACKNOWLEDGED) acknowledged++;
       if (flags & REFUSED) refused++;
-      if (flags & ACKNOWLEDGED && stored[row] === 0) lists.missing.push(name);
+      if (flags & ACKNOWLEDGED && stored[row] === 0) {
+        if (row < this.#firstOfIncarnation) deleted++;
+        else lists.missing.push(name);
+      }
       if (!(flags & ACKNOWLEDGED) && stored[row] === 1) unacknowledgedStored++;
     }
     const clean = LISTS.every((list) => lists[list].length === 0);
-    const sent = this.#rows.size;
-    return { sent, acknowledged, refused, stored: count, ...lists, unacknowledgedStored, clean };
+    const figures = { sent: this.#rows.size, acknowledged, refused, stored: count, deleted };
+    return { ...figures, ...lists, unacknowledgedStored, clean };
   }
 
   #mark(name: string, flags: number): void {
@@ -204,9 +238,10 @@ const EXAMPLES_MAX = 5;
 
 /** A verdict in lines for people: the figures, and the first names of each list that has any. */
 export function describeVerdict(verdict: Verdict): string[] {
-  const { sent, acknowledged, refused, stored, unacknowledgedStored } = verdict;
+  const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored } = verdict;
   const settled = `acknowledged ${acknowledged}, refused ${refused}, stored ${stored}`;
   const lines = [`sent ${sent}, ${settled} (${unacknowledgedStored} of them not acknowledged)`];
+  if (deleted > 0) lines.push(`deleted with the topic ${deleted}`);
   for (const list of LISTS) {
     const names = verdict[list];
     if (names.length === 0) continue;

@@ -62,6 +62,14 @@ export function keyOf(event: TestEvent): string | null {
   return typeof event.clientId === 'string' ? event.clientId : null;
 }
 
+/** Resolves when the server has read all that was sent before: a ping is answered in its turn. */
+export function ponged(socket: WebSocket): Promise<void> {
+  return new Promise((resolve) => {
+    socket.once('pong', () => resolve());
+    socket.ping();
+  });
+}
+
 /** Closes and waits for the end; a server that does not answer is cut off after 2 s. */
 export async function closeSocket(socket: WebSocket): Promise<void> {
   if (socket.readyState === WebSocket.CLOSED) return;

@@ -8,6 +8,8 @@ import { EXIT, StartError } from '../../errors.ts';
 export type ListenSocket = object;
 
 export interface WebSocket<T> {
+  /** Bytes that wait in the send buffer. */
+  getBufferedAmount(): number;
   /** 1 = sent, 0 = waits in the send buffer, 2 = dropped since the buffer is full. */
   send(message: string, isBinary?: boolean): 0 | 1 | 2;
   end(code: number, reason: string): void;

@@ -80,7 +80,8 @@ export class WebSocketListener {
     return {
       // A frame over the protocol's bound is refused by name; twice that ends the connection.
       maxPayloadLength: this.#options.maxFrameBytes * 2,
-      maxBackpressure: LIMITS.unreadBytes,
+      // More than a client may leave unread: the close frame that tells it so has to fit.
+      maxBackpressure: 4 * LIMITS.unreadBytes,
       idleTimeout: LIMITS.idleSeconds,
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
@@ -184,7 +185,9 @@ export class WebSocketListener {
   #send(socket: Socket, texts: readonly string[]): void {
     let taken = true;
     socket.cork(() => {
-      for (const text of texts) taken &&= socket.send(text) !== 2;
+      for (const text of texts) {
+        taken &&= socket.send(text) !== 2 && socket.getBufferedAmount() <= LIMITS.unreadBytes;
+      }
     });
     if (!taken) this.#end(socket, 1008, 'slow_consumer');
     else this.#endIfDone(socket);

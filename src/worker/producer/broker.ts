@@ -85,6 +85,11 @@ export class Broker {
     }
   }
 
+  /** It can be sent to, now or when it has answered. */
+  get connected(): boolean {
+    return this.#senders.healthy.connected;
+  }
+
   stop(): void {
     for (const way of WAYS) this.#senders[way].stop();
   }

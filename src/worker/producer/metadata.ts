@@ -53,6 +53,11 @@ export class Metadata {
   #known: readonly Address[] = [];
   #next = 0;
   #link: BrokerLink | undefined;
+  readonly #addresses = new WeakMap<BrokerLink, Address>();
+  /** When a broker could not be asked for the last time, by address. */
+  readonly #failedAt = new Map<string, number>();
+  /** Opened beside it, to be asked next. */
+  #other: BrokerLink | undefined;
   #partitions = 0;
   #lastView = '';
   /** Answers in a row that brought nothing new. */
@@ -88,6 +93,7 @@ export class Metadata {
       } catch (error) {
         this.#failures++;
         this.#report(error);
+        this.#failed(this.#link);
         this.#link?.close();
         this.#link = undefined;
       }
@@ -125,6 +131,7 @@ export class Metadata {
   stop(): void {
     this.#stopped = true;
     this.#link?.close();
+    this.#other?.close();
     this.#endPause?.();
   }
 
@@ -157,15 +164,55 @@ export class Metadata {
     });
   }
 
+  /**
+   * The connection to ask on. One that answers, but the same again and again, is not given up
+   * before another one is open: a broker that is stopped takes a connection and says nothing.
+   */
   async #connect(): Promise<BrokerLink> {
-    if (this.#link?.usable && this.#sameViews < SAME_VIEWS_MAX) return this.#link;
-    this.#sameViews = 0;
-    this.#link?.close();
+    if (!this.#link?.usable) {
+      this.#link = this.#create();
+      this.#sameViews = 0;
+      await this.#link.open(TIMES);
+      return this.#link;
+    }
+    if (this.#other?.usable) {
+      this.#link.close();
+      this.#link = this.#other;
+      this.#other = undefined;
+      this.#sameViews = 0;
+    } else if (this.#other === undefined && this.#sameViews >= SAME_VIEWS_MAX) {
+      const other = this.#create();
+      this.#other = other;
+      other.open(TIMES).catch(() => {
+        this.#failed(other);
+        if (this.#other === other) this.#other = undefined;
+      });
+    }
+    return this.#link;
+  }
+
+  /** A link to the next broker in turn; to one that failed lately only if all did. */
+  #create(): BrokerLink {
     const candidates = [...this.#known, ...this.#bootstrap];
-    const link = this.#createLink(candidates[this.#next++ % candidates.length]!);
-    this.#link = link;
-    await link.open(TIMES);
+    let best = candidates[this.#next % candidates.length]!;
+    for (let step = 1; step < candidates.length; step++) {
+      const other = candidates[(this.#next + step) % candidates.length]!;
+      if (this.#failedMs(other) < this.#failedMs(best)) best = other;
+    }
+    this.#next++;
+    const link = this.#createLink(best);
+    this.#addresses.set(link, best);
     return link;
+  }
+
+  #failedMs({ host, port }: Address): number {
+    return this.#failedAt.get(`${host}:${port}`) ?? 0;
+  }
+
+  #failed(link: BrokerLink | undefined): void {
+    const address = link && this.#addresses.get(link);
+    if (address === undefined) return;
+    this.#failedAt.set(`${address.host}:${address.port}`, performance.now());
   }
 
   /** @returns whether every partition has a leader */

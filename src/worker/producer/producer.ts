@@ -286,6 +286,10 @@ export class Producer {
   /** Deadlines, and batches that are too old for new events to join. */
   #keepHouse(): void {
     const nowMs = performance.now();
+    // Who cannot be reached may lead no longer, and nobody says when others do.
+    for (const { lanes, connected } of this.#brokers.values()) {
+      if (lanes.length > 0 && !connected) this.#metadata.refresh();
+    }
     const { accumulator, eventTimeoutMs, outcomes } = this.#options;
     for (const lane of this.#lanes) {
       const queue = accumulator.queues[lane.partition]!;

@@ -49,6 +49,11 @@ export class Sender {
     this.#listener = listener;
   }
 
+  /** There is a connection, busy or not. */
+  get connected(): boolean {
+    return this.#link?.usable === true;
+  }
+
   /** A request may go out now. */
   get idle(): boolean {
     return this.#link?.idle === true;

@@ -3,13 +3,14 @@ import { before, test } from 'node:test';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { testKafka } from '../../support/topic.ts';
+import { noteOffsets, type Offsets, testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
   closeAll,
   Load,
+  plainSources,
   recordsOf,
   recordsWith,
   violationsOf,
@@ -21,41 +22,72 @@ before(async () => {
   ({ brokers } = await sharedKafka());
 });
 
+/** Deletes the topic. @returns where its partitions ended just before */
+async function deleteNow(topic: string, ledger: Ledger): Promise<Offsets> {
+  const ends = await noteOffsets({ brokers, topic });
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  ledger.topicDeleting();
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.disconnect();
+  return ends;
+}
+
+/** Waits until the broker has the new topic: its offsets begin again. It takes nothing of the old
+ * one then: of a deletion and a creation it takes notice in this order. */
+async function untilMadeAgain(topic: string, ends: Offsets): Promise<void> {
+  await until(
+    async () => {
+      const now = await noteOffsets({ brokers, topic });
+      return [...ends].some(([partition, end]) => (now.get(partition) ?? end) < end);
+    },
+    { everyMs: 20, what: 'a new topic' },
+  );
+}
+
 test('a topic deleted under load is made again, and what is acknowledged from then on is there', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_WORKERS: '2', KAFKA_TOPIC_PARTITIONS: '6' };
   const gateway = await startGateway({ brokers, topic, env });
   t.after(() => gateway.kill());
   const watch = new Watch(t, gateway);
-  const options = { url: gateway.wsUrl, reconnect: true, retryRefused: true };
-  const early = await acknowledgedClients(t, 6, options);
-  const load = new Load(t, early, { eventsPerSecond: 800, eventsPerFrame: 4, prefix: 'e-' });
-  await untilStored(gateway, 1_000);
-  const errorsBefore = await produceErrors(gateway);
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  await admin.deleteTopics({ topics: [topic] });
-  await admin.disconnect();
-  const again = () => logged(gateway, 'topic created').length === 2;
-  await until(again, { what: () => gateway.logTail() });
-  await until(async () => (await produceErrors(gateway)) > errorsBefore, {
-    what: 'produce errors',
-  });
-
   const ledger = new Ledger();
-  const late = await acknowledgedClients(t, 6, { ...options, ledger, name: 'l' });
-  const lateLoad = new Load(t, late, { eventsPerSecond: 400, prefix: 'l-' });
-  await until(() => late.every(({ acknowledgedEvents }) => acknowledgedEvents > 100));
-  await Promise.all([load.stop(), lateLoad.stop()]);
-  const clients = [...early, ...late];
+  const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+  const clients = await acknowledgedClients(t, 6, options);
+  const plain = await plainSources(t, 2, gateway.wsUrl, ledger);
+  const loads = [
+    new Load(t, clients, { eventsPerSecond: 800, eventsPerFrame: 4, prefix: 'a-' }),
+    new Load(t, plain, { eventsPerSecond: 100, prefix: 'p-' }),
+  ];
+  await untilStored(gateway, 2_000);
+  const errorsBefore = await produceErrors(gateway);
+  const ends = await deleteNow(topic, ledger);
+  await until(() => logged(gateway, 'topic created').length === 2, {
+    what: () => gateway.logTail(),
+  });
+  await untilMadeAgain(topic, ends);
+  ledger.newIncarnation();
+  const newFrom = clients.map(({ acknowledgedEvents }) => acknowledgedEvents);
+  // Nothing hangs: each client hears of events that it sends from now on.
+  const acknowledged = () => clients.map((client, i) => client.acknowledgedEvents - newFrom[i]!);
+  const what = () => `100 acknowledgements each, not ${acknowledged()}`;
+  await until(() => acknowledged().every((events) => events > 100), { what });
+  await Promise.all(loads.map((load) => load.stop()));
   await allSettled(clients);
-  await closeAll(clients);
-  await atRest(gateway);
+  await closeAll([...clients, ...plain]);
+  const metrics = await atRest(gateway);
   await watch.stop();
-  const records = recordsWith('l-', await recordsOf({ brokers, topic }));
+
+  assert((await produceErrors(gateway)) > errorsBefore, 'the deletion was felt');
+  const records = await recordsOf({ brokers, topic });
   const verdict = ledger.reconcile(records);
   assert(verdict.clean, describeVerdict(verdict).join('\n'));
-  assert.equal(verdict.stored, lateLoad.events);
+  t.diagnostic(describeVerdict(verdict).join('; '));
+  assert(verdict.deleted > 1_500, `${verdict.deleted} went with the old topic`);
+  const toldStored = clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);
+  assert.equal(toldStored, loads[0]!.events, 'each event was acknowledged in the end');
+  const lost = loads[1]!.events - recordsWith('p-', records).length;
+  assert(metrics.value('forebay_events_dropped_total') <= lost);
   assert.deepEqual(violationsOf(clients), []);
   assert.deepEqual([watch.falls(), watch.unaccounted()], [[], []]);
   assert.equal((await gateway.stop()).code, 0);

@@ -1,0 +1,88 @@
+/** How long a fault of a broker is felt: from a new leader to the first acknowledgement. */
+import { Kafka, logLevel } from 'kafkajs';
+import { Ledger } from '../../support/ledger.ts';
+import type { TopicRecord } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+
+/** A ledger that knows when: ms of `performance.now()` by event. */
+export class TimedLedger extends Ledger {
+  readonly sentMs = new Map<string, number>();
+  readonly acknowledgedMs = new Map<string, number>();
+
+  override sent(...send: Parameters<Ledger['sent']>): void {
+    super.sent(...send);
+    const [id, attempt = 1] = send;
+    this.sentMs.set(`${id}#${attempt}`, performance.now());
+  }
+
+  override acknowledged(id: string, attempt: number): void {
+    super.acknowledged(id, attempt);
+    this.acknowledgedMs.set(`${id}#${attempt}`, performance.now());
+  }
+}
+
+/** The topic's partitions as these brokers see them: their leaders, and who is in sync. */
+export async function partitionsOf(brokers: readonly string[], topic: string) {
+  const kafka = new Kafka({
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 500,
+    requestTimeout: 1_000,
+    retry: { retries: 0 },
+  });
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics[0]!.partitions;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Partitions that have lost their leader just now. */
+export class Failover {
+  readonly #partitions: readonly number[];
+  readonly #sinceMs = performance.now();
+  #ledMs = Number.NaN;
+
+  constructor(partitions: readonly number[]) {
+    this.#partitions = partitions;
+  }
+
+  /** From the fault to new leaders of all. */
+  get leaderlessMs(): number {
+    return Math.round(this.#ledMs - this.#sinceMs);
+  }
+
+  /** Waits until one of the living brokers says that all have other leaders than this one. */
+  async untilLed(living: readonly string[], topic: string, lost: number): Promise<void> {
+    const led = async () => {
+      // Asked one alone: kafkajs would try others for long.
+      const partitions = await partitionsOf(living.slice(0, 1), topic);
+      return partitions
+        .filter(({ partitionId }) => this.#partitions.includes(partitionId))
+        .every(({ leader }) => leader !== lost && leader >= 0);
+    };
+    await until(led, { deadlineMs: 20_000, what: 'new leaders' });
+    this.#ledMs = performance.now();
+  }
+
+  /**
+   * For each partition, ms from the leaders to the first acknowledgement of an event that was sent
+   * after the fault; below 0 when the gateway knew before the test.
+   */
+  firstAcknowledgements(ledger: TimedLedger, records: readonly TopicRecord[]): number[] {
+    const first = new Map(this.#partitions.map((partition) => [partition, Number.MAX_VALUE]));
+    for (const { partition, value } of records) {
+      const before = first.get(partition);
+      if (before === undefined) continue;
+      const { id, attempt } = JSON.parse(String(value)) as { id: string; attempt: number };
+      const sentMs = ledger.sentMs.get(`${id}#${attempt}`) ?? 0;
+      const acknowledgedMs = ledger.acknowledgedMs.get(`${id}#${attempt}`);
+      if (sentMs < this.#sinceMs || acknowledgedMs === undefined) continue;
+      first.set(partition, Math.min(before, acknowledgedMs));
+    }
+    return [...first.values()].map((ms) => Math.round(ms - this.#ledMs));
+  }
+}

@@ -1,0 +1,126 @@
+/** A client of `POST /events` under load: an event that may be sent again is. */
+import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EventCode } from '../../../src/errors.ts';
+import type { Ledger } from '../../support/ledger.ts';
+import type { NackError } from '../../support/protocol.ts';
+import { eventText, keyOf, type TestEvent } from '../../support/socket.ts';
+import { until } from '../../support/wait.ts';
+import type { Source } from './load.ts';
+
+export interface HttpSourceOptions {
+  /** `http://127.0.0.1:9000` */
+  readonly url: string;
+  readonly ledger: Ledger;
+  /** Requests that may wait for their answers at the same time. */
+  readonly openMax: number;
+}
+
+/** A body of which something was refused. */
+export interface Refusal {
+  readonly status: number;
+  /** From the request to the whole answer. */
+  readonly ms: number;
+  readonly retryAfter: string | null;
+  readonly accepted: number;
+  readonly errors: readonly NackError[];
+}
+
+interface Answer {
+  readonly accepted: number;
+  readonly errors: readonly NackError[];
+}
+
+export class HttpSource implements Source {
+  readonly refusals: Refusal[] = [];
+  acceptedEvents = 0;
+  /** Requests that had no answer at all. */
+  failed = 0;
+  readonly #options: HttpSourceOptions;
+  #open = 0;
+  /** Bodies that are not sent again any more. */
+  #closing = false;
+
+  /** Ends with the test. */
+  constructor(t: TestContext, options: HttpSourceOptions) {
+    this.#options = options;
+    t.after(() => this.close());
+  }
+
+  get busy(): boolean {
+    return this.#open >= this.#options.openMax;
+  }
+
+  send(...events: TestEvent[]): void {
+    this.#open++;
+    void this.#untilSettled(events).finally(() => {
+      this.#open--;
+    });
+  }
+
+  /** Waits until every request is answered. */
+  async settled(deadlineMs = 30_000): Promise<void> {
+    const what = () => `${this.#open} bodies`;
+    await until(() => this.#open === 0, { deadlineMs, what });
+  }
+
+  close(): void {
+    this.#closing = true;
+  }
+
+  async #untilSettled(events: readonly TestEvent[]): Promise<void> {
+    let open = events;
+    for (let attempt = 1; open.length > 0 && !this.#closing; attempt++) {
+      const errors = await this.#post(open, attempt);
+      const again = errors.filter(({ retry }) => retry);
+      if (again.length === 0) return;
+      const named = indices(again, open.length);
+      open = open.filter((_, index) => named.has(index));
+      await sleep(Math.max(...again.map(({ retryAfterMs = 0 }) => retryAfterMs)));
+    }
+  }
+
+  /** One request. @returns what was refused of it */
+  async #post(events: readonly TestEvent[], attempt: number): Promise<readonly NackError[]> {
+    const { url, ledger } = this.#options;
+    for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
+    const texts = events.map((event) => eventText(event, attempt));
+    const headers = { 'Content-Type': 'application/json' };
+    const sinceMs = performance.now();
+    let answer: { status: number; retryAfter: string | null } & Answer;
+    try {
+      const body = `[${texts.join(',')}]`;
+      const response = await fetch(`${url}/events`, { method: 'POST', headers, body });
+      const { accepted, errors } = (await response.json()) as Answer;
+      const retryAfter = response.headers.get('retry-after');
+      answer = { status: response.status, retryAfter, accepted, errors };
+    } catch {
+      this.failed++;
+      return [];
+    }
+    const { accepted, errors } = answer;
+    if (errors.length > 0) this.refusals.push({ ...answer, ms: performance.now() - sinceMs });
+    this.acceptedEvents += accepted;
+    for (const error of errors) {
+      for (const index of indices([error], events.length)) {
+        ledger.refused(events[index]!.id, error.code as EventCode, attempt);
+      }
+    }
+    const refused = indices(errors, events.length);
+    for (const [index, { id }] of events.entries()) {
+      if (!refused.has(index)) ledger.acknowledged(id, attempt);
+    }
+    return errors;
+  }
+}
+
+/** The events that are named, of so many. */
+function indices(errors: readonly NackError[], count: number): Set<number> {
+  const named = new Set<number>();
+  for (const { events = [[0, count - 1]] } of errors) {
+    for (const [first, last] of events) {
+      for (let index = first; index <= last; index++) named.add(index);
+    }
+  }
+  return named;
+}

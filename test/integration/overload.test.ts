@@ -1,0 +1,210 @@
+/** More comes than Kafka takes, or than a client reads: what is promised under overload. */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { MIB } from '../../src/limits.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import type { Gateway } from '../support/gateway.ts';
+import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { setProduceQuota } from '../support/quota.ts';
+import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+import { HttpSource, type Refusal } from './faults/http-source.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  plainSources,
+  recordsOf,
+  recordsWith,
+  type Source,
+  violationsOf,
+} from './faults/load.ts';
+import { atRest, type Readyz, readyz, untilNotReady, Watch } from './faults/watch.ts';
+
+const CLIENT_ID = 'overloaded';
+const QUOTA_BYTES_PER_SECOND = MIB;
+const MSG_BYTES = 900;
+/** With all that stands around `msg`, a little below the quota. */
+const PEAK_EVENTS_PER_SECOND = 1_000;
+const LIMIT_BYTES = 4 * MIB;
+const BESIDE_BUDGET_BYTES = 100 * MIB;
+const WINDOW_MS = 8_000;
+const BUFFER_REASON = 'the buffer is not below 60% since it reached 80%';
+/** As many frames as that wait for credit at the sender: enough to use every grant at once. */
+const BACKLOG_FRAMES = 100;
+const REFUSAL_MS_MAX = 50;
+
+let cluster: KafkaCluster;
+let stage: Stage;
+before(async () => {
+  // The quota is an average: over two seconds instead of eleven.
+  cluster = await startCluster({
+    overrides: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
+  });
+  const env = { FOREBAY_BUFFER_BYTES: String(LIMIT_BYTES), KAFKA_CLIENT_ID: CLIENT_ID };
+  stage = await openStage({ brokers: cluster.brokers, env });
+});
+after(async () => {
+  await stage?.gateway.kill();
+  await cluster?.close();
+});
+
+function setQuota(bytesPerSecond: number | undefined): Promise<void> {
+  return setProduceQuota(cluster.brokers[0]!, { clientId: CLIENT_ID, bytesPerSecond });
+}
+
+/** Acknowledged events per second, over a window that begins now. */
+async function rateOf(acknowledged: () => number): Promise<number> {
+  const [sinceMs, before] = [performance.now(), acknowledged()];
+  await sleep(WINDOW_MS);
+  return ((acknowledged() - before) * 1000) / (performance.now() - sinceMs);
+}
+
+/** Asks for /readyz again and again, until the test ends or `stop`. */
+class ReadyWatch {
+  readonly answers: Readyz[] = [];
+  #running = true;
+  readonly #ended: Promise<void>;
+
+  constructor(t: TestContext, gateway: Gateway) {
+    this.#ended = this.#run(gateway);
+    t.after(() => this.stop());
+  }
+
+  async stop(): Promise<void> {
+    this.#running = false;
+    await this.#ended;
+  }
+
+  async #run(gateway: Gateway): Promise<void> {
+    while (this.#running) {
+      this.answers.push(...(await readyz(gateway)));
+      await sleep(100);
+    }
+  }
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+}
+
+/** Looks at bodies of which nothing was taken. @returns figures for people */
+function checkRefusals(refusals: readonly Refusal[]): string {
+  const whole = refusals.filter(({ accepted }) => accepted === 0);
+  assert(whole.length >= 20, `${whole.length} bodies were refused`);
+  for (const { status, retryAfter, errors } of refusals) {
+    assert.deepEqual([status, errors.map(({ code }) => code)], [503, ['buffer_full']]);
+    assert.match(retryAfter ?? '', /^[1-9]\d*$/);
+    assert(errors.every(({ retryAfterMs }) => retryAfterMs! <= 1000 * Number(retryAfter)));
+  }
+  const pauses = new Set(whole.map(({ errors }) => errors[0]!.retryAfterMs));
+  assert(pauses.size > whole.length / 10, `${[...pauses]}: they would all come back at once`);
+  const ms = whole.map((refusal) => refusal.ms);
+  const [median, p99] = [quantile(ms, 0.5), quantile(ms, 0.99)];
+  assert(median < REFUSAL_MS_MAX, `half of the refusals took ${median} ms and more`);
+  return `${whole.length} bodies refused in ${median.toFixed(1)} ms (p99 ${p99.toFixed(1)} ms)`;
+}
+
+test('Kafka slower than the load: throughput stays, refusals are quick, memory is bounded', async (t) => {
+  const { gateway } = stage;
+  const watch = new Watch(t, gateway);
+  const ready = new ReadyWatch(t, gateway);
+  const ledger = new Ledger();
+  const options = { url: gateway.wsUrl, ledger, retryRefused: true };
+  const clients = await acknowledgedClients(t, 16, options);
+  const plain = await plainSources(t, 2, gateway.wsUrl, ledger);
+  const http = new HttpSource(t, { url: gateway.httpUrl, ledger, openMax: 300 });
+  const acknowledged = () =>
+    clients.reduce((sum, client) => sum + client.acknowledgedEvents, http.acceptedEvents);
+  const sources = clients.map(
+    (client): Source => ({
+      get busy() {
+        return client.outstanding > BACKLOG_FRAMES;
+      },
+      send: (...events) => client.send(...events),
+    }),
+  );
+  const events = { eventsPerFrame: 4, msgBytes: MSG_BYTES };
+  await setQuota(QUOTA_BYTES_PER_SECOND);
+  const first = { ...events, eventsPerSecond: PEAK_EVENTS_PER_SECOND, prefix: 'a-' };
+  const firstLoad = new Load(t, sources, first);
+  await sleep(1_000);
+  const peak = await rateOf(acknowledged);
+  await firstLoad.stop();
+  assert.deepEqual(new Set(ready.answers.map(({ status }) => status)), new Set([200]));
+
+  const second = { ...events, eventsPerSecond: 2 * PEAK_EVENTS_PER_SECOND, prefix: 'b-' };
+  const loads = [
+    new Load(t, sources, second),
+    new Load(t, [http], { ...events, eventsPerSecond: 800, prefix: 'h-' }),
+    new Load(t, plain, { eventsPerSecond: 20, prefix: 'p-', msgBytes: MSG_BYTES }),
+  ];
+  await untilNotReady(gateway, BUFFER_REASON);
+  const overloaded = await rateOf(acknowledged);
+  await Promise.all(loads.map((load) => load.stop()));
+  await setQuota(undefined);
+  await gateway.ready(20_000);
+  await allSettled(clients);
+  await http.settled();
+  await closeAll([...clients, ...plain]);
+  const metrics = await atRest(gateway);
+  await Promise.all([watch.stop(), ready.stop()]);
+
+  const verdict = ledger.reconcile(await recordsOf(stage));
+  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  const stored = recordsWith('p-', await recordsOf(stage)).length;
+  assert.equal(metrics.value('forebay_events_dropped_total'), loads[2]!.events - stored);
+  assert.equal(acknowledged(), firstLoad.events + loads[0]!.events + loads[1]!.events);
+  assert.equal(http.failed, 0);
+  assert.deepEqual(violationsOf(clients), []);
+  assert.deepEqual([watch.falls(), watch.unaccounted()], [[], []]);
+  const reasons = new Set(ready.answers.flatMap(({ reasons }) => reasons));
+  assert.deepEqual([...reasons], [BUFFER_REASON]);
+  t.diagnostic(describeVerdict(verdict)[0]!);
+  t.diagnostic(checkRefusals(http.refusals));
+  const bufferMax = watch.max('forebay_buffer_bytes');
+  const residentMax = Math.max(watch.max('forebay_worker_resident_bytes'), watch.residentBytesMax);
+  t.diagnostic(`buffer ${bufferMax} of ${LIMIT_BYTES}, resident ${residentMax} bytes at most`);
+  t.diagnostic(`acknowledged per second: ${peak.toFixed(0)}, overloaded ${overloaded.toFixed(0)}`);
+  assert(bufferMax <= LIMIT_BYTES, `buffer ${bufferMax}`);
+  assert(residentMax <= LIMIT_BYTES + BESIDE_BUDGET_BYTES, `resident ${residentMax}`);
+  assert(overloaded >= 0.9 * peak, `${overloaded} of ${peak} events per second`);
+});
+
+/** Sent in one frame, so much is refused event by event that the answer is longer than it. */
+const NACKED_FRAME = `[${new Array(500).fill('{},1').join()}]`;
+const FRAMES_AT_ONCE = 16;
+
+test('slow_consumer: a client that does not read what it is told is closed, others are served', async () => {
+  const { gateway } = stage;
+  const closed = async () =>
+    (await freshMetrics(gateway)).value('forebay_connections_closed_total', {
+      reason: 'slow_consumer',
+    });
+  const [slow, neighbour] = await Promise.all([
+    FrameClient.open(gateway.wsUrl),
+    FrameClient.open(gateway.wsUrl),
+  ]);
+  slow.socket.pause();
+  let sent = 0;
+  await until(
+    async () => {
+      for (let round = 0; round < 16; round++, sent += FRAMES_AT_ONCE) {
+        for (let i = 0; i < FRAMES_AT_ONCE; i++) slow.send(NACKED_FRAME);
+        // Its answer means that what was sent before was read, and answered: credit is there again.
+        await neighbour.exchange('{}');
+      }
+      return (await closed()) === 1;
+    },
+    { deadlineMs: 20_000, what: () => `the end of a client that was told of ${sent} frames` },
+  );
+  slow.socket.resume();
+  assert.deepEqual(await slow.ended(), { code: 1008, reason: 'slow_consumer' });
+  assert((await neighbour.exchange('{}')).length === 1 && neighbour.isOpen);
+  assert.deepEqual([...slow.violations, ...neighbour.violations], []);
+  await neighbour.close();
+});
