@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { ClusterMetadata } from '../../../src/worker/producer/kafkajs.ts';
-import type { Api, BrokerLink } from '../../../src/worker/producer/link.ts';
+import {
+  type Address,
+  type Api,
+  type BrokerLink,
+  LinkError,
+} from '../../../src/worker/producer/link.ts';
 import { Metadata } from '../../../src/worker/producer/metadata.ts';
 import { INIT_PRODUCER_ID, type ProducerIdAnswer } from '../../../src/worker/producer/protocol.ts';
 import { until } from '../../support/wait.ts';
@@ -97,4 +102,98 @@ test('an error of the topic is named to people', async () => {
   await until(() => reasons.length > 0);
   await stop();
   assert.equal(reasons[0], 'Kafka answers TOPIC_AUTHORIZATION_FAILED for the topic');
+});
+
+/** Three brokers that agree on a partition without a leader: one asks again and again. */
+function leaderless() {
+  const addresses = [1, 2, 3].map((nodeId) => ({ nodeId, host: '127.0.0.1', port: 9090 + nodeId }));
+  const view: ClusterMetadata = {
+    ...cluster(0),
+    brokers: addresses,
+    topicMetadata: [
+      {
+        topicErrorCode: 0,
+        topic: 'events',
+        partitionMetadata: [{ partitionErrorCode: 5, partitionId: 0, leader: -1 }],
+      },
+    ],
+  };
+  /** Ports in the order of links, of requests, and of links that were closed. */
+  const linked: number[] = [];
+  const asked: number[] = [];
+  const closed: number[] = [];
+  const open = new Map<number, () => Promise<void>>();
+  const createLink = ({ port }: Address): BrokerLink => {
+    linked.push(port);
+    let usable = false;
+    return {
+      idle: true,
+      get usable() {
+        return usable;
+      },
+      open: async () => {
+        await open.get(port)?.();
+        usable = true;
+      },
+      request: async <T>() => {
+        asked.push(port);
+        return view as T;
+      },
+      close: () => {
+        usable = false;
+        closed.push(port);
+      },
+    };
+  };
+  const metadata = new Metadata(
+    'events',
+    addresses.slice(0, 1),
+    createLink,
+    pino({ enabled: false }),
+    {
+      changed: () => {},
+      topicMissing: () => {},
+      unreachable: () => {},
+      loginRefused: () => {},
+    },
+  );
+  const ended = metadata.run();
+  const stop = async () => {
+    metadata.stop();
+    await ended;
+  };
+  /** Has it ask at once, as often as it takes. */
+  const untilAsking = (condition: () => boolean) =>
+    until(
+      () => {
+        metadata.askNow();
+        return condition();
+      },
+      { everyMs: 1 },
+    );
+  return { linked, asked, closed, open, untilAsking, stop };
+}
+
+test('a broker that takes connections and is silent is not waited for: who answers is asked on', async () => {
+  const { linked, asked, closed, open, untilAsking, stop } = leaderless();
+  let refuse = (_error: Error) => {};
+  open.set(9092, () => new Promise((_, reject) => (refuse = reject)));
+  await untilAsking(() => linked.includes(9092));
+  const before = asked.length;
+  await untilAsking(() => asked.length > before + 5);
+  assert.deepEqual([new Set(asked), closed], [new Set([9091]), []]);
+  refuse(new LinkError('connection', 'silent'));
+  await untilAsking(() => asked.includes(9093));
+  assert.deepEqual([linked.slice(0, 3), closed], [[9091, 9092, 9093], [9091]]);
+  await stop();
+});
+
+test('a broker that could not be asked lately is the last to be asked again', async () => {
+  const { linked, open, untilAsking, stop } = leaderless();
+  open.set(9092, () => Promise.reject(new LinkError('connection', 'refused')));
+  await untilAsking(() => linked.filter((port) => port === 9092).length === 1);
+  const from = linked.length;
+  await untilAsking(() => linked.length > from + 6);
+  assert.deepEqual(new Set(linked.slice(from)), new Set([9091, 9093]));
+  await stop();
 });
