@@ -1,11 +1,14 @@
 /**
- * Runs tests: `node --import tsx scripts/test.ts [files or options of node --test]`, all of test/
- * when no file is named. Each test file is a process of its own, so the Kafka that they share is
- * started here, if one of them wants it and KAFKA_BROKERS names none, and ended whatever happens.
+ * Runs tests: `node --import tsx scripts/test.ts [files]`, all of test/ when none is named. Each
+ * test file is a process of its own, so the Kafka that they share is started here, if one of them
+ * wants it and KAFKA_BROKERS names none, and ended whatever happens.
  */
-import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
 import { type KafkaCluster, startCluster } from '../deploy/kafka/cluster.ts';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../test/support/kafka.ts';
@@ -34,31 +37,66 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
   });
 }
 
-function run(args: string[], shared: SharedKafka | undefined): Promise<number> {
-  const kafka = shared && { [SHARED_KAFKA_VARIABLE]: JSON.stringify({ brokers: shared.brokers }) };
-  const child = spawn(process.execPath, args, {
-    cwd: ROOT,
-    stdio: 'inherit',
-    env: { ...process.env, ...kafka },
+/** What measures times or loads both cores has the machine to itself; the rest waits a lot. */
+const ALONE = /^test\/(integration\/faults|simulation)\/|\/(hostile|overload|stuck-lane)\.test/;
+const AT_ONCE = 3;
+/** A line of figures with which the test runner ends. */
+const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
+
+/** Runs groups of test files one after the other, as if they were one run of the test runner. */
+async function* inTurn(groups: { files: string[]; concurrency: number }[], signal: AbortSignal) {
+  const figures = new Map<string, number>();
+  let summary: TestEvent | undefined;
+  for (const group of groups) {
+    if (group.files.length === 0) continue;
+    for await (const event of run({ ...group, signal }) as AsyncIterable<TestEvent>) {
+      const [, figure, value] = FIGURE.exec(event.data.message ?? '') ?? [];
+      const ofAll = event.data.file === undefined;
+      if (event.type === 'test:summary' && ofAll) summary = event;
+      else if (figure === undefined || !ofAll) yield event;
+      else figures.set(figure, (figures.get(figure) ?? 0) + Number(value));
+    }
+  }
+  for (const [figure, value] of figures) {
+    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${figure} ${value}` } };
+  }
+  if (summary !== undefined) yield summary;
+}
+
+/** As much as is looked at here of what the test runner tells a reporter. */
+interface TestEvent {
+  readonly type: string;
+  readonly data: { readonly nesting?: number; readonly message?: string; readonly file?: string };
+}
+
+/** @returns whether all passed */
+async function runTests(files: string[], kafka: SharedKafka | undefined): Promise<boolean> {
+  if (kafka) process.env[SHARED_KAFKA_VARIABLE] = JSON.stringify({ brokers: kafka.brokers });
+  const aborting = new AbortController();
+  // This process has to outlive the tests, to end Kafka.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
+  const groups = [
+    { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },
+    { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
+  ];
+  let passed = true;
+  const events = Readable.from(inTurn(groups, aborting.signal));
+  events.on('data', ({ type }: TestEvent) => {
+    if (type === 'test:fail') passed = false;
   });
-  // This process has to outlive its child, to end Kafka.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
-  return new Promise((resolve) => {
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
+  await pipeline(events, new spec(), process.stdout, { end: false });
+  return passed && !aborting.signal.aborted;
 }
 
 process.chdir(ROOT);
-const given = process.argv.slice(2);
-const options = given.filter((arg) => arg.startsWith('-'));
-const named = given.filter((arg) => !arg.startsWith('-'));
+const named = process.argv.slice(2);
 const files = named.length > 0 ? named.map((file) => relative(ROOT, file)) : allTests();
-const runner = ['--import', 'tsx', '--test', '--test-reporter=spec', '--test-concurrency=1'];
 const say = (line: string) => console.log(line);
 let own: KafkaCluster | undefined;
 if (wantsKafka(files) && givenKafka() === undefined) own = await startCluster({ say });
 try {
-  process.exitCode = await run([...runner, ...options, ...files], own ?? givenKafka());
+  const passed = await runTests(files, own ?? givenKafka());
+  process.exitCode = passed ? 0 : 1;
 } finally {
   await own?.close();
 }

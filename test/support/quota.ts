@@ -1,4 +1,4 @@
-/** A real quota for the tests of overload: kafkajs cannot set one, so the request is written here. */
+/** A real quota for the tests of overload: kafkajs cannot set one, so it is written here. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
