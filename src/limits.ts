@@ -58,6 +58,9 @@ export const LIMITS = {
   startTimeouts: 3,
   /** How long a replacement may look for Kafka before it takes over without. */
   replacementTopicMs: 5_000,
+  /** MiB of a semi-space of a worker's young generation, of which V8 has three: by default 16 each,
+   * filled before they are looked at, and that beside the budget. */
+  semiSpaceMib: 4,
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
   /** Pause before a dead worker is replaced: doubles from the first to the last. */

@@ -101,7 +101,9 @@ export class Supervisor {
   /** Forks all workers; does nothing when drain() came first. */
   start(): void {
     if (this.#stopping) return;
-    cluster.setupPrimary({ exec: this.#exec, args: [], serialization: 'advanced' });
+    const inherited = cluster.settings.execArgv ?? process.execArgv;
+    const execArgv = [...inherited, `--max-semi-space-size=${LIMITS.semiSpaceMib}`];
+    cluster.setupPrimary({ exec: this.#exec, args: [], execArgv, serialization: 'advanced' });
     for (const slot of this.#slots) slot.serving = this.#fork(slot);
   }
 

@@ -50,10 +50,9 @@ export class PartitionQueue {
     return this.#open === undefined ? Number.POSITIVE_INFINITY : this.#open.openedAtMs + lingerMs;
   }
 
-  /** Takes the first batch if it is due. */
-  take(nowMs: number, lingerMs: number): RecordBatch | undefined {
-    if (this.dueMs(lingerMs) > nowMs) return undefined;
-    if (this.#closed.length === 0) this.close();
+  /** Takes the first batch, due or not, if there is one. */
+  take(): RecordBatch | undefined {
+    if (this.#closed.length === 0 && this.#open !== undefined) this.close();
     return this.#closed.shift();
   }
 

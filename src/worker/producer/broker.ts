@@ -14,7 +14,9 @@ const WAYS: readonly Way[] = ['healthy', 'troubled'];
 
 /** What a broker asks of the producer and tells it. */
 export interface BrokerListener {
-  /** Makes a due batch the lane's head. @returns whether it has one that may go out now */
+  /** Whether the lane has something that should go out now. */
+  isDue(lane: Lane, nowMs: number): boolean;
+  /** Makes a batch the lane's head. @returns whether it has one that may go out now */
   makeReady(lane: Lane, nowMs: number): boolean;
   /** Something may go out that could not before. */
   ready(): void;
@@ -94,7 +96,13 @@ export class Broker {
     for (const way of WAYS) this.#senders[way].stop();
   }
 
+  /**
+   * A request costs more than what is in it: when something is due, all lanes send what they have,
+   * and are due together from then on.
+   */
   #sendWay(way: Way, maxBytes: number, nowMs: number): void {
+    const due = (lane: Lane) => wayOf(lane) === way && this.#listener.isDue(lane, nowMs);
+    if (!this.lanes.some(due)) return;
     const { topic, budget } = this.#options;
     const chosen = this.#turns[way].take(
       this.lanes,

@@ -9,6 +9,7 @@ import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { PartitionQueue } from '../accumulator/queue.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Outcome } from './error-table.ts';
 import { Lane } from './lane.ts';
@@ -66,6 +67,7 @@ export class Producer {
   readonly #refusedLanes = new Set<Lane>();
   #maxRequestBytes: number;
   readonly #brokerListener: BrokerListener = {
+    isDue: (lane, nowMs) => this.#isDue(lane, nowMs),
     makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
     ready: () => this.#pump(),
     lost: () => this.#metadata.refresh(),
@@ -132,10 +134,9 @@ export class Producer {
 
   /** Writes how many lanes are in which state to the counters. */
   countLanes(): void {
-    const { queues } = this.#options.accumulator;
     this.#metrics.lanes(
       this.#lanes.map((lane) =>
-        lane.state === 'empty' && !queues[lane.partition]!.empty ? 'filling' : lane.state,
+        lane.state === 'empty' && !this.#queueOf(lane).empty ? 'filling' : lane.state,
       ),
     );
   }
@@ -214,15 +215,24 @@ export class Producer {
     for (const lane of this.#lanes) this.#wakeFor(lane, nowMs);
   }
 
-  /** Whether `lane` has a head that may go out now; takes one from its queue if it is due. */
+  /** Whether `lane` has something that should go out now. */
+  #isDue(lane: Lane, nowMs: number): boolean {
+    if (!lane.mayContinue(nowMs)) return false;
+    return !lane.idle || this.#queueOf(lane).dueMs(this.#lingerMs) <= nowMs;
+  }
+
+  /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
   #makeReady(lane: Lane, nowMs: number): boolean {
     if (!lane.mayContinue(nowMs)) return false;
     if (lane.advance()) return true;
-    const queue = this.#options.accumulator.queues[lane.partition]!;
-    const batch = queue.take(nowMs, this.#lingerMs);
+    const batch = this.#queueOf(lane).take();
     if (batch === undefined) return false;
     lane.start(batch);
     return true;
+  }
+
+  #queueOf(lane: Lane): PartitionQueue {
+    return this.#options.accumulator.queues[lane.partition]!;
   }
 
   #wakeFor(lane: Lane, nowMs: number): void {
@@ -231,7 +241,7 @@ export class Producer {
       if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
       return;
     }
-    const dueMs = this.#options.accumulator.queues[lane.partition]!.dueMs(this.#lingerMs);
+    const dueMs = this.#queueOf(lane).dueMs(this.#lingerMs);
     // What is due already waits for its broker: its answer, its connection, the end of a throttle.
     if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
   }
@@ -290,9 +300,9 @@ export class Producer {
     for (const { lanes, connected } of this.#brokers.values()) {
       if (lanes.length > 0 && !connected) this.#metadata.refresh();
     }
-    const { accumulator, eventTimeoutMs, outcomes } = this.#options;
+    const { eventTimeoutMs, outcomes } = this.#options;
     for (const lane of this.#lanes) {
-      const queue = accumulator.queues[lane.partition]!;
+      const queue = this.#queueOf(lane);
       queue.closeOlderThan(nowMs);
       this.#expireHead(lane, nowMs);
       for (;;) {

@@ -36,7 +36,7 @@ function takeAll(accumulator: Accumulator): RecordBatch[][] {
   return accumulator.queues.map((queue) => {
     const batches: RecordBatch[] = [];
     for (;;) {
-      const batch = queue.take(1e9, 0);
+      const batch = queue.take();
       if (batch === undefined) return batches;
       batches.push(batch);
     }
@@ -209,7 +209,7 @@ test('a full budget takes events again once a batch is released', () => {
   const { accumulator, append } = setUp({ partitions: 1, limitBytes: 64 * KIB });
   const value = 'x'.repeat(1_000);
   while (append('k', value) === undefined);
-  accumulator.release(accumulator.queues[0]!.take(1e9, 0)!);
+  accumulator.release(accumulator.queues[0]!.take()!);
   assert.equal(append('k', value), undefined);
 });
 

@@ -48,6 +48,20 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.end();
   });
 
+  test('gets what all lanes have when one of them has lingered, and nothing before', async () => {
+    const lingerMs = 200;
+    const rig = await warmRig({ partitions: 3, lingerMs });
+    const startMs = performance.now();
+    rig.send(2);
+    await sleep(lingerMs / 4);
+    rig.send(0);
+    await rig.storedCount(2);
+    const requests = rig.requests.map(({ partitions }) => partitions);
+    assert.deepEqual(requests, [[0, 2]]);
+    assert(rig.requests[0]!.atMs - startMs >= lingerMs);
+    rig.end();
+  });
+
   test('has one request in flight on each connection', async () => {
     const rig = await warmRig({ partitions: 6 });
     const open = [0, 0];

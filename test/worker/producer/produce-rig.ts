@@ -39,6 +39,7 @@ export interface RigOptions {
   readonly partitions?: number;
   readonly maxRequestBytes?: number;
   readonly eventTimeoutMs?: number;
+  readonly lingerMs?: number;
   /** What the broker does with each produce request; default: all is stored at once. */
   readonly reply?: (request: Produced) => Reply;
 }
@@ -82,7 +83,7 @@ export class ProduceRig {
       bootstrap: [server.address],
       createLink: (address) => new Link(address, link),
       log,
-      lingerMs: 0,
+      lingerMs: options.lingerMs ?? 0,
       eventTimeoutMs: options.eventTimeoutMs ?? 60_000,
       maxRequestBytes: options.maxRequestBytes ?? 2 ** 20,
       budget,

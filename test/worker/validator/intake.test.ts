@@ -34,7 +34,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     intake.event(index, value, bytes, 2, bytes.length - 2);
   };
   const records = () => {
-    const batches = accumulator.queues.flatMap((queue) => queue.take(1e12, 0) ?? []);
+    const batches = accumulator.queues.flatMap((queue) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
   return { accumulator, accepted, refused, owner, intake, event, records };
