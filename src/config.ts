@@ -160,7 +160,9 @@ export const SETTINGS = {
     min: 0,
     max: 1_000,
     unit: 'ms',
-    meaning: 'how long a batch waits for more events before it is sent',
+    meaning:
+      'how long an event waits for others at the most: requests to a broker are so far apart; ' +
+      '0 when nothing was sent lately',
   }),
   batchBytes: integer('KAFKA_BATCH_BYTES', {
     default: 256 * KIB,

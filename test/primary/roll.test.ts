@@ -213,10 +213,12 @@ test('a worker that dies while it is replaced: the new one takes its place at on
   const slotOne = child.lines().find((line) => did('listening')(line) && line.slot === 1);
   mode('slow');
   signal('SIGHUP');
-  await child.line((line) => did('started')(line) && line.slot === 1, 2);
+  const slow = await child.line((line) => did('started')(line) && line.slot === 1, 2);
   process.kill(pidOf(slotOne!), 'SIGKILL');
   const died = await child.line(said('worker died'));
   assert.deepEqual([died.workerPid, died.restartMs], [pidOf(slotOne!), 0]);
+  mode('run');
+  process.kill(pidOf(slow), 'SIGUSR1');
   await child.line(said(ENDED));
   assert.equal(pids(child).length, 4);
   assert.equal((await get('/readyz')).status, 200);

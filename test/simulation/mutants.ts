@@ -183,8 +183,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'worker/accumulator/queue.ts',
     changes: [
       [
-        'if (this.#closed.length === 0) this.close();\n    return this.#closed.shift();',
-        'if (this.#closed.length === 0) this.close();\n    return this.#closed.pop();',
+        'this.#open !== undefined) this.close();\n    return this.#closed.shift();',
+        'this.#open !== undefined) this.close();\n    return this.#closed.pop();',
       ],
     ],
   },

@@ -21,6 +21,8 @@ const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
 const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining'] as const;
+/** Share of what a connection may send in one turn from which on its turns are looked at. */
+const WATCHED = 0.05;
 type HandshakeRefusal = (typeof HANDSHAKES)[number];
 const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
 
@@ -34,10 +36,11 @@ interface Connection {
   leaving: Leaving | undefined;
   /** When it is told so because of its age. */
   readonly oldAtMs: number;
-  /** The last turn of the loop in which it sent something, and how much that was. */
-  turn: number;
-  turnMessages: number;
-  turnBytes: number;
+  /** What it has sent since the end of a loop turn was last waited for. */
+  recentMessages: number;
+  recentBytes: number;
+  /** The end of this turn is waited for. */
+  watched: boolean;
 }
 type Socket = WebSocket<Connection>;
 
@@ -57,9 +60,6 @@ export class WebSocketListener {
   readonly #options: WebSocketOptions;
   readonly #bounds: DecodeBounds;
   readonly #sockets = new Set<Socket>();
-  /** Counts turns of the event loop in which messages came. */
-  #turn = 0;
-  #turnEnds = false;
   /** Connections that have a stream. */
   #streams = 0;
   #leaving = false;
@@ -152,9 +152,9 @@ export class WebSocketListener {
         ended: undefined,
         leaving: undefined,
         oldAtMs: performance.now() + randomAge(this.#options.maxAgeMs),
-        turn: 0,
-        turnMessages: 0,
-        turnBytes: 0,
+        recentMessages: 0,
+        recentBytes: 0,
+        watched: false,
       },
       request.getHeader('sec-websocket-key'),
       acknowledged ? SUBPROTOCOL : '',
@@ -238,23 +238,25 @@ export class WebSocketListener {
     stream?.endFrame(frame);
   }
 
-  /** Whether the connection has sent more in this turn of the loop than one may. */
+  /**
+   * Whether the connection has sent more in this turn of the loop than one may. To learn when a
+   * turn ends costs a turn: it is asked only of connections that have sent much since the last time.
+   */
   #floods(connection: Connection, bytes: number): boolean {
-    if (!this.#turnEnds) {
-      this.#turnEnds = true;
+    connection.recentMessages++;
+    connection.recentBytes += bytes;
+    const { recentMessages: messages, recentBytes } = connection;
+    const { turnMessages, turnBytes } = LIMITS;
+    if (messages < turnMessages * WATCHED && recentBytes < turnBytes * WATCHED) return false;
+    if (!connection.watched) {
+      connection.watched = true;
       setImmediate(() => {
-        this.#turnEnds = false;
-        this.#turn++;
+        connection.watched = false;
+        connection.recentMessages = 0;
+        connection.recentBytes = 0;
       });
     }
-    if (connection.turn !== this.#turn) {
-      connection.turn = this.#turn;
-      connection.turnMessages = 0;
-      connection.turnBytes = 0;
-    }
-    connection.turnMessages++;
-    connection.turnBytes += bytes;
-    return connection.turnMessages > LIMITS.turnMessages || connection.turnBytes > LIMITS.turnBytes;
+    return messages > turnMessages || recentBytes > turnBytes;
   }
 
   /** Takes a frame apart or refuses it. @returns how many events it counts as */

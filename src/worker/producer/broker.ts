@@ -63,6 +63,7 @@ export class Broker {
   readonly #senders: Record<Way, Sender>;
   readonly #turns = { healthy: new Turn(), troubled: new Turn() };
   #mutedUntilMs = 0;
+  #sentAtMs = 0;
 
   constructor(id: number, address: Address, options: BrokerOptions, listener: BrokerListener) {
     this.id = id;
@@ -70,6 +71,11 @@ export class Broker {
     this.#options = options;
     this.#listener = listener;
     this.#senders = { healthy: this.#createSender(), troubled: this.#createSender() };
+  }
+
+  /** When the last request went out, by the monotonic clock. */
+  get sentAtMs(): number {
+    return this.#sentAtMs;
   }
 
   /** Its quota is used up until then, by the monotonic clock: nothing is sent to it before. */
@@ -112,6 +118,7 @@ export class Broker {
     if (chosen.length === 0) return;
     const bytes = chosen.reduce((sum, lane) => sum + lane.head!.length, 0);
     budget.copies(produceBodyBytes(topic, chosen.length, bytes) * LIMITS.requestCopies);
+    this.#sentAtMs = nowMs;
     void this.#senders[way].send(chosen, nowMs);
   }
 

@@ -63,6 +63,8 @@ export class Producer {
   readonly #metadata: Metadata;
   readonly #brokers = new Map<number, Broker>();
   readonly #lanes: Lane[] = [];
+  /** By partition. */
+  #leaders: (Broker | undefined)[] = [];
   /** Lanes whose last attempt Kafka refused by rights or policy. */
   readonly #refusedLanes = new Set<Lane>();
   #maxRequestBytes: number;
@@ -96,7 +98,7 @@ export class Producer {
       loginRefused: (message) => this.#loginRefused(message),
     });
     options.accumulator.onWork((queue) =>
-      this.#wake(Math.max(queue.dueMs(this.#lingerMs), performance.now())),
+      this.#wake(Math.max(this.#dueMs(queue), performance.now())),
     );
   }
 
@@ -159,8 +161,9 @@ export class Producer {
     accumulator.setMaxRequestBytes(this.#maxRequestBytes);
     accumulator.setPartitions(leaders.length);
     while (this.#lanes.length < leaders.length) this.#addLane();
+    this.#leaders = leaders.map((id) => this.#brokers.get(id));
     for (const broker of this.#brokers.values()) {
-      broker.lanes = this.#lanes.filter(({ partition }) => leaders[partition] === broker.id);
+      broker.lanes = this.#lanes.filter(({ partition }) => this.#leaders[partition] === broker);
     }
     topicListener.topicKnown(leaders.length);
     this.#pump();
@@ -218,7 +221,18 @@ export class Producer {
   /** Whether `lane` has something that should go out now. */
   #isDue(lane: Lane, nowMs: number): boolean {
     if (!lane.mayContinue(nowMs)) return false;
-    return !lane.idle || this.#queueOf(lane).dueMs(this.#lingerMs) <= nowMs;
+    return !lane.idle || this.#dueMs(this.#queueOf(lane)) <= nowMs;
+  }
+
+  /**
+   * When the first batch of a queue should go out: requests to a broker are a linger apart, so an
+   * event waits that long at the most, and not at all when nothing was sent lately.
+   */
+  #dueMs(queue: PartitionQueue): number {
+    const dueMs = queue.dueMs(this.#lingerMs);
+    if (dueMs === Number.POSITIVE_INFINITY) return dueMs;
+    const sentAtMs = this.#leaders[queue.partition]?.sentAtMs ?? 0;
+    return Math.min(dueMs, sentAtMs + this.#lingerMs);
   }
 
   /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
@@ -241,7 +255,7 @@ export class Producer {
       if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
       return;
     }
-    const dueMs = this.#queueOf(lane).dueMs(this.#lingerMs);
+    const dueMs = this.#dueMs(this.#queueOf(lane));
     // What is due already waits for its broker: its answer, its connection, the end of a throttle.
     if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
   }

@@ -48,17 +48,21 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.end();
   });
 
-  test('gets what all lanes have when one of them has lingered, and nothing before', async () => {
+  test('gets requests a linger apart, with what all lanes have then; the first one at once', async () => {
     const lingerMs = 200;
     const rig = await warmRig({ partitions: 3, lingerMs });
+    await sleep(lingerMs);
     const startMs = performance.now();
+    rig.send(2);
+    await rig.storedCount(1);
+    assert(rig.requests[0]!.atMs - startMs < lingerMs / 2, 'nothing was sent lately');
     rig.send(2);
     await sleep(lingerMs / 4);
     rig.send(0);
-    await rig.storedCount(2);
+    await rig.storedCount(3);
     const requests = rig.requests.map(({ partitions }) => partitions);
-    assert.deepEqual(requests, [[0, 2]]);
-    assert(rig.requests[0]!.atMs - startMs >= lingerMs);
+    assert.deepEqual(requests, [[2], [0, 2]]);
+    assert(rig.requests[1]!.atMs - startMs >= lingerMs);
     rig.end();
   });
 
