@@ -146,12 +146,22 @@ export class Roll {
     const { supervisor, drainTimeoutMs, handedOver } = this.#options;
     clearTimeout(step.timer);
     const predecessor = supervisor.handOver(step.slot);
-    // It died meanwhile, and the replacement has served since.
-    if (predecessor === undefined) return this.#finish(step, 0);
+    if (predecessor === undefined) {
+      // It died meanwhile, and the replacement has served since; or that was killed.
+      if (supervisor.serving()[step.slot - 1] === step.replacement) this.#finish(step, 0);
+      else this.#giveUp('the new worker was killed before it could take over');
+      return;
+    }
     step.predecessor = predecessor;
     step.predecessorPid = supervisor.pid(predecessor);
-    supervisor.send(predecessor, { type: 'drain', timeoutMs: drainTimeoutMs });
-    this.#arm(step, drainTimeoutMs + DRAIN_GRACE_MS, () => supervisor.kill(predecessor));
+    if (supervisor.attached().includes(predecessor)) {
+      supervisor.send(predecessor, { type: 'drain', timeoutMs: drainTimeoutMs });
+      this.#arm(step, drainTimeoutMs + DRAIN_GRACE_MS, () => supervisor.kill(predecessor));
+    } else {
+      // It still starts: it has no clients, and would not hear that it is to leave.
+      step.left = 0;
+      supervisor.kill(predecessor);
+    }
     handedOver(predecessor);
   }
 

@@ -143,6 +143,7 @@ class Worker {
         break;
       case 'topicFacts':
         this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
+        this.#producer.hasWorked();
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);

@@ -148,14 +148,15 @@ for (const [kind, mode, reason] of [
 }
 
 /** A roll of one slot with worker 1, and what it does; its replacement is worker 2. */
-function alone() {
+function alone({ attached = [1, 2], predecessor = [1] } = {}) {
   const done: string[] = [];
   const supervisor = {
     serving: () => [1],
+    attached: () => attached,
     replace: () => 2,
     pid: () => 0,
     kill: (worker: number) => done.push(`kill ${worker}`),
-    handOver: () => 1,
+    handOver: () => predecessor[0],
     send: (worker: number, { type }: { type: string }) => done.push(`${type} ${worker}`),
   } as unknown as Supervisor;
   const log = { write: (...[, , message]: Parameters<PrimaryLog['write']>) => done.push(message) };
@@ -206,6 +207,22 @@ test('a worker that does not leave in its time is killed, and its death is told'
   assert.deepEqual(did(), ['kill 1']);
   assert.equal(roll.died(1, 3), false);
   assert.deepEqual(did(), ['worker replaced', ENDED]);
+});
+
+const FIT = { listening: true, topicKnown: true } as WorkerStatus;
+
+test('a worker that still starts when its replacement is fit is killed: it would not hear', () => {
+  const { roll, did } = alone({ attached: [2] });
+  roll.status(2, FIT);
+  assert.deepEqual(did(), [BEGUN, 'kill 1']);
+  assert.equal(roll.died(1, 0), true, 'as was to be expected');
+  assert.deepEqual(did(), ['worker replaced', ENDED]);
+});
+
+test('a replacement that was killed as it became fit replaces nobody', () => {
+  const { roll, did } = alone({ predecessor: [] });
+  roll.status(2, FIT);
+  assert.deepEqual(did(), [BEGUN, GIVEN_UP]);
 });
 
 test('a worker that dies while it is replaced: the new one takes its place at once', async (t) => {

@@ -100,6 +100,9 @@ test('disordered: within a connection and key only', () => {
   const stored = (id: string, key = 'k') => record(id, 1, { key: Buffer.from(key) });
   const fine = [stored('o1', 'other'), stored('a1'), stored('a2'), stored('b1')];
   assert.deepEqual(accused(ledger.reconcile(fine)), {});
+  for (const id of ['h1', 'h2']) ledger.sent(id, 1, { key: 'k' });
+  const apart = [stored('h2'), stored('h1'), stored('a1'), stored('b1'), stored('a2')];
+  assert.deepEqual(accused(ledger.reconcile(apart)), {}, 'HTTP requests are in no order');
   const bad = [stored('a2'), stored('b1'), stored('a1')];
   assert.deepEqual(accused(ledger.reconcile(bad)), { disordered: ['a1'] });
 });

@@ -76,6 +76,8 @@ export class Ledger {
   readonly #keys: (string | null | undefined)[] = [];
   #flags = new Uint8Array(1024);
   #streamOf = new Int32Array(1024);
+  /** Streams of a connection. */
+  readonly #ordered = new Set<number>();
   /** The first row that can only be in the topic as it is now. */
   #firstOfIncarnation = 0;
 
@@ -190,7 +192,7 @@ export class Ledger {
   /** Rows are numbered in the order of sending: within a stream they must rise. */
   #outOfOrder(row: number, { partition }: TopicRecord, last: Map<string, number>): boolean {
     const stream = this.#streamOf[row]!;
-    if (stream === 0) return false;
+    if (!this.#ordered.has(stream)) return false;
     const place = `${partition}/${stream}`;
     const before = last.get(place) ?? -1;
     last.set(place, Math.max(before, row));
@@ -218,6 +220,7 @@ export class Ledger {
     if (known !== undefined) return known;
     const stream = this.#keys.push(key) - 1;
     this.#streams.set(name, stream);
+    if (connection !== undefined) this.#ordered.add(stream);
     return stream;
   }
 

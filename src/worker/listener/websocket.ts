@@ -239,8 +239,8 @@ export class WebSocketListener {
   }
 
   /**
-   * Whether the connection has sent more in this turn of the loop than one may. To learn when a
-   * turn ends costs a turn: it is asked only of connections that have sent much since the last time.
+   * Whether the connection has sent more in this turn of the loop than one may, about. To learn
+   * when a turn ends costs one more: only if a connection has sent much since the last time.
    */
   #floods(connection: Connection, bytes: number): boolean {
     connection.recentMessages++;

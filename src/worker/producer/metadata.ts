@@ -1,5 +1,6 @@
 import type { Logger } from '../../log.ts';
 import { SampledLog } from '../../log.ts';
+import { Candidates } from './candidates.ts';
 import { errorName } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
@@ -19,6 +20,8 @@ const UNKNOWN_TOPIC = 3;
 /** COORDINATOR_LOAD_IN_PROGRESS and its like: what a fresh cluster answers for a while. */
 const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
 const SAME_VIEWS_MAX = 2;
+/** Pause between two looks while a leader cannot be reached: the first, and the longest. */
+const LOOK_MS = { first: 100, last: 1_000 } as const;
 
 /** Where the topic's partitions are. */
 export interface TopicView {
@@ -26,6 +29,13 @@ export interface TopicView {
   readonly brokers: ReadonlyMap<number, Address>;
   /** Broker id of each partition's leader, by partition; -1 = none now. */
   readonly leaders: readonly number[];
+}
+
+/** A broker that is asked, or is to be. */
+interface Asked {
+  readonly address: Address;
+  readonly link: BrokerLink;
+  opening: boolean;
 }
 
 /** What the metadata loop finds. */
@@ -51,13 +61,10 @@ export class Metadata {
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
   #known: readonly Address[] = [];
-  #next = 0;
-  #link: BrokerLink | undefined;
-  readonly #addresses = new WeakMap<BrokerLink, Address>();
-  /** When a broker could not be asked for the last time, by address. */
-  readonly #failedAt = new Map<string, number>();
+  readonly #candidates = new Candidates();
+  #asked: Asked | undefined;
   /** Opened beside it, to be asked next. */
-  #other: BrokerLink | undefined;
+  #other: Asked | undefined;
   #partitions = 0;
   #lastView = '';
   /** Answers in a row that brought nothing new. */
@@ -67,6 +74,7 @@ export class Metadata {
   #wanted = true;
   #wake: (() => void) | undefined;
   #endPause: (() => void) | undefined;
+  #look = { pauseMs: LOOK_MS.first as number, notBeforeMs: 0 };
   #stopped = false;
   readonly #idRequests: ((answer: ProducerIdAnswer) => void)[] = [];
 
@@ -93,9 +101,9 @@ export class Metadata {
       } catch (error) {
         this.#failures++;
         this.#report(error);
-        this.#failed(this.#link);
-        this.#link?.close();
-        this.#link = undefined;
+        if (this.#asked) this.#candidates.failed(this.#asked.address, performance.now());
+        this.#asked?.link.close();
+        this.#asked = undefined;
       }
       if (this.#failures > 0) {
         this.#wanted = true;
@@ -115,6 +123,19 @@ export class Metadata {
     this.#wake?.();
   }
 
+  /**
+   * Whether a leader cannot be reached: then others may lead soon, and nobody says so. To be called
+   * again and again; it asks ever more rarely.
+   */
+  doubt(unreachable: boolean, nowMs = performance.now()): void {
+    if (!unreachable) this.#look = { pauseMs: LOOK_MS.first, notBeforeMs: 0 };
+    else if (nowMs >= this.#look.notBeforeMs) {
+      const { pauseMs } = this.#look;
+      this.#look = { pauseMs: Math.min(LOOK_MS.last, 2 * pauseMs), notBeforeMs: nowMs + pauseMs };
+      this.refresh();
+    }
+  }
+
   /** There is something new to see, the topic for instance: ask now, whatever went wrong before. */
   askNow(): void {
     this.#wanted = true;
@@ -130,8 +151,8 @@ export class Metadata {
 
   stop(): void {
     this.#stopped = true;
-    this.#link?.close();
-    this.#other?.close();
+    this.#asked?.link.close();
+    this.#other?.link.close();
     this.#endPause?.();
   }
 
@@ -169,50 +190,52 @@ export class Metadata {
    * before another one is open: a broker that is stopped takes a connection and says nothing.
    */
   async #connect(): Promise<BrokerLink> {
-    if (!this.#link?.usable) {
-      this.#link = this.#create();
-      this.#sameViews = 0;
-      await this.#link.open(TIMES);
-      return this.#link;
-    }
-    if (this.#other?.usable) {
-      this.#link.close();
-      this.#link = this.#other;
+    const doubted = this.#sameViews >= SAME_VIEWS_MAX;
+    const asked = this.#asked;
+    if (asked?.link.usable && !doubted) return asked.link;
+    const other = this.#other;
+    if (other?.link.usable) {
+      asked?.link.close();
+      this.#asked = other;
       this.#other = undefined;
       this.#sameViews = 0;
-    } else if (this.#other === undefined && this.#sameViews >= SAME_VIEWS_MAX) {
-      const other = this.#create();
-      this.#other = other;
-      other.open(TIMES).catch(() => {
-        this.#failed(other);
-        if (this.#other === other) this.#other = undefined;
-      });
+      return other.link;
     }
-    return this.#link;
-  }
-
-  /** A link to the next broker in turn; to one that failed lately only if all did. */
-  #create(): BrokerLink {
-    const candidates = [...this.#known, ...this.#bootstrap];
-    let best = candidates[this.#next % candidates.length]!;
-    for (let step = 1; step < candidates.length; step++) {
-      const other = candidates[(this.#next + step) % candidates.length]!;
-      if (this.#failedMs(other) < this.#failedMs(best)) best = other;
+    if (asked?.link.usable) {
+      if (!other?.opening) this.#openOther(asked.address);
+      return asked.link;
     }
-    this.#next++;
-    const link = this.#createLink(best);
-    this.#addresses.set(link, best);
-    return link;
+    const next = this.#create(undefined);
+    this.#asked = next;
+    this.#sameViews = 0;
+    await this.#open(next);
+    return next.link;
   }
 
-  #failedMs({ host, port }: Address): number {
-    return this.#failedAt.get(`${host}:${port}`) ?? 0;
+  /** Opens a link to another broker, if there is one, to be asked from then on. */
+  #openOther(besides: Address): void {
+    const other = this.#create(besides);
+    this.#other = other;
+    this.#open(other).catch(() => {
+      this.#candidates.failed(other.address, performance.now());
+      if (this.#other === other) this.#other = undefined;
+    });
   }
 
-  #failed(link: BrokerLink | undefined): void {
-    const address = link && this.#addresses.get(link);
-    if (address === undefined) return;
-    this.#failedAt.set(`${address.host}:${address.port}`, performance.now());
+  #create(besides: Address | undefined): Asked {
+    const addresses = [...this.#known, ...this.#bootstrap];
+    const address = this.#candidates.choose(addresses, besides, performance.now());
+    return { address, link: this.#createLink(address), opening: false };
+  }
+
+  async #open(asked: Asked): Promise<void> {
+    asked.opening = true;
+    try {
+      await asked.link.open(TIMES);
+    } finally {
+      asked.opening = false;
+    }
+    this.#candidates.answered(asked.address);
   }
 
   /** @returns whether every partition has a leader */
@@ -240,13 +263,13 @@ export class Metadata {
       // An id beyond the count is a hole of that answer: one more to ask for.
       if (partitionId < this.#partitions && brokers.has(leader)) leaders[partitionId] = leader;
     }
-    this.#doubt(leaders);
+    this.#compare(leaders);
     this.#listener.changed({ brokers, leaders });
     return !leaders.includes(-1);
   }
 
   /** Who keeps saying the same to somebody who sees errors may be cut off: another is asked. */
-  #doubt(leaders: readonly number[]): void {
+  #compare(leaders: readonly number[]): void {
     const view = leaders.join();
     this.#sameViews = view === this.#lastView ? this.#sameViews + 1 : 0;
     this.#lastView = view;

@@ -108,6 +108,11 @@ export class Producer {
     void this.#metadata.run();
   }
 
+  /** Credentials were taken, from another worker if not from this one: refused ones are news. */
+  hasWorked(): void {
+    this.#everWorked = true;
+  }
+
   /** Ask again who leads, for instance since the topic was created. */
   refresh(): void {
     this.#metadata.askNow();
@@ -310,10 +315,8 @@ export class Producer {
   /** Deadlines, and batches that are too old for new events to join. */
   #keepHouse(): void {
     const nowMs = performance.now();
-    // Who cannot be reached may lead no longer, and nobody says when others do.
-    for (const { lanes, connected } of this.#brokers.values()) {
-      if (lanes.length > 0 && !connected) this.#metadata.refresh();
-    }
+    const brokers = [...this.#brokers.values()];
+    this.#metadata.doubt(brokers.some(({ lanes, connected }) => lanes.length > 0 && !connected));
     const { eventTimeoutMs, outcomes } = this.#options;
     for (const lane of this.#lanes) {
       const queue = this.#queueOf(lane);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { ClusterMetadata } from '../../../src/worker/producer/kafkajs.ts';
@@ -105,7 +105,7 @@ test('an error of the topic is named to people', async () => {
 });
 
 /** Three brokers that agree on a partition without a leader: one asks again and again. */
-function leaderless() {
+function leaderless(t: TestContext) {
   const addresses = [1, 2, 3].map((nodeId) => ({ nodeId, host: '127.0.0.1', port: 9090 + nodeId }));
   const view: ClusterMetadata = {
     ...cluster(0),
@@ -122,25 +122,27 @@ function leaderless() {
   const linked: number[] = [];
   const asked: number[] = [];
   const closed: number[] = [];
+  const opened = new Set<number>();
+  /** Links to these ports are lost. */
+  const lost = new Set<number>();
   const open = new Map<number, () => Promise<void>>();
   const createLink = ({ port }: Address): BrokerLink => {
     linked.push(port);
-    let usable = false;
     return {
       idle: true,
       get usable() {
-        return usable;
+        return opened.has(port) && !lost.has(port);
       },
       open: async () => {
         await open.get(port)?.();
-        usable = true;
+        opened.add(port);
       },
       request: async <T>() => {
         asked.push(port);
         return view as T;
       },
       close: () => {
-        usable = false;
+        opened.delete(port);
         closed.push(port);
       },
     };
@@ -158,10 +160,10 @@ function leaderless() {
     },
   );
   const ended = metadata.run();
-  const stop = async () => {
+  t.after(async () => {
     metadata.stop();
     await ended;
-  };
+  });
   /** Has it ask at once, as often as it takes. */
   const untilAsking = (condition: () => boolean) =>
     until(
@@ -171,11 +173,11 @@ function leaderless() {
       },
       { everyMs: 1 },
     );
-  return { linked, asked, closed, open, untilAsking, stop };
+  return { metadata, linked, asked, closed, open, lost, untilAsking };
 }
 
-test('a broker that takes connections and is silent is not waited for: who answers is asked on', async () => {
-  const { linked, asked, closed, open, untilAsking, stop } = leaderless();
+test('a broker that takes connections and is silent is not waited for: who answers is asked on', async (t) => {
+  const { linked, asked, closed, open, untilAsking } = leaderless(t);
   let refuse = (_error: Error) => {};
   open.set(9092, () => new Promise((_, reject) => (refuse = reject)));
   await untilAsking(() => linked.includes(9092));
@@ -185,15 +187,45 @@ test('a broker that takes connections and is silent is not waited for: who answe
   refuse(new LinkError('connection', 'silent'));
   await untilAsking(() => asked.includes(9093));
   assert.deepEqual([linked.slice(0, 3), closed], [[9091, 9092, 9093], [9091]]);
-  await stop();
 });
 
-test('a broker that could not be asked lately is the last to be asked again', async () => {
-  const { linked, open, untilAsking, stop } = leaderless();
+test('a link that was opened to be asked next, and is lost before, is opened anew', async (t) => {
+  const { linked, asked, lost, untilAsking } = leaderless(t);
+  lost.add(9092);
+  await untilAsking(() => new Set(asked).size > 1);
+  assert.deepEqual(linked.slice(0, 3), [9091, 9092, 9093]);
+  assert.deepEqual(new Set(asked), new Set([9091, 9093]));
+});
+
+test('the link that is asked is lost while another one is open: that one is asked', async (t) => {
+  const { linked, asked, lost, open, untilAsking } = leaderless(t);
+  open.set(9092, async () => {
+    lost.add(9091);
+  });
+  await untilAsking(() => asked.includes(9092));
+  assert.deepEqual(linked, [9091, 9092]);
+});
+
+test('a broker that could not be asked lately is the last to be asked again', async (t) => {
+  const { linked, open, untilAsking } = leaderless(t);
   open.set(9092, () => Promise.reject(new LinkError('connection', 'refused')));
   await untilAsking(() => linked.filter((port) => port === 9092).length === 1);
   const from = linked.length;
   await untilAsking(() => linked.length > from + 6);
   assert.deepEqual(new Set(linked.slice(from)), new Set([9091, 9093]));
-  await stop();
+});
+
+test('while a leader cannot be reached it asks ever more rarely, once a second in the end', (t) => {
+  const { metadata } = leaderless(t);
+  const refresh = t.mock.method(metadata, 'refresh');
+  const asked: number[] = [];
+  for (let nowMs = 1_000; nowMs <= 6_000; nowMs += 100) {
+    const before = refresh.mock.callCount();
+    metadata.doubt(true, nowMs);
+    if (refresh.mock.callCount() > before) asked.push(nowMs);
+  }
+  assert.deepEqual(asked, [1_000, 1_100, 1_300, 1_700, 2_500, 3_500, 4_500, 5_500]);
+  metadata.doubt(false, 6_000);
+  metadata.doubt(true, 6_000);
+  assert.equal(refresh.mock.callCount(), asked.length + 1, 'at once the next time');
 });
