@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** Gives up after so long; default 10 s. */
+  /** Gives up after so long; default 20 s. */
   readonly deadlineMs?: number;
   /** Looks again after so long; default 10 ms. */
   readonly everyMs?: number;
@@ -19,7 +19,7 @@ type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
  */
 export async function until<T>(
   probe: () => T | Promise<T>,
-  { deadlineMs = 10_000, everyMs = 10, what = 'the condition' }: UntilOptions = {},
+  { deadlineMs = 20_000, everyMs = 10, what = 'the condition' }: UntilOptions = {},
 ): Promise<Truthy<T>> {
   const end = performance.now() + deadlineMs;
   let cause: unknown;
