@@ -18,7 +18,7 @@ SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/c
 
 .PHONY: help
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: node-version
 node-version:
@@ -62,9 +62,20 @@ listen: build ## print the topic's events, ARGS="--from beginning --count 10 --j
 	@$(KNOW_KAFKA); exec node dist/main.js listen $(ARGS)
 
 .PHONY: bench
-SCENARIO ?= tutorial
-bench: build ## run a load scenario, SCENARIO=tutorial (1 min) or broker-kills (3 min)
+bench: build ## measure: the suite (10 min), or one scenario, SCENARIO=single; see docs/benchmarks.md
 	@exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
+
+.PHONY: bench-check
+bench-check: build ## run the suite and hold it against bench/baseline.json, or ARGS=--last run
+	@exec $(TS) bench/baseline.ts check $(ARGS)
+
+.PHONY: bench-baseline
+bench-baseline: build ## run the suite and record that baseline, or ARGS=--last run
+	@exec $(TS) bench/baseline.ts record $(ARGS)
+
+.PHONY: profile
+profile: build ## leave a CPU profile of a loaded worker in bench/out/profile, and its summary
+	@exec $(TS) bench/profile.ts
 
 .PHONY: check
 check: setup ## check types and style

@@ -1,17 +1,22 @@
 /**
- * Runs a scenario: `node --import tsx bench/run.ts NAME`. Kafka is the one of KAFKA_BROKERS, or the
- * one of `make kafka`, which is started if it does not run. Exit code 0 = passed, 1 = what it found
- * is wrong or it could not run, 2 = no such scenario or wrong settings.
+ * Runs the suite, or one scenario: `node --import tsx bench/run.ts [NAME]`. Kafka is the one of
+ * KAFKA_BROKERS, or the one of `make kafka`, which is started if it does not run. Exit code 0 =
+ * nothing was lost, whatever the figures are; 1 = something was, or it could not run; 2 = no such
+ * scenario or wrong settings.
  */
 import { PLACE, PORT, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
 import { startGateway } from '../test/support/gateway.ts';
-import { runScenario, type Scenario } from './scenario.ts';
-import { brokerKills } from './scenarios/broker-kills.ts';
-import { tutorial } from './scenarios/tutorial.ts';
+import { choosePlaces, moveTo } from './lab/cores.ts';
+import { runFacts } from './report/facts.ts';
+import { forgetLastRun, writeReport } from './report/report.ts';
+import type { Result } from './result.ts';
+import { runScenario, type Scenario, type Sources } from './scenario.ts';
+import { SCENARIOS } from './scenarios.ts';
+import { figureTable } from './table.ts';
 
-const SCENARIOS: readonly Scenario[] = [tutorial, brokerKills];
+const ROUNDS = 3;
 
 function usage(problem: string): number {
   const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
@@ -22,19 +27,59 @@ function usage(problem: string): number {
   return 2;
 }
 
-async function kafka(): Promise<readonly string[]> {
-  if (process.env.KAFKA_BROKERS) return readConfig(process.env).kafkaBrokers;
-  const { brokers } = await up(PLACE, PORT, console.log);
-  console.log(`Kafka runs at ${brokers.join(',')} (make kafka-stop ends it)`);
-  return brokers;
+interface Found {
+  readonly brokers: readonly string[];
+  /** Of processes that can be moved. */
+  readonly pids: readonly number[];
+}
+
+/** A Kafka that runs, or is started now. */
+async function findKafka(): Promise<Found> {
+  if (process.env.KAFKA_BROKERS) return { brokers: readConfig(process.env).kafkaBrokers, pids: [] };
+  return await up(PLACE, PORT, console.log);
+}
+
+async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
+  const startedMs = performance.now();
+  console.log(`\n== ${scenario.name}: ${scenario.summary}`);
+  const result = await runScenario(scenario, sources).catch((error: Error): Result => {
+    return { setup: scenario.summary, figures: [], problems: [`did not run: ${error.message}`] };
+  });
+  console.log(`\n${result.setup}\n${figureTable(result.figures)}`);
+  for (const problem of result.problems) console.error(`wrong: ${problem}`);
+  console.log(`${scenario.name} took ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+  return result;
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
-  if (name === undefined) return usage('name a scenario');
-  const scenario = SCENARIOS.find((candidate) => candidate.name === name);
-  if (scenario === undefined) return usage(`no scenario ${JSON.stringify(name)}`);
+  const named = SCENARIOS.filter((candidate) => candidate.name === name);
+  if (name !== undefined && named.length === 0) return usage(`no scenario ${JSON.stringify(name)}`);
   if (rest.length > 0) return usage(`${name} takes no arguments`);
-  return (await runScenario(scenario, { kafka, startGateway, say: console.error })) ? 0 : 1;
+  const startedMs = performance.now();
+  const chosen = name === undefined ? SCENARIOS.filter(({ apart }) => !apart) : named;
+  // Started before this process is moved: a Java that sees one core sets itself up for less.
+  const found = chosen.every(({ ownKafka }) => ownKafka) ? undefined : await findKafka();
+  const places = choosePlaces(found === undefined || found.pids.length > 0);
+  for (const pid of [...(found?.pids ?? []), process.pid]) moveTo(places.rest, pid);
+  const sources: Sources = {
+    places,
+    rounds: Number(process.env.ROUNDS ?? ROUNDS),
+    startGateway,
+    say: console.log,
+    kafka: async () => found?.brokers ?? [],
+  };
+  const facts = runFacts();
+  if (name === undefined) forgetLastRun();
+  const results = new Map<string, Result>();
+  for (const scenario of chosen) {
+    results.set(scenario.name, await runOne(scenario, sources));
+  }
+  const minutes = (performance.now() - startedMs) / 60_000;
+  if (name === undefined) {
+    writeReport(results, facts);
+    console.log(`\nthe suite took ${minutes.toFixed(1)} minutes`);
+  }
+  return [...results.values()].some(({ problems }) => problems.length > 0) ? 1 : 0;
 }
 
 try {

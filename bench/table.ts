@@ -1,3 +1,7 @@
+import { shortNumber } from './report/number.ts';
+import { statsOf } from './report/stats.ts';
+import type { Figure } from './result.ts';
+
 /** Figures in columns, numbers to the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
@@ -7,4 +11,26 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
       .join('  ');
   return all.map(line).join('\n');
+}
+
+/** Figures with their spread, and how they stand to their goals. */
+export function figureTable(figures: readonly Figure[]): string {
+  const head = ['figure', 'median', 'least', 'most', 'unit', 'goal', ''];
+  return table(head, figures.map(rowOf));
+}
+
+function rowOf({ name, values, unit, goal }: Figure): string[] {
+  const usable = values.filter(Number.isFinite);
+  // A run without a value has met nothing.
+  if (usable.length < values.length || usable.length === 0) {
+    return [name, '–', '', '', unit, ...verdict(Number.NaN, goal)];
+  }
+  const { median, least, greatest } = statsOf(usable);
+  return [name, ...[median, least, greatest].map(shortNumber), unit, ...verdict(median, goal)];
+}
+
+function verdict(value: number, goal: Figure['goal']): [string, string] {
+  if (goal === undefined) return ['', ''];
+  if ('most' in goal) return [`≤ ${shortNumber(goal.most)}`, value <= goal.most ? 'met' : 'missed'];
+  return [`≥ ${shortNumber(goal.least)}`, value >= goal.least ? 'met' : 'missed'];
 }

@@ -1,6 +1,6 @@
 /**
- * Why Forebay has a produce path of its own: one of three brokers is killed every few
- * seconds, under kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
+ * Why Forebay has a produce path of its own: one of three brokers is killed every few seconds,
+ * under kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,8 +8,8 @@ import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { AcknowledgedClient } from '../../test/support/client.ts';
 import { Ledger, type Verdict } from '../../test/support/ledger.ts';
 import { readTopic, testKafka } from '../../test/support/topic.ts';
+import type { Figure, Result } from '../result.ts';
 import type { Bench, Scenario } from '../scenario.ts';
-import { table } from '../table.ts';
 
 const PARTITIONS = 6;
 const KILLS = 6;
@@ -31,6 +31,7 @@ export const brokerKills: Scenario = {
   summary: `${KILLS} broker kills under load: kafkajs's idempotent producer, then Forebay`,
   minutes: 3,
   ownKafka: true,
+  apart: true,
   async run(bench) {
     const cluster = await startCluster({ nodes: 3 });
     try {
@@ -61,7 +62,7 @@ async function runHalf(cluster: KafkaCluster, load: Load, bench: Bench): Promise
   const replicas = { topic, numPartitions: PARTITIONS, replicationFactor: 3 };
   await admin.createTopics({ topics: [replicas], waitForLeaders: true });
   await admin.disconnect();
-  console.log(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
+  bench.say(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
   const ledger = new Ledger();
   await load(brokers, topic, ledger, () => killInTurn(cluster), bench);
   return { name: load.name, verdict: ledger.reconcile(await readTopic({ brokers, topic })) };
@@ -134,13 +135,23 @@ async function forebayHalf(...[brokers, topic, ledger, faults, bench]: Parameter
   }
 }
 
-function report(halves: readonly Half[]): boolean {
-  const head = ['producer', 'acknowledged', 'acknowledged, missing', 'stored twice'];
-  const rows = halves.map(({ name, verdict: { acknowledged, missing, doubled } }) =>
-    [name.replace('Half', ''), acknowledged, missing.length, doubled.length].map(String),
-  );
-  console.log(`\n${table(head, rows)}\n`);
+function report(halves: readonly Half[]): Result {
+  const figures = halves.flatMap(({ name, verdict: { acknowledged, missing, doubled } }) => {
+    const producer = name.replace('Half', '');
+    const figure = (what: string, value: number): Figure => {
+      return { name: `${producer}: ${what}`, unit: 'events', values: [value] };
+    };
+    return [
+      figure('acknowledged', acknowledged),
+      figure('acknowledged, missing', missing.length),
+      figure('stored twice', doubled.length),
+    ];
+  });
+  const setup =
+    `Three brokers, RF 3, min.insync.replicas 2, acks=all; one broker killed every ` +
+    `${KILL_EVERY_MS / 1000} s and back after ${DOWN_MS / 1000} s, ${KILLS} kills each; at most ` +
+    `${IN_FLIGHT} batches or frames of ${BATCH} events unanswered.`;
   const forebay = halves.at(-1)!.verdict;
-  if (!forebay.clean) console.error('wrong: Forebay lost, doubled or reordered events');
-  return forebay.clean;
+  const problems = forebay.clean ? [] : ['Forebay lost, doubled or reordered events'];
+  return { setup, figures, problems };
 }

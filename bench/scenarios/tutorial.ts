@@ -12,14 +12,15 @@ import { PlainClient } from '../../test/support/plain-client.ts';
 import type { TestEvent } from '../../test/support/socket.ts';
 import { deleteTopic, noteOffsets, readTopic } from '../../test/support/topic.ts';
 import { until } from '../../test/support/wait.ts';
+import type { Figure, Result } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
-import { table } from '../table.ts';
 
 const CLIENTS = 256;
 const EVENTS_PER_CLIENT = 256;
 const PERIOD_MS = 100;
 const EVENTS = CLIENTS * EVENTS_PER_CLIENT;
 const SETTLE_MS = 30_000;
+const START_GOAL = { most: 1_000 };
 
 type Kind = 'plain' | 'forebay.v1';
 type Client = PlainClient | AcknowledgedClient;
@@ -41,25 +42,24 @@ export const tutorial: Scenario = {
     `${CLIENTS} clients x ${EVENTS_PER_CLIENT} events, one per ${PERIOD_MS} ms; ` +
     'plain, then acknowledged',
   minutes: 1,
-  async run({ brokers, startGateway }) {
+  apart: true,
+  async run({ brokers, startGateway, say }) {
     const topic = `bench-tutorial-${randomUUID().slice(0, 13)}`;
     const env = { FOREBAY_WORKERS: process.env.FOREBAY_WORKERS ?? '2' };
     const gateway = await startGateway({ brokers, topic, env });
     try {
       const startMs = gateway.startToReadyMs.toFixed(0);
-      console.log(`gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${startMs} ms`);
+      say(`gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${startMs} ms`);
       const halves: Half[] = [];
       for (const kind of ['plain', 'forebay.v1'] as const) {
-        console.log(
-          `${kind}: ${EVENTS} events in about ${(EVENTS_PER_CLIENT * PERIOD_MS) / 1000} s …`,
-        );
+        say(`${kind}: ${EVENTS} events in about ${(EVENTS_PER_CLIENT * PERIOD_MS) / 1000} s …`);
         halves.push(await runHalf(kind, gateway, { brokers, topic }));
       }
       const { code } = await gateway.stop();
-      const passed = report(halves, code);
-      if (passed) await deleteTopic({ brokers, topic });
-      else console.error(`the topic stays for a look: ${topic}`);
-      return passed;
+      const result = report(halves, code, gateway.startToReadyMs);
+      if (result.problems.length === 0) await deleteTopic({ brokers, topic });
+      else say(`the topic stays for a look: ${topic}`);
+      return result;
     } finally {
       await gateway.kill();
     }
@@ -144,33 +144,33 @@ async function lawProblems(gateway: Gateway): Promise<string[]> {
   return unaccounted === 0 ? [] : [`unaccounted is ${unaccounted}`];
 }
 
-function report(halves: readonly Half[], exitCode: number | null): boolean {
-  const ms = (histogram: Histogram, percentile: number) =>
-    histogram.totalCount === 0
-      ? '-'
-      : (histogram.getValueAtPercentile(percentile) / 1000).toFixed(1);
-  const head = [
-    'clients',
-    'events',
-    'seconds',
-    'ack p50 ms',
-    'ack p99 ms',
-    'CPU us/event',
-    'stored',
-  ];
-  const rows = halves.map(({ kind, seconds, latency, cpuMicrosPerEvent, verdict }) => [
-    kind,
-    String(verdict.sent),
-    seconds.toFixed(1),
-    ms(latency, 50),
-    ms(latency, 99),
-    cpuMicrosPerEvent.toFixed(1),
-    String(verdict.stored),
-  ]);
-  console.log(`\n${table(head, rows)}\n`);
+function report(halves: readonly Half[], exitCode: number | null, startToReadyMs: number): Result {
   const problems = halves.flatMap(({ kind, problems: of }) => of.map((p) => `${kind}: ${p}`));
   if (exitCode !== 0) problems.push(`the gateway ended with exit code ${exitCode}`);
-  for (const problem of problems) console.error(`wrong: ${problem}`);
-  if (problems.length === 0) console.log('sent = stored, every event once, unaccounted 0: passed');
-  return problems.length === 0;
+  const figures: Figure[] = [
+    { name: 'start to ready', unit: 'ms', values: [startToReadyMs], goal: START_GOAL },
+    ...halves.flatMap(figuresOf),
+  ];
+  const setup =
+    `${CLIENTS} clients send ${EVENTS_PER_CLIENT} events each, one per ${PERIOD_MS} ms: first ` +
+    'plain, then acknowledged; the topic is read back, and sent = stored, each event once.';
+  return { setup, figures, problems };
+}
+
+function figuresOf({ kind, seconds, latency, cpuMicrosPerEvent, verdict }: Half): Figure[] {
+  const figure = (what: string, unit: string, value: number): Figure => {
+    return { name: `${kind}: ${what}`, unit, values: [value] };
+  };
+  const ms = (percentile: number) => latency.getValueAtPercentile(percentile) / 1000;
+  const acks =
+    latency.totalCount === 0
+      ? []
+      : [figure('ack p50', 'ms', ms(50)), figure('ack p99', 'ms', ms(99))];
+  return [
+    figure('sent', 'events', verdict.sent),
+    figure('stored', 'events', verdict.stored),
+    figure('time', 's', seconds),
+    figure('CPU', 'us/event', cpuMicrosPerEvent),
+    ...acks,
+  ];
 }

@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Result } from '../../bench/result.ts';
 import { type Bench, runScenario } from '../../bench/scenario.ts';
 import type { Gateway } from '../support/gateway.ts';
 
+const PASSED: Result = { setup: 'a test', figures: [], problems: [] };
+const FAILED: Result = { ...PASSED, problems: ['seeded'] };
+
 /** Runs a scenario on a Kafka and gateways that only note what is asked of them. */
-async function run(work: (bench: Bench) => Promise<boolean>, ownKafka = false) {
+async function run(work: (bench: Bench) => Promise<Result>, ownKafka = false) {
   const said: string[] = [];
   let kafkas = 0;
   const scenario = { name: 'test', summary: 'a test', minutes: 0, ownKafka, run: work };
-  const passed = await runScenario(scenario, {
+  const result = await runScenario(scenario, {
+    places: { worker: undefined, rest: undefined, all: undefined, text: 'nowhere' },
+    rounds: 1,
     kafka: async () => {
       kafkas++;
       return ['a:1'];
@@ -16,15 +22,16 @@ async function run(work: (bench: Bench) => Promise<boolean>, ownKafka = false) {
     startGateway: async ({ topic }) => ({ logTail: () => `last words of ${topic}` }) as Gateway,
     say: (line) => said.push(line),
   }).catch((error: Error) => error.message);
-  return { passed, said, kafkas };
+  return { result, said, kafkas };
 }
 
 test('one that passes is silent about its gateways', async () => {
   const ran = await run(async ({ brokers, startGateway }) => {
     await startGateway({ brokers, topic: 'one' });
-    return brokers[0] === 'a:1';
+    assert.deepEqual(brokers, ['a:1']);
+    return PASSED;
   });
-  assert.deepEqual(ran, { passed: true, said: [], kafkas: 1 });
+  assert.deepEqual(ran, { result: PASSED, said: [], kafkas: 1 });
 });
 
 test('one that fails or throws shows the ends of its gateways’ logs', async () => {
@@ -34,17 +41,20 @@ test('one that fails or throws shows the ends of its gateways’ logs', async ()
   const said = ['one', 'two'].map((name) => `the gateway’s log ends:\nlast words of ${name}`);
   const failed = await run(async (bench) => {
     await start(bench);
-    return false;
+    return FAILED;
   });
-  assert.deepEqual(failed, { passed: false, said, kafkas: 1 });
+  assert.deepEqual(failed, { result: FAILED, said, kafkas: 1 });
   const thrown = await run(async (bench) => {
     await start(bench);
     throw new Error('seeded');
   });
-  assert.deepEqual(thrown, { passed: 'seeded', said, kafkas: 1 });
+  assert.deepEqual(thrown, { result: 'seeded', said, kafkas: 1 });
 });
 
 test('one with a Kafka of its own starts no other', async () => {
-  const ran = await run(async ({ brokers }) => brokers.length === 0, true);
-  assert.deepEqual(ran, { passed: true, said: [], kafkas: 0 });
+  const ran = await run(async ({ brokers }) => {
+    assert.deepEqual(brokers, []);
+    return PASSED;
+  }, true);
+  assert.deepEqual(ran, { result: PASSED, said: [], kafkas: 0 });
 });

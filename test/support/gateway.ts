@@ -22,6 +22,8 @@ export interface GatewayOptions {
   readonly readyDeadlineMs?: number;
   /** Public and admin port; free ones by default. */
   readonly ports?: readonly [number, number];
+  /** Options of Node.js itself, for the primary and, by inheritance, its workers. */
+  readonly nodeArgs?: readonly string[];
 }
 
 export interface Exit {
@@ -46,11 +48,12 @@ export class Gateway {
   readonly #startedMs = performance.now();
   readonly #killOnExit: () => void;
 
-  constructor({ brokers, topic, env = {} }: GatewayOptions, port: number, adminPort: number) {
+  constructor(options: GatewayOptions, port: number, adminPort: number) {
+    const { brokers, topic, env = {}, nodeArgs = [] } = options;
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
     this.port = port;
     this.adminPort = adminPort;
-    this.#child = spawn(process.execPath, [MAIN], {
+    this.#child = spawn(process.execPath, [...nodeArgs, MAIN], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

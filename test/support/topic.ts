@@ -80,11 +80,22 @@ const RESTART_MS = 250;
  * called; those of one partition in their order.
  * @throws Error when an offset in between is missing, or nothing came for 30 s
  */
-export async function readTopic({
-  brokers,
-  topic,
-  fromOffsets = new Map(),
-}: TopicPlace & { fromOffsets?: Offsets }): Promise<TopicRecord[]> {
+export async function readTopic(part: TopicPart): Promise<TopicRecord[]> {
+  const records: TopicRecord[] = [];
+  await eachRecord(part, (record) => records.push(record));
+  return records;
+}
+
+/** A topic from these offsets on (a partition that is not named: from 0). */
+export interface TopicPart extends TopicPlace {
+  readonly fromOffsets?: Offsets;
+}
+
+/** What `readTopic` does, for more records than memory should hold. */
+export async function eachRecord(
+  { brokers, topic, fromOffsets = new Map() }: TopicPart,
+  visit: (record: TopicRecord) => void,
+): Promise<void> {
   const kafka = testKafka(brokers);
   const { low, high } = await fetchBounds(kafka, topic, 8);
   const positions: Positions = new Map([...low.keys()].map((p) => [p, fromOffsets.get(p) ?? 0n]));
@@ -95,9 +106,8 @@ export async function readTopic({
     if (from < first) throw new Error(`partition ${partition} begins at ${first}, not ${from}`);
     if (from < end) open.add(partition);
   }
-  const records: TopicRecord[] = [];
-  if (open.size === 0) return records;
-  const collection = new Collection(records, positions, high, open);
+  if (open.size === 0) return;
+  const collection = new Collection(visit, positions, high, open);
   const complete = collection.complete.then(() => undefined);
   const onBatch = (partition: number, messages: KafkaMessage[]) =>
     collection.take(partition, messages);
@@ -107,7 +117,7 @@ export async function readTopic({
       const from = new Map(collection.next);
       const reader = new TopicReader({ kafka, topic, positions: from, onBatch });
       const failure = await Promise.race([reader.run(), complete]).finally(() => reader.stop());
-      if (failure === undefined) return records;
+      if (failure === undefined) return;
       await Promise.race([sleep(RESTART_MS), complete]);
     }
   } finally {
@@ -121,14 +131,19 @@ class Collection {
   #resolve!: () => void;
   #reject!: (error: Error) => void;
   readonly #stalled: NodeJS.Timeout;
-  readonly #records: TopicRecord[];
+  readonly #visit: (record: TopicRecord) => void;
   /** Next offset of each partition. */
   readonly next: Positions;
   readonly #ends: Offsets;
   readonly #open: Set<number>;
 
-  constructor(records: TopicRecord[], next: Positions, ends: Offsets, open: Set<number>) {
-    this.#records = records;
+  constructor(
+    visit: (record: TopicRecord) => void,
+    next: Positions,
+    ends: Offsets,
+    open: Set<number>,
+  ) {
+    this.#visit = visit;
     this.next = next;
     this.#ends = ends;
     this.#open = open;
@@ -152,7 +167,7 @@ class Collection {
       }
       this.next.set(partition, at + 1n);
       const place = { partition, offset: Number(at), timestamp: Number(timestamp) };
-      this.#records.push({ ...place, key, value });
+      this.#visit({ ...place, key, value });
     }
     if ((this.next.get(partition) ?? 0n) >= end) this.#open.delete(partition);
     if (this.#open.size === 0) this.#resolve();

@@ -1,0 +1,142 @@
+/**
+ * Holds what load clients sent and heard against what a topic has. A compact ledger, for a million
+ * events: a byte per event, found by the event's own name `run-connection-number`.
+ */
+import type { LoadReport } from '../load/messages.ts';
+import { CONNECTION_DIGITS, NUMBER_DIGITS } from '../load/packet.ts';
+
+const STORED = 1;
+const REFUSED = 2;
+const UNCERTAIN = 4;
+const SETTLED = 8;
+
+/** How many events have each flaw. */
+export interface Balance {
+  readonly sent: number;
+  readonly stored: number;
+  /** Acknowledged and not stored. */
+  readonly missing: number;
+  readonly doubled: number;
+  /** Stored and never sent, or under a wrong key. */
+  readonly phantom: number;
+  /** Refused for not being stored, and stored. */
+  readonly refusedStored: number;
+  /** Stored after a later event of the same connection. */
+  readonly disordered: number;
+}
+
+interface Connection {
+  readonly key: string;
+  readonly flags: Uint8Array;
+  last: number;
+}
+
+const START = '{"id":"';
+const DASH = 0x2d;
+const ZERO = 0x30;
+
+/** The part of a load client's report that counts here. */
+export interface Sent {
+  readonly shape: Pick<LoadReport['shape'], 'run'>;
+  readonly connections: LoadReport['connections'];
+}
+
+export class Account {
+  readonly #ordered: boolean;
+  readonly #runs = new Map<string, Connection[]>();
+  #stored = 0;
+  #doubled = 0;
+  #phantom = 0;
+  #refusedStored = 0;
+  #disordered = 0;
+
+  /** @param ordered each connection's events have to be stored in their order */
+  constructor(ordered = true) {
+    this.#ordered = ordered;
+  }
+
+  /** What one run sent and heard. @throws Error when a run of that name was added before */
+  add({ shape, connections }: Sent): void {
+    if (this.#runs.has(shape.run)) throw new Error(`run ${shape.run} is known`);
+    const rows = connections.map(({ sentEvents, settledEvents, refused, uncertain }, index) => {
+      const flags = new Uint8Array(sentEvents).fill(SETTLED, 0, settledEvents);
+      mark(flags, refused, REFUSED);
+      mark(flags, uncertain, UNCERTAIN);
+      const name = String(index).padStart(CONNECTION_DIGITS, '0');
+      return { key: `client-${name}`, flags, last: -1 };
+    });
+    this.#runs.set(shape.run, rows);
+  }
+
+  /** One record of the topic; those of a partition in their order. */
+  record(key: Buffer | null, value: Buffer | null): void {
+    this.#stored++;
+    const place = value === null ? undefined : placeIn(value);
+    const connection = place && this.#runs.get(place.run)?.[place.connection];
+    const known = connection !== undefined && place!.event < connection.flags.length;
+    if (!known || key?.toString('latin1') !== connection.key) {
+      this.#phantom++;
+      return;
+    }
+    const { event } = place!;
+    const flags = connection.flags[event]!;
+    connection.flags[event] = flags | STORED;
+    if (flags & STORED) this.#doubled++;
+    if (flags & REFUSED) this.#refusedStored++;
+    if (this.#ordered && event < connection.last) this.#disordered++;
+    connection.last = Math.max(connection.last, event);
+  }
+
+  balance(): Balance {
+    let [sent, missing] = [0, 0];
+    for (const { flags } of [...this.#runs.values()].flat()) {
+      sent += flags.length;
+      for (const flag of flags) if (flag === SETTLED) missing++;
+    }
+    return {
+      sent,
+      stored: this.#stored,
+      missing,
+      doubled: this.#doubled,
+      phantom: this.#phantom,
+      refusedStored: this.#refusedStored,
+      disordered: this.#disordered,
+    };
+  }
+}
+
+/** What is wrong with it, in words; undefined when nothing is. */
+export function flawsOf(balance: Balance): string | undefined {
+  const { sent, stored, ...flaws } = balance;
+  const found = Object.entries(flaws).filter(([, count]) => count > 0);
+  if (found.length === 0) return undefined;
+  const list = found.map(([name, count]) => `${name} ${count}`).join(', ');
+  return `${list} (sent ${sent}, stored ${stored})`;
+}
+
+function mark(flags: Uint8Array, ranges: readonly number[], flag: number): void {
+  for (let at = 0; at < ranges.length; at += 2) {
+    for (let event = ranges[at]!; event <= ranges[at + 1]!; event++) flags[event]! |= flag;
+  }
+}
+
+/** Which event a record holds; undefined when it does not look like one of ours. */
+function placeIn(value: Buffer): { run: string; connection: number; event: number } | undefined {
+  const dash = value.indexOf(DASH, START.length);
+  if (dash < 0 || value.toString('latin1', 0, START.length) !== START) return undefined;
+  const run = value.toString('latin1', START.length, dash);
+  const connection = digits(value, dash + 1, CONNECTION_DIGITS);
+  const event = digits(value, dash + 1 + CONNECTION_DIGITS + 1, NUMBER_DIGITS);
+  return { run, connection, event };
+}
+
+/** NaN where something else stands. */
+function digits(value: Buffer, at: number, count: number): number {
+  let number = 0;
+  for (let index = at; index < at + count; index++) {
+    const digit = (value[index] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return Number.NaN;
+    number = number * 10 + digit;
+  }
+  return number;
+}

@@ -1,0 +1,65 @@
+import type { Figure } from '../result.ts';
+import type { Measurement } from './measure.ts';
+
+export type Goal = NonNullable<Figure['goal']>;
+
+/** What was measured in turn, round by round, by name. */
+export type Rounds<Name extends string> = Record<Name, Measurement[]>;
+
+/** Makes every measurement once per round, one after the other: what drifts, drifts for all. */
+export async function interleave<Name extends string>(
+  rounds: number,
+  runs: Record<Name, () => Promise<Measurement>>,
+): Promise<Rounds<Name>> {
+  const names = Object.keys(runs) as Name[];
+  const found = Object.fromEntries(names.map((name) => [name, []])) as unknown as Rounds<Name>;
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) found[name].push(await runs[name]());
+  }
+  return found;
+}
+
+export function cpuOf(measurements: readonly Measurement[]): number[] {
+  return measurements.map(({ cpuMicrosPerEvent }) => cpuMicrosPerEvent);
+}
+
+/** User and system time of all processes per acknowledged event. */
+export function cpuFigure(name: string, measurements: readonly Measurement[]): Figure {
+  return { name, unit: 'us/event', values: cpuOf(measurements) };
+}
+
+/** How often the one is the other, round by round: both were measured in the same round. */
+export function ratios(these: readonly number[], those: readonly number[]): number[] {
+  return these.map((value, round) => value / (those[round] ?? Number.NaN));
+}
+
+/** A ratio within one run: what is held against the baseline. */
+export function ratioFigure(
+  name: string,
+  these: readonly number[],
+  those: readonly number[],
+  goal?: Goal,
+): Figure {
+  const values = ratios(these, those);
+  return { name, unit: 'x', values, checked: true, ...(goal === undefined ? {} : { goal }) };
+}
+
+/** The ratio of the CPU per event. */
+export function cpuRatio(
+  name: string,
+  these: readonly Measurement[],
+  those: readonly Measurement[],
+  goal?: Goal,
+): Figure {
+  return ratioFigure(name, cpuOf(these), cpuOf(those), goal);
+}
+
+/** Median latencies of the rounds, and the 99th percentiles. */
+export function latencyFigures(name: string, measurements: readonly Measurement[]): Figure[] {
+  const of = (percentile: 'p50' | 'p99') =>
+    measurements.map(({ report }) => report.latency[percentile]);
+  return [
+    { name: `${name}: ack p50`, unit: 'ms', values: of('p50') },
+    { name: `${name}: ack p99`, unit: 'ms', values: of('p99') },
+  ];
+}

@@ -1,0 +1,73 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { underCores } from './cores.ts';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const STOP_MS = 5_000;
+
+/** A TypeScript file of the bench in a process of its own, that talks by messages. */
+export class HelperProcess<Command extends object, Answer> {
+  readonly #child: ChildProcess;
+  readonly #killOnExit: () => void;
+  readonly #ended: Promise<void>;
+  #exited = false;
+  /** Takes answers, or the process's end. */
+  #hear: ((answer: Answer | undefined) => void) | undefined;
+
+  /** @param cores where it may run, as taskset names them; undefined = anywhere */
+  constructor(file: string, args: readonly string[] = [], cores?: string) {
+    const node = [process.execPath, '--import', 'tsx', file, ...args];
+    const [command = '', ...rest] = underCores(cores, node);
+    this.#child = spawn(command, rest, {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
+    this.#killOnExit = () => this.#child.kill('SIGKILL');
+    process.once('exit', this.#killOnExit);
+    this.#child.on('message', (answer) => this.#hear?.(answer as Answer));
+    this.#ended = new Promise((done) => {
+      this.#child.once('exit', () => {
+        process.off('exit', this.#killOnExit);
+        this.#exited = true;
+        this.#hear?.(undefined);
+        done();
+      });
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /**
+   * Sends a command, if there is one, and hears answers until `isLast` takes one for the last.
+   * @throws Error when the process ends before, or what `isLast` throws
+   */
+  ask(command: Command | undefined, isLast: (answer: Answer) => boolean): Promise<Answer> {
+    return new Promise((done, fail) => {
+      if (this.#hear !== undefined) return fail(new Error('one command at a time'));
+      if (this.#exited) return fail(new Error('the process has ended'));
+      this.#hear = (answer) => {
+        try {
+          if (answer === undefined) throw new Error('the process has ended');
+          if (!isLast(answer)) return;
+          done(answer);
+        } catch (error) {
+          fail(error);
+        }
+        this.#hear = undefined;
+      };
+      if (command !== undefined) this.#child.send(command);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (this.#exited) return;
+    this.#child.disconnect();
+    const timer = setTimeout(this.#killOnExit, STOP_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}

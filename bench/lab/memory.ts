@@ -1,0 +1,32 @@
+/** Memory of processes and of the kernel, and what they may open, from /proc. */
+import { readFileSync } from 'node:fs';
+
+const KIB = 1024;
+
+/** Bytes of memory that a process holds. @throws Error when there is no such process */
+export function residentBytesOf(pid: number): number {
+  return kibIn(`/proc/${pid}/status`, 'VmRSS') * KIB;
+}
+
+/** The most that it has ever held. @throws Error when there is no such process */
+export function peakBytesOf(pid: number): number {
+  return kibIn(`/proc/${pid}/status`, 'VmHWM') * KIB;
+}
+
+/** Bytes that the kernel holds for its objects: sockets, files and all others. */
+export function kernelSocketBytes(): number {
+  return kibIn('/proc/meminfo', 'Slab') * KIB;
+}
+
+function kibIn(file: string, name: string): number {
+  const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(file, 'utf8')) ?? [];
+  if (kib === undefined) throw new Error(`${file} has no ${name}`);
+  return Number(kib);
+}
+
+/** How many files and sockets a process may open; Node.js takes all that the hard limit allows. */
+export function openFilesMax(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  const [, hard] = /^Max open files +\S+ +(\d+|unlimited)/m.exec(limits) ?? [];
+  return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+}

@@ -1,0 +1,33 @@
+import type { Gateway } from '../../test/support/gateway.ts';
+
+/** What load goes to: the gateway, or what it is measured against. */
+export interface Target {
+  readonly name: string;
+  readonly port: number;
+  /** Processes whose CPU counts: those that serve first. */
+  processes(): number[];
+  stop(): Promise<void>;
+}
+
+export class GatewayTarget implements Target {
+  readonly name: string;
+  readonly gateway: Gateway;
+
+  constructor(name: string, gateway: Gateway) {
+    this.name = name;
+    this.gateway = gateway;
+  }
+
+  get port(): number {
+    return this.gateway.port;
+  }
+
+  processes(): number[] {
+    return [...this.gateway.workers(), this.gateway.pid];
+  }
+
+  async stop(): Promise<void> {
+    const { code } = await this.gateway.stop();
+    if (code !== 0) throw new Error(`${this.name} ended with exit code ${code}`);
+  }
+}

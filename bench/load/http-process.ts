@@ -1,0 +1,70 @@
+/**
+ * POSTs events with autocannon and answers once per command. Events are named as those of
+ * the other load client, so that the same account knows them; a body that autocannon made and did
+ * not send leaves numbers out.
+ */
+import autocannon from 'autocannon';
+import type { Spread } from './messages.ts';
+import { Packet } from './packet.ts';
+
+export interface HttpLoad {
+  readonly port: number;
+  readonly run: string;
+  readonly connections: number;
+  readonly eventsPerRequest: number;
+  readonly eventBytes: number;
+  readonly requests: number;
+}
+
+export interface HttpReport {
+  /** Answered with 200: all of it is stored. */
+  readonly ok: number;
+  /** Answered otherwise, or not at all. */
+  readonly failed: number;
+  readonly seconds: number;
+  readonly latency: Spread;
+  /** Events of each connection that were numbered. */
+  readonly numbered: readonly number[];
+}
+
+export type HttpAnswer = { readonly is: 'ready' } | ({ readonly is: 'report' } & HttpReport);
+
+async function run(load: HttpLoad): Promise<HttpReport> {
+  const { connections, eventsPerRequest, requests } = load;
+  const shape = { ...load, eventsPerFrame: eventsPerRequest, framesPerPacket: 1 };
+  const bodies = Array.from({ length: connections }, (_, index) => new Packet(shape, index));
+  const numbered = bodies.map(() => 0);
+  let made = 0;
+  const setupRequest = (request: autocannon.Request): autocannon.Request => {
+    const connection = made++ % connections;
+    const packet = bodies[connection]!;
+    const bytes = Buffer.allocUnsafe(packet.length);
+    packet.write(bytes, 0, numbered[connection]!, Buffer.from(String(Date.now())));
+    numbered[connection]! += eventsPerRequest;
+    return { ...request, body: bytes.subarray(packet.length - packet.frameBytes) };
+  };
+  const result = await autocannon({
+    url: `http://127.0.0.1:${load.port}/events`,
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    connections,
+    amount: requests,
+    requests: [{ setupRequest }],
+  });
+  const { p50, p99, max } = result.latency;
+  return {
+    ok: result['2xx'],
+    failed: requests - result['2xx'],
+    seconds: result.duration,
+    latency: { p50, p99, max },
+    numbered,
+  };
+}
+
+process.on('message', async (load: HttpLoad) => {
+  const answer: HttpAnswer = { is: 'report', ...(await run(load)) };
+  process.send!(answer);
+});
+process.on('disconnect', () => process.exit());
+const ready: HttpAnswer = { is: 'ready' };
+process.send!(ready);

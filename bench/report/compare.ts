@@ -1,0 +1,100 @@
+/**
+ * The recorded baseline, and how a run stands to it. With m = the median, s = (greatest - least) /
+ * median of the runs:
+ *
+ *   change    = m now / m recorded, or its inverse for a figure whose goal is `least`
+ *   tolerance = (s now + s recorded) / 2, at least 10%, at most 50%
+ *   worse     = change > 1 + tolerance; better = change < 1 / (1 + tolerance)
+ *
+ * Half a spread is about as far as a median is off; both medians are. The upper bound keeps a run
+ * that is all noise from passing everything.
+ */
+import { commitOf, machineOf, type RunFacts } from './facts.ts';
+import type { Results } from './markdown.ts';
+import { statsOf } from './stats.ts';
+
+const TOLERANCE_LEAST = 0.1;
+const TOLERANCE_MOST = 0.5;
+
+export interface Baseline {
+  readonly machine: string;
+  readonly commit: string;
+  /** By `scenario: figure`. */
+  readonly figures: Readonly<Record<string, Recorded>>;
+}
+
+export interface Recorded {
+  readonly median: number;
+  readonly spread: number;
+}
+
+export interface Comparison {
+  readonly name: string;
+  /** Undefined = not in the baseline. */
+  readonly recorded: number | undefined;
+  /** Undefined = not in the run. */
+  readonly now: number | undefined;
+  /** Over 1 = dearer, whichever way the figure goes; undefined where one is missing. */
+  readonly change: number | undefined;
+  readonly tolerance: number | undefined;
+  readonly verdict: 'same' | 'worse' | 'better' | 'missing' | 'new';
+}
+
+interface Checked extends Recorded {
+  readonly greaterIsBetter: boolean;
+}
+
+/** @throws Error for a checked figure that is no ratio: not above 0, or without values */
+export function baselineOf(results: Results, facts: RunFacts): Baseline {
+  const checked = [...checkedFigures(results)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const figures = checked.map(([name, { median, spread }]) => {
+    return [name, { median: short(median), spread: short(spread) }] as const;
+  });
+  const { machine, commit } = { machine: machineOf(facts), commit: commitOf(facts) };
+  return { machine, commit, figures: Object.fromEntries(figures) };
+}
+
+/** In the order of the names. @throws Error as {@link baselineOf} */
+export function compare(baseline: Baseline, results: Results): Comparison[] {
+  const checked = checkedFigures(results);
+  const names = new Set([...Object.keys(baseline.figures), ...checked.keys()]);
+  return [...names].sort().map((name) => {
+    const [recorded, now] = [baseline.figures[name], checked.get(name)];
+    const figure = { name, recorded: recorded?.median, now: now?.median };
+    if (recorded === undefined || now === undefined) {
+      const verdict = recorded === undefined ? 'new' : 'missing';
+      return { ...figure, change: undefined, tolerance: undefined, verdict };
+    }
+    const ratio = now.median / recorded.median;
+    const change = now.greaterIsBetter ? 1 / ratio : ratio;
+    const noise = (recorded.spread + now.spread) / 2;
+    const tolerance = Math.min(TOLERANCE_MOST, Math.max(TOLERANCE_LEAST, noise));
+    return { ...figure, change, tolerance, verdict: verdictOf(change, tolerance) };
+  });
+}
+
+function verdictOf(change: number, tolerance: number): Comparison['verdict'] {
+  if (change > 1 + tolerance) return 'worse';
+  return change < 1 / (1 + tolerance) ? 'better' : 'same';
+}
+
+/** A figure without a goal is a cost: less is better. */
+function checkedFigures(results: Results): Map<string, Checked> {
+  const found = new Map<string, Checked>();
+  for (const [scenario, { figures }] of results) {
+    for (const { name, values, goal, checked } of figures) {
+      if (!checked) continue;
+      const key = `${scenario}: ${name}`;
+      if (values.length === 0 || values.some((value) => !(value > 0 && value < Infinity))) {
+        throw new Error(`${key} is no ratio: ${values.join(', ') || 'it has no values'}`);
+      }
+      const greaterIsBetter = goal !== undefined && 'least' in goal;
+      found.set(key, { ...statsOf(values), greaterIsBetter });
+    }
+  }
+  return found;
+}
+
+function short(value: number): number {
+  return Number(value.toPrecision(4));
+}

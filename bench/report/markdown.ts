@@ -1,0 +1,101 @@
+/** The text of bench/RESULTS.md. */
+import type { Figure, Result } from '../result.ts';
+import { commitOf, machineOf, type RunFacts } from './facts.ts';
+import { percent, shortNumber } from './number.ts';
+import { statsOf } from './stats.ts';
+
+export type Results = ReadonlyMap<string, Result>;
+
+/** @param results by scenario, in the order in which they are shown */
+export function resultsMarkdown(results: Results, facts: RunFacts): string {
+  const sections = [...results].map(([name, result]) => sectionOf(name, result));
+  return `${[...headOf(results, facts), ...sections.flat()].join('\n')}\n`;
+}
+
+function headOf(results: Results, facts: RunFacts): string[] {
+  const versions = [
+    `Node.js ${facts.node}`,
+    `uWebSockets.js ${facts.uws}`,
+    `kafkajs ${facts.kafkajs}`,
+    `Kafka ${facts.kafka}`,
+  ];
+  return [
+    '<!-- Written by `make bench`; the next run replaces it. -->',
+    '# Results',
+    '',
+    'Medians of runs that were made in turn; spread = from the least to the greatest run, and how',
+    'far these are apart, in percent of the median. How to read them:',
+    '[docs/benchmarks.md](../docs/benchmarks.md).',
+    '',
+    '| | |',
+    '|---|---|',
+    `| machine | ${cell(machineOf(facts))}, ${facts.memoryGiB} GiB, ${cell(facts.kernel)} |`,
+    `| versions | ${cell(versions.join(', '))} |`,
+    `| commit | ${cell(commitOf(facts))} |`,
+    `| date | ${facts.date} UTC |`,
+    `| goals | ${goalsOf(results)} |`,
+  ];
+}
+
+/** How many goals are met, and which are not. */
+function goalsOf(results: Results): string {
+  const judged = [...results].flatMap(([scenario, { figures }]) =>
+    figures.filter(({ goal }) => goal !== undefined).map((figure) => ({ scenario, figure })),
+  );
+  const missed = judged
+    .filter(({ figure }) => verdictOf(figure) !== 'met')
+    .map(({ scenario, figure }) => cell(`${scenario}: ${figure.name}`));
+  const sum = `${judged.length - missed.length} of ${judged.length} met`;
+  return missed.length === 0 ? sum : `${sum}; missed: ${missed.join(', ')}`;
+}
+
+function sectionOf(name: string, { setup, figures, plots = [], problems }: Result): string[] {
+  const lines = ['', `## ${cell(name)}`, '', setup];
+  if (problems.length > 0) {
+    lines.push('', '**Wrong, so the figures do not count:**', '');
+    lines.push(...problems.map((problem) => `* ${cell(problem)}`));
+  }
+  if (figures.length > 0) {
+    lines.push('', '| figure | median | spread | goal | |', '|---|---:|---:|---:|---|');
+    lines.push(...figures.map(rowOf));
+  }
+  for (const { file, title } of plots) lines.push('', `![${cell(title)}](results/${file}.svg)`);
+  return lines;
+}
+
+function rowOf(figure: Figure): string {
+  const { name, unit, values, goal } = figure;
+  const usable = values.filter(Number.isFinite);
+  const cells =
+    usable.length === 0
+      ? ['–', '']
+      : [`${shortNumber(statsOf(usable).median)} ${unit}`, spreadOf(usable)];
+  const wished = goal === undefined ? '' : goalText(goal);
+  return `| ${[name, ...cells, wished, verdictOf(figure)].map(cell).join(' | ')} |`;
+}
+
+/** Nothing for a single run. */
+function spreadOf(values: readonly number[]): string {
+  if (values.length < 2) return '';
+  const { least, greatest, spread } = statsOf(values);
+  const relative = Number.isFinite(spread) ? ` (${percent(spread)})` : '';
+  return `${shortNumber(least)} – ${shortNumber(greatest)}${relative}`;
+}
+
+function goalText(goal: NonNullable<Figure['goal']>): string {
+  return 'most' in goal ? `≤ ${shortNumber(goal.most)}` : `≥ ${shortNumber(goal.least)}`;
+}
+
+/** Of the median. A run without a value has met nothing. */
+function verdictOf({ values, goal }: Figure): '' | 'met' | 'missed' {
+  if (goal === undefined) return '';
+  if (values.length === 0 || values.some((value) => !Number.isFinite(value))) return 'missed';
+  const { median } = statsOf(values);
+  const met = 'most' in goal ? median <= goal.most : median >= goal.least;
+  return met ? 'met' : 'missed';
+}
+
+/** Text that cannot end its cell, its line or its brackets. */
+function cell(text: string): string {
+  return text.replaceAll(/[|[\]<]/g, '\\$&').replaceAll(/\s*\n\s*/g, ' ');
+}

@@ -1,0 +1,33 @@
+/** Every scenario, in the order of the suite. */
+import type { Scenario } from './scenario.ts';
+import { batched } from './scenarios/batched.ts';
+import { brokerKills } from './scenarios/broker-kills.ts';
+import { connections } from './scenarios/connections.ts';
+import { http1, http10, http100 } from './scenarios/http.ts';
+import { idle } from './scenarios/idle.ts';
+import { latency } from './scenarios/latency.ts';
+import { outage } from './scenarios/outage.ts';
+import { overload } from './scenarios/overload.ts';
+import { partitions } from './scenarios/partitions.ts';
+import { single } from './scenarios/single.ts';
+import { sizes } from './scenarios/sizes.ts';
+import { tutorial } from './scenarios/tutorial.ts';
+import { workers } from './scenarios/workers.ts';
+
+export const SCENARIOS: readonly Scenario[] = [
+  single,
+  batched,
+  http1,
+  http10,
+  http100,
+  connections,
+  idle,
+  partitions,
+  workers,
+  sizes,
+  latency,
+  overload,
+  outage,
+  tutorial,
+  brokerKills,
+];

@@ -1,0 +1,37 @@
+/** The same load from more and more connections. */
+import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Scenario } from '../scenario.ts';
+
+const EVENTS_PER_SECOND = 10_000;
+const GOAL = { most: 1.3 };
+
+export const connections: Scenario = {
+  name: 'connections',
+  summary: `64, 512 and 5,000 connections, ${EVENTS_PER_SECOND / 1000},000/s together`,
+  minutes: 1,
+  run: (bench) =>
+    Lab.with(bench, async (lab) => {
+      const gateway = await lab.gateway();
+      const of = (count: number) =>
+        lab.measure(gateway, { connections: count, eventsPerSecond: EVENTS_PER_SECOND });
+      const found = await interleave(bench.rounds, {
+        few: () => of(64),
+        some: () => of(512),
+        many: () => of(5_000),
+      });
+      await lab.verify();
+      const figures = [
+        cpuFigure('64 connections', found.few),
+        cpuFigure('512 connections', found.some),
+        cpuFigure('5,000 connections', found.many),
+        cpuRatio('512 / 64 connections', found.some, found.few),
+        cpuRatio('5,000 / 64 connections', found.many, found.few, GOAL),
+        lab.memory(),
+      ];
+      const setup =
+        `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s together, one per frame, 140 bytes; ` +
+        `12 partitions, linger 10 ms. ${bench.places.text}.`;
+      return { setup, figures, problems: lab.problems };
+    }),
+};

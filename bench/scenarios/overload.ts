@@ -1,0 +1,85 @@
+/** Kafka takes a third of what comes: throughput stays, refusals are quick, nothing is lost. */
+import { startCluster } from '../../deploy/kafka/cluster.ts';
+import { MIB } from '../../src/limits.ts';
+import { setProduceQuota } from '../../test/support/quota.ts';
+import { ratioFigure } from '../lab/figures.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Measurement } from '../lab/measure.ts';
+import type { GatewayTarget } from '../lab/target.ts';
+import type { Bench, Scenario } from '../scenario.ts';
+
+const CLIENT_ID = 'overloaded';
+const EVENTS_PER_SECOND = 30_000;
+const SLOWDOWN = 3;
+/** Frames large enough to use up the byte credit of all connections, and with it the buffer. */
+const SHAPE = { eventsPerSecond: EVENTS_PER_SECOND, eventsPerFrame: 50 };
+/** The least that is allowed: it is full after a second. */
+const BUFFER_BYTES = 4 * MIB;
+const PEAK_GOAL = { least: 0.9 };
+const REFUSAL_GOAL_MS = { most: 50 };
+
+export const overload: Scenario = {
+  name: 'overload',
+  summary: `Kafka slowed to a third of the load by a quota`,
+  minutes: 1,
+  ownKafka: true,
+  async run(bench) {
+    // The quota is an average: over two seconds instead of eleven.
+    const cluster = await startCluster({
+      overrides: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
+    });
+    try {
+      return await underQuota({ ...bench, brokers: cluster.brokers });
+    } finally {
+      await cluster.close();
+    }
+  },
+};
+
+function underQuota(bench: Bench) {
+  return Lab.with(bench, async (lab) => {
+    const env = { FOREBAY_BUFFER_BYTES: String(BUFFER_BYTES), KAFKA_CLIENT_ID: CLIENT_ID };
+    const gateway = await lab.gateway({ env });
+    const quota = (bytesPerSecond: number | undefined) =>
+      setProduceQuota(bench.brokers[0]!, { clientId: CLIENT_ID, bytesPerSecond });
+    await lab.measure(gateway, SHAPE);
+    const bytes = await bytesPerEvent(gateway);
+    const found: Measurement[] = [];
+    for (let round = 0; round < bench.rounds; round++) {
+      await quota(Math.round((bytes * EVENTS_PER_SECOND) / SLOWDOWN));
+      const times = { warmUpMs: 3_000, windowMs: 4_000, settleMs: 20_000, dropQueue: true };
+      found.push(await lab.measure(gateway, SHAPE, times));
+      await quota(undefined);
+    }
+    await lab.verify();
+    const peak = EVENTS_PER_SECOND / SLOWDOWN;
+    const acked = found.map(({ ackedPerSecond }) => ackedPerSecond);
+    const refusals = (which: 'p50' | 'p99') => found.map(({ report }) => report.refusal[which]);
+    const refused = found.map(({ report }) =>
+      Object.values(report.refusedEvents).reduce((sum, events) => sum + events, 0),
+    );
+    const peaks = found.map(() => peak);
+    const figures = [
+      { name: 'offered', unit: 'events/s', values: [EVENTS_PER_SECOND] },
+      { name: 'what the quota lets through', unit: 'events/s', values: [peak] },
+      { name: 'acknowledged', unit: 'events/s', values: acked },
+      ratioFigure('acknowledged / let through', acked, peaks, PEAK_GOAL),
+      { name: 'refused', unit: 'events', values: refused },
+      { name: 'refusal p50', unit: 'ms', values: refusals('p50'), goal: REFUSAL_GOAL_MS },
+      { name: 'refusal p99', unit: 'ms', values: refusals('p99') },
+      lab.memory(),
+    ];
+    const setup =
+      `64 connections offer ${EVENTS_PER_SECOND / 1000},000 events/s, 50 of 140 bytes per frame; ` +
+      'a produce quota of the broker takes a third of their bytes; buffer of 4 MiB. Clients keep ' +
+      'within their credit and queue the rest. From the write of a frame to its nack.';
+    return { setup, figures, problems: lab.problems };
+  });
+}
+
+/** What one event takes of a batch, in all that was sent so far. */
+async function bytesPerEvent({ gateway }: GatewayTarget): Promise<number> {
+  const metrics = await gateway.metrics();
+  const bytes = metrics.value('forebay_batch_bytes_sum');
+  return bytes / metrics.value('forebay_batch_events_sum');
+}

@@ -1,0 +1,68 @@
+import { LIMITS } from '../../src/limits.ts';
+import type { WebSocket } from '../../src/worker/listener/uws.ts';
+
+/** Credit of yardsticks that bound nothing. */
+const UNBOUNDED = { frames: 2 ** 50, bytes: 2 ** 50 };
+const MAX_FRAME_BYTES = 64 * 1024;
+
+/** A connection of a yardstick: it says what the gateway says to clients that break no rule. */
+export class Peer {
+  readonly #socket: WebSocket<PeerData>;
+  readonly #bounded: boolean;
+  #frames = 0;
+  #bytes = 0;
+  #acked = 0;
+  #grantedFrames: number = LIMITS.creditFrames;
+  #grantedBytes: number = LIMITS.creditBytes;
+  closed = false;
+  /** In a list of connections that have something to say. */
+  dirty = false;
+
+  /** @param bounded credit is granted as the gateway does; else all of it at once */
+  constructor(socket: WebSocket<PeerData>, bounded: boolean) {
+    this.#socket = socket;
+    this.#bounded = bounded;
+    const credit = bounded ? { frames: this.#grantedFrames, bytes: this.#grantedBytes } : UNBOUNDED;
+    const bounds = { maxFrameBytes: MAX_FRAME_BYTES, maxFrameEvents: LIMITS.frameEvents };
+    socket.send(JSON.stringify({ hello: { ...bounds, credit } }));
+  }
+
+  /** @returns the number of the frame that has come */
+  received(bytes: number): number {
+    this.#bytes += bytes;
+    return ++this.#frames;
+  }
+
+  /** Acknowledges all that has come. */
+  ackAll(): void {
+    this.ack(this.#frames);
+  }
+
+  /** Acknowledges up to this frame, and grants more where half of the last grant is used. */
+  ack(frame: number): void {
+    // Of sends that overtake each other, the last frame counts.
+    if (this.closed || frame <= this.#acked) return;
+    this.#acked = frame;
+    const credit = this.#bounded ? this.#raise(frame) : undefined;
+    this.#socket.cork(() => {
+      this.#socket.send(`{"ack":${frame}}`);
+      if (credit !== undefined) this.#socket.send(credit);
+    });
+  }
+
+  #raise(frame: number): string | undefined {
+    const frames = frame + LIMITS.creditFrames;
+    const bytes = this.#bytes + LIMITS.creditBytes;
+    const worthIt =
+      frames - this.#grantedFrames >= LIMITS.creditFrames / 2 ||
+      bytes - this.#grantedBytes >= LIMITS.creditBytes / 2;
+    if (!worthIt) return undefined;
+    this.#grantedFrames = frames;
+    this.#grantedBytes = bytes;
+    return `{"credit":{"frames":${frames},"bytes":${bytes}}}`;
+  }
+}
+
+export interface PeerData {
+  peer: Peer | undefined;
+}

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Account, type Balance, flawsOf, type Sent } from '../../../bench/lab/account.ts';
+import { idOf } from '../../../bench/load/packet.ts';
+
+/** Two connections: the first sent 4 events and heard of 3, of which event 1 was refused. */
+const SENT: Sent = {
+  shape: { run: 'r1' },
+  connections: [
+    { sentEvents: 4, settledEvents: 3, refused: [1, 1], uncertain: [] },
+    { sentEvents: 3, settledEvents: 3, refused: [], uncertain: [1, 2] },
+  ],
+};
+/** Connection and number of what has to be stored; [0, 3], [1, 1] and [1, 2] may be. */
+const STORED = [
+  [0, 0],
+  [0, 2],
+  [1, 0],
+] as const;
+
+function store(account: Account, connection: number, event: number, run = 'r1'): void {
+  const name = `client-${String(connection).padStart(5, '0')}`;
+  const value = `{"id":"${idOf(run, connection, event)}","clientId":"${name}"}`;
+  account.record(Buffer.from(name), Buffer.from(value));
+}
+
+function balanceWith(more: (account: Account) => void, stored: typeof STORED = STORED): Balance {
+  const account = new Account();
+  account.add(SENT);
+  for (const [connection, event] of stored) store(account, connection, event);
+  more(account);
+  return account.balance();
+}
+
+test('stored is what was acknowledged, and perhaps what nobody was told of', () => {
+  assert.equal(flawsOf(balanceWith(() => {})), undefined);
+  const perhaps = balanceWith((account) => {
+    store(account, 0, 3);
+    store(account, 1, 1);
+    store(account, 1, 2);
+  });
+  assert.equal(flawsOf(perhaps), undefined);
+  assert.deepEqual([perhaps.sent, perhaps.stored], [7, 6]);
+});
+
+const FLAWS: [string, string, Balance][] = [
+  [
+    'an acknowledged event that is not there',
+    'missing 1',
+    balanceWith(() => {}, STORED.slice(1) as never),
+  ],
+  ['an event that is there twice', 'doubled 1', balanceWith((a) => store(a, 1, 0))],
+  ['a refused event that is there', 'refusedStored 1', balanceWith((a) => store(a, 0, 1))],
+  ['an event that was never sent', 'phantom 1', balanceWith((a) => store(a, 1, 3))],
+  ['one of another connection', 'phantom 1', balanceWith((a) => store(a, 2, 0))],
+  ['one of another run', 'phantom 1', balanceWith((a) => store(a, 1, 1, 'r2'))],
+  [
+    'an event under another’s key',
+    'phantom 1',
+    balanceWith((a) =>
+      a.record(Buffer.from('client-00000'), Buffer.from('{"id":"r1-00001-00000001"')),
+    ),
+  ],
+  [
+    'bytes that are none of ours',
+    'phantom 2',
+    balanceWith((a) => {
+      a.record(null, null);
+      a.record(null, Buffer.from('{"msg":"hello"}'));
+    }),
+  ],
+];
+
+for (const [what, flaw, balance] of FLAWS) {
+  test(`${what} is found`, () => {
+    assert.match(flawsOf(balance) ?? '', new RegExp(`${flaw}\\b`));
+  });
+}
+
+test('an event that comes after a later one of its connection is out of order', () => {
+  const refusedNow = balanceWith((account) => {
+    store(account, 1, 2);
+    store(account, 1, 1);
+  });
+  assert.match(flawsOf(refusedNow) ?? '', /disordered 1 /);
+  const account = new Account(false);
+  account.add(SENT);
+  for (const [connection, event] of [...STORED].reverse()) store(account, connection, event);
+  assert.equal(flawsOf(account.balance()), undefined, 'where there is no order to keep');
+});
+
+test('a run is added once', () => {
+  const account = new Account();
+  account.add(SENT);
+  assert.throws(() => account.add(SENT), /r1 is known/);
+});

@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Packet, type PacketShape } from '../../../bench/load/packet.ts';
+
+const TIME = Buffer.from('1790000000123');
+
+function shape(fields: Partial<PacketShape> = {}): PacketShape {
+  const sizes = { eventsPerFrame: 1, framesPerPacket: 1, eventBytes: 140 };
+  return { run: 'r7', ...sizes, ...fields };
+}
+
+function bytesOf(fields: Partial<PacketShape>, first: number, connection = 12): Buffer {
+  const packet = new Packet(shape(fields), connection);
+  const bytes = Buffer.alloc(packet.length + 3, 0xee);
+  packet.write(bytes, 3, first, TIME);
+  assert.deepEqual([...bytes.subarray(0, 3)], [0xee, 0xee, 0xee], 'what stands before is left');
+  return bytes.subarray(3);
+}
+
+/** Takes masked text frames apart as RFC 6455 says. */
+function payloadsOf(bytes: Buffer): string[] {
+  const found: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    assert.equal(bytes[at], 0x81, 'a whole text frame');
+    assert.equal(bytes[at + 1]! & 0x80, 0x80, 'masked');
+    const short = bytes[at + 1]! & 0x7f;
+    const long = short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    const length = short < 126 ? short : long;
+    const mask = bytes.subarray(at + head, at + head + 4);
+    const payload = bytes.subarray(at + head + 4, at + head + 4 + length);
+    found.push(Buffer.from(payload.map((byte, index) => byte ^ mask[index % 4]!)).toString());
+    at += head + 4 + length;
+  }
+  return found;
+}
+
+test('an event is of the size that was asked for, and bears its number and its time', () => {
+  for (const eventBytes of [87, 124, 125, 126, 140, 65_535, 65_536]) {
+    const [text = ''] = payloadsOf(bytesOf({ eventBytes }, 42));
+    assert.equal(Buffer.byteLength(text), eventBytes);
+    const { msg, ...fields } = JSON.parse(text) as Record<string, unknown>;
+    const id = 'r7-00012-00000042';
+    assert.deepEqual(fields, { id, clientId: 'client-00012', timestamp: 1_790_000_000_123 });
+    assert.equal(typeof msg, 'string');
+  }
+  assert.throws(() => new Packet(shape({ eventBytes: 84 }), 0), /more than 84 bytes/);
+});
+
+test('events are numbered over frames and packets, and digits of the last packet are gone', () => {
+  const packet = new Packet(shape({ eventsPerFrame: 3, framesPerPacket: 2 }), 0);
+  const bytes = Buffer.alloc(packet.length);
+  const idsAt = (first: number) => {
+    packet.write(bytes, 0, first, TIME);
+    const frames = payloadsOf(bytes).map((text) => JSON.parse(text) as { id: string }[]);
+    return frames.map((events) => events.map(({ id }) => Number(id.split('-')[2])));
+  };
+  const expected = (first: number) => [0, 3].map((at) => [0, 1, 2].map((n) => first + at + n));
+  for (const first of [0, 9_999_997, 5]) assert.deepEqual(idsAt(first), expected(first));
+});
+
+test('a frame’s payload bytes are what credit counts', () => {
+  const packet = new Packet(shape({ eventsPerFrame: 50, framesPerPacket: 2 }), 0);
+  const bytes = Buffer.alloc(packet.length);
+  packet.write(bytes, 0, 0, TIME);
+  for (const text of payloadsOf(bytes)) assert.equal(Buffer.byteLength(text), packet.frameBytes);
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { plotSvg } from '../../../bench/report/plot.ts';
+import { forgetLastRun, readLastRun, writeReport } from '../../../bench/report/report.ts';
+import type { Plot, Result } from '../../../bench/result.ts';
+import { ROOT } from '../../../deploy/kafka/jars.ts';
+import { facts, ratio } from './run-of.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'forebay-report-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const curve = { name: 'gateway', points: [{ x: 1, y: 2 }] };
+const plot: Plot = { file: 'cpu', title: 'CPU', xLabel: 'x', yLabel: 'y', curves: [curve] };
+const figures = [ratio('cheap', [2, 1], { most: 3 })];
+const result: Result = { setup: 'All at once.', figures, plots: [plot], problems: [] };
+
+test('a run leaves a page, its plots and no older ones, and its figures', () => {
+  mkdirSync(join(folder, 'results'));
+  writeFileSync(join(folder, 'results/older.svg'), '');
+  writeReport(new Map([['sizes', result]]), facts, folder);
+  assert.match(readFileSync(join(folder, 'RESULTS.md'), 'utf8'), /^\| cheap \| 1\.5 x .* met \|$/m);
+  assert.deepEqual(readdirSync(join(folder, 'results')), ['cpu.svg']);
+  assert.equal(readFileSync(join(folder, 'results/cpu.svg'), 'utf8'), plotSvg(plot));
+  assert.deepEqual(readLastRun(folder), { facts, results: new Map([['sizes', result]]) });
+});
+
+test('a run that is forgotten is not there', () => {
+  forgetLastRun(folder);
+  assert.throws(() => readLastRun(folder), { message: 'no suite has run here: make bench' });
+  forgetLastRun(folder);
+});
+
+test('no path of this machine is on the page', () => {
+  const problems = [`cannot open ${ROOT}/dist/main.js`];
+  writeReport(new Map([['sizes', { ...result, problems }]]), facts, folder);
+  const page = readFileSync(join(folder, 'RESULTS.md'), 'utf8');
+  assert.match(page, /^\* cannot open dist\/main\.js$/m);
+});
+
+test('two plots of one name are an error, and nothing is written', () => {
+  const other = join(folder, 'other');
+  const results = new Map([
+    ['a', result],
+    ['b', result],
+  ]);
+  assert.throws(() => writeReport(results, facts, other), { message: 'two plots are named cpu' });
+  assert(!existsSync(other));
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { baselineOf } from '../../../bench/report/compare.ts';
+import { judge } from '../../../bench/report/verdict.ts';
+import type { Figure } from '../../../bench/result.ts';
+import { facts, ratio, runOf } from './run-of.ts';
+
+/** The rows of the table, blanks as one, and the line with the counts. */
+function told(recorded: Figure[], now: Figure[]) {
+  const { text, passed } = judge(baselineOf(runOf(...recorded), facts), {
+    facts: { ...facts, commit: 'def5678', cores: 4 },
+    results: runOf(...now),
+  });
+  const lines = text.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '));
+  return { rows: lines.slice(1, lines.indexOf('')), last: lines.at(-1), text, passed };
+}
+
+test('a run that has one worse figure fails', () => {
+  const found = told(
+    [ratio('a', [1]), ratio('b', [2], { least: 2 }), ratio('c', [1])],
+    [ratio('a', [1.2]), ratio('b', [4], { least: 2 }), ratio('c', [1.02])],
+  );
+  assert.deepEqual(found.rows, [
+    'single: a | 1 | 1.2 | +20% | 10% | worse',
+    'single: b | 2 | 4 | -50% | 10% | better',
+    'single: c | 1 | 1.02 | +2% | 10% | same',
+  ]);
+  assert.deepEqual([found.passed, found.last], [false, '1 worse, 1 better']);
+});
+
+test('what is better, missing or new is told, and passes', () => {
+  const found = told([ratio('a', [1]), ratio('b', [1])], [ratio('a', [0.5]), ratio('c', [1])]);
+  assert.deepEqual(found.rows.slice(1), [
+    'single: b | 1 | – | – | – | missing',
+    'single: c | – | 1 | – | – | new',
+  ]);
+  assert.deepEqual([found.passed, found.last], [true, '1 better, 1 missing, 1 new']);
+  assert.equal(told([ratio('a', [1])], [ratio('a', [1])]).last, 'all the same');
+});
+
+test('both machines and commits are named', () => {
+  const { text } = told([ratio('a', [1])], [ratio('a', [1])]);
+  assert.match(text, /^recorded: abc1234, Some CPU, 2 cores\nnow: {6}def5678, Some CPU, 4 cores$/m);
+});
