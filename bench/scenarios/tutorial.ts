@@ -20,7 +20,6 @@ const EVENTS_PER_CLIENT = 256;
 const PERIOD_MS = 100;
 const EVENTS = CLIENTS * EVENTS_PER_CLIENT;
 const SETTLE_MS = 30_000;
-const START_GOAL = { most: 1_000 };
 
 type Kind = 'plain' | 'forebay.v1';
 type Client = PlainClient | AcknowledgedClient;
@@ -148,7 +147,8 @@ function report(halves: readonly Half[], exitCode: number | null, startToReadyMs
   const problems = halves.flatMap(({ kind, problems: of }) => of.map((p) => `${kind}: ${p}`));
   if (exitCode !== 0) problems.push(`the gateway ended with exit code ${exitCode}`);
   const figures: Figure[] = [
-    { name: 'start to ready', unit: 'ms', values: [startToReadyMs], goal: START_GOAL },
+    // The topic is made in this time, too: the goal is for one that is there.
+    { name: 'start to ready', unit: 'ms', values: [startToReadyMs] },
     ...halves.flatMap(figuresOf),
   ];
   const setup =
