@@ -35,8 +35,8 @@ export const LIMITS = {
   turnBytes: 16 * MIB,
   /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
   batchOpenMsMax: 1_000,
-  /** Copies that kafkajs makes of a request at the most: two encoders, powers of two. */
-  requestCopies: 4,
+  /** Copies of a request at the most: TLS gathers its pieces and enciphers them. */
+  requestCopies: 2,
   /** What the bookkeeping of one buffered event takes beside its bytes, about. */
   eventOverheadBytes: 40,
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that

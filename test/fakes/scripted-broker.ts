@@ -17,7 +17,7 @@ const VERSIONS: readonly [number, number, number][] = [
   [API.saslHandshake, 0, 1],
   [API.apiVersions, 0, 2],
   [API.initProducerId, 0, 0],
-  [API.saslAuthenticate, 0, 0],
+  [API.saslAuthenticate, 0, 1],
 ];
 
 export interface BrokerRequest {

@@ -1,5 +1,5 @@
-import type { RequestBody } from '../../src/worker/producer/kafkajs.ts';
-import { type Api, type BrokerLink, LinkError } from '../../src/worker/producer/link.ts';
+import { type BrokerLink, LinkError } from '../../src/worker/producer/link.ts';
+import type { Api, RequestBody } from '../../src/worker/producer/protocol.ts';
 import type { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Faults } from './faults.ts';
@@ -72,8 +72,7 @@ export class SimLink implements BrokerLink {
     times: Times,
   ): Promise<T> {
     if (!this.idle) return Promise.reject(new LinkError('connection', 'the link cannot be used'));
-    const bytes = Buffer.alloc(body.length);
-    body.copy(bytes, 0);
+    const bytes = Buffer.concat(body);
     const outcome = apiKey === API_KEYS.produce ? this.#produce(bytes) : undefined;
     this.#busy = true;
     // Answers arrive whole, so that the guard always comes before the bound of the whole request.

@@ -5,6 +5,7 @@ import crc32cModule from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
 import recordModule from 'kafkajs/src/protocol/recordBatch/record/v0/index.js';
 import recordBatchDecoderModule from 'kafkajs/src/protocol/recordBatch/v0/decoder.js';
 import recordBatchModule from 'kafkajs/src/protocol/recordBatch/v0/index.js';
+import requestModule from 'kafkajs/src/protocol/request.js';
 import initProducerIdModule from 'kafkajs/src/protocol/requests/initProducerId/v0/request.js';
 import metadataModule from 'kafkajs/src/protocol/requests/metadata/v4/request.js';
 
@@ -17,6 +18,7 @@ export interface Encoder {
   writeString(value: string | null): Encoder;
   writeBoolean(value: boolean): Encoder;
   writeBytes(value: Buffer): Encoder;
+  writeBufferInternal(value: Buffer): void;
   writeArray(values: readonly Encoder[]): Encoder;
 }
 export const Encoder = EncoderModule as new () => Encoder;
@@ -83,3 +85,9 @@ export const initProducerIdRequest = initProducerIdModule as (options: {
   transactionalId?: string;
   transactionTimeout: number;
 }) => RequestEncoder;
+
+export const encodeRequest = requestModule as (options: {
+  correlationId: number;
+  clientId: string;
+  request: RequestEncoder;
+}) => Promise<Encoder>;

@@ -1,7 +1,10 @@
 import type { Logger } from '../../log.ts';
-import { connectBroker, type KafkaConnection, type RequestBody, sendRequest } from './kafkajs.ts';
+import { connectBroker, type KafkaConnection } from './kafkajs.ts';
+import { type Api, type RequestBody, requestHead } from './protocol.ts';
 import { type EndReason, WatchedSocket } from './socket.ts';
 import type { Times } from './times.ts';
+
+const CORRELATION_ID_MAX = 0x7fffffff;
 
 export interface LinkOptions {
   readonly clientId: string;
@@ -23,13 +26,6 @@ export class LinkError extends Error {
     super(message);
     this.why = why;
   }
-}
-
-/** A request's API, as the protocol numbers it. */
-export interface Api {
-  readonly apiKey: number;
-  readonly apiVersion: number;
-  readonly apiName: string;
 }
 
 /** A connection to one broker: what senders and metadata need of it. It lives once. */
@@ -64,6 +60,7 @@ export class Link implements BrokerLink {
   #connection: KafkaConnection | undefined;
   #busy = false;
   #closed = false;
+  #correlationId = 0;
   /** Fails what is pending. */
   #reject: ((error: Error) => void) | undefined;
 
@@ -73,7 +70,7 @@ export class Link implements BrokerLink {
     this.#socket = new WatchedSocket(() => {
       this.#closed = true;
       // kafkajs says more of the reason, but does not always say something: it has the first word.
-      setImmediate(() => this.#reject?.(new Error('the connection was closed')));
+      setImmediate(() => this.#reject?.(new Error(this.#socket.failure)));
     });
   }
 
@@ -122,7 +119,8 @@ export class Link implements BrokerLink {
     this.#busy = true;
     this.#socket.watch(times);
     try {
-      return await this.#whileOpen(sendRequest(this.#connection!, api, body, decode));
+      if (this.#sessionEnds) await this.#whileOpen(this.#connection!.authenticate());
+      return await decode(await this.#exchange(api, body));
     } catch (error) {
       throw this.#failed(error);
     } finally {
@@ -135,6 +133,25 @@ export class Link implements BrokerLink {
   close(): void {
     this.#closed = true;
     this.#socket.end('closed');
+  }
+
+  /** The broker will soon want another login (`connections.max.reauth.ms`). */
+  get #sessionEnds(): boolean {
+    return this.#options.sasl !== undefined && !this.#connection!.isAuthenticated();
+  }
+
+  /** @returns what the broker answers, behind the correlation id */
+  async #exchange(api: Api, body: RequestBody): Promise<Buffer> {
+    const correlationId = ++this.#correlationId & CORRELATION_ID_MAX;
+    const head = requestHead(api, correlationId, this.#options.clientId, body);
+    const answer = await new Promise<Buffer>((resolve, reject) => {
+      this.#reject = reject;
+      this.#socket.exchange([head, ...body], resolve);
+    });
+    this.#reject = undefined;
+    if (answer.readInt32BE(0) === correlationId) return answer.subarray(4);
+    this.#socket.end('bad_response');
+    throw new Error('the broker answered something else');
   }
 
   /** What `pending` brings, or an error when the socket is gone before. */

@@ -1,9 +1,8 @@
 /**
  * The three requests that go out on our own connections: Produce 7, Metadata 4, InitProducerId 0
- * (kafka.apache.org/protocol). Bodies only; kafkajs writes the header.
+ * (kafka.apache.org/protocol).
  */
 import assert from 'node:assert/strict';
-import type { RequestBody } from './kafkajs.ts';
 
 export const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' } as const;
 export const METADATA = { apiKey: 3, apiVersion: 4, apiName: 'Metadata' } as const;
@@ -12,6 +11,45 @@ export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0, apiName: 'InitProdu
 const ACKS_ALL = -1;
 const NULL = -1;
 const UTF8_TOPIC_MAX = 249;
+/** Before each batch: partition and length. */
+const BATCH_HEAD_BYTES = 8;
+
+/** A request's API, as the protocol numbers it. */
+export interface Api {
+  readonly apiKey: number;
+  readonly apiVersion: number;
+  readonly apiName: string;
+}
+
+/** A request behind its header, in pieces that are sent one after the other. */
+export type RequestBody = readonly Buffer[];
+
+export function bytesOf(body: RequestBody): number {
+  let bytes = 0;
+  for (const piece of body) bytes += piece.length;
+  return bytes;
+}
+
+/**
+ * What comes before a body: length, and header of version 1.
+ * @param correlationId what the broker's answer begins with
+ */
+export function requestHead(
+  { apiKey, apiVersion }: Api,
+  correlationId: number,
+  clientId: string,
+  body: RequestBody,
+): Buffer {
+  const clientIdBytes = Buffer.byteLength(clientId);
+  const head = Buffer.allocUnsafe(4 + 2 + 2 + 4 + 2 + clientIdBytes);
+  let at = head.writeInt32BE(head.length - 4 + bytesOf(body), 0);
+  at = head.writeInt16BE(apiKey, at);
+  at = head.writeInt16BE(apiVersion, at);
+  at = head.writeInt32BE(correlationId, at);
+  at = head.writeInt16BE(clientIdBytes, at);
+  head.write(clientId, at);
+  return head;
+}
 
 /** One batch of a produce request. */
 export interface PartitionBytes {
@@ -24,46 +62,40 @@ function headBytes(topic: string): number {
   return 2 + 2 + 4 + 4 + 2 + topic.length + 4;
 }
 
-/** Length of a {@link ProduceBody} with so many batches of `bytes` in all. */
+/** Length of a {@link produceBody} with so many batches of `bytes` in all. */
 export function produceBodyBytes(topic: string, batches: number, bytes: number): number {
-  return headBytes(topic) + 8 * batches + bytes;
+  return headBytes(topic) + BATCH_HEAD_BYTES * batches + bytes;
 }
 
 /**
- * The body of a produce request for one topic. The batches are not copied here: they go straight
- * into kafkajs's buffer, and must not change before the request is written.
+ * The body of a produce request for one topic. The batches are not copied: they go from their
+ * buffers to the socket, and must not change before the request is answered or its socket gone.
  * @param timeoutMs how long the broker may wait for its replicas
  */
-export class ProduceBody implements RequestBody {
-  readonly length: number;
-  readonly #head: Buffer;
-  readonly #parts: readonly PartitionBytes[];
-
-  constructor(topic: string, parts: readonly PartitionBytes[], timeoutMs: number) {
-    assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX, 'a request has batches');
-    const head = Buffer.alloc(headBytes(topic));
-    let at = head.writeInt16BE(NULL, 0); // no transaction
-    at = head.writeInt16BE(ACKS_ALL, at);
-    at = head.writeInt32BE(timeoutMs, at);
-    at = head.writeInt32BE(1, at);
-    at = head.writeInt16BE(topic.length, at);
-    at += head.write(topic, at, 'latin1');
-    head.writeInt32BE(parts.length, at);
-    this.#head = head;
-    this.#parts = parts;
-    const bytes = parts.reduce((sum, part) => sum + part.bytes.length, 0);
-    this.length = produceBodyBytes(topic, parts.length, bytes);
+export function produceBody(
+  topic: string,
+  parts: readonly PartitionBytes[],
+  timeoutMs: number,
+): RequestBody {
+  assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX, 'a request has batches');
+  const headEnd = headBytes(topic);
+  const heads = Buffer.allocUnsafe(headEnd + BATCH_HEAD_BYTES * parts.length);
+  let at = heads.writeInt16BE(NULL, 0); // no transaction
+  at = heads.writeInt16BE(ACKS_ALL, at);
+  at = heads.writeInt32BE(timeoutMs, at);
+  at = heads.writeInt32BE(1, at);
+  at = heads.writeInt16BE(topic.length, at);
+  at += heads.write(topic, at, 'latin1');
+  at = heads.writeInt32BE(parts.length, at);
+  const body: Buffer[] = [];
+  let from = 0;
+  for (const { partition, bytes } of parts) {
+    at = heads.writeInt32BE(partition, at);
+    at = heads.writeInt32BE(bytes.length, at);
+    body.push(heads.subarray(from, at), bytes);
+    from = at;
   }
-
-  copy(target: Buffer, targetStart: number): number {
-    let at = targetStart + this.#head.copy(target, targetStart);
-    for (const { partition, bytes } of this.#parts) {
-      at = target.writeInt32BE(partition, at);
-      at = target.writeInt32BE(bytes.length, at);
-      at += bytes.copy(target, at);
-    }
-    return at - targetStart;
-  }
+  return body;
 }
 
 /** What a broker says to a produce request. */
@@ -103,7 +135,7 @@ export function metadataBody(topic: string): RequestBody {
   let at = body.writeInt32BE(1, 0);
   at = body.writeInt16BE(topic.length, at);
   body.write(topic, at, 'latin1');
-  return body;
+  return [body];
 }
 
 /** The body of a request for a producer id without a transaction. */
@@ -111,7 +143,7 @@ export function initProducerIdBody(): RequestBody {
   const body = Buffer.alloc(2 + 4);
   body.writeInt16BE(NULL, 0);
   body.writeInt32BE(NULL, 2);
-  return body;
+  return [body];
 }
 
 export interface ProducerIdAnswer {

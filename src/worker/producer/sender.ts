@@ -2,11 +2,12 @@ import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
 import {
+  bytesOf,
   decodeProduce,
   type PartitionBytes,
   PRODUCE,
   type ProduceAnswer,
-  ProduceBody,
+  produceBody,
 } from './protocol.ts';
 import { Patience } from './times.ts';
 
@@ -72,7 +73,7 @@ export class Sender {
     const parts: PartitionBytes[] = [];
     for (const lane of lanes) parts.push({ partition: lane.partition, bytes: lane.send(nowMs) });
     const { times } = this.#patience;
-    const body = new ProduceBody(this.#topic, parts, times.ackTimeoutMs);
+    const body = produceBody(this.#topic, parts, times.ackTimeoutMs);
     const decode = (raw: Buffer) => decodeProduce(raw, this.#topic);
     try {
       this.#answered(lanes, await this.#link!.request(PRODUCE, body, decode, times));
@@ -83,7 +84,7 @@ export class Sender {
       for (const lane of lanes) this.#listener.settled(lane, outcome);
       this.#lost(error);
     }
-    this.#listener.finished(body.length, performance.now() - nowMs);
+    this.#listener.finished(bytesOf(body), performance.now() - nowMs);
   }
 
   stop(): void {

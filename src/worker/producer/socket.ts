@@ -1,15 +1,18 @@
 /**
- * The sockets that kafkajs's connections run on, with what those do not do themselves:
+ * The sockets that kafkajs's connections run on. kafkajs opens them and logs in; our requests go
+ * out on them beside it, one at a time. Beside that they have what its connections do not do:
  * an end with an error (without one a request stays pending for ever), an end of requests that
  * nobody answers, and a check of each response's length (kafkajs throws inside its data listener
  * for a wrong one, which would end the process).
  */
+import assert from 'node:assert/strict';
 import net from 'node:net';
 import tls from 'node:tls';
 import { LIMITS } from '../../limits.ts';
 import type { SocketFactory } from './kafkajs.ts';
 
 const KEEP_ALIVE_MS = 60_000;
+const LENGTH_BYTES = 4;
 /** A response has at least its correlation id. */
 const RESPONSE_BYTES_MIN = 4;
 
@@ -33,6 +36,10 @@ export class WatchedSocket {
   #socket: net.Socket | undefined;
   #watch: NodeJS.Timeout | undefined;
   readonly #lengths = new LengthCheck();
+  readonly #answer = new Answer();
+  /** Takes the answer to the request that is on its way; kafkajs reads what comes without one. */
+  #onAnswer: ((answer: Buffer) => void) | undefined;
+  #failure = 'the connection was closed';
   readonly #onClose: () => void;
 
   /** @param onClose called once when the socket is gone, whoever ended it */
@@ -47,6 +54,9 @@ export class WatchedSocket {
       : net.connect({ host, port }, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
+    socket.on('error', ({ message }) => {
+      this.#failure = message;
+    });
     socket.once('close', () => {
       this.unwatch();
       this.#onClose();
@@ -62,6 +72,24 @@ export class WatchedSocket {
   get alive(): boolean {
     const socket = this.#socket;
     return socket !== undefined && !socket.destroyed && !socket.readableEnded;
+  }
+
+  /** Why it is gone, for people. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /**
+   * Sends the pieces of one request, which must not change until it is answered or the socket gone.
+   * @param onAnswer gets the whole answer, without its length; not called when the socket ends
+   */
+  exchange(pieces: readonly Buffer[], onAnswer: (answer: Buffer) => void): void {
+    const socket = this.#socket;
+    assert(socket !== undefined && this.#onAnswer === undefined, 'one request at a time');
+    this.#onAnswer = onAnswer;
+    socket.cork();
+    for (const piece of pieces) socket.write(piece);
+    socket.uncork();
   }
 
   /** Ends the connection with an error, so that what is pending on it is rejected. */
@@ -95,6 +123,16 @@ export class WatchedSocket {
     this.#watch = undefined;
   }
 
+  #take(chunk: Buffer): void {
+    if (!this.#answer.add(chunk)) return;
+    const onAnswer = this.#onAnswer!;
+    this.#onAnswer = undefined;
+    const { answer, isAll } = this.#answer.take();
+    onAnswer(answer);
+    // What came behind it nobody has asked for.
+    if (!isAll) this.end('bad_response');
+  }
+
   /** Lets kafkajs see data only while the lengths of the responses in it make sense. */
   #guardData(socket: net.Socket): void {
     const on = socket.on.bind(socket) as (event: string, listener: object) => net.Socket;
@@ -102,6 +140,7 @@ export class WatchedSocket {
       if (event !== 'data') return on(event, listener);
       return on('data', (chunk: Buffer) => {
         if (!this.#lengths.accept(chunk)) return this.end('bad_response');
+        if (this.#onAnswer !== undefined) return this.#take(chunk);
         try {
           listener(chunk);
         } catch {
@@ -110,6 +149,35 @@ export class WatchedSocket {
       });
     };
     socket.on = guarded as typeof socket.on;
+  }
+}
+
+/** Gathers the chunks of one response. */
+class Answer {
+  #chunks: Buffer[] = [];
+  #bytes = 0;
+
+  /** @returns whether all of it is there */
+  add(chunk: Buffer): boolean {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+    if (this.#bytes < LENGTH_BYTES) return false;
+    if (this.#chunks[0]!.length < LENGTH_BYTES) this.#chunks = [Buffer.concat(this.#chunks)];
+    return this.#bytes >= this.#wholeBytes;
+  }
+
+  /** @returns the response without its length, and whether that is all that has come */
+  take(): { answer: Buffer; isAll: boolean } {
+    const end = this.#wholeBytes;
+    const isAll = this.#bytes === end;
+    const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    this.#bytes = 0;
+    return { answer: bytes.subarray(LENGTH_BYTES, end), isAll };
+  }
+
+  get #wholeBytes(): number {
+    return LENGTH_BYTES + this.#chunks[0]!.readInt32BE(0);
   }
 }
 
@@ -130,7 +198,7 @@ export class LengthCheck {
         continue;
       }
       this.#prefix = (this.#prefix << 8) | chunk[at++]!;
-      if (++this.#prefixBytes < 4) continue;
+      if (++this.#prefixBytes < LENGTH_BYTES) continue;
       if (this.#prefix < RESPONSE_BYTES_MIN || this.#prefix > LIMITS.responseBytes) return false;
       this.#rest = this.#prefix;
       this.#prefix = 0;

@@ -26,6 +26,7 @@ const LOST: readonly [WireFault, ProduceErrorClass][] = [
   ['reset', 'connection'],
   ['half, then close', 'connection'],
   ['garbage', 'connection'],
+  ['other correlation id', 'connection'],
   [{ length: -1 }, 'connection'],
   [{ length: -(2 ** 31) }, 'connection'],
   [{ length: 0 }, 'connection'],
@@ -35,7 +36,6 @@ const LOST: readonly [WireFault, ProduceErrorClass][] = [
   [{ length: 4_000 }, 'request_timeout'], // longer than what follows
   ['silence', 'request_timeout'],
   ['half, then silence', 'request_timeout'],
-  ['other correlation id', 'request_timeout'],
 ];
 
 /** One produce request of broker 1 meets `fault`; broker 2 is sent to all the time. */

@@ -143,7 +143,8 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const refusal = new Encoder()
         .writeInt16(58)
         .writeString('Authentication failed: Invalid username or password')
-        .writeBytes(Buffer.alloc(0)).buffer;
+        .writeBytes(Buffer.alloc(0))
+        .writeInt64(0).buffer;
       const server = await saslBroker(({ respond, socket }) => {
         respond(refusal);
         setTimeout(() => socket.end(), 20);
@@ -290,6 +291,37 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           await fails(link, ask(link), 'bad_response');
         },
       );
+    });
+
+    test('fails at once as bad_response when the broker answers something else', async () => {
+      await withLink(
+        ({ socket }) => socket.write(Buffer.of(0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0)),
+        async (link) => {
+          await fails(link, ask(link), 'bad_response');
+        },
+      );
+    });
+
+    test('logs in again before it when the session is about to end', async () => {
+      const logins: number[] = [];
+      const server = await startBroker((request) => {
+        const { apiKey, respond } = request;
+        if (apiKey === API.initProducerId) return respond(PRODUCER_ID);
+        if (apiKey !== API.saslAuthenticate) {
+          return respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
+        }
+        logins.push(request.apiVersion);
+        const session = new Encoder().writeInt16(0).writeString(null).writeBytes(Buffer.alloc(0));
+        // Less than the 10 s before its end at which kafkajs wants another login.
+        respond(session.writeInt64(5_000).buffer);
+      });
+      const link = new Link(server.address, withSasl());
+      await link.open(TIMES);
+      assert.deepEqual(logins, [1]);
+      for (let count = 0; count < 3; count++) assert.equal((await ask(link)).producerId, 77n);
+      assert.deepEqual(logins, [1, 1, 1, 1]);
+      link.close();
+      await server.closed();
     });
 
     test('fails as closed when the link is closed', async () => {

@@ -3,13 +3,9 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { ClusterMetadata } from '../../../src/worker/producer/kafkajs.ts';
-import {
-  type Address,
-  type Api,
-  type BrokerLink,
-  LinkError,
-} from '../../../src/worker/producer/link.ts';
+import { type Address, type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
 import { Metadata } from '../../../src/worker/producer/metadata.ts';
+import type { Api } from '../../../src/worker/producer/protocol.ts';
 import { INIT_PRODUCER_ID, type ProducerIdAnswer } from '../../../src/worker/producer/protocol.ts';
 import { until } from '../../support/wait.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeMetadata, type RequestBody } from '../../../src/worker/producer/kafkajs.ts';
+import { decodeMetadata } from '../../../src/worker/producer/kafkajs.ts';
 import {
   decodeInitProducerId,
   decodeProduce,
@@ -9,18 +9,16 @@ import {
   initProducerIdBody,
   METADATA,
   metadataBody,
-  ProduceBody,
+  produceBody,
+  requestHead,
 } from '../../../src/worker/producer/protocol.ts';
-import { Decoder, Encoder, initProducerIdRequest, metadataRequest } from '../kafkajs-protocol.ts';
-
-/** The body as kafkajs takes it over: into the middle of a larger buffer. */
-function copied(body: RequestBody): Buffer {
-  const target = Buffer.alloc(body.length + 8, 0xee);
-  assert.equal(body.copy(target, 3), body.length);
-  assert.equal(target[2], 0xee);
-  assert.equal(target[body.length + 3], 0xee);
-  return target.subarray(3, 3 + body.length);
-}
+import {
+  Decoder,
+  Encoder,
+  encodeRequest,
+  initProducerIdRequest,
+  metadataRequest,
+} from '../kafkajs-protocol.ts';
 
 interface PartitionAnswer {
   readonly partition: number;
@@ -60,7 +58,7 @@ const anyParts = fc.array(
 test('the produce body carries acks=all, the time-out, and each batch untouched', () => {
   fc.assert(
     fc.property(anyParts, fc.nat(60_000), (parts, timeoutMs) => {
-      const decoder = new Decoder(copied(new ProduceBody('event_topic', parts, timeoutMs)));
+      const decoder = new Decoder(Buffer.concat(produceBody('event_topic', parts, timeoutMs)));
       assert.equal(decoder.readString(), null, 'no transaction');
       assert.equal(decoder.readInt16(), -1, 'acks of all in-sync replicas');
       assert.equal(decoder.readInt32(), timeoutMs);
@@ -74,6 +72,27 @@ test('the produce body carries acks=all, the time-out, and each batch untouched'
       assert.equal(decoder.readAll().length, 0);
     }),
   );
+});
+
+test('the head of a request equals kafkajs’s own, before a body in any pieces', async () => {
+  const anyBody = fc.array(fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes)));
+  const check = fc.asyncProperty(
+    fc.nat(2 ** 31 - 1),
+    fc.string({ unit: 'grapheme' }),
+    anyBody,
+    async (correlationId, clientId, body) => {
+      const encode = async () => {
+        const payload = new Encoder();
+        for (const piece of body) payload.writeBufferInternal(piece);
+        return payload;
+      };
+      const request = { ...METADATA, encode };
+      const whole = await encodeRequest({ correlationId, clientId, request });
+      const head = requestHead(METADATA, correlationId, clientId, body);
+      assert.deepEqual(Buffer.concat([head, ...body]), whole.buffer);
+    },
+  );
+  await fc.assert(check);
 });
 
 test('a produce answer gives each partition’s code, of our topic only, and the throttle', () => {
@@ -119,7 +138,7 @@ test('the metadata request equals kafkajs’s own, and must not create the topic
   const request = metadataRequest({ topics: ['event_topic'], allowAutoTopicCreation: false });
   const { apiKey, apiVersion, apiName } = request;
   assert.deepEqual(METADATA, { apiKey, apiVersion, apiName });
-  assert.deepEqual(copied(metadataBody('event_topic')), (await request.encode()).buffer);
+  assert.deepEqual(Buffer.concat(metadataBody('event_topic')), (await request.encode()).buffer);
 });
 
 test('a metadata answer with errors in it is decoded, not thrown', async () => {
@@ -155,7 +174,7 @@ test('the request for a producer id equals kafkajs’s own', async () => {
   const { apiKey, apiVersion, apiName } = request;
   assert.deepEqual(INIT_PRODUCER_ID, { apiKey, apiVersion, apiName });
   const body = initProducerIdBody();
-  assert.deepEqual(copied(body), (await request.encode()).buffer);
+  assert.deepEqual(Buffer.concat(body), (await request.encode()).buffer);
 });
 
 test('a producer id is read in all its 64 bits; a cut answer throws', () => {

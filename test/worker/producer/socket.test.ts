@@ -176,6 +176,69 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
+  test('gives the whole answer to a request in pieces, however it is split, and nobody else', async () => {
+    const answer = response('an answer of a broker');
+    for (let at = 1; at < answer.length; at++) {
+      const pieces = ['what ', 'is ', 'asked'].map((piece) => Buffer.from(piece));
+      const heard: Buffer[] = [];
+      const server = await TcpServer.start((socket) => {
+        socket.setNoDelay(true);
+        socket.on('data', (chunk) => {
+          heard.push(chunk);
+          if (Buffer.concat(heard).length < Buffer.concat(pieces).length) return;
+          socket.write(answer.subarray(0, at));
+          setImmediate(() => socket.write(answer.subarray(at)));
+        });
+      });
+      const seen: Buffer[] = [];
+      const { watched, closed } = await connect(server, (chunk) => seen.push(chunk));
+      const given = await new Promise<Buffer>((resolve) => watched.exchange(pieces, resolve));
+      assert.equal(given.toString(), 'an answer of a broker');
+      assert.equal(Buffer.concat(heard).toString(), 'what is asked');
+      assert.deepEqual(seen, []);
+      watched.end('closed');
+      await closed();
+      await server.closed();
+    }
+  });
+
+  test('takes the first of two answers that come at once, and ends', async () => {
+    const server = await TcpServer.start((socket) => {
+      socket.once('data', () =>
+        socket.write(Buffer.concat([response('first'), response('second')])),
+      );
+    });
+    const { watched, closed } = await connect(server);
+    const given = await new Promise<Buffer>((resolve) =>
+      watched.exchange([Buffer.from('request')], resolve),
+    );
+    assert.equal(given.toString(), 'first');
+    await closed();
+    assert.equal(watched.endReason, 'bad_response');
+    await server.closed();
+  });
+
+  test('leaves to its listener what comes when no request of ours is on its way', async () => {
+    const server = await TcpServer.start((socket) => {
+      socket.on('data', (chunk) => socket.write(response(`re: ${chunk}`)));
+    });
+    const seen: string[] = [];
+    const { watched, socket, closed } = await connect(server, (chunk) =>
+      seen.push(chunk.toString('utf8', 4)),
+    );
+    const answered = once(socket, 'data');
+    socket.write('theirs');
+    await answered;
+    const ours = await new Promise<Buffer>((resolve) =>
+      watched.exchange([Buffer.from('ours')], resolve),
+    );
+    assert.equal(ours.toString(), 're: ours');
+    assert.deepEqual(seen, ['re: theirs']);
+    watched.end('closed');
+    await closed();
+    await server.closed();
+  });
+
   test('says that it is closed when the other side ends it, and keeps the first reason', async () => {
     const server = await TcpServer.start((socket) => socket.end());
     const { watched, closed } = await connect(server);
