@@ -22,7 +22,7 @@ import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
-import { loadValidator } from './validator/validator.ts';
+import { loadSieve, loadValidator } from './validator/validator.ts';
 
 /** How often a drain looks whether all is settled. */
 const SETTLED_LOOK_MS = 5;
@@ -66,7 +66,8 @@ class Worker {
     const release = (batch: RecordBatch) => accumulator.release(batch);
     const acknowledger = new Acknowledger(counters, credit, release, log);
     const validate = loadValidator(config.eventSchema);
-    const intake = new Intake(validate, accumulator, keyField, (...refusal) =>
+    const sieve = loadSieve(config.eventSchema, keyField);
+    const intake = new Intake(validate, sieve, accumulator, keyField, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
     const producer = this.#createProducer(counters, budget, accumulator, acknowledger);

@@ -13,7 +13,7 @@ import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
 import { type Outcomes, Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
 import { Intake } from '../../src/worker/validator/intake.ts';
-import { loadValidator } from '../../src/worker/validator/validator.ts';
+import { loadSieve, loadValidator } from '../../src/worker/validator/validator.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import {
@@ -27,6 +27,7 @@ import {
 /** Compiled once: what is right does not depend on the seed. */
 const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
+const sieve = loadSieve(undefined, KEY_FIELD);
 
 /** Where an event that was received can be. */
 const ENDS = [
@@ -70,7 +71,7 @@ export class Gateway {
       (batch) => accumulator.release(batch),
       log,
     );
-    const intake = new Intake(validate, accumulator, KEY_FIELD, (...refusal) =>
+    const intake = new Intake(validate, sieve, accumulator, KEY_FIELD, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
     this.producer = new Producer({

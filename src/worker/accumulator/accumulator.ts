@@ -35,6 +35,8 @@ export class Accumulator {
   readonly #key: Buffer;
   #maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
   #maxRequestBytes = Number.POSITIVE_INFINITY;
+  /** The least of the three: no batch of more than one record is longer. */
+  #batchBytesMax!: number;
   #sticky = 0;
   #onWork: WorkListener = () => {};
 
@@ -42,6 +44,7 @@ export class Accumulator {
     this.#budget = budget;
     this.#batchBytes = batchBytes;
     this.#key = Buffer.allocUnsafeSlow(maxEventBytes * 3);
+    this.#boundBatches();
   }
 
   /** Calls `listener` whenever a partition begins a batch or has one that is full. */
@@ -57,11 +60,17 @@ export class Accumulator {
   /** The broker refuses longer batches: the topic's `max.message.bytes`. */
   setMaxMessageBytes(bytes: number): void {
     this.#maxMessageBytes = bytes;
+    this.#boundBatches();
   }
 
   /** A batch fits a produce request, unless a single record does not. */
   setMaxRequestBytes(bytes: number): void {
     this.#maxRequestBytes = bytes;
+    this.#boundBatches();
+  }
+
+  #boundBatches(): void {
+    this.#batchBytesMax = Math.min(this.#batchBytes, this.#maxMessageBytes, this.#maxRequestBytes);
   }
 
   /**
@@ -81,19 +90,49 @@ export class Accumulator {
     frame: number,
     event: number,
   ): EventCode | undefined {
-    if (this.queues.length === 0) return 'kafka_unavailable';
-    const keyBytes = key === undefined ? -1 : this.#key.write(key, 'utf8');
+    const scratch = this.#key;
+    const keyBytes = key === undefined ? -1 : scratch.write(key, 'utf8');
+    return this.appendWithKey(
+      scratch,
+      0,
+      keyBytes,
+      source,
+      start,
+      end,
+      timestamp,
+      arrivalMs,
+      owner,
+      frame,
+      event,
+    );
+  }
+
+  /** {@link append} with a key of `keyBytes` from `keySource[keyStart]` on; -1 = any partition. */
+  appendWithKey(
+    keySource: Uint8Array,
+    keyStart: number,
+    keyBytes: number,
+    source: Uint8Array,
+    start: number,
+    end: number,
+    timestamp: number,
+    arrivalMs: number,
+    owner: Owner,
+    frame: number,
+    event: number,
+  ): EventCode | undefined {
+    const { queues } = this;
+    if (queues.length === 0) return 'kafka_unavailable';
     const valueBytes = end - start;
-    const alone =
-      BATCH_HEADER_BYTES + RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
-    if (alone > this.#maxMessageBytes) return 'too_large';
+    const most = RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
+    if (BATCH_HEADER_BYTES + most > this.#maxMessageBytes) return 'too_large';
     const queue =
       keyBytes >= 0
-        ? this.queues[partitionOfKey(this.#key, keyBytes, this.queues.length)]!
-        : this.#stickyQueue(timestamp, valueBytes);
-    const batch = this.#batchWithRoom(queue, timestamp, keyBytes, valueBytes, alone);
+        ? queues[partitionOfKey(keySource, keyStart, keyBytes, queues.length)]!
+        : this.#stickyQueue(timestamp, most);
+    const batch = this.#batchWithRoom(queue, timestamp, most);
     if (batch === undefined) return 'buffer_full';
-    batch.append(timestamp, this.#key, keyBytes, source, start, end);
+    batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end);
     batch.own(owner, frame, event, arrivalMs);
     if (batch.records === 1) this.#onWork(queue);
     return undefined;
@@ -113,28 +152,24 @@ export class Accumulator {
   }
 
   /** Events without a key share a partition until its batch is closed or full: fuller batches. */
-  #stickyQueue(timestamp: number, valueBytes: number): PartitionQueue {
+  #stickyQueue(timestamp: number, most: number): PartitionQueue {
     const open = this.queues[this.#sticky]!.open;
-    if (open === undefined || !this.#fits(open, timestamp, -1, valueBytes)) {
+    if (open === undefined || !this.#fits(open, timestamp, most)) {
       this.#sticky = Math.floor(Math.random() * this.queues.length);
     }
     return this.queues[this.#sticky]!;
   }
 
-  /** The open batch with room for the record, grown or begun anew; undefined over budget. */
-  #batchWithRoom(
-    queue: PartitionQueue,
-    timestamp: number,
-    keyBytes: number,
-    valueBytes: number,
-    alone: number,
-  ): RecordBatch | undefined {
+  /**
+   * The open batch with room for a record of `most` bytes, grown or begun anew; undefined over
+   * budget.
+   */
+  #batchWithRoom(queue: PartitionQueue, timestamp: number, most: number): RecordBatch | undefined {
     const open = queue.open;
-    if (open !== undefined && this.#fits(open, timestamp, keyBytes, valueBytes)) {
-      const needed = open.lengthWith(timestamp, keyBytes, valueBytes);
-      return this.#grow(open, needed) ? open : undefined;
+    if (open !== undefined && this.#fits(open, timestamp, most)) {
+      return this.#grow(open, open.length + most) ? open : undefined;
     }
-    const buffer = this.#budget.take(Math.max(FIRST_BUFFER_BYTES, alone));
+    const buffer = this.#budget.take(Math.max(FIRST_BUFFER_BYTES, BATCH_HEADER_BYTES + most));
     if (buffer === undefined) return undefined;
     if (!this.#budget.charge(LIMITS.eventOverheadBytes)) {
       this.#budget.give(buffer);
@@ -149,11 +184,10 @@ export class Accumulator {
     return batch;
   }
 
-  /** Whether the record may join `batch`, by length and time. */
-  #fits(batch: RecordBatch, timestamp: number, keyBytes: number, valueBytes: number): boolean {
-    if (Math.abs(timestamp - batch.firstTimestamp) >= TIMESTAMP_SPAN_MS) return false;
-    const length = batch.lengthWith(timestamp, keyBytes, valueBytes);
-    return length <= Math.min(this.#batchBytes, this.#maxMessageBytes, this.#maxRequestBytes);
+  /** Whether a record of `most` bytes may join `batch`, by length and time. */
+  #fits(batch: RecordBatch, timestamp: number, most: number): boolean {
+    const isNear = Math.abs(timestamp - batch.firstTimestamp) < TIMESTAMP_SPAN_MS;
+    return isNear && batch.length + most <= this.#batchBytesMax;
   }
 
   /** Makes room for `needed` bytes and one event's bookkeeping. @returns false over budget */

@@ -6,7 +6,6 @@ import {
   readRecords,
   recordBodyBytes,
   sealBatch,
-  varintSize,
   writeRecord,
 } from './records.ts';
 
@@ -50,17 +49,11 @@ export class RecordBatch {
     this.buffer = buffer;
   }
 
-  /** Bytes that the batch will have with one more record of this key (-1 = none) and value. */
-  lengthWith(timestamp: number, keyBytes: number, valueBytes: number): number {
-    const delta = this.records === 0 ? 0 : timestamp - this.firstTimestamp;
-    const body = recordBodyBytes(delta, this.records, keyBytes, valueBytes);
-    return this.length + varintSize(body) + body;
-  }
-
-  /** Appends a record; the buffer must have room for {@link lengthWith}. */
+  /** Appends a record; the buffer must have room for it and `RECORD_OVERHEAD_BYTES_MAX`. */
   append(
     timestamp: number,
-    key: Uint8Array,
+    keySource: Uint8Array,
+    keyStart: number,
     keyBytes: number,
     source: Uint8Array,
     start: number,
@@ -78,7 +71,8 @@ export class RecordBatch {
       body,
       delta,
       this.records++,
-      key,
+      keySource,
+      keyStart,
       keyBytes,
       source,
       start,
@@ -128,8 +122,9 @@ export class RecordBatch {
     for (let index = count; index < slices.length; index++) {
       const { timestampDelta, keyStart, keyBytes, valueStart, valueBytes } = slices[index]!;
       const timestamp = this.firstTimestamp + timestampDelta;
-      const key = this.buffer.subarray(keyStart);
-      rest.append(timestamp, key, keyBytes, this.buffer, valueStart, valueStart + valueBytes);
+      const { buffer } = this;
+      const valueEnd = valueStart + valueBytes;
+      rest.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
       rest.own(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
     }
     rest.openedAtMs = this.openedAtMs;

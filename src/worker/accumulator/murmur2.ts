@@ -2,11 +2,11 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 const R = 24;
 
-/** Murmur2 of `bytes[0, length)` as Kafka's Java client computes it, as a signed 32-bit number. */
-export function murmur2(bytes: Uint8Array, length: number): number {
+/** Murmur2 of so many bytes as Kafka's Java client computes it, as a signed 32-bit number. */
+export function murmur2(bytes: Uint8Array, start: number, length: number): number {
   let hash = SEED ^ length;
-  const whole = length & ~3;
-  for (let at = 0; at < whole; at += 4) {
+  const whole = start + (length & ~3);
+  for (let at = start; at < whole; at += 4) {
     let k = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
     k = Math.imul(k, M);
     k = Math.imul(k ^ (k >>> R), M);
@@ -21,6 +21,11 @@ export function murmur2(bytes: Uint8Array, length: number): number {
 }
 
 /** The partition of a key, as Java's default partitioner chooses it. */
-export function partitionOfKey(key: Uint8Array, keyBytes: number, partitions: number): number {
-  return (murmur2(key, keyBytes) & 0x7fffffff) % partitions;
+export function partitionOfKey(
+  source: Uint8Array,
+  keyStart: number,
+  keyBytes: number,
+  partitions: number,
+): number {
+  return (murmur2(source, keyStart, keyBytes) & 0x7fffffff) % partitions;
 }

@@ -69,8 +69,8 @@ export function recordBodyBytes(
 }
 
 /**
- * Writes one record. The value is `source[start, end)`; the key is `key[0, keyBytes)`,
- * none for -1. The target must have room.
+ * Writes one record. The value is `source[start, end)`; the key are `keyBytes` of `keySource` from
+ * `keyStart` on, none for -1. The target must have room.
  * @returns where the next record goes
  */
 export function writeRecord(
@@ -79,7 +79,8 @@ export function writeRecord(
   bodyBytes: number,
   timestampDelta: number,
   offsetDelta: number,
-  key: Uint8Array,
+  keySource: Uint8Array,
+  keyStart: number,
   keyBytes: number,
   source: Uint8Array,
   start: number,
@@ -90,9 +91,10 @@ export function writeRecord(
   next = writeVarint(target, next, timestampDelta);
   next = writeVarint(target, next, offsetDelta);
   next = writeVarint(target, next, keyBytes);
-  for (let index = 0; index < keyBytes; index++) target[next++] = key[index]!;
+  for (let index = 0; index < keyBytes; index++) target[next++] = keySource[keyStart + index]!;
   next = writeVarint(target, next, end - start);
-  target.set(source.subarray(start, end), next);
+  const isAll = start === 0 && end === source.length;
+  target.set(isAll ? source : source.subarray(start, end), next);
   next += end - start;
   target[next++] = 0;
   return next;

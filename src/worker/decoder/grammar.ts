@@ -13,11 +13,11 @@ import {
   skipBlank,
 } from './scanner.ts';
 
-const COLON = 0x3a;
-const MINUS = 0x2d;
+export const COLON = 0x3a;
+export const MINUS = 0x2d;
 const PLUS = 0x2b;
 const POINT = 0x2e;
-const ZERO = 0x30;
+export const ZERO = 0x30;
 const NINE = 0x39;
 const CAPITAL_E = 0x45;
 const SMALL_E = 0x65;
@@ -33,14 +33,23 @@ const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 const HEX_DIGITS = new Set(Buffer.from('0123456789abcdefABCDEF'));
 /** An offset that no byte has: here is not what was looked for. */
-const WRONG = -1;
+export const WRONG = -1;
 
 /**
  * Whether `JSON.parse` would take `bytes[start, end)`: UTF-8, with no white space at its ends, and
- * nothing or white space and a line's end after it. That ends what is open, so `end` is asked for
- * only where white space is skipped: no line is read on account of one before.
+ * nothing or white space and a line's end after it.
  */
 export function isJson(bytes: Buffer, start: number, end: number): boolean {
+  return jsonEnd(bytes, start, end) === end;
+}
+
+/**
+ * The offset after the JSON value that begins at `start`, or {@link WRONG}. At `end` the bytes do, or
+ * white space and a line's end come: that ends what is open, so `end` is asked for only where white
+ * space is skipped, and no line is read on account of one before.
+ */
+export function jsonEnd(bytes: Buffer, start: number, end: number): number {
+  if (!CLOSERS.has(bytes[start])) return scalarEnd(bytes, start);
   /** What closes the arrays and objects that are open. */
   const closers: number[] = [];
   let at = start;
@@ -52,12 +61,12 @@ export function isJson(bytes: Buffer, start: number, end: number): boolean {
       if (bytes[at] !== closer) {
         closers.push(closer);
         at = itemStart(bytes, at, end, closer);
-        if (at === WRONG) return false;
+        if (at === WRONG) return WRONG;
         continue;
       }
       at++;
     }
-    if (at === WRONG) return false;
+    if (at === WRONG) return WRONG;
     // A value has ended, and maybe what it stands in.
     while (closers.length > 0) {
       at = skipBlank(bytes, at, end);
@@ -65,10 +74,10 @@ export function isJson(bytes: Buffer, start: number, end: number): boolean {
       closers.pop();
       at++;
     }
-    if (closers.length === 0) return at === end;
-    if (bytes[at] !== COMMA) return false;
+    if (closers.length === 0) return at;
+    if (bytes[at] !== COMMA) return WRONG;
     at = itemStart(bytes, skipBlank(bytes, at + 1, end), end, closers.at(-1));
-    if (at === WRONG) return false;
+    if (at === WRONG) return WRONG;
   }
 }
 
@@ -93,7 +102,8 @@ function scalarEnd(bytes: Buffer, start: number): number {
   return WRONG;
 }
 
-function stringEnd(bytes: Buffer, start: number): number {
+/** The offset after the string that begins at `start`, or {@link WRONG}. */
+export function stringEnd(bytes: Buffer, start: number): number {
   let at = start + 1;
   for (;;) {
     const byte = bytes[at];
@@ -126,6 +136,6 @@ function digitsEnd(bytes: Buffer, start: number): number {
   return at > start ? at : WRONG;
 }
 
-function isDigit(byte: number | undefined): boolean {
+export function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= ZERO && byte <= NINE;
 }

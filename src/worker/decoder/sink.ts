@@ -1,4 +1,5 @@
 import type { EventCode } from '../../errors.ts';
+import type { Sieve } from './sieve.ts';
 
 /** A parsed event. Never spread or assigned into another object: `__proto__` may be a field. */
 export type JsonObject = { readonly [field: string]: unknown };
@@ -7,6 +8,17 @@ export type JsonObject = { readonly [field: string]: unknown };
 export interface EventSink {
   /** Event `index` of the frame: its own bytes, white space cut off, are `bytes[start, end)`. */
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void;
+  /** Lets through what need not have a value; none = every event gets its value. */
+  readonly sieve?: Sieve | undefined;
+  /** The same for an event that {@link sieve} let through: its key stands in `bytes`; -1 = none. */
+  known(
+    index: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    keyStart: number,
+    keyBytes: number,
+  ): void;
   /** Event `index` cannot be taken; its neighbours can. */
   refuseEvent(index: number, code: EventCode, message: string): void;
   /** The frame could not be taken apart: no other call came or comes; counts as one event. */

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { EVENT_CODES } from '../../errors.ts';
 import { isJson } from './grammar.ts';
+import { decodeKnown } from './known.ts';
 import {
   CLOSE_BRACKET,
   COMMA,
@@ -24,6 +25,8 @@ import type { DecodeBounds, EventSink, JsonObject } from './sink.ts';
  */
 export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   const start = skipBlank(bytes, 0);
+  const known = decodeKnown(bytes, start, bounds, sink);
+  if (known !== undefined) return known;
   const isArray = bytes[start] === OPEN_BRACKET;
   if (!isArray && isLines(bytes, start)) return decodeLines(bytes, bounds, sink, true);
   let value: unknown;
@@ -87,6 +90,7 @@ function decodeArray(
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
   if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
+  const { sieve } = sink;
   // An exception is dear: after the first, whose message says where, lines are checked without.
   let broken = false;
   let index = 0;
@@ -98,6 +102,8 @@ function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8:
       refuseLength(index, end - start, bounds, sink);
     } else if (!utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.refuseEvent(index, 'invalid_utf8', EVENT_CODES.invalid_utf8.text);
+    } else if (sieve?.objectEnd(bytes, start, end) === end) {
+      sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
     } else if (broken && !isJson(bytes, start, end)) {
       sink.refuseEvent(index, 'invalid_json', EVENT_CODES.invalid_json.text);
     } else {

@@ -1,6 +1,7 @@
 import { EVENT_CODES, type EventCode } from '../../errors.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { Sieve } from '../decoder/sieve.ts';
 import type { EventSink, JsonObject } from '../decoder/sink.ts';
 import type { Validator } from './validator.ts';
 
@@ -15,6 +16,7 @@ export type Refuse = (
 
 /** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
 export class Intake implements EventSink {
+  readonly sieve: Sieve | undefined;
   readonly #validate: Validator;
   readonly #accumulator: Accumulator;
   readonly #keyField: string;
@@ -28,8 +30,16 @@ export class Intake implements EventSink {
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
   readonly #explained = new Set<EventCode>();
 
-  constructor(validate: Validator, accumulator: Accumulator, keyField: string, refuse: Refuse) {
+  /** @param sieve lets through only what `validate` takes, and finds the key of `keyField` in it */
+  constructor(
+    validate: Validator,
+    sieve: Sieve | undefined,
+    accumulator: Accumulator,
+    keyField: string,
+    refuse: Refuse,
+  ) {
     this.#validate = validate;
+    this.sieve = sieve;
     this.#accumulator = accumulator;
     this.#keyField = keyField;
     this.#refuse = refuse;
@@ -42,7 +52,7 @@ export class Intake implements EventSink {
   begin(owner: Owner, frame: number, tooLate = false): this {
     this.#owner = owner;
     this.#frame = frame;
-    this.#explained.clear();
+    if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
@@ -55,13 +65,9 @@ export class Intake implements EventSink {
   }
 
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
-    const owner = this.#owner;
     const wrong = this.#validate(value);
     if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
-    if (this.#draining || this.#tooLate) {
-      this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
-      return;
-    }
+    if (this.#ending) return this.#refuseDraining(index);
     const key = value[this.#keyField];
     const code = this.#accumulator.append(
       typeof key === 'string' ? key : undefined,
@@ -70,11 +76,48 @@ export class Intake implements EventSink {
       end,
       this.#timestamp,
       this.#arrivalMs,
-      owner,
+      this.#owner,
       this.#frame,
       index,
     );
-    if (code === undefined) owner.accepted(this.#frame, index);
+    this.#appended(index, code);
+  }
+
+  known(
+    index: number,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    keyStart: number,
+    keyBytes: number,
+  ): void {
+    if (this.#ending) return this.#refuseDraining(index);
+    const code = this.#accumulator.appendWithKey(
+      bytes,
+      keyStart,
+      keyBytes,
+      bytes,
+      start,
+      end,
+      this.#timestamp,
+      this.#arrivalMs,
+      this.#owner,
+      this.#frame,
+      index,
+    );
+    this.#appended(index, code);
+  }
+
+  get #ending(): boolean {
+    return this.#draining || this.#tooLate;
+  }
+
+  #refuseDraining(index: number): void {
+    this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
+  }
+
+  #appended(index: number, code: EventCode | undefined): void {
+    if (code === undefined) this.#owner.accepted(this.#frame, index);
     else this.refuseEvent(index, code, REASONS[code] ?? code);
   }
 

@@ -9,19 +9,19 @@ import type ajvDraft04 from 'ajv-draft-04';
 import type ajvFormats from 'ajv-formats';
 import { SETTINGS } from '../../config.ts';
 import { boundedMessage, EXIT, StartError } from '../../errors.ts';
+import { type RequiredFields, Sieve } from '../decoder/sieve.ts';
 import type { JsonObject } from '../decoder/sink.ts';
 
 /** Undefined for a good event, else what is wrong with it: `/timestamp must be integer`. */
 export type Validator = (event: JsonObject) => string | undefined;
 
+const BUILT_IN_FIELDS: RequiredFields = { msg: 'string', clientId: 'string', timestamp: 'integer' };
 const BUILT_IN_SCHEMA: JsonObject = {
   type: 'object',
-  required: ['msg', 'clientId', 'timestamp'],
-  properties: {
-    msg: { type: 'string' },
-    clientId: { type: 'string' },
-    timestamp: { type: 'integer' },
-  },
+  required: Object.keys(BUILT_IN_FIELDS),
+  properties: Object.fromEntries(
+    Object.entries(BUILT_IN_FIELDS).map(([name, type]) => [name, { type }]),
+  ),
 };
 
 const OPTIONS: Options = {
@@ -85,6 +85,14 @@ export function loadValidator(schemaPath: string | undefined): Validator {
   // Its function returns a promise, which would pass for a good event.
   if ('$async' in validate) throw wrong(schemaPath, 'is asynchronous ($async)');
   return validatorOf(validate);
+}
+
+/**
+ * Lets through events that the schema surely takes: there is one for the built-in schema.
+ * @param keyField the field with the key
+ */
+export function loadSieve(schemaPath: string | undefined, keyField: string): Sieve | undefined {
+  return schemaPath === undefined ? new Sieve(BUILT_IN_FIELDS, keyField) : undefined;
 }
 
 function readSchema(path: string): JsonObject {

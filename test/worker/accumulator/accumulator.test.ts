@@ -75,7 +75,7 @@ test('events of a key stand in its partition, in the order in which they came', 
             last = index;
             numbers.add(index);
             assert.equal(key?.toString(), events[index]!.key);
-            if (key !== undefined) assert.equal(partition, partitionOfKey(key, key.length, n));
+            if (key !== undefined) assert.equal(partition, partitionOfKey(key, 0, key.length, n));
           }
         }
         assert.equal(numbers.size, events.length);

@@ -28,7 +28,8 @@ export function batchOf(
   }, 61);
   const batch = new RecordBatch(Buffer.alloc(room, 0xee));
   for (const [index, { key, value, timestamp }] of records.entries()) {
-    batch.append(timestamp, key ?? Buffer.alloc(0), key?.length ?? -1, value, 0, value.length);
+    const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];
+    batch.append(timestamp, source, 0, keyBytes, value, 0, value.length);
     batch.own(owner, 7, index, arrivalMs + index);
   }
   return batch;

@@ -158,7 +158,7 @@ test('the value is the given range of the source, nothing around it', () => {
   const target = Buffer.alloc(200);
   const source = Buffer.from('xx{"a":1}yy');
   const body = recordBodyBytes(0, 0, -1, 7);
-  writeRecord(target, BATCH_HEADER_BYTES, body, 0, 0, Buffer.alloc(0), -1, source, 2, 9);
+  writeRecord(target, BATCH_HEADER_BYTES, body, 0, 0, Buffer.alloc(0), 0, -1, source, 2, 9);
   const [record] = readRecords(target, 1);
   const { valueStart, valueBytes } = record!;
   assert.equal(target.toString('utf8', valueStart, valueStart + valueBytes), '{"a":1}');

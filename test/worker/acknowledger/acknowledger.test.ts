@@ -62,7 +62,7 @@ class World {
   }
 
   accept(batch: RecordBatch, owner: Owner, frame: number, event: number): Tracked {
-    batch.append(1_000, VALUE, -1, VALUE, 0, VALUE.length);
+    batch.append(1_000, VALUE, 0, -1, VALUE, 0, VALUE.length);
     batch.own(owner, frame, event, performance.now());
     owner.accepted(frame, event);
     const tracked = { owner, told: false };

@@ -177,7 +177,7 @@ export class Pipeline {
     const { length } = this.#accumulator.queues;
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
-      this.#keys[partitionOfKey(key, key.length, length)] ??= key.toString();
+      this.#keys[partitionOfKey(key, 0, key.length, length)] ??= key.toString();
     }
     return this.#keys[partition]!;
   }

@@ -209,7 +209,7 @@ export class ProduceRig {
   #keyOf(partition: number): string {
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
-      this.#keys[partitionOfKey(key, key.length, this.partitions)] ??= key.toString();
+      this.#keys[partitionOfKey(key, 0, key.length, this.partitions)] ??= key.toString();
     }
     return this.#keys[partition]!;
   }

@@ -6,7 +6,7 @@ import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
-import { loadValidator } from '../../../src/worker/validator/validator.ts';
+import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
 import { recordsOf } from '../accumulator/batches.ts';
 
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
@@ -24,7 +24,9 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     settled: () => true,
     refused: () => assert.fail('refusals go through the acknowledger'),
   };
-  const intake = new Intake(loadValidator(undefined), accumulator, keyField, (who, ...refusal) => {
+  const validate = loadValidator(undefined);
+  const sieve = loadSieve(undefined, keyField);
+  const intake = new Intake(validate, sieve, accumulator, keyField, (who, ...refusal) => {
     assert.equal(who, owner);
     refused.push(refusal);
   });
