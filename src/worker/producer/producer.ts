@@ -56,6 +56,7 @@ export interface ProducerOptions {
 }
 
 const HOUSEKEEPING_MS = 100;
+const TIMER_MS = 1;
 
 export class Producer {
   readonly #options: ProducerOptions;
@@ -231,13 +232,14 @@ export class Producer {
 
   /**
    * When the first batch of a queue should go out: requests to a broker are a linger apart, so an
-   * event waits that long at the most, and not at all when nothing was sent lately.
+   * event waits that long at the most, and not at all when nothing was sent lately. A timer comes up
+   * to a millisecond late, so the time is that much before.
    */
   #dueMs(queue: PartitionQueue): number {
     const dueMs = queue.dueMs(this.#lingerMs);
     if (dueMs === Number.POSITIVE_INFINITY) return dueMs;
     const sentAtMs = this.#leaders[queue.partition]?.sentAtMs ?? 0;
-    return Math.min(dueMs, sentAtMs + this.#lingerMs);
+    return Math.min(dueMs, sentAtMs + this.#lingerMs) - TIMER_MS;
   }
 
   /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
