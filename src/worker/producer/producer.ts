@@ -11,6 +11,7 @@ import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { PartitionQueue } from '../accumulator/queue.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
+import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
@@ -50,6 +51,8 @@ export interface ProducerOptions {
   readonly maxRequestBytes: number;
   readonly budget: Budget;
   readonly accumulator: Accumulator;
+  /** None = batches go as they are. */
+  readonly compressor?: Compressor | undefined;
   readonly counters: Counters;
   readonly outcomes: Outcomes;
   readonly topicListener: TopicListener;
@@ -243,11 +246,26 @@ export class Producer {
   /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
   #makeReady(lane: Lane, nowMs: number): boolean {
     if (!lane.mayContinue(nowMs)) return false;
-    if (lane.advance()) return true;
-    const batch = this.#queueOf(lane).take();
-    if (batch === undefined) return false;
-    lane.start(batch);
-    return true;
+    if (!lane.advance()) {
+      const batch = this.#queueOf(lane).take();
+      if (batch === undefined) return false;
+      lane.start(batch);
+    }
+    const { compressor } = this.#options;
+    return compressor === undefined || this.#compress(lane, compressor);
+  }
+
+  /** Has the head of `lane` compressed, unless it was before. @returns whether it is done */
+  #compress(lane: Lane, compressor: Compressor): boolean {
+    const batch = lane.head!;
+    if (!batch.mayCompress) return true;
+    const done = compressor.compress(batch, () => {
+      lane.endCompression();
+      this.#expireHead(lane, performance.now());
+      this.#pump();
+    });
+    if (!done) lane.beginCompression();
+    return done;
   }
 
   #queueOf(lane: Lane): PartitionQueue {
@@ -255,7 +273,7 @@ export class Producer {
   }
 
   #wakeFor(lane: Lane, nowMs: number): void {
-    if (lane.inFlight || lane.needsProducerId) return;
+    if (lane.inFlight || lane.compressing || lane.needsProducerId) return;
     if (!lane.idle) {
       if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
       return;
@@ -335,9 +353,9 @@ export class Producer {
     const { eventTimeoutMs, outcomes } = this.#options;
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
-      if (batch === lane.head && lane.attempts === 0) {
-        outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
-      } else outcomes.overdue(batch);
+      if (batch !== lane.head || lane.attempts > 0) outcomes.overdue(batch);
+      // What is being compressed has to stay until that is over: then it is looked at again.
+      else if (!lane.compressing) outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
     });
   }
 }
