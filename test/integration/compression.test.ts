@@ -1,6 +1,6 @@
 /**
- * Each codec that this Node has, against a real Kafka: its consumers read every event, and what lies
- * on the broker's disk is compressed so.
+ * Each codec that this Node has, against a real Kafka: consumers read every event, and what lies on
+ * the broker's disk is compressed so.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -17,6 +17,7 @@ import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
+import type { TopicListener } from './topic-listener.ts';
 
 /** What became of batches: the only thing that other stages learn of Kafka. */
 export interface Outcomes {
@@ -26,19 +27,6 @@ export interface Outcomes {
   refused(batch: RecordBatch, code: EventCode): void;
   /** Its owners hear `timeout` now; the batch goes on and is still charged. */
   overdue(batch: RecordBatch): void;
-}
-
-/** What the instance's readiness needs to know of Kafka. */
-export interface TopicListener {
-  /** The topic's partitions are known. */
-  topicKnown(partitions: number): void;
-  topicMissing(): void;
-  /** For people, without addresses. */
-  unreachable(why: string): void;
-  /** Kafka refuses by rights or policy what is written; or no longer. People have to act. */
-  refusedByPolicy(refused: boolean): void;
-  /** Brokers refuse our credentials, and nothing has ever worked. */
-  loginRefused(message: string): void;
 }
 
 export interface ProducerOptions {
@@ -353,9 +341,10 @@ export class Producer {
     const { eventTimeoutMs, outcomes } = this.#options;
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
-      if (batch !== lane.head || lane.attempts > 0) outcomes.overdue(batch);
-      // What is being compressed has to stay until that is over: then it is looked at again.
-      else if (!lane.compressing) outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
+      if (batch === lane.head && lane.attempts === 0) {
+        // What is being compressed has to stay until that is over: then it is looked at again.
+        if (!lane.compressing) outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
+      } else outcomes.overdue(batch);
     });
   }
 }

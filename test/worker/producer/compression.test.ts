@@ -1,4 +1,4 @@
-/** The producer with compression on, over TCP: fates, deadlines and the drain stay what they are. */
+/** The producer with compression on: fates, deadlines and the drain stay what they are. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Codec, loadCodec } from '../../../src/compression/codecs.ts';
