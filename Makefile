@@ -18,7 +18,7 @@ SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/c
 
 .PHONY: help
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: node-version
 node-version:
@@ -72,6 +72,10 @@ bench-check: build ## run the suite and hold it against bench/baseline.json, or 
 .PHONY: bench-baseline
 bench-baseline: build ## run the suite and record that baseline, or ARGS=--last run
 	@exec $(TS) bench/baseline.ts record $(ARGS)
+
+.PHONY: bench-compression
+bench-compression: setup ## what each codec of KAFKA_COMPRESSION costs and saves, by size of batch
+	@exec $(TS) bench/compression.ts
 
 .PHONY: profile
 profile: build ## leave a CPU profile of a loaded worker in bench/out/profile, and its summary

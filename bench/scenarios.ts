@@ -2,6 +2,7 @@
 import type { Scenario } from './scenario.ts';
 import { batched } from './scenarios/batched.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';
+import { compression } from './scenarios/compression.ts';
 import { connections } from './scenarios/connections.ts';
 import { http1, http10, http100 } from './scenarios/http.ts';
 import { idle } from './scenarios/idle.ts';
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   latency,
   overload,
   outage,
+  compression,
   tutorial,
   brokerKills,
 ];

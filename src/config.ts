@@ -3,6 +3,7 @@
  * `config`, `--help`, docs/configuration.md) all come from this declaration.
  */
 import { readFileSync } from 'node:fs';
+import { CODECS } from './compression/codecs.ts';
 import { availableCores } from './cores.ts';
 import { type Environment, isServiceAddress, strangers } from './environment.ts';
 import { EXIT, StartError } from './errors.ts';
@@ -154,6 +155,11 @@ export const SETTINGS = {
     pattern: /^[A-Za-z0-9._-]{1,100}$/,
     expected: 'letters, digits, dot, dash, underscore, at most 100',
     meaning: 'client id that brokers see in logs and quotas',
+  }),
+  compression: choice('KAFKA_COMPRESSION', {
+    values: ['none', ...CODECS],
+    default: 'none',
+    meaning: 'how batches are compressed (zstd from Node 22.15 on)',
   }),
   lingerMs: integer('KAFKA_LINGER_MS', {
     default: 10,

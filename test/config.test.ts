@@ -47,6 +47,7 @@ test('the names and defaults that others rely on', () => {
     kafkaTopicReplication: -1,
     kafkaCreateTopic: true,
     kafkaClientId: 'forebay',
+    compression: 'none',
     lingerMs: 10,
     batchBytes: 262_144,
     maxRequestBytes: 4_194_304,

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
+import { registerCodecs } from './decompression.ts';
 
 /** Next offset to read, by partition. */
 export type Positions = Map<number, bigint>;
@@ -16,6 +17,8 @@ export interface ReaderOptions {
   /** Records of one partition in their order; the next batch waits for the promise. */
   readonly onBatch: (partition: number, records: KafkaMessage[]) => Promise<void> | void;
 }
+
+registerCodecs();
 
 const FETCH_WAIT_MS = 250;
 const METADATA_AGE_MS = 10_000;

@@ -182,9 +182,15 @@ export const CATALOGUE = [
   {
     name: 'forebay_batch_bytes',
     type: 'histogram',
-    help: 'Bytes per stored batch.',
+    help: 'Bytes per stored batch as it was sent: after compression.',
     from: 'sum',
     buckets: [256, 1024, 4096, 16384, 65536, 131072, 262144, 1048576],
+  },
+  {
+    name: 'forebay_batch_uncompressed_bytes_total',
+    type: 'counter',
+    help: 'Bytes of stored batches before compression; by forebay_batch_bytes_sum: the ratio.',
+    from: 'sum',
   },
   {
     name: 'forebay_produce_errors_total',

@@ -5,6 +5,7 @@
  *       ▲                      │ refused      │ full        │ outcomes
  *       └──── acknowledger ◀───┴──────────────┴─────────────┘
  */
+import { configuredCodec } from '../compression/codecs.ts';
 import type { Config } from '../config.ts';
 import { EXIT } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
@@ -18,6 +19,7 @@ import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
 import { Listener } from './listener/listener.ts';
+import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
@@ -109,6 +111,8 @@ class Worker {
     const { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes } = this.#config;
     const { clientId = '', ssl, sasl } = kafkaOptions(this.#config);
     const link = { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log };
+    const codec = configuredCodec(this.#config.compression);
+    const compressor = codec && new Compressor(codec, budget, this.#log);
     return new Producer({
       topic,
       bootstrap: this.#config.kafkaBrokers.map(parseAddress),
@@ -119,6 +123,7 @@ class Worker {
       maxRequestBytes,
       budget,
       accumulator,
+      compressor,
       counters,
       outcomes,
       topicListener: {

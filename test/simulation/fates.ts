@@ -2,11 +2,11 @@
 import type { EventCode } from '../../src/errors.ts';
 import type { RecordBatch } from '../../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
-import type { Outcomes } from '../../src/worker/producer/producer.ts';
+import type { Outcomes } from '../../src/worker/producer/outcomes.ts';
 import type { Cluster } from './cluster.ts';
 import { nameIn } from './events.ts';
 import type { Report } from './report.ts';
-import { type BatchView, valuesIn } from './wire.ts';
+import { type BatchView, plainValuesIn, valuesIn } from './wire.ts';
 
 /** A batch that was just confirmed is among so many last ones of its log. */
 const LAST_BATCHES = 12;
@@ -50,6 +50,9 @@ export class Fates implements Outcomes {
     const report = this.#report;
     if (code === 'timeout') report.count('given up');
     else report.count(code === 'kafka_unavailable' ? 'dropped unsent' : 'refused for good');
+    if (code === 'kafka_unavailable' && batch.compressed !== undefined) {
+      report.count('unsent after compression');
+    }
     for (const name of namesIn(batch)) {
       const before = this.#fates.get(name);
       report.demand(
@@ -106,7 +109,7 @@ export class Fates implements Outcomes {
 
   /** Whether all in-sync replicas of some partition have the records of `batch`. */
   #isInKafka(batch: RecordBatch): boolean {
-    const records = batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
+    const records = batch.bytes.subarray(BATCH_HEADER_BYTES);
     const has = (log: readonly BatchView[]) =>
       log.slice(-LAST_BATCHES).some(({ bytes }) => {
         return records.equals(bytes.subarray(BATCH_HEADER_BYTES));
@@ -119,5 +122,5 @@ export class Fates implements Outcomes {
 
 /** `id#attempt` of each event. */
 export function namesIn({ buffer, records }: RecordBatch): string[] {
-  return valuesIn({ bytes: buffer, records }).map(nameIn);
+  return plainValuesIn(buffer, records).map(nameIn);
 }

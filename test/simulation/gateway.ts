@@ -1,4 +1,5 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
+import type { Codec } from '../../src/compression/codecs.ts';
 import type { Logger } from '../../src/log.ts';
 import type { SeriesName } from '../../src/metrics/catalogue.ts';
 import { Counters } from '../../src/metrics/counters.ts';
@@ -9,8 +10,10 @@ import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
+import { Compressor } from '../../src/worker/producer/compressor.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
-import { type Outcomes, Producer } from '../../src/worker/producer/producer.ts';
+import type { Outcomes } from '../../src/worker/producer/outcomes.ts';
+import { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
 import { Intake } from '../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../src/worker/validator/validator.ts';
@@ -44,6 +47,7 @@ export interface GatewayOptions {
   readonly createLink: CreateLink;
   readonly log: Logger;
   readonly report: Report;
+  readonly codec: Codec | undefined;
   /** Looks at what the producer says before the acknowledger hears it. */
   readonly watch: (outcomes: Outcomes) => Outcomes;
 }
@@ -57,7 +61,7 @@ export class Gateway {
   readonly #webSocket: WebSocketListener;
   readonly #http: HttpListener;
 
-  constructor({ plan, report, watch, ...kafka }: GatewayOptions) {
+  constructor({ plan, report, watch, codec, ...kafka }: GatewayOptions) {
     const { counters } = this;
     const { maxFrameBytes, batchBytes, lingerMs, eventTimeoutMs, maxRequestBytes } = plan;
     const { log } = kafka;
@@ -81,6 +85,7 @@ export class Gateway {
       maxRequestBytes,
       budget,
       accumulator,
+      compressor: codec && new Compressor(codec, budget, log),
       counters,
       outcomes: watch(acknowledger),
       topicListener: {

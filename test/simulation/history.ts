@@ -22,6 +22,7 @@ import { Quotas } from './quotas.ts';
 import { SeededRandom } from './random.ts';
 import { type Counts, Report } from './report.ts';
 import { SentBatches } from './sent-batches.ts';
+import { simCodec } from './sim-codec.ts';
 import { SimLink } from './sim-link.ts';
 import { recordsOf } from './wire.ts';
 
@@ -102,6 +103,10 @@ class History {
     this.#cluster = new Cluster({ topic: TOPIC, partitions, firstEpoch, ...common });
     this.#sent = new SentBatches(TOPIC, report);
     this.#quotas = new Quotas(clock, report);
+    const codecRandom = new SeededRandom(seed, 'codec');
+    const calmFromMs = clock.nowMs + plan.faultsMs;
+    const { compression } = plan;
+    const codec = compression && simCodec(compression, clock, codecRandom, report, calmFromMs);
     let fates: Fates | undefined;
     this.#gateway = new Gateway({
       plan,
@@ -110,6 +115,7 @@ class History {
       createLink: (address) => this.#createLink(address),
       log: this.#createLog(),
       report,
+      codec,
       watch: (outcomes) => {
         fates = new Fates(outcomes, this.#cluster, report);
         return fates;

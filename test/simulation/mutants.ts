@@ -16,13 +16,14 @@ const ERROR_TABLE = 'worker/producer/error-table.ts';
 const ACK_STREAM = 'worker/acknowledger/ack-stream.ts';
 const ACKNOWLEDGER = 'worker/acknowledger/acknowledger.ts';
 const HTTP_REPLY = 'worker/acknowledger/http-reply.ts';
+const ACCUMULATOR = 'worker/accumulator/accumulator.ts';
 const BATCH = 'worker/accumulator/batch.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
     what: 'two batches in flight on a lane',
     file: LANE,
-    changes: [['return !this.#inFlight && this.#producerId', 'return this.#producerId']],
+    changes: [['if (this.#inFlight || this.#compressing)', 'if (this.#compressing)']],
   },
   {
     what: 'the sequence of a given-up batch is used again',
@@ -272,6 +273,46 @@ export const MUTANTS: readonly Mutant[] = [
       [
         'this.#metrics.verdict(lane, outcome, verdict);',
         "this.#metrics.verdict(lane, outcome, verdict);\n    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');",
+      ],
+    ],
+  },
+  {
+    what: 'a batch is sent while it is being compressed',
+    file: LANE,
+    changes: [['if (this.#inFlight || this.#compressing)', 'if (this.#inFlight)']],
+  },
+  {
+    what: 'a batch is let go while a thread reads it',
+    file: PRODUCER,
+    changes: [
+      ['if (!lane.compressing) outcomes.refused(', 'outcomes.refused('],
+      ["assert(!this.#compressing, 'nobody reads its memory');", '', LANE],
+    ],
+  },
+  {
+    what: 'what a batch was compressed to stays charged',
+    file: ACCUMULATOR,
+    changes: [['if (compressed !== undefined) this.#budget.give(compressed.buffer);', '']],
+  },
+  {
+    what: 'a half is sent with the compressed records of the whole',
+    file: ACCUMULATOR,
+    changes: [
+      ['this.#giveCompressed(batch);\n    batch.split(', 'batch.split('],
+      [
+        "assert(this.#compressed === undefined, 'no half is sent with the records of the whole');",
+        '',
+        BATCH,
+      ],
+    ],
+  },
+  {
+    what: 'a batch whose compression failed is never sent',
+    file: 'worker/producer/compressor.ts',
+    changes: [
+      [
+        '    batch.goUncompressed();\n    this.#sampled',
+        '    if (batch.records > 0) return;\n    this.#sampled',
       ],
     ],
   },

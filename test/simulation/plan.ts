@@ -1,5 +1,6 @@
 import type { Rates } from './faults.ts';
 import type { SeededRandom } from './random.ts';
+import type { CompressionPlan } from './sim-codec.ts';
 
 /** What a seed chooses before its history begins. */
 export interface Plan {
@@ -26,6 +27,7 @@ export interface Plan {
   readonly events: number;
   readonly badRate: number;
   readonly garbageRate: number;
+  readonly compression: CompressionPlan | undefined;
 }
 
 const KIB = 1024;
@@ -70,5 +72,14 @@ export function planFor(random: SeededRandom): Plan {
     events: Math.round(random.log(50, 600)),
     badRate: random.chance(0.5) ? 0 : random.log(0.005, 0.1),
     garbageRate: random.chance(0.7) ? 0 : 0.03,
+    compression: random.chance(0.4) ? compressionFor(random) : undefined,
+  };
+}
+
+function compressionFor(random: SeededRandom): CompressionPlan {
+  return {
+    threadBytes: random.pick([0, 0, 500, Number.POSITIVE_INFINITY]),
+    failureRate: random.pick([0, 0, 0.1]),
+    threadMsMax: random.pick([5, 100, 3_000]),
   };
 }

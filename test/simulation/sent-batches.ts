@@ -4,7 +4,7 @@
  * identical bytes until it is stored, or given up behind a new epoch or producer id.
  */
 import type { Report } from './report.ts';
-import { type BatchView, codesIn, decodeProduceRequest } from './wire.ts';
+import { type BatchView, codesIn, decodeProduceRequest, isComplete } from './wire.ts';
 
 /** Codes that a broker gives before it appends, and only then. */
 const DEFINITE = new Set([2, 10, 18, 19, 29, 32, 45, 47, 59, 74, 75, 87]);
@@ -60,6 +60,7 @@ export class SentBatches {
       }
       this.#follows(place, last, batch);
     }
+    report.demand(isComplete(batch), `${place}: other records than its header says`);
     const taken = { batch, inFlight: true, open: false, stored: false };
     this.#last.set(partition, taken);
     return taken;

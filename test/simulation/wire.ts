@@ -2,6 +2,7 @@
 
 import { readRecords } from '../../src/worker/accumulator/records.ts';
 import type { TopicRecord } from '../support/topic.ts';
+import { uncompressed } from '../support/uncompressed.ts';
 import { Encoder } from '../worker/kafkajs-protocol.ts';
 
 export const API_KEYS = { produce: 0, metadata: 3, initProducerId: 22 } as const;
@@ -134,17 +135,30 @@ export function producerIdResponse(errorCode: number, producerId: number, epoch:
   return response;
 }
 
-/** Text of each record's value, in order. */
-export function valuesIn({ bytes, records }: Pick<BatchView, 'bytes' | 'records'>): string[] {
+/** Text of each record's value, in order; of bytes that are not compressed. */
+export function plainValuesIn(bytes: Buffer, records: number): string[] {
   return readRecords(bytes, records).map(({ valueStart, valueBytes }) =>
     bytes.toString('latin1', valueStart, valueStart + valueBytes),
   );
 }
 
+/** The same of a batch as it was sent. */
+export function valuesIn({ bytes, records }: BatchView): string[] {
+  return plainValuesIn(uncompressed(bytes), records);
+}
+
+/** Whether a batch has as many records as its header says, and nothing behind them. */
+export function isComplete({ bytes, records }: BatchView): boolean {
+  const plain = uncompressed(bytes);
+  const last = readRecords(plain, records).at(-1)!;
+  return last.valueStart + last.valueBytes + 1 === plain.length;
+}
+
 /** The records of a partition's log, as a consumer sees them. */
 export function* recordsOf(partition: number, log: readonly BatchView[]): Generator<TopicRecord> {
   let offset = 0;
-  for (const { bytes, records, firstTimestamp } of log) {
+  for (const { bytes: sent, records, firstTimestamp } of log) {
+    const bytes = uncompressed(sent);
     for (const slice of readRecords(bytes, records)) {
       const { keyStart, keyBytes, valueStart, valueBytes } = slice;
       yield {

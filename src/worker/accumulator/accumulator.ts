@@ -141,14 +141,21 @@ export class Accumulator {
   /** Gives the memory of a batch back whose fate is known. */
   release(batch: RecordBatch): void {
     this.#budget.release(batch.records * LIMITS.eventOverheadBytes);
+    this.#giveCompressed(batch);
     this.#budget.give(batch.buffer);
   }
 
   /** Splits `batch`, keeping its first half in it. @returns the second half */
   split(batch: RecordBatch): RecordBatch {
     const rest = new RecordBatch(this.#budget.takeAnyway(batch.buffer.length));
+    this.#giveCompressed(batch);
     batch.split(Math.ceil(batch.records / 2), rest);
     return rest;
+  }
+
+  #giveCompressed(batch: RecordBatch): void {
+    const compressed = batch.forgetCompressed();
+    if (compressed !== undefined) this.#budget.give(compressed.buffer);
   }
 
   /** Events without a key share a partition until its batch is closed or full: fuller batches. */

@@ -24,6 +24,15 @@ export interface Owner {
   refused(frame: number, event: number | undefined, code: EventCode, message: string): void;
 }
 
+/** A batch's records compressed, in a buffer of their own behind room for the header. */
+export interface CompressedRecords {
+  readonly buffer: Buffer;
+  /** Bytes written, the room for the header included. */
+  readonly length: number;
+  /** Its number in the attributes of a batch. */
+  readonly codec: number;
+}
+
 /**
  * Records on their way to one partition, in Kafka's format from the moment they arrive, and who
  * sent each: four parallel arrays, an entry per record.
@@ -38,6 +47,9 @@ export class RecordBatch {
   maxTimestamp = 0;
   /** Arrival of the first event, ms of the monotonic clock. */
   openedAtMs = 0;
+  /** What is sent in place of the records; these stay for a split. */
+  #compressed: CompressedRecords | undefined;
+  #mayCompress = true;
   /** The owners were told `timeout`; the batch goes on, they hear no more. */
   answered = false;
   readonly owners: Owner[] = [];
@@ -90,16 +102,43 @@ export class RecordBatch {
     this.arrivalsMs.push(arrivalMs);
   }
 
-  /** Writes header and checksum; the bytes to send are `buffer[0, length)`. */
+  /** Nobody has tried to compress these records yet. */
+  get mayCompress(): boolean {
+    return this.#mayCompress;
+  }
+
+  get compressed(): CompressedRecords | undefined {
+    return this.#compressed;
+  }
+
+  /** From now on it is sent so. */
+  goCompressed(compressed: CompressedRecords): void {
+    assert(this.#mayCompress && compressed.length < this.length, 'it is compressed once, to less');
+    this.#compressed = compressed;
+    this.#mayCompress = false;
+  }
+
+  /** Compression has failed, or brought nothing. */
+  goUncompressed(): void {
+    this.#mayCompress = false;
+  }
+
+  /** Bytes that are sent. */
+  get sentBytes(): number {
+    return this.#compressed === undefined ? this.length : this.#compressed.length;
+  }
+
+  /** What is sent: the same bytes until it is sealed anew. */
+  get bytes(): Buffer {
+    return (this.#compressed ?? this).buffer.subarray(0, this.sentBytes);
+  }
+
+  /** Writes header and checksum of {@link bytes}. */
   seal(stamp: ProducerStamp): void {
-    sealBatch(
-      this.buffer,
-      this.length,
-      this.records,
-      this.firstTimestamp,
-      this.maxTimestamp,
-      stamp,
-    );
+    const { buffer, length } = this.#compressed ?? this;
+    const { records, firstTimestamp, maxTimestamp } = this;
+    const codec = this.#compressed?.codec ?? 0;
+    sealBatch(buffer, length, records, firstTimestamp, maxTimestamp, stamp, codec);
   }
 
   /** Stamps the records anew: the broker did not like their time. */
@@ -107,6 +146,14 @@ export class RecordBatch {
     const shift = timestamp - this.firstTimestamp;
     this.firstTimestamp = timestamp;
     this.maxTimestamp += shift;
+  }
+
+  /** The records will change. @returns what they were compressed to, for who owns its memory */
+  forgetCompressed(): CompressedRecords | undefined {
+    const compressed = this.#compressed;
+    this.#compressed = undefined;
+    this.#mayCompress = true;
+    return compressed;
   }
 
   /**
@@ -117,6 +164,7 @@ export class RecordBatch {
   split(count: number, rest: RecordBatch): void {
     assert(count < this.records && rest.records === 0, 'both parts have records');
     assert(2 * count >= this.records, 'at least half stays: the rest fits its buffer');
+    assert(this.#compressed === undefined, 'no half is sent with the records of the whole');
     const slices = readRecords(this.buffer, this.records);
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {

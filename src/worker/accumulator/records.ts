@@ -103,6 +103,7 @@ export function writeRecord(
 /**
  * Writes the header and the checksum of a batch whose records stand in `buffer[61, length)`.
  * @param firstTimestamp and maxTimestamp: ms since 1970
+ * @param codec how the records are compressed, by its number in the attributes; 0 = not
  */
 export function sealBatch(
   buffer: Buffer,
@@ -111,6 +112,7 @@ export function sealBatch(
   firstTimestamp: number,
   maxTimestamp: number,
   stamp: ProducerStamp,
+  codec: number,
 ): void {
   assert(recordCount > 0 && length > BATCH_HEADER_BYTES, 'an empty batch is never sealed');
   assert(length <= buffer.length, 'the batch is in its buffer');
@@ -119,7 +121,7 @@ export function sealBatch(
   buffer.writeInt32BE(length - BATCH_LENGTH_AT - 4, BATCH_LENGTH_AT);
   buffer.writeInt32BE(-1, 12);
   buffer[16] = MAGIC;
-  buffer.writeInt16BE(0, ATTRIBUTES_AT);
+  buffer.writeInt16BE(codec, ATTRIBUTES_AT);
   buffer.writeInt32BE(recordCount - 1, 23);
   buffer.writeBigInt64BE(BigInt(firstTimestamp), 27);
   buffer.writeBigInt64BE(BigInt(maxTimestamp), 35);

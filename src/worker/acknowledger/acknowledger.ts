@@ -2,7 +2,7 @@ import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../error
 import { type Logger, SampledLog } from '../../log.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
-import type { Outcomes } from '../producer/producer.ts';
+import type { Outcomes } from '../producer/outcomes.ts';
 import { AckStream, type Wire } from './ack-stream.ts';
 import type { Credit } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';

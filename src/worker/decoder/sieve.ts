@@ -1,7 +1,7 @@
 /**
- * Finds events that are surely good without making values of them, which costs three times as much:
- * objects with each required field once, of its type, in plain writing. What it does not let through
- * may be good all the same: `JSON.parse` and the schema decide, and name what is wrong.
+ * Finds events that are surely good without making values of them: objects with each required field
+ * once, of its type, in plain writing. What it does not let through may be good all the same:
+ * `JSON.parse` and the schema decide, and name what is wrong.
  */
 import { COLON, isDigit, jsonEnd, MINUS, stringEnd, WRONG, ZERO } from './grammar.ts';
 import { BACKSLASH, CLOSE_BRACE, COMMA, isBlank, OPEN_BRACE, QUOTE, skipBlank } from './scanner.ts';

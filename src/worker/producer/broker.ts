@@ -1,6 +1,7 @@
 import { LIMITS } from '../../limits.ts';
 import { type Logger, SampledLog } from '../../log.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import type { Address, CreateLink, LinkError } from './link.ts';
@@ -33,6 +34,8 @@ export interface BrokerOptions {
   readonly createLink: CreateLink;
   readonly log: Logger;
   readonly budget: Budget;
+  /** None = batches go as they are. */
+  readonly compressor?: Compressor | undefined;
 }
 
 /**
@@ -109,17 +112,28 @@ export class Broker {
   #sendWay(way: Way, maxBytes: number, nowMs: number): void {
     const due = (lane: Lane) => wayOf(lane) === way && this.#listener.isDue(lane, nowMs);
     if (!this.lanes.some(due)) return;
-    const { topic, budget } = this.#options;
+    const { topic, budget, compressor } = this.#options;
+    if (compressor !== undefined && !this.#allCompressed(way, nowMs)) return;
     const chosen = this.#turns[way].take(
       this.lanes,
       maxBytes,
       (lane) => wayOf(lane) === way && this.#listener.makeReady(lane, nowMs),
     );
     if (chosen.length === 0) return;
-    const bytes = chosen.reduce((sum, lane) => sum + lane.head!.length, 0);
+    const bytes = chosen.reduce((sum, lane) => sum + lane.head!.sentBytes, 0);
     budget.copies(produceBodyBytes(topic, chosen.length, bytes) * LIMITS.requestCopies);
     this.#sentAtMs = nowMs;
     void this.#senders[way].send(chosen, nowMs);
+  }
+
+  /**
+   * Compresses what may go out. @returns false when some of it is not done: all of it travels
+   * together, or each lane that is done first would have a request of its own
+   */
+  #allCompressed(way: Way, nowMs: number): boolean {
+    const lanes = this.lanes.filter((lane) => wayOf(lane) === way);
+    for (const lane of lanes) this.#listener.makeReady(lane, nowMs);
+    return !lanes.some(({ compressing }) => compressing);
   }
 
   #createSender(): Sender {

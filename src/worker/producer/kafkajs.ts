@@ -1,7 +1,8 @@
 /**
  * The one file that reaches into kafkajs 2.2.4 (pinned exactly). Used of it: connections with TLS
- * and SASL, API versions, and the decoding of metadata. Once a connection is open its socket is ours:
- * kafkajs's own way of sending costs more CPU than all the rest of a produce request. What its types leave out is declared here.
+ * and SASL, API versions, and the decoding of metadata. Once a connection is open its socket is
+ * ours: kafkajs's own way of sending costs more CPU than all the rest of a produce request.
+ * What its types leave out is declared here.
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';

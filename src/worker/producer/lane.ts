@@ -75,6 +75,7 @@ export class Lane {
   #unknown = false;
   #corrupt = false;
   #inFlight = false;
+  #compressing = false;
   #notBeforeMs = 0;
 
   constructor(partition: number, random: Random = Math.random) {
@@ -87,6 +88,10 @@ export class Lane {
   }
   get inFlight(): boolean {
     return this.#inFlight;
+  }
+  /** The head is being compressed: it is neither sent nor let go meanwhile. */
+  get compressing(): boolean {
+    return this.#compressing;
   }
   /** Some attempt left no definite answer. */
   get unknown(): boolean {
@@ -135,7 +140,8 @@ export class Lane {
 
   /** Whether an attempt may go out now, if there is a batch. */
   mayContinue(nowMs: number): boolean {
-    return !this.#inFlight && this.#producerId !== undefined && nowMs >= this.#notBeforeMs;
+    if (this.#inFlight || this.#compressing) return false;
+    return this.#producerId !== undefined && nowMs >= this.#notBeforeMs;
   }
 
   /** A fresh producer id: sequence and epoch begin at what the broker gave. */
@@ -165,6 +171,18 @@ export class Lane {
     this.#forgetAttempts();
   }
 
+  /** The head is taken to be compressed, until {@link endCompression}. */
+  beginCompression(): void {
+    const { head } = this;
+    assert(head?.mayCompress && !this.#inFlight && !this.#sealed, 'it may be compressed');
+    this.#compressing = true;
+  }
+
+  endCompression(): void {
+    assert(this.#compressing && !this.#head?.mayCompress, 'its compression is over');
+    this.#compressing = false;
+  }
+
   /** An attempt goes out; the first one seals the head. @returns the bytes, the same each time */
   send(nowMs: number): Buffer {
     const head = this.#head;
@@ -180,7 +198,7 @@ export class Lane {
     }
     this.#inFlight = true;
     this.#attempts++;
-    return head.buffer.subarray(0, head.length);
+    return head.bytes;
   }
 
   /** The attempt in flight ended so. */
@@ -225,6 +243,7 @@ export class Lane {
   dropUnsent(): RecordBatch {
     const head = this.#head;
     assert(head !== undefined && this.#attempts === 0 && !this.#inFlight, 'it was never sent');
+    assert(!this.#compressing, 'nobody reads its memory');
     this.#clear();
     return head;
   }

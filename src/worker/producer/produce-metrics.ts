@@ -5,7 +5,7 @@ import {
   PRODUCE_ERROR_CLASSES,
   type ProduceErrorClass,
 } from '../../metrics/catalogue.ts';
-import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import { errorName, type Outcome } from './error-table.ts';
 import type { Lane, Verdict } from './lane.ts';
@@ -16,6 +16,7 @@ const LANES = cells('forebay_lanes', LANE_STATES);
 const DURATION = histogram('forebay_produce_duration_seconds');
 const BATCH_EVENTS = histogram('forebay_batch_events');
 const BATCH_BYTES = histogram('forebay_batch_bytes');
+const UNCOMPRESSED_BYTES = cell('forebay_batch_uncompressed_bytes_total');
 
 /** Classes that mean that something is wrong, not that something is down. */
 const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
@@ -43,7 +44,8 @@ export class ProduceMetrics {
 
   stored(batch: RecordBatch): void {
     this.#counters.observe(BATCH_EVENTS, batch.records);
-    this.#counters.observe(BATCH_BYTES, batch.length);
+    this.#counters.observe(BATCH_BYTES, batch.sentBytes);
+    this.#counters.add(UNCOMPRESSED_BYTES, batch.length);
   }
 
   /** Counts an attempt that failed, and says so; repeats are held back. */

@@ -3,7 +3,6 @@
  * What an outcome means for a batch is decided in lane.ts alone.
  * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
  */
-import type { EventCode } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
@@ -11,34 +10,14 @@ import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { PartitionQueue } from '../accumulator/queue.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
+import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
+import type { Outcomes } from './outcomes.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
-
-/** What became of batches: the only thing that other stages learn of Kafka. */
-export interface Outcomes {
-  /** Every record of the batch is in Kafka, on all in-sync replicas. The batch is gone. */
-  stored(batch: RecordBatch): void;
-  /** None of its events will be acknowledged; `timeout` = it may be stored. The batch is gone. */
-  refused(batch: RecordBatch, code: EventCode): void;
-  /** Its owners hear `timeout` now; the batch goes on and is still charged. */
-  overdue(batch: RecordBatch): void;
-}
-
-/** What the instance's readiness needs to know of Kafka. */
-export interface TopicListener {
-  /** The topic's partitions are known. */
-  topicKnown(partitions: number): void;
-  topicMissing(): void;
-  /** For people, without addresses. */
-  unreachable(why: string): void;
-  /** Kafka refuses by rights or policy what is written; or no longer. People have to act. */
-  refusedByPolicy(refused: boolean): void;
-  /** Brokers refuse our credentials, and nothing has ever worked. */
-  loginRefused(message: string): void;
-}
+import type { TopicListener } from './topic-listener.ts';
 
 export interface ProducerOptions {
   readonly topic: string;
@@ -50,6 +29,8 @@ export interface ProducerOptions {
   readonly maxRequestBytes: number;
   readonly budget: Budget;
   readonly accumulator: Accumulator;
+  /** None = batches go as they are. */
+  readonly compressor?: Compressor | undefined;
   readonly counters: Counters;
   readonly outcomes: Outcomes;
   readonly topicListener: TopicListener;
@@ -232,8 +213,8 @@ export class Producer {
 
   /**
    * When the first batch of a queue should go out: requests to a broker are a linger apart, so an
-   * event waits that long at the most, and not at all when nothing was sent lately. A timer comes up
-   * to a millisecond late, so the time is that much before.
+   * event waits that long at the most, and not at all when nothing was sent lately. A timer
+   * comes up to a millisecond late, so the time is that much earlier.
    */
   #dueMs(queue: PartitionQueue): number {
     const dueMs = queue.dueMs(this.#lingerMs);
@@ -245,11 +226,26 @@ export class Producer {
   /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
   #makeReady(lane: Lane, nowMs: number): boolean {
     if (!lane.mayContinue(nowMs)) return false;
-    if (lane.advance()) return true;
-    const batch = this.#queueOf(lane).take();
-    if (batch === undefined) return false;
-    lane.start(batch);
-    return true;
+    if (!lane.advance()) {
+      const batch = this.#queueOf(lane).take();
+      if (batch === undefined) return false;
+      lane.start(batch);
+    }
+    const { compressor } = this.#options;
+    return compressor === undefined || this.#compress(lane, compressor);
+  }
+
+  /** Has the head of `lane` compressed, unless it was before. @returns whether it is done */
+  #compress(lane: Lane, compressor: Compressor): boolean {
+    const batch = lane.head!;
+    if (!batch.mayCompress) return true;
+    const done = compressor.compress(batch, () => {
+      lane.endCompression();
+      this.#expireHead(lane, performance.now());
+      this.#pump();
+    });
+    if (!done) lane.beginCompression();
+    return done;
   }
 
   #queueOf(lane: Lane): PartitionQueue {
@@ -257,7 +253,7 @@ export class Producer {
   }
 
   #wakeFor(lane: Lane, nowMs: number): void {
-    if (lane.inFlight || lane.needsProducerId) return;
+    if (lane.inFlight || lane.compressing || lane.needsProducerId) return;
     if (!lane.idle) {
       if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
       return;
@@ -338,7 +334,8 @@ export class Producer {
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
       if (batch === lane.head && lane.attempts === 0) {
-        outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
+        // What is being compressed has to stay until that is over: then it is looked at again.
+        if (!lane.compressing) outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
       } else outcomes.overdue(batch);
     });
   }

@@ -18,7 +18,7 @@ export class Turn {
       const index = (start + step) % lanes.length;
       const lane = lanes[index]!;
       if (!ready(lane)) continue;
-      bytes += lane.head!.length;
+      bytes += lane.head!.sentBytes;
       if (chosen.length > 0 && (bytes > maxBytes || lane.alone)) break;
       chosen.push(lane);
       this.#cursor = index + 1;

@@ -1,5 +1,6 @@
 /** What a broker reads of a record batch, format v2; src/worker/accumulator/records.ts draws it. */
 import { type ProducerStamp, readRecords } from '../../../src/worker/accumulator/records.ts';
+import { uncompressed } from '../../support/uncompressed.ts';
 import { crc32c } from '../../worker/kafkajs-protocol.ts';
 
 const HEADER_BYTES = 61;
@@ -28,9 +29,10 @@ export function isWhole(bytes: Buffer): boolean {
   return bytes.readUInt32BE(CRC_AT) === crc32c(bytes.subarray(ATTRIBUTES_AT)) >>> 0;
 }
 
-/** Values of a batch's records; of compressed ones none can be read. */
+/** Values of a batch's records. */
 export function valuesIn(bytes: Buffer): string[] {
-  return readRecords(bytes, headerOf(bytes).records).map(({ valueStart, valueBytes }) =>
-    bytes.toString('utf8', valueStart, valueStart + valueBytes),
+  const plain = uncompressed(bytes);
+  return readRecords(plain, headerOf(bytes).records).map(({ valueStart, valueBytes }) =>
+    plain.toString('utf8', valueStart, valueStart + valueBytes),
   );
 }

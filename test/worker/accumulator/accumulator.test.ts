@@ -242,3 +242,22 @@ test('each event is charged its bookkeeping beside its bytes', () => {
   append('k', '{}');
   assert.equal(budget.usedBytes, 2 * KIB + 2 * LIMITS.eventOverheadBytes);
 });
+
+test('what a batch was compressed to is given back when it is split, and when it ends', () => {
+  const { accumulator, append, budget } = setUp({ partitions: 1 });
+  for (let event = 0; event < 8; event++) append('k', 'x'.repeat(200));
+  const [batch = assert.fail()] = takeAll(accumulator)[0]!;
+  const before = budget.usedBytes;
+  const compress = (half: RecordBatch) =>
+    half.goCompressed({ buffer: budget.takeAnyway(KIB), length: 100, codec: 1 });
+  compress(batch);
+  assert.equal(budget.usedBytes, before + KIB);
+  const rest = accumulator.split(batch);
+  assert.equal(budget.usedBytes, before + rest.buffer.length);
+  assert.deepEqual([batch.compressed, batch.mayCompress], [undefined, true]);
+  for (const half of [batch, rest]) {
+    compress(half);
+    accumulator.release(half);
+  }
+  assert.equal(budget.usedBytes, 0);
+});

@@ -167,8 +167,11 @@ test('the value is the given range of the source, nothing around it', () => {
 test('an empty batch, one beyond its buffer and an unset stamp are not sealed', () => {
   const batch = batchOfValues(['{}']);
   const { buffer, length } = batch;
-  assert.throws(() => sealBatch(buffer, length, 0, 1, 1, STAMP), assert.AssertionError);
-  assert.throws(() => sealBatch(buffer, buffer.length + 1, 1, 1, 1, STAMP), assert.AssertionError);
+  assert.throws(() => sealBatch(buffer, length, 0, 1, 1, STAMP, 0), assert.AssertionError);
+  assert.throws(
+    () => sealBatch(buffer, buffer.length + 1, 1, 1, 1, STAMP, 0),
+    assert.AssertionError,
+  );
   for (const unset of [{ producerId: -1n }, { epoch: -1 }, { sequence: -1 }]) {
     assert.throws(() => batch.seal({ ...STAMP, ...unset }), assert.AssertionError);
   }

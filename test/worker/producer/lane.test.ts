@@ -338,3 +338,26 @@ test('nothing is sent without a producer id', () => {
   assert.throws(() => lane.send(1e9), /nothing may be sent/);
   assert.throws(() => lane.setProducerId(-1n, 0), assert.AssertionError);
 });
+
+test('a head that is being compressed is neither sent nor let go, and goes out afterwards', () => {
+  const rig = new Rig();
+  const batch = rig.start('a');
+  rig.lane.beginCompression();
+  assert.equal(rig.lane.mayContinue(1e9), false);
+  assert.throws(() => rig.send(), /nothing may be sent/);
+  assert.throws(() => rig.lane.dropUnsent(), /nobody reads its memory/);
+  assert.throws(() => rig.lane.endCompression(), /its compression is over/);
+  batch.goUncompressed();
+  rig.lane.endCompression();
+  assert.deepEqual(rig.attempt(0), { do: 'stored', batch });
+});
+
+test('what was tried or sealed is not compressed', () => {
+  const tried = new Rig();
+  tried.start('a').goUncompressed();
+  assert.throws(() => tried.lane.beginCompression(), /may be compressed/);
+  const sealed = new Rig();
+  sealed.start('a');
+  sealed.attempt(7);
+  assert.throws(() => sealed.lane.beginCompression(), /may be compressed/);
+});

@@ -1,6 +1,7 @@
 /** The real producer over real senders, links and sockets, with a fake cluster behind them. */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
+import type { Codec } from '../../../src/compression/codecs.ts';
 import type { EventCode } from '../../../src/errors.ts';
 import { PRODUCE_ERROR_CLASSES, type ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
 import { Counters, cells } from '../../../src/metrics/counters.ts';
@@ -8,6 +9,7 @@ import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { Compressor } from '../../../src/worker/producer/compressor.ts';
 import { Link } from '../../../src/worker/producer/link.ts';
 import { Producer } from '../../../src/worker/producer/producer.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
@@ -23,6 +25,8 @@ export type Fate = 'stored' | EventCode;
 
 export interface PipelineOptions {
   readonly eventTimeoutMs?: number;
+  /** Default: batches are not compressed. */
+  readonly codec?: Codec;
   readonly login?: { readonly username: string; readonly password: string };
   /** false: does not wait until the topic is known. */
   readonly ready?: boolean;
@@ -50,7 +54,7 @@ export class Pipeline {
   readonly #keys: string[] = [];
   #sent = 0;
 
-  private constructor(cluster: FakeCluster, { eventTimeoutMs, login }: PipelineOptions) {
+  private constructor(cluster: FakeCluster, { eventTimeoutMs, login, codec }: PipelineOptions) {
     this.cluster = cluster;
     const budget = this.#budget;
     const accumulator = new Accumulator({ budget, batchBytes: 65_536, maxEventBytes: 65_536 });
@@ -69,6 +73,7 @@ export class Pipeline {
       maxRequestBytes: 2 ** 20,
       budget,
       accumulator,
+      compressor: codec && new Compressor(codec, budget, logger),
       counters: this.#counters,
       outcomes: {
         stored: (batch) => this.#settle(batch, 'stored'),

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { Counters, cells } from '../../../src/metrics/counters.ts';
+import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
+import { batchOfValues } from '../accumulator/batches.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection']);
 
@@ -34,4 +35,17 @@ test('an error that has no place in the table is named in its line, an alarm', (
 test('no answer has no error code', () => {
   const lines = failed(noAnswer('connection'), 'connection');
   assert.deepEqual(lines, [[40, 3, undefined, undefined]]);
+});
+
+test('a stored batch counts with the bytes that were sent, and apart with those before', () => {
+  const counters = new Counters();
+  const metrics = new ProduceMetrics(counters, pino({ level: 'silent' }));
+  const batch = batchOfValues(['x'.repeat(400)]);
+  metrics.stored(batch);
+  batch.goCompressed({ buffer: Buffer.alloc(128), length: 100, codec: 1 });
+  metrics.stored(batch);
+  const { first, bounds } = histogram('forebay_batch_bytes');
+  assert.equal(counters.values[first + bounds.length + 1], batch.length + 100, 'the sum');
+  const uncompressed = cell('forebay_batch_uncompressed_bytes_total');
+  assert.equal(counters.values[uncompressed], 2 * batch.length);
 });

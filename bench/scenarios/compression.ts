@@ -1,0 +1,48 @@
+/** What KAFKA_COMPRESSION costs a worker, all told. */
+import { CODECS, loadCodec } from '../../src/compression/codecs.ts';
+import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Scenario } from '../scenario.ts';
+
+const SINGLE = { eventsPerSecond: 20_000 };
+const BATCHED = { eventsPerSecond: 100_000, eventsPerFrame: 50 };
+
+export const compression: Scenario = {
+  name: 'compression',
+  summary: 'each codec against none, 20,000/s one per frame and 100,000/s in fifties',
+  minutes: 2,
+  apart: true,
+  run: (bench) =>
+    Lab.with(bench, async (lab) => {
+      const names = ['none', ...CODECS.filter(isHere)];
+      const runs = new Map<string, () => ReturnType<Lab['measure']>>();
+      for (const name of names) {
+        const gateway = await lab.gateway({ name, env: { KAFKA_COMPRESSION: name } });
+        runs.set(`${name} 20,000/s`, () => lab.measure(gateway, SINGLE));
+        runs.set(`${name} 100,000/s`, () => lab.measure(gateway, BATCHED));
+      }
+      const found = await interleave(bench.rounds, Object.fromEntries(runs));
+      await lab.verify();
+      const figures = [...runs.keys()].flatMap((name) => {
+        const measured = found[name] ?? [];
+        const without = found[name.replace(/^\S+/, 'none')] ?? [];
+        const ratio = name.startsWith('none')
+          ? []
+          : [cpuRatio(`${name} / none`, measured, without)];
+        return [cpuFigure(name, measured), ...ratio, ...latencyFigures(name, measured)];
+      });
+      const setup =
+        'One worker each, 64 connections, 140-byte events that repeat more than real ones; 20,000/s ' +
+        `one per frame, 100,000/s in fifties; 12 partitions, linger 10 ms. ${bench.places.text}.`;
+      return { setup, figures: [...figures, lab.memory()], problems: lab.problems };
+    }),
+};
+
+function isHere(name: (typeof CODECS)[number]): boolean {
+  try {
+    loadCodec(name);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Codec } from '../../compression/codecs.ts';
+import { type Logger, SampledLog } from '../../log.ts';
+import type { RecordBatch } from '../accumulator/batch.ts';
+import type { Budget } from '../accumulator/budget.ts';
+import { BATCH_HEADER_BYTES } from '../accumulator/records.ts';
+
+/** Compresses batches before they are sealed: short ones at once, long ones on a thread. */
+export class Compressor {
+  readonly #codec: Codec;
+  readonly #budget: Budget;
+  readonly #log: Logger;
+  readonly #sampled = new SampledLog();
+
+  constructor(codec: Codec, budget: Budget, log: Logger) {
+    this.#codec = codec;
+    this.#budget = budget;
+    this.#log = log;
+  }
+
+  /**
+   * Compresses `batch`, once. Until it is done the batch must neither change nor be let go: a
+   * thread reads it. What fails goes uncompressed.
+   * @returns whether it is done; else `done` is called when it is
+   */
+  compress(batch: RecordBatch, done: () => void): boolean {
+    const records = batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
+    if (records.length < this.#codec.threadBytes) {
+      this.#compressNow(batch, records);
+      return true;
+    }
+    void this.#compressOnThread(batch, records).then(done);
+    return false;
+  }
+
+  #compressNow(batch: RecordBatch, records: Buffer): void {
+    try {
+      this.#keep(batch, this.#codec.compressSync(records));
+    } catch (error) {
+      this.#failed(batch, error);
+    }
+  }
+
+  async #compressOnThread(batch: RecordBatch, records: Buffer): Promise<void> {
+    try {
+      this.#keep(batch, await this.#codec.compress(records));
+    } catch (error) {
+      this.#failed(batch, error);
+    }
+  }
+
+  /** Charged even beyond the limit: in overload is when it helps most. */
+  #keep(batch: RecordBatch, compressed: Buffer): void {
+    const length = BATCH_HEADER_BYTES + compressed.length;
+    if (length >= batch.length) return batch.goUncompressed();
+    const buffer = this.#budget.takeAnyway(length);
+    compressed.copy(buffer, BATCH_HEADER_BYTES);
+    batch.goCompressed({ buffer, length, codec: this.#codec.id });
+  }
+
+  #failed(batch: RecordBatch, error: unknown): void {
+    batch.goUncompressed();
+    this.#sampled.line('failed', (held) =>
+      this.#log.error(
+        { error: String(error), held },
+        'a batch could not be compressed: it is sent as it is',
+      ),
+    );
+  }
+}
