@@ -12,6 +12,7 @@ export interface Wire {
 }
 
 const FIRST_RING = 16;
+const NONE: readonly number[] = [];
 
 /**
  * The acknowledgements of one `forebay.v1` connection. Frames are numbered from 1.
@@ -38,8 +39,9 @@ export class AckStream implements Owner, Starved {
   #ackedBytes = 0;
   #grantedFrames: number = LIMITS.creditFrames;
   #grantedBytes: number;
-  readonly #refusals = new Map<number, Refusals>();
-  #nackable: number[] = [];
+  /** By frame; most connections never have any. */
+  #refusals: Map<number, Refusals> | undefined;
+  #nackable: readonly number[] = NONE;
 
   /** @param onDirty called when the stream has something to say, once until {@link flush} */
   constructor(wire: Wire, credit: Credit, onDirty: (stream: AckStream) => void) {
@@ -91,8 +93,8 @@ export class AckStream implements Owner, Starved {
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);
-    this.#refusals.clear();
-    this.#nackable = [];
+    this.#refusals = undefined;
+    this.#nackable = NONE;
   }
 
   accepted(frame: number): void {
@@ -106,13 +108,13 @@ export class AckStream implements Owner, Starved {
 
   refused(frame: number, event: number | undefined, code: EventCode, message: string): void {
     if (this.#closed) return;
-    const refusals = this.#refusals.get(frame);
-    if (refusals !== undefined) refusals.add(event, code, message);
-    else {
-      const first = new Refusals();
-      first.add(event, code, message);
-      this.#refusals.set(frame, first);
+    this.#refusals ??= new Map();
+    let refusals = this.#refusals.get(frame);
+    if (refusals === undefined) {
+      refusals = new Refusals();
+      this.#refusals.set(frame, refusals);
     }
+    refusals.add(event, code, message);
   }
 
   #settle(frame: number, count: number): void {
@@ -122,7 +124,7 @@ export class AckStream implements Owner, Starved {
     assert(left >= 0, 'more events were settled than accepted');
     this.#open[slot] = left;
     if (left > 0) return;
-    if (this.#refusals.has(frame)) this.#nackable.push(frame);
+    if (this.#refusals?.has(frame)) this.#nackable = [...this.#nackable, frame];
     this.#markDirty();
   }
 
@@ -143,11 +145,11 @@ export class AckStream implements Owner, Starved {
     if (this.#closed) return;
     const texts: string[] = [];
     for (const frame of this.#nackable) {
-      const errors = this.#refusals.get(frame)?.entries();
-      this.#refusals.delete(frame);
+      const errors = this.#refusals?.get(frame)?.entries();
+      this.#refusals?.delete(frame);
       texts.push(JSON.stringify({ nack: frame, errors }));
     }
-    this.#nackable = [];
+    this.#nackable = NONE;
     if (this.#advance()) texts.push(`{"ack":${this.#acked}}`);
     const credit = this.#raiseCredit();
     if (credit !== undefined) texts.push(credit);
