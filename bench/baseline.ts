@@ -1,7 +1,7 @@
 /**
  * Runs the suite and records its ratios in bench/baseline.json, or holds them against those:
- * `node --import tsx bench/baseline.ts record|check [--last]`. With --last it takes what the last
- * run of the suite has left in bench/out/. Exit code 1 = a ratio is worse, or it could not run.
+ * `node --import tsx bench/baseline.ts record|check [--last [--folder=bench]]`. With --last it takes
+ * what the last run of the suite has left in out/ of that folder. Exit code 1 = a ratio is worse, or it could not run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,42 +12,55 @@ import { type Baseline, baselineOf } from './report/compare.ts';
 import { type LastRun, readLastRun } from './report/report.ts';
 import { judge } from './report/verdict.ts';
 
-const FILE = join(ROOT, 'bench/baseline.json');
+interface Options {
+  readonly last: boolean;
+  /** Where baseline.json and the last run are. */
+  readonly folder: string;
+}
 
 /** @throws Error when the run lost something: its figures say nothing then */
-function suite(last: boolean): LastRun {
+function suite({ last, folder }: Options): LastRun {
   if (!last) {
     const args = ['--import', 'tsx', 'bench/run.ts'];
     const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
     if (status !== 0) throw new Error('the suite has failed');
   }
-  const run = readLastRun();
+  const run = readLastRun(folder);
   const wrong = [...run.results].filter(([, { problems }]) => problems.length > 0);
   if (wrong.length === 0) return run;
   throw new Error(`something went wrong in the run: ${wrong.map(([name]) => name).join(', ')}`);
 }
 
-function record(last: boolean): number {
-  const { results, facts } = suite(last);
+function record(options: Options): number {
+  const { results, facts } = suite(options);
   const baseline = baselineOf(results, facts);
-  writeFileSync(FILE, `${JSON.stringify(baseline, null, 2)}\n`);
+  writeFileSync(fileIn(options), `${JSON.stringify(baseline, null, 2)}\n`);
   console.log(`${Object.keys(baseline.figures).length} figures recorded in bench/baseline.json`);
   return 0;
 }
 
-function check(last: boolean): number {
-  if (!existsSync(FILE)) throw new Error('no baseline is recorded: make bench-baseline');
-  const { text, passed } = judge(JSON.parse(readFileSync(FILE, 'utf8')) as Baseline, suite(last));
+function check(options: Options): number {
+  const file = fileIn(options);
+  if (!existsSync(file)) throw new Error('no baseline is recorded: make bench-baseline');
+  const baseline = JSON.parse(readFileSync(file, 'utf8')) as Baseline;
+  const { text, passed } = judge(baseline, suite(options));
   console.log(`\n${text}`);
   return passed ? 0 : 1;
 }
 
+function fileIn({ folder }: Options): string {
+  return join(folder, 'baseline.json');
+}
+
 function main(): number {
-  const options = { last: { type: 'boolean', default: false } } as const;
+  const options = {
+    last: { type: 'boolean', default: false },
+    folder: { type: 'string', default: join(ROOT, 'bench') },
+  } as const;
   const { values, positionals } = parseArgs({ allowPositionals: true, options });
   const [command, ...rest] = positionals;
-  if (command === 'record' && rest.length === 0) return record(values.last);
-  if (command === 'check' && rest.length === 0) return check(values.last);
+  if (command === 'record' && rest.length === 0) return record(values);
+  if (command === 'check' && rest.length === 0) return check(values);
   throw new Error('usage: baseline.ts record|check [--last]');
 }
 

@@ -5,6 +5,7 @@ import type { GatewayOptions } from '../../test/support/gateway.ts';
 import { deleteTopic, eachRecord, testKafka } from '../../test/support/topic.ts';
 import { LoadClient } from '../load/client.ts';
 import type { LoadShape, LoadTimes } from '../load/messages.ts';
+import { percent } from '../report/number.ts';
 import type { Figure } from '../result.ts';
 import type { Bench } from '../scenario.ts';
 import { Bare, startFloor, startNaive } from '../yardsticks/yardstick.ts';
@@ -13,6 +14,7 @@ import { moveTo } from './cores.ts';
 import { lateness, type Measurement, measure } from './measure.ts';
 import { peakBytesOf } from './memory.ts';
 import { GatewayTarget, type Target } from './target.ts';
+import { warmUp } from './warm-up.ts';
 
 /** The standard case; a scenario names what differs. */
 const STANDARD = {
@@ -22,15 +24,11 @@ const STANDARD = {
   framesPerPacket: 1,
   eventBytes: 140,
 };
-const TIMES: LoadTimes = { warmUpMs: 400, windowMs: 2_500, settleMs: 10_000 };
-const WARM = {
-  shape: { eventsPerSecond: 10_000, eventsPerFrame: 5 },
-  times: { warmUpMs: 0, windowMs: 1_000, settleMs: 10_000 },
-};
+const TIMES: LoadTimes = { warmUpMs: 400, windowMs: 2_000, settleMs: 10_000 };
 export const PARTITIONS = 12;
 const TRIES = 2;
-/** A worker’s budget, and what it may hold beside. */
-const MEMORY_MIB = SETTINGS.bufferBytes.defaultValue() / MIB + 100;
+/** What a worker may hold beside its buffer. */
+const MEMORY_BESIDE_MIB = 100;
 
 export type Shape = Partial<Omit<LoadShape, 'port' | 'run'>>;
 
@@ -42,8 +40,6 @@ export interface GatewayWish {
   readonly anywhere?: boolean;
   /** What it is sent has no order. */
   readonly unordered?: boolean;
-  /** Nothing is sent to it before it is measured. */
-  readonly cold?: boolean;
 }
 
 /** What was written where. */
@@ -59,6 +55,8 @@ export class Lab {
   readonly #processes: { stop(): Promise<void> }[] = [];
   readonly #topics: string[] = [];
   readonly #books = new Map<Target, Book>();
+  /** Nothing was sent to them yet. */
+  #cold: Target[] = [];
   #runs = 0;
   readonly problems: string[] = [];
 
@@ -79,7 +77,7 @@ export class Lab {
 
   /** A gateway on a topic of its own, its workers on their core. */
   async gateway(wish: GatewayWish = {}): Promise<GatewayTarget> {
-    const { name = 'gateway', env = {}, partitions, anywhere, unordered, cold } = wish;
+    const { name = 'gateway', env = {}, partitions, anywhere, unordered } = wish;
     const { brokers, places } = this.bench;
     const topic = `bench-${randomUUID().slice(0, 13)}`;
     const settings = { KAFKA_TOPIC_PARTITIONS: String(partitions ?? PARTITIONS), ...env };
@@ -87,19 +85,21 @@ export class Lab {
     moveTo(places.all, process.pid);
     const starting = this.bench.startGateway({ brokers, topic, env: settings });
     const gateway = await starting.finally(() => moveTo(places.rest, process.pid));
-    const target = new GatewayTarget(name, gateway);
+    const bufferBytes = Number(env.FOREBAY_BUFFER_BYTES ?? SETTINGS.bufferBytes.defaultValue());
+    const target = new GatewayTarget(name, gateway, bufferBytes);
     this.#processes.push(target);
+    this.#cold.push(target);
     this.#topics.push(topic);
     this.#books.set(target, { topic, account: new Account(!unordered) });
     moveTo(anywhere ? places.all : places.rest, gateway.pid);
     for (const pid of gateway.workers()) moveTo(anywhere ? places.all : places.worker, pid);
-    if (!cold) await this.#warm(target);
     return target;
   }
 
   async floor(): Promise<Target> {
     const target = await startFloor(this.bench.places);
     this.#processes.push(target);
+    this.#cold.push(target);
     return target;
   }
 
@@ -128,8 +128,22 @@ export class Lab {
     const topic = await this.#createTopic();
     const target = await startNaive(places, { brokers, topic });
     this.#processes.push(target);
+    this.#cold.push(target);
     this.#books.set(target, { topic, account: new Account() });
     return target;
+  }
+
+  /** Has all that were started run as they will after a while, before anything counts. */
+  async warmUp(): Promise<void> {
+    const targets = this.#cold;
+    this.#cold = [];
+    const startedMs = performance.now();
+    const reports = await warmUp(targets, this.bench.places.rest);
+    for (const [index, report] of reports.entries()) {
+      this.#books.get(targets[index]!)?.account.add(report);
+    }
+    const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+    this.bench.say(`warmed up in ${seconds} s: ${targets.map(({ name }) => name).join(', ')}`);
   }
 
   /**
@@ -162,8 +176,11 @@ export class Lab {
   /** Reads the target's topic back. Losses of any but the gateway are not a problem of ours. */
   async balance(target: Target): Promise<Balance> {
     const { topic, account } = this.#books.get(target)!;
-    await eachRecord({ brokers: this.bench.brokers, topic }, ({ key, value }) =>
-      account.record(key, value),
+    const { brokers, places } = this.bench;
+    // Nothing is measured now: on the worker’s core too it is quicker.
+    moveTo(places.all, process.pid);
+    await eachRecord({ brokers, topic }, ({ key, value }) => account.record(key, value)).finally(
+      () => moveTo(places.rest, process.pid),
     );
     const balance = account.balance();
     const flaws = flawsOf(balance);
@@ -173,12 +190,19 @@ export class Lab {
     return balance;
   }
 
-  /** The most memory that each worker of each gateway has held so far. */
-  memory(): Figure {
-    const gateways = this.#processes.filter((process) => process instanceof GatewayTarget);
-    const pids = gateways.flatMap(({ gateway }) => gateway.workers());
-    const values = pids.map((pid) => peakBytesOf(pid) / MIB);
-    return { name: 'worker’s memory, the most', unit: 'MiB', values, goal: { most: MEMORY_MIB } };
+  /** The most memory that any worker has held so far, for each size of buffer. */
+  memory(): Figure[] {
+    const most = new Map<number, number>();
+    for (const { gateway, bufferBytes } of this.#processes.filter(isGateway)) {
+      const peaks = gateway.workers().map((pid) => peakBytesOf(pid));
+      most.set(bufferBytes, Math.max(most.get(bufferBytes) ?? 0, ...peaks));
+    }
+    return [...most].map(([bufferBytes, bytes]) => ({
+      name: `worker’s memory, the most, with a buffer of ${bufferBytes / MIB} MiB`,
+      unit: 'MiB',
+      values: [bytes / MIB],
+      goal: { most: bufferBytes / MIB + MEMORY_BESIDE_MIB },
+    }));
   }
 
   /** Reads back what every gateway has written. */
@@ -191,13 +215,6 @@ export class Lab {
   /** What was sent to this target, and what is in its topic. */
   account(target: Target): Account {
     return this.#books.get(target)!.account;
-  }
-
-  /** Has the first events compiled before anything counts, in the gateway and here. */
-  async #warm(target: Target): Promise<void> {
-    const shape = { ...STANDARD, ...WARM.shape, run: `w${++this.#runs}` };
-    const { report } = await measure(this.client, target, shape, WARM.times);
-    this.account(target).add(report);
   }
 
   /** Ends with the lab. */
@@ -218,8 +235,12 @@ export class Lab {
   }
 }
 
+function isGateway(process: { stop(): Promise<void> }): process is GatewayTarget {
+  return process instanceof GatewayTarget;
+}
+
 function lineOf({ name }: Target, found: Measurement): string {
-  const { shape, latency, lag, window, refusedEvents } = found.report;
+  const { shape, latency, lag, window, refusedEvents, cpuShare } = found.report;
   const load = [
     `${shape.connections} connections`,
     `${shape.eventsPerSecond}/s`,
@@ -231,6 +252,7 @@ function lineOf({ name }: Target, found: Measurement): string {
     `(worker ${found.workerCpuMicrosPerEvent.toFixed(2)}), ` +
     `${found.ackedPerSecond.toFixed(0)} acked/s, ack frames ${window.ackFrames}, ` +
     `p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms, ` +
-    `lag p99 ${lag.p99.toFixed(1)} max ${lag.max.toFixed(0)} ms${refused.join('')}`
+    `lag p99 ${lag.p99.toFixed(1)} max ${lag.max.toFixed(0)} ms, ` +
+    `client ${percent(cpuShare)} of a core${refused.join('')}`
   );
 }

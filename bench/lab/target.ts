@@ -12,10 +12,13 @@ export interface Target {
 export class GatewayTarget implements Target {
   readonly name: string;
   readonly gateway: Gateway;
+  /** Of each worker. */
+  readonly bufferBytes: number;
 
-  constructor(name: string, gateway: Gateway) {
+  constructor(name: string, gateway: Gateway, bufferBytes: number) {
     this.name = name;
     this.gateway = gateway;
+    this.bufferBytes = bufferBytes;
   }
 
   get port(): number {

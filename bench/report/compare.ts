@@ -7,7 +7,7 @@
  *   worse     = change > 1 + tolerance; better = change < 1 / (1 + tolerance)
  *
  * Half a spread is about as far as a median is off; both medians are. The upper bound keeps a run
- * that is all noise from passing everything.
+ * that is all noise from passing everything. One round alone has no spread: 30% is taken for it.
  */
 import { commitOf, machineOf, type RunFacts } from './facts.ts';
 import type { Results } from './markdown.ts';
@@ -15,6 +15,7 @@ import { statsOf } from './stats.ts';
 
 const TOLERANCE_LEAST = 0.1;
 const TOLERANCE_MOST = 0.5;
+const SPREAD_OF_ONE = 0.3;
 
 export interface Baseline {
   readonly machine: string;
@@ -89,7 +90,9 @@ function checkedFigures(results: Results): Map<string, Checked> {
         throw new Error(`${key} is no ratio: ${values.join(', ') || 'it has no values'}`);
       }
       const greaterIsBetter = goal !== undefined && 'least' in goal;
-      found.set(key, { ...statsOf(values), greaterIsBetter });
+      const { median, spread } = statsOf(values);
+      const known = values.length === 1 ? SPREAD_OF_ONE : spread;
+      found.set(key, { median, spread: known, greaterIsBetter });
     }
   }
   return found;

@@ -13,6 +13,7 @@ export const batched: Scenario = {
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const [gateway, floor] = [await lab.gateway(), await lab.floor()];
+      await lab.warmUp();
       const found = await interleave(bench.rounds, {
         batched: () => lab.measure(gateway, BATCHED),
         floor: () => lab.measure(floor, BATCHED),
@@ -25,7 +26,7 @@ export const batched: Scenario = {
         cpuFigure('one per frame, 20,000/s', found.single),
         cpuRatio('50 per frame / one per frame', found.batched, found.single, GOAL),
         ...latencyFigures('50 per frame', found.batched),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         'One worker, 64 connections, 140-byte events, 12 partitions, linger 10 ms. ' +

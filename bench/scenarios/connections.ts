@@ -13,6 +13,7 @@ export const connections: Scenario = {
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const gateway = await lab.gateway();
+      await lab.warmUp();
       const of = (count: number) =>
         lab.measure(gateway, { connections: count, eventsPerSecond: EVENTS_PER_SECOND });
       const found = await interleave(bench.rounds, {
@@ -27,7 +28,7 @@ export const connections: Scenario = {
         cpuFigure('5,000 connections', found.many),
         cpuRatio('512 / 64 connections', found.some, found.few),
         cpuRatio('5,000 / 64 connections', found.many, found.few, GOAL),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s together, one per frame, 140 bytes; ` +

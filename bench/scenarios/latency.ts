@@ -26,6 +26,7 @@ export const latency: Scenario = {
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const [gateway, floor, bare] = [await lab.gateway(), await lab.floor(), await lab.bare()];
+      await lab.warmUp();
       const found: Measurement[] = [];
       const bares: Percentiles[] = [];
       for (let round = 0; round < bench.rounds; round++) {
@@ -45,7 +46,7 @@ export const latency: Scenario = {
         })),
         against('p50', found, bares),
         against('p99', found, bares),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         'One worker, 64 connections, 140-byte events, one per frame, 20,000/s; 12 partitions, ' +

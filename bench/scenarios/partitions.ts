@@ -15,6 +15,7 @@ export const partitions: Scenario = {
       const start = (count: number) =>
         lab.gateway({ name: `${count} partitions`, partitions: count });
       const [few, some, many] = [await start(4), await start(24), await start(96)];
+      await lab.warmUp();
       const found = await interleave(bench.rounds, {
         few: () => lab.measure(few, { connections: CONNECTIONS }),
         some: () => lab.measure(some, { connections: CONNECTIONS }),
@@ -27,7 +28,7 @@ export const partitions: Scenario = {
         cpuFigure('96 partitions', found.many),
         cpuRatio('24 / 4 partitions', found.some, found.few, GOAL),
         cpuRatio('96 / 4 partitions', found.many, found.few),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         `One worker each, ${CONNECTIONS} connections and keys, 20,000/s, one event per frame, ` +

@@ -23,6 +23,7 @@ export const single: Scenario = {
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const [gateway, floor, naive] = [await lab.gateway(), await lab.floor(), await lab.naive()];
+      await lab.warmUp();
       const held = await mostOf(lab, naive);
       const most: Shape = { ...HIGH, eventsPerSecond: held };
       const found = await interleave(bench.rounds, {
@@ -58,7 +59,7 @@ export const single: Scenario = {
         { name: 'naive: acknowledged and missing', unit: 'events', values: [missing] },
         { name: 'naive: stored twice', unit: 'events', values: [doubled] },
         { name: 'naive: out of order', unit: 'events', values: [disordered] },
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         'One worker, 64 connections, 140-byte events, one per frame; 20,000/s with a frame per ' +

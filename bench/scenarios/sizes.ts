@@ -19,6 +19,7 @@ export const sizes: Scenario = {
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const gateway = await lab.gateway();
+      await lab.warmUp();
       const found = await interleave(bench.rounds, {
         small: () => lab.measure(gateway, SMALL),
         middle: () => lab.measure(gateway, MIDDLE),
@@ -41,7 +42,7 @@ export const sizes: Scenario = {
         figure('10 KB', large),
         ratioFigure('1 KB / 100 bytes', middle, small, GOAL),
         ratioFigure('10 KB / 1 KB', large, middle, GOAL),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         'One worker, 64 connections, one event per frame: 10,000/s of 100 bytes and of 1 KB, ' +

@@ -24,6 +24,7 @@ export const workers: Scenario = {
         eventsPerSecond: count * perWorker,
       });
       const [one, four, eight] = [await start(1), await start(4), await start(8)];
+      await lab.warmUp();
       const found = await interleave(bench.rounds, {
         one: () => lab.measure(one, shape(1, PER_WORKER)),
         four: () => lab.measure(four, shape(4, PER_WORKER)),
@@ -35,7 +36,7 @@ export const workers: Scenario = {
         cpuFigure('4 workers', found.four),
         cpuFigure('8 workers', found.eight),
         cpuRatio('4 / 1 workers', found.four, found.one, GOAL),
-        lab.memory(),
+        ...lab.memory(),
       ];
       const setup =
         'Primary and workers together; 64 connections per worker, one event per frame, 140 bytes, ' +

@@ -34,23 +34,29 @@ test('the baseline has the checked figures alone, sorted, with four digits', () 
 });
 
 test('quiet runs may differ by a tenth', () => {
-  assert.equal(judge([1], [1.09], MOST).verdict, 'same');
-  assert.equal(judge([1], [1.11], MOST).verdict, 'worse');
-  assert.equal(judge([1], [0.92], MOST).verdict, 'same');
-  assert.equal(judge([1], [0.9], MOST).verdict, 'better');
-  assert.equal(judge([1], [1.11], MOST).tolerance, 0.1);
+  assert.equal(judge([1, 1], [1.09, 1.09], MOST).verdict, 'same');
+  assert.equal(judge([1, 1], [1.11, 1.11], MOST).verdict, 'worse');
+  assert.equal(judge([1, 1], [0.92, 0.92], MOST).verdict, 'same');
+  assert.equal(judge([1, 1], [0.9, 0.9], MOST).verdict, 'better');
+  assert.equal(judge([1, 1], [1.11, 1.11], MOST).tolerance, 0.1);
 });
 
 test('where more is better, less is worse, by the same measure', () => {
-  assert.equal(judge([4], [3.7], LEAST).verdict, 'same');
-  assert.equal(judge([4], [3.6], LEAST).verdict, 'worse');
-  assert.equal(judge([4], [4.5], LEAST).verdict, 'better');
-  assert.equal(judge([4], [2], LEAST).change, 2);
+  assert.equal(judge([4, 4], [3.7, 3.7], LEAST).verdict, 'same');
+  assert.equal(judge([4, 4], [3.6, 3.6], LEAST).verdict, 'worse');
+  assert.equal(judge([4, 4], [4.5, 4.5], LEAST).verdict, 'better');
+  assert.equal(judge([4, 4], [2, 2], LEAST).change, 2);
 });
 
 test('without a goal it is a cost', () => {
-  assert.equal(judge([1], [2]).verdict, 'worse');
-  assert.equal(judge([2], [1]).verdict, 'better');
+  assert.equal(judge([1, 1], [2, 2]).verdict, 'worse');
+  assert.equal(judge([2, 2], [1, 1]).verdict, 'better');
+});
+
+test('a round alone has no spread, so 30% is taken for it', () => {
+  assert.deepEqual(judge([1], [1.29], MOST).verdict, 'same');
+  assert.deepEqual(judge([1], [1.31], MOST).verdict, 'worse');
+  assert.equal(judge([1, 1], [1], MOST).tolerance, 0.15);
 });
 
 test('the tolerance is half of both spreads, at most a half', () => {

@@ -17,8 +17,8 @@ function told(recorded: Figure[], now: Figure[]) {
 
 test('a run that has one worse figure fails', () => {
   const found = told(
-    [ratio('a', [1]), ratio('b', [2], { least: 2 }), ratio('c', [1])],
-    [ratio('a', [1.2]), ratio('b', [4], { least: 2 }), ratio('c', [1.02])],
+    [ratio('a', [1, 1]), ratio('b', [2, 2], { least: 2 }), ratio('c', [1, 1])],
+    [ratio('a', [1.2, 1.2]), ratio('b', [4, 4], { least: 2 }), ratio('c', [1.02, 1.02])],
   );
   assert.deepEqual(found.rows, [
     'single: a | 1 | 1.2 | +20% | 10% | worse',
@@ -29,16 +29,19 @@ test('a run that has one worse figure fails', () => {
 });
 
 test('what is better, missing or new is told, and passes', () => {
-  const found = told([ratio('a', [1]), ratio('b', [1])], [ratio('a', [0.5]), ratio('c', [1])]);
+  const found = told(
+    [ratio('a', [1, 1]), ratio('b', [1, 1])],
+    [ratio('a', [0.5, 0.5]), ratio('c', [1, 1])],
+  );
   assert.deepEqual(found.rows.slice(1), [
     'single: b | 1 | – | – | – | missing',
     'single: c | – | 1 | – | – | new',
   ]);
   assert.deepEqual([found.passed, found.last], [true, '1 better, 1 missing, 1 new']);
-  assert.equal(told([ratio('a', [1])], [ratio('a', [1])]).last, 'all the same');
+  assert.equal(told([ratio('a', [1, 1])], [ratio('a', [1, 1])]).last, 'all the same');
 });
 
 test('both machines and commits are named', () => {
-  const { text } = told([ratio('a', [1])], [ratio('a', [1])]);
+  const { text } = told([ratio('a', [1, 1])], [ratio('a', [1, 1])]);
   assert.match(text, /^recorded: abc1234, Some CPU, 2 cores\nnow: {6}def5678, Some CPU, 4 cores$/m);
 });

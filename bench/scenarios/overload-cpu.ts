@@ -1,0 +1,105 @@
+/** More comes than the worker's core can take: what it acknowledges then, beside its best. */
+import { MIB } from '../../src/limits.ts';
+import { ratioFigure } from '../lab/figures.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Measurement } from '../lab/measure.ts';
+import type { Target } from '../lab/target.ts';
+import { median } from '../report/stats.ts';
+import type { Figure, Result } from '../result.ts';
+import type { Bench } from '../scenario.ts';
+import { refusedEvents } from './overload.ts';
+
+const SHAPE = { eventsPerFrame: 50 };
+/** Where the search for the most begins. */
+const PROBE_PER_SECOND = 200_000;
+const PROBES = 3;
+const PROBE = { warmUpMs: 400, windowMs: 800, dropQueue: true };
+const TIMES = { warmUpMs: 400, windowMs: 1_200, settleMs: 20_000, dropQueue: true };
+/** Of what its core allows: all of it would be the begin of an overload. */
+const PEAK_SHARE = 0.93;
+const OVERLOAD = 1.3;
+/** Less than what 64 connections may have under way: it becomes full. */
+const SMALL_BUFFER_BYTES = 16 * MIB;
+const PEAK_GOAL = { least: 0.9 };
+const REFUSAL_GOAL_MS = { most: 50 };
+
+export function atItsCpu(bench: Bench): Promise<Result> {
+  return Lab.with(bench, async (lab) => {
+    const gateway = await lab.gateway();
+    const env = { FOREBAY_BUFFER_BYTES: String(SMALL_BUFFER_BYTES) };
+    const small = await lab.gateway({ name: 'small buffer', env });
+    await lab.warmUp();
+    const most = await mostOf(lab, gateway);
+    const atPeak = { ...SHAPE, eventsPerSecond: thousands(most * PEAK_SHARE) };
+    const beyond = { ...SHAPE, eventsPerSecond: thousands(most * OVERLOAD) };
+    const [peak, held, full]: [Measurement[], Measurement[], Measurement[]] = [[], [], []];
+    for (let round = 0; round < bench.rounds; round++) {
+      peak.push(await lab.measure(gateway, atPeak, TIMES));
+      held.push(await lab.measure(gateway, beyond, TIMES));
+      full.push(await lab.measure(small, beyond, TIMES));
+    }
+    await lab.verify();
+    const figures = [
+      { name: 'CPU: offered', unit: 'events/s', values: [beyond.eventsPerSecond] },
+      acked('CPU: acknowledged at the most without overload', peak),
+      ...overloaded('held by credit', held, peak),
+      ...overloaded('buffer full', full, peak),
+      ...lab.memory(),
+    ];
+    const setup =
+      `At its CPU: 64 connections, 50 events of 140 bytes per frame, ${OVERLOAD} times what the ` +
+      'worker’s core allows by the CPU of an event. *Held by credit*: the buffer of 64 MiB has ' +
+      'room for all that clients may send ahead; *buffer full*: one of 16 MiB has not. ' +
+      `The worker used ${share(held)} and ${share(full)} of its core, the load client ` +
+      `${clientShare(full)} of its own. ${bench.places.text}.`;
+    return { setup, figures, problems: lab.problems };
+  });
+}
+
+/** Events a second that would take all of a core: what one costs is less the more there are. */
+async function mostOf(lab: Lab, target: Target): Promise<number> {
+  let most = PROBE_PER_SECOND;
+  for (let probe = 0; probe < PROBES; probe++) {
+    const shape = { ...SHAPE, eventsPerSecond: thousands(most) };
+    const { workerCpuMicrosPerEvent } = await lab.measure(target, shape, PROBE);
+    most = Math.max(most, 1e6 / workerCpuMicrosPerEvent);
+  }
+  return most;
+}
+
+function overloaded(how: string, found: readonly Measurement[], peak: readonly Measurement[]) {
+  const [these, those] = [perSecond(found), perSecond(peak)];
+  const figures = [
+    acked(`CPU, ${how}: acknowledged`, found),
+    ratioFigure(`CPU, ${how}: acknowledged / the most`, these, those, PEAK_GOAL),
+    { name: `CPU, ${how}: refused`, unit: 'events', values: refusedEvents(found) },
+  ];
+  // Where nothing was refused, nothing took long.
+  const refusing = found.filter(({ report }) => report.refusal.max > 0);
+  if (refusing.length === 0) return figures;
+  const refusals = refusing.map(({ report }) => report.refusal.p99);
+  const name = `CPU, ${how}: refusal p99`;
+  return [...figures, { name, unit: 'ms', values: refusals, goal: REFUSAL_GOAL_MS }];
+}
+
+function perSecond(found: readonly Measurement[]): number[] {
+  return found.map(({ ackedPerSecond }) => ackedPerSecond);
+}
+
+function acked(name: string, found: readonly Measurement[]): Figure {
+  return { name, unit: 'events/s', values: perSecond(found) };
+}
+
+/** Of the worker's core. */
+function share(found: readonly Measurement[]): string {
+  const shares = found.map((one) => (one.workerCpuMicrosPerEvent * one.ackedPerSecond) / 1e6);
+  return `${Math.round(median(shares) * 100)}%`;
+}
+
+function clientShare(found: readonly Measurement[]): string {
+  return `${Math.round(median(found.map(({ report }) => report.cpuShare)) * 100)}%`;
+}
+
+function thousands(perSecond: number): number {
+  return Math.round(perSecond / 1_000) * 1_000;
+}
