@@ -24,6 +24,8 @@ export interface GatewayOptions {
   readonly ports?: readonly [number, number];
   /** Options of Node.js itself, for the primary and, by inheritance, its workers. */
   readonly nodeArgs?: readonly string[];
+  /** A command that becomes Node.js, as `['prlimit', '--nofile=512']` does. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Exit {
@@ -49,11 +51,12 @@ export class Gateway {
   readonly #killOnExit: () => void;
 
   constructor(options: GatewayOptions, port: number, adminPort: number) {
-    const { brokers, topic, env = {}, nodeArgs = [] } = options;
+    const { brokers, topic, env = {}, nodeArgs = [], wrapper = [] } = options;
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
     this.port = port;
     this.adminPort = adminPort;
-    this.#child = spawn(process.execPath, [...nodeArgs, MAIN], {
+    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, MAIN];
+    this.#child = spawn(command!, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {

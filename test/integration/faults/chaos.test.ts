@@ -7,13 +7,11 @@ import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { isRunning } from '../../primary/fixtures/child.ts';
+import { Failover, partitionsOf, TimedLedger } from '../../support/failover.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { HttpSource } from '../../support/http-source.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
-import { Failover, partitionsOf, TimedLedger } from './failover.ts';
-import { HttpSource } from './http-source.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -23,8 +21,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from './load.ts';
-import { atRest, produceErrors, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { testKafka } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, produceErrors, untilStored, Watch } from '../../support/watch.ts';
 
 /** From the moment that the cluster has a new leader to its first acknowledgement. */
 const FIRST_ACK_MS_MAX = 2_000;

@@ -3,8 +3,6 @@ import { before, test } from 'node:test';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { noteOffsets, type Offsets, testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,8 +12,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from './load.ts';
-import { atRest, logged, produceErrors, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { noteOffsets, type Offsets, testKafka } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, logged, produceErrors, untilStored, Watch } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

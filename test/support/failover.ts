@@ -1,8 +1,8 @@
 /** How long a fault of a broker is felt: from a new leader to the first acknowledgement. */
 import { Kafka, logLevel } from 'kafkajs';
-import { Ledger } from '../../support/ledger.ts';
-import type { TopicRecord } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
+import { Ledger } from './ledger.ts';
+import type { TopicRecord } from './topic.ts';
+import { until } from './wait.ts';
 
 /** A ledger that knows when: ms of `performance.now()` by event. */
 export class TimedLedger extends Ledger {
