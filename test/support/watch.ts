@@ -18,12 +18,14 @@ export class Watch {
   /** Largest resident memory of a worker, from /proc. */
   residentBytesMax = 0;
   readonly #gateway: Gateway;
+  readonly #everyMs: number;
   #running = true;
   readonly #ended: Promise<void>;
 
   /** Begins at once; ends with the test. */
-  constructor(t: Lifetime, gateway: Gateway) {
+  constructor(t: Lifetime, gateway: Gateway, everyMs = EVERY_MS) {
     this.#gateway = gateway;
+    this.#everyMs = everyMs;
     this.#ended = this.#run();
     t.after(() => this.stop());
   }
@@ -68,7 +70,7 @@ export class Watch {
       for (const pid of this.#gateway.workers()) {
         this.residentBytesMax = Math.max(this.residentBytesMax, residentBytes(pid));
       }
-      await sleep(EVERY_MS);
+      await sleep(this.#everyMs);
     }
   }
 }
