@@ -18,6 +18,7 @@ export async function conduct(
   let balanced: { account: Account; figures: Outcome['figures'] } | undefined;
   const tell = (what: string, error: unknown) => problems.push(`${what}: ${textOf(error)}`);
   try {
+    scenario.prepare?.();
     world = await World.open(ends, setup, say);
     await scenario.run(world).catch((error: unknown) => tell('it broke off', error));
     const { account, evidence, figures } = await world.balance();

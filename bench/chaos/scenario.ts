@@ -12,6 +12,8 @@ export interface Scenario {
   /** About how long it takes, for the same lists. */
   readonly minutes: number;
   readonly setup?: Setup;
+  /** What has to be there before the gateway starts. */
+  prepare?(): void;
   /**
    * Breaks things while the load goes on; the ledger is balanced afterwards.
    * @throws when a fault did not happen, or nothing goes on after it
@@ -36,8 +38,8 @@ export interface Setup {
   readonly proxied?: boolean;
   /** The names by which it does, through them; without: 127.0.0.1. */
   readonly names?: readonly string[];
-  /** The gateway's log cannot be read. */
-  readonly logless?: boolean;
+  /** Files that have to be there. */
+  readonly needs?: readonly string[];
   /** Share of the machine's rate; default 1. */
   readonly rate?: number;
   /** Length of `msg`; default 20. */

@@ -1,5 +1,5 @@
 /** What a scenario runs on: three brokers, gateways, and what may stand between them. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,6 +42,9 @@ export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage
   const { instances = 1 } = setup;
   for (const tool of toolsOf(setup)) {
     if (!hasTool(tool)) throw new Error(`needs ${tool}`);
+  }
+  for (const file of setup.needs ?? []) {
+    if (!existsSync(file)) throw new Error(`needs ${file}`);
   }
   const { cluster, proxies, brokers } = await startBrokers(lifetime, setup);
   const topic = uniqueTopic('chaos');
@@ -100,25 +103,32 @@ function gatewayOptions(setup: Setup, names: Names | undefined) {
   return { env, wrapper, nodeArgs } satisfies Partial<GatewayOptions>;
 }
 
-/** A hosts file that only the gateways see, in a mount namespace of their own. */
+/**
+ * A hosts file that only the gateways see, in a mount namespace of their own; who asks for more is
+ * sent to a name server of this machine that is not there.
+ */
 class Names {
-  readonly #file: string;
+  readonly #dir: string;
   readonly #names: readonly string[];
 
-  private constructor(file: string, names: readonly string[]) {
-    this.#file = file;
+  private constructor(dir: string, names: readonly string[]) {
+    this.#dir = dir;
     this.#names = names;
+    writeFileSync(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
     this.resolve(true);
   }
 
   static async make(lifetime: Lifetime, names: readonly string[]): Promise<Names> {
     const dir = await mkdtemp(join(tmpdir(), 'forebay-names-'));
     lifetime.after(() => rm(dir, { recursive: true }));
-    return new Names(join(dir, 'hosts'), names);
+    return new Names(dir, names);
   }
 
   get wrapper(): string[] {
-    const script = `mount --bind '${this.#file}' /etc/hosts && exec "$@"`;
+    const mounts = ['hosts', 'resolv.conf'].map(
+      (file) => `mount --bind '${join(this.#dir, file)}' /etc/${file} && `,
+    );
+    const script = `${mounts.join('')}exec "$@"`;
     return ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
   }
 
@@ -128,6 +138,6 @@ class Names {
       ...(known ? this.#names : []).map((n) => `127.0.0.1 ${n}`),
     ];
     // Written in place: what is mounted is this file, not its name.
-    writeFileSync(this.#file, `${lines.join('\n')}\n`);
+    writeFileSync(join(this.#dir, 'hosts'), `${lines.join('\n')}\n`);
   }
 }

@@ -24,7 +24,7 @@ const RECOVERY_MS_MAX = 30_000;
 /** From a leader that is known to the first acknowledgement. */
 const FIRST_ACK_MS_MAX = 2_000;
 
-export class World {
+export class World implements Lifetime {
   readonly stage: Stage;
   readonly traffic: Traffic;
   readonly eventsPerSecond: number;
@@ -72,6 +72,10 @@ export class World {
     const world = new World(lifetime, stage, traffic, setup, eventsPerSecond, say);
     await untilStored(world.gateway, eventsPerSecond / stage.gateways.length);
     return world;
+  }
+
+  after(end: () => unknown): void {
+    this.#lifetime.after(end);
   }
 
   /** The first one. */
