@@ -73,6 +73,18 @@ bench-check: build ## run the suite and hold it against bench/baseline.json, or 
 bench-baseline: build ## run the suite and record that baseline, or ARGS=--last run
 	@exec $(TS) bench/baseline.ts record $(ARGS)
 
+.PHONY: chaos
+chaos: build ## break things under load and balance the books: all (40 min), or one, SCENARIO=broker-sigkill
+	@exec $(TS) bench/chaos/run.ts $(SCENARIO)
+
+.PHONY: chaos-report
+chaos-report: setup ## write bench/CHAOS.md from the newest outcome of each scenario
+	@exec $(TS) bench/chaos/run.ts report
+
+.PHONY: soak
+soak: build ## a fault a minute for HOURS=1; memory and descriptors stay flat
+	@HOURS="$(HOURS)" exec $(TS) bench/chaos/run.ts soak
+
 .PHONY: profile
 profile: build ## leave a CPU profile of a loaded worker in bench/out/profile, and its summary
 	@exec $(TS) bench/profile.ts

@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 /** What was refused is to be answered as soon. */
 const REFUSAL_MS_MAX = 50;
 
-/** How long HTTP clients waited to hear that nothing of their body was taken. @throws when none did */
+/** How long it took to hear that nothing of a body was taken. @throws when there was none */
 export function measureRefusals(world: World): void {
   const whole = world.traffic.http.refusals.filter(
     ({ accepted, errors }) => accepted === 0 && errors.every(({ code }) => code === 'buffer_full'),

@@ -45,7 +45,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     if (name !== undefined) return passed.every(Boolean) ? 0 : 1;
   }
   const outcomes = kept();
-  writeChaosReport(SCENARIOS, outcomes);
+  writeChaosReport([...SCENARIOS, soak()], outcomes);
   console.log('\nwritten: bench/CHAOS.md');
   return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;
 }

@@ -4,7 +4,7 @@ import { figureTable } from '../table.ts';
 import type { Account, Outcome } from './scenario.ts';
 
 /** What must be 0 comes last. */
-export function accountLine({ account }: { readonly account: Account }): string {
+export function accountLine(account: Account): string {
   const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored, repeated } = account;
   const { missing, doubled, phantom, refusedStored, wrongKey, disordered } = account;
   const gone = deleted > 0 ? `, deleted with the topic ${deleted}` : '';
@@ -19,8 +19,9 @@ export function accountLine({ account }: { readonly account: Account }): string 
 export function outcomeText(outcome: Outcome): string {
   const { account, figures, problems, name, seconds, eventsPerSecond } = outcome;
   const lines = [`${eventsPerSecond} events/s for ${seconds} s`];
-  if (account !== undefined) lines.push(accountLine({ account }));
+  if (account !== undefined) lines.push(accountLine(account));
   if (figures.length > 0) lines.push(figureTable(figures));
+  lines.push(...missedGoals(outcome).map((figure) => `missed: ${figure}`));
   lines.push(...problems.map((problem) => `wrong: ${problem}`));
   lines.push(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}`);
   return lines.join('\n');

@@ -5,7 +5,7 @@ import type { Scenario } from '../scenario.ts';
 
 const WORKERS = 2;
 const READY_MS_MAX = 2_000;
-/** Between two kills: each worker lives for ten seconds, or it would be started less soon each time. */
+/** Each worker lives for ten seconds, or the next one would be started later each time. */
 const PAUSE_MS = 10_000 / WORKERS + 500;
 
 export function workerSigkill(kills = 20): Scenario {

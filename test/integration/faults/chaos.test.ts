@@ -22,7 +22,7 @@ for (const scenario of SHORT) {
     const said: string[] = [];
     const outcome = await conduct(scenario, (line) => said.push(line));
     assert.deepEqual(outcome.problems, [], said.join('\n'));
-    t.diagnostic(accountLine({ account: outcome.account! }));
+    t.diagnostic(accountLine(outcome.account!));
     assert.deepEqual(missedGoals(outcome), []);
   });
 }
