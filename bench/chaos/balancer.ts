@@ -46,7 +46,8 @@ frontend numbers
   stats uri /
 backend gateways
   balance leastconn
-  option httpchk GET /readyz
+  option httpchk
+  http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host forebay
 ${servers.join('\n')}
 `;
 }
