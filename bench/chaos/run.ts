@@ -4,6 +4,7 @@
  * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
  * scenario could not run; 2 = no such scenario.
  */
+import { scenarioList } from '../scenario-list.ts';
 import { conduct } from './conduct.ts';
 import { keep, kept } from './kept.ts';
 import { writeChaosReport } from './report.ts';
@@ -12,11 +13,7 @@ import { SCENARIOS, soak } from './scenarios.ts';
 import { outcomeText } from './tell.ts';
 
 function usage(problem: string): number {
-  const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
-  const list = SCENARIOS.map(
-    ({ name, summary, minutes }) => `  ${name.padEnd(width)}  ${summary}; ${minutes} min`,
-  );
-  console.error(`chaos: ${problem}; there are:\n${list.join('\n')}`);
+  console.error(`chaos: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
   return 2;
 }
 

@@ -1,11 +1,11 @@
-import { acknowledgedClients, closeAll } from '../../../test/support/load.ts';
+import { closeAll } from '../../../test/support/load.ts';
 import { until } from '../../../test/support/wait.ts';
+import { idleClients } from '../crowd.ts';
 import { killProcess } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CONNECTIONS = 5_000;
 const BACK_MS_MAX = 15_000;
-const OPENED_AT_ONCE = 100;
 
 export const idleConnections: Scenario = {
   name: 'idle-connections',
@@ -14,12 +14,7 @@ export const idleConnections: Scenario = {
   setup: { workers: 2, rate: 0.2 },
   async run(world) {
     const { gateway } = world;
-    const idle: Awaited<ReturnType<typeof acknowledgedClients>> = [];
-    while (idle.length < CONNECTIONS) {
-      const options = { url: gateway.wsUrl, reconnect: true, name: `idle-${idle.length}-` };
-      idle.push(...(await acknowledgedClients(world, OPENED_AT_ONCE, options)));
-    }
-    world.did(`${CONNECTIONS} connections are open`);
+    const idle = await idleClients(world, gateway.wsUrl, CONNECTIONS);
     world.losesPlain();
     await Promise.all(gateway.workers().map(killProcess));
     const sinceMs = performance.now();

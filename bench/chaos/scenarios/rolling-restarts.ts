@@ -1,6 +1,7 @@
-import { acknowledgedClients, closeAll } from '../../../test/support/load.ts';
+import { closeAll } from '../../../test/support/load.ts';
 import { until } from '../../../test/support/wait.ts';
 import { CHECK_MS } from '../balancer.ts';
+import { idleClients } from '../crowd.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 
@@ -8,7 +9,6 @@ const LIVE_SOCKETS = 2_000;
 /** Longer than the balancer takes to notice. */
 const PRESTOP_MS = 4 * CHECK_MS;
 const SPREAD_MS = 1_000;
-const OPENED_AT_ONCE = 100;
 
 export function rollingRestarts(times = 10): Scenario {
   return {
@@ -24,7 +24,9 @@ export function rollingRestarts(times = 10): Scenario {
       },
     },
     async run(world) {
-      const idle = await openSockets(world);
+      const { balancer } = world.stage;
+      const others = LIVE_SOCKETS - world.traffic.clients.length;
+      const idle = await idleClients(world, balancer!.wsUrl, others);
       for (let time = 0; time < times; time++) {
         for (const index of [0, 1]) await restart(world, index);
       }
@@ -45,18 +47,6 @@ export function rollingRestarts(times = 10): Scenario {
       await closeAll(idle);
     },
   };
-}
-
-/** Sockets that are there and send nothing, beside those of the load. */
-async function openSockets(world: World) {
-  const idle: Awaited<ReturnType<typeof acknowledgedClients>> = [];
-  const url = world.stage.balancer!.wsUrl;
-  while (idle.length < LIVE_SOCKETS - world.traffic.clients.length) {
-    const options = { url, reconnect: true, name: `idle-${idle.length}-` };
-    idle.push(...(await acknowledgedClients(world, OPENED_AT_ONCE, options)));
-  }
-  world.did(`${idle.length} idle sockets are open`);
-  return idle;
 }
 
 /** SIGTERM, an end in order, and the same instance again. */
