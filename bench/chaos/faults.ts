@@ -38,20 +38,21 @@ export async function failover(
   world: World,
   node: number,
   fault: () => Promise<void>,
-): Promise<Failover> {
+): Promise<void> {
   const { cluster, topic } = world.stage;
   const id = node + 1;
   const partitions = await partitionsOf(cluster.brokers, topic);
   const led = partitions.filter(({ leader }) => leader === id);
   if (led.length === 0) throw new Error(`broker ${id} leads nothing`);
   const living = cluster.brokers.filter((_, index) => index !== node);
-  const lost = new Failover(led.map(({ partitionId }) => partitionId));
-  await world.felt(async () => {
+  const lost = await world.felt(async () => {
     await fault();
-    await lost.untilLed(living, topic, id);
+    // Made now: what was sent before the fault may have been acknowledged before it.
+    const failover = new Failover(led.map(({ partitionId }) => partitionId));
+    await failover.untilLed(living, topic, id);
+    return failover;
   });
   world.failedOver(lost);
-  return lost;
 }
 
 /** Waits until each broker leads as many partitions as the others: the cluster sees to it. */
