@@ -1,7 +1,8 @@
 /** What an idle connection takes of memory. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openFilesMax } from '../../src/open-files.ts';
 import { Lab } from '../lab/lab.ts';
-import { kernelSocketBytes, openFilesMax, residentBytesOf } from '../lab/memory.ts';
+import { kernelSocketBytes, residentBytesOf } from '../lab/memory.ts';
 import type { Figure } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -1,53 +1,86 @@
+/** Fewer files than somebody would like to have connections. */
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { before, test } from 'node:test';
+import { connect } from 'node:net';
+import { before, type TestContext, test } from 'node:test';
+import { connectionsMax } from '../../src/open-files.ts';
 import { AcknowledgedClient } from '../support/client.ts';
 import { startGateway } from '../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
 import { acknowledgedClients, allSettled, closeAll, Load } from '../support/load.ts';
+import { HandshakeRefused } from '../support/socket.ts';
 import { freshMetrics } from '../support/stage.ts';
 import { missingTool } from '../support/tools.ts';
 import { until } from '../support/wait.ts';
 
 const FILES = 128;
 const CONNECTIONS = 200;
+const skip = missingTool('prlimit');
 
 let brokers: readonly string[];
 before(async () => {
   ({ brokers } = await sharedKafka());
 });
 
-test('a worker that may open no more files serves whom it has, reports, and takes others later', {
-  skip: missingTool('prlimit'),
-}, async (t) => {
+/** A gateway whose processes may have few files, and four clients under load. */
+async function start(t: TestContext) {
   const wrapper = ['prlimit', `--nofile=${FILES}`];
   const gateway = await startGateway({ brokers, topic: uniqueTopic(), wrapper });
   t.after(() => gateway.kill());
-  const [worker] = gateway.workers() as [number];
   const clients = await acknowledgedClients(t, 4, { url: gateway.wsUrl });
   const load = new Load(t, clients, { eventsPerSecond: 200, prefix: 'a-' });
+  return { gateway, clients, load };
+}
+
+test('no more WebSockets than leave files for brokers: 503 too_many_connections, until one goes', {
+  skip,
+}, async (t) => {
+  const { gateway, clients, load } = await start(t);
   const idle = Array.from({ length: CONNECTIONS }, () => {
-    return new AcknowledgedClient({ url: gateway.wsUrl, reconnect: true });
+    return new AcknowledgedClient({ url: gateway.wsUrl });
   });
   t.after(() => closeAll(idle));
-  const opening = Promise.allSettled(idle.map((client) => client.open()));
+  const opened = await Promise.allSettled(idle.map((client) => client.open()));
+  const refusals = opened.flatMap((result) => (result.status === 'rejected' ? result.reason : []));
+  assert.equal(refusals.length, CONNECTIONS + clients.length - connectionsMax(FILES));
+  for (const refusal of refusals) {
+    assert(refusal instanceof HandshakeRefused);
+    assert.equal(refusal.status, 503);
+    assert.equal(JSON.parse(refusal.body).error.code, 'too_many_connections');
+  }
+  const reason = { reason: 'too_many_connections' };
+  const metrics = await freshMetrics(gateway);
+  assert.equal(metrics.value('forebay_handshakes_refused_total', reason), refusals.length);
+  await closeAll(idle.filter(({ connected }) => connected).slice(0, 1));
+  const late = await until(() => new AcknowledgedClient({ url: gateway.wsUrl }).open());
+  await load.stop();
+  await allSettled(clients);
+  await closeAll([...clients, ...idle, late]);
+  assert.equal((await gateway.stop()).code, 0);
+});
+
+test('a worker whose files are used up serves whom it has, and reports', { skip }, async (t) => {
+  const { gateway, clients, load } = await start(t);
+  const [worker] = gateway.workers() as [number];
+  // Connections without a request: their number cannot be refused in words.
+  const silent = Array.from({ length: CONNECTIONS }, () => {
+    return connect(gateway.port, '127.0.0.1').on('error', () => {});
+  });
+  t.after(() => {
+    for (const socket of silent) socket.destroy();
+  });
   const files = () => readdirSync(`/proc/${worker}/fd`).length;
   await until(() => files() >= FILES, { what: () => `${FILES} files, not ${files()}` });
-  // It has reported twice since then, and its clients are answered.
   const stored = async () => (await freshMetrics(gateway)).value('forebay_events_stored_total');
   const before = await stored();
   assert((await stored()) > before);
-  assert(files() >= FILES);
-  assert.deepEqual(gateway.workers(), [worker]);
-  const waiting = idle.filter(({ connected }) => !connected).length;
-  assert(waiting > 0 && waiting < CONNECTIONS, `${waiting} wait`);
-  await closeAll(idle.filter(({ connected }) => connected));
-  await opening;
+  assert(files() >= FILES, 'all the time');
+  for (const socket of silent) socket.destroy();
   await until(() => files() < FILES);
   await load.stop();
   await allSettled(clients);
   for (const client of clients) assert.deepEqual(client.closes, [], 'nobody was thrown out');
   assert.deepEqual([gateway.workers(), gateway.errors], [[worker], []]);
-  await closeAll([...clients, ...idle]);
+  await closeAll(clients);
   assert.equal((await gateway.stop()).code, 0);
 });

@@ -1,4 +1,5 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
+import { LIMITS } from '../../src/limits.ts';
 import type { Logger } from '../../src/log.ts';
 import type { SeriesName } from '../../src/metrics/catalogue.ts';
 import { Counters } from '../../src/metrics/counters.ts';
@@ -94,6 +95,7 @@ export class Gateway {
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
+      connectionsMax: LIMITS.connections,
       maxAgeMs: plan.maxAgeMs,
       spreadMs: 500,
     });

@@ -20,7 +20,7 @@ const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
 const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining'] as const;
+const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining', 'too_many_connections'] as const;
 /** Share of what a connection may send in one turn from which on its turns are looked at. */
 const WATCHED = 0.05;
 type HandshakeRefusal = (typeof HANDSHAKES)[number];
@@ -49,6 +49,8 @@ export interface WebSocketOptions {
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   readonly counters: Counters;
+  /** Connections at the same time. */
+  readonly connectionsMax: number;
   /** Age at which a connection is told to go away; 0 = never. */
   readonly maxAgeMs: number;
   /** Clients are told to connect again after 0 to so long. */
@@ -142,6 +144,10 @@ export class WebSocketListener {
       const headers = { 'Retry-After': '1' };
       const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
       return this.#refuse(response, 'draining', answer);
+    }
+    if (this.#sockets.size >= this.#options.connectionsMax) {
+      const answer = requestError('too_many_connections', { 'Retry-After': '1' });
+      return this.#refuse(response, 'too_many_connections', { ...answer, close: true });
     }
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
