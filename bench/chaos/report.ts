@@ -127,8 +127,15 @@ function rowOf(figure: Figure): string {
   return `| ${[cell(name), String(values.length), ...stats, ...judged].join(' | ')} |`;
 }
 
+/** `1.5 s broker 1 killed; 4 s, 8 s SIGHUP` */
 function scheduleOf(schedule: readonly Step[]): string {
-  return schedule.map(({ seconds, what }) => `${seconds} s ${cell(what)}`).join('; ');
+  const groups: { times: string[]; what: string }[] = [];
+  for (const { seconds, what } of schedule) {
+    const last = groups.at(-1);
+    if (last?.what === what) last.times.push(`${seconds} s`);
+    else groups.push({ times: [`${seconds} s`], what });
+  }
+  return groups.map(({ times, what }) => `${times.join(', ')} ${cell(what)}`).join('; ');
 }
 
 function capital(text: string): string {

@@ -113,7 +113,7 @@ export class Reporter {
   }
 }
 
-/** Undefined when it cannot be read: Node.js opens a file for it, and throws when it may open none. */
+/** Undefined when it cannot be read: Node.js opens a file for it, and throws if it may open none. */
 function residentBytes(): number | undefined {
   try {
     return process.memoryUsage.rss();

@@ -13,7 +13,11 @@ import { outcomeOf } from './outcome-of.ts';
 
 const first = outcomeOf('first', {
   setup: { workers: 2, proxied: true, env: { FOREBAY_BUFFER_BYTES: '1', LD_PRELOAD: '/x' } },
-  schedule: [{ seconds: 1.5, what: 'broker 1 killed' }],
+  schedule: [
+    { seconds: 1.5, what: 'broker 1 killed' },
+    { seconds: 4, what: 'SIGHUP' },
+    { seconds: 8.1, what: 'SIGHUP' },
+  ],
   figures: [
     { name: 'back after', unit: 'ms', values: [10, 20, 2_100], goal: { most: 2_000 } },
     { name: 'kills', unit: '', values: [3] },
@@ -64,7 +68,7 @@ test('a goal is missed by the worst value, not by the median', () => {
     text,
     /^\| back after \| 3 \| 20 ms \| 10 ms \| 2,100 ms \| ≤ 2,000 \| \*\*missed\*\* \|$/m,
   );
-  assert.match(text, /^Schedule: 1\.5 s broker 1 killed\.$/m);
+  assert.match(text, /^Schedule: 1\.5 s broker 1 killed; 4 s, 8\.1 s SIGHUP\.$/m);
   assert.deepEqual(missedGoals(first), ['back after: 2,100 ms']);
   assert.match(outcomeText(first), /^missed: back after: 2,100 ms\nfirst: passed$/m);
   assert.match(outcomeText(second), /^wrong: 2 events .*\n.*\nsecond: FAILED$/m);
