@@ -155,7 +155,7 @@ export class World implements Lifetime {
     this.#seen.push(seenBy(watch));
   }
 
-  /** What plain clients have sent may go with a process, or with a topic. */
+  /** What plain clients have sent may go with a connection, a process or a topic. */
   losesPlain(): void {
     this.#died = true;
   }

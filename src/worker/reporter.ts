@@ -113,7 +113,7 @@ export class Reporter {
   }
 }
 
-/** Undefined when it cannot be read: Node.js opens a file for it, and throws if it may open none. */
+/** Undefined when it cannot be read: Node.js opens a file for it, and there may be none left. */
 function residentBytes(): number | undefined {
   try {
     return process.memoryUsage.rss();

@@ -11,6 +11,8 @@ export function sighup(times = 10): Scenario {
     setup: { workers: 2, env: { FOREBAY_DRAIN_SPREAD_MS: '500' } },
     async run(world) {
       const { gateway, traffic } = world;
+      // What a plain client sends while its connection is closed arrives nowhere.
+      world.losesPlain();
       for (let time = 1; time <= times; time++) {
         const pids = gateway.workers();
         gateway.signal('SIGHUP');
