@@ -102,3 +102,25 @@ test('a closed cluster leaves no process, no port and no folder', async () => {
   assert.deepEqual(await Promise.all(ports.map(isFree)), [true, true, true]);
   assert.equal(existsSync(cluster.dir), false);
 });
+
+test('who comes by the inner listener is told the advertised place, others the broker itself', async (t) => {
+  const place = { host: 'elsewhere.test', port: 1234 };
+  const own = await startCluster({ advertised: [place] });
+  t.after(() => own.close());
+  const told = async (port: number) => {
+    const brokers = [`127.0.0.1:${port}`];
+    const other = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 0 } }).admin();
+    await other.connect();
+    const [broker] = (await other.describeCluster()).brokers;
+    await other.disconnect();
+    return { host: broker!.host, port: broker!.port };
+  };
+  const [inner] = own.inner;
+  assert.deepEqual(await told(inner!), place);
+  const { port } = own.nodes[0]!;
+  assert.deepEqual(await told(port), { host: '127.0.0.1', port });
+  await assert.rejects(
+    startCluster({ nodes: 3, advertised: [place] }),
+    /^RangeError: 3 nodes need/,
+  );
+});
