@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setProduceQuota } from '../../../test/support/quota.ts';
-import { measureRefusals } from '../refusals.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** Each broker takes so much, about a third of what comes. */
@@ -32,6 +31,5 @@ export const quota: Scenario = {
     await set(undefined);
     world.did('the quota is gone');
     await world.recovers('the quota');
-    measureRefusals(world);
   },
 };
