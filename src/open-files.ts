@@ -8,9 +8,18 @@ export function openFilesMax(limits = readFileSync('/proc/self/limits', 'utf8'))
   return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }
 
-/** WebSockets that one worker may have: without a file left it could not reach Kafka any more. */
-export function connectionsMax(files = openFilesMax()): number {
-  const { share, least } = LIMITS.keptFiles;
-  const left = Math.min(files - least, Math.floor(files * (1 - share)));
-  return Math.max(1, Math.min(LIMITS.connections, left));
+/** How many connections of clients a worker may have. */
+export interface ConnectionBounds {
+  /** WebSockets: the next one is refused. */
+  readonly webSockets: number;
+  /** All: the next one is closed. */
+  readonly all: number;
+}
+
+/** Without a file left a worker could not reach Kafka any more: some are kept. */
+export function connectionBounds(files = openFilesMax()): ConnectionBounds {
+  const { share, least, forBrokers } = LIMITS.keptFiles;
+  const most = (kept: number) =>
+    Math.max(1, Math.min(files - Math.ceil(least * kept), Math.floor(files * (1 - share * kept))));
+  return { webSockets: Math.min(LIMITS.connections, most(1)), all: most(forBrokers) };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../src/limits.ts';
-import { connectionsMax, openFilesMax } from '../src/open-files.ts';
+import { connectionBounds, openFilesMax } from '../src/open-files.ts';
 
 test('the hard limit counts, and there may be none', () => {
   const lines = (hard: string) => `Max open files            1024   ${hard}         files     \n`;
@@ -12,11 +12,17 @@ test('the hard limit counts, and there may be none', () => {
   assert(openFilesMax() > 0);
 });
 
-test('a worker keeps a tenth of its files, at least 64, for others than WebSockets', () => {
+test('a worker keeps a tenth of its files, at least 64, from WebSockets, most of these from all', () => {
+  const bounds = [128, 512, 10_000].map((files) => connectionBounds(files));
   assert.deepEqual(
-    [128, 512, 10_000].map((files) => connectionsMax(files)),
-    [64, 448, 9_000],
+    bounds.map(({ webSockets, all }) => [webSockets, all]),
+    [
+      [64, 80],
+      [448, 464],
+      [9_000, 9_250],
+    ],
   );
-  assert.equal(connectionsMax(Number.POSITIVE_INFINITY), LIMITS.connections);
-  assert.equal(connectionsMax(10), 1);
+  const { webSockets, all } = connectionBounds(Number.POSITIVE_INFINITY);
+  assert.deepEqual([webSockets, all], [LIMITS.connections, Number.POSITIVE_INFINITY]);
+  assert.equal(connectionBounds(10).webSockets, 1);
 });

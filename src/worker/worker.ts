@@ -12,7 +12,7 @@ import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
 import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
-import { connectionsMax } from '../open-files.ts';
+import { connectionBounds } from '../open-files.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
@@ -81,7 +81,7 @@ class Worker {
       budget,
       counters,
       log,
-      connectionsMax: connectionsMax(),
+      connections: connectionBounds(),
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
