@@ -74,7 +74,7 @@ bench-baseline: build ## run the suite and record that baseline, or ARGS=--last 
 	@exec $(TS) bench/baseline.ts record $(ARGS)
 
 .PHONY: chaos
-chaos: build ## break things under load and balance the books: all (40 min), or one, SCENARIO=broker-sigkill
+chaos: build ## break things under load and balance the books: all (25 min), or one, SCENARIO=broker-sigkill
 	@exec $(TS) bench/chaos/run.ts $(SCENARIO)
 
 .PHONY: chaos-report

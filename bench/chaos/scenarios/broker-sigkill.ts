@@ -5,7 +5,7 @@ export function brokerSigkill(kills = 20): Scenario {
   return {
     name: 'broker-sigkill',
     summary: `brokers killed in rotation, ${kills} times`,
-    minutes: Math.ceil(kills / 5),
+    minutes: Math.ceil(kills / 7),
     setup: { kafka: { 'leader.imbalance.check.interval.seconds': '1' } },
     async run(world) {
       for (let kill = 0; kill < kills; kill++) {

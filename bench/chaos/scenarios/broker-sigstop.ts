@@ -6,7 +6,7 @@ export function brokerSigstop(seconds = 40): Scenario {
   return {
     name: 'broker-sigstop',
     summary: `a broker stopped for ${seconds} s: its connections stay open, nothing answers`,
-    minutes: 2,
+    minutes: 1,
     async run(world) {
       const { cluster } = world.stage;
       const pid = cluster.nodes[0]!.pid!;

@@ -6,7 +6,7 @@ export function brokersGone(seconds = 60): Scenario {
   return {
     name: 'brokers-gone',
     summary: `all brokers killed at once, and back after ${seconds} s`,
-    minutes: 3,
+    minutes: 2,
     async run(world) {
       const { cluster } = world.stage;
       const nodes = [0, 1, 2];

@@ -8,7 +8,7 @@ export function leadersMoved(times = 10): Scenario {
   return {
     name: 'leaders-moved',
     summary: `the leader of every partition moved to another broker, ${times} times`,
-    minutes: 2,
+    minutes: 1,
     // The cluster elects the replica that is named first, as soon as it looks.
     setup: { kafka: { 'leader.imbalance.check.interval.seconds': '1' } },
     async run(world) {

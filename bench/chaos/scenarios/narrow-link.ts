@@ -10,7 +10,7 @@ const MSG_BYTES = 400;
 export const narrowLink: Scenario = {
   name: 'narrow-link',
   summary: `one link of 1 MB/s to all brokers, for ${SECONDS} s, and more events than it carries`,
-  minutes: 2,
+  minutes: 1,
   setup: { proxied: true, msgBytes: MSG_BYTES },
   async run(world) {
     const { proxies } = world.stage;

@@ -10,7 +10,7 @@ const SECONDS = 45;
 export const quota: Scenario = {
   name: 'quota',
   summary: `a quota of ${BYTES_PER_SECOND / 1_000} kB/s at each broker, for ${SECONDS} s`,
-  minutes: 2,
+  minutes: 1,
   setup: {
     env: { FOREBAY_BUFFER_BYTES: String(BUFFER_BYTES) },
     // An average over two seconds instead of eleven.

@@ -14,7 +14,7 @@ export function rollingRestarts(times = 10): Scenario {
   return {
     name: 'rolling-restarts',
     summary: `both instances behind HAProxy restarted in turn, ${times} times, ${LIVE_SOCKETS} sockets`,
-    minutes: 3,
+    minutes: 1,
     setup: {
       instances: 2,
       rate: 0.5,

@@ -7,7 +7,7 @@ const SECONDS = 40;
 export const slowRoundTrip: Scenario = {
   name: 'slow-round-trip',
   summary: `a round trip of ${ROUND_TRIP_MS / 1_000} s to each broker, for ${SECONDS} s`,
-  minutes: 2,
+  minutes: 1,
   setup: { proxied: true },
   async run(world) {
     const { proxies } = world.stage;
