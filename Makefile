@@ -77,6 +77,18 @@ bench-baseline: build ## run the suite and record that baseline, or ARGS=--last 
 bench-compression: setup ## what each codec of KAFKA_COMPRESSION costs and saves, by size of batch
 	@exec $(TS) bench/compression.ts
 
+.PHONY: chaos
+chaos: build ## break things under load and balance the books: all (25 min), or one, SCENARIO=broker-sigkill
+	@exec $(TS) bench/chaos/run.ts $(SCENARIO)
+
+.PHONY: chaos-report
+chaos-report: setup ## write bench/CHAOS.md from the newest outcome of each scenario
+	@exec $(TS) bench/chaos/run.ts report
+
+.PHONY: soak
+soak: build ## a fault a minute for HOURS=1; memory and descriptors stay flat
+	@HOURS="$(HOURS)" exec $(TS) bench/chaos/run.ts soak
+
 .PHONY: profile
 profile: build ## leave a CPU profile of a loaded worker in bench/out/profile, and its summary
 	@exec $(TS) bench/profile.ts

@@ -13,17 +13,14 @@ import { runFacts } from './report/facts.ts';
 import { forgetLastRun, writeReport } from './report/report.ts';
 import type { Result } from './result.ts';
 import { runScenario, type Scenario, type Sources } from './scenario.ts';
+import { scenarioList } from './scenario-list.ts';
 import { SCENARIOS } from './scenarios.ts';
 import { figureTable } from './table.ts';
 
 const ROUNDS = 3;
 
 function usage(problem: string): number {
-  const width = Math.max(...SCENARIOS.map(({ name }) => name.length));
-  const list = SCENARIOS.map(
-    ({ name, summary, minutes }) => `  ${name.padEnd(width)}  ${summary}; ${minutes} min`,
-  );
-  console.error(`bench: ${problem}; there are:\n${list.join('\n')}`);
+  console.error(`bench: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
   return 2;
 }
 

@@ -14,6 +14,11 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
+  /** WebSockets of a worker: what the kernel keeps for each is beside the budget. Fewer where fewer
+   * files may be open: some are kept, most of these for brokers and what the process itself needs,
+   * the others for requests and for handshakes that are refused. */
+  connections: 20_000,
+  keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
   /** Seconds without a message, answered ping included, before a connection is closed. */

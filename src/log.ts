@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
 import type pretty from 'pino-pretty';
 import type { Config } from './config.ts';
+import { LogOutput } from './log-output.ts';
 
 export type { Logger } from 'pino';
 
@@ -16,7 +17,7 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, nam
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  if (!config.logPretty) return pino(options);
+  if (!config.logPretty) return pino(options, new LogOutput());
   const require = createRequire(import.meta.url);
   return pino(options, (require('pino-pretty') as typeof pretty)({ sync: true }));
 }

@@ -1,4 +1,4 @@
-/** Memory of processes and of the kernel, and what they may open, from /proc. */
+/** Memory of processes and of the kernel, from /proc. */
 import { readFileSync } from 'node:fs';
 
 const KIB = 1024;
@@ -22,11 +22,4 @@ function kibIn(file: string, name: string): number {
   const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(file, 'utf8')) ?? [];
   if (kib === undefined) throw new Error(`${file} has no ${name}`);
   return Number(kib);
-}
-
-/** How many files and sockets a process may open; Node.js takes all that the hard limit allows. */
-export function openFilesMax(): number {
-  const limits = readFileSync('/proc/self/limits', 'utf8');
-  const [, hard] = /^Max open files +\S+ +(\d+|unlimited)/m.exec(limits) ?? [];
-  return hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
 }

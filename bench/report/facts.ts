@@ -23,7 +23,7 @@ export interface RunFacts {
 }
 
 /** Written by the runs themselves. */
-const WRITTEN = ['bench/RESULTS.md', 'bench/results', 'bench/baseline.json'];
+const WRITTEN = ['bench/RESULTS.md', 'bench/CHAOS.md', 'bench/results', 'bench/baseline.json'];
 
 /** Facts of a run that begins now. */
 export function runFacts(env: NodeJS.ProcessEnv = process.env): RunFacts {

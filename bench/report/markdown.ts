@@ -13,12 +13,6 @@ export function resultsMarkdown(results: Results, facts: RunFacts): string {
 }
 
 function headOf(results: Results, facts: RunFacts): string[] {
-  const versions = [
-    `Node.js ${facts.node}`,
-    `uWebSockets.js ${facts.uws}`,
-    `kafkajs ${facts.kafkajs}`,
-    `Kafka ${facts.kafka}`,
-  ];
   return [
     '<!-- Written by `make bench`; the next run replaces it. -->',
     '# Results',
@@ -29,11 +23,24 @@ function headOf(results: Results, facts: RunFacts): string[] {
     '',
     '| | |',
     '|---|---|',
-    `| machine | ${cell(machineOf(facts))}, ${facts.memoryGiB} GiB, ${cell(facts.kernel)} |`,
-    `| versions | ${cell(versions.join(', '))} |`,
+    ...machineRows(facts),
     `| commit | ${cell(commitOf(facts))} |`,
     `| date | ${facts.date} UTC |`,
     `| goals | ${goalsOf(results)} |`,
+  ];
+}
+
+/** On what it was run. */
+export function machineRows(facts: RunFacts): string[] {
+  const versions = [
+    `Node.js ${facts.node}`,
+    `uWebSockets.js ${facts.uws}`,
+    `kafkajs ${facts.kafkajs}`,
+    `Kafka ${facts.kafka}`,
+  ];
+  return [
+    `| machine | ${cell(machineOf(facts))}, ${facts.memoryGiB} GiB, ${cell(facts.kernel)} |`,
+    `| versions | ${cell(versions.join(', '))} |`,
   ];
 }
 
@@ -82,7 +89,7 @@ function spreadOf(values: readonly number[]): string {
   return `${shortNumber(least)} – ${shortNumber(greatest)}${relative}`;
 }
 
-function goalText(goal: NonNullable<Figure['goal']>): string {
+export function goalText(goal: NonNullable<Figure['goal']>): string {
   return 'most' in goal ? `≤ ${shortNumber(goal.most)}` : `≥ ${shortNumber(goal.least)}`;
 }
 
@@ -96,6 +103,6 @@ function verdictOf({ values, goal }: Figure): '' | 'met' | 'missed' {
 }
 
 /** Text that cannot end its cell, its line or its brackets. */
-function cell(text: string): string {
+export function cell(text: string): string {
   return text.replaceAll(/[|[\]<]/g, '\\$&').replaceAll(/\s*\n\s*/g, ' ');
 }

@@ -21,6 +21,7 @@ export const compression: Scenario = {
         runs.set(`${name} 20,000/s`, () => lab.measure(gateway, SINGLE));
         runs.set(`${name} 100,000/s`, () => lab.measure(gateway, BATCHED));
       }
+      await lab.warmUp();
       const found = await interleave(bench.rounds, Object.fromEntries(runs));
       await lab.verify();
       const figures = [...runs.keys()].flatMap((name) => {
@@ -34,7 +35,7 @@ export const compression: Scenario = {
       const setup =
         'One worker each, 64 connections, 140-byte events that repeat more than real ones; 20,000/s ' +
         `one per frame, 100,000/s in fifties; 12 partitions, linger 10 ms. ${bench.places.text}.`;
-      return { setup, figures: [...figures, lab.memory()], problems: lab.problems };
+      return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
     }),
 };
 

@@ -1,8 +1,9 @@
 /** What an idle connection takes of memory, and how long a start takes. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../src/limits.ts';
+import { openFilesMax } from '../../src/open-files.ts';
 import { Lab } from '../lab/lab.ts';
-import { kernelSocketBytes, openFilesMax, residentBytesOf } from '../lab/memory.ts';
+import { kernelSocketBytes, residentBytesOf } from '../lab/memory.ts';
 import type { Figure } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
 

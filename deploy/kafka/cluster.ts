@@ -20,6 +20,9 @@ export interface ClusterOptions {
   nodes?: 1 | 3;
   /** The brokers' ports; free ones by default. */
   ports?: number[];
+  /** Where clients are told to connect instead of to the brokers themselves, one for each node:
+   * what stands there has to lead to `inner`. */
+  advertised?: readonly Place[];
   /** Lines of server.properties that differ from the usual ones, for every node. */
   overrides?: Record<string, string>;
   heapMb?: number;
@@ -29,6 +32,12 @@ export interface ClusterOptions {
   say?: (line: string) => void;
 }
 
+/** A place that clients connect to. */
+export interface Place {
+  host: string;
+  port: number;
+}
+
 const START_TIMEOUT_MS = 60_000;
 
 export class KafkaCluster {
@@ -36,11 +45,20 @@ export class KafkaCluster {
   readonly nodes: readonly KafkaNode[];
   /** `["127.0.0.1:20123", …]`: also those that are down at the moment. */
   readonly brokers: readonly string[];
+  /** Ports of the listeners whose clients are told the `advertised` places; none without these. */
+  readonly inner: readonly number[];
   private readonly isOwnDir: boolean;
   private readonly guard: Guard;
 
-  constructor(dir: string, nodes: KafkaNode[], isOwnDir: boolean, guard: Guard) {
+  constructor(
+    dir: string,
+    nodes: KafkaNode[],
+    inner: readonly number[],
+    isOwnDir: boolean,
+    guard: Guard,
+  ) {
     this.dir = dir;
+    this.inner = inner;
     this.nodes = nodes;
     this.brokers = nodes.map((node) => node.address);
     this.isOwnDir = isOwnDir;
@@ -112,20 +130,31 @@ export class KafkaCluster {
   }
 }
 
-function properties(id: number, dir: string, ports: Ports, overrides: Record<string, string>) {
+/** The listener for clients that are told to connect elsewhere: brokers speak on another one. */
+function outside(advertised: Place | undefined, port: number | undefined) {
+  if (advertised === undefined) return { listener: '', told: '', protocol: '' };
+  return {
+    listener: `,OUTSIDE://127.0.0.1:${port}`,
+    told: `,OUTSIDE://${advertised.host}:${advertised.port}`,
+    protocol: ',OUTSIDE:PLAINTEXT',
+  };
+}
+
+function properties(id: number, dir: string, ports: Ports, options: ClusterOptions) {
   const count = ports.brokers.length;
   const copies = String(count);
   const inSync = count === 3 ? '2' : '1';
   const voters = ports.controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`);
   const [broker, controller] = [ports.brokers[id - 1], ports.controllers[id - 1]];
+  const { listener, told, protocol } = outside(options.advertised?.[id - 1], ports.inner[id - 1]);
   return {
     'process.roles': 'broker,controller',
     'node.id': String(id),
     'controller.quorum.voters': voters.join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}`,
+    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}${listener}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}${told}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocol}`,
     'log.dirs': join(dir, `node-${id}`),
     'auto.create.topics.enable': 'false',
     'default.replication.factor': copies,
@@ -145,21 +174,28 @@ function properties(id: number, dir: string, ports: Ports, overrides: Record<str
     'broker.session.timeout.ms': '2000',
     'broker.heartbeat.interval.ms': '500',
     'leader.imbalance.check.interval.seconds': '4',
-    ...overrides,
+    ...options.overrides,
   };
 }
 
 interface Ports {
   brokers: number[];
   controllers: number[];
+  inner: number[];
 }
 
-async function choosePorts(count: number, wanted: number[] | undefined): Promise<Ports> {
-  if (wanted !== undefined && wanted.length !== count) {
-    throw new RangeError(`${count} nodes need ${count} ports, not ${wanted.length}`);
+async function choosePorts(count: number, options: ClusterOptions): Promise<Ports> {
+  const { ports: wanted, advertised } = options;
+  for (const given of [wanted, advertised]) {
+    if (given === undefined || given.length === count) continue;
+    throw new RangeError(`${count} nodes need ${count} ports, not ${given.length}`);
   }
-  const free = await freePorts(count * 2);
-  return { brokers: wanted ?? free.slice(count), controllers: free.slice(0, count) };
+  const free = await freePorts(count * 3);
+  return {
+    brokers: wanted ?? free.slice(count, count * 2),
+    controllers: free.slice(0, count),
+    inner: advertised === undefined ? [] : free.slice(count * 2),
+  };
 }
 
 /**
@@ -182,16 +218,16 @@ async function writeArchive(launcher: Launcher, file: string): Promise<void> {
 /** Starts the nodes; on a failure nothing of it is left. */
 async function launch(launcher: Launcher, options: ClusterOptions): Promise<KafkaCluster> {
   const count = options.nodes ?? 1;
-  const ports = await choosePorts(count, options.ports);
+  const ports = await choosePorts(count, options);
   const isOwnDir = options.dir === undefined;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'forebay-kafka-')));
   await mkdir(dir, { recursive: true });
   const guard = new Guard(isOwnDir ? dir : undefined);
   const nodes = ports.brokers.map((port, i) => {
-    const settings = properties(i + 1, dir, ports, options.overrides ?? {});
+    const settings = properties(i + 1, dir, ports, options);
     return new KafkaNode(i + 1, port, dir, settings, launcher);
   });
-  const cluster = new KafkaCluster(dir, nodes, isOwnDir, guard);
+  const cluster = new KafkaCluster(dir, nodes, ports.inner, isOwnDir, guard);
   try {
     const clusterId = await clusterIdOf(dir);
     await Promise.all(nodes.map((node) => node.prepare(clusterId)));

@@ -154,7 +154,9 @@ export const CATALOGUE = [
   {
     name: 'forebay_handshakes_refused_total',
     type: 'counter',
-    help: 'WebSocket handshakes refused; bad_request: also requests to /ws that ask for none.',
+    help:
+      'WebSocket handshakes refused; bad_request: also requests to /ws that ask for none; ' +
+      'too_many_connections: also connections that were closed before they asked.',
     from: 'sum',
     label: { name: 'reason', values: [...requestCodes, 'draining'] },
   },

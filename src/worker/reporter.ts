@@ -105,9 +105,19 @@ export class Reporter {
     counters.set(BUFFER, this.#budget.usedBytes);
     counters.set(BUFFER_LIMIT, this.#budget.limitBytes);
     counters.set(OLDEST, ageMs / 1000);
-    counters.set(RESIDENT, process.memoryUsage.rss());
+    const bytes = residentBytes();
+    if (bytes !== undefined) counters.set(RESIDENT, bytes);
     counters.set(CPU, (user + system) / 1e6);
     this.#producer.countLanes();
     return inFlight;
+  }
+}
+
+/** Undefined when it cannot be read: Node.js opens a file for it, and there may be none left. */
+function residentBytes(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
   }
 }

@@ -13,6 +13,7 @@ import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
 import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
+import { connectionBounds } from '../open-files.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
@@ -83,6 +84,7 @@ class Worker {
       budget,
       counters,
       log,
+      connections: connectionBounds(),
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,

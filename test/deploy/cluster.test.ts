@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { FaultProxy } from '../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { aliveNodes } from '../../deploy/kafka/node.ts';
-import { isFree } from '../../deploy/kafka/ports.ts';
+import { freePorts, isFree } from '../../deploy/kafka/ports.ts';
 import { uniqueTopic } from '../support/kafka.ts';
 import { until } from '../support/wait.ts';
 
@@ -101,4 +102,29 @@ test('a closed cluster leaves no process, no port and no folder', async () => {
   assert.deepEqual(pids.filter(alive), []);
   assert.deepEqual(await Promise.all(ports.map(isFree)), [true, true, true]);
   assert.equal(existsSync(cluster.dir), false);
+});
+
+test('who comes by the inner listener is told the advertised place, others the broker itself', async (t) => {
+  const [port] = (await freePorts(1)) as [number];
+  const place = { host: '127.0.0.1', port };
+  const own = await startCluster({ advertised: [place] });
+  t.after(() => own.close());
+  const proxy = await FaultProxy.start(own.inner[0]!, port);
+  t.after(() => proxy.close());
+  const told = async (address: string) => {
+    const other = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING }).admin();
+    await other.connect();
+    const [broker] = (await other.describeCluster()).brokers;
+    await other.disconnect();
+    return { host: broker!.host, port: broker!.port };
+  };
+  const { address, port: ownPort } = own.nodes[0]!;
+  assert.deepEqual(await told(address), { host: '127.0.0.1', port: ownPort });
+  assert.equal(proxy.counts.connections, 0);
+  assert.deepEqual(await told(`127.0.0.1:${own.inner[0]}`), place);
+  assert(proxy.counts.connections > 0);
+  await assert.rejects(
+    startCluster({ nodes: 3, advertised: [place] }),
+    /^RangeError: 3 nodes need/,
+  );
 });

@@ -17,7 +17,7 @@ import { FrameClient } from '../support/frame-client.ts';
 import { uniqueTopic } from '../support/kafka.ts';
 import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
 import { missingTool } from '../support/tools.ts';
-import { failedStart } from './faults/watch.ts';
+import { failedStart } from '../support/watch.ts';
 
 const run = promisify(execFile);
 const OUTPUT = { maxBuffer: 2 ** 28 };

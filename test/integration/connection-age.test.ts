@@ -5,8 +5,6 @@ import { LIMITS } from '../../src/limits.ts';
 import { startGateway } from '../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
 import { describeVerdict, Ledger } from '../support/ledger.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { until } from '../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,7 +12,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from './faults/load.ts';
+} from '../support/load.ts';
+import { PlainClient } from '../support/plain-client.ts';
+import { until } from '../support/wait.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -6,11 +6,8 @@ import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { MIB } from '../../src/limits.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import type { Gateway } from '../support/gateway.ts';
+import { HttpSource, type Refusal } from '../support/http-source.ts';
 import { describeVerdict, Ledger } from '../support/ledger.ts';
-import { setProduceQuota } from '../support/quota.ts';
-import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
-import { HttpSource, type Refusal } from './faults/http-source.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -21,8 +18,11 @@ import {
   recordsWith,
   type Source,
   violationsOf,
-} from './faults/load.ts';
-import { atRest, type Readyz, readyz, untilNotReady, Watch } from './faults/watch.ts';
+} from '../support/load.ts';
+import { setProduceQuota } from '../support/quota.ts';
+import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+import { atRest, type Readyz, readyz, untilNotReady, Watch } from '../support/watch.ts';
 
 const CLIENT_ID = 'overloaded';
 const QUOTA_BYTES_PER_SECOND = MIB;

@@ -4,6 +4,7 @@ import type { Logger } from '../../src/log.ts';
 import type { SeriesName } from '../../src/metrics/catalogue.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
+import { connectionBounds } from '../../src/open-files.ts';
 import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
@@ -100,6 +101,7 @@ export class Gateway {
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
+      connections: connectionBounds(Number.POSITIVE_INFINITY),
       maxAgeMs: plan.maxAgeMs,
       spreadMs: 500,
     });

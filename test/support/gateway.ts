@@ -11,6 +11,7 @@ import { until } from './wait.ts';
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const MAIN = join(ROOT, 'dist/main.js');
 const TICKS_PER_SECOND = 100;
+const ANSWER_MS_MAX = 5_000;
 
 export interface GatewayOptions {
   readonly brokers: readonly string[];
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly ports?: readonly [number, number];
   /** Options of Node.js itself, for the primary and, by inheritance, its workers. */
   readonly nodeArgs?: readonly string[];
+  /** A command that becomes Node.js, as `['prlimit', '--nofile=512']` does. */
+  readonly wrapper?: readonly string[];
 }
 
 export interface Exit {
@@ -49,11 +52,12 @@ export class Gateway {
   readonly #killOnExit: () => void;
 
   constructor(options: GatewayOptions, port: number, adminPort: number) {
-    const { brokers, topic, env = {}, nodeArgs = [] } = options;
+    const { brokers, topic, env = {}, nodeArgs = [], wrapper = [] } = options;
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
     this.port = port;
     this.adminPort = adminPort;
-    this.#child = spawn(process.execPath, [...nodeArgs, MAIN], {
+    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, MAIN];
+    this.#child = spawn(command!, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -107,14 +111,14 @@ export class Gateway {
   }
 
   async #isReady(): Promise<boolean> {
-    const response = await fetch(`${this.adminUrl}/readyz`);
+    const response = await fetch(`${this.adminUrl}/readyz`, answerSoon());
     await response.arrayBuffer();
     return response.ok;
   }
 
   /** One scrape of /metrics. */
   async metrics(): Promise<Metrics> {
-    const response = await fetch(`${this.adminUrl}/metrics`);
+    const response = await fetch(`${this.adminUrl}/metrics`, answerSoon());
     if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
     return new Metrics(await response.text());
   }
@@ -189,6 +193,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     throw error;
   }
   return gateway;
+}
+
+/** Gives a request up: a primary that hangs takes connections and says nothing. */
+function answerSoon(): RequestInit {
+  return { signal: AbortSignal.timeout(ANSWER_MS_MAX) };
 }
 
 /** The caller's own settings must not leak into a gateway under test. */

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../../src/listen/positions.ts';
 import { type Positions, TopicReader } from '../../src/listen/reader.ts';
+import { until } from './wait.ts';
 
 export interface TopicRecord {
   readonly partition: number;
@@ -67,6 +68,32 @@ export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void>
   try {
     await admin.connect();
     await admin.deleteTopics({ topics: [topic] });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/**
+ * Waits until every partition begins again: its new leader has the new topic. It takes nothing of
+ * the old one then: of a deletion and a creation a broker takes notice in this order.
+ * @param ends where the partitions of the old topic ended
+ */
+export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<void> {
+  await until(
+    async () => {
+      const now = await noteOffsets(place);
+      return [...ends].every(([partition, end]) => (now.get(partition) ?? end) < end);
+    },
+    { everyMs: 20, what: 'a new topic' },
+  );
+}
+
+/** Gives the topic this many partitions. */
+export async function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  try {
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
   } finally {
     await admin.disconnect();
   }

@@ -24,6 +24,8 @@ export class Listener {
   readonly #webSocket: WebSocketListener;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
+  /** Connections that were accepted and have not ended before they became WebSockets. */
+  #accepted = 0;
 
   constructor(options: ListenerOptions) {
     this.#options = options;
@@ -31,6 +33,7 @@ export class Listener {
     this.#webSocket = new WebSocketListener(options);
     this.#app = this.#uws
       .App()
+      .filter((response, change) => this.#count(response, change))
       .ws('/ws', this.#webSocket.behavior)
       .any('/*', (response, request) => this.#guard(response, request));
   }
@@ -79,6 +82,15 @@ export class Listener {
   close(): void {
     this.#webSocket.close();
     this.#app.close();
+  }
+
+  /** One too many is closed: waiting for a file it would take the next one that brokers need. */
+  #count(response: HttpResponse, change: number): void {
+    this.#accepted += change;
+    const open = this.#accepted - this.#webSocket.ended;
+    if (change < 0 || open <= this.#options.connections.all) return;
+    this.#webSocket.countClosed();
+    response.close();
   }
 
   /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */

@@ -57,6 +57,11 @@ export interface WebSocketBehavior<T> {
 type Handler = (response: HttpResponse, request: HttpRequest) => void;
 
 export interface App {
+  /**
+   * Hears of each connection that is accepted (1) and of each that ends (-1), but for those that
+   * have become WebSockets. A new one may be closed at once.
+   */
+  filter(handler: (response: HttpResponse, change: number) => void): App;
   any(pattern: string, handler: Handler): App;
   ws<T>(pattern: string, behavior: WebSocketBehavior<T>): App;
   listen(host: string, port: number, done: (socket: ListenSocket | false) => void): App;

@@ -2,6 +2,7 @@ import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells } from '../../metrics/counters.ts';
+import type { ConnectionBounds } from '../../open-files.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
@@ -20,7 +21,7 @@ const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
 const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining'] as const;
+const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining', 'too_many_connections'] as const;
 /** Share of what a connection may send in one turn from which on its turns are looked at. */
 const WATCHED = 0.05;
 type HandshakeRefusal = (typeof HANDSHAKES)[number];
@@ -49,6 +50,7 @@ export interface WebSocketOptions {
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   readonly counters: Counters;
+  readonly connections: ConnectionBounds;
   /** Age at which a connection is told to go away; 0 = never. */
   readonly maxAgeMs: number;
   /** Clients are told to connect again after 0 to so long. */
@@ -62,6 +64,7 @@ export class WebSocketListener {
   readonly #sockets = new Set<Socket>();
   /** Connections that have a stream. */
   #streams = 0;
+  #ended = 0;
   #leaving = false;
   #refusing = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
@@ -90,6 +93,16 @@ export class WebSocketListener {
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
+  }
+
+  /** Connections that have ended. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** A connection is closed that there is no file for: nothing can be said on it. */
+  countClosed(): void {
+    this.#options.counters.add(REFUSED.too_many_connections);
   }
 
   /** An acknowledged client is connected. */
@@ -142,6 +155,10 @@ export class WebSocketListener {
       const headers = { 'Retry-After': '1' };
       const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
       return this.#refuse(response, 'draining', answer);
+    }
+    if (this.#sockets.size >= this.#options.connections.webSockets) {
+      const answer = requestError('too_many_connections', { 'Retry-After': '1' });
+      return this.#refuse(response, 'too_many_connections', { ...answer, close: true });
     }
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
@@ -289,6 +306,7 @@ export class WebSocketListener {
     const { counters } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
+    this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     connection.stream?.close();
     counters.add(OPEN, -1);

@@ -7,10 +7,10 @@ import { good } from '../../support/events.ts';
 import { FrameClient } from '../../support/frame-client.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
+import { recordsOf } from '../../support/load.ts';
 import { PlainClient } from '../../support/plain-client.ts';
 import { RawClient } from '../../support/raw-client.ts';
-import { recordsOf } from './load.ts';
-import { readyz, untilLogged, untilNotReady } from './watch.ts';
+import { readyz, untilLogged, untilNotReady } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -14,8 +14,8 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from './load.ts';
-import { atRest, readyz, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { atRest, readyz, untilStored, Watch } from '../../support/watch.ts';
 
 const MIB = 1024 * 1024;
 const OUTAGE_MS = 20_000;

@@ -5,8 +5,6 @@ import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,8 +12,10 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from './load.ts';
-import { atRest, logged, readyz, untilNotReady } from './watch.ts';
+} from '../../support/load.ts';
+import { testKafka } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, logged, readyz, untilNotReady } from '../../support/watch.ts';
 
 const PARTITIONS = 5;
 const NO_TOPIC = 'the topic does not exist';

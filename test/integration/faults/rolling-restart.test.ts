@@ -10,7 +10,6 @@ import { FrameClient } from '../../support/frame-client.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { PlainClient } from '../../support/plain-client.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -18,8 +17,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from './load.ts';
-import { atRest, logged, readyz, untilLogged, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -7,7 +7,7 @@ import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { testKafka } from '../../support/topic.ts';
-import { failedStart } from './watch.ts';
+import { failedStart } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 let dir: string;

@@ -10,11 +10,11 @@ import { good } from '../../support/events.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { acknowledgedClients, Load, recordsOf, violationsOf } from '../../support/load.ts';
 import { PlainClient } from '../../support/plain-client.ts';
 import { RawClient } from '../../support/raw-client.ts';
 import { until } from '../../support/wait.ts';
-import { acknowledgedClients, Load, recordsOf, violationsOf } from './load.ts';
-import { logged, untilGone, untilLogged, untilStored } from './watch.ts';
+import { logged, untilGone, untilLogged, untilStored } from '../../support/watch.ts';
 
 let kafka: KafkaCluster;
 before(async () => {

@@ -11,7 +11,7 @@ import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { missingTool } from '../../support/tools.ts';
 import { until } from '../../support/wait.ts';
-import { failedStart, untilNotReady } from './watch.ts';
+import { failedStart, untilNotReady } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 let dir: string;

@@ -3,8 +3,6 @@ import { before, test } from 'node:test';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { noteOffsets, type Offsets, testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,8 +12,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from './load.ts';
-import { atRest, logged, produceErrors, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { deleteTopic, noteOffsets, type Offsets, untilMadeAgain } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, logged, produceErrors, untilStored, Watch } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {
@@ -25,24 +25,9 @@ before(async () => {
 /** Deletes the topic. @returns where its partitions ended just before */
 async function deleteNow(topic: string, ledger: Ledger): Promise<Offsets> {
   const ends = await noteOffsets({ brokers, topic });
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
   ledger.topicDeleting();
-  await admin.deleteTopics({ topics: [topic] });
-  await admin.disconnect();
+  await deleteTopic({ brokers, topic });
   return ends;
-}
-
-/** Waits until the broker has the new topic: its offsets begin again. It takes nothing of the old
- * one then: of a deletion and a creation it takes notice in this order. */
-async function untilMadeAgain(topic: string, ends: Offsets): Promise<void> {
-  await until(
-    async () => {
-      const now = await noteOffsets({ brokers, topic });
-      return [...ends].some(([partition, end]) => (now.get(partition) ?? end) < end);
-    },
-    { everyMs: 20, what: 'a new topic' },
-  );
 }
 
 test('a topic deleted under load is made again, and what is acknowledged from then on is there', async (t) => {
@@ -65,7 +50,7 @@ test('a topic deleted under load is made again, and what is acknowledged from th
   await until(() => logged(gateway, 'topic created').length === 2, {
     what: () => gateway.logTail(),
   });
-  await untilMadeAgain(topic, ends);
+  await untilMadeAgain({ brokers, topic }, ends);
   ledger.newIncarnation();
   const newFrom = clients.map(({ acknowledgedEvents }) => acknowledgedEvents);
   // Nothing hangs: each client hears of events that it sends from now on.

@@ -5,7 +5,6 @@ import { isRunning } from '../../primary/fixtures/child.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -13,8 +12,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from './load.ts';
-import { atRest, untilLogged, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, untilLogged, Watch } from '../../support/watch.ts';
 
 const TIMEOUT_MS = 2_000;
 /** From the kill to ready. */

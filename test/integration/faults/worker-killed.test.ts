@@ -5,8 +5,6 @@ import { isRunning } from '../../primary/fixtures/child.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import type { Metrics } from '../../support/metrics.ts';
-import { until } from '../../support/wait.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -16,8 +14,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from './load.ts';
-import { atRest, logged, untilLogged, untilStored, Watch } from './watch.ts';
+} from '../../support/load.ts';
+import type { Metrics } from '../../support/metrics.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, logged, untilLogged, untilStored, Watch } from '../../support/watch.ts';
 
 /** A gateway loses at most what it took since its last numbers: they come once a second. */
 const SNAPSHOT_SECONDS = 1;

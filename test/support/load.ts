@@ -1,12 +1,13 @@
 /** Load of a moderate rate for fault tests. What a test starts here ends with it, failed or not. */
-import type { TestContext } from 'node:test';
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import { AcknowledgedClient, type ClientOptions } from '../../support/client.ts';
-import type { Ledger } from '../../support/ledger.ts';
-import { PlainClient } from '../../support/plain-client.ts';
-import type { TestEvent } from '../../support/socket.ts';
-import { readTopic, type TopicPlace, type TopicRecord } from '../../support/topic.ts';
+import { AcknowledgedClient, type ClientOptions } from './client.ts';
+import type { Ledger } from './ledger.ts';
+import type { Lifetime } from './lifetime.ts';
+import { PlainClient } from './plain-client.ts';
+import type { TestEvent } from './socket.ts';
+import { readTopic, type TopicPlace, type TopicRecord } from './topic.ts';
 
 /** Somebody who can be given events. */
 export interface Source {
@@ -40,7 +41,7 @@ export class Load {
   #next = 0;
 
   /** Begins at once. */
-  constructor(t: TestContext, sources: readonly Source[], options: LoadOptions) {
+  constructor(t: Lifetime, sources: readonly Source[], options: LoadOptions) {
     this.#sources = sources;
     this.#options = options;
     this.#msg = 'm'.repeat(options.msgBytes ?? 20);
@@ -90,7 +91,7 @@ class AcknowledgedSource extends AcknowledgedClient implements Source {
 
 /** `count` open clients of `forebay.v1`. */
 export function acknowledgedClients(
-  t: TestContext,
+  t: Lifetime,
   count: number,
   options: ClientOptions,
 ): Promise<AcknowledgedSource[]> {
@@ -150,7 +151,7 @@ export class PlainSource implements Source {
 }
 
 export function plainSources(
-  t: TestContext,
+  t: Lifetime,
   count: number,
   url: string,
   ledger: Ledger,

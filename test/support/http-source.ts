@@ -1,12 +1,13 @@
 /** A client of `POST /events` under load: an event that may be sent again is. */
-import type { TestContext } from 'node:test';
+
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventCode } from '../../../src/errors.ts';
-import type { Ledger } from '../../support/ledger.ts';
-import type { NackError } from '../../support/protocol.ts';
-import { eventText, keyOf, type TestEvent } from '../../support/socket.ts';
-import { until } from '../../support/wait.ts';
+import type { EventCode } from '../../src/errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Source } from './load.ts';
+import type { NackError } from './protocol.ts';
+import { eventText, keyOf, type TestEvent } from './socket.ts';
+import { until } from './wait.ts';
 
 export interface HttpSourceOptions {
   /** `http://127.0.0.1:9000` */
@@ -42,7 +43,7 @@ export class HttpSource implements Source {
   #closing = false;
 
   /** Ends with the test. */
-  constructor(t: TestContext, options: HttpSourceOptions) {
+  constructor(t: Lifetime, options: HttpSourceOptions) {
     this.#options = options;
     t.after(() => this.close());
   }

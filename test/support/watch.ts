@@ -1,16 +1,11 @@
 /** Watches a gateway from outside while something is done to it. */
 import { readFileSync } from 'node:fs';
-import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../primary/fixtures/child.ts';
-import {
-  type Gateway,
-  type GatewayOptions,
-  type LogLine,
-  startGateway,
-} from '../../support/gateway.ts';
-import type { Metrics } from '../../support/metrics.ts';
-import { until } from '../../support/wait.ts';
+import { isRunning } from '../primary/fixtures/child.ts';
+import { type Gateway, type GatewayOptions, type LogLine, startGateway } from './gateway.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { Metrics } from './metrics.ts';
+import { until } from './wait.ts';
 
 const EVERY_MS = 100;
 const PAGE_BYTES = 4096;
@@ -23,12 +18,14 @@ export class Watch {
   /** Largest resident memory of a worker, from /proc. */
   residentBytesMax = 0;
   readonly #gateway: Gateway;
+  readonly #everyMs: number;
   #running = true;
   readonly #ended: Promise<void>;
 
   /** Begins at once; ends with the test. */
-  constructor(t: TestContext, gateway: Gateway) {
+  constructor(t: Lifetime, gateway: Gateway, everyMs = EVERY_MS) {
     this.#gateway = gateway;
+    this.#everyMs = everyMs;
     this.#ended = this.#run();
     t.after(() => this.stop());
   }
@@ -73,7 +70,7 @@ export class Watch {
       for (const pid of this.#gateway.workers()) {
         this.residentBytesMax = Math.max(this.residentBytesMax, residentBytes(pid));
       }
-      await sleep(EVERY_MS);
+      await sleep(this.#everyMs);
     }
   }
 }
@@ -170,7 +167,7 @@ export async function untilNotReady(
 }
 
 /** Starts one that cannot run. @returns its exit code and what it wrote on stderr */
-export async function failedStart(t: TestContext, options: GatewayOptions) {
+export async function failedStart(t: Lifetime, options: GatewayOptions) {
   const gateway = await startGateway({ ...options, ready: false });
   t.after(() => gateway.kill());
   const { code } = await until(() => gateway.exited, { what: () => gateway.logTail() });

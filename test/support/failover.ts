@@ -1,8 +1,8 @@
 /** How long a fault of a broker is felt: from a new leader to the first acknowledgement. */
 import { Kafka, logLevel } from 'kafkajs';
-import { Ledger } from '../../support/ledger.ts';
-import type { TopicRecord } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
+import { Ledger } from './ledger.ts';
+import type { TopicRecord } from './topic.ts';
+import { until } from './wait.ts';
 
 /** A ledger that knows when: ms of `performance.now()` by event. */
 export class TimedLedger extends Ledger {
@@ -64,7 +64,7 @@ export class Failover {
         .filter(({ partitionId }) => this.#partitions.includes(partitionId))
         .every(({ leader }) => leader !== lost && leader >= 0);
     };
-    await until(led, { deadlineMs: 20_000, what: 'new leaders' });
+    await until(led, { deadlineMs: 20_000, everyMs: 50, what: 'new leaders' });
     this.#ledMs = performance.now();
   }
 
@@ -72,17 +72,31 @@ export class Failover {
    * For each partition, ms from the leaders to the first acknowledgement of an event that was sent
    * after the fault; below 0 when the gateway knew before the test.
    */
-  firstAcknowledgements(ledger: TimedLedger, records: readonly TopicRecord[]): number[] {
+  firstAcknowledgements(records: readonly TimedRecord[]): number[] {
     const first = new Map(this.#partitions.map((partition) => [partition, Number.MAX_VALUE]));
-    for (const { partition, value } of records) {
+    for (const { partition, sentMs, acknowledgedMs } of records) {
       const before = first.get(partition);
-      if (before === undefined) continue;
-      const { id, attempt } = JSON.parse(String(value)) as { id: string; attempt: number };
-      const sentMs = ledger.sentMs.get(`${id}#${attempt}`) ?? 0;
-      const acknowledgedMs = ledger.acknowledgedMs.get(`${id}#${attempt}`);
-      if (sentMs < this.#sinceMs || acknowledgedMs === undefined) continue;
+      if (before === undefined || sentMs < this.#sinceMs) continue;
       first.set(partition, Math.min(before, acknowledgedMs));
     }
     return [...first.values()].map((ms) => Math.round(ms - this.#ledMs));
   }
+}
+
+/** A record that was acknowledged, and when. */
+export interface TimedRecord {
+  readonly id: string;
+  readonly partition: number;
+  readonly sentMs: number;
+  readonly acknowledgedMs: number;
+}
+
+/** The records that were acknowledged. */
+export function timedRecords(ledger: TimedLedger, records: readonly TopicRecord[]): TimedRecord[] {
+  return records.flatMap(({ partition, value }) => {
+    const { id, attempt = 1 } = JSON.parse(String(value)) as { id: string; attempt?: number };
+    const sentMs = ledger.sentMs.get(`${id}#${attempt}`) ?? 0;
+    const acknowledgedMs = ledger.acknowledgedMs.get(`${id}#${attempt}`);
+    return acknowledgedMs === undefined ? [] : [{ id, partition, sentMs, acknowledgedMs }];
+  });
 }

@@ -1,0 +1,143 @@
+/** bench/CHAOS.md: the newest outcome of every scenario. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+import { commitOf, type RunFacts } from '../report/facts.ts';
+import { cell, goalText, machineRows } from '../report/markdown.ts';
+import { shortNumber } from '../report/number.ts';
+import { statsOf } from '../report/stats.ts';
+import type { Figure } from '../result.ts';
+import type { Outcome, Scenario, Setup, Step } from './scenario.ts';
+import { KAFKA_SETTINGS } from './stage.ts';
+import { accountLine, missedGoals } from './tell.ts';
+
+type Outcomes = ReadonlyMap<string, Outcome>;
+type Named = Pick<Scenario, 'name' | 'summary'>;
+
+/** @param scenarios all of them, in the order of the report */
+export function writeChaosReport(
+  scenarios: readonly Named[],
+  outcomes: Outcomes,
+  file = join(ROOT, 'bench/CHAOS.md'),
+): void {
+  // What went wrong may name files by their place on this machine.
+  writeFileSync(file, chaosMarkdown(scenarios, outcomes).replaceAll(`${ROOT}/`, ''));
+}
+
+export function chaosMarkdown(scenarios: readonly Named[], outcomes: Outcomes): string {
+  const ran = scenarios.flatMap(({ name }) => outcomes.get(name) ?? []);
+  const newest = [...ran].sort((a, b) => (a.facts.date < b.facts.date ? 1 : -1))[0]?.facts;
+  const missing = scenarios.filter(({ name }) => !outcomes.has(name)).map(({ name }) => name);
+  const lines = [
+    ...headOf(ran, newest),
+    ...tableOf(ran),
+    ...(missing.length > 0 ? ['', `Not run: ${missing.join(', ')}.`] : []),
+    ...ran.flatMap((outcome) => sectionOf(outcome, newest)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function headOf(ran: readonly Outcome[], newest: RunFacts | undefined): string[] {
+  const settings = Object.entries(KAFKA_SETTINGS).map(([name, value]) => `\`${name}=${value}\``);
+  const passed = ran.filter(({ problems }) => problems.length === 0).length;
+  return [
+    '<!-- Written by `make chaos`; the next run replaces it. -->',
+    '# Chaos',
+    '',
+    'Three real brokers, one or two gateways, and clients that send while things break: of the events',
+    '70% by ten acknowledged clients (5 per frame), 20% by four plain ones (1 per frame), 10% by HTTP',
+    '(10 per body). In the end every event that was sent is looked for in the topic. What is promised,',
+    'and what a scenario has to show: [docs/guarantees.md](../docs/guarantees.md). To repeat one:',
+    '`make chaos SCENARIO=name`.',
+    '',
+    '| | |',
+    '|---|---|',
+    ...(newest === undefined ? [] : machineRows(newest)),
+    `| Kafka | 3 nodes, ${settings.join(', ')}, 6 partitions |`,
+    `| passed | ${passed} of ${ran.length} |`,
+  ];
+}
+
+function tableOf(ran: readonly Outcome[]): string[] {
+  const head = ['scenario', 'sent', 'acknowledged', 'refused', 'stored', 'missing', 'doubled'];
+  const rows = ran.map(({ name, account, problems }) => {
+    const figures =
+      account === undefined
+        ? ['–', '–', '–', '–', '–', '–', '–']
+        : [
+            ...[account.sent, account.acknowledged, account.refused, account.stored],
+            ...[account.missing, account.doubled, account.phantom],
+          ].map((count) => count.toLocaleString('en'));
+    const passed = problems.length === 0 ? 'passed' : '**failed**';
+    return `| [${name}](#${name}) | ${[...figures, passed].join(' | ')} |`;
+  });
+  const columns = [...head, 'phantom', ''];
+  const rule = `|---|${'---:|'.repeat(head.length)}---|`;
+  return ['', `| ${columns.join(' | ')} |`, rule, ...rows];
+}
+
+function sectionOf(outcome: Outcome, newest: RunFacts | undefined): string[] {
+  const { name, summary, facts, seconds, eventsPerSecond, setup, account, schedule } = outcome;
+  const other = facts.cpu === newest?.cpu && facts.cores === newest.cores ? '' : ' elsewhere';
+  const lines = [
+    ...['', `## ${name}`, '', `${capital(cell(summary))}.`, ''],
+    `${cell(settingsOf(setup))}${eventsPerSecond.toLocaleString('en')} events/s for ${seconds} s.` +
+      ` Commit ${cell(commitOf(facts))}, ${facts.date} UTC${other}.`,
+  ];
+  if (account !== undefined) lines.push('', `Ledger: ${accountLine(account)}.`);
+  if (outcome.figures.length > 0) {
+    lines.push('', '| figure | n | median | least | most | goal | |', RULE);
+    lines.push(...outcome.figures.map(rowOf));
+  }
+  if (schedule.length > 0) lines.push('', `Schedule: ${scheduleOf(schedule)}.`);
+  const { problems } = outcome;
+  if (problems.length > 0) {
+    lines.push('', '**Wrong:**', '', ...problems.map((problem) => `* ${cell(problem)}`));
+  }
+  return lines;
+}
+
+const RULE = '|---|---:|---:|---:|---:|---:|---|';
+
+/** What differs from the usual world, in words; settings of other programs are not told. */
+function settingsOf({ workers, instances, proxied, names, ...rest }: Setup): string {
+  const { env = {}, kafka = {}, nodeArgs = [], wrapper = [] } = rest;
+  const told = Object.entries({ ...env, ...kafka }).filter(([name]) => /^FOREBAY|\./.test(name));
+  const parts = [
+    instances === 2 ? 'two gateways behind HAProxy' : '',
+    workers === undefined ? '' : `${workers} workers`,
+    proxied === true || names !== undefined ? 'fault proxies before the brokers' : '',
+    ...told.map(([name, value]) => code(`${name}=${value}`)),
+    ...[...nodeArgs, wrapper[0] === 'sh' ? '' : wrapper.join(' ')].map(code),
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : `${capital(parts.join(', '))}. `;
+}
+
+function code(text: string): string {
+  return text === '' ? '' : `\`${text}\``;
+}
+
+function rowOf(figure: Figure): string {
+  const { name, unit, values, goal } = figure;
+  const { median, least, greatest } = statsOf(values);
+  const stats = [median, least, greatest].map((value) => `${shortNumber(value)} ${unit}`.trim());
+  // One value that is beyond the goal has missed it, whatever the median is.
+  const verdict = missedGoals({ figures: [figure] }).length === 0 ? 'met' : '**missed**';
+  const judged = goal === undefined ? ['', ''] : [goalText(goal), verdict];
+  return `| ${[cell(name), String(values.length), ...stats, ...judged].join(' | ')} |`;
+}
+
+/** `1.5 s broker 1 killed; 4 s, 8 s SIGHUP` */
+function scheduleOf(schedule: readonly Step[]): string {
+  const groups: { times: string[]; what: string }[] = [];
+  for (const { seconds, what } of schedule) {
+    const last = groups.at(-1);
+    if (last?.what === what) last.times.push(`${seconds} s`);
+    else groups.push({ times: [`${seconds} s`], what });
+  }
+  return groups.map(({ times, what }) => `${times.join(', ')} ${cell(what)}`).join('; ');
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,55 @@
+/**
+ * Runs one scenario by its name, or all: `node --import tsx bench/chaos/run.ts [NAME]`; the outcome
+ * of each is kept in bench/out/chaos, and bench/CHAOS.md is put together from the newest of each:
+ * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
+ * scenario could not run; 2 = no such scenario.
+ */
+import { scenarioList } from '../scenario-list.ts';
+import { conduct } from './conduct.ts';
+import { keep, kept } from './kept.ts';
+import { writeChaosReport } from './report.ts';
+import type { Scenario } from './scenario.ts';
+import { SCENARIOS, soak } from './scenarios.ts';
+import { outcomeText } from './tell.ts';
+
+function usage(problem: string): number {
+  console.error(`chaos: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
+  return 2;
+}
+
+/** @returns whether all promises were kept */
+async function runOne(scenario: Scenario): Promise<boolean> {
+  console.log(`\n== ${scenario.name}: ${scenario.summary}`);
+  const outcome = await conduct(scenario, console.log);
+  keep(outcome);
+  console.log(`\n${outcomeText(outcome)}`);
+  return outcome.problems.length === 0;
+}
+
+function chosen(name: string | undefined, hours: string): readonly Scenario[] {
+  if (name === undefined) return SCENARIOS;
+  if (name === 'soak') return [soak(Number(hours))];
+  return SCENARIOS.filter((scenario) => scenario.name === name);
+}
+
+async function main([name, ...rest]: readonly string[]): Promise<number> {
+  if (rest.length > 0) return usage(`${name} takes no arguments`);
+  if (name !== 'report') {
+    const scenarios = chosen(name, process.env.HOURS || '1');
+    if (scenarios.length === 0) return usage(`no scenario ${JSON.stringify(name)}`);
+    const passed: boolean[] = [];
+    for (const scenario of scenarios) passed.push(await runOne(scenario));
+    if (name !== undefined) return passed.every(Boolean) ? 0 : 1;
+  }
+  const outcomes = kept();
+  writeChaosReport([...SCENARIOS, soak()], outcomes);
+  console.log('\nwritten: bench/CHAOS.md');
+  return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  console.error(`chaos: ${(error as Error).message}`);
+  process.exit(1);
+}

@@ -1,0 +1,35 @@
+import { closeAll } from '../../../test/support/load.ts';
+import { until } from '../../../test/support/wait.ts';
+import { idleClients } from '../crowd.ts';
+import { killProcess } from '../faults.ts';
+import type { Scenario } from '../scenario.ts';
+
+const CONNECTIONS = 5_000;
+const BACK_MS_MAX = 15_000;
+
+export const idleConnections: Scenario = {
+  name: 'idle-connections',
+  summary: `${CONNECTIONS} idle connections lost at once, and back`,
+  minutes: 1,
+  setup: { workers: 2, rate: 0.2 },
+  async run(world) {
+    const { gateway } = world;
+    const idle = await idleClients(world, gateway.wsUrl, CONNECTIONS);
+    world.losesPlain();
+    await Promise.all(gateway.workers().map(killProcess));
+    const sinceMs = performance.now();
+    world.did('both workers killed');
+    const what = () => `${idle.filter(({ connected }) => !connected).length} connections`;
+    await until(() => idle.every(({ closes }) => closes.length === 1), { what });
+    world.did('all connections are lost');
+    const back = () => idle.every(({ connected }) => connected);
+    await until(back, { deadlineMs: 2 * BACK_MS_MAX, everyMs: 50, what });
+    const seconds = (performance.now() - sinceMs) / 1000;
+    world.did('all are back');
+    world.measured('all connections back after', 's', seconds, { most: BACK_MS_MAX / 1000 });
+    const failures = idle.reduce((sum, client) => sum + client.failures.length, 0);
+    world.measured('attempts that failed meanwhile', '', failures);
+    await world.recovers('the return of all');
+    await closeAll(idle);
+  },
+};

@@ -1,0 +1,45 @@
+import { partitionsOf } from '../../../test/support/failover.ts';
+import { testKafka } from '../../../test/support/topic.ts';
+import { until } from '../../../test/support/wait.ts';
+import type { Scenario } from '../scenario.ts';
+import type { World } from '../world.ts';
+
+export function leadersMoved(times = 10): Scenario {
+  return {
+    name: 'leaders-moved',
+    summary: `the leader of every partition moved to another broker, ${times} times`,
+    minutes: 1,
+    // The cluster elects the replica that is named first, as soon as it looks.
+    setup: { kafka: { 'leader.imbalance.check.interval.seconds': '1' } },
+    async run(world) {
+      for (let time = 0; time < times; time++) {
+        await world.felt(() => moveLeaders(world));
+        await world.recovers('the moving of all leaders');
+      }
+    },
+  };
+}
+
+/** Each partition is led by the next of its replicas from now on. */
+async function moveLeaders(world: World): Promise<void> {
+  const { cluster, topic } = world.stage;
+  const before = await partitionsOf(cluster.brokers, topic);
+  const next = new Map(before.map(({ partitionId, leader }) => [partitionId, (leader % 3) + 1]));
+  const admin = testKafka(cluster.brokers).admin();
+  await admin.connect();
+  try {
+    const partitionAssignment = [...next].map(([partition, leader]) => ({
+      partition,
+      replicas: [leader, (leader % 3) + 1, ((leader + 1) % 3) + 1],
+    }));
+    await admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] });
+  } finally {
+    await admin.disconnect();
+  }
+  const moved = async () =>
+    (await partitionsOf(cluster.brokers, topic)).every(
+      ({ partitionId, leader }) => leader === next.get(partitionId),
+    );
+  await until(moved, { everyMs: 100, deadlineMs: 30_000, what: 'the new leaders' });
+  world.did(`${next.size} leaders moved`);
+}

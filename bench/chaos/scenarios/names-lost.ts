@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from '../scenario.ts';
+
+const NAMES = ['broker-1.forebay.test', 'broker-2.forebay.test', 'broker-3.forebay.test'];
+
+export function namesLost(seconds = 30): Scenario {
+  return {
+    name: 'names-lost',
+    summary: `the brokers’ names do not resolve for ${seconds} s, and all connections are reset`,
+    minutes: 1,
+    setup: { names: NAMES },
+    async run(world) {
+      const { proxies } = world.stage;
+      await world.felt(async () => {
+        world.stage.resolve(false);
+        for (const proxy of proxies) proxy.resetAll();
+        world.did('the names do not resolve; all connections are reset');
+      });
+      await sleep(1_000);
+      const made = () => proxies.reduce((sum, { counts }) => sum + counts.connections, 0);
+      const [before, acknowledged] = [made(), world.traffic.ledger.acknowledgedMs.size];
+      await sleep((seconds - 1) * 1_000);
+      if (made() > before) throw new Error('a name was resolved all the same');
+      const { size } = world.traffic.ledger.acknowledgedMs;
+      if (size > acknowledged) throw new Error('acknowledged without a broker');
+      world.stage.resolve(true);
+      world.did('the names resolve');
+      await world.recovers('the return of the names');
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SeededRandom } from '../../../test/simulation/random.ts';
+import type { Scenario } from '../scenario.ts';
+
+const SEED = 1;
+/** Requests and answers are cut wherever it comes. */
+const BYTES = { least: 200, most: 500_000 };
+
+export function resets(seconds = 60): Scenario {
+  return {
+    name: 'resets',
+    summary: `every connection to a broker is reset at a random byte, for ${seconds} s`,
+    minutes: 2,
+    setup: { proxied: true },
+    async run(world) {
+      const { proxies } = world.stage;
+      const random = new SeededRandom(SEED, 'resets');
+      await world.felt(async () => {
+        for (const proxy of proxies) {
+          proxy.faults = { resetAfterBytes: () => Math.round(random.log(BYTES.least, BYTES.most)) };
+          proxy.resetAll();
+        }
+        world.did(`resets, seed ${SEED}`);
+      });
+      await sleep(seconds * 1_000);
+      const count = proxies.reduce((sum, { counts }) => sum + counts.resets, 0);
+      world.measured('connections reset', '', count);
+      if (count < seconds) throw new Error(`only ${count} connections were reset`);
+      for (const proxy of proxies) {
+        proxy.faults = {};
+        proxy.resetAll();
+      }
+      world.did('no more resets');
+      await world.recovers('the last reset');
+    },
+  };
+}

@@ -1,0 +1,36 @@
+import { isRunning } from '../../../test/primary/fixtures/child.ts';
+import { until } from '../../../test/support/wait.ts';
+import { logged } from '../../../test/support/watch.ts';
+import type { Scenario } from '../scenario.ts';
+
+export function sighup(times = 10): Scenario {
+  return {
+    name: 'sighup',
+    summary: `both workers replaced one by one by SIGHUP, ${times} times`,
+    minutes: 1,
+    setup: { workers: 2, env: { FOREBAY_DRAIN_SPREAD_MS: '500' } },
+    async run(world) {
+      const { gateway, traffic } = world;
+      // What a plain client sends while its connection is closed arrives nowhere.
+      world.losesPlain();
+      for (let time = 1; time <= times; time++) {
+        const pids = gateway.workers();
+        gateway.signal('SIGHUP');
+        world.did('SIGHUP');
+        const lines = () => logged(gateway, 'rolling restart ended');
+        const what = () => `the end of a roll; the log ends:\n${gateway.logTail()}`;
+        await until(() => lines().length === time, { deadlineMs: 60_000, what });
+        world.measured('a roll', 'ms', Number(lines().at(-1)?.ms));
+        if (pids.some(isRunning)) throw new Error('a worker was not replaced');
+        await world.recovers('a roll');
+      }
+      const closes = traffic.clients.flatMap((client) => client.closes);
+      world.measured('connections ended by Close 1012', '', closes.length);
+      const silent = closes.filter(({ code }) => code !== 1012).length;
+      world.check(silent === 0, `${silent} connections ended without Close 1012`);
+      const metrics = await gateway.metrics();
+      const lost = metrics.value('forebay_events_lost_total');
+      world.check(lost === 0, `${lost} events counted as lost`);
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { setProduceQuota } from '../../../test/support/quota.ts';
+import { measureRefusals } from '../refusals.ts';
+import type { Scenario } from '../scenario.ts';
+
+const HEAP_MB = 256;
+const BYTES_PER_SECOND = 50_000;
+const SECONDS = 60;
+
+export const smallHeap: Scenario = {
+  name: 'small-heap',
+  summary: `${HEAP_MB} MiB of V8 heap, and overload for ${SECONDS} s: the buffer is full`,
+  minutes: 2,
+  setup: {
+    nodeArgs: [`--max-old-space-size=${HEAP_MB}`],
+    kafka: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
+    msgBytes: 500,
+  },
+  async run(world) {
+    const { gateway } = world;
+    const [broker] = world.stage.cluster.brokers;
+    const set = (bytesPerSecond: number | undefined) =>
+      setProduceQuota(broker!, { clientId: 'forebay', bytesPerSecond });
+    const workers = gateway.workers();
+    await set(BYTES_PER_SECOND);
+    world.did(`each broker takes ${BYTES_PER_SECOND / 1_000} kB/s`);
+    await sleep(SECONDS * 1_000);
+    const metrics = await gateway.metrics();
+    const refused = metrics.value('forebay_events_refused_total', { reason: 'buffer_full' });
+    world.measured('refused with buffer_full', 'events', refused);
+    await set(undefined);
+    world.did('the quota is gone');
+    await world.recovers('the overload');
+    measureRefusals(world);
+    world.check(String(gateway.workers()) === String(workers), 'a worker was started again');
+  },
+};

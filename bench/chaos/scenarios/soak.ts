@@ -1,0 +1,110 @@
+import { readdirSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MIB } from '../../../src/limits.ts';
+import { SeededRandom } from '../../../test/simulation/random.ts';
+import { until } from '../../../test/support/wait.ts';
+import { residentBytesOf } from '../../lab/memory.ts';
+import { killBroker, killProcess, suspend } from '../faults.ts';
+import type { Scenario } from '../scenario.ts';
+import type { World } from '../world.ts';
+
+const SEED = 1;
+const MINUTE_MS = 60_000;
+/** What a process may have more at the end than after the first quarter. */
+const GROWTH = { bytes: 32 * MIB, descriptors: 20 };
+
+/** A fault, and its end. */
+type Fault = (world: World, random: SeededRandom) => Promise<void>;
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  'a broker killed, and back': async (world, random) => {
+    const node = random.int(0, 2);
+    await killBroker(world, node);
+    await sleep(3_000);
+    await world.stage.cluster.restart(node);
+  },
+  'a broker stopped for 8 s': async ({ stage: { cluster } }, random) => {
+    const node = random.int(0, 2);
+    await suspend(cluster.nodes[node]!.pid!);
+    await sleep(8_000);
+    cluster.resume(node);
+  },
+  'all answers lost once': async ({ stage: { proxies } }) => {
+    for (const proxy of proxies) proxy.swallowAnswers();
+  },
+  'all connections reset': async ({ stage: { proxies } }) => {
+    for (const proxy of proxies) proxy.resetAll();
+  },
+  'a black hole before one broker for 5 s': async ({ stage: { proxies } }, random) => {
+    const proxy = random.pick(proxies);
+    proxy.faults = { blackHole: true };
+    await sleep(5_000);
+    proxy.faults = {};
+    // What was lost on these connections would be missing in the middle of a request.
+    proxy.resetAll();
+  },
+  'a round trip of 0.4 s for 10 s': async ({ stage: { proxies } }) => {
+    for (const proxy of proxies) proxy.faults = { delayMs: 200 };
+    await sleep(10_000);
+    for (const proxy of proxies) proxy.faults = {};
+  },
+  'the younger worker killed': async ({ gateway }) => {
+    await killProcess(gateway.workers()[1]!);
+    await until(() => gateway.workers().length === 2, { what: 'a new worker' });
+  },
+};
+
+/** Long and at a moderate rate: the ledger of each event is kept in memory. */
+export function soak(hours = 1): Scenario {
+  const minutes = Math.ceil(hours * 60);
+  return {
+    name: 'soak',
+    summary: `${minutes} minutes with a fault each; memory and descriptors stay flat`,
+    minutes: minutes + 1,
+    setup: { workers: 2, proxied: true, rate: 0.1, watchMs: 1_000 },
+    async run(world) {
+      const random = new SeededRandom(SEED, 'soak');
+      world.losesPlain();
+      const [elder] = world.gateway.workers() as [number];
+      // The one that lives on shows what is kept for ever; the primary too.
+      const processes = { primary: world.gateway.pid, worker: elder };
+      const holdings: Record<keyof typeof processes, Holding[]> = { primary: [], worker: [] };
+      for (let minute = 0; minute < minutes; minute++) {
+        const begunMs = performance.now();
+        const what = random.pick(Object.keys(FAULTS));
+        world.did(what);
+        await FAULTS[what]!(world, random);
+        await world.recovers('a fault');
+        await world.untilInSync();
+        await sleep(Math.max(0, MINUTE_MS - (performance.now() - begunMs)));
+        for (const [name, pid] of Object.entries(processes)) {
+          holdings[name as keyof typeof processes].push(holdingOf(pid));
+        }
+      }
+      for (const [name, series] of Object.entries(holdings)) judgeGrowth(world, name, series);
+    },
+  };
+}
+
+interface Holding {
+  readonly bytes: number;
+  readonly descriptors: number;
+}
+
+function holdingOf(pid: number): Holding {
+  return { bytes: residentBytesOf(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length };
+}
+
+/** Holds the most of the last quarter against the most of the first one. */
+function judgeGrowth(world: World, name: string, series: readonly Holding[]): void {
+  const quarter = Math.ceil(series.length / 4);
+  for (const kind of ['bytes', 'descriptors'] as const) {
+    const values = series.map((holding) => holding[kind]);
+    const first = Math.max(...values.slice(0, quarter));
+    const last = Math.max(...values.slice(-quarter));
+    const [scale, unit] = kind === 'bytes' ? [MIB, 'MiB'] : [1, 'files'];
+    world.measured(`${name}: ${unit}, first quarter`, unit, first / scale);
+    world.measured(`${name}: ${unit}, last quarter`, unit, last / scale);
+    world.check(last - first <= GROWTH[kind], `the ${name} grew from ${first} to ${last} ${kind}`);
+  }
+}

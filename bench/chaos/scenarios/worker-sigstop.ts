@@ -1,0 +1,37 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from '../../../test/primary/fixtures/child.ts';
+import { until } from '../../../test/support/wait.ts';
+import { untilLogged } from '../../../test/support/watch.ts';
+import { suspend } from '../faults.ts';
+import type { Scenario } from '../scenario.ts';
+
+const SECONDS = 15;
+
+export const workerSigstop: Scenario = {
+  name: 'worker-sigstop',
+  summary: `of two workers one stopped for ${SECONDS} s: it is found to hang, and replaced`,
+  minutes: 1,
+  setup: { workers: 2 },
+  async run(world) {
+    const { gateway } = world;
+    const [victim, other] = gateway.workers() as [number, number];
+    world.losesPlain();
+    await suspend(victim);
+    const sinceMs = performance.now();
+    world.did(`worker ${victim} stopped`);
+    await world.recovers('a worker’s stop, by the other one');
+    await untilLogged(gateway, 'worker hangs: killed', SECONDS * 1_000);
+    world.did('it is found to hang and killed');
+    world.measured('hang found after', 's', (performance.now() - sinceMs) / 1000);
+    const { clients } = world.traffic;
+    await until(() => clients.every(({ connected }) => connected), { what: 'all clients back' });
+    world.did('all clients are connected');
+    await sleep(Math.max(0, SECONDS * 1_000 - (performance.now() - sinceMs)));
+    await world.recovers('a hang');
+    if (isRunning(victim) || !isRunning(other)) throw new Error('the wrong one was killed');
+    const hangs = (await gateway.metrics()).value('forebay_worker_restarts_total', {
+      cause: 'hang',
+    });
+    world.check(hangs === 1, `${hangs} hangs counted, not 1`);
+  },
+};

@@ -1,0 +1,143 @@
+/** What a scenario runs on: three brokers, gateways, and what may stand between them. */
+import { existsSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import { type Gateway, type GatewayOptions, startGateway } from '../../test/support/gateway.ts';
+import { uniqueTopic } from '../../test/support/kafka.ts';
+import type { Lifetime } from '../../test/support/lifetime.ts';
+import { hasTool } from '../../test/support/tools.ts';
+import { type Balancer, startBalancer } from './balancer.ts';
+import { FaultProxy } from './proxy.ts';
+import type { Setup } from './scenario.ts';
+
+const NODES = 3;
+/** Said here for the report; they are the cluster's own. */
+export const KAFKA_SETTINGS = {
+  'default.replication.factor': '3',
+  'min.insync.replicas': '2',
+  'broker.session.timeout.ms': '2000',
+  'broker.heartbeat.interval.ms': '500',
+} as const;
+const BROKER_HEAP_MB = 384;
+export const PARTITIONS = 6;
+
+export interface Stage {
+  readonly cluster: KafkaCluster;
+  readonly proxies: readonly FaultProxy[];
+  readonly topic: string;
+  /** In the order of their ports; one that was ended is replaced. */
+  readonly gateways: Gateway[];
+  readonly balancer: Balancer | undefined;
+  /** Starts the gateway of this place again. */
+  start(index: number): Promise<Gateway>;
+  /** Whether the brokers' names lead somewhere, for the gateways. */
+  resolve(names: boolean): void;
+}
+
+/** @throws Error when something does not start, or a program that it needs is missing */
+export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage> {
+  const { instances = 1 } = setup;
+  for (const tool of toolsOf(setup)) {
+    if (!hasTool(tool)) throw new Error(`needs ${tool}`);
+  }
+  for (const file of setup.needs ?? []) {
+    if (!existsSync(file)) throw new Error(`needs ${file}`);
+  }
+  const { cluster, proxies, brokers } = await startBrokers(lifetime, setup);
+  const topic = uniqueTopic('chaos');
+  const names = setup.names === undefined ? undefined : await Names.make(lifetime, setup.names);
+  const ports = await freePorts(2 * instances);
+  const gateways: Gateway[] = [];
+  const start = async (index: number) => {
+    const pair: [number, number] = [ports[2 * index]!, ports[2 * index + 1]!];
+    const options = gatewayOptions(setup, names);
+    const gateway = await startGateway({ ...options, brokers, topic, ports: pair });
+    gateways[index] = gateway;
+    lifetime.after(() => gateway.kill());
+    return gateway;
+  };
+  for (let index = 0; index < instances; index++) await start(index);
+  const balancer = instances === 1 ? undefined : await startBalancer(lifetime, gateways);
+  const resolve = (known: boolean) => names?.resolve(known);
+  return { cluster, proxies, topic, gateways, balancer, start, resolve };
+}
+
+function toolsOf({ instances, names, wrapper = [] }: Setup): string[] {
+  const tools = [...wrapper.slice(0, 1)];
+  if (instances === 2) tools.push('haproxy');
+  if (names !== undefined) tools.push('unshare');
+  return tools;
+}
+
+/** @returns the cluster, and the places that a gateway is given */
+async function startBrokers(lifetime: Lifetime, { proxied, names, kafka }: Setup) {
+  const behind = proxied === true || names !== undefined;
+  const ports = behind ? await freePorts(NODES) : [];
+  const advertised = ports.map((port, i) => ({ host: names?.[i] ?? '127.0.0.1', port }));
+  const cluster = await startCluster({
+    nodes: NODES,
+    heapMb: BROKER_HEAP_MB,
+    overrides: { ...KAFKA_SETTINGS, ...kafka },
+    ...(behind ? { advertised } : {}),
+  });
+  lifetime.after(() => cluster.close());
+  const proxies = await Promise.all(
+    ports.map((port, i) => FaultProxy.start(cluster.inner[i]!, port)),
+  );
+  for (const proxy of proxies) lifetime.after(() => proxy.close());
+  const brokers = behind ? advertised.map(({ host, port }) => `${host}:${port}`) : cluster.brokers;
+  return { cluster, proxies, brokers };
+}
+
+function gatewayOptions(setup: Setup, names: Names | undefined) {
+  const env = {
+    KAFKA_TOPIC_PARTITIONS: String(PARTITIONS),
+    FOREBAY_WORKERS: String(setup.workers ?? 1),
+    ...setup.env,
+  };
+  const wrapper = [...(names?.wrapper ?? []), ...(setup.wrapper ?? [])];
+  const { nodeArgs = [] } = setup;
+  return { env, wrapper, nodeArgs } satisfies Partial<GatewayOptions>;
+}
+
+/**
+ * A hosts file that only the gateways see, in a mount namespace of their own; who asks for more is
+ * sent to a name server of this machine that is not there.
+ */
+class Names {
+  readonly #dir: string;
+  readonly #names: readonly string[];
+
+  private constructor(dir: string, names: readonly string[]) {
+    this.#dir = dir;
+    this.#names = names;
+    writeFileSync(join(dir, 'resolv.conf'), 'nameserver 127.0.0.1\n');
+    this.resolve(true);
+  }
+
+  static async make(lifetime: Lifetime, names: readonly string[]): Promise<Names> {
+    const dir = await mkdtemp(join(tmpdir(), 'forebay-names-'));
+    lifetime.after(() => rm(dir, { recursive: true }));
+    return new Names(dir, names);
+  }
+
+  get wrapper(): string[] {
+    const mounts = ['hosts', 'resolv.conf'].map(
+      (file) => `mount --bind '${join(this.#dir, file)}' /etc/${file} && `,
+    );
+    const script = `${mounts.join('')}exec "$@"`;
+    return ['unshare', '--map-root-user', '--mount', 'sh', '-c', script, 'sh'];
+  }
+
+  resolve(known: boolean): void {
+    const lines = [
+      '127.0.0.1 localhost',
+      ...(known ? this.#names : []).map((n) => `127.0.0.1 ${n}`),
+    ];
+    // Written in place: what is mounted is this file, not its name.
+    writeFileSync(join(this.#dir, 'hosts'), `${lines.join('\n')}\n`);
+  }
+}

@@ -1,0 +1,39 @@
+/** An outcome in lines for a terminal. */
+import { shortNumber } from '../report/number.ts';
+import { figureTable } from '../table.ts';
+import type { Account, Outcome } from './scenario.ts';
+
+/** What must be 0 comes last. */
+export function accountLine(account: Account): string {
+  const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored, repeated } = account;
+  const { missing, doubled, phantom, refusedStored, wrongKey, disordered } = account;
+  const gone = deleted > 0 ? `, deleted with the topic ${deleted}` : '';
+  const bad = refusedStored + wrongKey + disordered;
+  return (
+    `sent ${sent}, acknowledged ${acknowledged}, refused ${refused}, stored ${stored}` +
+    ` (${unacknowledgedStored} without an acknowledgement, ${repeated} sent again by clients)` +
+    `${gone}; missing ${missing}, doubled ${doubled}, phantom ${phantom}, otherwise wrong ${bad}`
+  );
+}
+
+export function outcomeText(outcome: Outcome): string {
+  const { account, figures, problems, name, seconds, eventsPerSecond } = outcome;
+  const lines = [`${eventsPerSecond} events/s for ${seconds} s`];
+  if (account !== undefined) lines.push(accountLine(account));
+  if (figures.length > 0) lines.push(figureTable(figures));
+  lines.push(...missedGoals(outcome).map((figure) => `missed: ${figure}`));
+  lines.push(...problems.map((problem) => `wrong: ${problem}`));
+  lines.push(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}`);
+  return lines.join('\n');
+}
+
+/** Figures whose worst value is beyond their goal: `name: 2,100 ms`. */
+export function missedGoals({ figures }: Pick<Outcome, 'figures'>): string[] {
+  return figures.flatMap(({ name, unit, values, goal }) => {
+    if (goal === undefined) return [];
+    const missed = values.filter((value) =>
+      'most' in goal ? !(value <= goal.most) : !(value >= goal.least),
+    );
+    return missed.map((value) => `${name}: ${shortNumber(value)} ${unit}`);
+  });
+}

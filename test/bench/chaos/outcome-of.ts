@@ -1,0 +1,23 @@
+import type { Outcome } from '../../../bench/chaos/scenario.ts';
+import { facts } from '../report/run-of.ts';
+
+/** An outcome without a problem, but for what differs. */
+export function outcomeOf(name: string, differs: Partial<Outcome> = {}): Outcome {
+  return {
+    name,
+    summary: `what ${name} does`,
+    facts,
+    setup: {},
+    seconds: 60,
+    eventsPerSecond: 5_000,
+    schedule: [],
+    account: {
+      ...{ sent: 1_000, acknowledged: 800, refused: 100, stored: 900, deleted: 0 },
+      ...{ missing: 0, doubled: 0, phantom: 0, refusedStored: 0, wrongKey: 0, disordered: 0 },
+      ...{ unacknowledgedStored: 100, repeated: 0 },
+    },
+    figures: [],
+    problems: [],
+    ...differs,
+  };
+}

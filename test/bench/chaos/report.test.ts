@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { keep, kept } from '../../../bench/chaos/kept.ts';
+import { chaosMarkdown, writeChaosReport } from '../../../bench/chaos/report.ts';
+import type { Outcome } from '../../../bench/chaos/scenario.ts';
+import { missedGoals, outcomeText } from '../../../bench/chaos/tell.ts';
+import { ROOT } from '../../../deploy/kafka/jars.ts';
+import { facts } from '../report/run-of.ts';
+import { outcomeOf } from './outcome-of.ts';
+
+const first = outcomeOf('first', {
+  setup: { workers: 2, proxied: true, env: { FOREBAY_BUFFER_BYTES: '1', LD_PRELOAD: '/x' } },
+  schedule: [
+    { seconds: 1.5, what: 'broker 1 killed' },
+    { seconds: 4, what: 'SIGHUP' },
+    { seconds: 8.1, what: 'SIGHUP' },
+  ],
+  figures: [
+    { name: 'back after', unit: 'ms', values: [10, 20, 2_100], goal: { most: 2_000 } },
+    { name: 'kills', unit: '', values: [3] },
+  ],
+});
+const second = outcomeOf('second', {
+  facts: { ...facts, commit: 'def5678', clean: false, date: '2026-02-01 12:00', cores: 8 },
+  problems: ['2 events acknowledged and not stored', `see ${ROOT}/bench/out`],
+});
+const both = new Map([first, second].map((outcome) => [outcome.name, outcome]));
+const named = [
+  { name: 'second', summary: '' },
+  { name: 'first', summary: '' },
+  { name: 'third', summary: '' },
+];
+
+test('the report has each scenario in its order, and says which have not run', () => {
+  const text = chaosMarkdown(named, both);
+  assert(text.indexOf('## second') < text.indexOf('## first'));
+  assert.match(text, /^Not run: third\.$/m);
+  assert.match(text, /^\| passed \| 1 of 2 \|$/m);
+  assert.match(
+    text,
+    /^\| \[first\]\(#first\) \| 1,000 \| 800 \| 100 \| 900 \| 0 \| 0 \| 0 \| passed \|$/m,
+  );
+  assert.match(text, /^\| \[second\].* \| \*\*failed\*\* \|$/m);
+  assert.match(text, /^\* 2 events acknowledged and not stored$/m);
+});
+
+test('each section has its own commit and date, and says when it was another machine', () => {
+  const text = chaosMarkdown(named, both);
+  assert.match(text, /Commit def5678 with changes, 2026-02-01 12:00 UTC\.$/m);
+  assert.match(text, /Commit abc1234, 2026-01-31 12:00 UTC elsewhere\.$/m);
+});
+
+test('what differs from the usual world is named; settings of other programs are not', () => {
+  const text = chaosMarkdown(named, both);
+  assert.match(
+    text,
+    /^2 workers, fault proxies before the brokers, `FOREBAY_BUFFER_BYTES=1`\. 5,000/m,
+  );
+  assert.doesNotMatch(text, /LD_PRELOAD/);
+});
+
+test('a goal is missed by the worst value, not by the median', () => {
+  const text = chaosMarkdown(named, both);
+  assert.match(
+    text,
+    /^\| back after \| 3 \| 20 ms \| 10 ms \| 2,100 ms \| ≤ 2,000 \| \*\*missed\*\* \|$/m,
+  );
+  assert.match(text, /^Schedule: 1\.5 s broker 1 killed; 4 s, 8\.1 s SIGHUP\.$/m);
+  assert.deepEqual(missedGoals(first), ['back after: 2,100 ms']);
+  assert.match(outcomeText(first), /^missed: back after: 2,100 ms\nfirst: passed$/m);
+  assert.match(outcomeText(second), /^wrong: 2 events .*\n.*\nsecond: FAILED$/m);
+});
+
+test('an outcome without a figure’s value has missed its goal', () => {
+  const figures: Outcome['figures'] = [
+    { name: 'ms', unit: 'ms', values: [Number.NaN], goal: { most: 1 } },
+    { name: 'n', unit: '', values: [1], goal: { least: 2 } },
+  ];
+  assert.equal(missedGoals({ figures }).length, 2);
+});
+
+test('outcomes are kept by name, the newest stays, and the file names no place of the machine', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-kept-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  assert.throws(() => kept(join(folder, 'none')), /^Error: no scenario has run here: make chaos$/);
+  keep(outcomeOf('first'), folder);
+  keep(first, folder);
+  keep(second, folder);
+  assert.deepEqual(kept(folder), both);
+  const file = join(folder, 'CHAOS.md');
+  writeChaosReport(named, kept(folder), file);
+  const text = readFileSync(file, 'utf8');
+  assert(text.includes('* see bench/out') && !text.includes(ROOT));
+});

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { SCENARIOS } from '../../../bench/chaos/scenarios.ts';
+import { machineRate } from '../../../bench/chaos/traffic.ts';
+import { Child } from '../../primary/fixtures/child.ts';
+
+const children: Child[] = [];
+after(async () => {
+  for (const child of children) await child.kill();
+});
+
+async function chaos(...args: string[]) {
+  const child = new Child('bench/chaos/run.ts', args, {});
+  children.push(child);
+  const { code } = await child.ended;
+  return { code, stdout: child.stdout, stderr: child.stderr };
+}
+
+test('an unknown scenario, or too much: which there are, before anything starts', async () => {
+  const [unknown, two] = await Promise.all([chaos('nope'), chaos('quota', 'clock')]);
+  assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
+  assert.match(
+    unknown.stderr,
+    /^chaos: no scenario "nope"; there are:\n {2}broker-sigkill .* min\n/,
+  );
+  assert.deepEqual([two.code, two.stdout], [2, '']);
+  assert.match(two.stderr, /^chaos: quota takes no arguments; there are:\n/);
+});
+
+test('docs/guarantees.md names every scenario', () => {
+  const text = readFileSync('docs/guarantees.md', 'utf8');
+  for (const { name } of SCENARIOS) assert(text.includes(`\`${name}\``), name);
+});
+
+test('each scenario has a name of its own, which a shell takes as it is', () => {
+  const names = SCENARIOS.map(({ name }) => name);
+  assert.equal(new Set(names).size, names.length);
+  for (const name of names) assert.match(name, /^[a-z]+(-[a-z0-9]+)*$/);
+});
+
+test('the load is 5,000 events/s on two cores, and bounded on many', () => {
+  assert.deepEqual(
+    [1, 2, 64].map((cores) => machineRate(cores)),
+    [2_500, 5_000, 10_000],
+  );
+});
