@@ -1,6 +1,7 @@
-/** The same load from more and more connections. */
+/** The same load from more and more connections: fewer and fewer acks settle more than one frame. */
 import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
+import type { Target } from '../lab/target.ts';
 import type { Scenario } from '../scenario.ts';
 
 const EVENTS_PER_SECOND = 10_000;
@@ -12,14 +13,16 @@ export const connections: Scenario = {
   minutes: 1,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
-      const gateway = await lab.gateway();
+      const [gateway, floor] = [await lab.gateway(), await lab.floor()];
       await lab.warmUp();
-      const of = (count: number) =>
-        lab.measure(gateway, { connections: count, eventsPerSecond: EVENTS_PER_SECOND });
+      const of = (target: Target, count: number) =>
+        lab.measure(target, { connections: count, eventsPerSecond: EVENTS_PER_SECOND });
       const found = await interleave(bench.rounds, {
-        few: () => of(64),
-        some: () => of(512),
-        many: () => of(5_000),
+        few: () => of(gateway, 64),
+        some: () => of(gateway, 512),
+        many: () => of(gateway, 5_000),
+        floorFew: () => of(floor, 64),
+        floorMany: () => of(floor, 5_000),
       });
       await lab.verify();
       const figures = [
@@ -28,6 +31,7 @@ export const connections: Scenario = {
         cpuFigure('5,000 connections', found.many),
         cpuRatio('512 / 64 connections', found.some, found.few),
         cpuRatio('5,000 / 64 connections', found.many, found.few, GOAL),
+        cpuRatio('floor: 5,000 / 64 connections', found.floorMany, found.floorFew),
         ...lab.memory(),
       ];
       const setup =
