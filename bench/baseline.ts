@@ -1,7 +1,8 @@
 /**
  * Runs the suite and records its ratios in bench/baseline.json, or holds them against those:
  * `node --import tsx bench/baseline.ts record|check [--last [--folder=bench]]`. With --last it takes
- * what the last run of the suite has left in out/ of that folder. Exit code 1 = a ratio is worse, or it could not run.
+ * what the last run of the suite has left in out/ of that folder. Exit code 1 = a ratio is worse,
+ * or it could not run.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';

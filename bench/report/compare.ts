@@ -3,19 +3,22 @@
  * median of the runs:
  *
  *   change    = m now / m recorded, or its inverse for a figure whose goal is `least`
- *   tolerance = (s now + s recorded) / 2, at least 10%, at most 50%
+ *   tolerance = 1.5 x the mean of s now and s recorded, at least 15%, at most 50%
  *   worse     = change > 1 + tolerance; better = change < 1 / (1 + tolerance)
  *
- * Half a spread is about as far as a median is off; both medians are. The upper bound keeps a run
- * that is all noise from passing everything. One round alone has no spread: 30% is taken for it.
+ * The spread of three rounds is 1.7 standard deviations, and medians of two runs differ by one:
+ * 1.5 spreads are 2.7 times that. The lower bound is what the machine drifts between runs; the
+ * upper one keeps a run that is all noise from passing everything. One round alone has no spread:
+ * 20% is taken for it.
  */
 import { commitOf, machineOf, type RunFacts } from './facts.ts';
 import type { Results } from './markdown.ts';
 import { statsOf } from './stats.ts';
 
-const TOLERANCE_LEAST = 0.1;
+const TOLERANCE_LEAST = 0.15;
+const SPREADS = 1.5;
 const TOLERANCE_MOST = 0.5;
-const SPREAD_OF_ONE = 0.3;
+const SPREAD_OF_ONE = 0.2;
 
 export interface Baseline {
   readonly machine: string;
@@ -68,7 +71,7 @@ export function compare(baseline: Baseline, results: Results): Comparison[] {
     }
     const ratio = now.median / recorded.median;
     const change = now.greaterIsBetter ? 1 / ratio : ratio;
-    const noise = (recorded.spread + now.spread) / 2;
+    const noise = (SPREADS * (recorded.spread + now.spread)) / 2;
     const tolerance = Math.min(TOLERANCE_MOST, Math.max(TOLERANCE_LEAST, noise));
     return { ...figure, change, tolerance, verdict: verdictOf(change, tolerance) };
   });

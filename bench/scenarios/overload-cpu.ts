@@ -17,7 +17,7 @@ const PROBE = { warmUpMs: 400, windowMs: 800, dropQueue: true };
 const TIMES = { warmUpMs: 400, windowMs: 1_200, settleMs: 20_000, dropQueue: true };
 /** Of what its core allows: all of it would be the begin of an overload. */
 const PEAK_SHARE = 0.93;
-const OVERLOAD = 1.3;
+const OVERLOAD = 1.2;
 /** Less than what 64 connections may have under way: it becomes full. */
 const SMALL_BUFFER_BYTES = 16 * MIB;
 const PEAK_GOAL = { least: 0.9 };

@@ -21,9 +21,9 @@ test('a run that has one worse figure fails', () => {
     [ratio('a', [1.2, 1.2]), ratio('b', [4, 4], { least: 2 }), ratio('c', [1.02, 1.02])],
   );
   assert.deepEqual(found.rows, [
-    'single: a | 1 | 1.2 | +20% | 10% | worse',
-    'single: b | 2 | 4 | -50% | 10% | better',
-    'single: c | 1 | 1.02 | +2% | 10% | same',
+    'single: a | 1 | 1.2 | +20% | 15% | worse',
+    'single: b | 2 | 4 | -50% | 15% | better',
+    'single: c | 1 | 1.02 | +2% | 15% | same',
   ]);
   assert.deepEqual([found.passed, found.last], [false, '1 worse, 1 better']);
 });
