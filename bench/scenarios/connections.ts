@@ -1,4 +1,4 @@
-/** The same load from more and more connections: fewer and fewer acks settle more than one frame. */
+/** The same load from more and more connections: fewer acks settle more than one frame. */
 import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Target } from '../lab/target.ts';

@@ -200,19 +200,16 @@ export class WebSocketListener {
   }
 
   #send(socket: Socket, texts: readonly string[]): void {
+    let taken = true;
+    const write = (text: string) => {
+      taken &&= socket.send(text) !== 2 && socket.getBufferedAmount() <= LIMITS.unreadBytes;
+    };
     // To be called back by uWebSockets.js costs as much as to send.
-    if (texts.length === 1) this.#write(socket, texts[0]!);
-    else {
-      socket.cork(() => {
-        for (const text of texts) this.#write(socket, text);
-      });
-    }
-    this.#endIfDone(socket);
-  }
-
-  #write(socket: Socket, text: string): void {
-    const taken = socket.send(text) !== 2 && socket.getBufferedAmount() <= LIMITS.unreadBytes;
+    if (texts.length === 1) write(texts[0]!);
+    else socket.cork(() => texts.forEach(write));
+    // Not while it is corked: uWebSockets.js would hold back what others are sent from then on.
     if (!taken) this.#end(socket, 1008, 'slow_consumer');
+    else this.#endIfDone(socket);
   }
 
   /**
