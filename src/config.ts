@@ -182,7 +182,7 @@ export const SETTINGS = {
     min: 64 * KIB,
     max: 64 * MIB,
     unit: 'bytes',
-    meaning: 'largest produce request; never more than the buffer / (8 × brokers)',
+    meaning: 'largest produce request; never more than the buffer / (16 × brokers)',
   }),
   kafkaTls: flag('KAFKA_TLS', { default: false, meaning: 'speak TLS to the brokers' }),
   kafkaTlsCaFile: optional('KAFKA_TLS_CA_FILE', {

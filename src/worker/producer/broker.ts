@@ -40,10 +40,10 @@ export interface BrokerOptions {
 
 /**
  * The largest request that each of so many brokers may be sent. Each may have one of either way in
- * flight, and the copies of all of them together take half of the budget at the most.
+ * flight, and the copies of all of them together take a quarter of the budget at the most.
  */
 export function requestBytesMax(budget: Budget, brokers: number): number {
-  return Math.floor(budget.limitBytes / 2 / copiesOfRequests(1, brokers));
+  return Math.floor(budget.limitBytes / 4 / copiesOfRequests(1, brokers));
 }
 
 /** What the copies of requests of `requestBytes` take when every sender has one in flight. */
