@@ -61,7 +61,7 @@ function underQuota(bench: Bench): Promise<Result> {
     const found: Measurement[] = [];
     for (let round = 0; round < bench.rounds; round++) {
       await quota(Math.round((bytes * EVENTS_PER_SECOND) / SLOWDOWN));
-      const times = { warmUpMs: 3_000, windowMs: 4_000, settleMs: 20_000, dropQueue: true };
+      const times = { warmUpMs: 2_000, windowMs: 4_000, settleMs: 20_000, dropQueue: true };
       found.push(await lab.measure(gateway, SHAPE, times));
       await quota(undefined);
     }

@@ -236,6 +236,7 @@ class History {
       sent: this.#sent,
       quotas: this.#quotas,
       note: (line) => this.note(line),
+      demand: (holds, otherwise) => this.report.demand(holds, otherwise),
       opened: (link) => this.#links.add(link),
       closed: (link) => this.#links.delete(link),
     });

@@ -26,6 +26,16 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [['if (this.#inFlight || this.#compressing)', 'if (this.#compressing)']],
   },
   {
+    what: 'a batch changes while its request is on its way',
+    file: 'worker/producer/sender.ts',
+    changes: [
+      [
+        'const { times } = this.#patience;',
+        'queueMicrotask(() => parts[0]!.bytes.writeInt8(0, 16));\n    const { times } = this.#patience;',
+      ],
+    ],
+  },
+  {
     what: 'the sequence of a given-up batch is used again',
     file: LANE,
     changes: [

@@ -16,6 +16,7 @@ export interface Line {
   readonly sent: SentBatches;
   readonly quotas: Quotas;
   readonly note: (line: () => string) => void;
+  readonly demand: (holds: boolean, otherwise: string) => void;
   opened(link: SimLink): void;
   closed(link: SimLink): void;
 }
@@ -79,7 +80,10 @@ export class SimLink implements BrokerLink {
     const answered = this.#pending<Buffer>(times.guardMs, 'guard', (resolve) => {
       this.#travel(apiKey, bytes, resolve);
     });
-    return this.#answer(answered, decode, outcome);
+    return this.#answer(answered, decode, outcome).finally(() => {
+      const same = Buffer.concat(body).equals(bytes);
+      this.#line.demand(same, 'a request changed while it was on its way');
+    });
   }
 
   /** A produce request leaves. @returns what is to be told of its answer, none = undefined */

@@ -1,4 +1,5 @@
 /** Frames of which every event passes the sink's sieve: no value is made of any. */
+import assert from 'node:assert/strict';
 import { LIMITS } from '../../limits.ts';
 import { WRONG } from './grammar.ts';
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET, skipBlank } from './scanner.ts';
@@ -39,6 +40,7 @@ function decodeArray(
   sink: EventSink,
   sieve: Sieve,
 ): number | undefined {
+  assert(maxEvents * PLACES <= places.length, 'there is a place for each event');
   let [events, at] = [0, open];
   do {
     const start = skipBlank(bytes, at + 1);

@@ -148,19 +148,19 @@ export class Link implements BrokerLink {
       this.#reject = reject;
       this.#socket.exchange([head, ...body], resolve);
     });
-    this.#reject = undefined;
     if (answer.readInt32BE(0) === correlationId) return answer.subarray(4);
     this.#socket.end('bad_response');
     throw new Error('the broker answered something else');
   }
 
-  /** What `pending` brings, or an error when the socket is gone before. */
+  /**
+   * What `pending` brings, or an error when the socket is gone before. Nothing is cleared behind it:
+   * by then the next one may be pending, and to reject what is settled does nothing.
+   */
   #whileOpen<T>(pending: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#reject = reject;
-      pending.then(resolve, reject).finally(() => {
-        this.#reject = undefined;
-      });
+      pending.then(resolve, reject);
     });
   }
 

@@ -239,12 +239,13 @@ export class Producer {
   #compress(lane: Lane, compressor: Compressor): boolean {
     const batch = lane.head!;
     if (!batch.mayCompress) return true;
+    lane.beginCompression();
     const done = compressor.compress(batch, () => {
       lane.endCompression();
       this.#expireHead(lane, performance.now());
       this.#pump();
     });
-    if (!done) lane.beginCompression();
+    if (done) lane.endCompression();
     return done;
   }
 

@@ -124,6 +124,8 @@ export class WatchedSocket {
   }
 
   #take(chunk: Buffer): void {
+    // Nobody answers what has not left. Once it is answered, its bytes are somebody else's.
+    if (this.#socket!.writableLength > 0) return this.end('bad_response');
     if (!this.#answer.add(chunk)) return;
     const onAnswer = this.#onAnswer!;
     this.#onAnswer = undefined;

@@ -101,6 +101,17 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
   });
 }
 
+test('a thread that cannot be begun: the batch goes as it is', LIMIT_MS, async () => {
+  const compress = (): Promise<Buffer> => {
+    throw new Error('no thread');
+  };
+  const { pipeline, attempts, log } = await start({ ...GZIP, threadBytes: 0, compress });
+  await pipeline.exchange(0, A, B);
+  assert.deepEqual(log(), [A, B]);
+  assert.equal(codecOf(attempts()[0]!.bytes), 0);
+  await pipeline.close();
+});
+
 test('nothing overtakes a batch that is being compressed', LIMIT_MS, async () => {
   const gate = new Gate();
   const { pipeline, attempts, log } = await start(gate.codec);

@@ -64,6 +64,18 @@ const saslBroker = (login: Answer) =>
     if (request.apiKey === API.saslAuthenticate) login(request);
     else request.respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
   });
+/** One whose sessions end in less than the 10 s before that at which kafkajs logs in again. */
+const shortSessions = (logins: number[], answer: Answer) =>
+  startBroker((request) => {
+    const { apiKey, apiVersion, respond } = request;
+    if (apiKey === API.initProducerId) return answer(request);
+    if (apiKey !== API.saslAuthenticate) {
+      return respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
+    }
+    logins.push(apiVersion);
+    const session = new Encoder().writeInt16(0).writeString(null).writeBytes(Buffer.alloc(0));
+    respond(session.writeInt64(5_000).buffer);
+  });
 const mechanism = () => new Encoder().writeString('PLAIN');
 
 describe('links', { concurrency: true, timeout: 20_000 }, () => {
@@ -304,17 +316,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
 
     test('logs in again before it when the session is about to end', async () => {
       const logins: number[] = [];
-      const server = await startBroker((request) => {
-        const { apiKey, respond } = request;
-        if (apiKey === API.initProducerId) return respond(PRODUCER_ID);
-        if (apiKey !== API.saslAuthenticate) {
-          return respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
-        }
-        logins.push(request.apiVersion);
-        const session = new Encoder().writeInt16(0).writeString(null).writeBytes(Buffer.alloc(0));
-        // Less than the 10 s before its end at which kafkajs wants another login.
-        respond(session.writeInt64(5_000).buffer);
-      });
+      const server = await shortSessions(logins, ({ respond }) => respond(PRODUCER_ID));
       const link = new Link(server.address, withSasl());
       await link.open(TIMES);
       assert.deepEqual(logins, [1]);
@@ -322,6 +324,24 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       assert.deepEqual(logins, [1, 1, 1, 1]);
       link.close();
       await server.closed();
+    });
+
+    test('fails behind another login as it does without', { timeout: 10_000 }, async () => {
+      const ends: readonly [Answer, LinkError['why']][] = [
+        [({ socket }) => socket.end(), 'connection'],
+        [({ socket }) => socket.destroy(), 'connection'],
+        [({ socket }) => socket.resetAndDestroy(), 'connection'],
+        [() => {}, 'guard'],
+      ];
+      for (const [answer, why] of ends) {
+        const logins: number[] = [];
+        const server = await shortSessions(logins, answer);
+        const link = new Link(server.address, withSasl());
+        await link.open(TIMES);
+        await fails(link, ask(link, { ...TIMES, guardMs: 300 }), why);
+        assert.equal(logins.length, 2, 'it has logged in again');
+        await server.closed();
+      }
     });
 
     test('fails as closed when the link is closed', async () => {

@@ -218,6 +218,20 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
+  test('takes no answer for a request that has not left: its bytes are still read', async () => {
+    const server = await TcpServer.start((socket) => {
+      socket.pause();
+      socket.write(response('too early'));
+    });
+    const { watched, closed } = await connect(server);
+    let answers = 0;
+    watched.exchange([Buffer.alloc(32 * 2 ** 20)], () => answers++);
+    await closed();
+    assert.deepEqual([watched.endReason, answers], ['bad_response', 0]);
+    server.sockets[0]?.destroy();
+    await server.closed();
+  });
+
   test('leaves to its listener what comes when no request of ours is on its way', async () => {
     const server = await TcpServer.start((socket) => {
       socket.on('data', (chunk) => socket.write(response(`re: ${chunk}`)));
