@@ -168,6 +168,9 @@ test('a second signal ends it at once, exit code 1', async (t) => {
   kafka.pause(0);
   try {
     await until(() => clients.every(({ outstanding }) => outstanding > 2));
+    // What is left is as of the last numbers that the primary was told.
+    const inFlight = async () => (await gateway.metrics()).value('forebay_events_in_flight');
+    await until(async () => (await inFlight()) > 0, { what: 'events in flight' });
     gateway.signal('SIGTERM');
     await untilLogged(gateway, 'drain begun');
     assert.equal(gateway.exited, undefined);
