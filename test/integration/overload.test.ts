@@ -32,6 +32,8 @@ const PEAK_EVENTS_PER_SECOND = 1_000;
 const LIMIT_BYTES = 4 * MIB;
 const BESIDE_BUDGET_BYTES = 100 * MIB;
 const WINDOW_MS = 8_000;
+/** Of the brokers below. */
+const QUOTA_WINDOW_MS = 2_000;
 const BUFFER_REASON = 'the buffer is not below 60% since it reached 80%';
 /** As many frames as that wait for credit at the sender: enough to use every grant at once. */
 const BACKLOG_FRAMES = 100;
@@ -95,7 +97,7 @@ function quantile(values: readonly number[], share: number): number {
 /** Looks at bodies of which nothing was taken. @returns figures for people */
 function checkRefusals(refusals: readonly Refusal[]): string {
   const whole = refusals.filter(({ accepted }) => accepted === 0);
-  assert(whole.length >= 20, `${whole.length} bodies were refused`);
+  assert(whole.length >= 10, `${whole.length} bodies were refused`);
   for (const { status, retryAfter, errors } of refusals) {
     assert.deepEqual([status, errors.map(({ code }) => code)], [503, ['buffer_full']]);
     assert.match(retryAfter ?? '', /^[1-9]\d*$/);
@@ -144,6 +146,8 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
     new Load(t, plain, { eventsPerSecond: 20, prefix: 'p-', msgBytes: MSG_BYTES }),
   ];
   await untilNotReady(gateway, BUFFER_REASON);
+  // What the quota owed, and what was taken beyond it, is averaged over so long.
+  await sleep(QUOTA_WINDOW_MS);
   const overloaded = await rateOf(acknowledged);
   await Promise.all(loads.map((load) => load.stop()));
   await setQuota(undefined);
