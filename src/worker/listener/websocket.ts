@@ -1,3 +1,8 @@
+/**
+ * `/ws`: handshakes, frames in, what is to be told out.
+ * One invariant rules it: a connection is in `#sockets` from open to close, and is ended once, with
+ * the reason that is counted.
+ */
 import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
@@ -57,7 +62,7 @@ export interface WebSocketOptions {
   readonly spreadMs: number;
 }
 
-/** `/ws`: handshakes, frames in, acknowledgements out. */
+/** The WebSockets of one worker. */
 export class WebSocketListener {
   readonly #options: WebSocketOptions;
   readonly #bounds: DecodeBounds;
