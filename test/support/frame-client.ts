@@ -2,6 +2,7 @@
  * A client of `forebay.v1` that sends exactly the frames it is told to, good or bad, whole or in
  * fragments. It waits for credit unless it is told not to, and holds the server to the protocol.
  */
+import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { Incoming, type NackError } from './protocol.ts';
 import { type Closed, closeSocket, openSocket } from './socket.ts';
@@ -56,6 +57,15 @@ export class FrameClient {
   /** The same for a binary frame. */
   sendBinary(...parts: readonly Buffer[]): number {
     return this.#send(parts, true);
+  }
+
+  /** Sends text frames in one write, so that they arrive together. @returns the last one's number */
+  sendTogether(texts: readonly string[]): number {
+    const { _socket: stream } = this.#socket as unknown as { _socket: Socket };
+    stream.cork();
+    for (const text of texts) this.#send([text], false);
+    stream.uncork();
+    return this.#sent;
   }
 
   /** Sends one text frame when the credit allows it. @returns its number */
