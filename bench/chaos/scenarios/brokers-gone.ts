@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../../test/support/wait.ts';
 import { killBroker } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -13,9 +14,8 @@ export function brokersGone(seconds = 60): Scenario {
       await world.felt(() => Promise.all(nodes.map((node) => killBroker(world, node))));
       world.did('all brokers killed');
       const { acknowledgedMs } = world.traffic.ledger;
-      await sleep(1_000);
-      const before = acknowledgedMs.size;
-      await sleep((seconds - 1) * 1_000);
+      const before = await lastHeard(() => acknowledgedMs.size);
+      await sleep(seconds * 1_000);
       if (acknowledgedMs.size > before) throw new Error('acknowledged without a broker');
       world.did('all brokers started');
       await Promise.all(nodes.map((node) => cluster.restart(node)));
@@ -24,4 +24,15 @@ export function brokersGone(seconds = 60): Scenario {
       await world.untilInSync();
     },
   };
+}
+
+/** What was acknowledged before may be heard later: waits until nothing new has come for 2 s. */
+async function lastHeard(heard: () => number): Promise<number> {
+  let [last, sinceMs] = [heard(), performance.now()];
+  const quiet = () => {
+    if (heard() > last) [last, sinceMs] = [heard(), performance.now()];
+    return performance.now() - sinceMs > 2_000;
+  };
+  await until(quiet, { deadlineMs: 20_000, what: 'the last acknowledgement' });
+  return last;
 }
