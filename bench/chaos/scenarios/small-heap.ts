@@ -1,9 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { MIB } from '../../../src/limits.ts';
 import { setProduceQuota } from '../../../test/support/quota.ts';
 import { measureRefusals } from '../refusals.ts';
 import type { Scenario } from '../scenario.ts';
 
 const HEAP_MB = 256;
+/** Full soon at the load's rate, so that most of the time is one of refusals. */
+const BUFFER_BYTES = 32 * MIB;
 const BYTES_PER_SECOND = 50_000;
 const SECONDS = 60;
 
@@ -13,6 +16,7 @@ export const smallHeap: Scenario = {
   minutes: 2,
   setup: {
     nodeArgs: [`--max-old-space-size=${HEAP_MB}`],
+    env: { FOREBAY_BUFFER_BYTES: String(BUFFER_BYTES) },
     kafka: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
     msgBytes: 500,
   },
