@@ -11,9 +11,11 @@ import { until } from './wait.ts';
 export interface Crowd {
   readonly port: number;
   readonly count: number;
-  /** What each sends first; '' = nothing. */
+  /** What each sends first, a byte for each character; '' = nothing. */
   readonly text: string;
-  /** What each sends again and again behind it. */
+  /** What each sends when it is answered. */
+  readonly reply?: string;
+  /** What each sends again and again behind `text`. */
   readonly drip?: { readonly text: string; readonly everyMs: number };
 }
 
@@ -69,23 +71,25 @@ class Sockets {
     return { open: this.#open, upgraded: this.#upgraded };
   }
 
-  async open({ port, count, text, drip }: Crowd): Promise<void> {
+  async open(crowd: Crowd): Promise<void> {
+    const { count, text } = crowd;
     for (let opened = 0; opened < count; opened += AT_ONCE) {
       const atOnce = Math.min(AT_ONCE, count - opened);
       const before = this.#upgraded;
-      await Promise.all(Array.from({ length: atOnce }, () => this.#connect(port, text, drip)));
+      await Promise.all(Array.from({ length: atOnce }, () => this.#connect(crowd)));
       if (text === HANDSHAKE) await until(() => this.#upgraded === before + atOnce);
     }
   }
 
-  async #connect(port: number, text: string, drip: Crowd['drip']): Promise<void> {
+  async #connect({ port, text, reply = '', drip }: Crowd): Promise<void> {
     const socket: Socket = connect(port, '127.0.0.1').on('error', () => {});
     socket.on('data', (data) => {
       if (data.toString('latin1').startsWith('HTTP/1.1 101')) this.#upgraded++;
     });
+    socket.once('data', () => socket.write(reply, 'latin1'));
     await once(socket, 'connect');
     this.#open++;
-    if (text !== '') socket.write(text);
+    if (text !== '') socket.write(text, 'latin1');
     const timer = drip && setInterval(() => socket.write(drip.text), drip.everyMs);
     socket.on('close', () => {
       clearInterval(timer);
