@@ -1,6 +1,6 @@
 /**
- * Many connections from a process of its own: what they cost there is not felt by who measures, they
- * have files of their own, and all of them fall silent when it is stopped.
+ * Many connections from a process of its own: what they cost there is not felt by who measures,
+ * they have files of their own, and all of them fall silent when it is stopped.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
