@@ -268,6 +268,10 @@ function contradictions(config: Config): string[] {
     config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,
     'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE exclude each other',
   );
+  demand(
+    config.connectionEventsBurst === 0 || config.connectionEventsPerSecond > 0,
+    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+  );
   if (config.kafkaSaslMechanism !== undefined) {
     demand(
       config.kafkaSaslUsername !== undefined,

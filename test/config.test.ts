@@ -187,6 +187,11 @@ const contradictions: [string, Environment, string][] = [
   ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'need each other'],
   ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE needs KAFKA_TLS=1'],
   [
+    'a burst without a rate',
+    { FOREBAY_CONNECTION_EVENTS_BURST: '5' },
+    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+  ],
+  [
     'frames too large for the buffer',
     { FOREBAY_BUFFER_BYTES: '4194304', FOREBAY_MAX_FRAME_BYTES: '65537' },
     'FOREBAY_MAX_FRAME_BYTES must be at most FOREBAY_BUFFER_BYTES / 64',
