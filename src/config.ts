@@ -1,12 +1,14 @@
 /**
- * Every setting, once. Parsing, error texts, and what config-texts.ts shows to people (the command
- * `config`, `--help`, docs/configuration.md) all come from this declaration.
+ * Every setting, once; those that bound clients are in limit-settings.ts. Parsing, error texts, and
+ * what config-texts.ts shows to people (the command `config`, `--help`, docs/configuration.md) all
+ * come from these declarations.
  */
 import { readFileSync } from 'node:fs';
 import { CODECS } from './compression/codecs.ts';
 import { availableCores } from './cores.ts';
 import { type Environment, isServiceAddress, strangers } from './environment.ts';
 import { EXIT, StartError } from './errors.ts';
+import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { KIB, MIB } from './limits.ts';
 import { addresses, choice, flag, integer, optional, type Setting, text } from './settings.ts';
 
@@ -108,14 +110,7 @@ export const SETTINGS = {
     unit: 'ms',
     meaning: 'silence after which a worker hangs: it is killed and replaced',
   }),
-  maxConnectionAgeMs: integer('FOREBAY_MAX_CONNECTION_AGE_MS', {
-    default: 0,
-    min: 1_000,
-    max: 604_800_000,
-    also: [0],
-    unit: 'ms',
-    meaning: 'age ±10% at which a WebSocket is told to connect again; 0 = any age',
-  }),
+  ...LIMIT_SETTINGS,
   httpTimeoutMs: integer('FOREBAY_HTTP_TIMEOUT_MS', {
     default: 15_000,
     min: 100,
@@ -272,6 +267,10 @@ function contradictions(config: Config): string[] {
   demand(
     config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,
     'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE exclude each other',
+  );
+  demand(
+    config.connectionEventsBurst === 0 || config.connectionEventsPerSecond > 0,
+    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
   );
   if (config.kafkaSaslMechanism !== undefined) {
     demand(

@@ -14,15 +14,16 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
-  /** WebSockets of a worker: what the kernel keeps for each is beside the budget. Fewer where fewer
-   * files may be open: some are kept, most of these for brokers and what the process itself needs,
-   * the others for requests and for handshakes that are refused. */
-  connections: 20_000,
+  /** Where few files may be open: some are kept from WebSockets, most of these for brokers and what
+   * the process itself needs, the others for requests and for handshakes that are refused. */
   keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
+  /** Until the headers of a connection's first request, or the next one's after an answer, have to
+   * be there: uWebSockets.js' own bound, which it looks at once in so many ms. Else connections that
+   * say nothing, or a byte now and then, would take all the files. */
+  firstRequestMs: 10_000,
+  timerTickMs: 4_000,
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
-  /** Seconds without a message, answered ping included, before a connection is closed. */
-  idleSeconds: 120,
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
   creditBytes: 256 * KIB,
@@ -66,6 +67,9 @@ export const LIMITS = {
   /** MiB of a semi-space of a worker's young generation, of which V8 has three: by default 16 each,
    * filled before they are looked at, and that beside the budget. */
   semiSpaceMib: 4,
+  /** How often a worker looks at its resident memory, and the share of FOREBAY_MAX_RSS_BYTES below
+   * which it takes connections and bodies again: not at the mark itself, where it would waver. */
+  memoryMark: { lookMs: 1_000, resume: 0.95 },
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
   /** Pause before a dead worker is replaced: doubles from the first to the last. */

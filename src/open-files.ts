@@ -16,10 +16,13 @@ export interface ConnectionBounds {
   readonly all: number;
 }
 
-/** Without a file left a worker could not reach Kafka any more: some are kept. */
-export function connectionBounds(files = openFilesMax()): ConnectionBounds {
+/**
+ * Without a file left a worker could not reach Kafka any more: some are kept.
+ * @param wanted WebSockets
+ */
+export function connectionBounds(wanted: number, files = openFilesMax()): ConnectionBounds {
   const { share, least, forBrokers } = LIMITS.keptFiles;
   const most = (kept: number) =>
     Math.max(1, Math.min(files - Math.ceil(least * kept), Math.floor(files * (1 - share * kept))));
-  return { webSockets: Math.min(LIMITS.connections, most(1)), all: most(forBrokers) };
+  return { webSockets: Math.min(wanted, most(1)), all: most(forBrokers) };
 }

@@ -1,5 +1,7 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
 
+import { parseNetwork } from './networks.ts';
+
 export interface Setting<T> {
   /** Environment variable. */
   readonly env: string;
@@ -104,6 +106,20 @@ export function choice<const V extends string>(
     if (found !== undefined) return found;
     throw new Error(`must be one of ${values.join(', ')}`);
   });
+}
+
+/** Addresses and networks in CIDR notation, separated by commas. */
+export function networks(env: string, options: { meaning: string }): Setting<readonly string[]> {
+  return setting<readonly string[]>(
+    env,
+    { default: [], defaultText: 'none', meaning: options.meaning },
+    '',
+    (value) => {
+      const list = value.split(',').map((part) => part.trim());
+      if (list.every((part) => parseNetwork(part) !== undefined)) return list;
+      throw new Error('must be addresses or networks like 10.0.0.0/8 separated by commas');
+    },
+  );
 }
 
 /** Host and port pairs, separated by commas. */

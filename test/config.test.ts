@@ -40,6 +40,13 @@ test('the names and defaults that others rely on', () => {
     drainSpreadMs: 5_000,
     workerTimeoutMs: 10_000,
     maxConnectionAgeMs: 0,
+    idleTimeoutMs: 120_000,
+    maxConnections: 20_000,
+    maxConnectionsPerAddress: 0,
+    trustedProxies: [],
+    connectionEventsPerSecond: 0,
+    connectionEventsBurst: 0,
+    maxRssBytes: 0,
     httpTimeoutMs: 15_000,
     kafkaBrokers: ['127.0.0.1:9092'],
     kafkaTopic: 'event_topic_newer',
@@ -70,6 +77,7 @@ test('given values are taken, empty ones count as absent', () => {
   const config = readConfig({
     FOREBAY_PORT: '',
     FOREBAY_WORKERS: '3',
+    FOREBAY_TRUSTED_PROXIES: '10.0.0.0/8, 2001:db8::1',
     KAFKA_BROKERS: 'a:1, b-2.example:65535',
     KAFKA_TOPIC_REPLICATION: '3',
     KAFKA_CREATE_TOPIC: 'false',
@@ -78,6 +86,7 @@ test('given values are taken, empty ones count as absent', () => {
   assert.equal(config.port, 9000);
   assert.equal(config.workers, 3);
   assert.deepEqual(config.kafkaBrokers, ['a:1', 'b-2.example:65535']);
+  assert.deepEqual(config.trustedProxies, ['10.0.0.0/8', '2001:db8::1']);
   assert.equal(config.kafkaTopicReplication, 3);
   assert.equal(config.kafkaCreateTopic, false);
   assert.equal(config.logPretty, true);
@@ -89,6 +98,7 @@ test('every kind of wrong value, all at once', () => {
       FOREBAY_PORT: '0',
       FOREBAY_WORKERS: '1.5',
       FOREBAY_BUFFER_BYTES: '64MiB',
+      FOREBAY_TRUSTED_PROXIES: '10.0.0.0/8,proxy.internal',
       KAFKA_BROKERS: 'a:1,b',
       KAFKA_TOPIC: '..',
       KAFKA_TOPIC_REPLICATION: '-2',
@@ -99,6 +109,8 @@ test('every kind of wrong value, all at once', () => {
       'FOREBAY_PORT must be a whole number from 1 to 65535, not "0"',
       'FOREBAY_WORKERS must be a whole number from 1 to 128, not "1.5"',
       'FOREBAY_BUFFER_BYTES must be a whole number from 4194304 to 4294967296, not "64MiB"',
+      'FOREBAY_TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8 separated by commas, ' +
+        'not "10.0.0.0/8,proxy.internal"',
       'KAFKA_BROKERS must be host:port pairs separated by commas, not "a:1,b"',
       'KAFKA_TOPIC must be a topic name: letters, digits, dot, dash, underscore, at most 249, ' +
         'not ".."',
@@ -174,6 +186,11 @@ const contradictions: [string, Environment, string][] = [
   ],
   ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'need each other'],
   ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE needs KAFKA_TLS=1'],
+  [
+    'a burst without a rate',
+    { FOREBAY_CONNECTION_EVENTS_BURST: '5' },
+    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+  ],
   [
     'frames too large for the buffer',
     { FOREBAY_BUFFER_BYTES: '4194304', FOREBAY_MAX_FRAME_BYTES: '65537' },

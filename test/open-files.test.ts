@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../src/limits.ts';
 import { connectionBounds, openFilesMax } from '../src/open-files.ts';
 
 test('the hard limit counts, and there may be none', () => {
@@ -13,7 +12,7 @@ test('the hard limit counts, and there may be none', () => {
 });
 
 test('a worker keeps a tenth of its files, at least 64, from WebSockets, most of these from all', () => {
-  const bounds = [128, 512, 10_000].map((files) => connectionBounds(files));
+  const bounds = [128, 512, 10_000].map((files) => connectionBounds(20_000, files));
   assert.deepEqual(
     bounds.map(({ webSockets, all }) => [webSockets, all]),
     [
@@ -22,7 +21,7 @@ test('a worker keeps a tenth of its files, at least 64, from WebSockets, most of
       [9_000, 9_250],
     ],
   );
-  const { webSockets, all } = connectionBounds(Number.POSITIVE_INFINITY);
-  assert.deepEqual([webSockets, all], [LIMITS.connections, Number.POSITIVE_INFINITY]);
-  assert.equal(connectionBounds(10).webSockets, 1);
+  const { webSockets, all } = connectionBounds(7, Number.POSITIVE_INFINITY);
+  assert.deepEqual([webSockets, all], [7, Number.POSITIVE_INFINITY]);
+  assert.equal(connectionBounds(20_000, 10).webSockets, 1);
 });

@@ -1,3 +1,4 @@
+import { SETTINGS } from '../../src/config.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { loadUws } from '../../src/worker/listener/uws.ts';
 import { Peer, type PeerData } from './peer.ts';
@@ -20,7 +21,7 @@ export function serve(port: number, service: Service): void {
   app.ws<PeerData>('/ws', {
     maxPayloadLength: MAX_PAYLOAD_BYTES,
     maxBackpressure: 4 * LIMITS.unreadBytes,
-    idleTimeout: LIMITS.idleSeconds,
+    idleTimeout: SETTINGS.idleTimeoutMs.defaultValue() / 1000,
     sendPingsAutomatically: true,
     upgrade: (response, request, context) => {
       const key = request.getHeader('sec-websocket-key');

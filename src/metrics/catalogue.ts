@@ -156,9 +156,17 @@ export const CATALOGUE = [
     type: 'counter',
     help:
       'WebSocket handshakes refused; bad_request: also requests to /ws that ask for none; ' +
-      'too_many_connections: also connections that were closed before they asked.',
+      'too_many_connections: also connections that were closed before they asked; ' +
+      'request_timeout: connections on which nobody asked for anything in time.',
     from: 'sum',
     label: { name: 'reason', values: [...requestCodes, 'draining'] },
+  },
+  {
+    name: 'forebay_requests_refused_total',
+    type: 'counter',
+    help: 'Bodies that were not read: buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
+    from: 'sum',
+    label: { name: 'reason', values: ['buffer_full'] },
   },
   {
     name: 'forebay_ack_duration_seconds',

@@ -25,6 +25,7 @@ import { Steward } from './steward.ts';
 import { Stop } from './stop.ts';
 import { type Death, Supervisor } from './supervisor.ts';
 import { Totals, type WorkerCause } from './totals.ts';
+import { workerEnvironment } from './worker-env.ts';
 
 export interface PrimaryOptions {
   /** File that the workers run. */
@@ -115,6 +116,7 @@ class Primary {
     return new Supervisor({
       exec,
       slots: this.#config.workers,
+      env: workerEnvironment(this.#config),
       hooks: {
         forked: (slot, worker) => {
           this.#totals.begin(slot, worker);

@@ -48,6 +48,8 @@ export interface SupervisorOptions {
   /** File that workers run. */
   readonly exec: string;
   readonly slots: number;
+  /** Variables of the workers beside our own. */
+  readonly env: Readonly<Record<string, string>>;
   readonly hooks: SupervisorHooks;
 }
 
@@ -81,12 +83,14 @@ export class Supervisor {
   /** All that live, by id. */
   readonly #workers = new Map<number, Worker>();
   readonly #exec: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #hooks: SupervisorHooks;
   #stopping = false;
 
-  constructor({ exec, slots, hooks }: SupervisorOptions) {
+  constructor({ exec, slots, env, hooks }: SupervisorOptions) {
     assert(slots >= 1, 'an instance has workers');
     this.#exec = exec;
+    this.#env = env;
     this.#hooks = hooks;
     this.#slots = Array.from({ length: slots }, (_, index) => ({
       number: index + 1,
@@ -203,6 +207,7 @@ export class Supervisor {
 
   #fork(slot: Slot): Worker {
     const env = {
+      ...this.#env,
       FOREBAY_WORKER_SLOT: String(slot.number),
       UWS_HTTP_MAX_HEADERS_SIZE: String(HEADERS_BYTES),
     };

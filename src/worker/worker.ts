@@ -19,6 +19,9 @@ import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
+import { ConnectionAdmission } from './admission/connections.ts';
+import { MemoryMark } from './admission/memory-mark.ts';
+import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
@@ -54,6 +57,7 @@ class Worker {
   readonly #producer: Producer;
   readonly #listener: Listener;
   readonly #reporter: Reporter;
+  readonly #memory: MemoryMark;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
@@ -74,6 +78,8 @@ class Worker {
       acknowledger.refuse(...refusal),
     );
     const producer = this.#createProducer(counters, budget, accumulator, acknowledger);
+    const connections = connectionBounds(config.maxConnections);
+    this.#memory = new MemoryMark(config.maxRssBytes, log);
     this.#listener = new Listener({
       host: config.host,
       port: config.port,
@@ -84,7 +90,16 @@ class Worker {
       budget,
       counters,
       log,
-      connections: connectionBounds(),
+      maxConnections: connections.all,
+      admission: new ConnectionAdmission({
+        max: connections.webSockets,
+        maxPerAddress: config.maxConnectionsPerAddress,
+        trustedProxies: config.trustedProxies,
+        memory: this.#memory,
+      }),
+      memory: this.#memory,
+      connectionRate: connectionRate(config),
+      idleMs: config.idleTimeoutMs,
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
@@ -101,6 +116,7 @@ class Worker {
     process.on('message', (message: ToWorker) => this.#hear(message));
     this.#listener.listen();
     this.#reporter.start();
+    this.#memory.start();
     this.#producer.start();
   }
 
@@ -215,6 +231,13 @@ class Worker {
     await tell({ type: 'fatal', message, exitCode: EXIT.failed });
     process.exit(EXIT.failed);
   }
+}
+
+/** Undefined = no bound. */
+function connectionRate(config: Config): Rate | undefined {
+  const { connectionEventsPerSecond: eventsPerSecond, connectionEventsBurst: burst } = config;
+  if (eventsPerSecond === 0) return undefined;
+  return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
 }
 
 function parseAddress(address: string): { host: string; port: number } {

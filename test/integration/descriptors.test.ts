@@ -45,7 +45,10 @@ test('no more WebSockets than leave files for brokers: 503 too_many_connections,
   const refusals: unknown[] = [];
   // One after the other: of many at once some would be closed before they can ask.
   for (const client of idle) await client.open().catch((error: unknown) => refusals.push(error));
-  assert.equal(refusals.length, CONNECTIONS + clients.length - connectionBounds(FILES).webSockets);
+  assert.equal(
+    refusals.length,
+    CONNECTIONS + clients.length - connectionBounds(CONNECTIONS, FILES).webSockets,
+  );
   for (const refusal of refusals) {
     assert(refusal instanceof HandshakeRefused);
     assert.equal(refusal.status, 503);
@@ -73,7 +76,7 @@ test('connections that say nothing are closed beyond a bound: files are left for
   t.after(() => {
     for (const socket of silent) socket.destroy();
   });
-  const { all } = connectionBounds(FILES);
+  const { all } = connectionBounds(CONNECTIONS, FILES);
   const closed = () => silent.filter(({ destroyed }) => destroyed).length;
   await until(() => closed() >= CONNECTIONS + clients.length - all);
   const reason = { reason: 'too_many_connections' };

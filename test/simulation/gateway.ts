@@ -1,14 +1,15 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
 import type { Codec } from '../../src/compression/codecs.ts';
+import { SETTINGS } from '../../src/config.ts';
 import type { Logger } from '../../src/log.ts';
 import type { SeriesName } from '../../src/metrics/catalogue.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
-import { connectionBounds } from '../../src/open-files.ts';
 import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
@@ -97,16 +98,25 @@ export class Gateway {
         loginRefused: (error) => report.violation(`login refused: ${error}`),
       },
     });
+    const memory = { over: false };
     const shared = { intake, acknowledger, counters, budget };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
-      connections: connectionBounds(Number.POSITIVE_INFINITY),
+      admission: new ConnectionAdmission({
+        max: SETTINGS.maxConnections.defaultValue(),
+        maxPerAddress: 0,
+        trustedProxies: [],
+        memory,
+      }),
+      connectionRate: undefined,
+      idleMs: SETTINGS.idleTimeoutMs.defaultValue(),
       maxAgeMs: plan.maxAgeMs,
       spreadMs: 500,
     });
     this.#http = new HttpListener({
       ...shared,
+      memory,
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
       readiness: () => ({ ready: true, reasons: [] }),

@@ -84,6 +84,9 @@ export function fakeRequest(
     getMethod: () => method,
     getUrl: () => path,
     getHeader: (name) => headers[name] ?? '',
+    forEach: (visit) => {
+      for (const [name, value] of Object.entries(headers)) visit(name, value);
+    },
   };
 }
 
@@ -141,6 +144,12 @@ export class FakeResponse implements HttpResponse {
   close(): this {
     this.abort();
     return this;
+  }
+  getRemoteAddress(): ArrayBuffer {
+    return new Uint8Array([127, 0, 0, 1]).buffer;
+  }
+  getProxiedRemoteAddress(): ArrayBuffer {
+    return new ArrayBuffer(0);
   }
   onAborted(handler: () => void): this {
     this.#aborted = handler;

@@ -28,7 +28,7 @@ export const descriptors: Scenario = {
     const opened = await Promise.allSettled(idle.map((client) => client.open()));
     const refused = opened.filter(({ status }) => status === 'rejected').length;
     world.did(`${CONNECTIONS - refused} connections, ${refused} refused; ${open()} files are open`);
-    if (refused === 0 || open() < connectionBounds(LIMIT).webSockets)
+    if (refused === 0 || open() < connectionBounds(LIMIT, LIMIT).webSockets)
       throw new Error('there were files enough');
     world.measured('connections refused', '', refused);
     await world.recovers('the last connection', { most: 1_000 });

@@ -20,8 +20,17 @@ export interface Owner {
    * @returns false when the owner was told `timeout` for them before: they count no more
    */
   settled(frame: number, events: readonly number[], from: number, to: number): boolean;
-  /** Event `event` of `frame` is not stored; without a number, the whole frame. */
-  refused(frame: number, event: number | undefined, code: EventCode, message: string): void;
+  /**
+   * Event `event` of `frame` is not stored; without a number, the whole frame.
+   * @param retryAfterMs when it may come again, if that is known
+   */
+  refused(
+    frame: number,
+    event: number | undefined,
+    code: EventCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void;
 }
 
 /** A batch's records compressed, in a buffer of their own behind room for the header. */

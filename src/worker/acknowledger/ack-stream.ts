@@ -106,7 +106,13 @@ export class AckStream implements Owner, Starved {
     return true;
   }
 
-  refused(frame: number, event: number | undefined, code: EventCode, message: string): void {
+  refused(
+    frame: number,
+    event: number | undefined,
+    code: EventCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void {
     if (this.#closed) return;
     this.#refusals ??= new Map();
     let refusals = this.#refusals.get(frame);
@@ -114,7 +120,7 @@ export class AckStream implements Owner, Starved {
       refusals = new Refusals();
       this.#refusals.set(frame, refusals);
     }
-    refusals.add(event, code, message);
+    refusals.add(event, code, message, retryAfterMs);
   }
 
   #settle(frame: number, count: number): void {

@@ -63,15 +63,19 @@ export class Acknowledger implements Outcomes {
     return sum;
   }
 
-  /** Refuses one event on arrival, or a frame that cannot be taken apart (no `event`). */
+  /**
+   * Refuses one event on arrival, or a frame that cannot be taken apart (no `event`).
+   * @param retryAfterMs when it may come again, if that is known
+   */
   refuse(
     owner: Owner,
     frame: number,
     event: number | undefined,
     code: EventCode,
     message: string,
+    retryAfterMs?: number,
   ): void {
-    owner.refused(frame, event, code, message);
+    owner.refused(frame, event, code, message, retryAfterMs);
     this.#count(owner, code, 1, message);
   }
 

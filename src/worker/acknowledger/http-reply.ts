@@ -54,10 +54,16 @@ export class HttpReply implements Owner {
     return true;
   }
 
-  refused(_frame: number, event: number | undefined, code: EventCode, message: string): void {
+  refused(
+    _frame: number,
+    event: number | undefined,
+    code: EventCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void {
     if (this.#answered) return;
     if (event !== undefined) this.#open.delete(event);
-    this.#refusals.add(event, code, message);
+    this.#refusals.add(event, code, message, retryAfterMs);
   }
 
   /** The time is over: what is open is told `timeout`. @returns how many events that were */

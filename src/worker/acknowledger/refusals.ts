@@ -10,9 +10,11 @@ export interface RefusalEntry {
   readonly retryAfterMs?: number;
 }
 
-/** How long a sender should wait before it tries again, ms; spread by a quarter both ways. */
+/**
+ * How long a sender should wait before it tries again where nobody knows, ms; spread by a quarter
+ * both ways.
+ */
 const RETRY_AFTER_MS: Partial<Record<EventCode, number>> = {
-  rate_limited: 1_000,
   buffer_full: 500,
   kafka_unavailable: 2_000,
   draining: 1_000,
@@ -31,12 +33,21 @@ export class Refusals {
   #codes = new Uint8Array(0);
   /** First message of each code, by its number in `#codes`. */
   readonly #messages = new Map<number, string>();
+  /** By number in `#codes`: when the last of its events may come again, where that is known. */
+  readonly #retryAfterMs = new Map<number, number>();
   /** Codes of the whole frame: it could not be taken apart. */
   readonly #whole = new Set<number>();
 
-  /** Adds event `event`, or the whole frame without one. The first message of a code stays. */
-  add(event: number | undefined, code: EventCode, message: string): void {
+  /**
+   * Adds event `event`, or the whole frame without one. The first message of a code stays, and the
+   * longest `retryAfterMs`.
+   */
+  add(event: number | undefined, code: EventCode, message: string, retryAfterMs?: number): void {
     const number = eventCodes.indexOf(code) + 1;
+    if (retryAfterMs !== undefined) {
+      const longest = Math.max(retryAfterMs, this.#retryAfterMs.get(number) ?? 0);
+      this.#retryAfterMs.set(number, longest);
+    }
     if (!this.#messages.has(number)) this.#messages.set(number, boundedMessage(message));
     if (event === undefined) {
       this.#whole.add(number);
@@ -65,6 +76,7 @@ export class Refusals {
         eventCodes[number - 1]!,
         message,
         this.#whole.has(number) ? undefined : ranges.get(number),
+        this.#retryAfterMs.get(number),
       ),
     );
   }
@@ -80,14 +92,23 @@ function newEntry(
   code: EventCode,
   message: string,
   events: [number, number][] | undefined,
+  knownMs: number | undefined,
 ): RefusalEntry {
   const { retry } = EVENT_CODES[code];
-  const pause = RETRY_AFTER_MS[code] ?? 1_000;
   return {
     code,
     retry,
     ...(events !== undefined && { events }),
     message,
-    ...(retry && { retryAfterMs: Math.round(pause * (0.75 + Math.random() / 2)) }),
+    ...(retry && { retryAfterMs: knownMs === undefined ? guessedMs(code) : spreadMs(knownMs) }),
   };
+}
+
+function guessedMs(code: EventCode): number {
+  return Math.round((RETRY_AFTER_MS[code] ?? 1_000) * (0.75 + Math.random() / 2));
+}
+
+/** Never sooner than it may: others may wait for the same. */
+function spreadMs(ms: number): number {
+  return Math.ceil(ms * (1 + Math.random() / 4));
 }

@@ -7,6 +7,7 @@ import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
+import type { MemoryMark } from '../admission/memory-mark.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
@@ -16,6 +17,7 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
+const REFUSED = cells('forebay_requests_refused_total', ['buffer_full']).buffer_full;
 const HEADERS = Object.fromEntries(PAGE_HEADERS);
 /** An HTTP body is one frame. */
 const FRAME = 0;
@@ -38,6 +40,7 @@ export interface HttpOptions {
   readonly acknowledger: Acknowledger;
   readonly budget: Budget;
   readonly counters: Counters;
+  readonly memory: Pick<MemoryMark, 'over'>;
   readonly readiness: () => Readiness;
 }
 
@@ -112,6 +115,10 @@ export class HttpListener {
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return finish(response, tooLarge());
     }
+    if (this.#options.memory.over) {
+      this.#options.counters.add(REFUSED);
+      return finish(response, memoryShort());
+    }
     this.#open++;
     readBody(response, this.#paused, {
       whole: (body) => this.#take(body, decode, response),
@@ -173,6 +180,11 @@ class Exchange {
     this.#over = true;
     this.#onOver();
   }
+}
+
+/** Nothing of the body is kept: uWebSockets.js skips it. */
+function memoryShort(): Answer {
+  return errorAnswer(503, 'buffer_full', 'memory is short', { 'Retry-After': '1' });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { EXIT, StartError } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import {
@@ -14,6 +15,8 @@ export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventByte
   readonly host: string;
   readonly port: number;
   readonly log: Logger;
+  /** Connections of all kinds. */
+  readonly maxConnections: number;
 };
 
 /** The public port of one worker, shared with the others by SO_REUSEPORT. */
@@ -88,9 +91,23 @@ export class Listener {
   #count(response: HttpResponse, change: number): void {
     this.#accepted += change;
     const open = this.#accepted - this.#webSocket.ended;
-    if (change < 0 || open <= this.#options.connections.all) return;
-    this.#webSocket.countClosed();
+    if (change < 0) return;
+    if (open <= this.#options.maxConnections) return this.#watch(response);
+    this.#webSocket.countClosed('too_many_connections');
     response.close();
+  }
+
+  /**
+   * uWebSockets.js closes a connection without a whole request's headers after
+   * LIMITS.firstRequestMs, and says nothing but to who waits for an end of it. The first request
+   * replaces that.
+   */
+  #watch(response: HttpResponse): void {
+    const sinceMs = performance.now();
+    response.onAborted(() => {
+      if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;
+      this.#webSocket.countClosed('request_timeout');
+    });
   }
 
   /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */

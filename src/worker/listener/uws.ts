@@ -25,6 +25,11 @@ export interface HttpResponse {
   endWithoutBody(): HttpResponse;
   /** Ends the connection without a word. */
   close(): HttpResponse;
+  /** Of the socket's peer: 4 or 16 bytes. */
+  getRemoteAddress(): ArrayBuffer;
+  /** The one that the connection's last PROXY v2 header names, whoever sent it; none = 0 bytes. */
+  getProxiedRemoteAddress(): ArrayBuffer;
+  /** Replaces the handler that was set before. */
   onAborted(handler: () => void): HttpResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
   cork(write: () => void): HttpResponse;
@@ -37,6 +42,8 @@ export interface HttpResponse {
 export interface HttpRequest {
   /** Name in lower case; '' when absent. */
   getHeader(name: string): string;
+  /** Calls `visit` for each header, its name in lower case. */
+  forEach(visit: (name: string, value: string) => void): void;
   getUrl(): string;
   /** In lower case. */
   getMethod(): string;

@@ -7,9 +7,11 @@ import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells } from '../../metrics/counters.ts';
-import type { ConnectionBounds } from '../../open-files.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
+import type { ConnectionAdmission, Place } from '../admission/connections.ts';
+import { Flood } from '../admission/flood.ts';
+import { type Buckets, type Rate, TokenBucket } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
@@ -26,15 +28,22 @@ const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
 const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining', 'too_many_connections'] as const;
-/** Share of what a connection may send in one turn from which on its turns are looked at. */
-const WATCHED = 0.05;
+const HANDSHAKES = [
+  'bad_request',
+  'forbidden_origin',
+  'draining',
+  'too_many_connections',
+  'request_timeout',
+] as const;
 type HandshakeRefusal = (typeof HANDSHAKES)[number];
 const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
 
 /** What uWebSockets.js keeps for each connection. */
 interface Connection {
   readonly acknowledged: boolean;
+  readonly place: Place;
+  /** What bounds its rate of events, if anything does. */
+  readonly buckets: Buckets | undefined;
   stream: AckStream | undefined;
   /** Why we ended it. */
   ended: CloseReason | undefined;
@@ -42,11 +51,7 @@ interface Connection {
   leaving: Leaving | undefined;
   /** When it is told so because of its age. */
   readonly oldAtMs: number;
-  /** What it has sent since the end of a loop turn was last waited for. */
-  recentMessages: number;
-  recentBytes: number;
-  /** The end of this turn is waited for. */
-  watched: boolean;
+  readonly flood: Flood;
 }
 type Socket = WebSocket<Connection>;
 
@@ -55,7 +60,11 @@ export interface WebSocketOptions {
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   readonly counters: Counters;
-  readonly connections: ConnectionBounds;
+  readonly admission: ConnectionAdmission;
+  /** Events of one connection; undefined = no bound. */
+  readonly connectionRate: Rate | undefined;
+  /** Silence after which a connection is closed. */
+  readonly idleMs: number;
   /** Age at which a connection is told to go away; 0 = never. */
   readonly maxAgeMs: number;
   /** Clients are told to connect again after 0 to so long. */
@@ -90,7 +99,7 @@ export class WebSocketListener {
       maxPayloadLength: this.#options.maxFrameBytes * 2,
       // More than a client may leave unread: the close frame that tells it so has to fit.
       maxBackpressure: 4 * LIMITS.unreadBytes,
-      idleTimeout: LIMITS.idleSeconds,
+      idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => this.#open(socket),
@@ -105,9 +114,9 @@ export class WebSocketListener {
     return this.#ended;
   }
 
-  /** A connection is closed that there is no file for: nothing can be said on it. */
-  countClosed(): void {
-    this.#options.counters.add(REFUSED.too_many_connections);
+  /** A connection is closed that has not asked for anything: nothing can be said on it. */
+  countClosed(reason: HandshakeRefusal & ('too_many_connections' | 'request_timeout')): void {
+    this.#options.counters.add(REFUSED[reason]);
   }
 
   /** An acknowledged client is connected. */
@@ -161,22 +170,21 @@ export class WebSocketListener {
       const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
       return this.#refuse(response, 'draining', answer);
     }
-    if (this.#sockets.size >= this.#options.connections.webSockets) {
-      const answer = requestError('too_many_connections', { 'Retry-After': '1' });
-      return this.#refuse(response, 'too_many_connections', { ...answer, close: true });
-    }
+    const { admission, connectionRate, maxAgeMs } = this.#options;
+    const place = admission.admit(response, request);
+    if (typeof place !== 'string') return this.#refuse(response, 'too_many_connections', place);
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
     response.upgrade<Connection>(
       {
         acknowledged,
+        place,
+        buckets: connectionRate && [new TokenBucket(connectionRate)],
         stream: undefined,
         ended: undefined,
         leaving: undefined,
-        oldAtMs: performance.now() + randomAge(this.#options.maxAgeMs),
-        recentMessages: 0,
-        recentBytes: 0,
-        watched: false,
+        oldAtMs: performance.now() + randomAge(maxAgeMs),
+        flood: new Flood(),
       },
       request.getHeader('sec-websocket-key'),
       acknowledged ? SUBPROTOCOL : '',
@@ -191,11 +199,12 @@ export class WebSocketListener {
   }
 
   #open(socket: Socket): void {
-    const { counters, acknowledger } = this.#options;
+    const { counters, acknowledger, admission } = this.#options;
+    const connection = socket.getUserData();
     this.#sockets.add(socket);
+    admission.enter(connection.place);
     counters.add(OPENED);
     counters.add(OPEN);
-    const connection = socket.getUserData();
     if (!connection.acknowledged) return;
     const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
     connection.stream = acknowledger.stream(wire);
@@ -250,37 +259,16 @@ export class WebSocketListener {
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
     const connection = socket.getUserData();
     if (connection.ended !== undefined) return;
-    if (this.#floods(connection, message.byteLength)) return this.#end(socket, 1013, 'flooding');
+    if (connection.flood.isFlooded(message.byteLength)) return this.#end(socket, 1013, 'flooding');
     const { stream } = connection;
     const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
     const { counters } = this.#options;
     counters.add(RECEIVED_BYTES, message.byteLength);
     const tooLate = connection.leaving?.isOver() ?? false;
-    this.#options.intake.begin(stream ?? PLAIN, frame, tooLate);
+    this.#options.intake.begin(stream ?? PLAIN, frame, tooLate, connection.buckets);
     counters.add(RECEIVED, this.#take(message, isBinary));
     stream?.endFrame(frame);
-  }
-
-  /**
-   * Whether the connection has sent more in this turn of the loop than one may, about. To learn
-   * when a turn ends costs one more: only if a connection has sent much since the last time.
-   */
-  #floods(connection: Connection, bytes: number): boolean {
-    connection.recentMessages++;
-    connection.recentBytes += bytes;
-    const { recentMessages: messages, recentBytes } = connection;
-    const { turnMessages, turnBytes } = LIMITS;
-    if (messages < turnMessages * WATCHED && recentBytes < turnBytes * WATCHED) return false;
-    if (!connection.watched) {
-      connection.watched = true;
-      setImmediate(() => {
-        connection.watched = false;
-        connection.recentMessages = 0;
-        connection.recentBytes = 0;
-      });
-    }
-    return messages > turnMessages || recentBytes > turnBytes;
   }
 
   /** Takes a frame apart or refuses it. @returns how many events it counts as */
@@ -305,9 +293,10 @@ export class WebSocketListener {
   }
 
   #close(socket: Socket, code: number, reason: ArrayBuffer): void {
-    const { counters } = this.#options;
+    const { counters, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
+    admission.leave(connection.place);
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     connection.stream?.close();

@@ -1,6 +1,7 @@
 import { EVENT_CODES, type EventCode } from '../../errors.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { Sieve } from '../decoder/sieve.ts';
 import type { EventSink, JsonObject } from '../decoder/sink.ts';
 import type { Validator } from './validator.ts';
@@ -12,6 +13,8 @@ export type Refuse = (
   event: number | undefined,
   code: EventCode,
   message: string,
+  /** When it may come again, if that is known. */
+  retryAfterMs?: number,
 ) => void;
 
 /** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
@@ -27,6 +30,9 @@ export class Intake implements EventSink {
   #arrivalMs = 0;
   #draining = false;
   #tooLate = false;
+  #buckets: Buckets | undefined;
+  /** Events of the frame that its buckets had no token for. */
+  #rateLimited = 0;
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
   readonly #explained = new Set<EventCode>();
 
@@ -48,12 +54,15 @@ export class Intake implements EventSink {
   /**
    * What comes next belongs to `frame` of `owner`, and has arrived now.
    * @param tooLate its good events are refused `draining`: the connection ends
+   * @param buckets beyond which its good events are refused `rate_limited`
    */
-  begin(owner: Owner, frame: number, tooLate = false): this {
+  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
+    this.#buckets = buckets;
+    this.#rateLimited = 0;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
     return this;
@@ -68,6 +77,7 @@ export class Intake implements EventSink {
     const wrong = this.#validate(value);
     if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
     if (this.#ending) return this.#refuseDraining(index);
+    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const key = value[this.#keyField];
     const code = this.#accumulator.append(
       typeof key === 'string' ? key : undefined,
@@ -92,6 +102,7 @@ export class Intake implements EventSink {
     keyBytes: number,
   ): void {
     if (this.#ending) return this.#refuseDraining(index);
+    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const code = this.#accumulator.appendWithKey(
       bytes,
       keyStart,
@@ -116,18 +127,27 @@ export class Intake implements EventSink {
     this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
   }
 
+  /** Refuses the event if there is no token: it may come when all that were refused may. */
+  #isOverRate(buckets: Buckets, index: number): boolean {
+    if (takeToken(buckets, this.#arrivalMs)) return false;
+    this.#rateLimited++;
+    const { text } = EVENT_CODES.rate_limited;
+    this.refuseEvent(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
+    return true;
+  }
+
   #appended(index: number, code: EventCode | undefined): void {
     if (code === undefined) this.#owner.accepted(this.#frame, index);
     else this.refuseEvent(index, code, REASONS[code] ?? code);
   }
 
-  refuseEvent(index: number, code: EventCode, message: string): void {
+  refuseEvent(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
     let text = message;
     if (!this.#explained.has(code)) {
       this.#explained.add(code);
       text = `event ${index}: ${message}`;
     }
-    this.#refuse(this.#owner, this.#frame, index, code, text);
+    this.#refuse(this.#owner, this.#frame, index, code, text, retryAfterMs);
   }
 
   refuseFrame(code: EventCode, message: string): void {

@@ -55,6 +55,16 @@ test('503 and Retry-After when any event may be retried, whatever else there is'
   }
 });
 
+test('429: Retry-After is when all that was refused may come, in whole seconds', () => {
+  const { reply, answers } = replyTo(0);
+  reply.refused(FRAME, 0, 'rate_limited', 'too many', 1_500);
+  reply.refused(FRAME, 1, 'rate_limited', 'too many', 8_100);
+  reply.endBody();
+  assert.equal(answers[0]?.status, 429);
+  const { retryAfter = 0 } = answers[0];
+  assert(retryAfter >= 9 && retryAfter <= 11, `${retryAfter}`);
+});
+
 test('429 when all that may be retried is rate_limited', () => {
   const answer = answerFor(1, [entry('rate_limited', 900), entry('schema')]);
   assert.equal(answer.status, 429);

@@ -49,6 +49,20 @@ test('each code has one entry, with its first message', () => {
   );
 });
 
+test('a known retryAfterMs is told, the longest of a code, a little later and never sooner', () => {
+  const seen = new Set<number>();
+  for (let round = 0; round < 100; round++) {
+    const refusals = new Refusals();
+    refusals.add(0, 'rate_limited', 'too many', 700);
+    refusals.add(1, 'rate_limited', 'too many', 10_000);
+    refusals.add(2, 'rate_limited', 'too many', 9_000);
+    const [{ retryAfterMs = 0 } = {}] = refusals.entries();
+    assert(retryAfterMs >= 10_000 && retryAfterMs <= 12_500, `${retryAfterMs}`);
+    seen.add(retryAfterMs);
+  }
+  assert(seen.size > 1, 'senders that wait for the same do not all come back at once');
+});
+
 test('a frame that could not be taken apart has no ranges', () => {
   const refusals = new Refusals();
   refusals.add(undefined, 'too_large', 'the frame has 70000 bytes');

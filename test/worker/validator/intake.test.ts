@@ -4,6 +4,7 @@ import { KIB, MIB } from '../../../src/limits.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
@@ -18,6 +19,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   accumulator.setPartitions(partitions);
   const accepted: [number, number][] = [];
   const refused: unknown[][] = [];
+  const waitsMs: (number | undefined)[] = [];
   const owner: Owner = {
     plain: false,
     accepted: (frame, event) => accepted.push([frame, event]),
@@ -28,7 +30,8 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   const sieve = loadSieve(undefined, keyField);
   const intake = new Intake(validate, sieve, accumulator, keyField, (who, ...refusal) => {
     assert.equal(who, owner);
-    refused.push(refusal);
+    refused.push(refusal.slice(0, 4));
+    waitsMs.push(refusal[4]);
   });
   const event = (index: number, value: JsonObject) => {
     const text = JSON.stringify(value);
@@ -39,7 +42,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     const batches = accumulator.queues.flatMap((queue) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
-  return { accumulator, accepted, refused, owner, intake, event, records };
+  return { accumulator, accepted, refused, waitsMs, owner, intake, event, records };
 }
 
 test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
@@ -154,6 +157,42 @@ test('a frame that comes too late is refused draining, and not the ones beside i
       [1, 1, 'schema'],
     ],
   );
+});
+
+test('good events beyond a rate are refused rate_limited, with the time until all may come', () => {
+  const { intake, owner, event, accepted, refused, waitsMs } = setUp();
+  const buckets = [new TokenBucket({ eventsPerSecond: 0.01, burst: 3 })];
+  intake.begin(owner, 1, false, buckets);
+  event(0, GOOD);
+  event(1, {});
+  intake.known(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  intake.refuseEvent(3, 'not_an_object', 'no object');
+  event(4, GOOD);
+  event(5, GOOD);
+  event(6, {});
+  intake.known(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  assert.deepEqual(
+    accepted.map(([, index]) => index),
+    [0, 2, 4],
+    'bad events cost no token',
+  );
+  assert.deepEqual(
+    refused.map(([, index, code, message]) => [index, code, message]),
+    [
+      [1, 'schema', "event 1: must have required property 'msg'"],
+      [3, 'not_an_object', 'event 3: no object'],
+      [5, 'rate_limited', 'event 5: more events per second than allowed'],
+      [6, 'schema', "must have required property 'msg'"],
+      [7, 'rate_limited', 'more events per second than allowed'],
+    ],
+  );
+  assert.deepEqual(
+    waitsMs.filter((ms) => ms !== undefined),
+    [100_001, 200_001],
+  );
+  intake.begin(owner, 2);
+  event(0, GOOD);
+  assert.deepEqual(accepted.at(-1), [2, 0], 'who has no rate is not bound');
 });
 
 test('refusals of the decoder name the frame, and the event where there is one', () => {

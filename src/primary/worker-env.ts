@@ -1,0 +1,15 @@
+import type { Config } from '../config.ts';
+import { KIB } from '../limits.ts';
+
+/**
+ * From so many bytes on a block of the C heap is the kernel's again as soon as it is free. By
+ * default glibc keeps what it has freed, up to a size that grows with use: the memory of clients
+ * that have gone would hold a worker above its mark.
+ */
+const GIVEN_BACK_BYTES = 64 * KIB;
+
+/** What settings mean for the environment that worker processes start in. */
+export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): Record<string, string> {
+  if (config.maxRssBytes === 0) return {};
+  return { MALLOC_MMAP_THRESHOLD_: String(GIVEN_BACK_BYTES) };
+}

@@ -1,0 +1,62 @@
+/** How many events a second, and at once. */
+export interface Rate {
+  readonly eventsPerSecond: number;
+  /** Events that may come at once after a pause. */
+  readonly burst: number;
+}
+
+/** A rate as tokens: each event takes one, they come back evenly, up to the burst. */
+export class TokenBucket {
+  readonly #rate: Rate;
+  #tokens: number;
+  /** When the tokens were counted last, ms of the monotonic clock. */
+  #countedMs = 0;
+
+  /** It begins full. */
+  constructor(rate: Rate) {
+    this.#rate = rate;
+    this.#tokens = rate.burst;
+  }
+
+  /** Whether there is a token, at `nowMs` of the monotonic clock. */
+  has(nowMs: number): boolean {
+    if (nowMs > this.#countedMs) {
+      const { eventsPerSecond, burst } = this.#rate;
+      const more = ((nowMs - this.#countedMs) / 1000) * eventsPerSecond;
+      this.#tokens = Math.min(burst, this.#tokens + more);
+      this.#countedMs = nowMs;
+    }
+    return this.#tokens >= 1;
+  }
+
+  /** Takes a token that {@link has} has seen. */
+  take(): void {
+    this.#tokens--;
+  }
+
+  /** ms until so many tokens are there, or as many as there can be; as of the last {@link has}. */
+  waitMs(tokens: number): number {
+    const { eventsPerSecond, burst } = this.#rate;
+    const missing = Math.min(tokens, burst) - this.#tokens;
+    // The whole ms behind it: at the very one a sum of fractions may be a hair short.
+    return missing <= 0 ? 0 : Math.floor((missing / eventsPerSecond) * 1000) + 1;
+  }
+}
+
+/** The buckets that bound one sender; others may share them. */
+export type Buckets = readonly TokenBucket[];
+
+/**
+ * Takes a token from each bucket, or from none when one of them has none.
+ * @returns whether it did
+ */
+export function takeToken(buckets: Buckets, nowMs: number): boolean {
+  for (const bucket of buckets) if (!bucket.has(nowMs)) return false;
+  for (const bucket of buckets) bucket.take();
+  return true;
+}
+
+/** ms until `events` may come; see {@link TokenBucket.waitMs}. */
+export function waitMs(buckets: Buckets, events: number): number {
+  return buckets.reduce((longest, bucket) => Math.max(longest, bucket.waitMs(events)), 0);
+}

@@ -1,0 +1,199 @@
+/** How many connections there may be, in all and of one address, and whose address counts. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Agent, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { HANDSHAKE } from '../support/crowd-process.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { startHaproxy } from '../support/haproxy.ts';
+import { proxyHeader } from '../support/proxy-header.ts';
+import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
+import { missingTool } from '../support/tools.ts';
+import { type Upgraded, upgrade } from '../support/upgrade.ts';
+import { until } from '../support/wait.ts';
+
+const MAX = 60;
+const PER_ADDRESS = 4;
+/** All of 127.0.0.0/8 is this machine: addresses for clients, and one for a proxy. */
+const PROXY = '127.0.0.2';
+
+let stage: Stage;
+let good: GoodClient;
+before(async () => {
+  const env = {
+    FOREBAY_MAX_CONNECTIONS: String(MAX),
+    FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(PER_ADDRESS),
+    FOREBAY_TRUSTED_PROXIES: `10.0.0.0/8, ${PROXY}`,
+  };
+  stage = await openStage({ env });
+  good = await GoodClient.start(stage.gateway.wsUrl);
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+/** What a handshake came to: the connection, or a status with its code. */
+type Outcome = Upgraded | { readonly status: string; readonly retryAfter: string | undefined };
+
+interface From {
+  /** Of the socket. */
+  readonly address: string;
+  readonly headers?: Record<string, string>;
+  readonly url?: string;
+}
+
+async function handshake({ address, headers = {}, url }: From): Promise<Outcome> {
+  const agent = new Agent({ localAddress: address } as object);
+  try {
+    const upgraded = await upgrade(url ?? stage.gateway.httpUrl, headers, { agent });
+    upgraded.socket.on('error', () => {});
+    return upgraded;
+  } catch (refusal) {
+    const answer = refusal as IncomingMessage;
+    let body = '';
+    for await (const chunk of answer) body += chunk;
+    const { code } = (JSON.parse(body) as { error: { code: string } }).error;
+    const status = `${answer.statusCode} ${code}`;
+    return { status, retryAfter: answer.headers['retry-after'] };
+  }
+}
+
+/** Connections that are expected. */
+async function connected(count: number, from: From | ((index: number) => From)) {
+  const open: Upgraded[] = [];
+  for (let index = 0; index < count; index++) {
+    const outcome = await handshake(typeof from === 'function' ? from(index) : from);
+    assert('socket' in outcome, `connection ${index + 1}: ${JSON.stringify(outcome)}`);
+    open.push(outcome);
+  }
+  return open;
+}
+
+const TOO_MANY_OF_ADDRESS = { status: '429 too_many_connections', retryAfter: '1' };
+
+/**
+ * Holds that there is no room for another connection, and that there is for one, and no more, when
+ * one has gone.
+ */
+async function assertFull(open: Upgraded[], from: From, refused: Outcome): Promise<void> {
+  assert.deepEqual(await handshake(from), refused);
+  open.pop()!.end();
+  const next = async () => {
+    const outcome = await handshake(from);
+    return 'socket' in outcome && outcome;
+  };
+  open.push(await until(next, { what: 'room for another' }));
+  assert.deepEqual(await handshake(from), refused);
+}
+
+function end(...connections: readonly Upgraded[]): void {
+  for (const connection of connections) connection.end();
+}
+
+test('so many connections of a worker and no more; one leaves, one enters', async () => {
+  const open = await connected(MAX - 1, (index) => ({ address: `127.0.1.${index + 1}` }));
+  const refused = { status: '503 too_many_connections', retryAfter: '1' };
+  await assertFull(open, { address: '127.0.2.1' }, refused);
+  end(...open);
+  const left = async () => (await stage.gateway.metrics()).value('forebay_connections');
+  await until(async () => (await left()) === 1, { what: 'the end of all but the good one' });
+});
+
+test('so many connections of an address and no more; one leaves, one enters; others may', async () => {
+  const from = { address: '127.0.0.3' };
+  const open = await connected(PER_ADDRESS, from);
+  await assertFull(open, from, TOO_MANY_OF_ADDRESS);
+  end(...open, ...(await connected(PER_ADDRESS, { address: '127.0.0.4' })));
+});
+
+test('whom nobody trusts cannot have another address, by header or by PROXY', async () => {
+  const address = '127.0.0.5';
+  const from = (index: number) => ({
+    address,
+    headers: {
+      'X-Forwarded-For': `9.9.9.${index}`,
+      'X-Real-IP': '8.8.8.8',
+      Forwarded: 'for=7.7.7.7',
+    },
+  });
+  const open = await connected(PER_ADDRESS, from);
+  assert.deepEqual(await handshake(from(99)), TOO_MANY_OF_ADDRESS);
+  assert.match(await byHand(address, proxyHeader('9.9.9.9')), /^HTTP\/1\.1 429 /);
+  end(...open);
+});
+
+test('X-Forwarded-For of a trusted proxy: the client that it names counts, not who that named', async () => {
+  const from = (client: string, spoofed = '') => {
+    return { address: PROXY, headers: { 'X-Forwarded-For': `${spoofed}${client}, 10.1.1.1` } };
+  };
+  const open = await connected(PER_ADDRESS, (index) => from('9.9.9.9', `6.6.6.${index}, `));
+  await assertFull(open, from('9.9.9.9', '1.2.3.4, '), TOO_MANY_OF_ADDRESS);
+  assert.deepEqual(await handshake(from('::ffff:9.9.9.9')), TOO_MANY_OF_ADDRESS);
+  // The clients of one IPv6 network are one.
+  const network = await connected(PER_ADDRESS, (index) => from(`2001:db8:0:1:${index}::1`));
+  assert.deepEqual(await handshake(from('2001:db8:0:1:ffff::')), TOO_MANY_OF_ADDRESS);
+  const others = await connected(1, from('2001:db8:0:2::1'));
+  end(...open, ...network, ...others);
+});
+
+/** A handshake behind these bytes, all in parts of so many. @returns the answer's first line */
+async function byHand(address: string, before: Buffer, partBytes = 1_000): Promise<string> {
+  const socket = connect({ port: stage.gateway.port, host: '127.0.0.1', localAddress: address });
+  byHandSockets.push(socket.setNoDelay());
+  await once(socket, 'connect');
+  const all = Buffer.concat([before, Buffer.from(HANDSHAKE)]);
+  for (let at = 0; at < all.length; at += partBytes) {
+    socket.write(all.subarray(at, at + partBytes));
+    if (partBytes < before.length) await new Promise((done) => setImmediate(done));
+  }
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  return String(answer).split('\r\n')[0]!;
+}
+const byHandSockets: Socket[] = [];
+
+test('a PROXY v2 header of a trusted proxy names the client, in one piece or in many', async () => {
+  for (const [first, again] of [
+    ['8.8.8.8', '8.8.8.8'],
+    ['2001:db8:0:3::1', '2001:db8:0:3:ffff::2'],
+  ] as const) {
+    for (let index = 0; index < PER_ADDRESS; index++) {
+      const answer = await byHand(PROXY, proxyHeader(first), index === 0 ? 1 : 1_000);
+      assert.match(answer, /^HTTP\/1\.1 101 /);
+    }
+    assert.match(await byHand(PROXY, proxyHeader(again)), /^HTTP\/1\.1 429 /);
+  }
+  assert.match(await byHand(PROXY, proxyHeader('2001:db8:0:4::1')), /^HTTP\/1\.1 101 /);
+  for (const socket of byHandSockets) socket.destroy();
+});
+
+test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client is itself', {
+  skip: missingTool('haproxy'),
+}, async (t) => {
+  const proxied = await startHaproxy(t, stage.gateway.port, PROXY);
+  for (const [index, url] of [proxied.tcpUrl, proxied.httpUrl].entries()) {
+    const address = `127.0.3.${index + 1}`;
+    // HAProxy adds what it knows behind what its client says.
+    const from = { address, headers: { 'X-Forwarded-For': '9.9.9.9' }, url };
+    const open = await connected(PER_ADDRESS, from);
+    await assertFull(open, from, TOO_MANY_OF_ADDRESS);
+    // The same client without the proxy.
+    assert.deepEqual(await handshake({ address }), TOO_MANY_OF_ADDRESS);
+    const others = await connected(PER_ADDRESS, { address: `127.0.4.${index + 1}`, url });
+    end(...open, ...others);
+  }
+});
+
+test('refusals are counted, no address is a label or in the log, and a neighbour was served', async (t) => {
+  const metrics = await freshMetrics(stage.gateway);
+  const reason = { reason: 'too_many_connections' };
+  const refused = metrics.value('forebay_handshakes_refused_total', reason);
+  assert.equal(refused, metrics.value('forebay_handshakes_refused_total'));
+  assert(refused >= 2 + 2 + 2 + 4 + 2, `${refused}`);
+  const text = await (await fetch(`${stage.gateway.adminUrl}/metrics`)).text();
+  for (const said of [text, JSON.stringify(stage.gateway.log)]) {
+    assert.doesNotMatch(said, /9\.9\.9\.|8\.8\.8\.|6\.6\.6\.|127\.0\.0\.3|2001:db8/);
+  }
+  t.diagnostic(await good.stop());
+  assert.deepEqual(stage.gateway.errors, []);
+});

@@ -1,0 +1,41 @@
+/** Very many connections that do nothing. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openFilesMax } from '../../src/open-files.ts';
+import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { freshMetrics, openStage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+
+const COUNT = 10_000;
+/** What a process needs beside: a worker keeps a tenth of its files from clients. */
+const FILES = 1.2 * COUNT;
+const skip = openFilesMax() < FILES && `needs ${FILES} open files, ${openFilesMax()} are allowed`;
+
+test('10,000 idle connections: a good client beside them is served, and then they go', {
+  skip,
+}, async (t) => {
+  const { gateway } = await openStage();
+  t.after(() => gateway.kill());
+  const good = await GoodClient.start(gateway.wsUrl);
+  await good.serve(50);
+  const crowd = new CrowdProcess();
+  t.after(() => crowd.end());
+  await crowd.open({ port: gateway.port, count: COUNT, text: HANDSHAKE });
+  assert.deepEqual(await crowd.stand(), { open: COUNT, upgraded: COUNT });
+  t.diagnostic(`while they came: ${await good.stop()}`);
+
+  const beside = await GoodClient.start(gateway.wsUrl);
+  await beside.serve(100);
+  const metrics = await freshMetrics(gateway);
+  assert.equal(metrics.value('forebay_connections'), COUNT + 1);
+  t.diagnostic(`while they are there: ${await beside.stop()}`);
+
+  const after = await GoodClient.start(gateway.wsUrl);
+  crowd.end();
+  await after.serve(50);
+  const open = async () => (await freshMetrics(gateway)).value('forebay_connections');
+  await until(async () => (await open()) === 1, { what: 'the end of all the others' });
+  t.diagnostic(`while they go: ${await after.stop()}`);
+  assert.equal((await gateway.stop()).code, 0);
+});

@@ -1,0 +1,77 @@
+/** Clients that say nothing, or too little: they are let go, and the others do not notice. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { AcknowledgedClient } from '../support/client.ts';
+import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+
+/** The shortest that there is. */
+const IDLE_MS = 8_000;
+/** Of each kind. */
+const COUNT = 100;
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage({ env: { FOREBAY_IDLE_TIMEOUT_MS: String(IDLE_MS) } });
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+const DRIP = { text: 'a: b\r\n', everyMs: 500 };
+const HEAD = 'GET /livez HTTP/1.1\r\nHost: a\r\n';
+
+test('connections without a request are closed after 10 s, WebSockets that do not pong as idle', async (t) => {
+  const { gateway } = stage;
+  const { port } = gateway;
+  const good = await GoodClient.start(gateway.wsUrl);
+  const [early, late, frozen] = [new CrowdProcess(), new CrowdProcess(), new CrowdProcess()];
+  t.after(() => {
+    for (const crowd of [early, late, frozen]) crowd.end();
+  });
+  const quiet = await new AcknowledgedClient({ url: gateway.wsUrl }).open();
+
+  await early.open({ port, count: COUNT, text: '' });
+  await early.open({ port, count: COUNT, text: HEAD });
+  await early.open({ port, count: COUNT, text: HEAD, drip: DRIP });
+  // The second request of a connection is bound like the first.
+  await late.open({ port, count: COUNT, text: `${HEAD}\r\n${HEAD}`, drip: DRIP });
+  // They take part in nothing by themselves: no pong. The others' whole process stands still.
+  await early.open({ port, count: COUNT, text: HANDSHAKE });
+  await frozen.open({ port, count: COUNT, text: HANDSHAKE });
+  frozen.freeze();
+  assert.deepEqual(await early.stand(), { open: 4 * COUNT, upgraded: COUNT }, 'all are there');
+  assert.equal((await late.stand()).open, COUNT);
+
+  const deadlineMs = 30_000;
+  await until(async () => (await early.stand()).open === 0, { deadlineMs, everyMs: 100 });
+  await until(async () => (await late.stand()).open === 0, { deadlineMs, everyMs: 100 });
+  const closed = { reason: 'idle' };
+  const idle = async () =>
+    (await freshMetrics(gateway)).value('forebay_connections_closed_total', closed);
+  await until(async () => (await idle()) === 2 * COUNT, { deadlineMs, everyMs: 100 });
+
+  const metrics = await freshMetrics(gateway);
+  const refused = { reason: 'request_timeout' };
+  assert.equal(metrics.value('forebay_handshakes_refused_total', refused), 3 * COUNT);
+  assert.equal(metrics.value('forebay_connections'), 2, 'the good one, and who only pongs');
+  assert(quiet.connected, 'silence is no fault of who answers pings');
+  await quiet.close();
+  t.diagnostic(await good.stop());
+});
+
+test('a connection that ends by itself before it asks for anything is nobody’s fault', async () => {
+  const { gateway } = stage;
+  const counted = async () =>
+    (await freshMetrics(gateway)).value('forebay_handshakes_refused_total');
+  const before = await counted();
+  const crowd = new CrowdProcess();
+  await crowd.open({ port: gateway.port, count: COUNT, text: '' });
+  crowd.end();
+  const good = await GoodClient.start(gateway.wsUrl);
+  await good.serve(10);
+  assert.equal(await counted(), before);
+  await good.stop();
+});

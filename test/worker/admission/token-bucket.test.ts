@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { TokenBucket, takeToken, waitMs } from '../../../src/worker/admission/token-bucket.ts';
+
+/** Events of `count` that come at `nowMs` and are let through. */
+function through(buckets: readonly TokenBucket[], nowMs: number, count: number): number {
+  let taken = 0;
+  for (let event = 0; event < count; event++) if (takeToken(buckets, nowMs)) taken++;
+  return taken;
+}
+
+test('the burst at once, then the rate, and never more than the burst after a pause', () => {
+  const buckets = [new TokenBucket({ eventsPerSecond: 10, burst: 5 })];
+  assert.equal(through(buckets, 1_000, 100), 5);
+  assert.equal(through(buckets, 1_050, 100), 0, 'half a token');
+  assert.equal(through(buckets, 1_100, 100), 1);
+  assert.equal(through(buckets, 1_400, 100), 3);
+  assert.equal(through(buckets, 3_600_000, 100), 5);
+});
+
+test('over any time no more than burst + rate x time, and not less when more is asked', () => {
+  const rates = fc.record({
+    eventsPerSecond: fc.integer({ min: 1, max: 100_000 }),
+    burst: fc.integer({ min: 1, max: 1_000 }),
+  });
+  const steps = fc.array(fc.record({ ms: fc.double({ min: 0, max: 500, noNaN: true }) }), {
+    minLength: 1,
+  });
+  fc.assert(
+    fc.property(rates, steps, (rate, pauses) => {
+      const buckets = [new TokenBucket(rate)];
+      let nowMs = 5_000;
+      let taken = through(buckets, nowMs, rate.burst + 1);
+      assert.equal(taken, rate.burst);
+      for (const { ms } of pauses) {
+        nowMs += ms;
+        taken += through(buckets, nowMs, rate.burst + 1);
+      }
+      const allowed = rate.burst + ((nowMs - 5_000) / 1000) * rate.eventsPerSecond;
+      assert(taken <= allowed + 1e-6, `${taken} of ${allowed}`);
+    }),
+  );
+});
+
+test('after waitMs for so many events they are let through, and not a ms or two before', () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 100_000 }),
+      fc.integer({ min: 1, max: 1_000 }),
+      fc.integer({ min: 1, max: 2_000 }),
+      (eventsPerSecond, burst, events) => {
+        const bucket = new TokenBucket({ eventsPerSecond, burst });
+        through([bucket], 1_000, burst);
+        const wait = waitMs([bucket], events);
+        const expected = (Math.min(events, burst) / eventsPerSecond) * 1000;
+        assert(wait > expected && wait <= expected + 1, `${wait} for ${expected}`);
+        assert.equal(through([bucket], 1_000 + wait, events) >= Math.min(events, burst), true);
+      },
+    ),
+  );
+});
+
+test('of two buckets both must have a token, and what one lacks costs the other nothing', () => {
+  const own = new TokenBucket({ eventsPerSecond: 1, burst: 2 });
+  const shared = new TokenBucket({ eventsPerSecond: 1, burst: 3 });
+  const buckets = [own, shared];
+  assert.equal(through(buckets, 1_000, 10), 2);
+  assert.equal(through([shared], 1_000, 10), 1, 'the shared one has paid for two, not for ten');
+  assert.equal(waitMs(buckets, 2), waitMs([shared], 2));
+  assert.equal(waitMs([own], 99), waitMs([own], 2), 'more than the burst never comes at once');
+});
+
+test('a bucket that is not empty makes nobody wait', () => {
+  assert.equal(waitMs([new TokenBucket({ eventsPerSecond: 1, burst: 1 })], 1), 0);
+  assert.equal(waitMs([], 1), 0);
+});
