@@ -14,7 +14,7 @@ KNOW_KAFKA = KAFKA_BROKERS=$$($(KAFKA) brokers) || exit 1; export KAFKA_BROKERS
 
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/copy-assets.mjs
+SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/assets.mjs
 
 .PHONY: help
 help: ## say what each target does

@@ -1,0 +1,347 @@
+/**
+ * Sends events to a Forebay gateway and says what became of each. `send()` puts an event into the
+ * outbox; a transport takes it from there and tells its fate, or puts it back:
+ *
+ *   send() ─▶ outbox ─▶ WebSocket, or POST where WebSockets are blocked ─▶ stored
+ *               ▲                          │            │
+ *               └── connection lost ───────┘            └─▶ refused for good
+ *               └── refused, may be sent again ─────────┘
+ */
+import { Connection, type WebSocketClass } from './connection.ts';
+import { type Entry, type Refusal, SendError, utf8Bytes } from './entry.ts';
+import { Outbox } from './outbox.ts';
+import { Poster } from './poster.ts';
+import { uuidv7 } from './uuid.ts';
+
+export { SendError } from './entry.ts';
+
+export interface ClientOptions {
+  /** The gateway's WebSocket, `wss://events.example.com/ws`. */
+  readonly url: string;
+  /** An API key or a JSON Web Token, where the gateway asks for one. */
+  readonly key?: string;
+  /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
+  readonly fallbackUrl?: string;
+  /** Bytes of events without an end; beyond it the oldest that wait are dropped. Default 1 MiB. */
+  readonly maxBufferedBytes?: number;
+  /** For Node.js 20, which has none of its own: `WebSocket` of the package `ws`. */
+  readonly webSocket?: WebSocketClass;
+  /** Hears of every change, the last of those that come together. */
+  readonly onStatus?: (status: Status) => void;
+  /** An event was refused for good. */
+  readonly onRefused?: (event: object, error: SendError) => void;
+  /** An event had no room in the buffer, or was without an end when the client closed. */
+  readonly onDropped?: (event: object, error: SendError) => void;
+}
+
+/** What a client does now and has done since it was made; counts are of events. */
+export interface Status {
+  /** `fallback`: events go by POST, and a WebSocket is tried again now and then. */
+  readonly state: 'connecting' | 'open' | 'fallback' | 'closed';
+  /** Given to `send()`, but for those that it cannot send. */
+  readonly sent: number;
+  readonly stored: number;
+  readonly refused: number;
+  readonly dropped: number;
+  /** Not on their way: there is no connection, or no credit. */
+  readonly waiting: number;
+  /** On their way, without an ack. */
+  readonly unacknowledged: number;
+  readonly bufferedBytes: number;
+  /** Connections that came after the first. */
+  readonly reconnects: number;
+  /** What the gateway allows to be sent now. */
+  readonly credit: { readonly frames: number; readonly bytes: number };
+  /** From the last acknowledged frame's departure to its ack. */
+  readonly ackMs: number | undefined;
+  /** Why there is no connection. */
+  readonly problem: string | undefined;
+}
+
+export interface Client {
+  readonly status: Status;
+  /**
+   * Sends a JSON object, with an `id` if it has none; may be called at any time, connected or not.
+   * Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
+   * functions too, and is never an unhandled rejection.
+   * @throws (rejects with) SendError: refused for good, dropped, closed, or not to be sent at all
+   */
+  send(event: object): Promise<void>;
+  /** Sends what waits now; resolves when everything given to `send()` before has its end. */
+  flush(): Promise<void>;
+  /** Takes no more, flushes for 10 s at the most, and ends the connection. */
+  close(): Promise<void>;
+}
+
+const BUFFERED_BYTES = 1024 * 1024;
+/** Until the gateway tells its own bound. */
+const EVENT_BYTES = 65_536;
+/** How long an event waits for others that go in the same frame. */
+const BATCH_MS = 10;
+const CLOSE_MS = 10_000;
+const BACKOFF_MS = { first: 250, last: 10_000 };
+/** So many connections in a row without a word from the gateway: they may be blocked. */
+const BLOCKED_AFTER = 2;
+
+/** A client that connects at once, and again whenever it has to. */
+export function createClient(options: ClientOptions): Client {
+  return new GatewayClient(options);
+}
+
+class GatewayClient implements Client {
+  readonly #options: ClientOptions;
+  readonly #outbox: Outbox;
+  readonly #poster: Poster;
+  readonly #counts = { sent: 0, stored: 0, refused: 0, dropped: 0 };
+  readonly #flushes = new Set<() => void>();
+  readonly #forget: () => void;
+  #connection: Connection | undefined;
+  #opened = 0;
+  /** Connections without a word, in a row; and since the last ack, for the back-off. */
+  #mute = 0;
+  #failures = 0;
+  #posting = false;
+  /** The last body was answered. */
+  #postable = false;
+  #ackMs: number | undefined;
+  #problem: string | undefined;
+  #closing = false;
+  #closed = false;
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #telling = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    const { url, key, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
+    this.#outbox = new Outbox(maxBufferedBytes);
+    const postUrl = fallbackUrl ?? url.replace(/^ws/, 'http').replace(/\/ws$/, '/events');
+    this.#poster = new Poster(postUrl, key, this.#outbox, this.#fates);
+    this.#forget = listen({
+      pagehide: () => this.#poster.last(),
+      online: () => this.#online(),
+    });
+    this.#connect();
+  }
+
+  get status(): Status {
+    const connection = this.#connection;
+    const open = connection?.open ?? false;
+    const without = this.#blocked && this.#postable ? 'fallback' : 'connecting';
+    return {
+      state: this.#closed ? 'closed' : open ? 'open' : without,
+      ...this.#counts,
+      waiting: this.#outbox.waiting,
+      unacknowledged: (connection?.unacknowledged ?? 0) + this.#poster.unacknowledged,
+      bufferedBytes: this.#outbox.bytes,
+      reconnects: Math.max(0, this.#opened - 1),
+      credit: open && connection ? connection.credit : { frames: 0, bytes: 0 },
+      ackMs: this.#ackMs,
+      problem: open ? undefined : this.#problem,
+    };
+  }
+
+  send(event: object): Promise<void> {
+    const sent = new Promise<void>((stored, failed) => {
+      const { text, bytes } = this.#encoded(event);
+      this.#counts.sent++;
+      const dropped = this.#outbox.add({ event, text, bytes, stored, failed });
+      for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full');
+    });
+    sent.catch(() => {});
+    this.#pumpSoon();
+    this.#tell();
+    return sent;
+  }
+
+  async flush(): Promise<void> {
+    this.#pump();
+    const open = new Set(this.#outbox.held);
+    await new Promise<void>((done) => {
+      const look = () => {
+        for (const entry of open) if (!this.#outbox.held.has(entry)) open.delete(entry);
+        if (open.size > 0) return;
+        this.#flushes.delete(look);
+        done();
+      };
+      this.#flushes.add(look);
+      look();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((done) => {
+      timer = setTimeout(done, CLOSE_MS);
+    });
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
+    this.#closed = true;
+    this.#forget();
+    clearTimeout(this.#batchTimer);
+    clearTimeout(this.#connectTimer);
+    this.#connection?.end('closed');
+    for (const entry of [...this.#outbox.held]) {
+      this.#outbox.done(entry);
+      this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
+    }
+    this.#tell();
+  }
+
+  /** @throws SendError for what cannot be sent */
+  #encoded(event: object): { text: string; bytes: number } {
+    if (this.#closing) throw new SendError('closed', 'the client is closed');
+    const text = textOf(event);
+    const bytes = utf8Bytes(text);
+    const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
+    if (bytes <= most) return { text, bytes };
+    throw new SendError('too_large', `${bytes} bytes, an event may have ${most}`);
+  }
+
+  /** No WebSocket gets through, as it seems. */
+  get #blocked(): boolean {
+    return this.#mute >= BLOCKED_AFTER;
+  }
+
+  #connect(): void {
+    clearTimeout(this.#connectTimer);
+    const { url, key, webSocket = globalThis.WebSocket } = this.#options;
+    if (webSocket === undefined) {
+      this.#mute = BLOCKED_AFTER;
+      return this.#pump();
+    }
+    this.#connection = new Connection(webSocket, url, key, this.#outbox, {
+      ...this.#fates,
+      opened: () => {
+        this.#opened++;
+        this.#mute = 0;
+      },
+      heard: () => this.#pump(),
+      acknowledged: (ms) => {
+        this.#failures = 0;
+        this.#ackMs = ms;
+      },
+      lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
+    });
+    this.#tell();
+  }
+
+  #lost(reconnectMs: number | undefined, why: string): void {
+    const opened = this.#connection?.maxEventBytes !== undefined;
+    this.#connection = undefined;
+    this.#problem = why;
+    if (this.#closed) return;
+    if (!opened) this.#mute++;
+    this.#connectTimer = setTimeout(() => this.#connect(), reconnectMs ?? this.#pauseMs());
+    this.#pump();
+  }
+
+  /** Any part of what doubles with each failure in a row: clients must not come all at once. */
+  #pauseMs(): number {
+    return Math.random() * Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** this.#failures++);
+  }
+
+  /** The network is back: what had a connection before it went has a dead one, as a rule. */
+  #online(): void {
+    if (this.#connection?.unacknowledged) this.#connection.end('the network was away');
+    if (this.#connection === undefined) this.#connect();
+  }
+
+  #pumpSoon(): void {
+    this.#batchTimer ??= setTimeout(() => this.#pump(), BATCH_MS);
+  }
+
+  #pump(): void {
+    clearTimeout(this.#batchTimer);
+    this.#batchTimer = undefined;
+    // A body that is on its way holds older events.
+    if (!this.#posting) {
+      if (this.#connection?.open) this.#connection.pump();
+      else if (this.#blocked) void this.#post();
+    }
+    this.#tell();
+  }
+
+  /** Posts, one body after the other, until nothing waits or a WebSocket is open. */
+  async #post(): Promise<void> {
+    this.#posting = true;
+    while (!this.#connection?.open && !this.#closed && this.#outbox.waiting > 0) {
+      const begunMs = performance.now();
+      const problem = await this.#poster.post();
+      this.#postable = problem === undefined;
+      this.#problem = problem;
+      if (this.#postable) this.#ackMs = performance.now() - begunMs;
+      else await new Promise((done) => setTimeout(done, this.#pauseMs()));
+      this.#tell();
+    }
+    this.#posting = false;
+    if (this.#outbox.waiting > 0 && !this.#closed) this.#pump();
+  }
+
+  readonly #fates = {
+    stored: (entry: Entry) => {
+      if (!this.#outbox.done(entry)) return;
+      this.#counts.stored++;
+      entry.stored();
+      this.#tell();
+    },
+    refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
+      if (retry) {
+        setTimeout(() => {
+          this.#outbox.again(entry);
+          this.#pumpSoon();
+        }, retryAfterMs);
+        return;
+      }
+      if (!this.#outbox.done(entry)) return;
+      this.#counts.refused++;
+      const error = new SendError(code, message);
+      entry.failed(error);
+      this.#options.onRefused?.(entry.event, error);
+      this.#tell();
+    },
+  };
+
+  #drop(entry: Entry, code: string, message: string): void {
+    this.#counts.dropped++;
+    const error = new SendError(code, message);
+    entry.failed(error);
+    this.#options.onDropped?.(entry.event, error);
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (const look of [...this.#flushes]) look();
+      this.#options.onStatus?.(this.status);
+    });
+  }
+}
+
+/** What is sent of an event, with an id. @throws SendError */
+function textOf(event: object): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(event);
+  } catch (error) {
+    throw new SendError('invalid_json', String(error));
+  }
+  // Looked at as it is sent: toJSON() may make anything of it.
+  if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
+  const { id } = event as { id?: unknown };
+  if (id !== undefined || 'id' in JSON.parse(text)) return text;
+  return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
+}
+
+/** Listens where there is a page or a worker. @returns what ends it */
+function listen(handlers: Readonly<Record<string, () => void>>): () => void {
+  const target = globalThis as Partial<EventTarget>;
+  const each = (act: 'addEventListener' | 'removeEventListener') => {
+    for (const [type, handler] of Object.entries(handlers)) target[act]?.(type, handler);
+  };
+  each('addEventListener');
+  return () => each('removeEventListener');
+}
