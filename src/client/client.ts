@@ -28,6 +28,8 @@ export interface ClientOptions {
   readonly webSocket?: WebSocketClass;
   /** Hears of every change, the last of those that come together. */
   readonly onStatus?: (status: Status) => void;
+  /** An event leaves, for the first time or again. */
+  readonly onSent?: (event: object, attempt: number) => void;
   /** An event was refused for good. */
   readonly onRefused?: (event: object, error: SendError) => void;
   /** An event had no room in the buffer, or was without an end when the client closed. */
@@ -145,7 +147,7 @@ class GatewayClient implements Client {
     const sent = new Promise<void>((stored, failed) => {
       const { text, bytes } = this.#encoded(event);
       this.#counts.sent++;
-      const dropped = this.#outbox.add({ event, text, bytes, stored, failed });
+      const dropped = this.#outbox.add({ event, text, bytes, attempts: 0, stored, failed });
       for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full');
     });
     sent.catch(() => {});
@@ -280,6 +282,7 @@ class GatewayClient implements Client {
   }
 
   readonly #fates = {
+    sent: (entry: Entry) => this.#options.onSent?.(entry.event, ++entry.attempts),
     stored: (entry: Entry) => {
       if (!this.#outbox.done(entry)) return;
       this.#counts.stored++;

@@ -115,6 +115,7 @@ export class Connection {
       this.#sent = { frames: number, bytes: this.#sent.bytes + utf8Bytes(text) };
       this.#frames.push({ number, entries, left: entries, sentMs: performance.now() });
       this.#socket.send(text);
+      for (const entry of entries) this.#on.sent(entry);
     }
   }
 

@@ -19,6 +19,7 @@ export interface Entry {
   readonly text: string;
   /** Of `text` in UTF-8. */
   readonly bytes: number;
+  attempts: number;
   stored(): void;
   failed(error: SendError): void;
 }
@@ -35,6 +36,7 @@ export interface Refusal {
 
 /** What a transport tells of the events that it has taken. */
 export interface Fates {
+  sent(entry: Entry): void;
   stored(entry: Entry): void;
   refused(entry: Entry, refusal: Refusal): void;
 }

@@ -34,6 +34,7 @@ export class Poster {
   /** Sends what waits, a body's worth. @returns why it did not work; undefined = it did */
   async post(): Promise<string | undefined> {
     this.#sent = this.#outbox.take(BODY.events, BODY.bytes);
+    for (const entry of this.#sent) this.#fates.sent(entry);
     try {
       const signal = AbortSignal.timeout(ANSWER_MS);
       const response = await fetch(this.#url, { ...this.#request(this.#sent), signal });

@@ -28,7 +28,7 @@ let outbox: Outbox;
 let lost: (number | undefined)[];
 let connection: Connection;
 let advance: (ms: number) => void;
-const entry: Entry = { event: {}, text: '{}', bytes: 2, stored() {}, failed() {} };
+const entry: Entry = { event: {}, text: '{}', bytes: 2, attempts: 0, stored() {}, failed() {} };
 const hello = {
   hello: { maxFrameBytes: 1_000, maxFrameEvents: 10, credit: { frames: 9, bytes: 9_000 } },
 };
@@ -48,6 +48,7 @@ beforeEach((t) => {
   lost = [];
   const events = {
     opened() {},
+    sent() {},
     heard: () => connection.pump(),
     stored: (stored: Entry) => void outbox.done(stored),
     refused() {},

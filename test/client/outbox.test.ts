@@ -4,7 +4,7 @@ import type { Entry } from '../../src/client/entry.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 
 function entry(text: string): Entry {
-  return { event: {}, text, bytes: text.length, stored() {}, failed() {} };
+  return { event: {}, text, bytes: text.length, attempts: 0, stored() {}, failed() {} };
 }
 const texts = (entries: Iterable<Entry>) => [...entries].map(({ text }) => text);
 
