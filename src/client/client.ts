@@ -82,8 +82,9 @@ const EVENT_BYTES = 65_536;
 const BATCH_MS = 10;
 const CLOSE_MS = 10_000;
 const BACKOFF_MS = { first: 250, last: 10_000 };
-/** So many connections in a row without a word from the gateway: they may be blocked. */
-const BLOCKED_AFTER = 2;
+/** So many connections in a row without a word from the gateway, for so long: they may be blocked.
+ * A worker that is started again takes less. */
+const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
 
 /** A client that connects at once, and again whenever it has to. */
 export function createClient(options: ClientOptions): Client {
@@ -101,6 +102,8 @@ class GatewayClient implements Client {
   #opened = 0;
   /** Connections without a word, in a row; and since the last ack, for the back-off. */
   #mute = 0;
+  /** When the last connection that had one ended. */
+  #sinceMs = performance.now();
   #failures = 0;
   #posting = false;
   /** The last body was answered. */
@@ -201,16 +204,22 @@ class GatewayClient implements Client {
     throw new SendError('too_large', `${bytes} bytes, an event may have ${most}`);
   }
 
+  /** How long there has been no connection. */
+  get #withoutMs(): number {
+    return performance.now() - this.#sinceMs;
+  }
+
   /** No WebSocket gets through, as it seems. */
   get #blocked(): boolean {
-    return this.#mute >= BLOCKED_AFTER;
+    return this.#mute >= BLOCKED_AFTER.connections && this.#withoutMs > BLOCKED_AFTER.ms;
   }
 
   #connect(): void {
     clearTimeout(this.#connectTimer);
     const { url, key, webSocket = globalThis.WebSocket } = this.#options;
     if (webSocket === undefined) {
-      this.#mute = BLOCKED_AFTER;
+      this.#mute = BLOCKED_AFTER.connections;
+      this.#sinceMs = Number.NEGATIVE_INFINITY;
       return this.#pump();
     }
     this.#connection = new Connection(webSocket, url, key, this.#outbox, {
@@ -234,7 +243,8 @@ class GatewayClient implements Client {
     this.#connection = undefined;
     this.#problem = why;
     if (this.#closed) return;
-    if (!opened) this.#mute++;
+    if (opened) this.#sinceMs = performance.now();
+    else this.#mute++;
     this.#connectTimer = setTimeout(() => this.#connect(), reconnectMs ?? this.#pauseMs());
     this.#pump();
   }

@@ -13,6 +13,10 @@ const FILES = {
   '/': ['index.html', 'text/html; charset=utf-8'],
   '/client.js': ['../../../dist/client/client.js', 'text/javascript; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/events.js': ['events.js', 'text/javascript; charset=utf-8'],
+  '/chart.js': ['chart.js', 'text/javascript; charset=utf-8'],
+  '/json.js': ['json.js', 'text/javascript; charset=utf-8'],
+  '/many.js': ['many.js', 'text/javascript; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
 } as const;
 
