@@ -110,6 +110,10 @@ simulate: setup ## run SEEDS=1000 simulated histories, or replay one with SEED=1
 docs: setup ## write the reference pages that come from the code
 	@$(TS) scripts/docs.ts
 
+.PHONY: screenshots
+screenshots: build ## take the pictures of docs/images anew, by the tests that look at the pages
+	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf dist bench/out
