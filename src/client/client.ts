@@ -7,73 +7,14 @@
  *               └── connection lost ───────┘            └─▶ refused for good
  *               └── refused, may be sent again ─────────┘
  */
-import { Connection, type WebSocketClass } from './connection.ts';
-import { type Entry, type Refusal, SendError, utf8Bytes } from './entry.ts';
+import type { Client, ClientOptions, Status } from './api.ts';
+import { Connection } from './connection.ts';
+import { type Entry, eventText, type Refusal, SendError, utf8Bytes } from './entry.ts';
 import { Outbox } from './outbox.ts';
 import { Poster } from './poster.ts';
-import { uuidv7 } from './uuid.ts';
 
+export type { Client, ClientOptions, Status } from './api.ts';
 export { SendError } from './entry.ts';
-
-export interface ClientOptions {
-  /** The gateway's WebSocket, `wss://events.example.com/ws`. */
-  readonly url: string;
-  /** An API key or a JSON Web Token, where the gateway asks for one. */
-  readonly key?: string;
-  /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
-  readonly fallbackUrl?: string;
-  /** Bytes of events without an end; beyond it the oldest that wait are dropped. Default 1 MiB. */
-  readonly maxBufferedBytes?: number;
-  /** For Node.js 20, which has none of its own: `WebSocket` of the package `ws`. */
-  readonly webSocket?: WebSocketClass;
-  /** Hears of every change, the last of those that come together. */
-  readonly onStatus?: (status: Status) => void;
-  /** An event leaves, for the first time or again. */
-  readonly onSent?: (event: object, attempt: number) => void;
-  /** An event was refused for good. */
-  readonly onRefused?: (event: object, error: SendError) => void;
-  /** An event had no room in the buffer, or was without an end when the client closed. */
-  readonly onDropped?: (event: object, error: SendError) => void;
-}
-
-/** What a client does now and has done since it was made; counts are of events. */
-export interface Status {
-  /** `fallback`: events go by POST, and a WebSocket is tried again now and then. */
-  readonly state: 'connecting' | 'open' | 'fallback' | 'closed';
-  /** Given to `send()`, but for those that it cannot send. */
-  readonly sent: number;
-  readonly stored: number;
-  readonly refused: number;
-  readonly dropped: number;
-  /** Not on their way: there is no connection, or no credit. */
-  readonly waiting: number;
-  /** On their way, without an ack. */
-  readonly unacknowledged: number;
-  readonly bufferedBytes: number;
-  /** Connections that came after the first. */
-  readonly reconnects: number;
-  /** What the gateway allows to be sent now. */
-  readonly credit: { readonly frames: number; readonly bytes: number };
-  /** From the last acknowledged frame's departure to its ack. */
-  readonly ackMs: number | undefined;
-  /** Why there is no connection. */
-  readonly problem: string | undefined;
-}
-
-export interface Client {
-  readonly status: Status;
-  /**
-   * Sends a JSON object, with an `id` if it has none; may be called at any time, connected or not.
-   * Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
-   * functions too, and is never an unhandled rejection.
-   * @throws (rejects with) SendError: refused for good, dropped, closed, or not to be sent at all
-   */
-  send(event: object): Promise<void>;
-  /** Sends what waits now; resolves when everything given to `send()` before has its end. */
-  flush(): Promise<void>;
-  /** Takes no more, flushes for 10 s at the most, and ends the connection. */
-  close(): Promise<void>;
-}
 
 const BUFFERED_BYTES = 1024 * 1024;
 /** Until the gateway tells its own bound. */
@@ -197,7 +138,7 @@ class GatewayClient implements Client {
   /** @throws SendError for what cannot be sent */
   #encoded(event: object): { text: string; bytes: number } {
     if (this.#closing) throw new SendError('closed', 'the client is closed');
-    const text = textOf(event);
+    const text = eventText(event);
     const bytes = utf8Bytes(text);
     const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
     if (bytes <= most) return { text, bytes };
@@ -332,21 +273,6 @@ class GatewayClient implements Client {
       this.#options.onStatus?.(this.status);
     });
   }
-}
-
-/** What is sent of an event, with an id. @throws SendError */
-function textOf(event: object): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(event);
-  } catch (error) {
-    throw new SendError('invalid_json', String(error));
-  }
-  // Looked at as it is sent: toJSON() may make anything of it.
-  if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
-  const { id } = event as { id?: unknown };
-  if (id !== undefined || 'id' in JSON.parse(text)) return text;
-  return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
 /** Listens where there is a page or a worker. @returns what ends it */

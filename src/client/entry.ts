@@ -1,4 +1,5 @@
 /** Events on their way, and how they end. */
+import { uuidv7 } from './uuid.ts';
 
 /** Why an event is not stored; what `send()` rejects with. */
 export class SendError extends Error {
@@ -45,6 +46,21 @@ const encoder = new TextEncoder();
 
 export function utf8Bytes(text: string): number {
   return encoder.encode(text).length;
+}
+
+/** What is sent of an event, with an id. @throws SendError */
+export function eventText(event: object): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(event);
+  } catch (error) {
+    throw new SendError('invalid_json', String(error));
+  }
+  // Looked at as it is sent: toJSON() may make anything of it.
+  if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
+  const { id } = event as { id?: unknown };
+  if (id !== undefined || 'id' in JSON.parse(text)) return text;
+  return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
 /** The text of a frame or body; several events are an array. */

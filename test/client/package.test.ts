@@ -41,7 +41,7 @@ test('its types hold a dependent to the API, with neither DOM nor Node types', (
       key: 'k',
       fallbackUrl: 'http://127.0.0.1:9000/events',
       maxBufferedBytes: 1,
-      onStatus: ({ state, stored }: Status) => { const text: string = state; const n: number = stored; },
+      onStatus: ({ state, stored }: Status) => { const all: [string, number] = [state, stored]; },
       onSent: (event: object, attempt: number) => {},
       onRefused: (event: object, { code }: SendError) => { const text: string = code; },
       onDropped: (event: object, error: SendError) => {},

@@ -5,7 +5,7 @@ const BLANK = /[ \t\n\r]*/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
-/** @returns the index of the value that is none, or of what should not follow it; -1 = it is JSON */
+/** @returns the index of the value that is none, or of what may not follow it; -1 = it is JSON */
 export function wrongAt(text) {
   let at = 0;
   const take = (pattern) => {
