@@ -14,7 +14,7 @@ KNOW_KAFKA = KAFKA_BROKERS=$$($(KAFKA) brokers) || exit 1; export KAFKA_BROKERS
 
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/copy-assets.mjs
+SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/assets.mjs
 
 .PHONY: help
 help: ## say what each target does
@@ -109,6 +109,10 @@ simulate: setup ## run SEEDS=1000 simulated histories, or replay one with SEED=1
 .PHONY: docs
 docs: setup ## write the reference pages that come from the code
 	@$(TS) scripts/docs.ts
+
+.PHONY: screenshots
+screenshots: build ## take the pictures of docs/images anew, by the tests that look at the pages
+	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts
 
 .PHONY: clean
 clean: ## remove what was built

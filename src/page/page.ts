@@ -1,6 +1,6 @@
 /**
- * The test page's files, held in memory. They lie in `static/` beside this module, in src/ and in
- * dist/ alike.
+ * The test page's files, held in memory, and the client library that it is built on. They lie in
+ * `static/` beside this module, in src/ and in dist/ alike; the library is built to dist/.
  */
 import { readFileSync } from 'node:fs';
 
@@ -11,7 +11,12 @@ export interface PageFile {
 
 const FILES = {
   '/': ['index.html', 'text/html; charset=utf-8'],
+  '/client.js': ['../../../dist/client/client.js', 'text/javascript; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/events.js': ['events.js', 'text/javascript; charset=utf-8'],
+  '/chart.js': ['chart.js', 'text/javascript; charset=utf-8'],
+  '/json.js': ['json.js', 'text/javascript; charset=utf-8'],
+  '/many.js': ['many.js', 'text/javascript; charset=utf-8'],
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
 } as const;
 

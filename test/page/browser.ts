@@ -1,9 +1,11 @@
 /** Chromium with the test page in it, and what the page shows. */
+import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { until } from '../support/wait.ts';
 
 const FLAGS = [
   '--headless',
@@ -14,6 +16,8 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
+  // What tests answer in the network's place has no address, and counts as a stranger's.
+  '--disable-features=LocalNetworkAccessChecks',
 ];
 
 export class TestPage {
@@ -30,18 +34,19 @@ export class TestPage {
     page.on('pageerror', (error) => this.complaints.push(error.message));
     page.on('console', (message) => {
       const text = message.text();
-      const expected = /WebSocket connection to/.test(text);
+      const expected = /^WebSocket connection to|^Failed to load resource: net::ERR_/.test(text);
       if (message.type() === 'error' && !expected) this.complaints.push(text);
     });
   }
 
-  static async open(): Promise<TestPage> {
+  static async open({ colorScheme = 'light' as 'light' | 'dark', width = 900 } = {}) {
     const profile = await mkdtemp(join(tmpdir(), 'forebay-chromium-'));
     const folders = (process.env.PATH ?? '').split(delimiter);
     const executablePath = folders.map((folder) => join(folder, 'chromium')).find(existsSync)!;
     const context = await chromium.launchPersistentContext(profile, {
       executablePath,
-      viewport: { width: 900, height: 700 },
+      viewport: { width, height: 700 },
+      colorScheme,
       args: FLAGS,
     });
     return new TestPage(await context.newPage(), context, profile);
@@ -63,6 +68,12 @@ export class TestPage {
   /** A count by the id of its element. */
   async count(name: string): Promise<number> {
     return Number(await this.text(`#${name}`));
+  }
+
+  /** Waits until every event that was made has its end. */
+  async quiet(): Promise<void> {
+    const open = async () => (await this.count('unacknowledged')) + (await this.count('waiting'));
+    await until(async () => (await open()) === 0, { what: 'the end of all events' });
   }
 
   /** Frames and bytes that the page says it may send still. */
@@ -89,4 +100,14 @@ export class TestPage {
     const lines = await this.page.$$eval('#history li', (all) => all.map((li) => li.textContent));
     return lines.map((line) => (line ?? '').replace(/^\d+:\d+:\d+( [AP]M)? /, ''));
   }
+}
+
+/**
+ * Takes a picture of what the window shows, in the folder that SCREENSHOTS names: `make screenshots`
+ * puts them where the README has them.
+ */
+export async function screenshot(page: Page, name: string): Promise<void> {
+  const folder = process.env.SCREENSHOTS ?? join(tmpdir(), 'forebay-screenshots');
+  const picture = await page.screenshot({ path: join(folder, `${name}.png`) });
+  assert(picture.length > 10_000, 'there is something on it');
 }

@@ -1,10 +1,14 @@
-/** Stands between page and gateway, and loses what the gateway says when it is told to. */
+/** Stands between page and gateway: loses, delays and blocks what it is told to. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export class CutProxy {
   readonly #server: Server;
   readonly #pairs = new Set<{ client: Socket; server: Socket }>();
   #deaf = false;
+  /** What comes from either side waits so long. */
+  delayMs = 0;
+  /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
+  blocksWebSockets = false;
 
   /** @param port the gateway's, on 127.0.0.1 */
   constructor(port: number) {
@@ -18,11 +22,20 @@ export class CutProxy {
         server.destroy();
       };
       for (const socket of [client, server]) socket.on('error', end).on('close', end);
-      client.on('data', (bytes) => server.write(bytes));
+      client.on('data', (bytes: Buffer) => {
+        if (this.blocksWebSockets && bytes.toString('latin1').startsWith('GET /ws')) {
+          client.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+        } else this.#later(() => server.write(bytes));
+      });
       server.on('data', (bytes) => {
-        if (!this.#deaf) client.write(bytes);
+        if (!this.#deaf) this.#later(() => client.write(bytes));
       });
     });
+  }
+
+  #later(write: () => void): void {
+    if (this.delayMs === 0) write();
+    else setTimeout(write, this.delayMs);
   }
 
   async listen(): Promise<this> {

@@ -1,7 +1,14 @@
-/** Serves the page, and speaks `forebay.v1` to it as a test wants it: nothing by itself. */
-import { createServer, type Server } from 'node:http';
+/** Serves the page, and speaks `forebay.v1` as a test wants it: nothing by itself. */
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { text } from 'node:stream/consumers';
+import { WebSocket, WebSocketServer } from 'ws';
 import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
 import { until } from '../support/wait.ts';
 
@@ -10,16 +17,22 @@ export class FakeConnection {
   readonly openedMs = performance.now();
   /** The texts that the page has sent. */
   readonly frames: string[] = [];
+  /** What it asked for. */
+  readonly protocols: string;
   readonly #socket: WebSocket;
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, protocols = '') {
     this.#socket = socket;
+    this.protocols = protocols;
     socket.on('message', (data) => this.frames.push(String(data)));
   }
 
   /** Ids of the events that came, in order. */
   get ids(): string[] {
-    return this.frames.map((text) => (JSON.parse(text) as { id: string }).id);
+    return this.frames.flatMap((text) => {
+      const events = JSON.parse(text) as { id: string } | { id: string }[];
+      return [events].flat().map(({ id }) => id);
+    });
   }
 
   say(frame: object): void {
@@ -30,6 +43,10 @@ export class FakeConnection {
     this.say({
       hello: { maxFrameBytes: 65_536, maxFrameEvents: 1_000, credit: { frames, bytes } },
     });
+  }
+
+  get closed(): boolean {
+    return this.#socket.readyState === WebSocket.CLOSED;
   }
 
   close(code: number, reason: string): void {
@@ -45,16 +62,37 @@ export class FakeConnection {
 export class FakeGateway {
   readonly #http: Server;
   readonly #connections: FakeConnection[] = [];
+  /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
+  blocked = false;
+  /** Bodies of `POST /events`, and what is answered to each; undefined = the connection is cut. */
+  readonly bodies: { readonly text: string; readonly headers: IncomingHttpHeaders }[] = [];
+  answer: (events: readonly { id: string }[]) => object | undefined = () => undefined;
 
   constructor() {
     this.#http = createServer((request, response) => {
+      if (request.method === 'POST') return void this.#post(request, response);
       const file = pageFile(request.url ?? '');
       const type = file === undefined ? {} : { 'Content-Type': file.type };
       response.writeHead(file ? 200 : 404, { ...Object.fromEntries(PAGE_HEADERS), ...type });
       response.end(file?.body);
     });
-    const sockets = new WebSocketServer({ server: this.#http, path: '/ws' });
-    sockets.on('connection', (socket) => this.#connections.push(new FakeConnection(socket)));
+    const sockets = new WebSocketServer({
+      server: this.#http,
+      path: '/ws',
+      verifyClient: (_info, done) => done(!this.blocked, 403),
+      handleProtocols: (offered) => offered.has('forebay.v1') && 'forebay.v1',
+    });
+    sockets.on('connection', (socket, { headers }) => {
+      this.#connections.push(new FakeConnection(socket, headers['sec-websocket-protocol']));
+    });
+  }
+
+  async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    this.bodies.push({ text: body, headers: request.headers });
+    const answer = this.answer(JSON.parse(body) as { id: string }[]);
+    if (answer === undefined) return void request.socket.destroy();
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
   }
 
   async listen(): Promise<this> {

@@ -2,10 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
 
-test('the page is three files, and nothing else is served', () => {
+test('the page, its scripts and the client library, and nothing else is served', () => {
   assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
-  assert.equal(pageFile('/page.js')?.type, 'text/javascript; charset=utf-8');
   assert.equal(pageFile('/page.css')?.type, 'text/css; charset=utf-8');
+  const scripts = new Set(['/page.js']);
+  for (const path of scripts) {
+    const { type, body } = pageFile(path) ?? {};
+    assert.equal(type, 'text/javascript; charset=utf-8', path);
+    for (const [, name] of String(body).matchAll(/from '\.?(\/[a-z]+\.js)'/g)) scripts.add(name!);
+  }
+  assert(scripts.size > 4 && scripts.has('/client.js'), `scripts: ${[...scripts]}`);
   for (const path of ['', '/index.html', '/page.ts', '/../package.json', '/constructor']) {
     assert.equal(pageFile(path), undefined, path);
   }

@@ -7,7 +7,7 @@ import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
 import { missingTool } from '../support/tools.ts';
 import { readTopic } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
-import { TestPage } from './browser.ts';
+import { screenshot, TestPage } from './browser.ts';
 import { CutProxy } from './cut-proxy.ts';
 
 const skip = missingTool('chromium');
@@ -50,20 +50,20 @@ async function onItsWay(): Promise<string> {
 
 /** Waits until this event is acknowledged. @returns what the page says of it */
 async function acked(id: string): Promise<string> {
-  const what = async () => (await shown.rows('acked')).find((row) => row.id === id)?.outcome;
+  const what = async () => (await shown.rows('stored')).find((row) => row.id === id)?.outcome;
   return until(what, { deadlineMs: 20_000, what: `the ack of ${id}` });
 }
 
-test('logs an event per second as acked, and Kafka has each once', { skip }, async () => {
+test('logs an event per second as stored, and Kafka has each once', { skip }, async () => {
   const response = await shown.page.goto(`${proxy.url}/`);
   assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
-  await until(async () => (await shown.count('acked')) >= 3);
+  await until(async () => (await shown.count('stored')) >= 3);
   assert.equal(await shown.state(), 'connected');
   assert.equal(await shown.count('refused'), 0);
   const [newest] = await shown.page.$$eval('#log li', (all) => all.map((row) => row.textContent));
   assert.match(newest ?? '', /"msg":"event \d+","clientId":"page-[0-9a-f]{12}","timestamp":\d+,/);
-  const rows = await shown.rows('acked');
-  for (const { outcome } of rows) assert.match(outcome, /^acked after \d+ ms$/);
+  const rows = await shown.rows('stored');
+  for (const { outcome } of rows) assert.match(outcome, /^stored after \d+ ms$/);
   const inKafka = await storedIds();
   for (const { id } of rows) assert.equal(inKafka.filter((other) => other === id).length, 1, id);
   const { frames, bytes } = await shown.credit();
@@ -72,7 +72,7 @@ test('logs an event per second as acked, and Kafka has each once', { skip }, asy
 
 test('pause stops the events, resume lets them go on', { skip }, async () => {
   await shown.page.click('text=Pause');
-  await until(async () => (await shown.count('open')) === 0);
+  await shown.quiet();
   const sent = await shown.count('sent');
   await shown.page.waitForTimeout(2_500);
   assert.equal(await shown.count('sent'), sent);
@@ -80,20 +80,19 @@ test('pause stops the events, resume lets them go on', { skip }, async () => {
   await until(async () => (await shown.count('sent')) > sent);
 });
 
-test('a worker is killed: what had no ack is sent again, acked and stored', { skip }, async () => {
+test('a worker is killed: what had no ack is sent again and stored once', { skip }, async () => {
   for (const worker of gateway.workers()) process.kill(worker, 'SIGSTOP');
   const id = await onItsWay();
   for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
-  const lost = /^connection lost \(1006\), next try in \d+ ms; without an ack, .* again: [12]$/m;
-  await until(async () => lost.test((await shown.history()).join('\n')));
-  assert.match(await acked(id), /^acked after \d+ ms \(attempt \d\)$/);
+  await until(async () => (await shown.history()).includes('connecting … (1006)'));
+  assert.match(await acked(id), /^stored after \d+ ms \(attempt \d\)$/);
   assert.equal((await storedIds()).filter((other) => other === id).length, 1);
 });
 
 test('an ack is lost: the event is stored twice, and the second ack is shown', {
   skip,
 }, async () => {
-  await until(async () => (await shown.count('open')) === 0);
+  await shown.quiet();
   proxy.loseAnswers();
   const id = await onItsWay();
   await until(async () => (await storedIds()).includes(id));
@@ -105,38 +104,35 @@ test('an ack is lost: the event is stored twice, and the second ack is shown', {
   });
   proxy.cut();
   for (const other of open) {
-    assert.match(await acked(other), /^acked after \d+ ms \(attempt 2\)$/);
+    assert.match(await acked(other), /^stored after \d+ ms \(attempt 2\)$/);
     repeats.add(other);
   }
   assert(repeats.has(id));
   await shown.page.click('text=Resume');
 });
 
-test('the gateway drains and starts again: goaway is shown, and no event is lost', {
-  skip,
-}, async () => {
+test('the gateway drains and starts again: shown, and no event is lost', { skip }, async () => {
   await onItsWay();
+  const reconnects = await shown.count('reconnects');
   assert.equal((await gateway.stop()).code, 0);
-  await until(async () => (await shown.page.getAttribute('#state', 'data-state')) === 'lost');
-  const history = (await shown.history()).join('\n');
-  assert.match(history, /goaway \(restart\): no more is sent, reconnect in \d+ ms/);
-  assert.match(history, /connection lost \(1012 restart\), next try in \d+ ms$/m, 'all is settled');
+  await until(async () => (await shown.history()).includes('connecting … (1012 restart)'));
   await until(async () => (await shown.rows('waiting')).length >= 2);
   const ports = [gateway.port, gateway.adminPort] as const;
   gateway = await startGateway({ brokers, topic, env, ports });
   await until(async () => (await shown.state()) === 'connected', { deadlineMs: 30_000 });
-  const before = await shown.count('acked');
-  await until(async () => (await shown.count('acked')) > before + 1);
+  assert((await shown.count('reconnects')) > reconnects, 'a reconnect is counted');
+  const before = await shown.count('stored');
+  await until(async () => (await shown.count('stored')) > before + 1);
 });
 
 test('in the end listen --verify finds those that were stored twice, and none is missing', {
   skip,
 }, async () => {
   await shown.page.click('text=Pause');
-  await until(async () => (await shown.count('open')) === 0);
+  await shown.quiet();
   assert((await shown.count('again')) >= 2);
-  const ids = (await shown.rows('acked')).map((row) => row.id);
-  assert.equal(ids.length, await shown.count('acked'));
+  const ids = (await shown.rows('stored')).map((row) => row.id);
+  assert.equal(ids.length, await shown.count('stored'));
   // A worker that has just begun may refuse for a while, not for good.
   assert.equal(ids.length, await shown.count('sent'));
   const records = ids.length + repeats.size;
@@ -171,12 +167,86 @@ async function listen(args: string[]): Promise<{ code: number; out: string[]; er
   return { code, out: out.split('\n').slice(0, -1), err };
 }
 
+test('an event of one’s own, by keyboard: stored, or refused with the code and where', {
+  skip,
+}, async () => {
+  const { page } = shown;
+  const said = (pattern: RegExp) =>
+    until(async () => pattern.test(await shown.text('#own-result')), { what: String(pattern) });
+  const write = async (text: string) => {
+    await page.getByRole('textbox', { name: 'Send your own event' }).focus();
+    await page.keyboard.press('Control+A');
+    await page.keyboard.insertText(text);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+  };
+  await page.getByRole('button', { name: 'Send', exact: true }).click();
+  await said(/^stored after \d+ ms/);
+  await write('{"id":"own-1","msg":"mine","clientId":"me","timestamp":1}');
+  await said(/^stored after \d+ ms/);
+  assert((await storedIds()).includes('own-1'), 'Kafka has it');
+  await write('{"msg":"mine","clientId":"me","timestamp":"now"}');
+  await said(/^refused schema: event 0: \/timestamp must be integer$/);
+  await write('{"msg":\n  oops}');
+  await said(/^not sent: no JSON at line 2, column 3$/);
+  const at = await page.$eval('#text', (text) => (text as HTMLTextAreaElement).selectionStart);
+  assert.equal(at, 10, 'the cursor is where it is wrong');
+  await write('[1]');
+  await said(/^not sent: an event is a JSON object$/);
+});
+
+test('1,000 and 10,000 at once: a progress bar, and the story in the end', { skip }, async () => {
+  const { page } = shown;
+  const before = (await storedIds()).length;
+  for (const count of ['1,000', '10,000']) {
+    await page.getByRole('button', { name: `Send ${count}` }).click();
+    await until(async () => /^sending/.test(await shown.text('#many-result')));
+    const story = new RegExp(
+      `^${count} stored in [\\d.]+ s, [\\d,]+ per second; ` +
+        'time to ack: half within [\\d,]+ ms, 99% within [\\d,]+ ms$',
+    );
+    await until(async () => story.test(await shown.text('#many-result')), {
+      deadlineMs: 60_000,
+      what: `the story of ${count}`,
+    });
+    const bar = page.getByRole('progressbar', { name: 'Send many' });
+    const share = await bar.evaluate((element) => (element as HTMLProgressElement).position);
+    assert.equal(share, 1);
+  }
+  assert.equal((await storedIds()).length, before + 11_000);
+});
+
+test('the last minute is drawn, and said to those who do not see it', { skip }, async () => {
+  const { page } = shown;
+  await until(async () => Number((await shown.text('#rate')).replace(',', '')) >= 0);
+  const rates = await page.getByRole('img', { name: /^stored per second, last minute/ });
+  assert.match((await rates.getAttribute('aria-label')) ?? '', /now \d+, most [1-9]\d+$/);
+  const times = await page.getByRole('img', { name: /^milliseconds to ack, last minute/ });
+  assert.match((await times.getAttribute('aria-label')) ?? '', /most [1-9]\d*$/);
+  const heights = await page.$$eval('#rates rect', (bars) =>
+    bars.map((bar) => Number(bar.getAttribute('height'))),
+  );
+  assert.equal(heights.length, 60);
+  assert.equal(Math.max(...heights), 100);
+  assert.match(await shown.text('#took'), /^\d+ ms$/);
+});
+
 test('a narrow screen needs no scrolling sideways, light or dark', { skip }, async () => {
   await shown.page.setViewportSize({ width: 320, height: 600 });
   for (const colorScheme of ['light', 'dark'] as const) {
     await shown.page.emulateMedia({ colorScheme });
     const wide = await shown.page.evaluate(() => document.documentElement.scrollWidth);
     assert(wide <= 320, `${wide} pixels wide`);
+  }
+});
+
+test('how it looks, for the README', { skip }, async () => {
+  await shown.page.setViewportSize({ width: 900, height: 900 });
+  await shown.page.click('text=Resume');
+  await until(async () => (await shown.rows('stored')).length > 3);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await shown.page.emulateMedia({ colorScheme });
+    await screenshot(shown.page, `page-${colorScheme}`);
   }
 });
 

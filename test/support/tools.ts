@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -19,7 +20,23 @@ export function hasTool(name: string): boolean {
  * throws: a test that is never run there would go unseen.
  */
 export function missingTool(name: string): string | false {
-  if (hasTool(name)) return false;
-  if (process.env.REQUIRE_TOOLS === '1') throw new Error(`REQUIRE_TOOLS=1, and ${name} is missing`);
-  return `needs ${name}`;
+  return hasTool(name) ? false : missing(name);
+}
+
+/** A Python that has this package: the one on the PATH, or the system's. */
+export function pythonWith(module: string): string | undefined {
+  return ['python3', '/usr/bin/python3'].find(
+    (python) => spawnSync(python, ['-c', `import ${module}`]).status === 0,
+  );
+}
+
+/** {@link missingTool} for a package of Python. */
+export function missingPython(module: string): string | false {
+  if (pythonWith(module) !== undefined) return false;
+  return missing(`Python’s ${module}`);
+}
+
+function missing(what: string): string {
+  if (process.env.REQUIRE_TOOLS === '1') throw new Error(`REQUIRE_TOOLS=1, and ${what} is missing`);
+  return `needs ${what}`;
 }

@@ -1,14 +1,25 @@
-// The part of `npm run build` that the compiler does not do: the page's own files, and a command
-// that can be run.
+// The part of `npm run build` that the compiler does not do: the page's own files, the client
+// library as one file, and a command that can be run.
 import { chmodSync, cpSync, existsSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
 
 const fromRoot = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 cpSync(fromRoot('src/page'), fromRoot('dist/page'), {
   recursive: true,
   filter: (source) => extname(source) !== '.ts',
+});
+
+buildSync({
+  entryPoints: [fromRoot('src/client/client.ts')],
+  outfile: fromRoot('dist/client/client.js'),
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  logLevel: 'warning',
 });
 
 const command = fromRoot('dist/main.js');

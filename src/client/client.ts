@@ -1,0 +1,286 @@
+/**
+ * Sends events to a Forebay gateway and says what became of each. `send()` puts an event into the
+ * outbox; a transport takes it from there and tells its fate, or puts it back:
+ *
+ *   send() ─▶ outbox ─▶ WebSocket, or POST where WebSockets are blocked ─▶ stored
+ *               ▲                          │            │
+ *               └── connection lost ───────┘            └─▶ refused for good
+ *               └── refused, may be sent again ─────────┘
+ */
+import type { Client, ClientOptions, Status } from './api.ts';
+import { Connection } from './connection.ts';
+import { type Entry, eventText, type Refusal, SendError, utf8Bytes } from './entry.ts';
+import { Outbox } from './outbox.ts';
+import { Poster } from './poster.ts';
+
+export type { Client, ClientOptions, Status } from './api.ts';
+export { SendError } from './entry.ts';
+
+const BUFFERED_BYTES = 1024 * 1024;
+/** Until the gateway tells its own bound. */
+const EVENT_BYTES = 65_536;
+/** How long an event waits for others that go in the same frame. */
+const BATCH_MS = 10;
+const CLOSE_MS = 10_000;
+const BACKOFF_MS = { first: 250, last: 10_000 };
+/** So many connections in a row without a word from the gateway, for so long: they may be blocked.
+ * A worker that is started again takes less. */
+const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
+
+/** A client that connects at once, and again whenever it has to. */
+export function createClient(options: ClientOptions): Client {
+  return new GatewayClient(options);
+}
+
+class GatewayClient implements Client {
+  readonly #options: ClientOptions;
+  readonly #outbox: Outbox;
+  readonly #poster: Poster;
+  readonly #counts = { sent: 0, stored: 0, refused: 0, dropped: 0 };
+  readonly #flushes = new Set<() => void>();
+  readonly #forget: () => void;
+  #connection: Connection | undefined;
+  #opened = 0;
+  /** Connections without a word, in a row; and since the last ack, for the back-off. */
+  #mute = 0;
+  /** When the last connection that had one ended. */
+  #sinceMs = performance.now();
+  #failures = 0;
+  #posting = false;
+  /** The last body was answered. */
+  #postable = false;
+  #ackMs: number | undefined;
+  #problem: string | undefined;
+  #closing = false;
+  #closed = false;
+  #batchTimer: ReturnType<typeof setTimeout> | undefined;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  #telling = false;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    const { url, key, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
+    this.#outbox = new Outbox(maxBufferedBytes);
+    const postUrl = fallbackUrl ?? url.replace(/^ws/, 'http').replace(/\/ws$/, '/events');
+    this.#poster = new Poster(postUrl, key, this.#outbox, this.#fates);
+    this.#forget = listen({
+      pagehide: () => this.#poster.last(),
+      online: () => this.#online(),
+    });
+    this.#connect();
+  }
+
+  get status(): Status {
+    const connection = this.#connection;
+    const open = connection?.open ?? false;
+    const without = this.#blocked && this.#postable ? 'fallback' : 'connecting';
+    return {
+      state: this.#closed ? 'closed' : open ? 'open' : without,
+      ...this.#counts,
+      waiting: this.#outbox.waiting,
+      unacknowledged: (connection?.unacknowledged ?? 0) + this.#poster.unacknowledged,
+      bufferedBytes: this.#outbox.bytes,
+      reconnects: Math.max(0, this.#opened - 1),
+      credit: open && connection ? connection.credit : { frames: 0, bytes: 0 },
+      ackMs: this.#ackMs,
+      problem: open ? undefined : this.#problem,
+    };
+  }
+
+  send(event: object): Promise<void> {
+    const sent = new Promise<void>((stored, failed) => {
+      const { text, bytes } = this.#encoded(event);
+      this.#counts.sent++;
+      const dropped = this.#outbox.add({ event, text, bytes, attempts: 0, stored, failed });
+      for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full');
+    });
+    sent.catch(() => {});
+    this.#pumpSoon();
+    this.#tell();
+    return sent;
+  }
+
+  async flush(): Promise<void> {
+    this.#pump();
+    const open = new Set(this.#outbox.held);
+    await new Promise<void>((done) => {
+      const look = () => {
+        for (const entry of open) if (!this.#outbox.held.has(entry)) open.delete(entry);
+        if (open.size > 0) return;
+        this.#flushes.delete(look);
+        done();
+      };
+      this.#flushes.add(look);
+      look();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise((done) => {
+      timer = setTimeout(done, CLOSE_MS);
+    });
+    await Promise.race([this.flush(), late]);
+    clearTimeout(timer);
+    this.#closed = true;
+    this.#forget();
+    clearTimeout(this.#batchTimer);
+    clearTimeout(this.#connectTimer);
+    this.#connection?.end('closed');
+    for (const entry of [...this.#outbox.held]) {
+      this.#outbox.done(entry);
+      this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
+    }
+    this.#tell();
+  }
+
+  /** @throws SendError for what cannot be sent */
+  #encoded(event: object): { text: string; bytes: number } {
+    if (this.#closing) throw new SendError('closed', 'the client is closed');
+    const text = eventText(event);
+    const bytes = utf8Bytes(text);
+    const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
+    if (bytes <= most) return { text, bytes };
+    throw new SendError('too_large', `${bytes} bytes, an event may have ${most}`);
+  }
+
+  /** How long there has been no connection. */
+  get #withoutMs(): number {
+    return performance.now() - this.#sinceMs;
+  }
+
+  /** No WebSocket gets through, as it seems. */
+  get #blocked(): boolean {
+    return this.#mute >= BLOCKED_AFTER.connections && this.#withoutMs > BLOCKED_AFTER.ms;
+  }
+
+  #connect(): void {
+    clearTimeout(this.#connectTimer);
+    const { url, key, webSocket = globalThis.WebSocket } = this.#options;
+    if (webSocket === undefined) {
+      this.#mute = BLOCKED_AFTER.connections;
+      this.#sinceMs = Number.NEGATIVE_INFINITY;
+      return this.#pump();
+    }
+    this.#connection = new Connection(webSocket, url, key, this.#outbox, {
+      ...this.#fates,
+      opened: () => {
+        this.#opened++;
+        this.#mute = 0;
+      },
+      heard: () => this.#pump(),
+      acknowledged: (ms) => {
+        this.#failures = 0;
+        this.#ackMs = ms;
+      },
+      lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
+    });
+    this.#tell();
+  }
+
+  #lost(reconnectMs: number | undefined, why: string): void {
+    const opened = this.#connection?.maxEventBytes !== undefined;
+    this.#connection = undefined;
+    this.#problem = why;
+    if (this.#closed) return;
+    if (opened) this.#sinceMs = performance.now();
+    else this.#mute++;
+    this.#connectTimer = setTimeout(() => this.#connect(), reconnectMs ?? this.#pauseMs());
+    this.#pump();
+  }
+
+  /** Any part of what doubles with each failure in a row: clients must not come all at once. */
+  #pauseMs(): number {
+    return Math.random() * Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** this.#failures++);
+  }
+
+  /** The network is back: what had a connection before it went has a dead one, as a rule. */
+  #online(): void {
+    if (this.#connection?.unacknowledged) this.#connection.end('the network was away');
+    if (this.#connection === undefined) this.#connect();
+  }
+
+  #pumpSoon(): void {
+    this.#batchTimer ??= setTimeout(() => this.#pump(), BATCH_MS);
+  }
+
+  #pump(): void {
+    clearTimeout(this.#batchTimer);
+    this.#batchTimer = undefined;
+    // A body that is on its way holds older events.
+    if (!this.#posting) {
+      if (this.#connection?.open) this.#connection.pump();
+      else if (this.#blocked) void this.#post();
+    }
+    this.#tell();
+  }
+
+  /** Posts, one body after the other, until nothing waits or a WebSocket is open. */
+  async #post(): Promise<void> {
+    this.#posting = true;
+    while (!this.#connection?.open && !this.#closed && this.#outbox.waiting > 0) {
+      const begunMs = performance.now();
+      const problem = await this.#poster.post();
+      this.#postable = problem === undefined;
+      this.#problem = problem;
+      if (this.#postable) this.#ackMs = performance.now() - begunMs;
+      else await new Promise((done) => setTimeout(done, this.#pauseMs()));
+      this.#tell();
+    }
+    this.#posting = false;
+    if (this.#outbox.waiting > 0 && !this.#closed) this.#pump();
+  }
+
+  readonly #fates = {
+    sent: (entry: Entry) => this.#options.onSent?.(entry.event, ++entry.attempts),
+    stored: (entry: Entry) => {
+      if (!this.#outbox.done(entry)) return;
+      this.#counts.stored++;
+      entry.stored();
+      this.#tell();
+    },
+    refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
+      if (retry) {
+        setTimeout(() => {
+          this.#outbox.again(entry);
+          this.#pumpSoon();
+        }, retryAfterMs);
+        return;
+      }
+      if (!this.#outbox.done(entry)) return;
+      this.#counts.refused++;
+      const error = new SendError(code, message);
+      entry.failed(error);
+      this.#options.onRefused?.(entry.event, error);
+      this.#tell();
+    },
+  };
+
+  #drop(entry: Entry, code: string, message: string): void {
+    this.#counts.dropped++;
+    const error = new SendError(code, message);
+    entry.failed(error);
+    this.#options.onDropped?.(entry.event, error);
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      for (const look of [...this.#flushes]) look();
+      this.#options.onStatus?.(this.status);
+    });
+  }
+}
+
+/** Listens where there is a page or a worker. @returns what ends it */
+function listen(handlers: Readonly<Record<string, () => void>>): () => void {
+  const target = globalThis as Partial<EventTarget>;
+  const each = (act: 'addEventListener' | 'removeEventListener') => {
+    for (const [type, handler] of Object.entries(handlers)) target[act]?.(type, handler);
+  };
+  each('addEventListener');
+  return () => each('removeEventListener');
+}

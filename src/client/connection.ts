@@ -1,0 +1,171 @@
+import { type Entry, type Fates, frameText, type Refusal, refuse, utf8Bytes } from './entry.ts';
+import type { Outbox } from './outbox.ts';
+
+const SUBPROTOCOL = 'forebay.v1';
+/** From the start of a connection to `hello`. */
+const HELLO_MS = 15_000;
+/** The gateway settles a frame within 120 s unless it is set otherwise: beyond that it is gone. */
+const SILENCE_MS = 150_000;
+const LOOK_MS = 5_000;
+/** A server that said `goaway` closes by itself; this long after its clients were to be back. */
+const GOAWAY_GRACE_MS = 10_000;
+
+interface Credit {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+interface ServerFrame {
+  readonly hello?: { maxFrameBytes: number; maxFrameEvents: number; credit: Credit };
+  readonly ack?: number;
+  readonly nack?: number;
+  readonly errors?: readonly Refusal[];
+  readonly credit?: Credit;
+  readonly goaway?: { readonly reconnectMs: number };
+}
+
+/** A frame without an ack: its events that were not refused. */
+interface Frame {
+  readonly number: number;
+  readonly entries: readonly Entry[];
+  left: readonly Entry[];
+  readonly sentMs: number;
+}
+
+/** As much of a WebSocket as is used: a browser's, Node's own, and that of the package `ws`. */
+export interface WebSocketLike {
+  onmessage: unknown;
+  onclose: unknown;
+  onerror: unknown;
+  send(text: string): void;
+  close(): void;
+}
+export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
+
+export interface ConnectionEvents extends Fates {
+  opened(): void;
+  /** Whatever it was, more may go out now: {@link Connection.pump}. */
+  heard(): void;
+  acknowledged(ms: number): void;
+  /** Once, at the end. `reconnectMs`: as the server asked, from now on. */
+  lost(reconnectMs: number | undefined, why: string): void;
+}
+
+/**
+ * One WebSocket of `forebay.v1`: sends what waits as far as credit reaches, and tells the fate of
+ * each event. What has no ack at its end waits again.
+ */
+export class Connection {
+  readonly #outbox: Outbox;
+  readonly #on: ConnectionEvents;
+  readonly #socket: WebSocketLike;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #frames: Frame[] = [];
+  #sent: Credit = { frames: 0, bytes: 0 };
+  #credit: Credit = { frames: 0, bytes: 0 };
+  #hello: ServerFrame['hello'];
+  #heardMs = performance.now();
+  #againAtMs: number | undefined;
+  #over = false;
+
+  /** @throws SyntaxError when the URL or the key cannot be one */
+  constructor(
+    socketClass: WebSocketClass,
+    url: string,
+    key: string | undefined,
+    outbox: Outbox,
+    on: ConnectionEvents,
+  ) {
+    this.#outbox = outbox;
+    this.#on = on;
+    const protocols = [SUBPROTOCOL, ...(key === undefined ? [] : [`forebay.key.${key}`])];
+    this.#socket = new socketClass(url, protocols);
+    this.#socket.onmessage = ({ data }: { data: string }) => this.#hear(JSON.parse(data));
+    this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
+      this.#lose(`${code} ${reason}`.trim());
+    // A close follows; without a listener the package `ws` throws.
+    this.#socket.onerror = () => {};
+    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  get open(): boolean {
+    return this.#hello !== undefined && !this.#over;
+  }
+  get maxEventBytes(): number | undefined {
+    return this.#hello?.maxFrameBytes;
+  }
+  get unacknowledged(): number {
+    return this.#frames.reduce((sum, { left }) => sum + left.length, 0);
+  }
+  get credit(): Credit {
+    const { frames, bytes } = this.#credit;
+    return { frames: frames - this.#sent.frames, bytes: bytes - this.#sent.bytes };
+  }
+
+  /** Sends what waits. */
+  pump(): void {
+    if (!this.#hello || this.#over || this.#againAtMs !== undefined) return;
+    const { maxFrameEvents, maxFrameBytes } = this.#hello;
+    while (this.credit.frames > 0) {
+      const bytes = Math.min(maxFrameBytes, this.credit.bytes);
+      const entries = this.#outbox.take(maxFrameEvents, bytes);
+      if (entries.length === 0) return;
+      const text = frameText(entries);
+      const number = this.#sent.frames + 1;
+      this.#sent = { frames: number, bytes: this.#sent.bytes + utf8Bytes(text) };
+      this.#frames.push({ number, entries, left: entries, sentMs: performance.now() });
+      this.#socket.send(text);
+      for (const entry of entries) this.#on.sent(entry);
+    }
+  }
+
+  /** Ends it: what has no ack is lost here. */
+  end(why: string): void {
+    this.#lose(why);
+    this.#socket.close();
+  }
+
+  #hear({ hello, nack, errors = [], ack, credit, goaway }: ServerFrame): void {
+    if (this.#over) return;
+    this.#heardMs = performance.now();
+    this.#credit = hello?.credit ?? credit ?? this.#credit;
+    if (hello) {
+      this.#hello = hello;
+      this.#on.opened();
+    }
+    if (nack !== undefined) {
+      const frame = this.#frames.find(({ number }) => number === nack);
+      if (frame) frame.left = refuse(frame.entries, errors, this.#on);
+    }
+    if (ack !== undefined) this.#settle(ack);
+    if (goaway) this.#againAtMs = this.#heardMs + goaway.reconnectMs;
+    this.#on.heard();
+  }
+
+  #settle(upTo: number): void {
+    const settled = this.#frames.filter(({ number }) => number <= upTo);
+    this.#frames = this.#frames.filter(({ number }) => number > upTo);
+    for (const { left } of settled) for (const entry of left) this.#on.stored(entry);
+    const first = settled[0];
+    if (first) this.#on.acknowledged(performance.now() - first.sentMs);
+  }
+
+  /** A connection can die without a word. */
+  #look(): void {
+    const now = performance.now();
+    const sinceMs = now - Math.max(this.#heardMs, this.#frames[0]?.sentMs ?? 0);
+    const silent = this.#frames.length > 0 && sinceMs > SILENCE_MS;
+    const mute = !this.#hello && sinceMs > HELLO_MS;
+    const overdue = now > (this.#againAtMs ?? now) + GOAWAY_GRACE_MS;
+    if (silent || mute || overdue) this.end('no answer');
+  }
+
+  #lose(why: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearInterval(this.#timer);
+    this.#outbox.putBack(this.#frames.flatMap(({ left }) => left));
+    this.#frames = [];
+    this.#on.lost(this.#againAtMs && Math.max(0, this.#againAtMs - performance.now()), why);
+  }
+}

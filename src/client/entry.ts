@@ -1,0 +1,86 @@
+/** Events on their way, and how they end. */
+import { uuidv7 } from './uuid.ts';
+
+/** Why an event is not stored; what `send()` rejects with. */
+export class SendError extends Error {
+  /** A code of the gateway's catalogue, or `dropped` or `closed` from this client. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'SendError';
+    this.code = code;
+  }
+}
+
+/** One event until its end is known. */
+export interface Entry {
+  readonly event: object;
+  /** What is sent, the same each time. */
+  readonly text: string;
+  /** Of `text` in UTF-8. */
+  readonly bytes: number;
+  attempts: number;
+  stored(): void;
+  failed(error: SendError): void;
+}
+
+/** A refusal of events as the gateway words it, in a `nack` or in an HTTP answer. */
+export interface Refusal {
+  readonly code: string;
+  readonly retry: boolean;
+  readonly retryAfterMs?: number;
+  /** First and last index of events of the frame; absent = all of it. */
+  readonly events?: readonly (readonly [first: number, last: number])[];
+  readonly message: string;
+}
+
+/** What a transport tells of the events that it has taken. */
+export interface Fates {
+  sent(entry: Entry): void;
+  stored(entry: Entry): void;
+  refused(entry: Entry, refusal: Refusal): void;
+}
+
+const encoder = new TextEncoder();
+
+export function utf8Bytes(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** What is sent of an event, with an id. @throws SendError */
+export function eventText(event: object): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(event);
+  } catch (error) {
+    throw new SendError('invalid_json', String(error));
+  }
+  // Looked at as it is sent: toJSON() may make anything of it.
+  if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
+  const { id } = event as { id?: unknown };
+  if (id !== undefined || 'id' in JSON.parse(text)) return text;
+  return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
+}
+
+/** The text of a frame or body; several events are an array. */
+export function frameText(entries: readonly Entry[]): string {
+  return entries.length === 1 ? entries[0]!.text : `[${entries.map(({ text }) => text).join()}]`;
+}
+
+/** Tells each entry that `refusals` name. @returns those that they do not name */
+export function refuse(
+  entries: readonly Entry[],
+  refusals: readonly Refusal[],
+  fates: Fates,
+): Entry[] {
+  const left = new Set(entries);
+  for (const refusal of refusals) {
+    for (const [first, last] of refusal.events ?? [[0, entries.length - 1]]) {
+      for (const entry of entries.slice(first, last + 1)) {
+        if (left.delete(entry)) fates.refused(entry, refusal);
+      }
+    }
+  }
+  return [...left];
+}

@@ -1,0 +1,117 @@
+/** The client in Node.js, with the WebSocket of `ws`, before a real gateway and Kafka. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { WebSocket } from 'ws';
+import { type Client, createClient, type SendError } from '../../src/client/client.ts';
+import { CutProxy } from '../page/cut-proxy.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { readTopic } from '../support/topic.ts';
+import { until } from '../support/wait.ts';
+
+const topic = uniqueTopic('client');
+let brokers: readonly string[];
+let gateway: Gateway;
+let proxy: CutProxy;
+let client: Client;
+const told = new Map<string, string>();
+/** Events that may be stored twice: their first ack was lost, or may have been. */
+const uncertain = new Set<string>();
+let made = 0;
+
+before(async () => {
+  ({ brokers } = await sharedKafka());
+  gateway = await startGateway({ brokers, topic });
+  proxy = await new CutProxy(gateway.port).listen();
+  client = createClient({ url: `${proxy.url.replace('http', 'ws')}/ws`, webSocket: WebSocket });
+});
+after(async () => {
+  proxy?.close();
+  await client?.close();
+  await gateway?.kill();
+});
+
+/** Sends so many events. @returns what resolves when each has its end */
+async function send(count: number, fields: object = {}): Promise<string[]> {
+  const ids = Array.from({ length: count }, () => `n${++made}`);
+  const event = { msg: 'x', clientId: 'node', timestamp: 1, ...fields };
+  const ends = ids.map((id) =>
+    client.send({ id, ...event }).then(
+      () => told.set(id, 'stored'),
+      ({ code }: SendError) => told.set(id, code),
+    ),
+  );
+  await Promise.all(ends);
+  return ids;
+}
+
+/** Sends all the time while something happens, and for a while afterwards. */
+async function under(fault: () => Promise<unknown>): Promise<void> {
+  let over = false;
+  const load = (async () => {
+    while (!over) for (const id of await send(50)) uncertain.add(id);
+    for (const id of await send(50)) uncertain.add(id);
+  })();
+  await fault();
+  over = true;
+  await load;
+}
+
+test('events are stored, bad ones are refused with their code', async () => {
+  await send(100);
+  const bad = await send(1, { timestamp: 'never' });
+  assert.equal(told.get(bad[0]!), 'schema');
+  assert.equal(client.status.stored, 100);
+});
+
+test('the network away for a while, and answers lost', async () => {
+  const { reconnects } = client.status;
+  await under(async () => {
+    for (let round = 0; round < 3; round++) {
+      const { stored } = client.status;
+      proxy.loseAnswers();
+      await until(() => client.status.unacknowledged > 0);
+      proxy.cut();
+      await until(() => client.status.stored > stored);
+    }
+  });
+  assert(client.status.reconnects >= reconnects + 3, `${client.status.reconnects} reconnects`);
+});
+
+test('workers killed, and the gateway drained and started again', async () => {
+  await under(async () => {
+    for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
+    const { stored } = client.status;
+    await until(() => client.status.stored > stored);
+    assert.equal((await gateway.stop()).code, 0);
+    const ports = [gateway.port, gateway.adminPort] as const;
+    gateway = await startGateway({ brokers, topic, ports });
+  });
+});
+
+test('blocked WebSockets: by POST, and back', async () => {
+  proxy.blocksWebSockets = true;
+  await under(async () => {
+    proxy.cut();
+    await until(() => client.status.state === 'fallback');
+  });
+  proxy.blocksWebSockets = false;
+  await until(() => client.status.state === 'open', { deadlineMs: 30_000 });
+  await send(50);
+});
+
+test('in the end: what was told stored is there, what was refused is not, nothing twice but for lost acks', async () => {
+  const count = new Map<string, number>();
+  for (const { value } of await readTopic({ brokers, topic })) {
+    const { id } = JSON.parse(String(value)) as { id: string };
+    count.set(id, (count.get(id) ?? 0) + 1);
+  }
+  assert.equal(told.size, made, 'each has its end');
+  const wrong = [...told].filter(([id, fate]) => (fate === 'stored') !== count.has(id));
+  assert.deepEqual(wrong, []);
+  const twice = [...count].filter(([id, times]) => times > 1 && !uncertain.has(id));
+  assert.deepEqual(twice, []);
+  const { sent, stored, refused, dropped, bufferedBytes } = client.status;
+  const counts = { sent: made, stored: made - 1, refused: 1, dropped: 0, bufferedBytes: 0 };
+  assert.deepEqual({ sent, stored, refused, dropped, bufferedBytes }, counts);
+});

@@ -1,0 +1,58 @@
+/** What is built of the client, as people get it. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { after, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+
+const BUILT = 'dist/client/client.js';
+/** In the project, so that it resolves packages as a dependent of it would. */
+const folder = mkdtempSync(resolve('dist/client-consumer-'));
+after(() => rmSync(folder, { recursive: true }));
+
+test('it has less than 5 kB gzipped, and imports nothing', () => {
+  const built = readFileSync(BUILT);
+  const { length } = gzipSync(built, { level: 9 });
+  assert(length < 5_000, `${length} bytes`);
+  assert.doesNotMatch(String(built), /\b(import|require)\s*\(?['"]/);
+});
+
+test('forebay/client exports createClient and SendError, and no more', async () => {
+  const client = (await import(import.meta.resolve('forebay/client'))) as object;
+  assert.deepEqual(Object.keys(client).sort(), ['SendError', 'createClient']);
+});
+
+/** Compiles `code` as a dependent's module. @returns what the compiler complains of */
+function compile(code: string): string {
+  const file = join(folder, 'consumer.ts');
+  writeFileSync(file, code);
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2022'];
+  const more = ['--ignoreConfig', '--types', '', '--lib', 'es2022'];
+  const run = spawnSync('node_modules/.bin/tsc', [...options, ...more, file], { encoding: 'utf8' });
+  return run.stdout + run.stderr;
+}
+
+test('its types hold a dependent to the API, with neither DOM nor Node types', () => {
+  const good = `
+    import { createClient, type Client, type SendError, type Status } from 'forebay/client';
+    const client: Client = createClient({
+      url: 'ws://127.0.0.1:9000/ws',
+      key: 'k',
+      fallbackUrl: 'http://127.0.0.1:9000/events',
+      maxBufferedBytes: 1,
+      onStatus: ({ state, stored }: Status) => { const all: [string, number] = [state, stored]; },
+      onSent: (event: object, attempt: number) => {},
+      onRefused: (event: object, { code }: SendError) => { const text: string = code; },
+      onDropped: (event: object, error: SendError) => {},
+    });
+    const sent: Promise<void> = client.send({ msg: 'x' });
+    const flushed: Promise<void> = client.flush();
+    const closed: Promise<void> = client.close();
+  `;
+  assert.equal(compile(good), '');
+  assert.match(compile("import { createClient } from 'forebay/client'; createClient({});"), /url/);
+  const text =
+    "import { createClient } from 'forebay/client'; createClient({ url: '' }).send('x');";
+  assert.match(compile(text), /TS2345/);
+});

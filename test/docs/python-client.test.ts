@@ -1,0 +1,91 @@
+/** The example client of docs/examples, as its first lines say that it is run. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { after, before, test } from 'node:test';
+import { CutProxy } from '../page/cut-proxy.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+import { missingPython, pythonWith } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+
+const skip = missingPython('websockets');
+let stage: Stage;
+let proxy: CutProxy;
+before(async () => {
+  if (skip) return;
+  stage = await openStage({ env: { KAFKA_LINGER_MS: '200' } });
+  proxy = await new CutProxy(stage.gateway.port).listen();
+});
+after(async () => {
+  proxy?.close();
+  await stage?.gateway.stop();
+});
+
+/** Runs it; `meanwhile` hears of its lines as they come. */
+function run(events: readonly string[], meanwhile: (lines: string[]) => void = () => {}) {
+  const url = `${proxy.url.replace('http', 'ws')}/ws`;
+  const child = spawn(pythonWith('websockets')!, ['docs/examples/client.py', url]);
+  const lines: string[] = [];
+  let [rest, errors] = ['', ''];
+  child.stdout.on('data', (data) => {
+    const parts = (rest + data).split('\n');
+    rest = parts.pop()!;
+    lines.push(...parts);
+    meanwhile(lines);
+  });
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  child.stdin.end(`${events.join('\n')}\n`);
+  return new Promise<{ lines: string[]; errors: string; code: number | null }>((done) => {
+    child.once('close', (code) => done({ lines, errors, code }));
+  });
+}
+
+const event = (id: number) =>
+  JSON.stringify({ msg: 'hello', clientId: 'py', timestamp: 1, id: `py-${id}` });
+
+test('Python: events are stored in their order, beyond one grant of credit; bad ones are refused', {
+  skip,
+}, async () => {
+  const events = Array.from({ length: 200 }, (_, id) => event(id));
+  const { lines, errors, code } = await run([
+    ...events.slice(0, 3),
+    '{"msg":1}',
+    ...events.slice(3),
+  ]);
+  assert.equal(errors, '');
+  assert.equal(code, 0);
+  assert.match(
+    lines.filter((line) => line.startsWith('refused')).join(),
+    /^refused schema event 0/,
+  );
+  const stored = lines.filter((line) => line.startsWith('stored'));
+  assert.deepEqual(
+    stored,
+    events.map((text) => `stored ${text}`),
+  );
+  assert.deepEqual(await stage.newValues(), events);
+});
+
+test('Python: a connection cut off, a worker killed: what had no ack is sent again', {
+  skip,
+}, async () => {
+  const events = Array.from({ length: 300 }, (_, id) => event(1_000 + id));
+  const faults = [
+    () => proxy.cut(),
+    () => {
+      for (const worker of stage.gateway.workers()) process.kill(worker, 'SIGKILL');
+    },
+  ];
+  const done: number[] = [];
+  const { lines, errors, code } = await run(events, ({ length }) => {
+    if (length >= 64 * (done.length + 1)) faults.shift()?.();
+    if (length >= 64 * (done.length + 1)) done.push(length);
+  });
+  assert.equal(errors, '');
+  assert.equal(code, 0);
+  assert.equal(faults.length, 0, 'both have happened');
+  assert.deepEqual(new Set(lines), new Set(events.map((text) => `stored ${text}`)));
+  const stored = await until(async () => new Set(await stage.newValues()));
+  assert.deepEqual(stored, new Set(events));
+});
