@@ -114,6 +114,18 @@ docs: setup ## write the reference pages that come from the code
 screenshots: build ## take the pictures of docs/images anew, by the tests that look at the pages
 	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts
 
+.PHONY: sbom
+sbom: setup ## write dist/sbom.cdx.json, what runs in production as CycloneDX
+	@$(TS) scripts/sbom.ts
+
+# Both are asked, whatever became of the first one.
+.PHONY: audit
+audit: setup ## ask the registry for signatures and known vulnerabilities of the packages
+	@status=0; \
+	npm audit signatures || { echo 'audit: signatures are not proven' >&2; status=1; }; \
+	npm audit --omit=dev || { echo 'audit: vulnerabilities are not ruled out' >&2; status=1; }; \
+	exit $$status
+
 .PHONY: clean
 clean: ## remove what was built
 	@rm -rf dist bench/out

@@ -15,7 +15,12 @@ import type { JsonObject } from '../decoder/sink.ts';
 /** Undefined for a good event, else what is wrong with it: `/timestamp must be integer`. */
 export type Validator = (event: JsonObject) => string | undefined;
 
-const BUILT_IN_FIELDS: RequiredFields = { msg: 'string', clientId: 'string', timestamp: 'integer' };
+/** What an event must have by the built-in schema. */
+export const BUILT_IN_FIELDS: RequiredFields = {
+  msg: 'string',
+  clientId: 'string',
+  timestamp: 'integer',
+};
 const BUILT_IN_SCHEMA: JsonObject = {
   type: 'object',
   required: Object.keys(BUILT_IN_FIELDS),

@@ -1,0 +1,304 @@
+/** docs/openapi.yaml is what the gateway does: its examples are sent, its statuses are reached. */
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { encode } from '@msgpack/msgpack';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { uniqueTopic } from '../support/kafka.ts';
+import {
+  type ExampleRequest,
+  judge,
+  type Media,
+  type NamedOperation,
+  openSpec,
+  operationsOf,
+} from '../support/specs.ts';
+import { openStage, type Stage } from '../support/stage.ts';
+import { upgrade } from '../support/upgrade.ts';
+import { until } from '../support/wait.ts';
+
+const spec = openSpec('openapi');
+const operations = operationsOf(spec);
+const operation = (name: string) => operations.find((one) => one.name === name)!;
+const POST = operation('post /events');
+const WS = operation('get /ws');
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+const TOKEN = 'for the operators';
+const BEARER = { Authorization: `Bearer ${TOKEN}` };
+const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
+
+/** What is specified and not taken by this version, by names of the specification. */
+const LATER = new Set([
+  'application/msgpack',
+  'gzip',
+  'brokenGzip',
+  'forbiddenOrigin',
+  'preflight',
+]);
+
+let stage: Stage;
+/** Has no Kafka. */
+let alone: Gateway;
+before(async () => {
+  const env = { FOREBAY_ADMIN_TOKEN: TOKEN, FOREBAY_PRESTOP_MS: '60000' };
+  const [port] = await freePorts(1);
+  const nowhere = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), ready: false };
+  [stage, alone] = await Promise.all([openStage({ env }), startGateway(nowhere)]);
+  await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
+});
+after(async () => {
+  await Promise.all([stage?.gateway.kill(), alone?.kill()]);
+});
+
+interface Answer {
+  readonly status: number;
+  readonly header: (name: string) => string | null;
+  readonly text: string;
+}
+
+interface Asked {
+  readonly gateway?: Gateway;
+  readonly port?: 'public' | 'admin';
+  /** The operation's own, if none is given. */
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Buffer;
+}
+
+/** What was documented and seen, as in `post /events 200`. */
+const reached = new Set<string>();
+
+/** Sends a request of the operation, and holds the answer against what is documented. */
+async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
+  const { gateway = stage.gateway, port = portsOf(named)[0], headers = {}, body } = asked;
+  const url = (port === 'admin' ? gateway.adminUrl : gateway.httpUrl) + named.path;
+  const response = await fetch(url, {
+    method: asked.method ?? named.method.toUpperCase(),
+    headers,
+    ...(body !== undefined && { body: new Uint8Array(Buffer.from(body)) }),
+  });
+  const { status } = response;
+  const answer = {
+    status,
+    header: (name: string) => response.headers.get(name),
+    text: await response.text(),
+  };
+  assertDocumented(named, answer);
+  return answer;
+}
+
+/** The ports that serve it, by its servers. */
+function portsOf({ path }: NamedOperation): ('public' | 'admin')[] {
+  const servers = spec.paths[path]!.servers ?? spec.servers;
+  return servers.map(({ url }) => (url.endsWith(':9001') ? 'admin' : 'public'));
+}
+
+function assertDocumented({ name, operation }: NamedOperation, answer: Answer): void {
+  const what = `${name} ${answer.status}`;
+  const documented = operation.responses[answer.status];
+  assert(documented !== undefined, `${what} is not documented: ${answer.text}`);
+  for (const [header, { required, schema }] of Object.entries(documented.headers ?? {})) {
+    const text = answer.header(header);
+    if (text === null) assert(required !== true, `${what}: ${header}`);
+    else {
+      const value = 'type' in schema && schema.type === 'integer' ? Number(text) : text;
+      assert.equal(judge(Ajv2020, schema)(value), undefined, `${what}: ${header}: ${text}`);
+    }
+  }
+  const type = answer.header('content-type')?.split(';')[0] ?? '';
+  const media = documented.content?.[type];
+  if (documented.content === undefined) assert.equal(answer.text, '', `${what}: a body`);
+  else {
+    assert(media !== undefined, `${what} as ${type}`);
+    const value = type === 'application/json' ? JSON.parse(answer.text) : answer.text;
+    assert.equal(judge(Ajv2020, media.schema)(value), undefined, `${what}: ${answer.text}`);
+  }
+  reached.add(what);
+}
+
+/** What an answer says without the time that is random in it. */
+function told(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value), (key, inner) =>
+    key === 'retryAfterMs' ? undefined : inner,
+  );
+}
+
+function mediaOf({ operation }: NamedOperation, status: string | number): Media {
+  return operation.responses[status]!.content!['application/json']!;
+}
+
+function assertExample(named: NamedOperation, example: string, answer: Answer): void {
+  const { value } = mediaOf(named, answer.status).examples![example]!;
+  assert.deepEqual(told(JSON.parse(answer.text)), told(value), `${named.name}: ${example}`);
+}
+
+function bytesOf(type: string, value: unknown): Buffer {
+  if (type === 'application/msgpack') return Buffer.from(encode(value));
+  return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
+}
+
+test('each example of a body is answered as its 200 says, gzipped too, and is stored', async () => {
+  for (const [type, { examples = {} }] of Object.entries(POST.operation.requestBody!.content)) {
+    if (LATER.has(type)) continue;
+    for (const [name, { value }] of Object.entries(examples)) {
+      const body = bytesOf(type, value);
+      const headers = { 'Content-Type': type };
+      const packed = { ...headers, 'Content-Encoding': 'gzip' };
+      const asked = [{ headers, body }];
+      if (!LATER.has('gzip')) asked.push({ headers: packed, body: gzipSync(body) });
+      for (const one of asked) {
+        const answer = await ask(POST, one);
+        assert.equal(answer.status, 200, `${type} ${name}: ${answer.text}`);
+        assertExample(POST, name, answer);
+        const { accepted } = JSON.parse(answer.text) as { accepted: number };
+        assert.equal((await stage.newValues()).length, accepted);
+      }
+    }
+  }
+});
+
+test('each request that a response shows is answered with it, on each port', async () => {
+  let sent = 0;
+  for (const named of operations) {
+    for (const [status, { content = {} }] of Object.entries(named.operation.responses)) {
+      const { examples = {} } = content['application/json'] ?? {};
+      for (const [name, { 'x-request': request }] of Object.entries(examples)) {
+        if (request === undefined || LATER.has(name)) continue;
+        for (const port of portsOf(named)) {
+          const answer = await ask(named, { ...requestOf(request), port });
+          assert.equal(answer.status, Number(status), `${named.name} ${name}: ${answer.text}`);
+          assertExample(named, name, answer);
+          sent++;
+        }
+      }
+    }
+  }
+  assert(sent >= 8, `${sent} were sent`);
+});
+
+function requestOf({ method, type, encoding, origin, body }: ExampleRequest): Asked {
+  const headers = {
+    ...(type && { 'Content-Type': type }),
+    ...(encoding && { 'Content-Encoding': encoding }),
+    ...(origin && { Origin: origin }),
+  };
+  return { headers, ...(method && { method }), ...(body && { body }) };
+}
+
+test('POST /events: 413, 415, and 503 without Kafka', async () => {
+  const long = await ask(POST, { headers: JSON_TYPE, body: Buffer.alloc(LIMITS.bodyBytes + 1) });
+  assert.equal(long.status, 413);
+  assertExample(POST, 'tooLarge', long);
+  for (const headers of [{ 'Content-Type': 'text/html' }, { 'Content-Encoding': 'br' }]) {
+    assert.equal((await ask(POST, { headers, body: GOOD })).status, 415);
+  }
+  const later = await ask(POST, { gateway: alone, headers: JSON_TYPE, body: GOOD });
+  assert.equal(later.status, 503);
+  assertExample(POST, 'later', later);
+});
+
+const skip = LATER.has('preflight');
+test('OPTIONS /events: 204, with what a page may send', { skip }, async () => {
+  const preflight = operation('options /events');
+  const Origin = stage.gateway.httpUrl;
+  const headers = { Origin, 'Access-Control-Request-Method': 'POST' };
+  const answer = await ask(preflight, { headers });
+  assert.equal(answer.status, 204);
+  assert.equal(answer.header('access-control-allow-origin'), Origin);
+  for (const name of Object.keys(preflight.operation.responses[204]!.headers!)) {
+    assert(answer.header(name), name);
+  }
+});
+
+/** A handshake with exactly these headers, held against what is documented. */
+async function shake(gateway: Gateway, headers: Record<string, string>): Promise<number> {
+  const opened = await upgrade(gateway.httpUrl, headers).then(
+    (upgraded) => {
+      upgraded.end();
+      const header = (name: string) =>
+        name.toLowerCase() === 'sec-websocket-protocol' ? (upgraded.protocol ?? null) : null;
+      return { status: 101, header, text: '' };
+    },
+    async (refused: IncomingMessage) => {
+      let text = '';
+      for await (const data of refused) text += data;
+      const header = (name: string) => refused.headers[name.toLowerCase()]?.toString() ?? null;
+      return { status: refused.statusCode!, header, text };
+    },
+  );
+  assertDocumented(WS, opened);
+  return opened.status;
+}
+
+test('GET /ws: 101, and each refusal of a handshake', async () => {
+  const { gateway } = stage;
+  const acknowledged = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
+  assert.equal(await shake(gateway, acknowledged), 101);
+  assert.equal(await shake(gateway, {}), 101);
+  assert.equal(await shake(gateway, { 'Sec-WebSocket-Version': '8' }), 400);
+  assert.equal(await shake(gateway, { Origin: 'https://elsewhere.example' }), 403);
+  assert.equal((await ask(WS)).status, 426);
+});
+
+test('health and the operators’ port: each status', async () => {
+  const ready = await ask(operation('get /readyz'), { gateway: alone });
+  assert.equal(ready.status, 503);
+  assert.equal((await ask(operation('get /metrics'))).status, 200);
+  for (const path of ['get /livez', 'get /readyz', 'get /metrics']) {
+    for (const port of portsOf(operation(path))) {
+      const answer = await ask(operation(path), { method: 'PUT', port });
+      assertExample(operation(path), 'wrongMethod', answer);
+    }
+  }
+  for (const path of ['post /drain', 'post /workers/restart']) {
+    const command = operation(path);
+    assertExample(command, 'unauthorized', await ask(command));
+    const page = { ...BEARER, Origin: 'https://elsewhere.example' };
+    assertExample(command, 'webPage', await ask(command, { headers: page }));
+    assertExample(command, 'wrongMethod', await ask(command, { method: 'PUT' }));
+  }
+});
+
+test('commands are taken, and a drain shows on both ports', async () => {
+  const [drain, restart] = [operation('post /drain'), operation('post /workers/restart')];
+  const begun = await ask(drain, { headers: BEARER });
+  assert.equal(begun.status, 202);
+  assertExample(drain, 'begun', begun);
+  for (const port of portsOf(operation('get /readyz'))) {
+    await until(async () => (await ask(operation('get /readyz'), { port })).status === 503);
+    assertExample(
+      operation('get /readyz'),
+      'draining',
+      await ask(operation('get /readyz'), { port }),
+    );
+  }
+  assertExample(restart, 'draining', await ask(restart, { headers: BEARER }));
+  // The other one has no token, and is on loopback.
+  const roll = await ask(restart, { gateway: alone });
+  assertExample(restart, 'begun', roll);
+});
+
+/** Statuses that are reached elsewhere, and where. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  'post /events 408': 'takes as long as a body may: the test of request_timeout',
+  'post /events 401': 'needs keys: the matrix of origins and identities',
+  'post /events 403': 'needs CORS',
+  'post /events 429': 'needs a rate: the tests of limits',
+  'options /events 204': 'needs CORS',
+  'get /ws 401': 'needs keys: the matrix of origins and identities',
+  'get /ws 429': 'needs a bound per address: the tests of limits',
+  'get /ws 503': 'needs every connection taken: test/integration/descriptors.test.ts',
+};
+
+test('every documented status was reached here, or is elsewhere', () => {
+  const documented = operations.flatMap(({ name, operation: { responses } }) =>
+    Object.keys(responses).map((status) => `${name} ${status}`),
+  );
+  const unseen = documented.filter((status) => !reached.has(status));
+  assert.deepEqual(unseen.sort(), Object.keys(ELSEWHERE).sort());
+  for (const gateway of [stage.gateway, alone]) assert.deepEqual(gateway.errors, []);
+});

@@ -1,0 +1,79 @@
+/** What Forebay is made of: nothing runs at its installation, and all of it may be passed on. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { bom } from '../scripts/bom.ts';
+import { licencesMarkdown, PERMISSIVE, productionPackages } from '../scripts/packages.ts';
+
+const root = new URL('../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const packages = productionPackages();
+const refs = packages.map(({ name, version }) => `${name}@${version}`);
+
+/** What package.json asks for in production, under its real name. */
+function asked(): string[] {
+  const { dependencies, optionalDependencies } = JSON.parse(read('package.json')) as {
+    dependencies: Record<string, string>;
+    optionalDependencies: Record<string, string>;
+  };
+  return Object.entries({ ...dependencies, ...optionalDependencies }).map(([name, version]) =>
+    version.startsWith('npm:') ? version.slice('npm:'.length) : `${name}@${version}`,
+  );
+}
+
+test('every package that package.json asks for is exact, and among those that are looked at', () => {
+  assert(asked().length > 10, `${asked().length} are asked for`);
+  assert.deepEqual(
+    asked().filter((ref) => !refs.includes(ref)),
+    [],
+  );
+});
+
+test('no production package has an install script, and npm runs none of the others', () => {
+  const scripted = packages.filter(({ hasInstallScript }) => hasInstallScript);
+  assert.deepEqual(scripted, []);
+  assert.match(read('.npmrc'), /^ignore-scripts=true$/m);
+});
+
+test('each production package is held to a SHA-512', () => {
+  const loose = packages.filter(({ integrity }) => !/^sha512-[\w+/]{86}==$/.test(integrity));
+  assert.deepEqual(loose, []);
+});
+
+test('the licence of each production package is permissive, and the one it names itself', () => {
+  const others = packages.filter(({ license }) => !PERMISSIVE.includes(license));
+  assert.deepEqual(others, []);
+  let installed = 0;
+  for (const { name, folder, version, license } of packages) {
+    const manifest = `${folder}/package.json`;
+    if (!existsSync(new URL(manifest, root))) continue;
+    const own = JSON.parse(read(manifest)) as { name: string; version: string; license: string };
+    installed++;
+    assert.deepEqual([own.name, own.version, own.license], [name, version, license]);
+  }
+  assert(installed > 30, `${installed} are installed`);
+});
+
+test('docs/licences.md comes from the lock file', () => {
+  assert.equal(read('docs/licences.md'), licencesMarkdown(), 'it is old: run `make docs`');
+});
+
+test('the bill of materials names each production package, with hash and licence, and no other', () => {
+  const { bomFormat, metadata, components, dependencies } = bom();
+  assert.equal(bomFormat, 'CycloneDX');
+  assert.equal(metadata.component.name, 'forebay');
+  const named = components.map(({ 'bom-ref': ref }) => ref);
+  assert.deepEqual([...named].sort(), [...refs].sort());
+  for (const { name, purl, licenses = [], hashes = [] } of components) {
+    assert.match(purl, /^pkg:npm\//, name);
+    assert.equal(licenses.length, 1, name);
+    assert.equal(hashes[0]?.alg, 'SHA-512', name);
+  }
+  const known = new Set([...named, metadata.component['bom-ref']]);
+  assert.deepEqual(
+    dependencies
+      .flatMap(({ ref, dependsOn }) => [ref, ...dependsOn])
+      .filter((to) => !known.has(to)),
+    [],
+  );
+});
