@@ -14,6 +14,11 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
+  /** A body of so many bytes is taken apart at once. A longer one could hold the loop for a tenth
+   * of a second: it is taken apart in slices of about so many bytes and events, one in a turn. */
+  atOnceBytes: 16 * KIB,
+  sliceBytes: 32 * KIB,
+  sliceEvents: 1_000,
   /** WebSockets of a worker: what the kernel keeps for each is beside the budget. Fewer where fewer
    * files may be open: some are kept, most of these for brokers and what the process itself needs,
    * the others for requests and for handshakes that are refused. */
