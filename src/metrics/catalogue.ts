@@ -161,6 +161,13 @@ export const CATALOGUE = [
     label: { name: 'reason', values: [...requestCodes, 'draining'] },
   },
   {
+    name: 'forebay_requests_refused_total',
+    type: 'counter',
+    help: 'HTTP requests refused as a whole; what was refused of a body is counted by events.',
+    from: 'sum',
+    label: { name: 'reason', values: [...requestCodes, 'too_large'] },
+  },
+  {
     name: 'forebay_ack_duration_seconds',
     type: 'histogram',
     help: 'Time from an event’s arrival until it was settled.',
