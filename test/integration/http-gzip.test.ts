@@ -1,4 +1,4 @@
-/** Bodies with Content-Encoding: what is inflated, what is refused, and that nothing is lost beside. */
+/** Bodies with Content-Encoding: what is inflated, what is refused, and nothing is lost beside. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
