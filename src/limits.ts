@@ -14,6 +14,25 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
+  /** A body of so many bytes is taken apart at once. A longer one could hold the loop for a tenth
+   * of a second: it is taken apart in slices of about so many bytes and events, one in a turn. */
+  atOnceBytes: 16 * KIB,
+  sliceBytes: 32 * KIB,
+  sliceEvents: 1_000,
+  /** Bodies of a worker that are whole and wait to be inflated or taken apart: each may take twice
+   * `bodyBytes` beside the buffer. So many of them are inflated at the same time. */
+  waitingBodies: 64,
+  inflating: 2,
+  /** How many times its bytes a body may become when it is inflated, above so many bytes: a
+   * megabyte of nothing comes in a kilobyte. */
+  inflateRatio: 50,
+  inflateFreeBytes: 64 * KIB,
+  /** How long a body may be on its way; beyond it, senders that dribble would hold connections.
+   * How often it is looked at. */
+  bodyMs: 10_000,
+  bodyLookMs: 1_000,
+  /** How long a browser may remember what CORS allows: the longest that Chromium honours. */
+  preflightSeconds: 7_200,
   /** Where few files may be open: some are kept from WebSockets, most of these for brokers and what
    * the process itself needs, the others for requests and for handshakes that are refused. */
   keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
@@ -79,6 +98,8 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
+assert(LIMITS.inflateFreeBytes <= LIMITS.bodyBytes, 'what may be inflated freely is within a body');
+assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

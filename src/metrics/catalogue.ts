@@ -164,9 +164,11 @@ export const CATALOGUE = [
   {
     name: 'forebay_requests_refused_total',
     type: 'counter',
-    help: 'Bodies that were not read: buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
+    help:
+      'HTTP requests refused as a whole; what was refused of a body is counted by events. ' +
+      'buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
     from: 'sum',
-    label: { name: 'reason', values: ['buffer_full'] },
+    label: { name: 'reason', values: [...requestCodes, 'too_large', 'buffer_full'] },
   },
   {
     name: 'forebay_ack_duration_seconds',

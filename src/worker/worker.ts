@@ -209,7 +209,7 @@ class Worker {
     await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
     this.#listener.refuseHandshakes();
     this.#intake.drain();
-    await this.#drainUntil(() => this.#producer.settled);
+    await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
     this.#acknowledger.flush();
     this.#listener.endAll();
     await pause(CLOSE_FRAMES_MS);

@@ -65,12 +65,12 @@ test('405 method_not_allowed, with Allow', async () => {
   for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
     const answer = await ask(method, '/events');
     assertError(answer, 405, 'method_not_allowed');
-    assert.equal(answer.headers.allow, 'POST');
+    assert.equal(answer.headers.allow, 'POST, OPTIONS');
   }
   for (const path of ['/', '/livez', '/readyz', '/page.js', '/ws']) {
     const answer = await ask('POST', path);
     assertError(answer, 405, 'method_not_allowed');
-    assert.equal(answer.headers.allow, 'GET, HEAD');
+    assert.equal(answer.headers.allow, 'GET, HEAD, OPTIONS');
   }
 });
 
@@ -121,7 +121,7 @@ test('a HEAD leaves its connection usable', async () => {
 
 test('a HEAD where it is not allowed has no body either', async () => {
   const [get, head] = [await ask('GET', '/events'), await ask('HEAD', '/events')];
-  assert.deepEqual([head.status, head.headers.allow, head.body], [405, 'POST', '']);
+  assert.deepEqual([head.status, head.headers.allow, head.body], [405, 'POST, OPTIONS', '']);
   assert.equal(head.headers['content-length'], get.headers['content-length']);
 });
 

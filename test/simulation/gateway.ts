@@ -117,6 +117,7 @@ export class Gateway {
     this.#http = new HttpListener({
       ...shared,
       memory,
+      log,
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
       readiness: () => ({ ready: true, reasons: [] }),
@@ -140,6 +141,7 @@ export class Gateway {
 
   stop(): void {
     this.#webSocket.close();
+    this.#http.close();
     this.producer.stop();
     const left = this.#reporter.stop();
     this.#report.demand(left === 0, `${left} events are left in flight`);
@@ -154,7 +156,7 @@ export class Gateway {
       'content-type': ndjson ? 'application/x-ndjson' : 'application/json',
       'content-length': String(bytes),
     };
-    this.#http.handle(response, fakeRequest('post', '/events', headers));
+    this.#http.handle(response, fakeRequest('POST', '/events', headers));
   }
 
   /** Every event is stored, refused, dropped or in flight: at every snapshot. */

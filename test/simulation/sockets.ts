@@ -81,7 +81,7 @@ export function fakeRequest(
   headers: Readonly<Record<string, string>>,
 ): HttpRequest {
   return {
-    getMethod: () => method,
+    getCaseSensitiveMethod: () => method,
     getUrl: () => path,
     getHeader: (name) => headers[name] ?? '',
     forEach: (visit) => {
@@ -97,7 +97,7 @@ export function openSocket(
   peer: Peer,
 ): FakeSocket | undefined {
   let socket: FakeSocket | undefined;
-  const request = fakeRequest('get', '/ws', {
+  const request = fakeRequest('GET', '/ws', {
     'sec-websocket-version': '13',
     'sec-websocket-key': 'simulated',
     'sec-websocket-protocol': protocol,

@@ -34,6 +34,8 @@ const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 const HEX_DIGITS = new Set(Buffer.from('0123456789abcdefABCDEF'));
 /** An offset that no byte has: here is not what was looked for. */
 export const WRONG = -1;
+/** Another: the value is longer than was to be read now. */
+export const PAUSED = -2;
 
 /**
  * Whether `JSON.parse` would take `bytes[start, end)`: UTF-8, with no white space at its ends, and
@@ -50,9 +52,24 @@ export function isJson(bytes: Buffer, start: number, end: number): boolean {
  */
 export function jsonEnd(bytes: Buffer, start: number, end: number): number {
   if (!CLOSERS.has(bytes[start])) return scalarEnd(bytes, start);
+  return walkOn({ at: start, closers: [] }, bytes, end, bytes.length);
+}
+
+/** A value of which a part has been read. */
+export interface Walk {
+  /** Where the next value in it begins. */
+  at: number;
   /** What closes the arrays and objects that are open. */
-  const closers: number[] = [];
-  let at = start;
+  readonly closers: number[];
+}
+
+/**
+ * {@link jsonEnd} from where `walk` stands. Gives {@link PAUSED} at the first value within that
+ * begins behind `pauseAt`: what is too long for one turn of the loop is walked through in several.
+ */
+export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
+  const { closers } = walk;
+  let { at } = walk;
   for (;;) {
     const closer = CLOSERS.get(bytes[at]);
     if (closer === undefined) at = scalarEnd(bytes, at);
@@ -62,6 +79,7 @@ export function jsonEnd(bytes: Buffer, start: number, end: number): number {
         closers.push(closer);
         at = itemStart(bytes, at, end, closer);
         if (at === WRONG) return WRONG;
+        if (at > pauseAt) break;
         continue;
       }
       at++;
@@ -78,7 +96,10 @@ export function jsonEnd(bytes: Buffer, start: number, end: number): number {
     if (bytes[at] !== COMMA) return WRONG;
     at = itemStart(bytes, skipBlank(bytes, at + 1, end), end, closers.at(-1));
     if (at === WRONG) return WRONG;
+    if (at > pauseAt) break;
   }
+  walk.at = at;
+  return PAUSED;
 }
 
 /** Where the value of an array's or object's next item begins, after its key if it has one. */

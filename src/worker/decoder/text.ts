@@ -90,29 +90,70 @@ function decodeArray(
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
   if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
-  const { sieve } = sink;
-  // An exception is dear: after the first, whose message says where, lines are checked without.
-  let broken = false;
-  let index = 0;
-  let start = skipBlank(bytes, 0);
-  while (start < bytes.length) {
-    const next = lineEnd(bytes, start);
-    const end = trimmedEnd(bytes, start, next);
-    if (end - start > bounds.maxEventBytes) {
-      refuseLength(index, end - start, bounds, sink);
-    } else if (!utf8 && !isUtf8(bytes.subarray(start, end))) {
+  const lines = new Lines(bytes, bounds, sink, utf8);
+  lines.take(bytes.length, bounds.maxEvents);
+  return lines.taken;
+}
+
+/** Text of which each line that is not blank is an event, taken from the first to the last. */
+export class Lines {
+  readonly #bytes: Buffer;
+  readonly #bounds: DecodeBounds;
+  readonly #sink: EventSink;
+  readonly #utf8: boolean;
+  /** An exception is dear: after the first, whose message says where, lines are checked without. */
+  #broken = false;
+  #index = 0;
+  #start: number;
+
+  /** @param utf8 whether all of `bytes` is UTF-8; else each line is looked at */
+  constructor(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean) {
+    this.#bytes = bytes;
+    this.#bounds = bounds;
+    this.#sink = sink;
+    this.#utf8 = utf8;
+    this.#start = skipBlank(bytes, 0);
+  }
+
+  /** Events handed on or refused up to now. */
+  get taken(): number {
+    return this.#index;
+  }
+
+  get atEnd(): boolean {
+    return this.#start >= this.#bytes.length;
+  }
+
+  /** Takes lines until so many bytes have been read, or so many events, but one at the least. */
+  take(maxBytes: number, maxEvents: number): void {
+    const untilByte = this.#start + maxBytes;
+    const untilIndex = this.#index + maxEvents;
+    const bytes = this.#bytes;
+    while (!this.atEnd && this.#start < untilByte && this.#index < untilIndex) {
+      const next = lineEnd(bytes, this.#start);
+      this.#line(this.#start, trimmedEnd(bytes, this.#start, next));
+      this.#index++;
+      this.#start = skipBlank(bytes, next);
+    }
+  }
+
+  #line(start: number, end: number): void {
+    const bytes = this.#bytes;
+    const sink = this.#sink;
+    const index = this.#index;
+    const { sieve } = sink;
+    if (end - start > this.#bounds.maxEventBytes) {
+      refuseLength(index, end - start, this.#bounds, sink);
+    } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.refuseEvent(index, 'invalid_utf8', EVENT_CODES.invalid_utf8.text);
     } else if (sieve?.objectEnd(bytes, start, end) === end) {
       sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
-    } else if (broken && !isJson(bytes, start, end)) {
+    } else if (this.#broken && !isJson(bytes, start, end)) {
       sink.refuseEvent(index, 'invalid_json', EVENT_CODES.invalid_json.text);
     } else {
-      broken = !takeLine(index, bytes, start, end, bounds, sink) || broken;
+      this.#broken = !takeLine(index, bytes, start, end, this.#bounds, sink) || this.#broken;
     }
-    index++;
-    start = skipBlank(bytes, next);
   }
-  return index;
 }
 
 /** @returns whether the line is JSON */
@@ -135,7 +176,8 @@ function takeLine(
   return true;
 }
 
-function takeEvent(
+/** Hands on a value that was cut out as `bytes[start, end)`, or refuses it. */
+export function takeEvent(
   index: number,
   value: unknown,
   bytes: Buffer,
@@ -164,7 +206,7 @@ function isLines(bytes: Buffer, start: number): boolean {
 }
 
 /** Asked before the first line is handed on: a frame with too many is refused as a whole. */
-function hasMoreLines(bytes: Buffer, max: number): boolean {
+export function hasMoreLines(bytes: Buffer, max: number): boolean {
   let lines = 0;
   let start = skipBlank(bytes, 0);
   while (start < bytes.length && lines <= max) {
@@ -174,17 +216,25 @@ function hasMoreLines(bytes: Buffer, max: number): boolean {
   return lines > max;
 }
 
-function lineEnd(bytes: Buffer, start: number): number {
+/** The offset of the line feed behind `start`, or of the end. */
+export function lineEnd(bytes: Buffer, start: number): number {
   const found = bytes.indexOf(LINE_FEED, start);
   return found === -1 ? bytes.length : found;
 }
 
-function refuseLength(index: number, length: number, bounds: DecodeBounds, sink: EventSink): void {
+/** Refuses an event that is too long. */
+export function refuseLength(
+  index: number,
+  length: number,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): void {
   const message = `${length} bytes, an event may have ${bounds.maxEventBytes}`;
   sink.refuseEvent(index, 'too_large', message);
 }
 
-function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
+/** Refuses what has too many events, as one. @returns 1 */
+export function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
   sink.refuseFrame('too_many_events', `more than ${bounds.maxEvents} events`);
   return 1;
 }

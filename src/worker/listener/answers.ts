@@ -1,4 +1,11 @@
-import { boundedMessage, type EventCode, REQUEST_CODES, type RequestCode } from '../../errors.ts';
+import {
+  boundedMessage,
+  type EventCode,
+  REQUEST_CODES,
+  type RequestCode,
+  requestCodes,
+} from '../../errors.ts';
+import { type Counters, cells } from '../../metrics/counters.ts';
 import type { HttpResponse } from './uws.ts';
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -6,9 +13,11 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   204: 'No Content',
   207: 'Multi-Status',
   400: 'Bad Request',
+  401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
   426: 'Upgrade Required',
@@ -20,9 +29,15 @@ export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
+  /** With 204 there is none. */
   readonly body: string | Buffer;
-  /** Close the connection; not with `headOnly`. */
-  readonly close?: boolean;
+  /** Why a request is refused that has no events. */
+  readonly code?: RequestCode | EventCode;
+  /**
+   * The connection ends with this answer. `announced`: it is the client that ends it, since a close
+   * with bytes unread would reset it, and the answer be lost on its way.
+   */
+  readonly close?: boolean | 'announced';
   /** HEAD: the length of the body without the body. */
   readonly headOnly?: boolean;
 }
@@ -35,18 +50,35 @@ export function jsonBody(value: unknown): string {
 /** Writes a whole answer; the response must not have been aborted. */
 export function send(response: HttpResponse, answer: Answer): void {
   const { status, headers = {}, type = 'application/json', body, close = false } = answer;
+  const isEmpty = status === 204;
+  const isBare = isEmpty || answer.headOnly === true;
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_TEXT[status] ?? 'Unknown'}`);
-    response.writeHeader('Content-Type', type);
+    if (!isEmpty) response.writeHeader('Content-Type', type);
     response.writeHeader('X-Content-Type-Options', 'nosniff');
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    if (answer.headOnly) {
-      // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
-      // at the next request.
-      response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
-      response.endWithoutBody();
-    } else response.end(body, close);
+    // Without a body uWebSockets.js does not close, and with one says by itself that it does.
+    if (close === 'announced' || (close && isBare)) response.writeHeader('Connection', 'close');
+    if (!isBare) {
+      response.end(body, close === true);
+      return;
+    }
+    // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
+    // at the next request.
+    if (!isEmpty) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+    response.endWithoutBody();
   });
+}
+
+const REFUSED = cells('forebay_requests_refused_total', [
+  ...requestCodes,
+  'too_large',
+  'buffer_full',
+]);
+
+/** Counts an answer that refuses a request. */
+export function countRefused(counters: Counters, { code }: Answer): void {
+  if (code !== undefined) counters.add(REFUSED[code as keyof typeof REFUSED]);
 }
 
 /** An answer that names a code of the catalogue. */
@@ -57,7 +89,7 @@ export function errorAnswer(
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   const body = jsonBody({ error: { code, message: boundedMessage(message) } });
-  return { status, headers, body };
+  return { status, headers, body, code };
 }
 
 /** An answer with the catalogue's own status and text. */

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { BodyWatch } from './body-watch.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** A body that is read no further for now. */
@@ -53,31 +54,60 @@ export interface BodyReader {
   whole(body: Buffer): { abort(): void };
   /** It has more than `LIMITS.bodyBytes`; no more of it is read. */
   tooLarge(): void;
+  /** It has not come within its time. */
+  late(): void;
   /** The client went away before. */
   gone(): void;
 }
 
-/** Gathers a body within its bound and hands it on, unless the client goes away before. */
-export function readBody(response: HttpResponse, paused: PausedBodies, reader: BodyReader): void {
+/**
+ * Gathers a body within its bounds of bytes and time and hands it on, unless the client goes away
+ * before.
+ */
+export function readBody(
+  response: HttpResponse,
+  paused: PausedBodies,
+  watch: BodyWatch,
+  reader: BodyReader,
+): void {
   let exchange: { abort(): void } | undefined;
   let chunks: Buffer[] = [];
   let bytes = 0;
   let over = false;
   let mayPause = true;
   let pause: Pause | undefined;
-  response.onAborted(() => {
-    pause?.cancel();
-    if (exchange !== undefined) exchange.abort();
-    else if (!over) reader.gone();
+  const arriving = {
+    looks: 0,
+    // A pause is over by then.
+    prolong: () => response.resume(),
+    late: () => {
+      end();
+      reader.late();
+    },
+  };
+  const end = () => {
     over = true;
+    watch.remove(arriving);
+    pause?.cancel();
+  };
+  watch.add(arriving);
+  response.onAborted(() => {
+    if (exchange !== undefined) exchange.abort();
+    else if (!over) {
+      end();
+      reader.gone();
+    }
   });
   response.onData((chunk, isLast) => {
     if (over) return;
     bytes += chunk.byteLength;
-    over = bytes > LIMITS.bodyBytes;
+    const isTooLarge = bytes > LIMITS.bodyBytes;
     // The connection may carry another request.
-    if (over || isLast) pause?.resume();
-    if (over) return reader.tooLarge();
+    if (isTooLarge || isLast) pause?.resume();
+    if (isTooLarge) {
+      end();
+      return reader.tooLarge();
+    }
     // The chunk's memory is gone when this handler returns.
     const view = Buffer.from(chunk);
     if (!isLast) {
@@ -86,6 +116,7 @@ export function readBody(response: HttpResponse, paused: PausedBodies, reader: B
       mayPause &&= pause === undefined;
       return;
     }
+    end();
     const body = chunks.length === 0 ? view : Buffer.concat([...chunks, view]);
     chunks = [];
     exchange = reader.whole(body);

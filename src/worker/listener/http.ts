@@ -1,45 +1,25 @@
-import assert from 'node:assert/strict';
-import { REQUEST_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
-import { type Counters, cells } from '../../metrics/counters.ts';
+import { cells } from '../../metrics/counters.ts';
 import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import type { Acknowledger } from '../acknowledger/acknowledger.ts';
-import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
-import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
-import type { Intake } from '../validator/intake.ts';
-import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
+import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
+import { BodyWatch } from './body-watch.ts';
+import { hasBody, hasSeveralLengths } from './content-length.ts';
+import { allowsOrigin, corsHeaders, preflightHeaders } from './cors.ts';
+import { Exchange } from './exchange.ts';
+import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
+import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 
-const RECEIVED = cells('forebay_events_received_total', ['http']).http;
-const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
-const REFUSED = cells('forebay_requests_refused_total', ['buffer_full']).buffer_full;
 const HEADERS = Object.fromEntries(PAGE_HEADERS);
-/** An HTTP body is one frame. */
-const FRAME = 0;
+const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const;
 
-/** How a body is read, by its media type; '' = none given. */
-const DECODERS: Readonly<Record<string, typeof decodeNdjson>> = {
-  '': decodeTextBody,
-  'application/json': decodeTextBody,
-  'text/plain': decodeTextBody,
-  'application/x-ndjson': decodeNdjson,
-};
-/** Names what is taken: curl -d, for one, sends a type that is not. */
-const TAKEN = `${REQUEST_CODES.unsupported_media_type.text}: send \
-${Object.keys(DECODERS).filter(Boolean).join(', ')} or no type, and no Content-Encoding`;
-
-export interface HttpOptions {
-  readonly maxEventBytes: number;
-  readonly timeoutMs: number;
-  readonly intake: Intake;
-  readonly acknowledger: Acknowledger;
+export interface HttpOptions extends BodyOptions {
   readonly budget: Budget;
-  readonly counters: Counters;
   readonly memory: Pick<MemoryMark, 'over'>;
   readonly readiness: () => Readiness;
 }
@@ -48,6 +28,8 @@ export interface HttpOptions {
 export class HttpListener {
   readonly #options: HttpOptions;
   readonly #paused: PausedBodies;
+  readonly #watch = new BodyWatch();
+  readonly #whole: WholeBodies;
   /** Bodies that are not whole or not answered. */
   #open = 0;
   #leaving = false;
@@ -55,6 +37,7 @@ export class HttpListener {
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#paused = new PausedBodies(options.budget);
+    this.#whole = new WholeBodies(options);
   }
 
   /** A request is not answered yet whose client is still there. */
@@ -62,27 +45,34 @@ export class HttpListener {
     return this.#open > 0;
   }
 
+  /** A body is whole, and not all of it is handed on. */
+  get decoding(): boolean {
+    return this.#whole.busy;
+  }
+
   /** From now on answers close their connections: this worker ends. */
   leave(): void {
     this.#leaving = true;
   }
 
+  close(): void {
+    this.#watch.close();
+  }
+
   /** Answers any request; `/ws` comes here when it is no handshake. */
   handle(response: HttpResponse, request: HttpRequest): void {
+    if (hasSeveralLengths(request)) return this.#refuseLengths(response);
     const path = request.getUrl();
-    const method = request.getMethod();
-    if (path === '/events') {
-      if (method === 'post') return this.#events(response, request);
-      const answer = requestError('method_not_allowed', { Allow: 'POST' });
-      return finish(response, { ...answer, headOnly: method === 'head' });
-    }
+    if (path === '/events') return this.#events(response, request);
+    const method = request.getCaseSensitiveMethod();
     const answer = this.#get(path);
-    if (method !== 'get' && method !== 'head' && answer.status !== 404) {
-      return finish(response, requestError('method_not_allowed', { Allow: 'GET, HEAD' }));
+    if (method === 'GET' || method === 'HEAD' || answer.status === 404) {
+      if (answer.status === 426) this.#options.counters.add(NOT_UPGRADED);
+      return this.#finish(response, request, answer);
     }
-    if (answer.status === 426) this.#options.counters.add(NOT_UPGRADED);
-    // What has no body is read whole: nothing unread is there to reset the connection.
-    finish(response, { ...answer, headOnly: method === 'head', close: this.#leaving });
+    const headers = { Allow: ALLOW.others };
+    if (method === 'OPTIONS') this.#finish(response, request, { status: 204, headers, body: '' });
+    else this.#finish(response, request, requestError('method_not_allowed', headers));
   }
 
   #get(path: string): Answer {
@@ -106,79 +96,93 @@ export class HttpListener {
   }
 
   #events(response: HttpResponse, request: HttpRequest): void {
-    const type = request.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
-    const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
-    const encoding = request.getHeader('content-encoding').trim().toLowerCase();
-    if (decode === undefined || (encoding !== '' && encoding !== 'identity')) {
-      return finish(response, errorAnswer(415, 'unsupported_media_type', TAKEN));
+    const origin = request.getHeader('origin');
+    const isAllowed = origin === '' || allowsOrigin(origin, request.getHeader('host'));
+    const method = request.getCaseSensitiveMethod();
+    if (method === 'OPTIONS') {
+      const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, isAllowed) };
+      return this.#finish(response, request, { status: 204, headers, body: '' });
+    }
+    if (method !== 'POST') {
+      const answer = requestError('method_not_allowed', { Allow: ALLOW.events });
+      return this.#finish(response, request, answer);
+    }
+    if (!isAllowed) {
+      return this.#finish(response, request, requestError('forbidden_origin', { Vary: 'Origin' }));
+    }
+    const headers = corsHeaders(origin);
+    const media = mediaOf(request.getHeader('content-type'));
+    if (media === undefined) return this.#finish(response, request, UNSUPPORTED_TYPE, headers);
+    const isPacked = isGzip(request.getHeader('content-encoding'));
+    if (isPacked === undefined) {
+      return this.#finish(response, request, UNSUPPORTED_ENCODING, headers);
     }
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
-      return finish(response, tooLarge());
+      return this.#finish(response, request, tooLarge(), headers);
     }
-    if (this.#options.memory.over) {
-      this.#options.counters.add(REFUSED);
-      return finish(response, memoryShort());
-    }
+    if (this.#options.memory.over) return this.#finish(response, request, memoryShort(), headers);
     this.#open++;
-    readBody(response, this.#paused, {
-      whole: (body) => this.#take(body, decode, response),
+    readBody(response, this.#paused, this.#watch, {
+      whole: (body) => {
+        const exchange = new Exchange(response, headers, () => {
+          this.#open--;
+          return this.#leaving;
+        });
+        this.#whole.take(body, media, isPacked, exchange);
+        return exchange;
+      },
       tooLarge: () => {
-        this.#open--;
-        send(response, tooLarge());
+        const close = this.#leaving && 'announced';
+        this.#refuseBody(response, { ...tooLarge(), headers, close });
+      },
+      late: () => {
+        this.#refuseBody(response, { ...requestError('request_timeout'), headers, close: true });
       },
       gone: () => this.#open--,
     });
   }
 
-  #take(body: Buffer, decode: typeof decodeNdjson, response: HttpResponse): Exchange {
-    const { intake, acknowledger, counters, maxEventBytes, timeoutMs } = this.#options;
-    const exchange = new Exchange(response, () => {
-      this.#open--;
-      return this.#leaving;
+  /** Answers a body that is not read to its end. */
+  #refuseBody(response: HttpResponse, answer: Answer): void {
+    this.#open--;
+    countRefused(this.#options.counters, answer);
+    send(response, answer);
+  }
+
+  /**
+   * Answers at once. What may have a body is not read to its end: uWebSockets.js skips the rest.
+   * It wants `onAborted` set first in every handler.
+   */
+  #finish(
+    response: HttpResponse,
+    request: HttpRequest,
+    answer: Answer,
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    response.onAborted(() => {});
+    if (answer.status !== 426) countRefused(this.#options.counters, answer);
+    send(response, {
+      ...answer,
+      headers: { ...answer.headers, ...headers },
+      headOnly: request.getCaseSensitiveMethod() === 'HEAD',
+      close: this.#leaving && (hasBody(request) ? 'announced' : true),
     });
-    const reply = new HttpReply((answer) => exchange.answer(answer));
-    intake.begin(reply, FRAME);
-    counters.add(RECEIVED_BYTES, body.length);
-    counters.add(RECEIVED, decode(body, { maxEvents: LIMITS.bodyEvents, maxEventBytes }, intake));
-    reply.endBody();
-    if (!reply.answered) exchange.expireAfter(timeoutMs, () => acknowledger.expire(reply));
-    return exchange;
-  }
-}
-
-/** One response on its way: answered, or nobody there any more. */
-class Exchange {
-  readonly #response: HttpResponse;
-  readonly #onOver: () => boolean;
-  #over = false;
-  #timer: NodeJS.Timeout | undefined;
-
-  /** @param onOver called once, at the end; returns whether to close the connection */
-  constructor(response: HttpResponse, onOver: () => boolean) {
-    this.#response = response;
-    this.#onOver = onOver;
   }
 
-  expireAfter(ms: number, expire: () => void): void {
-    assert(!this.#over, 'only an open exchange can expire');
-    this.#timer = setTimeout(expire, ms);
-  }
-
-  answer({ status, retryAfter, body }: HttpAnswer): void {
-    clearTimeout(this.#timer);
-    if (this.#over) return;
-    this.#over = true;
-    const close = this.#onOver();
-    const headers: Record<string, string> =
-      retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
-    send(this.#response, { status, headers, body: jsonBody(body), close });
-  }
-
-  /** The client went away; its events go on. */
-  abort(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#onOver();
+  /**
+   * Later: were it answered now, uWebSockets.js would take what stands behind it for the next
+   * request. As it is, it ends the connection when there is one.
+   */
+  #refuseLengths(response: HttpResponse): void {
+    let isGone = false;
+    response.onAborted(() => {
+      isGone = true;
+    });
+    const answer = requestError('bad_request');
+    countRefused(this.#options.counters, answer);
+    setImmediate(() => {
+      if (!isGone) send(response, { ...answer, close: true });
+    });
   }
 }
 
@@ -187,16 +191,6 @@ function memoryShort(): Answer {
   return errorAnswer(503, 'buffer_full', 'memory is short', { 'Retry-After': '1' });
 }
 
-/**
- * Leaves the connection open: uWebSockets.js skips the rest of the body. A close with bytes unread
- * would reset the connection, and the answer be lost on its way.
- */
 function tooLarge(): Answer {
   return errorAnswer(413, 'too_large', `a body may have ${LIMITS.bodyBytes} bytes`);
-}
-
-/** Answers at once. uWebSockets.js wants `onAborted` set first in every handler. */
-function finish(response: HttpResponse, answer: Answer): void {
-  response.onAborted(() => {});
-  send(response, answer);
 }

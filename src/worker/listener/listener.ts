@@ -66,6 +66,11 @@ export class Listener {
     return this.#http.busy || this.#webSocket.busy;
   }
 
+  /** A body is whole, and not all of it is handed on. */
+  get decoding(): boolean {
+    return this.#http.decoding;
+  }
+
   /** Looks for connections whose time is over. */
   look(): void {
     this.#webSocket.look();
@@ -84,6 +89,7 @@ export class Listener {
   /** Closes what is still open. */
   close(): void {
     this.#webSocket.close();
+    this.#http.close();
     this.#app.close();
   }
 

@@ -35,6 +35,7 @@ export interface HttpResponse {
   cork(write: () => void): HttpResponse;
   /** Reads nothing more from the socket until {@link resume}. */
   pause(): void;
+  /** Also tells uWebSockets.js that the request is not idle, paused or not. */
   resume(): void;
   upgrade<T>(data: T, key: string, protocol: string, extensions: string, context: object): void;
 }
@@ -45,8 +46,10 @@ export interface HttpRequest {
   /** Calls `visit` for each header, its name in lower case. */
   forEach(visit: (name: string, value: string) => void): void;
   getUrl(): string;
-  /** In lower case. */
-  getMethod(): string;
+  /** As the client wrote it: methods are case-sensitive. */
+  getCaseSensitiveMethod(): string;
+  /** Each header, in order, also those that come twice; names in lower case. */
+  forEach(visit: (name: string, value: string) => void): void;
 }
 
 export interface WebSocketBehavior<T> {

@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { afterEach, beforeEach, type TestContext, test } from 'node:test';
 import { LIMITS, MIB } from '../../../src/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { PausedBodies, readBody } from '../../../src/worker/listener/body.ts';
+import { BodyWatch } from '../../../src/worker/listener/body-watch.ts';
 import type { HttpResponse } from '../../../src/worker/listener/uws.ts';
+
+let watch: BodyWatch;
+beforeEach((t) => {
+  (t as TestContext).mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  watch = new BodyWatch();
+});
+afterEach(() => watch.close());
 
 /** A request whose parts come when the test says so. */
 class Request {
   readonly budget = new Budget(4 * MIB);
   paused = false;
   pauses = 0;
+  resumes = 0;
   whole: string | undefined;
   tooLarge = 0;
+  late = 0;
   aborted = 0;
   /** It went away before its body was whole. */
   gone = 0;
@@ -32,14 +42,16 @@ class Request {
       },
       resume: () => {
         this.paused = false;
+        this.resumes++;
       },
     };
-    readBody(response as unknown as HttpResponse, new PausedBodies(this.budget), {
+    readBody(response as unknown as HttpResponse, new PausedBodies(this.budget), watch, {
       whole: (body) => {
         this.whole = String(body);
         return { abort: () => this.aborted++ };
       },
       tooLarge: () => this.tooLarge++,
+      late: () => this.late++,
       gone: () => this.gone++,
     });
   }
@@ -86,7 +98,6 @@ test('while the buffer is pressed a body is read no further; it goes on when the
 });
 
 test('a body waits for room once and not for long', (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
   const request = new Request();
   request.press();
   request.part('a');
@@ -127,4 +138,29 @@ test('a client that goes away while its body is paused leaves nothing behind', (
   request.abort();
   relieve();
   assert(request.paused, 'nobody touches a response that is gone');
+});
+
+test('a body that dribbles is given up when its time is over, and not before', (t) => {
+  const request = new Request();
+  for (let ms = 0; ms < LIMITS.bodyMs; ms += LIMITS.bodyLookMs) {
+    request.part('a');
+    t.mock.timers.tick(LIMITS.bodyLookMs);
+  }
+  assert.equal(request.late, 0);
+  assert.equal(request.resumes, 1, 'uWebSockets.js would have cut it without a word');
+  t.mock.timers.tick(LIMITS.bodyLookMs);
+  assert.equal(request.late, 1);
+  request.part('b', true);
+  assert.equal(request.whole, undefined);
+  request.abort();
+  assert.equal(request.gone, 0, 'it has had its answer');
+});
+
+test('a body that is whole, too large or gone is watched no longer', (t) => {
+  const requests = [new Request(), new Request(), new Request()] as const;
+  requests[0].part('a', true);
+  requests[1].part('x'.repeat(LIMITS.bodyBytes + 1));
+  requests[2].abort();
+  t.mock.timers.tick(2 * LIMITS.bodyMs);
+  for (const { late, resumes } of requests) assert.deepEqual([late, resumes], [0, 0]);
 });

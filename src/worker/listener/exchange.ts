@@ -1,0 +1,62 @@
+import type { HttpAnswer } from '../acknowledger/http-reply.ts';
+import { type Answer, jsonBody, send } from './answers.ts';
+import type { HttpResponse } from './uws.ts';
+
+/** The response to a body that is whole, on its way: answered, or nobody there any more. */
+export class Exchange {
+  readonly #response: HttpResponse;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #onOver: () => boolean;
+  #over = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param headers of any answer
+   * @param onOver called once, at the end; returns whether to close the connection
+   */
+  constructor(
+    response: HttpResponse,
+    headers: Readonly<Record<string, string>>,
+    onOver: () => boolean,
+  ) {
+    this.#response = response;
+    this.#headers = headers;
+    this.#onOver = onOver;
+  }
+
+  expireAfter(ms: number, expire: () => void): void {
+    this.#timer = setTimeout(expire, ms);
+  }
+
+  /** Tells the fate of the body's events. */
+  answer({ status, retryAfter, body }: HttpAnswer): void {
+    const headers: Record<string, string> =
+      retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
+    this.send({ status, headers, body: jsonBody(body) });
+  }
+
+  send(answer: Answer): void {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    this.#over = true;
+    const close = this.#onOver();
+    const headers = { ...this.#headers, ...answer.headers };
+    send(this.#response, { ...answer, headers, close });
+  }
+
+  /** The client went away; its events go on. */
+  abort(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onOver();
+  }
+
+  /** Something went wrong here: the connection ends without an answer. */
+  fail(): void {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    this.#over = true;
+    this.#onOver();
+    this.#response.close();
+  }
+}

@@ -1,0 +1,147 @@
+import { EVENT_CODES } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Logger } from '../../log.ts';
+import { type Counters, cells } from '../../metrics/counters.ts';
+import type { Acknowledger } from '../acknowledger/acknowledger.ts';
+import { HttpReply } from '../acknowledger/http-reply.ts';
+import type { DecodeBounds } from '../decoder/sink.ts';
+import type { Intake } from '../validator/intake.ts';
+import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
+import type { Exchange } from './exchange.ts';
+import { type Inflated, Inflater, inflatedBound } from './inflate.ts';
+import type { Media } from './media.ts';
+import { Slicer } from './slicer.ts';
+
+const RECEIVED = cells('forebay_events_received_total', ['http']).http;
+const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+/** An HTTP body is one frame. */
+const FRAME = 0;
+
+export interface BodyOptions {
+  readonly maxEventBytes: number;
+  /** Time from a body's last byte to its answer. */
+  readonly timeoutMs: number;
+  readonly intake: Intake;
+  readonly acknowledger: Acknowledger;
+  readonly counters: Counters;
+  readonly log: Logger;
+}
+
+/** A body that is whole, and whom to tell what becomes of it. */
+interface Body {
+  readonly bytes: Buffer;
+  /** Bytes that came: fewer than `bytes`, if it was packed. */
+  readonly receivedBytes: number;
+  readonly media: Media;
+  readonly exchange: Exchange;
+  readonly deadlineMs: number;
+}
+
+/**
+ * Takes bodies apart: short ones at once, the others a slice at a time. Those that wait for that,
+ * or are inflated, are beside the budget: there is a bound to how many they are.
+ */
+export class WholeBodies {
+  readonly #options: BodyOptions;
+  readonly #bounds: DecodeBounds;
+  readonly #inflater = new Inflater();
+  readonly #slicer = new Slicer();
+  #waiting = 0;
+
+  constructor(options: BodyOptions) {
+    this.#options = options;
+    this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: options.maxEventBytes };
+  }
+
+  /** A body is there that is not taken apart. */
+  get busy(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /**
+   * Takes a body, and answers when its events are settled.
+   * @param bytes may be gone when this returns
+   */
+  take(bytes: Buffer, media: Media, isPacked: boolean, exchange: Exchange): void {
+    const deadlineMs = performance.now() + this.#options.timeoutMs;
+    const body = { bytes, receivedBytes: bytes.length, media, exchange, deadlineMs };
+    if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
+    if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
+    this.#waiting++;
+    const kept = { ...body, bytes: Buffer.from(bytes) };
+    if (isPacked) this.#inflater.inflate(kept.bytes, (done) => this.#inflated(kept, done));
+    else this.#takeInSlices(kept);
+  }
+
+  #takeAtOnce(body: Body): void {
+    const reply = this.#begin(body);
+    const { intake, counters } = this.#options;
+    counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+    this.#end(body, reply);
+  }
+
+  #inflated(body: Body, inflated: Inflated): void {
+    if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
+    this.#waiting--;
+    const isTooLarge = inflated === 'too_large';
+    const answer = isTooLarge ? inflatedTooLarge(body.receivedBytes) : requestError(inflated);
+    countRefused(this.#options.counters, answer);
+    body.exchange.send(answer);
+  }
+
+  #takeInSlices(body: Body): void {
+    const { intake, counters, log } = this.#options;
+    const { bytes, media, exchange } = body;
+    let reply: HttpReply | undefined;
+    const slices = media.inSlices(bytes, this.#bounds, intake);
+    this.#slicer.add({
+      next: () => {
+        // Others were in between.
+        if (reply === undefined) reply = this.#begin(body);
+        else intake.begin(reply, FRAME);
+        const slice = slices.next();
+        if (!slice.done) {
+          counters.add(RECEIVED, slice.value);
+          return true;
+        }
+        this.#waiting--;
+        this.#end(body, reply);
+        return false;
+      },
+      failed: (error) => {
+        this.#waiting--;
+        log.error({ err: error }, 'a body failed');
+        exchange.fail();
+      },
+    });
+  }
+
+  #refuseFull(body: Body): void {
+    const reply = this.#begin(body);
+    const { intake, counters } = this.#options;
+    intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
+    counters.add(RECEIVED);
+    this.#end(body, reply);
+  }
+
+  #begin({ receivedBytes, exchange }: Body): HttpReply {
+    const { intake, counters } = this.#options;
+    const reply = new HttpReply((answer) => exchange.answer(answer));
+    intake.begin(reply, FRAME);
+    counters.add(RECEIVED_BYTES, receivedBytes);
+    return reply;
+  }
+
+  /** Every event of it was accepted or refused: an answer that is not there yet may be late. */
+  #end({ exchange, deadlineMs }: Body, reply: HttpReply): void {
+    reply.endBody();
+    if (reply.answered) return;
+    const leftMs = Math.max(0, deadlineMs - performance.now());
+    exchange.expireAfter(leftMs, () => this.#options.acknowledger.expire(reply));
+  }
+}
+
+function inflatedTooLarge(receivedBytes: number): Answer {
+  const bound = inflatedBound(receivedBytes);
+  return errorAnswer(413, 'too_large', `inflated, this body may have ${bound} bytes`);
+}

@@ -1,0 +1,86 @@
+/** An HTTP connection written by hand, for what HTTP libraries do not let through. */
+import { connect, type Socket } from 'node:net';
+import { until } from './wait.ts';
+
+export interface RawAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: ReadonlyMap<string, string>;
+  readonly body: string;
+}
+
+export class RawHttp {
+  /** What came and was not asked for yet. */
+  rest = '';
+  /** The server has closed. */
+  closed = false;
+  readonly #socket: Socket;
+
+  constructor(port: number) {
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    this.#socket.setEncoding('latin1');
+    this.#socket.on('data', (text: string) => {
+      this.rest += text;
+    });
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  write(bytes: string | Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  /** Writes a request; a body gets its Content-Length. */
+  request(
+    line: string,
+    headers: Readonly<Record<string, string>> = {},
+    body?: string | Buffer,
+  ): void {
+    const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+    const fields = Object.entries({ Host: 'a', ...length, ...headers });
+    const head = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    this.write(`${line} HTTP/1.1\r\n${head}\r\n`);
+    if (body !== undefined) this.write(body);
+  }
+
+  /** Waits for the next answer. @param bare it has no body, as that of HEAD */
+  async answer(bare = false): Promise<RawAnswer> {
+    const what = () => `an answer in ${JSON.stringify(this.rest.slice(0, 300))}`;
+    const head = await until(() => /^HTTP\/1\.1 (\d+) [^\r]*\r\n(.*?\r\n)?\r\n/s.exec(this.rest), {
+      what,
+    });
+    const status = Number(head[1]);
+    const fields = (head[2] ?? '').split('\r\n').filter(Boolean);
+    const headers = new Map(
+      fields.map((field) => {
+        const [, name = '', value = ''] = /^([^:]+): (.*)$/.exec(field) ?? [];
+        return [name.toLowerCase(), value];
+      }),
+    );
+    const length = bare ? 0 : Number(headers.get('content-length') ?? 0);
+    const end = head[0].length + length;
+    await until(() => this.rest.length >= end, { what: 'the body of an answer' });
+    const body = Buffer.from(this.rest.slice(head[0].length, end), 'latin1').toString();
+    this.rest = this.rest.slice(end);
+    return { status, headers, body };
+  }
+
+  /** Waits until the server has closed. */
+  async end(deadlineMs = 20_000): Promise<void> {
+    await until(() => this.closed, { deadlineMs, what: 'the end of the connection' });
+  }
+
+  /** Waits until all that was written is on its way. */
+  async flushed(): Promise<void> {
+    await until(() => !this.#socket.connecting && this.#socket.writableLength === 0, {
+      everyMs: 1,
+    });
+  }
+
+  /** Ends it from this side. */
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}

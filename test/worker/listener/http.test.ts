@@ -1,0 +1,149 @@
+/** The HTTP listener without its sockets: what is hard to meet from outside. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import pino from 'pino';
+import { LIMITS, MIB } from '../../../src/limits.ts';
+import { Counters } from '../../../src/metrics/counters.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
+import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { HttpListener } from '../../../src/worker/listener/http.ts';
+import { Intake } from '../../../src/worker/validator/intake.ts';
+import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
+import { fakeRequest } from '../../simulation/sockets.ts';
+import { good } from '../../support/events.ts';
+import { until } from '../../support/wait.ts';
+import { Response } from './response.ts';
+
+const MAX_EVENT_BYTES = 65_536;
+let listener: HttpListener;
+let budget: Budget;
+
+beforeEach(() => {
+  const counters = new Counters();
+  const log = pino({ level: 'silent' });
+  budget = new Budget(64 * MIB);
+  const accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
+  const credit = new Credit(budget, MAX_EVENT_BYTES);
+  const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
+  const intake = new Intake(
+    loadValidator(undefined),
+    loadSieve(undefined, 'clientId'),
+    accumulator,
+    'clientId',
+    (...refusal) => acknowledger.refuse(...refusal),
+  );
+  listener = new HttpListener({
+    intake,
+    acknowledger,
+    counters,
+    budget,
+    log,
+    maxEventBytes: MAX_EVENT_BYTES,
+    memory: { over: false },
+    timeoutMs: 15_000,
+    readiness: () => ({ ready: true, reasons: [] }),
+  });
+});
+afterEach(() => listener.close());
+
+function ask(method: string, path: string, headers: Record<string, string> = {}): Response {
+  const response = new Response();
+  listener.handle(response, fakeRequest(method, path, headers));
+  return response;
+}
+
+function post(body: string | Buffer, headers: Record<string, string> = {}): Response {
+  const bytes = Buffer.from(body);
+  const length = { 'content-length': String(bytes.length) };
+  const response = ask('POST', '/events', { ...length, ...headers });
+  response.deliver(bytes);
+  return response;
+}
+
+test('while the worker ends every answer closes its connection, or says that the client should', () => {
+  const length = { 'content-length': '5' };
+  const cases: [string, () => Response, 'closes' | 'announces'][] = [
+    ['200', () => ask('GET', '/livez'), 'closes'],
+    ['404', () => ask('GET', '/nothing'), 'closes'],
+    ['405', () => ask('GET', '/events'), 'closes'],
+    ['events', () => post('[]'), 'closes'],
+    ['HEAD', () => ask('HEAD', '/livez'), 'announces'],
+    ['HEAD 405', () => ask('HEAD', '/events'), 'announces'],
+    ['OPTIONS', () => ask('OPTIONS', '/events'), 'announces'],
+    // A body is still to come: a close would reset the connection under the answer.
+    ['404 with a body', () => ask('POST', '/nothing', length), 'announces'],
+    ['405 with a body', () => ask('PUT', '/events', length), 'announces'],
+    ['415', () => ask('POST', '/events', { ...length, 'content-type': 'a/b' }), 'announces'],
+    ['415 chunked', () => ask('PUT', '/livez', { 'transfer-encoding': 'chunked' }), 'announces'],
+    ['413', () => ask('POST', '/events', { 'content-length': '9999999' }), 'announces'],
+    ['413 later', () => post(' '.repeat(MIB + 1), { 'content-length': '' }), 'announces'],
+  ];
+  for (const [name, answer] of cases) {
+    const { closes, headers } = answer();
+    assert.deepEqual([closes, headers.get('Connection')], [false, undefined], `before: ${name}`);
+  }
+  listener.leave();
+  for (const [name, answer, how] of cases) {
+    const { closes, headers } = answer();
+    assert.equal(closes, how === 'closes', name);
+    // Where uWebSockets.js closes it says so by itself.
+    assert.equal(headers.get('Connection'), how === 'closes' ? undefined : 'close', name);
+  }
+  assert.equal(listener.busy, false);
+});
+
+test('so many long bodies may wait, and one more is buffer_full, to come again', async () => {
+  const long = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
+  const packed = gzipSync('[{}]');
+  const waiting = Array.from({ length: LIMITS.waitingBodies }, (_, index) =>
+    index % 2 === 0 ? post(long) : post(packed, { 'content-encoding': 'gzip' }),
+  );
+  assert(listener.decoding, 'they are not taken apart');
+  for (const { status } of waiting) assert.equal(status, undefined);
+  for (const one of [post(long), post(packed, { 'content-encoding': 'gzip' })]) {
+    assert.equal(one.status, 503);
+    assert.match(one.body, /^\{"accepted":0,"errors":\[\{"code":"buffer_full","retry":true,"me/);
+    assert.match(one.headers.get('Retry-After') ?? '', /^1$/);
+  }
+  assert.equal(post('{}').status, 400, 'a short one is taken all the same');
+  await until(() => waiting.every(({ status }) => status !== undefined));
+  for (const { status } of waiting) assert.equal(status, 400);
+  assert.equal(listener.decoding, false);
+  assert.equal(post(long).status, undefined, 'there is room again');
+});
+
+test('the memory of a body is its own: what comes next on the connection does not change it', async () => {
+  const response = post(
+    `[${Array(20)
+      .fill(good('x', { msg: 1 }))
+      .join(`,${' '.repeat(1_000)}`)}]`,
+  );
+  await until(() => response.status !== undefined);
+  assert.match(
+    response.body,
+    /^\{"accepted":0,"errors":\[\{"code":"schema",.*"events":\[\[0,19\]\]/,
+  );
+});
+
+test('two Content-Length headers are refused in a later turn, or never', async () => {
+  const twice = (response: Response) => {
+    const request = fakeRequest('POST', '/events', { 'content-length': '5' });
+    listener.handle(response, {
+      ...request,
+      forEach: (visit) => {
+        for (const length of ['5', '6']) visit('content-length', length);
+      },
+    });
+    return response;
+  };
+  const refused = twice(new Response());
+  const gone = twice(new Response());
+  assert.equal(refused.status, undefined, 'what is behind would be taken for a request');
+  gone.abort();
+  await until(() => refused.status !== undefined);
+  assert.deepEqual([refused.status, refused.closes], [400, true]);
+  assert.equal(gone.status, undefined);
+});
