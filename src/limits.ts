@@ -14,6 +14,8 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
+  /** Bytes beyond it that are read and forgotten of a body whose answer ends the connection. */
+  bodySkipBytes: MIB,
   /** WebSockets of a worker: what the kernel keeps for each is beside the budget. Fewer where fewer
    * files may be open: some are kept, most of these for brokers and what the process itself needs,
    * the others for requests and for handshakes that are refused. */

@@ -84,6 +84,9 @@ export function fakeRequest(
     getMethod: () => method,
     getUrl: () => path,
     getHeader: (name) => headers[name] ?? '',
+    forEach: (take) => {
+      for (const [name, value] of Object.entries(headers)) take(name, value);
+    },
   };
 }
 
@@ -95,8 +98,10 @@ export function openSocket(
 ): FakeSocket | undefined {
   let socket: FakeSocket | undefined;
   const request = fakeRequest('get', '/ws', {
+    upgrade: 'websocket',
+    connection: 'Upgrade',
     'sec-websocket-version': '13',
-    'sec-websocket-key': 'simulated',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-protocol': protocol,
   });
   const response = new FakeResponse(() => {});

@@ -1,4 +1,5 @@
 import { boundedMessage, type EventCode, REQUEST_CODES, type RequestCode } from '../../errors.ts';
+import { endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -21,7 +22,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
   readonly body: string | Buffer;
-  /** Close the connection; not with `headOnly`. */
+  /** Close the connection. */
   readonly close?: boolean;
   /** HEAD: the length of the body without the body. */
   readonly headOnly?: boolean;
@@ -32,20 +33,39 @@ export function jsonBody(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-/** Writes a whole answer; the response must not have been aborted. */
+/**
+ * Answers; the response must not have been aborted. An answer that ends its connection waits until
+ * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in
+ * the same packet. If one did, it closes the connection without this answer.
+ */
 export function send(response: HttpResponse, answer: Answer): void {
+  if (!answer.close && !endsConnection(response)) return write(response, answer);
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  setImmediate(() => {
+    if (!gone) write(response, { ...answer, close: true });
+  });
+}
+
+function write(response: HttpResponse, answer: Answer): void {
   const { status, headers = {}, type = 'application/json', body, close = false } = answer;
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_TEXT[status] ?? 'Unknown'}`);
     response.writeHeader('Content-Type', type);
     response.writeHeader('X-Content-Type-Options', 'nosniff');
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    if (answer.headOnly) {
+    if (!answer.headOnly) {
+      response.end(body, close);
+    } else if (close) {
+      response.endWithoutBody(Buffer.byteLength(body), true);
+    } else {
       // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
       // at the next request.
       response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
       response.endWithoutBody();
-    } else response.end(body, close);
+    }
   });
 }
 
@@ -67,4 +87,9 @@ export function requestError(
 ): Answer {
   const entry = REQUEST_CODES[code];
   return errorAnswer('http' in entry ? entry.http : 400, code, entry.text, headers);
+}
+
+/** Answers a request of which nobody knows where it ends. */
+export function refuseFraming(response: HttpResponse, fault: string): void {
+  send(response, { ...errorAnswer(400, 'bad_request', fault), close: true });
 }

@@ -1,5 +1,6 @@
 import { LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import { endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** A body that is read no further for now. */
@@ -65,6 +66,8 @@ export function readBody(response: HttpResponse, paused: PausedBodies, reader: B
   let over = false;
   let mayPause = true;
   let pause: Pause | undefined;
+  // To end a connection with bytes unread resets it: the client might not hear why.
+  const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
   response.onAborted(() => {
     pause?.cancel();
     if (exchange !== undefined) exchange.abort();
@@ -75,6 +78,11 @@ export function readBody(response: HttpResponse, paused: PausedBodies, reader: B
     if (over) return;
     bytes += chunk.byteLength;
     over = bytes > LIMITS.bodyBytes;
+    if (over && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
+      chunks = [];
+      over = false;
+      return;
+    }
     // The connection may carry another request.
     if (over || isLast) pause?.resume();
     if (over) return reader.tooLarge();

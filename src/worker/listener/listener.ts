@@ -1,5 +1,7 @@
 import { EXIT, StartError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { refuseFraming } from './answers.ts';
+import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import {
   type App,
@@ -96,6 +98,9 @@ export class Listener {
   /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
+      const fault = framingFault(request);
+      if (fault !== undefined) return refuseFraming(response, fault);
+      markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
       this.#options.log.error({ err: error }, 'a request failed');

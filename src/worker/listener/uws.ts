@@ -22,7 +22,7 @@ export interface HttpResponse {
   writeStatus(status: string): HttpResponse;
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
-  endWithoutBody(): HttpResponse;
+  endWithoutBody(reportedLength?: number, closeConnection?: boolean): HttpResponse;
   /** Ends the connection without a word. */
   close(): HttpResponse;
   onAborted(handler: () => void): HttpResponse;
@@ -37,6 +37,8 @@ export interface HttpResponse {
 export interface HttpRequest {
   /** Name in lower case; '' when absent. */
   getHeader(name: string): string;
+  /** Each header in its order, its name in lower case, as often as it came. */
+  forEach(take: (name: string, value: string) => void): void;
   getUrl(): string;
   /** In lower case. */
   getMethod(): string;

@@ -14,6 +14,7 @@ import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { handshakeFault } from './framing.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { isSameHost } from './origin.ts';
 import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
@@ -146,6 +147,11 @@ export class WebSocketListener {
   }
 
   #upgrade(response: HttpResponse, request: HttpRequest, context: object): void {
+    const fault = handshakeFault(request);
+    if (fault !== undefined) {
+      const answer = errorAnswer(400, 'bad_request', fault);
+      return this.#refuse(response, 'bad_request', { ...answer, close: true });
+    }
     const version = request.getHeader('sec-websocket-version');
     if (version !== '13') {
       const message = 'the WebSocket version must be 13';
