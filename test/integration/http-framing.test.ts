@@ -17,7 +17,6 @@ import { RawHttp } from '../support/raw-http.ts';
 import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
 import { TappedPort } from '../support/tapped-port.ts';
 import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
 
 let stage: Stage;
 before(async () => {
@@ -89,9 +88,9 @@ async function failures(
 
 /** A good client beside `attack`: all of its events are stored, once. */
 async function besideGoodClient(t: TestContext, name: string, attack: () => Promise<void>) {
-  const client = await GoodClient.start(t, stage.gateway.wsUrl, name);
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, name);
   await attack();
-  await until(() => client.served >= 100, { what: '100 acks of the good client' });
+  await client.hasServed(100);
   const { ids, p99Ms } = await client.stop();
   t.diagnostic(`the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`);
   return ids;

@@ -5,7 +5,6 @@ import { HANDSHAKES, type Handshake } from '../fixtures/handshakes.ts';
 import { good } from '../support/events.ts';
 import { GoodClient } from '../support/good-client.ts';
 import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 import { OPCODE, wsFrame } from '../support/ws-frame.ts';
 import { handshake, WsSocket } from '../support/ws-socket.ts';
 
@@ -52,11 +51,11 @@ async function failures(rows: readonly Handshake[], split: boolean): Promise<str
 }
 
 test('each handshake is answered as the table says, whole and byte by byte', async (t) => {
-  const client = await GoodClient.start(t, stage.gateway.wsUrl, 'beside');
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'beside');
   assert.deepEqual(await failures(HANDSHAKES, false), []);
   const short = HANDSHAKES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX);
   assert.deepEqual(await failures(short, true), []);
-  await until(() => client.served >= 100, { what: '100 acks of the good client' });
+  await client.hasServed(100);
   const { ids, p99Ms } = await client.stop();
   const rows = HANDSHAKES.length + short.length;
   t.diagnostic(

@@ -8,6 +8,7 @@ import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.t
 import { GoodClient } from '../support/good-client.ts';
 import { accountOf, metricsAtRest, openStage, type Stage } from '../support/stage.ts';
 import { until } from '../support/wait.ts';
+import { OPCODE, wsFrame } from '../support/ws-frame.ts';
 import { WsSocket } from '../support/ws-socket.ts';
 
 /** Rows up to this length are sent byte by byte too. */
@@ -59,10 +60,10 @@ async function failures(rows: readonly HostileFrames[], split: boolean): Promise
 
 /** Sends rows beside a good client, and looks at all that is stored. */
 async function table(t: TestContext, rows: readonly HostileFrames[], split: boolean) {
-  const client = await GoodClient.start(t, stage.gateway.wsUrl, split ? 'split' : 'whole');
-  await until(() => client.served > 0);
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, split ? 'split' : 'whole');
+  await client.hasServed(1);
   const failed = await failures(rows, split);
-  await until(() => client.served >= 100, { what: '100 acks of the good client' });
+  await client.hasServed(100);
   const { ids, p99Ms } = await client.stop();
   t.diagnostic(
     `${rows.length} rows; the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`,
@@ -87,6 +88,26 @@ test('the same when each byte is a packet of its own', async (t) => {
     HOSTILE_FRAMES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX),
     true,
   );
+});
+
+test('pings and pongs without end: flooding, and the good client is served', async (t) => {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'flooded');
+  const flooding = async () => {
+    const metrics = await stage.gateway.metrics();
+    return metrics.value('forebay_connections_closed_total', { reason: 'flooding' });
+  };
+  for (const [index, opcode] of [OPCODE.ping, OPCODE.pong].entries()) {
+    const socket = await WsSocket.open(stage.gateway.port);
+    socket.pour(Buffer.concat(new Array(10_000).fill(wsFrame(opcode, 'x'))));
+    await socket.ended();
+    // Who does not stop to send may lose the close frame to the reset that follows.
+    assert([1013, undefined].includes(socket.closeCode), `close ${socket.closeCode}`);
+    await until(async () => (await flooding()) === index + 1, { what: 'a flooding connection' });
+    await client.hasServed(client.served + 1);
+  }
+  const { ids } = await client.stop();
+  await metricsAtRest(stage.gateway);
+  assert.equal((await stage.newRecords()).length, ids.length);
 });
 
 test('in the end every event is accounted for, and every connection is closed', async () => {

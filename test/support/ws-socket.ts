@@ -6,6 +6,7 @@ import { until } from './wait.ts';
 import { OPCODE, wsFrame } from './ws-frame.ts';
 
 const HEAD_END = '\r\n\r\n';
+const ALIVE = 'alive';
 
 /** The lines of a handshake; a line that is given replaces the one of the same name. */
 export function handshake(lines: readonly string[] = [], first = 'GET /ws HTTP/1.1'): Buffer {
@@ -82,6 +83,15 @@ export class WsSocket {
     }
   }
 
+  /** Sends these bytes again and again until the connection ends. */
+  pour(bytes: Buffer): void {
+    const pump = () => {
+      while (!this.#socket.destroyed && this.#socket.write(bytes));
+    };
+    this.#socket.on('drain', pump);
+    pump();
+  }
+
   async until(holds: () => boolean, what: string): Promise<void> {
     const heard = () => `${what}; closed: ${this.closed}, heard: ${this.texts.join(' ')}`;
     await until(holds, { everyMs: 2, what: heard });
@@ -89,10 +99,10 @@ export class WsSocket {
 
   /** Whether it still speaks WebSocket. */
   async lives(): Promise<boolean> {
-    const pongs = this.pongs.length;
-    this.send(wsFrame(OPCODE.ping, 'alive'));
-    await this.until(() => this.pongs.length > pongs || this.closed, 'a pong');
-    return String(this.pongs.at(-1)) === 'alive' && !this.closed;
+    const last = () => String(this.pongs.at(-1)) === ALIVE;
+    this.send(wsFrame(OPCODE.ping, ALIVE));
+    await this.until(() => last() || this.closed, 'a pong');
+    return !this.closed;
   }
 
   async ended(): Promise<void> {

@@ -52,6 +52,8 @@ export interface WebSocketBehavior<T> {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  /** It is answered already. */
+  ping?(socket: WebSocket<T>, message: ArrayBuffer): void;
   pong(socket: WebSocket<T>, message: ArrayBuffer): void;
   close(socket: WebSocket<T>, code: number, reason: ArrayBuffer): void;
 }

@@ -96,6 +96,7 @@ export class WebSocketListener {
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      ping: (socket, message) => this.#holds(socket, message),
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
@@ -240,10 +241,20 @@ export class WebSocketListener {
   }
 
   #pong(socket: Socket, message: ArrayBuffer): void {
+    if (!this.#holds(socket, message)) return;
     const { leaving } = socket.getUserData();
     if (leaving === undefined || Buffer.from(message).toString() !== PING) return;
     leaving.heard();
     this.#endIfDone(socket);
+  }
+
+  /** Pings and pongs take time too. @returns false when the connection has ended */
+  #holds(socket: Socket, message: ArrayBuffer): boolean {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return false;
+    if (!this.#floods(connection, message.byteLength)) return true;
+    this.#end(socket, 1013, 'flooding');
+    return false;
   }
 
   /** A client that was told to go away is let go when all that it sent is settled. */
