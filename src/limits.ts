@@ -14,6 +14,8 @@ export const LIMITS = {
   bodyEvents: 10_000,
   /** Bytes of one HTTP body, counted as they arrive. */
   bodyBytes: MIB,
+  /** Bytes beyond it that are read and forgotten of a body whose answer ends the connection. */
+  bodySkipBytes: MIB,
   /** A body of so many bytes is taken apart at once. A longer one could hold the loop for a tenth
    * of a second: it is taken apart in slices of about so many bytes and events, one in a turn. */
   atOnceBytes: 16 * KIB,

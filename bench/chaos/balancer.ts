@@ -5,7 +5,6 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import type { Gateway } from '../../test/support/gateway.ts';
 import type { Lifetime } from '../../test/support/lifetime.ts';
 import { until } from '../../test/support/wait.ts';
 
@@ -17,15 +16,31 @@ export interface Balancer {
   readonly httpUrl: string;
   /** Waits until it sends requests to this gateway. */
   up(index: number): Promise<void>;
+  /** How many answers of this gateway it has taken, those to its own checks not counted. */
+  answers(index: number): Promise<number>;
 }
 
 /** How often it asks /readyz; a gateway's FOREBAY_PRESTOP_MS has to be longer than two of these. */
 export const CHECK_MS = 200;
 
-function configOf(port: number, statsPort: number, gateways: readonly Gateway[]): string {
+/** As much of a gateway as a balancer knows. */
+type Served = { readonly port: number };
+
+export interface BalancerOptions {
+  readonly checkMs?: number;
+  /** More lines of the section `backend`. */
+  readonly backend?: readonly string[];
+}
+
+function configOf(
+  port: number,
+  statsPort: number,
+  gateways: readonly Served[],
+  { checkMs = CHECK_MS, backend = [] }: BalancerOptions,
+): string {
   const servers = gateways.map(
     (gateway, index) =>
-      `  server gateway-${index + 1} 127.0.0.1:${gateway.port} check inter ${CHECK_MS}ms fall 1 rise 1`,
+      `  server gateway-${index + 1} 127.0.0.1:${gateway.port} check inter ${checkMs}ms fall 1 rise 1`,
   );
   return `global
   maxconn ${CONNECTIONS_MAX}
@@ -48,20 +63,21 @@ backend gateways
   balance leastconn
   option httpchk
   http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host forebay
-${servers.join('\n')}
+${backend.map((line) => `  ${line}\n`).join('')}${servers.join('\n')}
 `;
 }
 
 /** Waits until it sends requests on. */
 export async function startBalancer(
   lifetime: Lifetime,
-  gateways: readonly Gateway[],
+  gateways: readonly Served[],
+  options: BalancerOptions = {},
 ): Promise<Balancer> {
   const dir = await mkdtemp(join(tmpdir(), 'forebay-haproxy-'));
   lifetime.after(() => rm(dir, { recursive: true }));
   const [port, statsPort] = (await freePorts(2)) as [number, number];
   const file = join(dir, 'haproxy.cfg');
-  await writeFile(file, configOf(port, statsPort, gateways));
+  await writeFile(file, configOf(port, statsPort, gateways, options));
   let said = '';
   const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -79,13 +95,23 @@ export async function startBalancer(
     });
   };
   for (const index of gateways.keys()) await up(index);
-  return { httpUrl: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}/ws`, up };
+  const answers = async (index: number) => {
+    const numbers = await numbersOf(statsPort, index);
+    const classes = [...numbers].filter(([name]) => name.startsWith('hrsp_'));
+    return classes.reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  const [httpUrl, wsUrl] = [`http://127.0.0.1:${port}`, `ws://127.0.0.1:${port}/ws`];
+  return { httpUrl, wsUrl, up, answers };
 }
 
-/** From its numbers: a line for each server, with its name and, in the 18th field, its state. */
 async function isUp(statsPort: number, index: number): Promise<boolean> {
+  return (await numbersOf(statsPort, index)).get('status') === 'UP';
+}
+
+/** What it knows of a server, by name: a line for each, and one of names before them. */
+async function numbersOf(statsPort: number, index: number): Promise<Map<string, string>> {
   const response = await fetch(`http://127.0.0.1:${statsPort}/;csv`);
-  const lines = (await response.text()).split('\n').map((line) => line.split(','));
-  const server = lines.find(([, name]) => name === `gateway-${index + 1}`);
-  return server?.[17] === 'UP';
+  const [names = [], ...lines] = (await response.text()).split('\n').map((line) => line.split(','));
+  const server = lines.find(([, name]) => name === `gateway-${index + 1}`) ?? [];
+  return new Map(names.map((name, field) => [name, server[field] ?? '']));
 }

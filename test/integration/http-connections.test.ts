@@ -64,7 +64,7 @@ test('a request behind a refused body is answered, and the body is not taken for
 test('a request that comes before the events of the one before are settled: no answer is mixed up', async () => {
   const http = connection();
   http.write(postText(A) + postText(B));
-  await http.end();
+  await http.ended();
   assert.equal(http.rest, '', 'neither was answered: nobody knows, and sends again');
   // The first one was whole and is stored; the second one was not looked at.
   await assertStored(A);
@@ -111,10 +111,10 @@ test('several Content-Length headers: 400, and what is behind is never a request
       assert.equal(status, 400);
       assert.equal(headers.get('connection'), 'close');
       assert.match(body, /"code":"bad_request"/);
-      await alone.end();
+      await alone.ended();
       const smuggling = connection();
       smuggling.write(`${head}${A.slice(0, first)}${postText(B)}${getText('/livez')}`);
-      await smuggling.end();
+      await smuggling.ended();
       assert.doesNotMatch(smuggling.rest, /accepted|alive/);
     }
   }
@@ -128,7 +128,7 @@ test('Content-Length beside Transfer-Encoding: 400, and nothing behind it is a r
       `0\r\n\r\n${postText(B)}`,
   );
   assert.equal((await http.answer()).status, 400);
-  await http.end();
+  await http.ended();
   assert.deepEqual(await stage.newValues(), []);
 });
 
@@ -149,7 +149,7 @@ test('HTTP/1.0 and a request without Host are refused, and the connection ends',
   ] as const) {
     const http = connection();
     http.write(text);
-    await http.end();
+    await http.ended();
     assert.match(http.rest, new RegExp(`^HTTP/1.1 ${status} `));
   }
 });
@@ -158,7 +158,7 @@ test('a client that asks for it is closed behind its answer', async () => {
   const http = connection();
   http.write(postText(A, 'Connection: close\r\n'));
   assert.equal((await http.answer()).status, 200);
-  await http.end();
+  await http.ended();
   await assertStored(A);
   tally.http(1);
 });

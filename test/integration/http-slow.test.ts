@@ -30,7 +30,7 @@ async function dribble(start: string, drip: string): Promise<Ended> {
   http.write(start);
   const startMs = performance.now();
   const timer = setInterval(() => http.write(drip), EVERY_MS);
-  await http.end(60_000);
+  await http.ended(60_000);
   clearInterval(timer);
   return { afterMs: performance.now() - startMs, text: http.rest };
 }

@@ -62,7 +62,7 @@ test('clients that never read: each ends as slow_consumer, memory stays, others 
   );
   const grownMib = Math.round((mostBytes - calmBytes) / MIB);
   t.diagnostic(`${UNREAD} clients, up to ${frames} frames each: ${grownMib} MiB more at most`);
-  t.diagnostic(await beside.stop());
+  t.diagnostic((await beside.stop()).story);
   assert(mostBytes - calmBytes <= GROWTH_BYTES_MAX, `${grownMib} MiB more`);
   for (const client of clients) client.socket.terminate();
 });
@@ -112,6 +112,6 @@ test('above the memory mark: no new connections and bodies, 503; what is open go
   await until(() => said('memory is there again') === 1, { what: 'the end of it' });
   await (await FrameClient.open(gateway.wsUrl)).close();
   assert.equal((await post(marked, good('after'))).status, 200);
-  t.diagnostic(await beside.stop());
+  t.diagnostic((await beside.stop()).story);
   assert.equal((await gateway.stop()).code, 0);
 });

@@ -59,7 +59,7 @@ test('connections without a request are closed after 10 s, WebSockets that do no
   assert.equal(metrics.value('forebay_connections'), 2, 'the good one, and who only pongs');
   assert(quiet.connected, 'silence is no fault of who answers pings');
   await quiet.close();
-  t.diagnostic(await good.stop());
+  t.diagnostic((await good.stop()).story);
 });
 
 test('a connection that ends by itself before it asks for anything is nobody’s fault', async () => {

@@ -98,8 +98,10 @@ export function openSocket(
 ): FakeSocket | undefined {
   let socket: FakeSocket | undefined;
   const request = fakeRequest('GET', '/ws', {
+    upgrade: 'websocket',
+    connection: 'Upgrade',
     'sec-websocket-version': '13',
-    'sec-websocket-key': 'simulated',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-protocol': protocol,
   });
   const response = new FakeResponse(() => {});

@@ -1,60 +1,115 @@
-/** A client that behaves well beside others that do not, and what it feels of them. */
+/** Well-behaved clients beside hostile ones: they must not notice them. */
 import assert from 'node:assert/strict';
 import { AcknowledgedClient } from './client.ts';
+import type { Lifetime } from './lifetime.ts';
+import { eventText, type TestEvent } from './socket.ts';
 import { until } from './wait.ts';
 
+export interface Service {
+  /** Events of which each was acknowledged before the next was sent. */
+  readonly ids: readonly string[];
+  /** Of all the times from an event to its acknowledgement, 99 in 100 are not longer. */
+  readonly p99Ms: number;
+  /** The same for people. */
+  readonly story: string;
+}
+
+type Exchange = (event: TestEvent) => Promise<void>;
+
+/** Sends one event after the other, each when the last one is acknowledged, until it is stopped. */
 export class GoodClient {
-  readonly #client: AcknowledgedClient;
-  readonly #latenciesMs: number[] = [];
+  readonly #ids: string[] = [];
+  readonly #latencies: number[] = [];
+  readonly #name: string;
+  readonly #exchange: Exchange;
+  readonly #close: () => Promise<void>;
   readonly #running: Promise<void>;
-  #going = true;
+  #failure: unknown;
+  #stopping = false;
 
-  private constructor(client: AcknowledgedClient, latenciesMs: number[]) {
-    this.#client = client;
-    this.#latenciesMs = latenciesMs;
-    this.#running = this.#run();
+  private constructor(name: string, exchange: Exchange, close = async () => {}) {
+    this.#name = name;
+    this.#exchange = exchange;
+    this.#close = close;
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#failure = error;
+    });
   }
 
-  /** Connects, and sends one event after the other, each when the last one is acknowledged. */
-  static async start(url: string): Promise<GoodClient> {
-    const latenciesMs: number[] = [];
-    const onLatency = (ms: number) => latenciesMs.push(ms);
-    const client = await new AcknowledgedClient({ url, name: 'good', onLatency }).open();
-    return new GoodClient(client, latenciesMs);
+  /** By WebSocket. Ends at `stop()`. @param url `ws://127.0.0.1:9000/ws` */
+  static async start(url: string, name = 'good'): Promise<GoodClient> {
+    const client = await new AcknowledgedClient({ url, name }).open();
+    const exchange = async (event: TestEvent) => {
+      const frame = client.send(event);
+      const settled = () => frame.state === 'settled' || client.closes.length > 0;
+      await until(settled, { everyMs: 1, what: `the ack of ${event.id}` });
+      assert.deepEqual([client.closes, frame.errors, client.violations], [[], [], []]);
+    };
+    return new GoodClient(name, exchange, () => client.close());
   }
 
-  /** Events that were acknowledged so far. */
+  /** The same; ends with the test at the latest. */
+  static async overWs(lifetime: Lifetime, url: string, name: string): Promise<GoodClient> {
+    return (await GoodClient.start(url, name)).#endWith(lifetime);
+  }
+
+  /** By HTTP. Ends with the test at the latest. @param url `http://127.0.0.1:9000` */
+  static overHttp(lifetime: Lifetime, url: string, name: string): GoodClient {
+    const exchange = async (event: TestEvent) => {
+      const headers = { 'Content-Type': 'application/json' };
+      const request = { method: 'POST', headers, body: eventText(event, 1) };
+      const response = await fetch(`${url}/events`, request);
+      const answer = await response.json();
+      assert.deepEqual([response.status, answer], [200, { accepted: 1, errors: [] }]);
+    };
+    return new GoodClient(name, exchange).#endWith(lifetime);
+  }
+
+  /** Events that were acknowledged. */
   get served(): number {
-    return this.#latenciesMs.length;
+    return this.#latencies.length;
+  }
+
+  /** Waits until so many were acknowledged. */
+  async hasServed(count: number): Promise<void> {
+    const what = () => `${count} acknowledgements of ${this.#name}: ${this.#failure}`;
+    const done = () => this.served >= count || this.#failure !== undefined;
+    await until(done, { everyMs: 1, what });
   }
 
   /** Waits until so many more are acknowledged: it is still served. */
-  async serve(events: number): Promise<void> {
-    const enough = this.served + events;
-    await until(() => this.served >= enough, { what: `${events} more acks of a good client` });
+  serve(events: number): Promise<void> {
+    return this.hasServed(this.served + events);
   }
 
-  /**
-   * Ends it, and holds that it was served all the time on one connection.
-   * @returns its 99th percentile, for people
-   */
-  async stop(): Promise<string> {
-    this.#going = false;
-    await this.#running;
-    const { violations, closes } = this.#client;
-    assert.deepEqual({ violations, closes }, { violations: [], closes: [] });
-    await this.#client.close();
-    const sorted = this.#latenciesMs.sort((a, b) => a - b);
+  /** @throws the error at which it has ended: an event was refused, or the connection lost */
+  async stop(): Promise<Service> {
+    await this.#end();
+    if (this.#failure !== undefined) throw this.#failure;
+    const sorted = this.#latencies.sort((a, b) => a - b);
     const p99Ms = sorted[Math.floor(0.99 * (sorted.length - 1))] ?? Number.NaN;
-    return `a good client beside it: ${sorted.length} acks, p99 ${p99Ms.toFixed(1)} ms`;
+    const story = `a good client beside it: ${sorted.length} acks, p99 ${p99Ms.toFixed(1)} ms`;
+    return { ids: this.#ids, p99Ms, story };
+  }
+
+  #endWith(lifetime: Lifetime): this {
+    lifetime.after(() => this.#end());
+    return this;
+  }
+
+  async #end(): Promise<void> {
+    this.#stopping = true;
+    await this.#running;
+    await this.#close();
   }
 
   async #run(): Promise<void> {
-    for (let number = 0; this.#going; number++) {
-      const event = { id: `g${number}`, clientId: 'good', msg: '', timestamp: number };
-      const frame = this.#client.send(event);
-      await until(() => frame.state === 'settled', { everyMs: 1 });
-      assert.deepEqual(frame.errors, []);
+    while (!this.#stopping) {
+      const id = `${this.#name}-${this.#ids.length}`;
+      this.#ids.push(id);
+      const sinceMs = performance.now();
+      await this.#exchange({ id, clientId: this.#name, msg: '', timestamp: 1 });
+      this.#latencies.push(performance.now() - sinceMs);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** An HTTP connection written by hand, for what HTTP libraries do not let through. */
+/** An HTTP connection written by hand, for what HTTP libraries do not let through: any bytes. */
 import { connect, type Socket } from 'node:net';
 import { until } from './wait.ts';
 
@@ -12,6 +12,8 @@ export interface RawAnswer {
 export class RawHttp {
   /** What came and was not asked for yet. */
   rest = '';
+  /** All that came. */
+  text = '';
   /** The server has closed. */
   closed = false;
   readonly #socket: Socket;
@@ -21,11 +23,17 @@ export class RawHttp {
     this.#socket.setEncoding('latin1');
     this.#socket.on('data', (text: string) => {
       this.rest += text;
+      this.text += text;
     });
     this.#socket.on('error', () => {});
     this.#socket.on('close', () => {
       this.closed = true;
     });
+  }
+
+  /** The statuses of the answers that have come. */
+  get statuses(): number[] {
+    return [...this.text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
   }
 
   write(bytes: string | Buffer): void {
@@ -67,9 +75,22 @@ export class RawHttp {
     return { status, headers, body };
   }
 
+  /** Waits for so many answers, or for the end of the connection. */
+  async answers(count: number): Promise<void> {
+    const what = () => `${count} answers, closed: ${this.closed}, got: ${this.text}`;
+    await until(() => this.closed || this.statuses.length >= count, { everyMs: 1, what });
+  }
+
   /** Waits until the server has closed. */
-  async end(deadlineMs = 20_000): Promise<void> {
-    await until(() => this.closed, { deadlineMs, what: 'the end of the connection' });
+  async ended(deadlineMs = 20_000): Promise<void> {
+    const what = () => `the end of the connection; got: ${this.text}`;
+    await until(() => this.closed, { deadlineMs, everyMs: 1, what });
+  }
+
+  /** Sends nothing more and waits for the end: what was sent is read until then. */
+  async end(): Promise<void> {
+    this.#socket.end();
+    await this.ended();
   }
 
   /** Waits until all that was written is on its way. */

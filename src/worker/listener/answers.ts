@@ -6,6 +6,7 @@ import {
   requestCodes,
 } from '../../errors.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
+import { endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -47,8 +48,23 @@ export function jsonBody(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-/** Writes a whole answer; the response must not have been aborted. */
+/**
+ * Answers; the response must not have been aborted. An answer that ends its connection waits until
+ * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in
+ * the same packet. If one did, it closes the connection without this answer.
+ */
 export function send(response: HttpResponse, answer: Answer): void {
+  if (answer.close !== true && !endsConnection(response)) return write(response, answer);
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  setImmediate(() => {
+    if (!gone) write(response, { ...answer, close: true });
+  });
+}
+
+function write(response: HttpResponse, answer: Answer): void {
   const { status, headers = {}, type = 'application/json', body, close = false } = answer;
   const isEmpty = status === 204;
   const isBare = isEmpty || answer.headOnly === true;
@@ -57,16 +73,17 @@ export function send(response: HttpResponse, answer: Answer): void {
     if (!isEmpty) response.writeHeader('Content-Type', type);
     response.writeHeader('X-Content-Type-Options', 'nosniff');
     for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
-    // Without a body uWebSockets.js does not close, and with one says by itself that it does.
-    if (close === 'announced' || (close && isBare)) response.writeHeader('Connection', 'close');
+    if (close === 'announced' || (close && isEmpty)) response.writeHeader('Connection', 'close');
     if (!isBare) {
       response.end(body, close === true);
-      return;
+    } else if (close === true && !isEmpty) {
+      response.endWithoutBody(Buffer.byteLength(body), true);
+    } else {
+      // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
+      // at the next request.
+      if (!isEmpty) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
+      response.endWithoutBody();
     }
-    // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
-    // at the next request.
-    if (!isEmpty) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
-    response.endWithoutBody();
   });
 }
 
@@ -99,4 +116,11 @@ export function requestError(
 ): Answer {
   const entry = REQUEST_CODES[code];
   return errorAnswer('http' in entry ? entry.http : 400, code, entry.text, headers);
+}
+
+/** Answers a request of which nobody knows where it ends. */
+export function refuseFraming(response: HttpResponse, fault: string, counters: Counters): void {
+  const answer = errorAnswer(400, 'bad_request', fault);
+  countRefused(counters, answer);
+  send(response, { ...answer, close: true });
 }

@@ -1,6 +1,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { BodyWatch } from './body-watch.ts';
+import { endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** A body that is read no further for now. */
@@ -76,6 +77,8 @@ export function readBody(
   let over = false;
   let mayPause = true;
   let pause: Pause | undefined;
+  // To end a connection with bytes unread resets it: the client might not hear why.
+  const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
   const arriving = {
     looks: 0,
     // A pause is over by then.
@@ -102,6 +105,10 @@ export function readBody(
     if (over) return;
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
+    if (isTooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
+      chunks = [];
+      return;
+    }
     // The connection may carry another request.
     if (isTooLarge || isLast) pause?.resume();
     if (isTooLarge) {

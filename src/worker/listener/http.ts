@@ -7,9 +7,9 @@ import type { MemoryMark } from '../admission/memory-mark.ts';
 import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
-import { hasBody, hasSeveralLengths } from './content-length.ts';
 import { allowsOrigin, corsHeaders, preflightHeaders } from './cors.ts';
 import { Exchange } from './exchange.ts';
+import { hasBody } from './framing.ts';
 import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
@@ -61,7 +61,6 @@ export class HttpListener {
 
   /** Answers any request; `/ws` comes here when it is no handshake. */
   handle(response: HttpResponse, request: HttpRequest): void {
-    if (hasSeveralLengths(request)) return this.#refuseLengths(response);
     const path = request.getUrl();
     if (path === '/events') return this.#events(response, request);
     const method = request.getCaseSensitiveMethod();
@@ -166,22 +165,6 @@ export class HttpListener {
       headers: { ...answer.headers, ...headers },
       headOnly: request.getCaseSensitiveMethod() === 'HEAD',
       close: this.#leaving && (hasBody(request) ? 'announced' : true),
-    });
-  }
-
-  /**
-   * Later: were it answered now, uWebSockets.js would take what stands behind it for the next
-   * request. As it is, it ends the connection when there is one.
-   */
-  #refuseLengths(response: HttpResponse): void {
-    let isGone = false;
-    response.onAborted(() => {
-      isGone = true;
-    });
-    const answer = requestError('bad_request');
-    countRefused(this.#options.counters, answer);
-    setImmediate(() => {
-      if (!isGone) send(response, { ...answer, close: true });
     });
   }
 }

@@ -1,6 +1,8 @@
 import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
+import { refuseFraming } from './answers.ts';
+import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import {
   type App,
@@ -119,6 +121,9 @@ export class Listener {
   /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
+      const fault = framingFault(request);
+      if (fault !== undefined) return refuseFraming(response, fault, this.#options.counters);
+      markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
       this.#options.log.error({ err: error }, 'a request failed');

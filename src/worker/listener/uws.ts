@@ -22,7 +22,7 @@ export interface HttpResponse {
   writeStatus(status: string): HttpResponse;
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
-  endWithoutBody(): HttpResponse;
+  endWithoutBody(reportedLength?: number, closeConnection?: boolean): HttpResponse;
   /** Ends the connection without a word. */
   close(): HttpResponse;
   /** Of the socket's peer: 4 or 16 bytes. */
@@ -43,8 +43,6 @@ export interface HttpResponse {
 export interface HttpRequest {
   /** Name in lower case; '' when absent. */
   getHeader(name: string): string;
-  /** Calls `visit` for each header, its name in lower case. */
-  forEach(visit: (name: string, value: string) => void): void;
   getUrl(): string;
   /** As the client wrote it: methods are case-sensitive. */
   getCaseSensitiveMethod(): string;
@@ -60,6 +58,8 @@ export interface WebSocketBehavior<T> {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  /** It is answered already. */
+  ping?(socket: WebSocket<T>, message: ArrayBuffer): void;
   pong(socket: WebSocket<T>, message: ArrayBuffer): void;
   close(socket: WebSocket<T>, code: number, reason: ArrayBuffer): void;
 }

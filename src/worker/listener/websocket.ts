@@ -16,6 +16,7 @@ import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { handshakeFault } from './framing.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { isSameHost } from './origin.ts';
 import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
@@ -104,6 +105,7 @@ export class WebSocketListener {
       upgrade: (response, request, context) => this.#upgrade(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      ping: (socket, message) => this.#holds(socket, message),
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
@@ -155,6 +157,11 @@ export class WebSocketListener {
   }
 
   #upgrade(response: HttpResponse, request: HttpRequest, context: object): void {
+    const fault = handshakeFault(request);
+    if (fault !== undefined) {
+      const answer = errorAnswer(400, 'bad_request', fault);
+      return this.#refuse(response, 'bad_request', { ...answer, close: true });
+    }
     const version = request.getHeader('sec-websocket-version');
     if (version !== '13') {
       const message = 'the WebSocket version must be 13';
@@ -243,10 +250,20 @@ export class WebSocketListener {
   }
 
   #pong(socket: Socket, message: ArrayBuffer): void {
+    if (!this.#holds(socket, message)) return;
     const { leaving } = socket.getUserData();
     if (leaving === undefined || Buffer.from(message).toString() !== PING) return;
     leaving.heard();
     this.#endIfDone(socket);
+  }
+
+  /** Pings and pongs take time too. @returns whether the connection is open, and stays so */
+  #holds(socket: Socket, message: ArrayBuffer): boolean {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return false;
+    if (!connection.flood.isFlooded(message.byteLength)) return true;
+    this.#end(socket, 1013, 'flooding');
+    return false;
   }
 
   /** A client that was told to go away is let go when all that it sent is settled. */
@@ -257,9 +274,8 @@ export class WebSocketListener {
   }
 
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
+    if (!this.#holds(socket, message)) return;
     const connection = socket.getUserData();
-    if (connection.ended !== undefined) return;
-    if (connection.flood.isFlooded(message.byteLength)) return this.#end(socket, 1013, 'flooding');
     const { stream } = connection;
     const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');

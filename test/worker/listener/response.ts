@@ -31,8 +31,8 @@ export class Response implements HttpResponse {
     this.closes = closes;
     return this;
   }
-  endWithoutBody(): this {
-    return this.end();
+  endWithoutBody(_reportedLength?: number, closes = false): this {
+    return this.end('', closes);
   }
   close(): this {
     this.abort();

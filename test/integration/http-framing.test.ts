@@ -1,0 +1,155 @@
+/**
+ * Where a request ends: each request of the table alone, and with another one smuggled behind it,
+ * directly and through HAProxy. A good client beside them all is served.
+ */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { startBalancer } from '../../bench/chaos/balancer.ts';
+import {
+  FRAMED_REQUESTS,
+  type FramedRequest,
+  MARKER,
+  MARKER_STATUS,
+} from '../fixtures/framed-requests.ts';
+import { arrayOf, good } from '../support/events.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { RawHttp } from '../support/raw-http.ts';
+import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
+import { TappedPort } from '../support/tapped-port.ts';
+import { missingTool } from '../support/tools.ts';
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+const STORED: ReadonlySet<unknown> = new Set(['taken', 'taken, the last', 'stored, cut']);
+
+/** Events of the table that are stored since the last look. */
+async function storedOfTable(): Promise<string[]> {
+  await metricsAtRest(stage.gateway);
+  const events = new Set(FRAMED_REQUESTS.map(({ event }) => event));
+  return (await stage.newValues()).filter((value) => events.has(value)).sort();
+}
+
+/** Sends the request alone. @returns what is wrong with its answer or its connection's end */
+async function alone({ bytes, fate }: FramedRequest): Promise<string | undefined> {
+  const raw = new RawHttp(stage.gateway.port);
+  raw.write(bytes);
+  let expected: number[] = [];
+  if (fate === 'taken') {
+    expected = [200, MARKER_STATUS];
+    await raw.answers(1);
+    raw.write(MARKER);
+    await raw.answers(2);
+    if (raw.closed) return `the connection ended with ${raw.statuses}`;
+  } else if (fate === 'taken, the last') expected = [200];
+  else if (typeof fate === 'number') expected = [fate];
+  if (fate === 'taken' || fate === 'waits') await raw.end();
+  else await raw.ended();
+  if (fate === 'cut' || fate === 'stored, cut') return smuggled(raw);
+  const answered = String(raw.statuses);
+  return answered === String(expected) ? undefined : `answered [${answered}] not [${expected}]`;
+}
+
+/** @returns the answers if there are more than one, or one to the marker */
+function smuggled(raw: RawHttp): string | undefined {
+  return raw.statuses.length > 1 || raw.statuses.includes(MARKER_STATUS) ? raw.text : undefined;
+}
+
+/** Sends it with a marker behind: in the same packet, and in another one. */
+async function smuggling({ bytes, fate }: FramedRequest): Promise<string | undefined> {
+  for (const parts of [[Buffer.concat([bytes, MARKER])], [bytes, MARKER]]) {
+    const raw = new RawHttp(stage.gateway.port);
+    for (const part of parts) raw.write(part);
+    if (fate === 'waits') await raw.end();
+    else await raw.ended();
+    if (smuggled(raw) !== undefined) return smuggled(raw);
+  }
+  return undefined;
+}
+
+/** The rows at which something is wrong, all of them tried at the same time. */
+async function failures(
+  rows: readonly FramedRequest[],
+  attack: (row: FramedRequest) => Promise<string | undefined>,
+): Promise<string[]> {
+  const failed = await Promise.all(
+    rows.map(async (row) => {
+      const failure = await attack(row).catch(String);
+      return failure === undefined ? [] : [`${row.name}: ${failure}`];
+    }),
+  );
+  return failed.flat();
+}
+
+/** A good client beside `attack`: all of its events are stored, once. */
+async function besideGoodClient(t: TestContext, name: string, attack: () => Promise<void>) {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, name);
+  await attack();
+  await client.hasServed(100);
+  const { ids, p99Ms } = await client.stop();
+  t.diagnostic(`the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`);
+  return ids;
+}
+
+test('each request is taken or refused as the table says, and nothing else of it is stored', async (t) => {
+  assert(FRAMED_REQUESTS.length > 100, `${FRAMED_REQUESTS.length} requests`);
+  await besideGoodClient(t, 'alone', async () => {
+    assert.deepEqual(await failures(FRAMED_REQUESTS, alone), []);
+  });
+  const expected = FRAMED_REQUESTS.filter(({ fate }) => STORED.has(fate));
+  assert.deepEqual(await storedOfTable(), expected.map(({ event }) => event).sort());
+});
+
+test('what stands behind a request that can be read in two ways is never answered', async (t) => {
+  const rows = FRAMED_REQUESTS.filter(({ fate }) => fate !== 'taken');
+  await besideGoodClient(t, 'smuggling', async () => {
+    assert.deepEqual(await failures(rows, smuggling), []);
+  });
+  const stored = new Set(rows.filter(({ fate }) => STORED.has(fate)).map(({ event }) => event));
+  for (const event of await storedOfTable()) assert(stored.has(event), event);
+});
+
+/** Posts so many events through HAProxy: who gets the answer to another's sees another number. */
+async function postMany(url: string, events: number): Promise<string | undefined> {
+  const body = arrayOf(Array.from({ length: events }, (_, index) => good(`of-${events}-${index}`)));
+  const headers = { 'Content-Type': 'application/json' };
+  const response = await fetch(`${url}/events`, { method: 'POST', body, headers });
+  const answer = await response.text();
+  return answer.startsWith(`{"accepted":${events},`) ? undefined : `${response.status} ${answer}`;
+}
+
+test('behind HAProxy nothing is answered that it has not sent, and each client hears its own', {
+  skip: missingTool('haproxy'),
+}, async (t) => {
+  const tapped = await TappedPort.open(t, stage.gateway.port);
+  const haproxy = await startBalancer(t, [tapped], {
+    // A check that is late takes the gateway away from everybody.
+    checkMs: 10_000,
+    backend: ['http-reuse always'],
+  });
+  const port = Number(new URL(haproxy.httpUrl).port);
+  let victims = 0;
+  await besideGoodClient(t, 'haproxy', async () => {
+    for (const { name, bytes } of FRAMED_REQUESTS) {
+      const raw = new RawHttp(port);
+      raw.write(bytes);
+      raw.write(MARKER);
+      const posts = Array.from({ length: 3 }, () =>
+        postMany(haproxy.httpUrl, 1 + (victims++ % 50)),
+      );
+      assert.deepEqual(await Promise.all(posts), [undefined, undefined, undefined], name);
+      await raw.end();
+    }
+  });
+  const checks = '/readyz';
+  const [sent, answers] = [await haproxy.answers(0), tapped.answers(checks)];
+  const connections = tapped.connections(checks).length;
+  t.diagnostic(`${answers} answers on ${connections} connections, ${sent} were asked for`);
+  assert.equal(answers, sent);
+  assert(sent >= victims && connections < sent / 2, 'connections are used again');
+});

@@ -1,0 +1,97 @@
+/** Handshakes of RFC 6455, row by row, whole and byte by byte. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { HANDSHAKES, type Handshake } from '../fixtures/handshakes.ts';
+import { good } from '../support/events.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
+import { OPCODE, wsFrame } from '../support/ws-frame.ts';
+import { handshake, WsSocket } from '../support/ws-socket.ts';
+
+/** Handshakes up to this length are sent byte by byte too. */
+const SPLIT_BYTES_MAX = 1_000;
+/** RFC 6455, 1.3: what belongs to its own key. */
+const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+async function shake({ bytes, status, protocol }: Handshake, split: boolean): Promise<void> {
+  const socket = new WsSocket(stage.gateway.port);
+  if (split) await socket.sendSplit(bytes);
+  else socket.send(bytes);
+  await socket.until(() => socket.head !== '' || socket.closed, 'an answer');
+  assert.equal(socket.status, status);
+  if (status === 101) {
+    assert(socket.head.includes(`\r\nSec-WebSocket-Accept: ${ACCEPT}`), socket.head);
+    const [, chosen] = /\r\nSec-WebSocket-Protocol: (.*)/i.exec(socket.head) ?? [];
+    assert.equal(chosen?.trim(), protocol, 'the subprotocol');
+    assert.doesNotMatch(socket.head, /Sec-WebSocket-Extensions/i);
+    assert(await socket.lives(), 'it speaks WebSocket');
+    assert.equal(socket.texts.length, protocol === undefined ? 0 : 1, 'hello');
+  }
+  await socket.end();
+}
+
+async function failures(rows: readonly Handshake[], split: boolean): Promise<string[]> {
+  const failed = await Promise.all(
+    rows.map((row) =>
+      shake(row, split).then(
+        () => [],
+        (error: Error) => [`${row.name}: ${error.message}`],
+      ),
+    ),
+  );
+  return failed.flat();
+}
+
+test('each handshake is answered as the table says, whole and byte by byte', async (t) => {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'beside');
+  assert.deepEqual(await failures(HANDSHAKES, false), []);
+  const short = HANDSHAKES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX);
+  assert.deepEqual(await failures(short, true), []);
+  await client.hasServed(100);
+  const { ids, p99Ms } = await client.stop();
+  const rows = HANDSHAKES.length + short.length;
+  t.diagnostic(
+    `${rows} handshakes; the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`,
+  );
+  await metricsAtRest(stage.gateway);
+  assert.equal((await stage.newRecords()).length, ids.length);
+});
+
+test('a compressed frame ends its connection, whatever was offered', async () => {
+  const socket = new WsSocket(stage.gateway.port);
+  socket.send(handshake(['Sec-WebSocket-Extensions: permessage-deflate']));
+  await socket.until(() => socket.texts.length > 0, 'hello');
+  socket.send(wsFrame(OPCODE.text, Buffer.from('aa5600', 'hex'), { rsv: 4 }));
+  await socket.ended();
+  assert.equal(socket.closeCode, undefined);
+  assert.equal(socket.texts.length, 1, 'nothing but hello');
+});
+
+test('a frame in the same packet as the handshake, before any answer, is not taken', async () => {
+  const socket = new WsSocket(stage.gateway.port);
+  socket.send(Buffer.concat([handshake(), wsFrame(OPCODE.text, good('too soon'))]));
+  await socket.until(() => socket.texts.length > 0, 'hello');
+  const event = good('in time');
+  socket.send(wsFrame(OPCODE.text, event));
+  await socket.until(() => socket.acknowledged > 0, 'an ack');
+  assert.deepEqual(await stage.newValues(), [event]);
+  await socket.end();
+});
+
+test('a frame behind a handshake that is refused is no request and no event', async () => {
+  for (const line of ['Sec-WebSocket-Version: 8', 'Upgrade: h2c', 'Origin: http://other']) {
+    const socket = new WsSocket(stage.gateway.port);
+    socket.send(Buffer.concat([handshake([line]), wsFrame(OPCODE.text, good('refused'))]));
+    await socket.ended();
+  }
+  await metricsAtRest(stage.gateway);
+  assert.deepEqual(await stage.newValues(), []);
+});

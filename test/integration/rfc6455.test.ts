@@ -1,0 +1,122 @@
+/**
+ * RFC 6455, row by row: each on a connection of its own, all of them at the same time, and those
+ * that are short byte by byte too. A good client beside them is served, and loses nothing.
+ */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { accountOf, metricsAtRest, openStage, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+import { OPCODE, wsFrame } from '../support/ws-frame.ts';
+import { WsSocket } from '../support/ws-socket.ts';
+
+/** Rows up to this length are sent byte by byte too. */
+const SPLIT_BYTES_MAX = 300;
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+/** Sends the row's bytes and demands what it says. */
+async function attack(row: HostileFrames, split: boolean): Promise<void> {
+  const socket = await WsSocket.open(stage.gateway.port);
+  if (split) await socket.sendSplit(row.bytes);
+  else socket.send(row.bytes);
+  if (row.end === 'lives') {
+    await socket.until(() => socket.acknowledged >= row.acks, `${row.acks} acks`);
+    assert(await socket.lives(), 'it lives');
+    assert.equal(socket.acknowledged, row.acks, 'acknowledged');
+    assert.deepEqual(socket.pongs.slice(0, -1), row.pongs, 'pongs');
+    await socket.end();
+  } else if (row.end === 'waits') {
+    await socket.end();
+    assert.equal(socket.texts.length, 1, `only hello: ${socket.texts}`);
+  } else if (row.end === 'FIN') {
+    await socket.end();
+  } else await socket.ended();
+  assert.deepEqual(socket.refused, row.refused, 'refused');
+  const closeCode = typeof row.end === 'number' ? row.end : undefined;
+  assert.equal(socket.closeCode, closeCode, 'the code of the close frame');
+  assert.deepEqual(socket.violations, [], 'violations');
+}
+
+/** The rows that failed. */
+async function failures(rows: readonly HostileFrames[], split: boolean): Promise<string[]> {
+  const failed = await Promise.all(
+    rows.map((row) =>
+      attack(row, split).then(
+        () => [],
+        (error: Error) => [`${row.name}: ${error.message.replaceAll('\n', ' ')}`],
+      ),
+    ),
+  );
+  return failed.flat();
+}
+
+/** Sends rows beside a good client, and looks at all that is stored. */
+async function table(t: TestContext, rows: readonly HostileFrames[], split: boolean) {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, split ? 'split' : 'whole');
+  await client.hasServed(1);
+  const failed = await failures(rows, split);
+  await client.hasServed(100);
+  const { ids, p99Ms } = await client.stop();
+  t.diagnostic(
+    `${rows.length} rows; the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`,
+  );
+  assert.deepEqual(failed, []);
+  await metricsAtRest(stage.gateway);
+  const values = await stage.newValues();
+  const ofClient = values.filter((value) => ids.includes(JSON.parse(value).id));
+  assert.equal(ofClient.length, ids.length, 'each event of the good client, once');
+  const others = values.filter((value) => !ofClient.includes(value));
+  assert.deepEqual(others.sort(), rows.flatMap(({ stored }) => stored).sort());
+}
+
+test('each row is taken, refused or ends its connection, and nothing else of it is stored', async (t) => {
+  assert(HOSTILE_FRAMES.length > 120, `${HOSTILE_FRAMES.length} rows`);
+  await table(t, HOSTILE_FRAMES, false);
+});
+
+test('the same when each byte is a packet of its own', async (t) => {
+  await table(
+    t,
+    HOSTILE_FRAMES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX),
+    true,
+  );
+});
+
+test('pings and pongs without end: flooding, and the good client is served', async (t) => {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'flooded');
+  const flooding = async () => {
+    const metrics = await stage.gateway.metrics();
+    return metrics.value('forebay_connections_closed_total', { reason: 'flooding' });
+  };
+  for (const [index, opcode] of [OPCODE.ping, OPCODE.pong].entries()) {
+    const socket = await WsSocket.open(stage.gateway.port);
+    socket.pour(Buffer.concat(new Array(10_000).fill(wsFrame(opcode, 'x'))));
+    await socket.ended();
+    // Who does not stop to send may lose the close frame to the reset that follows.
+    assert([1013, undefined].includes(socket.closeCode), `close ${socket.closeCode}`);
+    await until(async () => (await flooding()) === index + 1, { what: 'a flooding connection' });
+    await client.hasServed(client.served + 1);
+  }
+  const { ids } = await client.stop();
+  await metricsAtRest(stage.gateway);
+  assert.equal((await stage.newRecords()).length, ids.length);
+});
+
+test('in the end every event is accounted for, and every connection is closed', async () => {
+  const account = await accountOf(stage.gateway);
+  assert.equal(account.unaccounted, 0);
+  const metrics = await until(async () => {
+    const now = await stage.gateway.metrics();
+    return now.value('forebay_connections') === 0 ? now : undefined;
+  });
+  assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 0);
+  assert.deepEqual(stage.gateway.errors, []);
+});
