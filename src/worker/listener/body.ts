@@ -77,12 +77,12 @@ export function readBody(response: HttpResponse, paused: PausedBodies, reader: B
   response.onData((chunk, isLast) => {
     if (over) return;
     bytes += chunk.byteLength;
-    over = bytes > LIMITS.bodyBytes;
-    if (over && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
+    const tooLarge = bytes > LIMITS.bodyBytes;
+    if (tooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
       chunks = [];
-      over = false;
       return;
     }
+    over = tooLarge;
     // The connection may carry another request.
     if (over || isLast) pause?.resume();
     if (over) return reader.tooLarge();
