@@ -56,8 +56,9 @@ export const LIMITS = {
   highWater: { stop: 0.8, resume: 0.6 },
   /** How long the reading of an HTTP body waits at the most for room in the buffer. */
   bodyPauseMs: 1_000,
-  /** What one connection may send in one turn of the event loop. uWebSockets.js cannot pause a
-   * WebSocket and reads on while more comes: beyond it, one sender starves all the others. */
+  /** What one connection may send in one turn of the event loop, pings and pongs among the
+   * messages. uWebSockets.js cannot pause a WebSocket and reads on while more comes: beyond it, one
+   * sender starves all the others. */
   turnMessages: 20_000,
   turnBytes: 16 * MIB,
   /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
