@@ -135,7 +135,8 @@ function takeLine(
   return true;
 }
 
-function takeEvent(
+/** Hands on a value that was cut out as `bytes[start, end)`, or refuses it. */
+export function takeEvent(
   index: number,
   value: unknown,
   bytes: Buffer,
@@ -179,12 +180,19 @@ function lineEnd(bytes: Buffer, start: number): number {
   return found === -1 ? bytes.length : found;
 }
 
-function refuseLength(index: number, length: number, bounds: DecodeBounds, sink: EventSink): void {
+/** Refuses an event that is too long. */
+export function refuseLength(
+  index: number,
+  length: number,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): void {
   const message = `${length} bytes, an event may have ${bounds.maxEventBytes}`;
   sink.refuseEvent(index, 'too_large', message);
 }
 
-function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
+/** Refuses what has too many events, as one. @returns 1 */
+export function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
   sink.refuseFrame('too_many_events', `more than ${bounds.maxEvents} events`);
   return 1;
 }

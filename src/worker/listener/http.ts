@@ -7,6 +7,7 @@ import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
+import { decodeMsgpack } from '../decoder/msgpack.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
@@ -26,6 +27,7 @@ const DECODERS: Readonly<Record<string, typeof decodeNdjson>> = {
   'application/json': decodeTextBody,
   'text/plain': decodeTextBody,
   'application/x-ndjson': decodeNdjson,
+  'application/msgpack': decodeMsgpack,
 };
 /** Names what is taken: curl -d, for one, sends a type that is not. */
 const TAKEN = `${REQUEST_CODES.unsupported_media_type.text}: send \

@@ -10,6 +10,7 @@ import { type Counters, cell, cells } from '../../metrics/counters.ts';
 import type { ConnectionBounds } from '../../open-files.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
+import { decodeMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
@@ -290,7 +291,7 @@ export class WebSocketListener {
       const length = `the frame has ${message.byteLength} bytes`;
       intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
     } else if (isBinary) {
-      intake.refuseFrame('invalid_msgpack', 'binary frames are not taken by this version');
+      return decodeMsgpack(Buffer.from(message), this.#bounds, intake);
     } else {
       return decodeText(Buffer.from(message), this.#bounds, intake);
     }
