@@ -8,6 +8,7 @@
  *   92                 81 a1 61 01   81 a1 62 90
  *   array of 2         {"a":1}⏎      {"b":[]}⏎
  */
+import assert from 'node:assert/strict';
 import { COLON, WRONG } from './grammar.ts';
 import { writeInteger, writeNumber, writeString } from './json-writer.ts';
 import { floatAt, integerAt, KIND, KINDS, lengthAt, NUMBER_BYTES } from './msgpack-types.ts';
@@ -94,6 +95,8 @@ export class Transcoder {
       if (this.#at > pauseAt) return false;
       this.#item();
     }
+    // What is written behind the end of a buffer is lost without a word.
+    assert(this.#out <= this.#json.length, 'the JSON has room');
     if (this.#at < this.#bytes.length) {
       this.#wrong(`more behind its end${isText(this.#bytes) ? ': it looks like JSON' : ''}`);
     }
