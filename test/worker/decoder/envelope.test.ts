@@ -1,4 +1,4 @@
-/** Frames of any events, good and bad, with white space anywhere: held against a plain reference. */
+/** Frames of any events, good and bad, and any white space: held against a plain reference. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
