@@ -12,6 +12,7 @@ import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
 import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import { Flood } from '../admission/flood.ts';
 import { type Buckets, type Rate, TokenBucket } from '../admission/token-bucket.ts';
+import { decodeMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
@@ -294,7 +295,7 @@ export class WebSocketListener {
       const length = `the frame has ${message.byteLength} bytes`;
       intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
     } else if (isBinary) {
-      intake.refuseFrame('invalid_msgpack', 'binary frames are not taken by this version');
+      return decodeMsgpack(Buffer.from(message), this.#bounds, intake);
     } else {
       return decodeText(Buffer.from(message), this.#bounds, intake);
     }
