@@ -21,6 +21,8 @@ export const LIMITS = {
   keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
+  /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
+  certificateDays: 14,
   /** Seconds without a message, answered ping included, before a connection is closed. */
   idleSeconds: 120,
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */

@@ -77,6 +77,8 @@ class Worker {
     this.#listener = new Listener({
       host: config.host,
       port: config.port,
+      tls: tlsFiles(config),
+      speaks: process.env.FOREBAY_WORKER_SLOT === '1',
       maxFrameBytes,
       timeoutMs: config.httpTimeoutMs,
       intake,
@@ -215,6 +217,10 @@ class Worker {
     await tell({ type: 'fatal', message, exitCode: EXIT.failed });
     process.exit(EXIT.failed);
   }
+}
+
+function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
 function parseAddress(address: string): { host: string; port: number } {
