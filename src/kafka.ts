@@ -3,6 +3,7 @@ import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import { type Config, readSecretFile } from './config.ts';
 import { EXIT, StartError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 import { readPem } from './pem.ts';
 
 /** kafkajs's own constant; importing it would load all of kafkajs. */
@@ -34,6 +35,7 @@ export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
     clientId: config.kafkaClientId,
     brokers: [...config.kafkaBrokers],
     logLevel: LOG_NOTHING,
+    reauthenticationThreshold: LIMITS.session.ofKafkajsMs,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
   };
