@@ -1,14 +1,9 @@
 /** TLS and SASL towards a real Kafka: each way to log in, each way to be refused, and sessions. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import {
-  type KafkaCluster,
-  type SecurityProtocol,
-  startCluster,
-} from '../../deploy/kafka/cluster.ts';
+import type { KafkaCluster, SecurityProtocol } from '../../deploy/kafka/cluster.ts';
 import { Authority } from '../support/certificates.ts';
 import { good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
@@ -23,6 +18,15 @@ import {
   recordsOf,
   violationsOf,
 } from '../support/load.ts';
+import {
+  allowDave,
+  clientCertificate,
+  type Env,
+  login,
+  SESSION_MS,
+  startSecureKafka,
+  trusting,
+} from '../support/secure-kafka.ts';
 import { missingTool } from '../support/tools.ts';
 import { until } from '../support/wait.ts';
 import {
@@ -34,61 +38,8 @@ import {
   untilStored,
 } from '../support/watch.ts';
 
-const SESSION_MS = 3_000;
-const LOGIN_MODULES = 'org.apache.kafka.common.security';
-const SCRAM = `${LOGIN_MODULES}.scram.ScramLoginModule required;`;
-const PLAIN = `${LOGIN_MODULES}.plain.PlainLoginModule required user_bob="bob-secret";`;
-
 let authority: Authority;
 let cluster: KafkaCluster;
-
-/** A cluster whose certificate is for `localhost` alone. */
-function startSecureCluster(): Promise<KafkaCluster> {
-  const { certFile, keyFile } = authority.issue('broker', { hosts: 'DNS:localhost' });
-  const store = readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8');
-  const scramUsers = ['alice', 'carol'].flatMap((name) =>
-    ['SCRAM-SHA-256', 'SCRAM-SHA-512'].map(
-      (mechanism) => `${mechanism}=[name=${name},password=${name}-secret]`,
-    ),
-  );
-  const sasl = 'listener.name.sasl_ssl';
-  return startCluster({
-    secure: ['SASL_SSL', 'SSL', 'SASL_PLAINTEXT'],
-    scramUsers,
-    overrides: {
-      'ssl.keystore.type': 'PEM',
-      'ssl.keystore.location': authority.file('broker-store.pem', store),
-      'ssl.truststore.type': 'PEM',
-      'ssl.truststore.location': authority.caFile,
-      'listener.name.ssl.ssl.client.auth': 'required',
-      [`${sasl}.sasl.enabled.mechanisms`]: 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
-      [`${sasl}.plain.sasl.jaas.config`]: PLAIN,
-      [`${sasl}.scram-sha-256.sasl.jaas.config`]: SCRAM,
-      [`${sasl}.scram-sha-512.sasl.jaas.config`]: SCRAM,
-      [`${sasl}.scram-sha-256.connections.max.reauth.ms`]: String(SESSION_MS),
-      'listener.name.sasl_plaintext.sasl.enabled.mechanisms': 'PLAIN',
-      'listener.name.sasl_plaintext.plain.sasl.jaas.config': PLAIN,
-    },
-  });
-}
-
-type Env = Record<string, string>;
-
-function login(mechanism: string, username: string, password = `${username}-secret`): Env {
-  return {
-    KAFKA_SASL_MECHANISM: mechanism,
-    KAFKA_SASL_USERNAME: username,
-    KAFKA_SASL_PASSWORD: password,
-  };
-}
-
-const trusting = (): Env => ({ KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: authority.caFile });
-
-/** Settings of a client certificate, signed by this authority. */
-function clientCertificate(by: Authority): Env {
-  const { certFile, keyFile } = by.issue('client');
-  return { KAFKA_TLS_CERT_FILE: certFile, KAFKA_TLS_KEY_FILE: keyFile };
-}
 
 /** What `listen` prints of a topic that has one event. */
 async function listenToOne(brokers: readonly string[], topic: string, env: Env): Promise<string> {
@@ -139,12 +90,12 @@ async function underLoad(t: TestContext, gateway: Gateway, topic: string) {
 describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency: 2 }, () => {
   before(async () => {
     authority = new Authority();
-    cluster = await startSecureCluster();
+    cluster = await startSecureKafka(authority);
   });
   after(() => cluster?.close());
 
   test('sessions of 3 s under load: each login is renewed in time, and nothing is refused or lost', async (t) => {
-    const env = { ...trusting(), ...login('scram-sha-256', 'alice'), LOG_LEVEL: 'debug' };
+    const env = { ...trusting(authority), ...login('scram-sha-256', 'alice'), LOG_LEVEL: 'debug' };
     const { gateway, topic } = await start(t, 'SASL_SSL', env);
     const end = await underLoad(t, gateway, topic);
     await untilStored(gateway, 200);
@@ -166,7 +117,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
   test('a password that is changed: an alarm, and SIGHUP takes up the new one; nothing is lost', async (t) => {
     const file = authority.file('password', 'carol-secret\n');
     const env = {
-      ...trusting(),
+      ...trusting(authority),
       KAFKA_SASL_MECHANISM: 'scram-sha-256',
       KAFKA_SASL_USERNAME: 'carol',
       KAFKA_SASL_PASSWORD_FILE: file,
@@ -195,18 +146,22 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
   });
 
   const ways: [string, SecurityProtocol, () => Env][] = [
-    ['PLAIN and TLS', 'SASL_SSL', () => ({ ...trusting(), ...login('plain', 'bob') })],
+    ['PLAIN and TLS', 'SASL_SSL', () => ({ ...trusting(authority), ...login('plain', 'bob') })],
     [
       'SCRAM-SHA-256 and TLS',
       'SASL_SSL',
-      () => ({ ...trusting(), ...login('scram-sha-256', 'alice') }),
+      () => ({ ...trusting(authority), ...login('scram-sha-256', 'alice') }),
     ],
     [
       'SCRAM-SHA-512 and TLS',
       'SASL_SSL',
-      () => ({ ...trusting(), ...login('scram-sha-512', 'alice') }),
+      () => ({ ...trusting(authority), ...login('scram-sha-512', 'alice') }),
     ],
-    ['a client certificate', 'SSL', () => ({ ...trusting(), ...clientCertificate(authority) })],
+    [
+      'a client certificate',
+      'SSL',
+      () => ({ ...trusting(authority), ...clientCertificate(authority) }),
+    ],
     ['PLAIN without TLS', 'SASL_PLAINTEXT', () => login('plain', 'bob')],
   ];
   for (const [name, protocol, env] of ways) {
@@ -214,17 +169,36 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
       storesAndListens(t, protocol, env()));
   }
 
+  test('the least rights: Write and Describe store events, Read lets listen read them', async (t) => {
+    const topic = uniqueTopic();
+    await allowDave(cluster.brokers, topic);
+    const brokers = cluster.secureBrokers('SASL_SSL');
+    const env = { ...trusting(authority), ...login('plain', 'dave') };
+    const options = { brokers, topic, env: { ...env, KAFKA_CREATE_TOPIC: '0' } };
+    const gateway = await startGateway(options);
+    t.after(() => gateway.kill());
+    const client = await FrameClient.open(gateway.wsUrl);
+    assert.deepEqual(await client.exchange(good('one')), []);
+    await client.close();
+    assert.match(await listenToOne(brokers, topic, env), /one/);
+    await untilLogged(
+      gateway,
+      'the topic’s configuration may not be read: max.message.bytes is taken as its default',
+    );
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
   const refusals: [string, SecurityProtocol, () => Env, RegExp][] = [
     [
       'PLAIN with a wrong password',
       'SASL_SSL',
-      () => ({ ...trusting(), ...login('plain', 'bob', 'hunter2') }),
+      () => ({ ...trusting(authority), ...login('plain', 'bob', 'hunter2') }),
       /SASL PLAIN authentication failed: .*Invalid username or password$/,
     ],
     [
       'SCRAM with a wrong password',
       'SASL_SSL',
-      () => ({ ...trusting(), ...login('scram-sha-512', 'alice', 'hunter2') }),
+      () => ({ ...trusting(authority), ...login('scram-sha-512', 'alice', 'hunter2') }),
       /invalid credentials with SASL mechanism SCRAM-SHA-512$/,
     ],
     [
@@ -254,20 +228,20 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     ],
     [
       'a certificate for another host',
-      () => ({ ...trusting(), ...login('plain', 'bob') }),
+      () => ({ ...trusting(authority), ...login('plain', 'bob') }),
       'the broker’s certificate is for another host',
       'SASL_SSL',
       '127.0.0.1',
     ],
     [
       'no certificate of ours where one is wanted',
-      trusting,
+      () => trusting(authority),
       'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
     [
       'a certificate of ours that a stranger signed',
-      () => ({ ...trusting(), ...clientCertificate(new Authority('stranger')) }),
+      () => ({ ...trusting(authority), ...clientCertificate(new Authority('stranger')) }),
       'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
