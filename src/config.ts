@@ -25,6 +25,10 @@ export const SETTINGS = {
     max: 65_535,
     meaning: 'port that clients connect to',
   }),
+  tlsCertFile: optional('FOREBAY_TLS_CERT_FILE', {
+    meaning: 'PEM file of the certificate, and of those that vouch for it: clients speak TLS then',
+  }),
+  tlsKeyFile: optional('FOREBAY_TLS_KEY_FILE', { meaning: 'PEM file of its private key' }),
   adminHost: text('FOREBAY_ADMIN_HOST', {
     default: '127.0.0.1',
     meaning: 'address of the metrics, the health checks and the commands',
@@ -260,6 +264,10 @@ function contradictions(config: Config): string[] {
   const demand = (holds: boolean, message: string) => holds || found.push(message);
   const samePort = config.port === config.adminPort;
   demand(!samePort, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must differ');
+  demand(
+    (config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined),
+    'FOREBAY_TLS_CERT_FILE and FOREBAY_TLS_KEY_FILE need each other',
+  );
   demand(
     config.adminToken === undefined || config.adminTokenFile === undefined,
     'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',

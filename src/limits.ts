@@ -45,6 +45,8 @@ export const LIMITS = {
   timerTickMs: 4_000,
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
+  /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
+  certificateDays: 14,
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
   creditBytes: 256 * KIB,
@@ -70,6 +72,10 @@ export const LIMITS = {
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,
+  /** A login is renewed so long before its session ends: what is sent later than that is not read
+   * any more. Of short sessions it is this share, since brokers refuse two logins within a second;
+   * kafkajs's own clients do not know how long a session is. */
+  session: { marginMs: 10_000, share: 0.2, ofKafkajsMs: 1_000 },
   /** A response longer than this is not one of a broker's. */
   responseBytes: 16 * MIB,
   /** How long what a client sent before it heard `goaway` may be on its way: then it is refused. */

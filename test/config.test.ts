@@ -25,6 +25,8 @@ test('the names and defaults that others rely on', () => {
   assert.deepEqual(fixed, {
     host: '0.0.0.0',
     port: 9000,
+    tlsCertFile: undefined,
+    tlsKeyFile: undefined,
     adminHost: '127.0.0.1',
     adminPort: 9001,
     adminToken: undefined,
@@ -184,6 +186,7 @@ const contradictions: [string, Environment, string][] = [
     { FOREBAY_ADMIN_TOKEN: 'hunter2', FOREBAY_ADMIN_TOKEN_FILE: '/x' },
     'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',
   ],
+  ['a certificate without its key', { FOREBAY_TLS_CERT_FILE: '/x' }, 'need each other'],
   ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'need each other'],
   ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE needs KAFKA_TLS=1'],
   [

@@ -171,6 +171,12 @@ export const CATALOGUE = [
     label: { name: 'reason', values: [...requestCodes, 'too_large', 'buffer_full'] },
   },
   {
+    name: 'forebay_tls_certificate_not_after_seconds',
+    type: 'gauge',
+    help: 'Unix time at which the certificate that clients are shown expires; 0 = no TLS.',
+    from: 'worker',
+  },
+  {
     name: 'forebay_ack_duration_seconds',
     type: 'histogram',
     help: 'Time from an event’s arrival until it was settled.',

@@ -83,6 +83,8 @@ class Worker {
     this.#listener = new Listener({
       host: config.host,
       port: config.port,
+      tls: tlsFiles(config),
+      speaks: process.env.FOREBAY_WORKER_SLOT === '1',
       maxFrameBytes,
       timeoutMs: config.httpTimeoutMs,
       intake,
@@ -238,6 +240,10 @@ function connectionRate(config: Config): Rate | undefined {
   const { connectionEventsPerSecond: eventsPerSecond, connectionEventsBurst: burst } = config;
   if (eventsPerSecond === 0) return undefined;
   return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
+}
+
+function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
 function parseAddress(address: string): { host: string; port: number } {

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { Incoming, type NackError } from './protocol.ts';
-import { type Closed, closeSocket, openSocket } from './socket.ts';
+import { type Closed, closeSocket, openSocket, type Trust } from './socket.ts';
 import { until } from './wait.ts';
 
 export type Payload = string | Buffer;
@@ -23,14 +23,15 @@ export class FrameClient {
   readonly violations: string[] = [];
 
   /** Connects and waits for `hello`. */
-  static async open(url: string): Promise<FrameClient> {
+  static async open(url: string, trust: Trust = {}): Promise<FrameClient> {
     const client = new FrameClient();
-    client.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+    const prepare = (socket: WebSocket) => {
       socket.on('message', (data) => client.#hear(String(data)));
       socket.on('close', (code, reason) => {
         client.closed = { code, reason: String(reason) };
       });
-    });
+    };
+    client.#socket = await openSocket(url, ['forebay.v1'], {}, prepare, trust);
     await until(() => client.#incoming.hello, { what: 'hello' });
     return client;
   }

@@ -1,9 +1,11 @@
 import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
+import { cell } from '../../metrics/counters.ts';
 import { refuseFraming } from './answers.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
+import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import {
   type App,
   type HttpRequest,
@@ -16,10 +18,16 @@ import { WebSocketListener, type WebSocketOptions } from './websocket.ts';
 export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes'> & {
   readonly host: string;
   readonly port: number;
+  /** Files for TLS; undefined = plain text. */
+  readonly tls: TlsFiles | undefined;
+  /** This worker speaks for all where they would say the same. */
+  readonly speaks: boolean;
   readonly log: Logger;
   /** Connections of all kinds. */
   readonly maxConnections: number;
 };
+
+const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
 
 /** The public port of one worker, shared with the others by SO_REUSEPORT. */
 export class Listener {
@@ -36,11 +44,19 @@ export class Listener {
     this.#options = options;
     this.#http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
     this.#webSocket = new WebSocketListener(options);
-    this.#app = this.#uws
-      .App()
+    this.#app = this.#createApp()
       .filter((response, change) => this.#count(response, change))
       .ws('/ws', this.#webSocket.behavior)
       .any('/*', (response, request) => this.#guard(response, request));
+  }
+
+  #createApp(): App {
+    const { tls, counters, log, speaks } = this.#options;
+    if (tls === undefined) return this.#uws.App();
+    const { app, certificate } = tlsApp(this.#uws, tls);
+    counters.set(NOT_AFTER, certificate.notAfterMs / 1000);
+    if (speaks) logCertificate(log, certificate);
+    return app;
   }
 
   /** Begins to accept. @throws StartError when the port cannot be had */
