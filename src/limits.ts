@@ -21,6 +21,27 @@ export const LIMITS = {
   keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
+  /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
+  apiKeys: 10_000,
+  keysFileBytes: 4 * MIB,
+  /** Events per second of a key at the most: more would be no bound. */
+  keyRate: 100_000_000,
+  /** How often the primary looks whether the files of keys have changed, and a worker whether the
+   * identities of its connections are over. */
+  keysLookMs: 2_000,
+  identityLookMs: 1_000,
+  /** How many letters of a JWT's `sub` go to the log. */
+  subjectLength: 64,
+  /** The keys at FOREBAY_JWT_JWKS_URL: asked for again so often, and for an unknown key at most so
+   * often; an answer takes so long at the most, and after a failure nobody asks for so long. Keys
+   * that could not be asked for again are trusted until they are so old. */
+  jwks: {
+    refreshMs: 300_000,
+    coolDownMs: 10_000,
+    timeoutMs: 5_000,
+    retryMs: 2_000,
+    ageMsMax: 86_400_000,
+  },
   /** Seconds without a message, answered ping included, before a connection is closed. */
   idleSeconds: 120,
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
@@ -76,5 +97,6 @@ export const LIMITS = {
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
+assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

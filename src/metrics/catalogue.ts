@@ -46,6 +46,7 @@ export const CLOSE_REASONS = [
   'credit_exceeded',
   'slow_consumer',
   'flooding',
+  'unauthorized',
   'restart',
   'age',
 ] as const;
@@ -159,6 +160,13 @@ export const CATALOGUE = [
       'too_many_connections: also connections that were closed before they asked.',
     from: 'sum',
     label: { name: 'reason', values: [...requestCodes, 'draining'] },
+  },
+  {
+    name: 'forebay_requests_refused_total',
+    type: 'counter',
+    help: 'Requests to /events refused before any event of theirs was looked at.',
+    from: 'sum',
+    label: { name: 'reason', values: [...requestCodes, 'too_large'] },
   },
   {
     name: 'forebay_ack_duration_seconds',

@@ -7,7 +7,7 @@
  */
 import { configuredCodec } from '../compression/codecs.ts';
 import type { Config } from '../config.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
 import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
@@ -19,6 +19,8 @@ import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
+import type { Admission } from './admission/admission.ts';
+import { openAdmission } from './admission/open.ts';
 import { Listener } from './listener/listener.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
@@ -42,12 +44,13 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary nobody could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  new Worker(config, log).start();
+  new Worker(config, log, await openAdmission(config, log)).start();
 }
 
 class Worker {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #admission: Admission;
   readonly #accumulator: Accumulator;
   readonly #acknowledger: Acknowledger;
   readonly #intake: Intake;
@@ -58,9 +61,10 @@ class Worker {
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, admission: Admission) {
     this.#config = config;
     this.#log = log;
+    this.#admission = admission;
     const counters = new Counters();
     const budget = new Budget(config.bufferBytes);
     const { maxFrameBytes, batchBytes, keyField } = config;
@@ -81,6 +85,7 @@ class Worker {
       timeoutMs: config.httpTimeoutMs,
       intake,
       acknowledger,
+      admission,
       budget,
       counters,
       log,
@@ -99,9 +104,28 @@ class Worker {
   /** Begins to accept, and to look for Kafka. @throws StartError */
   start(): void {
     process.on('message', (message: ToWorker) => this.#hear(message));
-    this.#listener.listen();
+    // Without its keys it would refuse those who may come in.
+    if (!this.#admission.waitsForKeys) this.#listen();
     this.#reporter.start();
     this.#producer.start();
+  }
+
+  #listen(): void {
+    this.#listener.listen();
+    this.#reporter.listens();
+  }
+
+  /** Lets in whom the keys let in; begins to accept with the first ones. */
+  #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
+    this.#admission.takeKeys(message);
+    this.#listener.lookAtIdentities();
+    if (this.#listener.listens || this.#drainEndMs !== undefined) return;
+    try {
+      this.#listen();
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      void this.#fail(error.message);
+    }
   }
 
   #createProducer(
@@ -152,6 +176,9 @@ class Worker {
       case 'topicFacts':
         this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
         this.#producer.hasWorked();
+        break;
+      case 'keys':
+        this.#takeKeys(message);
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);

@@ -9,6 +9,8 @@ import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import { Admission } from '../../src/worker/admission/admission.ts';
+import { Origins } from '../../src/worker/admission/origins.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
@@ -97,7 +99,8 @@ export class Gateway {
         loginRefused: (error) => report.violation(`login refused: ${error}`),
       },
     });
-    const shared = { intake, acknowledger, counters, budget };
+    const admission = new Admission({ origins: new Origins(undefined), log });
+    const shared = { intake, acknowledger, admission, log, counters, budget };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,

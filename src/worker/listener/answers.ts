@@ -6,6 +6,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   204: 'No Content',
   207: 'Multi-Status',
   400: 'Bad Request',
+  401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import type { HttpResponse } from './uws.ts';
+import type { BodySource } from './held-body.ts';
 
 /** A body that is read no further for now. */
 interface Pause {
@@ -29,7 +29,7 @@ export class PausedBodies {
    * not fit then is refused.
    * @returns undefined when the buffer has room
    */
-  pause(response: HttpResponse): Pause | undefined {
+  pause(response: BodySource): Pause | undefined {
     if (!this.#budget.pressed) return undefined;
     const cancel = () => {
       clearTimeout(timer);
@@ -58,7 +58,7 @@ export interface BodyReader {
 }
 
 /** Gathers a body within its bound and hands it on, unless the client goes away before. */
-export function readBody(response: HttpResponse, paused: PausedBodies, reader: BodyReader): void {
+export function readBody(response: BodySource, paused: PausedBodies, reader: BodyReader): void {
   let exchange: { abort(): void } | undefined;
   let chunks: Buffer[] = [];
   let bytes = 0;

@@ -1,21 +1,35 @@
 import assert from 'node:assert/strict';
 import { REQUEST_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Logger } from '../../log.ts';
 import type { Readiness } from '../../messages.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
 import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
+import type { Admission } from '../admission/admission.ts';
+import type { NotAdmitted, Verdict } from '../admission/identity.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
+import { abandon, bearerToken, notAdmitted } from './entrance.ts';
+import { type BodySource, HeldBody } from './held-body.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
+const REFUSALS = [
+  'unauthorized',
+  'identity_unavailable',
+  'forbidden_origin',
+  'method_not_allowed',
+  'unsupported_media_type',
+  'too_large',
+] as const;
+const REFUSED = cells('forebay_requests_refused_total', REFUSALS);
 const HEADERS = Object.fromEntries(PAGE_HEADERS);
 /** An HTTP body is one frame. */
 const FRAME = 0;
@@ -36,6 +50,8 @@ export interface HttpOptions {
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
+  readonly admission: Admission;
+  readonly log: Logger;
   readonly budget: Budget;
   readonly counters: Counters;
   readonly readiness: () => Readiness;
@@ -71,7 +87,8 @@ export class HttpListener {
     if (path === '/events') {
       if (method === 'post') return this.#events(response, request);
       const answer = requestError('method_not_allowed', { Allow: 'POST' });
-      return finish(response, { ...answer, headOnly: method === 'head' });
+      const headOnly = method === 'head';
+      return this.#refuse(response, 'method_not_allowed', { ...answer, headOnly });
     }
     const answer = this.#get(path);
     if (method !== 'get' && method !== 'head' && answer.status !== 404) {
@@ -103,24 +120,50 @@ export class HttpListener {
   }
 
   #events(response: HttpResponse, request: HttpRequest): void {
+    const { admission } = this.#options;
+    if (!admission.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
+      return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
+    }
+    const verdict = admission.admit(bearerToken(request));
+    if (typeof verdict === 'string') return this.#refuse(response, verdict, notAdmitted(verdict));
     const type = request.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
     const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
     const encoding = request.getHeader('content-encoding').trim().toLowerCase();
     if (decode === undefined || (encoding !== '' && encoding !== 'identity')) {
-      return finish(response, errorAnswer(415, 'unsupported_media_type', TAKEN));
+      const answer = errorAnswer(415, 'unsupported_media_type', TAKEN);
+      return this.#refuse(response, 'unsupported_media_type', answer);
     }
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
-      return finish(response, tooLarge());
+      return this.#refuse(response, 'too_large', tooLarge());
     }
     this.#open++;
-    readBody(response, this.#paused, {
+    const source = verdict instanceof Promise ? this.#hold(response, verdict) : response;
+    readBody(source, this.#paused, {
       whole: (body) => this.#take(body, decode, response),
       tooLarge: () => {
         this.#open--;
+        this.#options.counters.add(REFUSED.too_large);
         send(response, tooLarge());
       },
       gone: () => this.#open--,
     });
+  }
+
+  /** Has the body wait until it is known who sends it. */
+  #hold(response: HttpResponse, verdict: Promise<Verdict>): BodySource {
+    const refused = (code: NotAdmitted) => {
+      this.#open--;
+      this.#options.counters.add(REFUSED[code]);
+      send(response, notAdmitted(code));
+    };
+    const failed = (error: unknown) => abandon(response, this.#options.log, error);
+    return new HeldBody(response, verdict, refused, failed);
+  }
+
+  /** Answers a request whose body is not read. */
+  #refuse(response: HttpResponse, reason: (typeof REFUSALS)[number], answer: Answer): void {
+    this.#options.counters.add(REFUSED[reason]);
+    finish(response, answer);
   }
 
   #take(body: Buffer, decode: typeof decodeNdjson, response: HttpResponse): Exchange {

@@ -1,5 +1,6 @@
 import { EXIT, StartError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
+import { abandon } from './entrance.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import {
   type App,
@@ -49,6 +50,11 @@ export class Listener {
     }
   }
 
+  /** Connections are accepted. */
+  get listens(): boolean {
+    return this.#listenSocket !== undefined;
+  }
+
   /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
   leave(): void {
     if (this.#listenSocket === undefined) return;
@@ -66,6 +72,11 @@ export class Listener {
   /** Looks for connections whose time is over. */
   look(): void {
     this.#webSocket.look();
+  }
+
+  /** Keys have changed: ends the connections of those that let nobody in any more. */
+  lookAtIdentities(): void {
+    this.#webSocket.lookAtIdentities();
   }
 
   /** Takes no more handshakes. */
@@ -98,12 +109,7 @@ export class Listener {
     try {
       this.#http.handle(response, request);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'a request failed');
-      try {
-        response.close();
-      } catch {
-        // It was answered before.
-      }
+      abandon(response, this.#options.log, error);
     }
   }
 }

@@ -3,22 +3,20 @@
  * One invariant rules it: a connection is in `#sockets` from open to close, and is ended once, with
  * the reason that is counted.
  */
-import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
-import { type Counters, cell, cells } from '../../metrics/counters.ts';
+import { cell, cells } from '../../metrics/counters.ts';
 import type { ConnectionBounds } from '../../open-files.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
+import type { Identity } from '../admission/identity.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
-import { type Answer, errorAnswer, requestError, send } from './answers.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
-import { isSameHost } from './origin.ts';
-import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
+import { type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
+import type { WebSocket, WebSocketBehavior } from './uws.ts';
 
-export const SUBPROTOCOL = 'forebay.v1';
 const PLAIN_FRAME = 0;
 
 const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
@@ -26,15 +24,12 @@ const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
 const OPEN = cell('forebay_connections');
 const OPENED = cell('forebay_connections_opened_total');
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = ['bad_request', 'forbidden_origin', 'draining', 'too_many_connections'] as const;
 /** Share of what a connection may send in one turn from which on its turns are looked at. */
 const WATCHED = 0.05;
-type HandshakeRefusal = (typeof HANDSHAKES)[number];
-const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
-
 /** What uWebSockets.js keeps for each connection. */
 interface Connection {
   readonly acknowledged: boolean;
+  readonly identity: Identity;
   stream: AckStream | undefined;
   /** Why we ended it. */
   ended: CloseReason | undefined;
@@ -50,11 +45,10 @@ interface Connection {
 }
 type Socket = WebSocket<Connection>;
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends HandshakeOptions {
   readonly maxFrameBytes: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
-  readonly counters: Counters;
   readonly connections: ConnectionBounds;
   /** Age at which a connection is told to go away; 0 = never. */
   readonly maxAgeMs: number;
@@ -66,18 +60,28 @@ export interface WebSocketOptions {
 export class WebSocketListener {
   readonly #options: WebSocketOptions;
   readonly #bounds: DecodeBounds;
+  readonly #handshakes: Handshakes;
   readonly #sockets = new Set<Socket>();
   /** Connections that have a stream. */
   #streams = 0;
   #ended = 0;
   #leaving = false;
-  #refusing = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
+  readonly #identityTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
-    const { maxAgeMs } = options;
+    const isFull = () => this.#sockets.size >= options.connections.webSockets;
+    this.#handshakes = new Handshakes(options, isFull, (response, handshake, identity) => {
+      const { acknowledged, key, context } = handshake;
+      const connection = this.#connection(acknowledged, identity);
+      response.upgrade(connection, key, acknowledged ? SUBPROTOCOL : '', '', context);
+    });
+    const { maxAgeMs, admission } = options;
+    if (admission.required) {
+      this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
+    }
     if (maxAgeMs === 0) return;
     const everyMs = Math.min(LIMITS.ageLookMs, maxAgeMs / 20);
     this.#ageTimer = setInterval(() => this.look(), everyMs);
@@ -92,7 +96,7 @@ export class WebSocketListener {
       maxBackpressure: 4 * LIMITS.unreadBytes,
       idleTimeout: LIMITS.idleSeconds,
       sendPingsAutomatically: true,
-      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
       pong: (socket, message) => this.#pong(socket, message),
@@ -107,12 +111,12 @@ export class WebSocketListener {
 
   /** A connection is closed that there is no file for: nothing can be said on it. */
   countClosed(): void {
-    this.#options.counters.add(REFUSED.too_many_connections);
+    this.#handshakes.countClosed();
   }
 
-  /** An acknowledged client is connected. */
+  /** An acknowledged client is connected, or may be soon. */
   get busy(): boolean {
-    return this.#streams > 0;
+    return this.#streams > 0 || this.#handshakes.busy;
   }
 
   /** Tells each acknowledged client to go away, and those that still come. */
@@ -122,7 +126,7 @@ export class WebSocketListener {
   }
 
   refuseHandshakes(): void {
-    this.#refusing = true;
+    this.#handshakes.refuseAll();
   }
 
   /** Looks for connections that are old, and for those whose grace is over. */
@@ -136,8 +140,20 @@ export class WebSocketListener {
     }
   }
 
+  /** Ends the connections of keys and tokens that are over. */
+  lookAtIdentities(): void {
+    const nowMs = Date.now();
+    for (const socket of [...this.#sockets]) {
+      const { identity, ended } = socket.getUserData();
+      if (ended !== undefined || !identity.isOver(nowMs)) continue;
+      this.#options.admission.ended(identity);
+      this.#end(socket, 1008, 'unauthorized');
+    }
+  }
+
   close(): void {
     clearInterval(this.#ageTimer);
+    clearInterval(this.#identityTimer);
   }
 
   /** Ends every connection: this instance stops. */
@@ -145,49 +161,18 @@ export class WebSocketListener {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
 
-  #upgrade(response: HttpResponse, request: HttpRequest, context: object): void {
-    const version = request.getHeader('sec-websocket-version');
-    if (version !== '13') {
-      const message = 'the WebSocket version must be 13';
-      const headers = { 'Sec-WebSocket-Version': '13' };
-      const answer = errorAnswer(400, 'bad_request', message, headers);
-      return this.#refuse(response, 'bad_request', answer);
-    }
-    if (!isSameHost(request.getHeader('origin'), request.getHeader('host'))) {
-      return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
-    }
-    if (this.#refusing) {
-      const headers = { 'Retry-After': '1' };
-      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
-      return this.#refuse(response, 'draining', answer);
-    }
-    if (this.#sockets.size >= this.#options.connections.webSockets) {
-      const answer = requestError('too_many_connections', { 'Retry-After': '1' });
-      return this.#refuse(response, 'too_many_connections', { ...answer, close: true });
-    }
-    const asked = request.getHeader('sec-websocket-protocol').split(',');
-    const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
-    response.upgrade<Connection>(
-      {
-        acknowledged,
-        stream: undefined,
-        ended: undefined,
-        leaving: undefined,
-        oldAtMs: performance.now() + randomAge(this.#options.maxAgeMs),
-        recentMessages: 0,
-        recentBytes: 0,
-        watched: false,
-      },
-      request.getHeader('sec-websocket-key'),
-      acknowledged ? SUBPROTOCOL : '',
-      '',
-      context,
-    );
-  }
-
-  #refuse(response: HttpResponse, reason: HandshakeRefusal, answer: Answer): void {
-    this.#options.counters.add(REFUSED[reason]);
-    send(response, answer);
+  #connection(acknowledged: boolean, identity: Identity): Connection {
+    return {
+      acknowledged,
+      identity,
+      stream: undefined,
+      ended: undefined,
+      leaving: undefined,
+      oldAtMs: performance.now() + randomAge(this.#options.maxAgeMs),
+      recentMessages: 0,
+      recentBytes: 0,
+      watched: false,
+    };
   }
 
   #open(socket: Socket): void {
