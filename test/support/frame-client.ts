@@ -22,10 +22,18 @@ export class FrameClient {
   /** What the server must not have done. */
   readonly violations: string[] = [];
 
-  /** Connects and waits for `hello`. */
-  static async open(url: string): Promise<FrameClient> {
+  /**
+   * Connects and waits for `hello`.
+   * @param protocols asked for beside `forebay.v1`
+   */
+  static async open(
+    url: string,
+    headers: Record<string, string> = {},
+    protocols: readonly string[] = [],
+  ): Promise<FrameClient> {
     const client = new FrameClient();
-    client.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+    const asked = ['forebay.v1', ...protocols];
+    client.#socket = await openSocket(url, asked, headers, (socket) => {
       socket.on('message', (data) => client.#hear(String(data)));
       socket.on('close', (code, reason) => {
         client.closed = { code, reason: String(reason) };
