@@ -28,7 +28,7 @@ export const LIMITS = {
   keyRate: 100_000_000,
   /** How often the primary looks whether the files of keys have changed, and a worker whether the
    * identities of its connections are over. */
-  keysLookMs: 2_000,
+  keysLookMs: 1_000,
   identityLookMs: 1_000,
   /** How many letters of a JWT's `sub` go to the log. */
   subjectLength: 64,

@@ -144,7 +144,7 @@ export function choices<const V extends string>(
 }
 
 /** A name of a web page's origin as browsers send it: nothing behind host and port. */
-const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@,\s]+$/;
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*,\s]+$/;
 
 /**
  * Origins as browsers send them, separated by commas, or `*` alone. `null` is none: any page can

@@ -19,7 +19,6 @@ export interface RemoteKeysOptions {
 export class RemoteKeys {
   readonly #options: RemoteKeysOptions;
   readonly #set: ReturnType<typeof createRemoteJWKSet>;
-  readonly #timer: NodeJS.Timeout;
   #failedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: RemoteKeysOptions) {
@@ -30,8 +29,7 @@ export class RemoteKeys {
       cooldownDuration: options.coolDownMs ?? coolDownMs,
       cacheMaxAge: ageMsMax,
     });
-    this.#timer = setInterval(() => void this.#refresh(), refreshMs);
-    this.#timer.unref();
+    setInterval(() => void this.#refresh(), refreshMs).unref();
     void this.#refresh();
   }
 
@@ -49,10 +47,6 @@ export class RemoteKeys {
       throw new KeysUnavailable('they cannot be had', { cause: error });
     }
   };
-
-  stop(): void {
-    clearInterval(this.#timer);
-  }
 
   /** Whether a key is among those that we have. */
   #mayKnow(kid: string | undefined): boolean {
