@@ -134,7 +134,7 @@ test('a JWT that ends takes its connection with it, and the log knows whose it w
   assert.deepEqual(await short.ended(), { code: 1008, reason: 'unauthorized' });
   assert(Date.now() >= exp * 1000, 'not before its end');
   const [line] = lines('a connection was ended: its key or token is over');
-  assert.equal(line?.name, 'till\\u000a\\u001b[31m\\u00227\\u0022');
+  assert.equal(line?.identity, 'till\\u000a\\u001b[31m\\u00227\\u0022');
   assert(client.isOpen, 'the other stays');
   // The worker dies below: the primary knows by then.
   await freshMetrics(stage.gateway);

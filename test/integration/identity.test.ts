@@ -271,7 +271,7 @@ test('no secret is in any log line, answer or metric, and no client’s text in 
   const reasons = stage.gateway.log.filter(({ msg }) => msg === 'a client was not let in');
   assert(reasons.length >= 10, 'operators hear why');
   assert(
-    reasons.some(({ name }) => name === 'over'),
+    reasons.some(({ identity }) => identity === 'over'),
     'and of a key that is over, which one',
   );
   assert.deepEqual(stage.gateway.errors, []);

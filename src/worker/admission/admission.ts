@@ -64,7 +64,7 @@ export class Admission {
   /** What had let somebody in is over: his connection was ended. */
   ended({ name }: Identity): void {
     this.#sampled.line('ended', (held) =>
-      this.#log.info({ name, held }, 'a connection was ended: its key or token is over'),
+      this.#log.info({ identity: name, held }, 'a connection was ended: its key or token is over'),
     );
   }
 
@@ -79,7 +79,7 @@ export class Admission {
   /** The answer is the same for all; what was wrong is for operators. */
   #refuse(reason: string, name?: string): 'unauthorized' {
     this.#sampled.line(reason, (held) =>
-      this.#log.warn({ reason, name, held }, 'a client was not let in'),
+      this.#log.warn({ reason, identity: name, held }, 'a client was not let in'),
     );
     return 'unauthorized';
   }
