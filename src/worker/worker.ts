@@ -19,8 +19,8 @@ import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
-import type { Admission } from './admission/admission.ts';
-import { openAdmission } from './admission/open.ts';
+import type { Gate } from './admission/gate.ts';
+import { openGate } from './admission/open-gate.ts';
 import { Listener } from './listener/listener.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
@@ -44,13 +44,13 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary nobody could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  new Worker(config, log, await openAdmission(config, log)).start();
+  new Worker(config, log, await openGate(config, log)).start();
 }
 
 class Worker {
   readonly #config: Config;
   readonly #log: Logger;
-  readonly #admission: Admission;
+  readonly #gate: Gate;
   readonly #accumulator: Accumulator;
   readonly #acknowledger: Acknowledger;
   readonly #intake: Intake;
@@ -61,10 +61,10 @@ class Worker {
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger, admission: Admission) {
+  constructor(config: Config, log: Logger, gate: Gate) {
     this.#config = config;
     this.#log = log;
-    this.#admission = admission;
+    this.#gate = gate;
     const counters = new Counters();
     const budget = new Budget(config.bufferBytes);
     const { maxFrameBytes, batchBytes, keyField } = config;
@@ -85,7 +85,7 @@ class Worker {
       timeoutMs: config.httpTimeoutMs,
       intake,
       acknowledger,
-      admission,
+      gate,
       budget,
       counters,
       log,
@@ -105,7 +105,7 @@ class Worker {
   start(): void {
     process.on('message', (message: ToWorker) => this.#hear(message));
     // Without its keys it would refuse those who may come in.
-    if (!this.#admission.waitsForKeys) this.#listen();
+    if (!this.#gate.waitsForKeys) this.#listen();
     this.#reporter.start();
     this.#producer.start();
   }
@@ -117,7 +117,7 @@ class Worker {
 
   /** Lets in whom the keys let in; begins to accept with the first ones. */
   #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
-    this.#admission.takeKeys(message);
+    this.#gate.takeKeys(message);
     this.#listener.lookAtIdentities();
     if (this.#listener.listens || this.#drainEndMs !== undefined) return;
     try {

@@ -9,7 +9,7 @@ import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
-import { Admission } from '../../src/worker/admission/admission.ts';
+import { Gate } from '../../src/worker/admission/gate.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
@@ -99,8 +99,8 @@ export class Gateway {
         loginRefused: (error) => report.violation(`login refused: ${error}`),
       },
     });
-    const admission = new Admission({ origins: new Origins(undefined), log });
-    const shared = { intake, acknowledger, admission, log, counters, budget };
+    const gate = new Gate({ origins: new Origins(undefined), log });
+    const shared = { intake, acknowledger, gate, log, counters, budget };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,

@@ -2,7 +2,7 @@
 import { EVENT_CODES } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
-import type { Admission } from '../admission/admission.ts';
+import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
 import { abandon, decideLater, handshakeToken, notAdmitted } from './entrance.ts';
@@ -29,7 +29,7 @@ interface Handshake {
 }
 
 export interface HandshakeOptions {
-  readonly admission: Admission;
+  readonly gate: Gate;
   readonly counters: Counters;
   readonly log: Logger;
 }
@@ -72,14 +72,14 @@ export class Handshakes {
 
   /** Takes or refuses one. */
   take(response: HttpResponse, request: HttpRequest, context: object): void {
-    const { admission, log } = this.#options;
+    const { gate, log } = this.#options;
     if (request.getHeader('sec-websocket-version') !== '13') {
       const message = 'the WebSocket version must be 13';
       const headers = { 'Sec-WebSocket-Version': '13' };
       const answer = errorAnswer(400, 'bad_request', message, headers);
       return this.#refuse(response, 'bad_request', answer);
     }
-    if (!admission.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
+    if (!gate.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
     if (this.#refusesAny(response)) return;
@@ -87,7 +87,7 @@ export class Handshakes {
     const names = asked.map((name) => name.trim());
     const acknowledged = names.includes(SUBPROTOCOL);
     const handshake = { acknowledged, key: request.getHeader('sec-websocket-key'), context };
-    const verdict = admission.admit(handshakeToken(request, names));
+    const verdict = gate.admit(handshakeToken(request, names));
     if (!(verdict instanceof Promise)) return this.#decide(response, handshake, verdict);
     this.#undecided++;
     void verdict.then(() => this.#undecided--);

@@ -8,7 +8,7 @@ import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { type HttpAnswer, HttpReply } from '../acknowledger/http-reply.ts';
-import type { Admission } from '../admission/admission.ts';
+import type { Gate } from '../admission/gate.ts';
 import type { NotAdmitted, Verdict } from '../admission/identity.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
@@ -50,7 +50,7 @@ export interface HttpOptions {
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
-  readonly admission: Admission;
+  readonly gate: Gate;
   readonly log: Logger;
   readonly budget: Budget;
   readonly counters: Counters;
@@ -120,11 +120,11 @@ export class HttpListener {
   }
 
   #events(response: HttpResponse, request: HttpRequest): void {
-    const { admission } = this.#options;
-    if (!admission.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
+    const { gate } = this.#options;
+    if (!gate.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
-    const verdict = admission.admit(bearerToken(request));
+    const verdict = gate.admit(bearerToken(request));
     if (typeof verdict === 'string') return this.#refuse(response, verdict, notAdmitted(verdict));
     const type = request.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
     const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;

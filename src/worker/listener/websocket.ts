@@ -78,8 +78,8 @@ export class WebSocketListener {
       const connection = this.#connection(acknowledged, identity);
       response.upgrade(connection, key, acknowledged ? SUBPROTOCOL : '', '', context);
     });
-    const { maxAgeMs, admission } = options;
-    if (admission.required) {
+    const { maxAgeMs, gate } = options;
+    if (gate.required) {
       this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
     }
     if (maxAgeMs === 0) return;
@@ -146,7 +146,7 @@ export class WebSocketListener {
     for (const socket of [...this.#sockets]) {
       const { identity, ended } = socket.getUserData();
       if (ended !== undefined || !identity.isOver(nowMs)) continue;
-      this.#options.admission.ended(identity);
+      this.#options.gate.ended(identity);
       this.#end(socket, 1008, 'unauthorized');
     }
   }

@@ -5,7 +5,7 @@ import type { JwtVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { Origins } from './origins.ts';
 
-export interface AdmissionOptions {
+export interface GateOptions {
   readonly origins: Origins;
   /** API keys let in. */
   readonly keys?: KeyRing;
@@ -19,7 +19,7 @@ export interface AdmissionOptions {
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /** Who gets in. With neither keys nor JWT configured, everybody. */
-export class Admission {
+export class Gate {
   readonly origins: Origins;
   readonly #keys: KeyRing | undefined;
   readonly #jwt: JwtVerifier | undefined;
@@ -27,7 +27,7 @@ export class Admission {
   readonly #sampled = new SampledLog();
   readonly waitsForKeys: boolean;
 
-  constructor({ origins, keys, jwt, log, waitsForKeys = false }: AdmissionOptions) {
+  constructor({ origins, keys, jwt, log, waitsForKeys = false }: GateOptions) {
     this.origins = origins;
     this.#keys = keys;
     this.#jwt = jwt;

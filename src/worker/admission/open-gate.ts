@@ -1,15 +1,15 @@
 import type { Config } from '../../config.ts';
 import { type Logger, SampledLog } from '../../log.ts';
-import { Admission } from './admission.ts';
+import { Gate } from './gate.ts';
 import type { JwtVerifier } from './jwt.ts';
 import { KeyRing } from './key-ring.ts';
 import { Origins } from './origins.ts';
 
 /** Who gets in, as the settings say it. */
-export async function openAdmission(config: Config, log: Logger): Promise<Admission> {
+export async function openGate(config: Config, log: Logger): Promise<Gate> {
   const { keysFile, jwtJwksFile } = config;
   const jwt = await createJwtVerifier(config, log);
-  return new Admission({
+  return new Gate({
     origins: new Origins(config.origins),
     ...(keysFile !== undefined && { keys: new KeyRing() }),
     ...(jwt !== undefined && { jwt }),
