@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { addToFile } from '../../src/keys/file.ts';
@@ -122,6 +123,36 @@ test('who goes away while his token is checked, and who waits with a long body',
 test('key sets that were had are used while they cannot be had again', async () => {
   server.state = 'broken';
   assert.equal((await postAs(await issuer.token())).status, 200);
+});
+
+test('clients that go away at any moment while their tokens are checked take nothing along', async () => {
+  const workers = stage.gateway.workers();
+  const [token, stranger] = [await issuer.token(), await (await Issuer.create('1')).token()];
+  const head =
+    'Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n';
+  const body = good('gone').padEnd(100_000, ' ');
+  const goneAfter = (ms: number, isPost: boolean, bearer: string) =>
+    new Promise<void>((done) => {
+      const socket = connect(stage.gateway.port, '127.0.0.1');
+      socket.on('error', () => {}).on('close', () => done());
+      const given = `Authorization: Bearer ${bearer}\r\n`;
+      const key = `Sec-WebSocket-Key: ${'A'.repeat(22)}==\r\n\r\n`;
+      if (!isPost) socket.write(`GET /ws HTTP/1.1\r\n${head}${given}${key}`);
+      else
+        socket.write(
+          `POST /events HTTP/1.1\r\nHost: a\r\n${given}Content-Length: 100000\r\n\r\n${body}`,
+        );
+      setTimeout(() => socket.resetAndDestroy(), ms);
+    });
+  for (let ms = 0; ms < 20; ms++) {
+    const pairs = [true, false].flatMap((isPost) =>
+      [token, stranger].map((t) => [isPost, t] as const),
+    );
+    await Promise.all(pairs.map(([isPost, bearer]) => goneAfter(ms, isPost, bearer)));
+  }
+  assert.deepEqual(await client.exchange(good('beside')), []);
+  assert.deepEqual(stage.gateway.workers(), workers, 'no worker has died of it');
+  assert.deepEqual(lines('a request failed'), []);
 });
 
 test('a JWT that ends takes its connection with it, and the log knows whose it was', async () => {

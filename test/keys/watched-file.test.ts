@@ -64,6 +64,17 @@ test('a change in place is taken up, once, of the same length and age too', asyn
   assert.deepEqual(heard, ['two', 'six']);
 });
 
+test('changes that follow so fast that their time stamps are the same are taken up', async () => {
+  writeFileSync(path, '0');
+  const file = watch();
+  const texts = Array.from({ length: 100 }, (_, index) => `${index % 10}`);
+  for (const text of texts) {
+    writeFileSync(path, text);
+    await file.look();
+  }
+  assert.deepEqual(heard, texts.slice(1));
+});
+
 test('a change by renaming, as editors do it, is taken up', async () => {
   writeFileSync(path, 'one');
   const file = watch();

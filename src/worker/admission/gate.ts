@@ -1,6 +1,6 @@
 import { type Logger, SampledLog } from '../../log.ts';
 import type { ToWorker } from '../../messages.ts';
-import { ANYBODY, Identity, type Verdict } from './identity.ts';
+import { Identity, type Verdict } from './identity.ts';
 import type { JwtVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { Origins } from './origins.ts';
@@ -25,6 +25,8 @@ export class Gate {
   readonly #jwt: JwtVerifier | undefined;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
+  /** Clients have to say who they are. */
+  readonly required: boolean;
   readonly waitsForKeys: boolean;
 
   constructor({ origins, keys, jwt, log, waitsForKeys = false }: GateOptions) {
@@ -32,20 +34,16 @@ export class Gate {
     this.#keys = keys;
     this.#jwt = jwt;
     this.#log = log;
+    this.required = (keys ?? jwt) !== undefined;
     this.waitsForKeys = waitsForKeys;
   }
 
-  /** Clients have to say who they are. */
-  get required(): boolean {
-    return this.#keys !== undefined || this.#jwt !== undefined;
-  }
-
   /**
-   * Whether somebody with this token gets in; at once but for a JWT. The promise never rejects.
+   * Whether somebody with this token gets in, where that is {@link required}; at once but for a
+   * JWT. The promise never rejects.
    * @param token '' = none, or none that can be understood
    */
   admit(token: string): Verdict | Promise<Verdict> {
-    if (!this.required) return ANYBODY;
     if (token === '') return this.#refuse('no credentials');
     const key = this.#keys?.find(token);
     if (key !== undefined) {

@@ -1,7 +1,8 @@
 /** What requests bring to get in, and what they are answered. */
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
-import type { NotAdmitted, Verdict } from '../admission/identity.ts';
+import type { Gate } from '../admission/gate.ts';
+import { ANYBODY, type NotAdmitted, type Verdict } from '../admission/identity.ts';
 import { type Answer, errorAnswer, requestError } from './answers.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
@@ -13,16 +14,32 @@ const HOW =
   'valid credentials are needed, as `Authorization: Bearer`, or of a WebSocket as the subprotocol ' +
   `${KEY_PROTOCOL}<token>; not in the address`;
 
-/** The token in `Authorization: Bearer`; '' where there is none that can be understood. */
-export function bearerToken(request: HttpRequest): string {
-  return /^Bearer +([\w.~+/-]+=*)$/i.exec(request.getHeader('authorization'))?.[1] ?? '';
+/** Whether the page that a request comes from may send; without an Origin there is none. */
+export function isAllowedPage(gate: Gate, request: HttpRequest): boolean {
+  const origin = request.getHeader('origin');
+  return origin === '' || gate.origins.allows(origin, request.getHeader('host'));
 }
 
-/** The token of a handshake: the header's, else that among the subprotocols that are asked for. */
-export function handshakeToken(request: HttpRequest, asked: readonly string[]): string {
-  if (request.getHeader('authorization') !== '') return bearerToken(request);
+/** Who sends a request, by its `Authorization`. */
+export function admitRequest(gate: Gate, request: HttpRequest): Verdict | Promise<Verdict> {
+  return gate.required ? gate.admit(bearerToken(request)) : ANYBODY;
+}
+
+/** Who asks for a handshake: by the header, else by a subprotocol among those `asked` for. */
+export function admitHandshake(
+  gate: Gate,
+  request: HttpRequest,
+  asked: readonly string[],
+): Verdict | Promise<Verdict> {
+  if (!gate.required) return ANYBODY;
+  if (request.getHeader('authorization') !== '') return gate.admit(bearerToken(request));
   const found = asked.find((name) => name.startsWith(KEY_PROTOCOL)) ?? '';
-  return found.slice(KEY_PROTOCOL.length);
+  return gate.admit(found.slice(KEY_PROTOCOL.length));
+}
+
+/** The token in `Authorization: Bearer`; '' where there is none that can be understood. */
+function bearerToken(request: HttpRequest): string {
+  return /^Bearer +([\w.~+/-]+=*)$/i.exec(request.getHeader('authorization'))?.[1] ?? '';
 }
 
 /** What somebody hears who is not let in. */

@@ -5,7 +5,7 @@ import { type Counters, cells } from '../../metrics/counters.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
-import { abandon, decideLater, handshakeToken, notAdmitted } from './entrance.ts';
+import { abandon, admitHandshake, decideLater, isAllowedPage, notAdmitted } from './entrance.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 export const SUBPROTOCOL = 'forebay.v1';
@@ -79,7 +79,7 @@ export class Handshakes {
       const answer = errorAnswer(400, 'bad_request', message, headers);
       return this.#refuse(response, 'bad_request', answer);
     }
-    if (!gate.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
+    if (!isAllowedPage(gate, request)) {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
     if (this.#refusesAny(response)) return;
@@ -87,7 +87,7 @@ export class Handshakes {
     const names = asked.map((name) => name.trim());
     const acknowledged = names.includes(SUBPROTOCOL);
     const handshake = { acknowledged, key: request.getHeader('sec-websocket-key'), context };
-    const verdict = gate.admit(handshakeToken(request, names));
+    const verdict = admitHandshake(gate, request, names);
     if (!(verdict instanceof Promise)) return this.#decide(response, handshake, verdict);
     this.#undecided++;
     void verdict.then(() => this.#undecided--);

@@ -14,7 +14,7 @@ import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, errorAnswer, jsonBody, requestError, send } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
-import { abandon, bearerToken, notAdmitted } from './entrance.ts';
+import { abandon, admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
 import { type BodySource, HeldBody } from './held-body.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
@@ -121,10 +121,10 @@ export class HttpListener {
 
   #events(response: HttpResponse, request: HttpRequest): void {
     const { gate } = this.#options;
-    if (!gate.origins.allows(request.getHeader('origin'), request.getHeader('host'))) {
+    if (!isAllowedPage(gate, request)) {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
-    const verdict = gate.admit(bearerToken(request));
+    const verdict = admitRequest(gate, request);
     if (typeof verdict === 'string') return this.#refuse(response, verdict, notAdmitted(verdict));
     const type = request.getHeader('content-type').split(';')[0]!.trim().toLowerCase();
     const decode = Object.hasOwn(DECODERS, type) ? DECODERS[type] : undefined;
