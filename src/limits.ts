@@ -47,6 +47,27 @@ export const LIMITS = {
   unreadBytes: 64 * KIB,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
   certificateDays: 14,
+  /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
+  apiKeys: 10_000,
+  keysFileBytes: 4 * MIB,
+  /** Events per second of a key at the most: more would be no bound. */
+  keyRate: 100_000_000,
+  /** How often the primary looks whether the files of keys have changed, and a worker whether the
+   * identities of its connections are over. */
+  keysLookMs: 1_000,
+  identityLookMs: 1_000,
+  /** How many letters of a JWT's `sub` go to the log. */
+  subjectLength: 64,
+  /** The keys at FOREBAY_JWT_JWKS_URL: asked for again so often, and for an unknown key at most so
+   * often; an answer takes so long at the most, and after a failure nobody asks for so long. Keys
+   * that could not be asked for again are trusted until they are so old. */
+  jwks: {
+    refreshMs: 300_000,
+    coolDownMs: 10_000,
+    timeoutMs: 5_000,
+    retryMs: 2_000,
+    ageMsMax: 86_400_000,
+  },
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
   creditBytes: 256 * KIB,
@@ -110,5 +131,6 @@ assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes
 assert(LIMITS.inflateFreeBytes <= LIMITS.bodyBytes, 'what may be inflated freely is within a body');
 assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
+assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

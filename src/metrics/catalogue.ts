@@ -46,6 +46,7 @@ export const CLOSE_REASONS = [
   'credit_exceeded',
   'slow_consumer',
   'flooding',
+  'unauthorized',
   'restart',
   'age',
 ] as const;

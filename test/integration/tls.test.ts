@@ -77,7 +77,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     const files = authority.issue('localhost', { days: 30 });
     const { gateway, topic, ca } = await start(t, files, { FOREBAY_WORKERS: '2' });
     const [client, plain] = await Promise.all([
-      FrameClient.open(gateway.wsUrl, { ca }),
+      FrameClient.open(gateway.wsUrl, {}, [], { ca }),
       new PlainClient({ url: gateway.wsUrl, ca }).open(),
     ]);
     assert.deepEqual(await client.exchange(good('ws')), []);
@@ -149,8 +149,8 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
   test('a client that does not read is a slow_consumer, and others are served', async (t) => {
     const { gateway, ca } = await start(t, authority.issue('slow'));
     const [slow, neighbour] = await Promise.all([
-      FrameClient.open(gateway.wsUrl, { ca }),
-      FrameClient.open(gateway.wsUrl, { ca }),
+      FrameClient.open(gateway.wsUrl, {}, [], { ca }),
+      FrameClient.open(gateway.wsUrl, {}, [], { ca }),
     ]);
     slow.socket.pause();
     // Refused event by event, it is answered with more bytes than it has.

@@ -22,16 +22,25 @@ export class FrameClient {
   /** What the server must not have done. */
   readonly violations: string[] = [];
 
-  /** Connects and waits for `hello`. */
-  static async open(url: string, trust: Trust = {}): Promise<FrameClient> {
+  /**
+   * Connects and waits for `hello`.
+   * @param protocols asked for beside `forebay.v1`
+   */
+  static async open(
+    url: string,
+    headers: Record<string, string> = {},
+    protocols: readonly string[] = [],
+    trust: Trust = {},
+  ): Promise<FrameClient> {
     const client = new FrameClient();
+    const asked = ['forebay.v1', ...protocols];
     const prepare = (socket: WebSocket) => {
       socket.on('message', (data) => client.#hear(String(data)));
       socket.on('close', (code, reason) => {
         client.closed = { code, reason: String(reason) };
       });
     };
-    client.#socket = await openSocket(url, ['forebay.v1'], {}, prepare, trust);
+    client.#socket = await openSocket(url, asked, headers, prepare, trust);
     await until(() => client.#incoming.hello, { what: 'hello' });
     return client;
   }

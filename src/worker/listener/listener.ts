@@ -3,6 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell } from '../../metrics/counters.ts';
 import { refuseFraming } from './answers.ts';
+import { abandon } from './entrance.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
@@ -70,6 +71,11 @@ export class Listener {
     }
   }
 
+  /** Connections are accepted. */
+  get listens(): boolean {
+    return this.#listenSocket !== undefined;
+  }
+
   /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
   leave(): void {
     if (this.#listenSocket === undefined) return;
@@ -92,6 +98,11 @@ export class Listener {
   /** Looks for connections whose time is over. */
   look(): void {
     this.#webSocket.look();
+  }
+
+  /** Keys have changed: ends the connections of those that let nobody in any more. */
+  lookAtIdentities(): void {
+    this.#webSocket.lookAtIdentities();
   }
 
   /** Takes no more handshakes. */
@@ -142,12 +153,7 @@ export class Listener {
       markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'a request failed');
-      try {
-        response.close();
-      } catch {
-        // It was answered before.
-      }
+      abandon(response, this.#options.log, error);
     }
   }
 }
