@@ -13,7 +13,7 @@ export interface BodySource {
 /** What is heard of the verdict. */
 export interface HeldOutcome {
   admitted(sender: Identity): void;
-  /** The sender is not let in: nothing comes any more. */
+  /** The sender is not let in: the reader has heard that nothing comes any more. */
   refused(code: NotAdmitted): void;
   /** Something that was told has thrown this. */
   failed(error: unknown): void;
@@ -74,6 +74,7 @@ export class HeldBody implements BodySource {
     this.#response.resume();
     if (typeof verdict === 'string') {
       this.#over = true;
+      this.#aborted?.();
       refused(verdict);
       return;
     }

@@ -165,7 +165,8 @@ export class HttpListener {
   ): BodySource {
     const refused = (code: NotAdmitted) => {
       const answer = notAdmitted(code);
-      this.#refuseBody(response, { ...answer, headers: { ...answer.headers, ...headers } });
+      countRefused(this.#options.counters, answer);
+      send(response, { ...answer, headers: { ...answer.headers, ...headers } });
     };
     const failed = (error: unknown) => abandon(response, this.#options.log, error);
     return new HeldBody(response, verdict, { admitted, refused, failed });

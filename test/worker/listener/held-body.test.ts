@@ -82,7 +82,7 @@ test('who is not let in is told so once, and none of the body is read', async ()
   await turn();
   request.part('b', true);
   request.abort();
-  assert.deepEqual(request.heard, ['unauthorized']);
+  assert.deepEqual(request.heard, ['aborted', 'unauthorized'], 'the reader, then the sender');
   assert(!request.paused, 'the connection may carry another request');
 });
 
