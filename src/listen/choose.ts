@@ -50,8 +50,10 @@ export function describeFirst(topic: string, bounds: Bounds, wanted: Wanted): st
     chosen.every(
       (partition) => (begin?.get(partition) ?? 0n) >= (bounds.high.get(partition) ?? 0n),
     );
-  if (until(bounds.low)) lines.push(`${topic} is empty; waiting for events`);
-  else if (bounds.since !== undefined && until(bounds.since)) {
+  if (until(bounds.low)) {
+    const empty = partitions === undefined ? topic : `what was asked of ${topic}`;
+    lines.push(`${empty} is empty; waiting for events`);
+  } else if (bounds.since !== undefined && until(bounds.since)) {
     lines.push('there is nothing since then; waiting for events');
   }
   return lines;

@@ -48,6 +48,12 @@ test('what is said: which partitions, from where, and why nothing comes', () => 
 test('an empty topic is called empty, also when all that it had is deleted', () => {
   const empty = { low: at(0n, 7n), high: at(0n, 7n) };
   assert.equal(describeFirst('t', empty, ALL)[1], 't is empty; waiting for events');
+  const zero = describeFirst(
+    't',
+    { low: at(0n, 7n), high: at(0n, 9n) },
+    { ...ALL, partitions: new Set([0]) },
+  );
+  assert.equal(zero[1], 'what was asked of t is empty; waiting for events');
   const half = { low: at(0n, 7n), high: at(1n, 7n) };
   assert.equal(describeFirst('t', half, ALL)[1], undefined);
 });
