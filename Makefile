@@ -58,7 +58,7 @@ kafka-stop: setup ## stop that Kafka; its data is kept
 	@$(KAFKA) down
 
 .PHONY: listen
-listen: build ## print the topic's events, ARGS="--from beginning --count 10 --json --verify"
+listen: build ## print the topic's events, ARGS="--from -15m --filter clientId=me", or ARGS=--help
 	@$(KNOW_KAFKA); exec node dist/main.js listen $(ARGS)
 
 .PHONY: bench

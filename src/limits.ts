@@ -125,6 +125,14 @@ export const LIMITS = {
   restartDelayMs: { first: 100, last: 10_000 },
   /** Workers that die in a row before they listened: then the instance gives up. */
   failedStartsMax: 5,
+  /** Ids that `listen --verify` remembers; of more, the older half is forgotten. They take some
+   * 200 bytes each: with many times as many V8's heap is full, and the process ends. */
+  listenIds: 2_000_000,
+  /** Clients whose sequences it follows, and missing ranges of all of them: the same memory. */
+  listenClients: 100_000,
+  listenRanges: 100_000,
+  /** What it finds is told so often, then only counted: a terminal shows no more. */
+  listenFindings: 100,
 } as const;
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
