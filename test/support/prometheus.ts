@@ -125,8 +125,11 @@ export async function startPrometheus(
     said = (said + chunk).slice(-2_000);
   });
   const exited = once(child, 'exit');
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
   lifetime.after(() => {
-    child.kill('SIGKILL');
+    process.off('exit', kill);
+    kill();
     return exited;
   });
   const url = `http://127.0.0.1:${port}`;
