@@ -18,6 +18,12 @@ export function sumOfRates(name: Name, by: readonly string[] = []): string {
   return `sum${kept(by)}(${rate(name)})`;
 }
 
+/** How full buffers are, 0 to 1; none of a slot whose worker has just died: that has no buffer. */
+export function bufferShare(...labels: readonly string[]): string {
+  const limit = of('forebay_buffer_limit_bytes', ...labels);
+  return `${of('forebay_buffer_bytes', ...labels)} / (${limit} > 0)`;
+}
+
 /** One sum divided by another one: a mean. Nothing where there was nothing to divide by. */
 export function ratio(of: Name, by: Name, labels: readonly string[] = []): string {
   return `${sumOfRates(of, labels)} / (${sumOfRates(by, labels)} > 0)`;

@@ -1,11 +1,10 @@
 /** The dashboard that shows each worker by itself: is one unlike the others? */
 import { dashboardJson } from './dashboard.ts';
 import { lines, numbers, type Unit } from './panels.ts';
-import { of, rate } from './queries.ts';
+import { bufferShare, of, rate } from './queries.ts';
 
 const WORKER = 'worker=~"$worker"';
 const HALF = { w: 12, h: 8 };
-const share = `${of('forebay_buffer_bytes', WORKER)} / ${of('forebay_buffer_limit_bytes', WORKER)}`;
 
 /** A line per worker. */
 function perWorker(
@@ -44,7 +43,7 @@ const glance = [
     title: 'Fullest buffer',
     description: 'Share of FOREBAY_BUFFER_BYTES.',
     unit: 'percentunit',
-    queries: [{ expr: `max(${share})`, legend: 'in use' }],
+    queries: [{ expr: `max(${bufferShare(WORKER)})`, legend: 'in use' }],
     steps: [
       [null, 'green'],
       [0.4, 'orange'],
@@ -105,7 +104,7 @@ const buffer = {
       'Buffer in use',
       'Lanes, batches in flight and copies of requests, as a share of FOREBAY_BUFFER_BYTES.',
       'percentunit',
-      share,
+      bufferShare(WORKER),
       { max: 1 },
     ),
     perWorker(

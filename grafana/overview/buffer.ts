@@ -1,9 +1,8 @@
 /** What waits for Kafka, and how long an event is on its way. */
 import type { Row } from '../dashboard.ts';
 import { lines, NONE_STORED } from '../panels.ts';
-import { of, quantile, ratio } from '../queries.ts';
+import { bufferShare, of, quantile, ratio } from '../queries.ts';
 
-const share = `${of('forebay_buffer_bytes')} / ${of('forebay_buffer_limit_bytes')}`;
 export const buffer: Row = {
   title: 'Buffer: what waits for Kafka',
   panels: [
@@ -14,7 +13,7 @@ export const buffer: Row = {
         'of requests is kept free, so senders are slowed down before it is at 100%.',
       unit: 'percentunit',
       max: 1,
-      queries: [{ expr: `max by (instance) (${share})`, legend: '{{instance}}' }],
+      queries: [{ expr: `max by (instance) (${bufferShare()})`, legend: '{{instance}}' }],
     }),
     lines({
       title: 'Oldest event',
@@ -51,8 +50,9 @@ export const buffer: Row = {
     lines({
       title: 'Time by stage, p99',
       description:
-        'decode: arrival to accepted; lane: waiting to be sent; produce: Kafka; ack: its answer ' +
-        'to the acknowledgement. The longest is what holds events up.',
+        'decode: from arrival until it is checked and in its lane; lane: until it is sent; ' +
+        'produce: until its fate is known, retries included; ack: until its sender is told. The ' +
+        'longest is what holds events up.',
       unit: 's',
       empty: NONE_STORED,
       queries: [

@@ -137,6 +137,13 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
+    test('no query answers NaN: none divides by 0, or takes quantiles of nothing', () => {
+      for (const { expr } of targets) {
+        if (expr.includes(' / ')) assert.match(expr, / \/ \(.* > 0\)\)?$/, expr);
+        if (expr.includes('histogram_quantile')) assert.match(expr, / >= 0$/, expr);
+      }
+    });
+
     test('every line has a name, of labels that its query keeps', () => {
       for (const { expr, legendFormat } of targets) {
         assert(legendFormat.length > 0, expr);

@@ -280,6 +280,8 @@ test('the overview says what was sent, and what became of it', { skip }, async (
   const { p50, p99 } = (await lines('Acknowledgement')) as { p50: number; p99: number };
   assert(p50 > 0 && p99 >= p50 && p99 < 60, `${p50} ${p99}`);
   assertTotals(await lines('Workers'), { ready: 2 });
+  const stages = has('forebay_stage_duration_seconds') ? ['ack', 'decode', 'lane', 'produce'] : [];
+  assert.deepEqual(Object.keys(await lines('Time by stage, p99')).sort(), stages);
   const batch = await lines('Bytes per batch');
   assert.equal(batch.sent, batch['before compression']);
 });
