@@ -94,6 +94,11 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
 process.chdir(ROOT);
 const named = process.argv.slice(2);
 const files = named.length > 0 ? named.map((file) => relative(ROOT, file)) : allTests();
+const missing = files.filter((file) => !existsSync(file));
+if (missing.length > 0) {
+  console.error(`test: there is no ${missing.join(', no ')}`);
+  process.exit(2);
+}
 const say = (line: string) => console.log(line);
 let own: KafkaCluster | undefined;
 if (wantsKafka(files) && givenKafka() === undefined) own = await startCluster({ say });

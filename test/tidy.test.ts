@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { normalize } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
@@ -84,11 +85,32 @@ test('every folder of src is on the map of ARCHITECTURE.md', () => {
   );
 });
 
-test('the documents’ links to files of the project lead somewhere', () => {
+/** The anchors of a document's headings, as they are made for pages. */
+function anchors(path: string): Set<string> {
+  const text = read(path).replace(/^```[\s\S]*?^```/gm, '');
+  const found = new Set<string>();
+  for (const [, heading] of text.matchAll(/^#+ (.*)$/gm)) {
+    const plain = heading!.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '');
+    const name = plain.replaceAll(' ', '-');
+    let anchor = name;
+    for (let nth = 1; found.has(anchor); nth++) anchor = `${name}-${nth}`;
+    found.add(anchor);
+  }
+  return found;
+}
+
+test('the documents’ links lead to files of the project, and to headings that are there', () => {
+  let headings = 0;
   for (const path of tracked.filter((name) => name.endsWith('.md'))) {
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';
-    for (const [, target] of read(path).matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      assert.ok(existsSync(root + folder + target), `${path} links to ${target}`);
+    const links = read(path).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g);
+    for (const [, file, heading] of links) {
+      const target = file === '' ? path : normalize(folder + file);
+      assert.ok(existsSync(root + target), `${path} links to ${file}`);
+      if (heading === undefined || !target.endsWith('.md')) continue;
+      headings++;
+      assert.ok(anchors(target).has(heading), `${path} links to ${file}#${heading}`);
     }
   }
+  assert.ok(headings > 20, `${headings} links to headings were looked at`);
 });

@@ -118,6 +118,7 @@ async function choosePort(wanted: number, say: Say): Promise<number> {
   const [port] = await freePorts(1);
   if (port === undefined) throw new Error('no free port');
   say(`port ${wanted} is taken by another program: Kafka gets ${port}`);
+  say(`if that program is a Kafka to use instead: KAFKA_BROKERS=127.0.0.1:${wanted}`);
   return port;
 }
 

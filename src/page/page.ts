@@ -7,12 +7,14 @@ import { readFileSync } from 'node:fs';
 export interface PageFile {
   readonly body: Buffer;
   readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 const FILES = {
   '/': ['index.html', 'text/html; charset=utf-8'],
   '/client.js': ['../../../dist/client/client.js', 'text/javascript; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
+  '/key.js': ['key.js', 'text/javascript; charset=utf-8'],
   '/events.js': ['events.js', 'text/javascript; charset=utf-8'],
   '/chart.js': ['chart.js', 'text/javascript; charset=utf-8'],
   '/json.js': ['json.js', 'text/javascript; charset=utf-8'],
@@ -31,10 +33,14 @@ export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] =
   ['Cache-Control', 'no-cache'],
 ];
 
+const OF_PAGE = Object.fromEntries(PAGE_HEADERS);
+/** Pages of any origin load the library; whether they may send is asked when they do. */
+const OF_LIBRARY = { ...OF_PAGE, 'Access-Control-Allow-Origin': '*' };
+
 const loaded: ReadonlyMap<string, PageFile> = new Map(
   Object.entries(FILES).map(([path, [name, type]]) => {
     const body = readFileSync(new URL(`./static/${name}`, import.meta.url));
-    return [path, { body, type }];
+    return [path, { body, type, headers: path === '/client.js' ? OF_LIBRARY : OF_PAGE }];
   }),
 );
 

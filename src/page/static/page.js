@@ -6,6 +6,7 @@ import { createClient } from '/client.js';
 import { Chart } from './chart.js';
 import { EventList, element, prepend } from './events.js';
 import { placeOf, wrongAt } from './json.js';
+import { key, showKeyForm, startKeyForm } from './key.js';
 import { sendMany } from './many.js';
 
 const PERIOD_MS = 1000;
@@ -39,6 +40,7 @@ let shownState;
 
 const client = createClient({
   url: new URL('/ws', location.href.replace(/^http/, 'ws')).href,
+  key,
   maxBufferedBytes: BUFFERED_BYTES,
   onStatus: showStatus,
   onSent({ id }, attempt) {
@@ -51,6 +53,7 @@ const client = createClient({
 /** The connection as it is now, and what it was before. */
 function showStatus(status) {
   for (const name of COUNTS) element(name).textContent = String(status[name]);
+  showKeyForm(status);
   const { frames, bytes } = status.credit;
   element('credit').textContent = `${frames} frames, ${bytes} bytes`;
   const why = status.state === 'connecting' && status.problem ? ` (${status.problem})` : '';
@@ -179,6 +182,7 @@ function startMany() {
   }
 }
 
+startKeyForm();
 startTicking();
 startCharts();
 startOwn();

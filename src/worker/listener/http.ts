@@ -1,7 +1,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
-import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
+import { pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
@@ -19,7 +19,6 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
-const HEADERS = Object.fromEntries(PAGE_HEADERS);
 const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const;
 
 export interface HttpOptions extends BodyOptions {
@@ -94,7 +93,7 @@ export class HttpListener {
       default: {
         const file = pageFile(path);
         if (file === undefined) return requestError('not_found');
-        return { status: 200, headers: HEADERS, type: file.type, body: file.body };
+        return { status: 200, ...file };
       }
     }
   }

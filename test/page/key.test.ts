@@ -1,0 +1,58 @@
+/** The page before a gateway that asks for a key. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { assertNoSecrets, KeyFile } from '../support/key-file.ts';
+import { missingTool } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+import { TestPage } from './browser.ts';
+
+const skip = missingTool('chromium');
+const keys = new KeyFile();
+let gateway: Gateway;
+let shown: TestPage;
+
+before(async () => {
+  if (skip) return;
+  keys.write('page');
+  const { brokers } = await sharedKafka();
+  const env = { FOREBAY_KEYS_FILE: keys.path };
+  gateway = await startGateway({ brokers, topic: uniqueTopic('page-key'), env });
+  shown = await TestPage.open();
+  await shown.page.goto(`http://127.0.0.1:${gateway.port}/`);
+});
+after(async () => {
+  await shown?.close();
+  await gateway?.kill();
+  keys.remove();
+});
+
+/** Waits until the page asks for a key in these words, and gives it this one. */
+async function give(asked: RegExp, token: string): Promise<void> {
+  const form = shown.page.getByLabel(asked);
+  await form.waitFor({ timeout: 30_000 });
+  await form.fill(token);
+  await form.press('Enter');
+}
+
+test('it asks for a key, asks again when that is wrong, and sends with one that lets in', {
+  skip,
+}, async () => {
+  assert.equal(await shown.page.isVisible('#key'), false, 'nobody has refused it yet');
+  await give(/^This gateway asks for a key/, keys.token('nobody'));
+  await give(/^This key does not let in/, keys.token('page'));
+  await until(async () => (await shown.count('stored')) > 0, { deadlineMs: 30_000 });
+  assert.equal(await shown.state(), 'connected');
+  assert.equal(await shown.page.isVisible('#key'), false, 'it has what it needs');
+  assert.equal(new URL(shown.page.url()).href, `http://127.0.0.1:${gateway.port}/`);
+  await assertNoSecrets(gateway, keys.secrets, [shown.page.url()]);
+});
+
+test('what can be no token is not sent: the field says what one is made of', { skip }, async () => {
+  keys.write();
+  await give(/^This key does not let in/, 'a key');
+  const field = shown.page.locator('#token');
+  assert.equal(await field.evaluate((input) => (input as HTMLInputElement).validity.valid), false);
+  assert.equal(await field.inputValue(), 'a key', 'the page is still the same');
+});
