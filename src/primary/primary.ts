@@ -5,6 +5,7 @@
  *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
  *                                    --> readiness  --> admin /readyz, and back to the workers
  *                                    --> steward    --> one worker looks after the topic
+ *                        totals      --> live view  --> admin /, for people
  *                                    --> hang watch --> kills who is silent
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
  *   SIGHUP, POST /workers/restart     --> roll.ts: new workers, one by one
@@ -17,6 +18,8 @@ import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
+import { LiveView } from './live-view/live-view.ts';
+import { Sampler } from './live-view/sampler.ts';
 import { type Endpoint, probePort } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
@@ -59,6 +62,7 @@ class Primary {
   readonly #hangWatch: HangWatch;
   readonly #stop: Stop;
   readonly #roll: Roll;
+  readonly #liveView: LiveView;
   readonly #admin: Admin;
   readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
@@ -101,11 +105,13 @@ class Primary {
         this.#updateReadiness();
       },
     });
+    this.#liveView = new LiveView(this.#createSampler(), version);
     this.#admin = new Admin({
       host: config.adminHost,
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
+      liveView: this.#liveView,
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
       failed: (error) => log.write('error', { err: error }, 'a request failed'),
@@ -131,6 +137,14 @@ class Primary {
     });
   }
 
+  #createSampler(): Sampler {
+    return new Sampler(this.#totals, {
+      readiness: () => this.#readiness,
+      states: () => this.#supervisor.states(),
+      restarts: (cause) => this.#restarts[cause],
+    });
+  }
+
   async run(): Promise<number> {
     const { host, port, workers } = this.#config;
     const removeListeners = this.#listenToProcess();
@@ -142,14 +156,18 @@ class Primary {
       ]);
       this.#supervisor.start();
       this.#hangWatch.start();
+      this.#liveView.start();
       logLoaded = this.#log.load(this.#config);
-      this.#log.write('info', { version: this.#version, host, port, workers }, 'started');
+      const version = this.#version;
+      const liveView = urlOf(adminEndpoint(this.#config));
+      this.#log.write('info', { version, host, port, workers, liveView }, 'started');
       for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
       return await this.#stop.ended;
     } finally {
       await logLoaded;
       clearTimeout(this.#notReadyLine);
       this.#hangWatch.stop();
+      this.#liveView.stop();
       removeListeners();
       await this.#admin.close();
     }
@@ -290,6 +308,10 @@ class Primary {
     const registry = await this.#registry;
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
+}
+
+function urlOf({ host, port }: Endpoint): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
 function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {

@@ -4,7 +4,9 @@ import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
 
 test('the page, its scripts and the client library, and nothing else is served', () => {
   assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
-  assert.equal(pageFile('/page.css')?.type, 'text/css; charset=utf-8');
+  for (const path of ['/base.css', '/page.css']) {
+    assert.equal(pageFile(path)?.type, 'text/css; charset=utf-8', path);
+  }
   const scripts = new Set(['/page.js']);
   for (const path of scripts) {
     const { type, body } = pageFile(path) ?? {};
