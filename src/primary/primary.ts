@@ -18,8 +18,7 @@ import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
-import { LiveView } from './live-view/live-view.ts';
-import { Sampler } from './live-view/sampler.ts';
+import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, probePort } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
@@ -62,7 +61,7 @@ class Primary {
   readonly #hangWatch: HangWatch;
   readonly #stop: Stop;
   readonly #roll: Roll;
-  readonly #liveView: LiveView;
+  #liveView: LiveView | undefined;
   readonly #admin: Admin;
   readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
@@ -105,13 +104,12 @@ class Primary {
         this.#updateReadiness();
       },
     });
-    this.#liveView = new LiveView(this.#createSampler(), version);
     this.#admin = new Admin({
       host: config.adminHost,
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
-      liveView: this.#liveView,
+      liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
       failed: (error) => log.write('error', { err: error }, 'a request failed'),
@@ -137,18 +135,21 @@ class Primary {
     });
   }
 
-  #createSampler(): Sampler {
-    return new Sampler(this.#totals, {
+  /** Loaded while the workers start: before, it would delay them. */
+  async #loadLiveView(): Promise<void> {
+    const { LiveView } = await import('./live-view/live-view.ts');
+    this.#liveView = LiveView.of(this.#totals, this.#version, {
       readiness: () => this.#readiness,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
     });
+    this.#liveView.start();
   }
 
   async run(): Promise<number> {
     const { host, port, workers } = this.#config;
     const removeListeners = this.#listenToProcess();
-    let logLoaded: Promise<void> | undefined;
+    let loaded: Promise<unknown> | undefined;
     try {
       await Promise.all([
         probePort({ host, port, hostEnv: 'FOREBAY_HOST', portEnv: 'FOREBAY_PORT' }),
@@ -156,18 +157,17 @@ class Primary {
       ]);
       this.#supervisor.start();
       this.#hangWatch.start();
-      this.#liveView.start();
-      logLoaded = this.#log.load(this.#config);
+      loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const version = this.#version;
       const liveView = urlOf(adminEndpoint(this.#config));
       this.#log.write('info', { version, host, port, workers, liveView }, 'started');
       for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
       return await this.#stop.ended;
     } finally {
-      await logLoaded;
+      await loaded;
       clearTimeout(this.#notReadyLine);
       this.#hangWatch.stop();
-      this.#liveView.stop();
+      this.#liveView?.stop();
       removeListeners();
       await this.#admin.close();
     }

@@ -8,8 +8,9 @@
 import type { ServerResponse } from 'node:http';
 import { EVENT_CODES, eventCodes } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
+import type { Totals } from '../totals.ts';
 import { COLUMNS } from './columns.ts';
-import type { Point, Sampler } from './sampler.ts';
+import { type Point, Sampler, type ViewFacts } from './sampler.ts';
 import { Viewers } from './viewers.ts';
 
 /** What the codes mean, for people. */
@@ -25,6 +26,10 @@ export class LiveView {
   constructor(sampler: Sampler, version: string) {
     this.#sampler = sampler;
     this.#version = version;
+  }
+
+  static of(totals: Totals, version: string, facts: ViewFacts): LiveView {
+    return new LiveView(new Sampler(totals, facts), version);
   }
 
   start(): void {
