@@ -23,7 +23,11 @@ for (const { name } of CATALOGUE) {
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
-const OLDEST = firstCell('forebay_buffer_oldest_seconds');
+/** Ages and times: no amounts that could be added. */
+const MOMENTS: ReadonlySet<number> = new Set([
+  firstCell('forebay_buffer_oldest_seconds'),
+  firstCell('forebay_tls_certificate_not_after_seconds'),
+]);
 
 /** A worker's part of the sum. */
 interface Part {
@@ -111,11 +115,13 @@ export class Totals {
     return total;
   }
 
-  /** One cell of one slot: its workers, and all before them as far as the cell counts up. */
+  /**
+   * One cell of one slot: its workers, and all before them as far as the cell counts up; the latest
+   * where the cell is a moment.
+   */
   at(slot: number, cell: number): number {
     const place = this.#slot(slot);
-    // An age is no amount.
-    if (cell === OLDEST) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
+    if (MOMENTS.has(cell)) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
     return sumOf(place, cell);
   }
 

@@ -20,6 +20,7 @@ export class Reporter {
   readonly #acknowledger: Acknowledger;
   readonly #tell: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
+  #listening = false;
   #topicKnown = false;
   #refusedByPolicy = false;
   #kafka = 'Kafka was not reached yet';
@@ -38,10 +39,16 @@ export class Reporter {
     this.#tell = tell;
   }
 
-  /** The port is open: says so and keeps reporting. */
+  /** Reports from now on. */
   start(): void {
     this.#timer = setInterval(() => this.#report(), LIMITS.snapshotIntervalMs);
     this.#report();
+  }
+
+  /** The port is open. */
+  listens(): void {
+    this.#listening = true;
+    if (this.#timer !== undefined) this.#report();
   }
 
   topicKnown(): void {
@@ -80,7 +87,7 @@ export class Reporter {
 
   #status(): WorkerStatus {
     return {
-      listening: true,
+      listening: this.#listening,
       topicKnown: this.#topicKnown,
       kafka: this.#kafka,
       refusedByPolicy: this.#refusedByPolicy,

@@ -26,11 +26,11 @@ export const rateNames = Object.keys(RATES) as (keyof typeof RATES)[];
 
 /** Gauges whose sum over the workers is shown. */
 export const GAUGES = {
-  inFlight: firstCell('forebay_events_in_flight'),
-  bufferBytes: firstCell('forebay_buffer_bytes'),
-  bufferLimitBytes: firstCell('forebay_buffer_limit_bytes'),
-  connections: firstCell('forebay_connections'),
-  residentBytes: firstCell('forebay_worker_resident_bytes'),
+  inFlight: allOf('forebay_events_in_flight'),
+  bufferBytes: allOf('forebay_buffer_bytes'),
+  bufferLimitBytes: allOf('forebay_buffer_limit_bytes'),
+  connections: allOf('forebay_connections'),
+  residentBytes: allOf('forebay_worker_resident_bytes'),
 } as const;
 export const gaugeNames = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 

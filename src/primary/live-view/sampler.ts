@@ -74,7 +74,7 @@ export class Sampler {
         quantileMs(seen, 0.5),
         quantileMs(seen, 0.99),
       ]),
-      ...gaugeNames.map((name) => totals.sum(GAUGES[name])),
+      ...gaugeNames.map((name) => sumAll(totals, GAUGES[name])),
       rounded(Math.max(...slotsOf(totals).map((slot) => totals.at(slot, OLDEST)))),
       totals.unaccounted(),
       ...counts.map((count, index) => count - before[index]!),
@@ -109,7 +109,7 @@ export class Sampler {
   #worker(slot: number, states: readonly WorkerState[]) {
     const totals = this.#totals;
     const numbers = Object.fromEntries(
-      gaugeNames.map((name) => [name, totals.at(slot, GAUGES[name])]),
+      gaugeNames.map((name) => [name, sumAt(totals, slot, GAUGES[name])]),
     );
     return {
       states,
