@@ -112,7 +112,8 @@ docs: setup ## write the reference pages and the dashboards, which come from the
 
 .PHONY: screenshots
 screenshots: build ## take the pictures of docs/images anew, by the tests that look at the pages
-	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts
+	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts \
+	  test/primary/live-view/page.test.ts
 
 .PHONY: sbom
 sbom: setup ## write dist/sbom.cdx.json, what runs in production as CycloneDX

@@ -1,4 +1,4 @@
-// The part of `npm run build` that the compiler does not do: the page's own files, the client
+// The part of `npm run build` that the compiler does not do: the pages' own files, the client
 // library as one file, and a command that can be run.
 import { chmodSync, cpSync, existsSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -7,10 +7,12 @@ import { buildSync } from 'esbuild';
 
 const fromRoot = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
-cpSync(fromRoot('src/page'), fromRoot('dist/page'), {
-  recursive: true,
-  filter: (source) => extname(source) !== '.ts',
-});
+for (const folder of ['page', 'primary/live-view']) {
+  cpSync(fromRoot(`src/${folder}`), fromRoot(`dist/${folder}`), {
+    recursive: true,
+    filter: (source) => extname(source) !== '.ts',
+  });
+}
 
 buildSync({
   entryPoints: [fromRoot('src/client/client.ts')],

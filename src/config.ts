@@ -41,13 +41,13 @@ export const SETTINGS = {
   tlsKeyFile: optional('FOREBAY_TLS_KEY_FILE', { meaning: 'PEM file of its private key' }),
   adminHost: text('FOREBAY_ADMIN_HOST', {
     default: '127.0.0.1',
-    meaning: 'address of the metrics, the health checks and the commands',
+    meaning: 'address of the live view, the metrics, the health checks and the commands',
   }),
   adminPort: integer('FOREBAY_ADMIN_PORT', {
     default: 9001,
     min: 1,
     max: 65_535,
-    meaning: 'port of the metrics, the health checks and the commands',
+    meaning: 'port of the live view, the metrics, the health checks and the commands',
   }),
   adminToken: optional('FOREBAY_ADMIN_TOKEN', {
     meaning: 'what commands must bring as `Authorization: Bearer`; needed beyond loopback',

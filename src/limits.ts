@@ -121,6 +121,9 @@ export const LIMITS = {
   memoryMark: { lookMs: 1_000, resume: 0.95 },
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
+  /** The live view: points that it keeps, and how often it takes one; times are of its last few
+   * looks. So many may watch, and each may leave so much unread: the primary keeps it for them. */
+  liveView: { points: 600, everyMs: 1_000, looks: 5, viewers: 16, unreadBytes: MIB },
   /** Pause before a dead worker is replaced: doubles from the first to the last. */
   restartDelayMs: { first: 100, last: 10_000 },
   /** Workers that die in a row before they listened: then the instance gives up. */

@@ -1,8 +1,10 @@
-/** The operators' side: /metrics, /livez, /readyz and commands on a port of their own. */
+/** The operators' side: /metrics, /livez, /readyz, commands, live view; on a port of their own. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EVENT_CODES, REQUEST_CODES, type RequestCode } from '../errors.ts';
 import type { Readiness } from '../messages.ts';
-import { refuseCommand } from './commands.ts';
+import { PAGE_HEADERS } from '../page/static-files.ts';
+import { refuseCommand, refuseViewer } from './commands.ts';
+import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
 
 export interface AdminSources {
@@ -13,6 +15,7 @@ export interface AdminSources {
   /** The text of /metrics; never waits for a worker. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   readiness(): Readiness;
+  readonly liveView: Pick<LiveView, 'watch'>;
   /** POST /drain: the instance stops. */
   drain(): void;
   /** POST /workers/restart */
@@ -22,6 +25,10 @@ export interface AdminSources {
 }
 
 const TIMEOUT_MS = 10_000;
+/** Where the live view's numbers come from, as Server-Sent Events. */
+const LIVE = '/live';
+/** Seconds after which a viewer who found no place may ask again. */
+const RETRY_AFTER_SECONDS = 5;
 
 export class Admin {
   readonly #server: Server;
@@ -61,13 +68,12 @@ export class Admin {
       case '/livez':
       case '/readyz':
         break;
+      case LIVE:
+        return this.#live(request, response);
       default:
-        return refuse(request, response, 'not_found');
+        return viewPage(path, request, response);
     }
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('Allow', 'GET, HEAD');
-      return refuse(request, response, 'method_not_allowed');
-    }
+    if (!isRead(request)) return refuseMethod(request, response, 'GET, HEAD');
     if (path === '/livez') return replyJson(request, response, 200, { alive: true });
     if (path === '/readyz') {
       const readiness = this.#sources.readiness();
@@ -77,15 +83,22 @@ export class Admin {
     reply(request, response, 200, contentType, text);
   }
 
+  #live(request: IncomingMessage, response: ServerResponse): void {
+    if (request.method !== 'GET') return refuseMethod(request, response, 'GET');
+    const { host, liveView } = this.#sources;
+    const refusal = refuseViewer(request.headers, host);
+    if (refusal !== undefined) return refuse(request, response, refusal.code, refusal.message);
+    if (liveView.watch(response)) return;
+    response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));
+    refuse(request, response, 'too_many_connections');
+  }
+
   #command(
     path: '/drain' | '/workers/restart',
     request: IncomingMessage,
     response: ServerResponse,
   ): void {
-    if (request.method !== 'POST') {
-      response.setHeader('Allow', 'POST');
-      return refuse(request, response, 'method_not_allowed');
-    }
+    if (request.method !== 'POST') return refuseMethod(request, response, 'POST');
     const { host, token } = this.#sources;
     const refusal = refuseCommand(request.headers, host, token);
     if (refusal !== undefined) {
@@ -103,7 +116,35 @@ export class Admin {
   }
 }
 
-type Refused = 'not_found' | 'method_not_allowed' | 'unauthorized' | 'forbidden_origin';
+/** The live view's page, and whatever else is asked for. */
+async function viewPage(
+  path: string | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { viewFile } = await import('./live-view/view-files.ts');
+  const file = viewFile(path ?? '');
+  if (file === undefined) return refuse(request, response, 'not_found');
+  if (!isRead(request)) return refuseMethod(request, response, 'GET, HEAD');
+  for (const [name, value] of PAGE_HEADERS) response.setHeader(name, value);
+  reply(request, response, 200, file.type, file.body);
+}
+
+function isRead({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function refuseMethod(request: IncomingMessage, response: ServerResponse, allowed: string): void {
+  response.setHeader('Allow', allowed);
+  refuse(request, response, 'method_not_allowed');
+}
+
+type Refused =
+  | 'not_found'
+  | 'method_not_allowed'
+  | 'unauthorized'
+  | 'forbidden_origin'
+  | 'too_many_connections';
 
 function refuse(
   request: IncomingMessage,
@@ -129,13 +170,13 @@ function reply(
   response: ServerResponse,
   status: number,
   contentType: string,
-  text: string,
+  content: string | Buffer,
 ): void {
-  const body = Buffer.from(text);
+  const body = Buffer.from(content);
+  if (!response.hasHeader('Cache-Control')) response.setHeader('Cache-Control', 'no-store');
   response.writeHead(status, {
     'Content-Type': contentType,
     'Content-Length': body.length,
-    'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
   });
   response.end(request.method === 'HEAD' ? undefined : body);

@@ -1,11 +1,14 @@
-/** Who may command: operators on this machine, or whoever has the token; never a web page. */
+/**
+ * Who may command: operators on this machine, or whoever has the token; never a web page. And which
+ * page may have the live view's numbers.
+ */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Config, readSecretFile } from '../config.ts';
 import { EXIT, REQUEST_CODES, StartError } from '../errors.ts';
 import { isLoopback } from '../loopback.ts';
 
-/** Why a command is not taken. */
+/** Why a request is not taken. */
 export interface Refusal {
   readonly code: 'unauthorized' | 'forbidden_origin';
   readonly message: string;
@@ -47,10 +50,31 @@ export function refuseCommand(
     const message = `commands on ${host} need a token: set FOREBAY_ADMIN_TOKEN`;
     return { code: 'unauthorized', message };
   }
-  const name = hostName(headers.host);
-  if (isLoopback(name) || name === host.toLowerCase()) return undefined;
+  if (isOurName(headers.host, host)) return undefined;
   const message = 'commands without a token are taken under the name of this machine alone';
   return { code: 'forbidden_origin', message };
+}
+
+/**
+ * Whether a browser may have the live view's numbers: its own page may, another one may not. Where
+ * they are for this machine alone, a name that was bound to its address does not open them.
+ * @param host where the view is listened for
+ */
+export function refuseViewer(headers: IncomingHttpHeaders, host: string): Refusal | undefined {
+  const { origin, host: asked } = headers;
+  const site = headers['sec-fetch-site'] ?? 'same-origin';
+  const isOwn = origin === undefined || /^https?:\/\/(.*)$/.exec(origin)?.[1] === asked;
+  if (!isOwn || (site !== 'same-origin' && site !== 'none')) {
+    return { code: 'forbidden_origin', message: 'the numbers are for the live view alone' };
+  }
+  if (!isLoopback(host) || isOurName(asked, host)) return undefined;
+  const message = 'the live view is shown under the name of this machine alone';
+  return { code: 'forbidden_origin', message };
+}
+
+function isOurName(asked: string | undefined, host: string): boolean {
+  const name = hostName(asked);
+  return isLoopback(name) || name === host.toLowerCase();
 }
 
 /** In a time that says nothing of where they differ. */

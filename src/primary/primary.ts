@@ -5,6 +5,7 @@
  *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
  *                                    --> readiness  --> admin /readyz, and back to the workers
  *                                    --> steward    --> one worker looks after the topic
+ *                        totals      --> live view  --> admin /, for people
  *                                    --> hang watch --> kills who is silent
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
  *   SIGHUP, POST /workers/restart     --> roll.ts: new workers, one by one
@@ -20,6 +21,7 @@ import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
 import { KeyFiles } from './key-files.ts';
+import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, probePort } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
@@ -64,6 +66,7 @@ class Primary {
   readonly #hangWatch: HangWatch;
   readonly #stop: Stop;
   readonly #roll: Roll;
+  #liveView: LiveView | undefined;
   readonly #admin: Admin;
   readonly #keyFiles: KeyFiles;
   readonly #statuses = new Map<number, WorkerStatus>();
@@ -113,6 +116,7 @@ class Primary {
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
+      liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
       failed: (error) => log.write('error', { err: error }, 'a request failed'),
@@ -138,10 +142,21 @@ class Primary {
     });
   }
 
+  /** Loaded while the workers start: before, it would delay them. */
+  async #loadLiveView(): Promise<void> {
+    const { LiveView } = await import('./live-view/live-view.ts');
+    this.#liveView = LiveView.of(this.#totals, this.#version, {
+      readiness: () => this.#readiness,
+      states: () => this.#supervisor.states(),
+      restarts: (cause) => this.#restarts[cause],
+    });
+    this.#liveView.start();
+  }
+
   async run(): Promise<number> {
     const { host, port, workers } = this.#config;
     const removeListeners = this.#listenToProcess();
-    let logLoaded: Promise<void> | undefined;
+    let loaded: Promise<unknown> | undefined;
     try {
       await Promise.all([
         probePort({ host, port, hostEnv: 'FOREBAY_HOST', portEnv: 'FOREBAY_PORT' }),
@@ -150,17 +165,20 @@ class Primary {
       this.#supervisor.start();
       this.#hangWatch.start();
       this.#keyFiles.start();
-      logLoaded = this.#log.load(this.#config);
-      this.#log.write('info', { version: this.#version, host, port, workers }, 'started');
+      loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
+      const version = this.#version;
+      const liveView = urlOf(adminEndpoint(this.#config));
+      this.#log.write('info', { version, host, port, workers, liveView }, 'started');
       for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
       if (!isLoopback(host) && !needsIdentity(this.#config))
         this.#log.write('warn', { host }, OPEN);
       return await this.#stop.ended;
     } finally {
-      await logLoaded;
+      await loaded;
       clearTimeout(this.#notReadyLine);
       this.#hangWatch.stop();
       this.#keyFiles.stop();
+      this.#liveView?.stop();
       removeListeners();
       await this.#admin.close();
     }
@@ -303,6 +321,10 @@ class Primary {
     const registry = await this.#registry;
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
+}
+
+function urlOf({ host, port }: Endpoint): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
 function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {

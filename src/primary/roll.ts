@@ -139,7 +139,8 @@ export class Roll {
       return;
     }
     const ms = Math.round(performance.now() - this.#sinceMs);
-    this.#end('info', { ms, replaced: this.#replaced }, 'rolling restart ended');
+    this.#options.log.write('info', { ms, replaced: this.#replaced }, 'rolling restart ended');
+    this.#end();
   }
 
   #handOver(step: Step): void {
@@ -188,11 +189,12 @@ export class Roll {
     clearTimeout(step?.timer);
     this.#step = undefined;
     const fields = { worker: step?.slot, workerPid: step?.pid, reason };
-    this.#end('error', fields, 'rolling restart given up: the workers before stay');
+    const { log } = this.#options;
+    log.write('error', fields, 'rolling restart given up: the workers before stay');
+    this.#end();
   }
 
-  #end(level: 'info' | 'error', fields: object, message: string): void {
-    this.#options.log.write(level, fields, message);
+  #end(): void {
     this.#waiting = undefined;
     const again = this.#again;
     this.#again = undefined;

@@ -117,6 +117,14 @@ export class Supervisor {
     return [...this.#workers.values()].filter((worker) => worker.state === state).length;
   }
 
+  /** Of each slot the states of its workers, the elder first; none: it waits for a new one. */
+  states(): WorkerState[][] {
+    const workers = [...this.#workers.values()];
+    return this.#slots.map((slot) =>
+      workers.filter((worker) => worker.slot === slot).map(({ state }) => state),
+    );
+  }
+
   /** Workers that can be spoken to. */
   attached(): number[] {
     return [...this.#workers].filter(([, { attached }]) => attached).map(([id]) => id);

@@ -125,6 +125,11 @@ export class Totals {
     return sumOf(place, cell);
   }
 
+  /** When a slot's last numbers came, in milliseconds of the clock; before the first its start. */
+  spokenAtMs(slot: number): number {
+    return this.#slot(slot).at;
+  }
+
   /** Events in flight in a worker, as of its last numbers. */
   inFlight(worker: number): number {
     return this.#workers.get(worker)?.last[IN_FLIGHT] ?? 0;

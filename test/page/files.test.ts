@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
+import { pageFile } from '../../src/page/page.ts';
+import { PAGE_HEADERS } from '../../src/page/static-files.ts';
 
 test('the page, its scripts and the client library, and nothing else is served', () => {
   assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
-  assert.equal(pageFile('/page.css')?.type, 'text/css; charset=utf-8');
+  for (const path of ['/base.css', '/page.css']) {
+    assert.equal(pageFile(path)?.type, 'text/css; charset=utf-8', path);
+  }
   const scripts = new Set(['/page.js']);
   for (const path of scripts) {
     const { type, body } = pageFile(path) ?? {};

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import {
+  type IncomingHttpHeaders,
+  type RequestOptions,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/messages.ts';
 import { Admin } from '../../src/primary/admin.ts';
-import { readAdminToken, refuseCommand } from '../../src/primary/commands.ts';
+import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
 import { freePort } from './fixtures/child.ts';
 
 let readiness: Readiness = { ready: true, reasons: [] };
@@ -29,8 +34,17 @@ const commands = {
     return restart;
   },
 };
+const liveView = {
+  watch: (response: ServerResponse) => {
+    if (full) return false;
+    response.writeHead(200, { 'Content-Type': 'text/event-stream' }).end('event: past\n\n');
+    return true;
+  },
+};
+let full = false;
 const admin = new Admin({
   ...commands,
+  liveView,
   host: '127.0.0.1',
   token: undefined,
   metrics: async () => {
@@ -83,7 +97,7 @@ test('/readyz is the instance’s answer', async () => {
 });
 
 test('404 elsewhere, 405 with Allow for other methods', async () => {
-  for (const path of ['/', '/metrics/', '/ws', '//livez']) {
+  for (const path of ['/index.html', '/metrics/', '/ws', '//livez', '/constructor']) {
     const response = await fetch(`${base}${path}`);
     assert.equal(response.status, 404, path);
     const { error } = (await response.json()) as { error: { code: string; message: string } };
@@ -96,7 +110,60 @@ test('404 elsewhere, 405 with Allow for other methods', async () => {
     assert.equal(response.headers.get('allow'), 'GET, HEAD');
     const { error } = (await response.json()) as { error: { code: string } };
     assert.equal(error.code, 'method_not_allowed');
+    assert.equal((await fetch(`${base}/`, { method })).headers.get('allow'), 'GET, HEAD');
+    assert.equal((await fetch(`${base}/live`, { method })).headers.get('allow'), 'GET');
   }
+});
+
+test('the live view’s page has the policy of a page, its numbers are streamed', async () => {
+  const page = await fetch(`${base}/`);
+  assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8');
+  assert.equal(page.headers.get('cache-control'), 'no-cache');
+  assert.match(page.headers.get('content-security-policy') ?? '', /default-src 'none'/);
+  assert.match(await page.text(), /<title>Forebay, live</);
+  const live = await fetch(`${base}/live`);
+  assert.equal(live.headers.get('content-type'), 'text/event-stream');
+  assert.equal(await live.text(), 'event: past\n\n');
+});
+
+test('one viewer too many is told to come again', async (t) => {
+  full = true;
+  t.after(() => {
+    full = false;
+  });
+  const response = await fetch(`${base}/live`);
+  assert.equal(response.status, 503);
+  assert.equal(response.headers.get('retry-after'), '5');
+  const { error } = (await response.json()) as { error: { code: string } };
+  assert.equal(error.code, 'too_many_connections');
+});
+
+test('the numbers are for the live view’s own page, under a name of this machine', async () => {
+  const see = (headers: Record<string, string>) => ask(`${base}/live`, { headers, json: false });
+  const host = new URL(base).host;
+  const allowed: Record<string, string>[] = [
+    {},
+    { host: 'localhost:9001', origin: 'http://localhost:9001' },
+    { origin: base, 'sec-fetch-site': 'same-origin' },
+    { 'sec-fetch-site': 'none' },
+  ];
+  for (const headers of allowed) {
+    assert.equal((await see(headers)).status, 200, JSON.stringify(headers));
+  }
+  const foreign: Record<string, string>[] = [
+    { origin: 'http://example.com' },
+    { origin: 'null' },
+    { origin: `http://${host}.example.com` },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { host: 'evil.example:9001' },
+    { host: 'evil.example', origin: 'http://evil.example' },
+  ];
+  for (const headers of foreign) {
+    assert.equal((await see(headers)).status, 403, JSON.stringify(headers));
+  }
+  // Where others may look, they come under the names that they have for it.
+  assert.equal(refuseViewer({ host: 'forebay.example:9001' }, '0.0.0.0'), undefined);
 });
 
 test('a scrape that fails is 500 and reported, and the next one works', async () => {
@@ -116,6 +183,7 @@ test('a busy port is one clear line', async () => {
   const { port } = holder.address() as AddressInfo;
   const other = new Admin({
     ...commands,
+    liveView,
     host: '127.0.0.1',
     token: undefined,
     metrics: () => Promise.reject(new Error('not asked')),
@@ -134,14 +202,14 @@ const post = (path: string, headers: Record<string, string> = {}) =>
   ask(`${base}${path}`, { method: 'POST', headers });
 
 /** fetch sends a `Host` and an `Origin` of its own. */
-function ask(url: string, options: RequestOptions) {
+function ask(url: string, { json = true, ...options }: RequestOptions & { json?: boolean }) {
   return new Promise<{ status: number; headers: IncomingHttpHeaders; body: unknown }>(
     (resolve, reject) => {
       const asked = request(url, options, async (response) => {
         let text = '';
         for await (const data of response) text += data;
         const { statusCode: status = 0, headers } = response;
-        resolve({ status, headers, body: JSON.parse(text) });
+        resolve({ status, headers, body: json ? JSON.parse(text) : text });
       });
       asked.on('error', reject).end();
     },
@@ -189,10 +257,11 @@ test('a web page cannot command: by its Origin, or a name that was bound to our 
   assert.equal(taken.splice(0).length, own.length);
 });
 
-test('with a token: 401 without it, whatever the name; health and metrics need none', async (t) => {
+test('with a token: 401 without it, whatever the name; health, metrics, live view need none', async (t) => {
   const port = await freePort();
   const guarded = new Admin({
     ...commands,
+    liveView,
     host: '0.0.0.0',
     token: 'a secret',
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
@@ -216,7 +285,7 @@ test('with a token: 401 without it, whatever the name; health and metrics need n
   assert.equal((await drain({ ...good, origin: 'http://forebay.example' })).status, 403);
   assert.equal((await drain(good)).status, 202);
   assert.deepEqual(taken.splice(0), ['drain']);
-  for (const path of ['/livez', '/readyz', '/metrics']) {
+  for (const path of ['/livez', '/readyz', '/metrics', '/', '/live']) {
     assert.equal((await fetch(`${url}${path}`)).status, 200, path);
   }
 });

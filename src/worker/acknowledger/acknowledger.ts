@@ -134,10 +134,11 @@ export class Acknowledger implements Outcomes {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
     this.#counters.add(dropped ?? REFUSED[code], events);
     if (!owner.plain) return;
-    const line = dropped === undefined ? 'a bad event was refused' : 'an event was dropped';
-    this.#sampled.line(code, (held) =>
-      this.#log.warn({ code, reason: message, held }, `plain client: ${line}`),
-    );
+    const line =
+      dropped === undefined
+        ? 'plain client: a bad event was refused'
+        : 'plain client: an event was dropped';
+    this.#sampled.line(code, (held) => this.#log.warn({ code, reason: message, held }, line));
   }
 
   #markDirty(stream: AckStream): void {

@@ -1,0 +1,64 @@
+/** What the live view keeps of each second, and from which series. */
+import { eventCodes, retryCodes } from '../../errors.ts';
+import { PRODUCE_ERROR_CLASSES, type SeriesName, WORKER_CAUSES } from '../../metrics/catalogue.ts';
+import { cellCount, cellOf, firstCell, seriesOf } from '../../metrics/layout.ts';
+
+/** The cells of a series that belong together. */
+export interface Cells {
+  readonly first: number;
+  readonly count: number;
+}
+
+function allOf(name: SeriesName): Cells {
+  return { first: firstCell(name), count: cellCount(seriesOf(name)) };
+}
+
+/** Counters whose rate is shown: a column each, per second. */
+export const RATES = {
+  received: allOf('forebay_events_received_total'),
+  stored: allOf('forebay_events_stored_total'),
+  refused: allOf('forebay_events_refused_total'),
+  dropped: allOf('forebay_events_dropped_total'),
+  bytes: allOf('forebay_received_bytes_total'),
+  cpu: allOf('forebay_worker_cpu_seconds_total'),
+} as const;
+export const rateNames = Object.keys(RATES) as (keyof typeof RATES)[];
+
+/** Gauges whose sum over the workers is shown. */
+export const GAUGES = {
+  inFlight: allOf('forebay_events_in_flight'),
+  bufferBytes: allOf('forebay_buffer_bytes'),
+  bufferLimitBytes: allOf('forebay_buffer_limit_bytes'),
+  connections: allOf('forebay_connections'),
+  residentBytes: allOf('forebay_worker_resident_bytes'),
+} as const;
+export const gaugeNames = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
+
+/** Counters of which each second has its share, so that the page can add up ten minutes. */
+export const COUNTS: ReadonlyMap<string, number> = new Map([
+  ...eventCodes.map(
+    (code) => [`refused.${code}`, cellOf('forebay_events_refused_total', code)] as const,
+  ),
+  ...retryCodes.map(
+    (code) => [`dropped.${code}`, cellOf('forebay_events_dropped_total', code)] as const,
+  ),
+  ...PRODUCE_ERROR_CLASSES.map(
+    (name) => [`errors.${name}`, cellOf('forebay_produce_errors_total', name)] as const,
+  ),
+]);
+
+/** Names of a second's numbers, in their order. `at` is a time of day in ms, durations are in ms. */
+export const COLUMNS: readonly string[] = [
+  'at',
+  ...rateNames,
+  'ackP50',
+  'ackP99',
+  'produceP50',
+  'produceP99',
+  ...gaugeNames,
+  'oldestSeconds',
+  'unaccounted',
+  ...COUNTS.keys(),
+  ...WORKER_CAUSES.map((cause) => `lost.${cause}`),
+  ...WORKER_CAUSES.map((cause) => `restarts.${cause}`),
+];

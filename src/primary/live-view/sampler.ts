@@ -1,0 +1,166 @@
+/** Looks at the instance's totals once a second, and says what has become of them. */
+import assert from 'node:assert/strict';
+import { LIMITS } from '../../limits.ts';
+import type { Readiness } from '../../messages.ts';
+import {
+  CATALOGUE,
+  LANE_STATES,
+  type Series,
+  type SeriesName,
+  WORKER_CAUSES,
+} from '../../metrics/catalogue.ts';
+import { cellOf, firstCell } from '../../metrics/layout.ts';
+import type { WorkerState } from '../supervisor.ts';
+import type { Totals, WorkerCause } from '../totals.ts';
+import { type Cells, COLUMNS, COUNTS, GAUGES, gaugeNames, RATES, rateNames } from './columns.ts';
+import { RecentHistogram } from './recent-histogram.ts';
+import { SlotRates } from './slot-rates.ts';
+
+/** What the totals do not know. */
+export interface ViewFacts {
+  readiness(): Readiness;
+  /** Of each slot the states of its workers; none = it waits for a new one. */
+  states(): readonly (readonly WorkerState[])[];
+  restarts(cause: WorkerCause): number;
+}
+
+/** A second's numbers in the order of COLUMNS; null = there is nothing to tell. */
+export type Point = readonly (number | null)[];
+
+const OLDEST = firstCell('forebay_buffer_oldest_seconds');
+const CPU = rateNames.indexOf('cpu');
+/** One value per worker, where the catalogue has it. */
+const LAG = gaugeOfWorkers('forebay_event_loop_lag_seconds');
+
+export class Sampler {
+  readonly #totals: Totals;
+  readonly #facts: ViewFacts;
+  readonly #now: () => number;
+  readonly #rates: readonly SlotRates[];
+  readonly #ack = new RecentHistogram('forebay_ack_duration_seconds', LIMITS.liveView.looks);
+  readonly #produce = new RecentHistogram(
+    'forebay_produce_duration_seconds',
+    LIMITS.liveView.looks,
+  );
+  #counts: readonly number[];
+
+  /** @param now the clock of `totals`, in milliseconds */
+  constructor(totals: Totals, facts: ViewFacts, now: () => number = () => performance.now()) {
+    this.#totals = totals;
+    this.#facts = facts;
+    this.#now = now;
+    this.#rates = slotsOf(totals).map(
+      (slot) => new SlotRates(rateNames.length, totals.spokenAtMs(slot)),
+    );
+    this.#counts = this.#countAll();
+  }
+
+  /** The numbers of the second that ends now. */
+  point(): Point {
+    const totals = this.#totals;
+    for (const slot of slotsOf(totals)) {
+      const values = Float64Array.from(rateNames, (name) => sumAt(totals, slot, RATES[name]));
+      this.#rates[slot - 1]!.update(values, totals.spokenAtMs(slot), this.#now());
+    }
+    this.#ack.look(totals);
+    this.#produce.look(totals);
+    const counts = this.#countAll();
+    const before = this.#counts;
+    this.#counts = counts;
+    const point = [
+      Math.round(performance.timeOrigin + this.#now()),
+      ...rateNames.map((_, index) => this.#rate(index)),
+      ...[this.#ack, this.#produce].flatMap((seen) => [
+        quantileMs(seen, 0.5),
+        quantileMs(seen, 0.99),
+      ]),
+      ...gaugeNames.map((name) => sumAll(totals, GAUGES[name])),
+      rounded(Math.max(...slotsOf(totals).map((slot) => totals.at(slot, OLDEST)))),
+      totals.unaccounted(),
+      ...counts.map((count, index) => count - before[index]!),
+    ];
+    assert(point.length === COLUMNS.length, 'each column has its number');
+    return point;
+  }
+
+  /** What is the case now, and the sums since the start. */
+  status() {
+    const totals = this.#totals;
+    const { ready, reasons } = this.#facts.readiness();
+    const states = this.#facts.states();
+    return {
+      ready,
+      reasons,
+      workers: slotsOf(totals).map((slot) => this.#worker(slot, states[slot - 1] ?? [])),
+      lanes: Object.fromEntries(
+        LANE_STATES.map((state) => [state, totals.sum(cellOf('forebay_lanes', state))]),
+      ),
+      received: sumAll(totals, RATES.received),
+      stored: sumAll(totals, RATES.stored),
+      storedLate: totals.sum(firstCell('forebay_events_stored_late_total')),
+      unaccounted: totals.unaccounted(),
+      /** By the names of the columns. */
+      counts: Object.fromEntries(
+        COLUMNS.slice(-this.#counts.length).map((name, index) => [name, this.#counts[index]!]),
+      ),
+    };
+  }
+
+  #worker(slot: number, states: readonly WorkerState[]) {
+    const totals = this.#totals;
+    const numbers = Object.fromEntries(
+      gaugeNames.map((name) => [name, sumAt(totals, slot, GAUGES[name])]),
+    );
+    return {
+      states,
+      ...numbers,
+      cpu: rounded(this.#rates[slot - 1]!.perSecond[CPU]!),
+      oldestSeconds: rounded(totals.at(slot, OLDEST)),
+      lagSeconds: LAG === undefined ? null : totals.at(slot, LAG),
+      ageSeconds: rounded(totals.ageSeconds(slot)),
+    };
+  }
+
+  #rate(index: number): number {
+    return rounded(this.#rates.reduce((sum, { perSecond }) => sum + perSecond[index]!, 0));
+  }
+
+  /** In the order of the last columns. */
+  #countAll(): number[] {
+    return [
+      ...[...COUNTS.values()].map((cell) => this.#totals.sum(cell)),
+      ...WORKER_CAUSES.map((cause) => this.#totals.lost(cause)),
+      ...WORKER_CAUSES.map((cause) => this.#facts.restarts(cause)),
+    ];
+  }
+}
+
+function gaugeOfWorkers(name: string): number | undefined {
+  const series = (CATALOGUE as readonly Series[]).find((entry) => entry.name === name);
+  const is = series?.from === 'worker' && series.type === 'gauge';
+  return is ? firstCell(name as SeriesName) : undefined;
+}
+
+function slotsOf(totals: Totals): number[] {
+  return Array.from({ length: totals.slots }, (_, index) => index + 1);
+}
+
+function sumAt(totals: Totals, slot: number, { first, count }: Cells): number {
+  let sum = 0;
+  for (let cell = first; cell < first + count; cell++) sum += totals.at(slot, cell);
+  return sum;
+}
+
+function sumAll(totals: Totals, cells: Cells): number {
+  return slotsOf(totals).reduce((sum, slot) => sum + sumAt(totals, slot, cells), 0);
+}
+
+function quantileMs(seen: RecentHistogram, share: number): number | null {
+  const seconds = seen.quantile(share);
+  return seconds === undefined ? null : rounded(seconds * 1000);
+}
+
+/** Digits beyond these nobody reads, and each is sent. */
+function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}

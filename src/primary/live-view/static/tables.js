@@ -1,0 +1,102 @@
+/** The figures of now: rows that stay in their place, since people read them while they change. */
+import { amount, bytes, element, milliseconds, percent, seconds, setText } from './texts.js';
+
+/** Writes rows into a table's body; the first of a row's texts is its name. */
+export function writeRows(body, rows, none) {
+  const wanted = rows.length > 0 ? rows : [{ texts: [none] }];
+  while (body.rows.length > wanted.length) body.deleteRow(-1);
+  for (const [index, { texts, kind = '' }] of wanted.entries()) {
+    const row = body.rows[index] ?? body.insertRow();
+    row.dataset.kind = kind;
+    while (row.cells.length > texts.length) row.deleteCell(-1);
+    while (row.cells.length < texts.length) {
+      row.append(row.cells.length === 0 ? element('th', { scope: 'row' }) : element('td'));
+    }
+    for (const [cell, text] of texts.entries()) setText(row.cells[cell], text);
+  }
+}
+
+/** Writes names and values into a `dl`. */
+export function writeList(list, entries) {
+  for (const [index, [name, text, kind = '']] of entries.entries()) {
+    const place =
+      list.children[index] ?? list.appendChild(element('div', {}, element('dt'), element('dd')));
+    setText(place.firstChild, name);
+    setText(place.lastChild, text);
+    place.dataset.kind = kind;
+  }
+}
+
+export function cards(past, { unaccounted, storedLate, stored }) {
+  const bad = (count, kind) => (count === 0 ? '' : kind);
+  const ofTenMinutes = ['refused', 'dropped', 'lost', 'restarts'].map((of) => {
+    const count = past.kinds(of).reduce((sum, kind) => sum + past.sum(`${of}.${kind}`), 0);
+    const name = of === 'restarts' ? 'workers died' : of;
+    return [`${name} in 10 min`, amount(count), bad(count, 'wait')];
+  });
+  return [
+    ['stored per second', amount(past.value('stored'))],
+    ['acknowledged, p99', milliseconds(past.value('ackP99'))],
+    ...ofTenMinutes,
+    ['unaccounted', amount(unaccounted), bad(unaccounted, 'bad')],
+    ['in flight', amount(past.value('inFlight') ?? 0)],
+    ['oldest event', seconds(past.value('oldestSeconds') ?? 0)],
+    ['connections', amount(past.value('connections') ?? 0)],
+    ['bytes per second', bytes(past.value('bytes') ?? 0)],
+    ['memory of workers', bytes(past.value('residentBytes') ?? 0)],
+    ['stored since the start', amount(stored)],
+    ['beside it, stored late', amount(storedLate)],
+  ];
+}
+
+/** Events that were not stored, by reason; only those that there were. */
+export function reasonRows(past, { counts }, meanings) {
+  return ['refused', 'dropped', 'lost'].flatMap((of) =>
+    counted(past, of, counts).map(({ kind, recently, all }) => {
+      const meaning = of === 'lost' ? 'they were in flight in a worker that died' : meanings[kind];
+      return { texts: [of, recently, all, `${kind}: ${meaning}`] };
+    }),
+  );
+}
+
+export function errorRows(past, { counts }) {
+  return counted(past, 'errors', counts).map(({ kind, recently, all }) => ({
+    texts: [kind.replaceAll('_', ' '), recently, all],
+  }));
+}
+
+function counted(past, of, counts) {
+  return past.kinds(of).flatMap((kind) => {
+    const name = `${of}.${kind}`;
+    if (counts[name] === 0) return [];
+    return [{ kind, recently: amount(past.sum(name)), all: amount(counts[name]) }];
+  });
+}
+
+export function workerRows({ workers }) {
+  return workers.map((worker, index) => ({
+    kind: worker.states.includes('ready') ? '' : 'bad',
+    texts: [
+      String(index + 1),
+      worker.states.join(', ') || 'dead',
+      percent(100 * worker.cpu),
+      bytes(worker.residentBytes),
+      amount(worker.connections),
+      amount(worker.inFlight),
+      seconds(worker.oldestSeconds),
+      `${bytes(worker.bufferBytes)} of ${bytes(worker.bufferLimitBytes)}`,
+      milliseconds(worker.lagSeconds === null ? null : 1000 * worker.lagSeconds),
+      `${seconds(worker.ageSeconds)} ago`,
+    ],
+  }));
+}
+
+/** Partitions of workers by what they do; in trouble are those that try again. */
+export function laneEntries({ lanes }) {
+  const trouble = { retrying: 'wait', unknown: 'wait' };
+  return Object.entries(lanes).map(([state, count]) => [
+    `lanes ${state.replace('_', ' ')}`,
+    amount(count),
+    count > 0 ? (trouble[state] ?? '') : '',
+  ]);
+}

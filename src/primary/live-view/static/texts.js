@@ -1,0 +1,53 @@
+/** Numbers as people read them, and elements. */
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
+const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
+const NONE = '–';
+
+/** An amount: whole, but for small ones that are not. */
+export function amount(value) {
+  if (value === null) return NONE;
+  return Math.abs(value) < 10 ? short.format(value) : whole.format(value);
+}
+
+export function milliseconds(value) {
+  if (value === null) return NONE;
+  return value < 1000 ? `${short.format(value)} ms` : `${short.format(value / 1000)} s`;
+}
+
+export function seconds(value) {
+  if (value < 60) return `${short.format(value < 10 ? value : Math.round(value))} s`;
+  const rest = Math.round(value % 60);
+  return `${Math.floor(value / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
+}
+
+export function percent(value) {
+  return value === null ? NONE : `${tenths.format(value)}%`;
+}
+
+export function bytes(value) {
+  const unit = ['B', 'KiB', 'MiB', 'GiB'].find((_, power) => value < 1000 * 1024 ** power) ?? 'TiB';
+  const power = ['B', 'KiB', 'MiB', 'GiB', 'TiB'].indexOf(unit);
+  return `${short.format(value / 1024 ** power)} ${unit}`;
+}
+
+/** An element of HTML; text becomes text. */
+export function element(tag, attributes = {}, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+export function svgElement(tag, attributes = {}, ...children) {
+  return filled(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes, children);
+}
+
+function filled(made, attributes, children) {
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+/** Only what is new is written: what somebody has selected stays selected. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}

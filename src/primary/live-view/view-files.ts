@@ -1,0 +1,21 @@
+/** The live view's page. Loaded when somebody looks: it would only delay the start. */
+import { loadFiles, type PageFile } from '../../page/static-files.ts';
+
+const loaded = loadFiles(new URL('./static/', import.meta.url), {
+  '/': 'index.html',
+  '/view.js': 'view.js',
+  '/stream.js': 'stream.js',
+  '/past.js': 'past.js',
+  '/chart.js': 'chart.js',
+  '/charts.js': 'charts.js',
+  '/tables.js': 'tables.js',
+  '/verdict.js': 'verdict.js',
+  '/texts.js': 'texts.js',
+  '/base.css': '../../../page/static/base.css',
+  '/view.css': 'view.css',
+});
+
+/** The file at this path of the admin port, or undefined. */
+export function viewFile(path: string): PageFile | undefined {
+  return loaded.get(path);
+}

@@ -1,0 +1,138 @@
+/** docs/operations.md against the source: what operators meet stands there, and nothing else. */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { eventCodes, requestCodes } from '../../src/errors.ts';
+import { PRODUCE_ERROR_CLASSES } from '../../src/metrics/catalogue.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const page = readFileSync(`${root}docs/operations.md`, 'utf8');
+const LEVELS = ['info', 'warn', 'error', 'fatal'];
+
+/** A line of the log, as the source or the page has it. */
+interface Line {
+  readonly message: string;
+  readonly levels: readonly string[];
+  readonly sampled: boolean;
+}
+
+/** It passes on what others log, who are looked at. */
+const PASSES_ON = 'src/primary/primary-log.ts';
+/** Messages that are made elsewhere, as the page shows them. */
+const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);
+
+/** From behind an opening parenthesis: the arguments, as they are written. */
+function argumentsAt(text: string, start: number): string[] {
+  const found: string[] = [];
+  let [depth, from, quote] = [0, start, ''];
+  for (let at = start; at < text.length; at++) {
+    const char = text[at]!;
+    if (quote !== '') {
+      if (char === '\\') at++;
+      else if (char === quote) quote = '';
+    } else if (/['"`]/.test(char)) quote = char;
+    else if (/[([{]/.test(char)) depth++;
+    else if (/[)\]}]/.test(char) && depth-- === 0) return [...found, text.slice(from, at).trim()];
+    else if (char === ',' && depth === 0) {
+      found.push(text.slice(from, at).trim());
+      from = at + 1;
+    }
+  }
+  throw new Error('a parenthesis is open');
+}
+
+const literalsOf = (code: string) => [...code.matchAll(/'([^']*)'/g)].map(([, text]) => text!);
+
+/** The texts that an expression may be: its own, or those of the constant that it names. */
+function textsOf(expression: string, before: string): string[] {
+  if (!/^\w+$/.test(expression)) return literalsOf(expression);
+  const made = before.lastIndexOf(`const ${expression} =`);
+  return made < 0 ? [] : literalsOf(before.slice(made, before.indexOf(';', made)));
+}
+
+const CALL = /\b(?:log|logger)(?:\.(?<method>info|warn|error|fatal|last|write)|\[level\])\(/g;
+
+function linesOf(path: string): Line[] {
+  const text = readFileSync(root + path, 'utf8');
+  return [...text.matchAll(CALL)].flatMap((call) => {
+    const before = text.slice(0, call.index);
+    const args = argumentsAt(text, call.index + call[0].length).filter((arg) => arg !== '');
+    const method = call.groups?.method ?? '';
+    const level = call[0].includes('[level]') ? 'level' : args[0]!;
+    const chosen = textsOf(level, before).filter((is) => LEVELS.includes(is));
+    const levels = LEVELS.includes(method) ? [method] : method === 'last' ? ['fatal'] : chosen;
+    const message = args.at(-1)!;
+    const elsewhere = MADE_ELSEWHERE.get(message);
+    const messages = elsewhere === undefined ? textsOf(message, before) : [elsewhere];
+    assert(messages.length > 0, `${path}: what is logged by ${call[0]}${args.join(', ')})?`);
+    const sampled = /\bheld\b/.test(args[0] ?? '');
+    return messages.map((text) => ({ message: text, levels, sampled }));
+  });
+}
+
+/** Each message once, with all of its levels, in one order. */
+function merged(lines: readonly Line[]): Line[] {
+  const byMessage = new Map<string, Line>();
+  for (const line of lines) {
+    const { message, levels = [], sampled = false } = byMessage.get(line.message) ?? line;
+    const all = LEVELS.filter((level) => levels.includes(level) || line.levels.includes(level));
+    byMessage.set(message, { message, levels: all, sampled: sampled || line.sampled });
+  }
+  return [...byMessage.values()].sort((a, b) => (a.message < b.message ? -1 : 1));
+}
+
+function sources(): string[] {
+  const all = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' });
+  return all
+    .filter((name) => /^(primary|worker)\/.*\.ts$/.test(name))
+    .map((name) => `src/${name}`)
+    .filter((path) => path !== PASSES_ON);
+}
+
+/** Rows of the table under a heading, each as its cells. */
+function rowsUnder(heading: string): string[][] {
+  const [, section = ''] = page.split(`\n## ${heading}\n`);
+  const [text = ''] = section.split('\n## ');
+  const rows = text.split('\n').filter((line) => line.startsWith('| '));
+  return rows.slice(1).map((row) => row.slice(2, -2).split(' | '));
+}
+
+const named = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
+
+test('every line that may be logged stands there with its levels, and no other', () => {
+  const inSource = merged(sources().flatMap(linesOf));
+  assert(inSource.length > 30, `${inSource.length} lines were found`);
+  const documented = rowsUnder('Log').map(([levels = '', line = '', text = '']) => ({
+    message: named(line)[0] ?? '',
+    levels: levels.split(', '),
+    sampled: text.endsWith('sampled'),
+  }));
+  assert.deepEqual(merged(documented), inSource);
+});
+
+test('every refusal stands there, in the order of the catalogue, with what to do', () => {
+  const rows = rowsUnder('Refusals');
+  assert.deepEqual(
+    rows.map(([code = '']) => named(code)[0]),
+    [...eventCodes, ...requestCodes],
+  );
+  for (const row of rows) assert(row.length === 3 && row.every((cell) => cell !== ''), row[0]);
+});
+
+test('every class of failed attempts stands there', () => {
+  const classes = rowsUnder('Attempts that fail').flatMap(([cell = '']) => named(cell));
+  assert.deepEqual(classes.sort(), [...PRODUCE_ERROR_CLASSES].sort());
+});
+
+test('its links to its own sections lead somewhere', () => {
+  const anchors = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
+  for (const [, anchor] of page.matchAll(/\]\(#([^)]+)\)/g)) {
+    assert(anchors.includes(anchor!), `#${anchor} is none of ${anchors}`);
+  }
+});

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import { LIMITS } from '../../../src/limits.ts';
+import { LiveView } from '../../../src/primary/live-view/live-view.ts';
+import type { Sampler } from '../../../src/primary/live-view/sampler.ts';
+import { until } from '../../support/wait.ts';
+
+const { points: POINTS, viewers: VIEWERS, unreadBytes: UNREAD } = LIMITS.liveView;
+
+/** Numbers of a test's own: the point says how often it was asked for. */
+class FakeSampler {
+  points = 0;
+  statuses = 0;
+  padding = '';
+  point() {
+    return [++this.points];
+  }
+  status() {
+    this.statuses++;
+    return { padding: this.padding };
+  }
+}
+
+let sampler = new FakeSampler();
+let view = new LiveView(sampler as unknown as Sampler, '1.2.3');
+function fresh() {
+  sampler = new FakeSampler();
+  view = new LiveView(sampler as unknown as Sampler, '1.2.3');
+}
+
+/** Streams that have begun and not ended. */
+const open = new Set<ServerResponse>();
+const server = createServer((_request, response) => {
+  if (!view.watch(response)) return void response.writeHead(503).end();
+  open.add(response);
+  response.on('close', () => open.delete(response));
+});
+let port = 0;
+before(async () => {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  ({ port } = server.address() as AddressInfo);
+});
+after(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+interface Received {
+  readonly event: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** Somebody who looks. */
+class Viewer {
+  readonly events: Received[] = [];
+  readonly response: IncomingMessage;
+  #rest = '';
+
+  constructor(response: IncomingMessage) {
+    this.response = response;
+    response.on('error', () => {});
+    response.setEncoding('utf8').on('data', (text: string) => {
+      const frames = (this.#rest + text).split('\n\n');
+      this.#rest = frames.pop()!;
+      for (const frame of frames) {
+        const [, event, data] = frame.match(/^event: (\w+)\ndata: (.*)$/) ?? [];
+        if (event !== undefined) this.events.push({ event, data: JSON.parse(data!) });
+      }
+    });
+  }
+
+  static open(): Promise<Viewer> {
+    return new Promise((resolve, reject) => {
+      const asked = request({ port, host: '127.0.0.1', agent: false }, (response) =>
+        resolve(new Viewer(response)),
+      );
+      asked.on('error', reject).end();
+    });
+  }
+
+  async heard(count: number): Promise<readonly Received[]> {
+    await until(() => this.events.length >= count, { what: `${count} events` });
+    return this.events;
+  }
+
+  async close(): Promise<void> {
+    const before = open.size;
+    this.response.destroy();
+    await until(() => open.size < before, { what: 'the end of a stream' });
+  }
+}
+
+test('the ring holds ten minutes: the oldest point leaves, a new viewer gets all', async () => {
+  fresh();
+  for (let second = 0; second < POINTS + 5; second++) view.look();
+  assert.equal(sampler.statuses, 0, 'while nobody looks nothing is made ready for them');
+  const viewer = await Viewer.open();
+  const [past] = await viewer.heard(1);
+  assert.equal(past?.event, 'past');
+  const { points, version, secondsMax, columns, texts } = past!.data;
+  assert.equal((points as number[][]).length, POINTS);
+  assert.deepEqual((points as number[][])[0], [6]);
+  assert.deepEqual([version, secondsMax], ['1.2.3', POINTS]);
+  assert((columns as string[]).includes('refused.schema'), 'columns have names');
+  assert.equal((texts as Record<string, string>).buffer_full, 'the buffer is full');
+  await viewer.close();
+});
+
+test('several viewers hear the same point, and one that leaves leaves the others', async () => {
+  fresh();
+  const [one, two] = await Promise.all([Viewer.open(), Viewer.open()]);
+  await Promise.all([one.heard(1), two.heard(1)]);
+  view.look();
+  const [[, ofOne], [, ofTwo]] = await Promise.all([one.heard(2), two.heard(2)]);
+  assert.deepEqual(ofOne, { event: 'point', data: { point: [1], status: { padding: '' } } });
+  assert.deepEqual(ofTwo, ofOne);
+  await one.close();
+  view.look();
+  assert.deepEqual((await two.heard(3))[2]?.data.point, [2]);
+  await two.close();
+});
+
+test('viewers are bounded, and a place that comes free is given again', async () => {
+  fresh();
+  const viewers = await Promise.all(Array.from({ length: VIEWERS }, () => Viewer.open()));
+  const refused = await Viewer.open();
+  assert.equal(refused.response.statusCode, 503);
+  await viewers.pop()!.close();
+  const next = await Viewer.open();
+  assert.equal(next.response.statusCode, 200);
+  for (const viewer of [...viewers, next]) await viewer.close();
+});
+
+test('who does not read is cut off before much is kept for him', async () => {
+  fresh();
+  const deaf: Socket = connect(port, '127.0.0.1');
+  deaf.on('error', () => {}).pause();
+  deaf.write('GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await until(() => open.size === 1, { what: 'the deaf viewer' });
+  const viewer = await Viewer.open();
+  await viewer.heard(1);
+  sampler.padding = 'x'.repeat(UNREAD / 4);
+  const [stream] = open;
+  let kept = 0;
+  await until(
+    async () => {
+      view.look();
+      kept = Math.max(kept, stream!.writableLength);
+      // The one that reads has its time to read.
+      await viewer.heard(sampler.points + 1);
+      return !open.has(stream!);
+    },
+    { what: 'the end of the deaf viewer' },
+  );
+  assert(kept <= 2 * UNREAD, `${kept} bytes were kept`);
+  assert(open.size === 1, 'the one that reads stays');
+  deaf.destroy();
+  await viewer.close();
+});

@@ -1,0 +1,217 @@
+/** The live view at work: a real browser, a real gateway under load, and what goes wrong there. */
+import assert from 'node:assert/strict';
+import { after, before, type TestContext, test } from 'node:test';
+import { LIMITS } from '../../../src/limits.ts';
+import { screenshot, TestPage } from '../../page/browser.ts';
+import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { Ledger } from '../../support/ledger.ts';
+import { acknowledgedClients, Load, plainSources } from '../../support/load.ts';
+import { PlainClient } from '../../support/plain-client.ts';
+import { openStage } from '../../support/stage.ts';
+import { missingTool } from '../../support/tools.ts';
+import { until } from '../../support/wait.ts';
+import { atRest, untilLogged } from '../../support/watch.ts';
+
+const skip = missingTool('chromium');
+const BAD_EVENTS = 50;
+const WIDTH = 1200;
+/** A picture for the README has more of a past on it. */
+const PICTURE_MS = process.env.SCREENSHOTS === undefined ? 0 : 45_000;
+const env = { FOREBAY_WORKERS: '2' };
+let gateway: Gateway;
+let place: { brokers: readonly string[]; topic: string };
+let shown: TestPage;
+
+before(async () => {
+  if (skip) return;
+  ({ gateway, ...place } = await openStage({ env }));
+  shown = await TestPage.open({ width: WIDTH });
+});
+after(async () => {
+  await shown?.close();
+  await gateway?.kill();
+});
+
+/** Acknowledged and plain clients, until the test ends. */
+async function startLoad(t: TestContext): Promise<() => Promise<unknown>> {
+  const ledger = new Ledger();
+  const url = gateway.wsUrl;
+  const options = { url, ledger, reconnect: true, retryRefused: true };
+  const clients = await acknowledgedClients(t, 6, options);
+  const plain = await plainSources(t, 2, url, ledger);
+  const loads = [
+    new Load(t, clients, { eventsPerSecond: 300, eventsPerFrame: 4, prefix: 'a-' }),
+    new Load(t, plain, { eventsPerSecond: 100, prefix: 'p-' }),
+  ];
+  return () => Promise.all(loads.map((load) => load.stop()));
+}
+
+/** What stands beside a name in a list. */
+async function figure(list: string, name: string): Promise<string> {
+  const entries = await shown.page.$$eval(`#${list} > div`, (all) =>
+    all.map((entry) => [entry.firstChild?.textContent, entry.lastChild?.textContent]),
+  );
+  const found = entries.find(([of]) => of === name);
+  assert(found?.[1] !== undefined && found[1] !== null, `${name} is in ${JSON.stringify(entries)}`);
+  return found[1];
+}
+
+async function count(list: string, name: string): Promise<number> {
+  return Number((await figure(list, name)).replaceAll(',', ''));
+}
+
+/** The texts of a table's rows. */
+function rows(body: string): Promise<string[][]> {
+  return shown.page.$$eval(`#${body} tr`, (all) =>
+    all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')),
+  );
+}
+
+function untilSaid(pattern: RegExp, deadlineMs = 30_000): Promise<boolean> {
+  let verdict = '';
+  return until(
+    async () => {
+      verdict = await shown.text('#verdict');
+      return pattern.test(verdict);
+    },
+    { deadlineMs, what: () => `${pattern}, not '${verdict}'` },
+  );
+}
+
+test('before anything comes it says so', { skip }, async () => {
+  const response = await shown.page.goto(`${gateway.adminUrl}/`);
+  assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
+  await untilSaid(/^Ready; no events come$/);
+  assert.deepEqual(await rows('reasons'), [['none since the start']]);
+  assert.equal(await figure('cards', 'acknowledged, p99'), '–');
+});
+
+test('load, bad events and a killed worker are seen, and agree with /metrics', {
+  skip,
+}, async (t) => {
+  const stop = await startLoad(t);
+  await untilSaid(/^Events flow and are stored$/);
+  await shown.page.waitForTimeout(PICTURE_MS);
+  await until(async () => (await count('cards', 'stored per second')) > 100);
+  const bad = await new PlainClient({ url: gateway.wsUrl }).open();
+  t.after(() => bad.close());
+  for (let i = 0; i < BAD_EVENTS; i++) bad.socket.send('{"msg":1}');
+  await untilSaid(/bad ones are refused: schema$/);
+  const [victim] = gateway.workers();
+  process.kill(victim!, 'SIGKILL');
+  await untilLogged(gateway, 'worker died');
+  await untilSaid(/^A worker has died and was replaced/);
+  await until(async () => (await rows('workers')).every(([, state]) => state === 'ready'));
+  assert.equal(await count('cards', 'workers died in 10 min'), 1);
+  await shown.page.setViewportSize({ width: WIDTH, height: 1120 });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await shown.page.emulateMedia({ colorScheme });
+    await screenshot(shown.page, `live-view-${colorScheme}`);
+  }
+  await stop();
+  const metrics = await atRest(gateway);
+  const stored = metrics.value('forebay_events_stored_total');
+  await until(async () => (await count('cards', 'stored since the start')) === stored);
+  const lost = metrics.value('forebay_events_lost_total');
+  assert.equal(await count('cards', 'lost in 10 min'), lost);
+  assert.equal(await count('cards', 'unaccounted'), 0);
+  const refused = (await rows('reasons')).find(([of]) => of === 'refused');
+  const meaning = 'schema: the event does not match the schema';
+  assert.deepEqual(refused, ['refused', String(BAD_EVENTS), String(BAD_EVENTS), meaning]);
+  const lanes = ['empty', 'filling', 'in flight', 'retrying', 'unknown'];
+  const counts = await Promise.all(lanes.map((state) => count('lanes', `lanes ${state}`)));
+  assert.equal(
+    counts.reduce((sum, lane) => sum + lane, 0),
+    metrics.value('forebay_lanes'),
+  );
+});
+
+test('the charts say their numbers, and the keyboard looks back', { skip }, async () => {
+  const { page } = shown;
+  const chart = (title: string) =>
+    page.getByRole('img', { name: new RegExp(`^${title}, last 10`) });
+  const events = (await chart('Events per second').getAttribute('aria-label')) ?? '';
+  assert.match(events, /: received now [\d,.]+, most [\d,.]+; stored now [\d,.]+, most [\d,.]+$/);
+  const refusals = (await chart('Not stored per second').getAttribute('aria-label')) ?? '';
+  assert.match(refusals, /refused now 0, most [1-9]/);
+  const took = (await chart('Time to acknowledge').getAttribute('aria-label')) ?? '';
+  assert.match(took, /p99 now \S+( m?s)?, most [\d.]+ m?s$/);
+  const lines = await page.$$eval('#charts .plot .line', (all) =>
+    all.map((path) => path.getAttribute('d')?.length ?? 0),
+  );
+  assert(lines.length === 10 && lines.every((length) => length > 20), `drawn: ${lines}`);
+  const slider = page.getByRole('slider', { name: 'Look back' });
+  await slider.focus();
+  for (let i = 0; i < 3; i++) await page.keyboard.press('ArrowLeft');
+  const told = (await slider.getAttribute('aria-valuetext')) ?? '';
+  assert.match(
+    told,
+    /^3 s ago\. Events per second: received [\d,.–]+, stored [\d,.–]+\. Not stored/,
+  );
+  assert.equal(await shown.text('#when'), '3 s ago');
+  await page.keyboard.press('End');
+  assert.equal(await shown.text('#when'), 'now');
+});
+
+test('a narrow screen needs no scrolling sideways, light or dark', { skip }, async () => {
+  await shown.page.setViewportSize({ width: 320, height: 700 });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await shown.page.emulateMedia({ colorScheme });
+    const wide = await shown.page.evaluate(() => document.documentElement.scrollWidth);
+    assert(wide <= 320, `${wide} pixels wide`);
+  }
+});
+
+test('a page that comes later has what was before', { skip }, async () => {
+  const before = await count('cards', 'stored since the start');
+  await shown.page.reload();
+  await until(async () => (await count('cards', 'stored since the start')) === before);
+  assert.equal(await count('cards', 'workers died in 10 min'), 1);
+});
+
+/** Takes the places for viewers that are left, until `signal` gives them back. */
+async function takePlaces(signal: AbortSignal): Promise<readonly Response[]> {
+  const taken: Response[] = [];
+  for (;;) {
+    const response = await fetch(`${gateway.adminUrl}/live`, { signal });
+    if (!response.ok) return taken;
+    taken.push(response);
+  }
+}
+
+test('a page that nobody sees gives up its place, and comes back', { skip }, async () => {
+  const seen = (hidden: boolean) =>
+    shown.page.evaluate((value) => {
+      Object.defineProperty(document, 'hidden', { value, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }, hidden);
+  const others = new AbortController();
+  // A response that nobody knows any more is ended, and its place comes free.
+  const taken = [await takePlaces(others.signal)];
+  assert.equal(taken[0]?.length, LIMITS.liveView.viewers - 1, 'the page has one');
+  await seen(true);
+  const place = async () => {
+    taken.push(await takePlaces(others.signal));
+    return taken.at(-1)?.length === 1;
+  };
+  await until(place, { what: 'its place' });
+  await seen(false);
+  await untilSaid(/^This page gets no numbers; trying again$/);
+  others.abort();
+  await untilSaid(/^(?!.*trying again)/);
+  assert.equal(taken.flat().length, LIMITS.liveView.viewers);
+});
+
+test('the instance ends and another one starts: said, and seen again', { skip }, async () => {
+  assert.equal((await gateway.stop()).code, 0);
+  await untilSaid(/^This instance cannot be reached; trying again$/);
+  const ports = [gateway.port, gateway.adminPort] as const;
+  gateway = await startGateway({ ...place, env, ports });
+  await untilSaid(/^Ready; no events come$/);
+  assert.equal(await count('cards', 'stored since the start'), 0);
+});
+
+test('the browser complained of nothing but the place that it did not get', { skip }, () => {
+  const others = shown.complaints.filter((text) => !/status of 503/.test(text));
+  assert.deepEqual(others, []);
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
+import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
+import { Sampler } from '../../../src/primary/live-view/sampler.ts';
+import type { WorkerState } from '../../../src/primary/supervisor.ts';
+import { Totals } from '../../../src/primary/totals.ts';
+
+const received = cells('forebay_events_received_total', ['ws', 'http']);
+const refused = cells('forebay_events_refused_total', ['schema', 'buffer_full']);
+const dropped = cells('forebay_events_dropped_total', ['buffer_full']);
+const stored = cell('forebay_events_stored_total');
+const inFlight = cell('forebay_events_in_flight');
+const buffer = cell('forebay_buffer_bytes');
+const oldest = cell('forebay_buffer_oldest_seconds');
+const cpu = cell('forebay_worker_cpu_seconds_total');
+const ack = histogram('forebay_ack_duration_seconds');
+
+/** Two workers whose numbers a test writes, and a clock that it turns. */
+function instance() {
+  let nowMs = 0;
+  const now = () => nowMs;
+  const totals = new Totals(2, now);
+  totals.begin(1, 1);
+  totals.begin(2, 2);
+  const workers = [new Counters(), new Counters()] as const;
+  const states: WorkerState[][] = [['ready'], ['ready']];
+  const restarts = { crash: 0, hang: 0 };
+  const readiness = () => ({ ready: true, reasons: [] });
+  const facts = {
+    readiness,
+    states: () => states,
+    restarts: (of: 'crash' | 'hang') => restarts[of],
+  };
+  const sampler = new Sampler(totals, facts, now);
+  const second = () => {
+    nowMs += 1_000;
+    for (const [index, { values }] of workers.entries()) totals.take(index + 1, values.slice());
+    const point = sampler.point();
+    return (column: string) => point[COLUMNS.indexOf(column)];
+  };
+  return { totals, workers, states, restarts, sampler, second };
+}
+
+test('a point has rates of all workers, sums of gauges, counts of this second alone', () => {
+  const { workers, second } = instance();
+  const [one, two] = workers;
+  one.add(received.ws, 100);
+  one.add(stored, 80);
+  one.add(refused.schema, 20);
+  two.add(received.http, 50);
+  two.add(stored, 40);
+  two.add(dropped.buffer_full, 6);
+  two.set(inFlight, 4);
+  one.set(buffer, 1_000);
+  two.set(buffer, 500);
+  one.set(oldest, 3);
+  two.set(oldest, 7);
+  two.add(cpu, 0.25);
+  one.observe(ack, 0.002, 120);
+  const first = second();
+  assert.equal(first('received'), 150);
+  assert.equal(first('stored'), 120);
+  assert.equal(first('refused'), 20);
+  assert.equal(first('dropped'), 6);
+  assert.equal(first('refused.schema'), 20);
+  assert.equal(first('dropped.buffer_full'), 6);
+  assert.equal(first('inFlight'), 4);
+  assert.equal(first('bufferBytes'), 1_500);
+  assert.equal(first('oldestSeconds'), 7, 'of the worker that is most behind');
+  assert.equal(first('cpu'), 0.25);
+  assert.equal(first('ackP50'), 1.75);
+  assert.equal(first('produceP50'), null);
+  assert.equal(first('unaccounted'), 0);
+  one.add(received.ws, 10);
+  one.add(refused.buffer_full, 10);
+  const next = second();
+  assert.equal(next('received'), 10);
+  assert.equal(next('refused.schema'), 0);
+  assert.equal(next('refused.buffer_full'), 10);
+});
+
+test('a death: what was lost is counted once, nothing falls below 0, the slot is empty', () => {
+  const { totals, workers, states, restarts, sampler, second } = instance();
+  workers[0].add(received.ws, 10);
+  workers[0].set(inFlight, 10);
+  workers[0].add(cpu, 2);
+  second();
+  totals.retire(1, 'crash');
+  states[0] = [];
+  restarts.crash = 1;
+  const after = second();
+  assert.equal(after('lost.crash'), 10);
+  assert.equal(after('restarts.crash'), 1);
+  assert.equal(after('unaccounted'), 0);
+  assert.equal(second()('lost.crash'), 0);
+  assert.equal(second()('received'), 0, 'its last rate does not stay');
+  const { workers: shown, counts } = sampler.status();
+  assert.deepEqual(
+    shown.map((worker) => worker.states),
+    [[], ['ready']],
+  );
+  assert.equal(counts['lost.crash'], 10);
+  assert.equal(counts['restarts.crash'], 1);
+});
+
+test('the status has a row per worker and every state of a lane', () => {
+  const { workers, sampler, second } = instance();
+  workers[1].set(inFlight, 3);
+  workers[1].set(buffer, 64);
+  second();
+  const { ready, reasons, workers: shown, lanes } = sampler.status();
+  assert.deepEqual([ready, reasons], [true, []]);
+  assert.deepEqual(
+    shown.map((worker) => Reflect.get(worker, 'inFlight')),
+    [0, 3],
+  );
+  assert.deepEqual(Object.keys(lanes), ['empty', 'filling', 'in_flight', 'retrying', 'unknown']);
+});

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { viewFile } from '../../../src/primary/live-view/view-files.ts';
+
+const folder = new URL('../../../src/primary/live-view/static/', import.meta.url);
+
+test('the page, every script that it imports and its styles are served, and nothing else', () => {
+  assert.equal(viewFile('/')?.type, 'text/html; charset=utf-8');
+  const scripts = new Set(['/view.js']);
+  for (const path of scripts) {
+    const { type, body } = viewFile(path) ?? {};
+    assert.equal(type, 'text/javascript; charset=utf-8', path);
+    for (const [, name] of String(body).matchAll(/from '\.(\/[a-z]+\.js)'/g)) scripts.add(name!);
+  }
+  const files = readdirSync(folder).filter((name) => name.endsWith('.js'));
+  assert.deepEqual([...scripts].sort(), files.map((name) => `/${name}`).sort());
+  for (const path of ['/base.css', '/view.css']) {
+    assert.equal(viewFile(path)?.type, 'text/css; charset=utf-8', path);
+  }
+  for (const path of [
+    '',
+    '/index.html',
+    '/view.ts',
+    '/../commands.ts',
+    '/constructor',
+    '/page.js',
+  ]) {
+    assert.equal(viewFile(path), undefined, path);
+  }
+});
+
+test('nothing of the page is inline or from elsewhere, and all of it is small', () => {
+  const html = String(viewFile('/')?.body);
+  assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|https?:\/\//);
+  for (const [, attributes] of html.matchAll(/<script([^>]*)>/g)) {
+    assert.match(attributes!, /src="view\.js"/);
+  }
+  const names = ['/', '/base.css', ...readdirSync(folder).map((name) => `/${name}`)];
+  const bytes = names.reduce((sum, name) => sum + (viewFile(name)?.body.length ?? 0), 0);
+  assert(bytes < 64 * 1024, `${bytes} bytes`);
+});
