@@ -3,15 +3,24 @@
 
     echo '{"msg":"hello","clientId":"py","timestamp":1}' | python3 client.py ws://localhost:9000/ws
 
+Where the gateway asks for a key, the environment variable KEY has it. Why there is no connection is
+said on stderr, and it goes on trying.
+
 Needs the package `websockets`, 10 or later. It does what the protocol asks of a client: keeps within
 its credit, reads acks and refusals, leaves at `goaway`, and sends again what had no ack.
 """
 import asyncio
 import json
+import os
 import random
 import sys
 
 import websockets
+
+
+SUBPROTOCOLS = ["forebay.v1"]
+if "KEY" in os.environ:
+    SUBPROTOCOLS.append("forebay.key." + os.environ["KEY"])
 
 
 class Client:
@@ -34,14 +43,14 @@ class Client:
         self.credit = {"frames": 0, "bytes": 0}
         self.reconnect_ms = None
         try:
-            async with websockets.connect(self.url, subprotocols=["forebay.v1"]) as self.socket:
+            async with websockets.connect(self.url, subprotocols=SUBPROTOCOLS) as self.socket:
                 async for text in self.socket:
                     self.hear(json.loads(text))
                     await self.pump()
                     if not self.waiting and not self.open and not self.later:
                         return True
-        except (OSError, asyncio.TimeoutError, websockets.WebSocketException):
-            pass
+        except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
+            print("no connection:", error, file=sys.stderr, flush=True)
         self.failures += 1
         self.waiting = list(self.open.values()) + self.waiting  # first, and in their order
         return False

@@ -3,27 +3,36 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { CutProxy } from '../page/cut-proxy.ts';
+import { KeyFile } from '../support/key-file.ts';
 import { openStage, type Stage } from '../support/stage.ts';
 import { missingPython, pythonWith } from '../support/tools.ts';
 import { until } from '../support/wait.ts';
 
 const skip = missingPython('websockets');
+const keys = new KeyFile();
 let stage: Stage;
 let proxy: CutProxy;
 before(async () => {
   if (skip) return;
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '200' } });
+  keys.write('py');
+  stage = await openStage({ env: { KAFKA_LINGER_MS: '200', FOREBAY_KEYS_FILE: keys.path } });
   proxy = await new CutProxy(stage.gateway.port).listen();
 });
 after(async () => {
   proxy?.close();
   await stage?.gateway.stop();
+  keys.remove();
 });
+
+function start(env: NodeJS.ProcessEnv) {
+  const url = `${proxy.url.replace('http', 'ws')}/ws`;
+  const args = ['docs/examples/client.py', url];
+  return spawn(pythonWith('websockets')!, args, { env: { ...process.env, ...env } });
+}
 
 /** Runs it; `meanwhile` hears of its lines as they come. */
 function run(events: readonly string[], meanwhile: (lines: string[]) => void = () => {}) {
-  const url = `${proxy.url.replace('http', 'ws')}/ws`;
-  const child = spawn(pythonWith('websockets')!, ['docs/examples/client.py', url]);
+  const child = start({ KEY: keys.token('py') });
   const lines: string[] = [];
   let [rest, errors] = ['', ''];
   child.stdout.on('data', (data) => {
@@ -82,10 +91,24 @@ test('Python: a connection cut off, a worker killed: what had no ack is sent aga
     if (length >= 64 * (done.length + 1)) faults.shift()?.();
     if (length >= 64 * (done.length + 1)) done.push(length);
   });
-  assert.equal(errors, '');
+  assert.match(errors, /^(no connection: .*\n)+$/);
   assert.equal(code, 0);
   assert.equal(faults.length, 0, 'both have happened');
   assert.deepEqual(new Set(lines), new Set(events.map((text) => `stored ${text}`)));
   const stored = await until(async () => new Set(await stage.newValues()));
   assert.deepEqual(stored, new Set(events));
+});
+
+test('Python: without a key it says on stderr that it is not let in', { skip }, async () => {
+  const child = start({});
+  let errors = '';
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  child.stdin.end(event(2_000));
+  try {
+    await until(() => /^no connection: .*\b401\b/.test(errors), { what: () => `a 401: ${errors}` });
+  } finally {
+    child.kill('SIGKILL');
+  }
 });
