@@ -23,6 +23,7 @@ import { ConnectionAdmission } from './admission/connections.ts';
 import { MemoryMark } from './admission/memory-mark.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
+import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
@@ -58,6 +59,7 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
+  readonly #lag = new LoopLag();
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
@@ -108,13 +110,15 @@ class Worker {
     this.#acknowledger = acknowledger;
     this.#intake = intake;
     this.#producer = producer;
-    this.#reporter = new Reporter(counters, budget, producer, acknowledger, tell);
+    const parts = { budget, producer, acknowledger, lag: this.#lag };
+    this.#reporter = new Reporter(counters, parts, tell);
   }
 
   /** Begins to accept, and to look for Kafka. @throws StartError */
   start(): void {
     process.on('message', (message: ToWorker) => this.#hear(message));
     this.#listener.listen();
+    this.#lag.start();
     this.#reporter.start();
     this.#memory.start();
     this.#producer.start();
@@ -215,6 +219,7 @@ class Worker {
     await pause(CLOSE_FRAMES_MS);
     this.#listener.close();
     this.#producer.stop();
+    this.#lag.stop();
     const left = this.#reporter.stop();
     await tell({ type: 'drained', left });
     process.exit(left === 0 ? EXIT.clean : EXIT.failed);

@@ -125,9 +125,7 @@ export class Gateway {
     this.budget = budget;
     this.#reporter = new Reporter(
       counters,
-      budget,
-      this.producer,
-      acknowledger,
+      { budget, producer: this.producer, acknowledger, lag: { takeSeconds: () => 0 } },
       async (message) => {
         if (message.type === 'snapshot') this.#account();
       },
