@@ -8,6 +8,7 @@ export function metricsMarkdown(): string {
     const { name, type, unit = '', help } = series;
     return `| \`${name}\` | ${type} | ${unit} | ${labels(series)} | ${help} |`;
   });
+  const { busyMs, idleMs } = LIMITS.loopLook;
   const buckets = (CATALOGUE as readonly Series[])
     .filter((series) => series.buckets !== undefined)
     .map(({ name, buckets }) => `* \`${name}\`: ${buckets?.join(', ')}`);
@@ -37,8 +38,9 @@ holds events up. Only \`forebay_ack_duration_seconds\` has every event.
 | \`produce\` | the batch is sent for the first time | its fate is known, whatever retries that takes | each batch that was sent |
 | \`ack\` | the first fate known in a turn of the event loop | all who wait for one of that turn are told | each such turn |
 
-\`forebay_event_loop_lag_seconds\` is the maximum since the worker's numbers before; a stall is
-under-told by ${LIMITS.loopLookMs} ms at the most.
+\`forebay_event_loop_lag_seconds\` is the maximum since the worker's numbers before. A worker looks
+once in ${busyMs} ms, when it has little to do once in ${idleMs} ms: a stall is under-told by so
+much at the most.
 
 Upper bounds of the histograms' buckets:
 
