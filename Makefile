@@ -58,7 +58,7 @@ kafka-stop: setup ## stop that Kafka; its data is kept
 	@$(KAFKA) down
 
 .PHONY: listen
-listen: build ## print the topic's events, ARGS="--from beginning --count 10 --json --verify"
+listen: build ## print the topic's events, ARGS="--from -15m --filter clientId=me", or ARGS=--help
 	@$(KNOW_KAFKA); exec node dist/main.js listen $(ARGS)
 
 .PHONY: bench
@@ -107,7 +107,7 @@ simulate: setup ## run SEEDS=1000 simulated histories, or replay one with SEED=1
 	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" $(TS) test/simulation/main.ts
 
 .PHONY: docs
-docs: setup ## write the reference pages that come from the code
+docs: setup ## write the reference pages and the dashboards, which come from the code
 	@$(TS) scripts/docs.ts
 
 .PHONY: screenshots

@@ -7,6 +7,7 @@ import { connections } from './scenarios/connections.ts';
 import { http1, http10, http100 } from './scenarios/http.ts';
 import { idle } from './scenarios/idle.ts';
 import { latency } from './scenarios/latency.ts';
+import { msgpack } from './scenarios/msgpack.ts';
 import { outage } from './scenarios/outage.ts';
 import { overload } from './scenarios/overload.ts';
 import { partitions } from './scenarios/partitions.ts';
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   overload,
   outage,
   compression,
+  msgpack,
   tutorial,
   brokerKills,
 ];

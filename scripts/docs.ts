@@ -1,5 +1,7 @@
-/** Writes the reference pages that come from the code and the lock file: `make docs`. */
+/** Writes what comes from the code and the lock file: reference pages, dashboards. `make docs` */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { overview } from '../grafana/overview.ts';
+import { workers } from '../grafana/workers.ts';
 import { settingsMarkdown } from '../src/config-texts.ts';
 import { metricsMarkdown } from '../src/metrics/reference.ts';
 import { licencesMarkdown } from './packages.ts';
@@ -9,3 +11,8 @@ mkdirSync(folder, { recursive: true });
 writeFileSync(new URL('configuration.md', folder), settingsMarkdown());
 writeFileSync(new URL('metrics.md', folder), metricsMarkdown());
 writeFileSync(new URL('licences.md', folder), licencesMarkdown());
+
+const dashboards = new URL('../grafana/dashboards/', import.meta.url);
+mkdirSync(dashboards, { recursive: true });
+writeFileSync(new URL('forebay-overview.json', dashboards), overview());
+writeFileSync(new URL('forebay-workers.json', dashboards), workers());

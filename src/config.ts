@@ -1,16 +1,26 @@
 /**
- * Every setting, once; those that bound clients are in limit-settings.ts. Parsing, error texts, and
- * what config-texts.ts shows to people (the command `config`, `--help`, docs/configuration.md) all
- * come from these declarations.
+ * Every setting, once; those that bound clients are in limit-settings.ts, those of who gets in in
+ * config-identity.ts. Parsing, error texts, and what config-texts.ts shows to people (the command
+ * `config`, `--help`, docs/configuration.md) all come from these declarations.
  */
 import { readFileSync } from 'node:fs';
 import { CODECS } from './compression/codecs.ts';
+import { demandIdentity, IDENTITY_SETTINGS } from './config-identity.ts';
 import { availableCores } from './cores.ts';
 import { type Environment, isServiceAddress, strangers } from './environment.ts';
 import { EXIT, StartError } from './errors.ts';
 import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { KIB, MIB } from './limits.ts';
-import { addresses, choice, flag, integer, optional, type Setting, text } from './settings.ts';
+import {
+  addresses,
+  choice,
+  flag,
+  integer,
+  optional,
+  type Setting,
+  text,
+  type ValuesOf,
+} from './settings.ts';
 
 const FOUR_GIB = 4096 * MIB;
 
@@ -25,6 +35,10 @@ export const SETTINGS = {
     max: 65_535,
     meaning: 'port that clients connect to',
   }),
+  tlsCertFile: optional('FOREBAY_TLS_CERT_FILE', {
+    meaning: 'PEM file of the certificate, and of those that vouch for it: clients speak TLS then',
+  }),
+  tlsKeyFile: optional('FOREBAY_TLS_KEY_FILE', { meaning: 'PEM file of its private key' }),
   adminHost: text('FOREBAY_ADMIN_HOST', {
     default: '127.0.0.1',
     meaning: 'address of the metrics, the health checks and the commands',
@@ -49,6 +63,7 @@ export const SETTINGS = {
     max: 128,
     meaning: 'worker processes; the default knows the cgroup’s CPU quota',
   }),
+  ...IDENTITY_SETTINGS,
   bufferBytes: integer('FOREBAY_BUFFER_BYTES', {
     default: 64 * MIB,
     min: 4 * MIB,
@@ -208,9 +223,8 @@ export const SETTINGS = {
   }),
 } as const;
 
-type ValueOf<S> = S extends Setting<infer T> ? T : never;
 /** Effective settings; file contents and relations are checked when they are used. */
-export type Config = { readonly [K in keyof typeof SETTINGS]: ValueOf<(typeof SETTINGS)[K]> };
+export type Config = ValuesOf<typeof SETTINGS>;
 
 const SERVICE_LINK_HINT =
   ': Kubernetes sets it for a service of that name, unless the pod has `enableServiceLinks: false`';
@@ -261,6 +275,10 @@ function contradictions(config: Config): string[] {
   const samePort = config.port === config.adminPort;
   demand(!samePort, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must differ');
   demand(
+    (config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined),
+    'FOREBAY_TLS_CERT_FILE and FOREBAY_TLS_KEY_FILE need each other',
+  );
+  demand(
     config.adminToken === undefined || config.adminTokenFile === undefined,
     'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',
   );
@@ -272,6 +290,7 @@ function contradictions(config: Config): string[] {
     config.connectionEventsBurst === 0 || config.connectionEventsPerSecond > 0,
     'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
   );
+  demandIdentity(config, demand);
   if (config.kafkaSaslMechanism !== undefined) {
     demand(
       config.kafkaSaslUsername !== undefined,

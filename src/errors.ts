@@ -24,6 +24,7 @@ export const EVENT_CODES = {
 export const REQUEST_CODES = {
   bad_request: { http: 400, text: 'the request cannot be understood' },
   unauthorized: { http: 401, ws: 1008, text: 'valid credentials are needed' },
+  identity_unavailable: { http: 503, text: 'the credentials cannot be checked at the moment' },
   forbidden_origin: { http: 403, text: 'this origin is not allowed' },
   not_found: { http: 404, text: 'there is nothing at this address' },
   method_not_allowed: { http: 405, text: 'this method is not allowed here' },

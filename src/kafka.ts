@@ -1,9 +1,10 @@
 /** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
-import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import { type Config, readSecretFile } from './config.ts';
 import { EXIT, StartError } from './errors.ts';
+import { LIMITS } from './limits.ts';
+import { readPem } from './pem.ts';
 
 /** kafkajs's own constant; importing it would load all of kafkajs. */
 const LOG_NOTHING: logLevel.NOTHING = 0;
@@ -34,6 +35,7 @@ export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
     clientId: config.kafkaClientId,
     brokers: [...config.kafkaBrokers],
     logLevel: LOG_NOTHING,
+    reauthenticationThreshold: LIMITS.session.ofKafkajsMs,
     ...(ssl === undefined ? {} : { ssl }),
     ...(sasl === undefined ? {} : { sasl }),
   };
@@ -54,20 +56,6 @@ function tlsOptions(config: ConnectionSettings): NonNullable<KafkaConfig['ssl']>
     throw new StartError(`KAFKA_TLS_*_FILE: cannot be used for TLS (${reason})`, EXIT.failed);
   }
   return options;
-}
-
-/** TLS takes a file without a good certificate silently, and then trusts nobody: say it here. */
-function readPem(env: string, path: string, kind: string): string {
-  const text = readSecretFile(env, path);
-  if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) {
-    throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
-  }
-  try {
-    if (kind === 'CERTIFICATE') new X509Certificate(text);
-  } catch {
-    throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
-  }
-  return text;
 }
 
 function saslOptions(config: ConnectionSettings): SASLOptions | undefined {

@@ -45,6 +45,29 @@ export const LIMITS = {
   timerTickMs: 4_000,
   /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
   unreadBytes: 64 * KIB,
+  /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
+  certificateDays: 14,
+  /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
+  apiKeys: 10_000,
+  keysFileBytes: 4 * MIB,
+  /** Events per second of a key at the most: more would be no bound. */
+  keyRate: 100_000_000,
+  /** How often the primary looks whether the files of keys have changed, and a worker whether the
+   * identities of its connections are over. */
+  keysLookMs: 1_000,
+  identityLookMs: 1_000,
+  /** How many letters of a JWT's `sub` go to the log. */
+  subjectLength: 64,
+  /** The keys at FOREBAY_JWT_JWKS_URL: asked for again so often, and for an unknown key at most so
+   * often; an answer takes so long at the most, and after a failure nobody asks for so long. Keys
+   * that could not be asked for again are trusted until they are so old. */
+  jwks: {
+    refreshMs: 300_000,
+    coolDownMs: 10_000,
+    timeoutMs: 5_000,
+    retryMs: 2_000,
+    ageMsMax: 86_400_000,
+  },
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
   creditBytes: 256 * KIB,
@@ -56,8 +79,9 @@ export const LIMITS = {
   highWater: { stop: 0.8, resume: 0.6 },
   /** How long the reading of an HTTP body waits at the most for room in the buffer. */
   bodyPauseMs: 1_000,
-  /** What one connection may send in one turn of the event loop. uWebSockets.js cannot pause a
-   * WebSocket and reads on while more comes: beyond it, one sender starves all the others. */
+  /** What one connection may send in one turn of the event loop, pings and pongs among the
+   * messages. uWebSockets.js cannot pause a WebSocket and reads on while more comes: beyond it, one
+   * sender starves all the others. */
   turnMessages: 20_000,
   turnBytes: 16 * MIB,
   /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
@@ -69,6 +93,10 @@ export const LIMITS = {
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,
+  /** A login is renewed so long before its session ends: what is sent later than that is not read
+   * any more. Of short sessions it is this share, since brokers refuse two logins within a second;
+   * kafkajs's own clients do not know how long a session is. */
+  session: { marginMs: 10_000, share: 0.2, ofKafkajsMs: 1_000 },
   /** A response longer than this is not one of a broker's. */
   responseBytes: 16 * MIB,
   /** How long what a client sent before it heard `goaway` may be on its way: then it is refused. */
@@ -103,12 +131,21 @@ export const LIMITS = {
   restartDelayMs: { first: 100, last: 10_000 },
   /** Workers that die in a row before they listened: then the instance gives up. */
   failedStartsMax: 5,
+  /** Ids that `listen --verify` remembers; of more, the older half is forgotten. They take some
+   * 200 bytes each: with many times as many V8's heap is full, and the process ends. */
+  listenIds: 2_000_000,
+  /** Clients whose sequences it follows, and missing ranges of all of them: the same memory. */
+  listenClients: 100_000,
+  listenRanges: 100_000,
+  /** What it finds is told so often, then only counted: a terminal shows no more. */
+  listenFindings: 100,
 } as const;
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
 assert(LIMITS.inflateFreeBytes <= LIMITS.bodyBytes, 'what may be inflated freely is within a body');
 assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
+assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
 assert(LIMITS.loopLook.idleMs < LIMITS.snapshotIntervalMs / 5, 'each report has looks at the loop');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

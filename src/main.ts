@@ -16,6 +16,7 @@ function help(): string {
 usage: ${me}            serve
        ${me} config     print the effective settings, secrets hidden
        ${me} listen     print the events of the topic; --help says more
+       ${me} key new    make an API key; --help says more
        ${me} --help     this text
        ${me} --version
 
@@ -29,6 +30,10 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
   if (command === 'listen') {
     const { runListen } = await import('./listen/listen.ts');
     return runListen(rest);
+  }
+  if (command === 'key') {
+    const { runKey } = await import('./keys/command.ts');
+    return runKey(rest);
   }
   if (rest.length > 0) throw usage(`${command} takes no arguments`);
   switch (command) {

@@ -1,5 +1,7 @@
 /** What primary and workers tell each other over IPC (`serialization: 'advanced'`). */
 
+import type { KeyEntry, KeySet } from './keys/format.ts';
+
 /** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
 export interface WorkerStatus {
   readonly listening: boolean;
@@ -45,5 +47,11 @@ export type ToWorker =
   /** Look after the topic: create it if it is missing and allowed, read its configuration. */
   | { readonly type: 'steward' }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  /** Who gets in, by the files of the settings; a worker that needs it listens only then. */
+  | {
+      readonly type: 'keys';
+      readonly keys: readonly KeyEntry[] | undefined;
+      readonly keySet: KeySet | undefined;
+    }
   /** Send clients away, settle, close, answer `drained`, exit; again: only the end comes nearer. */
   | { readonly type: 'drain'; readonly timeoutMs: number };

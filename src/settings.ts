@@ -1,4 +1,5 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+import { isLoopback } from './loopback.ts';
 
 import { parseNetwork } from './networks.ts';
 
@@ -14,6 +15,10 @@ export interface Setting<T> {
   /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
   readonly parse: (text: string) => T;
 }
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+/** The values of declared settings, by their names in the code. */
+export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
 interface Options<T> {
   readonly default: T | (() => T);
@@ -136,5 +141,59 @@ export function addresses(
       }
     }
     return list;
+  });
+}
+
+/** Some of `values`, separated by commas. */
+export function choices<const V extends string>(
+  env: string,
+  { values, default: fallback, meaning }: Options<readonly V[]> & { values: readonly V[] },
+): Setting<readonly V[]> {
+  const options = { default: fallback, meaning: `${meaning}: ${values.join(', ')}` };
+  return setting(env, options, '', (value) =>
+    value.split(',').map((part) => {
+      const found = values.find((known) => known === part.trim());
+      if (found !== undefined) return found;
+      throw new Error(`must be some of ${values.join(', ')}, separated by commas`);
+    }),
+  );
+}
+
+/** A name of a web page's origin as browsers send it: nothing behind host and port. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*,\s]+$/;
+
+/**
+ * Origins as browsers send them, separated by commas, or `*` alone. `null` is none: any page can
+ * have itself sent as that.
+ */
+export function origins(
+  env: string,
+  { meaning }: { meaning: string },
+): Setting<readonly string[] | undefined> {
+  const options = { default: undefined, defaultText: 'none', meaning };
+  return setting<readonly string[] | undefined>(env, options, '', (value) => {
+    if (value.trim() === '*') return ['*'];
+    return value.split(',').map((part) => {
+      const origin = part.trim().toLowerCase();
+      if (!ORIGIN.test(origin) || !URL.canParse(origin)) {
+        throw new Error('must be origins as https://app.example, separated by commas, or * alone');
+      }
+      // Without the port that the scheme has anyway; apps have schemes that URL does not know.
+      return /^https?:/.test(origin) ? new URL(origin).origin : origin;
+    });
+  });
+}
+
+/** An address of a document that is trusted: https, or http on this machine. */
+export function url(env: string, { meaning }: { meaning: string }): Setting<URL | undefined> {
+  const options = { default: undefined, defaultText: 'none', meaning };
+  return setting<URL | undefined>(env, options, '', (value) => {
+    const found = URL.canParse(value) ? new URL(value) : undefined;
+    const isSafe =
+      found?.protocol === 'https:' || (found?.protocol === 'http:' && isLoopback(found.hostname));
+    if (found === undefined || !isSafe || found.username !== '' || found.password !== '') {
+      throw new Error('must be an https address without a user name, or http on loopback');
+    }
+    return found;
   });
 }

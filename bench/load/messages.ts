@@ -10,7 +10,10 @@ export interface LoadShape {
   readonly eventsPerFrame: number;
   /** Frames that go out with one write. */
   readonly framesPerPacket: number;
+  /** Of an event's JSON, however it is sent. */
   readonly eventBytes: number;
+  /** How it is sent; JSON, if nothing is said. */
+  readonly encoding?: 'json' | 'msgpack';
 }
 
 export interface LoadTimes {

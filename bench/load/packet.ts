@@ -1,9 +1,10 @@
+import { type Written, write } from './encoding.ts';
 import type { LoadShape } from './messages.ts';
 
 /** The part of a load's shape that its bytes show. */
 export type PacketShape = Pick<
   LoadShape,
-  'run' | 'eventsPerFrame' | 'framesPerPacket' | 'eventBytes'
+  'run' | 'eventsPerFrame' | 'framesPerPacket' | 'eventBytes' | 'encoding'
 >;
 
 /**
@@ -19,26 +20,25 @@ export class Packet {
   /** Payload bytes of one frame. */
   readonly frameBytes: number;
   readonly #bytes: Buffer;
+  readonly #written: Written;
   /** Where the events' numbers stand, and their times. */
   readonly #numbersAt: number[] = [];
   readonly #timesAt: number[] = [];
 
   /** @throws RangeError when `eventBytes` does not hold the fields */
   constructor(shape: PacketShape, connection: number) {
-    const { eventsPerFrame, framesPerPacket } = shape;
-    const event = eventOf(shape, connection);
-    const events = Array.from({ length: eventsPerFrame }, () => event).join(',');
-    const payload = Buffer.from(eventsPerFrame === 1 ? events : `[${events}]`);
-    const head = headOf(payload.length);
+    const { encoding = 'json', eventsPerFrame, framesPerPacket } = shape;
+    const written = write(encoding, eventOf(shape, connection), TIME, eventsPerFrame);
+    const { payload, eventsAt, timeIn } = written;
+    this.#written = written;
     this.frameBytes = payload.length;
+    const head = headOf(written.firstByte, payload.length);
     const frame = Buffer.concat([head, payload]);
     this.#bytes = Buffer.concat(Array.from({ length: framesPerPacket }, () => frame));
-    const numberIn = event.indexOf(NUMBER);
-    const timeIn = event.indexOf(TIME);
+    const numberIn = payload.indexOf(NUMBER) - eventsAt[0]!;
     for (let frames = 0; frames < framesPerPacket; frames++) {
-      for (let index = 0; index < eventsPerFrame; index++) {
-        const inFrame = (eventsPerFrame === 1 ? 0 : 1) + index * (event.length + 1);
-        const at = frames * frame.length + head.length + inFrame;
+      for (const eventAt of eventsAt) {
+        const at = frames * frame.length + head.length + eventAt;
         this.#numbersAt.push(at + numberIn);
         this.#timesAt.push(at + timeIn);
       }
@@ -61,7 +61,7 @@ export class Packet {
         into[digit] = ZERO + (rest % 10);
         rest = Math.floor(rest / 10);
       }
-      into.set(time, at + this.#timesAt[index]!);
+      this.#written.writeTime(into, at + this.#timesAt[index]!, time);
     }
   }
 }
@@ -88,20 +88,20 @@ function eventOf({ run, eventBytes }: PacketShape, connection: number): string {
   return `${fields}${'x'.repeat(filling)}"}`;
 }
 
-const TEXT = 0x81;
 const MASKED = 0x80;
 const MASK_BYTES = 4;
 
-function headOf(length: number): Buffer {
-  if (length < 126) return Buffer.from([TEXT, MASKED | length, ...new Array(MASK_BYTES).fill(0)]);
+function headOf(firstByte: number, length: number): Buffer {
+  const mask = new Array<number>(MASK_BYTES).fill(0);
+  if (length < 126) return Buffer.from([firstByte, MASKED | length, ...mask]);
   if (length < 65_536) {
     const head = Buffer.alloc(4 + MASK_BYTES);
-    head.set([TEXT, MASKED | 126]);
+    head.set([firstByte, MASKED | 126]);
     head.writeUInt16BE(length, 2);
     return head;
   }
   const head = Buffer.alloc(10 + MASK_BYTES);
-  head.set([TEXT, MASKED | 127]);
+  head.set([firstByte, MASKED | 127]);
   head.writeBigUInt64BE(BigInt(length), 2);
   return head;
 }

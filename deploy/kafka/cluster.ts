@@ -23,6 +23,11 @@ export interface ClusterOptions {
   /** Where clients are told to connect instead of to the brokers themselves, one for each node:
    * what stands there has to lead to `inner`. */
   advertised?: readonly Place[];
+  /** Protocols of further listeners for clients, at `secureBrokers`. Their certificates and users
+   * stand in `overrides`. */
+  secure?: readonly SecurityProtocol[];
+  /** Users that there are from the beginning, as `--add-scram` of Kafka's formatter takes them. */
+  scramUsers?: readonly string[];
   /** Lines of server.properties that differ from the usual ones, for every node. */
   overrides?: Record<string, string>;
   heapMb?: number;
@@ -31,6 +36,8 @@ export interface ClusterOptions {
   /** Is told what takes long. */
   say?: (line: string) => void;
 }
+
+export type SecurityProtocol = 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
 
 /** A place that clients connect to. */
 export interface Place {
@@ -47,22 +54,35 @@ export class KafkaCluster {
   readonly brokers: readonly string[];
   /** Ports of the listeners whose clients are told the `advertised` places; none without these. */
   readonly inner: readonly number[];
+  /** Ports of the `secure` listeners, by protocol. */
+  private readonly securePorts: SecurePorts;
   private readonly isOwnDir: boolean;
   private readonly guard: Guard;
 
   constructor(
     dir: string,
     nodes: KafkaNode[],
-    inner: readonly number[],
+    { inner, secure }: Pick<Ports, 'inner' | 'secure'>,
     isOwnDir: boolean,
     guard: Guard,
   ) {
     this.dir = dir;
     this.inner = inner;
+    this.securePorts = secure;
     this.nodes = nodes;
     this.brokers = nodes.map((node) => node.address);
     this.isOwnDir = isOwnDir;
     this.guard = guard;
+  }
+
+  /** `["localhost:20125", …]`: where the brokers speak this protocol. */
+  secureBrokers(protocol: SecurityProtocol): string[] {
+    return (this.securePorts.get(protocol) ?? []).map((port) => `localhost:${port}`);
+  }
+
+  /** Runs a tool of Kafka to its end. @throws Error with the end of the log when it fails */
+  async tool(mainClass: string, args: readonly string[]): Promise<void> {
+    await this.node(0).run([mainClass, ...args]);
   }
 
   /** SIGKILL; back when the process is gone. */
@@ -140,6 +160,16 @@ function outside(advertised: Place | undefined, port: number | undefined) {
   };
 }
 
+/** Listeners by the names of their protocols, each behind a comma. */
+function secureListeners(id: number, secure: SecurePorts) {
+  const all = [...secure].map(([name, ports]) => ({ name, port: ports[id - 1] }));
+  return {
+    listeners: all.map(({ name, port }) => `,${name}://127.0.0.1:${port}`).join(''),
+    told: all.map(({ name, port }) => `,${name}://localhost:${port}`).join(''),
+    protocols: all.map(({ name }) => `,${name}:${name}`).join(''),
+  };
+}
+
 function properties(id: number, dir: string, ports: Ports, options: ClusterOptions) {
   const count = ports.brokers.length;
   const copies = String(count);
@@ -147,14 +177,16 @@ function properties(id: number, dir: string, ports: Ports, options: ClusterOptio
   const voters = ports.controllers.map((port, i) => `${i + 1}@127.0.0.1:${port}`);
   const [broker, controller] = [ports.brokers[id - 1], ports.controllers[id - 1]];
   const { listener, told, protocol } = outside(options.advertised?.[id - 1], ports.inner[id - 1]);
+  const secure = secureListeners(id, ports.secure);
+  const own = `PLAINTEXT://127.0.0.1:${broker}`;
   return {
     'process.roles': 'broker,controller',
     'node.id': String(id),
     'controller.quorum.voters': voters.join(','),
-    listeners: `PLAINTEXT://127.0.0.1:${broker},CONTROLLER://127.0.0.1:${controller}${listener}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${broker}${told}`,
+    listeners: `${own},CONTROLLER://127.0.0.1:${controller}${listener}${secure.listeners}`,
+    'advertised.listeners': `${own}${told}${secure.told}`,
     'controller.listener.names': 'CONTROLLER',
-    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocol}`,
+    'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT${protocol}${secure.protocols}`,
     'log.dirs': join(dir, `node-${id}`),
     'auto.create.topics.enable': 'false',
     'default.replication.factor': copies,
@@ -178,23 +210,28 @@ function properties(id: number, dir: string, ports: Ports, options: ClusterOptio
   };
 }
 
+type SecurePorts = ReadonlyMap<SecurityProtocol, readonly number[]>;
+
 interface Ports {
   brokers: number[];
   controllers: number[];
   inner: number[];
+  secure: SecurePorts;
 }
 
 async function choosePorts(count: number, options: ClusterOptions): Promise<Ports> {
-  const { ports: wanted, advertised } = options;
+  const { ports: wanted, advertised, secure = [] } = options;
   for (const given of [wanted, advertised]) {
     if (given === undefined || given.length === count) continue;
     throw new RangeError(`${count} nodes need ${count} ports, not ${given.length}`);
   }
-  const free = await freePorts(count * 3);
+  const free = await freePorts(count * (3 + secure.length));
+  const group = (index: number) => free.slice(count * index, count * (index + 1));
   return {
-    brokers: wanted ?? free.slice(count, count * 2),
-    controllers: free.slice(0, count),
-    inner: advertised === undefined ? [] : free.slice(count * 2),
+    brokers: wanted ?? group(1),
+    controllers: group(0),
+    inner: advertised === undefined ? [] : group(2),
+    secure: new Map(secure.map((protocol, index) => [protocol, group(3 + index)])),
   };
 }
 
@@ -227,10 +264,10 @@ async function launch(launcher: Launcher, options: ClusterOptions): Promise<Kafk
     const settings = properties(i + 1, dir, ports, options);
     return new KafkaNode(i + 1, port, dir, settings, launcher);
   });
-  const cluster = new KafkaCluster(dir, nodes, ports.inner, isOwnDir, guard);
+  const cluster = new KafkaCluster(dir, nodes, ports, isOwnDir, guard);
   try {
     const clusterId = await clusterIdOf(dir);
-    await Promise.all(nodes.map((node) => node.prepare(clusterId)));
+    await Promise.all(nodes.map((node) => node.prepare(clusterId, options.scramUsers)));
     await cluster.start();
     if (options.outlives === true) cluster.release();
   } catch (error) {

@@ -69,18 +69,27 @@ export class KafkaNode {
     return this.child?.pid;
   }
 
-  /** Writes the settings, and formats the data folder unless it holds data already. */
-  async prepare(clusterId: string): Promise<void> {
+  /**
+   * Writes the settings, and formats the data folder unless it holds data already.
+   * @param scramUsers users that there are from the beginning
+   */
+  async prepare(clusterId: string, scramUsers: readonly string[] = []): Promise<void> {
     const lines = Object.entries(this.settings).map(([name, value]) => `${name}=${value}`);
     await mkdir(this.dataDir, { recursive: true });
     await writeFile(this.settingsFile, `${lines.join('\n')}\n`);
     if (existsSync(join(this.dataDir, 'meta.properties'))) return;
-    const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', this.settingsFile];
-    // An archive of classes is written by the node itself, not by this tool.
+    const users = scramUsers.flatMap((user) => ['--add-scram', user]);
+    const format = ['format', '-t', clusterId, '-c', this.settingsFile, ...users];
+    await this.run(['kafka.tools.StorageTool', ...format]);
+  }
+
+  /** Runs a tool to its end; `command` is its class and arguments. @throws Error when it fails */
+  async run(command: readonly string[]): Promise<void> {
+    // An archive of classes is written by the node itself, not by a tool.
     const jvm = this.launcher.jvm.filter((option) => !option.includes('ArchiveClassesAtExit'));
-    const child = this.spawn([...jvm, ...format]);
+    const child = this.spawn([...jvm, ...command]);
     await once(child);
-    if (child.exitCode !== 0) throw new Error(`Kafka's data was not formatted${this.logTail()}`);
+    if (child.exitCode !== 0) throw new Error(`${command[0]} failed${this.logTail()}`);
   }
 
   start(): void {

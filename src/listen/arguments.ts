@@ -2,69 +2,101 @@
 import { parseArgs } from 'node:util';
 import { calledAs } from '../called-as.ts';
 import { EXIT, StartError } from '../errors.ts';
+import { type Filter, parseFilter } from './filter.ts';
+import { parseStart, type Start } from './start.ts';
 
 export interface ListenOptions {
-  readonly from: 'beginning' | 'end';
+  readonly from: Start;
   /** Stop after so many events; undefined = go on until interrupted. */
   readonly count: number | undefined;
+  /** Which to read; undefined = all. */
+  readonly partitions: ReadonlySet<number> | undefined;
+  /** An event is shown, counted and verified only if all of them hold. */
+  readonly filters: readonly Filter[];
   readonly json: boolean;
+  readonly rate: boolean;
   readonly verify: boolean;
+  readonly sequenceField: string | undefined;
   readonly help: boolean;
-}
-
-export function listenHelp(): string {
-  const me = calledAs();
-  return `Usage: ${me} listen [options]
-
-Prints the events of the topic, one a line: partition, offset, key, value, separated by tabs.
-
-  --from beginning|end  where to start [end: what comes from now on]
-  --count N             stop after N events
-  --json                one JSON object a line: partition, offset, timestamp, key, value
-  --verify              tell events whose id was seen before, and at the end (or on Ctrl-C) how many
-                        events, distinct ids, repeats and events without an id there were, on
-                        stderr; exit code 1 if there were repeats. Which ids are missing it cannot
-                        tell: only senders know. Remembers each id: about 100 bytes of memory
-  --help                this text
-
-Brokers, topic and credentials come from the same variables as the gateway's (${me} --help).
-Reads without committing offsets. Ends on Ctrl-C and when the reader of its output has gone.
-`;
 }
 
 /**
  * Reads the arguments that follow `listen`.
+ * @param nowMs what `--from -15m` counts back from
  * @throws StartError (exit code 2), one line, when they are wrong
  */
-export function parseListenArguments(argv: readonly string[]): ListenOptions {
-  const { from, count, ...flags } = parse(argv);
-  if (from !== 'beginning' && from !== 'end') {
-    throw wrong(`--from must be beginning or end, not ${JSON.stringify(from)}`);
+export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
+  const { from, count, partition, filter, 'sequence-field': sequenceField, ...flags } = parse(argv);
+  if (sequenceField !== undefined && !flags.verify) {
+    throw wrong('--sequence-field is of use with --verify only');
   }
-  if (count !== undefined && !/^[1-9]\d{0,14}$/.test(count)) {
-    throw wrong(`--count must be a whole number from 1, not ${JSON.stringify(count)}`);
-  }
-  return { from, count: count === undefined ? undefined : Number(count), ...flags };
+  return {
+    from: startOf(from, nowMs),
+    count: countOf(count),
+    partitions: partition === undefined ? undefined : new Set(partition.flatMap(partitionsOf)),
+    filters: (filter ?? []).map(filterOf),
+    sequenceField,
+    ...flags,
+  };
 }
+
+function startOf(text: string, nowMs: number): Start {
+  const start = parseStart(text, nowMs);
+  if (start !== undefined) return start;
+  const expected = 'beginning, end, a time such as 2026-11-25T09:30:00Z, or so long ago as -15m';
+  throw wrong(`--from must be ${expected}, not ${JSON.stringify(text)}`);
+}
+
+function countOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw wrong(`--count must be a whole number from 1, not ${JSON.stringify(text)}`);
+}
+
+function partitionsOf(list: string): number[] {
+  return list.split(',').map((text) => {
+    if (/^\d{1,9}$/.test(text)) return Number(text);
+    throw wrong(`--partition must be numbers such as 3 or 0,3, not ${JSON.stringify(list)}`);
+  });
+}
+
+function filterOf(text: string): Filter {
+  const filter = parseFilter(text);
+  if (filter !== undefined) return filter;
+  throw wrong(`--filter must be FIELD=TEXT, not ${JSON.stringify(text)}`);
+}
+
+const OPTIONS = {
+  from: { type: 'string', default: 'end' },
+  count: { type: 'string' },
+  partition: { type: 'string', multiple: true },
+  filter: { type: 'string', multiple: true },
+  json: { type: 'boolean', default: false },
+  rate: { type: 'boolean', default: false },
+  verify: { type: 'boolean', default: false },
+  'sequence-field': { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const;
 
 function parse(argv: readonly string[]) {
   try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        from: { type: 'string', default: 'end' },
-        count: { type: 'string' },
-        json: { type: 'boolean', default: false },
-        verify: { type: 'boolean', default: false },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    const { from, count, json, verify, help } = values;
-    return { from, count, json, verify, help };
+    return { ...parseArgs({ args: joinAgo(argv), options: OPTIONS }).values };
   } catch (error) {
     // The rest of the message explains how to pass positionals, which there are none of.
     throw wrong((error as Error).message.split(/\. |\.?\n/)[0] ?? 'wrong options');
   }
+}
+
+/** parseArgs takes the `-15m` of `--from -15m` for an option. */
+function joinAgo(argv: readonly string[]): string[] {
+  return argv.flatMap((argument, index) => {
+    if (argument === '--from' && isAgo(argv[index + 1])) return [];
+    return argv[index - 1] === '--from' && isAgo(argument) ? [`--from=${argument}`] : [argument];
+  });
+}
+
+function isAgo(argument: string | undefined): boolean {
+  return argument !== undefined && /^-\d/.test(argument);
 }
 
 function wrong(message: string): StartError {

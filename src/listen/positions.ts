@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { EXIT, StartError } from '../errors.ts';
+import { CodecError } from './decompression.ts';
 import type { Positions } from './reader.ts';
 
 const PAUSE_MS = 1_000;
@@ -9,18 +10,28 @@ const PAUSE_MS = 1_000;
 export interface Bounds {
   readonly low: Positions;
   readonly high: Positions;
+  /** The first record of a time, if it was asked for; `high` where there is none so late. */
+  readonly since?: Positions;
 }
 
-/** What stands in the way of reading; `missing` and `unreachable` pass by themselves. */
-export type Obstacle = 'missing' | 'unreachable' | 'denied' | 'login';
+/** What stands in the way of reading. */
+export type Obstacle = 'missing' | 'leaderless' | 'unreachable' | 'denied' | 'login' | 'codec';
+
+/** Those that waiting helps against. */
+export const PASSING: ReadonlySet<Obstacle> = new Set(['missing', 'leaderless', 'unreachable']);
+
+/** Of a topic that is just made, or of a broker that has just died. */
+const LEADERLESS = new Set(['LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);
 
 /** Walks the causes of a kafkajs error: the outer ones only tell that it tried often enough. */
 export function obstacleOf(error: unknown): Obstacle {
   for (let at = error; at instanceof Error; at = at.cause) {
     const type = (at as Error & { type?: string }).type ?? '';
+    if (at instanceof CodecError) return 'codec';
     if (at.name === 'KafkaJSSASLAuthenticationError') return 'login';
     if (type.endsWith('_AUTHORIZATION_FAILED')) return 'denied';
     if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing';
+    if (LEADERLESS.has(type)) return 'leaderless';
   }
   return 'unreachable';
 }
@@ -35,20 +46,38 @@ export function reasonOf(error: unknown): string {
 /**
  * The topic's first and next offsets now. Never creates the topic.
  * @param retries how often kafkajs tries again what may pass, a missing topic included
+ * @param sinceMs a time in milliseconds since 1970, to look for the first records of
  * @throws what kafkajs throws; see {@link obstacleOf}
  */
-export async function fetchBounds(kafka: Kafka, topic: string, retries = 0): Promise<Bounds> {
+export async function fetchBounds(
+  kafka: Kafka,
+  topic: string,
+  retries = 0,
+  sinceMs?: number,
+): Promise<Bounds> {
   const admin = kafka.admin({ retry: { retries } });
   try {
     await admin.connect();
     const offsets = await admin.fetchTopicOffsets(topic);
-    return {
+    const bounds = {
       low: new Map(offsets.map(({ partition, low }) => [partition, BigInt(low)])),
       high: new Map(offsets.map(({ partition, high }) => [partition, BigInt(high)])),
     };
+    if (sinceMs === undefined) return bounds;
+    const found = await admin.fetchTopicOffsetsByTimestamp(topic, sinceMs);
+    const since = new Map(found.map(({ partition, offset }) => [partition, BigInt(offset)]));
+    return { ...bounds, since };
   } finally {
     await admin.disconnect();
   }
+}
+
+export interface Wait {
+  readonly kafka: Kafka;
+  readonly topic: string;
+  readonly sinceMs: number | undefined;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -57,22 +86,23 @@ export async function fetchBounds(kafka: Kafka, topic: string, retries = 0): Pro
  * @returns the bounds, and whether the topic was seen to be missing before
  * @throws StartError (exit code 1) when waiting does not help; AbortError when `signal` is aborted
  */
-export async function waitForTopic(
-  kafka: Kafka,
-  topic: string,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<Bounds & { appeared: boolean }> {
+export async function waitForTopic({
+  kafka,
+  topic,
+  sinceMs,
+  say,
+  signal,
+}: Wait): Promise<Bounds & { appeared: boolean }> {
   let said: Obstacle | undefined;
   let appeared = false;
   for (;;) {
     signal.throwIfAborted();
     try {
-      return { ...(await fetchBounds(kafka, topic)), appeared };
+      return { ...(await fetchBounds(kafka, topic, 0, sinceMs)), appeared };
     } catch (error) {
       const obstacle = obstacleOf(error);
       const line = describe(obstacle, topic, reasonOf(error));
-      if (obstacle === 'login' || obstacle === 'denied') throw new StartError(line, EXIT.failed);
+      if (!PASSING.has(obstacle)) throw new StartError(line, EXIT.failed);
       if (obstacle !== said) say(line);
       said = obstacle;
       appeared ||= obstacle === 'missing';
@@ -81,15 +111,20 @@ export async function waitForTopic(
   }
 }
 
-function describe(obstacle: Obstacle, topic: string, reason: string): string {
+/** What stands in the way, and whether it is waited for, in a line for people. */
+export function describe(obstacle: Obstacle, topic: string, reason: string): string {
   switch (obstacle) {
     case 'missing':
       return `topic ${topic} does not exist yet; waiting for it`;
+    case 'leaderless':
+      return `topic ${topic} has a partition without a leader; waiting for it`;
     case 'unreachable':
       return `Kafka cannot be reached (${reason}); waiting for it`;
     case 'denied':
       return `Kafka does not allow to read topic ${topic} (${reason})`;
     case 'login':
       return `Kafka does not accept the credentials (${reason})`;
+    case 'codec':
+      return `topic ${topic} is compressed in a way that cannot be read: ${reason}`;
   }
 }

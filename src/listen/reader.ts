@@ -14,6 +14,8 @@ export interface ReaderOptions {
   readonly topic: string;
   /** Where to start; moves on as batches are taken. A partition that is not there starts at 0. */
   readonly positions: Positions;
+  /** Those to read; undefined = all. */
+  readonly partitions?: ReadonlySet<number> | undefined;
   /** Records of one partition in their order; the next batch waits for the promise. */
   readonly onBatch: (partition: number, records: KafkaMessage[]) => Promise<void> | void;
 }
@@ -82,8 +84,12 @@ export class TopicReader {
   }
 
   #seek(partitions: readonly number[]): void {
-    const { topic, positions } = this.#options;
+    const { topic, positions, partitions: wanted } = this.#options;
     for (const partition of partitions) {
+      if (wanted?.has(partition) === false) {
+        this.#consumer.pause([{ topic, partitions: [partition] }]);
+        continue;
+      }
       const offset = String(positions.get(partition) ?? 0n);
       this.#consumer.seek({ topic, partition, offset });
     }

@@ -1,42 +1,57 @@
 /** Finds events whose id was seen before. */
+import type { JsonObject } from './event.ts';
 import { printable } from './format.ts';
+import { counted } from './words.ts';
 
 export interface RepeatsSummary {
   /** Events looked at. */
   readonly events: number;
+  /** Ids that were not among those remembered when they came. */
   readonly distinctIds: number;
   /** Events whose id an earlier event had. */
   readonly repeats: number;
   /** Events without an id, or that are no JSON objects: nothing can be said of them. */
   readonly withoutId: number;
+  /** Ids that are not remembered any more: their repeats go unseen. */
+  readonly forgotten: number;
 }
 
 const EXAMPLES_MAX = 10;
 
 export class Repeats {
   readonly #field: string;
-  /** Ids as JSON, so that 1 and "1" differ. */
-  readonly #seen = new Set<string>();
+  readonly #generationMax: number;
+  /** Ids as JSON, so that 1 and "1" differ. When there are many, the older half is let go. */
+  #young = new Set<string>();
+  #old = new Set<string>();
   readonly #examples: string[] = [];
   #events = 0;
+  #distinctIds = 0;
   #repeats = 0;
   #withoutId = 0;
+  #forgotten = 0;
 
-  /** @param field name of the field that holds an event's id */
-  constructor(field: string) {
+  /**
+   * @param field name of the field that holds an event's id
+   * @param idsMax ids that are remembered at the most; at least the newest half of them is
+   */
+  constructor(field: string, idsMax: number) {
     this.#field = field;
+    this.#generationMax = Math.ceil(idsMax / 2);
   }
 
-  /** @param value the record's bytes; @returns its id, to be shown, if it was seen before */
-  look(value: Buffer | null): string | undefined {
+  /** @returns the event's id, to be shown, if it was seen before */
+  look(event: JsonObject | undefined): string | undefined {
     this.#events++;
-    const id = this.#idOf(value);
+    const id = this.#idOf(event);
     if (id === undefined) {
       this.#withoutId++;
       return undefined;
     }
-    const before = this.#seen.size;
-    if (this.#seen.add(id).size > before) return undefined;
+    if (!this.#young.has(id) && !this.#old.has(id)) {
+      this.#remember(id);
+      return undefined;
+    }
     this.#repeats++;
     const shown = printable(id);
     if (this.#examples.length < EXAMPLES_MAX) this.#examples.push(shown);
@@ -46,33 +61,38 @@ export class Repeats {
   get summary(): RepeatsSummary {
     return {
       events: this.#events,
-      distinctIds: this.#seen.size,
+      distinctIds: this.#distinctIds,
       repeats: this.#repeats,
       withoutId: this.#withoutId,
+      forgotten: this.#forgotten,
     };
   }
 
   /** The summary in a line for people, with the first repeated ids. */
   describe(): string {
-    const { events, distinctIds, repeats, withoutId } = this.summary;
-    const ids = `${counted(distinctIds, 'distinct id')}, ${counted(repeats, 'repeat')}`;
-    const line = `${counted(events, 'event')}, ${ids}, ${withoutId} without ${this.#field}`;
+    const { events, distinctIds, repeats, withoutId, forgotten } = this.summary;
+    const parts = [
+      `${counted(events, 'event')}, ${counted(distinctIds, 'distinct id')}`,
+      `${counted(repeats, 'repeat')}, ${withoutId} without ${this.#field}`,
+    ];
+    if (forgotten > 0) parts.push(`the ${forgotten} oldest ids were forgotten`);
+    const line = parts.join(', ');
     return repeats === 0 ? line : `${line}; repeated first: ${this.#examples.join(' ')}`;
   }
 
-  #idOf(value: Buffer | null): string | undefined {
-    try {
-      const event: unknown = JSON.parse(value?.toString('utf8') ?? '');
-      if (event === null || typeof event !== 'object' || Array.isArray(event)) return undefined;
-      if (!Object.hasOwn(event, this.#field)) return undefined;
-      const id = (event as Record<string, unknown>)[this.#field];
-      return id === null ? undefined : JSON.stringify(id);
-    } catch {
-      return undefined;
+  #remember(id: string): void {
+    this.#distinctIds++;
+    if (this.#young.size >= this.#generationMax) {
+      this.#forgotten += this.#old.size;
+      this.#old = this.#young;
+      this.#young = new Set();
     }
+    this.#young.add(id);
   }
-}
 
-function counted(count: number, name: string): string {
-  return `${count} ${name}${count === 1 ? '' : 's'}`;
+  #idOf(event: JsonObject | undefined): string | undefined {
+    if (event === undefined || !Object.hasOwn(event, this.#field)) return undefined;
+    const id = event[this.#field];
+    return id === null ? undefined : JSON.stringify(id);
+  }
 }

@@ -38,6 +38,7 @@ export const CLOSE_REASONS = [
   'credit_exceeded',
   'slow_consumer',
   'flooding',
+  'unauthorized',
   'restart',
   'age',
 ] as const;
@@ -184,6 +185,14 @@ export const CATALOGUE = [
       'buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
     from: 'sum',
     label: { name: 'reason', values: [...requestCodes, 'too_large', 'buffer_full'] },
+  },
+  {
+    name: 'forebay_tls_certificate_not_after_seconds',
+    type: 'gauge',
+    unit: 'seconds',
+    help: 'Unix time at which the certificate that clients are shown expires; 0 = no TLS.',
+    from: 'worker',
+    greatest: true,
   },
   {
     name: 'forebay_ack_duration_seconds',

@@ -3,6 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Config, readSecretFile } from '../config.ts';
 import { EXIT, REQUEST_CODES, StartError } from '../errors.ts';
+import { isLoopback } from '../loopback.ts';
 
 /** Why a command is not taken. */
 export interface Refusal {
@@ -56,10 +57,6 @@ export function refuseCommand(
 function isSame(given: string, token: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(token));
-}
-
-function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/.test(name);
 }
 
 /** Of a `Host` header, without port and brackets. */

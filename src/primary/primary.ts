@@ -11,12 +11,15 @@
  */
 import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
+import { needsIdentity } from '../config-identity.ts';
 import { EXIT, StartError } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
+import { isLoopback } from '../loopback.ts';
 import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
+import { KeyFiles } from './key-files.ts';
 import { type Endpoint, probePort } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
@@ -34,6 +37,8 @@ export interface PrimaryOptions {
   /** Lines for the log: what is doubtful in the environment, and hinders nothing. */
   readonly warnings: readonly string[];
 }
+
+const OPEN = 'everybody who reaches this address may send: no keys are configured';
 
 /** A state that passes sooner is not worth a line. */
 const NOT_READY_LINE_MS = 1_000;
@@ -60,6 +65,7 @@ class Primary {
   readonly #stop: Stop;
   readonly #roll: Roll;
   readonly #admin: Admin;
+  readonly #keyFiles: KeyFiles;
   readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
   /** The last answer that stands in the log. */
@@ -76,6 +82,7 @@ class Primary {
     this.#supervisor = this.#createSupervisor(exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
+    this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
     this.#readiness = this.#gate.update(this.#servingStatuses(), false);
     this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
     this.#steward = new Steward((worker) => supervisor.send(worker, { type: 'steward' }));
@@ -142,14 +149,18 @@ class Primary {
       ]);
       this.#supervisor.start();
       this.#hangWatch.start();
+      this.#keyFiles.start();
       logLoaded = this.#log.load(this.#config);
       this.#log.write('info', { version: this.#version, host, port, workers }, 'started');
       for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
+      if (!isLoopback(host) && !needsIdentity(this.#config))
+        this.#log.write('warn', { host }, OPEN);
       return await this.#stop.ended;
     } finally {
       await logLoaded;
       clearTimeout(this.#notReadyLine);
       this.#hangWatch.stop();
+      this.#keyFiles.stop();
       removeListeners();
       await this.#admin.close();
     }
@@ -185,6 +196,8 @@ class Primary {
       return;
     }
     this.#supervisor.send(worker, { type: 'readiness', readiness: this.#readiness });
+    const { message } = this.#keyFiles;
+    if (message !== undefined) this.#supervisor.send(worker, message);
     const { facts } = this.#steward;
     if (facts !== undefined) this.#supervisor.send(worker, { type: 'topicFacts', facts });
     this.#steward.workerUp(worker);

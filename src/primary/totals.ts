@@ -113,7 +113,10 @@ export class Totals {
     return total;
   }
 
-  /** One cell of one slot: its workers, and all before them as far as the cell counts up. */
+  /**
+   * One cell of one slot: its workers, and all before them as far as the cell counts up; the
+   * greatest where the cell is no amount.
+   */
   at(slot: number, cell: number): number {
     const place = this.#slot(slot);
     if (isGreatest[cell] === 1) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));

@@ -28,6 +28,7 @@ export class Reporter {
   readonly #parts: ReporterParts;
   readonly #tell: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
+  #listening = false;
   #topicKnown = false;
   #refusedByPolicy = false;
   #kafka = 'Kafka was not reached yet';
@@ -42,7 +43,7 @@ export class Reporter {
     this.#tell = tell;
   }
 
-  /** The port is open: says so and keeps reporting. */
+  /** Reports from now on. */
   start(): void {
     this.#timer = setInterval(() => {
       // Not with a report on a change: it would have a moment alone.
@@ -50,6 +51,12 @@ export class Reporter {
       this.#report();
     }, LIMITS.snapshotIntervalMs);
     this.#report();
+  }
+
+  /** The port is open. */
+  listens(): void {
+    this.#listening = true;
+    if (this.#timer !== undefined) this.#report();
   }
 
   topicKnown(): void {
@@ -88,7 +95,7 @@ export class Reporter {
 
   #status(): WorkerStatus {
     return {
-      listening: true,
+      listening: this.#listening,
       topicKnown: this.#topicKnown,
       kafka: this.#kafka,
       refusedByPolicy: this.#refusedByPolicy,

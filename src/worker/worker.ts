@@ -7,7 +7,7 @@
  */
 import { configuredCodec } from '../compression/codecs.ts';
 import type { Config } from '../config.ts';
-import { EXIT } from '../errors.ts';
+import { EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
 import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
@@ -20,7 +20,9 @@ import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
+import type { Gate } from './admission/gate.ts';
 import { MemoryMark } from './admission/memory-mark.ts';
+import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
@@ -46,12 +48,13 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary nobody could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  new Worker(config, log).start();
+  new Worker(config, log, await openGate(config, log)).start();
 }
 
 class Worker {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #gate: Gate;
   readonly #accumulator: Accumulator;
   readonly #acknowledger: Acknowledger;
   readonly #intake: Intake;
@@ -64,9 +67,10 @@ class Worker {
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger) {
+  constructor(config: Config, log: Logger, gate: Gate) {
     this.#config = config;
     this.#log = log;
+    this.#gate = gate;
     const counters = new Counters();
     const budget = new Budget(config.bufferBytes);
     const { maxFrameBytes, batchBytes, keyField } = config;
@@ -85,10 +89,13 @@ class Worker {
     this.#listener = new Listener({
       host: config.host,
       port: config.port,
+      tls: tlsFiles(config),
+      speaks: process.env.FOREBAY_WORKER_SLOT === '1',
       maxFrameBytes,
       timeoutMs: config.httpTimeoutMs,
       intake,
       acknowledger,
+      gate,
       budget,
       counters,
       log,
@@ -117,11 +124,30 @@ class Worker {
   /** Begins to accept, and to look for Kafka. @throws StartError */
   start(): void {
     process.on('message', (message: ToWorker) => this.#hear(message));
-    this.#listener.listen();
+    // Without its keys it would refuse those who may come in.
+    if (!this.#gate.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
     this.#memory.start();
     this.#producer.start();
+  }
+
+  #listen(): void {
+    this.#listener.listen();
+    this.#reporter.listens();
+  }
+
+  /** Lets in whom the keys let in; begins to accept with the first ones. */
+  #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
+    this.#gate.takeKeys(message);
+    this.#listener.lookAtIdentities();
+    if (this.#listener.listens || this.#drainEndMs !== undefined) return;
+    try {
+      this.#listen();
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      void this.#fail(error.message);
+    }
   }
 
   #createProducer(
@@ -172,6 +198,9 @@ class Worker {
       case 'topicFacts':
         this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
         this.#producer.hasWorked();
+        break;
+      case 'keys':
+        this.#takeKeys(message);
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);
@@ -243,6 +272,10 @@ function connectionRate(config: Config): Rate | undefined {
   const { connectionEventsPerSecond: eventsPerSecond, connectionEventsBurst: burst } = config;
   if (eventsPerSecond === 0) return undefined;
   return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
+}
+
+function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
+  return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
 function parseAddress(address: string): { host: string; port: number } {

@@ -18,8 +18,6 @@ const spec = openSpec('asyncapi');
 const { messages } = spec.components;
 const closes = spec.channels.acknowledged['x-closes'];
 const CLIENT_FRAMES = ['json', 'lines', 'msgpack'];
-/** What is specified and not taken by this version, by names of the specification. */
-const LATER = new Set(['msgpack']);
 
 let stage: Stage;
 /** Has no Kafka, and sends its clients away when they are old. */
@@ -83,7 +81,7 @@ function frameOf(contentType: string | undefined, payload: unknown): Payload {
 }
 
 /** The example frames of clients, with the number of their events. */
-const frames = CLIENT_FRAMES.filter((kind) => !LATER.has(kind)).flatMap((kind) => {
+const frames = CLIENT_FRAMES.flatMap((kind) => {
   const { contentType, examples } = messages[kind]!;
   return examples.map(({ name, payload }) => {
     const lines = typeof payload === 'string' ? payload.split('\n').filter(Boolean) : [payload];

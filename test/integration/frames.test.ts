@@ -1,6 +1,7 @@
 /** How frames are taken apart: fragments, forms of text, and what ends a connection. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { encode } from '@msgpack/msgpack';
 import { arrayOf, good } from '../support/events.ts';
 import { FrameClient, type Payload } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
@@ -105,10 +106,14 @@ test('the bounds hold for the sum of the fragments', async () => {
   tally.ws(0, { too_large: 1 });
 });
 
-test('a fragmented binary frame is refused as one frame', async () => {
-  const frame = client.sendBinary(Buffer.from([0x81]), Buffer.from([0xa1, 0x61]), Buffer.from([1]));
-  assertRefused(await client.fate(frame), ['invalid_msgpack']);
-  tally.ws(0, { invalid_msgpack: 1 });
+test('a fragmented binary frame is one frame, cut in the middle of a name and of a number', async () => {
+  const event = { msg: 'ä', clientId: 'c', timestamp: 1_790_000_000_123 };
+  const bytes = Buffer.from(encode(event));
+  const frames = [3, bytes.length - 4].map((place) => client.sendBinary(...cut(bytes, place)));
+  for (const frame of frames) assert.deepEqual(await client.fate(frame), []);
+  const stored = JSON.stringify(event);
+  assert.deepEqual(await stage.newValues(), [stored, stored]);
+  tally.ws(2);
 });
 
 test('one event: pretty-printed, and with white space around it', async () => {

@@ -211,7 +211,8 @@ test('costly bad frames as fast as credit allows: neighbours wait for windows of
     await hostile.flood(stage.gateway.wsUrl, frame);
     const during = await neighbours.p99(COSTLY_SAMPLES);
     const { frames, windowMs, nacks, served } = await hostile.stop(good(name));
-    const allowed = Math.max(3 * before, before + TURNS * windowMs);
+    // On a machine that has other work each wait for the loop is as long as it was before, too.
+    const allowed = 3 * before + TURNS * windowMs;
     const figures = `p99 ${before.toFixed(1)} -> ${during.toFixed(1)} ms, window ${windowMs.toFixed(1)} ms, ${frames} frames`;
     t.diagnostic(`${name}: ${figures}`);
     assert(during <= allowed, `${name}: ${figures}`);

@@ -146,6 +146,12 @@ test('behind HAProxy nothing is answered that it has not sent, and each client h
       await raw.end();
     }
   });
+  // The gateway itself would not see this length, and answer what is in the body.
+  const nameless = new RawHttp(port);
+  const head = `GET /livez HTTP/1.1\r\nHost: gateway\r\n: x\r\nContent-Length: ${MARKER.length}`;
+  nameless.write(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), MARKER]));
+  await nameless.ended();
+  assert.deepEqual(nameless.statuses, [400]);
   const checks = '/readyz';
   const [sent, answers] = [await haproxy.answers(0), tapped.answers(checks)];
   const connections = tapped.connections(checks).length;

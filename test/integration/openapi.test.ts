@@ -6,9 +6,11 @@ import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { freePorts } from '../../deploy/kafka/ports.ts';
+import { tokenHash } from '../../src/keys/token.ts';
 import { LIMITS } from '../../src/limits.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { uniqueTopic } from '../support/kafka.ts';
+import { KeyFile } from '../support/key-file.ts';
 import {
   type ExampleRequest,
   judge,
@@ -18,7 +20,7 @@ import {
   operationsOf,
 } from '../support/specs.ts';
 import { openStage, type Stage } from '../support/stage.ts';
-import { upgrade } from '../support/upgrade.ts';
+import { type Upgraded, upgrade } from '../support/upgrade.ts';
 import { until } from '../support/wait.ts';
 
 const spec = openSpec('openapi');
@@ -29,29 +31,41 @@ const WS = operation('get /ws');
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const TOKEN = 'for the operators';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };
+/** Bounds of connections: per address of the stage, in all of the one without Kafka. */
+const CONNECTIONS_MAX = 3;
 const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
 
-/** What is specified and not taken by this version, by names of the specification. */
-const LATER = new Set([
-  'application/msgpack',
-  'gzip',
-  'brokenGzip',
-  'forbiddenOrigin',
-  'preflight',
-]);
-
+const keys = new KeyFile();
+/** Wants a key. */
 let stage: Stage;
 /** Has no Kafka. */
 let alone: Gateway;
 before(async () => {
-  const env = { FOREBAY_ADMIN_TOKEN: TOKEN, FOREBAY_PRESTOP_MS: '60000' };
+  const slow = { eventsPerSecond: 1, burst: 1 };
+  const entries = [{ name: 'quick' }, { name: 'slow', ...slow }].map((entry) => ({
+    ...entry,
+    sha256: tokenHash(keys.token(entry.name)),
+  }));
+  keys.writeText(JSON.stringify({ keys: entries }));
+  const env = {
+    FOREBAY_ADMIN_TOKEN: TOKEN,
+    FOREBAY_PRESTOP_MS: '60000',
+    FOREBAY_KEYS_FILE: keys.path,
+    FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(CONNECTIONS_MAX),
+  };
   const [port] = await freePorts(1);
-  const nowhere = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), ready: false };
+  const nowhere = {
+    brokers: [`127.0.0.1:${port}`],
+    topic: uniqueTopic(),
+    ready: false,
+    env: { FOREBAY_MAX_CONNECTIONS: String(CONNECTIONS_MAX) },
+  };
   [stage, alone] = await Promise.all([openStage({ env }), startGateway(nowhere)]);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
 });
 after(async () => {
   await Promise.all([stage?.gateway.kill(), alone?.kill()]);
+  keys.remove();
 });
 
 interface Answer {
@@ -75,10 +89,12 @@ const reached = new Set<string>();
 /** Sends a request of the operation, and holds the answer against what is documented. */
 async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
   const { gateway = stage.gateway, port = portsOf(named)[0], headers = {}, body } = asked;
-  const url = (port === 'admin' ? gateway.adminUrl : gateway.httpUrl) + named.path;
+  const isAdmin = port === 'admin';
+  const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + named.path;
   const response = await fetch(url, {
     method: asked.method ?? named.method.toUpperCase(),
-    headers,
+    // A browser asks without credentials whether it may send them.
+    headers: { ...(named.method !== 'options' && !isAdmin && keys.bearer('quick')), ...headers },
     ...(body !== undefined && { body: new Uint8Array(Buffer.from(body)) }),
   });
   const { status } = response;
@@ -143,13 +159,14 @@ function bytesOf(type: string, value: unknown): Buffer {
 
 test('each example of a body is answered as its 200 says, gzipped too, and is stored', async () => {
   for (const [type, { examples = {} }] of Object.entries(POST.operation.requestBody!.content)) {
-    if (LATER.has(type)) continue;
     for (const [name, { value }] of Object.entries(examples)) {
       const body = bytesOf(type, value);
       const headers = { 'Content-Type': type };
       const packed = { ...headers, 'Content-Encoding': 'gzip' };
-      const asked = [{ headers, body }];
-      if (!LATER.has('gzip')) asked.push({ headers: packed, body: gzipSync(body) });
+      const asked = [
+        { headers, body },
+        { headers: packed, body: gzipSync(body) },
+      ];
       for (const one of asked) {
         const answer = await ask(POST, one);
         assert.equal(answer.status, 200, `${type} ${name}: ${answer.text}`);
@@ -167,7 +184,7 @@ test('each request that a response shows is answered with it, on each port', asy
     for (const [status, { content = {} }] of Object.entries(named.operation.responses)) {
       const { examples = {} } = content['application/json'] ?? {};
       for (const [name, { 'x-request': request }] of Object.entries(examples)) {
-        if (request === undefined || LATER.has(name)) continue;
+        if (request === undefined) continue;
         for (const port of portsOf(named)) {
           const answer = await ask(named, { ...requestOf(request), port });
           assert.equal(answer.status, Number(status), `${named.name} ${name}: ${answer.text}`);
@@ -177,7 +194,7 @@ test('each request that a response shows is answered with it, on each port', asy
       }
     }
   }
-  assert(sent >= 8, `${sent} were sent`);
+  assert(sent >= 10, `${sent} were sent`);
 });
 
 function requestOf({ method, type, encoding, origin, body }: ExampleRequest): Asked {
@@ -189,20 +206,24 @@ function requestOf({ method, type, encoding, origin, body }: ExampleRequest): As
   return { headers, ...(method && { method }), ...(body && { body }) };
 }
 
-test('POST /events: 413, 415, and 503 without Kafka', async () => {
+test('POST /events: 401, 413, 415, 429, and 503 without Kafka', async () => {
   const long = await ask(POST, { headers: JSON_TYPE, body: Buffer.alloc(LIMITS.bodyBytes + 1) });
   assert.equal(long.status, 413);
   assertExample(POST, 'tooLarge', long);
   for (const headers of [{ 'Content-Type': 'text/html' }, { 'Content-Encoding': 'br' }]) {
     assert.equal((await ask(POST, { headers, body: GOOD })).status, 415);
   }
+  const unknown = { ...JSON_TYPE, Authorization: 'Bearer other' };
+  assert.equal((await ask(POST, { headers: unknown, body: GOOD })).status, 401);
+  const slow = { ...JSON_TYPE, ...keys.bearer('slow') };
+  const limited = await ask(POST, { headers: slow, body: `[${GOOD},${GOOD}]` });
+  assert.equal(limited.status, 429, limited.text);
   const later = await ask(POST, { gateway: alone, headers: JSON_TYPE, body: GOOD });
   assert.equal(later.status, 503);
   assertExample(POST, 'later', later);
 });
 
-const skip = LATER.has('preflight');
-test('OPTIONS /events: 204, with what a page may send', { skip }, async () => {
+test('OPTIONS /events: 204, with what a page may send', async () => {
   const preflight = operation('options /events');
   const Origin = stage.gateway.httpUrl;
   const headers = { Origin, 'Access-Control-Request-Method': 'POST' };
@@ -215,10 +236,14 @@ test('OPTIONS /events: 204, with what a page may send', { skip }, async () => {
 });
 
 /** A handshake with exactly these headers, held against what is documented. */
-async function shake(gateway: Gateway, headers: Record<string, string>): Promise<number> {
-  const opened = await upgrade(gateway.httpUrl, headers).then(
+async function shake(
+  gateway: Gateway,
+  headers: Record<string, string>,
+  opened: Upgraded[] = [],
+): Promise<number> {
+  const answer = await upgrade(gateway.httpUrl, { ...keys.bearer('quick'), ...headers }).then(
     (upgraded) => {
-      upgraded.end();
+      opened.push(upgraded);
       const header = (name: string) =>
         name.toLowerCase() === 'sec-websocket-protocol' ? (upgraded.protocol ?? null) : null;
       return { status: 101, header, text: '' };
@@ -230,18 +255,25 @@ async function shake(gateway: Gateway, headers: Record<string, string>): Promise
       return { status: refused.statusCode!, header, text };
     },
   );
-  assertDocumented(WS, opened);
-  return opened.status;
+  assertDocumented(WS, answer);
+  return answer.status;
 }
 
 test('GET /ws: 101, and each refusal of a handshake', async () => {
   const { gateway } = stage;
+  const opened: Upgraded[] = [];
   const acknowledged = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
-  assert.equal(await shake(gateway, acknowledged), 101);
-  assert.equal(await shake(gateway, {}), 101);
+  assert.equal(await shake(gateway, acknowledged, opened), 101);
+  assert.equal(await shake(gateway, {}, opened), 101);
   assert.equal(await shake(gateway, { 'Sec-WebSocket-Version': '8' }), 400);
+  assert.equal(await shake(gateway, { Authorization: 'Bearer other' }), 401);
   assert.equal(await shake(gateway, { Origin: 'https://elsewhere.example' }), 403);
   assert.equal((await ask(WS)).status, 426);
+  assert.equal(await shake(gateway, {}, opened), 101);
+  assert.equal(await shake(gateway, {}), 429);
+  for (let more = 0; more < CONNECTIONS_MAX; more++) await shake(alone, {}, opened);
+  assert.equal(await shake(alone, {}), 503);
+  for (const upgraded of opened) upgraded.end();
 });
 
 test('health and the operators’ port: each status', async () => {
@@ -285,13 +317,6 @@ test('commands are taken, and a drain shows on both ports', async () => {
 /** Statuses that are reached elsewhere, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'post /events 408': 'takes as long as a body may: the test of request_timeout',
-  'post /events 401': 'needs keys: the matrix of origins and identities',
-  'post /events 403': 'needs CORS',
-  'post /events 429': 'needs a rate: the tests of limits',
-  'options /events 204': 'needs CORS',
-  'get /ws 401': 'needs keys: the matrix of origins and identities',
-  'get /ws 429': 'needs a bound per address: the tests of limits',
-  'get /ws 503': 'needs every connection taken: test/integration/descriptors.test.ts',
 };
 
 test('every documented status was reached here, or is elsewhere', () => {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { COLOURS } from '../../src/listen/colours.ts';
 import { jsonLine, plainLine, printable } from '../../src/listen/format.ts';
 
 const record = {
@@ -18,6 +20,26 @@ test('plain: no key and no value are a dash, an empty key is empty', () => {
   assert.equal(plainLine({ ...record, key: null, value: null }), '3\t9007199254740993\t-\t-\n');
   const empty = plainLine({ ...record, key: Buffer.alloc(0), value: Buffer.alloc(0) });
   assert.equal(empty, '3\t9007199254740993\t\t\n');
+});
+
+test('plain: bytes that are no UTF-8 are told one by one', () => {
+  const bytes = Buffer.from([0xff, 0x41, 0x9b, 0xc3, 0x0a]);
+  const line = plainLine({ ...record, key: bytes, value: bytes });
+  assert.equal(line, '3\t9007199254740993\t\\xffA\\x9b\\xc3\\n\t\\xffA\\x9b\\xc3\\n\n');
+});
+
+test('coloured: the same text, broken values in a colour of their own', () => {
+  const values = ['{"a":[1,"\u009b"]}', 'no json \u001b[31m', '', '"\u202e"'].map((v) =>
+    Buffer.from(v),
+  );
+  const broken = Buffer.from([0x22, 0xff, 0x22]);
+  for (const value of [...values, broken, null]) {
+    const coloured = plainLine({ ...record, value }, COLOURS);
+    assert.equal(stripVTControlCharacters(coloured), plainLine({ ...record, value }));
+    const red = coloured.includes('\u001b[31m');
+    const isBroken = value === broken || value === values[1];
+    assert.equal(red, isBroken, coloured);
+  }
 });
 
 test('plain: nothing gets through that moves the cursor, colours or reorders the terminal', () => {
@@ -42,6 +64,21 @@ test('json: one object a line, the offset with all its digits, key and value as 
     { partition, timestamp, key, value },
     { partition: 3, timestamp: 1_700_000_000_000, key: 'client-7', value: '{\n "a": "\u001b"}' },
   );
+});
+
+test('json: what a terminal would obey is escaped, and is the same text when it is read', () => {
+  const text = '\u009b31m \u007f \u202e \u2028 \u061c \u001b[2J ß';
+  const line = jsonLine({ ...record, key: Buffer.from(text), value: Buffer.from(text) });
+  assert.equal(line, `${printable(line.slice(0, -1))}\n`);
+  assert.equal(JSON.parse(line).value, text);
+  assert.equal(JSON.parse(line).key, text);
+});
+
+test('json: bytes that are no UTF-8 are base64 under another name', () => {
+  const bytes = Buffer.from([0xff, 0x00]);
+  const parsed = JSON.parse(jsonLine({ ...record, key: bytes, value: bytes }));
+  assert.deepEqual(Object.keys(parsed).slice(3), ['keyBase64', 'valueBase64']);
+  assert.deepEqual(Buffer.from(parsed.valueBase64, 'base64'), bytes);
 });
 
 test('json: no key and no value are null', () => {

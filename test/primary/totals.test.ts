@@ -12,6 +12,8 @@ const dropped = cells('forebay_events_dropped_total', ['buffer_full']);
 const stored = cell('forebay_events_stored_total');
 const inFlight = firstCell('forebay_events_in_flight');
 const cpu = firstCell('forebay_worker_cpu_seconds_total');
+const oldest = firstCell('forebay_buffer_oldest_seconds');
+const notAfter = firstCell('forebay_tls_certificate_not_after_seconds');
 const lanes = firstCell('forebay_lanes');
 const ack = histogram('forebay_ack_duration_seconds');
 
@@ -35,6 +37,23 @@ test('slots add up, and each gauge stands by itself', () => {
   assert.equal(totals.inFlight(101), 3);
   assert.equal(totals.inFlight(102), 0);
   assert.equal(totals.unaccounted(), 0);
+});
+
+test('ages and times of two workers in a slot are not added up', () => {
+  const totals = new Totals(1);
+  for (const [worker, value] of [
+    [7, 100],
+    [8, 300],
+  ] as const) {
+    totals.begin(1, worker);
+    const counters = new Counters();
+    counters.set(oldest, value);
+    counters.set(notAfter, value);
+    totals.take(worker, counters.values);
+  }
+  assert.deepEqual([totals.at(1, oldest), totals.at(1, notAfter)], [300, 300]);
+  totals.retire(8, 'crash');
+  assert.deepEqual([totals.at(1, oldest), totals.at(1, notAfter)], [100, 100]);
 });
 
 test('a death keeps counters, drops gauges and loses what was in flight', () => {

@@ -9,6 +9,8 @@ import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
+import { Gate } from '../../src/worker/admission/gate.ts';
+import { Origins } from '../../src/worker/admission/origins.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
@@ -99,7 +101,8 @@ export class Gateway {
       },
     });
     const memory = { over: false };
-    const shared = { intake, acknowledger, counters, budget };
+    const gate = new Gate({ origins: new Origins(undefined), log });
+    const shared = { intake, acknowledger, gate, log, counters, budget };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,

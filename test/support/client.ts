@@ -19,10 +19,11 @@ import {
   keyOf,
   openSocket,
   type TestEvent,
+  type Trust,
 } from './socket.ts';
 import { until } from './wait.ts';
 
-export interface ClientOptions {
+export interface ClientOptions extends Trust {
   /** `ws://127.0.0.1:9000/ws` */
   readonly url: string;
   /** Names the connection in the ledger. */
@@ -98,10 +99,11 @@ export class AcknowledgedClient {
     const incoming = new Incoming();
     this.#incoming = incoming;
     [this.#sentFrames, this.#sentBytes] = [0, 0];
-    const socket = await openSocket(url, ['forebay.v1'], headers, (made) => {
+    const prepare = (made: WebSocket) => {
       made.on('message', (data, isBinary) => this.#message(incoming, String(data), isBinary));
       made.on('close', (code, reason) => this.#lost(made, { code, reason: String(reason) }));
-    });
+    };
+    const socket = await openSocket(url, ['forebay.v1'], headers, prepare, this.#options);
     this.#socket = socket;
     this.connections++;
     if (socket.protocol !== 'forebay.v1') throw new Error(`subprotocol is '${socket.protocol}'`);

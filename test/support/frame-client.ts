@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
 import { Incoming, type NackError } from './protocol.ts';
-import { type Closed, closeSocket, openSocket } from './socket.ts';
+import { type Closed, closeSocket, openSocket, type Trust } from './socket.ts';
 import { until } from './wait.ts';
 
 export type Payload = string | Buffer;
@@ -22,15 +22,25 @@ export class FrameClient {
   /** What the server must not have done. */
   readonly violations: string[] = [];
 
-  /** Connects and waits for `hello`. */
-  static async open(url: string): Promise<FrameClient> {
+  /**
+   * Connects and waits for `hello`.
+   * @param protocols asked for beside `forebay.v1`
+   */
+  static async open(
+    url: string,
+    headers: Record<string, string> = {},
+    protocols: readonly string[] = [],
+    trust: Trust = {},
+  ): Promise<FrameClient> {
     const client = new FrameClient();
-    client.#socket = await openSocket(url, ['forebay.v1'], {}, (socket) => {
+    const asked = ['forebay.v1', ...protocols];
+    const prepare = (socket: WebSocket) => {
       socket.on('message', (data) => client.#hear(String(data)));
       socket.on('close', (code, reason) => {
         client.closed = { code, reason: String(reason) };
       });
-    });
+    };
+    client.#socket = await openSocket(url, asked, headers, prepare, trust);
     await until(() => client.#incoming.hello, { what: 'hello' });
     return client;
   }

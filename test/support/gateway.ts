@@ -40,6 +40,8 @@ export type LogLine = { readonly msg?: string; readonly [field: string]: unknown
 export class Gateway {
   readonly port: number;
   readonly adminPort: number;
+  /** Clients speak TLS. */
+  readonly secure: boolean;
   readonly log: LogLine[] = [];
   /** What it wrote on stderr: nothing, if all is well. */
   readonly errors: string[] = [];
@@ -56,6 +58,7 @@ export class Gateway {
     if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
     this.port = port;
     this.adminPort = adminPort;
+    this.secure = env.FOREBAY_TLS_CERT_FILE !== undefined;
     const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, MAIN];
     this.#child = spawn(command!, args, {
       cwd: ROOT,
@@ -89,10 +92,10 @@ export class Gateway {
     return this.#child.pid!;
   }
   get wsUrl(): string {
-    return `ws://127.0.0.1:${this.port}/ws`;
+    return `${this.secure ? 'wss' : 'ws'}://127.0.0.1:${this.port}/ws`;
   }
   get httpUrl(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `${this.secure ? 'https' : 'http'}://127.0.0.1:${this.port}`;
   }
   get adminUrl(): string {
     return `http://127.0.0.1:${this.adminPort}`;

@@ -8,9 +8,10 @@ import {
   keyOf,
   openSocket,
   type TestEvent,
+  type Trust,
 } from './socket.ts';
 
-export interface PlainClientOptions {
+export interface PlainClientOptions extends Trust {
   /** `ws://127.0.0.1:9000/ws` */
   readonly url: string;
   /** Names the connection in the ledger. */
@@ -38,10 +39,11 @@ export class PlainClient {
   /** @throws HandshakeRefused, or the connection's error */
   async open(): Promise<this> {
     const { url, headers = {} } = this.#options;
-    this.#socket = await openSocket(url, [], headers, (socket) => {
+    const prepare = (socket: WebSocket) => {
       socket.on('message', (data) => this.received.push(String(data)));
       socket.on('close', (code, reason) => this.#onClosed({ code, reason: String(reason) }));
-    });
+    };
+    this.#socket = await openSocket(url, [], headers, prepare, this.#options);
     return this;
   }
 

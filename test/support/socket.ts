@@ -23,6 +23,11 @@ export class HandshakeRefused extends Error {
   }
 }
 
+/** Whom a client of `wss:` trusts. */
+export interface Trust {
+  readonly ca?: Buffer;
+}
+
 /**
  * Opens a WebSocket; `prepare` adds listeners before anything can arrive.
  * @throws HandshakeRefused, or the connection's error
@@ -32,9 +37,10 @@ export function openSocket(
   protocols: string[],
   headers: Record<string, string>,
   prepare: (socket: WebSocket) => void,
+  { ca }: Trust = {},
 ): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, headers });
+    const socket = new WebSocket(url, protocols, { perMessageDeflate: false, headers, ca });
     prepare(socket);
     socket.once('open', () => resolve(socket));
     socket.on('error', reject);

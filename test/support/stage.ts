@@ -78,9 +78,10 @@ export async function post(
   { gateway }: Stage,
   body: string | Buffer,
   type: string | undefined = 'application/json',
+  others: Readonly<Record<string, string>> = {},
 ): Promise<PostAnswer> {
   // Bytes: fetch gives a string a content type of its own.
-  const headers: Record<string, string> = type === undefined ? {} : { 'Content-Type': type };
+  const headers = { ...others, ...(type !== undefined && { 'Content-Type': type }) };
   const request = { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers };
   const response = await fetch(`${gateway.httpUrl}/events`, request);
   const answer = (await response.json()) as PostAnswer['body'];

@@ -14,7 +14,7 @@ export function brokersGone(seconds = 60): Scenario {
       world.did('all brokers killed');
       const goneMs = performance.now();
       await sleep(seconds * 1_000);
-      // The answer to an HTTP body that was stored in part before comes late: what was sent counts.
+      // An HTTP body stored in part before is answered late: it counts what was sent since.
       const { acknowledgedMs, sentMs } = world.traffic.ledger;
       const wrong = [...acknowledgedMs.keys()].filter((name) => sentMs.get(name)! > goneMs);
       if (wrong.length > 0)

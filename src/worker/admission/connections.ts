@@ -33,17 +33,22 @@ export class ConnectionAdmission {
     this.#perAddress = new PerAddress(options.maxPerAddress);
   }
 
+  /** Where a handshake would be counted. */
+  placeOf(response: HttpResponse, request: HttpRequest): Place {
+    if (this.#options.maxPerAddress === 0) return '';
+    return countedAs(this.#addresses.of(response, request));
+  }
+
   /**
-   * Whether a handshake may become a connection now. Between this call and {@link enter} nothing
-   * else may come, or one too many does.
-   * @returns where it is to be counted, or the answer that refuses it
+   * Whether one more may become a connection now. Between this call and {@link enter} nothing else
+   * may come, or one too many does.
+   * @returns the answer that refuses it; undefined = it may
    */
-  admit(response: HttpResponse, request: HttpRequest): Place | Answer {
+  refusal(place: Place): Answer | undefined {
     const { max, maxPerAddress, memory } = this.#options;
     if (this.#open >= max || memory.over) return noMore();
-    if (maxPerAddress === 0) return '';
-    const place = countedAs(this.#addresses.of(response, request));
-    return this.#perAddress.isFull(place) ? noMoreOfAddress(maxPerAddress) : place;
+    const isFull = place !== '' && this.#perAddress.isFull(place);
+    return isFull ? noMoreOfAddress(maxPerAddress) : undefined;
   }
 
   enter(place: Place): void {

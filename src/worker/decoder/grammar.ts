@@ -52,15 +52,37 @@ export function isJson(bytes: Buffer, start: number, end: number): boolean {
  */
 export function jsonEnd(bytes: Buffer, start: number, end: number): number {
   if (!CLOSERS.has(bytes[start])) return scalarEnd(bytes, start);
-  return walkOn({ at: start, closers: [] }, bytes, end, bytes.length);
+  return walkOn(walkFrom(start), bytes, end, bytes.length);
 }
 
 /** A value of which a part has been read. */
 export interface Walk {
   /** Where the next value in it begins. */
   at: number;
-  /** What closes the arrays and objects that are open. */
-  readonly closers: number[];
+  /** How many arrays and objects are open. */
+  depth: number;
+  /** A bit for each of them: 1 = an object. A megabyte of brackets must not become eight. */
+  readonly kinds: number[];
+}
+
+export function walkFrom(start: number): Walk {
+  return { at: start, depth: 0, kinds: [] };
+}
+
+/** What closes the innermost of those that are open. */
+function closerOf({ depth, kinds }: Walk): number {
+  const level = depth - 1;
+  return (kinds[level >> 5]! >>> (level & 31)) & 1 ? CLOSE_BRACE : CLOSE_BRACKET;
+}
+
+function openOne(walk: Walk, closer: number): void {
+  const { depth, kinds } = walk;
+  const word = depth >> 5;
+  const bit = 1 << (depth & 31);
+  if (word === kinds.length) kinds.push(0);
+  if (closer === CLOSE_BRACE) kinds[word]! |= bit;
+  else kinds[word]! &= ~bit;
+  walk.depth++;
 }
 
 /**
@@ -68,7 +90,6 @@ export interface Walk {
  * begins behind `pauseAt`: what is too long for one turn of the loop is walked through in several.
  */
 export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
-  const { closers } = walk;
   let { at } = walk;
   for (;;) {
     const closer = CLOSERS.get(bytes[at]);
@@ -76,7 +97,7 @@ export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number):
     else {
       at = skipBlank(bytes, at + 1, end);
       if (bytes[at] !== closer) {
-        closers.push(closer);
+        openOne(walk, closer);
         at = itemStart(bytes, at, end, closer);
         if (at === WRONG) return WRONG;
         if (at > pauseAt) break;
@@ -86,15 +107,15 @@ export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number):
     }
     if (at === WRONG) return WRONG;
     // A value has ended, and maybe what it stands in.
-    while (closers.length > 0) {
+    while (walk.depth > 0) {
       at = skipBlank(bytes, at, end);
-      if (bytes[at] !== closers.at(-1)) break;
-      closers.pop();
+      if (bytes[at] !== closerOf(walk)) break;
+      walk.depth--;
       at++;
     }
-    if (closers.length === 0) return at;
+    if (walk.depth === 0) return at;
     if (bytes[at] !== COMMA) return WRONG;
-    at = itemStart(bytes, skipBlank(bytes, at + 1, end), end, closers.at(-1));
+    at = itemStart(bytes, skipBlank(bytes, at + 1, end), end, closerOf(walk));
     if (at === WRONG) return WRONG;
     if (at > pauseAt) break;
   }
@@ -103,7 +124,7 @@ export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number):
 }
 
 /** Where the value of an array's or object's next item begins, after its key if it has one. */
-function itemStart(bytes: Buffer, start: number, end: number, closer: number | undefined): number {
+function itemStart(bytes: Buffer, start: number, end: number, closer: number): number {
   if (closer !== CLOSE_BRACE) return start;
   const keyEnd = bytes[start] === QUOTE ? stringEnd(bytes, start) : WRONG;
   if (keyEnd === WRONG) return WRONG;

@@ -2,7 +2,7 @@
  * A long array of events, in slices. A syntax error at its end refuses it as a whole, so there are
  * two passes: the first finds each event, the second hands them on.
  */
-import { PAUSED, WRONG, walkOn } from './grammar.ts';
+import { PAUSED, WRONG, walkFrom, walkOn } from './grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import type { Slice, Slices } from './slices.ts';
@@ -60,7 +60,7 @@ function* findEvents(
     let end = sieve?.objectEnd(view, start, view.length) ?? WRONG;
     const sifted = end !== WRONG && end - start <= maxEventBytes;
     if (!sifted) {
-      const walk = { at: start, closers: [] };
+      const walk = walkFrom(start);
       for (;;) {
         end = walkOn(walk, bytes, bytes.length, from + sliceBytes);
         if (end !== PAUSED) break;

@@ -5,7 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
-import { PAUSED, walkOn } from './grammar.ts';
+import { PAUSED, walkFrom, walkOn } from './grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import { sliceArray } from './sliced-array.ts';
@@ -87,7 +87,7 @@ function* isValue(
   end: number,
   { sliceBytes }: Slice,
 ): Generator<number, boolean> {
-  const walk = { at: start, closers: [] };
+  const walk = walkFrom(start);
   for (;;) {
     const found = walkOn(walk, bytes, end, walk.at + sliceBytes);
     if (found !== PAUSED) return found === end;

@@ -2,7 +2,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { BodyWatch } from './body-watch.ts';
 import { endsConnection } from './framing.ts';
-import type { HttpResponse } from './uws.ts';
+import type { BodySource } from './held-body.ts';
 
 /** A body that is read no further for now. */
 interface Pause {
@@ -31,7 +31,7 @@ export class PausedBodies {
    * not fit then is refused.
    * @returns undefined when the buffer has room
    */
-  pause(response: HttpResponse): Pause | undefined {
+  pause(response: BodySource): Pause | undefined {
     if (!this.#budget.pressed) return undefined;
     const cancel = () => {
       clearTimeout(timer);
@@ -66,7 +66,7 @@ export interface BodyReader {
  * before.
  */
 export function readBody(
-  response: HttpResponse,
+  response: BodySource,
   paused: PausedBodies,
   watch: BodyWatch,
   reader: BodyReader,

@@ -1,19 +1,10 @@
 /** What pages of other origins than ours may do: CORS, for `/events` alone. */
 import { LIMITS } from '../../limits.ts';
-import { isSameHost } from './origin.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
 /** Who sends no Origin is no browser's page, and need not be told. */
 const NONE: Headers = {};
-
-/**
- * Whether a page may send events.
- * @param origin and host: the request's headers, '' when absent
- */
-export function allowsOrigin(origin: string, host: string): boolean {
-  return isSameHost(origin, host);
-}
 
 /** Lets the page of an allowed origin, '' = none, read an answer and when to come again. */
 export function corsHeaders(origin: string): Headers {

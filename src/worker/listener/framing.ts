@@ -71,8 +71,8 @@ function hasToken(list: string, token: string): boolean {
   return list.split(',').some((name) => name.trim().toLowerCase() === token);
 }
 
-/** Responses with which their connection ends. */
-const LAST = new WeakSet<HttpResponse>();
+/** Responses with which their connection ends, and what stands for them. */
+const LAST = new WeakSet<object>();
 
 /**
  * Has the answer of a chunked request end its connection: uWebSockets.js reads the extension of a
@@ -83,6 +83,12 @@ export function markChunked(response: HttpResponse, request: HttpRequest): void 
   if (request.getHeader('transfer-encoding') !== '') LAST.add(response);
 }
 
-export function endsConnection(response: HttpResponse): boolean {
+/** Whether the connection ends with this response, or with the one that it {@link standsFor}. */
+export function endsConnection(response: object): boolean {
   return LAST.has(response);
+}
+
+/** `other` is read in the place of `response`. */
+export function standsFor(other: object, response: HttpResponse): void {
+  if (LAST.has(response)) LAST.add(other);
 }

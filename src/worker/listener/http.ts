@@ -3,13 +3,17 @@ import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
 import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { Gate } from '../admission/gate.ts';
+import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
 import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
-import { allowsOrigin, corsHeaders, preflightHeaders } from './cors.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import { abandon, admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
 import { Exchange } from './exchange.ts';
 import { hasBody } from './framing.ts';
+import { type BodySource, HeldBody } from './held-body.ts';
 import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
@@ -19,6 +23,7 @@ const HEADERS = Object.fromEntries(PAGE_HEADERS);
 const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const;
 
 export interface HttpOptions extends BodyOptions {
+  readonly gate: Gate;
   readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
   readonly readiness: () => Readiness;
@@ -96,7 +101,7 @@ export class HttpListener {
 
   #events(response: HttpResponse, request: HttpRequest): void {
     const origin = request.getHeader('origin');
-    const isAllowed = origin === '' || allowsOrigin(origin, request.getHeader('host'));
+    const isAllowed = isAllowedPage(this.#options.gate, request);
     const method = request.getCaseSensitiveMethod();
     if (method === 'OPTIONS') {
       const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, isAllowed) };
@@ -110,6 +115,10 @@ export class HttpListener {
       return this.#finish(response, request, requestError('forbidden_origin', { Vary: 'Origin' }));
     }
     const headers = corsHeaders(origin);
+    const verdict = admitRequest(this.#options.gate, request);
+    if (typeof verdict === 'string') {
+      return this.#finish(response, request, notAdmitted(verdict), headers);
+    }
     const media = mediaOf(request.getHeader('content-type'));
     if (media === undefined) return this.#finish(response, request, UNSUPPORTED_TYPE, headers);
     const isPacked = isGzip(request.getHeader('content-encoding'));
@@ -121,13 +130,19 @@ export class HttpListener {
     }
     if (this.#options.memory.over) return this.#finish(response, request, memoryShort(), headers);
     this.#open++;
-    readBody(response, this.#paused, this.#watch, {
+    let sender = verdict instanceof Promise ? undefined : verdict;
+    const admitted = (identity: Identity) => {
+      sender = identity;
+    };
+    const isHeld = verdict instanceof Promise;
+    const source = isHeld ? this.#hold(response, verdict, headers, admitted) : response;
+    readBody(source, this.#paused, this.#watch, {
       whole: (body) => {
         const exchange = new Exchange(response, headers, () => {
           this.#open--;
           return this.#leaving;
         });
-        this.#whole.take(body, media, isPacked, exchange);
+        this.#whole.take({ bytes: body, media, isPacked, buckets: sender?.buckets }, exchange);
         return exchange;
       },
       tooLarge: () => {
@@ -139,6 +154,22 @@ export class HttpListener {
       },
       gone: () => this.#open--,
     });
+  }
+
+  /** Has the body wait until it is known who sends it. */
+  #hold(
+    response: HttpResponse,
+    verdict: Promise<Verdict>,
+    headers: Readonly<Record<string, string>>,
+    admitted: (sender: Identity) => void,
+  ): BodySource {
+    const refused = (code: NotAdmitted) => {
+      const answer = notAdmitted(code);
+      countRefused(this.#options.counters, answer);
+      send(response, { ...answer, headers: { ...answer.headers, ...headers } });
+    };
+    const failed = (error: unknown) => abandon(response, this.#options.log, error);
+    return new HeldBody(response, verdict, { admitted, refused, failed });
   }
 
   /** Answers a body that is not read to its end. */

@@ -1,10 +1,12 @@
 import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
-import { cells } from '../../metrics/counters.ts';
+import { cell, cells } from '../../metrics/counters.ts';
 import { refuseFraming } from './answers.ts';
+import { abandon } from './entrance.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
+import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import {
   type App,
   type HttpRequest,
@@ -20,10 +22,16 @@ const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes'> & {
   readonly host: string;
   readonly port: number;
+  /** Files for TLS; undefined = plain text. */
+  readonly tls: TlsFiles | undefined;
+  /** This worker speaks for all where they would say the same. */
+  readonly speaks: boolean;
   readonly log: Logger;
   /** Connections of all kinds. */
   readonly maxConnections: number;
 };
+
+const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
 
 /** The public port of one worker, shared with the others by SO_REUSEPORT. */
 export class Listener {
@@ -40,11 +48,19 @@ export class Listener {
     this.#options = options;
     this.#http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
     this.#webSocket = new WebSocketListener(options);
-    this.#app = this.#uws
-      .App()
+    this.#app = this.#createApp()
       .filter((response, change) => this.#count(response, change))
       .ws('/ws', this.#webSocket.behavior)
       .any('/*', (response, request) => this.#guard(response, request));
+  }
+
+  #createApp(): App {
+    const { tls, counters, log, speaks } = this.#options;
+    if (tls === undefined) return this.#uws.App();
+    const { app, certificate } = tlsApp(this.#uws, tls);
+    counters.set(NOT_AFTER, certificate.notAfterMs / 1000);
+    if (speaks) logCertificate(log, certificate);
+    return app;
   }
 
   /** Begins to accept. @throws StartError when the port cannot be had */
@@ -56,6 +72,11 @@ export class Listener {
     if (this.#listenSocket === undefined) {
       throw new StartError(`FOREBAY_PORT: cannot listen on ${host} port ${port}`, EXIT.failed);
     }
+  }
+
+  /** Connections are accepted. */
+  get listens(): boolean {
+    return this.#listenSocket !== undefined;
   }
 
   /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
@@ -80,6 +101,11 @@ export class Listener {
   /** Looks for connections whose time is over. */
   look(): void {
     this.#webSocket.look();
+  }
+
+  /** Keys have changed: ends the connections of those that let nobody in any more. */
+  lookAtIdentities(): void {
+    this.#webSocket.lookAtIdentities();
   }
 
   /** Takes no more handshakes. */
@@ -133,12 +159,7 @@ export class Listener {
       markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
-      this.#options.log.error({ err: error }, 'a request failed');
-      try {
-        response.close();
-      } catch {
-        // It was answered before.
-      }
+      abandon(response, this.#options.log, error);
     }
   }
 }

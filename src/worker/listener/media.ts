@@ -1,5 +1,6 @@
 /** What a body may be: media types, and content encodings. */
 import { REQUEST_CODES } from '../../errors.ts';
+import { decodeMsgpack, sliceMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds, EventSink } from '../decoder/sink.ts';
 import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../decoder/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
@@ -14,6 +15,7 @@ export interface Media {
 
 const TEXT: Media = { atOnce: decodeTextBody, inSlices: sliceTextBody };
 const LINES: Media = { atOnce: decodeNdjson, inSlices: sliceNdjson };
+const PACKED: Media = { atOnce: decodeMsgpack, inSlices: sliceMsgpack };
 
 /** By media type; '' = none given. */
 const MEDIA: Readonly<Record<string, Media>> = {
@@ -21,6 +23,7 @@ const MEDIA: Readonly<Record<string, Media>> = {
   'application/json': TEXT,
   'text/plain': TEXT,
   'application/x-ndjson': LINES,
+  'application/msgpack': PACKED,
 };
 /** RFC 9110: x-gzip is the same as gzip. By content encoding; '' = none given. */
 const GZIP: Readonly<Record<string, boolean>> = {

@@ -78,17 +78,26 @@ export interface App {
   close(): App;
 }
 
-interface Module {
+export interface TlsOptions {
+  cert_file_name: string;
+  key_file_name: string;
+  /** In OpenSSL's words; of TLS 1.2 alone. */
+  ssl_ciphers: string;
+}
+
+export interface Uws {
   App(): App;
+  /** Speaks TLS alone. @throws Error without a reason when the files cannot be used */
+  SSLApp(options: TlsOptions): App;
   us_listen_socket_close(socket: ListenSocket): void;
   _cfg(key: 'silent'): void;
 }
 
 /** Loads the binary. @throws StartError on a platform that has none */
-export function loadUws(): Module {
+export function loadUws(): Uws {
   const [major] = process.versions.node.split('.');
   try {
-    const uws = createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Module;
+    const uws = createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Uws;
     // No header that tells which server this is.
     uws._cfg('silent');
     return uws;

@@ -3,25 +3,23 @@
  * One invariant rules it: a connection is in `#sockets` from open to close, and is ended once, with
  * the reason that is counted.
  */
-import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
-import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import { cells, histogram } from '../../metrics/counters.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
-import type { ConnectionAdmission, Place } from '../admission/connections.ts';
+import type { Place } from '../admission/connections.ts';
 import { Flood } from '../admission/flood.ts';
+import type { Identity } from '../admission/identity.ts';
 import { type Buckets, type Rate, TokenBucket } from '../admission/token-bucket.ts';
+import { decodeMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
-import { type Answer, errorAnswer, requestError, send } from './answers.ts';
-import { handshakeFault } from './framing.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
-import { isSameHost } from './origin.ts';
-import type { HttpRequest, HttpResponse, WebSocket, WebSocketBehavior } from './uws.ts';
+import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
+import type { WebSocket, WebSocketBehavior } from './uws.ts';
 
-export const SUBPROTOCOL = 'forebay.v1';
 const PLAIN_FRAME = 0;
 
 const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
@@ -30,22 +28,17 @@ const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 const OPEN = cells('forebay_connections', ['ws', 'http']);
 const OPENED = cells('forebay_connections_opened_total', ['ws']).ws;
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
-const HANDSHAKES = [
-  'bad_request',
-  'forbidden_origin',
-  'draining',
-  'too_many_connections',
-  'request_timeout',
-] as const;
-type HandshakeRefusal = (typeof HANDSHAKES)[number];
-const REFUSED = cells('forebay_handshakes_refused_total', HANDSHAKES);
 
 /** What uWebSockets.js keeps for each connection. */
 interface Connection {
   readonly acknowledged: boolean;
+  readonly identity: Identity;
   readonly place: Place;
-  /** What bounds its rate of events, if anything does. */
-  readonly buckets: Buckets | undefined;
+  /** What bounds its own rate of events, if anything does. */
+  readonly own: Buckets;
+  /** That, and what bounds its key's, as of when it was last looked at. */
+  buckets: Buckets | undefined;
+  ofKey: Buckets | undefined;
   stream: AckStream | undefined;
   /** Why we ended it. */
   ended: CloseReason | undefined;
@@ -57,12 +50,10 @@ interface Connection {
 }
 type Socket = WebSocket<Connection>;
 
-export interface WebSocketOptions {
+export interface WebSocketOptions extends HandshakeOptions {
   readonly maxFrameBytes: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
-  readonly counters: Counters;
-  readonly admission: ConnectionAdmission;
   /** Events of one connection; undefined = no bound. */
   readonly connectionRate: Rate | undefined;
   /** Silence after which a connection is closed. */
@@ -77,6 +68,7 @@ export interface WebSocketOptions {
 export class WebSocketListener {
   readonly #options: WebSocketOptions;
   readonly #bounds: DecodeBounds;
+  readonly #handshakes: Handshakes;
   readonly #sockets = new Set<Socket>();
   /** Connections that have a stream. */
   #streams = 0;
@@ -84,13 +76,21 @@ export class WebSocketListener {
   #uncounted = 0;
   #ended = 0;
   #leaving = false;
-  #refusing = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
+  readonly #identityTimer: NodeJS.Timeout | undefined;
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
-    const { maxAgeMs } = options;
+    this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
+      const { acknowledged, key, context } = handshake;
+      const connection = this.#connection(handshake, identity);
+      response.upgrade(connection, key, acknowledged ? SUBPROTOCOL : '', '', context);
+    });
+    const { maxAgeMs, gate } = options;
+    if (gate.required) {
+      this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
+    }
     if (maxAgeMs === 0) return;
     const everyMs = Math.min(LIMITS.ageLookMs, maxAgeMs / 20);
     this.#ageTimer = setInterval(() => this.look(), everyMs);
@@ -105,7 +105,7 @@ export class WebSocketListener {
       maxBackpressure: 4 * LIMITS.unreadBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
-      upgrade: (response, request, context) => this.#upgrade(response, request, context),
+      upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
       ping: (socket, message) => this.#holds(socket, message),
@@ -120,13 +120,13 @@ export class WebSocketListener {
   }
 
   /** A connection is closed that has not asked for anything: nothing can be said on it. */
-  countClosed(reason: HandshakeRefusal & ('too_many_connections' | 'request_timeout')): void {
-    this.#options.counters.add(REFUSED[reason]);
+  countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
+    this.#handshakes.countClosed(reason);
   }
 
-  /** An acknowledged client is connected. */
+  /** An acknowledged client is connected, or may be soon. */
   get busy(): boolean {
-    return this.#streams > 0;
+    return this.#streams > 0 || this.#handshakes.busy;
   }
 
   /** Tells each acknowledged client to go away, and those that still come. */
@@ -136,7 +136,7 @@ export class WebSocketListener {
   }
 
   refuseHandshakes(): void {
-    this.#refusing = true;
+    this.#handshakes.refuseAll();
   }
 
   /** Looks for connections that are old, and for those whose grace is over. */
@@ -150,8 +150,26 @@ export class WebSocketListener {
     }
   }
 
+  /** Ends the connections of keys and tokens that are over; takes up rates that have changed. */
+  lookAtIdentities(): void {
+    const nowMs = Date.now();
+    for (const socket of [...this.#sockets]) {
+      const connection = socket.getUserData();
+      const { identity, ended } = connection;
+      if (ended !== undefined) continue;
+      if (identity.isOver(nowMs)) {
+        this.#options.gate.ended(identity);
+        this.#end(socket, 1008, 'unauthorized');
+      } else if (connection.ofKey !== identity.buckets) {
+        connection.ofKey = identity.buckets;
+        connection.buckets = joined(connection.own, connection.ofKey);
+      }
+    }
+  }
+
   close(): void {
     clearInterval(this.#ageTimer);
+    clearInterval(this.#identityTimer);
   }
 
   /** Ends every connection: this instance stops. */
@@ -159,53 +177,22 @@ export class WebSocketListener {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
 
-  #upgrade(response: HttpResponse, request: HttpRequest, context: object): void {
-    const fault = handshakeFault(request);
-    if (fault !== undefined) {
-      const answer = errorAnswer(400, 'bad_request', fault);
-      return this.#refuse(response, 'bad_request', { ...answer, close: true });
-    }
-    const version = request.getHeader('sec-websocket-version');
-    if (version !== '13') {
-      const message = 'the WebSocket version must be 13';
-      const headers = { 'Sec-WebSocket-Version': '13' };
-      const answer = errorAnswer(400, 'bad_request', message, headers);
-      return this.#refuse(response, 'bad_request', answer);
-    }
-    if (!isSameHost(request.getHeader('origin'), request.getHeader('host'))) {
-      return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
-    }
-    if (this.#refusing) {
-      const headers = { 'Retry-After': '1' };
-      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
-      return this.#refuse(response, 'draining', answer);
-    }
-    const { admission, connectionRate, maxAgeMs } = this.#options;
-    const place = admission.admit(response, request);
-    if (typeof place !== 'string') return this.#refuse(response, 'too_many_connections', place);
-    const asked = request.getHeader('sec-websocket-protocol').split(',');
-    const acknowledged = asked.some((name) => name.trim() === SUBPROTOCOL);
-    response.upgrade<Connection>(
-      {
-        acknowledged,
-        place,
-        buckets: connectionRate && [new TokenBucket(connectionRate)],
-        stream: undefined,
-        ended: undefined,
-        leaving: undefined,
-        oldAtMs: performance.now() + randomAge(maxAgeMs),
-        flood: new Flood(),
-      },
-      request.getHeader('sec-websocket-key'),
-      acknowledged ? SUBPROTOCOL : '',
-      '',
-      context,
-    );
-  }
-
-  #refuse(response: HttpResponse, reason: HandshakeRefusal, answer: Answer): void {
-    this.#options.counters.add(REFUSED[reason]);
-    send(response, answer);
+  #connection({ acknowledged, place }: Handshake, identity: Identity): Connection {
+    const { connectionRate, maxAgeMs } = this.#options;
+    const own = connectionRate === undefined ? [] : [new TokenBucket(connectionRate)];
+    return {
+      acknowledged,
+      identity,
+      place,
+      own,
+      buckets: joined(own, identity.buckets),
+      ofKey: identity.buckets,
+      stream: undefined,
+      ended: undefined,
+      leaving: undefined,
+      oldAtMs: performance.now() + randomAge(maxAgeMs),
+      flood: new Flood(),
+    };
   }
 
   #open(socket: Socket): void {
@@ -303,7 +290,7 @@ export class WebSocketListener {
       const length = `the frame has ${message.byteLength} bytes`;
       intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
     } else if (isBinary) {
-      intake.refuseFrame('invalid_msgpack', 'binary frames are not taken by this version');
+      return decodeMsgpack(Buffer.from(message), this.#bounds, intake);
     } else {
       return decodeText(Buffer.from(message), this.#bounds, intake);
     }
@@ -328,6 +315,12 @@ export class WebSocketListener {
     counters.add(OPEN.ws, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
   }
+}
+
+/** Undefined where there are none: that costs no look at them. */
+function joined(own: Buckets, ofKey: Buckets | undefined): Buckets | undefined {
+  const all = [...own, ...(ofKey ?? [])];
+  return all.length === 0 ? undefined : all;
 }
 
 /** Why a connection ended that we did not end. */

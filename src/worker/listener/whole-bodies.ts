@@ -4,6 +4,7 @@ import type { Logger } from '../../log.ts';
 import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
+import type { Buckets } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
@@ -28,12 +29,21 @@ export interface BodyOptions {
   readonly log: Logger;
 }
 
-/** A body that is whole, and whom to tell what becomes of it. */
-interface Body {
+/** A body as it came. */
+export interface WholeBody {
+  /** May be gone when who is given it returns. */
   readonly bytes: Buffer;
+  readonly media: Media;
+  /** By gzip. */
+  readonly isPacked: boolean;
+  /** What bounds its sender's rate of events, if anything does. */
+  readonly buckets: Buckets | undefined;
+}
+
+/** That, and whom to tell what becomes of it. */
+interface Body extends WholeBody {
   /** Bytes that came: fewer than `bytes`, if it was packed. */
   readonly receivedBytes: number;
-  readonly media: Media;
   readonly exchange: Exchange;
   /** By the monotonic clock. */
   readonly wholeAtMs: number;
@@ -60,13 +70,11 @@ export class WholeBodies {
     return this.#waiting > 0;
   }
 
-  /**
-   * Takes a body, and answers when its events are settled.
-   * @param bytes may be gone when this returns
-   */
-  take(bytes: Buffer, media: Media, isPacked: boolean, exchange: Exchange): void {
+  /** Takes a body, and answers when its events are settled. */
+  take(whole: WholeBody, exchange: Exchange): void {
+    const { bytes, isPacked } = whole;
     const wholeAtMs = performance.now();
-    const body = { bytes, receivedBytes: bytes.length, media, exchange, wholeAtMs };
+    const body = { ...whole, receivedBytes: bytes.length, exchange, wholeAtMs };
     if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
     if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
     this.#waiting++;
@@ -100,7 +108,7 @@ export class WholeBodies {
       next: () => {
         // Others were in between.
         if (reply === undefined) reply = this.#begin(body);
-        else intake.begin(reply, FRAME);
+        else intake.begin(reply, FRAME, false, body.buckets);
         const slice = slices.next();
         if (!slice.done) {
           counters.add(RECEIVED, slice.value);
@@ -126,10 +134,10 @@ export class WholeBodies {
     this.#end(body, reply);
   }
 
-  #begin({ receivedBytes, exchange }: Body): HttpReply {
+  #begin({ receivedBytes, buckets, exchange }: Body): HttpReply {
     const { intake, counters } = this.#options;
     const reply = new HttpReply((answer) => exchange.answer(answer));
-    intake.begin(reply, FRAME);
+    intake.begin(reply, FRAME, false, buckets);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;
   }

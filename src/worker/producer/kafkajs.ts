@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { LIMITS } from '../../limits.ts';
 
 interface RequestQueue {
   pending: unknown[];
@@ -19,6 +20,10 @@ export interface KafkaConnection {
   isAuthenticated(): boolean;
   /** Logs in again. */
   authenticate(): Promise<void>;
+  /** How long the broker takes this login for good; an int64 of the package `long`; 0 = for ever. */
+  readonly sessionLifetime: { toNumber(): number };
+  /** So long before the end of that, the login is to be renewed. */
+  reauthenticationThreshold: number;
 }
 
 interface ConnectionPool {
@@ -100,7 +105,24 @@ export async function connectBroker(options: ConnectOptions): Promise<KafkaConne
   await broker.connect();
   const connected = await pool.getConnection();
   stopIdleTimer(connected.requestQueue);
+  keepMargin(connected);
   return connected;
+}
+
+/** Logs in again where the session ends soon. @throws what kafkajs throws */
+export async function renewLogin(connection: KafkaConnection): Promise<void> {
+  await connection.authenticate();
+  keepMargin(connection);
+}
+
+/**
+ * kafkajs would renew each login 10 s before its end: one of a shorter session with each request,
+ * and brokers refuse two within a second.
+ */
+function keepMargin(connection: KafkaConnection): void {
+  const { marginMs, share } = LIMITS.session;
+  const lifetimeMs = connection.sessionLifetime.toNumber();
+  connection.reauthenticationThreshold = Math.min(marginMs, share * lifetimeMs);
 }
 
 /** kafkajs re-arms a 1 ms timer for ever, to look at a queue that is empty here. */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../log.ts';
-import { connectBroker, type KafkaConnection } from './kafkajs.ts';
+import { connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
 import { type EndReason, WatchedSocket } from './socket.ts';
 import type { Times } from './times.ts';
@@ -119,7 +119,7 @@ export class Link implements BrokerLink {
     this.#busy = true;
     this.#socket.watch(times);
     try {
-      if (this.#sessionEnds) await this.#whileOpen(this.#connection!.authenticate());
+      if (this.#sessionEnds) await this.#renewLogin();
       return await decode(await this.#exchange(api, body));
     } catch (error) {
       throw this.#failed(error);
@@ -138,6 +138,12 @@ export class Link implements BrokerLink {
   /** The broker will soon want another login (`connections.max.reauth.ms`). */
   get #sessionEnds(): boolean {
     return this.#options.sasl !== undefined && !this.#connection!.isAuthenticated();
+  }
+
+  async #renewLogin(): Promise<void> {
+    await this.#whileOpen(renewLogin(this.#connection!));
+    const { host, port } = this.address;
+    this.#options.logger.debug({ broker: `${host}:${port}` }, 'login renewed');
   }
 
   /** @returns what the broker answers, behind the correlation id */

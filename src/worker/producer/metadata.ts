@@ -12,6 +12,7 @@ import {
   metadataBody,
   type ProducerIdAnswer,
 } from './protocol.ts';
+import { reasonFor } from './reasons.ts';
 import { TIMES } from './times.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
@@ -299,16 +300,4 @@ export class Metadata {
       if (untilWoken) this.#wake = done;
     });
   }
-}
-
-/** For people who look at /readyz: no addresses in it. */
-function reasonFor(error: LinkError): string {
-  if (/before secure TLS|wrong version number|packet length too long/i.test(error.message)) {
-    return 'Kafka does not answer the TLS handshake: does the broker speak TLS?';
-  }
-  if (/certificate/i.test(error.message)) return 'the broker’s certificate is not trusted';
-  if (/closed/i.test(error.message) && error.why === 'connection') {
-    return 'Kafka closed the connection: does the broker expect TLS or SASL?';
-  }
-  return 'Kafka cannot be reached';
 }

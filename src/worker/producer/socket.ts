@@ -37,6 +37,8 @@ export class WatchedSocket {
   #watch: NodeJS.Timeout | undefined;
   readonly #lengths = new LengthCheck();
   readonly #answer = new Answer();
+  /** The answer is there, and waits for the end of the turn. */
+  #whole = false;
   /** Takes the answer to the request that is on its way; kafkajs reads what comes without one. */
   #onAnswer: ((answer: Buffer) => void) | undefined;
   #failure = 'the connection was closed';
@@ -124,11 +126,21 @@ export class WatchedSocket {
   }
 
   #take(chunk: Buffer): void {
+    if (!this.#answer.add(chunk) || this.#whole) return;
+    if (this.#socket!.writableLength === 0) return this.#deliver();
+    // Of TLS one hears what has left at the end of the turn only: the answer may be sooner.
+    this.#whole = true;
+    setImmediate(() => {
+      if (this.endReason === undefined) this.#deliver();
+    });
+  }
+
+  #deliver(): void {
     // Nobody answers what has not left. Once it is answered, its bytes are somebody else's.
     if (this.#socket!.writableLength > 0) return this.end('bad_response');
-    if (!this.#answer.add(chunk)) return;
     const onAnswer = this.#onAnswer!;
     this.#onAnswer = undefined;
+    this.#whole = false;
     const { answer, isAll } = this.#answer.take();
     onAnswer(answer);
     // What came behind it nobody has asked for.

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decode as decodeMsgpack } from '@msgpack/msgpack';
 import { Packet, type PacketShape } from '../../../bench/load/packet.ts';
 
 const TIME = Buffer.from('1790000000123');
@@ -19,9 +20,14 @@ function bytesOf(fields: Partial<PacketShape>, first: number, connection = 12): 
 
 /** Takes masked text frames apart as RFC 6455 says. */
 function payloadsOf(bytes: Buffer): string[] {
-  const found: string[] = [];
+  return framesOf(bytes, 0x81).map(String);
+}
+
+/** The same of frames with this first byte. */
+function framesOf(bytes: Buffer, firstByte: number): Buffer[] {
+  const found: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
-    assert.equal(bytes[at], 0x81, 'a whole text frame');
+    assert.equal(bytes[at], firstByte, 'a whole frame of its kind');
     assert.equal(bytes[at + 1]! & 0x80, 0x80, 'masked');
     const short = bytes[at + 1]! & 0x7f;
     const long = short === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
@@ -29,7 +35,7 @@ function payloadsOf(bytes: Buffer): string[] {
     const length = short < 126 ? short : long;
     const mask = bytes.subarray(at + head, at + head + 4);
     const payload = bytes.subarray(at + head + 4, at + head + 4 + length);
-    found.push(Buffer.from(payload.map((byte, index) => byte ^ mask[index % 4]!)).toString());
+    found.push(Buffer.from(payload.map((byte, index) => byte ^ mask[index % 4]!)));
     at += head + 4 + length;
   }
   return found;
@@ -65,3 +71,22 @@ test('a frame’s payload bytes are what credit counts', () => {
   packet.write(bytes, 0, 0, TIME);
   for (const text of payloadsOf(bytes)) assert.equal(Buffer.byteLength(text), packet.frameBytes);
 });
+
+test('as MessagePack the events are the same, in binary frames', () => {
+  for (const eventsPerFrame of [1, 3, 20]) {
+    const sizes = { eventsPerFrame, framesPerPacket: 2, eventBytes: 140 };
+    const texts = payloadsOf(bytesOf(sizes, 12_345));
+    const frames = framesOf(bytesOf({ ...sizes, encoding: 'msgpack' }, 12_345), 0x82);
+    assert.deepEqual(frames.map(decode), texts.map(parse));
+    const packet = new Packet(shape({ ...sizes, encoding: 'msgpack' }), 12);
+    for (const frame of frames) assert.equal(frame.length, packet.frameBytes);
+  }
+});
+
+function parse(text: string): unknown {
+  return JSON.parse(text);
+}
+
+function decode(bytes: Buffer): unknown {
+  return decodeMsgpack(bytes);
+}

@@ -104,7 +104,12 @@ describe('gateway and broker do not agree on TLS', { concurrency: 3 }, () => {
     execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });
     const files = { key: readFileSync(key), cert: readFileSync(cert) };
     const { address, connections } = await tlsServer(t, files);
-    const gateway = await notReady(t, address, '1', 'the broker’s certificate is not trusted');
+    const gateway = await notReady(
+      t,
+      address,
+      '1',
+      'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE',
+    );
     await until(() => connections() >= 3, { what: 'further tries' });
     assert.equal((await gateway.stop()).code, 0);
   });

@@ -4,7 +4,8 @@ import { LIMITS, MIB } from '../../../src/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { PausedBodies, readBody } from '../../../src/worker/listener/body.ts';
 import { BodyWatch } from '../../../src/worker/listener/body-watch.ts';
-import type { HttpResponse } from '../../../src/worker/listener/uws.ts';
+import { markChunked } from '../../../src/worker/listener/framing.ts';
+import type { HttpRequest, HttpResponse } from '../../../src/worker/listener/uws.ts';
 
 let watch: BodyWatch;
 beforeEach((t) => {
@@ -28,7 +29,7 @@ class Request {
   #abort!: () => void;
   #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
 
-  constructor() {
+  constructor(encoding = '') {
     const response = {
       onAborted: (handler: () => void) => {
         this.#abort = handler;
@@ -45,6 +46,8 @@ class Request {
         this.resumes++;
       },
     };
+    const head = { getHeader: () => encoding } as unknown as HttpRequest;
+    markChunked(response as unknown as HttpResponse, head);
     readBody(response as unknown as HttpResponse, new PausedBodies(this.budget), watch, {
       whole: (body) => {
         this.whole = String(body);
@@ -117,6 +120,23 @@ test('what was read before the pause may end the body: the connection is not lef
   request.part('b', true);
   assert.equal(request.whole, 'ab');
   assert(!request.paused);
+});
+
+test('a chunked body over its bound is refused at its end, or beyond another bound', () => {
+  const whole = new Request('chunked');
+  whole.part('x'.repeat(LIMITS.bodyBytes + 1));
+  assert.equal(whole.tooLarge, 0);
+  whole.part('y', true);
+  assert.deepEqual([whole.tooLarge, whole.whole], [1, undefined]);
+  const endless = new Request('chunked');
+  endless.part('x'.repeat(LIMITS.bodyBytes + LIMITS.bodySkipBytes));
+  assert.equal(endless.tooLarge, 0);
+  for (let part = 0; part < 3; part++) endless.part('y');
+  assert.equal(endless.tooLarge, 1);
+  const left = new Request('chunked');
+  left.part('x'.repeat(LIMITS.bodyBytes + 1));
+  left.abort();
+  assert.deepEqual([left.tooLarge, left.gone], [0, 1]);
 });
 
 test('a body over its bound is refused once, and the rest is skipped, paused or not', () => {

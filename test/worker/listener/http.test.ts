@@ -9,6 +9,8 @@ import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { Gate } from '../../../src/worker/admission/gate.ts';
+import { Origins } from '../../../src/worker/admission/origins.ts';
 import { HttpListener } from '../../../src/worker/listener/http.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
@@ -43,6 +45,7 @@ beforeEach(() => {
     log,
     maxEventBytes: MAX_EVENT_BYTES,
     memory: { over: false },
+    gate: new Gate({ origins: new Origins(undefined), log }),
     timeoutMs: 15_000,
     readiness: () => ({ ready: true, reasons: [] }),
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isSameHost } from '../../../src/worker/listener/origin.ts';
+import { isSameHost } from '../../../src/worker/admission/origin.ts';
 
 test('pages of the same host may connect', () => {
   for (const [origin, host] of [

@@ -1,0 +1,141 @@
+/** The dashboard that shows each worker by itself: is one unlike the others? */
+import { dashboardJson } from './dashboard.ts';
+import { lines, numbers, type Unit } from './panels.ts';
+import { bufferShare, of, rate } from './queries.ts';
+
+const WORKER = 'worker=~"$worker"';
+const HALF = { w: 12, h: 8 };
+
+/** A line per worker. */
+function perWorker(
+  title: string,
+  description: string,
+  unit: Unit,
+  expr: string,
+  more: { readonly max?: number; readonly legend?: string } = {},
+) {
+  const { legend = '{{instance}} worker {{worker}}', ...bound } = more;
+  return lines({ title, description, unit, queries: [{ expr, legend }], ...bound }, HALF);
+}
+
+const glance = [
+  numbers({
+    title: 'Workers',
+    description: 'Workers that serve, and slots whose worker has died and is not replaced yet.',
+    unit: 'short',
+    queries: [
+      { expr: `sum(${of('forebay_workers', 'state="ready"')})`, legend: 'ready' },
+      { expr: `sum(${of('forebay_workers', 'state="dead"')})`, legend: 'dead' },
+    ],
+  }),
+  numbers({
+    title: 'Busiest worker',
+    description: 'CPU time per second: at 100% of a core it has none left.',
+    unit: 'percentunit',
+    queries: [{ expr: `max(${rate('forebay_worker_cpu_seconds_total', WORKER)})`, legend: 'CPU' }],
+    steps: [
+      [null, 'green'],
+      [0.8, 'orange'],
+      [0.95, 'red'],
+    ],
+  }),
+  numbers({
+    title: 'Fullest buffer',
+    description: 'Share of FOREBAY_BUFFER_BYTES.',
+    unit: 'percentunit',
+    queries: [{ expr: `max(${bufferShare(WORKER)})`, legend: 'in use' }],
+    steps: [
+      [null, 'green'],
+      [0.4, 'orange'],
+      [0.8, 'red'],
+    ],
+  }),
+  numbers({
+    title: 'Oldest event',
+    description: 'Age of the oldest event that is not settled, in any of the workers.',
+    unit: 's',
+    queries: [{ expr: `max(${of('forebay_buffer_oldest_seconds', WORKER)})`, legend: 'oldest' }],
+    steps: [
+      [null, 'green'],
+      [5, 'orange'],
+      [30, 'red'],
+    ],
+  }),
+];
+
+const load = {
+  title: 'Load',
+  panels: [
+    perWorker(
+      'CPU',
+      'User and system time per second. The kernel spreads connections, not load: one worker may ' +
+        'have the busy ones.',
+      'percentunit',
+      rate('forebay_worker_cpu_seconds_total', WORKER),
+      { max: 1 },
+    ),
+    perWorker(
+      'Event loop lag',
+      'How late the event loop was at the most, in the last second: everybody on this worker ' +
+        'waits so long.',
+      's',
+      of('forebay_event_loop_lag_seconds', WORKER),
+    ),
+    perWorker(
+      'Open connections',
+      'WebSockets (ws) and all others (http). FOREBAY_MAX_CONNECTIONS bounds the former.',
+      'short',
+      of('forebay_connections', WORKER),
+      { legend: '{{instance}} worker {{worker}} {{transport}}' },
+    ),
+    perWorker(
+      'Resident memory',
+      'FOREBAY_MAX_RSS_BYTES, if set, is the mark above which it takes no new connections.',
+      'bytes',
+      of('forebay_worker_resident_bytes', WORKER),
+    ),
+  ],
+};
+
+const buffer = {
+  title: 'Buffer',
+  panels: [
+    perWorker(
+      'Buffer in use',
+      'Lanes, batches in flight and copies of requests, as a share of FOREBAY_BUFFER_BYTES.',
+      'percentunit',
+      bufferShare(WORKER),
+      { max: 1 },
+    ),
+    perWorker(
+      'In flight',
+      'Events that were taken and are not settled.',
+      'short',
+      of('forebay_events_in_flight', WORKER),
+    ),
+    perWorker(
+      'Oldest event',
+      'Age of the oldest event that is not settled.',
+      's',
+      of('forebay_buffer_oldest_seconds', WORKER),
+    ),
+    perWorker(
+      'Age of numbers',
+      'They come once a second. A worker that is silent for FOREBAY_WORKER_TIMEOUT_MS is killed.',
+      's',
+      of('forebay_worker_snapshot_age_seconds', WORKER),
+    ),
+  ],
+};
+
+/** grafana/dashboards/forebay-workers.json */
+export function workers(): string {
+  return dashboardJson({
+    uid: 'forebay-workers',
+    title: 'Forebay workers',
+    description: 'Each worker by itself. A worker is a slot of an instance, from 1.',
+    byWorker: true,
+    top: glance,
+    rows: [load, buffer],
+  });
+}

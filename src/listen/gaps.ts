@@ -1,0 +1,74 @@
+/** Which numbers of one client's sequence have come, kept as the few ranges that have not. */
+
+/** Numbers from `first` to `last`, both included. */
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** What a number turned out to be. */
+export type Arrival =
+  | { readonly kind: 'next' }
+  /** Numbers before it are missing. */
+  | { readonly kind: 'gap'; readonly missing: Range }
+  /** It was missing, and comes after a greater one. */
+  | { readonly kind: 'late' }
+  | { readonly kind: 'repeat' }
+  /** Before what is known of this client: it may be late or a repeat. */
+  | { readonly kind: 'unknown' };
+
+/**
+ *          #floor                                 #next
+ *  unknown   │ came │ missing │ came │ missing │ came │ not yet
+ */
+export class Gaps {
+  /** Missing numbers, ascending. */
+  readonly #missing: Range[] = [];
+  #floor: number;
+  #next: number;
+
+  /** @param first the number that was seen first: what came before is not known */
+  constructor(first: number) {
+    this.#floor = first;
+    this.#next = first + 1;
+  }
+
+  get ranges(): number {
+    return this.#missing.length;
+  }
+
+  /** Numbers that are missing now. */
+  get missing(): number {
+    return this.#missing.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  }
+
+  take(number: number): Arrival {
+    if (number < this.#floor) return { kind: 'unknown' };
+    if (number < this.#next) return this.#fill(number) ? { kind: 'late' } : { kind: 'repeat' };
+    const missing = { first: this.#next, last: number - 1 };
+    this.#next = number + 1;
+    if (missing.first > missing.last) return { kind: 'next' };
+    this.#missing.push(missing);
+    return { kind: 'gap', missing };
+  }
+
+  /** Gives up the oldest missing range. @returns how many numbers that were */
+  forgetOldest(): number {
+    const range = this.#missing.shift();
+    if (range === undefined) return 0;
+    this.#floor = range.last + 1;
+    return range.last - range.first + 1;
+  }
+
+  #fill(number: number): boolean {
+    const at = this.#missing.findLastIndex(({ first, last }) => first <= number && number <= last);
+    const range = this.#missing[at];
+    if (range === undefined) return false;
+    const rest = [
+      { first: range.first, last: number - 1 },
+      { first: number + 1, last: range.last },
+    ].filter(({ first, last }) => first <= last);
+    this.#missing.splice(at, 1, ...rest);
+    return true;
+  }
+}

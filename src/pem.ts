@@ -1,0 +1,32 @@
+import { X509Certificate } from 'node:crypto';
+import { readSecretFile } from './config.ts';
+import { EXIT, StartError } from './errors.ts';
+
+/** What stands in a PEM file, as its first line names it. */
+export type PemKind = 'CERTIFICATE' | 'PRIVATE KEY';
+
+/**
+ * The text of a PEM file that a setting names. TLS takes a file without a good certificate
+ * silently, and then trusts nobody: it is said here.
+ * @throws StartError (exit code 1) when it cannot be read, or is none of that kind
+ */
+export function readPem(env: string, path: string, kind: PemKind): string {
+  const text = readSecretFile(env, path);
+  if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) {
+    throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
+  }
+  if (kind === 'CERTIFICATE') readCertificate(env, path, text);
+  return text;
+}
+
+/**
+ * The first certificate of a PEM file's text.
+ * @throws StartError (exit code 1) when it is broken
+ */
+export function readCertificate(env: string, path: string, text: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch {
+    throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
+  }
+}

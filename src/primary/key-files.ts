@@ -1,0 +1,77 @@
+/**
+ * The files that say who gets in. The primary reads them for all workers: each has the same keys,
+ * and one that is started while a file is broken has the last good ones.
+ */
+import type { Config } from '../config.ts';
+import { type KeyEntry, type KeySet, parseKeySet, parseKeys } from '../keys/format.ts';
+import { WatchedFile } from '../keys/watched-file.ts';
+import { LIMITS } from '../limits.ts';
+import type { ToWorker } from '../messages.ts';
+import type { PrimaryLog } from './primary-log.ts';
+
+type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile'>;
+type KeysMessage = ToWorker & { readonly type: 'keys' };
+
+export class KeyFiles {
+  readonly #log: PrimaryLog;
+  readonly #keys: WatchedFile<readonly KeyEntry[]> | undefined;
+  readonly #keySet: WatchedFile<KeySet> | undefined;
+  readonly #broadcast: (message: KeysMessage) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * Reads the files.
+   * @param broadcast is told when they have changed
+   * @throws StartError when one cannot be read (exit code 1) or used (exit code 2)
+   */
+  constructor(settings: Settings, log: PrimaryLog, broadcast: (message: KeysMessage) => void) {
+    this.#log = log;
+    this.#broadcast = broadcast;
+    this.#keys = this.#watch<readonly KeyEntry[]>(
+      'FOREBAY_KEYS_FILE',
+      settings.keysFile,
+      parseKeys,
+    );
+    this.#keySet = this.#watch('FOREBAY_JWT_JWKS_FILE', settings.jwtJwksFile, parseKeySet);
+  }
+
+  /** What a worker has to know before it can let anybody in; undefined = it reads no files. */
+  get message(): KeysMessage | undefined {
+    const [keys, keySet] = [this.#keys?.value, this.#keySet?.value];
+    return keys === undefined && keySet === undefined ? undefined : { type: 'keys', keys, keySet };
+  }
+
+  /** Looks for changes from now on. */
+  start(): void {
+    if (this.message === undefined) return;
+    this.#timer = setInterval(() => {
+      void this.#keys?.look();
+      void this.#keySet?.look();
+    }, LIMITS.keysLookMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #watch<T>(
+    env: string,
+    path: string | undefined,
+    parse: (text: string) => T,
+  ): WatchedFile<T> | undefined {
+    if (path === undefined) return undefined;
+    return new WatchedFile({
+      env,
+      path,
+      parse,
+      changed: () => {
+        this.#log.write('info', { setting: env }, 'keys taken up');
+        if (this.message !== undefined) this.#broadcast(this.message);
+      },
+      broken: (reason) => {
+        const fields = { setting: env, reason: `the file ${reason}` };
+        this.#log.write('error', fields, 'keys not taken up: the old ones stay in force');
+      },
+    });
+  }
+}

@@ -1,0 +1,79 @@
+import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { KeySet } from '../../keys/format.ts';
+import { LIMITS } from '../../limits.ts';
+import { Identity } from './identity.ts';
+import { KeysUnavailable } from './remote-keys.ts';
+
+export interface JwtOptions {
+  readonly audience: string;
+  readonly issuer: string;
+  readonly algorithms: readonly string[];
+  readonly clockToleranceMs: number;
+}
+
+/** Why a JWT does not let in, in words of ours; `unavailable`: nobody can tell now. */
+export interface JwtRefusal {
+  readonly reason: string;
+  readonly unavailable: boolean;
+}
+
+/** Checks JWTs: signature, issuer, audience, times. */
+export class JwtVerifier {
+  readonly #options: JwtOptions;
+  #findKey: JWTVerifyGetKey;
+
+  /** @param findKey where keys are found, if not by {@link setKeys} */
+  constructor(options: JwtOptions, findKey: JWTVerifyGetKey = noKeys) {
+    this.#options = options;
+    this.#findKey = findKey;
+  }
+
+  /** Has these keys and no others. */
+  setKeys(keySet: KeySet): void {
+    this.#findKey = createLocalJWKSet({
+      keys: keySet.keys.map((key) => ({ ...key, kty: String(key.kty) })),
+    });
+  }
+
+  /** Never rejects. */
+  async verify(token: string): Promise<Identity | JwtRefusal> {
+    const { audience, issuer, algorithms, clockToleranceMs } = this.#options;
+    try {
+      const { payload } = await jwtVerify(token, this.#findKey, {
+        audience,
+        issuer,
+        algorithms: [...algorithms],
+        clockTolerance: clockToleranceMs / 1000,
+        requiredClaims: ['exp'],
+      });
+      const endsAtMs = Number(payload.exp) * 1000 + clockToleranceMs;
+      return new Identity(harmless(payload.sub), endsAtMs);
+    } catch (error) {
+      return refusalOf(error);
+    }
+  }
+}
+
+const noKeys: JWTVerifyGetKey = () => {
+  throw new KeysUnavailable('they have not come yet');
+};
+
+/** Texts of the token may be wrong on purpose: none goes on from here. */
+function refusalOf(error: unknown): JwtRefusal {
+  if (error instanceof KeysUnavailable) return { reason: 'jwt: no keys', unavailable: true };
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return { reason: `jwt: ${error.code} ${error.claim}`, unavailable: false };
+  }
+  const code = error instanceof errors.JOSEError ? error.code : 'wrong';
+  return { reason: `jwt: ${code}`, unavailable: false };
+}
+
+/** The subject as it may stand in any log: of bounded length, and printable ASCII alone. */
+export function harmless(subject: unknown): string {
+  if (typeof subject !== 'string') return '-';
+  return subject.slice(0, LIMITS.subjectLength).replace(/[^!-~]|["'\\]/g, escaped);
+}
+
+function escaped(letter: string): string {
+  return `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}

@@ -1,0 +1,23 @@
+import { isSameHost } from './origin.ts';
+
+/** Which web pages may send, over WebSocket and HTTP alike. */
+export class Origins {
+  readonly #listed: ReadonlySet<string> | undefined;
+  readonly #every: boolean;
+
+  /** @param listed those that may and no others, `*` = every page; undefined = the same host's */
+  constructor(listed: readonly string[] | undefined) {
+    this.#listed = listed && new Set(listed);
+    this.#every = this.#listed?.has('*') ?? false;
+  }
+
+  /**
+   * Whether a request may come from that page. Who sends no Origin is no browser, which always
+   * would: it passes, and has to show credentials where some are needed.
+   * @param origin and host: the request's headers, '' when absent
+   */
+  allows(origin: string, host: string): boolean {
+    if (origin === '' || this.#every) return true;
+    return this.#listed?.has(origin) ?? isSameHost(origin, host);
+  }
+}

@@ -1,0 +1,79 @@
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { LIMITS } from '../../limits.ts';
+
+/** The keys cannot be had, so that nobody knows whether a token is good. */
+export class KeysUnavailable extends Error {
+  readonly code = 'KEYS_UNAVAILABLE';
+}
+
+export interface RemoteKeysOptions {
+  readonly url: URL;
+  /** The keys cannot be had; those that were had before are used on. */
+  readonly failed: (reason: string) => void;
+  /** After an unknown key nobody asks again for so long. */
+  readonly coolDownMs?: number;
+  readonly retryMs?: number;
+}
+
+/** The public keys at an address: asked for at the start, every few minutes, and for a new key. */
+export class RemoteKeys {
+  readonly #options: RemoteKeysOptions;
+  readonly #set: ReturnType<typeof createRemoteJWKSet>;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: RemoteKeysOptions) {
+    this.#options = options;
+    const { refreshMs, coolDownMs, timeoutMs, ageMsMax } = LIMITS.jwks;
+    this.#set = createRemoteJWKSet(options.url, {
+      timeoutDuration: timeoutMs,
+      cooldownDuration: options.coolDownMs ?? coolDownMs,
+      cacheMaxAge: ageMsMax,
+    });
+    setInterval(() => void this.#refresh(), refreshMs).unref();
+    void this.#refresh();
+  }
+
+  /** The key of a token. @throws KeysUnavailable, or jose's error for a token without one */
+  readonly find: JWTVerifyGetKey = async (header, token) => {
+    const { retryMs = LIMITS.jwks.retryMs } = this.#options;
+    // Or whoever sends tokens would have us ask at his pace.
+    const isDown = performance.now() - this.#failedAtMs < retryMs;
+    if (isDown && !this.#mayKnow(header.kid)) throw new KeysUnavailable('they could not be had');
+    try {
+      return await this.#set(header, token);
+    } catch (error) {
+      if (isOfToken(error)) throw error;
+      this.#failed(error);
+      throw new KeysUnavailable('they cannot be had', { cause: error });
+    }
+  };
+
+  /** Whether a key is among those that we have. */
+  #mayKnow(kid: string | undefined): boolean {
+    if (!this.#set.fresh) return false;
+    return this.#set.jwks()?.keys.some((key) => kid === undefined || key.kid === kid) ?? false;
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      await this.#set.reload();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#failedAtMs = performance.now();
+    const { message, cause } = error as Error & { cause?: { code?: string } };
+    this.#options.failed(cause?.code ?? message);
+  }
+}
+
+/** The keys are there, and the token has none among them. */
+function isOfToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys ||
+    error instanceof errors.JOSENotSupported
+  );
+}

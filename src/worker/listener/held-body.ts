@@ -1,0 +1,84 @@
+import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
+import { standsFor } from './framing.ts';
+import type { HttpResponse } from './uws.ts';
+
+/** That of a response which a body is read from. */
+export interface BodySource {
+  onAborted(handler: () => void): unknown;
+  onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
+  pause(): void;
+  resume(): void;
+}
+
+/** What is heard of the verdict. */
+export interface HeldOutcome {
+  admitted(sender: Identity): void;
+  /** The sender is not let in: the reader has heard that nothing comes any more. */
+  refused(code: NotAdmitted): void;
+  /** Something that was told has thrown this. */
+  failed(error: unknown): void;
+}
+
+type Chunk = readonly [bytes: ArrayBuffer, isLast: boolean];
+
+/**
+ * A body that is read only when its sender is let in. uWebSockets.js wants handlers before the
+ * request's own returns; what it has read from the socket already comes all the same, and is kept.
+ */
+export class HeldBody implements BodySource {
+  readonly #response: HttpResponse;
+  #chunks: Chunk[] | undefined = [];
+  #over = false;
+  #aborted: (() => void) | undefined;
+  #data: ((bytes: ArrayBuffer, isLast: boolean) => void) | undefined;
+
+  constructor(response: HttpResponse, verdict: Promise<Verdict>, outcome: HeldOutcome) {
+    this.#response = response;
+    standsFor(this, response);
+    response.onAborted(() => {
+      const tell = !this.#over;
+      this.#over = true;
+      if (tell) this.#aborted?.();
+    });
+    response.onData((bytes, isLast) => {
+      if (this.#over) return;
+      if (this.#chunks === undefined) this.#data?.(bytes, isLast);
+      // Its memory is gone when this handler returns.
+      else this.#chunks.push([bytes.slice(0), isLast]);
+    });
+    response.pause();
+    verdict.then((decided) => this.#decide(decided, outcome)).catch(outcome.failed);
+  }
+
+  onAborted(handler: () => void): void {
+    this.#aborted = handler;
+  }
+
+  onData(handler: (bytes: ArrayBuffer, isLast: boolean) => void): void {
+    this.#data = handler;
+  }
+
+  pause(): void {
+    this.#response.pause();
+  }
+
+  /** Not before the verdict: more would come, without a bound. */
+  resume(): void {
+    if (this.#chunks === undefined) this.#response.resume();
+  }
+
+  #decide(verdict: Verdict, { admitted, refused }: HeldOutcome): void {
+    if (this.#over) return;
+    const chunks = this.#chunks ?? [];
+    this.#chunks = undefined;
+    this.#response.resume();
+    if (typeof verdict === 'string') {
+      this.#over = true;
+      this.#aborted?.();
+      refused(verdict);
+      return;
+    }
+    admitted(verdict);
+    for (const [bytes, isLast] of chunks) this.#data?.(bytes, isLast);
+  }
+}

@@ -1,0 +1,105 @@
+/** Scrape configuration, recording rules and alerts: by promtool, and against the project. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+import { readConfig } from '../../src/config.ts';
+import { EVENT_CODES } from '../../src/errors.ts';
+import { CATALOGUE } from '../../src/metrics/catalogue.ts';
+import { seriesIn } from '../support/dashboards.ts';
+import { type Alert, AWAITED_SERIES, type RuleFile } from '../support/prometheus.ts';
+import { missingTool } from '../support/tools.ts';
+
+const FOLDER = join(ROOT, 'deploy/prometheus');
+const UNIT_TESTS = join(ROOT, 'test/deploy/prometheus/alerts.yml');
+const text = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const rulesOf = (name: string) =>
+  (parse(text(`deploy/prometheus/${name}`)) as RuleFile).groups.flatMap(({ rules }) => rules);
+const alerts = rulesOf('alerts.yml').filter((rule): rule is Alert => 'alert' in rule);
+
+function promtool(...args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync('promtool', args, { encoding: 'utf8' });
+  assert.equal(status, 0, `promtool ${args.join(' ')}:\n${stdout}${stderr}`);
+}
+
+const skip = missingTool('promtool');
+
+test('promtool takes the configuration and the rules', { skip }, () => {
+  promtool('check', 'config', join(FOLDER, 'prometheus.yml'));
+  promtool('check', 'rules', join(FOLDER, 'recording.yml'), join(FOLDER, 'alerts.yml'));
+});
+
+test('every alert fires at its fault, and not at what is near to it', { skip }, () => {
+  promtool('test', 'rules', UNIT_TESTS);
+});
+
+test('no alert is without such a test: one time at which it fires, one at which it does not', () => {
+  interface Expectation {
+    alertname: string;
+    exp_alerts: unknown[];
+  }
+  const { tests } = parse(readFileSync(UNIT_TESTS, 'utf8')) as {
+    tests: { alert_rule_test?: Expectation[] }[];
+  };
+  const expectations = tests.flatMap(({ alert_rule_test = [] }) => alert_rule_test);
+  for (const { alert } of alerts) {
+    const own = expectations.filter(({ alertname }) => alertname === alert);
+    assert(
+      own.some(({ exp_alerts }) => exp_alerts.length > 0),
+      `${alert} never fires`,
+    );
+    assert(
+      own.some(({ exp_alerts }) => exp_alerts.length === 0),
+      `${alert} is never silent`,
+    );
+  }
+});
+
+test('every alert says what is wrong, what to do, and has its section in the runbook', () => {
+  const runbook = text('docs/operations.md');
+  const headings = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
+  for (const { alert, labels, annotations } of alerts) {
+    assert.match(alert, /^Forebay[A-Z]/);
+    assert(['critical', 'warning'].includes(labels.severity), alert);
+    const { summary, description, runbook_url } = annotations;
+    assert.match(summary, /\{\{ \$labels\.instance \}\}/, alert);
+    assert(description.length > 40, alert);
+    assert.equal(runbook_url, `docs/operations.md#${alert.toLowerCase()}`);
+    assert(headings.includes(alert), `docs/operations.md has no heading ${alert}`);
+  }
+  const sections = headings.filter((heading) => /^Forebay[A-Z]\w+$/.test(heading));
+  assert.deepEqual(sections.sort(), alerts.map(({ alert }) => alert).sort());
+});
+
+test('rules look at series that there are', () => {
+  const known = new Set<string>([...CATALOGUE.map(({ name }) => name), ...AWAITED_SERIES]);
+  for (const { expr } of [...rulesOf('recording.yml'), ...alerts]) {
+    const recorded = expr.replaceAll(/instance:\w+(:\w+)?/g, '');
+    assert.deepEqual(
+      seriesIn(recorded).filter((name) => !known.has(name)),
+      [],
+      expr,
+    );
+  }
+});
+
+test('what is refused for good, whatever Kafka does, does not count as storable', () => {
+  const [, reasons = ''] = text('deploy/prometheus/recording.yml').match(/reason=~"([^"]+)"/) ?? [];
+  const codes = Object.entries(EVENT_CODES).filter(([, { retry }]) => !retry);
+  assert.deepEqual(
+    reasons.split('|'),
+    codes.map(([code]) => code).filter((code) => code !== 'rejected_by_kafka'),
+  );
+});
+
+test('Prometheus looks where the admin port is by default', () => {
+  const { adminHost, adminPort } = readConfig({});
+  const { scrape_configs: jobs } = parse(text('deploy/prometheus/prometheus.yml'));
+  assert.equal(jobs.length, 1);
+  assert.deepEqual(jobs[0].static_configs, [{ targets: [`${adminHost}:${adminPort}`] }]);
+  const down = alerts.find(({ alert }) => alert === 'ForebayDown');
+  assert(down?.expr.includes(`job="${jobs[0].job_name}"`), down?.expr);
+});

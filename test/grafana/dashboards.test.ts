@@ -1,0 +1,193 @@
+/** The dashboards by their structure: Grafana's own linter has most of these rules. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { parse } from 'yaml';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+import { overview } from '../../grafana/overview.ts';
+import { workers } from '../../grafana/workers.ts';
+import { CATALOGUE } from '../../src/metrics/catalogue.ts';
+import {
+  DASHBOARD_TEXTS,
+  DASHBOARDS,
+  type Dashboard,
+  panelsOf,
+  seriesIn,
+} from '../support/dashboards.ts';
+import { AWAITED_SERIES } from '../support/prometheus.ts';
+
+// biome-ignore-start lint/suspicious/noTemplateCurlyInString: Grafana's own variable
+const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+// biome-ignore-end lint/suspicious/noTemplateCurlyInString: Grafana's own variable
+
+/** Of Grafana's units, those that fit what a gateway counts. */
+const UNITS = ['short', 'eps', 'reqps', 'cps', 's', 'bytes', 'Bps', 'percentunit'];
+const known = new Set<string>([...CATALOGUE.map(({ name }) => name), ...AWAITED_SERIES]);
+
+const catalogued = (expr: string) => seriesIn(expr).filter((name) => !known.has(name));
+
+test('the files are what `make docs` writes', () => {
+  assert.deepEqual(Object.fromEntries(DASHBOARD_TEXTS), {
+    'forebay-overview.json': overview(),
+    'forebay-workers.json': workers(),
+  });
+});
+
+test('addresses of dashboards never change', () => {
+  assert.deepEqual(
+    [...DASHBOARDS.values()].map(({ uid }) => uid),
+    ['forebay-overview', 'forebay-workers'],
+  );
+});
+
+test('every series of the catalogue is on a dashboard', () => {
+  const shown = [...DASHBOARDS.values()].flatMap((dashboard) =>
+    panelsOf(dashboard).flatMap(({ targets = [] }) =>
+      targets.flatMap(({ expr }) => seriesIn(expr)),
+    ),
+  );
+  assert.deepEqual(
+    CATALOGUE.map(({ name }) => name).filter((name) => !shown.includes(name)),
+    [],
+  );
+});
+
+test('Grafana finds the dashboards and their data source', () => {
+  const read = (path: string) =>
+    parse(readFileSync(join(ROOT, 'grafana/provisioning', path), 'utf8'));
+  const [provider] = read('dashboards/forebay.yml').providers;
+  assert.deepEqual([provider.type, provider.allowUiUpdates], ['file', false]);
+  const guide = readFileSync(join(ROOT, 'docs/dashboards.md'), 'utf8');
+  assert(guide.includes(`${provider.options.path}`), 'the guide mounts the dashboards there');
+  const [source] = read('datasources/prometheus.yml').datasources;
+  assert.equal(source.type, 'prometheus');
+  const prometheus = readFileSync(join(ROOT, 'deploy/prometheus/prometheus.yml'), 'utf8');
+  assert.equal(source.jsonData.timeInterval, parse(prometheus).global.scrape_interval);
+});
+
+for (const [name, dashboard] of DASHBOARDS) {
+  describe(name, () => {
+    const panels = panelsOf(dashboard);
+    const targets = panels.flatMap(({ targets = [] }) => targets);
+
+    test('data source, job and instance are chosen, by name and with all of them at first', () => {
+      const [source, ...choices] = dashboard.templating.list;
+      assert.deepEqual(
+        [source?.type, source?.name, source?.label, source?.query],
+        ['datasource', 'datasource', 'Data source', 'prometheus'],
+      );
+      const names = name.includes('workers') ? ['job', 'instance', 'worker'] : ['job', 'instance'];
+      assert.deepEqual(
+        choices.map((choice) => choice.name),
+        names,
+      );
+      for (const { query, datasource, ...choice } of choices) {
+        const { type, refresh, multi, includeAll, allValue } = choice;
+        assert.deepEqual(datasource, DATASOURCE);
+        assert.deepEqual([type, refresh, multi, includeAll], ['query', 2, true, true]);
+        assert.equal(allValue, '.+');
+        assert.match(String((query as { query: string }).query), /^label_values\(forebay_\w+/);
+      }
+    });
+
+    test('it is one thing to read: title, description, not edited by hand', () => {
+      assert.equal(dashboard.editable, false);
+      assert(dashboard.title.length > 0 && dashboard.description.length > 20, dashboard.title);
+      assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length);
+    });
+
+    test('every panel has a title, a description, a unit, and says what it means to be empty', () => {
+      for (const { title, description = '', fieldConfig, targets = [] } of panels) {
+        assert(title.length > 0 && description.length >= 12, `${title}: ${description}`);
+        const { unit = '', noValue = '' } = fieldConfig?.defaults ?? {};
+        assert(UNITS.includes(unit), `${title}: unit '${unit}'`);
+        assert(noValue.length > 0, `${title}: no text for no value`);
+        assert(targets.length > 0, `${title}: asks nothing`);
+        const refs = targets.map(({ refId }) => refId);
+        assert.equal(new Set(refs).size, refs.length, title);
+      }
+    });
+
+    test('no panel has a data source of its own', () => {
+      for (const { datasource } of [...panels, ...targets, ...dashboard.annotations.list]) {
+        assert.deepEqual(datasource, DATASOURCE);
+      }
+    });
+
+    test('every selector is of the chosen jobs and instances, and of a series that there is', () => {
+      for (const { expr } of [...targets, ...dashboard.annotations.list]) {
+        assert.deepEqual(catalogued(expr), [], expr);
+        const selectors = expr.match(/\bforebay_\w+(\{[^}]*\})?/g) ?? [];
+        assert(selectors.length > 0, expr);
+        for (const selector of selectors) {
+          assert.match(selector, /\{job=~"\$job",instance=~"\$instance"[,}]/);
+        }
+      }
+    });
+
+    test('counters are shown by their rate over $__rate_interval, buckets by quantiles', () => {
+      for (const { expr } of [...targets, ...dashboard.annotations.list]) {
+        const plain = expr.replaceAll(
+          /(rate|increase)\(forebay_\w+\{[^}]*\}\[\$__rate_interval\]\)/g,
+          '',
+        );
+        assert.doesNotMatch(plain, /_(total|bucket|sum|count)\{|\[/, expr);
+        assert.equal(/_bucket/.test(expr), /histogram_quantile/.test(expr), expr);
+      }
+    });
+
+    test('no query answers NaN: none divides by 0, or takes quantiles of nothing', () => {
+      for (const { expr } of targets) {
+        if (expr.includes(' / ')) assert.match(expr, / \/ \(.* > 0\)\)?$/, expr);
+        if (expr.includes('histogram_quantile')) assert.match(expr, / >= 0$/, expr);
+      }
+    });
+
+    test('every line has a name, of labels that its query keeps', () => {
+      for (const { expr, legendFormat } of targets) {
+        assert(legendFormat.length > 0, expr);
+        const [, by] =
+          expr.match(/^(?:histogram_quantile\([^,]+, )?(?:sum|max) by \(([^)]*)\)/) ?? [];
+        const aggregated = /^(sum|max|histogram_quantile)\b/.test(expr);
+        for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) {
+          const kept = by?.split(', ').includes(label!) ?? !aggregated;
+          assert(kept, `${legendFormat}: ${expr}`);
+        }
+      }
+    });
+
+    test('panels lie in the grid, none on another one', () => {
+      const taken = new Set<string>();
+      for (const { title, gridPos } of dashboard.panels) {
+        assert(gridPos.x + gridPos.w <= 24, title);
+        for (const cell of cells(gridPos)) {
+          assert(!taken.has(cell), `${title} lies on another one at ${cell}`);
+          taken.add(cell);
+        }
+      }
+    });
+  });
+}
+
+test('the first row of the overview: throughput, dropped and refused, acknowledgement, unaccounted', () => {
+  const { panels } = DASHBOARDS.get('forebay-overview.json')!;
+  const firstRow = panels.slice(
+    0,
+    panels.findIndex(({ type }) => type === 'row'),
+  );
+  assert.deepEqual(
+    firstRow.map(({ title }) => title),
+    ['Throughput', 'Dropped and refused', 'Acknowledgement', 'Unaccounted'],
+  );
+  const rows = panels
+    .filter(({ type }) => type === 'row')
+    .map(({ title }) => title.split(/[ :]/)[0]);
+  assert.deepEqual(rows, ['Events', 'Connections', 'Buffer', 'Kafka', 'Workers']);
+});
+
+function* cells({ x, y, w, h }: Dashboard['panels'][number]['gridPos']): Generator<string> {
+  for (let column = x; column < x + w; column++) {
+    for (let row = y; row < y + h; row++) yield `${column},${row}`;
+  }
+}

@@ -1,0 +1,263 @@
+/** TLS and SASL towards a real Kafka: each way to log in, each way to be refused, and sessions. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { promisify } from 'node:util';
+import type { KafkaCluster, SecurityProtocol } from '../../deploy/kafka/cluster.ts';
+import { Authority } from '../support/certificates.ts';
+import { good } from '../support/events.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { uniqueTopic } from '../support/kafka.ts';
+import { describeVerdict, Ledger } from '../support/ledger.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+  violationsOf,
+} from '../support/load.ts';
+import {
+  allowDave,
+  clientCertificate,
+  type Env,
+  login,
+  SESSION_MS,
+  startSecureKafka,
+  trusting,
+} from '../support/secure-kafka.ts';
+import { missingTool } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+import {
+  atRest,
+  failedStart,
+  logged,
+  untilLogged,
+  untilNotReady,
+  untilStored,
+} from '../support/watch.ts';
+
+let authority: Authority;
+let cluster: KafkaCluster;
+
+/** What `listen` prints of a topic that has one event. */
+async function listenToOne(brokers: readonly string[], topic: string, env: Env): Promise<string> {
+  const args = ['dist/main.js', 'listen', '--from', 'beginning', '--count', '1', '--json'];
+  const settings = { KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic, ...env };
+  const { PATH = '' } = process.env;
+  const options = { env: { PATH, ...settings }, timeout: 20_000 };
+  return (await promisify(execFile)(process.execPath, args, options)).stdout;
+}
+
+async function start(t: TestContext, protocol: SecurityProtocol, env: Env) {
+  const place = { brokers: cluster.secureBrokers(protocol), topic: uniqueTopic() };
+  const gateway = await startGateway({ ...place, env });
+  t.after(() => gateway.kill());
+  return { gateway, ...place };
+}
+
+/** An event by this login, and back out of Kafka by the same. */
+async function storesAndListens(t: TestContext, protocol: SecurityProtocol, env: Env) {
+  const { gateway, brokers, topic } = await start(t, protocol, env);
+  const client = await FrameClient.open(gateway.wsUrl);
+  assert.deepEqual(await client.exchange(good('one')), []);
+  await client.close();
+  assert.match(await listenToOne(brokers, topic, env), /one/);
+  assert.equal((await gateway.stop()).code, 0);
+  assert.deepEqual(gateway.errors, []);
+}
+
+/** Load by acknowledged clients, and in the end the account of it. */
+async function underLoad(t: TestContext, gateway: Gateway, topic: string) {
+  const ledger = new Ledger();
+  const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+  const clients = await acknowledgedClients(t, 8, options);
+  const load = new Load(t, clients, { eventsPerSecond: 400, eventsPerFrame: 2, prefix: 'a-' });
+  return async () => {
+    await load.stop();
+    await allSettled(clients);
+    await closeAll(clients);
+    const metrics = await atRest(gateway);
+    const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
+    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert.deepEqual(violationsOf(clients), []);
+    t.diagnostic(describeVerdict(verdict)[0]!);
+    return metrics;
+  };
+}
+
+describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency: 2 }, () => {
+  before(async () => {
+    authority = new Authority();
+    cluster = await startSecureKafka(authority);
+  });
+  after(() => cluster?.close());
+
+  test('sessions of 3 s under load: each login is renewed in time, and nothing is refused or lost', async (t) => {
+    const env = { ...trusting(authority), ...login('scram-sha-256', 'alice'), LOG_LEVEL: 'debug' };
+    const { gateway, topic } = await start(t, 'SASL_SSL', env);
+    const end = await underLoad(t, gateway, topic);
+    await untilStored(gateway, 200);
+    const renewed = () => logged(gateway, 'login renewed');
+    const sessions = 3;
+    await until(() => renewed().length >= sessions, { what: () => gateway.logTail() });
+    await untilStored(gateway, 200);
+    const metrics = await end();
+    const times = renewed().map(({ time }) => Date.parse(String(time)));
+    const spanMs = times.at(-1)! - times[0]!;
+    assert(spanMs > SESSION_MS, `${times.length} renewals in ${spanMs} ms`);
+    const failed = metrics.value('forebay_produce_errors_total');
+    t.diagnostic(`${times.length} renewals in ${spanMs} ms, ${failed} attempts failed`);
+    assert.equal(metrics.value('forebay_events_refused_total'), 0);
+    assert.equal((await gateway.stop()).code, 0);
+    assert.deepEqual(gateway.errors, []);
+  });
+
+  test('a password that is changed: an alarm, and SIGHUP takes up the new one; nothing is lost', async (t) => {
+    const file = authority.file('password', 'carol-secret\n');
+    const env = {
+      ...trusting(authority),
+      KAFKA_SASL_MECHANISM: 'scram-sha-256',
+      KAFKA_SASL_USERNAME: 'carol',
+      KAFKA_SASL_PASSWORD_FILE: file,
+      FOREBAY_DRAIN_TIMEOUT_MS: '1000',
+      FOREBAY_DRAIN_SPREAD_MS: '0',
+    };
+    const { gateway, topic } = await start(t, 'SASL_SSL', env);
+    const end = await underLoad(t, gateway, topic);
+    await untilStored(gateway, 100);
+    const [broker] = cluster.brokers as [string];
+    const whom = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
+    const what = ['--add-config', 'SCRAM-SHA-256=[password=another]'];
+    const change = ['--bootstrap-server', broker, ...whom, ...what];
+    await cluster.tool('kafka.admin.ConfigCommand', change);
+    const alarm = await untilLogged(gateway, 'the brokers refuse our credentials', 20_000);
+    assert.equal(alarm.level, 'error');
+    assert.match(String(alarm.error), /invalid credentials with SASL mechanism SCRAM-SHA-256/);
+    assert.equal(gateway.exited, undefined);
+    authority.file('password', 'another\n');
+    gateway.signal('SIGHUP');
+    await untilLogged(gateway, 'rolling restart ended', 30_000);
+    await untilStored(gateway, 200);
+    await end();
+    assert.equal((await gateway.stop()).code, 0);
+    assert(!gateway.logTail(1_000).includes('another'), 'no password in the log');
+  });
+
+  const ways: [string, SecurityProtocol, () => Env][] = [
+    ['PLAIN and TLS', 'SASL_SSL', () => ({ ...trusting(authority), ...login('plain', 'bob') })],
+    [
+      'SCRAM-SHA-256 and TLS',
+      'SASL_SSL',
+      () => ({ ...trusting(authority), ...login('scram-sha-256', 'alice') }),
+    ],
+    [
+      'SCRAM-SHA-512 and TLS',
+      'SASL_SSL',
+      () => ({ ...trusting(authority), ...login('scram-sha-512', 'alice') }),
+    ],
+    [
+      'a client certificate',
+      'SSL',
+      () => ({ ...trusting(authority), ...clientCertificate(authority) }),
+    ],
+    ['PLAIN without TLS', 'SASL_PLAINTEXT', () => login('plain', 'bob')],
+  ];
+  for (const [name, protocol, env] of ways) {
+    test(`${name}: events are stored, and listen reads them by the same settings`, (t) =>
+      storesAndListens(t, protocol, env()));
+  }
+
+  test('the least rights: Write and Describe store events, Read lets listen read them', async (t) => {
+    const topic = uniqueTopic();
+    await allowDave(cluster.brokers, topic);
+    const brokers = cluster.secureBrokers('SASL_SSL');
+    const env = { ...trusting(authority), ...login('plain', 'dave') };
+    const options = { brokers, topic, env: { ...env, KAFKA_CREATE_TOPIC: '0' } };
+    const gateway = await startGateway(options);
+    t.after(() => gateway.kill());
+    const client = await FrameClient.open(gateway.wsUrl);
+    assert.deepEqual(await client.exchange(good('one')), []);
+    await client.close();
+    assert.match(await listenToOne(brokers, topic, env), /one/);
+    await untilLogged(
+      gateway,
+      'the topic’s configuration may not be read: max.message.bytes is taken as its default',
+    );
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
+  const refusals: [string, SecurityProtocol, () => Env, RegExp][] = [
+    [
+      'PLAIN with a wrong password',
+      'SASL_SSL',
+      () => ({ ...trusting(authority), ...login('plain', 'bob', 'hunter2') }),
+      /SASL PLAIN authentication failed: .*Invalid username or password$/,
+    ],
+    [
+      'SCRAM with a wrong password',
+      'SASL_SSL',
+      () => ({ ...trusting(authority), ...login('scram-sha-512', 'alice', 'hunter2') }),
+      /invalid credentials with SASL mechanism SCRAM-SHA-512$/,
+    ],
+    [
+      'a mechanism that the broker does not take',
+      'SASL_PLAINTEXT',
+      () => login('scram-sha-256', 'alice'),
+      /The broker does not support the requested SASL mechanism$/,
+    ],
+  ];
+  for (const [name, protocol, env, line] of refusals) {
+    test(`${name}: one line, exit code 1`, async (t) => {
+      const place = { brokers: cluster.secureBrokers(protocol), topic: uniqueTopic() };
+      const { code, errors, gateway } = await failedStart(t, { ...place, env: env() });
+      assert.deepEqual([code, errors.length], [1, 1], errors.join('\n'));
+      assert.match(errors[0]!, /^forebay: the brokers refuse our credentials: /);
+      assert.match(errors[0]!, line);
+      assert(!gateway.logTail(1_000).includes('hunter2'), 'no password in the log');
+    });
+  }
+
+  const distrust: [string, () => Env, string, SecurityProtocol, string?][] = [
+    [
+      'an authority that nobody named',
+      () => ({ KAFKA_TLS: '1', ...login('plain', 'bob') }),
+      'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE',
+      'SASL_SSL',
+    ],
+    [
+      'a certificate for another host',
+      () => ({ ...trusting(authority), ...login('plain', 'bob') }),
+      'the broker’s certificate is for another host',
+      'SASL_SSL',
+      '127.0.0.1',
+    ],
+    [
+      'no certificate of ours where one is wanted',
+      () => trusting(authority),
+      'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
+      'SSL',
+    ],
+    [
+      'a certificate of ours that a stranger signed',
+      () => ({ ...trusting(authority), ...clientCertificate(new Authority('stranger')) }),
+      'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
+      'SSL',
+    ],
+  ];
+  for (const [name, env, reason, protocol, host] of distrust) {
+    test(`${name}: not ready, with the reason, and it tries again`, async (t) => {
+      const brokers = cluster
+        .secureBrokers(protocol)
+        .map((address) => address.replace('localhost', host ?? 'localhost'));
+      const options = { brokers, topic: uniqueTopic(), env: env(), ready: false };
+      const gateway = await startGateway(options);
+      t.after(() => gateway.kill());
+      await until(() => fetch(`${gateway.httpUrl}/livez`));
+      await untilNotReady(gateway, reason);
+      assert.equal((await gateway.stop()).code, 0);
+      assert.deepEqual(gateway.errors, []);
+    });
+  }
+});

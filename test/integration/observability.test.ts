@@ -1,0 +1,356 @@
+/**
+ * A real Prometheus scrapes two gateways: a calm one under a known load, and one whose Kafka stores
+ * nothing and to which everything happens of which an alert tells.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { CATALOGUE } from '../../src/metrics/catalogue.ts';
+import { FakeCluster } from '../fakes/broker/cluster.ts';
+import type { Injection } from '../fakes/broker/injections.ts';
+import { DASHBOARDS, panelsOf, seriesIn } from '../support/dashboards.ts';
+import { arrayOf, good } from '../support/events.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { Ledger } from '../support/ledger.ts';
+import { acknowledgedClients, Load, plainSources } from '../support/load.ts';
+import { answerOf, linesOf, type View } from '../support/panels.ts';
+import { PlainClient } from '../support/plain-client.ts';
+import {
+  type Alert,
+  AWAITED_SERIES,
+  type Prometheus,
+  startPrometheus,
+} from '../support/prometheus.ts';
+import { ponged } from '../support/socket.ts';
+import { openStage, post, type Stage } from '../support/stage.ts';
+import { missingTool } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+import { atRest } from '../support/watch.ts';
+
+const skip = missingTool('prometheus');
+const TOPIC = 'stores-nothing';
+/** What one connection may send at once. */
+const BURST = 100;
+const DEATHS = 3;
+/** Old enough for the alert on events that wait: an operator’s 30 s are too long for a test. */
+const OLD_SECONDS = 3;
+const NOT_LEADER = 6;
+
+const overview = DASHBOARDS.get('forebay-overview.json')!;
+const workers = DASHBOARDS.get('forebay-workers.json')!;
+const ends: (() => unknown)[] = [];
+const lifetime = { after: (end: () => unknown) => ends.unshift(end) };
+
+let prometheus: Prometheus;
+let calm: Stage;
+let broken: Gateway;
+let refusal: Injection;
+/** When the load began; when the panels of each gateway are looked at. In seconds since 1970. */
+let sinceSeconds: number;
+let calmSeconds: number;
+let brokenSeconds: number;
+
+before(async () => {
+  if (skip !== false) return;
+  const cluster = await FakeCluster.start({ topics: { [TOPIC]: 4 } });
+  lifetime.after(() => cluster.close());
+  refusal = cluster.inject(
+    { request: 'Produce', times: Number.POSITIVE_INFINITY },
+    { code: NOT_LEADER },
+  );
+  [calm, broken] = await Promise.all([startCalm(), startBroken(cluster)]);
+  const targets = [calm.gateway, broken].map(instanceOf);
+  prometheus = await startPrometheus(lifetime, { targets, alert: hasten });
+  sinceSeconds = Date.now() / 1000;
+  for (const instance of targets)
+    await prometheus.sees(`forebay_build_info{instance="${instance}"}`);
+  await Promise.all([knownLoad(), allFaults()]);
+});
+after(async () => {
+  const failures: unknown[] = [];
+  for (const end of ends) {
+    try {
+      await end();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  assert.deepEqual(failures, [], 'all that was started has ended');
+});
+
+const instanceOf = ({ adminPort }: Gateway) => `127.0.0.1:${adminPort}`;
+const nowSeconds = () => Date.now() / 1000;
+
+async function startCalm(): Promise<Stage> {
+  const env = {
+    FOREBAY_WORKERS: '2',
+    FOREBAY_CONNECTION_EVENTS_PER_SECOND: '1',
+    FOREBAY_CONNECTION_EVENTS_BURST: String(BURST),
+  };
+  const stage = await openStage({ env });
+  lifetime.after(() => stage.gateway.stop());
+  return stage;
+}
+
+/** Nothing is stored, and nothing ends by itself while the test looks. */
+async function startBroken(cluster: FakeCluster): Promise<Gateway> {
+  const env = {
+    FOREBAY_WORKERS: '2',
+    FOREBAY_EVENT_TIMEOUT_MS: '2000',
+    FOREBAY_WORKER_TIMEOUT_MS: '600000',
+    FOREBAY_DRAIN_TIMEOUT_MS: '600000',
+  };
+  const gateway = await startGateway({ brokers: cluster.addresses, topic: TOPIC, env });
+  lifetime.after(() => gateway.kill());
+  return gateway;
+}
+
+/** Conditions stay what they are; only how long they have to last is shorter. */
+function hasten(alert: Alert): Alert {
+  const expr = alert.expr.replace('oldest_seconds) > 30', `oldest_seconds) > ${OLD_SECONDS}`);
+  return { ...alert, expr, for: '0s' };
+}
+
+const events = (count: number) => Array.from({ length: count }, (_, index) => good(`e${index}`));
+
+/** Every number that stands here is asked of a panel below. */
+async function knownLoad(): Promise<void> {
+  const { gateway } = calm;
+  const [staying, hasty] = [
+    await FrameClient.open(gateway.wsUrl),
+    await FrameClient.open(gateway.wsUrl),
+  ];
+  lifetime.after(() => staying.close());
+  await staying.exchange(arrayOf(events(20)));
+  await staying.exchange(arrayOf([...events(6), '{}', '{}', '{}', '{}']));
+  for (let i = 0; i < 2; i++) await staying.exchange('{');
+  await hasty.exchange(arrayOf(events(BURST + 8)));
+  await hasty.close();
+  const plain = await new PlainClient({ url: gateway.wsUrl }).open();
+  plain.socket.send(arrayOf(events(BURST + 16)));
+  await ponged(plain.socket);
+  await plain.close();
+  await post(calm, arrayOf([...events(40), ...new Array<string>(32).fill('42')]));
+  const { httpUrl } = gateway;
+  for (let i = 0; i < 3; i++) await fetch(`${httpUrl}/nowhere`);
+  await fetch(`${httpUrl}/events`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'image/png' },
+    body: 'x',
+  });
+  for (let i = 0; i < 5; i++) await fetch(`${httpUrl}/ws`);
+  const metrics = await atRest(gateway);
+  const stored = metrics.value('forebay_events_stored_total');
+  const ofCalm = `instance="${instanceOf(gateway)}"`;
+  await prometheus.sees(`forebay_events_stored_total{${ofCalm}} == ${stored}`);
+  await prometheus.sees(`forebay_connections_closed_total{${ofCalm},reason="normal"} == 2`);
+  await prometheus.sees(`sum(forebay_connections{${ofCalm},transport!="http"}) == 1`);
+  await prometheus.sees(`forebay_handshakes_refused_total{${ofCalm},reason="bad_request"} == 5`);
+  calmSeconds = nowSeconds();
+}
+
+/** Load that nobody stores; deaths and a hang of workers; a drain without end, cut short. */
+async function allFaults(): Promise<void> {
+  const { wsUrl: url, adminUrl } = broken;
+  const ledger = new Ledger();
+  const clients = await acknowledgedClients(lifetime, 6, { url, ledger, reconnect: true });
+  const plain = await plainSources(lifetime, 6, url, ledger);
+  const load = new Load(lifetime, [...clients, ...plain], { eventsPerSecond: 60, prefix: 'b-' });
+  await sees('forebay_events_dropped_total > 0');
+  await sees('forebay_events_refused_total > 0');
+  for (let deaths = 1; deaths <= DEATHS; deaths++) {
+    await sees('sum(forebay_events_in_flight) > 0');
+    // The oldest: whose worker dies connects to one that is there already.
+    process.kill(broken.workers()[0]!, 'SIGKILL');
+    const what = () => `death ${deaths}, and a new worker:\n${broken.logTail()}`;
+    await until(async () => (await replaced()) === deaths, { deadlineMs: 30_000, what });
+  }
+  await sees(`forebay_worker_restarts_total{cause="crash"} == ${DEATHS}`);
+  for (const alert of UNDER_LOAD) await fires(alert);
+  brokenSeconds = nowSeconds();
+  const silent = broken.workers()[0]!;
+  process.kill(silent, 'SIGSTOP');
+  await fires('ForebaySnapshotsStale');
+  process.kill(silent, 'SIGCONT');
+  if (has('forebay_event_loop_lag_seconds')) await fires('ForebayEventLoopLags');
+  await load.stop();
+  // A worker that hangs does not drain.
+  process.kill(silent, 'SIGSTOP');
+  await fetch(`${adminUrl}/drain`, { method: 'POST' });
+  await fires('ForebayDrainsTooLong');
+  await broken.kill();
+  await fires('ForebayDown');
+}
+
+const UNDER_LOAD = [
+  'ForebayStoresNothing',
+  'ForebayDropsEvents',
+  'ForebayRefusesEvents',
+  'ForebayEventsWait',
+  'ForebayWorkerDied',
+  'ForebayWorkersKeepDying',
+];
+
+/** Deaths of workers, if all are there again. */
+async function replaced(): Promise<number | undefined> {
+  const metrics = await broken.metrics();
+  if (metrics.value('forebay_workers', { state: 'ready' }) !== 2) return undefined;
+  return metrics.value('forebay_worker_restarts_total', { cause: 'crash' });
+}
+
+/** Waits for a condition of the broken gateway's series. */
+function sees(condition: string): Promise<void> {
+  const label = `instance="${instanceOf(broken)}"`;
+  const ofBroken = condition.replace(/\b(forebay_\w+|ALERTS)(\{)?/, (_, name, more) =>
+    more ? `${name}{${label},` : `${name}{${label}}`,
+  );
+  return prometheus.sees(ofBroken);
+}
+
+function fires(alert: string): Promise<void> {
+  return sees(`ALERTS{alertname="${alert}",alertstate="firing"}`);
+}
+
+/** Whether a gateway has this series yet. */
+function has(series: string): boolean {
+  return CATALOGUE.some(({ name }) => name === series);
+}
+
+function viewOf(gateway: Gateway, atSeconds: number): View {
+  // As much as there is: before the load every counter is 0.
+  const rateSeconds = Math.ceil(atSeconds - sinceSeconds) + 5;
+  return { prometheus, instance: instanceOf(gateway), atSeconds, rateSeconds };
+}
+
+/** A total that was read from rates: Prometheus adds up to a scrape's distance at its end. */
+function assertTotals(lines: Record<string, number>, expected: Record<string, number>): void {
+  const shown = Object.entries(lines).filter(([, value]) => value !== 0);
+  assert.deepEqual(shown.map(([name]) => name).sort(), Object.keys(expected).sort());
+  for (const [name, value] of shown) {
+    const total = expected[name]!;
+    assert(value > 0.95 * total && value < 1.4 * total, `${name}: ${value}, not ${total}`);
+  }
+}
+
+test('every panel has an answer, from a calm gateway and from a broken one', { skip }, async () => {
+  const views = [viewOf(calm.gateway, calmSeconds), viewOf(broken, brokenSeconds)];
+  /** Of what is stored: nothing where nothing is. */
+  const ofStored = /^histogram_quantile\(0\.\d+, .*(_ack_|_batch_)|_batch_\w+_count.* > 0\)$/;
+  let asked = 0;
+  for (const dashboard of DASHBOARDS.values()) {
+    for (const { title, targets = [] } of panelsOf(dashboard)) {
+      for (const target of targets) {
+        if (!seriesIn(target.expr).every(has)) continue;
+        for (const view of views) {
+          const answer = await answerOf(target, view);
+          asked++;
+          if (view === views[1] && ofStored.test(target.expr)) continue;
+          assert(answer.length > 0, `${title}: no answer to ${target.expr}`);
+          for (const { value } of answer) assert(Number.isFinite(value), `${title}: ${value}`);
+        }
+      }
+    }
+  }
+  assert(asked > 100, `${asked} queries`);
+  const missing = AWAITED_SERIES.filter((series) => !has(series));
+  if (missing.length > 0) console.log(`not asked, since no gateway has them: ${missing}`);
+});
+
+test('the overview says what was sent, and what became of it', { skip }, async () => {
+  const view = viewOf(calm.gateway, calmSeconds);
+  const lines = (title: string) => linesOf(overview, title, view);
+  const [ws, http] = [20 + 10 + 2 + BURST + 8 + BURST + 16, 72];
+  const stored = 20 + 6 + BURST + BURST + 40;
+  const refused = { schema: 4, invalid_json: 2, rate_limited: 8, not_an_object: 32 };
+  assertTotals(await lines('Throughput'), { received: ws + http, stored });
+  assertTotals(await lines('Dropped and refused'), { dropped: 16, refused: 46 });
+  assert.deepEqual(await lines('Unaccounted'), { unaccounted: 0 });
+  assertTotals(await lines('Received by transport'), { ws, http });
+  assertTotals(await lines('Where events end'), { stored, refused: 46, dropped: 16 });
+  assertTotals(await lines('Refused by reason'), refused);
+  assertTotals(await lines('Dropped by reason'), { rate_limited: 16 });
+  assertTotals(await lines('Lost with a worker'), {});
+  const closed = await lines('Opened and closed');
+  assertTotals({ closed: closed['closed: normal'] ?? 0 }, { closed: 2 });
+  assertTotals(await lines('Refused handshakes and requests'), {
+    'handshake: bad_request': 5,
+    'request: not_found': 3,
+    'request: unsupported_media_type': 1,
+  });
+  const { p50, p99 } = (await lines('Acknowledgement')) as { p50: number; p99: number };
+  assert(p50 > 0 && p99 >= p50 && p99 < 60, `${p50} ${p99}`);
+  assertTotals(await lines('Workers'), { ready: 2 });
+  const stages = has('forebay_stage_duration_seconds') ? ['ack', 'decode', 'lane', 'produce'] : [];
+  assert.deepEqual(Object.keys(await lines('Time by stage, p99')).sort(), stages);
+  const batch = await lines('Bytes per batch');
+  assert.equal(batch.sent, batch['before compression']);
+});
+
+test('the workers’ dashboard shows each of them', { skip }, async () => {
+  const view = viewOf(calm.gateway, calmSeconds);
+  const both = [1, 2].map((worker) => `${view.instance} worker ${worker}`);
+  const { 'Resident memory': memory, ...rest } = {
+    'Resident memory': await linesOf(workers, 'Resident memory', view),
+    'In flight': await linesOf(workers, 'In flight', view),
+    'Buffer in use': await linesOf(workers, 'Buffer in use', view),
+    CPU: await linesOf(workers, 'CPU', view),
+  };
+  for (const lines of [memory, ...Object.values(rest)]) assert.deepEqual(Object.keys(lines), both);
+  for (const bytes of Object.values(memory)) assert(bytes > 20e6 && bytes < 2e9, `${bytes} bytes`);
+  assert.deepEqual(Object.values(rest['In flight']), [0, 0]);
+  assert.deepEqual(await linesOf(workers, 'Workers', view), { ready: 2, dead: 0 });
+});
+
+test('faults are seen: nothing stored, lost with workers, Kafka’s refusals, lanes', {
+  skip,
+}, async () => {
+  assert(refusal.consumed > 0, 'Kafka refused');
+  const view = viewOf(broken, brokenSeconds);
+  const lines = (title: string) => linesOf(overview, title, view);
+  const { stored, lost, dropped, refused } = await lines('Where events end');
+  assert.equal(stored, 0);
+  assert(lost! > 0 && dropped! > 0 && refused! > 0, JSON.stringify({ lost, dropped, refused }));
+  assert.deepEqual(await lines('Unaccounted'), { unaccounted: 0 });
+  const { crash, hang } = await lines('Deaths');
+  assert(crash! >= 0.99 * DEATHS && crash! < 1.5 * DEATHS && hang === 0, `${crash} ${hang}`);
+  const [annotation] = overview.annotations.list;
+  assert.deepEqual(
+    (await answerOf(annotation!, view)).map(({ labels }) => labels.cause),
+    ['crash'],
+  );
+  assert((await lines('Failed attempts')).unknown! > 0, 'NOT_LEADER leaves the fate open');
+  const lanes = await lines('Lanes');
+  assert(lanes.unknown! + lanes.in_flight! + lanes.retrying! > 0, JSON.stringify(lanes));
+  const { [view.instance]: oldest } = await lines('Oldest event');
+  assert(oldest! > OLD_SECONDS, `${oldest} s`);
+  const acknowledged = await lines('Acknowledgement');
+  assert.deepEqual(acknowledged, {}, 'none was stored: the panel says so instead of NaN');
+});
+
+test('an alert fires at each fault; the calm gateway has none but for its wrong events', {
+  skip,
+}, async () => {
+  const fired = async (gateway: Gateway) => {
+    const firing = `ALERTS{instance="${instanceOf(gateway)}",alertstate="firing"}`;
+    const all = await prometheus.query(`max_over_time(${firing}[1h])`);
+    return [...new Set(all.map(({ labels }) => labels.alertname!))].sort();
+  };
+  assert.deepEqual(await fired(calm.gateway), ['ForebayRefusesEvents']);
+  const lags = has('forebay_event_loop_lag_seconds') ? ['ForebayEventLoopLags'] : [];
+  const once = ['ForebaySnapshotsStale', 'ForebayDrainsTooLong', 'ForebayDown'];
+  assert.deepEqual(await fired(broken), [...UNDER_LOAD, ...once, ...lags].sort());
+});
+
+test('the variables offer what there is', { skip }, async () => {
+  const [, job, instance, worker] = workers.templating.list;
+  const offered = async (variable = job) => {
+    const { query } = variable!.query as { query: string };
+    const [, selector, label] = query.match(/^label_values\((.+), (\w+)\)$/)!;
+    const view = { ...viewOf(calm.gateway, calmSeconds), instance: '.+' };
+    const answer = await answerOf({ expr: `group by (${label}) (${selector})` }, view);
+    return answer.map(({ labels }) => labels[label!]).sort();
+  };
+  assert.deepEqual(await offered(job), ['forebay']);
+  assert.deepEqual(await offered(instance), [calm.gateway, broken].map(instanceOf).sort());
+  assert.deepEqual(await offered(worker), ['1', '2']);
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, test } from 'node:test';
+import { tokenHash } from '../../src/keys/token.ts';
+import { isRunning, type Line } from './fixtures/child.ts';
+import {
+  checkWorkersGone,
+  did,
+  errorLines,
+  host,
+  killHosts,
+  messages,
+  pidOf,
+  said,
+} from './fixtures/fake-host.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'forebay-key-files-'));
+const path = join(folder, 'keys.json');
+const jwks = join(folder, 'jwks.json');
+afterEach(killHosts);
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await checkWorkersGone();
+});
+
+const JWT = { FOREBAY_JWT_AUDIENCE: 'a', FOREBAY_JWT_ISSUER: 'i' };
+const keysOf = (...names: readonly string[]) =>
+  JSON.stringify({ keys: names.map((name) => ({ name, sha256: tokenHash(name) })) });
+const keySetOf = (kid: string) => JSON.stringify({ keys: [{ kty: 'EC', kid }] });
+
+/** What a worker was told: the names of the API keys, and the ids of the JWKs. */
+function told(line: Line): readonly [string, string] {
+  const { keys = [], keySet } = line.message as {
+    keys?: { name: string }[];
+    keySet?: { keys: { kid: string }[] };
+  };
+  return [keys.map(({ name }) => name).join(), (keySet?.keys ?? []).map(({ kid }) => kid).join()];
+}
+const heard = (names: string, kids: string) => (line: Line) =>
+  line.fake === 'keys' && told(line).join(';') === `${names};${kids}`;
+
+test('every worker has the keys of both files, as they change, and those that start later', async () => {
+  writeFileSync(path, keysOf('a'));
+  writeFileSync(jwks, keySetOf('1'));
+  const env = { FOREBAY_KEYS_FILE: path, FOREBAY_JWT_JWKS_FILE: jwks, ...JWT };
+  const { child } = await host('run', 2, env);
+  await child.line(heard('a', '1'), 2);
+  writeFileSync(path, keysOf('a', 'b'));
+  await child.line(heard('a,b', '1'), 2);
+  writeFileSync(jwks, keySetOf('2'));
+  await child.line(heard('a,b', '2'), 2);
+  writeFileSync(path, '{');
+  const line = await child.line(said('keys not taken up: the old ones stay in force'));
+  assert.deepEqual([line.setting, line.level], ['FOREBAY_KEYS_FILE', 'error']);
+  const worker = pidOf(await child.line(did('listening')));
+  process.kill(worker, 'SIGKILL');
+  await child.line(heard('a,b', '2'), 3);
+  assert.equal(isRunning(worker), false);
+  assert.equal(messages(child, 'keys taken up').length, 2);
+  assert.deepEqual(messages(child, OPEN), []);
+});
+
+test('a file that cannot be used, or read, is a start error of one line', async () => {
+  writeFileSync(path, '{"keys":[{"name":"a","sha256":"hunter2"}]}');
+  writeFileSync(jwks, '{"keys":[{"kty":"oct","k":"hunter2"}]}');
+  const wrong = await host('run', 1, { FOREBAY_KEYS_FILE: path });
+  const secret = await host('run', 1, { FOREBAY_JWT_JWKS_FILE: jwks, ...JWT });
+  const missing = await host('run', 1, { FOREBAY_KEYS_FILE: join(folder, 'nothing') });
+  const ends = await Promise.all([wrong, secret, missing].map(({ child }) => child.ended));
+  assert.deepEqual(
+    ends.map(({ code }) => code),
+    [2, 2, 1],
+  );
+  assert.match(
+    errorLines(wrong.child).join('\n'),
+    /^forebay: FOREBAY_KEYS_FILE: \S+ keys\[0\]\.sha256 must be .*$/,
+  );
+  assert.match(
+    errorLines(secret.child).join('\n'),
+    /^forebay: FOREBAY_JWT_JWKS_FILE: \S+ keys\[0\] is not a public key: .*$/,
+  );
+  assert.match(
+    errorLines(missing.child).join('\n'),
+    /^forebay: FOREBAY_KEYS_FILE: cannot read \S+ \(ENOENT\)$/,
+  );
+  for (const { child } of [wrong, secret]) {
+    assert(!`${child.stdout}${child.stderr}`.includes('hunter2'), 'nothing of the file is shown');
+  }
+});
+
+const OPEN = 'everybody who reaches this address may send: no keys are configured';
+
+test('open to others without keys: one line at the start says so', async () => {
+  const open = await host('run', 1, { FOREBAY_HOST: '0.0.0.0' });
+  const local = await host('run', 1);
+  await Promise.all([open, local].map(({ child }) => child.line(said('ready'))));
+  const [line, ...others] = messages(open.child, OPEN);
+  assert.deepEqual([line?.level, line?.host, others.length], ['warn', '0.0.0.0', 0]);
+  assert.deepEqual(messages(local.child, OPEN), [], 'nobody else reaches this one');
+});

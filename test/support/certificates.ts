@@ -1,0 +1,82 @@
+/** Certificates for tests, made by openssl in a folder that is removed with the process. */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface KeyPair {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface LeafOptions {
+  /** Names and addresses as openssl takes them. */
+  readonly hosts?: string;
+  /** Days that it holds; -1 = until yesterday. */
+  readonly days?: number;
+  /** Kind of its key, as `openssl genpkey -algorithm` takes it. */
+  readonly key?: readonly string[];
+}
+
+const LOCAL = 'DNS:localhost,IP:127.0.0.1';
+const P256 = ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
+
+/** One that signs, and the files that it makes. */
+export class Authority {
+  readonly dir: string;
+  /** Its own certificate. */
+  readonly caFile: string;
+  readonly #keyFile: string;
+
+  constructor(name = 'test authority') {
+    this.dir = mkdtempSync(join(tmpdir(), 'forebay-certificates-'));
+    process.once('exit', () => rmSync(this.dir, { recursive: true, force: true }));
+    this.caFile = this.path('ca.pem');
+    this.#keyFile = this.#genKey('ca', P256);
+    const subject = ['-subj', `/CN=${name}`, '-days', '30', '-key', this.#keyFile];
+    openssl(['req', '-x509', ...subject, '-out', this.caFile]);
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  get ca(): Buffer {
+    return readFileSync(this.caFile);
+  }
+
+  /** A certificate with this common name, and its key. */
+  issue(name: string, { hosts = LOCAL, days = 30, key = P256 }: LeafOptions = {}): KeyPair {
+    const keyFile = this.#genKey(name, key);
+    const [request, extensions] = [this.path(`${name}.csr`), this.path(`${name}.ext`)];
+    const certFile = this.path(`${name}.pem`);
+    openssl(['req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', request]);
+    writeFileSync(extensions, `subjectAltName=${hosts}\n`);
+    const signer = ['-CA', this.caFile, '-CAkey', this.#keyFile, '-CAcreateserial'];
+    const what = ['-in', request, '-extfile', extensions, '-days', String(days)];
+    openssl(['x509', '-req', ...what, ...signer, '-out', certFile]);
+    return { certFile, keyFile };
+  }
+
+  /** A text as a file. */
+  file(name: string, text: string): string {
+    writeFileSync(this.path(name), text);
+    return this.path(name);
+  }
+
+  #genKey(name: string, algorithm: readonly string[]): string {
+    const keyFile = this.path(`${name}.key`);
+    openssl(['genpkey', '-algorithm', ...algorithm, '-out', keyFile]);
+    return keyFile;
+  }
+}
+
+/** Puts one pair's files in the place of another's, as whoever renews a certificate does. */
+export function replaceFiles(place: KeyPair, by: KeyPair): void {
+  copyFileSync(by.certFile, place.certFile);
+  copyFileSync(by.keyFile, place.keyFile);
+}
+
+function openssl(args: readonly string[]): void {
+  execFileSync('openssl', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+}

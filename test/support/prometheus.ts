@@ -1,0 +1,166 @@
+/** A real Prometheus with the project's own configuration, quicker than in production. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import type { Lifetime } from './lifetime.ts';
+import { until } from './wait.ts';
+
+/** Series that dashboards and alerts know and a gateway may not have yet. */
+export const AWAITED_SERIES = [
+  'forebay_stage_duration_seconds',
+  'forebay_event_loop_lag_seconds',
+] as const;
+
+export interface Recording {
+  readonly record: string;
+  readonly expr: string;
+}
+
+export interface Alert {
+  readonly alert: string;
+  readonly expr: string;
+  readonly for?: string;
+  readonly labels: { readonly severity: string };
+  readonly annotations: {
+    readonly summary: string;
+    readonly description: string;
+    readonly runbook_url: string;
+  };
+}
+
+export interface RuleFile {
+  readonly groups: { readonly name: string; readonly rules: readonly (Recording | Alert)[] }[];
+}
+
+/** One series of an answer, and its value. */
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const FOLDER = join(ROOT, 'deploy/prometheus');
+const INTERVAL = '1s';
+
+export interface PrometheusOptions {
+  /** Admin ports, as host:port. */
+  readonly targets: readonly string[];
+  /** Changes an alert: a test cannot wait for as long as an operator can. */
+  readonly alert?: (alert: Alert) => Alert;
+}
+
+export class Prometheus {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /**
+   * What a query answers.
+   * @param atSeconds when, in seconds since 1970; default now
+   * @throws Error with what Prometheus says is wrong
+   */
+  async query(query: string, atSeconds?: number): Promise<Sample[]> {
+    const body = new URLSearchParams({ query });
+    if (atSeconds !== undefined) body.set('time', String(atSeconds));
+    const response = await fetch(`${this.#url}/api/v1/query`, { method: 'POST', body });
+    const answer = (await response.json()) as Answer;
+    if (answer.status !== 'success') throw new Error(`${query}: ${answer.error}`);
+    return answer.data.result.map(({ metric, value }) => ({
+      labels: metric,
+      value: Number(value[1]),
+    }));
+  }
+
+  /** The only value of the answer; undefined when there is none. */
+  async value(query: string): Promise<number | undefined> {
+    return (await this.query(query))[0]?.value;
+  }
+
+  /** Waits until a scrape that began after now has what is asked for: `query` answers something. */
+  async sees(query: string, deadlineMs = 20_000): Promise<void> {
+    const what = `an answer of Prometheus to ${query}`;
+    await until(async () => (await this.query(query)).length > 0, {
+      deadlineMs,
+      everyMs: 100,
+      what,
+    });
+  }
+}
+
+interface Answer {
+  readonly status: string;
+  readonly error?: string;
+  readonly data: {
+    readonly result: readonly {
+      readonly metric: Readonly<Record<string, string>>;
+      readonly value: readonly [number, string];
+    }[];
+  };
+}
+
+/** Starts it on a port and a folder of its own, with the rules of deploy/prometheus. */
+export async function startPrometheus(
+  lifetime: Lifetime,
+  { targets, alert = (same) => same }: PrometheusOptions,
+): Promise<Prometheus> {
+  const dir = await mkdtemp(join(tmpdir(), 'forebay-prometheus-'));
+  lifetime.after(() => rm(dir, { recursive: true }));
+  await writeConfiguration(dir, targets, alert);
+  const [port] = (await freePorts(1)) as [number];
+  const args = [
+    `--config.file=${join(dir, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(dir, 'data')}`,
+    `--web.listen-address=127.0.0.1:${port}`,
+    '--log.level=warn',
+  ];
+  let said = '';
+  const child = spawn('prometheus', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    said = (said + chunk).slice(-2_000);
+  });
+  const exited = once(child, 'exit');
+  const kill = () => child.kill('SIGKILL');
+  process.once('exit', kill);
+  lifetime.after(() => {
+    process.off('exit', kill);
+    kill();
+    return exited;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const ready = async () => (await fetch(`${url}/-/ready`)).ok;
+  await until(ready, { what: () => `Prometheus: ${said}` });
+  return new Prometheus(url);
+}
+
+/** What is delivered, with these targets and a second for each interval. */
+async function writeConfiguration(
+  dir: string,
+  targets: readonly string[],
+  change: (alert: Alert) => Alert,
+): Promise<void> {
+  const read = async (name: string) => parse(await readFile(join(FOLDER, name), 'utf8'));
+  const write = (name: string, content: unknown) => writeFile(join(dir, name), stringify(content));
+  const config = await read('prometheus.yml');
+  const global = {
+    scrape_interval: INTERVAL,
+    scrape_timeout: INTERVAL,
+    evaluation_interval: INTERVAL,
+  };
+  config.global = global;
+  config.scrape_configs[0].static_configs = [{ targets }];
+  await write('prometheus.yml', config);
+  for (const name of config.rule_files as string[]) {
+    const { groups } = (await read(name)) as RuleFile;
+    const changed = groups.map(({ rules, ...group }) => ({
+      ...group,
+      rules: rules.map((rule) => ('alert' in rule ? change(rule) : rule)),
+    }));
+    await write(name, { groups: changed });
+  }
+}

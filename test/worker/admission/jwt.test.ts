@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Identity } from '../../../src/worker/admission/identity.ts';
+import { harmless, JwtVerifier } from '../../../src/worker/admission/jwt.ts';
+import { AUDIENCE, ISSUER, Issuer, inSeconds, keySetOf } from '../../support/issuer.ts';
+
+const OPTIONS = {
+  audience: AUDIENCE,
+  issuer: ISSUER,
+  algorithms: ['ES256', 'RS256', 'EdDSA'],
+  clockToleranceMs: 2_000,
+};
+
+test('each algorithm that is allowed, and the keys of one set are told apart by kid', async () => {
+  const issuers = await Promise.all([
+    Issuer.create('1', 'ES256'),
+    Issuer.create('2', 'ES256'),
+    Issuer.create('3', 'RS256'),
+    Issuer.create('4', 'EdDSA'),
+  ]);
+  const verifier = new JwtVerifier(OPTIONS);
+  verifier.setKeys(keySetOf(...issuers));
+  for (const issuer of issuers) {
+    const verdict = await verifier.verify(await issuer.token({ sub: issuer.kid }));
+    assert(verdict instanceof Identity, JSON.stringify(verdict));
+    assert.equal(verdict.name, issuer.kid);
+  }
+});
+
+test('an identity is over with its token, the tolerance later', async () => {
+  const issuer = await Issuer.create('1');
+  const verifier = new JwtVerifier(OPTIONS);
+  verifier.setKeys(keySetOf(issuer));
+  const exp = inSeconds(60);
+  const verdict = await verifier.verify(await issuer.token({ exp }));
+  assert(verdict instanceof Identity, JSON.stringify(verdict));
+  assert.equal(verdict.endsAtMs, exp * 1000 + 2_000);
+  const late = await verifier.verify(await issuer.token({ exp: inSeconds(-1) }));
+  assert(late instanceof Identity, 'the clocks may differ so far');
+});
+
+test('what is wrong is said in words that are not the token’s', async () => {
+  const issuer = await Issuer.create('1');
+  const verifier = new JwtVerifier(OPTIONS);
+  const reason = async (token: string) => {
+    const verdict = await verifier.verify(token);
+    assert(!(verdict instanceof Identity), 'it was taken');
+    return [verdict.reason, verdict.unavailable];
+  };
+  assert.deepEqual(await reason(await issuer.token()), ['jwt: no keys', true]);
+  verifier.setKeys(keySetOf(issuer));
+  const claim = 'jwt: ERR_JWT_CLAIM_VALIDATION_FAILED';
+  const rows: [object, string][] = [
+    [{ aud: 'evil\n' }, `${claim} aud`],
+    [{ iss: 'evil\n' }, `${claim} iss`],
+    [{ exp: undefined }, `${claim} exp`],
+    [{ exp: 'evil' }, `${claim} exp`],
+    [{ exp: inSeconds(-10) }, 'jwt: ERR_JWT_EXPIRED'],
+    [{ nbf: inSeconds(60) }, `${claim} nbf`],
+  ];
+  for (const [claims, expected] of rows) {
+    const token = await issuer.token(claims as Record<string, unknown>);
+    assert.deepEqual(await reason(token), [expected, false]);
+  }
+  const stranger = await Issuer.create('evil');
+  assert.deepEqual(await reason(await stranger.token()), ['jwt: ERR_JWKS_NO_MATCHING_KEY', false]);
+  assert.deepEqual(await reason('a.b.c'), ['jwt: ERR_JWS_INVALID', false]);
+});
+
+test('a subject can neither break a log line nor fill it', () => {
+  assert.equal(harmless('till-7@example.org'), 'till-7@example.org');
+  assert.equal(
+    harmless('a\n{"level":"fatal"}'),
+    'a\\u000a{\\u0022level\\u0022:\\u0022fatal\\u0022}',
+  );
+  assert.equal(harmless('\u001b[31mred \u202eeman'), '\\u001b[31mred\\u0020\\u202eeman');
+  assert.equal(harmless('x'.repeat(1_000)).length, 64);
+  assert.equal(harmless(undefined), '-');
+  assert.equal(harmless({}), '-');
+});

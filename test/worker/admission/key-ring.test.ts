@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { KeyEntry } from '../../../src/keys/format.ts';
+import { tokenHash } from '../../../src/keys/token.ts';
+import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
+
+const NEVER = Number.POSITIVE_INFINITY;
+const entry = (token: string, fields: Partial<KeyEntry> = {}): KeyEntry => ({
+  name: token,
+  sha256: tokenHash(token),
+  endsAtMs: NEVER,
+  rate: undefined,
+  ...fields,
+});
+
+test('a token finds its key, and nothing like it', () => {
+  const ring = new KeyRing();
+  assert.equal(ring.find('a'), undefined);
+  ring.replace([entry('a'), entry('b')]);
+  assert.equal(ring.find('a')?.name, 'a');
+  for (const token of ['', 'A', 'a ', tokenHash('a'), '__proto__', 'constructor']) {
+    assert.equal(ring.find(token), undefined, token);
+  }
+});
+
+test('a key that stays is the same identity, so that its connections share it', () => {
+  const ring = new KeyRing();
+  const rate = { eventsPerSecond: 5, burst: 5 };
+  ring.replace([entry('a', { rate }), entry('b')]);
+  const [a, b] = [ring.find('a')!, ring.find('b')!];
+  ring.replace([entry('c'), entry('a', { rate: { ...rate }, endsAtMs: 9 })]);
+  assert.equal(ring.find('a'), a);
+  assert.equal(a.rate, rate, 'an equal rate is not a new one');
+  assert.equal(a.isOver(8), false);
+  assert.equal(a.isOver(9), true);
+  assert.equal(b.isOver(), true, 'a key that is gone is over');
+  assert.equal(ring.find('b'), undefined);
+  ring.replace([entry('a', { rate: { eventsPerSecond: 6, burst: 6 } })]);
+  assert.deepEqual(a.rate, { eventsPerSecond: 6, burst: 6 });
+  assert.equal(a.isOver(), false);
+});
+
+test('a token under another name is another identity', () => {
+  const ring = new KeyRing();
+  ring.replace([entry('a')]);
+  const old = ring.find('a')!;
+  ring.replace([entry('a', { name: 'renamed' })]);
+  assert.equal(old.isOver(), true);
+  assert.equal(ring.find('a')?.name, 'renamed');
+});

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { Identity } from '../../../src/worker/admission/identity.ts';
+import { JwtVerifier } from '../../../src/worker/admission/jwt.ts';
+import { RemoteKeys } from '../../../src/worker/admission/remote-keys.ts';
+import { AUDIENCE, ISSUER, Issuer, JwksServer, keySetOf } from '../../support/issuer.ts';
+import { until } from '../../support/wait.ts';
+
+const OPTIONS = {
+  audience: AUDIENCE,
+  issuer: ISSUER,
+  algorithms: ['ES256'],
+  clockToleranceMs: 0,
+};
+const LONG_MS = 3_600_000;
+
+let [old, next]: Issuer[] = [];
+let server: JwksServer;
+before(async () => {
+  [old, next] = await Promise.all([Issuer.create('old'), Issuer.create('next')]);
+});
+beforeEach(async () => {
+  server?.close();
+  server = await new JwksServer(keySetOf(old!)).listen();
+});
+after(() => server.close());
+
+interface Pauses {
+  readonly coolDownMs: number;
+  readonly retryMs: number;
+}
+
+function verifier(pauses: Pauses, failures: string[] = []) {
+  const url = new URL(server.url);
+  const keys = new RemoteKeys({ url, failed: (reason) => failures.push(reason), ...pauses });
+  const jwt = new JwtVerifier(OPTIONS, keys.find);
+  return async (issuer: Issuer) => {
+    const verdict = await jwt.verify(await issuer.token());
+    if (verdict instanceof Identity) return 'good';
+    return verdict.unavailable ? 'unavailable' : 'bad';
+  };
+}
+
+test('the keys are asked for once, for many tokens', async () => {
+  const verify = verifier({ coolDownMs: LONG_MS, retryMs: LONG_MS });
+  const verdicts = await Promise.all(Array.from({ length: 20 }, () => verify(old!)));
+  assert.deepEqual(new Set(verdicts), new Set(['good']));
+  assert.equal(server.requests, 1);
+});
+
+test('a new key is found by its first token', async () => {
+  const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS });
+  assert.equal(await verify(old!), 'good');
+  server.keySet = keySetOf(next!);
+  assert.equal(await verify(next!), 'good');
+  assert.equal(await verify(old!), 'bad', 'one that is not there any more is not trusted');
+});
+
+test('unknown keys have nobody asked again before the cool-down is over', async () => {
+  const verify = verifier({ coolDownMs: LONG_MS, retryMs: 0 });
+  assert.equal(await verify(old!), 'good');
+  for (let index = 0; index < 20; index++) assert.equal(await verify(next!), 'bad');
+  assert.equal(server.requests, 1);
+});
+
+test('while the keys cannot be had nobody can tell; nobody is asked for each token', async () => {
+  server.state = 'broken';
+  const failures: string[] = [];
+  const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS }, failures);
+  await until(() => failures.length > 0, { what: 'the first failure' });
+  for (let index = 0; index < 20; index++) assert.equal(await verify(old!), 'unavailable');
+  assert.equal(server.requests, 1, 'the server was asked');
+  assert.match(failures[0]!, /Expected 200 OK/);
+});
+
+test('keys that were had before are used while they cannot be had again', async () => {
+  const failures: string[] = [];
+  const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS }, failures);
+  assert.equal(await verify(old!), 'good');
+  server.state = 'broken';
+  assert.equal(await verify(next!), 'unavailable');
+  assert.equal(failures.length, 1, 'the failure has happened');
+  assert.equal(await verify(old!), 'good');
+  assert.equal(await verify(next!), 'unavailable');
+  assert.equal(server.requests, 2);
+});
+
+test('after a failure it is tried again', async () => {
+  server.state = 'broken';
+  const verify = verifier({ coolDownMs: 0, retryMs: 0 });
+  assert.equal(await verify(old!), 'unavailable');
+  server.state = 'good';
+  assert.equal(await verify(old!), 'good');
+});

@@ -1,0 +1,164 @@
+/** Frames of any events, good and bad, and any white space: held against a plain reference. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/text.ts';
+import { jsonText } from './json-text.ts';
+import { type Decoded, decode, SIEVE } from './recorder.ts';
+
+const BOUNDS = { maxEvents: 6, maxEventBytes: 120 };
+
+/** One event, element or line, and what must become of it alone: its bytes or a code. */
+interface Item {
+  readonly bytes: Buffer;
+  readonly outcome: string;
+}
+
+/** JSON of any kind; what is longer than an event may be is among it. */
+const json = jsonText.line().map((text): Item => {
+  const value: unknown = JSON.parse(text);
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  const bytes = Buffer.from(text);
+  if (bytes.length > BOUNDS.maxEventBytes) return { bytes, outcome: 'too_large' };
+  return { bytes, outcome: isObject ? text : 'not_an_object' };
+});
+const object = fc
+  .record({ a: fc.string({ maxLength: 150 }), b: fc.jsonValue({ maxDepth: 2 }) })
+  .map((value): Item => {
+    const text = JSON.stringify(value);
+    const bytes = Buffer.from(text);
+    return { bytes, outcome: bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text };
+  });
+/** An event of the built-in schema, which the sieve lets through. */
+const known = fc
+  .record({ msg: fc.string({ maxLength: 20 }), clientId: fc.string(), timestamp: fc.nat() })
+  .map((value): Item => {
+    const text = JSON.stringify(value);
+    const bytes = Buffer.from(text);
+    return { bytes, outcome: bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text };
+  });
+const good = fc.oneof(json, object, known);
+/** No continuation makes JSON of these. */
+const broken = fc
+  .constantFrom(
+    '{"a":}',
+    '{"a":1,}',
+    'nonsense',
+    '}',
+    '{"a" 1}',
+    "{'a':1}",
+    '"\u0001"',
+    '1 2',
+    '{}x',
+  )
+  .map((text): Item => ({ bytes: Buffer.from(text), outcome: 'invalid_json' }));
+const notUtf8 = fc
+  .constantFrom([0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xc0, 0xaf])
+  .map((wrong): Item => {
+    const bytes = Buffer.concat([Buffer.from('{"a":"'), Buffer.from(wrong), Buffer.from('"}')]);
+    return { bytes, outcome: 'invalid_utf8' };
+  });
+
+interface Expected {
+  readonly frame?: string;
+  readonly outcomes?: readonly string[];
+}
+
+/** The same with and without a sieve. */
+function assertFate(
+  decoder: Parameters<typeof decode>[0],
+  bytes: Buffer,
+  { frame, outcomes = [] }: Expected,
+): void {
+  for (const sieve of [undefined, SIEVE]) {
+    const found: Decoded = decode(decoder, bytes, BOUNDS, sieve);
+    assert.equal(found.frame, frame, JSON.stringify(bytes.toString()));
+    assert.deepEqual(found.outcomes, outcomes, JSON.stringify(bytes.toString()));
+    assert.equal(found.received, frame === undefined ? outcomes.length : 1);
+  }
+}
+
+/** White space that is drawn anew at each place. */
+const spaces = (lines: boolean) => fc.infiniteStream(jsonText.blank(lines));
+
+function join(items: readonly Item[], separator: string, blank: Iterator<string>): Buffer {
+  const space = () => Buffer.from(blank.next().value ?? '');
+  return Buffer.concat(
+    items.flatMap(({ bytes }, index) => {
+      const between = index < items.length - 1 ? [Buffer.from(separator)] : [];
+      return [space(), bytes, space(), ...between];
+    }),
+  );
+}
+
+function outcomesOf(items: readonly Item[]): string[] {
+  return items.map(({ outcome }) => outcome);
+}
+
+test('arrays: each element has its own fate, and one broken element is the fate of all', () => {
+  const items = fc.array(fc.oneof({ weight: 12, arbitrary: good }, broken), { maxLength: 8 });
+  const seen = { whole: 0, broken: 0, many: 0 };
+  fc.assert(
+    fc.property(items, spaces(true), (elements, blank) => {
+      const space = Buffer.from(blank.next().value ?? '');
+      const inside = join(elements, ',', blank);
+      const frame = Buffer.concat([space, Buffer.from('['), inside, Buffer.from(']'), space]);
+      let expected: Expected = { outcomes: outcomesOf(elements) };
+      if (elements.some(({ outcome }) => outcome === 'invalid_json')) {
+        expected = { frame: 'invalid_json' };
+        seen.broken++;
+      } else if (elements.length > BOUNDS.maxEvents) {
+        expected = { frame: 'too_many_events' };
+        seen.many++;
+      } else seen.whole++;
+      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
+    }),
+    { numRuns: 1_000 },
+  );
+  for (const [kind, times] of Object.entries(seen)) assert(times > 30, `${kind}: ${times}`);
+});
+
+test('lines: each has its own fate; a first line that is broken makes one event of all', () => {
+  const item = fc.oneof({ weight: 6, arbitrary: good }, broken, notUtf8);
+  const items = fc.array(item, { minLength: 2, maxLength: 8 });
+  const seen = { lines: 0, broken: 0, many: 0, notUtf8: 0 };
+  fc.assert(
+    fc.property(items, spaces(false), (lines, blank) => {
+      const frame = join(lines, '\n', blank);
+      const isUtf8 = !lines.some(({ outcome }) => outcome === 'invalid_utf8');
+      const isMany = lines.length > BOUNDS.maxEvents;
+      const asLines = isMany ? { frame: 'too_many_events' } : { outcomes: outcomesOf(lines) };
+      assertFate(decodeNdjson, frame, asLines);
+      // As a frame it is looked at first what it is.
+      const [first] = lines;
+      if (first!.bytes[0] === 0x5b) return;
+      if (!isUtf8) {
+        seen.notUtf8++;
+        return assertFate(decodeTextBody, frame, { frame: 'invalid_utf8' });
+      }
+      const isBroken = first!.outcome === 'invalid_json';
+      seen[isBroken ? 'broken' : isMany ? 'many' : 'lines']++;
+      const expected = isBroken ? { frame: 'invalid_json' } : asLines;
+      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
+    }),
+    { numRuns: 1_000 },
+  );
+  for (const [kind, times] of Object.entries(seen)) assert(times > 30, `${kind}: ${times}`);
+});
+
+test('one value alone, whatever white space is around it and in it', () => {
+  fc.assert(
+    fc.property(fc.oneof(object, known, broken), fc.nat(4), spaces(true), (item, indent, blank) => {
+      const isGood = item.outcome !== 'invalid_json';
+      const text = isGood
+        ? JSON.stringify(JSON.parse(item.bytes.toString()), undefined, indent)
+        : item.bytes.toString();
+      const bytes = Buffer.from(text);
+      const frame = join([{ bytes, outcome: '' }], '', blank);
+      const outcome = bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text;
+      const expected = isGood ? { outcomes: [outcome] } : { frame: 'invalid_json' };
+      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
+    }),
+    { numRuns: 500 },
+  );
+});

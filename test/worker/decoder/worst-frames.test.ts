@@ -1,0 +1,129 @@
+/**
+ * How long the dearest frames hold the event loop. CPU time is taken, which other processes do not
+ * prolong, and the median, since the compiler and the collector run now and then.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decodeMsgpack } from '../../../src/worker/decoder/msgpack.ts';
+import type { EventSink } from '../../../src/worker/decoder/sink.ts';
+import { decodeText } from '../../../src/worker/decoder/text.ts';
+import { loadValidator } from '../../../src/worker/validator/validator.ts';
+import { BOUNDS, SIEVE } from './recorder.ts';
+
+const FRAME_BYTES = 65_536;
+const HELD_MS_MAX = 10;
+const [WARM_UPS, RUNS] = [5, 15];
+
+const validate = loadValidator(undefined);
+
+/** As the validator's stage does, without what comes behind. */
+class Sink implements EventSink {
+  readonly sieve = SIEVE;
+  heard = 0;
+  event(_index: number, value: { readonly [field: string]: unknown }): void {
+    validate(value);
+    this.heard++;
+  }
+  known(): void {
+    this.heard++;
+  }
+  refuseEvent(): void {
+    this.heard++;
+  }
+  refuseFrame(): void {
+    this.heard++;
+  }
+}
+
+/** So many of a piece as a frame holds beside `around`. */
+function filled(before: string, piece: string, after: string): Buffer {
+  const room = FRAME_BYTES - Buffer.byteLength(before + after);
+  const pieces = piece.repeat(Math.floor(room / Buffer.byteLength(piece)));
+  return Buffer.from(`${before}${pieces}${after}`);
+}
+
+/** The same of nested ones. */
+function nested(open: string, close: string): Buffer {
+  const levels = Math.floor((FRAME_BYTES - 10) / (open.length + close.length));
+  return Buffer.from(`{"a":${open.repeat(levels)}1${close.repeat(levels)}}`);
+}
+
+const TEXTS: Readonly<Record<string, Buffer>> = {
+  'nested arrays': nested('[', ']'),
+  'nested objects': nested('{"a":', '}'),
+  'nested arrays that stay open': Buffer.alloc(FRAME_BYTES, '['),
+  'empty objects': filled('{"a":[', '{},', '1]}'),
+  'empty objects, and an error at the end': filled('{"a":[', '{},', '1]'),
+  'long numbers': filled('{"a":[', '1.2345678901234567e-307,', '1]}'),
+  escapes: filled('{"a":"', '\\u00e9', '"}'),
+  'different names': Buffer.from(
+    `{${Array.from({ length: 6_500 }, (_, index) => `"${10_000 + index}":1`).join(',')}}`,
+  ),
+  'the same name': filled('{', '"a":1,', '"a":1}'),
+  'lines that are broken': filled('{}\n', `${'{"a":'.repeat(13)}\n`, ''),
+  'as many events as a frame may have, not one good': Buffer.from(
+    `[${new Array(BOUNDS.maxEvents).fill(`{"msg":[${'{},'.repeat(17)}1]}`).join(',')}]`,
+  ),
+};
+
+/** A map with one field: an array 16 of so many of a value as a frame holds, or as JSON does. */
+function arrayOf(value: readonly number[], jsonBytes: number): Buffer {
+  const room = Math.floor((FRAME_BYTES - 10) / Math.max(value.length, jsonBytes));
+  const head = Buffer.from([0x81, 0xa1, 0x61, 0xdc, room >> 8, room & 0xff]);
+  return Buffer.concat([head, Buffer.alloc(room * value.length, Buffer.from(value))]);
+}
+
+const FLOAT = [0xcb, 0x80, 0x0d, 0xda, 0x1f, 0x5b, 0xe4, 0x37, 0x1a];
+const MANY_FLOATS = Buffer.concat([
+  Buffer.from([0xdc, 0x03, 0xe8]),
+  Buffer.alloc(1_000 * 57, Buffer.from([0x98, ...new Array(6).fill(FLOAT).flat(), 0xc0, 0xc0])),
+]);
+
+const MESSAGES: Readonly<Record<string, Buffer>> = {
+  'nested arrays': Buffer.concat([
+    Buffer.from([0x81, 0xa1, 0x61]),
+    Buffer.alloc(FRAME_BYTES / 2 - 10, 0x91),
+    Buffer.from([1]),
+  ]),
+  'nested arrays that stay open': Buffer.alloc(FRAME_BYTES, 0x91),
+  'nested maps': Buffer.concat([
+    Buffer.alloc(FRAME_BYTES - 4, Buffer.from([0x81, 0xa0])),
+    Buffer.from([1]),
+  ]),
+  'empty maps': arrayOf([0x80], 3),
+  'empty maps, too long as JSON': arrayOf([0x80], 1),
+  floats: arrayOf(FLOAT, 25),
+  'floats, too long as JSON': arrayOf(FLOAT, 1),
+  'floats in 1,000 elements': MANY_FLOATS,
+  'short strings': arrayOf([0xa2, 0xc3, 0xa9], 5),
+  'control characters': arrayOf([0xa1, 0x01], 9),
+  integers: arrayOf([0xcf, 0, 0x1f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 17),
+};
+
+/** Median CPU time of taking the frame apart, ms. */
+function heldMs(decode: typeof decodeText, frame: Buffer): number {
+  const sink = new Sink();
+  const found: number[] = [];
+  for (let run = 0; run < WARM_UPS + RUNS; run++) {
+    const before = process.cpuUsage();
+    decode(frame, BOUNDS, sink);
+    const { user, system } = process.cpuUsage(before);
+    if (run >= WARM_UPS) found.push((user + system) / 1_000);
+  }
+  assert(sink.heard > 0, 'something became of it');
+  return found.sort((a, b) => a - b)[Math.floor(RUNS / 2)]!;
+}
+
+for (const [kind, decode, frames] of [
+  ['text', decodeText, TEXTS],
+  ['MessagePack', decodeMsgpack, MESSAGES],
+] as const) {
+  test(`the dearest frames of ${kind} hold the loop for 10 ms at the most`, (t) => {
+    for (const [name, frame] of Object.entries(frames)) {
+      assert(frame.length <= FRAME_BYTES, `${name}: ${frame.length} bytes`);
+      const ms = heldMs(decode, frame);
+      t.diagnostic(`${name}: ${ms.toFixed(2)} ms`);
+      assert(ms <= HELD_MS_MAX, `${name}: ${ms} ms`);
+    }
+  });
+}

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { ANYBODY, type Identity, type Verdict } from '../../../src/worker/admission/identity.ts';
+import { HeldBody } from '../../../src/worker/listener/held-body.ts';
+import type { HttpResponse } from '../../../src/worker/listener/uws.ts';
+
+/** A request whose parts and verdict come when the test says so. */
+class Request {
+  paused = false;
+  /** Who was let in. */
+  sender: Identity | undefined;
+  readonly heard: string[] = [];
+  decide!: (verdict: Verdict) => void;
+  #abort!: () => void;
+  #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
+
+  constructor() {
+    const response = {
+      onAborted: (handler: () => void) => {
+        this.#abort = handler;
+      },
+      onData: (handler: (chunk: ArrayBuffer, isLast: boolean) => void) => {
+        this.#data = handler;
+      },
+      pause: () => {
+        this.paused = true;
+      },
+      resume: () => {
+        this.paused = false;
+      },
+    };
+    const verdict = new Promise<Verdict>((resolve) => {
+      this.decide = resolve;
+    });
+    const body = new HeldBody(response as unknown as HttpResponse, verdict, {
+      admitted: (sender) => {
+        this.sender = sender;
+      },
+      refused: (code) => this.heard.push(code),
+      failed: (error) => this.heard.push(String(error)),
+    });
+    body.onAborted(() => this.heard.push('aborted'));
+    body.onData((chunk, isLast) => {
+      const text = Buffer.from(chunk).toString();
+      if (text === 'throw') throw new Error('thrown');
+      this.heard.push(isLast ? `${text}.` : text);
+    });
+  }
+
+  part(text: string, isLast = false): void {
+    const bytes = new Uint8Array(Buffer.from(text));
+    this.#data(bytes.buffer, isLast);
+    // As uWebSockets.js does: the memory is gone when the handler returns.
+    bytes.fill(0);
+  }
+
+  abort(): void {
+    this.#abort();
+  }
+}
+
+test('nothing is read before its sender is let in; then what came comes in its order', async () => {
+  const request = new Request();
+  assert(request.paused, 'the socket is read no further');
+  request.part('a');
+  request.part('b');
+  await turn();
+  assert.deepEqual(request.heard, []);
+  request.decide(ANYBODY);
+  await turn();
+  assert.deepEqual(request.heard, ['a', 'b']);
+  assert(!request.paused, 'the socket is read on');
+  request.part('c', true);
+  assert.deepEqual(request.heard, ['a', 'b', 'c.']);
+});
+
+test('who is not let in is told so once, and none of the body is read', async () => {
+  const request = new Request();
+  request.part('a');
+  request.decide('unauthorized');
+  await turn();
+  request.part('b', true);
+  request.abort();
+  assert.deepEqual(request.heard, ['aborted', 'unauthorized'], 'the reader, then the sender');
+  assert(!request.paused, 'the connection may carry another request');
+});
+
+test('who goes away before is not answered; the reader hears of it once', async () => {
+  for (const verdict of [ANYBODY, 'unauthorized'] as const) {
+    const request = new Request();
+    request.part('a', true);
+    request.abort();
+    request.decide(verdict);
+    await turn();
+    assert.deepEqual(request.heard, ['aborted']);
+  }
+});
+
+test('the reader of a body hears of who goes away after he was let in', async () => {
+  const request = new Request();
+  request.part('a', true);
+  request.decide(ANYBODY);
+  await turn();
+  request.abort();
+  assert.deepEqual(request.heard, ['a.', 'aborted']);
+});
+
+test('what a reader throws is told', async () => {
+  const request = new Request();
+  request.part('throw', true);
+  request.decide(ANYBODY);
+  await turn();
+  assert.deepEqual(request.heard, ['Error: thrown']);
+});
