@@ -124,6 +124,12 @@ export const LIMITS = {
   /** The live view: points that it keeps, and how often it takes one; times are of its last few
    * looks. So many may watch, and each may leave so much unread: the primary keeps it for them. */
   liveView: { points: 600, everyMs: 1_000, looks: 5, viewers: 16, unreadBytes: MIB },
+  /** One WebSocket frame in so many has its time to be taken apart counted: for each it would cost
+   * a hundredth of what an event does. A prime, so that no pattern of senders hides from it. */
+  decodeSample: 7,
+  /** How often a worker looks how late its event loop is: often only while the loop is busy for a
+   * greater share of the time, since to wake an idle one costs more than all else that it does. */
+  loopLook: { busyMs: 20, idleMs: 100, busyShare: 0.02 },
   /** Pause before a dead worker is replaced: doubles from the first to the last. */
   restartDelayMs: { first: 100, last: 10_000 },
   /** Workers that die in a row before they listened: then the instance gives up. */
@@ -144,4 +150,5 @@ assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not 
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
+assert(LIMITS.loopLook.idleMs < LIMITS.snapshotIntervalMs / 5, 'each report has looks at the loop');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

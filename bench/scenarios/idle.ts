@@ -65,7 +65,7 @@ async function roundOf(lab: Lab): Promise<Round> {
   await lab.client.open({ ...NOTHING, port });
   await sleep(CALM_MS);
   const after = sample();
-  const open = (await gateway.metrics()).value('forebay_connections');
+  const open = (await gateway.metrics()).value('forebay_connections', { transport: 'ws' });
   await lab.client.closeConnections();
   return {
     startToReadyMs: gateway.startToReadyMs,

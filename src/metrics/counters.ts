@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { SeriesName } from './catalogue.ts';
-import { cellOf, firstCell, LAYOUT_CELLS, seriesOf } from './layout.ts';
+import { cellOf, LAYOUT_CELLS, seriesOf } from './layout.ts';
 
 /** Cells of a series by label value, looked up once at start instead of per event. */
 export type Cells<L extends string> = { readonly [V in L]: number };
@@ -44,6 +44,7 @@ export function cells<L extends string>(name: SeriesName, values: readonly L[]):
   return Object.fromEntries(values.map((value) => [value, cellOf(name, value)])) as Cells<L>;
 }
 
-export function histogram(name: SeriesName): HistogramCells {
-  return { first: firstCell(name), bounds: seriesOf(name).buckets ?? [] };
+/** A histogram, or what it has for one value of its label. */
+export function histogram(name: SeriesName, labelValue?: string): HistogramCells {
+  return { first: cellOf(name, labelValue), bounds: seriesOf(name).buckets ?? [] };
 }

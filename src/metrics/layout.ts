@@ -1,11 +1,14 @@
 /**
  * Where each number of a worker stands in its Float64Array:
  *
- *   counter, gauge   one cell, or one per label value in the catalogue's order
+ *   counter, gauge   one cell
  *   histogram        a cell per bucket (not cumulative, the last is +Inf), then the sum
+ *
+ * With a label that much for each of its values, in the catalogue's order.
  */
 import assert from 'node:assert/strict';
-import { CATALOGUE, type Series, type SeriesName } from './catalogue.ts';
+import { CATALOGUE, type SeriesName } from './catalogue.ts';
+import type { Series } from './series.ts';
 
 const start = new Map<string, number>();
 let cells = 0;
@@ -20,8 +23,12 @@ export const LAYOUT_CELLS = cells;
 
 /** How many cells `series` takes. */
 export function cellCount(series: Series): number {
-  if (series.type === 'histogram') return (series.buckets?.length ?? 0) + 2;
-  return series.label?.values.length ?? 1;
+  return cellWidth(series) * (series.label?.values.length ?? 1);
+}
+
+/** Cells of one label value. */
+function cellWidth({ type, buckets = [] }: Series): number {
+  return type === 'histogram' ? buckets.length + 2 : 1;
 }
 
 /** First cell of `name`. @throws when the workers do not keep that series */
@@ -31,13 +38,14 @@ export function firstCell(name: SeriesName): number {
   return cell;
 }
 
-/** The cell of `name` for one label value. */
+/** The cell of `name` for one label value; of a histogram the first one. */
 export function cellOf(name: SeriesName, labelValue?: string): number {
   const first = firstCell(name);
   if (labelValue === undefined) return first;
-  const index = seriesOf(name).label?.values.indexOf(labelValue) ?? -1;
+  const series = seriesOf(name);
+  const index = series.label?.values.indexOf(labelValue) ?? -1;
   assert(index >= 0, `${name} has no label value ${labelValue}`);
-  return first + index;
+  return first + index * cellWidth(series);
 }
 
 /** The declaration of `name`. */

@@ -1,11 +1,14 @@
-import { CATALOGUE, type Series } from './catalogue.ts';
+import { LIMITS } from '../limits.ts';
+import { CATALOGUE } from './catalogue.ts';
+import { labelNames, type Series } from './series.ts';
 
 /** The reference table of all metrics: the text of docs/metrics.md. */
 export function metricsMarkdown(): string {
   const rows = (CATALOGUE as readonly Series[]).map((series) => {
-    const { name, type, help } = series;
-    return `| \`${name}\` | ${type} | ${labels(series)} | ${help.replaceAll('|', '\\|')} |`;
+    const { name, type, unit = '', help } = series;
+    return `| \`${name}\` | ${type} | ${unit} | ${labels(series)} | ${help} |`;
   });
+  const { busyMs, idleMs } = LIMITS.loopLook;
   const buckets = (CATALOGUE as readonly Series[])
     .filter((series) => series.buckets !== undefined)
     .map(({ name, buckets }) => `* \`${name}\`: ${buckets?.join(', ')}`);
@@ -21,9 +24,23 @@ the code.
 At rest, always: received = stored + refused + dropped + lost + in flight. What differs is
 \`forebay_events_unaccounted\`.
 
-| metric | type | labels | meaning |
-|---|---|---|---|
+| metric | type | unit | labels | meaning |
+|---|---|---|---|---|
 ${rows.join('\n')}
+
+The stages of \`forebay_stage_duration_seconds\` follow each other: which of them is long says what
+holds events up. Only \`forebay_ack_duration_seconds\` has every event.
+
+| stage | from | to | counted |
+|---|---|---|---|
+| \`decode\` | the arrival of a frame or a whole body | all its events are checked, and in their lanes or refused | one WebSocket frame in ${LIMITS.decodeSample}, each body |
+| \`lane\` | the arrival of a batch's first event | the batch is sent for the first time | each batch that is sent |
+| \`produce\` | the batch is sent for the first time | its fate is known, whatever retries that takes | each batch that was sent |
+| \`ack\` | the first fate known in a turn of the event loop | all who wait for one of that turn are told | each such turn |
+
+\`forebay_event_loop_lag_seconds\` is the maximum since the worker's numbers before. A worker looks
+once in ${busyMs} ms, when it has little to do once in ${idleMs} ms: a stall is under-told by so
+much at the most.
 
 Upper bounds of the histograms' buckets:
 
@@ -31,9 +48,9 @@ ${buckets.join('\n')}
 `;
 }
 
-function labels({ name, from, label }: Series): string {
-  if (name === 'forebay_build_info') return '`version`, `node`';
-  if (from === 'worker' || label?.name === 'worker') return '`worker`';
-  if (label === undefined) return '';
-  return `\`${label.name}\`: ${label.values.join(', ')}`;
+function labels(series: Series): string {
+  const values = series.label?.values.join(', ');
+  return labelNames(series)
+    .map((name) => (name === series.label?.name ? `\`${name}\`: ${values}` : `\`${name}\``))
+    .join('; ');
 }

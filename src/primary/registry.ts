@@ -1,13 +1,8 @@
 /** What /metrics shows: every series of the catalogue, read from the totals at the scrape. */
 import { type Metric, Registry } from 'prom-client';
-import {
-  CATALOGUE,
-  type Series,
-  type SeriesName,
-  WORKER_CAUSES,
-  WORKER_STATES,
-} from '../metrics/catalogue.ts';
-import { cellOf, firstCell } from '../metrics/layout.ts';
+import { CATALOGUE, type SeriesName, WORKER_CAUSES, WORKER_STATES } from '../metrics/catalogue.ts';
+import { cellOf } from '../metrics/layout.ts';
+import type { Series } from '../metrics/series.ts';
 import type { WorkerState } from './supervisor.ts';
 import type { Totals, WorkerCause } from './totals.ts';
 
@@ -19,8 +14,10 @@ export interface PrimaryFacts {
   restarts(cause: WorkerCause): number;
 }
 
+type Labels = Readonly<Record<string, string | number>>;
+
 interface Value {
-  readonly labels: Readonly<Record<string, string | number>>;
+  readonly labels: Labels;
   readonly value: number;
   /** Where it differs from the series: a histogram's buckets, sum and count. */
   readonly metricName?: string;
@@ -51,21 +48,28 @@ function reader(
   facts: PrimaryFacts,
 ): () => Value[] {
   if (series.from === 'primary') return () => primaryValues(name, totals, facts);
+  const cells = cellsOf(series, name);
   if (series.from === 'worker') {
-    const cell = firstCell(name);
-    return () => perWorker(totals, (slot) => totals.at(slot, cell));
+    return () =>
+      cells.flatMap(({ labels, first }) =>
+        perWorker(totals, (slot) => totals.at(slot, first), labels),
+      );
   }
-  if (series.type === 'histogram') {
-    const first = firstCell(name);
-    return () => histogramValues(name, series.buckets ?? [], first, totals);
+  const { buckets } = series;
+  if (buckets === undefined) {
+    return () => cells.map(({ labels, first }) => ({ labels, value: totals.sum(first) }));
   }
-  const { label } = series;
-  if (label === undefined) return () => [{ labels: {}, value: totals.sum(firstCell(name)) }];
   return () =>
-    label.values.map((value) => ({
-      labels: { [label.name]: value },
-      value: totals.sum(cellOf(name, value)),
-    }));
+    cells.flatMap(({ labels, first }) => histogramValues(name, labels, buckets, first, totals));
+}
+
+/** The first cell of each value of a series' label; of the series, if it has none. */
+function cellsOf({ label }: Series, name: SeriesName): { labels: Labels; first: number }[] {
+  if (label === undefined) return [{ labels: {}, first: cellOf(name) }];
+  return label.values.map((value) => ({
+    labels: { [label.name]: value },
+    first: cellOf(name, value),
+  }));
 }
 
 /** The series that no worker keeps. */
@@ -90,9 +94,9 @@ function primaryValues(name: SeriesName, totals: Totals, facts: PrimaryFacts): V
   }
 }
 
-function perWorker(totals: Totals, read: (slot: number) => number): Value[] {
+function perWorker(totals: Totals, read: (slot: number) => number, labels: Labels = {}): Value[] {
   return Array.from({ length: totals.slots }, (_, index) => ({
-    labels: { worker: index + 1 },
+    labels: { worker: index + 1, ...labels },
     value: read(index + 1),
   }));
 }
@@ -100,6 +104,7 @@ function perWorker(totals: Totals, read: (slot: number) => number): Value[] {
 /** The cells hold each bucket by itself; Prometheus wants them cumulative. */
 function histogramValues(
   name: string,
+  labels: Labels,
   bounds: readonly number[],
   first: number,
   totals: Totals,
@@ -108,10 +113,10 @@ function histogramValues(
   let count = 0;
   for (const [index, le] of [...bounds, '+Inf'].entries()) {
     count += totals.sum(first + index);
-    values.push({ metricName: `${name}_bucket`, labels: { le }, value: count });
+    values.push({ metricName: `${name}_bucket`, labels: { le, ...labels }, value: count });
   }
   const sum = totals.sum(first + bounds.length + 1);
-  values.push({ metricName: `${name}_sum`, labels: {}, value: sum });
-  values.push({ metricName: `${name}_count`, labels: {}, value: count });
+  values.push({ metricName: `${name}_sum`, labels, value: sum });
+  values.push({ metricName: `${name}_count`, labels, value: count });
   return values;
 }

@@ -14,20 +14,18 @@ import { cellCount, firstCell, LAYOUT_CELLS, seriesOf } from '../metrics/layout.
 
 export type WorkerCause = (typeof WORKER_CAUSES)[number];
 
-/** For each cell: does it count up? */
+/** For each cell: does it count up? Is it no amount? */
 const countsUp = new Uint8Array(LAYOUT_CELLS);
+const isGreatest = new Uint8Array(LAYOUT_CELLS);
 for (const { name } of CATALOGUE) {
   const series = seriesOf(name);
-  if (series.from === 'primary' || series.type === 'gauge') continue;
-  countsUp.fill(1, firstCell(name), firstCell(name) + cellCount(series));
+  if (series.from === 'primary') continue;
+  const [first, end] = [firstCell(name), firstCell(name) + cellCount(series)];
+  if (series.type !== 'gauge') countsUp.fill(1, first, end);
+  if (series.greatest) isGreatest.fill(1, first, end);
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
-/** Ages and times: no amounts that could be added. */
-const MOMENTS: ReadonlySet<number> = new Set([
-  firstCell('forebay_buffer_oldest_seconds'),
-  firstCell('forebay_tls_certificate_not_after_seconds'),
-]);
 
 /** A worker's part of the sum. */
 interface Part {
@@ -116,12 +114,12 @@ export class Totals {
   }
 
   /**
-   * One cell of one slot: its workers, and all before them as far as the cell counts up; the latest
-   * where the cell is a moment.
+   * One cell of one slot: its workers, and all before them as far as the cell counts up; the
+   * greatest where the cell is no amount.
    */
   at(slot: number, cell: number): number {
     const place = this.#slot(slot);
-    if (MOMENTS.has(cell)) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
+    if (isGreatest[cell] === 1) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
     return sumOf(place, cell);
   }
 

@@ -3,21 +3,29 @@ import type { ToPrimary, WorkerStatus } from '../messages.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
+import type { LoopLag } from './loop-lag.ts';
 import type { Producer } from './producer/producer.ts';
 
 const IN_FLIGHT = cell('forebay_events_in_flight');
 const BUFFER = cell('forebay_buffer_bytes');
 const BUFFER_LIMIT = cell('forebay_buffer_limit_bytes');
 const OLDEST = cell('forebay_buffer_oldest_seconds');
+const LAG = cell('forebay_event_loop_lag_seconds');
 const RESIDENT = cell('forebay_worker_resident_bytes');
 const CPU = cell('forebay_worker_cpu_seconds_total');
+
+/** What is looked at for the numbers. */
+export interface ReporterParts {
+  readonly budget: Budget;
+  readonly producer: Producer;
+  readonly acknowledger: Acknowledger;
+  readonly lag: Pick<LoopLag, 'takeSeconds'>;
+}
 
 /** Sends the worker's numbers and its fitness to the primary: once a second, and on a change. */
 export class Reporter {
   readonly #counters: Counters;
-  readonly #budget: Budget;
-  readonly #producer: Producer;
-  readonly #acknowledger: Acknowledger;
+  readonly #parts: ReporterParts;
   readonly #tell: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #listening = false;
@@ -27,21 +35,21 @@ export class Reporter {
 
   constructor(
     counters: Counters,
-    budget: Budget,
-    producer: Producer,
-    acknowledger: Acknowledger,
+    parts: ReporterParts,
     tell: (message: ToPrimary) => Promise<void>,
   ) {
     this.#counters = counters;
-    this.#budget = budget;
-    this.#producer = producer;
-    this.#acknowledger = acknowledger;
+    this.#parts = parts;
     this.#tell = tell;
   }
 
   /** Reports from now on. */
   start(): void {
-    this.#timer = setInterval(() => this.#report(), LIMITS.snapshotIntervalMs);
+    this.#timer = setInterval(() => {
+      // Not with a report on a change: it would have a moment alone.
+      this.#counters.set(LAG, this.#parts.lag.takeSeconds());
+      this.#report();
+    }, LIMITS.snapshotIntervalMs);
     this.#report();
   }
 
@@ -91,31 +99,32 @@ export class Reporter {
       topicKnown: this.#topicKnown,
       kafka: this.#kafka,
       refusedByPolicy: this.#refusedByPolicy,
-      bufferedBytes: this.#budget.eventBytes,
-      bufferLimitBytes: this.#budget.eventLimitBytes,
+      bufferedBytes: this.#parts.budget.eventBytes,
+      bufferLimitBytes: this.#parts.budget.eventLimitBytes,
     };
   }
 
   /** Counts what is there by walking it, not by what came and went: else a leak would not show. */
   #measure(): number {
+    const { budget, producer, acknowledger } = this.#parts;
     let inFlight = 0;
     let oldestMs = Number.POSITIVE_INFINITY;
-    this.#producer.walk((batch) => {
+    producer.walk((batch) => {
       oldestMs = Math.min(oldestMs, batch.openedAtMs);
       if (!batch.answered) inFlight += batch.records;
     });
-    inFlight -= this.#acknowledger.lateEvents;
+    inFlight -= acknowledger.lateEvents;
     const ageMs = oldestMs === Number.POSITIVE_INFINITY ? 0 : performance.now() - oldestMs;
     const { user, system } = process.cpuUsage();
     const counters = this.#counters;
     counters.set(IN_FLIGHT, inFlight);
-    counters.set(BUFFER, this.#budget.usedBytes);
-    counters.set(BUFFER_LIMIT, this.#budget.limitBytes);
+    counters.set(BUFFER, budget.usedBytes);
+    counters.set(BUFFER_LIMIT, budget.limitBytes);
     counters.set(OLDEST, ageMs / 1000);
     const bytes = residentBytes();
     if (bytes !== undefined) counters.set(RESIDENT, bytes);
     counters.set(CPU, (user + system) / 1e6);
-    this.#producer.countLanes();
+    producer.countLanes();
     return inFlight;
   }
 }

@@ -25,6 +25,7 @@ import { MemoryMark } from './admission/memory-mark.ts';
 import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
+import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
@@ -61,6 +62,7 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
+  readonly #lag = new LoopLag();
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
@@ -115,7 +117,8 @@ class Worker {
     this.#acknowledger = acknowledger;
     this.#intake = intake;
     this.#producer = producer;
-    this.#reporter = new Reporter(counters, budget, producer, acknowledger, tell);
+    const parts = { budget, producer, acknowledger, lag: this.#lag };
+    this.#reporter = new Reporter(counters, parts, tell);
   }
 
   /** Begins to accept, and to look for Kafka. @throws StartError */
@@ -123,6 +126,7 @@ class Worker {
     process.on('message', (message: ToWorker) => this.#hear(message));
     // Without its keys it would refuse those who may come in.
     if (!this.#gate.waitsForKeys) this.#listen();
+    this.#lag.start();
     this.#reporter.start();
     this.#memory.start();
     this.#producer.start();
@@ -244,6 +248,7 @@ class Worker {
     await pause(CLOSE_FRAMES_MS);
     this.#listener.close();
     this.#producer.stop();
+    this.#lag.stop();
     const left = this.#reporter.stop();
     await tell({ type: 'drained', left });
     process.exit(left === 0 ? EXIT.clean : EXIT.failed);

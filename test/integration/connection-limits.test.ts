@@ -96,7 +96,8 @@ test('so many connections of a worker and no more; one leaves, one enters', asyn
   const refused = { status: '503 too_many_connections', retryAfter: '1' };
   await assertFull(open, { address: '127.0.2.1' }, refused);
   end(...open);
-  const left = async () => (await stage.gateway.metrics()).value('forebay_connections');
+  const left = async () =>
+    (await stage.gateway.metrics()).value('forebay_connections', { transport: 'ws' });
   await until(async () => (await left()) === 1, { what: 'the end of all but the good one' });
 });
 

@@ -219,7 +219,7 @@ test('in the end every event is accounted for, connections too, and the protocol
   assert(client.isOpen);
   const metrics = await until(async () => {
     const now = await stage.gateway.metrics();
-    return now.value('forebay_connections') === 1 ? now : undefined;
+    return now.value('forebay_connections', { transport: 'ws' }) === 1 ? now : undefined;
   });
   const closed = (reason: string) => metrics.value('forebay_connections_closed_total', { reason });
   assert.equal(closed('lost'), 1 + 5 + 2 + 1);

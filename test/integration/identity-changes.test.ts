@@ -117,7 +117,10 @@ test('who goes away while his token is checked, and who waits with a long body',
   const opened = await socket;
   assert.deepEqual(await opened.exchange(good('after waiting')), []);
   await opened.close();
-  await until(async () => (await freshMetrics(stage.gateway)).value('forebay_connections') === 1);
+  await until(
+    async () =>
+      (await freshMetrics(stage.gateway)).value('forebay_connections', { transport: 'ws' }) === 1,
+  );
 });
 
 test('key sets that were had are used while they cannot be had again', async () => {

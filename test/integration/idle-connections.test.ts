@@ -28,13 +28,14 @@ test('10,000 idle connections: a good client beside them is served, and then the
   const beside = await GoodClient.start(gateway.wsUrl);
   await beside.serve(100);
   const metrics = await freshMetrics(gateway);
-  assert.equal(metrics.value('forebay_connections'), COUNT + 1);
+  assert.equal(metrics.value('forebay_connections', { transport: 'ws' }), COUNT + 1);
   t.diagnostic(`while they are there: ${(await beside.stop()).story}`);
 
   const after = await GoodClient.start(gateway.wsUrl);
   crowd.end();
   await after.serve(50);
-  const open = async () => (await freshMetrics(gateway)).value('forebay_connections');
+  const open = async () =>
+    (await freshMetrics(gateway)).value('forebay_connections', { transport: 'ws' });
   await until(async () => (await open()) === 1, { what: 'the end of all the others' });
   t.diagnostic(`while they go: ${(await after.stop()).story}`);
   assert.equal((await gateway.stop()).code, 0);

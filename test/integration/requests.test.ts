@@ -186,11 +186,11 @@ test('refused handshakes are counted by reason, and nothing of all this as an ev
   assert.deepEqual([account.stored, account.unaccounted], [1, 0]);
   const metrics = await until(async () => {
     const now = await stage.gateway.metrics();
-    return now.value('forebay_connections') === 0 ? now : undefined;
+    return now.value('forebay_connections', { transport: 'ws' }) === 0 ? now : undefined;
   });
   const refused = (reason: string) => metrics.value('forebay_handshakes_refused_total', { reason });
   assert.equal(refused('bad_request'), 4 + 3, 'other versions, and /ws without an upgrade');
   assert.equal(refused('forbidden_origin'), 6);
-  assert.equal(metrics.value('forebay_connections_opened_total'), 4);
+  assert.equal(metrics.value('forebay_connections_opened_total', { transport: 'ws' }), 4);
   assert.deepEqual(stage.gateway.errors, []);
 });

@@ -115,7 +115,7 @@ test('in the end every event is accounted for, and every connection is closed', 
   assert.equal(account.unaccounted, 0);
   const metrics = await until(async () => {
     const now = await stage.gateway.metrics();
-    return now.value('forebay_connections') === 0 ? now : undefined;
+    return now.value('forebay_connections', { transport: 'ws' }) === 0 ? now : undefined;
   });
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 0);
   assert.deepEqual(stage.gateway.errors, []);

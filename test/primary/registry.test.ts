@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CATALOGUE, type Series } from '../../src/metrics/catalogue.ts';
+import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import { Counters, histogram } from '../../src/metrics/counters.ts';
 import { cellOf, firstCell } from '../../src/metrics/layout.ts';
+import { labelNames, type Series } from '../../src/metrics/series.ts';
 import { buildRegistry, type PrimaryFacts } from '../../src/primary/registry.ts';
 import { Totals } from '../../src/primary/totals.ts';
 
@@ -42,15 +43,19 @@ async function scrape(totals: Totals, given: PrimaryFacts = facts): Promise<Expo
 function promised(series: Series): string[] {
   const { name, label, buckets } = series;
   if (name === 'forebay_build_info') return [`${name}{version="1.2.3",node="${process.version}"}`];
-  if (series.from === 'worker' || label?.name === 'worker') {
-    return [1, 2].map((slot) => `${name}{worker="${slot}"}`);
-  }
-  if (buckets) {
-    const bounds = [...buckets, '+Inf'].map((le) => `${name}_bucket{le="${le}"}`);
-    return [...bounds, `${name}_sum`, `${name}_count`];
-  }
-  if (!label) return [name];
-  return label.values.map((value) => `${name}{${label.name}="${value}"}`);
+  const values = label?.values.map((value) => [`${label.name}="${value}"`]) ?? [[]];
+  const slots = labelNames(series).includes('worker') ? [['worker="1"'], ['worker="2"']] : [[]];
+  const pairs = values.flatMap((value) => slots.map((slot) => [...slot, ...value]));
+  if (!buckets) return pairs.map((labels) => written(name, labels));
+  return pairs.flatMap((labels) => [
+    ...[...buckets, '+Inf'].map((le) => written(`${name}_bucket`, [`le="${le}"`, ...labels])),
+    written(`${name}_sum`, labels),
+    written(`${name}_count`, labels),
+  ]);
+}
+
+function written(name: string, labels: readonly string[]): string {
+  return labels.length === 0 ? name : `${name}{${labels.join()}}`;
 }
 
 test('every series of the catalogue is there from the start with 0, and nothing else', async () => {
@@ -71,6 +76,8 @@ test('counters are added up over workers and label values keep apart', async () 
     counters.add(cellOf('forebay_events_received_total', 'http'), 5 * slot);
     counters.add(cellOf('forebay_events_refused_total', 'schema'), 5 * slot);
     counters.set(firstCell('forebay_buffer_bytes'), 100 * slot);
+    counters.set(cellOf('forebay_connections', 'http'), 7 * slot);
+    counters.observe(histogram('forebay_stage_duration_seconds', 'lane'), 0.004, slot);
     totals.take(slot, counters.values);
   }
   const { samples } = await scrape(totals);
@@ -78,6 +85,14 @@ test('counters are added up over workers and label values keep apart', async () 
   assert.equal(samples.get('forebay_events_received_total{transport="ws"}'), 0);
   assert.equal(samples.get('forebay_events_refused_total{reason="schema"}'), 15);
   assert.equal(samples.get('forebay_buffer_bytes{worker="2"}'), 200);
+  assert.equal(samples.get('forebay_connections{worker="2",transport="http"}'), 14);
+  assert.equal(samples.get('forebay_connections{worker="2",transport="ws"}'), 0);
+  assert.equal(samples.get('forebay_stage_duration_seconds_count{stage="lane"}'), 3);
+  const bucket = 'forebay_stage_duration_seconds_bucket';
+  assert.equal(samples.get(`${bucket}{le="0.0025",stage="lane"}`), 0);
+  assert.equal(samples.get(`${bucket}{le="0.005",stage="lane"}`), 3);
+  assert.equal(samples.get('forebay_stage_duration_seconds_count{stage="decode"}'), 0);
+  assert.equal(samples.get('forebay_stage_duration_seconds_count{stage="produce"}'), 0);
   assert.equal(samples.get('forebay_events_unaccounted'), 0);
 });
 

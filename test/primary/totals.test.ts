@@ -130,20 +130,24 @@ test('an id is never given twice, and there are no other slots', () => {
 test('two workers in a slot: amounts add up, ages do not, and each ends by itself', () => {
   let now = 0;
   const oldest = firstCell('forebay_buffer_oldest_seconds');
+  const lag = firstCell('forebay_event_loop_lag_seconds');
   const totals = new Totals(1, () => now);
   totals.begin(1, 7);
   const before = numbers({ received: 10, stored: 6, inFlight: 4 });
   before[oldest] = 3;
+  before[lag] = 0.2;
   totals.take(7, before);
   now = 2_000;
   totals.begin(1, 8);
   assert.equal(totals.ageSeconds(1), 2, 'one that has not spoken has no numbers to be old');
   const next = numbers({ received: 5, stored: 4, inFlight: 1 });
   next[oldest] = 1;
+  next[lag] = 0.5;
   totals.take(8, next);
   assert.equal(totals.sum(stored), 10);
   assert.equal(totals.at(1, inFlight), 5);
   assert.equal(totals.at(1, oldest), 3);
+  assert.equal(totals.at(1, lag), 0.5);
   assert.deepEqual([totals.inFlight(7), totals.inFlight(8)], [4, 1]);
   assert.equal(totals.ageSeconds(1), 2, 'the older numbers count');
   assert.equal(totals.unaccounted(), 0);

@@ -2,9 +2,8 @@
 import type { Codec } from '../../src/compression/codecs.ts';
 import { SETTINGS } from '../../src/config.ts';
 import type { Logger } from '../../src/log.ts';
-import type { SeriesName } from '../../src/metrics/catalogue.ts';
 import { Counters } from '../../src/metrics/counters.ts';
-import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
+import { Totals } from '../../src/primary/totals.ts';
 import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
@@ -36,13 +35,7 @@ const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
 const sieve = loadSieve(undefined, KEY_FIELD);
 
-/** Where an event that was received can be. */
-const ENDS = [
-  'forebay_events_stored_total',
-  'forebay_events_refused_total',
-  'forebay_events_dropped_total',
-  'forebay_events_in_flight',
-] as const satisfies readonly SeriesName[];
+const WORKER = 1;
 
 export interface GatewayOptions {
   readonly plan: Plan;
@@ -54,19 +47,26 @@ export interface GatewayOptions {
   readonly codec: Codec | undefined;
   /** Looks at what the producer says before the acknowledger hears it. */
   readonly watch: (outcomes: Outcomes) => Outcomes;
+  /** Takes the numbers that the primary is sent. */
+  readonly onNumbers: ((values: Float64Array) => void) | undefined;
 }
 
 export class Gateway {
   readonly counters = new Counters();
   readonly budget: Budget;
   readonly producer: Producer;
+  /** As the primary has them. */
+  readonly #totals = new Totals(1);
+  readonly #onNumbers: GatewayOptions['onNumbers'];
   readonly #report: Report;
   readonly #reporter: Reporter;
   readonly #webSocket: WebSocketListener;
   readonly #http: HttpListener;
 
-  constructor({ plan, report, watch, codec, ...kafka }: GatewayOptions) {
+  constructor({ plan, report, watch, codec, onNumbers, ...kafka }: GatewayOptions) {
     const { counters } = this;
+    this.#onNumbers = onNumbers;
+    this.#totals.begin(1, WORKER);
     const { maxFrameBytes, batchBytes, lingerMs, eventTimeoutMs, maxRequestBytes } = plan;
     const { log } = kafka;
     this.#report = report;
@@ -128,11 +128,9 @@ export class Gateway {
     this.budget = budget;
     this.#reporter = new Reporter(
       counters,
-      budget,
-      this.producer,
-      acknowledger,
+      { budget, producer: this.producer, acknowledger, lag: { takeSeconds: () => 0 } },
       async (message) => {
-        if (message.type === 'snapshot') this.#account();
+        if (message.type === 'snapshot') this.#account(message.values.slice());
       },
     );
   }
@@ -163,15 +161,10 @@ export class Gateway {
   }
 
   /** Every event is stored, refused, dropped or in flight: at every snapshot. */
-  #account(): void {
-    const settled = ENDS.reduce((sum, name) => sum + this.#sumOf(name), 0);
-    const unaccounted = this.#sumOf('forebay_events_received_total') - settled;
+  #account(values: Float64Array): void {
+    this.#totals.take(WORKER, values);
+    this.#onNumbers?.(values);
+    const unaccounted = this.#totals.unaccounted();
     this.#report.demand(unaccounted === 0, `${unaccounted} events are unaccounted`);
-  }
-
-  #sumOf(name: SeriesName): number {
-    const first = firstCell(name);
-    const { values } = this.counters;
-    return values.subarray(first, first + cellCount(seriesOf(name))).reduce((a, b) => a + b, 0);
   }
 }

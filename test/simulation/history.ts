@@ -43,9 +43,16 @@ export interface Result {
   readonly events: number;
 }
 
-/** @param print takes the lines of the trace, if they are wanted */
-export async function runHistory(seed: number, print?: (line: string) => void): Promise<Result> {
-  const history = new History(seed, print);
+/**
+ * @param print takes the lines of the trace, if they are wanted
+ * @param onNumbers takes the numbers that the worker sends to the primary
+ */
+export async function runHistory(
+  seed: number,
+  print?: (line: string) => void,
+  onNumbers?: (values: Float64Array) => void,
+): Promise<Result> {
+  const history = new History(seed, print, onNumbers);
   const onRejection = (error: unknown) => history.report.violation(textOf(error));
   process.on('unhandledRejection', onRejection);
   try {
@@ -83,7 +90,11 @@ class History {
   readonly #undo: (() => void)[] = [];
   #hash = 0;
 
-  constructor(seed: number, print: ((line: string) => void) | undefined) {
+  constructor(
+    seed: number,
+    print: ((line: string) => void) | undefined,
+    onNumbers: ((values: Float64Array) => void) | undefined,
+  ) {
     this.#seed = seed;
     this.#print = print;
     this.#random = new SeededRandom(seed, 'world');
@@ -116,6 +127,7 @@ class History {
       log: this.#createLog(),
       report,
       codec,
+      onNumbers,
       watch: (outcomes) => {
         fates = new Fates(outcomes, this.#cluster, report);
         return fates;

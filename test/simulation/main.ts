@@ -1,6 +1,6 @@
 /**
  * `make simulate`: many seeds (SEEDS, from FIRST on), or one with its trace (SEED). For the mutation
- * check: UNTIL_FAILURE=1; for a share of many.ts: SHARE.
+ * check: UNTIL_FAILURE=1, or a text that a violation has to have; for a share of many.ts: SHARE.
  */
 import { runHistory } from './history.ts';
 import { runParallel, runSeeds, type Summary, tellParent } from './many.ts';
@@ -28,7 +28,7 @@ async function runMany(): Promise<boolean> {
 }
 
 async function runShare(from: number, seeds: number): Promise<Summary> {
-  const summary = await runSeeds(from, seeds, UNTIL_FAILURE === '1');
+  const summary = await runSeeds(from, seeds, UNTIL_FAILURE === '1' ? '' : UNTIL_FAILURE);
   tellParent(summary);
   return summary;
 }

@@ -17,7 +17,7 @@ import type { Mutant } from './mutants.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
 /** What the code reads beside itself. */
-const ASSETS = ['package.json', 'src/page/static'];
+const ASSETS = ['package.json', 'src/page/static', 'dist/client/client.js'];
 
 export interface Catch {
   /** Seed that showed the defect; undefined = none of them did. */
@@ -74,14 +74,17 @@ export class Laboratory {
     this.#compile('out', this.#path('in'), changed);
   }
 
-  /** Runs seeds 1 to `seeds` with the sources of this tree but for `mutant`, until one fails. */
-  async hunt(mutant: Mutant, seeds: number): Promise<Catch> {
+  /**
+   * Runs seeds 1 to `seeds` with the sources of this tree but for `mutant`, until one fails.
+   * @param by what a violation has to say; any will do without
+   */
+  async hunt(mutant: Mutant, seeds: number, by = '1'): Promise<Catch> {
     const index = String(this.#mutants.indexOf(mutant));
     const folder = this.#path('run', index);
     cpSync(this.#path('base'), folder, { recursive: true });
     cpSync(this.#path('out', index), folder, { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const output = await simulate(folder, seeds);
+    const output = await simulate(folder, seeds, by);
     const [, seed] = /^seed (\d+) fails/m.exec(output) ?? [];
     return { seed: seed === undefined ? undefined : Number(seed), output };
   }
@@ -111,10 +114,10 @@ export class Laboratory {
   }
 }
 
-function simulate(folder: string, seeds: number): Promise<string> {
+function simulate(folder: string, seeds: number, by: string): Promise<string> {
   const child = spawn(process.execPath, ['test/simulation/main.js'], {
     cwd: folder,
-    env: { ...process.env, SEEDS: String(seeds), UNTIL_FAILURE: '1' },
+    env: { ...process.env, SEEDS: String(seeds), UNTIL_FAILURE: by },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

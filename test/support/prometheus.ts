@@ -10,12 +10,6 @@ import { freePorts } from '../../deploy/kafka/ports.ts';
 import type { Lifetime } from './lifetime.ts';
 import { until } from './wait.ts';
 
-/** Series that dashboards and alerts know and a gateway may not have yet. */
-export const AWAITED_SERIES = [
-  'forebay_stage_duration_seconds',
-  'forebay_event_loop_lag_seconds',
-] as const;
-
 export interface Recording {
   readonly record: string;
   readonly expr: string;

@@ -40,13 +40,13 @@ export class Watch {
     return Math.max(...this.scrapes.map((scrape) => scrape.value(name, labels)));
   }
 
-  /** Counters that were lower in one scrape than in the one before. */
+  /** Counters and parts of histograms that were lower in one scrape than in the one before. */
   falls(): string[] {
     const found: string[] = [];
     const last = new Map<string, number>();
     for (const { series } of this.scrapes) {
       for (const [name, value] of series) {
-        if (!/^[a-z_]+_total(\{|$)/.test(name)) continue;
+        if (!/^[a-z_]+_(total|bucket|sum|count)(\{|$)/.test(name)) continue;
         const before = last.get(name) ?? 0;
         if (value < before) found.push(`${name}: ${before} -> ${value}`);
         last.set(name, value);

@@ -2,13 +2,7 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
-import {
-  CATALOGUE,
-  LANE_STATES,
-  type Series,
-  type SeriesName,
-  WORKER_CAUSES,
-} from '../../metrics/catalogue.ts';
+import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellOf, firstCell } from '../../metrics/layout.ts';
 import type { WorkerState } from '../supervisor.ts';
 import type { Totals, WorkerCause } from '../totals.ts';
@@ -29,8 +23,7 @@ export type Point = readonly (number | null)[];
 
 const OLDEST = firstCell('forebay_buffer_oldest_seconds');
 const CPU = rateNames.indexOf('cpu');
-/** One value per worker, where the catalogue has it. */
-const LAG = gaugeOfWorkers('forebay_event_loop_lag_seconds');
+const LAG = firstCell('forebay_event_loop_lag_seconds');
 
 export class Sampler {
   readonly #totals: Totals;
@@ -116,7 +109,7 @@ export class Sampler {
       ...numbers,
       cpu: rounded(this.#rates[slot - 1]!.perSecond[CPU]!),
       oldestSeconds: rounded(totals.at(slot, OLDEST)),
-      lagSeconds: LAG === undefined ? null : totals.at(slot, LAG),
+      lagSeconds: totals.at(slot, LAG),
       ageSeconds: rounded(totals.ageSeconds(slot)),
     };
   }
@@ -133,12 +126,6 @@ export class Sampler {
       ...WORKER_CAUSES.map((cause) => this.#facts.restarts(cause)),
     ];
   }
-}
-
-function gaugeOfWorkers(name: string): number | undefined {
-  const series = (CATALOGUE as readonly Series[]).find((entry) => entry.name === name);
-  const is = series?.from === 'worker' && series.type === 'gauge';
-  return is ? firstCell(name as SeriesName) : undefined;
 }
 
 function slotsOf(totals: Totals): number[] {

@@ -56,6 +56,8 @@ export class RecordBatch {
   maxTimestamp = 0;
   /** Arrival of the first event, ms of the monotonic clock. */
   openedAtMs = 0;
+  /** When it was sent for the first time, ms of the monotonic clock; undefined = never. */
+  sentAtMs: number | undefined;
   /** What is sent in place of the records; these stay for a split. */
   #compressed: CompressedRecords | undefined;
   #mayCompress = true;
@@ -185,6 +187,7 @@ export class RecordBatch {
       rest.own(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
     }
     rest.openedAtMs = this.openedAtMs;
+    rest.sentAtMs = this.sentAtMs;
     rest.answered = this.answered;
     const last = slices[count - 1]!;
     this.length = last.valueStart + last.valueBytes + 1;

@@ -12,6 +12,7 @@ const STORED_LATE = cell('forebay_events_stored_late_total');
 const REFUSED = cells('forebay_events_refused_total', eventCodes);
 const DROPPED = cells('forebay_events_dropped_total', retryCodes);
 const ACK_DURATION = histogram('forebay_ack_duration_seconds');
+const ACK_STAGE = histogram('forebay_stage_duration_seconds', 'ack');
 
 /** Clients without the subprotocol: nobody to tell. */
 export const PLAIN: Owner = {
@@ -32,6 +33,8 @@ export class Acknowledger implements Outcomes {
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
   #dirty: AckStream[] = [];
+  /** When the first fate of this loop turn was known; undefined = none is. */
+  #turnSinceMs: number | undefined;
   /** Replies that were answered with events open: those are still on their way. */
   readonly #late = new Set<HttpReply>();
 
@@ -89,6 +92,7 @@ export class Acknowledger implements Outcomes {
 
   stored(batch: RecordBatch): void {
     const nowMs = performance.now();
+    this.#beginTurn(nowMs);
     let stored = 0;
     if (!batch.answered) {
       eachRun(batch, (owner, frame, from, to) => {
@@ -118,9 +122,20 @@ export class Acknowledger implements Outcomes {
     const streams = this.#dirty;
     this.#dirty = [];
     for (const stream of streams) stream.flush();
+    if (this.#turnSinceMs === undefined) return;
+    this.#counters.observe(ACK_STAGE, (performance.now() - this.#turnSinceMs) / 1000);
+    this.#turnSinceMs = undefined;
+  }
+
+  /** At its end streams are flushed. */
+  #beginTurn(nowMs: number): void {
+    if (this.#turnSinceMs !== undefined) return;
+    this.#turnSinceMs = nowMs;
+    setImmediate(() => this.flush());
   }
 
   #tell(batch: RecordBatch, code: EventCode): void {
+    this.#beginTurn(performance.now());
     const { text } = EVENT_CODES[code];
     eachRun(batch, (owner, frame, from, to) => {
       for (let index = from; index < to; index++) {
@@ -142,7 +157,7 @@ export class Acknowledger implements Outcomes {
   }
 
   #markDirty(stream: AckStream): void {
-    if (this.#dirty.length === 0) setImmediate(() => this.flush());
+    if (this.#dirty.length === 0) this.#beginTurn(performance.now());
     this.#dirty.push(stream);
   }
 }

@@ -1,7 +1,7 @@
 import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
-import { cell } from '../../metrics/counters.ts';
+import { cell, cells } from '../../metrics/counters.ts';
 import { refuseFraming } from './answers.ts';
 import { abandon } from './entrance.ts';
 import { framingFault, markChunked } from './framing.ts';
@@ -15,6 +15,9 @@ import {
   loadUws,
 } from './uws.ts';
 import { WebSocketListener, type WebSocketOptions } from './websocket.ts';
+
+const OPEN = cells('forebay_connections', ['http']).http;
+const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
 export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes'> & {
   readonly host: string;
@@ -124,9 +127,12 @@ export class Listener {
 
   /** One too many is closed: waiting for a file it would take the next one that brokers need. */
   #count(response: HttpResponse, change: number): void {
+    const { counters } = this.#options;
     this.#accepted += change;
+    counters.add(OPEN, change);
     const open = this.#accepted - this.#webSocket.ended;
     if (change < 0) return;
+    counters.add(OPENED);
     if (open <= this.#options.maxConnections) return this.#watch(response);
     this.#webSocket.countClosed('too_many_connections');
     response.close();

@@ -5,7 +5,7 @@
  */
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
-import { cell, cells } from '../../metrics/counters.ts';
+import { cells, histogram } from '../../metrics/counters.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
 import type { Place } from '../admission/connections.ts';
@@ -24,8 +24,9 @@ const PLAIN_FRAME = 0;
 
 const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
-const OPEN = cell('forebay_connections');
-const OPENED = cell('forebay_connections_opened_total');
+const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
+const OPEN = cells('forebay_connections', ['ws', 'http']);
+const OPENED = cells('forebay_connections_opened_total', ['ws']).ws;
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
 
 /** What uWebSockets.js keeps for each connection. */
@@ -71,6 +72,8 @@ export class WebSocketListener {
   readonly #sockets = new Set<Socket>();
   /** Connections that have a stream. */
   #streams = 0;
+  /** Frames since one had its time counted. */
+  #uncounted = 0;
   #ended = 0;
   #leaving = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
@@ -198,7 +201,9 @@ export class WebSocketListener {
     this.#sockets.add(socket);
     admission.enter(connection.place);
     counters.add(OPENED);
-    counters.add(OPEN);
+    counters.add(OPEN.ws);
+    // It was counted when it was accepted.
+    counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
     const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
     connection.stream = acknowledger.stream(wire);
@@ -266,11 +271,15 @@ export class WebSocketListener {
     const { stream } = connection;
     const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
-    const { counters } = this.#options;
+    const { counters, intake } = this.#options;
     counters.add(RECEIVED_BYTES, message.byteLength);
     const tooLate = connection.leaving?.isOver() ?? false;
-    this.#options.intake.begin(stream ?? PLAIN, frame, tooLate, connection.buckets);
+    intake.begin(stream ?? PLAIN, frame, tooLate, connection.buckets);
     counters.add(RECEIVED, this.#take(message, isBinary));
+    if (++this.#uncounted === LIMITS.decodeSample) {
+      this.#uncounted = 0;
+      counters.observe(DECODE, intake.sinceArrivalSeconds);
+    }
     stream?.endFrame(frame);
   }
 
@@ -303,7 +312,7 @@ export class WebSocketListener {
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     connection.stream?.close();
-    counters.add(OPEN, -1);
+    counters.add(OPEN.ws, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
   }
 }

@@ -1,7 +1,7 @@
 import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
-import { type Counters, cells } from '../../metrics/counters.ts';
+import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
 import type { Buckets } from '../admission/token-bucket.ts';
@@ -15,6 +15,7 @@ import { Slicer } from './slicer.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -44,7 +45,8 @@ interface Body extends WholeBody {
   /** Bytes that came: fewer than `bytes`, if it was packed. */
   readonly receivedBytes: number;
   readonly exchange: Exchange;
-  readonly deadlineMs: number;
+  /** By the monotonic clock. */
+  readonly wholeAtMs: number;
 }
 
 /**
@@ -71,8 +73,8 @@ export class WholeBodies {
   /** Takes a body, and answers when its events are settled. */
   take(whole: WholeBody, exchange: Exchange): void {
     const { bytes, isPacked } = whole;
-    const deadlineMs = performance.now() + this.#options.timeoutMs;
-    const body = { ...whole, receivedBytes: bytes.length, exchange, deadlineMs };
+    const wholeAtMs = performance.now();
+    const body = { ...whole, receivedBytes: bytes.length, exchange, wholeAtMs };
     if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
     if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
     this.#waiting++;
@@ -141,11 +143,13 @@ export class WholeBodies {
   }
 
   /** Every event of it was accepted or refused: an answer that is not there yet may be late. */
-  #end({ exchange, deadlineMs }: Body, reply: HttpReply): void {
+  #end({ exchange, wholeAtMs }: Body, reply: HttpReply): void {
+    const { acknowledger, counters, timeoutMs } = this.#options;
+    const takenMs = performance.now() - wholeAtMs;
+    counters.observe(DECODE, takenMs / 1000);
     reply.endBody();
     if (reply.answered) return;
-    const leftMs = Math.max(0, deadlineMs - performance.now());
-    exchange.expireAfter(leftMs, () => this.#options.acknowledger.expire(reply));
+    exchange.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
   }
 }
 

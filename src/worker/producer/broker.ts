@@ -19,6 +19,8 @@ export interface BrokerListener {
   isDue(lane: Lane, nowMs: number): boolean;
   /** Makes a batch the lane's head. @returns whether it has one that may go out now */
   makeReady(lane: Lane, nowMs: number): boolean;
+  /** The head of `lane` goes out. */
+  sending(lane: Lane, nowMs: number): void;
   /** Something may go out that could not before. */
   ready(): void;
   /** A connection was lost: others may lead now. */
@@ -123,6 +125,7 @@ export class Broker {
     const bytes = chosen.reduce((sum, lane) => sum + lane.head!.sentBytes, 0);
     budget.copies(produceBodyBytes(topic, chosen.length, bytes) * LIMITS.requestCopies);
     this.#sentAtMs = nowMs;
+    for (const lane of chosen) this.#listener.sending(lane, nowMs);
     void this.#senders[way].send(chosen, nowMs);
   }
 

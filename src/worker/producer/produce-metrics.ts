@@ -14,6 +14,8 @@ const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
 const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
 const LANES = cells('forebay_lanes', LANE_STATES);
 const DURATION = histogram('forebay_produce_duration_seconds');
+const LANE = histogram('forebay_stage_duration_seconds', 'lane');
+const PRODUCE = histogram('forebay_stage_duration_seconds', 'produce');
 const BATCH_EVENTS = histogram('forebay_batch_events');
 const BATCH_BYTES = histogram('forebay_batch_bytes');
 const UNCOMPRESSED_BYTES = cell('forebay_batch_uncompressed_bytes_total');
@@ -40,6 +42,19 @@ export class ProduceMetrics {
 
   request(ms: number): void {
     this.#counters.observe(DURATION, ms / 1000);
+  }
+
+  /** A batch goes out: with its first attempt its time in the lane is over. */
+  sending(batch: RecordBatch, nowMs: number): void {
+    if (batch.sentAtMs !== undefined) return;
+    batch.sentAtMs = nowMs;
+    this.#counters.observe(LANE, (nowMs - batch.openedAtMs) / 1000);
+  }
+
+  /** The fate of a batch that was sent is known. */
+  ended(batch: RecordBatch, nowMs: number): void {
+    if (batch.sentAtMs === undefined) return;
+    this.#counters.observe(PRODUCE, (nowMs - batch.sentAtMs) / 1000);
   }
 
   stored(batch: RecordBatch): void {

@@ -53,6 +53,7 @@ export class Producer {
   readonly #brokerListener: BrokerListener = {
     isDue: (lane, nowMs) => this.#isDue(lane, nowMs),
     makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
+    sending: (lane, nowMs) => this.#metrics.sending(lane.head!, nowMs),
     ready: () => this.#pump(),
     lost: () => this.#metadata.refresh(),
     settled: (lane, outcome) => this.#settle(lane, outcome),
@@ -266,8 +267,12 @@ export class Producer {
 
   #settle(lane: Lane, outcome: Outcome): void {
     const { outcomes, accumulator } = this.#options;
-    const verdict = lane.settle(outcome, performance.now(), Date.now());
+    const nowMs = performance.now();
+    const verdict = lane.settle(outcome, nowMs, Date.now());
     this.#metrics.verdict(lane, outcome, verdict);
+    if (verdict.do !== 'retry' && verdict.do !== 'split') {
+      this.#metrics.ended(verdict.batch, nowMs);
+    }
     if (lane.needsProducerId) this.#requestProducerId(lane);
     switch (verdict.do) {
       case 'stored':

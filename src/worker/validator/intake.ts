@@ -68,6 +68,11 @@ export class Intake implements EventSink {
     return this;
   }
 
+  /** How long ago that was, in seconds. */
+  get sinceArrivalSeconds(): number {
+    return (performance.now() - this.#arrivalMs) / 1000;
+  }
+
   /** From now on good events are refused `draining`: this instance stops. */
   drain(): void {
     this.#draining = true;

@@ -37,7 +37,9 @@ test('a worker that hangs under load is killed and replaced; its neighbour goes 
   const watch = new Watch(t, gateway);
   const open = async () => {
     const metrics = await gateway.metrics();
-    return ['1', '2'].map((worker) => metrics.value('forebay_connections', { worker }));
+    return ['1', '2'].map((worker) =>
+      metrics.value('forebay_connections', { worker, transport: 'ws' }),
+    );
   };
   await until(async () => (await open()).every((count) => count > 0));
   const [hung, other] = gateway.workers() as [number, number];

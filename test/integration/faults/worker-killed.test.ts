@@ -68,7 +68,9 @@ async function crash(t: TestContext, gateway: Gateway, topic: string, fault: () 
 }
 
 function openByWorker(metrics: Metrics): number[] {
-  return ['1', '2'].map((worker) => metrics.value('forebay_connections', { worker }));
+  return ['1', '2'].map((worker) =>
+    metrics.value('forebay_connections', { worker, transport: 'ws' }),
+  );
 }
 
 async function workers(gateway: Gateway, state: string): Promise<number> {

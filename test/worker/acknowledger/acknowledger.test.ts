@@ -317,3 +317,27 @@ test('acks leave together, once at the end of the loop turn', async () => {
   await setImmediate();
   assert.deepEqual(world.texts, [['{"ack":3}'], ['{"ack":3}']]);
 });
+
+test('the stage ack counts a turn once, from its first fate to the end of all that is told', async () => {
+  const world = new World();
+  const { first, bounds } = histogram('forebay_stage_duration_seconds', 'ack');
+  const told = () => world.counters.values.subarray(first, first + bounds.length + 1);
+  const turns = () => told().reduce((sum, count) => sum + count, 0);
+  const seconds = () => world.counters.values[first + bounds.length + 1]!;
+  const batches = [world.begin(), world.begin(), world.begin()];
+  for (const batch of batches) world.accept(batch, PLAIN, 0, 0);
+  world.stored(batches[0]!);
+  const sinceMs = performance.now();
+  while (performance.now() - sinceMs < 5);
+  world.refused(batches[1]!, 'kafka_unavailable');
+  assert.equal(turns(), 0, 'not before the end of the turn');
+  await setImmediate();
+  assert.equal(turns(), 1);
+  assert(seconds() >= 0.005, `${seconds()} s`);
+  await setImmediate();
+  assert.equal(turns(), 1, 'a turn without a fate is none');
+  world.stored(batches[2]!);
+  world.acknowledger.flush();
+  await setImmediate();
+  assert.equal(turns(), 2, 'flushed before its end, it ends then');
+});

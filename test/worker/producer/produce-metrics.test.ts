@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
+import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
@@ -35,6 +36,30 @@ test('an error that has no place in the table is named in its line, an alarm', (
 test('no answer has no error code', () => {
   const lines = failed(noAnswer('connection'), 'connection');
   assert.deepEqual(lines, [[40, 3, undefined, undefined]]);
+});
+
+test('a batch’s time in the lane ends with its first attempt, that at Kafka with its fate', () => {
+  const counters = new Counters();
+  const metrics = new ProduceMetrics(counters, pino({ level: 'silent' }));
+  const stage = (name: string) => {
+    const { first, bounds } = histogram('forebay_stage_duration_seconds', name);
+    const cells = counters.values.subarray(first, first + bounds.length + 2);
+    return { times: cells.slice(0, -1).reduce((a, b) => a + b, 0), seconds: cells.at(-1) };
+  };
+  const batch = batchOfValues(['x', 'y']);
+  batch.openedAtMs = 1_000;
+  metrics.ended(batch, 1_500);
+  assert.deepEqual(stage('produce'), { times: 0, seconds: 0 }, 'it was never sent');
+  metrics.sending(batch, 3_000);
+  metrics.sending(batch, 4_000);
+  assert.deepEqual(stage('lane'), { times: 1, seconds: 2 }, 'the second attempt counts no more');
+  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+  batch.split(1, rest);
+  metrics.sending(rest, 5_000);
+  assert.equal(stage('lane').times, 1, 'what was cut off was sent before');
+  metrics.ended(batch, 7_000);
+  metrics.ended(rest, 8_000);
+  assert.deepEqual(stage('produce'), { times: 2, seconds: 4 + 5 });
 });
 
 test('a stored batch counts with the bytes that were sent, and apart with those before', () => {

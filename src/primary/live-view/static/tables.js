@@ -85,7 +85,7 @@ export function workerRows({ workers }) {
       amount(worker.inFlight),
       seconds(worker.oldestSeconds),
       `${bytes(worker.bufferBytes)} of ${bytes(worker.bufferLimitBytes)}`,
-      milliseconds(worker.lagSeconds === null ? null : 1000 * worker.lagSeconds),
+      milliseconds(1000 * worker.lagSeconds),
       `${seconds(worker.ageSeconds)} ago`,
     ],
   }));
