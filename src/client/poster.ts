@@ -61,8 +61,8 @@ export class Poster {
     const entries: Entry[] = [];
     let bytes = 2;
     for (const entry of this.#outbox.held) {
+      if (bytes + entry.bytes + 1 > LAST_BYTES) continue;
       bytes += entry.bytes + 1;
-      if (bytes > LAST_BYTES) break;
       entries.push(entry);
     }
     if (entries.length === 0) return;
