@@ -101,13 +101,15 @@ export class WholeBodies {
     const { intake, counters, log } = this.#options;
     const { bytes, media, exchange } = body;
     let reply: HttpReply | undefined;
+    let rateLimited = 0;
     const slices = media.inSlices(bytes, this.#bounds, intake);
     this.#slicer.add({
       next: () => {
         // Others were in between.
         if (reply === undefined) reply = this.#begin(body);
-        else intake.begin(reply, FRAME, false, body.buckets);
+        else intake.begin(reply, FRAME, false, body.buckets, rateLimited);
         const slice = slices.next();
+        rateLimited = intake.rateLimited;
         if (!slice.done) {
           counters.add(RECEIVED, slice.value);
           return true;

@@ -3,31 +3,42 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import pino from 'pino';
+import { tokenHash } from '../../../src/keys/token.ts';
 import { LIMITS, MIB } from '../../../src/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
+import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
-import { HttpListener } from '../../../src/worker/listener/http.ts';
+import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
 import { fakeRequest } from '../../simulation/sockets.ts';
-import { good } from '../../support/events.ts';
+import { arrayOf, good } from '../../support/events.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './response.ts';
 
 const MAX_EVENT_BYTES = 65_536;
+const TOKEN = 'fbk_test';
 let listener: HttpListener;
 let budget: Budget;
+let accumulator: Accumulator;
+let counters: Counters;
 
 beforeEach(() => {
-  const counters = new Counters();
+  counters = new Counters();
+  listener = createListener();
+});
+
+/** @param options those that differ */
+function createListener(options: Partial<HttpOptions> = {}): HttpListener {
   const log = pino({ level: 'silent' });
   budget = new Budget(64 * MIB);
-  const accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
+  accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
   const credit = new Credit(budget, MAX_EVENT_BYTES);
   const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
   const intake = new Intake(
@@ -37,7 +48,7 @@ beforeEach(() => {
     'clientId',
     (...refusal) => acknowledger.refuse(...refusal),
   );
-  listener = new HttpListener({
+  return new HttpListener({
     intake,
     acknowledger,
     counters,
@@ -48,8 +59,9 @@ beforeEach(() => {
     gate: new Gate({ origins: new Origins(undefined), log }),
     timeoutMs: 15_000,
     readiness: () => ({ ready: true, reasons: [] }),
+    ...options,
   });
-});
+}
 afterEach(() => listener.close());
 
 function ask(method: string, path: string, headers: Record<string, string> = {}): Response {
@@ -132,4 +144,23 @@ test('the memory of a body is its own: what comes next on the connection does no
     response.body,
     /^\{"accepted":0,"errors":\[\{"code":"schema",.*"events":\[\[0,19\]\]/,
   );
+});
+
+test('a rate counts a long body as one: Retry-After is the time until all that it refused may come', async () => {
+  const rate = { eventsPerSecond: 1, burst: 1_000 };
+  const keys = new KeyRing();
+  const sha256 = tokenHash(TOKEN);
+  keys.replace([{ name: 'k', sha256, endsAtMs: Number.POSITIVE_INFINITY, rate }]);
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  listener.close();
+  listener = createListener({ gate, timeoutMs: 1 });
+  accumulator.setPartitions(1);
+  const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
+  const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
+  await until(() => response.status !== undefined);
+  const { errors } = JSON.parse(response.body) as { errors: RefusalEntry[] };
+  const { events: refused, retryAfterMs = 0 } = errors.find(({ code }) => code === 'rate_limited')!;
+  assert.deepEqual(refused, [[1_000, 1_899]]);
+  assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);
 });
