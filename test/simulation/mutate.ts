@@ -17,7 +17,7 @@ import type { Mutant } from './mutants.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
 /** What the code reads beside itself. */
-const ASSETS = ['package.json', 'src/page/static'];
+const ASSETS = ['package.json', 'src/page/static', 'dist/client/client.js'];
 
 export interface Catch {
   /** Seed that showed the defect; undefined = none of them did. */
