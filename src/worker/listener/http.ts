@@ -10,10 +10,11 @@ import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } 
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { abandon, admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
+import { admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
 import { Exchange } from './exchange.ts';
+import { abandon } from './failure.ts';
 import { hasBody } from './framing.ts';
-import { type BodySource, HeldBody } from './held-body.ts';
+import { HeldBody } from './held-body.ts';
 import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
@@ -135,8 +136,8 @@ export class HttpListener {
       sender = identity;
     };
     const isHeld = verdict instanceof Promise;
-    const source = isHeld ? this.#hold(response, verdict, headers, admitted) : response;
-    readBody(source, this.#paused, this.#watch, {
+    const held = isHeld ? this.#hold(response, verdict, headers, admitted) : undefined;
+    readBody(held ?? response, this.#paused, this.#watch, {
       whole: (body) => {
         const exchange = new Exchange(response, headers, () => {
           this.#open--;
@@ -150,6 +151,7 @@ export class HttpListener {
         this.#refuseBody(response, { ...tooLarge(), headers, close });
       },
       late: () => {
+        held?.forget();
         this.#refuseBody(response, { ...requestError('request_timeout'), headers, close: true });
       },
       gone: () => this.#open--,
@@ -162,7 +164,7 @@ export class HttpListener {
     verdict: Promise<Verdict>,
     headers: Readonly<Record<string, string>>,
     admitted: (sender: Identity) => void,
-  ): BodySource {
+  ): HeldBody {
     const refused = (code: NotAdmitted) => {
       const answer = notAdmitted(code);
       countRefused(this.#options.counters, answer);

@@ -9,6 +9,7 @@ import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
 import type { Exchange } from './exchange.ts';
+import { logFailure } from './failure.ts';
 import { type Inflated, Inflater, inflatedBound } from './inflate.ts';
 import type { Media } from './media.ts';
 import { Slicer } from './slicer.ts';
@@ -84,8 +85,18 @@ export class WholeBodies {
   #takeAtOnce(body: Body): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
-    counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+    try {
+      counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+    } catch (error) {
+      return this.#fail(body, error);
+    }
     this.#end(body, reply);
+  }
+
+  /** Something of ours has failed on it: nobody is told of its events. */
+  #fail({ exchange }: Body, error: unknown): void {
+    exchange.fail();
+    logFailure(this.#options.log, error, 'a body failed');
   }
 
   #inflated(body: Body, inflated: Inflated): void {
@@ -98,8 +109,8 @@ export class WholeBodies {
   }
 
   #takeInSlices(body: Body): void {
-    const { intake, counters, log } = this.#options;
-    const { bytes, media, exchange } = body;
+    const { intake, counters } = this.#options;
+    const { bytes, media } = body;
     let reply: HttpReply | undefined;
     let rateLimited = 0;
     const slices = media.inSlices(bytes, this.#bounds, intake);
@@ -120,8 +131,7 @@ export class WholeBodies {
       },
       failed: (error) => {
         this.#waiting--;
-        log.error({ err: error }, 'a body failed');
-        exchange.fail();
+        this.#fail(body, error);
       },
     });
   }

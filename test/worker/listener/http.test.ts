@@ -1,36 +1,45 @@
 /** The HTTP listener without its sockets: what is hard to meet from outside. */
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import pino from 'pino';
 import { tokenHash } from '../../../src/keys/token.ts';
 import { LIMITS, MIB } from '../../../src/limits.ts';
-import { Counters } from '../../../src/metrics/counters.ts';
+import { Counters, cells } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
+import { ANYBODY, type Verdict } from '../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
-import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
+import {
+  loadSieve,
+  loadValidator,
+  type Validator,
+} from '../../../src/worker/validator/validator.ts';
 import { fakeRequest } from '../../simulation/sockets.ts';
 import { arrayOf, good } from '../../support/events.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './response.ts';
 
 const MAX_EVENT_BYTES = 65_536;
+const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
 let listener: HttpListener;
 let budget: Budget;
 let accumulator: Accumulator;
 let counters: Counters;
+/** Of events that the sieve does not let through. */
+let validate: Validator;
 
 beforeEach(() => {
   counters = new Counters();
+  validate = loadValidator(undefined);
   listener = createListener();
 });
 
@@ -42,7 +51,7 @@ function createListener(options: Partial<HttpOptions> = {}): HttpListener {
   const credit = new Credit(budget, MAX_EVENT_BYTES);
   const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
   const intake = new Intake(
-    loadValidator(undefined),
+    (value) => validate(value),
     loadSieve(undefined, 'clientId'),
     accumulator,
     'clientId',
@@ -163,4 +172,48 @@ test('a rate counts a long body as one: Retry-After is the time until all that i
   const { events: refused, retryAfterMs = 0 } = errors.find(({ code }) => code === 'rate_limited')!;
   assert.deepEqual(refused, [[1_000, 1_899]]);
   assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);
+});
+
+test('a body that something fails on, short or long, ends its connection, and waits no more', async () => {
+  validate = () => {
+    throw new RangeError('thrown');
+  };
+  const odd = good('x', { msg: 1 });
+  for (const body of [odd, arrayOf(Array(500).fill(odd))]) {
+    const response = post(body);
+    await until(() => response.ended);
+    assert.equal(response.status, undefined, 'nobody is told what is not known');
+    assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+  }
+  validate = () => assert.fail('the state is wrong');
+  assert.throws(() => post(odd), AssertionError);
+});
+
+test('a body that came too late is answered 408 once, whatever is found out of its sender then', async (t) => {
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const log = pino({ level: 'silent' });
+  for (const late of ['unauthorized', ANYBODY] as const) {
+    let decide: (verdict: Verdict) => void = () => {};
+    const verdict = new Promise<Verdict>((resolve) => {
+      decide = resolve;
+    });
+    const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+    t.mock.method(gate, 'admit', () => verdict);
+    counters = new Counters();
+    listener = createListener({ gate });
+    const response = ask('POST', '/events', {
+      'content-length': '9',
+      authorization: 'Bearer a.b.c',
+    });
+    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    decide(late);
+    await until(() => response.ended);
+    await new Promise(setImmediate);
+    assert.equal(response.status, 408);
+    const counts = [REFUSED.request_timeout, REFUSED.unauthorized].map((at) => counters.values[at]);
+    assert.deepEqual(counts, [1, 0], 'it is refused once');
+    assert.equal(listener.busy, false);
+    listener.close();
+  }
 });

@@ -69,6 +69,11 @@ export class Response implements HttpResponse {
     throw new Error('this is no WebSocket');
   }
 
+  /** Answered, or gone. */
+  get ended(): boolean {
+    return this.#over;
+  }
+
   /** The body arrives, all at once; its memory is gone when the handler returns. */
   deliver(bytes: Buffer): void {
     const copy = new Uint8Array(bytes);
