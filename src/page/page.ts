@@ -7,11 +7,15 @@ import { readFileSync } from 'node:fs';
 export interface PageFile {
   readonly body: Buffer;
   readonly type: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
+
+/** The client library, which pages of any origin may load: it is no secret. */
+const LIBRARY = '/client.js';
 
 const FILES = {
   '/': ['index.html', 'text/html; charset=utf-8'],
-  '/client.js': ['../../../dist/client/client.js', 'text/javascript; charset=utf-8'],
+  [LIBRARY]: ['../../../dist/client/client.js', 'text/javascript; charset=utf-8'],
   '/page.js': ['page.js', 'text/javascript; charset=utf-8'],
   '/events.js': ['events.js', 'text/javascript; charset=utf-8'],
   '/chart.js': ['chart.js', 'text/javascript; charset=utf-8'],
@@ -20,21 +24,20 @@ const FILES = {
   '/page.css': ['page.css', 'text/css; charset=utf-8'],
 } as const;
 
-/** Headers of every answer with a file of the page. */
-export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] = [
-  [
-    'Content-Security-Policy',
+const HEADERS = {
+  'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-      "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  ],
-  ['Referrer-Policy', 'no-referrer'],
-  ['Cache-Control', 'no-cache'],
-];
+    "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Cache-Control': 'no-cache',
+};
 
 const loaded: ReadonlyMap<string, PageFile> = new Map(
   Object.entries(FILES).map(([path, [name, type]]) => {
     const body = readFileSync(new URL(`./static/${name}`, import.meta.url));
-    return [path, { body, type }];
+    // Browsers load a module script from elsewhere only with that.
+    const more = path === LIBRARY && { 'Access-Control-Allow-Origin': '*' };
+    return [path, { body, type, headers: { ...HEADERS, ...more } }];
   }),
 );
 

@@ -9,7 +9,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WebSocket, WebSocketServer } from 'ws';
-import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
+import { pageFile } from '../../src/page/page.ts';
 import { until } from '../support/wait.ts';
 
 /** One connection of the page. */
@@ -73,7 +73,7 @@ export class FakeGateway {
       if (request.method === 'POST') return void this.#post(request, response);
       const file = pageFile(request.url ?? '');
       const type = file === undefined ? {} : { 'Content-Type': file.type };
-      response.writeHead(file ? 200 : 404, { ...Object.fromEntries(PAGE_HEADERS), ...type });
+      response.writeHead(file ? 200 : 404, { ...file?.headers, ...type });
       response.end(file?.body);
     });
     const sockets = new WebSocketServer({

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PAGE_HEADERS, pageFile } from '../../src/page/page.ts';
+import { pageFile } from '../../src/page/page.ts';
 
 test('the page, its scripts and the client library, and nothing else is served', () => {
   assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
@@ -18,7 +18,7 @@ test('the page, its scripts and the client library, and nothing else is served',
 });
 
 test('the policy allows nothing inline, and the page has nothing inline nor from elsewhere', () => {
-  const policy = new Map(PAGE_HEADERS).get('Content-Security-Policy') ?? '';
+  const policy = pageFile('/')?.headers['Content-Security-Policy'] ?? '';
   assert.match(policy, /default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*|https?:/);
   const html = String(pageFile('/')?.body);

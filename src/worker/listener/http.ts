@@ -1,7 +1,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
-import { PAGE_HEADERS, pageFile } from '../../page/page.ts';
+import { pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
@@ -20,7 +20,6 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
-const HEADERS = Object.fromEntries(PAGE_HEADERS);
 const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const;
 
 export interface HttpOptions extends BodyOptions {
@@ -95,7 +94,7 @@ export class HttpListener {
       default: {
         const file = pageFile(path);
         if (file === undefined) return requestError('not_found');
-        return { status: 200, headers: HEADERS, type: file.type, body: file.body };
+        return { status: 200, ...file };
       }
     }
   }
@@ -108,14 +107,14 @@ export class HttpListener {
       const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, isAllowed) };
       return this.#finish(response, request, { status: 204, headers, body: '' });
     }
+    const headers = corsHeaders(origin, isAllowed);
     if (method !== 'POST') {
       const answer = requestError('method_not_allowed', { Allow: ALLOW.events });
-      return this.#finish(response, request, answer);
+      return this.#finish(response, request, answer, headers);
     }
     if (!isAllowed) {
-      return this.#finish(response, request, requestError('forbidden_origin', { Vary: 'Origin' }));
+      return this.#finish(response, request, requestError('forbidden_origin'), headers);
     }
-    const headers = corsHeaders(origin);
     const verdict = admitRequest(this.#options.gate, request);
     if (typeof verdict === 'string') {
       return this.#finish(response, request, notAdmitted(verdict), headers);

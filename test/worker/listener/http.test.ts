@@ -217,3 +217,63 @@ test('a body that came too late is answered 408 once, whatever is found out of i
     listener.close();
   }
 });
+
+test('an allowed page may read every answer, a foreign one none; it may load the library', async (t) => {
+  const verdicts: (Verdict | Promise<Verdict>)[] = [];
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(['https://a.example']), log, keys: new KeyRing() });
+  t.mock.method(gate, 'admit', () => verdicts.shift() ?? ANYBODY);
+  const memory = { over: false };
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  listener = createListener({ gate, memory });
+  const page = { origin: 'https://a.example' };
+  const sent = (headers: Record<string, string>) => ask('POST', '/events', { ...page, ...headers });
+  const admitting = (verdict: Verdict | Promise<Verdict>) => {
+    verdicts.push(verdict);
+    return sent({});
+  };
+  const late = () => {
+    const response = sent({});
+    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    return response;
+  };
+  const whenShort = () => {
+    memory.over = true;
+    const response = sent({});
+    memory.over = false;
+    return response;
+  };
+  const long = { ...page, 'content-length': '' };
+  const answers: [number, () => Response][] = [
+    [200, () => post('[]', page)],
+    [400, () => post('{', page)],
+    [400, () => post('{', { ...page, 'content-encoding': 'gzip' })],
+    [401, () => admitting('unauthorized')],
+    [401, () => admitting(Promise.resolve('unauthorized'))],
+    [405, () => ask('GET', '/events', page)],
+    [408, late],
+    [413, () => sent({ 'content-length': '9999999' })],
+    [413, () => post(' '.repeat(MIB + 1), long)],
+    [415, () => sent({ 'content-type': 'a/b' })],
+    [415, () => sent({ 'content-encoding': 'br' })],
+    [503, () => admitting('identity_unavailable')],
+    [503, () => admitting(Promise.resolve('identity_unavailable'))],
+    [503, whenShort],
+  ];
+  for (const [status, answer] of answers) {
+    const response = answer();
+    await until(() => response.ended);
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), page.origin, `${status}`);
+    assert.equal(response.headers.get('Access-Control-Expose-Headers'), 'Retry-After');
+    assert.equal(response.headers.get('Vary'), 'Origin');
+  }
+  const foreign = { origin: 'https://b.example' };
+  for (const response of [post('[]', foreign), ask('GET', '/events', foreign), ask('GET', '/')]) {
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), undefined);
+  }
+  const library = ask('GET', '/client.js', foreign);
+  assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
+  listener.close();
+});
