@@ -8,7 +8,7 @@
  *               └── refused, may be sent again ─────────┘
  */
 import type { Client, ClientOptions, Status } from './api.ts';
-import { Connection } from './connection.ts';
+import { Connection, type WebSocketClass } from './connection.ts';
 import { type Entry, eventText, type Refusal, SendError, tooLarge, utf8Bytes } from './entry.ts';
 import { Outbox } from './outbox.ts';
 import { Poster } from './poster.ts';
@@ -61,15 +61,15 @@ class GatewayClient implements Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const { url, key, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
+    const { url, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
     this.#outbox = new Outbox(maxBufferedBytes);
     const postUrl = fallbackUrl ?? url.replace(/^ws/, 'http').replace(/\/ws$/, '/events');
-    this.#poster = new Poster(postUrl, key, this.#outbox, this.#fates);
+    this.#poster = new Poster(postUrl, () => this.#key, this.#outbox, this.#fates);
+    this.#connect();
     this.#forget = listen({
       pagehide: () => this.#poster.last(),
       online: () => this.#online(),
     });
-    this.#connect();
   }
 
   get status(): Status {
@@ -148,6 +148,11 @@ class GatewayClient implements Client {
     throw new SendError(code, message);
   }
 
+  get #key(): string | undefined {
+    const { key } = this.#options;
+    return typeof key === 'function' ? key() : key;
+  }
+
   /** How long there has been no connection. */
   get #withoutMs(): number {
     return performance.now() - this.#sinceMs;
@@ -160,13 +165,25 @@ class GatewayClient implements Client {
 
   #connect(): void {
     clearTimeout(this.#connectTimer);
-    const { url, key, webSocket = globalThis.WebSocket } = this.#options;
+    const { webSocket = globalThis.WebSocket } = this.#options;
     if (webSocket === undefined) {
       this.#mute = BLOCKED_AFTER.connections;
       this.#sinceMs = Number.NEGATIVE_INFINITY;
       return this.#pump();
     }
-    this.#connection = new Connection(webSocket, url, key, this.#outbox, {
+    try {
+      this.#connection = this.#connectBy(webSocket);
+    } catch (error) {
+      // The first time it is told to who makes the client; later the key may be a wrong one for now.
+      if (this.#connectTimer === undefined) throw error;
+      this.#lost(undefined, String(error));
+    }
+    this.#tell();
+  }
+
+  /** @throws SyntaxError when the URL or the key cannot be one, and what the key's function throws */
+  #connectBy(socketClass: WebSocketClass): Connection {
+    return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
       ...this.#fates,
       opened: () => {
         this.#opened++;
@@ -179,7 +196,6 @@ class GatewayClient implements Client {
       },
       lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
     });
-    this.#tell();
   }
 
   #lost(reconnectMs: number | undefined, why: string): void {

@@ -86,7 +86,7 @@ export class Connection {
   ) {
     this.#outbox = outbox;
     this.#on = on;
-    const protocols = [SUBPROTOCOL, ...(key === undefined ? [] : [`forebay.key.${key}`])];
+    const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
     this.#socket.onmessage = ({ data }: { data: string }) => this.#hear(JSON.parse(data));
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>

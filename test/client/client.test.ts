@@ -74,6 +74,23 @@ test('a key goes as a second subprotocol', async () => {
   assert.equal(connection.protocols, 'forebay.v1,forebay.key.fbk_1.2-3');
 });
 
+test('a key that changes: each connection and body has the one of then, whatever it may be', async () => {
+  let key: string | undefined;
+  connect({ key: () => key });
+  const first = await opened();
+  assert.equal(first.protocols, 'forebay.v1');
+  // None that a subprotocol can carry.
+  key = 'a key';
+  first.cut();
+  await until(() => /SyntaxError/.test(client!.status.problem ?? ''));
+  key = 'fbk_2';
+  const second = await opened(2);
+  assert.equal(second.protocols, 'forebay.v1,forebay.key.fbk_2');
+  await until(() => client!.status.state === 'open');
+  const wrong = { url: 'ws://127.0.0.1:1/ws', key: 'a key', webSocket: WebSocket };
+  assert.throws(() => createClient(wrong), SyntaxError, 'the first time its maker hears of it');
+});
+
 test('an event without an id gets a UUID of version 7; one with an id keeps it', async () => {
   connect().send({ msg: 'x' });
   client!.send({ id: 7 });

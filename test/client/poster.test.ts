@@ -19,7 +19,7 @@ test('what is left goes with the page, the oldest first, 60 kB in all; one too l
   for (const [id, bytes] of Object.entries(sizes)) outbox.add(entry(id, bytes));
   outbox.take(2, 100_000);
   const fates = { sent() {}, stored() {}, refused() {} };
-  new Poster(`${gateway.url}events`, 'k', outbox, fates).last();
+  new Poster(`${gateway.url}events`, () => 'k', outbox, fates).last();
   await until(() => gateway.bodies.length === 1);
   const { text, headers } = gateway.bodies[0]!;
   const ids = (JSON.parse(text) as { id: string }[]).map(({ id }) => id);

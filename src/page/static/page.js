@@ -36,10 +36,13 @@ let sentAgain = 0;
 /** Of the second that runs: times to ack. */
 let times = [];
 let shownState;
+/** Kept here alone: it is gone with the page. */
+let key;
 
 const client = createClient({
   url: new URL('/ws', location.href.replace(/^http/, 'ws')).href,
   maxBufferedBytes: BUFFERED_BYTES,
+  key: () => key,
   onStatus: showStatus,
   onSent({ id }, attempt) {
     if (attempt > 1) element('again').textContent = String(++sentAgain);
@@ -156,6 +159,17 @@ function startOwn() {
   });
 }
 
+function startKey() {
+  const input = element('key');
+  element('identity').addEventListener('submit', (submitted) => {
+    submitted.preventDefault();
+    key = input.value || undefined;
+    input.value = '';
+    const what = key ? 'kept until the page is closed' : 'none is kept';
+    element('key-result').textContent = `${what}; used from the next connection on`;
+  });
+}
+
 function startMany() {
   const buttons = document.querySelectorAll('[data-many]');
   const bar = element('progress');
@@ -183,3 +197,4 @@ startTicking();
 startCharts();
 startOwn();
 startMany();
+startKey();
