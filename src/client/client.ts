@@ -181,7 +181,7 @@ class GatewayClient implements Client {
     this.#tell();
   }
 
-  /** @throws SyntaxError when the URL or the key cannot be one, and what the key's function throws */
+  /** @throws SyntaxError when the URL or the key cannot be one; what the key's function throws */
   #connectBy(socketClass: WebSocketClass): Connection {
     return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
       ...this.#fates,

@@ -83,7 +83,7 @@ function post(body: string | Buffer, headers: Record<string, string> = {}): Resp
   const bytes = Buffer.from(body);
   const length = { 'content-length': String(bytes.length) };
   const response = ask('POST', '/events', { ...length, ...headers });
-  response.deliver(bytes);
+  response.deliver(bytes, true);
   return response;
 }
 
