@@ -5,8 +5,11 @@ import type { SendError } from './entry.ts';
 export interface ClientOptions {
   /** The gateway's WebSocket, `wss://events.example.com/ws`. */
   readonly url: string;
-  /** An API key or a JSON Web Token, where the gateway asks for one. */
-  readonly key?: string;
+  /**
+   * An API key or a JSON Web Token, where the gateway asks for one; or what tells the one of now,
+   * for each connection and body: tokens end.
+   */
+  readonly key?: string | (() => string | undefined);
   /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
   readonly fallbackUrl?: string;
   /** Bytes of events without an end; beyond it the oldest that wait are dropped. Default 1 MiB. */

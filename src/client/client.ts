@@ -8,8 +8,8 @@
  *               └── refused, may be sent again ─────────┘
  */
 import type { Client, ClientOptions, Status } from './api.ts';
-import { Connection } from './connection.ts';
-import { type Entry, eventText, type Refusal, SendError, utf8Bytes } from './entry.ts';
+import { Connection, type WebSocketClass } from './connection.ts';
+import { type Entry, eventText, type Refusal, SendError, tooLarge, utf8Bytes } from './entry.ts';
 import { Outbox } from './outbox.ts';
 import { Poster } from './poster.ts';
 
@@ -47,6 +47,8 @@ class GatewayClient implements Client {
   #sinceMs = performance.now();
   #failures = 0;
   #posting = false;
+  /** Runs after a body that was not answered: until the next one. */
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
   /** The last body was answered. */
   #postable = false;
   #ackMs: number | undefined;
@@ -59,15 +61,15 @@ class GatewayClient implements Client {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const { url, key, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
+    const { url, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
     this.#outbox = new Outbox(maxBufferedBytes);
     const postUrl = fallbackUrl ?? url.replace(/^ws/, 'http').replace(/\/ws$/, '/events');
-    this.#poster = new Poster(postUrl, key, this.#outbox, this.#fates);
+    this.#poster = new Poster(postUrl, () => this.#key, this.#outbox, this.#fates);
+    this.#connect();
     this.#forget = listen({
       pagehide: () => this.#poster.last(),
       online: () => this.#online(),
     });
-    this.#connect();
   }
 
   get status(): Status {
@@ -127,9 +129,9 @@ class GatewayClient implements Client {
     this.#forget();
     clearTimeout(this.#batchTimer);
     clearTimeout(this.#connectTimer);
+    clearTimeout(this.#restTimer);
     this.#connection?.end('closed');
-    for (const entry of [...this.#outbox.held]) {
-      this.#outbox.done(entry);
+    for (const entry of this.#outbox.clear()) {
       this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
     }
     this.#tell();
@@ -142,7 +144,13 @@ class GatewayClient implements Client {
     const bytes = utf8Bytes(text);
     const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
     if (bytes <= most) return { text, bytes };
-    throw new SendError('too_large', `${bytes} bytes, an event may have ${most}`);
+    const { code, message } = tooLarge(bytes, most);
+    throw new SendError(code, message);
+  }
+
+  get #key(): string | undefined {
+    const { key } = this.#options;
+    return typeof key === 'function' ? key() : key;
   }
 
   /** How long there has been no connection. */
@@ -157,13 +165,25 @@ class GatewayClient implements Client {
 
   #connect(): void {
     clearTimeout(this.#connectTimer);
-    const { url, key, webSocket = globalThis.WebSocket } = this.#options;
+    const { webSocket = globalThis.WebSocket } = this.#options;
     if (webSocket === undefined) {
       this.#mute = BLOCKED_AFTER.connections;
       this.#sinceMs = Number.NEGATIVE_INFINITY;
       return this.#pump();
     }
-    this.#connection = new Connection(webSocket, url, key, this.#outbox, {
+    try {
+      this.#connection = this.#connectBy(webSocket);
+    } catch (error) {
+      // The first time its maker is told; later the key may be a wrong one for now.
+      if (this.#connectTimer === undefined) throw error;
+      this.#lost(undefined, String(error));
+    }
+    this.#tell();
+  }
+
+  /** @throws SyntaxError when the URL or the key cannot be one; what the key's function throws */
+  #connectBy(socketClass: WebSocketClass): Connection {
+    return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
       ...this.#fates,
       opened: () => {
         this.#opened++;
@@ -176,7 +196,6 @@ class GatewayClient implements Client {
       },
       lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
     });
-    this.#tell();
   }
 
   #lost(reconnectMs: number | undefined, why: string): void {
@@ -208,32 +227,35 @@ class GatewayClient implements Client {
   #pump(): void {
     clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
+    if (this.#closed) return;
     // A body that is on its way holds older events.
     if (!this.#posting) {
       if (this.#connection?.open) this.#connection.pump();
-      else if (this.#blocked) void this.#post();
+      else if (this.#blocked && !this.#restTimer && this.#outbox.waiting > 0) void this.#post();
     }
     this.#tell();
   }
 
-  /** Posts, one body after the other, until nothing waits or a WebSocket is open. */
+  /** Posts a body; then it goes on, by POST or by the WebSocket that has opened meanwhile. */
   async #post(): Promise<void> {
     this.#posting = true;
-    while (!this.#connection?.open && !this.#closed && this.#outbox.waiting > 0) {
-      const begunMs = performance.now();
-      const problem = await this.#poster.post();
-      this.#postable = problem === undefined;
-      this.#problem = problem;
-      if (this.#postable) this.#ackMs = performance.now() - begunMs;
-      else await new Promise((done) => setTimeout(done, this.#pauseMs()));
-      this.#tell();
-    }
+    const begunMs = performance.now();
+    const problem = await this.#poster.post();
     this.#posting = false;
-    if (this.#outbox.waiting > 0 && !this.#closed) this.#pump();
+    this.#postable = problem === undefined;
+    this.#problem = problem;
+    if (this.#postable) this.#ackMs = performance.now() - begunMs;
+    else if (!this.#closed) {
+      this.#restTimer = setTimeout(() => {
+        this.#restTimer = undefined;
+        this.#pump();
+      }, this.#pauseMs());
+    }
+    this.#pump();
   }
 
   readonly #fates = {
-    sent: (entry: Entry) => this.#options.onSent?.(entry.event, ++entry.attempts),
+    sent: (entry: Entry) => call(this.#options.onSent, entry.event, ++entry.attempts),
     stored: (entry: Entry) => {
       if (!this.#outbox.done(entry)) return;
       this.#counts.stored++;
@@ -252,7 +274,7 @@ class GatewayClient implements Client {
       this.#counts.refused++;
       const error = new SendError(code, message);
       entry.failed(error);
-      this.#options.onRefused?.(entry.event, error);
+      call(this.#options.onRefused, entry.event, error);
       this.#tell();
     },
   };
@@ -261,7 +283,7 @@ class GatewayClient implements Client {
     this.#counts.dropped++;
     const error = new SendError(code, message);
     entry.failed(error);
-    this.#options.onDropped?.(entry.event, error);
+    call(this.#options.onDropped, entry.event, error);
   }
 
   #tell(): void {
@@ -271,6 +293,17 @@ class GatewayClient implements Client {
       this.#telling = false;
       for (const look of [...this.#flushes]) look();
       this.#options.onStatus?.(this.status);
+    });
+  }
+}
+
+/** Calls a function of the user's: what it throws is reported, but keeps nobody from hearing. */
+function call<T extends unknown[]>(theirs: ((...told: T) => void) | undefined, ...told: T): void {
+  try {
+    theirs?.(...told);
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
     });
   }
 }

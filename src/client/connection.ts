@@ -1,4 +1,12 @@
-import { type Entry, type Fates, frameText, type Refusal, refuse, utf8Bytes } from './entry.ts';
+import {
+  type Entry,
+  type Fates,
+  frameText,
+  type Refusal,
+  refuse,
+  tooLarge,
+  utf8Bytes,
+} from './entry.ts';
 import type { Outbox } from './outbox.ts';
 
 const SUBPROTOCOL = 'forebay.v1';
@@ -78,7 +86,7 @@ export class Connection {
   ) {
     this.#outbox = outbox;
     this.#on = on;
-    const protocols = [SUBPROTOCOL, ...(key === undefined ? [] : [`forebay.key.${key}`])];
+    const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
     this.#socket.onmessage = ({ data }: { data: string }) => this.#hear(JSON.parse(data));
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
@@ -107,6 +115,11 @@ export class Connection {
     if (!this.#hello || this.#over || this.#againAtMs !== undefined) return;
     const { maxFrameEvents, maxFrameBytes } = this.#hello;
     while (this.credit.frames > 0) {
+      const long = this.#outbox.takeLonger(maxFrameBytes);
+      if (long) {
+        this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
+        continue;
+      }
       const bytes = Math.min(maxFrameBytes, this.credit.bytes);
       const entries = this.#outbox.take(maxFrameEvents, bytes);
       if (entries.length === 0) return;

@@ -63,6 +63,12 @@ export function eventText(event: object): string {
   return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
+/** What is said of an event that no frame may hold. */
+export function tooLarge(bytes: number, most: number): Refusal {
+  const message = `${bytes} bytes, an event may have ${most}`;
+  return { code: 'too_large', retry: false, message };
+}
+
 /** The text of a frame or body; several events are an array. */
 export function frameText(entries: readonly Entry[]): string {
   return entries.length === 1 ? entries[0]!.text : `[${entries.map(({ text }) => text).join()}]`;

@@ -43,6 +43,12 @@ export class Outbox {
     return dropped;
   }
 
+  /** Takes the first one if it is longer than any frame may be. */
+  takeLonger(maxBytes: number): Entry | undefined {
+    const first = this.#waiting[0];
+    return first && first.bytes > maxBytes ? this.#waiting.shift() : undefined;
+  }
+
   /** Takes from the front what fits a frame: so many events, so many bytes as an array. */
   take(maxEvents: number, maxBytes: number): Entry[] {
     let [count, bytes] = [0, 1];
@@ -71,5 +77,14 @@ export class Outbox {
     if (!this.#held.delete(entry)) return false;
     this.#bytes -= entry.bytes;
     return true;
+  }
+
+  /** Lets go of all. @returns what had no end */
+  clear(): Entry[] {
+    const left = [...this.#held];
+    this.#held.clear();
+    this.#waiting = [];
+    this.#bytes = 0;
+    return left;
   }
 }

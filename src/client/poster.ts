@@ -14,13 +14,13 @@ interface Answer {
 /** `POST /events`: where WebSockets are blocked, and when the page goes. */
 export class Poster {
   readonly #url: string;
-  readonly #key: string | undefined;
+  readonly #key: () => string | undefined;
   readonly #outbox: Outbox;
   readonly #fates: Fates;
   /** Events of the request that is on its way; one at a time, for their order. */
   #sent: readonly Entry[] = [];
 
-  constructor(url: string, key: string | undefined, outbox: Outbox, fates: Fates) {
+  constructor(url: string, key: () => string | undefined, outbox: Outbox, fates: Fates) {
     this.#url = url;
     this.#key = key;
     this.#outbox = outbox;
@@ -61,20 +61,20 @@ export class Poster {
     const entries: Entry[] = [];
     let bytes = 2;
     for (const entry of this.#outbox.held) {
+      if (bytes + entry.bytes + 1 > LAST_BYTES) continue;
       bytes += entry.bytes + 1;
-      if (bytes > LAST_BYTES) break;
       entries.push(entry);
     }
     if (entries.length === 0) return;
     const request = this.#request(entries);
     // A beacon has no header to hold a key.
-    if (this.#key === undefined && navigator.sendBeacon?.(this.#url, request.body)) return;
+    if (!request.headers.Authorization && navigator.sendBeacon?.(this.#url, request.body)) return;
     fetch(this.#url, { ...request, keepalive: true }).catch(() => {});
   }
 
   #request(entries: readonly Entry[]) {
-    const headers: Record<string, string> =
-      this.#key === undefined ? {} : { Authorization: `Bearer ${this.#key}` };
+    const key = this.#key();
+    const headers: { Authorization?: string } = key ? { Authorization: `Bearer ${key}` } : {};
     // Always an array: then the indices of an answer are those of the entries. Of type text/plain,
     // which a browser sends to other hosts without asking first.
     return { method: 'POST', body: `[${entries.map(({ text }) => text).join()}]`, headers };

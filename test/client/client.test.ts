@@ -74,6 +74,23 @@ test('a key goes as a second subprotocol', async () => {
   assert.equal(connection.protocols, 'forebay.v1,forebay.key.fbk_1.2-3');
 });
 
+test('a key that changes: each connection and body has the one of then, whatever it may be', async () => {
+  let key: string | undefined;
+  connect({ key: () => key });
+  const first = await opened();
+  assert.equal(first.protocols, 'forebay.v1');
+  // None that a subprotocol can carry.
+  key = 'a key';
+  first.cut();
+  await until(() => /SyntaxError/.test(client!.status.problem ?? ''));
+  key = 'fbk_2';
+  const second = await opened(2);
+  assert.equal(second.protocols, 'forebay.v1,forebay.key.fbk_2');
+  await until(() => client!.status.state === 'open');
+  const wrong = { url: 'ws://127.0.0.1:1/ws', key: 'a key', webSocket: WebSocket };
+  assert.throws(() => createClient(wrong), SyntaxError, 'the first time its maker hears of it');
+});
+
 test('an event without an id gets a UUID of version 7; one with an id keeps it', async () => {
   connect().send({ msg: 'x' });
   client!.send({ id: 7 });
@@ -293,6 +310,59 @@ test('close: takes no more, waits for what is on its way, and ends the connectio
   await until(() => connection.closed);
 });
 
+test('what functions of the user’s throw is theirs: each event is told its own end all the same', async () => {
+  const thrown: string[] = [];
+  process.setUncaughtExceptionCaptureCallback(({ message }) => thrown.push(message));
+  const fail = (where: string) => () => {
+    throw new Error(where);
+  };
+  const options = { onSent: fail('sent'), onRefused: fail('refused'), onDropped: fail('dropped') };
+  // Room for three of {"id":"e10"}.
+  const { send } = bound(connect({ ...options, maxBufferedBytes: 36 }));
+  const told = fates<string>(Object.fromEntries(idsFrom(10, 13).map((id) => [id, send(id)])));
+  const connection = await opened();
+  await until(() => connection.frames.length === 1);
+  const schema = { code: 'schema', retry: false, events: [[0, 0]], message: 'event 0: no' };
+  const full = { code: 'buffer_full', retry: true, retryAfterMs: 10, events: [[1, 1]] };
+  connection.say({ nack: 1, errors: [schema, { ...full, message: 'no room' }] });
+  connection.say({ ack: 1 });
+  await until(() => told.e13);
+  assert.deepEqual({ ...told }, { e10: 'dropped', e11: 'schema', e13: 'stored' });
+  await until(() => connection.frames.length === 2);
+  connection.say({ ack: 2 });
+  await until(() => told.e12);
+  assert.deepEqual(connection.ids, ['e11', 'e12', 'e13', 'e12']);
+  process.setUncaughtExceptionCaptureCallback(null);
+  assert.deepEqual(thrown, ['dropped', 'sent', 'sent', 'sent', 'refused', 'sent']);
+});
+
+test('an event from before hello that is longer than hello allows is refused, and holds up none', async () => {
+  const { send } = bound(connect());
+  const long = 'x'.repeat(40);
+  const told = fates({ [long]: send(long), a: send('a') });
+  const connection = await gateway.connection(1);
+  const credit = { frames: 64, bytes: PLENTY };
+  connection.say({ hello: { maxFrameBytes: 40, maxFrameEvents: 1_000, credit } });
+  await until(() => connection.frames.length === 1);
+  assert.deepEqual(connection.ids, ['a']);
+  connection.say({ ack: 1 });
+  await until(() => told.a);
+  assert.deepEqual(told, { [long]: 'too_large', a: 'stored' });
+});
+
+test('what has no end when the client closes is told so, and waits no more', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] });
+  const { send } = bound(connect());
+  const told = fates({ a: send('a') });
+  const closing = client!.close();
+  mock.timers.tick(10_000);
+  await closing;
+  mock.timers.reset();
+  assert.deepEqual(told, { a: 'closed' });
+  const { state, waiting, dropped, bufferedBytes } = client!.status;
+  assert.deepEqual([state, waiting, dropped, bufferedBytes], ['closed', 0, 1, 0]);
+});
+
 test('blocked WebSockets: events go by POST, in their order, until a WebSocket opens', async () => {
   gateway.blocked = true;
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
@@ -309,6 +379,28 @@ test('blocked WebSockets: events go by POST, in their order, until a WebSocket o
   void send('c');
   await until(() => connection.frames.length === 1);
   assert.equal(gateway.bodies.length, 1);
+});
+
+test('a WebSocket that opens while POST rests after a failure is used at once', async () => {
+  let online: (() => void) | undefined;
+  const listeners = { addEventListener: (_: string, handler: () => void) => (online = handler) };
+  Object.assign(globalThis, listeners);
+  // Short pauses until a body is lost, then ten seconds.
+  const random = mock.method(Math, 'random', () => 0.01);
+  gateway.blocked = true;
+  gateway.answer = () => void random.mock.mockImplementation(() => 0.999);
+  const { send } = bound(connect());
+  const told = fates({ a: send('a') });
+  await until(() => /fetch failed/.test(client!.status.problem ?? ''), { everyMs: 1 });
+  Reflect.deleteProperty(globalThis, 'addEventListener');
+  gateway.blocked = false;
+  online?.();
+  const connection = await opened(gateway.connections + 1);
+  await until(() => connection.frames.length === 1, { deadlineMs: 5_000 });
+  connection.say({ ack: 1 });
+  await until(() => told.a);
+  assert.equal(gateway.bodies.length, 1);
+  random.mock.restore();
 });
 
 test('by POST: refusals are told, and what has no answer is sent again', async () => {

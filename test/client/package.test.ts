@@ -46,6 +46,7 @@ test('its types hold a dependent to the API, with neither DOM nor Node types', (
       onRefused: (event: object, { code }: SendError) => { const text: string = code; },
       onDropped: (event: object, error: SendError) => {},
     });
+    createClient({ url: '', key: () => undefined });
     const sent: Promise<void> = client.send({ msg: 'x' });
     const flushed: Promise<void> = client.flush();
     const closed: Promise<void> = client.close();

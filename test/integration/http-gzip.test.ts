@@ -4,7 +4,15 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { arrayOf, good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
-import { accountOf, freshMetrics, openStage, post, type Stage, Tally } from '../support/stage.ts';
+import {
+  accountOf,
+  freshMetrics,
+  openStage,
+  type PostAnswer,
+  post,
+  type Stage,
+  Tally,
+} from '../support/stage.ts';
 
 const MIB = 1_048_576;
 const [A, B] = [good('a'), good('ä€😀')];
@@ -19,21 +27,8 @@ after(async () => {
   await stage?.gateway.stop();
 });
 
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: {
-    readonly accepted?: number;
-    readonly error?: { readonly code: string; readonly message: string };
-  };
-}
-
-async function postPacked(body: Buffer, encoding = 'gzip', type?: string): Promise<Answer> {
-  const headers = { 'Content-Encoding': encoding, ...(type && { 'Content-Type': type }) };
-  const request = { method: 'POST', body: new Uint8Array(body), headers };
-  const response = await fetch(`${stage.gateway.httpUrl}/events`, request);
-  const answer = (await response.json()) as Answer['body'];
-  return { status: response.status, headers: response.headers, body: answer };
+function postPacked(body: Buffer, encoding = 'gzip', type = ''): Promise<PostAnswer> {
+  return post(stage, body, type, { 'Content-Encoding': encoding });
 }
 
 test('200: gzip of each type, however it is written, in several members; stored as it was before', async () => {

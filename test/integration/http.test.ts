@@ -1,8 +1,8 @@
 /** Events by `POST /events`: forms of bodies, answers, and what is refused of them. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../support/events.ts';
+import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
 import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
 import { until } from '../support/wait.ts';
@@ -26,7 +26,7 @@ const [A, B, C] = [good('a'), good('b'), good('c')];
 /** Posts what must be answered so, and looks at what was stored. */
 async function assertAnswer(
   body: string | Buffer,
-  type: string | undefined,
+  type: string,
   status: number,
   stored: readonly string[],
   ...refused: Expected[]
@@ -47,7 +47,7 @@ async function assertAnswer(
 }
 
 test('200: one event, an array and lines, by each content type that is taken', async () => {
-  for (const type of [JSON_TYPE, 'text/plain', 'Application/JSON; charset=utf-8', undefined]) {
+  for (const type of [JSON_TYPE, 'text/plain', 'Application/JSON; charset=utf-8', '']) {
     await assertAnswer(A, type, 200, [A]);
     await assertAnswer(` [${A},\n${B}]`, type, 200, [A, B]);
     await assertAnswer(`${A}\r\n\n${B}\n`, type, 200, [A, B]);
@@ -151,37 +151,33 @@ test('413: a body whose Content-Length is over the bound; the client hears it ea
   }
 });
 
-/** A connection, and a chunked body's begin on it. */
-function beginChunked() {
-  const socket = connect(stage.gateway.port, '127.0.0.1').on('error', () => {});
-  const begun = { socket, answer: '' };
-  socket.on('data', (data) => {
-    begun.answer += data;
-  });
-  socket.write('POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
-  return begun;
+/** A connection with a chunked body's begin on it. */
+function beginChunked(): RawHttp {
+  const http = new RawHttp(stage.gateway.port);
+  http.request('POST /events', { 'Transfer-Encoding': 'chunked' });
+  return http;
 }
 
 const CHUNK = `10000\r\n${' '.repeat(65_536)}\r\n`;
 
 test('413: a chunked body over the bound is answered at its end, then its connection ends', async () => {
-  const begun = beginChunked();
-  const last = `${CHUNK}0\r\n\r\n`;
-  begun.socket.write(CHUNK.repeat(MAX_BODY_BYTES / 65_536) + last);
-  await until(() => begun.socket.destroyed, { what: 'the end of the connection' });
-  assert.match(begun.answer, /^HTTP\/1\.1 413 Content Too Large\r\n/);
-  assert.match(begun.answer, /"code":"too_large"/);
+  const http = beginChunked();
+  http.write(CHUNK.repeat(MAX_BODY_BYTES / 65_536));
+  http.write(`${CHUNK}0\r\n\r\n`);
+  await http.ended();
+  assert.match(http.text, /^HTTP\/1\.1 413 Content Too Large\r\n/);
+  assert.match(http.text, /"code":"too_large"/);
 });
 
 test('a chunked body without an end is read to twice the bound, and no further', async () => {
-  const { socket } = beginChunked();
-  const pump = () => {
-    while (socket.write(CHUNK));
-  };
-  socket.on('drain', pump);
-  pump();
-  await until(() => socket.destroyed, { what: 'the end of the connection' });
-  assert(socket.bytesWritten > 2 * MAX_BODY_BYTES, `it ended after ${socket.bytesWritten} bytes`);
+  const http = beginChunked();
+  let bytes = 0;
+  while (!http.closed) {
+    http.write(CHUNK);
+    bytes += CHUNK.length;
+    await http.flushed();
+  }
+  assert(bytes > 2 * MAX_BODY_BYTES, `it ended after ${bytes} bytes`);
 });
 
 test('a chunked body within the bound is equal to a whole one', async () => {
@@ -201,17 +197,18 @@ test('a chunked body within the bound is equal to a whole one', async () => {
 });
 
 test('a client that goes away before its body is complete has sent nothing', async () => {
-  const socket = connect(stage.gateway.port, '127.0.0.1');
-  socket.write(`POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n${A}\n`);
-  await until(() => socket.bytesWritten > 0 && socket.writableLength === 0);
-  socket.destroy();
+  const http = new RawHttp(stage.gateway.port);
+  http.request('POST /events', { 'Content-Length': '999' });
+  http.write(`${A}\n`);
+  await http.flushed();
+  http.destroy();
   await assertAnswer(B, JSON_TYPE, 200, [B]);
 });
 
 test('a client that goes away before its answer: its events are stored all the same', async () => {
-  const socket = connect(stage.gateway.port, '127.0.0.1');
-  const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${A.length}\r\n\r\n`;
-  socket.end(head + A);
+  const http = new RawHttp(stage.gateway.port);
+  http.request('POST /events', {}, A);
+  void http.end();
   const values: string[] = [];
   await until(async () => values.push(...(await stage.newValues())) > 0);
   assert.deepEqual(values, [A]);
@@ -219,18 +216,14 @@ test('a client that goes away before its answer: its events are stored all the s
 });
 
 test('many requests on one connection, each with its own answer', async () => {
-  const socket = connect(stage.gateway.port, '127.0.0.1');
-  let text = '';
-  socket.on('data', (data) => {
-    text += data;
-  });
+  const http = new RawHttp(stage.gateway.port);
   const events = Array.from({ length: 20 }, (_, index) => good(`k${index}`));
-  for (const [index, event] of events.entries()) {
-    const length = `Content-Length: ${event.length}`;
-    socket.write(`POST /events HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${event}`);
-    await until(() => text.split('"accepted":1').length === index + 2, { everyMs: 1 });
+  for (const event of events) {
+    http.request('POST /events', {}, event);
+    assert.deepEqual(JSON.parse((await http.answer()).body), { accepted: 1, errors: [] });
   }
-  socket.destroy();
+  assert(!http.closed, 'one connection has carried them all');
+  http.destroy();
   assert.deepEqual((await stage.newValues()).sort(), events.sort());
   tally.http(events.length);
 });

@@ -1,7 +1,7 @@
 /** What is refused when events come and Kafka takes none of them: credit, buffer, drain. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
@@ -9,6 +9,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { arrayOf, good, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
+import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused } from '../support/refusals.ts';
 import { ponged } from '../support/socket.ts';
 import {
@@ -160,21 +161,14 @@ function notRefused(events: readonly string[], errors: PostAnswer['body']['error
   return events.filter((_, index) => !ranges.some(([a, b]) => a <= index && index <= b));
 }
 
-/** One `POST /events` on a connection that is open. @returns the answer as it comes */
-async function ask(socket: Socket, body: string): Promise<string> {
-  const length = `Content-Length: ${body.length}`;
-  socket.write(`POST /events HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${body}`);
-  const [answer] = (await once(socket, 'data')) as [Buffer];
-  return String(answer);
-}
-
 test('draining: frames that come after the grace are refused, those before are stored and acked', async () => {
   const { gateway } = stage;
   cluster.pause(0);
   const inFlight = client.send(good('in flight'));
   const open = post(stage, good('open request'));
-  const kept = connect(gateway.port, '127.0.0.1');
-  assert.match(await ask(kept, '[]'), /"accepted":0/);
+  const kept = new RawHttp(gateway.port);
+  kept.request('POST /events', {}, '[]');
+  assert.equal((await kept.answer()).status, 200);
   await until(async () => (await freshMetrics(gateway)).value('forebay_events_in_flight') === 2);
   gateway.signal('SIGTERM');
   await until(async () => {
@@ -189,8 +183,11 @@ test('draining: frames that come after the grace are refused, those before are s
     const metrics = await gateway.metrics();
     return metrics.value('forebay_events_dropped_total', { reason: 'draining' }) === 2;
   });
-  const late = await ask(kept, good('late'));
-  assert.match(late, /^HTTP\/1\.1 503 .*Retry-After: .*"code":"draining".*"events":\[\[0,0\]\]/s);
+  kept.request('POST /events', {}, good('late'));
+  const late = await kept.answer();
+  assert.equal(late.status, 503);
+  assert.match(late.headers.get('retry-after') ?? '', /^\d+$/);
+  assert.match(late.body, /"code":"draining".*"events":\[\[0,0\]\]/);
   await assert.rejects(once(connect(gateway.port, '127.0.0.1'), 'connect'), /ECONNREFUSED/);
   tally.drop('draining', 2);
   tally.ws(0, { draining: 2, schema: 1 });

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { type KafkaMessage, Partitioners } from 'kafkajs';
 import { arrayOf, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
-import { accountOf, openStage, type Stage, Tally } from '../support/stage.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
 import { missingTool } from '../support/tools.ts';
 import { testKafka } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
@@ -82,11 +82,9 @@ test('HTTP stores byte for byte too', async () => {
     ['application/json', arrayOf(ODD)],
     ['application/x-ndjson', ODD.map((text) => text.replace(/[\r\n]/g, ' ')).join('\r\n')],
   ] as const) {
-    const headers = { 'Content-Type': type };
-    const request = { method: 'POST', headers, body };
-    const response = await fetch(`${stage.gateway.httpUrl}/events`, request);
+    const answer = await post(stage, body, type);
     const stored = await stage.newValues();
-    assert.deepEqual(await response.json(), { accepted: ODD.length, errors: [] });
+    assert.deepEqual(answer.body, { accepted: ODD.length, errors: [] });
     const sent = type === 'application/json' ? ODD : body.split('\r\n');
     assert.deepEqual(stored.sort(), [...sent].sort());
     note('http', stored);

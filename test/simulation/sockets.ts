@@ -1,4 +1,5 @@
 /** What uWebSockets.js gives to the listener, without a network: sockets, requests, responses. */
+import assert from 'node:assert/strict';
 import type {
   HttpRequest,
   HttpResponse,
@@ -37,7 +38,7 @@ export class FakeSocket implements WebSocket<Connection> {
     write();
   }
   send(message: string): 0 | 1 | 2 {
-    if (!this.#open) throw new Error('a closed socket is written to');
+    assert(this.#open, 'only an open socket is written to');
     this.#peer.hear(message);
     return 1;
   }
@@ -50,6 +51,9 @@ export class FakeSocket implements WebSocket<Connection> {
   }
   end(code: number, reason: string): void {
     this.lost(code, reason);
+  }
+  close(): void {
+    this.lost();
   }
 
   /** A message has arrived. */
@@ -135,7 +139,7 @@ export class FakeResponse implements HttpResponse {
     return this;
   }
   end(body: string | Uint8Array = ''): this {
-    if (this.#over) throw new Error('a response is ended twice, or was aborted');
+    assert(!this.#over, 'a response is ended once, unless it was aborted');
     this.#over = true;
     this.#answered(this.#status, String(body));
     return this;

@@ -93,11 +93,10 @@ export class RawHttp {
     await this.ended();
   }
 
-  /** Waits until all that was written is on its way. */
+  /** Waits until all that was written is on its way, or the server has closed. */
   async flushed(): Promise<void> {
-    await until(() => !this.#socket.connecting && this.#socket.writableLength === 0, {
-      everyMs: 1,
-    });
+    const sent = () => !this.#socket.connecting && this.#socket.writableLength === 0;
+    await until(() => this.closed || sent(), { everyMs: 1 });
   }
 
   /** Ends it from this side. */

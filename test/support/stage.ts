@@ -70,18 +70,23 @@ async function createTopic(
 export interface PostAnswer {
   readonly status: number;
   readonly headers: Headers;
-  readonly body: { readonly accepted: number; readonly errors: readonly NackError[] };
+  readonly body: {
+    readonly accepted: number;
+    readonly errors: readonly NackError[];
+    /** Alone, where the request is refused as a whole. */
+    readonly error?: { readonly code: string; readonly message: string };
+  };
 }
 
-/** Sends a body to `POST /events`; without a type there is no Content-Type. */
+/** Sends a body to `POST /events`. @param type '' = no Content-Type */
 export async function post(
   { gateway }: Stage,
   body: string | Buffer,
-  type: string | undefined = 'application/json',
+  type = 'application/json',
   others: Readonly<Record<string, string>> = {},
 ): Promise<PostAnswer> {
   // Bytes: fetch gives a string a content type of its own.
-  const headers = { ...others, ...(type !== undefined && { 'Content-Type': type }) };
+  const headers = { ...others, ...(type !== '' && { 'Content-Type': type }) };
   const request = { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers };
   const response = await fetch(`${gateway.httpUrl}/events`, request);
   const answer = (await response.json()) as PostAnswer['body'];

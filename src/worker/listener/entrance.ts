@@ -1,6 +1,5 @@
 /** What requests bring to get in, and what they are answered. */
 import { LIMITS } from '../../limits.ts';
-import type { Logger } from '../../log.ts';
 import type { Gate } from '../admission/gate.ts';
 import { ANYBODY, type NotAdmitted, type Verdict } from '../admission/identity.ts';
 import { type Answer, errorAnswer, requestError } from './answers.ts';
@@ -66,14 +65,4 @@ export function decideLater(
     gone = true;
   });
   verdict.then((decided) => (gone ? undefined : use(decided))).catch(failed);
-}
-
-/** Ends a request that something of ours has failed on; it may have been answered before. */
-export function abandon(response: HttpResponse, log: Logger, err: unknown): void {
-  log.error({ err }, 'a request failed');
-  try {
-    response.close();
-  } catch {
-    // It was.
-  }
 }

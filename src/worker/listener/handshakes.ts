@@ -6,7 +6,8 @@ import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
 import { type Answer, errorAnswer, requestError, send } from './answers.ts';
-import { abandon, admitHandshake, decideLater, isAllowedPage, notAdmitted } from './entrance.ts';
+import { admitHandshake, decideLater, isAllowedPage, notAdmitted } from './entrance.ts';
+import { abandon } from './failure.ts';
 import { handshakeFault } from './framing.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
@@ -71,6 +72,14 @@ export class Handshakes {
 
   /** Takes or refuses one. */
   take(response: HttpResponse, request: HttpRequest, context: object): void {
+    try {
+      this.#take(response, request, context);
+    } catch (error) {
+      abandon(response, this.#options.log, error);
+    }
+  }
+
+  #take(response: HttpResponse, request: HttpRequest, context: object): void {
     const { gate, admission, log } = this.#options;
     const fault = handshakeFault(request);
     if (fault !== undefined) {

@@ -67,6 +67,11 @@ export class HeldBody implements BodySource {
     if (this.#chunks === undefined) this.#response.resume();
   }
 
+  /** It is answered already: the verdict is of no use any more. */
+  forget(): void {
+    this.#over = true;
+  }
+
   #decide(verdict: Verdict, { admitted, refused }: HeldOutcome): void {
     if (this.#over) return;
     const chunks = this.#chunks ?? [];

@@ -10,10 +10,11 @@ import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } 
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { abandon, admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
+import { admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
 import { Exchange } from './exchange.ts';
+import { abandon } from './failure.ts';
 import { hasBody } from './framing.ts';
-import { type BodySource, HeldBody } from './held-body.ts';
+import { HeldBody } from './held-body.ts';
 import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
@@ -106,14 +107,14 @@ export class HttpListener {
       const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, isAllowed) };
       return this.#finish(response, request, { status: 204, headers, body: '' });
     }
+    const headers = corsHeaders(origin, isAllowed);
     if (method !== 'POST') {
       const answer = requestError('method_not_allowed', { Allow: ALLOW.events });
-      return this.#finish(response, request, answer);
+      return this.#finish(response, request, answer, headers);
     }
     if (!isAllowed) {
-      return this.#finish(response, request, requestError('forbidden_origin', { Vary: 'Origin' }));
+      return this.#finish(response, request, requestError('forbidden_origin'), headers);
     }
-    const headers = corsHeaders(origin);
     const verdict = admitRequest(this.#options.gate, request);
     if (typeof verdict === 'string') {
       return this.#finish(response, request, notAdmitted(verdict), headers);
@@ -134,8 +135,8 @@ export class HttpListener {
       sender = identity;
     };
     const isHeld = verdict instanceof Promise;
-    const source = isHeld ? this.#hold(response, verdict, headers, admitted) : response;
-    readBody(source, this.#paused, this.#watch, {
+    const held = isHeld ? this.#hold(response, verdict, headers, admitted) : undefined;
+    readBody(held ?? response, this.#paused, this.#watch, {
       whole: (body) => {
         const exchange = new Exchange(response, headers, () => {
           this.#open--;
@@ -149,6 +150,7 @@ export class HttpListener {
         this.#refuseBody(response, { ...tooLarge(), headers, close });
       },
       late: () => {
+        held?.forget();
         this.#refuseBody(response, { ...requestError('request_timeout'), headers, close: true });
       },
       gone: () => this.#open--,
@@ -161,7 +163,7 @@ export class HttpListener {
     verdict: Promise<Verdict>,
     headers: Readonly<Record<string, string>>,
     admitted: (sender: Identity) => void,
-  ): BodySource {
+  ): HeldBody {
     const refused = (code: NotAdmitted) => {
       const answer = notAdmitted(code);
       countRefused(this.#options.counters, answer);

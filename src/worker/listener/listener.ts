@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell, cells } from '../../metrics/counters.ts';
 import { refuseFraming } from './answers.ts';
-import { abandon } from './entrance.ts';
+import { abandon } from './failure.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
@@ -151,7 +151,7 @@ export class Listener {
     });
   }
 
-  /** A throw inside a handler of uWebSockets.js could end the process: it ends the request. */
+  /** What a handler of uWebSockets.js throws would end the worker. */
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
       const fault = framingFault(request);

@@ -13,6 +13,8 @@ export interface WebSocket<T> {
   /** 1 = sent, 0 = waits in the send buffer, 2 = dropped since the buffer is full. */
   send(message: string, isBinary?: boolean): 0 | 1 | 2;
   end(code: number, reason: string): void;
+  /** Ends the connection without a close frame. @throws Error when it has ended */
+  close(): void;
   ping(message: string): 0 | 1 | 2;
   cork(write: () => void): void;
   getUserData(): T;

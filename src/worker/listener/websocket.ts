@@ -16,6 +16,7 @@ import { decodeMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
 import type { Intake } from '../validator/intake.ts';
+import { throwIfBroken } from './failure.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
 import type { WebSocket, WebSocketBehavior } from './uws.ts';
@@ -107,7 +108,7 @@ export class WebSocketListener {
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
       open: (socket) => this.#open(socket),
-      message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      message: (socket, message, isBinary) => this.#guard(socket, message, isBinary),
       ping: (socket, message) => this.#holds(socket, message),
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
@@ -263,6 +264,21 @@ export class WebSocketListener {
     const { leaving, stream, ended } = socket.getUserData();
     if (leaving === undefined || ended !== undefined) return;
     if (leaving.arrived && stream?.allAcknowledged) this.#end(socket, 1012, leaving.reason);
+  }
+
+  /** A frame that something of ours fails on ends its connection: what has no ack is sent again. */
+  #guard(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
+    try {
+      this.#message(socket, message, isBinary);
+    } catch (error) {
+      try {
+        socket.close();
+      } catch {
+        // It had ended.
+      }
+      this.#options.log.error({ err: error }, 'a frame failed');
+      throwIfBroken(error);
+    }
   }
 
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {

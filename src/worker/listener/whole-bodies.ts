@@ -9,6 +9,7 @@ import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake } from '../validator/intake.ts';
 import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
 import type { Exchange } from './exchange.ts';
+import { throwIfBroken } from './failure.ts';
 import { type Inflated, Inflater, inflatedBound } from './inflate.ts';
 import type { Media } from './media.ts';
 import { Slicer } from './slicer.ts';
@@ -86,8 +87,19 @@ export class WholeBodies {
   #takeAtOnce(body: Body): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
-    counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+    try {
+      counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+    } catch (error) {
+      return this.#fail(body, error);
+    }
     this.#end(body, reply);
+  }
+
+  /** Something of ours has failed on it: nobody is told of its events. */
+  #fail({ exchange }: Body, error: unknown): void {
+    exchange.fail();
+    this.#options.log.error({ err: error }, 'a body failed');
+    throwIfBroken(error);
   }
 
   #inflated(body: Body, inflated: Inflated): void {
@@ -100,16 +112,18 @@ export class WholeBodies {
   }
 
   #takeInSlices(body: Body): void {
-    const { intake, counters, log } = this.#options;
-    const { bytes, media, exchange } = body;
+    const { intake, counters } = this.#options;
+    const { bytes, media } = body;
     let reply: HttpReply | undefined;
+    let rateLimited = 0;
     const slices = media.inSlices(bytes, this.#bounds, intake);
     this.#slicer.add({
       next: () => {
         // Others were in between.
         if (reply === undefined) reply = this.#begin(body);
-        else intake.begin(reply, FRAME, false, body.buckets);
+        else intake.begin(reply, FRAME, false, body.buckets, rateLimited);
         const slice = slices.next();
+        rateLimited = intake.rateLimited;
         if (!slice.done) {
           counters.add(RECEIVED, slice.value);
           return true;
@@ -120,8 +134,7 @@ export class WholeBodies {
       },
       failed: (error) => {
         this.#waiting--;
-        log.error({ err: error }, 'a body failed');
-        exchange.fail();
+        this.#fail(body, error);
       },
     });
   }

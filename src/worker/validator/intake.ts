@@ -31,7 +31,6 @@ export class Intake implements EventSink {
   #draining = false;
   #tooLate = false;
   #buckets: Buckets | undefined;
-  /** Events of the frame that its buckets had no token for. */
   #rateLimited = 0;
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
   readonly #explained = new Set<EventCode>();
@@ -55,14 +54,15 @@ export class Intake implements EventSink {
    * What comes next belongs to `frame` of `owner`, and has arrived now.
    * @param tooLate its good events are refused `draining`: the connection ends
    * @param buckets beyond which its good events are refused `rate_limited`
+   * @param rateLimited how many events of the frame were, if it goes on: see {@link rateLimited}
    */
-  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets): this {
+  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, rateLimited = 0): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
     this.#buckets = buckets;
-    this.#rateLimited = 0;
+    this.#rateLimited = rateLimited;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
     return this;
@@ -71,6 +71,11 @@ export class Intake implements EventSink {
   /** How long ago that was, in seconds. */
   get sinceArrivalSeconds(): number {
     return (performance.now() - this.#arrivalMs) / 1000;
+  }
+
+  /** How many events of the frame its buckets had no token for so far. */
+  get rateLimited(): number {
+    return this.#rateLimited;
   }
 
   /** From now on good events are refused `draining`: this instance stops. */

@@ -5,7 +5,8 @@ import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { PausedBodies, readBody } from '../../../src/worker/listener/body.ts';
 import { BodyWatch } from '../../../src/worker/listener/body-watch.ts';
 import { markChunked } from '../../../src/worker/listener/framing.ts';
-import type { HttpRequest, HttpResponse } from '../../../src/worker/listener/uws.ts';
+import { fakeRequest } from '../../simulation/sockets.ts';
+import { Response } from './response.ts';
 
 let watch: BodyWatch;
 beforeEach((t) => {
@@ -15,40 +16,19 @@ beforeEach((t) => {
 afterEach(() => watch.close());
 
 /** A request whose parts come when the test says so. */
-class Request {
+class Request extends Response {
   readonly budget = new Budget(4 * MIB);
-  paused = false;
-  pauses = 0;
-  resumes = 0;
   whole: string | undefined;
   tooLarge = 0;
   late = 0;
   aborted = 0;
   /** It went away before its body was whole. */
   gone = 0;
-  #abort!: () => void;
-  #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
 
   constructor(encoding = '') {
-    const response = {
-      onAborted: (handler: () => void) => {
-        this.#abort = handler;
-      },
-      onData: (handler: (chunk: ArrayBuffer, isLast: boolean) => void) => {
-        this.#data = handler;
-      },
-      pause: () => {
-        this.paused = true;
-        this.pauses++;
-      },
-      resume: () => {
-        this.paused = false;
-        this.resumes++;
-      },
-    };
-    const head = { getHeader: () => encoding } as unknown as HttpRequest;
-    markChunked(response as unknown as HttpResponse, head);
-    readBody(response as unknown as HttpResponse, new PausedBodies(this.budget), watch, {
+    super();
+    markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
+    readBody(this, new PausedBodies(this.budget), watch, {
       whole: (body) => {
         this.whole = String(body);
         return { abort: () => this.aborted++ };
@@ -60,14 +40,7 @@ class Request {
   }
 
   part(text: string, isLast = false): void {
-    const bytes = new Uint8Array(Buffer.from(text));
-    this.#data(bytes.buffer, isLast);
-    // As uWebSockets.js does: the memory is gone when the handler returns.
-    bytes.fill(0);
-  }
-
-  abort(): void {
-    this.#abort();
+    this.deliver(text, isLast);
   }
 
   /** @returns what ends it */

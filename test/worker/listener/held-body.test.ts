@@ -3,37 +3,21 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ANYBODY, type Identity, type Verdict } from '../../../src/worker/admission/identity.ts';
 import { HeldBody } from '../../../src/worker/listener/held-body.ts';
-import type { HttpResponse } from '../../../src/worker/listener/uws.ts';
+import { Response } from './response.ts';
 
 /** A request whose parts and verdict come when the test says so. */
-class Request {
-  paused = false;
+class Request extends Response {
   /** Who was let in. */
   sender: Identity | undefined;
   readonly heard: string[] = [];
   decide!: (verdict: Verdict) => void;
-  #abort!: () => void;
-  #data!: (chunk: ArrayBuffer, isLast: boolean) => void;
 
   constructor() {
-    const response = {
-      onAborted: (handler: () => void) => {
-        this.#abort = handler;
-      },
-      onData: (handler: (chunk: ArrayBuffer, isLast: boolean) => void) => {
-        this.#data = handler;
-      },
-      pause: () => {
-        this.paused = true;
-      },
-      resume: () => {
-        this.paused = false;
-      },
-    };
+    super();
     const verdict = new Promise<Verdict>((resolve) => {
       this.decide = resolve;
     });
-    const body = new HeldBody(response as unknown as HttpResponse, verdict, {
+    const body = new HeldBody(this, verdict, {
       admitted: (sender) => {
         this.sender = sender;
       },
@@ -49,14 +33,7 @@ class Request {
   }
 
   part(text: string, isLast = false): void {
-    const bytes = new Uint8Array(Buffer.from(text));
-    this.#data(bytes.buffer, isLast);
-    // As uWebSockets.js does: the memory is gone when the handler returns.
-    bytes.fill(0);
-  }
-
-  abort(): void {
-    this.#abort();
+    this.deliver(text, isLast);
   }
 }
 

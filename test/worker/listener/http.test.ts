@@ -1,43 +1,63 @@
 /** The HTTP listener without its sockets: what is hard to meet from outside. */
-import assert from 'node:assert/strict';
+import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import pino from 'pino';
+import { tokenHash } from '../../../src/keys/token.ts';
 import { LIMITS, MIB } from '../../../src/limits.ts';
-import { Counters } from '../../../src/metrics/counters.ts';
+import { Counters, cells } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
+import { ANYBODY, type Verdict } from '../../../src/worker/admission/identity.ts';
+import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
-import { HttpListener } from '../../../src/worker/listener/http.ts';
+import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
-import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
+import {
+  loadSieve,
+  loadValidator,
+  type Validator,
+} from '../../../src/worker/validator/validator.ts';
 import { fakeRequest } from '../../simulation/sockets.ts';
-import { good } from '../../support/events.ts';
+import { arrayOf, good } from '../../support/events.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './response.ts';
 
 const MAX_EVENT_BYTES = 65_536;
+const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
+const TOKEN = 'fbk_test';
 let listener: HttpListener;
 let budget: Budget;
+let accumulator: Accumulator;
+let counters: Counters;
+/** Of events that the sieve does not let through. */
+let validate: Validator;
 
 beforeEach(() => {
-  const counters = new Counters();
+  counters = new Counters();
+  validate = loadValidator(undefined);
+  listener = createListener();
+});
+
+/** @param options those that differ */
+function createListener(options: Partial<HttpOptions> = {}): HttpListener {
   const log = pino({ level: 'silent' });
   budget = new Budget(64 * MIB);
-  const accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
+  accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
   const credit = new Credit(budget, MAX_EVENT_BYTES);
   const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
   const intake = new Intake(
-    loadValidator(undefined),
+    (value) => validate(value),
     loadSieve(undefined, 'clientId'),
     accumulator,
     'clientId',
     (...refusal) => acknowledger.refuse(...refusal),
   );
-  listener = new HttpListener({
+  return new HttpListener({
     intake,
     acknowledger,
     counters,
@@ -48,8 +68,9 @@ beforeEach(() => {
     gate: new Gate({ origins: new Origins(undefined), log }),
     timeoutMs: 15_000,
     readiness: () => ({ ready: true, reasons: [] }),
+    ...options,
   });
-});
+}
 afterEach(() => listener.close());
 
 function ask(method: string, path: string, headers: Record<string, string> = {}): Response {
@@ -62,7 +83,7 @@ function post(body: string | Buffer, headers: Record<string, string> = {}): Resp
   const bytes = Buffer.from(body);
   const length = { 'content-length': String(bytes.length) };
   const response = ask('POST', '/events', { ...length, ...headers });
-  response.deliver(bytes);
+  response.deliver(bytes, true);
   return response;
 }
 
@@ -132,4 +153,127 @@ test('the memory of a body is its own: what comes next on the connection does no
     response.body,
     /^\{"accepted":0,"errors":\[\{"code":"schema",.*"events":\[\[0,19\]\]/,
   );
+});
+
+test('a rate counts a long body as one: Retry-After is the time until all that it refused may come', async () => {
+  const rate = { eventsPerSecond: 1, burst: 1_000 };
+  const keys = new KeyRing();
+  const sha256 = tokenHash(TOKEN);
+  keys.replace([{ name: 'k', sha256, endsAtMs: Number.POSITIVE_INFINITY, rate }]);
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  listener.close();
+  listener = createListener({ gate, timeoutMs: 1 });
+  accumulator.setPartitions(1);
+  const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
+  const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
+  await until(() => response.status !== undefined);
+  const { errors } = JSON.parse(response.body) as { errors: RefusalEntry[] };
+  const { events: refused, retryAfterMs = 0 } = errors.find(({ code }) => code === 'rate_limited')!;
+  assert.deepEqual(refused, [[1_000, 1_899]]);
+  assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);
+});
+
+test('a body that something fails on, short or long, ends its connection, and waits no more', async () => {
+  validate = () => {
+    throw new RangeError('thrown');
+  };
+  const odd = good('x', { msg: 1 });
+  for (const body of [odd, arrayOf(Array(500).fill(odd))]) {
+    const response = post(body);
+    await until(() => response.ended);
+    assert.equal(response.status, undefined, 'nobody is told what is not known');
+    assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+  }
+  validate = () => assert.fail('the state is wrong');
+  assert.throws(() => post(odd), AssertionError);
+});
+
+test('a body that came too late is answered 408 once, whatever is found out of its sender then', async (t) => {
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const log = pino({ level: 'silent' });
+  for (const late of ['unauthorized', ANYBODY] as const) {
+    let decide: (verdict: Verdict) => void = () => {};
+    const verdict = new Promise<Verdict>((resolve) => {
+      decide = resolve;
+    });
+    const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+    t.mock.method(gate, 'admit', () => verdict);
+    counters = new Counters();
+    listener = createListener({ gate });
+    const response = ask('POST', '/events', {
+      'content-length': '9',
+      authorization: 'Bearer a.b.c',
+    });
+    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    decide(late);
+    await until(() => response.ended);
+    await new Promise(setImmediate);
+    assert.equal(response.status, 408);
+    const counts = [REFUSED.request_timeout, REFUSED.unauthorized].map((at) => counters.values[at]);
+    assert.deepEqual(counts, [1, 0], 'it is refused once');
+    assert.equal(listener.busy, false);
+    listener.close();
+  }
+});
+
+test('an allowed page may read every answer, a foreign one none; it may load the library', async (t) => {
+  const verdicts: (Verdict | Promise<Verdict>)[] = [];
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(['https://a.example']), log, keys: new KeyRing() });
+  t.mock.method(gate, 'admit', () => verdicts.shift() ?? ANYBODY);
+  const memory = { over: false };
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  listener = createListener({ gate, memory });
+  const page = { origin: 'https://a.example' };
+  const sent = (headers: Record<string, string>) => ask('POST', '/events', { ...page, ...headers });
+  const admitting = (verdict: Verdict | Promise<Verdict>) => {
+    verdicts.push(verdict);
+    return sent({});
+  };
+  const late = () => {
+    const response = sent({});
+    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    return response;
+  };
+  const whenShort = () => {
+    memory.over = true;
+    const response = sent({});
+    memory.over = false;
+    return response;
+  };
+  const long = { ...page, 'content-length': '' };
+  const answers: [number, () => Response][] = [
+    [200, () => post('[]', page)],
+    [400, () => post('{', page)],
+    [400, () => post('{', { ...page, 'content-encoding': 'gzip' })],
+    [401, () => admitting('unauthorized')],
+    [401, () => admitting(Promise.resolve('unauthorized'))],
+    [405, () => ask('GET', '/events', page)],
+    [408, late],
+    [413, () => sent({ 'content-length': '9999999' })],
+    [413, () => post(' '.repeat(MIB + 1), long)],
+    [415, () => sent({ 'content-type': 'a/b' })],
+    [415, () => sent({ 'content-encoding': 'br' })],
+    [503, () => admitting('identity_unavailable')],
+    [503, () => admitting(Promise.resolve('identity_unavailable'))],
+    [503, whenShort],
+  ];
+  for (const [status, answer] of answers) {
+    const response = answer();
+    await until(() => response.ended);
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), page.origin, `${status}`);
+    assert.equal(response.headers.get('Access-Control-Expose-Headers'), 'Retry-After');
+    assert.equal(response.headers.get('Vary'), 'Origin');
+  }
+  const foreign = { origin: 'https://b.example' };
+  for (const response of [post('[]', foreign), ask('GET', '/events', foreign), ask('GET', '/')]) {
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), undefined);
+  }
+  const library = ask('GET', '/client.js', foreign);
+  assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
+  listener.close();
 });

@@ -8,6 +8,10 @@ export class Response implements HttpResponse {
   body = '';
   /** It closes the connection. */
   closes = false;
+  paused = false;
+  /** How often it was paused and resumed. */
+  pauses = 0;
+  resumes = 0;
   #status = 200;
   #over = false;
   #aborted: (() => void) | undefined;
@@ -61,18 +65,27 @@ export class Response implements HttpResponse {
   }
   pause(): void {
     this.#demandOpen();
+    this.paused = true;
+    this.pauses++;
   }
   resume(): void {
     this.#demandOpen();
+    this.paused = false;
+    this.resumes++;
   }
   upgrade(): void {
     throw new Error('this is no WebSocket');
   }
 
-  /** The body arrives, all at once; its memory is gone when the handler returns. */
-  deliver(bytes: Buffer): void {
-    const copy = new Uint8Array(bytes);
-    this.#data?.(copy.buffer, true);
+  /** Answered, or gone. */
+  get ended(): boolean {
+    return this.#over;
+  }
+
+  /** A part of the body arrives; its memory is gone when the handler returns. */
+  deliver(bytes: Buffer | string, isLast: boolean): void {
+    const copy = new Uint8Array(Buffer.from(bytes));
+    this.#data?.(copy.buffer, isLast);
     copy.fill(0);
   }
 

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Entry } from '../../src/client/entry.ts';
+import { Outbox } from '../../src/client/outbox.ts';
+import { Poster } from '../../src/client/poster.ts';
+import { FakeGateway } from '../page/fake-gateway.ts';
+import { until } from '../support/wait.ts';
+
+function entry(id: string, bytes: number): Entry {
+  const text = JSON.stringify({ id }).padEnd(bytes);
+  return { event: {}, text, bytes: text.length, attempts: 0, stored() {}, failed() {} };
+}
+
+test('what is left goes with the page, the oldest first, 60 kB in all; one too long keeps no other', async (t) => {
+  const gateway = await new FakeGateway().listen();
+  t.after(() => gateway.close());
+  const outbox = new Outbox(1_000_000);
+  const sizes = { long: 60_001, a: 100, b: 40_000, c: 30_000, d: 100 };
+  for (const [id, bytes] of Object.entries(sizes)) outbox.add(entry(id, bytes));
+  outbox.take(2, 100_000);
+  const fates = { sent() {}, stored() {}, refused() {} };
+  new Poster(`${gateway.url}events`, () => 'k', outbox, fates).last();
+  await until(() => gateway.bodies.length === 1);
+  const { text, headers } = gateway.bodies[0]!;
+  const ids = (JSON.parse(text) as { id: string }[]).map(({ id }) => id);
+  assert.deepEqual(ids, ['a', 'b', 'd'], 'what is on its way, and what waits');
+  assert(text.length <= 60_000, `${text.length} bytes`);
+  assert.equal(headers.authorization, 'Bearer k');
+});
