@@ -11,6 +11,7 @@ import type { Client, ClientOptions, Status } from './api.ts';
 import { Connection, type WebSocketClass } from './connection.ts';
 import { type Entry, eventText, type Refusal, SendError, tooLarge, utf8Bytes } from './entry.ts';
 import { Outbox } from './outbox.ts';
+import { eventsUrl, listen } from './platform.ts';
 import { Poster } from './poster.ts';
 
 export type { Client, ClientOptions, Status } from './api.ts';
@@ -57,14 +58,20 @@ class GatewayClient implements Client {
   #closed = false;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Each until an event may be sent again. */
+  readonly #retryTimers = new Set<ReturnType<typeof setTimeout>>();
   #telling = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     const { url, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
     this.#outbox = new Outbox(maxBufferedBytes);
-    const postUrl = fallbackUrl ?? url.replace(/^ws/, 'http').replace(/\/ws$/, '/events');
-    this.#poster = new Poster(postUrl, () => this.#key, this.#outbox, this.#fates);
+    this.#poster = new Poster(
+      fallbackUrl ?? eventsUrl(url),
+      () => this.#key,
+      this.#outbox,
+      this.#fates,
+    );
     this.#connect();
     this.#forget = listen({
       pagehide: () => this.#poster.last(),
@@ -130,6 +137,8 @@ class GatewayClient implements Client {
     clearTimeout(this.#batchTimer);
     clearTimeout(this.#connectTimer);
     clearTimeout(this.#restTimer);
+    // Minutes ahead they would keep a process from its end.
+    for (const retry of this.#retryTimers) clearTimeout(retry);
     this.#connection?.end('closed');
     for (const entry of this.#outbox.clear()) {
       this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
@@ -174,14 +183,14 @@ class GatewayClient implements Client {
     try {
       this.#connection = this.#connectBy(webSocket);
     } catch (error) {
-      // The first time its maker is told; later the key may be a wrong one for now.
+      // The first time its maker hears of it; later the key may be a wrong one for now.
       if (this.#connectTimer === undefined) throw error;
       this.#lost(undefined, String(error));
     }
     this.#tell();
   }
 
-  /** @throws SyntaxError when the URL or the key cannot be one; what the key's function throws */
+  /** @throws SyntaxError: URL or key cannot be one; and what the key's function throws */
   #connectBy(socketClass: WebSocketClass): Connection {
     return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
       ...this.#fates,
@@ -264,10 +273,12 @@ class GatewayClient implements Client {
     },
     refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
       if (retry) {
-        setTimeout(() => {
+        const timer = setTimeout(() => {
+          this.#retryTimers.delete(timer);
           this.#outbox.again(entry);
           this.#pumpSoon();
         }, retryAfterMs);
+        this.#retryTimers.add(timer);
         return;
       }
       if (!this.#outbox.done(entry)) return;
@@ -306,14 +317,4 @@ function call<T extends unknown[]>(theirs: ((...told: T) => void) | undefined, .
       throw error;
     });
   }
-}
-
-/** Listens where there is a page or a worker. @returns what ends it */
-function listen(handlers: Readonly<Record<string, () => void>>): () => void {
-  const target = globalThis as Partial<EventTarget>;
-  const each = (act: 'addEventListener' | 'removeEventListener') => {
-    for (const [type, handler] of Object.entries(handlers)) target[act]?.(type, handler);
-  };
-  each('addEventListener');
-  return () => each('removeEventListener');
 }

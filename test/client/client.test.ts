@@ -363,6 +363,30 @@ test('what has no end when the client closes is told so, and waits no more', asy
   assert.deepEqual([state, waiting, dropped, bufferedBytes], ['closed', 0, 1, 0]);
 });
 
+test('a client that is closed waits for nothing more: it keeps no process alive', async (t) => {
+  const real = globalThis.setTimeout;
+  let retry: NodeJS.Timeout | undefined;
+  t.mock.method(globalThis, 'setTimeout', (late: () => void, ms: number) => {
+    const timer = real(late, ms === 10_000 ? 1 : ms);
+    if (ms === 100_000) retry = timer;
+    return timer;
+  });
+  const clear = t.mock.method(globalThis, 'clearTimeout');
+  const { send } = bound(connect());
+  const told = fates({ a: send('a') });
+  const connection = await opened();
+  await until(() => connection.frames.length === 1);
+  const later = { code: 'rate_limited', retry: true, retryAfterMs: 100_000 };
+  connection.say({ nack: 1, errors: [{ ...later, message: 'later' }] });
+  await until(() => retry !== undefined);
+  await client!.close();
+  assert.deepEqual(told, { a: 'closed' });
+  assert(
+    clear.mock.calls.some(({ arguments: [timer] }) => timer === retry),
+    'nothing is to come',
+  );
+});
+
 test('blocked WebSockets: events go by POST, in their order, until a WebSocket opens', async () => {
   gateway.blocked = true;
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
@@ -420,13 +444,14 @@ test('by POST: refusals are told, and what has no answer is sent again', async (
 
 test('without a WebSocket at all, as in Node.js 20, everything goes by POST', async () => {
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
-  const url = `${gateway.url.replace('http', 'ws')}ws`;
+  const url = `${gateway.url.replace('http', 'ws')}below/ws?from=here`;
   const saved = globalThis.WebSocket;
   Reflect.deleteProperty(globalThis, 'WebSocket');
   try {
     client = createClient({ url });
     await client.send({ id: 'a' });
     await until(() => client!.status.state === 'fallback');
+    assert.equal(gateway.bodies[0]!.path, '/below/events');
   } finally {
     if (saved !== undefined) globalThis.WebSocket = saved;
   }

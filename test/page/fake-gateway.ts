@@ -65,7 +65,11 @@ export class FakeGateway {
   /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
   blocked = false;
   /** Bodies of `POST /events`, and what is answered to each; undefined = the connection is cut. */
-  readonly bodies: { readonly text: string; readonly headers: IncomingHttpHeaders }[] = [];
+  readonly bodies: {
+    readonly text: string;
+    readonly path: string | undefined;
+    readonly headers: IncomingHttpHeaders;
+  }[] = [];
   answer: (events: readonly { id: string }[]) => object | undefined = () => undefined;
 
   constructor() {
@@ -89,7 +93,7 @@ export class FakeGateway {
 
   async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
-    this.bodies.push({ text: body, headers: request.headers });
+    this.bodies.push({ text: body, path: request.url, headers: request.headers });
     const answer = this.answer(JSON.parse(body) as { id: string }[]);
     if (answer === undefined) return void request.socket.destroy();
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));

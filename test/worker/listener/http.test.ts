@@ -5,67 +5,40 @@ import { gzipSync } from 'node:zlib';
 import pino from 'pino';
 import { tokenHash } from '../../../src/keys/token.ts';
 import { LIMITS, MIB } from '../../../src/limits.ts';
-import { Counters, cells } from '../../../src/metrics/counters.ts';
-import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
-import { Budget } from '../../../src/worker/accumulator/budget.ts';
-import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
-import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { type Counters, cells } from '../../../src/metrics/counters.ts';
 import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { ANYBODY, type Verdict } from '../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
-import { Intake } from '../../../src/worker/validator/intake.ts';
-import {
-  loadSieve,
-  loadValidator,
-  type Validator,
-} from '../../../src/worker/validator/validator.ts';
+import { loadValidator, type Validator } from '../../../src/worker/validator/validator.ts';
 import { fakeRequest } from '../../simulation/sockets.ts';
 import { arrayOf, good } from '../../support/events.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './response.ts';
+import { createStages, MAX_EVENT_BYTES } from './stages.ts';
 
-const MAX_EVENT_BYTES = 65_536;
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
 let listener: HttpListener;
-let budget: Budget;
-let accumulator: Accumulator;
 let counters: Counters;
 /** Of events that the sieve does not let through. */
 let validate: Validator;
 
 beforeEach(() => {
-  counters = new Counters();
   validate = loadValidator(undefined);
   listener = createListener();
 });
 
 /** @param options those that differ */
 function createListener(options: Partial<HttpOptions> = {}): HttpListener {
-  const log = pino({ level: 'silent' });
-  budget = new Budget(64 * MIB);
-  accumulator = new Accumulator({ budget, batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES });
-  const credit = new Credit(budget, MAX_EVENT_BYTES);
-  const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
-  const intake = new Intake(
-    (value) => validate(value),
-    loadSieve(undefined, 'clientId'),
-    accumulator,
-    'clientId',
-    (...refusal) => acknowledger.refuse(...refusal),
-  );
+  const stages = createStages((value) => validate(value));
+  counters = stages.counters;
   return new HttpListener({
-    intake,
-    acknowledger,
-    counters,
-    budget,
-    log,
+    ...stages,
     maxEventBytes: MAX_EVENT_BYTES,
     memory: { over: false },
-    gate: new Gate({ origins: new Origins(undefined), log }),
     timeoutMs: 15_000,
     readiness: () => ({ ready: true, reasons: [] }),
     ...options,
@@ -164,7 +137,6 @@ test('a rate counts a long body as one: Retry-After is the time until all that i
   const gate = new Gate({ origins: new Origins(undefined), keys, log });
   listener.close();
   listener = createListener({ gate, timeoutMs: 1 });
-  accumulator.setPartitions(1);
   const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
   const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
   await until(() => response.status !== undefined);
@@ -200,7 +172,6 @@ test('a body that came too late is answered 408 once, whatever is found out of i
     });
     const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
     t.mock.method(gate, 'admit', () => verdict);
-    counters = new Counters();
     listener = createListener({ gate });
     const response = ask('POST', '/events', {
       'content-length': '9',

@@ -1,0 +1,37 @@
+/** The stages behind a listener: real ones, but for Kafka. */
+import pino from 'pino';
+import { MIB } from '../../../src/limits.ts';
+import { Counters } from '../../../src/metrics/counters.ts';
+import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
+import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { Gate } from '../../../src/worker/admission/gate.ts';
+import { Origins } from '../../../src/worker/admission/origins.ts';
+import { Intake } from '../../../src/worker/validator/intake.ts';
+import {
+  loadSieve,
+  loadValidator,
+  type Validator,
+} from '../../../src/worker/validator/validator.ts';
+
+export const MAX_EVENT_BYTES = 65_536;
+
+/** @param validate what looks at events that the sieve does not let through */
+export function createStages(validate: Validator = loadValidator(undefined)) {
+  const logged: string[] = [];
+  const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
+  const counters = new Counters();
+  const budget = new Budget(64 * MIB);
+  const bounds = { batchBytes: MIB, maxEventBytes: MAX_EVENT_BYTES };
+  const accumulator = new Accumulator({ budget, ...bounds });
+  accumulator.setPartitions(1);
+  const credit = new Credit(budget, MAX_EVENT_BYTES);
+  const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
+  const sieve = loadSieve(undefined, 'clientId');
+  const intake = new Intake(validate, sieve, accumulator, 'clientId', (...refusal) =>
+    acknowledger.refuse(...refusal),
+  );
+  const gate = new Gate({ origins: new Origins(undefined), log });
+  return { logged, log, counters, budget, accumulator, acknowledger, intake, gate };
+}
