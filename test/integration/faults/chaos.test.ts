@@ -12,8 +12,8 @@ import { accountLine, missedGoals } from '../../../bench/chaos/tell.ts';
 const SHORT = [
   brokerSigkill(2),
   brokerSigstop(5),
-  answersDropped(3),
-  resets(10),
+  answersDropped(2),
+  resets(5),
   partitionsAdded,
 ].map((scenario) => ({ ...scenario, setup: { ...scenario.setup, rate: 0.3 } }));
 
