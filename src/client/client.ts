@@ -6,6 +6,9 @@
  *               ▲                          │            │
  *               └── connection lost ───────┘            └─▶ refused for good
  *               └── refused, may be sent again ─────────┘
+ *
+ * One invariant rules it: an event is held by the outbox from `send()` until its one end, and is
+ * told that end once.
  */
 import type { Client, ClientOptions, Status } from './api.ts';
 import { Connection, type WebSocketClass } from './connection.ts';
@@ -42,10 +45,11 @@ class GatewayClient implements Client {
   readonly #forget: () => void;
   #connection: Connection | undefined;
   #opened = 0;
-  /** Connections without a word, in a row; and since the last ack, for the back-off. */
+  /** Connections without a word, in a row. */
   #mute = 0;
   /** When the last connection that had one ended. */
   #sinceMs = performance.now();
+  /** Pauses since the last ack: each doubles the next. */
   #failures = 0;
   #posting = false;
   /** Runs after a body that was not answered: until the next one. */

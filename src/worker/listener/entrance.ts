@@ -13,10 +13,9 @@ const HOW =
   'valid credentials are needed, as `Authorization: Bearer`, or of a WebSocket as the subprotocol ' +
   `${KEY_PROTOCOL}<token>; not in the address`;
 
-/** Whether the page that a request comes from may send; without an Origin there is none. */
+/** Whether the page that a request comes from may send, if it comes from one. */
 export function isAllowedPage(gate: Gate, request: HttpRequest): boolean {
-  const origin = request.getHeader('origin');
-  return origin === '' || gate.origins.allows(origin, request.getHeader('host'));
+  return gate.origins.allows(request.getHeader('origin'), request.getHeader('host'));
 }
 
 /** Who sends a request, by its `Authorization`. */

@@ -1,3 +1,8 @@
+/**
+ * Where the topic's partitions are, and producer ids: the one loop that asks brokers about them.
+ * One invariant rules it: what was asked for stays asked for until an answer has brought it;
+ * whatever fails on the way only makes the loop ask again, or another broker.
+ */
 import type { Logger } from '../../log.ts';
 import { SampledLog } from '../../log.ts';
 import { Candidates } from './candidates.ts';
