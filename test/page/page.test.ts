@@ -80,13 +80,23 @@ test('pause stops the events, resume lets them go on', { skip }, async () => {
   await until(async () => (await shown.count('sent')) > sent);
 });
 
-test('a worker is killed: what had no ack is sent again and stored once', { skip }, async () => {
+test('a worker is killed: what had no ack is sent again, and stored once if no worker read it', {
+  skip,
+}, async () => {
   for (const worker of gateway.workers()) process.kill(worker, 'SIGSTOP');
-  const id = await onItsWay();
+  // Kafka may have what was on its way by now, and only its ack is lost: such an event is stored twice.
+  const early = (await shown.rows('sent')).map((row) => row.id);
+  const { id } = await until(async () =>
+    (await shown.rows('sent')).find((row) => !early.includes(row.id)),
+  );
   for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
   await until(async () => (await shown.history()).includes('connecting … (1006)'));
   assert.match(await acked(id), /^stored after \d+ ms \(attempt \d\)$/);
-  assert.equal((await storedIds()).filter((other) => other === id).length, 1);
+  for (const other of early) await acked(other);
+  const inKafka = await storedIds();
+  const times = (wanted: string) => inKafka.filter((stored) => stored === wanted).length;
+  assert.equal(times(id), 1);
+  for (const other of early) if (times(other) === 2) repeats.add(other);
 });
 
 test('an ack is lost: the event is stored twice, and the second ack is shown', {
