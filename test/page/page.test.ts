@@ -84,7 +84,7 @@ test('a worker is killed: what had no ack is sent again, and stored once if no w
   skip,
 }, async () => {
   for (const worker of gateway.workers()) process.kill(worker, 'SIGSTOP');
-  // Kafka may have what was on its way by now, and only its ack is lost: such an event is stored twice.
+  // Kafka may have by now what was on its way, and only the ack be lost: that is stored twice.
   const early = (await shown.rows('sent')).map((row) => row.id);
   const { id } = await until(async () =>
     (await shown.rows('sent')).find((row) => !early.includes(row.id)),

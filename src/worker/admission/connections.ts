@@ -64,11 +64,11 @@ export class ConnectionAdmission {
 
 /** 503: another worker or instance may have room. */
 function noMore(): Answer {
-  return { ...requestError('too_many_connections', RETRY_AFTER), close: true };
+  return requestError('too_many_connections', RETRY_AFTER);
 }
 
 /** 429: the client's own connections are too many. */
 function noMoreOfAddress(max: number): Answer {
   const message = `an address may have ${max} connections`;
-  return { ...errorAnswer(429, 'too_many_connections', message, RETRY_AFTER), close: true };
+  return errorAnswer(429, 'too_many_connections', message, RETRY_AFTER);
 }

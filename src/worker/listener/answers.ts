@@ -34,6 +34,12 @@ export interface Answer {
   readonly body: string | Buffer;
   /** Why a request is refused that has no events. */
   readonly code?: RequestCode | EventCode;
+}
+
+/** How an answer goes out; made anew for each. */
+export interface Manner {
+  /** Beside those of the answer. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
    * The connection ends with this answer. `announced`: it is the client that ends it, since a close
    * with bytes unread would reset it, and the answer be lost on its way.
@@ -48,31 +54,40 @@ export function jsonBody(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
+const PLAINLY: Manner = {};
+
 /**
  * Answers; the response must not have been aborted. An answer that ends its connection waits until
  * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in
  * the same packet. If one did, it closes the connection without this answer.
  */
-export function send(response: HttpResponse, answer: Answer): void {
-  if (answer.close !== true && !endsConnection(response)) return write(response, answer);
+export function send(response: HttpResponse, answer: Answer, manner: Manner = PLAINLY): void {
+  const close = manner.close ?? false;
+  if (close !== true && !endsConnection(response)) return write(response, answer, manner, close);
   let gone = false;
   response.onAborted(() => {
     gone = true;
   });
   setImmediate(() => {
-    if (!gone) write(response, { ...answer, close: true });
+    if (!gone) write(response, answer, manner, true);
   });
 }
 
-function write(response: HttpResponse, answer: Answer): void {
-  const { status, headers = {}, type = 'application/json', body, close = false } = answer;
+function write(
+  response: HttpResponse,
+  answer: Answer,
+  manner: Manner,
+  close: boolean | 'announced',
+): void {
+  const { status, body } = answer;
   const isEmpty = status === 204;
-  const isBare = isEmpty || answer.headOnly === true;
+  const isBare = isEmpty || manner.headOnly === true;
   response.cork(() => {
     response.writeStatus(`${status} ${STATUS_TEXT[status] ?? 'Unknown'}`);
-    if (!isEmpty) response.writeHeader('Content-Type', type);
+    if (!isEmpty) response.writeHeader('Content-Type', answer.type ?? 'application/json');
     response.writeHeader('X-Content-Type-Options', 'nosniff');
-    for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+    writeHeaders(response, answer.headers);
+    writeHeaders(response, manner.headers);
     if (close === 'announced' || (close && isEmpty)) response.writeHeader('Connection', 'close');
     if (!isBare) {
       response.end(body, close === true);
@@ -85,6 +100,13 @@ function write(response: HttpResponse, answer: Answer): void {
       response.endWithoutBody();
     }
   });
+}
+
+function writeHeaders(
+  response: HttpResponse,
+  headers: Readonly<Record<string, string>> | undefined,
+): void {
+  for (const name in headers) response.writeHeader(name, headers[name]!);
 }
 
 const REFUSED = cells('forebay_requests_refused_total', [
@@ -122,5 +144,5 @@ export function requestError(
 export function refuseFraming(response: HttpResponse, fault: string, counters: Counters): void {
   const answer = errorAnswer(400, 'bad_request', fault);
   countRefused(counters, answer);
-  send(response, { ...answer, close: true });
+  send(response, answer, { close: true });
 }

@@ -4,6 +4,8 @@ import { LIMITS } from '../../limits.ts';
 export interface Arriving {
   /** How often it was looked at. */
   looks: number;
+  /** Where it stands among those that are watched. */
+  place: number;
   /** Tells uWebSockets.js that it is not idle. */
   prolong(): void;
   /** Its time is over. */
@@ -16,16 +18,24 @@ export interface Arriving {
  * counted, not time: when the loop has stood still, what has come meanwhile is read first.
  */
 export class BodyWatch {
-  readonly #bodies = new Set<Arriving>();
-
+  /**
+   * No Set: one that is added to and deleted from all the time leaves its former tables behind in a
+   * chain, and these keep what was deleted until a full collection.
+   */
+  readonly #bodies: Arriving[] = [];
   readonly #timer = setInterval(() => this.#look(), LIMITS.bodyLookMs);
 
   add(body: Arriving): void {
-    this.#bodies.add(body);
+    body.place = this.#bodies.push(body) - 1;
   }
 
+  /** Those that are not watched are left alone. */
   remove(body: Arriving): void {
-    this.#bodies.delete(body);
+    if (this.#bodies[body.place] !== body) return;
+    const last = this.#bodies.pop()!;
+    if (last === body) return;
+    last.place = body.place;
+    this.#bodies[last.place] = last;
   }
 
   close(): void {
@@ -34,7 +44,8 @@ export class BodyWatch {
 
   #look(): void {
     const looks = LIMITS.bodyMs / LIMITS.bodyLookMs;
-    for (const body of this.#bodies) {
+    // Those that are late are removed meanwhile.
+    for (const body of [...this.#bodies]) {
       body.looks++;
       if (body.looks > looks) body.late();
       else if (body.looks === Math.floor(looks / 2)) body.prolong();

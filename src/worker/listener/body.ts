@@ -81,6 +81,7 @@ export function readBody(
   const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
   const arriving = {
     looks: 0,
+    place: -1,
     // A pause is over by then.
     prolong: () => response.resume(),
     late: () => {

@@ -30,9 +30,9 @@ export class Exchange {
 
   /** Tells the fate of the body's events. */
   answer({ status, retryAfter, body }: HttpAnswer): void {
-    const headers: Record<string, string> =
-      retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) };
-    this.send({ status, headers, body: jsonBody(body) });
+    const text = jsonBody(body);
+    if (retryAfter === undefined) return this.send({ status, body: text });
+    this.send({ status, headers: { 'Retry-After': String(retryAfter) }, body: text });
   }
 
   send(answer: Answer): void {
@@ -40,8 +40,7 @@ export class Exchange {
     if (this.#over) return;
     this.#over = true;
     const close = this.#onOver();
-    const headers = { ...this.#headers, ...answer.headers };
-    send(this.#response, { ...answer, headers, close });
+    send(this.#response, answer, { headers: this.#headers, close });
   }
 
   /** The client went away; its events go on. */

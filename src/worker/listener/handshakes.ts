@@ -5,7 +5,7 @@ import { type Counters, cells } from '../../metrics/counters.ts';
 import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
-import { type Answer, errorAnswer, requestError, send } from './answers.ts';
+import { type Answer, errorAnswer, type Manner, requestError, send } from './answers.ts';
 import { admitHandshake, decideLater, isAllowedPage, notAdmitted } from './entrance.ts';
 import { abandon } from './failure.ts';
 import { handshakeFault } from './framing.ts';
@@ -84,7 +84,7 @@ export class Handshakes {
     const fault = handshakeFault(request);
     if (fault !== undefined) {
       const answer = errorAnswer(400, 'bad_request', fault);
-      return this.#refuse(response, 'bad_request', { ...answer, close: true });
+      return this.#refuse(response, 'bad_request', answer, { close: true });
     }
     if (request.getHeader('sec-websocket-version') !== '13') {
       const message = 'the WebSocket version must be 13';
@@ -124,7 +124,7 @@ export class Handshakes {
     }
     const full = this.#options.admission.refusal(place);
     if (full === undefined) return false;
-    this.#refuse(response, 'too_many_connections', full);
+    this.#refuse(response, 'too_many_connections', full, { close: true });
     return true;
   }
 
@@ -133,8 +133,13 @@ export class Handshakes {
     else this.#accept(response, handshake, verdict);
   }
 
-  #refuse(response: HttpResponse, reason: (typeof REFUSALS)[number], answer: Answer): void {
+  #refuse(
+    response: HttpResponse,
+    reason: (typeof REFUSALS)[number],
+    answer: Answer,
+    manner?: Manner,
+  ): void {
     this.#options.counters.add(REFUSED[reason]);
-    send(response, answer);
+    send(response, answer, manner);
   }
 }

@@ -6,7 +6,15 @@ import type { Budget } from '../accumulator/budget.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
-import { type Answer, countRefused, errorAnswer, jsonBody, requestError, send } from './answers.ts';
+import {
+  type Answer,
+  countRefused,
+  errorAnswer,
+  jsonBody,
+  type Manner,
+  requestError,
+  send,
+} from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
@@ -147,11 +155,11 @@ export class HttpListener {
       },
       tooLarge: () => {
         const close = this.#leaving && 'announced';
-        this.#refuseBody(response, { ...tooLarge(), headers, close });
+        this.#refuseBody(response, tooLarge(), { headers, close });
       },
       late: () => {
         held?.forget();
-        this.#refuseBody(response, { ...requestError('request_timeout'), headers, close: true });
+        this.#refuseBody(response, requestError('request_timeout'), { headers, close: true });
       },
       gone: () => this.#open--,
     });
@@ -167,17 +175,17 @@ export class HttpListener {
     const refused = (code: NotAdmitted) => {
       const answer = notAdmitted(code);
       countRefused(this.#options.counters, answer);
-      send(response, { ...answer, headers: { ...answer.headers, ...headers } });
+      send(response, answer, { headers });
     };
     const failed = (error: unknown) => abandon(response, this.#options.log, error);
     return new HeldBody(response, verdict, { admitted, refused, failed });
   }
 
   /** Answers a body that is not read to its end. */
-  #refuseBody(response: HttpResponse, answer: Answer): void {
+  #refuseBody(response: HttpResponse, answer: Answer, manner: Manner): void {
     this.#open--;
     countRefused(this.#options.counters, answer);
-    send(response, answer);
+    send(response, answer, manner);
   }
 
   /**
@@ -188,13 +196,12 @@ export class HttpListener {
     response: HttpResponse,
     request: HttpRequest,
     answer: Answer,
-    headers: Readonly<Record<string, string>> = {},
+    headers?: Readonly<Record<string, string>>,
   ): void {
     response.onAborted(() => {});
     if (answer.status !== 426) countRefused(this.#options.counters, answer);
-    send(response, {
-      ...answer,
-      headers: { ...answer.headers, ...headers },
+    send(response, answer, {
+      headers,
       headOnly: request.getCaseSensitiveMethod() === 'HEAD',
       close: this.#leaving && (hasBody(request) ? 'announced' : true),
     });
