@@ -64,6 +64,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     startGateway,
     say: console.log,
     kafka: async () => found?.brokers ?? [],
+    brokerPids: found?.pids ?? [],
   };
   const facts = runFacts();
   if (name === undefined) forgetLastRun();

@@ -20,6 +20,8 @@ export interface Scenario {
 /** What a scenario runs on. */
 export interface Bench {
   readonly brokers: readonly string[];
+  /** Of those brokers, where they run here and are ours. */
+  readonly brokerPids: readonly number[];
   readonly places: Places;
   /** How often each measurement is made, in turn with those that it is compared with. */
   readonly rounds: number;

@@ -11,6 +11,7 @@ import { msgpack } from './scenarios/msgpack.ts';
 import { outage } from './scenarios/outage.ts';
 import { overload } from './scenarios/overload.ts';
 import { partitions } from './scenarios/partitions.ts';
+import { requests } from './scenarios/requests.ts';
 import { single } from './scenarios/single.ts';
 import { sizes } from './scenarios/sizes.ts';
 import { tutorial } from './scenarios/tutorial.ts';
@@ -32,6 +33,7 @@ export const SCENARIOS: readonly Scenario[] = [
   outage,
   compression,
   msgpack,
+  requests,
   tutorial,
   brokerKills,
 ];

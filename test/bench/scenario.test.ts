@@ -15,6 +15,7 @@ async function run(work: (bench: Bench) => Promise<Result>, ownKafka = false) {
   const result = await runScenario(scenario, {
     places: { worker: undefined, rest: undefined, all: undefined, text: 'nowhere' },
     rounds: 1,
+    brokerPids: [],
     kafka: async () => {
       kafkas++;
       return ['a:1'];
