@@ -115,6 +115,10 @@ screenshots: build ## take the pictures of docs/images anew, by the tests that l
 	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts \
 	  test/primary/live-view/page.test.ts
 
+.PHONY: image
+image: ## build the image forebay:VERSION, with Docker or buildah; see docs/deploy-image.md
+	@exec deploy/image/build.sh
+
 .PHONY: sbom
 sbom: setup ## write dist/sbom.cdx.json, what runs in production as CycloneDX
 	@$(TS) scripts/sbom.ts
