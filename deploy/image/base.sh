@@ -37,6 +37,6 @@ chroot "$work/root" useradd --uid 1000 --gid node --shell /bin/sh --create-home 
 container=$(buildah from scratch)
 buildah add --quiet "$container" "$work/root" / >/dev/null
 buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  --cmd node "$container"
+  --label forebay.base=stand-in --cmd node "$container"
 buildah commit --quiet "$container" "docker.io/library/$name" >/dev/null
 echo "made docker.io/library/$name, a stand-in of the same Debian and Node.js"
