@@ -6,6 +6,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,6 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bom } from './bom.ts';
+import { productionPackages } from './packages.ts';
 import { refusals } from './release-rules.ts';
 
 const OUT = 'release';
@@ -31,6 +33,30 @@ function run(command: string, args: readonly string[], cwd = '.'): void {
   execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
+/**
+ * npm installs only the listener's binary for the Node.js that it runs on; the others are put
+ * beside it, held to the lock file's hash.
+ */
+function addOtherNodes(root: string, scratch: string): void {
+  const others = productionPackages().filter(
+    ({ name, folder }) => name.startsWith('@uwsjs/') && !existsSync(join(root, folder)),
+  );
+  for (const { name, version, folder, integrity } of others) {
+    const args = ['pack', '--json', `--pack-destination=${scratch}`, `${name}@${version}`];
+    const [packed] = JSON.parse(execFileSync('npm', args, { encoding: 'utf8' })) as Packed[];
+    if (packed === undefined) throw new Error(`npm pack gave no ${name}`);
+    const file = join(scratch, packed.filename);
+    const sha512 = createHash('sha512').update(readFileSync(file)).digest('base64');
+    if (`sha512-${sha512}` !== integrity) throw new Error(`${name} is not the lock file's`);
+    mkdirSync(join(root, folder));
+    run('tar', ['-xzf', file, '--strip-components=1', '-C', join(root, folder)]);
+  }
+}
+
+interface Packed {
+  readonly filename: string;
+}
+
 /** Packs `name` so that the same commit gives the same bytes: order, owner, times are fixed. */
 function tarball(name: string, seconds: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-release-'));
@@ -41,6 +67,7 @@ function tarball(name: string, seconds: string): void {
       cpSync(file, join(root, file), { recursive: true, filter: (path) => path !== 'dist/.built' });
     }
     run('npm', ['ci', '--omit=dev', '--no-progress', '--loglevel=error'], root);
+    addOtherNodes(root, folder);
     const same = [
       '--sort=name',
       '--owner=0',
@@ -84,6 +111,8 @@ if (found.length > 0) {
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 const name = `forebay-${version}-linux-x64`;
+// What an older build has left there would be given out too.
+rmSync('dist', { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);
 tarball(name, git('show', '-s', '--format=%ct', 'HEAD'));
 const materials = bom();

@@ -30,8 +30,9 @@ case $builder in
       echo "image: $base cannot be pulled: a stand-in is made"
       deploy/image/base.sh "${base#docker.io/library/}"
     fi
-    # Docker's format: OCI's has no health check.
-    buildah build --isolation chroot --pull-never --format docker --layers "$@" \
+    # Docker's format: OCI's has no health check. Without kept layers: of those, buildah takes the
+    # labels of an older build.
+    buildah build --isolation chroot --pull-never --format docker --layers=false "$@" \
       --tag "docker.io/library/forebay:$version" . ;;
   *)
     echo 'image: it takes a running Docker with buildx, or buildah, and there is neither' >&2

@@ -32,5 +32,9 @@ test('unpacked elsewhere, the tarball runs: --version, config, key, and the list
   assert.match(run('dist/main.js', 'key', 'new', '--name', 'a'), /^fbk_/);
   const load = "import('./dist/worker/worker.js').then(() => console.log('loaded'))";
   assert.equal(run('-e', load), 'loaded\n');
+  for (const node of ['20', '22']) {
+    const binary = join(cwd, `node_modules/uWebSockets.js-node${node}/package.json`);
+    assert(existsSync(binary), `it runs on Node.js ${node} too`);
+  }
   assert(!existsSync(join(cwd, 'node_modules/typescript')), 'no package of development is inside');
 });
