@@ -1,6 +1,7 @@
 /**
  * `make release`: what a version is given out as, in release/. A tarball that runs where it is
- * unpacked, without a registry; the image, where there is a builder; a bill of materials; checksums.
+ * unpacked, without a registry; the image, where there is a builder; a bill of materials;
+ * checksums.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
