@@ -115,6 +115,22 @@ screenshots: build ## take the pictures of docs/images anew, by the tests that l
 	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts \
 	  test/primary/live-view/page.test.ts
 
+.PHONY: image
+image: ## build the image forebay:VERSION, with Docker or buildah; see docs/deploy-image.md
+	@exec deploy/image/build.sh
+
+.PHONY: image-test
+image-test: image setup ## run that image with Docker or podman: events into a Kafka, stops, its size
+	@exec $(TS) scripts/test.ts test/image/image.ts
+
+.PHONY: release
+release: setup ## write tarball, image, bill of materials and checksums into release/
+	@exec $(TS) scripts/release.ts
+
+.PHONY: release-test
+release-test: setup ## unpack what make release has written, and run it
+	@exec $(TS) scripts/test.ts test/image/release.ts
+
 .PHONY: sbom
 sbom: setup ## write dist/sbom.cdx.json, what runs in production as CycloneDX
 	@$(TS) scripts/sbom.ts

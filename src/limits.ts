@@ -119,6 +119,9 @@ export const LIMITS = {
   /** How often a worker looks at its resident memory, and the share of FOREBAY_MAX_RSS_BYTES below
    * which it takes connections and bodies again: not at the mark itself, where it would waver. */
   memoryMark: { lookMs: 1_000, resume: 0.95 },
+  /** How long the command `health` waits: beyond it, a container's check would be ended from outside
+   * and could not say why. */
+  healthMs: 3_000,
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
   /** The live view: points that it keeps, and how often it takes one; times are of its last few

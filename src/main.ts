@@ -15,6 +15,7 @@ function help(): string {
 
 usage: ${me}            serve
        ${me} config     print the effective settings, secrets hidden
+       ${me} health     ask the gateway of these settings whether it is alive; --ready: ready
        ${me} listen     print the events of the topic; --help says more
        ${me} key new    make an API key; --help says more
        ${me} --help     this text
@@ -34,6 +35,10 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
   if (command === 'key') {
     const { runKey } = await import('./keys/command.ts');
     return runKey(rest);
+  }
+  if (command === 'health') {
+    const { runHealth } = await import('./health.ts');
+    return runHealth(rest, readConfig(process.env));
   }
   if (rest.length > 0) throw usage(`${command} takes no arguments`);
   switch (command) {

@@ -26,7 +26,7 @@ test('--help and -h: the commands and every setting', async () => {
   assert.deepEqual(long, short);
   assert.equal(long.code, 0);
   for (const { env } of Object.values(SETTINGS)) assert(long.stdout.includes(` ${env} `), env);
-  for (const command of ['config', 'listen', '--help']) {
+  for (const command of ['config', 'health', 'listen', '--help']) {
     assert(long.stdout.includes(` ${CALLED} ${command} `), command);
   }
 });

@@ -15,6 +15,8 @@ export interface AdminSources {
   /** The text of /metrics; never waits for a worker. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   readiness(): Readiness;
+  /** Of this Forebay: /readyz tells it to operators, and on the clients' port it does not. */
+  readonly version: string;
   readonly liveView: Pick<LiveView, 'watch'>;
   /** POST /drain: the instance stops. */
   drain(): void;
@@ -76,8 +78,9 @@ export class Admin {
     if (!isRead(request)) return refuseMethod(request, response, 'GET, HEAD');
     if (path === '/livez') return replyJson(request, response, 200, { alive: true });
     if (path === '/readyz') {
-      const readiness = this.#sources.readiness();
-      return replyJson(request, response, readiness.ready ? 200 : 503, readiness);
+      const { ready, reasons } = this.#sources.readiness();
+      const { version } = this.#sources;
+      return replyJson(request, response, ready ? 200 : 503, { ready, reasons, version });
     }
     const { contentType, text } = await this.#sources.metrics();
     reply(request, response, 200, contentType, text);

@@ -116,6 +116,7 @@ class Primary {
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
+      version,
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),

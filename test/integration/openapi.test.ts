@@ -1,5 +1,6 @@
 /** docs/openapi.yaml is what the gateway does: its examples are sent, its statuses are reached. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -136,10 +137,10 @@ function assertDocumented({ name, operation }: NamedOperation, answer: Answer): 
   reached.add(what);
 }
 
-/** What an answer says without the time that is random in it. */
+/** What an answer says without a time that is random, and the version that one port tells. */
 function told(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, inner) =>
-    key === 'retryAfterMs' ? undefined : inner,
+    key === 'retryAfterMs' || key === 'version' ? undefined : inner,
   );
 }
 
@@ -293,6 +294,16 @@ test('health and the operators’ port: each status', async () => {
     assertExample(command, 'webPage', await ask(command, { headers: page }));
     assertExample(command, 'wrongMethod', await ask(command, { method: 'PUT' }));
   }
+});
+
+test('/readyz tells the version to operators, and to clients it does not', async () => {
+  const { adminUrl, httpUrl } = stage.gateway;
+  const [admin, client] = await Promise.all(
+    [adminUrl, httpUrl].map(async (url) => (await fetch(`${url}/readyz`)).json()),
+  );
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  assert.deepEqual(admin, { ready: true, reasons: [], version });
+  assert.deepEqual(client, { ready: true, reasons: [] });
 });
 
 test('commands are taken, and a drain shows on both ports', async () => {

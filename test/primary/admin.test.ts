@@ -52,6 +52,7 @@ const admin = new Admin({
     return { contentType: 'text/plain; version=0.0.4', text: 'forebay_draining 0\n' };
   },
   readiness: () => readiness,
+  version: '1.2.3',
   failed: (error) => failures.push(error),
 });
 let base = '';
@@ -84,16 +85,16 @@ test('/livez is 200 whatever the readiness', async () => {
   assert.equal(await response.text(), '{"alive":true}\n');
 });
 
-test('/readyz is the instance’s answer', async () => {
+test('/readyz is the instance’s answer, and says which version it is', async () => {
   readiness = { ready: false, reasons: ['Kafka cannot be reached', 'draining'] };
   const not = await fetch(`${base}/readyz`);
   assert.equal(not.status, 503);
-  assert.deepEqual(await not.json(), readiness);
+  assert.deepEqual(await not.json(), { ...readiness, version: '1.2.3' });
   assert.equal((await fetch(`${base}/readyz`, { method: 'HEAD' })).status, 503);
   readiness = { ready: true, reasons: [] };
   const ready = await fetch(`${base}/readyz`);
   assert.equal(ready.status, 200);
-  assert.deepEqual(await ready.json(), { ready: true, reasons: [] });
+  assert.deepEqual(await ready.json(), { ready: true, reasons: [], version: '1.2.3' });
 });
 
 test('404 elsewhere, 405 with Allow for other methods', async () => {
@@ -188,6 +189,7 @@ test('a busy port is one clear line', async () => {
     token: undefined,
     metrics: () => Promise.reject(new Error('not asked')),
     readiness: () => readiness,
+    version: '1.2.3',
     failed: () => {},
   });
   await assert.rejects(other.listen(endpoint(port)), {
@@ -266,6 +268,7 @@ test('with a token: 401 without it, whatever the name; health, metrics, live vie
     token: 'a secret',
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     readiness: () => readiness,
+    version: '1.2.3',
     failed: (error) => failures.push(error),
   });
   await guarded.listen(endpoint(port));

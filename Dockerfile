@@ -1,0 +1,54 @@
+# make image. What runs is Linux x64 with glibc (docs/deploy-image.md): not Alpine, not arm64.
+# Secrets npmrc and ca: npm's settings and the certificates behind which its registry is, if any.
+ARG BASE=docker.io/library/node:22.23-bookworm-slim
+
+FROM ${BASE} AS build
+WORKDIR /build
+COPY .npmrc package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    [ ! -s /run/secrets/ca ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca; \
+    npm ci --no-progress --loglevel=error
+COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
+COPY scripts/assets.mjs scripts/
+COPY src src
+RUN npm run --silent build
+
+FROM ${BASE} AS production
+WORKDIR /production
+COPY .npmrc package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm \
+    --mount=type=secret,id=npmrc,target=/root/.npmrc \
+    --mount=type=secret,id=ca,target=/run/secrets/ca \
+    [ ! -s /run/secrets/ca ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca; \
+    npm ci --omit=dev --no-progress --loglevel=error
+
+FROM ${BASE}
+# What runs never installs anything: npm and its packages are only something more to be patched.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
+    /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
+WORKDIR /app
+COPY --from=production /production/node_modules node_modules
+COPY --from=build /build/dist dist
+COPY package.json package-lock.json LICENSE ./
+
+ENV NODE_ENV=production FOREBAY_ADMIN_HOST=0.0.0.0
+EXPOSE 9000 9001
+# By number: Kubernetes cannot tell by a name that it is not root.
+USER 1000:1000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+    CMD ["node", "dist/main.js", "health"]
+# No shell and no init between: signals reach the primary, whose only children are its workers.
+ENTRYPOINT ["node", "dist/main.js"]
+
+ARG VERSION=unknown
+ARG REVISION=unknown
+ARG CREATED=unknown
+LABEL org.opencontainers.image.title=forebay \
+      org.opencontainers.image.description="JSON events over WebSocket and HTTP into Apache Kafka" \
+      org.opencontainers.image.licenses=MIT \
+      org.opencontainers.image.version=${VERSION} \
+      org.opencontainers.image.revision=${REVISION} \
+      org.opencontainers.image.created=${CREATED}

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds forebay:VERSION with docker, else buildah: `make image`. BUILDER chooses; BASE is another
+# base image. npm's own settings and NODE_EXTRA_CA_CERTS are there while it builds, and not kept.
+set -eu
+cd "$(dirname "$0")/../.."
+
+builder=${BUILDER:-}
+if [ -z "$builder" ]; then
+  # A client alone builds nothing, and Docker's legacy builder knows no secrets.
+  if docker buildx version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then builder=docker
+  elif command -v buildah >/dev/null; then builder=buildah; fi
+fi
+version=$(node -p "require('./package.json').version")
+revision=$(git rev-parse HEAD)
+[ -z "$(git status --porcelain)" ] || revision="$revision-dirty"
+base=${BASE:-$(sed -n 's/^ARG BASE=//p' Dockerfile)}
+
+set -- --build-arg "BASE=$base" --build-arg "VERSION=$version" \
+  --build-arg "REVISION=$revision" --build-arg "CREATED=$(git show -s --format=%cI HEAD)"
+npmrc=$(npm config get userconfig)
+[ ! -s "$npmrc" ] || set -- "$@" --secret "id=npmrc,src=$npmrc"
+[ ! -s "${NODE_EXTRA_CA_CERTS:-}" ] || set -- "$@" --secret "id=ca,src=$NODE_EXTRA_CA_CERTS"
+
+case $builder in
+  docker)
+    docker build "$@" --tag "forebay:$version" . ;;
+  buildah)
+    if ! buildah inspect --type image "$base" >/dev/null 2>&1 &&
+      ! buildah pull --quiet "$base" 2>/dev/null; then
+      echo "image: $base cannot be pulled: a stand-in is made"
+      deploy/image/base.sh "${base#docker.io/library/}"
+    fi
+    # Docker's format: OCI's has no health check. Without kept layers: of those, buildah takes the
+    # labels of an older build.
+    buildah build --isolation chroot --pull-never --format docker --layers=false "$@" \
+      --tag "docker.io/library/forebay:$version" . ;;
+  *)
+    echo 'image: it takes a running Docker with buildx, or buildah, and there is neither' >&2
+    exit 3 ;;
+esac
+echo "forebay:$version, revision $revision, built with $builder"

@@ -1,0 +1,125 @@
+/**
+ * `make release`: what a version is given out as, in release/. A tarball that runs where it is
+ * unpacked, without a registry; the image, where there is a builder; a bill of materials;
+ * checksums.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bom } from './bom.ts';
+import { productionPackages } from './packages.ts';
+import { refusals } from './release-rules.ts';
+
+const OUT = 'release';
+/** What deploy/image/build.sh ends with where there is no builder. */
+const NO_BUILDER = 3;
+/** What the tarball has beside the packages: an operator reads it without the repository. */
+const FILES = ['dist', 'docs', 'deploy', 'CHANGELOG.md', 'LICENSE', 'README.md'];
+const FOR_NPM = ['package.json', 'package-lock.json', '.npmrc'];
+
+const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
+
+function run(command: string, args: readonly string[], cwd = '.'): void {
+  execFileSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+/**
+ * npm installs only the listener's binary for the Node.js that it runs on; the others are put
+ * beside it, held to the lock file's hash.
+ */
+function addOtherNodes(root: string, scratch: string): void {
+  const others = productionPackages().filter(
+    ({ name, folder }) => name.startsWith('@uwsjs/') && !existsSync(join(root, folder)),
+  );
+  for (const { name, version, folder, integrity } of others) {
+    const args = ['pack', '--json', `--pack-destination=${scratch}`, `${name}@${version}`];
+    const [packed] = JSON.parse(execFileSync('npm', args, { encoding: 'utf8' })) as Packed[];
+    if (packed === undefined) throw new Error(`npm pack gave no ${name}`);
+    const file = join(scratch, packed.filename);
+    const sha512 = createHash('sha512').update(readFileSync(file)).digest('base64');
+    if (`sha512-${sha512}` !== integrity) throw new Error(`${name} is not the lock file's`);
+    mkdirSync(join(root, folder));
+    run('tar', ['-xzf', file, '--strip-components=1', '-C', join(root, folder)]);
+  }
+}
+
+interface Packed {
+  readonly filename: string;
+}
+
+/** Packs `name` so that the same commit gives the same bytes: order, owner, times are fixed. */
+function tarball(name: string, seconds: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-release-'));
+  try {
+    const root = join(folder, name);
+    mkdirSync(root);
+    for (const file of [...FOR_NPM, ...FILES]) {
+      cpSync(file, join(root, file), { recursive: true, filter: (path) => path !== 'dist/.built' });
+    }
+    run('npm', ['ci', '--omit=dev', '--no-progress', '--loglevel=error'], root);
+    addOtherNodes(root, folder);
+    const same = [
+      '--sort=name',
+      '--owner=0',
+      '--group=0',
+      '--numeric-owner',
+      `--mtime=@${seconds}`,
+    ];
+    const packed = ['-I', 'gzip -n', '-cf', join(OUT, `${name}.tar.gz`)];
+    run('tar', [...same, ...packed, '-C', folder, name]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @returns whether there is one; a build that fails is an error */
+function image(version: string, file: string): boolean {
+  const { status } = spawnSync('deploy/image/build.sh', {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status === NO_BUILDER) return false;
+  if (status !== 0) throw new Error(`deploy/image/build.sh: exit code ${status}`);
+  run('deploy/image/save.sh', [`forebay:${version}`, file]);
+  return true;
+}
+
+function sha256(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const found = refusals({
+  version,
+  status: git('status', '--porcelain'),
+  changelog: readFileSync('CHANGELOG.md', 'utf8'),
+});
+if (found.length > 0) {
+  for (const refusal of found) console.error(`release: ${refusal}`);
+  process.exit(1);
+}
+
+rmSync(OUT, { recursive: true, force: true });
+mkdirSync(OUT);
+const name = `forebay-${version}-linux-x64`;
+// What an older build has left there would be given out too.
+rmSync('dist', { recursive: true, force: true });
+run('npm', ['run', '--silent', 'build']);
+tarball(name, git('show', '-s', '--format=%ct', 'HEAD'));
+const materials = bom();
+writeFileSync(join(OUT, `${name}.cdx.json`), `${JSON.stringify(materials, null, 2)}\n`);
+const withImage = image(version, join(OUT, `${name}.image.tar.gz`));
+const lines = readdirSync(OUT).map((file) => `${sha256(join(OUT, file))}  ${file}\n`);
+writeFileSync(join(OUT, 'SHA256SUMS'), lines.sort().join(''));
+console.log(`${OUT}/: ${version} of ${git('rev-parse', '--short', 'HEAD')}, \
+${materials.components.length} packages${withImage ? '' : '; no image: there is no builder'}`);

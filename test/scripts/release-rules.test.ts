@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { refusals } from '../../scripts/release-rules.ts';
+
+const CHANGELOG = `# Changelog
+
+## Unreleased
+
+* Something.
+
+## 1.2.0 – 2026-11-25
+
+* Something else.
+
+## 1.1.0 – 2026-10-01
+
+## 1.0.0
+
+* No date.
+`;
+const clean = { status: '', changelog: CHANGELOG };
+
+test('a clean tree and a section of the version: nothing stands against a release', () => {
+  assert.deepEqual(refusals({ ...clean, version: '1.2.0' }), []);
+});
+
+test('a release is refused with changes, and without a dated section that says something', () => {
+  const missing = (version: string) => `CHANGELOG.md has no section "## ${version} – YYYY-MM-DD"`;
+  const dirty = refusals({ ...clean, version: '1.2.0', status: ' M src/main.ts' });
+  assert.deepEqual(dirty, ['there are changes that are in no commit']);
+  for (const version of ['1.2', '1.2.1', '1.0.0', 'Unreleased', '']) {
+    assert.deepEqual(refusals({ ...clean, version }), [missing(version)]);
+  }
+  const empty = refusals({ ...clean, version: '1.1.0' });
+  assert.deepEqual(empty, ['CHANGELOG.md says nothing about 1.1.0']);
+});
