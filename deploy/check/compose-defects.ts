@@ -2,6 +2,7 @@
 import { normalize } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { readConfig, SETTING_ENTRIES } from '../../src/config.ts';
+import { StartError } from '../../src/errors.ts';
 import {
   COMPOSE_FILE,
   type ComposeFile,
@@ -133,5 +134,10 @@ function fileDefects(tree: Tree, env: Readonly<Record<string, string>>): string[
 /** A line for each defect of the tree's Compose file, with one broker and with three. */
 export function composeDefects(tree: Tree): string[] {
   const three = envFile(tree.read(THREE_BROKERS));
-  return [...new Set([...fileDefects(tree, {}), ...fileDefects(tree, three)])];
+  try {
+    return [...new Set([...fileDefects(tree, {}), ...fileDefects(tree, three)])];
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    return [`${COMPOSE_FILE}: a gateway would not start: ${error.message}`];
+  }
 }

@@ -25,6 +25,16 @@ interface PrometheusConfig {
 const targetsOf = ({ scrape_configs }: PrometheusConfig) =>
   scrape_configs.flatMap(({ static_configs }) => static_configs.flatMap(({ targets }) => targets));
 
+/** What HAProxy reads when it has these variables: its own defaults count for the others. */
+function haproxyConfig(tree: Tree, environment: Readonly<Record<string, string | number>>): string {
+  const text = tree.read(HAPROXY_CONFIG).replaceAll(/#.*$/gm, '');
+  const presets = text.matchAll(/^\s*presetenv\s+(\w+)\s+"?([^"\s]*)/gm);
+  const preset = Object.fromEntries([...presets].map(([, name, value]) => [name, value]));
+  return text.replaceAll(/"?\$\{(\w+)(?:-([^}]*))?\}"?/g, (_, name, otherwise) =>
+    String(environment[name] ?? preset[name] ?? otherwise),
+  );
+}
+
 /** The ports within its container. */
 export function listeningPorts(tree: Tree, name: string, service: Service): string[] {
   const environment = service.environment ?? {};
@@ -38,13 +48,8 @@ export function listeningPorts(tree: Tree, name: string, service: Service): stri
     return [...String(environment.KAFKA_LISTENERS).matchAll(/:(\d+)/g)].map(([, port]) => port!);
   }
   if (name === 'haproxy' && tree.has(HAPROXY_CONFIG)) {
-    const binds = tree.read(HAPROXY_CONFIG).matchAll(/^\s*bind\s+\S*?:(\d+|"?\$\{\w+\}"?)/gm);
-    const preset = tree.read(HAPROXY_CONFIG);
-    return [...binds].map(([, port = '']) => {
-      const variable = /\w+/.exec(port)?.[0] ?? '';
-      const otherwise = new RegExp(`presetenv\\s+${variable}\\s+"?(\\d+)`).exec(preset)?.[1];
-      return /^\d/.test(port) ? port : String(environment[variable] ?? otherwise);
-    });
+    const binds = haproxyConfig(tree, environment).matchAll(/^\s*bind\s+\S*?:(\d+)/gm);
+    return [...binds].map(([, port]) => port!);
   }
   return image in DEFAULT_PORTS ? [DEFAULT_PORTS[image]!] : [];
 }
@@ -100,7 +105,11 @@ function haproxyDefects(tree: Tree, file: ComposeFile): string[] {
   const unread = Object.keys(file.services.haproxy?.environment ?? {}).filter(
     (name) => !config.includes(name),
   );
-  return unread.map((name) => `${HAPROXY_CONFIG} does not read ${name}`);
+  const presets = config.split('\n').filter((line) => /^\s*presetenv\s/.test(line));
+  return [
+    ...unread.map((name) => `${HAPROXY_CONFIG} does not read ${name}`),
+    ...addressDefects(tree, file, HAPROXY_CONFIG, presets.join('\n')),
+  ];
 }
 
 /** A line for each service, port, rule or folder that is looked for where it is not. */

@@ -14,6 +14,7 @@ const PROMETHEUS = 'deploy/compose/prometheus.yml';
 const DATA_SOURCES = 'deploy/compose/datasources/prometheus.yml';
 const HAPROXY = 'deploy/haproxy/haproxy.cfg';
 const tree = treeOf(ROOT);
+const { version } = JSON.parse(tree.read('package.json')) as { version: string };
 
 /** What is found where this text of the file is another. */
 function withDefect(path: string, text: string, other: string): string[] {
@@ -29,6 +30,7 @@ test('the project has none', () => {
 const DEFECTS: readonly [what: string, path: string, text: string, other: string, said: RegExp][] =
   [
     ['a misspelt setting', COMPOSE_FILE, 'TRUSTED_PROXIES', 'TRUSTED_PROXYS', /PROXYS is no sett/],
+    ['a wrong value', COMPOSE_FILE, 'WORKERS:-1', 'WORKERS:-one', /FOREBAY_WORKERS must/],
     [
       'a missing folder',
       COMPOSE_FILE,
@@ -38,7 +40,7 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
     ],
     ['a wrong port', COMPOSE_FILE, '127.0.0.1:9002:9001', '127.0.0.1:9002:9003', /publishes 9003/],
     ['an open port', COMPOSE_FILE, '127.0.0.1:3000:3000', '3000:3000', /3000 is for everybody/],
-    ['an old version', COMPOSE_FILE, 'forebay:0.1.0', 'forebay:0.0.1', /package\.json says/],
+    ['an old version', COMPOSE_FILE, `forebay:${version}`, 'forebay:0.0.1', /package\.json says/],
     ['a tag that moves', COMPOSE_FILE, 'haproxy:3.2.4', 'haproxy:latest', /is not pinned/],
     ['no such volume', COMPOSE_FILE, '  grafana-data:\n', '', /no volume grafana-data/],
     ['a volume too many', COMPOSE_FILE, 'volumes:\n  k', 'volumes:\n  old:\n  k', /has volume old/],
@@ -89,6 +91,26 @@ test('it is found: a file that is away', () => {
       path,
     );
   }
+});
+
+test('it is found: HAProxy’s own defaults name no service, or it listens elsewhere', () => {
+  const found = composeDefects(
+    treeOf(ROOT, {
+      Dockerfile: '',
+      'deploy/haproxy': '',
+      [HAPROXY]: `global
+  presetenv FOREBAY_SERVER_1 gateway-1:9000
+  presetenv FOREBAY_SERVER_2 gateway-9:9000
+  presetenv FOREBAY_BIND :9090
+frontend clients
+  bind "\${FOREBAY_BIND}"
+`,
+    }),
+  );
+  assert.deepEqual(found, [
+    'docker-compose.yml: haproxy: publishes 9000, where nothing listens',
+    `${HAPROXY}: gateway-9:9000 is no service`,
+  ]);
 });
 
 test('the specification’s loader refuses a key that there is not', {
