@@ -135,6 +135,10 @@ release-test: setup ## unpack what make release has written, and run it
 sbom: setup ## write dist/sbom.cdx.json, what runs in production as CycloneDX
 	@$(TS) scripts/sbom.ts
 
+.PHONY: check-deploy
+check-deploy: build ## check what deploy/ names: files, ports, images, settings, each tool's own check
+	@exec $(TS) deploy/check/main.ts
+
 # Both are asked, whatever became of the first one.
 .PHONY: audit
 audit: setup ## ask the registry for signatures and known vulnerabilities of the packages

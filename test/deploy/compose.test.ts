@@ -3,34 +3,26 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { parse } from 'yaml';
+import { THREE_BROKERS } from '../../deploy/check/compose-defects.ts';
+import { COMPOSE_FILE, envFile, readCompose, treeOf } from '../../deploy/check/compose-file.ts';
 import { kafkaVersion, ROOT } from '../../deploy/kafka/jars.ts';
 import { readConfig } from '../../src/config.ts';
+import { missingTool } from '../support/tools.ts';
 
-interface Service {
-  image: string;
-  ports: string[];
-  environment: Record<string, string | number>;
-  volumes: string[];
-  healthcheck: { test: string[]; interval: string; timeout: string; retries: number };
-}
-
-const file = join(ROOT, 'docker-compose.yml');
-const compose = parse(readFileSync(file, 'utf8')) as {
-  services: Record<string, Service>;
-  volumes: Record<string, unknown>;
-};
+const file = join(ROOT, COMPOSE_FILE);
+const compose = readCompose(treeOf(ROOT));
+const three = readCompose(treeOf(ROOT), envFile(readFileSync(join(ROOT, THREE_BROKERS), 'utf8')));
 const kafka = compose.services.kafka!;
 
 /** `HOST://:9092,…` as `{ HOST: ':9092', … }`. */
-function listeners(name: string): Record<string, string> {
-  const text = String(kafka.environment[name]).replaceAll(/\$\{\w+:-([^}]*)\}/g, '$1');
+function listeners(name: string, service = kafka): Record<string, string> {
+  const text = String(service.environment?.[name]);
   return Object.fromEntries(text.split(',').map((part) => part.split('://') as [string, string]));
 }
 
 test('every image is pinned, and Kafka is the version that the tests run', () => {
   for (const [name, service] of Object.entries(compose.services)) {
-    assert.match(service.image, /:\d+\.\d+\.\d+/, name);
+    assert.match(service.image, /:v?\d+\.\d+\.\d+$/, name);
   }
   assert.equal(kafka.image, `apache/kafka:${kafkaVersion()}`);
 });
@@ -38,44 +30,87 @@ test('every image is pinned, and Kafka is the version that the tests run', () =>
 test('the host reaches Kafka where the default of KAFKA_BROKERS looks for it', () => {
   const { kafkaBrokers } = readConfig({});
   assert.deepEqual([listeners('KAFKA_ADVERTISED_LISTENERS').HOST], kafkaBrokers);
-  // biome-ignore lint/suspicious/noTemplateCurlyInString: Compose's own variable
-  assert.deepEqual(kafka.ports, ['127.0.0.1:${KAFKA_HOST_PORT:-9092}:9092']);
+  assert.deepEqual(kafka.ports, ['127.0.0.1:9092:9092']);
+  const elsewhere = readCompose(treeOf(ROOT), { KAFKA_HOST_PORT: '9095' }).services.kafka!;
+  assert.deepEqual(elsewhere.ports, ['127.0.0.1:9095:9092']);
+  assert.equal(listeners('KAFKA_ADVERTISED_LISTENERS', elsewhere).HOST, '127.0.0.1:9095');
   assert.equal(listeners('KAFKA_LISTENERS').HOST, ':9092');
 });
 
 test('other services reach Kafka by its name', () => {
   assert.equal(listeners('KAFKA_ADVERTISED_LISTENERS').INNER, 'kafka:19092');
   assert.equal(listeners('KAFKA_LISTENERS').INNER, ':19092');
-  assert.equal(kafka.environment.KAFKA_INTER_BROKER_LISTENER_NAME, 'INNER');
+  assert.equal(kafka.environment!.KAFKA_INTER_BROKER_LISTENER_NAME, 'INNER');
 });
 
 test('every listener has a protocol, and the controller is its own voter', () => {
-  const protocols = String(kafka.environment.KAFKA_LISTENER_SECURITY_PROTOCOL_MAP);
+  const protocols = String(kafka.environment!.KAFKA_LISTENER_SECURITY_PROTOCOL_MAP);
   const named = protocols.split(',').map((part) => part.split(':')[0]);
   assert.deepEqual(named, Object.keys(listeners('KAFKA_LISTENERS')));
   const controller = listeners('KAFKA_LISTENERS').CONTROLLER;
-  assert.equal(kafka.environment.KAFKA_CONTROLLER_QUORUM_VOTERS, `1@${controller}`);
-  assert.equal(kafka.environment.KAFKA_NODE_ID, 1);
+  assert.equal(kafka.environment!.KAFKA_CONTROLLER_QUORUM_VOTERS, `1@${controller}`);
+  assert.equal(kafka.environment!.KAFKA_NODE_ID, 1);
 });
 
 test('one node needs no copies, makes no topics by itself, and keeps its data', () => {
-  const environment = kafka.environment;
+  const environment = kafka.environment!;
   assert.equal(environment.KAFKA_AUTO_CREATE_TOPICS_ENABLE, 'false');
   assert.equal(environment.KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR, 1);
   assert.equal(environment.KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR, 1);
-  const [volume, folder] = kafka.volumes[0]!.split(':');
+  const [volume, folder] = kafka.volumes![0]!.split(':');
   assert.ok(volume! in compose.volumes);
   assert.equal(environment.KAFKA_LOG_DIRS, folder);
 });
 
 test('the health check asks the broker itself', () => {
-  const { test: command, ...times } = kafka.healthcheck;
+  const { test: command, ...times } = kafka.healthcheck!;
   assert.equal(command[0], 'CMD');
   assert.ok(command.some((part) => part.endsWith('kafka-broker-api-versions.sh')));
   assert.equal(command.at(-1), listeners('KAFKA_ADVERTISED_LISTENERS').INNER);
   assert.ok(times.retries > 0);
   assert.match(times.interval, /^\d+s$/);
   assert.match(times.timeout, /^\d+s$/);
+});
+
+const BROKERS = ['kafka-1', 'kafka-2', 'kafka-3'];
+
+test('three nodes are one cluster that keeps three copies and writes to two at the least', () => {
+  const nodes = BROKERS.map((name) => three.services[name]!);
+  const voters = nodes.map(({ environment }, index) => {
+    assert.equal(environment?.KAFKA_NODE_ID, index + 1);
+    assert.equal(environment.KAFKA_DEFAULT_REPLICATION_FACTOR, 3);
+    assert.equal(environment.KAFKA_MIN_INSYNC_REPLICAS, 2);
+    return `${index + 1}@${BROKERS[index]}${listeners('KAFKA_LISTENERS', nodes[index]).CONTROLLER}`;
+  });
+  for (const [index, node] of nodes.entries()) {
+    assert.equal(node.environment?.KAFKA_CONTROLLER_QUORUM_VOTERS, voters.join(','));
+    assert.equal(
+      listeners('KAFKA_ADVERTISED_LISTENERS', node).INNER,
+      `${BROKERS[index]}${listeners('KAFKA_LISTENERS', node).INNER}`,
+    );
+  }
+  const [id] = new Set(nodes.map(({ environment }) => environment?.CLUSTER_ID));
+  assert.equal(Buffer.from(String(id), 'base64url').length, 16, 'Kafka wants a UUID');
+  const volumes = nodes.map((node) => node.volumes?.[0]);
+  assert.equal(new Set(volumes).size, 3);
+});
+
+test('gateways are led to the one broker or to the three, whatever KAFKA_BROKERS is outside', () => {
+  const brokers = (file: typeof compose) => {
+    const { environment, depends_on } = file.services['gateway-1']!;
+    assert.deepEqual(environment, file.services['gateway-2']!.environment);
+    for (const name of ['kafka', ...BROKERS]) assert.ok(name in depends_on!, name);
+    return environment!.KAFKA_BROKERS;
+  };
+  assert.equal(brokers(compose), 'kafka:19092');
+  assert.equal(brokers(three), BROKERS.map((name) => `${name}:19092`).join(','));
+  assert.ok(!compose.variables.has('KAFKA_BROKERS'), 'it is an address of the host’s');
+  assert.ok(compose.services.kafka!.depends_on === undefined, 'make kafka starts it alone');
+});
+
+test('Grafana is the version that the documents start by hand', () => {
+  const documents = readFileSync(join(ROOT, 'docs/dashboards.md'), 'utf8');
+  assert.ok(documents.includes(compose.services.grafana!.image), compose.services.grafana!.image);
 });
 
 const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0;
@@ -85,4 +120,30 @@ test('Docker’s own loader takes the file', { skip: !hasCompose && 'needs docke
     encoding: 'utf8',
   });
   assert.equal(checked.status, 0, checked.stderr);
+});
+
+const specification = (...envFiles: string[]) =>
+  spawnSync('go', ['run', '.', file, ...envFiles.map((name) => join(ROOT, name))], {
+    cwd: join(ROOT, 'deploy/check/compose'),
+    encoding: 'utf8',
+  });
+const skip = missingTool('go');
+
+test('the specification’s loader takes the file, and starts one broker or three', { skip }, () => {
+  const started = (...envFiles: string[]) => {
+    const { status, stdout, stderr } = specification(...envFiles);
+    assert.equal(status, 0, stderr);
+    return stdout.trim().split('\n');
+  };
+  const others = ['gateway-1', 'gateway-2', 'grafana', 'haproxy', 'prometheus'];
+  assert.deepEqual(started(), ['kafka', ...others].sort());
+  assert.deepEqual(started(THREE_BROKERS), [...BROKERS, ...others].sort());
+});
+
+test('promtool takes Prometheus’s configuration', { skip: missingTool('promtool') }, () => {
+  const config = join(ROOT, 'deploy/compose/prometheus.yml');
+  const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', config], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stdout + stderr);
 });
