@@ -1,6 +1,7 @@
-/** HAProxy before several gateways, as operators would set it up. */
+/** HAProxy before two gateways, with the configuration that operators get. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { freePorts } from '../../deploy/kafka/ports.ts';
 import type { Lifetime } from '../../test/support/lifetime.ts';
 import { until } from '../../test/support/wait.ts';
 
+const CONFIG = 'deploy/haproxy/haproxy.cfg';
 /** Each takes two descriptors. */
 const CONNECTIONS_MAX = 4_500;
 
@@ -28,58 +30,40 @@ type Served = { readonly port: number };
 
 export interface BalancerOptions {
   readonly checkMs?: number;
-  /** More lines of the section `backend`. */
-  readonly backend?: readonly string[];
-}
-
-function configOf(
-  port: number,
-  statsPort: number,
-  gateways: readonly Served[],
-  { checkMs = CHECK_MS, backend = [] }: BalancerOptions,
-): string {
-  const servers = gateways.map(
-    (gateway, index) =>
-      `  server gateway-${index + 1} 127.0.0.1:${gateway.port} check inter ${checkMs}ms fall 1 rise 1`,
-  );
-  return `global
-  maxconn ${CONNECTIONS_MAX}
-defaults
-  mode http
-  timeout connect 1s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 1h
-  retries 3
-  option redispatch 1
-frontend public
-  bind 127.0.0.1:${port}
-  default_backend gateways
-frontend numbers
-  bind 127.0.0.1:${statsPort}
-  stats enable
-  stats uri /
-backend gateways
-  balance leastconn
-  option httpchk
-  http-check send meth GET uri /readyz ver HTTP/1.1 hdr Host forebay
-${backend.map((line) => `  ${line}\n`).join('')}${servers.join('\n')}
-`;
+  /** Other variables of the file. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Makes the file another one. */
+  readonly edit?: (config: string) => string;
 }
 
 /** Waits until it sends requests on. */
 export async function startBalancer(
   lifetime: Lifetime,
   gateways: readonly Served[],
-  options: BalancerOptions = {},
+  { checkMs = CHECK_MS, env = {}, edit = (config) => config }: BalancerOptions = {},
 ): Promise<Balancer> {
   const dir = await mkdtemp(join(tmpdir(), 'forebay-haproxy-'));
   lifetime.after(() => rm(dir, { recursive: true }));
   const [port, statsPort] = (await freePorts(2)) as [number, number];
   const file = join(dir, 'haproxy.cfg');
-  await writeFile(file, configOf(port, statsPort, gateways, options));
+  await writeFile(file, edit(readFileSync(CONFIG, 'utf8')));
+  const servers = gateways.map((gateway, index) => [
+    `FOREBAY_SERVER_${index + 1}`,
+    `127.0.0.1:${gateway.port}`,
+  ]);
   let said = '';
-  const child = spawn('haproxy', ['-db', '-f', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn('haproxy', ['-db', '-f', file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {
+      ...process.env,
+      FOREBAY_BIND: `127.0.0.1:${port}`,
+      FOREBAY_STATS_BIND: `127.0.0.1:${statsPort}`,
+      FOREBAY_CHECK_EVERY: `${checkMs}ms`,
+      FOREBAY_MAXCONN: String(CONNECTIONS_MAX),
+      ...Object.fromEntries(servers),
+      ...env,
+    },
+  });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-2_000);
   });
