@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 
 test('test files that are not there are named in a line, and none of the others runs', () => {
@@ -8,4 +11,39 @@ test('test files that are not there are named in a line, and none of the others 
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   assert.equal(stderr, 'test: there is no test/none.test.ts, no test/no.test.ts\n');
   assert.deepEqual([status, stdout], [2, '']);
+});
+
+/** Runs a test of its own that needs a tool, by scripts/test.ts. */
+function runTestOf(tool: string, env: NodeJS.ProcessEnv) {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-tools-'));
+  const file = join(folder, 'needs.test.ts');
+  const tools = new URL('../support/tools.ts', import.meta.url);
+  writeFileSync(
+    file,
+    `import { test } from 'node:test';
+    import { missingTool } from '${tools}';
+    test('it has it', { skip: missingTool('${tool}') }, () => {});`,
+  );
+  const { NODE_TEST_CONTEXT: _, REQUIRE_TOOLS: __, ...rest } = process.env;
+  const args = ['--import', 'tsx', 'scripts/test.ts', file];
+  const options = { encoding: 'utf8', env: { ...rest, ...env } } as const;
+  const run = spawnSync(process.execPath, args, options);
+  rmSync(folder, { recursive: true });
+  return run;
+}
+
+test('a test whose tool is missing is skipped by name and counted; REQUIRE_TOOLS=1 makes it fail', () => {
+  // A folder with nothing in it, in place of those where kcat may be.
+  const PATH = mkdtempSync(join(tmpdir(), 'forebay-path-'));
+  try {
+    const skipped = runTestOf('kcat', { PATH });
+    assert.equal(skipped.status, 0, skipped.stderr);
+    assert.match(skipped.stdout, /it has it .*# needs kcat/);
+    assert.match(skipped.stdout, /skipped 1\b/);
+    const required = runTestOf('kcat', { PATH, REQUIRE_TOOLS: '1' });
+    assert.equal(required.status, 1, required.stdout);
+    assert.match(required.stdout, /REQUIRE_TOOLS=1, and kcat is missing/);
+  } finally {
+    rmSync(PATH, { recursive: true });
+  }
 });

@@ -1,0 +1,243 @@
+/**
+ * The command blocks of README.md and docs/ do what the pages say: they are run here, in a folder
+ * like the project's, on free ports in place of 9000, 9001, 8000 and 9090 and with the Kafka of the
+ * tests; or another test runs the same; or they are marked as what no test can run.
+ */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, afterEach, before, test } from 'node:test';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+import { sharedKafka } from '../support/kafka.ts';
+import { missingPython, missingTool, pythonWith } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+import { allFences, type Fence, fencesOf } from './fences.ts';
+import { Stand } from './stand.ts';
+
+const SHELLS = ['sh', 'bash', 'console', 'shell', 'python', 'py'];
+const MARKS = ['docker', 'cluster', 'root', 'network', 'long'];
+const fences = allFences();
+
+/** Blocks that other tests run: a text of the block, the test, and what is to be found in it. */
+const ELSEWHERE: readonly { page: string; text: string; test: string; has: string }[] = [
+  {
+    page: 'docs/listen.md',
+    text: 'make listen ARGS="--from -15m --filter clientId=ann"',
+    test: 'test/listen/help.test.ts',
+    has: 'docs/listen.md has commands that can be pasted',
+  },
+  {
+    page: 'docs/security.md',
+    text: 'FOREBAY_JWT_JWKS_URL=',
+    test: 'test/integration/identity-changes.test.ts',
+    has: 'FOREBAY_JWT_JWKS_URL',
+  },
+  {
+    page: 'docs/client.md',
+    text: 'npm install ../forebay',
+    test: 'test/client/package.test.ts',
+    has: "import.meta.resolve('forebay/client')",
+  },
+  {
+    page: 'docs/getting-started.md',
+    text: 'make kafka-stop',
+    test: 'test/deploy/service.test.ts',
+    has: 'down(',
+  },
+  {
+    page: 'docs/development.md',
+    text: 'REQUIRE_TOOLS=1 make test',
+    test: 'test/scripts/test.test.ts',
+    has: 'REQUIRE_TOOLS',
+  },
+];
+
+const claimed = new Set<string>();
+
+/** The first block of a page that has this text, which a test below runs. */
+function here(page: string, text: string): string {
+  const found = fences.find((fence) => fence.page === page && fence.text.includes(text));
+  assert(found, `a block of ${page} with ${text}`);
+  claimed.add(found.text);
+  return found.text;
+}
+
+/** What the page shows below the block that has this text. */
+function answerBelow(page: string, text: string): string {
+  const index = fences.findIndex((fence) => fence.page === page && fence.text.includes(text));
+  return fences[index + 1]!.text;
+}
+
+const BLOCKS = {
+  run: here('README.md', 'make run'),
+  listen: here('README.md', 'make listen'),
+  curl: here('README.md', 'curl -i localhost:9000/events'),
+  listenOne: here('docs/getting-started.md', 'make listen'),
+  prometheus: here('docs/getting-started.md', 'prometheus --config.file'),
+  query: here('docs/getting-started.md', '/api/v1/query'),
+  metrics: here('docs/operations.md', 'metrics() {'),
+  restart: here('docs/operations.md', 'curl -X POST localhost:9001/workers/restart'),
+  drain: here('docs/operations.md', '/drain'),
+  msgpack: here('docs/protocol.md', 'application/msgpack'),
+  post: here('docs/protocol.md', '"msg":"no time","clientId":"me"}]'),
+  gzip: here('docs/protocol.md', 'gzip |'),
+  preflight: here('docs/protocol.md', '-X OPTIONS'),
+  json: here('docs/listen.md', '--json" | node'),
+  python: here('docs/other-languages.md', 'docs/examples/client.py'),
+  serveFolder: here('docs/client.md', 'http.server'),
+  pageOrigins: here('docs/client.md', 'FOREBAY_ORIGINS'),
+  keyNew: here('docs/security.md', 'key new'),
+  keysRun: here('docs/security.md', 'FOREBAY_KEYS_FILE=keys.json make run'),
+  keyCurl: here('docs/security.md', 'Bearer $TOKEN'),
+  origins: here('docs/security.md', 'FOREBAY_ORIGINS='),
+  edge: here('docs/security.md', 'FOREBAY_TRUSTED_PROXIES=10'),
+  tlsRun: here('docs/security.md', 'openssl req'),
+  tlsCurl: here('docs/security.md', '--cacert'),
+  renew: here('docs/operations.md', 'mv new-cert.pem'),
+};
+
+const READY = /"msg":"ready"/;
+const STORED = /\{"accepted":1,"errors":\[\]\}/;
+let stand: Stand;
+before(async () => {
+  const { brokers } = await sharedKafka();
+  stand = await Stand.open(brokers);
+});
+afterEach(() => stand.closeTerminals());
+after(() => stand?.remove());
+
+/** A terminal in which this block goes on. */
+async function serving(block: string, says: RegExp = READY) {
+  const terminal = stand.terminal();
+  terminal.serve(stand.here(block));
+  await terminal.says(says);
+  return terminal;
+}
+
+test('README, getting started: run, listen, send, and what Prometheus says', async (t) => {
+  await serving(BLOCKS.run);
+  const listener = await serving(BLOCKS.listen, /forebay: reading/);
+  const terminal = stand.terminal();
+  const run = (block: string) => terminal.run(stand.here(block));
+  assert.match(
+    await run(BLOCKS.curl),
+    /^HTTP\/1.1 200 OK\r\n[\s\S]*\{"accepted":1,"errors":\[\]\}/m,
+  );
+  await listener.says(/"msg":"hello","clientId":"me"/);
+  assert.match(await run(BLOCKS.listenOne), /"msg":"hello","clientId":"me"/);
+  await t.test('Prometheus scrapes it', { skip: missingTool('prometheus') }, async () => {
+    await serving(BLOCKS.prometheus, /Server is ready/);
+    const up = async () => /"value":\[[\d.]+,"1"\]/.test(await run(BLOCKS.query));
+    await until(up, { deadlineMs: 20_000, everyMs: 200, what: 'up of the gateway' });
+  });
+});
+
+test('protocol, listen, operations: what is sent is answered as the pages say', async () => {
+  const gateway = await serving(BLOCKS.run);
+  const terminal = stand.terminal();
+  const run = (block: string) => terminal.run(stand.here(block));
+  const plain = (text: string) => text.replaceAll('\r', '').trim();
+  assert.match(await run(BLOCKS.msgpack), STORED);
+  for (const [block, text] of [
+    [BLOCKS.post, '"msg":"no time","clientId":"me"}]'],
+    [BLOCKS.gzip, 'gzip |'],
+  ] as const) {
+    assert.equal(plain(await run(block)), plain(answerBelow('docs/protocol.md', text)));
+  }
+  const preflight = plain(await run(BLOCKS.preflight));
+  for (const line of stand.here(answerBelow('docs/protocol.md', '-X OPTIONS')).split('\n')) {
+    assert(preflight.includes(line), `${line} in\n${preflight}`);
+  }
+  for (let sent = 0; sent < 5; sent++) await run(BLOCKS.curl);
+  assert.match(await run(BLOCKS.json), /^\{.*"clientId":/m);
+  await run(BLOCKS.metrics);
+  const stored = () => terminal.run('metrics events_stored');
+  await until(async () => /^forebay_events_stored_total \d/m.test(await stored()));
+  assert.match(await run(BLOCKS.restart), /\{"restart":"begun"\}/);
+  await gateway.says(/"msg":"rolling restart ended"/);
+  assert.match(await run(BLOCKS.drain), /\{"drain":"begun"\}/);
+  await gateway.says(/"msg":"drain ended"/);
+});
+
+test('other languages: the example in Python', { skip: missingPython('websockets') }, async () => {
+  await serving(BLOCKS.run);
+  const terminal = stand.terminal();
+  await terminal.run(`python3() { command ${pythonWith('websockets')} "$@"; }`);
+  const output = await terminal.run(stand.here(BLOCKS.python));
+  assert.match(output, /^stored .*"clientId":"py"/m);
+});
+
+test('client: a folder is served, and its page may send', async () => {
+  await serving(BLOCKS.pageOrigins);
+  // To a pipe it says nothing before its end.
+  stand.terminal().serve(stand.here(BLOCKS.serveFolder));
+  const json = "-H 'content-type: application/json' -H 'origin: http://localhost:8000'";
+  const from = stand.here(`${json} localhost:9000`);
+  const terminal = stand.terminal();
+  const served = async () => (await terminal.run(stand.here('curl -s localhost:8000/'))) !== '';
+  await until(served, { deadlineMs: 20_000 });
+  assert.match(
+    await terminal.run(`curl -si ${from}/events -d '{"msg":"a","clientId":"b","timestamp":1}'`),
+    STORED,
+  );
+});
+
+test('security: keys, origins, bounds at an edge', async () => {
+  const terminal = stand.terminal();
+  await terminal.run(stand.here(BLOCKS.keyNew));
+  await serving(BLOCKS.keysRun);
+  const keyless = await terminal.run(stand.here(BLOCKS.curl));
+  assert.match(keyless, /^HTTP\/1.1 401/m);
+  assert.match(await terminal.run(stand.here(BLOCKS.keyCurl)), STORED);
+  await stand.closeTerminals();
+  await serving(BLOCKS.origins);
+  await stand.closeTerminals();
+  await serving(BLOCKS.edge);
+});
+
+test('security, operations: TLS, and a certificate that is renewed', {
+  skip: missingTool('openssl'),
+}, async () => {
+  await serving(BLOCKS.tlsRun);
+  const terminal = stand.terminal();
+  assert.match(await terminal.run(stand.here(BLOCKS.tlsCurl)), STORED);
+  const [make] = BLOCKS.tlsRun.split('\nFOREBAY_TLS');
+  await terminal.run(make!.replace(/\b(key|cert)\.pem/g, 'new-$1.pem'));
+  const renewed = await terminal.run(stand.here(BLOCKS.renew));
+  assert.match(renewed, /\{"restart":"begun"\}[\s\S]*subject=CN ?= ?localhost\nnotAfter=/);
+});
+
+/** What is wrong with a block: undefined when it is run, or said why not. */
+function complaint({ at, page, language, mark, text }: Fence): string | undefined {
+  const isConsole = language === '' && text.startsWith('$ ');
+  if (!isConsole && !SHELLS.includes(language)) return undefined;
+  if (mark !== undefined) return MARKS.includes(mark) ? undefined : `${at}: what is '${mark}'?`;
+  const known =
+    claimed.has(text) || ELSEWHERE.some((a) => a.page === page && text.includes(a.text));
+  // Transcripts of `make listen`: their options are held by the same test as its blocks are.
+  if (known || (isConsole && page === 'docs/listen.md')) return undefined;
+  return `${at}: no test runs it, and it is not marked (${MARKS.join(', ')})`;
+}
+
+test('every command block is run here or by another test, or is marked', () => {
+  const complaints = fences.map(complaint).filter((text) => text !== undefined);
+  assert.deepEqual(complaints, []);
+  const commands = fences.filter(({ language }) => SHELLS.includes(language));
+  assert(commands.length > 30, `${commands.length} blocks were looked at`);
+  const unknown = fencesOf('docs/x.md', 'text\n\n```sh\nrm x\n```\n\n```sh moon\nls\n```\n');
+  assert.deepEqual(unknown.map(complaint), [
+    'docs/x.md:3: no test runs it, and it is not marked (docker, cluster, root, network, long)',
+    "docs/x.md:7: what is 'moon'?",
+  ]);
+});
+
+test('the tests that run blocks elsewhere are there, and their blocks too', () => {
+  for (const { page, text, test: file, has } of ELSEWHERE) {
+    assert(
+      fences.some((fence) => fence.page === page && fence.text.includes(text)),
+      text,
+    );
+    assert(existsSync(join(ROOT, file)), file);
+    assert(readFileSync(join(ROOT, file), 'utf8').includes(has), `${file} has ${has}`);
+  }
+});

@@ -1,0 +1,51 @@
+/** docs/development.md has every target of the Makefile, and what it needs by its right name. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ROOT } from '../../deploy/kafka/jars.ts';
+
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const [, section = ''] = read('docs/development.md').split('\n## Make targets\n');
+const rows = section
+  .split('\n## ')[0]!
+  .split('\n')
+  .filter((line) => line.startsWith('| `make '))
+  .map((line) =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim()),
+  );
+
+test('the table has each target that the Makefile explains, and no other', () => {
+  const targets = [...read('Makefile').matchAll(/^([a-z-]+):.*## /gm)].map(([, name]) => name!);
+  const named = rows.map(([cell = '']) => /^`make ([a-z-]+)`$/.exec(cell)?.[1]);
+  assert.deepEqual(named.sort(), targets.sort());
+  for (const row of rows) {
+    assert.equal(row.length, 4, `cells of ${row[0]}`);
+    assert(row[1] !== '' && row[3] !== '', `${row[0]} says what it does and takes`);
+  }
+});
+
+/** What is no package of Debian's: said above the table, or clear without. */
+const OTHERS = ['Kafka', 'KAFKA_BROKERS', 'Docker', 'a running Kafka', '[tools](#tools)'];
+
+test('what targets need are tools that tests know, or what the page explains', () => {
+  const packages = read('.ci/packages.txt').split('\n');
+  const tools = packages.flatMap((line) =>
+    line.startsWith('#') ? [] : line.split(' ').slice(0, 1),
+  );
+  const known = new Set([
+    ...tools,
+    ...OTHERS,
+    'the registry',
+    'buildah',
+    'kubectl',
+    'python3',
+    'go',
+  ]);
+  const needs = rows.flatMap(([, , cell = '']) => cell.trim().split(/, (?:or )?|; /));
+  const unknown = needs.filter((need) => need !== '' && !known.has(need));
+  assert.deepEqual(unknown, []);
+});

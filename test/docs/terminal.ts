@@ -1,0 +1,81 @@
+/** A bash in which blocks of the pages are run, one after the other, as their reader would. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { until } from '../support/wait.ts';
+
+const ENDED = 'block-ended';
+
+export class Terminal {
+  /** What has come since the last block began, stdout and stderr together. */
+  output = '';
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #exit: Promise<unknown>;
+  #blocks = 0;
+
+  /** @param before what is known to the shell before the first block */
+  constructor(folder: string, env: NodeJS.ProcessEnv, before: string) {
+    this.#folder = folder;
+    // A group of its own: Ctrl-C reaches what runs in it, and nobody else.
+    this.#child = spawn('bash', ['--norc'], { cwd: folder, env, detached: true });
+    this.#exit = new Promise((done) => this.#child.once('close', done));
+    for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        this.output += text;
+      });
+    }
+    process.once('exit', this.#kill);
+    process.once('SIGTERM', this.#terminated);
+    this.#child.stdin!.write(`exec 2>&1; set -o pipefail\n${before}\n`);
+  }
+
+  readonly #kill = () => this.#signal('SIGKILL');
+  /** The test runner's time is up: the groups would outlive this process. */
+  readonly #terminated = () => process.exit(143);
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.#child.pid!, signal);
+    } catch {
+      // All of the group have ended.
+    }
+  }
+
+  /** Begins a block that goes on until {@link close}. */
+  serve(block: string): void {
+    this.output = '';
+    const file = join(this.#folder, `block-${process.pid}-${this.#child.pid}-${++this.#blocks}.sh`);
+    writeFileSync(file, block);
+    const failed = `trap 'failed="$failed $BASH_COMMAND"' ERR`;
+    const line = `failed=; ${failed}; . ${file} </dev/null; trap - ERR; printf '\\n%s\\n' "${ENDED}:$failed"`;
+    this.#child.stdin!.write(`${line}\n`);
+  }
+
+  /** Runs a block to its end. @returns its output @throws Error when a command of it fails */
+  async run(block: string): Promise<string> {
+    this.serve(block);
+    const end = new RegExp(`^${ENDED}:(.*)\n`, 'm');
+    const what = () => `the end of\n${block}\n${this.output}`;
+    const found = await until(() => end.exec(this.output), { deadlineMs: 20_000, what });
+    const output = this.output.slice(0, found.index);
+    if (found[1] !== '') throw new Error(`failed:${found[1]}\n${output}`);
+    return output;
+  }
+
+  async says(pattern: RegExp): Promise<void> {
+    const what = () => `${pattern} in\n${this.output}`;
+    await until(() => pattern.test(this.output), { deadlineMs: 20_000, what });
+  }
+
+  /** Ctrl-C, and the window closed: what ran in it has ended afterwards. */
+  async close(): Promise<void> {
+    this.#signal('SIGINT');
+    this.#child.stdin!.end();
+    const timer = setTimeout(this.#kill, 30_000);
+    await this.#exit;
+    clearTimeout(timer);
+    process.off('exit', this.#kill);
+    process.off('SIGTERM', this.#terminated);
+  }
+}
