@@ -1,0 +1,164 @@
+/** deploy/haproxy/haproxy.cfg before two real gateways. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { appendFileSync, readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { request } from 'node:https';
+import { after, before, test } from 'node:test';
+import { type Balancer, CHECK_MS, startBalancer } from '../../bench/chaos/balancer.ts';
+import { freePorts } from '../../deploy/kafka/ports.ts';
+import { readConfig } from '../../src/config.ts';
+import { LIMITS } from '../../src/limits.ts';
+import { Authority } from '../support/certificates.ts';
+import { AcknowledgedClient } from '../support/client.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { Ledger } from '../support/ledger.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+  recordsWith,
+} from '../support/load.ts';
+import { missingTool } from '../support/tools.ts';
+import { upgrade } from '../support/upgrade.ts';
+import { until } from '../support/wait.ts';
+
+const FILE = 'deploy/haproxy/haproxy.cfg';
+const skip = missingTool('haproxy');
+const config = readFileSync(FILE, 'utf8');
+const topic = uniqueTopic('haproxy');
+const env = {
+  FOREBAY_TRUSTED_PROXIES: '127.0.0.1',
+  FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: '24',
+  FOREBAY_PRESTOP_MS: String(4 * CHECK_MS),
+  FOREBAY_DRAIN_SPREAD_MS: '200',
+};
+const started: Gateway[] = [];
+let brokers: readonly string[];
+let balancer: Balancer;
+let authority: Authority;
+let secureUrl: string;
+let end: (() => unknown)[] = [];
+
+before(async () => {
+  if (skip) return;
+  ({ brokers } = await sharedKafka());
+  for (const index of [0, 1]) started[index] = await startGateway({ brokers, topic, env });
+  authority = new Authority();
+  const { certFile, keyFile } = authority.issue('edge');
+  appendFileSync(certFile, readFileSync(keyFile));
+  const [port] = await freePorts(1);
+  secureUrl = `127.0.0.1:${port}`;
+  const lifetime = { after: (work: () => unknown) => void end.unshift(work) };
+  const variables = { FOREBAY_TLS_PEM: certFile, FOREBAY_TLS_BIND: secureUrl };
+  balancer = await startBalancer(lifetime, started, { env: variables });
+});
+after(async () => {
+  for (const work of end) await work();
+  end = [];
+  for (const gateway of started) await gateway.kill();
+});
+
+/** What a directive of the file says, in ms. */
+function timeOf(name: string): number {
+  const [, count, unit] = config.match(new RegExp(`^ +timeout ${name} (\\d+)(s|h)$`, 'm')) ?? [];
+  assert(count !== undefined, `timeout ${name} is in the file`);
+  return Number(count) * (unit === 'h' ? 3_600_000 : 1_000);
+}
+
+test('HAProxy finds nothing wrong with the file, with TLS and without', { skip }, () => {
+  const servers = { FOREBAY_SERVER_1: '127.0.0.1:9000', FOREBAY_SERVER_2: '127.0.0.1:9010' };
+  for (const more of [{}, { FOREBAY_TLS_PEM: '/nowhere.pem' }]) {
+    const { stderr, status } = spawnSync('haproxy', ['-c', '-f', FILE], {
+      env: { ...process.env, FOREBAY_MAXCONN: '1000', ...servers, ...more },
+      encoding: 'utf8',
+    });
+    const wrong = stderr.split('\n').filter((line) => /WARNING|ALERT/.test(line));
+    // It goes as far as to look for the certificate.
+    if ('FOREBAY_TLS_PEM' in more) assert.match(wrong.join('\n'), /nowhere\.pem/);
+    else assert.deepEqual([status, wrong], [0, []]);
+  }
+});
+
+test('its time-outs fit those of a gateway', () => {
+  const { idleTimeoutMs, httpTimeoutMs } = readConfig({});
+  assert(timeOf('tunnel') > idleTimeoutMs, 'a WebSocket that is pinged lives');
+  assert(timeOf('server') > httpTimeoutMs + LIMITS.bodyMs, 'a gateway answers first');
+  const leastMs = LIMITS.firstRequestMs - LIMITS.timerTickMs;
+  assert(timeOf('http-keep-alive') < leastMs, 'HAProxy ends a connection first');
+});
+
+test('a gateway sees each client, whatever it says of itself', { skip }, async () => {
+  const open = (address: string) => {
+    const agent = new Agent({ localAddress: address });
+    return upgrade(balancer.httpUrl, { 'X-Forwarded-For': '9.9.9.9' }, { agent });
+  };
+  // Each of the two gateways has room for 24 of an address.
+  const all = [];
+  for (let count = 0; count < 48; count++) all.push(await open('127.0.5.1'));
+  await assert.rejects(open('127.0.5.1'), { statusCode: 429 });
+  all.push(await open('127.0.5.2'));
+  for (const { end: close } of all) close();
+});
+
+test('by TLS: wss: and https: are served', { skip }, async () => {
+  const client = await new AcknowledgedClient({
+    url: `wss://${secureUrl}/ws`,
+    ca: authority.ca,
+  }).open();
+  const frame = client.send({ id: 'tls-1', msg: 'm', clientId: 'c', timestamp: 1 });
+  await until(() => frame.state === 'settled');
+  assert.deepEqual(frame.errors, []);
+  await client.close();
+  const status = await new Promise((resolve, reject) => {
+    const headers = { 'Content-Type': 'application/json' };
+    const options = { method: 'POST', ca: authority.ca, headers };
+    request(`https://${secureUrl}/events`, options, ({ statusCode }) => resolve(statusCode))
+      .on('error', reject)
+      .end('{"id":"tls-2","msg":"m","clientId":"c","timestamp":1}');
+  });
+  assert.equal(status, 200);
+});
+
+test('both gateways restart in turn under load: no request fails, each socket hears 1012, nothing is lost', {
+  skip,
+}, async (t) => {
+  const ledger = new Ledger();
+  const options = { url: balancer.wsUrl, ledger, reconnect: true };
+  const clients = await acknowledgedClients(t, 16, options);
+  const load = new Load(t, clients, { eventsPerSecond: 400, prefix: 'roll' });
+  let posting = true;
+  const answers: number[] = [];
+  const poster = (async () => {
+    for (let post = 0; posting; post++) {
+      const body = `{"id":"post-${post}","msg":"m","clientId":"c${post}","timestamp":1}`;
+      const headers = { 'Content-Type': 'application/json' };
+      const response = await fetch(`${balancer.httpUrl}/events`, { method: 'POST', body, headers });
+      answers.push(response.status);
+      await response.text();
+    }
+  })();
+  for (const index of [0, 1]) {
+    const { port, adminPort } = started[index]!;
+    assert.equal((await started[index]!.stop()).code, 0);
+    started[index] = await startGateway({ brokers, topic, env, ports: [port, adminPort] });
+    await balancer.up(index);
+  }
+  posting = false;
+  await poster;
+  await load.stop();
+  await allSettled(clients);
+  assert(answers.length > 20, `${answers.length} requests`);
+  assert.deepEqual([...new Set(answers)], [200]);
+  const closes = clients.flatMap((client) => client.closes);
+  assert(closes.length >= clients.length, `${closes.length} sockets were closed`);
+  for (const close of closes) assert.deepEqual(close, { code: 1012, reason: 'restart' });
+  await closeAll(clients);
+  const { acknowledged, missing } = ledger.reconcile(
+    recordsWith('roll', await recordsOf({ brokers, topic })),
+  );
+  assert.deepEqual([missing, acknowledged > 200], [[], true], `${acknowledged} acknowledged`);
+});

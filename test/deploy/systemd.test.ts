@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { readConfig } from '../../src/config.ts';
+import { EXIT } from '../../src/errors.ts';
+import { missingTool } from '../support/tools.ts';
+
+const UNIT = 'deploy/systemd/forebay.service';
+const text = readFileSync(UNIT, 'utf8');
+const skip = missingTool('systemd-analyze');
+/** From 0, all shut, to 10. */
+const EXPOSURE_MAX = 3.0;
+
+function valueOf(directive: string): string {
+  const [, value] = text.match(new RegExp(`^${directive}=(.*)$`, 'm')) ?? [];
+  assert(value !== undefined, `${directive} is in the unit`);
+  return value;
+}
+
+/** What systemd finds wrong with a unit, on a machine that has what this one starts. */
+function verify(t: TestContext, unit: string): string {
+  const root = mkdtempSync(join(tmpdir(), 'forebay-systemd-'));
+  t.after(() => rmSync(root, { recursive: true }));
+  const put = (path: string, content: string, mode = 0o644) => {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), content, { mode });
+  };
+  for (const program of ['/usr/bin/node', '/bin/kill']) put(program, '', 0o755);
+  for (const target of ['multi-user', 'network-online', 'sysinit', 'basic', 'shutdown']) {
+    put(`/etc/systemd/system/${target}.target`, '[Unit]\nDefaultDependencies=no\n');
+  }
+  put('/etc/systemd/system/forebay.service', unit);
+  const args = ['verify', `--root=${root}`, '--man=no', 'forebay.service'];
+  const { stdout, stderr, status } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+  const said = `${stdout}${stderr}`.trim();
+  return status === 0 ? said : `exit code ${status}: ${said}`;
+}
+
+test('systemd finds nothing wrong with the unit', { skip }, (t) => {
+  assert.equal(verify(t, text), '');
+});
+
+test('systemd finds a directive that is misspelt', { skip }, (t) => {
+  assert.match(verify(t, text.replace('KillMode=', 'KilMode=')), /KilMode/);
+});
+
+test(`its sandbox leaves open no more than ${EXPOSURE_MAX} of 10`, { skip }, () => {
+  const args = ['security', '--offline=true', `--threshold=${EXPOSURE_MAX * 10}`, UNIT];
+  const { stdout, status } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
+  const [, exposure] = stdout.match(/exposure level for forebay\.service: ([\d.]+)/) ?? [];
+  assert(Number(exposure) <= EXPOSURE_MAX, stdout);
+  assert.equal(status, 0);
+});
+
+test('systemd waits longer for a stop than a drain takes', () => {
+  const { prestopMs, drainTimeoutMs } = readConfig({});
+  const waitsMs = Number(valueOf('TimeoutStopSec')) * 1000;
+  assert(waitsMs > prestopMs + drainTimeoutMs + 1_000, `${waitsMs} ms`);
+});
+
+test('the primary alone is told to stop, and wrong settings are not tried again', () => {
+  assert.equal(valueOf('KillMode'), 'mixed');
+  assert.equal(valueOf('KillSignal'), 'SIGTERM');
+  assert.equal(valueOf('ExecReload'), '/bin/kill -HUP $MAINPID');
+  assert.equal(Number(valueOf('RestartPreventExitStatus')), EXIT.configuration);
+});
+
+test('as many files may be open as the default of a worker’s connections needs', () => {
+  const { maxConnections } = readConfig({});
+  assert(Number(valueOf('LimitNOFILE')) >= maxConnections / 0.9);
+});
