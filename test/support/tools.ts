@@ -36,7 +36,8 @@ export function missingPython(module: string): string | false {
   return missing(`Python’s ${module}`);
 }
 
-function missing(what: string): string {
+/** Says that it is missing, or throws with REQUIRE_TOOLS=1. */
+export function missing(what: string): string {
   if (process.env.REQUIRE_TOOLS === '1') throw new Error(`REQUIRE_TOOLS=1, and ${what} is missing`);
   return `needs ${what}`;
 }

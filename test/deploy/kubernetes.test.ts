@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { parse } from 'yaml';
+import { readConfig, SETTINGS } from '../../src/config.ts';
+import { build, type Manifest, missingValidator, schemaErrors } from '../support/kubernetes.ts';
+import { missingTool } from '../support/tools.ts';
+
+const FOLDER = 'deploy/kubernetes';
+const skip = missingTool('kubectl') || missingValidator();
+/** Defined by the Prometheus operator, not by Kubernetes. */
+const FOREIGN = 'ServiceMonitor';
+
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
+
+interface Deployment {
+  readonly strategy: { readonly rollingUpdate: Record<string, number> };
+  readonly template: {
+    readonly spec: {
+      readonly terminationGracePeriodSeconds: number;
+      readonly containers: readonly {
+        readonly image: string;
+        readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+        readonly startupProbe: Probe;
+        readonly readinessProbe: Probe;
+        readonly livenessProbe: Probe;
+        readonly resources: Record<'requests' | 'limits', Record<string, string>>;
+      }[];
+    };
+  };
+}
+
+const BUILDS = ['base', 'overlays/production'];
+
+function of(manifests: readonly Manifest[], kind: string): Manifest {
+  const found = manifests.find((manifest) => manifest.kind === kind);
+  assert(found !== undefined, `there is a ${kind}`);
+  return found;
+}
+
+/** What kustomize makes of the production overlay with this component. */
+function withComponent(t: TestContext, component: string): Manifest[] {
+  const dir = mkdtempSync(join(FOLDER, 'overlays/.test-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const resources = 'resources: [../production]';
+  const text = `kind: Kustomization\n${resources}\ncomponents: [../../components/${component}]\n`;
+  writeFileSync(join(dir, 'kustomization.yaml'), text);
+  return build(dir);
+}
+
+for (const name of BUILDS) {
+  test(`${name}: the schemas of Kubernetes know each field`, { skip }, () => {
+    const manifests = build(join(FOLDER, name));
+    assert.deepEqual(schemaErrors(manifests), []);
+    const kinds = manifests.map(({ kind }) => kind).sort();
+    assert.deepEqual(kinds, [
+      'ConfigMap',
+      'Deployment',
+      'HorizontalPodAutoscaler',
+      'NetworkPolicy',
+      'PodDisruptionBudget',
+      'Service',
+      'Service',
+    ]);
+  });
+
+  test(`${name}: settings are settings with values that they may have`, { skip }, () => {
+    const { data } = of(build(join(FOLDER, name)), 'ConfigMap') as unknown as {
+      data: Record<string, string>;
+    };
+    const known = Object.values(SETTINGS).map(({ env }) => env);
+    for (const setting of Object.keys(data)) assert(known.includes(setting), `${setting} is one`);
+    // Files are in the cluster, and a login needs one.
+    const values = Object.entries(data).filter(([setting]) => !/_FILE$|_SASL_/.test(setting));
+    const { prestopMs, drainTimeoutMs } = readConfig(Object.fromEntries(values));
+    const { spec } = of(build(join(FOLDER, name)), 'Deployment') as unknown as { spec: Deployment };
+    const graceMs = spec.template.spec.terminationGracePeriodSeconds * 1_000;
+    assert(graceMs > prestopMs + drainTimeoutMs + 1_000, `${graceMs} ms`);
+  });
+}
+
+test('a field that is misspelt, and one of the wrong type, are found', { skip }, () => {
+  const text = JSON.stringify(build(join(FOLDER, 'base')));
+  const defects = [
+    ['"readOnlyRootFilesystem"', '"readOnlyRootFileSystem"'],
+    ['"containerPort":9000', '"containerPort":"clients"'],
+    ['"maxSurge"', '"maxsurge"'],
+  ] as const;
+  for (const [right, wrong] of defects) {
+    assert(text.includes(right), right);
+    const manifests = JSON.parse(text.replace(right, wrong)) as Manifest[];
+    assert.equal(schemaErrors(manifests).length, 1, wrong);
+  }
+});
+
+test('the service monitor finds the service of the operators’ port', { skip }, (t) => {
+  const manifests = withComponent(t, 'service-monitor');
+  assert.deepEqual(schemaErrors(manifests.filter(({ kind }) => kind !== FOREIGN)), []);
+  const { spec } = of(manifests, FOREIGN) as unknown as {
+    spec: {
+      selector: { matchLabels: Record<string, string> };
+      endpoints: { port: string; path: string }[];
+    };
+  };
+  const wanted = Object.entries(spec.selector.matchLabels);
+  const found = manifests.filter(
+    ({ kind, metadata }) =>
+      kind === 'Service' && wanted.every(([label, value]) => metadata.labels?.[label] === value),
+  );
+  assert.deepEqual(
+    found.map(({ metadata }) => metadata.name),
+    ['forebay-admin'],
+  );
+  const { ports } = found[0]!.spec as { ports: { name: string; port: number }[] };
+  const [endpoint] = spec.endpoints;
+  assert.equal(ports.find(({ name }) => name === endpoint!.port)?.port, readConfig({}).adminPort);
+  assert.equal(endpoint!.path, '/metrics');
+});
+
+const deployment = parse(readFileSync(join(FOLDER, 'base/deployment.yaml'), 'utf8')) as {
+  spec: Deployment;
+};
+const [container] = deployment.spec.template.spec.containers;
+
+test('ports are those of a gateway, and probes ask what it serves', () => {
+  const { port, adminPort } = readConfig({});
+  assert.deepEqual(
+    container!.ports.map(({ name, containerPort }) => [name, containerPort]),
+    [
+      ['clients', port],
+      ['admin', adminPort],
+    ],
+  );
+  const { startupProbe, readinessProbe, livenessProbe } = container!;
+  assert.deepEqual(
+    [startupProbe, readinessProbe, livenessProbe].map(({ httpGet }) => httpGet),
+    ['/livez', '/readyz', '/livez'].map((path) => ({ path, port: 'admin' })),
+  );
+});
+
+test('the limit of memory holds the buffers, those of a worker that is replaced included', () => {
+  const text = readFileSync(join(FOLDER, 'base/settings.env'), 'utf8');
+  const settings = Object.fromEntries(
+    text
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=')),
+  );
+  const { workers, bufferBytes } = readConfig(settings);
+  const least = (workers + 1) * (bufferBytes + 120 * 2 ** 20);
+  assert.equal(container!.resources.limits.memory, '1Gi');
+  assert(2 ** 30 > least, `${least}`);
+  assert.equal(Number(container!.resources.requests.cpu), workers, 'a core per worker');
+});
+
+test('an update takes nobody away before the new one serves, and the image is this version', () => {
+  assert.deepEqual(deployment.spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
+  const kustomization = parse(readFileSync(join(FOLDER, 'base/kustomization.yaml'), 'utf8'));
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  assert.deepEqual(kustomization.images, [{ name: container!.image, newTag: version }]);
+});
