@@ -33,6 +33,24 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
     has: 'FOREBAY_JWT_JWKS_URL',
   },
   {
+    page: 'docs/deploy-haproxy.md',
+    text: 'haproxy -c -f',
+    test: 'test/deploy/haproxy.test.ts',
+    has: "'-c', '-f', FILE",
+  },
+  {
+    page: 'docs/deploy-systemd.md',
+    text: 'systemd-analyze security --offline=true',
+    test: 'test/deploy/systemd.test.ts',
+    has: "'security', '--offline=true'",
+  },
+  {
+    page: 'docs/deploy-kubernetes.md',
+    text: 'kubectl kustomize deploy/kubernetes/overlays/production',
+    test: 'test/deploy/kubernetes.test.ts',
+    has: "'overlays/production'",
+  },
+  {
     page: 'docs/client.md',
     text: 'npm install ../forebay',
     test: 'test/client/package.test.ts',

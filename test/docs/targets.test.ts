@@ -41,6 +41,7 @@ test('what targets need are tools that tests know, or what the page explains', (
     ...OTHERS,
     'the registry',
     'buildah',
+    'podman',
     'kubectl',
     'python3',
     'go',
