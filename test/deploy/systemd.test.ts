@@ -14,7 +14,7 @@ const skip = missingTool('systemd-analyze');
 /** From 0, all shut, to 10. */
 const EXPOSURE_MAX = 3.0;
 
-function valueOf(directive: string): string {
+function directiveOf(directive: string): string {
   const [, value] = text.match(new RegExp(`^${directive}=(.*)$`, 'm')) ?? [];
   assert(value !== undefined, `${directive} is in the unit`);
   return value;
@@ -57,18 +57,18 @@ test(`its sandbox leaves open no more than ${EXPOSURE_MAX} of 10`, { skip }, () 
 
 test('systemd waits longer for a stop than a drain takes', () => {
   const { prestopMs, drainTimeoutMs } = readConfig({});
-  const waitsMs = Number(valueOf('TimeoutStopSec')) * 1000;
+  const waitsMs = Number(directiveOf('TimeoutStopSec')) * 1000;
   assert(waitsMs > prestopMs + drainTimeoutMs + 1_000, `${waitsMs} ms`);
 });
 
 test('the primary alone is told to stop, and wrong settings are not tried again', () => {
-  assert.equal(valueOf('KillMode'), 'mixed');
-  assert.equal(valueOf('KillSignal'), 'SIGTERM');
-  assert.equal(valueOf('ExecReload'), '/bin/kill -HUP $MAINPID');
-  assert.equal(Number(valueOf('RestartPreventExitStatus')), EXIT.configuration);
+  assert.equal(directiveOf('KillMode'), 'mixed');
+  assert.equal(directiveOf('KillSignal'), 'SIGTERM');
+  assert.equal(directiveOf('ExecReload'), '/bin/kill -HUP $MAINPID');
+  assert.equal(Number(directiveOf('RestartPreventExitStatus')), EXIT.configuration);
 });
 
 test('as many files may be open as the default of a worker’s connections needs', () => {
   const { maxConnections } = readConfig({});
-  assert(Number(valueOf('LimitNOFILE')) >= maxConnections / 0.9);
+  assert(Number(directiveOf('LimitNOFILE')) >= maxConnections / 0.9);
 });
