@@ -120,6 +120,7 @@ image: ## build the image forebay:VERSION, with Docker or buildah; see docs/depl
 	@exec deploy/image/build.sh
 
 .PHONY: image-test
+image-test: export STAND_IN := 1
 image-test: image setup ## run that image with Docker or podman: events into a Kafka, stops, its size
 	@exec $(TS) scripts/test.ts test/image/image.ts
 

@@ -25,7 +25,7 @@ const OUT = 'release';
 /** What deploy/image/build.sh ends with where there is no builder. */
 const NO_BUILDER = 3;
 /** What the tarball has beside the packages: an operator reads it without the repository. */
-const FILES = ['dist', 'docs', 'deploy', 'CHANGELOG.md', 'LICENSE', 'README.md'];
+const FILES = ['docs', 'deploy', 'CHANGELOG.md', 'LICENSE', 'README.md'];
 const FOR_NPM = ['package.json', 'package-lock.json', '.npmrc'];
 
 const git = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8' }).trim();
@@ -58,15 +58,19 @@ interface Packed {
   readonly filename: string;
 }
 
-/** Packs `name` so that the same commit gives the same bytes: order, owner, times are fixed. */
+/** Packs `name` so that the same commit gives the same bytes: order, owner, modes and times are
+ * fixed. */
 function tarball(name: string, seconds: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-release-'));
   try {
     const root = join(folder, name);
     mkdirSync(root);
-    for (const file of [...FOR_NPM, ...FILES]) {
-      cpSync(file, join(root, file), { recursive: true, filter: (path) => path !== 'dist/.built' });
-    }
+    // From the commit: keys and certificates that git ignores may lie in the folders.
+    const archive = join(folder, 'commit.tar');
+    run('git', ['archive', `--output=${archive}`, 'HEAD', ...FOR_NPM, ...FILES]);
+    run('tar', ['-xf', archive, '-C', root]);
+    const filter = (path: string) => path !== 'dist/.built';
+    cpSync('dist', join(root, 'dist'), { recursive: true, filter });
     run('npm', ['ci', '--omit=dev', '--no-progress', '--loglevel=error'], root);
     addOtherNodes(root, folder);
     const same = [
@@ -74,6 +78,7 @@ function tarball(name: string, seconds: string): void {
       '--owner=0',
       '--group=0',
       '--numeric-owner',
+      '--mode=u+rwX,go+rX,go-w',
       `--mtime=@${seconds}`,
     ];
     const packed = ['-I', 'gzip -n', '-cf', join(OUT, `${name}.tar.gz`)];
@@ -84,13 +89,13 @@ function tarball(name: string, seconds: string): void {
 }
 
 /** @returns whether there is one; a build that fails is an error */
-function image(version: string, file: string): boolean {
+function image(file: string): boolean {
   const { status } = spawnSync('deploy/image/build.sh', {
     stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, SAVE: file },
   });
   if (status === NO_BUILDER) return false;
   if (status !== 0) throw new Error(`deploy/image/build.sh: exit code ${status}`);
-  run('deploy/image/save.sh', [`forebay:${version}`, file]);
   return true;
 }
 
@@ -118,7 +123,7 @@ run('npm', ['run', '--silent', 'build']);
 tarball(name, git('show', '-s', '--format=%ct', 'HEAD'));
 const materials = bom();
 writeFileSync(join(OUT, `${name}.cdx.json`), `${JSON.stringify(materials, null, 2)}\n`);
-const withImage = image(version, join(OUT, `${name}.image.tar.gz`));
+const withImage = image(join(OUT, `${name}.image.tar.gz`));
 const lines = readdirSync(OUT).map((file) => `${sha256(join(OUT, file))}  ${file}\n`);
 writeFileSync(join(OUT, 'SHA256SUMS'), lines.sort().join(''));
 console.log(`${OUT}/: ${version} of ${git('rev-parse', '--short', 'HEAD')}, \

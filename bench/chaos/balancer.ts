@@ -22,7 +22,7 @@ export interface Balancer {
   answers(index: number): Promise<number>;
 }
 
-/** How often it asks /readyz; a gateway's FOREBAY_PRESTOP_MS has to be longer than two of these. */
+/** How often it asks /readyz; a gateway's FOREBAY_PRESTOP_MS has to be longer than three of these. */
 export const CHECK_MS = 200;
 
 /** As much of a gateway as a balancer knows. */

@@ -12,16 +12,16 @@ import {
   type Service,
   type Tree,
 } from './compose-file.ts';
-import { listeningPorts, wiringDefects } from './compose-wiring.ts';
+import { haproxyPresets, listeningPorts, wiringDefects } from './compose-wiring.ts';
 
 export const THREE_BROKERS = 'deploy/compose/three-brokers.env';
 const SETTINGS = new Set(SETTING_ENTRIES.map(([, { env }]) => env));
 
-export const isGateway = ({ image }: Service) => image.startsWith('forebay:');
+const isGateway = ({ image }: Pick<Service, 'image'>) => image.startsWith('forebay:');
 
 function imageDefects(tree: Tree, { image, build }: Service): string[] {
   if (!/:v?\d+\.\d+\.\d+$/.test(image)) return [`image ${image} is not pinned`];
-  if (!isGateway({ image } as Service)) return [];
+  if (!isGateway({ image })) return [];
   const { version } = JSON.parse(tree.read('package.json')) as { version: string };
   const found: string[] = [];
   if (image !== `forebay:${version}`) found.push(`image ${image}, package.json says ${version}`);
@@ -63,7 +63,7 @@ function dependencyDefects(file: ComposeFile, { depends_on = {} }: Service): str
   });
 }
 
-function gatewayDefects(file: ComposeFile, service: Service): string[] {
+function gatewayDefects(tree: Tree, file: ComposeFile, service: Service): string[] {
   const env = Object.fromEntries(
     Object.entries(service.environment ?? {}).map(([name, value]) => [name, String(value)]),
   );
@@ -75,6 +75,10 @@ function gatewayDefects(file: ComposeFile, service: Service): string[] {
     found.push(`stop_grace_period ${service.stop_grace_period} is shorter than a drain`);
   }
   const proxy = Object.values(file.services).find(({ image }) => image.startsWith('haproxy:'));
+  const everyMs = durationMs(haproxyPresets(tree).FOREBAY_CHECK_EVERY);
+  if (prestopMs <= 3 * everyMs) {
+    found.push(`FOREBAY_PRESTOP_MS ${prestopMs} is shorter than three checks of HAProxy`);
+  }
   const networks = proxy?.networks as Record<string, { ipv4_address?: string }>;
   const address = networks?.forebay?.ipv4_address ?? 'none';
   if (env.FOREBAY_TRUSTED_PROXIES !== address) {
@@ -111,7 +115,7 @@ function fileDefects(tree: Tree, env: Readonly<Record<string, string>>): string[
       ...portDefects(tree, name, service),
       ...dependencyDefects(file, service),
       ...confinementDefects(service),
-      ...(isGateway(service) ? gatewayDefects(file, service) : []),
+      ...(isGateway(service) ? gatewayDefects(tree, file, service) : []),
     ].map((defect) => `${COMPOSE_FILE}: ${name}: ${defect}`),
   );
   for (const volume of Object.keys(file.volumes)) {

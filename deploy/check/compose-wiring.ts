@@ -25,11 +25,16 @@ interface PrometheusConfig {
 const targetsOf = ({ scrape_configs }: PrometheusConfig) =>
   scrape_configs.flatMap(({ static_configs }) => static_configs.flatMap(({ targets }) => targets));
 
+/** What HAProxy's configuration says of variables that nobody sets. */
+export function haproxyPresets(tree: Tree): Record<string, string> {
+  const presets = tree.read(HAPROXY_CONFIG).matchAll(/^\s*presetenv\s+(\w+)\s+"?([^"\s]*)/gm);
+  return Object.fromEntries([...presets].map(([, name, value]) => [name!, value!]));
+}
+
 /** What HAProxy reads when it has these variables: its own defaults count for the others. */
 function haproxyConfig(tree: Tree, environment: Readonly<Record<string, string | number>>): string {
   const text = tree.read(HAPROXY_CONFIG).replaceAll(/#.*$/gm, '');
-  const presets = text.matchAll(/^\s*presetenv\s+(\w+)\s+"?([^"\s]*)/gm);
-  const preset = Object.fromEntries([...presets].map(([, name, value]) => [name, value]));
+  const preset = haproxyPresets(tree);
   return text.replaceAll(/"?\$\{(\w+)(?:-([^}]*))?\}"?/g, (_, name, otherwise) =>
     String(environment[name] ?? preset[name] ?? otherwise),
   );

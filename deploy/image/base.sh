@@ -14,6 +14,7 @@ node=${version%%-*}
 work=$(mktemp -d /var/tmp/forebay-base.XXXXXX)
 container=
 trap '[ -z "$container" ] || buildah rm "$container" >/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
 mkdir "$work/npm"
 (cd "$work/npm" && npm install --silent --no-audit --no-fund --no-save --prefix . \

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds forebay:VERSION with docker, else buildah: `make image`. BUILDER chooses; BASE is another
-# base image. npm's own settings and NODE_EXTRA_CA_CERTS are there while it builds, and not kept.
+# base image; STAND_IN=1 makes one where it cannot be pulled. npm's own settings and NODE_EXTRA_CA_CERTS are there while it builds, and not kept.
 set -eu
 cd "$(dirname "$0")/../.."
 
@@ -25,8 +25,11 @@ case $builder in
   docker)
     docker build "$@" --tag "forebay:$version" . ;;
   buildah)
-    if ! buildah inspect --type image "$base" >/dev/null 2>&1 &&
-      ! buildah pull --quiet "$base" 2>/dev/null; then
+    if ! buildah inspect --type image "$base" >/dev/null 2>&1 && ! buildah pull --quiet "$base"; then
+      if [ "${STAND_IN:-}" != 1 ]; then
+        echo "image: $base cannot be pulled; STAND_IN=1 makes a stand-in, for tests" >&2
+        exit 1
+      fi
       echo "image: $base cannot be pulled: a stand-in is made"
       deploy/image/base.sh "${base#docker.io/library/}"
     fi
@@ -39,3 +42,5 @@ case $builder in
     exit 3 ;;
 esac
 echo "forebay:$version, revision $revision, built with $builder"
+# SAVE: a file for the image, to be loaded elsewhere.
+[ -z "${SAVE:-}" ] || deploy/image/save.sh "$builder" "forebay:$version" "$SAVE"

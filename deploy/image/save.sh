@@ -1,9 +1,10 @@
 #!/bin/sh
-# Writes an image into a file that `docker load` and `podman load` take.   usage: save.sh IMAGE FILE
+# Writes an image into a file that `docker load` and `podman load` take, from where it was built.
+# usage: save.sh BUILDER IMAGE FILE.gz
 set -eu
-if docker image inspect "$1" >/dev/null 2>&1; then
-  docker save "$1" | gzip -n >"$2"
-else
-  buildah push --quiet "docker.io/library/$1" "docker-archive:${2%.gz}:$1"
-  gzip -nf "${2%.gz}"
-fi
+file=${3%.gz}
+case $1 in
+  docker) docker save --output "$file" "$2" ;;
+  buildah) buildah push --quiet "docker.io/library/$2" "docker-archive:$file:$2" ;;
+esac
+gzip -nf "$file"

@@ -46,7 +46,8 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
     ['a volume too many', COMPOSE_FILE, 'volumes:\n  k', 'volumes:\n  old:\n  k', /has volume old/],
     ['no such service', COMPOSE_FILE, '      gateway-2: {', '      gateway-3: {', /is no service/],
     ['a broker’s port', COMPOSE_FILE, ':-kafka:19092', ':-kafka:9099', /nothing listens at kafka/],
-    ['a short stop', COMPOSE_FILE, 'TIMEOUT_MS: 25000', 'TIMEOUT_MS: 29000', /than a drain/],
+    ['a short notice', COMPOSE_FILE, 'PRESTOP_MS: 4000', 'PRESTOP_MS: 2000', /three checks/],
+    ['a short stop', COMPOSE_FILE, 'TIMEOUT_MS: 25000', 'TIMEOUT_MS: 35000', /than a drain/],
     [
       'another proxy',
       COMPOSE_FILE,

@@ -113,15 +113,6 @@ test('Grafana is the version that the documents start by hand', () => {
   assert.ok(documents.includes(compose.services.grafana!.image), compose.services.grafana!.image);
 });
 
-const hasCompose = spawnSync('docker', ['compose', 'version']).status === 0;
-
-test('Docker’s own loader takes the file', { skip: !hasCompose && 'needs docker compose' }, () => {
-  const checked = spawnSync('docker', ['compose', '-f', file, 'config', '-q'], {
-    encoding: 'utf8',
-  });
-  assert.equal(checked.status, 0, checked.stderr);
-});
-
 const specification = (...envFiles: string[]) =>
   spawnSync('go', ['run', '.', file, ...envFiles.map((name) => join(ROOT, name))], {
     cwd: join(ROOT, 'deploy/check/compose'),

@@ -72,3 +72,9 @@ test('as many files may be open as the default of a worker’s connections needs
   const { maxConnections } = readConfig({});
   assert(Number(directiveOf('LimitNOFILE')) >= maxConnections / 0.9);
 });
+
+test('its page installs the tarball of this version', () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+  const page = readFileSync('docs/deploy-systemd.md', 'utf8');
+  assert(page.includes(`tar -xzf forebay-${version}-linux-x64.tar.gz `), version);
+});

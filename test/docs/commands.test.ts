@@ -18,7 +18,7 @@ const SHELLS = ['sh', 'bash', 'console', 'shell', 'python', 'py'];
 const MARKS = ['docker', 'cluster', 'root', 'network', 'long'];
 const fences = allFences();
 
-/** Blocks that other tests run: a text of the block, the test, and what is to be found in it. */
+/** Blocks of which another test shows the same: a text of the block, that test, and its text. */
 const ELSEWHERE: readonly { page: string; text: string; test: string; has: string }[] = [
   {
     page: 'docs/listen.md',

@@ -26,6 +26,9 @@ async function shake({ bytes, status, protocol }: Handshake, split: boolean): Pr
   if (split) await socket.sendSplit(bytes);
   else socket.send(bytes);
   await socket.until(() => socket.head !== '' || socket.closed, 'an answer');
+  // What the parser itself refuses is closed before its last byte was sent: a reset may take the
+  // answer away.
+  if (split && status === 505 && socket.head === '') return;
   assert.equal(socket.status, status);
   if (status === 101) {
     assert(socket.head.includes(`\r\nSec-WebSocket-Accept: ${ACCEPT}`), socket.head);

@@ -44,8 +44,9 @@ export class BodyWatch {
 
   #look(): void {
     const looks = LIMITS.bodyMs / LIMITS.bodyLookMs;
-    // Those that are late are removed meanwhile.
-    for (const body of [...this.#bodies]) {
+    // From the end: one that is late is removed meanwhile, and the last takes its place.
+    for (let index = this.#bodies.length - 1; index >= 0; index--) {
+      const body = this.#bodies[index]!;
       body.looks++;
       if (body.looks > looks) body.late();
       else if (body.looks === Math.floor(looks / 2)) body.prolong();
