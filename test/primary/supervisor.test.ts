@@ -123,7 +123,8 @@ test('a drain shows in /readyz and /metrics; a second signal ends it at once', a
   await child.line(did('drain'), 2);
   const readyz = await get('/readyz');
   assert.equal(readyz.status, 503);
-  assert.deepEqual(await readyz.json(), { ready: false, reasons: ['draining'] });
+  const { ready, reasons } = (await readyz.json()) as { ready: boolean; reasons: string[] };
+  assert.deepEqual([ready, reasons], [false, ['draining']]);
   const metrics = await (await get('/metrics')).text();
   assert.match(metrics, /^forebay_draining 1$/m);
   assert.match(metrics, /^forebay_workers\{state="draining"\} 2$/m);
