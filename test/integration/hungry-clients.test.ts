@@ -29,7 +29,8 @@ before(async () => {
 const UNREAD = 8;
 /** Refused event by event, so that the answer is longer than the frame. */
 const NACKED_FRAME = `[${new Array(500).fill('{},1').join()}]`;
-const FRAMES_AT_ONCE = 32;
+/** A fourth of what its credit allows: one that is read late has not sent more than that. */
+const FRAMES_AT_ONCE = 16;
 /** A heap that has something to do grows. Unread answers without a bound would come to more. */
 const GROWTH_BYTES_MAX = 64 * MIB;
 
