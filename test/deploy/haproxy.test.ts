@@ -23,7 +23,7 @@ import {
   recordsWith,
 } from '../support/load.ts';
 import { missingTool } from '../support/tools.ts';
-import { upgrade } from '../support/upgrade.ts';
+import { upgrade, upgradeOverHttp2 } from '../support/upgrade.ts';
 import { until } from '../support/wait.ts';
 
 const FILE = 'deploy/haproxy/haproxy.cfg';
@@ -123,12 +123,33 @@ test('by TLS: wss: and https: are served', { skip }, async () => {
   assert.equal(status, 200);
 });
 
+/** A close frame with code 1012 and the reason `restart`. */
+const CLOSE_RESTART = Buffer.from('\x88\x09\x03\xf4restart', 'latin1');
+
+/** Opens a WebSocket over HTTP/2, and has an event acknowledged. */
+async function overHttp2(id: string) {
+  let heard = Buffer.alloc(0);
+  const data = (chunk: Buffer) => {
+    heard = Buffer.concat([heard, chunk]);
+  };
+  const headers = { 'sec-websocket-protocol': 'forebay.v1' };
+  const { ca } = authority;
+  const opened = await upgradeOverHttp2(`https://${secureUrl}`, headers, { ca, data });
+  opened.write(`{"id":"${id}","msg":"m","clientId":"c","timestamp":1}`);
+  await until(() => heard.includes('"ack"'), { what: () => `an ack in ${heard}` });
+  return { ...opened, told: () => heard.includes(CLOSE_RESTART) };
+}
+
 test('both gateways restart in turn under load: no request fails, each socket hears 1012, nothing is lost', {
   skip,
 }, async (t) => {
   const ledger = new Ledger();
   const options = { url: balancer.wsUrl, ledger, reconnect: true };
   const clients = await acknowledgedClients(t, 16, options);
+  const streams = [await overHttp2('h2-0'), await overHttp2('h2-1')];
+  t.after(() => {
+    for (const { end: close } of streams) close();
+  });
   const load = new Load(t, clients, { eventsPerSecond: 400, prefix: 'roll' });
   let posting = true;
   const answers: number[] = [];
@@ -157,6 +178,8 @@ test('both gateways restart in turn under load: no request fails, each socket he
     assert(closes.length > 0, 'its gateway has restarted');
     for (const close of closes) assert.deepEqual(close, { code: 1012, reason: 'restart' });
   }
+  const toldAll = () => streams.every(({ told, socket }) => told() && socket.readableEnded);
+  await until(toldAll, { what: 'Close 1012 over HTTP/2' });
   await closeAll(clients);
   const records = await recordsOf({ brokers, topic });
   const { acknowledged, missing } = ledger.reconcile(recordsWith('roll', records));

@@ -6,7 +6,9 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { readConfig } from '../../src/config.ts';
 import { EXIT } from '../../src/errors.ts';
+import { openStage, post } from '../support/stage.ts';
 import { missingTool } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
 
 const UNIT = 'deploy/systemd/forebay.service';
 const text = readFileSync(UNIT, 'utf8');
@@ -53,6 +55,54 @@ test(`its sandbox leaves open no more than ${EXPOSURE_MAX} of 10`, { skip }, () 
   const [, exposure] = stdout.match(/exposure level for forebay\.service: ([\d.]+)/) ?? [];
   assert(Number(exposure) <= EXPOSURE_MAX, stdout);
   assert.equal(status, 0);
+});
+
+/** System calls of a set such as `@network-io`, as systemd knows them. */
+function callsOf(set: string): string[] {
+  const { stdout } = spawnSync('systemd-analyze', ['--no-pager', 'syscall-filter', set], {
+    encoding: 'utf8',
+  });
+  const names = stdout.split('\n').flatMap((line) => line.match(/^\s+(@?\w[\w-]*)$/)?.[1] ?? []);
+  return names.flatMap((name) => (name.startsWith('@') ? callsOf(name) : name));
+}
+
+/** What SystemCallFilter leaves, in the order of its lines; systemd itself adds `@default`. */
+function allowedCalls(): string[] {
+  const allowed = new Set(callsOf('@default'));
+  for (const [, taken, sets] of text.matchAll(/^SystemCallFilter=(~?)(.*)$/gm)) {
+    for (const call of sets!.split(' ').flatMap(callsOf)) {
+      if (taken === '~') allowed.delete(call);
+      else allowed.add(call);
+    }
+  }
+  return [...allowed];
+}
+
+test('an instance serves, replaces its workers and stops with the system calls that the unit leaves', {
+  skip: skip || missingTool('strace'),
+}, async (t) => {
+  assert.equal(directiveOf('SystemCallErrorNumber'), 'EPERM');
+  const allowed = allowedCalls();
+  assert(allowed.includes('sendto') && !allowed.includes('setuid'), 'systemd’s lists were read');
+  // All others fail as the kernel's filter lets them. `?`: some are of other machines. -D: signals
+  // reach the instance.
+  const others = `!${allowed.map((call) => `?${call}`).join(',')}`;
+  const refused = ['-e', `trace=${others}`, '-e', `inject=${others}:error=EPERM`];
+  const wrapper = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', ...refused, '-o', '/dev/null'];
+  const nicer = [process.execPath, '-e', 'os.setPriority(5)'];
+  const { stderr } = spawnSync(wrapper[0]!, [...wrapper.slice(1), ...nicer], { encoding: 'utf8' });
+  assert.match(stderr, /setpriority.*EPERM|EPERM.*setpriority|operation not permitted/i);
+  const stage = await openStage({ wrapper });
+  const { gateway } = stage;
+  t.after(() => gateway.kill());
+  const event = '{"msg":"m","clientId":"c","timestamp":1}';
+  assert.equal((await post(stage, event)).status, 200);
+  gateway.signal('SIGHUP');
+  await until(() => gateway.log.some(({ msg }) => msg === 'rolling restart ended'));
+  assert.equal((await post(stage, event)).status, 200);
+  assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+  assert.deepEqual(gateway.errors, []);
+  assert.equal((await stage.newRecords()).length, 2);
 });
 
 test('systemd waits longer for a stop than a drain takes', () => {

@@ -13,6 +13,8 @@ export interface StageOptions {
   /** Configuration of the topic. */
   readonly config?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** As a gateway's. */
+  readonly wrapper?: readonly string[];
 }
 
 export class Stage {
@@ -43,9 +45,10 @@ export class Stage {
 /** Creates the topic, starts a gateway on it, and waits until it is ready. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const brokers = options.brokers ?? (await sharedKafka()).brokers;
+  const { env = {}, wrapper = [] } = options;
   const topic = uniqueTopic();
   await createTopic(brokers, topic, options);
-  const gateway = await startGateway({ brokers, topic, env: options.env ?? {} });
+  const gateway = await startGateway({ brokers, topic, env, wrapper });
   return new Stage(gateway, brokers, topic);
 }
 

@@ -1,7 +1,10 @@
 /** A WebSocket handshake written by hand, for what WebSocket libraries do not let through. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { type Agent, type IncomingMessage, request } from 'node:http';
+import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import type { Trust } from './socket.ts';
 
 export interface Upgraded {
   /** The subprotocol that the server chose. */
@@ -61,6 +64,54 @@ export function upgrade(
     });
     asked.end();
   });
+}
+
+/**
+ * A WebSocket as one stream of an HTTP/2 connection (RFC 8441), as browsers open it on the one that
+ * a page came by.
+ * @throws Error when the server takes none
+ */
+export async function upgradeOverHttp2(
+  url: string,
+  headers: Record<string, string>,
+  { ca, data }: Trust & Pick<UpgradeOptions, 'data'> = {},
+): Promise<Upgraded> {
+  const session = connect(url, { ca });
+  await once(session, 'remoteSettings');
+  // Browsers look at both; Node.js would go on without.
+  const offered = session.alpnProtocol === 'h2' && session.remoteSettings.enableConnectProtocol;
+  if (!offered) {
+    session.destroy();
+    throw new Error(`no WebSockets over HTTP/2 are offered, but ${session.alpnProtocol}`);
+  }
+  const socket = session.request(
+    {
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':scheme': 'https',
+      ':path': '/ws',
+      ':authority': new URL(url).host,
+      'sec-websocket-version': '13',
+      ...headers,
+    },
+    { endStream: false },
+  );
+  let bytes = 0;
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    data?.(chunk);
+  });
+  const [answer] = (await once(socket, 'response')) as [
+    IncomingHttpHeaders & IncomingHttpStatusHeader,
+  ];
+  if (answer[':status'] !== 200) throw new Error(`the answer was ${answer[':status']}`);
+  return {
+    protocol: String(answer['sec-websocket-protocol']),
+    socket,
+    heard: () => bytes,
+    write: (text) => socket.write(textFrame(text)),
+    end: () => session.destroy(),
+  };
 }
 
 /** A masked text frame of less than 126 bytes; the mask is 0, which changes nothing. */
