@@ -18,19 +18,31 @@ interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string };
 }
 
+type Labels = Readonly<Record<string, string>>;
+
+interface Selector {
+  readonly matchLabels: Labels;
+}
+
+interface Container {
+  readonly image: string;
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly envFrom: readonly { readonly configMapRef: { readonly name: string } }[];
+  readonly startupProbe: Probe;
+  readonly readinessProbe: Probe;
+  readonly livenessProbe: Probe;
+  readonly resources: Record<'requests' | 'limits', Record<string, string>>;
+}
+
 interface Deployment {
+  readonly selector: Selector;
   readonly strategy: { readonly rollingUpdate: Record<string, number> };
   readonly template: {
+    readonly metadata: { readonly labels: Labels };
     readonly spec: {
       readonly terminationGracePeriodSeconds: number;
-      readonly containers: readonly {
-        readonly image: string;
-        readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
-        readonly startupProbe: Probe;
-        readonly readinessProbe: Probe;
-        readonly livenessProbe: Probe;
-        readonly resources: Record<'requests' | 'limits', Record<string, string>>;
-      }[];
+      readonly topologySpreadConstraints: readonly { readonly labelSelector: Selector }[];
+      readonly containers: readonly Container[];
     };
   };
 }
@@ -86,6 +98,75 @@ for (const name of BUILDS) {
     assert(graceMs > prestopMs + drainTimeoutMs + 1_000, `${graceMs} ms`);
   });
 }
+
+/** A line for each label, port or name of one object that no other has. */
+function referenceDefects(manifests: readonly Manifest[]): string[] {
+  const { metadata, spec } = of(manifests, 'Deployment') as unknown as {
+    metadata: Manifest['metadata'];
+    spec: Deployment;
+  };
+  const pod = spec.template.metadata.labels;
+  const [{ ports, envFrom }] = spec.template.spec.containers as [Container];
+  const selects = (labels: Labels) =>
+    Object.entries(labels).every(([label, value]) => pod[label] === value);
+  const hasPort = (port: string | number) => ports.some(({ name }) => name === port);
+  const defects: string[] = [];
+  const demand = (isSo: boolean, what: string) => {
+    if (!isSo) defects.push(what);
+  };
+  demand(selects(spec.selector.matchLabels), 'Deployment selects');
+  for (const { labelSelector } of spec.template.spec.topologySpreadConstraints) {
+    demand(selects(labelSelector.matchLabels), 'Deployment spreads');
+  }
+  demand(envFrom[0]!.configMapRef.name === of(manifests, 'ConfigMap').metadata.name, 'settings');
+  for (const manifest of manifests.filter(({ kind }) => kind === 'Service')) {
+    const service = manifest.spec as { selector: Labels; ports: { targetPort: string }[] };
+    demand(selects(service.selector), `${manifest.metadata.name} selects`);
+    for (const { targetPort } of service.ports) {
+      demand(hasPort(targetPort), `${manifest.metadata.name}: port ${targetPort}`);
+    }
+  }
+  const budget = of(manifests, 'PodDisruptionBudget').spec as { selector: Selector };
+  demand(selects(budget.selector.matchLabels), 'PodDisruptionBudget selects');
+  const policy = of(manifests, 'NetworkPolicy').spec as {
+    podSelector: Selector;
+    ingress: { ports: { port: string }[] }[];
+  };
+  demand(selects(policy.podSelector.matchLabels), 'NetworkPolicy selects');
+  for (const { port } of policy.ingress.flatMap((rule) => rule.ports)) {
+    demand(hasPort(port), `NetworkPolicy: port ${port}`);
+  }
+  const scaler = of(manifests, 'HorizontalPodAutoscaler').spec as {
+    scaleTargetRef: { name: string };
+  };
+  demand(scaler.scaleTargetRef.name === metadata.name, 'HorizontalPodAutoscaler scales');
+  return defects;
+}
+
+test('labels select the pods, and ports are the container’s; a wrong one is found', {
+  skip,
+}, () => {
+  for (const name of BUILDS) assert.deepEqual(referenceDefects(build(join(FOLDER, name))), []);
+  const text = JSON.stringify(build(join(FOLDER, 'base')));
+  const defects = [
+    ['"targetPort":"admin"', '"targetPort":"admn"', 'forebay-admin: port admn'],
+    ['"port":"clients"', '"port":"client"', 'NetworkPolicy: port client'],
+    [
+      '"scaleTargetRef":{"apiVersion":"apps/v1","kind":"Deployment","name":"forebay"}',
+      '"scaleTargetRef":{"name":"x"}',
+      'HorizontalPodAutoscaler scales',
+    ],
+    [
+      '"podSelector":{"matchLabels":{"app.kubernetes.io/name":"forebay"}}',
+      '"podSelector":{"matchLabels":{"app.kubernetes.io/name":"x"}}',
+      'NetworkPolicy selects',
+    ],
+  ] as const;
+  for (const [right, wrong, said] of defects) {
+    assert(text.includes(right), right);
+    assert.deepEqual(referenceDefects(JSON.parse(text.replace(right, wrong))), [said]);
+  }
+});
 
 test('a field that is misspelt, and one of the wrong type, are found', { skip }, () => {
   const text = JSON.stringify(build(join(FOLDER, 'base')));
