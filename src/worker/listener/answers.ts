@@ -36,7 +36,7 @@ export interface Answer {
   readonly code?: RequestCode | EventCode;
 }
 
-/** How an answer goes out; made anew for each. */
+/** How an answer goes out: beside it, since to spread the two into one costs memory. */
 export interface Manner {
   /** Beside those of the answer. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
