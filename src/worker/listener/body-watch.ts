@@ -19,8 +19,8 @@ export interface Arriving {
  */
 export class BodyWatch {
   /**
-   * No Set: one that is added to and deleted from all the time kept some of what was deleted until a
-   * full collection.
+   * No Set: added to and deleted from all the time, it kept some of what was deleted until a full
+   * collection.
    */
   readonly #bodies: Arriving[] = [];
   readonly #timer = setInterval(() => this.#look(), LIMITS.bodyLookMs);

@@ -76,8 +76,8 @@ export class WholeBodies {
     const { bytes, media, isPacked, buckets } = whole;
     const wholeAtMs = performance.now();
     const receivedBytes = bytes.length;
-    // Field by field: when this and the answers were spread, all of a request stayed in memory until
-    // a full collection.
+    // Field by field: when this and the answers were spread, all of a request stayed in memory
+    // until a full collection.
     const body = { bytes, media, isPacked, buckets, receivedBytes, exchange, wholeAtMs };
     if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
     if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
