@@ -38,7 +38,10 @@ export interface Sample {
 }
 
 const FOLDER = join(ROOT, 'deploy/prometheus');
-const INTERVAL = '1s';
+const INTERVAL_SECONDS = 1;
+const INTERVAL = `${INTERVAL_SECONDS}s`;
+/** A scrape counts as of its begin, and ends within an interval: what is older than this stays so. */
+const SETTLED_SECONDS = 2 * INTERVAL_SECONDS;
 
 export interface PrometheusOptions {
   /** Admin ports, as host:port. */
@@ -84,6 +87,15 @@ export class Prometheus {
       everyMs: 100,
       what,
     });
+  }
+
+  /** Waits for a moment, in seconds since 1970, as of which `query` answers something for good. */
+  seenAt(query: string): Promise<number> {
+    const settled = async () => {
+      const atSeconds = Date.now() / 1000 - SETTLED_SECONDS;
+      return (await this.query(query, atSeconds)).length > 0 && atSeconds;
+    };
+    return until(settled, { everyMs: 100, what: `an answer of Prometheus to ${query}` });
   }
 }
 
