@@ -29,6 +29,8 @@ const DEATHS = 3;
 /** Old enough for the alert on events that wait: an operator’s 30 s are too long for a test. */
 const OLD_SECONDS = 3;
 const NOT_LEADER = 6;
+/** With a rate over fewer, what Prometheus adds at its ends is no small part of it. */
+const SCRAPES = 15;
 const OLDEST = 'forebay_buffer_oldest_seconds';
 
 const overview = DASHBOARDS.get('forebay-overview.json')!;
@@ -74,7 +76,6 @@ after(async () => {
 });
 
 const instanceOf = ({ adminPort }: Gateway) => `127.0.0.1:${adminPort}`;
-const nowSeconds = () => Date.now() / 1000;
 
 async function startCalm(): Promise<Stage> {
   const env = {
@@ -137,11 +138,14 @@ async function knownLoad(): Promise<void> {
   const metrics = await atRest(gateway);
   const stored = metrics.value('forebay_events_stored_total');
   const ofCalm = `instance="${instanceOf(gateway)}"`;
-  await prometheus.sees(`forebay_events_stored_total{${ofCalm}} == ${stored}`);
-  await prometheus.sees(`forebay_connections_closed_total{${ofCalm},reason="normal"} == 2`);
-  await prometheus.sees(`sum(forebay_connections{${ofCalm},transport!="http"}) == 1`);
-  await prometheus.sees(`forebay_handshakes_refused_total{${ofCalm},reason="bad_request"} == 5`);
-  calmSeconds = nowSeconds();
+  const conditions = [
+    `forebay_events_stored_total{${ofCalm}} == ${stored}`,
+    `forebay_connections_closed_total{${ofCalm},reason="normal"} == 2`,
+    `sum(forebay_connections{${ofCalm},transport!="http"}) == 1`,
+    `forebay_handshakes_refused_total{${ofCalm},reason="bad_request"} == 5`,
+    `count_over_time(forebay_events_stored_total{${ofCalm}}[1h]) >= ${SCRAPES}`,
+  ];
+  calmSeconds = await prometheus.seenAt(conditions.map((one) => `(${one})`).join(' and on() '));
 }
 
 /** Load that nobody stores; deaths and a hang of workers; a drain without end, cut short. */
@@ -226,7 +230,7 @@ function assertTotals(lines: Record<string, number>, expected: Record<string, nu
   assert.deepEqual(shown.map(([name]) => name).sort(), Object.keys(expected).sort());
   for (const [name, value] of shown) {
     const total = expected[name]!;
-    assert(value > 0.95 * total && value < 1.4 * total, `${name}: ${value}, not ${total}`);
+    assert(value > 0.95 * total && value < 1.2 * total, `${name}: ${value}, not ${total}`);
   }
 }
 

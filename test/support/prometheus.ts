@@ -40,7 +40,7 @@ export interface Sample {
 const FOLDER = join(ROOT, 'deploy/prometheus');
 const INTERVAL_SECONDS = 1;
 const INTERVAL = `${INTERVAL_SECONDS}s`;
-/** A scrape counts as of its begin, and ends within an interval: what is older than this stays so. */
+/** A scrape counts as of its begin, and ends within an interval: what is older stays as it is. */
 const SETTLED_SECONDS = 2 * INTERVAL_SECONDS;
 
 export interface PrometheusOptions {
@@ -95,7 +95,11 @@ export class Prometheus {
       const atSeconds = Date.now() / 1000 - SETTLED_SECONDS;
       return (await this.query(query, atSeconds)).length > 0 && atSeconds;
     };
-    return until(settled, { everyMs: 100, what: `an answer of Prometheus to ${query}` });
+    return until(settled, {
+      deadlineMs: 60_000,
+      everyMs: 100,
+      what: `an answer of Prometheus to ${query}`,
+    });
   }
 }
 
