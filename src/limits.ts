@@ -77,6 +77,10 @@ export const LIMITS = {
   /** Share of the buffer at which credit stops to rise, bodies are read no further and no more
    * traffic is wanted, and below which all that is over. */
   highWater: { stop: 0.8, resume: 0.6 },
+  /** Share of the buffer that stays free for the rest of frames that have begun: a frame for which
+   * only this is left is refused as a whole, and hears so at once. One of which a part was taken
+   * would hear it when that part is stored. */
+  frameRoom: 1 / 16,
   /** How long the reading of an HTTP body waits at the most for room in the buffer. */
   bodyPauseMs: 1_000,
   /** What one connection may send in one turn of the event loop, pings and pongs among the

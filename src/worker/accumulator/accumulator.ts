@@ -52,6 +52,11 @@ export class Accumulator {
     this.#onWork = listener;
   }
 
+  /** Whether there is room for a frame that comes now; an event of it may still find none. */
+  get takesFrames(): boolean {
+    return this.#budget.takesFrames;
+  }
+
   /** The topic has `count` partitions: fewer than before is not believed. */
   setPartitions(count: number): void {
     while (this.queues.length < count) this.queues.push(new PartitionQueue(this.queues.length));

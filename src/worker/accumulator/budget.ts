@@ -46,6 +46,11 @@ export class Budget {
     return this.#pressed;
   }
 
+  /** Whether a frame that comes now may use what is left (see `LIMITS.frameRoom`). */
+  get takesFrames(): boolean {
+    return this.#usedBytes < this.eventLimitBytes * (1 - LIMITS.frameRoom);
+  }
+
   /** Calls `listener` whenever the budget is pressed no longer. */
   onRelief(listener: () => void): void {
     this.#onRelief.push(listener);

@@ -30,6 +30,7 @@ export class Intake implements EventSink {
   #arrivalMs = 0;
   #draining = false;
   #tooLate = false;
+  #noRoom = false;
   #buckets: Buckets | undefined;
   #rateLimited = 0;
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
@@ -61,6 +62,7 @@ export class Intake implements EventSink {
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
+    this.#noRoom = !this.#accumulator.takesFrames;
     this.#buckets = buckets;
     this.#rateLimited = rateLimited;
     this.#timestamp = Date.now();
@@ -86,7 +88,7 @@ export class Intake implements EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const wrong = this.#validate(value);
     if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
-    if (this.#ending) return this.#refuseDraining(index);
+    if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const key = value[this.#keyField];
     const code = this.#accumulator.append(
@@ -111,7 +113,7 @@ export class Intake implements EventSink {
     keyStart: number,
     keyBytes: number,
   ): void {
-    if (this.#ending) return this.#refuseDraining(index);
+    if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const code = this.#accumulator.appendWithKey(
       bytes,
@@ -133,8 +135,10 @@ export class Intake implements EventSink {
     return this.#draining || this.#tooLate;
   }
 
-  #refuseDraining(index: number): void {
-    this.refuseEvent(index, 'draining', EVENT_CODES.draining.text);
+  /** Refuses a good event of a frame of which none is taken. */
+  #refuseForNow(index: number): void {
+    const code = this.#ending ? 'draining' : 'buffer_full';
+    this.refuseEvent(index, code, EVENT_CODES[code].text);
   }
 
   /** Refuses the event if there is no token: it may come when all that were refused may. */
@@ -148,7 +152,7 @@ export class Intake implements EventSink {
 
   #appended(index: number, code: EventCode | undefined): void {
     if (code === undefined) this.#owner.accepted(this.#frame, index);
-    else this.refuseEvent(index, code, REASONS[code] ?? code);
+    else this.refuseEvent(index, code, REASONS[code] ?? EVENT_CODES[code].text);
   }
 
   refuseEvent(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
@@ -165,9 +169,8 @@ export class Intake implements EventSink {
   }
 }
 
-/** Why the accumulator did not take an event. */
+/** Why the accumulator did not take an event, where the catalogue's text says less. */
 const REASONS: Partial<Record<EventCode, string>> = {
   kafka_unavailable: 'Kafka was not reached yet',
   too_large: 'longer than the topic takes',
-  buffer_full: 'the buffer is full',
 };

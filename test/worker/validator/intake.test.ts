@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KIB, MIB } from '../../../src/limits.ts';
+import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
@@ -42,7 +42,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     const batches = accumulator.queues.flatMap((queue) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
-  return { accumulator, accepted, refused, waitsMs, owner, intake, event, records };
+  return { budget, accumulator, accepted, refused, waitsMs, owner, intake, event, records };
 }
 
 test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
@@ -122,6 +122,35 @@ test('what the accumulator does not take is refused with its code, and nobody wa
     assert.deepEqual(accepted, []);
     assert.deepEqual(refused, [[3, 5, code, `event 5: ${why}`]]);
   }
+});
+
+test('a frame for which only the last of the buffer is left is refused as a whole, and at once', () => {
+  const { budget, intake, owner, event, accepted, refused } = setUp();
+  const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
+  budget.charge(mark - 1);
+  intake.begin(owner, 1);
+  event(0, GOOD);
+  event(1, GOOD);
+  assert(budget.eventBytes > mark && budget.eventLimitBytes - budget.eventBytes > 64 * KIB);
+  const whole = [
+    [1, 0],
+    [1, 1],
+  ];
+  assert.deepEqual([accepted, refused], [whole, []], 'a frame that has begun goes on');
+  intake.begin(owner, 2);
+  event(0, GOOD);
+  event(1, {});
+  event(2, GOOD);
+  assert.deepEqual(accepted, whole);
+  assert.deepEqual(refused, [
+    [2, 0, 'buffer_full', 'event 0: the buffer is full'],
+    [2, 1, 'schema', "event 1: must have required property 'msg'"],
+    [2, 2, 'buffer_full', 'the buffer is full'],
+  ]);
+  budget.release(mark - 1);
+  intake.begin(owner, 3);
+  event(0, GOOD);
+  assert.deepEqual(accepted.at(-1), [3, 0]);
 });
 
 test('while it drains, good events are refused draining and bad ones what they are', () => {
