@@ -31,6 +31,7 @@ interface Container {
   readonly startupProbe: Probe;
   readonly readinessProbe: Probe;
   readonly livenessProbe: Probe;
+  readonly lifecycle: { readonly preStop: { readonly sleep: { readonly seconds: number } } };
   readonly resources: Record<'requests' | 'limits', Record<string, string>>;
 }
 
@@ -94,7 +95,9 @@ for (const name of BUILDS) {
     const values = Object.entries(data).filter(([setting]) => !/_FILE$|_SASL_/.test(setting));
     const { prestopMs, drainTimeoutMs } = readConfig(Object.fromEntries(values));
     const { spec } = of(build(join(FOLDER, name)), 'Deployment') as unknown as { spec: Deployment };
-    const graceMs = spec.template.spec.terminationGracePeriodSeconds * 1_000;
+    const { terminationGracePeriodSeconds, containers } = spec.template.spec;
+    const hookSeconds = containers[0]!.lifecycle.preStop.sleep.seconds;
+    const graceMs = (terminationGracePeriodSeconds - hookSeconds) * 1_000;
     assert(graceMs > prestopMs + drainTimeoutMs + 1_000, `${graceMs} ms`);
   });
 }
