@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { LIMITS } from '../src/limits.ts';
-import { Child, freePort } from './primary/fixtures/child.ts';
+import { Child, freePort } from './support/child.ts';
 
 const servers: Server[] = [];
 after(() => {

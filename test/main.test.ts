@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { after, test } from 'node:test';
 import { SETTINGS } from '../src/config.ts';
-import { Child, freePort } from './primary/fixtures/child.ts';
+import { Child, freePort } from './support/child.ts';
 
 const children: Child[] = [];
 after(async () => {

@@ -1,6 +1,6 @@
 /** Faults that more than one scenario uses; each is back only when it has happened. */
 import { readFileSync } from 'node:fs';
-import { isRunning } from '../../test/primary/fixtures/child.ts';
+import { isRunning } from '../../test/support/child.ts';
 import { Failover, partitionsOf } from '../../test/support/failover.ts';
 import { until } from '../../test/support/wait.ts';
 import type { World } from './world.ts';

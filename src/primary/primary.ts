@@ -247,10 +247,15 @@ class Primary {
     }
   }
 
-  /** A worker cannot run: where another one serves in its slot, that changes nothing. */
+  /** A worker cannot run: where others serve they go on, and its slot tries again. */
   #fatal(slot: number, worker: number, error: StartError): void {
-    if (this.#supervisor.serving()[slot - 1] === worker) this.#stop.fatal(worker, error);
-    else this.#roll.fatal(worker, error.message);
+    const { message: reason } = error;
+    if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
+    const serves = this.#supervisor.count('ready') > 0 || this.#stop.draining;
+    if (!serves) return this.#stop.failed(error);
+    const workerPid = this.#supervisor.pid(worker);
+    this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
+    this.#supervisor.kill(worker);
   }
 
   #hangs(worker: number): void {

@@ -5,7 +5,7 @@
  *                   events were left or a worker died. POST /drain does the same
  *   second signal   at once, exit 1
  *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the drain's begin: exit 1, the rest counted
- *   fatal           no worker can run: those that serve drain first, then its message and code
+ *   failure         no worker can run: at once, with its message and code
  */
 import { EXIT, type StartError } from '../errors.ts';
 import type { PrimaryLog } from './primary-log.ts';
@@ -44,7 +44,6 @@ export class Stop {
   /** The same of those that are gone. */
   #leftByGone = 0;
   #broken = false;
-  #fatalWorker: number | undefined;
   #over = false;
 
   constructor(options: StopOptions) {
@@ -85,22 +84,9 @@ export class Stop {
     announced();
   }
 
-  /** A worker said that none can run. Only the first one is heard. */
-  fatal(worker: number, error: StartError): void {
-    if (this.#error !== undefined) return;
-    const { supervisor } = this.#options;
-    if (supervisor.count('ready') === 0 && !this.draining) {
-      this.failed(error);
-      return;
-    }
-    this.#error = error;
-    this.#fatalWorker = worker;
-    supervisor.kill(worker);
-    if (!this.draining) this.#begin('fatal');
-  }
-
-  /** Ends at once with an error. */
+  /** Ends at once with an error; only the first one is heard. */
   failed(error: StartError): void {
+    if (this.#over) return;
     this.#error = error;
     this.#options.supervisor.killAll();
     this.#settle(EXIT.failed);
@@ -129,7 +115,7 @@ export class Stop {
     const expected = left !== undefined || !listened;
     if (!expected) this.#broken = true;
     this.#leftByGone += left ?? this.#options.inFlight(worker);
-    return expected || worker === this.#fatalWorker;
+    return expected;
   }
 
   /** The last worker is gone. */

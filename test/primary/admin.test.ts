@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/messages.ts';
 import { Admin } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
-import { freePort } from './fixtures/child.ts';
+import { freePort } from '../support/child.ts';
 
 let readiness: Readiness = { ready: true, reasons: [] };
 let broken = false;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { tokenHash } from '../../src/keys/token.ts';
-import { isRunning, type Line } from './fixtures/child.ts';
+import { isRunning, type Line } from '../support/child.ts';
 import {
   checkWorkersGone,
   did,

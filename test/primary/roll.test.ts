@@ -9,7 +9,7 @@ import type { PrimaryLog } from '../../src/primary/primary-log.ts';
 import { Roll } from '../../src/primary/roll.ts';
 import { DRAIN_GRACE_MS } from '../../src/primary/stop.ts';
 import type { Supervisor } from '../../src/primary/supervisor.ts';
-import { type Child, isRunning, type Line } from './fixtures/child.ts';
+import { type Child, isRunning, type Line } from '../support/child.ts';
 import {
   checkWorkersGone,
   did,

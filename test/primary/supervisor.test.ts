@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { LIMITS } from '../../src/limits.ts';
 import { restartDelayMs } from '../../src/primary/supervisor.ts';
-import { isRunning, until } from './fixtures/child.ts';
+import { isRunning } from '../support/child.ts';
+import { until } from '../support/wait.ts';
 import {
   checkWorkersGone,
   did,
@@ -70,13 +71,35 @@ test('a fatal start is one line for all workers, with its exit code', async () =
   assert.deepEqual(messages(child, 'worker died'), []);
 });
 
-test('a fatal replacement: the workers that serve drain first', async () => {
-  const { child } = await host('run', 2);
-  process.kill(pidOf(await child.line(did('listening'), 2)), 'SIGUSR2');
-  assert.deepEqual(await child.ended, { code: 2, signal: null });
-  assert.deepEqual(errorLines(child), ['forebay: the schema is wrong']);
-  assert.equal(child.lines().filter(did('drain')).length, 1);
-  assert.deepEqual(messages(child, 'worker died'), []);
+test('a new worker that cannot run, where another serves: that goes on, and the slot tries again', async () => {
+  const { child, get, has } = await host('run', 2);
+  await child.line(said('ready'));
+  const [worker] = child.lines().filter(did('listening'));
+  process.kill(pidOf(worker!), 'SIGUSR2');
+  const line = await child.line(said('worker cannot run'));
+  assert.deepEqual(
+    [line.level, line.worker, line.workerPid, line.reason],
+    ['error', worker!.slot, pidOf(worker!), 'the schema is wrong'],
+  );
+  const died = await child.line(said('worker died'));
+  assert.deepEqual([died.worker, died.restartMs], [worker!.slot, 100]);
+  await child.line(did('listening'), 3);
+  await until(async () => (await get('/readyz')).status === 200);
+  await has('forebay_worker_restarts_total{cause="crash"} 1');
+  assert.deepEqual(child.lines().filter(did('drain')), []);
+});
+
+test('a worker that cannot run while the instance drains changes nothing of that', async () => {
+  const { child, signal } = await host('held', 2);
+  await child.line(said('ready'));
+  const [one, other] = child.lines().filter(did('listening')).map(pidOf);
+  signal('SIGTERM');
+  await child.line(did('drain'), 2);
+  process.kill(one!, 'SIGUSR2');
+  await child.line(said('worker cannot run'));
+  process.kill(other!, 'SIGUSR1');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.deepEqual(messages(child, 'drain ended').length, 1);
 });
 
 for (const name of ['SIGTERM', 'SIGINT'] as const) {

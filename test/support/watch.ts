@@ -1,7 +1,7 @@
 /** Watches a gateway from outside while something is done to it. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../primary/fixtures/child.ts';
+import { isRunning } from './child.ts';
 import { type Gateway, type GatewayOptions, type LogLine, startGateway } from './gateway.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Metrics } from './metrics.ts';

@@ -1,4 +1,4 @@
-import { isRunning } from '../../../test/primary/fixtures/child.ts';
+import { isRunning } from '../../../test/support/child.ts';
 import { until } from '../../../test/support/wait.ts';
 import { logged } from '../../../test/support/watch.ts';
 import type { Scenario } from '../scenario.ts';

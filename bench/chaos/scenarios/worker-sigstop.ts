@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../../test/primary/fixtures/child.ts';
+import { isRunning } from '../../../test/support/child.ts';
 import { until } from '../../../test/support/wait.ts';
 import { untilLogged } from '../../../test/support/watch.ts';
 import { suspend } from '../faults.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { SCENARIOS } from '../../../bench/chaos/scenarios.ts';
 import { machineRate } from '../../../bench/chaos/traffic.ts';
-import { Child } from '../../primary/fixtures/child.ts';
+import { Child } from '../../support/child.ts';
 
 const children: Child[] = [];
 after(async () => {

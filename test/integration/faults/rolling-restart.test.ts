@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../primary/fixtures/child.ts';
+import { isRunning } from '../../support/child.ts';
 import { good } from '../../support/events.ts';
 import { FrameClient } from '../../support/frame-client.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
-import { isRunning } from '../../primary/fixtures/child.ts';
+import { isRunning } from '../../support/child.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
