@@ -144,7 +144,8 @@ class Listening {
     if (!PASSING.has(obstacle)) {
       throw new StartError(describe(obstacle, this.#topic, reason), EXIT.failed);
     }
-    say(`reading was interrupted (${reason})`);
+    const why = obstacle === 'uncoordinated' ? describe(obstacle, this.#topic, reason) : reason;
+    say(`reading was interrupted (${why})`);
     await sleep(PAUSE_MS, undefined, { signal: this.#stop.signal });
   }
 }

@@ -15,10 +15,22 @@ export interface Bounds {
 }
 
 /** What stands in the way of reading. */
-export type Obstacle = 'missing' | 'leaderless' | 'unreachable' | 'denied' | 'login' | 'codec';
+export type Obstacle =
+  | 'missing'
+  | 'leaderless'
+  | 'uncoordinated'
+  | 'unreachable'
+  | 'denied'
+  | 'login'
+  | 'codec';
 
 /** Those that waiting helps against. */
-export const PASSING: ReadonlySet<Obstacle> = new Set(['missing', 'leaderless', 'unreachable']);
+export const PASSING: ReadonlySet<Obstacle> = new Set([
+  'missing',
+  'leaderless',
+  'uncoordinated',
+  'unreachable',
+]);
 
 /** Of a topic that is just made, or of a broker that has just died. */
 const LEADERLESS = new Set(['LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);
@@ -29,6 +41,8 @@ export function obstacleOf(error: unknown): Obstacle {
     const type = (at as Error & { type?: string }).type ?? '';
     if (at instanceof CodecError) return 'codec';
     if (at.name === 'KafkaJSSASLAuthenticationError') return 'login';
+    // Of a Kafka that starts, and all that kafkajs tells of a login without rights on the group.
+    if (at.name === 'KafkaJSGroupCoordinatorNotFound') return 'uncoordinated';
     if (type.endsWith('_AUTHORIZATION_FAILED')) return 'denied';
     if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing';
     if (LEADERLESS.has(type)) return 'leaderless';
@@ -118,6 +132,8 @@ export function describe(obstacle: Obstacle, topic: string, reason: string): str
       return `topic ${topic} does not exist yet; waiting for it`;
     case 'leaderless':
       return `topic ${topic} has a partition without a leader; waiting for it`;
+    case 'uncoordinated':
+      return 'the group has no coordinator, or this login no READ on groups forebay-listen-*; waiting for it';
     case 'unreachable':
       return `Kafka cannot be reached (${reason}); waiting for it`;
     case 'denied':

@@ -1,6 +1,6 @@
 /** TLS and SASL towards a real Kafka: each way to log in, each way to be refused, and sessions. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { KafkaCluster, SecurityProtocol } from '../../deploy/kafka/cluster.ts';
@@ -25,6 +25,7 @@ import {
   login,
   SESSION_MS,
   startSecureKafka,
+  takeGroupsOfDave,
   trusting,
 } from '../support/secure-kafka.ts';
 import { missingTool } from '../support/tools.ts';
@@ -43,11 +44,15 @@ let cluster: KafkaCluster;
 
 /** What `listen` prints of a topic that has one event. */
 async function listenToOne(brokers: readonly string[], topic: string, env: Env): Promise<string> {
-  const args = ['dist/main.js', 'listen', '--from', 'beginning', '--count', '1', '--json'];
-  const settings = { KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic, ...env };
+  const options = { env: listenEnv(brokers, topic, env), timeout: 20_000 };
+  return (await promisify(execFile)(process.execPath, LISTEN, options)).stdout;
+}
+
+const LISTEN = ['dist/main.js', 'listen', '--from', 'beginning', '--count', '1', '--json'];
+
+function listenEnv(brokers: readonly string[], topic: string, env: Env): Env {
   const { PATH = '' } = process.env;
-  const options = { env: { PATH, ...settings }, timeout: 20_000 };
-  return (await promisify(execFile)(process.execPath, args, options)).stdout;
+  return { PATH, KAFKA_BROKERS: brokers.join(), KAFKA_TOPIC: topic, ...env };
 }
 
 async function start(t: TestContext, protocol: SecurityProtocol, env: Env) {
@@ -186,6 +191,16 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
       'the topic’s configuration may not be read: max.message.bytes is taken as its default',
     );
     assert.equal((await gateway.stop()).code, 0);
+    await takeGroupsOfDave(cluster.brokers);
+    const listen = spawn(process.execPath, LISTEN, { env: listenEnv(brokers, topic, env) });
+    t.after(() => listen.kill());
+    let said = '';
+    listen.stderr.on('data', (text: Buffer) => {
+      said += text;
+    });
+    const hint =
+      /^forebay: reading was interrupted \(.*this login no READ on groups forebay-listen-/m;
+    await until(() => hint.test(said), { what: () => `the right that is missing: ${said}` });
   });
 
   const refusals: [string, SecurityProtocol, () => Env, RegExp][] = [

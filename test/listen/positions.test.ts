@@ -14,6 +14,7 @@ for (const [error, obstacle, passes] of [
   [ofType('UNKNOWN_TOPIC_OR_PARTITION'), 'missing', true],
   [ofType('LEADER_NOT_AVAILABLE'), 'leaderless', true],
   [ofType('NOT_LEADER_FOR_PARTITION'), 'leaderless', true],
+  [named('KafkaJSGroupCoordinatorNotFound'), 'uncoordinated', true],
   [new Error('connect ECONNREFUSED'), 'unreachable', true],
   [ofType('TOPIC_AUTHORIZATION_FAILED'), 'denied', false],
   [named('KafkaJSSASLAuthenticationError'), 'login', false],

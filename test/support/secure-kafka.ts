@@ -6,6 +6,7 @@
  *   SASL_PLAINTEXT   bob, dave (PLAIN)
  *   PLAINTEXT        anybody, for the test itself
  */
+import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
@@ -101,6 +102,26 @@ export async function allowDave(brokers: readonly string[], topic: string): Prom
   try {
     await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
     await admin.createAcls({ acl });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Takes dave's rights on groups away. */
+export async function takeGroupsOfDave(brokers: readonly string[]): Promise<void> {
+  const { AclResourceTypes, ResourcePatternTypes, AclOperationTypes, AclPermissionTypes } = kafkajs;
+  const admin = testKafka(brokers).admin();
+  await admin.connect();
+  try {
+    const filter = {
+      resourceType: AclResourceTypes.GROUP,
+      resourcePatternType: ResourcePatternTypes.ANY,
+      principal: 'User:dave',
+      operation: AclOperationTypes.ANY,
+      permissionType: AclPermissionTypes.ANY,
+    };
+    const { filterResponses } = await admin.deleteAcls({ filters: [filter] });
+    assert.equal(filterResponses[0]?.matchingAcls.length, 1, 'there was one');
   } finally {
     await admin.disconnect();
   }
