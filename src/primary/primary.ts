@@ -251,8 +251,9 @@ class Primary {
   #fatal(slot: number, worker: number, error: StartError): void {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
-    const serves = this.#supervisor.count('ready') > 0 || this.#stop.draining;
-    if (!serves) return this.#stop.failed(error);
+    const others = this.#servingStatuses().toSpliced(slot - 1, 1);
+    const serves = others.some((status) => status?.listening && status.topicKnown);
+    if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);
     this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
     this.#supervisor.kill(worker);

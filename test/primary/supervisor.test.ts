@@ -71,6 +71,13 @@ test('a fatal start is one line for all workers, with its exit code', async () =
   assert.deepEqual(messages(child, 'worker died'), []);
 });
 
+test('a worker that cannot run, where the others do not know the topic either: the end', async () => {
+  const { child } = await host('lost', 2);
+  process.kill(pidOf(await child.line(did('listening'), 2)), 'SIGUSR2');
+  assert.deepEqual(await child.ended, { code: 2, signal: null });
+  assert.deepEqual(errorLines(child), ['forebay: the schema is wrong']);
+});
+
 test('a new worker that cannot run, where another serves: that goes on, and the slot tries again', async () => {
   const { child, get, has } = await host('run', 2);
   await child.line(said('ready'));
