@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../../test/support/wait.ts';
 import type { Scenario } from '../scenario.ts';
 
 const NAMES = ['broker-1.forebay.test', 'broker-2.forebay.test', 'broker-3.forebay.test'];
@@ -16,13 +17,20 @@ export function namesLost(seconds = 30): Scenario {
         for (const proxy of proxies) proxy.resetAll();
         world.did('the names do not resolve; all connections are reset');
       });
-      await sleep(1_000);
+      const backAt = performance.now() + seconds * 1_000;
       const made = () => proxies.reduce((sum, { counts }) => sum + counts.connections, 0);
-      const [before, acknowledged] = [made(), world.traffic.ledger.acknowledgedMs.size];
-      await sleep((seconds - 1) * 1_000);
-      if (made() > before) throw new Error('a name was resolved all the same');
-      const { size } = world.traffic.ledger.acknowledgedMs;
-      if (size > acknowledged) throw new Error('acknowledged without a broker');
+      const acknowledged = () => world.traffic.ledger.acknowledgedMs.size;
+      const look = () => [made(), acknowledged()] as const;
+      let before = look();
+      const quiet = async () => {
+        before = look();
+        await sleep(1_000);
+        return look().join() === before.join();
+      };
+      await until(quiet, { what: 'the end of what was on its way when the names were lost' });
+      await sleep(backAt - performance.now());
+      if (made() > before[0]) throw new Error('a name was resolved all the same');
+      if (acknowledged() > before[1]) throw new Error('acknowledged without a broker');
       world.stage.resolve(true);
       world.did('the names resolve');
       await world.recovers('the return of the names');
