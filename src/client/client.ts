@@ -253,12 +253,13 @@ class GatewayClient implements Client {
   async #post(): Promise<void> {
     this.#posting = true;
     const begunMs = performance.now();
+    const { stored } = this.#counts;
     const problem = await this.#poster.post();
     this.#posting = false;
     this.#postable = problem === undefined;
     this.#problem = problem;
-    if (this.#postable) this.#ackMs = performance.now() - begunMs;
-    else if (!this.#closed) {
+    if (this.#counts.stored > stored) this.#ackMs = performance.now() - begunMs;
+    if (!this.#postable && !this.#closed) {
       this.#restTimer = setTimeout(() => {
         this.#restTimer = undefined;
         this.#pump();

@@ -1,13 +1,15 @@
-import {
-  type Entry,
-  type Fates,
-  frameText,
-  type Refusal,
-  refuse,
-  tooLarge,
-  utf8Bytes,
-} from './entry.ts';
+import { type Entry, type Fates, frameText, tooLarge, utf8Bytes } from './entry.ts';
 import type { Outbox } from './outbox.ts';
+import {
+  type Credit,
+  type Hello,
+  isCount,
+  isCredit,
+  isGoaway,
+  isHello,
+  jsonObject,
+  refusalsOf,
+} from './wire.ts';
 
 const SUBPROTOCOL = 'forebay.v1';
 /** From the start of a connection to `hello`. */
@@ -17,26 +19,15 @@ const SILENCE_MS = 150_000;
 const LOOK_MS = 5_000;
 /** A server that said `goaway` closes by itself; this long after its clients were to be back. */
 const GOAWAY_GRACE_MS = 10_000;
+/** Of what is no frame: enough to see whose words they are. */
+const SHOWN_CHARACTERS = 80;
 
-interface Credit {
-  readonly frames: number;
-  readonly bytes: number;
-}
-
-interface ServerFrame {
-  readonly hello?: { maxFrameBytes: number; maxFrameEvents: number; credit: Credit };
-  readonly ack?: number;
-  readonly nack?: number;
-  readonly errors?: readonly Refusal[];
-  readonly credit?: Credit;
-  readonly goaway?: { readonly reconnectMs: number };
-}
-
-/** A frame without an ack: its events that were not refused. */
+/** A frame without an ack. */
 interface Frame {
   readonly number: number;
   readonly entries: readonly Entry[];
-  left: readonly Entry[];
+  /** Those that no nack has named. */
+  readonly left: Set<Entry>;
   readonly sentMs: number;
 }
 
@@ -71,7 +62,7 @@ export class Connection {
   #frames: Frame[] = [];
   #sent: Credit = { frames: 0, bytes: 0 };
   #credit: Credit = { frames: 0, bytes: 0 };
-  #hello: ServerFrame['hello'];
+  #hello: Hello | undefined;
   #heardMs = performance.now();
   #againAtMs: number | undefined;
   #over = false;
@@ -88,7 +79,7 @@ export class Connection {
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
-    this.#socket.onmessage = ({ data }: { data: string }) => this.#hear(JSON.parse(data));
+    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
       this.#lose(`${code} ${reason}`.trim());
     // A close follows; without a listener the package `ws` throws.
@@ -103,7 +94,7 @@ export class Connection {
     return this.#hello?.maxFrameBytes;
   }
   get unacknowledged(): number {
-    return this.#frames.reduce((sum, { left }) => sum + left.length, 0);
+    return this.#frames.reduce((sum, { left }) => sum + left.size, 0);
   }
   get credit(): Credit {
     const { frames, bytes } = this.#credit;
@@ -126,7 +117,7 @@ export class Connection {
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
       this.#sent = { frames: number, bytes: this.#sent.bytes + utf8Bytes(text) };
-      this.#frames.push({ number, entries, left: entries, sentMs: performance.now() });
+      this.#frames.push({ number, entries, left: new Set(entries), sentMs: performance.now() });
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
@@ -138,21 +129,60 @@ export class Connection {
     this.#socket.close();
   }
 
-  #hear({ hello, nack, errors = [], ack, credit, goaway }: ServerFrame): void {
+  #hear(data: unknown): void {
     if (this.#over) return;
     this.#heardMs = performance.now();
-    this.#credit = hello?.credit ?? credit ?? this.#credit;
-    if (hello) {
-      this.#hello = hello;
-      this.#on.opened();
+    const frame = jsonObject(data);
+    if (frame && this.#take(frame)) this.#on.heard();
+    else this.end(`no frame of a gateway: ${String(data).slice(0, SHOWN_CHARACTERS)}`);
+  }
+
+  /** @returns whether a gateway may say so here; if not, nothing of it was taken */
+  #take(frame: Readonly<Record<string, unknown>>): boolean {
+    const [name, said] = Object.entries(frame)[0] ?? [];
+    switch (name) {
+      case 'hello':
+        if (this.#hello || !isHello(said)) return false;
+        this.#hello = said;
+        this.#raise(said.credit);
+        this.#on.opened();
+        return true;
+      case 'ack':
+        if (!isCount(said) || said > this.#sent.frames) return false;
+        this.#settle(said);
+        return true;
+      case 'nack':
+        return this.#refuse(said, frame.errors);
+      case 'credit':
+        if (!isCredit(said)) return false;
+        this.#raise(said);
+        return true;
+      case 'goaway':
+        if (!isGoaway(said)) return false;
+        this.#againAtMs = this.#heardMs + said.reconnectMs;
+        return true;
+      default:
+        // Later gateways may say more.
+        return true;
     }
-    if (nack !== undefined) {
-      const frame = this.#frames.find(({ number }) => number === nack);
-      if (frame) frame.left = refuse(frame.entries, errors, this.#on);
+  }
+
+  #raise(credit: Credit): void {
+    const { frames, bytes } = this.#credit;
+    this.#credit = {
+      frames: Math.max(frames, credit.frames),
+      bytes: Math.max(bytes, credit.bytes),
+    };
+  }
+
+  #refuse(nack: unknown, errors: unknown): boolean {
+    const frame = this.#frames.find(({ number }) => number === nack);
+    const refusals = frame && refusalsOf(errors, frame.entries);
+    if (!refusals) return false;
+    for (const [entry, refusal] of refusals) {
+      if (frame.left.delete(entry)) this.#on.refused(entry, refusal);
     }
-    if (ack !== undefined) this.#settle(ack);
-    if (goaway) this.#againAtMs = this.#heardMs + goaway.reconnectMs;
-    this.#on.heard();
+    return true;
   }
 
   #settle(upTo: number): void {
@@ -177,7 +207,7 @@ export class Connection {
     if (this.#over) return;
     this.#over = true;
     clearInterval(this.#timer);
-    this.#outbox.putBack(this.#frames.flatMap(({ left }) => left));
+    this.#outbox.putBack(this.#frames.flatMap(({ left }) => [...left]));
     this.#frames = [];
     this.#on.lost(this.#againAtMs && Math.max(0, this.#againAtMs - performance.now()), why);
   }
