@@ -45,6 +45,8 @@ class GatewayClient implements Client {
   readonly #forget: () => void;
   #connection: Connection | undefined;
   #opened = 0;
+  /** Less where something in between takes no frames as long as the gateway does. */
+  #frameBytes = Number.POSITIVE_INFINITY;
   /** Connections without a word, in a row. */
   #mute = 0;
   /** When the last connection that had one ended. */
@@ -196,7 +198,8 @@ class GatewayClient implements Client {
 
   /** @throws SyntaxError: URL or key cannot be one; and what the key's function throws */
   #connectBy(socketClass: WebSocketClass): Connection {
-    return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
+    const { url } = this.#options;
+    return new Connection(socketClass, url, this.#key, this.#frameBytes, this.#outbox, {
       ...this.#fates,
       opened: () => {
         this.#opened++;
@@ -206,6 +209,9 @@ class GatewayClient implements Client {
       acknowledged: (ms) => {
         this.#failures = 0;
         this.#ackMs = ms;
+      },
+      shrunk: (frameBytes) => {
+        this.#frameBytes = frameBytes;
       },
       lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
     });

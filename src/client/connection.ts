@@ -19,6 +19,8 @@ const SILENCE_MS = 150_000;
 const LOOK_MS = 5_000;
 /** A server that said `goaway` closes by itself; this long after its clients were to be back. */
 const GOAWAY_GRACE_MS = 10_000;
+/** The close code of who takes no frame as long as one was; the gateway itself has no use for it. */
+const MESSAGE_TOO_BIG = 1009;
 /** Of what is no frame: enough to see whose words they are. */
 const SHOWN_CHARACTERS = 80;
 
@@ -28,6 +30,7 @@ interface Frame {
   readonly entries: readonly Entry[];
   /** Those that no nack has named. */
   readonly left: Set<Entry>;
+  readonly bytes: number;
   readonly sentMs: number;
 }
 
@@ -46,6 +49,8 @@ export interface ConnectionEvents extends Fates {
   /** Whatever it was, more may go out now: {@link Connection.pump}. */
   heard(): void;
   acknowledged(ms: number): void;
+  /** Frames on the next connection may have so many bytes; a single event may have more. */
+  shrunk(frameBytes: number): void;
   /** Once, at the end. `reconnectMs`: as the server asked, from now on. */
   lost(reconnectMs: number | undefined, why: string): void;
 }
@@ -58,6 +63,7 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #on: ConnectionEvents;
   readonly #socket: WebSocketLike;
+  readonly #frameBytes: number;
   readonly #timer: ReturnType<typeof setInterval>;
   #frames: Frame[] = [];
   #sent: Credit = { frames: 0, bytes: 0 };
@@ -67,21 +73,28 @@ export class Connection {
   #againAtMs: number | undefined;
   #over = false;
 
-  /** @throws SyntaxError when the URL or the key cannot be one */
+  /**
+   * @param frameBytes what something in between takes, as far as it is known
+   * @throws SyntaxError when the URL or the key cannot be one
+   */
   constructor(
     socketClass: WebSocketClass,
     url: string,
     key: string | undefined,
+    frameBytes: number,
     outbox: Outbox,
     on: ConnectionEvents,
   ) {
+    this.#frameBytes = frameBytes;
     this.#outbox = outbox;
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
-    this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
+    this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      if (code === MESSAGE_TOO_BIG) this.#shrink();
       this.#lose(`${code} ${reason}`.trim());
+    };
     // A close follows; without a listener the package `ws` throws.
     this.#socket.onerror = () => {};
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -111,13 +124,16 @@ export class Connection {
         this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
         continue;
       }
-      const bytes = Math.min(maxFrameBytes, this.credit.bytes);
-      const entries = this.#outbox.take(maxFrameEvents, bytes);
+      const most = Math.min(maxFrameBytes, this.credit.bytes);
+      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, this.#frameBytes));
+      if (entries.length === 0) entries = this.#outbox.take(1, most);
       if (entries.length === 0) return;
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
-      this.#sent = { frames: number, bytes: this.#sent.bytes + utf8Bytes(text) };
-      this.#frames.push({ number, entries, left: new Set(entries), sentMs: performance.now() });
+      const bytes = utf8Bytes(text);
+      this.#sent = { frames: number, bytes: this.#sent.bytes + bytes };
+      const sentMs = performance.now();
+      this.#frames.push({ number, entries, left: new Set(entries), bytes, sentMs });
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
@@ -201,6 +217,18 @@ export class Connection {
     const mute = !this.#hello && sinceMs > HELLO_MS;
     const overdue = now > (this.#againAtMs ?? now) + GOAWAY_GRACE_MS;
     if (silent || mute || overdue) this.end('no answer');
+  }
+
+  /** Of the frames without an ack one was too long for what stands in between: so the longest was. */
+  #shrink(): void {
+    const [longest] = [...this.#frames].sort((a, b) => b.bytes - a.bytes);
+    if (!longest) return;
+    const { entries, bytes, left } = longest;
+    if (entries.length > 1) return this.#on.shrunk(bytes / 2);
+    const message = `close 1009 for an event of ${bytes} bytes`;
+    for (const entry of left) {
+      this.#on.refused(entry, { code: 'too_large', retry: false, message });
+    }
   }
 
   #lose(why: string): void {

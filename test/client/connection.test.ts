@@ -61,6 +61,7 @@ beforeEach((t) => {
     stored: (stored: Entry) => void (outbox.done(stored) && told.push('stored')),
     refused: (_: Entry, { code }: { code: string }) => void told.push(code),
     acknowledged() {},
+    shrunk() {},
     lost: (reconnectMs: number | undefined) => void lost.push(reconnectMs),
   };
   socket = new DeadSocket();
@@ -71,7 +72,7 @@ beforeEach((t) => {
       return made;
     }
   } as unknown as new () => WebSocketLike;
-  connection = new Connection(socketClass, 'ws://x', undefined, outbox, events);
+  connection = new Connection(socketClass, 'ws://x', undefined, 1_000, outbox, events);
 });
 
 test('no hello within 15 s: it is given up', () => {

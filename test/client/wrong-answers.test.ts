@@ -191,6 +191,32 @@ for (const [what, message] of [
   });
 }
 
+test('a WebSocket that is closed with 1009: frames are halved until they pass, and an event that meets it alone is refused', async () => {
+  connect();
+  send({ a: 400, b: 400, c: 400, long: 2_000, d: 400 });
+  const lengths: number[][] = [];
+  for (let number = 1; number < 9 && Object.keys(told).length < 5; number++) {
+    const connection = await gateway.connection(number);
+    connection.hello(64, 100_000);
+    const { frames } = connection;
+    await until(() => frames.length > 0);
+    // They are sent in one go, so the others follow at once.
+    await until(() => client.status.waiting === 0 && connection.ids.length === openEvents());
+    lengths.push(frames.map(({ length }) => length));
+    if (frames.some(({ length }) => length > 1_000)) connection.close(1009, '');
+    else connection.say({ ack: frames.length });
+    await until(() => gateway.connections > number || Object.keys(told).length === 5);
+  }
+  assert.deepEqual(told, { ...all('stored', ['a', 'b', 'c', 'd']), long: 'too_large' });
+  assert.deepEqual(lengths, [[3_606], [1_204, 2_000, 400], [1_605], [400, 400, 400, 400]]);
+});
+
+/** Events that were sent and not told an end. */
+function openEvents(): number {
+  const { sent, stored: ended, refused } = client.status;
+  return sent - ended - refused;
+}
+
 test('what opens WebSockets and says nothing of a gateway’s counts as blocked: events go by POST', async () => {
   const real = performance.now.bind(performance);
   let shiftMs = 0;
