@@ -45,6 +45,8 @@ class GatewayClient implements Client {
   readonly #forget: () => void;
   #connection: Connection | undefined;
   #opened = 0;
+  /** Less where something in between takes no frames as long as the gateway does. */
+  #frameBytes = Number.POSITIVE_INFINITY;
   /** Connections without a word, in a row. */
   #mute = 0;
   /** When the last connection that had one ended. */
@@ -196,7 +198,8 @@ class GatewayClient implements Client {
 
   /** @throws SyntaxError: URL or key cannot be one; and what the key's function throws */
   #connectBy(socketClass: WebSocketClass): Connection {
-    return new Connection(socketClass, this.#options.url, this.#key, this.#outbox, {
+    const { url } = this.#options;
+    return new Connection(socketClass, url, this.#key, this.#frameBytes, this.#outbox, {
       ...this.#fates,
       opened: () => {
         this.#opened++;
@@ -206,6 +209,9 @@ class GatewayClient implements Client {
       acknowledged: (ms) => {
         this.#failures = 0;
         this.#ackMs = ms;
+      },
+      shrunk: (frameBytes) => {
+        this.#frameBytes = frameBytes;
       },
       lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
     });
@@ -253,12 +259,13 @@ class GatewayClient implements Client {
   async #post(): Promise<void> {
     this.#posting = true;
     const begunMs = performance.now();
+    const { stored } = this.#counts;
     const problem = await this.#poster.post();
     this.#posting = false;
     this.#postable = problem === undefined;
     this.#problem = problem;
-    if (this.#postable) this.#ackMs = performance.now() - begunMs;
-    else if (!this.#closed) {
+    if (this.#counts.stored > stored) this.#ackMs = performance.now() - begunMs;
+    if (!this.#postable && !this.#closed) {
       this.#restTimer = setTimeout(() => {
         this.#restTimer = undefined;
         this.#pump();

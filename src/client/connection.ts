@@ -1,13 +1,15 @@
-import {
-  type Entry,
-  type Fates,
-  frameText,
-  type Refusal,
-  refuse,
-  tooLarge,
-  utf8Bytes,
-} from './entry.ts';
+import { type Entry, type Fates, frameText, tooLarge, utf8Bytes } from './entry.ts';
 import type { Outbox } from './outbox.ts';
+import {
+  type Credit,
+  type Hello,
+  isCount,
+  isCredit,
+  isGoaway,
+  isHello,
+  jsonObject,
+  refusalsOf,
+} from './wire.ts';
 
 const SUBPROTOCOL = 'forebay.v1';
 /** From the start of a connection to `hello`. */
@@ -17,26 +19,18 @@ const SILENCE_MS = 150_000;
 const LOOK_MS = 5_000;
 /** A server that said `goaway` closes by itself; this long after its clients were to be back. */
 const GOAWAY_GRACE_MS = 10_000;
+/** The close code of who takes no frame as long as one was; the gateway itself has no use for it. */
+const MESSAGE_TOO_BIG = 1009;
+/** Of what is no frame: enough to see whose words they are. */
+const SHOWN_CHARACTERS = 80;
 
-interface Credit {
-  readonly frames: number;
-  readonly bytes: number;
-}
-
-interface ServerFrame {
-  readonly hello?: { maxFrameBytes: number; maxFrameEvents: number; credit: Credit };
-  readonly ack?: number;
-  readonly nack?: number;
-  readonly errors?: readonly Refusal[];
-  readonly credit?: Credit;
-  readonly goaway?: { readonly reconnectMs: number };
-}
-
-/** A frame without an ack: its events that were not refused. */
+/** A frame without an ack. */
 interface Frame {
   readonly number: number;
   readonly entries: readonly Entry[];
-  left: readonly Entry[];
+  /** Those that no nack has named. */
+  readonly left: Set<Entry>;
+  readonly bytes: number;
   readonly sentMs: number;
 }
 
@@ -55,6 +49,8 @@ export interface ConnectionEvents extends Fates {
   /** Whatever it was, more may go out now: {@link Connection.pump}. */
   heard(): void;
   acknowledged(ms: number): void;
+  /** Frames on the next connection may have so many bytes; a single event may have more. */
+  shrunk(frameBytes: number): void;
   /** Once, at the end. `reconnectMs`: as the server asked, from now on. */
   lost(reconnectMs: number | undefined, why: string): void;
 }
@@ -67,30 +63,38 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #on: ConnectionEvents;
   readonly #socket: WebSocketLike;
+  readonly #frameBytes: number;
   readonly #timer: ReturnType<typeof setInterval>;
   #frames: Frame[] = [];
   #sent: Credit = { frames: 0, bytes: 0 };
   #credit: Credit = { frames: 0, bytes: 0 };
-  #hello: ServerFrame['hello'];
+  #hello: Hello | undefined;
   #heardMs = performance.now();
   #againAtMs: number | undefined;
   #over = false;
 
-  /** @throws SyntaxError when the URL or the key cannot be one */
+  /**
+   * @param frameBytes what something in between takes, as far as it is known
+   * @throws SyntaxError when the URL or the key cannot be one
+   */
   constructor(
     socketClass: WebSocketClass,
     url: string,
     key: string | undefined,
+    frameBytes: number,
     outbox: Outbox,
     on: ConnectionEvents,
   ) {
+    this.#frameBytes = frameBytes;
     this.#outbox = outbox;
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
-    this.#socket.onmessage = ({ data }: { data: string }) => this.#hear(JSON.parse(data));
-    this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) =>
+    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
+    this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      if (code === MESSAGE_TOO_BIG) this.#shrink();
       this.#lose(`${code} ${reason}`.trim());
+    };
     // A close follows; without a listener the package `ws` throws.
     this.#socket.onerror = () => {};
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
@@ -103,7 +107,7 @@ export class Connection {
     return this.#hello?.maxFrameBytes;
   }
   get unacknowledged(): number {
-    return this.#frames.reduce((sum, { left }) => sum + left.length, 0);
+    return this.#frames.reduce((sum, { left }) => sum + left.size, 0);
   }
   get credit(): Credit {
     const { frames, bytes } = this.#credit;
@@ -120,13 +124,16 @@ export class Connection {
         this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
         continue;
       }
-      const bytes = Math.min(maxFrameBytes, this.credit.bytes);
-      const entries = this.#outbox.take(maxFrameEvents, bytes);
+      const most = Math.min(maxFrameBytes, this.credit.bytes);
+      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, this.#frameBytes));
+      if (entries.length === 0) entries = this.#outbox.take(1, most);
       if (entries.length === 0) return;
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
-      this.#sent = { frames: number, bytes: this.#sent.bytes + utf8Bytes(text) };
-      this.#frames.push({ number, entries, left: entries, sentMs: performance.now() });
+      const bytes = utf8Bytes(text);
+      this.#sent = { frames: number, bytes: this.#sent.bytes + bytes };
+      const sentMs = performance.now();
+      this.#frames.push({ number, entries, left: new Set(entries), bytes, sentMs });
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
@@ -138,21 +145,60 @@ export class Connection {
     this.#socket.close();
   }
 
-  #hear({ hello, nack, errors = [], ack, credit, goaway }: ServerFrame): void {
+  #hear(data: unknown): void {
     if (this.#over) return;
     this.#heardMs = performance.now();
-    this.#credit = hello?.credit ?? credit ?? this.#credit;
-    if (hello) {
-      this.#hello = hello;
-      this.#on.opened();
+    const frame = jsonObject(data);
+    if (frame && this.#take(frame)) this.#on.heard();
+    else this.end(`no frame of a gateway: ${String(data).slice(0, SHOWN_CHARACTERS)}`);
+  }
+
+  /** @returns whether a gateway may say so here; if not, nothing of it was taken */
+  #take(frame: Readonly<Record<string, unknown>>): boolean {
+    const [name, said] = Object.entries(frame)[0] ?? [];
+    switch (name) {
+      case 'hello':
+        if (this.#hello || !isHello(said)) return false;
+        this.#hello = said;
+        this.#raise(said.credit);
+        this.#on.opened();
+        return true;
+      case 'ack':
+        if (!isCount(said) || said > this.#sent.frames) return false;
+        this.#settle(said);
+        return true;
+      case 'nack':
+        return this.#refuse(said, frame.errors);
+      case 'credit':
+        if (!isCredit(said)) return false;
+        this.#raise(said);
+        return true;
+      case 'goaway':
+        if (!isGoaway(said)) return false;
+        this.#againAtMs = this.#heardMs + said.reconnectMs;
+        return true;
+      default:
+        // Later gateways may say more.
+        return true;
     }
-    if (nack !== undefined) {
-      const frame = this.#frames.find(({ number }) => number === nack);
-      if (frame) frame.left = refuse(frame.entries, errors, this.#on);
+  }
+
+  #raise(credit: Credit): void {
+    const { frames, bytes } = this.#credit;
+    this.#credit = {
+      frames: Math.max(frames, credit.frames),
+      bytes: Math.max(bytes, credit.bytes),
+    };
+  }
+
+  #refuse(nack: unknown, errors: unknown): boolean {
+    const frame = this.#frames.find(({ number }) => number === nack);
+    const refusals = frame && refusalsOf(errors, frame.entries);
+    if (!refusals) return false;
+    for (const [entry, refusal] of refusals) {
+      if (frame.left.delete(entry)) this.#on.refused(entry, refusal);
     }
-    if (ack !== undefined) this.#settle(ack);
-    if (goaway) this.#againAtMs = this.#heardMs + goaway.reconnectMs;
-    this.#on.heard();
+    return true;
   }
 
   #settle(upTo: number): void {
@@ -173,11 +219,23 @@ export class Connection {
     if (silent || mute || overdue) this.end('no answer');
   }
 
+  /** Of the frames without an ack one was too long for what stands in between: so the longest was. */
+  #shrink(): void {
+    const [longest] = [...this.#frames].sort((a, b) => b.bytes - a.bytes);
+    if (!longest) return;
+    const { entries, bytes, left } = longest;
+    if (entries.length > 1) return this.#on.shrunk(bytes / 2);
+    const message = `close 1009 for an event of ${bytes} bytes`;
+    for (const entry of left) {
+      this.#on.refused(entry, { code: 'too_large', retry: false, message });
+    }
+  }
+
   #lose(why: string): void {
     if (this.#over) return;
     this.#over = true;
     clearInterval(this.#timer);
-    this.#outbox.putBack(this.#frames.flatMap(({ left }) => left));
+    this.#outbox.putBack(this.#frames.flatMap(({ left }) => [...left]));
     this.#frames = [];
     this.#on.lost(this.#againAtMs && Math.max(0, this.#againAtMs - performance.now()), why);
   }

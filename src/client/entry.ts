@@ -73,20 +73,3 @@ export function tooLarge(bytes: number, most: number): Refusal {
 export function frameText(entries: readonly Entry[]): string {
   return entries.length === 1 ? entries[0]!.text : `[${entries.map(({ text }) => text).join()}]`;
 }
-
-/** Tells each entry that `refusals` name. @returns those that they do not name */
-export function refuse(
-  entries: readonly Entry[],
-  refusals: readonly Refusal[],
-  fates: Fates,
-): Entry[] {
-  const left = new Set(entries);
-  for (const refusal of refusals) {
-    for (const [first, last] of refusal.events ?? [[0, entries.length - 1]]) {
-      for (const entry of entries.slice(first, last + 1)) {
-        if (left.delete(entry)) fates.refused(entry, refusal);
-      }
-    }
-  }
-  return [...left];
-}

@@ -1,4 +1,7 @@
-/** What takes minutes by the clock: a WebSocket that says nothing, on a clock of the test's own. */
+/**
+ * A WebSocket that says nothing for minutes, on a clock of the test's own, or says what no gateway
+ * would.
+ */
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { Connection, type WebSocketLike } from '../../src/client/connection.ts';
@@ -19,13 +22,17 @@ class DeadSocket implements WebSocketLike {
     this.closed = true;
   }
   say(frame: object): void {
-    (this.onmessage as (event: { data: string }) => void)({ data: JSON.stringify(frame) });
+    this.sayRaw(JSON.stringify(frame));
+  }
+  sayRaw(data: unknown): void {
+    (this.onmessage as (event: { data: unknown }) => void)({ data });
   }
 }
 
 let socket: DeadSocket;
 let outbox: Outbox;
 let lost: (number | undefined)[];
+let told: string[];
 let connection: Connection;
 let advance: (ms: number) => void;
 const entry: Entry = { event: {}, text: '{}', bytes: 2, attempts: 0, stored() {}, failed() {} };
@@ -46,13 +53,15 @@ beforeEach((t) => {
   };
   outbox = new Outbox(1_000);
   lost = [];
+  told = [];
   const events = {
-    opened() {},
-    sent() {},
+    opened: () => void told.push('opened'),
+    sent: (_: Entry) => void told.push('sent'),
     heard: () => connection.pump(),
-    stored: (stored: Entry) => void outbox.done(stored),
-    refused() {},
+    stored: (stored: Entry) => void (outbox.done(stored) && told.push('stored')),
+    refused: (_: Entry, { code }: { code: string }) => void told.push(code),
     acknowledged() {},
+    shrunk() {},
     lost: (reconnectMs: number | undefined) => void lost.push(reconnectMs),
   };
   socket = new DeadSocket();
@@ -63,7 +72,7 @@ beforeEach((t) => {
       return made;
     }
   } as unknown as new () => WebSocketLike;
-  connection = new Connection(socketClass, 'ws://x', undefined, outbox, events);
+  connection = new Connection(socketClass, 'ws://x', undefined, 1_000, outbox, events);
 });
 
 test('no hello within 15 s: it is given up', () => {
@@ -95,4 +104,119 @@ test('a server that said goaway and never closes is left 10 s after its clients 
   assert.deepEqual(lost, []);
   advance(7_000);
   assert.deepEqual(lost, [0]);
+});
+
+/** Three events, in frames 1 (two of them) and 2, without an ack. */
+function threeSent(): void {
+  socket.say(hello);
+  for (const frame of [['a', 'b'], ['c']]) {
+    for (const id of frame) outbox.add({ ...entry, text: `{"id":"${id}"}`, bytes: 10 });
+    connection.pump();
+  }
+  assert.deepEqual(socket.sent, ['[{"id":"a"},{"id":"b"}]', '{"id":"c"}']);
+  told = [];
+}
+
+const schema = { code: 'schema', retry: false, message: 'event 0: no msg' };
+const full = { code: 'buffer_full', retry: true, retryAfterMs: 400, message: 'no room' };
+const nack = (...errors: unknown[]) => JSON.stringify({ nack: 1, errors });
+const { maxFrameBytes, credit } = hello.hello;
+
+for (const [what, data] of Object.entries({
+  'text that is not JSON': '<html><body>Sign in to the network</body></html>',
+  'a part of a frame': '{"ack":',
+  nothing: '',
+  null: 'null',
+  'a number': '1',
+  'a text': '"ack"',
+  'a list': '[{"ack":1}]',
+  'a binary message': new ArrayBuffer(4),
+  'a Buffer with a frame': Buffer.from('{"ack":1}'),
+  'an ack that is a text': '{"ack":"1"}',
+  'an ack that is null': '{"ack":null}',
+  'an ack of half a frame': '{"ack":1.5}',
+  'an ack of less than nothing': '{"ack":-1}',
+  'an ack beyond what was sent': '{"ack":3}',
+  'a second hello': JSON.stringify(hello),
+  'a credit that is a number': '{"credit":5}',
+  'a credit that is null': '{"credit":null}',
+  'a credit without bytes': '{"credit":{"frames":99}}',
+  'a credit of no number': '{"credit":{"frames":"99","bytes":99999}}',
+  'a goaway that is null': '{"goaway":null}',
+  'a goaway without a time': '{"goaway":{"reason":"restart"}}',
+  'a goaway to the past': '{"goaway":{"reason":"restart","reconnectMs":-1}}',
+  'a goaway beyond what timers take': '{"goaway":{"reason":"restart","reconnectMs":2147483648}}',
+  'a nack of a frame beyond what was sent': JSON.stringify({ nack: 3, errors: [schema] }),
+  'a nack that is a text': JSON.stringify({ nack: '1', errors: [schema] }),
+  'a nack without errors': '{"nack":1}',
+  'a nack with errors that are a text': '{"nack":1,"errors":"schema"}',
+  'an error that is null': nack(schema, null),
+  'an error without a code': nack({ retry: false, message: '' }),
+  'an error that does not say whether to send again': nack({ code: 'schema', message: '' }),
+  'an error to be sent again without a time': nack({ ...full, retryAfterMs: undefined }),
+  'an error to be sent again at no time': nack({ ...full, retryAfterMs: 'soon' }),
+  'an error of events that are no list': nack({ ...schema, events: '0' }),
+  'an error of an event that is not there': nack({ ...schema, events: [[0, 2]] }),
+  'an error of events before the first': nack({ ...schema, events: [[-1, 0]] }),
+  'an error of no range': nack({ ...schema, events: [[0, 0], null] }),
+  'an error of half a range': nack({ ...schema, events: [[0]] }),
+})) {
+  test(`${what} ends the connection, and tells nothing of any event`, () => {
+    threeSent();
+    socket.sayRaw(data);
+    assert.deepEqual(lost, [undefined]);
+    assert(socket.closed, 'the socket is closed');
+    assert.deepEqual(told, []);
+    assert.equal(outbox.waiting, 3, 'all wait for the next');
+    socket.say({ ack: 2 });
+    assert.deepEqual(told, [], 'what still comes is not heard');
+    assert.deepEqual(connection.credit.frames, 7, 'nor was its credit');
+  });
+}
+
+for (const [what, wrong] of Object.entries({
+  'without bounds': {},
+  'that is null': null,
+  'without a credit': { maxFrameBytes, maxFrameEvents: 10 },
+  'with a bound that is no number': { ...hello.hello, maxFrameBytes: '1000' },
+  'with room for no event': { ...hello.hello, maxFrameEvents: 0 },
+  'with a credit of no number': { ...hello.hello, credit: { ...credit, bytes: null } },
+})) {
+  test(`a hello ${what} opens nothing`, () => {
+    outbox.add(entry);
+    socket.sayRaw(JSON.stringify({ hello: wrong }));
+    assert.deepEqual([told, lost], [[], [undefined]]);
+    assert(!connection.open, 'it is not open');
+    assert.equal(connection.maxEventBytes, undefined);
+  });
+}
+
+test('unknown frames, and unknown fields of known ones, are ignored', () => {
+  threeSent();
+  for (const frame of [{}, { weather: 5 }, { weather: 5, ack: 2 }, { weather: { ack: 2 } }]) {
+    socket.say(frame);
+  }
+  assert.deepEqual([told, lost], [[], []]);
+  socket.say({ ack: 1, weather: 'x' });
+  assert.deepEqual([told, lost], [['stored', 'stored'], []]);
+  socket.say({ ack: 1 });
+  assert.deepEqual([told, lost], [['stored', 'stored'], []], 'an ack that says nothing new');
+});
+
+test('a credit that falls takes nothing back: it only ever rises', () => {
+  threeSent();
+  const rises = { frames: 20, bytes: 20_000 };
+  for (const said of [{ frames: 1, bytes: 1 }, rises, { frames: 30, bytes: 5 }, rises]) {
+    socket.say({ credit: said });
+  }
+  assert.deepEqual([told, lost], [[], []]);
+  assert.deepEqual(connection.credit, { frames: 28, bytes: 20_000 - 33 });
+});
+
+test('an event that a nack has named is not told stored, whatever a second one says', () => {
+  threeSent();
+  socket.sayRaw(nack({ ...full, events: [[0, 0]] }));
+  socket.sayRaw(nack({ ...schema, events: [[1, 1]] }));
+  socket.say({ ack: 1 });
+  assert.deepEqual([told, lost], [['buffer_full', 'schema'], []]);
 });

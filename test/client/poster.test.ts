@@ -27,3 +27,19 @@ test('what is left goes with the page, the oldest first, 60 kB in all; one too l
   assert(text.length <= 60_000, `${text.length} bytes`);
   assert.equal(headers.authorization, 'Bearer k');
 });
+
+test('after a 413, what goes with the page is not longer than what may pass', async (t) => {
+  const gateway = await new FakeGateway().listen();
+  t.after(() => gateway.close());
+  gateway.answer = () => new Response(null, { status: 413 });
+  const outbox = new Outbox(1_000_000);
+  for (const id of ['a', 'b', 'c', 'd']) outbox.add(entry(id, 10_000));
+  const fates = { sent() {}, stored() {}, refused() {} };
+  const poster = new Poster(`${gateway.url}events`, () => 'k', outbox, fates);
+  assert.equal(await poster.post(), undefined);
+  assert.equal(outbox.waiting, 4);
+  poster.last();
+  await until(() => gateway.bodies.length === 2);
+  const lengths = gateway.bodies.map(({ text }) => text.length);
+  assert.deepEqual(lengths, [40_005, 10_002]);
+});

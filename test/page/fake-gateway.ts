@@ -36,7 +36,12 @@ export class FakeConnection {
   }
 
   say(frame: object): void {
-    this.#socket.send(JSON.stringify(frame));
+    this.sayRaw(JSON.stringify(frame));
+  }
+
+  /** Anything, as what stands in between might say it. */
+  sayRaw(message: string | Uint8Array): void {
+    this.#socket.send(message);
   }
 
   hello(frames: number, bytes: number): void {
@@ -64,7 +69,10 @@ export class FakeGateway {
   readonly #connections: FakeConnection[] = [];
   /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
   blocked = false;
-  /** Bodies of `POST /events`, and what is answered to each; undefined = the connection is cut. */
+  /**
+   * Bodies of `POST /events`, and what is answered to each; undefined = the connection is cut, a
+   * Response = what stands in between says so.
+   */
   readonly bodies: {
     readonly text: string;
     readonly path: string | undefined;
@@ -96,6 +104,10 @@ export class FakeGateway {
     this.bodies.push({ text: body, path: request.url, headers: request.headers });
     const answer = this.answer(JSON.parse(body) as { id: string }[]);
     if (answer === undefined) return void request.socket.destroy();
+    if (answer instanceof Response) {
+      response.writeHead(answer.status, Object.fromEntries(answer.headers));
+      return void response.end(await answer.text());
+    }
     response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify(answer));
   }
 

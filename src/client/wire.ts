@@ -1,0 +1,85 @@
+/**
+ * What the gateway says, looked at before it is believed: proxies and captive portals answer in its
+ * place, with texts of their own.
+ */
+import type { Entry, Refusal } from './entry.ts';
+
+/** The longest that timers take: beyond it they fire at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
+export interface Credit {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export interface Hello {
+  readonly maxFrameBytes: number;
+  readonly maxFrameEvents: number;
+  readonly credit: Credit;
+}
+
+/** The fields of what may be anything. */
+type Fields<T> = { readonly [Name in keyof T]?: unknown } | null | undefined;
+
+/** The object that is this JSON; undefined = there is none. */
+export function jsonObject(text: unknown): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value = typeof text === 'string' && JSON.parse(text);
+    return value && typeof value === 'object' && !Array.isArray(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isCount(value: unknown, least = 0): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least;
+}
+
+function isDelayMs(value: unknown): value is number {
+  return isCount(value) && value <= DELAY_MS_MAX;
+}
+
+export function isCredit(value: unknown): value is Credit {
+  const credit = value as Fields<Credit>;
+  return isCount(credit?.frames) && isCount(credit.bytes);
+}
+
+export function isHello(value: unknown): value is Hello {
+  const hello = value as Fields<Hello>;
+  return (
+    isCount(hello?.maxFrameBytes, 1) && isCount(hello.maxFrameEvents, 1) && isCredit(hello.credit)
+  );
+}
+
+export function isGoaway(value: unknown): value is { readonly reconnectMs: number } {
+  return isDelayMs((value as Fields<{ reconnectMs: number }>)?.reconnectMs);
+}
+
+/**
+ * What the `errors` of a `nack` or of an HTTP answer say of the events of that frame or body: each
+ * that is refused, and how. undefined = no gateway words it so.
+ */
+export function refusalsOf(
+  errors: unknown,
+  entries: readonly Entry[],
+): Map<Entry, Refusal> | undefined {
+  if (!Array.isArray(errors)) return undefined;
+  const refused = new Map<Entry, Refusal>();
+  for (const error of errors as unknown[]) {
+    if (!isRefusal(error)) return undefined;
+    const ranges: unknown = error.events ?? [[0, entries.length - 1]];
+    if (!Array.isArray(ranges)) return undefined;
+    for (const range of ranges as unknown[]) {
+      const [first, last] = Array.isArray(range) ? range : [];
+      if (!isCount(first) || !isCount(last, first) || last >= entries.length) return undefined;
+      for (const entry of entries.slice(first, last + 1)) refused.set(entry, error);
+    }
+  }
+  return refused;
+}
+
+function isRefusal(value: unknown): value is Refusal {
+  const error = value as Fields<Refusal>;
+  if (typeof error?.code !== 'string' || typeof error.message !== 'string') return false;
+  return error.retry === false || (error.retry === true && isDelayMs(error.retryAfterMs));
+}

@@ -1,0 +1,236 @@
+/** What is not the gateway's: answers of proxies and captive portals, and frames that are none. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { WebSocket } from 'ws';
+import {
+  type Client,
+  type ClientOptions,
+  createClient,
+  type SendError,
+} from '../../src/client/client.ts';
+import { FakeGateway } from '../page/fake-gateway.ts';
+import { until } from '../support/wait.ts';
+
+const HTML = '<html><body><h1>413 Request Entity Too Large</h1></body></html>';
+const html = (status: number, body: string | null = HTML) =>
+  new Response(body, { status, headers: { 'Content-Type': 'text/html' } });
+const stored = (events: readonly object[]) => ({ accepted: events.length, errors: [] });
+
+let gateway: FakeGateway;
+let client: Client;
+let told: Record<string, string>;
+
+beforeEach(async () => {
+  gateway = await new FakeGateway().listen();
+  told = {};
+  // Pauses are short, but none is left out.
+  mock.method(Math, 'random', () => 0.01);
+});
+afterEach(() => {
+  mock.restoreAll();
+  gateway.close();
+  void client.close();
+});
+
+function connect(): void {
+  const url = `${gateway.url.replace('http', 'ws')}ws`;
+  client = createClient({ url, webSocket: WebSocket });
+}
+
+/** A client that has no WebSocket, as in Node.js 20: all goes by POST, from the first event on. */
+function connectByPost(options: Partial<ClientOptions> = {}): void {
+  const saved = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+  Reflect.deleteProperty(globalThis, 'WebSocket');
+  client = createClient({ url: `${gateway.url.replace('http', 'ws')}ws`, ...options });
+  if (saved) Object.defineProperty(globalThis, 'WebSocket', saved);
+}
+
+/** Sends an event of so many bytes under each of these ids, and notes what it is told. */
+function send(sizes: Readonly<Record<string, number>>): void {
+  for (const [id, bytes] of Object.entries(sizes)) {
+    const pad = 'x'.repeat(bytes - JSON.stringify({ id, pad: '' }).length);
+    client.send({ id, pad }).then(
+      () => {
+        told[id] = 'stored';
+      },
+      ({ code }: SendError) => {
+        told[id] = code;
+      },
+    );
+  }
+}
+
+const sizes = (count: number, bytes: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`e${index}`, bytes]));
+const bodyIds = () =>
+  gateway.bodies.map(({ text }) => (JSON.parse(text) as { id: string }[]).map(({ id }) => id));
+const all = (fate: string, ids: readonly string[]) =>
+  Object.fromEntries(ids.map((id) => [id, fate]));
+
+for (const [kind, body] of [
+  ['of HTML', HTML],
+  ['without a body', null],
+  ['with the gateway’s JSON', '{"error":{"code":"too_large","message":"more than 1 MiB"}}'],
+] as const) {
+  test(`a 413 ${kind}: the body goes in parts, all is stored, each event once and in its order`, async () => {
+    gateway.answer = (events) =>
+      gateway.bodies.at(-1)!.text.length > 10_000 ? html(413, body) : stored(events);
+    connectByPost();
+    const sent = sizes(100, 500);
+    send(sent);
+    await until(() => client.status.stored === 100);
+    const sizesSent = gateway.bodies.map(({ text }) => text.length);
+    assert(sizesSent[0]! > 40_000 && sizesSent[1]! < 25_100, `bodies of ${sizesSent}`);
+    const taken = bodyIds().filter((_, index) => sizesSent[index]! <= 10_000);
+    assert.deepEqual(taken.flat(), Object.keys(sent));
+    // Grown again it may meet one more.
+    assert(sizesSent.length - taken.length < 6, `bodies of ${sizesSent}`);
+    assert.deepEqual(told, all('stored', Object.keys(sent)));
+  });
+}
+
+test('a single event that meets a 413 is refused too_large; the others are stored', async () => {
+  gateway.answer = (events) =>
+    gateway.bodies.at(-1)!.text.length > 5_000 ? html(413) : stored(events);
+  const refused: unknown[] = [];
+  connectByPost({ onRefused: (_, { code, message }) => refused.push([code, message]) });
+  send({ a: 100, long: 6_000, b: 100, c: 100 });
+  await until(() => told.c && told.long);
+  assert.deepEqual(told, { ...all('stored', ['a', 'b', 'c']), long: 'too_large' });
+  assert.deepEqual(bodyIds()[0], ['a', 'long', 'b', 'c']);
+  assert.deepEqual(refused, [['too_large', 'HTTP 413 for an event of 6000 bytes']]);
+  const { state, stored: count, bufferedBytes } = client.status;
+  assert.deepEqual([state, count, bufferedBytes], ['fallback', 3, 0]);
+});
+
+test('a 413 to whatever comes: each event has its end, and none is sent for ever', async () => {
+  gateway.answer = () => html(413);
+  connectByPost();
+  const sent = sizes(20, 100);
+  send(sent);
+  await until(() => client.status.refused === 20);
+  assert.deepEqual(told, all('too_large', Object.keys(sent)));
+  const { length } = gateway.bodies;
+  assert(length >= 20 && length < 30, `${length} bodies`);
+  assert.equal(client.status.ackMs, undefined, 'a refusal by others is no ack');
+  gateway.answer = stored;
+  send({ later: 100 });
+  await until(() => told.later);
+  assert.equal(gateway.bodies.length, length + 1);
+});
+
+const named = { code: 'schema', retry: false, message: 'event 0: no', events: [[0, 0]] };
+for (const [what, answer, problem] of [
+  ['HTML with 200', html(200), 'HTTP 200'],
+  ['HTML with 502', html(502), 'HTTP 502'],
+  ['a 200 without a body', html(200, null), 'HTTP 200'],
+  ['a 503 without a body', html(503, null), 'HTTP 503'],
+  ['null', html(200, 'null'), 'HTTP 200'],
+  ['a number', html(200, '2'), 'HTTP 200'],
+  ['a part of an answer', html(200, '{"accepted":2,"err'), 'HTTP 200'],
+  ['an answer without errors', { accepted: 2 }, 'HTTP 200'],
+  ['errors that are null', { accepted: 2, errors: null }, 'HTTP 200'],
+  ['errors that are a text', { accepted: 0, errors: 'x' }, 'HTTP 200'],
+  ['errors that are no list', { accepted: 2, errors: {} }, 'HTTP 200'],
+  ['an error that is null', { accepted: 1, errors: [named, null] }, 'HTTP 200'],
+  ['less that was accepted than is told', { accepted: 1, errors: [] }, 'HTTP 200'],
+  ['more that was accepted than was sent', { accepted: 3, errors: [] }, 'HTTP 200'],
+  ['no number that was accepted', { accepted: '2', errors: [] }, 'HTTP 200'],
+  ['an event that was not sent', { accepted: 1, errors: [{ ...named, events: [[2, 2]] }] }, '200'],
+] as const) {
+  test(`by POST, ${what}: nothing is told of any event, and the same body is sent again`, async () => {
+    const problems = new Set<string>();
+    let toldBefore: object | undefined;
+    gateway.answer = (events) => {
+      if (gateway.bodies.length === 1) return answer;
+      toldBefore ??= { ...told };
+      return stored(events);
+    };
+    connectByPost({ onStatus: ({ problem: now }) => problems.add(String(now)) });
+    send({ a: 100, b: 100 });
+    await until(() => told.a && told.b);
+    assert.deepEqual(toldBefore, {});
+    assert.deepEqual(told, all('stored', ['a', 'b']));
+    assert.deepEqual(bodyIds(), [
+      ['a', 'b'],
+      ['a', 'b'],
+    ]);
+    assert(
+      [...problems].some((text) => text.includes(problem)),
+      `problems: ${[...problems]}`,
+    );
+  });
+}
+
+for (const [what, message] of [
+  ['text that is not JSON', HTML],
+  ['a binary message', new Uint8Array([1, 2])],
+  ['null', 'null'],
+  ['an ack of a text', '{"ack":"x"}'],
+  ['an ack beyond what was sent', '{"ack":9}'],
+  ['a nack of nothing', '{"nack":1,"errors":[null]}'],
+] as const) {
+  test(`by WebSocket, ${what}: nothing throws, and what had no ack is sent on a new one`, async () => {
+    connect();
+    send({ a: 100, b: 100 });
+    const first = await gateway.connection(1);
+    first.hello(64, 100_000);
+    await until(() => first.frames.length === 1);
+    first.sayRaw(message);
+    await until(() => first.closed);
+    assert.match(client.status.problem ?? '', /^no frame of a gateway: /);
+    assert.deepEqual(told, {});
+    const second = await gateway.connection(2);
+    second.hello(64, 100_000);
+    await until(() => second.frames.length === 1);
+    assert.equal(second.frames[0], first.frames[0]);
+    second.say({ ack: 1 });
+    await until(() => told.a && told.b);
+    assert.deepEqual(told, all('stored', ['a', 'b']));
+    assert.equal(client.status.reconnects, 1);
+  });
+}
+
+test('a WebSocket that is closed with 1009: frames are halved until they pass, and an event that meets it alone is refused', async () => {
+  connect();
+  send({ a: 400, b: 400, c: 400, long: 2_000, d: 400 });
+  const lengths: number[][] = [];
+  for (let number = 1; number < 9 && Object.keys(told).length < 5; number++) {
+    const connection = await gateway.connection(number);
+    connection.hello(64, 100_000);
+    const { frames } = connection;
+    await until(() => frames.length > 0);
+    // They are sent in one go, so the others follow at once.
+    await until(() => client.status.waiting === 0 && connection.ids.length === openEvents());
+    lengths.push(frames.map(({ length }) => length));
+    if (frames.some(({ length }) => length > 1_000)) connection.close(1009, '');
+    else connection.say({ ack: frames.length });
+    await until(() => gateway.connections > number || Object.keys(told).length === 5);
+  }
+  assert.deepEqual(told, { ...all('stored', ['a', 'b', 'c', 'd']), long: 'too_large' });
+  assert.deepEqual(lengths, [[3_606], [1_204, 2_000, 400], [1_605], [400, 400, 400, 400]]);
+});
+
+/** Events that were sent and not told an end. */
+function openEvents(): number {
+  const { sent, stored: ended, refused } = client.status;
+  return sent - ended - refused;
+}
+
+test('what opens WebSockets and says nothing of a gateway’s counts as blocked: events go by POST', async () => {
+  const real = performance.now.bind(performance);
+  let shiftMs = 0;
+  mock.method(performance, 'now', () => real() + shiftMs);
+  gateway.answer = stored;
+  connect();
+  send({ a: 100 });
+  for (const number of [1, 2, 3]) {
+    const connection = await gateway.connection(number);
+    assert.equal(gateway.bodies.length, 0);
+    if (number === 3) shiftMs = 2_100;
+    connection.sayRaw('welcome to the guest network');
+  }
+  await until(() => told.a);
+  assert.deepEqual(told, { a: 'stored' });
+  assert.equal(client.status.state, 'fallback');
+});
