@@ -19,7 +19,7 @@ const SILENCE_MS = 150_000;
 const LOOK_MS = 5_000;
 /** A server that said `goaway` closes by itself; this long after its clients were to be back. */
 const GOAWAY_GRACE_MS = 10_000;
-/** The close code of who takes no frame as long as one was; the gateway itself has no use for it. */
+/** The close code of who takes no frame so long; the gateway itself has no use for it. */
 const MESSAGE_TOO_BIG = 1009;
 /** Of what is no frame: enough to see whose words they are. */
 const SHOWN_CHARACTERS = 80;
@@ -219,7 +219,7 @@ export class Connection {
     if (silent || mute || overdue) this.end('no answer');
   }
 
-  /** Of the frames without an ack one was too long for what stands in between: so the longest was. */
+  /** Of the frames without an ack one was too long for what stands in between: the longest. */
   #shrink(): void {
     const [longest] = [...this.#frames].sort((a, b) => b.bytes - a.bytes);
     if (!longest) return;
