@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventCodes, requestCodes } from '../../src/errors.ts';
 import { PRODUCE_ERROR_CLASSES } from '../../src/metrics/catalogue.ts';
+import { DASHBOARDS, panelsOf } from '../support/dashboards.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const page = readFileSync(`${root}docs/operations.md`, 'utf8');
@@ -123,6 +124,23 @@ test('every refusal stands there, in the order of the catalogue, with what to do
 test('every class of failed attempts stands there', () => {
   const classes = rowsUnder('Attempts that fail').flatMap(([cell = '']) => named(cell));
   assert.deepEqual(classes.sort(), [...PRODUCE_ERROR_CLASSES].sort());
+});
+
+test('the dashboards, panels, headings and log lines that the runbook sends people to are there', () => {
+  const [, rest = ''] = page.split('\n## Alerts\n');
+  const [runbook = ''] = rest.split('\n## ');
+  const liveView = readFileSync(`${root}src/primary/live-view/static/index.html`, 'utf8');
+  const shown = [...liveView.matchAll(/<h2[^>]*>([^<]+)</g)].map(([, heading]) => heading!);
+  for (const dashboard of DASHBOARDS.values()) {
+    shown.push(dashboard.title, ...panelsOf(dashboard).map(({ title }) => title));
+  }
+  const pointed = [...runbook.matchAll(/(?<!\*)\*([A-Z][^*]+)\*/g)].map(([, title]) => title!);
+  assert(pointed.length > 4, `${pointed}`);
+  for (const title of pointed) assert(shown.includes(title), `${title} is none of ${shown}`);
+  const logged = rowsUnder('Log').flatMap(([, line = '']) => named(line));
+  const lines = runbook.match(/\blines?\s+`[^`]+`(\s+and\s+`[^`]+`)?/g)!.flatMap(named);
+  assert(lines.length > 4, `${lines}`);
+  for (const line of lines) assert(logged.includes(line), `the log has no line ${line}`);
 });
 
 test('its links to its own sections lead somewhere', () => {

@@ -10,10 +10,13 @@ import { after, before, type TestContext, test } from 'node:test';
 import { UnsecuredJWT } from 'jose';
 import { good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
+import type { LogLine } from '../support/gateway.ts';
 import { AUDIENCE, ISSUER, Issuer, inSeconds, keySetOf } from '../support/issuer.ts';
 import { assertNoSecrets, KeyFile } from '../support/key-file.ts';
+import { PlainClient } from '../support/plain-client.ts';
 import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
 import { upgrade } from '../support/upgrade.ts';
+import { untilLogged } from '../support/watch.ts';
 
 const LISTED = 'https://app.example';
 
@@ -263,6 +266,26 @@ test('a frame and a body that come in with a key are stored', async () => {
   assert.equal(await postStatus(bearer(tokens['a JWT'])), 200);
   const values = (await stage.newValues()).sort();
   assert.deepEqual(values, [good('from a browser'), good('posted')]);
+});
+
+test('the line of a bad event says whose it was, in each way', async () => {
+  const { gateway } = stage;
+  assert.equal((await client.exchange('{}')).length, 1);
+  const headers = bearer(keys.token('till'));
+  const body = { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers } };
+  assert.equal((await fetch(`${gateway.httpUrl}/events`, { ...body, body: '[1]' })).status, 400);
+  const plain = await new PlainClient({ url: gateway.wsUrl, headers }).open();
+  plain.socket.send('{');
+  await untilLogged(gateway, 'plain client: a bad event was refused');
+  await plain.close();
+  const whose = ({ code, identity, transport }: LogLine) => [code, identity, transport];
+  const told = gateway.log.filter(({ msg }) => msg === 'an event was refused to its sender');
+  assert.deepEqual(told.map(whose), [
+    ['schema', 'beside', 'ws'],
+    ['not_an_object', 'till', 'http'],
+  ]);
+  const [untold] = gateway.log.filter(({ msg }) => msg?.startsWith('plain client'));
+  assert.deepEqual(whose(untold!), ['invalid_json', 'till', undefined]);
 });
 
 test('no secret is in any log line, answer or metric, and no client’s text in a log line', async () => {

@@ -13,6 +13,9 @@ import {
 export interface Owner {
   /** Nobody listens: what is refused is dropped. */
   readonly plain: boolean;
+  readonly transport: 'ws' | 'http';
+  /** The name of its key or token; empty where nobody has to say who he is. */
+  readonly identity: string;
   /** Event `event` of `frame` was taken and waits for its fate. */
   accepted(frame: number, event: number): void;
   /**

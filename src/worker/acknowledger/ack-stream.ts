@@ -23,6 +23,8 @@ const NONE: readonly number[] = [];
  */
 export class AckStream implements Owner, Starved {
   readonly plain = false;
+  readonly transport = 'ws';
+  readonly identity: string;
   #closed = false;
   /** In the list of streams with something to say. */
   #dirty = false;
@@ -44,8 +46,9 @@ export class AckStream implements Owner, Starved {
   #nackable: readonly number[] = NONE;
 
   /** @param onDirty called when the stream has something to say, once until {@link flush} */
-  constructor(wire: Wire, credit: Credit, onDirty: (stream: AckStream) => void) {
+  constructor(wire: Wire, identity: string, credit: Credit, onDirty: (stream: AckStream) => void) {
     this.#wire = wire;
+    this.identity = identity;
     this.#onDirty = onDirty;
     this.#credit = credit;
     this.#grantedBytes = credit.join();

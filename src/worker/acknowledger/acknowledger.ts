@@ -14,13 +14,25 @@ const DROPPED = cells('forebay_events_dropped_total', retryCodes);
 const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 const ACK_STAGE = histogram('forebay_stage_duration_seconds', 'ack');
 
+/** What is the sender's doing. Of the rest, lines of Kafka and of the buffer tell. */
+const SENDERS_FAULTS: ReadonlySet<EventCode> = new Set(
+  eventCodes.filter((code) => !EVENT_CODES[code].retry || code === 'rate_limited'),
+);
+
 /** Clients without the subprotocol: nobody to tell. */
 export const PLAIN: Owner = {
   plain: true,
+  transport: 'ws',
+  identity: '',
   accepted: () => {},
   settled: () => true,
   refused: () => {},
 };
+
+/** That, for a client whose name is known. */
+export function plainOwner(identity: string): Owner {
+  return identity === '' ? PLAIN : { ...PLAIN, identity };
+}
 
 /**
  * Carries outcomes back to who sent the events, and counts each event's end once: stored,
@@ -32,6 +44,7 @@ export class Acknowledger implements Outcomes {
   readonly #release: (batch: RecordBatch) => void;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
+  readonly #sampledTold = new SampledLog();
   #dirty: AckStream[] = [];
   /** When the first fate of this loop turn was known; undefined = none is. */
   #turnSinceMs: number | undefined;
@@ -51,9 +64,9 @@ export class Acknowledger implements Outcomes {
     this.#log = log;
   }
 
-  /** The acknowledgements of a new connection. */
-  stream(wire: Wire): AckStream {
-    return new AckStream(wire, this.#credit, (stream) => this.#markDirty(stream));
+  /** The acknowledgements of a new connection. @param identity see {@link Owner} */
+  stream(wire: Wire, identity: string): AckStream {
+    return new AckStream(wire, identity, this.#credit, (stream) => this.#markDirty(stream));
   }
 
   /** Events that are in lanes, and whose senders were told `timeout` already. */
@@ -148,12 +161,21 @@ export class Acknowledger implements Outcomes {
   #count(owner: Owner, code: EventCode, events: number, message: string): void {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
     this.#counters.add(dropped ?? REFUSED[code], events);
-    if (!owner.plain) return;
+    const identity = owner.identity || undefined;
+    const fields = { code, reason: message, identity };
+    if (!owner.plain) {
+      if (!SENDERS_FAULTS.has(code)) return;
+      const { transport } = owner;
+      this.#sampledTold.line(code, (held) =>
+        this.#log.info({ ...fields, transport, held }, 'an event was refused to its sender'),
+      );
+      return;
+    }
     const line =
       dropped === undefined
         ? 'plain client: a bad event was refused'
         : 'plain client: an event was dropped';
-    this.#sampled.line(code, (held) => this.#log.warn({ code, reason: message, held }, line));
+    this.#sampled.line(code, (held) => this.#log.warn({ ...fields, held }, line));
   }
 
   #markDirty(stream: AckStream): void {

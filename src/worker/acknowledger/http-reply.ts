@@ -14,6 +14,8 @@ export interface HttpAnswer {
 /** The fate of one body's events; answers once, when all have theirs or the time is over. */
 export class HttpReply implements Owner {
   readonly plain = false;
+  readonly transport = 'http';
+  readonly identity: string;
   readonly #answer: (answer: HttpAnswer) => void;
   readonly #refusals = new Refusals();
   /** Events without a fate. */
@@ -22,7 +24,9 @@ export class HttpReply implements Owner {
   #decoded = false;
   #answered = false;
 
-  constructor(answer: (answer: HttpAnswer) => void) {
+  /** @param identity see {@link Owner} */
+  constructor(identity: string, answer: (answer: HttpAnswer) => void) {
+    this.identity = identity;
     this.#answer = answer;
   }
 

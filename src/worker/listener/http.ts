@@ -150,7 +150,8 @@ export class HttpListener {
           this.#open--;
           return this.#leaving;
         });
-        this.#whole.take({ bytes: body, media, isPacked, buckets: sender?.buckets }, exchange);
+        const { buckets, name = '' } = sender ?? {};
+        this.#whole.take({ bytes: body, media, isPacked, buckets, identity: name }, exchange);
         return exchange;
       },
       tooLarge: () => {

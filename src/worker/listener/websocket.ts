@@ -6,8 +6,9 @@
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { cells, histogram } from '../../metrics/counters.ts';
+import type { Owner } from '../accumulator/batch.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
-import { type Acknowledger, PLAIN } from '../acknowledger/acknowledger.ts';
+import { type Acknowledger, plainOwner } from '../acknowledger/acknowledger.ts';
 import type { Place } from '../admission/connections.ts';
 import { Flood } from '../admission/flood.ts';
 import type { Identity } from '../admission/identity.ts';
@@ -41,6 +42,7 @@ interface Connection {
   buckets: Buckets | undefined;
   ofKey: Buckets | undefined;
   stream: AckStream | undefined;
+  owner: Owner;
   /** Why we ended it. */
   ended: CloseReason | undefined;
   /** It was told to go away. */
@@ -189,6 +191,7 @@ export class WebSocketListener {
       buckets: joined(own, identity.buckets),
       ofKey: identity.buckets,
       stream: undefined,
+      owner: plainOwner(identity.name),
       ended: undefined,
       leaving: undefined,
       oldAtMs: performance.now() + randomAge(maxAgeMs),
@@ -207,7 +210,8 @@ export class WebSocketListener {
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
     const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
-    connection.stream = acknowledger.stream(wire);
+    connection.stream = acknowledger.stream(wire, connection.identity.name);
+    connection.owner = connection.stream;
     this.#streams++;
     connection.stream.hello();
     if (this.#leaving) this.#goAway(socket, 'restart');
@@ -290,7 +294,7 @@ export class WebSocketListener {
     const { counters, intake } = this.#options;
     counters.add(RECEIVED_BYTES, message.byteLength);
     const tooLate = connection.leaving?.isOver() ?? false;
-    intake.begin(stream ?? PLAIN, frame, tooLate, connection.buckets);
+    intake.begin(connection.owner, frame, tooLate, connection.buckets);
     counters.add(RECEIVED, this.#take(message, isBinary));
     if (++this.#uncounted === LIMITS.decodeSample) {
       this.#uncounted = 0;

@@ -39,6 +39,8 @@ export interface WholeBody {
   readonly isPacked: boolean;
   /** What bounds its sender's rate of events, if anything does. */
   readonly buckets: Buckets | undefined;
+  /** The name of its sender's key or token; empty where nobody has to say who he is. */
+  readonly identity: string;
 }
 
 /** That, and whom to tell what becomes of it. */
@@ -73,12 +75,12 @@ export class WholeBodies {
 
   /** Takes a body, and answers when its events are settled. */
   take(whole: WholeBody, exchange: Exchange): void {
-    const { bytes, media, isPacked, buckets } = whole;
+    const { bytes, media, isPacked, buckets, identity } = whole;
     const wholeAtMs = performance.now();
     const receivedBytes = bytes.length;
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
-    const body = { bytes, media, isPacked, buckets, receivedBytes, exchange, wholeAtMs };
+    const body = { bytes, media, isPacked, buckets, identity, receivedBytes, exchange, wholeAtMs };
     if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
     if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
     this.#waiting++;
@@ -150,9 +152,9 @@ export class WholeBodies {
     this.#end(body, reply);
   }
 
-  #begin({ receivedBytes, buckets, exchange }: Body): HttpReply {
+  #begin({ receivedBytes, buckets, identity, exchange }: Body): HttpReply {
     const { intake, counters } = this.#options;
-    const reply = new HttpReply((answer) => exchange.answer(answer));
+    const reply = new HttpReply(identity, (answer) => exchange.answer(answer));
     intake.begin(reply, FRAME, false, buckets);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;

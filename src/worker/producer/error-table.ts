@@ -7,7 +7,10 @@
  */
 import type { ProduceErrorClass } from '../../metrics/catalogue.ts';
 
-export type Outcome =
+/** What an attempt ended in, with Kafka's error code where that is an error of Kafka's. */
+export type Outcome = Fate & { readonly errorCode?: number };
+
+type Fate =
   | { readonly kind: 'stored'; readonly class?: ProduceErrorClass }
   | {
       readonly kind: 'retry';
@@ -15,30 +18,28 @@ export type Outcome =
       readonly definite: boolean;
       /** Settings or rights are in the way: people have to act, so try slowly. */
       readonly slow?: boolean;
-      /** Kafka's, where the table has no outcome for it. */
-      readonly errorCode?: number;
     }
   | { readonly kind: 'restamp'; readonly class: 'timestamp' }
   | { readonly kind: 'poison'; readonly code: 'too_large' | 'rejected_by_kafka' }
   /** CORRUPT_MESSAGE: the network's fault the first time, the record's the second. */
   | { readonly kind: 'corrupt' }
-  | { readonly kind: 'sequence'; readonly errorCode: number };
+  | { readonly kind: 'sequence' };
 
-const unknown: Outcome = { kind: 'retry', class: 'unknown', definite: false };
-const notAppended: Outcome = { kind: 'retry', class: 'not_appended', definite: true };
-const byPolicy: Outcome = {
+const unknown: Fate = { kind: 'retry', class: 'unknown', definite: false };
+const notAppended: Fate = { kind: 'retry', class: 'not_appended', definite: true };
+const byPolicy: Fate = {
   kind: 'retry',
   class: 'refused_by_policy',
   definite: true,
   slow: true,
 };
-const tooLarge: Outcome = { kind: 'poison', code: 'too_large' };
+const tooLarge: Fate = { kind: 'poison', code: 'too_large' };
 
 /**
  * Kafka's names of its error codes (kafka.apache.org/protocol#protocol_error_codes), and what they
  * mean in a produce response. Those without an outcome are of other requests.
  */
-const TABLE: Readonly<Record<number, readonly [name: string, outcome?: Outcome]>> = {
+const TABLE: Readonly<Record<number, readonly [name: string, fate?: Fate]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR'],
   0: ['NONE', { kind: 'stored' }],
   2: ['CORRUPT_MESSAGE', { kind: 'corrupt' }],
@@ -66,11 +67,11 @@ const TABLE: Readonly<Record<number, readonly [name: string, outcome?: Outcome]>
   42: ['INVALID_REQUEST'],
   43: ['UNSUPPORTED_FOR_MESSAGE_FORMAT', byPolicy],
   44: ['POLICY_VIOLATION', byPolicy],
-  45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', { kind: 'sequence', errorCode: 45 }],
+  45: ['OUT_OF_ORDER_SEQUENCE_NUMBER', { kind: 'sequence' }],
   46: ['DUPLICATE_SEQUENCE_NUMBER', { kind: 'stored', class: 'duplicate_sequence' }],
-  47: ['INVALID_PRODUCER_EPOCH', { kind: 'sequence', errorCode: 47 }],
+  47: ['INVALID_PRODUCER_EPOCH', { kind: 'sequence' }],
   56: ['KAFKA_STORAGE_ERROR', unknown],
-  59: ['UNKNOWN_PRODUCER_ID', { kind: 'sequence', errorCode: 59 }],
+  59: ['UNKNOWN_PRODUCER_ID', { kind: 'sequence' }],
   74: ['FENCED_LEADER_EPOCH', notAppended],
   75: ['UNKNOWN_LEADER_EPOCH', notAppended],
   76: ['UNSUPPORTED_COMPRESSION_TYPE', byPolicy],
@@ -80,10 +81,19 @@ const TABLE: Readonly<Record<number, readonly [name: string, outcome?: Outcome]>
   100: ['UNKNOWN_TOPIC_ID'],
 };
 
+/** Made once: a stored batch costs no object. */
+const OUTCOMES: ReadonlyMap<number, Outcome> = new Map(
+  Object.entries(TABLE).flatMap(([code, [, fate]]) => {
+    const errorCode = Number(code);
+    if (fate === undefined) return [];
+    return [[errorCode, errorCode === 0 ? fate : { ...fate, errorCode }]];
+  }),
+);
+
 /** What Kafka's error code of one partition means; codes not in the table leave the fate open. */
 export function outcomeOf(errorCode: number): Outcome {
-  const unexpected = { kind: 'retry', class: 'unexpected', definite: false, errorCode } as const;
-  return TABLE[errorCode]?.[1] ?? unexpected;
+  const outcome = OUTCOMES.get(errorCode);
+  return outcome ?? { kind: 'retry', class: 'unexpected', definite: false, errorCode };
 }
 
 /** Kafka's name of an error code, for people; the bare number where the table has none. */

@@ -73,7 +73,7 @@ export class ProduceMetrics {
     }
     const level = ALARMS.has(errorClass) ? 'error' : 'warn';
     const { partition, attempts } = lane;
-    const errorCode = 'errorCode' in outcome ? outcome.errorCode : undefined;
+    const { errorCode } = outcome;
     const error = errorCode === undefined ? undefined : errorName(errorCode);
     this.#sampled.line(errorClass, (held) =>
       this.#log[level](

@@ -13,6 +13,8 @@ export interface RecordInput {
 
 export const NOBODY: Owner = {
   plain: true,
+  transport: 'ws',
+  identity: '',
   accepted: () => {},
   settled: () => true,
   refused: () => {},

@@ -38,7 +38,7 @@ class Client {
       assert(texts.length > 0, 'nothing is sent for nothing');
       for (const text of texts) this.#hear(JSON.parse(text) as ServerFrame);
     };
-    this.stream = new AckStream({ send }, credit, () => this.announced++);
+    this.stream = new AckStream({ send }, '', credit, () => this.announced++);
     this.stream.hello();
   }
 

@@ -32,7 +32,7 @@ interface Tracked {
 class World {
   readonly counters = new Counters();
   readonly released: RecordBatch[] = [];
-  readonly logged: { code: string }[] = [];
+  readonly logged: Record<string, unknown>[] = [];
   readonly acknowledger: Acknowledger;
   readonly streams: AckStream[];
   readonly texts: string[][] = [];
@@ -42,15 +42,15 @@ class World {
   received = 0;
 
   constructor() {
-    const write = (line: string) => this.logged.push(JSON.parse(line) as { code: string });
-    const log = pino({ level: 'warn' }, { write });
+    const write = (line: string) => this.logged.push(JSON.parse(line));
+    const log = pino({ base: null }, { write });
     const release = (batch: RecordBatch) => this.released.push(batch);
     const credit = new Credit(new Budget(64 * MIB), 65_536);
     this.acknowledger = new Acknowledger(this.counters, credit, release, log);
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.stream({ send });
+      return this.acknowledger.stream({ send }, `key ${index}`);
     });
   }
 
@@ -95,7 +95,7 @@ class World {
   /** A body of `count` events, spread over these batches. */
   post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
     const answers: HttpAnswer[] = [];
-    const reply = new HttpReply((answer) => answers.push(answer));
+    const reply = new HttpReply('', (answer) => answers.push(answer));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
       events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
@@ -299,12 +299,30 @@ test('plain clients: what may be retried is dropped, what is bad is refused, bot
   );
 });
 
-test('an acknowledged client is told, not logged', () => {
+test('of clients that are told, operators see samples of what is their own fault, and whose', () => {
   const world = new World();
-  const frame = world.streams[0]!.beginFrame(1)!;
-  world.refuse(world.streams[0]!, frame, 0, 'buffer_full');
-  assert.equal(world.logged.length, 0);
-  assert.equal(world.counters.values[REFUSED.buffer_full], 1);
+  const [first, second] = world.streams;
+  const frames = [first!.beginFrame(1)!, second!.beginFrame(1)!];
+  for (const code of eventCodes) world.refuse(first!, frames[0]!, 0, code);
+  world.refuse(second!, frames[1]!, 0, 'schema');
+  world.check();
+  const { time, ...line } = world.logged.find(({ code }) => code === 'schema')!;
+  assert.deepEqual(line, {
+    level: pino.levels.values.info,
+    code: 'schema',
+    reason: 'why',
+    identity: 'key 0',
+    transport: 'ws',
+    held: 0,
+    msg: 'an event was refused to its sender',
+  });
+  const told = world.logged.map(({ code }) => code);
+  const retried = ['buffer_full', 'kafka_unavailable', 'draining', 'timeout'];
+  assert.deepEqual(
+    told,
+    eventCodes.filter((code) => !retried.includes(code)),
+    'once, not for each event',
+  );
 });
 
 test('acks leave together, once at the end of the loop turn', async () => {

@@ -13,7 +13,7 @@ const FRAME = 0;
 /** A reply to `count` accepted events, and the answers that it gave. */
 function replyTo(count: number): { reply: HttpReply; answers: HttpAnswer[] } {
   const answers: HttpAnswer[] = [];
-  const reply = new HttpReply((answer) => answers.push(answer));
+  const reply = new HttpReply('', (answer) => answers.push(answer));
   for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
   return { reply, answers };
 }

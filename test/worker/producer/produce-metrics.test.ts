@@ -8,7 +8,7 @@ import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
 import { batchOfValues } from '../accumulator/batches.ts';
 
-const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection']);
+const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection', 'unknown']);
 
 /** What is logged of a failed attempt, and how often it is counted. */
 function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
@@ -31,6 +31,11 @@ function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
 test('an error that has no place in the table is named in its line, an alarm', () => {
   const lines = failed(outcomeOf(42), 'unexpected');
   assert.deepEqual(lines, [[50, 3, 'INVALID_REQUEST', 42]]);
+});
+
+test('an error that is in the table is named too: a class has several', () => {
+  const lines = failed(outcomeOf(7), 'unknown');
+  assert.deepEqual(lines, [[40, 3, 'REQUEST_TIMED_OUT', 7]]);
 });
 
 test('no answer has no error code', () => {

@@ -22,6 +22,8 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   const waitsMs: (number | undefined)[] = [];
   const owner: Owner = {
     plain: false,
+    transport: 'ws',
+    identity: '',
     accepted: (frame, event) => accepted.push([frame, event]),
     settled: () => true,
     refused: () => assert.fail('refusals go through the acknowledger'),
