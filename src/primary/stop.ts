@@ -2,7 +2,8 @@
  * How an instance ends:
  *
  *   first signal    not ready; FOREBAY_PRESTOP_MS later every worker drains; exit 0, or 1 when
- *                   events were left or a worker died. POST /drain does the same
+ *                   events were left or a worker died. POST /drain does the same,
+ *                   and one signal after it changes nothing
  *   second signal   at once, exit 1
  *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the drain's begin: exit 1, the rest counted
  *   failure         no worker can run: at once, with its message and code
@@ -44,6 +45,8 @@ export class Stop {
   /** The same of those that are gone. */
   #leftByGone = 0;
   #broken = false;
+  /** Whoever asked for a stop by a command, say a hook of the platform, sends a signal as well. */
+  #signalled = false;
   #over = false;
 
   constructor(options: StopOptions) {
@@ -68,7 +71,10 @@ export class Stop {
   signal(signal: NodeJS.Signals): void {
     const { log, supervisor } = this.#options;
     if (this.#over) return;
-    if (!this.announced) return this.request(signal);
+    if (!this.#signalled) {
+      this.#signalled = true;
+      return this.request(signal);
+    }
     log.write('warn', { signal, left: this.#leftNow() }, 'second signal: ending at once');
     supervisor.killAll();
     this.#settle(EXIT.failed);

@@ -44,13 +44,30 @@ test('a second signal ends it at once, before the drain too', async () => {
   assert.equal(child.lines().filter(did('drain')).length, 0);
 });
 
-test('POST /drain stops it as a signal does; the second one is no second signal', async () => {
-  const { child, get } = await host('held', 1);
+test('POST /drain stops it as a signal does; neither another nor the first signal cuts it short', async () => {
+  const { child, get, signal } = await host('held', 1);
   await child.line(said('ready'));
   for (let i = 0; i < 2; i++) assert.equal((await get('/drain', 'POST')).status, 202);
   assert.equal((await child.line(said('drain begun'))).cause, 'POST /drain');
-  process.kill(pidOf(await child.line(did('drain'))), 'SIGUSR1');
+  const drain = await child.line(did('drain'));
+  signal('SIGTERM');
+  // The primary has heard the signal when it answers what came after it.
+  assert.equal((await get('/drain', 'POST')).status, 202);
+  process.kill(pidOf(drain), 'SIGUSR1');
   assert.deepEqual(await child.ended, { code: 0, signal: null });
+  assert.deepEqual(messages(child, 'second signal: ending at once'), []);
+});
+
+test('after POST /drain the second signal ends it at once', async () => {
+  const { child, get, signal } = await host('held', 1);
+  await child.line(said('ready'));
+  await get('/drain', 'POST');
+  await child.line(did('drain'));
+  signal('SIGTERM');
+  await get('/drain', 'POST');
+  signal('SIGTERM');
+  assert.deepEqual(await child.ended, { code: 1, signal: null });
+  assert.equal(messages(child, 'second signal: ending at once').length, 1);
 });
 
 test('a primary that was suspended kills nobody', async () => {
