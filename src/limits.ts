@@ -84,7 +84,8 @@ export const LIMITS = {
    * sender starves all the others. */
   turnMessages: 20_000,
   turnBytes: 16 * MIB,
-  /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
+  /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
+   * all: the others' comes sooner than their own by so much at the most. */
   batchOpenMsMax: 1_000,
   /** Copies of a request at the most: TLS gathers its pieces and enciphers them. */
   requestCopies: 2,
