@@ -84,9 +84,9 @@ export class WebSocketListener {
     this.#options = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
     this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
-      const { acknowledged, key, context } = handshake;
+      const { acknowledged, webSocketKey, context } = handshake;
       const connection = this.#connection(handshake, identity);
-      response.upgrade(connection, key, acknowledged ? SUBPROTOCOL : '', '', context);
+      response.upgrade(connection, webSocketKey, acknowledged ? SUBPROTOCOL : '', '', context);
     });
     const { maxAgeMs, gate } = options;
     if (gate.required) {
