@@ -10,7 +10,8 @@ export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0, apiName: 'InitProdu
 
 const ACKS_ALL = -1;
 const NULL = -1;
-const UTF8_TOPIC_MAX = 249;
+/** Kafka's bound. A topic's name is ASCII: its letters are its bytes. */
+const TOPIC_LENGTH_MAX = 249;
 /** Before each batch: partition and length. */
 const BATCH_HEAD_BYTES = 8;
 
@@ -77,7 +78,7 @@ export function produceBody(
   parts: readonly PartitionBytes[],
   timeoutMs: number,
 ): RequestBody {
-  assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX, 'a request has batches');
+  assert(parts.length > 0 && topic.length <= TOPIC_LENGTH_MAX, 'a request has batches');
   const headEnd = headBytes(topic);
   const heads = Buffer.allocUnsafe(headEnd + BATCH_HEAD_BYTES * parts.length);
   let at = heads.writeInt16BE(NULL, 0); // no transaction
