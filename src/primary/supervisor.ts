@@ -12,6 +12,7 @@
  */
 import assert from 'node:assert/strict';
 import cluster from 'node:cluster';
+import { backoffMs } from '../backoff.ts';
 import { LIMITS } from '../limits.ts';
 import type { ToPrimary, ToWorker } from '../messages.ts';
 import type { WORKER_STATES } from '../metrics/catalogue.ts';
@@ -277,16 +278,10 @@ export class Supervisor {
     if (slot.serving !== undefined) return { restartMs: 0, hopeless: false };
     const hopeless = slot.failedStarts >= LIMITS.failedStartsMax && this.count('ready') === 0;
     if (hopeless) return { restartMs: undefined, hopeless };
-    const restartMs = restartDelayMs(slot.deaths);
+    const restartMs = backoffMs(LIMITS.restartDelayMs, slot.deaths);
     slot.restart = setTimeout(() => {
       slot.serving = this.#fork(slot);
     }, restartMs);
     return { restartMs, hopeless };
   }
-}
-
-/** Pause before the next start after that many deaths in a row. */
-export function restartDelayMs(deaths: number): number {
-  const { first, last } = LIMITS.restartDelayMs;
-  return Math.min(last, first * 2 ** Math.min(deaths - 1, 30));
 }
