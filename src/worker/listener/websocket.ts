@@ -93,8 +93,8 @@ export class WebSocketListener {
       this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
     }
     if (maxAgeMs === 0) return;
-    const everyMs = Math.min(LIMITS.ageLookMs, maxAgeMs / 20);
-    this.#ageTimer = setInterval(() => this.look(), everyMs);
+    const lookMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
+    this.#ageTimer = setInterval(() => this.look(), lookMs);
   }
 
   /** What uWebSockets.js calls. */
