@@ -111,6 +111,8 @@ export class Metadata {
         this.#asked?.link.close();
         this.#asked = undefined;
       }
+      // A pause that begins now nobody would end.
+      if (this.#stopped) return;
       if (this.#failures > 0) {
         this.#wanted = true;
         await this.#pause(backoffMs(BACKOFF_MS, this.#failures), false);
@@ -282,9 +284,10 @@ export class Metadata {
 
   #report(error: unknown): void {
     if (!(error instanceof LinkError)) throw error;
+    // The link that was asked on was closed by the stop.
+    if (this.#stopped) return;
     if (error.why === 'configuration') this.#listener.loginRefused(error.message);
     else this.#listener.unreachable(reasonFor(error));
-    if (this.#stopped) return;
     this.#sampled.line('metadata', (held) =>
       this.#log.warn({ why: error.why, error: error.message, held }, 'Kafka cannot be asked'),
     );
