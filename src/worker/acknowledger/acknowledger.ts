@@ -120,11 +120,13 @@ export class Acknowledger implements Outcomes {
   /** Sends what streams have to say now, instead of at the end of the loop turn. */
   flush(): void {
     const streams = this.#dirty;
+    const sinceMs = this.#turnSinceMs;
+    // What is to be told from now on has a turn of its own, or nobody would be called for it.
     this.#dirty = [];
-    for (const stream of streams) stream.flush();
-    if (this.#turnSinceMs === undefined) return;
-    this.#counters.observe(ACK_STAGE, (performance.now() - this.#turnSinceMs) / 1000);
     this.#turnSinceMs = undefined;
+    for (const stream of streams) stream.flush();
+    if (sinceMs === undefined) return;
+    this.#counters.observe(ACK_STAGE, (performance.now() - sinceMs) / 1000);
   }
 
   /** At its end streams are flushed. */
