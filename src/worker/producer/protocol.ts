@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 
-export const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' } as const;
-export const METADATA = { apiKey: 3, apiVersion: 4, apiName: 'Metadata' } as const;
-export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0, apiName: 'InitProducerId' } as const;
+export const PRODUCE = { apiKey: 0, apiVersion: 7 } as const;
+export const METADATA = { apiKey: 3, apiVersion: 4 } as const;
+export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0 } as const;
 
 const ACKS_ALL = -1;
 const NULL = -1;
@@ -19,7 +19,6 @@ const BATCH_HEAD_BYTES = 8;
 export interface Api {
   readonly apiKey: number;
   readonly apiVersion: number;
-  readonly apiName: string;
 }
 
 /** A request behind its header, in pieces that are sent one after the other. */

@@ -15,7 +15,6 @@ function cluster(topicErrorCode: number): ClusterMetadata {
   const partitionMetadata = [{ partitionErrorCode: 0, partitionId: 0, leader: 1 }];
   return {
     brokers: [{ nodeId: 1, ...BOOTSTRAP }],
-    clusterId: 'test',
     topicMetadata: [{ topicErrorCode, topic: 'events', partitionMetadata }],
   };
 }
