@@ -4,7 +4,6 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-BIN := node_modules/.bin
 TS := node --import tsx
 KAFKA := $(TS) deploy/kafka/cli.ts
 
@@ -95,8 +94,7 @@ profile: build ## leave a CPU profile of a loaded worker in bench/out/profile, a
 
 .PHONY: check
 check: setup ## check types and style
-	@$(BIN)/tsc -p tsconfig.json
-	@$(BIN)/biome check .
+	@npm run --silent check
 
 .PHONY: test
 test: build check ## run the tests with a Kafka of their own, all or TESTS="test/one.test.ts"

@@ -3,7 +3,6 @@
  * config-identity.ts. Parsing, error texts, and what config-texts.ts shows to people (the command
  * `config`, `--help`, docs/configuration.md) all come from these declarations.
  */
-import { readFileSync } from 'node:fs';
 import { CODECS } from './compression/codecs.ts';
 import { demandIdentity, IDENTITY_SETTINGS } from './config-identity.ts';
 import { availableCores } from './cores.ts';
@@ -319,17 +318,4 @@ function contradictions(config: Config): string[] {
     'FOREBAY_MAX_FRAME_BYTES must be at most FOREBAY_BUFFER_BYTES / 64',
   );
   return found;
-}
-
-/**
- * The credentials and certificates that settings name as files.
- * @throws StartError (exit code 1) when one cannot be read
- */
-export function readSecretFile(env: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new StartError(`${env}: cannot read ${path} (${reason})`, EXIT.failed);
-  }
 }

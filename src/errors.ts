@@ -70,6 +70,11 @@ export class StartError extends Error {
   }
 }
 
+/** Why the system did not do what it was asked for: its code (`ENOENT`), else its words. */
+export function systemReason(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+}
+
 /** How a Forebay process ends. */
 export const EXIT = {
   clean: 0,

@@ -1,10 +1,11 @@
 /** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
-import { type Config, readSecretFile } from './config.ts';
+import type { Config } from './config.ts';
 import { EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { readPem } from './pem.ts';
+import { readSecret } from './secret-files.ts';
 
 /** kafkajs's own constant; importing it would load all of kafkajs. */
 const LOG_NOTHING: logLevel.NOTHING = 0;
@@ -65,6 +66,6 @@ function saslOptions(config: ConnectionSettings): SASLOptions | undefined {
   const password =
     file === undefined
       ? (config.kafkaSaslPassword ?? '')
-      : readSecretFile('KAFKA_SASL_PASSWORD_FILE', file).replace(/\r?\n$/, '');
+      : readSecret('KAFKA_SASL_PASSWORD_FILE', file);
   return { mechanism, username, password };
 }

@@ -33,6 +33,9 @@ export const LIMITS = {
    * How often it is looked at. */
   bodyMs: 10_000,
   bodyLookMs: 1_000,
+  /** Headers of one request. uWebSockets.js takes 4 KiB by default: cookies and a token would fail
+   * with 431. */
+  headersBytes: 16 * KIB,
   /** How long a browser may remember what CORS allows: the longest that Chromium honours. */
   preflightSeconds: 7_200,
   /** Where few files may be open: some are kept from WebSockets, most of these for brokers and what
@@ -88,7 +91,8 @@ export const LIMITS = {
    * sender starves all the others. */
   turnMessages: 20_000,
   turnBytes: 16 * MIB,
-  /** The oldest event of a batch may be this old when another joins it (see 'deadlines'). */
+  /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
+   * all: the others' comes sooner than their own by so much at the most. */
   batchOpenMsMax: 1_000,
   /** Copies of a request at the most: TLS gathers its pieces and enciphers them. */
   requestCopies: 2,
@@ -107,8 +111,10 @@ export const LIMITS = {
   goawayGraceMs: 1_000,
   /** A worker that ends takes handshakes and requests for so long, of connections just accepted. */
   lastRequestsMs: 50,
-  /** How often a worker looks for connections that are old enough, at the most. */
+  /** How often a worker looks for connections that are old enough: once in so long, and at least so
+   * many times within the greatest age. */
   ageLookMs: 1_000,
+  ageLooks: 20,
   /** Share of the greatest age by which that of a connection differs, at random. */
   ageJitter: 0.1,
   /** How often the primary looks, within FOREBAY_WORKER_TIMEOUT_MS, whether a worker has spoken;

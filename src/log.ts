@@ -29,7 +29,7 @@ const REPEAT_MS = 10_000;
  * For what a client or a broker can cause at any rate.
  */
 export class SampledLog {
-  readonly #last = new Map<string, { at: number; held: number }>();
+  readonly #last = new Map<string, { atMs: number; held: number }>();
   readonly #now: () => number;
 
   constructor(now: () => number = () => performance.now()) {
@@ -38,13 +38,13 @@ export class SampledLog {
 
   /** Calls `write` with the number of lines held back since the last, or holds this one back. */
   line(key: string, write: (held: number) => void): void {
-    const now = this.#now();
+    const nowMs = this.#now();
     const last = this.#last.get(key);
-    if (last !== undefined && now - last.at < REPEAT_MS) {
+    if (last !== undefined && nowMs - last.atMs < REPEAT_MS) {
       last.held++;
       return;
     }
-    this.#last.set(key, { at: now, held: 0 });
+    this.#last.set(key, { atMs: nowMs, held: 0 });
     write(last?.held ?? 0);
   }
 }

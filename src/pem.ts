@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readSecretFile } from './config.ts';
 import { EXIT, StartError } from './errors.ts';
+import { readSecretFile } from './secret-files.ts';
 
 /** What stands in a PEM file, as its first line names it. */
 export type PemKind = 'CERTIFICATE' | 'PRIVATE KEY';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig, readSecretFile, SETTINGS, unknownSettings } from '../src/config.ts';
+import { readConfig, SETTINGS, unknownSettings } from '../src/config.ts';
 import type { Environment } from '../src/environment.ts';
 import { StartError } from '../src/errors.ts';
 
@@ -217,11 +217,3 @@ for (const [name, env, message] of contradictions) {
     assert(!found[0]?.includes('hunter2'));
   });
 }
-
-test('a file that cannot be read is named with its setting', () => {
-  assert.throws(() => readSecretFile('KAFKA_TLS_CA_FILE', '/does/not/exist'), {
-    name: 'StartError',
-    message: 'KAFKA_TLS_CA_FILE: cannot read /does/not/exist (ENOENT)',
-    exitCode: 1,
-  });
-});

@@ -1,7 +1,7 @@
 /** A file whose content is taken up again when it has changed, however it was changed. */
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { EXIT, StartError } from '../errors.ts';
+import { EXIT, StartError, systemReason } from '../errors.ts';
 
 /** A change so soon after another may have the same time stamp: the file is read once more. */
 const SETTLED_MS = 2_000;
@@ -38,7 +38,7 @@ export class WatchedFile<T> {
       this.#seen = signature(statSync(path));
       this.#text = readFileSync(path, 'utf8');
     } catch (error) {
-      throw new StartError(`${env}: cannot read ${path} (${codeOf(error)})`, EXIT.failed);
+      throw new StartError(`${env}: cannot read ${path} (${systemReason(error)})`, EXIT.failed);
     }
     try {
       this.value = parse(this.#text);
@@ -68,7 +68,7 @@ export class WatchedFile<T> {
       text = await readFile(path, 'utf8');
     } catch (error) {
       this.#seen = undefined;
-      return this.#broken(`cannot be read (${codeOf(error)})`);
+      return this.#broken(`cannot be read (${systemReason(error)})`);
     }
     if (text === this.#text && this.#reason === undefined) return;
     let value: T;
@@ -94,8 +94,4 @@ export class WatchedFile<T> {
 function signature({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string | undefined {
   if (Date.now() - Math.max(mtimeMs, ctimeMs) < SETTLED_MS) return undefined;
   return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
-}
-
-function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
 }

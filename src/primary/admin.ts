@@ -1,6 +1,6 @@
 /** The operators' side: /metrics, /livez, /readyz, commands, live view; on a port of their own. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { EVENT_CODES, REQUEST_CODES, type RequestCode } from '../errors.ts';
+import { EVENT_CODES, REQUEST_CODES } from '../errors.ts';
 import type { Readiness } from '../messages.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
 import { refuseCommand, refuseViewer } from './commands.ts';
@@ -142,6 +142,7 @@ function refuseMethod(request: IncomingMessage, response: ServerResponse, allowe
   refuse(request, response, 'method_not_allowed');
 }
 
+/** The refusals of the catalogue that operators may hear. */
 type Refused =
   | 'not_found'
   | 'method_not_allowed'
@@ -152,7 +153,7 @@ type Refused =
 function refuse(
   request: IncomingMessage,
   response: ServerResponse,
-  code: RequestCode & Refused,
+  code: Refused,
   message: string = REQUEST_CODES[code].text,
 ): void {
   replyJson(request, response, REQUEST_CODES[code].http, { error: { code, message } });

@@ -4,9 +4,10 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type Config, readSecretFile } from '../config.ts';
+import type { Config } from '../config.ts';
 import { EXIT, REQUEST_CODES, StartError } from '../errors.ts';
 import { isLoopback } from '../loopback.ts';
+import { readSecret } from '../secret-files.ts';
 
 /** Why a request is not taken. */
 export interface Refusal {
@@ -23,7 +24,7 @@ export function readAdminToken(
 ): string | undefined {
   const { adminToken, adminTokenFile: file } = config;
   if (file === undefined) return adminToken;
-  const token = readSecretFile('FOREBAY_ADMIN_TOKEN_FILE', file).replace(/\r?\n$/, '');
+  const token = readSecret('FOREBAY_ADMIN_TOKEN_FILE', file);
   if (token !== '') return token;
   throw new StartError(`FOREBAY_ADMIN_TOKEN_FILE: ${file} is empty`, EXIT.failed);
 }

@@ -276,9 +276,8 @@ class Primary {
     this.#updateReadiness();
     if (restartMs !== undefined) this.#restarts[cause]++;
     if (stopping || rolling) return;
-    const fields = { worker: slot, workerPid: pid, cause, exitCode, signal, lost };
-    const then = restartMs === undefined ? {} : { restartMs };
-    this.#log.write('error', { ...fields, ...then }, 'worker died');
+    const fields = { worker: slot, workerPid: pid, cause, exitCode, signal, lost, restartMs };
+    this.#log.write('error', fields, 'worker died');
   }
 
   #gaveUp({ exitCode, signal }: Death): void {

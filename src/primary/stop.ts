@@ -36,7 +36,8 @@ export class Stop {
   #resolve!: (exitCode: number) => void;
   #reject!: (error: StartError) => void;
   readonly #options: StopOptions;
-  #since: number | undefined;
+  /** When the drain began; undefined = it has not. */
+  #sinceMs: number | undefined;
   #prestop: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #error: StartError | undefined;
@@ -65,7 +66,7 @@ export class Stop {
   }
 
   get draining(): boolean {
-    return this.#since !== undefined;
+    return this.#sinceMs !== undefined;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -100,7 +101,7 @@ export class Stop {
 
   /** Tells a worker to drain in the time that is left. */
   tell(worker: number): void {
-    const passedMs = performance.now() - (this.#since ?? 0);
+    const passedMs = performance.now() - (this.#sinceMs ?? 0);
     const timeoutMs = Math.max(0, Math.round(this.#options.timeoutMs - passedMs));
     this.#options.supervisor.send(worker, { type: 'drain', timeoutMs });
   }
@@ -128,7 +129,7 @@ export class Stop {
   allEnded(): void {
     if (this.#over) return;
     const left = this.#leftByGone;
-    const ms = Math.round(performance.now() - (this.#since ?? 0));
+    const ms = Math.round(performance.now() - (this.#sinceMs ?? 0));
     const failed = left > 0 || this.#broken;
     this.#options.log.write(failed ? 'error' : 'info', { left, ms }, 'drain ended');
     this.#settle(failed ? EXIT.failed : EXIT.clean);
@@ -137,7 +138,7 @@ export class Stop {
   #begin(cause: string): void {
     const { log, supervisor, timeoutMs, begun } = this.#options;
     clearTimeout(this.#prestop);
-    this.#since = performance.now();
+    this.#sinceMs = performance.now();
     log.write('info', { cause, timeoutMs }, 'drain begun');
     begun();
     this.#deadline = setTimeout(() => this.#atDeadline(), timeoutMs + DRAIN_GRACE_MS);

@@ -12,6 +12,7 @@
  */
 import assert from 'node:assert/strict';
 import cluster from 'node:cluster';
+import { backoffMs } from '../backoff.ts';
 import { LIMITS } from '../limits.ts';
 import type { ToPrimary, ToWorker } from '../messages.ts';
 import type { WORKER_STATES } from '../metrics/catalogue.ts';
@@ -58,8 +59,8 @@ interface Worker {
   readonly slot: Slot;
   state: Exclude<WorkerState, 'dead'>;
   attached: boolean;
-  /** When it began to listen, in milliseconds. */
-  listenedAt: number | undefined;
+  /** When it began to listen, by the monotonic clock; undefined = it has not. */
+  listenedAtMs: number | undefined;
   /** What it dies of, if it does. */
   cause: WorkerCause;
 }
@@ -74,9 +75,6 @@ interface Slot {
   failedStarts: number;
   restart: NodeJS.Timeout | undefined;
 }
-
-/** uWebSockets.js takes 4 KiB of headers by default: cookies and a token would fail with 431. */
-const HEADERS_BYTES = 16_384;
 
 export class Supervisor {
   readonly #slots: readonly Slot[];
@@ -196,8 +194,10 @@ export class Supervisor {
     if (this.#workers.size === 0) this.#hooks.allEnded();
   }
 
-  /** Ends a worker at once. A replacement gives up its place before its process has ended: there
-   * can be another one at once. */
+  /**
+   * Ends a worker at once. A replacement gives up its place before its process has ended: there can
+   * be another one at once.
+   */
   kill(worker: number, cause: WorkerCause = 'crash'): void {
     const found = this.#workers.get(worker);
     if (found === undefined) return;
@@ -217,7 +217,7 @@ export class Supervisor {
     const env = {
       ...this.#env,
       FOREBAY_WORKER_SLOT: String(slot.number),
-      UWS_HTTP_MAX_HEADERS_SIZE: String(HEADERS_BYTES),
+      UWS_HTTP_MAX_HEADERS_SIZE: String(LIMITS.headersBytes),
     };
     const worker: Worker = {
       process: new WorkerProcess(
@@ -228,7 +228,7 @@ export class Supervisor {
       slot,
       state: 'starting',
       attached: false,
-      listenedAt: undefined,
+      listenedAtMs: undefined,
       cause: 'crash',
     };
     this.#workers.set(worker.process.id, worker);
@@ -243,8 +243,8 @@ export class Supervisor {
       this.#hooks.attached(process.id);
     }
     const listens = message.type === 'snapshot' && message.status.listening;
-    if (listens && worker.listenedAt === undefined) {
-      worker.listenedAt = performance.now();
+    if (listens && worker.listenedAtMs === undefined) {
+      worker.listenedAtMs = performance.now();
       slot.failedStarts = 0;
       if (worker.state === 'starting') worker.state = 'ready';
     }
@@ -252,9 +252,9 @@ export class Supervisor {
   }
 
   #ended(worker: Worker, ending: Ending): void {
-    const { process, slot, cause, listenedAt } = worker;
+    const { process, slot, cause, listenedAtMs } = worker;
     this.#workers.delete(process.id);
-    const fields = { ...ending, pid: process.pid, cause, listened: listenedAt !== undefined };
+    const fields = { ...ending, pid: process.pid, cause, listened: listenedAtMs !== undefined };
     let hopeless = false;
     let restartMs: number | undefined;
     if (worker === slot.replacement) slot.replacement = undefined;
@@ -266,27 +266,21 @@ export class Supervisor {
   }
 
   /** Sees to it that somebody serves again in a slot. */
-  #replaceDead(slot: Slot, { listenedAt }: Worker) {
+  #replaceDead(slot: Slot, { listenedAtMs }: Worker) {
     slot.serving = slot.replacement;
     slot.replacement = undefined;
-    if (listenedAt === undefined) slot.failedStarts++;
+    if (listenedAtMs === undefined) slot.failedStarts++;
     const ranWell =
-      listenedAt !== undefined && performance.now() - listenedAt >= LIMITS.restartDelayMs.last;
+      listenedAtMs !== undefined && performance.now() - listenedAtMs >= LIMITS.restartDelayMs.last;
     slot.deaths = ranWell ? 1 : slot.deaths + 1;
     if (this.#stopping) return { restartMs: undefined, hopeless: false };
     if (slot.serving !== undefined) return { restartMs: 0, hopeless: false };
     const hopeless = slot.failedStarts >= LIMITS.failedStartsMax && this.count('ready') === 0;
     if (hopeless) return { restartMs: undefined, hopeless };
-    const restartMs = restartDelayMs(slot.deaths);
+    const restartMs = backoffMs(LIMITS.restartDelayMs, slot.deaths);
     slot.restart = setTimeout(() => {
       slot.serving = this.#fork(slot);
     }, restartMs);
     return { restartMs, hopeless };
   }
-}
-
-/** Pause before the next start after that many deaths in a row. */
-export function restartDelayMs(deaths: number): number {
-  const { first, last } = LIMITS.restartDelayMs;
-  return Math.min(last, first * 2 ** Math.min(deaths - 1, 30));
 }

@@ -31,8 +31,8 @@ const IN_FLIGHT = firstCell('forebay_events_in_flight');
 interface Part {
   readonly slot: Slot;
   last: Float64Array;
-  /** When the last numbers came, in milliseconds of the clock; undefined = none yet. */
-  at: number | undefined;
+  /** When the last numbers came, by the clock; undefined = none yet. */
+  atMs: number | undefined;
   dead: boolean;
 }
 
@@ -41,7 +41,7 @@ interface Slot {
   readonly parts: Part[];
   readonly retired: Float64Array;
   /** When the last numbers of all came. */
-  at: number;
+  atMs: number;
 }
 
 export class Totals {
@@ -61,7 +61,7 @@ export class Totals {
     this.#slots = Array.from({ length: slots }, () => ({
       parts: [],
       retired: new Float64Array(LAYOUT_CELLS),
-      at: now(),
+      atMs: now(),
     }));
   }
 
@@ -75,7 +75,7 @@ export class Totals {
     assert(!this.#workers.has(worker), `worker ${worker} began before`);
     const place = this.#slot(slot);
     const last = new Float64Array(LAYOUT_CELLS);
-    const part: Part = { slot: place, last, at: undefined, dead: false };
+    const part: Part = { slot: place, last, atMs: undefined, dead: false };
     place.parts.push(part);
     this.#workers.set(worker, part);
   }
@@ -86,8 +86,8 @@ export class Totals {
     const part = this.#workers.get(worker);
     if (part === undefined) return;
     part.last = values;
-    part.at = this.#now();
-    part.slot.at = part.at;
+    part.atMs = this.#now();
+    part.slot.atMs = part.atMs;
   }
 
   /**
@@ -125,7 +125,7 @@ export class Totals {
 
   /** When a slot's last numbers came, in milliseconds of the clock; before the first its start. */
   spokenAtMs(slot: number): number {
-    return this.#slot(slot).at;
+    return this.#slot(slot).atMs;
   }
 
   /** Events in flight in a worker, as of its last numbers. */
@@ -144,9 +144,9 @@ export class Totals {
    */
   ageSeconds(slot: number): number {
     const place = this.#slot(slot);
-    const spoken = place.parts.flatMap(({ at, dead }) => (dead ? [] : (at ?? [])));
-    const since = spoken.length > 0 ? Math.min(...spoken) : place.at;
-    return (this.#now() - since) / 1000;
+    const spoken = place.parts.flatMap(({ atMs, dead }) => (dead ? [] : (atMs ?? [])));
+    const sinceMs = spoken.length > 0 ? Math.min(...spoken) : place.atMs;
+    return (this.#now() - sinceMs) / 1000;
   }
 
   /** received - stored - refused - dropped - lost - in flight: 0 unless an event was forgotten. */

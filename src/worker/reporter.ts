@@ -5,6 +5,7 @@ import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { Producer } from './producer/producer.ts';
+import { residentBytes } from './resident-memory.ts';
 
 const IN_FLIGHT = cell('forebay_events_in_flight');
 const BUFFER = cell('forebay_buffer_bytes');
@@ -126,14 +127,5 @@ export class Reporter {
     counters.set(CPU, (user + system) / 1e6);
     producer.countLanes();
     return inFlight;
-  }
-}
-
-/** Undefined when it cannot be read: Node.js opens a file for it, and there may be none left. */
-function residentBytes(): number | undefined {
-  try {
-    return process.memoryUsage.rss();
-  } catch {
-    return undefined;
   }
 }

@@ -27,7 +27,7 @@ import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
-import { Link } from './producer/link.ts';
+import { type Address, Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
@@ -163,7 +163,7 @@ class Worker {
     const compressor = codec && new Compressor(codec, budget, this.#log);
     return new Producer({
       topic,
-      bootstrap: this.#config.kafkaBrokers.map(parseAddress),
+      bootstrap: this.#config.kafkaBrokers.map(brokerAddress),
       createLink: (address) => new Link(address, link),
       log: this.#log,
       lingerMs,
@@ -278,8 +278,9 @@ function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
 }
 
-function parseAddress(address: string): { host: string; port: number } {
-  const [host = '', port] = address.split(':');
+/** @param text host:port, as the setting has checked it */
+function brokerAddress(text: string): Address {
+  const [host = '', port] = text.split(':');
   return { host, port: Number(port) };
 }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { LIMITS } from '../../src/limits.ts';
-import { restartDelayMs } from '../../src/primary/supervisor.ts';
 import { isRunning } from '../support/child.ts';
 import { until } from '../support/wait.ts';
 import {
@@ -17,13 +16,6 @@ import {
 
 afterEach(killHosts);
 after(checkWorkersGone);
-
-test('the pause before a restart doubles from first to last', () => {
-  const { first, last } = LIMITS.restartDelayMs;
-  assert.deepEqual([1, 2, 3].map(restartDelayMs), [first, 2 * first, 4 * first]);
-  assert.equal(restartDelayMs(8), last);
-  assert.equal(restartDelayMs(10_000), last);
-});
 
 test('a killed worker is replaced, ever later; counters stay, what it held is lost', async () => {
   const { child, has, signal } = await host('run', 1);

@@ -40,7 +40,7 @@ export interface Sample {
 const FOLDER = join(ROOT, 'deploy/prometheus');
 const INTERVAL_SECONDS = 1;
 const INTERVAL = `${INTERVAL_SECONDS}s`;
-/** A scrape counts as of its begin, and ends within an interval: what is older stays as it is. */
+/** A scrape counts as of its begin, and ends within an interval: what is older stays so. */
 const SETTLED_SECONDS = 2 * INTERVAL_SECONDS;
 
 export interface PrometheusOptions {

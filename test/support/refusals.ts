@@ -1,4 +1,4 @@
-/** What a refusal must look like, by 3-protocol's catalogue and not by the code under test. */
+/** What a refusal must look like, by docs/protocol.md and not by the code under test. */
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../src/errors.ts';
 import type { NackError } from './protocol.ts';

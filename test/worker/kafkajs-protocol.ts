@@ -74,7 +74,6 @@ export const crc32c = crc32cModule as (bytes: Buffer) => number;
 interface RequestEncoder {
   readonly apiKey: number;
   readonly apiVersion: number;
-  readonly apiName: string;
   encode(): Promise<Encoder>;
 }
 export const metadataRequest = metadataModule as (options: {

@@ -133,11 +133,13 @@ export class Acknowledger implements Outcomes {
   /** Sends what streams have to say now, instead of at the end of the loop turn. */
   flush(): void {
     const streams = this.#dirty;
+    const sinceMs = this.#turnSinceMs;
+    // What is to be told from now on has a turn of its own, or nobody would be called for it.
     this.#dirty = [];
-    for (const stream of streams) stream.flush();
-    if (this.#turnSinceMs === undefined) return;
-    this.#counters.observe(ACK_STAGE, (performance.now() - this.#turnSinceMs) / 1000);
     this.#turnSinceMs = undefined;
+    for (const stream of streams) stream.flush();
+    if (sinceMs === undefined) return;
+    this.#counters.observe(ACK_STAGE, (performance.now() - sinceMs) / 1000);
   }
 
   /** At its end streams are flushed. */
@@ -161,21 +163,23 @@ export class Acknowledger implements Outcomes {
   #count(owner: Owner, code: EventCode, events: number, message: string): void {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
     this.#counters.add(dropped ?? REFUSED[code], events);
+    const { transport } = owner;
     const identity = owner.identity || undefined;
-    const fields = { code, reason: message, identity };
     if (!owner.plain) {
       if (!SENDERS_FAULTS.has(code)) return;
-      const { transport } = owner;
-      this.#sampledTold.line(code, (held) =>
-        this.#log.info({ ...fields, transport, held }, 'an event was refused to its sender'),
-      );
+      this.#sampledTold.line(code, (held) => {
+        const fields = { code, reason: message, identity, transport, held };
+        this.#log.info(fields, 'an event was refused to its sender');
+      });
       return;
     }
     const line =
       dropped === undefined
         ? 'plain client: a bad event was refused'
         : 'plain client: an event was dropped';
-    this.#sampled.line(code, (held) => this.#log.warn({ ...fields, held }, line));
+    this.#sampled.line(code, (held) => {
+      this.#log.warn({ code, reason: message, identity, held }, line);
+    });
   }
 
   #markDirty(stream: AckStream): void {

@@ -88,7 +88,7 @@ export class HttpReply implements Owner {
   }
 }
 
-/** Status and headers for what became of a body: 3-protocol's table. */
+/** Status and headers for what became of a body: the table in docs/protocol.md. */
 export function answerFor(accepted: number, errors: readonly RefusalEntry[]): HttpAnswer {
   const body = { accepted, errors };
   if (errors.length === 0) return { status: 200, body };

@@ -1,5 +1,4 @@
 import { networksOf } from '../../networks.ts';
-import { type Answer, errorAnswer, requestError } from '../listener/answers.ts';
 import type { HttpRequest, HttpResponse } from '../listener/uws.ts';
 import { ClientAddresses, countedAs } from './address.ts';
 import type { MemoryMark } from './memory-mark.ts';
@@ -18,7 +17,8 @@ export interface ConnectionOptions {
 /** Where a connection is counted: its address, or '' when addresses are not counted. */
 export type Place = string;
 
-const RETRY_AFTER = { 'Retry-After': '1' };
+/** What has no room for one more: this worker, or its part for an address. */
+export type Full = 'worker' | 'address';
 
 /** How many WebSockets a worker has, in all and by address, and whether one more may come. */
 export class ConnectionAdmission {
@@ -39,16 +39,20 @@ export class ConnectionAdmission {
     return countedAs(this.#addresses.of(response, request));
   }
 
+  /** WebSockets that one address may have; 0 = no bound. */
+  get maxPerAddress(): number {
+    return this.#options.maxPerAddress;
+  }
+
   /**
-   * Whether one more may become a connection now. Between this call and {@link enter} nothing else
+   * What stands against one more connection now. Between this call and {@link enter} nothing else
    * may come, or one too many does.
-   * @returns the answer that refuses it; undefined = it may
+   * @returns undefined = nothing
    */
-  refusal(place: Place): Answer | undefined {
-    const { max, maxPerAddress, memory } = this.#options;
-    if (this.#open >= max || memory.over) return noMore();
-    const isFull = place !== '' && this.#perAddress.isFull(place);
-    return isFull ? noMoreOfAddress(maxPerAddress) : undefined;
+  full(place: Place): Full | undefined {
+    const { max, memory } = this.#options;
+    if (this.#open >= max || memory.over) return 'worker';
+    return place !== '' && this.#perAddress.isFull(place) ? 'address' : undefined;
   }
 
   enter(place: Place): void {
@@ -60,15 +64,4 @@ export class ConnectionAdmission {
     this.#open--;
     if (place !== '') this.#perAddress.leave(place);
   }
-}
-
-/** 503: another worker or instance may have room. */
-function noMore(): Answer {
-  return requestError('too_many_connections', RETRY_AFTER);
-}
-
-/** 429: the client's own connections are too many. */
-function noMoreOfAddress(max: number): Answer {
-  const message = `an address may have ${max} connections`;
-  return errorAnswer(429, 'too_many_connections', message, RETRY_AFTER);
 }

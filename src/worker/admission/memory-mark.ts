@@ -1,5 +1,6 @@
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
+import { residentBytes } from '../resident-memory.ts';
 
 /**
  * Whether a worker has more resident memory than it should. The buffer's bound does not see all of
@@ -8,14 +9,14 @@ import type { Logger } from '../../log.ts';
 export class MemoryMark {
   readonly #maxBytes: number;
   readonly #log: Logger;
-  readonly #residentBytes: () => number;
+  readonly #residentBytes: () => number | undefined;
   #over = false;
 
   /** @param maxBytes 0 = no mark */
-  constructor(maxBytes: number, log: Logger, residentBytes = () => process.memoryUsage.rss()) {
+  constructor(maxBytes: number, log: Logger, resident = residentBytes) {
     this.#maxBytes = maxBytes;
     this.#log = log;
-    this.#residentBytes = residentBytes;
+    this.#residentBytes = resident;
   }
 
   /** New connections and bodies are not to be taken now. */
@@ -31,7 +32,7 @@ export class MemoryMark {
   }
 
   look(): void {
-    const residentBytes = this.#measure();
+    const residentBytes = this.#residentBytes();
     if (residentBytes === undefined) return;
     const share = this.#over ? LIMITS.memoryMark.resume : 1;
     const over = residentBytes > this.#maxBytes * share;
@@ -40,14 +41,5 @@ export class MemoryMark {
     const facts = { residentBytes, maxBytes: this.#maxBytes };
     if (over) this.#log.warn(facts, 'memory is short: no new connections and bodies');
     else this.#log.info(facts, 'memory is there again: new connections and bodies are taken');
-  }
-
-  /** Undefined when it cannot be read: Node.js opens a file for it, and there may be none left. */
-  #measure(): number | undefined {
-    try {
-      return this.#residentBytes();
-    } catch {
-      return undefined;
-    }
   }
 }

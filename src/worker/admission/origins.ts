@@ -1,5 +1,3 @@
-import { isSameHost } from './origin.ts';
-
 /** Which web pages may send, over WebSocket and HTTP alike. */
 export class Origins {
   readonly #listed: ReadonlySet<string> | undefined;
@@ -19,5 +17,15 @@ export class Origins {
   allows(origin: string, host: string): boolean {
     if (origin === '' || this.#every) return true;
     return this.#listed?.has(origin) ?? isSameHost(origin, host);
+  }
+}
+
+/** Whether a page is of that host and port; either may leave out the scheme's own port. */
+function isSameHost(origin: string, host: string): boolean {
+  try {
+    const from = new URL(origin);
+    return from.host !== '' && from.host === new URL(`${from.protocol}//${host}`).host;
+  } catch {
+    return false;
   }
 }

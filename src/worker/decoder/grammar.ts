@@ -10,6 +10,7 @@ import {
   OPEN_BRACE,
   OPEN_BRACKET,
   QUOTE,
+  SPACE,
   skipBlank,
 } from './scanner.ts';
 
@@ -21,7 +22,7 @@ export const ZERO = 0x30;
 const NINE = 0x39;
 const CAPITAL_E = 0x45;
 const SMALL_E = 0x65;
-const SMALL_U = 0x75;
+export const SMALL_U = 0x75;
 
 /** What closes an array or object, by what opens it. */
 const CLOSERS = new Map<number | undefined, number>([
@@ -149,7 +150,7 @@ export function stringEnd(bytes: Buffer, start: number): number {
   let at = start + 1;
   for (;;) {
     const byte = bytes[at];
-    if (byte === undefined || byte < 0x20) return WRONG;
+    if (byte === undefined || byte < SPACE) return WRONG;
     if (byte === QUOTE) return at + 1;
     at++;
     if (byte !== BACKSLASH) continue;

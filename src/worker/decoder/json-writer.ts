@@ -2,14 +2,10 @@
  * Writes JSON's strings and numbers into bytes that have room for them. What is written is what
  * `JSON.stringify` writes, but for -0, which stays what it is.
  */
-import { WRONG } from './grammar.ts';
-import { BACKSLASH, QUOTE } from './scanner.ts';
+import { MINUS, SMALL_U, WRONG, ZERO } from './grammar.ts';
+import { BACKSLASH, QUOTE, SPACE } from './scanner.ts';
 
-const MINUS = 0x2d;
-const ZERO = 0x30;
 const SMALL_A = 0x61;
-const SMALL_U = 0x75;
-const SPACE = 0x20;
 const FIRST_NOT_ASCII = 0x80;
 const CONTINUATION = 0b10_000000;
 const CONTINUATION_MASK = 0b11_000000;

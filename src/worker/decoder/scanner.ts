@@ -16,7 +16,7 @@ export const CLOSE_BRACE = 0x7d;
 
 const TAB = 0x09;
 const CARRIAGE_RETURN = 0x0d;
-const SPACE = 0x20;
+export const SPACE = 0x20;
 
 export function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;

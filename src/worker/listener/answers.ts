@@ -56,6 +56,9 @@ export function jsonBody(value: unknown): string {
 
 const PLAINLY: Manner = {};
 
+/** For who may find room elsewhere at once, or here soon. */
+export const AGAIN_SOON = { 'Retry-After': '1' } as const;
+
 /**
  * Answers; the response must not have been aborted. An answer that ends its connection waits until
  * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in

@@ -1,8 +1,9 @@
 /** What requests bring to get in, and what they are answered. */
 import { LIMITS } from '../../limits.ts';
+import type { Full } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import { ANYBODY, type NotAdmitted, type Verdict } from '../admission/identity.ts';
-import { type Answer, errorAnswer, requestError } from './answers.ts';
+import { AGAIN_SOON, type Answer, errorAnswer, requestError } from './answers.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 /** The subprotocol that carries a token: browsers can set no header of a handshake but that one. */
@@ -47,6 +48,16 @@ export function notAdmitted(code: NotAdmitted): Answer {
   }
   const retryAfter = Math.ceil(LIMITS.jwks.retryMs / 1000);
   return requestError(code, { 'Retry-After': String(retryAfter) });
+}
+
+/**
+ * What a handshake hears that finds no room. 503: another worker or instance may have some; 429:
+ * the client's own connections are too many.
+ */
+export function noRoom(full: Full, maxPerAddress: number): Answer {
+  if (full === 'worker') return requestError('too_many_connections', AGAIN_SOON);
+  const message = `an address may have ${maxPerAddress} connections`;
+  return errorAnswer(429, 'too_many_connections', message, AGAIN_SOON);
 }
 
 /**

@@ -5,8 +5,15 @@ import { type Counters, cells } from '../../metrics/counters.ts';
 import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
-import { type Answer, errorAnswer, type Manner, requestError, send } from './answers.ts';
-import { admitHandshake, decideLater, isAllowedPage, notAdmitted } from './entrance.ts';
+import {
+  AGAIN_SOON,
+  type Answer,
+  errorAnswer,
+  type Manner,
+  requestError,
+  send,
+} from './answers.ts';
+import { admitHandshake, decideLater, isAllowedPage, noRoom, notAdmitted } from './entrance.ts';
 import { abandon } from './failure.ts';
 import { handshakeFault } from './framing.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
@@ -28,7 +35,8 @@ const REFUSED = cells('forebay_handshakes_refused_total', REFUSALS);
 export interface Handshake {
   /** It asks for {@link SUBPROTOCOL}. */
   readonly acknowledged: boolean;
-  readonly key: string;
+  /** Its `Sec-WebSocket-Key`. */
+  readonly webSocketKey: string;
   readonly place: Place;
   readonly context: object;
 }
@@ -100,8 +108,8 @@ export class Handshakes {
     const asked = request.getHeader('sec-websocket-protocol').split(',');
     const names = asked.map((name) => name.trim());
     const acknowledged = names.includes(SUBPROTOCOL);
-    const key = request.getHeader('sec-websocket-key');
-    const handshake = { acknowledged, key, place, context };
+    const webSocketKey = request.getHeader('sec-websocket-key');
+    const handshake = { acknowledged, webSocketKey, place, context };
     const verdict = admitHandshake(gate, request, names);
     if (!(verdict instanceof Promise)) return this.#decide(response, handshake, verdict);
     this.#undecided++;
@@ -117,14 +125,15 @@ export class Handshakes {
   /** Refuses it, whosever it is, when there is no room for it. @returns whether it did */
   #refusesAny(response: HttpResponse, place: Place): boolean {
     if (this.#refusing) {
-      const headers = { 'Retry-After': '1' };
-      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, headers);
+      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, AGAIN_SOON);
       this.#refuse(response, 'draining', answer);
       return true;
     }
-    const full = this.#options.admission.refusal(place);
+    const { admission } = this.#options;
+    const full = admission.full(place);
     if (full === undefined) return false;
-    this.#refuse(response, 'too_many_connections', full, { close: true });
+    const answer = noRoom(full, admission.maxPerAddress);
+    this.#refuse(response, 'too_many_connections', answer, { close: true });
     return true;
   }
 

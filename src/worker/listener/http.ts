@@ -7,6 +7,7 @@ import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
 import {
+  AGAIN_SOON,
   type Answer,
   countRefused,
   errorAnswer,
@@ -211,7 +212,7 @@ export class HttpListener {
 
 /** Nothing of the body is kept: uWebSockets.js skips it. */
 function memoryShort(): Answer {
-  return errorAnswer(503, 'buffer_full', 'memory is short', { 'Retry-After': '1' });
+  return errorAnswer(503, 'buffer_full', 'memory is short', AGAIN_SOON);
 }
 
 function tooLarge(): Answer {

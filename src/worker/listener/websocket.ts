@@ -86,17 +86,17 @@ export class WebSocketListener {
     this.#options = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
     this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
-      const { acknowledged, key, context } = handshake;
+      const { acknowledged, webSocketKey, context } = handshake;
       const connection = this.#connection(handshake, identity);
-      response.upgrade(connection, key, acknowledged ? SUBPROTOCOL : '', '', context);
+      response.upgrade(connection, webSocketKey, acknowledged ? SUBPROTOCOL : '', '', context);
     });
     const { maxAgeMs, gate } = options;
     if (gate.required) {
       this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
     }
     if (maxAgeMs === 0) return;
-    const everyMs = Math.min(LIMITS.ageLookMs, maxAgeMs / 20);
-    this.#ageTimer = setInterval(() => this.look(), everyMs);
+    const lookMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
+    this.#ageTimer = setInterval(() => this.look(), lookMs);
   }
 
   /** What uWebSockets.js calls. */

@@ -41,12 +41,7 @@ export type SocketFactory = (options: {
   onConnect: () => void;
 }) => Socket;
 
-interface LogEntry {
-  namespace: string;
-  label: string;
-  log: { message: string; error?: string };
-}
-export type LogWriter = (entry: LogEntry) => void;
+export type LogWriter = (entry: { log: { message: string } }) => void;
 
 export interface ConnectOptions {
   readonly host: string;
@@ -62,7 +57,6 @@ export interface ConnectOptions {
 
 export interface ClusterMetadata {
   readonly brokers: readonly { nodeId: number; host: string; port: number }[];
-  readonly clusterId: string;
   readonly topicMetadata: readonly {
     topicErrorCode: number;
     topic: string;

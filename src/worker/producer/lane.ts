@@ -9,6 +9,7 @@
  * take it any more, it is given up behind a new epoch, its senders told `timeout`.
  */
 import assert from 'node:assert/strict';
+import { backoffMs } from '../../backoff.ts';
 import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Outcome } from './error-table.ts';
@@ -263,9 +264,8 @@ export class Lane {
 
   #retry(errorClass: ProduceErrorClass, nowMs: number, pace: Pace): Verdict & { do: 'retry' } {
     this.#troubled = true;
-    const { first, last } = BACKOFF_MS[pace];
-    const pause = Math.min(last, first * 2 ** Math.min(this.#retries[pace]++, 16));
-    this.#notBeforeMs = nowMs + pause * (0.75 + this.#random() / 2);
+    const pauseMs = backoffMs(BACKOFF_MS[pace], ++this.#retries[pace]);
+    this.#notBeforeMs = nowMs + pauseMs * (0.75 + this.#random() / 2);
     return { do: 'retry', class: errorClass, refresh: errorClass !== 'timestamp' };
   }
 

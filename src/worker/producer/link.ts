@@ -5,6 +5,8 @@ import { type EndReason, WatchedSocket } from './socket.ts';
 import type { Times } from './times.ts';
 
 const CORRELATION_ID_MAX = 0x7fffffff;
+/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED. */
+const LOGIN_REFUSED: ReadonlySet<unknown> = new Set([33, 34, 58]);
 
 export interface LinkOptions {
   readonly clientId: string;
@@ -28,14 +30,21 @@ export class LinkError extends Error {
   }
 }
 
-/** A connection to one broker: what senders and metadata need of it. It lives once. */
+/**
+ * A connection to one broker, one request at a time: what senders and metadata need of it. It lives
+ * once: what failed is thrown away and a new link is made.
+ */
 export interface BrokerLink {
   /** Connected, and no request on its way. */
   readonly idle: boolean;
   readonly usable: boolean;
   /** Connects and authenticates within `times`. @throws LinkError */
   open(times: Times): Promise<void>;
-  /** Sends one request; whatever fails, the link is ended. @throws LinkError */
+  /**
+   * Sends one request. Whatever fails, the link is ended: an answer that comes later must not be
+   * taken for the next one's.
+   * @throws LinkError
+   */
   request<T>(
     api: Api,
     body: RequestBody,
@@ -49,10 +58,7 @@ export interface BrokerLink {
 /** Makes a link that is not open yet. */
 export type CreateLink = (address: Address) => BrokerLink;
 
-/**
- * One connection to one broker, one request at a time. It lives once: what failed is thrown away
- * and a new link is made.
- */
+/** On a connection that kafkajs opens; its socket is ours while a request is on its way. */
 export class Link implements BrokerLink {
   readonly address: Address;
   readonly #options: LinkOptions;
@@ -74,7 +80,6 @@ export class Link implements BrokerLink {
     });
   }
 
-  /** Connected, and no request on its way. */
   get idle(): boolean {
     return this.usable && !this.#busy;
   }
@@ -82,7 +87,6 @@ export class Link implements BrokerLink {
     return this.#connection !== undefined && !this.#closed && this.#connection.isConnected();
   }
 
-  /** Connects and authenticates within `times`. @throws LinkError */
   async open({ handshakeMs, connectMs, requestMs }: Times): Promise<void> {
     const timer = setTimeout(() => this.#socket.end('connect_timeout'), connectMs);
     const { logger, ...options } = this.#options;
@@ -104,11 +108,6 @@ export class Link implements BrokerLink {
     }
   }
 
-  /**
-   * Sends one request. Whatever fails, the link is ended: an answer that comes later must not be
-   * taken for the next one's.
-   * @throws LinkError
-   */
   async request<T>(
     api: Api,
     body: RequestBody,
@@ -129,7 +128,6 @@ export class Link implements BrokerLink {
     }
   }
 
-  /** Ends the connection; what is pending on it fails. */
   close(): void {
     this.#closed = true;
     this.#socket.end('closed');
@@ -185,9 +183,7 @@ export class Link implements BrokerLink {
 function isRefusedLogin(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { name, code } = cause as Error & { code?: unknown };
-    if (name === 'KafkaJSSASLAuthenticationError' || code === 33 || code === 34 || code === 58) {
-      return true;
-    }
+    if (name === 'KafkaJSSASLAuthenticationError' || LOGIN_REFUSED.has(code)) return true;
   }
   return false;
 }

@@ -3,8 +3,8 @@
  * One invariant rules it: what was asked for stays asked for until an answer has brought it;
  * whatever fails on the way only makes the loop ask again, or another broker.
  */
-import type { Logger } from '../../log.ts';
-import { SampledLog } from '../../log.ts';
+import { backoffMs } from '../../backoff.ts';
+import { type Logger, SampledLog } from '../../log.ts';
 import { Candidates } from './candidates.ts';
 import { errorName } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
@@ -111,10 +111,11 @@ export class Metadata {
         this.#asked?.link.close();
         this.#asked = undefined;
       }
+      // A pause that begins now nobody would end.
+      if (this.#stopped) return;
       if (this.#failures > 0) {
         this.#wanted = true;
-        const pauseMs = BACKOFF_MS.first * 2 ** (this.#failures - 1);
-        await this.#pause(Math.min(BACKOFF_MS.last, pauseMs), false);
+        await this.#pause(backoffMs(BACKOFF_MS, this.#failures), false);
       } else if (this.#wanted) {
         await this.#pause(BACKOFF_MS.first, false);
       } else if (this.#idRequests.length === 0) {
@@ -283,9 +284,10 @@ export class Metadata {
 
   #report(error: unknown): void {
     if (!(error instanceof LinkError)) throw error;
+    // The link that was asked on was closed by the stop.
+    if (this.#stopped) return;
     if (error.why === 'configuration') this.#listener.loginRefused(error.message);
     else this.#listener.unreachable(reasonFor(error));
-    if (this.#stopped) return;
     this.#sampled.line('metadata', (held) =>
       this.#log.warn({ why: error.why, error: error.message, held }, 'Kafka cannot be asked'),
     );

@@ -153,7 +153,7 @@ export class Producer {
     for (const broker of this.#brokers.values()) {
       broker.lanes = this.#lanes.filter(({ partition }) => this.#leaders[partition] === broker);
     }
-    topicListener.topicKnown(leaders.length);
+    topicListener.topicKnown();
     this.#pump();
   }
 

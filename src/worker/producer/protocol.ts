@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 
-export const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' } as const;
-export const METADATA = { apiKey: 3, apiVersion: 4, apiName: 'Metadata' } as const;
-export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0, apiName: 'InitProducerId' } as const;
+export const PRODUCE = { apiKey: 0, apiVersion: 7 } as const;
+export const METADATA = { apiKey: 3, apiVersion: 4 } as const;
+export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0 } as const;
 
 const ACKS_ALL = -1;
 const NULL = -1;
-const UTF8_TOPIC_MAX = 249;
+/** Kafka's bound. A topic's name is ASCII: its letters are its bytes. */
+const TOPIC_LENGTH_MAX = 249;
 /** Before each batch: partition and length. */
 const BATCH_HEAD_BYTES = 8;
 
@@ -18,7 +19,6 @@ const BATCH_HEAD_BYTES = 8;
 export interface Api {
   readonly apiKey: number;
   readonly apiVersion: number;
-  readonly apiName: string;
 }
 
 /** A request behind its header, in pieces that are sent one after the other. */
@@ -77,7 +77,7 @@ export function produceBody(
   parts: readonly PartitionBytes[],
   timeoutMs: number,
 ): RequestBody {
-  assert(parts.length > 0 && topic.length <= UTF8_TOPIC_MAX, 'a request has batches');
+  assert(parts.length > 0 && topic.length <= TOPIC_LENGTH_MAX, 'a request has batches');
   const headEnd = headBytes(topic);
   const heads = Buffer.allocUnsafe(headEnd + BATCH_HEAD_BYTES * parts.length);
   let at = heads.writeInt16BE(NULL, 0); // no transaction

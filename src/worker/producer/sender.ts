@@ -1,3 +1,4 @@
+import { backoffMs } from '../../backoff.ts';
 import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
@@ -126,12 +127,13 @@ export class Sender {
     this.#link = undefined;
     if (this.#stopped) return;
     if (isTimeout(error)) this.#patience.timedOut();
-    const { first, last } = RECONNECT_MS;
-    const pause = Math.min(last, first * 2 ** Math.min(this.#failures++, 10));
-    this.#retryTimer = setTimeout(() => {
-      this.#retryTimer = undefined;
-      this.#listener.ready();
-    }, pause);
+    this.#retryTimer = setTimeout(
+      () => {
+        this.#retryTimer = undefined;
+        this.#listener.ready();
+      },
+      backoffMs(RECONNECT_MS, ++this.#failures),
+    );
     this.#listener.lost(error);
   }
 }

@@ -1,4 +1,5 @@
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
+import { backoffMs } from '../../backoff.ts';
 import { LIMITS } from '../../limits.ts';
 import { type Logger, SampledLog } from '../../log.ts';
 import type { TopicFacts } from '../../messages.ts';
@@ -23,7 +24,7 @@ export interface StewardOptions {
 export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
   const { log } = options;
   const sampled = new SampledLog();
-  for (let failures = 0; ; failures++) {
+  for (let tries = 1; ; tries++) {
     const admin = new kafkajs.Kafka({ ...options.kafka, retry: { retries: 0 } }).admin();
     try {
       await admin.connect();
@@ -34,8 +35,7 @@ export async function stewardTopic(options: StewardOptions): Promise<TopicFacts>
     } finally {
       await admin.disconnect().catch(() => {});
     }
-    const pause = Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** Math.min(failures, 10));
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await new Promise((resolve) => setTimeout(resolve, backoffMs(BACKOFF_MS, tries)));
   }
 }
 

@@ -2,12 +2,10 @@
 import assert from 'node:assert/strict';
 import type { WatchTimes } from './socket.ts';
 
-/** Bounds in ms of what is done on one connection, in the order that must hold. */
+/** Bounds in ms of what is done on one connection; {@link assertInOrder} says how they relate. */
 export interface Times extends WatchTimes {
   /** How long a broker may wait for its replicas before it answers REQUEST_TIMED_OUT. */
   readonly ackTimeoutMs: number;
-  readonly guardMs: number;
-  readonly requestMs: number;
   /** TCP, and TLS if it is spoken. */
   readonly handshakeMs: number;
   /** That, SASL and API versions together. */

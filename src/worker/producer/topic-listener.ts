@@ -1,7 +1,7 @@
 /** What the instance's readiness needs to know of Kafka. */
 export interface TopicListener {
   /** The topic's partitions are known. */
-  topicKnown(partitions: number): void;
+  topicKnown(): void;
   topicMissing(): void;
   /** For people, without addresses. */
   unreachable(why: string): void;

@@ -8,7 +8,7 @@ import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import type ajvDraft04 from 'ajv-draft-04';
 import type ajvFormats from 'ajv-formats';
 import { SETTINGS } from '../../config.ts';
-import { boundedMessage, EXIT, StartError } from '../../errors.ts';
+import { boundedMessage, EXIT, StartError, systemReason } from '../../errors.ts';
 import { type RequiredFields, Sieve } from '../decoder/sieve.ts';
 import type { JsonObject } from '../decoder/sink.ts';
 
@@ -105,8 +105,7 @@ function readSchema(path: string): JsonObject {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw wrong(path, `cannot be read (${reason})`);
+    throw wrong(path, `cannot be read (${systemReason(error)})`);
   }
   let schema: unknown;
   try {

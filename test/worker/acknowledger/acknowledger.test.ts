@@ -336,6 +336,17 @@ test('acks leave together, once at the end of the loop turn', async () => {
   assert.deepEqual(world.texts, [['{"ack":3}'], ['{"ack":3}']]);
 });
 
+test('a stream that has something to say while others are told is told too', async () => {
+  const { acknowledger } = new World();
+  const texts: string[] = [];
+  const later = acknowledger.stream({ send: (sent) => texts.push(...sent) }, 'a');
+  const first = acknowledger.stream({ send: () => later.endFrame(later.beginFrame(1)!) }, 'a');
+  first.endFrame(first.beginFrame(1)!);
+  await setImmediate();
+  await setImmediate();
+  assert.deepEqual(texts, ['{"ack":1}']);
+});
+
 test('the stage ack counts a turn once, from its first fate to the end of all that is told', async () => {
   const world = new World();
   const { first, bounds } = histogram('forebay_stage_duration_seconds', 'ack');

@@ -11,10 +11,7 @@ function setUp(maxBytes: number) {
   const lines: { level: number; msg: string; residentBytes: number }[] = [];
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
   const resident: { bytes: number | undefined } = { bytes: 0 };
-  const mark = new MemoryMark(maxBytes, log, () => {
-    if (resident.bytes === undefined) throw new Error('EMFILE');
-    return resident.bytes;
-  });
+  const mark = new MemoryMark(maxBytes, log, () => resident.bytes);
   const over = (bytes: number | undefined) => {
     resident.bytes = bytes;
     mark.look();

@@ -5,6 +5,7 @@ import { Origins } from '../../../src/worker/admission/origins.ts';
 const HOST = 'gateway.example';
 const SAME = 'https://gateway.example';
 const LISTED = 'https://app.example';
+const sameHost = new Origins(undefined);
 
 /** Of all kinds of origins those that pass. */
 function passing(listed: readonly string[] | undefined): string[] {
@@ -15,6 +16,41 @@ function passing(listed: readonly string[] | undefined): string[] {
 
 test('by default pages of the same host, and who is no browser', () => {
   assert.deepEqual(passing(undefined), ['', SAME]);
+  assert(sameHost.allows('', ''), 'a request without Origin and Host');
+});
+
+test('by default pages of the same host may send, and any way to write it is the same', () => {
+  for (const [origin, host] of [
+    ['http://localhost:9000', 'localhost:9000'],
+    ['https://gateway.example', 'gateway.example'],
+    ['https://gateway.example', 'gateway.example:443'],
+    ['http://gateway.example:80', 'gateway.example'],
+    ['https://Gateway.Example', 'gateway.EXAMPLE'],
+    ['http://[::1]:9000', '[::1]:9000'],
+  ] as const) {
+    assert.equal(sameHost.allows(origin, host), true, `${origin} at ${host}`);
+  }
+});
+
+test('by default pages of any other host may not, and no trick makes them the same', () => {
+  for (const [origin, host] of [
+    ['http://evil.example', 'gateway.example'],
+    ['http://localhost:9001', 'localhost:9000'],
+    ['http://localhost', 'localhost:9000'],
+    ['http://gateway.example:443', 'gateway.example'],
+    ['http://gateway.example.evil.example', 'gateway.example'],
+    ['http://gateway.example@evil.example', 'gateway.example'],
+    ['null', 'gateway.example'],
+    ['null', ''],
+    ['file://', ''],
+    ['file://', 'gateway.example'],
+    ['data:text/html,x', 'gateway.example'],
+    ['not an origin', 'gateway.example'],
+    ['http://gateway.example', ''],
+    ['http://gateway.example', 'gateway.example:port'],
+  ] as const) {
+    assert.equal(sameHost.allows(origin, host), false, `${origin} at ${host}`);
+  }
 });
 
 test('a list is exact: the same host is not on it by itself', () => {

@@ -207,7 +207,11 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   const count = (cells: Readonly<Record<string, number>>) =>
     Object.values(cells).reduce((sum, at) => sum + counters.values[at]!, 0);
   assert.equal(count(RECEIVED), count(STORED) + count(REFUSED), 'each event has one end');
-  assert.deepEqual(stages.logged, []);
+  const refusal = 'an event was refused to its sender';
+  assert.deepEqual(
+    stages.logged.filter((line) => line !== refusal),
+    [],
+  );
   listener.close();
   return all.map(({ response }) => response.status);
 }

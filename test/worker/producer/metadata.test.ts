@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import type { ClusterMetadata } from '../../../src/worker/producer/kafkajs.ts';
 import { type Address, type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
@@ -16,26 +15,36 @@ function cluster(topicErrorCode: number): ClusterMetadata {
   const partitionMetadata = [{ partitionErrorCode: 0, partitionId: 0, leader: 1 }];
   return {
     brokers: [{ nodeId: 1, ...BOOTSTRAP }],
-    clusterId: 'test',
     topicMetadata: [{ topicErrorCode, topic: 'events', partitionMetadata }],
   };
 }
 
-/** Asks a broker that answers so; `producerIds` are the error codes of its answers in turn. */
-function ask({ topicErrorCode = 0, producerIds = [] as number[] }) {
+/**
+ * Asks a broker that answers so; `producerIds` are the error codes of its answers in turn.
+ * @param silent it does not answer: what was asked fails when the link is closed
+ */
+function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false }) {
   const lines: Record<string, unknown>[] = [];
   const reasons: string[] = [];
   const answers = [...producerIds];
+  let asked = false;
+  let closed = () => {};
   const link: BrokerLink = {
     idle: true,
     usable: true,
     open: async () => {},
     request: async <T>(api: Api) => {
+      asked = true;
+      if (silent) {
+        return new Promise<T>((_, reject) => {
+          closed = () => reject(new LinkError('closed', 'closed'));
+        });
+      }
       if (api !== INIT_PRODUCER_ID) return cluster(topicErrorCode) as T;
       const answer: ProducerIdAnswer = { errorCode: answers.shift()!, producerId: 7n, epoch: 0 };
       return answer as T;
     },
-    close: () => {},
+    close: () => closed(),
   };
   const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
   const metadata = new Metadata('events', [BOOTSTRAP], () => link, log, {
@@ -46,12 +55,10 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[] }) {
   });
   const ended = metadata.run();
   const stop = async () => {
-    // It ends a pause, and the round that has just brought something is not there yet.
-    await sleep(0);
     metadata.stop();
     await ended;
   };
-  return { metadata, lines, reasons, stop };
+  return { metadata, lines, reasons, stop, wasAsked: () => asked };
 }
 
 /** Gets a producer id and gives the lines that were logged until then. */
@@ -91,6 +98,19 @@ test('any other refusal of a producer id is a warning', async () => {
   assert.deepEqual(await linesUntilProducerId(31, 0), [
     { level: WARN, error: 'CLUSTER_AUTHORIZATION_FAILED', errorCode: 31 },
   ]);
+});
+
+test('stopped within a round, it ends with that and waits for no other', async () => {
+  const { stop, wasAsked } = ask({});
+  assert(!wasAsked(), 'its first round has begun, and has no answer');
+  await stop();
+});
+
+test('a link that was closed by its stop is no broker that cannot be asked', async () => {
+  const { lines, reasons, stop, wasAsked } = ask({ silent: true });
+  await until(wasAsked);
+  await stop();
+  assert.deepEqual([lines, reasons], [[], []]);
 });
 
 test('an error of the topic is named to people', async () => {

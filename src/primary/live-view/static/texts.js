@@ -17,9 +17,11 @@ export function milliseconds(value) {
 }
 
 export function seconds(value) {
-  if (value < 60) return `${short.format(value < 10 ? value : Math.round(value))} s`;
-  const rest = Math.round(value % 60);
-  return `${Math.floor(value / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
+  if (value < 10) return `${short.format(value)} s`;
+  const all = Math.round(value);
+  if (all < 60) return `${all} s`;
+  const rest = all % 60;
+  return `${Math.floor(all / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
 }
 
 export function percent(value) {
