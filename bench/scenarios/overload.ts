@@ -83,8 +83,7 @@ function underQuota(bench: Bench): Promise<Result> {
     const setup =
       `Quota: 64 connections offer ${EVENTS_PER_SECOND / 1000},000 events/s, 50 of 140 bytes per frame; ` +
       'a produce quota of the broker takes a third of their bytes; buffer of 4 MiB. Clients keep ' +
-      'within their credit and queue the rest. From the write of a frame to its nack, which waits ' +
-      'for what was accepted of the frame, if that was a part.';
+      'within their credit and queue the rest. A refusal is from the write of a frame to its nack.';
     return { setup, figures, problems: lab.problems };
   });
 }

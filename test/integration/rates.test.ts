@@ -8,7 +8,7 @@ import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
 import { ponged } from '../support/socket.ts';
 import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { untilLogged } from '../support/watch.ts';
 
 const RATE = 20;
 const BURST = 100;
@@ -97,8 +97,8 @@ test('plain clients: what is beyond the rate is dropped and counted; HTTP has no
   tally.ws(BURST);
   tally.http(2 * BURST);
   tally.drop('rate_limited', 7);
-  const lines = () => stage.gateway.log.filter(({ code }) => code === 'rate_limited');
-  await until(() => lines().length === 1, { what: 'a line in the log' });
+  const { code } = await untilLogged(stage.gateway, 'plain client: an event was dropped');
+  assert.equal(code, 'rate_limited');
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(stage.gateway.errors, []);
 });

@@ -167,19 +167,21 @@ export class Acknowledger implements Outcomes {
     const identity = owner.identity || undefined;
     if (!owner.plain) {
       if (!SENDERS_FAULTS.has(code)) return;
-      this.#sampledTold.line(code, (held) => {
-        const fields = { code, reason: message, identity, transport, held };
-        this.#log.info(fields, 'an event was refused to its sender');
-      });
+      this.#sampledTold.line(code, (held) =>
+        this.#log.info(
+          { code, reason: message, identity, transport, held },
+          'an event was refused to its sender',
+        ),
+      );
       return;
     }
     const line =
       dropped === undefined
         ? 'plain client: a bad event was refused'
         : 'plain client: an event was dropped';
-    this.#sampled.line(code, (held) => {
-      this.#log.warn({ code, reason: message, identity, held }, line);
-    });
+    this.#sampled.line(code, (held) =>
+      this.#log.warn({ code, reason: message, identity, held }, line),
+    );
   }
 
   #markDirty(stream: AckStream): void {
