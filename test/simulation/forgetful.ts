@@ -21,6 +21,11 @@ export const FORGETFUL: readonly Mutant[] = [
     changes: [["return this.refuseEvent(index, 'schema', wrong);", 'return;']],
   },
   {
+    what: 'validator: an event of a frame that comes when the buffer is full is not refused',
+    file: 'worker/validator/intake.ts',
+    changes: [['this.refuseEvent(index, code, EVENT_CODES[code].text);', '']],
+  },
+  {
     what: 'accumulator: an event that does not fit the buffer is taken for kept',
     file: 'worker/accumulator/accumulator.ts',
     changes: [

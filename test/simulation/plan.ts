@@ -41,7 +41,7 @@ export function planFor(random: SeededRandom): Plan {
   const faultsMs = Math.round(random.log(3_000, 25_000));
   return {
     partitions: random.int(1, 6),
-    bufferBytes: 2 ** random.pick([6, 6, 7, 7, 8, 10]) * KIB,
+    bufferBytes: 2 ** random.pick([5, 6, 6, 7, 7, 8, 10]) * KIB,
     batchBytes: random.pick([1, 4, 16]) * KIB,
     maxFrameBytes: random.pick([4, 8, 16]) * KIB,
     maxRequestBytes: random.pick([4, 16, 64]) * KIB,
