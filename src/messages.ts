@@ -34,7 +34,7 @@ export type ToPrimary =
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
   | { readonly type: 'drained'; readonly left: number }
-  /** This worker cannot run, and no other could: one line for people, and the exit code. */
+  /** This worker cannot run, and ends: one line for people, and the exit code. */
   | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
 
 /**

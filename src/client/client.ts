@@ -204,6 +204,8 @@ class GatewayClient implements Client {
       opened: () => {
         this.#opened++;
         this.#mute = 0;
+        // The next network may take more; if it is this one, that costs a connection.
+        this.#frameBytes *= 2;
       },
       heard: () => this.#pump(),
       acknowledged: (ms) => {

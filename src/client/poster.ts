@@ -97,8 +97,9 @@ export class Poster {
   last(): void {
     const entries: Entry[] = [];
     let bytes = 2;
-    const most = Math.min(LAST_BYTES, this.#bodyBytes);
     for (const entry of this.#outbox.held) {
+      // One event at least, as above.
+      const most = entries.length === 0 ? LAST_BYTES : Math.min(LAST_BYTES, this.#bodyBytes);
       if (bytes + entry.bytes + 1 > most) continue;
       bytes += entry.bytes + 1;
       entries.push(entry);

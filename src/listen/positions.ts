@@ -41,7 +41,8 @@ export function obstacleOf(error: unknown): Obstacle {
     const type = (at as Error & { type?: string }).type ?? '';
     if (at instanceof CodecError) return 'codec';
     if (at.name === 'KafkaJSSASLAuthenticationError') return 'login';
-    // Of a Kafka that starts, and all that kafkajs tells of a login without rights on the group.
+    // Of a Kafka that starts, of a broker that dies just then, and all that kafkajs tells of a
+    // login without rights on the group.
     if (at.name === 'KafkaJSGroupCoordinatorNotFound') return 'uncoordinated';
     if (type.endsWith('_AUTHORIZATION_FAILED')) return 'denied';
     if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing';

@@ -247,7 +247,7 @@ class Primary {
     }
   }
 
-  /** A worker cannot run: where others serve they go on, and its slot tries again. */
+  /** A worker cannot run, and ends: where others serve they go on, and its slot tries again. */
   #fatal(slot: number, worker: number, error: StartError): void {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
@@ -256,7 +256,6 @@ class Primary {
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);
     this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
-    this.#supervisor.kill(worker);
   }
 
   #hangs(worker: number): void {

@@ -92,7 +92,7 @@ export class Roll {
     this.#arm(step, LIMITS.replacementTopicMs, () => this.#handOver(step));
   }
 
-  /** A replacement said that no worker can run: those that serve stay. */
+  /** A replacement said that it cannot run: those that serve stay. */
   fatal(worker: number, message: string): void {
     if (worker === this.#step?.replacement) this.#dismiss(worker, message);
   }

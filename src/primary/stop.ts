@@ -74,7 +74,9 @@ export class Stop {
     if (this.#over) return;
     if (!this.#signalled) {
       this.#signalled = true;
-      return this.request(signal);
+      if (!this.announced) return this.request(signal);
+      log.write('info', { signal }, 'it stops already: a second signal ends it at once');
+      return;
     }
     log.write('warn', { signal, left: this.#leftNow() }, 'second signal: ending at once');
     supervisor.killAll();

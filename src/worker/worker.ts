@@ -40,7 +40,7 @@ const CLOSE_FRAMES_MS = 100;
 
 /**
  * Runs a worker until the primary tells it to stop, or is gone.
- * @throws StartError when this worker, and so any, cannot run
+ * @throws StartError when it cannot run: another one would find the same, until that is mended
  */
 export async function runWorker(config: Config): Promise<void> {
   // A terminal's Ctrl-C and a manager's SIGTERM reach the whole group: the primary decides.

@@ -28,6 +28,20 @@ test('what is left goes with the page, the oldest first, 60 kB in all; one too l
   assert.equal(headers.authorization, 'Bearer k');
 });
 
+test('after a 413, one event at least goes with the page, if it may pass alone', async (t) => {
+  const gateway = await new FakeGateway().listen();
+  t.after(() => gateway.close());
+  gateway.answer = () => new Response(null, { status: 413 });
+  const outbox = new Outbox(1_000_000);
+  for (const id of ['a', 'b']) outbox.add(entry(id, 600));
+  const fates = { sent() {}, stored() {}, refused() {} };
+  const poster = new Poster(`${gateway.url}events`, () => 'k', outbox, fates);
+  await poster.post();
+  poster.last();
+  await until(() => gateway.bodies.length === 2);
+  assert.equal(gateway.bodies[1]!.text.length, 602);
+});
+
 test('after a 413, what goes with the page is not longer than what may pass', async (t) => {
   const gateway = await new FakeGateway().listen();
   t.after(() => gateway.close());

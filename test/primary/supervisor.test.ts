@@ -81,7 +81,7 @@ test('a new worker that cannot run, where another serves: that goes on, and the 
     ['error', worker!.slot, pidOf(worker!), 'the schema is wrong'],
   );
   const died = await child.line(said('worker died'));
-  assert.deepEqual([died.worker, died.restartMs], [worker!.slot, 100]);
+  assert.deepEqual([died.worker, died.exitCode, died.restartMs], [worker!.slot, 2, 100]);
   await child.line(did('listening'), 3);
   await until(async () => (await get('/readyz')).status === 200);
   await has('forebay_worker_restarts_total{cause="crash"} 1');

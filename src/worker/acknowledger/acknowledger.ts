@@ -29,9 +29,16 @@ export const PLAIN: Owner = {
   refused: () => {},
 };
 
-/** That, for a client whose name is known. */
-export function plainOwner(identity: string): Owner {
-  return identity === '' ? PLAIN : { ...PLAIN, identity };
+/** That, of identities with a name: what their connections sent in a row is told as one. */
+const namedPlain = new WeakMap<object, Owner>();
+
+/** What owns the events of a plain client. */
+export function plainOwner(identity: { readonly name: string }): Owner {
+  const { name } = identity;
+  if (name === '') return PLAIN;
+  const known = namedPlain.get(identity) ?? { ...PLAIN, identity: name };
+  namedPlain.set(identity, known);
+  return known;
 }
 
 /**

@@ -8,7 +8,7 @@ import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { cells, histogram } from '../../metrics/counters.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
-import { type Acknowledger, plainOwner } from '../acknowledger/acknowledger.ts';
+import { type Acknowledger, PLAIN, plainOwner } from '../acknowledger/acknowledger.ts';
 import type { Place } from '../admission/connections.ts';
 import { Flood } from '../admission/flood.ts';
 import type { Identity } from '../admission/identity.ts';
@@ -191,7 +191,7 @@ export class WebSocketListener {
       buckets: joined(own, identity.buckets),
       ofKey: identity.buckets,
       stream: undefined,
-      owner: plainOwner(identity.name),
+      owner: acknowledged ? PLAIN : plainOwner(identity),
       ended: undefined,
       leaving: undefined,
       oldAtMs: performance.now() + randomAge(maxAgeMs),

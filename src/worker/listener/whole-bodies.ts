@@ -6,7 +6,7 @@ import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
 import type { Buckets } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
-import type { Intake } from '../validator/intake.ts';
+import type { Intake, SoFar } from '../validator/intake.ts';
 import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
@@ -120,15 +120,15 @@ export class WholeBodies {
     const { intake, counters } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
-    let rateLimited = 0;
+    let soFar: SoFar | undefined;
     const slices = media.inSlices(bytes, this.#bounds, intake);
     this.#slicer.add({
       next: () => {
         // Others were in between.
-        if (reply === undefined) reply = this.#begin(body);
-        else intake.begin(reply, FRAME, false, body.buckets, rateLimited);
+        reply ??= this.#begin(body);
+        if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
         const slice = slices.next();
-        rateLimited = intake.rateLimited;
+        soFar = intake.soFar;
         if (!slice.done) {
           counters.add(RECEIVED, slice.value);
           return true;

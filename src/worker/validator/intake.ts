@@ -17,6 +17,14 @@ export type Refuse = (
   retryAfterMs?: number,
 ) => void;
 
+/** What holds for all of a frame that is taken apart in slices. */
+export interface SoFar {
+  /** It came when the buffer took no frames. */
+  readonly noRoom: boolean;
+  /** How many of its events had no token. */
+  readonly rateLimited: number;
+}
+
 /** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
 export class Intake implements EventSink {
   readonly sieve: Sieve | undefined;
@@ -55,18 +63,25 @@ export class Intake implements EventSink {
    * What comes next belongs to `frame` of `owner`, and has arrived now.
    * @param tooLate its good events are refused `draining`: the connection ends
    * @param buckets beyond which its good events are refused `rate_limited`
-   * @param rateLimited how many events of the frame were, if it goes on: see {@link rateLimited}
    */
-  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, rateLimited = 0): this {
+  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
     this.#noRoom = !this.#accumulator.takesFrames;
     this.#buckets = buckets;
-    this.#rateLimited = rateLimited;
+    this.#rateLimited = 0;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
+    return this;
+  }
+
+  /** What comes next belongs to a frame of which a part came before; {@link soFar} was this. */
+  resume(owner: Owner, frame: number, buckets: Buckets | undefined, before: SoFar): this {
+    this.begin(owner, frame, false, buckets);
+    this.#noRoom = before.noRoom;
+    this.#rateLimited = before.rateLimited;
     return this;
   }
 
@@ -75,9 +90,8 @@ export class Intake implements EventSink {
     return (performance.now() - this.#arrivalMs) / 1000;
   }
 
-  /** How many events of the frame its buckets had no token for so far. */
-  get rateLimited(): number {
-    return this.#rateLimited;
+  get soFar(): SoFar {
+    return { noRoom: this.#noRoom, rateLimited: this.#rateLimited };
   }
 
   /** From now on good events are refused `draining`: this instance stops. */

@@ -155,6 +155,28 @@ test('a frame for which only the last of the buffer is left is refused as a whol
   assert.deepEqual(accepted.at(-1), [3, 0]);
 });
 
+test('a frame that is taken in slices is refused whole, or goes on, as it came', () => {
+  const { budget, intake, owner, event, accepted, refused } = setUp();
+  const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
+  intake.begin(owner, 1);
+  event(0, GOOD);
+  const came = intake.soFar;
+  budget.charge(mark);
+  intake.resume(owner, 1, undefined, came);
+  event(1, GOOD);
+  assert.deepEqual(accepted, [
+    [1, 0],
+    [1, 1],
+  ]);
+  intake.begin(owner, 2);
+  const late = intake.soFar;
+  budget.release(mark);
+  intake.resume(owner, 2, undefined, late);
+  event(7, GOOD);
+  assert.deepEqual(refused, [[2, 7, 'buffer_full', 'event 7: the buffer is full']]);
+  assert.equal(accepted.length, 2);
+});
+
 test('while it drains, good events are refused draining and bad ones what they are', () => {
   const { intake, owner, event, accepted, refused, records } = setUp();
   intake.begin(owner, 1);
