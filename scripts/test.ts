@@ -9,6 +9,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { pathToFileURL } from 'node:url';
 import { type KafkaCluster, startCluster } from '../deploy/kafka/cluster.ts';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../test/support/kafka.ts';
@@ -78,6 +79,8 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
   const aborting = new AbortController();
   // This process has to outlive the tests, to end Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
+  // The processes of the files get the arguments of this one.
+  process.execArgv.push('--import', pathToFileURL(join(ROOT, 'test/support/leave.mjs')).href);
   const groups = [
     { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },
     { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
