@@ -1,7 +1,8 @@
 /**
  * Every setting, once; those that bound clients are in limit-settings.ts, those of who gets in in
  * config-identity.ts. Parsing, error texts, and what config-texts.ts shows to people (the command
- * `config`, `--help`, docs/configuration.md) all come from these declarations.
+ * `config`, `--help`, docs/configuration.md) all come from these declarations. One invariant rules it:
+ * a value that is here is one that the setting may have, or the start has failed.
  */
 import { CODECS } from './compression/codecs.ts';
 import { demandIdentity, IDENTITY_SETTINGS } from './config-identity.ts';

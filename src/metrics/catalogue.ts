@@ -1,6 +1,7 @@
 /**
  * Every series, once. The workers' memory layout, the primary's registry and docs/metrics.md come
- * from here. Labels take their values from fixed sets only, so that no client can make a series.
+ * from here. One invariant rules it: labels take their values from fixed sets only, so that no
+ * client can make a series.
  */
 import { eventCodes, requestCodes, retryCodes } from '../errors.ts';
 import type { Series } from './series.ts';

@@ -1,6 +1,7 @@
 /**
  * The primary: forks the workers, keeps them alive, adds up their numbers, serves operators.
- * It never touches an event. This file wires its parts and holds what they decide together:
+ * This file wires its parts and holds what they decide together. One invariant rules it: it never
+ * touches an event.
  *
  *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
  *                                    --> readiness  --> admin /readyz, and back to the workers
