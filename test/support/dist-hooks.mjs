@@ -1,8 +1,9 @@
 /** The resolve hook of dist.ts: `src/**` becomes what is built from it. */
 
 const root = new URL('../..', import.meta.url).href;
-/** The first one that fits. The client library ships as one file; build/ has its modules. */
+/** The first one that fits. The client library ships as one file; build/ has its inner modules. */
 const BUILT = [
+  { source: `${root}src/client/client.ts`, built: `${root}dist/client/client.js` },
   { source: `${root}src/client/`, built: `${root}build/client/` },
   { source: `${root}src/`, built: `${root}dist/` },
 ];

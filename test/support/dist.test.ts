@@ -17,7 +17,7 @@ const write = (path: string, text: string) => writeFileSync(join(project, path),
 
 beforeEach(async () => {
   rmSync(project, { recursive: true });
-  for (const path of ['src/client', 'test/support', 'dist']) {
+  for (const path of ['src/client', 'test/support', 'dist/client']) {
     mkdirSync(join(project, path), { recursive: true });
   }
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'));
@@ -31,7 +31,9 @@ beforeEach(async () => {
     'src/a.ts',
     "\n\n\nexport const where = import.meta.url;\nexport const { stack } = new Error('a');",
   );
-  write('src/client/c.ts', 'export const where = import.meta.url;');
+  for (const path of ['src/client/c.ts', 'src/client/client.ts', 'dist/client/client.js']) {
+    write(path, 'export const where = import.meta.url;');
+  }
   write('src/static.js', 'export const where = import.meta.url;');
   await emit(typescriptFiles(join(project, 'src')), join(project, 'src'), join(project, 'dist'));
   const client = join(project, 'src/client');
@@ -53,13 +55,15 @@ test('what a test imports of src/ is what is built, static and dynamic', () => {
     const { where: dynamic } = await import('../src/a.ts');
     const { where: second } = await import('../src/a.ts?second');
     const { where: page } = await import('../src/static.js');
-    const { where: client } = await import('../src/client/c.ts');
-    console.log([where, dynamic, second, page, client].join('\\n'));`);
+    const { where: client } = await import('../src/client/client.ts');
+    const { where: inner } = await import('../src/client/c.ts');
+    console.log([where, dynamic, second, page, client, inner].join('\\n'));`);
   const paths = [
     'dist/a.js',
     'dist/a.js',
     'dist/a.js?second',
     'dist/static.js',
+    'dist/client/client.js',
     'build/client/c.js',
   ];
   const found = stdout
