@@ -49,9 +49,11 @@ let count = 0;
 export class Container {
   readonly name = `forebay-image-test-${process.pid}-${++count}`;
 
-  constructor(env: Readonly<Record<string, string>>, network: string) {
+  /** @param folder of this machine, which it sees at the same path and may read */
+  constructor(env: Readonly<Record<string, string>>, network: string, folder?: string) {
     const settings = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
     const options = ['--read-only', '--cap-drop', 'ALL', '--network', network, ...ULIMITS];
+    if (folder !== undefined) options.push('--volume', `${folder}:${folder}:ro`);
     engineOk(['run', '--detach', '--name', this.name, ...options, ...settings, IMAGE]);
   }
 

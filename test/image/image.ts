@@ -9,6 +9,7 @@ import { freePorts } from '../../deploy/kafka/ports.ts';
 import { bom } from '../../scripts/bom.ts';
 import { productionPackages } from '../../scripts/packages.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { type Settings, smokeTests } from '../support/shipped.ts';
 import { readTopic } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
 import { Container, engine, engineOk, IMAGE, runOnce, VERSION } from './container.ts';
@@ -22,10 +23,26 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-function start(env: Readonly<Record<string, string>>, on: string): Container {
-  const container = new Container({ FOREBAY_WORKERS: '1', ...env }, on);
+function start(env: Readonly<Record<string, string>>, on: string, sees?: string): Container {
+  const container = new Container({ FOREBAY_WORKERS: '1', ...env }, on, sees);
   containers.push(container);
   return container;
+}
+
+/** A container on this machine's network, on ports of its own, once it is ready. */
+async function startReady({ brokers, topic, env = {}, folder: sees }: Partial<Settings>) {
+  const [port, adminPort] = (await freePorts(2)) as [number, number];
+  const settings = {
+    FOREBAY_PORT: String(port),
+    FOREBAY_ADMIN_PORT: String(adminPort),
+    KAFKA_BROKERS: brokers?.join(',') ?? '',
+    KAFKA_TOPIC: topic ?? '',
+    ...env,
+  };
+  const gateway = start(settings, 'host', sees);
+  const ready = () => gateway.exec('node', 'dist/main.js', 'health', '--ready').code === 0;
+  await until(ready, { deadlineMs: 60_000, what: () => `ready:\n${gateway.logs()}` });
+  return { gateway, port, adminPort, ready };
 }
 
 /** What a piece of JavaScript prints in a container of its own, as JSON. */
@@ -94,17 +111,8 @@ test('settings come from an env file', () => {
 test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no process is left over', async () => {
   const { brokers } = await sharedKafka();
   const topic = uniqueTopic();
-  const [port, adminPort] = (await freePorts(2)) as [number, number];
-  const env = {
-    FOREBAY_PORT: String(port),
-    FOREBAY_ADMIN_PORT: String(adminPort),
-    KAFKA_BROKERS: brokers.join(','),
-    KAFKA_TOPIC: topic,
-  };
-  const gateway = start(env, 'host');
-  const health = (...args: string[]) => gateway.exec('node', 'dist/main.js', 'health', ...args);
-  const what = () => `ready:\n${gateway.logs()}`;
-  await until(() => health('--ready').code === 0, { deadlineMs: 60_000, what });
+  const { gateway, port, adminPort, ready } = await startReady({ brokers, topic });
+  const health = () => gateway.exec('node', 'dist/main.js', 'health');
   assert.equal(health().code, 0);
   assert.equal(gateway.inside('process.getuid()'), 1000);
   const writing = gateway.exec('node', '-e', "require('fs').writeFileSync('/app/x', '')");
@@ -121,7 +129,7 @@ test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no proc
   };
   const bodies = [await send('before')];
   await killWorker(gateway);
-  await until(() => health('--ready').code === 0, { deadlineMs: 60_000, what });
+  await until(ready, { deadlineMs: 60_000, what: () => `ready:\n${gateway.logs()}` });
   bodies.push(await send('after'));
 
   assert.equal(gateway.stop(), 0, gateway.logs());
@@ -172,6 +180,11 @@ test('inside a network the admin port answers from another address', async () =>
   assert.equal(ready.code, 1);
   assert.match(ready.stderr, /503 /);
   assert.equal(gateway.stop(), 0, gateway.logs());
+});
+
+smokeTests(async (settings) => {
+  const { gateway, port } = await startReady(settings);
+  return { port, stop: async () => gateway.stop() };
 });
 
 test('how large it is', (t) => {

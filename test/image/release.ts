@@ -5,6 +5,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { startGateway } from '../support/gateway.ts';
+import { smokeTests } from '../support/shipped.ts';
 import { VERSION } from './container.ts';
 
 const NAME = `forebay-${VERSION}-linux-x64`;
@@ -37,4 +39,9 @@ test('unpacked elsewhere, the tarball runs: --version, config, key, and the list
     assert(existsSync(binary), `it runs on Node.js ${node} too`);
   }
   assert(!existsSync(join(cwd, 'node_modules/typescript')), 'no package of development is inside');
+});
+
+smokeTests(async (settings) => {
+  const gateway = await startGateway({ ...settings, main: join(folder, NAME, 'dist/main.js') });
+  return { port: gateway.port, stop: async () => (await gateway.stop()).code };
 });

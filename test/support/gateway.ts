@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly ports?: readonly [number, number];
   /** Options of Node.js itself, for the primary and, by inheritance, its workers. */
   readonly nodeArgs?: readonly string[];
+  /** The command's file, where it is not this project's. */
+  readonly main?: string;
   /** A command that becomes Node.js, as `['prlimit', '--nofile=512']` does. */
   readonly wrapper?: readonly string[];
 }
@@ -54,12 +56,12 @@ export class Gateway {
   readonly #killOnExit: () => void;
 
   constructor(options: GatewayOptions, port: number, adminPort: number) {
-    const { brokers, topic, env = {}, nodeArgs = [], wrapper = [] } = options;
-    if (!existsSync(MAIN)) throw new Error('dist/main.js is missing: npm run build');
+    const { brokers, topic, env = {}, nodeArgs = [], main = MAIN, wrapper = [] } = options;
+    if (!existsSync(main)) throw new Error(`${main} is missing: make build`);
     this.port = port;
     this.adminPort = adminPort;
     this.secure = env.FOREBAY_TLS_CERT_FILE !== undefined;
-    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, MAIN];
+    const [command, ...args] = [...wrapper, process.execPath, ...nodeArgs, main];
     this.#child = spawn(command!, args, {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,0 +1,8 @@
+/** Smoke tests of dist/. */
+import { startGateway } from '../support/gateway.ts';
+import { smokeTests } from '../support/shipped.ts';
+
+smokeTests(async (settings) => {
+  const gateway = await startGateway(settings);
+  return { port: gateway.port, stop: async () => (await gateway.stop()).code };
+});
