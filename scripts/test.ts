@@ -3,6 +3,7 @@
  * test file is a process of its own, so the Kafka that they share is started here, if one of them
  * wants it and KAFKA_BROKERS names none, and ended whatever happens.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
@@ -77,6 +78,8 @@ interface TestEvent {
 async function runTests(files: string[], kafka: SharedKafka | undefined): Promise<boolean> {
   if (kafka) process.env[SHARED_KAFKA_VARIABLE] = JSON.stringify({ brokers: kafka.brokers });
   const aborting = new AbortController();
+  // The test runner listens for a run and for each of its files: no leak.
+  setMaxListeners(files.length + 1, aborting.signal);
   // This process has to outlive the tests, to end Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
   // The processes of the files get the arguments of this one.
