@@ -4,7 +4,7 @@
  * nothing was lost, whatever the figures are; 1 = something was, or it could not run; 2 = no such
  * scenario or wrong settings.
  */
-import { PLACE, PORT, up } from '../deploy/kafka/service.ts';
+import { PLACE, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
 import { startGateway } from '../test/support/gateway.ts';
@@ -33,7 +33,7 @@ interface Found {
 /** A Kafka that runs, or is started now. */
 async function findKafka(): Promise<Found> {
   if (process.env.KAFKA_BROKERS) return { brokers: readConfig(process.env).kafkaBrokers, pids: [] };
-  return await up(PLACE, PORT, console.log);
+  return await up(PLACE, console.log);
 }
 
 async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
