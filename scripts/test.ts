@@ -83,7 +83,9 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
   // This process has to outlive the tests, to end Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
   // The processes of the files get the arguments of this one.
-  process.execArgv.push('--import', pathToFileURL(join(ROOT, 'test/support/leave.mjs')).href);
+  const leave = pathToFileURL(join(ROOT, 'test/support/leave.mjs'));
+  leave.searchParams.set('runner', String(process.pid));
+  process.execArgv.push('--import', leave.href);
   const groups = [
     { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },
     { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },
