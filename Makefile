@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 TS := node --import tsx
 KAFKA := $(TS) deploy/kafka/cli.ts
 
-NODE_VERSION := $(shell node --version 2>&1)
+NODE_VERSION := $(shell { node --version; } 2>/dev/null)
 NODE_MAJOR := $(firstword $(subst ., ,$(NODE_VERSION)))
 
 NPM_CI = npm ci --no-audit --no-fund --no-progress --loglevel=error >&2

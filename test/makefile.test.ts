@@ -32,9 +32,11 @@ function toolsOf(version: string): string {
   return bin;
 }
 
-/** Runs make where nothing is built anew, under a Node.js of this version. */
-function make(version: string, args: readonly string[], cwd = ROOT) {
-  const built = ['-o', 'node_modules/.package-lock.json', '-o', 'dist/.built'];
+/** Other tests use what is built: make takes it as it is. */
+const BUILT = ['-o', 'node_modules/.package-lock.json', '-o', 'dist/.built'];
+
+/** Runs make under a Node.js of this version. */
+function make(version: string, args: readonly string[], { cwd = ROOT, built = BUILT } = {}) {
   const { PATH, HOME } = process.env;
   const env = { HOME, PATH: `${toolsOf(version)}:${PATH}` };
   const { status, stdout, stderr } = spawnSync('make', [...built, ...args], {
@@ -46,13 +48,13 @@ function make(version: string, args: readonly string[], cwd = ROOT) {
 }
 
 test('targets that do not run the gateway run under any Node.js since 18.18', () => {
-  for (const version of ['v18.18.0', 'v18.20.8', 'v20.18.3', 'v21.0.0', 'v24.1.0', 'v30.0.0']) {
+  for (const version of ['v18.18.0', 'v20.18.3', 'v24.1.0']) {
     const { status, stdout, stderr } = make(version, ['listen', 'ARGS=--help']);
     assert.deepEqual([status, stderr], [0, ''], version);
     assert.match(stdout, /^Usage: node dist\/main\.js listen/);
   }
   for (const version of ['v16.20.2', 'v18.9.0', 'v18.17.1', 'v8.0.0']) {
-    const { status, stderr } = make(version, ['listen', 'ARGS=--help']);
+    const { status, stderr } = make(version, ['listen', 'ARGS=--help'], { built: [] });
     assert.equal(status, 2, version);
     assert.match(
       stderr,
@@ -95,7 +97,7 @@ test('packages that another Node.js installed are installed again, if there is a
     return root;
   };
   const setup = (version: string, installed: readonly string[]) =>
-    make(version, ['setup'], checkout(installed));
+    make(version, ['setup'], { cwd: checkout(installed) });
   const [of20, of22] = ['uWebSockets.js-node20', 'uWebSockets.js-node22'];
   for (const [version, installed] of [
     ['v22.1.0', of20],

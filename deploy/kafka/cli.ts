@@ -6,7 +6,7 @@
  *   listen [OPTIONS]   prints settings for `listen` with these options, as lines for a shell
  */
 import { join } from 'node:path';
-import { readOptions, wholeNumber } from '../../src/command-line.ts';
+import { readOptions, shown, wholeNumber } from '../../src/command-line.ts';
 import { parseListenArguments } from '../../src/listen/arguments.ts';
 import { chooseGateway, recordGateway, shellLines } from './gateways.ts';
 import { down, PLACE, runningBrokers, up } from './service.ts';
@@ -65,8 +65,9 @@ async function main(argv: readonly string[]): Promise<number> {
     say(USAGE);
     return 0;
   }
+  const unknown = () => wrong(`unknown command ${shown(positionals.join(' '))}`);
   const [command, pid, ...more] = positionals;
-  if (more.length > 0 || (pid === undefined) !== (command !== 'run')) throw wrong('wrong command');
+  if (more.length > 0 || (pid === undefined) !== (command !== 'run')) throw unknown();
   if (values.port !== undefined && command !== 'up') throw wrong('--port needs the command up');
   switch (command) {
     case 'up': {
@@ -75,12 +76,16 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     case 'down':
-      say((await down(PLACE)) ? 'Kafka has stopped; its data is kept' : 'no Kafka runs here');
+      say(
+        (await down(PLACE))
+          ? 'Kafka has stopped; its data and its port are kept'
+          : 'no Kafka runs here',
+      );
       return 0;
     case 'run':
       return printBrokersFor(Number(pid));
     default:
-      throw wrong('wrong command');
+      throw unknown();
   }
 }
 

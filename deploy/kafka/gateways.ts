@@ -56,8 +56,8 @@ export function recordGateway(folder: string, pid: number, env: Environment): vo
 }
 
 /**
- * Chooses the gateway whose topic `listen` reads: one that has the brokers and the port that `env`
- * names, where it names some, and of several the one started last. What `env` sets stays.
+ * Chooses the gateway whose topic `listen` reads: one that has the port and one of the brokers that
+ * `env` names, where it names some, and of several the one started last. What `env` sets stays.
  * @param running brokers of `make kafka`, used if no gateway runs; undefined if it does not run
  */
 export function chooseGateway(
@@ -89,17 +89,17 @@ export function shellLines({ settings }: Choice): string {
     .join('');
 }
 
-/** Whether the gateway has the brokers and the port that `env` names. */
+/** Whether the gateway has the port and one of the brokers that `env` names. */
 function fits(record: GatewayRecord, env: Environment): boolean {
   const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
-  const sorted = (list: string) => {
-    const addresses = list.split(',').map((address) => address.trim());
-    return addresses.sort().join(',');
-  };
-  return (
-    (!brokers || sorted(brokers) === sorted(brokersOf(record))) &&
-    (!port || port === portOf(record))
-  );
+  const own = new Set(addressesIn(brokersOf(record)));
+  const hasBroker = !brokers || addressesIn(brokers).some((address) => own.has(address));
+  return hasBroker && (!port || port === portOf(record));
+}
+
+function addressesIn(list: string): string[] {
+  const addresses = list.split(',').map((address) => address.trim().toLowerCase());
+  return addresses.map((address) => address.replace(/^(localhost|\[::1\]):/, '127.0.0.1:'));
 }
 
 function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Environment) {

@@ -51,8 +51,10 @@ test('what is set here stays', () => {
     settings: { KAFKA_BROKERS: 'k:1,k:2', KAFKA_CLIENT_ID: 'a' },
     notes: ['the gateway on port 9000 writes to foo at k:1,k:2; KAFKA_TOPIC asks for bar'],
   });
-  const same = choose({ KAFKA_BROKERS: 'k:2, k:1', KAFKA_TOPIC: '' });
-  assert.deepEqual(same.settings, { KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' }, 'the same brokers');
+  for (const brokers of ['k:2, k:1', 'K:2', 'k:1,k:3']) {
+    const { settings } = choose({ KAFKA_BROKERS: brokers, KAFKA_TOPIC: '' });
+    assert.deepEqual(settings, { KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' }, brokers);
+  }
   assert.deepEqual(choose({ KAFKA_BROKERS: 'other:1' }), {
     settings: {},
     notes: [
@@ -60,6 +62,13 @@ test('what is set here stays', () => {
         'reading the default topic event_topic_newer',
     ],
   });
+});
+
+test('the names of loopback are one', () => {
+  record({ KAFKA_BROKERS: '127.0.0.1:9092', KAFKA_TOPIC: 'foo' });
+  for (const brokers of ['localhost:9092', '[::1]:9092', 'LOCALHOST:9092']) {
+    assert.equal(choose({ KAFKA_BROKERS: brokers }).settings.KAFKA_TOPIC, 'foo', brokers);
+  }
 });
 
 test('of several gateways the one started last, and how to choose another', async () => {
