@@ -155,7 +155,7 @@ sbom: $(MODULES) ## write dist/sbom.cdx.json, what runs in production as Cyclone
 	@$(TS) scripts/sbom.ts
 
 .PHONY: check-deploy
-check-deploy: build ## check what deploy/ names: files, ports, images, settings, each tool's own check
+check-deploy: gateway-node setup build ## check what deploy/ names: files, ports, images, settings, each tool's own check
 	@exec $(TS) deploy/check/main.ts
 
 # Both are asked, whatever became of the first one.

@@ -2,7 +2,7 @@
  * `node --import tsx deploy/kafka/cli.ts COMMAND`, for the Makefile:
  *   up [--port 9092]   starts Kafka
  *   down               stops it
- *   run PID            prints the brokers for the gateway that PID becomes, and records that gateway
+ *   run PID            prints the brokers for the gateway that PID becomes, and records it
  *   listen [OPTIONS]   prints settings for `listen` with these options, as lines for a shell
  */
 import { join } from 'node:path';

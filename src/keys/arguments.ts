@@ -19,7 +19,8 @@ export function keyHelp(): string {
 Makes an API key. Prints the token on stdout, once: it is kept nowhere. What goes to the file of
 FOREBAY_KEYS_FILE, a hash of it, is printed on stderr, or put there.
 
-  --name NAME            client that it identifies, also in logs: ${KEY_NAME.expected}
+  --name NAME            client that it identifies, also in logs:
+                         ${KEY_NAME.expected}
   --events-per-second N  how much it may send, to each worker [no bound]
   --burst N              events at once after a pause [those of a second]
   --expires TIME         end of its validity: 2027-01-31T00:00:00Z [never]
