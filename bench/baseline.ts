@@ -2,13 +2,14 @@
  * Runs the suite and records its ratios in bench/baseline.json, or holds them against those:
  * `node --import tsx bench/baseline.ts record|check [--last [--folder=bench]]`. With --last it takes
  * what the last run of the suite has left in out/ of that folder. Exit code 1 = a ratio is worse,
- * or it could not run.
+ * or it could not run; 2 = wrong arguments.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { ROOT } from '../deploy/kafka/jars.ts';
+import { PATH, readOptions } from '../src/command-line.ts';
+import { EXIT, StartError } from '../src/errors.ts';
 import { type Baseline, baselineOf } from './report/compare.ts';
 import { type LastRun, readLastRun } from './report/report.ts';
 import { judge } from './report/verdict.ts';
@@ -53,21 +54,29 @@ function fileIn({ folder }: Options): string {
   return join(folder, 'baseline.json');
 }
 
+function usage(problem: string): StartError {
+  const message = `${problem}; usage: baseline.ts record|check [--last [--folder=bench]]`;
+  return new StartError(message, EXIT.configuration);
+}
+
 function main(): number {
-  const options = {
-    last: { type: 'boolean', default: false },
-    folder: { type: 'string', default: join(ROOT, 'bench') },
-  } as const;
-  const { values, positionals } = parseArgs({ allowPositionals: true, options });
-  const [command, ...rest] = positionals;
-  if (command === 'record' && rest.length === 0) return record(values);
-  if (command === 'check' && rest.length === 0) return check(values);
-  throw new Error('usage: baseline.ts record|check [--last]');
+  const options = { last: 'flag', folder: PATH } as const;
+  const { values, positionals } = readOptions(process.argv.slice(2), options, usage);
+  const { last, folder = join(ROOT, 'bench') } = values;
+  if (values.folder !== undefined && !last) throw usage('--folder needs --last');
+  switch (positionals.join(' ')) {
+    case 'record':
+      return record({ last, folder });
+    case 'check':
+      return check({ last, folder });
+    default:
+      throw usage('record or check it');
+  }
 }
 
 try {
   process.exitCode = main();
 } catch (error) {
   console.error(`bench: ${(error as Error).message}`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof StartError ? error.exitCode : 1;
 }

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../deploy/kafka/jars.ts';
-import { PLACE, PORT, up } from '../deploy/kafka/service.ts';
+import { PLACE, up } from '../deploy/kafka/service.ts';
 import { readConfig } from '../src/config.ts';
 import { type Gateway, startGateway } from '../test/support/gateway.ts';
 import { deleteTopic } from '../test/support/topic.ts';
@@ -39,7 +39,7 @@ interface Mark {
 
 async function brokersFor({ rest }: Places): Promise<readonly string[]> {
   if (process.env.KAFKA_BROKERS) return readConfig(process.env).kafkaBrokers;
-  const { brokers, pids } = await up(PLACE, PORT, console.log);
+  const { brokers, pids } = await up(PLACE, console.log);
   for (const pid of pids) moveTo(rest, pid);
   return brokers;
 }

@@ -4,10 +4,12 @@
  * nothing was lost, whatever the figures are; 1 = something was, or it could not run; 2 = no such
  * scenario or wrong settings.
  */
-import { PLACE, PORT, up } from '../deploy/kafka/service.ts';
+import { PLACE, up } from '../deploy/kafka/service.ts';
+import { wholeNumber } from '../src/command-line.ts';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
 import { startGateway } from '../test/support/gateway.ts';
+import { numberOf } from '../test/support/numbers.ts';
 import { choosePlaces, moveTo } from './lab/cores.ts';
 import { runFacts } from './report/facts.ts';
 import { forgetLastRun, writeReport } from './report/report.ts';
@@ -18,6 +20,7 @@ import { SCENARIOS } from './scenarios.ts';
 import { figureTable } from './table.ts';
 
 const ROUNDS = 3;
+const ROUNDS_MAX = 100;
 
 function usage(problem: string): number {
   console.error(`bench: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
@@ -33,7 +36,7 @@ interface Found {
 /** A Kafka that runs, or is started now. */
 async function findKafka(): Promise<Found> {
   if (process.env.KAFKA_BROKERS) return { brokers: readConfig(process.env).kafkaBrokers, pids: [] };
-  return await up(PLACE, PORT, console.log);
+  return await up(PLACE, console.log);
 }
 
 async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
@@ -52,6 +55,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   const named = SCENARIOS.filter((candidate) => candidate.name === name);
   if (name !== undefined && named.length === 0) return usage(`no scenario ${JSON.stringify(name)}`);
   if (rest.length > 0) return usage(`${name} takes no arguments`);
+  const rounds = numberOf('ROUNDS', wholeNumber(1, ROUNDS_MAX), ROUNDS);
   const startedMs = performance.now();
   const chosen = name === undefined ? SCENARIOS.filter(({ apart }) => !apart) : named;
   // Started before this process is moved: a Java that sees one core sets itself up for less.
@@ -60,7 +64,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   for (const pid of [...(found?.pids ?? []), process.pid]) moveTo(places.rest, pid);
   const sources: Sources = {
     places,
-    rounds: Number(process.env.ROUNDS ?? ROUNDS),
+    rounds,
     startGateway,
     say: console.log,
     kafka: async () => found?.brokers ?? [],

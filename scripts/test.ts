@@ -4,6 +4,7 @@
  * share is started here, if one of them wants it and KAFKA_BROKERS names none, and ended whatever
  * happens.
  */
+import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
@@ -78,11 +79,16 @@ interface TestEvent {
 async function runTests(files: string[], kafka: SharedKafka | undefined): Promise<boolean> {
   if (kafka) process.env[SHARED_KAFKA_VARIABLE] = JSON.stringify({ brokers: kafka.brokers });
   const aborting = new AbortController();
+  // The test runner listens for a run and for each of its files: no leak.
+  setMaxListeners(files.length + 1, aborting.signal);
   // This process has to outlive the tests, to end Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
   // The processes of the files get the arguments of this one.
-  for (const preload of ['dist.ts', 'leave.mjs']) {
-    process.execArgv.push('--import', pathToFileURL(join(ROOT, 'test/support', preload)).href);
+  const support = pathToFileURL(join(ROOT, 'test/support/'));
+  const leave = new URL('leave.mjs', support);
+  leave.searchParams.set('runner', String(process.pid));
+  for (const { href } of [new URL('dist.ts', support), leave]) {
+    process.execArgv.push('--import', href);
   }
   const groups = [
     { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },

@@ -140,7 +140,7 @@ export const SETTINGS = {
   kafkaTopic: text('KAFKA_TOPIC', {
     default: 'event_topic_newer',
     pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
-    expected: 'a topic name: letters, digits, dot, dash, underscore, at most 249',
+    expected: 'a topic name: 1 to 249 letters, digits, . _ -, and not . or .. alone',
     meaning: 'topic that events are written to',
   }),
   kafkaTopicPartitions: integer('KAFKA_TOPIC_PARTITIONS', {
@@ -163,7 +163,7 @@ export const SETTINGS = {
   kafkaClientId: text('KAFKA_CLIENT_ID', {
     default: 'forebay',
     pattern: /^[A-Za-z0-9._-]{1,100}$/,
-    expected: 'letters, digits, dot, dash, underscore, at most 100',
+    expected: '1 to 100 letters, digits, . _ -',
     meaning: 'client id that brokers see in logs and quotas',
   }),
   compression: choice('KAFKA_COMPRESSION', {

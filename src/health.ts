@@ -1,5 +1,7 @@
 /** The command `health`: asks the gateway of these settings how it does, as a container's check. */
-import type { Config } from './config.ts';
+import { calledAs } from './called-as.ts';
+import { readOptions, shown } from './command-line.ts';
+import { readConfig } from './config.ts';
 import { EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Readiness } from './messages.ts';
@@ -12,19 +14,36 @@ const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', 
  *
  * @param argv the arguments after `health`: none asks /livez, `--ready` asks /readyz
  * @returns the exit code: 0 = the answer was 200, 1 = it was another, or there was none in time
- * @throws StartError (exit code 2) for other arguments
+ * @throws StartError (exit code 2) for other arguments, or wrong settings
  */
-export async function runHealth(argv: readonly string[], config: Config): Promise<number> {
-  const [option, ...more] = argv;
-  if ((option !== undefined && option !== '--ready') || more.length > 0) {
-    throw new StartError('health: takes --ready or nothing', EXIT.configuration);
+export async function runHealth(argv: readonly string[]): Promise<number> {
+  const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
+  if (help) {
+    console.log(healthHelp());
+    return EXIT.clean;
   }
-  const path = option === '--ready' ? '/readyz' : '/livez';
-  const url = `http://${authority(config.adminHost, config.adminPort)}${path}`;
+  const [unexpected] = positionals;
+  if (unexpected !== undefined) throw wrong(`unexpected argument ${shown(unexpected)}`);
+  const path = values.ready ? '/readyz' : '/livez';
+  const { adminHost, adminPort } = readConfig(process.env);
+  const url = `http://${authority(adminHost, adminPort)}${path}`;
   const trouble = await ask(url);
   if (trouble === undefined) console.log(`${url}: ok`);
   else console.error(`forebay: ${url}: ${trouble}`);
   return trouble === undefined ? EXIT.clean : EXIT.failed;
+}
+
+const OPTIONS = { ready: 'flag' } as const;
+
+function healthHelp(): string {
+  return `Usage: ${calledAs()} health [--ready]
+
+Asks the gateway of these settings whether it is alive (/livez), with --ready whether it is ready
+(/readyz). Exit code 0: it is; 1: it is not, or does not answer; 2: wrong options or settings.`;
+}
+
+function wrong(message: string): StartError {
+  return new StartError(`health: ${message} (see ${calledAs()} health --help)`, EXIT.configuration);
 }
 
 function authority(host: string, port: number): string {

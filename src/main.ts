@@ -38,7 +38,7 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
   }
   if (command === 'health') {
     const { runHealth } = await import('./health.ts');
-    return runHealth(rest, readConfig(process.env));
+    return runHealth(rest);
   }
   if (rest.length > 0) throw usage(`${command} takes no arguments`);
   switch (command) {

@@ -122,7 +122,7 @@ test('every kind of wrong value, all at once', () => {
       'FOREBAY_TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8 separated by commas, ' +
         'not "10.0.0.0/8,proxy.internal"',
       'KAFKA_BROKERS must be host:port pairs separated by commas, not "a:1,b"',
-      'KAFKA_TOPIC must be a topic name: letters, digits, dot, dash, underscore, at most 249, ' +
+      'KAFKA_TOPIC must be a topic name: 1 to 249 letters, digits, . _ -, and not . or .. alone, ' +
         'not ".."',
       'KAFKA_TOPIC_REPLICATION must be a whole number from 1 to 32, or -1, not "-2"',
       'KAFKA_TLS must be 1 or 0, not "yes"',

@@ -87,6 +87,21 @@ test('one that does not answer is given up after the bound', async () => {
 test('other arguments and wrong settings: exit code 2', async () => {
   const [argument, setting] = await Promise.all([health(9001, ['--fast']), health(0)]);
   assert.deepEqual([argument.code, setting.code], [2, 2]);
-  assert.equal(argument.stderr, 'forebay: health: takes --ready or nothing\n');
+  assert.match(
+    argument.stderr,
+    /^forebay: health: unknown option --fast \(see .*health --help\)\n$/,
+  );
   assert.match(setting.stderr, /^forebay: wrong settings:\n {2}FOREBAY_ADMIN_PORT/);
+});
+
+test('arguments that are wrong are named, and --help is answered whatever the settings are', async () => {
+  const [value, argument, help] = await Promise.all([
+    health(9001, ['--ready=1']),
+    health(9001, ['ready']),
+    health(0, ['--ready', '-h']),
+  ]);
+  assert.match(value.stderr, /^forebay: health: --ready takes no value \(see .*\)\n$/);
+  assert.match(argument.stderr, /^forebay: health: unexpected argument "ready" \(see .*\)\n$/);
+  assert.deepEqual([value.code, argument.code, help.code, help.stderr], [2, 2, 0, '']);
+  assert.match(help.stdout, /^Usage: .* health \[--ready\]\n/);
 });

@@ -2,8 +2,11 @@
  * Runs one scenario by its name, or all: `node --import tsx bench/chaos/run.ts [NAME]`; the outcome
  * of each is kept in bench/out/chaos, and bench/CHAOS.md is put together from the newest of each:
  * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
- * scenario could not run; 2 = no such scenario.
+ * scenario could not run; 2 = no such scenario, or wrong HOURS.
  */
+import type { ValueOption } from '../../src/command-line.ts';
+import { StartError } from '../../src/errors.ts';
+import { numberOf } from '../../test/support/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
 import { conduct } from './conduct.ts';
 import { keep, kept } from './kept.ts';
@@ -11,6 +14,14 @@ import { writeChaosReport } from './report.ts';
 import type { Scenario } from './scenario.ts';
 import { SCENARIOS, soak } from './scenarios.ts';
 import { outcomeText } from './tell.ts';
+
+const HOURS: ValueOption<number> = {
+  expects: 'hours from 0.1 to 1000 such as 1 or 0.5',
+  read: (text) => {
+    const hours = /^\d{1,4}(\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+    return hours >= 0.1 && hours <= 1000 ? hours : undefined;
+  },
+};
 
 function usage(problem: string): number {
   console.error(`chaos: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
@@ -26,16 +37,16 @@ async function runOne(scenario: Scenario): Promise<boolean> {
   return outcome.problems.length === 0;
 }
 
-function chosen(name: string | undefined, hours: string): readonly Scenario[] {
+function chosen(name: string | undefined): readonly Scenario[] {
   if (name === undefined) return SCENARIOS;
-  if (name === 'soak') return [soak(Number(hours))];
+  if (name === 'soak') return [soak(numberOf('HOURS', HOURS, 1))];
   return SCENARIOS.filter((scenario) => scenario.name === name);
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (rest.length > 0) return usage(`${name} takes no arguments`);
   if (name !== 'report') {
-    const scenarios = chosen(name, process.env.HOURS || '1');
+    const scenarios = chosen(name);
     if (scenarios.length === 0) return usage(`no scenario ${JSON.stringify(name)}`);
     const passed: boolean[] = [];
     for (const scenario of scenarios) passed.push(await runOne(scenario));
@@ -51,5 +62,5 @@ try {
   process.exit(await main(process.argv.slice(2)));
 } catch (error) {
   console.error(`chaos: ${(error as Error).message}`);
-  process.exit(1);
+  process.exit(error instanceof StartError ? error.exitCode : 1);
 }

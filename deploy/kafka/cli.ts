@@ -1,51 +1,99 @@
-/** `node --import tsx deploy/kafka/cli.ts up [--port 9092] | down | brokers`, for the Makefile. */
-import { parseArgs } from 'node:util';
-import { down, PLACE, PORT, runningBrokers, up } from './service.ts';
+/**
+ * `node --import tsx deploy/kafka/cli.ts COMMAND`, for the Makefile:
+ *   up [--port 9092]   starts Kafka
+ *   down               stops it
+ *   run PID            prints the brokers for the gateway that PID becomes, and records it
+ *   listen [OPTIONS]   prints settings for `listen` with these options, as lines for a shell
+ */
+import { join } from 'node:path';
+import { readOptions, shown, wholeNumber } from '../../src/command-line.ts';
+import { parseListenArguments } from '../../src/listen/arguments.ts';
+import { chooseGateway, recordGateway, shellLines } from './gateways.ts';
+import { down, PLACE, runningBrokers, up } from './service.ts';
 
-const USAGE = 'usage: cli.ts up [--port 9092] | down | brokers';
+const USAGE = 'usage: make kafka [ARGS="--port 9092"], make kafka-stop';
 const say = (line: string) => console.log(line);
+/** Of the checkout whose Makefile it is, also where deploy/ is a link. */
+const GATEWAYS = join(process.cwd(), '.cache/gateways');
+const NO_KAFKA = 'no Kafka runs here: make kafka starts one, or set KAFKA_BROKERS';
 
-/** Prints the brokers to use: KAFKA_BROKERS if it is set, else those of `up`. */
-function printBrokers(): number {
+class UsageError extends Error {}
+
+/** Prints KAFKA_BROKERS if it is set, else the brokers of `up`. */
+function printBrokersFor(pid: number): number {
   const brokers = process.env.KAFKA_BROKERS || runningBrokers(PLACE)?.join(',');
   if (brokers === undefined) {
-    console.error('no Kafka runs here: make kafka starts one, or set KAFKA_BROKERS');
+    console.error(NO_KAFKA);
     return 1;
+  }
+  try {
+    recordGateway(GATEWAYS, pid, { ...process.env, KAFKA_BROKERS: brokers });
+  } catch (error) {
+    console.error(`make listen will not know this gateway: ${(error as Error).message}`);
   }
   say(brokers);
   return 0;
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { port: { type: 'string', default: String(PORT) } },
-  });
-  const port = Number(values.port);
-  if (positionals.length !== 1 || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    console.error(USAGE);
-    return 2;
+function printListenSettings(options: readonly string[]): number {
+  if (!listenReads(options)) return 0;
+  const choice = chooseGateway(GATEWAYS, process.env, runningBrokers(PLACE));
+  for (const note of choice.notes) console.error(`forebay: ${note}`);
+  if (!process.env.KAFKA_BROKERS && choice.settings.KAFKA_BROKERS === undefined) {
+    console.error(NO_KAFKA);
+    return 1;
   }
-  switch (positionals[0]) {
+  process.stdout.write(shellLines(choice));
+  return 0;
+}
+
+/** False for options that `listen` answers without Kafka: `--help`, and wrong ones. */
+function listenReads(options: readonly string[]): boolean {
+  try {
+    return !parseListenArguments(options).help;
+  } catch {
+    return false;
+  }
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'listen') return printListenSettings(argv.slice(1));
+  const options = { port: wholeNumber(1, 65_535) };
+  const wrong = (message: string) => new UsageError(message);
+  const { values, positionals, help } = readOptions(argv, options, wrong);
+  if (help) {
+    say(USAGE);
+    return 0;
+  }
+  const unknown = () => wrong(`unknown command ${shown(positionals.join(' '))}`);
+  const [command, pid, ...more] = positionals;
+  if (more.length > 0 || (pid === undefined) !== (command !== 'run')) throw unknown();
+  if (values.port !== undefined && command !== 'up') throw wrong('--port needs the command up');
+  switch (command) {
     case 'up': {
-      const state = await up(PLACE, port, say);
+      const state = await up(PLACE, say, values.port);
       say(`Kafka runs at ${state.brokers.join(',')} (make kafka-stop ends it)`);
       return 0;
     }
     case 'down':
-      say((await down(PLACE)) ? 'Kafka has stopped; its data is kept' : 'no Kafka runs here');
+      say(
+        (await down(PLACE))
+          ? 'Kafka has stopped; its data and its port are kept'
+          : 'no Kafka runs here',
+      );
       return 0;
-    case 'brokers':
-      return printBrokers();
+    case 'run':
+      return printBrokersFor(Number(pid));
     default:
-      console.error(USAGE);
-      return 2;
+      throw unknown();
   }
 }
 
 try {
-  process.exitCode = await main();
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  console.error(error instanceof Error ? error.message : String(error));
-  process.exitCode = 1;
+  const isUsage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(isUsage ? `kafka: ${message} (${USAGE})` : message);
+  process.exitCode = isUsage ? 2 : 1;
 }

@@ -24,17 +24,19 @@ export interface State {
 export interface Place {
   stateFile: string;
   dataDir: string;
+  /** Preferred the first time; afterwards the port that it had before. */
+  port: number;
 }
 
 export const PLACE: Place = {
   stateFile: join(ROOT, '.kafka.json'),
   dataDir: join(ROOT, '.cache/kafka/data'),
+  port: 9092,
 };
 
-/** Where it is to listen, unless somebody else has that port. */
-export const PORT = 9092;
-
 type Say = (line: string) => void;
+
+const PORT_MAX = 65_535;
 
 const STOP_TIMEOUT_MS = 20_000;
 const ANSWER_TIMEOUT_MS = 20_000;
@@ -42,16 +44,44 @@ const ANSWER_TIMEOUT_MS = 20_000;
 function readState(place: Place): State | undefined {
   if (!existsSync(place.stateFile)) return undefined;
   try {
-    return JSON.parse(readFileSync(place.stateFile, 'utf8')) as State;
+    const state = JSON.parse(readFileSync(place.stateFile, 'utf8')) as Partial<State> | null;
+    return isState(state) ? state : undefined;
   } catch {
-    return undefined; // written by hand or by another version: as good as none
+    return undefined;
   }
+}
+
+/** False for what was written by hand or by another version: it counts as no state. */
+function isState(state: Partial<State> | null): state is State {
+  const { kind, pids, brokers, dir } = state ?? {};
+  const isKind = kind === 'java' || kind === 'docker';
+  return isKind && Array.isArray(pids) && Array.isArray(brokers) && typeof dir === 'string';
 }
 
 async function writeState(place: Place, state: State): Promise<void> {
   const partial = `${place.dataDir}.state-${process.pid}`;
   await writeFile(partial, `${JSON.stringify(state, null, 2)}\n`);
   await rename(partial, place.stateFile);
+  await rememberPort(place, state);
+}
+
+function portFile(place: Place): string {
+  return `${place.dataDir}.port`;
+}
+
+/** Keeps the port past the end of this Kafka: gateways that still run connect to it again. */
+async function rememberPort(place: Place, { brokers }: State): Promise<void> {
+  const port = brokers[0]?.split(':').pop();
+  const partial = `${portFile(place)}-${process.pid}`;
+  await writeFile(partial, `${port}\n`);
+  await rename(partial, portFile(place));
+}
+
+/** The port that this Kafka had last; undefined before its first start. */
+function rememberedPort(place: Place): number | undefined {
+  if (!existsSync(portFile(place))) return undefined;
+  const port = Number(readFileSync(portFile(place), 'utf8'));
+  return Number.isInteger(port) && port > 0 && port <= PORT_MAX ? port : undefined;
 }
 
 /** The processes of the state that are still that Kafka: a process id is given to others later. */
@@ -113,24 +143,39 @@ async function locked<T>(place: Place, action: () => Promise<T>): Promise<T> {
   }
 }
 
-async function choosePort(wanted: number, say: Say): Promise<number> {
-  if (await isFree(wanted)) return wanted;
-  const [port] = await freePorts(1);
+/**
+ * The port of a Kafka that starts: the one asked for, else the one that it had before, else the
+ * preferred one, else any.
+ * @throws Error when the port asked for is taken
+ */
+async function choosePort(place: Place, asked: number | undefined, say: Say): Promise<number> {
+  const before = rememberedPort(place);
+  const wanted = asked ?? before ?? place.port;
+  const instead = `if that program is a Kafka to use instead: KAFKA_BROKERS=127.0.0.1:${wanted}`;
+  if (await isFree(wanted)) {
+    if (asked === undefined && wanted !== place.port) {
+      say(`Kafka keeps port ${wanted}; to move it: make kafka ARGS="--port ${place.port}"`);
+    }
+    return wanted;
+  }
+  if (asked !== undefined) throw new Error(`port ${asked} is taken by another program; ${instead}`);
+  const preferred = (await isFree(place.port)) ? place.port : undefined;
+  const port = preferred ?? (await freePorts(1))[0];
   if (port === undefined) throw new Error('no free port');
   say(`port ${wanted} is taken by another program: Kafka gets ${port}`);
-  say(`if that program is a Kafka to use instead: KAFKA_BROKERS=127.0.0.1:${wanted}`);
+  if (before !== undefined) say(`restart gateways that still connect to port ${wanted}`);
+  say(instead);
   return port;
 }
 
-async function startJava(place: Place, wantedPort: number, say: Say): Promise<State> {
-  const ports = [await choosePort(wantedPort, say)];
+async function startJava(place: Place, port: number, say: Say): Promise<State> {
+  const ports = [port];
   const cluster = await startCluster({ dir: place.dataDir, ports, outlives: true, say });
   const pids = cluster.nodes.flatMap((node) => node.pid ?? []);
   return { kind: 'java', pids, brokers: [...cluster.brokers], dir: place.dataDir };
 }
 
-async function startDocker(wantedPort: number, say: Say): Promise<State> {
-  const port = await choosePort(wantedPort, say);
+function startDocker(port: number, say: Say): State {
   say('starting Kafka with Docker Compose');
   const env = { KAFKA_HOST_PORT: String(port) };
   const started = compose(['up', '--detach', '--wait', 'kafka'], env);
@@ -150,17 +195,24 @@ async function reuse(place: Place): Promise<State | undefined> {
   throw new Error(`Kafka (process ${pids.join(', ')}) runs and does not answer: make kafka-stop`);
 }
 
-/** Kafka runs when this returns: the one that ran already, or a new one on the last one's data. */
-export function up(place: Place, port: number, say: Say): Promise<State> {
+/**
+ * Kafka runs when this returns: the one that ran already, or a new one on the last one's data.
+ * @param asked the port that it must have
+ * @throws Error when it cannot start, or runs on another port than `asked`
+ */
+export function up(place: Place, say: Say, asked?: number): Promise<State> {
   return locked(place, async () => {
     const running = await reuse(place);
-    if (running !== undefined) return running;
+    if (running !== undefined) {
+      if (asked === undefined || running.brokers[0]?.endsWith(`:${asked}`)) return running;
+      throw new Error(`Kafka runs at ${running.brokers.join(',')} already: make kafka-stop first`);
+    }
     const hasJava = findJava() !== undefined;
     let state: State;
     if (hasJava && (haveJars() || hasMaven())) {
-      state = await startJava(place, port, say);
+      state = await startJava(place, await choosePort(place, asked, say), say);
     } else if (hasDocker()) {
-      state = await startDocker(port, say);
+      state = startDocker(await choosePort(place, asked, say), say);
     } else {
       const missing = hasJava ? 'Maven' : `Java ${JAVA_VERSION_MIN} or newer and Maven`;
       throw new Error(
@@ -178,6 +230,7 @@ export async function down(place: Place): Promise<boolean> {
   const state = readState(place);
   if (state === undefined) return false;
   const ended = state.kind === 'docker' ? stopDocker() : await stopJava(state);
+  if (ended) await rememberPort(place, state);
   await rm(place.stateFile, { force: true });
   return ended;
 }

@@ -132,6 +132,7 @@ function load<T>(name: CodecName, npmPackage: string): T {
     return createRequire(import.meta.url)(npmPackage) as T;
   } catch (error) {
     const [why] = (error as Error).message.split('\n');
-    throw new Error(`${name} needs the npm package ${npmPackage}, which cannot be loaded: ${why}`);
+    const again = 'run make setup again (npm ci)';
+    throw new Error(`${name} needs the npm package ${npmPackage} (${why}); ${again}`);
   }
 }

@@ -1,7 +1,9 @@
 /** The command line of `key new`. */
-import { parseArgs } from 'node:util';
 import { calledAs } from '../called-as.ts';
+import { PATH, readOptions, type ValueOption, wholeNumber } from '../command-line.ts';
 import { EXIT, StartError } from '../errors.ts';
+import { LIMITS } from '../limits.ts';
+import { expiryOf, KEY_NAME } from './format.ts';
 
 export interface KeyOptions {
   /** What is to stand in the file beside the token's hash, as given. */
@@ -17,10 +19,11 @@ export function keyHelp(): string {
 Makes an API key. Prints the token on stdout, once: it is kept nowhere. What goes to the file of
 FOREBAY_KEYS_FILE, a hash of it, is printed on stderr, or put there.
 
-  --name NAME            who it is for: letters, digits, . _ @ -; stands in logs
+  --name NAME            client that it identifies, also in logs:
+                         ${KEY_NAME.expected}
   --events-per-second N  how much it may send, to each worker [no bound]
   --burst N              events at once after a pause [those of a second]
-  --expires TIME         when it is over: 2027-01-31T00:00:00Z [never]
+  --expires TIME         end of its validity: 2027-01-31T00:00:00Z [never]
   --file PATH            add it to this file, which is made if there is none
   --help                 this text
 `;
@@ -28,16 +31,17 @@ FOREBAY_KEYS_FILE, a hash of it, is printed on stderr, or put there.
 
 /**
  * Reads the arguments that follow `key`.
- * @throws StartError (exit code 2), one line, when they are wrong
+ * @throws StartError (exit code 2), one line that names the option, when they are wrong
  */
 export function parseKeyArguments(argv: readonly string[]): KeyOptions {
-  const { values, positionals } = parse(argv);
-  const { name, file, expires, help } = values;
-  if (help) return { fields: { name: '' }, file, help };
+  const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
+  const { name, file, expires, burst, 'events-per-second': eventsPerSecond } = values;
+  if (help) return { fields: { name: '' }, file: undefined, help };
   if (positionals.join(' ') !== 'new') throw wrong('there is `key new` alone');
   if (name === undefined) throw wrong('--name is missing');
-  const eventsPerSecond = count('--events-per-second', values['events-per-second']);
-  const burst = count('--burst', values.burst);
+  if (burst !== undefined && eventsPerSecond === undefined) {
+    throw wrong('--burst needs --events-per-second');
+  }
   const fields = {
     name,
     ...(expires !== undefined && { expires }),
@@ -47,32 +51,24 @@ export function parseKeyArguments(argv: readonly string[]): KeyOptions {
   return { fields, file, help };
 }
 
-/** What is wrong with the arguments, in one line. */
-export function wrong(message: string): StartError {
+const NAME: ValueOption<string> = {
+  expects: KEY_NAME.expected,
+  read: (text) => (KEY_NAME.pattern.test(text) ? text : undefined),
+};
+
+const EXPIRES: ValueOption<string> = {
+  expects: 'a time to come such as 2099-01-31 or 2099-01-31T00:00:00Z',
+  read: (text) => ((expiryOf(text) ?? 0) > Date.now() ? text : undefined),
+};
+
+const OPTIONS = {
+  name: NAME,
+  'events-per-second': wholeNumber(1, LIMITS.keyRate),
+  burst: wholeNumber(1, LIMITS.keyRate),
+  expires: EXPIRES,
+  file: PATH,
+} as const;
+
+function wrong(message: string): StartError {
   return new StartError(`key: ${message} (see ${calledAs()} key --help)`, EXIT.configuration);
-}
-
-function parse(argv: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        name: { type: 'string' },
-        'events-per-second': { type: 'string' },
-        burst: { type: 'string' },
-        expires: { type: 'string' },
-        file: { type: 'string' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-  } catch (error) {
-    throw wrong((error as Error).message.split(/\. |\.?\n/)[0] ?? 'wrong options');
-  }
-}
-
-function count(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw wrong(`${option} must be a whole number from 1, not ${JSON.stringify(text)}`);
 }

@@ -26,7 +26,10 @@ export interface KeySet {
 }
 
 /** Names go to logs: nothing that could be taken for something else there. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;
+export const KEY_NAME = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/,
+  expected: '1 to 64 letters, digits, . _ @ -, the first a letter or digit',
+} as const;
 const SHA256 = /^[0-9a-f]{64}$/;
 const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
 const FIELDS: ReadonlySet<string> = new Set([
@@ -82,8 +85,8 @@ function parseKey(value: unknown, at: string): KeyEntry {
     throw new Error(`${at} may have ${[...FIELDS].join(', ')}, and nothing else`);
   }
   const { name, sha256, expires, eventsPerSecond, burst } = fields;
-  if (typeof name !== 'string' || !NAME.test(name)) {
-    throw new Error(`${at}.name must be letters, digits, dot, dash, underscore, at most 64`);
+  if (typeof name !== 'string' || !KEY_NAME.pattern.test(name)) {
+    throw new Error(`${at}.name must be ${KEY_NAME.expected}`);
   }
   if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
     throw new Error(`${at}.sha256 must be 64 hexadecimal digits in lower case`);
@@ -98,10 +101,15 @@ function parseKey(value: unknown, at: string): KeyEntry {
 
 function parseTime(expires: unknown, at: string): number {
   if (expires === undefined) return Number.POSITIVE_INFINITY;
-  const endsAtMs =
-    typeof expires === 'string' && TIME.test(expires) ? Date.parse(expires) : Number.NaN;
-  if (!Number.isNaN(endsAtMs)) return endsAtMs;
+  const endsAtMs = typeof expires === 'string' ? expiryOf(expires) : undefined;
+  if (endsAtMs !== undefined) return endsAtMs;
   throw new Error(`${at}.expires must be a time as 2027-01-31T00:00:00Z`);
+}
+
+/** Milliseconds since 1970 of a time as in the field `expires`; undefined if it is none. */
+export function expiryOf(text: string): number | undefined {
+  const endsAtMs = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(endsAtMs) ? undefined : endsAtMs;
 }
 
 function parseRate(

@@ -1,6 +1,13 @@
 /** The command line of `listen`. */
-import { parseArgs } from 'node:util';
 import { calledAs } from '../called-as.ts';
+import {
+  type ListOption,
+  readOptions,
+  shown,
+  text,
+  type ValueOption,
+  wholeNumber,
+} from '../command-line.ts';
 import { EXIT, StartError } from '../errors.ts';
 import { type Filter, parseFilter } from './filter.ts';
 import { parseStart, type Start } from './start.ts';
@@ -20,84 +27,82 @@ export interface ListenOptions {
   readonly help: boolean;
 }
 
+/** Of Kafka, which numbers partitions with 32 bits. */
+const PARTITION_MAX = 2 ** 31 - 1;
+/** Fifteen digits, which a number holds exactly. */
+const COUNT_MAX = 999_999_999_999_999;
+
 /**
  * Reads the arguments that follow `listen`.
  * @param nowMs what `--from -15m` counts back from
- * @throws StartError (exit code 2), one line, when they are wrong
+ * @throws StartError (exit code 2), one line that names the option, when they are wrong
  */
 export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
-  const { from, count, partition, filter, 'sequence-field': sequenceField, ...flags } = parse(argv);
-  if (sequenceField !== undefined && !flags.verify) {
-    throw wrong('--sequence-field is of use with --verify only');
+  const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
+  const { from = 'end', count, partition, filter, json, rate, verify } = values;
+  const { 'sequence-field': sequenceField } = values;
+  const [unexpected] = help ? [] : positionals;
+  if (unexpected !== undefined) {
+    throw wrong(`unexpected argument ${shown(unexpected)}; the topic is KAFKA_TOPIC`);
   }
-  return {
-    from: startOf(from, nowMs),
-    count: countOf(count),
-    partitions: partition === undefined ? undefined : new Set(partition.flatMap(partitionsOf)),
-    filters: (filter ?? []).map(filterOf),
-    sequenceField,
-    ...flags,
+  const partitions = partition.length === 0 ? undefined : new Set(partition.flat());
+  const options = { from, count, partitions, filters: filter, json, rate, verify, sequenceField };
+  if (!help) demandSense(options);
+  return { ...options, help };
+}
+
+/** Rejects options that are each right, and together make no sense. */
+function demandSense(options: Omit<ListenOptions, 'help'>): void {
+  const { rate, verify, sequenceField, filters } = options;
+  if (verify && rate) {
+    throw wrong('--verify and --rate exclude each other: run one after the other');
+  }
+  if (sequenceField !== undefined && !verify) throw wrong('--sequence-field needs --verify');
+  const texts = new Map<string, string>();
+  for (const { field, text } of filters) {
+    const other = texts.get(field) ?? text;
+    if (other !== text) {
+      const both = `${shown(other)} and ${shown(text)}`;
+      throw wrong(`--filter wants ${field} to be ${both} at once: no event matches`);
+    }
+    texts.set(field, text);
+  }
+}
+
+function optionsAt(nowMs: number) {
+  const from: ValueOption<Start> = {
+    expects:
+      'beginning, end, a time since 1970 such as 2026-11-25T09:30:00Z, ' +
+      'or an age of up to 999999999 s, m, h or d such as -15m',
+    read: (given) => parseStart(given, nowMs),
   };
+  return {
+    from,
+    count: wholeNumber(1, COUNT_MAX),
+    partition: PARTITIONS,
+    filter: FILTER,
+    json: 'flag',
+    rate: 'flag',
+    verify: 'flag',
+    'sequence-field': text('the name of a field'),
+  } as const;
 }
 
-function startOf(text: string, nowMs: number): Start {
-  const start = parseStart(text, nowMs);
-  if (start !== undefined) return start;
-  const expected = 'beginning, end, a time such as 2026-11-25T09:30:00Z, or so long ago as -15m';
-  throw wrong(`--from must be ${expected}, not ${JSON.stringify(text)}`);
-}
+const NUMBER = wholeNumber(0, PARTITION_MAX);
+const PARTITIONS: ListOption<number[]> = {
+  multiple: true,
+  expects: `whole numbers from 0 to ${PARTITION_MAX} such as 3 or 0,3`,
+  read: (list) => {
+    const numbers = list.split(',').map((item) => NUMBER.read(item));
+    return numbers.every((number) => number !== undefined) ? numbers : undefined;
+  },
+};
 
-function countOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
-  throw wrong(`--count must be a whole number from 1, not ${JSON.stringify(text)}`);
-}
-
-function partitionsOf(list: string): number[] {
-  return list.split(',').map((text) => {
-    if (/^\d{1,9}$/.test(text)) return Number(text);
-    throw wrong(`--partition must be numbers such as 3 or 0,3, not ${JSON.stringify(list)}`);
-  });
-}
-
-function filterOf(text: string): Filter {
-  const filter = parseFilter(text);
-  if (filter !== undefined) return filter;
-  throw wrong(`--filter must be FIELD=TEXT, not ${JSON.stringify(text)}`);
-}
-
-const OPTIONS = {
-  from: { type: 'string', default: 'end' },
-  count: { type: 'string' },
-  partition: { type: 'string', multiple: true },
-  filter: { type: 'string', multiple: true },
-  json: { type: 'boolean', default: false },
-  rate: { type: 'boolean', default: false },
-  verify: { type: 'boolean', default: false },
-  'sequence-field': { type: 'string' },
-  help: { type: 'boolean', short: 'h', default: false },
-} as const;
-
-function parse(argv: readonly string[]) {
-  try {
-    return { ...parseArgs({ args: joinAgo(argv), options: OPTIONS }).values };
-  } catch (error) {
-    // The rest of the message explains how to pass positionals, which there are none of.
-    throw wrong((error as Error).message.split(/\. |\.?\n/)[0] ?? 'wrong options');
-  }
-}
-
-/** parseArgs takes the `-15m` of `--from -15m` for an option. */
-function joinAgo(argv: readonly string[]): string[] {
-  return argv.flatMap((argument, index) => {
-    if (argument === '--from' && isAgo(argv[index + 1])) return [];
-    return argv[index - 1] === '--from' && isAgo(argument) ? [`--from=${argument}`] : [argument];
-  });
-}
-
-function isAgo(argument: string | undefined): boolean {
-  return argument !== undefined && /^-\d/.test(argument);
-}
+const FILTER: ListOption<Filter> = {
+  multiple: true,
+  expects: 'FIELD=TEXT',
+  read: parseFilter,
+};
 
 function wrong(message: string): StartError {
   return new StartError(`listen: ${message} (see ${calledAs()} listen --help)`, EXIT.configuration);

@@ -6,6 +6,12 @@ import type { Positions } from './reader.ts';
 import { describeStart } from './start.ts';
 import { counted } from './words.ts';
 
+/** Where events come from, as it is told to people. */
+interface Source {
+  readonly topic: string;
+  readonly brokers: readonly string[];
+}
+
 type Wanted = Pick<ListenOptions, 'from' | 'partitions'>;
 
 /** @throws StartError (exit code 2) when the topic has no such partition */
@@ -37,7 +43,8 @@ export function resumedPositions(
 }
 
 /** What will be read, and why nothing may come for a while, a line each. */
-export function describeFirst(topic: string, bounds: Bounds, wanted: Wanted): string[] {
+export function describeFirst(source: Source, bounds: Bounds, wanted: Wanted): string[] {
+  const { topic, brokers } = source;
   const { from, partitions } = wanted;
   const chosen = [...bounds.low.keys()].filter((partition) => partitions?.has(partition) ?? true);
   const numbers = chosen.sort((a, b) => a - b).join(', ');
@@ -45,7 +52,8 @@ export function describeFirst(topic: string, bounds: Bounds, wanted: Wanted): st
     partitions === undefined
       ? counted(chosen.length, 'partition')
       : `partition${chosen.length === 1 ? '' : 's'} ${numbers}`;
-  const lines = [`reading ${topic}, ${which}, from ${describeStart(from)}`];
+  const place = `${topic} at ${brokers.join(',')}`;
+  const lines = [`reading ${place}, ${which}, from ${describeStart(from)}`];
   const until = (begin: Positions | undefined) =>
     chosen.every(
       (partition) => (begin?.get(partition) ?? 0n) >= (bounds.high.get(partition) ?? 0n),

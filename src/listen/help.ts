@@ -17,7 +17,7 @@ Prints the events of the topic, one a line: partition, offset, key, value, separ
   --count N               stop after N events (with --filter: N that it lets through)
   --json                  one JSON object a line: partition, offset, timestamp, key, value
   --rate                  instead of the events, once a second: how many came per second, in all
-                          and by partition
+                          and by partition; not with --verify
   --verify                tell events whose id was seen before, and at the end how many events,
                           distinct ids, repeats and events without an id there were, on stderr;
                           exit code 1 if something was wrong. Which ids are missing it cannot
@@ -26,7 +26,8 @@ Prints the events of the topic, one a line: partition, offset, key, value, separ
                           one. Tells numbers that are missing, too, or there twice
   --help                  this text
 
-Brokers, topic and credentials come from the same variables as the gateway's (${me} --help).
+Brokers, topic and credentials come from the same variables as the gateway's (${me} --help);
+make listen adds those of the gateway that make run started, except passwords.
 Reads without committing offsets. Waits while Kafka or the topic is not there, and goes on where it
 was. Ends on Ctrl-C and when the reader of its output has gone. Coloured on a terminal, unless
 NO_COLOR is set; FORCE_COLOR=1 colours everywhere.

@@ -46,6 +46,7 @@ function say(line: string): void {
 
 class Listening {
   readonly #topic: string;
+  readonly #brokers: readonly string[];
   readonly #kafka: Kafka;
   readonly #options: ListenOptions;
   readonly #stop = new AbortController();
@@ -56,6 +57,7 @@ class Listening {
 
   constructor(config: Config, options: ListenOptions) {
     this.#topic = config.kafkaTopic;
+    this.#brokers = config.kafkaBrokers;
     this.#kafka = new Kafka({ ...kafkaOptions(config), retry: RETRY });
     this.#options = options;
     const { verify, sequenceField } = options;
@@ -133,7 +135,8 @@ class Listening {
     // A topic that was not there when we came is all new: its first events are not skipped.
     const wanted = { from: bounds.appeared ? 'beginning' : from, partitions } as const;
     const first = firstPositions(bounds, wanted);
-    for (const line of describeFirst(topic, bounds, wanted)) say(line);
+    const source = { topic, brokers: this.#brokers };
+    for (const line of describeFirst(source, bounds, wanted)) say(line);
     return first;
   }
 

@@ -252,7 +252,7 @@ class Primary {
   #fatal(slot: number, worker: number, error: StartError): void {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
-    const others = this.#servingStatuses().toSpliced(slot - 1, 1);
+    const others = this.#servingStatuses().filter((_, index) => index !== slot - 1);
     const serves = others.some((status) => status?.listening && status.topicKnown);
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);

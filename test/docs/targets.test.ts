@@ -50,3 +50,10 @@ test('what targets need are tools that tests know, or what the page explains', (
   const unknown = needs.filter((need) => need !== '' && !known.has(need));
   assert.deepEqual(unknown, []);
 });
+
+test('the page names the targets that need the Node.js of the gateway', () => {
+  const [, list = ''] = /Targets that run the gateway \(([^)]*)\)/.exec(section) ?? [];
+  const named = [...list.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name!);
+  const targets = [...read('Makefile').matchAll(/^([a-z-]+): gateway-node .*## /gm)];
+  assert.deepEqual(named.sort(), targets.map(([, name]) => name!).sort());
+});

@@ -26,13 +26,10 @@ export class Terminal {
       });
     }
     process.once('exit', this.#kill);
-    process.once('SIGTERM', this.#terminated);
     this.#child.stdin!.write(`exec 2>&1; set -o pipefail\n${before}\n`);
   }
 
   readonly #kill = () => this.#signal('SIGKILL');
-  /** The test runner's time is up: the groups would outlive this process. */
-  readonly #terminated = () => process.exit(143);
 
   #signal(signal: NodeJS.Signals): void {
     try {
@@ -76,6 +73,5 @@ export class Terminal {
     await this.#exit;
     clearTimeout(timer);
     process.off('exit', this.#kill);
-    process.off('SIGTERM', this.#terminated);
   }
 }

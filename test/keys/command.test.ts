@@ -19,13 +19,13 @@ async function key(...args: readonly string[]) {
 const TOKEN = /^fbk_[\w-]{43}\n$/;
 
 test('key new prints the token alone on stdout, and what to put into the file on stderr', async () => {
-  const options = ['--events-per-second', '5', '--burst', '9', '--expires', '2027-01-31'];
+  const options = ['--events-per-second', '5', '--burst', '9', '--expires', '2999-01-31'];
   const { code, stdout, stderr } = await key('new', '--name', 'till', ...options);
   assert.equal(code, 0);
   assert.match(stdout, TOKEN);
   const entry = JSON.parse(stderr.slice(stderr.indexOf('{')));
   const sha256 = tokenHash(stdout.trim());
-  const expected = { name: 'till', sha256, expires: '2027-01-31', eventsPerSecond: 5, burst: 9 };
+  const expected = { name: 'till', sha256, expires: '2999-01-31', eventsPerSecond: 5, burst: 9 };
   assert.deepEqual(entry, expected);
   assert(!stderr.includes(stdout.trim()), 'the token is shown once');
 });
@@ -46,6 +46,6 @@ test('wrong arguments: one line, exit code 2, no token', async () => {
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(
     stderr,
-    /^forebay: key: name must be [^\n]* \(see node src\/main\.ts key --help\)\n$/,
+    /^forebay: key: --name must be [^\n]*, not "a b" \(see node src\/main\.ts key --help\)\n$/,
   );
 });

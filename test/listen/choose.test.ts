@@ -8,6 +8,8 @@ const at = (...offsets: bigint[]) =>
 const ALL = { from: 'beginning', partitions: undefined } as const;
 const bounds = { low: at(0n, 10n), high: at(5n, 20n) };
 
+const SOURCE = { topic: 't', brokers: ['a:1', 'b:2'] };
+
 test('beginning, end, and a time: the first offsets of each partition', () => {
   assert.deepEqual(firstPositions(bounds, ALL), at(0n, 10n));
   assert.deepEqual(firstPositions(bounds, { ...ALL, from: 'end' }), at(5n, 20n));
@@ -38,29 +40,33 @@ test('it goes on where it was, but for what is not there any more', () => {
 
 test('what is said: which partitions, from where, and why nothing comes', () => {
   const lines = (...args: Parameters<typeof describeFirst>) => describeFirst(...args);
-  assert.deepEqual(lines('t', bounds, ALL), ['reading t, 2 partitions, from its beginning']);
+  assert.deepEqual(lines(SOURCE, bounds, ALL), [
+    'reading t at a:1,b:2, 2 partitions, from its beginning',
+  ]);
   const one = { from: 'end', partitions: new Set([1]) } as const;
-  assert.deepEqual(lines('t', bounds, one), ['reading t, partition 1, from its end']);
+  assert.deepEqual(lines(SOURCE, bounds, one), ['reading t at a:1,b:2, partition 1, from its end']);
   const both = { from: 'end', partitions: new Set([1, 0]) } as const;
-  assert.deepEqual(lines('t', bounds, both), ['reading t, partitions 0, 1, from its end']);
+  assert.deepEqual(lines(SOURCE, bounds, both), [
+    'reading t at a:1,b:2, partitions 0, 1, from its end',
+  ]);
 });
 
 test('an empty topic is called empty, also when all that it had is deleted', () => {
   const empty = { low: at(0n, 7n), high: at(0n, 7n) };
-  assert.equal(describeFirst('t', empty, ALL)[1], 't is empty; waiting for events');
+  assert.equal(describeFirst(SOURCE, empty, ALL)[1], 't is empty; waiting for events');
   const zero = describeFirst(
-    't',
+    SOURCE,
     { low: at(0n, 7n), high: at(0n, 9n) },
     { ...ALL, partitions: new Set([0]) },
   );
   assert.equal(zero[1], 'what was asked of t is empty; waiting for events');
   const half = { low: at(0n, 7n), high: at(1n, 7n) };
-  assert.equal(describeFirst('t', half, ALL)[1], undefined);
+  assert.equal(describeFirst(SOURCE, half, ALL)[1], undefined);
 });
 
 test('a time after all records is said', () => {
   const late = { ...bounds, since: bounds.high };
-  const [first, second] = describeFirst('t', late, { ...ALL, from: 0 });
+  const [first, second] = describeFirst(SOURCE, late, { ...ALL, from: 0 });
   assert.match(first ?? '', /from 1970-01-01T00:00:00\.000Z$/);
   assert.equal(second, 'there is nothing since then; waiting for events');
 });

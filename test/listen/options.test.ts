@@ -60,7 +60,10 @@ test('--from a time: in each partition from the first record of that time on', a
   assert.deepEqual([await ago.exit, await at.exit], [0, 0], ago.err + at.err);
   assert.deepEqual(values(ago), ['-', '\\xffA', ANN_TOO].sort());
   assert.deepEqual(values(at), values(ago));
-  assert.ok(at.err.includes(`reading ${filled}, 3 partitions, from ${since}\n`), at.err);
+  assert.ok(
+    at.err.includes(`reading ${filled} at ${brokers.join(',')}, 3 partitions, from ${since}\n`),
+    at.err,
+  );
 });
 
 test('--from a time after all records: it says so, and waits for the next', async () => {

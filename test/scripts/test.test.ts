@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isRunning } from '../support/child.ts';
+import { until } from '../support/wait.ts';
 
 test('test files that are not there are named in a line, and none of the others runs', () => {
   const files = ['test/none.test.ts', 'test/called-as.test.ts', 'test/no.test.ts'];
@@ -47,3 +50,54 @@ test('a test whose tool is missing is skipped by name and counted; REQUIRE_TOOLS
     rmSync(PATH, { recursive: true });
   }
 });
+
+test('a run of many files warns of nothing', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-files-'));
+  try {
+    const files = Array.from({ length: 11 }, (_, index) => join(folder, `${index}.test.ts`));
+    for (const file of files) writeFileSync(file, "import 'node:test';");
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--import', 'tsx', 'scripts/test.ts', ...files];
+    const run = spawnSync(process.execPath, args, { encoding: 'utf8', env });
+    assert.equal(run.stderr, '');
+    assert.match(run.stdout, /pass 11\b/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGKILL'] as const) {
+  test(`a ${signal} to the runner alone leaves no process of a test behind`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'forebay-left-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const pidsFile = join(folder, 'pids');
+    const file = join(folder, 'endless.test.ts');
+    writeFileSync(
+      file,
+      `import { spawn } from 'node:child_process';
+      import { renameSync, writeFileSync } from 'node:fs';
+      import { test } from 'node:test';
+      test('it does not end', async () => {
+        const child = spawn('sleep', ['600']);
+        writeFileSync('${pidsFile}.new', process.pid + ' ' + child.pid);
+        renameSync('${pidsFile}.new', '${pidsFile}');
+        await new Promise(() => setInterval(() => {}, 1_000));
+      });`,
+    );
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--import', 'tsx', 'scripts/test.ts', file];
+    const runner = spawn(process.execPath, args, { env, stdio: 'ignore' });
+    t.after(() => runner.kill('SIGKILL'));
+    await until(() => existsSync(pidsFile), { deadlineMs: 60_000, what: 'the start of the test' });
+    const pids = readFileSync(pidsFile, 'utf8').split(' ').map(Number);
+    t.after(() => {
+      for (const pid of pids.filter(isRunning)) process.kill(pid, 'SIGKILL');
+    });
+    assert.deepEqual(pids.map(isRunning), [true, true]);
+    const exit = once(runner, 'exit');
+    runner.kill(signal);
+    const [code] = await exit;
+    assert.equal(code, signal === 'SIGKILL' ? null : 1);
+    await until(() => !pids.some(isRunning), { what: 'the end of the test and its child' });
+  });
+}

@@ -2,13 +2,21 @@
  * `make simulate`: many seeds (SEEDS, from FIRST on), or one with its trace (SEED). For the mutation
  * check: UNTIL_FAILURE=1, or a text that a violation has to have; for a share of many.ts: SHARE.
  */
+import { wholeNumber } from '../../src/command-line.ts';
+import { StartError } from '../../src/errors.ts';
+import { numberOf } from '../support/numbers.ts';
 import { runHistory } from './history.ts';
 import { runParallel, runSeeds, type Summary, tellParent } from './many.ts';
 import { OCCURRENCES } from './report.ts';
 
 const { SEED, SHARE, UNTIL_FAILURE } = process.env;
-const first = Number(process.env.FIRST || 1);
-const count = Number(process.env.SEEDS || 1_000);
+const SEED_OPTION = wholeNumber(0, 2 ** 31 - 1);
+const COUNT = wholeNumber(1, 1_000_000_000);
+
+/** The seeds to run. */
+function seeds(): { first: number; count: number } {
+  return { first: numberOf('FIRST', SEED_OPTION, 1), count: numberOf('SEEDS', COUNT, 1_000) };
+}
 
 async function replay(seed: number): Promise<boolean> {
   const { violations, hash, steps } = await runHistory(seed, (line) => console.log(line));
@@ -18,25 +26,36 @@ async function replay(seed: number): Promise<boolean> {
 }
 
 async function runMany(): Promise<boolean> {
+  const { first, count } = seeds();
   const startMs = performance.now();
-  const { counts, seeds, failures, events, steps } = await runParallel(first, count);
+  const { counts, seeds: ran, failures, events, steps } = await runParallel(first, count);
   for (const what of OCCURRENCES) console.log(String(counts[what] ?? 0).padStart(9), what);
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
   const failed = `${failures.length} failed`;
-  console.log(`${seeds} seeds, ${failed}; ${events} events, ${steps} steps, ${seconds} s`);
+  console.log(`${ran} seeds, ${failed}; ${events} events, ${steps} steps, ${seconds} s`);
   return failures.length === 0;
 }
 
-async function runShare(from: number, seeds: number): Promise<Summary> {
-  const summary = await runSeeds(from, seeds, UNTIL_FAILURE === '1' ? '' : UNTIL_FAILURE);
+async function runShare(from: number, count: number): Promise<Summary> {
+  const summary = await runSeeds(from, count, UNTIL_FAILURE === '1' ? '' : UNTIL_FAILURE);
   tellParent(summary);
   return summary;
 }
 
-if (SHARE || UNTIL_FAILURE) {
-  const [from = first, seeds = count] = SHARE?.split('+').map(Number) ?? [];
-  await runShare(from, seeds);
-} else {
-  const fine = SEED ? await replay(Number(SEED)) : await runMany();
-  process.exitCode = fine ? 0 : 1;
+async function main(): Promise<boolean> {
+  if (SHARE || UNTIL_FAILURE) {
+    const { first, count } = seeds();
+    const [from = first, share = count] = SHARE?.split('+').map(Number) ?? [];
+    await runShare(from, share);
+    return true;
+  }
+  return SEED ? await replay(numberOf('SEED', SEED_OPTION, 1)) : await runMany();
+}
+
+try {
+  process.exitCode = (await main()) ? 0 : 1;
+} catch (error) {
+  if (!(error instanceof StartError)) throw error;
+  console.error(`simulate: ${error.message}`);
+  process.exitCode = error.exitCode;
 }

@@ -95,19 +95,59 @@ export interface Uws {
   _cfg(key: 'silent'): void;
 }
 
-/** Loads the binary. @throws StartError on a platform that has none */
+/** Versions of Node.js for which package.json has a binary. */
+const NODE_MAJORS = ['20', '22'];
+
+/** Loads the binary. @throws StartError on a platform that has none, or if it is not installed */
 export function loadUws(): Uws {
-  const [major] = process.versions.node.split('.');
   try {
-    const uws = createRequire(import.meta.url)(`uWebSockets.js-node${major}`) as Uws;
+    const uws = createRequire(import.meta.url)(packageFor(process.versions.node)) as Uws;
     // No header that tells which server this is.
     uws._cfg('silent');
     return uws;
-  } catch {
-    const here = `${process.platform} ${process.arch}, Node ${process.versions.node}`;
-    throw new StartError(
-      `Forebay runs on Linux x64 with glibc and Node 20 or 22; this is ${here}`,
-      EXIT.failed,
+  } catch (error) {
+    const { platform, arch, versions } = process;
+    const here = { platform, arch, node: versions.node, hasGlibc: hasGlibc() };
+    throw new StartError(reasonOf(error as NodeJS.ErrnoException, here), EXIT.failed);
+  }
+}
+
+function packageFor(node: string): string {
+  return `uWebSockets.js-node${Number.parseInt(node, 10)}`;
+}
+
+/** What decides whether there is a binary. */
+export interface Host {
+  readonly platform: string;
+  readonly arch: string;
+  /** Version of Node.js. */
+  readonly node: string;
+  readonly hasGlibc: boolean;
+}
+
+/** Why the binary did not load, for the operator. */
+export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Host): string {
+  const { platform, arch, node, hasGlibc } = here;
+  const major = String(Number.parseInt(node, 10));
+  const hasPlatform = platform === 'linux' && arch === 'x64' && hasGlibc;
+  if (!hasPlatform || !NODE_MAJORS.includes(major)) {
+    const libc = platform === 'linux' && !hasGlibc ? ' without glibc' : '';
+    return (
+      `Forebay runs on Linux x64 with glibc and Node ${NODE_MAJORS.join(' or ')}; ` +
+      `this is ${platform} ${arch}${libc}, Node ${node}`
     );
   }
+  const again = 'run make setup again (npm ci)';
+  if (code !== 'MODULE_NOT_FOUND') {
+    return `${packageFor(node)} cannot be loaded (${message.split('\n')[0]}); ${again}`;
+  }
+  return (
+    `node_modules lacks ${packageFor(node)}: npm installs it under Node ${major} alone, ` +
+    `and another version installed the packages; ${again}`
+  );
+}
+
+function hasGlibc(): boolean {
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return header?.glibcVersionRuntime !== undefined;
 }

@@ -1,0 +1,211 @@
+/**
+ * The gateways that `make run` has started in this checkout: `make listen` reads the topic of one.
+ * Each has a file, which nothing removes when it ends: readers check that its process still runs.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SETTING_ENTRIES, SETTINGS } from '../../src/config.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What is recorded of a gateway: no secrets. */
+export interface GatewayRecord {
+  readonly pid: number;
+  /** In ticks since the machine's start: process ids are given again. */
+  readonly processStart: string;
+  readonly startedAtMs: number;
+  /** Values of {@link RECORDED} variables that were set. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Names of the secrets for Kafka that were set. */
+  readonly secrets: readonly string[];
+}
+
+/** Settings for `listen`, and why these. */
+export interface Choice {
+  /** Variables to set on top of those that are set. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** For people, a line each. */
+  readonly notes: readonly string[];
+}
+
+const FOR_KAFKA = SETTING_ENTRIES.map(([, setting]) => setting).filter(({ env }) =>
+  env.startsWith('KAFKA_'),
+);
+const SECRETS = FOR_KAFKA.filter(({ secret }) => secret).map(({ env }) => env);
+const READ_BY_LISTEN = FOR_KAFKA.filter(({ secret }) => !secret).map(({ env }) => env);
+const RECORDED = [...READ_BY_LISTEN, SETTINGS.idField.env, SETTINGS.port.env];
+
+/** Records the gateway that the process `pid` is about to become; its settings are in `env`. */
+export function recordGateway(folder: string, pid: number, env: Environment): void {
+  const processStart = startOf(pid);
+  if (processStart === undefined) throw new Error(`no process ${pid}`);
+  mkdirSync(folder, { recursive: true });
+  for (const { pid: ended } of readRecords(folder).filter((record) => !isRunning(record))) {
+    rmSync(fileOf(folder, ended), { force: true });
+  }
+  const record: GatewayRecord = {
+    pid,
+    processStart,
+    startedAtMs: Date.now(),
+    settings: Object.fromEntries(RECORDED.flatMap((name) => entryOf(env, name))),
+    secrets: SECRETS.filter((name) => env[name]),
+  };
+  const partial = `${fileOf(folder, pid)}.partial`;
+  writeFileSync(partial, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(partial, fileOf(folder, pid));
+}
+
+/**
+ * Chooses the gateway whose topic `listen` reads: one that has the port and one of the brokers that
+ * `env` names, where it names some, and of several the one started last. What `env` sets stays.
+ * @param running brokers of `make kafka`, used if no gateway runs; undefined if it does not run
+ */
+export function chooseGateway(
+  folder: string,
+  env: Environment,
+  running: readonly string[] | undefined,
+): Choice {
+  const records = readRecords(folder).sort((a, b) => b.startedAtMs - a.startedAtMs);
+  const all = records.filter(isRunning);
+  const fitting = all.filter((record) => fits(record, env));
+  const topic = env[SETTINGS.kafkaTopic.env];
+  const chosen = fitting.find((record) => topicOf(record) === topic) ?? fitting[0];
+  if (chosen !== undefined) {
+    const inherited = Object.entries(chosen.settings).filter(([name]) => !env[name]);
+    return { settings: Object.fromEntries(inherited), notes: notesOf(chosen, all, env) };
+  }
+  const ofKafka = env[SETTINGS.kafkaBrokers.env] ? undefined : running?.join(',');
+  return {
+    settings: ofKafka === undefined ? {} : { [SETTINGS.kafkaBrokers.env]: ofKafka },
+    notes: topic ? [] : notesWithout(records, all, env),
+  };
+}
+
+/** The choice as lines for a POSIX shell. */
+export function shellLines({ settings }: Choice): string {
+  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  return Object.entries(settings)
+    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+    .join('');
+}
+
+/** Whether the gateway has the port and one of the brokers that `env` names. */
+function fits(record: GatewayRecord, env: Environment): boolean {
+  const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
+  const own = new Set(addressesIn(brokersOf(record)));
+  const hasBroker = !brokers || addressesIn(brokers).some((address) => own.has(address));
+  return hasBroker && (!port || port === portOf(record));
+}
+
+function addressesIn(list: string): string[] {
+  const addresses = list.split(',').map((address) => address.trim().toLowerCase());
+  return addresses.map((address) => address.replace(/^(localhost|\[::1\]):/, '127.0.0.1:'));
+}
+
+function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Environment) {
+  const told = env[SETTINGS.kafkaTopic.env];
+  const notes = [`the gateway on port ${portOf(chosen)} writes to ${placeOf(chosen)}`];
+  if (told && told !== topicOf(chosen)) notes[0] += `; KAFKA_TOPIC asks for ${told}`;
+  const others = all.filter((other) => !told && placeOf(other) !== placeOf(chosen));
+  for (const other of others) {
+    const command = `FOREBAY_PORT=${portOf(other)} make listen`;
+    notes.push(`another one writes to ${placeOf(other)}: ${command}`);
+  }
+  const missing = chosen.secrets.filter((name) => !env[name] && !env[`${name}_FILE`]);
+  for (const name of missing)
+    notes.push(`${name} of that gateway is not recorded: set it here too`);
+  return notes;
+}
+
+/** Why the default topic is read although a gateway wrote, or writes, to another one. */
+function notesWithout(
+  records: readonly GatewayRecord[],
+  all: readonly GatewayRecord[],
+  env: Environment,
+): string[] {
+  const fallback = `reading the default topic ${SETTINGS.kafkaTopic.defaultText}`;
+  const [last] = all;
+  if (last !== undefined) {
+    const asked = [SETTINGS.kafkaBrokers.env, SETTINGS.port.env].filter((name) => env[name]);
+    const known = all.map((record) => `port ${portOf(record)} writes to ${placeOf(record)}`);
+    const what = asked.map((name) => `${name}=${env[name]}`).join(' and ');
+    return [`no gateway of make run has ${what} (${known.join('; ')}): ${fallback}`];
+  }
+  const [ended] = records.filter((record) => fits(record, { ...env, [SETTINGS.port.env]: '' }));
+  if (ended === undefined || topicOf(ended) === SETTINGS.kafkaTopic.defaultText) return [];
+  const command = `KAFKA_TOPIC=${topicOf(ended)} make listen`;
+  return [`the gateway that wrote to ${placeOf(ended)} has ended (${command}): ${fallback}`];
+}
+
+function placeOf(record: GatewayRecord): string {
+  return `${topicOf(record)} at ${brokersOf(record)}`;
+}
+
+function topicOf({ settings }: GatewayRecord): string {
+  return settings[SETTINGS.kafkaTopic.env] ?? SETTINGS.kafkaTopic.defaultText;
+}
+
+function brokersOf({ settings }: GatewayRecord): string {
+  return settings[SETTINGS.kafkaBrokers.env] ?? SETTINGS.kafkaBrokers.defaultText;
+}
+
+function portOf({ settings }: GatewayRecord): string {
+  return settings[SETTINGS.port.env] ?? SETTINGS.port.defaultText;
+}
+
+function entryOf(env: Environment, name: string): [string, string][] {
+  const value = env[name];
+  return value ? [[name, value]] : [];
+}
+
+function fileOf(folder: string, pid: number): string {
+  return join(folder, `${pid}.json`);
+}
+
+function readRecords(folder: string): GatewayRecord[] {
+  return filesIn(folder).flatMap((name) => {
+    try {
+      const record = JSON.parse(readFileSync(join(folder, name), 'utf8')) as GatewayRecord;
+      return isRecord(record) ? [record] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name.endsWith('.json'));
+  } catch {
+    return [];
+  }
+}
+
+/** False for what was written by hand or by another version: it counts as no record. */
+function isRecord(record: Partial<GatewayRecord> | null): record is GatewayRecord {
+  const { pid, processStart, startedAtMs, settings, secrets } = record ?? {};
+  return (
+    typeof pid === 'number' &&
+    typeof processStart === 'string' &&
+    typeof startedAtMs === 'number' &&
+    typeof settings === 'object' &&
+    settings !== null &&
+    Array.isArray(secrets)
+  );
+}
+
+function isRunning({ pid, processStart }: GatewayRecord): boolean {
+  return startOf(pid) === processStart;
+}
+
+/** When the process started; undefined if it has ended, also if its parent has not noticed. */
+function startOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Behind the name, which is in parentheses and may contain anything: state is the first field.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
