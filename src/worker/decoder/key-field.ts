@@ -46,7 +46,7 @@ export class KeyField {
     return Array.isArray(value) ? 'array' : 'object';
   }
 
-  /** On the way to a nested field, null or an array stands for what is not there. */
+  /** Null or an array on the way to a nested field is what is found. */
   #valueIn(event: JsonObject): unknown {
     const { text } = this.#name;
     if (Object.hasOwn(event, text)) return event[text];
@@ -95,7 +95,13 @@ function lastMember(bytes: Buffer, open: number, name: Name): number {
 
 /** @param start, @param end of a string, its quotes included */
 function isNamed(bytes: Buffer, start: number, end: number, { text, bytes: name }: Name): boolean {
-  const written = bytes.subarray(start + 1, end - 1);
-  if (!written.includes(BACKSLASH)) return written.equals(name);
-  return JSON.parse(bytes.toString('utf8', start, end)) === text;
+  const first = start + 1;
+  const length = end - 1 - first;
+  let isSame = length === name.length;
+  for (let index = 0; index < length; index++) {
+    const byte = bytes[first + index];
+    if (byte === BACKSLASH) return JSON.parse(bytes.toString('utf8', start, end)) === text;
+    isSame &&= byte === name[index];
+  }
+  return isSame;
 }

@@ -130,7 +130,7 @@ export class HttpListener {
     }
     const media = mediaOf(request.getHeader('content-type'));
     if ('status' in media) return this.#finish(response, request, media, headers);
-    const encoding = encodingOf(request.getHeader('content-encoding'));
+    const encoding = encodingOf(request);
     if (typeof encoding !== 'string') return this.#finish(response, request, encoding, headers);
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return this.#finish(response, request, tooLarge(), headers);

@@ -6,6 +6,7 @@ import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../decoder/slice
 import { decodeNdjson, decodeTextBody } from '../decoder/text.ts';
 import { type Answer, errorAnswer } from './answers.ts';
 import { ENCODINGS, type Encoding } from './inflate.ts';
+import type { HttpRequest } from './uws.ts';
 
 /** The decoders of a media type: short bodies at once, long ones in slices, to the same outcome. */
 export interface Media {
@@ -42,6 +43,7 @@ const CHARSET_LENGTH_MAX = 40;
 /** `;name=value`, the value quoted or not. */
 const PARAMETER = /;\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
+const CONTENT_ENCODING = 'content-encoding';
 /** RFC 9110: x-gzip is the same as gzip. */
 const ENCODING_NAMES: Readonly<Record<string, Encoding>> = {
   'x-gzip': 'gzip',
@@ -92,15 +94,21 @@ function foreignCharset(contentType: string): string | undefined {
   return undefined;
 }
 
-/**
- * The encoding of a body, or the answer that rejects it.
- * @param contentEncoding the header, '' when absent
- */
-export function encodingOf(contentEncoding: string): Encoding | 'identity' | Answer {
-  if (contentEncoding === '') return 'identity';
-  const names = contentEncoding.split(',').map((name) => name.trim().toLowerCase());
-  const [name, ...others] = names.filter((name) => name !== '' && name !== 'identity');
+/** The encoding of a body, or the answer that rejects it. */
+export function encodingOf(request: HttpRequest): Encoding | 'identity' | Answer {
+  if (request.getHeader(CONTENT_ENCODING) === '') return 'identity';
+  const [name, ...others] = encodingNames(request);
   if (name === undefined) return 'identity';
   if (others.length > 0) return SEVERAL_ENCODINGS;
   return Object.hasOwn(ENCODING_NAMES, name) ? ENCODING_NAMES[name]! : UNSUPPORTED_ENCODING;
+}
+
+/** Those that change the body; several headers are one list. */
+function encodingNames(request: HttpRequest): string[] {
+  const names: string[] = [];
+  request.forEach((header, value) => {
+    if (header !== CONTENT_ENCODING) return;
+    for (const name of value.split(',')) names.push(name.trim().toLowerCase());
+  });
+  return names.filter((name) => name !== '' && name !== 'identity');
 }

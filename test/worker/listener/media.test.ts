@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Answer } from '../../../src/worker/listener/answers.ts';
-import { encodingOf, type Media, mediaOf } from '../../../src/worker/listener/media.ts';
+import {
+  encodingOf as encodingOfRequest,
+  type Media,
+  mediaOf,
+} from '../../../src/worker/listener/media.ts';
+import type { HttpRequest } from '../../../src/worker/listener/uws.ts';
 import { HAS_ZSTD } from '../../support/zstd.ts';
 
 const TEXT = mediaOf('') as Media;
@@ -150,6 +155,19 @@ test('a header of 16 KiB that is hard to read is read at once', () => {
   assert(performance.now() - start < 500, `${performance.now() - start} ms`);
 });
 
+/** @param lines of the header, in one request */
+function encodingOf(...lines: string[]) {
+  const name = 'content-encoding';
+  const request = {
+    getHeader: (asked: string) => (asked === name ? (lines[0] ?? '') : 'gzip'),
+    forEach: (visit: (name: string, value: string) => void) => {
+      visit('accept-encoding', 'br');
+      for (const line of lines) visit(name, line);
+    },
+  };
+  return encodingOfRequest(request as HttpRequest);
+}
+
 const LIST = `gzip, deflate, br${HAS_ZSTD ? ', zstd' : ''}`;
 
 test('encodings in any letter case, and lists in which one changes the body', () => {
@@ -174,6 +192,9 @@ test('encodings in any letter case, and lists in which one changes the body', ()
 });
 
 test('other encodings, and several, are 415 with the list of those that are taken', () => {
+  const twice = encodingOf('gzip', 'gzip') as Answer;
+  assert.match(messageOf(twice), /send one of .*, not several$/, 'in two headers');
+  assert.equal(encodingOf('identity', 'gzip'), 'gzip');
   const taken = 'this content type or encoding is not taken: send ';
   const others = ['compress', 'brotli', 'gzip;q=1', 'g zip', 'constructor', '*', 'aws-chunked'];
   for (const header of [...others, ...(HAS_ZSTD ? [] : ['zstd'])]) {
