@@ -1,5 +1,8 @@
 /** Bodies with Content-Encoding: decompressed or rejected, and other clients lose nothing. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import {
   brotliCompressSync,
@@ -191,6 +194,16 @@ test('415: another encoding, and several; the answer lists those of this Node.js
   }
 });
 
+test('415: one encoding in each of two headers', async () => {
+  const { hostname, port } = new URL(stage.gateway.httpUrl);
+  const headers = { 'Content-Encoding': ['gzip', 'gzip'] };
+  const sent = request({ hostname, port, method: 'POST', path: '/events', headers });
+  sent.end(gzipSync(gzipSync(A)));
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+  assert.equal(answer.statusCode, 415);
+  assert.match(await text(answer), /send one of gzip, deflate, br.*, not several"/);
+});
+
 test('415: a text in another charset, by its name', async () => {
   const latin = Buffer.from(good('ä'), 'latin1');
   const { status, body } = await post(stage, latin, 'text/plain; charset=ISO-8859-1');
@@ -204,6 +217,6 @@ test('in the end every event is accounted for, and each refused request counted'
   const refused = (reason: string) => metrics.value('forebay_requests_refused_total', { reason });
   assert.equal(refused('too_large'), 1 + BOMBS);
   assert.equal(refused('bad_encoding'), badEncodings);
-  assert.equal(refused('unsupported_media_type'), UNSUPPORTED.length + 1);
+  assert.equal(refused('unsupported_media_type'), UNSUPPORTED.length + 2);
   assert.deepEqual(stage.gateway.errors, []);
 });
