@@ -36,8 +36,8 @@ const SYNONYMS: readonly (readonly [RegExp, Media])[] = [
   [/^application\/(x-|vnd\.)?(msgpack|messagepack)$/, PACKED],
 ];
 
-/** ASCII is UTF-8. */
-const UTF8 = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii']);
+/** ASCII is UTF-8; '' = the name is missing. */
+const UTF8 = new Set(['', 'utf-8', 'utf8', 'us-ascii', 'ascii']);
 /** Longer ones are cut in a message. */
 const CHARSET_LENGTH_MAX = 40;
 /** `;name=value`, the value quoted or not. */
@@ -88,7 +88,7 @@ function foreignCharset(contentType: string): string | undefined {
   if (!contentType.includes(';')) return undefined;
   for (const [, name = '', value = ''] of contentType.matchAll(PARAMETER)) {
     if (name.toLowerCase() !== 'charset') continue;
-    const charset = value.trim().replace(/^"(.*)"$/, '$1');
+    const charset = value.trim().replace(/^(["'])(.*)\1$/, '$2');
     if (!UTF8.has(charset.toLowerCase())) return charset;
   }
   return undefined;

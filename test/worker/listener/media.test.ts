@@ -114,7 +114,10 @@ test('UTF-8 may be named, in quotes too; ASCII is UTF-8', () => {
     'Charset="utf-8"',
     ' charset = "UTF-8" ',
     'charset=utf8',
+    "charset='utf-8'",
     'charset=us-ascii',
+    'charset=',
+    'charset=""',
     'version=1; charset=utf-8; profile="a;charset=latin1"',
     'profile="\\";charset=latin1"',
     'charset',
@@ -134,7 +137,7 @@ test('another charset of a text is 415 by name; MessagePack has none', () => {
     [' charset="UTF-16LE"', 'UTF-16LE'],
     ['a=b;CHARSET=windows-1252', 'windows-1252'],
     ['charset=utf-8;charset=latin1', 'latin1'],
-    ['charset=', ''],
+    ["charset='latin1'", 'latin1'],
     [`charset=${'x'.repeat(99)}`, 'x'.repeat(40)],
   ]) {
     for (const type of ['application/json', 'text/plain', 'application/ndjson', 'a/b+json', '']) {
