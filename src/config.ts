@@ -80,7 +80,9 @@ export const SETTINGS = {
   }),
   keyField: text('FOREBAY_KEY_FIELD', {
     default: 'clientId',
-    meaning: 'field whose text becomes the record’s key',
+    pattern: /^[^.]+(\.[^.]+)*$/,
+    expected: 'the name of a field, or names with single dots between them, as user.id',
+    meaning: 'field whose text becomes the record’s key; user.id: the field id of the object user',
   }),
   idField: text('FOREBAY_ID_FIELD', {
     default: 'id',

@@ -21,14 +21,15 @@ export const LIMITS = {
   atOnceBytes: 16 * KIB,
   sliceBytes: 32 * KIB,
   sliceEvents: 1_000,
-  /** Bodies of a worker that are whole and wait to be inflated or taken apart: each may take twice
-   * `bodyBytes` beside the buffer. So many of them are inflated at the same time. */
+  /** Complete bodies of a worker that wait to be decompressed or decoded: each may take twice
+   * `bodyBytes` outside the buffer. `inflating` of them are decompressed at the same time. */
   waitingBodies: 64,
   inflating: 2,
-  /** How many times its bytes a body may become when it is inflated, above so many bytes: a
-   * megabyte of nothing comes in a kilobyte. */
-  inflateRatio: 50,
-  inflateFreeBytes: 64 * KIB,
+  /** Bytes of decompressed data that are made at a time: a bomb is noticed that late. */
+  inflateChunkBytes: 64 * KIB,
+  /** Largest window of a zstd body, and at the same time that of RFC 9659: the decoder allocates as
+   * much, and Node.js would allow 128 MiB. */
+  zstdWindowBytes: 8 * MIB,
   /** How long a body may be on its way; beyond it, senders that dribble would hold connections.
    * How often it is looked at. */
   bodyMs: 10_000,
@@ -158,7 +159,11 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
-assert(LIMITS.inflateFreeBytes <= LIMITS.bodyBytes, 'what may be inflated freely is within a body');
+assert(LIMITS.inflateChunkBytes <= LIMITS.bodyBytes, 'a bomb is stopped near the bound of a body');
+assert(
+  LIMITS.bodyBytes <= LIMITS.zstdWindowBytes,
+  'a body in a single zstd segment fits its window',
+);
 assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');

@@ -8,6 +8,7 @@ import { readConfig, unknownSettings } from './config.ts';
 import { describeConfig, settingsHelp } from './config-texts.ts';
 import { EXIT, StartError } from './errors.ts';
 import type { ToPrimary } from './messages.ts';
+import { WORKER_SLOT } from './primary/worker-env.ts';
 
 function help(): string {
   const me = calledAs();
@@ -43,6 +44,7 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
   if (rest.length > 0) throw usage(`${command} takes no arguments`);
   switch (command) {
     case undefined: {
+      demandPrimary();
       const { runPrimary } = await import('./primary/primary.ts');
       const exec = fileURLToPath(import.meta.url);
       const warnings = unknownSettings(process.env);
@@ -62,6 +64,20 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
     default:
       throw usage(`unknown command ${JSON.stringify(command)}`);
   }
+}
+
+/**
+ * Demands a process that can have workers: one that another program's cluster has forked cannot.
+ * @throws StartError
+ */
+function demandPrimary(): void {
+  if (cluster.isPrimary) return;
+  const problem =
+    process.channel === undefined
+      ? 'NODE_UNIQUE_ID is set, as in a worker of node:cluster: unset it'
+      : 'started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): start ' +
+        'it as one plain process (pm2 in fork mode, without -i), which forks FOREBAY_WORKERS workers';
+  throw new StartError(problem, EXIT.configuration);
 }
 
 function usage(message: string): StartError {
@@ -86,7 +102,7 @@ async function work(): Promise<void> {
   }
 }
 
-if (cluster.isWorker) {
+if (cluster.isWorker && process.env[WORKER_SLOT] !== undefined) {
   await work();
 } else {
   try {

@@ -131,6 +131,19 @@ test('every kind of wrong value, all at once', () => {
   );
 });
 
+test('the key field is a name, or names with single dots between them', () => {
+  const keyField = (value: string) => readConfig({ FOREBAY_KEY_FIELD: value }).keyField;
+  for (const name of ['id', 'user.id', 'a.b.c', 'ключ', 'a b', '__proto__', '0']) {
+    assert.equal(keyField(name), name);
+  }
+  for (const name of ['.', '..', '.id', 'id.', 'user..id', 'a.b.']) {
+    assert.deepEqual(errors({ FOREBAY_KEY_FIELD: name }), [
+      'FOREBAY_KEY_FIELD must be the name of a field, or names with single dots between them, ' +
+        `as user.id, not "${name}"`,
+    ]);
+  }
+});
+
 test('a port that Kubernetes has set for a service of our name: how to be rid of it', () => {
   const [line, ...others] = errors({ FOREBAY_PORT: 'tcp://10.0.0.1:9000' });
   assert.deepEqual(others, []);

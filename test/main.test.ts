@@ -13,6 +13,24 @@ after(async () => {
 /** How these tests call it: what its texts have to say, so that they can be pasted. */
 const CALLED = 'node src/main.ts';
 
+/** Runs a cluster program of others that starts the command. */
+function foreign(how: 'worker' | 'nested', args: readonly string[], env = {}): Child {
+  const child = new Child('test/fixtures/foreign-cluster.mjs', [how, 'src/main.ts', ...args], env);
+  children.push(child);
+  return child;
+}
+
+/** Settings of a gateway without a Kafka. */
+async function lonely(): Promise<Record<string, string>> {
+  return {
+    FOREBAY_HOST: '127.0.0.1',
+    FOREBAY_PORT: String(await freePort()),
+    FOREBAY_ADMIN_PORT: String(await freePort()),
+    FOREBAY_WORKERS: '1',
+    KAFKA_BROKERS: '127.0.0.1:1',
+  };
+}
+
 /** Runs the command to its end. */
 async function forebay(args: readonly string[], env: Record<string, string> = {}) {
   const child = new Child('src/main.ts', args, env);
@@ -66,6 +84,57 @@ test('a variable that is no setting is a warning in the log', async () => {
   const { level, name } = await child.line(({ msg }) => msg === text);
   assert.deepEqual([level, name], ['warn', 'primary']);
   assert.equal(child.lines().filter(({ msg }) => /is not a setting/.test(`${msg}`)).length, 1);
+});
+
+test('as a worker of a foreign cluster it does not serve: one line, exit code 2', async () => {
+  const child = foreign('worker', [], await lonely());
+  const { code } = await child.ended;
+  assert.deepEqual(
+    { code, stdout: child.stdout, stderr: child.stderr },
+    {
+      code: 2,
+      stdout: '',
+      stderr:
+        'forebay: started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): ' +
+        'start it as one plain process (pm2 in fork mode, without -i), which forks ' +
+        'FOREBAY_WORKERS workers\n',
+    },
+  );
+});
+
+test('a variable that a cluster leaves behind: one line that names it, exit code 2', async () => {
+  const { code, stdout, stderr } = await forebay([], { NODE_UNIQUE_ID: '1', ...(await lonely()) });
+  assert.deepEqual([code, stdout], [2, '']);
+  const line = 'forebay: NODE_UNIQUE_ID is set, as in a worker of node:cluster: unset it\n';
+  assert.equal(stderr, line);
+});
+
+test('commands that do not serve work in a foreign cluster, too', async () => {
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  const cases: [string[], number, RegExp, RegExp][] = [
+    [['--version'], 0, new RegExp(`^${version}\n$`), /^$/],
+    [['--help'], 0, /^Forebay takes JSON events/, /^$/],
+    [['config'], 0, /^KAFKA_BROKERS=127\.0\.0\.1:1$/m, /^$/],
+    [['health'], 1, /^$/, /^forebay: /],
+    [['srve'], 2, /^$/, /^forebay: unknown command "srve"/],
+  ];
+  const env = await lonely();
+  for (const [args, exitCode, stdout, stderr] of cases) {
+    const child = foreign('worker', args, env);
+    const { code } = await child.ended;
+    assert.equal(code, exitCode, `${args}: ${child.stderr}`);
+    assert.match(child.stdout, stdout);
+    assert.match(child.stderr, stderr);
+  }
+});
+
+test('as a process that a worker of a foreign cluster starts it serves', async () => {
+  const child = foreign('nested', [], await lonely());
+  const { pid } = await child.line(({ msg }) => msg === 'started');
+  const { name } = await child.line(({ name }) => `${name}`.startsWith('worker'));
+  assert.equal(name, 'worker 1');
+  process.kill(Number(pid), 'SIGTERM');
+  assert.deepEqual(await child.ended, { code: 0, signal: null });
 });
 
 test('an unknown command, and arguments where there are none: one line, exit code 2', async () => {

@@ -65,6 +65,14 @@ export const events: Row = {
       ],
     }),
     lines({
+      title: 'Without a key',
+      description:
+        'FOREBAY_KEY_FIELD is missing, null, an object or an array: stored in any partition, so ' +
+        'in no order. The line “event has no key” of the log names the reason.',
+      unit: 'eps',
+      queries: [{ expr: sumOfRates('forebay_events_without_key_total'), legend: 'without a key' }],
+    }),
+    lines({
       title: 'Lost with a worker',
       description:
         'In flight in a worker that died. Clients that wait for acknowledgements send them again.',

@@ -76,6 +76,13 @@ export const CATALOGUE = [
     from: 'sum',
   },
   {
+    name: 'forebay_events_without_key_total',
+    type: 'counter',
+    unit: 'events',
+    help: 'Events taken without a key: FOREBAY_KEY_FIELD is missing, null, an object or an array.',
+    from: 'sum',
+  },
+  {
     name: 'forebay_events_stored_late_total',
     type: 'counter',
     unit: 'events',

@@ -17,6 +17,7 @@ import { LIMITS } from '../limits.ts';
 import type { ToPrimary, ToWorker } from '../messages.ts';
 import type { WORKER_STATES } from '../metrics/catalogue.ts';
 import type { WorkerCause } from './totals.ts';
+import { WORKER_SLOT } from './worker-env.ts';
 import { type Ending, WorkerProcess } from './worker-process.ts';
 
 export type WorkerState = (typeof WORKER_STATES)[number];
@@ -216,7 +217,7 @@ export class Supervisor {
   #fork(slot: Slot): Worker {
     const env = {
       ...this.#env,
-      FOREBAY_WORKER_SLOT: String(slot.number),
+      [WORKER_SLOT]: String(slot.number),
       UWS_HTTP_MAX_HEADERS_SIZE: String(LIMITS.headersBytes),
     };
     const worker: Worker = {

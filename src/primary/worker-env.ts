@@ -8,6 +8,9 @@ import { KIB } from '../limits.ts';
  */
 const GIVEN_BACK_BYTES = 64 * KIB;
 
+/** The slot of a worker: our primary sets it, another program's cluster does not. */
+export const WORKER_SLOT = 'FOREBAY_WORKER_SLOT';
+
 /** What settings mean for the environment that worker processes start in. */
 export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): Record<string, string> {
   if (config.maxRssBytes === 0) return {};

@@ -31,6 +31,7 @@ import { type Address, Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
+import { Keyless } from './validator/keyless.ts';
 import { loadSieve, loadValidator } from './validator/validator.ts';
 
 /** How often a drain looks whether all is settled. */
@@ -80,7 +81,8 @@ class Worker {
     const acknowledger = new Acknowledger(counters, credit, release, log);
     const validate = loadValidator(config.eventSchema);
     const sieve = loadSieve(config.eventSchema, keyField);
-    const intake = new Intake(validate, sieve, accumulator, keyField, (...refusal) =>
+    const keyless = new Keyless(keyField, counters, log);
+    const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
     const producer = this.#createProducer(counters, budget, accumulator, acknowledger);

@@ -120,8 +120,9 @@ const KEYS: readonly (readonly [text: string, key: string | null])[] = [
   [`{"clientId":"${'€'.repeat(21_000)}"}`, '€'.repeat(21_000)],
   ['{}', null],
   ['{"clientId":null}', null],
-  ['{"clientId":7}', null],
-  ['{"clientId":true}', null],
+  ['{"clientId":7}', '7'],
+  ['{"clientId":12345678901234567890.0}', '12345678901234567890'],
+  ['{"clientId":true}', 'true'],
   ['{"clientId":["a"]}', null],
   ['{"clientId":{"a":"b"}}', null],
   ['{"ClientId":"other field"}', null],
@@ -129,7 +130,7 @@ const KEYS: readonly (readonly [text: string, key: string | null])[] = [
   ['{"__proto__":{"clientId":"inherited"}}', null],
 ];
 
-test('key = clientId if it is text, the empty one too; else there is none', async () => {
+test('the key is the text of clientId, the empty one too; null, objects and arrays are none', async () => {
   for (const [text] of KEYS) assert.deepEqual(await client.exchange(text), []);
   const records = await stage.newRecords();
   const keys = new Map(

@@ -19,6 +19,7 @@ import type { Outcomes } from '../../src/worker/producer/outcomes.ts';
 import { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
 import { Intake } from '../../src/worker/validator/intake.ts';
+import { Keyless } from '../../src/worker/validator/keyless.ts';
 import { loadSieve, loadValidator } from '../../src/worker/validator/validator.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
@@ -79,7 +80,8 @@ export class Gateway {
       (batch) => accumulator.release(batch),
       log,
     );
-    const intake = new Intake(validate, sieve, accumulator, KEY_FIELD, (...refusal) =>
+    const keyless = new Keyless(KEY_FIELD, counters, log);
+    const intake = new Intake(validate, sieve, accumulator, KEY_FIELD, keyless, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
     this.producer = new Producer({

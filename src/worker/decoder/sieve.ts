@@ -13,9 +13,11 @@ export type RequiredFields = Readonly<Record<string, FieldType>>;
 
 interface Field {
   readonly name: Buffer;
-  /** Undefined = any; it is asked for only as the key. */
+  /** Undefined for one that is only asked for as the key. */
   readonly type: FieldType | undefined;
   readonly isKey: boolean;
+  /** Holds the key in it, which the sieve does not look for. */
+  readonly holdsKey: boolean;
   /** Its bit in the set of those that were seen. */
   readonly bit: number;
 }
@@ -30,16 +32,16 @@ export class Sieve {
   #keyStart = 0;
   #keyBytes = -1;
 
-  /** @param keyField whose string is the key; it may be one of the required ones */
+  /** @param keyField as of KeyField; it may be one of the required ones */
   constructor(required: RequiredFields, keyField: string) {
-    const names = Object.keys(required);
-    if (!names.includes(keyField)) names.push(keyField);
-    this.#fields = names.map((name, index) => ({
-      name: Buffer.from(name),
-      type: Object.hasOwn(required, name) ? required[name] : undefined,
-      isKey: name === keyField,
-      bit: 1 << index,
-    }));
+    const head = keyField.split('.')[0]!;
+    const names = [...new Set([...Object.keys(required), keyField, head])];
+    this.#fields = names.map((name, index) => {
+      const type = Object.hasOwn(required, name) ? required[name] : undefined;
+      const isKey = name === keyField;
+      const holdsKey = type === undefined && !isKey;
+      return { name: Buffer.from(name), type, isKey, holdsKey, bit: 1 << index };
+    });
     this.#required = this.#fields.reduce((set, { type, bit }) => (type ? set | bit : set), 0);
   }
 
@@ -89,16 +91,27 @@ export class Sieve {
     return undefined;
   }
 
-  #fieldEnd({ type, isKey }: Field, bytes: Buffer, start: number, end: number): number {
-    if (type === 'integer') return integerEnd(bytes, start, end);
-    const isString = start < end && bytes[start] === QUOTE;
-    if (!isString) return type === undefined ? valueEnd(bytes, start, end) : WRONG;
-    if (!isKey) return valueEnd(bytes, start, end);
-    const keyEnd = plainEnd(bytes, start + 1, end);
-    if (keyEnd === WRONG) return WRONG;
-    this.#keyStart = start + 1;
-    this.#keyBytes = keyEnd - start - 1;
-    return keyEnd + 1;
+  #fieldEnd(field: Field, bytes: Buffer, start: number, end: number): number {
+    const { type, isKey, holdsKey } = field;
+    if (holdsKey) return WRONG;
+    if (start < end && bytes[start] === QUOTE) {
+      if (type === 'integer') return WRONG;
+      if (!isKey) return valueEnd(bytes, start, end);
+      const keyEnd = plainEnd(bytes, start + 1, end);
+      if (keyEnd === WRONG) return WRONG;
+      this.#keyStart = start + 1;
+      this.#keyBytes = keyEnd - start - 1;
+      return keyEnd + 1;
+    }
+    // A key may be a number: what has no type is no key otherwise.
+    if (type === 'string') return WRONG;
+    const integer = integerEnd(bytes, start, end);
+    if (!isKey || integer === WRONG) return integer;
+    // -0 is 0.
+    if (bytes[start] === MINUS && bytes[start + 1] === ZERO) return WRONG;
+    this.#keyStart = start;
+    this.#keyBytes = integer - start;
+    return integer;
   }
 }
 

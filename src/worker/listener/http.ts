@@ -24,7 +24,7 @@ import { Exchange } from './exchange.ts';
 import { abandon } from './failure.ts';
 import { hasBody } from './framing.ts';
 import { HeldBody } from './held-body.ts';
-import { isGzip, mediaOf, UNSUPPORTED_ENCODING, UNSUPPORTED_TYPE } from './media.ts';
+import { encodingOf, mediaOf } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 
@@ -129,11 +129,9 @@ export class HttpListener {
       return this.#finish(response, request, notAdmitted(verdict), headers);
     }
     const media = mediaOf(request.getHeader('content-type'));
-    if (media === undefined) return this.#finish(response, request, UNSUPPORTED_TYPE, headers);
-    const isPacked = isGzip(request.getHeader('content-encoding'));
-    if (isPacked === undefined) {
-      return this.#finish(response, request, UNSUPPORTED_ENCODING, headers);
-    }
+    if ('status' in media) return this.#finish(response, request, media, headers);
+    const encoding = encodingOf(request);
+    if (typeof encoding !== 'string') return this.#finish(response, request, encoding, headers);
     if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
       return this.#finish(response, request, tooLarge(), headers);
     }
@@ -152,7 +150,7 @@ export class HttpListener {
           return this.#leaving;
         });
         const { buckets, name = '' } = sender ?? {};
-        this.#whole.take({ bytes: body, media, isPacked, buckets, identity: name }, exchange);
+        this.#whole.take({ bytes: body, media, encoding, buckets, identity: name }, exchange);
         return exchange;
       },
       tooLarge: () => {

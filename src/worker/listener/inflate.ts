@@ -1,25 +1,63 @@
-/** Bodies with `Content-Encoding: gzip`: unpacked on threads, and never beyond their bound. */
-import { createGunzip } from 'node:zlib';
-import { LIMITS } from '../../limits.ts';
+/** Bodies with a Content-Encoding: decompressed on threads, up to the bound of every body. */
+import type { Transform } from 'node:stream';
+import zlib from 'node:zlib';
+import { LIMITS, MIB } from '../../limits.ts';
+import { type Answer, errorAnswer, requestError } from './answers.ts';
+import { type FrameFault, zstdFrames } from './zstd-frames.ts';
 
-/** The body, or why there is none. */
-export type Inflated = Buffer | 'too_large' | 'bad_encoding';
+export type Encoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
-/** Bytes that a body of `bytes` may become: what grows more than any text does is an attack. */
-export function inflatedBound(bytes: number): number {
-  return Math.min(LIMITS.bodyBytes, Math.max(LIMITS.inflateFreeBytes, bytes * LIMITS.inflateRatio));
+type Stream = Transform & { readonly bytesWritten: number };
+
+/** Members of zlib from Node.js 22.15 on, missing in the types of Node.js 20. */
+interface Zstd {
+  readonly createZstdDecompress?: (options: object) => Stream;
+  readonly constants: { readonly ZSTD_d_windowLogMax: number };
 }
+const { createZstdDecompress, constants } = zlib as unknown as Zstd;
 
-/** Inflates bodies, a few at the same time: the threads are those of compression and of files. */
+/** The encodings that this Node.js can decompress. */
+export const ENCODINGS: readonly Encoding[] = [
+  'gzip',
+  'deflate',
+  'br',
+  ...(createZstdDecompress === undefined ? [] : (['zstd'] as const)),
+];
+
+const OPTIONS = { chunkSize: LIMITS.inflateChunkBytes };
+
+const FAULTS: Readonly<Record<FrameFault, Answer>> = {
+  bad_encoding: requestError('bad_encoding'),
+  too_large: errorAnswer(
+    413,
+    'too_large',
+    `decompressed, a body may have ${LIMITS.bodyBytes} bytes`,
+  ),
+  too_many_frames: errorAnswer(
+    413,
+    'too_large',
+    `a zstd body may have ${LIMITS.bodyEvents} frames`,
+  ),
+  window_too_large: errorAnswer(
+    400,
+    'bad_encoding',
+    `a zstd window may have ${LIMITS.zstdWindowBytes / MIB} MiB: compress at a lower level`,
+  ),
+};
+
+/** The decompressed body, or the answer that rejects it. */
+export type Inflated = Buffer | Answer;
+
+/** Decompresses a few bodies at a time: batches and files are worked on by the same threads. */
 export class Inflater {
   readonly #waiting: (() => void)[] = [];
   #running = 0;
 
   /** Calls `done` once, later. `body` must stay as it is until then. */
-  inflate(body: Buffer, done: (inflated: Inflated) => void): void {
+  inflate(encoding: Encoding, body: Buffer, done: (inflated: Inflated) => void): void {
     const start = () => {
       this.#running++;
-      gunzip(body, (inflated) => {
+      decompress(encoding, body, (inflated) => {
         this.#running--;
         this.#waiting.shift()?.();
         done(inflated);
@@ -30,9 +68,14 @@ export class Inflater {
   }
 }
 
-/** Counts what comes out, and stops beyond the bound: what is not asked for is not made. */
-function gunzip(body: Buffer, done: (inflated: Inflated) => void): void {
-  const bound = inflatedBound(body.length);
+/** Stops as soon as the output passes the bound. */
+function decompress(encoding: Encoding, body: Buffer, done: (inflated: Inflated) => void): void {
+  const parts = encoding === 'zstd' ? zstdFrames(body) : [body];
+  if (!Array.isArray(parts)) {
+    setImmediate(done, FAULTS[parts]);
+    return;
+  }
+  const stream = streamOf(encoding, body);
   const chunks: Buffer[] = [];
   let bytes = 0;
   let over = false;
@@ -42,16 +85,42 @@ function gunzip(body: Buffer, done: (inflated: Inflated) => void): void {
     stream.destroy();
     done(inflated);
   };
-  const stream = createGunzip({ chunkSize: LIMITS.inflateFreeBytes });
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > bound) end('too_large');
+    if (bytes > LIMITS.bodyBytes) end(FAULTS.too_large);
     else chunks.push(chunk);
   });
-  stream.on('error', () => end('bad_encoding'));
-  // It takes zeros behind the last member for padding, and reads no further.
+  stream.on('error', () => end(FAULTS.bad_encoding));
+  const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  // Bytes after the end of the data are not read, and are no error to zlib.
   stream.on('end', () => {
-    end(stream.bytesWritten === body.length ? Buffer.concat(chunks, bytes) : 'bad_encoding');
+    const isWhole = stream.bytesWritten === partBytes;
+    end(isWhole ? Buffer.concat(chunks, bytes) : FAULTS.bad_encoding);
   });
-  stream.end(body);
+  // zlib's decoder of zstd stops after the first frame of a write.
+  for (const part of parts) stream.write(part);
+  stream.end();
+}
+
+function streamOf(encoding: Encoding, body: Buffer): Stream {
+  switch (encoding) {
+    case 'gzip':
+      return zlib.createGunzip(OPTIONS);
+    case 'deflate':
+      return isZlib(body) ? zlib.createInflate(OPTIONS) : zlib.createInflateRaw(OPTIONS);
+    case 'br':
+      return zlib.createBrotliDecompress(OPTIONS);
+    case 'zstd': {
+      const params = { [constants.ZSTD_d_windowLogMax]: Math.log2(LIMITS.zstdWindowBytes) };
+      return createZstdDecompress!({ ...OPTIONS, params });
+    }
+  }
+}
+
+/**
+ * Whether data has zlib's header, as RFC 9110 demands of `deflate`; many clients send it without.
+ * To raw data such a first byte is a stored block with padding that no encoder writes.
+ */
+function isZlib(body: Buffer): boolean {
+  return (body[0]! & 0x0f) === 0x08;
 }

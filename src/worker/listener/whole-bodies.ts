@@ -7,10 +7,10 @@ import { HttpReply } from '../acknowledger/http-reply.ts';
 import type { Buckets } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake, SoFar } from '../validator/intake.ts';
-import { type Answer, countRefused, errorAnswer, requestError } from './answers.ts';
+import { countRefused } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
-import { type Inflated, Inflater, inflatedBound } from './inflate.ts';
+import { type Encoding, type Inflated, Inflater } from './inflate.ts';
 import type { Media } from './media.ts';
 import { Slicer } from './slicer.ts';
 
@@ -35,8 +35,7 @@ export interface WholeBody {
   /** May be gone when who is given it returns. */
   readonly bytes: Buffer;
   readonly media: Media;
-  /** By gzip. */
-  readonly isPacked: boolean;
+  readonly encoding: Encoding | 'identity';
   /** What bounds its sender's rate of events, if anything does. */
   readonly buckets: Buckets | undefined;
   /** The name of its sender's key or token; empty where nobody has to say who he is. */
@@ -45,7 +44,7 @@ export interface WholeBody {
 
 /** That, and whom to tell what becomes of it. */
 interface Body extends WholeBody {
-  /** Bytes that came: fewer than `bytes`, if it was packed. */
+  /** Bytes as received, before decompression. */
   readonly receivedBytes: number;
   readonly exchange: Exchange;
   /** By the monotonic clock. */
@@ -53,8 +52,8 @@ interface Body extends WholeBody {
 }
 
 /**
- * Takes bodies apart: short ones at once, the others a slice at a time. Those that wait for that,
- * or are inflated, are beside the budget: there is a bound to how many they are.
+ * Decodes bodies: short ones at once, the others a slice at a time. Those that wait for that, or
+ * for decompression, are outside the budget: their number has a bound.
  */
 export class WholeBodies {
   readonly #options: BodyOptions;
@@ -75,18 +74,19 @@ export class WholeBodies {
 
   /** Takes a body, and answers when its events are settled. */
   take(whole: WholeBody, exchange: Exchange): void {
-    const { bytes, media, isPacked, buckets, identity } = whole;
+    const { bytes, media, encoding, buckets, identity } = whole;
     const wholeAtMs = performance.now();
     const receivedBytes = bytes.length;
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
-    const body = { bytes, media, isPacked, buckets, identity, receivedBytes, exchange, wholeAtMs };
-    if (!isPacked && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
+    const body = { bytes, media, encoding, buckets, identity, receivedBytes, exchange, wholeAtMs };
+    const isPlain = encoding === 'identity';
+    if (isPlain && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
     if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
     this.#waiting++;
     const kept = { ...body, bytes: Buffer.from(bytes) };
-    if (isPacked) this.#inflater.inflate(kept.bytes, (done) => this.#inflated(kept, done));
-    else this.#takeInSlices(kept);
+    if (isPlain) this.#takeInSlices(kept);
+    else this.#inflater.inflate(encoding, kept.bytes, (done) => this.#inflated(kept, done));
   }
 
   #takeAtOnce(body: Body): void {
@@ -110,10 +110,8 @@ export class WholeBodies {
   #inflated(body: Body, inflated: Inflated): void {
     if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
     this.#waiting--;
-    const isTooLarge = inflated === 'too_large';
-    const answer = isTooLarge ? inflatedTooLarge(body.receivedBytes) : requestError(inflated);
-    countRefused(this.#options.counters, answer);
-    body.exchange.send(answer);
+    countRefused(this.#options.counters, inflated);
+    body.exchange.send(inflated);
   }
 
   #takeInSlices(body: Body): void {
@@ -169,9 +167,4 @@ export class WholeBodies {
     if (reply.answered) return;
     exchange.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
   }
-}
-
-function inflatedTooLarge(receivedBytes: number): Answer {
-  const bound = inflatedBound(receivedBytes);
-  return errorAnswer(413, 'too_large', `inflated, this body may have ${bound} bytes`);
 }

@@ -2,8 +2,10 @@ import { EVENT_CODES, type EventCode } from '../../errors.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
+import { KeyField } from '../decoder/key-field.ts';
 import type { Sieve } from '../decoder/sieve.ts';
 import type { EventSink, JsonObject } from '../decoder/sink.ts';
+import type { Keyless } from './keyless.ts';
 import type { Validator } from './validator.ts';
 
 /** Hears of events and frames that are not taken. */
@@ -30,7 +32,8 @@ export class Intake implements EventSink {
   readonly sieve: Sieve | undefined;
   readonly #validate: Validator;
   readonly #accumulator: Accumulator;
-  readonly #keyField: string;
+  readonly #key: KeyField;
+  readonly #keyless: Pick<Keyless, 'count'>;
   readonly #refuse: Refuse;
   #owner!: Owner;
   #frame = 0;
@@ -50,12 +53,14 @@ export class Intake implements EventSink {
     sieve: Sieve | undefined,
     accumulator: Accumulator,
     keyField: string,
+    keyless: Pick<Keyless, 'count'>,
     refuse: Refuse,
   ) {
     this.#validate = validate;
     this.sieve = sieve;
     this.#accumulator = accumulator;
-    this.#keyField = keyField;
+    this.#key = new KeyField(keyField);
+    this.#keyless = keyless;
     this.#refuse = refuse;
   }
 
@@ -104,9 +109,9 @@ export class Intake implements EventSink {
     if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
-    const key = value[this.#keyField];
+    const key = this.#key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(
-      typeof key === 'string' ? key : undefined,
+      key,
       bytes,
       start,
       end,
@@ -117,6 +122,7 @@ export class Intake implements EventSink {
       index,
     );
     this.#appended(index, code);
+    if (key === undefined && code === undefined) this.#keyless.count(this.#key.whyNone(value));
   }
 
   known(
@@ -143,6 +149,7 @@ export class Intake implements EventSink {
       index,
     );
     this.#appended(index, code);
+    if (keyBytes < 0 && code === undefined) this.#keyless.count('missing');
   }
 
   get #ending(): boolean {

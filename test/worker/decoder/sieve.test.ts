@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { WRONG } from '../../../src/worker/decoder/grammar.ts';
+import { KeyField } from '../../../src/worker/decoder/key-field.ts';
 import { Sieve } from '../../../src/worker/decoder/sieve.ts';
 import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { decodeNdjson, decodeText } from '../../../src/worker/decoder/text.ts';
@@ -10,7 +11,18 @@ import { jsonText } from './json-text.ts';
 import { BOUNDS, decode, SIEVE } from './recorder.ts';
 
 const validate = loadValidator(undefined);
-const KEY_FIELDS = ['clientId', 'msg', 'timestamp', 'user', 'ключ', '__proto__'];
+const KEY_FIELDS = [
+  'clientId',
+  'msg',
+  'timestamp',
+  'user',
+  'ключ',
+  '__proto__',
+  'user.id',
+  'user.id.x',
+  'msg.length',
+  'constructor.name',
+];
 
 /** What the sieve says of `text` alone in its bytes: the object's end, and its key. */
 function sift(sieve: Sieve, text: string): { end: number; key: string | undefined } | undefined {
@@ -34,14 +46,18 @@ function demandGood(keyField: string, text: string): boolean {
   const object = Buffer.from(text).toString('utf8', 0, found.end);
   const value = JSON.parse(object) as JsonObject;
   assert.equal(validate(value), undefined, object);
-  const key = Object.hasOwn(value, keyField) ? value[keyField] : undefined;
-  assert.equal(found.key, typeof key === 'string' ? key : undefined, object);
+  const field = new KeyField(keyField);
+  const key = field.keyOf(value, Buffer.from(object), 0);
+  assert.equal(found.key, key, object);
+  // It is counted as such, without a look at its value.
+  if (key === undefined) assert.equal(field.whyNone(value), 'missing', object);
   return true;
 }
 
 const blank = jsonText.blank();
 const anyName = fc.oneof(
   fc.constantFrom('msg', 'clientId', 'timestamp', 'user', 'ключ', '__proto__', 'ms', 'msgs', 'id'),
+  fc.constantFrom('user', 'user.id', 'constructor', 'msg.length'),
   fc.string({ unit: 'grapheme', maxLength: 5 }),
 );
 const anyString = fc.string({ unit: 'grapheme' }).map((text) => JSON.stringify(text));
@@ -58,6 +74,7 @@ const anyField = fc.tuple(
     jsonText(),
     anyInteger,
     fc.string({ unit: 'grapheme' }).map((text) => JSON.stringify(text)),
+    fc.constantFrom('null', 'true', '{}', '{"id":"nested"}', '{"id":{"x":1e0}}', '["id"]', '1e400'),
   ),
 );
 /** Objects that have what an event must have, or nearly. */
@@ -176,6 +193,20 @@ test('what needs a second look is not let through', () => {
     '',
   ]) {
     assert.equal(sift(SIEVE, text), undefined, text);
+  }
+});
+
+test('a key that is a number is seen by the sieve if it has one text', () => {
+  const event = (device: string) =>
+    `{"msg":"m","clientId":"c","timestamp":${device},"device":${device}}`;
+  for (const keyField of ['timestamp', 'device']) {
+    const sieve = new Sieve({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField);
+    for (const text of ['0', '7', '-1', '1700000000000', '999999999999999']) {
+      assert.equal(sift(sieve, event(text))?.key, text, keyField);
+    }
+    for (const text of ['-0', '1.0', '1e0', '9007199254740993']) {
+      assert.equal(sift(sieve, event(text)), undefined, keyField);
+    }
   }
 });
 

@@ -227,7 +227,7 @@ test('an allowed page may read every answer, a foreign one none; it may load the
     [413, () => sent({ 'content-length': '9999999' })],
     [413, () => post(' '.repeat(MIB + 1), long)],
     [415, () => sent({ 'content-type': 'a/b' })],
-    [415, () => sent({ 'content-encoding': 'br' })],
+    [415, () => sent({ 'content-encoding': 'compress' })],
     [503, () => admitting('identity_unavailable')],
     [503, () => admitting(Promise.resolve('identity_unavailable'))],
     [503, whenShort],

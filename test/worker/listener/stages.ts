@@ -9,6 +9,7 @@ import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
+import { Keyless } from '../../../src/worker/validator/keyless.ts';
 import {
   loadSieve,
   loadValidator,
@@ -29,7 +30,8 @@ export function createStages(validate: Validator = loadValidator(undefined)) {
   const credit = new Credit(budget, MAX_EVENT_BYTES);
   const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
   const sieve = loadSieve(undefined, 'clientId');
-  const intake = new Intake(validate, sieve, accumulator, 'clientId', (...refusal) =>
+  const keyless = new Keyless('clientId', counters, log);
+  const intake = new Intake(validate, sieve, accumulator, 'clientId', keyless, (...refusal) =>
     acknowledger.refuse(...refusal),
   );
   const gate = new Gate({ origins: new Origins(undefined), log });

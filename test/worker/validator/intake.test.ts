@@ -5,6 +5,7 @@ import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
+import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
 import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
@@ -30,7 +31,9 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   };
   const validate = loadValidator(undefined);
   const sieve = loadSieve(undefined, keyField);
-  const intake = new Intake(validate, sieve, accumulator, keyField, (who, ...refusal) => {
+  const reasons: NoKey[] = [];
+  const keyless = { count: (reason: NoKey) => reasons.push(reason) };
+  const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (who, ...refusal) => {
     assert.equal(who, owner);
     refused.push(refusal.slice(0, 4));
     waitsMs.push(refusal[4]);
@@ -44,7 +47,8 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     const batches = accumulator.queues.flatMap((queue) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
-  return { budget, accumulator, accepted, refused, waitsMs, owner, intake, event, records };
+  const told = { accepted, refused, reasons, waitsMs };
+  return { budget, accumulator, ...told, owner, intake, event, records };
 }
 
 test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
@@ -60,21 +64,44 @@ test('a good event is stored with its bytes and its key, and its owner waits for
   assert.deepEqual(refused, []);
 });
 
-test('the key is the field if it is a string, the empty one too; anything else is no key', () => {
-  for (const [key, expected] of [
+test('the key is the text of the field; an event without one is stored and counted', () => {
+  for (const [device, expected] of [
     ['k', 'k'],
     ['', ''],
     ['ключ 🔑', 'ключ 🔑'],
-    [7, undefined],
-    [null, undefined],
-    [['k'], undefined],
-    [undefined, undefined],
+    [7, '7'],
+    [-0.5, '-0.5'],
+    [true, 'true'],
+    [false, 'false'],
+    [null, 'null'],
+    [['k'], 'array'],
+    [{ k: 'k' }, 'object'],
+    [undefined, 'missing'],
   ] as const) {
-    const { intake, owner, event, records } = setUp({ keyField: 'device' });
+    const { intake, owner, event, records, reasons, accepted } = setUp({ keyField: 'device' });
     intake.begin(owner, 1);
-    event(0, { ...GOOD, device: key });
-    assert.equal(records()[0]?.key?.toString(), expected);
+    event(0, { ...GOOD, device });
+    const isKey = ['string', 'number', 'boolean'].includes(typeof device);
+    assert.deepEqual(
+      records().map(({ key }) => key?.toString()),
+      [isKey ? expected : undefined],
+    );
+    assert.deepEqual(reasons, isKey ? [] : [expected]);
+    assert.deepEqual(accepted, [[1, 0]]);
   }
+});
+
+test('only events that are stored count as without a key', () => {
+  const full = setUp({ limitBytes: 2 * KIB, keyField: 'device' });
+  full.intake.begin(full.owner, 1);
+  full.event(0, { ...GOOD, msg: 'x'.repeat(300) });
+  full.event(1, {});
+  full.intake.known(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  assert.deepEqual([full.refused.length, full.reasons], [3, []]);
+  const { intake, owner, reasons } = setUp({ keyField: 'device' });
+  intake.begin(owner, 1);
+  intake.known(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  assert.deepEqual(reasons, ['missing']);
 });
 
 test('an event that breaks the schema is refused alone', () => {
