@@ -29,6 +29,7 @@ export const REQUEST_CODES = {
   not_found: { http: 404, text: 'there is nothing at this address' },
   method_not_allowed: { http: 405, text: 'this method is not allowed here' },
   request_timeout: { http: 408, text: 'the request took too long to arrive' },
+  expectation_failed: { http: 417, text: 'nothing but 100-continue can be expected' },
   unsupported_media_type: { http: 415, text: 'this content type or encoding is not taken' },
   bad_encoding: { http: 400, text: 'the body does not match its Content-Encoding' },
   too_many_connections: { http: 503, ws: 1013, text: 'no more connections can be taken' },

@@ -2,7 +2,6 @@ import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell, cells } from '../../metrics/counters.ts';
-import { refuseFraming } from './answers.ts';
 import { abandon } from './failure.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
@@ -155,7 +154,7 @@ export class Listener {
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
       const fault = framingFault(request);
-      if (fault !== undefined) return refuseFraming(response, fault, this.#options.counters);
+      if (fault !== undefined) return this.#http.refuseFraming(response, request, fault);
       markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
