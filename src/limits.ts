@@ -51,8 +51,10 @@ export const LIMITS = {
   /** What answers tell of that bound. The request that a client sends at its last moment has to
    * arrive before the connection ends: else nobody knows what became of it. */
   keepAliveSeconds: 6,
-  /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
+  /** A client that leaves more bytes unread than this, and reads nothing for so long, is closed as
+   * `slow_consumer`: at once where four times as many lie unread and an ack does not fit. */
   unreadBytes: 64 * KIB,
+  unreadMs: 5_000,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
   certificateDays: 14,
   /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
