@@ -100,6 +100,7 @@ class Worker {
       counters,
       log,
       maxConnections: connections.all,
+      trustedProxies: config.trustedProxies,
       admission: new ConnectionAdmission({
         max: connections.webSockets,
         maxPerAddress: config.maxConnectionsPerAddress,
