@@ -34,7 +34,7 @@ export const REQUEST_CODES = {
   bad_encoding: { http: 400, text: 'the body does not match its Content-Encoding' },
   too_many_connections: { http: 503, ws: 1013, text: 'no more connections can be taken' },
   credit_exceeded: { ws: 1008, text: 'more was sent than the credit allows' },
-  slow_consumer: { ws: 1008, text: 'acknowledgements are not being read' },
+  slow_consumer: { ws: 1008, text: 'acknowledgements or pongs are not being read' },
   flooding: { ws: 1013, text: 'too many messages at once' },
   restart: { ws: 1012, text: 'this instance is shutting down' },
   age: { ws: 1012, text: 'this connection is old enough: connect again' },

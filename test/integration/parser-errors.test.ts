@@ -6,6 +6,7 @@ import { LIMITS } from '../../src/limits.ts';
 import { Authority } from '../support/certificates.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { uniqueTopic } from '../support/kafka.ts';
+import { proxyHeader } from '../support/proxy-header.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { missingTool } from '../support/tools.ts';
 import { until } from '../support/wait.ts';
@@ -68,7 +69,7 @@ test('a proxy that speaks PROXY v1 is named in the log, once, with what it may b
   const [line] = unheard();
   assert.equal(line?.level, 'warn');
   assert.equal(line?.proxy, '127.0.0.1');
-  assert.match(String(line?.hint), /^PROXY v1 \(v2 is needed\), HTTP\/1\.0/);
+  assert.match(String(line?.hint), /^PROXY v1 \(v2 is needed\), .*HTTP\/1\.0/);
   for (let count = 0; count < 5; count++) await answerTo(V1);
   assert.equal(unheard().length, 1);
 });
@@ -89,6 +90,38 @@ test('so is one on the TLS port, where no answer can be given', {
     return unheard(secure).length === 1;
   };
   await until(told, { what: UNHEARD });
+});
+
+/** A PROXY v2 header of an IPv4 client with an extension: so many bytes of nothing (NOOP). */
+function extended(bytes: number): Buffer {
+  const header = proxyHeader('192.0.2.1');
+  const extension = Buffer.alloc(bytes);
+  extension[0] = 0x04;
+  extension.writeUInt16BE(bytes - 3, 1);
+  header.writeUInt16BE(12 + bytes, 14);
+  return Buffer.concat([header, extension]);
+}
+
+test('PROXY v2 with extensions beyond 36 bytes: no answer, and named in the log', async (t) => {
+  const other = await startAlone();
+  t.after(() => other.kill());
+  await listens(other);
+  const request = head('GET /livez HTTP/1.1', 'Host: a');
+  const ask = (bytes: number) => {
+    const http = new RawHttp(other.port);
+    http.write(Buffer.concat([extended(bytes), Buffer.from(request)]));
+    return http;
+  };
+  const long = [25, 72, 300].map(ask);
+  for (const http of long) await http.ended();
+  assert.deepEqual(
+    long.map(({ text }) => text),
+    ['', '', ''],
+  );
+  await until(() => unheard(other).length === 1, { what: UNHEARD });
+  const short = ask(24);
+  assert.equal((await short.answer()).status, 200);
+  short.destroy();
 });
 
 test('a proxy whose requests are understood is not named, whatever its TCP checks are', async (t) => {

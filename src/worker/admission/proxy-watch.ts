@@ -5,6 +5,10 @@ import type { HttpResponse } from '../listener/uws.ts';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
 
+const HINT =
+  'PROXY v1 (v2 is needed), PROXY v2 with extensions, HTTP/1.0, HTTP/2, TLS to a port without it, ' +
+  'no TLS to one with it; or TCP checks alone';
+
 /**
  * Finds trusted proxies that speak something else than HTTP/1.1, such as PROXY v1. uWebSockets.js
  * answers by itself what its parser does not understand and tells nobody: all that is seen here are
@@ -53,7 +57,7 @@ export class ProxyWatch {
       {
         proxy: name,
         connections,
-        hint: 'PROXY v1 (v2 is needed), HTTP/1.0, HTTP/2, TLS on a plain port, or a TCP check',
+        hint: HINT,
       },
       'no request of a trusted proxy is understood',
     );
