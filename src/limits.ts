@@ -48,8 +48,8 @@ export const LIMITS = {
    * say nothing, or a byte now and then, would take all the files. */
   firstRequestMs: 10_000,
   timerTickMs: 4_000,
-  /** Connections of a trusted proxy that end before a request until that is logged, and proxies that
-   * a worker keeps in mind for it. */
+  /** Connections of a trusted proxy that end before a request until that is logged, and proxies
+   * that a worker keeps in mind for it. */
   unheardConnections: 3,
   watchedProxies: 1_000,
   /** What answers tell of that bound. The request that a client sends at its last moment has to

@@ -18,7 +18,7 @@ let shown: TestPage;
 before(async () => {
   const env = (FOREBAY_ORIGINS: string) => ({ env: { FOREBAY_ORIGINS, KAFKA_LINGER_MS: '1' } });
   listed = await openStage(env(NAMED));
-  every = await openStage(env(`*,${NAMED}`));
+  every = await openStage(env('*'));
   if (!skip) shown = await TestPage.open();
 });
 after(async () => {
@@ -66,15 +66,13 @@ async function assertStored(stage: Stage, ...expected: string[]): Promise<void> 
 test('a listed page: a beacon with a JSON Blob is stored, and fetch with credentials reads 200', {
   skip,
 }, async () => {
-  for (const stage of [listed, every]) {
-    const beacon = good('beacon');
-    assert.equal(await onPage(NAMED, stage, beacon, BEACON), true);
-    await assertStored(stage, beacon);
-    for (const options of [INCLUDED, `${INCLUDED}, keepalive: true`, `${INCLUDED}, ${TRACED}`]) {
-      const event = good(options.slice(0, 40));
-      assert.equal(await onPage(NAMED, stage, event, posting(options)), 200, options);
-      await assertStored(stage, event);
-    }
+  const beacon = good('beacon');
+  assert.equal(await onPage(NAMED, listed, beacon, BEACON), true);
+  await assertStored(listed, beacon);
+  for (const options of ['', INCLUDED, `${INCLUDED}, keepalive: true`, `${INCLUDED}, ${TRACED}`]) {
+    const event = good(options.slice(0, 40));
+    assert.equal(await onPage(NAMED, listed, event, posting(options)), 200, options);
+    await assertStored(listed, event);
   }
   assert.deepEqual(shown.complaints, []);
 });
@@ -123,14 +121,12 @@ test('each answer to a listed page tells so, whatever is refused', async () => {
     [200, 'POST /events', json, good('x')],
     [400, 'POST /events', json, '{'],
     [400, 'POST /events', { 'Transfer-Encoding': 'gzip' }],
-    [400, 'POST /events', { 'Content-Length': 'x' }],
     [405, 'PUT /events', json, '{}'],
     [413, 'POST /events', { 'Content-Length': '9999999' }],
     [415, 'POST /events', { 'Content-Type': 'text/html' }, 'x'],
     [417, 'POST /events', { Expect: 'x' }, 'x'],
   ];
   for (const [status, line, headers, body] of cases) {
-    if (headers['Content-Length'] === 'x') continue;
     const answer = await corsOf(listed, line, { Origin: NAMED, ...headers }, body);
     const { origin, credentials, vary } = answer;
     assert.deepEqual(
@@ -141,7 +137,7 @@ test('each answer to a listed page tells so, whatever is refused', async () => {
   }
 });
 
-test('never with *, nor for another page, nor for the same host by default', async () => {
+test('credentials for the listed origin, exactly as it is listed, and never with *', async () => {
   const body = good('x');
   const asked = { 'Access-Control-Request-Method': 'POST' };
   for (const line of ['POST /events', 'OPTIONS /events']) {
@@ -149,7 +145,7 @@ test('never with *, nor for another page, nor for the same host by default', asy
     assert.deepEqual([any.origin, any.credentials], [OTHER, undefined], line);
     const star = await corsOf(every, line, { Origin: '*', ...asked }, body);
     assert.deepEqual([star.origin, star.credentials], ['*', undefined], line);
-    const named = await corsOf(every, line, { Origin: NAMED, ...asked }, body);
+    const named = await corsOf(listed, line, { Origin: NAMED, ...asked }, body);
     assert.deepEqual([named.origin, named.credentials], [NAMED, 'true'], line);
     for (const origin of [OTHER, `${NAMED}/`, NAMED.toUpperCase(), `${NAMED}:8080`, 'null']) {
       const foreign = await corsOf(listed, line, { Origin: origin, ...asked }, body);

@@ -84,7 +84,7 @@ test('an idle connection stays open for longer than answers say, and then ends',
 });
 
 test('Node.js’s agent uses a connection within that time, and no later', async () => {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1, timeout: 60_000 });
   const ask = () =>
     new Promise<number | undefined>((resolve, reject) => {
       const asked = get(`${stage.gateway.httpUrl}/livez`, { agent }, (response) => {

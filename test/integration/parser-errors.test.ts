@@ -1,4 +1,4 @@
-/** What uWebSockets.js answers by itself, as docs/protocol.md tells, and what the log says of it. */
+/** What uWebSockets.js answers by itself, as docs/protocol.md says, and what the log says of it. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
