@@ -17,7 +17,7 @@ const HINT =
 export class ProxyWatch {
   readonly #trusted: readonly Network[];
   readonly #log: Pick<Logger, 'warn'>;
-  /** By address: connections that have ended so, of proxies without any request since. */
+  /** Connections that have ended so, by the address of proxies without any request since. */
   readonly #suspects = new Map<string, number>();
   /** Addresses that a request was understood of, or that were logged. */
   readonly #settled = new Set<string>();
@@ -47,19 +47,13 @@ export class ProxyWatch {
   }
 
   #ended(name: string): void {
-    if (this.#settled.has(name)) return;
+    if (this.#settled.has(name) || this.#suspects.size >= LIMITS.watchedProxies) return;
     const connections = (this.#suspects.get(name) ?? 0) + 1;
     this.#suspects.set(name, connections);
     if (connections < LIMITS.unheardConnections) return;
     this.#suspects.delete(name);
     this.#settled.add(name);
-    this.#log.warn(
-      {
-        proxy: name,
-        connections,
-        hint: HINT,
-      },
-      'no request of a trusted proxy is understood',
-    );
+    const fields = { proxy: name, connections, hint: HINT };
+    this.#log.warn(fields, 'no request of a trusted proxy is understood');
   }
 }
