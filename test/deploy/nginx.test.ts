@@ -105,6 +105,13 @@ test('a gateway sees each client, whatever it says of itself', { skip }, async (
   for (const { end: close } of all) close();
 });
 
+test('what a gateway tells of its own connections stays behind nginx', { skip }, async () => {
+  for (const path of ['/livez', '/events', '/nothing']) {
+    const { headers } = await fetch(nginx.httpUrl + path);
+    assert.equal(headers.get('keep-alive'), null, path);
+  }
+});
+
 test('a page of nginx’s own address may send, one of another host may not', { skip }, async () => {
   const ask = async (origin: string) => {
     const headers = { 'Content-Type': 'application/json', Origin: origin };
