@@ -39,6 +39,8 @@ export const LIMITS = {
   headersBytes: 16 * KIB,
   /** How long a browser may remember what CORS allows: the longest that Chromium honours. */
   preflightSeconds: 7_200,
+  /** Headers of tracing libraries that one preflight may allow: a page uses a few. */
+  tracingHeaders: 32,
   /** Where few files may be open: some are kept from WebSockets, most of these for brokers and what
    * the process itself needs, the others for requests and for handshakes that are refused. */
   keptFiles: { share: 0.1, least: 64, forBrokers: 0.75 },
@@ -47,8 +49,17 @@ export const LIMITS = {
    * say nothing, or a byte now and then, would take all the files. */
   firstRequestMs: 10_000,
   timerTickMs: 4_000,
-  /** Bytes that a client may leave unread before it is closed as `slow_consumer`. */
+  /** Connections of a trusted proxy that end before a request until that is logged, and proxies
+   * that a worker keeps in mind for it. */
+  unheardConnections: 3,
+  watchedProxies: 1_000,
+  /** What answers tell of that bound. The request that a client sends at its last moment has to
+   * arrive before the connection ends: else nobody knows what became of it. */
+  keepAliveSeconds: 6,
+  /** A client that leaves more bytes unread than this, and reads nothing for so long, is closed as
+   * `slow_consumer`: at once where four times as many lie unread and an ack does not fit. */
   unreadBytes: 64 * KIB,
+  unreadMs: 5_000,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
   certificateDays: 14,
   /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
@@ -165,6 +176,10 @@ assert(
   'a body in a single zstd segment fits its window',
 );
 assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
+assert(
+  1000 * LIMITS.keepAliveSeconds <= LIMITS.firstRequestMs - LIMITS.timerTickMs,
+  'a client ends an idle connection before the gateway does',
+);
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');

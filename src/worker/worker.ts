@@ -102,6 +102,7 @@ class Worker {
       counters,
       log,
       maxConnections: connections.all,
+      trustedProxies: config.trustedProxies,
       admission: new ConnectionAdmission({
         max: connections.webSockets,
         maxPerAddress: config.maxConnectionsPerAddress,

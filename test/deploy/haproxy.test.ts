@@ -91,6 +91,15 @@ test('its time-outs fit those of a gateway', () => {
   assert(timeOf('http-keep-alive') < leastMs, 'HAProxy ends a connection first');
 });
 
+test('what a gateway tells of its own connections stays behind HAProxy', { skip }, async () => {
+  const direct = await fetch(`${started[0]!.httpUrl}/livez`);
+  assert.equal(direct.headers.get('keep-alive'), `timeout=${LIMITS.keepAliveSeconds}`);
+  for (const path of ['/livez', '/events', '/nothing']) {
+    const { headers } = await fetch(balancer.httpUrl + path);
+    assert.equal(headers.get('keep-alive'), null, path);
+  }
+});
+
 test('a gateway sees each client, whatever it says of itself', { skip }, async () => {
   const open = (address: string) => {
     const agent = new Agent({ localAddress: address });

@@ -39,6 +39,12 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
     has: "'-c', '-f', FILE",
   },
   {
+    page: 'docs/deploy-nginx.md',
+    text: 'nginx -t -c',
+    test: 'test/deploy/nginx.test.ts',
+    has: 'checkNginx(',
+  },
+  {
     page: 'docs/deploy-systemd.md',
     text: 'systemd-analyze security --offline=true',
     test: 'test/deploy/systemd.test.ts',

@@ -269,6 +269,7 @@ test('GET /ws: 101, and each refusal of a handshake', async () => {
   assert.equal(await shake(gateway, { 'Sec-WebSocket-Version': '8' }), 400);
   assert.equal(await shake(gateway, { Authorization: 'Bearer other' }), 401);
   assert.equal(await shake(gateway, { Origin: 'https://elsewhere.example' }), 403);
+  assert.equal(await shake(gateway, { Expect: 'something else' }), 417);
   assert.equal((await ask(WS)).status, 426);
   assert.equal(await shake(gateway, {}, opened), 101);
   assert.equal(await shake(gateway, {}), 429);
@@ -328,6 +329,7 @@ test('commands are taken, and a drain shows on both ports', async () => {
 /** Statuses that are reached elsewhere, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'post /events 408': 'takes as long as a body may: the test of request_timeout',
+  'post /events 417': 'fetch sends no Expect: the tests of expectation_failed',
 };
 
 test('every documented status was reached here, or is elsewhere', () => {

@@ -57,9 +57,12 @@ export class RawHttp {
   /** Waits for the next answer. @param bare it has no body, as that of HEAD */
   async answer(bare = false): Promise<RawAnswer> {
     const what = () => `an answer in ${JSON.stringify(this.rest.slice(0, 300))}`;
-    const head = await until(() => /^HTTP\/1\.1 (\d+) [^\r]*\r\n(.*?\r\n)?\r\n/s.exec(this.rest), {
-      what,
-    });
+    const head = await until(
+      () => /^HTTP\/1\.1 (\d+) [^\r]*\r\n((?:[^\r\n]+\r\n)*)\r\n/.exec(this.rest),
+      {
+        what,
+      },
+    );
     const status = Number(head[1]);
     const fields = (head[2] ?? '').split('\r\n').filter(Boolean);
     const headers = new Map(

@@ -1,12 +1,16 @@
+/** How far a page is trusted: `named` = its origin is listed by name. */
+export type Trust = 'none' | 'allowed' | 'named';
+
 /** Which web pages may send, over WebSocket and HTTP alike. */
 export class Origins {
+  /** Without `*`. */
   readonly #listed: ReadonlySet<string> | undefined;
   readonly #every: boolean;
 
   /** @param listed those that may and no others, `*` = every page; undefined = the same host's */
   constructor(listed: readonly string[] | undefined) {
-    this.#listed = listed && new Set(listed);
-    this.#every = this.#listed?.has('*') ?? false;
+    this.#listed = listed && new Set(listed.filter((origin) => origin !== '*'));
+    this.#every = listed?.includes('*') ?? false;
   }
 
   /**
@@ -15,8 +19,15 @@ export class Origins {
    * @param origin and host: the request's headers, '' when absent
    */
   allows(origin: string, host: string): boolean {
-    if (origin === '' || this.#every) return true;
-    return this.#listed?.has(origin) ?? isSameHost(origin, host);
+    return this.trustOf(origin, host) !== 'none';
+  }
+
+  /** As {@link allows}, and by which of the two rules. */
+  trustOf(origin: string, host: string): Trust {
+    if (origin === '') return 'allowed';
+    if (this.#listed?.has(origin)) return 'named';
+    if (this.#every) return 'allowed';
+    return this.#listed === undefined && isSameHost(origin, host) ? 'allowed' : 'none';
   }
 }
 

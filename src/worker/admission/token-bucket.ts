@@ -60,3 +60,9 @@ export function takeToken(buckets: Buckets, nowMs: number): boolean {
 export function waitMs(buckets: Buckets, events: number): number {
   return buckets.reduce((longest, bucket) => Math.max(longest, bucket.waitMs(events)), 0);
 }
+
+/** The buckets of both; undefined where there are none: that costs no look at them. */
+export function joined(own: Buckets, ofKey: Buckets | undefined): Buckets | undefined {
+  const all = [...own, ...(ofKey ?? [])];
+  return all.length === 0 ? undefined : all;
+}

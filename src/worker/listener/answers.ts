@@ -5,8 +5,10 @@ import {
   type RequestCode,
   requestCodes,
 } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
-import { endsConnection } from './framing.ts';
+import { writeStatus } from './expectation.ts';
+import { asksToClose, endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
@@ -21,6 +23,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   408: 'Request Timeout',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  417: 'Expectation Failed',
   426: 'Upgrade Required',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
@@ -55,6 +58,8 @@ export function jsonBody(value: unknown): string {
 }
 
 const PLAINLY: Manner = {};
+const NO_SNIFFING = ['X-Content-Type-Options', 'nosniff'] as const;
+const KEEP_ALIVE = `timeout=${LIMITS.keepAliveSeconds}`;
 
 /** For who may find room elsewhere at once, or here soon. */
 export const AGAIN_SOON = { 'Retry-After': '1' } as const;
@@ -86,12 +91,11 @@ function write(
   const isEmpty = status === 204;
   const isBare = isEmpty || manner.headOnly === true;
   response.cork(() => {
-    response.writeStatus(`${status} ${STATUS_TEXT[status] ?? 'Unknown'}`);
+    writeStatus(response, `${status} ${STATUS_TEXT[status] ?? 'Unknown'}`, NO_SNIFFING);
     if (!isEmpty) response.writeHeader('Content-Type', answer.type ?? 'application/json');
-    response.writeHeader('X-Content-Type-Options', 'nosniff');
     writeHeaders(response, answer.headers);
     writeHeaders(response, manner.headers);
-    if (close === 'announced' || (close && isEmpty)) response.writeHeader('Connection', 'close');
+    writePersistence(response, answer, close);
     if (!isBare) {
       response.end(body, close === true);
     } else if (close === true && !isEmpty) {
@@ -103,6 +107,21 @@ function write(
       response.endWithoutBody();
     }
   });
+}
+
+/** Says whether the connection goes on, and for how long; uWebSockets.js does where it ends it. */
+function writePersistence(
+  response: HttpResponse,
+  { status, headers }: Answer,
+  close: boolean | 'announced',
+): void {
+  if (close === true && status !== 204) return;
+  if (close !== false || asksToClose(response)) response.writeHeader('Connection', 'close');
+  else {
+    // An upgrade that is required has a Connection of its own.
+    if (headers?.Connection === undefined) response.writeHeader('Connection', 'keep-alive');
+    response.writeHeader('Keep-Alive', KEEP_ALIVE);
+  }
 }
 
 function writeHeaders(
@@ -141,11 +160,4 @@ export function requestError(
 ): Answer {
   const entry = REQUEST_CODES[code];
   return errorAnswer('http' in entry ? entry.http : 400, code, entry.text, headers);
-}
-
-/** Answers a request of which nobody knows where it ends. */
-export function refuseFraming(response: HttpResponse, fault: string, counters: Counters): void {
-  const answer = errorAnswer(400, 'bad_request', fault);
-  countRefused(counters, answer);
-  send(response, answer, { close: true });
 }

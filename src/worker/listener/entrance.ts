@@ -3,6 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Full } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import { ANYBODY, type NotAdmitted, type Verdict } from '../admission/identity.ts';
+import type { Trust } from '../admission/origins.ts';
 import { AGAIN_SOON, type Answer, errorAnswer, requestError } from './answers.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
@@ -15,8 +16,8 @@ const HOW =
   `${KEY_PROTOCOL}<token>; not in the address`;
 
 /** Whether the page that a request comes from may send, if it comes from one. */
-export function isAllowedPage(gate: Gate, request: HttpRequest): boolean {
-  return gate.origins.allows(request.getHeader('origin'), request.getHeader('host'));
+export function trustOfPage(gate: Gate, request: HttpRequest): Trust {
+  return gate.origins.trustOf(request.getHeader('origin'), request.getHeader('host'));
 }
 
 /** Who sends a request, by its `Authorization`. */

@@ -83,6 +83,22 @@ export function markChunked(response: HttpResponse, request: HttpRequest): void 
   if (request.getHeader('transfer-encoding') !== '') LAST.add(response);
 }
 
+/** Responses to requests that ask for the end of their connection. */
+const CLOSED_ON_REQUEST = new WeakSet<object>();
+
+/** Notes whether the client asks for the end of the connection behind this response. */
+export function markClosing(response: HttpResponse, request: HttpRequest): void {
+  const value = request.getHeader('connection');
+  if (value === '') return;
+  // uWebSockets.js takes any five letters for `close`.
+  if (value.length === 'close'.length || hasToken(value, 'close')) CLOSED_ON_REQUEST.add(response);
+}
+
+/** Whether the client has asked for the end of the connection behind this response. */
+export function asksToClose(response: object): boolean {
+  return CLOSED_ON_REQUEST.has(response);
+}
+
 /** Whether the connection ends with this response, or with the one that it {@link standsFor}. */
 export function endsConnection(response: object): boolean {
   return LAST.has(response);

@@ -13,9 +13,10 @@ import {
   requestError,
   send,
 } from './answers.ts';
-import { admitHandshake, decideLater, isAllowedPage, noRoom, notAdmitted } from './entrance.ts';
+import { admitHandshake, decideLater, noRoom, notAdmitted, trustOfPage } from './entrance.ts';
+import { expectationOf } from './expectation.ts';
 import { abandon } from './failure.ts';
-import { handshakeFault } from './framing.ts';
+import { handshakeFault, markClosing } from './framing.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
 export const SUBPROTOCOL = 'forebay.v1';
@@ -89,10 +90,14 @@ export class Handshakes {
 
   #take(response: HttpResponse, request: HttpRequest, context: object): void {
     const { gate, admission, log } = this.#options;
+    markClosing(response, request);
     const fault = handshakeFault(request);
     if (fault !== undefined) {
       const answer = errorAnswer(400, 'bad_request', fault);
       return this.#refuse(response, 'bad_request', answer, { close: true });
+    }
+    if (expectationOf(request) === 'unknown') {
+      return this.#refuse(response, 'bad_request', requestError('expectation_failed'));
     }
     if (request.getHeader('sec-websocket-version') !== '13') {
       const message = 'the WebSocket version must be 13';
@@ -100,7 +105,7 @@ export class Handshakes {
       const answer = errorAnswer(400, 'bad_request', message, headers);
       return this.#refuse(response, 'bad_request', answer);
     }
-    if (!isAllowedPage(gate, request)) {
+    if (trustOfPage(gate, request) === 'none') {
       return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
     const place = admission.placeOf(response, request);

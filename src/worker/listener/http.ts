@@ -19,10 +19,11 @@ import {
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { admitRequest, isAllowedPage, notAdmitted } from './entrance.ts';
+import { admitRequest, notAdmitted, trustOfPage } from './entrance.ts';
 import { Exchange } from './exchange.ts';
+import { continueRequest, expectationOf } from './expectation.ts';
 import { abandon } from './failure.ts';
-import { hasBody } from './framing.ts';
+import { hasBody, markClosing } from './framing.ts';
 import { HeldBody } from './held-body.ts';
 import { encodingOf, mediaOf } from './media.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
@@ -73,8 +74,24 @@ export class HttpListener {
     this.#watch.close();
   }
 
+  /** Answers a request whose end is not certain. */
+  refuseFraming(response: HttpResponse, request: HttpRequest, fault: string): void {
+    const answer = errorAnswer(400, 'bad_request', fault);
+    this.#finish(response, request, answer, this.#cors(request), true);
+  }
+
   /** Answers any request; `/ws` comes here when it is no handshake. */
   handle(response: HttpResponse, request: HttpRequest): void {
+    markClosing(response, request);
+    const expectation = expectationOf(request);
+    if (expectation === 'unknown') {
+      const answer = requestError('expectation_failed');
+      // Without an interim response some clients send no body: the next request would be taken
+      // for it.
+      const close = hasBody(request) && 'announced';
+      return this.#finish(response, request, answer, this.#cors(request), close);
+    }
+    if (expectation === 'continue') continueRequest(response, request);
     const path = request.getUrl();
     if (path === '/events') return this.#events(response, request);
     const method = request.getCaseSensitiveMethod();
@@ -108,20 +125,27 @@ export class HttpListener {
     }
   }
 
+  /** Headers for an answer that is given before anything is known of the request but its head. */
+  #cors(request: HttpRequest): Readonly<Record<string, string>> | undefined {
+    if (request.getUrl() !== '/events') return undefined;
+    return corsHeaders(request.getHeader('origin'), trustOfPage(this.#options.gate, request));
+  }
+
   #events(response: HttpResponse, request: HttpRequest): void {
     const origin = request.getHeader('origin');
-    const isAllowed = isAllowedPage(this.#options.gate, request);
+    const trust = trustOfPage(this.#options.gate, request);
     const method = request.getCaseSensitiveMethod();
     if (method === 'OPTIONS') {
-      const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, isAllowed) };
+      const asked = request.getHeader('access-control-request-headers');
+      const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, trust, asked) };
       return this.#finish(response, request, { status: 204, headers, body: '' });
     }
-    const headers = corsHeaders(origin, isAllowed);
+    const headers = corsHeaders(origin, trust);
     if (method !== 'POST') {
       const answer = requestError('method_not_allowed', { Allow: ALLOW.events });
       return this.#finish(response, request, answer, headers);
     }
-    if (!isAllowed) {
+    if (trust === 'none') {
       return this.#finish(response, request, requestError('forbidden_origin'), headers);
     }
     const verdict = admitRequest(this.#options.gate, request);
@@ -197,13 +221,14 @@ export class HttpListener {
     request: HttpRequest,
     answer: Answer,
     headers?: Readonly<Record<string, string>>,
+    close: Manner['close'] = this.#leaving && (hasBody(request) ? 'announced' : true),
   ): void {
     response.onAborted(() => {});
     if (answer.status !== 426) countRefused(this.#options.counters, answer);
     send(response, answer, {
       headers,
       headOnly: request.getCaseSensitiveMethod() === 'HEAD',
-      close: this.#leaving && (hasBody(request) ? 'announced' : true),
+      close,
     });
   }
 }

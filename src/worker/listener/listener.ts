@@ -2,7 +2,8 @@ import { EXIT, StartError } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell, cells } from '../../metrics/counters.ts';
-import { refuseFraming } from './answers.ts';
+import { networksOf } from '../../networks.ts';
+import { ProxyWatch } from '../admission/proxy-watch.ts';
 import { abandon } from './failure.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
@@ -26,6 +27,8 @@ export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventByte
   readonly tls: TlsFiles | undefined;
   /** This worker speaks for all where they would say the same. */
   readonly speaks: boolean;
+  /** Addresses and networks of proxies. */
+  readonly trustedProxies: readonly string[];
   readonly log: Logger;
   /** Connections of all kinds. */
   readonly maxConnections: number;
@@ -39,6 +42,7 @@ export class Listener {
   readonly #uws = loadUws();
   readonly #http: HttpListener;
   readonly #webSocket: WebSocketListener;
+  readonly #proxies: ProxyWatch;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
   /** Connections that were accepted and have not ended before they became WebSockets. */
@@ -48,9 +52,17 @@ export class Listener {
     this.#options = options;
     this.#http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
     this.#webSocket = new WebSocketListener(options);
+    this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
+    const { upgrade, ...behavior } = this.#webSocket.behavior;
     this.#app = this.#createApp()
       .filter((response, change) => this.#count(response, change))
-      .ws('/ws', this.#webSocket.behavior)
+      .ws('/ws', {
+        ...behavior,
+        upgrade: (response, request, context) => {
+          this.#proxies.understood(response);
+          upgrade(response, request, context);
+        },
+      })
       .any('/*', (response, request) => this.#guard(response, request));
   }
 
@@ -145,7 +157,9 @@ export class Listener {
    */
   #watch(response: HttpResponse): void {
     const sinceMs = performance.now();
+    const ended = this.#proxies.begun(response);
     response.onAborted(() => {
+      ended?.();
       if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;
       this.#webSocket.countClosed('request_timeout');
     });
@@ -154,8 +168,9 @@ export class Listener {
   /** What a handler of uWebSockets.js throws would end the worker. */
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
+      this.#proxies.understood(response);
       const fault = framingFault(request);
-      if (fault !== undefined) return refuseFraming(response, fault, this.#options.counters);
+      if (fault !== undefined) return this.#http.refuseFraming(response, request, fault);
       markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {

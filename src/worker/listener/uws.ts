@@ -60,6 +60,8 @@ export interface WebSocketBehavior<T> {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  /** The network has taken some of what waited in the send buffer. */
+  drain?(socket: WebSocket<T>): void;
   /** It is answered already. */
   ping?(socket: WebSocket<T>, message: ArrayBuffer): void;
   pong(socket: WebSocket<T>, message: ArrayBuffer): void;

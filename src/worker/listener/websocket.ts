@@ -12,7 +12,7 @@ import { type Acknowledger, PLAIN, plainOwner } from '../acknowledger/acknowledg
 import type { Place } from '../admission/connections.ts';
 import { Flood } from '../admission/flood.ts';
 import type { Identity } from '../admission/identity.ts';
-import { type Buckets, type Rate, TokenBucket } from '../admission/token-bucket.ts';
+import { type Buckets, joined, type Rate, TokenBucket } from '../admission/token-bucket.ts';
 import { decodeMsgpack } from '../decoder/msgpack.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import { decodeText } from '../decoder/text.ts';
@@ -20,6 +20,7 @@ import type { Intake } from '../validator/intake.ts';
 import { throwIfBroken } from './failure.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
+import { UnreadWatch } from './unread.ts';
 import type { WebSocket, WebSocketBehavior } from './uws.ts';
 
 const PLAIN_FRAME = 0;
@@ -73,6 +74,7 @@ export class WebSocketListener {
   readonly #bounds: DecodeBounds;
   readonly #handshakes: Handshakes;
   readonly #sockets = new Set<Socket>();
+  readonly #unread = new UnreadWatch<Socket>((socket) => this.#end(socket, 1008, 'slow_consumer'));
   /** Connections that have a stream. */
   #streams = 0;
   /** Frames since one had its time counted. */
@@ -104,14 +106,15 @@ export class WebSocketListener {
     return {
       // A frame over the protocol's bound is refused by name; twice that ends the connection.
       maxPayloadLength: this.#options.maxFrameBytes * 2,
-      // More than a client may leave unread: the close frame that tells it so has to fit.
+      // More than a client may leave unread: beyond it, acks and pongs are dropped.
       maxBackpressure: 4 * LIMITS.unreadBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#guard(socket, message, isBinary),
-      ping: (socket, message) => this.#holds(socket, message),
+      drain: (socket) => this.#unread.drained(socket),
+      ping: (socket, message) => this.#holds(socket, message) && this.#unread.look(socket),
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
@@ -220,14 +223,15 @@ export class WebSocketListener {
   #send(socket: Socket, texts: readonly string[]): void {
     let taken = true;
     const write = (text: string) => {
-      taken &&= socket.send(text) !== 2 && socket.getBufferedAmount() <= LIMITS.unreadBytes;
+      taken &&= socket.send(text) !== 2;
     };
     // To be called back by uWebSockets.js costs as much as to send.
     if (texts.length === 1) write(texts[0]!);
     else socket.cork(() => texts.forEach(write));
     // Not while it is corked: uWebSockets.js would hold back what others are sent from then on.
-    if (!taken) this.#end(socket, 1008, 'slow_consumer');
-    else this.#endIfDone(socket);
+    if (!taken) return this.#end(socket, 1008, 'slow_consumer');
+    this.#unread.look(socket);
+    this.#endIfDone(socket);
   }
 
   /**
@@ -328,6 +332,7 @@ export class WebSocketListener {
     const { counters, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
+    this.#unread.forget(socket);
     admission.leave(connection.place);
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
@@ -335,12 +340,6 @@ export class WebSocketListener {
     counters.add(OPEN.ws, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
   }
-}
-
-/** Undefined where there are none: that costs no look at them. */
-function joined(own: Buckets, ofKey: Buckets | undefined): Buckets | undefined {
-  const all = [...own, ...(ofKey ?? [])];
-  return all.length === 0 ? undefined : all;
 }
 
 /** Why a connection ended that we did not end. */

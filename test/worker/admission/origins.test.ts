@@ -78,3 +78,15 @@ test('nothing like a listed origin passes', () => {
     assert.equal(origins.allows(origin, HOST), false, origin);
   }
 });
+
+test('only an origin that is listed by name is trusted so, whatever else lets it in', () => {
+  const listed = new Origins([LISTED]);
+  assert.equal(listed.trustOf(LISTED, HOST), 'named');
+  assert.equal(listed.trustOf(SAME, HOST), 'none');
+  assert.equal(listed.trustOf('', HOST), 'allowed');
+  assert.equal(sameHost.trustOf(SAME, HOST), 'allowed');
+  const every = new Origins(['*']);
+  for (const origin of [LISTED, SAME, '*', 'null', '']) {
+    assert.equal(every.trustOf(origin, HOST), 'allowed', origin);
+  }
+});

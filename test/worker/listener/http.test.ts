@@ -80,7 +80,8 @@ test('while the worker ends every answer closes its connection, or says that the
   ];
   for (const [name, answer] of cases) {
     const { closes, headers } = answer();
-    assert.deepEqual([closes, headers.get('Connection')], [false, undefined], `before: ${name}`);
+    const how = [closes, headers.get('Connection'), headers.get('Keep-Alive')];
+    assert.deepEqual(how, [false, 'keep-alive', 'timeout=6'], `before: ${name}`);
   }
   listener.leave();
   for (const [name, answer, how] of cases) {
@@ -91,6 +92,7 @@ test('while the worker ends every answer closes its connection, or says that the
     assert.equal(closes, how !== 'announces', name);
     // Where uWebSockets.js closes it says so by itself.
     assert.equal(headers.get('Connection'), how === 'closes' ? undefined : 'close', name);
+    assert.equal(headers.get('Keep-Alive'), undefined, name);
   }
   assert.equal(listener.busy, false);
 });

@@ -1,0 +1,59 @@
+import { LIMITS } from '../../limits.ts';
+import type { Logger } from '../../log.ts';
+import { addressOfBytes, isWithin, type Network } from '../../networks.ts';
+import type { HttpResponse } from '../listener/uws.ts';
+
+type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
+
+const HINT =
+  'PROXY v1 (v2 is needed), PROXY v2 with extensions, HTTP/1.0, HTTP/2, TLS to a port without it, ' +
+  'no TLS to one with it; or TCP checks alone';
+
+/**
+ * Finds trusted proxies that speak something else than HTTP/1.1, such as PROXY v1. uWebSockets.js
+ * answers by itself what its parser does not understand and tells nobody: all that is seen here are
+ * connections that end before a request.
+ */
+export class ProxyWatch {
+  readonly #trusted: readonly Network[];
+  readonly #log: Pick<Logger, 'warn'>;
+  /** Connections that have ended so, by the address of proxies without any request since. */
+  readonly #suspects = new Map<string, number>();
+  /** Addresses that a request was understood of, or that were logged. */
+  readonly #settled = new Set<string>();
+
+  constructor(trusted: readonly Network[], log: Pick<Logger, 'warn'>) {
+    this.#trusted = trusted;
+    this.#log = log;
+  }
+
+  /**
+   * A connection has begun.
+   * @returns what to call if it ends before a request; undefined for most
+   */
+  begun(peer: Peer): (() => void) | undefined {
+    if (this.#trusted.length === 0 || this.#settled.size >= LIMITS.watchedProxies) return undefined;
+    const address = addressOfBytes(peer.getRemoteAddress());
+    if (!isWithin(address, this.#trusted)) return undefined;
+    const name = address.toString();
+    return this.#settled.has(name) ? undefined : () => this.#ended(name);
+  }
+
+  /** A request is understood. */
+  understood(peer: Peer): void {
+    if (this.#suspects.size === 0) return;
+    const name = addressOfBytes(peer.getRemoteAddress()).toString();
+    if (this.#suspects.delete(name)) this.#settled.add(name);
+  }
+
+  #ended(name: string): void {
+    if (this.#settled.has(name) || this.#suspects.size >= LIMITS.watchedProxies) return;
+    const connections = (this.#suspects.get(name) ?? 0) + 1;
+    this.#suspects.set(name, connections);
+    if (connections < LIMITS.unheardConnections) return;
+    this.#suspects.delete(name);
+    this.#settled.add(name);
+    const fields = { proxy: name, connections, hint: HINT };
+    this.#log.warn(fields, 'no request of a trusted proxy is understood');
+  }
+}

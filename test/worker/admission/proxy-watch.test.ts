@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { beforeEach, test } from 'node:test';
+import { LIMITS } from '../../../src/limits.ts';
+import { networksOf } from '../../../src/networks.ts';
+import { ProxyWatch } from '../../../src/worker/admission/proxy-watch.ts';
+
+let logged: { proxy: string; connections: number; hint: string }[];
+let watch: ProxyWatch;
+beforeEach(() => {
+  logged = [];
+  watch = watching('10.0.0.0/24');
+});
+
+function watching(...trusted: string[]): ProxyWatch {
+  const warn = (fields: (typeof logged)[number]) => void logged.push(fields);
+  return new ProxyWatch(networksOf(trusted), { warn } as never);
+}
+
+const peer = (...bytes: number[]) => ({ getRemoteAddress: () => new Uint8Array(bytes).buffer });
+const proxy = peer(10, 0, 0, 1);
+
+/** So many connections end before a request. */
+function end(count: number, of = proxy): void {
+  for (let index = 0; index < count; index++) watch.begun(of)?.();
+}
+
+test('a proxy of which nothing is understood is logged once', () => {
+  end(LIMITS.unheardConnections - 1);
+  assert.equal(logged.length, 0);
+  end(10);
+  assert.equal(logged.length, 1);
+  const [fields] = logged;
+  assert.deepEqual([fields?.proxy, fields?.connections], ['10.0.0.1', LIMITS.unheardConnections]);
+  assert.match(String(fields?.hint), /PROXY v1/);
+});
+
+test('each proxy is looked at by itself, by the address of its IPv4 client too', () => {
+  end(LIMITS.unheardConnections - 1);
+  end(LIMITS.unheardConnections - 1, peer(10, 0, 0, 2));
+  assert.deepEqual(logged, []);
+  end(1, peer(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2));
+  assert.equal(logged.length, 1);
+});
+
+test('a proxy that is understood is not logged, however many of its checks end', () => {
+  end(1);
+  watch.understood(proxy);
+  end(100);
+  assert.deepEqual(logged, []);
+});
+
+test('connections that begin before the first request and end behind it do not count', () => {
+  const ends = Array.from({ length: 10 }, () => watch.begun(proxy));
+  end(1);
+  watch.understood(proxy);
+  for (const ended of ends) ended?.();
+  assert.deepEqual(logged, []);
+});
+
+test('clients that are no proxy are not looked at, nor is anybody without a setting', () => {
+  assert.equal(watch.begun(peer(10, 0, 1, 1)), undefined);
+  watch = watching();
+  assert.equal(watch.begun(proxy), undefined);
+});
+
+test('no more proxies are kept in mind than the bound', () => {
+  watch = watching('0.0.0.0/0');
+  const addressOf = (index: number) => peer(11, 0, index >> 8, index & 0xff);
+  for (let index = 0; index < LIMITS.watchedProxies; index++) {
+    end(1, addressOf(index));
+    watch.understood(addressOf(index));
+  }
+  assert.equal(watch.begun(proxy), undefined);
+});
