@@ -1,6 +1,6 @@
 /** The command `health`: asks the gateway of these settings how it does, as a container's check. */
 import type { Config } from './config.ts';
-import { EXIT, StartError } from './errors.ts';
+import { complain, EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Readiness } from './messages.ts';
 
@@ -23,7 +23,7 @@ export async function runHealth(argv: readonly string[], config: Config): Promis
   const url = `http://${authority(config.adminHost, config.adminPort)}${path}`;
   const trouble = await ask(url);
   if (trouble === undefined) console.log(`${url}: ok`);
-  else console.error(`forebay: ${url}: ${trouble}`);
+  else complain(`${url}: ${trouble}`);
   return trouble === undefined ? EXIT.clean : EXIT.failed;
 }
 
