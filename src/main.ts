@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { calledAs } from './called-as.ts';
 import { readConfig, unknownSettings } from './config.ts';
 import { describeConfig, settingsHelp } from './config-texts.ts';
-import { EXIT, StartError } from './errors.ts';
+import { complain, EXIT, StartError } from './errors.ts';
 import type { ToPrimary } from './messages.ts';
 
 function help(): string {
@@ -44,14 +44,17 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
   switch (command) {
     case undefined: {
       const { runPrimary } = await import('./primary/primary.ts');
-      const exec = fileURLToPath(import.meta.url);
-      const warnings = unknownSettings(process.env);
-      return runPrimary(readConfig(process.env), { exec, version: version(), warnings });
+      const { checkFiles } = await import('./file-check.ts');
+      const config = readConfig(process.env);
+      return runPrimary(config, {
+        exec: fileURLToPath(import.meta.url),
+        version: version(),
+        warnings: unknownSettings(process.env),
+        checkFiles: () => checkFiles(config),
+      });
     }
     case 'config':
-      for (const warning of unknownSettings(process.env)) console.error(`forebay: ${warning}`);
-      console.log(describeConfig(readConfig(process.env)).join('\n'));
-      return EXIT.clean;
+      return showConfig();
     case '--help':
     case '-h':
       console.log(help());
@@ -61,6 +64,22 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
       return EXIT.clean;
     default:
       throw usage(`unknown command ${JSON.stringify(command)}`);
+  }
+}
+
+/** The command `config`. @throws StartError (exit code 2) for settings and files alike */
+async function showConfig(): Promise<number> {
+  for (const warning of unknownSettings(process.env)) complain(warning);
+  const config = readConfig(process.env);
+  console.log(describeConfig(config).join('\n'));
+  const { checkFiles } = await import('./file-check.ts');
+  try {
+    const { schema, certificates } = await checkFiles(config);
+    for (const warning of [...schema, ...certificates]) complain(warning);
+    return EXIT.clean;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    throw new StartError(error.message, EXIT.configuration);
   }
 }
 
@@ -93,7 +112,7 @@ if (cluster.isWorker) {
     process.exit(await run(process.argv.slice(2)));
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    console.error(`forebay: ${error.message}`);
+    complain(error.message);
     process.exit(error.exitCode);
   }
 }
