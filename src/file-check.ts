@@ -1,6 +1,6 @@
 /**
- * The files that settings name, read and tried before anything starts, by the functions of those who
- * use them. Otherwise every worker would start only to end at the first wrong one.
+ * The files that settings name, read and tried before anything starts, by the functions that use
+ * them. Otherwise every worker would start only to end at the first wrong one.
  */
 import type { Config } from './config.ts';
 import { attemptAll } from './errors.ts';

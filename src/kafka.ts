@@ -27,7 +27,7 @@ export type ConnectionSettings = Pick<
 /**
  * How to reach the brokers, for kafkajs's `Kafka`. It logs nothing by itself: a caller that wants
  * its lines sets `logLevel` and `logCreator`.
- * @throws StartError (exit code 1) that names every file of the settings that cannot be read or used
+ * @throws StartError (exit code 1) that names each file of the settings that cannot be used
  */
 export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
   const [ssl, sasl] = attemptAll(

@@ -14,7 +14,7 @@ function help(): string {
   return `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
 
 usage: ${me}            serve
-       ${me} config     print the effective settings, secrets hidden
+       ${me} config     print the effective settings, secrets hidden, and check their files
        ${me} health     ask the gateway of these settings whether it is alive; --ready: ready
        ${me} listen     print the events of the topic; --help says more
        ${me} key new    make an API key; --help says more
