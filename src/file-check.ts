@@ -2,6 +2,7 @@
  * The files that settings name, read and tried before anything starts, by the functions that use
  * them. Otherwise every worker would start only to end at the first wrong one.
  */
+import { statSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { attemptAll } from './errors.ts';
 import { type Certificate, certificateOf, readCertificate, readPem, validityOf } from './pem.ts';
@@ -30,11 +31,21 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
     () => validator?.checkSchema(eventSchema ?? ''),
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
     () => kafka && checkKafka(config, kafka.kafkaOptions),
-    () => readAdminToken(config),
+    () => (isPipe(config.adminTokenFile) ? undefined : readAdminToken(config)),
     () => new KeyFiles(config, new PrimaryLog(), () => {}),
   );
   const certificates = own === undefined ? [] : warningsOf('FOREBAY_TLS_CERT_FILE', own);
   return { schema, certificates: [...certificates, ...ofKafka] };
+}
+
+/** Whether a file can be read once only, as `<(pass show token)` in a shell: that is for its user. */
+function isPipe(path: string | undefined): boolean {
+  if (path === undefined) return false;
+  try {
+    return statSync(path).isFIFO();
+  } catch {
+    return false;
+  }
 }
 
 /** @returns warnings */
