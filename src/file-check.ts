@@ -10,7 +10,7 @@ import { readAdminToken } from './primary/commands.ts';
 import { KeyFiles } from './primary/key-files.ts';
 import { PrimaryLog } from './primary/primary-log.ts';
 
-/** What is doubtful in files that can be used, a line each. */
+/** Doubtful parts of usable files, a line each. */
 export interface FileWarnings {
   /** Parts of the event schema without effect. */
   readonly schema: readonly string[];
@@ -38,7 +38,7 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
   return { schema, certificates: [...certificates, ...ofKafka] };
 }
 
-/** Whether a file can be read once only, as `<(pass show token)` in a shell: that is for its user. */
+/** Tells a pipe, as `<(pass show token)` is in a shell: it can be read once, by its user. */
 function isPipe(path: string | undefined): boolean {
   if (path === undefined) return false;
   try {
@@ -48,7 +48,7 @@ function isPipe(path: string | undefined): boolean {
   }
 }
 
-/** @returns warnings */
+/** Checks the files for connections to Kafka. @returns warnings */
 function checkKafka(config: Config, kafkaOptions: (config: Config) => unknown): string[] {
   kafkaOptions(config);
   const files = [

@@ -10,7 +10,7 @@ import { readSecret } from './secret-files.ts';
 /** kafkajs's own constant; importing it would load all of kafkajs. */
 const LOG_NOTHING: logLevel.NOTHING = 0;
 
-export type ConnectionSettings = Pick<
+type ConnectionSettings = Pick<
   Config,
   | 'kafkaBrokers'
   | 'kafkaClientId'

@@ -34,7 +34,7 @@ export function readCertificate(env: string, path: string, text: string): X509Ce
 
 export const DAY_MS = 86_400_000;
 
-/** Whom a certificate names, and when it is valid, in milliseconds of Unix time. */
+/** Subject and validity of a certificate; times are milliseconds of Unix time. */
 export interface Certificate {
   readonly subject: string;
   readonly notBeforeMs: number;
@@ -49,7 +49,7 @@ export function certificateOf({ subject, validFrom, validTo }: X509Certificate):
   };
 }
 
-/** Whether a certificate is valid now; `ending` = it has to be renewed soon. */
+/** State of a certificate at a time; `ending` = it has to be renewed soon. */
 export function validityOf(
   { notBeforeMs, notAfterMs }: Certificate,
   nowMs: number,

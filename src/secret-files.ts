@@ -16,7 +16,7 @@ export function textOf(bytes: Buffer): string {
 /**
  * The text of a file of credentials or certificates.
  * @param env the setting that names it
- * @throws StartError (exit code 1) when it cannot be read or begins with a byte order mark
+ * @throws StartError (exit code 1) if it is unreadable or begins with a byte order mark
  */
 export function readSecretFile(env: string, path: string): string {
   let bytes: Buffer;
@@ -34,7 +34,7 @@ export function readSecretFile(env: string, path: string): string {
 
 /**
  * The password or token in such a file: its text without the line's end that editors put there.
- * @throws StartError (exit code 1) as {@link readSecretFile}, and when the file is empty
+ * @throws StartError (exit code 1) as {@link readSecretFile}, and for an empty file
  */
 export function readSecret(env: string, path: string): string {
   const secret = readSecretFile(env, path).replace(/\r?\n$/, '');

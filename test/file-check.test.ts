@@ -35,7 +35,7 @@ test('files that can be used pass without a warning', async () => {
   assert.deepEqual(await checkFiles(readConfig(env)), NOTHING);
 });
 
-test('one file that cannot be read keeps its exit code; a wrong one beside it prevails', async () => {
+test('an unreadable file alone keeps its exit code; the code of a wrong file prevails', async () => {
   const FOREBAY_ADMIN_TOKEN_FILE = join(folder, 'absent');
   const unreadable = checkFiles(readConfig({ FOREBAY_ADMIN_TOKEN_FILE }));
   await assert.rejects(unreadable, { exitCode: EXIT.failed });

@@ -6,8 +6,11 @@ export function logIgnoredParts(log: PrimaryLog, { schema }: FileWarnings): void
   for (const problem of schema) log.write('warn', { problem }, 'part of the event schema ignored');
 }
 
-/** Does so again for new workers, which read the files anew and report what they cannot use. */
-export function logIgnoredPartsAgain(log: PrimaryLog, check: () => Promise<FileWarnings>): void {
+/**
+ * Logs the ignored parts of the schema that the workers of a rolling restart will read. Files that
+ * cannot be used are reported by these workers.
+ */
+export function logIgnoredPartsAnew(log: PrimaryLog, check: () => Promise<FileWarnings>): void {
   void check().then(
     (warnings) => logIgnoredParts(log, warnings),
     () => {},

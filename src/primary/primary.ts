@@ -22,7 +22,7 @@ import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
-import { logIgnoredParts, logIgnoredPartsAgain } from './ignored-parts.ts';
+import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, probePort } from './ports.ts';
@@ -212,7 +212,7 @@ class Primary {
       this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
       return 'draining';
     }
-    logIgnoredPartsAgain(this.#log, this.#options.checkFiles);
+    logIgnoredPartsAnew(this.#log, this.#options.checkFiles);
     return this.#roll.request(cause);
   }
 

@@ -92,7 +92,7 @@ function readKey(path: string): { readonly text: string; readonly privateKey: Ke
   throw new StartError(`${KEY}: ${path} is no key that can serve (${kinds})`, EXIT.failed);
 }
 
-/** Whether uWebSockets.js takes the key; it would not say why it does not. */
+/** Tells keys that uWebSockets.js accepts; it gives no reason for a rejection. */
 function canServe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   if (asymmetricKeyType === 'ec') return CURVES.has(asymmetricKeyDetails?.namedCurve ?? '');
   return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';

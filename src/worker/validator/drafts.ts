@@ -16,7 +16,7 @@ export const OPTIONS: Options = {
   verbose: true,
 };
 
-/** What only other schemas need is loaded when one is configured: a worker starts sooner. */
+/** Loads compilers for configured schemas only: other workers start sooner. */
 const require = createRequire(import.meta.url);
 type Formats = typeof ajvFormats;
 export type Compiler = Pick<Ajv, 'compile' | 'formats' | 'refs' | 'RULES' | 'schemas'> &

@@ -1,4 +1,4 @@
-/** What is wrong with an event, from the errors of ajv: one short text for its sender. */
+/** One short text for the sender of an event that does not match, from the errors of ajv. */
 import type { ErrorObject } from 'ajv';
 import type { JsonObject } from '../decoder/sink.ts';
 import { escaped, isObject, targetOf } from './json-pointer.ts';
@@ -31,7 +31,7 @@ export function explain(errors: readonly ErrorObject[], root: JsonObject): strin
   return last === undefined ? 'does not match the schema' : describe(last, root);
 }
 
-/** How many of the nodes before belong to an error. Each branch stops at its first error. */
+/** Count of preceding nodes that belong to an error. Each branch stops at its first error. */
 function innerCount({ keyword, schema, params, instancePath }: ErrorObject, nodes: Node[]): number {
   switch (keyword) {
     case 'anyOf':
@@ -82,7 +82,7 @@ function describe(node: Node, root: JsonObject): string {
   }
 }
 
-/** What no branch of an `anyOf` or `oneOf` has let through, or more than one. */
+/** Describes an `anyOf` or `oneOf` that no branch matches, or a `oneOf` that several match. */
 function describeChoice({ error, inner }: Node, root: JsonObject): string {
   const { keyword, instancePath, data, params, message = keyword } = error;
   const branches = error.schema as readonly unknown[];
@@ -109,7 +109,7 @@ function describeChoice({ error, inner }: Node, root: JsonObject): string {
   return `${at}${message} (${listed(meant.length > 0 ? meant : texts, '; ', 'branches')})`;
 }
 
-/** What a branch says, behind its references. */
+/** Content of a branch, with its references followed. */
 function resolved(branch: unknown, root: JsonObject): JsonObject {
   let at = branch;
   for (let count = 0; count < REFS_MAX; count++) {
@@ -139,7 +139,7 @@ function constants({ properties }: JsonObject): Constants {
   return found;
 }
 
-/** A property of which each branch lists the values, where the event has none of them. */
+/** A property with listed values in each branch, if the event has none of these values. */
 function discriminator(
   branches: readonly Constants[],
   data: JsonObject,
@@ -153,7 +153,7 @@ function discriminator(
   return undefined;
 }
 
-/** Whether the event has the values by which a branch is told from others. */
+/** Tells the branch whose constants the event has. */
 function isMeant(branch: Constants, data: JsonObject): boolean {
   const known = [...branch].filter(([name]) => Object.hasOwn(data, name));
   return known.length > 0 && known.every(([name, values]) => values.includes(data[name]));

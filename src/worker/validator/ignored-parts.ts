@@ -128,7 +128,7 @@ function isKnown(name: string, compiler: Compiler): boolean {
   return EXTENSION.test(name) || ANNOTATIONS.has(name) || isApplied(name, compiler);
 }
 
-/** Whether the compiler has the keyword, whatever its draft says. */
+/** Tells keywords that the compiler applies, some of them beyond its draft. */
 function isApplied(name: string, { RULES }: Compiler): boolean {
   return Object.hasOwn(RULES.keywords, name);
 }

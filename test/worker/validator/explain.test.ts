@@ -9,7 +9,7 @@ import { loadValidator } from '../../../src/worker/validator/validator.ts';
 const folder = mkdtempSync(join(tmpdir(), 'forebay-explain-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** What is wrong with an event by a schema, in a draft that has all keywords. */
+/** The message for an event by a schema, in a draft that has all keywords. */
 function wrong(schema: JsonObject, event: JsonObject): string | undefined {
   const path = join(folder, 'schema.json');
   const $schema = 'https://json-schema.org/draft/2020-12/schema';

@@ -17,7 +17,7 @@ const DRAFT: Readonly<Record<string, string>> = {
   '2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
-/** What is said of a schema, without the setting and the file. */
+/** The lines for a schema, without the setting and the file. */
 function ignored(schema: JsonObject, draft = 'draft-07'): string[] {
   const path = join(folder, 'schema.json');
   writeFileSync(path, JSON.stringify({ $schema: DRAFT[draft], ...schema }));
