@@ -64,7 +64,7 @@ function checkKafka(config: Config, kafkaOptions: (config: Config) => unknown): 
 
 const VALIDITY = {
   early: ({ notBeforeMs }: Certificate) => `is not valid before ${dateOf(notBeforeMs)}`,
-  expired: ({ notAfterMs }: Certificate) => `has expired on ${dateOf(notAfterMs)}`,
+  expired: ({ notAfterMs }: Certificate) => `expired on ${dateOf(notAfterMs)}`,
   ending: ({ notAfterMs }: Certificate) => `expires on ${dateOf(notAfterMs)}`,
 } as const;
 

@@ -133,7 +133,7 @@ test('config warns of what is doubtful in files that can be used: exit code 0', 
     lines[2]!,
     /^forebay: FOREBAY_TLS_CERT_FILE: the certificate of CN=own expires on 2/,
   );
-  assert.match(lines[3]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client has expired on 2/);
+  assert.match(lines[3]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client expired on 2/);
 });
 
 test('config finds a key that is not that of the certificate, for clients and for Kafka', {
