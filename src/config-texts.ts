@@ -37,7 +37,10 @@ export function settingsMarkdown(): string {
   return `# Configuration
 
 Forebay is configured by environment variables. \`node dist/main.js config\`, after \`make build\`,
-prints the effective values. Every wrong one is named at the start, all at once, with exit code 2.
+prints the effective values and checks the files that they name: schema, certificates, keys,
+passwords. Every wrong setting is named at once, with exit code 2; so is every file that cannot be
+used.
+FOREBAY_EVENT_SCHEMA and FOREBAY_KEY_FIELD are explained in [schema.md](schema.md).
 A variable that begins with \`FOREBAY_\` or \`KAFKA_\` and is no setting is named in a warning.
 In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods beside it: give them
 \`enableServiceLinks: false\`.

@@ -1,4 +1,5 @@
 /** What stands in the environment beside our settings: typing errors, and the work of others. */
+import { nearest } from './nearest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,6 +29,11 @@ function isServiceLink(name: string, value: string): boolean {
   return SERVICE_LINK.test(name) || isServiceAddress(name, value);
 }
 
+/** A third of the letters behind the prefix. */
+function editsMax(setting: string): number {
+  return Math.floor(setting.replace(PREFIXES, '').length / 3);
+}
+
 /**
  * Variables that look like settings and are none: a line each, without values, which may be secret.
  * @param settings the variables of all settings
@@ -38,36 +44,8 @@ export function strangers(env: Environment, settings: readonly string[]): string
     .filter(([name]) => PREFIXES.test(name) && !known.has(name) && !OF_KAFKA.test(name))
     .filter(([name, value = '']) => value !== '' && !isServiceLink(name, value))
     .map(([name]) => {
-      const near = nearest(name, settings);
+      const near = nearest(name, settings, editsMax);
       return `${name} is not a setting${near === undefined ? '' : `; did you mean ${near}?`}`;
     })
     .sort();
-}
-
-/** The name that is least typing errors away: at most a third of what stands behind the prefix. */
-function nearest(name: string, settings: readonly string[]): string | undefined {
-  let found: string | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (const setting of settings) {
-    const edits = editDistance(name, setting);
-    const bound = Math.floor(setting.replace(PREFIXES, '').length / 3);
-    if (edits > bound || edits >= least) continue;
-    found = setting;
-    least = edits;
-  }
-  return found;
-}
-
-/** How many letters have to be changed, added or left out to make `b` of `a` (Levenshtein). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const changed = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(changed, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

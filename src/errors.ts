@@ -2,6 +2,7 @@
  * Every refusal, once: whether to try again, and how it shows in HTTP and WebSocket.
  * docs/protocol.md has the same table for clients; a test holds the two together.
  */
+import { getSystemErrorMap } from 'node:util';
 
 /** Refusals of an event or of a whole frame. They stand in a `nack` or in an HTTP answer. */
 export const EVENT_CODES = {
@@ -64,6 +65,7 @@ export function boundedMessage(message: string): string {
 /** A wrong setting or file: shown without a stack; the process exits with `exitCode`. */
 export class StartError extends Error {
   readonly exitCode: number;
+  /** @param message a line for each thing that is wrong; an indented line continues the last */
   constructor(message: string, exitCode: number) {
     super(message);
     this.name = 'StartError';
@@ -71,9 +73,52 @@ export class StartError extends Error {
   }
 }
 
-/** Why the system did not do what it was asked for: its code (`ENOENT`), else its words. */
+/**
+ * Runs every step, also those behind one that fails.
+ * @returns the results of all steps
+ * @throws StartError with the messages of all steps that failed; the exit code says that the
+ * settings are wrong if one of them does
+ */
+export function attemptAll<const Results extends readonly unknown[]>(
+  ...steps: { readonly [Index in keyof Results]: () => Results[Index] }
+): Results {
+  const results: unknown[] = [];
+  const errors: StartError[] = [];
+  for (const step of steps) {
+    try {
+      results.push(step());
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      errors.push(error);
+    }
+  }
+  if (errors.length === 0) return results as unknown as Results;
+  const lines = errors.map(({ message }) => message).join('\n');
+  throw new StartError(lines, Math.max(...errors.map(({ exitCode }) => exitCode)));
+}
+
+const PREFIX = 'forebay: ';
+
+/** Writes the lines of an error or a warning to stderr; each names this command. */
+export function complain(message: string): void {
+  for (const line of message.split('\n')) {
+    const isMarked = line.startsWith(PREFIX) || line.startsWith(' ');
+    process.stderr.write(`${isMarked ? '' : PREFIX}${line}\n`);
+  }
+}
+
+/** Words for codes whose description by the system does not say what is wrong with a file. */
+const WORDS: Readonly<Record<string, string>> = {
+  EISDIR: 'it is a directory, not a file',
+  ENOENT: 'no such file or directory',
+};
+
+/** Reason of a failed system call: its description and code, `permission denied (EACCES)`. */
 export function systemReason(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  const { code, errno, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) return message;
+  const [, description] = getSystemErrorMap().get(errno ?? 0) ?? [];
+  return `${WORDS[code] ?? description ?? message} (${code})`;
 }
 
 /** How a Forebay process ends. */

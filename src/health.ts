@@ -2,7 +2,7 @@
 import { calledAs } from './called-as.ts';
 import { readOptions, shown } from './command-line.ts';
 import { readConfig } from './config.ts';
-import { EXIT, StartError } from './errors.ts';
+import { complain, EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Readiness } from './messages.ts';
 
@@ -29,7 +29,7 @@ export async function runHealth(argv: readonly string[]): Promise<number> {
   const url = `http://${authority(adminHost, adminPort)}${path}`;
   const trouble = await ask(url);
   if (trouble === undefined) console.log(`${url}: ok`);
-  else console.error(`forebay: ${url}: ${trouble}`);
+  else complain(`${url}: ${trouble}`);
   return trouble === undefined ? EXIT.clean : EXIT.failed;
 }
 

@@ -2,7 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import type { Config } from './config.ts';
-import { EXIT, StartError } from './errors.ts';
+import { attemptAll, EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { readPem } from './pem.ts';
 import { readSecret } from './secret-files.ts';
@@ -27,11 +27,13 @@ type ConnectionSettings = Pick<
 /**
  * How to reach the brokers, for kafkajs's `Kafka`. It logs nothing by itself: a caller that wants
  * its lines sets `logLevel` and `logCreator`.
- * @throws StartError (exit code 1) when a file of the settings cannot be read or used
+ * @throws StartError (exit code 1) that names each file of the settings that cannot be used
  */
 export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
-  const ssl = tlsOptions(config);
-  const sasl = saslOptions(config);
+  const [ssl, sasl] = attemptAll(
+    () => tlsOptions(config),
+    () => saslOptions(config),
+  );
   return {
     clientId: config.kafkaClientId,
     brokers: [...config.kafkaBrokers],
@@ -44,11 +46,16 @@ export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
 
 function tlsOptions(config: ConnectionSettings): NonNullable<KafkaConfig['ssl']> | undefined {
   if (!config.kafkaTls) return undefined;
-  const { kafkaTlsCaFile: ca, kafkaTlsCertFile: cert, kafkaTlsKeyFile: key } = config;
+  const { kafkaTlsCaFile, kafkaTlsCertFile, kafkaTlsKeyFile } = config;
+  const [ca, cert, key] = attemptAll(
+    () => kafkaTlsCaFile && readPem('KAFKA_TLS_CA_FILE', kafkaTlsCaFile, 'CERTIFICATE'),
+    () => kafkaTlsCertFile && readPem('KAFKA_TLS_CERT_FILE', kafkaTlsCertFile, 'CERTIFICATE'),
+    () => kafkaTlsKeyFile && readPem('KAFKA_TLS_KEY_FILE', kafkaTlsKeyFile, 'PRIVATE KEY'),
+  );
   const options = {
-    ...(ca === undefined ? {} : { ca: readPem('KAFKA_TLS_CA_FILE', ca, 'CERTIFICATE') }),
-    ...(cert === undefined ? {} : { cert: readPem('KAFKA_TLS_CERT_FILE', cert, 'CERTIFICATE') }),
-    ...(key === undefined ? {} : { key: readPem('KAFKA_TLS_KEY_FILE', key, 'PRIVATE KEY') }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
   };
   try {
     createSecureContext(options);

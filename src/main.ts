@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { calledAs } from './called-as.ts';
 import { readConfig, unknownSettings } from './config.ts';
 import { describeConfig, settingsHelp } from './config-texts.ts';
-import { EXIT, StartError } from './errors.ts';
+import { complain, EXIT, StartError } from './errors.ts';
 import type { ToPrimary } from './messages.ts';
 import { WORKER_SLOT } from './primary/worker-env.ts';
 
@@ -15,7 +15,7 @@ function help(): string {
   return `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
 
 usage: ${me}            serve
-       ${me} config     print the effective settings, secrets hidden
+       ${me} config     print the effective settings, secrets hidden, and check their files
        ${me} health     ask the gateway of these settings whether it is alive; --ready: ready
        ${me} listen     print the events of the topic; --help says more
        ${me} key new    make an API key; --help says more
@@ -46,14 +46,17 @@ async function run([command, ...rest]: readonly string[]): Promise<number> {
     case undefined: {
       demandPrimary();
       const { runPrimary } = await import('./primary/primary.ts');
-      const exec = fileURLToPath(import.meta.url);
-      const warnings = unknownSettings(process.env);
-      return runPrimary(readConfig(process.env), { exec, version: version(), warnings });
+      const { checkFiles } = await import('./file-check.ts');
+      const config = readConfig(process.env);
+      return runPrimary(config, {
+        exec: fileURLToPath(import.meta.url),
+        version: version(),
+        warnings: unknownSettings(process.env),
+        checkFiles: () => checkFiles(config),
+      });
     }
     case 'config':
-      for (const warning of unknownSettings(process.env)) console.error(`forebay: ${warning}`);
-      console.log(describeConfig(readConfig(process.env)).join('\n'));
-      return EXIT.clean;
+      return showConfig();
     case '--help':
     case '-h':
       console.log(help());
@@ -78,6 +81,22 @@ function demandPrimary(): void {
       : 'started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): start ' +
         'it as one plain process (pm2 in fork mode, without -i), which forks FOREBAY_WORKERS workers';
   throw new StartError(problem, EXIT.configuration);
+}
+
+/** The command `config`. @throws StartError (exit code 2) for settings and files alike */
+async function showConfig(): Promise<number> {
+  for (const warning of unknownSettings(process.env)) complain(warning);
+  const config = readConfig(process.env);
+  console.log(describeConfig(config).join('\n'));
+  const { checkFiles } = await import('./file-check.ts');
+  try {
+    const { schema, certificates } = await checkFiles(config);
+    for (const warning of [...schema, ...certificates]) complain(warning);
+    return EXIT.clean;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    throw new StartError(error.message, EXIT.configuration);
+  }
 }
 
 function usage(message: string): StartError {
@@ -109,7 +128,7 @@ if (cluster.isWorker && process.env[WORKER_SLOT] !== undefined) {
     process.exit(await run(process.argv.slice(2)));
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    console.error(`forebay: ${error.message}`);
+    complain(error.message);
     process.exit(error.exitCode);
   }
 }

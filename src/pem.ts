@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { EXIT, StartError } from './errors.ts';
+import { LIMITS } from './limits.ts';
 import { readSecretFile } from './secret-files.ts';
 
 /** What stands in a PEM file, as its first line names it. */
@@ -29,4 +30,31 @@ export function readCertificate(env: string, path: string, text: string): X509Ce
   } catch {
     throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
   }
+}
+
+export const DAY_MS = 86_400_000;
+
+/** Subject and validity of a certificate; times are milliseconds of Unix time. */
+export interface Certificate {
+  readonly subject: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export function certificateOf({ subject, validFrom, validTo }: X509Certificate): Certificate {
+  return {
+    subject: subject.replaceAll('\n', ', '),
+    notBeforeMs: Date.parse(validFrom),
+    notAfterMs: Date.parse(validTo),
+  };
+}
+
+/** State of a certificate at a time; `ending` = it has to be renewed soon. */
+export function validityOf(
+  { notBeforeMs, notAfterMs }: Certificate,
+  nowMs: number,
+): 'valid' | 'ending' | 'expired' | 'early' {
+  if (nowMs > notAfterMs) return 'expired';
+  if (nowMs < notBeforeMs) return 'early';
+  return notAfterMs - nowMs < LIMITS.certificateDays * DAY_MS ? 'ending' : 'valid';
 }

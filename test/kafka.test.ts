@@ -46,6 +46,37 @@ test('TLS with the system’s authorities, or with one of a file', () => {
   assert.deepEqual(options({ KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: path }).ssl, { ca });
 });
 
+test('every file that is wrong is named at once, each in a line', () => {
+  const missing = join(folder, 'none.pem');
+  const marked = file('marked.pem', `\ufeff${rootCertificates[0]}`);
+  const noPem = file('plain.pem', 'hello');
+  const env = {
+    KAFKA_TLS: '1',
+    KAFKA_TLS_CA_FILE: marked,
+    KAFKA_TLS_CERT_FILE: noPem,
+    KAFKA_TLS_KEY_FILE: missing,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: 'me',
+    KAFKA_SASL_PASSWORD_FILE: folder,
+  };
+  assert.throws(
+    () => options(env),
+    (error) => {
+      assert(error instanceof StartError);
+      const lines = error.message.split('\n');
+      const expected = [
+        /^KAFKA_TLS_CA_FILE: \S+ begins with a byte order mark \(UTF-8\): /,
+        /^KAFKA_TLS_CERT_FILE: \S+ has no PEM certificate$/,
+        /^KAFKA_TLS_KEY_FILE: cannot read \S+: no such file or directory \(ENOENT\)$/,
+        /^KAFKA_SASL_PASSWORD_FILE: cannot read \S+: it is a directory, not a file \(EISDIR\)$/,
+      ];
+      assert.equal(lines.length, expected.length, error.message);
+      for (const [index, line] of lines.entries()) assert.match(line, expected[index]!);
+      return true;
+    },
+  );
+});
+
 test('TLS files that are missing, are no PEM or are broken: one line each', () => {
   const env = { KAFKA_TLS: '1' };
   const missing = join(folder, 'none.pem');

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
-import { after, test } from 'node:test';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, type TestContext, test } from 'node:test';
 import { SETTINGS } from '../src/config.ts';
+import { Authority } from './support/certificates.ts';
 import { Child, freePort } from './support/child.ts';
+import { missingTool } from './support/tools.ts';
 
 const children: Child[] = [];
 after(async () => {
@@ -67,6 +71,135 @@ test('config prints what holds, and no secret', async () => {
   assert.match(stdout, /^KAFKA_SASL_PASSWORD=\(hidden\)$/m);
   assert.doesNotMatch(stdout, /hunter2/);
   assert.equal(stderr, 'forebay: FOREBAY_WORKER is not a setting; did you mean FOREBAY_WORKERS?\n');
+});
+
+/** A folder for the files of a test. */
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-main-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+test('config reads the files too, and names all that cannot be used: exit code 2', async (t) => {
+  const folder = folderOf(t);
+  const file = (name: string, content: string) => {
+    const path = join(folder, name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const absent = join(folder, 'absent');
+  const env = {
+    FOREBAY_EVENT_SCHEMA: file('schema.json', '{"type":"text"}'),
+    FOREBAY_TLS_CERT_FILE: file('cert.pem', 'no certificate'),
+    FOREBAY_TLS_KEY_FILE: absent,
+    FOREBAY_ADMIN_TOKEN_FILE: file('token', '\n'),
+    FOREBAY_KEYS_FILE: file('keys.json', '{"keys":[{"name":"a","sha256":"hunter2"}]}'),
+    FOREBAY_JWT_JWKS_FILE: folder,
+    FOREBAY_JWT_AUDIENCE: 'a',
+    FOREBAY_JWT_ISSUER: 'a',
+    KAFKA_TLS: '1',
+    KAFKA_TLS_CA_FILE: absent,
+    KAFKA_SASL_MECHANISM: 'plain',
+    KAFKA_SASL_USERNAME: 'me',
+    KAFKA_SASL_PASSWORD_FILE: file('password', '\ufeffhunter2'),
+  };
+  const { code, stdout, stderr } = await forebay(['config'], env);
+  assert.equal(code, 2);
+  assert.match(stdout, /^KAFKA_TLS=1$/m);
+  const expected = [
+    'EVENT_SCHEMA: \\S+schema.json cannot be compiled: schema is invalid: .*',
+    'TLS_CERT_FILE: \\S+cert.pem has no PEM certificate',
+    'TLS_KEY_FILE: cannot read \\S+absent: no such file or directory \\(ENOENT\\)',
+    'KAFKA_TLS_CA_FILE: cannot read \\S+absent: no such file or directory \\(ENOENT\\)',
+    'KAFKA_SASL_PASSWORD_FILE: \\S+password begins with a byte order mark \\(UTF-8\\): .*',
+    'ADMIN_TOKEN_FILE: \\S+token is empty',
+    'KEYS_FILE: \\S+keys.json keys\\[0\\].sha256 must be .*',
+    'JWT_JWKS_FILE: cannot read \\S+: it is a directory, not a file \\(EISDIR\\)',
+  ].map((line) => `forebay: (FOREBAY_)?${line}\n`);
+  assert.match(stderr, new RegExp(`^${expected.join('')}$`));
+  assert.doesNotMatch(stdout + stderr, /hunter2/);
+});
+
+test('config warns of what is doubtful in files that can be used: exit code 0', {
+  skip: missingTool('openssl'),
+}, async (t) => {
+  const folder = folderOf(t);
+  const schema = join(folder, 'schema.json');
+  writeFileSync(schema, '{"requird":["a"],"properties":{"m":{"format":"emial"}}}');
+  const authority = new Authority();
+  const own = authority.issue('own', { days: 3 });
+  const client = authority.issue('client', { days: -1 });
+  const { code, stderr } = await forebay(['config'], {
+    FOREBAY_EVENT_SCHEMA: schema,
+    FOREBAY_TLS_CERT_FILE: own.certFile,
+    FOREBAY_TLS_KEY_FILE: own.keyFile,
+    KAFKA_TLS: '1',
+    KAFKA_TLS_CA_FILE: authority.caFile,
+    KAFKA_TLS_CERT_FILE: client.certFile,
+    KAFKA_TLS_KEY_FILE: client.keyFile,
+  });
+  assert.equal(code, 0);
+  const lines = stderr.trimEnd().split('\n');
+  assert.equal(lines.length, 4, stderr);
+  const named = `forebay: FOREBAY_EVENT_SCHEMA: ${schema}`;
+  assert.deepEqual(lines.slice(0, 2), [
+    `${named} /requird is not a keyword of draft-07 and is ignored; did you mean required?`,
+    `${named} /properties/m/format names the format "emial", which is not checked; ` +
+      'did you mean email?',
+  ]);
+  assert.match(
+    lines[2]!,
+    /^forebay: FOREBAY_TLS_CERT_FILE: the certificate of CN=own expires on 2/,
+  );
+  assert.match(lines[3]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client expired on 2/);
+});
+
+test('config finds a key that is not that of the certificate, for clients and for Kafka', {
+  skip: missingTool('openssl'),
+}, async () => {
+  const authority = new Authority();
+  const [one, two] = [authority.issue('one'), authority.issue('two')];
+  const { code, stderr } = await forebay(['config'], {
+    FOREBAY_TLS_CERT_FILE: one.certFile,
+    FOREBAY_TLS_KEY_FILE: two.keyFile,
+    KAFKA_TLS: '1',
+    KAFKA_TLS_CERT_FILE: one.certFile,
+    KAFKA_TLS_KEY_FILE: two.keyFile,
+  });
+  assert.equal(code, 2);
+  const [own, kafka, ...more] = stderr.trimEnd().split('\n');
+  assert.match(
+    own!,
+    /^forebay: FOREBAY_TLS_KEY_FILE: \S+ is not the key of the first certificate /,
+  );
+  assert.match(kafka!, /^forebay: KAFKA_TLS_\*_FILE: cannot be used for TLS \(.*mismatch/);
+  assert.deepEqual(more, []);
+});
+
+test('no line on stderr names the command twice, whichever way a command fails', async () => {
+  const absent = '/does/not/exist';
+  const tls = { FOREBAY_TLS_CERT_FILE: absent, FOREBAY_TLS_KEY_FILE: absent };
+  const runs: [string[], Record<string, string>?][] = [
+    [['config'], { FOREBAY_EVENT_SCHEMA: absent }],
+    [[], { FOREBAY_EVENT_SCHEMA: absent, ...tls }],
+    [['config'], { FOREBAY_PORT: 'x', FOREBAY_PRT: '1' }],
+    [['unknown']],
+    [['health'], { FOREBAY_ADMIN_PORT: String(await freePort()) }],
+    [['health', '--other']],
+    [['listen', '--other']],
+    [['listen', '--from', 'x']],
+    [['listen'], { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: absent }],
+    [['listen'], { FOREBAY_PORT: 'x' }],
+    [['key', 'new']],
+    [['key', 'new', '--name', 'a', '--file', absent]],
+  ];
+  for (const [args, env] of runs) {
+    const { code, stderr } = await forebay(args, env);
+    assert.notEqual(code, 0, args.join(' '));
+    for (const line of stderr.trimEnd().split('\n')) {
+      assert.match(line, /^(forebay: (?!forebay)| {2})/, `${args.join(' ')}: ${stderr}`);
+    }
+  }
 });
 
 test('a variable that is no setting is a warning in the log', async () => {

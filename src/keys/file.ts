@@ -13,7 +13,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { EXIT, StartError } from '../errors.ts';
+import { EXIT, StartError, systemReason } from '../errors.ts';
+import { textOf } from '../secret-files.ts';
 import { type KeyEntry, parseKeys } from './format.ts';
 
 /** Who makes the file may read and change it, nobody else. */
@@ -36,7 +37,7 @@ export function addToFile(path: string, entry: Named): void {
     try {
       // Looked at only now: whoever else changes it has ended, or has to wait.
       const old = statSync(target, { throwIfNoEntry: false });
-      writeFileSync(fd, withEntry(old && readFileSync(target, 'utf8'), entry));
+      writeFileSync(fd, withEntry(old && textOf(readFileSync(target)), entry));
       fsyncSync(fd);
       if (old !== undefined) {
         chownSync(beside, old.uid, old.gid);
@@ -50,8 +51,10 @@ export function addToFile(path: string, entry: Named): void {
       closeSync(fd);
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    throw new StartError(`key: ${path} ${code === undefined ? message : `(${code})`}`, EXIT.failed);
+    const reason = systemReason(error);
+    const isSystems = (error as NodeJS.ErrnoException).code !== undefined;
+    const problem = isSystems ? `cannot be changed: ${reason}` : reason;
+    throw new StartError(`key: ${path} ${problem}`, EXIT.failed);
   }
 }
 

@@ -2,6 +2,7 @@
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { EXIT, StartError, systemReason } from '../errors.ts';
+import { textOf } from '../secret-files.ts';
 
 /** A change so soon after another may have the same time stamp: the file is read once more. */
 const SETTLED_MS = 2_000;
@@ -24,7 +25,7 @@ export interface WatchedFileOptions<T> {
  */
 export class WatchedFile<T> {
   readonly #options: WatchedFileOptions<T>;
-  #text: string;
+  #bytes: Buffer;
   #seen: string | undefined;
   #reason: string | undefined;
   #looking = false;
@@ -36,12 +37,12 @@ export class WatchedFile<T> {
     const { env, path, parse } = options;
     try {
       this.#seen = signature(statSync(path));
-      this.#text = readFileSync(path, 'utf8');
+      this.#bytes = readFileSync(path);
     } catch (error) {
-      throw new StartError(`${env}: cannot read ${path} (${systemReason(error)})`, EXIT.failed);
+      throw new StartError(`${env}: cannot read ${path}: ${systemReason(error)}`, EXIT.failed);
     }
     try {
-      this.value = parse(this.#text);
+      this.value = parse(textOf(this.#bytes));
     } catch (error) {
       throw new StartError(`${env}: ${path} ${(error as Error).message}`, EXIT.configuration);
     }
@@ -60,25 +61,25 @@ export class WatchedFile<T> {
 
   async #look(): Promise<void> {
     const { path, parse } = this.#options;
-    let text: string;
+    let bytes: Buffer;
     try {
       const seen = signature(await stat(path));
       if (seen !== undefined && seen === this.#seen) return;
       this.#seen = seen;
-      text = await readFile(path, 'utf8');
+      bytes = await readFile(path);
     } catch (error) {
       this.#seen = undefined;
-      return this.#broken(`cannot be read (${systemReason(error)})`);
+      return this.#broken(`cannot be read: ${systemReason(error)}`);
     }
-    if (text === this.#text && this.#reason === undefined) return;
+    if (bytes.equals(this.#bytes) && this.#reason === undefined) return;
     let value: T;
     try {
-      value = parse(text);
+      value = parse(textOf(bytes));
     } catch (error) {
       return this.#broken((error as Error).message);
     }
     this.#reason = undefined;
-    this.#text = text;
+    this.#bytes = bytes;
     this.value = value;
     this.#options.changed(value);
   }

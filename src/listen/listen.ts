@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka } from 'kafkajs';
 import { type Config, readConfig, unknownSettings } from '../config.ts';
-import { EXIT, StartError } from '../errors.ts';
+import { complain, EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
 import { type ListenOptions, parseListenArguments } from './arguments.ts';
 import { describeFirst, firstPositions, resumedPositions } from './choose.ts';
@@ -31,17 +31,13 @@ export async function runListen(argv: string[]): Promise<number> {
       process.stdout.write(listenHelp());
       return EXIT.clean;
     }
-    for (const warning of unknownSettings(process.env)) say(warning);
+    for (const warning of unknownSettings(process.env)) complain(warning);
     return await new Listening(readConfig(process.env), options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    say(error.message);
+    complain(error.message);
     return error.exitCode;
   }
-}
-
-function say(line: string): void {
-  process.stderr.write(`forebay: ${line}\n`);
 }
 
 class Listening {
@@ -62,7 +58,11 @@ class Listening {
     this.#options = options;
     const { verify, sequenceField } = options;
     if (verify)
-      this.#verification = new Verification({ idField: config.idField, sequenceField, say });
+      this.#verification = new Verification({
+        idField: config.idField,
+        sequenceField,
+        say: complain,
+      });
     this.#printer = new Printer({
       options,
       colours: wantsColours(process.env, process.stdout.isTTY) ? COLOURS : undefined,
@@ -87,8 +87,8 @@ class Listening {
     if (this.#outputError !== undefined) {
       throw new StartError(`cannot write: ${this.#outputError.message}`, EXIT.failed);
     }
-    if (!this.#closed) say(summary);
-    for (const line of this.#verification?.describe() ?? []) say(line);
+    if (!this.#closed) complain(summary);
+    for (const line of this.#verification?.describe() ?? []) complain(line);
     return this.#verification?.clean === false ? EXIT.failed : EXIT.clean;
   }
 
@@ -127,16 +127,22 @@ class Listening {
     const sinceMs = before === undefined && typeof from === 'number' ? from : undefined;
     const { signal } = this.#stop;
     const topic = this.#topic;
-    const bounds = await waitForTopic({ kafka: this.#kafka, topic, sinceMs, say, signal });
+    const bounds = await waitForTopic({
+      kafka: this.#kafka,
+      topic,
+      sinceMs,
+      say: complain,
+      signal,
+    });
     if (before !== undefined) {
-      say(`reading ${topic} on`);
+      complain(`reading ${topic} on`);
       return resumedPositions(bounds, this.#options, before);
     }
     // A topic that was not there when we came is all new: its first events are not skipped.
     const wanted = { from: bounds.appeared ? 'beginning' : from, partitions } as const;
     const first = firstPositions(bounds, wanted);
     const source = { topic, brokers: this.#brokers };
-    for (const line of describeFirst(source, bounds, wanted)) say(line);
+    for (const line of describeFirst(source, bounds, wanted)) complain(line);
     return first;
   }
 
@@ -148,7 +154,7 @@ class Listening {
       throw new StartError(describe(obstacle, this.#topic, reason), EXIT.failed);
     }
     const why = obstacle === 'uncoordinated' ? describe(obstacle, this.#topic, reason) : reason;
-    say(`reading was interrupted (${why})`);
+    complain(`reading was interrupted (${why})`);
     await sleep(PAUSE_MS, undefined, { signal: this.#stop.signal });
   }
 }

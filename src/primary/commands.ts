@@ -5,7 +5,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Config } from '../config.ts';
-import { EXIT, REQUEST_CODES, StartError } from '../errors.ts';
+import { REQUEST_CODES } from '../errors.ts';
 import { isLoopback } from '../loopback.ts';
 import { readSecret } from '../secret-files.ts';
 
@@ -23,10 +23,7 @@ export function readAdminToken(
   config: Pick<Config, 'adminToken' | 'adminTokenFile'>,
 ): string | undefined {
   const { adminToken, adminTokenFile: file } = config;
-  if (file === undefined) return adminToken;
-  const token = readSecret('FOREBAY_ADMIN_TOKEN_FILE', file);
-  if (token !== '') return token;
-  throw new StartError(`FOREBAY_ADMIN_TOKEN_FILE: ${file} is empty`, EXIT.failed);
+  return file === undefined ? adminToken : readSecret('FOREBAY_ADMIN_TOKEN_FILE', file);
 }
 
 /**

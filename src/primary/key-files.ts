@@ -3,6 +3,7 @@
  * and one that is started while a file is broken has the last good ones.
  */
 import type { Config } from '../config.ts';
+import { attemptAll } from '../errors.ts';
 import { type KeyEntry, type KeySet, parseKeySet, parseKeys } from '../keys/format.ts';
 import { WatchedFile } from '../keys/watched-file.ts';
 import { LIMITS } from '../limits.ts';
@@ -27,12 +28,11 @@ export class KeyFiles {
   constructor(settings: Settings, log: PrimaryLog, broadcast: (message: KeysMessage) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
-    this.#keys = this.#watch<readonly KeyEntry[]>(
-      'FOREBAY_KEYS_FILE',
-      settings.keysFile,
-      parseKeys,
+    const { keysFile, jwtJwksFile } = settings;
+    [this.#keys, this.#keySet] = attemptAll(
+      () => this.#watch<readonly KeyEntry[]>('FOREBAY_KEYS_FILE', keysFile, parseKeys),
+      () => this.#watch('FOREBAY_JWT_JWKS_FILE', jwtJwksFile, parseKeySet),
     );
-    this.#keySet = this.#watch('FOREBAY_JWT_JWKS_FILE', settings.jwtJwksFile, parseKeySet);
   }
 
   /** What a worker has to know before it can let anybody in; undefined = it reads no files. */

@@ -15,12 +15,14 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config.ts';
 import { needsIdentity } from '../config-identity.ts';
 import { EXIT, StartError } from '../errors.ts';
+import type { FileWarnings } from '../file-check.ts';
 import { LIMITS } from '../limits.ts';
 import { isLoopback } from '../loopback.ts';
 import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { HangWatch } from './hang-watch.ts';
+import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, probePort } from './ports.ts';
@@ -39,6 +41,8 @@ export interface PrimaryOptions {
   readonly version: string;
   /** Lines for the log: what is doubtful in the environment, and hinders nothing. */
   readonly warnings: readonly string[];
+  /** Reads the files that settings name. @throws StartError when one cannot be used */
+  readonly checkFiles: () => Promise<FileWarnings>;
 }
 
 const OPEN = 'everybody who reaches this address may send: no keys are configured';
@@ -52,13 +56,13 @@ const NOT_READY_LINE_MS = 1_000;
  * @throws StartError when it cannot start, or when no worker can run
  */
 export async function runPrimary(config: Config, options: PrimaryOptions): Promise<number> {
-  return new Primary(config, options).run();
+  const fileWarnings = await options.checkFiles();
+  return new Primary(config, options).run(fileWarnings);
 }
 
 class Primary {
   readonly #config: Config;
-  readonly #version: string;
-  readonly #warnings: readonly string[];
+  readonly #options: PrimaryOptions;
   readonly #log = new PrimaryLog();
   readonly #totals: Totals;
   readonly #gate = new ReadinessGate();
@@ -78,12 +82,11 @@ class Primary {
   readonly #restarts: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   #registry: Promise<Registry> | undefined;
 
-  constructor(config: Config, { exec, version, warnings }: PrimaryOptions) {
+  constructor(config: Config, options: PrimaryOptions) {
     this.#config = config;
-    this.#version = version;
-    this.#warnings = warnings;
+    this.#options = options;
     this.#totals = new Totals(config.workers);
-    this.#supervisor = this.#createSupervisor(exec);
+    this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
@@ -117,7 +120,7 @@ class Primary {
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
-      version,
+      version: options.version,
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
@@ -147,7 +150,7 @@ class Primary {
   /** Loaded while the workers start: before, it would delay them. */
   async #loadLiveView(): Promise<void> {
     const { LiveView } = await import('./live-view/live-view.ts');
-    this.#liveView = LiveView.of(this.#totals, this.#version, {
+    this.#liveView = LiveView.of(this.#totals, this.#options.version, {
       readiness: () => this.#readiness,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
@@ -155,7 +158,7 @@ class Primary {
     this.#liveView.start();
   }
 
-  async run(): Promise<number> {
+  async run(fileWarnings: FileWarnings): Promise<number> {
     const { host, port, workers } = this.#config;
     const removeListeners = this.#listenToProcess();
     let loaded: Promise<unknown> | undefined;
@@ -168,10 +171,11 @@ class Primary {
       this.#hangWatch.start();
       this.#keyFiles.start();
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
-      const version = this.#version;
+      const { version, warnings } = this.#options;
       const liveView = urlOf(adminEndpoint(this.#config));
       this.#log.write('info', { version, host, port, workers, liveView }, 'started');
-      for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
+      for (const warning of warnings) this.#log.write('warn', {}, warning);
+      logIgnoredParts(this.#log, fileWarnings);
       if (!isLoopback(host) && !needsIdentity(this.#config))
         this.#log.write('warn', { host }, OPEN);
       return await this.#stop.ended;
@@ -204,9 +208,12 @@ class Primary {
   }
 
   #restartWorkers(cause: string): 'begun' | 'queued' | 'draining' {
-    if (!this.#stop.announced) return this.#roll.request(cause);
-    this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
-    return 'draining';
+    if (this.#stop.announced) {
+      this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
+      return 'draining';
+    }
+    logIgnoredPartsAnew(this.#log, this.#options.checkFiles);
+    return this.#roll.request(cause);
   }
 
   /** A worker can be spoken to: it is told all that the others know. */
@@ -318,7 +325,7 @@ class Primary {
     // Loaded at the first scrape: it would only delay the start.
     this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
       buildRegistry(this.#totals, {
-        version: this.#version,
+        version: this.#options.version,
         draining: () => this.#stop.announced,
         workers: (state) => this.#supervisor.count(state),
         restarts: (cause) => this.#restarts[cause],

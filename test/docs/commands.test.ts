@@ -118,6 +118,10 @@ const BLOCKS = {
   tlsRun: here('docs/security.md', 'openssl req'),
   tlsCurl: here('docs/security.md', '--cacert'),
   renew: here('docs/operations.md', 'mv new-cert.pem'),
+  schema: here('docs/schema.md', 'cat > event-schema.json'),
+  schemaRun: here('docs/schema.md', 'sed -i s/requird/required/'),
+  schemaPost: here('docs/schema.md', '"type":"scroll"'),
+  schemaChange: here('docs/schema.md', '"session"'),
 };
 
 const READY = /"msg":"ready"/;
@@ -203,6 +207,26 @@ test('client: a folder is served, and its page may send', async () => {
   assert.match(
     await terminal.run(`curl -si ${from}/events -d '{"msg":"a","clientId":"b","timestamp":1}'`),
     STORED,
+  );
+});
+
+test('schema: a mistake is found, events are checked, a change takes effect', async () => {
+  const terminal = stand.terminal();
+  const run = (block: string) => terminal.run(stand.here(block));
+  const plain = (text: string) => text.replaceAll('\r', '').trim();
+  const found = plain(await run(BLOCKS.schema))
+    .split('\n')
+    .sort();
+  const shown = answerBelow('docs/schema.md', 'cat > event-schema.json');
+  assert.deepEqual(found, plain(shown).split('\n').sort());
+  const gateway = await serving(BLOCKS.schemaRun);
+  const answer = answerBelow('docs/schema.md', '"type":"scroll"');
+  assert.equal(plain(await run(BLOCKS.schemaPost)), plain(answer));
+  assert.match(await run(BLOCKS.schemaChange), /\{"restart":"begun"\}/);
+  await gateway.says(/"msg":"rolling restart ended"/);
+  assert.match(
+    await run(BLOCKS.schemaPost),
+    /"accepted":0,.*must have required property 'session'/,
   );
 });
 

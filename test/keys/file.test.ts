@@ -83,7 +83,17 @@ test('somebody else who is changing it is not disturbed', () => {
   assert.equal(readFileSync(`${path}.new`, 'utf8'), 'theirs');
 });
 
+test('a byte order mark is named, and the file stays as it is', () => {
+  const before = '\ufeff{"keys":[]}';
+  writeFileSync(path, before);
+  assert.match(refusal('a'), /keys\.json begins with a byte order mark \(UTF-8\): save it /);
+  assert.equal(readFileSync(path, 'utf8'), before);
+});
+
 test('a folder that is not there is named', () => {
   path = join(folder, 'nowhere', 'keys.json');
-  assert.match(refusal('a'), /nowhere\/keys\.json \(ENOENT\)$/);
+  assert.match(
+    refusal('a'),
+    /nowhere\/keys\.json cannot be changed: no such file or directory \(ENOENT\)$/,
+  );
 });

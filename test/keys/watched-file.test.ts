@@ -22,6 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+const MARK = 'begins with a byte order mark (UTF-8): save it as UTF-8 without one';
 const heard: string[] = [];
 
 function watch(): WatchedFile<string> {
@@ -41,9 +42,25 @@ function watch(): WatchedFile<string> {
 test('at the start a file that cannot be read or used is an error', () => {
   const failing = (exitCode: number, message: string) => (error: unknown) =>
     error instanceof StartError && error.exitCode === exitCode && error.message === message;
-  assert.throws(watch, failing(1, `FOREBAY_KEYS_FILE: cannot read ${path} (ENOENT)`));
+  const absent = 'no such file or directory (ENOENT)';
+  assert.throws(watch, failing(1, `FOREBAY_KEYS_FILE: cannot read ${path}: ${absent}`));
+  mkdirSync(path);
+  const folder = 'it is a directory, not a file (EISDIR)';
+  assert.throws(watch, failing(1, `FOREBAY_KEYS_FILE: cannot read ${path}: ${folder}`));
+  rmSync(path, { recursive: true });
+  writeFileSync(path, '\ufefffine');
+  assert.throws(watch, failing(2, `FOREBAY_KEYS_FILE: ${path} ${MARK}`));
   writeFileSync(path, 'bad');
   assert.throws(watch, failing(2, `FOREBAY_KEYS_FILE: ${path} is bad`));
+});
+
+test('a byte order mark that comes with a change is named, and the old content stays', async () => {
+  writeFileSync(path, 'one');
+  const file = watch();
+  writeFileSync(path, Buffer.from('fffe74007700', 'hex'));
+  await file.look();
+  assert.deepEqual(heard, [`broken: ${MARK.replace('(UTF-8)', '(UTF-16)')}`]);
+  assert.equal(file.value, 'one');
 });
 
 test('a change in place is taken up, once, of the same length and age too', async () => {
@@ -108,7 +125,10 @@ test('a broken or missing file is told once each, and the old content stays', as
   await file.look();
   rmSync(path);
   for (let look = 0; look < 3; look++) await file.look();
-  assert.deepEqual(heard, ['broken: is bad', 'broken: cannot be read (ENOENT)']);
+  assert.deepEqual(heard, [
+    'broken: is bad',
+    'broken: cannot be read: no such file or directory (ENOENT)',
+  ]);
   assert.equal(file.value, 'one');
   writeFileSync(path, 'one');
   await file.look();

@@ -83,7 +83,7 @@ test('a file that cannot be used, or read, is a start error of one line', async 
   );
   assert.match(
     errorLines(missing.child).join('\n'),
-    /^forebay: FOREBAY_KEYS_FILE: cannot read \S+ \(ENOENT\)$/,
+    /^forebay: FOREBAY_KEYS_FILE: cannot read \S+: no such file or directory \(ENOENT\)$/,
   );
   for (const { child } of [wrong, secret]) {
     assert(!`${child.stdout}${child.stderr}`.includes('hunter2'), 'nothing of the file is shown');

@@ -3,7 +3,6 @@
  * text.ts comes to in one go.
  */
 import { isUtf8 } from 'node:buffer';
-import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { PAUSED, walkFrom, walkOn } from './grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './scanner.ts';
@@ -16,7 +15,9 @@ import {
   Lines,
   lineEnd,
   refuseCount,
+  refuseEncoding,
   refuseLength,
+  refuseText,
 } from './text.ts';
 
 /** Yields at the end of each slice how many events were received in it, refused ones included. */
@@ -37,11 +38,7 @@ export type SlicedDecoder = (
 
 /** {@link decodeTextBody} in slices. */
 export const sliceTextBody: SlicedDecoder = function* (bytes, bounds, sink, slice = LIMITS) {
-  if (!isUtf8(bytes)) {
-    sink.refuseFrame('invalid_utf8', EVENT_CODES.invalid_utf8.text);
-    yield 1;
-    return;
-  }
+  if (!isUtf8(bytes)) return yield refuseEncoding(bytes, sink);
   const start = skipBlank(bytes, 0);
   if (bytes[start] === OPEN_BRACKET) return yield* sliceArray(bytes, start, bounds, sink, slice);
   const end = trimmedEnd(bytes, start, bytes.length);
@@ -52,10 +49,7 @@ export const sliceTextBody: SlicedDecoder = function* (bytes, bounds, sink, slic
   else if (yield* isValue(bytes, start, end, slice)) {
     refuseLength(0, end - start, bounds, sink);
     yield 1;
-  } else {
-    sink.refuseFrame('invalid_json', EVENT_CODES.invalid_json.text);
-    yield 1;
-  }
+  } else yield refuseText(bytes, start, sink);
 };
 
 /** {@link decodeNdjson} in slices. */

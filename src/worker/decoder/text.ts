@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
+import { byteOrderMark } from '../../byte-order-mark.ts';
 import { EVENT_CODES } from '../../errors.ts';
 import { isJson } from './grammar.ts';
 import { decodeKnown } from './known.ts';
@@ -33,7 +34,7 @@ export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink)
   try {
     value = JSON.parse(bytes.toString());
   } catch (error) {
-    sink.refuseFrame('invalid_json', syntaxMessage(error));
+    sink.refuseFrame('invalid_json', syntaxMessage(error, bytes, start));
     return 1;
   }
   if (isArray) return decodeArray(bytes, start, value as unknown[], bounds, sink);
@@ -48,9 +49,7 @@ export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink)
  * @returns how many events were received, refused ones included
  */
 export function decodeTextBody(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
-  if (isUtf8(bytes)) return decodeText(bytes, bounds, sink);
-  sink.refuseFrame('invalid_utf8', EVENT_CODES.invalid_utf8.text);
-  return 1;
+  return isUtf8(bytes) ? decodeText(bytes, bounds, sink) : refuseEncoding(bytes, sink);
 }
 
 /**
@@ -145,11 +144,11 @@ export class Lines {
     if (end - start > this.#bounds.maxEventBytes) {
       refuseLength(index, end - start, this.#bounds, sink);
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
-      sink.refuseEvent(index, 'invalid_utf8', EVENT_CODES.invalid_utf8.text);
+      sink.refuseEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
     } else if (sieve?.objectEnd(bytes, start, end) === end) {
       sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
     } else if (this.#broken && !isJson(bytes, start, end)) {
-      sink.refuseEvent(index, 'invalid_json', EVENT_CODES.invalid_json.text);
+      sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else {
       this.#broken = !takeLine(index, bytes, start, end, this.#bounds, sink) || this.#broken;
     }
@@ -169,7 +168,7 @@ function takeLine(
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
   } catch (error) {
-    sink.refuseEvent(index, 'invalid_json', syntaxMessage(error));
+    sink.refuseEvent(index, 'invalid_json', syntaxMessage(error, bytes, start));
     return false;
   }
   takeEvent(index, value, bytes, start, end, bounds, sink);
@@ -239,11 +238,38 @@ export function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
   return 1;
 }
 
+/** Refuses bytes that are not UTF-8, as one. @returns 1 */
+export function refuseEncoding(bytes: Buffer, sink: EventSink): number {
+  sink.refuseFrame('invalid_utf8', encodingMessage(bytes, 0));
+  return 1;
+}
+
+/** Refuses text from `start` on that is not JSON, as one. @returns 1 */
+export function refuseText(bytes: Buffer, start: number, sink: EventSink): number {
+  sink.refuseFrame('invalid_json', jsonMessage(bytes, start));
+  return 1;
+}
+
+function encodingMessage(bytes: Buffer, start: number): string {
+  return withMark(EVENT_CODES.invalid_utf8.text, bytes, start);
+}
+
+function jsonMessage(bytes: Buffer, start: number): string {
+  return withMark(EVENT_CODES.invalid_json.text, bytes, start);
+}
+
+/** Names a byte order mark as the reason: editors and libraries that write it do not show it. */
+function withMark(text: string, bytes: Buffer, start: number): string {
+  const mark = byteOrderMark(bytes, start);
+  return mark === undefined ? text : `${text}: it begins with ${mark}`;
+}
+
 /**
  * V8's messages differ between Node versions and quote the text, which may hold anything. Only the
  * position is taken, from the end of the message, where no quoted text can stand.
  */
-function syntaxMessage(error: unknown): string {
+function syntaxMessage(error: unknown, bytes: Buffer, start: number): string {
+  if (byteOrderMark(bytes, start) !== undefined) return jsonMessage(bytes, start);
   const { message } = error as SyntaxError;
   if (message === 'Unexpected end of JSON input') return 'not valid JSON: it ends too early';
   const position = / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message)?.[1];

@@ -9,6 +9,7 @@
  *   array of 2         {"a":1}⏎      {"b":[]}⏎
  */
 import assert from 'node:assert/strict';
+import { byteOrderMark } from '../../byte-order-mark.ts';
 import { COLON, WRONG } from './grammar.ts';
 import { writeInteger, writeNumber, writeString } from './json-writer.ts';
 import { floatAt, integerAt, KIND, KINDS, lengthAt, NUMBER_BYTES } from './msgpack-types.ts';
@@ -98,7 +99,7 @@ export class Transcoder {
     // What is written behind the end of a buffer is lost without a word.
     assert(this.#out <= this.#json.length, 'the JSON has room');
     if (this.#at < this.#bytes.length) {
-      this.#wrong(`more behind its end${isText(this.#bytes) ? ': it looks like JSON' : ''}`);
+      this.#wrong(`more behind its end${textHint(this.#bytes)}`);
     }
     return true;
   }
@@ -209,7 +210,10 @@ export class Transcoder {
   }
 }
 
-/** Whether it begins as JSON does: to MessagePack these are numbers. */
-function isText(bytes: Buffer): boolean {
-  return bytes[0] === OPEN_BRACE || bytes[0] === OPEN_BRACKET;
+/** Says that bytes begin as text does: to MessagePack that is a number. */
+function textHint(bytes: Buffer): string {
+  const mark = byteOrderMark(bytes);
+  if (mark !== undefined) return `: it begins with ${mark}, as text does`;
+  const isJson = bytes[0] === OPEN_BRACE || bytes[0] === OPEN_BRACKET;
+  return isJson ? ': it looks like JSON' : '';
 }

@@ -4,15 +4,20 @@
  */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
-import { EXIT, StartError } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import { attemptAll, EXIT, StartError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import { readCertificate, readPem } from '../../pem.ts';
+import {
+  type Certificate,
+  certificateOf,
+  DAY_MS,
+  readCertificate,
+  readPem,
+  validityOf,
+} from '../../pem.ts';
 import type { App, Uws } from './uws.ts';
 
 const CERT = 'FOREBAY_TLS_CERT_FILE';
 const KEY = 'FOREBAY_TLS_KEY_FILE';
-const DAY_MS = 86_400_000;
 
 /**
  * For TLS 1.2, the least that uWebSockets.js speaks: what it would take besides keeps no secret
@@ -20,16 +25,12 @@ const DAY_MS = 86_400_000;
  */
 const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
 
+/** P-256, P-384 and P-521, by their names in OpenSSL. */
+const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
+
 export interface TlsFiles {
   readonly certFile: string;
   readonly keyFile: string;
-}
-
-/** When the certificate holds, in milliseconds of Unix time, and for whom. */
-export interface Certificate {
-  readonly subject: string;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
 }
 
 /**
@@ -47,8 +48,7 @@ export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Cert
     });
     return { app, certificate };
   } catch {
-    const kinds = 'RSA, EC with P-256, P-384 or P-521, and Ed25519 are taken';
-    throw new StartError(`${KEY}: ${keyFile} is no key that can serve (${kinds})`, EXIT.failed);
+    throw new StartError(`${CERT}: uWebSockets.js rejects ${certFile} or its key`, EXIT.failed);
   }
 }
 
@@ -57,10 +57,12 @@ export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Cert
  * @throws StartError (exit code 1) that names what is wrong
  */
 export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
-  const cert = readPem(CERT, certFile, 'CERTIFICATE');
-  const key = readPem(KEY, keyFile, 'PRIVATE KEY');
+  const [cert, { text: key, privateKey }] = attemptAll(
+    () => readPem(CERT, certFile, 'CERTIFICATE'),
+    () => readKey(keyFile),
+  );
   const certificate = readCertificate(CERT, certFile, cert);
-  if (!certificate.checkPrivateKey(parseKey(keyFile, key))) {
+  if (!certificate.checkPrivateKey(privateKey)) {
     const not = `${keyFile} is not the key of the first certificate in ${certFile}`;
     throw new StartError(`${KEY}: ${not}`, EXIT.failed);
   }
@@ -70,39 +72,44 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
     const reason = (error as Error).message;
     throw new StartError(`${CERT}: ${certFile} cannot be used for TLS (${reason})`, EXIT.failed);
   }
-  return {
-    subject: certificate.subject.replaceAll('\n', ', '),
-    notBeforeMs: Date.parse(certificate.validFrom),
-    notAfterMs: Date.parse(certificate.validTo),
-  };
+  return certificateOf(certificate);
 }
 
-function parseKey(path: string, text: string): KeyObject {
+function readKey(path: string): { readonly text: string; readonly privateKey: KeyObject } {
+  const text = readPem(KEY, path, 'PRIVATE KEY');
   if (/ENCRYPTED/.test(text)) {
     const remedy = 'openssl pkey writes one that is not';
     throw new StartError(`${KEY}: ${path} is encrypted; ${remedy}`, EXIT.failed);
   }
+  let privateKey: KeyObject;
   try {
-    return createPrivateKey(text);
+    privateKey = createPrivateKey(text);
   } catch {
     throw new StartError(`${KEY}: ${path} holds a broken private key`, EXIT.failed);
   }
+  if (canServe(privateKey)) return { text, privateKey };
+  const kinds = 'RSA, EC with P-256, P-384 or P-521, and Ed25519 are taken';
+  throw new StartError(`${KEY}: ${path} is no key that can serve (${kinds})`, EXIT.failed);
+}
+
+/** Tells keys that uWebSockets.js accepts; it gives no reason for a rejection. */
+function canServe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+  if (asymmetricKeyType === 'ec') return CURVES.has(asymmetricKeyDetails?.namedCurve ?? '');
+  return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';
 }
 
 /** Says which certificate is shown, and warns of one that does not hold, or not for long. */
-export function logCertificate(
-  log: Logger,
-  { subject, notBeforeMs, notAfterMs }: Certificate,
-  nowMs = Date.now(),
-): void {
+export function logCertificate(log: Logger, certificate: Certificate, nowMs = Date.now()): void {
+  const { subject, notBeforeMs, notAfterMs } = certificate;
   const days = Math.floor(Math.abs(notAfterMs - nowMs) / DAY_MS);
   const fields = { subject, notAfter: new Date(notAfterMs).toISOString(), days };
-  if (nowMs > notAfterMs) {
+  const validity = validityOf(certificate, nowMs);
+  if (validity === 'expired') {
     log.warn(fields, 'the TLS certificate has expired: clients refuse it');
-  } else if (nowMs < notBeforeMs) {
+  } else if (validity === 'early') {
     const notBefore = new Date(notBeforeMs).toISOString();
     log.warn({ ...fields, notBefore }, 'the TLS certificate does not hold yet: clients refuse it');
-  } else if (days < LIMITS.certificateDays) {
+  } else if (validity === 'ending') {
     log.warn(fields, 'the TLS certificate expires soon');
   } else log.info(fields, 'TLS certificate');
 }

@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => rm(dir, { recursive: true, force: true }));
 
-test('a wrong schema, found by every worker: one line, exit code 2', async (t) => {
+test('a wrong schema with several workers: one line, exit code 2', async (t) => {
   const schema = join(dir, 'schema.json');
   await writeFile(schema, '{"type": ');
   const env = { FOREBAY_EVENT_SCHEMA: schema, FOREBAY_WORKERS: '3' };

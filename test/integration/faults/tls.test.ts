@@ -36,7 +36,10 @@ test('wrong TLS files: one line that names the setting, exit code 1', async (t) 
     '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
   );
   const cases: [Record<string, string>, RegExp][] = [
-    [{ KAFKA_TLS_CA_FILE: missing }, /^forebay: KAFKA_TLS_CA_FILE: cannot read \S+ \(ENOENT\)$/],
+    [
+      { KAFKA_TLS_CA_FILE: missing },
+      /^forebay: KAFKA_TLS_CA_FILE: cannot read \S+: no such .*\(ENOENT\)$/,
+    ],
     [{ KAFKA_TLS_CA_FILE: garbage }, /^forebay: KAFKA_TLS_CA_FILE: \S+ has no PEM certificate$/],
     [
       { KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },

@@ -154,3 +154,22 @@ test('ten thousand events: no slice hands on more than its share', () => {
     assert.equal(Math.max(...lines) <= LIMITS.sliceEvents, true, 'of lines');
   }
 });
+
+test('a byte order mark is named in slices as it is in one go', () => {
+  const event = `{"msg":"${'m'.repeat(100)}"}`;
+  const events = Array.from({ length: 600 }, () => event);
+  const long = `{"msg":"${'m'.repeat(90 * KIB)}"}`;
+  const bounds = { maxEvents: 1_000, maxEventBytes: 64 * KIB };
+  for (const rest of [event, `[${events}]`, events.join('\n'), long]) {
+    const { frame, messages } = inSlices(sliceTextBody, `\ufeff${rest}`, bounds);
+    const expected = 'not valid JSON: it begins with a byte order mark (UTF-8)';
+    assert.deepEqual([frame, messages], ['invalid_json', [expected]]);
+    const wide = inSlices(sliceTextBody, Buffer.from(`\ufeff${rest}`, 'utf16le'), bounds);
+    assert.equal(wide.frame, 'invalid_utf8');
+    assert.match(wide.messages[0]!, /: it begins with a byte order mark \(UTF-16\)$/);
+  }
+  const lines = inSlices(sliceNdjson, `\ufeff${events.join('\n')}`, bounds, SIEVE);
+  assert.equal(lines.outcomes[0], 'invalid_json');
+  assert.match(lines.messages[0]!, /: it begins with a byte order mark \(UTF-8\)$/);
+  assert.deepEqual(lines.outcomes.slice(1), events.slice(1));
+});

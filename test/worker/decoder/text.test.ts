@@ -253,3 +253,41 @@ test('refusals of length and number name the bound', () => {
   assert.deepEqual(text('{"a":1}', bounds).messages, ['7 bytes, an event may have 4']);
   assert.deepEqual(text('[1,2,3]', bounds).messages, ['more than 2 events']);
 });
+
+const GOOD = '{"a":1}';
+const MARKED = 'not valid JSON: it begins with a byte order mark (UTF-8)';
+
+test('a byte order mark is named as what is wrong, whatever follows it', () => {
+  for (const rest of [GOOD, `[${GOOD}]`, `${GOOD}\n${GOOD}`, '', ' ', '\ufeff', 'x']) {
+    for (const input of [`\ufeff${rest}`, ` \n\ufeff${rest}`]) {
+      for (const { frame, messages } of [text(input), decode(decodeTextBody, input)]) {
+        assert.deepEqual([frame, messages], ['invalid_json', [MARKED]], JSON.stringify(input));
+      }
+    }
+  }
+  const inside = `{"a":"\ufeff"}`;
+  assert.deepEqual(text(inside).outcomes, [inside]);
+});
+
+test('in NDJSON it is named for the line that it stands before', () => {
+  const first = ndjson(`\ufeff${GOOD}\n${GOOD}`);
+  assert.deepEqual(first.outcomes, ['invalid_json', GOOD]);
+  assert.deepEqual(first.messages, [MARKED]);
+  const joined = ndjson(`${GOOD}\n\ufeff${GOOD}\n\ufeff${GOOD}\n`);
+  assert.deepEqual(joined.outcomes, [GOOD, 'invalid_json', 'invalid_json']);
+  assert.deepEqual(joined.messages, [MARKED, MARKED]);
+});
+
+test('a body in UTF-16 or UTF-32 is named by its mark', () => {
+  const forms = { 'UTF-16': ['fffe7b007d00', 'feff007b007d'], 'UTF-32': ['fffe0000', '0000feff'] };
+  for (const [encoding, bodies] of Object.entries(forms)) {
+    for (const body of bodies) {
+      const message = `not valid UTF-8: it begins with a byte order mark (${encoding})`;
+      const bytes = Buffer.from(body, 'hex');
+      const whole = decode(decodeTextBody, bytes);
+      assert.deepEqual([whole.frame, whole.messages], ['invalid_utf8', [message]]);
+      const lines = ndjson(bytes);
+      assert.deepEqual([lines.outcomes, lines.messages], [['invalid_utf8'], [message]]);
+    }
+  }
+});

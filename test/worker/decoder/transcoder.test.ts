@@ -204,6 +204,10 @@ test('what comes behind the end is refused, and JSON in a binary frame told what
   const text = 'byte 1: more behind its end: it looks like JSON';
   assert.equal(transcode(Buffer.from('{"a":1}')), text);
   assert.equal(transcode(Buffer.from('[{"a":1}]')), text);
+  const marked = (encoding: string) =>
+    `byte 1: more behind its end: it begins with a byte order mark (${encoding}), as text does`;
+  assert.equal(transcode(Buffer.from('\ufeff{"a":1}')), marked('UTF-8'));
+  assert.equal(transcode(Buffer.from('\ufeff{"a":1}', 'utf16le')), marked('UTF-16'));
 });
 
 test('fields stay in their order and number, whatever their names', () => {

@@ -1,0 +1,104 @@
+/** The drafts of JSON Schema: their names, the ways to write `$schema`, and a compiler for each. */
+import { createRequire } from 'node:module';
+import type { Ajv, Options } from 'ajv';
+import type ajvDraft04 from 'ajv-draft-04';
+import type ajvFormats from 'ajv-formats';
+
+/** Options of every compiler. */
+export const OPTIONS: Options = {
+  strict: false,
+  // `strict` switches it off too; without it 1e400, which is parsed to Infinity, is an integer.
+  strictNumbers: true,
+  // Or a schema's field named `constructor` is found in every event.
+  ownProperties: true,
+  logger: false,
+  // Errors carry the schema that they come from, which names branches and values.
+  verbose: true,
+};
+
+/** Loads compilers for configured schemas only: other workers start sooner. */
+const require = createRequire(import.meta.url);
+type Formats = typeof ajvFormats;
+export type Compiler = Pick<Ajv, 'compile' | 'formats' | 'refs' | 'RULES' | 'schemas'> &
+  Parameters<Formats['default']>[0];
+type CompilerClass = new (options: Options) => Compiler;
+
+export interface Draft {
+  /** As messages and documents write it. */
+  readonly name: string;
+  /** Its `$schema`, without the empty fragment. */
+  readonly id: string;
+  /** @returns a compiler that knows the formats, and the metaschemas under each spelling */
+  create(): Compiler;
+}
+
+const DRAFT_07 = draft('draft-07', 'http://json-schema.org/draft-07/schema', draft07);
+
+export const DRAFTS: readonly Draft[] = [
+  draft('draft-04', 'http://json-schema.org/draft-04/schema', () => {
+    const { default: AjvDraft04 } = require('ajv-draft-04') as typeof ajvDraft04;
+    return new AjvDraft04(OPTIONS);
+  }),
+  draft('draft-06', 'http://json-schema.org/draft-06/schema', () => {
+    const ajv = draft07();
+    ajv.addMetaSchema(require('ajv/dist/refs/json-schema-draft-06.json') as object);
+    return ajv;
+  }),
+  DRAFT_07,
+  draft('2019-09', 'https://json-schema.org/draft/2019-09/schema', () => {
+    const { Ajv2019 } = require('ajv/dist/2019.js') as { Ajv2019: CompilerClass };
+    return new Ajv2019(OPTIONS);
+  }),
+  draft('2020-12', 'https://json-schema.org/draft/2020-12/schema', () => {
+    const { Ajv2020 } = require('ajv/dist/2020.js') as { Ajv2020: CompilerClass };
+    return new Ajv2020(OPTIONS);
+  }),
+];
+
+function draft07(): Ajv {
+  const { Ajv } = require('ajv') as { Ajv: new (options: Options) => Ajv };
+  return new Ajv(OPTIONS);
+}
+
+function draft(name: string, id: string, create: () => Compiler): Draft {
+  return {
+    name,
+    id,
+    create: () => {
+      const compiler = create();
+      const { default: addFormats } = require('ajv-formats') as Formats;
+      addFormats(compiler);
+      for (const known of Object.keys(compiler.schemas)) addSpellings(compiler, known);
+      return compiler;
+    },
+  };
+}
+
+/** Lets a `$ref` name the metaschema `id` as a `$schema` may. */
+function addSpellings(compiler: Compiler, id: string): void {
+  const [, rest = ''] = id.split('://');
+  for (const scheme of ['http', 'https']) {
+    for (const slash of ['', '/']) {
+      const spelling = `${scheme}://${rest}${slash}`;
+      if (spelling !== id) compiler.refs[spelling] = id;
+    }
+  }
+}
+
+/**
+ * The draft that a `$schema` names: by http or https, with or without an empty fragment or a slash
+ * at the end. Without a `$schema` it is draft-07.
+ */
+export function draftOf(named: unknown): Draft | undefined {
+  if (named === undefined) return DRAFT_07;
+  if (typeof named !== 'string') return undefined;
+  const spelled = withoutSpelling(named);
+  return DRAFTS.find(({ id }) => withoutSpelling(id) === spelled);
+}
+
+/** Scheme and host are the same in capital letters; a path is not. */
+function withoutSpelling(uri: string): string {
+  return uri
+    .replace(/^https?:\/\/[^/]*/i, (origin) => origin.toLowerCase().replace(/^https/, 'http'))
+    .replace(/\/?#?\/?$/, '');
+}

@@ -1,0 +1,97 @@
+/** Bodies and frames that begin with a byte order mark, on each way that bytes take. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { arrayOf, good } from '../support/events.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import { openStage, post, type Stage } from '../support/stage.ts';
+
+const MARK = '\ufeff';
+const NAMED = 'not valid JSON: it begins with a byte order mark (UTF-8)';
+const NDJSON = 'application/x-ndjson';
+const A = good('a');
+/** Longer than what is taken apart in one go. */
+const LONG = Array.from({ length: 400 }, (_, index) => good(`event ${index}`));
+
+let stage: Stage;
+before(async () => {
+  stage = await openStage();
+});
+after(async () => {
+  await stage?.gateway.stop();
+});
+
+const refusedFrame = (code: string, message: string) => [{ code, retry: false, message }];
+const withoutEvents = (errors: readonly object[]) =>
+  errors.map((error) => {
+    const { events, ...others } = error as { events?: unknown };
+    return others;
+  });
+
+test('HTTP bodies, short or long, packed or not: invalid_json that names the mark', async () => {
+  const long = arrayOf(LONG);
+  assert(long.length > 16_384, `${long.length} bytes`);
+  for (const text of [A, arrayOf([A]), `${A}\n${A}\n`, '', long, LONG.join('\n')]) {
+    const body = Buffer.from(MARK + text);
+    for (const type of ['application/json', 'text/plain', '']) {
+      for (const packed of [false, true]) {
+        const { status, body: answer } = await post(
+          stage,
+          packed ? gzipSync(body) : body,
+          type,
+          packed ? { 'Content-Encoding': 'gzip' } : {},
+        );
+        assert.equal(status, 400);
+        assert.equal(answer.accepted, 0);
+        assert.deepEqual(withoutEvents(answer.errors), refusedFrame('invalid_json', NAMED));
+      }
+    }
+  }
+  assert.deepEqual(await stage.newValues(), []);
+});
+
+test('NDJSON: the first line is refused, the others are stored', async () => {
+  for (const lines of [[A, A], LONG]) {
+    const body = Buffer.from(MARK + lines.join('\n'));
+    for (const packed of [false, true]) {
+      const encoding: Record<string, string> = packed ? { 'Content-Encoding': 'gzip' } : {};
+      const { status, body: answer } = await post(
+        stage,
+        packed ? gzipSync(body) : body,
+        NDJSON,
+        encoding,
+      );
+      assert.deepEqual([status, answer.accepted], [207, lines.length - 1]);
+      const expected = refusedFrame('invalid_json', `event 0: ${NAMED}`);
+      assert.deepEqual(withoutEvents(answer.errors), expected);
+      assert.deepEqual((await stage.newValues()).sort(), lines.slice(1).sort());
+    }
+  }
+});
+
+test('bodies in UTF-16: invalid_utf8 that names the mark', async () => {
+  const named = 'not valid UTF-8: it begins with a byte order mark (UTF-16)';
+  for (const text of [A, arrayOf(LONG)]) {
+    const little = Buffer.from(MARK + text, 'utf16le');
+    for (const body of [little, Buffer.from(little).swap16()]) {
+      const { status, body: answer } = await post(stage, body);
+      assert.equal(status, 400);
+      assert.deepEqual(withoutEvents(answer.errors), refusedFrame('invalid_utf8', named));
+    }
+  }
+});
+
+test('WebSocket frames, text and binary: the mark is named, and the connection goes on', async () => {
+  const client = await FrameClient.open(stage.gateway.wsUrl);
+  for (const text of [A, arrayOf(LONG), `${A}\n${A}`]) {
+    const refused = await client.exchange(MARK + text);
+    assert.deepEqual(withoutEvents(refused), refusedFrame('invalid_json', NAMED));
+    const binary = await client.fate(client.sendBinary(Buffer.from(MARK + text)));
+    const message =
+      'byte 1: more behind its end: it begins with a byte order mark (UTF-8), as text does';
+    assert.deepEqual(withoutEvents(binary), refusedFrame('invalid_msgpack', message));
+    assert.deepEqual(await client.exchange(A), []);
+  }
+  await client.close();
+  assert.deepEqual(await stage.newValues(), [A, A, A]);
+});
