@@ -156,7 +156,7 @@ class Primary {
   }
 
   async run(): Promise<number> {
-    const { host, port, workers } = this.#config;
+    const { host, port, workers, kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
     const removeListeners = this.#listenToProcess();
     let loaded: Promise<unknown> | undefined;
     try {
@@ -170,7 +170,8 @@ class Primary {
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const version = this.#version;
       const liveView = urlOf(adminEndpoint(this.#config));
-      this.#log.write('info', { version, host, port, workers, liveView }, 'started');
+      const kafka = { topic, brokers };
+      this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of this.#warnings) this.#log.write('warn', {}, warning);
       if (!isLoopback(host) && !needsIdentity(this.#config))
         this.#log.write('warn', { host }, OPEN);

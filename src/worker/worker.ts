@@ -5,6 +5,7 @@
  *       ▲                      │ refused      │ full        │ outcomes
  *       └──── acknowledger ◀───┴──────────────┴─────────────┘
  */
+import { parseBrokerAddress } from '../broker-address.ts';
 import { configuredCodec } from '../compression/codecs.ts';
 import type { Config } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
@@ -27,7 +28,7 @@ import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
-import { type Address, Link } from './producer/link.ts';
+import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
@@ -163,7 +164,7 @@ class Worker {
     const compressor = codec && new Compressor(codec, budget, this.#log);
     return new Producer({
       topic,
-      bootstrap: this.#config.kafkaBrokers.map(brokerAddress),
+      bootstrap: this.#config.kafkaBrokers.map((broker) => parseBrokerAddress(broker)!),
       createLink: (address) => new Link(address, link),
       log: this.#log,
       lingerMs,
@@ -276,12 +277,6 @@ function connectionRate(config: Config): Rate | undefined {
 
 function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
-}
-
-/** @param text host:port, as the setting has checked it */
-function brokerAddress(text: string): Address {
-  const [host = '', port] = text.split(':');
-  return { host, port: Number(port) };
 }
 
 function pause(ms: number): Promise<void> {

@@ -18,7 +18,8 @@ const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
 const BACKOFF_MS = {
   fast: { first: 20, last: 200 },
-  slow: { first: 1_000, last: 30_000 },
+  // With the spread below, up to 5 s: what was withdrawn and granted again flows soon.
+  slow: { first: 1_000, last: 4_000 },
 } as const;
 /** A broker that dies leaves one attempt unanswered: that is no reason to send apart. */
 const UNANSWERED_TOGETHER_MAX = 2;

@@ -1,3 +1,4 @@
+import { type BrokerAddress as Address, formatBrokerAddress } from '../../broker-address.ts';
 import type { Logger } from '../../log.ts';
 import { connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
@@ -15,10 +16,7 @@ export interface LinkOptions {
   readonly logger: Logger;
 }
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type { BrokerAddress as Address } from '../../broker-address.ts';
 
 /** Why a request or a connection failed. */
 export class LinkError extends Error {
@@ -140,8 +138,8 @@ export class Link implements BrokerLink {
 
   async #renewLogin(): Promise<void> {
     await this.#whileOpen(renewLogin(this.#connection!));
-    const { host, port } = this.address;
-    this.#options.logger.debug({ broker: `${host}:${port}` }, 'login renewed');
+    const broker = formatBrokerAddress(this.address);
+    this.#options.logger.debug({ broker }, 'login renewed');
   }
 
   /** @returns what the broker answers, behind the correlation id */

@@ -6,8 +6,8 @@
  * for a wrong one, which would end the process).
  */
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import tls from 'node:tls';
+import type net from 'node:net';
+import { connectSocket } from '../../broker-address.ts';
 import { LIMITS } from '../../limits.ts';
 import type { SocketFactory } from './kafkajs.ts';
 
@@ -50,10 +50,7 @@ export class WatchedSocket {
   }
 
   readonly factory: SocketFactory = ({ host, port, ssl, onConnect }) => {
-    const servername = net.isIP(host) === 0 ? { servername: host } : {};
-    const socket = ssl
-      ? tls.connect({ host, port, ...servername, ...ssl }, onConnect)
-      : net.connect({ host, port }, onConnect);
+    const socket = connectSocket({ host, port }, ssl, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     socket.on('error', ({ message }) => {
