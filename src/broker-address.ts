@@ -1,4 +1,4 @@
-/** Addresses of brokers: as KAFKA_BROKERS writes them, as sockets take them, as log lines show them. */
+/** Addresses of brokers, as KAFKA_BROKERS, sockets and log lines have them. */
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';

@@ -20,10 +20,12 @@ import { isLoopback } from '../loopback.ts';
 import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
+import { FaultLog } from './fault-log.ts';
 import { HangWatch } from './hang-watch.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
-import { type Endpoint, probePort } from './ports.ts';
+import { Outage } from './outage.ts';
+import { type Endpoint, probePort, urlOf } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
 import { Roll } from './roll.ts';
@@ -62,6 +64,8 @@ class Primary {
   readonly #log = new PrimaryLog();
   readonly #totals: Totals;
   readonly #gate = new ReadinessGate();
+  readonly #faultLog = new FaultLog(this.#log);
+  readonly #outage: Outage;
   readonly #supervisor: Supervisor;
   readonly #steward: Steward;
   readonly #hangWatch: HangWatch;
@@ -86,6 +90,8 @@ class Primary {
     this.#supervisor = this.#createSupervisor(exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
+    const { eventTimeoutMs } = config;
+    this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
     this.#readiness = this.#gate.update(this.#servingStatuses(), false);
     this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
@@ -232,6 +238,10 @@ class Primary {
         this.#statuses.set(worker, message.status);
         this.#roll.status(worker, message.status);
         this.#updateReadiness();
+        this.#outage.update(this.#servingStatuses());
+        break;
+      case 'fault':
+        this.#faultLog.take(slot, message.fault);
         break;
       case 'topicMissing':
         this.#steward.topicMissing();
@@ -254,7 +264,7 @@ class Primary {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
     const others = this.#servingStatuses().toSpliced(slot - 1, 1);
-    const serves = others.some((status) => status?.listening && status.topicKnown);
+    const serves = others.some((status) => status?.listening && status.kafkaReached);
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);
     this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
@@ -328,10 +338,6 @@ class Primary {
     const registry = await this.#registry;
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
-}
-
-function urlOf({ host, port }: Endpoint): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
 function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {

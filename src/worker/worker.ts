@@ -25,9 +25,11 @@ import type { Gate } from './admission/gate.ts';
 import { MemoryMark } from './admission/memory-mark.ts';
 import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
+import { Faults } from './faults.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
+import { NO_TOPIC } from './producer/health.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
@@ -63,6 +65,7 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
+  readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
@@ -166,7 +169,7 @@ class Worker {
       topic,
       bootstrap: this.#config.kafkaBrokers.map((broker) => parseBrokerAddress(broker)!),
       createLink: (address) => new Link(address, link),
-      log: this.#log,
+      faults: this.#faults,
       lingerMs,
       eventTimeoutMs,
       maxRequestBytes,
@@ -176,9 +179,9 @@ class Worker {
       counters,
       outcomes,
       topicListener: {
-        topicKnown: () => this.#reporter.topicKnown(),
+        reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => {
-          this.#reporter.kafka('the topic does not exist');
+          this.#reporter.kafka(NO_TOPIC);
           void tell({ type: 'topicMissing' });
         },
         unreachable: (why) => this.#reporter.kafka(why),
@@ -219,8 +222,12 @@ class Worker {
       partitions: config.kafkaTopicPartitions,
       replication: config.kafkaTopicReplication,
       mayCreate: config.kafkaCreateTopic,
+      isMissing: () => this.#producer.health.topicMissing,
+      creationFailed: (reason) => this.#reporter.topicCreation(reason),
       log: this.#log,
+      faults: this.#faults,
     });
+    this.#reporter.topicCreation(undefined);
     await tell({ type: 'topicFacts', facts });
     this.#producer.refresh();
   }

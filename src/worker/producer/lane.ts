@@ -128,6 +128,11 @@ export class Lane {
     return { producerId: this.#producerId, epoch: this.#epoch, nextSequence: this.#nextSequence };
   }
 
+  /** The batch that waits longest. */
+  get oldest(): RecordBatch | undefined {
+    return this.#head ?? this.#rest[0];
+  }
+
   /** Nothing is at the head and nothing was cut off it. */
   get idle(): boolean {
     return this.#head === undefined && this.#rest.length === 0;

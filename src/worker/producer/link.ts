@@ -179,7 +179,9 @@ export class Link implements BrokerLink {
     const boundMs = inHandshake ? bounds?.handshakeMs : bounds?.connectMs;
     const timedOut = why === 'connect_timeout' && boundMs !== undefined;
     const message = timedOut ? this.#silence(boundMs) : this.#message(error);
-    return new LinkError(why ?? 'connection', message);
+    // It had been open: what a close at the opening may mean does not apply.
+    const lost = bounds === undefined && why === undefined ? 'connection lost: ' : '';
+    return new LinkError(why ?? 'connection', lost + message);
   }
 
   #silence(boundMs: number): string {

@@ -15,6 +15,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /^the peer is a KRaft controller/,
     'the port is that of a KRaft controller: use a broker’s port',
   ],
+  [/^connection lost: /, 'the connection to Kafka was lost'],
   [
     /before secure TLS|wrong version number|packet length too long/i,
     'Kafka does not answer the TLS handshake: does the broker speak TLS?',

@@ -18,6 +18,7 @@ const SEEN: readonly (readonly [string, RegExp])[] = [
   ['Connection error: self-signed certificate in certificate chain', /not trusted: KAFKA_TLS_CA/],
   ['Connection error: unable to verify the first certificate', /not trusted: KAFKA_TLS_CA/],
   ['Closed connection', /expect TLS or SASL/],
+  ['connection lost: Closed connection', /^the connection to Kafka was lost$/],
   ['connect ECONNREFUSED 10.0.0.7:9092', /^Kafka cannot be reached: connection refused$/],
   ['Connection error: getaddrinfo ENOTFOUND kafka.invalid', /host name cannot be resolved$/],
   ['Connection error: getaddrinfo EAI_AGAIN kafka.invalid', /host name cannot be resolved$/],
