@@ -19,25 +19,25 @@ export interface WorkerStatus {
   readonly waiting: Waiting;
 }
 
-/** How far a worker can store events now. */
+/** A worker's ability to store events. */
 export interface Delivery {
-  /** For how long no leader was connected or the topic was missing; 0 = neither is so. */
+  /** Time without a connected leader, or without the topic; 0 = both are there. */
   readonly unreachableMs: number;
-  /** For how long the partition that is stuck longest has been; 0 = nothing waits. */
+  /** Time without progress of the partition that is stuck longest; 0 = nothing waits. */
   readonly stuckMs: number;
-  /** Partitions stuck for `LIMITS.outage.totalMs` and longer, of all. */
+  /** Partitions stuck for at least `LIMITS.outage.totalMs`. */
   readonly stuckPartitions: number;
   readonly partitions: number;
-  /** Since a batch was stored; Infinity = none was. */
+  /** Time since a batch was stored; Infinity = never. */
   readonly storedAgoMs: number;
-  /** The latest failure, for people; no broker addresses. */
+  /** The latest failure, in words; no broker addresses. */
   readonly reason: string;
 }
 
 /** Events whose senders wait for an answer. */
 export interface Waiting {
   readonly events: number;
-  /** What they take in the buffer. */
+  /** Buffer space of all events, also of those whose senders were told `timeout`. */
   readonly bytes: number;
   /** Age of the oldest. */
   readonly oldestMs: number;
@@ -52,7 +52,7 @@ export interface Fault {
   readonly key: string;
   readonly message: string;
   readonly fields: object;
-  /** The same fault so often before, not reported. */
+  /** Repeats that the worker has not reported. */
   readonly held: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Whether events can be stored, since when not, and why: for the instance's readiness and its
- * lines about outages. Off the path of events: it hears of a batch only when an attempt has ended.
+ * Ability to store events, the time since it was lost, and the reason: for the instance's readiness
+ * and its lines about outages. Off the path of events: called per attempt of a batch, not per event.
  */
 import { formatBrokerAddress } from '../../broker-address.ts';
 import { LIMITS } from '../../limits.ts';
@@ -117,8 +117,8 @@ export class Health {
   }
 
   /**
-   * How far events can be stored now. A partition is stuck while something waits for it and nothing
-   * moves: not one whose queue moves slowly, nor one whose broker has asked for a pause.
+   * Measures the ability to store events. A partition is stuck while events wait for it and none
+   * moves: not while its queue moves slowly, nor while its broker has asked for a pause.
    */
   delivery(
     lanes: readonly Lane[],

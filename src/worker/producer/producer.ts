@@ -139,7 +139,7 @@ export class Producer {
     );
   }
 
-  /** How far events can be stored now, and the latest reason why not. */
+  /** The ability to store events, and the latest failure. */
   delivery(nowMs: number): Delivery {
     const { queues } = this.#options.accumulator;
     const leaderOf = (partition: number) => this.#leaders[partition];

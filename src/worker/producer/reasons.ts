@@ -8,7 +8,10 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/^the peer answered "HTTP\//, 'an HTTP server answers there, not Kafka: see the port'],
   [/^the peer answered "SSH-/, 'an SSH server answers there, not Kafka: see the port'],
   [/^the peer answered "-[A-Z]+ /, 'a Redis server answers there, not Kafka: see the port'],
-  [/^the peer answered "E.*protocol/, 'a PostgreSQL server answers there, not Kafka: see the port'],
+  [
+    /^the peer answered "E.*(FATAL|ERROR)/,
+    'a PostgreSQL server answers there, not Kafka: see the port',
+  ],
   [/^the peer answered "\\u0015\\u0003/, 'the port expects TLS: KAFKA_TLS=1'],
   [/^the peer answered "/, 'something other than Kafka answers there: see the port'],
   [
