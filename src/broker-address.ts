@@ -56,6 +56,16 @@ export function bootstrapOptions(
   };
 }
 
+/** Restores the address of a broker that {@link bootstrapOptions} has masked, for log lines. */
+export function unmaskBroker(broker: string): string {
+  const [host = '', port] = broker.split(':');
+  if (!host.endsWith(LITERAL)) return broker;
+  // No digit of an address is an s.
+  const [digits = '', ...zone] = host.slice(0, -LITERAL.length).split('s');
+  const address = digits.replaceAll('-', ':');
+  return `[${zone.length > 0 ? `${address}%${zone.join('s')}` : address}]:${port}`;
+}
+
 /** Connects to a broker; with `ssl`, names the host to it unless that is an address. */
 export function connectSocket(
   { host, port }: BrokerAddress,

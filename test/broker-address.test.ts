@@ -6,6 +6,7 @@ import {
   bootstrapOptions,
   formatBrokerAddress,
   parseBrokerAddress,
+  unmaskBroker,
 } from '../src/broker-address.ts';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
@@ -83,10 +84,12 @@ test('kafkajs gets no colon of an IPv6 address, and its sockets the address itse
   await Promise.race([listening, once(server, 'error')]);
   if (!server.listening) return;
   const { port } = server.address() as AddressInfo;
-  const { brokers, socketFactory } = bootstrapOptions(['a:1', `[::1]:${port}`, '[fe80::1%lo]:2']);
+  const given = ['a:1', `[::1]:${port}`, '[fe80::1%wlp-3s0]:2', '[2001:DB8::]:3'];
+  const { brokers, socketFactory } = bootstrapOptions(given);
+  assert.deepEqual((brokers as string[]).map(unmaskBroker), given, 'log lines have the addresses');
   assert.deepEqual(
     (brokers as string[]).map((broker) => broker.split(':').length),
-    [2, 2, 2],
+    [2, 2, 2, 2],
     'each splits into host and port',
   );
   const [host, ...rest] = (brokers as string[])[1]!.split(':');

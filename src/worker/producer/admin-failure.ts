@@ -1,3 +1,4 @@
+import { unmaskBroker } from '../../broker-address.ts';
 import { reasonFor } from './reasons.ts';
 
 /** Why a request of kafkajs's admin client failed. */
@@ -29,7 +30,8 @@ export function adminFailure(error: unknown): AdminFailure {
   }
   const why = name === 'KafkaJSSASLAuthenticationError' ? 'configuration' : 'connection';
   const hint = reasonFor({ why, message });
-  return { hint, error: message, address: broker, isConnection: true };
+  const address = broker && unmaskBroker(broker);
+  return { hint, error: message, address, isConnection: true };
 }
 
 function causeOf(error: unknown): KafkaJSError {

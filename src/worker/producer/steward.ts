@@ -33,7 +33,9 @@ class NotCreated extends Error {}
  */
 export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
   for (let tries = 1; ; tries++) {
-    const admin = new kafkajs.Kafka({ ...options.kafka, retry: { retries: 0 } }).admin();
+    const brokers = inTurn(options.kafka.brokers as readonly string[], tries);
+    const kafka = new kafkajs.Kafka({ ...options.kafka, brokers, retry: { retries: 0 } });
+    const admin = kafka.admin();
     try {
       await admin.connect();
       await createIfMissing(admin, options);
@@ -47,19 +49,25 @@ export async function stewardTopic(options: StewardOptions): Promise<TopicFacts>
   }
 }
 
+/** A client that does not retry asks the first one only: each try begins with another. */
+function inTurn(brokers: readonly string[], tries: number): string[] {
+  const first = (tries - 1) % brokers.length;
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
+}
+
 function report(error: unknown, options: StewardOptions): void {
   const { topic, mayCreate, log, faults } = options;
   if (error instanceof NoTopic) {
     faults.error('', { topic }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
     return;
   }
-  const failure = adminFailure(error);
+  const { isConnection, ...failure } = adminFailure(error);
   const { hint } = failure;
   const fields = { topic, ...failure };
   if (error instanceof NotCreated || (mayCreate && options.isMissing())) {
     options.creationFailed(hint);
     faults.warn(hint, fields, 'topic creation failed');
-  } else if (failure.isConnection) {
+  } else if (isConnection) {
     // The producer meets it too, and reports it.
     log.debug(fields, 'topic configuration request failed');
   } else faults.warn(hint, fields, 'topic configuration request failed');

@@ -1,10 +1,11 @@
 /** What the log says of an outage of each kind: its beginning, its end, and little more. */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import kafkajs from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { FaultProxy } from '../../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
+import { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { describeVerdict, Ledger } from '../../support/ledger.ts';
@@ -43,7 +44,7 @@ after(async () => {
   await cluster?.close();
 });
 
-async function admin<T>(work: (client: kafkajs.Admin) => Promise<T>): Promise<T> {
+async function admin<T>(work: (client: Admin) => Promise<T>): Promise<T> {
   const client = testKafka(cluster.brokers).admin();
   await client.connect();
   try {
@@ -51,13 +52,6 @@ async function admin<T>(work: (client: kafkajs.Admin) => Promise<T>): Promise<T>
   } finally {
     await client.disconnect();
   }
-}
-
-async function setMinInSync(topic: string, value: string): Promise<void> {
-  const configEntries = [{ name: 'min.insync.replicas', value }];
-  const type = kafkajs.ConfigResourceTypes.TOPIC;
-  const resources = [{ type, name: topic, configEntries }];
-  await admin((client) => client.alterConfigs({ validateOnly: false, resources }));
 }
 
 async function createTopic(topic: string): Promise<void> {
@@ -99,12 +93,6 @@ const KINDS: readonly Kind[] = [
     },
     reason: /^Kafka does not answer$|does not answer: is it/,
     brokers: () => outside,
-  },
-  {
-    title: 'too few replicas are in sync',
-    begin: (topic) => setMinInSync(topic, '2'),
-    end: (topic) => setMinInSync(topic, '1'),
-    reason: /^Kafka answers NOT_ENOUGH_REPLICAS/,
   },
   {
     title: 'the topic is deleted, and created again by an operator',
@@ -194,6 +182,31 @@ describe('an outage', () => {
     });
   }
 
+  test('too few replicas are in sync: Kafka’s word, once for both workers', async (t) => {
+    const topic = uniqueTopic();
+    const fake = await FakeCluster.start({ topics: { [topic]: PARTITIONS } });
+    t.after(() => fake.close());
+    const env = { FOREBAY_WORKERS: '2' };
+    const gateway = await startGateway({ brokers: fake.addresses, topic, env });
+    t.after(() => gateway.kill());
+    const clients = await acknowledgedClients(t, 8, { url: gateway.wsUrl, ledger: new Ledger() });
+    const load = new Load(t, clients, { eventsPerSecond: 100, prefix: 'a-' });
+    await untilStored(gateway, 100);
+    const target = { request: 'Produce' as const, times: Number.POSITIVE_INFINITY };
+    const injected = fake.inject(target, { code: 19 });
+    const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+    assert.equal(began.reason, 'Kafka answers NOT_ENOUGH_REPLICAS');
+    target.times = 0;
+    await untilLogged(gateway, 'Kafka outage ended', NOTICED_MS);
+    await load.stop();
+    await allSettled(clients);
+    await closeAll(clients);
+    assert(injected.consumed > PARTITIONS);
+    const said = complaints(gateway).map(({ msg, error }) => `${msg} ${error}`);
+    assert.deepEqual(said, ['a batch was not confirmed NOT_ENOUGH_REPLICAS', `${BEGAN} undefined`]);
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
   test('Kafka is away at the start: an error, and its end when Kafka comes', async (t) => {
     const [port] = (await freePorts(1)) as [number];
     const env = { FOREBAY_WORKERS: '2' };
@@ -209,7 +222,7 @@ describe('an outage', () => {
     await gateway.ready();
     const ended = await untilLogged(gateway, 'Kafka outage ended', NOTICED_MS);
     assert(number(ended.durationMs) > 4_000);
-    const said = complaints(gateway).map(({ msg }) => msg);
+    const said = complaints(gateway).map(({ msg, hint, reasons }) => `${msg} ${hint} ${reasons}`);
     assert.equal(new Set(said).size, said.length, said.join('\n'));
     assert.equal((await gateway.stop()).code, 0);
   });

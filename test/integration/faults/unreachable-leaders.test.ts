@@ -188,6 +188,15 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
     assert.equal((await gateway.stop()).code, 0);
   });
 
+  test('the first of KAFKA_BROKERS is dead: the topic is created all the same', async (t) => {
+    const brokers = ['127.0.0.1:1', `127.0.0.1:${plainPort}`];
+    const gateway = await startGateway({ brokers, topic: uniqueTopic() });
+    t.after(() => gateway.kill());
+    await untilLogged(gateway, 'topic created');
+    await stores(gateway);
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
   test('KAFKA_BROKERS names a controller and an HTTP server: each is named with its address', async (t) => {
     const { port } = web.address() as AddressInfo;
     const brokers = [`127.0.0.1:${controllerPort}`, `127.0.0.1:${port}`];
