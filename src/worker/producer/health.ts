@@ -1,6 +1,6 @@
 /**
- * Ability to store events, the time since it was lost, and the reason: for the instance's readiness
- * and its lines about outages. Off the path of events: called per attempt of a batch, not per event.
+ * Ability to store events, the time since it was lost, and the reason: for the readiness of the
+ * instance and its lines about outages. Called per attempt of a batch, not per event.
  */
 import { formatBrokerAddress } from '../../broker-address.ts';
 import { LIMITS } from '../../limits.ts';
