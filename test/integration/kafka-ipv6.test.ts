@@ -56,7 +56,8 @@ describe('Kafka on [::1]', { skip }, () => {
       const gateway = await startGateway({ brokers, topic });
       t.after(() => gateway.kill());
       await untilLogged(gateway, 'topic created');
-      assert.deepEqual(logged(gateway, 'started')[0]?.brokers, brokers);
+      const [started] = logged(gateway, 'started');
+      assert.deepEqual([started?.topic, started?.brokers], [topic, brokers]);
       const client = await FrameClient.open(gateway.wsUrl);
       assert.deepEqual(await client.exchange(good('over-ipv6')), []);
       await client.close();
