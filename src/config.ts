@@ -137,7 +137,7 @@ export const SETTINGS = {
   }),
   kafkaBrokers: addresses('KAFKA_BROKERS', {
     default: ['127.0.0.1:9092'],
-    meaning: 'brokers to ask first, host:port separated by commas',
+    meaning: 'brokers to ask first, host:port separated by commas; IPv6 addresses as [::1]:9092',
   }),
   kafkaTopic: text('KAFKA_TOPIC', {
     default: 'event_topic_newer',

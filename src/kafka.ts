@@ -1,6 +1,7 @@
 /** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
 import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
+import { bootstrapOptions } from './broker-address.ts';
 import type { Config } from './config.ts';
 import { attemptAll, EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
@@ -36,7 +37,7 @@ export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
   );
   return {
     clientId: config.kafkaClientId,
-    brokers: [...config.kafkaBrokers],
+    ...bootstrapOptions(config.kafkaBrokers),
     logLevel: LOG_NOTHING,
     reauthenticationThreshold: LIMITS.session.ofKafkajsMs,
     ...(ssl === undefined ? {} : { ssl }),

@@ -144,6 +144,20 @@ export const LIMITS = {
   /** How long the command `health` waits: beyond it, a container's check would be ended from outside
    * and could not say why. */
   healthMs: 3_000,
+  /** When Kafka counts as out: nothing was stored and something waited for `totalMs`, or one
+   * partition was stuck for `partialMs`; longer than most elections of a leader. Two reports in a
+   * row, `confirmMs` apart, have to say so: after a stall of the loop the first one looks bad. It is
+   * over when all went well for `steadyMs`, or a Kafka that answers slowly would begin and end one
+   * again and again. While it lasts there is a line every `everyMs`. */
+  outage: {
+    totalMs: 4_000,
+    partialMs: 30_000,
+    confirmMs: 1_500,
+    steadyMs: 5_000,
+    everyMs: 60_000,
+  },
+  /** The same fault of Kafka is logged again after `repeatMs`, or when it was gone for `quietMs`. */
+  faults: { repeatMs: 600_000, quietMs: 60_000 },
   /** How often a worker sends its numbers to the primary. */
   snapshotIntervalMs: 1_000,
   /** The live view: points that it keeps, and how often it takes one; times are of its last few
@@ -183,5 +197,7 @@ assert(
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');
+assert(LIMITS.outage.confirmMs > LIMITS.snapshotIntervalMs, 'two reports confirm an outage');
+assert(LIMITS.outage.steadyMs > LIMITS.outage.totalMs, 'a slow Kafka is one outage');
 assert(LIMITS.loopLook.idleMs < LIMITS.snapshotIntervalMs / 5, 'each report has looks at the loop');
 assert(LIMITS.restartDelayMs.first < LIMITS.restartDelayMs.last, 'the pause grows');

@@ -5,14 +5,55 @@ import type { KeyEntry, KeySet } from './keys/format.ts';
 /** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
 export interface WorkerStatus {
   readonly listening: boolean;
-  /** The topic's partitions are known: Kafka was reached once since the start. */
-  readonly topicKnown: boolean;
-  /** Why the topic is not known yet, for people; no broker addresses. */
+  /** Since the start the partitions were known, and one of their leaders connected. */
+  readonly kafkaReached: boolean;
+  /** Why that is not so yet, for people; no broker addresses. */
   readonly kafka: string;
+  /** Why the missing topic cannot be created, for people; undefined = no attempt has failed. */
+  readonly topicCreation: string | undefined;
   /** Kafka refuses by rights or policy what is written: people have to act. */
   readonly refusedByPolicy: boolean;
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
+  readonly delivery: Delivery;
+  readonly waiting: Waiting;
+}
+
+/** A worker's ability to store events. */
+export interface Delivery {
+  /** Time without a connected leader, or without the topic; 0 = both are there. */
+  readonly unreachableMs: number;
+  /** Time without progress of the partition that is stuck longest; 0 = nothing waits. */
+  readonly stuckMs: number;
+  /** Partitions stuck for at least `LIMITS.outage.totalMs`. */
+  readonly stuckPartitions: number;
+  readonly partitions: number;
+  /** Time since a batch was stored; Infinity = never. */
+  readonly storedAgoMs: number;
+  /** The latest failure, in words; no broker addresses. */
+  readonly reason: string;
+}
+
+/** Events whose senders wait for an answer. */
+export interface Waiting {
+  readonly events: number;
+  /** Buffer space of all events, also of those whose senders were told `timeout`. */
+  readonly bytes: number;
+  /** Age of the oldest. */
+  readonly oldestMs: number;
+}
+
+export type FaultLevel = 'info' | 'warn' | 'error';
+
+/** Trouble with Kafka, as one line of the instance's log. */
+export interface Fault {
+  readonly level: FaultLevel;
+  /** Faults of several workers with the same key are one. */
+  readonly key: string;
+  readonly message: string;
+  readonly fields: object;
+  /** Repeats that the worker has not reported. */
+  readonly held: number;
 }
 
 /** What the topic's steward (one worker) found, for all workers. */
@@ -32,6 +73,7 @@ export type ToPrimary =
   /** The topic does not exist; somebody has to create it. */
   | { readonly type: 'topicMissing' }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  | { readonly type: 'fault'; readonly fault: Fault }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
   | { readonly type: 'drained'; readonly left: number }
   /** This worker cannot run, and ends: one line for people, and the exit code. */

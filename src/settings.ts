@@ -1,6 +1,6 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+import { parseBrokerAddress } from './broker-address.ts';
 import { isLoopback } from './loopback.ts';
-
 import { parseNetwork } from './networks.ts';
 
 export interface Setting<T> {
@@ -127,20 +127,17 @@ export function networks(env: string, options: { meaning: string }): Setting<rea
   );
 }
 
-/** Host and port pairs, separated by commas. */
+/** Host and port pairs, separated by commas; IPv6 addresses in brackets. */
 export function addresses(
   env: string,
   options: Options<readonly string[]>,
 ): Setting<readonly string[]> {
   return setting(env, options, '', (value) => {
     const list = value.split(',').map((part) => part.trim());
-    for (const address of list) {
-      const port = Number(address.match(/^[A-Za-z0-9._-]+:(\d{1,5})$/)?.[1]);
-      if (!(port >= 1 && port <= 65_535)) {
-        throw new Error('must be host:port pairs separated by commas');
-      }
-    }
-    return list;
+    const wrong = list.find((part) => parseBrokerAddress(part) === undefined);
+    if (wrong === undefined) return list;
+    const brackets = /:.*:|[[\]]/.test(wrong) ? ', IPv6 addresses in brackets like [::1]:9092' : '';
+    throw new Error(`must be host:port pairs separated by commas${brackets}`);
   });
 }
 

@@ -3,6 +3,7 @@
  * process: `bare.ts BROKERS TOPIC EVENT_BYTES`. Told a time, it answers with latencies.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { bootstrapOptions } from '../../src/broker-address.ts';
 
 export interface BareCommand {
   readonly warmUpMs: number;
@@ -16,7 +17,7 @@ export type BareAnswer =
 const [brokers = '', topic = '', eventBytes = ''] = process.argv.slice(2);
 const kafka = new Kafka({
   clientId: 'bare',
-  brokers: brokers.split(','),
+  ...bootstrapOptions(brokers.split(',')),
   logLevel: logLevel.NOTHING,
 });
 const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });

@@ -3,6 +3,7 @@
  * with batches every 10 ms of at most 500; acks after the send: `naive.ts PORT BROKERS TOPIC`.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import { bootstrapOptions } from '../../src/broker-address.ts';
 import type { Peer } from './peer.ts';
 import { serve, tellReady } from './serve.ts';
 
@@ -19,7 +20,7 @@ interface Message {
 const [port = '', brokers = '', topic = ''] = process.argv.slice(2);
 const kafka = new Kafka({
   clientId: 'naive',
-  brokers: brokers.split(','),
+  ...bootstrapOptions(brokers.split(',')),
   logLevel: logLevel.NOTHING,
 });
 const producer = kafka.producer({

@@ -52,6 +52,10 @@ function listenError(error: NodeJS.ErrnoException, endpoint: Endpoint): StartErr
   }
 }
 
+export function urlOf({ host, port }: Endpoint): string {
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
+}
+
 function failed(message: string): StartError {
   return new StartError(message, EXIT.failed);
 }

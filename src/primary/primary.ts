@@ -21,11 +21,13 @@ import { isLoopback } from '../loopback.ts';
 import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
+import { FaultLog } from './fault-log.ts';
 import { HangWatch } from './hang-watch.ts';
 import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
-import { type Endpoint, probePort } from './ports.ts';
+import { Outage } from './outage.ts';
+import { type Endpoint, probePort, urlOf } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
 import { Roll } from './roll.ts';
@@ -66,6 +68,8 @@ class Primary {
   readonly #log = new PrimaryLog();
   readonly #totals: Totals;
   readonly #gate = new ReadinessGate();
+  readonly #faultLog = new FaultLog(this.#log);
+  readonly #outage: Outage;
   readonly #supervisor: Supervisor;
   readonly #steward: Steward;
   readonly #hangWatch: HangWatch;
@@ -89,6 +93,8 @@ class Primary {
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
+    const { eventTimeoutMs } = config;
+    this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
     this.#readiness = this.#gate.update(this.#servingStatuses(), false);
     this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
@@ -159,7 +165,7 @@ class Primary {
   }
 
   async run(fileWarnings: FileWarnings): Promise<number> {
-    const { host, port, workers } = this.#config;
+    const { host, port, workers, kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
     const removeListeners = this.#listenToProcess();
     let loaded: Promise<unknown> | undefined;
     try {
@@ -173,7 +179,8 @@ class Primary {
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const { version, warnings } = this.#options;
       const liveView = urlOf(adminEndpoint(this.#config));
-      this.#log.write('info', { version, host, port, workers, liveView }, 'started');
+      const kafka = { topic, brokers };
+      this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
       logIgnoredParts(this.#log, fileWarnings);
       if (!isLoopback(host) && !needsIdentity(this.#config))
@@ -238,6 +245,10 @@ class Primary {
         this.#statuses.set(worker, message.status);
         this.#roll.status(worker, message.status);
         this.#updateReadiness();
+        this.#outage.update(this.#servingStatuses());
+        break;
+      case 'fault':
+        this.#faultLog.take(slot, message.fault);
         break;
       case 'topicMissing':
         this.#steward.topicMissing();
@@ -260,7 +271,7 @@ class Primary {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
     const others = this.#servingStatuses().filter((_, index) => index !== slot - 1);
-    const serves = others.some((status) => status?.listening && status.topicKnown);
+    const serves = others.some((status) => status?.listening && status.kafkaReached);
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);
     this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
@@ -334,10 +345,6 @@ class Primary {
     const registry = await this.#registry;
     return { contentType: registry.contentType, text: await registry.metrics() };
   }
-}
-
-function urlOf({ host, port }: Endpoint): string {
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}/`;
 }
 
 function adminEndpoint({ adminHost, adminPort }: Config): Endpoint {

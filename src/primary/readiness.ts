@@ -21,7 +21,12 @@ export class ReadinessGate {
       reasons.add('not every worker listens yet');
     }
     for (const status of known) {
-      if (!status.topicKnown) reasons.add(status.kafka || 'the topic is not known yet');
+      if (!status.kafkaReached) {
+        reasons.add(status.kafka || 'the topic is not known yet');
+        if (status.topicCreation !== undefined) {
+          reasons.add(`topic creation failed: ${status.topicCreation}`);
+        }
+      }
       if (status.refusedByPolicy)
         reasons.add('Kafka refuses to write: see its rights and policies');
     }

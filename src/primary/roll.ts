@@ -82,10 +82,10 @@ export class Roll {
   }
 
   /** A worker tells what it is fit for. */
-  status(worker: number, { listening, topicKnown }: WorkerStatus): void {
+  status(worker: number, { listening, kafkaReached }: WorkerStatus): void {
     const step = this.#step;
     if (worker !== step?.replacement || step.predecessor !== undefined || !listening) return;
-    if (topicKnown) return this.#handOver(step);
+    if (kafkaReached) return this.#handOver(step);
     if (step.listens) return;
     step.listens = true;
     // Kafka may be away for long: then it is for any worker.

@@ -1,5 +1,5 @@
 import { LIMITS } from '../limits.ts';
-import type { ToPrimary, WorkerStatus } from '../messages.ts';
+import type { ToPrimary, Waiting, WorkerStatus } from '../messages.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
@@ -30,7 +30,8 @@ export class Reporter {
   readonly #tell: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #listening = false;
-  #topicKnown = false;
+  #kafkaReached = false;
+  #topicCreation: string | undefined;
   #refusedByPolicy = false;
   #kafka = 'Kafka was not reached yet';
 
@@ -60,17 +61,25 @@ export class Reporter {
     if (this.#timer !== undefined) this.#report();
   }
 
-  topicKnown(): void {
-    if (this.#topicKnown) return;
-    this.#topicKnown = true;
+  /** The topic is known and a leader is connected. */
+  kafkaReached(): void {
+    this.#kafkaReached = true;
+    this.#topicCreation = undefined;
     this.#report();
   }
 
-  /** Why the topic is not known, for people. */
+  /** Why that is not so yet, for people. */
   kafka(why: string): void {
     if (why === this.#kafka) return;
     this.#kafka = why;
-    if (!this.#topicKnown) this.#report();
+    if (!this.#kafkaReached) this.#report();
+  }
+
+  /** Why the missing topic cannot be created, for people; undefined = no longer so. */
+  topicCreation(why: string | undefined): void {
+    if (why === this.#topicCreation) return;
+    this.#topicCreation = why;
+    if (!this.#kafkaReached) this.#report();
   }
 
   /** Kafka refuses what is written, or no longer. */
@@ -87,45 +96,51 @@ export class Reporter {
 
   /** @returns events in flight */
   #report(): number {
-    const inFlight = this.#measure();
+    const nowMs = performance.now();
+    const waiting = this.#measure(nowMs);
     // The array is copied on its way: it goes on counting here.
     const values = this.#counters.values;
-    void this.#tell({ type: 'snapshot', values, status: this.#status() });
-    return inFlight;
+    void this.#tell({ type: 'snapshot', values, status: this.#status(waiting, nowMs) });
+    return waiting.events;
   }
 
-  #status(): WorkerStatus {
+  #status(waiting: Waiting, nowMs: number): WorkerStatus {
     return {
       listening: this.#listening,
-      topicKnown: this.#topicKnown,
+      kafkaReached: this.#kafkaReached,
       kafka: this.#kafka,
+      topicCreation: this.#topicCreation,
       refusedByPolicy: this.#refusedByPolicy,
       bufferedBytes: this.#parts.budget.eventBytes,
       bufferLimitBytes: this.#parts.budget.eventLimitBytes,
+      delivery: this.#parts.producer.delivery(nowMs),
+      waiting,
     };
   }
 
   /** Counts what is there by walking it, not by what came and went: else a leak would not show. */
-  #measure(): number {
+  #measure(nowMs: number): Waiting {
     const { budget, producer, acknowledger } = this.#parts;
     let inFlight = 0;
-    let oldestMs = Number.POSITIVE_INFINITY;
+    let oldestAtMs = nowMs;
+    let oldestOpenAtMs = nowMs;
     producer.walk((batch) => {
-      oldestMs = Math.min(oldestMs, batch.openedAtMs);
-      if (!batch.answered) inFlight += batch.records;
+      oldestAtMs = Math.min(oldestAtMs, batch.openedAtMs);
+      if (batch.answered) return;
+      inFlight += batch.records;
+      oldestOpenAtMs = Math.min(oldestOpenAtMs, batch.openedAtMs);
     });
     inFlight -= acknowledger.lateEvents;
-    const ageMs = oldestMs === Number.POSITIVE_INFINITY ? 0 : performance.now() - oldestMs;
     const { user, system } = process.cpuUsage();
     const counters = this.#counters;
     counters.set(IN_FLIGHT, inFlight);
     counters.set(BUFFER, budget.usedBytes);
     counters.set(BUFFER_LIMIT, budget.limitBytes);
-    counters.set(OLDEST, ageMs / 1000);
+    counters.set(OLDEST, (nowMs - oldestAtMs) / 1000);
     const bytes = residentBytes();
     if (bytes !== undefined) counters.set(RESIDENT, bytes);
     counters.set(CPU, (user + system) / 1e6);
     producer.countLanes();
-    return inFlight;
+    return { events: inFlight, bytes: budget.eventBytes, oldestMs: nowMs - oldestOpenAtMs };
   }
 }

@@ -5,6 +5,7 @@
  *       ▲                      │ refused      │ full        │ outcomes
  *       └──── acknowledger ◀───┴──────────────┴─────────────┘
  */
+import { parseBrokerAddress } from '../broker-address.ts';
 import { configuredCodec } from '../compression/codecs.ts';
 import type { Config } from '../config.ts';
 import { EXIT, StartError } from '../errors.ts';
@@ -24,10 +25,12 @@ import type { Gate } from './admission/gate.ts';
 import { MemoryMark } from './admission/memory-mark.ts';
 import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
+import { Faults } from './faults.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Compressor } from './producer/compressor.ts';
-import { type Address, Link } from './producer/link.ts';
+import { NO_TOPIC } from './producer/health.ts';
+import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import { Intake } from './validator/intake.ts';
@@ -63,6 +66,7 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
+  readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
@@ -166,9 +170,9 @@ class Worker {
     const compressor = codec && new Compressor(codec, budget, this.#log);
     return new Producer({
       topic,
-      bootstrap: this.#config.kafkaBrokers.map(brokerAddress),
+      bootstrap: this.#config.kafkaBrokers.map((broker) => parseBrokerAddress(broker)!),
       createLink: (address) => new Link(address, link),
-      log: this.#log,
+      faults: this.#faults,
       lingerMs,
       eventTimeoutMs,
       maxRequestBytes,
@@ -178,9 +182,9 @@ class Worker {
       counters,
       outcomes,
       topicListener: {
-        topicKnown: () => this.#reporter.topicKnown(),
+        reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => {
-          this.#reporter.kafka('the topic does not exist');
+          this.#reporter.kafka(NO_TOPIC);
           void tell({ type: 'topicMissing' });
         },
         unreachable: (why) => this.#reporter.kafka(why),
@@ -221,8 +225,12 @@ class Worker {
       partitions: config.kafkaTopicPartitions,
       replication: config.kafkaTopicReplication,
       mayCreate: config.kafkaCreateTopic,
+      isMissing: () => this.#producer.health.topicMissing,
+      creationFailed: (reason) => this.#reporter.topicCreation(reason),
       log: this.#log,
+      faults: this.#faults,
     });
+    this.#reporter.topicCreation(undefined);
     await tell({ type: 'topicFacts', facts });
     this.#producer.refresh();
   }
@@ -279,12 +287,6 @@ function connectionRate(config: Config): Rate | undefined {
 
 function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {
   return certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile };
-}
-
-/** @param text host:port, as the setting has checked it */
-function brokerAddress(text: string): Address {
-  const [host = '', port] = text.split(':');
-  return { host, port: Number(port) };
 }
 
 function pause(ms: number): Promise<void> {

@@ -18,8 +18,8 @@ interface Line {
   readonly sampled: boolean;
 }
 
-/** It passes on what others log, who are looked at. */
-const PASSES_ON = 'src/primary/primary-log.ts';
+/** They pass on what others log, who are looked at. */
+const PASS_ON = ['src/primary/primary-log.ts', 'src/primary/fault-log.ts'];
 /** Messages that are made elsewhere, as the page shows them. */
 const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);
 
@@ -52,7 +52,8 @@ function textsOf(expression: string, before: string): string[] {
   return made < 0 ? [] : literalsOf(before.slice(made, before.indexOf(';', made)));
 }
 
-const CALL = /\b(?:log|logger)(?:\.(?<method>info|warn|error|fatal|last|write)|\[level\])\(/g;
+const CALL =
+  /\b(?:log|logger|faults)(?:\.(?<method>info|warn|error|fatal|last|write)|\[level\])\(/g;
 
 function linesOf(path: string): Line[] {
   const text = readFileSync(root + path, 'utf8');
@@ -67,7 +68,7 @@ function linesOf(path: string): Line[] {
     const elsewhere = MADE_ELSEWHERE.get(message);
     const messages = elsewhere === undefined ? textsOf(message, before) : [elsewhere];
     assert(messages.length > 0, `${path}: what is logged by ${call[0]}${args.join(', ')})?`);
-    const sampled = /\bheld\b/.test(args[0] ?? '');
+    const sampled = /^faults\b/.test(call[0]) || /\bheld\b/.test(args[0] ?? '');
     return messages.map((text) => ({ message: text, levels, sampled }));
   });
 }
@@ -88,7 +89,7 @@ function sources(): string[] {
   return all
     .filter((name) => /^(primary|worker)\/.*\.ts$/.test(name))
     .map((name) => `src/${name}`)
-    .filter((path) => path !== PASSES_ON);
+    .filter((path) => !PASS_ON.includes(path));
 }
 
 /** Rows of the table under a heading, each as its cells. */

@@ -5,11 +5,21 @@ import { ReadinessGate, sameReadiness } from '../../src/primary/readiness.ts';
 
 const fit: WorkerStatus = {
   listening: true,
-  topicKnown: true,
+  kafkaReached: true,
   kafka: '',
   refusedByPolicy: false,
   bufferedBytes: 0,
   bufferLimitBytes: 100,
+  topicCreation: undefined,
+  delivery: {
+    unreachableMs: 0,
+    stuckMs: 0,
+    stuckPartitions: 0,
+    partitions: 1,
+    storedAgoMs: 0,
+    reason: '',
+  },
+  waiting: { events: 0, bytes: 0, oldestMs: 0 },
 };
 const buffered = (bufferedBytes: number): WorkerStatus => ({ ...fit, bufferedBytes });
 
@@ -27,12 +37,23 @@ test('not ready while a worker is missing or does not listen', () => {
   assert.equal(gate.update([fit, fit], false).ready, true);
 });
 
-test('says once why the topic is not known', () => {
-  const away = { ...fit, topicKnown: false, kafka: 'Kafka cannot be reached' };
-  const silent = { ...fit, topicKnown: false };
+test('says once why Kafka is not reached', () => {
+  const away = { ...fit, kafkaReached: false, kafka: 'Kafka cannot be reached' };
+  const silent = { ...fit, kafkaReached: false };
   const gate = new ReadinessGate();
   assert.deepEqual(gate.update([away, away], false).reasons, ['Kafka cannot be reached']);
   assert.deepEqual(gate.update([fit, silent], false).reasons, ['the topic is not known yet']);
+});
+
+test('a topic that cannot be created has both reasons, as long as Kafka is not reached', () => {
+  const missing = { ...fit, kafkaReached: false, kafka: 'the topic does not exist' };
+  const topicCreation = 'Kafka answers POLICY_VIOLATION';
+  const gate = new ReadinessGate();
+  assert.deepEqual(gate.update([{ ...missing, topicCreation }, missing], false).reasons, [
+    'the topic does not exist',
+    'topic creation failed: Kafka answers POLICY_VIOLATION',
+  ]);
+  assert.deepEqual(gate.update([{ ...fit, topicCreation }, fit], false).reasons, []);
 });
 
 test('a full buffer: off at 80% of the instance, on again below 60%', () => {

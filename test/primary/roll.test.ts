@@ -171,7 +171,7 @@ function alone({ attached = [1, 2], predecessor = [1] } = {}) {
   return { roll, did: () => done.splice(0) };
 }
 
-const listens = { listening: true, topicKnown: false } as WorkerStatus;
+const listens = { listening: true, kafkaReached: false } as WorkerStatus;
 
 test('a new worker that says nothing is given up after a bound, and killed', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
@@ -200,7 +200,7 @@ test('without Kafka a new worker takes over a while after it listens', (t) => {
 test('a worker that does not leave in its time is killed, and its death is told', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { roll, did } = alone();
-  roll.status(2, { ...listens, topicKnown: true });
+  roll.status(2, { ...listens, kafkaReached: true });
   t.mock.timers.tick(25_000 + DRAIN_GRACE_MS - 1);
   assert.deepEqual(did(), [BEGUN, 'drain 1']);
   t.mock.timers.tick(1);
@@ -209,7 +209,7 @@ test('a worker that does not leave in its time is killed, and its death is told'
   assert.deepEqual(did(), ['worker replaced', ENDED]);
 });
 
-const FIT = { listening: true, topicKnown: true } as WorkerStatus;
+const FIT = { listening: true, kafkaReached: true } as WorkerStatus;
 
 test('a worker that still starts when its replacement is fit is killed: it would not hear', () => {
   const { roll, did } = alone({ attached: [2] });

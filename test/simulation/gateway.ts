@@ -11,6 +11,7 @@ import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
 import { Gate } from '../../src/worker/admission/gate.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
+import { Faults } from '../../src/worker/faults.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
@@ -86,6 +87,7 @@ export class Gateway {
     );
     this.producer = new Producer({
       ...kafka,
+      faults: new Faults(({ fields, message }) => log.warn(fields, message)),
       lingerMs,
       eventTimeoutMs,
       maxRequestBytes,
@@ -95,7 +97,7 @@ export class Gateway {
       counters,
       outcomes: watch(acknowledger),
       topicListener: {
-        topicKnown: () => this.#reporter.topicKnown(),
+        reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => this.#reporter.kafka('the topic does not exist'),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),

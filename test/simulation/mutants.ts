@@ -282,7 +282,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       [
         'this.#metrics.verdict(lane, outcome, verdict);',
-        "this.#metrics.verdict(lane, outcome, verdict);\n    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');",
+        'this.#metrics.verdict(lane, outcome, verdict);\n    this.health.settled(lane, outcome, verdict, nowMs);',
       ],
     ],
   },

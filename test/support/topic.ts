@@ -1,6 +1,7 @@
 /** Reads a topic back, from offsets noted before to its end as it is now: all, or an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { bootstrapOptions } from '../../src/broker-address.ts';
 import { fetchBounds } from '../../src/listen/positions.ts';
 import { type Positions, TopicReader } from '../../src/listen/reader.ts';
 import { until } from './wait.ts';
@@ -26,7 +27,7 @@ export function testKafka(brokers: readonly string[]): Kafka {
   const retry = { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 };
   return new Kafka({
     clientId: 'forebay-test',
-    brokers: [...brokers],
+    ...bootstrapOptions(brokers),
     logLevel: logLevel.NOTHING,
     retry,
   });

@@ -21,6 +21,11 @@ export class PartitionQueue {
     return this.#open;
   }
 
+  /** The batch that waits longest. */
+  get oldest(): RecordBatch | undefined {
+    return this.#closed[0] ?? this.#open;
+  }
+
   get empty(): boolean {
     return this.#open === undefined && this.#closed.length === 0;
   }
@@ -58,7 +63,7 @@ export class PartitionQueue {
 
   /** Takes the first batch if its first event is older than `timeoutMs`. */
   takeExpired(nowMs: number, timeoutMs: number): RecordBatch | undefined {
-    const first = this.#closed[0] ?? this.#open;
+    const first = this.oldest;
     if (first === undefined || nowMs - first.openedAtMs < timeoutMs) return undefined;
     if (first === this.#open) this.close();
     return this.#closed.shift();

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../limits.ts';
-import { type Logger, SampledLog } from '../../log.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { Faults } from '../faults.ts';
 import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import type { Lane } from './lane.ts';
@@ -23,8 +23,8 @@ export interface BrokerListener {
   sending(lane: Lane, nowMs: number): void;
   /** Something may go out that could not before. */
   ready(): void;
-  /** A connection was lost: others may lead now. */
-  lost(): void;
+  /** A connection was lost or could not be opened: others may lead now. */
+  lost(broker: Broker, error: LinkError): void;
   /** One lane's attempt has ended. */
   settled(lane: Lane, outcome: Outcome): void;
   /** A request ended after `ms`. */
@@ -34,7 +34,7 @@ export interface BrokerListener {
 export interface BrokerOptions {
   readonly topic: string;
   readonly createLink: CreateLink;
-  readonly log: Logger;
+  readonly faults: Faults;
   readonly budget: Budget;
   /** None = batches go as they are. */
   readonly compressor?: Compressor | undefined;
@@ -64,7 +64,6 @@ export class Broker {
   lanes: readonly Lane[] = [];
   readonly #options: BrokerOptions;
   readonly #listener: BrokerListener;
-  readonly #sampled = new SampledLog();
   readonly #senders: Record<Way, Sender>;
   readonly #turns = { healthy: new Turn(), troubled: new Turn() };
   #mutedUntilMs = 0;
@@ -144,7 +143,7 @@ export class Broker {
     const listener = this.#listener;
     return new Sender(this.address, topic, createLink, {
       ready: () => listener.ready(),
-      lost: (error) => this.#lost(error),
+      lost: (error) => listener.lost(this, error),
       throttled: (ms) => this.#throttled(ms),
       settled: (lane, outcome) => listener.settled(lane, outcome),
       finished: (bytes, ms) => {
@@ -154,24 +153,12 @@ export class Broker {
     });
   }
 
-  #lost(error: LinkError): void {
-    const { why, message } = error;
-    this.#sampled.line('lost', (held) =>
-      this.#options.log.warn(
-        { broker: this.id, why, error: message, held },
-        'broker connection lost',
-      ),
-    );
-    this.#listener.lost();
-  }
-
   #throttled(throttleMs: number): void {
     this.#mutedUntilMs = Math.max(this.#mutedUntilMs, performance.now() + throttleMs);
-    this.#sampled.line('throttled', (held) =>
-      this.#options.log.warn(
-        { broker: this.id, throttleMs, held },
-        'the quota on the broker is used up: nothing is sent to it meanwhile',
-      ),
+    this.#options.faults.warn(
+      `${this.id}`,
+      { broker: this.id, throttleMs },
+      'the quota on the broker is used up: nothing is sent to it meanwhile',
     );
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { formatBrokerAddress as nameOf } from '../../broker-address.ts';
 import type { Address } from './link.ts';
 
 /** A broker that could not be asked is not asked again so soon, if there is another. */
@@ -37,8 +38,4 @@ export class Candidates {
   answered(address: Address): void {
     this.#failedAtMs.delete(nameOf(address));
   }
-}
-
-function nameOf({ host, port }: Address): string {
-  return `${host}:${port}`;
 }

@@ -31,6 +31,8 @@ interface ConnectionPool {
 }
 
 interface Broker {
+  /** By key of the request, once the other side has said what it takes. */
+  readonly versions: Readonly<Record<number, unknown>> | null;
   connect(): Promise<void>;
 }
 
@@ -68,6 +70,8 @@ export interface ClusterMetadata {
   }[];
 }
 
+const PRODUCE_KEY = 0;
+
 // `import` of these CommonJS modules takes 100 ms more of a worker's start than `require`.
 const require = createRequire(import.meta.url);
 const BrokerClass = require('kafkajs/src/broker') as new (options: object) => Broker;
@@ -96,11 +100,25 @@ export async function connectBroker(options: ConnectOptions): Promise<KafkaConne
   });
   const pool = await builder.build({ host, port });
   const broker = new BrokerClass({ connectionPool: pool, logger, allowAutoTopicCreation: false });
-  await broker.connect();
+  try {
+    await broker.connect();
+  } catch (error) {
+    // A login fails there too: that says nothing about the credentials.
+    demandBroker(broker);
+    throw error;
+  }
+  demandBroker(broker);
   const connected = await pool.getConnection();
   stopIdleTimer(connected.requestQueue);
   keepMargin(connected);
   return connected;
+}
+
+/** @throws Error when the other side is a KRaft controller, which takes no Produce requests */
+function demandBroker({ versions }: Broker): void {
+  if (versions !== null && versions[PRODUCE_KEY] === undefined) {
+    throw new Error('the peer is a KRaft controller: it takes no Produce requests');
+  }
 }
 
 /** Logs in again where the session ends soon. @throws what kafkajs throws */

@@ -18,7 +18,8 @@ const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
 const BACKOFF_MS = {
   fast: { first: 20, last: 200 },
-  slow: { first: 1_000, last: 30_000 },
+  // With the spread below, up to 5 s: what was withdrawn and granted again flows soon.
+  slow: { first: 1_000, last: 4_000 },
 } as const;
 /** A broker that dies leaves one attempt unanswered: that is no reason to send apart. */
 const UNANSWERED_TOGETHER_MAX = 2;
@@ -125,6 +126,11 @@ export class Lane {
   /** Where producer id, epoch and sequence stand; for logs and tests. */
   get position(): { producerId: bigint | undefined; epoch: number; nextSequence: number } {
     return { producerId: this.#producerId, epoch: this.#epoch, nextSequence: this.#nextSequence };
+  }
+
+  /** The batch that waits longest. */
+  get oldest(): RecordBatch | undefined {
+    return this.#head ?? this.#rest[0];
   }
 
   /** Nothing is at the head and nothing was cut off it. */

@@ -1,3 +1,4 @@
+import { type BrokerAddress as Address, formatBrokerAddress } from '../../broker-address.ts';
 import type { Logger } from '../../log.ts';
 import { connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
@@ -15,10 +16,7 @@ export interface LinkOptions {
   readonly logger: Logger;
 }
 
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export type { BrokerAddress as Address } from '../../broker-address.ts';
 
 /** Why a request or a connection failed. */
 export class LinkError extends Error {
@@ -102,7 +100,7 @@ export class Link implements BrokerLink {
       this.#connection = await this.#whileOpen(connecting);
       if (this.#closed) throw new Error('closed while connecting');
     } catch (error) {
-      throw this.#failed(error);
+      throw this.#failed(error, { handshakeMs, connectMs });
     } finally {
       clearTimeout(timer);
     }
@@ -140,8 +138,8 @@ export class Link implements BrokerLink {
 
   async #renewLogin(): Promise<void> {
     await this.#whileOpen(renewLogin(this.#connection!));
-    const { host, port } = this.address;
-    this.#options.logger.debug({ broker: `${host}:${port}` }, 'login renewed');
+    const broker = formatBrokerAddress(this.address);
+    this.#options.logger.debug({ broker }, 'login renewed');
   }
 
   /** @returns what the broker answers, behind the correlation id */
@@ -168,15 +166,34 @@ export class Link implements BrokerLink {
     });
   }
 
-  #failed(error: unknown): LinkError {
-    if (isHandshakeTimeout(error)) this.#socket.end('connect_timeout');
+  /** @param bounds of opening the link, where that is what failed */
+  #failed(error: unknown, bounds?: Pick<Times, 'handshakeMs' | 'connectMs'>): LinkError {
+    const inHandshake = isHandshakeTimeout(error);
+    if (inHandshake) this.#socket.end('connect_timeout');
     // kafkajs gives a connection that is lost during the login the name of a refused one.
     const refused = this.#socket.alive && isRefusedLogin(error);
     const why = refused ? 'configuration' : this.#socket.endReason;
     // A decoder that threw leaves the socket open; nothing on it can be trusted any more.
     this.#socket.end('bad_response');
     this.#closed = true;
-    return new LinkError(why ?? 'connection', messageOf(error));
+    const boundMs = inHandshake ? bounds?.handshakeMs : bounds?.connectMs;
+    const timedOut = why === 'connect_timeout' && boundMs !== undefined;
+    const message = timedOut ? this.#silence(boundMs) : this.#message(error);
+    // It had been open: what a close at the opening may mean does not apply.
+    const lost = bounds === undefined && why === undefined ? 'connection lost: ' : '';
+    return new LinkError(why ?? 'connection', lost + message);
+  }
+
+  #silence(boundMs: number): string {
+    return `no ${this.#socket.connected ? 'answer' : 'connection'} within ${boundMs} ms`;
+  }
+
+  #message(error: unknown): string {
+    const { stranger, failure } = this.#socket;
+    if (stranger !== undefined) return stranger;
+    const message = messageOf(error);
+    // kafkajs has the text of the first error only, and one for several addresses has none.
+    return message === 'Connection error: ' ? message + failure : message;
   }
 }
 

@@ -4,7 +4,7 @@
  * whatever fails on the way only makes the loop ask again, or another broker.
  */
 import { backoffMs } from '../../backoff.ts';
-import { type Logger, SampledLog } from '../../log.ts';
+import type { Faults } from '../faults.ts';
 import { Candidates } from './candidates.ts';
 import { errorName } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
@@ -17,14 +17,16 @@ import {
   metadataBody,
   type ProducerIdAnswer,
 } from './protocol.ts';
-import { reasonFor } from './reasons.ts';
 import { TIMES } from './times.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 const MAX_AGE_MS = 300_000;
 const UNKNOWN_TOPIC = 3;
+const LEADER_NOT_AVAILABLE = 5;
 /** COORDINATOR_LOAD_IN_PROGRESS and its like: what a fresh cluster answers for a while. */
 const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
+/** For so long that is normal. */
+const COORDINATOR_MS = 10_000;
 const SAME_VIEWS_MAX = 2;
 /** Pause between two looks while a leader cannot be reached: the first, and the longest. */
 const LOOK_MS = { first: 100, last: 1_000 } as const;
@@ -49,10 +51,10 @@ export interface MetadataListener {
   changed(view: TopicView): void;
   /** A broker answered, and does not know the topic. */
   topicMissing(): void;
-  /** No broker could be asked; why, for people, without addresses. */
+  /** A broker answered, and not with the topic; its reason, for people. */
   unreachable(why: string): void;
-  /** Credentials are refused. */
-  loginRefused(message: string): void;
+  /** A broker could not be asked. */
+  failed(address: Address, error: LinkError): void;
 }
 
 /**
@@ -64,8 +66,7 @@ export class Metadata {
   readonly #bootstrap: readonly Address[];
   readonly #createLink: CreateLink;
   readonly #listener: MetadataListener;
-  readonly #log: Logger;
-  readonly #sampled = new SampledLog();
+  readonly #faults: Faults;
   #known: readonly Address[] = [];
   readonly #candidates = new Candidates();
   #asked: Asked | undefined;
@@ -81,6 +82,8 @@ export class Metadata {
   #wake: (() => void) | undefined;
   #endPause: (() => void) | undefined;
   #look = { pauseMs: LOOK_MS.first as number, notBeforeMs: 0 };
+  /** Since when every request for a producer id failed. */
+  #noProducerIdSinceMs: number | undefined;
   #stopped = false;
   readonly #idRequests: ((answer: ProducerIdAnswer) => void)[] = [];
 
@@ -88,14 +91,14 @@ export class Metadata {
     topic: string,
     bootstrap: readonly Address[],
     createLink: CreateLink,
-    log: Logger,
+    faults: Faults,
     listener: MetadataListener,
   ) {
     this.#topic = topic;
     this.#bootstrap = bootstrap;
     this.#createLink = createLink;
     this.#listener = listener;
-    this.#log = log;
+    this.#faults = faults;
   }
 
   /** Asks until {@link stop}; errors only make it ask again. */
@@ -179,6 +182,7 @@ export class Metadata {
         this.#noProducerId(answer.errorCode);
         return false;
       }
+      this.#noProducerIdSinceMs = undefined;
       this.#idRequests.shift()!(answer);
     }
     return complete;
@@ -186,10 +190,15 @@ export class Metadata {
 
   #noProducerId(errorCode: number): void {
     const error = errorName(errorCode);
-    this.#sampled.line(error, (held) => {
-      const level = COORDINATOR_NOT_READY.has(errorCode) && held === 0 ? 'info' : 'warn';
-      this.#log[level]({ error, errorCode, held }, 'no producer id yet, asking again');
-    });
+    this.#listener.unreachable(`Kafka answers ${error} for a producer id`);
+    this.#noProducerIdSinceMs ??= performance.now();
+    const isNew = performance.now() - this.#noProducerIdSinceMs < COORDINATOR_MS;
+    const level = COORDINATOR_NOT_READY.has(errorCode) && isNew ? 'info' : 'warn';
+    this.#faults[level](
+      `${error} ${level}`,
+      { error, errorCode },
+      'no producer id yet, asking again',
+    );
   }
 
   /**
@@ -257,8 +266,12 @@ export class Metadata {
       return false;
     }
     if (topic === undefined || topic.topicErrorCode !== 0) {
-      const what = topic === undefined ? 'nothing' : errorName(topic.topicErrorCode);
-      this.#listener.unreachable(`Kafka answers ${what} for the topic`);
+      const error = topic === undefined ? 'nothing' : errorName(topic.topicErrorCode);
+      this.#listener.unreachable(`Kafka answers ${error} for the topic`);
+      // A topic that was just created has no leaders for a moment.
+      if (topic?.topicErrorCode !== LEADER_NOT_AVAILABLE) {
+        this.#faults.warn(error, { topic: this.#topic, error }, 'metadata request failed');
+      }
       return false;
     }
     // Until now nothing could be had: that was no reason to be slow with what comes next.
@@ -285,12 +298,8 @@ export class Metadata {
   #report(error: unknown): void {
     if (!(error instanceof LinkError)) throw error;
     // The link that was asked on was closed by the stop.
-    if (this.#stopped) return;
-    if (error.why === 'configuration') this.#listener.loginRefused(error.message);
-    else this.#listener.unreachable(reasonFor(error));
-    this.#sampled.line('metadata', (held) =>
-      this.#log.warn({ why: error.why, error: error.message, held }, 'Kafka cannot be asked'),
-    );
+    if (this.#stopped || this.#asked === undefined) return;
+    this.#listener.failed(this.#asked.address, error);
   }
 
   #pause(ms: number, untilWoken: boolean): Promise<void> {

@@ -1,4 +1,3 @@
-import { type Logger, SampledLog } from '../../log.ts';
 import {
   LANE_STATES,
   type LaneStateName,
@@ -7,6 +6,7 @@ import {
 } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
+import type { Faults } from '../faults.ts';
 import { errorName, type Outcome } from './error-table.ts';
 import type { Lane, Verdict } from './lane.ts';
 
@@ -32,12 +32,11 @@ const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
 /** What operators see of the producer: counters, and lines of what goes wrong. */
 export class ProduceMetrics {
   readonly #counters: Counters;
-  readonly #log: Logger;
-  readonly #sampled = new SampledLog();
+  readonly #faults: Faults;
 
-  constructor(counters: Counters, log: Logger) {
+  constructor(counters: Counters, faults: Faults) {
     this.#counters = counters;
-    this.#log = log;
+    this.#faults = faults;
   }
 
   request(ms: number): void {
@@ -63,7 +62,7 @@ export class ProduceMetrics {
     this.#counters.add(UNCOMPRESSED_BYTES, batch.length);
   }
 
-  /** Counts an attempt that failed, and says so; repeats are held back. */
+  /** Counts an attempt that failed, and reports what a broker answered to it. */
   verdict(lane: Lane, outcome: Outcome, verdict: Verdict): void {
     const errorClass = verdict.class;
     if (errorClass === undefined) return;
@@ -71,21 +70,16 @@ export class ProduceMetrics {
     if ('reset' in verdict && verdict.reset !== undefined) {
       this.#counters.add(RESETS[verdict.reset]);
     }
+    // The failed connection has a line of its own.
+    if (errorClass === 'connection' || errorClass === 'request_timeout') return;
     const level = ALARMS.has(errorClass) ? 'error' : 'warn';
     const { partition, attempts } = lane;
     const { errorCode } = outcome;
     const error = errorCode === undefined ? undefined : errorName(errorCode);
-    this.#sampled.line(errorClass, (held) =>
-      this.#log[level](
-        { partition, attempts, class: errorClass, error, errorCode, held },
-        'a batch was not confirmed',
-      ),
-    );
-  }
-
-  loginRefused(error: string): void {
-    this.#sampled.line('login', (held) =>
-      this.#log.error({ error, held }, 'the brokers refuse our credentials'),
+    this.#faults[level](
+      `${errorClass} ${error}`,
+      { partition, attempts, class: errorClass, error, errorCode },
+      'a batch was not confirmed',
     );
   }
 

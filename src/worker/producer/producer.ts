@@ -3,15 +3,17 @@
  * What an outcome means for a batch is decided in lane.ts alone.
  * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
  */
-import type { Logger } from '../../log.ts';
+import type { Delivery } from '../../messages.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { PartitionQueue } from '../accumulator/queue.ts';
+import type { Faults } from '../faults.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
+import { Health } from './health.ts';
 import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
@@ -23,7 +25,7 @@ export interface ProducerOptions {
   readonly topic: string;
   readonly bootstrap: readonly Address[];
   readonly createLink: CreateLink;
-  readonly log: Logger;
+  readonly faults: Faults;
   readonly lingerMs: number;
   readonly eventTimeoutMs: number;
   readonly maxRequestBytes: number;
@@ -43,19 +45,24 @@ export class Producer {
   readonly #options: ProducerOptions;
   readonly #metrics: ProduceMetrics;
   readonly #metadata: Metadata;
+  readonly health: Health;
   readonly #brokers = new Map<number, Broker>();
   readonly #lanes: Lane[] = [];
   /** By partition. */
   #leaders: (Broker | undefined)[] = [];
-  /** Lanes whose last attempt Kafka refused by rights or policy. */
-  readonly #refusedLanes = new Set<Lane>();
   #maxRequestBytes: number;
   readonly #brokerListener: BrokerListener = {
     isDue: (lane, nowMs) => this.#isDue(lane, nowMs),
     makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
     sending: (lane, nowMs) => this.#metrics.sending(lane.head!, nowMs),
-    ready: () => this.#pump(),
-    lost: () => this.#metadata.refresh(),
+    ready: () => {
+      this.health.lookAtLeaders(this.#brokers, performance.now());
+      this.#pump();
+    },
+    lost: (broker, error) => {
+      this.health.connectionFailed(broker.address, error, broker);
+      this.#metadata.refresh();
+    },
     settled: (lane, outcome) => this.#settle(lane, outcome),
     finished: (ms) => {
       this.#metrics.request(ms);
@@ -66,19 +73,20 @@ export class Producer {
   #wakeTimer: NodeJS.Timeout | undefined;
   #housekeeping: NodeJS.Timeout | undefined;
   #lingerMs: number;
-  #everWorked = false;
 
   constructor(options: ProducerOptions) {
     this.#options = options;
-    this.#metrics = new ProduceMetrics(options.counters, options.log);
+    this.#metrics = new ProduceMetrics(options.counters, options.faults);
     this.#lingerMs = options.lingerMs;
     this.#maxRequestBytes = options.maxRequestBytes;
-    const { topic, bootstrap, createLink, log, topicListener } = options;
-    this.#metadata = new Metadata(topic, bootstrap, createLink, log, {
+    const { topic, bootstrap, createLink, faults, topicListener } = options;
+    const health = new Health(topicListener, faults, bootstrap);
+    this.health = health;
+    this.#metadata = new Metadata(topic, bootstrap, createLink, faults, {
       changed: (view) => this.#topicChanged(view),
-      topicMissing: () => topicListener.topicMissing(),
-      unreachable: (why) => topicListener.unreachable(why),
-      loginRefused: (message) => this.#loginRefused(message),
+      topicMissing: () => health.topicIsMissing(),
+      unreachable: (why) => health.unreachable(why),
+      failed: (address, error) => health.connectionFailed(address, error),
     });
     options.accumulator.onWork((queue) =>
       this.#wake(Math.max(this.#dueMs(queue), performance.now())),
@@ -93,7 +101,7 @@ export class Producer {
 
   /** Credentials were taken, from another worker if not from this one: refused ones are news. */
   hasWorked(): void {
-    this.#everWorked = true;
+    this.health.hasWorked();
   }
 
   /** Ask again who leads, for instance since the topic was created. */
@@ -131,6 +139,13 @@ export class Producer {
     );
   }
 
+  /** The ability to store events, and the latest failure. */
+  delivery(nowMs: number): Delivery {
+    const { queues } = this.#options.accumulator;
+    const leaderOf = (partition: number) => this.#leaders[partition];
+    return this.health.delivery(this.#lanes, queues, leaderOf, nowMs);
+  }
+
   stop(): void {
     clearInterval(this.#housekeeping);
     clearTimeout(this.#wakeTimer);
@@ -139,8 +154,8 @@ export class Producer {
   }
 
   #topicChanged({ brokers, leaders }: TopicView): void {
-    this.#everWorked = true;
-    const { accumulator, budget, topicListener } = this.#options;
+    const { accumulator, budget } = this.#options;
+    this.health.topicKnown();
     this.#takeBrokers(brokers);
     const count = this.#brokers.size;
     const { maxRequestBytes } = this.#options;
@@ -153,7 +168,7 @@ export class Producer {
     for (const broker of this.#brokers.values()) {
       broker.lanes = this.#lanes.filter(({ partition }) => this.#leaders[partition] === broker);
     }
-    topicListener.topicKnown();
+    this.health.lookAtLeaders(this.#brokers, performance.now());
     this.#pump();
   }
 
@@ -293,27 +308,7 @@ export class Producer {
         break;
     }
     // It reports at once: by now the batch is counted where it has ended.
-    this.#noteRefusal(lane, verdict.class === 'refused_by_policy');
-  }
-
-  /** Tells when Kafka begins or ceases to refuse by rights or policy what lanes write. */
-  #noteRefusal(lane: Lane, refused: boolean): void {
-    const before = this.#refusedLanes.size;
-    if (refused) this.#refusedLanes.add(lane);
-    else this.#refusedLanes.delete(lane);
-    const { topicListener } = this.#options;
-    if (before > 0 !== this.#refusedLanes.size > 0) {
-      topicListener.refusedByPolicy(this.#refusedLanes.size > 0);
-    }
-  }
-
-  #loginRefused(message: string): void {
-    const { topicListener } = this.#options;
-    if (!this.#everWorked) {
-      topicListener.loginRefused(message);
-      return;
-    }
-    this.#metrics.loginRefused(message);
+    this.health.settled(lane, outcome, verdict, nowMs);
   }
 
   /** Deadlines, and batches that are too old for new events to join. */
@@ -321,6 +316,7 @@ export class Producer {
     const nowMs = performance.now();
     const brokers = [...this.#brokers.values()];
     this.#metadata.doubt(brokers.some(({ lanes, connected }) => lanes.length > 0 && !connected));
+    this.health.lookAtLeaders(this.#brokers, nowMs);
     const { eventTimeoutMs, outcomes } = this.#options;
     for (const lane of this.#lanes) {
       const queue = this.#queueOf(lane);

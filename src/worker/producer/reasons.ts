@@ -1,7 +1,24 @@
 import type { LinkError } from './link.ts';
 
-/** What OpenSSL, Node.js and kafkajs say, and what it means; the first that matches holds. */
+/** Of the first bytes that are no answer of a broker, for {@link describeStranger}. */
+const STRANGER_BYTES_MAX = 60;
+
+/** What OpenSSL, Node.js, kafkajs and strangers say, and its meaning; the first match holds. */
 const MEANINGS: readonly (readonly [RegExp, string])[] = [
+  [/^the peer answered "HTTP\//, 'an HTTP server answers there, not Kafka: see the port'],
+  [/^the peer answered "SSH-/, 'an SSH server answers there, not Kafka: see the port'],
+  [/^the peer answered "-[A-Z]+ /, 'a Redis server answers there, not Kafka: see the port'],
+  [
+    /^the peer answered "E.*(FATAL|ERROR)/,
+    'a PostgreSQL server answers there, not Kafka: see the port',
+  ],
+  [/^the peer answered "\\u0015\\u0003/, 'the port expects TLS: KAFKA_TLS=1'],
+  [/^the peer answered "/, 'something other than Kafka answers there: see the port'],
+  [
+    /^the peer is a KRaft controller/,
+    'the port is that of a KRaft controller: use a broker’s port',
+  ],
+  [/^connection lost: /, 'the connection to Kafka was lost'],
   [
     /before secure TLS|wrong version number|packet length too long/i,
     'Kafka does not answer the TLS handshake: does the broker speak TLS?',
@@ -14,14 +31,41 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/altnames/i, 'the broker’s certificate is for another host'],
   [/certificate has expired/i, 'the broker’s certificate has expired'],
   [/certificate/i, 'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE'],
+  [/ENOTFOUND|EAI_AGAIN/, 'Kafka cannot be reached: the host name cannot be resolved'],
+  [/ECONNREFUSED/, 'Kafka cannot be reached: connection refused'],
+  [/EHOSTUNREACH|ENETUNREACH/, 'Kafka cannot be reached: no route to the host'],
+  [/^no connection within/, 'Kafka cannot be reached: no connection in time'],
+  [/^no answer within/, 'the port accepts connections but does not answer: is it a broker’s?'],
 ];
 
-/** Why Kafka cannot be asked, for people who look at /readyz: no addresses in it. */
+/**
+ * Why a connection to Kafka failed, for readers of /readyz and the log: no addresses in it, and
+ * nothing that the other side wrote.
+ */
 export function reasonFor({ why, message }: Pick<LinkError, 'why' | 'message'>): string {
   const found = MEANINGS.find(([pattern]) => pattern.test(message));
   if (found !== undefined) return found[1];
+  if (why === 'configuration') return 'the brokers refuse our credentials';
+  if (why === 'guard' || why === 'request_timeout') return 'Kafka does not answer';
   if (/closed/i.test(message) && why === 'connection') {
-    return 'Kafka closed the connection: does the broker expect TLS or SASL?';
+    return (
+      'Kafka closed the connection: does the broker expect TLS or SASL, ' +
+      'or is the port not a broker’s (a controller’s, ZooKeeper’s)?'
+    );
   }
   return 'Kafka cannot be reached';
+}
+
+/** The text of an error for bytes that no broker sends. */
+export function describeStranger(bytes: Buffer): string {
+  const text = bytes.subarray(0, STRANGER_BYTES_MAX).toString('latin1');
+  // As in JSON, so that no control character reaches a terminal.
+  const shown = JSON.stringify(text).replace(/[\x7f-\xff]/g, '?');
+  return `the peer answered ${shown}`;
+}
+
+/** The text of a socket's error: one for several addresses of a name has none of its own. */
+export function describeSocketError(error: Error & { code?: string }): string {
+  const each = error instanceof AggregateError ? (error.errors as Error[]) : [];
+  return error.message || each.map(({ message }) => message).join('; ') || (error.code ?? '');
 }

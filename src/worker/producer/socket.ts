@@ -6,10 +6,11 @@
  * for a wrong one, which would end the process).
  */
 import assert from 'node:assert/strict';
-import net from 'node:net';
-import tls from 'node:tls';
+import type net from 'node:net';
+import { connectSocket } from '../../broker-address.ts';
 import { LIMITS } from '../../limits.ts';
 import type { SocketFactory } from './kafkajs.ts';
+import { describeSocketError, describeStranger } from './reasons.ts';
 
 const KEEP_ALIVE_MS = 60_000;
 const LENGTH_BYTES = 4;
@@ -37,11 +38,13 @@ export class WatchedSocket {
   #watch: NodeJS.Timeout | undefined;
   readonly #lengths = new LengthCheck();
   readonly #answer = new Answer();
+  #stranger: string | undefined;
   /** The answer is there, and waits for the end of the turn. */
   #whole = false;
   /** Takes the answer to the request that is on its way; kafkajs reads what comes without one. */
   #onAnswer: ((answer: Buffer) => void) | undefined;
   #failure = 'the connection was closed';
+  #connected = false;
   readonly #onClose: () => void;
 
   /** @param onClose called once when the socket is gone, whoever ended it */
@@ -50,14 +53,14 @@ export class WatchedSocket {
   }
 
   readonly factory: SocketFactory = ({ host, port, ssl, onConnect }) => {
-    const servername = net.isIP(host) === 0 ? { servername: host } : {};
-    const socket = ssl
-      ? tls.connect({ host, port, ...servername, ...ssl }, onConnect)
-      : net.connect({ host, port }, onConnect);
+    const socket = connectSocket({ host, port }, ssl, onConnect);
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
-    socket.on('error', ({ message }) => {
-      this.#failure = message;
+    socket.once('connect', () => {
+      this.#connected = true;
+    });
+    socket.on('error', (error) => {
+      this.#failure = describeSocketError(error);
     });
     socket.once('close', () => {
       this.unwatch();
@@ -76,9 +79,19 @@ export class WatchedSocket {
     return socket !== undefined && !socket.destroyed && !socket.readableEnded;
   }
 
+  /** The TCP connection was established. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
   /** Why it is gone, for people. */
   get failure(): string {
     return this.#failure;
+  }
+
+  /** What came instead of a broker's answer, for people. */
+  get stranger(): string | undefined {
+    return this.#stranger;
   }
 
   /**
@@ -153,7 +166,10 @@ export class WatchedSocket {
     const guarded = (event: string, listener: (chunk: Buffer) => void): net.Socket => {
       if (event !== 'data') return on(event, listener);
       return on('data', (chunk: Buffer) => {
-        if (!this.#lengths.accept(chunk)) return this.end('bad_response');
+        if (!this.#lengths.accept(chunk)) {
+          this.#stranger ??= describeStranger(chunk);
+          return this.end('bad_response');
+        }
         if (this.#onAnswer !== undefined) return this.#take(chunk);
         try {
           listener(chunk);

@@ -1,8 +1,10 @@
 import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
 import { backoffMs } from '../../backoff.ts';
 import { LIMITS } from '../../limits.ts';
-import { type Logger, SampledLog } from '../../log.ts';
+import type { Logger } from '../../log.ts';
 import type { TopicFacts } from '../../messages.ts';
+import type { Faults } from '../faults.ts';
+import { adminFailure } from './admin-failure.ts';
 
 const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 
@@ -13,8 +15,16 @@ export interface StewardOptions {
   /** -1 = the broker's default */
   readonly replication: number;
   readonly mayCreate: boolean;
+  /** Whether a broker has said that there is no such topic. */
+  readonly isMissing: () => boolean;
+  /** Is told, for people, why a missing topic is not created. */
+  readonly creationFailed: (reason: string) => void;
   readonly log: Logger;
+  readonly faults: Faults;
 }
+
+class NoTopic extends Error {}
+class NotCreated extends Error {}
 
 /**
  * Looks after the topic, in one worker of an instance: creates it if it is missing and that is
@@ -22,16 +32,16 @@ export interface StewardOptions {
  * Tries until Kafka answers.
  */
 export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
-  const { log } = options;
-  const sampled = new SampledLog();
   for (let tries = 1; ; tries++) {
-    const admin = new kafkajs.Kafka({ ...options.kafka, retry: { retries: 0 } }).admin();
+    const brokers = inTurn(options.kafka.brokers as readonly string[], tries);
+    const kafka = new kafkajs.Kafka({ ...options.kafka, brokers, retry: { retries: 0 } });
+    const admin = kafka.admin();
     try {
       await admin.connect();
-      await createIfMissing(admin, options, sampled);
+      await createIfMissing(admin, options);
       return await readFacts(admin, options);
     } catch (error) {
-      log.debug({ error: (error as Error).message }, 'the topic cannot be looked after yet');
+      report(error, options);
     } finally {
       await admin.disconnect().catch(() => {});
     }
@@ -39,36 +49,43 @@ export async function stewardTopic(options: StewardOptions): Promise<TopicFacts>
   }
 }
 
-async function createIfMissing(
-  admin: Admin,
-  options: StewardOptions,
-  sampled: SampledLog,
-): Promise<void> {
+/** A client that does not retry asks the first one only: each try begins with another. */
+function inTurn(brokers: readonly string[], tries: number): string[] {
+  const first = (tries - 1) % brokers.length;
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
+}
+
+function report(error: unknown, options: StewardOptions): void {
+  const { topic, mayCreate, log, faults } = options;
+  if (error instanceof NoTopic) {
+    faults.error('', { topic }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
+    return;
+  }
+  const { isConnection, ...failure } = adminFailure(error);
+  const { hint } = failure;
+  const fields = { topic, ...failure };
+  if (error instanceof NotCreated || (mayCreate && options.isMissing())) {
+    options.creationFailed(hint);
+    faults.warn(hint, fields, 'topic creation failed');
+  } else if (isConnection) {
+    // The producer meets it too, and reports it.
+    log.debug(fields, 'topic configuration request failed');
+  } else faults.warn(hint, fields, 'topic configuration request failed');
+}
+
+async function createIfMissing(admin: Admin, options: StewardOptions): Promise<void> {
   const { topic, partitions, replication, mayCreate, log } = options;
   if ((await admin.listTopics()).includes(topic)) return;
-  if (!mayCreate) {
-    sampled.line('missing', (held) =>
-      log.error({ topic, held }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0'),
-    );
-    throw new Error('no topic');
-  }
-  try {
-    const created = await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
-      waitForLeaders: false,
-    });
-    const copies = replication === -1 ? 'broker default' : replication;
-    if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
-  } catch (error) {
-    const reason = (error as { errors?: { message: string }[] }).errors?.[0]?.message;
-    sampled.line('refused', (held) =>
-      log.error(
-        { topic, error: reason ?? (error as Error).message, held },
-        'the topic cannot be created',
-      ),
-    );
-    throw error;
-  }
+  if (!mayCreate) throw new NoTopic();
+  const request = {
+    topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+    waitForLeaders: false,
+  };
+  const created = await admin.createTopics(request).catch((cause: unknown) => {
+    throw new NotCreated('topic creation failed', { cause });
+  });
+  const copies = replication === -1 ? 'broker default' : replication;
+  if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
 }
 
 async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<TopicFacts> {

@@ -1,7 +1,7 @@
 /** What the instance's readiness needs to know of Kafka. */
 export interface TopicListener {
-  /** The topic's partitions are known. */
-  topicKnown(): void;
+  /** The topic's partitions are known and one of its leaders is connected: once. */
+  reached(): void;
   topicMissing(): void;
   /** For people, without addresses. */
   unreachable(why: string): void;

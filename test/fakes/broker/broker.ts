@@ -10,6 +10,8 @@ export class FakeBroker {
   readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
   #port = 0;
+  /** Where clients are told to connect instead of to `address`. */
+  advertised: { host: string; port: number } | undefined;
   /** Connections that it has taken so far. */
   connections = 0;
 

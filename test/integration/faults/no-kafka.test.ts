@@ -47,7 +47,7 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
   const other = await startGateway({ brokers, topic: absent, env: forbidden, ready: false });
   t.after(() => other.kill());
   await until(() => fetch(`${gateway.httpUrl}/livez`));
-  await untilNotReady(gateway, 'Kafka cannot be reached');
+  await untilNotReady(gateway, 'Kafka cannot be reached: connection refused');
   for (const url of [gateway.httpUrl, gateway.adminUrl]) {
     assert.equal((await fetch(`${url}/livez`)).status, 200);
   }

@@ -1,18 +1,18 @@
 /** Credentials that are refused: at the start that is a matter of configuration, later an alarm. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
 import { Producer } from '../../../src/worker/producer/producer.ts';
 import { until } from '../../support/wait.ts';
+import { recordFaults } from '../faults.ts';
 
 /** A producer whose login is refused each time; what it said and logged. */
 function refused(prepare: (producer: Producer) => void) {
   const told: string[] = [];
-  const lines: string[] = [];
+  const { faults, lines } = recordFaults();
   const budget = new Budget(2 ** 20);
   const link: BrokerLink = {
     idle: false,
@@ -25,7 +25,7 @@ function refused(prepare: (producer: Producer) => void) {
     topic: 'events',
     bootstrap: [{ host: 'h', port: 1 }],
     createLink: () => link,
-    log: pino({ base: null }, { write: (line) => lines.push(line) }),
+    faults,
     lingerMs: 0,
     eventTimeoutMs: 1_000,
     maxRequestBytes: 2 ** 16,
@@ -34,7 +34,7 @@ function refused(prepare: (producer: Producer) => void) {
     counters: new Counters(),
     outcomes: { stored: () => {}, refused: () => {}, overdue: () => {} },
     topicListener: {
-      topicKnown: () => {},
+      reached: () => {},
       topicMissing: () => {},
       unreachable: () => {},
       refusedByPolicy: () => {},
@@ -55,7 +55,7 @@ test('refused before anything ever worked: it is told, so that the instance ends
 
 test('refused to a new worker while others work: an alarm, and it tries again', async () => {
   const { told, lines, stop } = refused((producer) => producer.hasWorked());
-  await until(() => lines.some((line) => line.includes('wrong password')));
+  await until(() => lines.some(({ error }) => error === 'wrong password'));
   stop();
   assert.deepEqual(told, []);
 });

@@ -15,6 +15,7 @@ import { Producer } from '../../../src/worker/producer/producer.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { until } from '../../support/wait.ts';
 import { NOBODY, valuesOf } from '../accumulator/batches.ts';
+import { recordFaults } from '../faults.ts';
 
 export const TOPIC = 'events';
 
@@ -67,7 +68,7 @@ export class Pipeline {
       topic: TOPIC,
       bootstrap: cluster.brokers.map(({ address }) => address),
       createLink: (address) => new Link(address, link),
-      log: logger,
+      faults: recordFaults().faults,
       lingerMs: 5,
       eventTimeoutMs: eventTimeoutMs ?? 60_000,
       maxRequestBytes: 2 ** 20,
@@ -84,7 +85,7 @@ export class Pipeline {
         },
       },
       topicListener: {
-        topicKnown: fact('known'),
+        reached: fact('known'),
         topicMissing: fact('missing'),
         unreachable: fact('unreachable'),
         refusedByPolicy: (refused) => fact(refused ? 'refused' : 'allowed')(),

@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pino } from 'pino';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
 import { batchOfValues } from '../accumulator/batches.ts';
+import { recordFaults } from '../faults.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection', 'unknown']);
 
-/** What is logged of a failed attempt, and how often it is counted. */
+/** What is reported of a failed attempt, and how often it is counted. */
 function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
-  const lines: Record<string, unknown>[] = [];
-  const log = pino({ base: null }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const { faults, lines } = recordFaults();
   const counters = new Counters();
-  const metrics = new ProduceMetrics(counters, log);
+  const metrics = new ProduceMetrics(counters, faults);
   for (let attempt = 0; attempt < 2; attempt++) {
     metrics.verdict(new Lane(3), outcome, { do: 'retry', class: errorClass, refresh: true });
   }
@@ -30,22 +29,21 @@ function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
 
 test('an error that has no place in the table is named in its line, an alarm', () => {
   const lines = failed(outcomeOf(42), 'unexpected');
-  assert.deepEqual(lines, [[50, 3, 'INVALID_REQUEST', 42]]);
+  assert.deepEqual(lines, [['error', 3, 'INVALID_REQUEST', 42]]);
 });
 
 test('an error that is in the table is named too: a class has several', () => {
   const lines = failed(outcomeOf(7), 'unknown');
-  assert.deepEqual(lines, [[40, 3, 'REQUEST_TIMED_OUT', 7]]);
+  assert.deepEqual(lines, [['warn', 3, 'REQUEST_TIMED_OUT', 7]]);
 });
 
-test('no answer has no error code', () => {
-  const lines = failed(noAnswer('connection'), 'connection');
-  assert.deepEqual(lines, [[40, 3, undefined, undefined]]);
+test('an attempt without an answer is counted; its connection has a line of its own', () => {
+  assert.deepEqual(failed(noAnswer('connection'), 'connection'), []);
 });
 
 test('a batch’s time in the lane ends with its first attempt, that at Kafka with its fate', () => {
   const counters = new Counters();
-  const metrics = new ProduceMetrics(counters, pino({ level: 'silent' }));
+  const metrics = new ProduceMetrics(counters, recordFaults().faults);
   const stage = (name: string) => {
     const { first, bounds } = histogram('forebay_stage_duration_seconds', name);
     const cells = counters.values.subarray(first, first + bounds.length + 2);
@@ -69,7 +67,7 @@ test('a batch’s time in the lane ends with its first attempt, that at Kafka wi
 
 test('a stored batch counts with the bytes that were sent, and apart with those before', () => {
   const counters = new Counters();
-  const metrics = new ProduceMetrics(counters, pino({ level: 'silent' }));
+  const metrics = new ProduceMetrics(counters, recordFaults().faults);
   const batch = batchOfValues(['x'.repeat(400)]);
   metrics.stored(batch);
   batch.goCompressed({ buffer: Buffer.alloc(128), length: 100, codec: 1 });

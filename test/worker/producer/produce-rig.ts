@@ -11,6 +11,7 @@ import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broke
 import type { TcpServer } from '../../fakes/tcp-server.ts';
 import { until } from '../../support/wait.ts';
 import { NOBODY, valuesOf } from '../accumulator/batches.ts';
+import { type FaultLine, recordFaults } from '../faults.ts';
 import { Encoder } from '../kafkajs-protocol.ts';
 
 const TOPIC = 'events';
@@ -55,7 +56,7 @@ export class ProduceRig {
   readonly budget = new Budget(64 * 2 ** 20);
   readonly producer: Producer;
   readonly requests: Produced[] = [];
-  readonly lines: Record<string, unknown>[] = [];
+  readonly lines: FaultLine[];
   /** Values in the order in which their fates were told. */
   readonly stored: string[] = [];
   readonly refused: [value: string, code: EventCode][] = [];
@@ -75,14 +76,16 @@ export class ProduceRig {
     this.reply = options.reply ?? (() => ({}));
     const { budget } = this;
     const accumulator = new Accumulator({ budget, batchBytes: 65_536, maxEventBytes: 65_536 });
-    const log = pino({ base: null }, { write: (line) => this.lines.push(JSON.parse(line)) });
-    const link = { clientId: 'forebay-test', ssl: undefined, sasl: undefined, logger: log };
+    const { faults, lines } = recordFaults();
+    this.lines = lines;
+    const logger = pino({ enabled: false });
+    const link = { clientId: 'forebay-test', ssl: undefined, sasl: undefined, logger };
     this.#accumulator = accumulator;
     this.producer = new Producer({
       topic: TOPIC,
       bootstrap: [server.address],
       createLink: (address) => new Link(address, link),
-      log,
+      faults,
       lingerMs: options.lingerMs ?? 0,
       eventTimeoutMs: options.eventTimeoutMs ?? 60_000,
       maxRequestBytes: options.maxRequestBytes ?? 2 ** 20,
@@ -105,7 +108,7 @@ export class ProduceRig {
         },
       },
       topicListener: {
-        topicKnown: () => {},
+        reached: () => {},
         topicMissing: () => {},
         unreachable: () => {},
         refusedByPolicy: (refused) => this.onPolicy(refused),

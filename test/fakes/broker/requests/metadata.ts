@@ -17,8 +17,8 @@ export const metadata: Api = {
     const code = call.meet()?.code;
     const running = cluster.brokers.filter((broker) => broker.running);
     const writer = new Writer().int32(call.throttleMs);
-    writer.array(running, ({ id, address: { host, port } }) =>
-      writer.int32(id).string(host).int32(port).string(null),
+    writer.array(running, ({ id, address, advertised = address }) =>
+      writer.int32(id).string(advertised.host).int32(advertised.port).string(null),
     );
     writer.string('fake-cluster').int32(running[0]?.id ?? -1);
     return writer.array(asked, (topic) => {

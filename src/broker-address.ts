@@ -1,0 +1,78 @@
+/** Addresses of brokers, as KAFKA_BROKERS, sockets and log lines have them. */
+import net, { type Socket } from 'node:net';
+import tls from 'node:tls';
+import type { KafkaConfig } from 'kafkajs';
+
+export interface BrokerAddress {
+  /** A name, or an address without brackets. */
+  readonly host: string;
+  readonly port: number;
+}
+
+const PORT_MAX = 65_535;
+const ADDRESS = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[A-Za-z0-9._-]+)):(?<port>\d{1,5})$/;
+
+/** Reads `host:port`, with an IPv6 address in brackets; undefined for anything else. */
+export function parseBrokerAddress(text: string): BrokerAddress | undefined {
+  const { ipv6, name = '', port = '' } = ADDRESS.exec(text)?.groups ?? {};
+  if (ipv6 !== undefined && !net.isIPv6(ipv6)) return undefined;
+  const number = Number(port);
+  return number >= 1 && number <= PORT_MAX ? { host: ipv6 ?? name, port: number } : undefined;
+}
+
+export function formatBrokerAddress({ host, port }: BrokerAddress): string {
+  return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * The domain of IPv6 addresses in places that take no colon, as Windows writes them in UNC paths:
+ * `::1` is `--1.ipv6-literal.net`.
+ */
+const LITERAL = '.ipv6-literal.net';
+const KEEP_ALIVE_MS = 60_000;
+
+/**
+ * Bootstrap brokers for kafkajs's `Kafka`, which splits each one at its first colons. IPv6
+ * addresses are handed over without colons and restored before the socket connects.
+ */
+export function bootstrapOptions(
+  brokers: readonly string[],
+): Pick<KafkaConfig, 'brokers' | 'socketFactory'> {
+  const hosts = new Map<string, string>();
+  const masked = brokers.map((broker) => {
+    const address = parseBrokerAddress(broker);
+    if (address === undefined || !net.isIPv6(address.host)) return broker;
+    const mask = address.host.replaceAll(':', '-').replace('%', 's') + LITERAL;
+    hosts.set(mask, address.host);
+    return `${mask}:${address.port}`;
+  });
+  if (hosts.size === 0) return { brokers: masked };
+  return {
+    brokers: masked,
+    socketFactory: ({ host, port, ssl, onConnect }) => {
+      const socket = connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
+      return socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    },
+  };
+}
+
+/** Restores the address of a broker that {@link bootstrapOptions} has masked, for log lines. */
+export function unmaskBroker(broker: string): string {
+  const [host = '', port] = broker.split(':');
+  if (!host.endsWith(LITERAL)) return broker;
+  // No digit of an address is an s.
+  const [digits = '', ...zone] = host.slice(0, -LITERAL.length).split('s');
+  const address = digits.replaceAll('-', ':');
+  return `[${zone.length > 0 ? `${address}%${zone.join('s')}` : address}]:${port}`;
+}
+
+/** Connects to a broker; with `ssl`, names the host to it unless that is an address. */
+export function connectSocket(
+  { host, port }: BrokerAddress,
+  ssl: object | undefined,
+  onConnect: () => void,
+): Socket {
+  if (!ssl) return net.connect({ host, port }, onConnect);
+  const servername = net.isIP(host) === 0 ? { servername: host } : {};
+  return tls.connect({ host, port, ...servername, ...ssl }, onConnect);
+}

@@ -1,0 +1,54 @@
+/**
+ * Faults of Kafka, one line each for the whole instance: all workers meet them, again and again.
+ * A fault is logged when it is new, when it comes again after it was gone, and now and then while
+ * it lasts.
+ */
+import { LIMITS } from '../limits.ts';
+import type { Fault } from '../messages.ts';
+import type { PrimaryLog } from './primary-log.ts';
+
+interface Known {
+  writtenAtMs: number;
+  seenAtMs: number;
+  held: number;
+}
+
+export class FaultLog {
+  readonly #log: Pick<PrimaryLog, 'write'>;
+  readonly #now: () => number;
+  readonly #known = new Map<string, Known>();
+
+  constructor(log: Pick<PrimaryLog, 'write'>, now: () => number = () => performance.now()) {
+    this.#log = log;
+    this.#now = now;
+  }
+
+  /** A worker of `slot` has met it. */
+  take(slot: number, { level, key, message, fields, held }: Fault): void {
+    const nowMs = this.#now();
+    const { repeatMs, quietMs } = LIMITS.faults;
+    const known = this.#known.get(key);
+    const lasts = known !== undefined && nowMs - known.seenAtMs < quietMs;
+    if (lasts && nowMs - known.writtenAtMs < repeatMs) {
+      known.seenAtMs = nowMs;
+      known.held += held + 1;
+      return;
+    }
+    const heldMeanwhile = held + (lasts ? known.held : 0);
+    this.#forgetGone(nowMs);
+    this.#known.set(key, { writtenAtMs: nowMs, seenAtMs: nowMs, held: 0 });
+    this.#log.write(level, { ...fields, worker: slot, held: heldMeanwhile }, message);
+  }
+
+  /** Kafka works again: whatever comes now is new. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** Addresses of brokers come and go. */
+  #forgetGone(nowMs: number): void {
+    for (const [key, { seenAtMs }] of this.#known) {
+      if (nowMs - seenAtMs >= LIMITS.faults.quietMs) this.#known.delete(key);
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import { SampledLog } from '../log.ts';
+import type { Fault, FaultLevel } from '../messages.ts';
+
+/**
+ * Lines about Kafka. Each worker of an instance meets the same faults, so workers hand them to the
+ * primary, which logs each one once (primary/fault-log.ts). Here repeats are only kept from
+ * flooding the channel.
+ */
+export class Faults {
+  readonly #tell: (fault: Fault) => void;
+  readonly #sampled: SampledLog;
+
+  constructor(tell: (fault: Fault) => void, now?: () => number) {
+    this.#tell = tell;
+    this.#sampled = new SampledLog(now);
+  }
+
+  info(key: string, fields: object, message: string): void {
+    this.#report('info', key, fields, message);
+  }
+
+  warn(key: string, fields: object, message: string): void {
+    this.#report('warn', key, fields, message);
+  }
+
+  error(key: string, fields: object, message: string): void {
+    this.#report('error', key, fields, message);
+  }
+
+  /** @param key faults with the same message and key are the same fault */
+  #report(level: FaultLevel, key: string, fields: object, message: string): void {
+    const whole = `${message} ${key}`;
+    this.#sampled.line(whole, (held) => this.#tell({ level, key: whole, fields, message, held }));
+  }
+}

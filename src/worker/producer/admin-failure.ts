@@ -1,0 +1,44 @@
+import { unmaskBroker } from '../../broker-address.ts';
+import { reasonFor } from './reasons.ts';
+
+/** Why a request of kafkajs's admin client failed. */
+export interface AdminFailure {
+  /** For people, without addresses. */
+  readonly hint: string;
+  /** In Kafka's or the system's words. */
+  readonly error: string;
+  /** Of the broker that could not be reached, where that is the cause. */
+  readonly address: string | undefined;
+  /** No broker has refused it: a connection failed. */
+  readonly isConnection: boolean;
+}
+
+interface KafkaJSError extends Error {
+  /** Kafka's name of the error that a broker has answered. */
+  readonly type?: string;
+  readonly broker?: string;
+  /** Of an aggregate. */
+  readonly errors?: readonly KafkaJSError[];
+}
+
+/** Finds the cause in what kafkajs throws: aggregates, and retries that were given up. */
+export function adminFailure(error: unknown): AdminFailure {
+  const { type, name, message, broker } = causeOf(error);
+  if (type !== undefined) {
+    const hint = `Kafka answers ${type}`;
+    return { hint, error: message, address: undefined, isConnection: false };
+  }
+  const why = name === 'KafkaJSSASLAuthenticationError' ? 'configuration' : 'connection';
+  const hint = reasonFor({ why, message });
+  const address = broker && unmaskBroker(broker);
+  return { hint, error: message, address, isConnection: true };
+}
+
+function causeOf(error: unknown): KafkaJSError {
+  let found = (error instanceof Error ? error : new Error(String(error))) as KafkaJSError;
+  for (;;) {
+    const inner = found.errors?.[0] ?? found.cause;
+    if (!(inner instanceof Error)) return found;
+    found = inner as KafkaJSError;
+  }
+}

@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net, { type AddressInfo } from 'node:net';
+import { after, test } from 'node:test';
+import {
+  bootstrapOptions,
+  formatBrokerAddress,
+  parseBrokerAddress,
+  unmaskBroker,
+} from '../src/broker-address.ts';
+import { readConfig } from '../src/config.ts';
+import { StartError } from '../src/errors.ts';
+
+const servers: net.Server[] = [];
+after(() => {
+  for (const server of servers) server.close();
+});
+
+/** Addresses as KAFKA_BROKERS has them, and as sockets take them. */
+const TAKEN: readonly (readonly [text: string, host: string, port: number])[] = [
+  ['127.0.0.1:9092', '127.0.0.1', 9092],
+  ['kafka-1.example_net:1', 'kafka-1.example_net', 1],
+  ['[::1]:9092', '::1', 9092],
+  ['[2001:DB8::A]:65535', '2001:DB8::A', 65_535],
+  ['[2001:db8:0:0:0:0:0:1]:9092', '2001:db8:0:0:0:0:0:1', 9092],
+  ['[::ffff:127.0.0.1]:9092', '::ffff:127.0.0.1', 9092],
+  ['[fe80::1%eth0]:9092', 'fe80::1%eth0', 9092],
+];
+
+test('names, IPv4 addresses and IPv6 addresses in brackets are read and written alike', () => {
+  for (const [text, host, port] of TAKEN) {
+    const address = parseBrokerAddress(text);
+    assert.deepEqual(address, { host, port }, text);
+    assert.equal(formatBrokerAddress(address!), text);
+  }
+  const all = TAKEN.map(([text]) => text);
+  assert.deepEqual(readConfig({ KAFKA_BROKERS: all.join(' , ') }).kafkaBrokers, all);
+});
+
+const HOST_PORT = 'must be host:port pairs separated by commas';
+const BRACKETS = `${HOST_PORT}, IPv6 addresses in brackets like [::1]:9092`;
+const REJECTED: readonly (readonly [text: string, expected: string])[] = [
+  ['::1:9092', BRACKETS],
+  ['2001:db8::1', BRACKETS],
+  ['[::1]', BRACKETS],
+  ['[::1]:', BRACKETS],
+  ['[::1]:0', BRACKETS],
+  ['[::1]:65536', BRACKETS],
+  ['[::1]9092', BRACKETS],
+  ['[:::1]:9092', BRACKETS],
+  ['[127.0.0.1]:9092', BRACKETS],
+  ['[kafka]:9092', BRACKETS],
+  ['[::1:9092', BRACKETS],
+  ['[fe80::1%]:9092', BRACKETS],
+  ['kafka', HOST_PORT],
+  ['kafka:', HOST_PORT],
+  ['kafka:port', HOST_PORT],
+  [':9092', HOST_PORT],
+];
+
+test('any other address is rejected; for IPv6 the error shows the brackets', () => {
+  for (const [text, expected] of REJECTED) {
+    for (const setting of [text, `a:1,${text}`, `[::1]:9092,${text}`]) {
+      assert.throws(
+        () => readConfig({ KAFKA_BROKERS: setting }),
+        (error: unknown) => {
+          assert(error instanceof StartError);
+          assert.equal(
+            error.message.split('\n')[1]?.trim(),
+            `KAFKA_BROKERS ${expected}, not "${setting}"`,
+          );
+          return true;
+        },
+      );
+    }
+  }
+});
+
+test('kafkajs gets no colon of an IPv6 address, and its sockets the address itself', async (t) => {
+  const server = net.createServer((socket) => socket.end());
+  servers.push(server);
+  const listening = once(server, 'listening');
+  server.listen(0, '::1').on('error', () => t.skip('this machine has no IPv6 loopback'));
+  await Promise.race([listening, once(server, 'error')]);
+  if (!server.listening) return;
+  const { port } = server.address() as AddressInfo;
+  const given = ['a:1', `[::1]:${port}`, '[fe80::1%wlp-3s0]:2', '[2001:DB8::]:3'];
+  const { brokers, socketFactory } = bootstrapOptions(given);
+  assert.deepEqual((brokers as string[]).map(unmaskBroker), given, 'log lines have the addresses');
+  assert.deepEqual(
+    (brokers as string[]).map((broker) => broker.split(':').length),
+    [2, 2, 2, 2],
+    'each splits into host and port',
+  );
+  const [host, ...rest] = (brokers as string[])[1]!.split(':');
+  assert.deepEqual(rest, [String(port)]);
+  for (const name of [host!, '::1']) {
+    const connected = once(server, 'connection');
+    const socket = socketFactory!({ host: name, port, ssl: {}, onConnect: () => {} } as never);
+    socket.on('error', () => {});
+    await connected;
+    socket.destroy();
+  }
+});
+
+test('without IPv6 addresses kafkajs makes its own sockets', () => {
+  assert.deepEqual(bootstrapOptions(['a:1', 'b:2']), { brokers: ['a:1', 'b:2'] });
+});

@@ -1,0 +1,229 @@
+/** What the log says of an outage of each kind: its beginning, its end, and little more. */
+import assert from 'node:assert/strict';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import type { Admin } from 'kafkajs';
+import { FaultProxy } from '../../../bench/chaos/proxy.ts';
+import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
+import { freePorts } from '../../../deploy/kafka/ports.ts';
+import { FakeCluster } from '../../fakes/broker/cluster.ts';
+import { type Gateway, startGateway } from '../../support/gateway.ts';
+import { uniqueTopic } from '../../support/kafka.ts';
+import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+  violationsOf,
+} from '../../support/load.ts';
+import { deleteTopic, testKafka } from '../../support/topic.ts';
+import { logged, untilLogged, untilStored } from '../../support/watch.ts';
+
+const PARTITIONS = 4;
+const EVENT_TIMEOUT_MS = 60_000;
+const BEGAN = 'Kafka outage began';
+const NO_TOPIC = 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0';
+/** From the fault to its line: 4 s without progress, a second look, and a busy machine. */
+const NOTICED_MS = 15_000;
+
+let cluster: KafkaCluster;
+let proxy: FaultProxy;
+/** Behind the proxy, which is what this listener advertises. */
+let outside: string[];
+
+before(async () => {
+  const [port] = (await freePorts(1)) as [number];
+  cluster = await startCluster({ advertised: [{ host: '127.0.0.1', port }] });
+  proxy = await FaultProxy.start(cluster.inner[0]!, port);
+  outside = [`127.0.0.1:${port}`];
+});
+after(async () => {
+  cluster?.resume(0);
+  await proxy?.close();
+  await cluster?.close();
+});
+
+async function admin<T>(work: (client: Admin) => Promise<T>): Promise<T> {
+  const client = testKafka(cluster.brokers).admin();
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.disconnect();
+  }
+}
+
+async function createTopic(topic: string): Promise<void> {
+  const topics = [{ topic, numPartitions: PARTITIONS }];
+  await admin((client) => client.createTopics({ topics, waitForLeaders: true }));
+}
+
+interface Kind {
+  readonly title: string;
+  begin(topic: string): Promise<void> | void;
+  end(topic: string): Promise<void> | void;
+  readonly reason: RegExp;
+  readonly brokers?: () => readonly string[];
+  /** What was stored before is gone. */
+  readonly deletes?: true;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    title: 'the broker is killed',
+    begin: () => cluster.kill(0),
+    end: () => cluster.restart(0),
+    reason: /^Kafka cannot be reached/,
+  },
+  {
+    title: 'the broker is stopped (SIGSTOP)',
+    begin: () => cluster.pause(0),
+    end: () => cluster.resume(0),
+    reason: /^Kafka does not answer$|does not answer: is it/,
+  },
+  {
+    title: 'the network swallows everything',
+    begin: () => {
+      proxy.faults = { blackHole: true };
+    },
+    end: () => {
+      proxy.faults = {};
+      proxy.resetAll();
+    },
+    reason: /^Kafka does not answer$|does not answer: is it/,
+    brokers: () => outside,
+  },
+  {
+    title: 'the topic is deleted, and created again by an operator',
+    begin: (topic) => deleteTopic({ brokers: cluster.brokers, topic }),
+    end: createTopic,
+    reason: /the topic does not exist|UNKNOWN_TOPIC_OR_PARTITION/,
+    deletes: true,
+  },
+];
+
+/** A gateway of two workers on a topic of its own, under load, and the account in the end. */
+async function underLoad(t: TestContext, kind: Kind) {
+  const topic = uniqueTopic();
+  await createTopic(topic);
+  const env = {
+    FOREBAY_WORKERS: '2',
+    FOREBAY_EVENT_TIMEOUT_MS: String(EVENT_TIMEOUT_MS),
+    KAFKA_CREATE_TOPIC: '0',
+  };
+  const brokers = kind.brokers?.() ?? cluster.brokers;
+  const gateway = await startGateway({ brokers, topic, env });
+  t.after(() => gateway.kill());
+  const ledger = new Ledger();
+  const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+  const clients = await acknowledgedClients(t, 8, options);
+  const load = new Load(t, clients, { eventsPerSecond: 200, prefix: 'a-' });
+  await untilStored(gateway, 200);
+  const end = async () => {
+    await load.stop();
+    await allSettled(clients);
+    await closeAll(clients);
+    assert.deepEqual(violationsOf(clients), []);
+    if (kind.deletes) return;
+    const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
+    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  };
+  return { gateway, topic, end };
+}
+
+const number = (value: unknown): number => {
+  assert(typeof value === 'number', `${value}`);
+  return value;
+};
+
+/** Warnings and errors, but for those of the start. */
+function complaints(gateway: Gateway) {
+  const ofStart = /^(replication factor 1|min.insync.replicas is 1|everybody who reaches)/;
+  return gateway.log.filter(
+    ({ level, msg = '' }) => (level === 'warn' || level === 'error') && !ofStart.test(msg),
+  );
+}
+
+describe('an outage', () => {
+  for (const kind of KINDS) {
+    test(`${kind.title}: an error at its beginning, a line at its end, each cause once`, async (t) => {
+      const { gateway, topic, end } = await underLoad(t, kind);
+      const beginMs = performance.now();
+      await kind.begin(topic);
+      const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+      await kind.end(topic);
+      const ended = await untilLogged(gateway, 'Kafka outage ended', 40_000);
+      const spanMs = performance.now() - beginMs;
+      await untilStored(gateway, 200);
+      assert.equal(began.level, 'error');
+      assert.match(String(began.reason), kind.reason);
+      assert.equal(began.effect, 'no event is stored');
+      assert(number(began.waitingEvents) > 0 && number(began.waitingBytes) > 0);
+      const left = number(began.sendersNotifiedInMs);
+      assert.equal(left, EVENT_TIMEOUT_MS - number(began.oldestMs));
+      assert.equal(ended.level, 'info');
+      const durationMs = number(ended.durationMs);
+      assert(durationMs > 4_000 && durationMs <= spanMs + 100, `${durationMs} of ${spanMs}`);
+      await end();
+      const all = complaints(gateway);
+      const lines = all.map(({ msg, address, hint, class: kindOf, error }) =>
+        [msg, address, hint, kindOf, hint === undefined ? error : ''].join(' '),
+      );
+      t.diagnostic(`${durationMs} ms; ${lines.length} lines: ${lines.join(' | ')}`);
+      assert.equal(new Set(lines).size, lines.length, `twice: ${lines.join('\n')}`);
+      const errors = all.filter(({ level }) => level === 'error').map(({ msg }) => msg);
+      assert.deepEqual(errors, kind.deletes ? [NO_TOPIC, BEGAN] : [BEGAN]);
+      assert(lines.length <= 6, lines.join('\n'));
+      for (const msg of [BEGAN, 'Kafka outage ended']) {
+        assert.equal(logged(gateway, msg).length, 1, msg);
+      }
+      assert.equal((await gateway.stop()).code, 0);
+    });
+  }
+
+  test('too few replicas are in sync: Kafka’s word, once for both workers', async (t) => {
+    const topic = uniqueTopic();
+    const fake = await FakeCluster.start({ topics: { [topic]: PARTITIONS } });
+    t.after(() => fake.close());
+    const env = { FOREBAY_WORKERS: '2' };
+    const gateway = await startGateway({ brokers: fake.addresses, topic, env });
+    t.after(() => gateway.kill());
+    const clients = await acknowledgedClients(t, 8, { url: gateway.wsUrl, ledger: new Ledger() });
+    const load = new Load(t, clients, { eventsPerSecond: 100, prefix: 'a-' });
+    await untilStored(gateway, 100);
+    const target = { request: 'Produce' as const, times: Number.POSITIVE_INFINITY };
+    const injected = fake.inject(target, { code: 19 });
+    const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+    assert.equal(began.reason, 'Kafka answers NOT_ENOUGH_REPLICAS');
+    target.times = 0;
+    await untilLogged(gateway, 'Kafka outage ended', NOTICED_MS);
+    await load.stop();
+    await allSettled(clients);
+    await closeAll(clients);
+    assert(injected.consumed > PARTITIONS);
+    const said = complaints(gateway).map(({ msg, error }) => `${msg} ${error}`);
+    assert.deepEqual(said, ['a batch was not confirmed NOT_ENOUGH_REPLICAS', `${BEGAN} undefined`]);
+    assert.equal((await gateway.stop()).code, 0);
+  });
+
+  test('Kafka is away at the start: an error, and its end when Kafka comes', async (t) => {
+    const [port] = (await freePorts(1)) as [number];
+    const env = { FOREBAY_WORKERS: '2' };
+    const options = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), env, ready: false };
+    const gateway = await startGateway(options);
+    t.after(() => gateway.kill());
+    const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+    assert.equal(began.reason, 'Kafka cannot be reached: connection refused');
+    assert.equal(began.waitingEvents, 0);
+    assert.equal(began.sendersNotifiedInMs, undefined);
+    const kafka = await startCluster({ ports: [port] });
+    t.after(() => kafka.close());
+    await gateway.ready();
+    const ended = await untilLogged(gateway, 'Kafka outage ended', NOTICED_MS);
+    assert(number(ended.durationMs) > 4_000);
+    const said = complaints(gateway).map(({ msg, hint, reasons }) => `${msg} ${hint} ${reasons}`);
+    assert.equal(new Set(said).size, said.length, said.join('\n'));
+    assert.equal((await gateway.stop()).code, 0);
+  });
+});

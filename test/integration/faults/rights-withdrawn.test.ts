@@ -1,0 +1,131 @@
+/** Rights that are withdrawn and granted again: how soon all partitions flow. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs from 'kafkajs';
+import type { KafkaCluster } from '../../../deploy/kafka/cluster.ts';
+import { Authority } from '../../support/certificates.ts';
+import { startGateway } from '../../support/gateway.ts';
+import { uniqueTopic } from '../../support/kafka.ts';
+import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { acknowledgedClients, allSettled, closeAll, Load, recordsOf } from '../../support/load.ts';
+import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
+import { missingTool } from '../../support/tools.ts';
+import { addPartitions, testKafka } from '../../support/topic.ts';
+import { until } from '../../support/wait.ts';
+import { logged, readyz, untilLogged, untilStored } from '../../support/watch.ts';
+
+const PARTITIONS = 6;
+/** The slow back-off is 5 s at most; the rest is for rights to spread, and a busy machine. */
+const RECOVERED_MS = 7_000;
+const REFUSES = 'Kafka refuses to write: see its rights and policies';
+
+let cluster: KafkaCluster;
+
+/** Denies dave this operation on the topic, or no longer. */
+async function deny(topic: string, operation: number, denied: boolean): Promise<void> {
+  const { AclResourceTypes, ResourcePatternTypes, AclPermissionTypes } = kafkajs;
+  const rule = {
+    resourceType: AclResourceTypes.TOPIC,
+    resourceName: topic,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal: 'User:dave',
+    host: '*',
+    operation,
+    permissionType: AclPermissionTypes.DENY,
+  };
+  const admin = testKafka(cluster.brokers).admin();
+  await admin.connect();
+  try {
+    if (denied) await admin.createAcls({ acl: [rule] });
+    else await admin.deleteAcls({ filters: [rule] });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+describe('rights are withdrawn under load', {
+  skip: missingTool('openssl'),
+  concurrency: 3,
+}, () => {
+  before(async () => {
+    cluster = await startSecureKafka(new Authority());
+  });
+  after(() => cluster?.close());
+
+  for (const [right, forMs] of [
+    ['WRITE', 1_500],
+    ['WRITE', 8_000],
+    ['WRITE', 25_000],
+    ['ALL', 8_000],
+  ] as const) {
+    test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
+      const topic = uniqueTopic();
+      await allowDave(cluster.brokers, topic);
+      await addPartitions({ brokers: cluster.brokers, topic }, PARTITIONS);
+      const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
+      const env = { ...login('plain', 'dave'), KAFKA_CREATE_TOPIC: '0', FOREBAY_WORKERS: '2' };
+      const gateway = await startGateway({ brokers, topic, env });
+      t.after(() => gateway.kill());
+      const ledger = new Ledger();
+      const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
+      const clients = await acknowledgedClients(t, 8, options);
+      const load = new Load(t, clients, { eventsPerSecond: 200, prefix: 'a-' });
+      await untilStored(gateway, 200);
+      const operation = kafkajs.AclOperationTypes[right];
+      await deny(topic, operation, true);
+      await until(async () => (await readyz(gateway))[0]?.reasons.includes(REFUSES), {
+        what: () => gateway.logTail(),
+      });
+      await sleep(forMs);
+      const retrying = async () => {
+        const metrics = await gateway.metrics();
+        return metrics.value('forebay_lanes', { state: 'retrying' });
+      };
+      assert((await retrying()) > 0);
+      await deny(topic, operation, false);
+      const startMs = performance.now();
+      await until(
+        async () => (await retrying()) === 0 && (await readyz(gateway))[0]?.status === 200,
+        { deadlineMs: 30_000, what: () => gateway.logTail() },
+      );
+      const tookMs = Math.round(performance.now() - startMs);
+      t.diagnostic(`all partitions flow ${tookMs} ms after the right was granted again`);
+      assert(tookMs < RECOVERED_MS, `${tookMs} ms`);
+      await load.stop();
+      await allSettled(clients);
+      await closeAll(clients);
+      const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
+      assert(verdict.clean, describeVerdict(verdict).join('\n'));
+      const alarms = logged(gateway, 'a batch was not confirmed');
+      assert.deepEqual(
+        alarms.map(({ level, error }) => [level, error]),
+        [['error', 'TOPIC_AUTHORIZATION_FAILED']],
+        'once for both workers and all partitions',
+      );
+      if (forMs > 6_000) {
+        const began = await untilLogged(gateway, 'Kafka outage began');
+        assert.match(String(began.reason), /TOPIC_AUTHORIZATION_FAILED/);
+        await untilLogged(gateway, 'Kafka outage ended');
+      }
+      assert.equal((await gateway.stop()).code, 0);
+    });
+  }
+
+  test('no right to create the topic: said with Kafka’s word, and taken up when it is there', async (t) => {
+    const topic = uniqueTopic();
+    const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
+    const options = { brokers, topic, env: login('plain', 'dave'), ready: false };
+    const gateway = await startGateway(options);
+    t.after(() => gateway.kill());
+    const line = await untilLogged(gateway, 'topic creation failed');
+    assert.deepEqual([line.level, line.hint], ['warn', 'Kafka answers TOPIC_AUTHORIZATION_FAILED']);
+    const reason = 'topic creation failed: Kafka answers TOPIC_AUTHORIZATION_FAILED';
+    await until(async () => (await readyz(gateway))[0]?.reasons.includes(reason), {
+      what: () => gateway.logTail(),
+    });
+    await allowDave(cluster.brokers, topic);
+    await gateway.ready();
+    assert.equal((await gateway.stop()).code, 0);
+  });
+});
