@@ -26,6 +26,7 @@ import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
+import { pageSettings } from './page-settings.ts';
 import { Compressor } from './producer/compressor.ts';
 import { type Address, Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
@@ -112,6 +113,7 @@ class Worker {
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
+      page: pageSettings(config, validate),
     });
     this.#accumulator = accumulator;
     this.#acknowledger = acknowledger;

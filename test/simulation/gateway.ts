@@ -34,6 +34,14 @@ import {
 const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
 const sieve = loadSieve(undefined, KEY_FIELD);
+/** For a test page that never asks. */
+const NO_PAGE = {
+  topic: '',
+  brokers: [],
+  keyField: KEY_FIELD,
+  idField: 'id',
+  example: async () => ({ event: {}, vary: [] }),
+};
 
 const WORKER = 1;
 
@@ -124,6 +132,7 @@ export class Gateway {
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
       readiness: () => ({ ready: true, reasons: [] }),
+      page: NO_PAGE,
     });
     this.budget = budget;
     this.#reporter = new Reporter(
