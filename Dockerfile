@@ -11,7 +11,8 @@ RUN --mount=type=cache,target=/root/.npm \
     [ ! -s /run/secrets/ca ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca; \
     npm ci --no-progress --loglevel=error
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
-COPY scripts/assets.mjs scripts/
+COPY scripts/assets.mjs scripts/runbook.mjs scripts/
+COPY docs/operations.md docs/
 COPY src src
 RUN npm run --silent build
 

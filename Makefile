@@ -13,7 +13,8 @@ KNOW_KAFKA = KAFKA_BROKERS=$$($(KAFKA) brokers) || exit 1; export KAFKA_BROKERS
 
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json scripts/assets.mjs
+SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json \
+  scripts/assets.mjs scripts/runbook.mjs docs/operations.md
 
 .PHONY: help
 help: ## say what each target does
