@@ -61,8 +61,8 @@ export interface Status {
 export interface Client {
   readonly status: Status;
   /**
-   * Sends a JSON object, with an `id` (`idField`) if it has none; may be called at any time, connected or not.
-   * Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
+   * Sends a JSON object, with an id (`idField`) if it has none; may be called at any time, connected
+   * or not. Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
    * functions too, and is never an unhandled rejection.
    * @throws (rejects with) SendError: refused for good, dropped, closed, or not to be sent at all
    */

@@ -131,12 +131,12 @@ async function timed(event, end) {
   return { ms, attempt: own?.attempt ?? 1 };
 }
 
-/** Shows an event in the list, and its end. @returns the state it ends in, and a text for it */
+/** Shows an event in the list, and its end. @returns a text for that, and the code of a refusal */
 async function shown({ event, isSent, end }) {
   list.add(event, String(event[idField] ?? ''));
-  const ended = (state, text) => {
+  const ended = (state, text, code) => {
     list.show(event, state, text);
-    return { state, text };
+    return { text, code };
   };
   try {
     const { ms, attempt } = await timed(event, end);
@@ -144,7 +144,8 @@ async function shown({ event, isSent, end }) {
     return ended('stored', `stored after ${Math.round(ms)} ms${again}`);
   } catch ({ code, message }) {
     const what = isSent ? 'refused' : 'not sent';
-    return ended('refused', `${what} ${code}: ${message}`);
+    const text = code === 'dropped' ? `dropped: ${message}` : `${what} ${code}: ${message}`;
+    return ended('refused', text, code);
   }
 }
 
@@ -162,8 +163,8 @@ function sayAutomatic(text) {
 
 /** Sends an automatic event. One that is refused would be so each second: it is the last. */
 async function tick() {
-  const { state, text } = await shown(sendNext(template));
-  if (state !== 'refused' || paused) return;
+  const { text, code } = await shown(sendNext(template));
+  if (code === undefined || code === 'dropped' || paused) return;
   pause('refusal');
   sayAutomatic(`Automatic events are paused: the last one was ${text}`);
 }
@@ -273,9 +274,9 @@ function startOwn() {
     const numbered = template && withId(event, template, valuesOf(clientId, number + 1));
     const sent = send(numbered ?? event);
     if (numbered && sent.isSent) number++;
-    const { state, text: outcome } = await shown({ event: numbered ?? event, ...sent });
+    const { code, text: outcome } = await shown({ event: numbered ?? event, ...sent });
     result.textContent = outcome;
-    if (state === 'stored' && template === undefined) setTemplate(templateOf(event, idField));
+    if (code === undefined && template === undefined) setTemplate(templateOf(event, idField));
   });
 }
 

@@ -5,7 +5,7 @@ export const STUCK_MS = 5_000;
 
 /**
  * @param gateway the last answer of /page.json; undefined = it did not answer
- * @param connectedAt time since which events reach the gateway, ms since 1970; undefined = they do not
+ * @param connectedAt time since which there is a connection, ms since 1970; undefined = none
  * @param oldestAt time of the oldest event that has no end
  * @param storedAt time when an event was stored last
  * @returns what to tell; '' = nothing. It stays the same while the state does: it is read aloud

@@ -1,4 +1,4 @@
-/** The state of the instance in one sentence: the worst that is true now, since when, what to do. */
+/** The state of the instance in one sentence: the worst that is true, since when, what to do. */
 import { COLUMNS } from './columns.ts';
 import type { Point } from './sampler.ts';
 
