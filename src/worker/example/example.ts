@@ -31,8 +31,8 @@ export interface ExampleOptions {
 }
 
 const ATTEMPTS = 300;
-/** Attempts in one turn of the event loop, which serves events. */
-const ATTEMPTS_AT_ONCE = 10;
+/** Values in all attempts: those of a large schema are fewer, as each takes longer. */
+const VALUES_MAX = 30_000;
 
 /** Values at both ends of what a variation may be, as the page makes them. */
 const PROBES: Readonly<Record<Variation, readonly [unknown, unknown]>> = {
@@ -55,15 +55,20 @@ export async function exampleOf(options: ExampleOptions): Promise<Example> {
 async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
   const references = new References(schema);
   let first: { event: JsonObject; problem: string } | undefined;
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (attempt % ATTEMPTS_AT_ONCE === ATTEMPTS_AT_ONCE - 1) await setImmediate();
+  let values = 0;
+  for (let attempt = 0; attempt < ATTEMPTS && values < VALUES_MAX; attempt++) {
+    // The event loop serves events meanwhile.
+    await setImmediate();
     let event: JsonObject;
     let problem: string | undefined;
     try {
-      event = sampleObject(schema, references, attempt);
+      const sample = sampleObject(schema, references, attempt);
+      values += sample.values;
+      event = sample.event;
       problem = validate(event);
     } catch {
       // No end, a pattern that cannot be read: another attempt may avoid it.
+      values += VALUES_MAX / ATTEMPTS;
       continue;
     }
     const bytes = Buffer.byteLength(JSON.stringify(event));

@@ -18,6 +18,9 @@ const DEPTH_MAX = 64;
 /** Changes of the salt that may lead out of what a `not` excludes. */
 const OFFSETS = [0, 1, -2, 9, -10, 999, -1_000];
 
+/** Types of a value about which nothing is said. */
+const TYPES = ['string', 'number', 'boolean', 'object', 'array', 'null'];
+
 /** Keywords that tell the type where `type` is missing. */
 const TELLING: readonly [type: string, keywords: RegExp][] = [
   ['object', /^(properties|required|\w*[pP]roperties|propertyNames|depend\w+)$/],
@@ -27,16 +30,21 @@ const TELLING: readonly [type: string, keywords: RegExp][] = [
 ];
 
 /** @throws RangeError when an attempt comes to no end; SyntaxError for a pattern it cannot read */
-export function sampleObject(schema: Schema, references: References, attempt: number): JsonObject {
+export function sampleObject(
+  schema: Schema,
+  references: References,
+  attempt: number,
+): { event: JsonObject; values: number } {
   const sampler = new Sampler(references, new Choices(attempt));
   const value = sampler.value(schema, 0, 0, 'object');
-  return isObject(value) ? value : {};
+  return { event: isObject(value) ? value : {}, values: sampler.values };
 }
 
 class Sampler {
   readonly #references: References;
   readonly #choices: Choices;
-  #left = VALUES_MAX;
+  /** Values so far. */
+  values = 0;
 
   constructor(references: References, choices: Choices) {
     this.#references = references;
@@ -48,7 +56,8 @@ class Sampler {
    * @param wanted type of the value, where the schema leaves a choice
    */
   value(schema: Schema, depth: number, salted: number, wanted?: string): unknown {
-    if (this.#left-- === 0 || depth > DEPTH_MAX) throw new RangeError('the example has no end');
+    if (++this.values > VALUES_MAX || depth > DEPTH_MAX)
+      throw new RangeError('the example has no end');
     const flat = flatten(schema, this.#references, this.#choices);
     if (flat === undefined) return null;
     if (Object.hasOwn(flat, 'const')) return flat.const;
@@ -87,7 +96,10 @@ class Sampler {
       return ordered[this.#choices.pick(ordered.length)];
     }
     const keywords = Object.keys(flat);
-    return TELLING.find(([, telling]) => keywords.some((keyword) => telling.test(keyword)))?.[0];
+    const telling = TELLING.find(([, pattern]) =>
+      keywords.some((keyword) => pattern.test(keyword)),
+    );
+    return telling?.[0] ?? TYPES[this.#choices.pick(TYPES.length)];
   }
 
   #text(flat: JsonObject, salt: number): string {

@@ -113,12 +113,8 @@ class PatternReader {
 
   /** One character that matches this part of the pattern by itself. */
   #oneOf(part: string): Text {
-    const matches = new RegExp(`^${part}$`, 'u');
-    let found = CHARACTERS.filter((character) => matches.test(character));
-    if (found.length === 0) {
-      const others = Array.from({ length: 0x3000 }, (_, code) => String.fromCodePoint(code));
-      found = others.filter((character) => matches.test(character)).slice(0, 16);
-    }
+    const found = matching.get(part) ?? charactersOf(part);
+    matching.set(part, found);
     return () => found[this.#choices.pick(found.length)] ?? '';
   }
 
@@ -134,6 +130,17 @@ class PatternReader {
       return Array.from({ length: Math.min(count, REPEATS_MAX) }, atom).join('');
     };
   }
+}
+
+/** Characters by the part of a pattern that they match: one schema asks for the same again. */
+const matching = new Map<string, readonly string[]>();
+
+function charactersOf(part: string): readonly string[] {
+  const pattern = new RegExp(`^${part}$`, 'u');
+  const usual = CHARACTERS.filter((character) => pattern.test(character));
+  if (usual.length > 0) return usual;
+  const others = Array.from({ length: 0x3000 }, (_, code) => String.fromCodePoint(code));
+  return others.filter((character) => pattern.test(character)).slice(0, 16);
 }
 
 function boundsOf(quantifier: string): [least: number, most: number] {

@@ -84,6 +84,7 @@ const FIELDS: readonly Field[] = [
   [ALL, { allOf: [{ minimum: 5 }, { maximum: 6 }, { type: 'integer' }] }],
   [ALL, { oneOf: [{ type: 'string', minLength: 3 }, { type: 'integer' }] }],
   [ALL, { type: 'integer', not: { minimum: 0 } }],
+  [ALL, { not: { type: 'string' } }],
   [ALL, { anyOf: [{ not: {} }, { type: 'string' }] }],
   [ALL, { type: 'object', required: ['__proto__', 'constructor'] }],
   [
