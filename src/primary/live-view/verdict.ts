@@ -50,9 +50,9 @@ export class VerdictWatch {
     this.#points.push(point);
     if (this.#points.length > NOW) this.#points.shift();
     this.#verdict = verdictOf(this.#points, state);
-    const { kind, section, text } = this.#verdict;
-    const isWell = kind === 'good' || section === '';
-    const what = isWell ? text.split(';', 1).join() : `${kind} ${section}`;
+    const { kind, text } = this.#verdict;
+    // Behind a colon or semicolon come details.
+    const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
     if (what !== this.#since.what) this.#since = { what, ms: point[AT] ?? 0 };
   }
 
@@ -131,6 +131,10 @@ function notReady(reasons: readonly string[]): Verdict {
   }
   if (has(/^the buffer is/)) {
     return verdict('bad', text, 'Find what is slow, Kafka or the CPU', 'Overload');
+  }
+  if (has(/certificate|TLS|closed the connection/)) {
+    const todo = 'Compare the settings of TLS and logins with the listener of the brokers';
+    return verdict('bad', text, todo, "Kafka's TLS and logins");
   }
   const todo = 'Check the brokers and topic named above, and the lines about Kafka in the log';
   return verdict('bad', text, todo, 'ForebayStoresNothing');

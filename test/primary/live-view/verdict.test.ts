@@ -106,6 +106,13 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
   [
     {},
+    unready('the broker’s certificate is not trusted'),
+    'bad',
+    'Not ready: the broker’s certificate is not trusted',
+    "Kafka's TLS and logins",
+  ],
+  [
+    {},
     unready('the buffer is not below 60% since it reached 80%'),
     'bad',
     'Not ready: the buffer is not below 60% since it reached 80%',
