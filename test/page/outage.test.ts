@@ -59,11 +59,14 @@ test('a gateway that never reached Kafka says why, and events are stored once it
   const { port, adminPort } = gateway;
   const ports = [port, adminPort] as const;
   gateway = await startGateway({ brokers: kafka.brokers, topic, ports, ready: false });
-  await shown.page.reload();
+  const isLoaded = async () => (await shown.page.reload().catch(() => undefined))?.ok();
+  await until(isLoaded, { deadlineMs: 20_000, what: 'the page' });
   await untilTold(/^(The gateway is not ready|Kafka is unavailable).*: .+/);
   await kafka.restart(0);
   await untilTold(/^$/);
   await until(async () => (await shown.count('stored')) > 1, { deadlineMs: 30_000 });
+  await shown.page.click('text=Pause');
+  await shown.quiet();
   const ids = (await shown.rows('stored')).map(({ id }) => Number(id.split('-').at(-1)));
   assert.deepEqual(
     [...ids].sort((a, b) => a - b),

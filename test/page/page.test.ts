@@ -143,6 +143,8 @@ test('the gateway drains and starts again: shown, and no event is lost', { skip 
   const reconnects = await shown.count('reconnects');
   assert.equal((await gateway.stop()).code, 0);
   await until(async () => (await shown.history()).includes('connecting … (1012 restart)'));
+  // Until the next gateway is ready: before, it would be sent events and refuse them for now.
+  proxy.down = true;
   const failed = async () => (await shown.state()).includes('Failed to fetch');
   await until(failed, { deadlineMs: 30_000, what: 'a POST that reached nobody' });
   const waiting = (await shown.rows('waiting')).map(({ id }) => id);
@@ -150,6 +152,7 @@ test('the gateway drains and starts again: shown, and no event is lost', { skip 
   const again = await shown.count('again');
   const ports = [gateway.port, gateway.adminPort] as const;
   gateway = await startGateway({ brokers, topic, env, ports });
+  proxy.down = false;
   await until(async () => (await shown.state()) === 'connected', { deadlineMs: 30_000 });
   assert((await shown.count('reconnects')) > reconnects, 'a reconnect is counted');
   // What was tried while nothing was there was not sent, and is not sent again.

@@ -124,14 +124,14 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   process.kill(victim!, 'SIGKILL');
   await untilLogged(gateway, 'worker died');
   await untilSaid(/^A worker has died and was replaced/);
-  await until(async () => (await rows('workers')).every(([, state]) => state === 'ready'));
-  assert.equal(await count('cards', 'workers died in 10 min'), 1);
+  assert.match(await shown.text('#todo'), /^What to do: .*\. Runbook: ForebayWorkerDied$/);
   const since = await shown.text('#since');
   await shown.page.reload();
   await untilSaid(/^A worker has died and was replaced/);
   const begin = (text: string) => text.split(',')[0];
   assert.equal(begin(await shown.text('#since')), begin(since), 'a page that comes later knows it');
-  assert.match(await shown.text('#todo'), /^What to do: .*\. Runbook: ForebayWorkerDied$/);
+  await until(async () => (await rows('workers')).every(([, state]) => state === 'ready'));
+  assert.equal(await count('cards', 'workers died in 10 min'), 1);
   await shown.page.setViewportSize({ width: WIDTH, height: 1120 });
   for (const colorScheme of ['light', 'dark'] as const) {
     await shown.page.emulateMedia({ colorScheme });
@@ -210,7 +210,7 @@ test('the link to the runbook leads to its section, which the instance serves it
   assert.equal(await page.textContent(':target'), 'ForebayWorkerDied');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert(wide <= 320, `${wide} pixels wide`);
-  await page.getByRole('link', { name: 'Live view' }).click();
+  await page.getByRole('link', { name: 'Live view', exact: true }).click();
   await until(async () => (await count('cards', 'workers died in 10 min')) === 2);
 });
 
