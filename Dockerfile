@@ -11,10 +11,10 @@ RUN --mount=type=cache,target=/root/.npm \
     [ ! -s /run/secrets/ca ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca; \
     npm ci --no-progress --loglevel=error
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
-COPY scripts/assets.mjs scripts/runbook.mjs scripts/
+COPY scripts/build scripts/build
 COPY docs/operations.md docs/
 COPY src src
-RUN npm run --silent build
+RUN npm run --silent build && rm dist/.built
 
 FROM ${BASE} AS production
 WORKDIR /production

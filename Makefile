@@ -13,8 +13,8 @@ KNOW_KAFKA = KAFKA_BROKERS=$$($(KAFKA) brokers) || exit 1; export KAFKA_BROKERS
 
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src -type f) tsconfig.json tsconfig.build.json \
-  scripts/assets.mjs scripts/runbook.mjs docs/operations.md
+SOURCES := $(shell find src scripts/build -type f) tsconfig.json tsconfig.build.json \
+  tsconfig.client.json docs/operations.md
 
 .PHONY: help
 help: ## say what each target does
@@ -102,8 +102,9 @@ test: build check ## run the tests with a Kafka of their own, all or TESTS="test
 	@exec $(TS) scripts/test.ts $(TESTS)
 
 .PHONY: simulate
-simulate: setup ## run SEEDS=1000 simulated histories, or replay one with SEED=123 and its trace
-	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" $(TS) test/simulation/main.ts
+simulate: build ## run SEEDS=1000 simulated histories, or replay one with SEED=123 and its trace
+	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" \
+	exec $(TS) --import ./test/support/dist.ts test/simulation/main.ts
 
 .PHONY: docs
 docs: setup ## write the reference pages and the dashboards, which come from the code
@@ -149,4 +150,4 @@ audit: setup ## ask the registry for signatures and known vulnerabilities of the
 
 .PHONY: clean
 clean: ## remove what was built
-	@rm -rf dist bench/out
+	@rm -rf dist build bench/out

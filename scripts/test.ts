@@ -1,7 +1,8 @@
 /**
- * Runs tests: `node --import tsx scripts/test.ts [files]`, all of test/ when none is named. Each
- * test file is a process of its own, so the Kafka that they share is started here, if one of them
- * wants it and KAFKA_BROKERS names none, and ended whatever happens.
+ * Runs tests: `node --import tsx scripts/test.ts [files]`, all of test/ when none is named. Their
+ * imports of src/ resolve to dist/. Each test file is a process of its own, so the Kafka that they
+ * share is started here, if one of them wants it and KAFKA_BROKERS names none, and ended whatever
+ * happens.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -80,7 +81,9 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
   // This process has to outlive the tests, to end Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
   // The processes of the files get the arguments of this one.
-  process.execArgv.push('--import', pathToFileURL(join(ROOT, 'test/support/leave.mjs')).href);
+  for (const preload of ['dist.ts', 'leave.mjs']) {
+    process.execArgv.push('--import', pathToFileURL(join(ROOT, 'test/support', preload)).href);
+  }
   const groups = [
     { files: files.filter((file) => !ALONE.test(file)), concurrency: AT_ONCE },
     { files: files.filter((file) => ALONE.test(file)), concurrency: 1 },

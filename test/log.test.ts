@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
+import { TYPESCRIPT } from './support/typescript.ts';
 
 /** Runs the fixture with this stdout. */
 function start(bytes: number, stdout: number | 'pipe') {
   const file = 'test/fixtures/logging-process.ts';
-  const child = spawn(process.execPath, ['--import', 'tsx', file, String(bytes)], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, file, String(bytes)], {
     stdio: ['ignore', stdout, 'pipe'],
     timeout: 10_000,
     killSignal: 'SIGKILL',

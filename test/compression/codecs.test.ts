@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -78,22 +78,21 @@ test('zstd on a Node without it is a wrong setting', { skip: HAS_ZSTD && 'has zs
 });
 
 test('a codec whose package is not installed is a wrong setting, in one line', async (t) => {
-  const src = fileURLToPath(new URL('../../src', import.meta.url));
+  const dist = fileURLToPath(new URL('../../dist', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'forebay-codecs-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  // A copy of the sources that has no node_modules above it.
-  mkdirSync(join(folder, 'src'));
-  for (const path of ['compression', 'errors.ts', 'limits.ts']) {
-    cpSync(join(src, path), join(folder, 'src', path), { recursive: true });
+  // A copy that has no node_modules above it.
+  for (const path of ['compression', 'errors.js', 'limits.js']) {
+    cpSync(join(dist, path), join(folder, 'dist', path), { recursive: true });
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
-  const main = `import { configuredCodec } from './src/compression/codecs.ts';
+  const main = `import { configuredCodec } from './dist/compression/codecs.js';
     for (const name of ['lz4', 'snappy']) {
       try { configuredCodec(name); } catch (error) { console.log(error.exitCode, error.message); }
     }`;
-  writeFileSync(join(folder, 'main.ts'), main);
-  const args = ['--import', import.meta.resolve('tsx'), join(folder, 'main.ts')];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: folder });
+  const file = join(folder, 'main.js');
+  writeFileSync(file, main);
+  const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: folder });
   const [lz4 = '', snappy = '', ...more] = stdout.trim().split('\n');
   assert.match(lz4, /^2 KAFKA_COMPRESSION: lz4 needs the npm package lz4-napi, which cannot be/);
   assert.match(snappy, /^2 KAFKA_COMPRESSION: snappy needs the npm package snappy, which cannot/);

@@ -121,7 +121,7 @@ test('a reader that goes away ends it with 0', async () => {
 test('--help, and wrong options: one line, exit code 2', async () => {
   const help = new Listener(place('any'), ['--help']);
   assert.equal(await help.exit, 0);
-  assert.match(help.out, /^Usage: node src\/main\.ts listen /);
+  assert.match(help.out, /^Usage: node dist\/main\.js listen /);
   const wrong = new Listener(place('any'), ['--from', 'middle']);
   assert.equal(await wrong.exit, 2);
   assert.match(wrong.err, /^forebay: listen: --from must be beginning, end, [^\n]*\n$/);

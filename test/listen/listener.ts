@@ -58,7 +58,7 @@ export class Listener {
   readonly exit: Promise<number | null>;
 
   constructor({ brokers, topic }: Place, args: string[], { env, shell }: Surroundings = {}) {
-    const node = [process.execPath, '--import', 'tsx', 'src/main.ts', 'listen', ...args];
+    const node = [process.execPath, 'dist/main.js', 'listen', ...args];
     const [file, rest] =
       shell === undefined ? [node[0]!, node.slice(1)] : ['bash', ['-c', shell, ...node]];
     const { NO_COLOR: _, FORCE_COLOR: __, ...surroundings } = process.env;

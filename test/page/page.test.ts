@@ -186,11 +186,9 @@ test('in the end listen --verify finds those that were stored twice, and none is
 
 /** Runs `listen --verify --json` to its end. */
 async function listen(args: string[]): Promise<{ code: number; out: string[]; err: string }> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'src/main.ts', 'listen', '--verify', '--json', ...args],
-    { env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic } },
-  );
+  const child = spawn(process.execPath, ['dist/main.js', 'listen', '--verify', '--json', ...args], {
+    env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic },
+  });
   let [out, err] = ['', ''];
   child.stdout.on('data', (data) => {
     out += data;

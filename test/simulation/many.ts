@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { TYPESCRIPT } from '../support/typescript.ts';
 import { runHistory } from './history.ts';
 import { addCounts, type Counts } from './report.ts';
 
@@ -69,7 +70,7 @@ export function tellParent(summary: Summary): void {
 }
 
 function runShare(first: number, count: number): Promise<Summary> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'test/simulation/main.ts'], {
+  const child = spawn(process.execPath, [...TYPESCRIPT, 'test/simulation/main.ts'], {
     cwd: ROOT,
     env: { ...process.env, SHARE: `${first}+${count}` },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -10,8 +10,8 @@ import { Laboratory } from './mutate.ts';
 const SEEDS = 400;
 
 let laboratory: Laboratory;
-before(() => {
-  laboratory = new Laboratory([...MUTANTS, ...FORGETFUL]);
+before(async () => {
+  laboratory = await Laboratory.open([...MUTANTS, ...FORGETFUL]);
 });
 after(() => laboratory.close());
 

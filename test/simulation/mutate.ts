@@ -1,5 +1,5 @@
-/** Runs the simulation on copies of the sources in which texts were replaced. */
-import { execFileSync, spawn } from 'node:child_process';
+/** Runs the simulation on copies of dist/ in which texts of the sources were replaced. */
+import { spawn } from 'node:child_process';
 import {
   cpSync,
   mkdirSync,
@@ -12,12 +12,10 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { emit, typescriptFiles } from '../../scripts/build/emit.ts';
 import type { Mutant } from './mutants.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const TSC = join(ROOT, 'node_modules/.bin/tsc');
-/** What the code reads beside itself. */
-const ASSETS = ['package.json', 'src/page/static', 'dist/client/client.js'];
 
 export interface Catch {
   /** Seed that showed the defect; undefined = none of them did. */
@@ -45,9 +43,10 @@ export function mutated({ file, changes }: Mutant): ReadonlyMap<string, string> 
 }
 
 /**
- * The simulation and all mutants, compiled once: started by tsx, each would take a second.
+ * The simulation and all mutants, compiled once by what compiles dist/: started by tsx, each would
+ * take a second.
  *
- *   base/      src/ and test/simulation/ as they are, in JavaScript
+ *   base/      dist/ as src/, and test/ in JavaScript
  *   in/7/src/  the changed files of mutant 7; out/7/src/ the same in JavaScript
  *   run/7/     base with out/7 over it
  */
@@ -55,23 +54,14 @@ export class Laboratory {
   readonly #folder = mkdtempSync(join(tmpdir(), 'forebay-mutants-'));
   readonly #mutants: readonly Mutant[];
 
-  constructor(mutants: readonly Mutant[]) {
+  private constructor(mutants: readonly Mutant[]) {
     this.#mutants = mutants;
-    this.#compile('base', ROOT, [join(ROOT, 'test/simulation/main.ts')]);
-    for (const path of ASSETS) {
-      cpSync(join(ROOT, path), this.#path('base', path), { recursive: true });
-    }
-    const changed = mutants.flatMap((mutant, index) =>
-      [...mutated(mutant)].map(([path, text]) => {
-        const file = this.#path('in', String(index), 'src', path);
-        mkdirSync(dirname(file), { recursive: true });
-        writeFileSync(file, text);
-        return file;
-      }),
-    );
-    // Or they are compiled to CommonJS.
-    cpSync(join(ROOT, 'package.json'), this.#path('in', 'package.json'));
-    this.#compile('out', this.#path('in'), changed);
+  }
+
+  static async open(mutants: readonly Mutant[]): Promise<Laboratory> {
+    const laboratory = new Laboratory(mutants);
+    await laboratory.#compile();
+    return laboratory;
   }
 
   /**
@@ -93,20 +83,23 @@ export class Laboratory {
     rmSync(this.#folder, { recursive: true });
   }
 
-  /** Compiles `files` and what they import, as far as it is below `root`, without checking types. */
-  #compile(to: string, root: string, files: readonly string[]): void {
-    const config = this.#path(`tsconfig.${to}.json`);
-    const compilerOptions = {
-      noEmit: false,
-      noCheck: true,
-      noResolve: root !== ROOT,
-      types: [],
-      rootDir: root,
-      outDir: this.#path(to),
-    };
-    const text = { extends: join(ROOT, 'tsconfig.json'), compilerOptions, files, include: [] };
-    writeFileSync(config, JSON.stringify(text));
-    execFileSync(TSC, ['-p', config], { stdio: ['ignore', 'inherit', 'inherit'] });
+  async #compile(): Promise<void> {
+    const [base, changed, out] = [this.#path('base'), this.#path('in'), this.#path('out')];
+    cpSync(join(ROOT, 'dist'), join(base, 'src'), { recursive: true });
+    // What the code reads beside itself.
+    for (const path of ['package.json', 'dist/client/client.js']) {
+      cpSync(join(ROOT, path), join(base, path));
+    }
+    await emit(typescriptFiles(join(ROOT, 'test')), ROOT, base);
+    const files = this.#mutants.flatMap((mutant, index) =>
+      [...mutated(mutant)].map(([path, text]) => {
+        const file = join(changed, String(index), 'src', path);
+        mkdirSync(dirname(file), { recursive: true });
+        writeFileSync(file, text);
+        return file;
+      }),
+    );
+    await emit(files, changed, out);
   }
 
   #path(...parts: string[]): string {

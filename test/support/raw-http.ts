@@ -1,5 +1,6 @@
 /** An HTTP connection written by hand, for what HTTP libraries do not let through: any bytes. */
 import { connect, type Socket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { until } from './wait.ts';
 
 export interface RawAnswer {
@@ -95,6 +96,8 @@ export class RawHttp {
 
   /** Waits until all that was written is on its way, or the server has closed. */
   async flushed(): Promise<void> {
+    // A socket that has failed says so in a later turn: a loop of writes would starve it.
+    await nextTurn();
     const sent = () => !this.#socket.connecting && this.#socket.writableLength === 0;
     await until(() => this.closed || sent(), { everyMs: 1 });
   }

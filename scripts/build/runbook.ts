@@ -1,8 +1,8 @@
-// docs/operations.md as a page of the admin port: operators have it without the repository.
-import { Marked } from 'marked';
+/** docs/operations.md as a page of the admin port: operators have it without the repository. */
+import { Marked, type Tokens } from 'marked';
 
 /** Anchor of a heading, as GitHub makes it. */
-const anchorOf = (heading) =>
+const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
     .replace(/[^\w\- ]/g, '')
@@ -19,12 +19,12 @@ const marked = new Marked({
       const inner = this.parser.parseInline(tokens);
       if (href.startsWith('#')) return `<a href="${href}">${inner}</a>`;
       const path = href.startsWith('../') ? href.slice('../'.length) : `docs/${href}`;
-      return inner.includes(href.split('#')[0])
+      return inner.includes(href.split('#')[0]!)
         ? `<em>${path}</em>`
         : `${inner} (<em>${path}</em>)`;
     },
     table({ header, rows }) {
-      const row = (cells, tag) => {
+      const row = (cells: readonly Tokens.TableCell[], tag: string) => {
         const inner = cells.map(
           ({ tokens }) => `<${tag}>${this.parser.parseInline(tokens)}</${tag}>`,
         );
@@ -40,7 +40,7 @@ const marked = new Marked({
 });
 
 /** @returns the page */
-export function runbookPage(markdown) {
+export function runbookPage(markdown: string): string {
   return `<!doctype html>
 <html lang="en">
   <head>

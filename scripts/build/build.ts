@@ -1,0 +1,48 @@
+/**
+ * `npm run build`, behind the type check: dist/ from src/, and for tests the modules of the client
+ * library, which ships as one file, in build/client/.
+ */
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { emit, prune, typescriptFiles } from './emit.ts';
+import { writeManifest } from './manifest.ts';
+import { runbookPage } from './runbook.ts';
+
+process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
+const CLIENT = { entry: 'src/client/client.ts', bundle: 'dist/client/client.js' };
+const PAGES = ['page', 'primary/live-view'];
+
+// Until the end of this build dist/ is of no known source.
+rmSync('dist/.built', { force: true });
+mkdirSync('dist', { recursive: true });
+
+const isClient = (path: string) => path.startsWith('src/client/');
+const files = typescriptFiles('src');
+const scripts = await emit(
+  files.filter((path) => !isClient(path)),
+  'src',
+  'dist',
+);
+await emit(files.filter(isClient), 'src/client', 'build/client');
+await build({
+  entryPoints: [CLIENT.entry],
+  outfile: CLIENT.bundle,
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  target: 'es2022',
+  logLevel: 'warning',
+});
+for (const page of PAGES) rmSync(`dist/${page}/static`, { recursive: true, force: true });
+prune('dist', [...scripts, CLIENT.bundle]);
+for (const page of PAGES) {
+  cpSync(`src/${page}`, `dist/${page}`, {
+    recursive: true,
+    filter: (source) => extname(source) !== '.ts',
+  });
+}
+writeFileSync('dist/runbook.html', runbookPage(readFileSync('docs/operations.md', 'utf8')));
+chmodSync('dist/main.js', 0o755);
+writeManifest('.');

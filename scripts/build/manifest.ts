@@ -1,0 +1,51 @@
+/**
+ * The manifest of a build, dist/.built: each file that the build reads, and its SHA-256. Contents
+ * count, since a checkout or a copy changes times.
+ */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+
+const MANIFEST = 'dist/.built';
+const INPUTS = [
+  ...['src', 'scripts/build', 'docs/operations.md'],
+  ...['tsconfig.json', 'tsconfig.client.json'],
+];
+
+type Hashes = Readonly<Record<string, string>>;
+
+/** Returns the hash of each input below `root`, by path. */
+function inputs(root: string): Hashes {
+  const hashes: Record<string, string> = {};
+  for (const input of INPUTS) {
+    const entries = input.includes('.')
+      ? [input]
+      : readdirSync(join(root, input), { recursive: true, withFileTypes: true })
+          .filter((entry) => entry.isFile())
+          .map(({ name, parentPath }) => relative(root, join(parentPath, name)));
+    for (const path of entries.sort()) {
+      hashes[path] = createHash('sha256')
+        .update(readFileSync(join(root, path)))
+        .digest('hex');
+    }
+  }
+  return hashes;
+}
+
+/** Notes that dist/ is built from the files that are below `root` now. */
+export function writeManifest(root: string): void {
+  writeFileSync(join(root, MANIFEST), `${JSON.stringify(inputs(root), null, 1)}\n`);
+}
+
+/** Returns what changed, came or went since dist/ was built, by path; undefined without dist/. */
+export function staleInputs(root: string): string[] | undefined {
+  let built: Hashes;
+  try {
+    built = JSON.parse(readFileSync(join(root, MANIFEST), 'utf8')) as Hashes;
+  } catch {
+    return undefined;
+  }
+  const now = inputs(root);
+  const paths = new Set([...Object.keys(built), ...Object.keys(now)]);
+  return [...paths].filter((path) => built[path] !== now[path]);
+}

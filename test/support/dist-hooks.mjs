@@ -1,0 +1,21 @@
+/** The resolve hook of dist.ts: `src/**` becomes what is built from it. */
+
+const root = new URL('../..', import.meta.url).href;
+/** The first one that fits. The client library ships as one file; build/ has its inner modules. */
+const BUILT = [
+  { source: `${root}src/client/client.ts`, built: `${root}dist/client/client.js` },
+  { source: `${root}src/client/`, built: `${root}build/client/` },
+  { source: `${root}src/`, built: `${root}dist/` },
+];
+
+export async function resolve(specifier, context, nextResolve) {
+  if (!/^(\.|file:)/.test(specifier)) return nextResolve(specifier, context);
+  const { href } = new URL(specifier, context.parentURL);
+  const [path] = href.split(/[?#]/, 1);
+  const place = BUILT.find(({ source }) => path.startsWith(source));
+  if (place === undefined) return nextResolve(specifier, context);
+  const script = path.slice(place.source.length).replace(/\.ts$/, '.js');
+  // A query makes a module of its own: a test may want a second one.
+  const url = place.built + script + href.slice(path.length);
+  return { url, format: 'module', shortCircuit: true };
+}

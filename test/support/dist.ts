@@ -1,0 +1,17 @@
+/**
+ * Preload of a test file, `node --import tsx --import ./test/support/dist.ts FILE`: what the file
+ * imports of src/ comes from dist/, as it ships. Stacks show the lines of src/, by source maps.
+ */
+import { register } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { staleInputs } from '../../scripts/build/manifest.ts';
+
+const stale = staleInputs(fileURLToPath(new URL('../..', import.meta.url)));
+if (stale === undefined || stale.length > 0) {
+  const why = stale === undefined ? 'is not built' : `is older than ${stale.join(', ')}`;
+  // Without a stack: it is no error of this file.
+  console.error(`test: dist/ ${why}; run make build`);
+  process.exit(2);
+}
+process.setSourceMapsEnabled(true);
+register('./dist-hooks.mjs', import.meta.url);
