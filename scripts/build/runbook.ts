@@ -1,4 +1,4 @@
-/** docs/operations.md as a page of the admin port: operators have it without the repository. */
+/** docs/operations.md as a page of the admin port: available without the repository. */
 import { Marked, type Tokens } from 'marked';
 
 /** Anchor of a heading, as GitHub makes it. */

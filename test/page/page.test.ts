@@ -146,7 +146,7 @@ test('the gateway drains and starts again: shown, and no event is lost', { skip 
   // Until the next gateway is ready: before, it would be sent events and refuse them for now.
   proxy.down = true;
   const failed = async () => (await shown.state()).includes('Failed to fetch');
-  await until(failed, { deadlineMs: 30_000, what: 'a POST that reached nobody' });
+  await until(failed, { deadlineMs: 30_000, what: 'a POST that reached no gateway' });
   const waiting = (await shown.rows('waiting')).map(({ id }) => id);
   assert(waiting.length >= 2, `${waiting.length} wait`);
   const again = await shown.count('again');
@@ -265,7 +265,7 @@ test('1,000 and 10,000 at once: a progress bar, and the story in the end', { ski
   assert.equal((await storedIds()).length, before + 11_000);
 });
 
-test('the numbers of what was sent have no gap, whoever sent in which order', {
+test('the numbers of sent events have no gap, in whichever order they were sent', {
   skip,
 }, async () => {
   await shown.page.click('text=Resume');

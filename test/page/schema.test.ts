@@ -1,4 +1,4 @@
-/** The page before gateways with schemas of their own: it sends what they take, or says why not. */
+/** The page on gateways with a custom schema: it sends valid events, or explains why it cannot. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ const ORDERS = {
   },
   additionalProperties: false,
 };
-/** An example of this one is not found: the letters of a word are not guessed. */
+/** No example of this schema is generated: lookaheads are ignored. */
 const RIDDLE = {
   type: 'object',
   required: ['word'],
@@ -66,7 +66,7 @@ const untilStored = async (more: number) => {
   await until(async () => (await shown.count('stored')) >= stored + more, { deadlineMs: 30_000 });
 };
 
-/** Replaces the schema, and the workers by such as read it. */
+/** Replaces the schema, and the workers so that they load it. */
 async function setSchema(schema: object): Promise<void> {
   const { length } = gateway.log.filter(({ msg }) => msg === 'rolling restart ended');
   writeFileSync(schemaFile, JSON.stringify(schema));

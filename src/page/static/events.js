@@ -15,7 +15,7 @@ export class EventList {
   /** By the event itself: several may have the same id, or none. Oldest first. */
   #rows = new Map();
 
-  /** @param id shown nowhere, but for those who look for the row */
+  /** @param id attribute of the row, for tests and tools; it is not shown */
   add(event, id) {
     const row = document.createElement('li');
     const code = document.createElement('code');

@@ -1,4 +1,4 @@
-/** What the gateway tells this page, asked again and again: it may restart, or lose Kafka. */
+/** Polling of the gateway: it may restart, lose Kafka, or load another schema. */
 
 const PERIOD_MS = 3_000;
 const ANSWER_MS = 2_500;

@@ -45,7 +45,7 @@ let shownState;
 let gateway;
 /** Field of the id, as the gateway said it last. */
 let idField = 'id';
-/** The events that the page makes; undefined = none that would be taken are known. */
+/** Pattern of the events that the page makes; undefined = no event is known to be accepted. */
 let template;
 let paused;
 let sendingMany = false;
@@ -89,7 +89,7 @@ function showStatus(status) {
   if (text !== STATES.connecting) addToHistory(text);
 }
 
-/** What keeps events from being stored, and in the history when that began and ended. */
+/** Shows why events are not stored, and adds the begin and the end of that to the history. */
 function showTrouble() {
   const [oldest] = open.values();
   const now = Date.now();
@@ -103,7 +103,7 @@ function showTrouble() {
   element('state').dataset.trouble = text === '' ? '' : 'yes';
 }
 
-/** @returns whether an event was sent, with a promise of its end */
+/** Sends an event. @returns whether the client accepted it, and a promise of its end */
 function send(event) {
   const { sent } = client.status;
   const end = client.send(event);
@@ -112,7 +112,7 @@ function send(event) {
   return { isSent, end: end.finally(() => open.delete(event)) };
 }
 
-/** Sends the next event of the page's own making. A number is used up by what is sent. */
+/** Sends the next generated event. Only an event that was sent uses up its number. */
 function sendNext(from) {
   const event = fill(from, valuesOf(clientId, number + 1));
   const { isSent, end } = send(event);
@@ -155,13 +155,13 @@ function pause(by) {
   element('toggle').textContent = by ? 'Resume' : 'Pause';
 }
 
-/** Says why there are no automatic events; '' = there are. */
+/** Shows why there are no automatic events; '' hides it. */
 function sayAutomatic(text) {
   element('automatic').textContent = text;
   element('automatic').hidden = text === '';
 }
 
-/** Sends an automatic event. One that is refused would be so each second: it is the last. */
+/** Sends an automatic event. After a refusal it pauses: the next one would be refused as well. */
 async function tick() {
   const { text, code } = await shown(sendNext(template));
   if (code === undefined || code === 'dropped' || paused) return;
@@ -210,7 +210,7 @@ function setTemplate(made) {
   showMany();
 }
 
-/** Takes up what the gateway says: where events go, and how one looks that it takes. */
+/** Follows the gateway: shows topic and brokers, and takes up its example event. */
 function startGateway() {
   let known;
   let prefilled = '';
@@ -224,9 +224,9 @@ function startGateway() {
     if (problem === undefined) return setTemplate({ event, vary });
     setTemplate(undefined);
     sayAutomatic(
-      'No automatic events: the gateway has a schema of its own, and found no example that it ' +
-        `takes (${problem}). Edit the event below and send it: once one is stored, ` +
-        'automatic ones follow it.',
+      'No automatic events: the gateway validates against its own schema and could not generate ' +
+        `an event that passes (${problem}). Edit the event below and send it: once it is stored, ` +
+        'automatic events follow its example.',
     );
   };
   watchGateway(key, (answer) => {
@@ -246,7 +246,7 @@ function startGateway() {
   });
 }
 
-/** @returns the event in the text; undefined = there is none, which is said, and shown where */
+/** @returns the event in the text area; undefined = invalid, with the reason and place shown */
 function readOwn(text, result) {
   let event;
   try {

@@ -1,4 +1,4 @@
-/** Events that the page makes, out of the example that the gateway gives. */
+/** Events generated from the example of the gateway. */
 
 /** Values that vary, as the gateway names them. */
 export function valuesOf(name, number) {
@@ -23,7 +23,7 @@ export function fill({ event, vary }, values) {
   return filled;
 }
 
-/** An event to begin one's own with: it has no id where each event gets one. */
+/** Initial text of the user's own event; the id is left out where the page adds one. */
 export function draftOf({ event, vary }, name) {
   const own = { ...valuesOf(name, 0), text: 'my own event' };
   const rest = vary.filter(({ as }) => !IDENTIFYING.has(as));
@@ -32,14 +32,14 @@ export function draftOf({ event, vary }, name) {
   return draft;
 }
 
-/** Gives an event the id that it lacks. @returns undefined when it has one, or may have none */
+/** Adds an id. @returns undefined when the event has one, or the schema allows none */
 export function withId(event, { vary }, values) {
   const id = vary.find(({ as }) => IDENTIFYING.has(as));
   if (id === undefined || Object.hasOwn(event, id.path[0])) return undefined;
   return { [id.path[0]]: values[id.as], ...event };
 }
 
-/** What follows an event of the user's, where the gateway has no example. */
+/** Template from a stored event of the user, where the gateway has no example. */
 export function templateOf(event, idField) {
   const vary = typeof event[idField] === 'string' ? [{ path: [idField], as: 'id' }] : [];
   return { event, vary };

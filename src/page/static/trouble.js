@@ -1,4 +1,4 @@
-/** What keeps events from being stored, as far as the gateway and the acks tell. */
+/** Reasons why events are not stored, derived from the gateway's answers and the acks. */
 
 /** Time to store an event, beyond which Kafka counts as unavailable. */
 export const STUCK_MS = 5_000;
@@ -8,7 +8,7 @@ export const STUCK_MS = 5_000;
  * @param connectedAt time since which there is a connection, ms since 1970; undefined = none
  * @param oldestAt time of the oldest event that has no end
  * @param storedAt time when an event was stored last
- * @returns what to tell; '' = nothing. It stays the same while the state does: it is read aloud
+ * @returns text for the user, '' = no trouble; constant while the state is: screen readers repeat it
  */
 export function troubleOf({ gateway, connectedAt, oldestAt, storedAt = 0, now }) {
   if (gateway === undefined) return '';

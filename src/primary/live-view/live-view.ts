@@ -16,7 +16,7 @@ import { Viewers } from './viewers.ts';
 /** What the codes mean, for people. */
 const TEXTS = Object.fromEntries(eventCodes.map((code) => [code, EVENT_CODES[code].text]));
 
-/** Facts that stay the same: nothing secret, whoever reaches the admin port sees them. */
+/** Constant facts. The admin port shows them without a token, so no secrets. */
 export interface About {
   readonly version: string;
   readonly topic: string;

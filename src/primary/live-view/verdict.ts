@@ -5,7 +5,7 @@ import type { Point } from './sampler.ts';
 /** Points that count as now. */
 export const NOW = 10;
 const WAITING_SECONDS = 5;
-/** Refusals that say nothing of the gateway: what was sent was wrong. */
+/** Refusals caused by the sender, not by the gateway. */
 const SENDERS_FAULT = /^(invalid_|not_an_object|schema|too_|rate_limited)/;
 
 export interface State {
@@ -16,16 +16,16 @@ export interface State {
   readonly states: readonly (readonly string[])[];
 }
 
-/** `good`, `idle` (nothing comes), `wait` (look at it) or `bad` (events are lost, or none taken). */
+/** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
 export type Kind = 'good' | 'idle' | 'wait' | 'bad';
 
 export interface Verdict {
   readonly kind: Kind;
-  /** Has no figure that changes each second: screen readers say it again whenever it changes. */
+  /** Free of figures that change each second: screen readers repeat it on each change. */
   readonly text: string;
   /** First step; '' = there is nothing to do. */
   readonly todo: string;
-  /** Section of docs/operations.md with the others; '' = none. */
+  /** Section of docs/operations.md with the further steps; '' = none. */
   readonly section: string;
 }
 
@@ -34,7 +34,7 @@ export function verdictOf(points: readonly Point[], state: State): Verdict {
   return bad(recent, state) ?? doubtful(recent, state) ?? good(recent);
 }
 
-/** Keeps since when the verdict holds; details of its text may change meanwhile. */
+/** The current verdict and its begin; details of its text may change meanwhile. */
 export class VerdictWatch {
   readonly #points: Point[] = [];
   #verdict: Verdict = verdict('idle', 'Starting', '', '');

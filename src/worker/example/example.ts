@@ -1,6 +1,6 @@
 /**
- * An event for the test page to send: one that the schema in force takes, and the fields of it that
- * may vary. Whatever is offered was checked by the validator that checks events.
+ * An event for the test page that the schema in force accepts, and its fields that may vary. All of
+ * it was checked by the validator that checks events.
  */
 import { setImmediate } from 'node:timers/promises';
 import type { JsonObject } from '../decoder/sink.ts';
@@ -16,7 +16,7 @@ export type Variation = 'name' | 'id' | 'number' | 'uuid' | 'ms' | 'time' | 'tex
 
 export interface Example {
   readonly event: JsonObject;
-  /** Why it is not taken; absent = it is. */
+  /** Reason why the event is rejected; absent = it is accepted. */
   readonly problem?: string;
   /** Fields that vary, each as the names on the way to it. */
   readonly vary: readonly { readonly path: readonly string[]; readonly as: Variation }[];
@@ -31,7 +31,7 @@ export interface ExampleOptions {
 }
 
 const ATTEMPTS = 300;
-/** Values in all attempts: those of a large schema are fewer, as each takes longer. */
+/** Bound of the values in all attempts together: fewer attempts for larger schemas. */
 const VALUES_MAX = 30_000;
 
 /** Values at both ends of what a variation may be, as the page makes them. */
@@ -45,7 +45,7 @@ const PROBES: Readonly<Record<Variation, readonly [unknown, unknown]>> = {
   text: ['event 1', 'event 9999999'],
 };
 
-/** An example that is taken, or with what is wrong with the best one. */
+/** Generates an example that is accepted, or one with the reason why it is not. */
 export async function exampleOf(options: ExampleOptions): Promise<Example> {
   const { event, problem } = await taken(options);
   if (problem !== undefined) return { event, problem, vary: [] };
@@ -79,7 +79,7 @@ async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
   return first ?? { event: {}, problem: 'no example could be made' };
 }
 
-/** Keeps each variation that is taken together with those before it. */
+/** Collects the variations that are accepted together. */
 function variations(event: JsonObject, { validate, keyField, idField }: ExampleOptions) {
   const kept: { path: readonly string[]; as: Variation }[] = [];
   const isTaken = (all: typeof kept) =>

@@ -1,6 +1,6 @@
 /**
- * Values that probably match a schema. Not each keyword is looked at, `not` for example: whoever
- * uses a value has it checked first, and asks for the next attempt's if it is none.
+ * Values that probably match a schema. Some keywords are ignored, `not` for example: the caller
+ * validates each value, and asks for another attempt if it fails.
  */
 import type { JsonObject } from '../decoder/sink.ts';
 import { Choices } from './choices.ts';

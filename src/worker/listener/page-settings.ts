@@ -1,6 +1,6 @@
 /**
- * `GET /page.json`: what the test page needs to know. Whether this instance is ready is open, as in
- * `/readyz`; where events go, and how one looks, is for those who may send.
+ * `GET /page.json`, the settings of the test page. Readiness is public, as in `/readyz`; topic,
+ * brokers and an example event are for clients that may send.
  */
 import type { Readiness } from '../../messages.ts';
 import type { Gate } from '../admission/gate.ts';
@@ -14,7 +14,7 @@ export interface PageSettings {
   readonly brokers: readonly string[];
   readonly idField: string;
   readonly keyField: string;
-  /** Made when a page asks for the first time. */
+  /** Generated at the first request. */
   example(): Promise<Example>;
 }
 
@@ -33,7 +33,7 @@ export function pageAnswer(
   const answer = (more: object): Answer => {
     return { status: 200, headers: HEADERS, body: jsonBody({ ...readiness, ...more }) };
   };
-  // Without credentials there is nobody to log as rejected: the page has none to begin with.
+  // The page has no credentials at first: that is not worth a line of the log.
   if (gate.required && request.getHeader('authorization') === '') {
     return Promise.resolve(answer({ rejected: 'unauthorized' }));
   }
