@@ -39,7 +39,8 @@ function sinceText(ms) {
   const since = new Date(ms);
   const isToday = since.toDateString() === new Date().toDateString();
   const time = isToday ? since.toLocaleTimeString() : since.toLocaleString();
-  return `since ${time}, for ${seconds(Math.max(0, Date.now() - ms) / 1000)}`;
+  const passed = Math.max(0, Math.round((Date.now() - ms) / 1000));
+  return `since ${time}, for ${seconds(passed)}`;
 }
 
 /** No numbers come: the page knows since when by itself, and the runbook may not be served now. */
