@@ -12,6 +12,7 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --no-progress --loglevel=error
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY scripts/build scripts/build
+COPY docs/operations.md docs/
 COPY src src
 RUN npm run --silent build && rm dist/.built
 

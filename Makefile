@@ -17,7 +17,8 @@ NPM_CI = npm ci --no-audit --no-fund --no-progress --loglevel=error >&2
 UWS := uWebSockets.js-node$(NODE_MAJOR:v%=%)
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
-SOURCES := $(shell find src scripts/build -type f) tsconfig.json tsconfig.build.json tsconfig.client.json
+SOURCES := $(shell find src scripts/build -type f) tsconfig.json tsconfig.build.json \
+  tsconfig.client.json docs/operations.md
 
 .PHONY: help
 help: ## say what each target does

@@ -2,12 +2,13 @@
  * `npm run build`, behind the type check: dist/ from src/, and for tests the modules of the client
  * library, which ships as one file, in build/client/.
  */
-import { chmodSync, cpSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { emit, prune, typescriptFiles } from './emit.ts';
 import { writeManifest } from './manifest.ts';
+import { runbookPage } from './runbook.ts';
 
 process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 const CLIENT = { entry: 'src/client/client.ts', bundle: 'dist/client/client.js' };
@@ -42,5 +43,6 @@ for (const page of PAGES) {
     filter: (source) => extname(source) !== '.ts',
   });
 }
+writeFileSync('dist/runbook.html', runbookPage(readFileSync('docs/operations.md', 'utf8')));
 chmodSync('dist/main.js', 0o755);
 writeManifest('.');

@@ -7,7 +7,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
 const MANIFEST = 'dist/.built';
-const INPUTS = ['src', 'scripts/build', 'tsconfig.json', 'tsconfig.client.json'];
+const INPUTS = [
+  ...['src', 'scripts/build', 'docs/operations.md'],
+  ...['tsconfig.json', 'tsconfig.client.json'],
+];
 
 type Hashes = Readonly<Record<string, string>>;
 

@@ -12,13 +12,21 @@ export interface ClientOptions {
   readonly key?: string | (() => string | undefined);
   /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
   readonly fallbackUrl?: string;
+  /**
+   * Field of the id that `send()` adds to an event without one, FOREBAY_ID_FIELD of the gateway;
+   * `''` adds none, for schemas that allow no further field. Default `id`.
+   */
+  readonly idField?: string;
   /** Bytes of events without an end; beyond it the oldest that wait are dropped. Default 1 MiB. */
   readonly maxBufferedBytes?: number;
   /** For Node.js 20, which has none of its own: `WebSocket` of the package `ws`. */
   readonly webSocket?: WebSocketClass;
   /** Hears of every change, the last of those that come together. */
   readonly onStatus?: (status: Status) => void;
-  /** An event leaves, for the first time or again. */
+  /**
+   * An event has left, for the first time or again. A POST counts when the gateway has answered it:
+   * without its answer nothing tells whether the event left.
+   */
   readonly onSent?: (event: object, attempt: number) => void;
   /** An event was refused for good. */
   readonly onRefused?: (event: object, error: SendError) => void;
@@ -53,8 +61,8 @@ export interface Status {
 export interface Client {
   readonly status: Status;
   /**
-   * Sends a JSON object, with an `id` if it has none; may be called at any time, connected or not.
-   * Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
+   * Sends a JSON object, with an id (`idField`) if it has none; may be called at any time, connected
+   * or not. Resolves when Kafka has it. Need not be awaited: what it rejects with is told by the options'
    * functions too, and is never an unhandled rejection.
    * @throws (rejects with) SendError: refused for good, dropped, closed, or not to be sent at all
    */

@@ -155,7 +155,7 @@ class GatewayClient implements Client {
   /** @throws SendError for what cannot be sent */
   #encoded(event: object): { text: string; bytes: number } {
     if (this.#closing) throw new SendError('closed', 'the client is closed');
-    const text = eventText(event);
+    const text = eventText(event, this.#options.idField ?? 'id');
     const bytes = utf8Bytes(text);
     const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
     if (bytes <= most) return { text, bytes };

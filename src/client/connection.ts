@@ -21,6 +21,8 @@ const LOOK_MS = 5_000;
 const GOAWAY_GRACE_MS = 10_000;
 /** The close code of who takes no frame so long; the gateway itself has no use for it. */
 const MESSAGE_TOO_BIG = 1009;
+/** `readyState` of an open socket: one that is closing discards in silence what it is given. */
+const OPEN = 1;
 /** Of what is no frame: enough to see whose words they are. */
 const SHOWN_CHARACTERS = 80;
 
@@ -36,6 +38,7 @@ interface Frame {
 
 /** As much of a WebSocket as is used: a browser's, Node's own, and that of the package `ws`. */
 export interface WebSocketLike {
+  readonly readyState?: number;
   onmessage: unknown;
   onclose: unknown;
   onerror: unknown;
@@ -117,6 +120,7 @@ export class Connection {
   /** Sends what waits. */
   pump(): void {
     if (!this.#hello || this.#over || this.#againAtMs !== undefined) return;
+    if ((this.#socket.readyState ?? OPEN) !== OPEN) return;
     const { maxFrameEvents, maxFrameBytes } = this.#hello;
     while (this.credit.frames > 0) {
       const long = this.#outbox.takeLonger(maxFrameBytes);

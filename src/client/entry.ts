@@ -48,8 +48,12 @@ export function utf8Bytes(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** What is sent of an event, with an id. @throws SendError */
-export function eventText(event: object): string {
+/**
+ * Text of an event as it is sent, with an id.
+ * @param idField name of the id; '' = none is added
+ * @throws SendError
+ */
+export function eventText(event: object, idField: string): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(event);
@@ -58,9 +62,10 @@ export function eventText(event: object): string {
   }
   // Looked at as it is sent: toJSON() may make anything of it.
   if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
-  const { id } = event as { id?: unknown };
-  if (id !== undefined || 'id' in JSON.parse(text)) return text;
-  return `{"id":"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
+  const own = Object.getOwnPropertyDescriptor(event, idField)?.value;
+  if (idField === '' || own !== undefined) return text;
+  if (Object.hasOwn(JSON.parse(text), idField)) return text;
+  return `{${JSON.stringify(idField)}:"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
 /** What is said of an event that no frame may hold. */

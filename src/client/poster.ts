@@ -38,7 +38,6 @@ export class Poster {
   async post(): Promise<string | undefined> {
     const sent = this.#take();
     this.#sent = sent;
-    for (const entry of sent) this.#fates.sent(entry);
     const { status, text, problem } = await this.#ask(sent);
     this.#sent = [];
     if (status === 413) return this.#shrink(sent);
@@ -86,6 +85,8 @@ export class Poster {
     if (!refusals || answer.accepted !== sent.length - refusals.size) return false;
     this.#bodyBytes = Math.min(BODY.bytes, this.#bodyBytes * GROWTH);
     for (const entry of sent) {
+      // Only the gateway's answer shows that the event arrived there.
+      this.#fates.sent(entry);
       const refusal = refusals.get(entry);
       if (refusal) this.#fates.refused(entry, refusal);
       else this.#fates.stored(entry);

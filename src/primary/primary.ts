@@ -156,7 +156,9 @@ class Primary {
   /** Loaded while the workers start: before, it would delay them. */
   async #loadLiveView(): Promise<void> {
     const { LiveView } = await import('./live-view/live-view.ts');
-    this.#liveView = LiveView.of(this.#totals, this.#options.version, {
+    const { kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
+    const about = { version: this.#options.version, topic, brokers };
+    this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],

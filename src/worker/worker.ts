@@ -28,6 +28,7 @@ import type { Rate } from './admission/token-bucket.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
+import { pageSettings } from './page-settings.ts';
 import { Compressor } from './producer/compressor.ts';
 import { NO_TOPIC } from './producer/health.ts';
 import { Link } from './producer/link.ts';
@@ -119,6 +120,7 @@ class Worker {
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
+      page: pageSettings(config, validate),
     });
     this.#accumulator = accumulator;
     this.#acknowledger = acknowledger;

@@ -105,6 +105,24 @@ test('an event without an id gets a UUID of version 7; one with an id keeps it',
   assert.equal(JSON.parse(connection.frames[0]!)[0].msg, 'x');
 });
 
+test('the id goes into the field of idField, and nowhere when that is empty', async () => {
+  for (const [number, idField] of ['eventId', 'constructor', ''].entries()) {
+    connect({ idField });
+    const connection = await opened(number + 1);
+    for (const event of [{}, { id: 'kept' }, { [idField]: 'own' }]) void client!.send(event);
+    await until(() => connection.frames.length === 1);
+    const events = JSON.parse(connection.frames[0]!) as Record<string, string>[];
+    if (idField === '') {
+      assert.deepEqual(events, [{}, { id: 'kept' }, { '': 'own' }]);
+    } else {
+      for (const event of events.slice(0, 2)) assert.match(event[idField] ?? '', /^[0-9a-f-]{36}$/);
+      assert.deepEqual(Object.keys(events[1]!).sort(), [idField, 'id'].sort());
+      assert.deepEqual(events[2], { [idField]: 'own' });
+    }
+    void client?.close();
+  }
+});
+
 test('credit: no frame and no byte beyond it, and the rest goes out when it rises', async () => {
   const { send } = bound(connect());
   const connection = await opened(1, 2, 100);

@@ -14,6 +14,7 @@ class DeadSocket implements WebSocketLike {
   onclose: unknown;
   onerror: unknown;
   readonly sent: string[] = [];
+  readyState = 1;
   closed = false;
   send(text: string): void {
     this.sent.push(text);
@@ -219,4 +220,15 @@ test('an event that a nack has named is not told stored, whatever a second one s
   socket.sayRaw(nack({ ...schema, events: [[1, 1]] }));
   socket.say({ ack: 1 });
   assert.deepEqual([told, lost], [['buffer_full', 'schema'], []]);
+});
+
+test('a socket that is closing is given nothing: the event waits and does not count as sent', () => {
+  socket.say(hello);
+  outbox.add(entry);
+  socket.readyState = 2;
+  connection.pump();
+  assert.deepEqual([socket.sent, told, outbox.waiting], [[], ['opened'], 1]);
+  socket.readyState = 1;
+  connection.pump();
+  assert.deepEqual([socket.sent, told, outbox.waiting], [['{}'], ['opened', 'sent'], 0]);
 });

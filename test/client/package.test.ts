@@ -40,6 +40,7 @@ test('its types hold a dependent to the API, with neither DOM nor Node types', (
       url: 'ws://127.0.0.1:9000/ws',
       key: 'k',
       fallbackUrl: 'http://127.0.0.1:9000/events',
+      idField: 'eventId',
       maxBufferedBytes: 1,
       onStatus: ({ state, stored }: Status) => { const all: [string, number] = [state, stored]; },
       onSent: (event: object, attempt: number) => {},

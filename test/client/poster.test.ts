@@ -28,6 +28,29 @@ test('what is left goes with the page, the oldest first, 60 kB in all; one too l
   assert.equal(headers.authorization, 'Bearer k');
 });
 
+test('an attempt counts as sent when the gateway has answered it, not when the connection was cut or a proxy answered', async (t) => {
+  const gateway = await new FakeGateway().listen();
+  t.after(() => gateway.close());
+  const outbox = new Outbox(1_000_000);
+  outbox.add(entry('a', 100));
+  const told: string[] = [];
+  const fates = {
+    sent: () => void told.push('sent'),
+    stored: () => void told.push('stored'),
+    refused() {},
+  };
+  const poster = new Poster(`${gateway.url}events`, () => undefined, outbox, fates);
+  const answers = [
+    undefined,
+    new Response('no server', { status: 503 }),
+    { accepted: 1, errors: [] },
+  ];
+  gateway.answer = () => answers[gateway.bodies.length - 1];
+  for (const _ of answers) await poster.post();
+  assert.equal(gateway.bodies.length, 3, 'each attempt reached the port');
+  assert.deepEqual(told, ['sent', 'stored']);
+});
+
 test('after a 413, one event at least goes with the page, if it may pass alone', async (t) => {
   const gateway = await new FakeGateway().listen();
   t.after(() => gateway.close());

@@ -7,12 +7,15 @@ export class CutProxy {
   #deaf = false;
   /** What comes from either side waits so long. */
   delayMs = 0;
+  /** Connections are ended at once, as if no gateway were there. */
+  down = false;
   /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
   blocksWebSockets = false;
 
   /** @param port the gateway's, on 127.0.0.1 */
   constructor(port: number) {
     this.#server = createServer((client) => {
+      if (this.down) return void client.destroy();
       const server = connect(port, '127.0.0.1');
       const pair = { client, server };
       this.#pairs.add(pair);

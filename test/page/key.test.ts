@@ -39,12 +39,16 @@ async function give(asked: RegExp, token: string): Promise<void> {
 test('it asks for a key, asks again when that is wrong, and sends with one that lets in', {
   skip,
 }, async () => {
-  assert.equal(await shown.page.isVisible('#key'), false, 'nobody has refused it yet');
+  await shown.page.getByLabel(/^This gateway asks/).waitFor();
+  assert.equal(await shown.page.isVisible('#where'), false, 'only senders learn where events go');
+  await shown.page.waitForTimeout(1_500);
+  assert.equal(await shown.count('sent'), 0, 'nothing is made that may never leave');
   await give(/^This gateway asks for a key/, keys.token('nobody'));
   await give(/^This key does not let in/, keys.token('page'));
   await until(async () => (await shown.count('stored')) > 0, { deadlineMs: 30_000 });
   assert.equal(await shown.state(), 'connected');
   assert.equal(await shown.page.isVisible('#key'), false, 'it has what it needs');
+  assert.match(await shown.text('#topic'), /^page-key/);
   assert.equal(new URL(shown.page.url()).href, `http://127.0.0.1:${gateway.port}/`);
   await assertNoSecrets(gateway, keys.secrets, [shown.page.url()]);
 });

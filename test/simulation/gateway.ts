@@ -36,6 +36,14 @@ import {
 const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
 const sieve = loadSieve(undefined, KEY_FIELD);
+/** For a test page that never asks. */
+const NO_PAGE = {
+  topic: '',
+  brokers: [],
+  keyField: KEY_FIELD,
+  idField: 'id',
+  example: async () => ({ event: {}, vary: [] }),
+};
 
 const WORKER = 1;
 
@@ -128,6 +136,7 @@ export class Gateway {
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
       readiness: () => ({ ready: true, reasons: [] }),
+      page: NO_PAGE,
     });
     this.budget = budget;
     this.#reporter = new Reporter(

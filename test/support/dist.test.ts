@@ -23,7 +23,7 @@ beforeEach(async () => {
   symlinkSync(join(ROOT, 'node_modules'), join(project, 'node_modules'));
   for (const path of [
     ...['package.json', 'tsconfig.json', 'tsconfig.client.json', 'scripts/build'],
-    ...['test/support/dist.ts', 'test/support/dist-hooks.mjs'],
+    ...['test/support/dist.ts', 'test/support/dist-hooks.mjs', 'docs/operations.md'],
   ]) {
     cpSync(join(ROOT, path), join(project, path), { recursive: true });
   }

@@ -4,34 +4,35 @@ const ROWS_MAX = 200;
 
 export const element = (id) => document.getElementById(id);
 
-/** Puts a line on top of a list; takes the oldest beyond `most` away. @returns that one */
+/** Puts a line on top of a list; takes the oldest beyond `most` away. */
 export function prepend(list, row, most) {
   list.prepend(row);
-  const oldest = list.childElementCount > most ? list.lastElementChild : undefined;
-  oldest?.remove();
-  return oldest;
+  if (list.childElementCount > most) list.lastElementChild.remove();
 }
 
-/** A row per event, by its id. */
+/** A row per event. */
 export class EventList {
+  /** By the event itself: several may have the same id, or none. Oldest first. */
   #rows = new Map();
 
-  add(id, text) {
+  /** @param id attribute of the row, for tests and tools; it is not shown */
+  add(event, id) {
     const row = document.createElement('li');
     const code = document.createElement('code');
     const outcome = document.createElement('span');
-    code.textContent = text;
+    code.textContent = JSON.stringify(event);
     outcome.className = 'outcome';
     row.append(code, outcome);
     row.dataset.id = id;
-    this.#rows.set(row.dataset.id, row);
-    this.#rows.delete(prepend(element('log'), row, ROWS_MAX)?.dataset.id);
-    this.show(id, 'waiting', 'waiting');
+    this.#rows.set(event, row);
+    if (this.#rows.size > ROWS_MAX) this.#rows.delete(this.#rows.keys().next().value);
+    prepend(element('log'), row, ROWS_MAX);
+    this.show(event, 'waiting', 'waiting');
   }
 
   /** Does nothing for an event that is not, or no longer, in the list. */
-  show(id, state, text) {
-    const row = this.#rows.get(String(id));
+  show(event, state, text) {
+    const row = this.#rows.get(event);
     if (!row) return;
     row.dataset.state = state;
     row.lastChild.textContent = text;

@@ -7,13 +7,10 @@ import { element } from './events.js';
 /** An API key or a JWT; undefined: none was given. */
 export const key = history.state?.key;
 
-/** Has the form for a key there as long as the gateway lets nobody in with what the page has. */
-export function showKeyForm({ state, problem }) {
-  const form = element('key');
-  if (state === 'open' || state === 'fallback') form.hidden = true;
-  if (problem !== 'HTTP 401' || !form.hidden) return;
+/** Shows the form for a key while the gateway rejects the page without one, or with this one. */
+export function showKeyForm(rejected) {
   if (key) element('key-text').textContent = 'This key does not let in. Another one, or a JWT:';
-  form.hidden = false;
+  element('key').hidden = rejected !== 'unauthorized';
 }
 
 /** A new key takes a new client, so the page begins anew. */

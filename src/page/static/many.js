@@ -5,8 +5,8 @@ const SLICE = 500;
 
 const number = (value) => Math.round(value).toLocaleString('en');
 
-/** Sends `count` events that `make` makes. `progress(done)` hears of each end. @returns the story */
-export async function sendMany(client, count, make, progress) {
+/** Calls `sendNext` for each of `count` events, `progress(done)` at each end. @returns the story */
+export async function sendMany(sendNext, count, progress) {
   const begun = performance.now();
   const times = [];
   const failures = new Map();
@@ -15,7 +15,7 @@ export async function sendMany(client, count, make, progress) {
   for (let sent = 0; sent < count; sent++) {
     if (sent % SLICE === 0) await new Promise((next) => setTimeout(next));
     const sentAt = performance.now();
-    const send = client.send(make()).then(
+    const send = sendNext().then(
       () => times.push(performance.now() - sentAt),
       ({ code }) => failures.set(code, (failures.get(code) ?? 0) + 1),
     );

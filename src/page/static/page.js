@@ -5,9 +5,12 @@
 import { createClient } from '/client.js';
 import { Chart } from './chart.js';
 import { EventList, element, prepend } from './events.js';
+import { watchGateway } from './gateway.js';
 import { placeOf, wrongAt } from './json.js';
 import { key, showKeyForm, startKeyForm } from './key.js';
 import { sendMany } from './many.js';
+import { draftOf, fill, templateOf, valuesOf, withId } from './template.js';
+import { troubleOf } from './trouble.js';
 
 const PERIOD_MS = 1000;
 /** Events that wait for a connection or for credit; beyond it no new ones are made. */
@@ -23,7 +26,6 @@ const STATES = {
   closed: 'closed',
 };
 
-/** crypto.randomUUID is for secure pages only, and this one may be served over plain HTTP. */
 function randomName() {
   const bytes = crypto.getRandomValues(new Uint8Array(6));
   return `page-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
@@ -31,87 +33,150 @@ function randomName() {
 
 const clientId = randomName();
 const list = new EventList();
-const attempts = new Map();
-let made = 0;
+/** Events without an end, oldest first: when each was made, and how often it was sent. */
+const open = new Map();
+/** Number of the last event that was sent with one. */
+let number = 0;
 let sentAgain = 0;
-/** Of the second that runs: times to ack. */
+/** Times to ack of the current second. */
 let times = [];
 let shownState;
+/** The last answer of the gateway; undefined = it gave none. */
+let gateway;
+/** Field of the id, as the gateway said it last. */
+let idField = 'id';
+/** Pattern of the events that the page makes; undefined = no event is known to be accepted. */
+let template;
+let paused;
+let sendingMany = false;
+let connectedAt;
+let storedAt;
 
 const client = createClient({
   url: new URL('/ws', location.href.replace(/^http/, 'ws')).href,
   key,
+  // The page adds ids itself: it knows what the schema takes.
+  idField: '',
   maxBufferedBytes: BUFFERED_BYTES,
   onStatus: showStatus,
-  onSent({ id }, attempt) {
+  onSent(event, attempt) {
     if (attempt > 1) element('again').textContent = String(++sentAgain);
-    attempts.set(id, attempt);
-    list.show(id, 'sent', attempt > 1 ? `sent again (attempt ${attempt})` : 'sent');
+    const own = open.get(event);
+    if (own) own.attempt = attempt;
+    list.show(event, 'sent', attempt > 1 ? `sent again (attempt ${attempt})` : 'sent');
   },
 });
+
+function addToHistory(text) {
+  const line = document.createElement('li');
+  line.textContent = `${new Date().toLocaleTimeString()} ${text}`;
+  prepend(element('history'), line, HISTORY_MAX);
+}
 
 /** The connection as it is now, and what it was before. */
 function showStatus(status) {
   for (const name of COUNTS) element(name).textContent = String(status[name]);
-  showKeyForm(status);
   const { frames, bytes } = status.credit;
   element('credit').textContent = `${frames} frames, ${bytes} bytes`;
+  const isConnected = status.state === 'open' || status.state === 'fallback';
+  connectedAt = isConnected ? (connectedAt ?? Date.now()) : undefined;
   const why = status.state === 'connecting' && status.problem ? ` (${status.problem})` : '';
   const text = STATES[status.state] + why;
   if (text === shownState) return;
   shownState = text;
   element('state').dataset.state = status.state;
   element('state').textContent = text;
-  if (text === STATES.connecting) return;
-  const line = document.createElement('li');
-  line.textContent = `${new Date().toLocaleTimeString()} ${text}`;
-  prepend(element('history'), line, HISTORY_MAX);
+  if (text !== STATES.connecting) addToHistory(text);
 }
 
-function newEvent() {
-  made++;
-  const id = `${clientId}-${made}`;
-  return { msg: `event ${made}`, clientId, timestamp: Date.now(), id };
+/** Shows why events are not stored, and adds the begin and the end of that to the history. */
+function showTrouble() {
+  const [oldest] = open.values();
+  const now = Date.now();
+  const text = troubleOf({ gateway, connectedAt, oldestAt: oldest?.madeAt, storedAt, now });
+  const place = element('trouble');
+  if (place.textContent === text) return;
+  if (text !== '') addToHistory(text);
+  else if (gateway) addToHistory('ready again');
+  place.textContent = text;
+  place.hidden = text === '';
+  element('state').dataset.trouble = text === '' ? '' : 'yes';
 }
 
-/** Sends an event and notes how long it took. @throws SendError */
-async function timed(event) {
-  const sentAt = performance.now();
+/** Sends an event. @returns whether the client accepted it, and a promise of its end */
+function send(event) {
+  const { sent } = client.status;
+  const end = client.send(event);
+  const isSent = client.status.sent > sent;
+  if (isSent) open.set(event, { madeAt: Date.now(), attempt: 0 });
+  return { isSent, end: end.finally(() => open.delete(event)) };
+}
+
+/** Sends the next generated event. Only an event that was sent uses up its number. */
+function sendNext(from) {
+  const event = fill(from, valuesOf(clientId, number + 1));
+  const { isSent, end } = send(event);
+  if (isSent) number++;
+  return { event, isSent, end };
+}
+
+/** Waits for the end of an event and notes how long it took. @throws SendError */
+async function timed(event, end) {
+  const begun = performance.now();
+  const own = open.get(event);
+  await end;
+  const ms = performance.now() - begun;
+  times.push(ms);
+  storedAt = Date.now();
+  return { ms, attempt: own?.attempt ?? 1 };
+}
+
+/** Shows an event in the list, and its end. @returns a text for that, and the code of a refusal */
+async function shown({ event, isSent, end }) {
+  list.add(event, String(event[idField] ?? ''));
+  const ended = (state, text, code) => {
+    list.show(event, state, text);
+    return { text, code };
+  };
   try {
-    await client.send(event);
-    const ms = performance.now() - sentAt;
-    times.push(ms);
-    return { ms, attempt: attempts.get(event.id) ?? 1 };
-  } finally {
-    attempts.delete(event.id);
-  }
-}
-
-/** Sends an event that is shown in the list. @returns what became of it */
-async function sendShown(event) {
-  const { id } = event;
-  list.add(id, JSON.stringify(event));
-  try {
-    const { ms, attempt } = await timed(event);
+    const { ms, attempt } = await timed(event, end);
     const again = attempt > 1 ? ` (attempt ${attempt})` : '';
-    const text = `stored after ${Math.round(ms)} ms${again}`;
-    list.show(id, 'stored', text);
-    return text;
+    return ended('stored', `stored after ${Math.round(ms)} ms${again}`);
   } catch ({ code, message }) {
-    const text = `refused ${code}: ${message}`;
-    list.show(id, 'refused', text);
-    return text;
+    const what = isSent ? 'refused' : 'not sent';
+    const text = code === 'dropped' ? `dropped: ${message}` : `${what} ${code}: ${message}`;
+    return ended('refused', text, code);
   }
+}
+
+/** @param by what pauses automatic events, `user` or `refusal`; undefined = they go on */
+function pause(by) {
+  paused = by;
+  element('toggle').textContent = by ? 'Resume' : 'Pause';
+}
+
+/** Shows why there are no automatic events; '' hides it. */
+function sayAutomatic(text) {
+  element('automatic').textContent = text;
+  element('automatic').hidden = text === '';
+}
+
+/** Sends an automatic event. After a refusal it pauses: the next one would be refused as well. */
+async function tick() {
+  const { text, code } = await shown(sendNext(template));
+  if (code === undefined || code === 'dropped' || paused) return;
+  pause('refusal');
+  sayAutomatic(`Automatic events are paused: the last one was ${text}`);
 }
 
 function startTicking() {
-  let paused = false;
-  element('toggle').addEventListener('click', ({ currentTarget: button }) => {
-    paused = !paused;
-    button.textContent = paused ? 'Resume' : 'Pause';
+  element('toggle').addEventListener('click', () => {
+    pause(paused ? undefined : 'user');
+    if (!paused && template) sayAutomatic('');
   });
   setInterval(() => {
-    if (!paused && client.status.waiting < WAITING_MAX) sendShown(newEvent());
+    if (!paused && template && client.status.waiting < WAITING_MAX) tick();
+    showTrouble();
   }, PERIOD_MS);
 }
 
@@ -132,57 +197,119 @@ function startCharts() {
   }, 1000);
 }
 
-/** Where the text is no JSON, the cursor goes there. */
+const manyButtons = () => document.querySelectorAll('[data-many]');
+
+function showMany() {
+  for (const button of manyButtons()) button.disabled = sendingMany || !template;
+}
+
+function setTemplate(made) {
+  template = made;
+  if (paused === 'refusal') pause(undefined);
+  if (made) sayAutomatic('');
+  showMany();
+}
+
+/** Follows the gateway: shows topic and brokers, and takes up its example event. */
+function startGateway() {
+  let known;
+  let prefilled = '';
+  const takeExample = (example) => {
+    const { event, problem, vary } = example;
+    const text = element('text');
+    if (text.value === prefilled) {
+      prefilled = JSON.stringify(draftOf(example, clientId), null, 2);
+      text.value = prefilled;
+    }
+    if (problem === undefined) return setTemplate({ event, vary });
+    setTemplate(undefined);
+    sayAutomatic(
+      'No automatic events: the gateway validates against its own schema and could not generate ' +
+        `an event that passes (${problem}). Edit the event below and send it: once it is stored, ` +
+        'automatic events follow its example.',
+    );
+  };
+  watchGateway(key, (answer) => {
+    gateway = answer;
+    if (answer === undefined) return;
+    showKeyForm(answer.rejected);
+    if (answer.topic === undefined) return;
+    idField = answer.idField;
+    element('topic').textContent = answer.topic;
+    element('brokers').textContent = answer.brokers.join(', ');
+    element('fields').textContent = `key ${answer.keyField}, id ${answer.idField}`;
+    element('where').hidden = false;
+    const example = JSON.stringify(answer.example);
+    if (example === known) return;
+    known = example;
+    takeExample(answer.example);
+  });
+}
+
+/** @returns the event in the text area; undefined = invalid, with the reason and place shown */
+function readOwn(text, result) {
+  let event;
+  try {
+    event = JSON.parse(text.value);
+  } catch {
+    const at = wrongAt(text.value);
+    text.focus();
+    text.setSelectionRange(at, at + 1);
+    result.textContent = `not sent: no JSON at ${placeOf(text.value, at)}`;
+    return undefined;
+  }
+  if (typeof event === 'object' && event !== null && !Array.isArray(event)) return event;
+  result.textContent = 'not sent: an event is a JSON object';
+  return undefined;
+}
+
 function startOwn() {
   const text = element('text');
   const result = element('own-result');
-  const { id: _, ...example } = newEvent();
-  text.value = JSON.stringify({ ...example, msg: 'my own event' }, null, 2);
   element('own').addEventListener('submit', async (submitted) => {
     submitted.preventDefault();
-    let event;
-    try {
-      event = JSON.parse(text.value);
-    } catch {
-      const at = wrongAt(text.value);
-      text.focus();
-      text.setSelectionRange(at, at + 1);
-      result.textContent = `not sent: no JSON at ${placeOf(text.value, at)}`;
-      return;
-    }
-    if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-      result.textContent = 'not sent: an event is a JSON object';
-      return;
-    }
+    const event = readOwn(text, result);
+    if (event === undefined) return;
     result.textContent = 'sent';
-    result.textContent = await sendShown({ id: newEvent().id, ...event });
+    const numbered = template && withId(event, template, valuesOf(clientId, number + 1));
+    const sent = send(numbered ?? event);
+    if (numbered && sent.isSent) number++;
+    const { code, text: outcome } = await shown({ event: numbered ?? event, ...sent });
+    result.textContent = outcome;
+    if (code === undefined && template === undefined) setTemplate(templateOf(event, idField));
   });
 }
 
 function startMany() {
-  const buttons = document.querySelectorAll('[data-many]');
   const bar = element('progress');
   const result = element('many-result');
-  const disable = (disabled) => {
-    for (const button of buttons) button.disabled = disabled;
+  const sendAll = async (count) => {
+    const from = template;
+    const next = () => {
+      const { event, end } = sendNext(from);
+      return timed(event, end);
+    };
+    bar.max = count;
+    bar.value = 0;
+    result.textContent = 'sending …';
+    sendingMany = true;
+    showMany();
+    result.textContent = await sendMany(next, count, (done) => {
+      bar.value = done;
+    });
+    sendingMany = false;
+    showMany();
   };
-  for (const button of buttons) {
+  for (const button of manyButtons()) {
     button.addEventListener('click', async () => {
-      const count = Number(button.dataset.many);
-      bar.max = count;
-      bar.value = 0;
-      result.textContent = 'sending …';
-      disable(true);
-      result.textContent = await sendMany({ send: timed }, count, newEvent, (done) => {
-        bar.value = done;
-      });
-      disable(false);
+      await sendAll(Number(button.dataset.many));
       button.focus();
     });
   }
 }
 
 startKeyForm();
+startGateway();
 startTicking();
 startCharts();
 startOwn();

@@ -16,20 +16,27 @@ import { Viewers } from './viewers.ts';
 /** What the codes mean, for people. */
 const TEXTS = Object.fromEntries(eventCodes.map((code) => [code, EVENT_CODES[code].text]));
 
+/** Constant facts. The admin port shows them without a token, so no secrets. */
+export interface About {
+  readonly version: string;
+  readonly topic: string;
+  readonly brokers: readonly string[];
+}
+
 export class LiveView {
   readonly #sampler: Sampler;
-  readonly #version: string;
+  readonly #about: About;
   readonly #points: Point[] = [];
   readonly #viewers = new Viewers();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(sampler: Sampler, version: string) {
+  constructor(sampler: Sampler, about: About) {
     this.#sampler = sampler;
-    this.#version = version;
+    this.#about = about;
   }
 
-  static of(totals: Totals, version: string, facts: ViewFacts): LiveView {
-    return new LiveView(new Sampler(totals, facts), version);
+  static of(totals: Totals, about: About, facts: ViewFacts): LiveView {
+    return new LiveView(new Sampler(totals, facts), about);
   }
 
   start(): void {
@@ -53,7 +60,7 @@ export class LiveView {
   watch(response: ServerResponse): boolean {
     if (!this.#viewers.add(response)) return false;
     this.#viewers.sendTo(response, 'past', {
-      version: this.#version,
+      ...this.#about,
       secondsMax: LIMITS.liveView.points,
       columns: COLUMNS,
       texts: TEXTS,

@@ -9,6 +9,7 @@ import type { Totals, WorkerCause } from '../totals.ts';
 import { type Cells, COLUMNS, COUNTS, GAUGES, gaugeNames, RATES, rateNames } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
+import { VerdictWatch } from './verdict.ts';
 
 /** What the totals do not know. */
 export interface ViewFacts {
@@ -35,6 +36,7 @@ export class Sampler {
     'forebay_produce_duration_seconds',
     LIMITS.liveView.looks,
   );
+  readonly #verdict: VerdictWatch;
   #counts: readonly number[];
 
   /** @param now the clock of `totals`, in milliseconds */
@@ -46,6 +48,7 @@ export class Sampler {
       (slot) => new SlotRates(rateNames.length, totals.spokenAtMs(slot)),
     );
     this.#counts = this.#countAll();
+    this.#verdict = new VerdictWatch(this.#nowMs());
   }
 
   /** The numbers of the second that ends now. */
@@ -61,7 +64,7 @@ export class Sampler {
     const before = this.#counts;
     this.#counts = counts;
     const point = [
-      Math.round(performance.timeOrigin + this.#now()),
+      this.#nowMs(),
       ...rateNames.map((_, index) => this.#rate(index)),
       ...[this.#ack, this.#produce].flatMap((seen) => [
         quantileMs(seen, 0.5),
@@ -73,17 +76,23 @@ export class Sampler {
       ...counts.map((count, index) => count - before[index]!),
     ];
     assert(point.length === COLUMNS.length, 'each column has its number');
+    const unaccounted = totals.unaccounted();
+    const states = this.#facts.states();
+    this.#verdict.update(point, { ...this.#facts.readiness(), unaccounted, states });
     return point;
   }
 
-  /** What is the case now, and the sums since the start. */
+  /** Time of day in ms since 1970. */
+  #nowMs(): number {
+    return Math.round(performance.timeOrigin + this.#now());
+  }
+
+  /** State of now, and the sums since the start. */
   status() {
     const totals = this.#totals;
-    const { ready, reasons } = this.#facts.readiness();
     const states = this.#facts.states();
     return {
-      ready,
-      reasons,
+      verdict: this.#verdict.current,
       workers: slotsOf(totals).map((slot) => this.#worker(slot, states[slot - 1] ?? [])),
       lanes: Object.fromEntries(
         LANE_STATES.map((state) => [state, totals.sum(cellOf('forebay_lanes', state))]),

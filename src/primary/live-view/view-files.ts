@@ -9,10 +9,11 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/chart.js': 'chart.js',
   '/charts.js': 'charts.js',
   '/tables.js': 'tables.js',
-  '/verdict.js': 'verdict.js',
   '/texts.js': 'texts.js',
   '/base.css': '../../../page/static/base.css',
   '/view.css': 'view.css',
+  // docs/operations.md, made by the build: it is there without the repository and the web.
+  '/runbook': '../../../../dist/runbook.html',
 });
 
 /** The file at this path of the admin port, or undefined. */

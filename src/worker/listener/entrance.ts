@@ -62,13 +62,13 @@ export function noRoom(full: Full, maxPerAddress: number): Answer {
 }
 
 /**
- * Calls `use` with the verdict when it is there, unless the client has gone away.
+ * Calls `use` with what was decided when that is there, unless the client has gone away.
  * @param failed is told what `use` has thrown: nobody else would hear of it
  */
-export function decideLater(
+export function decideLater<T>(
   response: HttpResponse,
-  verdict: Promise<Verdict>,
-  use: (verdict: Verdict) => void,
+  verdict: Promise<T>,
+  use: (decided: T) => void,
   failed: (error: unknown) => void,
 ): void {
   let gone = false;

@@ -19,13 +19,14 @@ import {
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { admitRequest, notAdmitted, trustOfPage } from './entrance.ts';
+import { admitRequest, decideLater, notAdmitted, trustOfPage } from './entrance.ts';
 import { Exchange } from './exchange.ts';
 import { continueRequest, expectationOf } from './expectation.ts';
 import { abandon } from './failure.ts';
 import { hasBody, markClosing } from './framing.ts';
 import { HeldBody } from './held-body.ts';
 import { encodingOf, mediaOf } from './media.ts';
+import { type PageSettings, pageAnswer } from './page-settings.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 
@@ -37,6 +38,7 @@ export interface HttpOptions extends BodyOptions {
   readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
   readonly readiness: () => Readiness;
+  readonly page: PageSettings;
 }
 
 /** Everything of the public port but `/ws`: events by POST, the page, health. */
@@ -95,6 +97,9 @@ export class HttpListener {
     const path = request.getUrl();
     if (path === '/events') return this.#events(response, request);
     const method = request.getCaseSensitiveMethod();
+    if (path === '/page.json' && (method === 'GET' || method === 'HEAD')) {
+      return this.#page(response, request, method === 'HEAD');
+    }
     const answer = this.#get(path);
     if (method === 'GET' || method === 'HEAD' || answer.status === 404) {
       if (answer.status === 426) this.#options.counters.add(NOT_UPGRADED);
@@ -105,8 +110,25 @@ export class HttpListener {
     else this.#finish(response, request, requestError('method_not_allowed', headers));
   }
 
+  #page(response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
+    const { gate, readiness, page, log } = this.#options;
+    const hasMore = hasBody(request);
+    decideLater(
+      response,
+      pageAnswer(gate, request, readiness(), page),
+      (answer) => {
+        const close = this.#leaving && (hasMore ? 'announced' : true);
+        send(response, answer, { headOnly, close });
+      },
+      (error) => abandon(response, log, error),
+    );
+  }
+
   #get(path: string): Answer {
     switch (path) {
+      // Other methods than GET and HEAD come here: it exists, and does not take them.
+      case '/page.json':
+        return { status: 200, body: '' };
       case '/livez':
         return { status: 200, body: jsonBody({ alive: true }) };
       case '/readyz': {

@@ -22,7 +22,7 @@ export const BUILT_IN_FIELDS: RequiredFields = {
   clientId: 'string',
   timestamp: 'integer',
 };
-const BUILT_IN_SCHEMA: JsonObject = {
+export const BUILT_IN_SCHEMA: JsonObject = {
   type: 'object',
   required: Object.keys(BUILT_IN_FIELDS),
   properties: Object.fromEntries(

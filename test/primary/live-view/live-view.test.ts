@@ -24,11 +24,12 @@ class FakeSampler {
   }
 }
 
+const ABOUT = { version: '1.2.3', topic: 'events', brokers: ['a:9092', 'b:9092'] };
 let sampler = new FakeSampler();
-let view = new LiveView(sampler as unknown as Sampler, '1.2.3');
+let view = new LiveView(sampler as unknown as Sampler, ABOUT);
 function fresh() {
   sampler = new FakeSampler();
-  view = new LiveView(sampler as unknown as Sampler, '1.2.3');
+  view = new LiveView(sampler as unknown as Sampler, ABOUT);
 }
 
 /** Streams that have begun and not ended. */
@@ -100,10 +101,10 @@ test('the ring holds ten minutes: the oldest point leaves, a new viewer gets all
   const viewer = await Viewer.open();
   const [past] = await viewer.heard(1);
   assert.equal(past?.event, 'past');
-  const { points, version, secondsMax, columns, texts } = past!.data;
+  const { points, version, topic, brokers, secondsMax, columns, texts } = past!.data;
   assert.equal((points as number[][]).length, POINTS);
   assert.deepEqual((points as number[][])[0], [6]);
-  assert.deepEqual([version, secondsMax], ['1.2.3', POINTS]);
+  assert.deepEqual({ version, topic, brokers, secondsMax }, { ...ABOUT, secondsMax: POINTS });
   assert((columns as string[]).includes('refused.schema'), 'columns have names');
   assert.equal((texts as Record<string, string>).buffer_full, 'the buffer is full');
   await viewer.close();

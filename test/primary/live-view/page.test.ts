@@ -78,10 +78,32 @@ function untilSaid(pattern: RegExp, deadlineMs = 30_000): Promise<boolean> {
   );
 }
 
+/** Colour of the sign before the verdict, as the browser has computed it. */
+function dotColour(): Promise<string> {
+  return shown.page.$eval('#verdict', (node) => getComputedStyle(node, '::before').color);
+}
+
+/** Colour of a custom property, in the same form. */
+function colourOf(property: string): Promise<string> {
+  return shown.page.evaluate((name) => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    probe.style.setProperty('color', `var(${name})`);
+    const { color } = getComputedStyle(probe);
+    probe.remove();
+    return color;
+  }, property);
+}
+
 test('before anything comes it says so', { skip }, async () => {
   const response = await shown.page.goto(`${gateway.adminUrl}/`);
   assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
-  await untilSaid(/^Ready; no events come$/);
+  await untilSaid(/^Ready; no events came in the last 10 seconds$/);
+  assert.equal(await dotColour(), await colourOf('--dim'), 'it is not green');
+  assert.match(await shown.text('#since'), /^since .*, for \d+(\.\d+)? s$/);
+  assert.equal(await shown.page.isVisible('#todo'), false);
+  const { brokers, topic } = place;
+  const about = new RegExp(`^Version \\S+\\. Topic ${topic} on brokers ${brokers.join(', ')}\\.$`);
+  assert.match(await shown.text('#about'), about);
   assert.deepEqual(await rows('reasons'), [['none since the start']]);
   assert.equal(await figure('cards', 'acknowledged, p99'), '–');
 });
@@ -91,6 +113,7 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
 }, async (t) => {
   const stop = await startLoad(t);
   await untilSaid(/^Events flow and are stored$/);
+  assert.equal(await dotColour(), await colourOf('--good'));
   await shown.page.waitForTimeout(PICTURE_MS);
   await until(async () => (await count('cards', 'stored per second')) > 100);
   const bad = await new PlainClient({ url: gateway.wsUrl }).open();
@@ -101,6 +124,12 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   process.kill(victim!, 'SIGKILL');
   await untilLogged(gateway, 'worker died');
   await untilSaid(/^A worker has died and was replaced/);
+  assert.match(await shown.text('#todo'), /^What to do: .*\. Runbook: ForebayWorkerDied$/);
+  const since = await shown.text('#since');
+  await shown.page.reload();
+  await untilSaid(/^A worker has died and was replaced/);
+  const begin = (text: string) => text.split(',')[0];
+  assert.equal(begin(await shown.text('#since')), begin(since), 'a page that comes later knows it');
   await until(async () => (await rows('workers')).every(([, state]) => state === 'ready'));
   assert.equal(await count('cards', 'workers died in 10 min'), 1);
   await shown.page.setViewportSize({ width: WIDTH, height: 1120 });
@@ -118,8 +147,14 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   const refused = (await rows('reasons')).find(([of]) => of === 'refused');
   const meaning = 'schema: the event does not match the schema';
   assert.deepEqual(refused, ['refused', String(BAD_EVENTS), String(BAD_EVENTS), meaning]);
-  const lanes = ['empty', 'filling', 'in flight', 'retrying', 'unknown'];
-  const counts = await Promise.all(lanes.map((state) => count('lanes', `lanes ${state}`)));
+  const lanes = [
+    'nothing to send',
+    'collecting events',
+    'waiting for Kafka’s answer',
+    'sending again after a failure',
+    'asking whether Kafka has stored it',
+  ];
+  const counts = await Promise.all(lanes.map((state) => count('lanes', state)));
   assert.equal(
     counts.reduce((sum, lane) => sum + lane, 0),
     metrics.value('forebay_lanes'),
@@ -162,11 +197,28 @@ test('a narrow screen needs no scrolling sideways, light or dark', { skip }, asy
   }
 });
 
+test('the link to the runbook leads to its section, which the instance serves itself', {
+  skip,
+}, async () => {
+  const { page } = shown;
+  const [victim] = gateway.workers();
+  process.kill(victim!, 'SIGKILL');
+  await untilSaid(/^(A worker has died|Workers that are not ready|Not ready)/);
+  await untilSaid(/^A worker has died and was replaced/);
+  await page.getByRole('link', { name: 'Runbook: ForebayWorkerDied' }).click();
+  await page.waitForURL(/\/runbook#forebayworkerdied$/);
+  assert.equal(await page.textContent(':target'), 'ForebayWorkerDied');
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+  assert(wide <= 320, `${wide} pixels wide`);
+  await page.getByRole('link', { name: 'Live view', exact: true }).click();
+  await until(async () => (await count('cards', 'workers died in 10 min')) === 2);
+});
+
 test('a page that comes later has what was before', { skip }, async () => {
   const before = await count('cards', 'stored since the start');
   await shown.page.reload();
   await until(async () => (await count('cards', 'stored since the start')) === before);
-  assert.equal(await count('cards', 'workers died in 10 min'), 1);
+  assert.equal(await count('cards', 'workers died in 10 min'), 2);
 });
 
 /** Takes the places for viewers that are left, until `signal` gives them back. */
@@ -205,9 +257,12 @@ test('a page that nobody sees gives up its place, and comes back', { skip }, asy
 test('the instance ends and another one starts: said, and seen again', { skip }, async () => {
   assert.equal((await gateway.stop()).code, 0);
   await untilSaid(/^This instance cannot be reached; trying again$/);
+  assert.match(await shown.text('#since'), /^since /);
+  assert.match(await shown.text('#todo'), /ForebayDown in docs\/operations\.md/);
+  assert.equal(await shown.page.isVisible('#runbook'), false, 'it is not served either');
   const ports = [gateway.port, gateway.adminPort] as const;
   gateway = await startGateway({ ...place, env, ports });
-  await untilSaid(/^Ready; no events come$/);
+  await untilSaid(/^Ready; no events came in the last 10 seconds$/);
   assert.equal(await count('cards', 'stored since the start'), 0);
 });
 

@@ -106,11 +106,12 @@ test('a death: what was lost is counted once, nothing falls below 0, the slot is
 
 test('the status has a row per worker and every state of a lane', () => {
   const { workers, sampler, second } = instance();
+  workers[1].add(received.ws, 3);
   workers[1].set(inFlight, 3);
   workers[1].set(buffer, 64);
   second();
-  const { ready, reasons, workers: shown, lanes } = sampler.status();
-  assert.deepEqual([ready, reasons], [true, []]);
+  const { verdict, workers: shown, lanes } = sampler.status();
+  assert.equal(verdict.text, 'Events come in; none is stored yet');
   assert.deepEqual(
     shown.map((worker) => Reflect.get(worker, 'inFlight')),
     [0, 3],

@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
+import { type State, VerdictWatch, verdictOf } from '../../../src/primary/live-view/verdict.ts';
 
-interface Status {
-  readonly ready: boolean;
-  readonly reasons: readonly string[];
-  readonly unaccounted: number;
-  readonly workers: readonly { readonly states: readonly string[] }[];
-}
 interface PastClass {
   new (all: {
     columns: readonly string[];
@@ -23,9 +19,10 @@ interface PastClass {
 }
 const page = new URL('../../../src/primary/live-view/static/', import.meta.url);
 const { Past } = (await import(new URL('past.js', page).href)) as { Past: PastClass };
-const { verdictOf } = (await import(new URL('verdict.js', page).href)) as {
-  verdictOf(past: InstanceType<PastClass>, status: Status): { kind: string; text: string };
+const { anchorOf } = (await import(new URL('texts.js', page).href)) as {
+  anchorOf(heading: string): string;
 };
+const runbook = readFileSync(new URL('../../../dist/runbook.html', import.meta.url), 'utf8');
 
 type Numbers = Readonly<Record<string, number>>;
 
@@ -33,71 +30,143 @@ function pointOf(numbers: Numbers): number[] {
   return COLUMNS.map((name) => numbers[name] ?? 0);
 }
 
-function pastOf(...seconds: Numbers[]) {
-  return new Past({ columns: COLUMNS, secondsMax: 600, points: seconds.map(pointOf) });
-}
-
-const well: Status = {
+const well: State = {
   ready: true,
   reasons: [],
   unaccounted: 0,
-  workers: [{ states: ['ready'] }, { states: ['ready', 'draining'] }],
+  states: [['ready'], ['ready', 'draining']],
 };
+const unready = (...reasons: string[]): State => ({ ...well, ready: false, reasons });
+const dead: State = { ...well, states: [[], ['ready']] };
 
-test('the worst that is true now is said', () => {
-  const dead = { ...well, workers: [{ states: [] }, { states: ['ready'] }] };
-  const unready = (...reasons: string[]) => ({ ...well, ready: false, reasons });
-  const cases: [string, Numbers, Status, string][] = [
-    ['good', {}, well, 'Ready; no events come'],
-    ['good', { stored: 5 }, well, 'Events flow and are stored'],
-    [
-      'good',
-      { stored: 5, 'refused.schema': 1 },
-      well,
-      'Events flow and are stored; bad ones are refused: schema',
-    ],
-    [
-      'wait',
-      { 'errors.connection': 1 },
-      well,
-      'Attempts to store fail and are made again: connection',
-    ],
-    ['wait', { stored: 5, oldestSeconds: 6 }, well, 'Kafka is slow: some events wait long'],
-    ['wait', { 'refused.timeout': 1 }, well, 'Good events are refused: timeout'],
-    ['wait', { 'restarts.hang': 1 }, well, 'A worker has died and was replaced'],
-    [
-      'wait',
-      { 'restarts.crash': 1, 'lost.crash': 9 },
-      well,
-      'A worker has died and was replaced; what it held may be lost',
-    ],
-    ['wait', { stored: 5 }, dead, 'Workers that are not ready: 1 of 2'],
-    ['bad', { oldestSeconds: 6 }, well, 'Kafka confirms nothing: events wait in the buffer'],
-    [
-      'bad',
-      { 'dropped.buffer_full': 1 },
-      well,
-      'Good events of plain clients are dropped: buffer_full',
-    ],
-    ['bad', {}, unready('Kafka cannot be reached'), 'Not ready: Kafka cannot be reached'],
-    ['wait', {}, unready('draining'), 'Not ready: draining'],
-    [
-      'bad',
-      { stored: 5 },
-      { ...unready('draining'), unaccounted: -1 },
-      'Events are unaccounted for: a defect of Forebay',
-    ],
-  ];
-  for (const [kind, numbers, status, text] of cases) {
-    assert.deepEqual(verdictOf(pastOf(numbers), status), { kind, text });
+const IDLE = 'Ready; no events came in the last 10 seconds';
+/** What is so, what is said, and the section of the runbook that says what to do. */
+const CASES: readonly [Numbers, State, kind: string, text: string, section: string][] = [
+  [{}, well, 'idle', IDLE, ''],
+  [{ stored: 5 }, well, 'good', 'Events flow and are stored', ''],
+  [{ received: 5 }, well, 'wait', 'Events come in; none is stored yet', ''],
+  [
+    { stored: 5, 'refused.schema': 1 },
+    well,
+    'good',
+    'Events flow and are stored; bad ones are refused: schema',
+    'Refusals',
+  ],
+  [
+    { received: 5, 'refused.schema': 5 },
+    well,
+    'wait',
+    'Nothing is stored: all that comes is refused: schema',
+    'ForebayRefusesEvents',
+  ],
+  [
+    { 'errors.connection': 1 },
+    well,
+    'wait',
+    'Attempts to store fail and are made again: connection',
+    'Attempts that fail',
+  ],
+  [
+    { stored: 5, oldestSeconds: 6 },
+    well,
+    'wait',
+    'Kafka is slow: some events wait long',
+    'ForebayEventsWait',
+  ],
+  [{ 'refused.timeout': 1 }, well, 'wait', 'Good events are refused: timeout', 'Refusals'],
+  [{ 'restarts.hang': 1 }, well, 'wait', 'A worker has died and was replaced', 'ForebayWorkerDied'],
+  [
+    { 'restarts.crash': 1, 'lost.crash': 9 },
+    well,
+    'wait',
+    'A worker has died and was replaced; what it held may be lost',
+    'ForebayWorkerDied',
+  ],
+  [{ stored: 5 }, dead, 'wait', 'Workers that are not ready: 1 of 2', 'Workers that die or hang'],
+  [
+    { oldestSeconds: 6 },
+    well,
+    'bad',
+    'Kafka confirms nothing: events wait in the buffer',
+    'ForebayStoresNothing',
+  ],
+  [
+    { 'dropped.buffer_full': 1 },
+    well,
+    'bad',
+    'Good events of plain clients are dropped: buffer_full',
+    'ForebayDropsEvents',
+  ],
+  [
+    {},
+    unready('Kafka cannot be reached'),
+    'bad',
+    'Not ready: Kafka cannot be reached',
+    'ForebayStoresNothing',
+  ],
+  [
+    {},
+    unready('the broker’s certificate is not trusted'),
+    'bad',
+    'Not ready: the broker’s certificate is not trusted',
+    "Kafka's TLS and logins",
+  ],
+  [
+    {},
+    unready('the buffer is not below 60% since it reached 80%'),
+    'bad',
+    'Not ready: the buffer is not below 60% since it reached 80%',
+    'Overload',
+  ],
+  [
+    {},
+    unready('not every worker listens yet'),
+    'bad',
+    'Not ready: not every worker listens yet',
+    'Workers that die or hang',
+  ],
+  [{}, unready('draining'), 'wait', 'Not ready: draining', 'Stop'],
+  [
+    { stored: 5 },
+    { ...unready('draining'), unaccounted: -1 },
+    'bad',
+    'Events are unaccounted for: a defect of Forebay',
+    'ForebayEventsUnaccounted',
+  ],
+];
+
+test('the worst that is true now is said, with what to do and where the runbook says more', () => {
+  for (const [numbers, state, kind, text, section] of CASES) {
+    const { todo, ...said } = verdictOf([pointOf(numbers)], state);
+    assert.deepEqual(said, { kind, text, section });
+    assert.equal(todo === '', section === '', `what to do: ${text}`);
+    if (section === '') continue;
+    const anchor = `id="${anchorOf(section)}"`;
+    assert(runbook.includes(anchor), `the runbook has no ${anchor}`);
   }
 });
 
 test('what was ten seconds ago is over', () => {
-  const quiet = Array.from({ length: 10 }, () => ({}));
-  const trouble = { 'dropped.buffer_full': 1, 'restarts.crash': 1, stored: 1 };
-  assert.equal(verdictOf(pastOf(trouble, ...quiet), well).text, 'Ready; no events come');
-  assert.equal(verdictOf(pastOf(trouble, ...quiet.slice(1)), well).kind, 'bad');
+  const quiet = Array.from({ length: 10 }, () => pointOf({}));
+  const trouble = pointOf({ 'dropped.buffer_full': 1, 'restarts.crash': 1, stored: 1 });
+  assert.equal(verdictOf([trouble, ...quiet], well).text, IDLE);
+  assert.equal(verdictOf([trouble, ...quiet.slice(1)], well).kind, 'bad');
+});
+
+test('it is known since when a state holds, whatever changes in its details', () => {
+  const watch = new VerdictWatch(500);
+  assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 500]);
+  const after = (at: number, numbers: Numbers, state: State) => {
+    watch.update(pointOf({ at, ...numbers }), state);
+    return [watch.current.kind, watch.current.sinceMs];
+  };
+  assert.deepEqual(after(1_000, { stored: 1 }, well), ['good', 1_000]);
+  assert.deepEqual(after(2_000, { stored: 1, 'refused.schema': 1 }, well), ['good', 1_000]);
+  assert.deepEqual(after(3_000, {}, unready('Kafka cannot be reached')), ['bad', 3_000]);
+  assert.deepEqual(after(4_000, {}, unready('Kafka closed the connection')), ['bad', 3_000]);
+  assert.deepEqual(after(5_000, { stored: 1 }, well), ['good', 5_000]);
+  for (let at = 6_000; at < 16_000; at += 1_000) after(at, {}, well);
+  assert.deepEqual(after(16_000, {}, well), ['idle', 15_000], 'ten seconds after the last event');
 });
 
 test('the past is bounded, adds up, and knows how old its points are', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { viewFile } from '../../../src/primary/live-view/view-files.ts';
 
@@ -39,4 +39,22 @@ test('nothing of the page is inline or from elsewhere, and all of it is small', 
   const names = ['/', '/base.css', ...readdirSync(folder).map((name) => `/${name}`)];
   const bytes = names.reduce((sum, name) => sum + (viewFile(name)?.body.length ?? 0), 0);
   assert(bytes < 64 * 1024, `${bytes} bytes`);
+});
+
+test('the runbook is docs/operations.md, and leads to nothing that is not served', () => {
+  const { body, type } = viewFile('/runbook') ?? {};
+  assert.equal(type, 'text/html; charset=utf-8');
+  const html = String(body);
+  const source = readFileSync(new URL('../../../docs/operations.md', import.meta.url), 'utf8');
+  const headings = [...source.matchAll(/^#+ (.*)$/gm)];
+  const ids = [...html.matchAll(/<h\d id="([^"]+)">/g)].map(([, id]) => id!);
+  assert.equal(ids.length, headings.length);
+  assert.equal(new Set(ids).size, ids.length, 'each has an anchor of its own');
+  const links = [...html.matchAll(/ href="([^"]*)"/g)].map(([, href]) => href!);
+  assert(links.length > 20, `${links.length} links`);
+  for (const href of links) {
+    if (href.startsWith('#')) assert(ids.includes(href.slice(1)), href);
+    else assert(['data:,', './', 'base.css', 'view.css'].includes(href), href);
+  }
+  assert.doesNotMatch(html, /<script|<style|\sstyle=|https?:\/\/(?!127|localhost)/);
 });

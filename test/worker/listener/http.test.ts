@@ -250,3 +250,37 @@ test('an allowed page may read every answer, a foreign one none; it may load the
   assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
   listener.close();
 });
+
+test('the page learns from page.json whether it is ready; where events go, senders alone', async () => {
+  const readiness = { ready: false, reasons: ['draining'] };
+  const gate = new Gate({
+    origins: new Origins(undefined),
+    log: pino({ enabled: false }),
+    keys: new KeyRing(),
+  });
+  const endsAtMs = Number.POSITIVE_INFINITY;
+  const entry = { name: 'page', sha256: tokenHash(TOKEN), endsAtMs, rate: undefined };
+  const known = { topic: 'topic', brokers: ['broker:9092'], keyField: 'clientId', idField: 'id' };
+  const all = { ...readiness, ...known, example: { event: { msg: 'text' }, vary: [] } };
+  for (const [keys, authorization, expected] of [
+    [false, '', all],
+    [true, '', { ...readiness, rejected: 'unauthorized' }],
+    [true, 'Bearer wrong', { ...readiness, rejected: 'unauthorized' }],
+    [true, `Bearer ${TOKEN}`, all],
+  ] as const) {
+    listener.close();
+    if (keys) gate.takeKeys({ type: 'keys', keys: [entry], keySet: undefined });
+    listener = createListener({ readiness: () => readiness, ...(keys ? { gate } : {}) });
+    const response = ask('GET', '/page.json', authorization === '' ? {} : { authorization });
+    await until(() => response.status !== undefined);
+    assert.equal(response.status, 200, 'any other one is an error in the console');
+    assert.deepEqual(JSON.parse(response.body), expected, authorization);
+    assert.equal(response.headers.get('Cache-Control'), 'no-store');
+    assert.equal(counters.values[REFUSED.unauthorized], 0);
+  }
+  const head = ask('HEAD', '/page.json');
+  await until(() => head.status !== undefined);
+  assert.deepEqual([head.status, head.body], [200, '']);
+  const post = ask('POST', '/page.json');
+  assert.deepEqual([post.status, post.headers.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
+});

@@ -8,6 +8,7 @@ import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
+import type { PageSettings } from '../../../src/worker/listener/page-settings.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { Keyless } from '../../../src/worker/validator/keyless.ts';
 import {
@@ -17,6 +18,14 @@ import {
 } from '../../../src/worker/validator/validator.ts';
 
 export const MAX_EVENT_BYTES = 65_536;
+/** For a listener that no page asks. */
+export const NO_PAGE: PageSettings = {
+  topic: 'topic',
+  brokers: ['broker:9092'],
+  keyField: 'clientId',
+  idField: 'id',
+  example: async () => ({ event: { msg: 'text' }, vary: [] }),
+};
 
 /** @param validate what looks at events that the sieve does not let through */
 export function createStages(validate: Validator = loadValidator(undefined)) {
@@ -35,5 +44,5 @@ export function createStages(validate: Validator = loadValidator(undefined)) {
     acknowledger.refuse(...refusal),
   );
   const gate = new Gate({ origins: new Origins(undefined), log });
-  return { logged, log, counters, budget, accumulator, acknowledger, intake, gate };
+  return { logged, log, counters, budget, accumulator, acknowledger, intake, gate, page: NO_PAGE };
 }

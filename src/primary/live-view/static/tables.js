@@ -91,12 +91,18 @@ export function workerRows({ workers }) {
   }));
 }
 
-/** Partitions of workers by what they do; in trouble are those that try again. */
+/** The states of lanes in words, and which of them need a look. */
+const LANES = {
+  empty: ['nothing to send', ''],
+  filling: ['collecting events', ''],
+  in_flight: ['waiting for Kafka’s answer', ''],
+  retrying: ['sending again after a failure', 'wait'],
+  unknown: ['asking whether Kafka has stored it', 'wait'],
+};
+
 export function laneEntries({ lanes }) {
-  const trouble = { retrying: 'wait', unknown: 'wait' };
-  return Object.entries(lanes).map(([state, count]) => [
-    `lanes ${state.replace('_', ' ')}`,
-    amount(count),
-    count > 0 ? (trouble[state] ?? '') : '',
-  ]);
+  return Object.entries(lanes).map(([state, count]) => {
+    const [words, trouble] = LANES[state] ?? [state, ''];
+    return [words, amount(count), count > 0 ? trouble : ''];
+  });
 }

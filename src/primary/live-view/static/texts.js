@@ -20,8 +20,17 @@ export function seconds(value) {
   if (value < 10) return `${short.format(value)} s`;
   const all = Math.round(value);
   if (all < 60) return `${all} s`;
-  const rest = all % 60;
-  return `${Math.floor(all / 60)} min${rest === 0 ? '' : ` ${rest} s`}`;
+  const [minutes, rest] = [Math.floor(all / 60), all % 60];
+  if (minutes >= 60) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${minutes} min${rest === 0 ? '' : ` ${rest} s`}`;
+}
+
+/** Anchor of a section of the runbook, as GitHub makes it of a heading. */
+export function anchorOf(heading) {
+  return heading
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
 }
 
 export function percent(value) {

@@ -11,22 +11,48 @@ import {
   writeList,
   writeRows,
 } from './tables.js';
-import { setText } from './texts.js';
-import { verdictOf } from './verdict.js';
+import { anchorOf, seconds, setText } from './texts.js';
 
 const place = (id) => document.getElementById(id);
 let past;
 let texts;
 let charts;
+let awaySinceMs;
 
-function say({ kind, text }) {
+/** The state in one sentence, since when, and what to do. */
+function say({ kind, text, sinceMs, todo, section }) {
   setText(place('verdict'), text);
   place('verdict').dataset.kind = kind;
-  document.title = kind === 'good' ? 'Forebay, live' : `${text} – Forebay, live`;
+  const isWell = kind === 'good' || kind === 'idle';
+  document.title = isWell ? 'Forebay, live' : `${text} – Forebay, live`;
+  place('since').hidden = sinceMs === undefined;
+  if (sinceMs !== undefined) setText(place('since'), sinceText(sinceMs));
+  place('todo').hidden = todo === '';
+  setText(place('step'), todo === '' ? '' : `What to do: ${todo}.`);
+  place('runbook').hidden = section === '';
+  setText(place('runbook'), `Runbook: ${section}`);
+  place('runbook').href = `runbook#${anchorOf(section)}`;
+}
+
+/** The time of day, with the date where it is another day, and how long ago that was. */
+function sinceText(ms) {
+  const since = new Date(ms);
+  const isToday = since.toDateString() === new Date().toDateString();
+  const time = isToday ? since.toLocaleTimeString() : since.toLocaleString();
+  const passed = Math.max(0, Math.round((Date.now() - ms) / 1000));
+  return `since ${time}, for ${seconds(passed)}`;
+}
+
+/** No numbers come: the page knows since when by itself, and the runbook may not be served now. */
+function sayAway(text) {
+  awaySinceMs ??= Date.now();
+  const todo = 'Check that its process runs; see ForebayDown in docs/operations.md';
+  say({ kind: 'bad', text: `${text}; trying again`, sinceMs: awaySinceMs, todo, section: '' });
 }
 
 function show(status) {
-  say(verdictOf(past, status));
+  awaySinceMs = undefined;
+  say(status.verdict);
   charts.draw(past);
   writeList(place('cards'), cards(past, status));
   writeList(place('lanes'), laneEntries(status));
@@ -40,12 +66,14 @@ openStream({
     past = new Past(all);
     texts = all.texts;
     charts ??= new Charts(place('charts'), place('back'), place('when'));
-    setText(place('version'), `Version ${all.version}.`);
+    const { version, topic, brokers } = all;
+    const named = `Version ${version}. Topic ${topic} on brokers ${brokers.join(', ')}.`;
+    setText(place('about'), named);
     show(all.status);
   },
   point({ point, status }) {
     past.add(point);
     show(status);
   },
-  away: (text) => say({ kind: 'bad', text: `${text}; trying again` }),
+  away: sayAway,
 });

@@ -1,0 +1,193 @@
+/** The state of the instance in one sentence: the worst that is true, since when, what to do. */
+import { COLUMNS } from './columns.ts';
+import type { Point } from './sampler.ts';
+
+/** Points that count as now. */
+export const NOW = 10;
+const WAITING_SECONDS = 5;
+/** Refusals caused by the sender, not by the gateway. */
+const SENDERS_FAULT = /^(invalid_|not_an_object|schema|too_|rate_limited)/;
+
+export interface State {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly unaccounted: number;
+  /** Of each slot the states of its workers. */
+  readonly states: readonly (readonly string[])[];
+}
+
+/** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
+export type Kind = 'good' | 'idle' | 'wait' | 'bad';
+
+export interface Verdict {
+  readonly kind: Kind;
+  /** Free of figures that change each second: screen readers repeat it on each change. */
+  readonly text: string;
+  /** First step; '' = there is nothing to do. */
+  readonly todo: string;
+  /** Section of docs/operations.md with the further steps; '' = none. */
+  readonly section: string;
+}
+
+export function verdictOf(points: readonly Point[], state: State): Verdict {
+  const recent = new Recent(points);
+  return bad(recent, state) ?? doubtful(recent, state) ?? good(recent);
+}
+
+/** The current verdict and its begin; details of its text may change meanwhile. */
+export class VerdictWatch {
+  readonly #points: Point[] = [];
+  #verdict: Verdict = verdict('idle', 'Starting', '', '');
+  #since: { readonly what: string; readonly ms: number };
+
+  /** @param nowMs ms since 1970 */
+  constructor(nowMs: number) {
+    this.#since = { what: '', ms: nowMs };
+  }
+
+  /** Takes the last point; its first column is its time, in ms since 1970. */
+  update(point: Point, state: State): void {
+    this.#points.push(point);
+    if (this.#points.length > NOW) this.#points.shift();
+    this.#verdict = verdictOf(this.#points, state);
+    const { kind, text } = this.#verdict;
+    // Behind a colon or semicolon come details.
+    const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
+    if (what !== this.#since.what) this.#since = { what, ms: point[AT] ?? 0 };
+  }
+
+  get current(): Verdict & { readonly sinceMs: number } {
+    return { ...this.#verdict, sinceMs: this.#since.ms };
+  }
+}
+
+const AT = COLUMNS.indexOf('at');
+
+/** Sums over the points that count as now. */
+class Recent {
+  readonly #points: readonly Point[];
+
+  constructor(points: readonly Point[]) {
+    this.#points = points.slice(-NOW);
+  }
+
+  last(column: string): number {
+    return this.#points.at(-1)?.[COLUMNS.indexOf(column)] ?? 0;
+  }
+
+  sum(column: string, points = NOW): number {
+    const index = COLUMNS.indexOf(column);
+    return this.#points.slice(-points).reduce((sum, point) => sum + (point[index] ?? 0), 0);
+  }
+
+  /** Names behind the prefix of the columns that counted something. */
+  kinds(prefix: string): string[] {
+    return COLUMNS.filter((name) => name.startsWith(`${prefix}.`) && this.sum(name) > 0).map(
+      (name) => name.slice(prefix.length + 1),
+    );
+  }
+}
+
+function bad(recent: Recent, { ready, reasons, unaccounted }: State): Verdict | undefined {
+  if (unaccounted !== 0) {
+    return verdict(
+      'bad',
+      'Events are unaccounted for: a defect of Forebay',
+      'Keep /metrics and the log, and report it',
+      'ForebayEventsUnaccounted',
+    );
+  }
+  if (!ready) return notReady(reasons);
+  const dropped = recent.kinds('dropped');
+  if (dropped.length > 0) {
+    return verdict(
+      'bad',
+      `Good events of plain clients are dropped: ${dropped.join(', ')}`,
+      'Find what is slow, Kafka or the CPU; plain clients are not told of the loss',
+      'ForebayDropsEvents',
+    );
+  }
+  if (recent.last('oldestSeconds') > WAITING_SECONDS && recent.sum('stored', NOW / 2) === 0) {
+    return verdict(
+      'bad',
+      'Kafka confirms nothing: events wait in the buffer',
+      'Look at the brokers and the network to them; do not restart this instance, which would ' +
+        'lose the events that wait',
+      'ForebayStoresNothing',
+    );
+  }
+  return undefined;
+}
+
+function notReady(reasons: readonly string[]): Verdict {
+  const text = `Not ready: ${reasons.join('; ')}`;
+  const has = (pattern: RegExp) => reasons.some((reason) => pattern.test(reason));
+  if (has(/^draining$/)) {
+    return verdict('wait', text, 'Nothing: the instance ends when all events are settled', 'Stop');
+  }
+  if (has(/^not every worker listens/)) {
+    const todo = 'If it lasts, read why in the log: a worker died, or cannot run';
+    return verdict('bad', text, todo, 'Workers that die or hang');
+  }
+  if (has(/^the buffer is/)) {
+    return verdict('bad', text, 'Find what is slow, Kafka or the CPU', 'Overload');
+  }
+  if (has(/certificate|TLS|closed the connection/)) {
+    const todo = 'Compare the settings of TLS and logins with the listener of the brokers';
+    return verdict('bad', text, todo, "Kafka's TLS and logins");
+  }
+  const todo = 'Check the brokers and topic named above, and the lines about Kafka in the log';
+  return verdict('bad', text, todo, 'ForebayStoresNothing');
+}
+
+function doubtful(recent: Recent, { states }: State): Verdict | undefined {
+  const missing = states.filter((slot) => !slot.includes('ready')).length;
+  if (missing > 0) {
+    const text = `Workers that are not ready: ${missing} of ${states.length}`;
+    const todo = 'If it lasts, read why in the log';
+    return verdict('wait', text, todo, 'Workers that die or hang');
+  }
+  if (recent.kinds('restarts').length > 0) {
+    const lost = recent.kinds('lost').length > 0 ? '; what it held may be lost' : '';
+    const text = `A worker has died and was replaced${lost}`;
+    return verdict('wait', text, 'Read in the log why it died', 'ForebayWorkerDied');
+  }
+  const refused = recent.kinds('refused').filter((code) => !SENDERS_FAULT.test(code));
+  if (refused.length > 0) {
+    const text = `Good events are refused: ${refused.join(', ')}`;
+    return verdict('wait', text, 'Look the codes up', 'Refusals');
+  }
+  if (recent.last('oldestSeconds') > WAITING_SECONDS) {
+    const todo = 'Look at the lanes below, and at the brokers that lead their partitions';
+    return verdict('wait', 'Kafka is slow: some events wait long', todo, 'ForebayEventsWait');
+  }
+  const errors = recent.kinds('errors');
+  if (errors.length > 0) {
+    const text = `Attempts to store fail and are made again: ${errors.join(', ')}`;
+    return verdict('wait', text, 'Look the classes up', 'Attempts that fail');
+  }
+  return undefined;
+}
+
+function good(recent: Recent): Verdict {
+  const refused = recent.kinds('refused');
+  const codes = refused.join(', ');
+  if (recent.sum('stored') > 0) {
+    if (refused.length === 0) return verdict('good', 'Events flow and are stored', '', '');
+    const text = `Events flow and are stored; bad ones are refused: ${codes}`;
+    return verdict('good', text, 'Tell the senders of the bad ones', 'Refusals');
+  }
+  if (refused.length > 0) {
+    const text = `Nothing is stored: all that comes is refused: ${codes}`;
+    const todo = 'Find the sender, and compare its events with the schema';
+    return verdict('wait', text, todo, 'ForebayRefusesEvents');
+  }
+  if (recent.sum('received') > 0) {
+    return verdict('wait', 'Events come in; none is stored yet', '', '');
+  }
+  return verdict('idle', `Ready; no events came in the last ${NOW} seconds`, '', '');
+}
+
+function verdict(kind: Kind, text: string, todo: string, section: string): Verdict {
+  return { kind, text, todo, section };
+}

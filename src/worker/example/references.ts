@@ -1,0 +1,84 @@
+/** Schemas within a schema, by `$ref`, `$dynamicRef` and `$recursiveRef`. */
+import type { JsonObject } from '../decoder/sink.ts';
+
+export type Schema = JsonObject | boolean;
+
+const BASE = 'schema://example/';
+/** Keywords whose values are data, not schemas. */
+const DATA = new Set(['const', 'default', 'enum', 'example', 'examples']);
+
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function isSchema(value: unknown): value is Schema {
+  return typeof value === 'boolean' || isObject(value);
+}
+
+export class References {
+  /** URIs that relative references of a schema are resolved against. */
+  readonly #bases = new WeakMap<object, string>();
+  /** Whole schemas by their `$id`, and those with an anchor, by URI. */
+  readonly #byUri = new Map<string, JsonObject>();
+  /** Draft-04 has `id` in the place of `$id`. */
+  readonly #idKeyword: '$id' | 'id';
+
+  constructor(root: JsonObject) {
+    this.#idKeyword = String(root.$schema).includes('draft-04') ? 'id' : '$id';
+    this.#byUri.set(BASE, root);
+    this.#collect(root, BASE);
+  }
+
+  /** @returns undefined when the schema does not refer to another one within */
+  follow(schema: JsonObject): Schema | undefined {
+    const { $ref, $dynamicRef, $recursiveRef } = schema;
+    const reference = $ref ?? $dynamicRef ?? $recursiveRef;
+    if (typeof reference !== 'string') return undefined;
+    const uri = resolved(reference, this.#bases.get(schema) ?? BASE);
+    const [document = '', fragment = ''] = uri.split('#');
+    if (!fragment.startsWith('/')) return this.#byUri.get(fragment === '' ? document : uri);
+    const found = at(this.#byUri.get(document), decoded(fragment));
+    return isSchema(found) ? found : undefined;
+  }
+
+  #collect(value: unknown, base: string): void {
+    if (Array.isArray(value)) for (const item of value) this.#collect(item, base);
+    if (!isObject(value)) return;
+    let own = base;
+    const id = value[this.#idKeyword];
+    if (typeof id === 'string') {
+      const uri = resolved(id, base).replace(/#$/, '');
+      this.#byUri.set(uri, value);
+      if (!uri.includes('#')) own = uri;
+    }
+    for (const anchor of [value.$anchor, value.$dynamicAnchor]) {
+      if (typeof anchor === 'string') this.#byUri.set(`${own}#${anchor}`, value);
+    }
+    this.#bases.set(value, own);
+    for (const [keyword, inner] of Object.entries(value)) {
+      if (!DATA.has(keyword)) this.#collect(inner, own);
+    }
+  }
+}
+
+function resolved(reference: string, base: string): string {
+  return URL.canParse(reference, base) ? new URL(reference, base).href : reference;
+}
+
+/** Follows a JSON Pointer. */
+function at(root: unknown, pointer: string): unknown {
+  let value = root;
+  for (const part of pointer.slice(1).split('/')) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = Reflect.get(value, part.replaceAll('~1', '/').replaceAll('~0', '~'));
+  }
+  return value;
+}
+
+function decoded(fragment: string): string {
+  try {
+    return decodeURIComponent(fragment);
+  } catch {
+    return fragment;
+  }
+}

@@ -1,0 +1,80 @@
+/** The page during an outage of a real Kafka of its own. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
+import { type Gateway, startGateway } from '../support/gateway.ts';
+import { uniqueTopic } from '../support/kafka.ts';
+import { missingTool } from '../support/tools.ts';
+import { until } from '../support/wait.ts';
+import { TestPage } from './browser.ts';
+
+const skip = missingTool('chromium');
+const topic = uniqueTopic('page-outage');
+let kafka: KafkaCluster;
+let gateway: Gateway;
+let shown: TestPage;
+
+before(async () => {
+  if (skip) return;
+  kafka = await startCluster();
+  gateway = await startGateway({ brokers: kafka.brokers, topic });
+  shown = await TestPage.open();
+  await shown.page.goto(`http://127.0.0.1:${gateway.port}/`);
+});
+after(async () => {
+  await shown?.close();
+  await gateway?.kill();
+  await kafka?.close();
+});
+
+const untilTold = (pattern: RegExp) =>
+  until(async () => pattern.test(await shown.text('#trouble')), {
+    deadlineMs: 30_000,
+    what: String(pattern),
+  });
+
+test('Kafka goes away: the page says so; it is back: the page says nothing, all is stored', {
+  skip,
+}, async () => {
+  await until(async () => (await shown.count('stored')) > 1);
+  assert.equal(await shown.page.isVisible('#trouble'), false);
+  await kafka.kill(0);
+  await untilTold(/^Kafka is unavailable, nothing was stored since .* Events wait for it\.$/);
+  assert.equal(await shown.state(), 'connected');
+  const waiting = (await shown.rows('sent')).length;
+  assert(waiting > 0, 'events have left the page');
+  await kafka.restart(0);
+  await untilTold(/^$/);
+  await shown.page.click('text=Pause');
+  await shown.quiet();
+  assert.equal(await shown.count('stored'), await shown.count('sent'));
+  assert((await shown.history()).includes('ready again'));
+});
+
+test('a gateway that never reached Kafka says why, and events are stored once it does', {
+  skip,
+}, async () => {
+  await gateway.kill();
+  await kafka.kill(0);
+  const { port, adminPort } = gateway;
+  const ports = [port, adminPort] as const;
+  gateway = await startGateway({ brokers: kafka.brokers, topic, ports, ready: false });
+  const isLoaded = async () => (await shown.page.reload().catch(() => undefined))?.ok();
+  await until(isLoaded, { deadlineMs: 20_000, what: 'the page' });
+  await untilTold(/^(The gateway is not ready|Kafka is unavailable).*: .+/);
+  await kafka.restart(0);
+  await untilTold(/^$/);
+  await until(async () => (await shown.count('stored')) > 1, { deadlineMs: 30_000 });
+  await shown.page.click('text=Pause');
+  await shown.quiet();
+  const ids = (await shown.rows('stored')).map(({ id }) => Number(id.split('-').at(-1)));
+  assert.deepEqual(
+    [...ids].sort((a, b) => a - b),
+    ids.map((_, index) => index + 1),
+  );
+  assert.equal(await shown.count('refused'), 0);
+});
+
+test('the browser had nothing to complain of', { skip }, () => {
+  assert.deepEqual(shown.complaints, []);
+});
