@@ -28,7 +28,7 @@ async function adminPort(
 
 async function health(port: number, args: readonly string[] = [], host?: string) {
   const env = { FOREBAY_ADMIN_PORT: String(port), ...(host && { FOREBAY_ADMIN_HOST: host }) };
-  const child = new Child('src/main.ts', ['health', ...args], env);
+  const child = new Child('dist/main.js', ['health', ...args], env);
   const { code } = await child.ended;
   return { code, stdout: child.stdout, stderr: child.stderr };
 }

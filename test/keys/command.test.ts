@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), 'forebay-key-'));
 after(() => rmSync(folder, { recursive: true }));
 
 async function key(...args: readonly string[]) {
-  const child = new Child('src/main.ts', ['key', ...args], {});
+  const child = new Child('dist/main.js', ['key', ...args], {});
   const { code } = await child.ended;
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
@@ -46,6 +46,6 @@ test('wrong arguments: one line, exit code 2, no token', async () => {
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(
     stderr,
-    /^forebay: key: --name must be [^\n]*, not "a b" \(see node src\/main\.ts key --help\)\n$/,
+    /^forebay: key: --name must be [^\n]*, not "a b" \(see node dist\/main\.js key --help\)\n$/,
   );
 });

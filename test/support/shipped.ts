@@ -1,6 +1,6 @@
 /**
- * Smoke tests of one form that ships (dist/, the tarball, the image): every schema draft, TLS, JWKS,
- * each codec and MessagePack at least once, from the client's bytes to the records in Kafka.
+ * Smoke tests of one form that ships: dist/, the tarball or the image. Every schema draft, TLS, a
+ * JWKS, each codec and MessagePack at least once, from the client's bytes to the records in Kafka.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
