@@ -221,6 +221,6 @@ test('both gateways restart in turn under load: a request fails only by a reset 
   const { acknowledged, missing } = ledger.reconcile(recordsWith('roll', records));
   assert.deepEqual([missing, acknowledged > 200], [[], true], `${acknowledged} acknowledged`);
   const posted = recordsWith('post-', records).map(({ value }) => JSON.parse(String(value)).id);
-  const taken = answers.length - failed.length;
-  assert.deepEqual([new Set(posted).size, posted.length], [taken, taken], 'none is sent twice');
+  assert.equal(new Set(posted).size, posted.length, 'none is sent twice');
+  assert(posted.length >= answers.length - failed.length, 'each that was answered 200');
 });
