@@ -11,7 +11,7 @@ import { describeVerdict, Ledger } from '../../support/ledger.ts';
 import { acknowledgedClients, allSettled, closeAll, Load, recordsOf } from '../../support/load.ts';
 import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
 import { missingTool } from '../../support/tools.ts';
-import { addPartitions, testKafka } from '../../support/topic.ts';
+import { testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import { logged, readyz, untilLogged, untilStored } from '../../support/watch.ts';
 
@@ -21,6 +21,17 @@ const RECOVERED_MS = 7_000;
 const REFUSES = 'Kafka refuses to write: see its rights and policies';
 
 let cluster: KafkaCluster;
+
+async function createTopic(topic: string): Promise<void> {
+  const admin = testKafka(cluster.brokers).admin();
+  await admin.connect();
+  try {
+    const topics = [{ topic, numPartitions: PARTITIONS }];
+    await admin.createTopics({ topics, waitForLeaders: true });
+  } finally {
+    await admin.disconnect();
+  }
+}
 
 /** Denies dave this operation on the topic, or no longer. */
 async function deny(topic: string, operation: number, denied: boolean): Promise<void> {
@@ -61,8 +72,8 @@ describe('rights are withdrawn under load', {
   ] as const) {
     test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
       const topic = uniqueTopic();
+      await createTopic(topic);
       await allowDave(cluster.brokers, topic);
-      await addPartitions({ brokers: cluster.brokers, topic }, PARTITIONS);
       const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
       const env = { ...login('plain', 'dave'), KAFKA_CREATE_TOPIC: '0', FOREBAY_WORKERS: '2' };
       const gateway = await startGateway({ brokers, topic, env });
