@@ -11,7 +11,7 @@ import { describeVerdict, Ledger } from '../../support/ledger.ts';
 import { acknowledgedClients, allSettled, closeAll, Load, recordsOf } from '../../support/load.ts';
 import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
 import { missingTool } from '../../support/tools.ts';
-import { testKafka } from '../../support/topic.ts';
+import { createTopic, testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import { logged, readyz, untilLogged, untilStored } from '../../support/watch.ts';
 
@@ -21,17 +21,6 @@ const RECOVERED_MS = 7_000;
 const REFUSES = 'Kafka refuses to write: see its rights and policies';
 
 let cluster: KafkaCluster;
-
-async function createTopic(topic: string): Promise<void> {
-  const admin = testKafka(cluster.brokers).admin();
-  await admin.connect();
-  try {
-    const topics = [{ topic, numPartitions: PARTITIONS }];
-    await admin.createTopics({ topics, waitForLeaders: true });
-  } finally {
-    await admin.disconnect();
-  }
-}
 
 /** Denies dave this operation on the topic, or no longer. */
 async function deny(topic: string, operation: number, denied: boolean): Promise<void> {
@@ -72,7 +61,7 @@ describe('rights are withdrawn under load', {
   ] as const) {
     test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
       const topic = uniqueTopic();
-      await createTopic(topic);
+      await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
       await allowDave(cluster.brokers, topic);
       const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
       const env = { ...login('plain', 'dave'), KAFKA_CREATE_TOPIC: '0', FOREBAY_WORKERS: '2' };
@@ -129,12 +118,13 @@ describe('rights are withdrawn under load', {
     const options = { brokers, topic, env: login('plain', 'dave'), ready: false };
     const gateway = await startGateway(options);
     t.after(() => gateway.kill());
-    const line = await untilLogged(gateway, 'topic creation failed');
+    const line = await untilLogged(gateway, 'topic creation failed', 20_000);
     assert.deepEqual([line.level, line.hint], ['warn', 'Kafka answers TOPIC_AUTHORIZATION_FAILED']);
     const reason = 'topic creation failed: Kafka answers TOPIC_AUTHORIZATION_FAILED';
     await until(async () => (await readyz(gateway))[0]?.reasons.includes(reason), {
       what: () => gateway.logTail(),
     });
+    await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
     await allowDave(cluster.brokers, topic);
     await gateway.ready();
     assert.equal((await gateway.stop()).code, 0);
