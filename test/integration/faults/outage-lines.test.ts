@@ -199,7 +199,8 @@ describe('an outage', () => {
     const options = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), env, ready: false };
     const gateway = await startGateway(options);
     t.after(() => gateway.kill());
-    const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+    // From the start of its process.
+    const began = await untilLogged(gateway, BEGAN, 2 * NOTICED_MS);
     assert.equal(began.reason, 'Kafka cannot be reached: connection refused');
     assert.equal(began.waitingEvents, 0);
     assert.equal(began.sendersNotifiedInMs, undefined);
