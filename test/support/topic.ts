@@ -89,6 +89,26 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
   );
 }
 
+/** Creates the topic, and waits until each partition has a leader: kafkajs gives up too soon. */
+export async function createTopic({ brokers, topic }: TopicPlace, count: number): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  try {
+    await admin.connect();
+    const topics = [{ topic, numPartitions: count }];
+    await admin.createTopics({ topics, waitForLeaders: false });
+    await until(
+      async () => {
+        const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
+        const partitions = metadata.topics[0]?.partitions ?? [];
+        return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+      },
+      { everyMs: 50, what: `leaders of ${topic}` },
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
 /** Gives the topic this many partitions. */
 export async function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {
   const admin = testKafka(brokers).admin();

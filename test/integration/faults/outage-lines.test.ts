@@ -1,7 +1,6 @@
 /** What the log says of an outage of each kind: its beginning, its end, and little more. */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
-import type { Admin } from 'kafkajs';
 import { FaultProxy } from '../../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
@@ -17,7 +16,7 @@ import {
   recordsOf,
   violationsOf,
 } from '../../support/load.ts';
-import { deleteTopic, testKafka } from '../../support/topic.ts';
+import { createTopic, deleteTopic } from '../../support/topic.ts';
 import { logged, untilLogged, untilStored } from '../../support/watch.ts';
 
 const PARTITIONS = 4;
@@ -44,20 +43,7 @@ after(async () => {
   await cluster?.close();
 });
 
-async function admin<T>(work: (client: Admin) => Promise<T>): Promise<T> {
-  const client = testKafka(cluster.brokers).admin();
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.disconnect();
-  }
-}
-
-async function createTopic(topic: string): Promise<void> {
-  const topics = [{ topic, numPartitions: PARTITIONS }];
-  await admin((client) => client.createTopics({ topics, waitForLeaders: true }));
-}
+const make = (topic: string) => createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
 
 interface Kind {
   readonly title: string;
@@ -97,7 +83,7 @@ const KINDS: readonly Kind[] = [
   {
     title: 'the topic is deleted, and created again by an operator',
     begin: (topic) => deleteTopic({ brokers: cluster.brokers, topic }),
-    end: createTopic,
+    end: make,
     reason: /the topic does not exist|UNKNOWN_TOPIC_OR_PARTITION/,
     deletes: true,
   },
@@ -106,7 +92,7 @@ const KINDS: readonly Kind[] = [
 /** A gateway of two workers on a topic of its own, under load, and the account in the end. */
 async function underLoad(t: TestContext, kind: Kind) {
   const topic = uniqueTopic();
-  await createTopic(topic);
+  await make(topic);
   const env = {
     FOREBAY_WORKERS: '2',
     FOREBAY_EVENT_TIMEOUT_MS: String(EVENT_TIMEOUT_MS),
@@ -213,7 +199,8 @@ describe('an outage', () => {
     const options = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), env, ready: false };
     const gateway = await startGateway(options);
     t.after(() => gateway.kill());
-    const began = await untilLogged(gateway, BEGAN, NOTICED_MS);
+    // From the start of its process.
+    const began = await untilLogged(gateway, BEGAN, 2 * NOTICED_MS);
     assert.equal(began.reason, 'Kafka cannot be reached: connection refused');
     assert.equal(began.waitingEvents, 0);
     assert.equal(began.sendersNotifiedInMs, undefined);

@@ -11,7 +11,7 @@ import { describeVerdict, Ledger } from '../../support/ledger.ts';
 import { acknowledgedClients, allSettled, closeAll, Load, recordsOf } from '../../support/load.ts';
 import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
 import { missingTool } from '../../support/tools.ts';
-import { addPartitions, testKafka } from '../../support/topic.ts';
+import { createTopic, testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import { logged, readyz, untilLogged, untilStored } from '../../support/watch.ts';
 
@@ -61,8 +61,8 @@ describe('rights are withdrawn under load', {
   ] as const) {
     test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
       const topic = uniqueTopic();
+      await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
       await allowDave(cluster.brokers, topic);
-      await addPartitions({ brokers: cluster.brokers, topic }, PARTITIONS);
       const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
       const env = { ...login('plain', 'dave'), KAFKA_CREATE_TOPIC: '0', FOREBAY_WORKERS: '2' };
       const gateway = await startGateway({ brokers, topic, env });
@@ -118,12 +118,13 @@ describe('rights are withdrawn under load', {
     const options = { brokers, topic, env: login('plain', 'dave'), ready: false };
     const gateway = await startGateway(options);
     t.after(() => gateway.kill());
-    const line = await untilLogged(gateway, 'topic creation failed');
+    const line = await untilLogged(gateway, 'topic creation failed', 20_000);
     assert.deepEqual([line.level, line.hint], ['warn', 'Kafka answers TOPIC_AUTHORIZATION_FAILED']);
     const reason = 'topic creation failed: Kafka answers TOPIC_AUTHORIZATION_FAILED';
     await until(async () => (await readyz(gateway))[0]?.reasons.includes(reason), {
       what: () => gateway.logTail(),
     });
+    await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
     await allowDave(cluster.brokers, topic);
     await gateway.ready();
     assert.equal((await gateway.stop()).code, 0);

@@ -94,7 +94,9 @@ describe('gateway and broker do not agree on TLS', { concurrency: 3 }, () => {
 
   test('no TLS asked of a port that wants it: retried, and said plainly', async (t) => {
     const { address, connections } = await tlsServer(t, {});
-    const reason = 'Kafka closed the connection: does the broker expect TLS or SASL?';
+    const reason =
+      'Kafka closed the connection: does the broker expect TLS or SASL, ' +
+      'or is the port not a broker’s (a controller’s, ZooKeeper’s)?';
     const gateway = await notReady(t, address, '0', reason);
     await until(() => connections() >= 3, { what: 'further tries' });
     assert.equal((await gateway.stop()).code, 0);

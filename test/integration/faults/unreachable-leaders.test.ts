@@ -16,7 +16,7 @@ import { FrameClient } from '../../support/frame-client.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { uniqueTopic } from '../../support/kafka.ts';
 import { missingTool } from '../../support/tools.ts';
-import { testKafka } from '../../support/topic.ts';
+import { createTopic } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import { logged, readyz, untilLogged } from '../../support/watch.ts';
 
@@ -76,12 +76,7 @@ async function startMisleadingKafka(): Promise<void> {
   });
 }
 
-async function createTopic(topic: string): Promise<void> {
-  const admin = testKafka(cluster.brokers).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 3 }], waitForLeaders: true });
-  await admin.disconnect();
-}
+const make = (topic: string) => createTopic({ brokers: cluster.brokers, topic }, 3);
 
 async function start(t: TestContext, port: number, topic: string, env = {}): Promise<Gateway> {
   const options = { brokers: [`127.0.0.1:${port}`], topic, env: { FOREBAY_WORKERS: '2', ...env } };
@@ -131,7 +126,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
   for (const [title, listener, hint] of CASES) {
     test(`${title} is advertised: not ready with that reason, the address in one warning`, async (t) => {
       const topic = uniqueTopic();
-      await createTopic(topic);
+      await make(topic);
       const gateway = await start(t, bootstrap.get(listener)!, topic);
       const reason = `^no leader of the topic is connected: .*${hint.source}.*advertised.listeners`;
       await untilReason(gateway, new RegExp(reason));
@@ -168,7 +163,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
     assert.deepEqual([line.level, line.topic], ['warn', topic]);
     await untilLogged(gateway, 'Kafka outage began');
     assert.equal(logged(gateway, 'topic creation failed').length, 1, 'not for each attempt');
-    await createTopic(topic);
+    await make(topic);
     await gateway.ready(10_000);
     await stores(gateway);
     await untilLogged(gateway, 'Kafka outage ended', 15_000);
@@ -177,7 +172,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
 
   test('the advertised port is opened later: ready by itself, and events are stored', async (t) => {
     const topic = uniqueTopic();
-    await createTopic(topic);
+    await make(topic);
     const gateway = await start(t, bootstrap.get('REFUSED')!, topic);
     await untilReason(gateway, /connection refused/);
     const [, port] = advertised.get('REFUSED')!.split(':');
