@@ -30,6 +30,7 @@ import { Outage } from './outage.ts';
 import { type Endpoint, probePort, urlOf } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
+import { ReadinessLog } from './readiness-log.ts';
 import { Roll } from './roll.ts';
 import { Steward } from './steward.ts';
 import { Stop } from './stop.ts';
@@ -49,9 +50,6 @@ export interface PrimaryOptions {
 
 const OPEN = 'everybody who reaches this address may send: no keys are configured';
 
-/** A state that passes sooner is not worth a line. */
-const NOT_READY_LINE_MS = 1_000;
-
 /**
  * Serves until a signal or a failure ends it; no worker is left then.
  * @returns the exit code
@@ -68,6 +66,7 @@ class Primary {
   readonly #log = new PrimaryLog();
   readonly #totals: Totals;
   readonly #gate = new ReadinessGate();
+  readonly #readinessLog = new ReadinessLog(this.#log, () => this.#stop.announced);
   readonly #faultLog = new FaultLog(this.#log);
   readonly #outage: Outage;
   readonly #supervisor: Supervisor;
@@ -80,9 +79,6 @@ class Primary {
   readonly #keyFiles: KeyFiles;
   readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
-  /** The last answer that stands in the log. */
-  #logged: Readiness | undefined;
-  #notReadyLine: NodeJS.Timeout | undefined;
   readonly #restarts: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   #registry: Promise<Registry> | undefined;
 
@@ -190,7 +186,7 @@ class Primary {
       return await this.#stop.ended;
     } finally {
       await loaded;
-      clearTimeout(this.#notReadyLine);
+      this.#readinessLog.end();
       this.#hangWatch.stop();
       this.#keyFiles.stop();
       this.#liveView?.stop();
@@ -319,19 +315,7 @@ class Primary {
     if (sameReadiness(readiness, this.#readiness)) return;
     this.#readiness = readiness;
     this.#supervisor.broadcast({ type: 'readiness', readiness });
-    if (readiness.ready) this.#logReadiness();
-    else this.#notReadyLine ??= setTimeout(() => this.#logReadiness(), NOT_READY_LINE_MS);
-  }
-
-  #logReadiness(): void {
-    clearTimeout(this.#notReadyLine);
-    this.#notReadyLine = undefined;
-    if (this.#logged !== undefined && sameReadiness(this.#logged, this.#readiness)) return;
-    this.#logged = this.#readiness;
-    const { ready, reasons } = this.#readiness;
-    const sinceStartMs = Math.round(process.uptime() * 1000);
-    if (ready) this.#log.write('info', { sinceStartMs }, 'ready');
-    else if (!this.#stop.announced) this.#log.write('warn', { reasons }, 'not ready');
+    this.#readinessLog.update(readiness);
   }
 
   async #metrics(): Promise<{ contentType: string; text: string }> {
