@@ -29,10 +29,15 @@ export const LIMITS = {
    * megabyte of nothing comes in a kilobyte. */
   inflateRatio: 50,
   inflateFreeBytes: 64 * KIB,
-  /** How long a body may be on its way; beyond it, senders that dribble would hold connections.
-   * How often it is looked at. */
-  bodyMs: 10_000,
+  /** How far a body may fall behind FOREBAY_MIN_BODY_BYTES_PER_SECOND: beyond it, senders that
+   * dribble would hold connections. How often that is looked at, and the looks after which
+   * uWebSockets.js is told that the body is not idle. */
+  bodyGraceMs: 10_000,
   bodyLookMs: 1_000,
+  bodyProlongLooks: 5,
+  /** Bytes of a worker's bodies that are older than that grace. Without it, senders at the least
+   * rate would fill the memory with bodies that are never whole. */
+  slowBodiesBytes: 64 * MIB,
   /** Headers of one request. uWebSockets.js takes 4 KiB by default: cookies and a token would fail
    * with 431. */
   headersBytes: 16 * KIB,
@@ -159,7 +164,10 @@ export const LIMITS = {
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
 assert(LIMITS.inflateFreeBytes <= LIMITS.bodyBytes, 'what may be inflated freely is within a body');
-assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
+assert(
+  LIMITS.bodyProlongLooks * LIMITS.bodyLookMs < LIMITS.firstRequestMs - LIMITS.timerTickMs,
+  'a body is prolonged before uWebSockets.js cuts it',
+);
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');
 assert(LIMITS.creditFrames > 1, 'credit rises when half of it is used');

@@ -123,6 +123,7 @@ export class Gateway {
       log,
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
+      minBodyBytesPerSecond: SETTINGS.minBodyBytesPerSecond.defaultValue(),
       readiness: () => ({ ready: true, reasons: [] }),
     });
     this.budget = budget;
