@@ -47,6 +47,15 @@ export const LIMIT_SETTINGS = {
     max: 1_000_000,
     meaning: 'events that one WebSocket may send at once for all that; 0 = those of a second',
   }),
+  minBodyBytesPerSecond: integer('FOREBAY_MIN_BODY_BYTES_PER_SECOND', {
+    default: 1_024,
+    min: 64,
+    max: 16 * MIB,
+    unit: 'bytes',
+    meaning:
+      'rate of an HTTP body below which it is rejected with 408, after a grace of 10 s; ' +
+      'a body of 1 MiB may take 1 MiB divided by this',
+  }),
   maxRssBytes: integer('FOREBAY_MAX_RSS_BYTES', {
     default: 0,
     min: 64 * MIB,

@@ -30,10 +30,15 @@ export const LIMITS = {
   /** Largest window of a zstd body, and at the same time that of RFC 9659: the decoder allocates as
    * much, and Node.js would allow 128 MiB. */
   zstdWindowBytes: 8 * MIB,
-  /** How long a body may be on its way; beyond it, senders that dribble would hold connections.
-   * How often it is looked at. */
-  bodyMs: 10_000,
+  /** How far a body may fall behind FOREBAY_MIN_BODY_BYTES_PER_SECOND: beyond it, senders that
+   * dribble would hold connections. How often that is looked at, and the looks after which
+   * uWebSockets.js is told that the body is not idle. */
+  bodyGraceMs: 10_000,
   bodyLookMs: 1_000,
+  bodyProlongLooks: 5,
+  /** Bytes of a worker's bodies that are older than that grace. Without it, senders at the least
+   * rate would fill the memory with bodies that are never whole. */
+  slowBodiesBytes: 64 * MIB,
   /** Headers of one request. uWebSockets.js takes 4 KiB by default: cookies and a token would fail
    * with 431. */
   headersBytes: 16 * KIB,
@@ -189,10 +194,13 @@ assert(
   LIMITS.bodyBytes <= LIMITS.zstdWindowBytes,
   'a body in a single zstd segment fits its window',
 );
-assert(LIMITS.bodyPauseMs < LIMITS.bodyMs / 2, 'a body that is prolonged is not paused any more');
 assert(
   1000 * LIMITS.keepAliveSeconds <= LIMITS.firstRequestMs - LIMITS.timerTickMs,
   'a client ends an idle connection before the gateway does',
+);
+assert(
+  LIMITS.bodyProlongLooks * LIMITS.bodyLookMs < LIMITS.firstRequestMs - LIMITS.timerTickMs,
+  'a body is prolonged before uWebSockets.js cuts it',
 );
 assert(LIMITS.highWater.resume < LIMITS.highWater.stop, 'the low mark is below the high one');
 assert(LIMITS.jwks.refreshMs < LIMITS.jwks.ageMsMax, 'keys are asked for before they are too old');

@@ -56,6 +56,7 @@ test('the names and defaults that others rely on', () => {
     trustedProxies: [],
     connectionEventsPerSecond: 0,
     connectionEventsBurst: 0,
+    minBodyBytesPerSecond: 1_024,
     maxRssBytes: 0,
     httpTimeoutMs: 15_000,
     kafkaBrokers: ['127.0.0.1:9092'],

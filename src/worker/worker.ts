@@ -100,6 +100,7 @@ class Worker {
       speaks: process.env.FOREBAY_WORKER_SLOT === '1',
       maxFrameBytes,
       timeoutMs: config.httpTimeoutMs,
+      minBodyBytesPerSecond: config.minBodyBytesPerSecond,
       intake,
       acknowledger,
       gate,

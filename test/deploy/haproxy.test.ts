@@ -86,7 +86,7 @@ test('HAProxy finds nothing wrong with the file, with TLS and without', { skip }
 test('its time-outs fit those of a gateway', () => {
   const { idleTimeoutMs, httpTimeoutMs } = readConfig({});
   assert(timeOf('tunnel') > idleTimeoutMs, 'a WebSocket that is pinged lives');
-  assert(timeOf('server') > httpTimeoutMs + LIMITS.bodyMs, 'a gateway answers first');
+  assert(timeOf('server') > httpTimeoutMs + LIMITS.bodyGraceMs, 'a gateway answers first');
   const leastMs = LIMITS.firstRequestMs - LIMITS.timerTickMs;
   assert(timeOf('http-keep-alive') < leastMs, 'HAProxy ends a connection first');
 });

@@ -84,7 +84,7 @@ test('nginx finds nothing wrong with the file, with TLS and without', { skip }, 
 test('its time-outs fit those of a gateway', () => {
   const { idleTimeoutMs, httpTimeoutMs } = readConfig({});
   const [answerMs, tunnelMs] = timesOf('proxy_read_timeout') as [number, number];
-  assert(answerMs > httpTimeoutMs + LIMITS.bodyMs, 'a gateway answers first');
+  assert(answerMs > httpTimeoutMs + LIMITS.bodyGraceMs, 'a gateway answers first');
   for (const ms of [tunnelMs, timesOf('proxy_send_timeout')[1]!]) {
     assert(ms > idleTimeoutMs, 'a WebSocket that is pinged lives');
   }

@@ -135,6 +135,7 @@ export class Gateway {
       log,
       maxEventBytes: maxFrameBytes,
       timeoutMs: plan.httpTimeoutMs,
+      minBodyBytesPerSecond: SETTINGS.minBodyBytesPerSecond.defaultValue(),
       readiness: () => ({ ready: true, reasons: [] }),
       page: NO_PAGE,
     });

@@ -2,28 +2,51 @@ import { LIMITS } from '../../limits.ts';
 
 /** A body of which something is still to come. */
 export interface Arriving {
-  /** How often it was looked at. */
+  /** Bytes that have come, up to `LIMITS.bodyBytes`. */
+  bytes: number;
+  /** How many of them the last look has seen. */
+  seenBytes: number;
+  /** Number of looks, without those while the body was paused. */
   looks: number;
-  /** Where it stands among those that are watched. */
+  /** How long it may go without a byte. */
+  leftMs: number;
+  /** Index among the watched bodies. */
   place: number;
+  /** This side reads no further for now: the client cannot send. */
+  readonly paused: boolean;
   /** Tells uWebSockets.js that it is not idle. */
   prolong(): void;
   /** Its time is over. */
   late(): void;
 }
 
+/** @returns the fields of a body of which nothing has come yet */
+export function justBegun() {
+  return { bytes: 0, seenBytes: 0, looks: 0, leftMs: LIMITS.bodyGraceMs, place: -1 };
+}
+
 /**
- * Bounds the time that bodies take to arrive. uWebSockets.js has a bound of its own, on slow ones
- * alone: it cuts them without a word, 8 to 12 s after they began or were prolonged. Looks are
- * counted, not time: when the loop has stood still, what has come meanwhile is read first.
+ * Bounds the time that bodies take to arrive by their rate. A body may fall up to a grace behind
+ * the least rate, and regains what it falls behind by faster bytes, but never more than the grace:
+ * so it may pause for that long, and takes at most the grace plus its bytes at the least rate.
+ *
+ * uWebSockets.js asks slow bodies for 16 KiB per second and cuts them without a response, 8 to 12 s
+ * after they began or were prolonged; they are prolonged here before that. Looks are counted, not
+ * time: when the loop has stood still, what has come meanwhile is read first.
  */
 export class BodyWatch {
+  readonly #bytesPerSecond: number;
   /**
    * No Set: added to and deleted from all the time, it kept some of what was deleted until a full
    * collection.
    */
   readonly #bodies: Arriving[] = [];
   readonly #timer = setInterval(() => this.#look(), LIMITS.bodyLookMs);
+
+  /** @param bytesPerSecond the least rate */
+  constructor(bytesPerSecond: number) {
+    this.#bytesPerSecond = bytesPerSecond;
+  }
 
   add(body: Arriving): void {
     body.place = this.#bodies.push(body) - 1;
@@ -43,13 +66,39 @@ export class BodyWatch {
   }
 
   #look(): void {
-    const looks = LIMITS.bodyMs / LIMITS.bodyLookMs;
+    let slowBytes = 0;
     // From the end: one that is late is removed meanwhile, and the last takes its place.
     for (let index = this.#bodies.length - 1; index >= 0; index--) {
       const body = this.#bodies[index]!;
-      body.looks++;
-      if (body.looks > looks) body.late();
-      else if (body.looks === Math.floor(looks / 2)) body.prolong();
+      if (body.paused) continue;
+      this.#lookAt(body);
+      if (isSlow(body)) slowBytes += body.bytes;
+    }
+    if (slowBytes > LIMITS.slowBodiesBytes) this.#endSlowest(slowBytes);
+  }
+
+  #lookAt(body: Arriving): void {
+    const gainedMs = ((body.bytes - body.seenBytes) / this.#bytesPerSecond) * 1_000;
+    body.seenBytes = body.bytes;
+    body.looks++;
+    body.leftMs = Math.min(LIMITS.bodyGraceMs, body.leftMs + gainedMs) - LIMITS.bodyLookMs;
+    if (body.leftMs < 0) body.late();
+    else if (body.looks % LIMITS.bodyProlongLooks === 0) body.prolong();
+  }
+
+  /** Ends those that take longest, until the others are within the bound. */
+  #endSlowest(slowBytes: number): void {
+    const slow = this.#bodies.filter(isSlow).sort((a, b) => b.looks - a.looks);
+    let left = slowBytes;
+    for (const body of slow) {
+      if (left <= LIMITS.slowBodiesBytes) return;
+      left -= body.bytes;
+      body.late();
     }
   }
+}
+
+/** It is there for longer than the grace, so that only its rate keeps it. */
+function isSlow({ looks, leftMs }: Arriving): boolean {
+  return leftMs >= 0 && looks * LIMITS.bodyLookMs > LIMITS.bodyGraceMs;
 }

@@ -1,12 +1,14 @@
-import { LIMITS } from '../../limits.ts';
+import { KIB, LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import type { BodyWatch } from './body-watch.ts';
+import { type BodyWatch, justBegun } from './body-watch.ts';
 import { endsConnection } from './framing.ts';
 import type { BodySource } from './held-body.ts';
 
 /** A body that is read no further for now. */
 interface Pause {
-  /** Reads on. */
+  /** It is neither over nor canceled. */
+  readonly active: boolean;
+  /** Reads on, unless it does already. */
   resume(): void;
   /** The client is gone: there is nothing to read. */
   cancel(): void;
@@ -35,13 +37,15 @@ export class PausedBodies {
     if (!this.#budget.pressed) return undefined;
     const cancel = () => {
       clearTimeout(timer);
+      pause.active = false;
       this.#pauses.delete(pause);
     };
     const resume = () => {
+      if (!pause.active) return;
       cancel();
       response.resume();
     };
-    const pause = { resume, cancel };
+    const pause = { active: true, resume, cancel };
     const timer = setTimeout(resume, LIMITS.bodyPauseMs);
     this.#pauses.add(pause);
     response.pause();
@@ -55,14 +59,14 @@ export interface BodyReader {
   whole(body: Buffer): { abort(): void };
   /** It has more than `LIMITS.bodyBytes`; no more of it is read. */
   tooLarge(): void;
-  /** It has not come within its time. */
+  /** It has come too slowly. */
   late(): void;
   /** The client went away before. */
   gone(): void;
 }
 
 /**
- * Gathers a body within its bounds of bytes and time and hands it on, unless the client goes away
+ * Gathers a body within its bounds of bytes and rate and hands it on, unless the client goes away
  * before.
  */
 export function readBody(
@@ -72,7 +76,7 @@ export function readBody(
   reader: BodyReader,
 ): void {
   let exchange: { abort(): void } | undefined;
-  let chunks: Buffer[] = [];
+  const gathered = new GatheredBytes();
   let bytes = 0;
   let over = false;
   let mayPause = true;
@@ -80,12 +84,18 @@ export function readBody(
   // To end a connection with bytes unread resets it: the client might not hear why.
   const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
   const arriving = {
-    looks: 0,
-    place: -1,
-    // A pause is over by then.
-    prolong: () => response.resume(),
+    ...justBegun(),
+    get paused() {
+      return pause?.active ?? false;
+    },
+    prolong: () => {
+      // Resumed without a pause, uWebSockets.js reads nothing more.
+      response.pause();
+      response.resume();
+    },
     late: () => {
       end();
+      gathered.clear();
       reader.late();
     },
   };
@@ -106,8 +116,10 @@ export function readBody(
     if (over) return;
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
+    // What is skipped buys no time.
+    arriving.bytes = Math.min(bytes, LIMITS.bodyBytes);
     if (isTooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
-      chunks = [];
+      gathered.clear();
       return;
     }
     // The connection may carry another request.
@@ -119,14 +131,49 @@ export function readBody(
     // The chunk's memory is gone when this handler returns.
     const view = Buffer.from(chunk);
     if (!isLast) {
-      chunks.push(Buffer.from(view));
+      gathered.add(view);
       if (mayPause) pause = paused.pause(response);
       mayPause &&= pause === undefined;
       return;
     }
     end();
-    const body = chunks.length === 0 ? view : Buffer.concat([...chunks, view]);
-    chunks = [];
-    exchange = reader.whole(body);
+    exchange = reader.whole(gathered.endingWith(view));
+    gathered.clear();
   });
+}
+
+/** Room for the first chunk, at least. */
+const FIRST_BYTES = 4 * KIB;
+
+/**
+ * The chunks of a body in one buffer, which doubles when it is full: a buffer for each would take
+ * many times its bytes where they come one by one.
+ */
+class GatheredBytes {
+  #buffer: Buffer | undefined;
+  #bytes = 0;
+
+  add(chunk: Buffer): void {
+    const bytes = this.#bytes + chunk.length;
+    if (this.#buffer === undefined || bytes > this.#buffer.length) {
+      const room = Math.max(FIRST_BYTES, bytes, 2 * this.#bytes);
+      const grown = Buffer.allocUnsafeSlow(Math.min(room, LIMITS.bodyBytes));
+      this.#buffer?.copy(grown, 0, 0, this.#bytes);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(chunk, this.#bytes);
+    this.#bytes = bytes;
+  }
+
+  /** @returns all of it; the last chunk alone is not copied */
+  endingWith(last: Buffer): Buffer {
+    if (this.#buffer === undefined) return last;
+    this.add(last);
+    return this.#buffer.subarray(0, this.#bytes);
+  }
+
+  clear(): void {
+    this.#buffer = undefined;
+    this.#bytes = 0;
+  }
 }

@@ -59,7 +59,7 @@ export class HeldBody implements BodySource {
   }
 
   pause(): void {
-    this.#response.pause();
+    if (this.#chunks === undefined) this.#response.pause();
   }
 
   /** Not before the verdict: more would come, without a bound. */

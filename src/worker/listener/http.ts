@@ -37,6 +37,8 @@ export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
   readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
+  /** The rate that a body must keep up with, after a grace. */
+  readonly minBodyBytesPerSecond: number;
   readonly readiness: () => Readiness;
   readonly page: PageSettings;
 }
@@ -45,7 +47,7 @@ export interface HttpOptions extends BodyOptions {
 export class HttpListener {
   readonly #options: HttpOptions;
   readonly #paused: PausedBodies;
-  readonly #watch = new BodyWatch();
+  readonly #watch: BodyWatch;
   readonly #whole: WholeBodies;
   /** Bodies that are not whole or not answered. */
   #open = 0;
@@ -54,6 +56,7 @@ export class HttpListener {
   constructor(options: HttpOptions) {
     this.#options = options;
     this.#paused = new PausedBodies(options.budget);
+    this.#watch = new BodyWatch(options.minBodyBytesPerSecond);
     this.#whole = new WholeBodies(options);
   }
 

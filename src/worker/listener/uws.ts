@@ -37,7 +37,7 @@ export interface HttpResponse {
   cork(write: () => void): HttpResponse;
   /** Reads nothing more from the socket until {@link resume}. */
   pause(): void;
-  /** Also tells uWebSockets.js that the request is not idle, paused or not. */
+  /** Only after {@link pause}: else nothing more is read. The request counts as not idle then. */
   resume(): void;
   upgrade<T>(data: T, key: string, protocol: string, extensions: string, context: object): void;
 }

@@ -155,6 +155,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     gate,
     maxEventBytes: MAX_EVENT_BYTES,
     memory: { over: false },
+    minBodyBytesPerSecond: 1_024,
     timeoutMs: TIMEOUT_MS,
     readiness: () => ({ ready: true, reasons: [] }),
   });
@@ -175,7 +176,11 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     [20, () => one()?.deliver()],
     [8, () => one()?.decide?.(random.pick(VERDICTS))],
     [2, () => one()?.response.abort()],
-    [6, () => t.mock.timers.tick(random.pick([1, LIMITS.bodyPauseMs, LIMITS.bodyMs, TIMEOUT_MS]))],
+    [
+      6,
+      () =>
+        t.mock.timers.tick(random.pick([1, LIMITS.bodyPauseMs, LIMITS.bodyGraceMs, TIMEOUT_MS])),
+    ],
     [2, press],
     [2, relieve],
     [6, () => kafka.take(random.pick(['stored', 'stored', 'refused', 'late']))],
@@ -195,7 +200,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   do await turn();
   while (listener.decoding);
   kafka.settle();
-  for (let ms = 0; ms < 2 * LIMITS.bodyMs; ms += LIMITS.bodyLookMs) {
+  for (let ms = 0; ms < 2 * LIMITS.bodyGraceMs; ms += LIMITS.bodyLookMs) {
     t.mock.timers.tick(LIMITS.bodyLookMs);
   }
   await turn();

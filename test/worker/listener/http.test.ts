@@ -39,6 +39,7 @@ function createListener(options: Partial<HttpOptions> = {}): HttpListener {
     ...stages,
     maxEventBytes: MAX_EVENT_BYTES,
     memory: { over: false },
+    minBodyBytesPerSecond: 1_024,
     timeoutMs: 15_000,
     readiness: () => ({ ready: true, reasons: [] }),
     ...options,
@@ -179,7 +180,7 @@ test('a body that came too late is answered 408 once, whatever is found out of i
       'content-length': '9',
       authorization: 'Bearer a.b.c',
     });
-    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
     decide(late);
     await until(() => response.ended);
     await new Promise(setImmediate);
@@ -208,7 +209,7 @@ test('an allowed page may read every answer, a foreign one none; it may load the
   };
   const late = () => {
     const response = sent({});
-    t.mock.timers.tick(LIMITS.bodyMs + LIMITS.bodyLookMs);
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
     return response;
   };
   const whenShort = () => {

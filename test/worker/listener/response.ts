@@ -70,6 +70,7 @@ export class Response implements HttpResponse {
   }
   resume(): void {
     this.#demandOpen();
+    if (!this.paused) throw new Error('uWebSockets.js would read nothing more');
     this.paused = false;
     this.resumes++;
   }
