@@ -177,7 +177,7 @@ test('by TLS: wss: and https: are served', { skip }, async () => {
   assert.equal(status, 200);
 });
 
-test('both gateways restart in turn under load: a request fails only by a reset of the kernel, each socket hears 1012, nothing is lost', {
+test('both gateways restart in turn under load: who sends again what was refused loses nothing, each socket hears 1012', {
   skip,
 }, async (t) => {
   const ledger = new Ledger();
@@ -185,14 +185,19 @@ test('both gateways restart in turn under load: a request fails only by a reset 
   const clients = await acknowledgedClients(t, 16, options);
   const load = new Load(t, clients, { eventsPerSecond: 400, prefix: 'roll' });
   let posting = true;
-  const answers: number[] = [];
+  let stored = 0;
+  const refused: number[] = [];
+  const post = async (body: string) => {
+    const headers = { 'Content-Type': 'application/json' };
+    const response = await fetch(`${nginx.httpUrl}/events`, { method: 'POST', body, headers });
+    await response.text();
+    if (response.status !== 200) refused.push(response.status);
+    return response.status === 200;
+  };
   const poster = (async () => {
-    for (let post = 0; posting; post++) {
-      const body = good(`post-${post}`);
-      const headers = { 'Content-Type': 'application/json' };
-      const response = await fetch(`${nginx.httpUrl}/events`, { method: 'POST', body, headers });
-      answers.push(response.status);
-      await response.text();
+    for (; posting; stored++) {
+      const body = good(`post-${stored}`);
+      await until(() => post(body), { everyMs: 50, what: () => `200 behind ${refused}` });
     }
   })();
   for (const index of [0, 1]) {
@@ -204,14 +209,11 @@ test('both gateways restart in turn under load: a request fails only by a reset 
   await poster;
   await load.stop();
   await allSettled(clients);
-  assert(answers.length > 20, `${answers.length} requests`);
-  // One waits for its answer at a time: a listener that closes resets no more than that one.
-  const failed = answers.filter((status) => status !== 200);
-  assert(failed.length <= started.length, nginx.said().slice(-2_000));
-  assert(
-    failed.every((status) => status === 502),
-    `${failed}`,
-  );
+  assert(stored > 20, `${stored} requests`);
+  // 503: an instance that begins has not reached Kafka yet. 502: the kernel reset a connection.
+  const others = refused.filter((status) => status !== 502 && status !== 503);
+  assert.deepEqual(others, [], nginx.said().slice(-2_000));
+  t.diagnostic(`${stored} requests, and refusals: ${refused.join() || 'none'}`);
   for (const { closes } of clients) {
     assert(closes.length > 0, 'its gateway has restarted');
     for (const close of closes) assert.deepEqual(close, { code: 1012, reason: 'restart' });
@@ -221,6 +223,7 @@ test('both gateways restart in turn under load: a request fails only by a reset 
   const { acknowledged, missing } = ledger.reconcile(recordsWith('roll', records));
   assert.deepEqual([missing, acknowledged > 200], [[], true], `${acknowledged} acknowledged`);
   const posted = recordsWith('post-', records).map(({ value }) => JSON.parse(String(value)).id);
-  assert.equal(new Set(posted).size, posted.length, 'none is sent twice');
-  assert(posted.length >= answers.length - failed.length, 'each that was answered 200');
+  assert.equal(new Set(posted).size, stored, 'each that was answered 200');
+  const resets = refused.filter((status) => status === 502).length;
+  assert(posted.length - stored <= resets, 'nginx sends none twice');
 });
