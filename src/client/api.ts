@@ -1,15 +1,16 @@
 /** What users of the library see: see docs/client.md. */
 import type { WebSocketClass } from './connection.ts';
 import type { SendError } from './entry.ts';
+import type { KeyOption } from './key.ts';
 
 export interface ClientOptions {
   /** The gateway's WebSocket, `wss://events.example.com/ws`. */
   readonly url: string;
   /**
-   * An API key or a JSON Web Token, where the gateway asks for one; or what tells the one of now,
-   * for each connection and body: tokens end.
+   * An API key or a JSON Web Token, where the gateway needs one; or a function that returns the
+   * current one, or a promise of it, called for each connection and body: tokens expire.
    */
-  readonly key?: string | (() => string | undefined);
+  readonly key?: KeyOption;
   /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
   readonly fallbackUrl?: string;
   /** Bytes of events without an end; beyond it the oldest that wait are dropped. Default 1 MiB. */
@@ -20,7 +21,10 @@ export interface ClientOptions {
   readonly onStatus?: (status: Status) => void;
   /** An event leaves, for the first time or again. */
   readonly onSent?: (event: object, attempt: number) => void;
-  /** An event was refused for good. */
+  /**
+   * An event was refused for good. With `error.retry` it was not: the gateway takes nothing from this
+   * client for now (`unauthorized`, `forbidden_origin`), which is told once, of the oldest event.
+   */
   readonly onRefused?: (event: object, error: SendError) => void;
   /** An event had no room in the buffer, or was without an end when the client closed. */
   readonly onDropped?: (event: object, error: SendError) => void;
@@ -46,7 +50,7 @@ export interface Status {
   readonly credit: { readonly frames: number; readonly bytes: number };
   /** From the last acknowledged frame's departure to its ack. */
   readonly ackMs: number | undefined;
-  /** Why there is no connection. */
+  /** Why there is no connection, or an event is stuck. */
   readonly problem: string | undefined;
 }
 

@@ -11,11 +11,18 @@
  * told that end once.
  */
 import type { Client, ClientOptions, Status } from './api.ts';
-import { Connection, type WebSocketClass } from './connection.ts';
-import { type Entry, eventText, type Refusal, SendError, tooLarge, utf8Bytes } from './entry.ts';
+import {
+  type Entry,
+  eventText,
+  progress,
+  type Refusal,
+  SendError,
+  tooLarge,
+  utf8Bytes,
+} from './entry.ts';
 import { Outbox } from './outbox.ts';
-import { eventsUrl, listen } from './platform.ts';
-import { Poster } from './poster.ts';
+import { Transport } from './transport.ts';
+import type { NotAdmitted } from './wire.ts';
 
 export type { Client, ClientOptions, Status } from './api.ts';
 export { SendError } from './entry.ts';
@@ -26,10 +33,8 @@ const EVENT_BYTES = 65_536;
 /** How long an event waits for others that go in the same frame. */
 const BATCH_MS = 10;
 const CLOSE_MS = 10_000;
-const BACKOFF_MS = { first: 250, last: 10_000 };
-/** So many connections in a row without a word from the gateway, for so long: they may be blocked.
- * A worker that is started again takes less. */
-const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
+/** How long an event that is stuck waits before it is tried again: so much longer each time. */
+const STUCK_MS = { first: 500, factor: 8, last: 3_600_000 };
 
 /** A client that connects at once, and again whenever it has to. */
 export function createClient(options: ClientOptions): Client {
@@ -39,66 +44,44 @@ export function createClient(options: ClientOptions): Client {
 class GatewayClient implements Client {
   readonly #options: ClientOptions;
   readonly #outbox: Outbox;
-  readonly #poster: Poster;
+  readonly #transport: Transport;
   readonly #counts = { sent: 0, stored: 0, refused: 0, dropped: 0 };
   readonly #flushes = new Set<() => void>();
-  readonly #forget: () => void;
-  #connection: Connection | undefined;
-  #opened = 0;
-  /** Less where something in between takes no frames as long as the gateway does. */
-  #frameBytes = Number.POSITIVE_INFINITY;
-  /** Connections without a word, in a row. */
-  #mute = 0;
-  /** When the last connection that had one ended. */
-  #sinceMs = performance.now();
-  /** Pauses since the last ack: each doubles the next. */
-  #failures = 0;
-  #posting = false;
-  /** Runs after a body that was not answered: until the next one. */
-  #restTimer: ReturnType<typeof setTimeout> | undefined;
-  /** The last body was answered. */
-  #postable = false;
-  #ackMs: number | undefined;
-  #problem: string | undefined;
   #closing = false;
-  #closed = false;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
-  #connectTimer: ReturnType<typeof setTimeout> | undefined;
   /** Each until an event may be sent again. */
   readonly #retryTimers = new Set<ReturnType<typeof setTimeout>>();
+  /** An event that is stuck. */
+  #stuck: Entry | undefined;
+  /** Why the gateway takes nothing, until an event's sender has been told. */
+  #untold: NotAdmitted | undefined;
   #telling = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    const { url, fallbackUrl, maxBufferedBytes = BUFFERED_BYTES } = options;
-    this.#outbox = new Outbox(maxBufferedBytes);
-    this.#poster = new Poster(
-      fallbackUrl ?? eventsUrl(url),
-      () => this.#key,
-      this.#outbox,
-      this.#fates,
-    );
-    this.#connect();
-    this.#forget = listen({
-      pagehide: () => this.#poster.last(),
-      online: () => this.#online(),
+    this.#outbox = new Outbox(options.maxBufferedBytes ?? BUFFERED_BYTES);
+    this.#transport = new Transport(options, this.#outbox, {
+      ...this.#fates,
+      changed: () => this.#tell(),
+      notAdmitted: (why) => {
+        this.#untold = why;
+        this.#tellNotAdmitted();
+      },
     });
   }
 
   get status(): Status {
-    const connection = this.#connection;
-    const open = connection?.open ?? false;
-    const without = this.#blocked && this.#postable ? 'fallback' : 'connecting';
+    const { state, unacknowledged, reconnects, credit, ackMs, problem } = this.#transport;
     return {
-      state: this.#closed ? 'closed' : open ? 'open' : without,
+      state,
       ...this.#counts,
       waiting: this.#outbox.waiting,
-      unacknowledged: (connection?.unacknowledged ?? 0) + this.#poster.unacknowledged,
+      unacknowledged,
       bufferedBytes: this.#outbox.bytes,
-      reconnects: Math.max(0, this.#opened - 1),
-      credit: open && connection ? connection.credit : { frames: 0, bytes: 0 },
-      ackMs: this.#ackMs,
-      problem: open ? undefined : this.#problem,
+      reconnects,
+      credit,
+      ackMs,
+      problem: problem ?? (this.#stuck && stuckText(this.#stuck)),
     };
   }
 
@@ -106,16 +89,20 @@ class GatewayClient implements Client {
     const sent = new Promise<void>((stored, failed) => {
       const { text, bytes } = this.#encoded(event);
       this.#counts.sent++;
-      const dropped = this.#outbox.add({ event, text, bytes, attempts: 0, stored, failed });
-      for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full');
+      const dropped = this.#outbox.add({ event, text, bytes, ...progress(), stored, failed });
+      const why = this.#transport.notAdmitted;
+      const message = `the buffer is full${why ? `: ${why.message}` : ''}`;
+      for (const entry of dropped) this.#drop(entry, 'dropped', message);
     });
     sent.catch(() => {});
+    this.#tellNotAdmitted();
     this.#pumpSoon();
     this.#tell();
     return sent;
   }
 
   async flush(): Promise<void> {
+    this.#transport.hurry();
     this.#pump();
     const open = new Set(this.#outbox.held);
     await new Promise<void>((done) => {
@@ -138,14 +125,10 @@ class GatewayClient implements Client {
     });
     await Promise.race([this.flush(), late]);
     clearTimeout(timer);
-    this.#closed = true;
-    this.#forget();
+    this.#transport.end();
     clearTimeout(this.#batchTimer);
-    clearTimeout(this.#connectTimer);
-    clearTimeout(this.#restTimer);
     // Minutes ahead they would keep a process from its end.
     for (const retry of this.#retryTimers) clearTimeout(retry);
-    this.#connection?.end('closed');
     for (const entry of this.#outbox.clear()) {
       this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
     }
@@ -157,88 +140,10 @@ class GatewayClient implements Client {
     if (this.#closing) throw new SendError('closed', 'the client is closed');
     const text = eventText(event);
     const bytes = utf8Bytes(text);
-    const most = this.#connection?.maxEventBytes ?? EVENT_BYTES;
+    const most = this.#transport.maxEventBytes ?? EVENT_BYTES;
     if (bytes <= most) return { text, bytes };
     const { code, message } = tooLarge(bytes, most);
     throw new SendError(code, message);
-  }
-
-  get #key(): string | undefined {
-    const { key } = this.#options;
-    return typeof key === 'function' ? key() : key;
-  }
-
-  /** How long there has been no connection. */
-  get #withoutMs(): number {
-    return performance.now() - this.#sinceMs;
-  }
-
-  /** No WebSocket gets through, as it seems. */
-  get #blocked(): boolean {
-    return this.#mute >= BLOCKED_AFTER.connections && this.#withoutMs > BLOCKED_AFTER.ms;
-  }
-
-  #connect(): void {
-    clearTimeout(this.#connectTimer);
-    const { webSocket = globalThis.WebSocket } = this.#options;
-    if (webSocket === undefined) {
-      this.#mute = BLOCKED_AFTER.connections;
-      this.#sinceMs = Number.NEGATIVE_INFINITY;
-      return this.#pump();
-    }
-    try {
-      this.#connection = this.#connectBy(webSocket);
-    } catch (error) {
-      // The first time its maker hears of it; later the key may be a wrong one for now.
-      if (this.#connectTimer === undefined) throw error;
-      this.#lost(undefined, String(error));
-    }
-    this.#tell();
-  }
-
-  /** @throws SyntaxError: URL or key cannot be one; and what the key's function throws */
-  #connectBy(socketClass: WebSocketClass): Connection {
-    const { url } = this.#options;
-    return new Connection(socketClass, url, this.#key, this.#frameBytes, this.#outbox, {
-      ...this.#fates,
-      opened: () => {
-        this.#opened++;
-        this.#mute = 0;
-        // The next network may take more; if it is this one, that costs a connection.
-        this.#frameBytes *= 2;
-      },
-      heard: () => this.#pump(),
-      acknowledged: (ms) => {
-        this.#failures = 0;
-        this.#ackMs = ms;
-      },
-      shrunk: (frameBytes) => {
-        this.#frameBytes = frameBytes;
-      },
-      lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
-    });
-  }
-
-  #lost(reconnectMs: number | undefined, why: string): void {
-    const opened = this.#connection?.maxEventBytes !== undefined;
-    this.#connection = undefined;
-    this.#problem = why;
-    if (this.#closed) return;
-    if (opened) this.#sinceMs = performance.now();
-    else this.#mute++;
-    this.#connectTimer = setTimeout(() => this.#connect(), reconnectMs ?? this.#pauseMs());
-    this.#pump();
-  }
-
-  /** Any part of what doubles with each failure in a row: clients must not come all at once. */
-  #pauseMs(): number {
-    return Math.random() * Math.min(BACKOFF_MS.last, BACKOFF_MS.first * 2 ** this.#failures++);
-  }
-
-  /** The network is back: what had a connection before it went has a dead one, as a rule. */
-  #online(): void {
-    if (this.#connection?.unacknowledged) this.#connection.end('the network was away');
-    if (this.#connection === undefined) this.#connect();
   }
 
   #pumpSoon(): void {
@@ -248,60 +153,58 @@ class GatewayClient implements Client {
   #pump(): void {
     clearTimeout(this.#batchTimer);
     this.#batchTimer = undefined;
-    if (this.#closed) return;
-    // A body that is on its way holds older events.
-    if (!this.#posting) {
-      if (this.#connection?.open) this.#connection.pump();
-      else if (this.#blocked && !this.#restTimer && this.#outbox.waiting > 0) void this.#post();
-    }
-    this.#tell();
-  }
-
-  /** Posts a body; then it goes on, by POST or by the WebSocket that has opened meanwhile. */
-  async #post(): Promise<void> {
-    this.#posting = true;
-    const begunMs = performance.now();
-    const { stored } = this.#counts;
-    const problem = await this.#poster.post();
-    this.#posting = false;
-    this.#postable = problem === undefined;
-    this.#problem = problem;
-    if (this.#counts.stored > stored) this.#ackMs = performance.now() - begunMs;
-    if (!this.#postable && !this.#closed) {
-      this.#restTimer = setTimeout(() => {
-        this.#restTimer = undefined;
-        this.#pump();
-      }, this.#pauseMs());
-    }
-    this.#pump();
+    this.#transport.pump();
   }
 
   readonly #fates = {
     sent: (entry: Entry) => call(this.#options.onSent, entry.event, ++entry.attempts),
     stored: (entry: Entry) => {
-      if (!this.#outbox.done(entry)) return;
+      if (!this.#done(entry)) return;
       this.#counts.stored++;
       entry.stored();
       this.#tell();
     },
     refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
-      if (retry) {
-        const timer = setTimeout(() => {
-          this.#retryTimers.delete(timer);
-          this.#outbox.again(entry);
-          this.#pumpSoon();
-        }, retryAfterMs);
-        this.#retryTimers.add(timer);
-        return;
-      }
-      if (!this.#outbox.done(entry)) return;
+      if (retry) return this.#againAfter(retryAfterMs ?? 0, entry);
+      if (!this.#done(entry)) return;
       this.#counts.refused++;
       const error = new SendError(code, message);
       entry.failed(error);
       call(this.#options.onRefused, entry.event, error);
       this.#tell();
     },
+    stuck: (entry: Entry) => {
+      if (!this.#outbox.setAside(entry)) return;
+      this.#stuck = entry;
+      const { first, factor, last } = STUCK_MS;
+      const ms = Math.min(last, first * factor ** entry.stuck++);
+      this.#againAfter(ms, entry);
+    },
+    left: () => this.#pump(),
   };
+
+  #done(entry: Entry): boolean {
+    if (entry === this.#stuck) this.#stuck = undefined;
+    return this.#outbox.done(entry);
+  }
+
+  #againAfter(ms: number, entry: Entry): void {
+    const timer = setTimeout(() => {
+      this.#retryTimers.delete(timer);
+      this.#outbox.again(entry);
+      this.#pumpSoon();
+    }, ms);
+    this.#retryTimers.add(timer);
+  }
+
+  /** Tells it of one event, the oldest, once there is one. */
+  #tellNotAdmitted(): void {
+    const why = this.#transport?.notAdmitted && this.#untold;
+    const [oldest] = this.#outbox.held;
+    if (!why || !oldest) return;
+    this.#untold = undefined;
+    call(this.#options.onRefused, oldest.event, new SendError(why.code, why.message, true));
+  }
 
   #drop(entry: Entry, code: string, message: string): void {
     this.#counts.dropped++;
@@ -319,6 +222,10 @@ class GatewayClient implements Client {
       this.#options.onStatus?.(this.status);
     });
   }
+}
+
+function stuckText({ bytes, stuck }: Entry): string {
+  return `others get through, but an event of ${bytes} bytes had no answer ${stuck + 1} times or more`;
 }
 
 /** Calls a function of the user's: what it throws is reported, but keeps nobody from hearing. */

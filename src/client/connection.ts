@@ -1,4 +1,5 @@
 import { type Entry, type Fates, frameText, tooLarge, utf8Bytes } from './entry.ts';
+import type { Fit } from './fit.ts';
 import type { Outbox } from './outbox.ts';
 import {
   type Credit,
@@ -21,6 +22,8 @@ const LOOK_MS = 5_000;
 const GOAWAY_GRACE_MS = 10_000;
 /** The close code of who takes no frame so long; the gateway itself has no use for it. */
 const MESSAGE_TOO_BIG = 1009;
+/** Close codes of a connection that was cut, or that a proxy lost: the gateway has said none. */
+const CUT = new Set([1006, 1014]);
 /** Of what is no frame: enough to see whose words they are. */
 const SHOWN_CHARACTERS = 80;
 
@@ -31,6 +34,8 @@ interface Frame {
   /** Those that no nack has named. */
   readonly left: Set<Entry>;
   readonly bytes: number;
+  /** The size that fitted then. */
+  readonly tried: number;
   readonly sentMs: number;
 }
 
@@ -49,8 +54,6 @@ export interface ConnectionEvents extends Fates {
   /** Whatever it was, more may go out now: {@link Connection.pump}. */
   heard(): void;
   acknowledged(ms: number): void;
-  /** Frames on the next connection may have so many bytes; a single event may have more. */
-  shrunk(frameBytes: number): void;
   /** Once, at the end. `reconnectMs`: as the server asked, from now on. */
   lost(reconnectMs: number | undefined, why: string): void;
 }
@@ -63,7 +66,7 @@ export class Connection {
   readonly #outbox: Outbox;
   readonly #on: ConnectionEvents;
   readonly #socket: WebSocketLike;
-  readonly #frameBytes: number;
+  readonly #fit: Fit;
   readonly #timer: ReturnType<typeof setInterval>;
   #frames: Frame[] = [];
   #sent: Credit = { frames: 0, bytes: 0 };
@@ -71,21 +74,23 @@ export class Connection {
   #hello: Hello | undefined;
   #heardMs = performance.now();
   #againAtMs: number | undefined;
+  /** Left out on this connection; see {@link Outbox.suspect}. */
+  #suspect: Entry | undefined;
   #over = false;
 
   /**
-   * @param frameBytes what something in between takes, as far as it is known
+   * @param fit how long a frame gets through; a single event may be longer
    * @throws SyntaxError when the URL or the key cannot be one
    */
   constructor(
     socketClass: WebSocketClass,
     url: string,
     key: string | undefined,
-    frameBytes: number,
+    fit: Fit,
     outbox: Outbox,
     on: ConnectionEvents,
   ) {
-    this.#frameBytes = frameBytes;
+    this.#fit = fit;
     this.#outbox = outbox;
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
@@ -93,6 +98,7 @@ export class Connection {
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       if (code === MESSAGE_TOO_BIG) this.#shrink();
+      else if (CUT.has(code)) this.#cut();
       this.#lose(`${code} ${reason}`.trim());
     };
     // A close follows; without a listener the package `ws` throws.
@@ -118,22 +124,24 @@ export class Connection {
   pump(): void {
     if (!this.#hello || this.#over || this.#againAtMs !== undefined) return;
     const { maxFrameEvents, maxFrameBytes } = this.#hello;
-    while (this.credit.frames > 0) {
+    // After a cut without an ack, one at a time: then it is known which one is cut.
+    while (this.credit.frames > 0 && (!this.#fit.careful || this.#frames.length === 0)) {
       const long = this.#outbox.takeLonger(maxFrameBytes);
       if (long) {
         this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
         continue;
       }
       const most = Math.min(maxFrameBytes, this.credit.bytes);
-      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, this.#frameBytes));
-      if (entries.length === 0) entries = this.#outbox.take(1, most);
+      const { bytes: tried } = this.#fit;
+      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, tried), this.#suspect);
+      if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspect);
       if (entries.length === 0) return;
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
       const bytes = utf8Bytes(text);
       this.#sent = { frames: number, bytes: this.#sent.bytes + bytes };
       const sentMs = performance.now();
-      this.#frames.push({ number, entries, left: new Set(entries), bytes, sentMs });
+      this.#frames.push({ number, entries, left: new Set(entries), bytes, tried, sentMs });
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
@@ -160,6 +168,7 @@ export class Connection {
       case 'hello':
         if (this.#hello || !isHello(said)) return false;
         this.#hello = said;
+        this.#suspect = this.#outbox.suspect;
         this.#raise(said.credit);
         this.#on.opened();
         return true;
@@ -204,9 +213,15 @@ export class Connection {
   #settle(upTo: number): void {
     const settled = this.#frames.filter(({ number }) => number <= upTo);
     this.#frames = this.#frames.filter(({ number }) => number > upTo);
-    for (const { left } of settled) for (const entry of left) this.#on.stored(entry);
+    for (const { bytes, tried, left } of settled) {
+      this.#fit.passed(bytes, tried);
+      for (const entry of left) this.#on.stored(entry);
+    }
     const first = settled[0];
-    if (first) this.#on.acknowledged(performance.now() - first.sentMs);
+    if (!first) return;
+    if (this.#suspect) this.#on.stuck(this.#suspect);
+    this.#suspect = undefined;
+    this.#on.acknowledged(performance.now() - first.sentMs);
   }
 
   /** A connection can die without a word. */
@@ -216,15 +231,28 @@ export class Connection {
     const silent = this.#frames.length > 0 && sinceMs > SILENCE_MS;
     const mute = !this.#hello && sinceMs > HELLO_MS;
     const overdue = now > (this.#againAtMs ?? now) + GOAWAY_GRACE_MS;
+    if (silent) this.#cut();
     if (silent || mute || overdue) this.end('no answer');
+  }
+
+  get #longest(): Frame | undefined {
+    return [...this.#frames].sort((a, b) => b.bytes - a.bytes)[0];
+  }
+
+  /** No answer came to what was sent: the frame, or an event, may be too long for the network. */
+  #cut(): void {
+    const { bytes } = this.#longest ?? {};
+    if (bytes === undefined) return;
+    this.#fit.failed(bytes, true);
+    this.#outbox.noAnswer(this.#frames[0]!.entries, this.#suspect);
   }
 
   /** Of the frames without an ack one was too long for what stands in between: the longest. */
   #shrink(): void {
-    const [longest] = [...this.#frames].sort((a, b) => b.bytes - a.bytes);
+    const longest = this.#longest;
     if (!longest) return;
     const { entries, bytes, left } = longest;
-    if (entries.length > 1) return this.#on.shrunk(bytes / 2);
+    if (entries.length > 1) return this.#fit.failed(bytes);
     const message = `close 1009 for an event of ${bytes} bytes`;
     for (const entry of left) {
       this.#on.refused(entry, { code: 'too_large', retry: false, message });

@@ -5,11 +5,14 @@ import { uuidv7 } from './uuid.ts';
 export class SendError extends Error {
   /** A code of the gateway's catalogue, or `dropped` or `closed` from this client. */
   readonly code: string;
+  /** The client keeps the event and sends it again: it was refused only for now. */
+  readonly retry: boolean;
 
-  constructor(code: string, message: string) {
+  constructor(code: string, message: string, retry = false) {
     super(message);
     this.name = 'SendError';
     this.code = code;
+    this.retry = retry;
   }
 }
 
@@ -21,8 +24,17 @@ export interface Entry {
   /** Of `text` in UTF-8. */
   readonly bytes: number;
   attempts: number;
+  /** How often others got through while it did not. */
+  stuck: number;
+  /** Rank in the order of sending, given by the outbox. */
+  place: number;
   stored(): void;
   failed(error: SendError): void;
+}
+
+/** @returns the fields of an entry that nothing has happened to */
+export function progress() {
+  return { attempts: 0, stuck: 0, place: 0 };
 }
 
 /** A refusal of events as the gateway words it, in a `nack` or in an HTTP answer. */
@@ -40,6 +52,10 @@ export interface Fates {
   sent(entry: Entry): void;
   stored(entry: Entry): void;
   refused(entry: Entry, refusal: Refusal): void;
+  /** Others get through, and it does not. */
+  stuck(entry: Entry): void;
+  /** What went with the page may wait again: the page is still there. */
+  left(): void;
 }
 
 const encoder = new TextEncoder();

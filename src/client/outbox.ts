@@ -8,8 +8,13 @@ export class Outbox {
   readonly #maxBytes: number;
   /** In the order of `send()`. */
   readonly #held = new Set<Entry>();
+  /** By their places. */
   #waiting: Entry[] = [];
   #bytes = 0;
+  #places = 0;
+  /** An event that was sent alone, and how many attempts with it, or with all but it, had no
+   * answer. */
+  #unanswered: { entry?: Entry; times: number } = { times: 0 };
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -17,6 +22,9 @@ export class Outbox {
 
   get waiting(): number {
     return this.#waiting.length;
+  }
+  get waitingEntries(): readonly Entry[] {
+    return this.#waiting;
   }
   get held(): ReadonlySet<Entry> {
     return this.#held;
@@ -38,9 +46,35 @@ export class Outbox {
     }
     if (this.#bytes + entry.bytes > this.#maxBytes) return [...dropped, entry];
     this.#held.add(entry);
-    this.#waiting.push(entry);
+    this.again(entry);
     this.#bytes += entry.bytes;
     return dropped;
+  }
+
+  /**
+   * The first that waits, when it may be what keeps the others back: it was sent alone more than
+   * once, and no answer came. Every other attempt leaves it out, to learn whether that is so.
+   */
+  get suspect(): Entry | undefined {
+    const { entry, times } = this.#unanswered;
+    const isFirst = this.#waiting.length > 1 && this.#waiting[0] === entry;
+    return isFirst && times >= 2 && times % 2 === 0 ? entry : undefined;
+  }
+
+  /** No answer came to an attempt with these, without the suspect if there was one. */
+  noAnswer(sent: readonly Entry[], suspect: Entry | undefined): void {
+    const [alone, second] = sent;
+    const tried = suspect ?? (second ? undefined : alone);
+    if (tried === undefined) return;
+    if (tried === this.#unanswered.entry) this.#unanswered.times++;
+    else this.#unanswered = { entry: tried, times: 1 };
+  }
+
+  /** Others got through without it: it waits apart, until {@link again}. @returns false: it did not
+   * wait */
+  setAside(entry: Entry): boolean {
+    this.#unanswered.times = 1;
+    return this.withhold(new Set([entry])).length > 0;
   }
 
   /** Takes the first one if it is longer than any frame may be. */
@@ -49,27 +83,42 @@ export class Outbox {
     return first && first.bytes > maxBytes ? this.#waiting.shift() : undefined;
   }
 
-  /** Takes from the front what fits a frame: so many events, so many bytes as an array. */
-  take(maxEvents: number, maxBytes: number): Entry[] {
+  /**
+   * Takes from the front what fits a frame: so many events, so many bytes as an array.
+   * @param but stays where it is
+   */
+  take(maxEvents: number, maxBytes: number, but?: Entry): Entry[] {
+    const first = but && this.#waiting[0] === but ? 1 : 0;
     let [count, bytes] = [0, 1];
-    for (const entry of this.#waiting) {
+    for (let at = first; at < this.#waiting.length; at++) {
+      const entry = this.#waiting[at]!;
       // A single event has no brackets.
       const whole = count === 0 ? entry.bytes : bytes + entry.bytes + 1;
       if (count === maxEvents || whole > maxBytes) break;
       bytes += entry.bytes + 1;
       count++;
     }
-    return this.#waiting.splice(0, count);
+    return this.#waiting.splice(first, count);
   }
 
-  /** What a transport could not bring to an end waits again, before all others, in its order. */
+  /** What a transport could not bring to an end waits again, in its place. */
   putBack(entries: readonly Entry[]): void {
-    this.#waiting = [...entries.filter((entry) => this.#held.has(entry)), ...this.#waiting];
+    const held = entries.filter((entry) => this.#held.has(entry));
+    this.#waiting = [...held, ...this.#waiting].sort((a, b) => a.place - b.place);
+  }
+
+  /** Takes these from those that wait, until they are put back. @returns those that waited */
+  withhold(entries: ReadonlySet<Entry>): Entry[] {
+    const withheld = this.#waiting.filter((entry) => entries.has(entry));
+    this.#waiting = this.#waiting.filter((entry) => !entries.has(entry));
+    return withheld;
   }
 
   /** What may be sent again now waits behind the others. */
   again(entry: Entry): void {
-    if (this.#held.has(entry)) this.#waiting.push(entry);
+    if (!this.#held.has(entry)) return;
+    entry.place = ++this.#places;
+    this.#waiting.push(entry);
   }
 
   /** Its end is known. @returns whether it was not before */

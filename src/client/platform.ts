@@ -1,5 +1,7 @@
 /** What differs between a page, a Worker and Node.js. */
 
+const REACH_MS = 10_000;
+
 /** `POST /events` beside the WebSocket. @throws TypeError when `url` cannot be one */
 export function eventsUrl(url: string): string {
   const { location } = globalThis as { location?: { href: string } };
@@ -14,4 +16,25 @@ export function listen(handlers: Readonly<Record<string, () => void>>): () => vo
   };
   each('addEventListener');
   return () => each('removeEventListener');
+}
+
+export function pageIsHidden(): boolean {
+  const { document } = globalThis as { document?: { visibilityState?: string } };
+  return document?.visibilityState === 'hidden';
+}
+
+/** Whether this is a page of another origin than that of `url`. */
+export function isForeignPage(url: string): boolean {
+  const { location } = globalThis as { location?: { origin: string } };
+  return location !== undefined && new URL(url).origin !== location.origin;
+}
+
+/** Whether anything answers there, readable or not. */
+export async function isReachable(url: string): Promise<boolean> {
+  const signal = AbortSignal.timeout(REACH_MS);
+  const request = { mode: 'no-cors', signal } as const;
+  return fetch(new URL('livez', url), request).then(
+    () => true,
+    () => false,
+  );
 }

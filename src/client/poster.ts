@@ -1,26 +1,44 @@
 import type { Entry, Fates } from './entry.ts';
+import { Fit } from './fit.ts';
+import type { Key } from './key.ts';
 import type { Outbox } from './outbox.ts';
-import { jsonObject, refusalsOf } from './wire.ts';
+import { jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
 
-const BODY = { events: 1_000, bytes: 256 * 1024 };
-/** Of what a body may have, with each that was answered: another network may take more. */
-const GROWTH = 9 / 8;
+const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
+/** Until the answer to a body; an event that is alone in it cannot be halved, and may take as long
+ * as the gateway lets it by default, at a byte per millisecond. */
 const ANSWER_MS = 30_000;
-/** What browsers take with `keepalive` and in beacons, all together; a little less. */
-const LAST_BYTES = 60_000;
+/** A body that took longer is long enough for its network. */
+const QUICK_MS = ANSWER_MS / 4;
+/** Answers of what stands in between, when no gateway answered it in time. */
+const UNANSWERED = new Set([408, 499, 502, 504]);
+const TOO_LARGE = 413;
+
+/** Why nothing was settled. */
+export interface Problem {
+  readonly text: string;
+  /** The gateway takes nothing from this client for now. */
+  readonly notAdmitted?: NotAdmitted | undefined;
+}
+
+interface Answer {
+  readonly status?: number;
+  readonly text?: string;
+  readonly problem: Problem;
+}
 
 /** `POST /events`: where WebSockets are blocked, and when the page goes. */
 export class Poster {
   readonly #url: string;
-  readonly #key: () => string | undefined;
+  readonly #key: Key;
   readonly #outbox: Outbox;
   readonly #fates: Fates;
   /** Events of the request that is on its way; one at a time, for their order. */
   #sent: readonly Entry[] = [];
-  /** Less than a body may have where something in between does not take so much. */
-  #bodyBytes = BODY.bytes;
+  readonly #fit = new Fit(BODY.firstBytes, BODY.bytes);
+  #ackMs: number | undefined;
 
-  constructor(url: string, key: () => string | undefined, outbox: Outbox, fates: Fates) {
+  constructor(url: string, key: Key, outbox: Outbox, fates: Fates) {
     this.#url = url;
     this.#key = key;
     this.#outbox = outbox;
@@ -31,47 +49,85 @@ export class Poster {
     return this.#sent.length;
   }
 
+  /** From the start of the last body that the gateway answered to its answer. */
+  get ackMs(): number | undefined {
+    return this.#ackMs;
+  }
+
+  /** What one body may have. */
+  get bodyBytes(): number {
+    return this.#fit.bytes;
+  }
+
   /**
    * Sends what waits, a body's worth.
    * @returns why it has to rest now; undefined = it may go on
    */
-  async post(): Promise<string | undefined> {
-    const sent = this.#take();
+  async post(): Promise<Problem | undefined> {
+    const suspect = this.#outbox.suspect;
+    const sent = this.#take(suspect);
     this.#sent = sent;
     for (const entry of sent) this.#fates.sent(entry);
+    const bytes = bytesOf(sent);
+    const tried = this.#fit.bytes;
+    const begunMs = performance.now();
     const { status, text, problem } = await this.#ask(sent);
     this.#sent = [];
-    if (status === 413) return this.#shrink(sent);
-    if (this.#settle(sent, jsonObject(text))) return undefined;
+    if (status === TOO_LARGE) return this.#shrink(sent, bytes);
+    if (this.#settle(sent, text)) {
+      this.#ackMs = performance.now() - begunMs;
+      this.#fit.passed(bytes, tried, this.#ackMs < QUICK_MS);
+      if (suspect) this.#fates.stuck(suspect);
+      return undefined;
+    }
+    if (isUnanswered(status)) this.#fit.failed(bytes);
+    if (!problem.notAdmitted) this.#outbox.noAnswer(sent, suspect);
     this.#outbox.putBack(sent);
     return problem;
   }
 
+  /** Asks whether the gateway would take events. @returns why not, undefined = it would */
+  async check(): Promise<Problem | undefined> {
+    const { text, problem } = await this.#ask([]);
+    return Array.isArray(jsonObject(text)?.errors) ? undefined : problem;
+  }
+
   /** @returns an answer, whosever it is, and what is wrong if it is not the gateway's */
-  async #ask(
-    entries: readonly Entry[],
-  ): Promise<{ status?: number; text?: string; problem: string }> {
+  async #ask(entries: readonly Entry[]): Promise<Answer> {
+    let key: string | undefined;
     try {
-      const signal = AbortSignal.timeout(ANSWER_MS);
-      const response = await fetch(this.#url, { ...this.#request(entries), signal });
-      const text = await response.text().catch(() => '');
-      return { status: response.status, text, problem: `HTTP ${response.status}` };
+      key = await this.#key.get();
     } catch (error) {
-      return { problem: String(error) };
+      // No answer is missing: nothing was sent.
+      return { status: 0, problem: { text: (error as Error).message } };
+    }
+    try {
+      const alone = entries.length === 1 ? entries[0]!.bytes : 0;
+      const signal = AbortSignal.timeout(ANSWER_MS + alone);
+      const response = await fetch(this.#url, { ...request(entries, key), signal });
+      const text = await response.text();
+      const { status } = response;
+      const told = notAdmitted(status, text, key, entries.length === 0);
+      return {
+        status,
+        text,
+        problem: { text: told?.message ?? `HTTP ${status}`, notAdmitted: told },
+      };
+    } catch (error) {
+      return { problem: { text: String(error) } };
     }
   }
 
   /** A body's worth, and one event at least. */
-  #take(): readonly Entry[] {
-    const some = this.#outbox.take(BODY.events, this.#bodyBytes);
-    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY);
+  #take(suspect: Entry | undefined): readonly Entry[] {
+    const some = this.#outbox.take(BODY.events, this.#fit.bytes, suspect);
+    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspect);
   }
 
   /** A body was too large, for the gateway or what stands in between: it goes in parts. */
-  #shrink(sent: readonly Entry[]): undefined {
-    const bytes = sent.reduce((sum, entry) => sum + entry.bytes, 0);
+  #shrink(sent: readonly Entry[], bytes: number): undefined {
     if (sent.length > 1) {
-      this.#bodyBytes = bytes / 2;
+      this.#fit.failed(bytes);
       this.#outbox.putBack(sent);
       return;
     }
@@ -81,10 +137,10 @@ export class Poster {
   }
 
   /** Tells what became of each. @returns false: the answer is not a gateway's, and nobody knows */
-  #settle(sent: readonly Entry[], answer: Readonly<Record<string, unknown>> = {}): boolean {
-    const refusals = refusalsOf(answer.errors, sent);
-    if (!refusals || answer.accepted !== sent.length - refusals.size) return false;
-    this.#bodyBytes = Math.min(BODY.bytes, this.#bodyBytes * GROWTH);
+  #settle(sent: readonly Entry[], text: string | undefined): boolean {
+    const { errors, accepted } = jsonObject(text) ?? {};
+    const refusals = refusalsOf(errors, sent);
+    if (!refusals || accepted !== sent.length - refusals.size) return false;
     for (const entry of sent) {
       const refusal = refusals.get(entry);
       if (refusal) this.#fates.refused(entry, refusal);
@@ -92,30 +148,20 @@ export class Poster {
     }
     return true;
   }
+}
 
-  /** What is left goes with the page, the oldest first, as much as browsers take then. */
-  last(): void {
-    const entries: Entry[] = [];
-    let bytes = 2;
-    for (const entry of this.#outbox.held) {
-      // One event at least, as above.
-      const most = entries.length === 0 ? LAST_BYTES : Math.min(LAST_BYTES, this.#bodyBytes);
-      if (bytes + entry.bytes + 1 > most) continue;
-      bytes += entry.bytes + 1;
-      entries.push(entry);
-    }
-    if (entries.length === 0) return;
-    const request = this.#request(entries);
-    // A beacon has no header to hold a key.
-    if (!request.headers.Authorization && navigator.sendBeacon?.(this.#url, request.body)) return;
-    fetch(this.#url, { ...request, keepalive: true }).catch(() => {});
-  }
+/** No status at all: a dropped connection, or the time is over. From 520 on they are Cloudflare's. */
+function isUnanswered(status: number | undefined): boolean {
+  return status === undefined || status >= 520 || UNANSWERED.has(status);
+}
 
-  #request(entries: readonly Entry[]) {
-    const key = this.#key();
-    const headers: { Authorization?: string } = key ? { Authorization: `Bearer ${key}` } : {};
-    // Always an array: then the indices of an answer are those of the entries. Of type text/plain,
-    // which a browser sends to other hosts without asking first.
-    return { method: 'POST', body: `[${entries.map(({ text }) => text).join()}]`, headers };
-  }
+export function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+export function request(entries: readonly Entry[], key: string | undefined) {
+  const headers: { Authorization?: string } = key ? { Authorization: `Bearer ${key}` } : {};
+  // Always an array: then the indices of an answer are those of the entries. Of type text/plain,
+  // which a browser sends to other hosts without asking first.
+  return { method: 'POST', body: `[${entries.map(({ text }) => text).join()}]`, headers };
 }

@@ -4,6 +4,7 @@
  */
 import type { Entry, Refusal } from './entry.ts';
 
+const FORBIDDEN_ORIGIN = 'forbidden_origin';
 /** The longest that timers take: beyond it they fire at once. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
 
@@ -16,6 +17,38 @@ export interface Hello {
   readonly maxFrameBytes: number;
   readonly maxFrameEvents: number;
   readonly credit: Credit;
+}
+
+/** A client that the gateway takes nothing from for now, and why in plain words. */
+export interface NotAdmitted {
+  readonly code: string;
+  readonly message: string;
+}
+
+/**
+ * What an HTTP response says of the sender, whoever gave it.
+ * @param isCheck it was asked for no events: 403 then is no matter of theirs
+ */
+export function notAdmitted(
+  status: number,
+  text: string,
+  key: string | undefined,
+  isCheck: boolean,
+): NotAdmitted | undefined {
+  const { code } = (jsonObject(text)?.error ?? {}) as { code?: unknown };
+  if (status === 401) {
+    const what = key ? 'does not accept this key' : 'needs a key, and the client has none';
+    return { code: 'unauthorized', message: `the gateway ${what} (HTTP 401)` };
+  }
+  if (status !== 403 || (code !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
+  return forbiddenOrigin('HTTP 403');
+}
+
+export function forbiddenOrigin(said: string): NotAdmitted {
+  const { origin = 'this client' } =
+    (globalThis as { location?: { origin?: string } }).location ?? {};
+  const message = `the gateway takes nothing from ${origin} (${said}); FOREBAY_ORIGINS lists what it takes`;
+  return { code: FORBIDDEN_ORIGIN, message };
 }
 
 /** The fields of what may be anything. */

@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { Connection, type WebSocketLike } from '../../src/client/connection.ts';
-import type { Entry } from '../../src/client/entry.ts';
+import { type Entry, progress } from '../../src/client/entry.ts';
+import { Fit } from '../../src/client/fit.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 
 /** A socket that is open and dead. */
@@ -35,7 +36,7 @@ let lost: (number | undefined)[];
 let told: string[];
 let connection: Connection;
 let advance: (ms: number) => void;
-const entry: Entry = { event: {}, text: '{}', bytes: 2, attempts: 0, stored() {}, failed() {} };
+const entry: Entry = { event: {}, text: '{}', bytes: 2, ...progress(), stored() {}, failed() {} };
 const hello = {
   hello: { maxFrameBytes: 1_000, maxFrameEvents: 10, credit: { frames: 9, bytes: 9_000 } },
 };
@@ -61,7 +62,8 @@ beforeEach((t) => {
     stored: (stored: Entry) => void (outbox.done(stored) && told.push('stored')),
     refused: (_: Entry, { code }: { code: string }) => void told.push(code),
     acknowledged() {},
-    shrunk() {},
+    stuck() {},
+    left() {},
     lost: (reconnectMs: number | undefined) => void lost.push(reconnectMs),
   };
   socket = new DeadSocket();
@@ -72,7 +74,14 @@ beforeEach((t) => {
       return made;
     }
   } as unknown as new () => WebSocketLike;
-  connection = new Connection(socketClass, 'ws://x', undefined, 1_000, outbox, events);
+  connection = new Connection(
+    socketClass,
+    'ws://x',
+    undefined,
+    new Fit(1_000, 1_000),
+    outbox,
+    events,
+  );
 });
 
 test('no hello within 15 s: it is given up', () => {

@@ -59,6 +59,8 @@ test('a page of another origin loads it too, and is let in neither by WebSocket 
   skip,
 }, async () => {
   await open(FOREIGN);
-  await titled(/^connecting,TypeError: Failed to fetch,0$/);
+  await titled(
+    /^connecting,the gateway takes nothing from http:\/\/elsewhere.test .*FOREBAY_ORIGINS.*,0$/,
+  );
   assert.match(shown.complaints.join('\n'), /CORS/);
 });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Entry } from '../../src/client/entry.ts';
+import { type Entry, progress } from '../../src/client/entry.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 
 function entry(text: string): Entry {
-  return { event: {}, text, bytes: text.length, attempts: 0, stored() {}, failed() {} };
+  return { event: {}, text, bytes: text.length, ...progress(), stored() {}, failed() {} };
 }
 const texts = (entries: Iterable<Entry>) => [...entries].map(({ text }) => text);
 

@@ -78,6 +78,10 @@ export class FakeGateway {
     readonly path: string | undefined;
     readonly headers: IncomingHttpHeaders;
   }[] = [];
+  /** Bodies without events, by which a client asks whether it is accepted, and their answer. */
+  checks = 0;
+  accepts: (key: string | undefined) => boolean = () => true;
+  admission: () => object = () => ({ accepted: 0, errors: [] });
   answer: (events: readonly { id: string }[]) => object | undefined = () => undefined;
 
   constructor() {
@@ -91,7 +95,11 @@ export class FakeGateway {
     const sockets = new WebSocketServer({
       server: this.#http,
       path: '/ws',
-      verifyClient: (_info, done) => done(!this.blocked, 403),
+      verifyClient: ({ req }, done) => {
+        const asked = req.headers['sec-websocket-protocol'];
+        const [, key] = /forebay\.key\.([^,]*)/.exec(asked ?? '') ?? [];
+        done(!this.blocked && this.accepts(key), 403);
+      },
       handleProtocols: (offered) => offered.has('forebay.v1') && 'forebay.v1',
     });
     sockets.on('connection', (socket, { headers }) => {
@@ -101,9 +109,19 @@ export class FakeGateway {
 
   async #post(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
+    if (body === '[]') {
+      this.checks++;
+      const [, key] = /^Bearer (.*)$/.exec(request.headers.authorization ?? '') ?? [];
+      const refusal = new Response(null, { status: 401 });
+      return void this.#reply(response, this.accepts(key) ? this.admission() : refusal);
+    }
     this.bodies.push({ text: body, path: request.url, headers: request.headers });
     const answer = this.answer(JSON.parse(body) as { id: string }[]);
     if (answer === undefined) return void request.socket.destroy();
+    await this.#reply(response, answer);
+  }
+
+  async #reply(response: ServerResponse, answer: object): Promise<void> {
     if (answer instanceof Response) {
       response.writeHead(answer.status, Object.fromEntries(answer.headers));
       return void response.end(await answer.text());
@@ -130,7 +148,10 @@ export class FakeGateway {
     return this.#connections.length;
   }
 
+  isClosed = false;
+
   close(): void {
+    this.isClosed = true;
     this.#http.closeAllConnections();
     this.#http.close();
   }

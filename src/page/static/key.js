@@ -11,7 +11,7 @@ export const key = history.state?.key;
 export function showKeyForm({ state, problem }) {
   const form = element('key');
   if (state === 'open' || state === 'fallback') form.hidden = true;
-  if (problem !== 'HTTP 401' || !form.hidden) return;
+  if (!problem?.includes('HTTP 401') || !form.hidden) return;
   if (key) element('key-text').textContent = 'This key does not let in. Another one, or a JWT:';
   form.hidden = false;
 }

@@ -26,9 +26,9 @@ export function justBegun() {
 }
 
 /**
- * Bounds the time that bodies take to arrive by their rate. A body may fall up to a grace behind the
- * least rate, and regains what it falls behind by faster bytes, but never more than the grace: so
- * it may pause for that long, and takes at most the grace plus its bytes at the least rate.
+ * Bounds the time that bodies take to arrive by their rate. A body may fall up to a grace behind
+ * the least rate, and regains what it falls behind by faster bytes, but never more than the grace:
+ * so it may pause for that long, and takes at most the grace plus its bytes at the least rate.
  *
  * uWebSockets.js asks slow bodies for 16 KiB per second and cuts them without a response, 8 to 12 s
  * after they began or were prolonged; they are prolonged here before that. Looks are counted, not

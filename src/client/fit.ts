@@ -1,0 +1,50 @@
+/** Growth near a size that has failed: it may fail again. */
+const CAREFUL = 9 / 8;
+/** Of the size that fits, one part in so many is a full attempt: the next event may be as long. */
+const FULL = 3;
+
+/**
+ * How many bytes fit one attempt, a frame or a body. What had no timely answer may have been too
+ * long for the network, so half of it is tried next. The size grows again by what gets through: far
+ * below the size that failed last it doubles.
+ */
+export class Fit {
+  readonly #max: number;
+  #bytes: number;
+  #failedBytes = Number.POSITIVE_INFINITY;
+  #careful = false;
+
+  constructor(first: number, max: number) {
+    this.#bytes = first;
+    this.#max = max;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The last attempt was cut: nothing tells yet whether anything gets through. */
+  get careful(): boolean {
+    return this.#careful;
+  }
+
+  /**
+   * @param tried the size that fitted when it was sent: of many that pass, one grows it
+   * @param grows false: it took so long that more would take too long
+   */
+  passed(bytes: number, tried: number, grows = true): void {
+    this.#careful = false;
+    if (bytes >= this.#failedBytes) this.#failedBytes = Number.POSITIVE_INFINITY;
+    // A short one says nothing of long ones.
+    if (!grows || tried !== this.#bytes || FULL * bytes < tried) return;
+    const next = Math.max(bytes, this.#bytes);
+    const factor = 4 * next < this.#failedBytes ? 2 : CAREFUL;
+    this.#bytes = Math.min(this.#max, next * factor);
+  }
+
+  failed(bytes: number, careful = false): void {
+    this.#careful = careful;
+    this.#failedBytes = bytes;
+    this.#bytes = bytes / 2;
+  }
+}

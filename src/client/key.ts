@@ -1,0 +1,64 @@
+type Given = string | undefined;
+
+/** What `ClientOptions.key` may be. */
+export type KeyOption = Given | (() => Given | Promise<Given>);
+
+/** Longer than that no key is waited for. */
+const KEY_MS = 15_000;
+
+/** The key of now. */
+export class Key {
+  readonly #option: KeyOption;
+  /** The last one that a promise gave, for when there is no time to wait for the next. */
+  #last: Given;
+
+  constructor(option: KeyOption) {
+    this.#option = option;
+  }
+
+  /** @throws (or rejects with) Error of the user's function, in words that name it */
+  get(): Given | Promise<Given> {
+    const given = this.#call();
+    return given instanceof Object ? this.#within(given) : given;
+  }
+
+  /** Without waiting, as when the page goes. */
+  get atOnce(): Given {
+    try {
+      const given = this.#call();
+      if (!(given instanceof Object)) return given;
+      given.catch(() => {});
+    } catch {
+      // The last one may do.
+    }
+    return this.#last;
+  }
+
+  #call(): Given | Promise<Given> {
+    const option = this.#option;
+    try {
+      return typeof option === 'function' ? option() : option;
+    } catch (error) {
+      throw failed(error);
+    }
+  }
+
+  async #within(given: Promise<Given>): Promise<Given> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('no key within 15 s')), KEY_MS);
+    });
+    try {
+      this.#last = await Promise.race([given, late]);
+      return this.#last;
+    } catch (error) {
+      throw failed(error);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function failed(error: unknown): Error {
+  return new Error(`the key function failed: ${error}`);
+}

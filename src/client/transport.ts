@@ -1,0 +1,322 @@
+/**
+ * The way that events take, and when: by WebSocket, or by POST where none gets through; again after
+ * pauses when that fails, and seldom while the gateway does not accept this client.
+ *
+ *   connecting ──▶ open ──▶ lost ─▶ pause ─▶ connecting
+ *       └─ no hello ─▶ checked by POST ─┬─ 401, 403 ─▶ long pause ─▶ connecting
+ *                                       └─ two in a row ─▶ events go by POST meanwhile
+ */
+import type { ClientOptions } from './api.ts';
+import { Connection, type WebSocketClass } from './connection.ts';
+import type { Fates } from './entry.ts';
+import { Fit } from './fit.ts';
+import { Key } from './key.ts';
+import { Leaving } from './leaving.ts';
+import type { Outbox } from './outbox.ts';
+import { eventsUrl, isForeignPage, isReachable, listen, pageIsHidden } from './platform.ts';
+import { Poster, type Problem } from './poster.ts';
+import { forbiddenOrigin, type NotAdmitted } from './wire.ts';
+
+const BACKOFF_MS = { first: 250, last: 10_000 };
+/** While the gateway does not accept this client: the key may become valid, or another be given. */
+const REFUSED_MS = { first: 5_000, last: 60_000 };
+/** So many connections in a row without a word from the gateway, for so long: they may be blocked.
+ * A worker that is started again takes less. */
+const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
+/** Between two checks why connections fail. */
+const CHECK_MS = 10_000;
+
+export interface TransportEvents extends Fates {
+  /** Something has changed that {@link Transport} shows. */
+  changed(): void;
+  /** The gateway takes nothing from this client for now. */
+  notAdmitted(why: NotAdmitted): void;
+}
+
+export class Transport {
+  readonly #options: ClientOptions;
+  readonly #outbox: Outbox;
+  readonly #on: TransportEvents;
+  readonly #key: Key;
+  readonly #poster: Poster;
+  readonly #leaving: Leaving;
+  readonly #url: string;
+  readonly #frames = new Fit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  readonly #forget: () => void;
+  #connection: Connection | undefined;
+  /** A key is waited for. */
+  #asking = false;
+  #checking = false;
+  /** The attempt that goes on may be too early: another follows it at once. */
+  #hurried = false;
+  #posting = false;
+  #opened = 0;
+  /** Connections without a word, in a row. */
+  #mute = 0;
+  /** When the last connection that had one ended. */
+  #sinceMs = performance.now();
+  #checkedMs = Number.NEGATIVE_INFINITY;
+  /** Pauses since the last ack, the last settled body, and in a row as not accepted: each doubles
+   * the next of its kind. */
+  readonly #failures = { connecting: 0, posting: 0, refused: 0 };
+  /** The last body was answered. */
+  #postable = false;
+  #ackMs: number | undefined;
+  #problem: string | undefined;
+  #notAdmitted: NotAdmitted | undefined;
+  #closed = false;
+  #connectTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Runs after a body that was not answered: until the next one. */
+  #restTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @throws TypeError, SyntaxError: URL or key cannot be one */
+  constructor(options: ClientOptions, outbox: Outbox, on: TransportEvents) {
+    this.#options = options;
+    this.#outbox = outbox;
+    this.#on = on;
+    this.#url = options.fallbackUrl ?? eventsUrl(options.url);
+    this.#key = new Key(options.key);
+    this.#poster = new Poster(this.#url, this.#key, outbox, on);
+    this.#leaving = new Leaving(this.#url, this.#key, outbox, this.#poster, on);
+    this.#connect(true);
+    this.#forget = listen({
+      pagehide: () => this.#leaving.last(),
+      pageshow: () => this.#back(),
+      visibilitychange: () => (pageIsHidden() ? this.#hidden() : this.#back()),
+      online: () => this.#online(),
+    });
+  }
+
+  get state() {
+    if (this.#closed) return 'closed';
+    if (this.#connection?.open) return 'open';
+    return this.#blocked && this.#postable ? 'fallback' : 'connecting';
+  }
+  get unacknowledged(): number {
+    const { unacknowledged = 0 } = this.#connection ?? {};
+    return unacknowledged + this.#poster.unacknowledged + this.#leaving.unacknowledged;
+  }
+  get reconnects(): number {
+    return Math.max(0, this.#opened - 1);
+  }
+  get credit() {
+    const { open, credit } = this.#connection ?? {};
+    return open && credit ? credit : { frames: 0, bytes: 0 };
+  }
+  get ackMs(): number | undefined {
+    return this.#ackMs;
+  }
+  get problem(): string | undefined {
+    return this.#connection?.open ? undefined : this.#problem;
+  }
+  get notAdmitted(): NotAdmitted | undefined {
+    return this.#notAdmitted;
+  }
+  get maxEventBytes(): number | undefined {
+    return this.#connection?.maxEventBytes;
+  }
+
+  /** Sends what waits, as far as it may go. */
+  pump(): void {
+    if (this.#closed) return;
+    // A body that is on its way holds older events.
+    if (!this.#posting) {
+      if (this.#connection?.open) this.#connection.pump();
+      else if (this.#mayPost) void this.#post();
+    }
+    this.#on.changed();
+  }
+
+  /** While the client is not accepted, tries again without a pause. */
+  hurry(): void {
+    if (!this.#notAdmitted) return;
+    const isTrying = this.#asking || this.#checking || this.#connection !== undefined;
+    if (isTrying) this.#hurried = true;
+    else this.#connect();
+  }
+
+  end(): void {
+    this.#closed = true;
+    this.#forget();
+    clearTimeout(this.#connectTimer);
+    clearTimeout(this.#restTimer);
+    this.#connection?.end('closed');
+  }
+
+  /** No WebSocket gets through, as it seems. */
+  get #blocked(): boolean {
+    const withoutMs = performance.now() - this.#sinceMs;
+    return this.#mute >= BLOCKED_AFTER.connections && withoutMs > BLOCKED_AFTER.ms;
+  }
+
+  get #mayPost(): boolean {
+    const waits = this.#outbox.waiting > 0;
+    return waits && this.#blocked && !this.#restTimer && !this.#notAdmitted;
+  }
+
+  /** @throws SyntaxError the first time: URL or key cannot be one, as their giver should hear */
+  #connect(isFirst = false): void {
+    clearTimeout(this.#connectTimer);
+    const { webSocket = globalThis.WebSocket } = this.#options;
+    if (webSocket === undefined) {
+      this.#mute = BLOCKED_AFTER.connections;
+      this.#sinceMs = Number.NEGATIVE_INFINITY;
+      if (this.#notAdmitted) return void this.#check();
+      return this.pump();
+    }
+    try {
+      const key = this.#key.get();
+      if (key instanceof Object) void this.#connectLater(webSocket, key);
+      else this.#open(webSocket, key);
+    } catch (error) {
+      if (isFirst && error instanceof SyntaxError) throw error;
+      this.#lost(undefined, error);
+    }
+    this.#on.changed();
+  }
+
+  async #connectLater(webSocket: WebSocketClass, key: Promise<string | undefined>): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      const given = await key;
+      if (!this.#closed && this.#connection === undefined) this.#open(webSocket, given);
+    } catch (error) {
+      this.#lost(undefined, error);
+    }
+    this.#asking = false;
+  }
+
+  #open(webSocket: WebSocketClass, key: string | undefined): void {
+    const { url } = this.#options;
+    this.#connection = new Connection(webSocket, url, key, this.#frames, this.#outbox, {
+      ...this.#on,
+      opened: () => {
+        this.#opened++;
+        this.#mute = 0;
+        this.#admitted();
+      },
+      heard: () => this.pump(),
+      acknowledged: (ms) => {
+        this.#failures.connecting = 0;
+        this.#ackMs = ms;
+      },
+      lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
+    });
+  }
+
+  #lost(reconnectMs: number | undefined, why: unknown): void {
+    const isOpened = this.#connection?.maxEventBytes !== undefined;
+    const isTried = this.#connection !== undefined;
+    this.#connection = undefined;
+    if (this.#closed) return;
+    const text = String(why).replace(/^Error: /, '');
+    // That it failed again says less than why.
+    this.#problem = this.#notAdmitted?.message ?? text;
+    if (isOpened) this.#sinceMs = performance.now();
+    else this.#mute++;
+    this.#connectAfter(reconnectMs ?? this.#pauseMs('connecting', BACKOFF_MS));
+    if (isTried && !isOpened) void this.#check();
+    this.pump();
+  }
+
+  #connectAfter(ms: number): void {
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = setTimeout(() => this.#connect(), ms);
+  }
+
+  /** Any part of what doubles with each failure in a row: clients must not come all at once. */
+  #pauseMs(
+    kind: 'connecting' | 'posting' | 'refused',
+    { first, last }: { readonly first: number; readonly last: number },
+  ): number {
+    return Math.random() * Math.min(last, first * 2 ** this.#failures[kind]++);
+  }
+
+  /** A page does not hear why a handshake failed; a body without events is answered. */
+  async #check(): Promise<void> {
+    const sinceMs = performance.now() - this.#checkedMs;
+    if (this.#checking || this.#posting || (!this.#notAdmitted && sinceMs < CHECK_MS)) return;
+    this.#checking = true;
+    this.#checkedMs = performance.now();
+    const problem = await this.#poster.check();
+    const isOrigin = problem && !problem.notAdmitted && (await this.#isForbiddenOrigin(problem));
+    this.#checking = false;
+    if (this.#closed || this.#connection?.open) return;
+    if (problem?.notAdmitted) this.#refused(problem.notAdmitted);
+    else if (isOrigin) this.#refused(forbiddenOrigin(problem.text));
+    else if (!problem) this.#admitted();
+    else if (this.#notAdmitted) this.#refused(this.#notAdmitted);
+    this.pump();
+  }
+
+  /** A page may not read that its origin is forbidden; but it may see that something answers. */
+  async #isForbiddenOrigin({ text }: Problem): Promise<boolean> {
+    if (!isForeignPage(this.#url) || text.startsWith('HTTP')) return false;
+    return isReachable(this.#url);
+  }
+
+  #refused(why: NotAdmitted): void {
+    this.#problem = why.message;
+    const isNew = this.#notAdmitted?.message !== why.message;
+    this.#notAdmitted = why;
+    const { first, last } = REFUSED_MS;
+    const pauseMs = first / 2 + this.#pauseMs('refused', { first, last: last - first / 2 });
+    this.#connectAfter(this.#hurried ? 0 : pauseMs);
+    this.#hurried = false;
+    if (isNew) this.#on.notAdmitted(why);
+  }
+
+  #admitted(): void {
+    this.#failures.refused = 0;
+    if (!this.#notAdmitted) return;
+    this.#notAdmitted = undefined;
+    this.#problem = undefined;
+  }
+
+  /** The network is back: what had a connection before it went has a dead one, as a rule. */
+  #online(): void {
+    if (this.#connection?.unacknowledged) this.#connection.end('the network was away');
+    if (this.#connection === undefined && !this.#asking) this.#connect();
+  }
+
+  #hidden(): void {
+    this.pump();
+    // Whatever an open connection may not send yet goes there when it may.
+    if (!this.#connection?.open) this.#leaving.hidden();
+  }
+
+  #back(): void {
+    this.#leaving.back();
+    if (this.#connection === undefined && !this.#asking && !this.#notAdmitted) this.#connect();
+    this.pump();
+  }
+
+  /** Posts a body; then it goes on, by POST or by the WebSocket that has opened meanwhile. */
+  async #post(): Promise<void> {
+    this.#posting = true;
+    const problem = await this.#poster.post();
+    this.#posting = false;
+    this.#postable = problem === undefined;
+    this.#problem = problem?.text;
+    if (!this.#closed) {
+      if (problem?.notAdmitted) this.#refused(problem.notAdmitted);
+      else if (problem) this.#rest();
+      else {
+        this.#failures.posting = 0;
+        this.#ackMs = this.#poster.ackMs ?? this.#ackMs;
+      }
+    }
+    this.pump();
+  }
+
+  #rest(): void {
+    this.#restTimer = setTimeout(
+      () => {
+        this.#restTimer = undefined;
+        this.pump();
+      },
+      this.#pauseMs('posting', BACKOFF_MS),
+    );
+  }
+}

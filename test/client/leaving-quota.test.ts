@@ -1,0 +1,158 @@
+/** What goes with a page whose browser takes less than there is, by a quota of the test's own. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { type Entry, type Fates, progress } from '../../src/client/entry.ts';
+import { Key } from '../../src/client/key.ts';
+import { Leaving } from '../../src/client/leaving.ts';
+import { Outbox } from '../../src/client/outbox.ts';
+import { Poster } from '../../src/client/poster.ts';
+import { until } from '../support/wait.ts';
+
+const URL = 'http://gateway.test/events';
+const KIB = 1_024;
+const realFetch = globalThis.fetch;
+const realNavigator = Object.getOwnPropertyDescriptor(globalThis, 'navigator');
+afterEach(() => {
+  globalThis.fetch = realFetch;
+  if (realNavigator) Object.defineProperty(globalThis, 'navigator', realNavigator);
+  else Reflect.deleteProperty(globalThis, 'navigator');
+});
+
+interface Browser {
+  readonly beacons: string[];
+  readonly fetches: { readonly body: string; readonly authorization: string | undefined }[];
+  rejected: number;
+}
+
+/** A browser that takes so many bytes more, in beacons and in fetches together. */
+function browserWith(quotaBytes: number, answer: (ids: string[]) => object): Browser {
+  let left = quotaBytes;
+  const browser: Browser = { beacons: [], fetches: [], rejected: 0 };
+  const takes = (body: string) => {
+    const fits = body.length <= left;
+    if (fits) left -= body.length;
+    else browser.rejected++;
+    return fits;
+  };
+  const sendBeacon = (_: string, body: string) => takes(body) && browser.beacons.push(body) > 0;
+  Object.defineProperty(globalThis, 'navigator', { value: { sendBeacon }, configurable: true });
+  globalThis.fetch = (async (_: string, request: RequestInit) => {
+    const body = request.body as string;
+    assert.equal(request.keepalive, true);
+    if (!takes(body)) throw new TypeError('Failed to fetch');
+    const { Authorization } = request.headers as { Authorization?: string };
+    browser.fetches.push({ body, authorization: Authorization });
+    return new Response(JSON.stringify(answer(idsOf(body))));
+  }) as typeof fetch;
+  return browser;
+}
+
+const idsOf = (body: string) => (JSON.parse(body) as { id: string }[]).map(({ id }) => id);
+const stored = (ids: readonly string[]) => ({ accepted: ids.length, errors: [] });
+
+/** Events of these sizes in an outbox. */
+function leavingWith(sizes: readonly number[], key?: string) {
+  const outbox = new Outbox(10_000_000);
+  const told: string[] = [];
+  const entries = sizes.map((bytes, index): Entry => {
+    const text = JSON.stringify({ id: `e${index}` }).padEnd(bytes);
+    return { event: {}, text, bytes, ...progress(), stored() {}, failed() {} };
+  });
+  for (const entry of entries) outbox.add(entry);
+  const fates: Fates = {
+    sent() {},
+    stored: (entry) => {
+      if (outbox.done(entry)) told.push((JSON.parse(entry.text) as { id: string }).id);
+    },
+    refused() {},
+    stuck() {},
+    left() {},
+  };
+  const given = new Key(key);
+  const poster = new Poster(URL, given, outbox, fates);
+  return { outbox, told, leaving: new Leaving(URL, given, outbox, poster, fates) };
+}
+
+for (const [count, bytes] of [
+  [1, 100],
+  [58, 1_000],
+  [250, 1_000],
+  [2_000, 100],
+  [10, 15_000],
+] as const) {
+  for (const usedKib of [0, 8, 40, 60, 64]) {
+    test(`${count} events of ${bytes} bytes beside ${usedKib} kB: beacons take the oldest that fit, and no other way sends them again`, async () => {
+      const quota = (64 - usedKib) * KIB;
+      const browser = browserWith(quota, stored);
+      const { leaving, outbox } = leavingWith(Array<number>(count).fill(bytes));
+      leaving.last();
+      const sent = browser.beacons.flatMap(idsOf);
+      const room = Math.min(count, Math.floor((quota * 0.97) / (bytes + 1)));
+      assert(sent.length >= room, `${sent.length} of ${room}`);
+      assert.deepEqual(
+        sent,
+        [...sent].sort((a, b) => Number(a.slice(1)) - Number(b.slice(1))),
+      );
+      assert.deepEqual(
+        sent,
+        Array.from({ length: sent.length }, (_, at) => `e${at}`),
+      );
+      if (room < count) assert(browser.rejected > 0, 'the quota was met');
+      assert(browser.rejected < 200, `${browser.rejected} were rejected`);
+      // A second event of the page that goes finds them gone.
+      const { length } = browser.beacons;
+      await until(() => leaving.unacknowledged === sent.length);
+      leaving.last();
+      assert.equal(browser.beacons.length, length);
+      await until(() => leaving.unacknowledged === sent.length);
+      assert.equal(outbox.waiting, count - sent.length, 'the others wait');
+      leaving.back();
+      assert.equal(outbox.waiting, count, 'nobody knows whether a beacon arrived');
+      assert.deepEqual(
+        outbox.take(count, 1e9).map(({ place }) => place),
+        Array.from({ length: count }, (_, at) => at + 1),
+      );
+    });
+
+    test(`${count} events of ${bytes} bytes beside ${usedKib} kB, with a key: fetches take what fits, and each is told stored once`, async () => {
+      const quota = (64 - usedKib) * KIB;
+      const browser = browserWith(quota, stored);
+      const { leaving, outbox, told } = leavingWith(Array<number>(count).fill(bytes), 'k');
+      leaving.last();
+      // What is gone with the page: nothing that is rejected is tried in parts any more.
+      const atOnce = browser.fetches.flatMap(({ body }) => idsOf(body)).length;
+      const room = Math.min(count, Math.floor((quota * 0.75) / (bytes + 1)));
+      assert(atOnce >= room, `${atOnce} of ${room} at once`);
+      await until(() => leaving.unacknowledged === 0);
+      assert.equal(browser.beacons.length, 0);
+      assert(browser.fetches.every(({ authorization }) => authorization === 'Bearer k'));
+      assert.equal(new Set(told).size, told.length);
+      assert(told.length >= room);
+      assert.equal(outbox.waiting, count - told.length, 'the others wait');
+    });
+  }
+}
+
+test('an event that no browser takes keeps no other from going', async () => {
+  for (const key of [undefined, 'k']) {
+    const browser = browserWith(64 * KIB, stored);
+    const { leaving, outbox } = leavingWith([70_000, 100, 70_000, 100], key);
+    leaving.last();
+    await until(() => leaving.unacknowledged === (key ? 0 : 2));
+    const sent = [...browser.beacons, ...browser.fetches.map(({ body }) => body)].flatMap(idsOf);
+    assert.deepEqual(sent.sort(), ['e1', 'e3']);
+    assert.equal(outbox.waiting, 2);
+  }
+});
+
+test('what another transport has on its way goes along, and is told once by whoever hears first', async () => {
+  const browser = browserWith(64 * KIB, stored);
+  const { leaving, outbox, told } = leavingWith([100, 100, 100], 'k');
+  const onTheirWay = outbox.take(2, 1_000);
+  leaving.last();
+  assert.equal(browser.fetches.flatMap(({ body }) => idsOf(body)).length, 3);
+  await until(() => leaving.unacknowledged === 0);
+  assert.deepEqual(told, ['e0', 'e1', 'e2']);
+  outbox.putBack(onTheirWay);
+  assert.equal(outbox.waiting, 0);
+});
