@@ -61,10 +61,12 @@ export const LIMITS = {
   /** What answers tell of that bound. The request that a client sends at its last moment has to
    * arrive before the connection ends: else nobody knows what became of it. */
   keepAliveSeconds: 6,
-  /** A client that leaves more bytes unread than this, and reads nothing for so long, is closed as
-   * `slow_consumer`: at once where four times as many lie unread and an ack does not fit. */
+  /** A client with more unread bytes than this is closed as `slow_consumer` if it reads nothing for
+   * unreadMs, or has not read enough after backlogMs; at once if four times as many are unread and
+   * an ack does not fit. */
   unreadBytes: 64 * KIB,
   unreadMs: 5_000,
+  backlogMs: 30_000,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
   certificateDays: 14,
   /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */
