@@ -54,12 +54,12 @@ export const LIMITS = {
    * say nothing, or a byte now and then, would take all the files. */
   firstRequestMs: 10_000,
   timerTickMs: 4_000,
-  /** Connections of a trusted proxy that end before a request until that is logged, and proxies
-   * that a worker keeps in mind for it. */
+  /** Connections of a trusted proxy that end before a request until it is logged; proxies that a
+   * worker remembers for this. */
   unheardConnections: 3,
   watchedProxies: 1_000,
-  /** What answers tell of that bound. The request that a client sends at its last moment has to
-   * arrive before the connection ends: else nobody knows what became of it. */
+  /** That bound as responses state it in `Keep-Alive`. A request that the client sends just before
+   * has to arrive before the connection ends: otherwise its result stays unknown. */
   keepAliveSeconds: 6,
   /** A client with more unread bytes than this is closed as `slow_consumer` if it reads nothing for
    * unreadMs, or has not read enough after backlogMs; at once if four times as many are unread and

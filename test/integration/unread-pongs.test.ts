@@ -92,7 +92,7 @@ for (const [payload, protocols] of [
   });
 }
 
-test('once much lies unread it is closed, without a further ping', async (t) => {
+test('a client with much unread is closed without a further ping', async (t) => {
   const before = await closed('slow_consumer');
   const client = await deafClient('', t);
   const packet = packetOf('x'.repeat(125));

@@ -8,7 +8,7 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 
 const CONTINUE = '100-continue';
 
-/** What a request expects; `unknown`: something that no server can be asked for. */
+/** Expectation of a request; `unknown`: anything but 100-continue. */
 export type Expectation = 'none' | 'continue' | 'unknown';
 
 /** Reads `Expect`: a list, in one header or several, in any letter case. */

@@ -40,7 +40,7 @@ test('a connection that takes nothing is reported once, others are not', (t) => 
   assert.deepEqual(stalled, [bad]);
 });
 
-test('more that is written does not put it off, nor does a drain of another one', (t) => {
+test('neither further writes nor a drain of another connection restart the time', (t) => {
   const [bad, other] = [connection(MUCH), connection(MUCH)];
   for (const socket of [bad, other]) watch.look(socket);
   for (let turn = 0; turn < 10; turn++) {
