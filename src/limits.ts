@@ -58,8 +58,8 @@ export const LIMITS = {
    * worker remembers for this. */
   unheardConnections: 3,
   watchedProxies: 1_000,
-  /** That bound as responses state it in `Keep-Alive`. A request that the client sends just before
-   * has to arrive before the connection ends: otherwise its result stays unknown. */
+  /** `Keep-Alive: timeout` of responses, below `firstRequestMs`: a request that the client sends at
+   * its end has to arrive before the connection ends. Otherwise its result stays unknown. */
   keepAliveSeconds: 6,
   /** A client with more unread bytes than this is closed as `slow_consumer` if it reads nothing for
    * unreadMs, or has not read enough after backlogMs; at once if four times as many are unread and

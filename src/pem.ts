@@ -33,16 +33,16 @@ export function readCertificate(env: string, path: string, text: string): X509Ce
   }
 }
 
-export interface PrivateKey {
+interface PrivateKey {
   readonly text: string;
   readonly privateKey: KeyObject;
 }
 
 /** @throws StartError (exit code 1) when the file has no private key that can be used */
-export function readPrivateKey(env: string, path: string): PrivateKey {
+function readPrivateKey(env: string, path: string): PrivateKey {
   const text = readPem(env, path, 'PRIVATE KEY');
   if (/ENCRYPTED/.test(text)) {
-    const remedy = 'decrypt it with openssl pkey -in FILE -out FILE';
+    const remedy = 'decrypt it with openssl pkey -in OLD -out NEW';
     throw new StartError(`${env}: ${path} is encrypted; ${remedy}`, EXIT.failed);
   }
   try {
@@ -53,15 +53,15 @@ export function readPrivateKey(env: string, path: string): PrivateKey {
 }
 
 /** A file, and the setting that names it. */
-export interface NamedFile {
+interface NamedFile {
   readonly env: string;
   readonly path: string;
 }
 
-export interface KeyPair {
+interface KeyPair {
   readonly cert: string;
   readonly key: string;
-  /** The first one of the file. */
+  /** First certificate of the file. */
   readonly certificate: X509Certificate;
   readonly privateKey: KeyObject;
 }
