@@ -1,11 +1,10 @@
 /** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
-import { createSecureContext } from 'node:tls';
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import { bootstrapOptions } from './broker-address.ts';
 import type { Config } from './config.ts';
-import { attemptAll, EXIT, StartError } from './errors.ts';
+import { attemptAll } from './errors.ts';
 import { LIMITS } from './limits.ts';
-import { readPem } from './pem.ts';
+import { readKeyPair, readPem } from './pem.ts';
 import { readSecret } from './secret-files.ts';
 
 /** kafkajs's own constant; importing it would load all of kafkajs. */
@@ -48,23 +47,17 @@ export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
 function tlsOptions(config: ConnectionSettings): NonNullable<KafkaConfig['ssl']> | undefined {
   if (!config.kafkaTls) return undefined;
   const { kafkaTlsCaFile, kafkaTlsCertFile, kafkaTlsKeyFile } = config;
-  const [ca, cert, key] = attemptAll(
+  const [ca, pair] = attemptAll(
     () => kafkaTlsCaFile && readPem('KAFKA_TLS_CA_FILE', kafkaTlsCaFile, 'CERTIFICATE'),
-    () => kafkaTlsCertFile && readPem('KAFKA_TLS_CERT_FILE', kafkaTlsCertFile, 'CERTIFICATE'),
-    () => kafkaTlsKeyFile && readPem('KAFKA_TLS_KEY_FILE', kafkaTlsKeyFile, 'PRIVATE KEY'),
+    () =>
+      kafkaTlsCertFile &&
+      kafkaTlsKeyFile &&
+      readKeyPair(
+        { env: 'KAFKA_TLS_CERT_FILE', path: kafkaTlsCertFile },
+        { env: 'KAFKA_TLS_KEY_FILE', path: kafkaTlsKeyFile },
+      ),
   );
-  const options = {
-    ...(ca === undefined ? {} : { ca }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-  };
-  try {
-    createSecureContext(options);
-  } catch (error) {
-    const reason = (error as Error).message;
-    throw new StartError(`KAFKA_TLS_*_FILE: cannot be used for TLS (${reason})`, EXIT.failed);
-  }
-  return options;
+  return { ...(ca && { ca }), ...(pair && { cert: pair.cert, key: pair.key }) };
 }
 
 function saslOptions(config: ConnectionSettings): SASLOptions | undefined {

@@ -54,17 +54,19 @@ export const LIMITS = {
    * say nothing, or a byte now and then, would take all the files. */
   firstRequestMs: 10_000,
   timerTickMs: 4_000,
-  /** Connections of a trusted proxy that end before a request until that is logged, and proxies
-   * that a worker keeps in mind for it. */
+  /** Connections of a trusted proxy that end before a request until it is logged; proxies that a
+   * worker remembers for this. */
   unheardConnections: 3,
   watchedProxies: 1_000,
-  /** What answers tell of that bound. The request that a client sends at its last moment has to
-   * arrive before the connection ends: else nobody knows what became of it. */
+  /** `Keep-Alive: timeout` of responses, below `firstRequestMs`: a request that the client sends at
+   * its end has to arrive before the connection ends. Otherwise its result stays unknown. */
   keepAliveSeconds: 6,
-  /** A client that leaves more bytes unread than this, and reads nothing for so long, is closed as
-   * `slow_consumer`: at once where four times as many lie unread and an ack does not fit. */
+  /** A client with more unread bytes than this is closed as `slow_consumer` if it reads nothing for
+   * unreadMs, or has not read enough after backlogMs; at once if four times as many are unread and
+   * an ack does not fit. */
   unreadBytes: 64 * KIB,
   unreadMs: 5_000,
+  backlogMs: 30_000,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */
   certificateDays: 14,
   /** API keys in their file, and its length: it is read in one go, each worker keeps all keys. */

@@ -1,5 +1,6 @@
-import { X509Certificate } from 'node:crypto';
-import { EXIT, StartError } from './errors.ts';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { attemptAll, EXIT, StartError } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import { readSecretFile } from './secret-files.ts';
 
@@ -7,9 +8,9 @@ import { readSecretFile } from './secret-files.ts';
 export type PemKind = 'CERTIFICATE' | 'PRIVATE KEY';
 
 /**
- * The text of a PEM file that a setting names. TLS takes a file without a good certificate
- * silently, and then trusts nobody: it is said here.
- * @throws StartError (exit code 1) when it cannot be read, or is none of that kind
+ * The text of a PEM file that a setting names. TLS accepts a file without a valid certificate
+ * silently and then trusts none, so the file is checked here.
+ * @throws StartError (exit code 1) when it cannot be read, or has none of that kind
  */
 export function readPem(env: string, path: string, kind: PemKind): string {
   const text = readSecretFile(env, path);
@@ -29,6 +30,72 @@ export function readCertificate(env: string, path: string, text: string): X509Ce
     return new X509Certificate(text);
   } catch {
     throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
+  }
+}
+
+interface PrivateKey {
+  readonly text: string;
+  readonly privateKey: KeyObject;
+}
+
+/** @throws StartError (exit code 1) when the file has no private key that can be used */
+function readPrivateKey(env: string, path: string): PrivateKey {
+  const text = readPem(env, path, 'PRIVATE KEY');
+  if (/ENCRYPTED/.test(text)) {
+    const remedy = 'decrypt it with openssl pkey -in OLD -out NEW';
+    throw new StartError(`${env}: ${path} is encrypted; ${remedy}`, EXIT.failed);
+  }
+  try {
+    return { text, privateKey: createPrivateKey(text) };
+  } catch {
+    throw new StartError(`${env}: ${path} holds a broken private key`, EXIT.failed);
+  }
+}
+
+/** A file, and the setting that names it. */
+interface NamedFile {
+  readonly env: string;
+  readonly path: string;
+}
+
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+  /** First certificate of the file. */
+  readonly certificate: X509Certificate;
+  readonly privateKey: KeyObject;
+}
+
+/**
+ * A certificate and its key, tried together.
+ * @throws StartError (exit code 1) that names each file that cannot be used
+ */
+export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): KeyPair {
+  const [cert, { text: key, privateKey }] = attemptAll(
+    () => readPem(certFile.env, certFile.path, 'CERTIFICATE'),
+    () => readPrivateKey(keyFile.env, keyFile.path),
+  );
+  const certificate = readCertificate(certFile.env, certFile.path, cert);
+  if (!certificate.checkPrivateKey(privateKey)) {
+    const not = `${keyFile.path} is not the key of the first certificate in ${certFile.path}`;
+    throw new StartError(`${keyFile.env}: ${not}`, EXIT.failed);
+  }
+  checkChain(certFile, cert);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    // The message of OpenSSL has numbers and names of its libraries around the reason.
+    const { reason, message } = error as Error & { readonly reason?: string };
+    const not = `${certFile.path} cannot be used for TLS (${reason ?? message})`;
+    throw new StartError(`${certFile.env}: ${not}`, EXIT.failed);
+  }
+  return { cert, key, certificate, privateKey };
+}
+
+/** @throws StartError (exit code 1) when one of the certificates is broken */
+function checkChain({ env, path }: NamedFile, text: string): void {
+  for (const { index } of text.matchAll(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/g)) {
+    readCertificate(env, path, text.slice(index));
   }
 }
 

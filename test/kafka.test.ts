@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -7,6 +8,8 @@ import { rootCertificates } from 'node:tls';
 import { readConfig } from '../src/config.ts';
 import { StartError } from '../src/errors.ts';
 import { kafkaOptions } from '../src/kafka.ts';
+import { Authority } from './support/certificates.ts';
+import { missingTool } from './support/tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-kafka-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -88,7 +91,47 @@ test('TLS files that are missing, are no PEM or are broken: one line each', () =
   const key = file('key.pem', broken);
   refused(
     { ...env, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },
-    /^KAFKA_TLS_\*_FILE: cannot be used/,
+    /^KAFKA_TLS_KEY_FILE: \S+key\.pem holds a broken private key$/,
+  );
+});
+
+test('a certificate and a key that TLS cannot use name setting, file and reason in words', {
+  skip: missingTool('openssl'),
+}, () => {
+  const authority = new Authority();
+  const [ours, other] = [authority.issue('ours'), authority.issue('other')];
+  const pair = (certFile: string, keyFile: string) => ({
+    KAFKA_TLS: '1',
+    KAFKA_TLS_CERT_FILE: certFile,
+    KAFKA_TLS_KEY_FILE: keyFile,
+  });
+  const { certFile, keyFile } = ours;
+  assert.deepEqual(options(pair(certFile, keyFile)).ssl, {
+    cert: readFileSync(certFile, 'utf8'),
+    key: readFileSync(keyFile, 'utf8'),
+  });
+  refused(
+    pair(certFile, other.keyFile),
+    /^KAFKA_TLS_KEY_FILE: \S+other\.key is not the key of the first certificate in \S+ours\.pem$/,
+  );
+  for (const [name, command] of [
+    ['pkcs8.key', ['pkcs8', '-topk8', '-v2', 'aes256']],
+    ['legacy.key', ['rsa', '-traditional', '-aes256']],
+  ] as const) {
+    const rsa = authority.issue('rsa', { key: ['RSA', '-pkeyopt', 'rsa_keygen_bits:2048'] });
+    const path = authority.path(name);
+    const [tool, ...how] = command;
+    const to = [...how, '-in', rsa.keyFile, '-passout', 'pass:hunter2', '-out', path];
+    execFileSync('openssl', [tool, ...to], { stdio: 'pipe' });
+    refused(pair(rsa.certFile, path), /^KAFKA_TLS_KEY_FILE: \S+\.key is encrypted; decrypt it /);
+  }
+  const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  const chain = authority.file('chain.pem', readFileSync(certFile, 'utf8') + broken);
+  refused(pair(chain, keyFile), /^KAFKA_TLS_CERT_FILE: \S+chain\.pem holds a broken certificate$/);
+  const weak = authority.issue('weak', { key: ['RSA', '-pkeyopt', 'rsa_keygen_bits:512'] });
+  refused(
+    pair(weak.certFile, weak.keyFile),
+    /^KAFKA_TLS_CERT_FILE: \S+weak\.pem cannot be used for TLS \(ee key too small\)$/,
   );
 });
 

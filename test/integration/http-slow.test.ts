@@ -42,7 +42,7 @@ const head = (bytes: number, headers = '') =>
   `POST /events HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: ${bytes}\r\n\r\n`;
 const livez = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
 
-test('what dribbles is cut after 10 s, a body with 408; quick requests are served meanwhile', async () => {
+test('a dribbling request is cut after 10 s, a body with 408; quick requests are served meanwhile', async () => {
   const bodies: Promise<Ended>[] = [
     dribble(head(100_000), ''),
     dribble(head(100_000), ' '),
@@ -94,7 +94,7 @@ interface Slow {
   readonly perSecond: number;
   readonly headers?: string;
   readonly isChunked?: boolean;
-  /** Half of it comes at once, and a pause for so long after it. */
+  /** Pause after the first half, which is sent at once. */
   readonly stallMs?: number;
 }
 
@@ -107,14 +107,14 @@ const slowBodies: Readonly<Record<string, Slow>> = {
     perSecond: 2_000,
     headers: 'Content-Encoding: gzip\r\n',
   },
-  'of 900 kB, of which half comes at once and the rest after a stall': {
+  'of 900 kB, half at once and the rest after a stall': {
     bytes: 900_000,
     perSecond: 64_000,
     stallMs: 8_000,
   },
 };
 
-/** Events with these ids, in so many bytes that do not compress. */
+/** Events with these ids, in that number of incompressible bytes. */
 function bodyOf(ids: readonly string[], bytes: number): string {
   const each = Math.floor(bytes / ids.length);
   const events = ids.map((id) => {
@@ -128,7 +128,7 @@ function bodyOf(ids: readonly string[], bytes: number): string {
   return `[${events.join()}]`;
 }
 
-/** @returns the text of the response, and how long the body took */
+/** Returns the text of the response and the time that the body took. */
 async function sendSlowly(text: string, slow: Slow): Promise<Ended> {
   const { perSecond, headers = '', isChunked = false, stallMs = 0 } = slow;
   const body = headers === '' ? Buffer.from(text) : gzipSync(text);

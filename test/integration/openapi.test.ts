@@ -36,6 +36,9 @@ const BEARER = { Authorization: `Bearer ${TOKEN}` };
 const CONNECTIONS_MAX = 3;
 const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
 
+/** Listed by name. */
+const ORIGIN = 'https://shop.example';
+
 const keys = new KeyFile();
 /** Wants a key. */
 let stage: Stage;
@@ -52,6 +55,7 @@ before(async () => {
     FOREBAY_ADMIN_TOKEN: TOKEN,
     FOREBAY_PRESTOP_MS: '60000',
     FOREBAY_KEYS_FILE: keys.path,
+    FOREBAY_ORIGINS: ORIGIN,
     FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(CONNECTIONS_MAX),
   };
   const [port] = await freePorts(1);
@@ -226,14 +230,19 @@ test('POST /events: 401, 413, 415, 429, and 503 without Kafka', async () => {
 
 test('OPTIONS /events: 204, with what a page may send', async () => {
   const preflight = operation('options /events');
-  const Origin = stage.gateway.httpUrl;
-  const headers = { Origin, 'Access-Control-Request-Method': 'POST' };
+  const documented = Object.keys(preflight.operation.responses[204]!.headers!);
+  const method = { 'Access-Control-Request-Method': 'POST' };
+  const headers = { Origin: ORIGIN, ...method };
   const answer = await ask(preflight, { headers });
   assert.equal(answer.status, 204);
-  assert.equal(answer.header('access-control-allow-origin'), Origin);
-  for (const name of Object.keys(preflight.operation.responses[204]!.headers!)) {
-    assert(answer.header(name), name);
-  }
+  assert.equal(answer.header('access-control-allow-origin'), ORIGIN);
+  for (const name of documented) assert(answer.header(name), name);
+  const Origin = alone.httpUrl;
+  const unlisted = await ask(preflight, { gateway: alone, headers: { Origin, ...method } });
+  assert.deepEqual(
+    documented.filter((name) => unlisted.header(name) === null),
+    ['Access-Control-Allow-Credentials'],
+  );
 });
 
 /** A handshake with exactly these headers, held against what is documented. */

@@ -92,7 +92,7 @@ for (const [payload, protocols] of [
   });
 }
 
-test('once much lies unread it is closed, without a further ping', async (t) => {
+test('a client with much unread is closed without a further ping', async (t) => {
   const before = await closed('slow_consumer');
   const client = await deafClient('', t);
   const packet = packetOf('x'.repeat(125));
@@ -110,7 +110,7 @@ async function beat(): Promise<void> {
   await fetch(`${stage.gateway.httpUrl}/livez`).then((response) => response.text());
 }
 
-test('who reads is served, however many pings it sends, and gets each pong', async (t) => {
+test('a client that reads is served, however many pings it sends, and gets each pong', async (t) => {
   const before = await closed('slow_consumer');
   for (const protocol of PROTOCOLS) {
     for (const payload of ['', 'x'.repeat(125)]) {
@@ -136,7 +136,7 @@ test('who reads is served, however many pings it sends, and gets each pong', asy
   assert.equal(await closed('flooding'), 0);
 });
 
-test('acks between many pongs are no reason to close who reads', async () => {
+test('a client that reads is not closed for acks between many pongs', async () => {
   const before = await closed('slow_consumer');
   const client = await FrameClient.open(stage.gateway.wsUrl);
   for (let round = 0; round < 20; round++) {

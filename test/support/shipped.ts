@@ -1,6 +1,7 @@
 /**
  * Smoke tests of one form that ships: dist/, the tarball or the image. Every schema draft, TLS, a
- * JWKS, each codec and MessagePack at least once, from the client's bytes to the records in Kafka.
+ * JWKS, each codec of Kafka, a gzip body and MessagePack at least once, from the client's bytes to
+ * the records in Kafka.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -10,6 +11,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
 import { type CodecName, loadCodec } from '../../src/compression/codecs.ts';
 import { Authority } from './certificates.ts';
@@ -125,9 +127,13 @@ export function smokeTests(start: (settings: Settings) => Promise<Running>): voi
       };
       const { port, stop } = await start({ brokers, topic, env, folder });
       const headers = secure ? { Authorization: `Bearer ${await issuer.token()}` } : {};
-      const post = (type: string, body: string | Uint8Array) =>
+      const post = (type: string, body: string | Uint8Array, more = {}) =>
         ask(
-          { port, ca: secure ? ca : undefined, headers: { ...headers, 'Content-Type': type } },
+          {
+            port,
+            ca: secure ? ca : undefined,
+            headers: { ...headers, 'Content-Type': type, ...more },
+          },
           body,
         );
       try {
@@ -139,6 +145,10 @@ export function smokeTests(start: (settings: Settings) => Promise<Running>): voi
           encode([{ n: 5 }, { n: 4, id: 'packed' }]),
         );
         assert.deepEqual([packed.status, packed.accepted, codes(packed)], [207, 1, ['schema']]);
+        const zipped = await post('application/json', gzipSync('[{"n":4,"id":"gzip"},{"n":5}]'), {
+          'Content-Encoding': 'gzip',
+        });
+        assert.deepEqual([zipped.status, zipped.accepted, codes(zipped)], [207, 1, ['schema']]);
         if (secure) {
           headers.Authorization = 'Bearer e30.e30.';
           assert.equal((await post('application/json', '{"n":4}')).status, 401);
@@ -147,7 +157,8 @@ export function smokeTests(start: (settings: Settings) => Promise<Running>): voi
         assert.equal(await stop(), 0);
       }
       const values = (await readTopic({ brokers, topic })).map(({ value }) => String(value));
-      assert.deepEqual(values.sort(), ['{"n":4,"id":"json"}', '{"n":4,"id":"packed"}']);
+      const stored = ['gzip', 'json', 'packed'].map((id) => `{"n":4,"id":"${id}"}`);
+      assert.deepEqual(values.sort(), stored);
     });
   }
 }

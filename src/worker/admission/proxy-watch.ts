@@ -11,8 +11,8 @@ const HINT =
 
 /**
  * Finds trusted proxies that speak something else than HTTP/1.1, such as PROXY v1. uWebSockets.js
- * answers by itself what its parser does not understand and tells nobody: all that is seen here are
- * connections that end before a request.
+ * answers errors of its parser itself, without a callback: the only sign of them are connections
+ * that end before a request.
  */
 export class ProxyWatch {
   readonly #trusted: readonly Network[];

@@ -1,14 +1,14 @@
 import { LIMITS } from '../../limits.ts';
 
-/** A body of which something is still to come. */
+/** A body that has not arrived completely. */
 export interface Arriving {
-  /** Bytes that have come, up to `LIMITS.bodyBytes`. */
+  /** Bytes that have arrived, up to `LIMITS.bodyBytes`. */
   bytes: number;
-  /** How many of them the last look has seen. */
+  /** Bytes that had arrived at the last look. */
   seenBytes: number;
   /** Number of looks, without those while the body was paused. */
   looks: number;
-  /** How long it may go without a byte. */
+  /** Time that it may still take without a byte. */
   leftMs: number;
   /** Index among the watched bodies. */
   place: number;
@@ -16,11 +16,11 @@ export interface Arriving {
   readonly paused: boolean;
   /** Tells uWebSockets.js that it is not idle. */
   prolong(): void;
-  /** Its time is over. */
+  /** Ends it: its time is over. */
   late(): void;
 }
 
-/** @returns the fields of a body of which nothing has come yet */
+/** Returns the fields of a body without a byte yet. */
 export function justBegun() {
   return { bytes: 0, seenBytes: 0, looks: 0, leftMs: LIMITS.bodyGraceMs, place: -1 };
 }
@@ -32,7 +32,7 @@ export function justBegun() {
  *
  * uWebSockets.js asks slow bodies for 16 KiB per second and cuts them without a response, 8 to 12 s
  * after they began or were prolonged; they are prolonged here before that. Looks are counted, not
- * time: when the loop has stood still, what has come meanwhile is read first.
+ * time: after a stall of the event loop, the bytes that arrived meanwhile are read first.
  */
 export class BodyWatch {
   readonly #bytesPerSecond: number;
@@ -52,7 +52,7 @@ export class BodyWatch {
     body.place = this.#bodies.push(body) - 1;
   }
 
-  /** Those that are not watched are left alone. */
+  /** Removes a body, if it is watched. */
   remove(body: Arriving): void {
     if (this.#bodies[body.place] !== body) return;
     const last = this.#bodies.pop()!;
@@ -86,7 +86,7 @@ export class BodyWatch {
     else if (body.looks % LIMITS.bodyProlongLooks === 0) body.prolong();
   }
 
-  /** Ends those that take longest, until the others are within the bound. */
+  /** Ends the bodies that take longest, until the others are within the bound. */
   #endSlowest(slowBytes: number): void {
     const slow = this.#bodies.filter(isSlow).sort((a, b) => b.looks - a.looks);
     let left = slowBytes;
@@ -98,7 +98,7 @@ export class BodyWatch {
   }
 }
 
-/** It is there for longer than the grace, so that only its rate keeps it. */
+/** Returns whether a body is older than the grace, so that only its rate keeps it. */
 function isSlow({ looks, leftMs }: Arriving): boolean {
   return leftMs >= 0 && looks * LIMITS.bodyLookMs > LIMITS.bodyGraceMs;
 }

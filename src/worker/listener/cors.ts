@@ -46,7 +46,7 @@ function tracingHeaders(asked: string): string[] {
 }
 
 /**
- * Answers a browser's question, before it sends what a form could not, with what is taken.
+ * Answers a browser's preflight with the methods and headers that are accepted.
  * @param asked the request's Access-Control-Request-Headers
  */
 export function preflightHeaders(origin: string, trust: Trust, asked: string): Headers {

@@ -8,16 +8,17 @@ import type { HttpRequest, HttpResponse } from './uws.ts';
 
 const CONTINUE = '100-continue';
 
-/** What a request expects; `unknown`: something that no server can be asked for. */
+/** Expectation of a request; `unknown`: anything but 100-continue. */
 export type Expectation = 'none' | 'continue' | 'unknown';
 
 /** Reads `Expect`: a list, in one header or several, in any letter case. */
 export function expectationOf(request: HttpRequest): Expectation {
-  if (request.getHeader('expect') === '') return 'none';
   const values: string[] = [];
+  // Not getHeader: it returns the first of several only, which may be empty.
   request.forEach((name, value) => {
     if (name === 'expect') values.push(value);
   });
+  if (values.length === 0) return 'none';
   const members = values.join(',').split(',').map(trimmed).filter(Boolean);
   if (members.some((member) => member !== CONTINUE)) return 'unknown';
   return members.length > 0 ? 'continue' : 'none';

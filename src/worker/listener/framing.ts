@@ -36,7 +36,7 @@ export function framingFault(request: HttpRequest): string | undefined {
     : 'only POST may have a chunked body';
 }
 
-/** Whether a request has a body, which may not have come yet. */
+/** Returns whether a request has a body, which may not have arrived yet. */
 export function hasBody(request: HttpRequest): boolean {
   const length = request.getHeader('content-length');
   return (length !== '' && length !== '0') || request.getHeader('transfer-encoding') !== '';
@@ -86,7 +86,7 @@ export function markChunked(response: HttpResponse, request: HttpRequest): void 
 /** Responses to requests that ask for the end of their connection. */
 const CLOSED_ON_REQUEST = new WeakSet<object>();
 
-/** Notes whether the client asks for the end of the connection behind this response. */
+/** Notes whether the client asks to end the connection after this response. */
 export function markClosing(response: HttpResponse, request: HttpRequest): void {
   const value = request.getHeader('connection');
   if (value === '') return;
@@ -94,12 +94,12 @@ export function markClosing(response: HttpResponse, request: HttpRequest): void 
   if (value.length === 'close'.length || hasToken(value, 'close')) CLOSED_ON_REQUEST.add(response);
 }
 
-/** Whether the client has asked for the end of the connection behind this response. */
+/** Returns whether the client has asked to end the connection after this response. */
 export function asksToClose(response: object): boolean {
   return CLOSED_ON_REQUEST.has(response);
 }
 
-/** Whether the connection ends with this response, or with the one that it {@link standsFor}. */
+/** Returns whether the connection ends with this response, or the one it {@link standsFor}. */
 export function endsConnection(response: object): boolean {
   return LAST.has(response);
 }

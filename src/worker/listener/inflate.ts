@@ -118,8 +118,8 @@ function streamOf(encoding: Encoding, body: Buffer): Stream {
 }
 
 /**
- * Whether data has zlib's header, as RFC 9110 demands of `deflate`; many clients send it without.
- * To raw data such a first byte is a stored block with padding that no encoder writes.
+ * Returns whether data has zlib's header. RFC 9110 requires it for `deflate`; many clients send raw
+ * data, where this first byte would be a stored block with padding that no encoder writes.
  */
 function isZlib(body: Buffer): boolean {
   return (body[0]! & 0x0f) === 0x08;

@@ -2,18 +2,10 @@
  * The certificate that clients are shown. uWebSockets.js reads the files itself and says nothing of
  * what is wrong with them, so they are read and tried here first.
  */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { createSecureContext } from 'node:tls';
-import { attemptAll, EXIT, StartError } from '../../errors.ts';
+import type { KeyObject } from 'node:crypto';
+import { EXIT, StartError } from '../../errors.ts';
 import type { Logger } from '../../log.ts';
-import {
-  type Certificate,
-  certificateOf,
-  DAY_MS,
-  readCertificate,
-  readPem,
-  validityOf,
-} from '../../pem.ts';
+import { type Certificate, certificateOf, DAY_MS, readKeyPair, validityOf } from '../../pem.ts';
 import type { App, Uws } from './uws.ts';
 
 const CERT = 'FOREBAY_TLS_CERT_FILE';
@@ -57,39 +49,15 @@ export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Cert
  * @throws StartError (exit code 1) that names what is wrong
  */
 export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
-  const [cert, { text: key, privateKey }] = attemptAll(
-    () => readPem(CERT, certFile, 'CERTIFICATE'),
-    () => readKey(keyFile),
+  const { certificate, privateKey } = readKeyPair(
+    { env: CERT, path: certFile },
+    { env: KEY, path: keyFile },
   );
-  const certificate = readCertificate(CERT, certFile, cert);
-  if (!certificate.checkPrivateKey(privateKey)) {
-    const not = `${keyFile} is not the key of the first certificate in ${certFile}`;
-    throw new StartError(`${KEY}: ${not}`, EXIT.failed);
-  }
-  try {
-    createSecureContext({ cert, key });
-  } catch (error) {
-    const reason = (error as Error).message;
-    throw new StartError(`${CERT}: ${certFile} cannot be used for TLS (${reason})`, EXIT.failed);
+  if (!canServe(privateKey)) {
+    const kinds = 'supported: RSA, EC with P-256, P-384 or P-521, and Ed25519';
+    throw new StartError(`${KEY}: ${keyFile} is no key that can serve (${kinds})`, EXIT.failed);
   }
   return certificateOf(certificate);
-}
-
-function readKey(path: string): { readonly text: string; readonly privateKey: KeyObject } {
-  const text = readPem(KEY, path, 'PRIVATE KEY');
-  if (/ENCRYPTED/.test(text)) {
-    const remedy = 'openssl pkey writes one that is not';
-    throw new StartError(`${KEY}: ${path} is encrypted; ${remedy}`, EXIT.failed);
-  }
-  let privateKey: KeyObject;
-  try {
-    privateKey = createPrivateKey(text);
-  } catch {
-    throw new StartError(`${KEY}: ${path} holds a broken private key`, EXIT.failed);
-  }
-  if (canServe(privateKey)) return { text, privateKey };
-  const kinds = 'RSA, EC with P-256, P-384 or P-521, and Ed25519 are taken';
-  throw new StartError(`${KEY}: ${path} is no key that can serve (${kinds})`, EXIT.failed);
 }
 
 /** Tells keys that uWebSockets.js accepts; it gives no reason for a rejection. */

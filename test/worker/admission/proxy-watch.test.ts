@@ -19,12 +19,12 @@ function watching(...trusted: string[]): ProxyWatch {
 const peer = (...bytes: number[]) => ({ getRemoteAddress: () => new Uint8Array(bytes).buffer });
 const proxy = peer(10, 0, 0, 1);
 
-/** So many connections end before a request. */
+/** Ends that number of connections before a request. */
 function end(count: number, of = proxy): void {
   for (let index = 0; index < count; index++) watch.begun(of)?.();
 }
 
-test('a proxy of which nothing is understood is logged once', () => {
+test('a proxy that sends no valid request is logged once', () => {
   end(LIMITS.unheardConnections - 1);
   assert.equal(logged.length, 0);
   end(10);
@@ -34,7 +34,7 @@ test('a proxy of which nothing is understood is logged once', () => {
   assert.match(String(fields?.hint), /PROXY v1/);
 });
 
-test('each proxy is looked at by itself, by the address of its IPv4 client too', () => {
+test('each proxy is counted separately, an IPv4-mapped address as its IPv4 address', () => {
   end(LIMITS.unheardConnections - 1);
   end(LIMITS.unheardConnections - 1, peer(10, 0, 0, 2));
   assert.deepEqual(logged, []);
@@ -57,13 +57,13 @@ test('connections that begin before the first request and end behind it do not c
   assert.deepEqual(logged, []);
 });
 
-test('clients that are no proxy are not looked at, nor is anybody without a setting', () => {
+test('clients that are no proxy are not watched, and without the setting no proxy is', () => {
   assert.equal(watch.begun(peer(10, 0, 1, 1)), undefined);
   watch = watching();
   assert.equal(watch.begun(proxy), undefined);
 });
 
-test('no more proxies are kept in mind than the bound', () => {
+test('no more proxies are remembered than the bound', () => {
   watch = watching('0.0.0.0/0');
   const addressOf = (index: number) => peer(11, 0, index >> 8, index & 0xff);
   for (let index = 0; index < LIMITS.watchedProxies; index++) {

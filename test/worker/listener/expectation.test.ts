@@ -26,13 +26,15 @@ test('100-continue is expected in any letter case, once or more', () => {
     [',100-continue,'],
     ['100-Continue', '100-continue'],
     ['100-continue', ''],
+    ['', '100-Continue'],
+    ['', ',', '100-continue'],
   ]) {
     assert.equal(expectationOf(expecting(...values)), 'continue', values.join('|'));
   }
 });
 
 test('no header, an empty one and an empty list expect nothing', () => {
-  for (const values of [[], [''], [','], [' , ']]) {
+  for (const values of [[], [''], [','], [' , '], ['', '']]) {
     assert.equal(expectationOf(expecting(...values)), 'none', values.join('|'));
   }
 });
@@ -47,6 +49,8 @@ test('anything else is unknown, beside 100-continue too', () => {
     ['100-continue, x'],
     ['100-continue', 'x'],
     ['x', '100-continue'],
+    ['', 'x'],
+    ['', '100-continue', 'x'],
   ]) {
     assert.equal(expectationOf(expecting(...values)), 'unknown', values.join('|'));
   }
