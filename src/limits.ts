@@ -62,9 +62,11 @@ export const LIMITS = {
    * its end has to arrive before the connection ends. Otherwise its result stays unknown. */
   keepAliveSeconds: 6,
   /** A client with more unread bytes than this is closed as `slow_consumer` if it reads nothing for
-   * unreadMs, or has not read enough after backlogMs; at once if four times as many are unread and
-   * an ack does not fit. */
+   * unreadMs, or has not read enough after backlogMs; at once if an ack finds unreadAckBytes. Pongs
+   * are dropped above unreadMaxBytes; between the two the close frame has its room. */
   unreadBytes: 64 * KIB,
+  unreadAckBytes: 192 * KIB,
+  unreadMaxBytes: 256 * KIB,
   unreadMs: 5_000,
   backlogMs: 30_000,
   /** Days before its end from which a TLS certificate is warned of: people have to renew it. */

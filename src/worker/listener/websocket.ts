@@ -106,8 +106,8 @@ export class WebSocketListener {
     return {
       // A frame over the protocol's bound is refused by name; twice that ends the connection.
       maxPayloadLength: this.#options.maxFrameBytes * 2,
-      // More than a client may leave unread: beyond it, acks and pongs are dropped.
-      maxBackpressure: 4 * LIMITS.unreadBytes,
+      // Beyond it uWebSockets.js drops what is sent, close frames too.
+      maxBackpressure: LIMITS.unreadMaxBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
@@ -223,7 +223,7 @@ export class WebSocketListener {
   #send(socket: Socket, texts: readonly string[]): void {
     let taken = true;
     const write = (text: string) => {
-      taken &&= socket.send(text) !== 2;
+      taken &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
     };
     // To be called back by uWebSockets.js costs as much as to send.
     if (texts.length === 1) write(texts[0]!);
