@@ -33,12 +33,18 @@ export interface CurrentOutage {
   readonly reason: string;
 }
 
+const BEGAN = 'Kafka outage began';
+
 export class Outage {
   readonly #options: OutageOptions;
   #current: CurrentOutage | undefined;
-  /** Since when reports look like an outage that has not begun yet. */
+  /** Time since which reports look like an outage that has not begun, or is wider than logged. */
   #suspectedAtMs: number | undefined;
-  /** Since when all goes well again in an outage. */
+  /** Scope by the last line. */
+  #loggedScope: Scope = 'some';
+  /** Time since which a worker has not reported. */
+  #missingSinceMs: number | undefined;
+  /** Time since which events can be stored again in an outage. */
   #wellAtMs: number | undefined;
   #lineAtMs = 0;
 
@@ -54,23 +60,37 @@ export class Outage {
   /** @param statuses one per slot; undefined where the worker has not spoken yet or is dead */
   update(statuses: readonly (WorkerStatus | undefined)[], nowMs = performance.now()): void {
     const known = statuses.filter((status) => status !== undefined);
+    if (known.length === statuses.length) this.#missingSinceMs = undefined;
+    else this.#missingSinceMs ??= nowMs;
     if (known.length === 0) return;
     if (this.#current === undefined) return this.#suspect(known, nowMs);
     this.#current = this.#describe(this.#current.sinceMs, known);
-    this.#follow(this.#current, known, known.length === statuses.length, nowMs);
+    const missingMs = nowMs - (this.#missingSinceMs ?? nowMs);
+    const isMissing = this.#missingSinceMs !== undefined && missingMs < LIMITS.outage.missingMs;
+    if (isMissing || !known.every(canStore)) this.#wellAtMs = undefined;
+    else this.#wellAtMs ??= nowMs;
+    if (this.#wellAtMs === undefined) this.#follow(this.#current, known, nowMs);
+    else if (nowMs - this.#wellAtMs >= LIMITS.outage.steadyMs) {
+      this.#end(this.#current, this.#wellAtMs);
+    }
   }
 
   #suspect(known: readonly WorkerStatus[], nowMs: number): void {
-    if (scopeOf(known) === undefined) {
+    if (!this.#isConfirmed(scopeOf(known) !== undefined, nowMs)) return;
+    this.#current = this.#describe(nowMs - Math.max(...known.map(blockedMs)), known);
+    this.#write('error', this.#current, known, nowMs, BEGAN);
+  }
+
+  /** @returns whether reports have said so for long enough: one alone may follow a stall */
+  #isConfirmed(suspected: boolean, nowMs: number): boolean {
+    if (!suspected) {
       this.#suspectedAtMs = undefined;
-      return;
+      return false;
     }
     this.#suspectedAtMs ??= nowMs;
-    if (nowMs - this.#suspectedAtMs < LIMITS.outage.confirmMs) return;
+    if (nowMs - this.#suspectedAtMs < LIMITS.outage.confirmMs) return false;
     this.#suspectedAtMs = undefined;
-    this.#current = this.#describe(nowMs - Math.max(...known.map(blockedMs)), known);
-    this.#lineAtMs = nowMs;
-    this.#options.log.write('error', this.#facts(this.#current, known), 'Kafka outage began');
+    return true;
   }
 
   #describe(sinceMs: number, known: readonly WorkerStatus[]): CurrentOutage {
@@ -79,29 +99,37 @@ export class Outage {
     return { sinceMs, scope, effect: EFFECTS[scope], reason: worst.delivery.reason };
   }
 
-  #follow(
+  #follow(current: CurrentOutage, known: readonly WorkerStatus[], nowMs: number): void {
+    const widens = current.scope === 'all' && this.#loggedScope === 'some';
+    if (this.#isConfirmed(widens, nowMs)) {
+      this.#write('error', current, known, nowMs, 'Kafka outage widened');
+    } else if (nowMs - this.#lineAtMs >= LIMITS.outage.everyMs) {
+      this.#write('warn', current, known, nowMs, 'Kafka outage continues');
+    }
+  }
+
+  #end({ sinceMs }: CurrentOutage, wellAtMs: number): void {
+    this.#current = undefined;
+    this.#wellAtMs = undefined;
+    this.#suspectedAtMs = undefined;
+    const durationMs = Math.round(wellAtMs - sinceMs);
+    this.#options.log.write('info', { durationMs }, 'Kafka outage ended');
+    this.#options.ended();
+  }
+
+  #write(
+    level: 'warn' | 'error',
     current: CurrentOutage,
     known: readonly WorkerStatus[],
-    areAll: boolean,
     nowMs: number,
+    message: string,
   ): void {
-    const { sinceMs } = current;
-    const { everyMs, steadyMs } = LIMITS.outage;
-    const { log, ended } = this.#options;
-    if (areAll && known.every(canStore)) this.#wellAtMs ??= nowMs;
-    else this.#wellAtMs = undefined;
-    if (this.#wellAtMs === undefined) {
-      if (nowMs - this.#lineAtMs < everyMs) return;
-      this.#lineAtMs = nowMs;
-      const fields = { durationMs: Math.round(nowMs - sinceMs), ...this.#facts(current, known) };
-      log.write('warn', fields, 'Kafka outage continues');
-    } else if (nowMs - this.#wellAtMs >= steadyMs) {
-      const durationMs = Math.round(this.#wellAtMs - sinceMs);
-      this.#current = undefined;
-      this.#wellAtMs = undefined;
-      log.write('info', { durationMs }, 'Kafka outage ended');
-      ended();
-    }
+    const began = message === BEGAN;
+    const durationMs = Math.round(nowMs - current.sinceMs);
+    const fields = { ...(!began && { durationMs }), ...this.#facts(current, known) };
+    this.#lineAtMs = nowMs;
+    this.#loggedScope = current.scope;
+    this.#options.log.write(level, fields, message);
   }
 
   #facts({ effect, reason }: CurrentOutage, known: readonly WorkerStatus[]): object {
@@ -125,7 +153,7 @@ export class Outage {
   }
 }
 
-/** For how long a worker could not store events, of some partition at least. */
+/** Time for which a worker could not store events, of some partition at least. */
 function blockedMs({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): number {
   return Math.max(unreachableMs, stuckMs);
 }
@@ -134,13 +162,13 @@ function canStore({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): boole
   return unreachableMs === 0 && stuckMs < LIMITS.outage.totalMs;
 }
 
-/** What cannot be stored, and was not for long enough; undefined = nothing. */
+/** Scope of what was not stored for long enough; undefined = none. */
 function scopeOf(known: readonly WorkerStatus[]): Scope | undefined {
   const { totalMs, partialMs } = LIMITS.outage;
   const deliveries = known.map(({ delivery }) => delivery);
   const unreachable = deliveries.every(({ unreachableMs }) => unreachableMs >= totalMs);
-  const stuck = deliveries.some(({ stuckMs }) => stuckMs >= totalMs);
+  const unanswered = deliveries.some(({ unansweredMs }) => unansweredMs >= totalMs);
   const stored = deliveries.some(({ storedAgoMs }) => storedAgoMs < totalMs);
-  if (unreachable || (stuck && !stored)) return 'all';
+  if (unreachable || (unanswered && !stored)) return 'all';
   return known.some((status) => blockedMs(status) >= partialMs) ? 'some' : undefined;
 }
