@@ -1,9 +1,10 @@
 /**
- * Outages of Kafka, for the log of the instance: when one begins, how it goes on, and its end.
+ * Outages of Kafka, for the log of the instance: their beginning, their course, and their end.
  *
- *   works ──nothing stored and something waits, or no leader is connected, for 4 s──▶ all
- *     ▲   ──a worker cannot store for some partitions for 30 s─────────────────────▶ some
- *     └──── every worker has a leader, and no partition is stuck, for 5 s ──────────────┘
+ *   works ──nothing stored and something waits, or no leader is usable, for 4 s──▶ all
+ *     ▲   ──a worker cannot store for some partitions for 30 s──────────────────▶ some ─┐
+ *     │                                                   all ◀── as from `works` ──────┘
+ *     └──── every worker has a usable leader, and no partition is stuck, for 5 s: both
  */
 import { LIMITS } from '../limits.ts';
 import type { WorkerStatus } from '../messages.ts';
