@@ -157,13 +157,15 @@ export const LIMITS = {
    * partition was stuck for `partialMs`; longer than most elections of a leader. Two reports in a
    * row, `confirmMs` apart, have to say so: after a stall of the loop the first one looks bad. It is
    * over when all went well for `steadyMs`, or a Kafka that answers slowly would begin and end one
-   * again and again. While it lasts there is a line every `everyMs`. */
+   * again and again. While it lasts there is a line every `everyMs`. A worker that does not report
+   * delays its end by up to `missingMs`. */
   outage: {
     totalMs: 4_000,
     partialMs: 30_000,
     confirmMs: 1_500,
     steadyMs: 5_000,
     everyMs: 60_000,
+    missingMs: 30_000,
   },
   /** The same fault of Kafka is logged again after `repeatMs`, or when it was gone for `quietMs`. */
   faults: { repeatMs: 600_000, quietMs: 60_000 },

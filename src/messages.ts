@@ -5,13 +5,13 @@ import type { KeyEntry, KeySet } from './keys/format.ts';
 /** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
 export interface WorkerStatus {
   readonly listening: boolean;
-  /** Since the start the partitions were known, and one of their leaders connected. */
+  /** Since the start a leader of the topic was connected, with a producer id for a partition. */
   readonly kafkaReached: boolean;
-  /** Why that is not so yet, for people; no broker addresses. */
+  /** Reason why Kafka was not reached yet; no broker addresses. */
   readonly kafka: string;
-  /** Why the missing topic cannot be created, for people; undefined = no attempt has failed. */
+  /** Reason why the missing topic was not created; undefined = no attempt has failed. */
   readonly topicCreation: string | undefined;
-  /** Kafka refuses by rights or policy what is written: people have to act. */
+  /** Kafka refuses writes by rights or policy until an operator acts. */
   readonly refusedByPolicy: boolean;
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
@@ -21,16 +21,18 @@ export interface WorkerStatus {
 
 /** A worker's ability to store events. */
 export interface Delivery {
-  /** Time without a connected leader, or without the topic; 0 = both are there. */
+  /** Time without the topic, or without a connected leader and a producer id; 0 = usable. */
   readonly unreachableMs: number;
-  /** Time without progress of the partition that is stuck longest; 0 = nothing waits. */
+  /** Time without progress of the partition that is stuck longest; 0 = none is. */
   readonly stuckMs: number;
+  /** The same of partitions whose leader is usable or was sent their events. */
+  readonly unansweredMs: number;
   /** Partitions stuck for at least `LIMITS.outage.totalMs`. */
   readonly stuckPartitions: number;
   readonly partitions: number;
   /** Time since a batch was stored; Infinity = never. */
   readonly storedAgoMs: number;
-  /** The latest failure, in words; no broker addresses. */
+  /** Failure of the partition that is stuck longest, in words; no broker addresses. */
   readonly reason: string;
 }
 

@@ -1,9 +1,10 @@
 /**
- * Outages of Kafka, for the log of the instance: when one begins, how it goes on, and its end.
+ * Outages of Kafka, for the log of the instance: their beginning, their course, and their end.
  *
- *   works ──nothing stored and something waits, or no leader is connected, for 4 s──▶ all
- *     ▲   ──a worker cannot store for some partitions for 30 s─────────────────────▶ some
- *     └──── every worker has a leader, and no partition is stuck, for 5 s ──────────────┘
+ *   works ──nothing stored and something waits, or no leader is usable, for 4 s──▶ all
+ *     ▲   ──a worker cannot store for some partitions for 30 s──────────────────▶ some ─┐
+ *     │                                                   all ◀── as from `works` ──────┘
+ *     └──── every worker has a usable leader, and no partition is stuck, for 5 s: both
  */
 import { LIMITS } from '../limits.ts';
 import type { WorkerStatus } from '../messages.ts';
@@ -23,13 +24,28 @@ const EFFECTS: Readonly<Record<Scope, string>> = {
   some: 'events of some partitions are not stored',
 };
 
+/** An outage that lasts, by the latest reports. */
+export interface CurrentOutage {
+  /** Time since which events cannot be stored, by the monotonic clock. */
+  readonly sinceMs: number;
+  readonly scope: Scope;
+  readonly effect: string;
+  /** Latest failure, in words; no broker addresses. */
+  readonly reason: string;
+}
+
+const BEGAN = 'Kafka outage began';
+
 export class Outage {
   readonly #options: OutageOptions;
-  /** When events could no longer be stored, by the monotonic clock; undefined = they can. */
-  #sinceMs: number | undefined;
-  /** Since when reports look like an outage that has not begun yet. */
+  #current: CurrentOutage | undefined;
+  /** Time since which reports look like an outage that has not begun, or is wider than logged. */
   #suspectedAtMs: number | undefined;
-  /** Since when all goes well again in an outage. */
+  /** Scope by the last line. */
+  #loggedScope: Scope = 'some';
+  /** Time since which a worker has not reported. */
+  #missingSinceMs: number | undefined;
+  /** Time since which events can be stored again in an outage. */
   #wellAtMs: number | undefined;
   #lineAtMs = 0;
 
@@ -37,56 +53,95 @@ export class Outage {
     this.#options = options;
   }
 
+  /** The outage that lasts; undefined = events can be stored. */
+  get current(): CurrentOutage | undefined {
+    return this.#current;
+  }
+
   /** @param statuses one per slot; undefined where the worker has not spoken yet or is dead */
   update(statuses: readonly (WorkerStatus | undefined)[], nowMs = performance.now()): void {
     const known = statuses.filter((status) => status !== undefined);
+    if (known.length === statuses.length) this.#missingSinceMs = undefined;
+    else this.#missingSinceMs ??= nowMs;
     if (known.length === 0) return;
-    if (this.#sinceMs === undefined) this.#suspect(known, nowMs);
-    else this.#follow(this.#sinceMs, known, known.length === statuses.length, nowMs);
+    if (this.#current === undefined) return this.#suspect(known, nowMs);
+    this.#current = this.#describe(this.#current.sinceMs, known);
+    const missingMs = nowMs - (this.#missingSinceMs ?? nowMs);
+    const isMissing = this.#missingSinceMs !== undefined && missingMs < LIMITS.outage.missingMs;
+    if (isMissing || !known.every(canStore)) this.#wellAtMs = undefined;
+    else this.#wellAtMs ??= nowMs;
+    if (this.#wellAtMs === undefined) this.#follow(this.#current, known, nowMs);
+    else if (nowMs - this.#wellAtMs >= LIMITS.outage.steadyMs) {
+      this.#end(this.#current, this.#wellAtMs);
+    }
   }
 
   #suspect(known: readonly WorkerStatus[], nowMs: number): void {
-    if (scopeOf(known) === undefined) {
+    if (!this.#isConfirmed(scopeOf(known) !== undefined, nowMs)) return;
+    this.#current = this.#describe(nowMs - Math.max(...known.map(blockedMs)), known);
+    this.#write('error', this.#current, known, nowMs, BEGAN);
+  }
+
+  /** @returns whether reports have said so for long enough: one alone may follow a stall */
+  #isConfirmed(suspected: boolean, nowMs: number): boolean {
+    if (!suspected) {
       this.#suspectedAtMs = undefined;
-      return;
+      return false;
     }
     this.#suspectedAtMs ??= nowMs;
-    if (nowMs - this.#suspectedAtMs < LIMITS.outage.confirmMs) return;
+    if (nowMs - this.#suspectedAtMs < LIMITS.outage.confirmMs) return false;
     this.#suspectedAtMs = undefined;
-    this.#sinceMs = nowMs - Math.max(...known.map(blockedMs));
-    this.#lineAtMs = nowMs;
-    this.#options.log.write('error', this.#facts(known), 'Kafka outage began');
+    return true;
   }
 
-  #follow(sinceMs: number, known: readonly WorkerStatus[], areAll: boolean, nowMs: number): void {
-    const { everyMs, steadyMs } = LIMITS.outage;
-    const { log, ended } = this.#options;
-    if (areAll && known.every(canStore)) this.#wellAtMs ??= nowMs;
-    else this.#wellAtMs = undefined;
-    if (this.#wellAtMs === undefined) {
-      if (nowMs - this.#lineAtMs < everyMs) return;
-      this.#lineAtMs = nowMs;
-      const fields = { durationMs: Math.round(nowMs - sinceMs), ...this.#facts(known) };
-      log.write('warn', fields, 'Kafka outage continues');
-    } else if (nowMs - this.#wellAtMs >= steadyMs) {
-      const durationMs = Math.round(this.#wellAtMs - sinceMs);
-      this.#sinceMs = undefined;
-      this.#wellAtMs = undefined;
-      log.write('info', { durationMs }, 'Kafka outage ended');
-      ended();
+  #describe(sinceMs: number, known: readonly WorkerStatus[]): CurrentOutage {
+    const worst = known.reduce((a, b) => (blockedMs(b) > blockedMs(a) ? b : a));
+    const scope = scopeOf(known) ?? this.#current?.scope ?? 'some';
+    return { sinceMs, scope, effect: EFFECTS[scope], reason: worst.delivery.reason };
+  }
+
+  #follow(current: CurrentOutage, known: readonly WorkerStatus[], nowMs: number): void {
+    const widens = current.scope === 'all' && this.#loggedScope === 'some';
+    if (this.#isConfirmed(widens, nowMs)) {
+      this.#write('error', current, known, nowMs, 'Kafka outage widened');
+    } else if (nowMs - this.#lineAtMs >= LIMITS.outage.everyMs) {
+      this.#write('warn', current, known, nowMs, 'Kafka outage continues');
     }
   }
 
-  #facts(known: readonly WorkerStatus[]): object {
-    const worst = known.reduce((a, b) => (blockedMs(b) > blockedMs(a) ? b : a));
+  #end({ sinceMs }: CurrentOutage, wellAtMs: number): void {
+    this.#current = undefined;
+    this.#wellAtMs = undefined;
+    this.#suspectedAtMs = undefined;
+    const durationMs = Math.round(wellAtMs - sinceMs);
+    this.#options.log.write('info', { durationMs }, 'Kafka outage ended');
+    this.#options.ended();
+  }
+
+  #write(
+    level: 'warn' | 'error',
+    current: CurrentOutage,
+    known: readonly WorkerStatus[],
+    nowMs: number,
+    message: string,
+  ): void {
+    const began = message === BEGAN;
+    const durationMs = Math.round(nowMs - current.sinceMs);
+    const fields = { ...(!began && { durationMs }), ...this.#facts(current, known) };
+    this.#lineAtMs = nowMs;
+    this.#loggedScope = current.scope;
+    this.#options.log.write(level, fields, message);
+  }
+
+  #facts({ effect, reason }: CurrentOutage, known: readonly WorkerStatus[]): object {
     const sum = (of: (status: WorkerStatus) => number) =>
       known.reduce((total, status) => total + of(status), 0);
     const waitingEvents = sum(({ waiting }) => waiting.events);
     const oldestMs = Math.round(Math.max(...known.map(({ waiting }) => waiting.oldestMs)));
     const { eventTimeoutMs } = this.#options;
     return {
-      effect: EFFECTS[scopeOf(known) ?? 'some'],
-      reason: worst.delivery.reason,
+      effect,
+      reason,
       stuckPartitions: Math.max(...known.map(({ delivery }) => delivery.stuckPartitions)),
       partitions: Math.max(...known.map(({ delivery }) => delivery.partitions)),
       waitingEvents,
@@ -99,7 +154,7 @@ export class Outage {
   }
 }
 
-/** For how long a worker could not store events, of some partition at least. */
+/** Time for which a worker could not store events, of some partition at least. */
 function blockedMs({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): number {
   return Math.max(unreachableMs, stuckMs);
 }
@@ -108,13 +163,13 @@ function canStore({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): boole
   return unreachableMs === 0 && stuckMs < LIMITS.outage.totalMs;
 }
 
-/** What cannot be stored, and was not for long enough; undefined = nothing. */
+/** Scope of what was not stored for long enough; undefined = none. */
 function scopeOf(known: readonly WorkerStatus[]): Scope | undefined {
   const { totalMs, partialMs } = LIMITS.outage;
   const deliveries = known.map(({ delivery }) => delivery);
   const unreachable = deliveries.every(({ unreachableMs }) => unreachableMs >= totalMs);
-  const stuck = deliveries.some(({ stuckMs }) => stuckMs >= totalMs);
+  const unanswered = deliveries.some(({ unansweredMs }) => unansweredMs >= totalMs);
   const stored = deliveries.some(({ storedAgoMs }) => storedAgoMs < totalMs);
-  if (unreachable || (stuck && !stored)) return 'all';
+  if (unreachable || (unanswered && !stored)) return 'all';
   return known.some((status) => blockedMs(status) >= partialMs) ? 'some' : undefined;
 }

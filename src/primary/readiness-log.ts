@@ -1,22 +1,33 @@
+import { LIMITS } from '../limits.ts';
 import type { Readiness } from '../messages.ts';
 import type { PrimaryLog } from './primary-log.ts';
-import { sameReadiness } from './readiness.ts';
 
 /** A state that passes sooner is not worth a line. */
 const NOT_READY_LINE_MS = 1_000;
 
-/** The lines `ready` and `not ready`: one for each state that lasts, none in a stop. */
+/**
+ * The lines `ready` and `not ready`: one for each transition that lasts, none in a stop. While the
+ * instance is not ready, a line follows for a reason that was not logged lately: reasons alternate.
+ */
 export class ReadinessLog {
   readonly #log: Pick<PrimaryLog, 'write'>;
   readonly #stops: () => boolean;
+  readonly #clock: () => number;
   #now: Readiness | undefined;
-  #logged: Readiness | undefined;
+  #loggedReady: boolean | undefined;
+  /** Time of the last line with the reason, since the instance was ready. */
+  readonly #loggedAtMs = new Map<string, number>();
   #delay: NodeJS.Timeout | undefined;
 
   /** @param stops the instance stops: that it is not ready is no news */
-  constructor(log: Pick<PrimaryLog, 'write'>, stops: () => boolean) {
+  constructor(
+    log: Pick<PrimaryLog, 'write'>,
+    stops: () => boolean,
+    clock: () => number = () => performance.now(),
+  ) {
     this.#log = log;
     this.#stops = stops;
+    this.#clock = clock;
   }
 
   update(readiness: Readiness): void {
@@ -32,13 +43,29 @@ export class ReadinessLog {
 
   #write(): void {
     this.end();
-    const readiness = this.#now;
-    if (readiness === undefined) return;
-    if (this.#logged !== undefined && sameReadiness(this.#logged, readiness)) return;
-    this.#logged = readiness;
-    const { ready, reasons } = readiness;
-    const sinceStartMs = Math.round(process.uptime() * 1000);
-    if (ready) this.#log.write('info', { sinceStartMs }, 'ready');
-    else if (!this.#stops()) this.#log.write('warn', { reasons }, 'not ready');
+    if (this.#now === undefined) return;
+    const { ready, reasons } = this.#now;
+    if (ready) this.#writeReady();
+    else if (!this.#stops()) this.#writeNotReady(reasons);
+  }
+
+  #writeReady(): void {
+    if (this.#loggedReady === true) return;
+    this.#loggedReady = true;
+    this.#loggedAtMs.clear();
+    this.#log.write('info', { sinceStartMs: Math.round(process.uptime() * 1000) }, 'ready');
+  }
+
+  #writeNotReady(reasons: readonly string[]): void {
+    const nowMs = this.#clock();
+    const { repeatMs } = LIMITS.faults;
+    for (const [reason, atMs] of this.#loggedAtMs) {
+      if (nowMs - atMs >= repeatMs) this.#loggedAtMs.delete(reason);
+    }
+    const isNews = reasons.some((reason) => !this.#loggedAtMs.has(reason));
+    if (this.#loggedReady === false && !isNews) return;
+    this.#loggedReady = false;
+    for (const reason of reasons) this.#loggedAtMs.set(reason, nowMs);
+    this.#log.write('warn', { reasons }, 'not ready');
   }
 }

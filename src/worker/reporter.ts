@@ -61,21 +61,21 @@ export class Reporter {
     if (this.#timer !== undefined) this.#report();
   }
 
-  /** The topic is known and a leader is connected. */
+  /** A leader is connected, and a partition of it has a producer id. */
   kafkaReached(): void {
     this.#kafkaReached = true;
     this.#topicCreation = undefined;
     this.#report();
   }
 
-  /** Why that is not so yet, for people. */
+  /** Reason why Kafka was not reached yet. */
   kafka(why: string): void {
     if (why === this.#kafka) return;
     this.#kafka = why;
     if (!this.#kafkaReached) this.#report();
   }
 
-  /** Why the missing topic cannot be created, for people; undefined = no longer so. */
+  /** Reason why the missing topic was not created; undefined = no longer so. */
   topicCreation(why: string | undefined): void {
     if (why === this.#topicCreation) return;
     this.#topicCreation = why;

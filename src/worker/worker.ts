@@ -30,7 +30,6 @@ import { Listener } from './listener/listener.ts';
 import { LoopLag } from './loop-lag.ts';
 import { pageSettings } from './page-settings.ts';
 import { Compressor } from './producer/compressor.ts';
-import { NO_TOPIC } from './producer/health.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
@@ -186,10 +185,7 @@ class Worker {
       outcomes,
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
-        topicMissing: () => {
-          this.#reporter.kafka(NO_TOPIC);
-          void tell({ type: 'topicMissing' });
-        },
+        topicMissing: () => void tell({ type: 'topicMissing' }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
         loginRefused: (error) => this.#fail(`the brokers refuse our credentials: ${error}`),

@@ -4,13 +4,14 @@ import { LIMITS } from '../../src/limits.ts';
 import type { Delivery, Waiting, WorkerStatus } from '../../src/messages.ts';
 import { Outage } from '../../src/primary/outage.ts';
 
-const { totalMs, partialMs, confirmMs, steadyMs, everyMs } = LIMITS.outage;
+const { totalMs, partialMs, confirmMs, steadyMs, everyMs, missingMs } = LIMITS.outage;
 const EVENT_TIMEOUT_MS = 120_000;
 const LOOK_MS = 500;
 
 const flowing: Delivery = {
   unreachableMs: 0,
   stuckMs: 0,
+  unansweredMs: 0,
   stuckPartitions: 0,
   partitions: 6,
   storedAgoMs: 50,
@@ -29,6 +30,7 @@ const stuck: Worker = (ms) => ({
   delivery: {
     ...flowing,
     stuckMs: ms,
+    unansweredMs: ms,
     stuckPartitions: ms < totalMs ? 0 : 6,
     storedAgoMs: ms,
     reason: 'Kafka does not answer',
@@ -64,6 +66,10 @@ class Instance {
       this.nowMs += LOOK_MS;
     }
     return this;
+  }
+
+  get current(): Outage['current'] {
+    return this.#outage.current;
   }
 
   get messages(): string[] {
@@ -182,4 +188,88 @@ test('workers that are replaced, or say nothing yet, end no outage', () => {
   assert.deepEqual(instance.messages, ['Kafka outage began']);
   instance.pass(steadyMs, idles, works);
   assert.deepEqual(instance.messages.slice(1), ['Kafka outage ended']);
+});
+
+/** Events expired for a leader that cannot be reached, and nothing was sent since. */
+const expired: Worker = (ms) => ({
+  delivery: { ...idle, stuckMs: ms, stuckPartitions: ms < totalMs ? 0 : 1, reason: 'no leader' },
+});
+
+test('an outage that widens from some partitions to all is an error line at once', () => {
+  const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
+  assert.deepEqual(instance.messages, ['Kafka outage began']);
+  const beganMs = instance.nowMs;
+  instance.pass(totalMs + confirmMs, stuck, stuck);
+  const [, widened, ...more] = instance.lines;
+  assert.deepEqual(
+    [widened?.level, widened?.message, widened?.effect, more.length],
+    ['error', 'Kafka outage widened', 'no event is stored', 0],
+  );
+  const durationMs = widened?.durationMs as number;
+  assert(durationMs >= beganMs + totalMs - 1_000_000 && durationMs <= instance.nowMs - 1_000_000);
+  instance.pass(everyMs, stuck, stuck);
+  assert.deepEqual(instance.messages.slice(2), ['Kafka outage continues']);
+});
+
+test('an outage that widens and narrows again and again is two lines per minute, not more', () => {
+  const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
+  for (let i = 0; i < 60; i++) {
+    instance.pass(totalMs + confirmMs, stuck, stuck).pass(4_000, works, () => onePartition(40_000));
+  }
+  const minutes = (instance.nowMs - 1_000_000) / 60_000;
+  const { length } = instance.messages;
+  assert(length >= minutes - 1 && length <= 2 * minutes + 2, `${length} in ${minutes} minutes`);
+});
+
+test('one bad look after a stall does not widen an outage', () => {
+  const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
+  instance.pass(LOOK_MS, () => stuck(60_000)).pass(10_000, works, () => onePartition(50_000));
+  assert.deepEqual(instance.messages, ['Kafka outage began']);
+});
+
+test('a total outage keeps its effect while connections come and go', () => {
+  const instance = new Instance().pass(10_000, stuck, stuck);
+  /** Just lost again: of no known scope. */
+  const waits: Worker = () => ({ delivery: { ...idle, unreachableMs: 1_000 } });
+  instance.pass(everyMs, waits, waits);
+  assert.deepEqual(
+    instance.lines.map(({ message, effect }) => [message, effect]),
+    [
+      ['Kafka outage began', 'no event is stored'],
+      ['Kafka outage continues', 'no event is stored'],
+    ],
+  );
+});
+
+test('events that expired for one leader, and nothing sent since, is an outage of some partitions', () => {
+  const instance = new Instance().pass(partialMs + everyMs, expired, idles);
+  assert.deepEqual(
+    instance.lines.map(({ message, effect }) => [message, effect]),
+    [['Kafka outage began', 'events of some partitions are not stored']],
+  );
+  instance.pass(steadyMs, idles, idles);
+  assert.equal(instance.messages.at(-1), 'Kafka outage ended');
+});
+
+test('a slot without a worker delays the end of an outage, but not for ever', () => {
+  const instance = new Instance().pass(10_000, stuck, stuck);
+  const none: Worker = () => undefined;
+  instance.pass(missingMs - LOOK_MS, works, none);
+  assert.equal(instance.ended, 0, 'a worker that is replaced');
+  instance.pass(steadyMs + LOOK_MS, works, none);
+  assert.equal(instance.ended, 1);
+});
+
+test('the outage that lasts is described for other parts, until its end', () => {
+  const instance = new Instance();
+  assert.equal(instance.pass(totalMs, stuck).current, undefined);
+  const beganMs = instance.nowMs;
+  instance.pass(60_000, stuck, idles);
+  assert.deepEqual(instance.current, {
+    sinceMs: beganMs,
+    scope: 'all',
+    effect: 'no event is stored',
+    reason: 'Kafka does not answer',
+  });
+  assert.equal(instance.pass(steadyMs, works, works).current, undefined);
 });

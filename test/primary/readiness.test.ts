@@ -14,6 +14,7 @@ const fit: WorkerStatus = {
   delivery: {
     unreachableMs: 0,
     stuckMs: 0,
+    unansweredMs: 0,
     stuckPartitions: 0,
     partitions: 1,
     storedAgoMs: 0,

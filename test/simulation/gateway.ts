@@ -106,7 +106,7 @@ export class Gateway {
       outcomes: watch(acknowledger),
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
-        topicMissing: () => this.#reporter.kafka('the topic does not exist'),
+        topicMissing: () => {},
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
         loginRefused: (error) => report.violation(`login refused: ${error}`),

@@ -1,9 +1,9 @@
 import { unmaskBroker } from '../../broker-address.ts';
 import { reasonFor } from './reasons.ts';
 
-/** Why a request of kafkajs's admin client failed. */
+/** Failure of a request of kafkajs's admin client. */
 export interface AdminFailure {
-  /** For people, without addresses. */
+  /** Reason in words, without addresses. */
   readonly hint: string;
   /** In Kafka's or the system's words. */
   readonly error: string;

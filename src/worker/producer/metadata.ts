@@ -25,7 +25,7 @@ const UNKNOWN_TOPIC = 3;
 const LEADER_NOT_AVAILABLE = 5;
 /** COORDINATOR_LOAD_IN_PROGRESS and its like: what a fresh cluster answers for a while. */
 const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
-/** For so long that is normal. */
+/** Time for which that is normal. */
 const COORDINATOR_MS = 10_000;
 const SAME_VIEWS_MAX = 2;
 /** Pause between two looks while a leader cannot be reached: the first, and the longest. */
@@ -51,8 +51,12 @@ export interface MetadataListener {
   changed(view: TopicView): void;
   /** A broker answered, and does not know the topic. */
   topicMissing(): void;
-  /** A broker answered, and not with the topic; its reason, for people. */
-  unreachable(why: string): void;
+  /** A broker answered a request for metadata. */
+  answered(address: Address): void;
+  /** A broker answered with an error for the topic. */
+  topicFailed(why: string): void;
+  /** A broker answered with an error instead of a producer id. */
+  producerIdFailed(errorCode: number): void;
   /** A broker could not be asked. */
   failed(address: Address, error: LinkError): void;
 }
@@ -173,6 +177,7 @@ export class Metadata {
     if (this.#wanted) {
       this.#wanted = false;
       const view = await link.request(METADATA, metadataBody(this.#topic), decodeMetadata, TIMES);
+      if (this.#asked?.link === link) this.#listener.answered(this.#asked.address);
       complete = this.#take(view);
     }
     while (this.#idRequests.length > 0) {
@@ -190,7 +195,7 @@ export class Metadata {
 
   #noProducerId(errorCode: number): void {
     const error = errorName(errorCode);
-    this.#listener.unreachable(`Kafka answers ${error} for a producer id`);
+    this.#listener.producerIdFailed(errorCode);
     this.#noProducerIdSinceMs ??= performance.now();
     const isNew = performance.now() - this.#noProducerIdSinceMs < COORDINATOR_MS;
     const level = COORDINATOR_NOT_READY.has(errorCode) && isNew ? 'info' : 'warn';
@@ -267,7 +272,7 @@ export class Metadata {
     }
     if (topic === undefined || topic.topicErrorCode !== 0) {
       const error = topic === undefined ? 'nothing' : errorName(topic.topicErrorCode);
-      this.#listener.unreachable(`Kafka answers ${error} for the topic`);
+      this.#listener.topicFailed(`Kafka answers ${error} for the topic`);
       // A topic that was just created has no leaders for a moment.
       if (topic?.topicErrorCode !== LEADER_NOT_AVAILABLE) {
         this.#faults.warn(error, { topic: this.#topic, error }, 'metadata request failed');

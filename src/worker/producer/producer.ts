@@ -85,7 +85,9 @@ export class Producer {
     this.#metadata = new Metadata(topic, bootstrap, createLink, faults, {
       changed: (view) => this.#topicChanged(view),
       topicMissing: () => health.topicIsMissing(),
-      unreachable: (why) => health.unreachable(why),
+      answered: (address) => health.answered(address),
+      topicFailed: (why) => health.topicFailed(why),
+      producerIdFailed: (errorCode) => health.producerIdFailed(errorCode),
       failed: (address, error) => health.connectionFailed(address, error),
     });
     options.accumulator.onWork((queue) =>
@@ -155,7 +157,7 @@ export class Producer {
 
   #topicChanged({ brokers, leaders }: TopicView): void {
     const { accumulator, budget } = this.#options;
-    this.health.topicKnown();
+    this.health.topicKnown(!leaders.includes(-1));
     this.#takeBrokers(brokers);
     const count = this.#brokers.size;
     const { maxRequestBytes } = this.#options;
@@ -195,6 +197,8 @@ export class Producer {
   #requestProducerId(lane: Lane): void {
     this.#metadata.producerId(({ producerId, epoch }) => {
       lane.setProducerId(producerId, epoch);
+      this.health.producerIdGiven();
+      this.health.lookAtLeaders(this.#brokers, performance.now());
       this.#pump();
     });
   }
@@ -317,7 +321,7 @@ export class Producer {
     const brokers = [...this.#brokers.values()];
     this.#metadata.doubt(brokers.some(({ lanes, connected }) => lanes.length > 0 && !connected));
     this.health.lookAtLeaders(this.#brokers, nowMs);
-    const { eventTimeoutMs, outcomes } = this.#options;
+    const { eventTimeoutMs } = this.#options;
     for (const lane of this.#lanes) {
       const queue = this.#queueOf(lane);
       queue.closeOlderThan(nowMs);
@@ -325,7 +329,7 @@ export class Producer {
       for (;;) {
         const batch = queue.takeExpired(nowMs, eventTimeoutMs);
         if (batch === undefined) break;
-        outcomes.refused(batch, 'kafka_unavailable');
+        this.#expire(batch, lane.partition);
       }
     }
     this.#pump();
@@ -337,8 +341,14 @@ export class Producer {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
       if (batch === lane.head && lane.attempts === 0) {
         // What is being compressed has to stay until that is over: then it is looked at again.
-        if (!lane.compressing) outcomes.refused(lane.dropUnsent(), 'kafka_unavailable');
+        if (!lane.compressing) this.#expire(lane.dropUnsent(), lane.partition);
       } else outcomes.overdue(batch);
     });
+  }
+
+  /** Refuses a batch that was never sent. */
+  #expire(batch: RecordBatch, partition: number): void {
+    this.health.expired(partition, batch.openedAtMs);
+    this.#options.outcomes.refused(batch, 'kafka_unavailable');
   }
 }

@@ -1,12 +1,16 @@
 import type { LinkError } from './link.ts';
 
-/** Of the first bytes that are no answer of a broker, for {@link describeStranger}. */
+/** Bytes of an answer that no broker sends, for {@link describeStranger}. */
 const STRANGER_BYTES_MAX = 60;
 
-/** What OpenSSL, Node.js, kafkajs and strangers say, and its meaning; the first match holds. */
+/** Meanings of what OpenSSL, Node.js, kafkajs and strangers say; the first match holds. */
 const MEANINGS: readonly (readonly [RegExp, string])[] = [
-  [/^the peer answered "HTTP\//, 'an HTTP server answers there, not Kafka: see the port'],
-  [/^the peer answered "SSH-/, 'an SSH server answers there, not Kafka: see the port'],
+  [
+    // Servers of HTTP/0.9 send the page alone; blank lines are escaped as in JSON.
+    /^the peer answered "(\\[rnt]| )*(HTTP\/|<!doctype html|<html)/i,
+    'an HTTP server answers there, not Kafka: see the port',
+  ],
+  [/^the peer answered "SSH-/i, 'an SSH server answers there, not Kafka: see the port'],
   [/^the peer answered "-[A-Z]+ /, 'a Redis server answers there, not Kafka: see the port'],
   [
     /^the peer answered "E.*(FATAL|ERROR)/,
@@ -29,25 +33,26 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
   ],
   [/altnames/i, 'the broker’s certificate is for another host'],
+  [/certificate is not yet valid/i, 'the broker’s certificate is not valid yet: see the clocks'],
   [/certificate has expired/i, 'the broker’s certificate has expired'],
   [/certificate/i, 'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE'],
   [/ENOTFOUND|EAI_AGAIN/, 'Kafka cannot be reached: the host name cannot be resolved'],
   [/ECONNREFUSED/, 'Kafka cannot be reached: connection refused'],
-  [/EHOSTUNREACH|ENETUNREACH/, 'Kafka cannot be reached: no route to the host'],
-  [/^no connection within/, 'Kafka cannot be reached: no connection in time'],
+  [/EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN/, 'Kafka cannot be reached: no route to the host'],
+  [/^no connection within|ETIMEDOUT|connection timeout/i, 'Kafka cannot be reached: no connection in time'],
   [/^no answer within/, 'the port accepts connections but does not answer: is it a broker’s?'],
 ];
 
 /**
- * Why a connection to Kafka failed, for readers of /readyz and the log: no addresses in it, and
- * nothing that the other side wrote.
+ * Reason why a connection to Kafka failed, for /readyz and the log: without addresses, and without
+ * what the other side wrote.
  */
 export function reasonFor({ why, message }: Pick<LinkError, 'why' | 'message'>): string {
   const found = MEANINGS.find(([pattern]) => pattern.test(message));
   if (found !== undefined) return found[1];
   if (why === 'configuration') return 'the brokers refuse our credentials';
   if (why === 'guard' || why === 'request_timeout') return 'Kafka does not answer';
-  if (/closed/i.test(message) && why === 'connection') {
+  if (/closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i.test(message) && why === 'connection') {
     return (
       'Kafka closed the connection: does the broker expect TLS or SASL, ' +
       'or is the port not a broker’s (a controller’s, ZooKeeper’s)?'
@@ -56,7 +61,7 @@ export function reasonFor({ why, message }: Pick<LinkError, 'why' | 'message'>):
   return 'Kafka cannot be reached';
 }
 
-/** The text of an error for bytes that no broker sends. */
+/** Text of an error for bytes that no broker sends. */
 export function describeStranger(bytes: Buffer): string {
   const text = bytes.subarray(0, STRANGER_BYTES_MAX).toString('latin1');
   // As in JSON, so that no control character reaches a terminal.

@@ -84,12 +84,12 @@ export class WatchedSocket {
     return this.#connected;
   }
 
-  /** Why it is gone, for people. */
+  /** Reason of its end, in words. */
   get failure(): string {
     return this.#failure;
   }
 
-  /** What came instead of a broker's answer, for people. */
+  /** Text for bytes that came instead of a broker's answer. */
   get stranger(): string | undefined {
     return this.#stranger;
   }

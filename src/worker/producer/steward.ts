@@ -17,7 +17,7 @@ export interface StewardOptions {
   readonly mayCreate: boolean;
   /** Whether a broker has said that there is no such topic. */
   readonly isMissing: () => boolean;
-  /** Is told, for people, why a missing topic is not created. */
+  /** Called with the reason why a missing topic was not created. */
   readonly creationFailed: (reason: string) => void;
   readonly log: Logger;
   readonly faults: Faults;

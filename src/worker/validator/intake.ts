@@ -190,8 +190,8 @@ export class Intake implements EventSink {
   }
 }
 
-/** Why the accumulator did not take an event, where the catalogue's text says less. */
+/** Reasons of the accumulator not to take an event, where the catalogue's text says less. */
 const REASONS: Partial<Record<EventCode, string>> = {
-  kafka_unavailable: 'Kafka was not reached yet',
+  kafka_unavailable: 'the partitions of the topic are not known yet',
   too_large: 'longer than the topic takes',
 };

@@ -17,6 +17,13 @@ const notFound = new LinkError('connection', 'getaddrinfo ENOTFOUND kafka-2.inva
 const wrongPassword = new LinkError('configuration', 'invalid credentials');
 const { totalMs } = LIMITS.outage;
 
+/** A lane that may be sent. */
+function usable(partition: number): Lane {
+  const lane = new Lane(partition);
+  lane.setProducerId(1n, 0);
+  return lane;
+}
+
 function rig() {
   const told: string[] = [];
   const { faults, lines } = recordFaults();
@@ -43,11 +50,11 @@ const asBroker = (stub: Stub) => stub as unknown as Broker;
 test('Kafka is reached with the first connection to a leader, whatever other brokers do', () => {
   const { health, told } = rig();
   const [first, second, idle] = [
-    broker(1, [new Lane(0)]),
-    broker(2, [new Lane(1)]),
+    broker(1, [usable(0)]),
+    broker(2, [usable(1)]),
     broker(3, [], true),
   ];
-  health.topicKnown();
+  health.topicKnown(true);
   health.lookAtLeaders(map(first, second, idle), 1);
   assert.deepEqual(told, ['no leader of the topic is connected yet'], 'broker 3 leads nothing');
   health.connectionFailed(second.address, notFound, asBroker(second));
@@ -64,7 +71,7 @@ test('Kafka is reached with the first connection to a leader, whatever other bro
 
 test('a broker that cannot be connected to is a warning with its address, once', () => {
   const { health, lines } = rig();
-  health.topicKnown();
+  health.topicKnown(true);
   const second = broker(2, [new Lane(0)]);
   for (let i = 0; i < 5; i++) {
     health.connectionFailed(second.address, notFound, asBroker(second));
@@ -86,7 +93,7 @@ test('a broker that cannot be connected to is a warning with its address, once',
 
 test('a leader at an address of KAFKA_BROKERS: no word of advertised.listeners', () => {
   const { health, told } = rig();
-  health.topicKnown();
+  health.topicKnown(true);
   const first = broker(1, [new Lane(0)]);
   health.connectionFailed(first.address, new LinkError('guard', 'guard'), asBroker(first));
   assert.equal(told.at(-1), 'no leader of the topic is connected: Kafka does not answer');
@@ -96,7 +103,7 @@ test('refused credentials end a worker before anything worked, and are an alarm 
   const { health, told, lines } = rig();
   health.connectionFailed(BOOTSTRAP, wrongPassword);
   assert.deepEqual([told, lines], [['login refused: invalid credentials'], []]);
-  health.topicKnown();
+  health.topicKnown(true);
   const second = broker(2, [new Lane(0)]);
   health.connectionFailed(second.address, wrongPassword, asBroker(second));
   assert.match(told.at(-1)!, /^no leader .* connected: the brokers refuse our credentials \(see/);
@@ -108,12 +115,12 @@ test('refused credentials end a worker before anything worked, and are an alarm 
 
 test('unreachable since no leader is connected or the topic is missing, and no longer than that', () => {
   const { health } = rig();
-  const first = broker(1, [new Lane(0)], true);
+  const first = broker(1, [usable(0)], true);
   const look = (nowMs: number) => {
     health.lookAtLeaders(map(first), nowMs);
     return health.delivery([], [], () => undefined, nowMs).unreachableMs;
   };
-  health.topicKnown();
+  health.topicKnown(true);
   assert.equal(look(1_000), 0);
   first.connected = false;
   assert.equal(look(2_000), 0);
@@ -123,15 +130,17 @@ test('unreachable since no leader is connected or the topic is missing, and no l
   health.topicIsMissing();
   look(7_000);
   assert.equal(look(9_000), 2_000);
-  health.topicKnown();
+  health.topicKnown(true);
   assert.equal(look(10_000), 0);
 });
 
 test('a partition is stuck while something waits and nothing moves, unless its broker wants a pause', () => {
   const { health } = rig();
-  const [lane, other] = [new Lane(0), new Lane(1)];
+  const [lane, other] = [usable(0), usable(1)];
   const queues = [new PartitionQueue(0), new PartitionQueue(1)];
   const leader = broker(1, [lane, other], true);
+  health.topicKnown(true);
+  health.lookAtLeaders(map(leader), 1);
   const delivery = (nowMs: number) => {
     const of = () => asBroker(leader);
     const { stuckMs, stuckPartitions, partitions } = health.delivery(
@@ -151,13 +160,12 @@ test('a partition is stuck while something waits and nothing moves, unless its b
   leader.mutedUntilMs = 12_000;
   assert.deepEqual(delivery(13_000), [1_000, 0, 2], 'since the end of the pause');
   leader.mutedUntilMs = 0;
-  other.setProducerId(1n, 0);
   other.start(queues[1]!.take()!);
   other.send(13_000);
   const retried = other.settle(outcomeOf(19), 14_000, 0);
   health.settled(other, outcomeOf(19), retried, 14_000);
   assert.deepEqual(delivery(15_000), [5_000, 1, 2], 'a retry is no progress');
-  const { reason } = health.delivery([lane, other], queues, () => undefined, 15_000);
+  const { reason } = health.delivery([lane, other], queues, () => asBroker(leader), 15_000);
   assert.equal(reason, 'Kafka answers NOT_ENOUGH_REPLICAS');
   other.send(15_000);
   health.settled(other, outcomeOf(0), other.settle(outcomeOf(0), 16_000, 0), 16_000);

@@ -49,7 +49,9 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false 
   const metadata = new Metadata('events', [BOOTSTRAP], () => link, faults, {
     changed: () => {},
     topicMissing: () => {},
-    unreachable: (why) => reasons.push(why),
+    answered: () => {},
+    topicFailed: (why) => reasons.push(why),
+    producerIdFailed: (errorCode) => reasons.push(`producer id: ${errorCode}`),
     failed: (_address, error) => reasons.push(error.message),
   });
   const ended = metadata.run();
@@ -168,7 +170,9 @@ function leaderless(t: TestContext) {
     {
       changed: () => {},
       topicMissing: () => {},
-      unreachable: () => {},
+      answered: () => {},
+      topicFailed: () => {},
+      producerIdFailed: () => {},
       failed: () => {},
     },
   );

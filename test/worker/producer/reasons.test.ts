@@ -23,7 +23,16 @@ const SEEN: readonly (readonly [string, RegExp])[] = [
   ['Connection error: getaddrinfo ENOTFOUND kafka.invalid', /host name cannot be resolved$/],
   ['Connection error: getaddrinfo EAI_AGAIN kafka.invalid', /host name cannot be resolved$/],
   ['Connection error: connect EHOSTUNREACH 10.0.0.7:9092', /: no route to the host$/],
-  ['Connection error: read ECONNRESET', /^Kafka cannot be reached$/],
+  ['Connection error: connect EHOSTDOWN 10.0.0.7:9092', /: no route to the host$/],
+  ['Connection error: connect ENETDOWN 10.0.0.7:9092', /: no route to the host$/],
+  ['connect ETIMEDOUT 10.0.0.7:9092', /^Kafka cannot be reached: no connection in time$/],
+  ['Connection timeout', /^Kafka cannot be reached: no connection in time$/],
+  ['Connection error: read ECONNRESET', /^Kafka closed the connection: .* TLS or SASL/],
+  ['Connection error: write EPIPE', /^Kafka closed the connection: .* TLS or SASL/],
+  ['write ECONNABORTED', /^Kafka closed the connection: .* TLS or SASL/],
+  ['connection lost: read ECONNRESET', /^the connection to Kafka was lost$/],
+  ['Connection error: certificate is not yet valid', /certificate is not valid yet/],
+  ['connect EACCES 10.0.0.7:9092', /^Kafka cannot be reached$/],
   ['no connection within 1000 ms', /^Kafka cannot be reached: no connection in time$/],
 ];
 
@@ -39,6 +48,14 @@ test('each error of TLS says what to look at, and names no address', () => {
 /** Answers to the first request, as real servers gave them, and what the hint names. */
 const STRANGERS: readonly (readonly [bytes: string, expected: RegExp])[] = [
   ['HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n', /an HTTP server/],
+  ['http/1.0 400 bad request\r\n\r\n', /an HTTP server/],
+  ['\r\n\r\nHTTP/1.1 400 Bad Request\r\n', /an HTTP server/],
+  ['<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">', /an HTTP server/],
+  ['<!doctype html>', /an HTTP server/],
+  ['\n <html>\r\n<head><title>400 The plain HTTP request', /an HTTP server/],
+  ['<HTML lang=en>', /an HTTP server/],
+  ['<?xml version="1.0"?>', /something other than Kafka/],
+  ['ssh-2.0-x', /an SSH server/],
   ['SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n', /an SSH server/],
   ['-ERR unknown command\r\n', /a Redis server/],
   ['-NOAUTH Authentication required.\r\n', /a Redis server/],

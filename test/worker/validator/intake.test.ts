@@ -143,7 +143,7 @@ test('what the accumulator does not take is refused with its code, and nobody wa
   long.accumulator.setMaxMessageBytes(300);
   for (const [{ intake, owner, event, accepted, refused }, code, why] of [
     [full, 'buffer_full', 'the buffer is full'],
-    [unreached, 'kafka_unavailable', 'Kafka was not reached yet'],
+    [unreached, 'kafka_unavailable', 'the partitions of the topic are not known yet'],
     [long, 'too_large', 'longer than the topic takes'],
   ] as const) {
     intake.begin(owner, 3);
