@@ -92,3 +92,11 @@ test('after a failure it is tried again', async () => {
   server.state = 'good';
   assert.equal(await verify(old!), 'good');
 });
+
+test('an address that nobody answers at is described in words', async () => {
+  server.close();
+  const failures: string[] = [];
+  const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS }, failures);
+  assert.equal(await verify(old!), 'unavailable');
+  assert.equal(failures[0], 'connection refused (ECONNREFUSED)');
+});
