@@ -23,7 +23,7 @@ import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { FaultLog } from './fault-log.ts';
 import { HangWatch } from './hang-watch.ts';
-import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts.ts';
+import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts-log.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { Outage } from './outage.ts';

@@ -8,7 +8,7 @@ import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
-import type { PageSettings } from '../../../src/worker/listener/page-settings.ts';
+import type { PageSettings } from '../../../src/worker/listener/page-answer.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { Keyless } from '../../../src/worker/validator/keyless.ts';
 import {
