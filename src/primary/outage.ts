@@ -23,10 +23,19 @@ const EFFECTS: Readonly<Record<Scope, string>> = {
   some: 'events of some partitions are not stored',
 };
 
+/** An outage that lasts, by the latest reports. */
+export interface CurrentOutage {
+  /** Time since which events cannot be stored, by the monotonic clock. */
+  readonly sinceMs: number;
+  readonly scope: Scope;
+  readonly effect: string;
+  /** Latest failure, in words; no broker addresses. */
+  readonly reason: string;
+}
+
 export class Outage {
   readonly #options: OutageOptions;
-  /** When events could no longer be stored, by the monotonic clock; undefined = they can. */
-  #sinceMs: number | undefined;
+  #current: CurrentOutage | undefined;
   /** Since when reports look like an outage that has not begun yet. */
   #suspectedAtMs: number | undefined;
   /** Since when all goes well again in an outage. */
@@ -37,12 +46,18 @@ export class Outage {
     this.#options = options;
   }
 
+  /** The outage that lasts; undefined = events can be stored. */
+  get current(): CurrentOutage | undefined {
+    return this.#current;
+  }
+
   /** @param statuses one per slot; undefined where the worker has not spoken yet or is dead */
   update(statuses: readonly (WorkerStatus | undefined)[], nowMs = performance.now()): void {
     const known = statuses.filter((status) => status !== undefined);
     if (known.length === 0) return;
-    if (this.#sinceMs === undefined) this.#suspect(known, nowMs);
-    else this.#follow(this.#sinceMs, known, known.length === statuses.length, nowMs);
+    if (this.#current === undefined) return this.#suspect(known, nowMs);
+    this.#current = this.#describe(this.#current.sinceMs, known);
+    this.#follow(this.#current, known, known.length === statuses.length, nowMs);
   }
 
   #suspect(known: readonly WorkerStatus[], nowMs: number): void {
@@ -53,12 +68,24 @@ export class Outage {
     this.#suspectedAtMs ??= nowMs;
     if (nowMs - this.#suspectedAtMs < LIMITS.outage.confirmMs) return;
     this.#suspectedAtMs = undefined;
-    this.#sinceMs = nowMs - Math.max(...known.map(blockedMs));
+    this.#current = this.#describe(nowMs - Math.max(...known.map(blockedMs)), known);
     this.#lineAtMs = nowMs;
-    this.#options.log.write('error', this.#facts(known), 'Kafka outage began');
+    this.#options.log.write('error', this.#facts(this.#current, known), 'Kafka outage began');
   }
 
-  #follow(sinceMs: number, known: readonly WorkerStatus[], areAll: boolean, nowMs: number): void {
+  #describe(sinceMs: number, known: readonly WorkerStatus[]): CurrentOutage {
+    const worst = known.reduce((a, b) => (blockedMs(b) > blockedMs(a) ? b : a));
+    const scope = scopeOf(known) ?? this.#current?.scope ?? 'some';
+    return { sinceMs, scope, effect: EFFECTS[scope], reason: worst.delivery.reason };
+  }
+
+  #follow(
+    current: CurrentOutage,
+    known: readonly WorkerStatus[],
+    areAll: boolean,
+    nowMs: number,
+  ): void {
+    const { sinceMs } = current;
     const { everyMs, steadyMs } = LIMITS.outage;
     const { log, ended } = this.#options;
     if (areAll && known.every(canStore)) this.#wellAtMs ??= nowMs;
@@ -66,27 +93,26 @@ export class Outage {
     if (this.#wellAtMs === undefined) {
       if (nowMs - this.#lineAtMs < everyMs) return;
       this.#lineAtMs = nowMs;
-      const fields = { durationMs: Math.round(nowMs - sinceMs), ...this.#facts(known) };
+      const fields = { durationMs: Math.round(nowMs - sinceMs), ...this.#facts(current, known) };
       log.write('warn', fields, 'Kafka outage continues');
     } else if (nowMs - this.#wellAtMs >= steadyMs) {
       const durationMs = Math.round(this.#wellAtMs - sinceMs);
-      this.#sinceMs = undefined;
+      this.#current = undefined;
       this.#wellAtMs = undefined;
       log.write('info', { durationMs }, 'Kafka outage ended');
       ended();
     }
   }
 
-  #facts(known: readonly WorkerStatus[]): object {
-    const worst = known.reduce((a, b) => (blockedMs(b) > blockedMs(a) ? b : a));
+  #facts({ effect, reason }: CurrentOutage, known: readonly WorkerStatus[]): object {
     const sum = (of: (status: WorkerStatus) => number) =>
       known.reduce((total, status) => total + of(status), 0);
     const waitingEvents = sum(({ waiting }) => waiting.events);
     const oldestMs = Math.round(Math.max(...known.map(({ waiting }) => waiting.oldestMs)));
     const { eventTimeoutMs } = this.#options;
     return {
-      effect: EFFECTS[scopeOf(known) ?? 'some'],
-      reason: worst.delivery.reason,
+      effect,
+      reason,
       stuckPartitions: Math.max(...known.map(({ delivery }) => delivery.stuckPartitions)),
       partitions: Math.max(...known.map(({ delivery }) => delivery.partitions)),
       waitingEvents,

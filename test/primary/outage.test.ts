@@ -66,6 +66,10 @@ class Instance {
     return this;
   }
 
+  get current(): Outage['current'] {
+    return this.#outage.current;
+  }
+
   get messages(): string[] {
     return this.lines.map(({ message }) => message);
   }
@@ -182,4 +186,18 @@ test('workers that are replaced, or say nothing yet, end no outage', () => {
   assert.deepEqual(instance.messages, ['Kafka outage began']);
   instance.pass(steadyMs, idles, works);
   assert.deepEqual(instance.messages.slice(1), ['Kafka outage ended']);
+});
+
+test('the outage that lasts is described for other parts, until its end', () => {
+  const instance = new Instance();
+  assert.equal(instance.pass(totalMs, stuck).current, undefined);
+  const beganMs = instance.nowMs;
+  instance.pass(60_000, stuck, idles);
+  assert.deepEqual(instance.current, {
+    sinceMs: beganMs,
+    scope: 'all',
+    effect: 'no event is stored',
+    reason: 'Kafka does not answer',
+  });
+  assert.equal(instance.pass(steadyMs, works, works).current, undefined);
 });
