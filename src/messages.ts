@@ -45,7 +45,7 @@ export interface Waiting {
 
 export type FaultLevel = 'info' | 'warn' | 'error';
 
-/** Trouble with Kafka, as one line of the instance's log. */
+/** Trouble that all workers meet, with Kafka or with what senders omit: one line of the log. */
 export interface Fault {
   readonly level: FaultLevel;
   /** Faults of several workers with the same key are one. */
@@ -54,6 +54,8 @@ export interface Fault {
   readonly fields: object;
   /** Repeats that the worker has not reported. */
   readonly held: number;
+  /** Logged a single time while the instance runs. */
+  readonly once?: true;
 }
 
 /** What the topic's steward (one worker) found, for all workers. */

@@ -86,7 +86,7 @@ class Worker {
     const acknowledger = new Acknowledger(counters, credit, release, log);
     const validate = loadValidator(config.eventSchema);
     const sieve = loadSieve(config.eventSchema, keyField);
-    const keyless = new Keyless(keyField, counters, log);
+    const keyless = new Keyless(keyField, counters, this.#faults);
     const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
