@@ -69,6 +69,17 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+/** An outage of Kafka that lasts, for people. */
+export interface OutageNotice {
+  /** Whether no event can be stored, or only those of some partitions cannot. */
+  readonly scope: 'all' | 'some';
+  readonly effect: string;
+  /** Failure at its beginning, in words; no broker addresses. */
+  readonly reason: string;
+  /** Its beginning, in ms since 1970. */
+  readonly sinceMs: number;
+}
+
 export type ToPrimary =
   /** Numbers: once a second, on change of status, and last of all at the end. */
   | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
@@ -87,7 +98,11 @@ export type ToPrimary =
  * is told all that holds at that time.
  */
 export type ToWorker =
-  | { readonly type: 'readiness'; readonly readiness: Readiness }
+  | {
+      readonly type: 'readiness';
+      readonly readiness: Readiness;
+      readonly outage: OutageNotice | undefined;
+    }
   /** Look after the topic: create it if it is missing and allowed, read its configuration. */
   | { readonly type: 'steward' }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }

@@ -12,7 +12,7 @@ import { EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
 import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
-import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
+import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
 import { connectionBounds } from '../open-files.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
@@ -69,6 +69,7 @@ class Worker {
   readonly #memory: MemoryMark;
   readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
+  #outage: OutageNotice | undefined;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
@@ -121,7 +122,7 @@ class Worker {
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
-      page: pageSettings(config, validate),
+      page: pageSettings(config, validate, () => this.#outage),
     });
     this.#accumulator = accumulator;
     this.#acknowledger = acknowledger;
@@ -201,6 +202,7 @@ class Worker {
     switch (message.type) {
       case 'readiness':
         this.#readiness = message.readiness;
+        this.#outage = message.outage;
         break;
       case 'steward':
         void this.#steward();

@@ -42,6 +42,7 @@ const NO_PAGE = {
   brokers: [],
   keyField: KEY_FIELD,
   idField: 'id',
+  outage: () => undefined,
   example: async () => ({ event: {}, vary: [] }),
 };
 

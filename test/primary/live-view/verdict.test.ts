@@ -35,7 +35,15 @@ const well: State = {
   reasons: [],
   unaccounted: 0,
   states: [['ready'], ['ready', 'draining']],
+  outage: undefined,
 };
+const REASON = 'Kafka cannot be reached: connection refused';
+const outOf = (scope: 'all' | 'some', effect: string): State => ({
+  ...well,
+  outage: { scope, effect, reason: REASON, sinceMs: 1_000 },
+});
+const allOut = outOf('all', 'no event is stored');
+const someOut = outOf('some', 'events of some partitions are not stored');
 const unready = (...reasons: string[]): State => ({ ...well, ready: false, reasons });
 const dead: State = { ...well, states: [[], ['ready']] };
 
@@ -83,13 +91,37 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     'ForebayWorkerDied',
   ],
   [{ stored: 5 }, dead, 'wait', 'Workers that are not ready: 1 of 2', 'Workers that die or hang'],
+  [{ oldestSeconds: 6 }, well, 'wait', 'Kafka is slow: some events wait long', 'ForebayEventsWait'],
+  [{}, allOut, 'bad', `Kafka outage: no event is stored (${REASON})`, 'Outages'],
   [
-    { oldestSeconds: 6 },
-    well,
+    { received: 5, oldestSeconds: 6, 'errors.connection': 1 },
+    allOut,
     'bad',
-    'Kafka confirms nothing: events wait in the buffer',
-    'ForebayStoresNothing',
+    `Kafka outage: no event is stored (${REASON})`,
+    'Outages',
   ],
+  [
+    { stored: 5 },
+    someOut,
+    'wait',
+    `Kafka outage: events of some partitions are not stored (${REASON})`,
+    'Outages',
+  ],
+  [
+    {},
+    { ...allOut, ready: false, reasons: ['the buffer is not below 60% since it reached 80%'] },
+    'bad',
+    `Kafka outage: no event is stored (${REASON})`,
+    'Outages',
+  ],
+  [
+    {},
+    { ...allOut, ready: false, reasons: ['not every worker listens yet'] },
+    'bad',
+    'Not ready: not every worker listens yet',
+    'Workers that die or hang',
+  ],
+  [{}, { ...allOut, ...unready('draining') }, 'wait', 'Not ready: draining', 'Stop'],
   [
     { 'dropped.buffer_full': 1 },
     well,

@@ -25,6 +25,7 @@ export const NO_PAGE: PageSettings = {
   brokers: ['broker:9092'],
   keyField: 'clientId',
   idField: 'id',
+  outage: () => undefined,
   example: async () => ({ event: { msg: 'text' }, vary: [] }),
 };
 
