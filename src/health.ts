@@ -6,7 +6,7 @@ import { complain, EXIT, StartError, systemReason } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Readiness } from './messages.ts';
 
-/** Addresses to ask a gateway at that listens on every address. */
+/** Addresses at which a gateway is asked that listens on every one. */
 const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**

@@ -69,9 +69,9 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
-/** An outage of Kafka that lasts, for people. */
+/** The current outage of Kafka, described for the live view and the test page. */
 export interface OutageNotice {
-  /** Whether no event can be stored, or only those of some partitions cannot. */
+  /** `all`: no event can be stored; `some`: those of some partitions cannot. */
   readonly scope: 'all' | 'some';
   readonly effect: string;
   /** Failure at its beginning, in words; no broker addresses. */

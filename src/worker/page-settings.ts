@@ -8,7 +8,7 @@ import { BUILT_IN_SCHEMA, type Validator } from './validator/validator.ts';
 
 /**
  * @param validate the validator in force: an example is what it takes
- * @param outage the outage of Kafka that lasts
+ * @param outage the current outage of Kafka
  */
 export function pageSettings(
   config: Config,

@@ -14,7 +14,7 @@ import { VerdictWatch } from './verdict.ts';
 /** What the totals do not know. */
 export interface ViewFacts {
   readiness(): Readiness;
-  /** The outage of Kafka that lasts; undefined = none. */
+  /** The current outage of Kafka; undefined = none. */
   outage(): OutageNotice | undefined;
   /** Of each slot the states of its workers; none = it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];

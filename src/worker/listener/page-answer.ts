@@ -14,7 +14,7 @@ export interface PageSettings {
   readonly brokers: readonly string[];
   readonly idField: string;
   readonly keyField: string;
-  /** The outage of Kafka that lasts; undefined = none. */
+  /** The current outage of Kafka; undefined = none. */
   outage(): OutageNotice | undefined;
   /** Generated at the first request. */
   example(): Promise<Example>;
