@@ -2,9 +2,9 @@ import { SampledLog } from '../log.ts';
 import type { Fault, FaultLevel } from '../messages.ts';
 
 /**
- * Lines about faults, of Kafka above all. Each worker of an instance meets the same faults, so workers
- * hand them to the primary, which logs each one once (primary/fault-log.ts). Here repeats are only
- * kept from flooding the channel.
+ * Lines about faults, of Kafka above all. Each worker of an instance meets the same faults, so
+ * workers hand them to the primary, which logs each one once (primary/fault-log.ts). Here repeats
+ * are only kept from flooding the channel.
  */
 export class Faults {
   readonly #tell: (fault: Fault) => void;

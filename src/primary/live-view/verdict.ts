@@ -31,6 +31,8 @@ export interface Verdict {
   readonly todo: string;
   /** Section of docs/operations.md with the further steps; '' = none. */
   readonly section: string;
+  /** Begin of the state in ms since 1970; undefined = the point that first showed it. */
+  readonly sinceMs?: number;
 }
 
 export function verdictOf(points: readonly Point[], state: State): Verdict {
@@ -54,10 +56,10 @@ export class VerdictWatch {
     this.#points.push(point);
     if (this.#points.length > NOW) this.#points.shift();
     this.#verdict = verdictOf(this.#points, state);
-    const { kind, text } = this.#verdict;
+    const { kind, text, sinceMs = point[AT] ?? 0 } = this.#verdict;
     // Behind a colon or semicolon come details.
     const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
-    if (what !== this.#since.what) this.#since = { what, ms: point[AT] ?? 0 };
+    if (what !== this.#since.what) this.#since = { what, ms: sinceMs };
   }
 
   get current(): Verdict & { readonly sinceMs: number } {
@@ -138,11 +140,11 @@ function notReady(reasons: readonly string[]): Verdict {
   return verdict('bad', text, todo, 'ForebayStoresNothing');
 }
 
-function ofOutage(kind: Kind, { effect, reason }: OutageNotice): Verdict {
+function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdict {
   const todo =
     'Look at the brokers and the network to them; do not restart this instance, which would ' +
     'lose the events that wait';
-  return verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages');
+  return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
 }
 
 function doubtful(recent: Recent, { states, outage }: State): Verdict | undefined {

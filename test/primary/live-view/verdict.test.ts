@@ -169,8 +169,10 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
 
 test('the worst that is true now is said, with what to do and where the runbook says more', () => {
   for (const [numbers, state, kind, text, section] of CASES) {
-    const { todo, ...said } = verdictOf([pointOf(numbers)], state);
+    const { todo, sinceMs, ...said } = verdictOf([pointOf(numbers)], state);
     assert.deepEqual(said, { kind, text, section });
+    const isOutage = section === 'Outages';
+    assert.equal(sinceMs, isOutage ? state.outage?.sinceMs : undefined, text);
     assert.equal(todo === '', section === '', `what to do: ${text}`);
     if (section === '') continue;
     const anchor = `id="${anchorOf(section)}"`;
@@ -199,6 +201,14 @@ test('it is known since when a state holds, whatever changes in its details', ()
   assert.deepEqual(after(5_000, { stored: 1 }, well), ['good', 5_000]);
   for (let at = 6_000; at < 16_000; at += 1_000) after(at, {}, well);
   assert.deepEqual(after(16_000, {}, well), ['idle', 15_000], 'ten seconds after the last event');
+});
+
+test('an outage holds since its begin, which the log knows, not since the view has seen it', () => {
+  const watch = new VerdictWatch(500);
+  watch.update(pointOf({ at: 6_000 }), allOut);
+  assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['bad', 1_000]);
+  watch.update(pointOf({ at: 7_000 }), well);
+  assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 7_000]);
 });
 
 test('the past is bounded, adds up, and knows how old its points are', () => {
