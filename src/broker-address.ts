@@ -50,8 +50,7 @@ export function bootstrapOptions(
   return {
     brokers: masked,
     socketFactory: ({ host, port, ssl, onConnect }) => {
-      const socket = connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
-      return socket.setKeepAlive(true, KEEP_ALIVE_MS);
+      return connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
     },
   };
 }
@@ -72,7 +71,9 @@ export function connectSocket(
   ssl: object | undefined,
   onConnect: () => void,
 ): Socket {
-  if (!ssl) return net.connect({ host, port }, onConnect);
   const servername = net.isIP(host) === 0 ? { servername: host } : {};
-  return tls.connect({ host, port, ...servername, ...ssl }, onConnect);
+  const socket = ssl
+    ? tls.connect({ host, port, ...servername, ...ssl }, onConnect)
+    : net.connect({ host, port }, onConnect);
+  return socket.setKeepAlive(true, KEEP_ALIVE_MS);
 }

@@ -115,6 +115,10 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Reason of a failed system call: its description and code, `permission denied (EACCES)`. */
 export function systemReason(error: unknown): string {
+  // The error of a host with several addresses has no text of its own.
+  if (error instanceof AggregateError && error.errors.length > 0) {
+    return systemReason(error.errors[0]);
+  }
   const { code, errno, message } = error as NodeJS.ErrnoException;
   if (code === undefined) return message;
   const [, description] = getSystemErrorMap().get(errno ?? 0) ?? [];

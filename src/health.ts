@@ -2,11 +2,11 @@
 import { calledAs } from './called-as.ts';
 import { readOptions, shown } from './command-line.ts';
 import { readConfig } from './config.ts';
-import { complain, EXIT, StartError } from './errors.ts';
+import { complain, EXIT, StartError, systemReason } from './errors.ts';
 import { LIMITS } from './limits.ts';
 import type { Readiness } from './messages.ts';
 
-/** What a gateway that listens on every address is asked under. */
+/** Addresses at which a gateway is asked that listens on every one. */
 const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
@@ -59,9 +59,9 @@ async function ask(url: string): Promise<string | undefined> {
     const body = await response.text();
     return response.ok ? undefined : `${response.status} ${reasonsIn(body)}`.trimEnd();
   } catch (error) {
-    const { name, message, cause } = error as Error;
+    const { name, cause } = error as Error;
     if (name === 'TimeoutError') return `no answer for ${LIMITS.healthMs} ms`;
-    return (cause as NodeJS.ErrnoException | undefined)?.code ?? message;
+    return systemReason(cause ?? error);
   }
 }
 

@@ -47,7 +47,7 @@ export interface Waiting {
 
 export type FaultLevel = 'info' | 'warn' | 'error';
 
-/** Trouble with Kafka, as one line of the instance's log. */
+/** Trouble that all workers meet, with Kafka or with what senders omit: one line of the log. */
 export interface Fault {
   readonly level: FaultLevel;
   /** Faults of several workers with the same key are one. */
@@ -56,6 +56,8 @@ export interface Fault {
   readonly fields: object;
   /** Repeats that the worker has not reported. */
   readonly held: number;
+  /** Logged a single time while the instance runs. */
+  readonly once?: true;
 }
 
 /** What the topic's steward (one worker) found, for all workers. */
@@ -67,6 +69,17 @@ export interface TopicFacts {
 export interface Readiness {
   readonly ready: boolean;
   readonly reasons: readonly string[];
+}
+
+/** The current outage of Kafka, described for the live view and the test page. */
+export interface OutageNotice {
+  /** `all`: no event can be stored; `some`: those of some partitions cannot. */
+  readonly scope: 'all' | 'some';
+  readonly effect: string;
+  /** Failure at its beginning, in words; no broker addresses. */
+  readonly reason: string;
+  /** Its beginning, in ms since 1970. */
+  readonly sinceMs: number;
 }
 
 export type ToPrimary =
@@ -87,7 +100,11 @@ export type ToPrimary =
  * is told all that holds at that time.
  */
 export type ToWorker =
-  | { readonly type: 'readiness'; readonly readiness: Readiness }
+  | {
+      readonly type: 'readiness';
+      readonly readiness: Readiness;
+      readonly outage: OutageNotice | undefined;
+    }
   /** Look after the topic: create it if it is missing and allowed, read its configuration. */
   | { readonly type: 'steward' }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }

@@ -78,6 +78,15 @@ test('every error of the system has words', () => {
   assert.equal(systemReason(new Error('raw')), 'raw');
 });
 
+test('the reason of a host with several addresses is that of the first', () => {
+  const errors = ['::1', '127.0.0.1'].map((host) => {
+    const [errno, [code]] = [...getSystemErrorMap()].find(([, [name]]) => name === 'ECONNREFUSED')!;
+    return Object.assign(new Error(`connect ECONNREFUSED ${host}`), { errno, code });
+  });
+  const all = Object.assign(new AggregateError(errors, ''), { code: 'ECONNREFUSED' });
+  assert.equal(systemReason(all), 'connection refused (ECONNREFUSED)');
+});
+
 test('steps that fail are reported together; others give their results', () => {
   const fails = (message: string, exitCode: number) => () => {
     throw new StartError(message, exitCode);

@@ -70,7 +70,11 @@ test('nobody listens, or something that is no gateway: one line, exit code 1', a
     health(port, ['--ready']),
   ]);
   const line = (at: number, rest: string) => `forebay: http://127.0.0.1:${at}/${rest}\n`;
-  assert.deepEqual(refused, { code: 1, stdout: '', stderr: line(free, 'livez: ECONNREFUSED') });
+  assert.deepEqual(refused, {
+    code: 1,
+    stdout: '',
+    stderr: line(free, 'livez: connection refused (ECONNREFUSED)'),
+  });
   assert.deepEqual(page, { code: 1, stdout: '', stderr: line(port, 'livez: 502') });
   assert.deepEqual(empty, { code: 1, stdout: '', stderr: line(port, 'readyz: 500') });
 });

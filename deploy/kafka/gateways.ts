@@ -24,7 +24,7 @@ export interface GatewayRecord {
 export interface Choice {
   /** Variables to set on top of those that are set. */
   readonly settings: Readonly<Record<string, string>>;
-  /** For people, a line each. */
+  /** Lines to print: the gateway that was chosen, the others, and what to set. */
   readonly notes: readonly string[];
 }
 
@@ -71,7 +71,7 @@ export function chooseGateway(
   const topic = env[SETTINGS.kafkaTopic.env];
   const chosen = fitting.find((record) => topicOf(record) === topic) ?? fitting[0];
   if (chosen !== undefined) {
-    const inherited = Object.entries(chosen.settings).filter(([name]) => !env[name]);
+    const inherited = Object.entries(chosen.settings).filter(([name]) => isInherited(name, env));
     return { settings: Object.fromEntries(inherited), notes: notesOf(chosen, all, env) };
   }
   const ofKafka = env[SETTINGS.kafkaBrokers.env] ? undefined : running?.join(',');
@@ -89,7 +89,15 @@ export function shellLines({ settings }: Choice): string {
     .join('');
 }
 
-/** Whether the gateway has the port and one of the brokers that `env` names. */
+/** True for a setting that `env` neither has nor excludes: both together would be an error. */
+function isInherited(name: string, env: Environment): boolean {
+  const alternative = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
+  if (env[name] || env[alternative]) return false;
+  const tls = SETTINGS.kafkaTls.env;
+  return !name.startsWith(`${tls}_`) || !/^(0|false)$/.test(env[tls] ?? '');
+}
+
+/** Tells if the gateway has the port and one of the brokers that `env` names. */
 function fits(record: GatewayRecord, env: Environment): boolean {
   const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
   const own = new Set(addressesIn(brokersOf(record)));
@@ -117,7 +125,7 @@ function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Envi
   return notes;
 }
 
-/** Why the default topic is read although a gateway wrote, or writes, to another one. */
+/** Reasons to read the default topic although a gateway wrote, or writes, to another one. */
 function notesWithout(
   records: readonly GatewayRecord[],
   all: readonly GatewayRecord[],
@@ -198,7 +206,7 @@ function isRunning({ pid, processStart }: GatewayRecord): boolean {
   return startOf(pid) === processStart;
 }
 
-/** When the process started; undefined if it has ended, also if its parent has not noticed. */
+/** Start of a process in ticks; undefined = it has ended, even if its parent has not noticed. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -6,7 +6,7 @@ import type { Positions } from './reader.ts';
 import { describeStart } from './start.ts';
 import { counted } from './words.ts';
 
-/** Where events come from, as it is told to people. */
+/** Origin of the events, for the line that names it. */
 interface Source {
   readonly topic: string;
   readonly brokers: readonly string[];

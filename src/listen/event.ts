@@ -1,12 +1,11 @@
 /** A record's value as the event that it should be. */
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { isObject, type JsonObject } from '../json-object.ts';
 
 /** The event, or undefined if the value is no JSON object: anybody may write to a topic. */
 export function parseEvent(value: Buffer | null): JsonObject | undefined {
   try {
     const event: unknown = JSON.parse(value?.toString('utf8') ?? '');
-    return isObject(event) && !Array.isArray(event) ? event : undefined;
+    return isObject(event) ? event : undefined;
   } catch {
     return undefined;
   }
@@ -17,7 +16,7 @@ export function parseEvent(value: Buffer | null): JsonObject | undefined {
  * them. A field whose own name has the dots goes first. undefined if there is nothing.
  */
 export function fieldAt(event: unknown, path: string): unknown {
-  if (!isObject(event)) return undefined;
+  if (!hasFields(event)) return undefined;
   if (Object.hasOwn(event, path)) return event[path];
   for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
     const head = path.slice(0, dot);
@@ -28,6 +27,7 @@ export function fieldAt(event: unknown, path: string): unknown {
   return undefined;
 }
 
-function isObject(value: unknown): value is JsonObject {
+/** True for arrays as well: an index is a name in a path. */
+function hasFields(value: unknown): value is JsonObject {
   return value !== null && typeof value === 'object';
 }

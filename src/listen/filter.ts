@@ -1,5 +1,6 @@
 /** The conditions of `--filter`. */
-import { fieldAt, type JsonObject } from './event.ts';
+import type { JsonObject } from '../json-object.ts';
+import { fieldAt } from './event.ts';
 
 /** `field` names a place in the event, or with {@link KEY_FIELD} the record's key. */
 export interface Filter {

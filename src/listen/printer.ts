@@ -1,8 +1,9 @@
 /** What becomes of the records that `listen` reads: the right ones are shown, counted, verified. */
 import type { KafkaMessage } from 'kafkajs';
+import type { JsonObject } from '../json-object.ts';
 import type { ListenOptions } from './arguments.ts';
 import type { Colours } from './colours.ts';
-import { type JsonObject, parseEvent } from './event.ts';
+import { parseEvent } from './event.ts';
 import { matchesAll } from './filter.ts';
 import { jsonLine, type ListenedRecord, plainLine } from './format.ts';
 import type { Output } from './output.ts';

@@ -1,5 +1,5 @@
 /** Finds events whose id was seen before. */
-import type { JsonObject } from './event.ts';
+import type { JsonObject } from '../json-object.ts';
 import { printable } from './format.ts';
 import { counted } from './words.ts';
 

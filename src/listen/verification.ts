@@ -1,6 +1,8 @@
 /** What `--verify` does: repeats by id, and by `--sequence-field` what each client's numbers tell. */
+
+import type { JsonObject } from '../json-object.ts';
 import { LIMITS } from '../limits.ts';
-import { fieldAt, type JsonObject } from './event.ts';
+import { fieldAt } from './event.ts';
 import type { ListenedRecord } from './format.ts';
 import { Repeats } from './repeats.ts';
 import { Sequences } from './sequences.ts';

@@ -1,7 +1,7 @@
 /**
- * Faults of Kafka, one line each for the whole instance: all workers meet them, again and again.
+ * Faults, one line each for the whole instance: all workers meet them, again and again.
  * A fault is logged when it is new, when it comes again after it was gone, and now and then while
- * it lasts.
+ * it lasts; one that is marked `once` is logged a single time.
  */
 import { LIMITS } from '../limits.ts';
 import type { Fault } from '../messages.ts';
@@ -17,6 +17,7 @@ export class FaultLog {
   readonly #log: Pick<PrimaryLog, 'write'>;
   readonly #now: () => number;
   readonly #known = new Map<string, Known>();
+  readonly #writtenOnce = new Set<string>();
 
   constructor(log: Pick<PrimaryLog, 'write'>, now: () => number = () => performance.now()) {
     this.#log = log;
@@ -24,7 +25,18 @@ export class FaultLog {
   }
 
   /** A worker of `slot` has met it. */
-  take(slot: number, { level, key, message, fields, held }: Fault): void {
+  take(slot: number, fault: Fault): void {
+    if (fault.once) this.#takeOnce(slot, fault);
+    else this.#takeRepeated(slot, fault);
+  }
+
+  #takeOnce(slot: number, { level, key, message, fields, held }: Fault): void {
+    if (this.#writtenOnce.has(key)) return;
+    this.#writtenOnce.add(key);
+    this.#log.write(level, { ...fields, worker: slot, held }, message);
+  }
+
+  #takeRepeated(slot: number, { level, key, message, fields, held }: Fault): void {
     const nowMs = this.#now();
     const { repeatMs, quietMs } = LIMITS.faults;
     const known = this.#known.get(key);

@@ -1,6 +1,6 @@
 /** Taking a port, and saying clearly why it cannot be had. */
 import { createServer, type Server } from 'node:net';
-import { EXIT, StartError } from '../errors.ts';
+import { EXIT, StartError, systemReason } from '../errors.ts';
 
 /** Where to listen, and the settings that say so. */
 export interface Endpoint {
@@ -48,7 +48,7 @@ function listenError(error: NodeJS.ErrnoException, endpoint: Endpoint): StartErr
     case 'ENOTFOUND':
       return failed(`${hostEnv}: ${host} is not an address of this machine`);
     default:
-      return failed(`${portEnv}: cannot listen on ${host}:${port} (${error.code})`);
+      return failed(`${portEnv}: cannot listen on port ${port} of ${host}: ${systemReason(error)}`);
   }
 }
 

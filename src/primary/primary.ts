@@ -18,15 +18,16 @@ import { EXIT, StartError } from '../errors.ts';
 import type { FileWarnings } from '../file-check.ts';
 import { LIMITS } from '../limits.ts';
 import { isLoopback } from '../loopback.ts';
-import type { Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
+import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { FaultLog } from './fault-log.ts';
 import { HangWatch } from './hang-watch.ts';
-import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts.ts';
+import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts-log.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { Outage } from './outage.ts';
+import { noticeOf, sameNotice } from './outage-notice.ts';
 import { type Endpoint, probePort, urlOf } from './ports.ts';
 import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
@@ -69,6 +70,7 @@ class Primary {
   readonly #readinessLog = new ReadinessLog(this.#log, () => this.#stop.announced);
   readonly #faultLog = new FaultLog(this.#log);
   readonly #outage: Outage;
+  #notice: OutageNotice | undefined;
   readonly #supervisor: Supervisor;
   readonly #steward: Steward;
   readonly #hangWatch: HangWatch;
@@ -156,6 +158,7 @@ class Primary {
     const about = { version: this.#options.version, topic, brokers };
     this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
+      outage: () => this.#notice,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
     });
@@ -227,7 +230,8 @@ class Primary {
       this.#stop.tell(worker);
       return;
     }
-    this.#supervisor.send(worker, { type: 'readiness', readiness: this.#readiness });
+    const [readiness, outage] = [this.#readiness, this.#notice];
+    this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;
     if (message !== undefined) this.#supervisor.send(worker, message);
     const { facts } = this.#steward;
@@ -242,8 +246,8 @@ class Primary {
         this.#totals.take(worker, message.values);
         this.#statuses.set(worker, message.status);
         this.#roll.status(worker, message.status);
-        this.#updateReadiness();
         this.#outage.update(this.#servingStatuses());
+        this.#updateReadiness();
         break;
       case 'fault':
         this.#faultLog.take(slot, message.fault);
@@ -312,9 +316,11 @@ class Primary {
 
   #updateReadiness(): void {
     const readiness = this.#gate.update(this.#servingStatuses(), this.#stop.announced);
-    if (sameReadiness(readiness, this.#readiness)) return;
+    const outage = noticeOf(this.#outage.current);
+    if (sameReadiness(readiness, this.#readiness) && sameNotice(outage, this.#notice)) return;
     this.#readiness = readiness;
-    this.#supervisor.broadcast({ type: 'readiness', readiness });
+    this.#notice = outage;
+    this.#supervisor.broadcast({ type: 'readiness', readiness, outage });
     this.#readinessLog.update(readiness);
   }
 

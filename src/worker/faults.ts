@@ -2,9 +2,9 @@ import { SampledLog } from '../log.ts';
 import type { Fault, FaultLevel } from '../messages.ts';
 
 /**
- * Lines about Kafka. Each worker of an instance meets the same faults, so workers hand them to the
- * primary, which logs each one once (primary/fault-log.ts). Here repeats are only kept from
- * flooding the channel.
+ * Lines about faults, of Kafka above all. Each worker of an instance meets the same faults, so
+ * workers hand them to the primary, which logs each one once (primary/fault-log.ts). Here repeats
+ * are only kept from flooding the channel.
  */
 export class Faults {
   readonly #tell: (fault: Fault) => void;
@@ -25,6 +25,11 @@ export class Faults {
 
   error(key: string, fields: object, message: string): void {
     this.#report('error', key, fields, message);
+  }
+
+  /** Reports a fault that the primary logs a single time; callers report each one once. */
+  warnOnce(key: string, fields: object, message: string): void {
+    this.#tell({ level: 'warn', key: `${message} ${key}`, fields, message, held: 0, once: true });
   }
 
   /** @param key faults with the same message and key are the same fault */

@@ -1,13 +1,20 @@
 /** Facts of a worker for the test page. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
-import type { JsonObject } from './decoder/sink.ts';
+import type { JsonObject } from '../json-object.ts';
 import type { Example } from './example/example.ts';
-import type { PageSettings } from './listener/page-settings.ts';
+import type { PageSettings } from './listener/page-answer.ts';
 import { BUILT_IN_SCHEMA, type Validator } from './validator/validator.ts';
 
-/** @param validate the validator in force: an example is what it takes */
-export function pageSettings(config: Config, validate: Validator): PageSettings {
+/**
+ * @param validate the validator in force: an example is what it takes
+ * @param outage the current outage of Kafka
+ */
+export function pageSettings(
+  config: Config,
+  validate: Validator,
+  outage: PageSettings['outage'],
+): PageSettings {
   const { kafkaTopic: topic, kafkaBrokers: brokers, keyField, idField } = config;
   const { eventSchema, maxFrameBytes: maxEventBytes } = config;
   const schemaText = eventSchema === undefined ? undefined : textOf(eventSchema);
@@ -24,6 +31,7 @@ export function pageSettings(config: Config, validate: Validator): PageSettings 
     brokers,
     keyField,
     idField,
+    outage,
     example: () => {
       example ??= make();
       return example;

@@ -12,7 +12,7 @@ import { EXIT, StartError } from '../errors.ts';
 import { kafkaOptions } from '../kafka.ts';
 import { LIMITS } from '../limits.ts';
 import { createLogger, type Logger } from '../log.ts';
-import type { Readiness, ToPrimary, ToWorker } from '../messages.ts';
+import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
 import { connectionBounds } from '../open-files.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
@@ -68,6 +68,7 @@ class Worker {
   readonly #memory: MemoryMark;
   readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
+  #outage: OutageNotice | undefined;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
@@ -85,7 +86,7 @@ class Worker {
     const acknowledger = new Acknowledger(counters, credit, release, log);
     const validate = loadValidator(config.eventSchema);
     const sieve = loadSieve(config.eventSchema, keyField);
-    const keyless = new Keyless(keyField, counters, log);
+    const keyless = new Keyless(keyField, counters, this.#faults);
     const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
@@ -120,7 +121,7 @@ class Worker {
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
       readiness: () => this.#readiness,
-      page: pageSettings(config, validate),
+      page: pageSettings(config, validate, () => this.#outage),
     });
     this.#accumulator = accumulator;
     this.#acknowledger = acknowledger;
@@ -197,6 +198,7 @@ class Worker {
     switch (message.type) {
       case 'readiness':
         this.#readiness = message.readiness;
+        this.#outage = message.outage;
         break;
       case 'steward':
         void this.#steward();

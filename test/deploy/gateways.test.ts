@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { chooseGateway, recordGateway, shellLines } from '../../deploy/kafka/gateways.ts';
+import { readConfig } from '../../src/config.ts';
 
 const folder = join(mkdtempSync(join(tmpdir(), 'forebay-gateways-')), 'gateways');
 const processes: ChildProcess[] = [];
@@ -130,6 +131,28 @@ test('no secret is recorded; a missing one is named', () => {
   assert(choose().notes.includes(note));
   assert(!choose({ KAFKA_SASL_PASSWORD: 'hush' }).notes.includes(note));
   assert(!choose({ KAFKA_SASL_PASSWORD_FILE: 'f' }).notes.includes(note));
+});
+
+test('what excludes a setting of this shell is not taken from the gateway', () => {
+  const sasl = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'me' };
+  const tls = { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: 'ca.pem' };
+  record({ ...sasl, ...tls, KAFKA_SASL_PASSWORD_FILE: 'their' });
+  const inherited = (env: Readonly<Record<string, string>>) => choose(env).settings;
+  const all = { ...sasl, ...tls, KAFKA_SASL_PASSWORD_FILE: 'their' };
+  assert.deepEqual(inherited({}), all);
+  assert.deepEqual(inherited({ KAFKA_SASL_PASSWORD: 'hush' }), { ...sasl, ...tls });
+  assert.deepEqual(inherited({ KAFKA_SASL_PASSWORD: '' }), all, 'an empty variable is unset');
+  assert.deepEqual(inherited({ KAFKA_SASL_PASSWORD_FILE: 'mine' }), { ...sasl, ...tls });
+  const { KAFKA_TLS: _, ...others } = all;
+  assert.deepEqual(inherited({ KAFKA_TLS: 'true' }), others);
+  for (const off of ['0', 'false']) {
+    const kept = { ...sasl, KAFKA_SASL_PASSWORD_FILE: 'their' };
+    assert.deepEqual(inherited({ KAFKA_TLS: off }), kept, off);
+  }
+  // The settings together are ones that listen accepts.
+  for (const env of [{ KAFKA_SASL_PASSWORD: 'hush' }, { KAFKA_TLS: '0' }]) {
+    readConfig({ ...env, ...inherited(env) });
+  }
 });
 
 test('a shell takes every value as it is', () => {

@@ -9,6 +9,7 @@ import { Partitioners } from 'kafkajs';
 import { arrayOf } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { metricsAtRest, openStage, post, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
 
 const PARTITIONS = 5;
 const LINES = 'application/x-ndjson';
@@ -28,8 +29,13 @@ function partitionOf(key: string): number {
   return oracle({ topic: 't', partitionMetadata, message: { key, value: null } });
 }
 
-async function stageWith(t: TestContext, keyField: string, schema?: object): Promise<Stage> {
-  const env: Record<string, string> = { FOREBAY_KEY_FIELD: keyField };
+async function stageWith(
+  t: TestContext,
+  keyField: string,
+  schema?: object,
+  more = {},
+): Promise<Stage> {
+  const env: Record<string, string> = { FOREBAY_KEY_FIELD: keyField, ...more };
   if (schema !== undefined) {
     const folder = await mkdtemp(join(tmpdir(), 'forebay-keys-'));
     t.after(() => rm(folder, { recursive: true }));
@@ -144,6 +150,28 @@ test('built-in schema: a nested field, or one at the top with the dots in its na
     'warn user.id missing',
     'warn user.id null',
   ]);
+});
+
+test('a reason is logged once for all workers, also after a rolling restart', async (t) => {
+  const stage = await stageWith(t, 'id', undefined, { FOREBAY_WORKERS: '2' });
+  const { gateway } = stage;
+  const keyless = async () => (await gateway.metrics()).value('forebay_events_without_key_total');
+  const rolls = () => gateway.log.filter(({ msg }) => msg === 'rolling restart ended').length;
+  let sent = 0;
+  const send = async () => {
+    // The kernel spreads connections over the workers.
+    for (let count = 0; count < 40; count++, sent++) {
+      const client = await FrameClient.open(gateway.wsUrl);
+      assert.deepEqual(await client.exchange(event('')), []);
+      await client.close();
+    }
+  };
+  await send();
+  process.kill(gateway.pid, 'SIGHUP');
+  await until(() => rolls() === 1, { deadlineMs: 30_000, what: 'the rolling restart' });
+  await send();
+  await until(async () => (await keyless()) === sent, { what: 'all are counted' });
+  assert.deepEqual(reasonsIn(stage), ['warn id missing']);
 });
 
 test('built-in schema: a number that it demands is the key', async (t) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type JsonObject, parseEvent } from '../../src/listen/event.ts';
+import type { JsonObject } from '../../src/json-object.ts';
+import { parseEvent } from '../../src/listen/event.ts';
 import { matchesAll, parseFilter } from '../../src/listen/filter.ts';
 
 const event = parseEvent(

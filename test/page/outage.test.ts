@@ -51,6 +51,39 @@ test('Kafka goes away: the page says so; it is back: the page says nothing, all 
   assert((await shown.history()).includes('ready again'));
 });
 
+test('nothing is sent, Kafka goes away: page and live view say so, with what the log says', {
+  skip,
+}, async () => {
+  const operator = await TestPage.open();
+  try {
+    await operator.page.goto(gateway.adminUrl);
+    await until(async () => /^Ready; no events came/.test(await operator.text('#verdict')), {
+      deadlineMs: 30_000,
+    });
+    const lines = (message: string) => gateway.log.filter(({ msg }) => msg === message);
+    const before = lines('Kafka outage began').length;
+    await kafka.kill(0);
+    await untilTold(/^Kafka is unavailable, nothing was stored since .*: .* Events wait for it\.$/);
+    await until(async () => /^Kafka outage: no event/.test(await operator.text('#verdict')));
+    const begun = lines('Kafka outage began');
+    assert.equal(begun.length, before + 1);
+    const { effect, reason } = begun.at(-1)!;
+    assert.equal(await operator.text('#verdict'), `Kafka outage: ${effect} (${reason})`);
+    assert.equal(await operator.page.getAttribute('#runbook', 'href'), 'runbook#outages');
+    assert.equal(await shown.count('unacknowledged'), 0, 'the page has sent nothing');
+    const ended = lines('Kafka outage ended').length;
+    await kafka.restart(0);
+    await untilTold(/^$/);
+    await until(async () => /^Ready; no events came/.test(await operator.text('#verdict')), {
+      deadlineMs: 30_000,
+    });
+    assert.equal(lines('Kafka outage ended').length, ended + 1);
+    assert.deepEqual(operator.complaints, []);
+  } finally {
+    await operator.close();
+  }
+});
+
 test('a gateway that never reached Kafka says why, and events are stored once it does', {
   skip,
 }, async () => {

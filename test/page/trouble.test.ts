@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 interface Facts {
-  readonly gateway: { ready: boolean; reasons: string[]; rejected?: string } | undefined;
+  readonly gateway:
+    | { ready: boolean; reasons: string[]; rejected?: string; outage?: object }
+    | undefined;
   readonly connectedAt: number | undefined;
   readonly oldestAt: number | undefined;
   readonly storedAt?: number;
@@ -27,16 +29,30 @@ const facts = (other: Partial<Facts>): Facts => ({
   ...other,
 });
 
-test('Kafka is unavailable when an event has waited on a connection and none was stored', () => {
-  const time = new Date(LONG_AGO).toLocaleTimeString();
-  const text = `Kafka is unavailable, nothing was stored since ${time}. Events wait for it.`;
+const REASON = 'Kafka cannot be reached: connection refused';
+const outage = (scope: 'all' | 'some') => ({ scope, reason: REASON, sinceMs: LONG_AGO });
+const time = new Date(LONG_AGO).toLocaleTimeString();
+
+test('an outage that the gateway reports is shown, also to a page that sends nothing', () => {
+  const all = `Kafka is unavailable, nothing was stored since ${time}: ${REASON}. Events wait for it.`;
+  const some = `Kafka stores only a part of the events since ${time}: ${REASON}. The others wait for it.`;
+  for (const other of [{}, { oldestAt: LONG_AGO }, { oldestAt: NOW }, { storedAt: NOW - 10 }]) {
+    const told = (scope: 'all' | 'some') =>
+      troubleOf(facts({ ...other, gateway: { ...ready, outage: outage(scope) } }));
+    assert.equal(told('all'), all, JSON.stringify(other));
+    assert.equal(told('some'), some, JSON.stringify(other));
+  }
+  const gateway = { ...unready('Kafka cannot be reached'), outage: outage('all') };
+  assert.equal(troubleOf(facts({ gateway })), all);
+});
+
+test('a gateway that reports no outage: events have no answer, and Kafka is not blamed', () => {
+  const text = `No answer since ${time}. Events wait for it.`;
   assert.equal(troubleOf(facts({ oldestAt: LONG_AGO })), text);
   assert.equal(troubleOf(facts({ oldestAt: LONG_AGO, now: NOW + 9_000 })), text, 'it stays so');
-  const away = { gateway: unready('Kafka cannot be reached'), oldestAt: LONG_AGO };
-  assert.match(
-    troubleOf(facts(away)),
-    /^Kafka is unavailable, .*: Kafka cannot be reached\. Events/,
-  );
+  const away = { gateway: unready('the topic does not exist'), oldestAt: LONG_AGO };
+  const why = `No answer since ${time}: the topic does not exist. Events wait for it.`;
+  assert.equal(troubleOf(facts(away)), why);
 });
 
 test('no trouble is told of an event that is new, or had no connection, or while others are stored', () => {

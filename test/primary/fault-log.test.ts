@@ -68,3 +68,13 @@ test('a fault that comes again after it was gone, or after Kafka worked again, i
   log.take(1, fault('f'));
   assert.equal(lines.length, 3);
 });
+
+test('a fault that is logged once is one line: for all workers, for ever, after an outage', () => {
+  const { lines, clock, log, fault } = faultLog();
+  for (let hour = 0; hour < 24; hour++) {
+    for (let slot = 1; slot <= 8; slot++) log.take(slot, { ...fault('once'), once: true });
+    log.forget();
+    clock.nowMs += 3_600_000;
+  }
+  assert.deepEqual(lines, [['warn', 'm once', 1, 0]]);
+});

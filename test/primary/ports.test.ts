@@ -24,6 +24,14 @@ test('a free port stays free', async () => {
   await probePort(endpoint('127.0.0.1', port));
 });
 
+test('other failures are described in words', async () => {
+  // A link-local address without a zone.
+  await assert.rejects(
+    probePort(endpoint('fe80::1', 9000)),
+    failure('FOREBAY_PORT: cannot listen on port 9000 of fe80::1: invalid argument (EINVAL)'),
+  );
+});
+
 test('an address that is not ours, by number and by name', async () => {
   // 192.0.2.0/24 and .invalid are reserved: nobody has them.
   for (const host of ['192.0.2.1', 'forebay.invalid']) {

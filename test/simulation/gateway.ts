@@ -42,6 +42,7 @@ const NO_PAGE = {
   brokers: [],
   keyField: KEY_FIELD,
   idField: 'id',
+  outage: () => undefined,
   example: async () => ({ event: {}, vary: [] }),
 };
 
@@ -89,13 +90,14 @@ export class Gateway {
       (batch) => accumulator.release(batch),
       log,
     );
-    const keyless = new Keyless(KEY_FIELD, counters, log);
+    const faults = new Faults(({ fields, message }) => log.warn(fields, message));
+    const keyless = new Keyless(KEY_FIELD, counters, faults);
     const intake = new Intake(validate, sieve, accumulator, KEY_FIELD, keyless, (...refusal) =>
       acknowledger.refuse(...refusal),
     );
     this.producer = new Producer({
       ...kafka,
-      faults: new Faults(({ fields, message }) => log.warn(fields, message)),
+      faults,
       lingerMs,
       eventTimeoutMs,
       maxRequestBytes,

@@ -1,6 +1,6 @@
 /** Reasons why events are not stored, derived from the gateway's answers and the acks. */
 
-/** Time to store an event, beyond which Kafka counts as unavailable. */
+/** Time to store an event, beyond which the page says that there is no answer. */
 export const STUCK_MS = 5_000;
 
 /**
@@ -12,16 +12,26 @@ export const STUCK_MS = 5_000;
  */
 export function troubleOf({ gateway, connectedAt, oldestAt, storedAt = 0, now }) {
   if (gateway === undefined) return '';
-  const { ready, reasons, rejected } = gateway;
+  const { ready, reasons, rejected, outage } = gateway;
   if (rejected === 'identity_unavailable') return 'The gateway cannot check keys at the moment.';
-  const why = ready ? '' : `: ${reasons.join('; ')}`;
   if (reasons.includes('draining')) {
     return 'The gateway is stopping: this page connects again by itself.';
   }
+  if (outage !== undefined) return textOf(outage);
+  const why = ready ? '' : `: ${reasons.join('; ')}`;
   const since = Math.max(oldestAt ?? now, connectedAt ?? now, storedAt);
-  if (now - since > STUCK_MS) {
-    const time = new Date(since).toLocaleTimeString();
-    return `Kafka is unavailable, nothing was stored since ${time}${why}. Events wait for it.`;
-  }
+  if (now - since > STUCK_MS) return `No answer since ${timeOf(since)}${why}. Events wait for it.`;
   return ready ? '' : `The gateway is not ready${why}.`;
+}
+
+/** The gateway alone knows that Kafka is the cause: the network may be slow as well. */
+function textOf({ scope, sinceMs, reason }) {
+  const time = timeOf(sinceMs);
+  return scope === 'all'
+    ? `Kafka is unavailable, nothing was stored since ${time}: ${reason}. Events wait for it.`
+    : `Kafka stores only a part of the events since ${time}: ${reason}. The others wait for it.`;
+}
+
+function timeOf(ms) {
+  return new Date(ms).toLocaleTimeString();
 }

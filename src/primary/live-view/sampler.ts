@@ -1,7 +1,7 @@
 /** Looks at the instance's totals once a second, and says what has become of them. */
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../limits.ts';
-import type { Readiness } from '../../messages.ts';
+import type { OutageNotice, Readiness } from '../../messages.ts';
 import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellOf, firstCell } from '../../metrics/layout.ts';
 import type { WorkerState } from '../supervisor.ts';
@@ -14,6 +14,8 @@ import { VerdictWatch } from './verdict.ts';
 /** What the totals do not know. */
 export interface ViewFacts {
   readiness(): Readiness;
+  /** The current outage of Kafka; undefined = none. */
+  outage(): OutageNotice | undefined;
   /** Of each slot the states of its workers; none = it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];
   restarts(cause: WorkerCause): number;
@@ -78,7 +80,8 @@ export class Sampler {
     assert(point.length === COLUMNS.length, 'each column has its number');
     const unaccounted = totals.unaccounted();
     const states = this.#facts.states();
-    this.#verdict.update(point, { ...this.#facts.readiness(), unaccounted, states });
+    const outage = this.#facts.outage();
+    this.#verdict.update(point, { ...this.#facts.readiness(), unaccounted, states, outage });
     return point;
   }
 

@@ -1,9 +1,12 @@
 /** The state of the instance in one sentence: the worst that is true, since when, what to do. */
+import type { OutageNotice } from '../../messages.ts';
 import { COLUMNS } from './columns.ts';
 import type { Point } from './sampler.ts';
 
 /** Points that count as now. */
 export const NOW = 10;
+/** Reason of an instance that is not ready since its buffer is full. */
+const BUFFER = /^the buffer is/;
 const WAITING_SECONDS = 5;
 /** Refusals caused by the sender, not by the gateway. */
 const SENDERS_FAULT = /^(invalid_|not_an_object|schema|too_|rate_limited)/;
@@ -14,6 +17,7 @@ export interface State {
   readonly unaccounted: number;
   /** Of each slot the states of its workers. */
   readonly states: readonly (readonly string[])[];
+  readonly outage: OutageNotice | undefined;
 }
 
 /** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
@@ -27,6 +31,8 @@ export interface Verdict {
   readonly todo: string;
   /** Section of docs/operations.md with the further steps; '' = none. */
   readonly section: string;
+  /** Begin of the state in ms since 1970; undefined = the point that first showed it. */
+  readonly sinceMs?: number;
 }
 
 export function verdictOf(points: readonly Point[], state: State): Verdict {
@@ -50,10 +56,10 @@ export class VerdictWatch {
     this.#points.push(point);
     if (this.#points.length > NOW) this.#points.shift();
     this.#verdict = verdictOf(this.#points, state);
-    const { kind, text } = this.#verdict;
+    const { kind, text, sinceMs = point[AT] ?? 0 } = this.#verdict;
     // Behind a colon or semicolon come details.
     const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
-    if (what !== this.#since.what) this.#since = { what, ms: point[AT] ?? 0 };
+    if (what !== this.#since.what) this.#since = { what, ms: sinceMs };
   }
 
   get current(): Verdict & { readonly sinceMs: number } {
@@ -75,9 +81,9 @@ class Recent {
     return this.#points.at(-1)?.[COLUMNS.indexOf(column)] ?? 0;
   }
 
-  sum(column: string, points = NOW): number {
+  sum(column: string): number {
     const index = COLUMNS.indexOf(column);
-    return this.#points.slice(-points).reduce((sum, point) => sum + (point[index] ?? 0), 0);
+    return this.#points.reduce((sum, point) => sum + (point[index] ?? 0), 0);
   }
 
   /** Names behind the prefix of the columns that counted something. */
@@ -88,7 +94,7 @@ class Recent {
   }
 }
 
-function bad(recent: Recent, { ready, reasons, unaccounted }: State): Verdict | undefined {
+function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Verdict | undefined {
   if (unaccounted !== 0) {
     return verdict(
       'bad',
@@ -97,6 +103,9 @@ function bad(recent: Recent, { ready, reasons, unaccounted }: State): Verdict | 
       'ForebayEventsUnaccounted',
     );
   }
+  // A full buffer is a result of the outage; the other reasons say more than that it lasts.
+  const isOnlyBuffer = reasons.every((reason) => BUFFER.test(reason));
+  if (outage?.scope === 'all' && isOnlyBuffer) return ofOutage('bad', outage);
   if (!ready) return notReady(reasons);
   const dropped = recent.kinds('dropped');
   if (dropped.length > 0) {
@@ -105,15 +114,6 @@ function bad(recent: Recent, { ready, reasons, unaccounted }: State): Verdict | 
       `Good events of plain clients are dropped: ${dropped.join(', ')}`,
       'Find what is slow, Kafka or the CPU; plain clients are not told of the loss',
       'ForebayDropsEvents',
-    );
-  }
-  if (recent.last('oldestSeconds') > WAITING_SECONDS && recent.sum('stored', NOW / 2) === 0) {
-    return verdict(
-      'bad',
-      'Kafka confirms nothing: events wait in the buffer',
-      'Look at the brokers and the network to them; do not restart this instance, which would ' +
-        'lose the events that wait',
-      'ForebayStoresNothing',
     );
   }
   return undefined;
@@ -129,7 +129,7 @@ function notReady(reasons: readonly string[]): Verdict {
     const todo = 'If it lasts, read why in the log: a worker died, or cannot run';
     return verdict('bad', text, todo, 'Workers that die or hang');
   }
-  if (has(/^the buffer is/)) {
+  if (has(BUFFER)) {
     return verdict('bad', text, 'Find what is slow, Kafka or the CPU', 'Overload');
   }
   if (has(/certificate|TLS|closed the connection/)) {
@@ -140,7 +140,15 @@ function notReady(reasons: readonly string[]): Verdict {
   return verdict('bad', text, todo, 'ForebayStoresNothing');
 }
 
-function doubtful(recent: Recent, { states }: State): Verdict | undefined {
+function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdict {
+  const todo =
+    'Look at the brokers and the network to them; do not restart this instance, which would ' +
+    'lose the events that wait';
+  return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
+}
+
+function doubtful(recent: Recent, { states, outage }: State): Verdict | undefined {
+  if (outage !== undefined) return ofOutage('wait', outage);
   const missing = states.filter((slot) => !slot.includes('ready')).length;
   if (missing > 0) {
     const text = `Workers that are not ready: ${missing} of ${states.length}`;

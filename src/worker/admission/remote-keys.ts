@@ -1,4 +1,5 @@
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { systemReason } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 
 /** The keys cannot be had, so that nobody knows whether a token is good. */
@@ -64,8 +65,9 @@ export class RemoteKeys {
 
   #failed(error: unknown): void {
     this.#failedAtMs = performance.now();
-    const { message, cause } = error as Error & { cause?: { code?: string } };
-    this.#options.failed(cause?.code ?? message);
+    const { message, cause } = error as Error;
+    // jose's own errors are described by their message; fetch has the reason in the cause.
+    this.#options.failed(cause === undefined ? message : systemReason(cause));
   }
 }
 

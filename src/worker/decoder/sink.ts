@@ -1,8 +1,6 @@
 import type { EventCode } from '../../errors.ts';
+import type { JsonObject } from '../../json-object.ts';
 import type { Sieve } from './sieve.ts';
-
-/** A parsed event. Never spread or assigned into another object: `__proto__` may be a field. */
-export type JsonObject = { readonly [field: string]: unknown };
 
 /** What a decoder makes of a frame or body. All calls come before the decoder returns. */
 export interface EventSink {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { byteOrderMark } from '../../byte-order-mark.ts';
 import { EVENT_CODES } from '../../errors.ts';
+import type { JsonObject } from '../../json-object.ts';
 import { isJson } from './grammar.ts';
 import { decodeKnown } from './known.ts';
 import {
@@ -17,7 +18,7 @@ import {
   trimmedEnd,
   valueEnd,
 } from './scanner.ts';
-import type { DecodeBounds, EventSink, JsonObject } from './sink.ts';
+import type { DecodeBounds, EventSink } from './sink.ts';
 
 /**
  * Takes apart a text frame, or a body that is read like one. `bytes` must be valid UTF-8: the

@@ -3,9 +3,9 @@
  * it was checked by the validator that checks events.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { JsonObject } from '../decoder/sink.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import type { Validator } from '../validator/validator.ts';
-import { isObject, References } from './references.ts';
+import { References } from './references.ts';
 import { sampleObject } from './sample.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** One set of keywords out of a schema and those that it combines. */
-import type { JsonObject } from '../decoder/sink.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import type { Choices } from './choices.ts';
-import { isObject, isSchema, type References, type Schema } from './references.ts';
+import { isSchema, type References, type Schema } from './references.ts';
 
 /** Keywords that combine schemas: nothing of them is left in the result. */
 const COMBINING = new Set([

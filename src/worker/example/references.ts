@@ -1,15 +1,12 @@
 /** Schemas within a schema, by `$ref`, `$dynamicRef` and `$recursiveRef`. */
-import type { JsonObject } from '../decoder/sink.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
+import { follow } from '../validator/json-pointer.ts';
 
 export type Schema = JsonObject | boolean;
 
 const BASE = 'schema://example/';
 /** Keywords whose values are data, not schemas. */
 const DATA = new Set(['const', 'default', 'enum', 'example', 'examples']);
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'boolean' || isObject(value);
@@ -37,7 +34,7 @@ export class References {
     const uri = resolved(reference, this.#bases.get(schema) ?? BASE);
     const [document = '', fragment = ''] = uri.split('#');
     if (!fragment.startsWith('/')) return this.#byUri.get(fragment === '' ? document : uri);
-    const found = at(this.#byUri.get(document), decoded(fragment));
+    const [found] = follow(fragment, this.#byUri.get(document)) ?? [];
     return isSchema(found) ? found : undefined;
   }
 
@@ -63,22 +60,4 @@ export class References {
 
 function resolved(reference: string, base: string): string {
   return URL.canParse(reference, base) ? new URL(reference, base).href : reference;
-}
-
-/** Follows a JSON Pointer. */
-function at(root: unknown, pointer: string): unknown {
-  let value = root;
-  for (const part of pointer.slice(1).split('/')) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = Reflect.get(value, part.replaceAll('~1', '/').replaceAll('~0', '~'));
-  }
-  return value;
-}
-
-function decoded(fragment: string): string {
-  try {
-    return decodeURIComponent(fragment);
-  } catch {
-    return fragment;
-  }
 }

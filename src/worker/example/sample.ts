@@ -2,11 +2,11 @@
  * Values that probably match a schema. Some keywords are ignored, `not` for example: the caller
  * validates each value, and asks for another attempt if it fails.
  */
-import type { JsonObject } from '../decoder/sink.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { Choices } from './choices.ts';
 import { flatten } from './flatten.ts';
 import { numberFor } from './numbers.ts';
-import { isObject, isSchema, type References, type Schema } from './references.ts';
+import { isSchema, type References, type Schema } from './references.ts';
 import { textOfFormat, textOfPattern } from './texts.ts';
 
 /** Values of one attempt: a schema that refers to itself could go on for ever. */

@@ -26,7 +26,7 @@ import { abandon } from './failure.ts';
 import { hasBody, markClosing } from './framing.ts';
 import { HeldBody } from './held-body.ts';
 import { encodingOf, mediaOf } from './media.ts';
-import { type PageSettings, pageAnswer } from './page-settings.ts';
+import { type PageSettings, pageAnswer } from './page-answer.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 import { type BodyOptions, WholeBodies } from './whole-bodies.ts';
 

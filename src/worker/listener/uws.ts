@@ -118,7 +118,7 @@ function packageFor(node: string): string {
   return `uWebSockets.js-node${Number.parseInt(node, 10)}`;
 }
 
-/** What decides whether there is a binary. */
+/** Facts of this machine that decide if there is a binary for it. */
 export interface Host {
   readonly platform: string;
   readonly arch: string;
@@ -127,7 +127,7 @@ export interface Host {
   readonly hasGlibc: boolean;
 }
 
-/** Why the binary did not load, for the operator. */
+/** Reason for the operator why the binary did not load. */
 export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Host): string {
   const { platform, arch, node, hasGlibc } = here;
   const major = String(Number.parseInt(node, 10));

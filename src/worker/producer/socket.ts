@@ -12,7 +12,6 @@ import { LIMITS } from '../../limits.ts';
 import type { SocketFactory } from './kafkajs.ts';
 import { describeSocketError, describeStranger } from './reasons.ts';
 
-const KEEP_ALIVE_MS = 60_000;
 const LENGTH_BYTES = 4;
 /** A response has at least its correlation id. */
 const RESPONSE_BYTES_MIN = 4;
@@ -54,7 +53,6 @@ export class WatchedSocket {
 
   readonly factory: SocketFactory = ({ host, port, ssl, onConnect }) => {
     const socket = connectSocket({ host, port }, ssl, onConnect);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     socket.once('connect', () => {
       this.#connected = true;

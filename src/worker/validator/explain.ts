@@ -1,7 +1,7 @@
 /** One short text for the sender of an event that does not match, from the errors of ajv. */
 import type { ErrorObject } from 'ajv';
-import type { JsonObject } from '../decoder/sink.ts';
-import { escaped, isObject, targetOf } from './json-pointer.ts';
+import { isObject, type JsonObject } from '../../json-object.ts';
+import { escaped, targetOf } from './json-pointer.ts';
 
 /** Letters of a list of values or branches, of one value or name in a text, and of one branch. */
 const LIST_LENGTH_MAX = 140;

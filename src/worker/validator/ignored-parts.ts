@@ -1,8 +1,9 @@
 /** Parts of a JSON Schema without effect: unknown keywords, and formats that are not checked. */
+
+import { isObject, type JsonObject } from '../../json-object.ts';
 import { nearest } from '../../nearest.ts';
-import type { JsonObject } from '../decoder/sink.ts';
 import { type Compiler, type Draft, draftOf } from './drafts.ts';
-import { escaped, isObject, targetOf } from './json-pointer.ts';
+import { escaped, targetOf } from './json-pointer.ts';
 
 /** Keywords whose value is a schema, or an array of schemas. */
 const HOLDS_SCHEMAS = [

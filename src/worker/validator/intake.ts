@@ -1,10 +1,11 @@
 import { EVENT_CODES, type EventCode } from '../../errors.ts';
+import type { JsonObject } from '../../json-object.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
 import { KeyField } from '../decoder/key-field.ts';
 import type { Sieve } from '../decoder/sieve.ts';
-import type { EventSink, JsonObject } from '../decoder/sink.ts';
+import type { EventSink } from '../decoder/sink.ts';
 import type { Keyless } from './keyless.ts';
 import type { Validator } from './validator.ts';
 

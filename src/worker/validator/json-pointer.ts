@@ -1,9 +1,5 @@
 /** JSON pointers (RFC 6901) within a schema. */
-import type { JsonObject } from '../decoder/sink.ts';
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { isObject, type JsonObject } from '../../json-object.ts';
 
 /** A name as a part of a pointer. */
 export function escaped(name: string): string {
@@ -22,6 +18,22 @@ function unescaped(part: string): string {
 }
 
 /**
+ * Follows a pointer, given as the fragment of a URI.
+ * @returns what it names in `root`, with the pointer; undefined = it names nothing
+ */
+export function follow(fragment: string, root: unknown): [unknown, string] | undefined {
+  let at = root;
+  let pointer = '';
+  for (const part of fragment.split('/').slice(1)) {
+    const name = unescaped(part);
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = (at as JsonObject)[name];
+    pointer += `/${escaped(name)}`;
+  }
+  return [at, pointer];
+}
+
+/**
  * The schema that a `$ref` names, with its pointer; undefined = it is in no object of `root`.
  * @param root the whole schema
  */
@@ -29,13 +41,6 @@ export function targetOf(ref: unknown, root: JsonObject): [JsonObject, string] |
   const [, base, path] = /^([^#]*)#((?:\/.*)?)$/s.exec(String(ref)) ?? [];
   if (path === undefined || (base !== '' && base !== root.$id && base !== root.id))
     return undefined;
-  let at: unknown = root;
-  let pointer = '';
-  for (const part of path.split('/').slice(1)) {
-    const name = unescaped(part);
-    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
-    at = (at as JsonObject)[name];
-    pointer += `/${escaped(name)}`;
-  }
+  const [at, pointer] = follow(path, root) ?? [undefined, ''];
   return isObject(at) ? [at, pointer] : undefined;
 }

@@ -26,9 +26,11 @@ function instance() {
   const workers = [new Counters(), new Counters()] as const;
   const states: WorkerState[][] = [['ready'], ['ready']];
   const restarts = { crash: 0, hang: 0 };
+  const outage = undefined;
   const readiness = () => ({ ready: true, reasons: [] });
   const facts = {
     readiness,
+    outage: () => outage,
     states: () => states,
     restarts: (of: 'crash' | 'hang') => restarts[of],
   };

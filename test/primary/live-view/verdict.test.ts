@@ -35,7 +35,15 @@ const well: State = {
   reasons: [],
   unaccounted: 0,
   states: [['ready'], ['ready', 'draining']],
+  outage: undefined,
 };
+const REASON = 'Kafka cannot be reached: connection refused';
+const outOf = (scope: 'all' | 'some', effect: string): State => ({
+  ...well,
+  outage: { scope, effect, reason: REASON, sinceMs: 1_000 },
+});
+const allOut = outOf('all', 'no event is stored');
+const someOut = outOf('some', 'events of some partitions are not stored');
 const unready = (...reasons: string[]): State => ({ ...well, ready: false, reasons });
 const dead: State = { ...well, states: [[], ['ready']] };
 
@@ -83,13 +91,37 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     'ForebayWorkerDied',
   ],
   [{ stored: 5 }, dead, 'wait', 'Workers that are not ready: 1 of 2', 'Workers that die or hang'],
+  [{ oldestSeconds: 6 }, well, 'wait', 'Kafka is slow: some events wait long', 'ForebayEventsWait'],
+  [{}, allOut, 'bad', `Kafka outage: no event is stored (${REASON})`, 'Outages'],
   [
-    { oldestSeconds: 6 },
-    well,
+    { received: 5, oldestSeconds: 6, 'errors.connection': 1 },
+    allOut,
     'bad',
-    'Kafka confirms nothing: events wait in the buffer',
-    'ForebayStoresNothing',
+    `Kafka outage: no event is stored (${REASON})`,
+    'Outages',
   ],
+  [
+    { stored: 5 },
+    someOut,
+    'wait',
+    `Kafka outage: events of some partitions are not stored (${REASON})`,
+    'Outages',
+  ],
+  [
+    {},
+    { ...allOut, ready: false, reasons: ['the buffer is not below 60% since it reached 80%'] },
+    'bad',
+    `Kafka outage: no event is stored (${REASON})`,
+    'Outages',
+  ],
+  [
+    {},
+    { ...allOut, ready: false, reasons: ['not every worker listens yet'] },
+    'bad',
+    'Not ready: not every worker listens yet',
+    'Workers that die or hang',
+  ],
+  [{}, { ...allOut, ...unready('draining') }, 'wait', 'Not ready: draining', 'Stop'],
   [
     { 'dropped.buffer_full': 1 },
     well,
@@ -137,8 +169,10 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
 
 test('the worst that is true now is said, with what to do and where the runbook says more', () => {
   for (const [numbers, state, kind, text, section] of CASES) {
-    const { todo, ...said } = verdictOf([pointOf(numbers)], state);
+    const { todo, sinceMs, ...said } = verdictOf([pointOf(numbers)], state);
     assert.deepEqual(said, { kind, text, section });
+    const isOutage = section === 'Outages';
+    assert.equal(sinceMs, isOutage ? state.outage?.sinceMs : undefined, text);
     assert.equal(todo === '', section === '', `what to do: ${text}`);
     if (section === '') continue;
     const anchor = `id="${anchorOf(section)}"`;
@@ -167,6 +201,14 @@ test('it is known since when a state holds, whatever changes in its details', ()
   assert.deepEqual(after(5_000, { stored: 1 }, well), ['good', 5_000]);
   for (let at = 6_000; at < 16_000; at += 1_000) after(at, {}, well);
   assert.deepEqual(after(16_000, {}, well), ['idle', 15_000], 'ten seconds after the last event');
+});
+
+test('an outage holds since its begin, which the log knows, not since the view has seen it', () => {
+  const watch = new VerdictWatch(500);
+  watch.update(pointOf({ at: 6_000 }), allOut);
+  assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['bad', 1_000]);
+  watch.update(pointOf({ at: 7_000 }), well);
+  assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 7_000]);
 });
 
 test('the past is bounded, adds up, and knows how old its points are', () => {

@@ -92,3 +92,12 @@ test('after a failure it is tried again', async () => {
   server.state = 'good';
   assert.equal(await verify(old!), 'good');
 });
+
+test('an address that nobody answers at is described in words', async () => {
+  const { url } = server;
+  server.close();
+  const failures: string[] = [];
+  new RemoteKeys({ url: new URL(url), failed: (reason) => failures.push(reason) });
+  await until(() => failures.length > 0, { what: 'the first failure' });
+  assert.equal(failures[0], 'connection refused (ECONNREFUSED)');
+});

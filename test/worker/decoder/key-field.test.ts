@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { KeyField } from '../../../src/worker/decoder/key-field.ts';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { jsonText } from './json-text.ts';
 
 /** The key, or in angle brackets the reason why there is none. */

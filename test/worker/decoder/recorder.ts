@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../../src/errors.ts';
+import type { JsonObject } from '../../../src/json-object.ts';
 import type { Sieve } from '../../../src/worker/decoder/sieve.ts';
-import type { DecodeBounds, EventSink, JsonObject } from '../../../src/worker/decoder/sink.ts';
+import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/sink.ts';
 import { loadSieve } from '../../../src/worker/validator/validator.ts';
 
 export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536 };

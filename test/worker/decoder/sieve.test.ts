@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { WRONG } from '../../../src/worker/decoder/grammar.ts';
 import { KeyField } from '../../../src/worker/decoder/key-field.ts';
 import { Sieve } from '../../../src/worker/decoder/sieve.ts';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { decodeNdjson, decodeText } from '../../../src/worker/decoder/text.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
 import { jsonText } from './json-text.ts';

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { type Example, exampleOf } from '../../../src/worker/example/example.ts';
 import { loadValidator } from '../../../src/worker/validator/validator.ts';
 

@@ -17,7 +17,7 @@ import { fakeRequest } from '../../simulation/sockets.ts';
 import { arrayOf, good } from '../../support/events.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './response.ts';
-import { createStages, MAX_EVENT_BYTES } from './stages.ts';
+import { createStages, MAX_EVENT_BYTES, NO_PAGE } from './stages.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
@@ -252,7 +252,7 @@ test('an allowed page may read every answer, a foreign one none; it may load the
   listener.close();
 });
 
-test('the page learns from page.json whether it is ready; where events go, senders alone', async () => {
+test('the page learns from page.json whether it is ready or Kafka out; where events go, senders alone', async () => {
   const readiness = { ready: false, reasons: ['draining'] };
   const gate = new Gate({
     origins: new Origins(undefined),
@@ -261,17 +261,20 @@ test('the page learns from page.json whether it is ready; where events go, sende
   });
   const endsAtMs = Number.POSITIVE_INFINITY;
   const entry = { name: 'page', sha256: tokenHash(TOKEN), endsAtMs, rate: undefined };
+  const outage = { scope: 'all', effect: 'e', reason: 'r', sinceMs: 1 } as const;
+  const page = { ...NO_PAGE, outage: () => outage };
+  const seen = { ...readiness, outage };
   const known = { topic: 'topic', brokers: ['broker:9092'], keyField: 'clientId', idField: 'id' };
-  const all = { ...readiness, ...known, example: { event: { msg: 'text' }, vary: [] } };
+  const all = { ...seen, ...known, example: { event: { msg: 'text' }, vary: [] } };
   for (const [keys, authorization, expected] of [
     [false, '', all],
-    [true, '', { ...readiness, rejected: 'unauthorized' }],
-    [true, 'Bearer wrong', { ...readiness, rejected: 'unauthorized' }],
+    [true, '', { ...seen, rejected: 'unauthorized' }],
+    [true, 'Bearer wrong', { ...seen, rejected: 'unauthorized' }],
     [true, `Bearer ${TOKEN}`, all],
   ] as const) {
     listener.close();
     if (keys) gate.takeKeys({ type: 'keys', keys: [entry], keySet: undefined });
-    listener = createListener({ readiness: () => readiness, ...(keys ? { gate } : {}) });
+    listener = createListener({ readiness: () => readiness, page, ...(keys ? { gate } : {}) });
     const response = ask('GET', '/page.json', authorization === '' ? {} : { authorization });
     await until(() => response.status !== undefined);
     assert.equal(response.status, 200, 'any other one is an error in the console');

@@ -8,7 +8,8 @@ import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
-import type { PageSettings } from '../../../src/worker/listener/page-settings.ts';
+import { Faults } from '../../../src/worker/faults.ts';
+import type { PageSettings } from '../../../src/worker/listener/page-answer.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { Keyless } from '../../../src/worker/validator/keyless.ts';
 import {
@@ -24,6 +25,7 @@ export const NO_PAGE: PageSettings = {
   brokers: ['broker:9092'],
   keyField: 'clientId',
   idField: 'id',
+  outage: () => undefined,
   example: async () => ({ event: { msg: 'text' }, vary: [] }),
 };
 
@@ -39,7 +41,7 @@ export function createStages(validate: Validator = loadValidator(undefined)) {
   const credit = new Credit(budget, MAX_EVENT_BYTES);
   const acknowledger = new Acknowledger(counters, credit, (b) => accumulator.release(b), log);
   const sieve = loadSieve(undefined, 'clientId');
-  const keyless = new Keyless('clientId', counters, log);
+  const keyless = new Keyless('clientId', counters, new Faults(() => {}));
   const intake = new Intake(validate, sieve, accumulator, 'clientId', keyless, (...refusal) =>
     acknowledger.refuse(...refusal),
   );

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { checkSchema } from '../../../src/worker/validator/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-ignored-'));

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/validator/validator.ts';
 import { recordsOf } from '../accumulator/batches.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT, StartError } from '../../../src/errors.ts';
-import type { JsonObject } from '../../../src/worker/decoder/sink.ts';
+import type { JsonObject } from '../../../src/json-object.ts';
 import { loadValidator } from '../../../src/worker/validator/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-validator-'));

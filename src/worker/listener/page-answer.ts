@@ -1,8 +1,8 @@
 /**
- * `GET /page.json`, the settings of the test page. Readiness is public, as in `/readyz`; topic,
- * brokers and an example event are for clients that may send.
+ * `GET /page.json`, the settings of the test page. Readiness is public, as in `/readyz`, and so is an
+ * outage of Kafka; topic, brokers and an example event are for clients that may send.
  */
-import type { Readiness } from '../../messages.ts';
+import type { OutageNotice, Readiness } from '../../messages.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Example } from '../example/example.ts';
 import { type Answer, jsonBody } from './answers.ts';
@@ -14,6 +14,8 @@ export interface PageSettings {
   readonly brokers: readonly string[];
   readonly idField: string;
   readonly keyField: string;
+  /** The current outage of Kafka; undefined = none. */
+  outage(): OutageNotice | undefined;
   /** Generated at the first request. */
   example(): Promise<Example>;
 }
@@ -31,7 +33,8 @@ export function pageAnswer(
   settings: PageSettings,
 ): Promise<Answer> {
   const answer = (more: object): Answer => {
-    return { status: 200, headers: HEADERS, body: jsonBody({ ...readiness, ...more }) };
+    const state = { ...readiness, outage: settings.outage() };
+    return { status: 200, headers: HEADERS, body: jsonBody({ ...state, ...more }) };
   };
   // The page has no credentials at first: that is not worth a line of the log.
   if (gate.required && request.getHeader('authorization') === '') {
