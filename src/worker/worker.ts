@@ -205,7 +205,7 @@ class Worker {
         break;
       case 'topicFacts':
         this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
-        this.#producer.hasWorked();
+        this.#producer.health.hasWorked();
         break;
       case 'keys':
         this.#takeKeys(message);

@@ -295,7 +295,7 @@ export const MUTANTS: readonly Mutant[] = [
     what: 'a batch is let go while a thread reads it',
     file: PRODUCER,
     changes: [
-      ['if (!lane.compressing) outcomes.refused(', 'outcomes.refused('],
+      ['if (!lane.compressing) this.#expire(', 'this.#expire('],
       ["assert(!this.#compressing, 'nobody reads its memory');", '', LANE],
     ],
   },

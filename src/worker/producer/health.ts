@@ -60,7 +60,7 @@ export class Health {
     return this.#topicMissing;
   }
 
-  /** Credentials were accepted: refused ones are news. */
+  /** Credentials were accepted, here or in another worker: rejected ones no longer end it. */
   hasWorked(): void {
     this.#everWorked = true;
   }

@@ -55,10 +55,7 @@ export class Producer {
     isDue: (lane, nowMs) => this.#isDue(lane, nowMs),
     makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
     sending: (lane, nowMs) => this.#metrics.sending(lane.head!, nowMs),
-    ready: () => {
-      this.health.lookAtLeaders(this.#brokers, performance.now());
-      this.#pump();
-    },
+    ready: () => this.#leadersChanged(),
     lost: (broker, error) => {
       this.health.connectionFailed(broker.address, error, broker);
       this.#metadata.refresh();
@@ -99,11 +96,6 @@ export class Producer {
   start(): void {
     this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS);
     void this.#metadata.run();
-  }
-
-  /** Credentials were taken, from another worker if not from this one: refused ones are news. */
-  hasWorked(): void {
-    this.health.hasWorked();
   }
 
   /** Ask again who leads, for instance since the topic was created. */
@@ -170,6 +162,10 @@ export class Producer {
     for (const broker of this.#brokers.values()) {
       broker.lanes = this.#lanes.filter(({ partition }) => this.#leaders[partition] === broker);
     }
+    this.#leadersChanged();
+  }
+
+  #leadersChanged(): void {
     this.health.lookAtLeaders(this.#brokers, performance.now());
     this.#pump();
   }
@@ -198,8 +194,7 @@ export class Producer {
     this.#metadata.producerId(({ producerId, epoch }) => {
       lane.setProducerId(producerId, epoch);
       this.health.producerIdGiven();
-      this.health.lookAtLeaders(this.#brokers, performance.now());
-      this.#pump();
+      this.#leadersChanged();
     });
   }
 

@@ -39,9 +39,15 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/ENOTFOUND|EAI_AGAIN/, 'Kafka cannot be reached: the host name cannot be resolved'],
   [/ECONNREFUSED/, 'Kafka cannot be reached: connection refused'],
   [/EHOSTUNREACH|EHOSTDOWN|ENETUNREACH|ENETDOWN/, 'Kafka cannot be reached: no route to the host'],
-  [/^no connection within|ETIMEDOUT|connection timeout/i, 'Kafka cannot be reached: no connection in time'],
+  [
+    /^no connection within|ETIMEDOUT|connection timeout/i,
+    'Kafka cannot be reached: no connection in time',
+  ],
   [/^no answer within/, 'the port accepts connections but does not answer: is it a broker’s?'],
 ];
+
+/** Ends of a connection that was not ready yet. */
+const CLOSED = /closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i;
 
 /**
  * Reason why a connection to Kafka failed, for /readyz and the log: without addresses, and without
@@ -52,7 +58,7 @@ export function reasonFor({ why, message }: Pick<LinkError, 'why' | 'message'>):
   if (found !== undefined) return found[1];
   if (why === 'configuration') return 'the brokers refuse our credentials';
   if (why === 'guard' || why === 'request_timeout') return 'Kafka does not answer';
-  if (/closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i.test(message) && why === 'connection') {
+  if (CLOSED.test(message) && why === 'connection') {
     return (
       'Kafka closed the connection: does the broker expect TLS or SASL, ' +
       'or is the port not a broker’s (a controller’s, ZooKeeper’s)?'

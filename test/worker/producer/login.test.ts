@@ -54,7 +54,7 @@ test('refused before anything ever worked: it is told, so that the instance ends
 });
 
 test('refused to a new worker while others work: an alarm, and it tries again', async () => {
-  const { told, lines, stop } = refused((producer) => producer.hasWorked());
+  const { told, lines, stop } = refused((producer) => producer.health.hasWorked());
   await until(() => lines.some(({ error }) => error === 'wrong password'));
   stop();
   assert.deepEqual(told, []);
