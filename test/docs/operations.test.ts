@@ -53,7 +53,7 @@ function textsOf(expression: string, before: string): string[] {
 }
 
 const CALL =
-  /\b(?:log|logger|faults)(?:\.(?<method>info|warn|error|fatal|last|write)|\[level\])\(/g;
+  /\b(?:log|logger|faults)(?:\.(?<method>info|warn|error|fatal|last|write)(?<once>Once)?|\[level\])\(/g;
 
 function linesOf(path: string): Line[] {
   const text = readFileSync(root + path, 'utf8');
@@ -68,7 +68,8 @@ function linesOf(path: string): Line[] {
     const elsewhere = MADE_ELSEWHERE.get(message);
     const messages = elsewhere === undefined ? textsOf(message, before) : [elsewhere];
     assert(messages.length > 0, `${path}: what is logged by ${call[0]}${args.join(', ')})?`);
-    const sampled = /^faults\b/.test(call[0]) || /\bheld\b/.test(args[0] ?? '');
+    const isRepeated = /^faults\b/.test(call[0]) && call.groups?.once === undefined;
+    const sampled = isRepeated || /\bheld\b/.test(args[0] ?? '');
     return messages.map((text) => ({ message: text, levels, sampled }));
   });
 }
