@@ -5,9 +5,9 @@ import type { Outbox } from './outbox.ts';
 import { isRequestError, jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
 
 const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
-/** Until the answer to a body; an event that is alone in it cannot be halved, and may take as long
+/** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as long
  * as the gateway lets it by default, at a byte per millisecond. */
-const ANSWER_MS = 30_000;
+export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;
 const TOO_LARGE = 413;
@@ -17,6 +17,8 @@ export interface Problem {
   readonly text: string;
   /** The gateway takes nothing from this client for now. */
   readonly notAdmitted?: NotAdmitted | undefined;
+  /** No answer came, or none that a page may read. */
+  readonly noAnswer?: boolean;
   /** The size has nothing to do with it: the gateway says so, or nothing was sent. */
   readonly anySize?: boolean;
 }
@@ -119,7 +121,7 @@ export class Poster {
         },
       };
     } catch (error) {
-      return { problem: { text: String(error) } };
+      return { problem: { text: String(error), noAnswer: true } };
     }
   }
 
