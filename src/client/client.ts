@@ -33,7 +33,7 @@ const EVENT_BYTES = 65_536;
 /** How long an event waits for others that go in the same frame. */
 const BATCH_MS = 10;
 const CLOSE_MS = 10_000;
-/** How long an event that is stuck waits before it is tried again: so much longer each time. */
+/** Pause before a stuck event is tried again; grows by the factor each time. */
 const STUCK_MS = { first: 500, factor: 8, last: 3_600_000 };
 
 /** A client that connects at once, and again whenever it has to. */
@@ -51,8 +51,8 @@ class GatewayClient implements Client {
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
   /** Each until an event may be sent again. */
   readonly #retryTimers = new Set<ReturnType<typeof setTimeout>>();
-  /** An event that is stuck. */
-  #stuck: Entry | undefined;
+  /** Stuck events, oldest first. */
+  readonly #stuck = new Set<Entry>();
   /** Why the gateway takes nothing, until an event's sender has been told. */
   #untold: NotAdmitted | undefined;
   #telling = false;
@@ -72,6 +72,7 @@ class GatewayClient implements Client {
 
   get status(): Status {
     const { state, unacknowledged, reconnects, credit, ackMs, problem } = this.#transport;
+    const [stuck] = this.#stuck;
     return {
       state,
       ...this.#counts,
@@ -81,7 +82,7 @@ class GatewayClient implements Client {
       reconnects,
       credit,
       ackMs,
-      problem: problem ?? (this.#stuck && stuckText(this.#stuck)),
+      problem: problem ?? (stuck && stuckText(stuck)),
     };
   }
 
@@ -165,7 +166,11 @@ class GatewayClient implements Client {
       this.#tell();
     },
     refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
-      if (retry) return this.#againAfter(retryAfterMs ?? 0, entry);
+      if (retry) {
+        entry.alone = 0;
+        this.#stuck.delete(entry);
+        return this.#againAfter(retryAfterMs ?? 0, entry);
+      }
       if (!this.#done(entry)) return;
       this.#counts.refused++;
       const error = new SendError(code, message);
@@ -175,7 +180,7 @@ class GatewayClient implements Client {
     },
     stuck: (entry: Entry) => {
       if (!this.#outbox.setAside(entry)) return;
-      this.#stuck = entry;
+      this.#stuck.add(entry);
       const { first, factor, last } = STUCK_MS;
       const ms = Math.min(last, first * factor ** entry.stuck++);
       this.#againAfter(ms, entry);
@@ -184,7 +189,7 @@ class GatewayClient implements Client {
   };
 
   #done(entry: Entry): boolean {
-    if (entry === this.#stuck) this.#stuck = undefined;
+    this.#stuck.delete(entry);
     return this.#outbox.done(entry);
   }
 
@@ -208,6 +213,7 @@ class GatewayClient implements Client {
 
   #drop(entry: Entry, code: string, message: string): void {
     this.#counts.dropped++;
+    this.#stuck.delete(entry);
     const error = new SendError(code, message);
     entry.failed(error);
     call(this.#options.onDropped, entry.event, error);

@@ -77,8 +77,8 @@ export class Connection {
   #hello: Hello | undefined;
   #heardMs = performance.now();
   #againAtMs: number | undefined;
-  /** Left out on this connection; see {@link Outbox.suspect}. */
-  #suspect: Entry | undefined;
+  /** Events left out on this connection; see {@link Outbox.suspects}. */
+  #suspects: ReadonlySet<Entry> = new Set();
   #over = false;
 
   /**
@@ -137,9 +137,9 @@ export class Connection {
       }
       const most = Math.min(maxFrameBytes, this.credit.bytes);
       const { bytes: tried } = this.#fit;
-      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, tried), this.#suspect);
-      if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspect);
-      if (entries.length === 0) return;
+      let entries = this.#outbox.take(maxFrameEvents, Math.min(most, tried), this.#suspects);
+      if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspects);
+      if (entries.length === 0) break;
       const text = frameText(entries);
       const number = this.#sent.frames + 1;
       const bytes = utf8Bytes(text);
@@ -149,6 +149,14 @@ export class Connection {
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
+    // With nothing else to send, the hello is what got through without them.
+    if (this.#frames.length === 0 && this.credit.frames > 0) this.#passed();
+  }
+
+  /** Others got through without the suspects. */
+  #passed(): void {
+    for (const suspect of this.#suspects) this.#on.stuck(suspect);
+    this.#suspects = new Set();
   }
 
   /** Ends it: what has no ack is lost here. */
@@ -172,7 +180,7 @@ export class Connection {
       case 'hello':
         if (this.#hello || !isHello(said)) return false;
         this.#hello = said;
-        this.#suspect = this.#outbox.suspect;
+        this.#suspects = this.#outbox.suspects;
         this.#raise(said.credit);
         this.#on.opened();
         return true;
@@ -223,8 +231,7 @@ export class Connection {
     }
     const first = settled[0];
     if (!first) return;
-    if (this.#suspect) this.#on.stuck(this.#suspect);
-    this.#suspect = undefined;
+    this.#passed();
     this.#on.acknowledged(performance.now() - first.sentMs);
   }
 
@@ -245,10 +252,11 @@ export class Connection {
 
   /** No answer came to what was sent: the frame, or an event, may be too long for the network. */
   #cut(): void {
-    const { bytes } = this.#longest ?? {};
-    if (bytes === undefined) return;
-    this.#fit.failed(bytes, true);
-    this.#outbox.noAnswer(this.#frames[0]!.entries, this.#suspect);
+    const longest = this.#longest;
+    if (!longest) return;
+    this.#fit.failed(longest.bytes, true);
+    // Of several frames, nothing tells which one failed.
+    if (this.#frames.length === 1) this.#outbox.noAnswer(longest.entries, this.#suspects);
   }
 
   /** Of the frames without an ack one was too long for what stands in between: the longest. */

@@ -24,7 +24,9 @@ export interface Entry {
   /** Of `text` in UTF-8. */
   readonly bytes: number;
   attempts: number;
-  /** How often others got through while it did not. */
+  /** Attempts with this event alone that got no answer. */
+  alone: number;
+  /** Times that others got through while it did not. */
   stuck: number;
   /** Rank in the order of sending, given by the outbox. */
   place: number;
@@ -34,7 +36,7 @@ export interface Entry {
 
 /** @returns the fields of an entry that nothing has happened to */
 export function progress() {
-  return { attempts: 0, stuck: 0, place: 0 };
+  return { attempts: 0, alone: 0, stuck: 0, place: 0 };
 }
 
 /** A refusal of events as the gateway words it, in a `nack` or in an HTTP answer. */

@@ -1,11 +1,11 @@
 /** Growth near a size that has failed: it may fail again. */
 const CAREFUL = 9 / 8;
-/** Of the size that fits, one part in so many is a full attempt: the next event may be as long. */
+/** An attempt of a third of the size counts as full: the next event may be as long as the rest. */
 const FULL = 3;
 
 /**
- * How many bytes fit one attempt, a frame or a body. What had no timely answer may have been too
- * long for the network, so half of it is tried next. The size grows again by what gets through: far
+ * Size limit of one attempt, a frame or a body, in bytes. An attempt without a timely answer may have
+ * been too long for the network, so the next one has half its size at most, and never more than before. The size grows again by what gets through: far
  * below the size that failed last it doubles.
  */
 export class Fit {
@@ -44,7 +44,7 @@ export class Fit {
 
   failed(bytes: number, careful = false): void {
     this.#careful = careful;
-    this.#failedBytes = bytes;
-    this.#bytes = bytes / 2;
+    this.#failedBytes = Math.min(this.#failedBytes, bytes);
+    this.#bytes = Math.min(this.#bytes, bytes / 2);
   }
 }

@@ -1,7 +1,7 @@
 import type { Entry, Fates } from './entry.ts';
 import type { Key } from './key.ts';
 import type { Outbox } from './outbox.ts';
-import { bytesOf, type Poster, request } from './poster.ts';
+import { ANSWER_MS, bytesOf, type Poster, request } from './poster.ts';
 import { jsonObject, refusalsOf } from './wire.ts';
 
 /** One request of a page that goes; browsers take 64 KiB of them, of all scripts together. */
@@ -9,6 +9,8 @@ const PIECE_BYTES = 16_000;
 const QUOTA_BYTES = 64_000;
 /** A rejected piece of fewer bytes is not tried in parts. */
 const LEAST_BYTES = 1_000;
+/** Time for answers to fetches after a page is back. */
+const BACK_MS = 5_000;
 
 /**
  * What goes with the page. The quota of the browser is shared with other scripts and takes a
@@ -27,6 +29,8 @@ export class Leaving {
   readonly #beacons = new Set<Entry>();
   /** Those that a fetch has, without an answer. */
   readonly #fetches = new Set<Entry>();
+  /** Ends the fetches that are open. */
+  readonly #aborts = new Set<AbortController>();
 
   constructor(url: string, key: Key, outbox: Outbox, poster: Poster, fates: Fates) {
     this.#url = url;
@@ -55,10 +59,16 @@ export class Leaving {
     this.#fetchAll(left, key);
   }
 
-  /** The page is there again: what a beacon had may not have arrived. */
+  /** The page is there again: what a beacon had may not have arrived, nor what a fetch has had for
+   * some seconds without an answer. */
   back(): void {
     this.#outbox.putBack([...this.#beacons]);
     this.#beacons.clear();
+    const open = [...this.#aborts];
+    if (open.length === 0) return;
+    setTimeout(() => {
+      for (const abort of open) abort.abort();
+    }, BACK_MS);
   }
 
   #has(entry: Entry): boolean {
@@ -112,11 +122,18 @@ export class Leaving {
     for (const entry of piece) this.#fetches.add(entry);
     let text: string | undefined;
     let rejected = false;
+    const abort = new AbortController();
+    const timer = setTimeout(() => abort.abort(), ANSWER_MS);
+    this.#aborts.add(abort);
+    const { signal } = abort;
     try {
-      text = await (await fetch(this.#url, { ...request(piece, key), keepalive: true })).text();
+      const sent = { ...request(piece, key), keepalive: true, signal };
+      text = await (await fetch(this.#url, sent)).text();
     } catch {
-      rejected = true;
+      rejected = !signal.aborted;
     }
+    clearTimeout(timer);
+    this.#aborts.delete(abort);
     for (const entry of piece) this.#fetches.delete(entry);
     const unsettled = this.#settle(piece, own, text);
     this.#outbox.putBack(unsettled);

@@ -12,9 +12,10 @@ export class Outbox {
   #waiting: Entry[] = [];
   #bytes = 0;
   #places = 0;
-  /** An event that was sent alone, and how many attempts with it, or with all but it, had no
-   * answer. */
-  #unanswered: { entry?: Entry; times: number } = { times: 0 };
+  /** Events set apart; see {@link setAside}. */
+  readonly #aside = new Set<Entry>();
+  /** The next attempt leaves out the suspects that were not stuck before. */
+  #leavesOut = true;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -34,15 +35,17 @@ export class Outbox {
   }
 
   /**
-   * Takes an event in; the oldest that wait give way to it. What a transport has may be stored
-   * already: it is never dropped, and if it leaves no room the new one is.
+   * Takes an event in; events set apart and then the oldest that wait give way to it. What a
+   * transport has may be stored already: it is never dropped, and if it leaves no room the new one is.
    * @returns what was dropped
    */
   add(entry: Entry): Entry[] {
     const dropped: Entry[] = [];
-    while (this.#bytes + entry.bytes > this.#maxBytes && this.#waiting.length > 0) {
-      dropped.push(this.#waiting.shift()!);
-      this.done(dropped.at(-1)!);
+    while (this.#bytes + entry.bytes > this.#maxBytes) {
+      const [oldest = this.#waiting.shift()] = this.#aside;
+      if (!oldest) break;
+      dropped.push(oldest);
+      this.done(oldest);
     }
     if (this.#bytes + entry.bytes > this.#maxBytes) return [...dropped, entry];
     this.#held.add(entry);
@@ -52,29 +55,32 @@ export class Outbox {
   }
 
   /**
-   * The first that waits, when it may be what keeps the others back: it was sent alone more than
-   * once, and no answer came. Every other attempt leaves it out, to learn whether that is so.
+   * Events that may block the others: each failed alone twice or more. Every other attempt leaves
+   * them out, to learn whether anything gets through without them. One that was stuck before is left
+   * out of all until then.
    */
-  get suspect(): Entry | undefined {
-    const { entry, times } = this.#unanswered;
-    const isFirst = this.#waiting.length > 1 && this.#waiting[0] === entry;
-    return isFirst && times >= 2 && times % 2 === 0 ? entry : undefined;
+  get suspects(): ReadonlySet<Entry> {
+    const isLeftOut = ({ alone, stuck }: Entry) => alone >= 2 && (this.#leavesOut || stuck > 0);
+    return new Set(this.#waiting.filter(isLeftOut));
   }
 
-  /** No answer came to an attempt with these, without the suspect if there was one. */
-  noAnswer(sent: readonly Entry[], suspect: Entry | undefined): void {
-    const [alone, second] = sent;
-    const tried = suspect ?? (second ? undefined : alone);
-    if (tried === undefined) return;
-    if (tried === this.#unanswered.entry) this.#unanswered.times++;
-    else this.#unanswered = { entry: tried, times: 1 };
+  /** Records an attempt with these events that got no answer, and left out these suspects. */
+  noAnswer(sent: readonly Entry[], suspects: ReadonlySet<Entry>): void {
+    this.#leavesOut = ![...suspects].some(({ stuck }) => stuck === 0);
+    const [first, second] = sent;
+    if (first && !second) first.alone++;
   }
 
-  /** Others got through without it: it waits apart, until {@link again}. @returns false: it did not
-   * wait */
+  /**
+   * Sets a waiting event apart, until {@link again}: others got through without it.
+   * @returns false: it does not wait
+   */
   setAside(entry: Entry): boolean {
-    this.#unanswered.times = 1;
-    return this.withhold(new Set([entry])).length > 0;
+    if (this.withhold(new Set([entry])).length === 0) return false;
+    // One more failure makes it a suspect again.
+    entry.alone = 1;
+    this.#aside.add(entry);
+    return true;
   }
 
   /** Takes the first one if it is longer than any frame may be. */
@@ -84,21 +90,25 @@ export class Outbox {
   }
 
   /**
-   * Takes from the front what fits a frame: so many events, so many bytes as an array.
-   * @param but stays where it is
+   * Takes events from the front, within the limits of a frame: bytes are those of an array. An event
+   * that failed alone goes alone again.
+   * @param but events to leave where they are
    */
-  take(maxEvents: number, maxBytes: number, but?: Entry): Entry[] {
-    const first = but && this.#waiting[0] === but ? 1 : 0;
-    let [count, bytes] = [0, 1];
-    for (let at = first; at < this.#waiting.length; at++) {
-      const entry = this.#waiting[at]!;
+  take(maxEvents: number, maxBytes: number, but: ReadonlySet<Entry> = new Set()): Entry[] {
+    const taken: Entry[] = [];
+    let bytes = 1;
+    for (const entry of this.#waiting) {
+      if (but.has(entry)) continue;
       // A single event has no brackets.
-      const whole = count === 0 ? entry.bytes : bytes + entry.bytes + 1;
-      if (count === maxEvents || whole > maxBytes) break;
+      const whole = taken.length === 0 ? entry.bytes : bytes + entry.bytes + 1;
+      if (taken.length === maxEvents || whole > maxBytes) break;
+      if (taken.length > 0 && (entry.alone > 0 || taken[0]!.alone > 0)) break;
+      taken.push(entry);
       bytes += entry.bytes + 1;
-      count++;
     }
-    return this.#waiting.splice(first, count);
+    if (but.size === 0) this.#waiting.splice(0, taken.length);
+    else this.withhold(new Set(taken));
+    return taken;
   }
 
   /** What a transport could not bring to an end waits again, in its place. */
@@ -116,6 +126,7 @@ export class Outbox {
 
   /** What may be sent again now waits behind the others. */
   again(entry: Entry): void {
+    this.#aside.delete(entry);
     if (!this.#held.has(entry)) return;
     entry.place = ++this.#places;
     this.#waiting.push(entry);
@@ -123,6 +134,7 @@ export class Outbox {
 
   /** Its end is known. @returns whether it was not before */
   done(entry: Entry): boolean {
+    this.#aside.delete(entry);
     if (!this.#held.delete(entry)) return false;
     this.#bytes -= entry.bytes;
     return true;
@@ -132,6 +144,7 @@ export class Outbox {
   clear(): Entry[] {
     const left = [...this.#held];
     this.#held.clear();
+    this.#aside.clear();
     this.#waiting = [];
     this.#bytes = 0;
     return left;

@@ -23,18 +23,21 @@ export function pageIsHidden(): boolean {
   return document?.visibilityState === 'hidden';
 }
 
-/** Whether this is a page of another origin than that of `url`. */
+/** Tells a page of another origin than that of `url`. */
 export function isForeignPage(url: string): boolean {
   const { location } = globalThis as { location?: { origin: string } };
   return location !== undefined && new URL(url).origin !== location.origin;
 }
 
-/** Whether anything answers there, readable or not. */
-export async function isReachable(url: string): Promise<boolean> {
+/** Asks the gateway there for this library, which pages of all origins may read. */
+export async function servesPages(url: string): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
-  const request = { mode: 'no-cors', signal } as const;
-  return fetch(new URL('livez', url), request).then(
-    () => true,
-    () => false,
-  );
+  try {
+    // From the gateway itself, not from a cache.
+    const response = await fetch(new URL('client.js', url), { cache: 'no-store', signal });
+    void response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
 }

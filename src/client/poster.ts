@@ -2,16 +2,14 @@ import type { Entry, Fates } from './entry.ts';
 import { Fit } from './fit.ts';
 import type { Key } from './key.ts';
 import type { Outbox } from './outbox.ts';
-import { jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
+import { isRequestError, jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
 
 const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
-/** Until the answer to a body; an event that is alone in it cannot be halved, and may take as long
+/** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as long
  * as the gateway lets it by default, at a byte per millisecond. */
-const ANSWER_MS = 30_000;
+export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;
-/** Answers of what stands in between, when no gateway answered it in time. */
-const UNANSWERED = new Set([408, 499, 502, 504]);
 const TOO_LARGE = 413;
 
 /** Why nothing was settled. */
@@ -19,6 +17,10 @@ export interface Problem {
   readonly text: string;
   /** The gateway takes nothing from this client for now. */
   readonly notAdmitted?: NotAdmitted | undefined;
+  /** No answer came, or none that a page may read. */
+  readonly noAnswer?: boolean;
+  /** The size has nothing to do with it: the gateway says so, or nothing was sent. */
+  readonly anySize?: boolean;
 }
 
 interface Answer {
@@ -64,8 +66,9 @@ export class Poster {
    * @returns why it has to rest now; undefined = it may go on
    */
   async post(): Promise<Problem | undefined> {
-    const suspect = this.#outbox.suspect;
-    const sent = this.#take(suspect);
+    const suspects = this.#outbox.suspects;
+    // Without other events it is an empty body, which the gateway answers as well.
+    const sent = this.#take(suspects);
     this.#sent = sent;
     const bytes = bytesOf(sent);
     const tried = this.#fit.bytes;
@@ -76,11 +79,13 @@ export class Poster {
     if (this.#settle(sent, text)) {
       this.#ackMs = performance.now() - begunMs;
       this.#fit.passed(bytes, tried, this.#ackMs < QUICK_MS);
-      if (suspect) this.#fates.stuck(suspect);
+      for (const suspect of suspects) this.#fates.stuck(suspect);
       return undefined;
     }
-    if (isUnanswered(status)) this.#fit.failed(bytes);
-    if (!problem.notAdmitted) this.#outbox.noAnswer(sent, suspect);
+    if (!problem.anySize) {
+      if (bytes > 0) this.#fit.failed(bytes);
+      this.#outbox.noAnswer(sent, suspects);
+    }
     this.#outbox.putBack(sent);
     return problem;
   }
@@ -97,8 +102,7 @@ export class Poster {
     try {
       key = await this.#key.get();
     } catch (error) {
-      // No answer is missing: nothing was sent.
-      return { status: 0, problem: { text: (error as Error).message } };
+      return { problem: { text: (error as Error).message, anySize: true } };
     }
     try {
       const alone = entries.length === 1 ? entries[0]!.bytes : 0;
@@ -110,17 +114,21 @@ export class Poster {
       return {
         status,
         text,
-        problem: { text: told?.message ?? `HTTP ${status}`, notAdmitted: told },
+        problem: {
+          text: told?.message ?? `HTTP ${status}`,
+          notAdmitted: told,
+          anySize: isRequestError(text),
+        },
       };
     } catch (error) {
-      return { problem: { text: String(error) } };
+      return { problem: { text: String(error), noAnswer: true } };
     }
   }
 
   /** A body's worth, and one event at least. */
-  #take(suspect: Entry | undefined): readonly Entry[] {
-    const some = this.#outbox.take(BODY.events, this.#fit.bytes, suspect);
-    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspect);
+  #take(suspects: ReadonlySet<Entry>): readonly Entry[] {
+    const some = this.#outbox.take(BODY.events, this.#fit.bytes, suspects);
+    return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspects);
   }
 
   /** A body was too large, for the gateway or what stands in between: it goes in parts. */
@@ -149,11 +157,6 @@ export class Poster {
     }
     return true;
   }
-}
-
-/** No status at all: a dropped connection, or the time is over. From 520 on they are Cloudflare's. */
-function isUnanswered(status: number | undefined): boolean {
-  return status === undefined || status >= 520 || UNANSWERED.has(status);
 }
 
 export function bytesOf(entries: readonly Entry[]): number {

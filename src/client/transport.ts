@@ -13,18 +13,20 @@ import { Fit } from './fit.ts';
 import { Key } from './key.ts';
 import { Leaving } from './leaving.ts';
 import type { Outbox } from './outbox.ts';
-import { eventsUrl, isForeignPage, isReachable, listen, pageIsHidden } from './platform.ts';
+import { eventsUrl, isForeignPage, listen, pageIsHidden, servesPages } from './platform.ts';
 import { Poster, type Problem } from './poster.ts';
 import { forbiddenOrigin, type NotAdmitted } from './wire.ts';
 
 const BACKOFF_MS = { first: 250, last: 10_000 };
 /** While the gateway does not accept this client: the key may become valid, or another be given. */
 const REFUSED_MS = { first: 5_000, last: 60_000 };
-/** So many connections in a row without a word from the gateway, for so long: they may be blocked.
- * A worker that is started again takes less. */
+/** Consecutive connections without a frame from the gateway, and their time, until WebSockets count
+ * as blocked. A worker restart takes less. */
 const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
-/** Between two checks why connections fail. */
+/** Between two checks why connections fail, if the first was answered. */
 const CHECK_MS = 10_000;
+/** Between two hurried attempts. */
+const HURRY_MS = 2_500;
 
 export interface TransportEvents extends Fates {
   /** Something has changed that {@link Transport} shows. */
@@ -47,8 +49,9 @@ export class Transport {
   /** A key is waited for. */
   #asking = false;
   #checking = false;
-  /** The attempt that goes on may be too early: another follows it at once. */
+  /** The attempt that goes on may be too early: another follows it. */
   #hurried = false;
+  #hurriedMs = Number.NEGATIVE_INFINITY;
   #posting = false;
   #opened = 0;
   /** Connections without a word, in a row. */
@@ -127,12 +130,23 @@ export class Transport {
     this.#on.changed();
   }
 
-  /** While the client is not accepted, tries again without a pause. */
+  /** While the client is not accepted, tries again without the usual pause. */
   hurry(): void {
-    if (!this.#notAdmitted) return;
+    if (!this.#notAdmitted || this.#closed) return;
     const isTrying = this.#asking || this.#checking || this.#connection !== undefined;
     if (isTrying) this.#hurried = true;
-    else this.#connect();
+    else this.#connectSoon();
+  }
+
+  #connectSoon(): void {
+    this.#hurried = false;
+    const now = performance.now();
+    const atMs = Math.max(now, this.#hurriedMs + HURRY_MS);
+    clearTimeout(this.#connectTimer);
+    this.#connectTimer = setTimeout(() => {
+      this.#hurriedMs = performance.now();
+      this.#connect();
+    }, atMs - now);
   }
 
   end(): void {
@@ -157,6 +171,7 @@ export class Transport {
   /** @throws SyntaxError the first time: URL or key cannot be one, as their giver should hear */
   #connect(isFirst = false): void {
     clearTimeout(this.#connectTimer);
+    if (this.#closed || this.#asking || this.#connection) return;
     const { webSocket = globalThis.WebSocket } = this.#options;
     if (webSocket === undefined) {
       this.#mute = BLOCKED_AFTER.connections;
@@ -176,11 +191,10 @@ export class Transport {
   }
 
   async #connectLater(webSocket: WebSocketClass, key: Promise<string | undefined>): Promise<void> {
-    if (this.#asking) return;
     this.#asking = true;
     try {
       const given = await key;
-      if (!this.#closed && this.#connection === undefined) this.#open(webSocket, given);
+      if (!this.#closed) this.#open(webSocket, given);
     } catch (error) {
       this.#lost(undefined, error);
     }
@@ -189,9 +203,10 @@ export class Transport {
 
   #open(webSocket: WebSocketClass, key: string | undefined): void {
     const { url } = this.#options;
-    this.#connection = new Connection(webSocket, url, key, this.#frames, this.#outbox, {
+    const connection = new Connection(webSocket, url, key, this.#frames, this.#outbox, {
       ...this.#on,
       opened: () => {
+        clearTimeout(this.#connectTimer);
         this.#opened++;
         this.#mute = 0;
         this.#admitted();
@@ -201,8 +216,11 @@ export class Transport {
         this.#failures.connecting = 0;
         this.#ackMs = ms;
       },
-      lost: (reconnectMs, why) => this.#lost(reconnectMs, why),
+      lost: (reconnectMs, why) => {
+        if (connection === this.#connection) this.#lost(reconnectMs, why);
+      },
     });
+    this.#connection = connection;
   }
 
   #lost(reconnectMs: number | undefined, why: unknown): void {
@@ -238,22 +256,27 @@ export class Transport {
     const sinceMs = performance.now() - this.#checkedMs;
     if (this.#checking || this.#posting || (!this.#notAdmitted && sinceMs < CHECK_MS)) return;
     this.#checking = true;
-    this.#checkedMs = performance.now();
-    const problem = await this.#poster.check();
-    const isOrigin = problem && !problem.notAdmitted && (await this.#isForbiddenOrigin(problem));
+    let problem = await this.#poster.check();
+    let isOrigin = false;
+    // A page may not read that its origin is forbidden, nor an answer of a proxy. But it may read the
+    // library, which the gateway serves to all: once that is there, the check is repeated.
+    if (this.#isHidden(problem) && (await servesPages(this.#url))) {
+      problem = await this.#poster.check();
+      isOrigin = this.#isHidden(problem);
+    }
     this.#checking = false;
+    if (isOrigin || !problem?.noAnswer) this.#checkedMs = performance.now();
     if (this.#closed || this.#connection?.open) return;
     if (problem?.notAdmitted) this.#refused(problem.notAdmitted);
-    else if (isOrigin) this.#refused(forbiddenOrigin(problem.text));
+    else if (isOrigin) this.#refused(forbiddenOrigin(problem!.text));
     else if (!problem) this.#admitted();
     else if (this.#notAdmitted) this.#refused(this.#notAdmitted);
     this.pump();
   }
 
-  /** A page may not read that its origin is forbidden; but it may see that something answers. */
-  async #isForbiddenOrigin({ text }: Problem): Promise<boolean> {
-    if (!isForeignPage(this.#url) || text.startsWith('HTTP')) return false;
-    return isReachable(this.#url);
+  /** An answer may have come that this page may not read. */
+  #isHidden(problem: Problem | undefined): boolean {
+    return problem?.noAnswer === true && isForeignPage(this.#url);
   }
 
   #refused(why: NotAdmitted): void {
@@ -262,8 +285,8 @@ export class Transport {
     this.#notAdmitted = why;
     const { first, last } = REFUSED_MS;
     const pauseMs = first / 2 + this.#pauseMs('refused', { first, last: last - first / 2 });
-    this.#connectAfter(this.#hurried ? 0 : pauseMs);
-    this.#hurried = false;
+    if (this.#hurried) this.#connectSoon();
+    else this.#connectAfter(pauseMs);
     if (isNew) this.#on.notAdmitted(why);
   }
 
@@ -300,7 +323,7 @@ export class Transport {
     this.#postable = problem === undefined;
     this.#problem = problem?.text;
     if (!this.#closed) {
-      if (problem?.notAdmitted) this.#refused(problem.notAdmitted);
+      if (problem?.notAdmitted && !this.#connection?.open) this.#refused(problem.notAdmitted);
       else if (problem) this.#rest();
       else {
         this.#failures.posting = 0;

@@ -44,6 +44,22 @@ export function notAdmitted(
   return forbiddenOrigin('HTTP 403');
 }
 
+/**
+ * Codes by which the gateway refuses a request whatever its size. Not `request_timeout`: a shorter
+ * body may arrive in time.
+ */
+export const REQUEST_CODES = new Set(
+  'bad_encoding,bad_request,expectation_failed,forbidden_origin,identity_unavailable,method_not_allowed,not_found,too_many_connections,unauthorized,unsupported_media_type'.split(
+    ',',
+  ),
+);
+
+/** Tells the gateway's own refusal of a request from answers of proxies. */
+export function isRequestError(text: string): boolean {
+  const { code } = (jsonObject(text)?.error ?? {}) as { code?: string };
+  return REQUEST_CODES.has(code ?? '');
+}
+
 export function forbiddenOrigin(said: string): NotAdmitted {
   const { origin = 'this client' } =
     (globalThis as { location?: { origin?: string } }).location ?? {};

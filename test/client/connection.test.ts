@@ -53,6 +53,7 @@ beforeEach((t) => {
       mock.timers.tick(1_000);
     }
   };
+  Object.assign(entry, progress());
   outbox = new Outbox(1_000);
   lost = [];
   told = [];

@@ -7,6 +7,7 @@ import { Leaving } from '../../src/client/leaving.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
 import { until } from '../support/wait.ts';
+import { VirtualClock } from './virtual-clock.ts';
 
 const URL = 'http://gateway.test/events';
 const KIB = 1_024;
@@ -24,7 +25,7 @@ interface Browser {
   rejected: number;
 }
 
-/** A browser that takes so many bytes more, in beacons and in fetches together. */
+/** A browser with this quota left, of beacons and fetches together. */
 function browserWith(quotaBytes: number, answer: (ids: string[]) => object): Browser {
   let left = quotaBytes;
   const browser: Browser = { beacons: [], fetches: [], rejected: 0 };
@@ -107,7 +108,7 @@ for (const [count, bytes] of [
       await until(() => leaving.unacknowledged === sent.length);
       assert.equal(outbox.waiting, count - sent.length, 'the others wait');
       leaving.back();
-      assert.equal(outbox.waiting, count, 'nobody knows whether a beacon arrived');
+      assert.equal(outbox.waiting, count, 'a beacon may not have arrived');
       assert.deepEqual(
         outbox.take(count, 1e9).map(({ place }) => place),
         Array.from({ length: count }, (_, at) => at + 1),
@@ -145,7 +146,7 @@ test('an event that no browser takes keeps no other from going', async () => {
   }
 });
 
-test('what another transport has on its way goes along, and is told once by whoever hears first', async () => {
+test('what another transport has on its way goes along, and is told stored once', async () => {
   const browser = browserWith(64 * KIB, stored);
   const { leaving, outbox, told } = leavingWith([100, 100, 100], 'k');
   const onTheirWay = outbox.take(2, 1_000);
@@ -156,3 +157,33 @@ test('what another transport has on its way goes along, and is told once by whoe
   outbox.putBack(onTheirWay);
   assert.equal(outbox.waiting, 0);
 });
+
+for (const [what, isBack, afterMs] of [
+  ['half a minute later', false, 30_000],
+  ['some seconds after the page is back', true, 5_000],
+] as const) {
+  test(`a fetch that nothing answers is given up ${what}: its events wait again, in their order`, async (t) => {
+    const clock = new VirtualClock(t);
+    let open = 0;
+    clock.fetch = ((_: string, { signal }: RequestInit) =>
+      new Promise((_, reject) => {
+        open++;
+        signal?.addEventListener('abort', () => reject(signal.reason));
+      })) as typeof fetch;
+    const { leaving, outbox } = leavingWith([9_000, 9_000, 100], 'k');
+    leaving.last();
+    const fetches = open;
+    assert(fetches > 1, 'they went');
+    assert.equal(outbox.waiting, 0);
+    if (isBack) leaving.back();
+    await clock.run(() => false, afterMs - 100);
+    assert.deepEqual([outbox.waiting, leaving.unacknowledged], [0, 3]);
+    await clock.run(() => false, 200);
+    assert.deepEqual([outbox.waiting, leaving.unacknowledged], [3, 0]);
+    assert.deepEqual(
+      outbox.take(9, 1e9).map(({ place }) => place),
+      [1, 2, 3],
+    );
+    assert.equal(open, fetches, 'none is sent in parts');
+  });
+}

@@ -137,7 +137,7 @@ async function leave(page: Page, ids: readonly string[], bytes: number, usedKib:
   if (usedKib > 0) await until(() => held > before, { what: 'the request of the other script' });
 }
 
-/** How many events of so many bytes fit what the other script leaves. */
+/** Number of events of this size within the quota that the other script leaves. */
 const roomFor = (bytes: number, usedKib: number) => ((64 - usedKib) * KIB) / (bytes + 1);
 
 for (const way of ['open', 'keyed'] as const) {

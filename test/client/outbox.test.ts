@@ -52,3 +52,30 @@ test('bytes are those of all without an end, waiting or taken, exactly to the bo
   assert.deepEqual(texts(outbox.add(entry('ggg'))), ['ff', 'ggg'], 'two are taken, one is left');
   assert.equal(outbox.bytes, 2);
 });
+
+test('events set apart give way first, then the oldest that wait', () => {
+  const outbox = new Outbox(4);
+  const all = ['a', 'b', 'c', 'd'].map(entry);
+  for (const each of all) outbox.add(each);
+  assert(outbox.setAside(all[2]!), 'it waited');
+  assert(!outbox.setAside(all[2]!), 'it waits no more');
+  assert.deepEqual(texts(outbox.add(entry('ee'))), ['c', 'a']);
+  outbox.again(all[2]!);
+  assert.deepEqual(texts(outbox.take(9, 100)), ['b', 'd', 'ee']);
+  assert.equal(outbox.bytes, 4);
+});
+
+test('suspects: each event that failed alone twice, left out of every other attempt', () => {
+  const outbox = new Outbox(100);
+  const all = ['a', 'b', 'c'].map(entry);
+  for (const each of all) outbox.add(each);
+  const attempts: string[] = [];
+  for (let attempt = 0; attempt < 9; attempt++) {
+    const suspects = outbox.suspects;
+    const sent = outbox.take(1, 100, suspects);
+    attempts.push(texts(sent).join(''));
+    outbox.putBack(sent);
+    outbox.noAnswer(sent, suspects);
+  }
+  assert.deepEqual(attempts, ['a', 'a', 'b', 'a', 'b', 'a', 'c', 'a', 'c']);
+});

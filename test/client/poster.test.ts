@@ -6,6 +6,8 @@ import { Fit } from '../../src/client/fit.ts';
 import { Key } from '../../src/client/key.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
+import { REQUEST_CODES as ANY_SIZE } from '../../src/client/wire.ts';
+import { REQUEST_CODES, requestCodes } from '../../src/errors.ts';
 import { FakeGateway } from '../page/fake-gateway.ts';
 
 function entry(id: string, bytes: number): Entry {
@@ -13,6 +15,7 @@ function entry(id: string, bytes: number): Entry {
   return { event: {}, text, bytes: text.length, ...progress(), stored() {}, failed() {} };
 }
 
+const idOf = ({ text }: Entry) => (JSON.parse(text) as { id: string }).id;
 const stored = (events: readonly object[]) => ({ accepted: events.length, errors: [] });
 
 interface Rig {
@@ -20,6 +23,7 @@ interface Rig {
   readonly outbox: Outbox;
   readonly poster: Poster;
   readonly ids: string[];
+  readonly sent: string[];
   readonly stuck: Entry[];
 }
 
@@ -28,11 +32,12 @@ async function rig(answer: FakeGateway['answer']): Promise<Rig> {
   gateway.answer = answer;
   const outbox = new Outbox(10_000_000);
   const ids: string[] = [];
+  const sent: string[] = [];
   const stuck: Entry[] = [];
   const fates: Fates = {
-    sent() {},
+    sent: (entry) => void sent.push(idOf(entry)),
     stored: (entry) => {
-      if (outbox.done(entry)) ids.push((JSON.parse(entry.text) as { id: string }).id);
+      if (outbox.done(entry)) ids.push(idOf(entry));
     },
     refused: (_, { code }) => assert.fail(code),
     stuck: (entry) => {
@@ -42,7 +47,7 @@ async function rig(answer: FakeGateway['answer']): Promise<Rig> {
     left() {},
   };
   const poster = new Poster(`${gateway.url}events`, new Key(undefined), outbox, fates);
-  return { gateway, outbox, poster, ids, stuck };
+  return { gateway, outbox, poster, ids, sent, stuck };
 }
 
 const lengths = ({ gateway }: Rig) => gateway.bodies.map(({ text }) => text.length);
@@ -98,29 +103,55 @@ test('failures that size has nothing to do with: bodies are long again soon', as
   assert.equal(new Set(made.ids).size, 5_000);
 });
 
-test('an attempt counts as sent when the gateway has answered it, not when the connection was cut or a proxy answered', async (t) => {
-  const gateway = await new FakeGateway().listen();
-  t.after(() => gateway.close());
-  const outbox = new Outbox(1_000_000);
-  outbox.add(entry('a', 100));
-  const told: string[] = [];
-  const fates: Fates = {
-    sent: () => void told.push('sent'),
-    stored: () => void told.push('stored'),
-    refused() {},
-    stuck() {},
-    left() {},
-  };
-  const poster = new Poster(`${gateway.url}events`, new Key(undefined), outbox, fates);
-  const answers = [
-    undefined,
-    new Response('no server', { status: 503 }),
-    { accepted: 1, errors: [] },
-  ];
-  gateway.answer = () => answers[gateway.bodies.length - 1];
-  for (const _ of answers) await poster.post();
-  assert.equal(gateway.bodies.length, 3, 'each attempt reached the port');
-  assert.deepEqual(told, ['sent', 'stored']);
+for (const [what, failure] of [
+  ['the connection was cut', undefined],
+  ['a proxy answered', new Response('no server', { status: 503 })],
+] as const) {
+  test(`an attempt counts as sent when the gateway has answered it, not when ${what}`, async (t) => {
+    const made = await rig((events) =>
+      made.gateway.bodies.length === 1 ? failure : stored(events),
+    );
+    t.after(() => made.gateway.close());
+    made.outbox.add(entry('a', 100));
+    while (made.outbox.waiting > 0) await made.poster.post();
+    assert.equal(made.gateway.bodies.length, 2, 'each attempt reached the port');
+    assert.deepEqual(made.sent, ['a']);
+  });
+}
+
+const html = (status: number) => new Response('<html>', { status });
+const error = (status: number, code: string) =>
+  new Response(JSON.stringify({ error: { code, message: 'no' } }), { status });
+
+for (const [what, answer, again] of [
+  ['an HTML 400', () => html(400), 'a'],
+  ['an HTML 401', () => html(401), 'a'],
+  ['an HTML 403', () => html(403), 'a'],
+  ['an HTML 429', () => html(429), 'a'],
+  ['an HTML 500', () => html(500), 'a'],
+  ['an HTML 503', () => html(503), 'a'],
+  ['JSON of a proxy', () => error(503, 'upstream_failed'), 'a'],
+  ['a text as error', () => new Response('{"error":"too long"}', { status: 400 }), 'a'],
+  ['the gateway’s 408', () => error(408, 'request_timeout'), 'a'],
+  ['the gateway’s 503', () => error(503, 'too_many_connections'), 'ab'],
+  ['the gateway’s 401', () => error(401, 'unauthorized'), 'ab'],
+] as const) {
+  const how = again === 'a' ? 'half as much' : 'the same';
+  test(`after ${what} the next body has ${how}`, async (t) => {
+    const made = await rig((events) =>
+      made.gateway.bodies.length === 1 ? answer() : stored(events),
+    );
+    t.after(() => made.gateway.close());
+    for (const id of ['a', 'b']) made.outbox.add(entry(id, 500));
+    assert(await made.poster.post());
+    assert.equal(await made.poster.post(), undefined);
+    assert.equal(made.ids.join(''), again);
+  });
+}
+
+test('the codes that leave the size alone are those of the catalog, but for request_timeout', () => {
+  const ofHttp = requestCodes.filter((code) => 'http' in REQUEST_CODES[code]);
+  assert.deepEqual([...ANY_SIZE, 'request_timeout'].sort(), ofHttp.sort());
 });
 
 test('an event that never gets through keeps no other back, and is left out in the end', async (t) => {
@@ -142,13 +173,14 @@ test('an event that never gets through keeps no other back, and is left out in t
 test('while nothing gets through, no event is taken for the one that keeps the others back', async (t) => {
   let isAway = true;
   const made = await rig((events) => (isAway ? undefined : stored(events)));
+  made.gateway.admission = () => (isAway ? new Response(null, { status: 502 }) : stored([]));
   t.after(() => made.gateway.close());
   const sent = ['a', 'b', 'c', 'd'];
   for (const id of sent) made.outbox.add(entry(id, 100));
-  for (let post = 0; post < 9; post++) assert(await made.poster.post());
+  for (let post = 0; post < 50; post++) assert(await made.poster.post());
   assert.deepEqual(made.stuck, []);
-  // An attempt with the first event follows those without it.
-  while (made.outbox.suspect) await made.poster.post();
+  // An attempt with all events follows the one without the suspects.
+  while (made.outbox.suspects.size > 0) await made.poster.post();
   isAway = false;
   while (made.outbox.waiting > 0) await made.poster.post();
   assert.deepEqual(made.ids, sent);
@@ -164,6 +196,8 @@ test('the size that fits: halved by what fails, grown by what passes, never by l
   assert.equal(fit.bytes, 128_000, 'one that was sent before it grew says nothing new');
   fit.passed(128_000, 128_000, false);
   assert.equal(fit.bytes, 128_000, 'a slow one is long enough');
+  fit.failed(300_000, true);
+  assert.deepEqual([fit.bytes, fit.careful], [128_000, true], 'a failure never raises it');
   fit.failed(120_000, true);
   assert.deepEqual([fit.bytes, fit.careful], [60_000, true]);
   fit.passed(60_000, 60_000);
