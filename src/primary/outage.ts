@@ -34,8 +34,6 @@ export interface CurrentOutage {
   readonly reason: string;
 }
 
-const BEGAN = 'Kafka outage began';
-
 export class Outage {
   readonly #options: OutageOptions;
   #current: CurrentOutage | undefined;
@@ -79,7 +77,8 @@ export class Outage {
   #suspect(known: readonly WorkerStatus[], nowMs: number): void {
     if (!this.#isConfirmed(scopeOf(known) !== undefined, nowMs)) return;
     this.#current = this.#describe(nowMs - Math.max(...known.map(blockedMs)), known);
-    this.#write('error', this.#current, known, nowMs, BEGAN);
+    const fields = this.#fieldsOfLine(this.#current, known, nowMs);
+    this.#options.log.write('error', fields, 'Kafka outage began');
   }
 
   /** @returns whether reports have said so for long enough: one alone may follow a stall */
@@ -101,11 +100,15 @@ export class Outage {
   }
 
   #follow(current: CurrentOutage, known: readonly WorkerStatus[], nowMs: number): void {
+    const { log } = this.#options;
+    const durationMs = Math.round(nowMs - current.sinceMs);
     const widens = current.scope === 'all' && this.#loggedScope === 'some';
     if (this.#isConfirmed(widens, nowMs)) {
-      this.#write('error', current, known, nowMs, 'Kafka outage widened');
+      const fields = { durationMs, ...this.#fieldsOfLine(current, known, nowMs) };
+      log.write('error', fields, 'Kafka outage widened');
     } else if (nowMs - this.#lineAtMs >= LIMITS.outage.everyMs) {
-      this.#write('warn', current, known, nowMs, 'Kafka outage continues');
+      const fields = { durationMs, ...this.#fieldsOfLine(current, known, nowMs) };
+      log.write('warn', fields, 'Kafka outage continues');
     }
   }
 
@@ -118,19 +121,11 @@ export class Outage {
     this.#options.ended();
   }
 
-  #write(
-    level: 'warn' | 'error',
-    current: CurrentOutage,
-    known: readonly WorkerStatus[],
-    nowMs: number,
-    message: string,
-  ): void {
-    const began = message === BEGAN;
-    const durationMs = Math.round(nowMs - current.sinceMs);
-    const fields = { ...(!began && { durationMs }), ...this.#facts(current, known) };
+  /** Returns the facts of a line that is written now. */
+  #fieldsOfLine(current: CurrentOutage, known: readonly WorkerStatus[], nowMs: number): object {
     this.#lineAtMs = nowMs;
     this.#loggedScope = current.scope;
-    this.#options.log.write(level, fields, message);
+    return this.#facts(current, known);
   }
 
   #facts({ effect, reason }: CurrentOutage, known: readonly WorkerStatus[]): object {
