@@ -4,9 +4,9 @@ const CAREFUL = 9 / 8;
 const FULL = 3;
 
 /**
- * Size limit of one attempt, a frame or a body, in bytes. An attempt without a timely answer may have
- * been too long for the network, so the next one has half its size at most, and never more than before. The size grows again by what gets through: far
- * below the size that failed last it doubles.
+ * Size limit of one attempt, a frame or a body, in bytes. An attempt without a timely answer may
+ * have been too long for the network, so the next one has half its size, and never more than
+ * before. The size grows again by what gets through: far below the size that failed it doubles.
  */
 export class Fit {
   readonly #max: number;

@@ -36,7 +36,8 @@ export class Outbox {
 
   /**
    * Takes an event in; events set apart and then the oldest that wait give way to it. What a
-   * transport has may be stored already: it is never dropped, and if it leaves no room the new one is.
+   * transport has may be stored already: it is never dropped, and if it leaves no room the new one
+   * is.
    * @returns what was dropped
    */
   add(entry: Entry): Entry[] {
@@ -56,8 +57,8 @@ export class Outbox {
 
   /**
    * Events that may block the others: each failed alone twice or more. Every other attempt leaves
-   * them out, to learn whether anything gets through without them. One that was stuck before is left
-   * out of all until then.
+   * them out, to learn whether anything gets through without them. One that was stuck before is
+   * left out of all until then.
    */
   get suspects(): ReadonlySet<Entry> {
     const isLeftOut = ({ alone, stuck }: Entry) => alone >= 2 && (this.#leavesOut || stuck > 0);
@@ -90,8 +91,8 @@ export class Outbox {
   }
 
   /**
-   * Takes events from the front, within the limits of a frame: bytes are those of an array. An event
-   * that failed alone goes alone again.
+   * Takes events from the front, within the limits of a frame: bytes are those of an array. An
+   * event that failed alone goes alone again.
    * @param but events to leave where they are
    */
   take(maxEvents: number, maxBytes: number, but: ReadonlySet<Entry> = new Set()): Entry[] {

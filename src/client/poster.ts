@@ -5,8 +5,8 @@ import type { Outbox } from './outbox.ts';
 import { isRequestError, jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
 
 const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
-/** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as long
- * as the gateway lets it by default, at a byte per millisecond. */
+/** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as
+ * long as the gateway lets it by default, at a byte per millisecond. */
 export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;

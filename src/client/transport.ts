@@ -258,8 +258,8 @@ export class Transport {
     this.#checking = true;
     let problem = await this.#poster.check();
     let isOrigin = false;
-    // A page may not read that its origin is forbidden, nor an answer of a proxy. But it may read the
-    // library, which the gateway serves to all: once that is there, the check is repeated.
+    // A page may not read that its origin is forbidden, nor an answer of a proxy. But it may read
+    // the library, which the gateway serves to all: once that is there, the check is repeated.
     if (this.#isHidden(problem) && (await servesPages(this.#url))) {
       problem = await this.#poster.check();
       isOrigin = this.#isHidden(problem);

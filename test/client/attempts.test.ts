@@ -1,4 +1,4 @@
-/** Attempts to connect that overlap, follow each other, or fail for unclear reasons, in virtual time. */
+/** Attempts to connect that overlap, or fail for unclear reasons, in virtual time. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
