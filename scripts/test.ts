@@ -45,7 +45,7 @@ const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|overload|rolling-restart|start|stop|stuck-lane|' +
     'topic-deleted|worker-hangs|worker-killed)\\.test\\.ts$',
 );
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 /** A line of figures with which the test runner ends. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
