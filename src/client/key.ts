@@ -3,6 +3,8 @@ type Given = string | undefined;
 /** What `ClientOptions.key` may be. */
 export type KeyOption = Given | (() => Given | Promise<Given>);
 
+/** A token of RFC 9110, as a subprotocol has to be: API keys and JWTs are. */
+const TOKEN = /^[\w!#$%&'*+\-.^`|~]*$/;
 /** Longer than that no key is waited for. */
 const KEY_MS = 15_000;
 
@@ -16,17 +18,17 @@ export class Key {
     this.#option = option;
   }
 
-  /** @throws (or rejects with) Error of the user's function, in words that name it */
+  /** @throws (or rejects with) Error: the function failed, or what it gave can be no key */
   get(): Given | Promise<Given> {
     const given = this.#call();
-    return given instanceof Object ? this.#within(given) : given;
+    return given instanceof Object ? this.#within(given) : checked(given);
   }
 
   /** Without waiting, as when the page goes. */
   get atOnce(): Given {
     try {
       const given = this.#call();
-      if (!(given instanceof Object)) return given;
+      if (!(given instanceof Object)) return checked(given);
       given.catch(() => {});
     } catch {
       // The last one may do.
@@ -48,15 +50,25 @@ export class Key {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('no key within 15 s')), KEY_MS);
     });
+    let key: Given;
     try {
-      this.#last = await Promise.race([given, late]);
-      return this.#last;
+      key = await Promise.race([given, late]);
     } catch (error) {
       throw failed(error);
     } finally {
       clearTimeout(timer);
     }
+    this.#last = checked(key);
+    return this.#last;
   }
+}
+
+/** @throws Error without the key, which is a secret */
+function checked(key: Given): Given {
+  if (key === undefined || TOKEN.test(key)) return key;
+  throw new Error(
+    'the key has characters that no key can have: a space or line break, for instance',
+  );
 }
 
 function failed(error: unknown): Error {

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Key } from '../../src/client/key.ts';
+
+const NO_KEY = /^Error: the key has characters that no key can have/;
+
+for (const wrong of ['abc\n', ' abc', 'a b', 'wröng', 'a,b', '"abc"']) {
+  test(`${JSON.stringify(wrong)} is no key, however it is given: an error that says so without it`, async () => {
+    for (const option of [wrong, () => wrong]) {
+      assert.throws(() => new Key(option).get(), NO_KEY);
+      assert.equal(new Key(option).atOnce, undefined);
+    }
+    const promised = new Key(async () => wrong);
+    await assert.rejects(async () => promised.get(), NO_KEY);
+    assert.equal(promised.atOnce, undefined);
+    await assert.rejects(
+      async () => promised.get(),
+      ({ message }: Error) => !message.includes(wrong.trim()),
+    );
+  });
+}
+
+test('API keys, JWTs and none are taken as they are given', async () => {
+  for (const key of ['fbk_0Az-9_', 'eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.c2ln-_', '', undefined]) {
+    assert.equal(new Key(key).get(), key);
+    assert.equal(await new Key(async () => key).get(), key);
+    assert.equal(new Key(() => key).atOnce, key);
+  }
+});
