@@ -60,7 +60,7 @@ const KINDS: readonly Kind[] = [
     title: 'the broker is killed',
     begin: () => cluster.kill(0),
     end: () => cluster.restart(0),
-    reason: /^Kafka cannot be reached/,
+    reason: /Kafka cannot be reached/,
   },
   {
     title: 'the broker is stopped (SIGSTOP)',

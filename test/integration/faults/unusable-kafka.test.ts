@@ -11,6 +11,7 @@ import { until } from '../../support/wait.ts';
 import { logged, readyz, untilLogged, untilNotReady } from '../../support/watch.ts';
 
 const EVENT_TIMEOUT_MS = 6_000;
+const NOTICED_MS = 40_000;
 const NO_ID = 'Kafka answers CLUSTER_AUTHORIZATION_FAILED for a producer id';
 const REFUSES = 'Kafka refuses to write: see its rights and policies';
 
@@ -29,7 +30,7 @@ test('no producer id is given: not ready, and one outage until it is, though its
   const env = { FOREBAY_WORKERS: '2', FOREBAY_EVENT_TIMEOUT_MS: String(EVENT_TIMEOUT_MS) };
   const gateway = await startGateway({ brokers: fake.addresses, topic, env, ready: false });
   t.after(() => gateway.kill());
-  const began = await untilLogged(gateway, 'Kafka outage began');
+  const began = await untilLogged(gateway, 'Kafka outage began', NOTICED_MS);
   assert.equal(began.reason, NO_ID);
   const client = await FrameClient.open(gateway.wsUrl);
   for (const id of ['one', 'two']) {
@@ -46,7 +47,7 @@ test('no producer id is given: not ready, and one outage until it is, though its
   await gateway.ready();
   assert.deepEqual(await client.exchange(good('three')), []);
   await client.close();
-  await untilLogged(gateway, 'Kafka outage ended');
+  await untilLogged(gateway, 'Kafka outage ended', NOTICED_MS);
   assert.equal((await gateway.stop()).code, 0);
 });
 
@@ -58,7 +59,7 @@ test('rights are withdrawn and the workers replaced: not ready, though no event 
   assert.equal((await readyz(gateway))[0]?.status, 200);
   target.times = Number.POSITIVE_INFINITY;
   gateway.signal('SIGHUP');
-  await untilLogged(gateway, 'rolling restart ended');
+  await untilLogged(gateway, 'rolling restart ended', NOTICED_MS);
   await until(async () => (await readyz(gateway)).every(({ status }) => status === 503), {
     what: () => gateway.logTail(),
   });
