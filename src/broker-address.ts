@@ -20,6 +20,19 @@ export function parseBrokerAddress(text: string): BrokerAddress | undefined {
   return number >= 1 && number <= PORT_MAX ? { host: ipv6 ?? name, port: number } : undefined;
 }
 
+/** What to mind in an address that cannot be read, as the end of a sentence; '' if unknown. */
+export function brokerAddressHint(text: string): string {
+  const isAddress = (other: string) => parseBrokerAddress(other) !== undefined;
+  const [scheme] = /^[a-z][\w+.-]*:\/\//i.exec(text) ?? [];
+  if (scheme !== undefined) return `, without ${scheme}`;
+  if (/[\s;]/.test(text)) return ' instead of spaces or semicolons';
+  if (/:\d+$/.test(text) && isAddress(text.replace(/\d+$/, '1'))) {
+    return `, ports from 1 to ${PORT_MAX}`;
+  }
+  if (isAddress(`${text.replace(/:$/, '')}:1`)) return ', each with a port like localhost:9092';
+  return /:.*:|[[\]]/.test(text) ? ', IPv6 addresses in brackets like [::1]:9092' : '';
+}
+
 export function formatBrokerAddress({ host, port }: BrokerAddress): string {
   return net.isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,5 +1,5 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
-import { parseBrokerAddress } from './broker-address.ts';
+import { brokerAddressHint, parseBrokerAddress } from './broker-address.ts';
 import { isLoopback } from './loopback.ts';
 import { parseNetwork } from './networks.ts';
 
@@ -136,8 +136,7 @@ export function addresses(
     const list = value.split(',').map((part) => part.trim());
     const wrong = list.find((part) => parseBrokerAddress(part) === undefined);
     if (wrong === undefined) return list;
-    const brackets = /:.*:|[[\]]/.test(wrong) ? ', IPv6 addresses in brackets like [::1]:9092' : '';
-    throw new Error(`must be host:port pairs separated by commas${brackets}`);
+    throw new Error(`must be host:port pairs separated by commas${brokerAddressHint(wrong)}`);
   });
 }
 

@@ -39,26 +39,41 @@ test('names, IPv4 addresses and IPv6 addresses in brackets are read and written 
 
 const HOST_PORT = 'must be host:port pairs separated by commas';
 const BRACKETS = `${HOST_PORT}, IPv6 addresses in brackets like [::1]:9092`;
+const PORT = `${HOST_PORT}, each with a port like localhost:9092`;
+const RANGE = `${HOST_PORT}, ports from 1 to 65535`;
+const SEPARATOR = `${HOST_PORT} instead of spaces or semicolons`;
 const REJECTED: readonly (readonly [text: string, expected: string])[] = [
   ['::1:9092', BRACKETS],
   ['2001:db8::1', BRACKETS],
-  ['[::1]', BRACKETS],
-  ['[::1]:', BRACKETS],
-  ['[::1]:0', BRACKETS],
-  ['[::1]:65536', BRACKETS],
+  ['[::1]', PORT],
+  ['[::1]:', PORT],
+  ['[::1]:0', RANGE],
+  ['[::1]:65536', RANGE],
   ['[::1]9092', BRACKETS],
   ['[:::1]:9092', BRACKETS],
   ['[127.0.0.1]:9092', BRACKETS],
   ['[kafka]:9092', BRACKETS],
   ['[::1:9092', BRACKETS],
   ['[fe80::1%]:9092', BRACKETS],
-  ['kafka', HOST_PORT],
-  ['kafka:', HOST_PORT],
+  ['kafka', PORT],
+  ['kafka:', PORT],
+  ['127.0.0.1', PORT],
+  ['localhost:0', RANGE],
+  ['localhost:65536', RANGE],
+  ['localhost:99999', RANGE],
+  ['localhost:123456789', RANGE],
+  ['localhost:9092 localhost:9093', SEPARATOR],
+  ['localhost:9092  localhost:9093', SEPARATOR],
+  ['localhost:9092;localhost:9093', SEPARATOR],
+  ['[::1]:9092 [::1]:9093', SEPARATOR],
+  ['http://localhost:9092', `${HOST_PORT}, without http://`],
+  ['http://localhost', `${HOST_PORT}, without http://`],
+  ['SASL_PLAINTEXT://[::1]:9092', `${HOST_PORT}, without SASL_PLAINTEXT://`],
   ['kafka:port', HOST_PORT],
   [':9092', HOST_PORT],
 ];
 
-test('any other address is rejected; for IPv6 the error shows the brackets', () => {
+test('any other address is rejected, and the error says what to mind in it', () => {
   for (const [text, expected] of REJECTED) {
     for (const setting of [text, `a:1,${text}`, `[::1]:9092,${text}`]) {
       assert.throws(

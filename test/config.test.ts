@@ -122,7 +122,8 @@ test('every kind of wrong value, all at once', () => {
       'FOREBAY_BUFFER_BYTES must be a whole number from 4194304 to 4294967296, not "64MiB"',
       'FOREBAY_TRUSTED_PROXIES must be addresses or networks like 10.0.0.0/8 separated by commas, ' +
         'not "10.0.0.0/8,proxy.internal"',
-      'KAFKA_BROKERS must be host:port pairs separated by commas, not "a:1,b"',
+      'KAFKA_BROKERS must be host:port pairs separated by commas, each with a port like ' +
+        'localhost:9092, not "a:1,b"',
       'KAFKA_TOPIC must be a topic name: 1 to 249 letters, digits, . _ -, and not . or .. alone, ' +
         'not ".."',
       'KAFKA_TOPIC_REPLICATION must be a whole number from 1 to 32, or -1, not "-2"',

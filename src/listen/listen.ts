@@ -135,7 +135,7 @@ class Listening {
       signal,
     });
     if (before !== undefined) {
-      complain(`reading ${topic} on`);
+      complain(`reading ${topic} again`);
       return resumedPositions(bounds, this.#options, before);
     }
     // A topic that was not there when we came is all new: its first events are not skipped.

@@ -80,7 +80,7 @@ async function setSchema(schema: object): Promise<void> {
 test('events follow the schema, with key and id under the configured names', { skip }, async () => {
   await untilStored(3);
   assert.equal(await shown.count('refused'), 0);
-  assert.equal(await shown.text('#fields'), 'key tenant, id eventId');
+  assert.equal(await shown.text('#fields'), 'key: tenant, id: eventId');
   const records = await readTopic({ brokers, topic });
   const ids = new Set<string>();
   for (const { key, value } of records) {

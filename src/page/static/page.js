@@ -237,7 +237,7 @@ function startGateway() {
     idField = answer.idField;
     element('topic').textContent = answer.topic;
     element('brokers').textContent = answer.brokers.join(', ');
-    element('fields').textContent = `key ${answer.keyField}, id ${answer.idField}`;
+    element('fields').textContent = `key: ${answer.keyField}, id: ${answer.idField}`;
     element('where').hidden = false;
     const example = JSON.stringify(answer.example);
     if (example === known) return;

@@ -88,18 +88,17 @@ function describeChoice({ error, inner }: Node, root: JsonObject): string {
   const branches = error.schema as readonly unknown[];
   const at = instancePath === '' ? '' : `${instancePath} `;
   const label = (index: number) => `${keyword}/${index}${nameOf(branches[index], root)}`;
+  const facts = branches.map((branch) => resolved(branch, root));
+  const choices = facts.map(constants);
+  const key = isObject(data) ? discriminator(facts, choices, data, error.parentSchema) : undefined;
+  if (key?.isMissing) {
+    return `${at}must have required property ${named(key.name)} (${allowed(key.values)})`;
+  }
+  if (key) return `${instancePath}/${escaped(cut(key.name))} ${oneOfValues(key.values)}`;
   const passing = params.passingSchemas as readonly [number, number] | null | undefined;
   if (passing) return `${at}${message}, but matches ${passing.map(label).join(' and ')}`;
-  const facts = branches.map((branch) => resolved(branch, root));
   const values = facts.map(valuesOf);
   if (values.every((list) => list !== undefined)) return at + oneOfValues(values.flat());
-  const choices = facts.map(constants);
-  if (isObject(data)) {
-    const wrong = discriminator(choices, data);
-    if (wrong !== undefined) {
-      return `${instancePath}/${escaped(cut(wrong.name))} ${oneOfValues(wrong.values)}`;
-    }
-  }
   // An error of each, in their order: else it is not clear which of them is whose.
   if (inner.length !== branches.length) return at + message;
   const texts = inner.map((node, index) => {
@@ -139,18 +138,41 @@ function constants({ properties }: JsonObject): Constants {
   return found;
 }
 
-/** A property with listed values in each branch, if the event has none of these values. */
+interface Discriminator {
+  readonly name: string;
+  readonly values: readonly unknown[];
+  readonly isMissing: boolean;
+}
+
+/**
+ * A property with listed values in each branch, if the event has none of these values, or lacks
+ * the property though it is required and tells the branches apart.
+ * @param parent the schema that has the branches; it may require the property for all of them
+ */
 function discriminator(
-  branches: readonly Constants[],
+  branches: readonly JsonObject[],
+  choices: readonly Constants[],
   data: JsonObject,
-): { readonly name: string; readonly values: readonly unknown[] } | undefined {
-  for (const name of branches[0]?.keys() ?? []) {
-    const lists = branches.map((branch) => branch.get(name));
-    if (!Object.hasOwn(data, name) || !lists.every((list) => list !== undefined)) continue;
-    const values = lists.flat();
-    if (isScalar(data[name]) && !values.includes(data[name])) return { name, values };
+  parent: unknown,
+): Discriminator | undefined {
+  for (const name of choices[0]?.keys() ?? []) {
+    const lists = choices.map((choice) => choice.get(name));
+    if (!lists.every((list) => list !== undefined)) continue;
+    const values = [...new Set(lists.flat())];
+    if (Object.hasOwn(data, name)) {
+      const isWrong = isScalar(data[name]) && !values.includes(data[name]);
+      if (isWrong) return { name, values, isMissing: false };
+      continue;
+    }
+    const tellsApart = values.some((value) => !lists.every((list) => list.includes(value)));
+    const isRequired = requires(parent, name) || branches.every((branch) => requires(branch, name));
+    if (tellsApart && isRequired) return { name, values, isMissing: true };
   }
   return undefined;
+}
+
+function requires(schema: unknown, name: string): boolean {
+  return isObject(schema) && Array.isArray(schema.required) && schema.required.includes(name);
 }
 
 /** Tells the branch whose constants the event has. */
@@ -174,9 +196,13 @@ function nameOf(branch: unknown, root: JsonObject): string {
 }
 
 function oneOfValues(values: readonly unknown[]): string {
+  return `must be ${allowed(values)}`;
+}
+
+function allowed(values: readonly unknown[]): string {
   const [first] = values;
-  if (values.length === 1) return `must be ${cut(JSON.stringify(first))}`;
-  return `must be one of ${listed(
+  if (values.length === 1) return cut(JSON.stringify(first));
+  return `one of ${listed(
     values.map((value) => cut(JSON.stringify(value))),
     ', ',
     'values',

@@ -41,6 +41,13 @@ test('nothing of the page is inline or from elsewhere, and all of it is small', 
   assert(bytes < 64 * 1024, `${bytes} bytes`);
 });
 
+test('the page leads to the runbook and to the metrics, however the instance does', () => {
+  const html = String(viewFile('/')?.body);
+  const [lead = ''] = html.match(/<p class="lead">.*?<\/p>/s) ?? [];
+  assert.match(lead, /<a href="metrics">/);
+  assert.match(lead, /<a href="runbook">/);
+});
+
 test('the runbook is docs/operations.md, and leads to nothing that is not served', () => {
   const { body, type } = viewFile('/runbook') ?? {};
   assert.equal(type, 'text/html; charset=utf-8');

@@ -119,6 +119,33 @@ test('where no branch has the value of that field, the values of all branches ar
   );
 });
 
+test('an event without the field that tells branches apart is told the field and its values', () => {
+  const values = '(one of "click", "view", "scroll", "zoom")';
+  const missing = `must have required property 'type' ${values}`;
+  assert.equal(wrong(KINDS, {}), missing);
+  assert.equal(wrong(KINDS, { x: 1, y: 1, page: '/', what: 'a' }), missing);
+  assert.equal(
+    wrong({ properties: { event: KINDS }, $defs: KINDS.$defs }, { event: { x: 1 } }),
+    `/event ${missing}`,
+  );
+  const version = { version: { const: 1 } };
+  const branches = (required: readonly string[]) =>
+    ['a', 'b'].map((type) => ({ required, properties: { ...version, type: { const: type } } }));
+  const text = `must have required property 'type' (one of "a", "b")`;
+  for (const keyword of ['oneOf', 'anyOf']) {
+    const each = { [keyword]: branches(['type', 'version']) };
+    assert.equal(wrong(each, {}), text, 'not the field that is the same in all');
+    assert.equal(wrong(each, { version: 1 }), text);
+    assert.match(wrong(each, { type: 'b' })!, /\/1: must have required property 'version'\)$/);
+  }
+  // Both match an event without the field; it is the schema around them that requires it.
+  assert.equal(wrong({ required: ['type'], oneOf: branches([]) }, {}), text);
+  assert.equal(
+    wrong({ oneOf: branches([]) }, {}),
+    'must match exactly one schema in oneOf, but matches oneOf/0 and oneOf/1',
+  );
+});
+
 test('branches that are values are named as values', () => {
   const schema = {
     properties: { c: { oneOf: [{ const: 'a', title: 'A' }, { enum: ['b', 'd'] }] } },
