@@ -42,10 +42,10 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
 
 /** What measures times or loads both cores has the machine to itself; the rest waits a lot. */
 const ALONE = new RegExp(
-  '^test/simulation/|/(chaos|hostile|kafka-outage|overload|rolling-restart|start|stop|stuck-lane|' +
-    'topic-deleted|worker-hangs|worker-killed)\\.test\\.ts$',
+  '^test/simulation/|/(chaos|hostile|kafka-outage|observability|overload|rolling-restart|start|stop|' +
+    'stuck-lane|topic-deleted|worker-hangs|worker-killed)\\.test\\.ts$',
 );
-const AT_ONCE = 4;
+const AT_ONCE = 3;
 /** A line of figures with which the test runner ends. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 

@@ -52,8 +52,8 @@ function textsOf(expression: string, before: string): string[] {
   return made < 0 ? [] : literalsOf(before.slice(made, before.indexOf(';', made)));
 }
 
-const CALL =
-  /\b(?:log|logger|faults)(?:\.(?<method>info|warn|error|fatal|last|write)(?<once>Once)?|\[level\])\(/g;
+const METHOD = String.raw`\.(?<method>info|warn|error|fatal|last|write)(?<once>Once)?`;
+const CALL = new RegExp(String.raw`\b(?:log|logger|faults)(?:${METHOD}|\[level\])\(`, 'g');
 
 function linesOf(path: string): Line[] {
   const text = readFileSync(root + path, 'utf8');

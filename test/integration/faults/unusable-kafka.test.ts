@@ -74,7 +74,7 @@ test('brokers that fail for different reasons: both are said at once, and few li
   const both =
     'Kafka cannot be reached: connection refused; ' +
     'Kafka cannot be reached: the host name cannot be resolved';
-  await untilNotReady(gateway, both);
+  await untilNotReady(gateway, both, NOTICED_MS);
   for (let i = 0; i < 50; i++) {
     const [answer] = await readyz(gateway);
     assert.deepEqual(answer?.reasons, [both]);
