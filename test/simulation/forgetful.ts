@@ -13,7 +13,7 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     what: 'decoder: a frame that is no JSON is not refused',
     file: 'worker/decoder/text.ts',
-    changes: [["sink.refuseFrame('invalid_json', syntaxMessage(error));", '']],
+    changes: [["sink.refuseFrame('invalid_json', syntaxMessage(error, bytes, start));", '']],
   },
   {
     what: 'validator: an event that breaks the schema is not refused',
@@ -45,7 +45,7 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     what: 'producer: a batch that has waited too long is dropped without a word',
     file: 'worker/producer/producer.ts',
-    changes: [["outcomes.refused(batch, 'kafka_unavailable');", '']],
+    changes: [["this.#options.outcomes.refused(batch, 'kafka_unavailable');", '']],
   },
   {
     what: 'producer: a batch that is given up is dropped without a word',
