@@ -42,8 +42,9 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
 
 /** What measures times or loads both cores has the machine to itself; the rest waits a lot. */
 const ALONE = new RegExp(
-  '^test/simulation/|/(chaos|hostile|kafka-outage|observability|overload|rolling-restart|start|stop|' +
-    'stuck-lane|topic-deleted|worker-hangs|worker-killed)\\.test\\.ts$',
+  '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
+    'rolling-restart|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
+    'worst-frames)\\.test\\.ts$',
 );
 const AT_ONCE = 3;
 /** A line of figures with which the test runner ends. */
