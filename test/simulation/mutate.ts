@@ -86,7 +86,7 @@ export class Laboratory {
   async #compile(): Promise<void> {
     const [base, changed, out] = [this.#path('base'), this.#path('in'), this.#path('out')];
     cpSync(join(ROOT, 'dist'), join(base, 'src'), { recursive: true });
-    // What the code reads beside itself.
+    // Files that the code reads at run time.
     for (const path of ['package.json', 'dist/client/client.js']) {
       cpSync(join(ROOT, path), join(base, path));
     }

@@ -93,7 +93,7 @@ test('after a failure it is tried again', async () => {
   assert.equal(await verify(old!), 'good');
 });
 
-test('an address that nobody answers at is described in words', async () => {
+test('an address without a listener is described in words', async () => {
   const { url } = server;
   server.close();
   const failures: string[] = [];

@@ -92,9 +92,9 @@ test('a name without an address, and a name whose addresses all refuse', async (
   const unknown = await refused({ host: 'kafka.invalid', port: 9092 });
   assert.match(reasonFor(unknown), /the host name cannot be resolved$/);
   assert.match(unknown.message, /kafka\.invalid/);
-  const nobody = await refused({ host: 'localhost', port: 1 });
-  assert.match(reasonFor(nobody), /connection refused$/);
-  assert.match(nobody.message, /ECONNREFUSED/);
+  const closed = await refused({ host: 'localhost', port: 1 });
+  assert.match(reasonFor(closed), /connection refused$/);
+  assert.match(closed.message, /ECONNREFUSED/);
 });
 
 test('one that takes no Produce requests is a KRaft controller', async () => {
