@@ -63,10 +63,10 @@ export class Key {
   }
 }
 
-/** @throws Error without the key, which is a secret */
+/** @throws SyntaxError without the key, which is a secret */
 function checked(key: Given): Given {
   if (key === undefined || TOKEN.test(key)) return key;
-  throw new Error(
+  throw new SyntaxError(
     'the key has characters that no key can have: a space or line break, for instance',
   );
 }

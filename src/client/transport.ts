@@ -228,7 +228,7 @@ export class Transport {
     const isTried = this.#connection !== undefined;
     this.#connection = undefined;
     if (this.#closed) return;
-    const text = String(why).replace(/^Error: /, '');
+    const text = String(why).replace(/^(Syntax)?Error: /, '');
     // That it failed again says less than why.
     this.#problem = this.#notAdmitted?.message ?? text;
     if (isOpened) this.#sinceMs = performance.now();

@@ -119,6 +119,7 @@ function pageOf({ port }: Gateway, token: string): string {
 
 interface Status {
   readonly waiting: number;
+  readonly stored: number;
   readonly unacknowledged: number;
 }
 
@@ -266,10 +267,11 @@ test('a page that comes back sends what did not fit, and what a beacon had, whic
     dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
   }, ids);
   const status = () => page.evaluate(() => app.client.status);
-  // The browser rejects a fetch beyond the quota a moment later.
-  await until(async () => (await status()).waiting >= 70, { what: 'the rejected ones' });
-  const { waiting, unacknowledged } = await status();
-  assert.equal(waiting + unacknowledged, 100, 'all are held');
+  // The browser rejects a fetch beyond the quota a moment later. Until then a part of the quota may
+  // be free again, since the beacons have arrived.
+  await until(async () => (await status()).waiting >= 30, { what: 'the rejected ones' });
+  const { waiting, unacknowledged, stored: answered } = await status();
+  assert.equal(waiting + unacknowledged + answered, 100, 'all are held, or stored');
   assert(unacknowledged >= 15, `${unacknowledged} went`);
   await page.evaluate(() => {
     app.release();

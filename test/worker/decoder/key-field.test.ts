@@ -117,7 +117,7 @@ test('in any event the number that is found is the one that JSON.parse finds', (
       const key = keyIn(path, text);
       assert.equal(Object.is(Number(key), expected) || (key === '0' && expected === 0), true, text);
     }),
-    { numRuns: 1_000 },
+    { numRuns: 3_000 },
   );
   assert(found > 100, `${found} numbers`);
 });
