@@ -121,6 +121,10 @@ check: $(MODULES) ## check types and style
 test: gateway-node setup build check ## run the tests with a Kafka of their own, all or TESTS="test/one.test.ts"
 	@exec $(TS) scripts/test.ts $(TESTS)
 
+.PHONY: test-long
+test-long: gateway-node setup build ## run the tests that wait for minutes: outages, rights, whole clusters, mutants
+	@exec $(TS) scripts/test.ts --long
+
 .PHONY: simulate
 simulate: build ## run SEEDS=1000 simulated histories, or replay one with SEED=123 and its trace
 	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" \

@@ -1,5 +1,6 @@
 /**
- * Runs tests: `node --import tsx scripts/test.ts [files]`, all of test/ when none is named. Their
+ * Runs tests: `node --import tsx scripts/test.ts [files]`. Without files it runs all of test/ but
+ * those that take long by their nature, `*.long.test.ts`; with `--long` these alone. Their
  * imports of src/ resolve to dist/. Each test file is a process of its own, so the Kafka that they
  * share is started here, if one of them wants it and KAFKA_BROKERS names none, and ended whatever
  * happens.
@@ -16,10 +17,13 @@ import { type KafkaCluster, startCluster } from '../deploy/kafka/cluster.ts';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../test/support/kafka.ts';
 
-function allTests(): string[] {
+const LONG = '.long.test.ts';
+
+/** Returns the test files that take long, or all others. */
+function allTests(long: boolean): string[] {
   const names = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
   return names
-    .filter((name) => name.endsWith('.test.ts'))
+    .filter((name) => name.endsWith('.test.ts') && name.endsWith(LONG) === long)
     .sort()
     .map((name) => join('test', name));
 }
@@ -44,9 +48,9 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
     'rolling-restart|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
-    'worst-frames)\\.test\\.ts$',
+    'worst-frames)(\\.long)?\\.test\\.ts$',
 );
-const AT_ONCE = 3;
+const AT_ONCE = 4;
 /** A line of figures with which the test runner ends. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
@@ -105,8 +109,9 @@ async function runTests(files: string[], kafka: SharedKafka | undefined): Promis
 }
 
 process.chdir(ROOT);
-const named = process.argv.slice(2);
-const files = named.length > 0 ? named.map((file) => relative(ROOT, file)) : allTests();
+const named = process.argv.slice(2).filter((argument) => argument !== '--long');
+const isLong = process.argv.includes('--long');
+const files = named.length > 0 ? named.map((file) => relative(ROOT, file)) : allTests(isLong);
 const missing = files.filter((file) => !existsSync(file));
 if (missing.length > 0) {
   console.error(`test: there is no ${missing.join(', no ')}`);
