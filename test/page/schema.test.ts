@@ -112,11 +112,12 @@ test('a schema without an example that is found: nothing is sent until an own ev
   assert.match(await shown.page.inputValue('#text'), /"word"/, 'one to edit');
   await shown.page.fill('#text', '{"word":"qwz"}');
   await shown.page.getByRole('button', { name: 'Send', exact: true }).click();
-  await untilStored(3);
-  assert.equal(await shown.page.isVisible('#automatic'), false);
+  await until(async () => !(await shown.page.isVisible('#automatic')));
   assert.equal(await shown.count('refused'), refused);
-  const last = (await readTopic({ brokers, topic })).at(-1);
-  assert.deepEqual(JSON.parse(String(last?.value)), { word: 'qwz' }, 'without an id');
+  const own = (await readTopic({ brokers, topic })).find(({ value }) =>
+    String(value).includes('qwz'),
+  );
+  assert.deepEqual(JSON.parse(String(own?.value)), { word: 'qwz' }, 'without an id');
 });
 
 test('a gateway that drains says so on the page', { skip }, async () => {
