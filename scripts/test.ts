@@ -51,6 +51,8 @@ const ALONE = new RegExp(
     'worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;
+/** A file that takes longer hangs, or waits for what never comes. */
+const FILE_MS = 300_000;
 /** A line of figures with which the test runner ends. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
@@ -60,7 +62,11 @@ async function* inTurn(groups: { files: string[]; concurrency: number }[], signa
   let summary: TestEvent | undefined;
   for (const group of groups) {
     if (group.files.length === 0) continue;
-    for await (const event of run({ ...group, signal }) as AsyncIterable<TestEvent>) {
+    for await (const event of run({
+      ...group,
+      signal,
+      timeout: FILE_MS,
+    }) as AsyncIterable<TestEvent>) {
       const [, figure, value] = FIGURE.exec(event.data.message ?? '') ?? [];
       const ofAll = event.data.file === undefined;
       if (event.type === 'test:summary' && ofAll) summary = event;

@@ -52,8 +52,11 @@ async function under(fault: () => Promise<unknown>): Promise<void> {
     while (!over) for (const id of await send(50)) uncertain.add(id);
     for (const id of await send(50)) uncertain.add(id);
   })();
-  await fault();
-  over = true;
+  try {
+    await fault();
+  } finally {
+    over = true;
+  }
   await load;
 }
 
@@ -72,7 +75,7 @@ test('the network away for a while, and answers lost', async () => {
       proxy.loseAnswers();
       await until(() => client.status.unacknowledged > 0);
       proxy.cut();
-      await until(() => client.status.stored > stored);
+      await until(() => client.status.stored > stored, { deadlineMs: 60_000 });
     }
   });
   assert(client.status.reconnects >= reconnects + 3, `${client.status.reconnects} reconnects`);
@@ -82,7 +85,7 @@ test('workers killed, and the gateway drained and started again', async () => {
   await under(async () => {
     for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
     const { stored } = client.status;
-    await until(() => client.status.stored > stored);
+    await until(() => client.status.stored > stored, { deadlineMs: 60_000 });
     assert.equal((await gateway.stop()).code, 0);
     const ports = [gateway.port, gateway.adminPort] as const;
     gateway = await startGateway({ brokers, topic, ports });
