@@ -125,6 +125,9 @@ export const LIMITS = {
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,
+  /** The longest throttle of a broker that is obeyed, since events wait meanwhile: quotas are
+   * averages over 11 s by default (`quota.window.num`, `quota.window.size.seconds`). */
+  throttleMs: 30_000,
   /** A login is renewed so long before its session ends: what is sent later than that is not read
    * any more. Of short sessions it is this share, since brokers refuse two logins within a second;
    * kafkajs's own clients do not know how long a session is. */
