@@ -11,6 +11,7 @@ import { type Environment, isServiceAddress, strangers } from './environment.ts'
 import { EXIT, StartError } from './errors.ts';
 import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { KIB, MIB } from './limits.ts';
+import { redactedValue } from './redact.ts';
 import {
   addresses,
   choice,
@@ -249,7 +250,8 @@ export function readConfig(env: Environment): Config {
     try {
       values[name] = setting.parse(given);
     } catch (error) {
-      const shown = setting.secret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
+      const text = JSON.stringify(redactedValue(given).slice(0, 100));
+      const shown = setting.secret ? '' : `, not ${text}`;
       const why = isServiceAddress(setting.env, given) ? SERVICE_LINK_HINT : '';
       errors.push(`${setting.env} ${(error as Error).message}${shown}${why}`);
       values[name] = setting.defaultValue();
