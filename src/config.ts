@@ -53,9 +53,11 @@ export const SETTINGS = {
   adminToken: optional('FOREBAY_ADMIN_TOKEN', {
     meaning: 'what commands must bring as `Authorization: Bearer`; needed beyond loopback',
     secret: true,
+    primaryOnly: true,
   }),
   adminTokenFile: optional('FOREBAY_ADMIN_TOKEN_FILE', {
     meaning: 'file that holds that token, instead of FOREBAY_ADMIN_TOKEN',
+    primaryOnly: true,
   }),
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,

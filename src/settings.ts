@@ -12,6 +12,8 @@ export interface Setting<T> {
   readonly unit: string;
   readonly meaning: string;
   readonly secret: boolean;
+  /** Workers start without it. */
+  readonly primaryOnly: boolean;
   /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
   readonly parse: (text: string) => T;
 }
@@ -31,12 +33,12 @@ function setting<T>(
   options: Options<T>,
   unit: string,
   parse: (text: string) => T,
-  secret = false,
+  { secret = false, primaryOnly = false } = {},
 ): Setting<T> {
   const { default: fallback, meaning } = options;
   const defaultValue = typeof fallback === 'function' ? (fallback as () => T) : () => fallback as T;
   const defaultText = options.defaultText ?? String(defaultValue() ?? '');
-  return { env, defaultText, defaultValue, unit, meaning, secret, parse };
+  return { env, defaultText, defaultValue, unit, meaning, secret, primaryOnly, parse };
 }
 
 /** A whole number from `min` to `max`, or one of the single values in `also`. */
@@ -77,14 +79,14 @@ export function text(
 /** A text that may be left out. */
 export function optional(
   env: string,
-  options: { meaning: string; secret?: boolean },
+  options: { meaning: string; secret?: boolean; primaryOnly?: boolean },
 ): Setting<string | undefined> {
   return setting<string | undefined>(
     env,
     { default: undefined, defaultText: 'none', meaning: options.meaning },
     '',
     (value) => value,
-    options.secret,
+    options,
   );
 }
 
