@@ -16,6 +16,7 @@ import {
   addresses,
   choice,
   flag,
+  hostNames,
   integer,
   optional,
   type Setting,
@@ -58,6 +59,11 @@ export const SETTINGS = {
   adminTokenFile: optional('FOREBAY_ADMIN_TOKEN_FILE', {
     meaning: 'file that holds that token, instead of FOREBAY_ADMIN_TOKEN',
     primaryOnly: true,
+  }),
+  adminHosts: hostNames('FOREBAY_ADMIN_HOSTS', {
+    meaning:
+      'host names, besides addresses and localhost, under which the admin port answers, separated by ' +
+      'commas; * = every name',
   }),
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,

@@ -1,4 +1,5 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+import { domainToASCII } from 'node:url';
 import { brokerAddressHint, parseBrokerAddress } from './broker-address.ts';
 import { isLoopback } from './loopback.ts';
 import { parseNetwork } from './networks.ts';
@@ -178,6 +179,27 @@ export function origins(
       }
       // Without the port that the scheme has anyway; apps have schemes that URL does not know.
       return /^https?:/.test(origin) ? new URL(origin).origin : origin;
+    });
+  });
+}
+
+const HOST_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/**
+ * Names of hosts without ports, separated by commas, or `*` alone: as browsers write them in `Host`,
+ * in lower case and ASCII, without the dot that may end them.
+ */
+export function hostNames(
+  env: string,
+  { meaning }: { meaning: string },
+): Setting<readonly string[]> {
+  const options = { default: [], defaultText: 'none', meaning };
+  return setting<readonly string[]>(env, options, '', (value) => {
+    if (value.trim() === '*') return ['*'];
+    return value.split(',').map((part) => {
+      const name = domainToASCII(part.trim()).replace(/\.$/, '');
+      if (HOST_NAME.test(name)) return name;
+      throw new Error('must be host names without ports, separated by commas, or * alone');
     });
   });
 }

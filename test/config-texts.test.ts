@@ -36,6 +36,7 @@ test('a wrong value is named without the credentials in it', () => {
     FOREBAY_ORIGINS: 'https://me:s3cret@app.example/?key=s3cret',
     FOREBAY_JWT_JWKS_URL: 'http://me:s3cret@issuer.example/keys?token=s3cret',
     FOREBAY_PORT: 'tcp://s3cret@10.0.0.1:9000',
+    FOREBAY_ADMIN_HOSTS: 'me:s3cret@a.example',
     FOREBAY_KEY_FIELD: '..https://host/?s3cret',
   };
   for (const [name, value] of Object.entries(wrong)) {
