@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { createGzip } from 'node:zlib';
 import type { KeySet } from '../../../src/keys/format.ts';
+import { LIMITS } from '../../../src/limits.ts';
 import { Identity } from '../../../src/worker/admission/identity.ts';
 import { JwtVerifier } from '../../../src/worker/admission/jwt.ts';
 import { RemoteKeys } from '../../../src/worker/admission/remote-keys.ts';
@@ -165,6 +166,27 @@ test('an answer that never ends is given up at its bound, one that is compressed
     assert.equal(failures[0], 'the answer is longer than 262144 bytes');
     assert(sent < 2_000, 'it was not read on');
   }
+});
+
+test('an answer that begins and never comes to its end is given up in time, in words', async (t) => {
+  const limits: { timeoutMs: number } = LIMITS.jwks;
+  const { timeoutMs } = limits;
+  limits.timeoutMs = 200;
+  const dripping = createServer((_, response) => {
+    const timer = setInterval(() => response.write(' '), 20);
+    response.on('close', () => clearInterval(timer));
+  });
+  await new Promise<void>((resolve) => dripping.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    limits.timeoutMs = timeoutMs;
+    dripping.close();
+    dripping.closeAllConnections();
+  });
+  const url = new URL(`http://127.0.0.1:${(dripping.address() as AddressInfo).port}/`);
+  const failures: string[] = [];
+  new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
+  await until(() => failures.length > 0, { what: 'the failure' });
+  assert.equal(failures[0], 'no answer for 200 ms');
 });
 
 test('an address without a listener is described in words', async () => {
