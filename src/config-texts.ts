@@ -1,19 +1,27 @@
 /** How settings are shown: the command `config`, `--help`, docs/configuration.md. */
 import { type Config, SETTING_ENTRIES as entries } from './config.ts';
 import { LIMITS } from './limits.ts';
+import { printable } from './printable.ts';
+import { HIDDEN, redactedValue } from './redact.ts';
 
-/** One line per setting, `VARIABLE=value`, secrets hidden: what the command `config` prints. */
+/**
+ * One line per setting, `VARIABLE=value`: what the command `config` prints. Secrets are hidden, and of
+ * URLs user info and query.
+ */
 export function describeConfig(config: Config): string[] {
   return entries.map(([name, setting]) => {
     const value = config[name];
     const hidden = setting.secret && value !== undefined;
-    return `${setting.env}=${hidden ? '(hidden)' : shown(value)}`;
+    return `${setting.env}=${hidden ? HIDDEN : shown(value)}`;
   });
 }
 
 function shown(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  return value === undefined ? '' : String(value);
+  if (value === undefined) return '';
+  const text = printable(String(value));
+  // A path may have a `?` or an `@`.
+  return /:\/\/|-----BEGIN /.test(text) ? redactedValue(text) : text;
 }
 
 /** The settings as `--help` lists them. */

@@ -11,10 +11,12 @@ import { type Environment, isServiceAddress, strangers } from './environment.ts'
 import { EXIT, StartError } from './errors.ts';
 import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { KIB, MIB } from './limits.ts';
+import { redactedValue } from './redact.ts';
 import {
   addresses,
   choice,
   flag,
+  hostNames,
   integer,
   optional,
   type Setting,
@@ -52,9 +54,16 @@ export const SETTINGS = {
   adminToken: optional('FOREBAY_ADMIN_TOKEN', {
     meaning: 'what commands must bring as `Authorization: Bearer`; needed beyond loopback',
     secret: true,
+    primaryOnly: true,
   }),
   adminTokenFile: optional('FOREBAY_ADMIN_TOKEN_FILE', {
     meaning: 'file that holds that token, instead of FOREBAY_ADMIN_TOKEN',
+    primaryOnly: true,
+  }),
+  adminHosts: hostNames('FOREBAY_ADMIN_HOSTS', {
+    meaning:
+      'host names, besides addresses and localhost, under which the admin port answers, separated by ' +
+      'commas; * = every name',
   }),
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,
@@ -249,7 +258,8 @@ export function readConfig(env: Environment): Config {
     try {
       values[name] = setting.parse(given);
     } catch (error) {
-      const shown = setting.secret ? '' : `, not ${JSON.stringify(given.slice(0, 100))}`;
+      const text = JSON.stringify(redactedValue(given).slice(0, 100));
+      const shown = setting.secret ? '' : `, not ${text}`;
       const why = isServiceAddress(setting.env, given) ? SERVICE_LINK_HINT : '';
       errors.push(`${setting.env} ${(error as Error).message}${shown}${why}`);
       values[name] = setting.defaultValue();

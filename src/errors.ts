@@ -3,6 +3,8 @@
  * docs/protocol.md has the same table for clients; a test holds the two together.
  */
 import { getSystemErrorMap } from 'node:util';
+import { printable } from './printable.ts';
+import { redacted } from './redact.ts';
 
 /** Refusals of an event or of a whole frame. They stand in a `nack` or in an HTTP answer. */
 export const EVENT_CODES = {
@@ -99,9 +101,12 @@ export function attemptAll<const Results extends readonly unknown[]>(
 
 const PREFIX = 'forebay: ';
 
-/** Writes the lines of an error or a warning to stderr; each names this command. */
+/**
+ * Writes the lines of an error or a warning to stderr; each names this command. Credentials in URLs
+ * are hidden, control characters escaped.
+ */
 export function complain(message: string): void {
-  for (const line of message.split('\n')) {
+  for (const line of redacted(message).split('\n').map(printable)) {
     const isMarked = line.startsWith(PREFIX) || line.startsWith(' ');
     process.stderr.write(`${isMarked ? '' : PREFIX}${line}\n`);
   }

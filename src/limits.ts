@@ -84,13 +84,16 @@ export const LIMITS = {
   subjectLength: 64,
   /** The keys at FOREBAY_JWT_JWKS_URL: asked for again so often, and for an unknown key at most so
    * often; an answer takes so long at the most, and after a failure nobody asks for so long. Keys
-   * that could not be asked for again are trusted until they are so old. */
+   * that could not be asked for again are trusted until they are so old. An issuer has a few keys:
+   * what is longer, decompressed, or has more of them, in the file too, is no key set. */
   jwks: {
     refreshMs: 300_000,
     coolDownMs: 10_000,
     timeoutMs: 5_000,
     retryMs: 2_000,
     ageMsMax: 86_400_000,
+    bytes: 256 * KIB,
+    keys: 100,
   },
   /** How far a connection may be ahead of what is settled: frames, and bytes at the most. */
   creditFrames: 64,
@@ -122,6 +125,9 @@ export const LIMITS = {
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,
+  /** The longest throttle of a broker that is obeyed, since events wait meanwhile: quotas are
+   * averages over 11 s by default (`quota.window.num`, `quota.window.size.seconds`). */
+  throttleMs: 30_000,
   /** A login is renewed so long before its session ends: what is sent later than that is not read
    * any more. Of short sessions it is this share, since brokers refuse two logins within a second;
    * kafkajs's own clients do not know how long a session is. */

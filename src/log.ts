@@ -3,11 +3,14 @@ import { type Logger, pino } from 'pino';
 import type pretty from 'pino-pretty';
 import type { Config } from './config.ts';
 import { LogOutput } from './log-output.ts';
+import { printableJson, printableTextsInJson } from './printable.ts';
+import { redacted } from './redact.ts';
 
 export type { Logger } from 'pino';
 
 /**
- * A logger that writes JSON lines to stdout, or lines for people with `LOG_PRETTY=1`.
+ * A logger that writes JSON lines to stdout, or lines for people with `LOG_PRETTY=1`. Whatever a
+ * line holds, a terminal that shows it obeys nothing in it, and credentials in URLs are hidden.
  * @param name which process speaks: `primary` or `worker 3`
  */
 export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, name: string): Logger {
@@ -16,6 +19,12 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, nam
     base: { pid: process.pid, name },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    hooks: {
+      // pino-pretty parses a line and prints what it has parsed.
+      streamWrite: config.logPretty
+        ? (line: string) => printableTextsInJson(redacted(line))
+        : (line: string) => printableJson(redacted(line)),
+    },
   };
   if (!config.logPretty) return pino(options, new LogOutput());
   const require = createRequire(import.meta.url);

@@ -1,4 +1,5 @@
 /** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+import { domainToASCII } from 'node:url';
 import { brokerAddressHint, parseBrokerAddress } from './broker-address.ts';
 import { isLoopback } from './loopback.ts';
 import { parseNetwork } from './networks.ts';
@@ -12,6 +13,8 @@ export interface Setting<T> {
   readonly unit: string;
   readonly meaning: string;
   readonly secret: boolean;
+  /** Workers start without it. */
+  readonly primaryOnly: boolean;
   /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
   readonly parse: (text: string) => T;
 }
@@ -31,12 +34,12 @@ function setting<T>(
   options: Options<T>,
   unit: string,
   parse: (text: string) => T,
-  secret = false,
+  { secret = false, primaryOnly = false } = {},
 ): Setting<T> {
   const { default: fallback, meaning } = options;
   const defaultValue = typeof fallback === 'function' ? (fallback as () => T) : () => fallback as T;
   const defaultText = options.defaultText ?? String(defaultValue() ?? '');
-  return { env, defaultText, defaultValue, unit, meaning, secret, parse };
+  return { env, defaultText, defaultValue, unit, meaning, secret, primaryOnly, parse };
 }
 
 /** A whole number from `min` to `max`, or one of the single values in `also`. */
@@ -77,14 +80,14 @@ export function text(
 /** A text that may be left out. */
 export function optional(
   env: string,
-  options: { meaning: string; secret?: boolean },
+  options: { meaning: string; secret?: boolean; primaryOnly?: boolean },
 ): Setting<string | undefined> {
   return setting<string | undefined>(
     env,
     { default: undefined, defaultText: 'none', meaning: options.meaning },
     '',
     (value) => value,
-    options.secret,
+    options,
   );
 }
 
@@ -176,6 +179,27 @@ export function origins(
       }
       // Without the port that the scheme has anyway; apps have schemes that URL does not know.
       return /^https?:/.test(origin) ? new URL(origin).origin : origin;
+    });
+  });
+}
+
+const HOST_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/**
+ * Names of hosts without ports, separated by commas, or `*` alone: as browsers write them in `Host`,
+ * in lower case and ASCII, without the dot that may end them.
+ */
+export function hostNames(
+  env: string,
+  { meaning }: { meaning: string },
+): Setting<readonly string[]> {
+  const options = { default: [], defaultText: 'none', meaning };
+  return setting<readonly string[]>(env, options, '', (value) => {
+    if (value.trim() === '*') return ['*'];
+    return value.split(',').map((part) => {
+      const name = domainToASCII(part.trim()).replace(/\.$/, '');
+      if (HOST_NAME.test(name)) return name;
+      throw new Error('must be host names without ports, separated by commas, or * alone');
     });
   });
 }

@@ -19,6 +19,35 @@ test('a secret is shown nowhere', () => {
   assert.equal(lines.length, Object.keys(SETTINGS).length);
 });
 
+const JWT = { FOREBAY_JWT_AUDIENCE: 'a', FOREBAY_JWT_ISSUER: 'https://u:s3cret@b.example/?s3cret' };
+
+test('of URLs user info and query are shown nowhere, paths are', () => {
+  const url = 'https://issuer.example:8443/keys?token=s3cret#s3cret';
+  const env = { ...JWT, FOREBAY_JWT_JWKS_URL: url, FOREBAY_EVENT_SCHEMA: '/etc/a@b/c?d.json' };
+  const lines = describeConfig(readConfig(env));
+  assert(lines.includes('FOREBAY_JWT_JWKS_URL=https://issuer.example:8443/keys?(hidden)'));
+  assert(lines.includes('FOREBAY_EVENT_SCHEMA=/etc/a@b/c?d.json'));
+  assert(!lines.join('\n').includes('s3cret'));
+});
+
+test('a wrong value is named without the credentials in it', () => {
+  const wrong: Record<string, string> = {
+    KAFKA_BROKERS: 'kafka://me:s3cret@broker.example:9092',
+    FOREBAY_ORIGINS: 'https://me:s3cret@app.example/?key=s3cret',
+    FOREBAY_JWT_JWKS_URL: 'http://me:s3cret@issuer.example/keys?token=s3cret',
+    FOREBAY_PORT: 'tcp://s3cret@10.0.0.1:9000',
+    FOREBAY_ADMIN_HOSTS: 'me:s3cret@a.example',
+    FOREBAY_KEY_FIELD: '..https://host/?s3cret',
+  };
+  for (const [name, value] of Object.entries(wrong)) {
+    assert.throws(
+      () => readConfig({ ...JWT, [name]: value }),
+      ({ message }: Error) => message.includes(`${name} must`) && !message.includes('s3cret'),
+      name,
+    );
+  }
+});
+
 test('--help and docs/configuration.md come from the declaration', () => {
   for (const { env, meaning } of Object.values(SETTINGS)) {
     assert(settingsHelp().includes(`  ${env} `), env);

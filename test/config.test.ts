@@ -31,6 +31,7 @@ test('the names and defaults that others rely on', () => {
     adminPort: 9001,
     adminToken: undefined,
     adminTokenFile: undefined,
+    adminHosts: [],
     origins: undefined,
     keysFile: undefined,
     jwtJwksFile: undefined,

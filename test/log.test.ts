@@ -5,6 +5,42 @@ import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { TYPESCRIPT } from './support/typescript.ts';
 
+/** What createLogger writes for a line whose texts a client or broker has chosen. */
+async function written(pretty: boolean, text: string): Promise<string> {
+  const file = 'test/fixtures/hostile-log.ts';
+  const child = spawn(process.execPath, [...TYPESCRIPT, file, String(Number(pretty)), text], {
+    env: { PATH: process.env.PATH, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 10_000,
+  });
+  let output = '';
+  for await (const data of child.stdout.setEncoding('utf8')) output += data;
+  return output;
+}
+
+const HOSTILE = 'a\u001b[2J\u007f\u009b2J\u0085b\u061c\u200e\u202egpj\u2066\u2028c\u2029';
+
+test('texts of clients and brokers do nothing to a terminal, in JSON and in lines for people', async () => {
+  const json = await written(false, HOSTILE);
+  assert.match(json, /^[\n\x20-\x7e]*$/);
+  const { field, err, deep, msg, ...rest } = JSON.parse(json);
+  assert.deepEqual([field, msg, deep], [HOSTILE, HOSTILE, { list: [HOSTILE] }]);
+  assert(err.message.startsWith(HOSTILE));
+  assert(Object.hasOwn(rest, HOSTILE), 'names of fields too');
+  const lines = await written(true, HOSTILE);
+  assert.match(lines, /^[\n\x20-\x7e]*$/);
+  assert.match(lines, /u009b2J/);
+});
+
+test('of URLs in log lines user info and query are hidden', async () => {
+  const url = 'https://me:s3cret@host.example/keys?token=s3cret';
+  for (const pretty of [false, true]) {
+    const output = await written(pretty, `cannot get "${url}"`);
+    assert(!output.includes('s3cret'), output);
+    assert(output.includes('https://(hidden)@host.example/keys?(hidden)'), output);
+  }
+});
+
 /** Runs the fixture with this stdout. */
 function start(bytes: number, stdout: number | 'pipe') {
   const file = 'test/fixtures/logging-process.ts';

@@ -1,6 +1,6 @@
 /** Who looks for whom, and whether that one listens there: docker-compose.yml and its files. */
 import { parse } from 'yaml';
-import { readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config.ts';
 import type { ComposeFile, Service, Tree } from './compose-file.ts';
 
 const HAPROXY_CONFIG = 'deploy/haproxy/haproxy.cfg';
@@ -40,13 +40,18 @@ function haproxyConfig(tree: Tree, environment: Readonly<Record<string, string |
   );
 }
 
+/** The settings of a gateway. */
+function settingsOf({ environment = {} }: Service): Config {
+  const env = Object.entries(environment).map(([key, value]) => [key, String(value)]);
+  return readConfig(Object.fromEntries(env));
+}
+
 /** The ports within its container. */
 export function listeningPorts(tree: Tree, name: string, service: Service): string[] {
   const environment = service.environment ?? {};
   const [image = ''] = service.image.split(':');
   if (image === 'forebay') {
-    const env = Object.entries(environment).map(([key, value]) => [key, String(value)]);
-    const { port, adminPort } = readConfig(Object.fromEntries(env));
+    const { port, adminPort } = settingsOf(service);
     return [String(port), String(adminPort)];
   }
   if (image === 'apache/kafka') {
@@ -75,11 +80,18 @@ function prometheusDefects(tree: Tree, file: ComposeFile): string[] {
   const config = parse(tree.read(PROMETHEUS_CONFIG)) as PrometheusConfig;
   const original = parse(tree.read(PROMETHEUS_ORIGINAL)) as PrometheusConfig;
   const found: string[] = [];
-  const expected = Object.entries(file.services)
-    .filter(([, { image }]) => image.startsWith('forebay:'))
-    .map(([name, service]) => `${name}:${listeningPorts(tree, name, service)[1]}`);
+  const gateways = Object.entries(file.services).filter(([, { image }]) =>
+    image.startsWith('forebay:'),
+  );
+  const expected = gateways.map(
+    ([name, service]) => `${name}:${listeningPorts(tree, name, service)[1]}`,
+  );
   if (String(targetsOf(config)) !== String(expected)) {
     found.push(`${PROMETHEUS_CONFIG}: targets ${targetsOf(config)}, not ${expected}`);
+  }
+  for (const [name, service] of gateways) {
+    if (settingsOf(service).adminHosts.includes(name)) continue;
+    found.push(`docker-compose.yml: ${name}: FOREBAY_ADMIN_HOSTS lacks the name that is scraped`);
   }
   const rules = original.rule_files.map((name) => `../prometheus/${name}`);
   if (String(config.rule_files) !== String(rules)) {

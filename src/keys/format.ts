@@ -62,16 +62,19 @@ export function parseKeys(text: string): KeyEntry[] {
 }
 
 /**
- * The public keys in the text of FOREBAY_JWT_JWKS_FILE.
+ * The public keys in the text of FOREBAY_JWT_JWKS_FILE, or of the answer at FOREBAY_JWT_JWKS_URL.
  * @throws Error as {@link parseKeys}
  */
 export function parseKeySet(text: string): KeySet {
   const { keys } = fieldsOf(parseJson(text), 'must hold an object');
   if (!Array.isArray(keys)) throw new Error('must have an array `keys`');
+  const { keys: most } = LIMITS.jwks;
+  if (keys.length > most) throw new Error(`has more than ${most} keys`);
   for (const [index, key] of keys.entries()) {
     const fields = fieldsOf(key, `keys[${index}] must be an object`);
     if (typeof fields.kty !== 'string') throw new Error(`keys[${index}].kty must be a text`);
-    if (SECRET_FIELDS.some((field) => Object.hasOwn(fields, field))) {
+    const isSecret = SECRET_FIELDS.some((field) => Object.hasOwn(fields, field));
+    if (isSecret || fields.kty === 'oct') {
       throw new Error(`keys[${index}] is not a public key: it must not be here`);
     }
   }

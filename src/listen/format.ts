@@ -1,5 +1,6 @@
 /** How `listen` shows a record. */
 import { isUtf8 } from 'node:buffer';
+import { escaped, printable, printableJson } from '../printable.ts';
 import { type Colours, paintJson } from './colours.ts';
 
 export interface ListenedRecord {
@@ -35,7 +36,7 @@ function jsonMember(name: string, bytes: Buffer | null): string {
   if (bytes === null) return `"${name}":null`;
   if (!isUtf8(bytes)) return `"${name}Base64":"${bytes.toString('base64')}"`;
   // JSON itself lets some through that a terminal obeys.
-  return `"${name}":${JSON.stringify(bytes.toString('utf8')).replace(UNPRINTABLE, unicode)}`;
+  return `"${name}":${printableJson(JSON.stringify(bytes.toString('utf8')))}`;
 }
 
 /** Broken values stand out. */
@@ -60,26 +61,4 @@ function shown(bytes: Buffer | null): string {
   return isUtf8(bytes)
     ? printable(bytes.toString('utf8'))
     : printable(bytes.toString('latin1')).replace(/[\u00a0-\u00ff]/g, escaped);
-}
-
-/** C0, DEL and C1 controls, line separators, and marks that turn the direction of writing. */
-const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
-  /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
-
-/** The text with everything escaped that would move the cursor, colour or reorder a terminal. */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, escaped);
-}
-
-function escaped(character: string): string {
-  const code = character.charCodeAt(0).toString(16);
-  return (
-    SHORT[character] ?? (code.length <= 2 ? `\\x${code.padStart(2, '0')}` : unicode(character))
-  );
-}
-
-function unicode(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

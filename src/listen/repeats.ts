@@ -1,6 +1,6 @@
 /** Finds events whose id was seen before. */
 import type { JsonObject } from '../json-object.ts';
-import { printable } from './format.ts';
+import { printable } from '../printable.ts';
 import { counted } from './words.ts';
 
 export interface RepeatsSummary {

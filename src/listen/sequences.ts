@@ -1,5 +1,5 @@
 /** Finds what is missing and what is there twice in the sequences of numbers that clients send. */
-import { printable } from './format.ts';
+import { printable } from '../printable.ts';
 import { type Arrival, Gaps } from './gaps.ts';
 import { counted } from './words.ts';
 

@@ -4,12 +4,11 @@ import { EVENT_CODES, REQUEST_CODES } from '../errors.ts';
 import type { Readiness } from '../messages.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
 import { refuseCommand, refuseViewer } from './commands.ts';
+import { type AdminNames, isAdminName } from './host-rule.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
 
-export interface AdminSources {
-  /** Where it listens. */
-  readonly host: string;
+export interface AdminSources extends AdminNames {
   /** What commands must bring; undefined = none is set. */
   readonly token: string | undefined;
   /** The text of /metrics; never waits for a worker. */
@@ -26,6 +25,8 @@ export interface AdminSources {
   failed(error: Error): void;
 }
 
+const FOREIGN_NAME =
+  'the admin port does not answer under this name: add it to FOREBAY_ADMIN_HOSTS';
 const TIMEOUT_MS = 10_000;
 /** Where the live view's numbers come from, as Server-Sent Events. */
 const LIVE = '/live';
@@ -61,6 +62,9 @@ export class Admin {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isAdminName(request.headers.host, this.#sources)) {
+      return refuse(request, response, 'forbidden_origin', FOREIGN_NAME);
+    }
     const path = request.url?.split('?', 1)[0];
     switch (path) {
       case '/drain':
@@ -88,8 +92,8 @@ export class Admin {
 
   #live(request: IncomingMessage, response: ServerResponse): void {
     if (request.method !== 'GET') return refuseMethod(request, response, 'GET');
-    const { host, liveView } = this.#sources;
-    const refusal = refuseViewer(request.headers, host);
+    const { liveView } = this.#sources;
+    const refusal = refuseViewer(request.headers);
     if (refusal !== undefined) return refuse(request, response, refusal.code, refusal.message);
     if (liveView.watch(response)) return;
     response.setHeader('Retry-After', String(RETRY_AFTER_SECONDS));

@@ -1,6 +1,7 @@
 /**
  * Who may command: operators on this machine, or whoever has the token; never a web page. And which
- * page may have the live view's numbers.
+ * page may have the live view's numbers. The name under which they ask was checked before
+ * (host-rule.ts).
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -27,8 +28,7 @@ export function readAdminToken(
 }
 
 /**
- * Whether a command is taken. A browser sends `Origin` with each POST, and under a name that was
- * bound to this machine's address (DNS rebinding) a `Host` that is not ours.
+ * Whether a command is taken. A browser sends `Origin` with each POST.
  * @param host where the commands are listened for
  */
 export function refuseCommand(
@@ -48,42 +48,21 @@ export function refuseCommand(
     const message = `commands on ${host} need a token: set FOREBAY_ADMIN_TOKEN`;
     return { code: 'unauthorized', message };
   }
-  if (isOurName(headers.host, host)) return undefined;
-  const message = 'commands without a token are taken under the name of this machine alone';
-  return { code: 'forbidden_origin', message };
+  if (headers.host) return undefined;
+  return { code: 'forbidden_origin', message: 'commands without a token need a Host' };
 }
 
-/**
- * Whether a browser may have the live view's numbers: its own page may, another one may not. Where
- * they are for this machine alone, a name that was bound to its address does not open them.
- * @param host where the view is listened for
- */
-export function refuseViewer(headers: IncomingHttpHeaders, host: string): Refusal | undefined {
+/** Whether a browser may have the live view's numbers: its own page may, another one may not. */
+export function refuseViewer(headers: IncomingHttpHeaders): Refusal | undefined {
   const { origin, host: asked } = headers;
   const site = headers['sec-fetch-site'] ?? 'same-origin';
   const isOwn = origin === undefined || /^https?:\/\/(.*)$/.exec(origin)?.[1] === asked;
-  if (!isOwn || (site !== 'same-origin' && site !== 'none')) {
-    return { code: 'forbidden_origin', message: 'the numbers are for the live view alone' };
-  }
-  if (!isLoopback(host) || isOurName(asked, host)) return undefined;
-  const message = 'the live view is shown under the name of this machine alone';
-  return { code: 'forbidden_origin', message };
-}
-
-function isOurName(asked: string | undefined, host: string): boolean {
-  const name = hostName(asked);
-  return isLoopback(name) || name === host.toLowerCase();
+  if (isOwn && (site === 'same-origin' || site === 'none')) return undefined;
+  return { code: 'forbidden_origin', message: 'the numbers are for the live view alone' };
 }
 
 /** In a time that says nothing of where they differ. */
 function isSame(given: string, token: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(token));
-}
-
-/** Of a `Host` header, without port and brackets. */
-function hostName(host = ''): string {
-  const [, bracketed, plain] =
-    host.toLowerCase().match(/^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/) ?? [];
-  return bracketed ?? plain ?? '';
 }

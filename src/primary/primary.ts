@@ -121,6 +121,7 @@ class Primary {
     });
     this.#admin = new Admin({
       host: config.adminHost,
+      hosts: config.adminHosts,
       token: readAdminToken(config),
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,

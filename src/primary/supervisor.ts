@@ -17,7 +17,7 @@ import { LIMITS } from '../limits.ts';
 import type { ToPrimary, ToWorker } from '../messages.ts';
 import type { WORKER_STATES } from '../metrics/catalogue.ts';
 import type { WorkerCause } from './totals.ts';
-import { WORKER_SLOT } from './worker-env.ts';
+import { WORKER_SLOT, type WorkerEnvironment } from './worker-env.ts';
 import { type Ending, WorkerProcess } from './worker-process.ts';
 
 export type WorkerState = (typeof WORKER_STATES)[number];
@@ -50,8 +50,8 @@ export interface SupervisorOptions {
   /** File that workers run. */
   readonly exec: string;
   readonly slots: number;
-  /** Variables of the workers beside our own. */
-  readonly env: Readonly<Record<string, string>>;
+  /** Variables of the workers beside our own, and those of ours that they do not get. */
+  readonly env: WorkerEnvironment;
   readonly hooks: SupervisorHooks;
 }
 
@@ -82,7 +82,7 @@ export class Supervisor {
   /** All that live, by id. */
   readonly #workers = new Map<number, Worker>();
   readonly #exec: string;
-  readonly #env: Readonly<Record<string, string>>;
+  readonly #env: WorkerEnvironment;
   readonly #hooks: SupervisorHooks;
   #stopping = false;
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import { type Config, SETTING_ENTRIES } from '../config.ts';
 import { KIB } from '../limits.ts';
 
 /**
@@ -11,8 +11,17 @@ const GIVEN_BACK_BYTES = 64 * KIB;
 /** The slot of a worker: our primary sets it, another program's cluster does not. */
 export const WORKER_SLOT = 'FOREBAY_WORKER_SLOT';
 
-/** What settings mean for the environment that worker processes start in. */
-export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): Record<string, string> {
-  if (config.maxRssBytes === 0) return {};
-  return { MALLOC_MMAP_THRESHOLD_: String(GIVEN_BACK_BYTES) };
+/** Variables of worker processes that differ from the primary's; undefined = workers lack it. */
+export type WorkerEnvironment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * What settings mean for the environment that worker processes start in. A worker reads what
+ * clients send: what the primary alone needs to know is not in its memory.
+ */
+export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): WorkerEnvironment {
+  const kept = SETTING_ENTRIES.filter(([, { primaryOnly }]) => primaryOnly);
+  return {
+    ...Object.fromEntries(kept.map(([, { env }]) => [env, undefined])),
+    ...(config.maxRssBytes > 0 && { MALLOC_MMAP_THRESHOLD_: String(GIVEN_BACK_BYTES) }),
+  };
 }

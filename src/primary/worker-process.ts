@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { ToPrimary, ToWorker } from '../messages.ts';
+import type { WorkerEnvironment } from './worker-env.ts';
 
 /** How a worker process ended. */
 export interface Ending {
@@ -16,11 +17,11 @@ export class WorkerProcess {
   #ended = false;
 
   /**
-   * Forks at once. `onEnd` comes once, after the last `onMessage`: the exit may be seen before
+   * Forks at once; a variable in `env` that is undefined is not inherited. `onEnd` comes once, after the last `onMessage`: the exit may be seen before
    * the messages that the process sent last, so the end waits for the channel's.
    */
   constructor(
-    env: Readonly<Record<string, string>>,
+    env: WorkerEnvironment,
     onMessage: (message: ToPrimary) => void,
     onEnd: (ending: Ending) => void,
   ) {

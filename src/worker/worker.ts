@@ -15,6 +15,7 @@ import { createLogger, type Logger } from '../log.ts';
 import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../messages.ts';
 import { Counters } from '../metrics/counters.ts';
 import { connectionBounds } from '../open-files.ts';
+import { printable } from '../printable.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
@@ -189,7 +190,8 @@ class Worker {
         topicMissing: () => void tell({ type: 'topicMissing' }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
-        loginRefused: (error) => this.#fail(`the brokers refuse our credentials: ${error}`),
+        loginRefused: (error) =>
+          this.#fail(`the brokers refuse our credentials: ${printable(error)}`),
       },
     });
   }

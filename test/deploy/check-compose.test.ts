@@ -30,6 +30,13 @@ test('the project has none', () => {
 const DEFECTS: readonly [what: string, path: string, text: string, other: string, said: RegExp][] =
   [
     ['a misspelt setting', COMPOSE_FILE, 'TRUSTED_PROXIES', 'TRUSTED_PROXYS', /PROXYS is no sett/],
+    [
+      'a name scraped',
+      COMPOSE_FILE,
+      'gateway-1,gateway-2',
+      'gateway-1',
+      /gateway-2: .*_HOSTS lacks/,
+    ],
     ['a wrong value', COMPOSE_FILE, 'WORKERS:-1', 'WORKERS:-one', /FOREBAY_WORKERS must/],
     [
       'a missing folder',

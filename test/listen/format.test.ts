@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
 import { COLOURS } from '../../src/listen/colours.ts';
-import { jsonLine, plainLine, printable } from '../../src/listen/format.ts';
+import { jsonLine, plainLine } from '../../src/listen/format.ts';
+import { printable } from '../../src/printable.ts';
 
 const record = {
   partition: 3,

@@ -6,7 +6,7 @@ import {
   request,
   type ServerResponse,
 } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -46,6 +46,7 @@ const admin = new Admin({
   ...commands,
   liveView,
   host: '127.0.0.1',
+  hosts: [],
   token: undefined,
   metrics: async () => {
     if (broken) throw new Error('seeded');
@@ -163,8 +164,8 @@ test('the numbers are for the live view’s own page, under a name of this machi
   for (const headers of foreign) {
     assert.equal((await see(headers)).status, 403, JSON.stringify(headers));
   }
-  // Where others may look, they come under the names that they have for it.
-  assert.equal(refuseViewer({ host: 'forebay.example:9001' }, '0.0.0.0'), undefined);
+  const named = { host: 'forebay.example:9001', origin: 'http://forebay.example:9001' };
+  assert.equal(refuseViewer(named), undefined);
 });
 
 test('a scrape that fails is 500 and reported, and the next one works', async () => {
@@ -186,6 +187,7 @@ test('a busy port is one clear line', async () => {
     ...commands,
     liveView,
     host: '127.0.0.1',
+    hosts: [],
     token: undefined,
     metrics: () => Promise.reject(new Error('not asked')),
     readiness: () => readiness,
@@ -259,12 +261,13 @@ test('a web page cannot command: by its Origin, or a name that was bound to our 
   assert.equal(taken.splice(0).length, own.length);
 });
 
-test('with a token: 401 without it, whatever the name; health, metrics, live view need none', async (t) => {
+test('with a token: 401 without it, also under a name that is listed; health, metrics, live view need none', async (t) => {
   const port = await freePort();
   const guarded = new Admin({
     ...commands,
     liveView,
     host: '0.0.0.0',
+    hosts: ['forebay.example'],
     token: 'a secret',
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     readiness: () => readiness,
@@ -291,6 +294,38 @@ test('with a token: 401 without it, whatever the name; health, metrics, live vie
   for (const path of ['/livez', '/readyz', '/metrics', '/', '/live']) {
     assert.equal((await fetch(`${url}${path}`)).status, 200, path);
   }
+});
+
+const PATHS = ['/metrics', '/livez', '/readyz', '/', '/live', '/runbook', '/nothing'];
+
+test('under a foreign name every path is 403, whatever the method, with the setting that helps', async () => {
+  for (const path of [...PATHS, '/drain', '/workers/restart']) {
+    for (const method of ['GET', 'POST', 'HEAD']) {
+      const options = { method, headers: { host: 'evil.example:9001' }, json: method !== 'HEAD' };
+      const { status, body } = await ask(`${base}${path}`, options);
+      assert.equal(status, 403, `${method} ${path}`);
+      if (method === 'HEAD') continue;
+      const { code, message } = (body as { error: { code: string; message: string } }).error;
+      assert.equal(code, 'forbidden_origin');
+      assert.match(message, /FOREBAY_ADMIN_HOSTS$/);
+    }
+  }
+  assert.deepEqual(taken, []);
+});
+
+test('a health check of HTTP/1.0 without a Host is answered, a command is not', async () => {
+  const statusOf = async (line: string) => {
+    const socket = connect(Number(new URL(base).port), '127.0.0.1');
+    socket.end(`${line} HTTP/1.0\r\n\r\n`);
+    let text = '';
+    for await (const data of socket.setEncoding('utf8')) text += data;
+    return text.split(' ')[1];
+  };
+  for (const path of ['/livez', '/readyz', '/metrics']) {
+    assert.equal(await statusOf(`GET ${path}`), '200', path);
+  }
+  assert.equal(await statusOf('POST /drain'), '403');
+  assert.deepEqual(taken, []);
 });
 
 test('beyond loopback without a token: 401 with the setting that is missing', () => {

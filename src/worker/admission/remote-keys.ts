@@ -1,5 +1,6 @@
-import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { systemReason } from '../../errors.ts';
+import { parseKeySet } from '../../keys/format.ts';
 import { LIMITS } from '../../limits.ts';
 
 /** The keys cannot be had, so that nobody knows whether a token is good. */
@@ -29,6 +30,7 @@ export class RemoteKeys {
       timeoutDuration: timeoutMs,
       cooldownDuration: options.coolDownMs ?? coolDownMs,
       cacheMaxAge: ageMsMax,
+      [customFetch]: fetchKeySet,
     });
     setInterval(() => void this.#refresh(), refreshMs).unref();
     void this.#refresh();
@@ -65,10 +67,43 @@ export class RemoteKeys {
 
   #failed(error: unknown): void {
     this.#failedAtMs = performance.now();
-    const { message, cause } = error as Error;
-    // jose's own errors are described by their message; fetch has the reason in the cause.
-    this.#options.failed(cause === undefined ? message : systemReason(cause));
+    this.#options.failed(reasonOf(error));
   }
+}
+
+/**
+ * Fetches a key set for jose, which by itself reads answers of any length and takes any key. The
+ * signal ends the reading too.
+ * @throws Error for an answer that is none: jose keeps the keys that it has
+ */
+async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
+  const { bytes: most } = LIMITS.jwks;
+  const response = await fetch(url, init);
+  if (response.status !== 200) {
+    // jose reads no more of it than the status.
+    await response.body?.cancel();
+    return response;
+  }
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  // To leave the loop ends the connection.
+  for await (const chunk of response.body ?? []) {
+    bytes += chunk.length;
+    if (bytes > most) throw new Error(`the answer is longer than ${most} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return Response.json(parseKeySet(new TextDecoder().decode(Buffer.concat(chunks))));
+  } catch (error) {
+    throw new Error(`the answer ${(error as Error).message}`);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof errors.JWKSTimeout) return `no answer for ${LIMITS.jwks.timeoutMs} ms`;
+  const { message, cause } = error as Error;
+  // jose's own errors are described by their message; fetch has the reason in the cause.
+  return cause === undefined ? message : systemReason(cause);
 }
 
 /** The keys are there, and the token has none among them. */

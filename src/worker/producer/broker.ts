@@ -154,10 +154,11 @@ export class Broker {
   }
 
   #throttled(throttleMs: number): void {
-    this.#mutedUntilMs = Math.max(this.#mutedUntilMs, performance.now() + throttleMs);
+    const mutedMs = Math.min(throttleMs, LIMITS.throttleMs);
+    this.#mutedUntilMs = Math.max(this.#mutedUntilMs, performance.now() + mutedMs);
     this.#options.faults.warn(
       `${this.id}`,
-      { broker: this.id, throttleMs },
+      { broker: this.id, throttleMs, mutedMs },
       'the quota on the broker is used up: nothing is sent to it meanwhile',
     );
   }

@@ -10,6 +10,8 @@ import { LIMITS } from '../../limits.ts';
 
 interface RequestQueue {
   pending: unknown[];
+  /** Holds what is sent next; null = the response says nothing of it. */
+  maybeThrottle(throttleMs: number | null): void;
   scheduleCheckPendingRequests(): void;
 }
 
@@ -78,12 +80,21 @@ const BrokerClass = require('kafkajs/src/broker') as new (options: object) => Br
 const connectionPoolBuilder = require('kafkajs/src/cluster/connectionPoolBuilder') as (
   options: object,
 ) => { build(address: { host: string; port: number }): Promise<ConnectionPool> };
+const RequestQueueClass = require('kafkajs/src/network/requestQueue') as {
+  readonly prototype: RequestQueue;
+};
 const { createLogger, LEVELS } = require('kafkajs/src/loggers') as {
   createLogger(options: object): object;
   LEVELS: { WARN: number };
 };
 const metadataResponse = require('kafkajs/src/protocol/requests/metadata/v4/response') as {
   decode(raw: Buffer): Promise<ClusterMetadata>;
+};
+
+// kafkajs obeys a throttle of any length: its admin client would wait for weeks.
+const { maybeThrottle } = RequestQueueClass.prototype;
+RequestQueueClass.prototype.maybeThrottle = function (this: RequestQueue, throttleMs) {
+  maybeThrottle.call(this, Math.min(throttleMs ?? 0, LIMITS.throttleMs));
 };
 
 /** Opens an authenticated connection. It may fail at any time, and is then never used again. */

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
+import { createGzip } from 'node:zlib';
+import type { KeySet } from '../../../src/keys/format.ts';
+import { LIMITS } from '../../../src/limits.ts';
 import { Identity } from '../../../src/worker/admission/identity.ts';
 import { JwtVerifier } from '../../../src/worker/admission/jwt.ts';
 import { RemoteKeys } from '../../../src/worker/admission/remote-keys.ts';
@@ -91,6 +96,97 @@ test('after a failure it is tried again', async () => {
   assert.equal(await verify(old!), 'unavailable');
   server.state = 'good';
   assert.equal(await verify(old!), 'good');
+});
+
+const BAD: readonly (readonly [
+  what: string,
+  keySet: (issuer: Issuer) => unknown,
+  reason: RegExp,
+])[] = [
+  [
+    'a shared secret',
+    ({ jwk }) => ({ keys: [jwk, { kty: 'oct', k: 'c2VjcmV0' }] }),
+    /not a public/,
+  ],
+  ['one without its value', ({ jwk }) => ({ keys: [jwk, { kty: 'oct' }] }), /not a public key/],
+  [
+    'a private key',
+    ({ jwk }) => ({ keys: [{ ...jwk, d: 'AQ' }] }),
+    /keys\[0\] is not a public key/,
+  ],
+  ['too many keys', ({ jwk }) => ({ keys: Array(101).fill(jwk) }), /has more than 100 keys$/],
+  [
+    'too many bytes',
+    ({ jwk }) => ({ keys: [jwk], x: 'x'.repeat(262_144) }),
+    /longer than 262144 b/,
+  ],
+  ['no object', () => [], /^the answer must hold an object$/],
+];
+
+for (const [what, keySet, reason] of BAD) {
+  test(`${what} in the answer: an error, and the keys from before stay`, async () => {
+    const failures: string[] = [];
+    const verify = verifier({ coolDownMs: 0, retryMs: 0 }, failures);
+    assert.equal(await verify(old!), 'good');
+    server.keySet = keySet(next!) as KeySet;
+    assert.equal(await verify(next!), 'unavailable');
+    assert.match(failures[0]!, reason);
+    assert.equal(await verify(old!), 'good');
+  });
+}
+
+test('an answer that never ends is given up at its bound, one that is compressed too', async (t) => {
+  let packed = false;
+  let sent = 0;
+  const endless = createServer((_, response) => {
+    sent = 0;
+    const gzip = createGzip();
+    const out = packed ? gzip : response;
+    if (packed) {
+      response.setHeader('Content-Encoding', 'gzip');
+      gzip.pipe(response);
+    }
+    const more = () => {
+      while (!response.destroyed && out.write(' '.repeat(65_536))) sent++;
+    };
+    out.on('drain', more).on('error', () => {});
+    response.on('error', () => {});
+    more();
+  });
+  await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    endless.close();
+    endless.closeAllConnections();
+  });
+  const url = new URL(`http://127.0.0.1:${(endless.address() as AddressInfo).port}/`);
+  for (packed of [false, true]) {
+    const failures: string[] = [];
+    new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
+    await until(() => failures.length > 0, { what: 'the failure' });
+    assert.equal(failures[0], 'the answer is longer than 262144 bytes');
+    assert(sent < 2_000, 'it was not read on');
+  }
+});
+
+test('an answer that begins and never comes to its end is given up in time, in words', async (t) => {
+  const limits: { timeoutMs: number } = LIMITS.jwks;
+  const { timeoutMs } = limits;
+  limits.timeoutMs = 200;
+  const dripping = createServer((_, response) => {
+    const timer = setInterval(() => response.write(' '), 20);
+    response.on('close', () => clearInterval(timer));
+  });
+  await new Promise<void>((resolve) => dripping.listen(0, '127.0.0.1', resolve));
+  t.after(() => {
+    limits.timeoutMs = timeoutMs;
+    dripping.close();
+    dripping.closeAllConnections();
+  });
+  const url = new URL(`http://127.0.0.1:${(dripping.address() as AddressInfo).port}/`);
+  const failures: string[] = [];
+  new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
+  await until(() => failures.length > 0, { what: 'the failure' });
+  assert.equal(failures[0], 'no answer for 200 ms');
 });
 
 test('an address without a listener is described in words', async () => {

@@ -1,0 +1,40 @@
+/**
+ * Texts of clients and brokers as terminals and log viewers may have them: nothing in them moves
+ * the cursor, colors or reorders what stands around it.
+ */
+
+/** C0, DEL and C1 controls, line separators, and marks that turn the direction of writing. */
+const UNPRINTABLE =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+/** Those that JSON itself lets through. */
+const UNPRINTABLE_IN_JSON =
+  /[\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
+
+/** Escapes `text` for a line of a terminal: `\n`, `\x1b`, `\u202e`. */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, escaped);
+}
+
+/** Escapes JSON for a terminal; it stays the same JSON. */
+export function printableJson(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, unicode);
+}
+
+/** Escapes the texts in JSON for a program that parses them and prints them. */
+export function printableTextsInJson(json: string): string {
+  return json.replace(UNPRINTABLE_IN_JSON, (character) => `\\${unicode(character)}`);
+}
+
+/** One character of {@link UNPRINTABLE} in ASCII. */
+export function escaped(character: string): string {
+  const code = character.charCodeAt(0).toString(16);
+  return (
+    SHORT[character] ?? (code.length <= 2 ? `\\x${code.padStart(2, '0')}` : unicode(character))
+  );
+}
+
+function unicode(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
