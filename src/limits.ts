@@ -76,6 +76,13 @@ export const LIMITS = {
   keysFileBytes: 4 * MIB,
   /** Events per second of a key at the most: more would be no bound. */
   keyRate: 100_000_000,
+  /** Bytes that decoder or schema have rejected for which a sender with a rate pays a token. Few
+   * events are longer; without it one of 64 KiB, with a hundred times their cost, would pay one. */
+  rejectedBytesPerToken: KIB,
+  /** Rates by address: buckets of addresses without a WebSocket that a worker keeps, at some 300
+   * bytes each, and for how long after they are full again: a body may wait in between. */
+  addressBuckets: 50_000,
+  addressIdleMs: 10_000,
   /** How often the primary looks whether the files of keys have changed, and a worker whether the
    * identities of its connections are over. */
   keysLookMs: 1_000,

@@ -3,9 +3,11 @@ import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
 import { pageFile } from '../../page/page.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { ConnectionAdmission } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
+import { joined } from '../admission/token-bucket.ts';
 import {
   AGAIN_SOON,
   type Answer,
@@ -35,6 +37,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 
 export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
+  readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'bucketsOf'>;
   readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
   /** The rate that a body must keep up with, after a grace. */
@@ -185,6 +188,7 @@ export class HttpListener {
       return this.#finish(response, request, tooLarge(), headers);
     }
     if (this.#options.memory.over) return this.#finish(response, request, memoryShort(), headers);
+    const place = this.#options.admission.placeOf(response, request);
     this.#open++;
     let sender = verdict instanceof Promise ? undefined : verdict;
     const admitted = (identity: Identity) => {
@@ -198,7 +202,8 @@ export class HttpListener {
           this.#open--;
           return this.#leaving;
         });
-        const { buckets, name = '' } = sender ?? {};
+        const { buckets: ofKey, name = '' } = sender ?? {};
+        const buckets = joined(this.#options.admission.bucketsOf(place), ofKey);
         this.#whole.take({ bytes: body, media, encoding, buckets, identity: name }, exchange);
         return exchange;
       },

@@ -4,10 +4,10 @@ import type { Logger } from '../../log.ts';
 import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
-import type { Buckets } from '../admission/token-bucket.ts';
+import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake, SoFar } from '../validator/intake.ts';
-import { countRefused } from './answers.ts';
+import { type Answer, countRefused } from './answers.ts';
 import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Encoding, type Inflated, Inflater } from './inflate.ts';
@@ -17,6 +17,7 @@ import { Slicer } from './slicer.ts';
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
+const TOO_LARGE = 413;
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -80,9 +81,10 @@ export class WholeBodies {
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
     const body = { bytes, media, encoding, buckets, identity, receivedBytes, exchange, wholeAtMs };
+    if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuse(body);
     const isPlain = encoding === 'identity';
     if (isPlain && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
-    if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
+    if (this.#waiting >= LIMITS.waitingBodies) return this.#refuse(body);
     this.#waiting++;
     const kept = { ...body, bytes: Buffer.from(bytes) };
     if (isPlain) this.#takeInSlices(kept);
@@ -110,8 +112,16 @@ export class WholeBodies {
   #inflated(body: Body, inflated: Inflated): void {
     if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
     this.#waiting--;
+    this.#payDecompression(body, inflated);
     countRefused(this.#options.counters, inflated);
     body.exchange.send(inflated);
+  }
+
+  /** A rejected body takes tokens by the bytes that it was decompressed to, about. */
+  #payDecompression({ buckets, receivedBytes }: Body, { status }: Answer): void {
+    if (buckets === undefined) return;
+    const bytes = status === TOO_LARGE ? LIMITS.bodyBytes : receivedBytes;
+    owe(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
   }
 
   #takeInSlices(body: Body): void {
@@ -142,10 +152,11 @@ export class WholeBodies {
     });
   }
 
-  #refuseFull(body: Body): void {
+  /** Refuses it undecoded: its sender owes tokens, or there is no place for it. */
+  #refuse(body: Body): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
-    intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
+    if (!intake.refusesDebtor()) intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
     counters.add(RECEIVED);
     this.#end(body, reply);
   }
@@ -159,8 +170,9 @@ export class WholeBodies {
   }
 
   /** Every event of it was accepted or refused: an answer that is not there yet may be late. */
-  #end({ exchange, wholeAtMs }: Body, reply: HttpReply): void {
-    const { acknowledger, counters, timeoutMs } = this.#options;
+  #end({ bytes, exchange, wholeAtMs }: Body, reply: HttpReply): void {
+    const { acknowledger, counters, intake, timeoutMs } = this.#options;
+    intake.end(bytes.length);
     const takenMs = performance.now() - wholeAtMs;
     counters.observe(DECODE, takenMs / 1000);
     reply.endBody();
