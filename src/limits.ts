@@ -22,7 +22,8 @@ export const LIMITS = {
   sliceBytes: 32 * KIB,
   sliceEvents: 1_000,
   /** Complete bodies of a worker that wait to be decompressed or decoded: each may take twice
-   * `bodyBytes` outside the buffer. `inflating` of them are decompressed at the same time. */
+   * `bodyBytes` outside the buffer. One sender may hold half of the places. `inflating` of them are
+   * decompressed at the same time. */
   waitingBodies: 64,
   inflating: 2,
   /** Bytes of decompressed data that are made at a time: a bomb is noticed that late. */

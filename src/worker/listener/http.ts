@@ -37,7 +37,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 
 export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
-  readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'bucketsOf'>;
+  readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'addressOf' | 'bucketsOf'>;
   readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
   /** The rate that a body must keep up with, after a grace. */
@@ -184,11 +184,16 @@ export class HttpListener {
     if ('status' in media) return this.#finish(response, request, media, headers);
     const encoding = encodingOf(request);
     if (typeof encoding !== 'string') return this.#finish(response, request, encoding, headers);
-    if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
+    const length = request.getHeader('content-length');
+    if (Number(length) > LIMITS.bodyBytes) {
       return this.#finish(response, request, tooLarge(), headers);
     }
     if (this.#options.memory.over) return this.#finish(response, request, memoryShort(), headers);
-    const place = this.#options.admission.placeOf(response, request);
+    const { admission } = this.#options;
+    const mayWait = encoding !== 'identity' || length === '' || Number(length) > LIMITS.atOnceBytes;
+    const place = mayWait
+      ? admission.addressOf(response, request)
+      : admission.placeOf(response, request);
     this.#open++;
     let sender = verdict instanceof Promise ? undefined : verdict;
     const admitted = (identity: Identity) => {
@@ -203,8 +208,10 @@ export class HttpListener {
           return this.#leaving;
         });
         const { buckets: ofKey, name = '' } = sender ?? {};
-        const buckets = joined(this.#options.admission.bucketsOf(place), ofKey);
-        this.#whole.take({ bytes: body, media, encoding, buckets, identity: name }, exchange);
+        const buckets = joined(admission.bucketsOf(place), ofKey);
+        const from = name === '' ? place : `key ${name}`;
+        const whole = { bytes: body, media, encoding, buckets, identity: name, sender: from };
+        this.#whole.take(whole, exchange);
         return exchange;
       },
       tooLarge: () => {

@@ -8,6 +8,7 @@ import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake, SoFar } from '../validator/intake.ts';
 import { type Answer, countRefused } from './answers.ts';
+import { BodyPlaces } from './body-places.ts';
 import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Encoding, type Inflated, Inflater } from './inflate.ts';
@@ -41,6 +42,8 @@ export interface WholeBody {
   readonly buckets: Buckets | undefined;
   /** The name of its sender's key or token; empty where nobody has to say who he is. */
   readonly identity: string;
+  /** What places for waiting bodies are shared by: its sender's key, or else its address. */
+  readonly sender: string;
 }
 
 /** That, and whom to tell what becomes of it. */
@@ -61,7 +64,7 @@ export class WholeBodies {
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
   readonly #slicer = new Slicer();
-  #waiting = 0;
+  readonly #places = new BodyPlaces();
 
   constructor(options: BodyOptions) {
     this.#options = options;
@@ -70,25 +73,25 @@ export class WholeBodies {
 
   /** A body is there that is not taken apart. */
   get busy(): boolean {
-    return this.#waiting > 0;
+    return this.#places.taken > 0;
   }
 
   /** Takes a body, and answers when its events are settled. */
   take(whole: WholeBody, exchange: Exchange): void {
-    const { bytes, media, encoding, buckets, identity } = whole;
+    const { bytes, media, encoding, buckets, identity, sender } = whole;
     const wholeAtMs = performance.now();
     const receivedBytes = bytes.length;
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
-    const body = { bytes, media, encoding, buckets, identity, receivedBytes, exchange, wholeAtMs };
+    const named = { identity, sender };
+    const body = { bytes, media, encoding, buckets, ...named, receivedBytes, exchange, wholeAtMs };
     if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuse(body);
     const isPlain = encoding === 'identity';
     if (isPlain && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
-    if (this.#waiting >= LIMITS.waitingBodies) return this.#refuse(body);
-    this.#waiting++;
+    if (!this.#places.take(sender)) return this.#refuse(body);
     const kept = { ...body, bytes: Buffer.from(bytes) };
     if (isPlain) this.#takeInSlices(kept);
-    else this.#inflater.inflate(encoding, kept.bytes, (done) => this.#inflated(kept, done));
+    else this.#inflater.inflate(sender, encoding, kept.bytes, (done) => this.#inflated(kept, done));
   }
 
   #takeAtOnce(body: Body): void {
@@ -111,7 +114,7 @@ export class WholeBodies {
 
   #inflated(body: Body, inflated: Inflated): void {
     if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
-    this.#waiting--;
+    this.#places.leave(body.sender);
     this.#payDecompression(body, inflated);
     countRefused(this.#options.counters, inflated);
     body.exchange.send(inflated);
@@ -141,12 +144,12 @@ export class WholeBodies {
           counters.add(RECEIVED, slice.value);
           return true;
         }
-        this.#waiting--;
+        this.#places.leave(body.sender);
         this.#end(body, reply);
         return false;
       },
       failed: (error) => {
-        this.#waiting--;
+        this.#places.leave(body.sender);
         this.#fail(body, error);
       },
     });
