@@ -106,6 +106,11 @@ export const LIMITS = {
   /** All connections of a worker together may be ahead by so many times what its buffer holds;
    * one greatest frame per connection is always granted. */
   creditOvercommit: 2,
+  /** Credit of a connection stays while more than `bytes` of its nacks are recent: they wear off by
+   * `bytesPerSecond`, and by `bytesPerEvent` for each accepted event, about a third of a nack that
+   * names one event. A frame of a few KiB can cause 10 KiB of nack: senders of such would take the
+   * time of all others. The delayed connections are looked at once in `lookMs`. */
+  nackDebt: { bytes: 64 * KIB, bytesPerSecond: 16 * KIB, bytesPerEvent: 64, lookMs: 100 },
   /** Share of the buffer at which credit stops to rise, bodies are read no further and no more
    * traffic is wanted, and below which all that is over. */
   highWater: { stop: 0.8, resume: 0.6 },

@@ -150,9 +150,8 @@ export class WebSocketListener {
     const nowMs = performance.now();
     for (const socket of [...this.#sockets]) {
       const { leaving, oldAtMs } = socket.getUserData();
-      if (leaving === undefined) {
-        if (nowMs >= oldAtMs) this.#goAway(socket, 'age');
-      } else if (leaving.isOver(nowMs)) this.#endIfDone(socket);
+      if (leaving?.isOver(nowMs)) this.#endIfDone(socket);
+      else if (leaving === undefined && nowMs >= oldAtMs) this.#goAway(socket, 'age');
     }
   }
 
@@ -213,7 +212,8 @@ export class WebSocketListener {
     // It was counted when it was accepted.
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
-    const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
+    const send = (texts: readonly string[]) => this.#send(socket, texts);
+    const wire = { send, unreadBytes: () => socket.getBufferedAmount() };
     connection.stream = acknowledger.stream(wire, connection.identity.name);
     connection.owner = connection.stream;
     this.#streams++;

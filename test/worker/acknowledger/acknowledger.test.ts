@@ -50,7 +50,7 @@ class World {
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.stream({ send }, `key ${index}`);
+      return this.acknowledger.stream({ send, unreadBytes: () => 0 }, `key ${index}`);
     });
   }
 
@@ -339,8 +339,11 @@ test('acks leave together, once at the end of the loop turn', async () => {
 test('a stream that has something to say while others are told is told too', async () => {
   const { acknowledger } = new World();
   const texts: string[] = [];
-  const later = acknowledger.stream({ send: (sent) => texts.push(...sent) }, 'a');
-  const first = acknowledger.stream({ send: () => later.endFrame(later.beginFrame(1)!) }, 'a');
+  const unreadBytes = () => 0;
+  const wire = { send: (sent: readonly string[]) => texts.push(...sent), unreadBytes };
+  const later = acknowledger.stream(wire, 'a');
+  const send = () => later.endFrame(later.beginFrame(1)!);
+  const first = acknowledger.stream({ send, unreadBytes }, 'a');
   first.endFrame(first.beginFrame(1)!);
   await setImmediate();
   await setImmediate();
