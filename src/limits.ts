@@ -132,6 +132,9 @@ export const LIMITS = {
   requestCopies: 2,
   /** What the bookkeeping of one buffered event takes beside its bytes, about. */
   eventOverheadBytes: 40,
+  /** What is kept of a frame with refused events until its sender is told: so much, and for each
+   * code; besides, the message of each code, and a byte per event. */
+  refusals: { frameBytes: 600, codeBytes: 100 },
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,

@@ -101,7 +101,9 @@ export class AckStream implements Owner, Starved {
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);
+    const refusals = this.#refusals?.values() ?? [];
     this.#refusals = undefined;
+    for (const each of refusals) each.release();
     this.#nackable = NONE;
   }
 
@@ -126,7 +128,7 @@ export class AckStream implements Owner, Starved {
     this.#refusals ??= new Map();
     let refusals = this.#refusals.get(frame);
     if (refusals === undefined) {
-      refusals = new Refusals();
+      refusals = new Refusals(this.#credit.budget);
       this.#refusals.set(frame, refusals);
     }
     refusals.add(event, code, message, retryAfterMs);
@@ -160,9 +162,10 @@ export class AckStream implements Owner, Starved {
     if (this.#closed) return;
     const texts: string[] = [];
     for (const frame of this.#nackable) {
-      const errors = this.#refusals?.get(frame)?.entries();
+      const refusals = this.#refusals?.get(frame);
       this.#refusals?.delete(frame);
-      texts.push(JSON.stringify({ nack: frame, errors }));
+      texts.push(JSON.stringify({ nack: frame, errors: refusals?.entries() }));
+      refusals?.release();
     }
     if (texts.length > 0) this.#owe(texts);
     this.#nackable = NONE;

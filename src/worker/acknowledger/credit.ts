@@ -18,7 +18,7 @@ export interface Starved {
  */
 export class Credit {
   readonly maxFrameBytes: number;
-  readonly #budget: Budget;
+  readonly budget: Budget;
   #streams = 0;
   #starved = new Set<Starved>();
   /** Of clients that have much to read. */
@@ -26,7 +26,7 @@ export class Credit {
   #looksLater = false;
 
   constructor(budget: Budget, maxFrameBytes: number) {
-    this.#budget = budget;
+    this.budget = budget;
     this.maxFrameBytes = maxFrameBytes;
     budget.onRelief(() => this.#relieve());
   }
@@ -34,7 +34,7 @@ export class Credit {
   /** Payload bytes that a connection may be ahead of what is settled. */
   get windowBytes(): number {
     const { maxFrameBytes } = this;
-    const share = (LIMITS.creditOvercommit * this.#budget.eventLimitBytes) / this.#streams;
+    const share = (LIMITS.creditOvercommit * this.budget.eventLimitBytes) / this.#streams;
     const most = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
     return Math.floor(Math.max(maxFrameBytes, Math.min(most, share)));
   }
@@ -42,7 +42,7 @@ export class Credit {
   /** A connection begins. @returns the bytes of its first grant: one frame while pressed */
   join(): number {
     this.#streams++;
-    return this.#budget.pressed ? this.maxFrameBytes : this.windowBytes;
+    return this.budget.pressed ? this.maxFrameBytes : this.windowBytes;
   }
 
   /** The connection is gone. */
@@ -57,7 +57,7 @@ export class Credit {
    * @param isBehind its client has much to read
    */
   mayRise(stream: Starved, isBehind: boolean): boolean {
-    if (this.#budget.pressed) {
+    if (this.budget.pressed) {
       this.#starved.add(stream);
       return false;
     }

@@ -2,7 +2,6 @@ import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
 import { pageFile } from '../../page/page.ts';
-import type { Budget } from '../accumulator/budget.ts';
 import type { ConnectionAdmission } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
@@ -38,7 +37,6 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
   readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'addressOf' | 'bucketsOf'>;
-  readonly budget: Budget;
   readonly memory: Pick<MemoryMark, 'over'>;
   /** The rate that a body must keep up with, after a grace. */
   readonly minBodyBytesPerSecond: number;

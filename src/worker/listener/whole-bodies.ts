@@ -2,6 +2,7 @@ import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
 import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
@@ -28,6 +29,7 @@ export interface BodyOptions {
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
+  readonly budget: Budget;
   readonly counters: Counters;
   readonly log: Logger;
 }
@@ -100,14 +102,15 @@ export class WholeBodies {
     try {
       counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
     } catch (error) {
-      return this.#fail(body, error);
+      return this.#fail(body, error, reply);
     }
     this.#end(body, reply);
   }
 
   /** Something of ours has failed on it: nobody is told of its events. */
-  #fail({ exchange }: Body, error: unknown): void {
+  #fail({ exchange }: Body, error: unknown, reply: HttpReply | undefined): void {
     exchange.fail();
+    reply?.fail();
     this.#options.log.error({ err: error }, 'a body failed');
     throwIfBroken(error);
   }
@@ -150,7 +153,7 @@ export class WholeBodies {
       },
       failed: (error) => {
         this.#places.leave(body.sender);
-        this.#fail(body, error);
+        this.#fail(body, error, reply);
       },
     });
   }
@@ -165,8 +168,8 @@ export class WholeBodies {
   }
 
   #begin({ receivedBytes, buckets, identity, exchange }: Body): HttpReply {
-    const { intake, counters } = this.#options;
-    const reply = new HttpReply(identity, (answer) => exchange.answer(answer));
+    const { intake, budget, counters } = this.#options;
+    const reply = new HttpReply(identity, budget, (answer) => exchange.answer(answer));
     intake.begin(reply, FRAME, false, buckets);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;

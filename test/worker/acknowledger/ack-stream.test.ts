@@ -368,6 +368,52 @@ test('a window of one greatest frame never stands still: what is settled is gran
   }
 });
 
+test('what is refused is charged to the buffer until it is told, and holds credit back', () => {
+  const budget = new Budget(MIB);
+  const credit = new SharedCredit(budget, 16_384);
+  const neighbour = new Client(credit);
+  const client = new Client(credit);
+  const { stream } = client;
+  for (let sent = 0; sent < LIMITS.creditFrames; sent++) {
+    const frame = client.frame(1);
+    stream.accepted(frame);
+    for (let event = 1; event < 1_000; event++) stream.refused(frame, event, 'schema', 'wrong');
+    stream.endFrame(frame);
+  }
+  assert(budget.usedBytes > LIMITS.creditFrames * 1_000);
+  const others = budget.eventLimitBytes * LIMITS.highWater.stop - budget.usedBytes;
+  budget.charge(others);
+  assert(budget.pressed);
+  const before = neighbour.credit;
+  for (let sent = 0; sent < LIMITS.creditFrames; sent++) exchange(neighbour, 1);
+  assert.deepEqual(neighbour.credit, before);
+  settle(stream, 1, 1);
+  stream.flush();
+  const one = budget.usedBytes;
+  for (let frame = 2; frame <= LIMITS.creditFrames; frame++) settle(stream, frame, 1);
+  stream.flush();
+  assert(budget.usedBytes < one);
+  budget.release(others);
+  assert.deepEqual([budget.usedBytes, budget.pressed], [0, false]);
+  neighbour.stream.flush();
+  assert.equal(neighbour.credit.frames, 2 * before.frames);
+});
+
+test('what is refused on a connection that is gone is not charged any more', () => {
+  const budget = new Budget(MIB);
+  const client = new Client(new SharedCredit(budget, 16_384));
+  const frame = client.frame(1);
+  client.stream.accepted(frame);
+  client.stream.refused(frame, 1, 'schema', 'wrong');
+  client.stream.endFrame(frame);
+  assert(budget.usedBytes > 0);
+  client.stream.close();
+  assert.equal(budget.usedBytes, 0);
+  client.stream.refused(frame, 0, 'timeout', 'late');
+  settle(client.stream, frame, 1);
+  assert.equal(budget.usedBytes, 0);
+});
+
 /** A frame of `events`, all refused in turn for two reasons: its nack is as long as can be. */
 function refuse(client: Client, events: number, accepted = 0): void {
   const { stream } = client;

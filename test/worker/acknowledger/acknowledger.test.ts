@@ -95,7 +95,7 @@ class World {
   /** A body of `count` events, spread over these batches. */
   post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
     const answers: HttpAnswer[] = [];
-    const reply = new HttpReply('', (answer) => answers.push(answer));
+    const reply = new HttpReply('', new Budget(MIB), (answer) => answers.push(answer));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
       events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
