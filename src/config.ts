@@ -302,6 +302,10 @@ function contradictions(config: Config): string[] {
     config.connectionEventsBurst === 0 || config.connectionEventsPerSecond > 0,
     'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
   );
+  demand(
+    config.addressEventsBurst === 0 || config.addressEventsPerSecond > 0,
+    'FOREBAY_ADDRESS_EVENTS_BURST needs FOREBAY_ADDRESS_EVENTS_PER_SECOND',
+  );
   demandIdentity(config, demand);
   if (config.kafkaSaslMechanism !== undefined) {
     demand(

@@ -47,6 +47,20 @@ export const LIMIT_SETTINGS = {
     max: 1_000_000,
     meaning: 'events that one WebSocket may send at once for all that; 0 = those of a second',
   }),
+  addressEventsPerSecond: integer('FOREBAY_ADDRESS_EVENTS_PER_SECOND', {
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    meaning:
+      'events a second of one IPv4 address or IPv6 /64, by WebSocket and HTTP, in each worker; ' +
+      'beyond it `rate_limited`; 0 = no bound',
+  }),
+  addressEventsBurst: integer('FOREBAY_ADDRESS_EVENTS_BURST', {
+    default: 0,
+    min: 0,
+    max: 1_000_000,
+    meaning: 'events that one address may send at once for all that; 0 = those of a second',
+  }),
   minBodyBytesPerSecond: integer('FOREBAY_MIN_BODY_BYTES_PER_SECOND', {
     default: 1_024,
     min: 64,

@@ -22,7 +22,8 @@ export const LIMITS = {
   sliceBytes: 32 * KIB,
   sliceEvents: 1_000,
   /** Complete bodies of a worker that wait to be decompressed or decoded: each may take twice
-   * `bodyBytes` outside the buffer. `inflating` of them are decompressed at the same time. */
+   * `bodyBytes` outside the buffer. One sender may hold half of the places. `inflating` of them are
+   * decompressed at the same time. */
   waitingBodies: 64,
   inflating: 2,
   /** Bytes of decompressed data that are made at a time: a bomb is noticed that late. */
@@ -76,6 +77,13 @@ export const LIMITS = {
   keysFileBytes: 4 * MIB,
   /** Events per second of a key at the most: more would be no bound. */
   keyRate: 100_000_000,
+  /** Bytes that decoder or schema have rejected for which a sender with a rate pays a token. Few
+   * events are longer; without it one of 64 KiB, with a hundred times their cost, would pay one. */
+  rejectedBytesPerToken: KIB,
+  /** Rates by address: buckets of addresses without a WebSocket that a worker keeps, at some 300
+   * bytes each, and for how long after they are full again: a body may wait in between. */
+  addressBuckets: 50_000,
+  addressIdleMs: 10_000,
   /** How often the primary looks whether the files of keys have changed, and a worker whether the
    * identities of its connections are over. */
   keysLookMs: 1_000,
@@ -101,6 +109,11 @@ export const LIMITS = {
   /** All connections of a worker together may be ahead by so many times what its buffer holds;
    * one greatest frame per connection is always granted. */
   creditOvercommit: 2,
+  /** Credit of a connection stays while more than `bytes` of its nacks are recent: they wear off by
+   * `bytesPerSecond`, and by `bytesPerEvent` for each accepted event, about a third of a nack that
+   * names one event. A frame of a few KiB can cause 10 KiB of nack: senders of such would take the
+   * time of all others. The delayed connections are looked at once in `lookMs`. */
+  nackDebt: { bytes: 64 * KIB, bytesPerSecond: 16 * KIB, bytesPerEvent: 64, lookMs: 100 },
   /** Share of the buffer at which credit stops to rise, bodies are read no further and no more
    * traffic is wanted, and below which all that is over. */
   highWater: { stop: 0.8, resume: 0.6 },
@@ -122,6 +135,9 @@ export const LIMITS = {
   requestCopies: 2,
   /** What the bookkeeping of one buffered event takes beside its bytes, about. */
   eventOverheadBytes: 40,
+  /** What is kept of a frame with refused events until its sender is told: so much, and for each
+   * code; besides, the message of each code, and a byte per event. */
+  refusals: { frameBytes: 600, codeBytes: 100 },
   /** `max.message.bytes` of a topic whose configuration may not be read: the least default that
    * Kafka versions ever had. */
   maxMessageBytesDefault: 1_000_012,

@@ -27,6 +27,8 @@ test('the names and defaults that others rely on', () => {
     port: 9000,
     tlsCertFile: undefined,
     tlsKeyFile: undefined,
+    addressEventsBurst: 0,
+    addressEventsPerSecond: 0,
     adminHost: '127.0.0.1',
     adminPort: 9001,
     adminToken: undefined,
@@ -217,6 +219,11 @@ const contradictions: [string, Environment, string][] = [
     'a burst without a rate',
     { FOREBAY_CONNECTION_EVENTS_BURST: '5' },
     'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+  ],
+  [
+    'a burst without a rate of an address',
+    { FOREBAY_ADDRESS_EVENTS_BURST: '5' },
+    'FOREBAY_ADDRESS_EVENTS_BURST needs FOREBAY_ADDRESS_EVENTS_PER_SECOND',
   ],
   [
     'frames too large for the buffer',

@@ -131,7 +131,7 @@ export const CATALOGUE = [
     name: 'forebay_buffer_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Bytes of the buffer in use: lanes, batches in flight, copies of requests.',
+    help: 'Bytes of the buffer in use: lanes, batches in flight, copies of requests, refusals.',
     from: 'worker',
   },
   {

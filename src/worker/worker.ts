@@ -113,11 +113,12 @@ class Worker {
       admission: new ConnectionAdmission({
         max: connections.webSockets,
         maxPerAddress: config.maxConnectionsPerAddress,
+        addressRate: rateOf(config.addressEventsPerSecond, config.addressEventsBurst),
         trustedProxies: config.trustedProxies,
         memory: this.#memory,
       }),
       memory: this.#memory,
-      connectionRate: connectionRate(config),
+      connectionRate: rateOf(config.connectionEventsPerSecond, config.connectionEventsBurst),
       idleMs: config.idleTimeoutMs,
       maxAgeMs: config.maxConnectionAgeMs,
       spreadMs: config.drainSpreadMs,
@@ -282,8 +283,7 @@ class Worker {
 }
 
 /** Undefined = no bound. */
-function connectionRate(config: Config): Rate | undefined {
-  const { connectionEventsPerSecond: eventsPerSecond, connectionEventsBurst: burst } = config;
+function rateOf(eventsPerSecond: number, burst: number): Rate | undefined {
   if (eventsPerSecond === 0) return undefined;
   return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
 }

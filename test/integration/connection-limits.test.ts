@@ -1,7 +1,7 @@
-/** How many connections there may be, in all and of one address, and whose address counts. */
+/** How many connections there may be, of one address how many events too; whose address counts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { Agent, type IncomingMessage } from 'node:http';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { HANDSHAKE } from '../support/crowd-process.ts';
@@ -15,6 +15,8 @@ import { until } from '../support/wait.ts';
 
 const MAX = 60;
 const PER_ADDRESS = 4;
+/** More than the good client sends. */
+const RATE = { eventsPerSecond: 5_000, burst: 1_000 };
 /** All of 127.0.0.0/8 is this machine: addresses for clients, and one for a proxy. */
 const PROXY = '127.0.0.2';
 
@@ -24,6 +26,8 @@ before(async () => {
   const env = {
     FOREBAY_MAX_CONNECTIONS: String(MAX),
     FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(PER_ADDRESS),
+    FOREBAY_ADDRESS_EVENTS_PER_SECOND: String(RATE.eventsPerSecond),
+    FOREBAY_ADDRESS_EVENTS_BURST: String(RATE.burst),
     FOREBAY_TRUSTED_PROXIES: `10.0.0.0/8, ${PROXY}`,
   };
   stage = await openStage({ env });
@@ -183,6 +187,26 @@ test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client is itself
     const others = await connected(PER_ADDRESS, { address: `127.0.4.${index + 1}`, url });
     end(...open, ...others);
   }
+});
+
+/** Sends events that are rejected, by HTTP. @returns codes of the answer */
+async function postBad(client: string): Promise<string[]> {
+  const agent = new Agent({ localAddress: PROXY } as object);
+  const headers = { 'X-Forwarded-For': client };
+  const asked = request(`${stage.gateway.httpUrl}/events`, { method: 'POST', agent, headers });
+  asked.end(`[${Array(3 * RATE.burst).fill('{}')}]`);
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  let body = '';
+  for await (const chunk of answer) body += chunk;
+  const { errors } = JSON.parse(body) as { errors: { code: string }[] };
+  return errors.map(({ code }) => code);
+}
+
+test('the events of an address have a rate, those of another one their own', async () => {
+  const network = '2001:db8:0:5';
+  assert.deepEqual(await postBad(`${network}::1`), ['schema', 'rate_limited']);
+  assert.deepEqual(await postBad('9.9.9.10'), ['schema', 'rate_limited']);
+  await good.serve(10);
 });
 
 test('refusals are counted, no address is a label or in the log, and a neighbour was served', async (t) => {

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { EVENT_CODES, type EventCode, eventCodes } from '../../src/errors.ts';
+import { MIB } from '../../src/limits.ts';
+import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../src/worker/acknowledger/refusals.ts';
 import { Incoming } from '../support/protocol.ts';
 import { openStage, type Stage } from '../support/stage.ts';
@@ -105,7 +107,7 @@ test('single frames in the text have the fields that the gateway sends', () => {
 
 /** The nack of one event; codes with `retry` cannot be had from a healthy gateway. */
 function nackOf(code: EventCode): object {
-  const refusals = new Refusals();
+  const refusals = new Refusals(new Budget(MIB));
   refusals.add(0, code, EVENT_CODES[code].text);
   return { nack: 1, errors: refusals.entries() };
 }

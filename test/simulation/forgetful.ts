@@ -18,12 +18,12 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     what: 'validator: an event that breaks the schema is not refused',
     file: 'worker/validator/intake.ts',
-    changes: [["return this.refuseEvent(index, 'schema', wrong);", 'return;']],
+    changes: [["return this.#tell(index, 'schema', wrong);", 'return;']],
   },
   {
     what: 'validator: an event of a frame that comes when the buffer is full is not refused',
     file: 'worker/validator/intake.ts',
-    changes: [['this.refuseEvent(index, code, EVENT_CODES[code].text);', '']],
+    changes: [['this.#tell(index, code, EVENT_CODES[code].text);', '']],
   },
   {
     what: 'accumulator: an event that does not fit the buffer is taken for kept',

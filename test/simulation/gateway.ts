@@ -116,16 +116,17 @@ export class Gateway {
     });
     const memory = { over: false };
     const gate = new Gate({ origins: new Origins(undefined), log });
-    const shared = { intake, acknowledger, gate, log, counters, budget };
+    const admission = new ConnectionAdmission({
+      max: SETTINGS.maxConnections.defaultValue(),
+      maxPerAddress: 0,
+      addressRate: undefined,
+      trustedProxies: [],
+      memory,
+    });
+    const shared = { intake, acknowledger, gate, admission, log, counters, budget };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
-      admission: new ConnectionAdmission({
-        max: SETTINGS.maxConnections.defaultValue(),
-        maxPerAddress: 0,
-        trustedProxies: [],
-        memory,
-      }),
       connectionRate: undefined,
       idleMs: SETTINGS.idleTimeoutMs.defaultValue(),
       maxAgeMs: plan.maxAgeMs,

@@ -49,8 +49,8 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
     }
     return verdict;
   };
-  Credit.prototype.mayRise = function (stream) {
-    const rises = mayRise.call(this, stream);
+  Credit.prototype.mayRise = function (stream, isBehind) {
+    const rises = mayRise.call(this, stream, isBehind);
     if (!rises) report.count('credit withheld');
     return rises;
   };

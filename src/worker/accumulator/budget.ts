@@ -6,8 +6,8 @@ const SMALLEST = KIB;
 /**
  * One worker's byte budget, and the pool that its buffers come from.
  *
- * Charged are the buffers in use, the bookkeeping of the events in them, and the copies that
- * requests in flight make of them: `reserve` keeps room for the copies, so that full lanes can
+ * Charged are the buffers in use, the bookkeeping of the events in them and of those that were
+ * refused and whose senders are not told yet, and the copies that requests in flight make of them: `reserve` keeps room for the copies, so that full lanes can
  * always be sent. Free buffers are kept for reuse while they fit beside what is charged.
  *
  * It is *pressed* from the high mark (`LIMITS.highWater`) until it is below the low one.
@@ -74,6 +74,12 @@ export class Budget {
     this.#use(bytes);
     this.#shrink();
     return true;
+  }
+
+  /** Charges `bytes` even beyond the limit: for what must be kept all the same. */
+  chargeAnyway(bytes: number): void {
+    this.#use(bytes);
+    this.#shrink();
   }
 
   release(bytes: number): void {

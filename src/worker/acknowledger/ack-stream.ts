@@ -3,12 +3,15 @@ import type { EventCode } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Credit, Starved } from './credit.ts';
+import { NackDebt } from './nack-debt.ts';
 import { Refusals } from './refusals.ts';
 
 /** How a stream's frames reach its client. */
 export interface Wire {
   /** Sends text frames, in order; a client that does not read them is closed by the wire. */
   send(texts: readonly string[]): void;
+  /** Bytes that the client has not taken, beside what the kernel holds. */
+  unreadBytes(): number;
 }
 
 const FIRST_RING = 16;
@@ -44,6 +47,8 @@ export class AckStream implements Owner, Starved {
   /** By frame; most connections never have any. */
   #refusals: Map<number, Refusals> | undefined;
   #nackable: readonly number[] = NONE;
+  /** Of nacks that were sent; undefined = none was. */
+  #debt: NackDebt | undefined;
 
   /** @param onDirty called when the stream has something to say, once until {@link flush} */
   constructor(wire: Wire, identity: string, credit: Credit, onDirty: (stream: AckStream) => void) {
@@ -96,7 +101,9 @@ export class AckStream implements Owner, Starved {
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);
+    const refusals = this.#refusals?.values() ?? [];
     this.#refusals = undefined;
+    for (const each of refusals) each.release();
     this.#nackable = NONE;
   }
 
@@ -106,6 +113,7 @@ export class AckStream implements Owner, Starved {
 
   settled(frame: number, _events: readonly number[], from: number, to: number): boolean {
     this.#settle(frame, to - from);
+    this.#debt?.accepted(to - from);
     return true;
   }
 
@@ -120,7 +128,7 @@ export class AckStream implements Owner, Starved {
     this.#refusals ??= new Map();
     let refusals = this.#refusals.get(frame);
     if (refusals === undefined) {
-      refusals = new Refusals();
+      refusals = new Refusals(this.#credit.budget);
       this.#refusals.set(frame, refusals);
     }
     refusals.add(event, code, message, retryAfterMs);
@@ -137,7 +145,7 @@ export class AckStream implements Owner, Starved {
     this.#markDirty();
   }
 
-  /** The buffer has room again: credit that did not rise may do so. */
+  /** Credit that did not rise may do so: the buffer has room again, or some time has passed. */
   relieved(): void {
     this.#markDirty();
   }
@@ -154,15 +162,29 @@ export class AckStream implements Owner, Starved {
     if (this.#closed) return;
     const texts: string[] = [];
     for (const frame of this.#nackable) {
-      const errors = this.#refusals?.get(frame)?.entries();
+      const refusals = this.#refusals?.get(frame);
       this.#refusals?.delete(frame);
-      texts.push(JSON.stringify({ nack: frame, errors }));
+      texts.push(JSON.stringify({ nack: frame, errors: refusals?.entries() }));
+      refusals?.release();
     }
+    if (texts.length > 0) this.#owe(texts);
     this.#nackable = NONE;
     if (this.#advance()) texts.push(`{"ack":${this.#acked}}`);
     const credit = this.#raiseCredit();
     if (credit !== undefined) texts.push(credit);
     if (texts.length > 0) this.#wire.send(texts);
+  }
+
+  #owe(nacks: readonly string[]): void {
+    const bytes = nacks.reduce((sum, text) => sum + text.length, 0);
+    this.#debt ??= new NackDebt();
+    this.#debt.add(bytes, performance.now());
+  }
+
+  /** Returns whether the client has much to read before it should send more. */
+  get #isBehind(): boolean {
+    if (this.#wire.unreadBytes() > 0) return true;
+    return this.#debt?.isHigh(performance.now()) ?? false;
   }
 
   /** Moves `acked` over all frames that are settled. @returns whether it moved */
@@ -179,7 +201,8 @@ export class AckStream implements Owner, Starved {
 
   /**
    * Grants a full window from what is settled once half of the last one is used, or what is left
-   * of it does not hold the greatest frame. It never falls, and stays while the buffer is pressed.
+   * of it does not hold the greatest frame. It never falls. It stays while the buffer is pressed,
+   * and while the client has much to read.
    */
   #raiseCredit(): string | undefined {
     const { windowBytes, maxFrameBytes } = this.#credit;
@@ -191,7 +214,7 @@ export class AckStream implements Owner, Starved {
       frames - this.#grantedFrames >= LIMITS.creditFrames / 2 ||
       moreBytes >= windowBytes / 2 ||
       (moreBytes > 0 && leftBytes < maxFrameBytes);
-    if (!worthIt || !this.#credit.mayRise(this)) return undefined;
+    if (!worthIt || !this.#credit.mayRise(this, this.#isBehind)) return undefined;
     this.#grantedFrames = frames;
     this.#grantedBytes = bytes;
     return `{"credit":{"frames":${frames},"bytes":${bytes}}}`;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EVENT_CODES, type EventCode } from '../../errors.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { Budget } from '../accumulator/budget.ts';
 import { type RefusalEntry, Refusals } from './refusals.ts';
 
 /** The answer to `POST /events`. */
@@ -17,16 +18,22 @@ export class HttpReply implements Owner {
   readonly transport = 'http';
   readonly identity: string;
   readonly #answer: (answer: HttpAnswer) => void;
-  readonly #refusals = new Refusals();
+  readonly #budget: Budget;
+  #refusals: Refusals | undefined;
   /** Events without a fate. */
   readonly #open = new Set<number>();
   #stored = 0;
   #decoded = false;
   #answered = false;
+  #failed = false;
 
-  /** @param identity see {@link Owner} */
-  constructor(identity: string, answer: (answer: HttpAnswer) => void) {
+  /**
+   * @param identity see {@link Owner}
+   * @param budget is charged for what is refused, until it is told
+   */
+  constructor(identity: string, budget: Budget, answer: (answer: HttpAnswer) => void) {
     this.identity = identity;
+    this.#budget = budget;
     this.#answer = answer;
   }
 
@@ -67,15 +74,32 @@ export class HttpReply implements Owner {
   ): void {
     if (this.#answered) return;
     if (event !== undefined) this.#open.delete(event);
-    this.#refusals.add(event, code, message, retryAfterMs);
+    this.#refuse(event, code, message, retryAfterMs);
   }
 
   /** The time is over: what is open is told `timeout`. @returns how many events that were */
   expire(): number {
     assert(!this.#answered && this.#decoded, 'a decoded body waits for its answer');
-    for (const event of this.#open) this.#refusals.add(event, 'timeout', EVENT_CODES.timeout.text);
+    for (const event of this.#open) this.#refuse(event, 'timeout', EVENT_CODES.timeout.text);
     this.#finish();
     return this.#open.size;
+  }
+
+  /** Something of ours failed on the body: it is never answered, whatever becomes of its events. */
+  fail(): void {
+    this.#failed = true;
+    this.#refusals?.release();
+  }
+
+  #refuse(
+    event: number | undefined,
+    code: EventCode,
+    message: string,
+    retryAfterMs?: number,
+  ): void {
+    if (this.#failed) return;
+    this.#refusals ??= new Refusals(this.#budget);
+    this.#refusals.add(event, code, message, retryAfterMs);
   }
 
   #answerIfDone(): void {
@@ -84,7 +108,9 @@ export class HttpReply implements Owner {
 
   #finish(): void {
     this.#answered = true;
-    this.#answer(answerFor(this.#stored, this.#refusals.entries()));
+    const answer = answerFor(this.#stored, this.#refusals?.entries() ?? []);
+    this.#refusals?.release();
+    this.#answer(answer);
   }
 }
 

@@ -1,4 +1,8 @@
 import { boundedMessage, EVENT_CODES, type EventCode, eventCodes } from '../../errors.ts';
+import { LIMITS } from '../../limits.ts';
+import type { Budget } from '../accumulator/budget.ts';
+
+type ChargedAnyway = Pick<Budget, 'chargeAnyway' | 'release'>;
 
 /** One entry of a `nack`, or of an HTTP answer: events of a frame that share a code. */
 export interface RefusalEntry {
@@ -23,20 +27,42 @@ const RETRY_AFTER_MS: Partial<Record<EventCode, number>> = {
 
 /** Room for the codes of so many events at first; doubles. */
 const FIRST_EVENTS = 16;
+const NO_CODES = new Uint8Array(0);
+
+/** What is told of the events of one code. */
+interface Told {
+  /** The code's place in `eventCodes` + 1. */
+  readonly number: number;
+  /** The first one. */
+  readonly message: string;
+  /** It is one of the whole frame: that could not be taken apart. */
+  whole: boolean;
+  /** When the last of the events may come again, where that is known. */
+  retryAfterMs: number | undefined;
+}
 
 /**
  * What was refused of one frame: a byte per event, so that a client that sends nothing but bad
- * events cannot make much of it.
+ * events cannot make much of it. Its memory is charged to the budget, beyond the limit too, until
+ * {@link release}: what is refused must be told, and what is full must take less.
  */
 export class Refusals {
-  /** By event: 0 = not refused, else the code's place in `eventCodes` + 1. */
-  #codes = new Uint8Array(0);
-  /** First message of each code, by its number in `#codes`. */
-  readonly #messages = new Map<number, string>();
-  /** By number in `#codes`: when the last of its events may come again, where that is known. */
-  readonly #retryAfterMs = new Map<number, number>();
-  /** Codes of the whole frame: it could not be taken apart. */
-  readonly #whole = new Set<number>();
+  readonly #budget: ChargedAnyway;
+  #chargedBytes = 0;
+  /** By event: 0 = not refused, else the number of its code. */
+  #codes = NO_CODES;
+  /** By code, the first that was refused first. */
+  readonly #told: Told[] = [];
+
+  constructor(budget: ChargedAnyway) {
+    this.#budget = budget;
+    this.#charge(LIMITS.refusals.frameBytes);
+  }
+
+  /** What of the budget it takes. */
+  get chargedBytes(): number {
+    return this.#chargedBytes;
+  }
 
   /**
    * Adds event `event`, or the whole frame without one. The first message of a code stays, and the
@@ -44,13 +70,12 @@ export class Refusals {
    */
   add(event: number | undefined, code: EventCode, message: string, retryAfterMs?: number): void {
     const number = eventCodes.indexOf(code) + 1;
+    const told = this.#told.find((known) => known.number === number) ?? this.#tell(number, message);
     if (retryAfterMs !== undefined) {
-      const longest = Math.max(retryAfterMs, this.#retryAfterMs.get(number) ?? 0);
-      this.#retryAfterMs.set(number, longest);
+      told.retryAfterMs = Math.max(retryAfterMs, told.retryAfterMs ?? 0);
     }
-    if (!this.#messages.has(number)) this.#messages.set(number, boundedMessage(message));
     if (event === undefined) {
-      this.#whole.add(number);
+      told.whole = true;
       return;
     }
     if (event >= this.#codes.length) this.#grow(event + 1);
@@ -71,20 +96,36 @@ export class Refusals {
       if (known === undefined) ranges.set(number, [[first, next - 1]]);
       else known.push([first, next - 1]);
     }
-    return [...this.#messages].map(([number, message]) =>
-      newEntry(
-        eventCodes[number - 1]!,
-        message,
-        this.#whole.has(number) ? undefined : ranges.get(number),
-        this.#retryAfterMs.get(number),
-      ),
-    );
+    return this.#told.map(({ number, message, whole, retryAfterMs }) => {
+      const events = whole ? undefined : ranges.get(number);
+      return newEntry(eventCodes[number - 1]!, message, events, retryAfterMs);
+    });
+  }
+
+  /** It is told, or nobody hears: its memory is given back. Nothing is added any more. */
+  release(): void {
+    this.#budget.release(this.#chargedBytes);
+    this.#chargedBytes = 0;
+  }
+
+  #tell(number: number, message: string): Told {
+    const bounded = boundedMessage(message);
+    const told = { number, message: bounded, whole: false, retryAfterMs: undefined };
+    this.#told.push(told);
+    this.#charge(LIMITS.refusals.codeBytes + bounded.length);
+    return told;
   }
 
   #grow(events: number): void {
     const larger = new Uint8Array(Math.max(FIRST_EVENTS, 2 ** Math.ceil(Math.log2(events))));
     larger.set(this.#codes);
+    this.#charge(larger.length - this.#codes.length);
     this.#codes = larger;
+  }
+
+  #charge(bytes: number): void {
+    this.#budget.chargeAnyway(bytes);
+    this.#chargedBytes += bytes;
   }
 }
 

@@ -34,6 +34,27 @@ export class TokenBucket {
     this.#tokens--;
   }
 
+  /**
+   * Takes `tokens` at `nowMs`, there or not. What is missing is a debt, of up to a burst: the next
+   * events wait until it is paid and a token is there.
+   */
+  owe(tokens: number, nowMs: number): void {
+    this.has(nowMs);
+    this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens);
+  }
+
+  /** Whether more was taken than was there, at `nowMs`. */
+  isInDebt(nowMs: number): boolean {
+    this.has(nowMs);
+    return this.#tokens < 0;
+  }
+
+  /** When all tokens are there again if none is taken any more, ms of the monotonic clock. */
+  get fullAtMs(): number {
+    const { eventsPerSecond, burst } = this.#rate;
+    return this.#countedMs + ((burst - this.#tokens) / eventsPerSecond) * 1000;
+  }
+
   /** ms until so many tokens are there, or as many as there can be; as of the last {@link has}. */
   waitMs(tokens: number): number {
     const { eventsPerSecond, burst } = this.#rate;
@@ -54,6 +75,16 @@ export function takeToken(buckets: Buckets, nowMs: number): boolean {
   for (const bucket of buckets) if (!bucket.has(nowMs)) return false;
   for (const bucket of buckets) bucket.take();
   return true;
+}
+
+/** Takes tokens from each bucket, there or not; see {@link TokenBucket.owe}. */
+export function owe(buckets: Buckets, tokens: number, nowMs: number): void {
+  for (const bucket of buckets) bucket.owe(tokens, nowMs);
+}
+
+/** Whether the sender owes a bucket tokens. */
+export function isInDebt(buckets: Buckets, nowMs: number): boolean {
+  return buckets.some((bucket) => bucket.isInDebt(nowMs));
 }
 
 /** ms until `events` may come; see {@link TokenBucket.waitMs}. */

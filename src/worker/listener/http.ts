@@ -2,10 +2,11 @@ import { LIMITS } from '../../limits.ts';
 import type { Readiness } from '../../messages.ts';
 import { cells } from '../../metrics/counters.ts';
 import { pageFile } from '../../page/page.ts';
-import type { Budget } from '../accumulator/budget.ts';
+import type { ConnectionAdmission } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { MemoryMark } from '../admission/memory-mark.ts';
+import { joined } from '../admission/token-bucket.ts';
 import {
   AGAIN_SOON,
   type Answer,
@@ -35,7 +36,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 
 export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
-  readonly budget: Budget;
+  readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'addressOf' | 'bucketsOf'>;
   readonly memory: Pick<MemoryMark, 'over'>;
   /** The rate that a body must keep up with, after a grace. */
   readonly minBodyBytesPerSecond: number;
@@ -181,10 +182,16 @@ export class HttpListener {
     if ('status' in media) return this.#finish(response, request, media, headers);
     const encoding = encodingOf(request);
     if (typeof encoding !== 'string') return this.#finish(response, request, encoding, headers);
-    if (Number(request.getHeader('content-length')) > LIMITS.bodyBytes) {
+    const length = request.getHeader('content-length');
+    if (Number(length) > LIMITS.bodyBytes) {
       return this.#finish(response, request, tooLarge(), headers);
     }
     if (this.#options.memory.over) return this.#finish(response, request, memoryShort(), headers);
+    const { admission } = this.#options;
+    const mayWait = encoding !== 'identity' || length === '' || Number(length) > LIMITS.atOnceBytes;
+    const place = mayWait
+      ? admission.addressOf(response, request)
+      : admission.placeOf(response, request);
     this.#open++;
     let sender = verdict instanceof Promise ? undefined : verdict;
     const admitted = (identity: Identity) => {
@@ -198,8 +205,11 @@ export class HttpListener {
           this.#open--;
           return this.#leaving;
         });
-        const { buckets, name = '' } = sender ?? {};
-        this.#whole.take({ bytes: body, media, encoding, buckets, identity: name }, exchange);
+        const { buckets: ofKey, name = '' } = sender ?? {};
+        const buckets = joined(admission.bucketsOf(place), ofKey);
+        const from = name === '' ? place : `key ${name}`;
+        const whole = { bytes: body, media, encoding, buckets, identity: name, sender: from };
+        this.#whole.take(whole, exchange);
         return exchange;
       },
       tooLarge: () => {

@@ -48,23 +48,43 @@ const FAULTS: Readonly<Record<FrameFault, Answer>> = {
 /** The decompressed body, or the answer that rejects it. */
 export type Inflated = Buffer | Answer;
 
-/** Decompresses a few bodies at a time: batches and files are worked on by the same threads. */
+/**
+ * Decompresses a few bodies at a time: batches and files are worked on by the same threads. Senders
+ * of those that wait have their turns one after the other.
+ */
 export class Inflater {
-  readonly #waiting: (() => void)[] = [];
+  /** What starts each, by sender; the sender whose turn is next is the first. */
+  readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
   /** Calls `done` once, later. `body` must stay as it is until then. */
-  inflate(encoding: Encoding, body: Buffer, done: (inflated: Inflated) => void): void {
+  inflate(
+    sender: string,
+    encoding: Encoding,
+    body: Buffer,
+    done: (inflated: Inflated) => void,
+  ): void {
     const start = () => {
       this.#running++;
       decompress(encoding, body, (inflated) => {
         this.#running--;
-        this.#waiting.shift()?.();
+        this.#startNext();
         done(inflated);
       });
     };
-    if (this.#running < LIMITS.inflating) start();
-    else this.#waiting.push(start);
+    if (this.#running < LIMITS.inflating) return start();
+    const others = this.#waiting.get(sender);
+    if (others === undefined) this.#waiting.set(sender, [start]);
+    else others.push(start);
+  }
+
+  #startNext(): void {
+    for (const [sender, starts] of this.#waiting) {
+      this.#waiting.delete(sender);
+      const start = starts.shift()!;
+      if (starts.length > 0) this.#waiting.set(sender, starts);
+      return start();
+    }
   }
 }
 

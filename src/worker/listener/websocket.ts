@@ -37,7 +37,7 @@ interface Connection {
   readonly acknowledged: boolean;
   readonly identity: Identity;
   readonly place: Place;
-  /** What bounds its own rate of events, if anything does. */
+  /** What bounds its own rate of events, and that of its address, if anything does. */
   readonly own: Buckets;
   /** That, and what bounds its key's, as of when it was last looked at. */
   buckets: Buckets | undefined;
@@ -150,9 +150,8 @@ export class WebSocketListener {
     const nowMs = performance.now();
     for (const socket of [...this.#sockets]) {
       const { leaving, oldAtMs } = socket.getUserData();
-      if (leaving === undefined) {
-        if (nowMs >= oldAtMs) this.#goAway(socket, 'age');
-      } else if (leaving.isOver(nowMs)) this.#endIfDone(socket);
+      if (leaving?.isOver(nowMs)) this.#endIfDone(socket);
+      else if (leaving === undefined && nowMs >= oldAtMs) this.#goAway(socket, 'age');
     }
   }
 
@@ -184,8 +183,9 @@ export class WebSocketListener {
   }
 
   #connection({ acknowledged, place }: Handshake, identity: Identity): Connection {
-    const { connectionRate, maxAgeMs } = this.#options;
-    const own = connectionRate === undefined ? [] : [new TokenBucket(connectionRate)];
+    const { connectionRate, maxAgeMs, admission } = this.#options;
+    const ofItself = connectionRate ? [new TokenBucket(connectionRate)] : [];
+    const own = [...ofItself, ...admission.bucketsOf(place)];
     return {
       acknowledged,
       identity,
@@ -212,7 +212,8 @@ export class WebSocketListener {
     // It was counted when it was accepted.
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
-    const wire = { send: (texts: readonly string[]) => this.#send(socket, texts) };
+    const send = (texts: readonly string[]) => this.#send(socket, texts);
+    const wire = { send, unreadBytes: () => socket.getBufferedAmount() };
     connection.stream = acknowledger.stream(wire, connection.identity.name);
     connection.owner = connection.stream;
     this.#streams++;
@@ -297,9 +298,9 @@ export class WebSocketListener {
     if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
     const { counters, intake } = this.#options;
     counters.add(RECEIVED_BYTES, message.byteLength);
-    const tooLate = connection.leaving?.isOver() ?? false;
-    intake.begin(connection.owner, frame, tooLate, connection.buckets);
-    counters.add(RECEIVED, this.#take(message, isBinary));
+    intake.begin(connection.owner, frame, connection.leaving?.isOver(), connection.buckets);
+    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#take(message, isBinary));
+    intake.end(message.byteLength);
     if (++this.#uncounted === LIMITS.decodeSample) {
       this.#uncounted = 0;
       counters.observe(DECODE, intake.sinceArrivalSeconds);

@@ -2,12 +2,14 @@ import { EVENT_CODES } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { type Counters, cells, histogram } from '../../metrics/counters.ts';
+import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
-import type { Buckets } from '../admission/token-bucket.ts';
+import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake, SoFar } from '../validator/intake.ts';
-import { countRefused } from './answers.ts';
+import { type Answer, countRefused } from './answers.ts';
+import { BodyPlaces } from './body-places.ts';
 import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Encoding, type Inflated, Inflater } from './inflate.ts';
@@ -17,6 +19,7 @@ import { Slicer } from './slicer.ts';
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
+const TOO_LARGE = 413;
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -26,6 +29,7 @@ export interface BodyOptions {
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
+  readonly budget: Budget;
   readonly counters: Counters;
   readonly log: Logger;
 }
@@ -40,6 +44,8 @@ export interface WholeBody {
   readonly buckets: Buckets | undefined;
   /** The name of its sender's key or token; empty where nobody has to say who he is. */
   readonly identity: string;
+  /** What places for waiting bodies are shared by: its sender's key, or else its address. */
+  readonly sender: string;
 }
 
 /** That, and whom to tell what becomes of it. */
@@ -60,7 +66,7 @@ export class WholeBodies {
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
   readonly #slicer = new Slicer();
-  #waiting = 0;
+  readonly #places = new BodyPlaces();
 
   constructor(options: BodyOptions) {
     this.#options = options;
@@ -69,24 +75,25 @@ export class WholeBodies {
 
   /** A body is there that is not taken apart. */
   get busy(): boolean {
-    return this.#waiting > 0;
+    return this.#places.taken > 0;
   }
 
   /** Takes a body, and answers when its events are settled. */
   take(whole: WholeBody, exchange: Exchange): void {
-    const { bytes, media, encoding, buckets, identity } = whole;
+    const { bytes, media, encoding, buckets, identity, sender } = whole;
     const wholeAtMs = performance.now();
     const receivedBytes = bytes.length;
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
-    const body = { bytes, media, encoding, buckets, identity, receivedBytes, exchange, wholeAtMs };
+    const named = { identity, sender };
+    const body = { bytes, media, encoding, buckets, ...named, receivedBytes, exchange, wholeAtMs };
+    if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuse(body);
     const isPlain = encoding === 'identity';
     if (isPlain && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
-    if (this.#waiting >= LIMITS.waitingBodies) return this.#refuseFull(body);
-    this.#waiting++;
+    if (!this.#places.take(sender)) return this.#refuse(body);
     const kept = { ...body, bytes: Buffer.from(bytes) };
     if (isPlain) this.#takeInSlices(kept);
-    else this.#inflater.inflate(encoding, kept.bytes, (done) => this.#inflated(kept, done));
+    else this.#inflater.inflate(sender, encoding, kept.bytes, (done) => this.#inflated(kept, done));
   }
 
   #takeAtOnce(body: Body): void {
@@ -95,23 +102,32 @@ export class WholeBodies {
     try {
       counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
     } catch (error) {
-      return this.#fail(body, error);
+      return this.#fail(body, error, reply);
     }
     this.#end(body, reply);
   }
 
   /** Something of ours has failed on it: nobody is told of its events. */
-  #fail({ exchange }: Body, error: unknown): void {
+  #fail({ exchange }: Body, error: unknown, reply: HttpReply | undefined): void {
     exchange.fail();
+    reply?.fail();
     this.#options.log.error({ err: error }, 'a body failed');
     throwIfBroken(error);
   }
 
   #inflated(body: Body, inflated: Inflated): void {
     if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
-    this.#waiting--;
+    this.#places.leave(body.sender);
+    this.#payDecompression(body, inflated);
     countRefused(this.#options.counters, inflated);
     body.exchange.send(inflated);
+  }
+
+  /** A rejected body takes tokens by the bytes that it was decompressed to, about. */
+  #payDecompression({ buckets, receivedBytes }: Body, { status }: Answer): void {
+    if (buckets === undefined) return;
+    const bytes = status === TOO_LARGE ? LIMITS.bodyBytes : receivedBytes;
+    owe(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
   }
 
   #takeInSlices(body: Body): void {
@@ -131,36 +147,38 @@ export class WholeBodies {
           counters.add(RECEIVED, slice.value);
           return true;
         }
-        this.#waiting--;
+        this.#places.leave(body.sender);
         this.#end(body, reply);
         return false;
       },
       failed: (error) => {
-        this.#waiting--;
-        this.#fail(body, error);
+        this.#places.leave(body.sender);
+        this.#fail(body, error, reply);
       },
     });
   }
 
-  #refuseFull(body: Body): void {
+  /** Refuses it undecoded: its sender owes tokens, or there is no place for it. */
+  #refuse(body: Body): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
-    intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
+    if (!intake.refusesDebtor()) intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
     counters.add(RECEIVED);
     this.#end(body, reply);
   }
 
   #begin({ receivedBytes, buckets, identity, exchange }: Body): HttpReply {
-    const { intake, counters } = this.#options;
-    const reply = new HttpReply(identity, (answer) => exchange.answer(answer));
+    const { intake, budget, counters } = this.#options;
+    const reply = new HttpReply(identity, budget, (answer) => exchange.answer(answer));
     intake.begin(reply, FRAME, false, buckets);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;
   }
 
   /** Every event of it was accepted or refused: an answer that is not there yet may be late. */
-  #end({ exchange, wholeAtMs }: Body, reply: HttpReply): void {
-    const { acknowledger, counters, timeoutMs } = this.#options;
+  #end({ bytes, exchange, wholeAtMs }: Body, reply: HttpReply): void {
+    const { acknowledger, counters, intake, timeoutMs } = this.#options;
+    intake.end(bytes.length);
     const takenMs = performance.now() - wholeAtMs;
     counters.observe(DECODE, takenMs / 1000);
     reply.endBody();

@@ -1,8 +1,9 @@
 import { EVENT_CODES, type EventCode } from '../../errors.ts';
 import type { JsonObject } from '../../json-object.ts';
+import { LIMITS } from '../../limits.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import { type Buckets, takeToken, waitMs } from '../admission/token-bucket.ts';
+import { type Buckets, isInDebt, owe, takeToken, waitMs } from '../admission/token-bucket.ts';
 import { KeyField } from '../decoder/key-field.ts';
 import type { Sieve } from '../decoder/sieve.ts';
 import type { EventSink } from '../decoder/sink.ts';
@@ -24,8 +25,12 @@ export type Refuse = (
 export interface SoFar {
   /** It came when the buffer took no frames. */
   readonly noRoom: boolean;
-  /** How many of its events had no token. */
+  /** How many of its events had no token, and the last of them. */
   readonly rateLimited: number;
+  readonly lastLimited: number;
+  /** How many of its events decoder or schema have rejected, and the bytes of all others. */
+  readonly rejected: number;
+  readonly soundBytes: number;
 }
 
 /** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
@@ -44,7 +49,11 @@ export class Intake implements EventSink {
   #tooLate = false;
   #noRoom = false;
   #buckets: Buckets | undefined;
+  /** See {@link SoFar}; without buckets not counted. */
   #rateLimited = 0;
+  #lastLimited = 0;
+  #rejected = 0;
+  #soundBytes = 0;
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
   readonly #explained = new Set<EventCode>();
 
@@ -68,7 +77,7 @@ export class Intake implements EventSink {
   /**
    * What comes next belongs to `frame` of `owner`, and has arrived now.
    * @param tooLate its good events are refused `draining`: the connection ends
-   * @param buckets beyond which its good events are refused `rate_limited`
+   * @param buckets beyond which its events are refused `rate_limited`; {@link end} pays the rest
    */
   begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets): this {
     this.#owner = owner;
@@ -78,6 +87,8 @@ export class Intake implements EventSink {
     this.#noRoom = !this.#accumulator.takesFrames;
     this.#buckets = buckets;
     this.#rateLimited = 0;
+    this.#rejected = 0;
+    this.#soundBytes = 0;
     this.#timestamp = Date.now();
     this.#arrivalMs = performance.now();
     return this;
@@ -88,7 +99,45 @@ export class Intake implements EventSink {
     this.begin(owner, frame, false, buckets);
     this.#noRoom = before.noRoom;
     this.#rateLimited = before.rateLimited;
+    this.#lastLimited = before.lastLimited;
+    this.#rejected = before.rejected;
+    this.#soundBytes = before.soundBytes;
     return this;
+  }
+
+  /**
+   * Refuses the frame as a whole if its sender owes tokens for what was rejected before: to decode
+   * it would cost the sender nothing.
+   * @returns whether it did
+   */
+  refusesDebtor(): boolean {
+    const buckets = this.#buckets;
+    if (buckets === undefined || !isInDebt(buckets, this.#arrivalMs)) return false;
+    this.#refuse(
+      this.#owner,
+      this.#frame,
+      undefined,
+      'rate_limited',
+      'rejected events have used up the rate',
+      waitMs(buckets, 1),
+    );
+    return true;
+  }
+
+  /**
+   * The frame is taken apart, and had `bytes`. What was rejected of it takes a token for each
+   * `LIMITS.rejectedBytesPerToken`, unless there were as many rejected events, each with its token.
+   */
+  end(bytes: number): void {
+    const buckets = this.#buckets;
+    if (buckets === undefined || this.#rejected === 0) return;
+    const tokens = Math.ceil((bytes - this.#soundBytes) / LIMITS.rejectedBytesPerToken);
+    if (tokens > this.#rejected) owe(buckets, tokens - this.#rejected, this.#arrivalMs);
+    if (this.#rateLimited === 0) return;
+    // It was told when all that had no token may come, and the wait has become longer since.
+    const { text } = EVENT_CODES.rate_limited;
+    const longer = waitMs(buckets, this.#rateLimited);
+    this.#owner.refused(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
   }
 
   /** How long ago that was, in seconds. */
@@ -97,7 +146,13 @@ export class Intake implements EventSink {
   }
 
   get soFar(): SoFar {
-    return { noRoom: this.#noRoom, rateLimited: this.#rateLimited };
+    return {
+      noRoom: this.#noRoom,
+      rateLimited: this.#rateLimited,
+      lastLimited: this.#lastLimited,
+      rejected: this.#rejected,
+      soundBytes: this.#soundBytes,
+    };
   }
 
   /** From now on good events are refused `draining`: this instance stops. */
@@ -106,10 +161,15 @@ export class Intake implements EventSink {
   }
 
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
+    const length = end - start;
+    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
     const wrong = this.#validate(value);
-    if (wrong !== undefined) return this.refuseEvent(index, 'schema', wrong);
+    if (wrong !== undefined) {
+      this.#rejected++;
+      this.#soundBytes -= length;
+      return this.#tell(index, 'schema', wrong);
+    }
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
-    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const key = this.#key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(
       key,
@@ -134,8 +194,8 @@ export class Intake implements EventSink {
     keyStart: number,
     keyBytes: number,
   ): void {
+    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, end - start)) return;
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
-    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index)) return;
     const code = this.#accumulator.appendWithKey(
       bytes,
       keyStart,
@@ -160,24 +220,41 @@ export class Intake implements EventSink {
   /** Refuses a good event of a frame of which none is taken. */
   #refuseForNow(index: number): void {
     const code = this.#ending ? 'draining' : 'buffer_full';
-    this.refuseEvent(index, code, EVENT_CODES[code].text);
+    this.#tell(index, code, EVENT_CODES[code].text);
   }
 
-  /** Refuses the event if there is no token: it may come when all that were refused may. */
-  #isOverRate(buckets: Buckets, index: number): boolean {
+  /**
+   * Takes the event's token, whatever becomes of the event. Refuses it if there is none: it may come
+   * when all that were refused may.
+   */
+  #isOverRate(buckets: Buckets, index: number, bytes: number): boolean {
+    this.#soundBytes += bytes;
     if (takeToken(buckets, this.#arrivalMs)) return false;
     this.#rateLimited++;
+    this.#lastLimited = index;
     const { text } = EVENT_CODES.rate_limited;
-    this.refuseEvent(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
+    this.#tell(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
     return true;
+  }
+
+  /** What the decoder rejects has no token yet: it takes one, there or not. */
+  #payRejected(code: EventCode): void {
+    if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
+    this.#rejected++;
+    owe(this.#buckets, 1, this.#arrivalMs);
   }
 
   #appended(index: number, code: EventCode | undefined): void {
     if (code === undefined) this.#owner.accepted(this.#frame, index);
-    else this.refuseEvent(index, code, REASONS[code] ?? EVENT_CODES[code].text);
+    else this.#tell(index, code, REASONS[code] ?? EVENT_CODES[code].text);
   }
 
-  refuseEvent(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
+  refuseEvent(index: number, code: EventCode, message: string): void {
+    this.#payRejected(code);
+    this.#tell(index, code, message);
+  }
+
+  #tell(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
     let text = message;
     if (!this.#explained.has(code)) {
       this.#explained.add(code);
@@ -187,6 +264,7 @@ export class Intake implements EventSink {
   }
 
   refuseFrame(code: EventCode, message: string): void {
+    this.#payRejected(code);
     this.#refuse(this.#owner, this.#frame, undefined, code, message);
   }
 }

@@ -27,6 +27,8 @@ class Client {
   readonly nacked = new Map<number, string>();
   sends = 0;
   announced = 0;
+  unreadBytes = 0;
+  nackBytes = 0;
   acked = 0;
   sentFrames = 0;
   sentBytes = 0;
@@ -36,9 +38,13 @@ class Client {
     const send = (texts: readonly string[]) => {
       this.sends++;
       assert(texts.length > 0, 'nothing is sent for nothing');
-      for (const text of texts) this.#hear(JSON.parse(text) as ServerFrame);
+      for (const text of texts) {
+        if (text.startsWith('{"nack"')) this.nackBytes += text.length;
+        this.#hear(JSON.parse(text) as ServerFrame);
+      }
     };
-    this.stream = new AckStream({ send }, '', credit, () => this.announced++);
+    const wire = { send, unreadBytes: () => this.unreadBytes };
+    this.stream = new AckStream(wire, '', credit, () => this.announced++);
     this.stream.hello();
   }
 
@@ -360,6 +366,127 @@ test('a window of one greatest frame never stands still: what is settled is gran
     assert(client.maySend(bytes), `${bytes} bytes`);
     exchange(client, bytes);
   }
+});
+
+test('what is refused is charged to the buffer until it is told, and holds credit back', () => {
+  const budget = new Budget(MIB);
+  const credit = new SharedCredit(budget, 16_384);
+  const neighbour = new Client(credit);
+  const client = new Client(credit);
+  const { stream } = client;
+  for (let sent = 0; sent < LIMITS.creditFrames; sent++) {
+    const frame = client.frame(1);
+    stream.accepted(frame);
+    for (let event = 1; event < 1_000; event++) stream.refused(frame, event, 'schema', 'wrong');
+    stream.endFrame(frame);
+  }
+  assert(budget.usedBytes > LIMITS.creditFrames * 1_000);
+  const others = budget.eventLimitBytes * LIMITS.highWater.stop - budget.usedBytes;
+  budget.charge(others);
+  assert(budget.pressed);
+  const before = neighbour.credit;
+  for (let sent = 0; sent < LIMITS.creditFrames; sent++) exchange(neighbour, 1);
+  assert.deepEqual(neighbour.credit, before);
+  settle(stream, 1, 1);
+  stream.flush();
+  const one = budget.usedBytes;
+  for (let frame = 2; frame <= LIMITS.creditFrames; frame++) settle(stream, frame, 1);
+  stream.flush();
+  assert(budget.usedBytes < one);
+  budget.release(others);
+  assert.deepEqual([budget.usedBytes, budget.pressed], [0, false]);
+  neighbour.stream.flush();
+  assert.equal(neighbour.credit.frames, 2 * before.frames);
+});
+
+test('what is refused on a connection that is gone is not charged any more', () => {
+  const budget = new Budget(MIB);
+  const client = new Client(new SharedCredit(budget, 16_384));
+  const frame = client.frame(1);
+  client.stream.accepted(frame);
+  client.stream.refused(frame, 1, 'schema', 'wrong');
+  client.stream.endFrame(frame);
+  assert(budget.usedBytes > 0);
+  client.stream.close();
+  assert.equal(budget.usedBytes, 0);
+  client.stream.refused(frame, 0, 'timeout', 'late');
+  settle(client.stream, frame, 1);
+  assert.equal(budget.usedBytes, 0);
+});
+
+/** A frame of `events`, all refused in turn for two reasons: its nack is as long as can be. */
+function refuse(client: Client, events: number, accepted = 0): void {
+  const { stream } = client;
+  const frame = client.frame();
+  for (let event = 0; event < events; event++) {
+    stream.refused(frame, event, event % 2 === 0 ? 'schema' : 'not_an_object', 'wrong');
+  }
+  for (let event = 0; event < accepted; event++) stream.accepted(frame);
+  stream.endFrame(frame);
+  if (accepted > 0) settle(stream, frame, accepted);
+  stream.flush();
+}
+
+test('recent nack bytes delay the rise of credit, acks go on; it rises when they have worn off', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  let nowMs = 5_000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const client = new Client();
+  const first = client.credit;
+  for (let sent = 0; sent < first.frames; sent++) refuse(client, 1_000);
+  const nackBytes = client.nackBytes;
+  assert.equal(client.acked, first.frames);
+  assert(nackBytes > first.frames * 9_000, `${nackBytes}`);
+  assert(client.credit.frames < first.frames + LIMITS.creditFrames / 2, 'it did not rise any more');
+  assert.equal(client.stream.beginFrame(1), undefined, 'all of it is used');
+  let waitedMs = 0;
+  while (client.credit.frames === first.frames) {
+    assert(waitedMs < 3_600_000, 'it rises in the end');
+    waitedMs += LIMITS.nackDebt.lookMs;
+    nowMs += LIMITS.nackDebt.lookMs;
+    client.announced = 0;
+    t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+    if (client.announced > 0) client.stream.flush();
+  }
+  const { bytes, bytesPerSecond, lookMs } = LIMITS.nackDebt;
+  const neededMs = ((nackBytes - bytes) / bytesPerSecond) * 1000;
+  assert(waitedMs >= neededMs && waitedMs < neededMs + 2 * lookMs, `${waitedMs} of ${neededMs}`);
+  assert.deepEqual(client.credit, { frames: 2 * first.frames, bytes: client.credit.bytes });
+});
+
+for (const [name, events, accepted, frames] of [
+  ['one event in ten of frames of 100', 10, 90, 5_000],
+  ['one event in ten of frames of 1,000', 100, 900, 2_000],
+  ['half of all events', 500, 500, 1_000],
+] as const) {
+  test(`a client of which ${name} is bad waits for no credit, however much it sends`, (t) => {
+    t.mock.method(performance, 'now', () => 5_000);
+    const client = new Client();
+    for (let sent = 0; sent < frames; sent++) {
+      refuse(client, events, accepted);
+      assert(client.maySend(MAX_FRAME_BYTES), `after ${sent} frames`);
+    }
+  });
+}
+
+test('credit does not rise while anything is unread, and does soon after it is read', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const client = new Client();
+  const first = client.credit;
+  client.unreadBytes = 1;
+  for (let sent = 0; sent < first.frames; sent++) exchange(client, 1);
+  assert.deepEqual([client.acked, client.credit], [first.frames, first]);
+  for (let look = 0; look < 3; look++) {
+    client.announced = 0;
+    t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+    assert.equal(client.announced, 1);
+    client.stream.flush();
+    assert.deepEqual(client.credit, first);
+  }
+  client.unreadBytes = 0;
+  t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+  client.stream.flush();
+  assert.equal(client.credit.frames, 2 * first.frames);
 });
 
 test('a stream that is closed asks for no credit any more', () => {

@@ -50,7 +50,7 @@ class World {
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.stream({ send }, `key ${index}`);
+      return this.acknowledger.stream({ send, unreadBytes: () => 0 }, `key ${index}`);
     });
   }
 
@@ -95,7 +95,7 @@ class World {
   /** A body of `count` events, spread over these batches. */
   post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
     const answers: HttpAnswer[] = [];
-    const reply = new HttpReply('', (answer) => answers.push(answer));
+    const reply = new HttpReply('', new Budget(MIB), (answer) => answers.push(answer));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
       events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
@@ -339,8 +339,11 @@ test('acks leave together, once at the end of the loop turn', async () => {
 test('a stream that has something to say while others are told is told too', async () => {
   const { acknowledger } = new World();
   const texts: string[] = [];
-  const later = acknowledger.stream({ send: (sent) => texts.push(...sent) }, 'a');
-  const first = acknowledger.stream({ send: () => later.endFrame(later.beginFrame(1)!) }, 'a');
+  const unreadBytes = () => 0;
+  const wire = { send: (sent: readonly string[]) => texts.push(...sent), unreadBytes };
+  const later = acknowledger.stream(wire, 'a');
+  const send = () => later.endFrame(later.beginFrame(1)!);
+  const first = acknowledger.stream({ send, unreadBytes }, 'a');
   first.endFrame(first.beginFrame(1)!);
   await setImmediate();
   await setImmediate();

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/errors.ts';
+import { MIB } from '../../../src/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import {
   answerFor,
   type HttpAnswer,
@@ -11,9 +13,9 @@ import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts'
 const FRAME = 0;
 
 /** A reply to `count` accepted events, and the answers that it gave. */
-function replyTo(count: number): { reply: HttpReply; answers: HttpAnswer[] } {
+function replyTo(count: number, budget = new Budget(MIB)) {
   const answers: HttpAnswer[] = [];
-  const reply = new HttpReply('', (answer) => answers.push(answer));
+  const reply = new HttpReply('', budget, (answer) => answers.push(answer));
   for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
   return { reply, answers };
 }
@@ -162,4 +164,23 @@ test('a body that could not be taken apart is refused without ranges', () => {
     accepted: 0,
     errors: [{ code: 'invalid_json', retry: false, message: 'not valid JSON' }],
   });
+});
+
+test('what is refused is charged to the buffer until it is answered, or never will be', () => {
+  for (const end of [
+    (reply: HttpReply) => reply.settled(FRAME, [0, 1], 0, 2),
+    (reply: HttpReply) => reply.expire(),
+    (reply: HttpReply) => reply.fail(),
+  ]) {
+    const budget = new Budget(MIB);
+    const { reply } = replyTo(2, budget);
+    assert.equal(budget.usedBytes, 0, 'nothing is refused');
+    reply.refused(FRAME, 2, 'schema', 'wrong');
+    reply.endBody();
+    assert(budget.usedBytes > 0);
+    end(reply);
+    assert.equal(budget.usedBytes, 0);
+    reply.refused(FRAME, 1, 'timeout', 'late');
+    assert.equal(budget.usedBytes, 0, 'it is over');
+  }
 });

@@ -2,14 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { EVENT_CODES, eventCodes } from '../../../src/errors.ts';
+import { MIB } from '../../../src/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../../src/worker/acknowledger/refusals.ts';
 
+const budget = new Budget(64 * MIB);
 const INDEXES = Array.from({ length: 60 }, (_, index) => index);
 
 test('indexes of a code become ranges, in order and as few as can be', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray(INDEXES, { minLength: 1 }), (events) => {
-      const refusals = new Refusals();
+      const refusals = new Refusals(budget);
       for (const event of events) refusals.add(event, 'schema', 'wrong');
       const ranges = refusals.entries()[0]!.events!;
       const named = ranges.flatMap(([first, last]) =>
@@ -28,7 +31,7 @@ test('indexes of a code become ranges, in order and as few as can be', () => {
 });
 
 test('each code has one entry, with its first message', () => {
-  const refusals = new Refusals();
+  const refusals = new Refusals(budget);
   refusals.add(0, 'schema', 'event 0: first');
   refusals.add(1, 'buffer_full', 'event 1: full');
   refusals.add(2, 'schema', 'event 2: second');
@@ -52,7 +55,7 @@ test('each code has one entry, with its first message', () => {
 test('a known retryAfterMs is told, the longest of a code, a little later and never sooner', () => {
   const seen = new Set<number>();
   for (let round = 0; round < 100; round++) {
-    const refusals = new Refusals();
+    const refusals = new Refusals(budget);
     refusals.add(0, 'rate_limited', 'too many', 700);
     refusals.add(1, 'rate_limited', 'too many', 10_000);
     refusals.add(2, 'rate_limited', 'too many', 9_000);
@@ -64,7 +67,7 @@ test('a known retryAfterMs is told, the longest of a code, a little later and ne
 });
 
 test('a frame that could not be taken apart has no ranges', () => {
-  const refusals = new Refusals();
+  const refusals = new Refusals(budget);
   refusals.add(undefined, 'too_large', 'the frame has 70000 bytes');
   assert.deepEqual(refusals.entries(), [
     { code: 'too_large', retry: false, message: 'the frame has 70000 bytes' },
@@ -72,7 +75,7 @@ test('a frame that could not be taken apart has no ranges', () => {
 });
 
 test('a code of the whole frame names no events, even if one was named before', () => {
-  const refusals = new Refusals();
+  const refusals = new Refusals(budget);
   refusals.add(0, 'too_large', 'one event');
   refusals.add(undefined, 'too_large', 'all of it');
   assert.deepEqual(refusals.entries(), [{ code: 'too_large', retry: false, message: 'one event' }]);
@@ -82,7 +85,7 @@ test('retryAfterMs stands beside every code that may be retried, and no other', 
   const spread = new Set<number>();
   for (let round = 0; round < 50; round++) {
     for (const code of eventCodes) {
-      const refusals = new Refusals();
+      const refusals = new Refusals(budget);
       refusals.add(0, code, 'why');
       const [entry] = refusals.entries();
       assert.equal(entry?.retry, EVENT_CODES[code].retry);
@@ -97,7 +100,28 @@ test('retryAfterMs stands beside every code that may be retried, and no other', 
 });
 
 test('a message is bounded', () => {
-  const refusals = new Refusals();
+  const refusals = new Refusals(budget);
   refusals.add(0, 'schema', 'x'.repeat(1_000));
   assert.equal(refusals.entries()[0]?.message.length, 200);
+});
+
+test('what it takes is charged, a byte per event at least, beyond the limit too, until it is released', () => {
+  const small = new Budget(MIB);
+  const all = Array.from({ length: 1_000 }, (_, frame) => {
+    const refusals = new Refusals(small);
+    refusals.add(0, 'schema', 'x'.repeat(100));
+    const before = refusals.chargedBytes;
+    refusals.add(0, 'schema', 'y');
+    assert.equal(refusals.chargedBytes, before, 'nothing is added');
+    refusals.add(frame, 'not_an_object', 'x'.repeat(100));
+    assert(refusals.chargedBytes > before + 100 && refusals.chargedBytes > frame + 200);
+    return refusals;
+  });
+  assert(small.usedBytes > small.limitBytes && small.pressed);
+  assert.equal(
+    small.usedBytes,
+    all.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
+  );
+  for (const refusals of all) refusals.release();
+  assert.deepEqual([small.usedBytes, small.pressed], [0, false]);
 });

@@ -47,16 +47,25 @@ function createListener(options: Partial<HttpOptions> = {}): HttpListener {
 }
 afterEach(() => listener.close());
 
-function ask(method: string, path: string, headers: Record<string, string> = {}): Response {
-  const response = new Response();
+function ask(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  address?: readonly number[],
+): Response {
+  const response = new Response(address);
   listener.handle(response, fakeRequest(method, path, headers));
   return response;
 }
 
-function post(body: string | Buffer, headers: Record<string, string> = {}): Response {
+function post(
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+  address?: readonly number[],
+): Response {
   const bytes = Buffer.from(body);
   const length = { 'content-length': String(bytes.length) };
-  const response = ask('POST', '/events', { ...length, ...headers });
+  const response = ask('POST', '/events', { ...length, ...headers }, address);
   response.deliver(bytes, true);
   return response;
 }
@@ -98,15 +107,20 @@ test('while the worker ends every answer closes its connection, or says that the
   assert.equal(listener.busy, false);
 });
 
+/** They are taken apart in slices, and decompressed. */
+const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
+const GZIP = { 'content-encoding': 'gzip' };
+const PACKED = gzipSync('[{}]');
+/** 192.0.2.`sender` */
+const addressOf = (sender: number) => [192, 0, 2, sender];
+
 test('so many long bodies may wait, and one more is buffer_full, to come again', async () => {
-  const long = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
-  const packed = gzipSync('[{}]');
   const waiting = Array.from({ length: LIMITS.waitingBodies }, (_, index) =>
-    index % 2 === 0 ? post(long) : post(packed, { 'content-encoding': 'gzip' }),
+    index % 2 === 0 ? post(LONG, {}, addressOf(index)) : post(PACKED, GZIP, addressOf(index)),
   );
   assert(listener.decoding, 'they are not taken apart');
   for (const { status } of waiting) assert.equal(status, undefined);
-  for (const one of [post(long), post(packed, { 'content-encoding': 'gzip' })]) {
+  for (const one of [post(LONG), post(PACKED, GZIP)]) {
     assert.equal(one.status, 503);
     assert.match(one.body, /^\{"accepted":0,"errors":\[\{"code":"buffer_full","retry":true,"me/);
     assert.match(one.headers.get('Retry-After') ?? '', /^1$/);
@@ -115,7 +129,38 @@ test('so many long bodies may wait, and one more is buffer_full, to come again',
   await until(() => waiting.every(({ status }) => status !== undefined));
   for (const { status } of waiting) assert.equal(status, 400);
   assert.equal(listener.decoding, false);
-  assert.equal(post(long).status, undefined, 'there is room again');
+  assert.equal(post(LONG).status, undefined, 'there is room again');
+});
+
+for (const [name, body, headers] of [
+  ['long', LONG, {}],
+  ['packed', PACKED, GZIP],
+  ['of unknown length', LONG, { 'content-length': '' }],
+] as const) {
+  test(`bodies that are ${name}: an address may hold half of the places, another one has room`, async () => {
+    const flood = Array.from({ length: 80 }, () => post(body, headers));
+    const held = flood.filter(({ status }) => status === undefined);
+    assert.equal(held.length, LIMITS.waitingBodies / 2);
+    const others = [2, 3, 4, 5].map((sender) => post(body, headers, addressOf(sender)));
+    for (const { status } of others) assert.equal(status, undefined);
+    await until(() => [...held, ...others].every(({ status }) => status === 400));
+    assert.equal(post(body, headers).status, undefined, 'there is room again');
+  });
+}
+
+test('with keys, places are shared by key: whatever addresses a key has, another key has room', async () => {
+  const keys = new KeyRing();
+  const entry = { endsAtMs: Number.POSITIVE_INFINITY, rate: undefined };
+  keys.replace(['a', 'b'].map((name) => ({ ...entry, name, sha256: tokenHash(`fbk_${name}`) })));
+  const gate = new Gate({ origins: new Origins(undefined), keys, log: pino({ level: 'silent' }) });
+  listener.close();
+  listener = createListener({ gate });
+  const by = (key: string) => ({ authorization: `Bearer fbk_${key}` });
+  const flood = Array.from({ length: 80 }, (_, index) => post(LONG, by('a'), addressOf(index)));
+  const held = flood.filter(({ status }) => status === undefined);
+  assert.equal(held.length, LIMITS.waitingBodies / 2);
+  const other = post(LONG, by('b'));
+  await until(() => [...held, other].every(({ status }) => status === 400));
 });
 
 test('the memory of a body is its own: what comes next on the connection does not change it', async () => {

@@ -17,7 +17,7 @@ import { HAS_ZSTD, NEEDS_ZSTD, zstdCompressSync } from '../../support/zstd.ts';
 const inflater = new Inflater();
 
 function run(encoding: Encoding, body: Buffer): Promise<Inflated> {
-  return new Promise((resolve) => inflater.inflate(encoding, body, resolve));
+  return new Promise((resolve) => inflater.inflate('', encoding, body, resolve));
 }
 
 const codeOf = ({ status, code }: Answer) => `${status} ${code}`;
@@ -222,4 +222,26 @@ test('what the tool zstd writes is read, at each level up to 19', {
     }
   }
   assert.equal(await inflate('zstd', write('--ultra', '-22', '-c')), BAD, 'its window: 128 MiB');
+});
+
+test('senders of bodies that wait have their turns one after the other', async () => {
+  const inflater = new Inflater();
+  const body = zlib.gzipSync('[]');
+  const done: string[] = [];
+  const all: Promise<void>[] = [];
+  const add = (sender: string) =>
+    all.push(
+      new Promise((resolve) => {
+        inflater.inflate(sender, 'gzip', body, () => {
+          done.push(sender);
+          resolve();
+        });
+      }),
+    );
+  for (let count = 0; count < 20; count++) add('many');
+  for (const sender of ['b', 'c', 'b']) add(sender);
+  await Promise.all(all);
+  // Two at a time are decompressed: neighbours may change places.
+  const lasts = ['b', 'c'].map((sender) => done.lastIndexOf(sender));
+  assert(Math.max(...lasts) < 12, done.join(' '));
 });

@@ -12,10 +12,16 @@ export class Response implements HttpResponse {
   /** How often it was paused and resumed. */
   pauses = 0;
   resumes = 0;
+  readonly #address: readonly number[];
   #status = 200;
   #over = false;
   #aborted: (() => void) | undefined;
   #data: ((chunk: ArrayBuffer, isLast: boolean) => void) | undefined;
+
+  /** @param address of the client, its bytes */
+  constructor(address: readonly number[] = [127, 0, 0, 1]) {
+    this.#address = address;
+  }
 
   writeStatus(status: string): this {
     this.#demandOpen();
@@ -43,7 +49,7 @@ export class Response implements HttpResponse {
     return this;
   }
   getRemoteAddress(): ArrayBuffer {
-    return new Uint8Array([127, 0, 0, 1]).buffer;
+    return new Uint8Array(this.#address).buffer;
   }
   getProxiedRemoteAddress(): ArrayBuffer {
     return new ArrayBuffer(0);

@@ -6,8 +6,10 @@ import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { ConnectionAdmission } from '../../../src/worker/admission/connections.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
+import type { Rate } from '../../../src/worker/admission/token-bucket.ts';
 import { Faults } from '../../../src/worker/faults.ts';
 import type { PageSettings } from '../../../src/worker/listener/page-answer.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
@@ -29,8 +31,11 @@ export const NO_PAGE: PageSettings = {
   example: async () => ({ event: { msg: 'text' }, vary: [] }),
 };
 
-/** @param validate what looks at events that the sieve does not let through */
-export function createStages(validate: Validator = loadValidator(undefined)) {
+/**
+ * @param validate what looks at events that the sieve does not let through
+ * @param addressRate of each client address; undefined = no bound
+ */
+export function createStages(validate: Validator = loadValidator(undefined), addressRate?: Rate) {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
   const counters = new Counters();
@@ -46,5 +51,13 @@ export function createStages(validate: Validator = loadValidator(undefined)) {
     acknowledger.refuse(...refusal),
   );
   const gate = new Gate({ origins: new Origins(undefined), log });
-  return { logged, log, counters, budget, accumulator, acknowledger, intake, gate, page: NO_PAGE };
+  const admission = new ConnectionAdmission({
+    max: 9,
+    maxPerAddress: 0,
+    addressRate,
+    trustedProxies: [],
+    memory: { over: false },
+  });
+  const told = { logged, log, counters, page: NO_PAGE };
+  return { ...told, budget, accumulator, acknowledger, intake, gate, admission };
 }

@@ -1,7 +1,6 @@
 /** The WebSocket listener without its sockets: what is hard to meet from outside. */
 import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { ConnectionAdmission } from '../../../src/worker/admission/connections.ts';
 import { SUBPROTOCOL } from '../../../src/worker/listener/handshakes.ts';
 import { WebSocketListener } from '../../../src/worker/listener/websocket.ts';
 import type { Validator } from '../../../src/worker/validator/validator.ts';
@@ -20,10 +19,8 @@ beforeEach(() => {
   validate = () => undefined;
   const stages = createStages((value) => validate(value));
   logged = stages.logged;
-  const memory = { over: false };
   listener = new WebSocketListener({
     ...stages,
-    admission: new ConnectionAdmission({ max: 9, maxPerAddress: 0, trustedProxies: [], memory }),
     maxFrameBytes: MAX_EVENT_BYTES,
     connectionRate: undefined,
     idleMs: 120_000,

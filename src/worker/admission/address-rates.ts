@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { LIMITS } from '../../limits.ts';
+import type { Place } from './connections.ts';
+import { type Rate, TokenBucket } from './token-bucket.ts';
+
+interface Entry {
+  readonly bucket: TokenBucket;
+  /** WebSockets that have it. */
+  users: number;
+}
+
+/**
+ * Token buckets of client addresses, shared by all that comes from each. The bucket of an address
+ * without WebSockets is dropped some time after it is full again, or as the one used longest ago
+ * when there are more than `LIMITS.addressBuckets` of them.
+ */
+export class AddressRates {
+  readonly #rate: Rate;
+  readonly #used = new Map<Place, Entry>();
+  /** Those without WebSockets, the one used longest ago first. */
+  readonly #idle = new Map<Place, Entry>();
+
+  constructor(rate: Rate) {
+    this.#rate = rate;
+  }
+
+  /** Addresses that have a bucket. */
+  get size(): number {
+    return this.#used.size + this.#idle.size;
+  }
+
+  /** The bucket of `place` for one request, or for a WebSocket that {@link enter} is called for. */
+  of(place: Place, nowMs = performance.now()): TokenBucket {
+    const { bucket } = this.#used.get(place) ?? this.#touch(place, nowMs);
+    // Tells when it was used last.
+    bucket.has(nowMs);
+    return bucket;
+  }
+
+  /** A WebSocket keeps the bucket of `place` from now on. */
+  enter(place: Place, nowMs = performance.now()): void {
+    const entry = this.#used.get(place) ?? this.#touch(place, nowMs);
+    entry.users++;
+    this.#idle.delete(place);
+    this.#used.set(place, entry);
+  }
+
+  /** One that has entered is gone. */
+  leave(place: Place, nowMs = performance.now()): void {
+    const entry = this.#used.get(place);
+    assert(entry !== undefined, 'only a WebSocket that has entered leaves');
+    entry.users--;
+    if (entry.users > 0) return;
+    this.#used.delete(place);
+    this.#idle.set(place, entry);
+    entry.bucket.has(nowMs);
+    this.#trim(nowMs);
+  }
+
+  /** The entry of an address without WebSockets, from now on the last of them. */
+  #touch(place: Place, nowMs: number): Entry {
+    const entry = this.#idle.get(place) ?? { bucket: new TokenBucket(this.#rate), users: 0 };
+    this.#idle.delete(place);
+    this.#idle.set(place, entry);
+    this.#trim(nowMs);
+    return entry;
+  }
+
+  #trim(nowMs: number): void {
+    for (const [place, { bucket }] of this.#idle) {
+      const isFull = bucket.fullAtMs + LIMITS.addressIdleMs <= nowMs;
+      if (!isFull && this.#idle.size <= LIMITS.addressBuckets) return;
+      this.#idle.delete(place);
+    }
+  }
+}
