@@ -65,7 +65,7 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
   {
     page: 'docs/getting-started.md',
     text: 'make kafka-stop',
-    test: 'test/deploy/service.test.ts',
+    test: 'test/deploy/service.long.test.ts',
     has: 'down(',
   },
   {
