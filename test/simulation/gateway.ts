@@ -127,6 +127,7 @@ export class Gateway {
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
+      maxEventDepth: 64,
       connectionRate: undefined,
       idleMs: SETTINGS.idleTimeoutMs.defaultValue(),
       maxAgeMs: plan.maxAgeMs,
@@ -137,6 +138,7 @@ export class Gateway {
       memory,
       log,
       maxEventBytes: maxFrameBytes,
+      maxEventDepth: 64,
       timeoutMs: plan.httpTimeoutMs,
       minBodyBytesPerSecond: SETTINGS.minBodyBytesPerSecond.defaultValue(),
       readiness: () => ({ ready: true, reasons: [] }),

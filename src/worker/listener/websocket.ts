@@ -56,6 +56,8 @@ type Socket = WebSocket<Connection>;
 
 export interface WebSocketOptions extends HandshakeOptions {
   readonly maxFrameBytes: number;
+  /** See DecodeBounds. */
+  readonly maxEventDepth: number;
   readonly intake: Intake;
   readonly acknowledger: Acknowledger;
   /** Events of one connection; undefined = no bound. */
@@ -86,7 +88,8 @@ export class WebSocketListener {
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
-    this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
+    const { maxFrameBytes: maxEventBytes, maxEventDepth: maxDepth } = options;
+    this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes, maxDepth };
     this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
       const { acknowledged, webSocketKey, context } = handshake;
       const connection = this.#connection(handshake, identity);

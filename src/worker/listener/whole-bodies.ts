@@ -25,6 +25,8 @@ const FRAME = 0;
 
 export interface BodyOptions {
   readonly maxEventBytes: number;
+  /** See DecodeBounds. */
+  readonly maxEventDepth: number;
   /** Time from a body's last byte to its answer. */
   readonly timeoutMs: number;
   readonly intake: Intake;
@@ -70,7 +72,8 @@ export class WholeBodies {
 
   constructor(options: BodyOptions) {
     this.#options = options;
-    this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: options.maxEventBytes };
+    const { maxEventBytes, maxEventDepth: maxDepth } = options;
+    this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes, maxDepth };
   }
 
   /** A body is there that is not taken apart. */

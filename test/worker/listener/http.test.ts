@@ -38,6 +38,7 @@ function createListener(options: Partial<HttpOptions> = {}): HttpListener {
   return new HttpListener({
     ...stages,
     maxEventBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
     memory: { over: false },
     minBodyBytesPerSecond: 1_024,
     timeoutMs: 15_000,
