@@ -22,6 +22,7 @@ afterEach(() => watch.close());
 /** A request whose parts come when the test says so. */
 class Request extends Response {
   readonly budget = new Budget(4 * MIB);
+  readonly turn = { spent: false, afterTurn: (next: () => void) => setImmediate(next) };
   whole: string | undefined;
   tooLarge = 0;
   late = 0;
@@ -32,7 +33,7 @@ class Request extends Response {
   constructor(encoding = '') {
     super();
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
-    readBody(this, new PausedBodies(this.budget), watch, {
+    readBody(this, new PausedBodies(this.budget, this.turn), watch, {
       whole: (body) => {
         this.whole = String(body);
         return { abort: () => this.aborted++ };
