@@ -127,7 +127,7 @@ export const LIMITS = {
    * comes then is kept for later turns. When keeping it has taken the turn, in CPU time, to
    * `overlongMs`, each connection may send `creditFrames` and `creditBytes` more in it. The clock is
    * looked at after `lookBytes`: the dearest input takes about a millisecond for so many. */
-  turn: { workMs: 20, overlongMs: 50, lookBytes: 16 * KIB },
+  turn: { workMs: 15, overlongMs: 35, lookBytes: 16 * KIB },
   /** What of one WebSocket may wait for that, or come as pings and pongs in a turn that has no time
    * left. uWebSockets.js cannot pause a WebSocket and reads on while more comes: beyond it, one
    * sender takes the memory and the time of all the others. */

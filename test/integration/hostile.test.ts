@@ -40,9 +40,9 @@ const BAD: readonly (readonly [frame: string, refused: Expected])[] = [
   ['null\nnull\nnull', ['not_an_object', [0, 2]]],
   ['{"msg":1,"clientId":2,"timestamp":"x"}', ['schema', [0, 0]]],
   ['{"__proto__":{"msg":"","clientId":"","timestamp":1}}', ['schema', [0, 0]]],
-  [`${'['.repeat(5_000)}${']'.repeat(5_000)}`, ['not_an_object', [0, 0]]],
+  [`${'['.repeat(5_000)}${']'.repeat(5_000)}`, ['too_deep', [0, 0]]],
   [`[${'{},'.repeat(200)}{}]`, ['schema', [0, 200]]],
-  [`${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`, ['schema', [0, 0]]],
+  [`${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`, ['too_deep', [0, 0]]],
 ];
 
 type Bad = (typeof BAD)[number];
@@ -182,7 +182,7 @@ const COSTLY: readonly Costly[] = [
   [
     'arrays nested 32,000 levels deep',
     `${'['.repeat(32_000)}${']'.repeat(32_000)}`,
-    ['not_an_object', [0, 0]],
+    ['too_deep', [0, 0]],
   ],
   ['64 KiB of garbage', 'x'.repeat(65_536), ['invalid_json']],
 ];
