@@ -128,10 +128,11 @@ export const LIMITS = {
    * `overlongMs`, each connection may send `creditFrames` and `creditBytes` more in it. The clock is
    * looked at after `lookBytes`: the dearest input takes about a millisecond for so many. */
   turn: { workMs: 15, overlongMs: 35, lookBytes: 16 * KIB },
-  /** What of one WebSocket may wait for that, or come as pings and pongs in a turn that has no time
-   * left. uWebSockets.js cannot pause a WebSocket and reads on while more comes: beyond it, one
-   * sender takes the memory and the time of all the others. */
+  /** What of one WebSocket may wait for that, and how many pings and pongs of it may come in a turn
+   * that has no time left. uWebSockets.js cannot pause a WebSocket and reads on while more comes:
+   * beyond it, one sender takes the memory and the time of all the others. */
   turnBytes: 1.5 * MIB,
+  turnMessages: 20_000,
   /** What is kept of a frame that waits, beside its bytes, about. */
   frameOverheadBytes: 256,
   /** What a request's head takes of the time of a turn, as bytes of events. */

@@ -44,7 +44,7 @@ const JSON_TYPE = { 'Content-Type': 'application/json' };
 const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' };
 const DEEP_LINES = filled('', `${DEEP_EVENT}\n`, '', BODY_BYTES);
 
-/** What a connection sends again and again. Frames: without a pause; requests: when one is answered. */
+/** What a connection sends: frames again and again, requests when the last one is answered. */
 const PIECES = {
   deep: () => ({ frames: frames(OPCODE.text, filled('{"a":[', NEST, '1]}', FRAME_BYTES)) }),
   tooDeep: () => ({

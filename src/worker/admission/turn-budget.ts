@@ -17,14 +17,14 @@ const CLOCK: TurnClock = {
 };
 
 /**
- * Time that a worker spends on input in one turn of the event loop, over all its connections. A turn
- * begins with its first input and ends when the loop has called every socket that was readable.
+ * Time that a worker spends on input in one turn of the event loop, over all its connections. A
+ * turn begins with its first input and ends when all sockets that were readable have been called.
  *
  *   0 ........... `workMs` ............. `overlongMs`
  *   decoded       spent: queued          overlong: the windows of all connections are small
  *
- * To read the clock and to wait for the end of a turn for each frame would cost as much as an event:
- * both begin after `lookBytes` of input.
+ * To read the clock and to wait for the end of a turn for each frame would cost as much as an
+ * event: both begin after `lookBytes` of input.
  */
 export class TurnBudget {
   readonly #clock: TurnClock;
@@ -66,8 +66,8 @@ export class TurnBudget {
   }
 
   /**
-   * When work that has waited must end: with the time of the turn, but some is always left for it, or
-   * input that is only kept could starve it.
+   * When work that has waited must end: with the time of the turn, but some is always left for it,
+   * or input that is only kept could starve it.
    */
   get workUntilMs(): number {
     const { workMs } = LIMITS.turn;

@@ -72,8 +72,8 @@ export function valueEnd(bytes: Buffer, start: number): number {
 const BRACE_BIT = 0x20;
 
 /**
- * Whether the JSON in `bytes[start, end)` opens more than `max` arrays and objects in each other. Of
- * text that is not JSON it may say either; up to its first error that nests no deeper if this is false.
+ * Whether the JSON in `bytes[start, end)` opens more than `max` arrays and objects in each other.
+ * Text that is not JSON nests no deeper up to its first error if this is false; true says nothing.
  */
 export function nestsDeeper(bytes: Buffer, start: number, end: number, max: number): boolean {
   // Each level takes two bytes.

@@ -1,7 +1,7 @@
 /** The last step of each way of an event that is valid JSON: to the sink, or refused by a bound. */
 import { EVENT_CODES } from '../../errors.ts';
 import type { JsonObject } from '../../json-object.ts';
-import { nestsDeeper } from './scanner.ts';
+import { nestsDeeper, OPEN_BRACE } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 
 /** Hands on the value whose JSON, which must be valid, is `bytes[start, end)`, or refuses it. */
@@ -14,6 +14,7 @@ export function takeText(
   sink: EventSink,
 ): void {
   if (end - start > bounds.maxEventBytes) refuseLength(index, end - start, bounds, sink);
+  else if (bytes[start] !== OPEN_BRACE) refuseType(index, sink);
   else if (nestsDeeper(bytes, start, end, bounds.maxDepth)) refuseDepth(index, bounds, sink);
   else {
     const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
@@ -34,10 +35,14 @@ export function takeEvent(
   if (end - start > bounds.maxEventBytes) {
     refuseLength(index, end - start, bounds, sink);
   } else if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    sink.refuseEvent(index, 'not_an_object', EVENT_CODES.not_an_object.text);
+    refuseType(index, sink);
   } else {
     sink.event(index, value as JsonObject, bytes, start, end);
   }
+}
+
+function refuseType(index: number, sink: EventSink): void {
+  sink.refuseEvent(index, 'not_an_object', EVENT_CODES.not_an_object.text);
 }
 
 /** Refuses an event that is too long. */
@@ -51,8 +56,7 @@ export function refuseLength(
   sink.refuseEvent(index, 'too_large', message);
 }
 
-/** Refuses an event that nests too deeply. */
-export function refuseDepth(index: number, { maxDepth }: DecodeBounds, sink: EventSink): void {
+function refuseDepth(index: number, { maxDepth }: DecodeBounds, sink: EventSink): void {
   sink.refuseEvent(index, 'too_deep', `more than ${maxDepth} arrays and objects in each other`);
 }
 

@@ -20,7 +20,7 @@ import {
 } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import { sliceArray } from './sliced-array.ts';
-import { refuseCount, refuseDepth, refuseLength, takeEvent, takeText } from './take.ts';
+import { refuseCount, refuseLength, takeEvent, takeText } from './take.ts';
 
 /** All at once. */
 const WHOLE = { sliceBytes: Number.POSITIVE_INFINITY, sliceEvents: Number.POSITIVE_INFINITY };
@@ -178,7 +178,7 @@ export class Lines {
     } else if (sieve?.objectEnd(bytes, start, end, maxDepth) === end) {
       sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
     } else if (nestsDeeper(bytes, start, end, maxDepth)) {
-      if (isJson(bytes, start, end)) refuseDepth(index, this.#bounds, sink);
+      if (isJson(bytes, start, end)) takeText(index, bytes, start, end, this.#bounds, sink);
       else sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else if (this.#broken && !isJson(bytes, start, end)) {
       sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));

@@ -20,10 +20,7 @@ interface Pause {
   cancel(): void;
 }
 
-/**
- * Bodies that are read no further for now: the buffer is pressed, or the turn of the loop has no time
- * left.
- */
+/** Bodies that are read no further for now: the buffer is pressed, or the turn has no time left. */
 export class PausedBodies {
   readonly #budget: Budget;
   readonly #turn: Turn;

@@ -1,6 +1,6 @@
 /**
- * Frames of WebSockets, from their arrival on: taken apart at once while the turn of the loop has time
- * for it, else kept and taken apart in later ones, in their order.
+ * Frames of WebSockets, from their arrival on: taken apart at once while the turn of the loop has
+ * time for it, else kept and taken apart in later ones, in their order.
  */
 import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
@@ -120,12 +120,13 @@ export class Frames {
 
   /** Counts a ping or a pong: they take time too. @returns whether its connection ends, `flooding` */
   control(source: FrameSource, bytes: number): boolean {
-    return !this.#options.turn.take(bytes) && this.#isFlooded(source, bytes);
+    if (this.#options.turn.take(bytes)) return false;
+    return this.#isTooMuch(source, bytes) || source.inflow.messages > LIMITS.turnMessages;
   }
 
   /**
-   * The connection is gone, or ends. Frames of a plain client had come, and are taken apart; of others
-   * nothing was acknowledged, and they come again.
+   * The connection is gone, or ends. Frames of a plain client had come, and are taken apart; of
+   * others nothing was acknowledged, and they come again.
    */
   closed({ queue, stream }: FrameSource): void {
     if (stream !== undefined) this.drop(queue);
@@ -139,17 +140,17 @@ export class Frames {
     this.#waiting.delete(queue);
   }
 
-  #isFlooded({ inflow, queue }: FrameSource, bytes: number): boolean {
+  #isFlooded(source: FrameSource, bytes: number): boolean {
+    if (this.#options.turn.spent && this.#isTooMuch(source, bytes)) return true;
+    return source.queue !== undefined && source.queue.heldBytes > LIMITS.turnBytes;
+  }
+
+  /** Counts what came in a turn that has no time left. @returns whether it is too much for that */
+  #isTooMuch({ inflow }: FrameSource, bytes: number): boolean {
     const { turn } = this.#options;
-    if (turn.spent) {
-      inflow.add(turn.number, bytes);
-      if (turn.overlong) {
-        return inflow.messages > LIMITS.creditFrames || inflow.bytes > this.#leastBytes;
-      }
-      const { messages } = inflow;
-      if (messages * LIMITS.frameOverheadBytes + inflow.bytes > LIMITS.turnBytes) return true;
-    }
-    return queue !== undefined && queue.heldBytes > LIMITS.turnBytes;
+    inflow.add(turn.number, bytes);
+    if (!turn.overlong) return false;
+    return inflow.messages > LIMITS.creditFrames || inflow.bytes > this.#leastBytes;
   }
 
   #keep(source: FrameSource, frame: Frame): void {

@@ -11,9 +11,9 @@ export interface Sliced {
 }
 
 /**
- * Does work in slices, so that what else comes is served between: in each turn of the loop one, or,
- * while input waits, as many as the turn has time for. Work has slices in turn, and every second one
- * is of work that has had none: who sends little waits for few of those who send much.
+ * Does work in slices, so that what else comes is served between: one in each turn of the loop, or,
+ * while input waits, as many as the turn has time for. Each work has a slice in turn, and every
+ * second slice is of work that has had none: a client that sends little waits for few others.
  */
 export class Slicer {
   readonly #turn: Pick<TurnBudget, 'workUntilMs'>;
@@ -21,7 +21,6 @@ export class Slicer {
   readonly #begun = new Fifo<Sliced>();
   #inputs = 0;
   #wasFresh = false;
-  /** What works at the moment is not in the queues. */
   #scheduled = false;
 
   constructor(turn: Pick<TurnBudget, 'workUntilMs'>) {

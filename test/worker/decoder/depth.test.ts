@@ -107,20 +107,22 @@ test('text that is no JSON is invalid_json, however deep it is before its error 
   }
 });
 
-test('of several bounds one is named in the same way everywhere: the length before the depth', () => {
+test('of several bounds one is named in the same way everywhere: length, type, depth', () => {
   const short: DecodeBounds = { ...bounds, maxEventBytes: 60 };
   const deep = `{"a":${'['.repeat(40)}${']'.repeat(40)}}`;
   for (const decoder of LINES) {
     assert.deepEqual(decode(decoder, `{}\n${deep}`, short).outcomes, ['{}', 'too_large']);
+    const array = deep.slice('{"a":'.length, -1);
+    assert.deepEqual(decode(decoder, `{}\n${array}`, bounds).outcomes, ['{}', 'not_an_object']);
   }
   for (const decoder of TEXT) {
     assert.deepEqual(decode(decoder, deep, short).outcomes, ['too_large']);
     assert.deepEqual(decode(decoder, `[{},${deep}]`, short).outcomes, ['{}', 'too_large']);
-    // The array itself is no level.
-    const element = `${'['.repeat(MAX_DEPTH)}${']'.repeat(MAX_DEPTH)}`;
+    // What is no object is that first.
+    const element = `${'['.repeat(2 * MAX_DEPTH)}${']'.repeat(2 * MAX_DEPTH)}`;
     assert.deepEqual(decode(decoder, `[${element}]`, short).outcomes, ['not_an_object']);
-    assert.deepEqual(decode(decoder, `[[${element}]]`, short).outcomes, ['too_deep']);
-    const many = `[${new Array(3).fill(`[${element}]`).join(',')}]`;
+    assert.deepEqual(decode(decoder, `${element}`, short).outcomes, ['not_an_object']);
+    const many = `[${new Array(3).fill(`{"a":${element}}`).join(',')}]`;
     assert.equal(decode(decoder, many, { ...short, maxEvents: 2 }).frame, 'too_many_events');
   }
 });

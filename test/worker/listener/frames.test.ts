@@ -1,4 +1,4 @@
-/** Frames that come when a turn of the loop has no time left: what becomes of them, and in which order. */
+/** Frames that come when a turn of the loop has no time left: what becomes of them, and when. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS } from '../../../src/limits.ts';
@@ -194,7 +194,7 @@ test('when only to keep what comes takes a turn too long, each may send few fram
 
 test('pings and pongs count when there is no time left, and only then', async () => {
   const client = connect(SUBPROTOCOL);
-  const most = Math.floor(LIMITS.turnBytes / LIMITS.frameOverheadBytes);
+  const most = LIMITS.turnMessages;
   for (let pong = 0; pong < 2 * most; pong++) client.pong('');
   assert.equal(client.ended, '');
   for (let turns = 0; turns < 2; turns++) {
