@@ -47,7 +47,7 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
 /** What measures times or loads both cores has the machine to itself; the rest waits a lot. */
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
-    'rolling-restart|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
+    'rolling-restart|stall|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
     'worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;

@@ -14,6 +14,7 @@ export const EVENT_CODES = {
   not_an_object: { retry: false, text: 'an event must be a JSON object' },
   schema: { retry: false, text: 'the event does not match the schema' },
   too_large: { retry: false, text: 'the event or frame is longer than allowed' },
+  too_deep: { retry: false, text: 'the event nests more deeply than allowed' },
   too_many_events: { retry: false, text: 'more events in one frame than allowed' },
   rejected_by_kafka: { retry: false, text: 'Kafka does not accept this record' },
   rate_limited: { retry: true, text: 'more events per second than allowed' },

@@ -3,6 +3,12 @@ import { MIB } from './limits.ts';
 import { integer, networks } from './settings.ts';
 
 export const LIMIT_SETTINGS = {
+  maxEventDepth: integer('FOREBAY_MAX_EVENT_DEPTH', {
+    default: 64,
+    min: 8,
+    max: 1_000,
+    meaning: 'arrays and objects in each other that an event may have, itself the first',
+  }),
   maxConnectionAgeMs: integer('FOREBAY_MAX_CONNECTION_AGE_MS', {
     default: 0,
     min: 1_000,

@@ -123,11 +123,24 @@ export const LIMITS = {
   frameRoom: 1 / 16,
   /** How long the reading of an HTTP body waits at the most for room in the buffer. */
   bodyPauseMs: 1_000,
-  /** What one connection may send in one turn of the event loop, pings and pongs among the
-   * messages. uWebSockets.js cannot pause a WebSocket and reads on while more comes: beyond it, one
-   * sender starves all the others. */
+  /** How long a worker works on input in one turn of the event loop, over all connections: what
+   * comes then is kept for later turns. When keeping it has taken the turn, in CPU time, to
+   * `overlongMs`, each connection may send `creditFrames` and `creditBytes` more in it. The clock is
+   * looked at after `lookBytes`: the dearest input takes about a millisecond for so many. */
+  turn: { workMs: 15, overlongMs: 35, lookBytes: 16 * KIB },
+  /** What of one WebSocket may wait for that, and how many pings and pongs of it may come in a turn
+   * that has no time left. uWebSockets.js cannot pause a WebSocket and reads on while more comes:
+   * beyond it, one sender takes the memory and the time of all the others. */
+  turnBytes: 1.5 * MIB,
   turnMessages: 20_000,
-  turnBytes: 16 * MIB,
+  /** What is kept of a frame that waits, beside its bytes, about. */
+  frameOverheadBytes: 256,
+  /** What a request's head takes of the time of a turn, as bytes of events. */
+  requestHeadBytes: 2 * KIB,
+  /** Bodies that are read on in each turn, of those that wait for the time of a turn. */
+  resumedBodies: 8,
+  /** All input of a worker that waits for the time of a turn. */
+  waitingInputBytes: 64 * MIB,
   /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
    * all: the others' comes sooner than their own by so much at the most. */
   batchOpenMsMax: 1_000,

@@ -53,6 +53,7 @@ test('the names and defaults that others rely on', () => {
     drainSpreadMs: 5_000,
     workerTimeoutMs: 10_000,
     maxConnectionAgeMs: 0,
+    maxEventDepth: 64,
     idleTimeoutMs: 120_000,
     maxConnections: 20_000,
     maxConnectionsPerAddress: 0,

@@ -80,7 +80,7 @@ class Worker {
     this.#gate = gate;
     const counters = new Counters();
     const budget = new Budget(config.bufferBytes);
-    const { maxFrameBytes, batchBytes, keyField } = config;
+    const { maxFrameBytes, maxEventDepth, batchBytes, keyField } = config;
     const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
     const credit = new Credit(budget, maxFrameBytes);
     const release = (batch: RecordBatch) => accumulator.release(batch);
@@ -100,6 +100,7 @@ class Worker {
       tls: tlsFiles(config),
       speaks: process.env.FOREBAY_WORKER_SLOT === '1',
       maxFrameBytes,
+      maxEventDepth,
       timeoutMs: config.httpTimeoutMs,
       minBodyBytesPerSecond: config.minBodyBytesPerSecond,
       intake,

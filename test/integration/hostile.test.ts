@@ -42,7 +42,7 @@ const BAD: readonly (readonly [frame: string, refused: Expected])[] = [
   ['{"__proto__":{"msg":"","clientId":"","timestamp":1}}', ['schema', [0, 0]]],
   [`${'['.repeat(5_000)}${']'.repeat(5_000)}`, ['not_an_object', [0, 0]]],
   [`[${'{},'.repeat(200)}{}]`, ['schema', [0, 200]]],
-  [`${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`, ['schema', [0, 0]]],
+  [`${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}`, ['too_deep', [0, 0]]],
 ];
 
 type Bad = (typeof BAD)[number];
@@ -184,6 +184,11 @@ const COSTLY: readonly Costly[] = [
     `${'['.repeat(32_000)}${']'.repeat(32_000)}`,
     ['not_an_object', [0, 0]],
   ],
+  [
+    'an event nested 32,000 levels deep',
+    `{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}`,
+    ['too_deep', [0, 0]],
+  ],
   ['64 KiB of garbage', 'x'.repeat(65_536), ['invalid_json']],
 ];
 
@@ -195,6 +200,8 @@ const COSTLY: readonly Costly[] = [
  * its ack may be late.
  */
 const TURNS = 8;
+/** What a p99 of some 15 ms rises by itself where another process is given a core now and then. */
+const OTHERS_MS = 100;
 /**
  * And the work of a window is bounded, ms: on two cores of 2 GHz that have nothing else to do it
  * is 35 at the most. It was 1,200 for NDJSON when each line cost an exception.
@@ -212,7 +219,7 @@ test('costly bad frames as fast as credit allows: neighbours wait for windows of
     const during = await neighbours.p99(COSTLY_SAMPLES);
     const { frames, windowMs, nacks, served } = await hostile.stop(good(name));
     // On a machine that has other work each wait for the loop is as long as it was before, too.
-    const allowed = 3 * before + TURNS * windowMs;
+    const allowed = 3 * before + TURNS * windowMs + OTHERS_MS;
     const figures = `p99 ${before.toFixed(1)} -> ${during.toFixed(1)} ms, window ${windowMs.toFixed(1)} ms, ${frames} frames`;
     t.diagnostic(`${name}: ${figures}`);
     assert(during <= allowed, `${name}: ${figures}`);

@@ -39,6 +39,9 @@ after(async () => {
   if (folder !== undefined) await rm(folder, { recursive: true });
 });
 
+/** Arrays and objects in each other that an event may have. */
+const MAX_DEPTH = 64;
+
 /** What is sent, what must be stored of it, and what refused. */
 interface Case {
   readonly name: string;
@@ -60,7 +63,13 @@ function caseOf(name: string, text: string): Case {
   }
   if (Array.isArray(value)) return arrayCaseOf(name, text, value);
   if (!isObject(value)) return refused('not_an_object', [0, 0]);
+  if (depthOf(value) > MAX_DEPTH) return refused('too_deep', [0, 0]);
   return { name, sent: text, stored: [text.trim()], refused: [] };
+}
+
+function depthOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
 function isObject(value: unknown): value is object {
@@ -243,8 +252,9 @@ test('bytes that are not UTF-8 in a text frame end the connection, at whatever p
 
 /** Good ones that are easily altered, or dear. */
 const EXTREME = [
-  `{"deep":${'['.repeat(30_000)}${']'.repeat(30_000)}}`,
-  `${'{"a":'.repeat(30_000)}null${'}'.repeat(30_000)}`,
+  // As deep as an event may be.
+  `{"deep":${'['.repeat(MAX_DEPTH - 1)}${']'.repeat(MAX_DEPTH - 1)}}`,
+  `${'{"a":'.repeat(MAX_DEPTH)}null${'}'.repeat(MAX_DEPTH)}`,
   `{${Array.from({ length: 10_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`,
   `{${Array.from({ length: 10_000 }, () => '"same":0').join(',')}}`,
   `{"digits":${'9'.repeat(100_000)},"fraction":0.${'3'.repeat(100_000)}}`,

@@ -169,15 +169,17 @@ test('the message says what is wrong and where', async () => {
 test('nested 60,000 deep, closed and open: refused, and the worker lives', async () => {
   const deep = Buffer.alloc(60_000, 0x91);
   const end = Buffer.from([0xc0]);
-  // As deep as fits: twice the levels, and the other fields.
-  const levels = 30_000;
+  // As deep as an event may be, which is a level itself.
+  const levels = 63;
   const some = deep.subarray(0, levels);
   const nested = `${'['.repeat(levels)}null${']'.repeat(levels)}`;
   await assertFates(
     [deep, [], ['invalid_msgpack']],
     [Buffer.concat([deep, end]), [], ['too_large', [0, 0]]],
-    [Buffer.concat([some, end]), [], ['not_an_object', [0, 0]]],
+    [Buffer.concat([deep.subarray(0, 30_000), end]), [], ['not_an_object', [0, 0]]],
     [withField(...deep, 0xc0), [], ['too_large', [0, 0]]],
+    [withField(...some, 0x91, 0xc0), [], ['too_deep', [0, 0]]],
+    [withField(...deep.subarray(0, 30_000), 0xc0), [], ['too_deep', [0, 0]]],
     [withField(...some, 0xc0), [`{"msg":"","clientId":"","timestamp":1,"x":${nested}}`]],
   );
 });

@@ -1,6 +1,7 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
 import type { Codec } from '../../src/compression/codecs.ts';
 import { SETTINGS } from '../../src/config.ts';
+import { LIMITS } from '../../src/limits.ts';
 import type { Logger } from '../../src/log.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { Totals } from '../../src/primary/totals.ts';
@@ -10,9 +11,12 @@ import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
 import { Gate } from '../../src/worker/admission/gate.ts';
+import { InputMemory } from '../../src/worker/admission/input-memory.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
+import { TurnBudget } from '../../src/worker/admission/turn-budget.ts';
 import { Faults } from '../../src/worker/faults.ts';
 import { HttpListener } from '../../src/worker/listener/http.ts';
+import { Slicer } from '../../src/worker/listener/slicer.ts';
 import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
@@ -123,10 +127,15 @@ export class Gateway {
       trustedProxies: [],
       memory,
     });
-    const shared = { intake, acknowledger, gate, admission, log, counters, budget };
+    const turn = new TurnBudget();
+    const slicer = new Slicer(turn);
+    const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
+    const input = { turn, slicer, inputMemory };
+    const shared = { intake, acknowledger, gate, admission, log, counters, budget, ...input };
     this.#webSocket = new WebSocketListener({
       ...shared,
       maxFrameBytes,
+      maxEventDepth: 64,
       connectionRate: undefined,
       idleMs: SETTINGS.idleTimeoutMs.defaultValue(),
       maxAgeMs: plan.maxAgeMs,
@@ -137,6 +146,7 @@ export class Gateway {
       memory,
       log,
       maxEventBytes: maxFrameBytes,
+      maxEventDepth: 64,
       timeoutMs: plan.httpTimeoutMs,
       minBodyBytesPerSecond: SETTINGS.minBodyBytesPerSecond.defaultValue(),
       readiness: () => ({ ready: true, reasons: [] }),

@@ -57,7 +57,7 @@ export class RecordBatch {
   /** ms since 1970 */
   firstTimestamp = 0;
   maxTimestamp = 0;
-  /** Arrival of the first event, ms of the monotonic clock. */
+  /** Arrival of the first event, or of an older one that had to wait; ms of the monotonic clock. */
   openedAtMs = 0;
   /** When it was sent for the first time, ms of the monotonic clock; undefined = never. */
   sentAtMs: number | undefined;
@@ -109,7 +109,7 @@ export class RecordBatch {
 
   /** Notes who sent the record appended last. */
   own(owner: Owner, frame: number, event: number, arrivalMs: number): void {
-    if (this.records === 1) this.openedAtMs = arrivalMs;
+    if (this.records === 1 || arrivalMs < this.openedAtMs) this.openedAtMs = arrivalMs;
     this.owners.push(owner);
     this.frames.push(frame);
     this.events.push(event);

@@ -24,11 +24,6 @@ const CAPITAL_E = 0x45;
 const SMALL_E = 0x65;
 export const SMALL_U = 0x75;
 
-/** What closes an array or object, by what opens it. */
-const CLOSERS = new Map<number | undefined, number>([
-  [OPEN_BRACKET, CLOSE_BRACKET],
-  [OPEN_BRACE, CLOSE_BRACE],
-]);
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 /** What may stand after a backslash, but for `u` and its four digits. */
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
@@ -50,10 +45,22 @@ export function isJson(bytes: Buffer, start: number, end: number): boolean {
  * The offset after the JSON value that begins at `start`, or {@link WRONG}. At `end` the bytes do, or
  * white space and a line's end come: that ends what is open, so `end` is asked for only where white
  * space is skipped, and no line is read on account of one before.
+ * @param maxDepth arrays and objects that may be open at a time: one more is {@link WRONG}
  */
-export function jsonEnd(bytes: Buffer, start: number, end: number): number {
-  if (!CLOSERS.has(bytes[start])) return scalarEnd(bytes, start);
-  return walkOn(walkFrom(start), bytes, end, bytes.length);
+export function jsonEnd(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  maxDepth = Number.POSITIVE_INFINITY,
+): number {
+  if (closerFor(bytes[start]) === WRONG) return scalarEnd(bytes, start);
+  return walkOn(walkFrom(start, maxDepth), bytes, end, bytes.length);
+}
+
+/** The byte that closes the array or object which `opener` opens; {@link WRONG} = it opens none. */
+function closerFor(opener: number | undefined): number {
+  if (opener === OPEN_BRACE) return CLOSE_BRACE;
+  return opener === OPEN_BRACKET ? CLOSE_BRACKET : WRONG;
 }
 
 /** A value of which a part has been read. */
@@ -64,10 +71,12 @@ export interface Walk {
   depth: number;
   /** A bit for each of them: 1 = an object. A megabyte of brackets must not become eight. */
   readonly kinds: number[];
+  /** Greatest `depth`; beyond it the value is {@link WRONG}. */
+  readonly maxDepth: number;
 }
 
-export function walkFrom(start: number): Walk {
-  return { at: start, depth: 0, kinds: [] };
+export function walkFrom(start: number, maxDepth = Number.POSITIVE_INFINITY): Walk {
+  return { at: start, depth: 0, kinds: [], maxDepth };
 }
 
 /** What closes the innermost of those that are open. */
@@ -93,9 +102,10 @@ function openOne(walk: Walk, closer: number): void {
 export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
   let { at } = walk;
   for (;;) {
-    const closer = CLOSERS.get(bytes[at]);
-    if (closer === undefined) at = scalarEnd(bytes, at);
+    const closer = closerFor(bytes[at]);
+    if (closer === WRONG) at = scalarEnd(bytes, at);
     else {
+      if (walk.depth >= walk.maxDepth) return WRONG;
       at = skipBlank(bytes, at + 1, end);
       if (bytes[at] !== closer) {
         openOne(walk, closer);

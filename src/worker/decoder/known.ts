@@ -25,7 +25,7 @@ export function decodeKnown(
   const { sieve } = sink;
   if (sieve === undefined) return undefined;
   if (bytes[start] === OPEN_BRACKET) return decodeArray(bytes, start, bounds, sink, sieve);
-  const end = sieve.objectEnd(bytes, start, bytes.length);
+  const end = sieve.objectEnd(bytes, start, bytes.length, bounds.maxDepth);
   if (end === WRONG || end - start > bounds.maxEventBytes) return undefined;
   if (end < bytes.length && skipBlank(bytes, end) < bytes.length) return undefined;
   sink.known(0, bytes, start, end, sieve.keyStart, sieve.keyBytes);
@@ -36,7 +36,7 @@ export function decodeKnown(
 function decodeArray(
   bytes: Buffer,
   open: number,
-  { maxEvents, maxEventBytes }: DecodeBounds,
+  { maxEvents, maxEventBytes, maxDepth }: DecodeBounds,
   sink: EventSink,
   sieve: Sieve,
 ): number | undefined {
@@ -44,7 +44,7 @@ function decodeArray(
   let [events, at] = [0, open];
   do {
     const start = skipBlank(bytes, at + 1);
-    const end = sieve.objectEnd(bytes, start, bytes.length);
+    const end = sieve.objectEnd(bytes, start, bytes.length, maxDepth);
     if (end === WRONG || end - start > maxEventBytes || events === maxEvents) return undefined;
     const place = events++ * PLACES;
     places[place] = start;

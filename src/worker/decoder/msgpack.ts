@@ -2,7 +2,7 @@
 import { LIMITS } from '../../limits.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import type { SlicedDecoder } from './slices.ts';
-import { refuseCount, refuseLength, takeEvent } from './text.ts';
+import { refuseCount, takeText } from './take.ts';
 import { Transcoder } from './transcoder.ts';
 
 /** Of what is taken apart in one go: one after the other. */
@@ -69,11 +69,8 @@ function takeLine(
   sink: EventSink,
 ): void {
   const { sieve } = sink;
-  if (end - start > bounds.maxEventBytes) refuseLength(index, end - start, bounds, sink);
-  else if (sieve?.objectEnd(json, start, end) === end) {
+  const isShort = end - start <= bounds.maxEventBytes;
+  if (isShort && sieve?.objectEnd(json, start, end, bounds.maxDepth) === end) {
     sink.known(index, json, start, end, sieve.keyStart, sieve.keyBytes);
-  } else {
-    const value: unknown = JSON.parse(json.toString('utf8', start, end));
-    takeEvent(index, value, json, start, end, bounds, sink);
-  }
+  } else takeText(index, json, start, end, bounds, sink);
 }

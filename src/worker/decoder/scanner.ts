@@ -68,6 +68,27 @@ export function valueEnd(bytes: Buffer, start: number): number {
   return bytes.length;
 }
 
+/** Set in `{` and `}`, and makes them of `[` and `]`. */
+const BRACE_BIT = 0x20;
+
+/**
+ * Whether the JSON in `bytes[start, end)` opens more than `max` arrays and objects in each other.
+ * Text that is not JSON nests no deeper up to its first error if this is false; true says nothing.
+ */
+export function nestsDeeper(bytes: Buffer, start: number, end: number, max: number): boolean {
+  // Each level takes two bytes.
+  if (end - start <= 2 * max) return false;
+  let depth = 0;
+  for (let at = start; at < end; at++) {
+    const byte = bytes[at]!;
+    if (byte === QUOTE) at = closingQuote(bytes, at + 1);
+    else if ((byte | BRACE_BIT) === OPEN_BRACE) {
+      if (++depth > max) return true;
+    } else if ((byte | BRACE_BIT) === CLOSE_BRACE) depth--;
+  }
+  return false;
+}
+
 function closingQuote(bytes: Buffer, from: number): number {
   let at = from;
   while (at < bytes.length && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;

@@ -57,8 +57,9 @@ export class Sieve {
   /**
    * The offset after the object that begins at `start`, if it is surely good; else {@link WRONG}.
    * `bytes` must be UTF-8; `end` is as in {@link jsonEnd}.
+   * @param maxDepth arrays and objects in each other that the object may have, itself the first
    */
-  objectEnd(bytes: Buffer, start: number, end: number): number {
+  objectEnd(bytes: Buffer, start: number, end: number, maxDepth: number): number {
     if (start >= end || bytes[start] !== OPEN_BRACE) return WRONG;
     this.#keyBytes = -1;
     let seen = 0;
@@ -72,7 +73,7 @@ export class Sieve {
       if (at >= end || bytes[at] !== COLON) return WRONG;
       at = afterBlank(bytes, at + 1, end);
       const field = this.#fieldOf(bytes, nameStart, nameEnd);
-      if (field === undefined) at = valueEnd(bytes, at, end);
+      if (field === undefined) at = valueEnd(bytes, at, end, maxDepth - 1);
       else {
         if (seen & field.bit) return WRONG;
         seen |= field.bit;
@@ -96,7 +97,7 @@ export class Sieve {
     if (holdsKey) return WRONG;
     if (start < end && bytes[start] === QUOTE) {
       if (type === 'integer') return WRONG;
-      if (!isKey) return valueEnd(bytes, start, end);
+      if (!isKey) return textEnd(bytes, start, end);
       const keyEnd = plainEnd(bytes, start + 1, end);
       if (keyEnd === WRONG) return WRONG;
       this.#keyStart = start + 1;
@@ -132,9 +133,13 @@ function plainEnd(bytes: Buffer, start: number, end: number): number {
   return WRONG;
 }
 
-function valueEnd(bytes: Buffer, start: number, end: number): number {
+function valueEnd(bytes: Buffer, start: number, end: number, maxDepth: number): number {
   if (start >= end) return WRONG;
-  if (bytes[start] !== QUOTE) return jsonEnd(bytes, start, end);
+  if (bytes[start] !== QUOTE) return jsonEnd(bytes, start, end, maxDepth);
+  return textEnd(bytes, start, end);
+}
+
+function textEnd(bytes: Buffer, start: number, end: number): number {
   const plain = plainEnd(bytes, start + 1, end);
   return plain === WRONG ? stringEnd(bytes, start) : plain + 1;
 }

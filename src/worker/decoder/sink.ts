@@ -28,4 +28,7 @@ export interface DecodeBounds {
   readonly maxEvents: number;
   /** Bytes of one event; beyond it the event is refused `too_large`. */
   readonly maxEventBytes: number;
+  /** Arrays and objects in each other, the event itself the first; beyond it the event is refused
+   * `too_deep`. */
+  readonly maxDepth: number;
 }

@@ -6,7 +6,7 @@ import { PAUSED, WRONG, walkFrom, walkOn } from './grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import type { Slice, Slices } from './slices.ts';
-import { refuseCount, refuseLength, takeEvent } from './text.ts';
+import { refuseCount, takeText } from './take.ts';
 
 /** What is kept of an event from one pass to the next: start, end, key's start and length. */
 const PLACES = 4;
@@ -36,7 +36,7 @@ function* findEvents(
   bytes: Buffer,
   open: number,
   places: Int32Array,
-  { maxEvents, maxEventBytes }: DecodeBounds,
+  { maxEvents, maxEventBytes, maxDepth }: DecodeBounds,
   sink: EventSink,
   { sliceBytes }: Slice,
 ): Generator<number, number> {
@@ -57,7 +57,7 @@ function* findEvents(
     if (view.length < bytes.length && view.length - start <= maxEventBytes) {
       view = bytes.subarray(0, start + sliceBytes + maxEventBytes);
     }
-    let end = sieve?.objectEnd(view, start, view.length) ?? WRONG;
+    let end = sieve?.objectEnd(view, start, view.length, maxDepth) ?? WRONG;
     const sifted = end !== WRONG && end - start <= maxEventBytes;
     if (!sifted) {
       const walk = walkFrom(start);
@@ -105,11 +105,7 @@ function* handOn(
       [before, from] = [index, start];
     }
     if (keyBytes !== UNSIFTED) sink.known(index, bytes, start, end, places[place + 2]!, keyBytes);
-    else if (end - start > bounds.maxEventBytes) refuseLength(index, end - start, bounds, sink);
-    else {
-      const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
-      takeEvent(index, value, bytes, start, end, bounds, sink);
-    }
+    else takeText(index, bytes, start, end, bounds, sink);
   }
   yield events - before;
 }

@@ -8,15 +8,14 @@ import { PAUSED, walkFrom, walkOn } from './grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
 import { sliceArray } from './sliced-array.ts';
+import { refuseCount, refuseLength } from './take.ts';
 import {
   decodeNdjson,
   decodeText,
   hasMoreLines,
   Lines,
   lineEnd,
-  refuseCount,
   refuseEncoding,
-  refuseLength,
   refuseText,
 } from './text.ts';
 

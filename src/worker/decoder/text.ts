@@ -6,19 +6,24 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { byteOrderMark } from '../../byte-order-mark.ts';
 import { EVENT_CODES } from '../../errors.ts';
-import type { JsonObject } from '../../json-object.ts';
 import { isJson } from './grammar.ts';
 import { decodeKnown } from './known.ts';
 import {
   CLOSE_BRACKET,
   COMMA,
   LINE_FEED,
+  nestsDeeper,
   OPEN_BRACKET,
   skipBlank,
   trimmedEnd,
   valueEnd,
 } from './scanner.ts';
 import type { DecodeBounds, EventSink } from './sink.ts';
+import { sliceArray } from './sliced-array.ts';
+import { refuseCount, refuseLength, takeEvent, takeText } from './take.ts';
+
+/** All at once. */
+const WHOLE = { sliceBytes: Number.POSITIVE_INFINITY, sliceEvents: Number.POSITIVE_INFINITY };
 
 /**
  * Takes apart a text frame, or a body that is read like one. `bytes` must be valid UTF-8: the
@@ -31,6 +36,10 @@ export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink)
   if (known !== undefined) return known;
   const isArray = bytes[start] === OPEN_BRACKET;
   if (!isArray && isLines(bytes, start)) return decodeLines(bytes, bounds, sink, true);
+  const maxDepth = isArray ? bounds.maxDepth + 1 : bounds.maxDepth;
+  if (nestsDeeper(bytes, start, bytes.length, maxDepth)) {
+    return decodeDeep(bytes, start, isArray, bounds, sink);
+  }
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());
@@ -88,6 +97,25 @@ function decodeArray(
   return values.length;
 }
 
+/** Takes apart what nests too deeply somewhere: no values are made of that, which are dear. */
+function decodeDeep(
+  bytes: Buffer,
+  start: number,
+  isArray: boolean,
+  bounds: DecodeBounds,
+  sink: EventSink,
+): number {
+  const end = trimmedEnd(bytes, start, bytes.length);
+  if (!isArray) {
+    if (!isJson(bytes, start, end)) return refuseText(bytes, start, sink);
+    takeText(0, bytes, start, end, bounds, sink);
+    return 1;
+  }
+  let events = 0;
+  for (const received of sliceArray(bytes, start, bounds, sink, WHOLE)) events += received;
+  return events;
+}
+
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
   if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
   const lines = new Lines(bytes, bounds, sink, utf8);
@@ -142,12 +170,16 @@ export class Lines {
     const sink = this.#sink;
     const index = this.#index;
     const { sieve } = sink;
-    if (end - start > this.#bounds.maxEventBytes) {
+    const { maxEventBytes, maxDepth } = this.#bounds;
+    if (end - start > maxEventBytes) {
       refuseLength(index, end - start, this.#bounds, sink);
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
       sink.refuseEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
-    } else if (sieve?.objectEnd(bytes, start, end) === end) {
+    } else if (sieve?.objectEnd(bytes, start, end, maxDepth) === end) {
       sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
+    } else if (nestsDeeper(bytes, start, end, maxDepth)) {
+      if (isJson(bytes, start, end)) takeText(index, bytes, start, end, this.#bounds, sink);
+      else sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else if (this.#broken && !isJson(bytes, start, end)) {
       sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else {
@@ -176,25 +208,6 @@ function takeLine(
   return true;
 }
 
-/** Hands on a value that was cut out as `bytes[start, end)`, or refuses it. */
-export function takeEvent(
-  index: number,
-  value: unknown,
-  bytes: Buffer,
-  start: number,
-  end: number,
-  bounds: DecodeBounds,
-  sink: EventSink,
-): void {
-  if (end - start > bounds.maxEventBytes) {
-    refuseLength(index, end - start, bounds, sink);
-  } else if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    sink.refuseEvent(index, 'not_an_object', EVENT_CODES.not_an_object.text);
-  } else {
-    sink.event(index, value as JsonObject, bytes, start, end);
-  }
-}
-
 /**
  * Whether text is NDJSON: its first line, from `start` on, is JSON by itself and others follow.
  * Then the whole is not JSON, and there is no need to try.
@@ -220,23 +233,6 @@ export function hasMoreLines(bytes: Buffer, max: number): boolean {
 export function lineEnd(bytes: Buffer, start: number): number {
   const found = bytes.indexOf(LINE_FEED, start);
   return found === -1 ? bytes.length : found;
-}
-
-/** Refuses an event that is too long. */
-export function refuseLength(
-  index: number,
-  length: number,
-  bounds: DecodeBounds,
-  sink: EventSink,
-): void {
-  const message = `${length} bytes, an event may have ${bounds.maxEventBytes}`;
-  sink.refuseEvent(index, 'too_large', message);
-}
-
-/** Refuses what has too many events, as one. @returns 1 */
-export function refuseCount(bounds: DecodeBounds, sink: EventSink): number {
-  sink.refuseFrame('too_many_events', `more than ${bounds.maxEvents} events`);
-  return 1;
 }
 
 /** Refuses bytes that are not UTF-8, as one. @returns 1 */

@@ -1,26 +1,36 @@
 import { KIB, LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { TurnBudget } from '../admission/turn-budget.ts';
 import { type BodyWatch, justBegun } from './body-watch.ts';
 import { endsConnection } from './framing.ts';
 import type { BodySource } from './held-body.ts';
+import { Fifo } from './slicer.ts';
+
+type Turn = Pick<TurnBudget, 'spent' | 'afterTurn'>;
 
 /** A body that is read no further for now. */
 interface Pause {
   /** It is neither over nor canceled. */
   readonly active: boolean;
+  /** The buffer is pressed. */
+  readonly isPressed: boolean;
   /** Reads on, unless it does already. */
   resume(): void;
   /** The client is gone: there is nothing to read. */
   cancel(): void;
 }
 
-/** Bodies that are read no further since the buffer is pressed. */
+/** Bodies that are read no further for now: the buffer is pressed, or the turn has no time left. */
 export class PausedBodies {
   readonly #budget: Budget;
+  readonly #turn: Turn;
   #pauses = new Set<Pause>();
+  /** Those that wait for another turn. */
+  readonly #turns = new Fifo<Pause>();
 
-  constructor(budget: Budget) {
+  constructor(budget: Budget, turn: Turn) {
     this.#budget = budget;
+    this.#turn = turn;
     budget.onRelief(() => {
       const pauses = this.#pauses;
       this.#pauses = new Set();
@@ -30,11 +40,16 @@ export class PausedBodies {
 
   /**
    * Reads nothing more from `response` while the buffer is pressed, but not for long: what does
-   * not fit then is refused.
-   * @returns undefined when the buffer has room
+   * not fit then is refused. Or while the turn has no time left.
+   * @param waitsForRoom whether the body may be paused as long as the buffer is pressed
+   * @returns undefined when it is read on
    */
-  pause(response: BodySource): Pause | undefined {
-    if (!this.#budget.pressed) return undefined;
+  pause(response: BodySource, waitsForRoom: boolean): Pause | undefined {
+    if (waitsForRoom && this.#budget.pressed) return this.#untilRelief(response);
+    return this.#turn.spent ? this.#untilLaterTurn(response) : undefined;
+  }
+
+  #untilRelief(response: BodySource): Pause {
     const cancel = () => {
       clearTimeout(timer);
       pause.active = false;
@@ -45,11 +60,33 @@ export class PausedBodies {
       cancel();
       response.resume();
     };
-    const pause = { active: true, resume, cancel };
+    const pause = { active: true, isPressed: true, resume, cancel };
     const timer = setTimeout(resume, LIMITS.bodyPauseMs);
     this.#pauses.add(pause);
     response.pause();
     return pause;
+  }
+
+  #untilLaterTurn(response: BodySource): Pause {
+    const cancel = () => {
+      pause.active = false;
+    };
+    const resume = () => {
+      if (!pause.active) return;
+      cancel();
+      response.resume();
+    };
+    const pause = { active: true, isPressed: false, resume, cancel };
+    this.#turns.push(pause);
+    if (this.#turns.length === 1) this.#turn.afterTurn(() => this.#resumeSome());
+    response.pause();
+    return pause;
+  }
+
+  /** Few in each turn: the network may have brought much of each meanwhile. */
+  #resumeSome(): void {
+    for (let left = LIMITS.resumedBodies; left > 0; left--) this.#turns.shift()?.resume();
+    if (this.#turns.length > 0) this.#turn.afterTurn(() => this.#resumeSome());
   }
 }
 
@@ -132,8 +169,9 @@ export function readBody(
     const view = Buffer.from(chunk);
     if (!isLast) {
       gathered.add(view);
-      if (mayPause) pause = paused.pause(response);
-      mayPause &&= pause === undefined;
+      if (pause?.active) return;
+      pause = paused.pause(response, mayPause);
+      mayPause &&= !(pause?.isPressed ?? false);
       return;
     }
     end();

@@ -56,7 +56,7 @@ export class HttpListener {
 
   constructor(options: HttpOptions) {
     this.#options = options;
-    this.#paused = new PausedBodies(options.budget);
+    this.#paused = new PausedBodies(options.budget, options.turn);
     this.#watch = new BodyWatch(options.minBodyBytesPerSecond);
     this.#whole = new WholeBodies(options);
   }
@@ -88,6 +88,7 @@ export class HttpListener {
 
   /** Answers any request; `/ws` comes here when it is no handshake. */
   handle(response: HttpResponse, request: HttpRequest): void {
+    this.#options.turn.take(LIMITS.requestHeadBytes);
     markClosing(response, request);
     const expectation = expectationOf(request);
     if (expectation === 'unknown') {

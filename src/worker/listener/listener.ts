@@ -3,10 +3,13 @@ import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell, cells } from '../../metrics/counters.ts';
 import { networksOf } from '../../networks.ts';
+import { InputMemory } from '../admission/input-memory.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
+import { TurnBudget } from '../admission/turn-budget.ts';
 import { abandon } from './failure.ts';
 import { framingFault, markChunked } from './framing.ts';
 import { HttpListener, type HttpOptions } from './http.ts';
+import { Slicer } from './slicer.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import {
   type App,
@@ -20,7 +23,10 @@ import { WebSocketListener, type WebSocketOptions } from './websocket.ts';
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
-export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes'> & {
+/** What the listeners of both kinds share. */
+type Shared = 'turn' | 'slicer' | 'inputMemory';
+
+export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes' | Shared> & {
   readonly host: string;
   readonly port: number;
   /** Files for TLS; undefined = plain text. */
@@ -50,8 +56,11 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#http = new HttpListener({ ...options, maxEventBytes: options.maxFrameBytes });
-    this.#webSocket = new WebSocketListener(options);
+    const turn = new TurnBudget();
+    const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
+    const all = { ...options, turn, slicer: new Slicer(turn), inputMemory };
+    this.#http = new HttpListener({ ...all, maxEventBytes: options.maxFrameBytes });
+    this.#webSocket = new WebSocketListener(all);
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
     const { upgrade, ...behavior } = this.#webSocket.behavior;
     this.#app = this.#createApp()
@@ -60,6 +69,7 @@ export class Listener {
         ...behavior,
         upgrade: (response, request, context) => {
           this.#proxies.understood(response);
+          turn.take(LIMITS.requestHeadBytes);
           upgrade(response, request, context);
         },
       })
@@ -105,9 +115,9 @@ export class Listener {
     return this.#http.busy || this.#webSocket.busy;
   }
 
-  /** A body is whole, and not all of it is handed on. */
+  /** A frame or a whole body has come, and not all of it is handed on. */
   get decoding(): boolean {
-    return this.#http.decoding;
+    return this.#http.decoding || this.#webSocket.decoding;
   }
 
   /** Looks for connections whose time is over. */

@@ -5,35 +5,27 @@
  */
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
-import { cells, histogram } from '../../metrics/counters.ts';
+import { cells } from '../../metrics/counters.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN, plainOwner } from '../acknowledger/acknowledger.ts';
 import type { Place } from '../admission/connections.ts';
-import { Flood } from '../admission/flood.ts';
 import type { Identity } from '../admission/identity.ts';
 import { type Buckets, joined, type Rate, TokenBucket } from '../admission/token-bucket.ts';
-import { decodeMsgpack } from '../decoder/msgpack.ts';
-import type { DecodeBounds } from '../decoder/sink.ts';
-import { decodeText } from '../decoder/text.ts';
-import type { Intake } from '../validator/intake.ts';
-import { throwIfBroken } from './failure.ts';
+import { type FrameSource, Frames, type FramesOptions, Inflow } from './frames.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
 import { UnreadWatch } from './unread.ts';
 import type { WebSocket, WebSocketBehavior } from './uws.ts';
 
-const PLAIN_FRAME = 0;
+const CLOSE_CODES = { credit_exceeded: 1008, flooding: 1013 } as const;
 
-const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
-const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
-const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 const OPEN = cells('forebay_connections', ['ws', 'http']);
 const OPENED = cells('forebay_connections_opened_total', ['ws']).ws;
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
 
 /** What uWebSockets.js keeps for each connection. */
-interface Connection {
+interface Connection extends FrameSource {
   readonly acknowledged: boolean;
   readonly identity: Identity;
   readonly place: Place;
@@ -48,15 +40,14 @@ interface Connection {
   ended: CloseReason | undefined;
   /** It was told to go away. */
   leaving: Leaving | undefined;
+  cut: () => void;
+  flooded: () => void;
   /** When it is told so because of its age. */
   readonly oldAtMs: number;
-  readonly flood: Flood;
 }
 type Socket = WebSocket<Connection>;
 
-export interface WebSocketOptions extends HandshakeOptions {
-  readonly maxFrameBytes: number;
-  readonly intake: Intake;
+export interface WebSocketOptions extends HandshakeOptions, FramesOptions {
   readonly acknowledger: Acknowledger;
   /** Events of one connection; undefined = no bound. */
   readonly connectionRate: Rate | undefined;
@@ -71,14 +62,12 @@ export interface WebSocketOptions extends HandshakeOptions {
 /** The WebSockets of one worker. */
 export class WebSocketListener {
   readonly #options: WebSocketOptions;
-  readonly #bounds: DecodeBounds;
+  readonly #frames: Frames;
   readonly #handshakes: Handshakes;
   readonly #sockets = new Set<Socket>();
   readonly #unread = new UnreadWatch<Socket>((socket) => this.#end(socket, 1008, 'slow_consumer'));
   /** Connections that have a stream. */
   #streams = 0;
-  /** Frames since one had its time counted. */
-  #uncounted = 0;
   #ended = 0;
   #leaving = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
@@ -86,7 +75,7 @@ export class WebSocketListener {
 
   constructor(options: WebSocketOptions) {
     this.#options = options;
-    this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: options.maxFrameBytes };
+    this.#frames = new Frames(options);
     this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
       const { acknowledged, webSocketKey, context } = handshake;
       const connection = this.#connection(handshake, identity);
@@ -112,7 +101,7 @@ export class WebSocketListener {
       sendPingsAutomatically: true,
       upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
       open: (socket) => this.#open(socket),
-      message: (socket, message, isBinary) => this.#guard(socket, message, isBinary),
+      message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
       drain: (socket) => this.#unread.drained(socket),
       ping: (socket, message) => this.#holds(socket, message) && this.#unread.look(socket),
       pong: (socket, message) => this.#pong(socket, message),
@@ -132,7 +121,12 @@ export class WebSocketListener {
 
   /** An acknowledged client is connected, or may be soon. */
   get busy(): boolean {
-    return this.#streams > 0 || this.#handshakes.busy;
+    return this.#streams > 0 || this.#handshakes.busy || this.decoding;
+  }
+
+  /** A frame has come that is not taken apart. */
+  get decoding(): boolean {
+    return this.#frames.busy;
   }
 
   /** Tells each acknowledged client to go away, and those that still come. */
@@ -198,7 +192,10 @@ export class WebSocketListener {
       ended: undefined,
       leaving: undefined,
       oldAtMs: performance.now() + randomAge(maxAgeMs),
-      flood: new Flood(),
+      inflow: new Inflow(),
+      queue: undefined,
+      cut: () => {},
+      flooded: () => {},
     };
   }
 
@@ -206,6 +203,8 @@ export class WebSocketListener {
     const { counters, acknowledger, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.add(socket);
+    connection.cut = () => cut(socket);
+    connection.flooded = () => this.#end(socket, 1013, 'flooding');
     admission.enter(connection.place);
     counters.add(OPENED);
     counters.add(OPEN.ws);
@@ -263,7 +262,7 @@ export class WebSocketListener {
   #holds(socket: Socket, message: ArrayBuffer): boolean {
     const connection = socket.getUserData();
     if (connection.ended !== undefined) return false;
-    if (!connection.flood.isFlooded(message.byteLength)) return true;
+    if (!this.#frames.control(connection, message.byteLength)) return true;
     this.#end(socket, 1013, 'flooding');
     return false;
   }
@@ -275,57 +274,23 @@ export class WebSocketListener {
     if (leaving.arrived && stream?.allAcknowledged) this.#end(socket, 1012, leaving.reason);
   }
 
-  /** A frame that something of ours fails on ends its connection: what has no ack is sent again. */
-  #guard(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
-    try {
-      this.#message(socket, message, isBinary);
-    } catch (error) {
-      try {
-        socket.close();
-      } catch {
-        // It had ended.
-      }
-      this.#options.log.error({ err: error }, 'a frame failed');
-      throwIfBroken(error);
-    }
-  }
-
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
-    if (!this.#holds(socket, message)) return;
     const connection = socket.getUserData();
-    const { stream } = connection;
-    const frame = stream === undefined ? PLAIN_FRAME : stream.beginFrame(message.byteLength);
-    if (frame === undefined) return this.#end(socket, 1008, 'credit_exceeded');
-    const { counters, intake } = this.#options;
-    counters.add(RECEIVED_BYTES, message.byteLength);
-    intake.begin(connection.owner, frame, connection.leaving?.isOver(), connection.buckets);
-    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#take(message, isBinary));
-    intake.end(message.byteLength);
-    if (++this.#uncounted === LIMITS.decodeSample) {
-      this.#uncounted = 0;
-      counters.observe(DECODE, intake.sinceArrivalSeconds);
+    if (connection.ended !== undefined) return;
+    try {
+      const reason = this.#frames.arrived(connection, message, isBinary);
+      if (reason !== undefined) this.#end(socket, CLOSE_CODES[reason], reason);
+    } catch (error) {
+      this.#frames.failed(connection, error);
     }
-    stream?.endFrame(frame);
-  }
-
-  /** Takes a frame apart or refuses it. @returns how many events it counts as */
-  #take(message: ArrayBuffer, isBinary: boolean): number {
-    const { intake, maxFrameBytes } = this.#options;
-    if (message.byteLength > maxFrameBytes) {
-      const length = `the frame has ${message.byteLength} bytes`;
-      intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
-    } else if (isBinary) {
-      return decodeMsgpack(Buffer.from(message), this.#bounds, intake);
-    } else {
-      return decodeText(Buffer.from(message), this.#bounds, intake);
-    }
-    return 1;
   }
 
   #end(socket: Socket, code: number, reason: CloseReason): void {
     const connection = socket.getUserData();
     if (connection.ended !== undefined) return;
     connection.ended = reason;
+    if (reason === 'flooding') this.#frames.drop(connection.queue);
+    else this.#frames.closed(connection);
     socket.end(code, reason);
   }
 
@@ -337,9 +302,21 @@ export class WebSocketListener {
     admission.leave(connection.place);
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
+    this.#frames.closed(connection);
+    // Its queue may be there for longer.
+    connection.cut = () => {};
+    connection.flooded = () => {};
     connection.stream?.close();
     counters.add(OPEN.ws, -1);
     counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
+  }
+}
+
+function cut(socket: Socket): void {
+  try {
+    socket.close();
+  } catch {
+    // It had ended.
   }
 }
 

@@ -5,7 +5,9 @@ import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
+import type { InputMemory } from '../admission/input-memory.ts';
 import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
+import type { TurnBudget } from '../admission/turn-budget.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
 import type { Intake, SoFar } from '../validator/intake.ts';
 import { type Answer, countRefused } from './answers.ts';
@@ -14,7 +16,7 @@ import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Encoding, type Inflated, Inflater } from './inflate.ts';
 import type { Media } from './media.ts';
-import { Slicer } from './slicer.ts';
+import type { Slicer } from './slicer.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
@@ -25,9 +27,14 @@ const FRAME = 0;
 
 export interface BodyOptions {
   readonly maxEventBytes: number;
+  /** See DecodeBounds. */
+  readonly maxEventDepth: number;
   /** Time from a body's last byte to its answer. */
   readonly timeoutMs: number;
   readonly intake: Intake;
+  readonly turn: TurnBudget;
+  readonly slicer: Slicer;
+  readonly inputMemory: InputMemory;
   readonly acknowledger: Acknowledger;
   readonly budget: Budget;
   readonly counters: Counters;
@@ -65,17 +72,19 @@ export class WholeBodies {
   readonly #options: BodyOptions;
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
-  readonly #slicer = new Slicer();
   readonly #places = new BodyPlaces();
+  /** Short bodies for which there was no time. */
+  #later = 0;
 
   constructor(options: BodyOptions) {
     this.#options = options;
-    this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: options.maxEventBytes };
+    const { maxEventBytes, maxEventDepth: maxDepth } = options;
+    this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes, maxDepth };
   }
 
   /** A body is there that is not taken apart. */
   get busy(): boolean {
-    return this.#places.taken > 0;
+    return this.#places.taken + this.#later > 0;
   }
 
   /** Takes a body, and answers when its events are settled. */
@@ -89,10 +98,13 @@ export class WholeBodies {
     const body = { bytes, media, encoding, buckets, ...named, receivedBytes, exchange, wholeAtMs };
     if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuse(body);
     const isPlain = encoding === 'identity';
-    if (isPlain && bytes.length <= LIMITS.atOnceBytes) return this.#takeAtOnce(body);
+    const hasTime = this.#options.turn.take(bytes.length) && !this.#options.slicer.isBehind;
+    if (isPlain && bytes.length <= LIMITS.atOnceBytes) {
+      return hasTime ? this.#takeAtOnce(body) : this.#takeLater(body);
+    }
     if (!this.#places.take(sender)) return this.#refuse(body);
     const kept = { ...body, bytes: Buffer.from(bytes) };
-    if (isPlain) this.#takeInSlices(kept);
+    if (isPlain) this.#takeInSlices(kept, false, () => this.#places.leave(sender));
     else this.#inflater.inflate(sender, encoding, kept.bytes, (done) => this.#inflated(kept, done));
   }
 
@@ -116,8 +128,11 @@ export class WholeBodies {
   }
 
   #inflated(body: Body, inflated: Inflated): void {
-    if (Buffer.isBuffer(inflated)) return this.#takeInSlices({ ...body, bytes: inflated });
-    this.#places.leave(body.sender);
+    const done = () => this.#places.leave(body.sender);
+    if (Buffer.isBuffer(inflated)) {
+      return this.#takeInSlices({ ...body, bytes: inflated }, false, done);
+    }
+    done();
     this.#payDecompression(body, inflated);
     countRefused(this.#options.counters, inflated);
     body.exchange.send(inflated);
@@ -130,14 +145,41 @@ export class WholeBodies {
     owe(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
   }
 
-  #takeInSlices(body: Body): void {
-    const { intake, counters } = this.#options;
+  /** Takes a short body when a turn of the loop has time for it. */
+  #takeLater(body: Body): void {
+    this.#later++;
+    let isEvicted = false;
+    const holding = this.#options.inputMemory.hold(() => {
+      isEvicted = true;
+    });
+    holding.set(body.bytes.length + LIMITS.requestHeadBytes);
+    const kept = { ...body, bytes: Buffer.from(body.bytes) };
+    const done = () => {
+      this.#later--;
+      holding.release();
+    };
+    this.#takeInSlices(kept, true, done, () => isEvicted);
+  }
+
+  /**
+   * @param isInput whether what comes later waits for it
+   * @param done called at its end
+   * @param isEvicted whether it must not be kept any longer
+   */
+  #takeInSlices(body: Body, isInput: boolean, done: () => void, isEvicted = () => false): void {
+    const { intake, counters, slicer } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
     let soFar: SoFar | undefined;
     const slices = media.inSlices(bytes, this.#bounds, intake);
-    this.#slicer.add({
+    slicer.add({
+      isInput,
       next: () => {
+        if (reply === undefined && isEvicted()) {
+          done();
+          this.#refuse(body);
+          return false;
+        }
         // Others were in between.
         reply ??= this.#begin(body);
         if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
@@ -147,12 +189,12 @@ export class WholeBodies {
           counters.add(RECEIVED, slice.value);
           return true;
         }
-        this.#places.leave(body.sender);
+        done();
         this.#end(body, reply);
         return false;
       },
       failed: (error) => {
-        this.#places.leave(body.sender);
+        done();
         this.#fail(body, error, reply);
       },
     });
@@ -167,10 +209,10 @@ export class WholeBodies {
     this.#end(body, reply);
   }
 
-  #begin({ receivedBytes, buckets, identity, exchange }: Body): HttpReply {
+  #begin({ receivedBytes, buckets, identity, exchange, wholeAtMs }: Body): HttpReply {
     const { intake, budget, counters } = this.#options;
     const reply = new HttpReply(identity, budget, (answer) => exchange.answer(answer));
-    intake.begin(reply, FRAME, false, buckets);
+    intake.begin(reply, FRAME, false, buckets, wholeAtMs);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;
   }

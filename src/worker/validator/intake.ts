@@ -45,6 +45,7 @@ export class Intake implements EventSink {
   #frame = 0;
   #timestamp = 0;
   #arrivalMs = 0;
+  #nowMs = 0;
   #draining = false;
   #tooLate = false;
   #noRoom = false;
@@ -75,11 +76,11 @@ export class Intake implements EventSink {
   }
 
   /**
-   * What comes next belongs to `frame` of `owner`, and has arrived now.
+   * What comes next belongs to `frame` of `owner`, and arrived at `arrivedMs`.
    * @param tooLate its good events are refused `draining`: the connection ends
    * @param buckets beyond which its events are refused `rate_limited`; {@link end} pays the rest
    */
-  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets): this {
+  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, arrivedMs?: number): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
@@ -90,7 +91,9 @@ export class Intake implements EventSink {
     this.#rejected = 0;
     this.#soundBytes = 0;
     this.#timestamp = Date.now();
-    this.#arrivalMs = performance.now();
+    this.#nowMs = performance.now();
+    this.#arrivalMs = arrivedMs ?? this.#nowMs;
+    if (arrivedMs !== undefined) this.#timestamp -= Math.round(this.#nowMs - arrivedMs);
     return this;
   }
 
@@ -112,7 +115,7 @@ export class Intake implements EventSink {
    */
   refusesDebtor(): boolean {
     const buckets = this.#buckets;
-    if (buckets === undefined || !isInDebt(buckets, this.#arrivalMs)) return false;
+    if (buckets === undefined || !isInDebt(buckets, this.#nowMs)) return false;
     this.#refuse(
       this.#owner,
       this.#frame,
@@ -132,7 +135,7 @@ export class Intake implements EventSink {
     const buckets = this.#buckets;
     if (buckets === undefined || this.#rejected === 0) return;
     const tokens = Math.ceil((bytes - this.#soundBytes) / LIMITS.rejectedBytesPerToken);
-    if (tokens > this.#rejected) owe(buckets, tokens - this.#rejected, this.#arrivalMs);
+    if (tokens > this.#rejected) owe(buckets, tokens - this.#rejected, this.#nowMs);
     if (this.#rateLimited === 0) return;
     // It was told when all that had no token may come, and the wait has become longer since.
     const { text } = EVENT_CODES.rate_limited;
@@ -229,7 +232,7 @@ export class Intake implements EventSink {
    */
   #isOverRate(buckets: Buckets, index: number, bytes: number): boolean {
     this.#soundBytes += bytes;
-    if (takeToken(buckets, this.#arrivalMs)) return false;
+    if (takeToken(buckets, this.#nowMs)) return false;
     this.#rateLimited++;
     this.#lastLimited = index;
     const { text } = EVENT_CODES.rate_limited;
@@ -241,7 +244,7 @@ export class Intake implements EventSink {
   #payRejected(code: EventCode): void {
     if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
     this.#rejected++;
-    owe(this.#buckets, 1, this.#arrivalMs);
+    owe(this.#buckets, 1, this.#nowMs);
   }
 
   #appended(index: number, code: EventCode | undefined): void {

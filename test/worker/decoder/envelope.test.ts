@@ -6,7 +6,7 @@ import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/de
 import { jsonText } from './json-text.ts';
 import { type Decoded, decode, SIEVE } from './recorder.ts';
 
-const BOUNDS = { maxEvents: 6, maxEventBytes: 120 };
+const BOUNDS = { maxEvents: 6, maxEventBytes: 120, maxDepth: 64 };
 
 /** One event, element or line, and what must become of it alone: its bytes or a code. */
 interface Item {

@@ -99,7 +99,7 @@ test('sixty thousand levels are followed without recursion', () => {
 });
 
 test('lines that leave something open are each read once', () => {
-  const bounds = { maxEvents: 100_000, maxEventBytes: 10 };
+  const bounds = { maxEvents: 100_000, maxEventBytes: 10, maxDepth: 64 };
   const opening = ['[', '{', '{"a":', '[1,', '[[', '"'];
   for (const line of opening) {
     const startMs = performance.now();

@@ -68,7 +68,7 @@ test('a value that is no map is refused by its index', () => {
 });
 
 test('an event of the longest JSON passes, one byte more is refused alone', () => {
-  const ten = { maxEvents: 10, maxEventBytes: 10 };
+  const ten = { maxEvents: 10, maxEventBytes: 10, maxDepth: 64 };
   // Longer as JSON than as MessagePack, and the other way round.
   const [exact, over, escaped] = [{ a: 'bc' }, { a: 'bé' }, { a: '\u0001' }];
   const { outcomes, messages } = msgpack([over, exact, escaped, {}], ten);
@@ -128,7 +128,7 @@ const frames = fc
   });
 
 test('in slices the same becomes of any frame', () => {
-  const bounds = fc.constantFrom(BOUNDS, { maxEvents: 20, maxEventBytes: 30 });
+  const bounds = fc.constantFrom(BOUNDS, { maxEvents: 20, maxEventBytes: 30, maxDepth: 2 });
   const size = fc.integer({ min: 1, max: 100 });
   fc.assert(
     fc.property(frames, bounds, size, size, (frame, limits, sliceBytes, sliceEvents) => {

@@ -5,7 +5,7 @@ import type { Sieve } from '../../../src/worker/decoder/sieve.ts';
 import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/sink.ts';
 import { loadSieve } from '../../../src/worker/validator/validator.ts';
 
-export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536 };
+export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536, maxDepth: 64 };
 /** Lets through events of the built-in schema. */
 export const SIEVE = loadSieve(undefined, 'clientId')!;
 

@@ -27,7 +27,7 @@ const KEY_FIELDS = [
 /** What the sieve says of `text` alone in its bytes: the object's end, and its key. */
 function sift(sieve: Sieve, text: string): { end: number; key: string | undefined } | undefined {
   const bytes = Buffer.from(text);
-  const end = sieve.objectEnd(bytes, 0, bytes.length);
+  const end = sieve.objectEnd(bytes, 0, bytes.length, 64);
   if (end === WRONG) return undefined;
   const { keyStart, keyBytes } = sieve;
   return {
@@ -226,8 +226,9 @@ test('with a sieve the same becomes of any frame, line and array, as without', (
   );
   const bounds = fc.constantFrom(
     BOUNDS,
-    { maxEvents: 3, maxEventBytes: 65_536 },
-    { maxEvents: 9, maxEventBytes: 60 },
+    { maxEvents: 3, maxEventBytes: 65_536, maxDepth: 64 },
+    { maxEvents: 9, maxEventBytes: 60, maxDepth: 64 },
+    { maxEvents: 9, maxEventBytes: 65_536, maxDepth: 2 },
   );
   let known = 0;
   fc.assert(

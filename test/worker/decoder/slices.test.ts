@@ -75,7 +75,7 @@ test('arrays and lines, whole and spoilt: slices of any size come to what one go
     removed: fc.nat(2),
     added: fc.constantFrom(...PIECES),
   });
-  const bounds = { maxEvents: 6, maxEventBytes: 42 };
+  const bounds = { maxEvents: 6, maxEventBytes: 42, maxDepth: 2 };
   fc.assert(
     fc.property(
       fc.array(event, { maxLength: 7 }),
@@ -98,11 +98,11 @@ test('arrays and lines, whole and spoilt: slices of any size come to what one go
 
 test('bytes that are not UTF-8 refuse the body, or their line of NDJSON', () => {
   const bad = Buffer.concat([Buffer.from(`${good(1)}\n"`), Buffer.from([0xc3]), Buffer.from('"')]);
-  assertSame(bad, { maxEvents: 6, maxEventBytes: 100 });
+  assertSame(bad, { maxEvents: 6, maxEventBytes: 100, maxDepth: 64 });
 });
 
 test('one value: over the bound of an event it is too_large, or invalid_json', () => {
-  const bounds = { maxEvents: 6, maxEventBytes: 20 };
+  const bounds = { maxEvents: 6, maxEventBytes: 20, maxDepth: 64 };
   for (const text of [`{"a":\n"${'x'.repeat(20)}"}`, `{"a":\n"${'x'.repeat(20)}"`, `${good(1)}x`]) {
     assertSame(text, bounds);
   }
@@ -116,7 +116,7 @@ test('a message tells about where an array breaks, and never quotes it', () => {
   assert.deepEqual(said('[{} secret]'), ['not valid JSON at byte 4']);
 });
 
-const BODY: DecodeBounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: 64 * KIB };
+const BODY: DecodeBounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: 64 * KIB, maxDepth: 64 };
 
 /** Bodies that hold the loop longest when they are taken apart in one go. */
 const WORST: Readonly<Record<string, string>> = {
@@ -159,7 +159,7 @@ test('a byte order mark is named in slices as it is in one go', () => {
   const event = `{"msg":"${'m'.repeat(100)}"}`;
   const events = Array.from({ length: 600 }, () => event);
   const long = `{"msg":"${'m'.repeat(90 * KIB)}"}`;
-  const bounds = { maxEvents: 1_000, maxEventBytes: 64 * KIB };
+  const bounds = { maxEvents: 1_000, maxEventBytes: 64 * KIB, maxDepth: 64 };
   for (const rest of [event, `[${events}]`, events.join('\n'), long]) {
     const { frame, messages } = inSlices(sliceTextBody, `\ufeff${rest}`, bounds);
     const expected = 'not valid JSON: it begins with a byte order mark (UTF-8)';

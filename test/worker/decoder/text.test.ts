@@ -191,7 +191,7 @@ test('a value that is no object is refused by its index', () => {
 });
 
 test('an event of the longest length passes, one byte more is refused alone', () => {
-  const ten = { maxEvents: 10, maxEventBytes: 10 };
+  const ten = { maxEvents: 10, maxEventBytes: 10, maxDepth: 64 };
   const exact = '{"a":"bc"}';
   const over = '{"a":"bé"}';
   assert.deepEqual(text(`  ${exact}  `, ten).outcomes, [exact]);
@@ -213,7 +213,7 @@ test('a frame with the most events passes, with one more it is refused as one ev
 
 test('deep nesting neither crashes nor slows: valid, unclosed, and in an array', () => {
   const levels = 60_000;
-  const bounds = { ...BOUNDS, maxEventBytes: 1_000_000 };
+  const bounds = { ...BOUNDS, maxEventBytes: 1_000_000, maxDepth: 100_000 };
   const deep = `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
   assert.deepEqual(text(deep, bounds).outcomes, [deep]);
   assert.deepEqual(text(`[${deep},${deep}]`, bounds).outcomes, [deep, deep]);
@@ -249,7 +249,7 @@ test('a message of NDJSON counts from the first byte of its event', () => {
 });
 
 test('refusals of length and number name the bound', () => {
-  const bounds = { maxEvents: 2, maxEventBytes: 4 };
+  const bounds = { maxEvents: 2, maxEventBytes: 4, maxDepth: 64 };
   assert.deepEqual(text('{"a":1}', bounds).messages, ['7 bytes, an event may have 4']);
   assert.deepEqual(text('[1,2,3]', bounds).messages, ['more than 2 events']);
 });

@@ -22,6 +22,8 @@ afterEach(() => watch.close());
 /** A request whose parts come when the test says so. */
 class Request extends Response {
   readonly budget = new Budget(4 * MIB);
+  readonly turn = { spent: false, afterTurn: (next: () => void) => setImmediate(next) };
+  readonly pausing = new PausedBodies(this.budget, this.turn);
   whole: string | undefined;
   tooLarge = 0;
   late = 0;
@@ -32,7 +34,7 @@ class Request extends Response {
   constructor(encoding = '') {
     super();
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
-    readBody(this, new PausedBodies(this.budget), watch, {
+    readBody(this, this.pausing, watch, {
       whole: (body) => {
         this.whole = String(body);
         return { abort: () => this.aborted++ };
@@ -75,6 +77,36 @@ test('while the buffer is pressed a body is read no further; it goes on when the
   assert(!request.paused);
   request.part('b', true);
   assert.equal(request.whole, 'ab');
+});
+
+test('a body that comes when a turn of the loop has no time left is read on in a later one', async () => {
+  const request = new Request();
+  for (const text of ['a', 'b']) {
+    request.turn.spent = true;
+    request.part(text);
+    assert(request.paused);
+    request.turn.spent = false;
+    await turn();
+    assert(!request.paused, 'it may wait more than once');
+  }
+  request.part('c', true);
+  assert.equal(request.whole, 'abc');
+});
+
+test('of many bodies that wait for a turn some are read on in each, in the order they came', async () => {
+  const requests = Array.from({ length: 3 * LIMITS.resumedBodies - 1 }, () => new Request());
+  const [{ turn: shared, pausing }] = requests as [Request];
+  shared.spent = true;
+  for (const request of requests) pausing.pause(request, true);
+  const waiting = () => requests.map((request) => request.paused);
+  for (let turns = 1; turns <= 3; turns++) {
+    await turn();
+    const on = turns * LIMITS.resumedBodies;
+    assert.deepEqual(
+      waiting(),
+      requests.map((_, index) => index >= on),
+    );
+  }
 });
 
 test('a body waits for room once and not for long', (t) => {

@@ -154,6 +154,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     ...stages,
     gate,
     maxEventBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
     memory: { over: false },
     minBodyBytesPerSecond: 1_024,
     timeoutMs: TIMEOUT_MS,

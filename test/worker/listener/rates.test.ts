@@ -31,6 +31,7 @@ beforeEach(() => {
   http = new HttpListener({
     ...stages,
     maxEventBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
     memory: { over: false },
     minBodyBytesPerSecond: 1_024,
     timeoutMs: 1,
@@ -39,6 +40,7 @@ beforeEach(() => {
   webSocket = new WebSocketListener({
     ...stages,
     maxFrameBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
     connectionRate: undefined,
     idleMs: 120_000,
     maxAgeMs: 0,

@@ -1,6 +1,6 @@
 /** The stages behind a listener: real ones, but for Kafka. */
 import pino from 'pino';
-import { MIB } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
@@ -8,10 +8,13 @@ import { Acknowledger } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { ConnectionAdmission } from '../../../src/worker/admission/connections.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
+import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import type { Rate } from '../../../src/worker/admission/token-bucket.ts';
+import { TurnBudget } from '../../../src/worker/admission/turn-budget.ts';
 import { Faults } from '../../../src/worker/faults.ts';
 import type { PageSettings } from '../../../src/worker/listener/page-answer.ts';
+import { Slicer } from '../../../src/worker/listener/slicer.ts';
 import { Intake } from '../../../src/worker/validator/intake.ts';
 import { Keyless } from '../../../src/worker/validator/keyless.ts';
 import {
@@ -58,6 +61,10 @@ export function createStages(validate: Validator = loadValidator(undefined), add
     trustedProxies: [],
     memory: { over: false },
   });
+  const turn = new TurnBudget();
+  const slicer = new Slicer(turn);
+  const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
+  const input = { turn, slicer, inputMemory };
   const told = { logged, log, counters, page: NO_PAGE };
-  return { ...told, budget, accumulator, acknowledger, intake, gate, admission };
+  return { ...told, ...input, budget, accumulator, acknowledger, intake, gate, admission };
 }

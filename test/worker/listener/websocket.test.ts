@@ -22,6 +22,7 @@ beforeEach(() => {
   listener = new WebSocketListener({
     ...stages,
     maxFrameBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
     connectionRate: undefined,
     idleMs: 120_000,
     maxAgeMs: 0,

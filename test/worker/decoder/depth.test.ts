@@ -1,0 +1,136 @@
+/** The bound of nesting: the same for each way that an event may come. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { encode } from '@msgpack/msgpack';
+import type { JsonObject } from '../../../src/json-object.ts';
+import { LIMITS } from '../../../src/limits.ts';
+import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack.ts';
+import { nestsDeeper } from '../../../src/worker/decoder/scanner.ts';
+import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/sink.ts';
+import {
+  type SlicedDecoder,
+  sliceNdjson,
+  sliceTextBody,
+} from '../../../src/worker/decoder/slices.ts';
+import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/text.ts';
+import { BOUNDS, decode, SIEVE } from './recorder.ts';
+
+const MAX_DEPTH = 9;
+const bounds: DecodeBounds = { ...BOUNDS, maxDepth: MAX_DEPTH };
+
+function inSlices(decoder: SlicedDecoder, sliceBytes: number) {
+  return (bytes: Buffer, limits: DecodeBounds, sink: EventSink): number => {
+    let received = 0;
+    for (const events of decoder(bytes, limits, sink, { sliceBytes, sliceEvents: 2 })) {
+      received += events;
+    }
+    return received;
+  };
+}
+
+const SLICES = [1, 50, LIMITS.sliceBytes];
+const TEXT = [decodeText, decodeTextBody, ...SLICES.map((bytes) => inSlices(sliceTextBody, bytes))];
+const LINES = [...TEXT, decodeNdjson, ...SLICES.map((bytes) => inSlices(sliceNdjson, bytes))];
+const PACKED = [decodeMsgpack, ...SLICES.map((bytes) => inSlices(sliceMsgpack, bytes))];
+
+/** So many levels below the event's own, of a kind. */
+const NESTS: Readonly<Record<string, (levels: number) => unknown>> = {
+  arrays: (levels) => nested(levels, (inner) => [inner]),
+  'empty arrays': (levels) => nested(levels - 1, (inner) => [inner], []),
+  objects: (levels) => nested(levels, (inner) => ({ a: inner })),
+  'empty objects': (levels) => nested(levels - 1, (inner) => [1, inner], {}),
+  both: (levels) => nested(levels, (inner, level) => (level % 2 ? [inner, 1] : { '[': inner })),
+};
+
+function nested(
+  levels: number,
+  around: (inner: unknown, level: number) => unknown,
+  innermost: unknown = 'x]}',
+): unknown {
+  let value = innermost;
+  for (let level = 0; level < levels; level++) value = around(value, level);
+  return value;
+}
+
+/** An event of the built-in schema so deep. */
+function event(depth: number, nest: (levels: number) => unknown): JsonObject {
+  return { msg: '[{', clientId: 'c', timestamp: 1, more: nest(depth - 1), last: [[1], {}] };
+}
+
+for (const [kind, nest] of Object.entries(NESTS)) {
+  test(`${kind}: an event of the greatest depth passes, one level more is refused alone`, () => {
+    for (const sieve of [undefined, SIEVE]) {
+      for (const deeper of [1, 2, 10, 60, 500]) {
+        const [good, deep] = [event(MAX_DEPTH, nest), event(MAX_DEPTH + deeper, nest)];
+        const [goodText, deepText] = [JSON.stringify(good), JSON.stringify(deep)];
+        const all = [goodText, 'too_deep', goodText];
+        for (const decoder of LINES) {
+          const lines = decode(decoder, `${goodText}\n${deepText}\n${goodText}`, bounds, sieve);
+          assert.deepEqual(lines.outcomes, all);
+        }
+        for (const decoder of TEXT) {
+          assert.deepEqual(decode(decoder, goodText, bounds, sieve).outcomes, [goodText]);
+          assert.deepEqual(decode(decoder, deepText, bounds, sieve).outcomes, ['too_deep']);
+          const array = decode(decoder, `[${goodText}, ${deepText},${goodText}]`, bounds, sieve);
+          assert.deepEqual(array.outcomes, all);
+        }
+        for (const decoder of PACKED) {
+          const pack = (value: unknown) => Buffer.from(encode(value, { maxDepth: 1_000 }));
+          assert.deepEqual(decode(decoder, pack(deep), bounds, sieve).outcomes, ['too_deep']);
+          const array = decode(decoder, pack([good, deep, good]), bounds, sieve);
+          assert.deepEqual(array.outcomes, all);
+        }
+      }
+    }
+  });
+}
+
+test('text that is no JSON is invalid_json, however deep it is before its error and behind it', () => {
+  const deep = '['.repeat(2 * MAX_DEPTH);
+  const ends = ']'.repeat(2 * MAX_DEPTH);
+  const good = '{"msg":"m","clientId":"c","timestamp":1}';
+  for (const bad of [`{"a":${deep}`, `{"a":${deep}1}${ends}}`, `{"a":x${deep}${ends}}`, deep]) {
+    for (const sieve of [undefined, SIEVE]) {
+      for (const decoder of TEXT) {
+        assert.equal(decode(decoder, bad, bounds, sieve).frame, 'invalid_json', bad);
+        assert.equal(
+          decode(decoder, `[${good},${bad},${good}]`, bounds, sieve).frame,
+          'invalid_json',
+        );
+      }
+      for (const decoder of LINES) {
+        const lines = `${good}\n${bad}\n${bad}\n${good}`;
+        const { outcomes } = decode(decoder, lines, bounds, sieve);
+        assert.deepEqual(outcomes, [good, 'invalid_json', 'invalid_json', good]);
+      }
+    }
+  }
+});
+
+test('of several bounds one is named in the same way everywhere: length, type, depth', () => {
+  const short: DecodeBounds = { ...bounds, maxEventBytes: 60 };
+  const deep = `{"a":${'['.repeat(40)}${']'.repeat(40)}}`;
+  for (const decoder of LINES) {
+    assert.deepEqual(decode(decoder, `{}\n${deep}`, short).outcomes, ['{}', 'too_large']);
+    const array = deep.slice('{"a":'.length, -1);
+    assert.deepEqual(decode(decoder, `{}\n${array}`, bounds).outcomes, ['{}', 'not_an_object']);
+  }
+  for (const decoder of TEXT) {
+    assert.deepEqual(decode(decoder, deep, short).outcomes, ['too_large']);
+    assert.deepEqual(decode(decoder, `[{},${deep}]`, short).outcomes, ['{}', 'too_large']);
+    // What is no object is that first.
+    const element = `${'['.repeat(2 * MAX_DEPTH)}${']'.repeat(2 * MAX_DEPTH)}`;
+    assert.deepEqual(decode(decoder, `[${element}]`, short).outcomes, ['not_an_object']);
+    assert.deepEqual(decode(decoder, `${element}`, short).outcomes, ['not_an_object']);
+    const many = `[${new Array(3).fill(`{"a":${element}}`).join(',')}]`;
+    assert.equal(decode(decoder, many, { ...short, maxEvents: 2 }).frame, 'too_many_events');
+  }
+});
+
+test('depth is that of brackets outside strings', () => {
+  const at = (text: string, max: number) => nestsDeeper(Buffer.from(text), 0, text.length, max);
+  assert(!at(`{"a":"${'['.repeat(99)}\\"${'['.repeat(99)}"}`, 1));
+  assert(at('{"a":"\\\\",  "b":[]}', 1));
+  assert(!at('[[],{},[],{}]', 2));
+  assert(at('[[],{},[{}],{}]', 2));
+});
