@@ -91,7 +91,8 @@ async function showConfig(): Promise<number> {
   const { checkFiles } = await import('./file-check.ts');
   try {
     const { schema, certificates } = await checkFiles(config);
-    for (const warning of [...schema, ...certificates]) complain(warning);
+    for (const warning of [...schema.unmatchable, ...schema.ignored, ...certificates])
+      complain(warning);
     return EXIT.clean;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
