@@ -25,6 +25,7 @@ export function brokerAddressHint(text: string): string {
   const isAddress = (other: string) => parseBrokerAddress(other) !== undefined;
   const [scheme] = /^[a-z][\w+.-]*:\/\//i.exec(text) ?? [];
   if (scheme !== undefined) return `, without ${scheme}`;
+  if (/["'\u2018-\u201f]/.test(text)) return ', without quotes';
   if (/[\s;]/.test(text)) return ' instead of spaces or semicolons';
   if (/:\d+$/.test(text) && isAddress(text.replace(/\d+$/, '1'))) {
     return `, ports from 1 to ${PORT_MAX}`;

@@ -37,6 +37,14 @@ test('names, IPv4 addresses and IPv6 addresses in brackets are read and written 
   assert.deepEqual(readConfig({ KAFKA_BROKERS: all.join(' , ') }).kafkaBrokers, all);
 });
 
+test('empty places in the list are skipped, and a broker that is there twice is asked once', () => {
+  const brokers = (text: string) => readConfig({ KAFKA_BROKERS: text }).kafkaBrokers;
+  for (const text of ['a:1,b:2,', ',a:1,b:2', 'a:1,,b:2', 'a:1, ,b:2\n', 'a:1,b:2,a:1, b:2']) {
+    assert.deepEqual(brokers(text), ['a:1', 'b:2'], JSON.stringify(text));
+  }
+  for (const text of [',', ' ', ' , ,']) assert.throws(() => brokers(text), /host:port pairs/);
+});
+
 const HOST_PORT = 'must be host:port pairs separated by commas';
 const BRACKETS = `${HOST_PORT}, IPv6 addresses in brackets like [::1]:9092`;
 const PORT = `${HOST_PORT}, each with a port like localhost:9092`;
@@ -69,6 +77,8 @@ const REJECTED: readonly (readonly [text: string, expected: string])[] = [
   ['http://localhost:9092', `${HOST_PORT}, without http://`],
   ['http://localhost', `${HOST_PORT}, without http://`],
   ['SASL_PLAINTEXT://[::1]:9092', `${HOST_PORT}, without SASL_PLAINTEXT://`],
+  ["'kafka:9092'", `${HOST_PORT}, without quotes`],
+  ['“kafka:9092”', `${HOST_PORT}, without quotes`],
   ['kafka:port', HOST_PORT],
   [':9092', HOST_PORT],
 ];
