@@ -8,6 +8,8 @@ import { escaped, targetOf } from './json-pointer.ts';
 const LIST_LENGTH_MAX = 140;
 const NAME_LENGTH_MAX = 60;
 const BRANCH_LENGTH_MAX = 100;
+/** What may be wrong with a list of types. */
+const LIST_KEYWORDS: ReadonlySet<string> = new Set(['minItems', 'uniqueItems']);
 /** Typing errors in a name that still tell which one is meant. */
 const EDITS_MAX = 2;
 /** References that are followed to what a branch says. */
@@ -41,11 +43,17 @@ export function explain(errors: readonly ErrorObject[], root: JsonObject): strin
 export function explainSchema(errors: readonly ErrorObject[]): string {
   // A `type` may be a name or a list: the names say more than that there are two ways.
   const depth = ({ instancePath }: ErrorObject) => instancePath.length;
-  const names = errors.filter(({ keyword }) => keyword === 'enum');
+  const names = errors.filter(({ keyword, data }) => keyword === 'enum' && !Array.isArray(data));
   const [wrongName] = names.sort((a, b) => depth(b) - depth(a));
-  if (wrongName === undefined) return explain(errors, {});
+  if (wrongName === undefined) {
+    const ofList = errors.find(({ keyword }) => LIST_KEYWORDS.has(keyword));
+    return explain(ofList ? [ofList] : errors, {});
+  }
   const { data, params } = wrongName;
-  const near = nearest(String(data), params.allowedValues as string[], () => EDITS_MAX);
+  const allowedNames = params.allowedValues as string[];
+  const short = String(data).toLowerCase();
+  const longer = allowedNames.find((name) => short.length >= 3 && name.startsWith(short));
+  const near = longer ?? nearest(short, allowedNames, () => EDITS_MAX);
   return explain([wrongName], {}) + (near === undefined ? '' : `; did you mean ${near}?`);
 }
 

@@ -39,18 +39,38 @@ class Search {
     if (constant !== undefined && !isObject(constant)) return at('const', 'is no object');
     if (Array.isArray(values) && !values.some(isObject)) return at('enum', 'has no object');
     if (matchesAnyObject(not)) return at('not', 'excludes every object');
-    const size = sizeObstacle(value('minProperties'), value('maxProperties'));
-    if (size !== undefined) return at('minProperties', size);
     const properties = value('properties');
     const isClosed =
       value('additionalProperties') === false &&
       Object.keys(value('patternProperties') ?? {}).length === 0;
-    for (const [index, name] of listOf(value('required')).entries()) {
+    const required = listOf(value('required'));
+    for (const [index, name] of required.entries()) {
       const known = isObject(properties) && Object.hasOwn(properties, String(name));
       if (known ? properties[String(name)] === false : isClosed)
         return at(`required/${index}`, 'requires a property that is not allowed');
     }
-    return this.#inner(schema, pointer);
+    const least = numberOr(value('minProperties'), 0);
+    const most = numberOr(value('maxProperties'), Number.POSITIVE_INFINITY);
+    if (least > most) return at('minProperties', `is more than maxProperties, ${most}`);
+    const names = new Set(required).size;
+    if (names > most) return at('required', `has more names than maxProperties, ${most}`);
+    if (names > 0 && value('propertyNames') === false) {
+      return at('propertyNames', 'allows no name, and some are required');
+    }
+    const known = Object.keys(properties ?? {}).length;
+    if (isClosed && least > known) {
+      return at('minProperties', `is more than the properties that are allowed, ${known}`);
+    }
+    return this.#conditional(value, pointer) ?? this.#inner(schema, pointer);
+  }
+
+  /** Examines `then` or `else`, where every object, or none, matches `if`. */
+  #conditional(value: (keyword: string) => unknown, pointer: string): string | undefined {
+    const condition = value('if');
+    if (condition === undefined) return undefined;
+    if (matchesAnyObject(condition)) return this.obstacle(value('then'), `${pointer}/then`);
+    const isNever = new Search(this.#root, this.#compiler).obstacle(condition, '') !== undefined;
+    return isNever ? this.obstacle(value('else'), `${pointer}/else`) : undefined;
   }
 
   /** Examines the schemas within that apply to the same value. */
@@ -88,9 +108,8 @@ function matchesAnyObject(schema: unknown): boolean {
   return keywords.every((name) => name === 'type' && allowsObject(schema.type));
 }
 
-function sizeObstacle(least: unknown, most: unknown): string | undefined {
-  const isImpossible = typeof least === 'number' && typeof most === 'number' && least > most;
-  return isImpossible ? `is more than maxProperties, ${most}` : undefined;
+function numberOr(value: unknown, other: number): number {
+  return typeof value === 'number' ? value : other;
 }
 
 function listOf(value: unknown): readonly unknown[] {

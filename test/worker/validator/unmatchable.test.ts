@@ -43,6 +43,11 @@ const REJECTS: readonly [JsonObject, string][] = [
   [{ not: { type: 'object', title: 'x' } }, '/not excludes every object'],
   [{ not: { type: ['object', 'null'] } }, '/not excludes every object'],
   [{ minProperties: 3, maxProperties: 2 }, '/minProperties is more than maxProperties, 2'],
+  [{ maxProperties: 1, required: ['a', 'b'] }, '/required has more names than maxProperties, 1'],
+  [
+    { minProperties: 2, properties: { a: {} }, additionalProperties: false },
+    '/minProperties is more than the properties that are allowed, 1',
+  ],
   [
     { required: ['b', 'mgs'], properties: { b: {}, msg: {} }, additionalProperties: false },
     '/required/1 requires a property that is not allowed',
@@ -73,6 +78,10 @@ for (const [schema, expected] of [
   [{ const: 1 }, '/const is no object'],
   [{ const: null }, '/const is no object'],
   [{ not: true }, '/not excludes every object'],
+  [
+    { propertyNames: false, required: ['a'] },
+    '/propertyNames allows no name, and some are required',
+  ],
   [{ allOf: [false] }, '/allOf/0 is false'],
   [{ anyOf: [false, { type: 'null' }] }, '/anyOf allows no object in any of its schemas'],
   [
@@ -82,6 +91,21 @@ for (const [schema, expected] of [
 ] as const) {
   test(`${JSON.stringify(schema)} takes no event in drafts since draft-06, and is reported`, () => {
     for (const $schema of DRAFTS.slice(1)) {
+      assert.equal(found({ $schema, ...schema }), expected);
+      const validate = loadValidator(path);
+      for (const event of EVENTS) assert(validate(event), `${$schema} ${JSON.stringify(event)}`);
+    }
+  });
+}
+
+for (const [text, expected] of [
+  ['{"if":{},"then":{"type":"string"}}', '/then/type allows no object'],
+  ['{"if":true,"then":false}', '/then is false'],
+  ['{"if":{"type":"string"},"else":{"enum":[1]}}', '/else/enum has no object'],
+] as const) {
+  test(`${text} takes no event in drafts since draft-07, and is reported`, () => {
+    const schema = JSON.parse(text) as JsonObject;
+    for (const $schema of DRAFTS.slice(2)) {
       assert.equal(found({ $schema, ...schema }), expected);
       const validate = loadValidator(path);
       for (const event of EVENTS) assert(validate(event), `${$schema} ${JSON.stringify(event)}`);
@@ -104,6 +128,12 @@ test('schemas that take an event are not reported', () => {
     { required: ['a'], properties: { a: true }, additionalProperties: false },
     { anyOf: [{ type: 'array' }, { type: 'object' }] },
     { oneOf: [false, {}] },
+    { maxProperties: 1, required: ['a'] },
+    { minProperties: 1, properties: { a: {} }, additionalProperties: false },
+    { propertyNames: false },
+    JSON.parse('{"if":{},"then":{"type":"object"},"else":{"type":"string"}}') as JsonObject,
+    JSON.parse('{"if":{"required":["z"]},"then":{"type":"string"}}') as JsonObject,
+    JSON.parse('{"if":{"type":"string"},"then":{"type":"null"}}') as JsonObject,
     { $ref: '#/definitions/a', definitions: { a: { type: 'object' }, b: { type: 'array' } } },
     { $ref: '#' },
     { allOf: [{ $ref: '#' }] },
@@ -120,7 +150,11 @@ for (const $schema of DRAFTS) {
     for (const [schema, problem] of [
       [{ type: 'objekt' }, `/type must be one of ${names}; did you mean object?`],
       [{ type: 'Object' }, `/type must be one of ${names}; did you mean object?`],
-      [{ type: 'bool' }, `/type must be one of ${names}`],
+      [{ type: 'any' }, `/type must be one of ${names}`],
+      [{ type: 'bool' }, `/type must be one of ${names}; did you mean boolean?`],
+      [{ type: 'Int' }, `/type must be one of ${names}; did you mean integer?`],
+      [{ type: [] }, /^\/type must NOT have fewer than 1 items$/],
+      [{ type: ['object', 'object'] }, /^\/type must NOT have duplicate items/],
       [{ type: 7 }, `/type must be one of ${names}`],
       [
         { properties: { 'a/b': { type: 'strnig' } } },
