@@ -44,7 +44,7 @@ export function readSecretFile(env: string, path: string, read = unmarked): stri
 
 /**
  * The password or token in such a file: its text without the line's end that editors put there.
- * @throws StartError (exit code 1) as {@link readSecretFile}, for an empty file and one not in UTF-8
+ * @throws StartError (exit code 1) as {@link readSecretFile}, and for an empty or non-UTF-8 file
  */
 export function readSecret(env: string, path: string): string {
   const secret = readSecretFile(env, path, textOf).replace(/\r?\n$/, '');
