@@ -9,5 +9,5 @@ export function textOf(error: unknown, left = CAUSES_MAX): string {
   const { message, cause, errors } = Object(error) as Partial<AggregateError>;
   const inner: unknown = cause ?? errors?.[0];
   const texts = [message ?? String(error), inner && left > 0 && textOf(inner, left - 1)];
-  return texts.filter(Boolean).join(': ') || String(error);
+  return texts.filter(Boolean).join(': ').trim() || String(error);
 }

@@ -20,7 +20,7 @@ export const ANSWER_MS = 30_000;
 const QUICK_MS = ANSWER_MS / 4;
 const TOO_LARGE = 413;
 /** Errors of Node.js before a request is sent. */
-const UNSENT = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UNREACH|connect timeout|certificate/i;
+const UNSENT = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UNREACH|connect timeout|certificate|SSL|bad port/i;
 
 /** Why nothing was settled. */
 export interface Problem {

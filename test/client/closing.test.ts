@@ -119,26 +119,34 @@ for (const [what, answer, isStored] of [
   });
 }
 
-test('a host that refuses each connection: no body has left, so nothing was stored', async () => {
-  // Each pause is longer than the close.
-  mock.method(Math, 'random', () => 1);
-  const { fetch } = globalThis;
-  let failed = 0;
-  mock.method(globalThis, 'fetch', async (url: string, request: RequestInit) => {
-    try {
-      return await fetch(url, request);
-    } finally {
-      if (request.body !== '[]') failed++;
-    }
+for (const [what, urlOf, problem] of [
+  ['refuses each connection', (port: string) => `ws://127.0.0.1:${port}/ws`, /ECONNREFUSED/],
+  ['nothing knows', () => 'ws://no-such-host.invalid/ws', /ENOTFOUND|EAI_AGAIN/],
+  ['has a port that no request may go to', () => 'ws://127.0.0.1:1/ws', /ECONNREFUSED|bad port/],
+  ['does not speak TLS', (port: string) => `wss://127.0.0.1:${port}/ws`, /SSL/],
+] as const) {
+  test(`a host that ${what}: no body has left, so nothing was stored`, async () => {
+    // Each pause is longer than the close.
+    mock.method(Math, 'random', () => 1);
+    const { fetch } = globalThis;
+    let failed = 0;
+    mock.method(globalThis, 'fetch', async (url: string, request: RequestInit) => {
+      try {
+        return await fetch(url, request);
+      } finally {
+        if (request.body !== '[]') failed++;
+      }
+    });
+    const url = urlOf(new URL(gateway.url).port);
+    if (url.startsWith('ws:')) gateway.close();
+    client = createClient({ url, webSocket: WebSocket });
+    const end = client.send({ id: 'a' }).catch(({ message }: SendError) => message);
+    await until(() => failed > 0 && client.status.unacknowledged === 0, { deadlineMs: 20_000 });
+    await client.close();
+    assert.match(String(await end), problem);
+    assert.match(String(await end), /; the event was not stored$/);
   });
-  const url = `${gateway.url.replace('http', 'ws')}ws`;
-  gateway.close();
-  client = createClient({ url, webSocket: WebSocket });
-  const end = client.send({ id: 'a' }).catch(({ message }: SendError) => message);
-  await until(() => failed > 0 && client.status.unacknowledged === 0, { deadlineMs: 20_000 });
-  await client.close();
-  assert.match(String(await end), /ECONNREFUSED.*; the event was not stored$/);
-});
+}
 
 test('an event that has no room tells whether it may have been stored', async () => {
   const dropped: string[] = [];

@@ -103,6 +103,7 @@ for (const [what, error, text] of [
     /failed: first$/,
   ],
   ['itself as its cause', selfCaused(), /failed: round: round/],
+  ['a line end', new Error('no network\n'), /failed: no network$/],
   ['no message', new Error(''), /failed: Error$/],
 ] as const) {
   test(`a key function that fails with ${what}: status.problem has it`, async () => {
