@@ -2,6 +2,8 @@
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
+import { MIB } from './limits.ts';
+import { guardResponses } from './response-guard.ts';
 
 export interface BrokerAddress {
   /** A name, or an address without brackets. */
@@ -25,6 +27,7 @@ export function brokerAddressHint(text: string): string {
   const isAddress = (other: string) => parseBrokerAddress(other) !== undefined;
   const [scheme] = /^[a-z][\w+.-]*:\/\//i.exec(text) ?? [];
   if (scheme !== undefined) return `, without ${scheme}`;
+  if (/["'\u2018-\u201f]/.test(text)) return ', without quotes';
   if (/[\s;]/.test(text)) return ' instead of spaces or semicolons';
   if (/:\d+$/.test(text) && isAddress(text.replace(/\d+$/, '1'))) {
     return `, ports from 1 to ${PORT_MAX}`;
@@ -43,10 +46,13 @@ export function formatBrokerAddress({ host, port }: BrokerAddress): string {
  */
 const LITERAL = '.ipv6-literal.net';
 const KEEP_ALIVE_MS = 60_000;
+/** Record batches may be long; what a stranger sends would be a longer response, nearly always. */
+const RESPONSE_BYTES_MAX = 256 * MIB;
 
 /**
  * Bootstrap brokers for kafkajs's `Kafka`, which splits each one at its first colons. IPv6
- * addresses are handed over without colons and restored before the socket connects.
+ * addresses are handed over without colons and restored before the socket connects. Its sockets are
+ * guarded against what no broker answers.
  */
 export function bootstrapOptions(
   brokers: readonly string[],
@@ -59,11 +65,15 @@ export function bootstrapOptions(
     hosts.set(mask, address.host);
     return `${mask}:${address.port}`;
   });
-  if (hosts.size === 0) return { brokers: masked };
   return {
     brokers: masked,
     socketFactory: ({ host, port, ssl, onConnect }) => {
-      return connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
+      const socket = connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
+      guardResponses(socket, {
+        maxBytes: RESPONSE_BYTES_MAX,
+        refused: () => socket.destroy(new Error('the peer answered what no broker does')),
+      });
+      return socket;
     },
   };
 }

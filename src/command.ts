@@ -89,7 +89,8 @@ async function showConfig(): Promise<number> {
   const { checkFiles } = await import('./file-check.ts');
   try {
     const { schema, certificates } = await checkFiles(config);
-    for (const warning of [...schema, ...certificates]) complain(warning);
+    const { ignored, unmatchable } = schema;
+    for (const warning of [...unmatchable, ...ignored, ...certificates]) complain(warning);
     return EXIT.clean;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;

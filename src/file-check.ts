@@ -9,11 +9,11 @@ import { type Certificate, certificateOf, readCertificate, readPem, validityOf }
 import { readAdminToken } from './primary/commands.ts';
 import { KeyFiles } from './primary/key-files.ts';
 import { PrimaryLog } from './primary/primary-log.ts';
+import type { SchemaWarnings } from './worker/validator/validator.ts';
 
 /** Doubtful parts of usable files, a line each. */
 export interface FileWarnings {
-  /** Parts of the event schema without effect. */
-  readonly schema: readonly string[];
+  readonly schema: SchemaWarnings;
   /** Certificates that are not valid, or not for long. */
   readonly certificates: readonly string[];
 }
@@ -27,7 +27,7 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
     tlsCertFile === undefined ? undefined : import('./worker/listener/tls.ts'),
     kafkaTls || kafkaSaslPasswordFile !== undefined ? import('./kafka.ts') : undefined,
   ]);
-  const [schema = [], own, ofKafka = []] = attemptAll(
+  const [schema = { ignored: [], unmatchable: [] }, own, ofKafka = []] = attemptAll(
     () => validator?.checkSchema(eventSchema ?? ''),
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
     () => kafka && checkKafka(config, kafka.kafkaOptions),

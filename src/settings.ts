@@ -130,15 +130,19 @@ export function networks(env: string, options: { meaning: string }): Setting<rea
   );
 }
 
-/** Host and port pairs, separated by commas; IPv6 addresses in brackets. */
+/**
+ * Host and port pairs, separated by commas; IPv6 addresses in brackets. As in Kafka's own clients,
+ * nothing between two commas is skipped, and so is what is there twice.
+ */
 export function addresses(
   env: string,
   options: Options<readonly string[]>,
 ): Setting<readonly string[]> {
   return setting(env, options, '', (value) => {
-    const list = value.split(',').map((part) => part.trim());
-    const wrong = list.find((part) => parseBrokerAddress(part) === undefined);
-    if (wrong === undefined) return list;
+    const parts = value.split(',').map((part) => part.trim());
+    const list = [...new Set(parts.filter(Boolean))];
+    const wrong = list.find((part) => parseBrokerAddress(part) === undefined) ?? '';
+    if (wrong === '' && list.length > 0) return list;
     throw new Error(`must be host:port pairs separated by commas${brokerAddressHint(wrong)}`);
   });
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
+import kafkajs from 'kafkajs';
 import {
   bootstrapOptions,
   formatBrokerAddress,
@@ -37,6 +38,14 @@ test('names, IPv4 addresses and IPv6 addresses in brackets are read and written 
   assert.deepEqual(readConfig({ KAFKA_BROKERS: all.join(' , ') }).kafkaBrokers, all);
 });
 
+test('empty places in the list are skipped, and a broker that is there twice is asked once', () => {
+  const brokers = (text: string) => readConfig({ KAFKA_BROKERS: text }).kafkaBrokers;
+  for (const text of ['a:1,b:2,', ',a:1,b:2', 'a:1,,b:2', 'a:1, ,b:2\n', 'a:1,b:2,a:1, b:2']) {
+    assert.deepEqual(brokers(text), ['a:1', 'b:2'], JSON.stringify(text));
+  }
+  for (const text of [',', ' ', ' , ,']) assert.throws(() => brokers(text), /host:port pairs/);
+});
+
 const HOST_PORT = 'must be host:port pairs separated by commas';
 const BRACKETS = `${HOST_PORT}, IPv6 addresses in brackets like [::1]:9092`;
 const PORT = `${HOST_PORT}, each with a port like localhost:9092`;
@@ -69,6 +78,8 @@ const REJECTED: readonly (readonly [text: string, expected: string])[] = [
   ['http://localhost:9092', `${HOST_PORT}, without http://`],
   ['http://localhost', `${HOST_PORT}, without http://`],
   ['SASL_PLAINTEXT://[::1]:9092', `${HOST_PORT}, without SASL_PLAINTEXT://`],
+  ["'kafka:9092'", `${HOST_PORT}, without quotes`],
+  ['“kafka:9092”', `${HOST_PORT}, without quotes`],
   ['kafka:port', HOST_PORT],
   [':9092', HOST_PORT],
 ];
@@ -118,6 +129,35 @@ test('kafkajs gets no colon of an IPv6 address, and its sockets the address itse
   }
 });
 
-test('without IPv6 addresses kafkajs makes its own sockets', () => {
-  assert.deepEqual(bootstrapOptions(['a:1', 'b:2']), { brokers: ['a:1', 'b:2'] });
-});
+const STRANGE: readonly (readonly [what: string, answer: Buffer])[] = [
+  ['zeros', Buffer.alloc(16)],
+  ['a length below that of a response', Buffer.from([0, 0, 0, 3, 1, 2, 3])],
+  ['a negative length', Buffer.from('ffffffff00000000', 'hex')],
+  ['the least length', Buffer.from('8000000000000000', 'hex')],
+  ['an answer to no request', Buffer.from('00000004000003e7', 'hex')],
+  ['an answer that ends too early', Buffer.from('0000000400000000', 'hex')],
+  ['HTTP', Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')],
+  ['a TLS alert', Buffer.from('15030300020246', 'hex')],
+];
+
+for (const [what, answer] of STRANGE) {
+  test(`a peer that answers with ${what}: kafkajs's request fails, and the process goes on`, async () => {
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', () => socket.write(answer));
+    });
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const options = { logLevel: 0, connectionTimeout: 2_000, requestTimeout: 2_000 };
+    const kafka = new kafkajs.Kafka({
+      ...bootstrapOptions([`127.0.0.1:${port}`]),
+      ...options,
+      retry: { retries: 0 },
+    });
+    const admin = kafka.admin();
+    await assert.rejects(admin.connect());
+    await admin.disconnect();
+  });
+}

@@ -17,7 +17,7 @@ function file(name: string, content: string): string {
   return path;
 }
 
-const NOTHING = { schema: [], certificates: [] };
+const NOTHING = { schema: { ignored: [], unmatchable: [] }, certificates: [] };
 
 test('without files there is nothing to check', async () => {
   assert.deepEqual(await checkFiles(readConfig({})), NOTHING);

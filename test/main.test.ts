@@ -107,7 +107,7 @@ test('config reads the files too, and names all that cannot be used: exit code 2
   assert.equal(code, 2);
   assert.match(stdout, /^KAFKA_TLS=1$/m);
   const expected = [
-    'EVENT_SCHEMA: \\S+schema.json cannot be compiled: schema is invalid: .*',
+    'EVENT_SCHEMA: \\S+schema.json is not a valid schema of draft-07: /type must be one of .*',
     'TLS_CERT_FILE: \\S+cert.pem has no PEM certificate',
     'TLS_KEY_FILE: cannot read \\S+absent: no such file or directory \\(ENOENT\\)',
     'KAFKA_TLS_CA_FILE: cannot read \\S+absent: no such file or directory \\(ENOENT\\)',

@@ -41,6 +41,25 @@ test('a byte order mark at the start of a file is named, whatever its encoding',
   assert.equal(readSecret('FOREBAY_ADMIN_TOKEN_FILE', file), 'a\ufeff');
 });
 
+test('a secret in another encoding than UTF-8 is named: its letters would be others', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'token');
+  for (const bytes of [Buffer.from('pässword', 'latin1'), Buffer.from('c3', 'hex')]) {
+    writeFileSync(file, bytes);
+    assert.throws(() => readSecret('KAFKA_SASL_PASSWORD_FILE', file), {
+      message: `KAFKA_SASL_PASSWORD_FILE: ${file} is not valid UTF-8: save it as UTF-8`,
+      exitCode: 1,
+    });
+  }
+  writeFileSync(file, 'pässword 😀');
+  assert.equal(readSecret('KAFKA_SASL_PASSWORD_FILE', file), 'pässword 😀');
+  // Comments beside PEM may have any encoding.
+  const comment = Buffer.from('Müller\n', 'latin1');
+  writeFileSync(file, comment);
+  assert.equal(readSecretFile('KAFKA_TLS_CA_FILE', file).length, comment.length);
+});
+
 test('an empty file is no secret', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
   t.after(() => rmSync(folder, { recursive: true }));

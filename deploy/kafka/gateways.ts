@@ -125,7 +125,10 @@ function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Envi
   return notes;
 }
 
-/** Reasons to read the default topic although a gateway wrote, or writes, to another one. */
+/**
+ * Reasons to read the default topic although a gateway wrote, or writes, to another one. None for
+ * brokers that are set: it is not known yet whether they answer, and `listen` names both then.
+ */
 function notesWithout(
   records: readonly GatewayRecord[],
   all: readonly GatewayRecord[],
@@ -134,6 +137,8 @@ function notesWithout(
   const fallback = `reading the default topic ${SETTINGS.kafkaTopic.defaultText}`;
   const [last] = all;
   if (last !== undefined) {
+    const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
+    if (brokers && !port) return [];
     const asked = [SETTINGS.kafkaBrokers.env, SETTINGS.port.env].filter((name) => env[name]);
     const known = all.map((record) => `port ${portOf(record)} writes to ${placeOf(record)}`);
     const what = asked.map((name) => `${name}=${env[name]}`).join(' and ');

@@ -2,17 +2,18 @@
 import type { WebSocketClass } from './connection.ts';
 import type { SendError } from './entry.ts';
 import type { KeyOption } from './key.ts';
+import type { UrlOption } from './platform.ts';
 
 export interface ClientOptions {
-  /** The gateway's WebSocket, `wss://events.example.com/ws`. */
-  readonly url: string;
+  /** The gateway's WebSocket, `wss://events.example.com/ws`; `https` means the same. */
+  readonly url: UrlOption;
   /**
    * An API key or a JSON Web Token, where the gateway needs one; or a function that returns the
    * current one, or a promise of it, called for each connection and body: tokens expire.
    */
   readonly key?: KeyOption;
   /** Its `POST /events`, for where WebSockets are blocked; by default on the same host. */
-  readonly fallbackUrl?: string;
+  readonly fallbackUrl?: UrlOption;
   /**
    * Field of the id that `send()` adds to an event without one, FOREBAY_ID_FIELD of the gateway;
    * `''` adds none, for schemas that allow no further field. Default `id`.
@@ -58,7 +59,7 @@ export interface Status {
   readonly credit: { readonly frames: number; readonly bytes: number };
   /** From the last acknowledged frame's departure to its ack. */
   readonly ackMs: number | undefined;
-  /** Why there is no connection, or an event is stuck. */
+  /** Why there is no WebSocket, or an event is stuck. */
   readonly problem: string | undefined;
 }
 

@@ -36,9 +36,13 @@ const CLOSE_MS = 10_000;
 /** Pause before a stuck event is tried again; grows by the factor each time. */
 const STUCK_MS = { first: 500, factor: 8, last: 3_600_000 };
 
-/** A client that connects at once, and again whenever it has to. */
+/**
+ * A client that connects at once, and again whenever it has to.
+ * @throws TypeError, SyntaxError: an option can be no URL, key or class
+ */
 export function createClient(options: ClientOptions): Client {
-  return new GatewayClient(options);
+  // From a script without types it may be none.
+  return new GatewayClient(options ?? ({} as ClientOptions));
 }
 
 class GatewayClient implements Client {
@@ -82,7 +86,7 @@ class GatewayClient implements Client {
       reconnects,
       credit,
       ackMs,
-      problem: problem ?? (stuck && stuckText(stuck)),
+      problem: [problem, stuck && stuckText(stuck)].filter(Boolean).join('; ') || undefined,
     };
   }
 
@@ -91,9 +95,8 @@ class GatewayClient implements Client {
       const { text, bytes } = this.#encoded(event);
       this.#counts.sent++;
       const dropped = this.#outbox.add({ event, text, bytes, ...progress(), stored, failed });
-      const why = this.#transport.notAdmitted;
-      const message = `the buffer is full${why ? `: ${why.message}` : ''}`;
-      for (const entry of dropped) this.#drop(entry, 'dropped', message);
+      const why = this.#transport.problem;
+      for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full', why);
     });
     sent.catch(() => {});
     this.#tellNotAdmitted();
@@ -126,12 +129,13 @@ class GatewayClient implements Client {
     });
     await Promise.race([this.flush(), late]);
     clearTimeout(timer);
+    const why = this.#transport.problem;
     this.#transport.end();
     clearTimeout(this.#batchTimer);
     // Minutes ahead they would keep a process from its end.
     for (const retry of this.#retryTimers) clearTimeout(retry);
     for (const entry of this.#outbox.clear()) {
-      this.#drop(entry, 'closed', 'the client was closed; it may have been stored');
+      this.#drop(entry, 'closed', 'the client was closed', why);
     }
     this.#tell();
   }
@@ -168,6 +172,9 @@ class GatewayClient implements Client {
     refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
       if (retry) {
         entry.alone = 0;
+        entry.why = message;
+        // Kafka may have it, and may not.
+        if (code !== 'timeout') entry.unsure--;
         this.#stuck.delete(entry);
         return this.#againAfter(retryAfterMs ?? 0, entry);
       }
@@ -211,10 +218,13 @@ class GatewayClient implements Client {
     call(this.#options.onRefused, oldest.event, new SendError(why.code, why.message, true));
   }
 
-  #drop(entry: Entry, code: string, message: string): void {
+  /** @param problem why it could not be sent, unless it was refused */
+  #drop(entry: Entry, code: string, what: string, problem: string | undefined): void {
     this.#counts.dropped++;
     this.#stuck.delete(entry);
-    const error = new SendError(code, message);
+    const why = entry.why ?? problem;
+    const end = entry.unsure > 0 ? 'may have been' : 'was not';
+    const error = new SendError(code, `${what}${why ? `: ${why}` : ''}; the event ${end} stored`);
     entry.failed(error);
     call(this.#options.onDropped, entry.event, error);
   }

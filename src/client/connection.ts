@@ -1,4 +1,5 @@
 import { type Entry, type Fates, frameText, tooLarge, utf8Bytes } from './entry.ts';
+import { textOf } from './error-text.ts';
 import type { Fit } from './fit.ts';
 import type { Outbox } from './outbox.ts';
 import {
@@ -98,14 +99,18 @@ export class Connection {
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
+    let failure = '';
     this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       if (code === MESSAGE_TOO_BIG) this.#shrink();
       else if (CUT.has(code)) this.#cut();
-      this.#lose(`${code} ${reason}`.trim());
+      const cut = CUT.has(code) ? `connection ${this.#hello ? 'lost' : 'failed'}` : '';
+      this.#lose(`${code} ${reason || failure || cut}`.trim());
     };
-    // A close follows; without a listener the package `ws` throws.
-    this.#socket.onerror = () => {};
+    // A close follows. Only Node.js tells here why: a page must not learn it.
+    this.#socket.onerror = ({ error, message = '' }: Partial<ErrorEvent>) => {
+      failure = textOf(error ?? message);
+    };
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 

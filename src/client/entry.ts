@@ -28,6 +28,10 @@ export interface Entry {
   alone: number;
   /** Times that others got through while it did not. */
   stuck: number;
+  /** Attempts that may have stored it: it has left, and was not refused. */
+  unsure: number;
+  /** Why it was refused last; it may be sent again. */
+  why?: string;
   /** Rank in the order of sending, given by the outbox. */
   place: number;
   stored(): void;
@@ -36,7 +40,7 @@ export interface Entry {
 
 /** @returns the fields of an entry that nothing has happened to */
 export function progress() {
-  return { attempts: 0, alone: 0, stuck: 0, place: 0 };
+  return { attempts: 0, alone: 0, stuck: 0, unsure: 0, place: 0 };
 }
 
 /** A refusal of events as the gateway words it, in a `nack` or in an HTTP answer. */

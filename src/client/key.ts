@@ -1,3 +1,5 @@
+import { textOf } from './error-text.ts';
+
 type Given = string | undefined;
 
 /** What `ClientOptions.key` may be. */
@@ -72,5 +74,5 @@ function checked(key: Given): Given {
 }
 
 function failed(error: unknown): Error {
-  return new Error(`the key function failed: ${error}`);
+  return new Error(`the key function failed: ${textOf(error)}`);
 }

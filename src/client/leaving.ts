@@ -83,6 +83,7 @@ export class Leaving {
       const { body } = request(piece, undefined);
       const bytes = bytesOf(piece) + piece.length + 1;
       if (bytes < rejectedBytes && navigator.sendBeacon(this.#url, body)) {
+        for (const entry of piece) entry.unsure++;
         for (const entry of this.#outbox.withhold(new Set(piece))) this.#beacons.add(entry);
         return;
       }
@@ -119,7 +120,10 @@ export class Leaving {
 
   async #fetch(piece: readonly Entry[], key: string | undefined): Promise<void> {
     const own = this.#outbox.withhold(new Set(piece));
-    for (const entry of piece) this.#fetches.add(entry);
+    for (const entry of piece) {
+      entry.unsure++;
+      this.#fetches.add(entry);
+    }
     let text: string | undefined;
     let rejected = false;
     const abort = new AbortController();

@@ -91,8 +91,8 @@ export class Outbox {
   }
 
   /**
-   * Takes events from the front, within the limits of a frame: bytes are those of an array. An
-   * event that failed alone goes alone again.
+   * Takes events from the front, to be sent, within the limits of a frame: bytes are those of an
+   * array. An event that failed alone goes alone again.
    * @param but events to leave where they are
    */
   take(maxEvents: number, maxBytes: number, but: ReadonlySet<Entry> = new Set()): Entry[] {
@@ -105,6 +105,7 @@ export class Outbox {
       if (taken.length === maxEvents || whole > maxBytes) break;
       if (taken.length > 0 && (entry.alone > 0 || taken[0]!.alone > 0)) break;
       taken.push(entry);
+      entry.unsure++;
       bytes += entry.bytes + 1;
     }
     if (but.size === 0) this.#waiting.splice(0, taken.length);

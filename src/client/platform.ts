@@ -2,10 +2,41 @@
 
 const REACH_MS = 10_000;
 
-/** `POST /events` beside the WebSocket. @throws TypeError when `url` cannot be one */
-export function eventsUrl(url: string): string {
+/** A text, or an object such as a `URL`. */
+export type UrlOption = string | { readonly href: string };
+interface Urls {
+  readonly url: UrlOption;
+  readonly fallbackUrl?: UrlOption;
+}
+
+/**
+ * The absolute URLs of the WebSocket and of `POST /events`. On a page they may be relative; `http`
+ * and `ws` mean the same host.
+ * @throws TypeError for what is no text, SyntaxError for what is no URL
+ */
+export function urlsOf({ url, fallbackUrl }: Urls): { socket: string; events: string } {
+  const socket = absolute('url', url, 'ws');
+  // Browsers take none for a WebSocket.
+  socket.hash = '';
+  const events = absolute('fallbackUrl', fallbackUrl ?? new URL('events', socket), 'http');
+  return { socket: socket.href, events: events.href };
+}
+
+function absolute(name: string, given: UrlOption, scheme: 'ws' | 'http'): URL {
+  const text = (given as Partial<URL> | undefined)?.href ?? given;
   const { location } = globalThis as { location?: { href: string } };
-  return new URL('events', new URL(url.replace(/^ws/, 'http'), location?.href)).href;
+  const like = `a URL such as ${scheme}s://events.example.com/`;
+  if (typeof text !== 'string') throw new TypeError(`${name} must be ${like}, and is ${text}`);
+  try {
+    const url = new URL(text, location?.href);
+    if (text.trim() !== '' && /^(ws|http)s?:$/.test(url.protocol)) {
+      url.protocol = url.protocol.replace(/ws|http/, scheme);
+      return url;
+    }
+  } catch {
+    // No URL at all.
+  }
+  throw new SyntaxError(`${name} must be ${like}, and is ${JSON.stringify(text)}`);
 }
 
 /** Listens where there is a page or a worker. @returns what ends it */

@@ -1,8 +1,16 @@
 import type { Entry, Fates } from './entry.ts';
+import { textOf } from './error-text.ts';
 import { Fit } from './fit.ts';
 import type { Key } from './key.ts';
 import type { Outbox } from './outbox.ts';
-import { isRequestError, jsonObject, type NotAdmitted, notAdmitted, refusalsOf } from './wire.ts';
+import {
+  isLateBody,
+  isRequestError,
+  jsonObject,
+  type NotAdmitted,
+  notAdmitted,
+  refusalsOf,
+} from './wire.ts';
 
 const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
 /** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as
@@ -11,6 +19,8 @@ export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;
 const TOO_LARGE = 413;
+/** Errors of Node.js before a request is sent. */
+const UNSENT = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UNREACH|connect timeout|certificate|SSL|bad port/i;
 
 /** Why nothing was settled. */
 export interface Problem {
@@ -21,6 +31,8 @@ export interface Problem {
   readonly noAnswer?: boolean;
   /** The size has nothing to do with it: the gateway says so, or nothing was sent. */
   readonly anySize?: boolean;
+  /** None of the events is stored. */
+  readonly unstored?: boolean;
 }
 
 interface Answer {
@@ -86,6 +98,7 @@ export class Poster {
       if (bytes > 0) this.#fit.failed(bytes);
       this.#outbox.noAnswer(sent, suspects);
     }
+    if (problem.unstored) for (const entry of sent) entry.unsure--;
     this.#outbox.putBack(sent);
     return problem;
   }
@@ -102,7 +115,7 @@ export class Poster {
     try {
       key = await this.#key.get();
     } catch (error) {
-      return { problem: { text: (error as Error).message, anySize: true } };
+      return { problem: { text: (error as Error).message, anySize: true, unstored: true } };
     }
     try {
       const alone = entries.length === 1 ? entries[0]!.bytes : 0;
@@ -110,6 +123,7 @@ export class Poster {
       const response = await fetch(this.#url, { ...request(entries, key), signal });
       const text = await response.text();
       const { status } = response;
+      const anySize = isRequestError(text);
       const told = notAdmitted(status, text, key, entries.length === 0);
       return {
         status,
@@ -117,11 +131,13 @@ export class Poster {
         problem: {
           text: told?.message ?? `HTTP ${status}`,
           notAdmitted: told,
-          anySize: isRequestError(text),
+          anySize,
+          unstored: anySize || isLateBody(text),
         },
       };
     } catch (error) {
-      return { problem: { text: String(error), noAnswer: true } };
+      const text = textOf(error);
+      return { problem: { text, noAnswer: true, unstored: UNSENT.test(text) } };
     }
   }
 
@@ -134,6 +150,7 @@ export class Poster {
   /** A body was too large, for the gateway or what stands in between: it goes in parts. */
   #shrink(sent: readonly Entry[], bytes: number): undefined {
     if (sent.length > 1) {
+      for (const entry of sent) entry.unsure--;
       this.#fit.failed(bytes);
       this.#outbox.putBack(sent);
       return;

@@ -9,17 +9,16 @@
 import type { ClientOptions } from './api.ts';
 import { Connection, type WebSocketClass } from './connection.ts';
 import type { Fates } from './entry.ts';
+import { textOf } from './error-text.ts';
 import { Fit } from './fit.ts';
 import { Key } from './key.ts';
 import { Leaving } from './leaving.ts';
 import type { Outbox } from './outbox.ts';
-import { eventsUrl, isForeignPage, listen, pageIsHidden, servesPages } from './platform.ts';
+import { Pauses } from './pauses.ts';
+import { isForeignPage, listen, pageIsHidden, servesPages, urlsOf } from './platform.ts';
 import { Poster, type Problem } from './poster.ts';
 import { forbiddenOrigin, type NotAdmitted } from './wire.ts';
 
-const BACKOFF_MS = { first: 250, last: 10_000 };
-/** While the gateway does not accept this client: the key may become valid, or another be given. */
-const REFUSED_MS = { first: 5_000, last: 60_000 };
 /** Consecutive connections without a frame from the gateway, and their time, until WebSockets count
  * as blocked. A worker restart takes less. */
 const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
@@ -42,7 +41,7 @@ export class Transport {
   readonly #key: Key;
   readonly #poster: Poster;
   readonly #leaving: Leaving;
-  readonly #url: string;
+  readonly #urls: { readonly socket: string; readonly events: string };
   readonly #frames = new Fit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   readonly #forget: () => void;
   #connection: Connection | undefined;
@@ -59,28 +58,33 @@ export class Transport {
   /** When the last connection that had one ended. */
   #sinceMs = performance.now();
   #checkedMs = Number.NEGATIVE_INFINITY;
-  /** Pauses since the last ack, the last settled body, and in a row as not accepted: each doubles
-   * the next of its kind. */
-  readonly #failures = { connecting: 0, posting: 0, refused: 0 };
+  readonly #pauses = new Pauses();
   /** The last body was answered. */
   #postable = false;
   #ackMs: number | undefined;
   #problem: string | undefined;
+  /** Why there is no WebSocket. */
+  #lostText: string | undefined;
   #notAdmitted: NotAdmitted | undefined;
   #closed = false;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
   /** Runs after a body that was not answered: until the next one. */
   #restTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @throws TypeError, SyntaxError: URL or key cannot be one */
+  /** @throws TypeError, SyntaxError: URL, key or WebSocket class cannot be one */
   constructor(options: ClientOptions, outbox: Outbox, on: TransportEvents) {
+    const { webSocket } = options;
+    if (webSocket !== undefined && typeof webSocket !== 'function') {
+      throw new TypeError(`webSocket must be a class, and is ${typeof webSocket}`);
+    }
     this.#options = options;
     this.#outbox = outbox;
     this.#on = on;
-    this.#url = options.fallbackUrl ?? eventsUrl(options.url);
+    this.#urls = urlsOf(options);
+    const { events } = this.#urls;
     this.#key = new Key(options.key);
-    this.#poster = new Poster(this.#url, this.#key, outbox, on);
-    this.#leaving = new Leaving(this.#url, this.#key, outbox, this.#poster, on);
+    this.#poster = new Poster(events, this.#key, outbox, on);
+    this.#leaving = new Leaving(events, this.#key, outbox, this.#poster, on);
     this.#connect(true);
     this.#forget = listen({
       pagehide: () => this.#leaving.last(),
@@ -110,7 +114,9 @@ export class Transport {
     return this.#ackMs;
   }
   get problem(): string | undefined {
-    return this.#connection?.open ? undefined : this.#problem;
+    if (this.#connection?.open) return undefined;
+    if (this.state !== 'fallback' || this.#notAdmitted) return this.#problem;
+    return `no WebSocket gets through: ${this.#lostText}`;
   }
   get notAdmitted(): NotAdmitted | undefined {
     return this.#notAdmitted;
@@ -176,6 +182,7 @@ export class Transport {
     if (webSocket === undefined) {
       this.#mute = BLOCKED_AFTER.connections;
       this.#sinceMs = Number.NEGATIVE_INFINITY;
+      this.#lostText = 'there is no WebSocket class here';
       if (this.#notAdmitted) return void this.#check();
       return this.pump();
     }
@@ -202,8 +209,8 @@ export class Transport {
   }
 
   #open(webSocket: WebSocketClass, key: string | undefined): void {
-    const { url } = this.#options;
-    const connection = new Connection(webSocket, url, key, this.#frames, this.#outbox, {
+    const { socket } = this.#urls;
+    const connection = new Connection(webSocket, socket, key, this.#frames, this.#outbox, {
       ...this.#on,
       opened: () => {
         clearTimeout(this.#connectTimer);
@@ -213,7 +220,7 @@ export class Transport {
       },
       heard: () => this.pump(),
       acknowledged: (ms) => {
-        this.#failures.connecting = 0;
+        this.#pauses.end('connecting');
         this.#ackMs = ms;
       },
       lost: (reconnectMs, why) => {
@@ -228,12 +235,12 @@ export class Transport {
     const isTried = this.#connection !== undefined;
     this.#connection = undefined;
     if (this.#closed) return;
-    const text = String(why).replace(/^(Syntax)?Error: /, '');
+    this.#lostText = textOf(why);
     // That it failed again says less than why.
-    this.#problem = this.#notAdmitted?.message ?? text;
+    this.#problem = this.#notAdmitted?.message ?? this.#lostText;
     if (isOpened) this.#sinceMs = performance.now();
     else this.#mute++;
-    this.#connectAfter(reconnectMs ?? this.#pauseMs('connecting', BACKOFF_MS));
+    this.#connectAfter(reconnectMs ?? this.#pauses.nextMs('connecting'));
     if (isTried && !isOpened) void this.#check();
     this.pump();
   }
@@ -241,14 +248,6 @@ export class Transport {
   #connectAfter(ms: number): void {
     clearTimeout(this.#connectTimer);
     this.#connectTimer = setTimeout(() => this.#connect(), ms);
-  }
-
-  /** Any part of what doubles with each failure in a row: clients must not come all at once. */
-  #pauseMs(
-    kind: 'connecting' | 'posting' | 'refused',
-    { first, last }: { readonly first: number; readonly last: number },
-  ): number {
-    return Math.random() * Math.min(last, first * 2 ** this.#failures[kind]++);
   }
 
   /** A page does not hear why a handshake failed; a body without events is answered. */
@@ -260,7 +259,7 @@ export class Transport {
     let isOrigin = false;
     // A page may not read that its origin is forbidden, nor an answer of a proxy. But it may read
     // the library, which the gateway serves to all: once that is there, the check is repeated.
-    if (this.#isHidden(problem) && (await servesPages(this.#url))) {
+    if (this.#isHidden(problem) && (await servesPages(this.#urls.events))) {
       problem = await this.#poster.check();
       isOrigin = this.#isHidden(problem);
     }
@@ -276,22 +275,21 @@ export class Transport {
 
   /** An answer may have come that this page may not read. */
   #isHidden(problem: Problem | undefined): boolean {
-    return problem?.noAnswer === true && isForeignPage(this.#url);
+    return problem?.noAnswer === true && isForeignPage(this.#urls.events);
   }
 
   #refused(why: NotAdmitted): void {
     this.#problem = why.message;
     const isNew = this.#notAdmitted?.message !== why.message;
     this.#notAdmitted = why;
-    const { first, last } = REFUSED_MS;
-    const pauseMs = first / 2 + this.#pauseMs('refused', { first, last: last - first / 2 });
+    const pauseMs = this.#pauses.nextMs('refused');
     if (this.#hurried) this.#connectSoon();
     else this.#connectAfter(pauseMs);
     if (isNew) this.#on.notAdmitted(why);
   }
 
   #admitted(): void {
-    this.#failures.refused = 0;
+    this.#pauses.end('refused');
     if (!this.#notAdmitted) return;
     this.#notAdmitted = undefined;
     this.#problem = undefined;
@@ -326,7 +324,7 @@ export class Transport {
       if (problem?.notAdmitted && !this.#connection?.open) this.#refused(problem.notAdmitted);
       else if (problem) this.#rest();
       else {
-        this.#failures.posting = 0;
+        this.#pauses.end('posting');
         this.#ackMs = this.#poster.ackMs ?? this.#ackMs;
       }
     }
@@ -334,12 +332,9 @@ export class Transport {
   }
 
   #rest(): void {
-    this.#restTimer = setTimeout(
-      () => {
-        this.#restTimer = undefined;
-        this.pump();
-      },
-      this.#pauseMs('posting', BACKOFF_MS),
-    );
+    this.#restTimer = setTimeout(() => {
+      this.#restTimer = undefined;
+      this.pump();
+    }, this.#pauses.nextMs('posting'));
   }
 }

@@ -35,12 +35,11 @@ export function notAdmitted(
   key: string | undefined,
   isCheck: boolean,
 ): NotAdmitted | undefined {
-  const { code } = (jsonObject(text)?.error ?? {}) as { code?: unknown };
   if (status === 401) {
     const what = key ? 'does not accept this key' : 'needs a key, and the client has none';
     return { code: 'unauthorized', message: `the gateway ${what} (HTTP 401)` };
   }
-  if (status !== 403 || (code !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
+  if (status !== 403 || (requestCode(text) !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
   return forbiddenOrigin('HTTP 403');
 }
 
@@ -56,8 +55,16 @@ export const REQUEST_CODES = new Set(
 
 /** Tells the gateway's own refusal of a request from answers of proxies. */
 export function isRequestError(text: string): boolean {
-  const { code } = (jsonObject(text)?.error ?? {}) as { code?: string };
-  return REQUEST_CODES.has(code ?? '');
+  return REQUEST_CODES.has(requestCode(text) ?? '');
+}
+
+/** Tells that a body came too slowly for the gateway to take it. */
+export function isLateBody(text: string): boolean {
+  return requestCode(text) === 'request_timeout';
+}
+
+function requestCode(text: string): string | undefined {
+  return (jsonObject(text)?.error as { code?: string } | null | undefined)?.code;
 }
 
 export function forbiddenOrigin(said: string): NotAdmitted {

@@ -23,7 +23,6 @@ import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { FaultLog } from './fault-log.ts';
 import { HangWatch } from './hang-watch.ts';
-import { logIgnoredParts, logIgnoredPartsAnew } from './ignored-parts-log.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
 import { Outage } from './outage.ts';
@@ -33,6 +32,7 @@ import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
 import { ReadinessLog } from './readiness-log.ts';
 import { Roll } from './roll.ts';
+import { logSchema, logSchemaAnew } from './schema-log.ts';
 import { Steward } from './steward.ts';
 import { Stop } from './stop.ts';
 import { type Death, Supervisor } from './supervisor.ts';
@@ -160,6 +160,7 @@ class Primary {
     this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
       outage: () => this.#notice,
+      rollFailure: () => this.#roll.failure,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
     });
@@ -184,7 +185,7 @@ class Primary {
       const kafka = { topic, brokers };
       this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
-      logIgnoredParts(this.#log, fileWarnings);
+      logSchema(this.#log, fileWarnings);
       if (!isLoopback(host) && !needsIdentity(this.#config))
         this.#log.write('warn', { host }, OPEN);
       return await this.#stop.ended;
@@ -221,7 +222,7 @@ class Primary {
       this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
       return 'draining';
     }
-    logIgnoredPartsAnew(this.#log, this.#options.checkFiles);
+    logSchemaAnew(this.#log, this.#options.checkFiles);
     return this.#roll.request(cause);
   }
 

@@ -38,6 +38,12 @@ interface Step {
   timer: NodeJS.Timeout | undefined;
 }
 
+/** The last roll did not replace all workers; `sinceMs` is in ms since 1970. */
+export interface RollFailure {
+  readonly reason: string;
+  readonly sinceMs: number;
+}
+
 export class Roll {
   readonly #options: RollOptions;
   /** Workers that are to be replaced, by slot; undefined = no roll. */
@@ -48,9 +54,15 @@ export class Roll {
   #dismissed: number | undefined;
   #sinceMs = 0;
   #replaced = 0;
+  #failure: RollFailure | undefined;
 
   constructor(options: RollOptions) {
     this.#options = options;
+  }
+
+  /** Why the last roll was given up; undefined = it was not, or another has begun. */
+  get failure(): RollFailure | undefined {
+    return this.#failure;
   }
 
   /** Begins, or begins once more when the present one is over. */
@@ -63,6 +75,7 @@ export class Roll {
     }
     this.#sinceMs = performance.now();
     this.#replaced = 0;
+    this.#failure = undefined;
     const serving = supervisor.serving().map((worker, index) => [index + 1, worker] as const);
     // A slot whose worker has just died gets a new one anyway.
     this.#waiting = new Map(
@@ -191,6 +204,7 @@ export class Roll {
     const fields = { worker: step?.slot, workerPid: step?.pid, reason };
     const { log } = this.#options;
     log.write('error', fields, 'rolling restart given up: the workers before stay');
+    this.#failure = { reason, sinceMs: Date.now() };
     this.#end();
   }
 

@@ -10,6 +10,7 @@ import { Roll } from '../../src/primary/roll.ts';
 import { DRAIN_GRACE_MS } from '../../src/primary/stop.ts';
 import type { Supervisor } from '../../src/primary/supervisor.ts';
 import { type Child, isRunning, type Line } from '../support/child.ts';
+import { until } from '../support/wait.ts';
 import {
   checkWorkersGone,
   did,
@@ -139,12 +140,28 @@ for (const [kind, mode, reason] of [
     assert.equal((await get('/readyz')).status, 200);
     assert(before.every(isRunning));
     assert.equal(child.lines().filter(did('drain')).length, 0);
+    const isShown = async () => /^Rolling restart given up/.test(await verdict(get));
+    if (kind === 'cannot run') await until(isShown);
     set('run');
     signal('SIGHUP');
     await child.line(said(ENDED));
+    if (kind === 'cannot run') await until(async () => !(await isShown()));
     assert(!before.some(isRunning));
     assert.deepEqual(errorLines(child), []);
   });
+}
+
+/** Text of the live view's verdict. */
+async function verdict(get: (path: string) => Promise<Response>): Promise<string> {
+  const reader = (await get('/live')).body!.getReader();
+  let text = '';
+  while (!/^data: .*\n\n/m.test(text))
+    text += Buffer.from((await reader.read()).value ?? []).toString();
+  await reader.cancel();
+  const { status } = JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as {
+    status: { verdict: { text: string } };
+  };
+  return status.verdict.text;
 }
 
 /** A roll of one slot with worker 1, and what it does; its replacement is worker 2. */
@@ -181,6 +198,11 @@ test('a new worker that says nothing is given up after a bound, and killed', (t)
   t.mock.timers.tick(1);
   assert.deepEqual(did(), ['kill 2', GIVEN_UP]);
   assert.equal(roll.died(2, 0), true, 'its death is no news');
+  const { reason, sinceMs = 0 } = roll.failure ?? {};
+  assert.equal(reason, 'the new worker does not listen after 30000 ms');
+  assert(Math.abs(Date.now() - sinceMs) < 60_000);
+  roll.request('a test');
+  assert.equal(roll.failure, undefined, 'another one has begun');
 });
 
 test('without Kafka a new worker takes over a while after it listens', (t) => {
@@ -223,6 +245,7 @@ test('a replacement that was killed as it became fit replaces nobody', () => {
   const { roll, did } = alone({ predecessor: [] });
   roll.status(2, FIT);
   assert.deepEqual(did(), [BEGUN, GIVEN_UP]);
+  assert.equal(roll.failure?.reason, 'the new worker was killed before it could take over');
 });
 
 test('a worker that dies while it is replaced: the new one takes its place at once', async (t) => {

@@ -4,6 +4,7 @@ import { LIMITS } from '../../limits.ts';
 import type { OutageNotice, Readiness } from '../../messages.ts';
 import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellOf, firstCell } from '../../metrics/layout.ts';
+import type { RollFailure } from '../roll.ts';
 import type { WorkerState } from '../supervisor.ts';
 import type { Totals, WorkerCause } from '../totals.ts';
 import { type Cells, COLUMNS, COUNTS, GAUGES, gaugeNames, RATES, rateNames } from './columns.ts';
@@ -16,6 +17,8 @@ export interface ViewFacts {
   readiness(): Readiness;
   /** The current outage of Kafka; undefined = none. */
   outage(): OutageNotice | undefined;
+  /** Why the last rolling restart was given up; undefined = it was not. */
+  rollFailure(): RollFailure | undefined;
   /** Of each slot the states of its workers; none = it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];
   restarts(cause: WorkerCause): number;
@@ -81,7 +84,9 @@ export class Sampler {
     const unaccounted = totals.unaccounted();
     const states = this.#facts.states();
     const outage = this.#facts.outage();
-    this.#verdict.update(point, { ...this.#facts.readiness(), unaccounted, states, outage });
+    const rollFailure = this.#facts.rollFailure();
+    const readiness = this.#facts.readiness();
+    this.#verdict.update(point, { ...readiness, unaccounted, states, outage, rollFailure });
     return point;
   }
 

@@ -1,5 +1,6 @@
 /** The state of the instance in one sentence: the worst that is true, since when, what to do. */
 import type { OutageNotice } from '../../messages.ts';
+import type { RollFailure } from '../roll.ts';
 import { COLUMNS } from './columns.ts';
 import type { Point } from './sampler.ts';
 
@@ -18,6 +19,7 @@ export interface State {
   /** Of each slot the states of its workers. */
   readonly states: readonly (readonly string[])[];
   readonly outage: OutageNotice | undefined;
+  readonly rollFailure: RollFailure | undefined;
 }
 
 /** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
@@ -147,7 +149,7 @@ function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdic
   return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
 }
 
-function doubtful(recent: Recent, { states, outage }: State): Verdict | undefined {
+function doubtful(recent: Recent, { states, outage, rollFailure }: State): Verdict | undefined {
   if (outage !== undefined) return ofOutage('wait', outage);
   const missing = states.filter((slot) => !slot.includes('ready')).length;
   if (missing > 0) {
@@ -173,6 +175,12 @@ function doubtful(recent: Recent, { states, outage }: State): Verdict | undefine
   if (errors.length > 0) {
     const text = `Attempts to store fail and are made again: ${errors.join(', ')}`;
     return verdict('wait', text, 'Look the classes up', 'Attempts that fail');
+  }
+  if (rollFailure !== undefined) {
+    const { reason, sinceMs } = rollFailure;
+    const text = `Rolling restart given up, workers from before it serve: ${reason}`;
+    const todo = 'Correct the reason, then restart the workers again';
+    return { ...verdict('wait', text, todo, 'Rolling restart'), sinceMs };
   }
   return undefined;
 }

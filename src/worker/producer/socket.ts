@@ -8,13 +8,11 @@
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { connectSocket } from '../../broker-address.ts';
-import { LIMITS } from '../../limits.ts';
+import { guardResponses } from '../../response-guard.ts';
 import type { SocketFactory } from './kafkajs.ts';
 import { describeSocketError, describeStranger } from './reasons.ts';
 
 const LENGTH_BYTES = 4;
-/** A response has at least its correlation id. */
-const RESPONSE_BYTES_MIN = 4;
 
 /** The watch looks so often in its guard time. */
 const LOOKS_PER_GUARD = 6;
@@ -35,7 +33,6 @@ export class WatchedSocket {
   endReason: EndReason | undefined;
   #socket: net.Socket | undefined;
   #watch: NodeJS.Timeout | undefined;
-  readonly #lengths = new LengthCheck();
   readonly #answer = new Answer();
   #stranger: string | undefined;
   /** The answer is there, and waits for the end of the turn. */
@@ -64,7 +61,17 @@ export class WatchedSocket {
       this.unwatch();
       this.#onClose();
     });
-    this.#guardData(socket);
+    guardResponses(socket, {
+      take: (chunk) => {
+        if (this.#onAnswer === undefined) return false;
+        this.#take(chunk);
+        return true;
+      },
+      refused: (chunk) => {
+        this.#stranger ??= describeStranger(chunk);
+        this.end('bad_response');
+      },
+    });
     this.#socket = socket;
     // Ended before kafkajs came to ask for the socket.
     if (this.endReason !== undefined) this.end(this.endReason);
@@ -157,27 +164,6 @@ export class WatchedSocket {
     // What came behind it nobody has asked for.
     if (!isAll) this.end('bad_response');
   }
-
-  /** Lets kafkajs see data only while the lengths of the responses in it make sense. */
-  #guardData(socket: net.Socket): void {
-    const on = socket.on.bind(socket) as (event: string, listener: object) => net.Socket;
-    const guarded = (event: string, listener: (chunk: Buffer) => void): net.Socket => {
-      if (event !== 'data') return on(event, listener);
-      return on('data', (chunk: Buffer) => {
-        if (!this.#lengths.accept(chunk)) {
-          this.#stranger ??= describeStranger(chunk);
-          return this.end('bad_response');
-        }
-        if (this.#onAnswer !== undefined) return this.#take(chunk);
-        try {
-          listener(chunk);
-        } catch {
-          this.end('bad_response');
-        }
-      });
-    };
-    socket.on = guarded as typeof socket.on;
-  }
 }
 
 /** Gathers the chunks of one response. */
@@ -206,32 +192,5 @@ class Answer {
 
   get #wholeBytes(): number {
     return LENGTH_BYTES + this.#chunks[0]!.readInt32BE(0);
-  }
-}
-
-/** Follows the length prefixes of a stream of responses. */
-export class LengthCheck {
-  #prefix = 0;
-  #prefixBytes = 0;
-  #rest = 0;
-
-  /** @returns false when a response's length is none that a broker sends */
-  accept(chunk: Buffer): boolean {
-    let at = 0;
-    while (at < chunk.length) {
-      if (this.#rest > 0) {
-        const step = Math.min(this.#rest, chunk.length - at);
-        this.#rest -= step;
-        at += step;
-        continue;
-      }
-      this.#prefix = (this.#prefix << 8) | chunk[at++]!;
-      if (++this.#prefixBytes < LENGTH_BYTES) continue;
-      if (this.#prefix < RESPONSE_BYTES_MIN || this.#prefix > LIMITS.responseBytes) return false;
-      this.#rest = this.#prefix;
-      this.#prefix = 0;
-      this.#prefixBytes = 0;
-    }
-    return true;
   }
 }

@@ -19,7 +19,10 @@ export const OPTIONS: Options = {
 /** Loads compilers for configured schemas only: other workers start sooner. */
 const require = createRequire(import.meta.url);
 type Formats = typeof ajvFormats;
-export type Compiler = Pick<Ajv, 'compile' | 'formats' | 'refs' | 'RULES' | 'schemas'> &
+export type Compiler = Pick<
+  Ajv,
+  'compile' | 'errors' | 'formats' | 'refs' | 'RULES' | 'schemas' | 'validateSchema'
+> &
   Parameters<Formats['default']>[0];
 type CompilerClass = new (options: Options) => Compiler;
 

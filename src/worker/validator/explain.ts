@@ -1,12 +1,17 @@
 /** One short text for the sender of an event that does not match, from the errors of ajv. */
 import type { ErrorObject } from 'ajv';
 import { isObject, type JsonObject } from '../../json-object.ts';
+import { nearest } from '../../nearest.ts';
 import { escaped, targetOf } from './json-pointer.ts';
 
 /** Letters of a list of values or branches, of one value or name in a text, and of one branch. */
 const LIST_LENGTH_MAX = 140;
 const NAME_LENGTH_MAX = 60;
 const BRANCH_LENGTH_MAX = 100;
+/** What may be wrong with a list of types. */
+const LIST_KEYWORDS: ReadonlySet<string> = new Set(['minItems', 'uniqueItems']);
+/** Typing errors in a name that still tell which one is meant. */
+const EDITS_MAX = 2;
 /** References that are followed to what a branch says. */
 const REFS_MAX = 8;
 
@@ -29,6 +34,27 @@ export function explain(errors: readonly ErrorObject[], root: JsonObject): strin
   }
   const last = nodes.at(-1);
   return last === undefined ? 'does not match the schema' : describe(last, root);
+}
+
+/**
+ * Describes the first thing that is wrong in a schema, with its JSON pointer there.
+ * @param errors of the schema against that of its draft
+ */
+export function explainSchema(errors: readonly ErrorObject[]): string {
+  // A `type` may be a name or a list: the names say more than that there are two ways.
+  const depth = ({ instancePath }: ErrorObject) => instancePath.length;
+  const names = errors.filter(({ keyword, data }) => keyword === 'enum' && !Array.isArray(data));
+  const [wrongName] = names.sort((a, b) => depth(b) - depth(a));
+  if (wrongName === undefined) {
+    const ofList = errors.find(({ keyword }) => LIST_KEYWORDS.has(keyword));
+    return explain(ofList ? [ofList] : errors, {});
+  }
+  const { data, params } = wrongName;
+  const allowedNames = params.allowedValues as string[];
+  const short = String(data).toLowerCase();
+  const longer = allowedNames.find((name) => short.length >= 3 && name.startsWith(short));
+  const near = longer ?? nearest(short, allowedNames, () => EDITS_MAX);
+  return explain([wrongName], {}) + (near === undefined ? '' : `; did you mean ${near}?`);
 }
 
 /** Count of preceding nodes that belong to an error. Each branch stops at its first error. */

@@ -2,6 +2,7 @@
 
 import { isObject, type JsonObject } from '../../json-object.ts';
 import { nearest } from '../../nearest.ts';
+import { ANNOTATIONS } from './annotations.ts';
 import { type Compiler, type Draft, draftOf } from './drafts.ts';
 import { escaped, targetOf } from './json-pointer.ts';
 
@@ -32,22 +33,6 @@ const HOLDS_NAMED_SCHEMAS = [
   'patternProperties',
   'properties',
 ];
-/** Names that mean the same to every draft, though not each of them lists them. */
-const ANNOTATIONS: ReadonlySet<string> = new Set([
-  '$anchor',
-  '$comment',
-  '$vocabulary',
-  'contentEncoding',
-  'contentMediaType',
-  'contentSchema',
-  'default',
-  'deprecated',
-  'description',
-  'examples',
-  'readOnly',
-  'title',
-  'writeOnly',
-]);
 /** Keywords that some drafts have and others ignore. */
 const OF_DRAFTS: ReadonlyMap<string, string> = new Map([
   ['$dynamicAnchor', '2020-12'],

@@ -10,8 +10,9 @@ import type { JsonObject } from '../../json-object.ts';
 import { textOf } from '../../secret-files.ts';
 import { type RequiredFields, Sieve } from '../decoder/sieve.ts';
 import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';
-import { explain } from './explain.ts';
+import { explain, explainSchema } from './explain.ts';
 import { ignoredParts } from './ignored-parts.ts';
+import { obstacleToObjects } from './unmatchable.ts';
 
 /** Undefined for a good event, else what is wrong with it: `/timestamp must be integer`. */
 export type Validator = (event: JsonObject) => string | undefined;
@@ -44,14 +45,26 @@ export function loadValidator(schemaPath: string | undefined): Validator {
   return validatorOf(validate, schema);
 }
 
+/** Doubtful parts of a schema that can be used, a line each. */
+export interface SchemaWarnings {
+  /** Parts without effect. */
+  readonly ignored: readonly string[];
+  /** Why no event can match; one line, or none. */
+  readonly unmatchable: readonly string[];
+}
+
 /**
  * Compiles the schema in the file `schemaPath`, as {@link loadValidator} does.
- * @returns a line for each part of it that has no effect
  * @throws StartError as {@link loadValidator}
  */
-export function checkSchema(schemaPath: string): string[] {
+export function checkSchema(schemaPath: string): SchemaWarnings {
   const { schema, draft, compiler } = compile(schemaPath);
-  return ignoredParts(schema, draft, compiler).map((line) => inFile(schemaPath, line));
+  const lines = (texts: readonly string[]) => texts.map((text) => inFile(schemaPath, text));
+  const obstacle = obstacleToObjects(schema, compiler);
+  return {
+    ignored: lines(ignoredParts(schema, draft, compiler)),
+    unmatchable: lines(obstacle ? [`${obstacle}: no event can match the schema`] : []),
+  };
 }
 
 interface Compiled {
@@ -72,8 +85,13 @@ function compile(path: string): Compiled {
   const compiler = draft.create();
   let validate: ValidateFunction;
   try {
+    if (compiler.validateSchema(schema) === false) {
+      const problem = explainSchema(compiler.errors ?? []);
+      throw wrong(path, `is not a valid schema of ${draft.name}: ${problem}`);
+    }
     validate = compiler.compile(schema);
   } catch (error) {
+    if (error instanceof StartError) throw error;
     throw wrong(path, `cannot be compiled: ${(error as Error).message}`);
   }
   // Its function returns a promise, which would pass for a good event.

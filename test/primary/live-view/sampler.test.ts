@@ -31,6 +31,7 @@ function instance() {
   const facts = {
     readiness,
     outage: () => outage,
+    rollFailure: () => undefined,
     states: () => states,
     restarts: (of: 'crash' | 'hang') => restarts[of],
   };

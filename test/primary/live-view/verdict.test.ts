@@ -36,6 +36,7 @@ const well: State = {
   unaccounted: 0,
   states: [['ready'], ['ready', 'draining']],
   outage: undefined,
+  rollFailure: undefined,
 };
 const REASON = 'Kafka cannot be reached: connection refused';
 const outOf = (scope: 'all' | 'some', effect: string): State => ({
@@ -44,6 +45,12 @@ const outOf = (scope: 'all' | 'some', effect: string): State => ({
 });
 const allOut = outOf('all', 'no event is stored');
 const someOut = outOf('some', 'events of some partitions are not stored');
+const rollFailed: State = {
+  ...well,
+  rollFailure: { reason: 'the new worker died before it could take over', sinceMs: 2_000 },
+};
+const ROLL_FAILED =
+  'Rolling restart given up, workers from before it serve: the new worker died before it could take over';
 const unready = (...reasons: string[]): State => ({ ...well, ready: false, reasons });
 const dead: State = { ...well, states: [[], ['ready']] };
 
@@ -92,6 +99,9 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
   [{ stored: 5 }, dead, 'wait', 'Workers that are not ready: 1 of 2', 'Workers that die or hang'],
   [{ oldestSeconds: 6 }, well, 'wait', 'Kafka is slow: some events wait long', 'ForebayEventsWait'],
+  [{}, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
+  [{ stored: 5 }, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
+  [{ 'refused.timeout': 1 }, rollFailed, 'wait', 'Good events are refused: timeout', 'Refusals'],
   [{}, allOut, 'bad', `Kafka outage: no event is stored (${REASON})`, 'Outages'],
   [
     { received: 5, oldestSeconds: 6, 'errors.connection': 1 },
@@ -171,8 +181,11 @@ test('the worst that is true now is said, with what to do and where the runbook 
   for (const [numbers, state, kind, text, section] of CASES) {
     const { todo, sinceMs, ...said } = verdictOf([pointOf(numbers)], state);
     assert.deepEqual(said, { kind, text, section });
-    const isOutage = section === 'Outages';
-    assert.equal(sinceMs, isOutage ? state.outage?.sinceMs : undefined, text);
+    const begins: Record<string, number | undefined> = {
+      Outages: state.outage?.sinceMs,
+      'Rolling restart': state.rollFailure?.sinceMs,
+    };
+    assert.equal(sinceMs, begins[section], text);
     assert.equal(todo === '', section === '', `what to do: ${text}`);
     if (section === '') continue;
     const anchor = `id="${anchorOf(section)}"`;

@@ -4,7 +4,8 @@ import type net from 'node:net';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { LIMITS } from '../../../src/limits.ts';
-import { LengthCheck, WatchedSocket } from '../../../src/worker/producer/socket.ts';
+import { LengthCheck } from '../../../src/response-guard.ts';
+import { WatchedSocket } from '../../../src/worker/producer/socket.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 
 function response(payload: string | Buffer): Buffer {

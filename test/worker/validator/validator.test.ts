@@ -184,9 +184,13 @@ test('a schema that cannot be used ends the start with one line and exit code 2'
     [schemaFile('{\n"type":\n}'), /is not valid JSON: /],
     [schemaFile('\ufeff{}'), /begins with a byte order mark \(UTF-8\): save it as UTF-8 without/],
     [schemaFile(utf16('{}')), /begins with a byte order mark \(UTF-16\): save it as UTF-8 without/],
+    [schemaFile(Buffer.from('{"enum":["é"]}', 'latin1')), /is not valid UTF-8: save it as UTF-8$/],
     [schemaFile([]), /must hold a JSON object$/],
     [schemaFile('null'), /must hold a JSON object$/],
-    [schemaFile({ type: 'text' }), /cannot be compiled: schema is invalid/],
+    [
+      schemaFile({ type: 'text' }),
+      /is not a valid schema of draft-07: \/type must be one of "array"/,
+    ],
     [schemaFile({ pattern: '(' }), /cannot be compiled: .*regular expression/i],
     [schemaFile({ $ref: '#/definitions/absent' }), /cannot be compiled: can't resolve reference/],
     [

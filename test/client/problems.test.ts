@@ -1,0 +1,120 @@
+/** What `status.problem` says when no WebSocket gets through, or nothing. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, mock, test } from 'node:test';
+import { WebSocket } from 'ws';
+import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import { FakeGateway } from '../page/fake-gateway.ts';
+import { until } from '../support/wait.ts';
+
+let gateway: FakeGateway;
+let client: Client;
+
+beforeEach(async () => {
+  gateway = await new FakeGateway().listen();
+  gateway.answer = (events) => ({ accepted: events.length, errors: [] });
+  // Pauses are short, but none is left out.
+  mock.method(Math, 'random', () => 0.05);
+});
+afterEach(() => {
+  mock.restoreAll();
+  gateway.close();
+  void client.close();
+});
+
+function connect(path: string, options: Partial<ClientOptions> = {}): void {
+  const url = new URL(path, gateway.url.replace('http', 'ws')).href;
+  client = createClient({ url, webSocket: WebSocket, ...options });
+}
+
+const isFallback = () => client.status.state === 'fallback' && client.status.stored > 0;
+
+for (const [what, path, status] of [
+  ['its path is wrong', '/wss', 400],
+  ['a proxy forbids it', '/ws', 403],
+] as const) {
+  test(`POST works and no WebSocket does, since ${what}: status.problem says why`, async () => {
+    gateway.blocked = true;
+    connect(path);
+    void client.send({ id: 'a' });
+    await until(isFallback);
+    const problem = `no WebSocket gets through: 1006 Unexpected server response: ${status}`;
+    assert.equal(client.status.problem, problem);
+    void client.send({ id: 'b' });
+    await client.flush();
+    assert.equal(client.status.problem, problem, 'after each body');
+    if (path !== '/ws') return;
+    gateway.blocked = false;
+    const connection = await gateway.connection(1);
+    connection.hello(64, 100_000);
+    await until(() => client.status.state === 'open');
+    assert.equal(client.status.problem, undefined);
+  });
+}
+
+test('a platform without WebSocket: status.problem says so beside the state fallback', async () => {
+  const saved = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
+  Reflect.deleteProperty(globalThis, 'WebSocket');
+  client = createClient({ url: `${gateway.url}ws` });
+  if (saved) Object.defineProperty(globalThis, 'WebSocket', saved);
+  void client.send({ id: 'a' });
+  await until(isFallback);
+  assert.match(
+    client.status.problem ?? '',
+    /^no WebSocket gets through: there is no WebSocket class/,
+  );
+});
+
+test('a stuck event is told beside the reason why no WebSocket gets through', async () => {
+  gateway.blocked = true;
+  gateway.answer = (events) =>
+    events.some(({ id }) => id === 'long')
+      ? new Response('no', { status: 502 })
+      : { accepted: events.length, errors: [] };
+  connect('/ws');
+  for (const id of ['a', 'long', 'b']) void client.send({ id });
+  await until(() => /an event of 13 bytes/.test(client.status.problem ?? ''), {
+    deadlineMs: 20_000,
+  });
+  assert.match(client.status.problem ?? '', /^no WebSocket gets through: .*; others get through/);
+});
+
+test('a host that nothing knows, or refuses: status.problem has the cause that Node.js gives', async () => {
+  // Its port is free: the gateway of this test is gone.
+  const url = `${gateway.url.replace('http', 'ws')}ws`;
+  gateway.close();
+  client = createClient({ url, webSocket: WebSocket });
+  const told = new Set<string>();
+  await until(() => told.add(client.status.problem ?? '') && told.size >= 2);
+  for (const text of told) if (text) assert.match(text, /connect ECONNREFUSED 127\.0\.0\.1:\d+/);
+  void client.close();
+  client = createClient({ url: 'ws://no-such-host.invalid/ws', webSocket: WebSocket });
+  await until(() => /getaddrinfo (ENOTFOUND|EAI_AGAIN)/.test(client.status.problem ?? ''));
+});
+
+for (const [what, error, text] of [
+  [
+    'a cause',
+    new TypeError('fetch failed', { cause: new Error('the disk is full') }),
+    /fetch failed: the disk is full$/,
+  ],
+  [
+    'several errors',
+    new AggregateError([new Error('first'), new Error('second')]),
+    /failed: first$/,
+  ],
+  ['itself as its cause', selfCaused(), /failed: round: round/],
+  ['a line end', new Error('no network\n'), /failed: no network$/],
+  ['no message', new Error(''), /failed: Error$/],
+] as const) {
+  test(`a key function that fails with ${what}: status.problem has it`, async () => {
+    connect('/ws', { key: () => Promise.reject(error) });
+    await until(() => client.status.problem);
+    assert.match(client.status.problem ?? '', text);
+  });
+}
+
+function selfCaused(): Error {
+  const error = new Error('round');
+  error.cause = error;
+  return error;
+}
