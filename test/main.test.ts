@@ -125,7 +125,7 @@ test('config warns of what is doubtful in files that can be used: exit code 0', 
 }, async (t) => {
   const folder = folderOf(t);
   const schema = join(folder, 'schema.json');
-  writeFileSync(schema, '{"requird":["a"],"properties":{"m":{"format":"emial"}}}');
+  writeFileSync(schema, '{"type":"array","requird":["a"],"properties":{"m":{"format":"emial"}}}');
   const authority = new Authority();
   const own = authority.issue('own', { days: 3 });
   const client = authority.issue('client', { days: -1 });
@@ -140,18 +140,19 @@ test('config warns of what is doubtful in files that can be used: exit code 0', 
   });
   assert.equal(code, 0);
   const lines = stderr.trimEnd().split('\n');
-  assert.equal(lines.length, 4, stderr);
+  assert.equal(lines.length, 5, stderr);
   const named = `forebay: FOREBAY_EVENT_SCHEMA: ${schema}`;
-  assert.deepEqual(lines.slice(0, 2), [
+  assert.deepEqual(lines.slice(0, 3), [
+    `${named} /type allows no object: no event can match the schema`,
     `${named} /requird is not a keyword of draft-07 and is ignored; did you mean required?`,
     `${named} /properties/m/format names the format "emial", which is not checked; ` +
       'did you mean email?',
   ]);
   assert.match(
-    lines[2]!,
+    lines[3]!,
     /^forebay: FOREBAY_TLS_CERT_FILE: the certificate of CN=own expires on 2/,
   );
-  assert.match(lines[3]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client expired on 2/);
+  assert.match(lines[4]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client expired on 2/);
 });
 
 test('config finds a key that is not that of the certificate, for clients and for Kafka', {
