@@ -14,8 +14,16 @@ export function unmapped(address: Address): Address {
   return address;
 }
 
-/** @param bytes 4 or 16, in network order */
+/** The address of a socket that is no longer connected. */
+const UNSPECIFIED = ipaddr.IPv6.parse('::');
+
+/**
+ * Returns the address of a socket's end; `::` where the system names none, since the connection has
+ * ended.
+ * @param bytes 4 or 16, in network order, or none
+ */
 export function addressOfBytes(bytes: ArrayBuffer): Address {
+  if (bytes.byteLength === 0) return UNSPECIFIED;
   return unmapped(ipaddr.fromByteArray([...new Uint8Array(bytes)]));
 }
 

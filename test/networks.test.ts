@@ -43,6 +43,7 @@ test('addresses as they are usually written, and nothing else', () => {
 
 test('the bytes of an IPv4 client of a socket for both versions are its IPv4 address', () => {
   const bytes = (...all: number[]) => new Uint8Array(all).buffer;
+  assert.equal(addressOfBytes(bytes()).toString(), '::', 'the connection has ended');
   assert.equal(addressOfBytes(bytes(10, 1, 2, 3)).toString(), '10.1.2.3');
   const zeros = new Array<number>(10).fill(0);
   assert.equal(addressOfBytes(bytes(...zeros, 255, 255, 10, 1, 2, 3)).toString(), '10.1.2.3');

@@ -82,7 +82,7 @@ test('a codec whose package is not installed is a wrong setting, in one line', a
   const folder = mkdtempSync(join(tmpdir(), 'forebay-codecs-'));
   t.after(() => rmSync(folder, { recursive: true }));
   // A copy that has no node_modules above it.
-  for (const path of ['compression', 'errors.js', 'limits.js']) {
+  for (const path of ['compression', 'errors.js', 'limits.js', 'printable.js', 'redact.js']) {
     cpSync(join(dist, path), join(folder, 'dist', path), { recursive: true });
   }
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');

@@ -107,7 +107,7 @@ test('a worker is killed: what had no ack is sent again, and stored once if no w
     (await shown.rows('sent')).find((row) => !early.includes(row.id)),
   );
   for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
-  await until(async () => (await shown.history()).includes('connecting … (1006)'));
+  await until(async () => (await shown.history()).includes('connecting … (1006 connection lost)'));
   assert.match(await acked(id), /^stored after \d+ ms \(attempt \d\)$/);
   for (const other of early) await acked(other);
   const inKafka = await storedIds();
