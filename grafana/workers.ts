@@ -94,6 +94,20 @@ const load = {
       'bytes',
       of('forebay_worker_resident_bytes', WORKER),
     ),
+    perWorker(
+      'Short of memory',
+      '1 while resident memory stays above FOREBAY_MAX_RSS_BYTES and no newcomers are taken.',
+      'short',
+      of('forebay_memory_short', WORKER),
+      { max: 1 },
+    ),
+    perWorker(
+      'Unfinished input',
+      'Bodies that are not complete or wait, as a share of FOREBAY_MAX_INPUT_BYTES.',
+      'percentunit',
+      `${of('forebay_input_bytes', WORKER)} / (${of('forebay_input_limit_bytes', WORKER)} > 0)`,
+      { max: 1 },
+    ),
   ],
 };
 

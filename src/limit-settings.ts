@@ -1,5 +1,5 @@
 /** The settings that bound what clients may do: a part of SETTINGS in config.ts. */
-import { MIB } from './limits.ts';
+import { LIMITS, MIB } from './limits.ts';
 import { integer, networks } from './settings.ts';
 
 export const LIMIT_SETTINGS = {
@@ -36,7 +36,9 @@ export const LIMIT_SETTINGS = {
     default: 0,
     min: 0,
     max: 1_000_000,
-    meaning: 'WebSockets of a worker from one IPv4 address or IPv6 /64; 0 = no bound',
+    meaning:
+      'WebSockets and unanswered POSTs of a worker from one IPv4 address or IPv6 /64, and as many ' +
+      'connections that wait for a request; 0 = no bound',
   }),
   trustedProxies: networks('FOREBAY_TRUSTED_PROXIES', {
     meaning: 'proxies whose X-Forwarded-For and PROXY headers say who the client is',
@@ -75,6 +77,15 @@ export const LIMIT_SETTINGS = {
     meaning:
       'rate of an HTTP body below which it is rejected with 408, after a grace of 10 s; ' +
       'a body of 1 MiB may take 1 MiB divided by this',
+  }),
+  maxInputBytes: integer('FOREBAY_MAX_INPUT_BYTES', {
+    default: 64 * MIB,
+    min: LIMITS.inputBytesMin,
+    max: 4096 * MIB,
+    unit: 'bytes',
+    meaning:
+      'memory of a worker for input that is not complete, or waits to be decompressed or decoded; ' +
+      'beyond it the largest and oldest are rejected',
   }),
   maxRssBytes: integer('FOREBAY_MAX_RSS_BYTES', {
     default: 0,

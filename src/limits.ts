@@ -16,13 +16,15 @@ export const LIMITS = {
   bodyBytes: MIB,
   /** Bytes beyond it that are read and forgotten of a body whose answer ends the connection. */
   bodySkipBytes: MIB,
+  /** Least FOREBAY_MAX_INPUT_BYTES: with less, few bodies at a time would evict each other. */
+  inputBytesMin: 4 * MIB,
   /** A body of so many bytes is taken apart at once. A longer one could hold the loop for a tenth
    * of a second: it is taken apart in slices of about so many bytes and events, one in a turn. */
   atOnceBytes: 16 * KIB,
   sliceBytes: 32 * KIB,
   sliceEvents: 1_000,
   /** Complete bodies of a worker that wait to be decompressed or decoded: each may take twice
-   * `bodyBytes` outside the buffer. One sender may hold half of the places. `inflating` of them are
+   * `bodyBytes` of FOREBAY_MAX_INPUT_BYTES. One sender may hold half of the places. `inflating` of them are
    * decompressed at the same time. */
   waitingBodies: 64,
   inflating: 2,
@@ -37,9 +39,6 @@ export const LIMITS = {
   bodyGraceMs: 10_000,
   bodyLookMs: 1_000,
   bodyProlongLooks: 5,
-  /** Bytes of a worker's bodies that are older than that grace. Without it, senders at the least
-   * rate would fill the memory with bodies that are never whole. */
-  slowBodiesBytes: 64 * MIB,
   /** Headers of one request. uWebSockets.js takes 4 KiB by default: cookies and a token would fail
    * with 431. */
   headersBytes: 16 * KIB,
@@ -139,8 +138,6 @@ export const LIMITS = {
   requestHeadBytes: 2 * KIB,
   /** Bodies that are read on in each turn, of those that wait for the time of a turn. */
   resumedBodies: 8,
-  /** All input of a worker that waits for the time of a turn. */
-  waitingInputBytes: 64 * MIB,
   /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
    * all: the others' comes sooner than their own by so much at the most. */
   batchOpenMsMax: 1_000,
@@ -183,8 +180,14 @@ export const LIMITS = {
    * filled before they are looked at, and that beside the budget. */
   semiSpaceMib: 4,
   /** How often a worker looks at its resident memory, and the share of FOREBAY_MAX_RSS_BYTES below
-   * which it takes connections and bodies again: not at the mark itself, where it would waver. */
-  memoryMark: { lookMs: 1_000, resume: 0.95 },
+   * which it takes connections and bodies again: not at the mark itself, where it would waver.
+   * While it is above the mark, garbage is collected at most once in `collectMs`, since that takes
+   * tens of ms. The process itself may take `ownGrowthBytes` beside heap and buffers later on. */
+  memoryMark: { lookMs: 50, resume: 0.95, collectMs: 1_000, ownGrowthBytes: 16 * MIB },
+  /** WebSockets that completed no message for `silentMs` may hold a part of one: above the mark they
+   * are ended, up to `endedAtOnce` in a look, since each takes some 20 µs. */
+  silentMs: 1_000,
+  endedAtOnce: 1_000,
   /** How long the command `health` waits: beyond it, a container's check would be ended from outside
    * and could not say why. */
   healthMs: 3_000,
@@ -230,6 +233,10 @@ export const LIMITS = {
 } as const;
 
 assert(LIMITS.frameEvents <= LIMITS.bodyEvents, 'a body takes what a frame takes');
+assert(
+  2 * 2 * LIMITS.bodyBytes <= LIMITS.inputBytesMin,
+  'there is room for a body in two buffers, or with what it decompresses to, and for another one',
+);
 assert(LIMITS.inflateChunkBytes <= LIMITS.bodyBytes, 'a bomb is stopped near the bound of a body');
 assert(
   LIMITS.bodyBytes <= LIMITS.zstdWindowBytes,

@@ -13,6 +13,8 @@ export interface WorkerStatus {
   readonly topicCreation: string | undefined;
   /** Kafka refuses writes by rights or policy until an operator acts. */
   readonly refusedByPolicy: boolean;
+  /** Resident memory is above its mark, and no newcomers are taken. */
+  readonly memoryShort: boolean;
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
   readonly delivery: Delivery;

@@ -57,6 +57,7 @@ test('the names and defaults that others rely on', () => {
     idleTimeoutMs: 120_000,
     maxConnections: 20_000,
     maxConnectionsPerAddress: 0,
+    maxInputBytes: 67_108_864,
     trustedProxies: [],
     connectionEventsPerSecond: 0,
     connectionEventsBurst: 0,

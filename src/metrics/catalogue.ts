@@ -1,7 +1,7 @@
 /**
- * Every series, once. The workers' memory layout, the primary's registry and docs/metrics.md come
- * from here. One invariant rules it: labels take their values from fixed sets only, so that no
- * client can make a series.
+ * Every series, once. One invariant rules it: labels take their values from fixed sets only, so
+ * that no client can make a series. The workers' memory layout, the primary's registry and
+ * docs/metrics.md come from here.
  */
 import { eventCodes, requestCodes, retryCodes } from '../errors.ts';
 import type { Series } from './series.ts';
@@ -39,6 +39,7 @@ export const CLOSE_REASONS = [
   'credit_exceeded',
   'slow_consumer',
   'flooding',
+  'memory_short',
   'unauthorized',
   'restart',
   'age',
@@ -139,6 +140,30 @@ export const CATALOGUE = [
     type: 'gauge',
     unit: 'bytes',
     help: 'Bytes that the buffer may take.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_input_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help:
+      'Memory of bodies that are not complete, or wait to be decompressed or decoded. Parts of ' +
+      'WebSocket messages are not in it.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_input_limit_bytes',
+    type: 'gauge',
+    unit: 'bytes',
+    help: 'Memory that these may take: FOREBAY_MAX_INPUT_BYTES.',
+    from: 'worker',
+  },
+  {
+    name: 'forebay_memory_short',
+    type: 'gauge',
+    help:
+      '1 while resident memory is above FOREBAY_MAX_RSS_BYTES although holders of unfinished input ' +
+      'were ended: no new connections and bodies are taken.',
     from: 'worker',
   },
   {

@@ -30,6 +30,10 @@ export class ReadinessGate {
       if (status.refusedByPolicy)
         reasons.add('Kafka refuses to write: see its rights and policies');
     }
+    const short = known.filter((status) => status.memoryShort).length;
+    if (short > 0 && short >= statuses.length / 2) {
+      reasons.add('at least half of the workers are short of memory and take no newcomers');
+    }
     this.#buffering = isBuffering(known, this.#buffering);
     if (this.#buffering) {
       reasons.add(`the buffer is not below ${LIMITS.highWater.resume * 100}% since it reached \

@@ -2,11 +2,12 @@ import { type Config, SETTING_ENTRIES } from '../config.ts';
 import { KIB } from '../limits.ts';
 
 /**
- * From so many bytes on a block of the C heap is the kernel's again as soon as it is free. By
- * default glibc keeps what it has freed, up to a size that grows with use: the memory of clients
- * that have gone would hold a worker above its mark.
+ * Blocks of the C heap from this size on are the kernel's again as soon as they are free. By default
+ * glibc keeps what it has freed, up to a size that grows with use. It also keeps all smaller blocks
+ * below one that is in use: parts of messages of clients that have gone would hold a worker above
+ * its mark for good.
  */
-const GIVEN_BACK_BYTES = 64 * KIB;
+const GIVEN_BACK_BYTES = 4 * KIB;
 
 /** The slot of a worker: our primary sets it, another program's cluster does not. */
 export const WORKER_SLOT = 'FOREBAY_WORKER_SLOT';

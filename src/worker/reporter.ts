@@ -3,6 +3,8 @@ import type { ToPrimary, Waiting, WorkerStatus } from '../messages.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
+import type { InputMemory } from './admission/input-memory.ts';
+import type { MemoryMark } from './admission/memory-mark.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { Producer } from './producer/producer.ts';
 import { residentBytes } from './resident-memory.ts';
@@ -10,6 +12,9 @@ import { residentBytes } from './resident-memory.ts';
 const IN_FLIGHT = cell('forebay_events_in_flight');
 const BUFFER = cell('forebay_buffer_bytes');
 const BUFFER_LIMIT = cell('forebay_buffer_limit_bytes');
+const INPUT = cell('forebay_input_bytes');
+const INPUT_LIMIT = cell('forebay_input_limit_bytes');
+const MEMORY_SHORT = cell('forebay_memory_short');
 const OLDEST = cell('forebay_buffer_oldest_seconds');
 const LAG = cell('forebay_event_loop_lag_seconds');
 const RESIDENT = cell('forebay_worker_resident_bytes');
@@ -21,6 +26,8 @@ export interface ReporterParts {
   readonly producer: Producer;
   readonly acknowledger: Acknowledger;
   readonly lag: Pick<LoopLag, 'takeSeconds'>;
+  readonly input: Pick<InputMemory, 'bytes' | 'limitBytes'>;
+  readonly memory: Pick<MemoryMark, 'over'>;
 }
 
 /** Sends the worker's numbers and its fitness to the primary: once a second, and on a change. */
@@ -111,6 +118,7 @@ export class Reporter {
       kafka: this.#kafka,
       topicCreation: this.#topicCreation,
       refusedByPolicy: this.#refusedByPolicy,
+      memoryShort: this.#parts.memory.over,
       bufferedBytes: this.#parts.budget.eventBytes,
       bufferLimitBytes: this.#parts.budget.eventLimitBytes,
       delivery: this.#parts.producer.delivery(nowMs),
@@ -120,7 +128,7 @@ export class Reporter {
 
   /** Counts what is there by walking it, not by what came and went: else a leak would not show. */
   #measure(nowMs: number): Waiting {
-    const { budget, producer, acknowledger } = this.#parts;
+    const { budget, producer, acknowledger, input, memory } = this.#parts;
     let inFlight = 0;
     let oldestAtMs = nowMs;
     let oldestOpenAtMs = nowMs;
@@ -136,6 +144,9 @@ export class Reporter {
     counters.set(IN_FLIGHT, inFlight);
     counters.set(BUFFER, budget.usedBytes);
     counters.set(BUFFER_LIMIT, budget.limitBytes);
+    counters.set(INPUT, input.bytes);
+    counters.set(INPUT_LIMIT, input.limitBytes);
+    counters.set(MEMORY_SHORT, memory.over ? 1 : 0);
     counters.set(OLDEST, (nowMs - oldestAtMs) / 1000);
     const bytes = residentBytes();
     if (bytes !== undefined) counters.set(RESIDENT, bytes);

@@ -23,11 +23,13 @@ import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
 import type { Gate } from './admission/gate.ts';
+import { InputMemory } from './admission/input-memory.ts';
 import { MemoryMark } from './admission/memory-mark.ts';
 import { openGate } from './admission/open-gate.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './listener/listener.ts';
+import { Relief } from './listener/relief.ts';
 import { LoopLag } from './loop-lag.ts';
 import { pageSettings } from './page-settings.ts';
 import { Compressor } from './producer/compressor.ts';
@@ -67,6 +69,7 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
+  readonly #input: InputMemory;
   readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #outage: OutageNotice | undefined;
@@ -94,6 +97,7 @@ class Worker {
     const producer = this.#createProducer(counters, budget, accumulator, acknowledger);
     const connections = connectionBounds(config.maxConnections);
     this.#memory = new MemoryMark(config.maxRssBytes, log);
+    this.#input = new InputMemory(config.maxInputBytes);
     this.#listener = new Listener({
       host: config.host,
       port: config.port,
@@ -119,6 +123,7 @@ class Worker {
         memory: this.#memory,
       }),
       memory: this.#memory,
+      inputMemory: this.#input,
       connectionRate: rateOf(config.connectionEventsPerSecond, config.connectionEventsBurst),
       idleMs: config.idleTimeoutMs,
       maxAgeMs: config.maxConnectionAgeMs,
@@ -130,7 +135,8 @@ class Worker {
     this.#acknowledger = acknowledger;
     this.#intake = intake;
     this.#producer = producer;
-    const parts = { budget, producer, acknowledger, lag: this.#lag };
+    const { input, memory } = { input: this.#input, memory: this.#memory };
+    const parts = { budget, producer, acknowledger, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(counters, parts, tell);
   }
 
@@ -141,7 +147,7 @@ class Worker {
     if (!this.#gate.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
-    this.#memory.start();
+    this.#memory.start(() => new Relief(this.#input, this.#listener));
     this.#producer.start();
   }
 

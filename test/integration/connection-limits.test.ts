@@ -172,6 +172,102 @@ test('a PROXY v2 header of a trusted proxy names the client, in one piece or in 
   for (const socket of byHandSockets) socket.destroy();
 });
 
+const POST = (headers = '') =>
+  `POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${headers}Content-Length: 9\r\n\r\n`;
+const LIVE = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
+
+/** A connection from `address` that sends `text`, what it has heard, and whether it is over. */
+function raw(address: string, text: string) {
+  const socket = connect({ port: stage.gateway.port, host: '127.0.0.1', localAddress: address });
+  const heard = { socket, text: '', over: false };
+  socket.on('data', (bytes) => {
+    heard.text += bytes;
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    heard.over = true;
+  });
+  if (text !== '') socket.write(text);
+  return heard;
+}
+type Raw = ReturnType<typeof raw>;
+
+async function answered(connection: Raw): Promise<string> {
+  await until(() => connection.text !== '' || connection.over, { what: 'an answer' });
+  return connection.text.split('\r\n')[0]!;
+}
+
+test('posts that are not answered count beside WebSockets, one with the other', async (t) => {
+  const address = '127.0.0.7';
+  const webSockets = await connected(PER_ADDRESS - 1, { address });
+  const held = raw(address, POST());
+  t.after(() => held.socket.destroy());
+  // Its connection counts from the accept on: what it is for is known when another one is refused.
+  const refused = async () => {
+    const outcome = await handshake({ address });
+    if (!('socket' in outcome)) return outcome;
+    outcome.end();
+    return undefined;
+  };
+  assert.deepEqual(await until(refused, { what: '429' }), TOO_MANY_OF_ADDRESS);
+  const beyond = raw(address, `${POST()}[]       `);
+  assert.match(await answered(beyond), /^HTTP\/1\.1 429 /);
+  assert.match(beyond.text, /Retry-After: 1\r\n/);
+  assert.match(beyond.text, /"too_many_connections"/);
+  const live = raw(address, LIVE);
+  assert.match(await answered(live), /^HTTP\/1\.1 200 /, 'what is answered at once is');
+  await until(() => live.over, { what: 'the end of its connection' });
+  held.socket.write('[]       ');
+  assert.match(await answered(held), /^HTTP\/1\.1 200 /);
+  end(...webSockets);
+});
+
+test('connections of an address that ask for nothing: up to twice as many, then they are closed', async (t) => {
+  const address = '127.0.0.8';
+  const silent = Array.from({ length: 2 * PER_ADDRESS + 3 }, () => raw(address, ''));
+  t.after(() => {
+    for (const { socket } of silent) socket.destroy();
+  });
+  const open = () => silent.filter(({ over }) => !over);
+  await until(() => open().length === 2 * PER_ADDRESS, { what: 'the end of 3' });
+  assert.equal(await answered(raw('127.0.0.9', LIVE)), 'HTTP/1.1 200 OK', 'others may come');
+  open()[0]!.socket.destroy();
+  const next = async () => {
+    const one = raw(address, LIVE);
+    return /^HTTP\/1\.1 200 /.test(await answered(one));
+  };
+  await until(next, { what: 'room for another' });
+});
+
+test('requests on one connection, one after the other, are one connection', async (t) => {
+  const one = raw('127.0.0.10', '');
+  t.after(() => one.socket.destroy());
+  for (let request = 1; request <= 5 * PER_ADDRESS; request++) {
+    one.socket.write(request % 2 === 0 ? LIVE : `${POST()}[]       `);
+    await until(() => one.over || one.text.split('HTTP/1.1 200 ').length === request + 1);
+    assert.doesNotMatch(one.text, /close/i);
+  }
+});
+
+test('posts through a trusted proxy count for the client that it names; its connections are its own', async (t) => {
+  const from = (client: string) => raw(PROXY, POST(`X-Forwarded-For: ${client}\r\n`));
+  const held = Array.from({ length: PER_ADDRESS }, () => from('9.9.8.8'));
+  const many = Array.from({ length: 3 * PER_ADDRESS }, () => raw(PROXY, ''));
+  t.after(() => {
+    for (const { socket } of [...held, ...many]) socket.destroy();
+  });
+  const refused = async () => {
+    const one = from('9.9.8.8');
+    one.socket.write('[]       ');
+    return /^HTTP\/1\.1 429 /.test(await answered(one));
+  };
+  await until(refused, { what: '429' });
+  const other = from('9.9.8.7');
+  other.socket.write('[]       ');
+  assert.match(await answered(other), /^HTTP\/1\.1 200 /);
+  assert.equal(many.filter(({ over }) => over).length, 0);
+});
+
 test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client is itself', {
   skip: missingTool('haproxy'),
 }, async (t) => {

@@ -8,6 +8,7 @@ const fit: WorkerStatus = {
   kafkaReached: true,
   kafka: '',
   refusedByPolicy: false,
+  memoryShort: false,
   bufferedBytes: 0,
   bufferLimitBytes: 100,
   topicCreation: undefined,
@@ -36,6 +37,19 @@ test('not ready while a worker is missing or does not listen', () => {
   assert.deepEqual(gate.update([fit, undefined], false), expected);
   assert.deepEqual(gate.update([fit, { ...fit, listening: false }], false), expected);
   assert.equal(gate.update([fit, fit], false).ready, true);
+});
+
+test('not ready while at least half of the workers are short of memory', () => {
+  const short = { ...fit, memoryShort: true };
+  const reasons = ['at least half of the workers are short of memory and take no newcomers'];
+  const gate = new ReadinessGate();
+  for (const statuses of [[short], [short, fit], [short, short, fit], [short, fit, undefined]]) {
+    const { ready, reasons: found } = gate.update(statuses, false);
+    assert.equal(ready, false);
+    const isMost = statuses.filter((status) => status === short).length >= statuses.length / 2;
+    assert.equal(found.includes(reasons[0]!), isMost, JSON.stringify(found));
+  }
+  assert.deepEqual(gate.update([short, fit, fit], false), { ready: true, reasons: [] });
 });
 
 test('says once why Kafka is not reached', () => {

@@ -1,7 +1,6 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
 import type { Codec } from '../../src/compression/codecs.ts';
 import { SETTINGS } from '../../src/config.ts';
-import { LIMITS } from '../../src/limits.ts';
 import type { Logger } from '../../src/log.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { Totals } from '../../src/primary/totals.ts';
@@ -129,7 +128,7 @@ export class Gateway {
     });
     const turn = new TurnBudget();
     const slicer = new Slicer(turn);
-    const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
+    const inputMemory = new InputMemory(SETTINGS.maxInputBytes.defaultValue());
     const input = { turn, slicer, inputMemory };
     const shared = { intake, acknowledger, gate, admission, log, counters, budget, ...input };
     this.#webSocket = new WebSocketListener({
@@ -155,7 +154,14 @@ export class Gateway {
     this.budget = budget;
     this.#reporter = new Reporter(
       counters,
-      { budget, producer: this.producer, acknowledger, lag: { takeSeconds: () => 0 } },
+      {
+        budget,
+        producer: this.producer,
+        acknowledger,
+        lag: { takeSeconds: () => 0 },
+        input: inputMemory,
+        memory,
+      },
       async (message) => {
         if (message.type === 'snapshot') this.#account(message.values.slice());
       },

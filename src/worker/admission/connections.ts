@@ -1,4 +1,5 @@
-import { networksOf } from '../../networks.ts';
+import { LIMITS } from '../../limits.ts';
+import { addressOfBytes, isWithin, type Network, networksOf } from '../../networks.ts';
 import type { HttpRequest, HttpResponse } from '../listener/uws.ts';
 import { ClientAddresses, countedAs } from './address.ts';
 import { AddressRates } from './address-rates.ts';
@@ -9,7 +10,7 @@ import type { Buckets, Rate } from './token-bucket.ts';
 export interface ConnectionOptions {
   /** WebSockets in all. */
   readonly max: number;
-  /** WebSockets of one address; 0 = no bound. */
+  /** WebSockets, and requests that are not answered, of one address; 0 = no bound. */
   readonly maxPerAddress: number;
   /** Events of one address; undefined = no bound. */
   readonly addressRate: Rate | undefined;
@@ -26,23 +27,60 @@ const NO_BUCKETS: Buckets = [];
 /** What has no room for one more: this worker, or its part for an address. */
 export type Full = 'worker' | 'address';
 
+type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
+
 /**
- * How many WebSockets a worker has, in all and by address, and whether one more may come; and what
- * bounds the rate of each address.
+ * Counts a worker's WebSockets, and connections of all kinds by address, and decides whether one
+ * more may come; and what bounds the rate of each address. A connection counts for the socket's
+ * peer, unless that is a trusted proxy: then only what its clients use counts, each for its own
+ * address.
  */
 export class ConnectionAdmission {
   readonly #options: ConnectionOptions;
   readonly #addresses: ClientAddresses;
   readonly #perAddress: PerAddress | undefined;
   readonly #rates: AddressRates | undefined;
+  readonly #trusted: readonly Network[];
+  readonly #periods: NodeJS.Timeout | undefined;
   #open = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#addresses = new ClientAddresses(networksOf(options.trustedProxies));
+    this.#trusted = networksOf(options.trustedProxies);
+    this.#addresses = new ClientAddresses(this.#trusted);
     const { maxPerAddress, addressRate } = options;
-    this.#perAddress = maxPerAddress === 0 ? undefined : new PerAddress(maxPerAddress);
     this.#rates = addressRate && new AddressRates(addressRate);
+    if (maxPerAddress === 0) return;
+    const perAddress = new PerAddress(maxPerAddress);
+    this.#perAddress = perAddress;
+    const periodMs = LIMITS.firstRequestMs + LIMITS.timerTickMs;
+    this.#periods = setInterval(() => perAddress.nextPeriod(), periodMs);
+  }
+
+  close(): void {
+    clearInterval(this.#periods);
+  }
+
+  /** Place of a connection itself; '' also for one of a trusted proxy. */
+  peerOf(response: Peer): Place {
+    if (this.#perAddress === undefined) return '';
+    const address = addressOfBytes(response.getRemoteAddress());
+    return isWithin(address, this.#trusted) ? '' : countedAs(address);
+  }
+
+  /** A connection is accepted. @returns whether it may stay and wait for its first request */
+  begin(peer: Place): boolean {
+    return peer === '' || this.#perAddress === undefined || this.#perAddress.begin(peer);
+  }
+
+  /** A connection has a request, or has ended before its first one. */
+  stir(peer: Place): void {
+    if (peer !== '') this.#perAddress?.stir(peer);
+  }
+
+  /** A request is answered. @returns whether its connection may stay and wait for the next one */
+  stay(peer: Place): boolean {
+    return peer === '' || this.#perAddress === undefined || this.#perAddress.stay(peer);
   }
 
   /** Where a handshake or request would be counted. Call it before the handler returns. */
@@ -61,7 +99,7 @@ export class ConnectionAdmission {
     return this.#rates === undefined ? NO_BUCKETS : [this.#rates.of(place)];
   }
 
-  /** WebSockets that one address may have; 0 = no bound. */
+  /** WebSockets, and requests that are not answered, that one address may have; 0 = no bound. */
   get maxPerAddress(): number {
     return this.#options.maxPerAddress;
   }
@@ -77,15 +115,29 @@ export class ConnectionAdmission {
     return this.#perAddress?.isFull(place) ? 'address' : undefined;
   }
 
+  /** A WebSocket opens. */
   enter(place: Place): void {
     this.#open++;
     this.#perAddress?.enter(place);
     this.#rates?.enter(place);
   }
 
+  /** A WebSocket has ended. */
   leave(place: Place): void {
     this.#open--;
     this.#perAddress?.leave(place);
     this.#rates?.leave(place);
+  }
+
+  /** A request begins that is not answered at once. @returns false = its address has no room */
+  enterRequest(place: Place): boolean {
+    if (this.#perAddress?.isFull(place)) return false;
+    this.#perAddress?.enter(place);
+    return true;
+  }
+
+  /** Such a request is answered, or its client has gone. */
+  leaveRequest(place: Place): void {
+    this.#perAddress?.leave(place);
   }
 }

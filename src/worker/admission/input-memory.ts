@@ -1,56 +1,171 @@
-/** Memory of input that waits: all holders together have a bound. */
+/** Memory for input that is not handed on yet, bounded for a whole worker. */
+import assert from 'node:assert/strict';
+
+/** Memory that one sender's input takes. */
 export interface Holding {
+  /** Bytes that are charged for it now; 0 once it is released or evicted. */
   readonly bytes: number;
-  /** Holds so many from now on; may evict this holder or another one. */
+  /**
+   * Charges `bytes` in all, instead of those before. May evict any holders, this one included:
+   * whoever calls it looks afterwards whether its own `evict` was called.
+   */
   set(bytes: number): void;
+  /** Is charged as before, but never evicted from now on: its input is being handed on. */
+  pin(): void;
+  /** Charges nothing from now on. A second call has no effect. */
   release(): void;
 }
 
-interface Held {
-  bytes: number;
+/** A holding in its list. */
+class Holder implements Holding {
+  bytes = 0;
+  /** When it came into its list, by the clock. */
+  sinceMs = 0;
+  older: Holder | undefined;
+  newer: Holder | undefined;
+  over = false;
+  pinned = false;
   readonly evict: () => void;
+  readonly #memory: InputMemory;
+
+  constructor(memory: InputMemory, evict: () => void) {
+    this.#memory = memory;
+    this.evict = evict;
+  }
+
+  set(bytes: number): void {
+    this.#memory.charge(this, bytes);
+  }
+
+  pin(): void {
+    const { bytes } = this;
+    this.#memory.charge(this, 0);
+    this.pinned = true;
+    this.#memory.charge(this, bytes);
+  }
+
+  release(): void {
+    this.#memory.charge(this, 0);
+    this.over = true;
+  }
 }
 
-/** Bytes that a worker holds of input, against one limit. */
+/** Holders of about the same size, in the order in which they came to it. */
+interface SizeList {
+  oldest: Holder | undefined;
+  newest: Holder | undefined;
+}
+
+/** In the place of a list's index: holders of nothing, and those that are pinned, have none. */
+const UNLISTED = -1;
+/** Time that counts even for a holder that has just come: of two such the larger one goes first. */
+const LEAST_MS = 1;
+
+/**
+ * One bound for all input of a worker that is not handed on: bodies and messages that are not
+ * complete, or that wait to be decompressed or decoded. Beyond it, the holders that have cost most
+ * are evicted until the others fit. A holder's cost is its bytes times the time since it came to
+ * about that size: large and old ones go first, and a large body that arrives at once does not give
+ * way to many small ones that have waited for long.
+ *
+ * Holders are kept in a list for each power of two. So a chunk costs the same however many holders
+ * there are, and an eviction compares the oldest holder of each list.
+ */
 export class InputMemory {
-  readonly #limitBytes: number;
-  readonly #held = new Set<Held>();
+  readonly limitBytes: number;
+  readonly #clock: () => number;
+  /** By the binary logarithm of the bytes, rounded down. */
+  readonly #lists: SizeList[] = [];
   #bytes = 0;
+  #evicted = 0;
 
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+  /** @param clock of monotonic ms */
+  constructor(limitBytes: number, clock: () => number = () => performance.now()) {
+    assert(limitBytes > 0, 'a limit of nothing would take no input');
+    this.limitBytes = limitBytes;
+    this.#clock = clock;
   }
 
-  /** @param evict gives the memory back: the holder was the greatest when there was too much */
+  /** Bytes charged for all holders. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Holders that were evicted since the start. */
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  /**
+   * Adds a holder of 0 bytes.
+   * @param evict frees the memory and answers its sender; called up to once, after the release
+   */
   hold(evict: () => void): Holding {
-    const held: Held = { bytes: 0, evict };
-    this.#held.add(held);
-    const change = (bytes: number) => {
-      this.#bytes += bytes - held.bytes;
-      held.bytes = bytes;
-    };
-    return {
-      get bytes() {
-        return held.bytes;
-      },
-      set: (bytes) => {
-        if (!this.#held.has(held)) return;
-        change(bytes);
-        if (this.#bytes > this.#limitBytes) this.#evictGreatest();
-      },
-      release: () => {
-        if (this.#held.delete(held)) change(0);
-      },
-    };
+    return new Holder(this, evict);
   }
 
-  #evictGreatest(): void {
-    let greatest: Held | undefined;
-    for (const held of this.#held) if (held.bytes > (greatest?.bytes ?? 0)) greatest = held;
-    if (greatest === undefined) return;
-    this.#held.delete(greatest);
-    this.#bytes -= greatest.bytes;
-    greatest.bytes = 0;
-    greatest.evict();
+  /** Evicts the holders that cost most, until up to `bytes` are charged or the others are pinned. */
+  evictDownTo(bytes: number): void {
+    while (this.#bytes > bytes) {
+      const holder = this.#costliest();
+      if (holder === undefined) return;
+      holder.release();
+      this.#evicted++;
+      holder.evict();
+    }
   }
+
+  /** Charges `bytes` for a holder of this memory. */
+  charge(holder: Holder, bytes: number): void {
+    assert(bytes >= 0, 'memory has no negative size');
+    if (holder.over || bytes === holder.bytes) return;
+    const before = holder.pinned ? UNLISTED : sizeOf(holder.bytes);
+    const now = holder.pinned ? UNLISTED : sizeOf(bytes);
+    if (before !== now && before !== UNLISTED) this.#unlink(holder, before);
+    this.#bytes += bytes - holder.bytes;
+    holder.bytes = bytes;
+    if (before !== now && now !== UNLISTED) this.#append(holder, now);
+    this.evictDownTo(this.limitBytes);
+  }
+
+  #costliest(): Holder | undefined {
+    const nowMs = this.#clock();
+    let found: Holder | undefined;
+    let most = -1;
+    for (const list of this.#lists) {
+      const holder = list?.oldest;
+      if (holder === undefined) continue;
+      const cost = holder.bytes * (nowMs - holder.sinceMs + LEAST_MS);
+      if (cost <= most) continue;
+      most = cost;
+      found = holder;
+    }
+    return found;
+  }
+
+  #append(holder: Holder, size: number): void {
+    this.#lists[size] ??= { oldest: undefined, newest: undefined };
+    const list = this.#lists[size];
+    holder.sinceMs = this.#clock();
+    holder.older = list.newest;
+    if (list.newest === undefined) list.oldest = holder;
+    else list.newest.newer = holder;
+    list.newest = holder;
+  }
+
+  #unlink(holder: Holder, size: number): void {
+    const list = this.#lists[size]!;
+    const { older, newer } = holder;
+    if (older === undefined) list.oldest = newer;
+    else older.newer = newer;
+    if (newer === undefined) list.newest = older;
+    else newer.older = older;
+    holder.older = undefined;
+    holder.newer = undefined;
+  }
+}
+
+/** Returns the index of the list for so many bytes. */
+function sizeOf(bytes: number): number {
+  return bytes === 0 ? UNLISTED : Math.floor(Math.log2(bytes));
 }

@@ -1,33 +1,103 @@
 import assert from 'node:assert/strict';
 
-/** How many connections each address has; addresses without any are not kept. */
+/** Connections of one address. */
+interface Connections {
+  /** WebSockets, and requests that are not answered. */
+  used: number;
+  /** Connections without a request, since this period and since the one before. */
+  quiet: number;
+  quietBefore: number;
+}
+
+/** Bound of an address's quiet connections and used ones together, in times of those it may use. */
+const QUIET_TOO = 2;
+
+/**
+ * Counts the connections of each address; addresses without any are not kept. Used ones are known
+ * exactly. Quiet ones are those that wait for a request: uWebSockets.js does not say when one of
+ * these ends that had a request before. It does end within a period, so each counts for one period
+ * at least, and two at most.
+ */
 export class PerAddress {
   readonly #max: number;
-  readonly #open = new Map<string, number>();
+  readonly #addresses = new Map<string, Connections>();
 
-  /** @param max connections of one address */
+  /** @param max connections that an address may use */
   constructor(max: number) {
     this.#max = max;
   }
 
   /** Addresses that have connections. */
   get size(): number {
-    return this.#open.size;
+    return this.#addresses.size;
   }
 
-  /** Whether `address` may not have one more. */
+  /** Returns whether `address` may not use one more. */
   isFull(address: string): boolean {
-    return (this.#open.get(address) ?? 0) >= this.#max;
+    return (this.#addresses.get(address)?.used ?? 0) >= this.#max;
   }
 
   enter(address: string): void {
-    this.#open.set(address, (this.#open.get(address) ?? 0) + 1);
+    this.#of(address).used++;
   }
 
   leave(address: string): void {
-    const open = this.#open.get(address);
-    assert(open !== undefined, 'only who entered leaves');
-    if (open === 1) this.#open.delete(address);
-    else this.#open.set(address, open - 1);
+    const connections = this.#addresses.get(address);
+    assert(connections !== undefined && connections.used > 0, 'only who entered leaves');
+    connections.used--;
+    this.#forgetEmpty(address, connections);
+  }
+
+  /** A connection begins, quiet. @returns false = there are too many: it must end */
+  begin(address: string): boolean {
+    if (this.#all(address) >= QUIET_TOO * this.#max) return false;
+    this.#of(address).quiet++;
+    return true;
+  }
+
+  /** An answer is given. @returns whether its connection may stay, quiet: else it must end */
+  stay(address: string): boolean {
+    if (this.#all(address) >= this.#max) return false;
+    this.#of(address).quiet++;
+    return true;
+  }
+
+  /** A quiet connection has asked for something, or has ended. */
+  stir(address: string): void {
+    const connections = this.#addresses.get(address);
+    if (connections === undefined) return;
+    // The older one: what is left counts for longer.
+    if (connections.quietBefore > 0) connections.quietBefore--;
+    else if (connections.quiet > 0) connections.quiet--;
+    this.#forgetEmpty(address, connections);
+  }
+
+  /** A period is over: what was quiet before it has ended. */
+  nextPeriod(): void {
+    for (const [address, connections] of this.#addresses) {
+      connections.quietBefore = connections.quiet;
+      connections.quiet = 0;
+      this.#forgetEmpty(address, connections);
+    }
+  }
+
+  #all(address: string): number {
+    const { used, quiet, quietBefore } = this.#addresses.get(address) ?? NONE;
+    return used + quiet + quietBefore;
+  }
+
+  #of(address: string): Connections {
+    let connections = this.#addresses.get(address);
+    if (connections === undefined) {
+      connections = { ...NONE };
+      this.#addresses.set(address, connections);
+    }
+    return connections;
+  }
+
+  #forgetEmpty(address: string, { used, quiet, quietBefore }: Connections): void {
+    if (used + quiet + quietBefore === 0) this.#addresses.delete(address);
   }
 }
+
+const NONE: Readonly<Connections> = { used: 0, quiet: 0, quietBefore: 0 };

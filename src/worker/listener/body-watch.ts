@@ -66,15 +66,11 @@ export class BodyWatch {
   }
 
   #look(): void {
-    let slowBytes = 0;
     // From the end: one that is late is removed meanwhile, and the last takes its place.
     for (let index = this.#bodies.length - 1; index >= 0; index--) {
       const body = this.#bodies[index]!;
-      if (body.paused) continue;
-      this.#lookAt(body);
-      if (isSlow(body)) slowBytes += body.bytes;
+      if (!body.paused) this.#lookAt(body);
     }
-    if (slowBytes > LIMITS.slowBodiesBytes) this.#endSlowest(slowBytes);
   }
 
   #lookAt(body: Arriving): void {
@@ -85,20 +81,4 @@ export class BodyWatch {
     if (body.leftMs < 0) body.late();
     else if (body.looks % LIMITS.bodyProlongLooks === 0) body.prolong();
   }
-
-  /** Ends the bodies that take longest, until the others are within the bound. */
-  #endSlowest(slowBytes: number): void {
-    const slow = this.#bodies.filter(isSlow).sort((a, b) => b.looks - a.looks);
-    let left = slowBytes;
-    for (const body of slow) {
-      if (left <= LIMITS.slowBodiesBytes) return;
-      left -= body.bytes;
-      body.late();
-    }
-  }
-}
-
-/** Returns whether a body is older than the grace, so that only its rate keeps it. */
-function isSlow({ looks, leftMs }: Arriving): boolean {
-  return leftMs >= 0 && looks * LIMITS.bodyLookMs > LIMITS.bodyGraceMs;
 }

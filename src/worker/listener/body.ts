@@ -1,5 +1,6 @@
 import { KIB, LIMITS } from '../../limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { InputMemory } from '../admission/input-memory.ts';
 import type { TurnBudget } from '../admission/turn-budget.ts';
 import { type BodyWatch, justBegun } from './body-watch.ts';
 import { endsConnection } from './framing.ts';
@@ -98,18 +99,21 @@ export interface BodyReader {
   tooLarge(): void;
   /** It has come too slowly. */
   late(): void;
+  /** Memory was short, and its own was taken back. */
+  evicted(): void;
   /** The client went away before. */
   gone(): void;
 }
 
 /**
- * Gathers a body within its bounds of bytes and rate and hands it on, unless the client goes away
- * before.
+ * Gathers a body within its bounds of bytes, rate and memory and hands it on, unless the client
+ * goes away before.
  */
 export function readBody(
   response: BodySource,
   paused: PausedBodies,
   watch: BodyWatch,
+  memory: InputMemory,
   reader: BodyReader,
 ): void {
   let exchange: { abort(): void } | undefined;
@@ -140,7 +144,15 @@ export function readBody(
     over = true;
     watch.remove(arriving);
     pause?.cancel();
+    holding.release();
   };
+  const holding = memory.hold(() => {
+    // Whoever is answered must be read on, or the end of the connection is a reset.
+    pause?.resume();
+    end();
+    gathered.clear();
+    reader.evicted();
+  });
   watch.add(arriving);
   response.onAborted(() => {
     if (exchange !== undefined) exchange.abort();
@@ -157,6 +169,7 @@ export function readBody(
     arriving.bytes = Math.min(bytes, LIMITS.bodyBytes);
     if (isTooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
       gathered.clear();
+      holding.set(0);
       return;
     }
     // The connection may carry another request.
@@ -169,7 +182,8 @@ export function readBody(
     const view = Buffer.from(chunk);
     if (!isLast) {
       gathered.add(view);
-      if (pause?.active) return;
+      holding.set(gathered.allocatedBytes);
+      if (over || pause?.active) return;
       pause = paused.pause(response, mayPause);
       mayPause &&= !(pause?.isPressed ?? false);
       return;
@@ -190,6 +204,11 @@ const FIRST_BYTES = 4 * KIB;
 class GatheredBytes {
   #buffer: Buffer | undefined;
   #bytes = 0;
+
+  /** Bytes of the buffer, of which not all may be used. */
+  get allocatedBytes(): number {
+    return this.#buffer?.length ?? 0;
+  }
 
   add(chunk: Buffer): void {
     const bytes = this.#bytes + chunk.length;

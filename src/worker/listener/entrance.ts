@@ -52,12 +52,12 @@ export function notAdmitted(code: NotAdmitted): Answer {
 }
 
 /**
- * What a handshake hears that finds no room. 503: another worker or instance may have some; 429:
- * the client's own connections are too many.
+ * What a handshake or a request hears that finds no room. 503: another worker or instance may have
+ * some; 429: the client's own connections are too many.
  */
 export function noRoom(full: Full, maxPerAddress: number): Answer {
   if (full === 'worker') return requestError('too_many_connections', AGAIN_SOON);
-  const message = `an address may have ${maxPerAddress} connections`;
+  const message = `an address may have ${maxPerAddress} connections, unanswered requests included`;
   return errorAnswer(429, 'too_many_connections', message, AGAIN_SOON);
 }
 

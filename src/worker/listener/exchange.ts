@@ -6,18 +6,18 @@ import type { HttpResponse } from './uws.ts';
 export class Exchange {
   readonly #response: HttpResponse;
   readonly #headers: Readonly<Record<string, string>>;
-  readonly #onOver: () => boolean;
+  readonly #onOver: (answered: boolean) => boolean;
   #over = false;
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param headers of any answer
-   * @param onOver called once, at the end; returns whether to close the connection
+   * @param onOver called once, at the end; returns whether an answer ends the connection
    */
   constructor(
     response: HttpResponse,
     headers: Readonly<Record<string, string>>,
-    onOver: () => boolean,
+    onOver: (answered: boolean) => boolean,
   ) {
     this.#response = response;
     this.#headers = headers;
@@ -39,7 +39,7 @@ export class Exchange {
     clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
-    const close = this.#onOver();
+    const close = this.#onOver(true);
     send(this.#response, answer, { headers: this.#headers, close });
   }
 
@@ -47,7 +47,7 @@ export class Exchange {
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#onOver();
+    this.#onOver(false);
   }
 
   /** Something went wrong here: the connection ends without an answer. */
@@ -55,7 +55,7 @@ export class Exchange {
     clearTimeout(this.#timer);
     if (this.#over) return;
     this.#over = true;
-    this.#onOver();
+    this.#onOver(false);
     this.#response.close();
   }
 }

@@ -153,7 +153,8 @@ export class Handshakes {
     answer: Answer,
     manner?: Manner,
   ): void {
-    this.#options.counters.add(REFUSED[reason]);
-    send(response, answer, manner);
+    const { admission, counters } = this.#options;
+    counters.add(REFUSED[reason]);
+    send(response, answer, manner ?? { close: !admission.stay(admission.peerOf(response)) });
   }
 }

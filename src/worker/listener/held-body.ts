@@ -1,4 +1,5 @@
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
+import type { Holding, InputMemory } from '../admission/input-memory.ts';
 import { standsFor } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
 
@@ -15,6 +16,8 @@ export interface HeldOutcome {
   admitted(sender: Identity): void;
   /** The sender is not let in: the reader has heard that nothing comes any more. */
   refused(code: NotAdmitted): void;
+  /** Memory was short, and its own was taken back: the reader has heard that nothing comes. */
+  evicted(): void;
   /** Something that was told has thrown this. */
   failed(error: unknown): void;
 }
@@ -27,24 +30,36 @@ type Chunk = readonly [bytes: ArrayBuffer, isLast: boolean];
  */
 export class HeldBody implements BodySource {
   readonly #response: HttpResponse;
+  /** Charged for what is kept until the verdict. */
+  readonly #holding: Holding;
   #chunks: Chunk[] | undefined = [];
   #over = false;
   #aborted: (() => void) | undefined;
   #data: ((bytes: ArrayBuffer, isLast: boolean) => void) | undefined;
 
-  constructor(response: HttpResponse, verdict: Promise<Verdict>, outcome: HeldOutcome) {
+  constructor(
+    response: HttpResponse,
+    verdict: Promise<Verdict>,
+    memory: InputMemory,
+    outcome: HeldOutcome,
+  ) {
     this.#response = response;
+    this.#holding = memory.hold(() => {
+      // The end of a connection with bytes unread is a reset.
+      response.resume();
+      this.#endUnread();
+      outcome.evicted();
+    });
     standsFor(this, response);
     response.onAborted(() => {
-      const tell = !this.#over;
-      this.#over = true;
-      if (tell) this.#aborted?.();
+      if (!this.#over) this.#endUnread();
     });
     response.onData((bytes, isLast) => {
       if (this.#over) return;
-      if (this.#chunks === undefined) this.#data?.(bytes, isLast);
+      if (this.#chunks === undefined) return this.#data?.(bytes, isLast);
       // Its memory is gone when this handler returns.
-      else this.#chunks.push([bytes.slice(0), isLast]);
+      this.#chunks.push([bytes.slice(0), isLast]);
+      this.#holding.set(this.#holding.bytes + bytes.byteLength);
     });
     response.pause();
     verdict.then((decided) => this.#decide(decided, outcome)).catch(outcome.failed);
@@ -70,16 +85,24 @@ export class HeldBody implements BodySource {
   /** It is answered already: the verdict is of no use any more. */
   forget(): void {
     this.#over = true;
+    if (this.#chunks !== undefined) this.#chunks = [];
+    this.#holding.release();
+  }
+
+  /** Nothing comes any more, and the reader hears so. */
+  #endUnread(): void {
+    this.forget();
+    this.#aborted?.();
   }
 
   #decide(verdict: Verdict, { admitted, refused }: HeldOutcome): void {
     if (this.#over) return;
     const chunks = this.#chunks ?? [];
     this.#chunks = undefined;
+    this.#holding.release();
     this.#response.resume();
     if (typeof verdict === 'string') {
-      this.#over = true;
-      this.#aborted?.();
+      this.#endUnread();
       refused(verdict);
       return;
     }

@@ -20,7 +20,7 @@ import {
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
 import { corsHeaders, preflightHeaders } from './cors.ts';
-import { admitRequest, decideLater, notAdmitted, trustOfPage } from './entrance.ts';
+import { admitRequest, decideLater, noRoom, notAdmitted, trustOfPage } from './entrance.ts';
 import { Exchange } from './exchange.ts';
 import { continueRequest, expectationOf } from './expectation.ts';
 import { abandon } from './failure.ts';
@@ -36,7 +36,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 
 export interface HttpOptions extends BodyOptions {
   readonly gate: Gate;
-  readonly admission: Pick<ConnectionAdmission, 'placeOf' | 'addressOf' | 'bucketsOf'>;
+  readonly admission: ConnectionAdmission;
   readonly memory: Pick<MemoryMark, 'over'>;
   /** The rate that a body must keep up with, after a grace. */
   readonly minBodyBytesPerSecond: number;
@@ -118,11 +118,12 @@ export class HttpListener {
   #page(response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
     const { gate, readiness, page, log } = this.#options;
     const hasMore = hasBody(request);
+    const ends = this.#ends(response);
     decideLater(
       response,
       pageAnswer(gate, request, readiness(), page),
       (answer) => {
-        const close = this.#leaving && (hasMore ? 'announced' : true);
+        const close = (ends || this.#leaving) && (hasMore ? 'announced' : true);
         send(response, answer, { headOnly, close });
       },
       (error) => abandon(response, log, error),
@@ -150,6 +151,12 @@ export class HttpListener {
         return { status: 200, ...file };
       }
     }
+  }
+
+  /** Returns whether an answer ends its connection: the worker does, or its address has many. */
+  #ends(response: HttpResponse): boolean {
+    const { admission } = this.#options;
+    return this.#leaving || !admission.stay(admission.peerOf(response));
   }
 
   /** Headers for an answer that is given before anything is known of the request but its head. */
@@ -193,18 +200,31 @@ export class HttpListener {
     const place = mayWait
       ? admission.addressOf(response, request)
       : admission.placeOf(response, request);
+    if (!admission.enterRequest(place)) {
+      const answer = noRoom('address', admission.maxPerAddress);
+      return this.#finish(response, request, answer, headers);
+    }
     this.#open++;
+    const leave = () => {
+      this.#open--;
+      admission.leaveRequest(place);
+    };
     let sender = verdict instanceof Promise ? undefined : verdict;
     const admitted = (identity: Identity) => {
       sender = identity;
     };
     const isHeld = verdict instanceof Promise;
+    const end = (answer: Answer) => {
+      held?.forget();
+      leave();
+      this.#refuseBody(response, answer, { headers, close: true });
+    };
     const held = isHeld ? this.#hold(response, verdict, headers, admitted) : undefined;
-    readBody(held ?? response, this.#paused, this.#watch, {
+    readBody(held ?? response, this.#paused, this.#watch, this.#options.inputMemory, {
       whole: (body) => {
-        const exchange = new Exchange(response, headers, () => {
-          this.#open--;
-          return this.#leaving;
+        const exchange = new Exchange(response, headers, (answered) => {
+          leave();
+          return answered && this.#ends(response);
         });
         const { buckets: ofKey, name = '' } = sender ?? {};
         const buckets = joined(admission.bucketsOf(place), ofKey);
@@ -214,14 +234,13 @@ export class HttpListener {
         return exchange;
       },
       tooLarge: () => {
-        const close = this.#leaving && 'announced';
+        leave();
+        const close = this.#ends(response) && 'announced';
         this.#refuseBody(response, tooLarge(), { headers, close });
       },
-      late: () => {
-        held?.forget();
-        this.#refuseBody(response, requestError('request_timeout'), { headers, close: true });
-      },
-      gone: () => this.#open--,
+      late: () => end(requestError('request_timeout')),
+      evicted: () => end(inputTooLong()),
+      gone: leave,
     });
   }
 
@@ -235,15 +254,20 @@ export class HttpListener {
     const refused = (code: NotAdmitted) => {
       const answer = notAdmitted(code);
       countRefused(this.#options.counters, answer);
-      send(response, answer, { headers });
+      send(response, answer, { headers, close: this.#ends(response) && 'announced' });
+    };
+    const evicted = () => {
+      const answer = inputTooLong();
+      countRefused(this.#options.counters, answer);
+      send(response, answer, { headers, close: true });
     };
     const failed = (error: unknown) => abandon(response, this.#options.log, error);
-    return new HeldBody(response, verdict, { admitted, refused, failed });
+    const outcome = { admitted, refused, evicted, failed };
+    return new HeldBody(response, verdict, this.#options.inputMemory, outcome);
   }
 
   /** Answers a body that is not read to its end. */
   #refuseBody(response: HttpResponse, answer: Answer, manner: Manner): void {
-    this.#open--;
     countRefused(this.#options.counters, answer);
     send(response, answer, manner);
   }
@@ -257,7 +281,7 @@ export class HttpListener {
     request: HttpRequest,
     answer: Answer,
     headers?: Readonly<Record<string, string>>,
-    close: Manner['close'] = this.#leaving && (hasBody(request) ? 'announced' : true),
+    close: Manner['close'] = this.#ends(response) && (hasBody(request) ? 'announced' : true),
   ): void {
     response.onAborted(() => {});
     if (answer.status !== 426) countRefused(this.#options.counters, answer);
@@ -272,6 +296,13 @@ export class HttpListener {
 /** Nothing of the body is kept: uWebSockets.js skips it. */
 function memoryShort(): Answer {
   return errorAnswer(503, 'buffer_full', 'memory is short', AGAIN_SOON);
+}
+
+/** Rejects a body whose memory was taken back. Nothing of it was stored. */
+function inputTooLong(): Answer {
+  const message =
+    'memory for input that is not complete was short, and this body held much of it for long';
+  return errorAnswer(408, 'request_timeout', message, AGAIN_SOON);
 }
 
 function tooLarge(): Answer {

@@ -48,6 +48,14 @@ const FAULTS: Readonly<Record<FrameFault, Answer>> = {
 /** The decompressed body, or the answer that rejects it. */
 export type Inflated = Buffer | Answer;
 
+/** What is heard of a decompression. */
+export interface InflateListener {
+  /** Its output has so many bytes so far. */
+  grown(outputBytes: number): void;
+  /** It is over; called once, later, unless it was canceled. */
+  done(inflated: Inflated): void;
+}
+
 /**
  * Decompresses a few bodies at a time: batches and files are worked on by the same threads. Senders
  * of those that wait have their turns one after the other.
@@ -57,25 +65,47 @@ export class Inflater {
   readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
-  /** Calls `done` once, later. `body` must stay as it is until then. */
-  inflate(
-    sender: string,
-    encoding: Encoding,
-    body: Buffer,
-    done: (inflated: Inflated) => void,
-  ): void {
+  /**
+   * Decompresses `body`, which must stay as it is meanwhile.
+   * @returns cancels it: `listener` hears nothing more
+   */
+  inflate(sender: string, encoding: Encoding, body: Buffer, listener: InflateListener): () => void {
+    let stop: (() => void) | undefined;
+    const left = () => {
+      this.#running--;
+      this.#startNext();
+    };
     const start = () => {
       this.#running++;
-      decompress(encoding, body, (inflated) => {
-        this.#running--;
-        this.#startNext();
-        done(inflated);
+      stop = decompress(encoding, body, listener.grown, (inflated) => {
+        stop = undefined;
+        left();
+        listener.done(inflated);
       });
     };
-    if (this.#running < LIMITS.inflating) return start();
+    if (this.#running < LIMITS.inflating) start();
+    else this.#wait(sender, start);
+    return () => {
+      this.#waitNoMore(sender, start);
+      if (stop === undefined) return;
+      stop();
+      stop = undefined;
+      left();
+    };
+  }
+
+  #wait(sender: string, start: () => void): void {
     const others = this.#waiting.get(sender);
     if (others === undefined) this.#waiting.set(sender, [start]);
     else others.push(start);
+  }
+
+  #waitNoMore(sender: string, start: () => void): void {
+    const starts = this.#waiting.get(sender) ?? [];
+    const index = starts.indexOf(start);
+    if (index < 0) return;
+    starts.splice(index, 1);
+    if (starts.length === 0) this.#waiting.delete(sender);
   }
 
   #startNext(): void {
@@ -88,12 +118,17 @@ export class Inflater {
   }
 }
 
-/** Stops as soon as the output passes the bound. */
-function decompress(encoding: Encoding, body: Buffer, done: (inflated: Inflated) => void): void {
+/** Stops as soon as the output passes the bound. @returns ends it before, without `done` */
+function decompress(
+  encoding: Encoding,
+  body: Buffer,
+  grown: (outputBytes: number) => void,
+  done: (inflated: Inflated) => void,
+): () => void {
   const parts = encoding === 'zstd' ? zstdFrames(body) : [body];
   if (!Array.isArray(parts)) {
-    setImmediate(done, FAULTS[parts]);
-    return;
+    const soon = setImmediate(done, FAULTS[parts]);
+    return () => clearImmediate(soon);
   }
   const stream = streamOf(encoding, body);
   const chunks: Buffer[] = [];
@@ -108,7 +143,10 @@ function decompress(encoding: Encoding, body: Buffer, done: (inflated: Inflated)
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > LIMITS.bodyBytes) end(FAULTS.too_large);
-    else chunks.push(chunk);
+    else {
+      chunks.push(chunk);
+      grown(bytes);
+    }
   });
   stream.on('error', () => end(FAULTS.bad_encoding));
   const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
@@ -120,6 +158,10 @@ function decompress(encoding: Encoding, body: Buffer, done: (inflated: Inflated)
   // zlib's decoder of zstd stops after the first frame of a write.
   for (const part of parts) stream.write(part);
   stream.end();
+  return () => {
+    over = true;
+    stream.destroy();
+  };
 }
 
 function streamOf(encoding: Encoding, body: Buffer): Stream {

@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Logger } from '../../log.ts';
 import { cell, cells } from '../../metrics/counters.ts';
 import { networksOf } from '../../networks.ts';
-import { InputMemory } from '../admission/input-memory.ts';
+import type { Place } from '../admission/connections.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
 import { TurnBudget } from '../admission/turn-budget.ts';
 import { abandon } from './failure.ts';
@@ -24,7 +24,7 @@ const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
 /** What the listeners of both kinds share. */
-type Shared = 'turn' | 'slicer' | 'inputMemory';
+type Shared = 'turn' | 'slicer';
 
 export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes' | Shared> & {
   readonly host: string;
@@ -57,8 +57,7 @@ export class Listener {
   constructor(options: ListenerOptions) {
     this.#options = options;
     const turn = new TurnBudget();
-    const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
-    const all = { ...options, turn, slicer: new Slicer(turn), inputMemory };
+    const all = { ...options, turn, slicer: new Slicer(turn) };
     this.#http = new HttpListener({ ...all, maxEventBytes: options.maxFrameBytes });
     this.#webSocket = new WebSocketListener(all);
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
@@ -70,6 +69,7 @@ export class Listener {
         upgrade: (response, request, context) => {
           this.#proxies.understood(response);
           turn.take(LIMITS.requestHeadBytes);
+          this.#options.admission.stir(this.#options.admission.peerOf(response));
           upgrade(response, request, context);
         },
       })
@@ -130,6 +130,11 @@ export class Listener {
     this.#webSocket.lookAtIdentities();
   }
 
+  /** Ends WebSockets that may hold `bytes` of messages that are not complete. @returns how many */
+  endSilent(bytes: number): number {
+    return this.#webSocket.endSilent(bytes);
+  }
+
   /** Takes no more handshakes. */
   refuseHandshakes(): void {
     this.#webSocket.refuseHandshakes();
@@ -144,6 +149,7 @@ export class Listener {
   close(): void {
     this.#webSocket.close();
     this.#http.close();
+    this.#options.admission.close();
     this.#app.close();
   }
 
@@ -155,7 +161,9 @@ export class Listener {
     const open = this.#accepted - this.#webSocket.ended;
     if (change < 0) return;
     counters.add(OPENED);
-    if (open <= this.#options.maxConnections) return this.#watch(response);
+    const { admission, maxConnections } = this.#options;
+    const peer = admission.peerOf(response);
+    if (open <= maxConnections && admission.begin(peer)) return this.#watch(response, peer);
     this.#webSocket.countClosed('too_many_connections');
     response.close();
   }
@@ -165,11 +173,12 @@ export class Listener {
    * LIMITS.firstRequestMs, and says nothing but to who waits for an end of it. The first request
    * replaces that.
    */
-  #watch(response: HttpResponse): void {
+  #watch(response: HttpResponse, peer: Place): void {
     const sinceMs = performance.now();
     const ended = this.#proxies.begun(response);
     response.onAborted(() => {
       ended?.();
+      this.#options.admission.stir(peer);
       if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;
       this.#webSocket.countClosed('request_timeout');
     });
@@ -178,7 +187,9 @@ export class Listener {
   /** What a handler of uWebSockets.js throws would end the worker. */
   #guard(response: HttpResponse, request: HttpRequest): void {
     try {
+      const { admission } = this.#options;
       this.#proxies.understood(response);
+      admission.stir(admission.peerOf(response));
       const fault = framingFault(request);
       if (fault !== undefined) return this.#http.refuseFraming(response, request, fault);
       markChunked(response, request);

@@ -6,13 +6,11 @@
 import { LIMITS } from '../../limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../metrics/catalogue.ts';
 import { cells } from '../../metrics/counters.ts';
-import type { Owner } from '../accumulator/batch.ts';
-import type { AckStream } from '../acknowledger/ack-stream.ts';
 import { type Acknowledger, PLAIN, plainOwner } from '../acknowledger/acknowledger.ts';
-import type { Place } from '../admission/connections.ts';
 import type { Identity } from '../admission/identity.ts';
-import { type Buckets, joined, type Rate, TokenBucket } from '../admission/token-bucket.ts';
-import { type FrameSource, Frames, type FramesOptions, Inflow } from './frames.ts';
+import { joined, type Rate, TokenBucket } from '../admission/token-bucket.ts';
+import { type Connection, closeReason, longestSilent } from './connection.ts';
+import { Frames, type FramesOptions, Inflow } from './frames.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
 import { UnreadWatch } from './unread.ts';
@@ -24,27 +22,6 @@ const OPEN = cells('forebay_connections', ['ws', 'http']);
 const OPENED = cells('forebay_connections_opened_total', ['ws']).ws;
 const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
 
-/** What uWebSockets.js keeps for each connection. */
-interface Connection extends FrameSource {
-  readonly acknowledged: boolean;
-  readonly identity: Identity;
-  readonly place: Place;
-  /** What bounds its own rate of events, and that of its address, if anything does. */
-  readonly own: Buckets;
-  /** That, and what bounds its key's, as of when it was last looked at. */
-  buckets: Buckets | undefined;
-  ofKey: Buckets | undefined;
-  stream: AckStream | undefined;
-  owner: Owner;
-  /** Why we ended it. */
-  ended: CloseReason | undefined;
-  /** It was told to go away. */
-  leaving: Leaving | undefined;
-  cut: () => void;
-  flooded: () => void;
-  /** When it is told so because of its age. */
-  readonly oldAtMs: number;
-}
 type Socket = WebSocket<Connection>;
 
 export interface WebSocketOptions extends HandshakeOptions, FramesOptions {
@@ -94,7 +71,7 @@ export class WebSocketListener {
   get behavior(): WebSocketBehavior<Connection> {
     return {
       // A frame over the protocol's bound is refused by name; twice that ends the connection.
-      maxPayloadLength: this.#options.maxFrameBytes * 2,
+      maxPayloadLength: this.#maxMessageBytes,
       // Beyond it uWebSockets.js drops what is sent, close frames too.
       maxBackpressure: LIMITS.unreadMaxBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
@@ -107,6 +84,10 @@ export class WebSocketListener {
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
+  }
+
+  get #maxMessageBytes(): number {
+    return this.#options.maxFrameBytes * 2;
   }
 
   /** Connections that have ended. */
@@ -166,6 +147,21 @@ export class WebSocketListener {
     }
   }
 
+  /**
+   * Ends silent connections, as many as could hold `bytes` of messages that are not complete. They
+   * get no close frame: after it uWebSockets.js keeps that memory until the client closes as well.
+   * @returns how many
+   */
+  endSilent(bytes: number): number {
+    const most = Math.min(LIMITS.endedAtOnce, Math.ceil(bytes / this.#maxMessageBytes));
+    const silent = longestSilent(this.#sockets, most);
+    for (const socket of silent) {
+      socket.getUserData().ended = 'memory_short';
+      cut(socket);
+    }
+    return silent.length;
+  }
+
   close(): void {
     clearInterval(this.#ageTimer);
     clearInterval(this.#identityTimer);
@@ -192,6 +188,8 @@ export class WebSocketListener {
       ended: undefined,
       leaving: undefined,
       oldAtMs: performance.now() + randomAge(maxAgeMs),
+      heard: false,
+      heardAtMs: performance.now(),
       inflow: new Inflow(),
       queue: undefined,
       cut: () => {},
@@ -277,9 +275,13 @@ export class WebSocketListener {
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
     const connection = socket.getUserData();
     if (connection.ended !== undefined) return;
+    const { intake, maxFrameBytes } = this.#options;
     try {
       const reason = this.#frames.arrived(connection, message, isBinary);
-      if (reason !== undefined) this.#end(socket, CLOSE_CODES[reason], reason);
+      if (reason !== undefined) return this.#end(socket, CLOSE_CODES[reason], reason);
+      if (message.byteLength > maxFrameBytes) return;
+      connection.heard = true;
+      connection.heardAtMs = intake.arrivalMs;
     } catch (error) {
       this.#frames.failed(connection, error);
     }
@@ -318,10 +320,4 @@ function cut(socket: Socket): void {
   } catch {
     // It had ended.
   }
-}
-
-/** Why a connection ended that we did not end. */
-function closeReason(code: number, reason: ArrayBuffer): CloseReason {
-  if (code !== 1006) return 'normal';
-  return /inactivity|timeout/i.test(Buffer.from(reason).toString()) ? 'idle' : 'lost';
 }

@@ -5,7 +5,7 @@ import { type Counters, cells, histogram } from '../../metrics/counters.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Acknowledger } from '../acknowledger/acknowledger.ts';
 import { HttpReply } from '../acknowledger/http-reply.ts';
-import type { InputMemory } from '../admission/input-memory.ts';
+import type { Holding, InputMemory } from '../admission/input-memory.ts';
 import { type Buckets, isInDebt, owe } from '../admission/token-bucket.ts';
 import type { TurnBudget } from '../admission/turn-budget.ts';
 import type { DecodeBounds } from '../decoder/sink.ts';
@@ -34,6 +34,7 @@ export interface BodyOptions {
   readonly intake: Intake;
   readonly turn: TurnBudget;
   readonly slicer: Slicer;
+  /** Charged for bodies that are not handed on yet. */
   readonly inputMemory: InputMemory;
   readonly acknowledger: Acknowledger;
   readonly budget: Budget;
@@ -64,9 +65,22 @@ interface Body extends WholeBody {
   readonly wholeAtMs: number;
 }
 
+/** A body that waits to be decompressed or decoded. */
+interface Waiting extends Omit<Body, 'bytes'> {
+  bytes: Buffer;
+  /** Charged for its bytes, and for what they decompress to. */
+  readonly holding: Holding;
+  /** Gives its place to another one. */
+  readonly left: () => void;
+  /** Ends its decompression; nothing comes of it then. */
+  cancel: (() => void) | undefined;
+  evicted: boolean;
+}
+
 /**
  * Decodes bodies: short ones at once, the others a slice at a time. Those that wait for that, or
- * for decompression, are outside the budget: their number has a bound.
+ * for decompression, are outside the budget: their number has a bound, and {@link InputMemory} is
+ * charged for them. One that is evicted is `buffer_full`: its sender has done all that it should.
  */
 export class WholeBodies {
   readonly #options: BodyOptions;
@@ -103,9 +117,42 @@ export class WholeBodies {
       return hasTime ? this.#takeAtOnce(body) : this.#takeLater(body);
     }
     if (!this.#places.take(sender)) return this.#refuse(body);
-    const kept = { ...body, bytes: Buffer.from(bytes) };
-    if (isPlain) this.#takeInSlices(kept, false, () => this.#places.leave(sender));
-    else this.#inflater.inflate(sender, encoding, kept.bytes, (done) => this.#inflated(kept, done));
+    const waiting = this.#wait(body, 0, () => this.#places.leave(sender));
+    if (waiting.evicted) return;
+    if (isPlain) return this.#takeInSlices(waiting, false);
+    const { holding } = waiting;
+    waiting.cancel = this.#inflater.inflate(sender, encoding, waiting.bytes, {
+      grown: (outputBytes) => holding.set(receivedBytes + outputBytes),
+      done: (inflated) => this.#inflated(waiting, inflated),
+    });
+  }
+
+  /**
+   * Keeps a body, which may be evicted at once.
+   * @param overheadBytes charged beside its bytes
+   */
+  #wait(body: Body, overheadBytes: number, left: () => void): Waiting {
+    const holding = this.#options.inputMemory.hold(() => this.#evict(waiting));
+    const bytes = Buffer.from(body.bytes);
+    const waiting: Waiting = { ...body, bytes, holding, left, cancel: undefined, evicted: false };
+    holding.set(bytes.length + overheadBytes);
+    return waiting;
+  }
+
+  /** Memory is short. It may be so in the middle of another frame: the answer comes later. */
+  #evict(waiting: Waiting): void {
+    waiting.evicted = true;
+    waiting.cancel?.();
+    setImmediate(() => {
+      waiting.left();
+      this.#refuse(waiting);
+    });
+  }
+
+  /** It waits no longer. */
+  #done({ holding, left }: Waiting): void {
+    holding.release();
+    left();
   }
 
   #takeAtOnce(body: Body): void {
@@ -127,15 +174,17 @@ export class WholeBodies {
     throwIfBroken(error);
   }
 
-  #inflated(body: Body, inflated: Inflated): void {
-    const done = () => this.#places.leave(body.sender);
+  #inflated(waiting: Waiting, inflated: Inflated): void {
+    waiting.cancel = undefined;
     if (Buffer.isBuffer(inflated)) {
-      return this.#takeInSlices({ ...body, bytes: inflated }, false, done);
+      waiting.bytes = inflated;
+      waiting.holding.set(inflated.length);
+      return this.#takeInSlices(waiting, false);
     }
-    done();
-    this.#payDecompression(body, inflated);
+    this.#done(waiting);
+    this.#payDecompression(waiting, inflated);
     countRefused(this.#options.counters, inflated);
-    body.exchange.send(inflated);
+    waiting.exchange.send(inflated);
   }
 
   /** A rejected body takes tokens by the bytes that it was decompressed to, about. */
@@ -148,25 +197,12 @@ export class WholeBodies {
   /** Takes a short body when a turn of the loop has time for it. */
   #takeLater(body: Body): void {
     this.#later++;
-    let isEvicted = false;
-    const holding = this.#options.inputMemory.hold(() => {
-      isEvicted = true;
-    });
-    holding.set(body.bytes.length + LIMITS.requestHeadBytes);
-    const kept = { ...body, bytes: Buffer.from(body.bytes) };
-    const done = () => {
-      this.#later--;
-      holding.release();
-    };
-    this.#takeInSlices(kept, true, done, () => isEvicted);
+    const waiting = this.#wait(body, LIMITS.requestHeadBytes, () => this.#later--);
+    if (!waiting.evicted) this.#takeInSlices(waiting, true);
   }
 
-  /**
-   * @param isInput whether what comes later waits for it
-   * @param done called at its end
-   * @param isEvicted whether it must not be kept any longer
-   */
-  #takeInSlices(body: Body, isInput: boolean, done: () => void, isEvicted = () => false): void {
+  /** @param isInput whether what comes later waits for it */
+  #takeInSlices(body: Waiting, isInput: boolean): void {
     const { intake, counters, slicer } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
@@ -175,11 +211,9 @@ export class WholeBodies {
     slicer.add({
       isInput,
       next: () => {
-        if (reply === undefined && isEvicted()) {
-          done();
-          this.#refuse(body);
-          return false;
-        }
+        if (body.evicted) return false;
+        // What is taken of it cannot be refused as a whole any more.
+        if (reply === undefined) body.holding.pin();
         // Others were in between.
         reply ??= this.#begin(body);
         if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
@@ -189,12 +223,12 @@ export class WholeBodies {
           counters.add(RECEIVED, slice.value);
           return true;
         }
-        done();
+        this.#done(body);
         this.#end(body, reply);
         return false;
       },
       failed: (error) => {
-        done();
+        this.#done(body);
         this.#fail(body, error, reply);
       },
     });

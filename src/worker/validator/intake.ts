@@ -75,6 +75,11 @@ export class Intake implements EventSink {
     this.#refuse = refuse;
   }
 
+  /** Arrival of the frame, by the monotonic clock. */
+  get arrivalMs(): number {
+    return this.#arrivalMs;
+  }
+
   /**
    * What comes next belongs to `frame` of `owner`, and arrived at `arrivedMs`.
    * @param tooLate its good events are refused `draining`: the connection ends

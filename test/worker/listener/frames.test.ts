@@ -1,7 +1,7 @@
 /** Frames that come when a turn of the loop has no time left: what becomes of them, and when. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/limits.ts';
 import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { TurnBudget } from '../../../src/worker/admission/turn-budget.ts';
 import { SUBPROTOCOL } from '../../../src/worker/listener/handshakes.ts';
@@ -24,7 +24,7 @@ let turn: TurnBudget;
 let clockMs: number;
 
 /** @param waitingBytes that all connections may have waiting */
-function listen(waitingBytes: number = LIMITS.waitingInputBytes): void {
+function listen(waitingBytes: number = 64 * MIB): void {
   validate = () => undefined;
   stages = createStages((value) => validate(value));
   clockMs = 0;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ANYBODY, type Identity, type Verdict } from '../../../src/worker/admission/identity.ts';
+import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { HeldBody } from '../../../src/worker/listener/held-body.ts';
 import { Response } from './response.ts';
 
@@ -10,6 +11,7 @@ class Request extends Response {
   /** Who was let in. */
   sender: Identity | undefined;
   readonly heard: string[] = [];
+  readonly memory = new InputMemory(10);
   decide!: (verdict: Verdict) => void;
 
   constructor() {
@@ -17,11 +19,12 @@ class Request extends Response {
     const verdict = new Promise<Verdict>((resolve) => {
       this.decide = resolve;
     });
-    const body = new HeldBody(this, verdict, {
+    const body = new HeldBody(this, verdict, this.memory, {
       admitted: (sender) => {
         this.sender = sender;
       },
       refused: (code) => this.heard.push(code),
+      evicted: () => this.heard.push('evicted'),
       failed: (error) => this.heard.push(String(error)),
     });
     body.onAborted(() => this.heard.push('aborted'));
@@ -89,4 +92,33 @@ test('what a reader throws is told', async () => {
   request.decide(ANYBODY);
   await turn();
   assert.deepEqual(request.heard, ['Error: thrown']);
+});
+
+test('what is kept until the verdict is charged, and no longer', async () => {
+  const request = new Request();
+  request.part('abc');
+  request.part('de');
+  assert.equal(request.memory.bytes, 5);
+  request.decide(ANYBODY);
+  await turn();
+  assert.equal(request.memory.bytes, 0);
+  for (const end of ['unauthorized', 'abort'] as const) {
+    const other = new Request();
+    other.part('abc');
+    if (end === 'abort') other.abort();
+    else other.decide(end);
+    await turn();
+    assert.equal(other.memory.bytes, 0, end);
+  }
+});
+
+test('one that is evicted is told so once, whatever the verdict, and nothing of it is read', async () => {
+  const request = new Request();
+  request.part('0123456789');
+  request.part('a', true);
+  request.part('b', true);
+  request.decide(ANYBODY);
+  await turn();
+  assert.deepEqual(request.heard, ['aborted', 'evicted']);
+  assert.deepEqual([request.memory.bytes, request.paused], [0, false]);
 });

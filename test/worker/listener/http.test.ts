@@ -4,11 +4,12 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import pino from 'pino';
 import { tokenHash } from '../../../src/keys/token.ts';
-import { LIMITS, MIB } from '../../../src/limits.ts';
+import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
 import { type Counters, cells } from '../../../src/metrics/counters.ts';
 import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 import { Gate } from '../../../src/worker/admission/gate.ts';
 import { ANYBODY, type Verdict } from '../../../src/worker/admission/identity.ts';
+import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
@@ -164,6 +165,66 @@ test('with keys, places are shared by key: whatever addresses a key has, another
   assert.equal(held.length, LIMITS.waitingBodies / 2);
   const other = post(LONG, by('b'));
   await until(() => [...held, other].every(({ status }) => status === 400));
+});
+
+test('bodies that wait are charged; one that is evicted is buffer_full, to come again', async () => {
+  const input = new InputMemory(4 * MIB);
+  listener.close();
+  listener = createListener({ inputMemory: input });
+  const text = `[${Array(200).fill('{}').join(',')}${' '.repeat(700 * KIB)}]`;
+  const packed = gzipSync(text);
+  const fitting = Math.floor(input.limitBytes / text.length);
+  const plain = Array.from({ length: fitting + 2 }, () => post(text));
+  assert.equal(input.bytes, fitting * text.length);
+  await until(() => plain.every(({ status }) => status !== undefined));
+  const statuses = plain.map(({ status }) => status);
+  assert.equal(statuses.filter((status) => status === 400).length, fitting);
+  // What it decompresses to is charged as it comes.
+  const others = input.hold(() => assert.fail('it is pinned'));
+  others.set(input.limitBytes - text.length / 2);
+  others.pin();
+  const inflated = post(packed, { 'content-encoding': 'gzip' });
+  assert(input.bytes < input.limitBytes, 'it fits as it was sent');
+  await until(() => inflated.status !== undefined);
+  others.release();
+  for (const { status, body, headers } of [...plain, inflated]) {
+    if (status === 400) continue;
+    assert.equal(status, 503);
+    assert.match(body, /"buffer_full","retry":true/);
+    assert.equal(headers.get('Retry-After'), '1');
+  }
+  assert.equal(inflated.status, 503);
+  assert.deepEqual([listener.decoding, listener.busy, input.bytes], [false, false, 0]);
+});
+
+test('a body that holds memory for long is 408 in words, held or read, and the next one is taken', async (t) => {
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+  let decide!: (verdict: Verdict) => void;
+  const verdict = new Promise<Verdict>((resolve) => {
+    decide = resolve;
+  });
+  const verdicts = [ANYBODY, verdict, ANYBODY];
+  t.mock.method(gate, 'admit', () => verdicts.shift());
+  let ms = 0;
+  const input = new InputMemory(4 * MIB, () => ++ms);
+  listener.close();
+  listener = createListener({ gate, inputMemory: input });
+  const begun = () => ask('POST', '/events', { 'content-length': `${MIB}` });
+  const [read, held] = [begun(), begun()];
+  for (const response of [read, held]) response.deliver(Buffer.alloc(MIB - 1), false);
+  assert.equal(input.bytes, MIB - 1 + MIB - 1);
+  input.evictDownTo(MIB / 2);
+  await until(() => read.status !== undefined && held.status !== undefined);
+  for (const { status, body, closes } of [read, held]) {
+    assert.deepEqual([status, closes], [408, true]);
+    assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
+  }
+  decide(ANYBODY);
+  await verdict;
+  assert.deepEqual([input.bytes, listener.busy], [0, false]);
+  assert.equal(counters.values[REFUSED.request_timeout], 2);
+  assert.equal(post('[]').status, 200);
 });
 
 test('the memory of a body is its own: what comes next on the connection does not change it', async () => {

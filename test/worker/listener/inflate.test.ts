@@ -17,7 +17,8 @@ import { HAS_ZSTD, NEEDS_ZSTD, zstdCompressSync } from '../../support/zstd.ts';
 const inflater = new Inflater();
 
 function run(encoding: Encoding, body: Buffer): Promise<Inflated> {
-  return new Promise((resolve) => inflater.inflate('', encoding, body, resolve));
+  const grown = () => {};
+  return new Promise((done) => inflater.inflate('', encoding, body, { grown, done }));
 }
 
 const codeOf = ({ status, code }: Answer) => `${status} ${code}`;
@@ -105,6 +106,41 @@ for (const [name, encoding, pack] of WAYS) {
     });
   });
 }
+
+test('its growing output is told; one that is canceled is heard of no more, and gives its place up', async () => {
+  const { inflating } = LIMITS;
+  const body = zlib.gzipSync(randomBytes(MIB / 2));
+  const inflater = new Inflater();
+  const over: string[] = [];
+  const start = (name: string) => {
+    const grown: number[] = [];
+    let done!: () => void;
+    const ended = new Promise<void>((resolve) => {
+      done = resolve;
+    });
+    const cancel = inflater.inflate(name, 'gzip', body, {
+      grown: (bytes) => grown.push(bytes),
+      done: () => {
+        over.push(name);
+        done();
+      },
+    });
+    return { cancel, grown, ended };
+  };
+  const running = Array.from({ length: inflating }, () => start('running'));
+  const waiting = start('waiting');
+  const last = start('last');
+  for (const { cancel } of [...running, waiting]) cancel();
+  await last.ended;
+  assert.deepEqual(over, ['last']);
+  assert.deepEqual(
+    last.grown,
+    [...last.grown].sort((a, b) => a - b),
+  );
+  assert.equal(last.grown.at(-1), MIB / 2);
+  last.cancel();
+  await start('another').ended;
+});
 
 test('gzip may have several members, and empty ones too', async () => {
   const hello = zlib.gzipSync('hello');
@@ -232,9 +268,12 @@ test('senders of bodies that wait have their turns one after the other', async (
   const add = (sender: string) =>
     all.push(
       new Promise((resolve) => {
-        inflater.inflate(sender, 'gzip', body, () => {
-          done.push(sender);
-          resolve();
+        inflater.inflate(sender, 'gzip', body, {
+          grown: () => {},
+          done: () => {
+            done.push(sender);
+            resolve();
+          },
         });
       }),
     );

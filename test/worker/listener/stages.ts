@@ -1,6 +1,6 @@
 /** The stages behind a listener: real ones, but for Kafka. */
 import pino from 'pino';
-import { LIMITS, MIB } from '../../../src/limits.ts';
+import { MIB } from '../../../src/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
@@ -55,7 +55,7 @@ export function createStages(validate: Validator = loadValidator(undefined), add
   );
   const gate = new Gate({ origins: new Origins(undefined), log });
   const admission = new ConnectionAdmission({
-    max: 9,
+    max: 2_000,
     maxPerAddress: 0,
     addressRate,
     trustedProxies: [],
@@ -63,7 +63,7 @@ export function createStages(validate: Validator = loadValidator(undefined), add
   });
   const turn = new TurnBudget();
   const slicer = new Slicer(turn);
-  const inputMemory = new InputMemory(LIMITS.waitingInputBytes);
+  const inputMemory = new InputMemory(64 * MIB);
   const input = { turn, slicer, inputMemory };
   const told = { logged, log, counters, page: NO_PAGE };
   return { ...told, ...input, budget, accumulator, acknowledger, intake, gate, admission };

@@ -1,6 +1,8 @@
 /** The WebSocket listener without its sockets: what is hard to meet from outside. */
 import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { LIMITS } from '../../../src/limits.ts';
+import { type Counters, cells } from '../../../src/metrics/counters.ts';
 import { SUBPROTOCOL } from '../../../src/worker/listener/handshakes.ts';
 import { WebSocketListener } from '../../../src/worker/listener/websocket.ts';
 import type { Validator } from '../../../src/worker/validator/validator.ts';
@@ -12,13 +14,16 @@ import { createStages, MAX_EVENT_BYTES } from './stages.ts';
 /** The sieve does not let it through. */
 const odd = good('x', { msg: 1 });
 let listener: WebSocketListener;
+const CLOSED = cells('forebay_connections_closed_total', ['memory_short']);
 let logged: string[];
+let counters: Counters;
 let validate: Validator;
 
 beforeEach(() => {
   validate = () => undefined;
   const stages = createStages((value) => validate(value));
   logged = stages.logged;
+  counters = stages.counters;
   listener = new WebSocketListener({
     ...stages,
     maxFrameBytes: MAX_EVENT_BYTES,
@@ -83,4 +88,37 @@ test('a handshake that something fails on ends its connection, and no other', ()
   assert.throws(() => response.resume(), /after its end/);
   assert.deepEqual(logged, ['a request failed']);
   connect();
+});
+
+test('above the mark connections that may hold a part of a message are ended, longest silent first', (t) => {
+  let nowMs = 1_000_000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const longest = 2 * MAX_EVENT_BYTES;
+  const [early, talks, silent, late] = Array.from({ length: 4 }, () => {
+    nowMs += 10;
+    return connect();
+  });
+  silent!.deliver(odd);
+  late!.deliver('x'.repeat(MAX_EVENT_BYTES + 1));
+  nowMs += LIMITS.silentMs;
+  talks!.deliver(odd);
+  const ended = () => [early, talks, silent, late].map((client) => client!.peer.ended);
+  assert.equal(listener.endSilent(1), 1);
+  assert.deepEqual(
+    ended(),
+    ['1006', '', '', ''],
+    'one has room for that, and has never said a thing',
+  );
+  assert.equal(listener.endSilent(longest), 1);
+  assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message that is too long is none');
+  assert.equal(listener.endSilent(longest + 1), 1);
+  assert.deepEqual(ended(), ['1006', '', '1006', '1006'], 'who has just said something stays');
+  assert.equal(listener.endSilent(100 * longest), 0);
+  assert.equal(counters.values[CLOSED.memory_short], 3);
+});
+
+test('no more connections are ended in one look than that takes no time', () => {
+  for (let count = 0; count < LIMITS.endedAtOnce + 10; count++) connect();
+  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
+  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), 10);
 });

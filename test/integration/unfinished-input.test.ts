@@ -1,0 +1,120 @@
+/** Senders that hold memory with input that they do not finish: others are served meanwhile. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { KIB, LIMITS, MIB } from '../../src/limits.ts';
+import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
+import { good } from '../support/events.ts';
+import { FrameClient } from '../support/frame-client.ts';
+import { GoodClient } from '../support/good-client.ts';
+import { RawHttp } from '../support/raw-http.ts';
+import { freshMetrics, openStage, post, type Stage } from '../support/stage.ts';
+import { until } from '../support/wait.ts';
+
+/** Above what a worker takes that has just begun to work. */
+const ROOM_BYTES = 48 * MIB;
+const PARTIAL_BYTES = 120 * KIB;
+const PARTIAL_FRAMES = 800;
+
+let stage: Stage;
+let beside: GoodClient;
+before(async () => {
+  const calm = await openStage();
+  const client = await GoodClient.start(calm.gateway.wsUrl);
+  await client.serve(100);
+  await client.stop();
+  const bytes = (await freshMetrics(calm.gateway)).value('forebay_worker_resident_bytes');
+  await calm.gateway.stop();
+  const env = {
+    FOREBAY_MAX_INPUT_BYTES: String(LIMITS.inputBytesMin),
+    FOREBAY_MAX_RSS_BYTES: String(bytes + ROOM_BYTES),
+  };
+  stage = await openStage({ env });
+  beside = await GoodClient.start(stage.gateway.wsUrl);
+});
+after(async () => {
+  await stage?.gateway.kill();
+});
+
+/** All of a body but its end. */
+function heldBody(bytes: number): RawHttp {
+  const body = new RawHttp(stage.gateway.port);
+  body.request('POST /events', {
+    'Content-Type': 'application/json',
+    'Content-Length': String(bytes),
+  });
+  body.write(Buffer.alloc(bytes - 1, ' '));
+  return body;
+}
+
+test('bodies held before their end: the oldest ones are 408, a new one is stored, small or large', async (t) => {
+  const { gateway } = stage;
+  const fitting = LIMITS.inputBytesMin / MIB;
+  const bodies: RawHttp[] = [];
+  t.after(() => {
+    for (const body of bodies) body.destroy();
+  });
+  const open = async (count: number) => {
+    for (let index = 0; index < count; index++) {
+      const body = heldBody(MIB);
+      bodies.push(body);
+      await body.flushed();
+    }
+  };
+  const ended = () => bodies.filter(({ text }) => text !== '').length;
+  await open(fitting);
+  await open(20);
+  await until(() => ended() >= 20, { what: () => `the end of 20 bodies, ${ended()} have` });
+  const { status, headers, body } = await bodies.find(({ text }) => text !== '')!.answer();
+  assert.deepEqual([status, headers.get('retry-after')], [408, '1']);
+  assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
+  const held = (await freshMetrics(gateway)).value('forebay_input_bytes');
+  assert(held > 0 && held <= LIMITS.inputBytesMin, `${held} bytes`);
+
+  assert.equal((await post(stage, good('small'))).status, 200);
+  const large = `[${good('large')}${' '.repeat(900 * KIB)}]`;
+  assert.equal((await post(stage, large)).status, 200);
+  const values = await stage.newValues();
+  for (const name of ['small', 'large']) {
+    assert.equal(values.filter((value) => value.includes(`"${name}"`)).length, 1, name);
+  }
+  await beside.serve(20);
+  const metrics = await freshMetrics(gateway);
+  assert.equal(metrics.value('forebay_input_limit_bytes'), LIMITS.inputBytesMin);
+  const reason = { reason: 'request_timeout' };
+  assert(metrics.value('forebay_requests_refused_total', reason) >= 20, 'they are counted');
+});
+
+/** All of a frame but its end. */
+function partialFrame(): string {
+  const head = [0x81, 0xff, 0, 0, 0, 0, 0, PARTIAL_BYTES >> 16, (PARTIAL_BYTES >> 8) & 0xff, 0];
+  return String.fromCharCode(...head, 0, 0, 0, 0) + 'x'.repeat(PARTIAL_BYTES - 1);
+}
+
+test('messages held before their end: above the mark they are ended, newcomers are served again', async (t) => {
+  const { gateway } = stage;
+  const { port } = gateway;
+  const crowd = new CrowdProcess();
+  t.after(() => crowd.end());
+  // Those behind the mark are refused: it waits for them in vain.
+  const partial = { count: PARTIAL_FRAMES, text: HANDSHAKE, reply: partialFrame() };
+  void crowd.open({ port, ...partial }).catch(() => {});
+  const reason = { reason: 'memory_short' };
+  const ended = async () =>
+    (await freshMetrics(gateway)).value('forebay_connections_closed_total', reason);
+  await until(async () => (await ended()) > 0, { what: 'the end of the first' });
+  const served = async () => {
+    try {
+      await (await FrameClient.open(gateway.wsUrl)).close();
+      return (await post(stage, good('newcomer'))).status === 200;
+    } catch {
+      return false;
+    }
+  };
+  await until(served, { what: 'a newcomer that is served' });
+  await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok, { what: '/readyz' });
+  await beside.serve(20);
+  t.diagnostic((await beside.stop()).story);
+  assert.equal(gateway.workers().length, 1);
+  assert.equal((await gateway.stop()).code, 0);
+  assert.deepEqual(gateway.errors, []);
+});
