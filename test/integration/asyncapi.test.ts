@@ -166,7 +166,7 @@ test('goaway comes by age and in a drain, and the connection ends with its reaso
 /** Ends of connections that are reached elsewhere, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   '1008 unauthorized': 'needs keys: the tests of identity',
-  '1008 slow_consumer': 'takes a client that stands still: test/integration/overload.test.ts',
+  '1008 slow_consumer': 'takes a client that stands still: test/integration/unread-pongs.test.ts',
   '1013 too_many_connections': 'is said by HTTP, as long as the handshake can be refused',
   '1013 flooding': 'takes 20,000 messages at once: test/integration/credit.test.ts',
 };

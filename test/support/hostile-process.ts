@@ -13,11 +13,14 @@ import { until } from './wait.ts';
 /** What became of its frames. */
 export interface Flood {
   readonly frames: number;
-  /** Time that the gateway took for as many as the credit allows at once, on average. */
+  /**
+   * Time that the gateway took for as many as the credit allows at once, on average; without the time
+   * that it let the client wait for credit.
+   */
   readonly windowMs: number;
   /** What the nacks said; one entry if all said the same. */
   readonly nacks: readonly (readonly NackError[])[];
-  /** Whether its connection was alive at the end, and a good event was taken. */
+  /** Whether its connection was alive at the end, and a good event was taken on another one. */
   readonly served: boolean;
 }
 
@@ -33,7 +36,7 @@ export class HostileProcess {
     await this.#ask({ type: 'flood', url, frame });
   }
 
-  /** Waits for the fate of all frames, sends a good event, and closes the connection. */
+  /** Waits for the fate of all frames, closes the connection, and sends a good event on another. */
   stop(good: string): Promise<Flood> {
     return this.#ask({ type: 'stop', good }) as Promise<Flood>;
   }
@@ -57,10 +60,14 @@ class HostileClient {
   #socket!: WebSocket;
   #credit: Credit = { frames: 0, bytes: 0 };
   #windowFrames = 0;
-  #startMs = 0;
+  /** Time with frames that were not acknowledged, and since when there have been any. */
+  #busyMs = 0;
+  #busySinceMs = 0;
   #sent = 0;
   #acknowledged = 0;
   #flooding = true;
+  /** Frames at the most. */
+  #most = Number.POSITIVE_INFINITY;
 
   constructor(frame: string) {
     this.#frame = frame;
@@ -78,13 +85,22 @@ class HostileClient {
   async stop(good: string): Promise<Flood> {
     this.#flooding = false;
     await this.#settled();
-    const windowMs = ((performance.now() - this.#startMs) / this.#sent) * this.#windowFrames;
+    const windowMs = (this.#busyMs / this.#sent) * this.#windowFrames;
     const nacks = [...this.#nacks].map((text) => JSON.parse(text).errors as NackError[]);
-    const frames = this.#sent++;
-    this.#socket.send(good);
+    const { readyState, OPEN } = this.#socket;
+    await closeSocket(this.#socket);
+    const other = new HostileClient(good);
+    await other.once(this.#socket.url);
+    const served = readyState === OPEN && other.#nacks.size === 0;
+    return { frames: this.#sent, windowMs, nacks, served };
+  }
+
+  /** Sends its frame once, on a connection of its own. */
+  async once(url: string): Promise<void> {
+    this.#most = 1;
+    await this.flood(url);
     await this.#settled();
     await closeSocket(this.#socket);
-    return { frames, windowMs, nacks, served: this.#nacks.size === nacks.length };
   }
 
   async #settled(): Promise<void> {
@@ -92,11 +108,17 @@ class HostileClient {
   }
 
   #spend(): void {
-    const frames = Math.min(this.#credit.frames, Math.floor(this.#credit.bytes / this.#bytes));
-    for (; this.#sent < frames; this.#sent++) this.#socket.send(this.#frame);
-    if (this.#windowFrames > 0) return;
-    this.#windowFrames = frames;
-    this.#startMs = performance.now();
+    const { frames, bytes } = this.#credit;
+    const most = Math.min(this.#most, frames, Math.floor(bytes / this.#bytes));
+    if (this.#windowFrames === 0) this.#windowFrames = most;
+    if (this.#sent >= most) return;
+    if (this.#acknowledged === this.#sent) this.#busySinceMs = performance.now();
+    for (; this.#sent < most; this.#sent++) this.#socket.send(this.#frame);
+  }
+
+  #acked(frame: number): void {
+    this.#acknowledged = frame;
+    if (frame === this.#sent) this.#busyMs += performance.now() - this.#busySinceMs;
   }
 
   #hear(text: string): void {
@@ -109,7 +131,7 @@ class HostileClient {
       credit?: Credit;
       hello?: Hello;
     };
-    if (ack !== undefined) this.#acknowledged = ack;
+    if (ack !== undefined) this.#acked(ack);
     this.#credit = credit ?? hello?.credit ?? this.#credit;
     if (this.#flooding) this.#spend();
   }
