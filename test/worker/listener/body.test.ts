@@ -279,13 +279,18 @@ async function heldBytes(): Promise<number> {
 
 test('a body that comes byte by byte takes a few times its bytes of memory, not hundreds', async () => {
   const bytes = 200_000;
-  const request = new Request();
-  const before = await heldBytes();
-  for (let byte = 0; byte < bytes; byte++) request.part('x');
-  const grown = (await heldBytes()) - before;
-  assert(grown >= bytes && grown < 8 * bytes, `${grown} bytes`);
-  request.part('y', true);
-  assert.equal(request.whole!.length, bytes + 1);
+  const rounds: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const request = new Request();
+    const before = await heldBytes();
+    for (let byte = 0; byte < bytes; byte++) request.part('x');
+    rounds.push((await heldBytes()) - before);
+    request.part('y', true);
+    assert.equal(request.whole!.length, bytes + 1);
+  }
+  // The median: in one of them the heap may give back what others left.
+  const grown = rounds.sort((a, b) => a - b)[1]!;
+  assert(grown >= bytes && grown < 8 * bytes, `${rounds.join(', ')} bytes`);
 });
 
 test('a body that is whole, too large or gone is watched no longer', (t) => {
