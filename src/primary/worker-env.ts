@@ -8,6 +8,11 @@ import { KIB } from '../limits.ts';
  * its mark for good.
  */
 const GIVEN_BACK_BYTES = 4 * KIB;
+/**
+ * Such blocks at a time. Each is a mapping, of which Linux gives a process 65,530 by default
+ * (`vm.max_map_count`): without any left, V8 could not allocate and the worker would end.
+ */
+const GIVEN_BACK_BLOCKS = 32_768;
 
 /** The slot of a worker: our primary sets it, another program's cluster does not. */
 export const WORKER_SLOT = 'FOREBAY_WORKER_SLOT';
@@ -23,6 +28,9 @@ export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): WorkerEn
   const kept = SETTING_ENTRIES.filter(([, { primaryOnly }]) => primaryOnly);
   return {
     ...Object.fromEntries(kept.map(([, { env }]) => [env, undefined])),
-    ...(config.maxRssBytes > 0 && { MALLOC_MMAP_THRESHOLD_: String(GIVEN_BACK_BYTES) }),
+    ...(config.maxRssBytes > 0 && {
+      MALLOC_MMAP_THRESHOLD_: String(GIVEN_BACK_BYTES),
+      MALLOC_MMAP_MAX_: String(GIVEN_BACK_BLOCKS),
+    }),
   };
 }
