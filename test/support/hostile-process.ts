@@ -14,8 +14,8 @@ import { until } from './wait.ts';
 export interface Flood {
   readonly frames: number;
   /**
-   * Time that the gateway took for as many as the credit allows at once, on average; without the time
-   * that it let the client wait for credit.
+   * Time that the gateway took for as many as the credit allows at once, on average; without the
+   * time that it let the client wait for credit.
    */
   readonly windowMs: number;
   /** What the nacks said; one entry if all said the same. */

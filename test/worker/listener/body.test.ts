@@ -288,8 +288,8 @@ test('a body that comes byte by byte takes a few times its bytes of memory, not 
     request.part('y', true);
     assert.equal(request.whole!.length, bytes + 1);
   }
-  // The median: in one of them the heap may give back what others left.
-  const grown = rounds.sort((a, b) => a - b)[1]!;
+  // The most: in the others the heap may have given back what tests before left.
+  const grown = Math.max(...rounds);
   assert(grown >= bytes && grown < 8 * bytes, `${rounds.join(', ')} bytes`);
 });
 
