@@ -1,7 +1,8 @@
 /** Attacks one after the other, and what clients that obey felt of each. */
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttackKind, ordinaryOf } from '../../test/support/attack-kinds.ts';
-import { AttackProcess } from '../../test/support/attack-process.ts';
+import type { AttackProcess } from '../../test/support/attack-process.ts';
 import type { Gateway } from '../../test/support/gateway.ts';
 import { GoodClient } from '../../test/support/good-client.ts';
 import type { Ledger } from '../../test/support/ledger.ts';
@@ -44,6 +45,8 @@ export interface Beside {
   readonly bytes: number;
   /** The most that `forebay_event_loop_lag_seconds` said. */
   readonly turnMs: number;
+  /** How long workers wanted a core and had none, all of the time together. */
+  readonly corelessMs: number;
   readonly ws: Felt;
   readonly post: Felt;
   readonly plain: Felt;
@@ -73,6 +76,7 @@ export interface Orders {
 /** Attacks a door for a while, and measures clients beside it. */
 export async function attack(
   lifetime: Lifetime,
+  attackers: AttackProcess,
   { gateway, wsUrl, httpUrl, access }: Door,
   { kinds, connections }: Case,
   { seconds, name, ledger, bytesPerSecond }: Orders,
@@ -85,31 +89,44 @@ export async function attack(
   };
   const all = Object.values(clients);
   await Promise.all(all.map((client) => client.hasServed(WARM_EVENTS)));
-  const attackers = new AttackProcess();
-  try {
-    for (const client of all) client.forget();
-    const lag = new LagWatch(gateway);
-    const { headers } = access;
-    const port = Number(new URL(httpUrl).port);
-    await attackers.start({
-      ...{ port, kinds, connections, secure: gateway.secure },
-      ...(headers === undefined ? {} : { headers }),
-      ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
-    });
-    const sinceMs = performance.now();
-    await sleep(seconds * 1_000);
-    const { bytes } = await attackers.stop();
-    const took = (performance.now() - sinceMs) / 1_000;
-    const [ws, post, plain] = await Promise.all([
-      feltBy(clients.ws),
-      feltBy(clients.post),
-      feltBy(clients.plain),
-    ]);
-    await sleep(TAIL_MS);
-    return { seconds: took, bytes, turnMs: await lag.stop(), ws, post, plain };
-  } finally {
-    attackers.end();
+  for (const client of all) client.forget();
+  const workers = gateway.workers();
+  const corelessMs = corelessMsOf(workers);
+  const lag = new LagWatch(gateway);
+  const { headers } = access;
+  const port = Number(new URL(httpUrl).port);
+  await attackers.start({
+    ...{ port, kinds, connections, secure: gateway.secure },
+    ...(headers === undefined ? {} : { headers }),
+    ...(bytesPerSecond === undefined ? {} : { bytesPerSecond }),
+  });
+  const sinceMs = performance.now();
+  await sleep(seconds * 1_000);
+  const { bytes } = await attackers.stop();
+  const took = (performance.now() - sinceMs) / 1_000;
+  const waited = corelessMsOf(workers) - corelessMs;
+  const [ws, post, plain] = await Promise.all([
+    feltBy(clients.ws),
+    feltBy(clients.post),
+    feltBy(clients.plain),
+  ]);
+  await sleep(TAIL_MS);
+  const turnMs = await lag.stop();
+  return { seconds: took, bytes, turnMs, corelessMs: waited, ws, post, plain };
+}
+
+/** How long the main threads of processes have been ready to run and had no core, ms. */
+function corelessMsOf(pids: readonly number[]): number {
+  let nanoseconds = 0;
+  for (const pid of pids) {
+    try {
+      const text = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8');
+      nanoseconds += Number(text.split(' ')[1]);
+    } catch {
+      // One that has ended: that is noticed elsewhere.
+    }
   }
+  return nanoseconds / 1e6;
 }
 
 async function feltBy(client: GoodClient): Promise<Felt> {
@@ -156,10 +173,11 @@ class LagWatch {
   }
 }
 
-const COLUMNS = ['turn', 'forebay.v1', 'POST', 'plain'];
+const COLUMNS = ['turn', 'no core', 'forebay.v1', 'POST', 'plain'];
 
 const LEGEND =
-  'Times in ms. Of clients: the longest wait, and after a slash the 99th percentile;' +
+  'Times in ms: how late the event loop was at the most, and for how long in all the worker was ready' +
+  ' to run and had no core. Of clients: the longest wait, and after a slash the 99th percentile;' +
   ' with an asterisk of one that was ended or refused.';
 
 /** Each attack in a row, beside its control if there is one. */
@@ -181,12 +199,13 @@ export function measurementsOf(rows: readonly Row[]): Measurements {
 
 function cellsOf(beside: Beside | undefined): string[] {
   if (beside === undefined) return ['MB/s', ...COLUMNS].map(() => '–');
-  const { bytes, seconds, turnMs, ws, post, plain } = beside;
+  const { bytes, seconds, turnMs, corelessMs, ws, post, plain } = beside;
   const felt = [ws, post, plain].map(
     ({ longestMs, p99Ms, failure }) =>
       `${longestMs.toFixed(0)} / ${p99Ms.toFixed(0)}${failure === undefined ? '' : ' *'}`,
   );
-  return [(bytes / seconds / 1e6).toFixed(1), turnMs.toFixed(0), ...felt];
+  const own = [turnMs, corelessMs].map((ms) => ms.toFixed(0));
+  return [(bytes / seconds / 1e6).toFixed(1), ...own, ...felt];
 }
 
 /** What may not have happened in a run, in words. */
@@ -199,7 +218,10 @@ export function flawsOf({ attack, attacked }: Row, turnMsMax: number | undefined
       failure === undefined ? [] : [`${where}: the ${client} client that obeys: ${failure}`],
   );
   if (turnMsMax !== undefined && !(attacked.turnMs <= turnMsMax)) {
-    flaws.push(`${where}: a turn of the event loop took ${attacked.turnMs.toFixed(0)} ms`);
+    const [turn, coreless] = [attacked.turnMs, attacked.corelessMs].map((ms) => ms.toFixed(0));
+    flaws.push(
+      `${where}: the event loop was late by ${turn} ms; the worker had no core for ${coreless} ms in all`,
+    );
   }
   return flaws;
 }

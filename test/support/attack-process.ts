@@ -30,6 +30,7 @@ export interface Order {
 
 /** What the connections have done. */
 export interface Attacked {
+  /** What the kernel has taken, in whole pieces. */
   readonly bytes: number;
   readonly connects: number;
 }
@@ -110,7 +111,6 @@ class Attackers {
       this.#connects++;
       this.#serve(socket, attack);
       await once(socket, 'close').catch(() => {});
-      this.#bytes += socket.bytesWritten;
       this.#sockets.delete(socket);
       if (attack.again === 'never') return;
       await sleep(AGAIN_MS);
@@ -131,7 +131,9 @@ class Attackers {
           setTimeout(send, PAUSE_MS);
           return;
         }
-        socket.write(bytes);
+        socket.write(bytes, (error) => {
+          if (!error) this.#bytes += bytes.length;
+        });
         if (again !== 'at once') return;
       }
     };

@@ -1,4 +1,5 @@
 import { LOOP_KINDS } from '../../../test/support/attack-kinds.ts';
+import { AttackProcess } from '../../../test/support/attack-process.ts';
 import { uniqueTopic } from '../../../test/support/kafka.ts';
 import { testKafka } from '../../../test/support/topic.ts';
 import {
@@ -97,17 +98,19 @@ function scenarioOf(way: Way, seconds: number): Scenario {
       const { ledger } = world.traffic;
       const aside = controlled ? await startControl(world) : undefined;
       const workers = String(world.gateway.workers());
+      const attackers = new AttackProcess();
+      world.after(() => attackers.end());
       const rows: Row[] = [];
       for (const [index, attacking] of cases.entries()) {
         const orders = { seconds, name: `hostile-${index}` };
-        const attacked = await attack(world, door, attacking, { ...orders, ledger });
+        const attacked = await attack(world, attackers, door, attacking, { ...orders, ledger });
         const row: Row = { attack: attacking, attacked };
         rows.push(row);
         note(world, row, setup.pinned === true ? TURN_MS_MAX : undefined);
         if (aside === undefined) continue;
         const bytesPerSecond = attacked.bytes / attacked.seconds;
         const control = controlOf(attacking);
-        row.control = await attack(world, aside, control, { ...orders, bytesPerSecond });
+        row.control = await attack(world, attackers, aside, control, { ...orders, bytesPerSecond });
       }
       world.measurements = measurementsOf(rows);
       world.check(String(world.gateway.workers()) === workers, 'a worker was started again');
@@ -130,10 +133,10 @@ async function startControl({ stage }: World) {
 /** @param turnMsMax what a turn may take */
 function note(world: World, row: Row, turnMsMax: number | undefined): void {
   const { name, connections } = row.attack;
-  const { turnMs, ws, post, plain } = row.attacked;
+  const { turnMs, corelessMs, ws, post, plain } = row.attacked;
   const clients = [ws, post, plain].map(({ longestMs }) => longestMs.toFixed(0)).join(', ');
-  const turn = turnMs.toFixed(0);
-  world.did(`${name}, ${connections} connections: turn ${turn} ms, clients ${clients} ms`);
+  const turn = `${turnMs.toFixed(0)} ms (${corelessMs.toFixed(0)} ms without a core)`;
+  world.did(`${name}, ${connections} connections: turn ${turn}, clients ${clients} ms`);
   const goal = turnMsMax === undefined ? undefined : { most: turnMsMax };
   world.measured('longest turn of the event loop', 'ms', turnMs, goal);
   const waits = { 'forebay.v1 client': ws, POST: post, 'plain client for a pong': plain };

@@ -11,7 +11,7 @@ import { attackOf, LOOP_KINDS, ordinaryOf } from '../../support/attack-kinds.ts'
 
 const felt = { longestMs: 12.4, p99Ms: 3.6 };
 const calm: Beside = {
-  ...{ seconds: 2, bytes: 5_000_000, turnMs: 40.2 },
+  ...{ seconds: 2, bytes: 5_000_000, turnMs: 40.2, corelessMs: 6 },
   ...{ ws: felt, post: felt, plain: felt },
 };
 const attack = { name: 'deep', kinds: ['deep'], connections: 30 } as const;
@@ -39,15 +39,15 @@ test('a row has the rate, the turn, and the waits of each client, beside those o
   const control = { ...calm, bytes: 4_000_000, post: refused };
   const both = measurementsOf([{ attack, attacked: calm, control }]);
   assert.deepEqual(both.rows, [
-    ['deep', '30', '2.5', '40', '12 / 4', '12 / 4', '12 / 4'].concat(
-      ...[['2.0', '40', '12 / 4', '12 / 4 *', '12 / 4']],
+    ['deep', '30', '2.5', '40', '6', '12 / 4', '12 / 4', '12 / 4'].concat(
+      ...[['2.0', '40', '6', '12 / 4', '12 / 4 *', '12 / 4']],
     ),
   ]);
   assert.equal(both.head.length, both.rows[0]?.length);
   assert.equal(both.head.at(-1), 'control: plain');
   const alone = measurementsOf([{ attack, attacked: calm }]);
-  assert.deepEqual(alone.rows, [both.rows[0]?.slice(0, 7)]);
-  assert.equal(alone.head.length, 7);
+  assert.deepEqual(alone.rows, [both.rows[0]?.slice(0, 8)]);
+  assert.equal(alone.head.length, 8);
 });
 
 test('a long turn is a flaw where it has a bound, and so is a client that was ended', () => {
@@ -55,7 +55,7 @@ test('a long turn is a flaw where it has a bound, and so is a client that was en
   const late = { attack, attacked: { ...calm, turnMs: 100.6 } };
   assert.deepEqual(flawsOf(late, undefined), []);
   assert.deepEqual(flawsOf(late, 100), [
-    'deep, 30 connections: a turn of the event loop took 101 ms',
+    'deep, 30 connections: the event loop was late by 101 ms; the worker had no core for 6 ms in all',
   ]);
   assert.equal(flawsOf({ attack, attacked: { ...calm, turnMs: Number.NaN } }, 100).length, 1);
   const ended = { attack, attacked: { ...calm, plain: { ...felt, failure: 'closed' } } };
