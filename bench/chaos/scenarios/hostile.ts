@@ -34,8 +34,9 @@ const KAFKA = {
   // Attackers take the core of the brokers: those that are late are not dead.
   'broker.session.timeout.ms': '9000',
 };
-/** What an attack takes besides its time. */
+/** What an attack takes besides its time, and a control, until what it has sent is stored. */
 const AROUND_SECONDS = 3;
+const AROUND_CONTROL_SECONDS = 17;
 
 interface Way {
   readonly name: string;
@@ -88,11 +89,13 @@ export function hostile(seconds = 20): Scenario[] {
 function scenarioOf(way: Way, seconds: number): Scenario {
   const { name, summary, setup, connections, controlled = false } = way;
   const cases = casesOf(LOOP_KINDS, connections);
-  const runs = cases.length + (controlled ? cases.filter(isControlled).length : 0);
+  const controls = controlled ? cases.filter(isControlled).length : 0;
+  const attackSeconds = cases.length * (seconds + AROUND_SECONDS);
+  const controlSeconds = controls * (seconds + AROUND_CONTROL_SECONDS);
   return {
     name,
     summary: `${summary}, ${seconds} s each`,
-    minutes: 1 + Math.ceil((runs * (seconds + AROUND_SECONDS)) / 60),
+    minutes: 1 + Math.ceil((attackSeconds + controlSeconds) / 60),
     setup: { rate: 0.2, kafka: KAFKA, residentMib: RESIDENT_MIB, watchMs: 500, ...setup },
     async run(world) {
       const { door } = world.stage;
