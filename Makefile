@@ -98,8 +98,8 @@ bench-compression: $(MODULES) ## what each codec of KAFKA_COMPRESSION costs and 
 	@exec $(TS) bench/compression.ts
 
 .PHONY: chaos
-chaos: gateway-node setup build ## break things under load and balance the books: all (25 min), or one, SCENARIO=broker-sigkill
-	@exec $(TS) bench/chaos/run.ts $(SCENARIO)
+chaos: gateway-node setup build ## break things under load and balance the books: all (25 min), or one, SCENARIO=broker-sigkill; SCENARIO=hostile SECONDS=20 attacks
+	@SECONDS="$(SECONDS)" exec $(TS) bench/chaos/run.ts $(SCENARIO)
 
 .PHONY: chaos-report
 chaos-report: $(MODULES) ## write bench/CHAOS.md from the newest outcome of each scenario

@@ -40,6 +40,7 @@ export async function conduct(
     eventsPerSecond: world?.eventsPerSecond ?? 0,
     schedule: world?.schedule ?? [],
     figures: balanced?.figures ?? [],
+    ...(world?.measurements === undefined ? {} : { measurements: world.measurements }),
     ...(balanced === undefined ? {} : { account: balanced.account }),
   };
 }

@@ -7,7 +7,7 @@ import { cell, goalText, machineRows } from '../report/markdown.ts';
 import { shortNumber } from '../report/number.ts';
 import { statsOf } from '../report/stats.ts';
 import type { Figure } from '../result.ts';
-import type { Outcome, Scenario, Setup, Step } from './scenario.ts';
+import type { Measurements, Outcome, Scenario, Setup, Step } from './scenario.ts';
 import { KAFKA_SETTINGS } from './stage.ts';
 import { accountLine, missedGoals } from './tell.ts';
 
@@ -89,6 +89,7 @@ function sectionOf(outcome: Outcome, newest: RunFacts | undefined): string[] {
     lines.push('', '| figure | n | median | least | most | goal | |', RULE);
     lines.push(...outcome.figures.map(rowOf));
   }
+  if (outcome.measurements !== undefined) lines.push('', ...rowsOf(outcome.measurements));
   if (schedule.length > 0) lines.push('', `Schedule: ${scheduleOf(schedule)}.`);
   const { problems } = outcome;
   if (problems.length > 0) {
@@ -97,15 +98,24 @@ function sectionOf(outcome: Outcome, newest: RunFacts | undefined): string[] {
   return lines;
 }
 
+function rowsOf({ legend, head, rows }: Measurements): string[] {
+  const rule = head.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [legend, '', ...[head, rule, ...rows].map((row) => `| ${row.map(cell).join(' | ')} |`)];
+}
+
 const RULE = '|---|---:|---:|---:|---:|---:|---|';
 
 /** What differs from the usual world, in words; settings of other programs are not told. */
-function settingsOf({ workers, instances, proxied, names, ...rest }: Setup): string {
-  const { env = {}, kafka = {}, nodeArgs = [], wrapper = [] } = rest;
+function settingsOf({ workers, instances, balanced, proxied, names, ...rest }: Setup): string {
+  const { secure, keys, pinned, env = {}, kafka = {}, nodeArgs = [], wrapper = [] } = rest;
   const told = Object.entries({ ...env, ...kafka }).filter(([name]) => /^FOREBAY|\./.test(name));
   const parts = [
     instances === 2 ? 'two gateways behind HAProxy' : '',
+    balanced === true ? 'behind HAProxy' : '',
     workers === undefined ? '' : `${workers} workers`,
+    pinned === true ? 'the worker on a core of its own, all else on the others' : '',
+    secure === true ? 'TLS' : '',
+    keys === true ? 'API keys' : '',
     proxied === true || names !== undefined ? 'fault proxies before the brokers' : '',
     ...told.map(([name, value]) => code(`${name}=${value}`)),
     ...[...nodeArgs, wrapper[0] === 'sh' ? '' : wrapper.join(' ')].map(code),

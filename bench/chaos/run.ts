@@ -1,8 +1,9 @@
 /**
- * Runs one scenario by its name, or all: `node --import tsx bench/chaos/run.ts [NAME]`; the outcome
+ * Runs one scenario by its name, or all: `node --import tsx bench/chaos/run.ts [NAME]`; `hostile` is
+ * the group of those that attack, which like `soak` runs by its name alone; the outcome
  * of each is kept in bench/out/chaos, and bench/CHAOS.md is put together from the newest of each:
  * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
- * scenario could not run; 2 = no such scenario, or wrong HOURS.
+ * scenario could not run; 2 = no such scenario, or wrong HOURS or SECONDS.
  */
 import type { ValueOption } from '../../src/command-line.ts';
 import { StartError } from '../../src/errors.ts';
@@ -12,7 +13,7 @@ import { conduct } from './conduct.ts';
 import { keep, kept } from './kept.ts';
 import { writeChaosReport } from './report.ts';
 import type { Scenario } from './scenario.ts';
-import { SCENARIOS, soak } from './scenarios.ts';
+import { hostile, SCENARIOS, soak } from './scenarios.ts';
 import { outcomeText } from './tell.ts';
 
 const HOURS: ValueOption<number> = {
@@ -23,8 +24,16 @@ const HOURS: ValueOption<number> = {
   },
 };
 
+const SECONDS: ValueOption<number> = {
+  expects: 'seconds from 1 to 600',
+  read: (text) => {
+    const seconds = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+    return seconds >= 1 && seconds <= 600 ? seconds : undefined;
+  },
+};
+
 function usage(problem: string): number {
-  console.error(`chaos: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
+  console.error(`chaos: ${problem}; there are:\n${scenarioList([...SCENARIOS, ...hostile()])}`);
   return 2;
 }
 
@@ -40,7 +49,9 @@ async function runOne(scenario: Scenario): Promise<boolean> {
 function chosen(name: string | undefined): readonly Scenario[] {
   if (name === undefined) return SCENARIOS;
   if (name === 'soak') return [soak(numberOf('HOURS', HOURS, 1))];
-  return SCENARIOS.filter((scenario) => scenario.name === name);
+  const attacks = name.startsWith('hostile') ? hostile(numberOf('SECONDS', SECONDS, 20)) : [];
+  if (name === 'hostile') return attacks;
+  return [...SCENARIOS, ...attacks].filter((scenario) => scenario.name === name);
 }
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
@@ -53,7 +64,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     if (name !== undefined) return passed.every(Boolean) ? 0 : 1;
   }
   const outcomes = kept();
-  writeChaosReport([...SCENARIOS, soak()], outcomes);
+  writeChaosReport([...SCENARIOS, ...hostile(), soak()], outcomes);
   console.log('\nwritten: bench/CHAOS.md');
   return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;
 }

@@ -26,6 +26,14 @@ export interface Setup {
   /** Gateways, behind a balancer if there are two. */
   readonly instances?: 1 | 2;
   readonly workers?: number;
+  /** The one gateway is behind a balancer too. */
+  readonly balanced?: boolean;
+  /** Clients speak TLS. */
+  readonly secure?: boolean;
+  /** Clients need an API key. */
+  readonly keys?: boolean;
+  /** Workers run on a core of their own, and all else on the others. */
+  readonly pinned?: boolean;
   /** The gateway's settings. */
   readonly env?: Readonly<Record<string, string>>;
   /** Of Node.js, for the gateway. */
@@ -46,6 +54,8 @@ export interface Setup {
   readonly msgBytes?: number;
   /** The least time between two looks at the gateway; default 250 ms. */
   readonly watchMs?: number;
+  /** What a worker may take at the most; default its buffer + 100 MiB. */
+  readonly residentMib?: number;
 }
 
 /** The ledger's figures; lists as counts. */
@@ -63,6 +73,14 @@ export interface Step {
   readonly what: string;
 }
 
+/** What was measured again and again, as a table. */
+export interface Measurements {
+  /** What the cells mean, in a sentence. */
+  readonly legend: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
 /** What came of a scenario: kept as JSON, and shown in the report. */
 export interface Outcome {
   readonly name: string;
@@ -76,6 +94,7 @@ export interface Outcome {
   /** None when the topic could not be read. */
   readonly account?: Account;
   readonly figures: readonly Figure[];
+  readonly measurements?: Measurements;
   /** Violations: without any it has passed. */
   readonly problems: readonly string[];
 }

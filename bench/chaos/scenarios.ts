@@ -6,6 +6,7 @@ import { brokerSigstop } from './scenarios/broker-sigstop.ts';
 import { brokersGone } from './scenarios/brokers-gone.ts';
 import { clock } from './scenarios/clock.ts';
 import { descriptors } from './scenarios/descriptors.ts';
+import { hostile } from './scenarios/hostile.ts';
 import { idleConnections } from './scenarios/idle-connections.ts';
 import { leadersMoved } from './scenarios/leaders-moved.ts';
 import { logFull } from './scenarios/log-full.ts';
@@ -49,4 +50,4 @@ export const SCENARIOS: readonly Scenario[] = [
   smallHeap,
 ];
 
-export { soak };
+export { hostile, soak };

@@ -1,14 +1,19 @@
 /** What a scenario runs on: three brokers, gateways, and what may stand between them. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
+import { Authority } from '../../test/support/certificates.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../../test/support/gateway.ts';
 import { uniqueTopic } from '../../test/support/kafka.ts';
+import { KeyFile } from '../../test/support/key-file.ts';
 import type { Lifetime } from '../../test/support/lifetime.ts';
+import type { Access } from '../../test/support/post.ts';
 import { hasTool } from '../../test/support/tools.ts';
+import { choosePlaces, moveTo } from '../lab/cores.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { FaultProxy } from './proxy.ts';
 import type { Setup } from './scenario.ts';
@@ -31,10 +36,22 @@ export interface Stage {
   /** In the order of their ports; one that was ended is replaced. */
   readonly gateways: Gateway[];
   readonly balancer: Balancer | undefined;
+  /** Where clients come in. */
+  readonly door: Door;
+  /** Starts the same once more, on another topic. */
+  aside(topic: string): Promise<Door>;
   /** Starts the gateway of this place again. */
   start(index: number): Promise<Gateway>;
   /** Whether the brokers' names lead somewhere, for the gateways. */
   resolve(names: boolean): void;
+}
+
+/** A gateway or what is before it, and what clients need to get in. */
+export interface Door {
+  readonly gateway: Gateway;
+  readonly wsUrl: string;
+  readonly httpUrl: string;
+  readonly access: Access;
 }
 
 /** @throws Error when something does not start, or a program that it needs is missing */
@@ -49,25 +66,95 @@ export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage
   const { cluster, proxies, brokers } = await startBrokers(lifetime, setup);
   const topic = uniqueTopic('chaos');
   const names = setup.names === undefined ? undefined : await Names.make(lifetime, setup.names);
+  const { access, env } = accessOf(lifetime, setup);
+  const options = gatewayOptions(setup, names, env);
+  const pin = pinning(lifetime, setup, cluster);
+  const begin = async (onTopic: string, pair?: [number, number]) => {
+    const place = pair === undefined ? {} : { ports: pair };
+    const gateway = await startGateway({ ...options, ...place, brokers, topic: onTopic });
+    lifetime.after(() => gateway.kill());
+    pin(gateway);
+    return gateway;
+  };
   const ports = await freePorts(2 * instances);
   const gateways: Gateway[] = [];
   const start = async (index: number) => {
-    const pair: [number, number] = [ports[2 * index]!, ports[2 * index + 1]!];
-    const options = gatewayOptions(setup, names);
-    const gateway = await startGateway({ ...options, brokers, topic, ports: pair });
+    const gateway = await begin(topic, [ports[2 * index]!, ports[2 * index + 1]!]);
     gateways[index] = gateway;
-    lifetime.after(() => gateway.kill());
     return gateway;
   };
   for (let index = 0; index < instances; index++) await start(index);
-  const balancer = instances === 1 ? undefined : await startBalancer(lifetime, gateways);
+  const balance = (served: readonly Gateway[]) =>
+    isBalanced(setup) ? startBalancer(lifetime, served) : undefined;
+  const balancer = await balance(gateways);
+  const doorOf = (gateway: Gateway, before: Balancer | undefined): Door => {
+    const { wsUrl, httpUrl } = before ?? gateway;
+    return { gateway, wsUrl, httpUrl, access };
+  };
+  const aside = async (onTopic: string) => {
+    const gateway = await begin(onTopic);
+    return doorOf(gateway, await balance([gateway]));
+  };
+  const door = doorOf(gateways[0]!, balancer);
   const resolve = (known: boolean) => names?.resolve(known);
-  return { cluster, proxies, topic, gateways, balancer, start, resolve };
+  return { cluster, proxies, topic, gateways, balancer, door, aside, start, resolve };
 }
 
-function toolsOf({ instances, names, wrapper = [] }: Setup): string[] {
+function isBalanced({ instances, balanced }: Setup): boolean {
+  return instances === 2 || balanced === true;
+}
+
+/** @returns what clients need to get in, and the settings that demand it */
+function accessOf(lifetime: Lifetime, { secure, keys }: Setup) {
+  const env: Record<string, string> = {};
+  let access: Access = {};
+  if (secure === true) {
+    const authority = new Authority();
+    const { certFile, keyFile } = authority.issue('gateway');
+    env.FOREBAY_TLS_CERT_FILE = certFile;
+    env.FOREBAY_TLS_KEY_FILE = keyFile;
+    access = { ca: authority.ca };
+  }
+  if (keys === true) {
+    const file = new KeyFile();
+    lifetime.after(() => file.remove());
+    file.write('client');
+    env.FOREBAY_KEYS_FILE = file.path;
+    access = { ...access, headers: file.bearer('client') };
+  }
+  return { access, env };
+}
+
+/** Gives workers a core of their own, if that is wanted. @returns what does so with a gateway’s */
+function pinning(lifetime: Lifetime, { pinned }: Setup, cluster: KafkaCluster) {
+  if (pinned !== true) return () => {};
+  const places = choosePlaces();
+  if (places.worker === undefined) throw new Error(places.text);
+  for (const { pid } of cluster.nodes) if (pid !== undefined) moveTo(places.rest, pid);
+  // What is started from now on inherits it.
+  moveTo(places.rest, process.pid);
+  lifetime.after(() => moveTo(places.all, process.pid));
+  return (gateway: Gateway) => {
+    for (const pid of gateway.workers()) {
+      moveTo(places.worker, pid);
+      first(pid);
+    }
+  };
+}
+
+/**
+ * Has the main thread of a process run before whatever else the kernel puts on its core, as if that
+ * were its own. It takes root; without, a table shows for how long the worker had no core.
+ */
+function first(pid: number): void {
+  spawnSync('chrt', ['--rr', '--reset-on-fork', '--pid', '1', String(pid)], { stdio: 'ignore' });
+}
+
+function toolsOf(setup: Setup): string[] {
+  const { names, pinned, wrapper = [] } = setup;
   const tools = [...wrapper.slice(0, 1)];
-  if (instances === 2) tools.push('haproxy');
+  if (isBalanced(setup)) tools.push('haproxy');
+  if (pinned === true) tools.push('taskset');
   if (names !== undefined) tools.push('unshare');
   return tools;
 }
@@ -92,11 +179,16 @@ async function startBrokers(lifetime: Lifetime, { proxied, names, kafka }: Setup
   return { cluster, proxies, brokers };
 }
 
-function gatewayOptions(setup: Setup, names: Names | undefined) {
+function gatewayOptions(
+  setup: Setup,
+  names: Names | undefined,
+  more: Readonly<Record<string, string>>,
+) {
   const env = {
     KAFKA_TOPIC_PARTITIONS: String(PARTITIONS),
     FOREBAY_WORKERS: String(setup.workers ?? 1),
     ...setup.env,
+    ...more,
   };
   const wrapper = [...(names?.wrapper ?? []), ...(setup.wrapper ?? [])];
   const { nodeArgs = [] } = setup;

@@ -1,6 +1,6 @@
 /** An outcome in lines for a terminal. */
 import { shortNumber } from '../report/number.ts';
-import { figureTable } from '../table.ts';
+import { figureTable, table } from '../table.ts';
 import type { Account, Outcome } from './scenario.ts';
 
 /** What must be 0 comes last. */
@@ -17,10 +17,14 @@ export function accountLine(account: Account): string {
 }
 
 export function outcomeText(outcome: Outcome): string {
-  const { account, figures, problems, name, seconds, eventsPerSecond } = outcome;
+  const { account, figures, measurements, problems, name, seconds, eventsPerSecond } = outcome;
   const lines = [`${eventsPerSecond} events/s for ${seconds} s`];
   if (account !== undefined) lines.push(accountLine(account));
   if (figures.length > 0) lines.push(figureTable(figures));
+  if (measurements !== undefined) {
+    const { legend, head, rows } = measurements;
+    lines.push(legend, table(head, rows));
+  }
   lines.push(...missedGoals(outcome).map((figure) => `missed: ${figure}`));
   lines.push(...problems.map((problem) => `wrong: ${problem}`));
   lines.push(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}`);

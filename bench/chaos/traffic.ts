@@ -11,6 +11,7 @@ import {
   type PlainSource,
   plainSources,
 } from '../../test/support/load.ts';
+import type { Access } from '../../test/support/post.ts';
 import { until } from '../../test/support/wait.ts';
 
 const EVENTS_PER_SECOND_AND_CORE = 2_500;
@@ -48,6 +49,7 @@ export interface TrafficOptions {
   readonly httpUrl: string;
   readonly eventsPerSecond: number;
   readonly msgBytes?: number;
+  readonly access?: Access;
 }
 
 /** What goes to the gateway from `open` to `settle`. */
@@ -63,12 +65,12 @@ export class Traffic {
     clients: AcknowledgedClients,
     plain: readonly PlainSource[],
     ledger: ChaosLedger,
-    { httpUrl, eventsPerSecond, msgBytes = 20 }: TrafficOptions,
+    { httpUrl, eventsPerSecond, msgBytes = 20, access = {} }: TrafficOptions,
   ) {
     this.ledger = ledger;
     this.clients = clients;
     this.plain = plain;
-    this.http = new HttpSource(lifetime, { url: httpUrl, ledger, openMax: BODIES_MAX });
+    this.http = new HttpSource(lifetime, { url: httpUrl, ledger, openMax: BODIES_MAX, access });
     const load = (kind: keyof typeof SHARES, sources: ConstructorParameters<typeof Load>[1]) =>
       new Load(lifetime, sources, {
         eventsPerSecond: eventsPerSecond * SHARES[kind],
@@ -85,9 +87,10 @@ export class Traffic {
 
   static async open(lifetime: Lifetime, options: TrafficOptions): Promise<Traffic> {
     const ledger = new ChaosLedger();
-    const shared = { url: options.wsUrl, ledger, reconnect: true, retryRefused: true };
+    const { wsUrl: url, access = {} } = options;
+    const shared = { ...access, url, ledger, reconnect: true, retryRefused: true };
     const clients = await acknowledgedClients(lifetime, CLIENTS.acknowledged, shared);
-    const plain = await plainSources(lifetime, CLIENTS.plain, options.wsUrl, ledger);
+    const plain = await plainSources(lifetime, CLIENTS.plain, url, ledger, access);
     return new Traffic(lifetime, clients, plain, ledger, options);
   }
 

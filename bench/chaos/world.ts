@@ -12,7 +12,7 @@ import { until } from '../../test/support/wait.ts';
 import { atRest, produceErrors, untilStored, Watch } from '../../test/support/watch.ts';
 import type { Figure } from '../result.ts';
 import type { Evidence, Seen } from './judge.ts';
-import type { Account, Setup, Step } from './scenario.ts';
+import type { Account, Measurements, Setup, Step } from './scenario.ts';
 import { openStage, type Stage } from './stage.ts';
 import { machineRate, Traffic } from './traffic.ts';
 
@@ -30,6 +30,7 @@ export class World implements Lifetime {
   readonly eventsPerSecond: number;
   readonly schedule: Step[] = [];
   readonly problems: string[] = [];
+  measurements: Measurements | undefined;
   readonly #setup: Setup;
   readonly #say: (line: string) => void;
   readonly #lifetime: Lifetime;
@@ -62,11 +63,12 @@ export class World implements Lifetime {
   static async open(lifetime: Lifetime, setup: Setup, say: (line: string) => void): Promise<World> {
     const stage = await openStage(lifetime, setup);
     const eventsPerSecond = machineRate() * (setup.rate ?? 1);
-    const { wsUrl, httpUrl } = stage.balancer ?? stage.gateways[0]!;
+    const { wsUrl, httpUrl, access } = stage.door;
     const traffic = await Traffic.open(lifetime, {
       wsUrl,
       httpUrl,
       eventsPerSecond,
+      access,
       ...(setup.msgBytes === undefined ? {} : { msgBytes: setup.msgBytes }),
     });
     const world = new World(lifetime, stage, traffic, setup, eventsPerSecond, say);
@@ -190,12 +192,13 @@ export class World implements Lifetime {
     const residentBytesMax = Math.max(...this.#seen.map((seen) => seen.residentBytesMax));
     this.measured('longest acknowledgement', 's', traffic.ledger.longestMs / 1000);
     this.measured('largest worker', 'MiB', residentBytesMax / MIB);
-    const bufferBytes =
-      Number(this.#setup.env?.FOREBAY_BUFFER_BYTES) || SETTINGS.bufferBytes.defaultValue();
+    const { env, residentMib } = this.#setup;
+    const bufferBytes = Number(env?.FOREBAY_BUFFER_BYTES) || SETTINGS.bufferBytes.defaultValue();
+    const usualBytes = bufferBytes + BESIDE_BUDGET_BYTES;
     const evidence: Evidence = {
       account,
       seen: this.#seen,
-      residentBytesBound: bufferBytes + BESIDE_BUDGET_BYTES,
+      residentBytesBound: residentMib === undefined ? usualBytes : residentMib * MIB,
       violations: violationsOf(traffic.clients),
       unheard: traffic.given('acknowledged') - told,
       died: this.#died,

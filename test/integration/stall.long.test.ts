@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AttackKind, AttackProcess } from '../support/attack-process.ts';
+import type { AttackKind } from '../support/attack-kinds.ts';
+import { AttackProcess } from '../support/attack-process.ts';
 import { GoodClient } from '../support/good-client.ts';
 import { PlainClient } from '../support/plain-client.ts';
 import { openStage, type Stage } from '../support/stage.ts';

@@ -1,92 +1,36 @@
 /**
- * Many hostile connections in a process of their own, which send as much as the gateway reads:
- * started by `AttackProcess`, told by messages. One that is ended connects again.
+ * Many hostile connections in a process of their own: started by `AttackProcess`, told by messages.
+ * One that is ended connects again, unless it only holds what it has begun.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
-import { HANDSHAKE } from './crowd-process.ts';
-import { OPCODE, wsFrame } from './ws-frame.ts';
+import { type Attack, type AttackKind, attackOf } from './attack-kinds.ts';
 
-const FRAME_BYTES = 65_536;
-const BODY_BYTES = 1_048_576;
-/** Bytes that a connection has written at a time. */
-const PIECE_BYTES = 262_144;
 /** Pause before a connection that was ended comes again. */
 const AGAIN_MS = 20;
+/** Connections that are begun at a time, and the pause between: the backlog of a port is short. */
+const AT_ONCE = 100;
+const PAUSE_MS = 10;
 
-/** So many of a piece as fit, and its head and tail. */
-function filled(head: string, piece: string, tail: string, bytes: number): string {
-  const count = Math.floor((bytes - head.length - tail.length) / piece.length);
-  return `${head}${piece.repeat(count)}${tail}`;
-}
-
-/** As deep as an event may be by default, in an array of many. */
-const NEST = `${'['.repeat(60)}${']'.repeat(60)},`;
-const DEEP_EVENT = `{"a":${'['.repeat(62)}${']'.repeat(62)}}`;
-const NUMBERS = filled('{"a":[', '1,', '1]}', FRAME_BYTES);
-
-function frames(opcode: number, payload: string | Buffer): Buffer {
-  const frame = wsFrame(opcode, payload, { mask: [0, 0, 0, 0] });
-  return Buffer.concat(new Array(Math.ceil(PIECE_BYTES / frame.length)).fill(frame));
-}
-
-function body(payload: string | Buffer, headers: Readonly<Record<string, string>>): Buffer {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${payload.length}\r\n`;
-  return Buffer.concat([Buffer.from(`${head}${lines.join('')}\r\n`), Buffer.from(payload)]);
-}
-
-const JSON_TYPE = { 'Content-Type': 'application/json' };
-const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' };
-const DEEP_LINES = filled('', `${DEEP_EVENT}\n`, '', BODY_BYTES);
-
-/** What a connection sends: frames again and again, requests when the last one is answered. */
-const PIECES = {
-  deep: () => ({ frames: frames(OPCODE.text, filled('{"a":[', NEST, '1]}', FRAME_BYTES)) }),
-  tooDeep: () => ({
-    frames: frames(OPCODE.text, `{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}`),
-  }),
-  tiny: () => ({ frames: frames(OPCODE.text, '{}') }),
-  pings: () => ({ frames: frames(OPCODE.ping, '') }),
-  numbers: () => ({ frames: frames(OPCODE.text, NUMBERS) }),
-  events: () => ({ frames: frames(OPCODE.text, filled('[', '{},', '{}]', 3_000)) }),
-  packed: () => ({
-    frames: frames(
-      OPCODE.binary,
-      Buffer.concat([
-        Buffer.from([0xdc, 0x03, 0xe8]),
-        ...new Array<Buffer>(1_000).fill(
-          Buffer.concat([Buffer.from([0x81, 0xa0]), Buffer.alloc(62, 0x91), Buffer.from([0xc0])]),
-        ),
-      ]),
-    ),
-  }),
-  lines: () => ({ request: body(DEEP_LINES, LINES_TYPE) }),
-  array: () => ({ request: body(filled('[', '{},', '{}]', 30_000), JSON_TYPE) }),
-  short: () => ({ request: body(filled('{"a":[', NEST, '1]}', 16_000), JSON_TYPE) }),
-  gzip: () => ({
-    request: body(gzipSync(DEEP_LINES), { ...LINES_TYPE, 'Content-Encoding': 'gzip' }),
-  }),
-} satisfies Readonly<Record<string, () => Attack>>;
-
-export type AttackKind = keyof typeof PIECES;
-interface Attack {
-  readonly frames?: Buffer;
-  readonly request?: Buffer;
-}
-
-interface Order {
+export interface Order {
   readonly port: number;
+  /** Connections have them in turn. */
   readonly kinds: readonly AttackKind[];
   readonly connections: number;
+  readonly secure?: boolean;
+  /** Of handshakes and requests. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Of all connections together; undefined = as much as the gateway reads. */
+  readonly bytesPerSecond?: number;
 }
 
 /** What the connections have done. */
 export interface Attacked {
+  /** What the kernel has taken, in whole pieces. */
   readonly bytes: number;
   readonly connects: number;
 }
@@ -94,7 +38,7 @@ export interface Attacked {
 export class AttackProcess {
   readonly #child = fork(fileURLToPath(import.meta.url));
 
-  /** Attacks until {@link stop}; connections have the kinds in turn. */
+  /** Attacks until {@link stop}. */
   async start(order: Order): Promise<void> {
     await this.#ask(order);
   }
@@ -115,52 +59,102 @@ export class AttackProcess {
   }
 }
 
-function serve(): void {
-  const sockets = new Set<Socket>();
-  let attacking = false;
-  let [bytes, connects] = [0, 0];
-  const attack = async (port: number, { frames: pieces, request }: Attack) => {
-    while (attacking) {
-      const socket = connect(port, '127.0.0.1');
-      sockets.add(socket);
-      connects++;
-      const pour = () => {
-        while (attacking && pieces !== undefined && socket.writable)
-          if (!socket.write(pieces)) return;
-      };
-      const ask = () => request !== undefined && socket.write(request);
-      let isOpen = false;
-      socket.once('connect', () => (request === undefined ? socket.write(HANDSHAKE) : ask()));
-      socket.on('data', () => {
-        if (request !== undefined) ask();
-        else if (!isOpen) pour();
-        isOpen = true;
-      });
-      socket.on('drain', () => isOpen && pour());
-      socket.on('error', () => {});
-      socket.once('end', () => socket.destroy());
+/** The bytes of all connections in the time. */
+class Pace {
+  readonly #bytesPerMs: number;
+  readonly #sinceMs = performance.now();
+  #bytes = 0;
+
+  constructor(bytesPerSecond = Number.POSITIVE_INFINITY) {
+    this.#bytesPerMs = bytesPerSecond / 1_000;
+  }
+
+  /** Takes so many bytes. @returns false: later */
+  takes(bytes: number): boolean {
+    const dueBytes = (performance.now() - this.#sinceMs) * this.#bytesPerMs;
+    if (this.#bytes > 0 && this.#bytes + bytes > dueBytes) return false;
+    this.#bytes += bytes;
+    return true;
+  }
+}
+
+class Attackers {
+  readonly #order: Order;
+  readonly #pace: Pace;
+  readonly #sockets = new Set<Socket>();
+  readonly #running: Promise<void>[];
+  #attacking = true;
+  #bytes = 0;
+  #connects = 0;
+
+  constructor(order: Order) {
+    this.#order = order;
+    this.#pace = new Pace(order.bytesPerSecond);
+    const attacks = order.kinds.map((kind) => attackOf(kind, order.headers));
+    this.#running = Array.from({ length: order.connections }, (_, index) =>
+      this.#attack(attacks[index % attacks.length]!, PAUSE_MS * Math.floor(index / AT_ONCE)),
+    );
+  }
+
+  async stop(): Promise<Attacked> {
+    this.#attacking = false;
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.all(this.#running);
+    return { bytes: this.#bytes, connects: this.#connects };
+  }
+
+  async #attack(attack: Attack, afterMs: number): Promise<void> {
+    await sleep(afterMs);
+    while (this.#attacking) {
+      const socket = this.#connect();
+      this.#sockets.add(socket);
+      this.#connects++;
+      this.#serve(socket, attack);
       await once(socket, 'close').catch(() => {});
-      bytes += socket.bytesWritten;
-      sockets.delete(socket);
+      this.#sockets.delete(socket);
+      if (attack.again === 'never') return;
       await sleep(AGAIN_MS);
     }
-  };
-  let running: Promise<void>[] = [];
+  }
+
+  #connect(): Socket {
+    const { port, secure } = this.#order;
+    const place = { port, host: '127.0.0.1' };
+    return secure ? connectTls({ ...place, rejectUnauthorized: false }) : connect(place);
+  }
+
+  #serve(socket: Socket, { handshake, bytes, again }: Attack): void {
+    let isOpen = handshake === undefined;
+    const send = () => {
+      while (this.#attacking && socket.writable && !socket.writableNeedDrain) {
+        if (!this.#pace.takes(bytes.length)) {
+          setTimeout(send, PAUSE_MS);
+          return;
+        }
+        socket.write(bytes, (error) => {
+          if (!error) this.#bytes += bytes.length;
+        });
+        if (again !== 'at once') return;
+      }
+    };
+    const begin = () => (handshake === undefined ? send() : socket.write(handshake));
+    socket.once(this.#order.secure ? 'secureConnect' : 'connect', begin);
+    socket.on('data', () => {
+      if (!isOpen || again === 'answered') send();
+      isOpen = true;
+    });
+    socket.on('drain', () => isOpen && again === 'at once' && send());
+    socket.on('error', () => {});
+    socket.once('end', () => socket.destroy());
+  }
+}
+
+function serve(): void {
+  let attackers: Attackers | undefined;
   process.on('message', async (order: Order | 'stop') => {
-    if (order !== 'stop') {
-      attacking = true;
-      [bytes, connects] = [0, 0];
-      const made = order.kinds.map((kind) => PIECES[kind]());
-      running = Array.from({ length: order.connections }, (_, index) =>
-        attack(order.port, made[index % made.length]!),
-      );
-      process.send?.('done');
-      return;
-    }
-    attacking = false;
-    for (const socket of sockets) socket.destroy();
-    await Promise.all(running);
-    process.send?.({ bytes, connects } satisfies Attacked);
+    if (order !== 'stop') attackers = new Attackers(order);
+    const answer = order === 'stop' ? await attackers?.stop() : 'done';
+    process.send?.(answer);
   });
 }
 

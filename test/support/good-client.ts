@@ -1,8 +1,11 @@
 /** Well-behaved clients beside hostile ones: they must not notice them. */
 import assert from 'node:assert/strict';
 import { AcknowledgedClient } from './client.ts';
+import type { Ledger } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
-import { eventText, type TestEvent } from './socket.ts';
+import { PlainClient } from './plain-client.ts';
+import { type Access, Poster } from './post.ts';
+import { eventText, keyOf, ponged, type TestEvent } from './socket.ts';
 import { until } from './wait.ts';
 
 export interface Service {
@@ -10,8 +13,14 @@ export interface Service {
   readonly ids: readonly string[];
   /** Of all the times from an event to its acknowledgement, 99 in 100 are not longer. */
   readonly p99Ms: number;
+  /** The longest of these times. */
+  readonly longestMs: number;
   /** The same for people. */
   readonly story: string;
+}
+
+export interface GoodOptions extends Access {
+  readonly ledger?: Ledger;
 }
 
 type Exchange = (event: TestEvent) => Promise<void>;
@@ -37,8 +46,8 @@ export class GoodClient {
   }
 
   /** By WebSocket. Ends at `stop()`. @param url `ws://127.0.0.1:9000/ws` */
-  static async start(url: string, name = 'good'): Promise<GoodClient> {
-    const client = await new AcknowledgedClient({ url, name }).open();
+  static async start(url: string, name = 'good', options: GoodOptions = {}): Promise<GoodClient> {
+    const client = await new AcknowledgedClient({ ...options, url, name }).open();
     const exchange = async (event: TestEvent) => {
       const frame = client.send(event);
       const settled = () => frame.state === 'settled' || client.closes.length > 0;
@@ -49,18 +58,50 @@ export class GoodClient {
   }
 
   /** The same; ends with the test at the latest. */
-  static async overWs(lifetime: Lifetime, url: string, name: string): Promise<GoodClient> {
-    return (await GoodClient.start(url, name)).#endWith(lifetime);
+  static async overWs(
+    lifetime: Lifetime,
+    url: string,
+    name: string,
+    options: GoodOptions = {},
+  ): Promise<GoodClient> {
+    return (await GoodClient.start(url, name, options)).#endWith(lifetime);
+  }
+
+  /**
+   * By WebSocket without acknowledgements: each event is followed by a ping, and the next one by
+   * its pong. Ends with the test at the latest.
+   */
+  static async overPlain(
+    lifetime: Lifetime,
+    url: string,
+    name: string,
+    options: GoodOptions = {},
+  ): Promise<GoodClient> {
+    const client = await new PlainClient({ ...options, url, name }).open();
+    const ended = client.closed.then(({ code }) => {
+      throw new Error(`the connection ended with ${code}`);
+    });
+    ended.catch(() => {});
+    const exchange = async (event: TestEvent) => {
+      client.send(event);
+      await Promise.race([ponged(client.socket), ended]);
+    };
+    return new GoodClient(name, exchange, () => client.close()).#endWith(lifetime);
   }
 
   /** By HTTP. Ends with the test at the latest. @param url `http://127.0.0.1:9000` */
-  static overHttp(lifetime: Lifetime, url: string, name: string): GoodClient {
+  static overHttp(
+    lifetime: Lifetime,
+    url: string,
+    name: string,
+    { ledger, ...access }: GoodOptions = {},
+  ): GoodClient {
+    const poster = new Poster(url, access);
     const exchange = async (event: TestEvent) => {
-      const headers = { 'Content-Type': 'application/json' };
-      const request = { method: 'POST', headers, body: eventText(event, 1) };
-      const response = await fetch(`${url}/events`, request);
-      const answer = await response.json();
-      assert.deepEqual([response.status, answer], [200, { accepted: 1, errors: [] }]);
+      ledger?.sent(event.id, 1, { key: keyOf(event) });
+      const { status, body } = await poster.post(eventText(event, 1));
+      assert.deepEqual([status, body], [200, { accepted: 1, errors: [] }]);
+      ledger?.acknowledged(event.id, 1);
     };
     return new GoodClient(name, exchange).#endWith(lifetime);
   }
@@ -82,14 +123,24 @@ export class GoodClient {
     return this.hasServed(this.served + events);
   }
 
+  /** What it has had so far does not count. */
+  forget(): void {
+    this.#latencies.length = 0;
+  }
+
   /** @throws the error at which it has ended: an event was refused, or the connection lost */
   async stop(): Promise<Service> {
     await this.#end();
     if (this.#failure !== undefined) throw this.#failure;
-    const sorted = this.#latencies.sort((a, b) => a - b);
+    return this.service;
+  }
+
+  /** What it has had so far. */
+  get service(): Service {
+    const sorted = [...this.#latencies].sort((a, b) => a - b);
     const p99Ms = sorted[Math.floor(0.99 * (sorted.length - 1))] ?? Number.NaN;
     const story = `a good client beside it: ${sorted.length} acks, p99 ${p99Ms.toFixed(1)} ms`;
-    return { ids: this.#ids, p99Ms, story };
+    return { ids: this.#ids, p99Ms, longestMs: sorted.at(-1) ?? Number.NaN, story };
   }
 
   #endWith(lifetime: Lifetime): this {

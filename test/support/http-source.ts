@@ -5,6 +5,7 @@ import type { EventCode } from '../../src/errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Source } from './load.ts';
+import { type Access, Poster } from './post.ts';
 import type { NackError } from './protocol.ts';
 import { eventText, keyOf, type TestEvent } from './socket.ts';
 import { until } from './wait.ts';
@@ -15,6 +16,7 @@ export interface HttpSourceOptions {
   readonly ledger: Ledger;
   /** Requests that may wait for their answers at the same time. */
   readonly openMax: number;
+  readonly access?: Access;
 }
 
 /** A body of which something was refused. */
@@ -38,6 +40,7 @@ export class HttpSource implements Source {
   /** Requests that had no answer at all. */
   failed = 0;
   readonly #options: HttpSourceOptions;
+  readonly #poster: Poster;
   #open = 0;
   /** Bodies that are not sent again any more. */
   #closing = false;
@@ -45,6 +48,7 @@ export class HttpSource implements Source {
   /** Ends with the test. */
   constructor(t: Lifetime, options: HttpSourceOptions) {
     this.#options = options;
+    this.#poster = new Poster(options.url, options.access);
     t.after(() => this.close());
   }
 
@@ -83,18 +87,15 @@ export class HttpSource implements Source {
 
   /** One request. @returns what was refused of it */
   async #post(events: readonly TestEvent[], attempt: number): Promise<readonly NackError[]> {
-    const { url, ledger } = this.#options;
+    const { ledger } = this.#options;
     for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
     const texts = events.map((event) => eventText(event, attempt));
-    const headers = { 'Content-Type': 'application/json' };
     const sinceMs = performance.now();
     let answer: { status: number; retryAfter: string | null } & Answer;
     try {
-      const body = `[${texts.join(',')}]`;
-      const response = await fetch(`${url}/events`, { method: 'POST', headers, body });
-      const { accepted, errors } = (await response.json()) as Answer;
-      const retryAfter = response.headers.get('retry-after');
-      answer = { status: response.status, retryAfter, accepted, errors };
+      const { status, retryAfter, body } = await this.#poster.post(`[${texts.join(',')}]`);
+      const { accepted, errors } = body as Answer;
+      answer = { status, retryAfter, accepted, errors };
     } catch {
       this.failed++;
       return [];

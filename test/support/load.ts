@@ -6,6 +6,7 @@ import { AcknowledgedClient, type ClientOptions } from './client.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
 import { PlainClient } from './plain-client.ts';
+import type { Access } from './post.ts';
 import type { TestEvent } from './socket.ts';
 import { readTopic, type TopicPlace, type TopicRecord } from './topic.ts';
 
@@ -104,14 +105,20 @@ export function acknowledgedClients(
   return Promise.all(clients.map((client) => client.open()));
 }
 
+interface PlainSourceOptions extends Access {
+  readonly url: string;
+  readonly name: string;
+  readonly ledger: Ledger;
+}
+
 /** A plain client that opens a new connection when its own was lost. */
 export class PlainSource implements Source {
-  readonly #options: { url: string; name: string; ledger: Ledger };
+  readonly #options: PlainSourceOptions;
   #client: PlainClient | undefined;
   #closing = false;
   connections = 0;
 
-  constructor(options: { url: string; name: string; ledger: Ledger }) {
+  constructor(options: PlainSourceOptions) {
     this.#options = options;
   }
 
@@ -155,11 +162,11 @@ export function plainSources(
   count: number,
   url: string,
   ledger: Ledger,
-  name = 'p',
+  access: Access = {},
 ): Promise<PlainSource[]> {
   const sources = Array.from(
     { length: count },
-    (_, i) => new PlainSource({ url, ledger, name: `${name}${i}` }),
+    (_, i) => new PlainSource({ ...access, url, ledger, name: `p${i}` }),
   );
   t.after(() => closeAll(sources));
   return Promise.all(sources.map((source) => source.open()));

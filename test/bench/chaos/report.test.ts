@@ -74,6 +74,20 @@ test('a goal is missed by the worst value, not by the median', () => {
   assert.match(outcomeText(second), /^wrong: 2 events .*\n.*\nsecond: FAILED$/m);
 });
 
+test('measurements are a table with its legend, in the report and in the terminal', () => {
+  const measurements = { legend: 'Times in ms.', head: ['attack', 'turn'], rows: [['a|b', '12']] };
+  const setup = { balanced: true, pinned: true, secure: true, keys: true };
+  const measured = outcomeOf('first', { measurements, setup });
+  const text = chaosMarkdown(named, new Map([['first', measured]]));
+  const rows = ['| attack | turn |', '| --- | ---: |', '| a\\|b | 12 |'];
+  assert(text.includes(['Times in ms.', '', ...rows].join('\n')), text);
+  assert.match(
+    text,
+    /^Behind HAProxy, the worker on a core of its own, .*, TLS, API keys\. 5,000/m,
+  );
+  assert.match(outcomeText(measured), /^Times in ms\.\nattack {2}turn\na\|b {7}12$/m);
+});
+
 test('an outcome without a figure’s value has missed its goal', () => {
   const figures: Outcome['figures'] = [
     { name: 'ms', unit: 'ms', values: [Number.NaN], goal: { most: 1 } },

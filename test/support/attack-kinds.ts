@@ -1,0 +1,123 @@
+/** What hostile connections send: each kind costs a worker time, or memory, by other means. */
+import { gzipSync } from 'node:zlib';
+import { HANDSHAKE } from './crowd-process.ts';
+import { OPCODE, wsFrame } from './ws-frame.ts';
+
+const FRAME_BYTES = 65_536;
+const BODY_BYTES = 1_048_576;
+/** Bytes of frames that a connection has written at a time; of ordinary ones, which are paced. */
+const PIECE_BYTES = 262_144;
+const PACED_BYTES = 16_384;
+/** Of a held message: below the bound of a frame, above which it would be refused at once. */
+const HELD_BYTES = 125 * 1024;
+
+/** What one connection does. */
+export interface Attack {
+  /** Sent first, and its answer awaited; undefined = nothing is. */
+  readonly handshake?: Buffer;
+  readonly bytes: Buffer;
+  /** When `bytes` go out again: as soon as they may, when they are answered, or never. */
+  readonly again: 'at once' | 'answered' | 'never';
+}
+
+type Headers = Readonly<Record<string, string>>;
+type Making = (headers: Headers) => Attack;
+
+/** As many of `piece` as fit between head and tail. */
+function filled(head: string, piece: string, tail: string, bytes: number): string {
+  const count = Math.floor((bytes - head.length - tail.length) / piece.length);
+  return `${head}${piece.repeat(count)}${tail}`;
+}
+
+function linesOf(headers: Headers): string {
+  return Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+}
+
+function handshakeWith(headers: Headers): Buffer {
+  return Buffer.from(HANDSHAKE.replace('\r\n\r\n', `\r\n${linesOf(headers)}\r\n`));
+}
+
+function frames(opcode: number, payload: string | Buffer, bytes = PIECE_BYTES): Making {
+  return (headers) => {
+    const frame = wsFrame(opcode, payload, { mask: [0, 0, 0, 0] });
+    const piece = Buffer.concat(new Array(Math.ceil(bytes / frame.length)).fill(frame));
+    return { handshake: handshakeWith(headers), bytes: piece, again: 'at once' };
+  };
+}
+
+function requestOf(payload: string | Buffer, headers: Headers): Buffer {
+  const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${payload.length}\r\n`;
+  return Buffer.concat([Buffer.from(`${head}${linesOf(headers)}\r\n`), Buffer.from(payload)]);
+}
+
+function bodies(payload: string | Buffer, own: Headers): Making {
+  return (headers) => ({ bytes: requestOf(payload, { ...own, ...headers }), again: 'answered' });
+}
+
+/** Everything but the last byte. */
+function held(whole: Buffer): Pick<Attack, 'bytes' | 'again'> {
+  return { bytes: whole.subarray(0, -1), again: 'never' };
+}
+
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' };
+
+/** As deep as an event may be by default, in an array of many. */
+const NEST = `${'['.repeat(60)}${']'.repeat(60)},`;
+const DEEP_EVENT = `{"a":${'['.repeat(62)}${']'.repeat(62)}}`;
+const ORDINARY = `{"msg":"${'m'.repeat(90)}","clientId":"ordinary","timestamp":1}`;
+
+const deepLines = () => filled('', `${DEEP_EVENT}\n`, '', BODY_BYTES);
+const tooDeep = () => `{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}`;
+const ordinary = (events: number) => `[${new Array(events).fill(ORDINARY).join(',')}]`;
+
+/** A thousand events of MessagePack, each as deep as may be. */
+function packed(): Buffer {
+  const event = [Buffer.from([0x81, 0xa0]), Buffer.alloc(62, 0x91), Buffer.from([0xc0])];
+  const events = new Array<Buffer>(1_000).fill(Buffer.concat(event));
+  return Buffer.concat([Buffer.from([0xdc, 0x03, 0xe8]), ...events]);
+}
+
+const KINDS = {
+  deep: () => frames(OPCODE.text, filled('{"a":[', NEST, '1]}', FRAME_BYTES)),
+  tooDeep: () => frames(OPCODE.text, tooDeep()),
+  packed: () => frames(OPCODE.binary, packed()),
+  numbers: () => frames(OPCODE.text, filled('{"a":[', '1,', '1]}', FRAME_BYTES)),
+  events: () => frames(OPCODE.text, filled('[', '{},', '{}]', 3_000)),
+  tiny: () => frames(OPCODE.text, '{}'),
+  pings: () => frames(OPCODE.ping, ''),
+  lines: () => bodies(deepLines(), LINES_TYPE),
+  gzip: () => bodies(gzipSync(deepLines()), { ...LINES_TYPE, 'Content-Encoding': 'gzip' }),
+  array: () => bodies(filled('[', '{},', '{}]', 30_000), JSON_TYPE),
+  short: () => bodies(filled('{"a":[', NEST, '1]}', 16_000), JSON_TYPE),
+  /** The control: what any client may send. */
+  ordinaryFrames: () => frames(OPCODE.text, ordinary(5), PACED_BYTES),
+  ordinaryBodies: () => bodies(ordinary(10), JSON_TYPE),
+  /** Memory. */
+  heldBodies: (): Making => (headers) =>
+    held(requestOf(Buffer.alloc(BODY_BYTES, ' '), { ...JSON_TYPE, ...headers })),
+  heldMessages: (): Making => (headers) => ({
+    handshake: handshakeWith(headers),
+    ...held(wsFrame(OPCODE.text, Buffer.alloc(HELD_BYTES, ' '), { mask: [0, 0, 0, 0] })),
+  }),
+} satisfies Readonly<Record<string, () => Making>>;
+
+export type AttackKind = keyof typeof KINDS;
+
+/** Kinds that want the time of the event loop. */
+export const LOOP_KINDS = [
+  ...['deep', 'tooDeep', 'packed', 'numbers', 'events', 'tiny', 'pings'],
+  ...['lines', 'gzip', 'array', 'short'],
+] as readonly AttackKind[];
+
+/** @param headers of handshakes and requests, such as the one that authenticates */
+export function attackOf(kind: AttackKind, headers: Headers = {}): Attack {
+  return KINDS[kind]()(headers);
+}
+
+/** Ordinary events, sent the way that this kind is sent. */
+export function ordinaryOf(kind: AttackKind): AttackKind {
+  return attackOf(kind).handshake === undefined ? 'ordinaryBodies' : 'ordinaryFrames';
+}

@@ -1,0 +1,51 @@
+/** POSTs to `/events`, also where the gateway's authority is one of the tests' own. */
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { Agent, request } from 'node:https';
+import type { Trust } from './socket.ts';
+
+/** What clients need to get in, besides the address. */
+export interface Access extends Trust {
+  /** Of handshakes and requests. */
+  readonly headers?: Record<string, string>;
+}
+
+export interface Posted {
+  readonly status: number;
+  readonly retryAfter: string | null;
+  readonly body: unknown;
+}
+
+export class Poster {
+  readonly #url: string;
+  readonly #headers: Record<string, string>;
+  readonly #agent: Agent | undefined;
+
+  /** @param url `http://127.0.0.1:9000` */
+  constructor(url: string, { headers = {}, ca }: Access = {}) {
+    this.#url = `${url}/events`;
+    this.#headers = { 'Content-Type': 'application/json', ...headers };
+    // fetch cannot be told whom to trust.
+    this.#agent = ca && new Agent({ ca, keepAlive: true });
+  }
+
+  /** @param body JSON @throws when there is no answer */
+  async post(body: string): Promise<Posted> {
+    const headers = this.#headers;
+    if (this.#agent !== undefined) return this.#postTls(body, this.#agent);
+    const response = await fetch(this.#url, { method: 'POST', headers, body });
+    const retryAfter = response.headers.get('retry-after');
+    return { status: response.status, retryAfter, body: await response.json() };
+  }
+
+  async #postTls(body: string, agent: Agent): Promise<Posted> {
+    const headers = { ...this.#headers, 'Content-Length': String(Buffer.byteLength(body)) };
+    const asked = request(this.#url, { method: 'POST', headers, agent });
+    asked.end(body);
+    const [response] = (await once(asked, 'response')) as [IncomingMessage];
+    let text = '';
+    for await (const chunk of response.setEncoding('utf8')) text += chunk;
+    const retryAfter = response.headers['retry-after'] ?? null;
+    return { status: response.statusCode ?? 0, retryAfter, body: JSON.parse(text) };
+  }
+}
