@@ -21,7 +21,7 @@ import { hostileMemory } from './hostile-memory.ts';
 const TURN_MS_MAX = 100;
 const CONNECTIONS = 30;
 const PRIMARY_CONNECTIONS = [30, 100, 200];
-/** The buffer, input as docs/security.md adds it up, parts of 200 messages of 128 KiB, and 100 MiB. */
+/** The buffer, input as docs/security.md adds it up, 200 messages of 128 KiB, and 100 MiB. */
 const RESIDENT_MIB = 64 + 83 + 25 + 100;
 /** What the control has stored is read by nobody: it goes when so much is there. */
 const CONTROL_CONFIG = {
