@@ -120,6 +120,8 @@ test('an ack is lost: the event is stored twice, and the second ack is shown', {
   skip,
 }, async () => {
   await shown.quiet();
+  // A handshake would get no answer either.
+  await until(async () => (await shown.state()) === 'connected');
   proxy.loseAnswers();
   const id = await onItsWay();
   await until(async () => (await storedIds()).includes(id));
