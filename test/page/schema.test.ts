@@ -104,8 +104,7 @@ test('a schema without an example that is found: nothing is sent until an own ev
   });
   assert.match(await shown.text('#automatic'), /\(\/word must match pattern/);
   await shown.quiet();
-  const [sent, refused] = [await shown.count('sent'), await shown.count('refused')];
-  assert(refused <= 3, `${refused} were refused before the page heard of the schema`);
+  const sent = await shown.count('sent');
   await shown.page.waitForTimeout(2_500);
   assert.equal(await shown.count('sent'), sent);
   assert.equal(await shown.page.isDisabled('text=Send 1,000'), true);
@@ -113,7 +112,8 @@ test('a schema without an example that is found: nothing is sent until an own ev
   await shown.page.fill('#text', '{"word":"qwz"}');
   await shown.page.getByRole('button', { name: 'Send', exact: true }).click();
   await until(async () => !(await shown.page.isVisible('#automatic')));
-  assert.equal(await shown.count('refused'), refused);
+  const refused = await shown.count('refused');
+  assert(refused <= 3, `${refused} were refused before the page heard of the schema`);
   const own = (await readTopic({ brokers, topic })).find(({ value }) =>
     String(value).includes('qwz'),
   );

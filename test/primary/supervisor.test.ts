@@ -21,7 +21,10 @@ test('a killed worker is replaced, ever later; counters stay, what it held is lo
   const { child, has, signal } = await host('run', 1);
   for (const restartMs of [100, 200]) {
     const deaths = messages(child, 'worker died').length;
-    process.kill(pidOf(await child.line(did('listening'), deaths + 1)), 'SIGKILL');
+    const pid = pidOf(await child.line(did('listening'), deaths + 1));
+    // What a worker held is known by its last report.
+    await has('forebay_events_in_flight{worker="1"} 3');
+    process.kill(pid, 'SIGKILL');
     const died = await child.line(said('worker died'), deaths + 1);
     assert.equal(died.signal, 'SIGKILL');
     assert.equal(died.restartMs, restartMs);
