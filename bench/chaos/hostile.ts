@@ -73,7 +73,7 @@ export interface Orders {
   readonly bytesPerSecond?: number;
 }
 
-/** Attacks a door for a while, and measures clients beside it. */
+/** Runs one attack on a port and measures well-behaved clients meanwhile. */
 export async function attack(
   lifetime: Lifetime,
   attackers: AttackProcess,

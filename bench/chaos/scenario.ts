@@ -54,7 +54,7 @@ export interface Setup {
   readonly msgBytes?: number;
   /** The least time between two looks at the gateway; default 250 ms. */
   readonly watchMs?: number;
-  /** What a worker may take at the most; default its buffer + 100 MiB. */
+  /** Bound of the resident memory of a worker; default: its buffer + 100 MiB. */
   readonly residentMib?: number;
 }
 

@@ -23,7 +23,7 @@ const CONNECTIONS = 30;
 const PRIMARY_CONNECTIONS = [30, 100, 200];
 /** The buffer, input as docs/security.md adds it up, 200 messages of 128 KiB, and 100 MiB. */
 const RESIDENT_MIB = 64 + 83 + 25 + 100;
-/** What the control has stored is read by nobody: it goes when so much is there. */
+/** Retention of the topic of the control, which no consumer reads. */
 const CONTROL_CONFIG = {
   'retention.bytes': '33554432',
   'segment.bytes': '16777216',
