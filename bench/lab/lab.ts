@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { SETTINGS } from '../../src/config.ts';
 import { MIB } from '../../src/limits.ts';
 import type { GatewayOptions } from '../../test/support/gateway.ts';
-import { deleteTopic, eachRecord, testKafka } from '../../test/support/topic.ts';
+import { createTopic, deleteTopic, eachRecord } from '../../test/support/topic.ts';
 import { LoadClient } from '../load/client.ts';
 import type { LoadShape, LoadTimes } from '../load/messages.ts';
 import { percent } from '../report/number.ts';
@@ -115,11 +115,7 @@ export class Lab {
   async #createTopic(): Promise<string> {
     const topic = `bench-${randomUUID().slice(0, 13)}`;
     this.#topics.push(topic);
-    const admin = testKafka(this.bench.brokers).admin();
-    await admin.connect();
-    const topics = [{ topic, numPartitions: PARTITIONS }];
-    await admin.createTopics({ topics, waitForLeaders: true });
-    await admin.disconnect();
+    await createTopic({ brokers: this.bench.brokers, topic }, { numPartitions: PARTITIONS });
     return topic;
   }
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { AcknowledgedClient } from '../../test/support/client.ts';
 import { Ledger, type Verdict } from '../../test/support/ledger.ts';
-import { readTopic, testKafka } from '../../test/support/topic.ts';
+import { createTopic, readTopic, testKafka } from '../../test/support/topic.ts';
 import type { Figure, Result } from '../result.ts';
 import type { Bench, Scenario } from '../scenario.ts';
 
@@ -57,11 +57,7 @@ type Load = (
 async function runHalf(cluster: KafkaCluster, load: Load, bench: Bench): Promise<Half> {
   const { brokers } = cluster;
   const topic = `broker-kills-${randomUUID().slice(0, 13)}`;
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  const replicas = { topic, numPartitions: PARTITIONS, replicationFactor: 3 };
-  await admin.createTopics({ topics: [replicas], waitForLeaders: true });
-  await admin.disconnect();
+  await createTopic({ brokers, topic }, { numPartitions: PARTITIONS, replicationFactor: 3 });
   bench.say(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
   const ledger = new Ledger();
   await load(brokers, topic, ledger, () => killInTurn(cluster), bench);

@@ -8,6 +8,7 @@ import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { aliveNodes } from '../../deploy/kafka/node.ts';
 import { freePorts, isFree } from '../../deploy/kafka/ports.ts';
 import { uniqueTopic } from '../support/kafka.ts';
+import { createTopic } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
 
 const PARTITIONS = 6;
@@ -17,15 +18,14 @@ let admin: Admin;
 
 before(async () => {
   cluster = await startCluster({ nodes: 3 });
+  const { brokers } = cluster;
+  await createTopic({ brokers, topic }, { numPartitions: PARTITIONS, replicationFactor: -1 });
   const kafka = new Kafka({
     brokers: [...cluster.brokers],
     logLevel: logLevel.NOTHING,
   });
   admin = kafka.admin();
   await admin.connect();
-  await admin.createTopics({
-    topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: -1 }],
-  });
 });
 
 after(async () => {

@@ -12,6 +12,7 @@ import { freePorts } from '../../deploy/kafka/ports.ts';
 import { down, runningBrokers, type State, up } from '../../deploy/kafka/service.ts';
 import { startGateway } from '../support/gateway.ts';
 import { missingTool } from '../support/tools.ts';
+import { createTopic } from '../support/topic.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'forebay-service-'));
 /** On a port of its own in place of 9092. */
@@ -26,10 +27,10 @@ after(async () => {
 });
 
 async function topicsOf(state: State): Promise<string[]> {
+  await createTopic({ brokers: state.brokers, topic: 'kept' }, { numPartitions: 1 });
   const admin = new Kafka({ brokers: state.brokers, logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    await admin.createTopics({ topics: [{ topic: 'kept', numPartitions: 1 }] });
     return await admin.listTopics();
   } finally {
     await admin.disconnect();

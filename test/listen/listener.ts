@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Partitioners, type Producer } from 'kafkajs';
 import { uniqueTopic } from '../support/kafka.ts';
-import { testKafka } from '../support/topic.ts';
+import { createTopic, testKafka } from '../support/topic.ts';
 import { until } from '../support/wait.ts';
 
 const started = new Set<ChildProcess>();
@@ -32,11 +32,7 @@ export async function newTopic({
   compression = 'producer',
 }: NewTopic): Promise<string> {
   const configEntries = [{ name: 'compression.type', value: compression }];
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  const topics = [{ topic, numPartitions, configEntries }];
-  await admin.createTopics({ topics, waitForLeaders: true });
-  await admin.disconnect();
+  await createTopic({ brokers, topic }, { numPartitions, configEntries });
   return topic;
 }
 

@@ -11,7 +11,7 @@ import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import type { Authority } from './certificates.ts';
-import { testKafka } from './topic.ts';
+import { createTopic, testKafka } from './topic.ts';
 
 /** Of logins by SCRAM-SHA-256. */
 export const SESSION_MS = 3_000;
@@ -97,10 +97,10 @@ export async function allowDave(brokers: readonly string[], topic: string): Prom
     host: '*',
     permissionType: AclPermissionTypes.ALLOW,
   }));
+  await createTopic({ brokers, topic }, { numPartitions: 1 });
   const admin = testKafka(brokers).admin();
   await admin.connect();
   try {
-    await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: true });
     await admin.createAcls({ acl });
   } finally {
     await admin.disconnect();

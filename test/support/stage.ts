@@ -4,7 +4,7 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { sharedKafka, uniqueTopic } from './kafka.ts';
 import type { Metrics } from './metrics.ts';
 import type { NackError } from './protocol.ts';
-import { readTopic, type TopicRecord, testKafka } from './topic.ts';
+import { createTopic, readTopic, type TopicRecord } from './topic.ts';
 import { until } from './wait.ts';
 
 export interface StageOptions {
@@ -45,29 +45,12 @@ export class Stage {
 /** Creates the topic, starts a gateway on it, and waits until it is ready. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const brokers = options.brokers ?? (await sharedKafka()).brokers;
-  const { env = {}, wrapper = [] } = options;
+  const { env = {}, wrapper = [], partitions = 6, config = {} } = options;
   const topic = uniqueTopic();
-  await createTopic(brokers, topic, options);
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  await createTopic({ brokers, topic }, { numPartitions: partitions, configEntries });
   const gateway = await startGateway({ brokers, topic, env, wrapper });
   return new Stage(gateway, brokers, topic);
-}
-
-async function createTopic(
-  brokers: readonly string[],
-  topic: string,
-  { partitions = 6, config = {} }: StageOptions,
-): Promise<void> {
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  try {
-    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, configEntries }],
-      waitForLeaders: true,
-    });
-  } finally {
-    await admin.disconnect();
-  }
 }
 
 export interface PostAnswer {

@@ -2,19 +2,12 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Partitioners } from 'kafkajs';
 import { sharedKafka, uniqueTopic } from './kafka.ts';
-import { noteOffsets, readTopic, testKafka } from './topic.ts';
+import { createTopic, noteOffsets, readTopic, testKafka } from './topic.ts';
 
 let brokers: readonly string[];
 before(async () => {
   ({ brokers } = await sharedKafka());
 });
-
-async function createTopic(topic: string, numPartitions: number): Promise<void> {
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
-  await admin.disconnect();
-}
 
 async function produce(topic: string, from: number, count: number): Promise<void> {
   const producer = testKafka(brokers).producer({
@@ -34,7 +27,7 @@ async function produce(topic: string, from: number, count: number): Promise<void
 
 test('reads exactly what came between the noted offsets and the call', async () => {
   const topic = uniqueTopic();
-  await createTopic(topic, 4);
+  await createTopic({ brokers, topic }, { numPartitions: 4 });
   await produce(topic, 0, 50);
   const fromOffsets = await noteOffsets({ brokers, topic });
   await produce(topic, 50, 500);
@@ -50,7 +43,7 @@ test('reads exactly what came between the noted offsets and the call', async () 
 test('a topic that has nothing new, and one that does not exist', async () => {
   const topic = uniqueTopic();
   assert.equal((await noteOffsets({ brokers, topic })).size, 0);
-  await createTopic(topic, 3);
+  await createTopic({ brokers, topic }, { numPartitions: 3 });
   assert.deepEqual(await readTopic({ brokers, topic }), []);
   await produce(topic, 0, 10);
   const fromOffsets = await noteOffsets({ brokers, topic });
@@ -59,7 +52,7 @@ test('a topic that has nothing new, and one that does not exist', async () => {
 
 test('reads 200,000 records in seconds, none missing and each partition in order', async () => {
   const topic = uniqueTopic();
-  await createTopic(topic, 12);
+  await createTopic({ brokers, topic }, { numPartitions: 12 });
   await produce(topic, 0, 200_000);
   const start = performance.now();
   const records = await readTopic({ brokers, topic });

@@ -1,6 +1,6 @@
 /** Reads a topic back, from offsets noted before to its end as it is now: all, or an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Kafka, type KafkaMessage, logLevel } from 'kafkajs';
+import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { bootstrapOptions } from '../../src/broker-address.ts';
 import { fetchBounds } from '../../src/listen/positions.ts';
 import { type Positions, TopicReader } from '../../src/listen/reader.ts';
@@ -34,6 +34,11 @@ export function testKafka(brokers: readonly string[]): Kafka {
 }
 
 const LED_WITHIN_MS = 15_000;
+const PASSING = new Set([
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+]);
 
 /** What `ask` brings; asks again while a topic that is new, or lost a broker, has no leader. */
 async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
@@ -43,8 +48,7 @@ async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
       return await ask();
     } catch (error) {
       const { type } = error as { type?: string };
-      const passing = type === 'NOT_LEADER_FOR_PARTITION' || type === 'LEADER_NOT_AVAILABLE';
-      if (!passing || performance.now() > deadlineMs) throw error;
+      if (type === undefined || !PASSING.has(type) || performance.now() > deadlineMs) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -89,18 +93,24 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
   );
 }
 
-/** Creates the topic, and waits until each partition has a leader: kafkajs gives up too soon. */
-export async function createTopic({ brokers, topic }: TopicPlace, count: number): Promise<void> {
+/**
+ * Creates the topic unless it exists, and waits until each partition has a leader. The option
+ * `waitForLeaders` of kafkajs fails while the broker it asks has no metadata of the topic yet.
+ */
+export async function createTopic(
+  { brokers, topic }: TopicPlace,
+  { numPartitions, ...config }: NewTopic,
+): Promise<void> {
   const admin = testKafka(brokers).admin();
   try {
     await admin.connect();
-    const topics = [{ topic, numPartitions: count }];
+    const topics = [{ topic, numPartitions, ...config }];
     await admin.createTopics({ topics, waitForLeaders: false });
     await until(
       async () => {
-        const metadata = await admin.fetchTopicMetadata({ topics: [topic] });
+        const metadata = await untilLed(() => admin.fetchTopicMetadata({ topics: [topic] }));
         const partitions = metadata.topics[0]?.partitions ?? [];
-        return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+        return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
       },
       { everyMs: 50, what: `leaders of ${topic}` },
     );
@@ -108,6 +118,9 @@ export async function createTopic({ brokers, topic }: TopicPlace, count: number)
     await admin.disconnect();
   }
 }
+
+/** What kafkajs takes of a topic beside its name. */
+export type NewTopic = Omit<ITopicConfig, 'topic'> & { readonly numPartitions: number };
 
 /** Gives the topic this many partitions. */
 export async function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {

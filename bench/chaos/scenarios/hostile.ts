@@ -1,7 +1,7 @@
 import { LOOP_KINDS } from '../../../test/support/attack-kinds.ts';
 import { AttackProcess } from '../../../test/support/attack-process.ts';
 import { uniqueTopic } from '../../../test/support/kafka.ts';
-import { testKafka } from '../../../test/support/topic.ts';
+import { createTopic } from '../../../test/support/topic.ts';
 import {
   attack,
   type Case,
@@ -131,11 +131,9 @@ function isControlled({ name, connections }: Case): boolean {
 /** The same gateway on a topic that stays small. */
 async function startControl({ stage }: World) {
   const topic = uniqueTopic('control');
-  const admin = testKafka(stage.cluster.brokers).admin();
-  await admin.connect();
   const configEntries = Object.entries(CONTROL_CONFIG).map(([name, value]) => ({ name, value }));
-  const topics = [{ topic, numPartitions: PARTITIONS, replicationFactor: 3, configEntries }];
-  await admin.createTopics({ topics, waitForLeaders: true }).finally(() => admin.disconnect());
+  const config = { numPartitions: PARTITIONS, replicationFactor: 3, configEntries };
+  await createTopic({ brokers: stage.cluster.brokers, topic }, config);
   return stage.aside(topic);
 }
 

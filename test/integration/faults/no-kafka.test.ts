@@ -13,7 +13,7 @@ import {
   recordsOf,
   violationsOf,
 } from '../../support/load.ts';
-import { testKafka } from '../../support/topic.ts';
+import { createTopic, testKafka } from '../../support/topic.ts';
 import { until } from '../../support/wait.ts';
 import { atRest, logged, readyz, untilNotReady } from '../../support/watch.ts';
 
@@ -98,10 +98,7 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
       await refusedOverHttp(other);
       assert.deepEqual(logged(other, 'topic created'), []);
       assert.equal(await partitionsOf(brokers, absent), 0);
-      const admin = testKafka(brokers).admin();
-      await admin.connect();
-      await admin.createTopics({ topics: [{ topic: absent, numPartitions: 2 }] });
-      await admin.disconnect();
+      await createTopic({ brokers, topic: absent }, { numPartitions: 2 });
       await other.ready(10_000);
       assert.deepEqual(
         (await readyz(other)).map(({ status }) => status),

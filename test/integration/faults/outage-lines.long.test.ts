@@ -43,7 +43,8 @@ after(async () => {
   await cluster?.close();
 });
 
-const make = (topic: string) => createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
+const make = (topic: string) =>
+  createTopic({ brokers: cluster.brokers, topic }, { numPartitions: PARTITIONS });
 
 interface Kind {
   readonly title: string;

@@ -61,7 +61,7 @@ describe('rights are withdrawn under load', {
   ] as const) {
     test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
       const topic = uniqueTopic();
-      await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
+      await createTopic({ brokers: cluster.brokers, topic }, { numPartitions: PARTITIONS });
       await allowDave(cluster.brokers, topic);
       const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
       const env = { ...login('plain', 'dave'), KAFKA_CREATE_TOPIC: '0', FOREBAY_WORKERS: '2' };
@@ -124,7 +124,7 @@ describe('rights are withdrawn under load', {
     await until(async () => (await readyz(gateway))[0]?.reasons.includes(reason), {
       what: () => gateway.logTail(),
     });
-    await createTopic({ brokers: cluster.brokers, topic }, PARTITIONS);
+    await createTopic({ brokers: cluster.brokers, topic }, { numPartitions: PARTITIONS });
     await allowDave(cluster.brokers, topic);
     await gateway.ready();
     assert.equal((await gateway.stop()).code, 0);

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { startGateway } from '../../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { testKafka } from '../../support/topic.ts';
+import { createTopic } from '../../support/topic.ts';
 import { failedStart } from '../../support/watch.ts';
 
 let brokers: readonly string[];
@@ -53,10 +53,7 @@ const START_MS_MAX = 3_000;
 
 test('start to ready with Kafka up and the topic there', async (t) => {
   const topic = uniqueTopic();
-  const admin = testKafka(brokers).admin();
-  await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 12 }], waitForLeaders: true });
-  await admin.disconnect();
+  await createTopic({ brokers, topic }, { numPartitions: 12 });
   const times: number[] = [];
   for (let i = 0; i < STARTS; i++) {
     const env = { FOREBAY_WORKERS: '2' };
