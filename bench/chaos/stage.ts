@@ -1,8 +1,7 @@
 /** What a scenario runs on: three brokers, gateways, and what may stand between them. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
@@ -13,7 +12,7 @@ import { KeyFile } from '../../test/support/key-file.ts';
 import type { Lifetime } from '../../test/support/lifetime.ts';
 import type { Access } from '../../test/support/post.ts';
 import { hasTool } from '../../test/support/tools.ts';
-import { choosePlaces, moveTo } from '../lab/cores.ts';
+import { choosePlaces, moveTo, steerLoopback } from '../lab/cores.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { FaultProxy } from './proxy.ts';
 import type { Setup } from './scenario.ts';
@@ -134,6 +133,7 @@ function pinning(lifetime: Lifetime, { pinned }: Setup, cluster: KafkaCluster) {
   // What is started from now on inherits it.
   moveTo(places.rest, process.pid);
   lifetime.after(() => moveTo(places.all, process.pid));
+  lifetime.after(steerLoopback());
   return (gateway: Gateway) => {
     for (const pid of gateway.workers()) {
       moveTo(places.worker, pid);
@@ -143,11 +143,19 @@ function pinning(lifetime: Lifetime, { pinned }: Setup, cluster: KafkaCluster) {
 }
 
 /**
- * Has the main thread of a process run before whatever else the kernel puts on its core, as if that
- * were its own. It takes root; without, a table shows for how long the worker had no core.
+ * Gives the threads of a process nearly all of their core, whatever else the kernel runs there. All of
+ * them: the main thread waits for those that collect garbage. A real-time policy would not do: the
+ * kernel takes 50 ms of each second from it in one piece. Needs root; without it a table shows how long
+ * the main thread had no core.
  */
 function first(pid: number): void {
-  spawnSync('chrt', ['--rr', '--reset-on-fork', '--pid', '1', String(pid)], { stdio: 'ignore' });
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      setPriority(Number(thread), constants.priority.PRIORITY_HIGHEST);
+    }
+  } catch {
+    // Without root: see above.
+  }
 }
 
 function toolsOf(setup: Setup): string[] {

@@ -1,5 +1,6 @@
 /** Who runs on which core. */
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { hasTool } from '../../test/support/tools.ts';
 
@@ -52,4 +53,29 @@ export function moveTo(cores: string | undefined, pid: number): void {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`taskset of process ${pid}: ${stderr.trim()}`);
+}
+
+/** Cores that process what arrives at the loopback interface, as a bit mask; 0 = the sender's. */
+const STEERING = '/sys/class/net/lo/queues/rx-0/rps_cpus';
+
+/**
+ * Has every core but the last process what arrives at the loopback interface. By default the core
+ * that sends does, so that each acknowledgment of a worker's kernel would send the next data of its
+ * peer on the core that is to be the worker's alone; no network card does that. Needs root.
+ * @returns undoes it
+ */
+export function steerLoopback(): () => void {
+  try {
+    const before = readFileSync(STEERING, 'utf8').trim();
+    writeFileSync(STEERING, maskOf(cpus().length - 1));
+    return () => writeFileSync(STEERING, before);
+  } catch {
+    return () => {};
+  }
+}
+
+/** The first `count` cores in the kernel's notation: 32 bits in hexadecimal to a group. */
+function maskOf(count: number): string {
+  const digits = ((1n << BigInt(count)) - 1n).toString(16);
+  return digits.replace(/\B(?=(?:[0-9a-f]{8})+$)/g, ',');
 }
