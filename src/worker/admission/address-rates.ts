@@ -31,10 +31,7 @@ export class AddressRates {
 
   /** The bucket of `place` for one request, or for a WebSocket that {@link enter} is called for. */
   of(place: Place, nowMs = performance.now()): TokenBucket {
-    const { bucket } = this.#used.get(place) ?? this.#touch(place, nowMs);
-    // Tells when it was used last.
-    bucket.has(nowMs);
-    return bucket;
+    return (this.#used.get(place) ?? this.#touch(place, nowMs)).bucket;
   }
 
   /** A WebSocket keeps the bucket of `place` from now on. */
@@ -60,6 +57,8 @@ export class AddressRates {
   /** The entry of an address without WebSockets, from now on the last of them. */
   #touch(place: Place, nowMs: number): Entry {
     const entry = this.#idle.get(place) ?? { bucket: new TokenBucket(this.#rate), users: 0 };
+    // Tells when it was used last: a new one would count as full since the start of the process.
+    entry.bucket.has(nowMs);
     this.#idle.delete(place);
     this.#idle.set(place, entry);
     this.#trim(nowMs);

@@ -21,6 +21,15 @@ test('all that comes from an address has one bucket, another address has its own
   assert.throws(() => rates.leave('a'), /only a WebSocket that has entered/);
 });
 
+test('the first request of an address makes its bucket, however long the worker has run', () => {
+  const rates = new AddressRates(RATE);
+  const nowMs = 10 * LIMITS.addressIdleMs;
+  const bucket = rates.of('a', nowMs);
+  assert.equal(rates.of('a', nowMs), bucket, 'the next request');
+  rates.enter('a', nowMs);
+  assert.equal(rates.of('a', nowMs), bucket, 'beside a WebSocket');
+});
+
 test('a bucket that is full again and has no WebSocket is dropped, and no other', () => {
   const rates = new AddressRates(RATE);
   for (let token = 0; token < 10; token++) rates.of('spent', 0).take();
