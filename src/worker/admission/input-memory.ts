@@ -119,13 +119,15 @@ export class InputMemory {
   charge(holder: Holder, bytes: number): void {
     assert(bytes >= 0, 'memory has no negative size');
     if (holder.over || bytes === holder.bytes) return;
+    const grows = bytes > holder.bytes;
     const before = holder.pinned ? UNLISTED : sizeOf(holder.bytes);
     const now = holder.pinned ? UNLISTED : sizeOf(bytes);
     if (before !== now && before !== UNLISTED) this.#unlink(holder, before);
     this.#bytes += bytes - holder.bytes;
     holder.bytes = bytes;
     if (before !== now && now !== UNLISTED) this.#append(holder, now);
-    this.evictDownTo(this.limitBytes);
+    // Not for a release: the one of an evicted holder would evict the next one within, and so on.
+    if (grows) this.evictDownTo(this.limitBytes);
   }
 
   #costliest(): Holder | undefined {

@@ -139,3 +139,14 @@ test('a chunk costs the same however many holders there are', () => {
   assert(performance.now() - startMs < 5_000, 'tens of milliseconds on a machine that is idle');
   assert(memory.bytes <= memory.limitBytes, `${memory.bytes} bytes`);
 });
+
+test('one holder may evict any number of others', () => {
+  const { memory, hold, evicted, time } = setUp(MIB);
+  const small = 16;
+  const count = MIB / small;
+  for (let index = 0; index < count; index++) hold('small', small);
+  // Now each of them has cost more than a large one that has just come.
+  time.ms += 2 * count;
+  hold('large', MIB);
+  assert.deepEqual([evicted.length, memory.evicted, memory.bytes], [count, count, MIB]);
+});
