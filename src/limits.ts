@@ -134,6 +134,9 @@ export const LIMITS = {
   turnMessages: 20_000,
   /** What is kept of a frame that waits, beside its bytes, about. */
   frameOverheadBytes: 256,
+  /** Kept for a chunk of a body whose sender is still being authenticated, besides its bytes, about.
+   * A chunk may have one byte. */
+  chunkOverheadBytes: 256,
   /** What a request's head takes of the time of a turn, as bytes of events. */
   requestHeadBytes: 2 * KIB,
   /** Bodies that are read on in each turn, of those that wait for the time of a turn. */

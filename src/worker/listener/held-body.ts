@@ -1,3 +1,4 @@
+import { LIMITS } from '../../limits.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { Holding, InputMemory } from '../admission/input-memory.ts';
 import { standsFor } from './framing.ts';
@@ -59,7 +60,8 @@ export class HeldBody implements BodySource {
       if (this.#chunks === undefined) return this.#data?.(bytes, isLast);
       // Its memory is gone when this handler returns.
       this.#chunks.push([bytes.slice(0), isLast]);
-      this.#holding.set(this.#holding.bytes + bytes.byteLength);
+      const kept = bytes.byteLength + LIMITS.chunkOverheadBytes;
+      this.#holding.set(this.#holding.bytes + kept);
     });
     response.pause();
     verdict.then((decided) => this.#decide(decided, outcome)).catch(outcome.failed);
