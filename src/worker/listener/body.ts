@@ -7,7 +7,7 @@ import { endsConnection } from './framing.ts';
 import type { BodySource } from './held-body.ts';
 import { Fifo } from './slicer.ts';
 
-type Turn = Pick<TurnBudget, 'spent' | 'afterTurn'>;
+type Turn = Pick<TurnBudget, 'take' | 'spent' | 'afterTurn'>;
 
 /** A body that is read no further for now. */
 interface Pause {
@@ -37,6 +37,11 @@ export class PausedBodies {
       this.#pauses = new Set();
       for (const pause of pauses) pause.resume();
     });
+  }
+
+  /** Counts a chunk: those of a few bytes take more time than what they hold. */
+  arrived(bytes: number): void {
+    this.#turn.take(bytes);
   }
 
   /**
@@ -163,6 +168,7 @@ export function readBody(
   });
   response.onData((chunk, isLast) => {
     if (over) return;
+    paused.arrived(chunk.byteLength);
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
     // What is skipped buys no time.

@@ -23,7 +23,15 @@ afterEach(() => watch.close());
 /** A request whose parts come when the test says so. */
 class Request extends Response {
   readonly budget = new Budget(4 * MIB);
-  readonly turn = { spent: false, afterTurn: (next: () => void) => setImmediate(next) };
+  readonly turn = {
+    spent: false,
+    taken: 0,
+    take: (bytes: number) => {
+      this.turn.taken += bytes;
+      return !this.turn.spent;
+    },
+    afterTurn: (next: () => void) => setImmediate(next),
+  };
   readonly pausing = new PausedBodies(this.budget, this.turn);
   whole: string | undefined;
   tooLarge = 0;
@@ -94,6 +102,15 @@ test('a body that comes when a turn of the loop has no time left is read on in a
   }
   request.part('c', true);
   assert.equal(request.whole, 'abc');
+});
+
+test('each chunk counts as input of the turn, those that are skipped too', () => {
+  const request = new Request('chunked');
+  request.part('ab');
+  assert.equal(request.turn.taken, 2);
+  request.part('x'.repeat(LIMITS.bodyBytes));
+  request.part('c');
+  assert.equal(request.turn.taken, LIMITS.bodyBytes + 3);
 });
 
 test('of many bodies that wait for a turn some are read on in each, in the order they came', async () => {
