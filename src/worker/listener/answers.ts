@@ -7,6 +7,7 @@ import {
 } from '../../errors.ts';
 import { LIMITS } from '../../limits.ts';
 import { type Counters, cells } from '../../metrics/counters.ts';
+import type { TurnBudget } from '../admission/turn-budget.ts';
 import { writeStatus } from './expectation.ts';
 import { asksToClose, endsConnection } from './framing.ts';
 import type { HttpResponse } from './uws.ts';
@@ -78,6 +79,27 @@ export function send(response: HttpResponse, answer: Answer, manner: Manner = PL
   });
   setImmediate(() => {
     if (!gone) write(response, answer, manner, true);
+  });
+}
+
+/**
+ * Answers, or after this turn of the loop if that has no time left. Requests that came in the same
+ * packet are served at once, as many as they are: before an answer uWebSockets.js takes no other
+ * request, and closes the connection.
+ */
+export function sendInTurn(
+  turn: Pick<TurnBudget, 'spent' | 'afterTurn'>,
+  response: HttpResponse,
+  answer: Answer,
+  manner: Manner,
+): void {
+  if (!turn.spent) return send(response, answer, manner);
+  let gone = false;
+  response.onAborted(() => {
+    gone = true;
+  });
+  turn.afterTurn(() => {
+    if (!gone) send(response, answer, manner);
   });
 }
 

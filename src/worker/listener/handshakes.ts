@@ -5,13 +5,14 @@ import { type Counters, cells } from '../../metrics/counters.ts';
 import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import type { Gate } from '../admission/gate.ts';
 import type { Identity, Verdict } from '../admission/identity.ts';
+import type { TurnBudget } from '../admission/turn-budget.ts';
 import {
   AGAIN_SOON,
   type Answer,
   errorAnswer,
   type Manner,
   requestError,
-  send,
+  sendInTurn,
 } from './answers.ts';
 import { admitHandshake, decideLater, noRoom, notAdmitted, trustOfPage } from './entrance.ts';
 import { expectationOf } from './expectation.ts';
@@ -46,6 +47,7 @@ export interface HandshakeOptions {
   readonly gate: Gate;
   readonly admission: ConnectionAdmission;
   readonly counters: Counters;
+  readonly turn: TurnBudget;
   readonly log: Logger;
 }
 
@@ -153,8 +155,9 @@ export class Handshakes {
     answer: Answer,
     manner?: Manner,
   ): void {
-    const { admission, counters } = this.#options;
+    const { admission, counters, turn } = this.#options;
     counters.add(REFUSED[reason]);
-    send(response, answer, manner ?? { close: !admission.stay(admission.peerOf(response)) });
+    const stays = manner ?? { close: !admission.stay(admission.peerOf(response)) };
+    sendInTurn(turn, response, answer, stays);
   }
 }

@@ -16,6 +16,7 @@ import {
   type Manner,
   requestError,
   send,
+  sendInTurn,
 } from './answers.ts';
 import { PausedBodies, readBody } from './body.ts';
 import { BodyWatch } from './body-watch.ts';
@@ -285,11 +286,8 @@ export class HttpListener {
   ): void {
     response.onAborted(() => {});
     if (answer.status !== 426) countRefused(this.#options.counters, answer);
-    send(response, answer, {
-      headers,
-      headOnly: request.getCaseSensitiveMethod() === 'HEAD',
-      close,
-    });
+    const headOnly = request.getCaseSensitiveMethod() === 'HEAD';
+    sendInTurn(this.#options.turn, response, answer, { headers, headOnly, close });
   }
 }
 

@@ -87,7 +87,7 @@ export class WholeBodies {
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
   readonly #places = new BodyPlaces();
-  /** Short bodies for which there was no time. */
+  /** Short bodies, and refused ones, for which there was no time. */
   #later = 0;
 
   constructor(options: BodyOptions) {
@@ -110,13 +110,13 @@ export class WholeBodies {
     // until a full collection.
     const named = { identity, sender };
     const body = { bytes, media, encoding, buckets, ...named, receivedBytes, exchange, wholeAtMs };
-    if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuse(body);
+    if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuseInTurn(body);
     const isPlain = encoding === 'identity';
     const hasTime = this.#options.turn.take(bytes.length) && !this.#options.slicer.isBehind;
     if (isPlain && bytes.length <= LIMITS.atOnceBytes) {
       return hasTime ? this.#takeAtOnce(body) : this.#takeLater(body);
     }
-    if (!this.#places.take(sender)) return this.#refuse(body);
+    if (!this.#places.take(sender)) return this.#refuseInTurn(body);
     const waiting = this.#wait(body, 0, () => this.#places.leave(sender));
     if (waiting.evicted) return;
     if (isPlain) return this.#takeInSlices(waiting, false);
@@ -231,6 +231,17 @@ export class WholeBodies {
         this.#done(body);
         this.#fail(body, error, reply);
       },
+    });
+  }
+
+  /** Refuses it, or after this turn of the loop if that has no time left; see `sendInTurn`. */
+  #refuseInTurn(body: Body): void {
+    const { turn } = this.#options;
+    if (!turn.spent) return this.#refuse(body);
+    this.#later++;
+    turn.afterTurn(() => {
+      this.#later--;
+      this.#refuse(body);
     });
   }
 

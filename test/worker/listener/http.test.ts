@@ -1,6 +1,7 @@
 /** The HTTP listener without its sockets: what is hard to meet from outside. */
 import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import pino from 'pino';
 import { tokenHash } from '../../../src/keys/token.ts';
@@ -12,6 +13,7 @@ import { ANYBODY, type Verdict } from '../../../src/worker/admission/identity.ts
 import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
+import { TurnBudget } from '../../../src/worker/admission/turn-budget.ts';
 import { HttpListener, type HttpOptions } from '../../../src/worker/listener/http.ts';
 import { loadValidator, type Validator } from '../../../src/worker/validator/validator.ts';
 import { fakeRequest } from '../../simulation/sockets.ts';
@@ -49,6 +51,25 @@ function createListener(options: Partial<HttpOptions> = {}): HttpListener {
 }
 afterEach(() => listener.close());
 
+/** Ends `before` for a listener with other options. */
+function replaced(before: HttpListener, options: Partial<HttpOptions>): HttpListener {
+  before.close();
+  return createListener(options);
+}
+
+/** A turn of the loop, and what takes all its time. */
+function spentLater() {
+  let nowMs = 0;
+  const turn = new TurnBudget({ now: () => nowMs, cpuMs: () => nowMs });
+  const spend = () => {
+    turn.take(LIMITS.turn.lookBytes);
+    nowMs += LIMITS.turn.workMs;
+    turn.take(LIMITS.turn.lookBytes);
+    assert(turn.spent);
+  };
+  return { turn, spend };
+}
+
 function ask(
   method: string,
   path: string,
@@ -71,6 +92,45 @@ function post(
   response.deliver(bytes, true);
   return response;
 }
+
+test('when a turn of the loop has no time left, answers wait for its end: pipelined requests would have it', async () => {
+  const { turn, spend } = spentLater();
+  listener = replaced(listener, { turn });
+  assert.equal(ask('GET', '/livez').status, 200, 'there is time');
+  spend();
+  const asked = [
+    ask('GET', '/livez'),
+    ask('HEAD', '/client.js'),
+    ask('OPTIONS', '/events'),
+    post(good('x'), { 'content-type': 'text/plain; charset=latin1' }),
+  ];
+  const gone = ask('GET', '/livez');
+  gone.abort();
+  assert(asked.every(({ ended }) => !ended));
+  await nextTurn();
+  assert.deepEqual(
+    asked.map(({ status }) => status),
+    [200, 200, 204, 415],
+  );
+});
+
+test('a body that is refused undecoded is so at the end of a turn that has no time left', async () => {
+  const { turn, spend } = spentLater();
+  const rate = { eventsPerSecond: 0.001, burst: 1 };
+  const keys = new KeyRing();
+  keys.replace([{ name: 'k', sha256: tokenHash(TOKEN), endsAtMs: Number.POSITIVE_INFINITY, rate }]);
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  listener = replaced(listener, { gate, turn });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  assert.equal(post('[1,2]', headers).status, 400, 'from now on it owes a token');
+  assert.equal(post(good('x'), headers).status, 429);
+  spend();
+  const late = post(good('x'), headers);
+  assert.deepEqual([late.ended, listener.decoding], [false, true]);
+  await nextTurn();
+  assert.deepEqual([late.status, listener.decoding], [429, false]);
+});
 
 test('while the worker ends every answer closes its connection, or says that the client should', async () => {
   const length = { 'content-length': '5' };
