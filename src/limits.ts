@@ -127,6 +127,9 @@ export const LIMITS = {
    * `overlongMs`, each connection may send `creditFrames` and `creditBytes` more in it. The clock is
    * looked at after `lookBytes`: the dearest input takes about a millisecond for so many. */
   turn: { workMs: 15, overlongMs: 35, lookBytes: 16 * KIB },
+  /** Chunks of one body that may arrive in a turn without time left, and one more for each
+   * `bytes`. uWebSockets.js reports each chunk: one of one byte takes the time of hundreds. */
+  spentChunks: { count: 256, bytes: 512 },
   /** What of one WebSocket may wait for that, and how many pings and pongs of it may come in a turn
    * that has no time left. uWebSockets.js cannot pause a WebSocket and reads on while more comes:
    * beyond it, one sender takes the memory and the time of all the others. */
@@ -134,12 +137,12 @@ export const LIMITS = {
   turnMessages: 20_000,
   /** What is kept of a frame that waits, beside its bytes, about. */
   frameOverheadBytes: 256,
-  /** Kept for a chunk of a body whose sender is still being authenticated, besides its bytes, about.
+  /** Kept for each chunk of a body until its sender is authenticated, besides its bytes, about.
    * A chunk may have one byte. */
   chunkOverheadBytes: 256,
   /** What a request's head takes of the time of a turn, as bytes of events. */
   requestHeadBytes: 2 * KIB,
-  /** Bodies that are read on in each turn, of those that wait for the time of a turn. */
+  /** Bodies that are read on in each turn, and rejected in each, of those that wait for time. */
   resumedBodies: 8,
   /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
    * all: the others' comes sooner than their own by so much at the most. */

@@ -143,10 +143,10 @@ function pinning(lifetime: Lifetime, { pinned }: Setup, cluster: KafkaCluster) {
 }
 
 /**
- * Gives the threads of a process nearly all of their core, whatever else the kernel runs there. All of
- * them: the main thread waits for those that collect garbage. A real-time policy would not do: the
- * kernel takes 50 ms of each second from it in one piece. Needs root; without it a table shows how long
- * the main thread had no core.
+ * Gives all threads of a process nearly all of their core, whatever else the kernel runs there: the
+ * main thread waits for those that collect garbage. A real-time policy would not do, since the
+ * kernel throttles it for 50 ms of each second. Needs root; without it a table shows how long the
+ * main thread had no core.
  */
 function first(pid: number): void {
   try {

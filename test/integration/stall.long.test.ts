@@ -76,6 +76,7 @@ const ATTACKS: readonly (readonly AttackKind[])[] = [
   ['tiny', 'pings'],
   ['numbers', 'events'],
   ['lines', 'gzip', 'array', 'short'],
+  ['chunks', 'pipelined'],
   ['deep', 'lines', 'tiny', 'short', 'packed', 'gzip', 'events', 'pings'],
 ];
 for (const kinds of ATTACKS) {

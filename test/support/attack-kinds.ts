@@ -80,6 +80,22 @@ function packed(): Buffer {
   return Buffer.concat([Buffer.from([0xdc, 0x03, 0xe8]), ...events]);
 }
 
+/** A body in chunks of one byte, beyond the bound of any body. */
+function tinyChunks(headers: Headers): Attack {
+  const head = `POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n`;
+  const chunks = '1\r\n \r\n'.repeat(2 * BODY_BYTES + 1);
+  const bytes = Buffer.from(
+    `${head}${linesOf({ ...JSON_TYPE, ...headers })}\r\n${chunks}0\r\n\r\n`,
+  );
+  return { bytes, again: 'answered' };
+}
+
+/** Requests without a body, one behind the other, whose answers nobody waits for. */
+function pipelined(headers: Headers): Attack {
+  const request = `GET /livez HTTP/1.1\r\nHost: a\r\n${linesOf(headers)}\r\n`;
+  return { bytes: Buffer.from(filled('', request, '', PIECE_BYTES)), again: 'at once' };
+}
+
 const KINDS = {
   deep: () => frames(OPCODE.text, filled('{"a":[', NEST, '1]}', FRAME_BYTES)),
   tooDeep: () => frames(OPCODE.text, tooDeep()),
@@ -91,6 +107,8 @@ const KINDS = {
   lines: () => bodies(deepLines(), LINES_TYPE),
   gzip: () => bodies(gzipSync(deepLines()), { ...LINES_TYPE, 'Content-Encoding': 'gzip' }),
   array: () => bodies(filled('[', '{},', '{}]', 30_000), JSON_TYPE),
+  chunks: (): Making => tinyChunks,
+  pipelined: (): Making => pipelined,
   short: () => bodies(filled('{"a":[', NEST, '1]}', 16_000), JSON_TYPE),
   /** The control: what any client may send. */
   ordinaryFrames: () => frames(OPCODE.text, ordinary(5), PACED_BYTES),
@@ -109,7 +127,7 @@ export type AttackKind = keyof typeof KINDS;
 /** Kinds that want the time of the event loop. */
 export const LOOP_KINDS = [
   ...['deep', 'tooDeep', 'packed', 'numbers', 'events', 'tiny', 'pings'],
-  ...['lines', 'gzip', 'array', 'short'],
+  ...['lines', 'gzip', 'array', 'short', 'chunks', 'pipelined'],
 ] as readonly AttackKind[];
 
 /** @param headers of handshakes and requests, such as the one that authenticates */

@@ -5,9 +5,10 @@ import type { TurnBudget } from '../admission/turn-budget.ts';
 import { type BodyWatch, justBegun } from './body-watch.ts';
 import { endsConnection } from './framing.ts';
 import type { BodySource } from './held-body.ts';
+import { ChunkWatch } from './inflow.ts';
 import { Fifo } from './slicer.ts';
 
-type Turn = Pick<TurnBudget, 'take' | 'spent' | 'afterTurn'>;
+type Turn = Pick<TurnBudget, 'take' | 'number' | 'spent' | 'afterTurn'>;
 
 /** A body that is read no further for now. */
 interface Pause {
@@ -39,9 +40,9 @@ export class PausedBodies {
     });
   }
 
-  /** Counts a chunk: those of a few bytes take more time than what they hold. */
-  arrived(bytes: number): void {
-    this.#turn.take(bytes);
+  /** Watches the chunks of one body. */
+  chunkWatch(): ChunkWatch {
+    return new ChunkWatch(this.#turn);
   }
 
   /**
@@ -106,6 +107,8 @@ export interface BodyReader {
   late(): void;
   /** Memory was short, and its own was taken back. */
   evicted(): void;
+  /** It arrives in a flood of tiny chunks: its connection is closed, which calls `gone`. */
+  flooded(): void;
   /** The client went away before. */
   gone(): void;
 }
@@ -123,6 +126,7 @@ export function readBody(
 ): void {
   let exchange: { abort(): void } | undefined;
   const gathered = new GatheredBytes();
+  const chunks = paused.chunkWatch();
   let bytes = 0;
   let over = false;
   let mayPause = true;
@@ -168,7 +172,7 @@ export function readBody(
   });
   response.onData((chunk, isLast) => {
     if (over) return;
-    paused.arrived(chunk.byteLength);
+    if (chunks.isFlood(chunk.byteLength)) return reader.flooded();
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
     // What is skipped buys no time.

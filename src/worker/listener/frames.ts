@@ -17,6 +17,7 @@ import type { Intake } from '../validator/intake.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Frame, FrameQueue } from './frame-queue.ts';
 import type { Leaving } from './goaway.ts';
+import type { Inflow } from './inflow.ts';
 import type { Slicer } from './slicer.ts';
 
 const PLAIN_FRAME = 0;
@@ -50,23 +51,6 @@ export interface FrameSource {
   cut(): void;
   /** Ends it: it holds too much. */
   flooded(): void;
-}
-
-/** What a connection has sent in a turn of the loop that had no time left. */
-export class Inflow {
-  #turn = -1;
-  messages = 0;
-  bytes = 0;
-
-  add(turn: number, bytes: number): void {
-    if (turn !== this.#turn) {
-      this.#turn = turn;
-      this.messages = 0;
-      this.bytes = 0;
-    }
-    this.messages++;
-    this.bytes += bytes;
-  }
 }
 
 export class Frames {

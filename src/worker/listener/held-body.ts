@@ -2,6 +2,7 @@ import { LIMITS } from '../../limits.ts';
 import type { Identity, NotAdmitted, Verdict } from '../admission/identity.ts';
 import type { Holding, InputMemory } from '../admission/input-memory.ts';
 import { standsFor } from './framing.ts';
+import type { ChunkWatch } from './inflow.ts';
 import type { HttpResponse } from './uws.ts';
 
 /** That of a response which a body is read from. */
@@ -19,6 +20,8 @@ export interface HeldOutcome {
   refused(code: NotAdmitted): void;
   /** Memory was short, and its own was taken back: the reader has heard that nothing comes. */
   evicted(): void;
+  /** It arrives in a flood of tiny chunks: its connection is closed. */
+  flooded(): void;
   /** Something that was told has thrown this. */
   failed(error: unknown): void;
 }
@@ -42,6 +45,7 @@ export class HeldBody implements BodySource {
     response: HttpResponse,
     verdict: Promise<Verdict>,
     memory: InputMemory,
+    chunks: ChunkWatch,
     outcome: HeldOutcome,
   ) {
     this.#response = response;
@@ -58,6 +62,7 @@ export class HeldBody implements BodySource {
     response.onData((bytes, isLast) => {
       if (this.#over) return;
       if (this.#chunks === undefined) return this.#data?.(bytes, isLast);
+      if (chunks.isFlood(bytes.byteLength)) return outcome.flooded();
       // Its memory is gone when this handler returns.
       this.#chunks.push([bytes.slice(0), isLast]);
       const kept = bytes.byteLength + LIMITS.chunkOverheadBytes;

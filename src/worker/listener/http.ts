@@ -241,6 +241,7 @@ export class HttpListener {
       },
       late: () => end(requestError('request_timeout')),
       evicted: () => end(inputTooLong()),
+      flooded: () => this.#cut(response),
       gone: leave,
     });
   }
@@ -263,8 +264,16 @@ export class HttpListener {
       send(response, answer, { headers, close: true });
     };
     const failed = (error: unknown) => abandon(response, this.#options.log, error);
-    const outcome = { admitted, refused, evicted, failed };
-    return new HeldBody(response, verdict, this.#options.inputMemory, outcome);
+    const flooded = () => this.#cut(response);
+    const outcome = { admitted, refused, evicted, flooded, failed };
+    const chunks = this.#paused.chunkWatch();
+    return new HeldBody(response, verdict, this.#options.inputMemory, chunks, outcome);
+  }
+
+  /** Closes a connection whose body takes too much time: an answer would not end that. */
+  #cut(response: HttpResponse): void {
+    countRefused(this.#options.counters, inputTooLong());
+    response.close();
   }
 
   /** Answers a body that is not read to its end. */

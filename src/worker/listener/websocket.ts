@@ -10,9 +10,10 @@ import { type Acknowledger, PLAIN, plainOwner } from '../acknowledger/acknowledg
 import type { Identity } from '../admission/identity.ts';
 import { joined, type Rate, TokenBucket } from '../admission/token-bucket.ts';
 import { type Connection, closeReason, longestSilent } from './connection.ts';
-import { Frames, type FramesOptions, Inflow } from './frames.ts';
+import { Frames, type FramesOptions } from './frames.ts';
 import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
 import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './handshakes.ts';
+import { Inflow } from './inflow.ts';
 import { UnreadWatch } from './unread.ts';
 import type { WebSocket, WebSocketBehavior } from './uws.ts';
 

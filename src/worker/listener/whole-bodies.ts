@@ -16,12 +16,13 @@ import type { Exchange } from './exchange.ts';
 import { throwIfBroken } from './failure.ts';
 import { type Encoding, type Inflated, Inflater } from './inflate.ts';
 import type { Media } from './media.ts';
-import type { Slicer } from './slicer.ts';
+import { Fifo, type Slicer } from './slicer.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 const TOO_LARGE = 413;
+const NO_BYTES = Buffer.alloc(0);
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -87,8 +88,10 @@ export class WholeBodies {
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
   readonly #places = new BodyPlaces();
-  /** Short bodies, and refused ones, for which there was no time. */
+  /** Short bodies that wait for time. */
   #later = 0;
+  /** Bodies whose rejection waits for time. */
+  readonly #refused = new Fifo<Body>();
 
   constructor(options: BodyOptions) {
     this.#options = options;
@@ -98,7 +101,7 @@ export class WholeBodies {
 
   /** A body is there that is not taken apart. */
   get busy(): boolean {
-    return this.#places.taken + this.#later > 0;
+    return this.#places.taken + this.#later + this.#refused.length > 0;
   }
 
   /** Takes a body, and answers when its events are settled. */
@@ -143,10 +146,8 @@ export class WholeBodies {
   #evict(waiting: Waiting): void {
     waiting.evicted = true;
     waiting.cancel?.();
-    setImmediate(() => {
-      waiting.left();
-      this.#refuse(waiting);
-    });
+    waiting.left();
+    this.#refuseLater(waiting);
   }
 
   /** It waits no longer. */
@@ -163,7 +164,7 @@ export class WholeBodies {
     } catch (error) {
       return this.#fail(body, error, reply);
     }
-    this.#end(body, reply);
+    this.#end(body, reply, body.bytes.length);
   }
 
   /** Something of ours has failed on it: nobody is told of its events. */
@@ -224,7 +225,7 @@ export class WholeBodies {
           return true;
         }
         this.#done(body);
-        this.#end(body, reply);
+        this.#end(body, reply, bytes.length);
         return false;
       },
       failed: (error) => {
@@ -234,15 +235,28 @@ export class WholeBodies {
     });
   }
 
-  /** Refuses it, or after this turn of the loop if that has no time left; see `sendInTurn`. */
+  /**
+   * Rejects a body, in a later turn of the event loop if this one has no time left. A few in each
+   * turn: a client that has its answer sends the next body, which is read before it can be paused.
+   */
   #refuseInTurn(body: Body): void {
-    const { turn } = this.#options;
-    if (!turn.spent) return this.#refuse(body);
-    this.#later++;
-    turn.afterTurn(() => {
-      this.#later--;
+    if (this.#options.turn.spent || this.#refused.length > 0) this.#refuseLater(body);
+    else this.#refuse(body);
+  }
+
+  #refuseLater(body: Body): void {
+    // Its bytes need not wait for that.
+    this.#refused.push({ ...body, bytes: NO_BYTES });
+    if (this.#refused.length === 1) this.#options.turn.afterTurn(() => this.#refuseSome());
+  }
+
+  #refuseSome(): void {
+    for (let left = LIMITS.resumedBodies; left > 0; left--) {
+      const body = this.#refused.shift();
+      if (body === undefined) return;
       this.#refuse(body);
-    });
+    }
+    if (this.#refused.length > 0) this.#options.turn.afterTurn(() => this.#refuseSome());
   }
 
   /** Refuses it undecoded: its sender owes tokens, or there is no place for it. */
@@ -251,7 +265,7 @@ export class WholeBodies {
     const { intake, counters } = this.#options;
     if (!intake.refusesDebtor()) intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
     counters.add(RECEIVED);
-    this.#end(body, reply);
+    this.#end(body, reply, body.receivedBytes);
   }
 
   #begin({ receivedBytes, buckets, identity, exchange, wholeAtMs }: Body): HttpReply {
@@ -262,10 +276,13 @@ export class WholeBodies {
     return reply;
   }
 
-  /** Every event of it was accepted or refused: an answer that is not there yet may be late. */
-  #end({ bytes, exchange, wholeAtMs }: Body, reply: HttpReply): void {
+  /**
+   * Every event of it was accepted or refused: an answer that is not there yet may be late.
+   * @param bytes that it has decompressed
+   */
+  #end({ exchange, wholeAtMs }: Body, reply: HttpReply, bytes: number): void {
     const { acknowledger, counters, intake, timeoutMs } = this.#options;
-    intake.end(bytes.length);
+    intake.end(bytes);
     const takenMs = performance.now() - wholeAtMs;
     counters.observe(DECODE, takenMs / 1000);
     reply.endBody();

@@ -25,6 +25,7 @@ class Request extends Response {
   readonly budget = new Budget(4 * MIB);
   readonly turn = {
     spent: false,
+    number: 1,
     taken: 0,
     take: (bytes: number) => {
       this.turn.taken += bytes;
@@ -37,6 +38,7 @@ class Request extends Response {
   tooLarge = 0;
   late = 0;
   evicted = 0;
+  flooded = 0;
   aborted = 0;
   /** It went away before its body was whole. */
   gone = 0;
@@ -52,6 +54,7 @@ class Request extends Response {
       tooLarge: () => this.tooLarge++,
       late: () => this.late++,
       evicted: () => this.evicted++,
+      flooded: () => this.flooded++,
       gone: () => this.gone++,
     });
   }
@@ -67,6 +70,29 @@ class Request extends Response {
     return () => this.budget.release(bytes);
   }
 }
+
+test('a flood of tiny chunks closes its connection only in a turn that has no time left', () => {
+  const { count, bytes } = LIMITS.spentChunks;
+  const request = new Request();
+  const tiny = () => {
+    for (let chunk = 0; chunk < count; chunk++) request.part('x');
+  };
+  tiny();
+  tiny();
+  assert.equal(request.flooded, 0, 'there is time');
+  request.turn.spent = true;
+  tiny();
+  assert.equal(request.flooded, 0, 'so many may come');
+  request.part('x');
+  assert.equal(request.flooded, 1);
+  request.turn.number++;
+  tiny();
+  assert.equal(request.flooded, 1, 'another turn');
+  const large = new Request();
+  large.turn.spent = true;
+  for (let chunk = 0; chunk < 3 * count; chunk++) large.part('x'.repeat(bytes));
+  assert.equal(large.flooded, 0, 'chunks that hold something');
+});
 
 test('a body in parts is put together; without pressure it is not paused', () => {
   const request = new Request();

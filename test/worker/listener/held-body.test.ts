@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/limits.ts';
 import { ANYBODY, type Identity, type Verdict } from '../../../src/worker/admission/identity.ts';
 import { InputMemory } from '../../../src/worker/admission/input-memory.ts';
 import { HeldBody } from '../../../src/worker/listener/held-body.ts';
+import { ChunkWatch } from '../../../src/worker/listener/inflow.ts';
 import { Response } from './response.ts';
 
 /** A request whose parts and verdict come when the test says so. */
@@ -12,21 +13,25 @@ class Request extends Response {
   /** Who was let in. */
   sender: Identity | undefined;
   readonly heard: string[] = [];
-  /** For two chunks of 5 bytes together. */
-  readonly memory = new InputMemory(5 + 2 * LIMITS.chunkOverheadBytes);
+  /** By default for two chunks of 5 bytes together. */
+  readonly memory: InputMemory;
   decide!: (verdict: Verdict) => void;
 
-  constructor() {
+  readonly turn = { spent: false, number: 1, take: () => !this.turn.spent };
+
+  constructor(memoryBytes = 5 + 2 * LIMITS.chunkOverheadBytes) {
     super();
+    this.memory = new InputMemory(memoryBytes);
     const verdict = new Promise<Verdict>((resolve) => {
       this.decide = resolve;
     });
-    const body = new HeldBody(this, verdict, this.memory, {
+    const body = new HeldBody(this, verdict, this.memory, new ChunkWatch(this.turn), {
       admitted: (sender) => {
         this.sender = sender;
       },
       refused: (code) => this.heard.push(code),
       evicted: () => this.heard.push('evicted'),
+      flooded: () => this.heard.push('flooded'),
       failed: (error) => this.heard.push(String(error)),
     });
     body.onAborted(() => this.heard.push('aborted'));
@@ -123,4 +128,15 @@ test('one that is evicted is told so once, whatever the verdict, and nothing of 
   await turn();
   assert.deepEqual(request.heard, ['aborted', 'evicted']);
   assert.deepEqual([request.memory.bytes, request.paused], [0, false]);
+});
+
+test('a flood of tiny chunks is found before it is known who sends it', () => {
+  const request = new Request();
+  request.turn.spent = true;
+  for (let chunk = 0; chunk <= LIMITS.spentChunks.count; chunk++) request.part('');
+  assert.deepEqual(request.heard, ['aborted', 'evicted']);
+  const roomy = new Request(MIB);
+  roomy.turn.spent = true;
+  for (let chunk = 0; chunk <= LIMITS.spentChunks.count; chunk++) roomy.part('');
+  assert.deepEqual(roomy.heard, ['flooded']);
 });

@@ -132,6 +132,23 @@ test('a body that is refused undecoded is so at the end of a turn that has no ti
   assert.deepEqual([late.status, listener.decoding], [429, false]);
 });
 
+test('bodies without a place are rejected a few in each turn: each answer brings another body', async () => {
+  const { turn, spend } = spentLater();
+  listener = replaced(listener, { turn });
+  const taken = Array.from({ length: LIMITS.waitingBodies }, (_, i) =>
+    post(LONG, {}, addressOf(i)),
+  );
+  spend();
+  const others = LIMITS.resumedBodies + 3;
+  const late = Array.from({ length: others }, () => post(LONG, {}, addressOf(200)));
+  const rejected = () => late.filter(({ status }) => status === 503).length;
+  assert.equal(rejected(), 0);
+  await nextTurn();
+  assert.equal(rejected(), LIMITS.resumedBodies);
+  await until(() => [...taken, ...late].every(({ status }) => status !== undefined));
+  assert.deepEqual([rejected(), listener.decoding], [others, false]);
+});
+
 test('while the worker ends every answer closes its connection, or says that the client should', async () => {
   const length = { 'content-length': '5' };
   const cases: [string, () => Response, 'closes' | 'announces'][] = [
