@@ -1,9 +1,9 @@
-# `make` alone says what there is.
+# `make` alone lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
-# `npm ci` replaces what other recipes read.
+# `npm ci` replaces files that other recipes read.
 .NOTPARALLEL:
 
 TS := node --import tsx
@@ -13,7 +13,7 @@ NODE_VERSION := $(shell { node --version; } 2>/dev/null)
 NODE_MAJOR := $(firstword $(subst ., ,$(NODE_VERSION)))
 
 NPM_CI = npm ci --no-audit --no-fund --no-progress --loglevel=error >&2
-# The listener's binary: npm installs that of the Node.js it runs under alone.
+# Binary of uWebSockets.js: npm installs only that of the running Node.js version.
 UWS := uWebSockets.js-node$(NODE_MAJOR:v%=%)
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
@@ -21,10 +21,10 @@ SOURCES := $(shell find src scripts/build -type f) tsconfig.json tsconfig.build.
   tsconfig.client.json docs/operations.md
 
 .PHONY: help
-help: ## say what each target does
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# For every target that runs anything: tsx needs --import.
+# Prerequisite of every target that runs code: tsx needs --import.
 .PHONY: node
 node:
 	@case '$(NODE_VERSION)' in \
@@ -33,7 +33,7 @@ node:
 	  *) echo 'Forebay needs Node.js 20.19+ or 22, and there is none' >&2; exit 1 ;; \
 	esac
 
-# For targets that run the gateway.
+# Prerequisite of targets that run the gateway.
 .PHONY: gateway-node
 gateway-node: node
 	@case '$(NODE_VERSION)' in \
@@ -60,57 +60,57 @@ $(BUILT): $(MODULES) $(SOURCES)
 	@npm run --silent build
 	@touch $@
 
-# exec: a Ctrl-C then reaches node alone, and once.
+# exec: Ctrl-C then reaches only node, and only once.
 .PHONY: run
-run: gateway-node setup build ## start the gateway on port 9000, and Kafka if KAFKA_BROKERS is not set
+run: gateway-node setup build ## start the gateway on port 9000, and Kafka unless KAFKA_BROKERS is set
 	@if [ -z "$$KAFKA_BROKERS" ]; then $(KAFKA) up || exit 1; fi; \
 	KAFKA_BROKERS=$$($(KAFKA) run $$$$) || exit 1; export KAFKA_BROKERS; \
 	if [ -t 1 ]; then export LOG_PRETTY="$${LOG_PRETTY:-1}"; fi; \
 	exec node dist/main.js
 
 .PHONY: kafka
-kafka: $(MODULES) ## start Kafka on port 9092, or ARGS="--port 9192"; it runs until make kafka-stop
+kafka: $(MODULES) ## start Kafka on port 9092, or ARGS="--port 9192", until make kafka-stop
 	@$(KAFKA) up $(ARGS)
 
 .PHONY: kafka-stop
-kafka-stop: $(MODULES) ## stop that Kafka; its data and its port are kept
+kafka-stop: $(MODULES) ## stop that Kafka, keeping its data and its port
 	@$(KAFKA) down
 
 .PHONY: listen
-listen: build ## print the topic's events, ARGS="--from -15m --filter clientId=me", or ARGS=--help
+listen: build ## print events of the topic, ARGS="--from -15m --filter clientId=me", or ARGS=--help
 	@settings=$$($(KAFKA) listen $(ARGS)) || exit 1; eval "$$settings"; \
 	exec node dist/main.js listen $(ARGS)
 
 .PHONY: bench
-bench: gateway-node setup build ## measure: the suite (10 min), or one scenario, SCENARIO=single; see docs/benchmarks.md
+bench: gateway-node setup build ## run the benchmark suite (10 min), or SCENARIO=single; see docs/benchmarks.md
 	@exec $(TS) bench/run.ts $(SCENARIO) $(ARGS)
 
 .PHONY: bench-check
-bench-check: gateway-node setup build ## run the suite and hold it against bench/baseline.json, or ARGS=--last run
+bench-check: gateway-node setup build ## run the suite and compare it with bench/baseline.json; ARGS=--last uses the last run
 	@exec $(TS) bench/baseline.ts check $(ARGS)
 
 .PHONY: bench-baseline
-bench-baseline: gateway-node setup build ## run the suite and record that baseline, or ARGS=--last run
+bench-baseline: gateway-node setup build ## run the suite and record it as baseline; ARGS=--last uses the last run
 	@exec $(TS) bench/baseline.ts record $(ARGS)
 
 .PHONY: bench-compression
-bench-compression: $(MODULES) ## what each codec of KAFKA_COMPRESSION costs and saves, by size of batch
+bench-compression: $(MODULES) ## measure cost and savings of each KAFKA_COMPRESSION codec by batch size
 	@exec $(TS) bench/compression.ts
 
 .PHONY: chaos
-chaos: gateway-node setup build ## break things under load and balance the books: all (25 min), or one, SCENARIO=broker-sigkill; SCENARIO=hostile SECONDS=20 attacks
+chaos: gateway-node setup build ## inject faults under load and check the ledger: all (25 min), or SCENARIO=broker-sigkill; SCENARIO=hostile SECONDS=20 runs attacks
 	@SECONDS="$(SECONDS)" exec $(TS) bench/chaos/run.ts $(SCENARIO)
 
 .PHONY: chaos-report
-chaos-report: $(MODULES) ## write bench/CHAOS.md from the newest outcome of each scenario
+chaos-report: $(MODULES) ## write bench/CHAOS.md from the newest result of each scenario
 	@exec $(TS) bench/chaos/run.ts report
 
 .PHONY: soak
-soak: gateway-node setup build ## a fault a minute for HOURS=1; memory and descriptors stay flat
+soak: gateway-node setup build ## inject a fault per minute for HOURS=1; memory and descriptors must stay flat
 	@HOURS="$(HOURS)" exec $(TS) bench/chaos/run.ts soak
 
 .PHONY: profile
-profile: gateway-node setup build ## leave a CPU profile of a loaded worker in bench/out/profile, and its summary
+profile: gateway-node setup build ## record a CPU profile of a loaded worker in bench/out/profile, and summarize it
 	@exec $(TS) bench/profile.ts
 
 .PHONY: check
@@ -118,60 +118,60 @@ check: $(MODULES) ## check types and style
 	@npm run --silent check
 
 .PHONY: test
-test: gateway-node setup build check ## run the tests with a Kafka of their own, all or TESTS="test/one.test.ts"
+test: gateway-node setup build check ## run the tests with their own Kafka, all or TESTS="test/one.test.ts"
 	@exec $(TS) scripts/test.ts $(TESTS)
 
 .PHONY: test-long
-test-long: gateway-node setup build ## run the tests that wait for minutes: outages, rights, whole clusters, mutants
+test-long: gateway-node setup build ## run the tests that take minutes: outages, ACLs, whole clusters, mutants
 	@exec $(TS) scripts/test.ts --long
 
 .PHONY: simulate
-simulate: build ## run SEEDS=1000 simulated histories, or replay one with SEED=123 and its trace
+simulate: build ## run SEEDS=1000 simulated histories, or replay SEED=123 with its trace
 	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" \
 	exec $(TS) --import ./test/support/dist.ts test/simulation/main.ts
 
 .PHONY: docs
-docs: $(MODULES) ## write the reference pages and the dashboards, which come from the code
+docs: $(MODULES) ## generate the reference pages and the dashboards from the code
 	@$(TS) scripts/docs.ts
 
 .PHONY: screenshots
-screenshots: gateway-node setup build ## take the pictures of docs/images anew, by the tests that look at the pages
+screenshots: gateway-node setup build ## update the screenshots in docs/images, using the page tests
 	@SCREENSHOTS=docs/images exec $(TS) scripts/test.ts test/page/page.test.ts \
 	  test/primary/live-view/page.test.ts
 
 .PHONY: image
-image: ## build the image forebay:VERSION, with Docker or buildah; see docs/deploy-image.md
+image: ## build the image forebay:VERSION with Docker or buildah; see docs/deploy-image.md
 	@exec deploy/image/build.sh
 
 .PHONY: image-test
 image-test: export STAND_IN := 1
-image-test: image setup ## run that image with Docker or podman: events into a Kafka, stops, its size
+image-test: image setup ## test that image with Docker or podman: events into Kafka, stops, its size
 	@exec $(TS) scripts/test.ts test/image/image.ts
 
 .PHONY: release
-release: gateway-node setup ## write tarball, image, bill of materials and checksums into release/
+release: gateway-node setup ## write tarball, image, bill of materials and checksums to release/
 	@exec $(TS) scripts/release.ts
 
 .PHONY: release-test
-release-test: gateway-node setup ## unpack what make release has written, and run it
+release-test: gateway-node setup ## unpack the output of make release and run it
 	@exec $(TS) scripts/test.ts test/image/release.ts
 
 .PHONY: sbom
-sbom: $(MODULES) ## write dist/sbom.cdx.json, what runs in production as CycloneDX
+sbom: $(MODULES) ## write dist/sbom.cdx.json, the production packages as CycloneDX
 	@$(TS) scripts/sbom.ts
 
 .PHONY: check-deploy
-check-deploy: gateway-node setup build ## check what deploy/ names: files, ports, images, settings, each tool's own check
+check-deploy: gateway-node setup build ## check references in deploy/ (files, ports, images, settings), and run each tool's own check
 	@exec $(TS) deploy/check/main.ts
 
-# Both are asked, whatever became of the first one.
+# Runs both checks, even if the first one fails.
 .PHONY: audit
-audit: $(MODULES) ## ask the registry for signatures and known vulnerabilities of the packages
+audit: $(MODULES) ## check signatures and known vulnerabilities of the packages
 	@status=0; \
 	npm audit signatures || { echo 'audit: signatures are not proven' >&2; status=1; }; \
 	npm audit --omit=dev || { echo 'audit: vulnerabilities are not ruled out' >&2; status=1; }; \
 	exit $$status
 
 .PHONY: clean
-clean: ## remove what was built
+clean: ## remove build output
 	@rm -rf dist build bench/out
