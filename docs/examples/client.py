@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Sends each line of stdin as an event, and says which are stored.
+"""Sends each line of stdin as an event, and reports which are stored.
 
     echo '{"msg":"hello","clientId":"py","timestamp":1}' | python3 client.py ws://localhost:9000/ws
 
-Where the gateway asks for a key, the environment variable KEY has it. Why there is no connection is
-said on stderr, and it goes on trying.
+The environment variable KEY holds the API key, if the gateway requires one. Connection failures are
+reported on stderr, and the client keeps retrying.
 
-Needs the package `websockets`, 10 or later. It does what the protocol asks of a client: keeps within
-its credit, reads acks and refusals, leaves at `goaway`, and sends again what had no ack.
+Needs the package `websockets`, 10 or later. It meets the protocol's requirements for clients: stays
+within its credit, reads acks and rejections, leaves at `goaway`, and resends frames without an ack.
 """
 import asyncio
 import json
@@ -27,17 +27,17 @@ class Client:
     def __init__(self, url, texts):
         self.url = url
         self.waiting = texts
-        self.later = 0  # refused for now: they wait for their time
+        self.later = 0  # temporarily rejected, waiting for their retry
         self.failures = 0
 
     async def run(self):
         while not await self.connection():
-            # Any part of what doubles: clients must not come back all at once.
+            # A random part of a doubling bound: clients must not reconnect all at once.
             backoff = random.random() * min(10, 0.25 * 2**self.failures)
             await asyncio.sleep(backoff if self.reconnect_ms is None else self.reconnect_ms / 1000)
 
     async def connection(self):
-        """Returns True when all is settled, False when the connection ended before."""
+        """Returns True when all events are settled, False if the connection ended earlier."""
         self.open = {}  # frame number -> its text, until its ack
         self.frames = self.bytes = 0
         self.credit = {"frames": 0, "bytes": 0}
@@ -52,14 +52,14 @@ class Client:
         except (OSError, asyncio.TimeoutError, websockets.WebSocketException) as error:
             print("no connection:", error, file=sys.stderr, flush=True)
         self.failures += 1
-        self.waiting = list(self.open.values()) + self.waiting  # first, and in their order
+        self.waiting = list(self.open.values()) + self.waiting  # first, and in order
         return False
 
     async def pump(self):
         while self.waiting and self.reconnect_ms is None:
             size = len(self.waiting[0].encode())
             if self.frames + 1 > self.credit["frames"] or self.bytes + size > self.credit["bytes"]:
-                return  # more credit will come
+                return  # until more credit arrives
             text = self.waiting.pop(0)
             self.frames += 1
             self.bytes += size
@@ -68,7 +68,7 @@ class Client:
 
     def hear(self, frame):
         self.credit = frame.get("hello", frame).get("credit", self.credit)
-        if "nack" in frame:  # our frames have one event each, so that the first error is its own
+        if "nack" in frame:  # frames have one event each, so the first error belongs to it
             text, error = self.open.pop(frame["nack"]), frame["errors"][0]
             print("refused", error["code"], error["message"], flush=True)
             if error["retry"]:
@@ -88,7 +88,7 @@ class Client:
         try:
             await self.pump()
         except websockets.ConnectionClosed:
-            pass  # it is in `open`, and goes out on the next connection
+            pass  # it is in `open`, and is resent on the next connection
 
 
 lines = [line.strip() for line in sys.stdin if line.strip()]
