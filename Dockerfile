@@ -1,5 +1,5 @@
-# make image. What runs is Linux x64 with glibc (docs/deploy-image.md): not Alpine, not arm64.
-# Secrets npmrc and ca: npm's settings and the certificates behind which its registry is, if any.
+# make image. It runs on Linux x64 with glibc (docs/deploy-image.md): not Alpine, not arm64.
+# Secrets npmrc and ca: npm's user configuration and CA certificates of its registry, if any.
 ARG BASE=docker.io/library/node:22.23-bookworm-slim
 
 FROM ${BASE} AS build
@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --no-progress --loglevel=error
 
 FROM ${BASE}
-# What runs never installs anything: npm and its packages are only something more to be patched.
+# The image never installs packages at run time: npm would only add packages to patch.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx \
     /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg /opt/yarn-*
 WORKDIR /app
@@ -36,12 +36,12 @@ COPY package.json package-lock.json LICENSE ./
 
 ENV NODE_ENV=production FOREBAY_ADMIN_HOST=0.0.0.0
 EXPOSE 9000 9001
-# By number: Kubernetes cannot tell by a name that it is not root.
+# Numeric: Kubernetes cannot verify by name that a user is not root.
 USER 1000:1000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["node", "dist/main.js", "health"]
-# No shell and no init between: signals reach the primary, whose only children are its workers.
+# No shell and no init: signals reach the primary, whose only children are its workers.
 ENTRYPOINT ["node", "dist/main.js"]
 
 ARG VERSION=unknown

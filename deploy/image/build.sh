@@ -1,12 +1,13 @@
 #!/bin/sh
-# Builds forebay:VERSION with docker, else buildah: `make image`. BUILDER chooses; BASE is another
-# base image; STAND_IN=1 makes one where it cannot be pulled. npm's own settings and NODE_EXTRA_CA_CERTS are there while it builds, and not kept.
+# Builds forebay:VERSION with docker, else buildah: `make image`. BUILDER selects one; BASE is another
+# base image; STAND_IN=1 builds one where it cannot be pulled. npm's user configuration and
+# NODE_EXTRA_CA_CERTS are mounted during the build, and not kept.
 set -eu
 cd "$(dirname "$0")/../.."
 
 builder=${BUILDER:-}
 if [ -z "$builder" ]; then
-  # A client alone builds nothing, and Docker's legacy builder knows no secrets.
+  # The Docker client alone cannot build, and its legacy builder does not support secrets.
   if docker buildx version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then builder=docker
   elif command -v buildah >/dev/null; then builder=buildah; fi
 fi
@@ -33,8 +34,8 @@ case $builder in
       echo "image: $base cannot be pulled: a stand-in is made"
       deploy/image/base.sh "${base#docker.io/library/}"
     fi
-    # Docker's format: OCI's has no health check. Without kept layers: of those, buildah takes the
-    # labels of an older build.
+    # Docker format: OCI has no health check. Without cached layers: buildah would take the labels of
+    # an older build from them.
     buildah build --isolation chroot --pull-never --format docker --layers=false "$@" \
       --tag "docker.io/library/forebay:$version" . ;;
   *)
@@ -42,5 +43,5 @@ case $builder in
     exit 3 ;;
 esac
 echo "forebay:$version, revision $revision, built with $builder"
-# SAVE: a file for the image, to be loaded elsewhere.
+# SAVE: a file to save the image to.
 [ -z "${SAVE:-}" ] || deploy/image/save.sh "$builder" "forebay:$version" "$SAVE"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes an image into a file that `docker load` and `podman load` take, from where it was built.
+# Writes an image from its builder to a file for `docker load` and `podman load`.
 # usage: save.sh BUILDER IMAGE FILE.gz
 set -eu
 file=${3%.gz}
