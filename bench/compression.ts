@@ -3,7 +3,7 @@
  * on the main thread and on a thread. Needs no Kafka.
  */
 import { gzipSync } from 'node:zlib';
-import { CODECS, type Codec, loadCodec } from '../src/compression/codecs.ts';
+import { CODECS, type Codec, loadCodec } from '../src/kafka/compression/codecs.ts';
 import { RecordBatch } from '../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../src/worker/accumulator/records.ts';
 import { NOBODY } from '../test/worker/accumulator/batches.ts';

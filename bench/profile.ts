@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { PLACE, up } from '../deploy/kafka/service.ts';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 import { type Gateway, startGateway } from '../test/support/gateway.ts';
 import { deleteTopic } from '../test/support/topic.ts';
 import { choosePlaces, moveTo, type Places } from './lab/cores.ts';

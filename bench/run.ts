@@ -5,9 +5,9 @@
  * scenario or wrong settings.
  */
 import { PLACE, up } from '../deploy/kafka/service.ts';
-import { wholeNumber } from '../src/command-line.ts';
-import { readConfig } from '../src/config.ts';
-import { StartError } from '../src/errors.ts';
+import { wholeNumber } from '../src/cli/command-line.ts';
+import { StartError } from '../src/common/errors.ts';
+import { readConfig } from '../src/config/config.ts';
 import { startGateway } from '../test/support/gateway.ts';
 import { numberOf } from '../test/support/numbers.ts';
 import { choosePlaces, moveTo } from './lab/cores.ts';

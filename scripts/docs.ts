@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { overview } from '../grafana/overview.ts';
 import { workers } from '../grafana/workers.ts';
-import { settingsMarkdown } from '../src/config-texts.ts';
+import { settingsMarkdown } from '../src/config/reference.ts';
 import { metricsMarkdown } from '../src/metrics/reference.ts';
 import { licencesMarkdown } from './packages.ts';
 

@@ -8,5 +8,5 @@
 import { fileURLToPath } from 'node:url';
 
 process.on('SIGUSR1', () => {});
-const { start } = await import('./command.ts');
+const { start } = await import('./cli/command.ts');
 await start(fileURLToPath(import.meta.url));

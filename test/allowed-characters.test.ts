@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { readConfig } from '../src/config.ts';
-import { parseKeyArguments } from '../src/keys/arguments.ts';
-import { parseKeys } from '../src/keys/format.ts';
+import { parseKeys } from '../src/api-keys/format.ts';
+import { parseKeyArguments } from '../src/cli/api-keys/arguments.ts';
+import { readConfig } from '../src/config/config.ts';
 
 const PAGE = readFileSync(new URL('../src/page/static/index.html', import.meta.url), 'utf8');
 const sha256 = '0'.repeat(64);

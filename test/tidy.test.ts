@@ -53,7 +53,7 @@ test('uWebSockets.js is loaded by the listener alone, kafkajs’s inside by one 
   const sources = code.filter((path) => path.startsWith('src/'));
   assert.deepEqual(
     hits(sources, /['"`]uWebSockets\.js/).map((hit) => hit.split(':')[0]),
-    ['src/worker/listener/uws.ts'],
+    ['src/worker/ingress/uws.ts'],
   );
   const deep = hits(sources, /['"`]kafkajs\/src/).map((hit) => hit.split(':')[0]);
   assert.deepEqual([...new Set(deep)], ['src/worker/producer/kafkajs.ts']);

@@ -1,6 +1,6 @@
 /** Runs one scenario from an empty machine to its verdict. */
 import { runFacts } from '../report/facts.ts';
-import { Ends } from './ends.ts';
+import { Ends } from './cleanup.ts';
 import { judge } from './judge.ts';
 import type { Account, Outcome, Scenario } from './scenario.ts';
 import { World } from './world.ts';

@@ -7,9 +7,9 @@ import { cell, goalText, machineRows } from '../report/markdown.ts';
 import { shortNumber } from '../report/number.ts';
 import { statsOf } from '../report/stats.ts';
 import type { Figure } from '../result.ts';
+import { accountLine, missedGoals } from './format.ts';
 import type { Measurements, Outcome, Scenario, Setup, Step } from './scenario.ts';
 import { KAFKA_SETTINGS } from './stage.ts';
-import { accountLine, missedGoals } from './tell.ts';
 
 type Outcomes = ReadonlyMap<string, Outcome>;
 type Named = Pick<Scenario, 'name' | 'summary'>;

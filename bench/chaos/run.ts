@@ -5,16 +5,16 @@
  * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
  * scenario could not run; 2 = no such scenario, or wrong HOURS or SECONDS.
  */
-import type { ValueOption } from '../../src/command-line.ts';
-import { StartError } from '../../src/errors.ts';
+import type { ValueOption } from '../../src/cli/command-line.ts';
+import { StartError } from '../../src/common/errors.ts';
 import { numberOf } from '../../test/support/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
 import { conduct } from './conduct.ts';
-import { keep, kept } from './kept.ts';
+import { outcomeText } from './format.ts';
 import { writeChaosReport } from './report.ts';
+import { keep, kept } from './results-store.ts';
 import type { Scenario } from './scenario.ts';
 import { hostile, SCENARIOS, soak } from './scenarios.ts';
-import { outcomeText } from './tell.ts';
 
 const HOURS: ValueOption<number> = {
   expects: 'hours from 0.1 to 1000 such as 1 or 0.5',

@@ -1,7 +1,7 @@
 /** A stage under load, and what a scenario does to it, sees of it, and says of it. */
 
-import { SETTINGS } from '../../src/config.ts';
-import { MIB } from '../../src/limits.ts';
+import { SETTINGS } from '../../src/config/config.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { type Failover, partitionsOf, timedRecords } from '../../test/support/failover.ts';
 import type { Gateway } from '../../test/support/gateway.ts';
 import type { Verdict } from '../../test/support/ledger.ts';

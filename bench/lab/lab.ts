@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { SETTINGS } from '../../src/config.ts';
-import { MIB } from '../../src/limits.ts';
+import { SETTINGS } from '../../src/config/config.ts';
+import { MIB } from '../../src/config/limits.ts';
 import type { GatewayOptions } from '../../test/support/gateway.ts';
 import { createTopic, deleteTopic, eachRecord } from '../../test/support/topic.ts';
 import { LoadClient } from '../load/client.ts';

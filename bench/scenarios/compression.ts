@@ -1,5 +1,5 @@
 /** What KAFKA_COMPRESSION costs a worker, all told. */
-import { CODECS, loadCodec } from '../../src/compression/codecs.ts';
+import { CODECS, loadCodec } from '../../src/kafka/compression/codecs.ts';
 import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../scenario.ts';

@@ -1,7 +1,7 @@
 /** What an idle connection takes of memory, and how long a start takes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MIB } from '../../src/limits.ts';
-import { openFilesMax } from '../../src/open-files.ts';
+import { openFilesMax } from '../../src/config/fd-limits.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { Lab } from '../lab/lab.ts';
 import { kernelSocketBytes, residentBytesOf } from '../lab/memory.ts';
 import type { Figure } from '../result.ts';

@@ -1,5 +1,5 @@
 /** More comes than the worker's core can take: what it acknowledges then, beside its best. */
-import { MIB } from '../../src/limits.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { ratioFigure } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Measurement } from '../lab/measure.ts';

@@ -3,7 +3,7 @@
  * its end: throughput stays, refusals are quick, nothing is lost.
  */
 import { startCluster } from '../../deploy/kafka/cluster.ts';
-import { MIB } from '../../src/limits.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { setProduceQuota } from '../../test/support/quota.ts';
 import { ratioFigure } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';

@@ -3,7 +3,7 @@
  * process: `bare.ts BROKERS TOPIC EVENT_BYTES`. Told a time, it answers with latencies.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
-import { bootstrapOptions } from '../../src/broker-address.ts';
+import { bootstrapOptions } from '../../src/kafka/broker-address.ts';
 
 export interface BareCommand {
   readonly warmUpMs: number;

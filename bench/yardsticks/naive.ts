@@ -3,7 +3,7 @@
  * with batches every 10 ms of at most 500; acks after the send: `naive.ts PORT BROKERS TOPIC`.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
-import { bootstrapOptions } from '../../src/broker-address.ts';
+import { bootstrapOptions } from '../../src/kafka/broker-address.ts';
 import type { Peer } from './peer.ts';
 import { serve, tellReady } from './serve.ts';
 

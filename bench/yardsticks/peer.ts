@@ -1,5 +1,5 @@
-import { LIMITS } from '../../src/limits.ts';
-import type { WebSocket } from '../../src/worker/listener/uws.ts';
+import { LIMITS } from '../../src/config/limits.ts';
+import type { WebSocket } from '../../src/worker/ingress/uws.ts';
 
 /** Credit of yardsticks that bound nothing. */
 const UNBOUNDED = { frames: 2 ** 50, bytes: 2 ** 50 };

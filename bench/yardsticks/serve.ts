@@ -1,6 +1,6 @@
-import { SETTINGS } from '../../src/config.ts';
-import { LIMITS } from '../../src/limits.ts';
-import { loadUws } from '../../src/worker/listener/uws.ts';
+import { SETTINGS } from '../../src/config/config.ts';
+import { LIMITS } from '../../src/config/limits.ts';
+import { loadUws } from '../../src/worker/ingress/uws.ts';
 import { Peer, type PeerData } from './peer.ts';
 
 const MAX_PAYLOAD_BYTES = 128 * 1024;

@@ -1,8 +1,8 @@
 /** What docker-compose.yml names and is not there, or is somewhere else. */
 import { normalize } from 'node:path';
 import ipaddr from 'ipaddr.js';
-import { readConfig, SETTING_ENTRIES } from '../../src/config.ts';
-import { StartError } from '../../src/errors.ts';
+import { StartError } from '../../src/common/errors.ts';
+import { readConfig, SETTING_ENTRIES } from '../../src/config/config.ts';
 import {
   COMPOSE_FILE,
   type ComposeFile,

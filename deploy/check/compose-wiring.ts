@@ -1,6 +1,6 @@
 /** Who looks for whom, and whether that one listens there: docker-compose.yml and its files. */
 import { parse } from 'yaml';
-import { type Config, readConfig } from '../../src/config.ts';
+import { type Config, readConfig } from '../../src/config/config.ts';
 import type { ComposeFile, Service, Tree } from './compose-file.ts';
 
 const HAPROXY_CONFIG = 'deploy/haproxy/haproxy.cfg';

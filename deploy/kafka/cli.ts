@@ -6,8 +6,8 @@
  *   listen [OPTIONS]   prints settings for `listen` with these options, as lines for a shell
  */
 import { join } from 'node:path';
-import { readOptions, shown, wholeNumber } from '../../src/command-line.ts';
-import { parseListenArguments } from '../../src/listen/arguments.ts';
+import { readOptions, shown, wholeNumber } from '../../src/cli/command-line.ts';
+import { parseListenArguments } from '../../src/cli/listen/arguments.ts';
 import { chooseGateway, recordGateway, shellLines } from './gateways.ts';
 import { down, PLACE, runningBrokers, up } from './service.ts';
 

@@ -3,7 +3,7 @@
  * that no client can make a series. The workers' memory layout, the primary's registry and
  * docs/metrics.md come from here.
  */
-import { eventCodes, requestCodes, retryCodes } from '../errors.ts';
+import { eventCodes, requestCodes, retryCodes } from '../common/errors.ts';
 import type { Series } from './series.ts';
 
 const transport = { name: 'transport', values: ['ws', 'http'] } as const;

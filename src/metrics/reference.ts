@@ -1,4 +1,4 @@
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../config/limits.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { labelNames, type Series } from './series.ts';
 

@@ -1,7 +1,7 @@
 /** The operators' side: /metrics, /livez, /readyz, commands, live view; on a port of their own. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { EVENT_CODES, REQUEST_CODES } from '../errors.ts';
-import type { Readiness } from '../messages.ts';
+import { EVENT_CODES, REQUEST_CODES } from '../common/errors.ts';
+import type { Readiness } from '../ipc.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
 import { refuseCommand, refuseViewer } from './commands.ts';
 import { type AdminNames, isAdminName } from './host-rule.ts';

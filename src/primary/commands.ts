@@ -5,10 +5,10 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Config } from '../config.ts';
-import { REQUEST_CODES } from '../errors.ts';
-import { isLoopback } from '../loopback.ts';
-import { readSecret } from '../secret-files.ts';
+import { REQUEST_CODES } from '../common/errors.ts';
+import { isLoopback } from '../common/ip-addresses.ts';
+import type { Config } from '../config/config.ts';
+import { readSecret } from '../config/secret-files.ts';
 
 /** Why a request is not taken. */
 export interface Refusal {

@@ -3,9 +3,9 @@
  * A fault is logged when it is new, when it comes again after it was gone, and now and then while
  * it lasts; one that is marked `once` is logged a single time.
  */
-import { LIMITS } from '../limits.ts';
-import type { Fault } from '../messages.ts';
-import type { PrimaryLog } from './primary-log.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { Fault } from '../ipc.ts';
+import type { PrimaryLog } from './deferred-log.ts';
 
 interface Known {
   writtenAtMs: number;

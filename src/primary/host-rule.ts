@@ -4,7 +4,7 @@
  * name as `Host`.
  */
 import { isIP, isIPv6 } from 'node:net';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../common/ip-addresses.ts';
 
 /** Where the admin port listens, and its further names. */
 export interface AdminNames {

@@ -2,13 +2,14 @@
  * The files that say who gets in. The primary reads them for all workers: each has the same keys,
  * and one that is started while a file is broken has the last good ones.
  */
-import type { Config } from '../config.ts';
-import { attemptAll } from '../errors.ts';
-import { type KeyEntry, type KeySet, parseKeySet, parseKeys } from '../keys/format.ts';
-import { WatchedFile } from '../keys/watched-file.ts';
-import { LIMITS } from '../limits.ts';
-import type { ToWorker } from '../messages.ts';
-import type { PrimaryLog } from './primary-log.ts';
+
+import { type KeyEntry, type KeySet, parseKeySet, parseKeys } from '../api-keys/format.ts';
+import { WatchedFile } from '../api-keys/watched-file.ts';
+import { attemptAll } from '../common/errors.ts';
+import type { Config } from '../config/config.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { ToWorker } from '../ipc.ts';
+import type { PrimaryLog } from './deferred-log.ts';
 
 type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile'>;
 type KeysMessage = ToWorker & { readonly type: 'keys' };

@@ -1,4 +1,4 @@
-import type { OutageNotice } from '../messages.ts';
+import type { OutageNotice } from '../ipc.ts';
 import type { CurrentOutage } from './outage.ts';
 
 /** The outage as workers and the live view show it. */

@@ -6,9 +6,9 @@
  *     │                                                   all ◀── as from `works` ──────┘
  *     └──── every worker has a usable leader, and no partition is stuck, for 5 s: both
  */
-import { LIMITS } from '../limits.ts';
-import type { WorkerStatus } from '../messages.ts';
-import type { PrimaryLog } from './primary-log.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { WorkerStatus } from '../ipc.ts';
+import type { PrimaryLog } from './deferred-log.ts';
 
 export interface OutageOptions {
   readonly log: Pick<PrimaryLog, 'write'>;

@@ -1,6 +1,6 @@
 /** Taking a port, and saying clearly why it cannot be had. */
 import { createServer, type Server } from 'node:net';
-import { EXIT, StartError, systemReason } from '../errors.ts';
+import { EXIT, StartError, systemReason } from '../common/errors.ts';
 
 /** Where to listen, and the settings that say so. */
 export interface Endpoint {

@@ -12,31 +12,31 @@
  *   SIGHUP, POST /workers/restart     --> roll.ts: new workers, one by one
  */
 import type { Registry } from 'prom-client';
-import type { Config } from '../config.ts';
-import { needsIdentity } from '../config-identity.ts';
-import { EXIT, StartError } from '../errors.ts';
-import type { FileWarnings } from '../file-check.ts';
-import { LIMITS } from '../limits.ts';
-import { isLoopback } from '../loopback.ts';
-import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../messages.ts';
+import { EXIT, StartError } from '../common/errors.ts';
+import { isLoopback } from '../common/ip-addresses.ts';
+import type { Config } from '../config/config.ts';
+import { needsIdentity } from '../config/identity-settings.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
+import { PrimaryLog } from './deferred-log.ts';
 import { FaultLog } from './fault-log.ts';
-import { HangWatch } from './hang-watch.ts';
+import type { FileWarnings } from './file-check.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
+import { HangWatch } from './liveness.ts';
+import { Totals, type WorkerCause } from './metric-totals.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
 import { type Endpoint, probePort, urlOf } from './ports.ts';
-import { PrimaryLog } from './primary-log.ts';
 import { ReadinessGate, sameReadiness } from './readiness.ts';
 import { ReadinessLog } from './readiness-log.ts';
-import { Roll } from './roll.ts';
+import { Roll } from './rolling-restart.ts';
 import { logSchema, logSchemaAnew } from './schema-log.ts';
-import { Steward } from './steward.ts';
 import { Stop } from './stop.ts';
 import { type Death, Supervisor } from './supervisor.ts';
-import { Totals, type WorkerCause } from './totals.ts';
+import { Steward } from './topic-admin.ts';
 import { workerEnvironment } from './worker-env.ts';
 
 export interface PrimaryOptions {

@@ -1,6 +1,6 @@
-import { LIMITS } from '../limits.ts';
-import type { Readiness } from '../messages.ts';
-import type { PrimaryLog } from './primary-log.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { Readiness } from '../ipc.ts';
+import type { PrimaryLog } from './deferred-log.ts';
 
 /** A state that passes sooner is not worth a line. */
 const NOT_READY_LINE_MS = 1_000;

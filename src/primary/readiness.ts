@@ -1,7 +1,7 @@
 /** The instance's answer to /readyz, made of what its workers say. */
 import assert from 'node:assert/strict';
-import { LIMITS } from '../limits.ts';
-import type { Readiness, WorkerStatus } from '../messages.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { Readiness, WorkerStatus } from '../ipc.ts';
 
 export class ReadinessGate {
   #buffering = false;

@@ -3,8 +3,8 @@ import { type Metric, Registry } from 'prom-client';
 import { CATALOGUE, type SeriesName, WORKER_CAUSES, WORKER_STATES } from '../metrics/catalogue.ts';
 import { cellOf } from '../metrics/layout.ts';
 import type { Series } from '../metrics/series.ts';
+import type { Totals, WorkerCause } from './metric-totals.ts';
 import type { WorkerState } from './supervisor.ts';
-import type { Totals, WorkerCause } from './totals.ts';
 
 /** What only the primary knows. */
 export interface PrimaryFacts {

@@ -8,8 +8,8 @@
  *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the drain's begin: exit 1, the rest counted
  *   failure         no worker can run: at once, with its message and code
  */
-import { EXIT, type StartError } from '../errors.ts';
-import type { PrimaryLog } from './primary-log.ts';
+import { EXIT, type StartError } from '../common/errors.ts';
+import type { PrimaryLog } from './deferred-log.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface StopOptions {

@@ -1,5 +1,5 @@
-import { type Config, SETTING_ENTRIES } from '../config.ts';
-import { KIB } from '../limits.ts';
+import { type Config, SETTING_ENTRIES } from '../config/config.ts';
+import { KIB } from '../config/limits.ts';
 
 /**
  * Blocks of the C heap from this size on are the kernel's again as soon as they are free. By default

@@ -1,5 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
-import type { ToPrimary, ToWorker } from '../messages.ts';
+import type { ToPrimary, ToWorker } from '../ipc.ts';
 import type { WorkerEnvironment } from './worker-env.ts';
 
 /** How a worker process ended. */

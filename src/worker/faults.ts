@@ -1,5 +1,5 @@
-import { SampledLog } from '../log.ts';
-import type { Fault, FaultLevel } from '../messages.ts';
+import type { Fault, FaultLevel } from '../ipc.ts';
+import { SampledLog } from '../logging/logger.ts';
 
 /**
  * Lines about faults, of Kafka above all. Each worker of an instance meets the same faults, so

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { LIMITS } from '../limits.ts';
+import { LIMITS } from '../config/limits.ts';
 
 /**
  * How late the event loop is: what holds it is felt by every client of the worker. Node's own

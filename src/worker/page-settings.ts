@@ -1,10 +1,10 @@
 /** Facts of a worker for the test page. */
 import { readFileSync } from 'node:fs';
-import type { Config } from '../config.ts';
-import type { JsonObject } from '../json-object.ts';
+import type { JsonObject } from '../common/json-object.ts';
+import type { Config } from '../config/config.ts';
 import type { Example } from './example/example.ts';
-import type { PageSettings } from './listener/page-answer.ts';
-import { BUILT_IN_SCHEMA, type Validator } from './validator/validator.ts';
+import type { PageSettings } from './ingress/http/page-response.ts';
+import { BUILT_IN_SCHEMA, type Validator } from './intake/validator.ts';
 
 /**
  * @param validate the validator in force: an example is what it takes

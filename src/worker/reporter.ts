@@ -1,11 +1,11 @@
-import { LIMITS } from '../limits.ts';
-import type { ToPrimary, Waiting, WorkerStatus } from '../messages.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { ToPrimary, Waiting, WorkerStatus } from '../ipc.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
-import type { InputMemory } from './admission/input-memory.ts';
-import type { MemoryMark } from './admission/memory-mark.ts';
 import type { LoopLag } from './loop-lag.ts';
+import type { InputMemory } from './overload/input-memory.ts';
+import type { MemoryMark } from './overload/memory-limit.ts';
 import type { Producer } from './producer/producer.ts';
 import { residentBytes } from './resident-memory.ts';
 

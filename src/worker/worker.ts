@@ -5,40 +5,41 @@
  *       ▲                      │ refused      │ full        │ outcomes
  *       └──── acknowledger ◀───┴──────────────┴─────────────┘
  */
-import { parseBrokerAddress } from '../broker-address.ts';
-import { configuredCodec } from '../compression/codecs.ts';
-import type { Config } from '../config.ts';
-import { EXIT, StartError } from '../errors.ts';
-import { kafkaOptions } from '../kafka.ts';
-import { LIMITS } from '../limits.ts';
-import { createLogger, type Logger } from '../log.ts';
-import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../messages.ts';
+
+import { EXIT, StartError } from '../common/errors.ts';
+import { printable } from '../common/printable.ts';
+import type { Config } from '../config/config.ts';
+import { connectionBounds } from '../config/fd-limits.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { OutageNotice, Readiness, ToPrimary, ToWorker } from '../ipc.ts';
+import { parseBrokerAddress } from '../kafka/broker-address.ts';
+import { kafkaOptions } from '../kafka/client-options.ts';
+import { configuredCodec } from '../kafka/compression/codecs.ts';
+import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
-import { connectionBounds } from '../open-files.ts';
-import { printable } from '../printable.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import type { RecordBatch } from './accumulator/batch.ts';
 import { Budget } from './accumulator/budget.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
+import type { Gate } from './admission/authenticator.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
-import type { Gate } from './admission/gate.ts';
-import { InputMemory } from './admission/input-memory.ts';
-import { MemoryMark } from './admission/memory-mark.ts';
-import { openGate } from './admission/open-gate.ts';
+import { openGate } from './admission/create-authenticator.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import { Faults } from './faults.ts';
-import { Listener } from './listener/listener.ts';
-import { Relief } from './listener/relief.ts';
+import { Listener } from './ingress/listener.ts';
+import { Intake } from './intake/intake.ts';
+import { Keyless } from './intake/keyless.ts';
+import { loadSieve, loadValidator } from './intake/validator.ts';
 import { LoopLag } from './loop-lag.ts';
+import { Relief } from './overload/eviction.ts';
+import { InputMemory } from './overload/input-memory.ts';
+import { MemoryMark } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
 import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
-import { Intake } from './validator/intake.ts';
-import { Keyless } from './validator/keyless.ts';
-import { loadSieve, loadValidator } from './validator/validator.ts';
 
 /** How often a drain looks whether all is settled. */
 const SETTLED_LOOK_MS = 5;
@@ -229,7 +230,7 @@ class Worker {
   async #steward(): Promise<void> {
     const config = this.#config;
     // It needs all of kafkajs; a worker starts sooner without.
-    const { stewardTopic } = await import('./producer/steward.ts');
+    const { stewardTopic } = await import('./producer/topic-admin.ts');
     const facts = await stewardTopic({
       kafka: kafkaOptions(config),
       topic: config.kafkaTopic,

@@ -7,7 +7,7 @@ import { Key } from '../../src/client/key.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
 import { REQUEST_CODES as ANY_SIZE } from '../../src/client/wire.ts';
-import { REQUEST_CODES, requestCodes } from '../../src/errors.ts';
+import { REQUEST_CODES, requestCodes } from '../../src/common/errors.ts';
 import { FakeGateway } from '../page/fake-gateway.ts';
 
 function entry(id: string, bytes: number): Entry {

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { THREE_BROKERS } from '../../deploy/check/compose-defects.ts';
 import { COMPOSE_FILE, envFile, readCompose, treeOf } from '../../deploy/check/compose-file.ts';
 import { kafkaVersion, ROOT } from '../../deploy/kafka/jars.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { missingTool } from '../support/tools.ts';
 
 const file = join(ROOT, COMPOSE_FILE);

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { chooseGateway, recordGateway, shellLines } from '../../deploy/kafka/gateways.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 
 const folder = join(mkdtempSync(join(tmpdir(), 'forebay-gateways-')), 'gateways');
 const processes: ChildProcess[] = [];

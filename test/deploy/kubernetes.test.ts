@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
-import { readConfig, SETTINGS } from '../../src/config.ts';
-import { KIB, MIB } from '../../src/limits.ts';
+import { readConfig, SETTINGS } from '../../src/config/config.ts';
+import { KIB, MIB } from '../../src/config/limits.ts';
 import { build, type Manifest, missingValidator, schemaErrors } from '../support/kubernetes.ts';
 import { missingTool } from '../support/tools.ts';
 

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { readConfig } from '../../src/config.ts';
-import { EXIT } from '../../src/errors.ts';
+import { EXIT } from '../../src/common/errors.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { openStage, post } from '../support/stage.ts';
 import { missingTool } from '../support/tools.ts';
 import { until } from '../support/wait.ts';

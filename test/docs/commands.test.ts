@@ -23,7 +23,7 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
   {
     page: 'docs/listen.md',
     text: 'make listen ARGS="--from -15m --filter clientId=ann"',
-    test: 'test/listen/help.test.ts',
+    test: 'test/cli/listen/help.test.ts',
     has: 'docs/listen.md has commands that can be pasted',
   },
   {

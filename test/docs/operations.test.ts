@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { eventCodes, requestCodes } from '../../src/errors.ts';
+import { eventCodes, requestCodes } from '../../src/common/errors.ts';
 import { PRODUCE_ERROR_CLASSES } from '../../src/metrics/catalogue.ts';
 import { DASHBOARDS, panelsOf } from '../support/dashboards.ts';
 
@@ -19,7 +19,7 @@ interface Line {
 }
 
 /** They pass on what others log, who are looked at. */
-const PASS_ON = ['src/primary/primary-log.ts', 'src/primary/fault-log.ts'];
+const PASS_ON = ['src/primary/deferred-log.ts', 'src/primary/fault-log.ts'];
 /** Messages that are made elsewhere, as the page shows them. */
 const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);
 

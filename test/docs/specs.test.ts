@@ -12,9 +12,9 @@ import {
   REQUEST_CODES,
   requestCodes,
   retryCodes,
-} from '../../src/errors.ts';
-import { LIMITS } from '../../src/limits.ts';
-import { BUILT_IN_FIELDS } from '../../src/worker/validator/validator.ts';
+} from '../../src/common/errors.ts';
+import { LIMITS } from '../../src/config/limits.ts';
+import { BUILT_IN_FIELDS } from '../../src/worker/intake/validator.ts';
 import { judge, openSpec, operationsOf, readSpec, schemasOf } from '../support/specs.ts';
 
 const openApi = openSpec('openapi');
@@ -105,7 +105,7 @@ test('an event is what the built-in schema says', () => {
   }
 });
 
-test('bounds are those of src/limits.ts', () => {
+test('bounds are those of src/config/limits.ts', () => {
   const most = (spec: unknown) => JSON.stringify(spec).match(/"maxItems":(\d{3,})/g);
   const { Events } = openApi.components.schemas;
   assert.deepEqual(most(Events), [`"maxItems":${LIMITS.bodyEvents}`]);

@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { classPath, findJava, jarsFolder } from '../../deploy/kafka/jars.ts';
-import { CODECS, type CodecName } from '../../src/compression/codecs.ts';
+import { CODECS, type CodecName } from '../../src/kafka/compression/codecs.ts';
 import { arrayOf, good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { uniqueTopic } from '../support/kafka.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { WebSocket } from 'ws';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { startGateway } from '../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
 import { describeVerdict, Ledger } from '../support/ledger.ts';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { LIMITS, MIB } from '../../src/limits.ts';
+import { LIMITS, MIB } from '../../src/config/limits.ts';
 import { good, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { before, type TestContext, test } from 'node:test';
-import { connectionBounds } from '../../src/open-files.ts';
+import { connectionBounds } from '../../src/config/fd-limits.ts';
 import { AcknowledgedClient } from '../support/client.ts';
 import { startGateway } from '../support/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../support/kafka.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { after, before, test } from 'node:test';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { good } from '../support/events.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { openStage, type Stage } from '../support/stage.ts';

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { good } from '../support/events.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { accountOf, freshMetrics, openStage, post, type Stage } from '../support/stage.ts';

@@ -1,7 +1,7 @@
 /** Clients that cost memory which the buffer of events does not see. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { MIB } from '../../src/limits.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';

@@ -1,7 +1,7 @@
 /** Very many connections that do nothing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openFilesMax } from '../../src/open-files.ts';
+import { openFilesMax } from '../../src/config/fd-limits.ts';
 import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
 import { GoodClient } from '../support/good-client.ts';
 import { freshMetrics, openStage } from '../support/stage.ts';

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import type { Series } from '../../src/metrics/series.ts';
 import { good } from '../support/events.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { LIMITS, MIB } from '../../src/limits.ts';
+import { LIMITS, MIB } from '../../src/config/limits.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import type { Gateway } from '../support/gateway.ts';
 import { HttpSource, type Refusal } from '../support/http-source.ts';

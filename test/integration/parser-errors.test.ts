@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { Authority } from '../support/certificates.ts';
 import { type Gateway, startGateway } from '../support/gateway.ts';
 import { uniqueTopic } from '../support/kafka.ts';

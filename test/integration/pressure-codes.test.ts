@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { arrayOf, good, goodOfBytes } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { PlainClient } from '../support/plain-client.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { EVENT_CODES, type EventCode, eventCodes } from '../../src/errors.ts';
-import { MIB } from '../../src/limits.ts';
+import { EVENT_CODES, type EventCode, eventCodes } from '../../src/common/errors.ts';
+import { MIB } from '../../src/config/limits.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../src/worker/acknowledger/refusals.ts';
 import { Incoming } from '../support/protocol.ts';

@@ -1,7 +1,7 @@
 /** Senders that hold memory with input that they do not finish: others are served meanwhile. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { KIB, LIMITS, MIB } from '../../src/limits.ts';
+import { KIB, LIMITS, MIB } from '../../src/config/limits.ts';
 import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
 import { good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';

@@ -1,7 +1,7 @@
 /** Clients that send pings: those that never read the pongs are closed, those that read are not. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
-import { KIB, MIB } from '../../src/limits.ts';
+import { KIB, MIB } from '../../src/config/limits.ts';
 import { good } from '../support/events.ts';
 import { FrameClient } from '../support/frame-client.ts';
 import { GoodClient } from '../support/good-client.ts';

@@ -10,7 +10,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import type { Readiness } from '../../src/messages.ts';
+import type { Readiness } from '../../src/ipc.ts';
 import { Admin } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
 import { freePort } from '../support/child.ts';

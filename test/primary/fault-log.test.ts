@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../src/limits.ts';
-import type { Fault } from '../../src/messages.ts';
+import { LIMITS } from '../../src/config/limits.ts';
+import type { Fault } from '../../src/ipc.ts';
 import { FaultLog } from '../../src/primary/fault-log.ts';
 
 const { quietMs, repeatMs } = LIMITS.faults;

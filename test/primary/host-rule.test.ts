@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { isAdminName } from '../../src/primary/host-rule.ts';
 
 /** Those of these `Host` headers that get an answer. */

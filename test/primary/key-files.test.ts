@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
-import { tokenHash } from '../../src/keys/token.ts';
+import { tokenHash } from '../../src/api-keys/token.ts';
 import { isRunning, type Line } from '../support/child.ts';
 import {
   checkWorkersGone,

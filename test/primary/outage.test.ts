@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../src/limits.ts';
-import type { Delivery, Waiting, WorkerStatus } from '../../src/messages.ts';
+import { LIMITS } from '../../src/config/limits.ts';
+import type { Delivery, Waiting, WorkerStatus } from '../../src/ipc.ts';
 import { Outage } from '../../src/primary/outage.ts';
 
 const { totalMs, partialMs, confirmMs, steadyMs, everyMs, missingMs } = LIMITS.outage;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { ReadinessLog } from '../../src/primary/readiness-log.ts';
 
 const { repeatMs } = LIMITS.faults;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { WorkerStatus } from '../../src/messages.ts';
+import type { WorkerStatus } from '../../src/ipc.ts';
 import { ReadinessGate, sameReadiness } from '../../src/primary/readiness.ts';
 
 const fit: WorkerStatus = {

@@ -4,8 +4,8 @@ import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import { Counters, histogram } from '../../src/metrics/counters.ts';
 import { cellOf, firstCell } from '../../src/metrics/layout.ts';
 import { labelNames, type Series } from '../../src/metrics/series.ts';
+import { Totals } from '../../src/primary/metric-totals.ts';
 import { buildRegistry, type PrimaryFacts } from '../../src/primary/registry.ts';
-import { Totals } from '../../src/primary/totals.ts';
 
 const facts: PrimaryFacts = {
   version: '1.2.3',

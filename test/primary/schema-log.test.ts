@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PrimaryLog } from '../../src/primary/primary-log.ts';
+import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
 import { logSchema, logSchemaAnew } from '../../src/primary/schema-log.ts';
 import { until } from '../support/wait.ts';
 

@@ -9,7 +9,7 @@ import { isRunning } from '../support/child.ts';
 import { until } from '../support/wait.ts';
 
 test('test files that are not there are named in a line, and none of the others runs', () => {
-  const files = ['test/none.test.ts', 'test/called-as.test.ts', 'test/no.test.ts'];
+  const files = ['test/none.test.ts', 'test/common/command-name.test.ts', 'test/no.test.ts'];
   const args = ['--import', 'tsx', 'scripts/test.ts', ...files];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
   assert.equal(stderr, 'test: there is no test/none.test.ts, no test/no.test.ts\n');

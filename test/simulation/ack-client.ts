@@ -1,4 +1,4 @@
-import type { EventCode } from '../../src/errors.ts';
+import type { EventCode } from '../../src/common/errors.ts';
 import { Incoming, type NackError } from '../support/protocol.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { CATALOGUE, type SeriesName, WORKER_CAUSES } from '../../src/metrics/catalogue.ts';
 import { cell } from '../../src/metrics/counters.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../src/metrics/layout.ts';
-import { Totals } from '../../src/primary/totals.ts';
+import { Totals } from '../../src/primary/metric-totals.ts';
 import { runHistory } from './history.ts';
 
 /** Seeds of workers' lives; enough that each kind of end occurs in some. */

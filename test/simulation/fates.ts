@@ -1,8 +1,8 @@
 /** What the producer says became of each batch, held against the brokers' logs. */
-import type { EventCode } from '../../src/errors.ts';
+import type { EventCode } from '../../src/common/errors.ts';
 import type { RecordBatch } from '../../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
-import type { Outcomes } from '../../src/worker/producer/outcomes.ts';
+import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
 import type { Cluster } from './cluster.ts';
 import { nameIn } from './events.ts';
 import type { Report } from './report.ts';

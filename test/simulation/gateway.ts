@@ -1,30 +1,31 @@
 /** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
-import type { Codec } from '../../src/compression/codecs.ts';
-import { SETTINGS } from '../../src/config.ts';
-import type { Logger } from '../../src/log.ts';
+
+import { SETTINGS } from '../../src/config/config.ts';
+import type { Codec } from '../../src/kafka/compression/codecs.ts';
+import type { Logger } from '../../src/logging/logger.ts';
 import { Counters } from '../../src/metrics/counters.ts';
-import { Totals } from '../../src/primary/totals.ts';
+import { Totals } from '../../src/primary/metric-totals.ts';
 import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import { Gate } from '../../src/worker/admission/authenticator.ts';
 import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
-import { Gate } from '../../src/worker/admission/gate.ts';
-import { InputMemory } from '../../src/worker/admission/input-memory.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
-import { TurnBudget } from '../../src/worker/admission/turn-budget.ts';
 import { Faults } from '../../src/worker/faults.ts';
-import { HttpListener } from '../../src/worker/listener/http.ts';
-import { Slicer } from '../../src/worker/listener/slicer.ts';
-import { WebSocketListener } from '../../src/worker/listener/websocket.ts';
+import { HttpListener } from '../../src/worker/ingress/http/http.ts';
+import { Slicer } from '../../src/worker/ingress/slicer.ts';
+import { WebSocketListener } from '../../src/worker/ingress/websocket/websocket.ts';
+import { Intake } from '../../src/worker/intake/intake.ts';
+import { Keyless } from '../../src/worker/intake/keyless.ts';
+import { loadSieve, loadValidator } from '../../src/worker/intake/validator.ts';
+import { InputMemory } from '../../src/worker/overload/input-memory.ts';
+import { TurnBudget } from '../../src/worker/overload/turn-budget.ts';
 import { Compressor } from '../../src/worker/producer/compressor.ts';
+import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
-import type { Outcomes } from '../../src/worker/producer/outcomes.ts';
 import { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
-import { Intake } from '../../src/worker/validator/intake.ts';
-import { Keyless } from '../../src/worker/validator/keyless.ts';
-import { loadSieve, loadValidator } from '../../src/worker/validator/validator.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import {

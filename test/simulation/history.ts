@@ -3,7 +3,7 @@
  * all is well, and everything has to settle. The seed decides everything.
  */
 import { crc32 } from '@node-rs/crc32';
-import type { Logger } from '../../src/log.ts';
+import type { Logger } from '../../src/logging/logger.ts';
 import { describeVerdict, Ledger } from '../support/ledger.ts';
 import { AckClient } from './ack-client.ts';
 import type { Client, ClientWorld } from './client-world.ts';

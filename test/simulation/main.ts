@@ -2,8 +2,8 @@
  * `make simulate`: many seeds (SEEDS, from FIRST on), or one with its trace (SEED). For the mutation
  * check: UNTIL_FAILURE=1, or a text that a violation has to have; for a share of many.ts: SHARE.
  */
-import { wholeNumber } from '../../src/command-line.ts';
-import { StartError } from '../../src/errors.ts';
+import { wholeNumber } from '../../src/cli/command-line.ts';
+import { StartError } from '../../src/common/errors.ts';
 import { numberOf } from '../support/numbers.ts';
 import { runHistory } from './history.ts';
 import { runParallel, runSeeds, type Summary, tellParent } from './many.ts';

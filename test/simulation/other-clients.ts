@@ -1,4 +1,4 @@
-import type { EventCode } from '../../src/errors.ts';
+import type { EventCode } from '../../src/common/errors.ts';
 import type { NackError } from '../support/protocol.ts';
 import { checkRefusal } from './ack-client.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';

@@ -1,4 +1,4 @@
-import { type Codec, loadCodec } from '../../src/compression/codecs.ts';
+import { type Codec, loadCodec } from '../../src/kafka/compression/codecs.ts';
 import type { VirtualClock } from './clock.ts';
 import type { SeededRandom } from './random.ts';
 import type { Report } from './report.ts';

@@ -5,7 +5,7 @@ import type {
   HttpResponse,
   WebSocket,
   WebSocketBehavior,
-} from '../../src/worker/listener/uws.ts';
+} from '../../src/worker/ingress/uws.ts';
 
 /** What the listener keeps for a connection is its own affair. */
 type Connection = never;

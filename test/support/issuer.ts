@@ -2,7 +2,7 @@
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
-import type { KeySet } from '../../src/keys/format.ts';
+import type { KeySet } from '../../src/api-keys/format.ts';
 
 export const AUDIENCE = 'forebay-tests';
 export const ISSUER = 'https://issuer.example';

@@ -1,5 +1,5 @@
 /** PROXY v2 headers, byte by byte: https://www.haproxy.org/download/2.6/doc/proxy-protocol.txt. */
-import { parseAddress } from '../../src/networks.ts';
+import { parseAddress } from '../../src/common/ip-addresses.ts';
 
 const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const VERSION_2_PROXY = 0x21;

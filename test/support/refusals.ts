@@ -1,6 +1,6 @@
 /** What a refusal must look like, by docs/protocol.md and not by the code under test. */
 import assert from 'node:assert/strict';
-import type { EventCode } from '../../src/errors.ts';
+import type { EventCode } from '../../src/common/errors.ts';
 import type { NackError } from './protocol.ts';
 
 const RETRY: readonly EventCode[] = [

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
-import { type CodecName, loadCodec } from '../../src/compression/codecs.ts';
+import { type CodecName, loadCodec } from '../../src/kafka/compression/codecs.ts';
 import { Authority } from './certificates.ts';
 import { AUDIENCE, ISSUER, Issuer, JwksServer, keySetOf } from './issuer.ts';
 import { sharedKafka, uniqueTopic } from './kafka.ts';

@@ -1,4 +1,4 @@
-import { CODECS, type Codec, loadCodec } from '../../src/compression/codecs.ts';
+import { CODECS, type Codec, loadCodec } from '../../src/kafka/compression/codecs.ts';
 import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
 
 const ATTRIBUTES_AT = 21;

@@ -1,4 +1,4 @@
-import type { Fault } from '../../src/messages.ts';
+import type { Fault } from '../../src/ipc.ts';
 import { Faults } from '../../src/worker/faults.ts';
 
 /** A line as the primary would log it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LIMITS } from '../../src/limits.ts';
+import { LIMITS } from '../../src/config/limits.ts';
 import { LoopLag } from '../../src/worker/loop-lag.ts';
 import { until } from '../support/wait.ts';
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectionBounds } from '../../../src/open-files.ts';
+import { connectionBounds } from '../../../src/config/fd-limits.ts';
 import { AcknowledgedClient } from '../../../test/support/client.ts';
 import { closeAll } from '../../../test/support/load.ts';
 import { until } from '../../../test/support/wait.ts';

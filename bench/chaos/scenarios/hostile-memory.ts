@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MIB } from '../../../src/limits.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import type { AttackKind } from '../../../test/support/attack-kinds.ts';
 import { AttackProcess } from '../../../test/support/attack-process.ts';
 import { good } from '../../../test/support/events.ts';

@@ -1,7 +1,7 @@
 import { closeAll } from '../../../test/support/load.ts';
 import { until } from '../../../test/support/wait.ts';
-import { idleClients } from '../crowd.ts';
 import { killProcess } from '../faults.ts';
+import { idleClients } from '../idle-clients.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CONNECTIONS = 5_000;

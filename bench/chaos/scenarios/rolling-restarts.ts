@@ -1,7 +1,7 @@
 import { closeAll } from '../../../test/support/load.ts';
 import { until } from '../../../test/support/wait.ts';
 import { CHECK_MS } from '../balancer.ts';
-import { idleClients } from '../crowd.ts';
+import { idleClients } from '../idle-clients.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MIB } from '../../../src/limits.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import { setProduceQuota } from '../../../test/support/quota.ts';
 import { measureRefusals } from '../refusals.ts';
 import type { Scenario } from '../scenario.ts';

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MIB } from '../../../src/limits.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import { SeededRandom } from '../../../test/simulation/random.ts';
 import { until } from '../../../test/support/wait.ts';
 import { residentBytesOf } from '../../lab/memory.ts';

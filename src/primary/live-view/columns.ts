@@ -1,5 +1,5 @@
 /** What the live view keeps of each second, and from which series. */
-import { eventCodes, retryCodes } from '../../errors.ts';
+import { eventCodes, retryCodes } from '../../common/errors.ts';
 import { PRODUCE_ERROR_CLASSES, type SeriesName, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../metrics/layout.ts';
 

@@ -6,9 +6,9 @@
  * `past` is the first event of a stream, with all points; `point` follows once a second.
  */
 import type { ServerResponse } from 'node:http';
-import { EVENT_CODES, eventCodes } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
-import type { Totals } from '../totals.ts';
+import { EVENT_CODES, eventCodes } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { Totals } from '../metric-totals.ts';
 import { COLUMNS } from './columns.ts';
 import { type Point, Sampler, type ViewFacts } from './sampler.ts';
 import { Viewers } from './viewers.ts';

@@ -1,6 +1,6 @@
 import type { SeriesName } from '../../metrics/catalogue.ts';
 import { firstCell, seriesOf } from '../../metrics/layout.ts';
-import type { Totals } from '../totals.ts';
+import type { Totals } from '../metric-totals.ts';
 
 /** What a histogram has seen in the last few looks. */
 export class RecentHistogram {

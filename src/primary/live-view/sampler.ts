@@ -1,12 +1,12 @@
 /** Looks at the instance's totals once a second, and says what has become of them. */
 import assert from 'node:assert/strict';
-import { LIMITS } from '../../limits.ts';
-import type { OutageNotice, Readiness } from '../../messages.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { OutageNotice, Readiness } from '../../ipc.ts';
 import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellOf, firstCell } from '../../metrics/layout.ts';
-import type { RollFailure } from '../roll.ts';
+import type { Totals, WorkerCause } from '../metric-totals.ts';
+import type { RollFailure } from '../rolling-restart.ts';
 import type { WorkerState } from '../supervisor.ts';
-import type { Totals, WorkerCause } from '../totals.ts';
 import { type Cells, COLUMNS, COUNTS, GAUGES, gaugeNames, RATES, rateNames } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';

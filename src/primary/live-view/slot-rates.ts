@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 
 /** Numbers that are so many intervals late say nothing of now. */
 const LATE_INTERVALS = 2;

@@ -1,6 +1,6 @@
 /** The state of the instance in one sentence: the worst that is true, since when, what to do. */
-import type { OutageNotice } from '../../messages.ts';
-import type { RollFailure } from '../roll.ts';
+import type { OutageNotice } from '../../ipc.ts';
+import type { RollFailure } from '../rolling-restart.ts';
 import { COLUMNS } from './columns.ts';
 import type { Point } from './sampler.ts';
 

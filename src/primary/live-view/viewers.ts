@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 
 /** After so long a browser connects again. */
 const RETRY_MS = 1_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { EventCode } from '../../errors.ts';
-import { KIB, LIMITS } from '../../limits.ts';
+import type { EventCode } from '../../common/errors.ts';
+import { KIB, LIMITS } from '../../config/limits.ts';
 import { type Owner, RecordBatch } from './batch.ts';
 import type { Budget } from './budget.ts';
 import { partitionOfKey } from './murmur2.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { EventCode } from '../../errors.ts';
+import type { EventCode } from '../../common/errors.ts';
 import {
   BATCH_HEADER_BYTES,
   type ProducerStamp,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { KIB, LIMITS } from '../../limits.ts';
+import { KIB, LIMITS } from '../../config/limits.ts';
 
 const SMALLEST = KIB;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import type { EventCode } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import type { EventCode } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Credit, Starved } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';

@@ -1,8 +1,8 @@
-import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../errors.ts';
-import { type Logger, SampledLog } from '../../log.ts';
+import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../common/errors.ts';
+import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
-import type { Outcomes } from '../producer/outcomes.ts';
+import type { Outcomes } from '../producer/delivery-listener.ts';
 import { AckStream, type Wire } from './ack-stream.ts';
 import type { Credit } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';

@@ -1,4 +1,4 @@
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 
 /** A stream whose credit did not rise when it should have. */

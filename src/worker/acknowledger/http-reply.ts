@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { EVENT_CODES, type EventCode } from '../../errors.ts';
+import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { type RefusalEntry, Refusals } from './refusals.ts';

@@ -1,4 +1,4 @@
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 
 /**
  * Bytes of nacks that one client was sent lately. They wear off with time, and with each event of

@@ -1,5 +1,5 @@
-import { boundedMessage, EVENT_CODES, type EventCode, eventCodes } from '../../errors.ts';
-import { LIMITS } from '../../limits.ts';
+import { boundedMessage, EVENT_CODES, type EventCode, eventCodes } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 
 type ChargedAnyway = Pick<Budget, 'chargeAnyway' | 'release'>;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { Place } from './connections.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 

@@ -4,8 +4,8 @@ import {
   isWithin,
   type Network,
   parseAddress,
-} from '../../networks.ts';
-import type { HttpRequest, HttpResponse } from '../listener/uws.ts';
+} from '../../common/ip-addresses.ts';
+import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress' | 'getProxiedRemoteAddress'>;
 type Headers = Pick<HttpRequest, 'forEach'>;

@@ -1,9 +1,9 @@
-import { LIMITS } from '../../limits.ts';
-import { addressOfBytes, isWithin, type Network, networksOf } from '../../networks.ts';
-import type { HttpRequest, HttpResponse } from '../listener/uws.ts';
+import { addressOfBytes, isWithin, type Network, networksOf } from '../../common/ip-addresses.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
+import type { MemoryMark } from '../overload/memory-limit.ts';
 import { ClientAddresses, countedAs } from './address.ts';
 import { AddressRates } from './address-rates.ts';
-import type { MemoryMark } from './memory-mark.ts';
 import { PerAddress } from './per-address.ts';
 import type { Buckets, Rate } from './token-bucket.ts';
 

@@ -1,4 +1,4 @@
-import type { KeyRate } from '../../keys/format.ts';
+import type { KeyRate } from '../../api-keys/format.ts';
 import { type Buckets, TokenBucket } from './token-bucket.ts';
 
 /** Who a client is; all connections and requests of an API key share one. */

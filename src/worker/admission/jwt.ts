@@ -1,6 +1,6 @@
 import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
-import type { KeySet } from '../../keys/format.ts';
-import { LIMITS } from '../../limits.ts';
+import type { KeySet } from '../../api-keys/format.ts';
+import { LIMITS } from '../../config/limits.ts';
 import { Identity } from './identity.ts';
 import { KeysUnavailable } from './remote-keys.ts';
 

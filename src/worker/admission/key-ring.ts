@@ -1,5 +1,5 @@
-import type { KeyEntry, KeyRate } from '../../keys/format.ts';
-import { tokenHash } from '../../keys/token.ts';
+import type { KeyEntry, KeyRate } from '../../api-keys/format.ts';
+import { tokenHash } from '../../api-keys/token.ts';
 import { Identity } from './identity.ts';
 
 /** The API keys of the instance. */

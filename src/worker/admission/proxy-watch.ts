@@ -1,7 +1,7 @@
-import { LIMITS } from '../../limits.ts';
-import type { Logger } from '../../log.ts';
-import { addressOfBytes, isWithin, type Network } from '../../networks.ts';
-import type { HttpResponse } from '../listener/uws.ts';
+import { addressOfBytes, isWithin, type Network } from '../../common/ip-addresses.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { Logger } from '../../logging/logger.ts';
+import type { HttpResponse } from '../ingress/uws.ts';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
 

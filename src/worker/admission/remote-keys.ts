@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
-import { systemReason } from '../../errors.ts';
-import { parseKeySet } from '../../keys/format.ts';
-import { LIMITS } from '../../limits.ts';
+import { parseKeySet } from '../../api-keys/format.ts';
+import { systemReason } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
 
 /** The keys cannot be had, so that nobody knows whether a token is good. */
 export class KeysUnavailable extends Error {

@@ -1,9 +1,9 @@
 /** The field of an event whose text becomes the record's key. */
 import assert from 'node:assert/strict';
-import type { JsonObject } from '../../json-object.ts';
-import { WRONG } from './grammar.ts';
-import { numberText } from './number-text.ts';
-import { BACKSLASH, CLOSE_BRACE, COMMA, skipBlank, valueEnd } from './scanner.ts';
+import type { JsonObject } from '../../common/json-object.ts';
+import { WRONG } from './json/json-grammar.ts';
+import { BACKSLASH, CLOSE_BRACE, COMMA, skipBlank, valueEnd } from './json/json-scanner.ts';
+import { numberText } from './msgpack/number-text.ts';
 
 /** Reasons for an event without a key. */
 export type NoKey = 'missing' | 'null' | 'object' | 'array';

@@ -3,8 +3,8 @@
  * it was checked by the validator that checks events.
  */
 import { setImmediate } from 'node:timers/promises';
-import { isObject, type JsonObject } from '../../json-object.ts';
-import type { Validator } from '../validator/validator.ts';
+import { isObject, type JsonObject } from '../../common/json-object.ts';
+import type { Validator } from '../intake/validator.ts';
 import { References } from './references.ts';
 import { sampleObject } from './sample.ts';
 

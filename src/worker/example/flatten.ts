@@ -1,5 +1,5 @@
 /** One set of keywords out of a schema and those that it combines. */
-import { isObject, type JsonObject } from '../../json-object.ts';
+import { isObject, type JsonObject } from '../../common/json-object.ts';
 import type { Choices } from './choices.ts';
 import { isSchema, type References, type Schema } from './references.ts';
 

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../json-object.ts';
+import type { JsonObject } from '../../common/json-object.ts';
 
 /** Steps that are tried for an integer that is a multiple of a fraction. */
 const STEPS_MAX = 1_000;

@@ -1,6 +1,6 @@
 /** Schemas within a schema, by `$ref`, `$dynamicRef` and `$recursiveRef`. */
-import { isObject, type JsonObject } from '../../json-object.ts';
-import { follow } from '../validator/json-pointer.ts';
+import { isObject, type JsonObject } from '../../common/json-object.ts';
+import { follow } from '../intake/json-pointer.ts';
 
 export type Schema = JsonObject | boolean;
 

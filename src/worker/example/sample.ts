@@ -2,7 +2,7 @@
  * Values that probably match a schema. Some keywords are ignored, `not` for example: the caller
  * validates each value, and asks for another attempt if it fails.
  */
-import { isObject, type JsonObject } from '../../json-object.ts';
+import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { Choices } from './choices.ts';
 import { flatten } from './flatten.ts';
 import { numberFor } from './numbers.ts';

@@ -1,5 +1,5 @@
-import { unmaskBroker } from '../../broker-address.ts';
-import { reasonFor } from './reasons.ts';
+import { unmaskBroker } from '../../kafka/broker-address.ts';
+import { reasonFor } from './connection-errors.ts';
 
 /** Failure of a request of kafkajs's admin client. */
 export interface AdminFailure {

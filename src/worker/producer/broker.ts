@@ -1,13 +1,13 @@
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import type { Faults } from '../faults.ts';
 import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import type { Address, CreateLink, LinkError } from './link.ts';
+import { Sender } from './produce-connection.ts';
 import { produceBodyBytes } from './protocol.ts';
-import { Sender } from './sender.ts';
-import { Turn } from './turn.ts';
+import { Turn } from './round-robin.ts';
 
 /** A request is answered when its slowest partition is: healthy lanes and others travel apart. */
 type Way = 'healthy' | 'troubled';

@@ -1,5 +1,5 @@
-import type { Codec } from '../../compression/codecs.ts';
-import { type Logger, SampledLog } from '../../log.ts';
+import type { Codec } from '../../kafka/compression/codecs.ts';
+import { type Logger, SampledLog } from '../../logging/logger.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { BATCH_HEADER_BYTES } from '../accumulator/records.ts';

@@ -2,16 +2,17 @@
  * Ability to store events, the time since it was lost, and the reason: for the readiness of the
  * instance and its lines about outages. Called per attempt of a batch, not per event.
  */
-import { formatBrokerAddress } from '../../broker-address.ts';
-import { LIMITS } from '../../limits.ts';
-import type { Delivery } from '../../messages.ts';
+
+import { LIMITS } from '../../config/limits.ts';
+import type { Delivery } from '../../ipc.ts';
+import { formatBrokerAddress } from '../../kafka/broker-address.ts';
 import type { PartitionQueue } from '../accumulator/queue.ts';
 import type { Faults } from '../faults.ts';
 import type { Broker } from './broker.ts';
+import { reasonFor } from './connection-errors.ts';
 import { errorName, type Outcome, outcomeOf } from './error-table.ts';
 import type { Lane, Verdict } from './lane.ts';
 import type { Address, LinkError } from './link.ts';
-import { reasonFor } from './reasons.ts';
 import type { TopicListener } from './topic-listener.ts';
 
 const NO_TOPIC = 'the topic does not exist';

@@ -6,7 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { LIMITS } from '../../limits.ts';
+import { LIMITS } from '../../config/limits.ts';
 
 interface RequestQueue {
   pending: unknown[];

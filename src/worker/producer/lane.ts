@@ -9,7 +9,7 @@
  * take it any more, it is given up behind a new epoch, its senders told `timeout`.
  */
 import assert from 'node:assert/strict';
-import { backoffMs } from '../../backoff.ts';
+import { backoffMs } from '../../common/backoff.ts';
 import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Outcome } from './error-table.ts';

@@ -1,9 +1,9 @@
-import { type BrokerAddress as Address, formatBrokerAddress } from '../../broker-address.ts';
-import type { Logger } from '../../log.ts';
+import { type BrokerAddress as Address, formatBrokerAddress } from '../../kafka/broker-address.ts';
+import type { Logger } from '../../logging/logger.ts';
+import type { Times } from './adaptive-timeouts.ts';
 import { connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
 import { type EndReason, WatchedSocket } from './socket.ts';
-import type { Times } from './times.ts';
 
 const CORRELATION_ID_MAX = 0x7fffffff;
 /** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED. */
@@ -16,7 +16,7 @@ export interface LinkOptions {
   readonly logger: Logger;
 }
 
-export type { BrokerAddress as Address } from '../../broker-address.ts';
+export type { BrokerAddress as Address } from '../../kafka/broker-address.ts';
 
 /** Why a request or a connection failed. */
 export class LinkError extends Error {

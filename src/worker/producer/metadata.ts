@@ -3,9 +3,10 @@
  * One invariant rules it: what was asked for stays asked for until an answer has brought it;
  * whatever fails on the way only makes the loop ask again, or another broker.
  */
-import { backoffMs } from '../../backoff.ts';
+import { backoffMs } from '../../common/backoff.ts';
 import type { Faults } from '../faults.ts';
-import { Candidates } from './candidates.ts';
+import { TIMES } from './adaptive-timeouts.ts';
+import { Candidates } from './broker-selector.ts';
 import { errorName } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
@@ -17,7 +18,6 @@ import {
   metadataBody,
   type ProducerIdAnswer,
 } from './protocol.ts';
-import { TIMES } from './times.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 const MAX_AGE_MS = 300_000;

@@ -3,7 +3,7 @@
  * What an outcome means for a batch is decided in lane.ts alone.
  * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
  */
-import type { Delivery } from '../../messages.ts';
+import type { Delivery } from '../../ipc.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
@@ -12,12 +12,12 @@ import type { PartitionQueue } from '../accumulator/queue.ts';
 import type { Faults } from '../faults.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Compressor } from './compressor.ts';
+import type { Outcomes } from './delivery-listener.ts';
 import type { Outcome } from './error-table.ts';
 import { Health } from './health.ts';
 import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
 import { Metadata, type TopicView } from './metadata.ts';
-import type { Outcomes } from './outcomes.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
 import type { TopicListener } from './topic-listener.ts';
 

@@ -7,10 +7,10 @@
  */
 import assert from 'node:assert/strict';
 import type net from 'node:net';
-import { connectSocket } from '../../broker-address.ts';
-import { guardResponses } from '../../response-guard.ts';
+import { connectSocket } from '../../kafka/broker-address.ts';
+import { guardResponses } from '../../kafka/response-guard.ts';
+import { describeSocketError, describeStranger } from './connection-errors.ts';
 import type { SocketFactory } from './kafkajs.ts';
-import { describeSocketError, describeStranger } from './reasons.ts';
 
 const LENGTH_BYTES = 4;
 

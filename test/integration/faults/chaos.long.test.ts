@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { conduct } from '../../../bench/chaos/conduct.ts';
+import { accountLine, missedGoals } from '../../../bench/chaos/format.ts';
 import { answersDropped } from '../../../bench/chaos/scenarios/answers-dropped.ts';
 import { brokerSigkill } from '../../../bench/chaos/scenarios/broker-sigkill.ts';
 import { resets } from '../../../bench/chaos/scenarios/resets.ts';
-import { accountLine, missedGoals } from '../../../bench/chaos/tell.ts';
 
 const SHORT = [brokerSigkill(2), answersDropped(1), resets(5)].map((scenario) => ({
   ...scenario,

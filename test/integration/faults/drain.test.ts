@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { good } from '../../support/events.ts';
 import { FrameClient } from '../../support/frame-client.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';

@@ -4,7 +4,7 @@ import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { isFree } from '../../../deploy/kafka/ports.ts';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import type { AcknowledgedClient } from '../../support/client.ts';
 import { good } from '../../support/events.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import type { AddressInfo, Socket } from 'node:net';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { LiveView } from '../../../src/primary/live-view/live-view.ts';
 import type { Sampler } from '../../../src/primary/live-view/sampler.ts';
 import { until } from '../../support/wait.ts';

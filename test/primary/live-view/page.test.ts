@@ -1,7 +1,7 @@
 /** The live view at work: a real browser, a real gateway under load, and what goes wrong there. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { screenshot, TestPage } from '../../page/browser.ts';
 import { type Gateway, startGateway } from '../../support/gateway.ts';
 import { Ledger } from '../../support/ledger.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Counters, histogram } from '../../../src/metrics/counters.ts';
 import { seriesOf } from '../../../src/metrics/layout.ts';
 import { RecentHistogram } from '../../../src/primary/live-view/recent-histogram.ts';
-import { Totals } from '../../../src/primary/totals.ts';
+import { Totals } from '../../../src/primary/metric-totals.ts';
 
 const NAME = 'forebay_ack_duration_seconds';
 const cells = histogram(NAME);

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
 import { Sampler } from '../../../src/primary/live-view/sampler.ts';
+import { Totals } from '../../../src/primary/metric-totals.ts';
 import type { WorkerState } from '../../../src/primary/supervisor.ts';
-import { Totals } from '../../../src/primary/totals.ts';
 
 const received = cells('forebay_events_received_total', ['ws', 'http']);
 const refused = cells('forebay_events_refused_total', ['schema', 'buffer_full']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { KIB, LIMITS, MIB } from '../../../src/limits.ts';
+import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 
 const LIMIT = MIB;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { PartitionQueue } from '../../../src/worker/accumulator/queue.ts';
 import { batchOf, valuesOf } from './batches.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { LIMITS, MIB } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Credit as SharedCredit } from '../../../src/worker/acknowledger/credit.ts';

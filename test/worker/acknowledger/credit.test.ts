@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS, MIB } from '../../../src/limits.ts';
+import { LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 

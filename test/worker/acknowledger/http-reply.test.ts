@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/errors.ts';
-import { MIB } from '../../../src/limits.ts';
+import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/common/errors.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import {
   answerFor,

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { EVENT_CODES, eventCodes } from '../../../src/errors.ts';
-import { MIB } from '../../../src/limits.ts';
+import { EVENT_CODES, eventCodes } from '../../../src/common/errors.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../../src/worker/acknowledger/refusals.ts';
 

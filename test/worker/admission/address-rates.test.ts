@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { AddressRates } from '../../../src/worker/admission/address-rates.ts';
 
 const RATE = { eventsPerSecond: 10, burst: 10 };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { networksOf, parseAddress } from '../../../src/networks.ts';
+import { networksOf, parseAddress } from '../../../src/common/ip-addresses.ts';
 import { ClientAddresses, countedAs } from '../../../src/worker/admission/address.ts';
 
 const TRUSTED = ['10.0.0.0/8', '2001:db8:f::/48'];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { KeyEntry } from '../../../src/keys/format.ts';
-import { tokenHash } from '../../../src/keys/token.ts';
+import type { KeyEntry } from '../../../src/api-keys/format.ts';
+import { tokenHash } from '../../../src/api-keys/token.ts';
 import { KeyRing } from '../../../src/worker/admission/key-ring.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
-import { networksOf } from '../../../src/networks.ts';
+import { networksOf } from '../../../src/common/ip-addresses.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { ProxyWatch } from '../../../src/worker/admission/proxy-watch.ts';
 
 let logged: { proxy: string; connections: number; hint: string }[];

@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
-import type { JsonObject } from '../../../src/json-object.ts';
-import { LIMITS } from '../../../src/limits.ts';
-import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack.ts';
-import { nestsDeeper } from '../../../src/worker/decoder/scanner.ts';
-import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/sink.ts';
+import type { JsonObject } from '../../../src/common/json-object.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
+import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import { nestsDeeper } from '../../../src/worker/decoder/json/json-scanner.ts';
 import {
   type SlicedDecoder,
   sliceNdjson,
   sliceTextBody,
-} from '../../../src/worker/decoder/slices.ts';
-import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/text.ts';
+} from '../../../src/worker/decoder/json/slices.ts';
+import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
+import { decodeMsgpack, sliceMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
 import { BOUNDS, decode, SIEVE } from './recorder.ts';
 
 const MAX_DEPTH = 9;

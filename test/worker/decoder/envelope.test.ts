@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/text.ts';
+import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
 import { jsonText } from './json-text.ts';
 import { type Decoded, decode, SIEVE } from './recorder.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { JsonObject } from '../../../src/json-object.ts';
+import type { JsonObject } from '../../../src/common/json-object.ts';
 import { KeyField } from '../../../src/worker/decoder/key-field.ts';
 import { jsonText } from './json-text.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import type { EventCode } from '../../../src/errors.ts';
-import type { JsonObject } from '../../../src/json-object.ts';
-import type { Sieve } from '../../../src/worker/decoder/sieve.ts';
-import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/sink.ts';
-import { loadSieve } from '../../../src/worker/validator/validator.ts';
+import type { EventCode } from '../../../src/common/errors.ts';
+import type { JsonObject } from '../../../src/common/json-object.ts';
+import type { DecodeBounds, EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import type { Sieve } from '../../../src/worker/decoder/json/fast-validator.ts';
+import { loadSieve } from '../../../src/worker/intake/validator.ts';
 
 export const BOUNDS: DecodeBounds = { maxEvents: 1_000, maxEventBytes: 65_536, maxDepth: 64 };
 /** Lets through events of the built-in schema. */

@@ -6,11 +6,11 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decodeMsgpack } from '../../../src/worker/decoder/msgpack.ts';
-import type { Sieve } from '../../../src/worker/decoder/sieve.ts';
-import type { EventSink } from '../../../src/worker/decoder/sink.ts';
-import { decodeText } from '../../../src/worker/decoder/text.ts';
-import { loadValidator } from '../../../src/worker/validator/validator.ts';
+import type { EventSink } from '../../../src/worker/decoder/event-sink.ts';
+import type { Sieve } from '../../../src/worker/decoder/json/fast-validator.ts';
+import { decodeText } from '../../../src/worker/decoder/json/text.ts';
+import { decodeMsgpack } from '../../../src/worker/decoder/msgpack/msgpack.ts';
+import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { BOUNDS, SIEVE } from './recorder.ts';
 
 const FRAME_BYTES = 65_536;

@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import type { JsonObject } from '../../../src/json-object.ts';
+import type { JsonObject } from '../../../src/common/json-object.ts';
 import { type Example, exampleOf } from '../../../src/worker/example/example.ts';
-import { loadValidator } from '../../../src/worker/validator/validator.ts';
+import { loadValidator } from '../../../src/worker/intake/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-example-'));
 after(() => rmSync(folder, { recursive: true }));

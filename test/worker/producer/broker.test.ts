@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { copiesOfRequests, requestBytesMax } from '../../../src/worker/producer/broker.ts';
-import { TIMES } from '../../../src/worker/producer/times.ts';
 import { until } from '../../support/wait.ts';
 import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts';
 

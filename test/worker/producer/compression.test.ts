@@ -1,7 +1,7 @@
 /** The producer with compression on: fates, deadlines and the drain stay what they are. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { type Codec, loadCodec } from '../../../src/compression/codecs.ts';
+import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import { codecOf } from '../../support/uncompressed.ts';
 import { until } from '../../support/wait.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { type Codec, loadCodec } from '../../../src/compression/codecs.ts';
+import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Compressor } from '../../../src/worker/producer/compressor.ts';
 import { isWhole, valuesIn } from '../../fakes/broker/record-batch.ts';

@@ -1,7 +1,7 @@
 /** When events can be stored, and what is said while they cannot. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { PartitionQueue } from '../../../src/worker/accumulator/queue.ts';
 import type { Broker } from '../../../src/worker/producer/broker.ts';
 import { outcomeOf } from '../../../src/worker/producer/error-table.ts';

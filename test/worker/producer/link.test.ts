@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
+import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { Link, LinkError, type LinkOptions } from '../../../src/worker/producer/link.ts';
 import {
   decodeInitProducerId,
   INIT_PRODUCER_ID,
   initProducerIdBody,
 } from '../../../src/worker/producer/protocol.ts';
-import { TIMES } from '../../../src/worker/producer/times.ts';
 import { type Answer, API, startBroker } from '../../fakes/scripted-broker.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 import { Encoder } from '../kafkajs-protocol.ts';

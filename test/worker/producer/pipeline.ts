@@ -1,8 +1,8 @@
 /** The real producer over real senders, links and sockets, with a fake cluster behind them. */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
-import type { Codec } from '../../../src/compression/codecs.ts';
-import type { EventCode } from '../../../src/errors.ts';
+import type { EventCode } from '../../../src/common/errors.ts';
+import type { Codec } from '../../../src/kafka/compression/codecs.ts';
 import { PRODUCE_ERROR_CLASSES, type ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
 import { Counters, cells } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';

@@ -1,6 +1,6 @@
 /** The real producer over real links, with one broker behind them that a test scripts. */
 import { pino } from 'pino';
-import type { EventCode } from '../../../src/errors.ts';
+import type { EventCode } from '../../../src/common/errors.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';

@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import type net from 'node:net';
 import { after, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { LIMITS } from '../../../src/limits.ts';
-import { LengthCheck } from '../../../src/response-guard.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
+import { LengthCheck } from '../../../src/kafka/response-guard.ts';
 import { WatchedSocket } from '../../../src/worker/producer/socket.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
 

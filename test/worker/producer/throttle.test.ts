@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { LIMITS } from '../../../src/limits.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
 import { endRigs, ProduceRig } from './produce-rig.ts';
 
 const WEEKS_MS = 2 ** 31 - 1;

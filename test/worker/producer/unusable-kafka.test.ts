@@ -1,7 +1,7 @@
 /** A Kafka that is connected and can store nothing, or not for some partitions. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import type { Delivery } from '../../../src/messages.ts';
+import type { Delivery } from '../../../src/ipc.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';

@@ -1,0 +1,151 @@
+/**
+ * The files that say who gets in, and what is wrong with one. Messages never repeat what stands in
+ * a file: somebody may have put a secret there by mistake.
+ */
+import { LIMITS } from '../config/limits.ts';
+
+/** An API key, as a line of the file says it; the token itself is not in it. */
+export interface KeyEntry {
+  readonly name: string;
+  /** SHA-256 of the token, 64 hexadecimal digits in lower case. */
+  readonly sha256: string;
+  /** When it is over, ms since 1970; Infinity = never. */
+  readonly endsAtMs: number;
+  readonly rate: KeyRate | undefined;
+}
+
+/** How many events a second a key may send, and at once after a pause. */
+export interface KeyRate {
+  readonly eventsPerSecond: number;
+  readonly burst: number;
+}
+
+/** Public keys as RFC 7517 has them; jose looks at the rest. */
+export interface KeySet {
+  readonly keys: readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Names go to logs: nothing that could be taken for something else there. */
+export const KEY_NAME = {
+  pattern: /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/,
+  expected: '1 to 64 letters, digits, . _ @ -, the first a letter or digit',
+} as const;
+const SHA256 = /^[0-9a-f]{64}$/;
+const TIME = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d))?$/;
+const FIELDS: ReadonlySet<string> = new Set([
+  'name',
+  'sha256',
+  'expires',
+  'eventsPerSecond',
+  'burst',
+]);
+/** What makes a JWK private or shared: RFC 7518. */
+const SECRET_FIELDS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];
+
+/**
+ * The keys in the text of FOREBAY_KEYS_FILE.
+ * @throws Error whose message continues "the file …"
+ */
+export function parseKeys(text: string): KeyEntry[] {
+  const { keys } = fieldsOf(parseJson(text), 'must hold an object');
+  if (!Array.isArray(keys)) throw new Error('must have an array `keys`');
+  if (keys.length > LIMITS.apiKeys) throw new Error(`has more than ${LIMITS.apiKeys} keys`);
+  const entries = keys.map((key, index) => parseKey(key, `keys[${index}]`));
+  for (const field of ['name', 'sha256'] as const) {
+    const seen = new Set<string>();
+    for (const [index, entry] of entries.entries()) {
+      if (seen.has(entry[field])) throw new Error(`keys[${index}].${field} is there twice`);
+      seen.add(entry[field]);
+    }
+  }
+  return entries;
+}
+
+/**
+ * The public keys in the text of FOREBAY_JWT_JWKS_FILE, or of the answer at FOREBAY_JWT_JWKS_URL.
+ * @throws Error as {@link parseKeys}
+ */
+export function parseKeySet(text: string): KeySet {
+  const { keys } = fieldsOf(parseJson(text), 'must hold an object');
+  if (!Array.isArray(keys)) throw new Error('must have an array `keys`');
+  const { keys: most } = LIMITS.jwks;
+  if (keys.length > most) throw new Error(`has more than ${most} keys`);
+  for (const [index, key] of keys.entries()) {
+    const fields = fieldsOf(key, `keys[${index}] must be an object`);
+    if (typeof fields.kty !== 'string') throw new Error(`keys[${index}].kty must be a text`);
+    const isSecret = SECRET_FIELDS.some((field) => Object.hasOwn(fields, field));
+    if (isSecret || fields.kty === 'oct') {
+      throw new Error(`keys[${index}] is not a public key: it must not be here`);
+    }
+  }
+  return { keys };
+}
+
+function parseKey(value: unknown, at: string): KeyEntry {
+  const fields = fieldsOf(value, `${at} must be an object`);
+  const isStrange = Object.keys(fields).some((field) => !FIELDS.has(field));
+  if (isStrange) {
+    throw new Error(`${at} may have ${[...FIELDS].join(', ')}, and nothing else`);
+  }
+  const { name, sha256, expires, eventsPerSecond, burst } = fields;
+  if (typeof name !== 'string' || !KEY_NAME.pattern.test(name)) {
+    throw new Error(`${at}.name must be ${KEY_NAME.expected}`);
+  }
+  if (typeof sha256 !== 'string' || !SHA256.test(sha256)) {
+    throw new Error(`${at}.sha256 must be 64 hexadecimal digits in lower case`);
+  }
+  return {
+    name,
+    sha256,
+    endsAtMs: parseTime(expires, at),
+    rate: parseRate({ eventsPerSecond, burst }, at),
+  };
+}
+
+function parseTime(expires: unknown, at: string): number {
+  if (expires === undefined) return Number.POSITIVE_INFINITY;
+  const endsAtMs = typeof expires === 'string' ? expiryOf(expires) : undefined;
+  if (endsAtMs !== undefined) return endsAtMs;
+  throw new Error(`${at}.expires must be a time as 2027-01-31T00:00:00Z`);
+}
+
+/** Milliseconds since 1970 of a time as in the field `expires`; undefined if it is none. */
+export function expiryOf(text: string): number | undefined {
+  const endsAtMs = TIME.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(endsAtMs) ? undefined : endsAtMs;
+}
+
+function parseRate(
+  { eventsPerSecond, burst }: { eventsPerSecond: unknown; burst: unknown },
+  at: string,
+): KeyRate | undefined {
+  const isCount = (value: unknown): value is number =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= LIMITS.keyRate;
+  const range = `must be a whole number from 1 to ${LIMITS.keyRate}`;
+  if (eventsPerSecond !== undefined && !isCount(eventsPerSecond)) {
+    throw new Error(`${at}.eventsPerSecond ${range}`);
+  }
+  if (burst !== undefined && !isCount(burst)) throw new Error(`${at}.burst ${range}`);
+  if (eventsPerSecond !== undefined) return { eventsPerSecond, burst: burst ?? eventsPerSecond };
+  if (burst === undefined) return undefined;
+  throw new Error(`${at}.burst needs eventsPerSecond`);
+}
+
+function parseJson(text: string): unknown {
+  if (text.length > LIMITS.keysFileBytes) {
+    throw new Error(`is longer than ${LIMITS.keysFileBytes} bytes`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    // V8's message has a piece of the text in it.
+    throw new Error('is not valid JSON');
+  }
+}
+
+function fieldsOf(value: unknown, otherwise: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Error(otherwise);
+}

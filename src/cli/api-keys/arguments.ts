@@ -1,0 +1,75 @@
+/** The command line of `key new`. */
+
+import { expiryOf, KEY_NAME } from '../../api-keys/format.ts';
+import { calledAs } from '../../common/command-name.ts';
+import { EXIT, StartError } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
+import { PATH, readOptions, type ValueOption, wholeNumber } from '../command-line.ts';
+
+export interface KeyOptions {
+  /** What is to stand in the file beside the token's hash, as given. */
+  readonly fields: { readonly name: string } & Readonly<Record<string, string | number>>;
+  readonly file: string | undefined;
+  readonly help: boolean;
+}
+
+export function keyHelp(): string {
+  const me = calledAs();
+  return `Usage: ${me} key new --name NAME [options]
+
+Makes an API key. Prints the token on stdout, once: it is kept nowhere. What goes to the file of
+FOREBAY_KEYS_FILE, a hash of it, is printed on stderr, or put there.
+
+  --name NAME            client that it identifies, also in logs:
+                         ${KEY_NAME.expected}
+  --events-per-second N  how much it may send, to each worker [no bound]
+  --burst N              events at once after a pause [those of a second]
+  --expires TIME         end of its validity: 2027-01-31T00:00:00Z [never]
+  --file PATH            add it to this file, which is made if there is none
+  --help                 this text
+`;
+}
+
+/**
+ * Reads the arguments that follow `key`.
+ * @throws StartError (exit code 2), one line that names the option, when they are wrong
+ */
+export function parseKeyArguments(argv: readonly string[]): KeyOptions {
+  const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
+  const { name, file, expires, burst, 'events-per-second': eventsPerSecond } = values;
+  if (help) return { fields: { name: '' }, file: undefined, help };
+  if (positionals.join(' ') !== 'new') throw wrong('there is `key new` alone');
+  if (name === undefined) throw wrong('--name is missing');
+  if (burst !== undefined && eventsPerSecond === undefined) {
+    throw wrong('--burst needs --events-per-second');
+  }
+  const fields = {
+    name,
+    ...(expires !== undefined && { expires }),
+    ...(eventsPerSecond !== undefined && { eventsPerSecond }),
+    ...(burst !== undefined && { burst }),
+  };
+  return { fields, file, help };
+}
+
+const NAME: ValueOption<string> = {
+  expects: KEY_NAME.expected,
+  read: (text) => (KEY_NAME.pattern.test(text) ? text : undefined),
+};
+
+const EXPIRES: ValueOption<string> = {
+  expects: 'a time to come such as 2099-01-31 or 2099-01-31T00:00:00Z',
+  read: (text) => ((expiryOf(text) ?? 0) > Date.now() ? text : undefined),
+};
+
+const OPTIONS = {
+  name: NAME,
+  'events-per-second': wholeNumber(1, LIMITS.keyRate),
+  burst: wholeNumber(1, LIMITS.keyRate),
+  expires: EXPIRES,
+  file: PATH,
+} as const;
+
+function wrong(message: string): StartError {
+  return new StartError(`key: ${message} (see ${calledAs()} key --help)`, EXIT.configuration);
+}

@@ -1,0 +1,136 @@
+/** The command. What a command needs is loaded when it is called, so that each starts quickly. */
+import cluster from 'node:cluster';
+import { readFileSync } from 'node:fs';
+import { calledAs } from '../common/command-name.ts';
+import { complain, EXIT, StartError } from '../common/errors.ts';
+import { readConfig, unknownSettings } from '../config/config.ts';
+import { describeConfig, settingsHelp } from '../config/reference.ts';
+import type { ToPrimary } from '../ipc.ts';
+import { WORKER_SLOT } from '../primary/worker-env.ts';
+
+function help(): string {
+  const me = calledAs();
+  return `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
+
+usage: ${me}            serve
+       ${me} config     print the effective settings, secrets hidden, and check their files
+       ${me} health     ask the gateway of these settings whether it is alive; --ready: ready
+       ${me} listen     print the events of the topic; --help says more
+       ${me} key new    make an API key; --help says more
+       ${me} --help     this text
+       ${me} --version
+
+settings (environment variables) [default]:
+${settingsHelp()}
+`;
+}
+
+/** @returns the exit code */
+async function run(main: string, [command, ...rest]: readonly string[]): Promise<number> {
+  if (command === 'listen') {
+    const { runListen } = await import('./listen/listen.ts');
+    return runListen(rest);
+  }
+  if (command === 'key') {
+    const { runKey } = await import('./api-keys/command.ts');
+    return runKey(rest);
+  }
+  if (command === 'health') {
+    const { runHealth } = await import('./health.ts');
+    return runHealth(rest);
+  }
+  if (rest.length > 0) throw usage(`${command} takes no arguments`);
+  switch (command) {
+    case undefined: {
+      demandPrimary();
+      const { runPrimary } = await import('../primary/primary.ts');
+      const { checkFiles } = await import('../primary/file-check.ts');
+      const config = readConfig(process.env);
+      return runPrimary(config, {
+        exec: main,
+        version: version(),
+        warnings: unknownSettings(process.env),
+        checkFiles: () => checkFiles(config),
+      });
+    }
+    case 'config':
+      return showConfig();
+    case '--help':
+    case '-h':
+      console.log(help());
+      return EXIT.clean;
+    case '--version':
+      console.log(version());
+      return EXIT.clean;
+    default:
+      throw usage(`unknown command ${JSON.stringify(command)}`);
+  }
+}
+
+/**
+ * Demands a process that can have workers: one that another program's cluster has forked cannot.
+ * @throws StartError
+ */
+function demandPrimary(): void {
+  if (cluster.isPrimary) return;
+  const problem =
+    process.channel === undefined
+      ? 'NODE_UNIQUE_ID is set, as in a worker of node:cluster: unset it'
+      : 'started as a worker of another program’s cluster (pm2 in cluster mode, node:cluster): start ' +
+        'it as one plain process (pm2 in fork mode, without -i), which forks FOREBAY_WORKERS workers';
+  throw new StartError(problem, EXIT.configuration);
+}
+
+/** The command `config`. @throws StartError (exit code 2) for settings and files alike */
+async function showConfig(): Promise<number> {
+  for (const warning of unknownSettings(process.env)) complain(warning);
+  const config = readConfig(process.env);
+  console.log(describeConfig(config).join('\n'));
+  const { checkFiles } = await import('../primary/file-check.ts');
+  try {
+    const { schema, certificates } = await checkFiles(config);
+    const { ignored, unmatchable } = schema;
+    for (const warning of [...unmatchable, ...ignored, ...certificates]) complain(warning);
+    return EXIT.clean;
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    throw new StartError(error.message, EXIT.configuration);
+  }
+}
+
+function usage(message: string): StartError {
+  return new StartError(`${message}; see ${calledAs()} --help`, EXIT.configuration);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** In a worker: what keeps it from starting is told to the primary, which says it once for all. */
+async function work(): Promise<void> {
+  try {
+    const { runWorker } = await import('../worker/worker.ts');
+    await runWorker(readConfig(process.env));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    const { message, exitCode } = error;
+    const fatal: ToPrimary = { type: 'fatal', message, exitCode };
+    process.send?.(fatal, undefined, undefined, () => process.exit(exitCode));
+  }
+}
+
+/**
+ * Runs a worker, or the command of the arguments, and ends the process.
+ * @param main the file that workers run
+ */
+export async function start(main: string): Promise<void> {
+  if (cluster.isWorker && process.env[WORKER_SLOT] !== undefined) return work();
+  try {
+    process.exit(await run(main, process.argv.slice(2)));
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    complain(error.message);
+    process.exit(error.exitCode);
+  }
+}

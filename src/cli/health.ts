@@ -1,0 +1,76 @@
+/** The command `health`: asks the gateway of these settings how it does, as a container's check. */
+import { calledAs } from '../common/command-name.ts';
+import { complain, EXIT, StartError, systemReason } from '../common/errors.ts';
+import { readConfig } from '../config/config.ts';
+import { LIMITS } from '../config/limits.ts';
+import type { Readiness } from '../ipc.ts';
+import { readOptions, shown } from './command-line.ts';
+
+/** Addresses at which a gateway is asked that listens on every one. */
+const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/**
+ * Prints one line: on stdout that all is well, on stderr why not.
+ *
+ * @param argv the arguments after `health`: none asks /livez, `--ready` asks /readyz
+ * @returns the exit code: 0 = the answer was 200, 1 = it was another, or there was none in time
+ * @throws StartError (exit code 2) for other arguments, or wrong settings
+ */
+export async function runHealth(argv: readonly string[]): Promise<number> {
+  const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
+  if (help) {
+    console.log(healthHelp());
+    return EXIT.clean;
+  }
+  const [unexpected] = positionals;
+  if (unexpected !== undefined) throw wrong(`unexpected argument ${shown(unexpected)}`);
+  const path = values.ready ? '/readyz' : '/livez';
+  const { adminHost, adminPort } = readConfig(process.env);
+  const url = `http://${authority(adminHost, adminPort)}${path}`;
+  const trouble = await ask(url);
+  if (trouble === undefined) console.log(`${url}: ok`);
+  else complain(`${url}: ${trouble}`);
+  return trouble === undefined ? EXIT.clean : EXIT.failed;
+}
+
+const OPTIONS = { ready: 'flag' } as const;
+
+function healthHelp(): string {
+  return `Usage: ${calledAs()} health [--ready]
+
+Asks the gateway of these settings whether it is alive (/livez), with --ready whether it is ready
+(/readyz). Exit code 0: it is; 1: it is not, or does not answer; 2: wrong options or settings.`;
+}
+
+function wrong(message: string): StartError {
+  return new StartError(`health: ${message} (see ${calledAs()} health --help)`, EXIT.configuration);
+}
+
+function authority(host: string, port: number): string {
+  const asked = LOOPBACK_OF[host] ?? host;
+  return `${asked.includes(':') && !asked.startsWith('[') ? `[${asked}]` : asked}:${port}`;
+}
+
+/** @returns what is wrong; undefined = nothing */
+async function ask(url: string): Promise<string | undefined> {
+  try {
+    const signal = AbortSignal.timeout(LIMITS.healthMs);
+    const response = await fetch(url, { signal, redirect: 'error' });
+    const body = await response.text();
+    return response.ok ? undefined : `${response.status} ${reasonsIn(body)}`.trimEnd();
+  } catch (error) {
+    const { name, cause } = error as Error;
+    if (name === 'TimeoutError') return `no answer for ${LIMITS.healthMs} ms`;
+    return systemReason(cause ?? error);
+  }
+}
+
+/** The reasons of /readyz; '' where something else answers. */
+function reasonsIn(body: string): string {
+  try {
+    const { reasons } = JSON.parse(body) as Partial<Readiness>;
+    return reasons?.join('; ') ?? '';
+  } catch {
+    return '';
+  }
+}

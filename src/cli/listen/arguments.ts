@@ -1,0 +1,109 @@
+/** The command line of `listen`. */
+import { calledAs } from '../../common/command-name.ts';
+import { EXIT, StartError } from '../../common/errors.ts';
+import {
+  type ListOption,
+  readOptions,
+  shown,
+  text,
+  type ValueOption,
+  wholeNumber,
+} from '../command-line.ts';
+import { type Filter, parseFilter } from './filter.ts';
+import { parseStart, type Start } from './start.ts';
+
+export interface ListenOptions {
+  readonly from: Start;
+  /** Stop after so many events; undefined = go on until interrupted. */
+  readonly count: number | undefined;
+  /** Which to read; undefined = all. */
+  readonly partitions: ReadonlySet<number> | undefined;
+  /** An event is shown, counted and verified only if all of them hold. */
+  readonly filters: readonly Filter[];
+  readonly json: boolean;
+  readonly rate: boolean;
+  readonly verify: boolean;
+  readonly sequenceField: string | undefined;
+  readonly help: boolean;
+}
+
+/** Of Kafka, which numbers partitions with 32 bits. */
+const PARTITION_MAX = 2 ** 31 - 1;
+/** Fifteen digits, which a number holds exactly. */
+const COUNT_MAX = 999_999_999_999_999;
+
+/**
+ * Reads the arguments that follow `listen`.
+ * @param nowMs what `--from -15m` counts back from
+ * @throws StartError (exit code 2), one line that names the option, when they are wrong
+ */
+export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
+  const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
+  const { from = 'end', count, partition, filter, json, rate, verify } = values;
+  const { 'sequence-field': sequenceField } = values;
+  const [unexpected] = help ? [] : positionals;
+  if (unexpected !== undefined) {
+    throw wrong(`unexpected argument ${shown(unexpected)}; the topic is KAFKA_TOPIC`);
+  }
+  const partitions = partition.length === 0 ? undefined : new Set(partition.flat());
+  const options = { from, count, partitions, filters: filter, json, rate, verify, sequenceField };
+  if (!help) demandSense(options);
+  return { ...options, help };
+}
+
+/** Rejects options that are each right, and together make no sense. */
+function demandSense(options: Omit<ListenOptions, 'help'>): void {
+  const { rate, verify, sequenceField, filters } = options;
+  if (verify && rate) {
+    throw wrong('--verify and --rate exclude each other: run one after the other');
+  }
+  if (sequenceField !== undefined && !verify) throw wrong('--sequence-field needs --verify');
+  const texts = new Map<string, string>();
+  for (const { field, text } of filters) {
+    const other = texts.get(field) ?? text;
+    if (other !== text) {
+      const both = `${shown(other)} and ${shown(text)}`;
+      throw wrong(`--filter wants ${field} to be ${both} at once: no event matches`);
+    }
+    texts.set(field, text);
+  }
+}
+
+function optionsAt(nowMs: number) {
+  const from: ValueOption<Start> = {
+    expects:
+      'beginning, end, a time since 1970 such as 2026-11-25T09:30:00Z, ' +
+      'or an age of up to 999999999 s, m, h or d such as -15m',
+    read: (given) => parseStart(given, nowMs),
+  };
+  return {
+    from,
+    count: wholeNumber(1, COUNT_MAX),
+    partition: PARTITIONS,
+    filter: FILTER,
+    json: 'flag',
+    rate: 'flag',
+    verify: 'flag',
+    'sequence-field': text('the name of a field'),
+  } as const;
+}
+
+const NUMBER = wholeNumber(0, PARTITION_MAX);
+const PARTITIONS: ListOption<number[]> = {
+  multiple: true,
+  expects: `whole numbers from 0 to ${PARTITION_MAX} such as 3 or 0,3`,
+  read: (list) => {
+    const numbers = list.split(',').map((item) => NUMBER.read(item));
+    return numbers.every((number) => number !== undefined) ? numbers : undefined;
+  },
+};
+
+const FILTER: ListOption<Filter> = {
+  multiple: true,
+  expects: 'FIELD=TEXT',
+  read: parseFilter,
+};
+
+function wrong(message: string): StartError {
+  return new StartError(`listen: ${message} (see ${calledAs()} listen --help)`, EXIT.configuration);
+}

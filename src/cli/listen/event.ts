@@ -1,0 +1,33 @@
+/** A record's value as the event that it should be. */
+import { isObject, type JsonObject } from '../../common/json-object.ts';
+
+/** The event, or undefined if the value is no JSON object: anybody may write to a topic. */
+export function parseEvent(value: Buffer | null): JsonObject | undefined {
+  try {
+    const event: unknown = JSON.parse(value?.toString('utf8') ?? '');
+    return isObject(event) ? event : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * What stands in `event` at `path`: a field's name, or names (in arrays indices) with dots between
+ * them. A field whose own name has the dots goes first. undefined if there is nothing.
+ */
+export function fieldAt(event: unknown, path: string): unknown {
+  if (!hasFields(event)) return undefined;
+  if (Object.hasOwn(event, path)) return event[path];
+  for (let dot = path.indexOf('.'); dot >= 0; dot = path.indexOf('.', dot + 1)) {
+    const head = path.slice(0, dot);
+    if (!Object.hasOwn(event, head)) continue;
+    const found = fieldAt(event[head], path.slice(dot + 1));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** True for arrays as well: an index is a name in a path. */
+function hasFields(value: unknown): value is JsonObject {
+  return value !== null && typeof value === 'object';
+}

@@ -1,0 +1,104 @@
+/** What becomes of the records that `listen` reads: the right ones are shown, counted, verified. */
+import type { KafkaMessage } from 'kafkajs';
+import type { JsonObject } from '../../common/json-object.ts';
+import type { ListenOptions } from './arguments.ts';
+import type { Colours } from './colours.ts';
+import { parseEvent } from './event.ts';
+import { matchesAll } from './filter.ts';
+import { jsonLine, type ListenedRecord, plainLine } from './format.ts';
+import type { Output } from './output.ts';
+import { Rates } from './rates.ts';
+import type { Verification } from './verification.ts';
+import { counted } from './words.ts';
+
+/** Text handed to the output at once: a terminal shows it soon, a pipe takes it cheaply. */
+const CHUNK_LENGTH = 64 * 1024;
+const RATE_MS = 1_000;
+
+export interface PrinterParts {
+  readonly options: ListenOptions;
+  readonly colours: Colours | undefined;
+  readonly output: Output;
+  readonly verification: Verification | undefined;
+  /** Ends the reading; the printer aborts it when it has seen `--count` events. */
+  readonly stop: AbortController;
+}
+
+export class Printer {
+  readonly #parts: PrinterParts;
+  readonly #rates: Rates | undefined;
+  #startedMs: number | undefined;
+  #ticking: NodeJS.Timeout | undefined;
+  #read = 0;
+  /** Events that the filters let through. */
+  #shown = 0;
+
+  constructor(parts: PrinterParts) {
+    this.#parts = parts;
+    const { json, rate } = parts.options;
+    if (rate) this.#rates = new Rates({ json, colours: parts.colours });
+  }
+
+  /** To be called when reading begins, again and again as it may; time counts from the first on. */
+  begin(): void {
+    if (this.#startedMs !== undefined) return;
+    this.#startedMs = performance.now();
+    this.#rates?.begin(this.#startedMs);
+    if (this.#rates !== undefined) this.#ticking = setInterval(() => this.#writeRates(), RATE_MS);
+  }
+
+  /** Takes records of one partition in their order; resolves when there is room for more. */
+  async take(partition: number, messages: readonly KafkaMessage[]): Promise<void> {
+    const { options, output, stop } = this.#parts;
+    const { count = Number.POSITIVE_INFINITY } = options;
+    let text = '';
+    for (const message of messages) {
+      if (stop.signal.aborted) return;
+      text += this.#look(recordOf(partition, message));
+      if (this.#shown >= count) stop.abort();
+      if (text.length >= CHUNK_LENGTH || stop.signal.aborted) {
+        await output.write(text);
+        text = '';
+      }
+    }
+    if (text !== '') await output.write(text);
+  }
+
+  /** The last rates. @returns how much there was, in a line for people */
+  async end(): Promise<string> {
+    clearInterval(this.#ticking);
+    const read = counted(this.#read, 'event');
+    if (this.#startedMs === undefined) return read;
+    await this.#writeRates();
+    const seconds = ((performance.now() - this.#startedMs) / 1_000).toFixed(1);
+    const all = this.#parts.options.filters.length === 0 ? read : `${this.#shown} of ${read}`;
+    return `${all} in ${seconds} s`;
+  }
+
+  /** @returns the text to print; empty when there is none */
+  #look(record: ListenedRecord): string {
+    const { options, verification, colours } = this.#parts;
+    const { filters } = options;
+    this.#read++;
+    let event: JsonObject | undefined;
+    if (filters.length > 0 || verification !== undefined) event = parseEvent(record.value);
+    if (!matchesAll(filters, record.key, event)) return '';
+    this.#shown++;
+    verification?.look(record, event);
+    if (this.#rates !== undefined) {
+      this.#rates.count(record.partition);
+      return '';
+    }
+    return options.json ? jsonLine(record) : plainLine(record, colours);
+  }
+
+  async #writeRates(): Promise<void> {
+    if (this.#rates === undefined) return;
+    await this.#parts.output.write(this.#rates.line(performance.now(), new Date()));
+  }
+}
+
+function recordOf(partition: number, message: KafkaMessage): ListenedRecord {
+  const { offset, timestamp, key, value } = message;
+  return { partition, offset: BigInt(offset), timestamp: Number(timestamp), key, value };
+}

@@ -1,0 +1,117 @@
+/** Finds what is missing and what is there twice in the sequences of numbers that clients send. */
+import { printable } from '../../common/printable.ts';
+import { type Arrival, Gaps } from './gaps.ts';
+import { counted } from './words.ts';
+
+export interface SequenceBounds {
+  /** Clients that are followed; what others send is counted apart. */
+  readonly clientsMax: number;
+  /** Missing ranges of all clients together; beyond it the oldest of a client are given up. */
+  readonly rangesMax: number;
+}
+
+export interface SequencesSummary {
+  readonly clients: number;
+  /** Numbers that have not come. */
+  readonly missing: number;
+  readonly repeats: number;
+  /** Numbers that came after a greater one. */
+  readonly late: number;
+  /** Events without a number or a key, or of clients beyond the bound. */
+  readonly unfollowed: number;
+}
+
+export class Sequences {
+  readonly #bounds: SequenceBounds;
+  readonly #clients = new Map<string, Gaps>();
+  #ranges = 0;
+  /** Missing numbers of ranges that were given up. */
+  #givenUp = 0;
+  #repeats = 0;
+  #late = 0;
+  #unfollowed = 0;
+
+  constructor(bounds: SequenceBounds) {
+    this.#bounds = bounds;
+  }
+
+  /**
+   * @param key the record's key, which names the client
+   * @param value what stands in the field of the sequence
+   * @returns what is wrong, for people; undefined if nothing is
+   */
+  look(key: Buffer | null, value: unknown): string | undefined {
+    const number = numberOf(value);
+    if (key === null || number === undefined) {
+      this.#unfollowed++;
+      return undefined;
+    }
+    const client = key.toString('utf8');
+    const gaps = this.#clients.get(client);
+    if (gaps !== undefined) return this.#describe(this.#take(gaps, number), client, number);
+    if (this.#clients.size < this.#bounds.clientsMax) this.#clients.set(client, new Gaps(number));
+    else this.#unfollowed++;
+    return undefined;
+  }
+
+  get summary(): SequencesSummary {
+    let missing = this.#givenUp;
+    for (const gaps of this.#clients.values()) missing += gaps.missing;
+    return {
+      clients: this.#clients.size,
+      missing,
+      repeats: this.#repeats,
+      late: this.#late,
+      unfollowed: this.#unfollowed,
+    };
+  }
+
+  /** The summary in a line for people. */
+  describe(): string {
+    const { clients, missing, repeats, late, unfollowed } = this.summary;
+    return (
+      `sequences of ${counted(clients, 'client')}: ${missing} missing, ` +
+      `${counted(repeats, 'repeat')}, ${late} late, ${unfollowed} not followed`
+    );
+  }
+
+  #take(gaps: Gaps, number: number): Arrival {
+    const before = gaps.ranges;
+    const arrival = gaps.take(number);
+    this.#ranges += gaps.ranges - before;
+    while (this.#ranges > this.#bounds.rangesMax && gaps.ranges > 0) {
+      this.#givenUp += gaps.forgetOldest();
+      this.#ranges--;
+    }
+    return arrival;
+  }
+
+  #describe(arrival: Arrival, client: string, number: number): string | undefined {
+    switch (arrival.kind) {
+      case 'next':
+        return undefined;
+      case 'gap': {
+        const { first, last } = arrival.missing;
+        const what = first === last ? `${first} is` : `${first} to ${last} are`;
+        return `${what} missing before ${number} of ${shown(client)}`;
+      }
+      case 'repeat':
+        this.#repeats++;
+        return `repeat of ${number} of ${shown(client)}`;
+      case 'late':
+      case 'unknown':
+        this.#late++;
+        return undefined;
+    }
+  }
+}
+
+/** A whole number, or a text of digits: ids are often texts. */
+function numberOf(value: unknown): number | undefined {
+  const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
+  return Number.isSafeInteger(number) ? (number as number) : undefined;
+}
+
+function shown(client: string): string {
+  return printable(JSON.stringify(client));
+}

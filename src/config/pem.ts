@@ -1,0 +1,127 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
+import { attemptAll, EXIT, StartError } from '../common/errors.ts';
+import { LIMITS } from './limits.ts';
+import { readSecretFile } from './secret-files.ts';
+
+/** What stands in a PEM file, as its first line names it. */
+export type PemKind = 'CERTIFICATE' | 'PRIVATE KEY';
+
+/**
+ * The text of a PEM file that a setting names. TLS accepts a file without a valid certificate
+ * silently and then trusts none, so the file is checked here.
+ * @throws StartError (exit code 1) when it cannot be read, or has none of that kind
+ */
+export function readPem(env: string, path: string, kind: PemKind): string {
+  const text = readSecretFile(env, path);
+  if (!new RegExp(`-----BEGIN [A-Z0-9 ]*${kind}-----`).test(text)) {
+    throw new StartError(`${env}: ${path} has no PEM ${kind.toLowerCase()}`, EXIT.failed);
+  }
+  if (kind === 'CERTIFICATE') readCertificate(env, path, text);
+  return text;
+}
+
+/**
+ * The first certificate of a PEM file's text.
+ * @throws StartError (exit code 1) when it is broken
+ */
+export function readCertificate(env: string, path: string, text: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch {
+    throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
+  }
+}
+
+interface PrivateKey {
+  readonly text: string;
+  readonly privateKey: KeyObject;
+}
+
+/** @throws StartError (exit code 1) when the file has no private key that can be used */
+function readPrivateKey(env: string, path: string): PrivateKey {
+  const text = readPem(env, path, 'PRIVATE KEY');
+  if (/ENCRYPTED/.test(text)) {
+    const remedy = 'decrypt it with openssl pkey -in OLD -out NEW';
+    throw new StartError(`${env}: ${path} is encrypted; ${remedy}`, EXIT.failed);
+  }
+  try {
+    return { text, privateKey: createPrivateKey(text) };
+  } catch {
+    throw new StartError(`${env}: ${path} holds a broken private key`, EXIT.failed);
+  }
+}
+
+/** A file, and the setting that names it. */
+interface NamedFile {
+  readonly env: string;
+  readonly path: string;
+}
+
+interface KeyPair {
+  readonly cert: string;
+  readonly key: string;
+  /** First certificate of the file. */
+  readonly certificate: X509Certificate;
+  readonly privateKey: KeyObject;
+}
+
+/**
+ * A certificate and its key, tried together.
+ * @throws StartError (exit code 1) that names each file that cannot be used
+ */
+export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): KeyPair {
+  const [cert, { text: key, privateKey }] = attemptAll(
+    () => readPem(certFile.env, certFile.path, 'CERTIFICATE'),
+    () => readPrivateKey(keyFile.env, keyFile.path),
+  );
+  const certificate = readCertificate(certFile.env, certFile.path, cert);
+  if (!certificate.checkPrivateKey(privateKey)) {
+    const not = `${keyFile.path} is not the key of the first certificate in ${certFile.path}`;
+    throw new StartError(`${keyFile.env}: ${not}`, EXIT.failed);
+  }
+  checkChain(certFile, cert);
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    // The message of OpenSSL has numbers and names of its libraries around the reason.
+    const { reason, message } = error as Error & { readonly reason?: string };
+    const not = `${certFile.path} cannot be used for TLS (${reason ?? message})`;
+    throw new StartError(`${certFile.env}: ${not}`, EXIT.failed);
+  }
+  return { cert, key, certificate, privateKey };
+}
+
+/** @throws StartError (exit code 1) when one of the certificates is broken */
+function checkChain({ env, path }: NamedFile, text: string): void {
+  for (const { index } of text.matchAll(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/g)) {
+    readCertificate(env, path, text.slice(index));
+  }
+}
+
+export const DAY_MS = 86_400_000;
+
+/** Subject and validity of a certificate; times are milliseconds of Unix time. */
+export interface Certificate {
+  readonly subject: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export function certificateOf({ subject, validFrom, validTo }: X509Certificate): Certificate {
+  return {
+    subject: subject.replaceAll('\n', ', '),
+    notBeforeMs: Date.parse(validFrom),
+    notAfterMs: Date.parse(validTo),
+  };
+}
+
+/** State of a certificate at a time; `ending` = it has to be renewed soon. */
+export function validityOf(
+  { notBeforeMs, notAfterMs }: Certificate,
+  nowMs: number,
+): 'valid' | 'ending' | 'expired' | 'early' {
+  if (nowMs > notAfterMs) return 'expired';
+  if (nowMs < notBeforeMs) return 'early';
+  return notAfterMs - nowMs < LIMITS.certificateDays * DAY_MS ? 'ending' : 'valid';
+}

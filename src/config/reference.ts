@@ -1,0 +1,67 @@
+/** How settings are shown: the command `config`, `--help`, docs/configuration.md. */
+
+import { printable } from '../common/printable.ts';
+import { HIDDEN, redactedValue } from '../common/redact.ts';
+import { type Config, SETTING_ENTRIES as entries } from './config.ts';
+import { LIMITS } from './limits.ts';
+
+/**
+ * One line per setting, `VARIABLE=value`: what the command `config` prints. Secrets are hidden, and of
+ * URLs user info and query.
+ */
+export function describeConfig(config: Config): string[] {
+  return entries.map(([name, setting]) => {
+    const value = config[name];
+    const hidden = setting.secret && value !== undefined;
+    return `${setting.env}=${hidden ? HIDDEN : shown(value)}`;
+  });
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  if (value === undefined) return '';
+  const text = printable(String(value));
+  // A path may have a `?` or an `@`.
+  return /:\/\/|-----BEGIN /.test(text) ? redactedValue(text) : text;
+}
+
+/** The settings as `--help` lists them. */
+export function settingsHelp(): string {
+  const width = Math.max(...entries.map(([, setting]) => setting.env.length));
+  return entries
+    .map(([, { env, meaning, defaultText, unit, secret }]) => {
+      const fallback = unit === '' ? defaultText : `${defaultText} ${unit}`;
+      return `  ${env.padEnd(width)}  ${meaning}${secret ? ' (secret)' : ''} [${fallback}]`;
+    })
+    .join('\n');
+}
+
+/** The reference table: the text of docs/configuration.md. */
+export function settingsMarkdown(): string {
+  const rows = entries.map(([, { env, meaning, defaultText, unit, secret }]) => {
+    const fallback = `\`${defaultText}\`${unit === '' ? '' : ` ${unit}`}`;
+    const note = secret ? ' (secret: never shown or logged)' : '';
+    return `| \`${env}\` | ${fallback} | ${meaning.replaceAll('|', '\\|')}${note} |`;
+  });
+  return `# Configuration
+
+Forebay is configured by environment variables. \`node dist/main.js config\`, after \`make build\`,
+prints the effective values and checks the files that they name: schema, certificates, keys,
+passwords. Every wrong setting is named at once, with exit code 2; so is every file that cannot be
+used.
+FOREBAY_EVENT_SCHEMA and FOREBAY_KEY_FIELD are explained in [schema.md](schema.md).
+A variable that begins with \`FOREBAY_\` or \`KAFKA_\` and is no setting is named in a warning.
+In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods beside it: give them
+\`enableServiceLinks: false\`.
+
+This page is generated from \`src/config/config.ts\` by \`make docs\`; a test holds it against the code.
+
+| variable | default | meaning |
+|---|---|---|
+${rows.join('\n')}
+
+Fixed bounds (\`src/config/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
+HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per
+connection.
+`;
+}

@@ -1,0 +1,222 @@
+/** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+import { domainToASCII } from 'node:url';
+import { isLoopback, parseNetwork } from '../common/ip-addresses.ts';
+import { brokerAddressHint, parseBrokerAddress } from '../kafka/broker-address.ts';
+
+export interface Setting<T> {
+  /** Environment variable. */
+  readonly env: string;
+  /** What the reference table shows as default. */
+  readonly defaultText: string;
+  readonly defaultValue: () => T;
+  readonly unit: string;
+  readonly meaning: string;
+  readonly secret: boolean;
+  /** Workers start without it. */
+  readonly primaryOnly: boolean;
+  /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
+  readonly parse: (text: string) => T;
+}
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never;
+/** The values of declared settings, by their names in the code. */
+export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
+
+interface Options<T> {
+  readonly default: T | (() => T);
+  readonly defaultText?: string;
+  readonly meaning: string;
+}
+
+function setting<T>(
+  env: string,
+  options: Options<T>,
+  unit: string,
+  parse: (text: string) => T,
+  { secret = false, primaryOnly = false } = {},
+): Setting<T> {
+  const { default: fallback, meaning } = options;
+  const defaultValue = typeof fallback === 'function' ? (fallback as () => T) : () => fallback as T;
+  const defaultText = options.defaultText ?? String(defaultValue() ?? '');
+  return { env, defaultText, defaultValue, unit, meaning, secret, primaryOnly, parse };
+}
+
+/** A whole number from `min` to `max`, or one of the single values in `also`. */
+export function integer(
+  env: string,
+  options: Options<number> & { min: number; max: number; unit?: string; also?: readonly number[] },
+): Setting<number> {
+  const { min, max, unit = '', also = [] } = options;
+  return setting(env, options, unit, (text) => {
+    const value = /^-?\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if ((value >= min && value <= max) || also.includes(value)) return value;
+    const exceptions = also.length > 0 ? `, or ${also.join(' or ')}` : '';
+    throw new Error(`must be a whole number from ${min} to ${max}${exceptions}`);
+  });
+}
+
+/** 1 or 0; true and false are taken too. */
+export function flag(env: string, options: Options<boolean>): Setting<boolean> {
+  const shown = { ...options, defaultText: options.default ? '1' : '0' };
+  return setting(env, shown, '', (text) => {
+    if (text === '1' || text === 'true') return true;
+    if (text === '0' || text === 'false') return false;
+    throw new Error('must be 1 or 0');
+  });
+}
+
+/** Any text, bounded by `pattern` where there is one. */
+export function text(
+  env: string,
+  options: Options<string> & { pattern?: RegExp; expected?: string },
+): Setting<string> {
+  return setting(env, options, '', (value) => {
+    if (options.pattern === undefined || options.pattern.test(value)) return value;
+    throw new Error(`must be ${options.expected}`);
+  });
+}
+
+/** A text that may be left out. */
+export function optional(
+  env: string,
+  options: { meaning: string; secret?: boolean; primaryOnly?: boolean },
+): Setting<string | undefined> {
+  return setting<string | undefined>(
+    env,
+    { default: undefined, defaultText: 'none', meaning: options.meaning },
+    '',
+    (value) => value,
+    options,
+  );
+}
+
+/** One of `values`; without a default it may be left out. */
+export function choice<const V extends string>(
+  env: string,
+  options: { values: readonly V[]; default: V; meaning: string },
+): Setting<V>;
+export function choice<const V extends string>(
+  env: string,
+  options: { values: readonly V[]; meaning: string },
+): Setting<V | undefined>;
+export function choice<const V extends string>(
+  env: string,
+  { values, default: fallback, meaning }: { values: readonly V[]; default?: V; meaning: string },
+): Setting<V | undefined> {
+  const options: Options<V | undefined> = {
+    default: fallback,
+    defaultText: fallback ?? 'none',
+    meaning: `${meaning}: ${values.join(', ')}`,
+  };
+  return setting(env, options, '', (value) => {
+    const found = values.find((known) => known === value);
+    if (found !== undefined) return found;
+    throw new Error(`must be one of ${values.join(', ')}`);
+  });
+}
+
+/** Addresses and networks in CIDR notation, separated by commas. */
+export function networks(env: string, options: { meaning: string }): Setting<readonly string[]> {
+  return setting<readonly string[]>(
+    env,
+    { default: [], defaultText: 'none', meaning: options.meaning },
+    '',
+    (value) => {
+      const list = value.split(',').map((part) => part.trim());
+      if (list.every((part) => parseNetwork(part) !== undefined)) return list;
+      throw new Error('must be addresses or networks like 10.0.0.0/8 separated by commas');
+    },
+  );
+}
+
+/**
+ * Host and port pairs, separated by commas; IPv6 addresses in brackets. As in Kafka's own clients,
+ * nothing between two commas is skipped, and so is what is there twice.
+ */
+export function addresses(
+  env: string,
+  options: Options<readonly string[]>,
+): Setting<readonly string[]> {
+  return setting(env, options, '', (value) => {
+    const parts = value.split(',').map((part) => part.trim());
+    const list = [...new Set(parts.filter(Boolean))];
+    const wrong = list.find((part) => parseBrokerAddress(part) === undefined) ?? '';
+    if (wrong === '' && list.length > 0) return list;
+    throw new Error(`must be host:port pairs separated by commas${brokerAddressHint(wrong)}`);
+  });
+}
+
+/** Some of `values`, separated by commas. */
+export function choices<const V extends string>(
+  env: string,
+  { values, default: fallback, meaning }: Options<readonly V[]> & { values: readonly V[] },
+): Setting<readonly V[]> {
+  const options = { default: fallback, meaning: `${meaning}: ${values.join(', ')}` };
+  return setting(env, options, '', (value) =>
+    value.split(',').map((part) => {
+      const found = values.find((known) => known === part.trim());
+      if (found !== undefined) return found;
+      throw new Error(`must be some of ${values.join(', ')}, separated by commas`);
+    }),
+  );
+}
+
+/** A name of a web page's origin as browsers send it: nothing behind host and port. */
+const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*,\s]+$/;
+
+/**
+ * Origins as browsers send them, separated by commas, or `*` alone. `null` is none: any page can
+ * have itself sent as that.
+ */
+export function origins(
+  env: string,
+  { meaning }: { meaning: string },
+): Setting<readonly string[] | undefined> {
+  const options = { default: undefined, defaultText: 'none', meaning };
+  return setting<readonly string[] | undefined>(env, options, '', (value) => {
+    if (value.trim() === '*') return ['*'];
+    return value.split(',').map((part) => {
+      const origin = part.trim().toLowerCase();
+      if (!ORIGIN.test(origin) || !URL.canParse(origin)) {
+        throw new Error('must be origins as https://app.example, separated by commas, or * alone');
+      }
+      // Without the port that the scheme has anyway; apps have schemes that URL does not know.
+      return /^https?:/.test(origin) ? new URL(origin).origin : origin;
+    });
+  });
+}
+
+const HOST_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+
+/**
+ * Names of hosts without ports, separated by commas, or `*` alone: as browsers write them in `Host`,
+ * in lower case and ASCII, without the dot that may end them.
+ */
+export function hostNames(
+  env: string,
+  { meaning }: { meaning: string },
+): Setting<readonly string[]> {
+  const options = { default: [], defaultText: 'none', meaning };
+  return setting<readonly string[]>(env, options, '', (value) => {
+    if (value.trim() === '*') return ['*'];
+    return value.split(',').map((part) => {
+      const name = domainToASCII(part.trim()).replace(/\.$/, '');
+      if (HOST_NAME.test(name)) return name;
+      throw new Error('must be host names without ports, separated by commas, or * alone');
+    });
+  });
+}
+
+/** An address of a document that is trusted: https, or http on this machine. */
+export function url(env: string, { meaning }: { meaning: string }): Setting<URL | undefined> {
+  const options = { default: undefined, defaultText: 'none', meaning };
+  return setting<URL | undefined>(env, options, '', (value) => {
+    const found = URL.canParse(value) ? new URL(value) : undefined;
+    const isSafe =
+      found?.protocol === 'https:' || (found?.protocol === 'http:' && isLoopback(found.hostname));
+    if (found === undefined || !isSafe || found.username !== '' || found.password !== '') {
+      throw new Error('must be an https address without a user name, or http on loopback');
+    }
+    return found;
+  });
+}

@@ -1,0 +1,120 @@
+/** What primary and workers tell each other over IPC (`serialization: 'advanced'`). */
+
+import type { KeyEntry, KeySet } from './api-keys/format.ts';
+
+/** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
+export interface WorkerStatus {
+  readonly listening: boolean;
+  /** Since the start a leader of the topic was connected, with a producer id for a partition. */
+  readonly kafkaReached: boolean;
+  /** Reason why Kafka was not reached yet; no broker addresses. */
+  readonly kafka: string;
+  /** Reason why the missing topic was not created; undefined = no attempt has failed. */
+  readonly topicCreation: string | undefined;
+  /** Kafka refuses writes by rights or policy until an operator acts. */
+  readonly refusedByPolicy: boolean;
+  /** Resident memory is above its mark, and no newcomers are taken. */
+  readonly memoryShort: boolean;
+  readonly bufferedBytes: number;
+  readonly bufferLimitBytes: number;
+  readonly delivery: Delivery;
+  readonly waiting: Waiting;
+}
+
+/** A worker's ability to store events. */
+export interface Delivery {
+  /** Time without the topic, or without a connected leader and a producer id; 0 = usable. */
+  readonly unreachableMs: number;
+  /** Time without progress of the partition that is stuck longest; 0 = none is. */
+  readonly stuckMs: number;
+  /** The same of partitions whose leader is usable or was sent their events. */
+  readonly unansweredMs: number;
+  /** Partitions stuck for at least `LIMITS.outage.totalMs`. */
+  readonly stuckPartitions: number;
+  readonly partitions: number;
+  /** Time since a batch was stored; Infinity = never. */
+  readonly storedAgoMs: number;
+  /** Failure of the partition that is stuck longest, in words; no broker addresses. */
+  readonly reason: string;
+}
+
+/** Events whose senders wait for an answer. */
+export interface Waiting {
+  readonly events: number;
+  /** Buffer space of all events, also of those whose senders were told `timeout`. */
+  readonly bytes: number;
+  /** Age of the oldest. */
+  readonly oldestMs: number;
+}
+
+export type FaultLevel = 'info' | 'warn' | 'error';
+
+/** Trouble that all workers meet, with Kafka or with what senders omit: one line of the log. */
+export interface Fault {
+  readonly level: FaultLevel;
+  /** Faults of several workers with the same key are one. */
+  readonly key: string;
+  readonly message: string;
+  readonly fields: object;
+  /** Repeats that the worker has not reported. */
+  readonly held: number;
+  /** Logged a single time while the instance runs. */
+  readonly once?: true;
+}
+
+/** What the topic's steward (one worker) found, for all workers. */
+export interface TopicFacts {
+  readonly maxMessageBytes: number;
+}
+
+/** The instance's answer to /readyz. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
+
+/** The current outage of Kafka, described for the live view and the test page. */
+export interface OutageNotice {
+  /** `all`: no event can be stored; `some`: those of some partitions cannot. */
+  readonly scope: 'all' | 'some';
+  readonly effect: string;
+  /** Failure at its beginning, in words; no broker addresses. */
+  readonly reason: string;
+  /** Its beginning, in ms since 1970. */
+  readonly sinceMs: number;
+}
+
+export type ToPrimary =
+  /** Numbers: once a second, on change of status, and last of all at the end. */
+  | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
+  /** The topic does not exist; somebody has to create it. */
+  | { readonly type: 'topicMissing' }
+  | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  | { readonly type: 'fault'; readonly fault: Fault }
+  /** Everything is settled or the deadline has passed; `left` events are not settled. */
+  | { readonly type: 'drained'; readonly left: number }
+  /** This worker cannot run, and ends: one line for people, and the exit code. */
+  | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
+
+/**
+ * A worker that is still loading would miss these. It hears nothing before it has sent its first
+ * message to the primary, so it sends one, a snapshot, as soon as it listens to messages; then it
+ * is told all that holds at that time.
+ */
+export type ToWorker =
+  | {
+      readonly type: 'readiness';
+      readonly readiness: Readiness;
+      readonly outage: OutageNotice | undefined;
+    }
+  /** Look after the topic: create it if it is missing and allowed, read its configuration. */
+  | { readonly type: 'steward' }
+  | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
+  /** Who gets in, by the files of the settings; a worker that needs it listens only then. */
+  | {
+      readonly type: 'keys';
+      readonly keys: readonly KeyEntry[] | undefined;
+      readonly keySet: KeySet | undefined;
+    }
+  /** Send clients away, settle, close, answer `drained`, exit; again: only the end comes nearer. */
+  | { readonly type: 'drain'; readonly timeoutMs: number };

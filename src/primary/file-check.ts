@@ -1,0 +1,87 @@
+/**
+ * The files that settings name, read and tried before anything starts, by the functions that use
+ * them. Otherwise every worker would start only to end at the first wrong one.
+ */
+import { statSync } from 'node:fs';
+import { attemptAll } from '../common/errors.ts';
+import type { Config } from '../config/config.ts';
+import {
+  type Certificate,
+  certificateOf,
+  readCertificate,
+  readPem,
+  validityOf,
+} from '../config/pem.ts';
+import type { SchemaWarnings } from '../worker/intake/validator.ts';
+import { readAdminToken } from './commands.ts';
+import { PrimaryLog } from './deferred-log.ts';
+import { KeyFiles } from './key-files.ts';
+
+/** Doubtful parts of usable files, a line each. */
+export interface FileWarnings {
+  readonly schema: SchemaWarnings;
+  /** Certificates that are not valid, or not for long. */
+  readonly certificates: readonly string[];
+}
+
+/** @throws StartError that names everything that is wrong, a line each */
+export async function checkFiles(config: Config): Promise<FileWarnings> {
+  const { eventSchema, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } = config;
+  // Loaded where it is needed: the primary of a gateway without such files starts sooner.
+  const [validator, tls, kafka] = await Promise.all([
+    eventSchema === undefined ? undefined : import('../worker/intake/validator.ts'),
+    tlsCertFile === undefined ? undefined : import('../worker/ingress/tls.ts'),
+    kafkaTls || kafkaSaslPasswordFile !== undefined
+      ? import('../kafka/client-options.ts')
+      : undefined,
+  ]);
+  const [schema = { ignored: [], unmatchable: [] }, own, ofKafka = []] = attemptAll(
+    () => validator?.checkSchema(eventSchema ?? ''),
+    () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
+    () => kafka && checkKafka(config, kafka.kafkaOptions),
+    () => (isPipe(config.adminTokenFile) ? undefined : readAdminToken(config)),
+    () => new KeyFiles(config, new PrimaryLog(), () => {}),
+  );
+  const certificates = own === undefined ? [] : warningsOf('FOREBAY_TLS_CERT_FILE', own);
+  return { schema, certificates: [...certificates, ...ofKafka] };
+}
+
+/** Tells a pipe, as `<(pass show token)` is in a shell: it can be read once, by its user. */
+function isPipe(path: string | undefined): boolean {
+  if (path === undefined) return false;
+  try {
+    return statSync(path).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** Checks the files for connections to Kafka. @returns warnings */
+function checkKafka(config: Config, kafkaOptions: (config: Config) => unknown): string[] {
+  kafkaOptions(config);
+  const files = [
+    ['KAFKA_TLS_CA_FILE', config.kafkaTlsCaFile],
+    ['KAFKA_TLS_CERT_FILE', config.kafkaTlsCertFile],
+  ] as const;
+  return files.flatMap(([env, path]) => {
+    if (path === undefined) return [];
+    const text = readPem(env, path, 'CERTIFICATE');
+    return warningsOf(env, certificateOf(readCertificate(env, path, text)));
+  });
+}
+
+const VALIDITY = {
+  early: ({ notBeforeMs }: Certificate) => `is not valid before ${dateOf(notBeforeMs)}`,
+  expired: ({ notAfterMs }: Certificate) => `expired on ${dateOf(notAfterMs)}`,
+  ending: ({ notAfterMs }: Certificate) => `expires on ${dateOf(notAfterMs)}`,
+} as const;
+
+function warningsOf(env: string, certificate: Certificate): string[] {
+  const validity = validityOf(certificate, Date.now());
+  if (validity === 'valid') return [];
+  return [`${env}: the certificate of ${certificate.subject} ${VALIDITY[validity](certificate)}`];
+}
+
+function dateOf(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,42 @@
+import type { Config } from '../../config/config.ts';
+import { type Logger, SampledLog } from '../../logging/logger.ts';
+import { Gate } from './authenticator.ts';
+import type { JwtVerifier } from './jwt.ts';
+import { KeyRing } from './key-ring.ts';
+import { Origins } from './origins.ts';
+
+/** Who gets in, as the settings say it. */
+export async function openGate(config: Config, log: Logger): Promise<Gate> {
+  const { keysFile, jwtJwksFile } = config;
+  const jwt = await createJwtVerifier(config, log);
+  return new Gate({
+    origins: new Origins(config.origins),
+    ...(keysFile !== undefined && { keys: new KeyRing() }),
+    ...(jwt !== undefined && { jwt }),
+    waitsForKeys: (keysFile ?? jwtJwksFile) !== undefined,
+    log,
+  });
+}
+
+/** jose is loaded where it is needed: other workers start sooner. */
+async function createJwtVerifier(config: Config, log: Logger): Promise<JwtVerifier | undefined> {
+  const { jwtJwksFile: file, jwtJwksUrl: url, jwtAudience, jwtIssuer } = config;
+  if ((file ?? url) === undefined) return undefined;
+  const [{ JwtVerifier }, { RemoteKeys }] = await Promise.all([
+    import('./jwt.ts'),
+    import('./remote-keys.ts'),
+  ]);
+  const options = {
+    audience: jwtAudience ?? '',
+    issuer: jwtIssuer ?? '',
+    algorithms: config.jwtAlgorithms,
+    clockToleranceMs: config.jwtClockToleranceMs,
+  };
+  if (url === undefined) return new JwtVerifier(options);
+  const sampled = new SampledLog();
+  const failed = (reason: string) =>
+    sampled.line('', (held) =>
+      log.warn({ reason, held }, 'the keys at FOREBAY_JWT_JWKS_URL cannot be had'),
+    );
+  return new JwtVerifier(options, new RemoteKeys({ url, failed }).find);
+}

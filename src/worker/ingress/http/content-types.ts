@@ -1,0 +1,114 @@
+/** Media types and content encodings of bodies. */
+import { REQUEST_CODES } from '../../../common/errors.ts';
+import type { DecodeBounds, EventSink } from '../../decoder/event-sink.ts';
+import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../../decoder/json/slices.ts';
+import { decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
+import { decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';
+import type { HttpRequest } from '../uws.ts';
+import { ENCODINGS, type Encoding } from './inflate.ts';
+import { type Answer, errorAnswer } from './responses.ts';
+
+/** The decoders of a media type: short bodies at once, long ones in slices, to the same outcome. */
+export interface Media {
+  /** @returns how many events were received, refused ones included */
+  atOnce(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number;
+  readonly inSlices: SlicedDecoder;
+}
+
+const TEXT: Media = { atOnce: decodeTextBody, inSlices: sliceTextBody };
+const LINES: Media = { atOnce: decodeNdjson, inSlices: sliceNdjson };
+const PACKED: Media = { atOnce: decodeMsgpack, inSlices: sliceMsgpack };
+
+/** The names in documents and answers; '' = none given. */
+const MEDIA: Readonly<Record<string, Media>> = {
+  '': TEXT,
+  'application/json': TEXT,
+  'text/plain': TEXT,
+  'application/x-ndjson': LINES,
+  'application/msgpack': PACKED,
+};
+const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
+/** Synonyms that clients send, and every type with the suffix of JSON (RFC 6839). */
+const SYNONYMS: readonly (readonly [RegExp, Media])[] = [
+  [new RegExp(`^${TOKEN}/${TOKEN}\\+json$`), TEXT],
+  [/^(application\/x-|text\/(x-)?)json$/, TEXT],
+  [/^(application|text)\/(x-)?(ndjson|jsonl|jsonlines|json-lines)$/, LINES],
+  [/^application\/(x-|vnd\.)?(msgpack|messagepack)$/, PACKED],
+];
+
+/** ASCII is UTF-8; '' = the name is missing. */
+const UTF8 = new Set(['', 'utf-8', 'utf8', 'us-ascii', 'ascii']);
+/** Longer ones are cut in a message. */
+const CHARSET_LENGTH_MAX = 40;
+/** `;name=value`, the value quoted or not. */
+const PARAMETER = /;\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
+
+const CONTENT_ENCODING = 'content-encoding';
+/** RFC 9110: x-gzip is the same as gzip. */
+const ENCODING_NAMES: Readonly<Record<string, Encoding>> = {
+  'x-gzip': 'gzip',
+  ...Object.fromEntries(ENCODINGS.map((name) => [name, name])),
+};
+
+const { text: UNSUPPORTED } = REQUEST_CODES.unsupported_media_type;
+const TYPES = Object.keys(MEDIA).filter(Boolean).join(', ');
+const ACCEPT = { Accept: TYPES };
+const ENCODING_LIST = ENCODINGS.join(', ');
+const ACCEPT_ENCODING = { 'Accept-Encoding': ENCODING_LIST };
+
+/** Names what is supported: curl -d, for one, sends a type that is not. */
+const UNSUPPORTED_TYPE = unsupported(`send ${TYPES} or no type`, ACCEPT);
+const UNSUPPORTED_ENCODING = unsupported(
+  `send ${ENCODING_LIST} or no Content-Encoding`,
+  ACCEPT_ENCODING,
+);
+const SEVERAL_ENCODINGS = unsupported(`send one of ${ENCODING_LIST}, not several`, ACCEPT_ENCODING);
+
+function unsupported(wanted: string, headers: Readonly<Record<string, string>>): Answer {
+  return errorAnswer(415, 'unsupported_media_type', `${UNSUPPORTED}: ${wanted}`, headers);
+}
+
+/**
+ * The decoders of a body's type, or the answer that rejects it.
+ * @param contentType the header, '' when absent
+ */
+export function mediaOf(contentType: string): Media | Answer {
+  const type = contentType.split(';')[0]!.trim().toLowerCase();
+  const media = Object.hasOwn(MEDIA, type)
+    ? MEDIA[type]
+    : SYNONYMS.find(([pattern]) => pattern.test(type))?.[1];
+  if (media === undefined) return UNSUPPORTED_TYPE;
+  const charset = media === PACKED ? undefined : foreignCharset(contentType);
+  if (charset === undefined) return media;
+  return unsupported(`charset ${charset.slice(0, CHARSET_LENGTH_MAX)}: send UTF-8`, ACCEPT);
+}
+
+/** The first `charset` that is not UTF-8. */
+function foreignCharset(contentType: string): string | undefined {
+  if (!contentType.includes(';')) return undefined;
+  for (const [, name = '', value = ''] of contentType.matchAll(PARAMETER)) {
+    if (name.toLowerCase() !== 'charset') continue;
+    const charset = value.trim().replace(/^(["'])(.*)\1$/, '$2');
+    if (!UTF8.has(charset.toLowerCase())) return charset;
+  }
+  return undefined;
+}
+
+/** The encoding of a body, or the answer that rejects it. */
+export function encodingOf(request: HttpRequest): Encoding | 'identity' | Answer {
+  if (request.getHeader(CONTENT_ENCODING) === '') return 'identity';
+  const [name, ...others] = encodingNames(request);
+  if (name === undefined) return 'identity';
+  if (others.length > 0) return SEVERAL_ENCODINGS;
+  return Object.hasOwn(ENCODING_NAMES, name) ? ENCODING_NAMES[name]! : UNSUPPORTED_ENCODING;
+}
+
+/** Those that change the body; several headers are one list. */
+function encodingNames(request: HttpRequest): string[] {
+  const names: string[] = [];
+  request.forEach((header, value) => {
+    if (header !== CONTENT_ENCODING) return;
+    for (const name of value.split(',')) names.push(name.trim().toLowerCase());
+  });
+  return names.filter((name) => name !== '' && name !== 'identity');
+}

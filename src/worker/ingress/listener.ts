@@ -1,0 +1,201 @@
+import { EXIT, StartError } from '../../common/errors.ts';
+import { networksOf } from '../../common/ip-addresses.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { Logger } from '../../logging/logger.ts';
+import { cell, cells } from '../../metrics/counters.ts';
+import type { Place } from '../admission/connections.ts';
+import { ProxyWatch } from '../admission/proxy-watch.ts';
+import { TurnBudget } from '../overload/turn-budget.ts';
+import { abandon } from './fault-containment.ts';
+import { framingFault, markChunked } from './http/framing.ts';
+import { HttpListener, type HttpOptions } from './http/http.ts';
+import { Slicer } from './slicer.ts';
+import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
+import {
+  type App,
+  type HttpRequest,
+  type HttpResponse,
+  type ListenSocket,
+  loadUws,
+} from './uws.ts';
+import { WebSocketListener, type WebSocketOptions } from './websocket/websocket.ts';
+
+const OPEN = cells('forebay_connections', ['http']).http;
+const OPENED = cells('forebay_connections_opened_total', ['http']).http;
+
+/** What the listeners of both kinds share. */
+type Shared = 'turn' | 'slicer';
+
+export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes' | Shared> & {
+  readonly host: string;
+  readonly port: number;
+  /** Files for TLS; undefined = plain text. */
+  readonly tls: TlsFiles | undefined;
+  /** This worker speaks for all where they would say the same. */
+  readonly speaks: boolean;
+  /** Addresses and networks of proxies. */
+  readonly trustedProxies: readonly string[];
+  readonly log: Logger;
+  /** Connections of all kinds. */
+  readonly maxConnections: number;
+};
+
+const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
+
+/** The public port of one worker, shared with the others by SO_REUSEPORT. */
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #uws = loadUws();
+  readonly #http: HttpListener;
+  readonly #webSocket: WebSocketListener;
+  readonly #proxies: ProxyWatch;
+  readonly #app: App;
+  #listenSocket: ListenSocket | undefined;
+  /** Connections that were accepted and have not ended before they became WebSockets. */
+  #accepted = 0;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    const turn = new TurnBudget();
+    const all = { ...options, turn, slicer: new Slicer(turn) };
+    this.#http = new HttpListener({ ...all, maxEventBytes: options.maxFrameBytes });
+    this.#webSocket = new WebSocketListener(all);
+    this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
+    const { upgrade, ...behavior } = this.#webSocket.behavior;
+    this.#app = this.#createApp()
+      .filter((response, change) => this.#count(response, change))
+      .ws('/ws', {
+        ...behavior,
+        upgrade: (response, request, context) => {
+          this.#proxies.understood(response);
+          turn.take(LIMITS.requestHeadBytes);
+          this.#options.admission.stir(this.#options.admission.peerOf(response));
+          upgrade(response, request, context);
+        },
+      })
+      .any('/*', (response, request) => this.#guard(response, request));
+  }
+
+  #createApp(): App {
+    const { tls, counters, log, speaks } = this.#options;
+    if (tls === undefined) return this.#uws.App();
+    const { app, certificate } = tlsApp(this.#uws, tls);
+    counters.set(NOT_AFTER, certificate.notAfterMs / 1000);
+    if (speaks) logCertificate(log, certificate);
+    return app;
+  }
+
+  /** Begins to accept. @throws StartError when the port cannot be had */
+  listen(): void {
+    const { host, port } = this.#options;
+    this.#app.listen(host, port, (socket) => {
+      if (socket !== false) this.#listenSocket = socket;
+    });
+    if (this.#listenSocket === undefined) {
+      throw new StartError(`FOREBAY_PORT: cannot listen on ${host} port ${port}`, EXIT.failed);
+    }
+  }
+
+  /** Connections are accepted. */
+  get listens(): boolean {
+    return this.#listenSocket !== undefined;
+  }
+
+  /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
+  leave(): void {
+    if (this.#listenSocket === undefined) return;
+    this.#uws.us_listen_socket_close(this.#listenSocket);
+    this.#listenSocket = undefined;
+    this.#http.leave();
+    this.#webSocket.leave();
+  }
+
+  /** Somebody is there who is to hear more: an acknowledged client, or an HTTP request. */
+  get busy(): boolean {
+    return this.#http.busy || this.#webSocket.busy;
+  }
+
+  /** A frame or a whole body has come, and not all of it is handed on. */
+  get decoding(): boolean {
+    return this.#http.decoding || this.#webSocket.decoding;
+  }
+
+  /** Looks for connections whose time is over. */
+  look(): void {
+    this.#webSocket.look();
+  }
+
+  /** Keys have changed: ends the connections of those that let nobody in any more. */
+  lookAtIdentities(): void {
+    this.#webSocket.lookAtIdentities();
+  }
+
+  /** Ends WebSockets that may hold `bytes` of messages that are not complete. @returns how many */
+  endSilent(bytes: number): number {
+    return this.#webSocket.endSilent(bytes);
+  }
+
+  /** Takes no more handshakes. */
+  refuseHandshakes(): void {
+    this.#webSocket.refuseHandshakes();
+  }
+
+  /** Ends every WebSocket with a close frame. */
+  endAll(): void {
+    this.#webSocket.endAll();
+  }
+
+  /** Closes what is still open. */
+  close(): void {
+    this.#webSocket.close();
+    this.#http.close();
+    this.#options.admission.close();
+    this.#app.close();
+  }
+
+  /** One too many is closed: waiting for a file it would take the next one that brokers need. */
+  #count(response: HttpResponse, change: number): void {
+    const { counters } = this.#options;
+    this.#accepted += change;
+    counters.add(OPEN, change);
+    const open = this.#accepted - this.#webSocket.ended;
+    if (change < 0) return;
+    counters.add(OPENED);
+    const { admission, maxConnections } = this.#options;
+    const peer = admission.peerOf(response);
+    if (open <= maxConnections && admission.begin(peer)) return this.#watch(response, peer);
+    this.#webSocket.countClosed('too_many_connections');
+    response.close();
+  }
+
+  /**
+   * uWebSockets.js closes a connection without a whole request's headers after
+   * LIMITS.firstRequestMs, and says nothing but to who waits for an end of it. The first request
+   * replaces that.
+   */
+  #watch(response: HttpResponse, peer: Place): void {
+    const sinceMs = performance.now();
+    const ended = this.#proxies.begun(response);
+    response.onAborted(() => {
+      ended?.();
+      this.#options.admission.stir(peer);
+      if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;
+      this.#webSocket.countClosed('request_timeout');
+    });
+  }
+
+  /** What a handler of uWebSockets.js throws would end the worker. */
+  #guard(response: HttpResponse, request: HttpRequest): void {
+    try {
+      const { admission } = this.#options;
+      this.#proxies.understood(response);
+      admission.stir(admission.peerOf(response));
+      const fault = framingFault(request);
+      if (fault !== undefined) return this.#http.refuseFraming(response, request, fault);
+      markChunked(response, request);
+      this.#http.handle(response, request);
+    } catch (error) {
+      abandon(response, this.#options.log, error);
+    }
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Frames of WebSockets, from their arrival on: taken apart at once while the turn of the loop has
+ * time for it, else kept and taken apart in later ones, in their order.
+ */
+import { LIMITS } from '../../../config/limits.ts';
+import type { Logger } from '../../../logging/logger.ts';
+import { type Counters, cells, histogram } from '../../../metrics/counters.ts';
+import type { Owner } from '../../accumulator/batch.ts';
+import type { AckStream } from '../../acknowledger/ack-stream.ts';
+import type { Buckets } from '../../admission/token-bucket.ts';
+import type { DecodeBounds } from '../../decoder/event-sink.ts';
+import { decodeText } from '../../decoder/json/text.ts';
+import { decodeMsgpack } from '../../decoder/msgpack/msgpack.ts';
+import type { Intake } from '../../intake/intake.ts';
+import type { Inflow } from '../../overload/flood.ts';
+import type { InputMemory } from '../../overload/input-memory.ts';
+import type { TurnBudget } from '../../overload/turn-budget.ts';
+import { throwIfBroken } from '../fault-containment.ts';
+import type { Slicer } from '../slicer.ts';
+import { type Frame, FrameQueue } from './frame-queue.ts';
+import type { Leaving } from './goaway.ts';
+
+const PLAIN_FRAME = 0;
+
+const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
+const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
+const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
+
+export interface FramesOptions {
+  readonly maxFrameBytes: number;
+  /** See DecodeBounds. */
+  readonly maxEventDepth: number;
+  readonly intake: Intake;
+  readonly turn: TurnBudget;
+  readonly slicer: Slicer;
+  readonly inputMemory: InputMemory;
+  readonly counters: Counters;
+  readonly log: Logger;
+}
+
+/** A connection, as its frames see it. */
+export interface FrameSource {
+  readonly stream: AckStream | undefined;
+  readonly owner: Owner;
+  readonly buckets: Buckets | undefined;
+  readonly leaving: Leaving | undefined;
+  readonly inflow: Inflow;
+  /** Undefined until a frame has had to wait. */
+  queue: FrameQueue | undefined;
+  /** Ends it without a close frame: one of its frames has failed. */
+  cut(): void;
+  /** Ends it: it holds too much. */
+  flooded(): void;
+}
+
+export class Frames {
+  readonly #options: FramesOptions;
+  readonly #bounds: DecodeBounds;
+  /** What a connection may send while the worker does nothing but keep what comes. */
+  readonly #leastBytes: number;
+  /** Queues that hold a frame. */
+  readonly #waiting = new Set<FrameQueue>();
+  /** Frames since one had its time counted. */
+  #uncounted = 0;
+
+  constructor(options: FramesOptions) {
+    this.#options = options;
+    const { maxFrameBytes, maxEventDepth: maxDepth } = options;
+    this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: maxFrameBytes, maxDepth };
+    this.#leastBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
+  }
+
+  /** A frame has come that is not taken apart. */
+  get busy(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /**
+   * Takes a frame.
+   * @param message is gone when this returns
+   * @returns the reason for which its connection ends
+   */
+  arrived(
+    source: FrameSource,
+    message: ArrayBuffer,
+    isBinary: boolean,
+  ): 'credit_exceeded' | 'flooding' | undefined {
+    const { stream } = source;
+    const { turn, slicer } = this.#options;
+    const { byteLength } = message;
+    const number = stream === undefined ? PLAIN_FRAME : stream.beginFrame(byteLength);
+    if (number === undefined) return 'credit_exceeded';
+    const tooLate = source.leaving?.isOver() ?? false;
+    const bytes = Buffer.from(message);
+    if (turn.take(byteLength) && !slicer.isBehind) {
+      this.#decode(source, { bytes, isBinary, number, arrivedMs: undefined, tooLate });
+      return undefined;
+    }
+    const arrivedMs = performance.now();
+    this.#keep(source, { bytes: Buffer.from(bytes), isBinary, number, arrivedMs, tooLate });
+    // What a stream may send is bounded by its credit.
+    return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
+  }
+
+  /** Counts a ping or a pong: they take time too. @returns whether its connection ends, `flooding` */
+  control(source: FrameSource, bytes: number): boolean {
+    if (this.#options.turn.take(bytes)) return false;
+    return this.#isTooMuch(source, bytes) || source.inflow.messages > LIMITS.turnMessages;
+  }
+
+  /**
+   * The connection is gone, or ends. Frames of a plain client had come, and are taken apart; of
+   * others nothing was acknowledged, and they come again.
+   */
+  closed({ queue, stream }: FrameSource): void {
+    if (stream !== undefined) this.drop(queue);
+    else queue?.finish();
+  }
+
+  /** Forgets the frames that wait. */
+  drop(queue: FrameQueue | undefined): void {
+    if (queue === undefined) return;
+    queue.drop();
+    this.#waiting.delete(queue);
+  }
+
+  #isFlooded(source: FrameSource, bytes: number): boolean {
+    if (this.#options.turn.spent && this.#isTooMuch(source, bytes)) return true;
+    return source.queue !== undefined && source.queue.heldBytes > LIMITS.turnBytes;
+  }
+
+  /** Counts what came in a turn that has no time left. @returns whether it is too much for that */
+  #isTooMuch({ inflow }: FrameSource, bytes: number): boolean {
+    const { turn } = this.#options;
+    inflow.add(turn.number, bytes);
+    if (!turn.overlong) return false;
+    return inflow.messages > LIMITS.creditFrames || inflow.bytes > this.#leastBytes;
+  }
+
+  #keep(source: FrameSource, frame: Frame): void {
+    source.queue ??= this.#queue(source);
+    this.#waiting.add(source.queue);
+    source.queue.push(frame);
+  }
+
+  #queue(source: FrameSource): FrameQueue {
+    const { slicer, inputMemory } = this.#options;
+    const evicted = () => {
+      this.drop(queue);
+      source.flooded();
+    };
+    const decode = (frame: Frame) => {
+      if (queue.length === 0) this.#waiting.delete(queue);
+      this.#decode(source, frame);
+    };
+    const failed = (error: unknown) => {
+      this.drop(queue);
+      this.failed(source, error);
+    };
+    const queue = new FrameQueue(slicer, inputMemory.hold(evicted), decode, failed);
+    return queue;
+  }
+
+  /**
+   * A frame that something of ours fails on ends its connection: what has no ack is sent again.
+   * @throws AssertionError as throwIfBroken
+   */
+  failed(source: FrameSource, err: unknown): void {
+    source.cut();
+    this.#options.log.error({ err }, 'a frame failed');
+    throwIfBroken(err);
+  }
+
+  #decode(source: FrameSource, frame: Frame): void {
+    const { counters, intake } = this.#options;
+    const { number, bytes, isBinary, arrivedMs, tooLate } = frame;
+    counters.add(RECEIVED_BYTES, bytes.length);
+    intake.begin(source.owner, number, tooLate, source.buckets, arrivedMs);
+    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#take(bytes, isBinary));
+    intake.end(bytes.length);
+    if (++this.#uncounted === LIMITS.decodeSample) {
+      this.#uncounted = 0;
+      counters.observe(DECODE, intake.sinceArrivalSeconds);
+    }
+    source.stream?.endFrame(number);
+  }
+
+  /** Takes a frame apart or refuses it. @returns how many events it counts as */
+  #take(bytes: Buffer, isBinary: boolean): number {
+    const { intake, maxFrameBytes } = this.#options;
+    if (bytes.length <= maxFrameBytes) {
+      return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);
+    }
+    const length = `the frame has ${bytes.length} bytes`;
+    intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
+    return 1;
+  }
+}

@@ -1,0 +1,324 @@
+/**
+ * `/ws`: handshakes, frames in, what is to be told out.
+ * One invariant rules it: a connection is in `#sockets` from open to close, and is ended once, with
+ * the reason that is counted.
+ */
+import { LIMITS } from '../../../config/limits.ts';
+import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
+import { cells } from '../../../metrics/counters.ts';
+import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
+import type { Identity } from '../../admission/identity.ts';
+import { joined, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
+import { Inflow } from '../../overload/flood.ts';
+import type { WebSocket, WebSocketBehavior } from '../uws.ts';
+import { type Connection, closeReason, longestSilent } from './connection.ts';
+import { Frames, type FramesOptions } from './frames.ts';
+import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
+import { UnreadWatch } from './unread.ts';
+import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './upgrades.ts';
+
+const CLOSE_CODES = { credit_exceeded: 1008, flooding: 1013 } as const;
+
+const OPEN = cells('forebay_connections', ['ws', 'http']);
+const OPENED = cells('forebay_connections_opened_total', ['ws']).ws;
+const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
+
+type Socket = WebSocket<Connection>;
+
+export interface WebSocketOptions extends HandshakeOptions, FramesOptions {
+  readonly acknowledger: Acknowledger;
+  /** Events of one connection; undefined = no bound. */
+  readonly connectionRate: Rate | undefined;
+  /** Silence after which a connection is closed. */
+  readonly idleMs: number;
+  /** Age at which a connection is told to go away; 0 = never. */
+  readonly maxAgeMs: number;
+  /** Clients are told to connect again after 0 to so long. */
+  readonly spreadMs: number;
+}
+
+/** The WebSockets of one worker. */
+export class WebSocketListener {
+  readonly #options: WebSocketOptions;
+  readonly #frames: Frames;
+  readonly #handshakes: Handshakes;
+  readonly #sockets = new Set<Socket>();
+  readonly #unread = new UnreadWatch<Socket>((socket) => this.#end(socket, 1008, 'slow_consumer'));
+  /** Connections that have a stream. */
+  #streams = 0;
+  #ended = 0;
+  #leaving = false;
+  readonly #ageTimer: NodeJS.Timeout | undefined;
+  readonly #identityTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: WebSocketOptions) {
+    this.#options = options;
+    this.#frames = new Frames(options);
+    this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
+      const { acknowledged, webSocketKey, context } = handshake;
+      const connection = this.#connection(handshake, identity);
+      response.upgrade(connection, webSocketKey, acknowledged ? SUBPROTOCOL : '', '', context);
+    });
+    const { maxAgeMs, gate } = options;
+    if (gate.required) {
+      this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
+    }
+    if (maxAgeMs === 0) return;
+    const lookMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
+    this.#ageTimer = setInterval(() => this.look(), lookMs);
+  }
+
+  /** What uWebSockets.js calls. */
+  get behavior(): WebSocketBehavior<Connection> {
+    return {
+      // A frame over the protocol's bound is refused by name; twice that ends the connection.
+      maxPayloadLength: this.#maxMessageBytes,
+      // Beyond it uWebSockets.js drops what is sent, close frames too.
+      maxBackpressure: LIMITS.unreadMaxBytes,
+      idleTimeout: Math.ceil(this.#options.idleMs / 1000),
+      sendPingsAutomatically: true,
+      upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
+      open: (socket) => this.#open(socket),
+      message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      drain: (socket) => this.#unread.drained(socket),
+      ping: (socket, message) => this.#holds(socket, message) && this.#unread.look(socket),
+      pong: (socket, message) => this.#pong(socket, message),
+      close: (socket, code, reason) => this.#close(socket, code, reason),
+    };
+  }
+
+  get #maxMessageBytes(): number {
+    return this.#options.maxFrameBytes * 2;
+  }
+
+  /** Connections that have ended. */
+  get ended(): number {
+    return this.#ended;
+  }
+
+  /** A connection is closed that has not asked for anything: nothing can be said on it. */
+  countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
+    this.#handshakes.countClosed(reason);
+  }
+
+  /** An acknowledged client is connected, or may be soon. */
+  get busy(): boolean {
+    return this.#streams > 0 || this.#handshakes.busy || this.decoding;
+  }
+
+  /** A frame has come that is not taken apart. */
+  get decoding(): boolean {
+    return this.#frames.busy;
+  }
+
+  /** Tells each acknowledged client to go away, and those that still come. */
+  leave(): void {
+    this.#leaving = true;
+    for (const socket of [...this.#sockets]) this.#goAway(socket, 'restart');
+  }
+
+  refuseHandshakes(): void {
+    this.#handshakes.refuseAll();
+  }
+
+  /** Looks for connections that are old, and for those whose grace is over. */
+  look(): void {
+    const nowMs = performance.now();
+    for (const socket of [...this.#sockets]) {
+      const { leaving, oldAtMs } = socket.getUserData();
+      if (leaving?.isOver(nowMs)) this.#endIfDone(socket);
+      else if (leaving === undefined && nowMs >= oldAtMs) this.#goAway(socket, 'age');
+    }
+  }
+
+  /** Ends the connections of keys and tokens that are over; takes up rates that have changed. */
+  lookAtIdentities(): void {
+    const nowMs = Date.now();
+    for (const socket of [...this.#sockets]) {
+      const connection = socket.getUserData();
+      const { identity, ended } = connection;
+      if (ended !== undefined) continue;
+      if (identity.isOver(nowMs)) {
+        this.#options.gate.ended(identity);
+        this.#end(socket, 1008, 'unauthorized');
+      } else if (connection.ofKey !== identity.buckets) {
+        connection.ofKey = identity.buckets;
+        connection.buckets = joined(connection.own, connection.ofKey);
+      }
+    }
+  }
+
+  /**
+   * Ends silent connections, as many as could hold `bytes` of messages that are not complete. They
+   * get no close frame: after it uWebSockets.js keeps that memory until the client closes as well.
+   * @returns how many
+   */
+  endSilent(bytes: number): number {
+    const most = Math.min(LIMITS.endedAtOnce, Math.ceil(bytes / this.#maxMessageBytes));
+    const silent = longestSilent(this.#sockets, most);
+    for (const socket of silent) {
+      socket.getUserData().ended = 'memory_short';
+      cut(socket);
+    }
+    return silent.length;
+  }
+
+  close(): void {
+    clearInterval(this.#ageTimer);
+    clearInterval(this.#identityTimer);
+  }
+
+  /** Ends every connection: this instance stops. */
+  endAll(): void {
+    for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
+  }
+
+  #connection({ acknowledged, place }: Handshake, identity: Identity): Connection {
+    const { connectionRate, maxAgeMs, admission } = this.#options;
+    const ofItself = connectionRate ? [new TokenBucket(connectionRate)] : [];
+    const own = [...ofItself, ...admission.bucketsOf(place)];
+    return {
+      acknowledged,
+      identity,
+      place,
+      own,
+      buckets: joined(own, identity.buckets),
+      ofKey: identity.buckets,
+      stream: undefined,
+      owner: acknowledged ? PLAIN : plainOwner(identity),
+      ended: undefined,
+      leaving: undefined,
+      oldAtMs: performance.now() + randomAge(maxAgeMs),
+      heard: false,
+      heardAtMs: performance.now(),
+      inflow: new Inflow(),
+      queue: undefined,
+      cut: () => {},
+      flooded: () => {},
+    };
+  }
+
+  #open(socket: Socket): void {
+    const { counters, acknowledger, admission } = this.#options;
+    const connection = socket.getUserData();
+    this.#sockets.add(socket);
+    connection.cut = () => cut(socket);
+    connection.flooded = () => this.#end(socket, 1013, 'flooding');
+    admission.enter(connection.place);
+    counters.add(OPENED);
+    counters.add(OPEN.ws);
+    // It was counted when it was accepted.
+    counters.add(OPEN.http, -1);
+    if (!connection.acknowledged) return;
+    const send = (texts: readonly string[]) => this.#send(socket, texts);
+    const wire = { send, unreadBytes: () => socket.getBufferedAmount() };
+    connection.stream = acknowledger.stream(wire, connection.identity.name);
+    connection.owner = connection.stream;
+    this.#streams++;
+    connection.stream.hello();
+    if (this.#leaving) this.#goAway(socket, 'restart');
+  }
+
+  #send(socket: Socket, texts: readonly string[]): void {
+    let taken = true;
+    const write = (text: string) => {
+      taken &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
+    };
+    // To be called back by uWebSockets.js costs as much as to send.
+    if (texts.length === 1) write(texts[0]!);
+    else socket.cork(() => texts.forEach(write));
+    // Not while it is corked: uWebSockets.js would hold back what others are sent from then on.
+    if (!taken) return this.#end(socket, 1008, 'slow_consumer');
+    this.#unread.look(socket);
+    this.#endIfDone(socket);
+  }
+
+  /**
+   * Says `goaway`, and pings behind it: with the pong all has come that was sent before. A plain
+   * client cannot be told: at a restart it stays until the end.
+   */
+  #goAway(socket: Socket, reason: Reason): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined || connection.leaving !== undefined) return;
+    if (connection.stream === undefined) {
+      if (reason === 'age') this.#end(socket, 1012, reason);
+      return;
+    }
+    connection.leaving = new Leaving(reason);
+    this.#send(socket, [goawayText(reason, this.#options.spreadMs)]);
+    if (connection.ended === undefined) socket.ping(PING);
+  }
+
+  #pong(socket: Socket, message: ArrayBuffer): void {
+    if (!this.#holds(socket, message)) return;
+    const { leaving } = socket.getUserData();
+    if (leaving === undefined || Buffer.from(message).toString() !== PING) return;
+    leaving.heard();
+    this.#endIfDone(socket);
+  }
+
+  /** Pings and pongs take time too. @returns whether the connection is open, and stays so */
+  #holds(socket: Socket, message: ArrayBuffer): boolean {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return false;
+    if (!this.#frames.control(connection, message.byteLength)) return true;
+    this.#end(socket, 1013, 'flooding');
+    return false;
+  }
+
+  /** A client that was told to go away is let go when all that it sent is settled. */
+  #endIfDone(socket: Socket): void {
+    const { leaving, stream, ended } = socket.getUserData();
+    if (leaving === undefined || ended !== undefined) return;
+    if (leaving.arrived && stream?.allAcknowledged) this.#end(socket, 1012, leaving.reason);
+  }
+
+  #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return;
+    const { intake, maxFrameBytes } = this.#options;
+    try {
+      const reason = this.#frames.arrived(connection, message, isBinary);
+      if (reason !== undefined) return this.#end(socket, CLOSE_CODES[reason], reason);
+      if (message.byteLength > maxFrameBytes) return;
+      connection.heard = true;
+      connection.heardAtMs = intake.arrivalMs;
+    } catch (error) {
+      this.#frames.failed(connection, error);
+    }
+  }
+
+  #end(socket: Socket, code: number, reason: CloseReason): void {
+    const connection = socket.getUserData();
+    if (connection.ended !== undefined) return;
+    connection.ended = reason;
+    if (reason === 'flooding') this.#frames.drop(connection.queue);
+    else this.#frames.closed(connection);
+    socket.end(code, reason);
+  }
+
+  #close(socket: Socket, code: number, reason: ArrayBuffer): void {
+    const { counters, admission } = this.#options;
+    const connection = socket.getUserData();
+    this.#sockets.delete(socket);
+    this.#unread.forget(socket);
+    admission.leave(connection.place);
+    this.#ended++;
+    if (connection.stream !== undefined) this.#streams--;
+    this.#frames.closed(connection);
+    // Its queue may be there for longer.
+    connection.cut = () => {};
+    connection.flooded = () => {};
+    connection.stream?.close();
+    counters.add(OPEN.ws, -1);
+    counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
+  }
+}
+
+function cut(socket: Socket): void {
+  try {
+    socket.close();
+  } catch {
+    // It had ended.
+  }
+}

@@ -1,0 +1,46 @@
+/** JSON pointers (RFC 6901) within a schema. */
+import { isObject, type JsonObject } from '../../common/json-object.ts';
+
+/** A name as a part of a pointer. */
+export function escaped(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+/** The name that a part of a pointer in a URI stands for. */
+function unescaped(part: string): string {
+  let text = part;
+  try {
+    text = decodeURIComponent(part);
+  } catch {
+    // A percent sign that stands for itself.
+  }
+  return text.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+/**
+ * Follows a pointer, given as the fragment of a URI.
+ * @returns what it names in `root`, with the pointer; undefined = it names nothing
+ */
+export function follow(fragment: string, root: unknown): [unknown, string] | undefined {
+  let at = root;
+  let pointer = '';
+  for (const part of fragment.split('/').slice(1)) {
+    const name = unescaped(part);
+    if (typeof at !== 'object' || at === null || !Object.hasOwn(at, name)) return undefined;
+    at = (at as JsonObject)[name];
+    pointer += `/${escaped(name)}`;
+  }
+  return [at, pointer];
+}
+
+/**
+ * The schema that a `$ref` names, with its pointer; undefined = it is in no object of `root`.
+ * @param root the whole schema
+ */
+export function targetOf(ref: unknown, root: JsonObject): [JsonObject, string] | undefined {
+  const [, base, path] = /^([^#]*)#((?:\/.*)?)$/s.exec(String(ref)) ?? [];
+  if (path === undefined || (base !== '' && base !== root.$id && base !== root.id))
+    return undefined;
+  const [at, pointer] = follow(path, root) ?? [undefined, ''];
+  return isObject(at) ? [at, pointer] : undefined;
+}

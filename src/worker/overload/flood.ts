@@ -1,0 +1,40 @@
+import { LIMITS } from '../../config/limits.ts';
+import type { TurnBudget } from './turn-budget.ts';
+
+/** Input of one sender in an event-loop turn without time left. */
+export class Inflow {
+  #turn = -1;
+  messages = 0;
+  bytes = 0;
+
+  add(turn: number, bytes: number): void {
+    if (turn !== this.#turn) {
+      this.#turn = turn;
+      this.messages = 0;
+      this.bytes = 0;
+    }
+    this.messages++;
+    this.bytes += bytes;
+  }
+}
+
+/**
+ * Finds bodies that arrive in a flood of tiny chunks. uWebSockets.js reports every chunk of a read,
+ * some 90,000 of one byte, and neither a pause nor an answer stops it: closing the connection does.
+ */
+export class ChunkWatch {
+  readonly #turn: Pick<TurnBudget, 'take' | 'number'>;
+  readonly #inflow = new Inflow();
+
+  constructor(turn: Pick<TurnBudget, 'take' | 'number'>) {
+    this.#turn = turn;
+  }
+
+  /** Counts a chunk as input of the turn. @returns whether its connection is to be closed */
+  isFlood(bytes: number): boolean {
+    if (this.#turn.take(bytes)) return false;
+    const { count, bytes: bytesPerChunk } = LIMITS.spentChunks;
+    this.#inflow.add(this.#turn.number, bytes);
+    return this.#inflow.messages > count + this.#inflow.bytes / bytesPerChunk;
+  }
+}

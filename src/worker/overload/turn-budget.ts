@@ -1,0 +1,115 @@
+import { LIMITS } from '../../config/limits.ts';
+
+/** Sources of time, for tests. */
+export interface TurnClock {
+  /** Monotonic, ms. */
+  now(): number;
+  /** CPU time that the process has used, ms. */
+  cpuMs(): number;
+}
+
+const CLOCK: TurnClock = {
+  now: () => performance.now(),
+  cpuMs: () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1_000;
+  },
+};
+
+/**
+ * Time that a worker spends on input in one turn of the event loop, over all its connections. A
+ * turn begins with its first input and ends when all sockets that were readable have been called.
+ *
+ *   0 ........... `workMs` ............. `overlongMs`
+ *   decoded       spent: queued          overlong: the windows of all connections are small
+ *
+ * To read the clock and to wait for the end of a turn for each frame would cost as much as an
+ * event: both begin after `lookBytes` of input.
+ */
+export class TurnBudget {
+  readonly #clock: TurnClock;
+  /** Input since the last look at the clock. */
+  #unseenBytes = 0;
+  /** When this turn began; undefined = it has too little input to be watched. */
+  #sinceMs: number | undefined;
+  #endMs = Number.NEGATIVE_INFINITY;
+  #number = 0;
+  #spent = false;
+  #overlong = false;
+  #spentAtCpuMs = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(clock: TurnClock = CLOCK) {
+    this.#clock = clock;
+  }
+
+  /** Counts input. @returns whether there is time to work on it in this turn */
+  take(bytes: number): boolean {
+    this.#unseenBytes += bytes + LIMITS.frameOverheadBytes;
+    if (this.#unseenBytes >= LIMITS.turn.lookBytes) this.#look();
+    return !this.#spent;
+  }
+
+  /** The time is over: what comes now has to wait for another turn. */
+  get spent(): boolean {
+    return this.#spent;
+  }
+
+  /** What came since has taken the worker far beyond its time, though it was only kept. */
+  get overlong(): boolean {
+    return this.#overlong;
+  }
+
+  /** Number of the turn, for what is counted in one. */
+  get number(): number {
+    return this.#number;
+  }
+
+  /**
+   * When work that has waited must end: with the time of the turn, but some is always left for it,
+   * or input that is only kept could starve it.
+   */
+  get workUntilMs(): number {
+    const { workMs } = LIMITS.turn;
+    return Math.max(this.#endMs, this.#clock.now() + workMs / 2);
+  }
+
+  /** Calls `next` when this turn is over. */
+  afterTurn(next: () => void): void {
+    if (this.#waiting.push(next) === 1) this.#begin(this.#clock.now());
+  }
+
+  #look(): void {
+    this.#unseenBytes = 0;
+    const nowMs = this.#clock.now();
+    if (this.#sinceMs === undefined) return this.#begin(nowMs);
+    const { overlongMs } = LIMITS.turn;
+    if (!this.#spent) {
+      if (nowMs < this.#endMs) return;
+      this.#spent = true;
+      this.#spentAtCpuMs = this.#clock.cpuMs();
+    } else if (!this.#overlong && nowMs - this.#sinceMs >= overlongMs) {
+      // The clock alone would blame the connections for what other processes took.
+      const cpuMs = this.#clock.cpuMs() - this.#spentAtCpuMs;
+      this.#overlong = cpuMs >= overlongMs - LIMITS.turn.workMs;
+    }
+  }
+
+  #begin(nowMs: number): void {
+    if (this.#sinceMs !== undefined) return;
+    this.#sinceMs = nowMs;
+    this.#endMs = nowMs + LIMITS.turn.workMs;
+    setImmediate(() => this.#over());
+  }
+
+  #over(): void {
+    this.#sinceMs = undefined;
+    this.#unseenBytes = 0;
+    this.#number++;
+    this.#spent = false;
+    this.#overlong = false;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const next of waiting) next();
+  }
+}

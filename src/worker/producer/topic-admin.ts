@@ -1,0 +1,135 @@
+import kafkajs, { type Admin, type KafkaConfig } from 'kafkajs';
+import { backoffMs } from '../../common/backoff.ts';
+import { LIMITS } from '../../config/limits.ts';
+import type { TopicFacts } from '../../ipc.ts';
+import type { Logger } from '../../logging/logger.ts';
+import type { Faults } from '../faults.ts';
+import { adminFailure } from './admin-failure.ts';
+
+const BACKOFF_MS = { first: 100, last: 1_000 } as const;
+
+export interface StewardOptions {
+  readonly kafka: KafkaConfig;
+  readonly topic: string;
+  readonly partitions: number;
+  /** -1 = the broker's default */
+  readonly replication: number;
+  readonly mayCreate: boolean;
+  /** Whether a broker has said that there is no such topic. */
+  readonly isMissing: () => boolean;
+  /** Called with the reason why a missing topic was not created. */
+  readonly creationFailed: (reason: string) => void;
+  readonly log: Logger;
+  readonly faults: Faults;
+}
+
+class NoTopic extends Error {}
+class NotCreated extends Error {}
+
+/**
+ * Looks after the topic, in one worker of an instance: creates it if it is missing and that is
+ * allowed, reads its configuration, and warns of one that makes an acknowledgement worth less.
+ * Tries until Kafka answers.
+ */
+export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
+  for (let tries = 1; ; tries++) {
+    const brokers = inTurn(options.kafka.brokers as readonly string[], tries);
+    const kafka = new kafkajs.Kafka({ ...options.kafka, brokers, retry: { retries: 0 } });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      await createIfMissing(admin, options);
+      return await readFacts(admin, options);
+    } catch (error) {
+      report(error, options);
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
+    await new Promise((resolve) => setTimeout(resolve, backoffMs(BACKOFF_MS, tries)));
+  }
+}
+
+/** A client that does not retry asks the first one only: each try begins with another. */
+function inTurn(brokers: readonly string[], tries: number): string[] {
+  const first = (tries - 1) % brokers.length;
+  return [...brokers.slice(first), ...brokers.slice(0, first)];
+}
+
+function report(error: unknown, options: StewardOptions): void {
+  const { topic, mayCreate, log, faults } = options;
+  if (error instanceof NoTopic) {
+    faults.error('', { topic }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
+    return;
+  }
+  const { isConnection, ...failure } = adminFailure(error);
+  const { hint } = failure;
+  const fields = { topic, ...failure };
+  if (error instanceof NotCreated || (mayCreate && options.isMissing())) {
+    options.creationFailed(hint);
+    faults.warn(hint, fields, 'topic creation failed');
+  } else if (isConnection) {
+    // The producer meets it too, and reports it.
+    log.debug(fields, 'topic configuration request failed');
+  } else faults.warn(hint, fields, 'topic configuration request failed');
+}
+
+async function createIfMissing(admin: Admin, options: StewardOptions): Promise<void> {
+  const { topic, partitions, replication, mayCreate, log } = options;
+  if ((await admin.listTopics()).includes(topic)) return;
+  if (!mayCreate) throw new NoTopic();
+  const request = {
+    topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+    waitForLeaders: false,
+  };
+  const created = await admin.createTopics(request).catch((cause: unknown) => {
+    throw new NotCreated('topic creation failed', { cause });
+  });
+  const copies = replication === -1 ? 'broker default' : replication;
+  if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
+}
+
+async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<TopicFacts> {
+  await warnOfOneReplica(admin, topic, log);
+  const values = await describe(admin, topic);
+  if (values === undefined) {
+    log.warn(
+      'the topic’s configuration may not be read: max.message.bytes is taken as its default',
+    );
+    return { maxMessageBytes: LIMITS.maxMessageBytesDefault };
+  }
+  if (values.get('min.insync.replicas') === '1') {
+    log.warn({ topic }, 'min.insync.replicas is 1: an acknowledged event may be on one disk only');
+  }
+  if (values.get('unclean.leader.election.enable') === 'true') {
+    log.warn({ topic }, 'unclean leader election is on: Kafka may lose acknowledged events');
+  }
+  const maxMessageBytes = Number(values.get('max.message.bytes'));
+  return {
+    maxMessageBytes: maxMessageBytes > 0 ? maxMessageBytes : LIMITS.maxMessageBytesDefault,
+  };
+}
+
+async function warnOfOneReplica(admin: Admin, topic: string, log: Logger): Promise<void> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  if (topics[0]?.partitions.some(({ replicas }) => replicas.length === 1)) {
+    log.warn({ topic }, 'replication factor 1: acknowledged events are as safe as one disk');
+  }
+}
+
+/** The topic's configuration; undefined when it may not be read. */
+async function describe(
+  admin: Admin,
+  topic: string,
+): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic }],
+    });
+    const entries = resources[0]?.configEntries ?? [];
+    return new Map(entries.map(({ configName, configValue }) => [configName, configValue]));
+  } catch (error) {
+    if (/AUTHORIZATION/.test(String((error as { type?: string }).type))) return undefined;
+    throw error;
+  }
+}

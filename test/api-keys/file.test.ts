@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs, {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, type TestContext, test } from 'node:test';
+import { addToFile } from '../../src/api-keys/file.ts';
+import { parseKeys } from '../../src/api-keys/format.ts';
+import { tokenHash } from '../../src/api-keys/token.ts';
+import { StartError } from '../../src/common/errors.ts';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'forebay-keys-'));
+  path = join(folder, 'keys.json');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const entry = (name: string) => ({ name, sha256: tokenHash(name) });
+const names = () => parseKeys(readFileSync(path, 'utf8')).map(({ name }) => name);
+const mode = () => statSync(path).mode & 0o777;
+
+/** The message of an addition that must fail. */
+function refusal(name: string): string {
+  try {
+    addToFile(path, entry(name));
+  } catch (error) {
+    assert(error instanceof StartError, String(error));
+    assert.equal(error.exitCode, 1);
+    return error.message;
+  }
+  return assert.fail('it was added');
+}
+
+test('a file that is not there is made, for its owner alone', () => {
+  addToFile(path, entry('a'));
+  addToFile(path, entry('b'));
+  assert.deepEqual(names(), ['a', 'b']);
+  assert.equal(mode(), 0o600);
+  assert.deepEqual(readdirSync(folder), ['keys.json'], 'nothing else is left');
+});
+
+test('a file that is there keeps its rights, and what it has beside keys', () => {
+  writeFileSync(path, '{"comment":"ours","keys":[]}');
+  chmodSync(path, 0o640);
+  addToFile(path, entry('a'));
+  assert.equal(mode(), 0o640);
+  assert.equal(JSON.parse(readFileSync(path, 'utf8')).comment, 'ours');
+});
+
+test('of a link the file behind it is changed', () => {
+  const behind = join(folder, 'behind.json');
+  writeFileSync(behind, '{"keys":[]}');
+  symlinkSync(behind, path);
+  addToFile(path, entry('a'));
+  assert(lstatSync(path).isSymbolicLink(), 'it is a link still');
+  assert.deepEqual(names(), ['a']);
+});
+
+test('a name that is there, and a file that is wrong already: nothing is changed', () => {
+  addToFile(path, entry('a'));
+  assert.match(refusal('a'), /keys\.json has a key of that name$/);
+  writeFileSync(path, '{"keys":[');
+  assert.match(refusal('b'), /keys\.json is not valid JSON$/);
+  assert.equal(readFileSync(path, 'utf8'), '{"keys":[');
+  assert.deepEqual(readdirSync(folder), ['keys.json']);
+});
+
+test('somebody else who is changing it is not disturbed', () => {
+  writeFileSync(path, '{"keys":[]}');
+  writeFileSync(`${path}.new`, 'theirs');
+  assert.match(refusal('a'), /being changed by somebody else/);
+  assert.equal(readFileSync(`${path}.new`, 'utf8'), 'theirs');
+});
+
+/** Runs `swap` once, just before the program calls this function of the file system. */
+function before(t: TestContext, name: 'fsyncSync' | 'openSync', swap: () => void): void {
+  let over = false;
+  const real = fs[name] as (...args: unknown[]) => unknown;
+  const mock = t.mock.method(fs, name, (...args: unknown[]) => {
+    if (!over) {
+      over = true;
+      swap();
+    }
+    return real(...args);
+  });
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.mock.restore();
+    syncBuiltinESMExports();
+  });
+}
+
+/** A file of another owner that nothing may happen to. */
+function victim(name = 'victim.json'): { path: string; check: () => void } {
+  const file = join(folder, name);
+  writeFileSync(file, '{"keys":[]}');
+  chmodSync(file, 0o600);
+  const { ino, uid, gid, ctimeMs } = statSync(file);
+  return {
+    path: file,
+    check: () => {
+      const now = statSync(file);
+      assert.deepEqual([now.ino, now.uid, now.gid, now.ctimeMs], [ino, uid, gid, ctimeMs]);
+      assert.equal(readFileSync(file, 'utf8'), '{"keys":[]}');
+    },
+  };
+}
+
+for (const how of ['a symbolic link', 'another file'] as const) {
+  test(`${how} in the place of the new file: what it leads to keeps owner and rights`, (t) => {
+    const other = victim();
+    writeFileSync(path, '{"keys":[]}');
+    chmodSync(path, 0o644);
+    before(t, 'fsyncSync', () => {
+      rmSync(`${path}.new`);
+      if (how === 'a symbolic link') symlinkSync(other.path, `${path}.new`);
+      else writeFileSync(`${path}.new`, 'theirs');
+    });
+    assert.match(
+      refusal('a'),
+      /keys\.json is unchanged: .*keys\.json\.new was replaced meanwhile$/,
+    );
+    other.check();
+    assert.equal(readFileSync(path, 'utf8'), '{"keys":[]}');
+    assert(lstatSync(`${path}.new`), 'what is not ours is not removed');
+  });
+
+  test(`${how} in the place of the file while it is changed: it stays`, (t) => {
+    const other = victim();
+    writeFileSync(path, '{"keys":[]}');
+    before(t, 'fsyncSync', () => {
+      rmSync(path);
+      if (how === 'a symbolic link') symlinkSync(other.path, path);
+      else writeFileSync(path, '{"keys":[],"by":"them"}');
+    });
+    assert.match(refusal('a'), /was changed by another program meanwhile: try again$/);
+    other.check();
+    if (how === 'another file') assert.equal(JSON.parse(readFileSync(path, 'utf8')).by, 'them');
+    assert.deepEqual(readdirSync(folder), ['keys.json', 'victim.json'], 'nothing is left');
+  });
+}
+
+test('a file that appears while the first one is made stays', (t) => {
+  before(t, 'fsyncSync', () => writeFileSync(path, 'theirs'));
+  assert.match(refusal('a'), /was changed by another program meanwhile/);
+  assert.equal(readFileSync(path, 'utf8'), 'theirs');
+});
+
+test('a link in the place of the file, put there when links had been followed: not read', (t) => {
+  const other = victim();
+  writeFileSync(path, '{"keys":[]}');
+  before(t, 'openSync', () => {
+    rmSync(path);
+    symlinkSync(other.path, path);
+  });
+  assert.match(refusal('a'), /is a symbolic link to a file that does not exist, or was replaced/);
+  other.check();
+});
+
+test('another folder in the place of the folder: nothing happens there', {
+  skip: process.platform !== 'linux',
+}, (t) => {
+  const [inner, moved, foreign] = ['inner', 'moved', 'foreign'].map((name) => join(folder, name));
+  mkdirSync(inner!);
+  mkdirSync(foreign!);
+  const other = victim('foreign/keys.json');
+  path = join(inner!, 'keys.json');
+  writeFileSync(path, '{"keys":[]}');
+  before(t, 'fsyncSync', () => {
+    renameSync(inner!, moved!);
+    symlinkSync(foreign!, inner!);
+  });
+  addToFile(path, entry('a'));
+  other.check();
+  assert.deepEqual(readdirSync(foreign!), ['keys.json']);
+  path = join(moved!, 'keys.json');
+  assert.deepEqual(names(), ['a']);
+  assert.deepEqual(readdirSync(moved!), ['keys.json']);
+});
+
+test('a link to no file, a pipe, and a folder are named, and nothing waits', () => {
+  symlinkSync(join(folder, 'nothing'), path);
+  assert.match(refusal('a'), /keys\.json is a symbolic link to a file that does not exist/);
+  path = join(folder, 'pipe');
+  assert.equal(spawnSync('mkfifo', [path]).status, 0);
+  assert.match(refusal('a'), /pipe is not a regular file$/);
+  path = join(folder, 'folder');
+  mkdirSync(path);
+  assert.match(refusal('a'), /folder cannot be changed: it is a directory, not a file \(EISDIR\)$/);
+  assert.deepEqual(readdirSync(folder).sort(), ['folder', 'keys.json', 'pipe']);
+});
+
+test('a byte order mark is named, and the file stays as it is', () => {
+  const before = '\ufeff{"keys":[]}';
+  writeFileSync(path, before);
+  assert.match(refusal('a'), /keys\.json begins with a byte order mark \(UTF-8\): save it /);
+  assert.equal(readFileSync(path, 'utf8'), before);
+});
+
+test('a folder that is not there is named', () => {
+  path = join(folder, 'nowhere', 'keys.json');
+  assert.match(
+    refusal('a'),
+    /nowhere\/keys\.json cannot be changed: no such file or directory \(ENOENT\)$/,
+  );
+});

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import {
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+import { WatchedFile } from '../../src/api-keys/watched-file.ts';
+import { StartError } from '../../src/common/errors.ts';
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'forebay-watched-'));
+  path = join(folder, 'file');
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const MARK = 'begins with a byte order mark (UTF-8): save it as UTF-8 without one';
+const heard: string[] = [];
+
+function watch(): WatchedFile<string> {
+  heard.length = 0;
+  return new WatchedFile({
+    env: 'FOREBAY_KEYS_FILE',
+    path,
+    parse: (text) => {
+      if (text.startsWith('bad')) throw new Error('is bad');
+      return text;
+    },
+    changed: (value) => heard.push(value),
+    broken: (reason) => heard.push(`broken: ${reason}`),
+  });
+}
+
+test('at the start a file that cannot be read or used is an error', () => {
+  const failing = (exitCode: number, message: string) => (error: unknown) =>
+    error instanceof StartError && error.exitCode === exitCode && error.message === message;
+  const absent = 'no such file or directory (ENOENT)';
+  assert.throws(watch, failing(1, `FOREBAY_KEYS_FILE: cannot read ${path}: ${absent}`));
+  mkdirSync(path);
+  const folder = 'it is a directory, not a file (EISDIR)';
+  assert.throws(watch, failing(1, `FOREBAY_KEYS_FILE: cannot read ${path}: ${folder}`));
+  rmSync(path, { recursive: true });
+  writeFileSync(path, '\ufefffine');
+  assert.throws(watch, failing(2, `FOREBAY_KEYS_FILE: ${path} ${MARK}`));
+  writeFileSync(path, 'bad');
+  assert.throws(watch, failing(2, `FOREBAY_KEYS_FILE: ${path} is bad`));
+});
+
+test('a byte order mark that comes with a change is named, and the old content stays', async () => {
+  writeFileSync(path, 'one');
+  const file = watch();
+  writeFileSync(path, Buffer.from('fffe74007700', 'hex'));
+  await file.look();
+  assert.deepEqual(heard, [`broken: ${MARK.replace('(UTF-8)', '(UTF-16)')}`]);
+  assert.equal(file.value, 'one');
+});
+
+test('a change in place is taken up, once, of the same length and age too', async () => {
+  writeFileSync(path, 'one');
+  const file = watch();
+  assert.equal(file.value, 'one');
+  await file.look();
+  writeFileSync(path, 'two');
+  await file.look();
+  await file.look();
+  assert.deepEqual(heard, ['two']);
+  const [old, long] = [new Date(0), 3_600_000];
+  utimesSync(path, old, old);
+  await file.look();
+  writeFileSync(path, 'six');
+  utimesSync(path, old, new Date(long));
+  await file.look();
+  assert.deepEqual(heard, ['two', 'six']);
+});
+
+test('changes that follow so fast that their time stamps are the same are taken up', async () => {
+  writeFileSync(path, '0');
+  const file = watch();
+  const texts = Array.from({ length: 100 }, (_, index) => `${index % 10}`);
+  for (const text of texts) {
+    writeFileSync(path, text);
+    await file.look();
+  }
+  assert.deepEqual(heard, texts.slice(1));
+});
+
+test('a change by renaming, as editors do it, is taken up', async () => {
+  writeFileSync(path, 'one');
+  const file = watch();
+  writeFileSync(`${path}~`, 'two');
+  renameSync(`${path}~`, path);
+  await file.look();
+  assert.deepEqual(heard, ['two']);
+});
+
+test('a swap of a link in the path, as Kubernetes does it with secrets, is taken up', async () => {
+  for (const version of ['one', 'two']) {
+    mkdirSync(join(folder, version));
+    writeFileSync(join(folder, version, 'file'), version);
+  }
+  symlinkSync('one', join(folder, '..data'));
+  symlinkSync('..data/file', path);
+  const file = watch();
+  assert.equal(file.value, 'one');
+  symlinkSync('two', join(folder, '..next'));
+  renameSync(join(folder, '..next'), join(folder, '..data'));
+  await file.look();
+  assert.deepEqual(heard, ['two']);
+});
+
+test('a broken or missing file is told once each, and the old content stays', async () => {
+  writeFileSync(path, 'one');
+  const file = watch();
+  writeFileSync(path, 'bad');
+  for (let look = 0; look < 3; look++) await file.look();
+  writeFileSync(path, 'bad again');
+  await file.look();
+  rmSync(path);
+  for (let look = 0; look < 3; look++) await file.look();
+  assert.deepEqual(heard, [
+    'broken: is bad',
+    'broken: cannot be read: no such file or directory (ENOENT)',
+  ]);
+  assert.equal(file.value, 'one');
+  writeFileSync(path, 'one');
+  await file.look();
+  assert.deepEqual(heard.slice(2), ['one'], 'that it is good again is told too');
+});

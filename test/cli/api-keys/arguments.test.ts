@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { keyHelp, parseKeyArguments } from '../../../src/cli/api-keys/arguments.ts';
+import { StartError } from '../../../src/common/errors.ts';
+
+test('what is given goes on, and nothing else', () => {
+  assert.deepEqual(parseKeyArguments(['new', '--name', 'a']), {
+    fields: { name: 'a' },
+    file: undefined,
+    help: false,
+  });
+  const all = [
+    '--events-per-second',
+    '5',
+    '--burst',
+    '9',
+    '--expires',
+    '2999-01-31',
+    '--file',
+    'f',
+  ];
+  assert.deepEqual(parseKeyArguments(['new', '--name', 'a', ...all]), {
+    fields: { name: 'a', eventsPerSecond: 5, burst: 9, expires: '2999-01-31' },
+    file: 'f',
+    help: false,
+  });
+  assert.equal(parseKeyArguments(['--help']).help, true);
+});
+
+test('what is wrong is one line that names option and range, exit code 2', () => {
+  const named = ['new', '--name', 'a'];
+  const rate = ['--events-per-second', '5'];
+  const whole = 'must be a whole number from 1 to 100000000, not ';
+  const rows: [string[], RegExp][] = [
+    [[], /there is `key new` alone/],
+    [['old'], /there is `key new` alone/],
+    [['new', 'x', '--name', 'a'], /there is `key new` alone/],
+    [['new'], /--name is missing/],
+    [['new', '--name'], /--name needs a value: 1 to 64 letters/],
+    [['new', '--name', '--file', 'f'], /--name needs a value/],
+    [['new', '--name', '-a'], /--name must be 1 to 64 letters, .*, not "-a"/],
+    [['new', '--name='], /--name must be 1 to 64 letters, .*, not ""/],
+    [['new', '--name', 'a'.repeat(65)], /--name must be 1 to 64 letters/],
+    [[...named, '--name', 'b'], /--name is given twice/],
+    [[...named, ...rate, '--burst', '0'], new RegExp(`--burst ${whole}"0"`)],
+    [[...named, ...rate, '--burst', '-3'], new RegExp(`--burst ${whole}"-3"`)],
+    [[...named, ...rate, '--burst=100000001'], new RegExp(`--burst ${whole}"100000001"`)],
+    [[...named, '--burst', '5'], /--burst needs --events-per-second/],
+    [[...named, '--events-per-second', '1e3'], new RegExp(`--events-per-second ${whole}"1e3"`)],
+    [[...named, '--events-per-second=-1'], new RegExp(`--events-per-second ${whole}"-1"`)],
+    [[...named, '--events-per-second'], /--events-per-second needs a value: a whole number/],
+    [[...named, '--expires', 'x'], /--expires must be a time to come such as .*, not "x"/],
+    [[...named, '--expires', '-1d'], /--expires must be a time to come/],
+    [[...named, '--expires', '2020-01-31'], /--expires must be a time to come/],
+    [[...named, '--file', ''], /--file must be a path/],
+    [[...named, '--file', '-'], /--file must be a path/],
+    [['new', '--nam', 'a'], /unknown option --nam /],
+  ];
+  for (const [args, message] of rows) {
+    assert.throws(
+      () => parseKeyArguments(args),
+      (error) => {
+        assert(error instanceof StartError);
+        assert.equal(error.exitCode, 2);
+        assert.match(error.message, message);
+        assert.match(error.message, /^key: [^\n]* key --help\)$/);
+        return true;
+      },
+      args.join(' '),
+    );
+  }
+});
+
+test('the help names every option', () => {
+  for (const option of ['name', 'events-per-second', 'burst', 'expires', 'file', 'help']) {
+    assert(keyHelp().includes(` --${option} `), option);
+  }
+});

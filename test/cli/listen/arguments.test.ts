@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseListenArguments } from '../../../src/cli/listen/arguments.ts';
+import { StartError } from '../../../src/common/errors.ts';
+
+const NOW = 1_700_000_000_000;
+const DEFAULTS = {
+  from: 'end',
+  count: undefined,
+  partitions: undefined,
+  filters: [],
+  json: false,
+  rate: false,
+  verify: false,
+  sequenceField: undefined,
+  help: false,
+};
+
+test('the default is to print what comes from now on, without end', () => {
+  assert.deepEqual(parseListenArguments([]), DEFAULTS);
+});
+
+test('all options that make sense together', () => {
+  const argv = ['--from', 'beginning', '--count=17', '--json', '--verify'];
+  argv.push('--partition', '0,3', '--partition=5', '--filter', 'a.b=c', '--filter', '@key=');
+  argv.push('--sequence-field', 'seq');
+  assert.deepEqual(parseListenArguments(argv), {
+    from: 'beginning',
+    count: 17,
+    partitions: new Set([0, 3, 5]),
+    filters: [
+      { field: 'a.b', text: 'c' },
+      { field: '@key', text: '' },
+    ],
+    json: true,
+    rate: false,
+    verify: true,
+    sequenceField: 'seq',
+    help: false,
+  });
+});
+
+test('--from so long ago, with a space or = before it', () => {
+  for (const argv of [['--from', '-15m'], ['--from=-15m']]) {
+    const options = parseListenArguments([...argv, '--json'], NOW);
+    assert.deepEqual(options, { ...DEFAULTS, from: NOW - 15 * 60_000, json: true });
+  }
+});
+
+/** Every message names the option and what its value may be. */
+const RANGES: Readonly<Record<string, RegExp>> = {
+  '--count': /--count must be a whole number from 1 to 999999999999999, not /,
+  '--partition': /--partition must be whole numbers from 0 to 2147483647 such as 3 or 0,3, not /,
+  '--from': /--from must be beginning, end, a time since 1970 .* age of up to 999999999 .*, not /,
+  '--filter': /--filter must be FIELD=TEXT, not /,
+  '--sequence-field': /--sequence-field must be the name of a field, not /,
+};
+const HUGE = '9'.repeat(400);
+const WRONG: Readonly<Record<string, readonly string[]>> = {
+  '--count': ['-3', '-1', '-0', '0', '', 'x', '1e3', '1.5', '+3', '03', ' 3', '0x10', HUGE],
+  '--partition': ['-1', '-3,0', '', 'x', '0,x', '0,,1', '1.5', '2147483648', HUGE],
+  '--from': ['-15', '-m', '-1.5h', '', 'middle', '15m', '-1w', '-9999999999d', '1969-12-31', HUGE],
+  '--filter': ['msg', '', '=x', '-3'],
+  '--sequence-field': [''],
+};
+
+for (const [option, values] of Object.entries(WRONG)) {
+  test(`${option} names itself and its range, with a space or = before a wrong value`, () => {
+    for (const value of values) {
+      for (const argv of [[option, value], [`${option}=${value}`]]) {
+        const message = messageOf([...argv, '--json']);
+        assert.match(message, RANGES[option]!);
+        assert(message.length < 400, 'a long value is not repeated in full');
+      }
+    }
+  });
+
+  test(`${option} without a value, or with the next option as one, says what it needs`, () => {
+    for (const argv of [[option], [option, '--json'], [option, '--'], [option, '--count=3']]) {
+      assert.match(
+        messageOf(argv),
+        new RegExp(`listen: ${option} needs a value: \\w`),
+        argv.join(),
+      );
+    }
+  });
+}
+
+test('values that begin with a hyphen and are right are taken', () => {
+  assert.deepEqual(parseListenArguments(['--filter', '-a=1']).filters, [
+    { field: '-a', text: '1' },
+  ]);
+  assert.equal(parseListenArguments(['--sequence-field', '-n', '--verify']).sequenceField, '-n');
+});
+
+for (const [argv, expected] of [
+  [['--verify', '--rate'], /--verify and --rate exclude each other/],
+  [['--rate', '--json', '--verify', '--count=3'], /--verify and --rate exclude each other/],
+  [['--rate', '--sequence-field', 'seq', '--verify'], /--verify and --rate exclude each other/],
+  [['--sequence-field', 'seq'], /--sequence-field needs --verify/],
+  [['--sequence-field', 'seq', '--rate'], /--sequence-field needs --verify/],
+  [['--filter', 'a=1', '--filter=a=2'], /--filter wants a to be "1" and "2" at once/],
+  [['--filter', '@key=a', '--filter=b=2', '--filter=@key=b'], /--filter wants @key to be/],
+  [['--count', '3', '--count=4'], /--count is given twice/],
+  [['--from', 'end', '--from', 'end'], /--from is given twice/],
+  [['--sequence-field=a', '--sequence-field=b', '--verify'], /--sequence-field is given twice/],
+  [['--speed'], /unknown option --speed \(/],
+  [['--speed=3'], /unknown option --speed \(/],
+  [['--constructor'], /unknown option --constructor \(/],
+  [['-x'], /unknown option -x \(/],
+  [['-3'], /unknown option -3 \(/],
+  [['--no-json'], /unknown option --no-json \(/],
+  [['topic'], /unexpected argument "topic"; the topic is KAFKA_TOPIC \(/],
+  [['--', '--json'], /unexpected argument "--json"/],
+  [['--json=yes'], /--json takes no value/],
+  [['--verify='], /--verify takes no value/],
+] as [string[], RegExp][]) {
+  test(`wrong: ${argv.join(' ')}`, () => {
+    assert.match(messageOf(argv), expected);
+  });
+}
+
+test('each pair of options is either accepted or among those that make no sense together', () => {
+  const options = [
+    '--from=beginning',
+    '--count=1',
+    '--partition=0',
+    '--filter=a=1',
+    '--json',
+    '--rate',
+    '--verify',
+    '--sequence-field=n',
+  ];
+  const pairs = options.flatMap((a, i) => options.slice(i + 1).map((b) => [a, b]));
+  const rejected = pairs
+    .filter((pair) => errorOf(pair) !== undefined)
+    .map((pair) => pair.join(' '));
+  assert.deepEqual(rejected, [
+    '--from=beginning --sequence-field=n',
+    '--count=1 --sequence-field=n',
+    '--partition=0 --sequence-field=n',
+    '--filter=a=1 --sequence-field=n',
+    '--json --sequence-field=n',
+    '--rate --verify',
+    '--rate --sequence-field=n',
+  ]);
+});
+
+test('with --help among them, nothing else is looked at', () => {
+  for (const argv of [['--help'], ['-h'], ['--count', '-3', '-h'], ['x', '--help', '--speed']]) {
+    assert.equal(parseListenArguments(argv).help, true, argv.join(' '));
+  }
+});
+
+function errorOf(argv: readonly string[]): unknown {
+  try {
+    parseListenArguments(argv);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
+/** The error's message: one line, exit code 2. */
+function messageOf(argv: readonly string[]): string {
+  const error = errorOf(argv);
+  assert(error instanceof StartError, argv.join(' '));
+  assert.equal(error.exitCode, 2);
+  assert.match(error.message, /^listen: [^\n]* \(see .* listen --help\)$/);
+  return error.message;
+}

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseEvent } from '../../../src/cli/listen/event.ts';
+import { matchesAll, parseFilter } from '../../../src/cli/listen/filter.ts';
+import type { JsonObject } from '../../../src/common/json-object.ts';
+
+const event = parseEvent(
+  Buffer.from(
+    '{"msg":"hi","n":1.0,"big":1e3,"digits":"1","ok":true,"none":null,"o":{"p":"x=y"},"e":""}',
+  ),
+);
+
+function lets(texts: readonly string[], from: JsonObject | undefined = event, key = 'client-7') {
+  return matchesAll(
+    texts.map((text) => parseFilter(text)!),
+    Buffer.from(key),
+    from,
+  );
+}
+
+test('a filter is split at its first =; without a field it is none', () => {
+  assert.deepEqual(parseFilter('a=b=c'), { field: 'a', text: 'b=c' });
+  assert.deepEqual(parseFilter('a='), { field: 'a', text: '' });
+  for (const text of ['a', '=a', '']) assert.equal(parseFilter(text), undefined, text);
+});
+
+for (const text of ['msg=hi', 'n=1', 'n=1.0', 'n=1e0', 'big=1000', 'digits=1', 'ok=true', 'e=']) {
+  test(`lets through: ${text}`, () => assert(lets([text]), text));
+}
+
+for (const text of ['none=null', 'o.p=x=y', '@key=client-7']) {
+  test(`lets through: ${text}`, () => assert(lets([text]), text));
+}
+
+const KEPT = ['msg=HI', 'msg=h', 'n=01', 'n= 1', 'n=', 'n=true', 'digits=1.0', 'ok=True', 'ok=1'];
+for (const text of [...KEPT, 'none=', 'o={"p":"x=y"}', 'absent=', 'absent=undefined', '@key=']) {
+  test(`keeps back: ${text}`, () => assert(!lets([text]), text));
+}
+
+test('all filters must hold; none let everything through, broken records too', () => {
+  assert(lets(['msg=hi', 'ok=true']), 'both hold');
+  assert(!lets(['msg=hi', 'ok=false']), 'one does not');
+  assert(matchesAll([], null, undefined), 'no filter');
+});
+
+test('what is no event matches by its key alone, and no key is not the empty one', () => {
+  const filter = (text: string) => [parseFilter(text)!];
+  assert(matchesAll(filter('@key=k'), Buffer.from('k'), undefined), 'the key');
+  assert(!matchesAll(filter('msg=hi'), Buffer.from('k'), undefined), 'no field');
+  assert(matchesAll(filter('@key='), Buffer.alloc(0), undefined), 'the empty key');
+  assert(!matchesAll(filter('@key='), null, undefined), 'no key');
+});

@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CodecError } from '../../../src/cli/listen/decompression.ts';
+import { describe, obstacleOf, PASSING, reasonOf } from '../../../src/cli/listen/positions.ts';
+
+/** As kafkajs nests them. */
+function tried(cause: Error): Error {
+  return new Error('gave up', { cause: new Error('retried\nwith a stack', { cause }) });
+}
+const ofType = (type: string) => Object.assign(new Error(`broker says ${type}`), { type });
+const named = (name: string) => Object.assign(new Error('no'), { name });
+
+for (const [error, obstacle, passes] of [
+  [ofType('UNKNOWN_TOPIC_OR_PARTITION'), 'missing', true],
+  [ofType('LEADER_NOT_AVAILABLE'), 'leaderless', true],
+  [ofType('NOT_LEADER_FOR_PARTITION'), 'leaderless', true],
+  [named('KafkaJSGroupCoordinatorNotFound'), 'uncoordinated', true],
+  [new Error('connect ECONNREFUSED'), 'unreachable', true],
+  [ofType('TOPIC_AUTHORIZATION_FAILED'), 'denied', false],
+  [named('KafkaJSSASLAuthenticationError'), 'login', false],
+  [new CodecError('zstd needs more'), 'codec', false],
+] as const) {
+  test(`${error.message}: ${obstacle}, ${passes ? 'waited for' : 'the end'}, in one line`, () => {
+    assert.equal(obstacleOf(tried(error)), obstacle);
+    assert.equal(PASSING.has(obstacle), passes);
+    const line = describe(obstacle, 't', reasonOf(tried(error)));
+    assert.equal(/waiting for it$/.test(line), passes, line);
+    assert.doesNotMatch(line, /\n/);
+  });
+}
+
+test('the reason is the innermost, its first line', () => {
+  assert.equal(reasonOf(tried(new Error('refused\n  at x'))), 'refused');
+  assert.equal(reasonOf('no error'), '');
+});

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Verification } from '../../../src/cli/listen/verification.ts';
+import { LIMITS } from '../../../src/config/limits.ts';
+
+const record = { partition: 1, offset: 7n, timestamp: 0, key: Buffer.from('c'), value: null };
+
+function verify(events: readonly object[], sequenceField?: string) {
+  const said: string[] = [];
+  const verification = new Verification({
+    idField: 'id',
+    sequenceField,
+    say: (line) => said.push(line),
+  });
+  for (const event of events) verification.look(record, { ...event });
+  return { verification, said };
+}
+
+test('by id alone: no word of sequences', () => {
+  const { verification, said } = verify([
+    { id: 1, seq: 1 },
+    { id: 2, seq: 1 },
+  ]);
+  assert.deepEqual(said, []);
+  assert.equal(verification.clean, true);
+  assert.equal(verification.describe().length, 1);
+});
+
+test('a repeated id, a missing number or a repeated one is not clean', () => {
+  for (const [events, what] of [
+    [
+      [
+        { id: 1, seq: 1 },
+        { id: 1, seq: 2 },
+      ],
+      'repeat of 1',
+    ],
+    [
+      [
+        { id: 1, seq: 1 },
+        { id: 2, seq: 3 },
+      ],
+      '2 is missing before 3 of "c"',
+    ],
+    [
+      [
+        { id: 1, seq: 1 },
+        { id: 2, seq: 1 },
+      ],
+      'repeat of 1 of "c"',
+    ],
+  ] as const) {
+    const { verification, said } = verify(events, 'seq');
+    assert.deepEqual(said, [`${what} at partition 1 offset 7`]);
+    assert.equal(verification.clean, false, what);
+    assert.equal(verification.describe().length, 2);
+  }
+});
+
+test('what was missing and came late is clean, and the field may be within fields', () => {
+  const { verification } = verify(
+    [1, 3, 2].map((n) => ({ id: n, meta: { n } })),
+    'meta.n',
+  );
+  assert.equal(verification.clean, true);
+  assert.match(verification.describe()[1] ?? '', /0 missing, 0 repeats, 1 late/);
+});
+
+test('after so many findings they are only counted', () => {
+  const repeats = LIMITS.listenFindings + 50;
+  const { verification, said } = verify(Array.from({ length: repeats + 1 }, () => ({ id: 'x' })));
+  assert.equal(said.length, LIMITS.listenFindings + 1);
+  assert.equal(said.at(-1), 'what is found from here on is only counted');
+  assert.match(verification.describe()[0] ?? '', new RegExp(` ${repeats} repeats`));
+});

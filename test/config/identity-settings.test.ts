@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readConfig } from '../../src/config/config.ts';
+import { needsIdentity } from '../../src/config/identity-settings.ts';
+
+const JWT = {
+  FOREBAY_JWT_JWKS_URL: 'https://issuer.example/keys',
+  FOREBAY_JWT_AUDIENCE: 'forebay',
+  FOREBAY_JWT_ISSUER: 'https://issuer.example',
+};
+
+/** Demands that these settings are refused so. */
+function assertWrong(env: Record<string, string>, message: RegExp): void {
+  assert.throws(() => readConfig(env), { name: 'StartError', exitCode: 2, message });
+}
+
+test('origins as browsers send them, whatever their case and their default ports', () => {
+  const given =
+    'https://App.example, http://app.example:80,https://app.example:8443,ionic://localhost';
+  const { origins } = readConfig({ FOREBAY_ORIGINS: given });
+  assert.deepEqual(origins, [
+    'https://app.example',
+    'http://app.example',
+    'https://app.example:8443',
+    'ionic://localhost',
+  ]);
+  assert.deepEqual(readConfig({ FOREBAY_ORIGINS: ' * ' }).origins, ['*']);
+  assert.equal(readConfig({}).origins, undefined);
+});
+
+test('what is no origin, null among them, and * beside others are refused', () => {
+  for (const wrong of [
+    'null',
+    'app.example',
+    'https://app.example/',
+    'https://app.example/path',
+    'https://*.example',
+    'https://me@app.example',
+    'https://app.example,*',
+    'https://app.example,',
+    'https://',
+    'https://app.example:99999',
+  ]) {
+    assertWrong({ FOREBAY_ORIGINS: wrong }, /FOREBAY_ORIGINS must be origins as https:\/\/app\.ex/);
+  }
+});
+
+test('a key set comes over https, or over http from this machine', () => {
+  for (const url of ['https://issuer.example/a?b', 'http://127.0.0.1:1/', 'http://localhost/x']) {
+    const { jwtJwksUrl } = readConfig({ ...JWT, FOREBAY_JWT_JWKS_URL: url });
+    assert.equal(jwtJwksUrl?.href, url);
+  }
+  for (const url of [
+    'http://issuer.example',
+    'file:///etc/passwd',
+    'issuer',
+    'https://me:hunter2@issuer.example',
+    'http://127.0.0.1.evil.example',
+  ]) {
+    assertWrong({ ...JWT, FOREBAY_JWT_JWKS_URL: url }, /FOREBAY_JWT_JWKS_URL must be an https/);
+  }
+});
+
+test('algorithms: public keys alone', () => {
+  const given = { ...JWT, FOREBAY_JWT_ALGORITHMS: 'ES256, EdDSA' };
+  assert.deepEqual(readConfig(given).jwtAlgorithms, ['ES256', 'EdDSA']);
+  for (const wrong of ['none', 'HS256', 'RS256,HS256', 'rs256', 'RS256,']) {
+    assertWrong({ FOREBAY_JWT_ALGORITHMS: wrong }, /FOREBAY_JWT_ALGORITHMS must be some of RS256,/);
+  }
+});
+
+test('a key set needs audience and issuer, they need a key set, and there is one', () => {
+  const { FOREBAY_JWT_AUDIENCE, FOREBAY_JWT_ISSUER, FOREBAY_JWT_JWKS_URL } = JWT;
+  assertWrong({ FOREBAY_JWT_JWKS_URL, FOREBAY_JWT_ISSUER }, /needs FOREBAY_JWT_AUDIENCE and/);
+  assertWrong({ FOREBAY_JWT_JWKS_FILE: '/x', FOREBAY_JWT_AUDIENCE }, /needs FOREBAY_JWT_AUDIENCE/);
+  assertWrong({ FOREBAY_JWT_AUDIENCE }, /need FOREBAY_JWT_JWKS_FILE or _URL/);
+  assertWrong({ ...JWT, FOREBAY_JWT_JWKS_FILE: '/x' }, /exclude each other/);
+});
+
+test('who gets in has to be known where keys are configured', () => {
+  assert.equal(needsIdentity(readConfig({})), false);
+  assert.equal(needsIdentity(readConfig({ FOREBAY_ORIGINS: '*' })), false);
+  assert.equal(needsIdentity(readConfig(JWT)), true);
+  assert.equal(needsIdentity(readConfig({ FOREBAY_KEYS_FILE: '/x' })), true);
+});

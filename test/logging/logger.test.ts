@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
+import { test } from 'node:test';
+import { TYPESCRIPT } from '../support/typescript.ts';
+
+/** What createLogger writes for a line whose texts a client or broker has chosen. */
+async function written(pretty: boolean, text: string): Promise<string> {
+  const file = 'test/fixtures/hostile-log.ts';
+  const child = spawn(process.execPath, [...TYPESCRIPT, file, String(Number(pretty)), text], {
+    env: { PATH: process.env.PATH, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 10_000,
+  });
+  let output = '';
+  for await (const data of child.stdout.setEncoding('utf8')) output += data;
+  return output;
+}
+
+const HOSTILE = 'a\u001b[2J\u007f\u009b2J\u0085b\u061c\u200e\u202egpj\u2066\u2028c\u2029';
+
+test('texts of clients and brokers do nothing to a terminal, in JSON and in lines for people', async () => {
+  const json = await written(false, HOSTILE);
+  assert.match(json, /^[\n\x20-\x7e]*$/);
+  const { field, err, deep, msg, ...rest } = JSON.parse(json);
+  assert.deepEqual([field, msg, deep], [HOSTILE, HOSTILE, { list: [HOSTILE] }]);
+  assert(err.message.startsWith(HOSTILE));
+  assert(Object.hasOwn(rest, HOSTILE), 'names of fields too');
+  const lines = await written(true, HOSTILE);
+  assert.match(lines, /^[\n\x20-\x7e]*$/);
+  assert.match(lines, /u009b2J/);
+});
+
+test('of URLs in log lines user info and query are hidden', async () => {
+  const url = 'https://me:s3cret@host.example/keys?token=s3cret';
+  for (const pretty of [false, true]) {
+    const output = await written(pretty, `cannot get "${url}"`);
+    assert(!output.includes('s3cret'), output);
+    assert(output.includes('https://(hidden)@host.example/keys?(hidden)'), output);
+  }
+});
+
+/** Runs the fixture with this stdout. */
+function start(bytes: number, stdout: number | 'pipe') {
+  const file = 'test/fixtures/logging-process.ts';
+  const child = spawn(process.execPath, [...TYPESCRIPT, file, String(bytes)], {
+    stdio: ['ignore', stdout, 'pipe'],
+    timeout: 10_000,
+    killSignal: 'SIGKILL',
+  });
+  let errors = '';
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  return { child, ended: once(child, 'close').then(([code]) => ({ code, errors })) };
+}
+
+test('a log that cannot be written holds nobody up and ends nobody', async () => {
+  const full = openSync('/dev/full', 'w');
+  const { ended } = start(10, full);
+  closeSync(full);
+  assert.deepEqual(await ended, { code: 0, errors: 'went on\n' });
+});
+
+test('a reader that has gone is no error', async () => {
+  const { child, ended } = start(10, 'pipe');
+  child.stdout!.destroy();
+  assert.deepEqual(await ended, { code: 0, errors: 'went on\n' });
+});
+
+test('lines longer than the pipe holds arrive whole', async () => {
+  const { child, ended } = start(300_000, 'pipe');
+  const chunks: Buffer[] = [];
+  child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
+  assert.equal((await ended).code, 0);
+  const lines = Buffer.concat(chunks).toString().trimEnd().split('\n');
+  const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg.length);
+  assert.deepEqual(messages, [300_000, 300_000, 300_000, 'the last one'.length]);
+});
+
+test('a reader that stands still is not waited for long', async () => {
+  const { child } = start(300_000, 'pipe');
+  child.stdout!.pause();
+  const [first] = (await once(child.stderr!, 'data')) as [string];
+  assert.equal(first, 'went on\n');
+  const chunks: Buffer[] = [];
+  child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(child, 'close');
+  const lines = Buffer.concat(chunks).toString().split('\n');
+  assert.match(lines[0]!, /^\{"level":"info".*"number":1,"msg":"x+$/);
+  assert.equal(lines.length, 1, 'the others were dropped whole');
+});

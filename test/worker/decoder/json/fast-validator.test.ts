@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { JsonObject } from '../../../../src/common/json-object.ts';
+import { Sieve } from '../../../../src/worker/decoder/json/fast-validator.ts';
+import { WRONG } from '../../../../src/worker/decoder/json/json-grammar.ts';
+import { decodeNdjson, decodeText } from '../../../../src/worker/decoder/json/text.ts';
+import { KeyField } from '../../../../src/worker/decoder/key-field.ts';
+import { loadSieve, loadValidator } from '../../../../src/worker/intake/validator.ts';
+import { jsonText } from '../json-text.ts';
+import { BOUNDS, decode, SIEVE } from '../recorder.ts';
+
+const validate = loadValidator(undefined);
+const KEY_FIELDS = [
+  'clientId',
+  'msg',
+  'timestamp',
+  'user',
+  'ключ',
+  '__proto__',
+  'user.id',
+  'user.id.x',
+  'msg.length',
+  'constructor.name',
+];
+
+/** What the sieve says of `text` alone in its bytes: the object's end, and its key. */
+function sift(sieve: Sieve, text: string): { end: number; key: string | undefined } | undefined {
+  const bytes = Buffer.from(text);
+  const end = sieve.objectEnd(bytes, 0, bytes.length, 64);
+  if (end === WRONG) return undefined;
+  const { keyStart, keyBytes } = sieve;
+  return {
+    end,
+    key: keyBytes < 0 ? undefined : bytes.toString('utf8', keyStart, keyStart + keyBytes),
+  };
+}
+
+/** Demands that what is let through is good, with the key that its value has. */
+function demandGood(keyField: string, text: string): boolean {
+  const found = sift(
+    new Sieve({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField),
+    text,
+  );
+  if (found === undefined) return false;
+  const object = Buffer.from(text).toString('utf8', 0, found.end);
+  const value = JSON.parse(object) as JsonObject;
+  assert.equal(validate(value), undefined, object);
+  const field = new KeyField(keyField);
+  const key = field.keyOf(value, Buffer.from(object), 0);
+  assert.equal(found.key, key, object);
+  // It is counted as such, without a look at its value.
+  if (key === undefined) assert.equal(field.whyNone(value), 'missing', object);
+  return true;
+}
+
+const blank = jsonText.blank();
+const anyName = fc.oneof(
+  fc.constantFrom('msg', 'clientId', 'timestamp', 'user', 'ключ', '__proto__', 'ms', 'msgs', 'id'),
+  fc.constantFrom('user', 'user.id', 'constructor', 'msg.length'),
+  fc.string({ unit: 'grapheme', maxLength: 5 }),
+);
+const anyString = fc.string({ unit: 'grapheme' }).map((text) => JSON.stringify(text));
+const mostly = (usual: fc.Arbitrary<string>, rare: fc.Arbitrary<string>) =>
+  fc.oneof({ weight: 4, arbitrary: usual }, { weight: 1, arbitrary: rare });
+const anyInteger = fc.oneof(
+  fc.integer().map(String),
+  fc.constantFrom('0', '-0', '00', '01', '-', '1.0', '1e3', '999999999999999', '1700000000000.5'),
+  fc.bigInt().map(String),
+);
+const anyField = fc.tuple(
+  anyName.map((name) => JSON.stringify(name)),
+  fc.oneof(
+    jsonText(),
+    anyInteger,
+    fc.string({ unit: 'grapheme' }).map((text) => JSON.stringify(text)),
+    fc.constantFrom('null', 'true', '{}', '{"id":"nested"}', '{"id":{"x":1e0}}', '["id"]', '1e400'),
+  ),
+);
+/** Objects that have what an event must have, or nearly. */
+const nearEvent = fc
+  .record({
+    fields: fc.array(anyField, { maxLength: 2 }),
+    msg: mostly(anyString, jsonText()),
+    timestamp: mostly(fc.nat().map(String), anyInteger),
+    clientId: anyString,
+    dropped: fc.option(fc.nat(6), { freq: 1 }),
+    blank,
+  })
+  .chain(({ fields, msg, timestamp, clientId, dropped, blank: space }) => {
+    const own: [string, string][] = [
+      ['"msg"', msg],
+      ['"clientId"', clientId],
+      ['"timestamp"', timestamp],
+    ];
+    const all = [...own, ...fields].filter((_, index) => index !== dropped);
+    return fc.shuffledSubarray(all, { minLength: all.length }).map((ordered) => {
+      const written = ordered.map(
+        ([name, value]) => `${space}${name}${space}:${space}${value}${space}`,
+      );
+      return `{${written.join(',')}}`;
+    });
+  });
+
+test('an event in plain writing is let through, with its key', () => {
+  const plain = fc.string({ unit: fc.constantFrom(...'aé😀 {}[]:,0'), maxLength: 9 });
+  fc.assert(
+    fc.property(
+      plain,
+      plain,
+      fc.nat(),
+      jsonText(),
+      blank,
+      (msg, clientId, timestamp, extra, space) => {
+        const text = `{${space}"msg":"${msg}",${space}"clientId" : "${clientId}","x":${extra},"timestamp":${timestamp}${space}}`;
+        const found = sift(SIEVE, text);
+        assert.equal(found?.key, clientId);
+        assert.equal(found?.end, Buffer.byteLength(text));
+      },
+    ),
+  );
+});
+
+test('what is let through is taken by JSON.parse and the schema, and has the same key', () => {
+  let through = 0;
+  fc.assert(
+    fc.property(fc.constantFrom(...KEY_FIELDS), nearEvent, (keyField, text) => {
+      if (demandGood(keyField, text)) through++;
+    }),
+    { numRuns: 3_000 },
+  );
+  assert(through > 100, `${through} were let through`);
+});
+
+test('a good event with a piece put in, taken out or written over: never let through if it is bad', () => {
+  const pieces = [
+    '"',
+    '\\',
+    '{',
+    '}',
+    '[',
+    ']',
+    ',',
+    ':',
+    '0',
+    '-',
+    '.',
+    'e',
+    '\n',
+    '\0',
+    '"msg":1,',
+    'true',
+  ];
+  const change = fc.record({
+    at: fc.nat(200),
+    removed: fc.nat(3),
+    added: fc.constantFrom('', ...pieces),
+  });
+  let [through, stopped] = [0, 0];
+  fc.assert(
+    fc.property(nearEvent, fc.array(change, { minLength: 1, maxLength: 2 }), (text, changes) => {
+      let changed = text;
+      for (const { at, removed, added } of changes) {
+        const place = at % (changed.length + 1);
+        changed = changed.slice(0, place) + added + changed.slice(place + removed);
+      }
+      if (demandGood('clientId', changed)) through++;
+      else stopped++;
+    }),
+    { numRuns: 5_000 },
+  );
+  assert(through > 50 && stopped > 50, `${through} were let through, ${stopped} not`);
+});
+
+test('what needs a second look is not let through', () => {
+  const good = '{"msg":"m","clientId":"c","timestamp":1}';
+  assert.notEqual(sift(SIEVE, good), undefined);
+  for (const text of [
+    good.slice(0, -1),
+    good.replace('"m"', '1'),
+    good.replace('1}', '1.0}'),
+    good.replace('1}', '1e3}'),
+    good.replace('1}', '01}'),
+    good.replace('1}', '1234567890123456}'),
+    good.replace('"c"', '"\\u0063"'),
+    good.replace('"msg"', '"ms\\u0067"'),
+    good.replace('{', '{"msg":"first",'),
+    good.replace('"m"', '"a\nb"'),
+    good.replace('}', ',}'),
+    good.replace('"clientId":"c",', ''),
+    '{}',
+    '[]',
+    '',
+  ]) {
+    assert.equal(sift(SIEVE, text), undefined, text);
+  }
+});
+
+test('a key that is a number is seen by the sieve if it has one text', () => {
+  const event = (device: string) =>
+    `{"msg":"m","clientId":"c","timestamp":${device},"device":${device}}`;
+  for (const keyField of ['timestamp', 'device']) {
+    const sieve = new Sieve({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField);
+    for (const text of ['0', '7', '-1', '1700000000000', '999999999999999']) {
+      assert.equal(sift(sieve, event(text))?.key, text, keyField);
+    }
+    for (const text of ['-0', '1.0', '1e0', '9007199254740993']) {
+      assert.equal(sift(sieve, event(text)), undefined, keyField);
+    }
+  }
+});
+
+test('a schema of one’s own has no sieve', () => {
+  assert.equal(loadSieve('schema.json', 'clientId'), undefined);
+});
+
+test('with a sieve the same becomes of any frame, line and array, as without', () => {
+  const event = fc.oneof({ weight: 4, arbitrary: nearEvent }, { weight: 1, arbitrary: jsonText() });
+  const events = fc.array(event, { maxLength: 5 });
+  const frame = fc.oneof(
+    event,
+    events.map((texts) => `[${texts.join(' ,')}]`),
+    events.map((texts) => texts.map((text) => text.replace(/[\r\n]/g, ' ')).join('\n')),
+    events.map((texts) => `[${texts.join(',')}`),
+    fc.tuple(event, blank, event).map((parts) => parts.join('')),
+  );
+  const bounds = fc.constantFrom(
+    BOUNDS,
+    { maxEvents: 3, maxEventBytes: 65_536, maxDepth: 64 },
+    { maxEvents: 9, maxEventBytes: 60, maxDepth: 64 },
+    { maxEvents: 9, maxEventBytes: 65_536, maxDepth: 2 },
+  );
+  let known = 0;
+  fc.assert(
+    fc.property(frame, blank, bounds, (text, space, limits) => {
+      for (const decoder of [decodeText, decodeNdjson]) {
+        const without = decode(decoder, space + text + space, limits);
+        const sifted = decode(decoder, space + text + space, limits, SIEVE);
+        known += sifted.known.length;
+        const { values: _, known: __, ...rest } = sifted;
+        const { values, known: ___, ...expected } = without;
+        assert.deepEqual(rest, expected);
+        const keys = sifted.known.map((key) => key ?? 'no key');
+        const all = values.map(({ clientId }) => clientId);
+        assert(keys.every((key) => all.includes(key)));
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+  assert(known > 500, `${known} were let through`);
+});

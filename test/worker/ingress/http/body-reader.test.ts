@@ -1,0 +1,400 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
+import { Budget } from '../../../../src/worker/accumulator/budget.ts';
+import { PausedBodies, readBody } from '../../../../src/worker/ingress/http/body-reader.ts';
+import { BodyWatch } from '../../../../src/worker/ingress/http/body-timeouts.ts';
+import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
+import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
+import { fakeRequest } from '../../../simulation/sockets.ts';
+import { Response } from './response.ts';
+
+const RATE = KIB;
+let watch: BodyWatch;
+beforeEach((t) => {
+  (t as TestContext).mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  watch = new BodyWatch(RATE);
+});
+afterEach(() => watch.close());
+
+/** A request whose parts come when the test says so. */
+class Request extends Response {
+  readonly budget = new Budget(4 * MIB);
+  readonly turn = {
+    spent: false,
+    number: 1,
+    taken: 0,
+    take: (bytes: number) => {
+      this.turn.taken += bytes;
+      return !this.turn.spent;
+    },
+    afterTurn: (next: () => void) => setImmediate(next),
+  };
+  readonly pausing = new PausedBodies(this.budget, this.turn);
+  whole: string | undefined;
+  tooLarge = 0;
+  late = 0;
+  evicted = 0;
+  flooded = 0;
+  aborted = 0;
+  /** It went away before its body was whole. */
+  gone = 0;
+
+  constructor(encoding = '', memory = new InputMemory(64 * MIB)) {
+    super();
+    markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
+    readBody(this, this.pausing, watch, memory, {
+      whole: (body) => {
+        this.whole = String(body);
+        return { abort: () => this.aborted++ };
+      },
+      tooLarge: () => this.tooLarge++,
+      late: () => this.late++,
+      evicted: () => this.evicted++,
+      flooded: () => this.flooded++,
+      gone: () => this.gone++,
+    });
+  }
+
+  part(text: string, isLast = false): void {
+    this.deliver(text, isLast);
+  }
+
+  /** @returns what ends it */
+  press(): () => void {
+    const bytes = this.budget.eventLimitBytes * LIMITS.highWater.stop;
+    assert(this.budget.charge(bytes));
+    return () => this.budget.release(bytes);
+  }
+}
+
+test('a flood of tiny chunks closes its connection only in a turn that has no time left', () => {
+  const { count, bytes } = LIMITS.spentChunks;
+  const request = new Request();
+  const tiny = () => {
+    for (let chunk = 0; chunk < count; chunk++) request.part('x');
+  };
+  tiny();
+  tiny();
+  assert.equal(request.flooded, 0, 'there is time');
+  request.turn.spent = true;
+  tiny();
+  assert.equal(request.flooded, 0, 'so many may come');
+  request.part('x');
+  assert.equal(request.flooded, 1);
+  request.turn.number++;
+  tiny();
+  assert.equal(request.flooded, 1, 'another turn');
+  const large = new Request();
+  large.turn.spent = true;
+  for (let chunk = 0; chunk < 3 * count; chunk++) large.part('x'.repeat(bytes));
+  assert.equal(large.flooded, 0, 'chunks that hold something');
+});
+
+test('a body in parts is put together; without pressure it is not paused', () => {
+  const request = new Request();
+  request.part('a');
+  request.part('b');
+  request.part('c', true);
+  assert.equal(request.whole, 'abc');
+  assert.equal(request.pauses, 0);
+  request.abort();
+  assert.equal(request.aborted, 1, 'who answers is told that nobody is there any more');
+});
+
+test('while the buffer is pressed a body is read no further; it goes on when there is room', () => {
+  const request = new Request();
+  const relieve = request.press();
+  request.part('a');
+  assert(request.paused);
+  relieve();
+  assert(!request.paused);
+  request.part('b', true);
+  assert.equal(request.whole, 'ab');
+});
+
+test('a body that comes when a turn of the loop has no time left is read on in a later one', async () => {
+  const request = new Request();
+  for (const text of ['a', 'b']) {
+    request.turn.spent = true;
+    request.part(text);
+    assert(request.paused);
+    request.turn.spent = false;
+    await turn();
+    assert(!request.paused, 'it may wait more than once');
+  }
+  request.part('c', true);
+  assert.equal(request.whole, 'abc');
+});
+
+test('each chunk counts as input of the turn, those that are skipped too', () => {
+  const request = new Request('chunked');
+  request.part('ab');
+  assert.equal(request.turn.taken, 2);
+  request.part('x'.repeat(LIMITS.bodyBytes));
+  request.part('c');
+  assert.equal(request.turn.taken, LIMITS.bodyBytes + 3);
+});
+
+test('of many bodies that wait for a turn some are read on in each, in the order they came', async () => {
+  const requests = Array.from({ length: 3 * LIMITS.resumedBodies - 1 }, () => new Request());
+  const [{ turn: shared, pausing }] = requests as [Request];
+  shared.spent = true;
+  for (const request of requests) pausing.pause(request, true);
+  const waiting = () => requests.map((request) => request.paused);
+  for (let turns = 1; turns <= 3; turns++) {
+    await turn();
+    const on = turns * LIMITS.resumedBodies;
+    assert.deepEqual(
+      waiting(),
+      requests.map((_, index) => index >= on),
+    );
+  }
+});
+
+test('a body waits for room once and not for long', (t) => {
+  const request = new Request();
+  request.press();
+  request.part('a');
+  t.mock.timers.tick(LIMITS.bodyPauseMs - 1);
+  assert(request.paused);
+  t.mock.timers.tick(1);
+  assert(!request.paused);
+  request.part('b');
+  assert(!request.paused);
+  assert.equal(request.pauses, 1);
+});
+
+test('what was read before the pause may end the body: the connection is not left paused', () => {
+  const request = new Request();
+  request.press();
+  request.part('a');
+  request.part('b', true);
+  assert.equal(request.whole, 'ab');
+  assert(!request.paused);
+});
+
+test('a chunked body over its bound is refused at its end, or beyond another bound', () => {
+  const whole = new Request('chunked');
+  whole.part('x'.repeat(LIMITS.bodyBytes + 1));
+  assert.equal(whole.tooLarge, 0);
+  whole.part('y', true);
+  assert.deepEqual([whole.tooLarge, whole.whole], [1, undefined]);
+  const endless = new Request('chunked');
+  endless.part('x'.repeat(LIMITS.bodyBytes + LIMITS.bodySkipBytes));
+  assert.equal(endless.tooLarge, 0);
+  for (let part = 0; part < 3; part++) endless.part('y');
+  assert.equal(endless.tooLarge, 1);
+  const left = new Request('chunked');
+  left.part('x'.repeat(LIMITS.bodyBytes + 1));
+  left.abort();
+  assert.deepEqual([left.tooLarge, left.gone], [0, 1]);
+});
+
+test('a body over its bound is refused once, and the rest is skipped, paused or not', () => {
+  const request = new Request();
+  request.press();
+  request.part('x'.repeat(LIMITS.bodyBytes));
+  assert(request.paused);
+  request.part('y');
+  request.part('z', true);
+  assert.equal(request.tooLarge, 1);
+  assert.equal(request.whole, undefined);
+  assert(!request.paused);
+});
+
+test('a body that was paused and goes on does so once: its connection is read on for the next request', () => {
+  const request = new Request();
+  const relieve = request.press();
+  request.part('a');
+  relieve();
+  request.part('b', true);
+  assert.deepEqual([request.pauses, request.resumes], [1, 1]);
+});
+
+test('a client that goes away while its body is paused leaves nothing behind', () => {
+  const request = new Request();
+  const relieve = request.press();
+  request.part('a');
+  request.abort();
+  relieve();
+  assert(request.paused, 'nobody touches a response that is gone');
+});
+
+/** Sends `bytes` per second for `ms`, or until the body is late. @returns the time that passed */
+function steady(t: TestContext, request: Request, bytes: number, ms: number): number {
+  for (let passed = 0; passed < ms; passed += LIMITS.bodyLookMs) {
+    if (request.late > 0) return passed;
+    request.part('x'.repeat((bytes * LIMITS.bodyLookMs) / 1_000));
+    t.mock.timers.tick(LIMITS.bodyLookMs);
+  }
+  return ms;
+}
+
+for (const [what, bytes] of [
+  ['nothing', 0],
+  ['a byte a second', 1],
+  ['half the least rate, which buys it twice the grace', RATE / 2],
+] as const) {
+  test(`a body of ${what} is given up after its grace, and not before`, (t) => {
+    const request = new Request();
+    const graceMs = LIMITS.bodyGraceMs / (1 - bytes / RATE);
+    const passedMs = steady(t, request, bytes, 2 * graceMs);
+    assert(passedMs >= graceMs, `${passedMs} ms`);
+    assert(passedMs <= graceMs + 2 * LIMITS.bodyLookMs, `${passedMs} ms`);
+    assert.equal(request.late, 1);
+    assert(request.resumes >= 2, 'uWebSockets.js would have cut it without a response');
+    request.part('b', true);
+    assert.equal(request.whole, undefined);
+    request.abort();
+    assert.equal(request.gone, 0, 'it has had its response');
+  });
+}
+
+for (const [encoding, bytes] of [
+  ['', RATE],
+  ['chunked', RATE],
+  ['', 4 * KIB],
+  ['chunked', 16 * KIB],
+] as const) {
+  test(`a steady ${encoding} body of ${bytes} bytes/s is read up to the bound of its bytes`, (t) => {
+    const request = new Request(encoding);
+    steady(t, request, bytes, ((LIMITS.bodyBytes - 1) / bytes) * 1_000 - LIMITS.bodyLookMs);
+    assert.equal(request.late, 0);
+    request.part('y', true);
+    assert(request.whole!.length > LIMITS.bodyBytes - 2 * bytes, `${request.whole!.length} bytes`);
+    assert.match(request.whole!, /^x+y$/);
+  });
+}
+
+test('fast bytes buy no longer stall than the grace, and a stall within it costs nothing', (t) => {
+  const request = new Request();
+  request.part('x'.repeat(LIMITS.bodyBytes / 2));
+  t.mock.timers.tick(LIMITS.bodyGraceMs);
+  assert.equal(request.late, 0);
+  for (let stall = 0; stall < 5; stall++) {
+    request.part('x'.repeat(RATE * (LIMITS.bodyGraceMs / 1_000)));
+    t.mock.timers.tick(LIMITS.bodyGraceMs - LIMITS.bodyLookMs);
+    assert.equal(request.late, 0, `stall ${stall}`);
+  }
+  t.mock.timers.tick(2 * LIMITS.bodyLookMs);
+  assert.equal(request.late, 1);
+});
+
+test('bytes beyond the bound that are only skipped buy no time', (t) => {
+  const request = new Request('chunked');
+  request.part('x'.repeat(LIMITS.bodyBytes));
+  t.mock.timers.tick(LIMITS.bodyLookMs);
+  steady(t, request, RATE, 2 * LIMITS.bodyGraceMs);
+  assert.equal(request.late, 1);
+});
+
+test('time while this side reads no further is not the client’s', (t) => {
+  const request = new Request();
+  t.mock.timers.tick(LIMITS.bodyGraceMs);
+  request.press();
+  request.part('a');
+  assert(request.paused);
+  t.mock.timers.tick(LIMITS.bodyPauseMs);
+  assert.equal(request.late, 0);
+  t.mock.timers.tick(2 * LIMITS.bodyLookMs);
+  assert.equal(request.late, 1);
+});
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** Collects until nothing more comes free: the sweep of a collection ends later than it. */
+async function heldBytes(): Promise<number> {
+  let before = Number.POSITIVE_INFINITY;
+  for (;;) {
+    collectGarbage();
+    await turn();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    const held = heapUsed + arrayBuffers;
+    if (held > before - KIB) return held;
+    before = held;
+  }
+}
+
+test('a body that comes byte by byte takes a few times its bytes of memory, not hundreds', async () => {
+  const bytes = 200_000;
+  const rounds: number[] = [];
+  for (let round = 0; round < 3; round++) {
+    const request = new Request();
+    const before = await heldBytes();
+    for (let byte = 0; byte < bytes; byte++) request.part('x');
+    rounds.push((await heldBytes()) - before);
+    request.part('y', true);
+    assert.equal(request.whole!.length, bytes + 1);
+  }
+  // The most: in the others the heap may have given back what tests before left.
+  const grown = Math.max(...rounds);
+  assert(grown >= bytes && grown < 8 * bytes, `${rounds.join(', ')} bytes`);
+});
+
+test('a body that is whole, too large or gone is watched no longer', (t) => {
+  const requests = [new Request(), new Request(), new Request()] as const;
+  requests[0].part('a', true);
+  requests[1].part('x'.repeat(LIMITS.bodyBytes + 1));
+  requests[2].abort();
+  t.mock.timers.tick(2 * LIMITS.bodyGraceMs);
+  for (const { late, resumes } of requests) assert.deepEqual([late, resumes], [0, 0]);
+});
+
+test('bodies that are not whole share one bound of memory: the oldest of one size end', () => {
+  let ms = 0;
+  const memory = new InputMemory(4 * MIB, () => ++ms);
+  const requests = Array.from({ length: 20 }, () => {
+    const request = new Request('', memory);
+    // What is allocated counts, not what has come.
+    for (let part = 0; part < 33; part++) request.part('x'.repeat(16 * KIB));
+    return request;
+  });
+  assert.equal(memory.bytes, 4 * MIB);
+  assert.deepEqual(
+    requests.map(({ evicted }) => evicted),
+    [...Array(16).fill(1), ...Array(4).fill(0)],
+  );
+  for (const request of requests) request.part('y', true);
+  assert.deepEqual(
+    requests.map(({ whole }) => whole !== undefined),
+    [...Array(16).fill(false), ...Array(4).fill(true)],
+  );
+  assert.equal(memory.bytes, 0, 'what is handed on is not charged here');
+});
+
+test('a body that ends in any way is charged no more, and is evicted no more', (t) => {
+  const memory = new InputMemory(4 * MIB);
+  const begin = () => {
+    const request = new Request('chunked', memory);
+    request.part('x'.repeat(100));
+    assert.equal(memory.bytes, 4 * KIB);
+    return request;
+  };
+  const tooLarge = begin();
+  tooLarge.part('x'.repeat(LIMITS.bodyBytes));
+  assert.equal(memory.bytes, 0, 'what is skipped is not kept');
+  begin().abort();
+  assert.equal(memory.bytes, 0);
+  const late = begin();
+  t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+  assert.deepEqual([late.late, memory.bytes], [1, 0]);
+  memory.evictDownTo(0);
+  assert.equal(late.evicted, 0);
+});
+
+test('a body that is evicted while it is paused is read on: its answer would be lost in a reset', () => {
+  const memory = new InputMemory(4 * MIB);
+  const request = new Request('', memory);
+  request.press();
+  request.part('a');
+  assert(request.paused);
+  memory.evictDownTo(0);
+  assert.deepEqual([request.evicted, request.paused], [1, false]);
+  request.abort();
+  assert.equal(request.gone, 0, 'it has had its response');
+});

@@ -1,0 +1,215 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  encodingOf as encodingOfRequest,
+  type Media,
+  mediaOf,
+} from '../../../../src/worker/ingress/http/content-types.ts';
+import type { Answer } from '../../../../src/worker/ingress/http/responses.ts';
+import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
+import { HAS_ZSTD } from '../../../support/zstd.ts';
+
+const TEXT = mediaOf('') as Media;
+const LINES = mediaOf('application/x-ndjson') as Media;
+const PACKED = mediaOf('application/msgpack') as Media;
+
+function nameOf(contentType: string): string {
+  const media = mediaOf(contentType);
+  if ('status' in media) return `${media.status}`;
+  const names = new Map([
+    [TEXT, 'text'],
+    [LINES, 'lines'],
+    [PACKED, 'msgpack'],
+  ]);
+  return names.get(media)!;
+}
+
+function assertAll(expected: string, contentTypes: readonly string[]): void {
+  for (const type of contentTypes) {
+    for (const written of [type, type.toUpperCase(), ` ${type} `, `${type};`, `${type} ; a=b`]) {
+      assert.equal(nameOf(written), expected, JSON.stringify(written));
+    }
+  }
+}
+
+const messageOf = (answer: Answer) =>
+  (JSON.parse(`${answer.body}`) as { error: { message: string } }).error.message;
+
+test('the three kinds of bodies differ', () => {
+  assert.equal(new Set([TEXT, LINES, PACKED]).size, 3);
+});
+
+test('JSON by any of its types is a text frame', () => {
+  assertAll('text', [
+    '',
+    'application/json',
+    'text/plain',
+    'text/json',
+    'text/x-json',
+    'application/x-json',
+    'application/cloudevents+json',
+    'application/cloudevents-batch+json',
+    'application/vnd.api+json',
+    'application/vnd.kafka.json.v2+json',
+    'application/ld+json',
+    'application/problem+json',
+    'application/csp-report+json',
+    'application/x.y-z+a+json',
+  ]);
+});
+
+test('lines of JSON have many names', () => {
+  for (const tree of ['application', 'text']) {
+    for (const name of ['ndjson', 'jsonl', 'jsonlines', 'json-lines']) {
+      assertAll('lines', [`${tree}/${name}`, `${tree}/x-${name}`]);
+    }
+  }
+});
+
+test('MessagePack has several names', () => {
+  assertAll('msgpack', [
+    'application/msgpack',
+    'application/x-msgpack',
+    'application/vnd.msgpack',
+    'application/messagepack',
+    'application/x-messagepack',
+  ]);
+});
+
+test('other types are 415, and the answer names those that are taken', () => {
+  const others = [
+    'application/x-www-form-urlencoded',
+    'application/octet-stream',
+    'application/json-seq',
+    'application/geo+json-seq',
+    'application/vnd.a+jsonl',
+    'application/+json',
+    '/a+json',
+    'a b/c+json',
+    'application/a/b+json',
+    'application/xml',
+    'application/json, application/json',
+    'application/jsonx',
+    'application/vnd.json',
+    'json',
+    'constructor',
+    '__proto__',
+    'text/html',
+    'multipart/form-data',
+  ];
+  assertAll('415', others);
+  const answer = mediaOf('application/json-seq') as Answer;
+  const types = 'application/json, text/plain, application/x-ndjson, application/msgpack';
+  assert.equal(
+    messageOf(answer),
+    `this content type or encoding is not taken: send ${types} or no type`,
+  );
+  assert.deepEqual(answer.headers, { Accept: types });
+});
+
+test('UTF-8 may be named, in quotes too; ASCII is UTF-8', () => {
+  for (const parameters of [
+    'charset=utf-8',
+    ' charset=UTF-8',
+    'Charset="utf-8"',
+    ' charset = "UTF-8" ',
+    'charset=utf8',
+    "charset='utf-8'",
+    'charset=us-ascii',
+    'charset=',
+    'charset=""',
+    'version=1; charset=utf-8; profile="a;charset=latin1"',
+    'profile="\\";charset=latin1"',
+    'charset',
+    'xcharset=latin1',
+    '=',
+    '"',
+  ]) {
+    assert.equal(nameOf(`application/json;${parameters}`), 'text', parameters);
+    assert.equal(nameOf(`application/x-ndjson;${parameters}`), 'lines', parameters);
+    assert.equal(nameOf(`text/plain  ;${parameters}`), 'text', parameters);
+  }
+});
+
+test('another charset of a text is 415 by name; MessagePack has none', () => {
+  for (const [parameters, charset] of [
+    ['charset=iso-8859-1', 'iso-8859-1'],
+    [' charset="UTF-16LE"', 'UTF-16LE'],
+    ['a=b;CHARSET=windows-1252', 'windows-1252'],
+    ['charset=utf-8;charset=latin1', 'latin1'],
+    ["charset='latin1'", 'latin1'],
+    [`charset=${'x'.repeat(99)}`, 'x'.repeat(40)],
+  ]) {
+    for (const type of ['application/json', 'text/plain', 'application/ndjson', 'a/b+json', '']) {
+      const answer = mediaOf(`${type};${parameters}`) as Answer;
+      assert.equal(answer.status, 415, `${type};${parameters}`);
+      assert.match(messageOf(answer), new RegExp(`: charset ${charset}: send UTF-8$`));
+    }
+    assert.equal(nameOf(`application/x-msgpack;${parameters}`), 'msgpack');
+  }
+});
+
+test('a header of 16 KiB that is hard to read is read at once', () => {
+  const start = performance.now();
+  for (const piece of [';', '; ', ';a=', ';a="', ';a="\\', '+', 'a+json', ';charset ', ' ', '"']) {
+    mediaOf(`application/json;${piece.repeat(16_384 / piece.length)}`);
+    mediaOf(`application/${piece.repeat(16_384 / piece.length)}+json`);
+  }
+  assert(performance.now() - start < 500, `${performance.now() - start} ms`);
+});
+
+/** @param lines of the header, in one request */
+function encodingOf(...lines: string[]) {
+  const name = 'content-encoding';
+  const request = {
+    getHeader: (asked: string) => (asked === name ? (lines[0] ?? '') : 'gzip'),
+    forEach: (visit: (name: string, value: string) => void) => {
+      visit('accept-encoding', 'br');
+      for (const line of lines) visit(name, line);
+    },
+  };
+  return encodingOfRequest(request as HttpRequest);
+}
+
+const LIST = `gzip, deflate, br${HAS_ZSTD ? ', zstd' : ''}`;
+
+test('encodings in any letter case, and lists in which one changes the body', () => {
+  for (const [header, encoding] of [
+    ['', 'identity'],
+    [' ', 'identity'],
+    ['identity', 'identity'],
+    ['Identity, identity', 'identity'],
+    [',', 'identity'],
+    ['gzip', 'gzip'],
+    ['GZIP', 'gzip'],
+    ['x-gzip', 'gzip'],
+    ['X-GZip ', 'gzip'],
+    ['deflate', 'deflate'],
+    ['Br', 'br'],
+    ['identity, br', 'br'],
+    ['gzip, identity,', 'gzip'],
+    ...(HAS_ZSTD ? [['ZSTD', 'zstd']] : []),
+  ]) {
+    assert.equal(encodingOf(header!), encoding, JSON.stringify(header));
+  }
+});
+
+test('other encodings, and several, are 415 with the list of those that are taken', () => {
+  const twice = encodingOf('gzip', 'gzip') as Answer;
+  assert.match(messageOf(twice), /send one of .*, not several$/, 'in two headers');
+  assert.equal(encodingOf('identity', 'gzip'), 'gzip');
+  const taken = 'this content type or encoding is not taken: send ';
+  const others = ['compress', 'brotli', 'gzip;q=1', 'g zip', 'constructor', '*', 'aws-chunked'];
+  for (const header of [...others, ...(HAS_ZSTD ? [] : ['zstd'])]) {
+    const answer = encodingOf(header) as Answer;
+    assert.equal(answer.status, 415, header);
+    assert.equal(messageOf(answer), `${taken}${LIST} or no Content-Encoding`);
+    assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });
+  }
+  for (const header of ['gzip, gzip', 'gzip,br', 'deflate, identity, x-gzip', 'gzip, compress']) {
+    const answer = encodingOf(header) as Answer;
+    assert.equal(answer.status, 415, header);
+    assert.equal(messageOf(answer), `${taken}one of ${LIST}, not several`);
+    assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });
+  }
+});

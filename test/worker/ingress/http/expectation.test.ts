@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { expectationOf } from '../../../../src/worker/ingress/http/expectation.ts';
+import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
+
+/** A request with an `Expect` for each of these values. */
+function expecting(...values: string[]): HttpRequest {
+  return {
+    getCaseSensitiveMethod: () => 'POST',
+    getUrl: () => '/events',
+    getHeader: (name) => (name === 'expect' ? (values[0] ?? '') : ''),
+    forEach: (visit) => {
+      visit('host', '100-continue');
+      for (const value of values) visit('expect', value);
+    },
+  };
+}
+
+test('100-continue is expected in any letter case, once or more', () => {
+  for (const values of [
+    ['100-continue'],
+    ['100-Continue'],
+    ['100-CONTINUE'],
+    [' 100-continue\t'],
+    ['100-continue,100-Continue'],
+    [',100-continue,'],
+    ['100-Continue', '100-continue'],
+    ['100-continue', ''],
+    ['', '100-Continue'],
+    ['', ',', '100-continue'],
+  ]) {
+    assert.equal(expectationOf(expecting(...values)), 'continue', values.join('|'));
+  }
+});
+
+test('no header, an empty one and an empty list expect nothing', () => {
+  for (const values of [[], [''], [','], [' , '], ['', '']]) {
+    assert.equal(expectationOf(expecting(...values)), 'none', values.join('|'));
+  }
+});
+
+test('anything else is unknown, beside 100-continue too', () => {
+  for (const values of [
+    ['x'],
+    ['100'],
+    ['100-continue=1'],
+    ['100-continue;q=1'],
+    ['100-continue x'],
+    ['100-continue, x'],
+    ['100-continue', 'x'],
+    ['x', '100-continue'],
+    ['', 'x'],
+    ['', '100-continue', 'x'],
+  ]) {
+    assert.equal(expectationOf(expecting(...values)), 'unknown', values.join('|'));
+  }
+});

@@ -1,0 +1,240 @@
+/**
+ * Bodies whose senders are checked, that come in parts, wait, are taken apart in slices, late or
+ * abandoned, while the buffer is full and the worker ends, at random by a seed. A response that is
+ * touched after its end throws.
+ */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { eventCodes } from '../../../../src/common/errors.ts';
+import { LIMITS } from '../../../../src/config/limits.ts';
+import { cell, cells } from '../../../../src/metrics/counters.ts';
+import type { RecordBatch } from '../../../../src/worker/accumulator/batch.ts';
+import type { HttpAnswer } from '../../../../src/worker/acknowledger/http-reply.ts';
+import { Gate } from '../../../../src/worker/admission/authenticator.ts';
+import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity.ts';
+import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
+import { Origins } from '../../../../src/worker/admission/origins.ts';
+import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
+import { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
+import { SeededRandom } from '../../../simulation/random.ts';
+import { fakeRequest } from '../../../simulation/sockets.ts';
+import { valuesOf } from '../../accumulator/batches.ts';
+import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
+import { Response } from './response.ts';
+
+const HISTORIES = 300;
+const STEPS = 60;
+const TIMEOUT_MS = 15_000;
+const VERDICTS: readonly Verdict[] = [ANYBODY, ANYBODY, 'unauthorized', 'identity_unavailable'];
+const RECEIVED = cells('forebay_events_received_total', ['http']);
+const REFUSED = cells('forebay_events_refused_total', eventCodes);
+const STORED = { stored: cell('forebay_events_stored_total') };
+
+type Stages = ReturnType<typeof createStages>;
+
+/** A request of a known sender, and where it stands. */
+class Sent {
+  readonly response = new Response();
+  readonly ids: readonly string[];
+  readonly #parts: Buffer[] = [];
+  /** Says who sends it; undefined = it is known. */
+  decide: ((verdict: Verdict) => void) | undefined;
+
+  constructor(name: string, random: SeededRandom, listener: HttpListener, verdicts: Verdicts) {
+    const count = random.pick([0, 1, 3, 400]);
+    this.ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
+    const events = this.ids.map((id, index) => {
+      const time = index % 7 === 3 ? '' : ',"timestamp":1';
+      return `{"msg":"${'x'.repeat(50)}","clientId":"c","id":"${id}"${time}}`;
+    });
+    const padding = random.chance(0.05) ? ' '.repeat(LIMITS.bodyBytes) : '';
+    const text = `[${events.join(',')}${padding}]`;
+    const isPacked = random.chance(0.2);
+    const isChunked = random.chance(0.3);
+    let left = isPacked ? gzipSync(text) : Buffer.from(text);
+    const length = String(left.length);
+    while (random.chance(0.6)) {
+      const bytes = random.int(0, left.length);
+      this.#parts.push(left.subarray(0, bytes));
+      left = left.subarray(bytes);
+    }
+    this.#parts.push(left);
+    const request = fakeRequest('POST', '/events', {
+      authorization: 'Bearer a.b.c',
+      ...(isPacked && { 'content-encoding': 'gzip' }),
+      ...(isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
+    });
+    markChunked(this.response, request);
+    const verdict = new Promise<Verdict>((resolve) => {
+      this.decide = resolve;
+    });
+    verdicts.push(random.chance(0.5) ? verdict : random.pick(VERDICTS));
+    listener.handle(this.response, request);
+  }
+
+  get hasMore(): boolean {
+    return this.#parts.length > 0;
+  }
+
+  /** The next part arrives, unless nobody reads it any more. */
+  deliver(): void {
+    const part = this.#parts.shift();
+    if (part === undefined || this.response.ended) return;
+    this.response.deliver(part, this.#parts.length === 0);
+  }
+
+  /** Those that its sender takes for stored. */
+  get promised(): readonly string[] {
+    if (!this.response.body.startsWith('{"accepted":')) return [];
+    const { accepted, errors } = JSON.parse(this.response.body) as HttpAnswer['body'];
+    const named = new Set<string>();
+    const whole: [number, number][] = [[0, this.ids.length - 1]];
+    for (const { events = whole } of errors) {
+      for (const [first, last] of events) {
+        for (const id of this.ids.slice(first, last + 1)) named.add(id);
+      }
+    }
+    const promised = this.ids.filter((id) => !named.has(id));
+    assert.equal(promised.length, accepted, this.response.body.slice(0, 500));
+    return promised;
+  }
+}
+type Verdicts = (Verdict | Promise<Verdict>)[];
+
+/** Kafka, as it pleases the test. */
+class Kafka {
+  readonly stored = new Set<string>();
+  readonly #stages: Stages;
+  #late: RecordBatch[] = [];
+
+  constructor(stages: Stages) {
+    this.#stages = stages;
+  }
+
+  /** Takes what waits, and has it end so. */
+  take(end: 'stored' | 'refused' | 'late'): void {
+    const { accumulator, acknowledger } = this.#stages;
+    for (const queue of accumulator.queues) {
+      for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
+        if (end === 'refused') acknowledger.refused(batch, 'kafka_unavailable');
+        else if (end === 'stored') this.#store(batch);
+        else {
+          acknowledger.overdue(batch);
+          this.#late.push(batch);
+        }
+      }
+    }
+  }
+
+  /** What is late arrives too. */
+  settle(): void {
+    this.take('stored');
+    for (const batch of this.#late) this.#store(batch);
+    this.#late = [];
+  }
+
+  #store(batch: RecordBatch): void {
+    for (const value of valuesOf(batch)) this.stored.add((JSON.parse(value) as { id: string }).id);
+    this.#stages.acknowledger.stored(batch);
+  }
+}
+
+/** One history of steps at random. @returns how many requests ended with each status */
+async function run(t: TestContext, seed: number): Promise<(number | undefined)[]> {
+  const random = new SeededRandom(seed, 'orders');
+  const stages = createStages();
+  const { budget, counters, acknowledger, intake, log } = stages;
+  const kafka = new Kafka(stages);
+  const verdicts: Verdicts = [];
+  const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+  t.mock.method(gate, 'admit', () => verdicts.shift());
+  const listener = new HttpListener({
+    ...stages,
+    gate,
+    maxEventBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
+    memory: { over: false },
+    minBodyBytesPerSecond: 1_024,
+    timeoutMs: TIMEOUT_MS,
+    readiness: () => ({ ready: true, reasons: [] }),
+  });
+  const all: Sent[] = [];
+  let pressedBytes = 0;
+  const relieve = () => {
+    budget.release(pressedBytes);
+    pressedBytes = 0;
+  };
+  const press = () => {
+    relieve();
+    const bytes = Math.ceil(budget.eventLimitBytes * LIMITS.highWater.stop);
+    if (budget.charge(bytes)) pressedBytes = bytes;
+  };
+  const one = () => random.pick(all);
+  const steps: [number, () => void][] = [
+    [10, () => all.push(new Sent(`${all.length}`, random, listener, verdicts))],
+    [20, () => one()?.deliver()],
+    [8, () => one()?.decide?.(random.pick(VERDICTS))],
+    [2, () => one()?.response.abort()],
+    [
+      6,
+      () =>
+        t.mock.timers.tick(random.pick([1, LIMITS.bodyPauseMs, LIMITS.bodyGraceMs, TIMEOUT_MS])),
+    ],
+    [2, press],
+    [2, relieve],
+    [6, () => kafka.take(random.pick(['stored', 'stored', 'refused', 'late']))],
+    [2, () => kafka.settle()],
+    [0.3, () => listener.leave()],
+    [0.3, () => intake.drain()],
+  ];
+  const deck = steps.flatMap(([weight, step]) => Array<() => void>(weight * 10).fill(step));
+  for (let step = 0; step < STEPS; step++) {
+    random.pick(deck)();
+    if (random.chance(0.3)) await turn();
+  }
+  relieve();
+  for (const sent of all) sent.decide?.(ANYBODY);
+  await turn();
+  for (const sent of all) while (!sent.response.ended && sent.hasMore) sent.deliver();
+  do await turn();
+  while (listener.decoding);
+  kafka.settle();
+  for (let ms = 0; ms < 2 * LIMITS.bodyGraceMs; ms += LIMITS.bodyLookMs) {
+    t.mock.timers.tick(LIMITS.bodyLookMs);
+  }
+  await turn();
+  for (const { response } of all) assert(response.ended, 'each is answered, or gone');
+  assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+  const unstored = all.flatMap(({ promised }) => promised).filter((id) => !kafka.stored.has(id));
+  assert.deepEqual(unstored, [], 'nothing is told stored that is not');
+  assert.equal(acknowledger.lateEvents, 0);
+  const count = (cells: Readonly<Record<string, number>>) =>
+    Object.values(cells).reduce((sum, at) => sum + counters.values[at]!, 0);
+  assert.equal(count(RECEIVED), count(STORED) + count(REFUSED), 'each event has one end');
+  const refusal = 'an event was refused to its sender';
+  assert.deepEqual(
+    stages.logged.filter((line) => line !== refusal),
+    [],
+  );
+  listener.close();
+  return all.map(({ response }) => response.status);
+}
+
+test('in any order each body is answered once or gone, and only what is stored is told stored', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+  const seen = new Set<number | undefined>();
+  for (let seed = 1; seed <= HISTORIES; seed++) {
+    const statuses = await run(t, seed).catch((error: unknown) => {
+      throw new Error(`history ${seed}: ${(error as Error).stack}`);
+    });
+    for (const status of statuses) seen.add(status);
+  }
+  const expected = [undefined, 200, 207, 401, 408, 413, 503];
+  assert.deepEqual(
+    expected.filter((status) => !seen.has(status)),
+    [],
+    'all of them were there',
+  );
+});

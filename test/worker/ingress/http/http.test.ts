@@ -1,0 +1,476 @@
+/** The HTTP listener without its sockets: what is hard to meet from outside. */
+import assert, { AssertionError } from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import pino from 'pino';
+import { tokenHash } from '../../../../src/api-keys/token.ts';
+import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
+import { type Counters, cells } from '../../../../src/metrics/counters.ts';
+import type { RefusalEntry } from '../../../../src/worker/acknowledger/refusals.ts';
+import { Gate } from '../../../../src/worker/admission/authenticator.ts';
+import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity.ts';
+import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
+import { Origins } from '../../../../src/worker/admission/origins.ts';
+import { HttpListener, type HttpOptions } from '../../../../src/worker/ingress/http/http.ts';
+import { loadValidator, type Validator } from '../../../../src/worker/intake/validator.ts';
+import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
+import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
+import { fakeRequest } from '../../../simulation/sockets.ts';
+import { arrayOf, good } from '../../../support/events.ts';
+import { until } from '../../../support/wait.ts';
+import { createStages, MAX_EVENT_BYTES, NO_PAGE } from '../stages.ts';
+import { Response } from './response.ts';
+
+const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
+const TOKEN = 'fbk_test';
+let listener: HttpListener;
+let counters: Counters;
+/** Of events that the sieve does not let through. */
+let validate: Validator;
+
+beforeEach(() => {
+  validate = loadValidator(undefined);
+  listener = createListener();
+});
+
+/** @param options those that differ */
+function createListener(options: Partial<HttpOptions> = {}): HttpListener {
+  const stages = createStages((value) => validate(value));
+  counters = stages.counters;
+  return new HttpListener({
+    ...stages,
+    maxEventBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
+    memory: { over: false },
+    minBodyBytesPerSecond: 1_024,
+    timeoutMs: 15_000,
+    readiness: () => ({ ready: true, reasons: [] }),
+    ...options,
+  });
+}
+afterEach(() => listener.close());
+
+/** Ends `before` for a listener with other options. */
+function replaced(before: HttpListener, options: Partial<HttpOptions>): HttpListener {
+  before.close();
+  return createListener(options);
+}
+
+/** A turn of the loop, and what takes all its time. */
+function spentLater() {
+  let nowMs = 0;
+  const turn = new TurnBudget({ now: () => nowMs, cpuMs: () => nowMs });
+  const spend = () => {
+    turn.take(LIMITS.turn.lookBytes);
+    nowMs += LIMITS.turn.workMs;
+    turn.take(LIMITS.turn.lookBytes);
+    assert(turn.spent);
+  };
+  return { turn, spend };
+}
+
+function ask(
+  method: string,
+  path: string,
+  headers: Record<string, string> = {},
+  address?: readonly number[],
+): Response {
+  const response = new Response(address);
+  listener.handle(response, fakeRequest(method, path, headers));
+  return response;
+}
+
+function post(
+  body: string | Buffer,
+  headers: Record<string, string> = {},
+  address?: readonly number[],
+): Response {
+  const bytes = Buffer.from(body);
+  const length = { 'content-length': String(bytes.length) };
+  const response = ask('POST', '/events', { ...length, ...headers }, address);
+  response.deliver(bytes, true);
+  return response;
+}
+
+test('when a turn of the loop has no time left, answers wait for its end: pipelined requests would have it', async () => {
+  const { turn, spend } = spentLater();
+  listener = replaced(listener, { turn });
+  assert.equal(ask('GET', '/livez').status, 200, 'there is time');
+  spend();
+  const asked = [
+    ask('GET', '/livez'),
+    ask('HEAD', '/client.js'),
+    ask('OPTIONS', '/events'),
+    post(good('x'), { 'content-type': 'text/plain; charset=latin1' }),
+  ];
+  const gone = ask('GET', '/livez');
+  gone.abort();
+  assert(asked.every(({ ended }) => !ended));
+  await nextTurn();
+  assert.deepEqual(
+    asked.map(({ status }) => status),
+    [200, 200, 204, 415],
+  );
+});
+
+test('a body that is refused undecoded is so at the end of a turn that has no time left', async () => {
+  const { turn, spend } = spentLater();
+  const rate = { eventsPerSecond: 0.001, burst: 1 };
+  const keys = new KeyRing();
+  keys.replace([{ name: 'k', sha256: tokenHash(TOKEN), endsAtMs: Number.POSITIVE_INFINITY, rate }]);
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  listener = replaced(listener, { gate, turn });
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  assert.equal(post('[1,2]', headers).status, 400, 'from now on it owes a token');
+  assert.equal(post(good('x'), headers).status, 429);
+  spend();
+  const late = post(good('x'), headers);
+  assert.deepEqual([late.ended, listener.decoding], [false, true]);
+  await nextTurn();
+  assert.deepEqual([late.status, listener.decoding], [429, false]);
+});
+
+test('bodies without a place are rejected a few in each turn: each answer brings another body', async () => {
+  const { turn, spend } = spentLater();
+  listener = replaced(listener, { turn });
+  const taken = Array.from({ length: LIMITS.waitingBodies }, (_, i) =>
+    post(LONG, {}, addressOf(i)),
+  );
+  spend();
+  const others = LIMITS.resumedBodies + 3;
+  const late = Array.from({ length: others }, () => post(LONG, {}, addressOf(200)));
+  const rejected = () => late.filter(({ status }) => status === 503).length;
+  assert.equal(rejected(), 0);
+  await nextTurn();
+  assert.equal(rejected(), LIMITS.resumedBodies);
+  await until(() => [...taken, ...late].every(({ status }) => status !== undefined));
+  assert.deepEqual([rejected(), listener.decoding], [others, false]);
+});
+
+test('while the worker ends every answer closes its connection, or says that the client should', async () => {
+  const length = { 'content-length': '5' };
+  const cases: [string, () => Response, 'closes' | 'announces'][] = [
+    ['200', () => ask('GET', '/livez'), 'closes'],
+    ['404', () => ask('GET', '/nothing'), 'closes'],
+    ['405', () => ask('GET', '/events'), 'closes'],
+    ['events', () => post('[]'), 'closes'],
+    ['HEAD', () => ask('HEAD', '/livez'), 'closes'],
+    ['HEAD 405', () => ask('HEAD', '/events'), 'closes'],
+    ['OPTIONS', () => ask('OPTIONS', '/events'), 'announces'],
+    // A body is still to come: a close would reset the connection under the answer.
+    ['404 with a body', () => ask('POST', '/nothing', length), 'announces'],
+    ['405 with a body', () => ask('PUT', '/events', length), 'announces'],
+    ['415', () => ask('POST', '/events', { ...length, 'content-type': 'a/b' }), 'announces'],
+    ['415 chunked', () => ask('PUT', '/livez', { 'transfer-encoding': 'chunked' }), 'announces'],
+    ['413', () => ask('POST', '/events', { 'content-length': '9999999' }), 'announces'],
+    ['413 later', () => post(' '.repeat(MIB + 1), { 'content-length': '' }), 'announces'],
+  ];
+  for (const [name, answer] of cases) {
+    const { closes, headers } = answer();
+    const how = [closes, headers.get('Connection'), headers.get('Keep-Alive')];
+    assert.deepEqual(how, [false, 'keep-alive', 'timeout=6'], `before: ${name}`);
+  }
+  listener.leave();
+  for (const [name, answer, how] of cases) {
+    const response = answer();
+    // Later, as long as uWebSockets.js may still read on.
+    await until(() => response.status !== undefined);
+    const { closes, headers } = response;
+    assert.equal(closes, how !== 'announces', name);
+    // Where uWebSockets.js closes it says so by itself.
+    assert.equal(headers.get('Connection'), how === 'closes' ? undefined : 'close', name);
+    assert.equal(headers.get('Keep-Alive'), undefined, name);
+  }
+  assert.equal(listener.busy, false);
+});
+
+/** They are taken apart in slices, and decompressed. */
+const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
+const GZIP = { 'content-encoding': 'gzip' };
+const PACKED = gzipSync('[{}]');
+/** 192.0.2.`sender` */
+const addressOf = (sender: number) => [192, 0, 2, sender];
+
+test('so many long bodies may wait, and one more is buffer_full, to come again', async () => {
+  const waiting = Array.from({ length: LIMITS.waitingBodies }, (_, index) =>
+    index % 2 === 0 ? post(LONG, {}, addressOf(index)) : post(PACKED, GZIP, addressOf(index)),
+  );
+  assert(listener.decoding, 'they are not taken apart');
+  for (const { status } of waiting) assert.equal(status, undefined);
+  for (const one of [post(LONG), post(PACKED, GZIP)]) {
+    assert.equal(one.status, 503);
+    assert.match(one.body, /^\{"accepted":0,"errors":\[\{"code":"buffer_full","retry":true,"me/);
+    assert.match(one.headers.get('Retry-After') ?? '', /^1$/);
+  }
+  const short = post('{}');
+  await until(() => short.status !== undefined);
+  assert.equal(short.status, 400, 'a short one is taken all the same');
+  await until(() => waiting.every(({ status }) => status !== undefined));
+  for (const { status } of waiting) assert.equal(status, 400);
+  assert.equal(listener.decoding, false);
+  assert.equal(post(LONG).status, undefined, 'there is room again');
+});
+
+for (const [name, body, headers] of [
+  ['long', LONG, {}],
+  ['packed', PACKED, GZIP],
+  ['of unknown length', LONG, { 'content-length': '' }],
+] as const) {
+  test(`bodies that are ${name}: an address may hold half of the places, another one has room`, async () => {
+    const flood = Array.from({ length: 80 }, () => post(body, headers));
+    const held = flood.filter(({ status }) => status === undefined);
+    assert.equal(held.length, LIMITS.waitingBodies / 2);
+    const others = [2, 3, 4, 5].map((sender) => post(body, headers, addressOf(sender)));
+    for (const { status } of others) assert.equal(status, undefined);
+    await until(() => [...held, ...others].every(({ status }) => status === 400));
+    assert.equal(post(body, headers).status, undefined, 'there is room again');
+  });
+}
+
+test('with keys, places are shared by key: whatever addresses a key has, another key has room', async () => {
+  const keys = new KeyRing();
+  const entry = { endsAtMs: Number.POSITIVE_INFINITY, rate: undefined };
+  keys.replace(['a', 'b'].map((name) => ({ ...entry, name, sha256: tokenHash(`fbk_${name}`) })));
+  const gate = new Gate({ origins: new Origins(undefined), keys, log: pino({ level: 'silent' }) });
+  listener.close();
+  listener = createListener({ gate });
+  const by = (key: string) => ({ authorization: `Bearer fbk_${key}` });
+  const flood = Array.from({ length: 80 }, (_, index) => post(LONG, by('a'), addressOf(index)));
+  const held = flood.filter(({ status }) => status === undefined);
+  assert.equal(held.length, LIMITS.waitingBodies / 2);
+  const other = post(LONG, by('b'));
+  await until(() => [...held, other].every(({ status }) => status === 400));
+});
+
+test('bodies that wait are charged; one that is evicted is buffer_full, to come again', async () => {
+  const input = new InputMemory(4 * MIB);
+  listener.close();
+  listener = createListener({ inputMemory: input });
+  const text = `[${Array(200).fill('{}').join(',')}${' '.repeat(700 * KIB)}]`;
+  const packed = gzipSync(text);
+  const fitting = Math.floor(input.limitBytes / text.length);
+  const plain = Array.from({ length: fitting + 2 }, () => post(text));
+  assert.equal(input.bytes, fitting * text.length);
+  await until(() => plain.every(({ status }) => status !== undefined));
+  const statuses = plain.map(({ status }) => status);
+  assert.equal(statuses.filter((status) => status === 400).length, fitting);
+  // What it decompresses to is charged as it comes.
+  const others = input.hold(() => assert.fail('it is pinned'));
+  others.set(input.limitBytes - text.length / 2);
+  others.pin();
+  const inflated = post(packed, { 'content-encoding': 'gzip' });
+  assert(input.bytes < input.limitBytes, 'it fits as it was sent');
+  await until(() => inflated.status !== undefined);
+  others.release();
+  for (const { status, body, headers } of [...plain, inflated]) {
+    if (status === 400) continue;
+    assert.equal(status, 503);
+    assert.match(body, /"buffer_full","retry":true/);
+    assert.equal(headers.get('Retry-After'), '1');
+  }
+  assert.equal(inflated.status, 503);
+  assert.deepEqual([listener.decoding, listener.busy, input.bytes], [false, false, 0]);
+});
+
+test('a body that holds memory for long is 408 in words, held or read, and the next one is taken', async (t) => {
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+  let decide!: (verdict: Verdict) => void;
+  const verdict = new Promise<Verdict>((resolve) => {
+    decide = resolve;
+  });
+  const verdicts = [ANYBODY, verdict, ANYBODY];
+  t.mock.method(gate, 'admit', () => verdicts.shift());
+  let ms = 0;
+  const input = new InputMemory(4 * MIB, () => ++ms);
+  listener.close();
+  listener = createListener({ gate, inputMemory: input });
+  const begun = () => ask('POST', '/events', { 'content-length': `${MIB}` });
+  const [read, held] = [begun(), begun()];
+  for (const response of [read, held]) response.deliver(Buffer.alloc(MIB - 1), false);
+  assert.equal(input.bytes, 2 * (MIB - 1) + LIMITS.chunkOverheadBytes);
+  input.evictDownTo(MIB / 2);
+  await until(() => read.status !== undefined && held.status !== undefined);
+  for (const { status, body, closes } of [read, held]) {
+    assert.deepEqual([status, closes], [408, true]);
+    assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
+  }
+  decide(ANYBODY);
+  await verdict;
+  assert.deepEqual([input.bytes, listener.busy], [0, false]);
+  assert.equal(counters.values[REFUSED.request_timeout], 2);
+  assert.equal(post('[]').status, 200);
+});
+
+test('the memory of a body is its own: what comes next on the connection does not change it', async () => {
+  const response = post(
+    `[${Array(20)
+      .fill(good('x', { msg: 1 }))
+      .join(`,${' '.repeat(1_000)}`)}]`,
+  );
+  await until(() => response.status !== undefined);
+  assert.match(
+    response.body,
+    /^\{"accepted":0,"errors":\[\{"code":"schema",.*"events":\[\[0,19\]\]/,
+  );
+});
+
+test('a rate counts a long body as one: Retry-After is the time until all that it refused may come', async () => {
+  const rate = { eventsPerSecond: 1, burst: 1_000 };
+  const keys = new KeyRing();
+  const sha256 = tokenHash(TOKEN);
+  keys.replace([{ name: 'k', sha256, endsAtMs: Number.POSITIVE_INFINITY, rate }]);
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  listener.close();
+  listener = createListener({ gate, timeoutMs: 1 });
+  const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
+  const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
+  await until(() => response.status !== undefined);
+  const { errors } = JSON.parse(response.body) as { errors: RefusalEntry[] };
+  const { events: refused, retryAfterMs = 0 } = errors.find(({ code }) => code === 'rate_limited')!;
+  assert.deepEqual(refused, [[1_000, 1_899]]);
+  assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);
+});
+
+test('a body that something fails on, short or long, ends its connection, and waits no more', async () => {
+  validate = () => {
+    throw new RangeError('thrown');
+  };
+  const odd = good('x', { msg: 1 });
+  for (const body of [odd, arrayOf(Array(500).fill(odd))]) {
+    const response = post(body);
+    await until(() => response.ended);
+    assert.equal(response.status, undefined, 'nobody is told what is not known');
+    assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+  }
+  validate = () => assert.fail('the state is wrong');
+  assert.throws(() => post(odd), AssertionError);
+});
+
+test('a body that came too late is answered 408 once, whatever is found out of its sender then', async (t) => {
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const log = pino({ level: 'silent' });
+  for (const late of ['unauthorized', ANYBODY] as const) {
+    let decide: (verdict: Verdict) => void = () => {};
+    const verdict = new Promise<Verdict>((resolve) => {
+      decide = resolve;
+    });
+    const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
+    t.mock.method(gate, 'admit', () => verdict);
+    listener = createListener({ gate });
+    const response = ask('POST', '/events', {
+      'content-length': '9',
+      authorization: 'Bearer a.b.c',
+    });
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+    decide(late);
+    await until(() => response.ended);
+    await new Promise(setImmediate);
+    assert.equal(response.status, 408);
+    const counts = [REFUSED.request_timeout, REFUSED.unauthorized].map((at) => counters.values[at]);
+    assert.deepEqual(counts, [1, 0], 'it is refused once');
+    assert.equal(listener.busy, false);
+    listener.close();
+  }
+});
+
+test('an allowed page may read every answer, a foreign one none; it may load the library', async (t) => {
+  const verdicts: (Verdict | Promise<Verdict>)[] = [];
+  const log = pino({ level: 'silent' });
+  const gate = new Gate({ origins: new Origins(['https://a.example']), log, keys: new KeyRing() });
+  t.mock.method(gate, 'admit', () => verdicts.shift() ?? ANYBODY);
+  const memory = { over: false };
+  listener.close();
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  listener = createListener({ gate, memory });
+  const page = { origin: 'https://a.example' };
+  const sent = (headers: Record<string, string>) => ask('POST', '/events', { ...page, ...headers });
+  const admitting = (verdict: Verdict | Promise<Verdict>) => {
+    verdicts.push(verdict);
+    return sent({});
+  };
+  const late = () => {
+    const response = sent({});
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+    return response;
+  };
+  const whenShort = () => {
+    memory.over = true;
+    const response = sent({});
+    memory.over = false;
+    return response;
+  };
+  const long = { ...page, 'content-length': '' };
+  const answers: [number, () => Response][] = [
+    [200, () => post('[]', page)],
+    [400, () => post('{', page)],
+    [400, () => post('{', { ...page, 'content-encoding': 'gzip' })],
+    [401, () => admitting('unauthorized')],
+    [401, () => admitting(Promise.resolve('unauthorized'))],
+    [405, () => ask('GET', '/events', page)],
+    [408, late],
+    [413, () => sent({ 'content-length': '9999999' })],
+    [413, () => post(' '.repeat(MIB + 1), long)],
+    [415, () => sent({ 'content-type': 'a/b' })],
+    [415, () => sent({ 'content-encoding': 'compress' })],
+    [503, () => admitting('identity_unavailable')],
+    [503, () => admitting(Promise.resolve('identity_unavailable'))],
+    [503, whenShort],
+  ];
+  for (const [status, answer] of answers) {
+    const response = answer();
+    await until(() => response.ended);
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), page.origin, `${status}`);
+    assert.equal(response.headers.get('Access-Control-Expose-Headers'), 'Retry-After');
+    assert.equal(response.headers.get('Vary'), 'Origin');
+  }
+  const foreign = { origin: 'https://b.example' };
+  for (const response of [post('[]', foreign), ask('GET', '/events', foreign), ask('GET', '/')]) {
+    assert.equal(response.headers.get('Access-Control-Allow-Origin'), undefined);
+  }
+  const library = ask('GET', '/client.js', foreign);
+  assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
+  listener.close();
+});
+
+test('the page learns from page.json whether it is ready or Kafka out; where events go, senders alone', async () => {
+  const readiness = { ready: false, reasons: ['draining'] };
+  const gate = new Gate({
+    origins: new Origins(undefined),
+    log: pino({ enabled: false }),
+    keys: new KeyRing(),
+  });
+  const endsAtMs = Number.POSITIVE_INFINITY;
+  const entry = { name: 'page', sha256: tokenHash(TOKEN), endsAtMs, rate: undefined };
+  const outage = { scope: 'all', effect: 'e', reason: 'r', sinceMs: 1 } as const;
+  const page = { ...NO_PAGE, outage: () => outage };
+  const seen = { ...readiness, outage };
+  const known = { topic: 'topic', brokers: ['broker:9092'], keyField: 'clientId', idField: 'id' };
+  const all = { ...seen, ...known, example: { event: { msg: 'text' }, vary: [] } };
+  for (const [keys, authorization, expected] of [
+    [false, '', all],
+    [true, '', { ...seen, rejected: 'unauthorized' }],
+    [true, 'Bearer wrong', { ...seen, rejected: 'unauthorized' }],
+    [true, `Bearer ${TOKEN}`, all],
+  ] as const) {
+    listener.close();
+    if (keys) gate.takeKeys({ type: 'keys', keys: [entry], keySet: undefined });
+    listener = createListener({ readiness: () => readiness, page, ...(keys ? { gate } : {}) });
+    const response = ask('GET', '/page.json', authorization === '' ? {} : { authorization });
+    await until(() => response.status !== undefined);
+    assert.equal(response.status, 200, 'any other one is an error in the console');
+    assert.deepEqual(JSON.parse(response.body), expected, authorization);
+    assert.equal(response.headers.get('Cache-Control'), 'no-store');
+    assert.equal(counters.values[REFUSED.unauthorized], 0);
+  }
+  const head = ask('HEAD', '/page.json');
+  await until(() => head.status !== undefined);
+  assert.deepEqual([head.status, head.body], [200, '']);
+  const post = ask('POST', '/page.json');
+  assert.deepEqual([post.status, post.headers.get('Allow')], [405, 'GET, HEAD, OPTIONS']);
+});

@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LIMITS } from '../../../../src/config/limits.ts';
+import { goawayText, Leaving, randomAge } from '../../../../src/worker/ingress/websocket/goaway.ts';
+
+const many = <T>(make: () => T): T[] => Array.from({ length: 1_000 }, make);
+
+test('a client has come to its end with the pong, or when its grace is over', () => {
+  const nowMs = performance.now();
+  const leaving = new Leaving('age');
+  assert.equal(leaving.reason, 'age');
+  assert(!leaving.arrived && !leaving.isOver(nowMs + LIMITS.goawayGraceMs - 1));
+  assert(leaving.isOver(performance.now() + LIMITS.goawayGraceMs));
+  leaving.heard();
+  assert(leaving.arrived && !leaving.isOver(nowMs));
+});
+
+test('a restart spreads those that come back over the whole time, an age does not', () => {
+  const at = (text: string) => (JSON.parse(text) as { goaway: { reconnectMs: number } }).goaway;
+  const times = many(() => at(goawayText('restart', 100)).reconnectMs);
+  assert(times.every((ms) => Number.isInteger(ms) && ms >= 0 && ms <= 100));
+  assert(Math.min(...times) < 10 && Math.max(...times) > 90);
+  assert.deepEqual(at(goawayText('restart', 0)), { reason: 'restart', reconnectMs: 0 });
+  assert.deepEqual(at(goawayText('age', 100)), { reason: 'age', reconnectMs: 0 });
+});
+
+test('ages differ by a tenth to each side; 0 is for ever', () => {
+  const ages = many(() => randomAge(1_000));
+  assert(ages.every((ms) => ms >= 900 && ms <= 1_100));
+  assert(Math.min(...ages) < 920 && Math.max(...ages) > 1_080);
+  assert.equal(randomAge(0), Number.POSITIVE_INFINITY);
+});

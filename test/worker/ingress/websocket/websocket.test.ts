@@ -1,0 +1,124 @@
+/** The WebSocket listener without its sockets: what is hard to meet from outside. */
+import assert, { AssertionError } from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { LIMITS } from '../../../../src/config/limits.ts';
+import { type Counters, cells } from '../../../../src/metrics/counters.ts';
+import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
+import { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
+import type { Validator } from '../../../../src/worker/intake/validator.ts';
+import { fakeRequest, openSocket } from '../../../simulation/sockets.ts';
+import { good } from '../../../support/events.ts';
+import { Response } from '../http/response.ts';
+import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
+
+/** The sieve does not let it through. */
+const odd = good('x', { msg: 1 });
+let listener: WebSocketListener;
+const CLOSED = cells('forebay_connections_closed_total', ['memory_short']);
+let logged: string[];
+let counters: Counters;
+let validate: Validator;
+
+beforeEach(() => {
+  validate = () => undefined;
+  const stages = createStages((value) => validate(value));
+  logged = stages.logged;
+  counters = stages.counters;
+  listener = new WebSocketListener({
+    ...stages,
+    maxFrameBytes: MAX_EVENT_BYTES,
+    maxEventDepth: 64,
+    connectionRate: undefined,
+    idleMs: 120_000,
+    maxAgeMs: 0,
+    spreadMs: 0,
+  });
+});
+afterEach(() => listener.close());
+
+/** A client, and how it was ended: '' = it was not. */
+function connect() {
+  const heard: string[] = [];
+  const peer = {
+    ended: '',
+    heard,
+    hear: (text: string) => void heard.push(text),
+    pinged: () => {},
+    gone(code: number) {
+      peer.ended = String(code);
+    },
+  };
+  const socket = openSocket(listener.behavior, SUBPROTOCOL, peer);
+  assert(socket !== undefined, 'the handshake is taken');
+  return { peer, deliver: (text: string) => socket.deliver(text) };
+}
+
+test('a frame that something fails on ends its connection without an ack, and no other', () => {
+  const [bad, neighbour] = [connect(), connect()];
+  validate = () => {
+    throw new RangeError('thrown');
+  };
+  bad.deliver(odd);
+  assert.equal(bad.peer.ended, '1006');
+  assert.equal(neighbour.peer.ended, '');
+  assert.deepEqual(logged, ['a frame failed']);
+  validate = () => undefined;
+  neighbour.deliver(odd);
+  assert.equal(neighbour.peer.ended, '');
+});
+
+test('an assertion that fails ends the worker: its state can be trusted no more', () => {
+  const { deliver } = connect();
+  validate = () => assert.fail('the state is wrong');
+  assert.throws(() => deliver(odd), AssertionError);
+});
+
+test('a handshake that something fails on ends its connection, and no other', () => {
+  const response = new Response();
+  const request = fakeRequest('GET', '/ws', {});
+  const broken = Object.assign(request, {
+    getHeader: () => {
+      throw new RangeError('thrown');
+    },
+    forEach: () => {
+      throw new RangeError('thrown');
+    },
+  });
+  listener.behavior.upgrade(response, broken, {});
+  assert.throws(() => response.resume(), /after its end/);
+  assert.deepEqual(logged, ['a request failed']);
+  connect();
+});
+
+test('above the mark connections that may hold a part of a message are ended, longest silent first', (t) => {
+  let nowMs = 1_000_000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const longest = 2 * MAX_EVENT_BYTES;
+  const [early, talks, silent, late] = Array.from({ length: 4 }, () => {
+    nowMs += 10;
+    return connect();
+  });
+  silent!.deliver(odd);
+  late!.deliver('x'.repeat(MAX_EVENT_BYTES + 1));
+  nowMs += LIMITS.silentMs;
+  talks!.deliver(odd);
+  const ended = () => [early, talks, silent, late].map((client) => client!.peer.ended);
+  assert.equal(listener.endSilent(1), 1);
+  assert.deepEqual(
+    ended(),
+    ['1006', '', '', ''],
+    'one has room for that, and has never said a thing',
+  );
+  assert.equal(listener.endSilent(longest), 1);
+  assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message that is too long is none');
+  assert.equal(listener.endSilent(longest + 1), 1);
+  assert.deepEqual(ended(), ['1006', '', '1006', '1006'], 'who has just said something stays');
+  assert.equal(listener.endSilent(100 * longest), 0);
+  assert.equal(counters.values[CLOSED.memory_short], 3);
+});
+
+test('no more connections are ended in one look than that takes no time', () => {
+  for (let count = 0; count < LIMITS.endedAtOnce + 10; count++) connect();
+  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
+  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), 10);
+});

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { pino } from 'pino';
+import { LIMITS, MIB } from '../../../src/config/limits.ts';
+import { MemoryMark } from '../../../src/worker/overload/memory-limit.ts';
+
+const MAX = 100 * MIB;
+
+/** A mark, the memory that it sees, what it asks to be freed, and its log lines. */
+function setUp(t: TestContext, maxBytes: number) {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const lines: { level: number; msg: string; residentBytes: number; ended: number }[] = [];
+  const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
+  const resident: { bytes: number | undefined } = { bytes: 0 };
+  const asked: number[] = [];
+  const mark = new MemoryMark(maxBytes, log, () => resident.bytes);
+  mark.start(() => ({ relieve: (bytes) => asked.push(Math.round(bytes)) }));
+  const over = (bytes: number | undefined) => {
+    resident.bytes = bytes;
+    t.mock.timers.tick(LIMITS.memoryMark.lookMs);
+    return mark.over;
+  };
+  return { over, asked, lines };
+}
+
+test('above the mark memory is taken back; newcomers are rejected only if that was not enough', (t) => {
+  const { over, asked, lines } = setUp(t, MAX);
+  assert.deepEqual([over(MAX), over(MAX + 1), over(0.94 * MAX)], [false, false, false]);
+  // As much as is above where newcomers are taken, and twice what came since the last look.
+  assert.deepEqual(asked, [0.05 * MAX + 1 + 2]);
+  assert.deepEqual(lines, [], 'nobody was rejected');
+  assert.deepEqual([over(2 * MAX), over(MAX)], [false, true]);
+  assert.deepEqual(asked.slice(1), [1.05 * MAX + 2 * 1.06 * MAX, 0.05 * MAX]);
+});
+
+test('over above the mark, and no longer below 95% of it: it does not waver between', (t) => {
+  const { over, lines } = setUp(t, MAX);
+  assert.deepEqual(
+    [over(MAX - 1), over(MAX), over(MAX + 1), over(MAX)],
+    [false, false, false, true],
+  );
+  assert.deepEqual([over(MAX - 1), over(0.95 * MAX + 1), over(0.95 * MAX)], [true, true, false]);
+  assert.deepEqual([over(MAX), over(MAX + 1), over(MAX + 1)], [false, false, true]);
+  assert.deepEqual(
+    lines.map(({ level, msg, residentBytes, ended }) => [
+      level,
+      msg.split(':')[0],
+      residentBytes,
+      ended,
+    ]),
+    [
+      [40, 'memory is short', MAX, 1 + 2],
+      [30, 'memory is there again', 0.95 * MAX, 1 + 2 + 3 + 4],
+      [40, 'memory is short', MAX + 1, 5 + 6],
+    ],
+    'a line for each change',
+  );
+});
+
+test('memory that cannot be read changes nothing', (t) => {
+  const { over } = setUp(t, MAX);
+  for (const bytes of [undefined, MAX + 1, undefined]) assert.equal(over(bytes), false);
+  for (const bytes of [MAX, undefined]) assert.equal(over(bytes), true);
+});
+
+test('without a mark nothing is looked at, and nothing is made for it', (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const looked = () => assert.fail('it looks');
+  const mark = new MemoryMark(0, pino({ level: 'silent' }), looked);
+  mark.start(() => assert.fail('it makes something'));
+  t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
+  assert(!mark.over, 'no mark');
+});
