@@ -1,10 +1,4 @@
-/**
- * One worker: the way of an event, wired. Stages in the order of the way:
- *
- *   listener ─▶ decoder ─▶ validator ─▶ accumulator ─▶ producer ─▶ Kafka
- *       ▲                      │ refused      │ full        │ outcomes
- *       └──── acknowledger ◀───┴──────────────┴─────────────┘
- */
+/** The life cycle of a worker process: its start, messages of the primary, the drain. */
 
 import { EXIT, StartError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
@@ -17,29 +11,27 @@ import { kafkaOptions } from '../kafka/client-options.ts';
 import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
-import { Accumulator } from './accumulator/accumulator.ts';
-import type { RecordBatch } from './accumulator/batch.ts';
-import { Budget } from './accumulator/budget.ts';
-import { Acknowledger } from './acknowledger/acknowledger.ts';
-import { Credit } from './acknowledger/credit.ts';
 import type { Gate } from './admission/authenticator.ts';
-import { ConnectionAdmission } from './admission/connections.ts';
 import { openGate } from './admission/create-authenticator.ts';
-import type { Rate } from './admission/token-bucket.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './ingress/listener.ts';
-import { Intake } from './intake/intake.ts';
-import { Keyless } from './intake/keyless.ts';
-import { loadSieve, loadValidator } from './intake/validator.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Relief } from './overload/eviction.ts';
-import { InputMemory } from './overload/input-memory.ts';
 import { MemoryMark } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
-import { Compressor } from './producer/compressor.ts';
 import { Link } from './producer/link.ts';
-import { Producer } from './producer/producer.ts';
+import type { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
+import {
+  type Buffer,
+  type Decision,
+  type Ingress,
+  type KafkaConnection,
+  wireBuffer,
+  wireIngress,
+  wireIntake,
+  wireProducer,
+} from './wire.ts';
 
 /** How often a drain looks whether all is settled. */
 const SETTLED_LOOK_MS = 5;
@@ -63,14 +55,13 @@ class Worker {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #gate: Gate;
-  readonly #accumulator: Accumulator;
-  readonly #acknowledger: Acknowledger;
-  readonly #intake: Intake;
+  readonly #buffer: Buffer;
+  readonly #decision: Decision;
   readonly #producer: Producer;
+  readonly #ingress: Ingress;
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryMark;
-  readonly #input: InputMemory;
   readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #outage: OutageNotice | undefined;
@@ -82,63 +73,40 @@ class Worker {
     this.#config = config;
     this.#log = log;
     this.#gate = gate;
-    const counters = new Counters();
-    const budget = new Budget(config.bufferBytes);
-    const { maxFrameBytes, maxEventDepth, batchBytes, keyField } = config;
-    const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-    const credit = new Credit(budget, maxFrameBytes);
-    const release = (batch: RecordBatch) => accumulator.release(batch);
-    const acknowledger = new Acknowledger(counters, credit, release, log);
-    const validate = loadValidator(config.eventSchema);
-    const sieve = loadSieve(config.eventSchema, keyField);
-    const keyless = new Keyless(keyField, counters, this.#faults);
-    const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (...refusal) =>
-      acknowledger.refuse(...refusal),
-    );
-    const producer = this.#createProducer(counters, budget, accumulator, acknowledger);
+    const reporting = { counters: new Counters(), log, faults: this.#faults };
+    const buffer = wireBuffer(config);
+    const decision = wireIntake(config, buffer, reporting);
+    const { acknowledger, validate } = decision;
+    const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
+    const memory = new MemoryMark(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
-    this.#memory = new MemoryMark(config.maxRssBytes, log);
-    this.#input = new InputMemory(config.maxInputBytes);
+    const ingress = wireIngress(config, buffer, decision, reporting, {
+      gate,
+      memory,
+      connections,
+      readiness: () => this.#readiness,
+      page: pageSettings(config, validate, () => this.#outage),
+    });
+    this.#buffer = buffer;
+    this.#decision = decision;
+    this.#producer = producer;
+    this.#memory = memory;
+    this.#ingress = ingress;
     this.#listener = new Listener({
+      ...ingress,
       host: config.host,
       port: config.port,
       tls: tlsFiles(config),
       speaks: process.env.FOREBAY_WORKER_SLOT === '1',
-      maxFrameBytes,
-      maxEventDepth,
-      timeoutMs: config.httpTimeoutMs,
-      minBodyBytesPerSecond: config.minBodyBytesPerSecond,
-      intake,
-      acknowledger,
-      gate,
-      budget,
-      counters,
-      log,
-      maxConnections: connections.all,
       trustedProxies: config.trustedProxies,
-      admission: new ConnectionAdmission({
-        max: connections.webSockets,
-        maxPerAddress: config.maxConnectionsPerAddress,
-        addressRate: rateOf(config.addressEventsPerSecond, config.addressEventsBurst),
-        trustedProxies: config.trustedProxies,
-        memory: this.#memory,
-      }),
-      memory: this.#memory,
-      inputMemory: this.#input,
-      connectionRate: rateOf(config.connectionEventsPerSecond, config.connectionEventsBurst),
-      idleMs: config.idleTimeoutMs,
-      maxAgeMs: config.maxConnectionAgeMs,
-      spreadMs: config.drainSpreadMs,
-      readiness: () => this.#readiness,
-      page: pageSettings(config, validate, () => this.#outage),
+      maxConnections: connections.all,
+      counters: reporting.counters,
+      log,
     });
-    this.#accumulator = accumulator;
-    this.#acknowledger = acknowledger;
-    this.#intake = intake;
-    this.#producer = producer;
-    const { input, memory } = { input: this.#input, memory: this.#memory };
+    const { budget } = buffer;
+    const input = ingress.inputMemory;
     const parts = { budget, producer, acknowledger, lag: this.#lag, input, memory };
-    this.#reporter = new Reporter(counters, parts, tell);
+    this.#reporter = new Reporter(reporting.counters, parts, tell);
   }
 
   /** Begins to accept, and to look for Kafka. @throws StartError */
@@ -148,7 +116,7 @@ class Worker {
     if (!this.#gate.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
-    this.#memory.start(() => new Relief(this.#input, this.#listener));
+    this.#memory.start(() => new Relief(this.#ingress.inputMemory, this.#ingress.webSocket));
     this.#producer.start();
   }
 
@@ -160,7 +128,7 @@ class Worker {
   /** Lets in whom the keys let in; begins to accept with the first ones. */
   #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
     this.#gate.takeKeys(message);
-    this.#listener.lookAtIdentities();
+    this.#ingress.webSocket.lookAtIdentities();
     if (this.#listener.listens || this.#drainEndMs !== undefined) return;
     try {
       this.#listen();
@@ -170,30 +138,13 @@ class Worker {
     }
   }
 
-  #createProducer(
-    counters: Counters,
-    budget: Budget,
-    accumulator: Accumulator,
-    outcomes: Acknowledger,
-  ): Producer {
-    const { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes } = this.#config;
+  #kafka(): KafkaConnection {
     const { clientId = '', ssl, sasl } = kafkaOptions(this.#config);
     const link = { clientId, ssl: ssl as object | undefined, sasl, logger: this.#log };
-    const codec = configuredCodec(this.#config.compression);
-    const compressor = codec && new Compressor(codec, budget, this.#log);
-    return new Producer({
-      topic,
+    return {
       bootstrap: this.#config.kafkaBrokers.map((broker) => parseBrokerAddress(broker)!),
       createLink: (address) => new Link(address, link),
-      faults: this.#faults,
-      lingerMs,
-      eventTimeoutMs,
-      maxRequestBytes,
-      budget,
-      accumulator,
-      compressor,
-      counters,
-      outcomes,
+      codec: configuredCodec(this.#config.compression),
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => void tell({ type: 'topicMissing' }),
@@ -202,7 +153,7 @@ class Worker {
         loginRefused: (error) =>
           this.#fail(`the brokers refuse our credentials: ${printable(error)}`),
       },
-    });
+    };
   }
 
   #hear(message: ToWorker): void {
@@ -215,7 +166,7 @@ class Worker {
         void this.#steward();
         break;
       case 'topicFacts':
-        this.#accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
+        this.#buffer.accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
         this.#producer.health.hasWorked();
         break;
       case 'keys':
@@ -263,11 +214,11 @@ class Worker {
     const passedMs = () => performance.now() - sinceMs;
     const allGone = () => passedMs() >= lastRequestsMs && !this.#listener.busy;
     await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
-    this.#listener.refuseHandshakes();
-    this.#intake.drain();
+    this.#ingress.webSocket.refuseHandshakes();
+    this.#decision.intake.drain();
     await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
-    this.#acknowledger.flush();
-    this.#listener.endAll();
+    this.#decision.acknowledger.flush();
+    this.#ingress.webSocket.endAll();
     await pause(CLOSE_FRAMES_MS);
     this.#listener.close();
     this.#producer.stop();
@@ -279,7 +230,7 @@ class Worker {
 
   async #drainUntil(done: () => boolean): Promise<void> {
     while (!done() && performance.now() < (this.#drainEndMs ?? 0)) {
-      this.#listener.look();
+      this.#ingress.webSocket.look();
       await pause(SETTLED_LOOK_MS);
     }
   }
@@ -288,12 +239,6 @@ class Worker {
     await tell({ type: 'fatal', message, exitCode: EXIT.failed });
     process.exit(EXIT.failed);
   }
-}
-
-/** Undefined = no bound. */
-function rateOf(eventsPerSecond: number, burst: number): Rate | undefined {
-  if (eventsPerSecond === 0) return undefined;
-  return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
 }
 
 function tlsFiles({ tlsCertFile: certFile, tlsKeyFile: keyFile }: Config) {

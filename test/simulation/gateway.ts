@@ -1,31 +1,22 @@
-/** One worker as src/worker/worker.ts wires it, on simulated sockets and brokers. */
+/** One worker, on simulated sockets and brokers. */
 
-import { SETTINGS } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import type { Codec } from '../../src/kafka/compression/codecs.ts';
 import type { Logger } from '../../src/logging/logger.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { Totals } from '../../src/primary/metric-totals.ts';
-import { Accumulator } from '../../src/worker/accumulator/accumulator.ts';
-import { Budget } from '../../src/worker/accumulator/budget.ts';
-import { Acknowledger } from '../../src/worker/acknowledger/acknowledger.ts';
-import { Credit } from '../../src/worker/acknowledger/credit.ts';
+import type { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Gate } from '../../src/worker/admission/authenticator.ts';
-import { ConnectionAdmission } from '../../src/worker/admission/connections.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
 import { Faults } from '../../src/worker/faults.ts';
-import { HttpListener } from '../../src/worker/ingress/http/http.ts';
-import { Slicer } from '../../src/worker/ingress/slicer.ts';
-import { WebSocketListener } from '../../src/worker/ingress/websocket/websocket.ts';
-import { Intake } from '../../src/worker/intake/intake.ts';
-import { Keyless } from '../../src/worker/intake/keyless.ts';
-import { loadSieve, loadValidator } from '../../src/worker/intake/validator.ts';
-import { InputMemory } from '../../src/worker/overload/input-memory.ts';
-import { TurnBudget } from '../../src/worker/overload/turn-budget.ts';
-import { Compressor } from '../../src/worker/producer/compressor.ts';
+import type { HttpListener } from '../../src/worker/ingress/http/http.ts';
+import type { WebSocketListener } from '../../src/worker/ingress/websocket/websocket.ts';
+import { loadValidator } from '../../src/worker/intake/validator.ts';
 import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
-import { Producer } from '../../src/worker/producer/producer.ts';
+import type { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
+import { wireBuffer, wireIngress, wireIntake, wireProducer } from '../../src/worker/wire.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
 import {
@@ -39,7 +30,8 @@ import {
 /** Compiled once: what is right does not depend on the seed. */
 const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
-const sieve = loadSieve(undefined, KEY_FIELD);
+/** No rates, and no bound per address. */
+const DEFAULTS = readConfig({});
 /** For a test page that never asks. */
 const NO_PAGE = {
   topic: '',
@@ -78,85 +70,52 @@ export class Gateway {
   readonly #webSocket: WebSocketListener;
   readonly #http: HttpListener;
 
-  constructor({ plan, report, watch, codec, onNumbers, ...kafka }: GatewayOptions) {
+  constructor({ plan, report, watch, codec, onNumbers, log, ...options }: GatewayOptions) {
     const { counters } = this;
     this.#onNumbers = onNumbers;
     this.#totals.begin(1, WORKER);
-    const { maxFrameBytes, batchBytes, lingerMs, eventTimeoutMs, maxRequestBytes } = plan;
-    const { log } = kafka;
     this.#report = report;
-    const budget = new Budget(plan.bufferBytes);
-    const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-    const credit = new Credit(budget, maxFrameBytes);
-    const acknowledger = new Acknowledger(
-      counters,
-      credit,
-      (batch) => accumulator.release(batch),
-      log,
-    );
+    const settings = {
+      ...DEFAULTS,
+      ...plan,
+      kafkaTopic: options.topic,
+      keyField: KEY_FIELD,
+      maxConnectionAgeMs: plan.maxAgeMs,
+      drainSpreadMs: 500,
+    };
     const faults = new Faults(({ fields, message }) => log.warn(fields, message));
-    const keyless = new Keyless(KEY_FIELD, counters, faults);
-    const intake = new Intake(validate, sieve, accumulator, KEY_FIELD, keyless, (...refusal) =>
-      acknowledger.refuse(...refusal),
-    );
-    this.producer = new Producer({
-      ...kafka,
-      faults,
-      lingerMs,
-      eventTimeoutMs,
-      maxRequestBytes,
-      budget,
-      accumulator,
-      compressor: codec && new Compressor(codec, budget, log),
-      counters,
-      outcomes: watch(acknowledger),
+    const reporting = { counters, log, faults };
+    const buffer = wireBuffer(settings);
+    const decision = wireIntake(settings, buffer, reporting, validate);
+    const { acknowledger } = decision;
+    const connection = {
+      bootstrap: options.bootstrap,
+      createLink: options.createLink,
+      codec,
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => {},
-        unreachable: (why) => this.#reporter.kafka(why),
-        refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
-        loginRefused: (error) => report.violation(`login refused: ${error}`),
+        unreachable: (why: string) => this.#reporter.kafka(why),
+        refusedByPolicy: (refused: boolean) => this.#reporter.refusedByPolicy(refused),
+        loginRefused: (error: string) => report.violation(`login refused: ${error}`),
       },
-    });
+    };
+    this.producer = wireProducer(settings, buffer, reporting, connection, watch(acknowledger));
     const memory = { over: false };
-    const gate = new Gate({ origins: new Origins(undefined), log });
-    const admission = new ConnectionAdmission({
-      max: SETTINGS.maxConnections.defaultValue(),
-      maxPerAddress: 0,
-      addressRate: undefined,
-      trustedProxies: [],
+    const { webSocket, http, inputMemory } = wireIngress(settings, buffer, decision, reporting, {
+      gate: new Gate({ origins: new Origins(undefined), log }),
       memory,
-    });
-    const turn = new TurnBudget();
-    const slicer = new Slicer(turn);
-    const inputMemory = new InputMemory(SETTINGS.maxInputBytes.defaultValue());
-    const input = { turn, slicer, inputMemory };
-    const shared = { intake, acknowledger, gate, admission, log, counters, budget, ...input };
-    this.#webSocket = new WebSocketListener({
-      ...shared,
-      maxFrameBytes,
-      maxEventDepth: 64,
-      connectionRate: undefined,
-      idleMs: SETTINGS.idleTimeoutMs.defaultValue(),
-      maxAgeMs: plan.maxAgeMs,
-      spreadMs: 500,
-    });
-    this.#http = new HttpListener({
-      ...shared,
-      memory,
-      log,
-      maxEventBytes: maxFrameBytes,
-      maxEventDepth: 64,
-      timeoutMs: plan.httpTimeoutMs,
-      minBodyBytesPerSecond: SETTINGS.minBodyBytesPerSecond.defaultValue(),
+      connections: { all: settings.maxConnections, webSockets: settings.maxConnections },
       readiness: () => ({ ready: true, reasons: [] }),
       page: NO_PAGE,
     });
-    this.budget = budget;
+    this.#webSocket = webSocket;
+    this.#http = http;
+    this.budget = buffer.budget;
     this.#reporter = new Reporter(
       counters,
       {
-        budget,
+        budget: buffer.budget,
         producer: this.producer,
         acknowledger,
         lag: { takeSeconds: () => 0 },

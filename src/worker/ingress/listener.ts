@@ -2,14 +2,13 @@ import { EXIT, StartError } from '../../common/errors.ts';
 import { networksOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Logger } from '../../logging/logger.ts';
-import { cell, cells } from '../../metrics/counters.ts';
-import type { Place } from '../admission/connections.ts';
+import { type Counters, cell, cells } from '../../metrics/counters.ts';
+import type { ConnectionAdmission, Place } from '../admission/connections.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
-import { TurnBudget } from '../overload/turn-budget.ts';
+import type { TurnBudget } from '../overload/turn-budget.ts';
 import { abandon } from './fault-containment.ts';
 import { framingFault, markChunked } from './http/framing.ts';
-import { HttpListener, type HttpOptions } from './http/http.ts';
-import { Slicer } from './slicer.ts';
+import type { HttpListener } from './http/http.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import {
   type App,
@@ -18,15 +17,17 @@ import {
   type ListenSocket,
   loadUws,
 } from './uws.ts';
-import { WebSocketListener, type WebSocketOptions } from './websocket/websocket.ts';
+import type { WebSocketListener } from './websocket/websocket.ts';
 
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
-/** What the listeners of both kinds share. */
-type Shared = 'turn' | 'slicer';
-
-export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventBytes' | Shared> & {
+/** The transports behind the port, and what bounds it. */
+export interface ListenerOptions {
+  readonly http: HttpListener;
+  readonly webSocket: WebSocketListener;
+  readonly admission: ConnectionAdmission;
+  readonly turn: TurnBudget;
   readonly host: string;
   readonly port: number;
   /** Files for TLS; undefined = plain text. */
@@ -35,10 +36,11 @@ export type ListenerOptions = Omit<WebSocketOptions & HttpOptions, 'maxEventByte
   readonly speaks: boolean;
   /** Addresses and networks of proxies. */
   readonly trustedProxies: readonly string[];
-  readonly log: Logger;
   /** Connections of all kinds. */
   readonly maxConnections: number;
-};
+  readonly counters: Counters;
+  readonly log: Logger;
+}
 
 const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
 
@@ -56,10 +58,9 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    const turn = new TurnBudget();
-    const all = { ...options, turn, slicer: new Slicer(turn) };
-    this.#http = new HttpListener({ ...all, maxEventBytes: options.maxFrameBytes });
-    this.#webSocket = new WebSocketListener(all);
+    const { http, webSocket, turn, admission } = options;
+    this.#http = http;
+    this.#webSocket = webSocket;
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
     const { upgrade, ...behavior } = this.#webSocket.behavior;
     this.#app = this.#createApp()
@@ -69,7 +70,7 @@ export class Listener {
         upgrade: (response, request, context) => {
           this.#proxies.understood(response);
           turn.take(LIMITS.requestHeadBytes);
-          this.#options.admission.stir(this.#options.admission.peerOf(response));
+          admission.stir(admission.peerOf(response));
           upgrade(response, request, context);
         },
       })
@@ -118,31 +119,6 @@ export class Listener {
   /** A frame or a whole body has come, and not all of it is handed on. */
   get decoding(): boolean {
     return this.#http.decoding || this.#webSocket.decoding;
-  }
-
-  /** Looks for connections whose time is over. */
-  look(): void {
-    this.#webSocket.look();
-  }
-
-  /** Keys have changed: ends the connections of those that let nobody in any more. */
-  lookAtIdentities(): void {
-    this.#webSocket.lookAtIdentities();
-  }
-
-  /** Ends WebSockets that may hold `bytes` of messages that are not complete. @returns how many */
-  endSilent(bytes: number): number {
-    return this.#webSocket.endSilent(bytes);
-  }
-
-  /** Takes no more handshakes. */
-  refuseHandshakes(): void {
-    this.#webSocket.refuseHandshakes();
-  }
-
-  /** Ends every WebSocket with a close frame. */
-  endAll(): void {
-    this.#webSocket.endAll();
   }
 
   /** Closes what is still open. */

@@ -3,16 +3,16 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
-import { HttpListener } from '../../../src/worker/ingress/http/http.ts';
+import type { HttpListener } from '../../../src/worker/ingress/http/http.ts';
 import { SUBPROTOCOL } from '../../../src/worker/ingress/websocket/upgrades.ts';
-import { WebSocketListener } from '../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketListener } from '../../../src/worker/ingress/websocket/websocket.ts';
 import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { fakeRequest, openSocket } from '../../simulation/sockets.ts';
 import { arrayOf, good } from '../../support/events.ts';
 import type { NackError } from '../../support/protocol.ts';
 import { until } from '../../support/wait.ts';
 import { Response } from './http/response.ts';
-import { createStages, MAX_EVENT_BYTES } from './stages.ts';
+import { createStages } from './stages.ts';
 
 const BURST = 100;
 let http: HttpListener;
@@ -27,25 +27,8 @@ beforeEach(() => {
     return validate(value);
   };
   // Tokens come back so slowly that none does while a test runs.
-  const stages = createStages(counting, { eventsPerSecond: 0.001, burst: BURST });
-  http = new HttpListener({
-    ...stages,
-    maxEventBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    memory: { over: false },
-    minBodyBytesPerSecond: 1_024,
-    timeoutMs: 1,
-    readiness: () => ({ ready: true, reasons: [] }),
-  });
-  webSocket = new WebSocketListener({
-    ...stages,
-    maxFrameBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    connectionRate: undefined,
-    idleMs: 120_000,
-    maxAgeMs: 0,
-    spreadMs: 0,
-  });
+  const settings = { addressEventsPerSecond: 0.001, addressEventsBurst: BURST, httpTimeoutMs: 1 };
+  ({ http, webSocket } = createStages({ validate: counting, settings }));
 });
 afterEach(() => {
   http.close();

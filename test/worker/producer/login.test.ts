@@ -1,11 +1,12 @@
 /** Credentials that are refused: at the start that is a matter of configuration, later an alarm. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { pino } from 'pino';
+import { KIB, MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
-import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
-import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
-import { Producer } from '../../../src/worker/producer/producer.ts';
+import type { Producer } from '../../../src/worker/producer/producer.ts';
+import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { until } from '../../support/wait.ts';
 import { recordFaults } from '../faults.ts';
 
@@ -13,7 +14,6 @@ import { recordFaults } from '../faults.ts';
 function refused(prepare: (producer: Producer) => void) {
   const told: string[] = [];
   const { faults, lines } = recordFaults();
-  const budget = new Budget(2 ** 20);
   const link: BrokerLink = {
     idle: false,
     usable: false,
@@ -21,26 +21,31 @@ function refused(prepare: (producer: Producer) => void) {
     request: () => Promise.reject(new LinkError('configuration', 'not open')),
     close: () => {},
   };
-  const producer = new Producer({
-    topic: 'events',
-    bootstrap: [{ host: 'h', port: 1 }],
-    createLink: () => link,
-    faults,
+  const settings = {
+    kafkaTopic: 'events',
+    bufferBytes: MIB,
+    batchBytes: KIB,
+    maxFrameBytes: KIB,
     lingerMs: 0,
     eventTimeoutMs: 1_000,
-    maxRequestBytes: 2 ** 16,
-    budget,
-    accumulator: new Accumulator({ budget, batchBytes: 1_000, maxEventBytes: 1_000 }),
-    counters: new Counters(),
-    outcomes: { stored: () => {}, refused: () => {}, overdue: () => {} },
+    maxRequestBytes: 64 * KIB,
+  };
+  const connection = {
+    bootstrap: [{ host: 'h', port: 1 }],
+    createLink: () => link,
+    codec: undefined,
     topicListener: {
       reached: () => {},
       topicMissing: () => {},
       unreachable: () => {},
       refusedByPolicy: () => {},
-      loginRefused: (message) => told.push(message),
+      loginRefused: (message: string) => void told.push(message),
     },
-  });
+  };
+  const reporting = { counters: new Counters(), log: pino({ enabled: false }), faults };
+  const outcomes = { stored: () => {}, refused: () => {}, overdue: () => {} };
+  const buffer = wireBuffer(settings);
+  const producer = wireProducer(settings, buffer, reporting, connection, outcomes);
   prepare(producer);
   producer.start();
   return { told, lines, stop: () => producer.stop() };

@@ -2,22 +2,31 @@
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import type { EventCode } from '../../../src/common/errors.ts';
+import { KIB, MIB } from '../../../src/config/limits.ts';
 import type { Codec } from '../../../src/kafka/compression/codecs.ts';
 import { PRODUCE_ERROR_CLASSES, type ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
 import { Counters, cells } from '../../../src/metrics/counters.ts';
-import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
-import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
-import { Compressor } from '../../../src/worker/producer/compressor.ts';
-import { Link } from '../../../src/worker/producer/link.ts';
-import { Producer } from '../../../src/worker/producer/producer.ts';
+import { type Address, Link } from '../../../src/worker/producer/link.ts';
+import type { Producer } from '../../../src/worker/producer/producer.ts';
+import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { until } from '../../support/wait.ts';
 import { NOBODY, valuesOf } from '../accumulator/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 export const TOPIC = 'events';
+
+const SETTINGS = {
+  kafkaTopic: TOPIC,
+  bufferBytes: 64 * MIB,
+  batchBytes: 64 * KIB,
+  maxFrameBytes: 64 * KIB,
+  lingerMs: 5,
+  eventTimeoutMs: 60_000,
+  maxRequestBytes: MIB,
+};
 
 const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
 const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
@@ -50,46 +59,36 @@ export class Pipeline {
   /** What the producer says of Kafka, in order. */
   readonly facts: string[] = [];
   readonly #counters = new Counters();
-  readonly #budget = new Budget(64 * 2 ** 20);
-  readonly #accumulator: Accumulator;
+  readonly #buffer = wireBuffer(SETTINGS);
   readonly #keys: string[] = [];
   #sent = 0;
 
   private constructor(cluster: FakeCluster, { eventTimeoutMs, login, codec }: PipelineOptions) {
     this.cluster = cluster;
-    const budget = this.#budget;
-    const accumulator = new Accumulator({ budget, batchBytes: 65_536, maxEventBytes: 65_536 });
-    this.#accumulator = accumulator;
     const logger = pino({ level: 'silent' });
     const sasl = login && { mechanism: 'plain', ...login };
     const link = { clientId: 'forebay-test', ssl: undefined, sasl, logger };
     const fact = (text: string) => () => void this.facts.push(text);
-    this.producer = new Producer({
-      topic: TOPIC,
+    const settings = { ...SETTINGS, eventTimeoutMs: eventTimeoutMs ?? SETTINGS.eventTimeoutMs };
+    const connection = {
       bootstrap: cluster.brokers.map(({ address }) => address),
-      createLink: (address) => new Link(address, link),
-      faults: recordFaults().faults,
-      lingerMs: 5,
-      eventTimeoutMs: eventTimeoutMs ?? 60_000,
-      maxRequestBytes: 2 ** 20,
-      budget,
-      accumulator,
-      compressor: codec && new Compressor(codec, budget, logger),
-      counters: this.#counters,
-      outcomes: {
-        stored: (batch) => this.#settle(batch, 'stored'),
-        refused: (batch, code) => this.#settle(batch, code),
-        overdue: (batch) => {
-          batch.answered = true;
-          this.overdue.push(...valuesOf(batch));
-        },
-      },
+      createLink: (address: Address) => new Link(address, link),
+      codec,
       topicListener: {
         reached: fact('known'),
         topicMissing: fact('missing'),
         unreachable: fact('unreachable'),
-        refusedByPolicy: (refused) => fact(refused ? 'refused' : 'allowed')(),
+        refusedByPolicy: (refused: boolean) => fact(refused ? 'refused' : 'allowed')(),
         loginRefused: fact('login refused'),
+      },
+    };
+    const reporting = { counters: this.#counters, log: logger, faults: recordFaults().faults };
+    this.producer = wireProducer(settings, this.#buffer, reporting, connection, {
+      stored: (batch) => this.#settle(batch, 'stored'),
+      refused: (batch, code) => this.#settle(batch, code),
+      overdue: (batch) => {
+        batch.answered = true;
+        this.overdue.push(...valuesOf(batch));
       },
     });
   }
@@ -114,7 +113,7 @@ export class Pipeline {
       const bytes = Buffer.from(value);
       const nowMs = performance.now();
       const { length } = bytes;
-      const refused = this.#accumulator.append(
+      const refused = this.#buffer.accumulator.append(
         key,
         bytes,
         0,
@@ -154,7 +153,9 @@ export class Pipeline {
   /** Ends it. Everything was settled: no memory may be held, and no request was a strange one. */
   async close(): Promise<void> {
     if (this.fates.size === this.#sent) {
-      await until(() => this.#budget.usedBytes === 0, { what: 'the memory of what was settled' });
+      await until(() => this.#buffer.budget.usedBytes === 0, {
+        what: 'the memory of what was settled',
+      });
     }
     await this.end();
     assert.deepEqual(this.cluster.strange, []);
@@ -175,12 +176,12 @@ export class Pipeline {
       assert(!this.fates.has(value), `${value} has a second fate`);
       this.fates.set(value, fate);
     }
-    this.#accumulator.release(batch);
+    this.#buffer.accumulator.release(batch);
   }
 
   /** A key that leads to this partition. */
   #keyOf(partition: number): string {
-    const { length } = this.#accumulator.queues;
+    const { length } = this.#buffer.accumulator.queues;
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
       this.#keys[partitionOfKey(key, 0, key.length, length)] ??= key.toString();

@@ -1,12 +1,12 @@
 /** The real producer over real links, with one broker behind them that a test scripts. */
 import { pino } from 'pino';
 import type { EventCode } from '../../../src/common/errors.ts';
+import { KIB, MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
-import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
-import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
-import { Link } from '../../../src/worker/producer/link.ts';
-import { Producer } from '../../../src/worker/producer/producer.ts';
+import { type Address, Link } from '../../../src/worker/producer/link.ts';
+import type { Producer } from '../../../src/worker/producer/producer.ts';
+import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broker.ts';
 import type { TcpServer } from '../../fakes/tcp-server.ts';
 import { until } from '../../support/wait.ts';
@@ -53,7 +53,12 @@ export function endRigs(): void {
 }
 
 export class ProduceRig {
-  readonly budget = new Budget(64 * 2 ** 20);
+  readonly #buffer = wireBuffer({
+    bufferBytes: 64 * MIB,
+    batchBytes: 64 * KIB,
+    maxFrameBytes: 64 * KIB,
+  });
+  readonly budget = this.#buffer.budget;
   readonly producer: Producer;
   readonly requests: Produced[] = [];
   readonly lines: FaultLine[];
@@ -67,52 +72,45 @@ export class ProduceRig {
   /** Called when Kafka begins or ceases to refuse by policy. */
   onPolicy: (refused: boolean) => void = () => {};
   readonly #server: TcpServer;
-  readonly #accumulator: Accumulator;
   readonly #keys: string[] = [];
 
   private constructor(server: TcpServer, options: RigOptions) {
     this.#server = server;
     this.partitions = options.partitions ?? 2;
     this.reply = options.reply ?? (() => ({}));
-    const { budget } = this;
-    const accumulator = new Accumulator({ budget, batchBytes: 65_536, maxEventBytes: 65_536 });
+    const { accumulator } = this.#buffer;
     const { faults, lines } = recordFaults();
     this.lines = lines;
     const logger = pino({ enabled: false });
     const link = { clientId: 'forebay-test', ssl: undefined, sasl: undefined, logger };
-    this.#accumulator = accumulator;
-    this.producer = new Producer({
-      topic: TOPIC,
+    const { lingerMs = 0, eventTimeoutMs = 60_000, maxRequestBytes = MIB } = options;
+    const settings = { kafkaTopic: TOPIC, lingerMs, eventTimeoutMs, maxRequestBytes };
+    const connection = {
       bootstrap: [server.address],
-      createLink: (address) => new Link(address, link),
-      faults,
-      lingerMs: options.lingerMs ?? 0,
-      eventTimeoutMs: options.eventTimeoutMs ?? 60_000,
-      maxRequestBytes: options.maxRequestBytes ?? 2 ** 20,
-      budget,
-      accumulator,
-      counters: new Counters(),
-      outcomes: {
-        stored: (batch) => {
-          const values = valuesOf(batch);
-          accumulator.release(batch);
-          this.stored.push(...values);
-          this.onStored(Number(values[0]!.split(':')[0]));
-        },
-        refused: (batch, code) => {
-          for (const value of valuesOf(batch)) this.refused.push([value, code]);
-          accumulator.release(batch);
-        },
-        overdue: (batch) => {
-          batch.answered = true;
-        },
-      },
+      createLink: (address: Address) => new Link(address, link),
+      codec: undefined,
       topicListener: {
         reached: () => {},
         topicMissing: () => {},
         unreachable: () => {},
-        refusedByPolicy: (refused) => this.onPolicy(refused),
+        refusedByPolicy: (refused: boolean) => this.onPolicy(refused),
         loginRefused: () => {},
+      },
+    };
+    const reporting = { counters: new Counters(), log: logger, faults };
+    this.producer = wireProducer(settings, this.#buffer, reporting, connection, {
+      stored: (batch) => {
+        const values = valuesOf(batch);
+        accumulator.release(batch);
+        this.stored.push(...values);
+        this.onStored(Number(values[0]!.split(':')[0]));
+      },
+      refused: (batch, code) => {
+        for (const value of valuesOf(batch)) this.refused.push([value, code]);
+        accumulator.release(batch);
+      },
+      overdue: (batch) => {
+        batch.answered = true;
       },
     });
   }
@@ -124,7 +122,7 @@ export class ProduceRig {
     rig = new ProduceRig(server, options);
     started.push(rig);
     rig.producer.start();
-    const known = () => rig.#accumulator.queues.length > 0 && rig.connections > 0;
+    const known = () => rig.#buffer.accumulator.queues.length > 0 && rig.connections > 0;
     await until(known, { everyMs: 2, what: 'the topic' });
     return rig;
   }
@@ -140,7 +138,7 @@ export class ProduceRig {
     const nowMs = performance.now();
     const key = this.#keyOf(partition);
     const { length } = value;
-    this.#accumulator.append(key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
+    this.#buffer.accumulator.append(key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
   }
 
   /** Waits until so many events are stored. */

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
+import { pino } from 'pino';
 import { eventCodes } from '../../../../src/common/errors.ts';
 import { LIMITS } from '../../../../src/config/limits.ts';
 import { cell, cells } from '../../../../src/metrics/counters.ts';
@@ -17,11 +18,11 @@ import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
-import { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
+import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
 import { SeededRandom } from '../../../simulation/random.ts';
 import { fakeRequest } from '../../../simulation/sockets.ts';
 import { valuesOf } from '../../accumulator/batches.ts';
-import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
+import { createStages } from '../stages.ts';
 import { Response } from './response.ts';
 
 const HISTORIES = 300;
@@ -144,22 +145,13 @@ class Kafka {
 /** One history of steps at random. @returns how many requests ended with each status */
 async function run(t: TestContext, seed: number): Promise<(number | undefined)[]> {
   const random = new SeededRandom(seed, 'orders');
-  const stages = createStages();
-  const { budget, counters, acknowledger, intake, log } = stages;
-  const kafka = new Kafka(stages);
+  const log = pino({ level: 'silent' });
   const verdicts: Verdicts = [];
   const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
   t.mock.method(gate, 'admit', () => verdicts.shift());
-  const listener = new HttpListener({
-    ...stages,
-    gate,
-    maxEventBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    memory: { over: false },
-    minBodyBytesPerSecond: 1_024,
-    timeoutMs: TIMEOUT_MS,
-    readiness: () => ({ ready: true, reasons: [] }),
-  });
+  const stages = createStages({ settings: { httpTimeoutMs: TIMEOUT_MS }, parts: { gate } });
+  const { budget, counters, acknowledger, intake, http: listener } = stages;
+  const kafka = new Kafka(stages);
   const all: Sent[] = [];
   let pressedBytes = 0;
   const relieve = () => {
@@ -219,6 +211,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     [],
   );
   listener.close();
+  stages.webSocket.close();
   return all.map(({ response }) => response.status);
 }
 

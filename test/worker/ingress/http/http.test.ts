@@ -12,14 +12,15 @@ import { Gate } from '../../../../src/worker/admission/authenticator.ts';
 import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
-import { HttpListener, type HttpOptions } from '../../../../src/worker/ingress/http/http.ts';
+import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
 import { loadValidator, type Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
+import type { IngressParts } from '../../../../src/worker/wire.ts';
 import { fakeRequest } from '../../../simulation/sockets.ts';
 import { arrayOf, good } from '../../../support/events.ts';
 import { until } from '../../../support/wait.ts';
-import { createStages, MAX_EVENT_BYTES, NO_PAGE } from '../stages.ts';
+import { createStages, NO_PAGE } from '../stages.ts';
 import { Response } from './response.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
@@ -34,27 +35,20 @@ beforeEach(() => {
   listener = createListener();
 });
 
-/** @param options those that differ */
-function createListener(options: Partial<HttpOptions> = {}): HttpListener {
-  const stages = createStages((value) => validate(value));
+/** @param parts those that differ */
+function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_000): HttpListener {
+  const validating: Validator = (value) => validate(value);
+  const stages = createStages({ validate: validating, settings: { httpTimeoutMs }, parts });
   counters = stages.counters;
-  return new HttpListener({
-    ...stages,
-    maxEventBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    memory: { over: false },
-    minBodyBytesPerSecond: 1_024,
-    timeoutMs: 15_000,
-    readiness: () => ({ ready: true, reasons: [] }),
-    ...options,
-  });
+  stages.webSocket.close();
+  return stages.http;
 }
 afterEach(() => listener.close());
 
 /** Ends `before` for a listener with other options. */
-function replaced(before: HttpListener, options: Partial<HttpOptions>): HttpListener {
+function replaced(before: HttpListener, parts: Partial<IngressParts>): HttpListener {
   before.close();
-  return createListener(options);
+  return createListener(parts);
 }
 
 /** A turn of the loop, and what takes all its time. */
@@ -325,7 +319,7 @@ test('a rate counts a long body as one: Retry-After is the time until all that i
   const log = pino({ level: 'silent' });
   const gate = new Gate({ origins: new Origins(undefined), keys, log });
   listener.close();
-  listener = createListener({ gate, timeoutMs: 1 });
+  listener = createListener({ gate }, 1);
   const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
   const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
   await until(() => response.status !== undefined);

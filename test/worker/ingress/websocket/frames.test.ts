@@ -4,13 +4,13 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { Slicer } from '../../../../src/worker/ingress/slicer.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
-import { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
 import { openSocket } from '../../../simulation/sockets.ts';
 import { good, goodOfBytes } from '../../../support/events.ts';
-import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
+import { createStages } from '../stages.ts';
 
 const { workMs, overlongMs, lookBytes } = LIMITS.turn;
 /** The sieve does not let it through. */
@@ -26,22 +26,15 @@ let clockMs: number;
 /** @param waitingBytes that all connections may have waiting */
 function listen(waitingBytes: number = 64 * MIB): void {
   validate = () => undefined;
-  stages = createStages((value) => validate(value));
   clockMs = 0;
   turn = new TurnBudget({ now: () => clockMs, cpuMs: () => clockMs });
-  listener = new WebSocketListener({
-    ...stages,
-    turn,
-    // One slice in a turn.
-    slicer: new Slicer({ workUntilMs: 0 }),
-    inputMemory: new InputMemory(waitingBytes),
-    maxFrameBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    connectionRate: undefined,
-    idleMs: 120_000,
-    maxAgeMs: 0,
-    spreadMs: 0,
-  });
+  // One slice in a turn.
+  const slicer = new Slicer({ workUntilMs: 0 });
+  const inputMemory = new InputMemory(waitingBytes);
+  const parts = { turn, slicer, inputMemory };
+  stages = createStages({ validate: (value) => validate(value), parts });
+  listener = stages.webSocket;
+  stages.http.close();
 }
 beforeEach(() => listen());
 afterEach(() => listener.close());

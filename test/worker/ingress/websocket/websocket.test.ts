@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
-import { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { fakeRequest, openSocket } from '../../../simulation/sockets.ts';
 import { good } from '../../../support/events.ts';
@@ -21,18 +21,9 @@ let validate: Validator;
 
 beforeEach(() => {
   validate = () => undefined;
-  const stages = createStages((value) => validate(value));
-  logged = stages.logged;
-  counters = stages.counters;
-  listener = new WebSocketListener({
-    ...stages,
-    maxFrameBytes: MAX_EVENT_BYTES,
-    maxEventDepth: 64,
-    connectionRate: undefined,
-    idleMs: 120_000,
-    maxAgeMs: 0,
-    spreadMs: 0,
-  });
+  const stages = createStages({ validate: (value) => validate(value) });
+  ({ logged, counters, webSocket: listener } = stages);
+  stages.http.close();
 });
 afterEach(() => listener.close());
 

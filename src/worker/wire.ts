@@ -1,0 +1,216 @@
+/**
+ * Creates the stages of a worker and connects them, in the order of an event's path:
+ *
+ *   ingress ─▶ decoder ─▶ intake ─▶ accumulator ─▶ producer ─▶ Kafka
+ *      ▲                     │ rejected  │ full        │ outcomes
+ *      └──── acknowledger ◀──┴───────────┴─────────────┘
+ *
+ * The worker, the simulation and the tests of single stages share these functions: they differ in
+ * settings, links and listeners only.
+ */
+import type { Config } from '../config/config.ts';
+import type { ConnectionBounds } from '../config/fd-limits.ts';
+import type { Readiness } from '../ipc.ts';
+import type { Codec } from '../kafka/compression/codecs.ts';
+import type { Logger } from '../logging/logger.ts';
+import type { Counters } from '../metrics/counters.ts';
+import { Accumulator } from './accumulator/accumulator.ts';
+import { Budget } from './accumulator/budget.ts';
+import { Acknowledger } from './acknowledger/acknowledger.ts';
+import { Credit } from './acknowledger/credit.ts';
+import type { Gate } from './admission/authenticator.ts';
+import { ConnectionAdmission } from './admission/connections.ts';
+import type { Rate } from './admission/token-bucket.ts';
+import type { Faults } from './faults.ts';
+import { HttpListener } from './ingress/http/http.ts';
+import type { PageSettings } from './ingress/http/page-response.ts';
+import { Slicer } from './ingress/slicer.ts';
+import { WebSocketListener } from './ingress/websocket/websocket.ts';
+import { Intake } from './intake/intake.ts';
+import { Keyless } from './intake/keyless.ts';
+import { loadSieve, loadValidator, type Validator } from './intake/validator.ts';
+import { InputMemory } from './overload/input-memory.ts';
+import type { MemoryMark } from './overload/memory-limit.ts';
+import { TurnBudget } from './overload/turn-budget.ts';
+import { Compressor } from './producer/compressor.ts';
+import type { Outcomes } from './producer/delivery-listener.ts';
+import type { Address, CreateLink } from './producer/link.ts';
+import { Producer } from './producer/producer.ts';
+import type { TopicListener } from './producer/topic-listener.ts';
+
+/** Where stages count, and what they log by. */
+export interface Reporting {
+  readonly counters: Counters;
+  readonly log: Logger;
+  readonly faults: Faults;
+}
+
+/** The way to Kafka. */
+export interface KafkaConnection {
+  readonly bootstrap: readonly Address[];
+  readonly createLink: CreateLink;
+  /** Undefined = batches are not compressed. */
+  readonly codec: Codec | undefined;
+  readonly topicListener: TopicListener;
+}
+
+/** Memory of accepted events, and the batches in it. */
+export interface Buffer {
+  readonly budget: Budget;
+  readonly accumulator: Accumulator;
+}
+
+export type BufferSettings = Pick<Config, 'bufferBytes' | 'batchBytes' | 'maxFrameBytes'>;
+
+/** Creates what holds accepted events until they are delivered. */
+export function wireBuffer({ bufferBytes, batchBytes, maxFrameBytes }: BufferSettings): Buffer {
+  const budget = new Budget(bufferBytes);
+  const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
+  return { budget, accumulator };
+}
+
+export type ProducerSettings = Pick<
+  Config,
+  'kafkaTopic' | 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'
+>;
+
+/**
+ * Creates the producer of what is in the buffer.
+ * @param outcomes called with each batch that was delivered, or not
+ */
+export function wireProducer(
+  { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
+  { budget, accumulator }: Buffer,
+  { counters, log, faults }: Reporting,
+  { codec, ...connection }: KafkaConnection,
+  outcomes: Outcomes,
+): Producer {
+  const compressor = codec && new Compressor(codec, budget, log);
+  const bounds = { lingerMs, eventTimeoutMs, maxRequestBytes };
+  const stages = { budget, accumulator, compressor, counters, faults, outcomes };
+  return new Producer({ topic, ...bounds, ...stages, ...connection });
+}
+
+export type IntakeSettings = Pick<Config, 'maxFrameBytes' | 'keyField' | 'eventSchema'>;
+
+/** Deciding on each event, and telling its sender. */
+export interface Decision {
+  readonly acknowledger: Acknowledger;
+  readonly intake: Intake;
+  /** Validates one parsed event. */
+  readonly validate: Validator;
+}
+
+/**
+ * Creates what decides on events and answers their senders.
+ * @param validate by default compiled from the settings' schema
+ */
+export function wireIntake(
+  { maxFrameBytes, keyField, eventSchema }: IntakeSettings,
+  { budget, accumulator }: Buffer,
+  { counters, log, faults }: Reporting,
+  validate: Validator = loadValidator(eventSchema),
+): Decision {
+  const acknowledger = new Acknowledger(
+    counters,
+    new Credit(budget, maxFrameBytes),
+    (batch) => accumulator.release(batch),
+    log,
+  );
+  const intake = new Intake(
+    validate,
+    loadSieve(eventSchema, keyField),
+    accumulator,
+    keyField,
+    new Keyless(keyField, counters, faults),
+    (...refusal) => acknowledger.refuse(...refusal),
+  );
+  return { acknowledger, intake, validate };
+}
+
+export type IngressSettings = Pick<
+  Config,
+  | 'maxFrameBytes'
+  | 'maxEventDepth'
+  | 'maxInputBytes'
+  | 'maxConnectionsPerAddress'
+  | 'addressEventsPerSecond'
+  | 'addressEventsBurst'
+  | 'connectionEventsPerSecond'
+  | 'connectionEventsBurst'
+  | 'trustedProxies'
+  | 'httpTimeoutMs'
+  | 'minBodyBytesPerSecond'
+  | 'idleTimeoutMs'
+  | 'maxConnectionAgeMs'
+  | 'drainSpreadMs'
+>;
+
+/** What ingress asks of its surroundings. */
+export interface IngressParts {
+  readonly gate: Gate;
+  readonly memory: Pick<MemoryMark, 'over'>;
+  readonly connections: ConnectionBounds;
+  readonly readiness: () => Readiness;
+  readonly page: PageSettings;
+  /** Time for input in a turn of the event loop; by default by the clocks of the process. */
+  readonly turn?: TurnBudget;
+  readonly slicer?: Slicer;
+  readonly inputMemory?: InputMemory;
+}
+
+/** The transports of a worker, and what they share. */
+export interface Ingress {
+  readonly http: HttpListener;
+  readonly webSocket: WebSocketListener;
+  readonly admission: ConnectionAdmission;
+  readonly turn: TurnBudget;
+  readonly inputMemory: InputMemory;
+}
+
+/** Creates the transports; the socket library is not part of them. */
+export function wireIngress(
+  settings: IngressSettings,
+  { budget }: Pick<Buffer, 'budget'>,
+  { acknowledger, intake }: Pick<Decision, 'acknowledger' | 'intake'>,
+  { counters, log }: Reporting,
+  parts: IngressParts,
+): Ingress {
+  const { gate, memory, connections, readiness, page } = parts;
+  const { maxFrameBytes, maxEventDepth, trustedProxies } = settings;
+  const { turn = new TurnBudget(), slicer = new Slicer(turn) } = parts;
+  const { inputMemory = new InputMemory(settings.maxInputBytes) } = parts;
+  const admission = new ConnectionAdmission({
+    max: connections.webSockets,
+    maxPerAddress: settings.maxConnectionsPerAddress,
+    addressRate: rateOf(settings.addressEventsPerSecond, settings.addressEventsBurst),
+    trustedProxies,
+    memory,
+  });
+  const stages = { acknowledger, intake, budget, counters, log, gate, admission };
+  const shared = { ...stages, turn, slicer, inputMemory, maxEventDepth };
+  const webSocket = new WebSocketListener({
+    ...shared,
+    maxFrameBytes,
+    connectionRate: rateOf(settings.connectionEventsPerSecond, settings.connectionEventsBurst),
+    idleMs: settings.idleTimeoutMs,
+    maxAgeMs: settings.maxConnectionAgeMs,
+    spreadMs: settings.drainSpreadMs,
+  });
+  const http = new HttpListener({
+    ...shared,
+    memory,
+    maxEventBytes: maxFrameBytes,
+    timeoutMs: settings.httpTimeoutMs,
+    minBodyBytesPerSecond: settings.minBodyBytesPerSecond,
+    readiness,
+    page,
+  });
+  return { http, webSocket, admission, turn, inputMemory };
+}
+
+/** Undefined = no bound. */
+function rateOf(eventsPerSecond: number, burst: number): Rate | undefined {
+  if (eventsPerSecond === 0) return undefined;
+  return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };
+}
