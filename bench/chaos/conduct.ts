@@ -2,7 +2,8 @@
 import { runFacts } from '../report/facts.ts';
 import { Ends } from './cleanup.ts';
 import { judge } from './judge.ts';
-import type { Account, Outcome, Scenario } from './scenario.ts';
+import type { Account, Outcome } from './outcome.ts';
+import type { Scenario } from './scenario.ts';
 import { World } from './world.ts';
 
 /** Nothing of it is left afterwards; whatever goes wrong is a problem of the outcome. */

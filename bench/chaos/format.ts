@@ -1,7 +1,7 @@
 /** An outcome in lines for a terminal. */
 import { shortNumber } from '../report/number.ts';
 import { figureTable, table } from '../table.ts';
-import type { Account, Outcome } from './scenario.ts';
+import type { Account, Outcome } from './outcome.ts';
 
 /** What must be 0 comes last. */
 export function accountLine(account: Account): string {

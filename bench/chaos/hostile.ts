@@ -7,7 +7,7 @@ import type { Gateway } from '../../test/support/gateway.ts';
 import { GoodClient } from '../../test/support/good-client.ts';
 import type { Ledger } from '../../test/support/ledger.ts';
 import type { Lifetime } from '../../test/support/lifetime.ts';
-import type { Measurements } from './scenario.ts';
+import type { Measurements } from './outcome.ts';
 import type { Door } from './stage.ts';
 import type { World } from './world.ts';
 

@@ -1,5 +1,5 @@
 /** Whether a run kept the promises. */
-import type { Account } from './scenario.ts';
+import type { Account } from './outcome.ts';
 
 /** What was seen of one gateway process. */
 export interface Seen {

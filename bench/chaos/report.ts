@@ -8,7 +8,9 @@ import { shortNumber } from '../report/number.ts';
 import { statsOf } from '../report/stats.ts';
 import type { Figure } from '../result.ts';
 import { accountLine, missedGoals } from './format.ts';
-import type { Measurements, Outcome, Scenario, Setup, Step } from './scenario.ts';
+import type { Measurements, Outcome, Step } from './outcome.ts';
+import type { Scenario } from './scenario.ts';
+import type { Setup } from './setup.ts';
 import { KAFKA_SETTINGS } from './stage.ts';
 
 type Outcomes = ReadonlyMap<string, Outcome>;

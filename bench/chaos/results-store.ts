@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
-import type { Outcome } from './scenario.ts';
+import type { Outcome } from './outcome.ts';
 
 export const KEPT = join(ROOT, 'bench/out/chaos');
 

@@ -15,7 +15,7 @@ import { hasTool } from '../../test/support/tools.ts';
 import { choosePlaces, moveTo, steerLoopback } from '../lab/cores.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { FaultProxy } from './proxy.ts';
-import type { Setup } from './scenario.ts';
+import type { Setup } from './setup.ts';
 
 const NODES = 3;
 /** Said here for the report; they are the cluster's own. */

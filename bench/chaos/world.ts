@@ -12,7 +12,8 @@ import { until } from '../../test/support/wait.ts';
 import { atRest, produceErrors, untilStored, Watch } from '../../test/support/watch.ts';
 import type { Figure } from '../result.ts';
 import type { Evidence, Seen } from './judge.ts';
-import type { Account, Measurements, Setup, Step } from './scenario.ts';
+import type { Account, Measurements, Step } from './outcome.ts';
+import type { Setup } from './setup.ts';
 import { openStage, type Stage } from './stage.ts';
 import { machineRate, Traffic } from './traffic.ts';
 

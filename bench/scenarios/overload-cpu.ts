@@ -7,7 +7,6 @@ import type { Target } from '../lab/target.ts';
 import { median } from '../report/stats.ts';
 import type { Figure, Result } from '../result.ts';
 import type { Bench } from '../scenario.ts';
-import { refusedEvents } from './overload.ts';
 
 const SHAPE = { eventsPerFrame: 50 };
 /** Where the search for the most begins. */
@@ -102,4 +101,11 @@ function clientShare(found: readonly Measurement[]): string {
 
 function thousands(perSecond: number): number {
   return Math.round(perSecond / 1_000) * 1_000;
+}
+
+/** Events that were rejected in each measurement. */
+export function refusedEvents(found: readonly Measurement[]): number[] {
+  return found.map(({ report }) =>
+    Object.values(report.refusedEvents).reduce((sum, events) => sum + events, 0),
+  );
 }

@@ -11,7 +11,7 @@ import type { Measurement } from '../lab/measure.ts';
 import type { GatewayTarget } from '../lab/target.ts';
 import type { Result } from '../result.ts';
 import type { Bench, Scenario } from '../scenario.ts';
-import { atItsCpu } from './overload-cpu.ts';
+import { atItsCpu, refusedEvents } from './overload-cpu.ts';
 
 const CLIENT_ID = 'overloaded';
 const EVENTS_PER_SECOND = 30_000;
@@ -93,11 +93,4 @@ async function bytesPerEvent({ gateway }: GatewayTarget): Promise<number> {
   const metrics = await gateway.metrics();
   const bytes = metrics.value('forebay_batch_bytes_sum');
   return bytes / metrics.value('forebay_batch_events_sum');
-}
-
-/** In each measurement. */
-export function refusedEvents(found: readonly Measurement[]): number[] {
-  return found.map(({ report }) =>
-    Object.values(report.refusedEvents).reduce((sum, events) => sum + events, 0),
-  );
 }

@@ -7,7 +7,8 @@ import { GoodClient } from '../../../test/support/good-client.ts';
 import { PlainClient } from '../../../test/support/plain-client.ts';
 import { peakBytesOf, residentBytesOf } from '../../lab/memory.ts';
 import { checkClients } from '../hostile.ts';
-import type { Measurements, Scenario } from '../scenario.ts';
+import type { Measurements } from '../outcome.ts';
+import type { Scenario } from '../scenario.ts';
 import type { Door } from '../stage.ts';
 import type { World } from '../world.ts';
 

@@ -12,7 +12,8 @@ import {
   measurementsOf,
   type Row,
 } from '../hostile.ts';
-import type { Scenario, Setup } from '../scenario.ts';
+import type { Scenario } from '../scenario.ts';
+import type { Setup } from '../setup.ts';
 import { PARTITIONS } from '../stage.ts';
 import type { World } from '../world.ts';
 import { hostileMemory } from './hostile-memory.ts';

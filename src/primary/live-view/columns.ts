@@ -3,6 +3,9 @@ import { eventCodes, retryCodes } from '../../common/errors.ts';
 import { PRODUCE_ERROR_CLASSES, type SeriesName, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../metrics/layout.ts';
 
+/** A second's numbers in the order of COLUMNS; null = there is nothing to tell. */
+export type Point = readonly (number | null)[];
+
 /** The cells of a series that belong together. */
 export interface Cells {
   readonly first: number;

@@ -9,8 +9,9 @@ import type { ServerResponse } from 'node:http';
 import { EVENT_CODES, eventCodes } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Totals } from '../metric-totals.ts';
+import type { Point } from './columns.ts';
 import { COLUMNS } from './columns.ts';
-import { type Point, Sampler, type ViewFacts } from './sampler.ts';
+import { Sampler, type ViewFacts } from './sampler.ts';
 import { Viewers } from './viewers.ts';
 
 /** What the codes mean, for people. */

@@ -7,7 +7,16 @@ import { cellOf, firstCell } from '../../metrics/layout.ts';
 import type { Totals, WorkerCause } from '../metric-totals.ts';
 import type { RollFailure } from '../rolling-restart.ts';
 import type { WorkerState } from '../supervisor.ts';
-import { type Cells, COLUMNS, COUNTS, GAUGES, gaugeNames, RATES, rateNames } from './columns.ts';
+import {
+  type Cells,
+  COLUMNS,
+  COUNTS,
+  GAUGES,
+  gaugeNames,
+  type Point,
+  RATES,
+  rateNames,
+} from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
 import { VerdictWatch } from './verdict.ts';
@@ -23,9 +32,6 @@ export interface ViewFacts {
   states(): readonly (readonly WorkerState[])[];
   restarts(cause: WorkerCause): number;
 }
-
-/** A second's numbers in the order of COLUMNS; null = there is nothing to tell. */
-export type Point = readonly (number | null)[];
 
 const OLDEST = firstCell('forebay_buffer_oldest_seconds');
 const CPU = rateNames.indexOf('cpu');

@@ -1,8 +1,7 @@
 /** The state of the instance in one sentence: the worst that is true, since when, what to do. */
 import type { OutageNotice } from '../../ipc.ts';
 import type { RollFailure } from '../rolling-restart.ts';
-import { COLUMNS } from './columns.ts';
-import type { Point } from './sampler.ts';
+import { COLUMNS, type Point } from './columns.ts';
 
 /** Points that count as now. */
 export const NOW = 10;

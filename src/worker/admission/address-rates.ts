@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../config/limits.ts';
-import type { Place } from './connections.ts';
+import type { Place } from './address.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 interface Entry {

@@ -7,6 +7,9 @@ import {
 } from '../../common/ip-addresses.ts';
 import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
 
+/** Where a connection or request is counted: its address, or '' when addresses are not counted. */
+export type Place = string;
+
 type Peer = Pick<HttpResponse, 'getRemoteAddress' | 'getProxiedRemoteAddress'>;
 type Headers = Pick<HttpRequest, 'forEach'>;
 

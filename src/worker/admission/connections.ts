@@ -2,7 +2,7 @@ import { addressOfBytes, isWithin, type Network, networksOf } from '../../common
 import { LIMITS } from '../../config/limits.ts';
 import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
 import type { MemoryMark } from '../overload/memory-limit.ts';
-import { ClientAddresses, countedAs } from './address.ts';
+import { ClientAddresses, countedAs, type Place } from './address.ts';
 import { AddressRates } from './address-rates.ts';
 import { PerAddress } from './per-address.ts';
 import type { Buckets, Rate } from './token-bucket.ts';
@@ -18,9 +18,6 @@ export interface ConnectionOptions {
   readonly trustedProxies: readonly string[];
   readonly memory: Pick<MemoryMark, 'over'>;
 }
-
-/** Where a connection or request is counted: its address, or '' when addresses are not counted. */
-export type Place = string;
 
 const NO_BUCKETS: Buckets = [];
 

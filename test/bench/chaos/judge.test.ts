@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Evidence, judge } from '../../../bench/chaos/judge.ts';
-import type { Account } from '../../../bench/chaos/scenario.ts';
+import type { Account } from '../../../bench/chaos/outcome.ts';
 import { outcomeOf } from './outcome-of.ts';
 
 const CLEAN: Evidence = {

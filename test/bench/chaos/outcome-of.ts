@@ -1,4 +1,4 @@
-import type { Outcome } from '../../../bench/chaos/scenario.ts';
+import type { Outcome } from '../../../bench/chaos/outcome.ts';
 import { facts } from '../report/run-of.ts';
 
 /** An outcome without a problem, but for what differs. */

@@ -6,8 +6,16 @@
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { PAUSED, WRONG, walkFrom, walkOn } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
-import type { Slice, Slices } from './slices.ts';
 import { refuseCount, takeText } from './take.ts';
+
+/** Yields at the end of each slice how many events were received in it, refused ones included. */
+export type Slices = Generator<number, void>;
+
+/** How much a slice takes, about. */
+export interface Slice {
+  readonly sliceBytes: number;
+  readonly sliceEvents: number;
+}
 
 /** What is kept of an event from one pass to the next: start, end, key's start and length. */
 const PLACES = 4;

@@ -7,7 +7,7 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { PAUSED, walkFrom, walkOn } from './json-grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './json-scanner.ts';
-import { sliceArray } from './sliced-array.ts';
+import { type Slice, type Slices, sliceArray } from './sliced-array.ts';
 import { refuseCount, refuseLength } from './take.ts';
 import {
   decodeNdjson,
@@ -18,15 +18,6 @@ import {
   refuseEncoding,
   refuseText,
 } from './text.ts';
-
-/** Yields at the end of each slice how many events were received in it, refused ones included. */
-export type Slices = Generator<number, void>;
-
-/** How much a slice takes, about. */
-export interface Slice {
-  readonly sliceBytes: number;
-  readonly sliceEvents: number;
-}
 
 export type SlicedDecoder = (
   bytes: Buffer,

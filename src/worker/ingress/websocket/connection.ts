@@ -3,7 +3,7 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/catalogue.ts';
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
-import type { Place } from '../../admission/connections.ts';
+import type { Place } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
 import type { WebSocket } from '../uws.ts';

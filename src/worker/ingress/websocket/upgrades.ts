@@ -2,8 +2,9 @@
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { Logger } from '../../../logging/logger.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
+import type { Place } from '../../admission/address.ts';
 import type { Gate } from '../../admission/authenticator.ts';
-import type { ConnectionAdmission, Place } from '../../admission/connections.ts';
+import type { ConnectionAdmission } from '../../admission/connections.ts';
 import type { Identity, Verdict } from '../../admission/identity.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
 import { admitHandshake, decideLater, noRoom, notAdmitted, trustOfPage } from '../authorize.ts';

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import type { DecodeBounds } from '../../../../src/worker/decoder/event-sink.ts';
 import type { Sieve } from '../../../../src/worker/decoder/json/fast-validator.ts';
+import type { Slice } from '../../../../src/worker/decoder/json/sliced-array.ts';
 import {
-  type Slice,
   type SlicedDecoder,
   sliceNdjson,
   sliceTextBody,
