@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { CODECS, type Codec, loadCodec } from '../src/kafka/compression/codecs.ts';
 import { RecordBatch } from '../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../src/worker/accumulator/records.ts';
-import { NOBODY } from '../test/worker/accumulator/batches.ts';
+import { NOBODY } from '../testing/batches.ts';
 import { table } from './table.ts';
 
 const SIZES_KIB = [1, 16, 64, 256];

@@ -1,4 +1,4 @@
-import type { Gateway, GatewayOptions } from '../test/support/gateway.ts';
+import type { Gateway, GatewayOptions } from '../testing/gateway.ts';
 import type { Places } from './lab/cores.ts';
 import type { Result } from './result.ts';
 

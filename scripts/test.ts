@@ -15,7 +15,7 @@ import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
 import { type KafkaCluster, startCluster } from '../deploy/kafka/cluster.ts';
 import { ROOT } from '../deploy/kafka/jars.ts';
-import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../test/support/kafka.ts';
+import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../testing/kafka.ts';
 
 const LONG = '.long.test.ts';
 

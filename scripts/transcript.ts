@@ -4,8 +4,8 @@
  * KAFKA_BROKERS names one.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { openStage } from '../test/support/stage.ts';
-import { formatTranscript, recordTranscript, TRANSCRIPT_ENV } from '../test/support/transcript.ts';
+import { openStage } from '../testing/stage.ts';
+import { formatTranscript, recordTranscript, TRANSCRIPT_ENV } from '../testing/transcript.ts';
 
 const path = new URL('../docs/protocol.md', import.meta.url);
 const PLACE = /(<!-- written by scripts\/transcript\.ts -->\n+```\n)[^`]*(```\n)/;

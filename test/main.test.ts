@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import { SETTINGS } from '../src/config/config.ts';
-import { Authority } from './support/certificates.ts';
-import { Child, freePort } from './support/child.ts';
-import { missingTool } from './support/tools.ts';
+import { Authority } from '../testing/certificates.ts';
+import { Child, freePort } from '../testing/child.ts';
+import { missingTool } from '../testing/tools.ts';
 
 const children: Child[] = [];
 after(async () => {

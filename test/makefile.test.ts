@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { ROOT } from '../deploy/kafka/jars.ts';
+import { sharedKafka, uniqueTopic } from '../testing/kafka.ts';
 import { Stand } from './docs/stand.ts';
-import { sharedKafka, uniqueTopic } from './support/kafka.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-make-'));
 let stand: Stand;

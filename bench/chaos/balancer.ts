@@ -6,8 +6,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import type { Lifetime } from '../../test/support/lifetime.ts';
-import { until } from '../../test/support/wait.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
+import { until } from '../../testing/wait.ts';
 
 const CONFIG = 'deploy/haproxy/haproxy.cfg';
 /** Each takes two descriptors. */

@@ -1,4 +1,4 @@
-import type { Lifetime } from '../../test/support/lifetime.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
 
 /** What has to be ended, the last begun first, whatever happens. */
 export class Ends implements Lifetime {

@@ -1,8 +1,8 @@
 /** Faults that more than one scenario uses; each is back only when it has happened. */
 import { readFileSync } from 'node:fs';
-import { isRunning } from '../../test/support/child.ts';
-import { Failover, partitionsOf } from '../../test/support/failover.ts';
-import { until } from '../../test/support/wait.ts';
+import { isRunning } from '../../testing/child.ts';
+import { Failover, partitionsOf } from '../../testing/failover.ts';
+import { until } from '../../testing/wait.ts';
 import type { World } from './world.ts';
 
 /** One letter: R, S, D, T (stopped), Z. */

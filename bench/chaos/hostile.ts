@@ -1,12 +1,12 @@
 /** Attacks one after the other, and what clients that obey felt of each. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type AttackKind, ordinaryOf } from '../../test/support/attack-kinds.ts';
-import type { AttackProcess } from '../../test/support/attack-process.ts';
-import type { Gateway } from '../../test/support/gateway.ts';
-import { GoodClient } from '../../test/support/good-client.ts';
-import type { Ledger } from '../../test/support/ledger.ts';
-import type { Lifetime } from '../../test/support/lifetime.ts';
+import { type AttackKind, ordinaryOf } from '../../testing/attack-kinds.ts';
+import type { AttackProcess } from '../../testing/attack-process.ts';
+import type { Gateway } from '../../testing/gateway.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import type { Ledger } from '../../testing/ledger.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
 import type { Measurements } from './outcome.ts';
 import type { Door } from './stage.ts';
 import type { World } from './world.ts';

@@ -1,4 +1,4 @@
-import { acknowledgedClients } from '../../test/support/load.ts';
+import { acknowledgedClients } from '../../testing/load.ts';
 import type { World } from './world.ts';
 
 const OPENED_AT_ONCE = 100;

@@ -1,5 +1,5 @@
 /** Results of a scenario. */
-import type { Verdict } from '../../test/support/ledger.ts';
+import type { Verdict } from '../../testing/ledger.ts';
 import type { RunFacts } from '../report/facts.ts';
 import type { Figure } from '../result.ts';
 import type { Setup } from './setup.ts';

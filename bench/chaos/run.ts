@@ -7,7 +7,7 @@
  */
 import type { ValueOption } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';
-import { numberOf } from '../../test/support/numbers.ts';
+import { numberOf } from '../../testing/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
 import { conduct } from './conduct.ts';
 import { outcomeText } from './format.ts';

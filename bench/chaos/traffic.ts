@@ -1,8 +1,8 @@
 /** Clients of all kinds at a rate that the machine bears, and the ledger of what they sent. */
 import { availableParallelism } from 'node:os';
-import { TimedLedger } from '../../test/support/failover.ts';
-import { HttpSource } from '../../test/support/http-source.ts';
-import type { Lifetime } from '../../test/support/lifetime.ts';
+import { TimedLedger } from '../../testing/failover.ts';
+import { HttpSource } from '../../testing/http-source.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -10,9 +10,9 @@ import {
   Load,
   type PlainSource,
   plainSources,
-} from '../../test/support/load.ts';
-import type { Access } from '../../test/support/post.ts';
-import { until } from '../../test/support/wait.ts';
+} from '../../testing/load.ts';
+import type { Access } from '../../testing/post.ts';
+import { until } from '../../testing/wait.ts';
 
 const EVENTS_PER_SECOND_AND_CORE = 2_500;
 const EVENTS_PER_SECOND_MAX = 10_000;

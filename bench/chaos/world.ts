@@ -2,14 +2,14 @@
 
 import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
-import { type Failover, partitionsOf, timedRecords } from '../../test/support/failover.ts';
-import type { Gateway } from '../../test/support/gateway.ts';
-import type { Verdict } from '../../test/support/ledger.ts';
-import type { Lifetime } from '../../test/support/lifetime.ts';
-import { recordsOf, recordsWith, violationsOf } from '../../test/support/load.ts';
-import type { TopicRecord } from '../../test/support/topic.ts';
-import { until } from '../../test/support/wait.ts';
-import { atRest, produceErrors, untilStored, Watch } from '../../test/support/watch.ts';
+import { type Failover, partitionsOf, timedRecords } from '../../testing/failover.ts';
+import type { Gateway } from '../../testing/gateway.ts';
+import type { Verdict } from '../../testing/ledger.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
+import { recordsOf, recordsWith, violationsOf } from '../../testing/load.ts';
+import type { TopicRecord } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
+import { atRest, produceErrors, untilStored, Watch } from '../../testing/watch.ts';
 import type { Figure } from '../result.ts';
 import type { Evidence, Seen } from './judge.ts';
 import type { Account, Measurements, Step } from './outcome.ts';

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { hasTool } from '../../test/support/tools.ts';
+import { hasTool } from '../../testing/tools.ts';
 
 export interface Places {
   /** The worker under test, alone; undefined = the kernel decides. */

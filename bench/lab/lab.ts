@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
-import type { GatewayOptions } from '../../test/support/gateway.ts';
-import { createTopic, deleteTopic, eachRecord } from '../../test/support/topic.ts';
+import type { GatewayOptions } from '../../testing/gateway.ts';
+import { createTopic, deleteTopic, eachRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
 import type { LoadShape, LoadTimes } from '../load/messages.ts';
 import { percent } from '../report/number.ts';

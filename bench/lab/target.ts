@@ -1,4 +1,4 @@
-import type { Gateway } from '../../test/support/gateway.ts';
+import type { Gateway } from '../../testing/gateway.ts';
 
 /** What load goes to: the gateway, or what it is measured against. */
 export interface Target {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Credit, NackError } from '../../test/support/protocol.ts';
+import type { Credit, NackError } from '../../testing/protocol.ts';
 import { openSocket } from './handshake.ts';
 import type { ConnectionReport, LoadShape } from './messages.ts';
 import { Packet } from './packet.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
-import { until } from '../../test/support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { type Listener, LoadConnection } from './connection.ts';
 import type { LoadReport, LoadShape, LoadTimes, Spread } from './messages.ts';
 import { Schedule } from './schedule.ts';

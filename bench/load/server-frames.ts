@@ -1,5 +1,5 @@
 /** Reads what a server of `forebay.v1` sends, at as little cost as possible: most of it is acks. */
-import type { Credit, NackError } from '../../test/support/protocol.ts';
+import type { Credit, NackError } from '../../testing/protocol.ts';
 
 /** What one connection hears. */
 export interface Hearer {

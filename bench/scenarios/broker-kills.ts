@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { AcknowledgedClient } from '../../test/support/client.ts';
-import { Ledger, type Verdict } from '../../test/support/ledger.ts';
-import { createTopic, readTopic, testKafka } from '../../test/support/topic.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { Ledger, type Verdict } from '../../testing/ledger.ts';
+import { createTopic, readTopic, testKafka } from '../../testing/topic.ts';
 import type { Figure, Result } from '../result.ts';
 import type { Bench, Scenario } from '../scenario.ts';
 

@@ -4,7 +4,7 @@
  */
 import { startCluster } from '../../deploy/kafka/cluster.ts';
 import { MIB } from '../../src/config/limits.ts';
-import { setProduceQuota } from '../../test/support/quota.ts';
+import { setProduceQuota } from '../../testing/quota.ts';
 import { ratioFigure } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Measurement } from '../lab/measure.ts';

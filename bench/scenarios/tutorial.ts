@@ -5,13 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
-import { AcknowledgedClient } from '../../test/support/client.ts';
-import type { Gateway } from '../../test/support/gateway.ts';
-import { describeVerdict, Ledger, type Verdict } from '../../test/support/ledger.ts';
-import { PlainClient } from '../../test/support/plain-client.ts';
-import type { TestEvent } from '../../test/support/socket.ts';
-import { deleteTopic, noteOffsets, readTopic } from '../../test/support/topic.ts';
-import { until } from '../../test/support/wait.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import type { Gateway } from '../../testing/gateway.ts';
+import { describeVerdict, Ledger, type Verdict } from '../../testing/ledger.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import type { TestEvent } from '../../testing/socket.ts';
+import { deleteTopic, noteOffsets, readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 import type { Figure, Result } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { writeReport } from '../../bench/report/report.ts';
-import { Child } from '../support/child.ts';
+import { Child } from '../../testing/child.ts';
 import { facts, ratio, runOf } from './report/run-of.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-baseline-'));

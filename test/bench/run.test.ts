@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { SCENARIOS } from '../../bench/scenarios.ts';
-import { Child } from '../support/child.ts';
+import { Child } from '../../testing/child.ts';
 
 const children: Child[] = [];
 after(async () => {

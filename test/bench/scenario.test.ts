@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Result } from '../../bench/result.ts';
 import { type Bench, runScenario } from '../../bench/scenario.ts';
-import type { Gateway } from '../support/gateway.ts';
+import type { Gateway } from '../../testing/gateway.ts';
 
 const PASSED: Result = { setup: 'a test', figures: [], problems: [] };
 const FAILED: Result = { ...PASSED, problems: ['seeded'] };

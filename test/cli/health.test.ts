@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
-import { Child, freePort } from '../support/child.ts';
+import { Child, freePort } from '../../testing/child.ts';
 
 const servers: Server[] = [];
 after(() => {

@@ -1,12 +1,12 @@
 /** The client in a real browser, before a real gateway and Kafka, through what befalls pages. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 import { CutProxy } from '../page/cut-proxy.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { readTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
 import { ClientPage } from './client-page.ts';
 
 const skip = missingTool('chromium');

@@ -4,8 +4,8 @@
  */
 import type { Page } from 'playwright-core';
 import type { Status } from '../../src/client/client.ts';
+import { until } from '../../testing/wait.ts';
 import { TestPage } from '../page/browser.ts';
-import { until } from '../support/wait.ts';
 
 const CSP =
   "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'";

@@ -8,8 +8,8 @@ import {
   createClient,
   type SendError,
 } from '../../src/client/client.ts';
+import { until } from '../../testing/wait.ts';
 import { type FakeConnection, FakeGateway } from '../page/fake-gateway.ts';
-import { until } from '../support/wait.ts';
 
 const PLENTY = 1_000_000;
 let gateway: FakeGateway;

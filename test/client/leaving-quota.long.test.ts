@@ -6,7 +6,7 @@ import { Key } from '../../src/client/key.ts';
 import { Leaving } from '../../src/client/leaving.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
 const URL = 'http://gateway.test/events';

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { type Client, createClient, type SendError } from '../../src/client/client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 import { CutProxy } from '../page/cut-proxy.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { readTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
 
 const topic = uniqueTopic('client');
 let brokers: readonly string[];

@@ -1,11 +1,11 @@
 /** The client on pages of other origins than the gateway's, each with its own server. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { TestPage } from '../page/browser.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
 
 const skip = missingTool('chromium');
 const ALLOWED = 'http://shop.test';

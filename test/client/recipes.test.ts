@@ -6,13 +6,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { build } from 'esbuild';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 import { allFences } from '../docs/fences.ts';
 import { TestPage } from '../page/browser.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { readTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
 import { Site } from './site.ts';
 
 const skip = missingTool('chromium');

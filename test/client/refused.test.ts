@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
+import { until } from '../../testing/wait.ts';
 import { FakeGateway } from '../page/fake-gateway.ts';
-import { until } from '../support/wait.ts';
 
 const answer = (status: number, code: string) => () =>
   new Response(JSON.stringify({ error: { code, message: 'said by the gateway' } }), { status });

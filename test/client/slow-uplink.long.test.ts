@@ -5,9 +5,9 @@ import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 import { createClient } from '../../src/client/client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { readTopic } from '../support/topic.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { readTopic } from '../../testing/topic.ts';
 
 const TICK_MS = 50;
 const topic = uniqueTopic('uplink');

@@ -8,8 +8,8 @@ import {
   createClient,
   type SendError,
 } from '../../src/client/client.ts';
+import { until } from '../../testing/wait.ts';
 import { FakeGateway } from '../page/fake-gateway.ts';
-import { until } from '../support/wait.ts';
 
 const HTML = '<html><body><h1>413 Request Entity Too Large</h1></body></html>';
 const html = (status: number, body: string | null = HTML) =>

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { composeDefects, THREE_BROKERS } from '../../deploy/check/compose-defects.ts';
 import { COMPOSE_FILE, treeOf } from '../../deploy/check/compose-file.ts';
 import { ROOT } from '../../deploy/kafka/jars.ts';
-import { missingTool } from '../support/tools.ts';
+import { missingTool } from '../../testing/tools.ts';
 
 const PROMETHEUS = 'deploy/compose/prometheus.yml';
 const DATA_SOURCES = 'deploy/compose/datasources/prometheus.yml';

@@ -7,9 +7,9 @@ import { FaultProxy } from '../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { aliveNodes } from '../../deploy/kafka/node.ts';
 import { freePorts, isFree } from '../../deploy/kafka/ports.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { createTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { createTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 
 const PARTITIONS = 6;
 const topic = uniqueTopic('cluster');

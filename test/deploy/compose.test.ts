@@ -7,7 +7,7 @@ import { THREE_BROKERS } from '../../deploy/check/compose-defects.ts';
 import { COMPOSE_FILE, envFile, readCompose, treeOf } from '../../deploy/check/compose-file.ts';
 import { kafkaVersion, ROOT } from '../../deploy/kafka/jars.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { missingTool } from '../support/tools.ts';
+import { missingTool } from '../../testing/tools.ts';
 
 const file = join(ROOT, COMPOSE_FILE);
 const compose = readCompose(treeOf(ROOT));

@@ -9,11 +9,11 @@ import { type Balancer, CHECK_MS, startBalancer } from '../../bench/chaos/balanc
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { LIMITS } from '../../src/config/limits.ts';
-import { Authority } from '../support/certificates.ts';
-import { AcknowledgedClient } from '../support/client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { Ledger } from '../support/ledger.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -21,10 +21,10 @@ import {
   Load,
   recordsOf,
   recordsWith,
-} from '../support/load.ts';
-import { missingTool } from '../support/tools.ts';
+} from '../../testing/load.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { upgrade, upgradeOverHttp2 } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
 
 const FILE = 'deploy/haproxy/haproxy.cfg';
 const skip = missingTool('haproxy');

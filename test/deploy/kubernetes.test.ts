@@ -6,8 +6,8 @@ import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
 import { readConfig, SETTINGS } from '../../src/config/config.ts';
 import { KIB, MIB } from '../../src/config/limits.ts';
+import { missingTool } from '../../testing/tools.ts';
 import { build, type Manifest, missingValidator, schemaErrors } from '../support/kubernetes.ts';
-import { missingTool } from '../support/tools.ts';
 
 const FOLDER = 'deploy/kubernetes';
 const skip = missingTool('kubectl') || missingValidator();

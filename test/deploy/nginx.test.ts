@@ -7,12 +7,12 @@ import { after, before, test } from 'node:test';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
-import { Authority } from '../support/certificates.ts';
-import { AcknowledgedClient } from '../support/client.ts';
-import { good } from '../support/events.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { Ledger } from '../support/ledger.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { good } from '../../testing/events.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -20,7 +20,9 @@ import {
   Load,
   recordsOf,
   recordsWith,
-} from '../support/load.ts';
+} from '../../testing/load.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import {
   checkNginx,
   NGINX_FILE,
@@ -29,9 +31,7 @@ import {
   startNginx,
 } from '../support/nginx.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { missingTool } from '../support/tools.ts';
 import { upgrade } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
 
 const skip = missingTool('nginx') || missingTool('openssl');
 const config = readFileSync(NGINX_FILE, 'utf8');

@@ -9,9 +9,9 @@ import { ROOT } from '../../deploy/kafka/jars.ts';
 import { EVENT_CODES } from '../../src/common/errors.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
+import { missingTool } from '../../testing/tools.ts';
 import { seriesIn } from '../support/dashboards.ts';
 import type { Alert, RuleFile } from '../support/prometheus.ts';
-import { missingTool } from '../support/tools.ts';
 
 const FOLDER = join(ROOT, 'deploy/prometheus');
 const UNIT_TESTS = join(ROOT, 'test/deploy/prometheus/alerts.yml');

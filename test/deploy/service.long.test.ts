@@ -10,9 +10,9 @@ import { Kafka, logLevel } from 'kafkajs';
 import { isAlive } from '../../deploy/kafka/jars.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { down, runningBrokers, type State, up } from '../../deploy/kafka/service.ts';
-import { startGateway } from '../support/gateway.ts';
-import { missingTool } from '../support/tools.ts';
-import { createTopic } from '../support/topic.ts';
+import { startGateway } from '../../testing/gateway.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { createTopic } from '../../testing/topic.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'forebay-service-'));
 /** On a port of its own in place of 9092. */

@@ -6,9 +6,9 @@ import { dirname, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { EXIT } from '../../src/common/errors.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { openStage, post } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { openStage, post } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 
 const UNIT = 'deploy/systemd/forebay.service';
 const text = readFileSync(UNIT, 'utf8');

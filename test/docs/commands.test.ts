@@ -8,9 +8,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { ROOT } from '../../deploy/kafka/jars.ts';
-import { sharedKafka } from '../support/kafka.ts';
-import { missingPython, missingTool, pythonWith } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { sharedKafka } from '../../testing/kafka.ts';
+import { missingPython, missingTool, pythonWith } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { allFences, type Fence, fencesOf } from './fences.ts';
 import { Stand } from './stand.ts';
 

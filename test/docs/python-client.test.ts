@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import { KeyFile } from '../../testing/key-file.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { missingPython, pythonWith } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { CutProxy } from '../page/cut-proxy.ts';
-import { KeyFile } from '../support/key-file.ts';
-import { openStage, type Stage } from '../support/stage.ts';
-import { missingPython, pythonWith } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
 
 const skip = missingPython('websockets');
 const keys = new KeyFile();

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import { uniqueTopic } from '../support/kafka.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
 import { Terminal } from './terminal.ts';
 
 /** Those that the pages name: clients, operators, a page's own server, Prometheus. */

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 const ENDED = 'block-ended';
 

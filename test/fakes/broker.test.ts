@@ -6,7 +6,7 @@ import net from 'node:net';
 import { after, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
-import { missingTool } from '../support/tools.ts';
+import { missingTool } from '../../testing/tools.ts';
 import { endPipelines, Pipeline, TOPIC } from '../worker/producer/pipeline.ts';
 import { FakeCluster } from './broker/cluster.ts';
 import type { WireFault } from './broker/injections.ts';

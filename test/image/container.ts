@@ -1,7 +1,7 @@
 /** Containers of the image for its tests, with Docker or podman; nothing of them stays. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { hasTool } from '../support/tools.ts';
+import { hasTool } from '../../testing/tools.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 export const VERSION = version;

@@ -8,10 +8,10 @@ import { after, test } from 'node:test';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { bom } from '../../scripts/bom.ts';
 import { productionPackages } from '../../scripts/packages.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 import { type Settings, smokeTests } from '../support/shipped.ts';
-import { readTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
 import { Container, engine, engineOk, IMAGE, runOnce, VERSION } from './container.ts';
 
 const containers: Container[] = [];

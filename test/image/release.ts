@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { startGateway } from '../support/gateway.ts';
+import { startGateway } from '../../testing/gateway.ts';
 import { smokeTests } from '../support/shipped.ts';
 import { VERSION } from './container.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { openStage, post, type Stage } from '../support/stage.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { openStage, post, type Stage } from '../../testing/stage.ts';
 
 const MARK = '\ufeff';
 const NAMED = 'not valid JSON: it begins with a byte order mark (UTF-8)';

@@ -1,12 +1,12 @@
 /** Refusals for good over WebSocket, on one connection that outlives all of them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { arrayOf, good, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
+import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
-import { accountOf, openStage, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 

@@ -12,12 +12,12 @@ import zlib from 'node:zlib';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { classPath, findJava, jarsFolder } from '../../deploy/kafka/jars.ts';
 import { CODECS, type CodecName } from '../../src/kafka/compression/codecs.ts';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { failedStart } from '../support/watch.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { failedStart } from '../../testing/watch.ts';
 
 const run = promisify(execFile);
 const OUTPUT = { maxBuffer: 2 ** 28 };

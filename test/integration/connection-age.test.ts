@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { LIMITS } from '../../src/config/limits.ts';
-import { startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -12,9 +12,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../support/load.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { until } from '../support/wait.ts';
+} from '../../testing/load.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { until } from '../../testing/wait.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -5,12 +5,12 @@ import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
-import { good, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { ponged } from '../support/socket.ts';
-import { freshMetrics, metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { good, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { ponged } from '../../testing/socket.ts';
+import { freshMetrics, metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 const FRAME_BYTES = 65_536;
 

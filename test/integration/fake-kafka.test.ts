@@ -1,9 +1,9 @@
 /** The whole gateway against the fake cluster: what no real broker does on command. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
 
 const TOPIC = 'fake-events';
 const clusters: FakeCluster[] = [];

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient, type Payload } from '../support/frame-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient, type Payload } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { openSocket } from '../../testing/socket.ts';
+import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { assertRefused } from '../support/refusals.ts';
-import { openSocket } from '../support/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../support/stage.ts';
 import { upgrade } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 

@@ -1,15 +1,15 @@
 /** Clients that send nonsense: they live, and their neighbours hardly notice. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AcknowledgedClient } from '../support/client.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { ponged } from '../../testing/socket.ts';
+import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { HostileProcess } from '../support/hostile-process.ts';
-import { PlainClient } from '../support/plain-client.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
-import { ponged } from '../support/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const BAD_FRAMES = 10_000;
 const ROUNDS = 5;

@@ -1,10 +1,10 @@
 /** What one HTTP connection carries: requests in turn, and those that are not to be believed. */
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { good } from '../support/events.ts';
+import { good } from '../../testing/events.ts';
+import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const [A, B] = [good('a'), good('b')];
 

@@ -1,9 +1,9 @@
 /** Pages of other origins, and what an address says that it takes. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { good } from '../support/events.ts';
+import { good } from '../../testing/events.ts';
+import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../support/stage.ts';
 
 const HOST = 'forebay.example';
 const ALLOWED = 'https://forebay.example';

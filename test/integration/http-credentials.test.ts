@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { freePorts } from '../../deploy/kafka/ports.ts';
+import { good } from '../../testing/events.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { TestPage } from '../page/browser.ts';
-import { good } from '../support/events.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { openStage, type Stage } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
 
 const skip = missingTool('chromium');
 /** Origins, each with a server of its own: with routes in their place Playwright, not the gateway,

@@ -4,10 +4,10 @@ import { execFile } from 'node:child_process';
 import { Agent, request } from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { good } from '../support/events.ts';
+import { good } from '../../testing/events.ts';
+import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
 
 const run = promisify(execFile);
 const EVENT = good('expected');

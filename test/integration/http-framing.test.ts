@@ -5,18 +5,18 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { startBalancer } from '../../bench/chaos/balancer.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
 import {
   FRAMED_REQUESTS,
   type FramedRequest,
   MARKER,
   MARKER_STATUS,
 } from '../fixtures/framed-requests.ts';
-import { arrayOf, good } from '../support/events.ts';
-import { GoodClient } from '../support/good-client.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
 import { TappedPort } from '../support/tapped-port.ts';
-import { missingTool } from '../support/tools.ts';
 
 let stage: Stage;
 before(async () => {

@@ -13,8 +13,8 @@ import {
   type InputType,
 } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
 import {
   accountOf,
   freshMetrics,
@@ -23,7 +23,7 @@ import {
   post,
   type Stage,
   Tally,
-} from '../support/stage.ts';
+} from '../../testing/stage.ts';
 import { HAS_ZSTD, zstdCompressSync } from '../support/zstd.ts';
 
 const MIB = 1_048_576;

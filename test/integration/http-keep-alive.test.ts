@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { after, before, test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
-import { good } from '../support/events.ts';
+import { good } from '../../testing/events.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 /** uWebSockets.js: 10 s, looked at once in 4 s. */
 const IDLE_MS = { least: 8_000, most: 12_000 };

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { arrayOf, good, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused } from '../support/refusals.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const LINES = 'application/x-ndjson';
 /** Nearly 1 MiB each, of one key, numbered. */

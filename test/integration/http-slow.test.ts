@@ -5,10 +5,10 @@ import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { LIMITS } from '../../src/config/limits.ts';
-import { good } from '../support/events.ts';
+import { good } from '../../testing/events.ts';
+import { accountOf, freshMetrics, openStage, post, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { accountOf, freshMetrics, openStage, post, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const EVERY_MS = 400;
 /** uWebSockets.js looks every 4 s. */

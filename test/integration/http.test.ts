@@ -1,11 +1,11 @@
 /** Events by `POST /events`: forms of bodies, answers, and what is refused of them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { arrayOf, good, goodOfBytes } from '../support/events.ts';
+import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 const MAX_EVENT_BYTES = 65_536;
 const MAX_BODY_BYTES = 1_048_576;

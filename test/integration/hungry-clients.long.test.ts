@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { MIB } from '../../src/config/limits.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { HandshakeRefused } from '../support/socket.ts';
-import { freshMetrics, openStage, post, Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { HandshakeRefused } from '../../testing/socket.ts';
+import { freshMetrics, openStage, post, Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 async function residentBytes(gateway: Gateway): Promise<number> {
   return (await freshMetrics(gateway)).value('forebay_worker_resident_bytes');

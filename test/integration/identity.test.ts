@@ -8,15 +8,15 @@ import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { after, before, type TestContext, test } from 'node:test';
 import { UnsecuredJWT } from 'jose';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import type { LogLine } from '../support/gateway.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import type { LogLine } from '../../testing/gateway.ts';
+import { assertNoSecrets, KeyFile } from '../../testing/key-file.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { untilLogged } from '../../testing/watch.ts';
 import { AUDIENCE, ISSUER, Issuer, inSeconds, keySetOf } from '../support/issuer.ts';
-import { assertNoSecrets, KeyFile } from '../support/key-file.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
 import { upgrade } from '../support/upgrade.ts';
-import { untilLogged } from '../support/watch.ts';
 
 const LISTED = 'https://app.example';
 

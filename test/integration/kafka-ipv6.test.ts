@@ -7,11 +7,11 @@ import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { startGateway } from '../support/gateway.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { logged, untilLogged } from '../support/watch.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { startGateway } from '../../testing/gateway.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { logged, untilLogged } from '../../testing/watch.ts';
 
 async function hasIPv6(): Promise<boolean> {
   const server = net.createServer();

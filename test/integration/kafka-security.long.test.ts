@@ -4,12 +4,12 @@ import { execFile, spawn } from 'node:child_process';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { KafkaCluster, SecurityProtocol } from '../../deploy/kafka/cluster.ts';
-import { Authority } from '../support/certificates.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -17,7 +17,17 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../support/load.ts';
+} from '../../testing/load.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
+import {
+  atRest,
+  failedStart,
+  logged,
+  untilLogged,
+  untilNotReady,
+  untilStored,
+} from '../../testing/watch.ts';
 import {
   allowDave,
   clientCertificate,
@@ -28,16 +38,6 @@ import {
   takeGroupsOfDave,
   trusting,
 } from '../support/secure-kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
-import {
-  atRest,
-  failedStart,
-  logged,
-  untilLogged,
-  untilNotReady,
-  untilStored,
-} from '../support/watch.ts';
 
 let authority: Authority;
 let cluster: KafkaCluster;

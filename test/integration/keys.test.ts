@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import { Partitioners } from 'kafkajs';
-import { arrayOf } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { metricsAtRest, openStage, post, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { arrayOf } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { metricsAtRest, openStage, post, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 const PARTITIONS = 5;
 const LINES = 'application/x-ndjson';

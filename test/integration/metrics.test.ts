@@ -8,12 +8,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../src/config/limits.ts';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import type { Series } from '../../src/metrics/series.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import type { Metrics } from '../support/metrics.ts';
-import { freshMetrics, metricsAtRest, openStage, post, type Stage } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import type { Metrics } from '../../testing/metrics.ts';
+import { freshMetrics, metricsAtRest, openStage, post, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 
 const FRAMES = 10 * LIMITS.decodeSample;
 const BODIES = 5;

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
 
 const MSGPACK = 'application/msgpack';
 const MAX_EVENT_BYTES = 65_536;

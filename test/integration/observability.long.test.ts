@@ -4,22 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { Ledger } from '../../testing/ledger.ts';
+import { acknowledgedClients, Load, plainSources } from '../../testing/load.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { ponged } from '../../testing/socket.ts';
+import { openStage, post, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
+import { atRest } from '../../testing/watch.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
 import type { Injection } from '../fakes/broker/injections.ts';
 import { DASHBOARDS, panelsOf } from '../support/dashboards.ts';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { Ledger } from '../support/ledger.ts';
-import { acknowledgedClients, Load, plainSources } from '../support/load.ts';
 import { answerOf, linesOf, type View } from '../support/panels.ts';
-import { PlainClient } from '../support/plain-client.ts';
 import { type Alert, type Prometheus, startPrometheus } from '../support/prometheus.ts';
-import { ponged } from '../support/socket.ts';
-import { openStage, post, type Stage } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
-import { atRest } from '../support/watch.ts';
 
 const skip = missingTool('prometheus');
 const TOPIC = 'stores-nothing';

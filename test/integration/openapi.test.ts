@@ -9,9 +9,11 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { tokenHash } from '../../src/api-keys/token.ts';
 import { LIMITS } from '../../src/config/limits.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { KeyFile } from '../support/key-file.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { KeyFile } from '../../testing/key-file.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import {
   type ExampleRequest,
   judge,
@@ -20,9 +22,7 @@ import {
   openSpec,
   operationsOf,
 } from '../support/specs.ts';
-import { openStage, type Stage } from '../support/stage.ts';
 import { type Upgraded, upgrade } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
 
 const spec = openSpec('openapi');
 const operations = operationsOf(spec);

@@ -1,12 +1,12 @@
 /** Order: what one connection sends under one key is stored in the order in which it came. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AcknowledgedClient } from '../support/client.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import type { TestEvent } from '../support/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import type { TestEvent } from '../../testing/socket.ts';
+import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 const CONNECTIONS = 3;
 const EVENTS = 4_000;

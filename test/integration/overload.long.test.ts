@@ -4,10 +4,10 @@ import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import type { Gateway } from '../support/gateway.ts';
-import { HttpSource, type Refusal } from '../support/http-source.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import type { Gateway } from '../../testing/gateway.ts';
+import { HttpSource, type Refusal } from '../../testing/http-source.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -18,11 +18,11 @@ import {
   recordsWith,
   type Source,
   violationsOf,
-} from '../support/load.ts';
-import { setProduceQuota } from '../support/quota.ts';
-import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
-import { atRest, type Readyz, readyz, untilNotReady, Watch } from '../support/watch.ts';
+} from '../../testing/load.ts';
+import { setProduceQuota } from '../../testing/quota.ts';
+import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
+import { atRest, type Readyz, readyz, untilNotReady, Watch } from '../../testing/watch.ts';
 
 const CLIENT_ID = 'overloaded';
 const QUOTA_BYTES_PER_SECOND = MIB;

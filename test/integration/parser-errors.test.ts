@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { LIMITS } from '../../src/config/limits.ts';
-import { Authority } from '../support/certificates.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { uniqueTopic } from '../support/kafka.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { proxyHeader } from '../support/proxy-header.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
 
 const UNHEARD = 'no request of a trusted proxy is understood';
 const V1 = 'PROXY TCP4 192.0.2.1 192.0.2.2 1111 9000\r\n';

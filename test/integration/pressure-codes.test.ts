@@ -6,12 +6,10 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS } from '../../src/config/limits.ts';
-import { arrayOf, good, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { RawHttp } from '../support/raw-http.ts';
-import { assertRefused } from '../support/refusals.ts';
-import { ponged } from '../support/socket.ts';
+import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { ponged } from '../../testing/socket.ts';
 import {
   accountOf,
   freshMetrics,
@@ -21,8 +19,10 @@ import {
   post,
   type Stage,
   Tally,
-} from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+} from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
+import { RawHttp } from '../support/raw-http.ts';
+import { assertRefused } from '../support/refusals.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 const LIMIT_BYTES = 4 * 1_048_576;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { until } from '../support/wait.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { until } from '../../testing/wait.ts';
 
 const TOKEN = 'token-of-operators-3f9';
 const PASSWORD = 'password-of-kafka-77';

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AcknowledgedClient } from '../support/client.ts';
-import { arrayOf, good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { ponged } from '../support/socket.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
-import { untilLogged } from '../support/watch.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { arrayOf, good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { ponged } from '../../testing/socket.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { untilLogged } from '../../testing/watch.ts';
 
 const RATE = 20;
 const BURST = 100;

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { type KafkaMessage, Partitioners } from 'kafkajs';
-import { arrayOf, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { testKafka } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
+import { arrayOf, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { testKafka } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 
 const PARTITIONS = 7;
 

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { after, before, test } from 'node:test';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { HandshakeRefused, openSocket } from '../support/socket.ts';
-import { accountOf, openStage, type Stage } from '../support/stage.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { HandshakeRefused, openSocket } from '../../testing/socket.ts';
+import { accountOf, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { upgrade } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
 
 let stage: Stage;
 before(async () => {

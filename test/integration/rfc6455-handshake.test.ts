@@ -1,11 +1,11 @@
 /** Handshakes of RFC 6455, row by row, whole and byte by byte. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { good } from '../../testing/events.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { HANDSHAKES, type Handshake } from '../fixtures/handshakes.ts';
-import { good } from '../support/events.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { OPCODE, wsFrame } from '../support/ws-frame.ts';
 import { handshake, WsSocket } from '../support/ws-socket.ts';
 
 /** Handshakes up to this length are sent byte by byte too. */

@@ -4,11 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
+import { GoodClient } from '../../testing/good-client.ts';
+import { accountOf, metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
+import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { accountOf, metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
-import { OPCODE, wsFrame } from '../support/ws-frame.ts';
 import { WsSocket } from '../support/ws-socket.ts';
 
 /** Rows up to this length are sent byte by byte too. */

@@ -4,10 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { FrameClient } from '../support/frame-client.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { openStage, post, type Stage } from '../support/stage.ts';
-import { failedStart, logged, untilLogged } from '../support/watch.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { openStage, post, type Stage } from '../../testing/stage.ts';
+import { failedStart, logged, untilLogged } from '../../testing/watch.ts';
 
 const IGNORED = 'part of the event schema ignored';
 

@@ -4,11 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { until } from '../../testing/wait.ts';
+import { untilLogged } from '../../testing/watch.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { until } from '../support/wait.ts';
-import { untilLogged } from '../support/watch.ts';
 
 const TOPIC = 'secrets';
 /** Each by what it is; none occurs anywhere else. */

@@ -1,5 +1,5 @@
 /** Smoke tests of dist/. */
-import { startGateway } from '../support/gateway.ts';
+import { startGateway } from '../../testing/gateway.ts';
 import { smokeTests } from '../support/shipped.ts';
 
 smokeTests(async (settings) => {

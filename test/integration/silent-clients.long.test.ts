@@ -1,11 +1,11 @@
 /** Clients that say nothing, or too little: they are let go, and the others do not notice. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AcknowledgedClient } from '../support/client.ts';
-import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { CrowdProcess, HANDSHAKE } from '../../testing/crowd-process.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 /** The shortest that there is. */
 const IDLE_MS = 8_000;

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { after, before, type TestContext, test } from 'node:test';
-import { GoodClient } from '../support/good-client.ts';
-import { metricsAtRest, openStage, type Stage } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 
 const skip = missingTool('slowhttptest');
 const SOCKETS = 1_000;

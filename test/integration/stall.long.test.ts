@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AttackKind } from '../support/attack-kinds.ts';
-import { AttackProcess } from '../support/attack-process.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { openStage, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
+import type { AttackKind } from '../../testing/attack-kinds.ts';
+import { AttackProcess } from '../../testing/attack-process.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 
 const CONNECTIONS = 30;
 const ATTACK_MS = 3_000;

@@ -6,13 +6,13 @@ import { request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
 import { before, describe, type TestContext, test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import { Authority, type KeyPair, replaceFiles } from '../support/certificates.ts';
-import { isRunning } from '../support/child.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { Authority, type KeyPair, replaceFiles } from '../../testing/certificates.ts';
+import { isRunning } from '../../testing/child.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -20,12 +20,12 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../support/load.ts';
-import { PlainClient } from '../support/plain-client.ts';
-import { freshMetrics } from '../support/stage.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
-import { atRest, failedStart, logged, untilLogged, untilStored } from '../support/watch.ts';
+} from '../../testing/load.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { freshMetrics } from '../../testing/stage.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
+import { atRest, failedStart, logged, untilLogged, untilStored } from '../../testing/watch.ts';
 
 let brokers: readonly string[];
 let authority: Authority;

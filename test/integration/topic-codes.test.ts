@@ -4,10 +4,17 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { arrayOf, good, goodOfBytes } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
+import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import {
+  accountOf,
+  freshMetrics,
+  openStage,
+  post,
+  type Stage,
+  Tally,
+} from '../../testing/stage.ts';
 import { assertRefused } from '../support/refusals.ts';
-import { accountOf, freshMetrics, openStage, post, type Stage, Tally } from '../support/stage.ts';
 
 const MAX_MESSAGE_BYTES = 2_000;
 const POISON_ERRORS = 'forebay_produce_errors_total';

@@ -6,9 +6,9 @@ import { EVENT_CODES, type EventCode, eventCodes } from '../../src/common/errors
 import { MIB } from '../../src/config/limits.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../src/worker/acknowledger/refusals.ts';
-import { Incoming } from '../support/protocol.ts';
-import { openStage, type Stage } from '../support/stage.ts';
-import { type Line, recordTranscript, TRANSCRIPT_ENV } from '../support/transcript.ts';
+import { Incoming } from '../../testing/protocol.ts';
+import { openStage, type Stage } from '../../testing/stage.ts';
+import { type Line, recordTranscript, TRANSCRIPT_ENV } from '../../testing/transcript.ts';
 
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 const SESSION = /<!-- written by scripts\/transcript\.ts -->\n+```\n([^`]*)```/;

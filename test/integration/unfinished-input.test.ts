@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { KIB, LIMITS, MIB } from '../../src/config/limits.ts';
-import { CrowdProcess, HANDSHAKE } from '../support/crowd-process.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { GoodClient } from '../support/good-client.ts';
+import { CrowdProcess, HANDSHAKE } from '../../testing/crowd-process.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { freshMetrics, openStage, post, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
-import { freshMetrics, openStage, post, type Stage } from '../support/stage.ts';
-import { until } from '../support/wait.ts';
 
 /** Above what a worker takes that has just begun to work. */
 const ROOM_BYTES = 48 * MIB;

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { KIB, MIB } from '../../src/config/limits.ts';
-import { good } from '../support/events.ts';
-import { FrameClient } from '../support/frame-client.ts';
-import { GoodClient } from '../support/good-client.ts';
-import { freshMetrics, openStage, type Stage } from '../support/stage.ts';
+import { good } from '../../testing/events.ts';
+import { FrameClient } from '../../testing/frame-client.ts';
+import { GoodClient } from '../../testing/good-client.ts';
+import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
+import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { upgrade } from '../support/upgrade.ts';
-import { until } from '../support/wait.ts';
-import { OPCODE, wsFrame } from '../support/ws-frame.ts';
 
 /** More than the kernel's buffers of both ends take in all. */
 const ENOUGH_BYTES = 24 * MIB;

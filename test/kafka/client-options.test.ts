@@ -8,8 +8,8 @@ import { rootCertificates } from 'node:tls';
 import { StartError } from '../../src/common/errors.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { kafkaOptions } from '../../src/kafka/client-options.ts';
-import { Authority } from '../support/certificates.ts';
-import { missingTool } from '../support/tools.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { missingTool } from '../../testing/tools.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-kafka-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
-import { TYPESCRIPT } from '../support/typescript.ts';
+import { TYPESCRIPT } from '../../testing/typescript.ts';
 
 /** What createLogger writes for a line whose texts a client or broker has chosen. */
 async function written(pretty: boolean, text: string): Promise<string> {

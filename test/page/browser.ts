@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 const FLAGS = [
   '--headless',

@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { WebSocket, WebSocketServer } from 'ws';
 import { pageFile } from '../../src/page/page.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 /** One connection of the page. */
 export class FakeConnection {

@@ -1,11 +1,11 @@
 /** The page before a gateway that asks for a key. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { assertNoSecrets, KeyFile } from '../support/key-file.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { assertNoSecrets, KeyFile } from '../../testing/key-file.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { TestPage } from './browser.ts';
 
 const skip = missingTool('chromium');

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { uniqueTopic } from '../support/kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { until } from '../support/wait.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { until } from '../../testing/wait.ts';
 import { TestPage } from './browser.ts';
 
 const skip = missingTool('chromium');

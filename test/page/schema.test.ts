@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type Gateway, startGateway } from '../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../support/kafka.ts';
-import { missingTool } from '../support/tools.ts';
-import { readTopic } from '../support/topic.ts';
-import { until } from '../support/wait.ts';
-import { untilLogged } from '../support/watch.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
+import { untilLogged } from '../../testing/watch.ts';
 import { TestPage } from './browser.ts';
 
 const skip = missingTool('chromium');

@@ -13,7 +13,7 @@ import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/ipc.ts';
 import { Admin } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
-import { freePort } from '../support/child.ts';
+import { freePort } from '../../testing/child.ts';
 
 let readiness: Readiness = { ready: true, reasons: [] };
 let broken = false;

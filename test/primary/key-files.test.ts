@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, test } from 'node:test';
 import { tokenHash } from '../../src/api-keys/token.ts';
-import { isRunning, type Line } from '../support/child.ts';
+import { isRunning, type Line } from '../../testing/child.ts';
 import {
   checkWorkersGone,
   did,

@@ -9,8 +9,8 @@ import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
 import { Roll } from '../../src/primary/rolling-restart.ts';
 import { DRAIN_GRACE_MS } from '../../src/primary/stop.ts';
 import type { Supervisor } from '../../src/primary/supervisor.ts';
-import { type Child, isRunning, type Line } from '../support/child.ts';
-import { until } from '../support/wait.ts';
+import { type Child, isRunning, type Line } from '../../testing/child.ts';
+import { until } from '../../testing/wait.ts';
 import {
   checkWorkersGone,
   did,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
 import { logSchema, logSchemaAnew } from '../../src/primary/schema-log.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 const warnings = {
   schema: { ignored: ['/requird is not a keyword'], unmatchable: ['/type allows no object'] },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
-import { isRunning } from '../support/child.ts';
+import { isRunning } from '../../testing/child.ts';
 import {
   checkWorkersGone,
   did,

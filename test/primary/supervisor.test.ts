@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
-import { isRunning } from '../support/child.ts';
-import { until } from '../support/wait.ts';
+import { isRunning } from '../../testing/child.ts';
+import { until } from '../../testing/wait.ts';
 import {
   checkWorkersGone,
   did,

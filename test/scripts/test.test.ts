@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { isRunning } from '../support/child.ts';
-import { until } from '../support/wait.ts';
+import { isRunning } from '../../testing/child.ts';
+import { until } from '../../testing/wait.ts';
 
 test('test files that are not there are named in a line, and none of the others runs', () => {
   const files = ['test/none.test.ts', 'test/common/command-name.test.ts', 'test/no.test.ts'];
@@ -20,7 +20,7 @@ test('test files that are not there are named in a line, and none of the others 
 function runTestOf(tool: string, env: NodeJS.ProcessEnv) {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-tools-'));
   const file = join(folder, 'needs.test.ts');
-  const tools = new URL('../support/tools.ts', import.meta.url);
+  const tools = new URL('../../testing/tools.ts', import.meta.url);
   writeFileSync(
     file,
     `import { test } from 'node:test';

@@ -1,5 +1,5 @@
 import type { EventCode } from '../../src/common/errors.ts';
-import { Incoming, type NackError } from '../support/protocol.ts';
+import { Incoming, type NackError } from '../../testing/protocol.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
 import type { FakeSocket } from './sockets.ts';

@@ -1,6 +1,6 @@
-import type { Ledger } from '../support/ledger.ts';
+import type { Ledger } from '../../testing/ledger.ts';
+import type { SeededRandom } from '../../testing/random.ts';
 import type { VirtualClock } from './clock.ts';
-import type { SeededRandom } from './random.ts';
 import type { Report } from './report.ts';
 import type { FakeResponse, FakeSocket, Peer } from './sockets.ts';
 

@@ -2,7 +2,7 @@
  * Time that passes only when everything due has been done. While it is installed, timers, clocks
  * and random numbers of the process are its own, so that a history depends on its seed alone.
  */
-import type { SeededRandom } from './random.ts';
+import type { SeededRandom } from '../../testing/random.ts';
 
 type Action = () => void;
 

@@ -3,11 +3,12 @@
  * controller that elects leaders from the ISR. What the ISR has is never lost; what only a leader
  * has is lost when it is deposed.
  */
+
+import type { SeededRandom } from '../../testing/random.ts';
 import { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Faults } from './faults.ts';
 import { Partition } from './partition.ts';
-import type { SeededRandom } from './random.ts';
 import type { Report } from './report.ts';
 
 const BROKERS = [1, 2, 3];

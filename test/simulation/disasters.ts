@@ -1,10 +1,11 @@
 /** What happens to brokers, partitions, clients and the process while a history goes wrong. */
+
+import type { SeededRandom } from '../../testing/random.ts';
 import type { Broker } from './broker.ts';
 import type { Client } from './client-world.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Cluster } from './cluster.ts';
 import type { Faults, Windows } from './faults.ts';
-import type { SeededRandom } from './random.ts';
 import type { Report } from './report.ts';
 import type { SimLink } from './sim-link.ts';
 

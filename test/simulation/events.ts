@@ -1,6 +1,7 @@
 /** Events of simulated clients. Each says in its text who it is, so that it is known in the log. */
+
+import type { SeededRandom } from '../../testing/random.ts';
 import { BAD_RECORD } from './faults.ts';
-import type { SeededRandom } from './random.ts';
 
 /** `bad`: Kafka never takes it. `wrong`: it breaks the schema. */
 export type Flavour = 'good' | 'bad' | 'wrong';

@@ -2,7 +2,7 @@
  * What goes wrong, and how often: rates that a seed chooses, and windows in which something is
  * wrong for a while. disasters.ts opens and closes the windows.
  */
-import type { SeededRandom } from './random.ts';
+import type { SeededRandom } from '../../testing/random.ts';
 import type { Report } from './report.ts';
 import { type BatchView, type Part, valuesIn } from './wire.ts';
 

@@ -4,7 +4,8 @@
  */
 import { crc32 } from '@node-rs/crc32';
 import type { Logger } from '../../src/logging/logger.ts';
-import { describeVerdict, Ledger } from '../support/ledger.ts';
+import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { SeededRandom } from '../../testing/random.ts';
 import { AckClient } from './ack-client.ts';
 import type { Client, ClientWorld } from './client-world.ts';
 import { realTurn, VirtualClock } from './clock.ts';
@@ -19,7 +20,6 @@ import { HttpClient, PlainClient } from './other-clients.ts';
 import type { Partition } from './partition.ts';
 import { type Plan, planFor } from './plan.ts';
 import { Quotas } from './quotas.ts';
-import { SeededRandom } from './random.ts';
 import { type Counts, Report } from './report.ts';
 import { SentBatches } from './sent-batches.ts';
 import { simCodec } from './sim-codec.ts';

@@ -4,7 +4,7 @@
  */
 import { wholeNumber } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';
-import { numberOf } from '../support/numbers.ts';
+import { numberOf } from '../../testing/numbers.ts';
 import { runHistory } from './history.ts';
 import { runParallel, runSeeds, type Summary, tellParent } from './many.ts';
 import { OCCURRENCES } from './report.ts';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { TYPESCRIPT } from '../support/typescript.ts';
+import { TYPESCRIPT } from '../../testing/typescript.ts';
 import { runHistory } from './history.ts';
 import { addCounts, type Counts } from './report.ts';
 

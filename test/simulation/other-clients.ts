@@ -1,5 +1,5 @@
 import type { EventCode } from '../../src/common/errors.ts';
-import type { NackError } from '../support/protocol.ts';
+import type { NackError } from '../../testing/protocol.ts';
 import { checkRefusal } from './ack-client.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';

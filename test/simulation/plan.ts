@@ -1,5 +1,5 @@
+import type { SeededRandom } from '../../testing/random.ts';
 import type { Rates } from './faults.ts';
-import type { SeededRandom } from './random.ts';
 import type { CompressionPlan } from './sim-codec.ts';
 
 /** What a seed chooses before its history begins. */

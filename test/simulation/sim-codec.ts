@@ -1,6 +1,6 @@
 import { type Codec, loadCodec } from '../../src/kafka/compression/codecs.ts';
+import type { SeededRandom } from '../../testing/random.ts';
 import type { VirtualClock } from './clock.ts';
-import type { SeededRandom } from './random.ts';
 import type { Report } from './report.ts';
 
 /** How a seed's worker compresses. */

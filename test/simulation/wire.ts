@@ -1,7 +1,7 @@
 /** The requests of Forebay as a broker reads them, and its answers: bytes, as on a real line. */
 
 import { readRecords } from '../../src/worker/accumulator/records.ts';
-import type { TopicRecord } from '../support/topic.ts';
+import type { TopicRecord } from '../../testing/topic.ts';
 import { uncompressed } from '../support/uncompressed.ts';
 import { Encoder } from '../worker/kafkajs-protocol.ts';
 

@@ -5,8 +5,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import type { Lifetime } from './lifetime.ts';
-import { until } from './wait.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
+import { until } from '../../testing/wait.ts';
 
 export interface Proxied {
   /** Connections as they are, behind a PROXY v2 header. */

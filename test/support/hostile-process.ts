@@ -6,9 +6,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { WebSocket } from 'ws';
-import type { Credit, Hello, NackError } from './protocol.ts';
-import { closeSocket, openSocket } from './socket.ts';
-import { until } from './wait.ts';
+import type { Credit, Hello, NackError } from '../../testing/protocol.ts';
+import { closeSocket, openSocket } from '../../testing/socket.ts';
+import { until } from '../../testing/wait.ts';
 
 /** What became of its frames. */
 export interface Flood {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
-import { missing, missingTool } from './tools.ts';
+import { missing, missingTool } from '../../testing/tools.ts';
 
 /** Its package has the schemas of every version of the API, so that no cluster is asked. */
 const VALIDATOR = 'kubernetes-validate==1.37.0';

@@ -5,8 +5,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import type { Lifetime } from './lifetime.ts';
-import { until } from './wait.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
+import { until } from '../../testing/wait.ts';
 
 export const NGINX_FILE = 'deploy/nginx/nginx.conf';
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import { freePorts } from '../../deploy/kafka/ports.ts';
-import type { Lifetime } from './lifetime.ts';
-import { until } from './wait.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
+import { until } from '../../testing/wait.ts';
 
 export interface Recording {
   readonly record: string;

@@ -1,7 +1,7 @@
 /** A client of `forebay.v1` written by hand: it does nothing by itself, not even answer a ping. */
-import type { Closed } from './socket.ts';
+import type { Closed } from '../../testing/socket.ts';
+import { until } from '../../testing/wait.ts';
 import { type Upgraded, type UpgradeOptions, upgrade } from './upgrade.ts';
-import { until } from './wait.ts';
 
 const OPCODE = { text: 1, close: 8 } as const;
 

@@ -1,7 +1,7 @@
 /** An HTTP connection written by hand, for what HTTP libraries do not let through: any bytes. */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { until } from './wait.ts';
+import { until } from '../../testing/wait.ts';
 
 export interface RawAnswer {
   readonly status: number;

@@ -1,7 +1,7 @@
 /** What a refusal must look like, by docs/protocol.md and not by the code under test. */
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../src/common/errors.ts';
-import type { NackError } from './protocol.ts';
+import type { NackError } from '../../testing/protocol.ts';
 
 const RETRY: readonly EventCode[] = [
   'rate_limited',

@@ -10,8 +10,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import kafkajs from 'kafkajs';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import type { Authority } from './certificates.ts';
-import { createTopic, testKafka } from './topic.ts';
+import type { Authority } from '../../testing/certificates.ts';
+import { createTopic, testKafka } from '../../testing/topic.ts';
 
 /** Of logins by SCRAM-SHA-256. */
 export const SESSION_MS = 3_000;

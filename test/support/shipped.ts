@@ -14,10 +14,10 @@ import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
 import { type CodecName, loadCodec } from '../../src/kafka/compression/codecs.ts';
-import { Authority } from './certificates.ts';
+import { Authority } from '../../testing/certificates.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { readTopic } from '../../testing/topic.ts';
 import { AUDIENCE, ISSUER, Issuer, JwksServer, keySetOf } from './issuer.ts';
-import { sharedKafka, uniqueTopic } from './kafka.ts';
-import { readTopic } from './topic.ts';
 
 /** A gateway of that form that is ready, on 127.0.0.1. */
 export interface Running {

@@ -1,7 +1,7 @@
 /** A port before a gateway's that notes what the gateway answers on each connection. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
-import type { Lifetime } from './lifetime.ts';
+import type { Lifetime } from '../../testing/lifetime.ts';
 
 export class TappedPort {
   readonly #server: Server;

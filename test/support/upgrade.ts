@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type IncomingHttpHeaders, type IncomingHttpStatusHeader } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { Trust } from './socket.ts';
+import type { Trust } from '../../testing/socket.ts';
 
 export interface Upgraded {
   /** The subprotocol that the server chose. */

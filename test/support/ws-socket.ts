@@ -1,9 +1,9 @@
 /** A TCP connection on which a test writes WebSocket by hand, and what the server sent on it. */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { NackError } from './protocol.ts';
-import { until } from './wait.ts';
-import { OPCODE, wsFrame } from './ws-frame.ts';
+import type { NackError } from '../../testing/protocol.ts';
+import { until } from '../../testing/wait.ts';
+import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 
 const HEAD_END = '\r\n\r\n';
 const ALIVE = 'alive';

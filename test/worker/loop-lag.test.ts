@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../src/config/limits.ts';
 import { LoopLag } from '../../src/worker/loop-lag.ts';
-import { until } from '../support/wait.ts';
+import { until } from '../../testing/wait.ts';
 
 const HELD_MS = 500;
 const { idleMs, busyMs } = LIMITS.loopLook;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../../../test/support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import type { Scenario } from '../scenario.ts';
 
 const PAUSE_MS = 3_000;

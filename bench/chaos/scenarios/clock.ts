@@ -2,8 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { noteOffsets, readTopic } from '../../../test/support/topic.ts';
-import { until } from '../../../test/support/wait.ts';
+import { noteOffsets, readTopic } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 

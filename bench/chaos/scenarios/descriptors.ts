@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectionBounds } from '../../../src/config/fd-limits.ts';
-import { AcknowledgedClient } from '../../../test/support/client.ts';
-import { closeAll } from '../../../test/support/load.ts';
-import { until } from '../../../test/support/wait.ts';
+import { AcknowledgedClient } from '../../../testing/client.ts';
+import { closeAll } from '../../../testing/load.ts';
+import { until } from '../../../testing/wait.ts';
 import { failover, killBroker } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../../src/config/limits.ts';
-import type { AttackKind } from '../../../test/support/attack-kinds.ts';
-import { AttackProcess } from '../../../test/support/attack-process.ts';
-import { good } from '../../../test/support/events.ts';
-import { GoodClient } from '../../../test/support/good-client.ts';
-import { PlainClient } from '../../../test/support/plain-client.ts';
+import type { AttackKind } from '../../../testing/attack-kinds.ts';
+import { AttackProcess } from '../../../testing/attack-process.ts';
+import { good } from '../../../testing/events.ts';
+import { GoodClient } from '../../../testing/good-client.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
 import { peakBytesOf, residentBytesOf } from '../../lab/memory.ts';
 import { checkClients } from '../hostile.ts';
 import type { Measurements } from '../outcome.ts';

@@ -1,7 +1,7 @@
-import { LOOP_KINDS } from '../../../test/support/attack-kinds.ts';
-import { AttackProcess } from '../../../test/support/attack-process.ts';
-import { uniqueTopic } from '../../../test/support/kafka.ts';
-import { createTopic } from '../../../test/support/topic.ts';
+import { LOOP_KINDS } from '../../../testing/attack-kinds.ts';
+import { AttackProcess } from '../../../testing/attack-process.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { createTopic } from '../../../testing/topic.ts';
 import {
   attack,
   type Case,

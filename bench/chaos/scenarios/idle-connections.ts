@@ -1,5 +1,5 @@
-import { closeAll } from '../../../test/support/load.ts';
-import { until } from '../../../test/support/wait.ts';
+import { closeAll } from '../../../testing/load.ts';
+import { until } from '../../../testing/wait.ts';
 import { killProcess } from '../faults.ts';
 import { idleClients } from '../idle-clients.ts';
 import type { Scenario } from '../scenario.ts';

@@ -1,6 +1,6 @@
-import { partitionsOf } from '../../../test/support/failover.ts';
-import { testKafka } from '../../../test/support/topic.ts';
-import { until } from '../../../test/support/wait.ts';
+import { partitionsOf } from '../../../testing/failover.ts';
+import { testKafka } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
 import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 

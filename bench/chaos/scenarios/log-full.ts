@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs';
-import { until } from '../../../test/support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import { failover, killBroker, killProcess } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../../../test/support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import type { Scenario } from '../scenario.ts';
 
 const NAMES = ['broker-1.forebay.test', 'broker-2.forebay.test', 'broker-3.forebay.test'];

@@ -1,5 +1,5 @@
-import { addPartitions } from '../../../test/support/topic.ts';
-import { until } from '../../../test/support/wait.ts';
+import { addPartitions } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
 import { killBroker } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 import { PARTITIONS } from '../stage.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { untilGone } from '../../../test/support/watch.ts';
+import { untilGone } from '../../../testing/watch.ts';
 import { killProcess } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 

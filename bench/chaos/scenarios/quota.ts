@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { setProduceQuota } from '../../../test/support/quota.ts';
+import { setProduceQuota } from '../../../testing/quota.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** Each broker takes so much, about a third of what comes. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SeededRandom } from '../../../test/simulation/random.ts';
+import { SeededRandom } from '../../../testing/random.ts';
 import type { Scenario } from '../scenario.ts';
 
 const SEED = 1;

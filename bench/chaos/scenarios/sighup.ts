@@ -1,6 +1,6 @@
-import { isRunning } from '../../../test/support/child.ts';
-import { until } from '../../../test/support/wait.ts';
-import { logged } from '../../../test/support/watch.ts';
+import { isRunning } from '../../../testing/child.ts';
+import { until } from '../../../testing/wait.ts';
+import { logged } from '../../../testing/watch.ts';
 import type { Scenario } from '../scenario.ts';
 
 export function sighup(times = 10): Scenario {

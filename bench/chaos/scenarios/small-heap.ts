@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../../src/config/limits.ts';
-import { setProduceQuota } from '../../../test/support/quota.ts';
+import { setProduceQuota } from '../../../testing/quota.ts';
 import { measureRefusals } from '../refusals.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../../src/config/limits.ts';
-import { SeededRandom } from '../../../test/simulation/random.ts';
-import { until } from '../../../test/support/wait.ts';
+import { SeededRandom } from '../../../testing/random.ts';
+import { until } from '../../../testing/wait.ts';
 import { residentBytesOf } from '../../lab/memory.ts';
 import { killBroker, killProcess, suspend } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';

@@ -1,5 +1,5 @@
-import { deleteTopic, noteOffsets, untilMadeAgain } from '../../../test/support/topic.ts';
-import { untilStored } from '../../../test/support/watch.ts';
+import { deleteTopic, noteOffsets, untilMadeAgain } from '../../../testing/topic.ts';
+import { untilStored } from '../../../testing/watch.ts';
 import type { Scenario } from '../scenario.ts';
 
 export function topicDeleted(times = 3): Scenario {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../../test/support/child.ts';
-import { until } from '../../../test/support/wait.ts';
-import { untilLogged } from '../../../test/support/watch.ts';
+import { isRunning } from '../../../testing/child.ts';
+import { until } from '../../../testing/wait.ts';
+import { untilLogged } from '../../../testing/watch.ts';
 import { suspend } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 

@@ -7,7 +7,7 @@ import {
   flawsOf,
   measurementsOf,
 } from '../../../bench/chaos/hostile.ts';
-import { attackOf, LOOP_KINDS, ordinaryOf } from '../../support/attack-kinds.ts';
+import { attackOf, LOOP_KINDS, ordinaryOf } from '../../../testing/attack-kinds.ts';
 
 const felt = { longestMs: 12.4, p99Ms: 3.6 };
 const calm: Beside = {

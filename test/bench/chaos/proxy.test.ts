@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { FaultProxy, Link } from '../../../bench/chaos/proxy.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 
 /** A proxy before a server that sends back what it is sent. */
 async function echo(t: TestContext) {

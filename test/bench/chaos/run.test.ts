@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { hostile, SCENARIOS } from '../../../bench/chaos/scenarios.ts';
 import { machineRate } from '../../../bench/chaos/traffic.ts';
-import { Child } from '../../support/child.ts';
+import { Child } from '../../../testing/child.ts';
 
 const children: Child[] = [];
 after(async () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { parseKeys } from '../../../src/api-keys/format.ts';
 import { tokenHash } from '../../../src/api-keys/token.ts';
-import { Child } from '../../support/child.ts';
+import { Child } from '../../../testing/child.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-key-'));
 after(() => rmSync(folder, { recursive: true }));

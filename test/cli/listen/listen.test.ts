@@ -3,8 +3,8 @@ import { after, before, test } from 'node:test';
 import type { Producer } from 'kafkajs';
 import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { testKafka } from '../../support/topic.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { testKafka } from '../../../testing/topic.ts';
 import { killListeners, Listener, newTopic, producerOf } from './listener.ts';
 
 let brokers: readonly string[];

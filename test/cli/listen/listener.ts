@@ -1,9 +1,9 @@
 /** `listen` as a child process, and topics for it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Partitioners, type Producer } from 'kafkajs';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { createTopic, testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { createTopic, testKafka } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
 
 const started = new Set<ChildProcess>();
 

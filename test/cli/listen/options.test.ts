@@ -5,9 +5,9 @@ import { stripVTControlCharacters } from 'node:util';
 import zlib from 'node:zlib';
 import type { Message, Producer } from 'kafkajs';
 import { CODECS } from '../../../src/kafka/compression/codecs.ts';
-import { sharedKafka } from '../../support/kafka.ts';
-import { missingTool } from '../../support/tools.ts';
-import { until } from '../../support/wait.ts';
+import { sharedKafka } from '../../../testing/kafka.ts';
+import { missingTool } from '../../../testing/tools.ts';
+import { until } from '../../../testing/wait.ts';
 import { killListeners, Listener, newTopic, producerOf, type Surroundings } from './listener.ts';
 
 const MINUTE_MS = 60_000;

@@ -3,14 +3,14 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../../src/config/limits.ts';
-import { good } from '../../support/events.ts';
-import { FrameClient } from '../../support/frame-client.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { recordsOf } from '../../support/load.ts';
-import { PlainClient } from '../../support/plain-client.ts';
+import { good } from '../../../testing/events.ts';
+import { FrameClient } from '../../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { recordsOf } from '../../../testing/load.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
+import { readyz, untilLogged, untilNotReady } from '../../../testing/watch.ts';
 import { RawClient } from '../../support/raw-client.ts';
-import { readyz, untilLogged, untilNotReady } from '../../support/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

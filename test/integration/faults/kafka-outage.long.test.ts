@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,8 +14,8 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from '../../support/load.ts';
-import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../../testing/watch.ts';
 
 const MIB = 1024 * 1024;
 const OUTAGE_MS = 20_000;

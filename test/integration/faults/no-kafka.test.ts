@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -12,10 +12,10 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../../support/load.ts';
-import { createTopic, testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
-import { atRest, logged, readyz, untilNotReady } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { createTopic, testKafka } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
+import { atRest, logged, readyz, untilNotReady } from '../../../testing/watch.ts';
 
 const PARTITIONS = 5;
 const NO_TOPIC = 'the topic does not exist';

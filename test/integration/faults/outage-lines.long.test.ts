@@ -4,10 +4,9 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { FaultProxy } from '../../../bench/chaos/proxy.ts';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
-import { FakeCluster } from '../../fakes/broker/cluster.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -15,9 +14,10 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../../support/load.ts';
-import { createTopic, deleteTopic } from '../../support/topic.ts';
-import { logged, untilLogged, untilStored } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { createTopic, deleteTopic } from '../../../testing/topic.ts';
+import { logged, untilLogged, untilStored } from '../../../testing/watch.ts';
+import { FakeCluster } from '../../fakes/broker/cluster.ts';
 
 const PARTITIONS = 4;
 const EVENT_TIMEOUT_MS = 60_000;

@@ -4,16 +4,22 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import type { KafkaCluster } from '../../../deploy/kafka/cluster.ts';
-import { Authority } from '../../support/certificates.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { acknowledgedClients, allSettled, closeAll, Load, recordsOf } from '../../support/load.ts';
+import { Authority } from '../../../testing/certificates.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import {
+  acknowledgedClients,
+  allSettled,
+  closeAll,
+  Load,
+  recordsOf,
+} from '../../../testing/load.ts';
+import { missingTool } from '../../../testing/tools.ts';
+import { createTopic, testKafka } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
+import { logged, readyz, untilLogged, untilStored } from '../../../testing/watch.ts';
 import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
-import { missingTool } from '../../support/tools.ts';
-import { createTopic, testKafka } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
-import { logged, readyz, untilLogged, untilStored } from '../../support/watch.ts';
 
 const PARTITIONS = 6;
 /** The slow back-off is 5 s at most; the rest is for rights to spread, and a busy machine. */

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { before, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../support/child.ts';
-import { good } from '../../support/events.ts';
-import { FrameClient } from '../../support/frame-client.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { isRunning } from '../../../testing/child.ts';
+import { good } from '../../../testing/events.ts';
+import { FrameClient } from '../../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -17,9 +17,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../../support/load.ts';
-import { PlainClient } from '../../support/plain-client.ts';
-import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
+import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../../testing/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { createTopic } from '../../support/topic.ts';
-import { failedStart } from '../../support/watch.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { createTopic } from '../../../testing/topic.ts';
+import { failedStart } from '../../../testing/watch.ts';
 
 let brokers: readonly string[];
 let dir: string;

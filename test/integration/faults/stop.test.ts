@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { isFree } from '../../../deploy/kafka/ports.ts';
 import { LIMITS } from '../../../src/config/limits.ts';
-import type { AcknowledgedClient } from '../../support/client.ts';
-import { good } from '../../support/events.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
-import { acknowledgedClients, Load, recordsOf, violationsOf } from '../../support/load.ts';
-import { PlainClient } from '../../support/plain-client.ts';
+import type { AcknowledgedClient } from '../../../testing/client.ts';
+import { good } from '../../../testing/events.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { acknowledgedClients, Load, recordsOf, violationsOf } from '../../../testing/load.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
+import { until } from '../../../testing/wait.ts';
+import { logged, untilGone, untilLogged, untilStored } from '../../../testing/watch.ts';
 import { RawClient } from '../../support/raw-client.ts';
-import { until } from '../../support/wait.ts';
-import { logged, untilGone, untilLogged, untilStored } from '../../support/watch.ts';
 
 let kafka: KafkaCluster;
 before(async () => {

@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { createServer, rootCertificates, type TlsOptions } from 'node:tls';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { missingTool } from '../../support/tools.ts';
-import { until } from '../../support/wait.ts';
-import { failedStart, untilNotReady } from '../../support/watch.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { missingTool } from '../../../testing/tools.ts';
+import { until } from '../../../testing/wait.ts';
+import { failedStart, untilNotReady } from '../../../testing/watch.ts';
 
 let brokers: readonly string[];
 let dir: string;

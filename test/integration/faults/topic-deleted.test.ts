@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -12,10 +12,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from '../../support/load.ts';
-import { deleteTopic, noteOffsets, type Offsets, untilMadeAgain } from '../../support/topic.ts';
-import { until } from '../../support/wait.ts';
-import { atRest, logged, produceErrors, untilStored, Watch } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { deleteTopic, noteOffsets, type Offsets, untilMadeAgain } from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
+import { atRest, logged, produceErrors, untilStored, Watch } from '../../../testing/watch.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { good } from '../../../testing/events.ts';
+import { FrameClient } from '../../../testing/frame-client.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { until } from '../../../testing/wait.ts';
+import { logged, readyz, untilLogged, untilNotReady } from '../../../testing/watch.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
-import { good } from '../../support/events.ts';
-import { FrameClient } from '../../support/frame-client.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { until } from '../../support/wait.ts';
-import { logged, readyz, untilLogged, untilNotReady } from '../../support/watch.ts';
 
 const EVENT_TIMEOUT_MS = 6_000;
 const NOTICED_MS = 40_000;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../support/child.ts';
-import { startGateway } from '../../support/gateway.ts';
-import { sharedKafka, uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { isRunning } from '../../../testing/child.ts';
+import { startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -12,9 +12,9 @@ import {
   Load,
   recordsOf,
   violationsOf,
-} from '../../support/load.ts';
-import { until } from '../../support/wait.ts';
-import { atRest, untilLogged, Watch } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import { until } from '../../../testing/wait.ts';
+import { atRest, untilLogged, Watch } from '../../../testing/watch.ts';
 
 const TIMEOUT_MS = 2_000;
 /** From the kill to ready. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
-import { isRunning } from '../../support/child.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { uniqueTopic } from '../../support/kafka.ts';
-import { describeVerdict, Ledger } from '../../support/ledger.ts';
+import { isRunning } from '../../../testing/child.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { uniqueTopic } from '../../../testing/kafka.ts';
+import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -14,10 +14,10 @@ import {
   recordsOf,
   recordsWith,
   violationsOf,
-} from '../../support/load.ts';
-import type { Metrics } from '../../support/metrics.ts';
-import { until } from '../../support/wait.ts';
-import { atRest, logged, untilLogged, untilStored, Watch } from '../../support/watch.ts';
+} from '../../../testing/load.ts';
+import type { Metrics } from '../../../testing/metrics.ts';
+import { until } from '../../../testing/wait.ts';
+import { atRest, logged, untilLogged, untilStored, Watch } from '../../../testing/watch.ts';
 
 /** A gateway loses at most what it took since its last numbers: they come once a second. */
 const SNAPSHOT_SECONDS = 1;

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { LiveView } from '../../../src/primary/live-view/live-view.ts';
 import type { Sampler } from '../../../src/primary/live-view/sampler.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 
 const { points: POINTS, viewers: VIEWERS, unreadBytes: UNREAD } = LIMITS.liveView;
 

@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { Ledger } from '../../../testing/ledger.ts';
+import { acknowledgedClients, Load, plainSources } from '../../../testing/load.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
+import { openStage } from '../../../testing/stage.ts';
+import { missingTool } from '../../../testing/tools.ts';
+import { until } from '../../../testing/wait.ts';
+import { atRest, untilLogged } from '../../../testing/watch.ts';
 import { screenshot, TestPage } from '../../page/browser.ts';
-import { type Gateway, startGateway } from '../../support/gateway.ts';
-import { Ledger } from '../../support/ledger.ts';
-import { acknowledgedClients, Load, plainSources } from '../../support/load.ts';
-import { PlainClient } from '../../support/plain-client.ts';
-import { openStage } from '../../support/stage.ts';
-import { missingTool } from '../../support/tools.ts';
-import { until } from '../../support/wait.ts';
-import { atRest, untilLogged } from '../../support/watch.ts';
 
 const skip = missingTool('chromium');
 const BAD_EVENTS = 50;

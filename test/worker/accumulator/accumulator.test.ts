@@ -7,7 +7,7 @@ import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
-import { NOBODY, recordsOf, valuesOf } from './batches.ts';
+import { NOBODY, recordsOf, valuesOf } from '../../../testing/batches.ts';
 
 const BATCH_BYTES = 16 * KIB;
 

@@ -3,7 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { RECORD_OVERHEAD_BYTES_MAX } from '../../../src/worker/accumulator/records.ts';
-import { anyRecords, batchOf, batchOfValues, NOBODY, recordsOf, valuesOf } from './batches.ts';
+import {
+  anyRecords,
+  batchOf,
+  batchOfValues,
+  NOBODY,
+  recordsOf,
+  valuesOf,
+} from '../../../testing/batches.ts';
 
 const STAMP = { producerId: 1n, epoch: 0, sequence: 0 };
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { PartitionQueue } from '../../../src/worker/accumulator/queue.ts';
-import { batchOf, valuesOf } from './batches.ts';
+import { batchOf, valuesOf } from '../../../testing/batches.ts';
 
 const LINGER_MS = 10;
 const TIMEOUT_MS = 5_000;

@@ -12,6 +12,7 @@ import {
   writeRecord,
   writeVarint,
 } from '../../../src/worker/accumulator/records.ts';
+import { anyRecords, batchOf, batchOfValues, type RecordInput } from '../../../testing/batches.ts';
 import {
   crc32c,
   Decoder,
@@ -19,7 +20,6 @@ import {
   encodeRecord,
   encodeRecordBatch,
 } from '../kafkajs-protocol.ts';
-import { anyRecords, batchOf, batchOfValues, type RecordInput } from './batches.ts';
 
 const STAMP: ProducerStamp = { producerId: 4_001n, epoch: 3, sequence: 17 };
 const anyStamp = fc.record({

@@ -8,8 +8,8 @@ import { LIMITS } from '../../../src/config/limits.ts';
 import { Identity } from '../../../src/worker/admission/identity.ts';
 import { JwtVerifier } from '../../../src/worker/admission/jwt.ts';
 import { RemoteKeys } from '../../../src/worker/admission/remote-keys.ts';
+import { until } from '../../../testing/wait.ts';
 import { AUDIENCE, ISSUER, Issuer, JwksServer, keySetOf } from '../../support/issuer.ts';
-import { until } from '../../support/wait.ts';
 
 const OPTIONS = {
   audience: AUDIENCE,

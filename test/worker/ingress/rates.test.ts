@@ -7,10 +7,10 @@ import type { HttpListener } from '../../../src/worker/ingress/http/http.ts';
 import { SUBPROTOCOL } from '../../../src/worker/ingress/websocket/upgrades.ts';
 import type { WebSocketListener } from '../../../src/worker/ingress/websocket/websocket.ts';
 import { loadValidator } from '../../../src/worker/intake/validator.ts';
+import { arrayOf, good } from '../../../testing/events.ts';
+import type { NackError } from '../../../testing/protocol.ts';
+import { until } from '../../../testing/wait.ts';
 import { fakeRequest, openSocket } from '../../simulation/sockets.ts';
-import { arrayOf, good } from '../../support/events.ts';
-import type { NackError } from '../../support/protocol.ts';
-import { until } from '../../support/wait.ts';
 import { Response } from './http/response.ts';
 import { createStages } from './stages.ts';
 

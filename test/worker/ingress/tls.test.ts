@@ -7,8 +7,8 @@ import { StartError } from '../../../src/common/errors.ts';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { checkTlsFiles, logCertificate, tlsApp } from '../../../src/worker/ingress/tls.ts';
 import { loadUws } from '../../../src/worker/ingress/uws.ts';
-import { Authority, type KeyPair } from '../../support/certificates.ts';
-import { missingTool } from '../../support/tools.ts';
+import { Authority, type KeyPair } from '../../../testing/certificates.ts';
+import { missingTool } from '../../../testing/tools.ts';
 
 const DAY_MS = 86_400_000;
 

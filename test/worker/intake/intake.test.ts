@@ -9,7 +9,7 @@ import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/intake/validator.ts';
-import { recordsOf } from '../accumulator/batches.ts';
+import { recordsOf } from '../../../testing/batches.ts';
 
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 

@@ -6,7 +6,7 @@ import { LIMITS } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { copiesOfRequests, requestBytesMax } from '../../../src/worker/producer/broker.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts';
 
 const HEALTHY = 0;

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
+import { until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import { codecOf } from '../../support/uncompressed.ts';
-import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 after(endPipelines);

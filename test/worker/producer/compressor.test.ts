@@ -4,9 +4,9 @@ import { pino } from 'pino';
 import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { Compressor } from '../../../src/worker/producer/compressor.ts';
+import { batchOf, batchOfValues, recordsOf } from '../../../testing/batches.ts';
 import { isWhole, valuesIn } from '../../fakes/broker/record-batch.ts';
 import { availableCodecs, codecOf } from '../../support/uncompressed.ts';
-import { batchOf, batchOfValues, recordsOf } from '../accumulator/batches.ts';
 import { Decoder, decodeRecordBatch } from '../kafkajs-protocol.ts';
 
 const STAMP = { producerId: 4_001n, epoch: 3, sequence: 17 };

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
 import { errorName } from '../../../src/worker/producer/error-table.ts';
+import { until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import type { Fault, Injection } from '../../fakes/broker/injections.ts';
-import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, type PipelineOptions, TOPIC } from './pipeline.ts';
 
 after(endPipelines);

@@ -8,7 +8,7 @@ import { outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Health } from '../../../src/worker/producer/health.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { LinkError } from '../../../src/worker/producer/link.ts';
-import { batchOfValues } from '../accumulator/batches.ts';
+import { batchOfValues } from '../../../testing/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 const BOOTSTRAP = { host: 'kafka', port: 9092 };

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
+import { until } from '../../../testing/wait.ts';
 import { type ClusterOptions, FakeCluster } from '../../fakes/broker/cluster.ts';
 import type { Fault, Target, WireFault } from '../../fakes/broker/injections.ts';
-import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 /** Broker 1 leads partition 0, broker 2 leads partition 1. */

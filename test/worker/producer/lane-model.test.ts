@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
+import { valuesOf } from '../../../testing/batches.ts';
 import { headerOf } from '../../fakes/broker/record-batch.ts';
-import { valuesOf } from '../accumulator/batches.ts';
 import { ModelBroker } from './model-broker.ts';
 import { PRODUCER_ID, Rig } from './rig.ts';
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noAnswer, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
+import { batchOfValues, recordsOf, valuesOf } from '../../../testing/batches.ts';
 import { headerOf } from '../../fakes/broker/record-batch.ts';
-import { batchOfValues, recordsOf, valuesOf } from '../accumulator/batches.ts';
 import { PRODUCER_ID, Rig, WALL_MS } from './rig.ts';
 
 const OPEN_FATE = [7, 20, 6, 3, 56, 5, 8, 9, 13, -1, 1, 99];

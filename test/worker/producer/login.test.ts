@@ -7,7 +7,7 @@ import { Counters } from '../../../src/metrics/counters.ts';
 import { type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import { recordFaults } from '../faults.ts';
 
 /** A producer whose login is refused each time; what it said and logged. */

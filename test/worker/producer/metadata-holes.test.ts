@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { until } from '../../../testing/wait.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { Partition } from '../../fakes/broker/partition.ts';
-import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 after(endPipelines);

@@ -5,7 +5,7 @@ import { type Address, type BrokerLink, LinkError } from '../../../src/worker/pr
 import { Metadata } from '../../../src/worker/producer/metadata.ts';
 import type { Api } from '../../../src/worker/producer/protocol.ts';
 import { INIT_PRODUCER_ID, type ProducerIdAnswer } from '../../../src/worker/producer/protocol.ts';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import { recordFaults } from '../faults.ts';
 
 const BOOTSTRAP = { host: '127.0.0.1', port: 9092 };

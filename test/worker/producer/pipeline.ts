@@ -11,9 +11,9 @@ import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
+import { NOBODY, valuesOf } from '../../../testing/batches.ts';
+import { until } from '../../../testing/wait.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
-import { until } from '../../support/wait.ts';
-import { NOBODY, valuesOf } from '../accumulator/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 export const TOPIC = 'events';

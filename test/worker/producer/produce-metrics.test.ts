@@ -5,7 +5,7 @@ import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
-import { batchOfValues } from '../accumulator/batches.ts';
+import { batchOfValues } from '../../../testing/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection', 'unknown']);

@@ -7,10 +7,10 @@ import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
+import { NOBODY, valuesOf } from '../../../testing/batches.ts';
+import { until } from '../../../testing/wait.ts';
 import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broker.ts';
 import type { TcpServer } from '../../fakes/tcp-server.ts';
-import { until } from '../../support/wait.ts';
-import { NOBODY, valuesOf } from '../accumulator/batches.ts';
 import { type FaultLine, recordFaults } from '../faults.ts';
 import { Encoder } from '../kafkajs-protocol.ts';
 

@@ -1,7 +1,7 @@
 import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Lane, type Random, type Verdict } from '../../../src/worker/producer/lane.ts';
-import { batchOfValues } from '../accumulator/batches.ts';
+import { batchOfValues } from '../../../testing/batches.ts';
 
 export const PRODUCER_ID = 4_001n;
 export const WALL_MS = 1_700_000_000_000;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { noAnswer } from '../../../src/worker/producer/error-table.ts';
 import { Lane } from '../../../src/worker/producer/lane.ts';
 import { Turn } from '../../../src/worker/producer/round-robin.ts';
-import { batchOfValues } from '../accumulator/batches.ts';
+import { batchOfValues } from '../../../testing/batches.ts';
 
 /** Lanes with one batch each, with a value of so many bytes. */
 function lanesWith(...bytes: number[]): Lane[] {

@@ -8,9 +8,9 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { WatchedSocket } from '../../../src/worker/producer/socket.ts';
-import { Authority } from '../../support/certificates.ts';
-import { missingTool } from '../../support/tools.ts';
-import { until } from '../../support/wait.ts';
+import { Authority } from '../../../testing/certificates.ts';
+import { missingTool } from '../../../testing/tools.ts';
+import { until } from '../../../testing/wait.ts';
 
 /** Answers each chunk that it reads, and counts its answers in `answers`. */
 const SERVER = `

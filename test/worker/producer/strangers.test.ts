@@ -11,10 +11,10 @@ import { pino } from 'pino';
 import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { reasonFor } from '../../../src/worker/producer/connection-errors.ts';
 import { Link, LinkError } from '../../../src/worker/producer/link.ts';
+import { Authority } from '../../../testing/certificates.ts';
+import { missingTool } from '../../../testing/tools.ts';
 import { API, startBroker } from '../../fakes/scripted-broker.ts';
 import { destroyServers, TcpServer } from '../../fakes/tcp-server.ts';
-import { Authority } from '../../support/certificates.ts';
-import { missingTool } from '../../support/tools.ts';
 
 const servers: http.Server[] = [];
 after(() => {

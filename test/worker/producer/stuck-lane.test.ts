@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../../support/wait.ts';
+import { until } from '../../../testing/wait.ts';
 import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts';
 
 const TIMEOUT_MS = 60_000;

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Delivery } from '../../../src/ipc.ts';
+import { until } from '../../../testing/wait.ts';
 import { FakeCluster } from '../../fakes/broker/cluster.ts';
-import { until } from '../../support/wait.ts';
 import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 /** Broker 1 leads partition 0, broker 2 leads partition 1. */

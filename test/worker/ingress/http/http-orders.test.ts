@@ -19,9 +19,9 @@ import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
 import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
-import { SeededRandom } from '../../../simulation/random.ts';
+import { valuesOf } from '../../../../testing/batches.ts';
+import { SeededRandom } from '../../../../testing/random.ts';
 import { fakeRequest } from '../../../simulation/sockets.ts';
-import { valuesOf } from '../../accumulator/batches.ts';
 import { createStages } from '../stages.ts';
 import { Response } from './response.ts';
 

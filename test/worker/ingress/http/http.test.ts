@@ -17,9 +17,9 @@ import { loadValidator, type Validator } from '../../../../src/worker/intake/val
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
 import type { IngressParts } from '../../../../src/worker/wire.ts';
+import { arrayOf, good } from '../../../../testing/events.ts';
+import { until } from '../../../../testing/wait.ts';
 import { fakeRequest } from '../../../simulation/sockets.ts';
-import { arrayOf, good } from '../../../support/events.ts';
-import { until } from '../../../support/wait.ts';
 import { createStages, NO_PAGE } from '../stages.ts';
 import { Response } from './response.ts';
 

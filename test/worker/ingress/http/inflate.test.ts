@@ -11,7 +11,7 @@ import {
   Inflater,
 } from '../../../../src/worker/ingress/http/inflate.ts';
 import type { Answer } from '../../../../src/worker/ingress/http/responses.ts';
-import { missingTool } from '../../../support/tools.ts';
+import { missingTool } from '../../../../testing/tools.ts';
 import { HAS_ZSTD, NEEDS_ZSTD, zstdCompressSync } from '../../../support/zstd.ts';
 
 const inflater = new Inflater();

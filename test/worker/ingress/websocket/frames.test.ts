@@ -8,8 +8,8 @@ import type { WebSocketListener } from '../../../../src/worker/ingress/websocket
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
+import { good, goodOfBytes } from '../../../../testing/events.ts';
 import { openSocket } from '../../../simulation/sockets.ts';
-import { good, goodOfBytes } from '../../../support/events.ts';
 import { createStages } from '../stages.ts';
 
 const { workMs, overlongMs, lookBytes } = LIMITS.turn;

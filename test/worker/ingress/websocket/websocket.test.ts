@@ -6,8 +6,8 @@ import { type Counters, cells } from '../../../../src/metrics/counters.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
 import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
+import { good } from '../../../../testing/events.ts';
 import { fakeRequest, openSocket } from '../../../simulation/sockets.ts';
-import { good } from '../../../support/events.ts';
 import { Response } from '../http/response.ts';
 import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
 

@@ -1,7 +1,7 @@
 /** Numbers that the environment gives to commands for developers, such as SEEDS=1000. */
 
-import { shown, type ValueOption } from '../../src/cli/command-line.ts';
-import { EXIT, StartError } from '../../src/common/errors.ts';
+import { shown, type ValueOption } from '../src/cli/command-line.ts';
+import { EXIT, StartError } from '../src/common/errors.ts';
 
 /**
  * The number in the variable `name`; `fallback` where it is not set, or empty.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { newToken, tokenHash } from '../../src/api-keys/token.ts';
+import { newToken, tokenHash } from '../src/api-keys/token.ts';
 import type { Gateway } from './gateway.ts';
 
 export class KeyFile {

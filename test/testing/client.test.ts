@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { AcknowledgedClient } from './client.ts';
-import { type Gateway, startGateway } from './gateway.ts';
-import { sharedKafka, uniqueTopic } from './kafka.ts';
-import { Ledger } from './ledger.ts';
-import { PlainClient } from './plain-client.ts';
-import { readTopic } from './topic.ts';
-import { until } from './wait.ts';
+import { AcknowledgedClient } from '../../testing/client.ts';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { Ledger } from '../../testing/ledger.ts';
+import { PlainClient } from '../../testing/plain-client.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
 
 let gateway: Gateway;
 let place: { brokers: readonly string[]; topic: string };

@@ -9,7 +9,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
-import type { EventCode } from '../../src/common/errors.ts';
+import type { EventCode } from '../src/common/errors.ts';
 import type { Ledger } from './ledger.ts';
 import { type Credit, Incoming, type NackError } from './protocol.ts';
 import {

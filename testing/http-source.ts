@@ -1,7 +1,7 @@
 /** A client of `POST /events` under load: an event that may be sent again is. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EventCode } from '../../src/common/errors.ts';
+import type { EventCode } from '../src/common/errors.ts';
 import type { Ledger } from './ledger.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Source } from './load.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Child } from './child.ts';
+import { Child } from '../../testing/child.ts';
 
 for (const [file, args, name, range] of [
   ['bench/run.ts', ['single'], 'ROUNDS', 'a whole number from 1 to 100'],

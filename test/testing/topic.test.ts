@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Partitioners } from 'kafkajs';
-import { sharedKafka, uniqueTopic } from './kafka.ts';
-import { createTopic, noteOffsets, readTopic, testKafka } from './topic.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { createTopic, noteOffsets, readTopic, testKafka } from '../../testing/topic.ts';
 
 let brokers: readonly string[];
 before(async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeVerdict, Ledger, type Verdict } from './ledger.ts';
-import type { TopicRecord } from './topic.ts';
+import { describeVerdict, Ledger, type Verdict } from '../../testing/ledger.ts';
+import type { TopicRecord } from '../../testing/topic.ts';
 
 let offset = 0;
 function record(id: string, attempt = 1, more: Partial<TopicRecord> = {}): TopicRecord {

@@ -1,9 +1,9 @@
 /** Reads a topic back, from offsets noted before to its end as it is now: all, or an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
-import { fetchBounds } from '../../src/cli/listen/positions.ts';
-import { type Positions, TopicReader } from '../../src/cli/listen/reader.ts';
-import { bootstrapOptions } from '../../src/kafka/broker-address.ts';
+import { fetchBounds } from '../src/cli/listen/positions.ts';
+import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';
+import { bootstrapOptions } from '../src/kafka/broker-address.ts';
 import { until } from './wait.ts';
 
 export interface TopicRecord {

@@ -14,7 +14,7 @@
  *              acknowledged before it      or acknowledged later
  *   must be    deleted with the topic      in either, or deleted      in the topic
  */
-import { EVENT_CODES, type EventCode } from '../../src/common/errors.ts';
+import { EVENT_CODES, type EventCode } from '../src/common/errors.ts';
 import type { TopicRecord } from './topic.ts';
 
 const ACKNOWLEDGED = 1;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
-import { readRecords } from '../../../src/worker/accumulator/records.ts';
+import { type Owner, RecordBatch } from '../src/worker/accumulator/batch.ts';
+import { readRecords } from '../src/worker/accumulator/records.ts';
 
 /** What goes into one record. */
 export interface RecordInput {

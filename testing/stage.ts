@@ -1,5 +1,5 @@
 /** A gateway with a topic of its own, and what a test file asks of the two. */
-import { EVENT_CODES, type EventCode } from '../../src/common/errors.ts';
+import { EVENT_CODES, type EventCode } from '../src/common/errors.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { sharedKafka, uniqueTopic } from './kafka.ts';
 import type { Metrics } from './metrics.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { startCluster } from '../../deploy/kafka/cluster.ts';
+import { startCluster } from '../deploy/kafka/cluster.ts';
 
 /** One Kafka node for many tests: none of them may stop it or count on being alone there. */
 export interface SharedKafka {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Incoming } from './protocol.ts';
+import { Incoming } from '../../testing/protocol.ts';
 
 const credit = { frames: 4, bytes: 100_000 };
 const hello = { hello: { maxFrameBytes: 65_536, maxFrameEvents: 1_000, credit } };

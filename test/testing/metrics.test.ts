@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metrics } from './metrics.ts';
+import { Metrics } from '../../testing/metrics.ts';
 
 const text = `# HELP a_total Something.
 # TYPE a_total counter

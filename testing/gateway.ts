@@ -4,11 +4,11 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '../../deploy/kafka/ports.ts';
+import { freePorts } from '../deploy/kafka/ports.ts';
 import { Metrics } from './metrics.ts';
 import { until } from './wait.ts';
 
-const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const MAIN = join(ROOT, 'dist/main.js');
 const TICKS_PER_SECOND = 100;
 const ANSWER_MS_MAX = 5_000;
