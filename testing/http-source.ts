@@ -34,6 +34,14 @@ interface Answer {
   readonly errors: readonly NackError[];
 }
 
+/** The answer to a request that was rejected before its body was decoded. */
+interface Rejection {
+  readonly error: { readonly code: string; readonly message: string };
+}
+
+/** Until a request that was rejected is sent again, where the answer does not say. */
+const AGAIN_MS = 1_000;
+
 export class HttpSource implements Source {
   readonly refusals: Refusal[] = [];
   acceptedEvents = 0;
@@ -85,7 +93,7 @@ export class HttpSource implements Source {
     }
   }
 
-  /** One request. @returns what was refused of it */
+  /** Sends one request. @returns what was rejected of it; all, if it was never decoded */
   async #post(events: readonly TestEvent[], attempt: number): Promise<readonly NackError[]> {
     const { ledger } = this.#options;
     for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
@@ -94,6 +102,11 @@ export class HttpSource implements Source {
     let answer: { status: number; retryAfter: string | null } & Answer;
     try {
       const { status, retryAfter, body } = await this.#poster.post(`[${texts.join(',')}]`);
+      if (status === 503 && 'error' in (body as object)) {
+        const { error } = body as Rejection;
+        const retryAfterMs = retryAfter === null ? AGAIN_MS : 1_000 * Number(retryAfter);
+        return [{ ...error, retry: true, retryAfterMs }];
+      }
       const { accepted, errors } = body as Answer;
       answer = { status, retryAfter, accepted, errors };
     } catch {
