@@ -44,7 +44,7 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
     case undefined: {
       demandPrimary();
       const { runPrimary } = await import('../primary/primary.ts');
-      const { checkFiles } = await import('../primary/file-check.ts');
+      const { checkFiles } = await import('../config/file-check.ts');
       const config = readConfig(process.env);
       return runPrimary(config, {
         exec: main,
@@ -86,7 +86,7 @@ async function showConfig(): Promise<number> {
   for (const warning of unknownSettings(process.env)) complain(warning);
   const config = readConfig(process.env);
   console.log(describeConfig(config).join('\n'));
-  const { checkFiles } = await import('../primary/file-check.ts');
+  const { checkFiles } = await import('../config/file-check.ts');
   try {
     const { schema, certificates } = await checkFiles(config);
     const { ignored, unmatchable } = schema;

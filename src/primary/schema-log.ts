@@ -1,5 +1,5 @@
+import type { FileWarnings } from '../config/file-check.ts';
 import type { PrimaryLog } from './deferred-log.ts';
-import type { FileWarnings } from './file-check.ts';
 
 /** Logs doubtful parts of the event schema. Certificates are logged by a worker. */
 export function logSchema(log: PrimaryLog, { schema: { ignored, unmatchable } }: FileWarnings) {

@@ -4,18 +4,12 @@
  */
 import { statSync } from 'node:fs';
 import { attemptAll } from '../common/errors.ts';
-import type { Config } from '../config/config.ts';
-import {
-  type Certificate,
-  certificateOf,
-  readCertificate,
-  readPem,
-  validityOf,
-} from '../config/pem.ts';
+import { readAdminToken } from '../primary/commands.ts';
+import { PrimaryLog } from '../primary/deferred-log.ts';
+import { KeyFiles } from '../primary/key-files.ts';
 import type { SchemaWarnings } from '../worker/intake/validator.ts';
-import { readAdminToken } from './commands.ts';
-import { PrimaryLog } from './deferred-log.ts';
-import { KeyFiles } from './key-files.ts';
+import type { Config } from './config.ts';
+import { type Certificate, certificateOf, readCertificate, readPem, validityOf } from './pem.ts';
 
 /** Doubtful parts of usable files, a line each. */
 export interface FileWarnings {

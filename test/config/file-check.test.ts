@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT } from '../../src/common/errors.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { checkFiles } from '../../src/primary/file-check.ts';
+import { checkFiles } from '../../src/config/file-check.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-files-'));
 after(() => rmSync(folder, { recursive: true }));
