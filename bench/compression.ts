@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { CODECS, type Codec, loadCodec } from '../src/kafka/compression/codecs.ts';
 import { RecordBatch } from '../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../src/worker/accumulator/records.ts';
-import { NOBODY } from '../testing/batches.ts';
+import { NOBODY, SOMEWHERE } from '../testing/batches.ts';
 import { table } from './table.ts';
 
 const SIZES_KIB = [1, 16, 64, 256];
@@ -38,7 +38,7 @@ function eventText(): string {
 
 /** The records of a batch of about so many bytes. */
 function recordsOf(bytes: number): Buffer {
-  const batch = new RecordBatch(Buffer.alloc(bytes + 1_024));
+  const batch = new RecordBatch(Buffer.alloc(bytes + 1_024), SOMEWHERE);
   while (batch.length < bytes) {
     const value = Buffer.from(eventText());
     const key = Buffer.from(`client-${batch.records % 50}`);

@@ -18,6 +18,8 @@ export interface WorkerStatus {
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
   readonly delivery: Delivery;
+  /** Partitions that have had no leader for `LIMITS.leaderlessMs`. */
+  readonly leaderlessPartitions: number;
   readonly waiting: Waiting;
 }
 
@@ -62,8 +64,9 @@ export interface Fault {
   readonly once?: true;
 }
 
-/** What the topic's steward (one worker) found, for all workers. */
+/** Configuration of a topic that its steward (one worker) has read, for all workers. */
 export interface TopicFacts {
+  readonly topic: string;
   readonly maxMessageBytes: number;
 }
 
@@ -87,8 +90,8 @@ export interface OutageNotice {
 export type ToPrimary =
   /** Numbers: once a second, on change of status, and last of all at the end. */
   | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
-  /** The topic does not exist; somebody has to create it. */
-  | { readonly type: 'topicMissing' }
+  /** The topic does not exist, or was created again: its steward has to look at it. */
+  | { readonly type: 'topicMissing' | 'topicRecreated'; readonly topic: string }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   | { readonly type: 'fault'; readonly fault: Fault }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
@@ -107,8 +110,10 @@ export type ToWorker =
       readonly readiness: Readiness;
       readonly outage: OutageNotice | undefined;
     }
-  /** Look after the topic: create it if it is missing and allowed, read its configuration. */
-  | { readonly type: 'steward' }
+  /**
+   * Look after a topic, or all: create it if it is missing and allowed, read its configuration.
+   */
+  | { readonly type: 'steward'; readonly topic: string | undefined }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   /** Who gets in, by the files of the settings; a worker that needs it listens only then. */
   | {

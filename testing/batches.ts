@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { type Owner, RecordBatch } from '../src/worker/accumulator/batch.ts';
+import { type Owner, RecordBatch, type TopicPartition } from '../src/worker/accumulator/batch.ts';
 import { readRecords } from '../src/worker/accumulator/records.ts';
+import { Topic } from '../src/worker/accumulator/topic.ts';
 
 /** What goes into one record. */
 export interface RecordInput {
@@ -9,6 +10,16 @@ export interface RecordInput {
   readonly value: Buffer;
   /** ms since 1970 */
   readonly timestamp: number;
+}
+
+/** Partition of batches whose partition does not matter. */
+export const SOMEWHERE: TopicPartition = { topic: { name: 'events' }, number: 0 };
+
+/** A topic with so many partitions. */
+export function topicOf(partitions: number, name = 'events'): Topic {
+  const topic = new Topic(name);
+  topic.resize(partitions);
+  return topic;
 }
 
 export const NOBODY: Owner = {
@@ -28,7 +39,7 @@ export function batchOf(
   const room = records.reduce((sum, { key, value }) => {
     return sum + 27 + (key?.length ?? 0) + value.length;
   }, 61);
-  const batch = new RecordBatch(Buffer.alloc(room, 0xee));
+  const batch = new RecordBatch(Buffer.alloc(room, 0xee), SOMEWHERE);
   for (const [index, { key, value, timestamp }] of records.entries()) {
     const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];
     batch.append(timestamp, source, 0, keyBytes, value, 0, value.length);

@@ -66,7 +66,7 @@ export interface PostAnswer {
 
 /** Sends a body to `POST /events`. @param type '' = no Content-Type */
 export async function post(
-  { gateway }: Stage,
+  { gateway }: Pick<Stage, 'gateway'>,
   body: string | Buffer,
   type = 'application/json',
   others: Readonly<Record<string, string>> = {},

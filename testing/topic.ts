@@ -79,7 +79,8 @@ export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void>
 }
 
 /**
- * Waits until every partition begins again: its new leader has the new topic. It takes nothing of
+ * Waits until every partition begins again, or is gone: its new leader has the new topic. It takes
+ * nothing of
  * the old one then: of a deletion and a creation a broker takes notice in this order.
  * @param ends where the partitions of the old topic ended
  */
@@ -87,7 +88,8 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
   await until(
     async () => {
       const now = await noteOffsets(place);
-      return [...ends].every(([partition, end]) => (now.get(partition) ?? end) < end);
+      const isAnew = ([partition, end]: [number, bigint]) => (now.get(partition) ?? -1n) < end;
+      return now.size > 0 && [...ends].every(isAnew);
     },
     { everyMs: 20, what: 'a new topic' },
   );
@@ -113,6 +115,31 @@ export async function createTopic(
         return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
       },
       { everyMs: 50, what: `leaders of ${topic}` },
+    );
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/**
+ * Deletes the topic and creates it with so many partitions, before anybody else does.
+ * @param deleting called before each deletion: the race may be lost
+ */
+export async function recreateTopic(
+  { brokers, topic }: TopicPlace,
+  numPartitions: number,
+  deleting: () => void = () => {},
+): Promise<void> {
+  const admin = testKafka(brokers).admin();
+  try {
+    await admin.connect();
+    await until(
+      async () => {
+        deleting();
+        await admin.deleteTopics({ topics: [topic] });
+        return admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: false });
+      },
+      { everyMs: 100, what: `${topic} with ${numPartitions} partitions` },
     );
   } finally {
     await admin.disconnect();

@@ -211,6 +211,12 @@ export const LIMITS = {
     everyMs: 60_000,
     missingMs: 30_000,
   },
+  /** Time after which a partition without a leader is reported. */
+  leaderlessMs: 30_000,
+  /** When fewer partitions of a topic than before are believed without another sign that it was
+   * created again: at least `answers` in a row say so for `steadyMs`, or for `aloneMs` while other
+   * brokers are known and none of them can be asked. */
+  fewerPartitions: { answers: 3, steadyMs: 5_000, aloneMs: 30_000 },
   /** The same fault of Kafka is logged again after `repeatMs`, or when it was gone for `quietMs`. */
   faults: { repeatMs: 600_000, quietMs: 60_000 },
   /** How often a worker sends its numbers to the primary. */

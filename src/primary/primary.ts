@@ -5,7 +5,7 @@
  *
  *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
  *                                    --> readiness  --> admin /readyz, and back to the workers
- *                                    --> steward    --> one worker looks after the topic
+ *                                    --> steward    --> one worker looks after the topics
  *                        totals      --> live view  --> admin /, for people
  *                                    --> hang watch --> kills who is silent
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
@@ -96,7 +96,9 @@ class Primary {
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
     this.#readiness = this.#gate.update(this.#servingStatuses(), false);
     this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
-    this.#steward = new Steward((worker) => supervisor.send(worker, { type: 'steward' }));
+    this.#steward = new Steward((worker, topic) =>
+      supervisor.send(worker, { type: 'steward', topic }),
+    );
     this.#stop = new Stop({
       prestopMs: config.prestopMs,
       timeoutMs: config.drainTimeoutMs,
@@ -236,8 +238,9 @@ class Primary {
     this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;
     if (message !== undefined) this.#supervisor.send(worker, message);
-    const { facts } = this.#steward;
-    if (facts !== undefined) this.#supervisor.send(worker, { type: 'topicFacts', facts });
+    for (const facts of this.#steward.facts) {
+      this.#supervisor.send(worker, { type: 'topicFacts', facts });
+    }
     this.#steward.workerUp(worker);
   }
 
@@ -255,10 +258,14 @@ class Primary {
         this.#faultLog.take(slot, message.fault);
         break;
       case 'topicMissing':
-        this.#steward.topicMissing();
+        this.#steward.topicMissing(message.topic);
+        break;
+      case 'topicRecreated':
+        this.#steward.topicRecreated(message.topic);
         break;
       case 'topicFacts':
-        if (this.#steward.found(message.facts)) this.#supervisor.broadcast(message);
+        this.#steward.found(message.facts);
+        this.#supervisor.broadcast(message);
         break;
       case 'drained':
         this.#stop.drained(worker, message.left);

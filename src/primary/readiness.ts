@@ -29,6 +29,9 @@ export class ReadinessGate {
       }
       if (status.refusedByPolicy)
         reasons.add('Kafka refuses to write: see its rights and policies');
+      if (status.leaderlessPartitions > 0) {
+        reasons.add(`a partition has had no leader for ${LIMITS.leaderlessMs / 1000} s`);
+      }
     }
     const short = known.filter((status) => status.memoryShort).length;
     if (short > 0 && short >= statuses.length / 2) {

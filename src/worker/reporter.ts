@@ -122,6 +122,7 @@ export class Reporter {
       bufferedBytes: this.#parts.budget.eventBytes,
       bufferLimitBytes: this.#parts.budget.eventLimitBytes,
       delivery: this.#parts.producer.delivery(nowMs),
+      leaderlessPartitions: this.#parts.producer.health.leaderless(nowMs),
       waiting,
     };
   }

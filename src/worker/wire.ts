@@ -16,6 +16,7 @@ import type { Logger } from '../logging/logger.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import { Budget } from './accumulator/budget.ts';
+import { Topic } from './accumulator/topic.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
 import type { Gate } from './admission/authenticator.ts';
@@ -54,33 +55,36 @@ export interface KafkaConnection {
   readonly topicListener: TopicListener;
 }
 
-/** Memory of accepted events, and the batches in it. */
+/** Memory of accepted events, and the batches of each topic in it. */
 export interface Buffer {
   readonly budget: Budget;
   readonly accumulator: Accumulator;
+  /** The first one receives the events of all clients. */
+  readonly topics: readonly [Topic, ...Topic[]];
 }
 
-export type BufferSettings = Pick<Config, 'bufferBytes' | 'batchBytes' | 'maxFrameBytes'>;
+export type BufferSettings = Pick<
+  Config,
+  'kafkaTopic' | 'bufferBytes' | 'batchBytes' | 'maxFrameBytes'
+>;
 
 /** Creates what holds accepted events until they are delivered. */
-export function wireBuffer({ bufferBytes, batchBytes, maxFrameBytes }: BufferSettings): Buffer {
+export function wireBuffer(settings: BufferSettings): Buffer {
+  const { kafkaTopic, bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-  return { budget, accumulator };
+  return { budget, accumulator, topics: [new Topic(kafkaTopic)] };
 }
 
-export type ProducerSettings = Pick<
-  Config,
-  'kafkaTopic' | 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'
->;
+export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'>;
 
 /**
  * Creates the producer of what is in the buffer.
  * @param outcomes called with each batch that was delivered, or not
  */
 export function wireProducer(
-  { kafkaTopic: topic, lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
-  { budget, accumulator }: Buffer,
+  { lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
+  { budget, accumulator, topics }: Buffer,
   { counters, log, faults }: Reporting,
   { codec, ...connection }: KafkaConnection,
   outcomes: Outcomes,
@@ -88,7 +92,7 @@ export function wireProducer(
   const compressor = codec && new Compressor(codec, budget, log);
   const bounds = { lingerMs, eventTimeoutMs, maxRequestBytes };
   const stages = { budget, accumulator, compressor, counters, faults, outcomes };
-  return new Producer({ topic, ...bounds, ...stages, ...connection });
+  return new Producer({ topics, ...bounds, ...stages, ...connection });
 }
 
 export type IntakeSettings = Pick<Config, 'maxFrameBytes' | 'keyField' | 'eventSchema'>;
@@ -107,7 +111,7 @@ export interface Decision {
  */
 export function wireIntake(
   { maxFrameBytes, keyField, eventSchema }: IntakeSettings,
-  { budget, accumulator }: Buffer,
+  { budget, accumulator, topics: [topic] }: Buffer,
   { counters, log, faults }: Reporting,
   validate: Validator = loadValidator(eventSchema),
 ): Decision {
@@ -121,6 +125,7 @@ export function wireIntake(
     validate,
     loadSieve(eventSchema, keyField),
     accumulator,
+    topic,
     keyField,
     new Keyless(keyField, counters, faults),
     (...refusal) => acknowledger.refuse(...refusal),

@@ -11,6 +11,7 @@ import { kafkaOptions } from '../kafka/client-options.ts';
 import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
+import type { Topic } from './accumulator/topic.ts';
 import type { Gate } from './admission/authenticator.ts';
 import { openGate } from './admission/create-authenticator.ts';
 import { Faults } from './faults.ts';
@@ -147,7 +148,8 @@ class Worker {
       codec: configuredCodec(this.#config.compression),
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
-        topicMissing: () => void tell({ type: 'topicMissing' }),
+        topicMissing: ({ name: topic }) => void tell({ type: 'topicMissing', topic }),
+        topicRecreated: ({ name: topic }) => void tell({ type: 'topicRecreated', topic }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
         loginRefused: (error) =>
@@ -163,10 +165,16 @@ class Worker {
         this.#outage = message.outage;
         break;
       case 'steward':
-        void this.#steward();
+        for (const topic of this.#buffer.topics) {
+          if ((message.topic ?? topic.name) === topic.name) void this.#steward(topic);
+        }
         break;
       case 'topicFacts':
-        this.#buffer.accumulator.setMaxMessageBytes(message.facts.maxMessageBytes);
+        for (const topic of this.#buffer.topics) {
+          if (message.facts.topic === topic.name) {
+            topic.maxMessageBytes = message.facts.maxMessageBytes;
+          }
+        }
         this.#producer.health.hasWorked();
         break;
       case 'keys':
@@ -178,17 +186,17 @@ class Worker {
     }
   }
 
-  async #steward(): Promise<void> {
+  async #steward(topic: Topic): Promise<void> {
     const config = this.#config;
     // It needs all of kafkajs; a worker starts sooner without.
     const { stewardTopic } = await import('./producer/topic-admin.ts');
     const facts = await stewardTopic({
       kafka: kafkaOptions(config),
-      topic: config.kafkaTopic,
+      topic: topic.name,
       partitions: config.kafkaTopicPartitions,
       replication: config.kafkaTopicReplication,
       mayCreate: config.kafkaCreateTopic,
-      isMissing: () => this.#producer.health.topicMissing,
+      isMissing: () => topic.state === 'missing',
       creationFailed: (reason) => this.#reporter.topicCreation(reason),
       log: this.#log,
       faults: this.#faults,

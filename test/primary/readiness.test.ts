@@ -21,6 +21,7 @@ const fit: WorkerStatus = {
     storedAgoMs: 0,
     reason: '',
   },
+  leaderlessPartitions: 0,
   waiting: { events: 0, bytes: 0, oldestMs: 0 },
 };
 const buffered = (bufferedBytes: number): WorkerStatus => ({ ...fit, bufferedBytes });
@@ -50,6 +51,14 @@ test('not ready while at least half of the workers are short of memory', () => {
     assert.equal(found.includes(reasons[0]!), isMost, JSON.stringify(found));
   }
   assert.deepEqual(gate.update([short, fit, fit], false), { ready: true, reasons: [] });
+});
+
+test('not ready while a partition has had no leader for long, said once', () => {
+  const leaderless = { ...fit, leaderlessPartitions: 2 };
+  const reasons = ['a partition has had no leader for 30 s'];
+  const gate = new ReadinessGate();
+  assert.deepEqual(gate.update([leaderless, fit, leaderless], false), { ready: false, reasons });
+  assert.equal(gate.update([fit, fit, fit], false).ready, true);
 });
 
 test('says once why Kafka is not reached', () => {

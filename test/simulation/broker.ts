@@ -1,6 +1,6 @@
 /** One simulated broker: appends, waits for its followers, answers; may be paused, or die. */
 import type { Cluster } from './cluster.ts';
-import type { Partition, View } from './partition.ts';
+import type { Incarnation, Partition, View } from './partition.ts';
 import {
   API_KEYS,
   decodeProduceRequest,
@@ -8,9 +8,12 @@ import {
   type Part,
   produceResponse,
   producerIdResponse,
+  topicsAsked,
 } from './wire.ts';
 
+const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const NOT_LEADER = 6;
+const TOPIC_AUTHORIZATION_FAILED = 29;
 const REQUEST_TIMED_OUT = 7;
 const NOT_ENOUGH_REPLICAS = 19;
 const NOT_ENOUGH_REPLICAS_AFTER_APPEND = 20;
@@ -21,7 +24,9 @@ export type Health = 'up' | 'paused' | 'down';
 /** A request, and where its answer goes. */
 export interface Arrival {
   readonly apiKey: number;
+  readonly apiVersion: number;
   readonly body: Buffer;
+  readonly sentAtMs: number;
   /** The connection that it came on is gone: nobody hears the answer. */
   readonly isStray: () => boolean;
   respond(response: Buffer, throttleMs: number): void;
@@ -40,8 +45,10 @@ export class Broker {
   /** Dead brokers forget what they were doing. */
   #life = 0;
   readonly #context: Cluster;
-  readonly #views: View[] = [];
-  #waiters: Waiter[][] = [];
+  /** As it has heard; undefined = that there is none. */
+  #topic: Incarnation | undefined;
+  readonly #views = new Map<Partition, View>();
+  readonly #waiters = new Map<Partition, Waiter[]>();
   #held: (() => void)[] = [];
   readonly #onDown: Set<() => void> = new Set();
 
@@ -49,9 +56,9 @@ export class Broker {
     this.id = id;
     this.host = `broker-${id}`;
     this.#context = context;
+    this.#topic = context.topicNow;
     for (const partition of context.partitions) {
-      this.#views.push(newView(partition.leader, partition.epoch));
-      this.#waiters.push([]);
+      this.#views.set(partition, newView(partition.leader, partition.epoch));
     }
   }
 
@@ -61,8 +68,36 @@ export class Broker {
     return () => this.#onDown.delete(listener);
   }
 
-  view(partition: number): View {
-    return this.#views[partition]!;
+  view(partition: Partition): View {
+    let view = this.#views.get(partition);
+    if (view === undefined) {
+      view = newView(-1, -1);
+      this.#views.set(partition, view);
+    }
+    return view;
+  }
+
+  knows(topic: Incarnation): boolean {
+    return this.#topic === topic;
+  }
+
+  /** Hears that the topic was deleted, or that there is another one. */
+  adopt(topic: Incarnation | undefined): void {
+    if (this.#topic === topic) return;
+    const { note } = this.#context;
+    note(() => `broker ${this.id} hears of topic ${topic?.id}`);
+    const former = this.#topic?.partitions ?? [];
+    this.#topic = topic;
+    for (const partition of former) {
+      Object.assign(this.view(partition), newView(-1, -1));
+      for (const { done } of this.#takeWaiters(partition)) done(UNKNOWN_TOPIC_OR_PARTITION);
+    }
+  }
+
+  #takeWaiters(partition: Partition): Waiter[] {
+    const waiting = this.#waiters.get(partition) ?? [];
+    this.#waiters.delete(partition);
+    return waiting;
   }
 
   pause(): void {
@@ -73,8 +108,8 @@ export class Broker {
     this.health = 'down';
     this.#life++;
     this.#held = [];
-    this.#waiters = this.#waiters.map(() => []);
-    for (const view of this.#views) Object.assign(view, newView(-1, -1));
+    this.#waiters.clear();
+    for (const view of this.#views.values()) Object.assign(view, newView(-1, -1));
     for (const listener of [...this.#onDown]) listener();
     this.#onDown.clear();
   }
@@ -102,38 +137,47 @@ export class Broker {
 
   handle(arrival: Arrival): void {
     this.do(() => {
+      // Kafka has no means against copies that come to the next topic of the name.
+      const isOld = arrival.sentAtMs < (this.#topic?.bornAtMs ?? 0);
+      if (isOld && arrival.isStray()) return;
       if (arrival.apiKey === API_KEYS.produce) return this.#produce(arrival);
-      if (arrival.apiKey === API_KEYS.metadata) return arrival.respond(this.#metadata(), 0);
+      if (arrival.apiKey === API_KEYS.metadata) {
+        return arrival.respond(this.#metadata(arrival.body, arrival.apiVersion), 0);
+      }
       const { errorCode, producerId, epoch } = this.#context.producerId();
       arrival.respond(producerIdResponse(errorCode, producerId, epoch), 0);
     });
   }
 
-  #metadata(): Buffer {
-    const { topic, brokers, faults } = this.#context;
+  #metadata(body: Buffer, version: number): Buffer {
+    const { topic, brokers, faults, rejected } = this.#context;
     const known = [...brokers.values()].filter(({ id }) => this.#context.isRegistered(id));
-    const leaders = this.#views.map(({ leader }) => leader);
-    return metadataResponse({
-      topic,
-      topicError: faults.topicError(),
-      brokers: known,
-      leaders: leaders.map((leader) => faults.leaderTold(leader)),
+    const missing = { error: UNKNOWN_TOPIC_OR_PARTITION, id: 0, leaders: [] };
+    const topics = topicsAsked(body, version).map((name) => {
+      if (name === rejected?.name) {
+        const leaders = Array.from({ length: rejected.partitions }, () => this.id);
+        return { name, error: 0, id: 1_000, leaders };
+      }
+      if (name !== topic || this.#topic === undefined) return { name, ...missing };
+      const { id, partitions } = this.#topic;
+      const leaders = partitions.map((each) => faults.leaderTold(this.view(each).leader));
+      return { name, error: faults.topicError(), id, leaders };
     });
+    return metadataResponse({ topics, brokers: known }, version);
   }
 
   #produce(arrival: Arrival): void {
-    const { faults, topic } = this.#context;
+    const { faults } = this.#context;
     const { timeoutMs, parts } = decodeProduceRequest(arrival.body);
-    const codes = new Map<number, number>();
-    let open = parts.length;
+    const codes = new Map<Part, number>();
     const stray = arrival.isStray();
     const settle = (part: Part) => (code: number) => {
-      if (codes.has(part.partition)) return;
-      codes.set(part.partition, code);
-      if (--open > 0) return;
+      if (codes.has(part)) return;
+      codes.set(part, code);
+      if (codes.size < parts.length) return;
       const told = faults.codesTold(codes);
       const throttleMs = faults.throttleMs();
-      arrival.respond(faults.mangle(produceResponse(topic, told, throttleMs)), throttleMs);
+      arrival.respond(faults.mangle(produceResponse(told, throttleMs)), throttleMs);
     };
     for (const part of parts) this.#append(part, stray, settle(part));
     this.#after(timeoutMs, () => {
@@ -143,13 +187,20 @@ export class Broker {
 
   #append(part: Part, stray: boolean, done: (code: number) => void): void {
     const { faults, note, report } = this.#context;
-    const partition = this.#context.partitions[part.partition]!;
-    const view = this.view(part.partition);
     const { batch } = part;
     const refuse = (code: number, why: string) => {
       note(() => `broker ${this.id} refuses p${part.partition} ${code}: ${why}`);
       done(code);
     };
+    if (part.topic === this.#context.rejected?.name) {
+      return refuse(TOPIC_AUTHORIZATION_FAILED, 'its topic is rejected');
+    }
+    const partition = this.#topic?.partitions[part.partition];
+    if (part.topic !== this.#context.topic || partition === undefined) {
+      report.count('no such partition');
+      return refuse(UNKNOWN_TOPIC_OR_PARTITION, 'no such partition');
+    }
+    const view = this.view(partition);
     if (view.leader !== this.id) return refuse(NOT_LEADER, 'not the leader');
     const injected = faults.beforeAppend(part);
     if (injected !== undefined) return refuse(injected, 'injected');
@@ -174,7 +225,9 @@ export class Broker {
       return `broker ${this.id} ${decision.do}s p${part.partition} ${which}, end ${end}`;
     });
     const told = decision.do === 'repeat' ? faults.repeated() : 0;
-    this.#waiters[part.partition]!.push({ end, done: (code) => done(code === 0 ? told : code) });
+    const waiting = this.#waiters.get(partition) ?? [];
+    this.#waiters.set(partition, waiting);
+    waiting.push({ end, done: (code) => done(code === 0 ? told : code) });
     const afterwards = faults.afterAppend();
     if (afterwards !== undefined) {
       report.count('error after the append');
@@ -185,17 +238,17 @@ export class Broker {
   }
 
   #isr(partition: Partition): ReadonlySet<number> {
-    const view = this.view(partition.index);
+    const view = this.view(partition);
     const leads = partition.leader === this.id && partition.epoch === view.epoch;
     return leads ? partition.isr : (view.lastIsr ?? partition.isr);
   }
 
   /** Fetches from whom this broker takes for the leader, if that one agrees. */
   fetch(partition: Partition): void {
-    const view = this.view(partition.index);
+    const view = this.view(partition);
     if (view.leader === this.id || view.leader < 0) return;
     const leader = this.#context.brokers.get(view.leader)!;
-    const theirs = leader.view(partition.index);
+    const theirs = leader.view(partition);
     if (leader.health !== 'up' || theirs.leader !== leader.id || theirs.epoch !== view.epoch)
       return;
     const lost = partition.replica(this.id).follow(partition.replica(leader.id));
@@ -204,7 +257,7 @@ export class Broker {
   }
 
   #fetched(partition: Partition, follower: number): void {
-    const { ends } = this.view(partition.index);
+    const { ends } = this.view(partition);
     ends.set(follower, partition.replica(follower).log.length);
     this.#context.caughtUp(partition, this.id, follower);
     this.#advance(partition);
@@ -212,19 +265,19 @@ export class Broker {
 
   /** Moves the high watermark as far as the ISR has come, and answers who waits for it. */
   #advance(partition: Partition): void {
-    const view = this.view(partition.index);
+    const view = this.view(partition);
     if (view.leader !== this.id) return;
     const isr = this.#isr(partition);
     let end = partition.replica(this.id).log.length;
     for (const id of isr) if (id !== this.id) end = Math.min(end, view.ends.get(id) ?? 0);
     view.highWatermark = Math.max(view.highWatermark, end);
     const code = isr.size < MIN_ISR ? NOT_ENOUGH_REPLICAS_AFTER_APPEND : 0;
-    const waiting = this.#waiters[partition.index]!;
-    this.#waiters[partition.index] = waiting.filter((waiter) => {
-      if (waiter.end > view.highWatermark) return true;
-      waiter.done(code);
-      return false;
-    });
+    const waiting = this.#takeWaiters(partition);
+    this.#waiters.set(
+      partition,
+      waiting.filter(({ end }) => end > view.highWatermark),
+    );
+    for (const { end: wanted, done } of waiting) if (wanted <= view.highWatermark) done(code);
   }
 
   /** The ISR has changed: who waits may wait no longer. */
@@ -234,14 +287,13 @@ export class Broker {
 
   /** Hears who leads; who led until now tells all that wait. */
   learn(partition: Partition, leader: number, epoch: number): void {
-    const view = this.view(partition.index);
+    if (!this.#topic?.partitions.includes(partition)) return;
+    const view = this.view(partition);
     if (epoch < view.epoch || (epoch === view.epoch && leader === view.leader)) return;
     const { note } = this.#context;
     note(() => `broker ${this.id} learns: p${partition.index} is led by ${leader} (${epoch})`);
     Object.assign(view, newView(leader, epoch));
-    const waiting = this.#waiters[partition.index]!;
-    this.#waiters[partition.index] = [];
-    for (const { done } of waiting) done(NOT_LEADER);
+    for (const { done } of this.#takeWaiters(partition)) done(NOT_LEADER);
     this.#context.replicate(partition);
   }
 }

@@ -8,7 +8,7 @@ import type { SeededRandom } from '../../testing/random.ts';
 import { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Faults } from './faults.ts';
-import { Partition } from './partition.ts';
+import { type Incarnation, Partition } from './partition.ts';
 import type { Report } from './report.ts';
 
 const BROKERS = [1, 2, 3];
@@ -16,6 +16,8 @@ const BROKERS = [1, 2, 3];
 export interface ClusterOptions {
   readonly topic: string;
   readonly partitions: number;
+  /** Another topic, of which brokers reject all that is written. */
+  readonly rejected?: { readonly name: string; readonly partitions: number };
   /** Epoch that producer ids begin with. */
   readonly firstEpoch: () => number;
   readonly clock: VirtualClock;
@@ -23,35 +25,95 @@ export interface ClusterOptions {
   readonly faults: Faults;
   readonly report: Report;
   readonly note: (line: () => string) => void;
+  /** Called when the topic is deleted and created again with so many partitions. */
+  readonly recreated?: (partitions: number) => void;
+  /** Called when the last broker has heard of that: the former topic takes nothing any more. */
+  readonly adopted?: () => void;
 }
 
 export class Cluster {
   readonly topic: string;
+  readonly rejected: ClusterOptions['rejected'];
   readonly clock: VirtualClock;
   readonly faults: Faults;
   readonly report: Report;
   readonly note: (line: () => string) => void;
-  readonly partitions: readonly Partition[];
   readonly brokers: ReadonlyMap<number, Broker>;
   readonly #random: SeededRandom;
   readonly #firstEpoch: () => number;
   /** Brokers whose session has ended. */
   readonly #fenced = new Set<number>();
+  readonly #recreated: ClusterOptions['recreated'];
+  readonly #adopted: ClusterOptions['adopted'];
+  /** The topic's incarnations, the one that counts last. */
+  readonly incarnations: Incarnation[] = [];
   #producerIds = 4_000;
 
   constructor({ partitions, topic, clock, random, faults, report, note, ...rest }: ClusterOptions) {
     this.topic = topic;
+    this.rejected = rest.rejected;
     this.clock = clock;
     this.faults = faults;
     this.report = report;
     this.note = note;
     this.#random = random;
     this.#firstEpoch = rest.firstEpoch;
-    this.partitions = Array.from(
-      { length: partitions },
-      (_, index) => new Partition(index, BROKERS, BROKERS[index % BROKERS.length]!),
-    );
+    this.#recreated = rest.recreated;
+    this.#adopted = rest.adopted;
+    this.#create(partitions, BROKERS);
     this.brokers = new Map(BROKERS.map((id) => [id, new Broker(id, this)]));
+  }
+
+  /** Of the topic as it is now. */
+  get partitions(): readonly Partition[] {
+    return this.topicNow.partitions;
+  }
+
+  get topicNow(): Incarnation {
+    return this.incarnations.at(-1)!;
+  }
+
+  /**
+   * Deletes the topic, and creates it again with `count` partitions. Brokers hear of both one by one;
+   * for `missingMs` they know of none.
+   */
+  recreate(count: number, missingMs: number): void {
+    const registered = BROKERS.filter((id) => !this.#fenced.has(id));
+    this.note(
+      () => `the topic is created again, ${count} partitions for ${this.partitions.length}`,
+    );
+    this.#recreated?.(count);
+    this.#create(count, registered.length > 0 ? registered : BROKERS);
+    const topic = this.topicNow;
+    if (registered.length === 0) for (const partition of topic.partitions) partition.leader = -1;
+    for (const broker of this.#random.shuffled(this.brokers.values())) {
+      const ms = this.faults.newsMs();
+      const isNews = () =>
+        broker.health === 'up' && this.topicNow === topic && !broker.knows(topic);
+      if (missingMs > 0) this.clock.after(ms, () => isNews() && broker.adopt(undefined));
+      this.clock.after(ms + missingMs, () => {
+        if (isNews()) this.#announce(broker);
+      });
+    }
+  }
+
+  #create(count: number, isr: readonly number[]): void {
+    const partitions = Array.from(
+      { length: count },
+      (_, index) => new Partition(index, BROKERS, isr[index % isr.length]!, isr),
+    );
+    const id = this.incarnations.length + 1;
+    this.incarnations.push({ id, bornAtMs: this.clock.nowMs, partitions });
+  }
+
+  /** `broker` hears of the topic as it is now. */
+  #announce(broker: Broker): void {
+    broker.adopt(this.topicNow);
+    for (const partition of this.partitions) {
+      broker.learn(partition, partition.leader, partition.epoch);
+      this.replicate(partition);
+    }
+    if ([...this.brokers.values()].every((each) => each.knows(this.topicNow))) this.#adopted?.();
   }
 
   isRegistered(broker: number): boolean {
@@ -77,7 +139,7 @@ export class Cluster {
   caughtUp(partition: Partition, leader: number, follower: number): void {
     if (partition.leader !== leader || partition.isr.has(follower) || partition.isrHeld) return;
     if (this.#fenced.has(follower)) return;
-    if (this.brokers.get(leader)!.view(partition.index).epoch !== partition.epoch) return;
+    if (this.brokers.get(leader)!.view(partition).epoch !== partition.epoch) return;
     const { log } = partition.replica(leader);
     if (partition.replica(follower).log.length < log.length) return;
     partition.isr.add(follower);
@@ -129,6 +191,12 @@ export class Cluster {
   welcome(broker: Broker): void {
     this.#fenced.delete(broker.id);
     const newsMs = this.faults.newsAfterAbsenceMs();
+    const topic = this.topicNow;
+    if (!broker.knows(topic)) {
+      this.clock.after(newsMs, () => {
+        if (broker.health === 'up' && this.topicNow === topic) this.#announce(broker);
+      });
+    }
     for (const partition of this.partitions) {
       if (partition.leader < 0 && partition.isr.has(broker.id)) this.#elect(partition, broker.id);
       this.#tell(broker, partition, newsMs);
@@ -138,7 +206,7 @@ export class Cluster {
 
   #elect(partition: Partition, leader: number): void {
     const before = this.brokers.get(partition.leader);
-    if (before !== undefined) before.view(partition.index).lastIsr = new Set(partition.isr);
+    if (before !== undefined) before.view(partition).lastIsr = new Set(partition.isr);
     partition.leader = leader;
     partition.epoch++;
     this.note(() => `p${partition.index} is led by ${leader} (${partition.epoch})`);

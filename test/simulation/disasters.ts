@@ -15,6 +15,8 @@ export interface DisasterWorld {
   readonly faults: Faults;
   readonly cluster: Cluster;
   readonly report: Report;
+  /** How often the topic is deleted and created again. */
+  readonly recreations: number;
   readonly links: ReadonlySet<SimLink>;
   readonly clients: readonly Client[];
   readonly note: (line: () => string) => void;
@@ -75,6 +77,13 @@ const shrinkIsr: Disaster = ({ cluster, random, clock, report }, ms) => {
   clock.after(ms, () => cluster.shrinkIsr(partition, false));
 };
 
+const recreateTopic: Disaster = ({ cluster, random, report }) => {
+  const [before, count] = [cluster.partitions.length, random.int(1, 6)];
+  const how = count < before ? 'fewer' : count > before ? 'more' : 'equal';
+  report.count(`topic created again with ${how} partitions`);
+  cluster.recreate(count, random.chance(0.5) ? 0 : random.log(10, 2_000));
+};
+
 const cutLink: Disaster = ({ links, random }) => {
   if (links.size > 0) random.pick([...links]).end('connection');
 };
@@ -113,9 +122,12 @@ const WEIGHTED = DISASTERS.flatMap(([weight, disaster]) =>
   Array.from({ length: weight }, () => disaster),
 );
 
-/** Plans `count` disasters within `untilMs`. */
+/** Plans `count` disasters within `untilMs`, and that the topic is created again. */
 export function planDisasters(world: DisasterWorld, count: number, untilMs: number): void {
   const { random, clock } = world;
+  for (let left = world.recreations; left > 0; left--) {
+    clock.after(random.between(0, untilMs), () => recreateTopic(world, 0));
+  }
   for (let index = 0; index < count; index++) {
     const atMs = random.chance(0.15) ? 0 : random.between(0, untilMs);
     const lastsMs = random.log(100, 6_000);

@@ -30,7 +30,8 @@ export interface Rates {
   readonly cut: number;
 }
 
-const CALM: Rates = {
+/** Nothing goes wrong. */
+export const CALM: Rates = {
   definite: 0,
   openBefore: 0,
   openAfter: 0,
@@ -141,7 +142,7 @@ export class Faults {
   }
 
   /** The response's codes, one of which may be missing. */
-  codesTold(codes: ReadonlyMap<number, number>): ReadonlyMap<number, number> {
+  codesTold<T>(codes: ReadonlyMap<T, number>): ReadonlyMap<T, number> {
     if (!this.#random.chance(this.#rates.missing)) return codes;
     this.#report.count('partition missing');
     const forgotten = this.#random.pick([...codes.keys()]);

@@ -95,6 +95,7 @@ export class Gateway {
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
         topicMissing: () => {},
+        topicRecreated: () => {},
         unreachable: (why: string) => this.#reporter.kafka(why),
         refusedByPolicy: (refused: boolean) => this.#reporter.refusedByPolicy(refused),
         loginRefused: (error: string) => report.violation(`login refused: ${error}`),

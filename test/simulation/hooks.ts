@@ -9,7 +9,7 @@ import type { Report } from './report.ts';
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
 
-const { setProducerId, settle } = Lane.prototype;
+const { setProducerId, settle, renew, end } = Lane.prototype;
 const { mayRise } = Credit.prototype;
 
 export interface HookOptions {
@@ -28,12 +28,18 @@ export interface HookOptions {
 export function hook({ report, firstSequence, note, unfenced }: HookOptions): () => void {
   /** Of the lane's producer id that it has now. */
   const givenUp = new Map<Lane, string[]>();
+  const newProducerId = (lane: Lane) => {
+    report.count('new producer id');
+    unfenced(givenUp.get(lane) ?? []);
+    givenUp.delete(lane);
+  };
   Lane.prototype.setProducerId = function (producerId, epoch) {
     setProducerId.call(this, producerId, epoch, firstSequence);
   };
   Lane.prototype.settle = function (outcome, ...times) {
+    const { number } = this.head!.partition;
     const verdict = settle.call(this, outcome, ...times);
-    note(() => `p${this.partition}: ${JSON.stringify(outcome)} -> ${verdict.do}`);
+    note(() => `p${number}: ${JSON.stringify(outcome)} -> ${verdict.do}`);
     if (verdict.do === 'retry') report.count('retry');
     if (verdict.do === 'split') report.count('split');
     if (this.unknown) report.count('unknown');
@@ -42,12 +48,22 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
     if (verdict.do === 'giveUp') {
       givenUp.set(this, [...(givenUp.get(this) ?? []), ...namesIn(verdict.batch)]);
     }
-    if (reset === 'producer_id') {
-      report.count('new producer id');
-      unfenced(givenUp.get(this) ?? []);
-      givenUp.delete(this);
-    }
+    if (reset === 'producer_id') newProducerId(this);
     return verdict;
+  };
+  Lane.prototype.end = function () {
+    if (this.inFlight) report.count('partition removed in flight');
+    if (this.compressing) report.count('partition removed while compressed');
+    const remains = end.call(this);
+    if (remains.lost !== undefined) report.count('lost with its partition');
+    if (remains.unsent.length > 0) report.count('moved from its partition');
+    return remains;
+  };
+  Lane.prototype.renew = function () {
+    const reset = renew.call(this);
+    report.count('lane renewed');
+    if (reset === 'producer_id') newProducerId(this);
+    return reset;
   };
   Credit.prototype.mayRise = function (stream, isBehind) {
     const rises = mayRise.call(this, stream, isBehind);
@@ -55,7 +71,7 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
     return rises;
   };
   return () => {
-    Object.assign(Lane.prototype, { setProducerId, settle });
+    Object.assign(Lane.prototype, { setProducerId, settle, renew, end });
     Object.assign(Credit.prototype, { mayRise });
   };
 }

@@ -18,6 +18,7 @@ const ACKNOWLEDGER = 'worker/acknowledger/acknowledger.ts';
 const HTTP_REPLY = 'worker/acknowledger/http-reply.ts';
 const ACCUMULATOR = 'worker/accumulator/accumulator.ts';
 const BATCH = 'worker/accumulator/batch.ts';
+const REMOVED = 'worker/producer/removed-partitions.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -31,7 +32,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       [
         'const { times } = this.#patience;',
-        'queueMicrotask(() => parts[0]!.bytes.writeInt8(0, 16));\n    const { times } = this.#patience;',
+        'queueMicrotask(() => partitions[0]!.lane.head!.bytes.writeInt8(0, 16));\n    const { times } = this.#patience;',
       ],
     ],
   },
@@ -182,12 +183,12 @@ export const MUTANTS: readonly Mutant[] = [
   {
     what: 'nobody asks who leads now',
     file: PRODUCER,
-    changes: [['if (verdict.refresh) this.#metadata.refresh();', '']],
+    changes: [['if (verdict.refresh) this.#metadata.refresh(partition.topic);', '']],
   },
   {
     what: 'no producer id is asked for after the last epoch',
     file: PRODUCER,
-    changes: [['if (lane.needsProducerId) this.#requestProducerId(lane);', '']],
+    changes: [['if (lane.needsProducerId) this.#requestProducerId(partition);', '']],
   },
   {
     what: 'a lane’s queue is taken from its end',
@@ -203,7 +204,10 @@ export const MUTANTS: readonly Mutant[] = [
     what: 'a key has no partition of its own',
     file: 'worker/accumulator/accumulator.ts',
     changes: [
-      ['const queue =\n      keyBytes >= 0\n', 'const queue =\n      Math.random() < 0.9\n'],
+      [
+        'const partition =\n      keyBytes >= 0\n',
+        'const partition =\n      Math.random() < 0.9\n',
+      ],
     ],
   },
   {
@@ -281,8 +285,8 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'worker/producer/producer.ts',
     changes: [
       [
-        'this.#metrics.verdict(lane, outcome, verdict);',
-        'this.#metrics.verdict(lane, outcome, verdict);\n    this.health.settled(lane, outcome, verdict, nowMs);',
+        'this.#metrics.verdict(partition, outcome, verdict);',
+        'this.#metrics.verdict(partition, outcome, verdict);\n    this.health.settled(partition, outcome, verdict, nowMs);',
       ],
     ],
   },
@@ -323,6 +327,26 @@ export const MUTANTS: readonly Mutant[] = [
       [
         '    batch.goUncompressed();\n    this.#sampled',
         '    if (batch.records > 0) return;\n    this.#sampled',
+      ],
+    ],
+  },
+  {
+    what: 'fewer partitions are never believed',
+    file: 'worker/producer/topic-watch.ts',
+    changes: [['this.#count = count;', 'this.#count = Math.max(this.#count, count);']],
+  },
+  {
+    what: 'events that wait for a removed partition are forgotten',
+    file: REMOVED,
+    changes: [['if (!batch.answered) this.#accumulator.repartition(batch, topic);', '']],
+  },
+  {
+    what: 'events that wait for a removed partition are placed the last first',
+    file: REMOVED,
+    changes: [
+      [
+        'batch = queue.take()) waiting.push(batch);',
+        'batch = queue.take()) waiting.unshift(batch);',
       ],
     ],
   },

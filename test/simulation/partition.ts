@@ -1,5 +1,12 @@
 import { Replica } from './replica.ts';
 
+/** A topic from its creation to its deletion: another one may take its name. */
+export interface Incarnation {
+  readonly id: number;
+  readonly bornAtMs: number;
+  readonly partitions: readonly Partition[];
+}
+
 /** What the controller knows of one partition, and every broker's copy of it. */
 export class Partition {
   readonly index: number;
@@ -11,10 +18,10 @@ export class Partition {
   /** Followers are not taken back into the ISR: a fault. */
   isrHeld = false;
 
-  constructor(index: number, brokers: readonly number[], leader: number) {
+  constructor(index: number, brokers: readonly number[], leader: number, isr: Iterable<number>) {
     this.index = index;
     this.replicas = new Map(brokers.map((id) => [id, new Replica()]));
-    this.isr = new Set(brokers);
+    this.isr = new Set(isr);
     this.leader = leader;
   }
 

@@ -17,6 +17,10 @@ export interface Plan {
   /** How long things go wrong; after it, all is well. */
   readonly faultsMs: number;
   readonly disasters: number;
+  /** How often the topic is deleted and created again. */
+  readonly recreations: number;
+  /** Brokers tell the topic's id. */
+  readonly topicIds: boolean;
   readonly rates: Rates;
   /** Sequences and epochs begin here or a little later. */
   readonly firstSequence: number;
@@ -51,6 +55,8 @@ export function planFor(random: SeededRandom): Plan {
     maxAgeMs: random.chance(0.2) ? faultsMs / 3 : 0,
     faultsMs,
     disasters: random.chance(0.1) ? 0 : Math.round(random.log(1, 25)),
+    recreations: random.chance(0.4) ? random.int(1, 6) : 0,
+    topicIds: random.chance(0.5),
     rates: {
       definite: rate(0.4),
       openBefore: rate(0.2),

@@ -3,6 +3,15 @@
 /** What has to happen somewhere in a run of many seeds, or the simulation is blind to it. */
 export const OCCURRENCES = [
   'leader move',
+  'topic created again with fewer partitions',
+  'topic created again with equal partitions',
+  'topic created again with more partitions',
+  'no such partition',
+  'lane renewed',
+  'partition removed in flight',
+  'partition removed while compressed',
+  'lost with its partition',
+  'moved from its partition',
   'tail lost',
   'broker killed',
   'broker paused',

@@ -4,7 +4,7 @@
  * identical bytes until it is stored, or given up behind a new epoch or producer id.
  */
 import type { Report } from './report.ts';
-import { type BatchView, codesIn, decodeProduceRequest, isComplete } from './wire.ts';
+import { type BatchView, codesIn, decodeProduceRequest, isComplete, placeOf } from './wire.ts';
 
 /** Codes that a broker gives before it appends, and only then. */
 const DEFINITE = new Set([2, 10, 18, 19, 29, 32, 45, 47, 59, 74, 75, 87]);
@@ -20,24 +20,23 @@ interface Last {
 }
 
 export class SentBatches {
-  readonly #topic: string;
   readonly #report: Report;
-  readonly #last = new Map<number, Last>();
+  /** By topic and partition. */
+  readonly #last = new Map<string, Last>();
 
-  constructor(topic: string, report: Report) {
-    this.#topic = topic;
+  constructor(report: Report) {
     this.#report = report;
   }
 
   /** A produce request leaves. @returns what is to be told of its answer, none = undefined */
   begin(body: Buffer): (response: Buffer | undefined) => void {
     const { parts } = decodeProduceRequest(body);
-    const sent = parts.map(({ partition, batch }) => ({
-      partition,
-      last: this.#take(partition, batch),
-    }));
+    const sent = parts.map((part) => {
+      const partition = placeOf(part);
+      return { partition, last: this.#take(partition, part.batch) };
+    });
     return (response) => {
-      const codes = response === undefined ? undefined : codesIn(response, this.#topic);
+      const codes = response === undefined ? undefined : codesIn(response);
       for (const { partition, last } of sent) {
         const code = codes?.get(partition);
         last.inFlight = false;
@@ -47,12 +46,14 @@ export class SentBatches {
     };
   }
 
-  #take(partition: number, batch: BatchView): Last {
+  #take(partition: string, batch: BatchView): Last {
     const report = this.#report;
     const last = this.#last.get(partition);
-    const place = `p${partition} ${batch.producerId}/${batch.epoch}/${batch.sequence}`;
+    const place = `${partition} ${batch.producerId}/${batch.epoch}/${batch.sequence}`;
     if (last !== undefined) {
-      report.demand(!last.inFlight, `${place}: two batches in flight`);
+      // A topic that is created again has the number anew, with a lane of its own.
+      const sameLane = last.batch.producerId === batch.producerId;
+      report.demand(!last.inFlight || !sameLane, `${place}: two batches in flight`);
       if (last.batch.bytes.equals(batch.bytes)) {
         report.demand(!last.stored, `${place}: a stored batch is sent again`);
         last.inFlight = true;

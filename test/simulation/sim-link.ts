@@ -1,4 +1,5 @@
 import { type BrokerLink, LinkError } from '../../src/worker/producer/link.ts';
+import { METADATA_WITH_IDS } from '../../src/worker/producer/metadata-with-ids.ts';
 import type { Api, RequestBody } from '../../src/worker/producer/protocol.ts';
 import type { Broker } from './broker.ts';
 import type { VirtualClock } from './clock.ts';
@@ -16,6 +17,8 @@ export interface Line {
   readonly sent: SentBatches;
   readonly quotas: Quotas;
   readonly note: (line: () => string) => void;
+  /** Brokers tell topic ids. */
+  readonly topicIds: boolean;
   readonly demand: (holds: boolean, otherwise: string) => void;
   opened(link: SimLink): void;
   closed(link: SimLink): void;
@@ -46,6 +49,10 @@ export class SimLink implements BrokerLink {
     return this.usable && !this.#busy;
   }
 
+  supports({ apiVersion }: Api): boolean {
+    return this.#line.topicIds || apiVersion < METADATA_WITH_IDS.apiVersion;
+  }
+
   open(times: Times): Promise<void> {
     const { clock, faults, note } = this.#line;
     return this.#pending(times.connectMs, 'connect_timeout', (resolve) => {
@@ -67,18 +74,18 @@ export class SimLink implements BrokerLink {
   }
 
   request<T>(
-    { apiKey }: Api,
+    api: Api,
     body: RequestBody,
     decode: (raw: Buffer) => T | Promise<T>,
     times: Times,
   ): Promise<T> {
     if (!this.idle) return Promise.reject(new LinkError('connection', 'the link cannot be used'));
     const bytes = Buffer.concat(body);
-    const outcome = apiKey === API_KEYS.produce ? this.#produce(bytes) : undefined;
+    const outcome = api.apiKey === API_KEYS.produce ? this.#produce(bytes) : undefined;
     this.#busy = true;
     // Answers arrive whole, so that the guard always comes before the bound of the whole request.
     const answered = this.#pending<Buffer>(times.guardMs, 'guard', (resolve) => {
-      this.#travel(apiKey, bytes, resolve);
+      this.#travel(api, bytes, resolve);
     });
     return this.#answer(answered, decode, outcome).finally(() => {
       const same = Buffer.concat(body).equals(bytes);
@@ -131,9 +138,10 @@ export class SimLink implements BrokerLink {
     this.#reject?.(new LinkError(why, `simulated: ${why}`));
   }
 
-  #travel(apiKey: number, body: Buffer, resolve: (response: Buffer) => void): void {
+  #travel({ apiKey, apiVersion }: Api, body: Buffer, resolve: (response: Buffer) => void): void {
     const { clock, faults } = this.#line;
     const { ms, cutMs } = faults.travel();
+    const sentAtMs = clock.nowMs;
     if (cutMs !== undefined) clock.after(cutMs, () => this.end('connection'));
     if (ms === undefined) return;
     const mutedMs = Math.max(0, this.#mutedUntilMs - clock.nowMs);
@@ -142,7 +150,9 @@ export class SimLink implements BrokerLink {
       if (broker === undefined || broker.health === 'down') return;
       broker.handle({
         apiKey,
+        apiVersion,
         body,
+        sentAtMs,
         isStray: () => this.#state === 'closed',
         respond: (response, throttleMs) => {
           this.#mutedUntilMs = clock.nowMs + throttleMs;

@@ -2,6 +2,7 @@
 
 import { readRecords } from '../../src/worker/accumulator/records.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
+import { CompactWriter } from '../fakes/broker/compact-writer.ts';
 import { uncompressed } from '../support/uncompressed.ts';
 import { Encoder } from '../worker/kafkajs-protocol.ts';
 
@@ -9,6 +10,7 @@ export const API_KEYS = { produce: 0, metadata: 3, initProducerId: 22 } as const
 
 /** One batch of a produce request. */
 export interface Part {
+  readonly topic: string;
   readonly partition: number;
   readonly batch: BatchView;
 }
@@ -44,46 +46,70 @@ export function viewOf(bytes: Buffer): BatchView {
 export function decodeProduceRequest(body: Buffer): ProduceRequest {
   const timeoutMs = body.readInt32BE(4);
   let at = 12;
-  at += 2 + body.readInt16BE(at);
   const parts: Part[] = [];
-  const count = body.readInt32BE(at);
-  at += 4;
-  for (let index = 0; index < count; index++) {
-    const partition = body.readInt32BE(at);
-    const length = body.readInt32BE(at + 4);
-    at += 8;
-    parts.push({ partition, batch: viewOf(body.subarray(at, at + length)) });
-    at += length;
+  for (let topics = body.readInt32BE(8); topics > 0; topics--) {
+    const nameBytes = body.readInt16BE(at);
+    const topic = body.toString('latin1', at + 2, at + 2 + nameBytes);
+    at += 2 + nameBytes;
+    const count = body.readInt32BE(at);
+    at += 4;
+    for (let index = 0; index < count; index++) {
+      const partition = body.readInt32BE(at);
+      const length = body.readInt32BE(at + 4);
+      at += 8;
+      parts.push({ topic, partition, batch: viewOf(body.subarray(at, at + length)) });
+      at += length;
+    }
   }
   return { timeoutMs, parts };
 }
 
-/** @param codes error code by partition; a partition that is not in it is not answered */
-export function produceResponse(
-  topic: string,
-  codes: ReadonlyMap<number, number>,
-  throttleMs: number,
-): Buffer {
-  const response = Buffer.alloc(4 + 2 + topic.length + 4 + codes.size * 30 + 4);
-  let at = response.writeInt32BE(1, 0);
-  at = response.writeInt16BE(topic.length, at);
-  at += response.write(topic, at, 'latin1');
-  at = response.writeInt32BE(codes.size, at);
-  for (const [partition, code] of codes) {
-    at = response.writeInt32BE(partition, at);
-    at = response.writeInt16BE(code, at);
-    at += 24;
-  }
-  response.writeInt32BE(throttleMs, at);
-  return response;
+/** A topic and partition of a response. */
+type Named = Pick<Part, 'topic' | 'partition'>;
+
+export function placeOf({ topic, partition }: Named): string {
+  return `${topic}/${partition}`;
 }
 
-/** Reads {@link produceResponse} back. */
-export function codesIn(response: Buffer, topic: string): ReadonlyMap<number, number> {
-  const codes = new Map<number, number>();
-  let at = 4 + 2 + topic.length + 4;
-  for (; at + 30 + 4 <= response.length; at += 30) {
-    codes.set(response.readInt32BE(at), response.readInt16BE(at + 4));
+/** @param codes error codes; a partition that is not in it is not answered */
+export function produceResponse(codes: ReadonlyMap<Named, number>, throttleMs: number): Buffer {
+  const topics = new Map<string, [partition: number, code: number][]>();
+  for (const [{ topic, partition }, code] of codes) {
+    const ofTopic = topics.get(topic) ?? [];
+    topics.set(topic, ofTopic);
+    ofTopic.push([partition, code]);
+  }
+  const encoded = [...topics].map(([topic, partitions]) =>
+    new Encoder()
+      .writeString(topic)
+      .writeArray(
+        partitions.map(([partition, code]) =>
+          new Encoder()
+            .writeInt32(partition)
+            .writeInt16(code)
+            .writeInt64(0)
+            .writeInt64(0)
+            .writeInt64(0),
+        ),
+      ),
+  );
+  return new Encoder().writeArray(encoded).writeInt32(throttleMs).buffer;
+}
+
+/** Reads {@link produceResponse} back: error codes by {@link placeOf}. */
+export function codesIn(response: Buffer): ReadonlyMap<string, number> {
+  const codes = new Map<string, number>();
+  let at = 4;
+  for (let topics = response.readInt32BE(0); topics > 0; topics--) {
+    const nameBytes = response.readInt16BE(at);
+    const topic = response.toString('latin1', at + 2, at + 2 + nameBytes);
+    at += 2 + nameBytes;
+    const count = response.readInt32BE(at);
+    at += 4;
+    for (let index = 0; index < count; index++, at += 30) {
+      const partition = response.readInt32BE(at);
+      codes.set(placeOf({ topic, partition }), response.readInt16BE(at + 4));
+    }
   }
   return codes;
 }
@@ -93,38 +119,94 @@ export function throttleIn(response: Buffer): number {
   return response.readInt32BE(response.length - 4);
 }
 
-export interface MetadataAnswer {
-  readonly topic: string;
-  readonly topicError: number;
-  readonly brokers: readonly { id: number; host: string; port: number }[];
-  /** Broker id by partition; -1 = none. */
-  readonly leaders: readonly number[];
+/** Names of the topics that a metadata request of version 4 or 10 asks for. */
+export function topicsAsked(body: Buffer, version: number): string[] {
+  const names: string[] = [];
+  if (version === 4) {
+    let at = 4;
+    for (let left = body.readInt32BE(0); left > 0; left--) {
+      const end = at + 2 + body.readInt16BE(at);
+      names.push(body.toString('latin1', at + 2, end));
+      at = end;
+    }
+    return names;
+  }
+  let at = 1;
+  for (let left = body[0]! - 1; left > 0; left--) {
+    const end = at + 17 + body[at + 16]! - 1;
+    names.push(body.toString('latin1', at + 17, end));
+    at = end + 1;
+  }
+  return names;
 }
 
-export function metadataResponse({ topic, topicError, brokers, leaders }: MetadataAnswer): Buffer {
-  const partitions = leaders.map((leader, partition) =>
-    new Encoder()
-      .writeInt16(leader < 0 ? 5 : 0)
-      .writeInt32(partition)
-      .writeInt32(leader)
-      .writeArray([])
-      .writeArray([]),
-  );
+export interface MetadataAnswer {
+  readonly brokers: readonly { id: number; host: string; port: number }[];
+  readonly topics: readonly {
+    readonly name: string;
+    readonly error: number;
+    readonly id: number;
+    /** Broker id by partition; -1 = none. */
+    readonly leaders: readonly number[];
+  }[];
+}
+
+/** A Metadata response of version 4 or 10, with the tagged fields of its header. */
+export function metadataResponse(answer: MetadataAnswer, version: number): Buffer {
+  return version === 4 ? metadataResponse4(answer) : metadataResponse10(answer);
+}
+
+function metadataResponse4({ topics, brokers }: MetadataAnswer): Buffer {
   const known = brokers.map(({ id, host, port }) =>
     new Encoder().writeInt32(id).writeString(host).writeInt32(port).writeString(null),
   );
+  const partitionsOf = (leaders: readonly number[]) =>
+    leaders.map((leader, partition) =>
+      new Encoder()
+        .writeInt16(leader < 0 ? 5 : 0)
+        .writeInt32(partition)
+        .writeInt32(leader)
+        .writeArray([])
+        .writeArray([]),
+    );
   return new Encoder()
     .writeInt32(0)
     .writeArray(known)
     .writeString('simulated')
     .writeInt32(1)
-    .writeArray([
-      new Encoder()
-        .writeInt16(topicError)
-        .writeString(topic)
-        .writeBoolean(false)
-        .writeArray(topicError === 0 ? partitions : []),
-    ]).buffer;
+    .writeArray(
+      topics.map(({ name, error, leaders }) =>
+        new Encoder()
+          .writeInt16(error)
+          .writeString(name)
+          .writeBoolean(false)
+          .writeArray(error === 0 ? partitionsOf(leaders) : []),
+      ),
+    ).buffer;
+}
+
+function metadataResponse10({ topics, brokers }: MetadataAnswer): Buffer {
+  const writer = new CompactWriter();
+  writer.tags().int32(0);
+  writer.array(brokers, ({ id, host, port }) => {
+    writer.int32(id).string(host).int32(port).string(null).tags();
+  });
+  writer.string('simulated').int32(1);
+  writer.array(topics, ({ name, error, id, leaders }) => {
+    writer.int16(error).string(name);
+    writer.raw(Buffer.alloc(12)).int32(id).raw(Buffer.alloc(1));
+    writer.array(error === 0 ? leaders.entries() : [], ([partition, leader]) => {
+      writer
+        .int16(leader < 0 ? 5 : 0)
+        .int32(partition)
+        .int32(leader)
+        .int32(0);
+      for (let list = 0; list < 3; list++) writer.array([leader], (each) => writer.int32(each));
+      writer.tags();
+    });
+    writer.int32(0).tags();
+  });
+  return writer.int32(0).tags().buffer;
 }
 
 export function producerIdResponse(errorCode: number, producerId: number, epoch: number): Buffer {

@@ -1,28 +1,35 @@
-import { deleteTopic, noteOffsets, untilMadeAgain } from '../../../testing/topic.ts';
+import { deleteTopic, noteOffsets, recreateTopic, untilMadeAgain } from '../../../testing/topic.ts';
 import { untilStored } from '../../../testing/watch.ts';
 import type { Scenario } from '../scenario.ts';
+import { PARTITIONS } from '../stage.ts';
 
-export function topicDeleted(times = 3): Scenario {
+/** Partitions of the next topic; undefined = the gateway creates it, with as many as at first. */
+const ROUNDS = [undefined, 2, 9, undefined, PARTITIONS] as const;
+
+export function topicDeleted(rounds: readonly (number | undefined)[] = ROUNDS): Scenario {
   return {
     name: 'topic-deleted',
-    summary: `the topic deleted under load and made again by the gateway, ${times} times`,
-    minutes: 1,
+    summary: `the topic deleted under load and made again ${rounds.length} times, by the gateway and \
+by others, with fewer, more and equal partitions`,
+    minutes: 2,
     async run(world) {
       const { cluster, topic } = world.stage;
       const { ledger } = world.traffic;
       const place = { brokers: cluster.brokers, topic };
       world.losesPlain();
-      for (let time = 0; time < times; time++) {
+      for (const partitions of rounds) {
         await untilStored(world.gateway, 2 * world.eventsPerSecond);
         await world.felt(async () => {
           const ends = await noteOffsets(place);
-          ledger.topicDeleting();
-          await deleteTopic(place);
+          if (partitions === undefined) {
+            ledger.topicDeleting();
+            await deleteTopic(place);
+          } else await recreateTopic(place, partitions, () => ledger.topicDeleting());
           world.did('the topic is deleted');
           await untilMadeAgain(place, ends);
         });
         ledger.newIncarnation();
-        world.did('a new topic is there');
+        world.did(`a new topic is there, with ${partitions ?? PARTITIONS} partitions`);
         await world.recovers('the new topic');
       }
       await untilStored(world.gateway, 2 * world.eventsPerSecond);

@@ -4,8 +4,8 @@ import { KIB, LIMITS } from '../../config/limits.ts';
 import { type Owner, RecordBatch } from './batch.ts';
 import type { Budget } from './budget.ts';
 import { partitionOfKey } from './murmur2.ts';
-import { PartitionQueue } from './queue.ts';
-import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX } from './records.ts';
+import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX, readRecords } from './records.ts';
+import type { Partition, Topic } from './topic.ts';
 
 /** A batch starts in a buffer of this size and grows, so that quiet partitions hold little. */
 const FIRST_BUFFER_BYTES = 2 * KIB;
@@ -22,29 +22,26 @@ export interface AccumulatorOptions {
 }
 
 /** Who wants to know that a partition has something to send. */
-export type WorkListener = (queue: PartitionQueue) => void;
+export type WorkListener = (partition: Partition) => void;
 
 /**
  * Takes accepted events: chooses the partition once, and writes each event once, as a Kafka
  * record, into the open batch of its partition.
  */
 export class Accumulator {
-  readonly queues: PartitionQueue[] = [];
   readonly #budget: Budget;
   readonly #batchBytes: number;
   readonly #key: Buffer;
-  #maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
-  #maxRequestBytes = Number.POSITIVE_INFINITY;
-  /** The least of the three: no batch of more than one record is longer. */
-  #batchBytesMax!: number;
-  #sticky = 0;
+  /** No batch of more than one record is longer, whatever its topic allows. */
+  #batchBytesMax: number;
   #onWork: WorkListener = () => {};
+  #onTooLarge: (topic: Topic) => void = () => {};
 
   constructor({ budget, batchBytes, maxEventBytes }: AccumulatorOptions) {
     this.#budget = budget;
     this.#batchBytes = batchBytes;
     this.#key = Buffer.allocUnsafeSlow(maxEventBytes * 3);
-    this.#boundBatches();
+    this.#batchBytesMax = batchBytes;
   }
 
   /** Calls `listener` whenever a partition begins a batch or has one that is full. */
@@ -52,39 +49,29 @@ export class Accumulator {
     this.#onWork = listener;
   }
 
+  /** Calls `listener` whenever an event is longer than its topic takes, as far as is known. */
+  onTooLarge(listener: (topic: Topic) => void): void {
+    this.#onTooLarge = listener;
+  }
+
   /** Whether there is room for a frame that comes now; an event of it may still find none. */
   get takesFrames(): boolean {
     return this.#budget.takesFrames;
   }
 
-  /** The topic has `count` partitions: fewer than before is not believed. */
-  setPartitions(count: number): void {
-    while (this.queues.length < count) this.queues.push(new PartitionQueue(this.queues.length));
-  }
-
-  /** The broker refuses longer batches: the topic's `max.message.bytes`. */
-  setMaxMessageBytes(bytes: number): void {
-    this.#maxMessageBytes = bytes;
-    this.#boundBatches();
-  }
-
   /** A batch fits a produce request, unless a single record does not. */
   setMaxRequestBytes(bytes: number): void {
-    this.#maxRequestBytes = bytes;
-    this.#boundBatches();
-  }
-
-  #boundBatches(): void {
-    this.#batchBytesMax = Math.min(this.#batchBytes, this.#maxMessageBytes, this.#maxRequestBytes);
+    this.#batchBytesMax = Math.min(this.#batchBytes, bytes);
   }
 
   /**
-   * Takes one event, `source[start, end)`, which is copied.
+   * Takes one event of `topic`, `source[start, end)`, which is copied.
    * @param key its partition key; undefined = any partition
    * @param timestamp arrival in ms since 1970, @param arrivalMs the same by the monotonic clock
    * @returns undefined when it is taken, else why not; nothing is kept then
    */
   append(
+    topic: Topic,
     key: string | undefined,
     source: Uint8Array,
     start: number,
@@ -98,6 +85,7 @@ export class Accumulator {
     const scratch = this.#key;
     const keyBytes = key === undefined ? -1 : scratch.write(key, 'utf8');
     return this.appendWithKey(
+      topic,
       scratch,
       0,
       keyBytes,
@@ -114,6 +102,7 @@ export class Accumulator {
 
   /** {@link append} with a key of `keyBytes` from `keySource[keyStart]` on; -1 = any partition. */
   appendWithKey(
+    topic: Topic,
     keySource: Uint8Array,
     keyStart: number,
     keyBytes: number,
@@ -126,21 +115,47 @@ export class Accumulator {
     frame: number,
     event: number,
   ): EventCode | undefined {
-    const { queues } = this;
-    if (queues.length === 0) return 'kafka_unavailable';
+    if (topic.partitions.length === 0) return 'kafka_unavailable';
     const valueBytes = end - start;
     const most = RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
-    if (BATCH_HEADER_BYTES + most > this.#maxMessageBytes) return 'too_large';
-    const queue =
+    if (BATCH_HEADER_BYTES + most > topic.maxMessageBytes) {
+      this.#onTooLarge(topic);
+      return 'too_large';
+    }
+    const partition =
       keyBytes >= 0
-        ? queues[partitionOfKey(keySource, keyStart, keyBytes, queues.length)]!
-        : this.#stickyQueue(timestamp, most);
-    const batch = this.#batchWithRoom(queue, timestamp, most);
+        ? partitionWith(topic, keySource, keyStart, keyBytes)
+        : this.#stickyPartition(topic, timestamp, most);
+    const batch = this.#batchWithRoom(partition, timestamp, most);
     if (batch === undefined) return 'buffer_full';
     batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end);
     batch.own(owner, frame, event, arrivalMs);
-    if (batch.records === 1) this.#onWork(queue);
+    if (batch.records === 1) this.#onWork(partition);
     return undefined;
+  }
+
+  /**
+   * Appends the records of `batch`, whose partition was removed, to partitions that `topic` has now:
+   * in order, and beyond the budget, since they were accepted. The caller releases `batch`.
+   */
+  repartition(batch: RecordBatch, topic: Topic): void {
+    const { buffer, owners, frames, events, arrivalsMs } = batch;
+    for (const [index, slice] of readRecords(buffer, batch.records).entries()) {
+      const { keyStart, keyBytes, valueStart, valueBytes } = slice;
+      const timestamp = batch.firstTimestamp + slice.timestampDelta;
+      const most = RECORD_OVERHEAD_BYTES_MAX + Math.max(0, keyBytes) + valueBytes;
+      const partition =
+        keyBytes >= 0
+          ? partitionWith(topic, buffer, keyStart, keyBytes)
+          : this.#stickyPartition(topic, timestamp, most);
+      const arrivalMs = arrivalsMs[index]!;
+      const target = this.#batchLike(batch, partition, timestamp, most, arrivalMs);
+      this.#budget.chargeAnyway(LIMITS.eventOverheadBytes);
+      const valueEnd = valueStart + valueBytes;
+      target.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
+      target.own(owners[index]!, frames[index]!, events[index]!, arrivalMs);
+      if (target.records === 1) this.#onWork(partition);
+    }
   }
 
   /** Gives the memory of a batch back whose fate is known. */
@@ -152,7 +167,7 @@ export class Accumulator {
 
   /** Splits `batch`, keeping its first half in it. @returns the second half */
   split(batch: RecordBatch): RecordBatch {
-    const rest = new RecordBatch(this.#budget.takeAnyway(batch.buffer.length));
+    const rest = new RecordBatch(this.#budget.takeAnyway(batch.buffer.length), batch.partition);
     this.#giveCompressed(batch);
     batch.split(Math.ceil(batch.records / 2), rest);
     return rest;
@@ -164,21 +179,23 @@ export class Accumulator {
   }
 
   /** Events without a key share a partition until its batch is closed or full: fuller batches. */
-  #stickyQueue(timestamp: number, most: number): PartitionQueue {
-    const open = this.queues[this.#sticky]!.open;
-    if (open === undefined || !this.#fits(open, timestamp, most)) {
-      this.#sticky = Math.floor(Math.random() * this.queues.length);
-    }
-    return this.queues[this.#sticky]!;
+  #stickyPartition(topic: Topic, timestamp: number, most: number): Partition {
+    const { sticky, partitions } = topic;
+    const open = sticky?.queue.open;
+    if (open !== undefined && this.#fits(open, topic, timestamp, most)) return sticky!;
+    const chosen = partitions[Math.floor(Math.random() * partitions.length)]!;
+    topic.sticky = chosen;
+    return chosen;
   }
 
   /**
    * The open batch with room for a record of `most` bytes, grown or begun anew; undefined over
    * budget.
    */
-  #batchWithRoom(queue: PartitionQueue, timestamp: number, most: number): RecordBatch | undefined {
+  #batchWithRoom(partition: Partition, timestamp: number, most: number): RecordBatch | undefined {
+    const { queue } = partition;
     const open = queue.open;
-    if (open !== undefined && this.#fits(open, timestamp, most)) {
+    if (open !== undefined && this.#fits(open, partition.topic, timestamp, most)) {
       return this.#grow(open, open.length + most) ? open : undefined;
     }
     const buffer = this.#budget.take(Math.max(FIRST_BUFFER_BYTES, BATCH_HEADER_BYTES + most));
@@ -189,17 +206,43 @@ export class Accumulator {
     }
     if (open !== undefined) {
       queue.close();
-      this.#onWork(queue);
+      this.#onWork(partition);
     }
-    const batch = new RecordBatch(buffer);
+    const batch = new RecordBatch(buffer, partition);
+    queue.begin(batch);
+    return batch;
+  }
+
+  /**
+   * The open batch of `partition` for a record that moves there from `moved`, or a new one as large
+   * as that. Events that arrived far apart share none: a batch expires with its oldest.
+   */
+  #batchLike(
+    moved: RecordBatch,
+    partition: Partition,
+    timestamp: number,
+    most: number,
+    arrivalMs: number,
+  ): RecordBatch {
+    const { queue, topic } = partition;
+    const { open } = queue;
+    if (open !== undefined) {
+      const isNear = Math.abs(arrivalMs - open.openedAtMs) <= LIMITS.batchOpenMsMax;
+      const hasRoom = open.length + most <= open.buffer.length;
+      if (isNear && hasRoom && this.#fits(open, topic, timestamp, most)) return open;
+      queue.close();
+    }
+    const bytes = Math.max(moved.length, BATCH_HEADER_BYTES + most);
+    const batch = new RecordBatch(this.#budget.takeAnyway(bytes), partition);
     queue.begin(batch);
     return batch;
   }
 
   /** Whether a record of `most` bytes may join `batch`, by length and time. */
-  #fits(batch: RecordBatch, timestamp: number, most: number): boolean {
+  #fits(batch: RecordBatch, topic: Topic, timestamp: number, most: number): boolean {
     const isNear = Math.abs(timestamp - batch.firstTimestamp) < TIMESTAMP_SPAN_MS;
-    return isNear && batch.length + most <= this.#batchBytesMax;
+    const length = batch.length + most;
+    return isNear && length <= this.#batchBytesMax && length <= topic.maxMessageBytes;
   }
 
   /** Makes room for `needed` bytes and one event's bookkeeping. @returns false over budget */
@@ -218,4 +261,13 @@ export class Accumulator {
     batch.buffer = larger;
     return true;
   }
+}
+
+function partitionWith(
+  { partitions }: Topic,
+  keySource: Uint8Array,
+  keyStart: number,
+  keyBytes: number,
+): Partition {
+  return partitions[partitionOfKey(keySource, keyStart, keyBytes, partitions.length)]!;
 }

@@ -36,6 +36,12 @@ export interface Owner {
   ): void;
 }
 
+/** Destination of a batch, as requests and responses name it. */
+export interface TopicPartition {
+  readonly topic: { readonly name: string };
+  readonly number: number;
+}
+
 /** A batch's records compressed, in a buffer of their own behind room for the header. */
 export interface CompressedRecords {
   readonly buffer: Buffer;
@@ -50,6 +56,7 @@ export interface CompressedRecords {
  * sent each: four parallel arrays, an entry per record.
  */
 export class RecordBatch {
+  readonly partition: TopicPartition;
   buffer: Buffer;
   /** Bytes written, header included. */
   length = BATCH_HEADER_BYTES;
@@ -71,7 +78,8 @@ export class RecordBatch {
   readonly events: number[] = [];
   readonly arrivalsMs: number[] = [];
 
-  constructor(buffer: Buffer) {
+  constructor(buffer: Buffer, partition: TopicPartition) {
+    this.partition = partition;
     this.buffer = buffer;
   }
 

@@ -9,13 +9,8 @@ import type { RecordBatch } from './batch.ts';
  *   ^ take
  */
 export class PartitionQueue {
-  readonly partition: number;
   readonly #closed: RecordBatch[] = [];
   #open: RecordBatch | undefined;
-
-  constructor(partition: number) {
-    this.partition = partition;
-  }
 
   get open(): RecordBatch | undefined {
     return this.#open;

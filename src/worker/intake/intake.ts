@@ -3,6 +3,7 @@ import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
+import type { Topic } from '../accumulator/topic.ts';
 import { type Buckets, isInDebt, owe, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
 import type { Sieve } from '../decoder/json/fast-validator.ts';
@@ -38,6 +39,7 @@ export class Intake implements EventSink {
   readonly sieve: Sieve | undefined;
   readonly #validate: Validator;
   readonly #accumulator: Accumulator;
+  readonly #topic: Topic;
   readonly #key: KeyField;
   readonly #keyless: Pick<Keyless, 'count'>;
   readonly #refuse: Refuse;
@@ -58,11 +60,15 @@ export class Intake implements EventSink {
   /** Codes of the frame that have a message which names an event: clients hear one per code. */
   readonly #explained = new Set<EventCode>();
 
-  /** @param sieve lets through only what `validate` takes, and finds the key of `keyField` in it */
+  /**
+   * @param sieve lets through only what `validate` takes, and finds the key of `keyField` in it
+   * @param topic of all its events
+   */
   constructor(
     validate: Validator,
     sieve: Sieve | undefined,
     accumulator: Accumulator,
+    topic: Topic,
     keyField: string,
     keyless: Pick<Keyless, 'count'>,
     refuse: Refuse,
@@ -70,6 +76,7 @@ export class Intake implements EventSink {
     this.#validate = validate;
     this.sieve = sieve;
     this.#accumulator = accumulator;
+    this.#topic = topic;
     this.#key = new KeyField(keyField);
     this.#keyless = keyless;
     this.#refuse = refuse;
@@ -180,6 +187,7 @@ export class Intake implements EventSink {
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     const key = this.#key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(
+      this.#topic,
       key,
       bytes,
       start,
@@ -205,6 +213,7 @@ export class Intake implements EventSink {
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, end - start)) return;
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     const code = this.#accumulator.appendWithKey(
+      this.#topic,
       bytes,
       keyStart,
       keyBytes,

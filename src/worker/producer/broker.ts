@@ -1,12 +1,12 @@
 import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { Leader, Partition } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import type { Address, CreateLink, LinkError } from './link.ts';
 import { Sender } from './produce-connection.ts';
-import { produceBodyBytes } from './protocol.ts';
 import { Turn } from './round-robin.ts';
 
 /** A request is answered when its slowest partition is: healthy lanes and others travel apart. */
@@ -15,24 +15,23 @@ const WAYS: readonly Way[] = ['healthy', 'troubled'];
 
 /** What a broker asks of the producer and tells it. */
 export interface BrokerListener {
-  /** Whether the lane has something that should go out now. */
-  isDue(lane: Lane, nowMs: number): boolean;
+  /** Whether the partition has something that should go out now. */
+  isDue(partition: Partition, nowMs: number): boolean;
   /** Makes a batch the lane's head. @returns whether it has one that may go out now */
-  makeReady(lane: Lane, nowMs: number): boolean;
-  /** The head of `lane` goes out. */
-  sending(lane: Lane, nowMs: number): void;
+  makeReady(partition: Partition, nowMs: number): boolean;
+  /** The head of the partition's lane goes out. */
+  sending(partition: Partition, nowMs: number): void;
   /** Something may go out that could not before. */
   ready(): void;
   /** A connection was lost or could not be opened: others may lead now. */
   lost(broker: Broker, error: LinkError): void;
-  /** One lane's attempt has ended. */
-  settled(lane: Lane, outcome: Outcome): void;
+  /** One partition's attempt has ended. */
+  settled(partition: Partition, outcome: Outcome): void;
   /** A request ended after `ms`. */
   finished(ms: number): void;
 }
 
 export interface BrokerOptions {
-  readonly topic: string;
   readonly createLink: CreateLink;
   readonly faults: Faults;
   readonly budget: Budget;
@@ -54,14 +53,15 @@ export function copiesOfRequests(requestBytes: number, brokers: number): number 
 }
 
 /**
- * One broker: the lanes that it leads, and two connections to it. On one go the first attempts of
+ * One broker: the partitions that it leads, and two connections to it. On one go the first
+ * attempts of
  * healthy lanes; on the other, opened when it is first needed, lanes in trouble.
  */
-export class Broker {
+export class Broker implements Leader {
   readonly id: number;
   readonly address: Address;
-  /** Those whose partition it leads. */
-  lanes: readonly Lane[] = [];
+  /** Those that it leads, of all topics. */
+  partitions: readonly Partition[] = [];
   readonly #options: BrokerOptions;
   readonly #listener: BrokerListener;
   readonly #senders: Record<Way, Sender>;
@@ -93,7 +93,8 @@ export class Broker {
     for (const way of WAYS) {
       const sender = this.#senders[way];
       if (sender.idle) this.#sendWay(way, maxBytes, nowMs);
-      else if (way === 'healthy' || this.lanes.some((lane) => lane.troubled)) sender.connect();
+      else if (way === 'healthy' || this.partitions.some(({ lane }) => lane.troubled))
+        sender.connect();
     }
   }
 
@@ -107,24 +108,23 @@ export class Broker {
   }
 
   /**
-   * A request costs more than what is in it: when something is due, all lanes send what they have,
+   * A request costs more than what is in it: when something is due, all partitions send what they
+   * have,
    * and are due together from then on.
    */
   #sendWay(way: Way, maxBytes: number, nowMs: number): void {
-    const due = (lane: Lane) => wayOf(lane) === way && this.#listener.isDue(lane, nowMs);
-    if (!this.lanes.some(due)) return;
-    const { topic, budget, compressor } = this.#options;
-    if (compressor !== undefined && !this.#allCompressed(way, nowMs)) return;
+    const goes = ({ lane }: Partition) => wayOf(lane) === way;
+    const due = (each: Partition) => goes(each) && this.#listener.isDue(each, nowMs);
+    if (!this.partitions.some(due)) return;
+    if (this.#options.compressor !== undefined && !this.#allCompressed(way, nowMs)) return;
     const chosen = this.#turns[way].take(
-      this.lanes,
+      this.partitions,
       maxBytes,
-      (lane) => wayOf(lane) === way && this.#listener.makeReady(lane, nowMs),
+      (each) => goes(each) && this.#listener.makeReady(each, nowMs),
     );
     if (chosen.length === 0) return;
-    const bytes = chosen.reduce((sum, lane) => sum + lane.head!.sentBytes, 0);
-    budget.copies(produceBodyBytes(topic, chosen.length, bytes) * LIMITS.requestCopies);
     this.#sentAtMs = nowMs;
-    for (const lane of chosen) this.#listener.sending(lane, nowMs);
+    for (const partition of chosen) this.#listener.sending(partition, nowMs);
     void this.#senders[way].send(chosen, nowMs);
   }
 
@@ -133,19 +133,20 @@ export class Broker {
    * together, or each lane that is done first would have a request of its own
    */
   #allCompressed(way: Way, nowMs: number): boolean {
-    const lanes = this.lanes.filter((lane) => wayOf(lane) === way);
-    for (const lane of lanes) this.#listener.makeReady(lane, nowMs);
-    return !lanes.some(({ compressing }) => compressing);
+    const partitions = this.partitions.filter(({ lane }) => wayOf(lane) === way);
+    for (const partition of partitions) this.#listener.makeReady(partition, nowMs);
+    return !partitions.some(({ lane }) => lane.compressing);
   }
 
   #createSender(): Sender {
-    const { topic, createLink, budget } = this.#options;
+    const { createLink, budget } = this.#options;
     const listener = this.#listener;
-    return new Sender(this.address, topic, createLink, {
+    return new Sender(this.address, createLink, {
       ready: () => listener.ready(),
       lost: (error) => listener.lost(this, error),
       throttled: (ms) => this.#throttled(ms),
-      settled: (lane, outcome) => listener.settled(lane, outcome),
+      sending: (bytes) => budget.copies(bytes * LIMITS.requestCopies),
+      settled: (partition, outcome) => listener.settled(partition, outcome),
       finished: (bytes, ms) => {
         budget.copies(-bytes * LIMITS.requestCopies);
         listener.finished(ms);

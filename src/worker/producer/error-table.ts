@@ -7,6 +7,8 @@
  */
 import type { ProduceErrorClass } from '../../metrics/catalogue.ts';
 
+export const UNKNOWN_TOPIC_OR_PARTITION = 3;
+
 /** What an attempt ended in, with Kafka's error code where that is an error of Kafka's. */
 export type Outcome = Fate & { readonly errorCode?: number };
 
@@ -94,6 +96,12 @@ const OUTCOMES: ReadonlyMap<number, Outcome> = new Map(
 export function outcomeOf(errorCode: number): Outcome {
   const outcome = OUTCOMES.get(errorCode);
   return outcome ?? { kind: 'retry', class: 'unexpected', definite: false, errorCode };
+}
+
+/** Kafka rejects what the code answers by rights or policy, until an operator acts. */
+export function isRejectedByPolicy(errorCode: number): boolean {
+  const outcome = outcomeOf(errorCode);
+  return 'class' in outcome && outcome.class === 'refused_by_policy';
 }
 
 /** Kafka's name of an error code, for people; the bare number where the table has none. */

@@ -32,10 +32,19 @@ interface ConnectionPool {
   getConnection(): Promise<KafkaConnection>;
 }
 
+/** Versions of requests that a broker takes, by key. */
+export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
+
 interface Broker {
-  /** By key of the request, once the other side has said what it takes. */
-  readonly versions: Readonly<Record<number, unknown>> | null;
+  /** null until the other side has said what it takes. */
+  readonly versions: ApiVersions | null;
   connect(): Promise<void>;
+}
+
+/** An authenticated connection. */
+export interface OpenConnection {
+  readonly connection: KafkaConnection;
+  readonly versions: ApiVersions;
 }
 
 export type SocketFactory = (options: {
@@ -64,6 +73,8 @@ export interface ClusterMetadata {
   readonly topicMetadata: readonly {
     topicErrorCode: number;
     topic: string;
+    /** Only in versions that kafkajs does not decode; absent also where the broker gives none. */
+    topicId?: string;
     partitionMetadata: readonly {
       partitionErrorCode: number;
       partitionId: number;
@@ -98,7 +109,7 @@ RequestQueueClass.prototype.maybeThrottle = function (this: RequestQueue, thrott
 };
 
 /** Opens an authenticated connection. It may fail at any time, and is then never used again. */
-export async function connectBroker(options: ConnectOptions): Promise<KafkaConnection> {
+export async function connectBroker(options: ConnectOptions): Promise<OpenConnection> {
   const { host, port, log, ...connection } = options;
   const logger = createLogger({ level: LEVELS.WARN, logCreator: () => log });
   const builder = connectionPoolBuilder({
@@ -122,7 +133,7 @@ export async function connectBroker(options: ConnectOptions): Promise<KafkaConne
   const connected = await pool.getConnection();
   stopIdleTimer(connected.requestQueue);
   keepMargin(connected);
-  return connected;
+  return { connection: connected, versions: broker.versions ?? {} };
 }
 
 /** @throws Error when the other side is a KRaft controller, which takes no Produce requests */

@@ -3,7 +3,9 @@
  * no clock, no timers; who drives it says what happened and when.
  * ARCHITECTURE.md draws its states.
  *
- * One batch in flight; the sequence moves only when it is stored. Fate belongs to the batch: one
+ * One invariant rules it: one batch is in flight, and the sequence moves only when it is stored.
+ * Fate
+ * belongs to the batch: one
  * attempt without a definite answer makes it *unknown*, and no later refusal takes that back. An
  * unknown batch goes out again with identical bytes until it is stored; where the broker will never
  * take it any more, it is given up behind a new epoch, its senders told `timeout`.
@@ -12,7 +14,7 @@ import assert from 'node:assert/strict';
 import { backoffMs } from '../../common/backoff.ts';
 import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
-import type { Outcome } from './error-table.ts';
+import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
 
 const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
@@ -58,8 +60,15 @@ export type Reset = 'epoch' | 'producer_id';
 /** Random numbers in [0, 1) for the spread of retries. */
 export type Random = () => number;
 
+/** The batches of a lane whose partition is gone. */
+export interface Remains {
+  /** No record of them is in Kafka. */
+  readonly unsent: readonly RecordBatch[];
+  /** May have been stored before the partition went: never sent again. */
+  readonly lost: RecordBatch | undefined;
+}
+
 export class Lane {
-  readonly partition: number;
   readonly #random: Random;
   #producerId: bigint | undefined;
   #epoch = 0;
@@ -75,13 +84,16 @@ export class Lane {
   #unanswered = 0;
   #troubled = false;
   #unknown = false;
+  /** Each attempt that left the batch unknown was answered that there is no such partition. */
+  #absent = true;
   #corrupt = false;
   #inFlight = false;
   #compressing = false;
   #notBeforeMs = 0;
+  /** The same without {@link hold}. */
+  #backoffEndMs = 0;
 
-  constructor(partition: number, random: Random = Math.random) {
-    this.partition = partition;
+  constructor(random: Random = Math.random) {
     this.#random = random;
   }
 
@@ -218,6 +230,9 @@ export class Lane {
         return this.#stored(outcome.class);
       case 'retry':
         if (!outcome.definite) this.#unknown = true;
+        if (!outcome.definite && outcome.errorCode !== UNKNOWN_TOPIC_OR_PARTITION) {
+          this.#absent = false;
+        }
         return this.#retry(outcome.class, nowMs, outcome.slow === true ? 'slow' : 'fast');
       case 'restamp':
         if (this.#unknown) return this.#giveUp('timestamp');
@@ -235,6 +250,16 @@ export class Lane {
       case 'sequence':
         return this.#outOfSequence(nowMs);
     }
+  }
+
+  /** The head is not retried before `untilMs`, or {@link proceed}. */
+  hold(untilMs: number): void {
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, untilMs);
+  }
+
+  /** What was held is retried when its back-off is over. */
+  proceed(): void {
+    this.#notBeforeMs = Math.min(this.#notBeforeMs, this.#backoffEndMs);
   }
 
   /** The driver has halved the head as told; `rest` is its second half. */
@@ -255,6 +280,45 @@ export class Lane {
     return head;
   }
 
+  /**
+   * The topic was created again, and brokers have no state of the producer: the lane goes on at
+   * once
+   * and, unless the fate of a batch is open, with a new epoch, which fences copies of older
+   * batches.
+   */
+  renew(): Reset | undefined {
+    this.#retries = { fast: 0, slow: 0 };
+    this.#notBeforeMs = 0;
+    if (this.#inFlight || this.#unknown || this.#producerId === undefined) return undefined;
+    this.#sealed = false;
+    return this.#raiseEpoch();
+  }
+
+  /**
+   * The topic was created again without this partition. A head in flight stays until
+   * {@link endAttempt}: its socket reads its memory.
+   *
+   * An unknown head of which every open attempt was answered UNKNOWN_TOPIC_OR_PARTITION counts as
+   * unsent: had it been appended all the same, then to a partition that went with the old topic.
+   */
+  end(): Remains {
+    const head = this.#head;
+    const unsent = this.#rest.splice(0);
+    this.#compressing = false;
+    if (head === undefined || this.#inFlight) return { unsent, lost: undefined };
+    const isLost = this.#unknown && !this.#absent;
+    if (!isLost) unsent.unshift(head);
+    this.#clear();
+    return { unsent, lost: isLost ? head : undefined };
+  }
+
+  /** The attempt in flight of an ended lane is over, and no other follows. */
+  endAttempt(): RecordBatch {
+    assert(this.#inFlight && this.#head !== undefined, 'an attempt was in flight');
+    this.#inFlight = false;
+    return this.#clear();
+  }
+
   /** Calls `visit` with the head and what was cut off it. */
   walk(visit: (batch: RecordBatch) => void): void {
     if (this.#head !== undefined) visit(this.#head);
@@ -272,6 +336,7 @@ export class Lane {
     this.#troubled = true;
     const pauseMs = backoffMs(BACKOFF_MS[pace], ++this.#retries[pace]);
     this.#notBeforeMs = nowMs + pauseMs * (0.75 + this.#random() / 2);
+    this.#backoffEndMs = this.#notBeforeMs;
     return { do: 'retry', class: errorClass, refresh: errorClass !== 'timestamp' };
   }
 
@@ -321,6 +386,7 @@ export class Lane {
     this.#retries = { fast: 0, slow: 0 };
     this.#unanswered = 0;
     this.#unknown = false;
+    this.#absent = true;
     this.#corrupt = false;
   }
 }

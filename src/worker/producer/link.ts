@@ -1,7 +1,7 @@
 import { type BrokerAddress as Address, formatBrokerAddress } from '../../kafka/broker-address.ts';
 import type { Logger } from '../../logging/logger.ts';
 import type { Times } from './adaptive-timeouts.ts';
-import { connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
+import { type ApiVersions, connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
 import { type EndReason, WatchedSocket } from './socket.ts';
 
@@ -36,6 +36,8 @@ export interface BrokerLink {
   /** Connected, and no request on its way. */
   readonly idle: boolean;
   readonly usable: boolean;
+  /** Whether the broker takes requests of `api`, by what it said when the link was opened. */
+  supports(api: Api): boolean;
   /** Connects and authenticates within `times`. @throws LinkError */
   open(times: Times): Promise<void>;
   /**
@@ -62,6 +64,7 @@ export class Link implements BrokerLink {
   readonly #options: LinkOptions;
   readonly #socket: WatchedSocket;
   #connection: KafkaConnection | undefined;
+  #versions: ApiVersions = {};
   #busy = false;
   #closed = false;
   #correlationId = 0;
@@ -85,6 +88,11 @@ export class Link implements BrokerLink {
     return this.#connection !== undefined && !this.#closed && this.#connection.isConnected();
   }
 
+  supports({ apiKey, apiVersion }: Api): boolean {
+    const range = this.#versions[apiKey];
+    return range !== undefined && range.minVersion <= apiVersion && apiVersion <= range.maxVersion;
+  }
+
   async open({ handshakeMs, connectMs, requestMs }: Times): Promise<void> {
     const timer = setTimeout(() => this.#socket.end('connect_timeout'), connectMs);
     const { logger, ...options } = this.#options;
@@ -97,7 +105,9 @@ export class Link implements BrokerLink {
         socketFactory: this.#socket.factory,
         log: ({ log }) => logger.debug({ kafkajs: log.message }, 'kafkajs'),
       });
-      this.#connection = await this.#whileOpen(connecting);
+      const { connection, versions } = await this.#whileOpen(connecting);
+      this.#connection = connection;
+      this.#versions = versions;
       if (this.#closed) throw new Error('closed while connecting');
     } catch (error) {
       throw this.#failed(error, { handshakeMs, connectMs });

@@ -1,7 +1,7 @@
 import { backoffMs } from '../../common/backoff.ts';
+import type { Partition } from '../accumulator/topic.ts';
 import { Patience } from './adaptive-timeouts.ts';
 import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
-import type { Lane } from './lane.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
 import {
   bytesOf,
@@ -24,16 +24,17 @@ export interface SenderListener {
   lost(error: LinkError): void;
   /** The broker wants no request for so long. */
   throttled(ms: number): void;
-  /** One lane's attempt has ended. */
-  settled(lane: Lane, outcome: Outcome): void;
-  /** A request with a body of so many bytes ended after `ms`; all its lanes are settled. */
+  /** A request with a body of so many bytes goes out. */
+  sending(bytes: number): void;
+  /** One partition's attempt has ended. */
+  settled(partition: Partition, outcome: Outcome): void;
+  /** A request with a body of so many bytes ended after `ms`; all its partitions are settled. */
   finished(bytes: number, ms: number): void;
 }
 
 /** One connection to one broker, one produce request at a time. Takes no decision of a lane. */
 export class Sender {
   readonly #address: Address;
-  readonly #topic: string;
   readonly #createLink: CreateLink;
   readonly #listener: SenderListener;
   readonly #patience = new Patience();
@@ -44,9 +45,8 @@ export class Sender {
   #retryTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(address: Address, topic: string, createLink: CreateLink, listener: SenderListener) {
+  constructor(address: Address, createLink: CreateLink, listener: SenderListener) {
     this.#address = address;
-    this.#topic = topic;
     this.#createLink = createLink;
     this.#listener = listener;
   }
@@ -69,20 +69,25 @@ export class Sender {
     void this.#open();
   }
 
-  /** Sends the heads of `lanes` in one request; each hears of its outcome by `settled`. */
-  async send(lanes: readonly Lane[], nowMs: number): Promise<void> {
-    const parts: PartitionBytes[] = [];
-    for (const lane of lanes) parts.push({ partition: lane.partition, bytes: lane.send(nowMs) });
+  /** Sends the heads of `partitions` in one request; each outcome is told by `settled`. */
+  async send(partitions: readonly Partition[], nowMs: number): Promise<void> {
+    const parts = new Map<string, PartitionBytes[]>();
+    for (const { topic, number: partition, lane } of partitions) {
+      const part = { partition, bytes: lane.send(nowMs) };
+      const ofTopic = parts.get(topic.name);
+      if (ofTopic === undefined) parts.set(topic.name, [part]);
+      else ofTopic.push(part);
+    }
     const { times } = this.#patience;
-    const body = produceBody(this.#topic, parts, times.ackTimeoutMs);
-    const decode = (raw: Buffer) => decodeProduce(raw, this.#topic);
+    const body = produceBody(parts, times.ackTimeoutMs);
+    this.#listener.sending(bytesOf(body));
     try {
-      this.#answered(lanes, await this.#link!.request(PRODUCE, body, decode, times));
+      this.#answered(partitions, await this.#link!.request(PRODUCE, body, decodeProduce, times));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
       const timedOut = error.why === 'request_timeout' || error.why === 'guard';
       const outcome = noAnswer(timedOut ? 'request_timeout' : 'connection');
-      for (const lane of lanes) this.#listener.settled(lane, outcome);
+      for (const partition of partitions) this.#listener.settled(partition, outcome);
       this.#lost(error);
     }
     this.#listener.finished(bytesOf(body), performance.now() - nowMs);
@@ -94,16 +99,16 @@ export class Sender {
     this.#link?.close();
   }
 
-  #answered(lanes: readonly Lane[], { errorCodes, throttleMs }: ProduceAnswer): void {
+  #answered(partitions: readonly Partition[], { errorCodes, throttleMs }: ProduceAnswer): void {
     this.#failures = 0;
     if (throttleMs > 0) this.#listener.throttled(throttleMs);
-    const codes = lanes.map((lane) => errorCodes.get(lane.partition));
+    const codes = partitions.map(({ topic, number }) => errorCodes.get(topic.name)?.get(number));
     if (codes.includes(REQUEST_TIMED_OUT)) this.#patience.timedOut();
     else this.#patience.inTime();
-    for (const [index, lane] of lanes.entries()) {
+    for (const [index, partition] of partitions.entries()) {
       const code = codes[index];
       const outcome = code === undefined ? noAnswer('missing_partition') : outcomeOf(code);
-      this.#listener.settled(lane, outcome);
+      this.#listener.settled(partition, outcome);
     }
   }
 

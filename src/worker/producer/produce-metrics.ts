@@ -6,9 +6,10 @@ import {
 } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
+import type { Partition } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import { errorName, type Outcome } from './error-table.ts';
-import type { Lane, Verdict } from './lane.ts';
+import type { Verdict } from './lane.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
 const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
@@ -63,7 +64,7 @@ export class ProduceMetrics {
   }
 
   /** Counts an attempt that failed, and reports what a broker answered to it. */
-  verdict(lane: Lane, outcome: Outcome, verdict: Verdict): void {
+  verdict(partition: Partition, outcome: Outcome, verdict: Verdict): void {
     const errorClass = verdict.class;
     if (errorClass === undefined) return;
     this.#counters.add(ERRORS[errorClass]);
@@ -73,12 +74,12 @@ export class ProduceMetrics {
     // The failed connection has a line of its own.
     if (errorClass === 'connection' || errorClass === 'request_timeout') return;
     const level = ALARMS.has(errorClass) ? 'error' : 'warn';
-    const { partition, attempts } = lane;
+    const { topic, number, lane } = partition;
     const { errorCode } = outcome;
     const error = errorCode === undefined ? undefined : errorName(errorCode);
     this.#faults[level](
-      `${errorClass} ${error}`,
-      { partition, attempts, class: errorClass, error, errorCode },
+      `${topic.name} ${errorClass} ${error}`,
+      { partition: number, attempts: lane.attempts, class: errorClass, error, errorCode },
       'a batch was not confirmed',
     );
   }

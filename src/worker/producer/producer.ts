@@ -8,21 +8,21 @@ import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import type { PartitionQueue } from '../accumulator/queue.ts';
+import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Compressor } from './compressor.ts';
 import type { Outcomes } from './delivery-listener.ts';
-import type { Outcome } from './error-table.ts';
+import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
 import { Health } from './health.ts';
-import { Lane } from './lane.ts';
 import type { Address, CreateLink } from './link.ts';
-import { Metadata, type TopicView } from './metadata.ts';
+import { type ClusterView, Metadata, type TopicView } from './metadata.ts';
 import { ProduceMetrics } from './produce-metrics.ts';
+import { RemovedPartitions } from './removed-partitions.ts';
 import type { TopicListener } from './topic-listener.ts';
 
 export interface ProducerOptions {
-  readonly topic: string;
+  readonly topics: readonly Topic[];
   readonly bootstrap: readonly Address[];
   readonly createLink: CreateLink;
   readonly faults: Faults;
@@ -40,6 +40,8 @@ export interface ProducerOptions {
 
 const HOUSEKEEPING_MS = 100;
 const TIMER_MS = 1;
+/** A batch for a partition that its broker does not know waits so long for metadata. */
+const HOLD_MS = 2_000;
 
 export class Producer {
   readonly #options: ProducerOptions;
@@ -47,20 +49,18 @@ export class Producer {
   readonly #metadata: Metadata;
   readonly health: Health;
   readonly #brokers = new Map<number, Broker>();
-  readonly #lanes: Lane[] = [];
-  /** By partition. */
-  #leaders: (Broker | undefined)[] = [];
+  readonly #removed: RemovedPartitions;
   #maxRequestBytes: number;
   readonly #brokerListener: BrokerListener = {
-    isDue: (lane, nowMs) => this.#isDue(lane, nowMs),
-    makeReady: (lane, nowMs) => this.#makeReady(lane, nowMs),
-    sending: (lane, nowMs) => this.#metrics.sending(lane.head!, nowMs),
+    isDue: (partition, nowMs) => this.#isDue(partition, nowMs),
+    makeReady: (partition, nowMs) => this.#makeReady(partition, nowMs),
+    sending: ({ lane }, nowMs) => this.#metrics.sending(lane.head!, nowMs),
     ready: () => this.#leadersChanged(),
     lost: (broker, error) => {
       this.health.connectionFailed(broker.address, error, broker);
       this.#metadata.refresh();
     },
-    settled: (lane, outcome) => this.#settle(lane, outcome),
+    settled: (partition, outcome) => this.#settle(partition, outcome),
     finished: (ms) => {
       this.#metrics.request(ms);
       this.#pump();
@@ -76,20 +76,22 @@ export class Producer {
     this.#metrics = new ProduceMetrics(options.counters, options.faults);
     this.#lingerMs = options.lingerMs;
     this.#maxRequestBytes = options.maxRequestBytes;
-    const { topic, bootstrap, createLink, faults, topicListener } = options;
-    const health = new Health(topicListener, faults, bootstrap);
+    const { topics, bootstrap, createLink, faults, topicListener, outcomes } = options;
+    this.#removed = new RemovedPartitions(options.accumulator, outcomes, this.#metrics);
+    const health = new Health(topics, topicListener, faults, bootstrap);
     this.health = health;
-    this.#metadata = new Metadata(topic, bootstrap, createLink, faults, {
-      changed: (view) => this.#topicChanged(view),
-      topicMissing: () => health.topicIsMissing(),
+    this.#metadata = new Metadata(topics, bootstrap, createLink, faults, {
+      changed: (view) => this.#clusterChanged(view),
+      topicMissing: (topic) => health.topicIsMissing(topic),
       answered: (address) => health.answered(address),
-      topicFailed: (why) => health.topicFailed(why),
+      topicFailed: (topic, why) => health.topicFailed(topic, why),
       producerIdFailed: (errorCode) => health.producerIdFailed(errorCode),
       failed: (address, error) => health.connectionFailed(address, error),
     });
-    options.accumulator.onWork((queue) =>
-      this.#wake(Math.max(this.#dueMs(queue), performance.now())),
+    options.accumulator.onWork((partition) =>
+      this.#wake(Math.max(this.#dueMs(partition), performance.now())),
     );
+    options.accumulator.onTooLarge((topic) => this.#metadata.recheck(topic));
   }
 
   /** Begins to look for Kafka; everything else follows from its answers. */
@@ -120,24 +122,26 @@ export class Producer {
 
   /** Calls `visit` with every batch whose fate is open: in lanes and waiting. */
   walk(visit: (batch: RecordBatch) => void): void {
-    for (const lane of this.#lanes) lane.walk(visit);
-    for (const queue of this.#options.accumulator.queues) queue.walk(visit);
+    this.#removed.walk(visit);
+    for (const { partitions } of this.#options.topics) {
+      for (const { lane } of partitions) lane.walk(visit);
+      for (const { queue } of partitions) queue.walk(visit);
+    }
   }
 
   /** Writes how many lanes are in which state to the counters. */
   countLanes(): void {
+    const partitions = this.#options.topics.flatMap((topic) => topic.partitions);
     this.#metrics.lanes(
-      this.#lanes.map((lane) =>
-        lane.state === 'empty' && !this.#queueOf(lane).empty ? 'filling' : lane.state,
+      partitions.map(({ lane, queue }) =>
+        lane.state === 'empty' && !queue.empty ? 'filling' : lane.state,
       ),
     );
   }
 
   /** The ability to store events, and the latest failure. */
   delivery(nowMs: number): Delivery {
-    const { queues } = this.#options.accumulator;
-    const leaderOf = (partition: number) => this.#leaders[partition];
-    return this.health.delivery(this.#lanes, queues, leaderOf, nowMs);
+    return this.health.delivery(nowMs);
   }
 
   stop(): void {
@@ -147,22 +151,59 @@ export class Producer {
     for (const broker of this.#brokers.values()) broker.stop();
   }
 
-  #topicChanged({ brokers, leaders }: TopicView): void {
-    const { accumulator, budget } = this.#options;
-    this.health.topicKnown(!leaders.includes(-1));
+  #clusterChanged({ brokers, topics }: ClusterView): void {
+    const { accumulator, budget, maxRequestBytes } = this.#options;
     this.#takeBrokers(brokers);
     const count = this.#brokers.size;
-    const { maxRequestBytes } = this.#options;
     this.#maxRequestBytes = Math.min(maxRequestBytes, requestBytesMax(budget, count));
     budget.reserve(copiesOfRequests(this.#maxRequestBytes, count));
     accumulator.setMaxRequestBytes(this.#maxRequestBytes);
-    accumulator.setPartitions(leaders.length);
-    while (this.#lanes.length < leaders.length) this.#addLane();
-    this.#leaders = leaders.map((id) => this.#brokers.get(id));
+    const nowMs = performance.now();
+    const partitionsOf = () => this.#options.topics.flatMap((topic) => topic.partitions);
+    // Topics that this answer does not tell of keep their leaders, if these are still there.
+    for (const partition of partitionsOf()) {
+      partition.setLeader(partition.leader && this.#brokers.get(partition.leader.id), nowMs);
+    }
+    for (const view of topics) this.#topicChanged(view, nowMs);
+    const partitions = partitionsOf();
     for (const broker of this.#brokers.values()) {
-      broker.lanes = this.#lanes.filter(({ partition }) => this.#leaders[partition] === broker);
+      broker.partitions = partitions.filter(({ leader }) => leader === broker);
     }
     this.#leadersChanged();
+  }
+
+  #topicChanged({ topic, leaders, recreated }: TopicView, nowMs: number): void {
+    this.health.topicKnown(topic, !leaders.includes(-1));
+    const before = topic.partitions.length;
+    const removed = topic.resize(leaders.length);
+    for (const partition of topic.partitions.slice(before)) this.#requestProducerId(partition);
+    for (const partition of topic.partitions) {
+      partition.setLeader(this.#brokers.get(leaders[partition.number]!), nowMs);
+      partition.lane.proceed();
+    }
+    if (recreated) this.#topicRecreated(topic, before, removed, nowMs);
+  }
+
+  /** Nothing that belonged to the former topic of this name outlives it. */
+  #topicRecreated(
+    topic: Topic,
+    partitionsBefore: number,
+    removed: readonly Partition[],
+    nowMs: number,
+  ): void {
+    const { name: topicName, partitions } = topic;
+    this.#options.faults.warn(
+      topicName,
+      { topic: topicName, partitions: partitions.length, partitionsBefore },
+      'the topic was created again',
+    );
+    topic.recreated();
+    for (const partition of partitions.slice(0, partitionsBefore)) {
+      if (partition.lane.renew() === 'producer_id') this.#requestProducerId(partition);
+    }
+    for (const partition of removed) this.#removed.add(partition);
+    for (const { queue } of partitions) queue.closeOlderThan(nowMs);
+    this.health.topicRecreated(topic, removed);
   }
 
   #leadersChanged(): void {
@@ -184,15 +225,10 @@ export class Producer {
     }
   }
 
-  #addLane(): void {
-    const lane = new Lane(this.#lanes.length);
-    this.#lanes.push(lane);
-    this.#requestProducerId(lane);
-  }
-
-  #requestProducerId(lane: Lane): void {
+  #requestProducerId(partition: Partition): void {
     this.#metadata.producerId(({ producerId, epoch }) => {
-      lane.setProducerId(producerId, epoch);
+      if (partition.removed) return;
+      partition.lane.setProducerId(producerId, epoch);
       this.health.producerIdGiven();
       this.#leadersChanged();
     });
@@ -217,84 +253,91 @@ export class Producer {
       broker.sendDue(this.#maxRequestBytes, nowMs);
       if (broker.mutedUntilMs > nowMs) this.#wake(broker.mutedUntilMs);
     }
-    for (const lane of this.#lanes) this.#wakeFor(lane, nowMs);
+    for (const { partitions } of this.#options.topics) {
+      for (const partition of partitions) this.#wakeFor(partition, nowMs);
+    }
   }
 
-  /** Whether `lane` has something that should go out now. */
-  #isDue(lane: Lane, nowMs: number): boolean {
+  /** Whether `partition` has something that should go out now. */
+  #isDue(partition: Partition, nowMs: number): boolean {
+    const { lane } = partition;
     if (!lane.mayContinue(nowMs)) return false;
-    return !lane.idle || this.#dueMs(this.#queueOf(lane)) <= nowMs;
+    return !lane.idle || this.#dueMs(partition) <= nowMs;
   }
 
   /**
-   * When the first batch of a queue should go out: requests to a broker are a linger apart, so an
+   * When the first batch of a partition's queue should go out: requests to a broker are a linger apart, so an
    * event waits that long at the most, and not at all when nothing was sent lately. A timer
    * comes up to a millisecond late, so the time is that much earlier.
    */
-  #dueMs(queue: PartitionQueue): number {
+  #dueMs({ queue, leader }: Partition): number {
     const dueMs = queue.dueMs(this.#lingerMs);
     if (dueMs === Number.POSITIVE_INFINITY) return dueMs;
-    const sentAtMs = this.#leaders[queue.partition]?.sentAtMs ?? 0;
+    const sentAtMs = leader?.sentAtMs ?? 0;
     return Math.min(dueMs, sentAtMs + this.#lingerMs) - TIMER_MS;
   }
 
-  /** Whether `lane` has a head that may go out now; takes one from its queue, due or not. */
-  #makeReady(lane: Lane, nowMs: number): boolean {
+  /** Whether `partition` has a head that may go out now; takes one from its queue, due or not. */
+  #makeReady(partition: Partition, nowMs: number): boolean {
+    const { lane, queue } = partition;
     if (!lane.mayContinue(nowMs)) return false;
     if (!lane.advance()) {
-      const batch = this.#queueOf(lane).take();
+      const batch = queue.take();
       if (batch === undefined) return false;
       lane.start(batch);
     }
     const { compressor } = this.#options;
-    return compressor === undefined || this.#compress(lane, compressor);
+    return compressor === undefined || this.#compress(partition, compressor);
   }
 
-  /** Has the head of `lane` compressed, unless it was before. @returns whether it is done */
-  #compress(lane: Lane, compressor: Compressor): boolean {
+  /** Has the head compressed, unless it was before. @returns whether it is done */
+  #compress(partition: Partition, compressor: Compressor): boolean {
+    const { lane } = partition;
     const batch = lane.head!;
     if (!batch.mayCompress) return true;
     lane.beginCompression();
     const done = compressor.compress(batch, () => {
+      if (partition.removed) return this.#removed.compressed(batch);
       lane.endCompression();
-      this.#expireHead(lane, performance.now());
+      this.#expireHead(partition, performance.now());
       this.#pump();
     });
     if (done) lane.endCompression();
     return done;
   }
 
-  #queueOf(lane: Lane): PartitionQueue {
-    return this.#options.accumulator.queues[lane.partition]!;
-  }
-
-  #wakeFor(lane: Lane, nowMs: number): void {
+  #wakeFor(partition: Partition, nowMs: number): void {
+    const { lane } = partition;
     if (lane.inFlight || lane.compressing || lane.needsProducerId) return;
     if (!lane.idle) {
       if (lane.notBeforeMs > nowMs) this.#wake(lane.notBeforeMs);
       return;
     }
-    const dueMs = this.#dueMs(this.#queueOf(lane));
+    const dueMs = this.#dueMs(partition);
     // What is due already waits for its broker: its answer, its connection, the end of a throttle.
     if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
   }
 
-  #settle(lane: Lane, outcome: Outcome): void {
+  #settle(partition: Partition, outcome: Outcome): void {
     const { outcomes, accumulator } = this.#options;
+    const { lane } = partition;
     const nowMs = performance.now();
+    if (this.#removed.settled(partition, outcome, nowMs)) return;
     const verdict = lane.settle(outcome, nowMs, Date.now());
-    this.#metrics.verdict(lane, outcome, verdict);
+    this.#metrics.verdict(partition, outcome, verdict);
     if (verdict.do !== 'retry' && verdict.do !== 'split') {
       this.#metrics.ended(verdict.batch, nowMs);
     }
-    if (lane.needsProducerId) this.#requestProducerId(lane);
+    if (lane.needsProducerId) this.#requestProducerId(partition);
     switch (verdict.do) {
       case 'stored':
         this.#metrics.stored(verdict.batch);
         outcomes.stored(verdict.batch);
         break;
       case 'retry':
-        if (verdict.refresh) this.#metadata.refresh();
+        if (verdict.refresh) this.#metadata.refresh(partition.topic);
+        // To ask again before that is in vain, and an attempt in flight could not move.
+        if (outcome.errorCode === UNKNOWN_TOPIC_OR_PARTITION) lane.hold(nowMs + HOLD_MS);
         break;
       case 'split':
         lane.halved(accumulator.split(verdict.batch));
@@ -307,42 +350,45 @@ export class Producer {
         break;
     }
     // It reports at once: by now the batch is counted where it has ended.
-    this.health.settled(lane, outcome, verdict, nowMs);
+    this.health.settled(partition, outcome, verdict, nowMs);
   }
 
   /** Deadlines, and batches that are too old for new events to join. */
   #keepHouse(): void {
     const nowMs = performance.now();
     const brokers = [...this.#brokers.values()];
-    this.#metadata.doubt(brokers.some(({ lanes, connected }) => lanes.length > 0 && !connected));
+    this.#metadata.doubt(
+      brokers.some((broker) => broker.partitions.length > 0 && !broker.connected),
+    );
     this.health.lookAtLeaders(this.#brokers, nowMs);
-    const { eventTimeoutMs } = this.#options;
-    for (const lane of this.#lanes) {
-      const queue = this.#queueOf(lane);
+    const { topics, eventTimeoutMs } = this.#options;
+    for (const partition of topics.flatMap(({ partitions }) => partitions)) {
+      const { queue } = partition;
       queue.closeOlderThan(nowMs);
-      this.#expireHead(lane, nowMs);
+      this.#expireHead(partition, nowMs);
       for (;;) {
         const batch = queue.takeExpired(nowMs, eventTimeoutMs);
         if (batch === undefined) break;
-        this.#expire(batch, lane.partition);
+        this.#expire(batch, partition);
       }
     }
     this.#pump();
   }
 
-  #expireHead(lane: Lane, nowMs: number): void {
+  #expireHead(partition: Partition, nowMs: number): void {
     const { eventTimeoutMs, outcomes } = this.#options;
+    const { lane } = partition;
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
       if (batch === lane.head && lane.attempts === 0) {
         // What is being compressed has to stay until that is over: then it is looked at again.
-        if (!lane.compressing) this.#expire(lane.dropUnsent(), lane.partition);
+        if (!lane.compressing) this.#expire(lane.dropUnsent(), partition);
       } else outcomes.overdue(batch);
     });
   }
 
   /** Refuses a batch that was never sent. */
-  #expire(batch: RecordBatch, partition: number): void {
+  #expire(batch: RecordBatch, partition: Partition): void {
     this.health.expired(partition, batch.openedAtMs);
     this.#options.outcomes.refused(batch, 'kafka_unavailable');
   }

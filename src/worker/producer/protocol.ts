@@ -1,6 +1,7 @@
 /**
- * The three requests that go out on our own connections: Produce 7, Metadata 4, InitProducerId 0
- * (kafka.apache.org/protocol).
+ * The three requests that go out on our own connections: Produce 7, InitProducerId 0, and Metadata
+ * 4,
+ * or 10 (metadata-with-ids.ts) where the broker speaks it (kafka.apache.org/protocol).
  */
 import assert from 'node:assert/strict';
 
@@ -10,6 +11,7 @@ export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0 } as const;
 
 const ACKS_ALL = -1;
 const NULL = -1;
+const NO_TAGS = 0;
 /** Kafka's bound. A topic's name is ASCII: its letters are its bytes. */
 const TOPIC_LENGTH_MAX = 249;
 /** Before each batch: partition and length. */
@@ -19,6 +21,8 @@ const BATCH_HEAD_BYTES = 8;
 export interface Api {
   readonly apiKey: number;
   readonly apiVersion: number;
+  /** Headers of request and response have tagged fields. */
+  readonly flexible?: true;
 }
 
 /** A request behind its header, in pieces that are sent one after the other. */
@@ -31,23 +35,25 @@ export function bytesOf(body: RequestBody): number {
 }
 
 /**
- * What comes before a body: length, and header of version 1.
+ * What comes before a body: length, and header of version 1, or 2 where it has tagged fields.
  * @param correlationId what the broker's answer begins with
  */
 export function requestHead(
-  { apiKey, apiVersion }: Api,
+  { apiKey, apiVersion, flexible }: Api,
   correlationId: number,
   clientId: string,
   body: RequestBody,
 ): Buffer {
   const clientIdBytes = Buffer.byteLength(clientId);
-  const head = Buffer.allocUnsafe(4 + 2 + 2 + 4 + 2 + clientIdBytes);
+  const tagsBytes = flexible ? 1 : 0;
+  const head = Buffer.allocUnsafe(4 + 2 + 2 + 4 + 2 + clientIdBytes + tagsBytes);
   let at = head.writeInt32BE(head.length - 4 + bytesOf(body), 0);
   at = head.writeInt16BE(apiKey, at);
   at = head.writeInt16BE(apiVersion, at);
   at = head.writeInt32BE(correlationId, at);
   at = head.writeInt16BE(clientIdBytes, at);
-  head.write(clientId, at);
+  at += head.write(clientId, at);
+  if (flexible) head.writeUInt8(NO_TAGS, at);
   return head;
 }
 
@@ -57,84 +63,81 @@ export interface PartitionBytes {
   readonly bytes: Buffer;
 }
 
-/** What comes before the first batch: transaction, acks, time-out, topics, topic, partitions. */
-function headBytes(topic: string): number {
-  return 2 + 2 + 4 + 4 + 2 + topic.length + 4;
-}
-
-/** Length of a {@link produceBody} with so many batches of `bytes` in all. */
-export function produceBodyBytes(topic: string, batches: number, bytes: number): number {
-  return headBytes(topic) + BATCH_HEAD_BYTES * batches + bytes;
-}
-
 /**
- * The body of a produce request for one topic. The batches are not copied: they go from their
- * buffers to the socket, and must not change before the request is answered or its socket gone.
+ * The body of a produce request. The batches are not copied: they go from their buffers to the
+ * socket, and must not change before the request is answered or its socket gone.
+ * @param topics batches by name of their topic
  * @param timeoutMs how long the broker may wait for its replicas
  */
 export function produceBody(
-  topic: string,
-  parts: readonly PartitionBytes[],
+  topics: ReadonlyMap<string, readonly PartitionBytes[]>,
   timeoutMs: number,
 ): RequestBody {
-  assert(parts.length > 0 && topic.length <= TOPIC_LENGTH_MAX, 'a request has batches');
-  const headEnd = headBytes(topic);
-  const heads = Buffer.allocUnsafe(headEnd + BATCH_HEAD_BYTES * parts.length);
+  let headsBytes = 2 + 2 + 4 + 4; // transaction, acks, time-out, number of topics
+  for (const [topic, parts] of topics) {
+    assert(parts.length > 0 && topic.length <= TOPIC_LENGTH_MAX, 'each topic has batches');
+    headsBytes += 2 + topic.length + 4 + BATCH_HEAD_BYTES * parts.length;
+  }
+  const heads = Buffer.allocUnsafe(headsBytes);
   let at = heads.writeInt16BE(NULL, 0); // no transaction
   at = heads.writeInt16BE(ACKS_ALL, at);
   at = heads.writeInt32BE(timeoutMs, at);
-  at = heads.writeInt32BE(1, at);
-  at = heads.writeInt16BE(topic.length, at);
-  at += heads.write(topic, at, 'latin1');
-  at = heads.writeInt32BE(parts.length, at);
+  at = heads.writeInt32BE(topics.size, at);
   const body: Buffer[] = [];
   let from = 0;
-  for (const { partition, bytes } of parts) {
-    at = heads.writeInt32BE(partition, at);
-    at = heads.writeInt32BE(bytes.length, at);
-    body.push(heads.subarray(from, at), bytes);
-    from = at;
+  for (const [topic, parts] of topics) {
+    at = heads.writeInt16BE(topic.length, at);
+    at += heads.write(topic, at, 'latin1');
+    at = heads.writeInt32BE(parts.length, at);
+    for (const { partition, bytes } of parts) {
+      at = heads.writeInt32BE(partition, at);
+      at = heads.writeInt32BE(bytes.length, at);
+      body.push(heads.subarray(from, at), bytes);
+      from = at;
+    }
   }
   return body;
 }
 
 /** What a broker says to a produce request. */
 export interface ProduceAnswer {
-  /** Kafka's error code by partition. */
-  readonly errorCodes: ReadonlyMap<number, number>;
+  /** Kafka's error code by topic and partition. */
+  readonly errorCodes: ReadonlyMap<string, ReadonlyMap<number, number>>;
   /** The broker's quota is used up: it reads nothing more from us for so long. */
   readonly throttleMs: number;
 }
 
-/**
- * Decodes a Produce response of version 7, as far as it is about `topic`.
- * @throws RangeError when it is cut short
- */
-export function decodeProduce(raw: Buffer, topic: string): ProduceAnswer {
-  const errorCodes = new Map<number, number>();
+/** Decodes a Produce response of version 7. @throws RangeError when it is cut short */
+export function decodeProduce(raw: Buffer): ProduceAnswer {
+  const errorCodes = new Map<string, Map<number, number>>();
   let at = 4;
   for (let topics = raw.readInt32BE(0); topics > 0; topics--) {
     const nameBytes = raw.readInt16BE(at);
-    const isOurs = raw.toString('utf8', at + 2, at + 2 + nameBytes) === topic;
+    const topic = raw.toString('latin1', at + 2, at + 2 + nameBytes);
     at += 2 + nameBytes;
+    const codes = errorCodes.get(topic) ?? new Map<number, number>();
+    errorCodes.set(topic, codes);
     const partitions = raw.readInt32BE(at);
     at += 4;
     for (let index = 0; index < partitions; index++) {
       const partition = raw.readInt32BE(at);
       const errorCode = raw.readInt16BE(at + 4);
-      if (isOurs) errorCodes.set(partition, errorCode);
+      codes.set(partition, errorCode);
       at += 4 + 2 + 8 + 8 + 8; // partition, error, base offset, append time, start offset
     }
   }
   return { errorCodes, throttleMs: raw.readInt32BE(at) };
 }
 
-/** The body of a metadata request for one topic that must not create it. */
-export function metadataBody(topic: string): RequestBody {
-  const body = Buffer.alloc(4 + 2 + topic.length + 1);
-  let at = body.writeInt32BE(1, 0);
-  at = body.writeInt16BE(topic.length, at);
-  body.write(topic, at, 'latin1');
+/** The body of a metadata request for these topics that must not create them. */
+export function metadataBody(topics: readonly string[]): RequestBody {
+  const namesBytes = topics.reduce((sum, topic) => sum + 2 + topic.length, 0);
+  const body = Buffer.alloc(4 + namesBytes + 1);
+  let at = body.writeInt32BE(topics.length, 0);
+  for (const topic of topics) {
+    at = body.writeInt16BE(topic.length, at);
+    at += body.write(topic, at, 'latin1');
+  }
   return [body];
 }
 

@@ -27,7 +27,7 @@ class NoTopic extends Error {}
 class NotCreated extends Error {}
 
 /**
- * Looks after the topic, in one worker of an instance: creates it if it is missing and that is
+ * Looks after a topic, in one worker of an instance: creates it if it is missing and that is
  * allowed, reads its configuration, and warns of one that makes an acknowledgement worth less.
  * Tries until Kafka answers.
  */
@@ -95,7 +95,7 @@ async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<
     log.warn(
       'the topic’s configuration may not be read: max.message.bytes is taken as its default',
     );
-    return { maxMessageBytes: LIMITS.maxMessageBytesDefault };
+    return { topic, maxMessageBytes: LIMITS.maxMessageBytesDefault };
   }
   if (values.get('min.insync.replicas') === '1') {
     log.warn({ topic }, 'min.insync.replicas is 1: an acknowledged event may be on one disk only');
@@ -105,6 +105,7 @@ async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<
   }
   const maxMessageBytes = Number(values.get('max.message.bytes'));
   return {
+    topic,
     maxMessageBytes: maxMessageBytes > 0 ? maxMessageBytes : LIMITS.maxMessageBytesDefault,
   };
 }

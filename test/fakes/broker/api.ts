@@ -19,9 +19,14 @@ export interface Api {
   readonly key: number;
   readonly min: number;
   readonly max: number;
+  /** From this version on headers have tagged fields. */
+  readonly flexibleFrom?: number;
   /** @returns the response's body */
-  answer(call: Call): Writer | Promise<Writer>;
+  answer(call: Call): Answer | Promise<Answer>;
 }
+
+/** A response's body. */
+export type Answer = Pick<Writer, 'buffer'>;
 
 /** What a connection remembers of its login. */
 export interface Session {

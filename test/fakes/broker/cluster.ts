@@ -3,6 +3,7 @@
  * per partition. It does what it should, and on command what no broker should: see injections.ts.
  * README.md says what it leaves out.
  */
+import { randomBytes } from 'node:crypto';
 import type { ApiName } from './api.ts';
 import { FakeBroker } from './broker.ts';
 import { type Fault, type Injection, Injections, type Target } from './injections.ts';
@@ -16,6 +17,8 @@ export interface ClusterOptions {
   /** Demands a login by PLAIN. */
   readonly sasl?: Login;
   readonly maxMessageBytes?: number;
+  /** false: speaks no version of Metadata with topic ids. Default: true. */
+  readonly topicIds?: boolean;
 }
 
 export interface Login {
@@ -47,6 +50,10 @@ const MAX_MESSAGE_BYTES = 1_048_588;
 export class FakeCluster {
   readonly brokers: readonly FakeBroker[];
   readonly topics = new Map<string, Partition[]>();
+  /** Kafka's error code for whatever is asked of a topic or written to it. */
+  readonly topicErrors = new Map<string, number>();
+  readonly topicIds: boolean;
+  readonly #ids = new Map<string, Buffer>();
   readonly sasl: Login | undefined;
   readonly maxMessageBytes: number;
   readonly injections = new Injections();
@@ -58,17 +65,32 @@ export class FakeCluster {
 
   private constructor(options: ClusterOptions) {
     const { brokers = 1, topics, sasl, maxMessageBytes = MAX_MESSAGE_BYTES } = options;
+    this.topicIds = options.topicIds ?? true;
     this.brokers = Array.from({ length: brokers }, (_, index) => new FakeBroker(index + 1, this));
     this.sasl = sasl;
     this.maxMessageBytes = maxMessageBytes;
-    for (const [topic, length] of Object.entries(topics)) {
-      const partition = (index: number) =>
-        new Partition(index, 1 + (index % brokers), maxMessageBytes);
-      this.topics.set(
-        topic,
-        Array.from({ length }, (_, index) => partition(index)),
-      );
-    }
+    for (const [topic, length] of Object.entries(topics)) this.createTopic(topic, length);
+  }
+
+  /** Creates a topic, in place of the one that has the name. */
+  createTopic(topic: string, partitions: number): void {
+    const { length } = this.brokers;
+    const partition = (index: number) =>
+      new Partition(index, 1 + (index % length), this.maxMessageBytes);
+    this.topics.set(
+      topic,
+      Array.from({ length: partitions }, (_, index) => partition(index)),
+    );
+    this.#ids.set(topic, randomBytes(16));
+  }
+
+  deleteTopic(topic: string): void {
+    this.topics.delete(topic);
+  }
+
+  /** Its 16 bytes; zeros for none. */
+  topicId(topic: string): Buffer {
+    return (this.topics.has(topic) && this.#ids.get(topic)) || Buffer.alloc(16);
   }
 
   /** Starts all brokers. */

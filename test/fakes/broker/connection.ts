@@ -7,6 +7,7 @@ import { answerUnsupported, apiVersions } from './requests/api-versions.ts';
 import { APIS } from './requests/index.ts';
 import { Reader, Writer } from './wire.ts';
 
+const NO_TAGS = Buffer.alloc(1);
 const REQUEST_BYTES_MAX = 100 * 2 ** 20;
 const BEFORE_LOGIN: ReadonlySet<ApiName> = new Set([
   'ApiVersions',
@@ -60,6 +61,7 @@ export class Connection {
     if (!this.#mayAsk(api.name)) return void this.#socket.destroy();
     try {
       body.string(); // the client's id
+      if (isFlexible(api, version)) body.tags();
       await this.#answer(api, version, correlationId, body);
     } catch (error) {
       this.#strange(`${api.name} of version ${version}: ${(error as Error).message}`);
@@ -91,7 +93,8 @@ export class Connection {
         hangUp = true;
       },
     };
-    const { buffer } = await api.answer(call);
+    const answer = (await api.answer(call)).buffer;
+    const buffer = isFlexible(api, version) ? Buffer.concat([NO_TAGS, answer]) : answer;
     if (body.left > 0) throw new Error(`${body.left} bytes too many`);
     if (greatest('delayMs') > 0) await sleep(greatest('delayMs'));
     const wire = met.find((fault) => fault.wire !== undefined)?.wire;
@@ -140,6 +143,10 @@ export class Connection {
     this.#cluster.strange.push(what);
     this.#socket.destroy();
   }
+}
+
+function isFlexible({ flexibleFrom = Number.POSITIVE_INFINITY }: Api, version: number): boolean {
+  return version >= flexibleFrom;
 }
 
 function frame(correlationId: number, payload: Buffer): Buffer {

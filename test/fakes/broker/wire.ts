@@ -37,6 +37,32 @@ export class Reader {
     const length = this.int32();
     return length < 0 ? null : Buffer.from(this.#take(length));
   }
+  /** Unsigned, as compact lengths and tagged fields have it. */
+  varint(): number {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = this.#bytes.readUInt8(this.#skip(1));
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  }
+  compactString(): string | null {
+    const length = this.varint();
+    return length === 0 ? null : this.#take(length - 1).toString();
+  }
+  compactArray<T>(item: () => T): T[] | null {
+    const length = this.varint();
+    return length === 0 ? null : Array.from({ length: length - 1 }, item);
+  }
+  raw(length: number): Buffer {
+    return this.#take(length);
+  }
+  tags(): void {
+    for (let left = this.varint(); left > 0; left--) {
+      this.varint();
+      this.#take(this.varint());
+    }
+  }
   /** null = a null array */
   array<T>(item: () => T): T[] | null {
     const length = this.int32();

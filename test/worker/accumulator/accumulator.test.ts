@@ -7,7 +7,8 @@ import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
-import { NOBODY, recordsOf, valuesOf } from '../../../testing/batches.ts';
+import type { Topic } from '../../../src/worker/accumulator/topic.ts';
+import { NOBODY, recordsOf, topicOf, valuesOf } from '../../../testing/batches.ts';
 
 const BATCH_BYTES = 16 * KIB;
 
@@ -21,19 +22,19 @@ interface Setup {
 function setUp({ partitions = 4, limitBytes = 4 * MIB, batchBytes = BATCH_BYTES }: Setup = {}) {
   const budget = new Budget(limitBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: 64 * KIB });
-  accumulator.setPartitions(partitions);
+  const topic = topicOf(partitions);
   const work: number[] = [];
-  accumulator.onWork((queue) => work.push(queue.partition));
+  accumulator.onWork(({ number }) => work.push(number));
   const append = (key: string | undefined, value: string | Buffer, timestamp = 1_000) => {
     const bytes = Buffer.from(value);
-    return accumulator.append(key, bytes, 0, bytes.length, timestamp, 0, NOBODY, 1, 0);
+    return accumulator.append(topic, key, bytes, 0, bytes.length, timestamp, 0, NOBODY, 1, 0);
   };
-  return { budget, accumulator, work, append };
+  return { budget, accumulator, topic, work, append };
 }
 
 /** Takes everything that waits, by partition. */
-function takeAll(accumulator: Accumulator): RecordBatch[][] {
-  return accumulator.queues.map((queue) => {
+function takeAll({ partitions }: Topic): RecordBatch[][] {
+  return partitions.map(({ queue }) => {
     const batches: RecordBatch[] = [];
     for (;;) {
       const batch = queue.take();
@@ -61,11 +62,14 @@ test('events of a key stand in its partition, in the order in which they came', 
       fc.array(anyEvent, { maxLength: 60, size: 'max' }),
       fc.integer({ min: 1, max: 5 }),
       (events, n) => {
-        const { accumulator, append, budget } = setUp({ partitions: n, batchBytes: 4 * KIB });
+        const { accumulator, topic, append, budget } = setUp({
+          partitions: n,
+          batchBytes: 4 * KIB,
+        });
         for (const [index, { key, length }] of events.entries()) {
           assert.equal(append(key, `${index} ${'x'.repeat(length)}`), undefined);
         }
-        const found = takeAll(accumulator);
+        const found = takeAll(topic);
         const numbers = new Set<number>();
         for (const [partition, batches] of found.entries()) {
           let last = -1;
@@ -87,31 +91,20 @@ test('events of a key stand in its partition, in the order in which they came', 
   );
 });
 
-test('the partition count never shrinks', () => {
-  const { accumulator } = setUp({ partitions: 4 });
-  accumulator.setPartitions(2);
-  assert.equal(accumulator.queues.length, 4);
-  accumulator.setPartitions(6);
-  assert.deepEqual(
-    accumulator.queues.map(({ partition }) => partition),
-    [0, 1, 2, 3, 4, 5],
-  );
-});
-
 test('events without a key fill one batch, then go to another partition', () => {
-  const { accumulator, append } = setUp({ partitions: 50 });
+  const { topic, append } = setUp({ partitions: 50 });
   const value = 'x'.repeat(100);
-  const used = () => accumulator.queues.filter(({ empty }) => !empty).length;
+  const used = () => topic.partitions.filter(({ queue }) => !queue.empty).length;
   for (let bytes = 0; bytes < BATCH_BYTES / 2; bytes += 100) append(undefined, value);
   assert.equal(used(), 1);
   for (let bytes = 0; bytes < BATCH_BYTES * 20; bytes += 100) append(undefined, value);
   assert(used() > 5, `${used()} partitions are used`);
-  for (const batch of takeAll(accumulator).flat()) assert(batch.length <= BATCH_BYTES, 'bounded');
+  for (const batch of takeAll(topic).flat()) assert(batch.length <= BATCH_BYTES, 'bounded');
 });
 
 test('an event that no batch of the topic can hold is refused too_large, its neighbour not', () => {
-  const { accumulator, append, budget } = setUp();
-  accumulator.setMaxMessageBytes(5_000);
+  const { topic, append, budget } = setUp();
+  topic.maxMessageBytes = 5_000;
   assert.equal(append('k', 'x'.repeat(5_000 - BATCH_HEADER_BYTES)), 'too_large');
   assert.equal(budget.usedBytes, 0);
   assert.equal(append('k', 'x'.repeat(4_900)), undefined);
@@ -123,10 +116,10 @@ test('no batch is longer than max.message.bytes or the batch size', () => {
       fc.integer({ min: 2_000, max: 40_000 }),
       fc.array(fc.nat(1_900), { maxLength: 80, size: 'max' }),
       (maxMessageBytes, lengths) => {
-        const { accumulator, append } = setUp({ partitions: 1 });
-        accumulator.setMaxMessageBytes(maxMessageBytes);
+        const { topic, append } = setUp({ partitions: 1 });
+        topic.maxMessageBytes = maxMessageBytes;
         for (const length of lengths) append('k', 'x'.repeat(length));
-        for (const batch of takeAll(accumulator).flat()) {
+        for (const batch of takeAll(topic).flat()) {
           assert(batch.length <= Math.min(maxMessageBytes, BATCH_BYTES), 'bounded');
         }
       },
@@ -136,37 +129,35 @@ test('no batch is longer than max.message.bytes or the batch size', () => {
 });
 
 test('a record longer than a batch should be travels alone', () => {
-  const { accumulator, append } = setUp({ partitions: 1 });
+  const { topic, append } = setUp({ partitions: 1 });
   for (const length of [10, 30_000, 20]) append('k', 'x'.repeat(length));
-  const sizes = takeAll(accumulator)[0]!.map((batch) =>
-    valuesOf(batch).map(({ length }) => length),
-  );
+  const sizes = takeAll(topic)[0]!.map((batch) => valuesOf(batch).map(({ length }) => length));
   assert.deepEqual(sizes, [[10], [30_000], [20]]);
 });
 
 test('records too far apart in time do not share a batch', () => {
-  const { accumulator, append } = setUp({ partitions: 1 });
+  const { topic, append } = setUp({ partitions: 1 });
   for (const timestamp of [2 ** 40, 2 ** 40 - 2 ** 29 + 1, 2 ** 40 + 2 ** 29]) {
     append('k', '{}', timestamp);
   }
   assert.deepEqual(
-    takeAll(accumulator)[0]!.map(({ records }) => records),
+    takeAll(topic)[0]!.map(({ records }) => records),
     [2, 1],
   );
 });
 
 test('a batch starts small and grows, its records unharmed', () => {
-  const { accumulator, append } = setUp({ partitions: 1 });
+  const { topic, append } = setUp({ partitions: 1 });
   append('k', 'first');
-  const sizes = new Set([accumulator.queues[0]!.open!.buffer.length]);
+  const sizes = new Set([topic.partitions[0]!.queue.open!.buffer.length]);
   const values = ['first'];
-  for (let index = 0; accumulator.queues[0]!.open!.length < BATCH_BYTES - 200; index++) {
+  for (let index = 0; topic.partitions[0]!.queue.open!.length < BATCH_BYTES - 200; index++) {
     values.push(`${index} ${'x'.repeat(50)}`);
     append('k', values.at(-1)!);
-    sizes.add(accumulator.queues[0]!.open!.buffer.length);
+    sizes.add(topic.partitions[0]!.queue.open!.buffer.length);
   }
   assert.deepEqual([...sizes], [2 * KIB, 8 * KIB, 16 * KIB]);
-  assert.deepEqual(takeAll(accumulator)[0]!.flatMap(valuesOf), values);
+  assert.deepEqual(takeAll(topic)[0]!.flatMap(valuesOf), values);
 });
 
 test('over budget an event is refused buffer_full and nothing of it is kept', () => {
@@ -174,7 +165,10 @@ test('over budget an event is refused buffer_full and nothing of it is kept', ()
     fc.property(
       fc.array(fc.nat(8_000), { minLength: 1, maxLength: 60, size: 'max' }),
       (lengths) => {
-        const { accumulator, append, budget } = setUp({ partitions: 2, limitBytes: 64 * KIB });
+        const { accumulator, topic, append, budget } = setUp({
+          partitions: 2,
+          limitBytes: 64 * KIB,
+        });
         let taken = 0;
         for (const [index, length] of lengths.entries()) {
           const before = budget.usedBytes;
@@ -186,7 +180,7 @@ test('over budget an event is refused buffer_full and nothing of it is kept', ()
             assert.equal(budget.usedBytes, before);
           }
         }
-        const batches = takeAll(accumulator).flat();
+        const batches = takeAll(topic).flat();
         assert.equal(
           batches.reduce((sum, { records }) => sum + records, 0),
           taken,
@@ -206,27 +200,27 @@ test('an event whose bytes have room and whose bookkeeping has not is refused as
 });
 
 test('a full budget takes events again once a batch is released', () => {
-  const { accumulator, append } = setUp({ partitions: 1, limitBytes: 64 * KIB });
+  const { accumulator, topic, append } = setUp({ partitions: 1, limitBytes: 64 * KIB });
   const value = 'x'.repeat(1_000);
   while (append('k', value) === undefined);
-  accumulator.release(accumulator.queues[0]!.take()!);
+  accumulator.release(topic.partitions[0]!.queue.take()!);
   assert.equal(append('k', value), undefined);
 });
 
 test('the first record of a batch announces work, and so does a batch that is full', () => {
-  const { accumulator, append, work } = setUp({ partitions: 1 });
+  const { topic, append, work } = setUp({ partitions: 1 });
   append('k', 'a');
   append('k', 'b');
   assert.deepEqual(work, [0]);
   append('k', 'x'.repeat(BATCH_BYTES));
   assert.deepEqual(work, [0, 0, 0]);
-  assert.equal(accumulator.queues[0]!.dueMs(1e9), 0);
+  assert.equal(topic.partitions[0]!.queue.dueMs(1e9), 0);
 });
 
 test('splitting a batch over a full budget goes on, and releasing the halves balances', () => {
-  const { accumulator, append, budget } = setUp({ partitions: 1, limitBytes: 16 * KIB });
+  const { accumulator, topic, append, budget } = setUp({ partitions: 1, limitBytes: 16 * KIB });
   while (append('k', 'x'.repeat(500)) === undefined);
-  const [first = assert.fail(), ...others] = takeAll(accumulator)[0]!;
+  const [first = assert.fail(), ...others] = takeAll(topic)[0]!;
   const { records } = first;
   const rest = accumulator.split(first);
   assert.equal(first.records, Math.ceil(records / 2));
@@ -244,9 +238,9 @@ test('each event is charged its bookkeeping beside its bytes', () => {
 });
 
 test('what a batch was compressed to is given back when it is split, and when it ends', () => {
-  const { accumulator, append, budget } = setUp({ partitions: 1 });
+  const { accumulator, topic, append, budget } = setUp({ partitions: 1 });
   for (let event = 0; event < 8; event++) append('k', 'x'.repeat(200));
-  const [batch = assert.fail()] = takeAll(accumulator)[0]!;
+  const [batch = assert.fail()] = takeAll(topic)[0]!;
   const before = budget.usedBytes;
   const compress = (half: RecordBatch) =>
     half.goCompressed({ buffer: budget.takeAnyway(KIB), length: 100, codec: 1 });
@@ -260,4 +254,111 @@ test('what a batch was compressed to is given back when it is split, and when it
     accumulator.release(half);
   }
   assert.equal(budget.usedBytes, 0);
+});
+
+/** Removes partitions and places anew what waits in them, as the producer does. */
+function shrink(accumulator: Accumulator, topic: Topic, count: number): void {
+  for (const { queue } of topic.resize(count)) {
+    for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
+      accumulator.repartition(batch, topic);
+      accumulator.release(batch);
+    }
+  }
+}
+
+test('what waits in removed partitions is placed anew, in order per key, before what comes later', () => {
+  const anyEvents = fc.array(
+    fc.record({
+      key: fc.option(fc.constantFrom(...'abcdefgh'), { nil: undefined }),
+      bytes: fc.nat(900),
+    }),
+    { maxLength: 80, size: 'max' },
+  );
+  const counts = fc.integer({ min: 1, max: 12 });
+  fc.assert(
+    fc.property(anyEvents, anyEvents, counts, counts, (first, then, from, to) => {
+      const { accumulator, append, budget, topic } = setUp({
+        partitions: from,
+        batchBytes: 4 * KIB,
+      });
+      const events = [...first, ...then];
+      const isMoved = new Set<string>();
+      for (const [index, { key, bytes }] of events.entries()) {
+        if (index === first.length) shrink(accumulator, topic, to);
+        append(key, `${index} ${'x'.repeat(bytes)}`);
+        if (key === undefined || index >= first.length) continue;
+        if (partitionOfKey(Buffer.from(key), 0, key.length, from) >= to) isMoved.add(key);
+      }
+      if (then.length === 0) shrink(accumulator, topic, to);
+      const found = takeAll(topic).flatMap((batches, partition) =>
+        batches.flatMap((batch) => recordsOf(batch).map((record) => ({ ...record, partition }))),
+      );
+      assert.equal(found.length, events.length);
+      for (const key of isMoved) {
+        const ofKey = found.filter((record) => record.key?.toString() === key);
+        assert.deepEqual(
+          new Set(ofKey.map(({ partition }) => partition)),
+          new Set([partitionOfKey(Buffer.from(key), 0, key.length, to)]),
+        );
+        const order = ofKey.map(({ value }) => Number.parseInt(value.toString(), 10));
+        assert.deepEqual(
+          order,
+          order.toSorted((one, other) => one - other),
+        );
+      }
+      assert(budget.usedBytes > 0 || events.length === 0);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('what is placed anew keeps its owners and arrivals, and is charged once, full buffer or not', () => {
+  const { accumulator, append, budget, topic } = setUp({ partitions: 4, limitBytes: 64 * KIB });
+  let taken = 0;
+  while (append(`${taken}`, 'x'.repeat(500)) === undefined) taken++;
+  const before = budget.usedBytes;
+  shrink(accumulator, topic, 1);
+  assert(budget.usedBytes < 1.5 * before, `${budget.usedBytes} of ${before}`);
+  const batches = takeAll(topic).flat();
+  assert.equal(
+    batches.reduce((sum, { owners }) => sum + owners.length, 0),
+    taken,
+  );
+  for (const batch of batches) {
+    assert.deepEqual(batch.arrivalsMs, new Array(batch.records).fill(0));
+    assert.equal(batch.partition, topic.partitions[0]);
+    accumulator.release(batch);
+  }
+  assert.equal(budget.usedBytes, 0);
+});
+
+test('what is placed anew does not share a batch with events that are much younger', () => {
+  const { accumulator, topic } = setUp({ partitions: 2 });
+  const value = Buffer.from('{}');
+  const append = (key: string, arrivalMs: number) =>
+    accumulator.append(topic, key, value, 0, value.length, 1_000, arrivalMs, NOBODY, 1, 0);
+  const keys = [...'abcdefgh'];
+  const keyOf = (partition: number) =>
+    keys.find((key) => partitionOfKey(Buffer.from(key), 0, 1, 2) === partition)!;
+  append(keyOf(1), 0);
+  append(keyOf(0), LIMITS.batchOpenMsMax + 1);
+  shrink(accumulator, topic, 1);
+  assert.deepEqual(
+    takeAll(topic)[0]!.map(({ openedAtMs }) => openedAtMs),
+    [LIMITS.batchOpenMsMax + 1, 0],
+  );
+});
+
+test('each topic has its own limit, partitions and batches', () => {
+  const { accumulator } = setUp();
+  const [small, large] = [topicOf(1, 'small'), topicOf(3, 'large')];
+  small.maxMessageBytes = 1_000;
+  const value = Buffer.alloc(2_000, 'x');
+  const append = (topic: Topic) =>
+    accumulator.append(topic, 'k', value, 0, value.length, 1_000, 0, NOBODY, 1, 0);
+  assert.equal(append(small), 'too_large');
+  assert.equal(append(large), undefined);
+  assert.deepEqual(takeAll(small), [[]]);
+  const [batch] = takeAll(large).flat();
+  assert.equal(batch?.partition.topic.name, 'large');
 });

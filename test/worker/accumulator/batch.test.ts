@@ -9,6 +9,7 @@ import {
   batchOfValues,
   NOBODY,
   recordsOf,
+  SOMEWHERE,
   valuesOf,
 } from '../../../testing/batches.ts';
 
@@ -21,7 +22,7 @@ function splitBy(batch: RecordBatch, choices: readonly number[]): RecordBatch[] 
     const at = choice % batches.length;
     const chosen = batches[at]!;
     if (chosen.records === 1) continue;
-    const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length));
+    const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length), SOMEWHERE);
     const least = Math.ceil(chosen.records / 2);
     chosen.split(least + (choice % (chosen.records - least)), rest);
     batches.splice(at + 1, 0, rest);
@@ -40,10 +41,13 @@ test('the half that moves fits, though its time stamps lie far from its first re
   const whole = batchOf(records);
   const exact = whole.buffer.subarray(0, whole.length);
   whole.buffer = Buffer.from(exact);
-  const rest = new RecordBatch(Buffer.alloc(whole.length));
+  const rest = new RecordBatch(Buffer.alloc(whole.length), SOMEWHERE);
   whole.split(4, rest);
   assert.deepEqual([...recordsOf(whole), ...recordsOf(rest)], records);
-  assert.throws(() => batchOf(records).split(1, new RecordBatch(Buffer.alloc(200))), /half stays/);
+  assert.throws(
+    () => batchOf(records).split(1, new RecordBatch(Buffer.alloc(200), SOMEWHERE)),
+    /half stays/,
+  );
 });
 
 test('splitting keeps every record, its bytes, owner and place in the order', () => {
@@ -87,7 +91,7 @@ test('splitting keeps every record, its bytes, owner and place in the order', ()
 
 test('a split part may take records again, right behind its last', () => {
   const batch = batchOfValues(['a', 'b', 'c']);
-  batch.split(2, new RecordBatch(Buffer.alloc(batch.buffer.length)));
+  batch.split(2, new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE));
   batch.append(1_000, Buffer.alloc(0), 0, -1, Buffer.from('d'), 0, 1);
   assert.deepEqual(valuesOf(batch), ['a', 'b', 'd']);
 });
@@ -98,7 +102,7 @@ test('both halves are as old as the whole and keep what their owners were told',
     { arrivalMs: 70 },
   );
   batch.answered = true;
-  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE);
   batch.split(1, rest);
   for (const half of [batch, rest]) {
     assert.equal(half.openedAtMs, 70);
@@ -108,13 +112,13 @@ test('both halves are as old as the whole and keep what their owners were told',
 
 test('a batch of very many records can be split', () => {
   const count = 300_000;
-  const batch = new RecordBatch(Buffer.allocUnsafe(61 + count * 12));
+  const batch = new RecordBatch(Buffer.allocUnsafe(61 + count * 12), SOMEWHERE);
   const value = Buffer.from('{}');
   for (let index = 0; index < count; index++) {
     batch.append(1_000 + (index === 7 ? 5 : 0), value, 0, -1, value, 0, 2);
     batch.own(NOBODY, 1, index, 0);
   }
-  const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length));
+  const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length), SOMEWHERE);
   batch.split(count / 2, rest);
   assert.equal(batch.records, count / 2);
   assert.equal(rest.records, count / 2);
@@ -123,7 +127,7 @@ test('a batch of very many records can be split', () => {
 
 test('only a part of the records can be split off, into an empty batch', () => {
   const batch = batchOfValues(['a', 'b']);
-  const rest = () => new RecordBatch(Buffer.alloc(batch.buffer.length));
+  const rest = () => new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE);
   assert.throws(() => batch.split(0, rest()), assert.AssertionError);
   assert.throws(() => batch.split(2, rest()), assert.AssertionError);
   assert.throws(() => batch.split(1, batchOfValues(['c'])), assert.AssertionError);

@@ -14,7 +14,7 @@ function batch(name: string, arrivalMs: number): RecordBatch {
 
 /** A queue of closed batches and, last, an open one; all arrived 1 ms apart from 100 on. */
 function queueOf(...names: string[]): PartitionQueue {
-  const queue = new PartitionQueue(0);
+  const queue = new PartitionQueue();
   for (const [index, name] of names.entries()) {
     if (queue.open !== undefined) queue.close();
     queue.begin(batch(name, 100 + index));

@@ -12,6 +12,7 @@ import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { type HttpAnswer, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
+import { SOMEWHERE } from '../../../testing/batches.ts';
 
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
@@ -56,7 +57,7 @@ class World {
 
   /** A batch that waits for these events. */
   begin(): RecordBatch {
-    const batch = new RecordBatch(Buffer.alloc(4_096));
+    const batch = new RecordBatch(Buffer.alloc(4_096), SOMEWHERE);
     this.batches.set(batch, []);
     return batch;
   }

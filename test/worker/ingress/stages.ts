@@ -15,6 +15,7 @@ import {
   wireIngress,
   wireIntake,
 } from '../../../src/worker/wire.ts';
+import { topicOf } from '../../../testing/batches.ts';
 
 export const MAX_EVENT_BYTES = 65_536;
 const DEFAULTS = { ...readConfig({}), maxFrameBytes: MAX_EVENT_BYTES };
@@ -41,8 +42,8 @@ export function createStages({ validate, settings = {}, parts = {} }: StagesOpti
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
   const counters = new Counters();
   const reporting = { counters, log, faults: new Faults(() => {}) };
-  const buffer: EventBuffer = wireBuffer(DEFAULTS);
-  buffer.accumulator.setPartitions(1);
+  const buffer: EventBuffer = { ...wireBuffer(DEFAULTS), topics: [topicOf(1)] };
+  const [topic] = buffer.topics;
   const decision = wireIntake(DEFAULTS, buffer, reporting, validate);
   const ingress = wireIngress({ ...DEFAULTS, ...settings }, buffer, decision, reporting, {
     gate: new Gate({ origins: new Origins(undefined), log }),
@@ -52,5 +53,5 @@ export function createStages({ validate, settings = {}, parts = {} }: StagesOpti
     page: NO_PAGE,
     ...parts,
   });
-  return { ...buffer, ...decision, ...ingress, counters, log, logged };
+  return { ...buffer, topic, ...decision, ...ingress, counters, log, logged };
 }

@@ -9,7 +9,7 @@ import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
 import { loadSieve, loadValidator } from '../../../src/worker/intake/validator.ts';
-import { recordsOf } from '../../../testing/batches.ts';
+import { recordsOf, topicOf } from '../../../testing/batches.ts';
 
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 
@@ -17,7 +17,7 @@ const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } = {}) {
   const budget = new Budget(limitBytes);
   const accumulator = new Accumulator({ budget, batchBytes: 16 * KIB, maxEventBytes: 64 * KIB });
-  accumulator.setPartitions(partitions);
+  const topic = topicOf(partitions);
   const accepted: [number, number][] = [];
   const refused: unknown[][] = [];
   const waitsMs: (number | undefined)[] = [];
@@ -33,22 +33,30 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   const sieve = loadSieve(undefined, keyField);
   const reasons: NoKey[] = [];
   const keyless = { count: (reason: NoKey) => reasons.push(reason) };
-  const intake = new Intake(validate, sieve, accumulator, keyField, keyless, (who, ...refusal) => {
-    assert.equal(who, owner);
-    refused.push(refusal.slice(0, 4));
-    waitsMs.push(refusal[4]);
-  });
+  const intake = new Intake(
+    validate,
+    sieve,
+    accumulator,
+    topic,
+    keyField,
+    keyless,
+    (who, ...refusal) => {
+      assert.equal(who, owner);
+      refused.push(refusal.slice(0, 4));
+      waitsMs.push(refusal[4]);
+    },
+  );
   const event = (index: number, value: JsonObject) => {
     const text = JSON.stringify(value);
     const bytes = Buffer.from(`  ${text}  `);
     intake.event(index, value, bytes, 2, bytes.length - 2);
   };
   const records = () => {
-    const batches = accumulator.queues.flatMap((queue) => queue.take() ?? []);
+    const batches = topic.partitions.flatMap(({ queue }) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
   const told = { accepted, refused, reasons, waitsMs };
-  return { budget, accumulator, ...told, owner, intake, event, records };
+  return { budget, topic, ...told, owner, intake, event, records };
 }
 
 test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
@@ -140,7 +148,7 @@ test('what the accumulator does not take is refused with its code, and nobody wa
   const full = setUp({ limitBytes: 2 * KIB });
   const unreached = setUp({ partitions: 0 });
   const long = setUp();
-  long.accumulator.setMaxMessageBytes(300);
+  long.topic.maxMessageBytes = 300;
   for (const [{ intake, owner, event, accepted, refused }, code, why] of [
     [full, 'buffer_full', 'the buffer is full'],
     [unreached, 'kafka_unavailable', 'the partitions of the topic are not known yet'],

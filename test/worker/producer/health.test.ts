@@ -2,13 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
-import { PartitionQueue } from '../../../src/worker/accumulator/queue.ts';
+import type { Leader, Partition, Topic } from '../../../src/worker/accumulator/topic.ts';
 import type { Broker } from '../../../src/worker/producer/broker.ts';
 import { outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { Health } from '../../../src/worker/producer/health.ts';
-import { Lane } from '../../../src/worker/producer/lane.ts';
 import { LinkError } from '../../../src/worker/producer/link.ts';
-import { batchOfValues } from '../../../testing/batches.ts';
+import { batchOfValues, topicOf } from '../../../testing/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 const BOOTSTRAP = { host: 'kafka', port: 9092 };
@@ -17,30 +16,33 @@ const notFound = new LinkError('connection', 'getaddrinfo ENOTFOUND kafka-2.inva
 const wrongPassword = new LinkError('configuration', 'invalid credentials');
 const { totalMs } = LIMITS.outage;
 
-/** A lane that may be sent. */
-function usable(partition: number): Lane {
-  const lane = new Lane(partition);
-  lane.setProducerId(1n, 0);
-  return lane;
+/** A topic whose lanes may be sent. */
+function usable(partitions: number, name = 'events'): Topic {
+  const topic = topicOf(partitions, name);
+  for (const { lane } of topic.partitions) lane.setProducerId(1n, 0);
+  return topic;
 }
 
-function rig() {
+function rig(...topics: Topic[]) {
   const told: string[] = [];
   const { faults, lines } = recordFaults();
   const listener = {
     reached: () => told.push('reached'),
     topicMissing: () => told.push('missing'),
+    topicRecreated: () => told.push('recreated'),
     unreachable: (why: string) => told.push(why),
     refusedByPolicy: (refused: boolean) => told.push(refused ? 'refused' : 'allowed'),
     loginRefused: (message: string) => told.push(`login refused: ${message}`),
   };
-  return { health: new Health(listener, faults, [BOOTSTRAP]), told, lines };
+  return { health: new Health(topics, listener, faults, [BOOTSTRAP]), told, lines };
 }
 
 /** A broker by what is looked at; a test changes it. */
-function broker(id: number, lanes: readonly Lane[], connected = false) {
+function broker(id: number, partitions: readonly Partition[], connected = false) {
   const address = id === 1 ? BOOTSTRAP : ADVERTISED;
-  return { id, address, lanes, connected, mutedUntilMs: 0 };
+  const leader = { id, address, partitions, connected, sentAtMs: 0, mutedUntilMs: 0 };
+  for (const partition of partitions) partition.setLeader(leader satisfies Leader, 0);
+  return leader;
 }
 type Stub = ReturnType<typeof broker>;
 const map = (...stubs: Stub[]) =>
@@ -48,13 +50,14 @@ const map = (...stubs: Stub[]) =>
 const asBroker = (stub: Stub) => stub as unknown as Broker;
 
 test('Kafka is reached with the first connection to a leader, whatever other brokers do', () => {
-  const { health, told } = rig();
+  const topic = usable(2);
+  const { health, told } = rig(topic);
   const [first, second, idle] = [
-    broker(1, [usable(0)]),
-    broker(2, [usable(1)]),
+    broker(1, topic.partitions.slice(0, 1)),
+    broker(2, topic.partitions.slice(1)),
     broker(3, [], true),
   ];
-  health.topicKnown(true);
+  health.topicKnown(topic, true);
   health.lookAtLeaders(map(first, second, idle), 1);
   assert.deepEqual(told, ['no leader of the topic is connected yet'], 'broker 3 leads nothing');
   health.connectionFailed(second.address, notFound, asBroker(second));
@@ -70,9 +73,10 @@ test('Kafka is reached with the first connection to a leader, whatever other bro
 });
 
 test('a broker that cannot be connected to is a warning with its address, once', () => {
-  const { health, lines } = rig();
-  health.topicKnown(true);
-  const second = broker(2, [new Lane(0)]);
+  const topic = topicOf(1);
+  const { health, lines } = rig(topic);
+  health.topicKnown(topic, true);
+  const second = broker(2, topic.partitions);
   for (let i = 0; i < 5; i++) {
     health.connectionFailed(second.address, notFound, asBroker(second));
     health.connectionFailed(second.address, notFound);
@@ -92,19 +96,21 @@ test('a broker that cannot be connected to is a warning with its address, once',
 });
 
 test('a leader at an address of KAFKA_BROKERS: no word of advertised.listeners', () => {
-  const { health, told } = rig();
-  health.topicKnown(true);
-  const first = broker(1, [new Lane(0)]);
+  const topic = topicOf(1);
+  const { health, told } = rig(topic);
+  health.topicKnown(topic, true);
+  const first = broker(1, topic.partitions);
   health.connectionFailed(first.address, new LinkError('guard', 'guard'), asBroker(first));
   assert.equal(told.at(-1), 'no leader of the topic is connected: Kafka does not answer');
 });
 
 test('refused credentials end a worker before anything worked, and are an alarm afterwards', () => {
-  const { health, told, lines } = rig();
+  const topic = topicOf(1);
+  const { health, told, lines } = rig(topic);
   health.connectionFailed(BOOTSTRAP, wrongPassword);
   assert.deepEqual([told, lines], [['login refused: invalid credentials'], []]);
-  health.topicKnown(true);
-  const second = broker(2, [new Lane(0)]);
+  health.topicKnown(topic, true);
+  const second = broker(2, topic.partitions);
   health.connectionFailed(second.address, wrongPassword, asBroker(second));
   assert.match(told.at(-1)!, /^no leader .* connected: the brokers refuse our credentials \(see/);
   assert.deepEqual(
@@ -114,63 +120,122 @@ test('refused credentials end a worker before anything worked, and are an alarm 
 });
 
 test('unreachable since no leader is connected or the topic is missing, and no longer than that', () => {
-  const { health } = rig();
-  const first = broker(1, [usable(0)], true);
+  const topic = usable(1);
+  const { health } = rig(topic);
+  const first = broker(1, topic.partitions, true);
   const look = (nowMs: number) => {
     health.lookAtLeaders(map(first), nowMs);
-    return health.delivery([], [], () => undefined, nowMs).unreachableMs;
+    return health.delivery(nowMs).unreachableMs;
   };
-  health.topicKnown(true);
+  health.topicKnown(topic, true);
   assert.equal(look(1_000), 0);
   first.connected = false;
   assert.equal(look(2_000), 0);
   assert.equal(look(5_000), 3_000);
   first.connected = true;
   assert.equal(look(6_000), 0);
-  health.topicIsMissing();
+  topic.state = 'missing';
+  health.topicIsMissing(topic);
   look(7_000);
   assert.equal(look(9_000), 2_000);
-  health.topicKnown(true);
+  topic.state = 'known';
+  health.topicKnown(topic, true);
   assert.equal(look(10_000), 0);
 });
 
 test('a partition is stuck while something waits and nothing moves, unless its broker wants a pause', () => {
-  const { health } = rig();
-  const [lane, other] = [usable(0), usable(1)];
-  const queues = [new PartitionQueue(0), new PartitionQueue(1)];
-  const leader = broker(1, [lane, other], true);
-  health.topicKnown(true);
+  const topic = usable(2);
+  const { health } = rig(topic);
+  const [, other] = topic.partitions as [Partition, Partition];
+  const { lane, queue } = other;
+  const leader = broker(1, topic.partitions, true);
+  health.topicKnown(topic, true);
   health.lookAtLeaders(map(leader), 1);
   const delivery = (nowMs: number) => {
-    const of = () => asBroker(leader);
-    const { stuckMs, stuckPartitions, partitions } = health.delivery(
-      [lane, other],
-      queues,
-      of,
-      nowMs,
-    );
+    const { stuckMs, stuckPartitions, partitions } = health.delivery(nowMs);
     return [stuckMs, stuckPartitions, partitions];
   };
   assert.deepEqual(delivery(1_000_000), [0, 0, 2], 'nothing waits');
   const batch = batchOfValues(['a']);
   batch.openedAtMs = 10_000;
-  queues[1]!.begin(batch);
+  queue.begin(batch);
   assert.deepEqual(delivery(10_000 + totalMs - 1), [totalMs - 1, 0, 2], 'in its queue');
   assert.deepEqual(delivery(10_000 + totalMs), [totalMs, 1, 2]);
   leader.mutedUntilMs = 12_000;
   assert.deepEqual(delivery(13_000), [1_000, 0, 2], 'since the end of the pause');
   leader.mutedUntilMs = 0;
-  other.start(queues[1]!.take()!);
-  other.send(13_000);
-  const retried = other.settle(outcomeOf(19), 14_000, 0);
+  lane.start(queue.take()!);
+  lane.send(13_000);
+  const retried = lane.settle(outcomeOf(19), 14_000, 0);
   health.settled(other, outcomeOf(19), retried, 14_000);
   assert.deepEqual(delivery(15_000), [5_000, 1, 2], 'a retry is no progress');
-  const { reason } = health.delivery([lane, other], queues, () => asBroker(leader), 15_000);
+  const { reason } = health.delivery(15_000);
   assert.equal(reason, 'Kafka answers NOT_ENOUGH_REPLICAS');
-  other.send(15_000);
-  health.settled(other, outcomeOf(0), other.settle(outcomeOf(0), 16_000, 0), 16_000);
+  lane.send(15_000);
+  health.settled(other, outcomeOf(0), lane.settle(outcomeOf(0), 16_000, 0), 16_000);
   const later = batchOfValues(['b']);
   later.openedAtMs = 10_500;
-  queues[1]!.begin(later);
+  queue.begin(later);
   assert.deepEqual(delivery(17_000), [1_000, 0, 2], 'what waited behind it has moved on');
+});
+
+test('of several topics each has its state, and its name in the reasons', () => {
+  const [good, missing] = [usable(2, 'good'), usable(0, 'missing')];
+  const { health, told } = rig(good, missing);
+  const leader = broker(1, good.partitions, true);
+  good.state = 'known';
+  health.topicKnown(good, true);
+  missing.state = 'missing';
+  health.topicIsMissing(missing);
+  health.lookAtLeaders(map(leader), 1_000);
+  assert.equal(told.at(-2), 'missing: the topic does not exist');
+  assert(!told.includes('reached'), 'not all were');
+  assert.equal(health.delivery(9_000).unreachableMs, 0, 'events of one can be stored');
+  leader.connected = false;
+  health.lookAtLeaders(map(leader), 9_000);
+  assert.equal(health.delivery(10_000).unreachableMs, 1_000);
+  leader.connected = true;
+  missing.resize(1);
+  missing.state = 'known';
+  health.topicKnown(missing, true);
+  missing.partitions[0]!.setLeader(leader, 10_000);
+  missing.partitions[0]!.lane.setProducerId(1n, 0);
+  health.lookAtLeaders(map(leader), 10_000);
+  assert.equal(told.at(-1), 'reached');
+});
+
+test('partitions without a leader are reported after a while, until they have one', () => {
+  const topic = usable(3);
+  const { health, lines } = rig(topic);
+  const leader = broker(1, topic.partitions, true);
+  for (const partition of topic.partitions.slice(1)) partition.setLeader(undefined, 1_000);
+  const { leaderlessMs } = LIMITS;
+  assert.equal(health.leaderless(1_000 + leaderlessMs - 1), 0);
+  topic.partitions[1]!.setLeader(undefined, 5_000);
+  assert.equal(health.leaderless(1_000 + leaderlessMs), 2, 'since the first time');
+  assert.deepEqual(lines, [
+    {
+      level: 'warn',
+      message: 'partitions have no leader',
+      held: 0,
+      topic: 'events',
+      partitions: 2,
+      numbers: [1, 2],
+    },
+  ]);
+  for (const partition of topic.partitions) partition.setLeader(leader, 6_000);
+  assert.equal(health.leaderless(2 * leaderlessMs), 0);
+});
+
+test('a topic that was created again is refused by policy no longer', () => {
+  const topic = usable(1);
+  const { health, told } = rig(topic);
+  const [partition] = topic.partitions as [Partition];
+  const { lane } = partition;
+  lane.start(batchOfValues(['a']));
+  lane.send(1);
+  health.settled(partition, outcomeOf(29), lane.settle(outcomeOf(29), 2, 0), 2);
+  assert.deepEqual(told, ['refused']);
+  health.topicRecreated(topic, topic.resize(0));
+  assert.deepEqual(told, ['refused', 'allowed', 'recreated']);
 });

@@ -332,7 +332,7 @@ test('one batch at a time, one attempt at a time, an outcome per attempt', () =>
 });
 
 test('nothing is sent without a producer id', () => {
-  const lane = new Lane(0);
+  const lane = new Lane();
   lane.start(batchOfValues(['a']));
   assert.equal(lane.mayContinue(1e9), false);
   assert.throws(() => lane.send(1e9), /nothing may be sent/);
@@ -360,4 +360,93 @@ test('what was tried or sealed is not compressed', () => {
   sealed.start('a');
   sealed.attempt(7);
   assert.throws(() => sealed.lane.beginCompression(), /may be compressed/);
+});
+
+test('a lane whose partition is gone leaves behind what waits, and what may be stored', () => {
+  const unsent = new Rig();
+  const batch = unsent.start('a');
+  assert.deepEqual(unsent.lane.end(), { unsent: [batch], lost: undefined });
+  const definite = new Rig();
+  const refused = definite.start('a');
+  definite.attempt(19);
+  assert.deepEqual(definite.lane.end(), { unsent: [refused], lost: undefined });
+  const open = new Rig();
+  const lost = open.start('a');
+  open.attempt(6);
+  assert.deepEqual(open.lane.end(), { unsent: [], lost });
+  const split = new Rig();
+  const whole = split.start('a', 'b');
+  split.attempt(10);
+  split.halve(whole);
+  split.attempt(7);
+  const { unsent: rest, lost: half } = split.lane.end();
+  assert.equal(half, whole);
+  assert.deepEqual(rest.map(valuesOf), [['b']]);
+  assert(split.lane.idle);
+});
+
+test('a batch that found no such partition each time is not lost with it', () => {
+  const absent = new Rig();
+  const batch = absent.start('a');
+  absent.attempt(3);
+  absent.attempt(3);
+  assert(absent.lane.unknown);
+  assert.deepEqual(absent.lane.end(), { unsent: [batch], lost: undefined });
+  const unanswered = new Rig();
+  const lost = unanswered.start('a');
+  unanswered.attempt(3);
+  unanswered.send();
+  unanswered.settle(noAnswer('connection'));
+  unanswered.attempt(3);
+  assert.deepEqual(unanswered.lane.end(), { unsent: [], lost });
+});
+
+test('an attempt in flight ends with its lane', () => {
+  const rig = new Rig();
+  const batch = rig.start('a');
+  rig.send();
+  assert.deepEqual(rig.lane.end(), { unsent: [], lost: undefined });
+  assert.equal(rig.lane.head, batch, 'its socket reads its memory');
+  assert.equal(rig.lane.endAttempt(), batch);
+  assert(rig.lane.idle);
+  assert.throws(() => rig.lane.endAttempt(), /an attempt was in flight/);
+});
+
+test('of a topic that was created again a lane goes on at once, in a new epoch', () => {
+  const rig = new Rig({ sequence: 7 });
+  rig.start('a');
+  rig.attempt(29);
+  assert(rig.lane.notBeforeMs > rig.nowMs);
+  assert.equal(rig.lane.renew(), 'epoch');
+  assert(rig.lane.mayContinue(rig.nowMs));
+  assert.deepEqual(rig.lane.position, { producerId: PRODUCER_ID, epoch: 1, nextSequence: 0 });
+  const bytes = rig.send();
+  assert.deepEqual([bytes.readInt16BE(51), bytes.readInt32BE(53)], [1, 0], 'sealed anew');
+});
+
+test('a batch whose fate is open keeps its bytes in the topic that was created again', () => {
+  const rig = new Rig({ sequence: 7 });
+  rig.start('a');
+  const bytes = rig.send();
+  assert.equal(rig.lane.renew(), undefined, 'in flight');
+  rig.settleCode(3);
+  assert.equal(rig.lane.renew(), undefined);
+  assert(rig.lane.mayContinue(rig.nowMs), 'at once');
+  assert.deepEqual(rig.send(), bytes);
+  const last = new Rig({ epoch: 32_767 });
+  assert.equal(last.lane.renew(), 'producer_id');
+  assert(last.lane.needsProducerId);
+  assert.equal(last.lane.renew(), undefined, 'one is asked for already');
+});
+
+test('a lane that is held goes on when it is told to, and not before its back-off is over', () => {
+  const rig = new Rig();
+  rig.start('a');
+  rig.attempt(3);
+  const backoffEndMs = rig.lane.notBeforeMs;
+  rig.lane.hold(rig.nowMs + 2_000);
+  assert(!rig.lane.mayContinue(rig.nowMs + 1_999));
+  assert(rig.lane.mayContinue(rig.nowMs + 2_000));
+  rig.lane.proceed();
+  assert.equal(rig.lane.notBeforeMs, backoffEndMs);
 });

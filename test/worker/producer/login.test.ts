@@ -16,6 +16,7 @@ function refused(prepare: (producer: Producer) => void) {
   const { faults, lines } = recordFaults();
   const link: BrokerLink = {
     idle: false,
+    supports: () => true,
     usable: false,
     open: () => Promise.reject(new LinkError('configuration', 'wrong password')),
     request: () => Promise.reject(new LinkError('configuration', 'not open')),
@@ -37,6 +38,7 @@ function refused(prepare: (producer: Producer) => void) {
     topicListener: {
       reached: () => {},
       topicMissing: () => {},
+      topicRecreated: () => {},
       unreachable: () => {},
       refusedByPolicy: () => {},
       loginRefused: (message: string) => void told.push(message),

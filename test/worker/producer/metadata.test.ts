@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Topic } from '../../../src/worker/accumulator/topic.ts';
 import type { ClusterMetadata } from '../../../src/worker/producer/kafkajs.ts';
 import { type Address, type BrokerLink, LinkError } from '../../../src/worker/producer/link.ts';
 import { Metadata } from '../../../src/worker/producer/metadata.ts';
@@ -32,6 +33,7 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false 
   const link: BrokerLink = {
     idle: true,
     usable: true,
+    supports: () => false,
     open: async () => {},
     request: async <T>(api: Api) => {
       asked = true;
@@ -46,11 +48,11 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false 
     },
     close: () => closed(),
   };
-  const metadata = new Metadata('events', [BOOTSTRAP], () => link, faults, {
+  const metadata = new Metadata([new Topic('events')], [BOOTSTRAP], () => link, faults, {
     changed: () => {},
     topicMissing: () => {},
     answered: () => {},
-    topicFailed: (why) => reasons.push(why),
+    topicFailed: (_topic, why) => reasons.push(why),
     producerIdFailed: (errorCode) => reasons.push(`producer id: ${errorCode}`),
     failed: (_address, error) => reasons.push(error.message),
   });
@@ -145,6 +147,7 @@ function leaderless(t: TestContext) {
     linked.push(port);
     return {
       idle: true,
+      supports: () => false,
       get usable() {
         return opened.has(port) && !lost.has(port);
       },
@@ -163,7 +166,7 @@ function leaderless(t: TestContext) {
     };
   };
   const metadata = new Metadata(
-    'events',
+    [new Topic('events')],
     addresses.slice(0, 1),
     createLink,
     recordFaults().faults,

@@ -8,9 +8,10 @@ import { PRODUCE_ERROR_CLASSES, type ProduceErrorClass } from '../../../src/metr
 import { Counters, cells } from '../../../src/metrics/counters.ts';
 import type { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
+import { Topic } from '../../../src/worker/accumulator/topic.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
-import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
+import { type Buffer as EventBuffer, wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { NOBODY, valuesOf } from '../../../testing/batches.ts';
 import { until } from '../../../testing/wait.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
@@ -38,6 +39,8 @@ export interface PipelineOptions {
   /** Default: batches are not compressed. */
   readonly codec?: Codec;
   readonly login?: { readonly username: string; readonly password: string };
+  /** Names of more topics; none of them has to be there. */
+  readonly others?: readonly string[];
   /** false: does not wait until the topic is known. */
   readonly ready?: boolean;
 }
@@ -60,11 +63,15 @@ export class Pipeline {
   readonly facts: string[] = [];
   readonly #counters = new Counters();
   readonly #buffer = wireBuffer(SETTINGS);
+  readonly topic = this.#buffer.topics[0];
+  readonly others: readonly Topic[];
   readonly #keys: string[] = [];
   #sent = 0;
 
-  private constructor(cluster: FakeCluster, { eventTimeoutMs, login, codec }: PipelineOptions) {
+  private constructor(cluster: FakeCluster, options: PipelineOptions) {
+    const { eventTimeoutMs, login, codec, others = [] } = options;
     this.cluster = cluster;
+    this.others = others.map((name) => new Topic(name));
     const logger = pino({ level: 'silent' });
     const sasl = login && { mechanism: 'plain', ...login };
     const link = { clientId: 'forebay-test', ssl: undefined, sasl, logger };
@@ -77,13 +84,15 @@ export class Pipeline {
       topicListener: {
         reached: fact('known'),
         topicMissing: fact('missing'),
+        topicRecreated: fact('recreated'),
         unreachable: fact('unreachable'),
         refusedByPolicy: (refused: boolean) => fact(refused ? 'refused' : 'allowed')(),
         loginRefused: fact('login refused'),
       },
     };
     const reporting = { counters: this.#counters, log: logger, faults: recordFaults().faults };
-    this.producer = wireProducer(settings, this.#buffer, reporting, connection, {
+    const buffer: EventBuffer = { ...this.#buffer, topics: [this.topic, ...this.others] };
+    this.producer = wireProducer(settings, buffer, reporting, connection, {
       stored: (batch) => this.#settle(batch, 'stored'),
       refused: (batch, code) => this.#settle(batch, code),
       overdue: (batch) => {
@@ -109,23 +118,34 @@ export class Pipeline {
   /** Events with these values, which share a batch. */
   send(partition: number, ...values: string[]): void {
     const key = this.#keyOf(partition);
-    for (const value of values) {
-      const bytes = Buffer.from(value);
-      const nowMs = performance.now();
-      const { length } = bytes;
-      const refused = this.#buffer.accumulator.append(
-        key,
-        bytes,
-        0,
-        length,
-        Date.now(),
-        nowMs,
-        NOBODY,
-        1,
-        this.#sent++,
-      );
-      assert.equal(refused, undefined, 'the event is taken');
-    }
+    for (const value of values) this.append(this.topic, key, value);
+  }
+
+  /** One event. */
+  append(topic: Topic, key: string | undefined, value: string): void {
+    assert.equal(this.#append(topic, key, value), undefined, 'the event is taken');
+  }
+
+  /** An event that may be refused. */
+  offer(value: string): void {
+    this.#append(this.topic, undefined, value);
+  }
+
+  #append(topic: Topic, key: string | undefined, value: string): EventCode | undefined {
+    const bytes = Buffer.from(value);
+    const nowMs = performance.now();
+    return this.#buffer.accumulator.append(
+      topic,
+      key,
+      bytes,
+      0,
+      bytes.length,
+      Date.now(),
+      nowMs,
+      NOBODY,
+      1,
+      this.#sent++,
+    );
   }
 
   /** Waits until each event has its fate. */
@@ -181,7 +201,7 @@ export class Pipeline {
 
   /** A key that leads to this partition. */
   #keyOf(partition: number): string {
-    const { length } = this.#buffer.accumulator.queues;
+    const { length } = this.topic.partitions;
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);
       this.#keys[partitionOfKey(key, 0, key.length, length)] ??= key.toString();

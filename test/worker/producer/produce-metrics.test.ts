@@ -3,9 +3,8 @@ import { test } from 'node:test';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
-import { Lane } from '../../../src/worker/producer/lane.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
-import { batchOfValues } from '../../../testing/batches.ts';
+import { batchOfValues, topicOf } from '../../../testing/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection', 'unknown']);
@@ -16,7 +15,11 @@ function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
   const counters = new Counters();
   const metrics = new ProduceMetrics(counters, faults);
   for (let attempt = 0; attempt < 2; attempt++) {
-    metrics.verdict(new Lane(3), outcome, { do: 'retry', class: errorClass, refresh: true });
+    metrics.verdict(topicOf(4).partitions[3]!, outcome, {
+      do: 'retry',
+      class: errorClass,
+      refresh: true,
+    });
   }
   assert.equal(counters.values[ERRORS[errorClass]], 2);
   return lines.map(({ level, partition, error, errorCode }) => [
@@ -56,7 +59,7 @@ test('a batch’s time in the lane ends with its first attempt, that at Kafka wi
   metrics.sending(batch, 3_000);
   metrics.sending(batch, 4_000);
   assert.deepEqual(stage('lane'), { times: 1, seconds: 2 }, 'the second attempt counts no more');
-  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), batch.partition);
   batch.split(1, rest);
   metrics.sending(rest, 5_000);
   assert.equal(stage('lane').times, 1, 'what was cut off was sent before');

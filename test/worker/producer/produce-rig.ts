@@ -54,6 +54,7 @@ export function endRigs(): void {
 
 export class ProduceRig {
   readonly #buffer = wireBuffer({
+    kafkaTopic: TOPIC,
     bufferBytes: 64 * MIB,
     batchBytes: 64 * KIB,
     maxFrameBytes: 64 * KIB,
@@ -84,7 +85,7 @@ export class ProduceRig {
     const logger = pino({ enabled: false });
     const link = { clientId: 'forebay-test', ssl: undefined, sasl: undefined, logger };
     const { lingerMs = 0, eventTimeoutMs = 60_000, maxRequestBytes = MIB } = options;
-    const settings = { kafkaTopic: TOPIC, lingerMs, eventTimeoutMs, maxRequestBytes };
+    const settings = { lingerMs, eventTimeoutMs, maxRequestBytes };
     const connection = {
       bootstrap: [server.address],
       createLink: (address: Address) => new Link(address, link),
@@ -92,6 +93,7 @@ export class ProduceRig {
       topicListener: {
         reached: () => {},
         topicMissing: () => {},
+        topicRecreated: () => {},
         unreachable: () => {},
         refusedByPolicy: (refused: boolean) => this.onPolicy(refused),
         loginRefused: () => {},
@@ -122,7 +124,7 @@ export class ProduceRig {
     rig = new ProduceRig(server, options);
     started.push(rig);
     rig.producer.start();
-    const known = () => rig.#buffer.accumulator.queues.length > 0 && rig.connections > 0;
+    const known = () => rig.#buffer.topics[0].partitions.length > 0 && rig.connections > 0;
     await until(known, { everyMs: 2, what: 'the topic' });
     return rig;
   }
@@ -138,7 +140,8 @@ export class ProduceRig {
     const nowMs = performance.now();
     const key = this.#keyOf(partition);
     const { length } = value;
-    this.#buffer.accumulator.append(key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
+    const { accumulator, topics } = this.#buffer;
+    accumulator.append(topics[0], key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
   }
 
   /** Waits until so many events are stored. */

@@ -58,16 +58,22 @@ const anyParts = fc.array(
 test('the produce body carries acks=all, the time-out, and each batch untouched', () => {
   fc.assert(
     fc.property(anyParts, fc.nat(60_000), (parts, timeoutMs) => {
-      const decoder = new Decoder(Buffer.concat(produceBody('event_topic', parts, timeoutMs)));
+      const topics = new Map([
+        ['event_topic', parts],
+        ['other', parts.slice(0, 1)],
+      ]);
+      const decoder = new Decoder(Buffer.concat(produceBody(topics, timeoutMs)));
       assert.equal(decoder.readString(), null, 'no transaction');
       assert.equal(decoder.readInt16(), -1, 'acks of all in-sync replicas');
       assert.equal(decoder.readInt32(), timeoutMs);
-      assert.equal(decoder.readInt32(), 1);
-      assert.equal(decoder.readString(), 'event_topic');
-      assert.equal(decoder.readInt32(), parts.length);
-      for (const { partition, bytes } of parts) {
-        assert.equal(decoder.readInt32(), partition);
-        assert.deepEqual(Buffer.from(decoder.readBytes() ?? ''), bytes);
+      assert.equal(decoder.readInt32(), topics.size);
+      for (const [topic, ofTopic] of topics) {
+        assert.equal(decoder.readString(), topic);
+        assert.equal(decoder.readInt32(), ofTopic.length);
+        for (const { partition, bytes } of ofTopic) {
+          assert.equal(decoder.readInt32(), partition);
+          assert.deepEqual(Buffer.from(decoder.readBytes() ?? ''), bytes);
+        }
       }
       assert.equal(decoder.readAll().length, 0);
     }),
@@ -95,7 +101,7 @@ test('the head of a request equals kafkajs’s own, before a body in any pieces'
   await fc.assert(check);
 });
 
-test('a produce answer gives each partition’s code, of our topic only, and the throttle', () => {
+test('a produce response gives each code by topic and partition, and the throttle', () => {
   const partitions = [
     { partition: 0, code: 0 },
     { partition: 7, code: -1 },
@@ -105,23 +111,26 @@ test('a produce answer gives each partition’s code, of our topic only, and the
     [
       { topic: 'other', partitions: [{ partition: 1, code: 6 }] },
       { topic: 'events', partitions },
-      { topic: 'events2', partitions: [{ partition: 2, code: 6 }] },
+      { topic: 'events2', partitions: [{ partition: 7, code: 6 }] },
     ],
     250,
   );
-  const { errorCodes, throttleMs } = decodeProduce(raw, 'events');
+  const { errorCodes, throttleMs } = decodeProduce(raw);
   assert.equal(throttleMs, 250);
+  assert.deepEqual([...errorCodes.keys()], ['other', 'events', 'events2']);
   assert.deepEqual(
-    [...errorCodes],
+    [...errorCodes.get('events')!],
     partitions.map(({ partition, code }) => [partition, code]),
   );
+  assert.deepEqual(errorCodes.get('other')?.get(1), 6);
+  assert.deepEqual(errorCodes.get('events2')?.get(7), 6);
 });
 
 test('a produce answer that is cut short anywhere throws', () => {
   for (const topic of ['events', 'other']) {
     const raw = produceResponse([{ topic, partitions: [{ partition: 4, code: 0 }] }], 0);
     for (let length = 0; length < raw.length; length++) {
-      assert.throws(() => decodeProduce(raw.subarray(0, length), 'events'), RangeError);
+      assert.throws(() => decodeProduce(raw.subarray(0, length)), RangeError);
     }
   }
 });
@@ -130,15 +139,21 @@ test('a produce answer whose counts lie throws at once', () => {
   const raw = produceResponse([{ topic: 'other', partitions: [] }], 0);
   raw.writeInt32BE(2 ** 31 - 1, 4 + 2 + 'other'.length);
   const startedMs = performance.now();
-  assert.throws(() => decodeProduce(raw, 'events'), RangeError);
+  assert.throws(() => decodeProduce(raw), RangeError);
   assert(performance.now() - startedMs < 500, 'without following the lie');
 });
 
 test('the metadata request equals kafkajs’s own, and must not create the topic', async () => {
-  const request = metadataRequest({ topics: ['event_topic'], allowAutoTopicCreation: false });
+  const request = metadataRequest({
+    topics: ['event_topic', 'other'],
+    allowAutoTopicCreation: false,
+  });
   const { apiKey, apiVersion } = request;
   assert.deepEqual(METADATA, { apiKey, apiVersion });
-  assert.deepEqual(Buffer.concat(metadataBody('event_topic')), (await request.encode()).buffer);
+  assert.deepEqual(
+    Buffer.concat(metadataBody(['event_topic', 'other'])),
+    (await request.encode()).buffer,
+  );
 });
 
 test('a metadata answer with errors in it is decoded, not thrown', async () => {

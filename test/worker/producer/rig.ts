@@ -16,7 +16,7 @@ export class Rig {
     sequence = 0,
     random = () => 0.5,
   }: { epoch?: number; sequence?: number; random?: Random } = {}) {
-    this.lane = new Lane(3, random);
+    this.lane = new Lane(random);
     this.lane.setProducerId(PRODUCER_ID, epoch, sequence);
   }
 
@@ -49,7 +49,7 @@ export class Rig {
 
   /** Halves the head as a verdict demands. */
   halve(batch: RecordBatch): void {
-    const rest = new RecordBatch(Buffer.alloc(batch.buffer.length));
+    const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), batch.partition);
     batch.split(Math.ceil(batch.records / 2), rest);
     this.lane.halved(rest);
   }

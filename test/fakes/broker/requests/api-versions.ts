@@ -9,10 +9,17 @@ export const apiVersions: Api = {
   min: 0,
   max: 2,
   answer(call) {
-    const writer = listed(call.apis, call.meet()?.code ?? 0);
+    const { topicIds } = call.cluster;
+    const apis = topicIds ? call.apis : call.apis.map(withoutIds);
+    const writer = listed(apis, call.meet()?.code ?? 0);
     return call.version === 0 ? writer : writer.int32(call.throttleMs);
   },
 };
+
+/** The last version without topic ids is the last that is spoken. */
+function withoutIds(api: Api): Api {
+  return api.name === 'Metadata' ? { ...api, max: 4 } : api;
+}
 
 /** What a client hears that asks in a version too new: the error in version 0, and the list. */
 export function answerUnsupported(apis: readonly Api[]): Writer {

@@ -54,6 +54,8 @@ function take(call: Call, topic: string, partition: number, bytes: Buffer): Answ
   const { cluster, broker } = call;
   const atMs = performance.now();
   cluster.attempts.push({ topic, partition, broker, atMs, bytes, header: headerOf(bytes) });
+  const error = cluster.topicErrors.get(topic);
+  if (error !== undefined) return { partition, code: error };
   const log = cluster.topics.get(topic)?.[partition];
   if (log === undefined) return { partition, code: UNKNOWN_TOPIC_OR_PARTITION };
   if (log.leader !== broker) return { partition, code: NOT_LEADER_OR_FOLLOWER };

@@ -116,8 +116,8 @@ class Kafka {
 
   /** Takes what waits, and has it end so. */
   take(end: 'stored' | 'refused' | 'late'): void {
-    const { accumulator, acknowledger } = this.#stages;
-    for (const queue of accumulator.queues) {
+    const { topic, acknowledger } = this.#stages;
+    for (const { queue } of topic.partitions) {
       for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
         if (end === 'refused') acknowledger.refused(batch, 'kafka_unavailable');
         else if (end === 'stored') this.#store(batch);

@@ -75,7 +75,7 @@ function connect(protocol = '') {
 
 /** The events that are on their way to Kafka, in order. */
 function taken(): string[] {
-  const batch = stages.accumulator.queues[0]?.open;
+  const batch = stages.topic.partitions[0]?.queue.open;
   const text = batch?.buffer.toString('latin1', 0, batch.length) ?? '';
   return [...text.matchAll(/"id":"([^"]*)"/g)].map(([, id]) => id!);
 }
@@ -128,7 +128,7 @@ test('an event that had to wait has the time of its arrival', async () => {
   const after = performance.now();
   while (performance.now() < after + 20);
   await allTaken();
-  const batch = stages.accumulator.queues[0]!.open!;
+  const batch = stages.topic.partitions[0]!.queue.open!;
   assert(batch.openedAtMs >= before[1] && batch.openedAtMs <= after);
   assert(Math.abs(batch.firstTimestamp - before[0]) < 15, 'to the rounding');
 });

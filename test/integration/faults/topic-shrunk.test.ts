@@ -1,0 +1,187 @@
+/** A topic that is deleted and created again with another number of partitions, time and again. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, type TestContext, test } from 'node:test';
+import { arrayOf, good } from '../../../testing/events.ts';
+import { partitionsOf } from '../../../testing/failover.ts';
+import { FrameClient } from '../../../testing/frame-client.ts';
+import { type Gateway, startGateway } from '../../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
+import { PlainClient } from '../../../testing/plain-client.ts';
+import { post } from '../../../testing/stage.ts';
+import {
+  createTopic,
+  deleteTopic,
+  readTopic,
+  recreateTopic,
+  type TopicPlace,
+} from '../../../testing/topic.ts';
+import { until } from '../../../testing/wait.ts';
+import { logged } from '../../../testing/watch.ts';
+
+/** Far less than the deadline of an event, and than anything that is stuck would take. */
+const ANSWERED_MS_MAX = 8_000;
+const KEYS = Array.from({ length: 24 }, (_, index) => `key ${index}`);
+/** `clientId` is the key; events without one go anywhere. */
+const keyed = (name: string, key: string) => good(`${name} ${key}`, { clientId: key });
+const keyless = (name: string, key: string) => good(`${name} ${key}`, { clientId: null });
+
+let brokers: readonly string[];
+let folder: string;
+let schema: Readonly<Record<string, string>>;
+before(async () => {
+  ({ brokers } = await sharedKafka());
+  folder = await mkdtemp(join(tmpdir(), 'forebay-schema-'));
+  schema = { FOREBAY_EVENT_SCHEMA: join(folder, 'any-object.json') };
+  await writeFile(schema.FOREBAY_EVENT_SCHEMA!, '{"type":"object"}');
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Clients of all kinds; each has sent and settled an event of each key. */
+class Clients {
+  readonly #gateway: Gateway;
+  readonly #frames: FrameClient;
+  readonly #plain: PlainClient;
+
+  private constructor(gateway: Gateway, frames: FrameClient, plain: PlainClient) {
+    this.#gateway = gateway;
+    this.#frames = frames;
+    this.#plain = plain;
+  }
+
+  static async open(t: TestContext, gateway: Gateway): Promise<Clients> {
+    const frames = await FrameClient.open(gateway.wsUrl);
+    const plain = await new PlainClient({ url: gateway.wsUrl }).open();
+    t.after(() => Promise.all([frames.close(), plain.close()]));
+    return new Clients(gateway, frames, plain);
+  }
+
+  /**
+   * Sends 24 keys each way, with and without a key. What is told `timeout`, since the former topic may
+   * have had it, is sent again; nothing waits for that.
+   * @returns the ids, each stored or on its way; of plain clients only where `all` have to be
+   */
+  async send(name: string, all = true): Promise<string[]> {
+    const startedMs = performance.now();
+    const frames = this.#frames;
+    const texts = KEYS.flatMap((key) => [
+      keyed(`${name} ws`, key),
+      keyless(`${name} ws keyless`, key),
+    ]);
+    const numbers = texts.map((text) => frames.send(text));
+    for (const key of KEYS) this.#plain.socket.send(keyed(`${name} plain`, key));
+    await this.#post(
+      KEYS.flatMap((key) => [keyed(`${name} http`, key), keyless(`${name} http keyless`, key)]),
+    );
+    for (const [index, number] of numbers.entries()) {
+      const [error] = await frames.fate(number);
+      if (error === undefined) continue;
+      assert.equal(error.code, 'timeout', name);
+      assert.deepEqual(await frames.exchange(texts[index]!), [], name);
+    }
+    const tookMs = performance.now() - startedMs;
+    assert(tookMs < ANSWERED_MS_MAX, `${tookMs} ms`);
+    const ways = ['ws', 'ws keyless', 'http', 'http keyless', ...(all ? ['plain'] : [])];
+    return ways.flatMap((way) => KEYS.map((key) => `${name} ${way} ${key}`));
+  }
+
+  async #post(texts: readonly string[]): Promise<void> {
+    const { body } = await post({ gateway: this.#gateway }, arrayOf(texts));
+    const errors = body.errors ?? [];
+    assert(
+      errors.every(({ code }) => code === 'timeout'),
+      JSON.stringify(errors),
+    );
+    const ranges = errors.flatMap(({ events = [] }) => events);
+    const again = texts.filter((_, index) =>
+      ranges.some(([from, to]) => from <= index && index <= to),
+    );
+    assert.equal(body.accepted, texts.length - again.length);
+    if (again.length > 0) await this.#post(again);
+  }
+
+  get violations(): readonly string[] {
+    return this.#frames.violations;
+  }
+}
+
+/** Ids in the topic, until all of `wanted` are there. */
+async function untilStored(place: TopicPlace, wanted: readonly string[]): Promise<void> {
+  let found: string[] = [];
+  await until(
+    async () => {
+      const records = await readTopic(place);
+      found = records.map(({ value }) => (JSON.parse(String(value)) as { id: string }).id);
+      return wanted.every((id) => found.includes(id));
+    },
+    { everyMs: 100, what: () => `events; missing: ${wanted.filter((id) => !found.includes(id))}` },
+  );
+  assert.equal(new Set(found).size, found.length, 'each is stored once');
+}
+
+async function settled(gateway: Gateway): Promise<void> {
+  const sum = (await gateway.metrics()).value('forebay_events_unaccounted');
+  assert.equal(sum, 0);
+  assert.equal((await fetch(`${gateway.adminUrl}/readyz`)).status, 200);
+  assert.equal((await gateway.stop()).code, 0);
+}
+
+test('created by others with 3, 1, 7 and 12 partitions: every event of each client is stored', async (t) => {
+  const topic = uniqueTopic();
+  const place = { brokers, topic };
+  await createTopic(place, { numPartitions: 12 });
+  const env = { ...schema, FOREBAY_WORKERS: '2', KAFKA_CREATE_TOPIC: '0' };
+  const gateway = await startGateway({ ...place, env });
+  t.after(() => gateway.kill());
+  const clients = await Clients.open(t, gateway);
+  await untilStored(place, await clients.send('12 at first'));
+  for (const partitions of [3, 1, 7, 12]) {
+    await recreateTopic(place, partitions);
+    await untilStored(place, await clients.send(`${partitions}`, false));
+    await untilStored(place, await clients.send(`${partitions} again`));
+  }
+  assert(logged(gateway, 'the topic was created again').length > 0);
+  assert.deepEqual(clients.violations, []);
+  await settled(gateway);
+});
+
+test('created again by the gateway, with fewer partitions than before: the same', async (t) => {
+  const topic = uniqueTopic();
+  const place = { brokers, topic };
+  await createTopic(place, { numPartitions: 12 });
+  const env = { ...schema, FOREBAY_WORKERS: '2', KAFKA_TOPIC_PARTITIONS: '3' };
+  const gateway = await startGateway({ ...place, env });
+  t.after(() => gateway.kill());
+  const clients = await Clients.open(t, gateway);
+  await untilStored(place, await clients.send('12'));
+  for (const round of ['first', 'second']) {
+    await deleteTopic(place);
+    await untilStored(place, await clients.send(round, false));
+    await untilStored(place, await clients.send(`${round} again`));
+  }
+  assert(logged(gateway, 'topic created').length >= 2);
+  assert.equal((await partitionsOf(brokers, topic)).length, 3);
+  await settled(gateway);
+});
+
+test('what the new topic takes is read again', async (t) => {
+  const topic = uniqueTopic();
+  const place = { brokers, topic };
+  const limit = (bytes: number) => [{ name: 'max.message.bytes', value: `${bytes}` }];
+  await createTopic(place, { numPartitions: 3, configEntries: limit(2_000) });
+  const gateway = await startGateway({ ...place, env: { KAFKA_CREATE_TOPIC: '0' } });
+  t.after(() => gateway.kill());
+  const client = await FrameClient.open(gateway.wsUrl);
+  t.after(() => client.close());
+  const long = (id: string) => good(id, { msg: 'x'.repeat(4_000) });
+  const codeOf = async (id: string) => (await client.exchange(long(id)))[0]?.code;
+  assert.equal(await codeOf('before'), 'too_large');
+  await deleteTopic(place);
+  await createTopic(place, { numPartitions: 3 });
+  await until(async () => (await codeOf(`${performance.now()}`)) === undefined, {
+    what: 'the new limit',
+  });
+  await settled(gateway);
+});
