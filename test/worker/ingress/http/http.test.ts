@@ -38,7 +38,10 @@ beforeEach(() => {
 /** @param parts those that differ */
 function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_000): HttpListener {
   const validating: Validator = (value) => validate(value);
-  const stages = createStages({ validate: validating, settings: { httpTimeoutMs }, parts });
+  // However slow the machine is, a turn has time.
+  const turn = new TurnBudget({ now: () => 0, cpuMs: () => 0 });
+  const all = { turn, ...parts };
+  const stages = createStages({ validate: validating, settings: { httpTimeoutMs }, parts: all });
   counters = stages.counters;
   stages.webSocket.close();
   return stages.http;
