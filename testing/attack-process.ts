@@ -151,6 +151,8 @@ class Attackers {
 
 function serve(): void {
   let attackers: Attackers | undefined;
+  // Its parent has ended, maybe without a word.
+  process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order | 'stop') => {
     if (order !== 'stop') attackers = new Attackers(order);
     const answer = order === 'stop' ? await attackers?.stop() : 'done';

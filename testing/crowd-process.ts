@@ -100,6 +100,8 @@ class Sockets {
 
 function serve(): void {
   const sockets = new Sockets();
+  // Its parent has ended, maybe without a word.
+  process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order) => {
     if (order.type === 'open') await sockets.open(order);
     process.send?.(sockets.standing);

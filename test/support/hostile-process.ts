@@ -139,6 +139,8 @@ class HostileClient {
 
 async function serve(): Promise<void> {
   let client: HostileClient | undefined;
+  // Its parent has ended, maybe without a word.
+  process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order) => {
     let answer: unknown = 'done';
     if (order.type === 'flood') {
