@@ -66,6 +66,49 @@ test('the primary does not know the stages, and no stage knows the primary', () 
   assert.deepEqual(hits(worker, /from '.*\/primary\//), []);
 });
 
+/** Files of `paths` that each file imports, types included. */
+function importsOf(paths: readonly string[]): Map<string, readonly string[]> {
+  const known = new Set(paths);
+  return new Map(
+    paths.map((path) => {
+      const texts = read(path).matchAll(/\bfrom '(\.[^']+)'|\bimport\('(\.[^']+)'\)/g);
+      const targets = [...texts].map(([, named, dynamic]) =>
+        normalize(`${path.slice(0, path.lastIndexOf('/'))}/${named ?? dynamic}`),
+      );
+      return [path, targets.filter((target) => known.has(target))];
+    }),
+  );
+}
+
+/** Files that import themselves by way of others. */
+function cyclic(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const left = new Map(imports);
+  // What imports nothing that is left is in no cycle.
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const [path, targets] of left) {
+      if (!targets.some((target) => left.has(target))) left.delete(path);
+    }
+  }
+  return [...left.keys()];
+}
+
+test('no file of src, bench or testing imports itself by way of others', () => {
+  const imports = importsOf(code.filter((path) => /^(src|bench|testing)\//.test(path)));
+  assert.ok([...imports.values()].flat().length > 500, 'imports were found');
+  assert.deepEqual(cyclic(imports), []);
+  assert.deepEqual(
+    cyclic(
+      new Map([
+        ['a', ['b']],
+        ['b', ['a']],
+        ['c', []],
+      ]),
+    ),
+    ['a', 'b'],
+  );
+});
+
 test('every make target that the documents name exists', () => {
   const documents = tracked.filter((path) => path.endsWith('.md'));
   const named = documents.flatMap((path) =>

@@ -1,4 +1,8 @@
-import type { LinkError } from './link.ts';
+/** What is read of a `LinkError`. */
+export interface ConnectionFailure {
+  readonly why: string;
+  readonly message: string;
+}
 
 /** Bytes of an answer that no broker sends, for {@link describeStranger}. */
 const STRANGER_BYTES_MAX = 60;
@@ -53,7 +57,7 @@ const CLOSED = /closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i;
  * Reason why a connection to Kafka failed, for /readyz and the log: without addresses, and without
  * what the other side wrote.
  */
-export function reasonFor({ why, message }: Pick<LinkError, 'why' | 'message'>): string {
+export function reasonFor({ why, message }: ConnectionFailure): string {
   const found = MEANINGS.find(([pattern]) => pattern.test(message));
   if (found !== undefined) return found[1];
   if (why === 'configuration') return 'the brokers refuse our credentials';
