@@ -149,7 +149,7 @@ export class Accumulator {
           ? partitionWith(topic, buffer, keyStart, keyBytes)
           : this.#stickyPartition(topic, timestamp, most);
       const arrivalMs = arrivalsMs[index]!;
-      const target = this.#batchLike(batch, partition, timestamp, most, arrivalMs);
+      const target = this.#batchForMoved(partition, timestamp, most, arrivalMs);
       this.#budget.chargeAnyway(LIMITS.eventOverheadBytes);
       const valueEnd = valueStart + valueBytes;
       target.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
@@ -214,11 +214,11 @@ export class Accumulator {
   }
 
   /**
-   * The open batch of `partition` for a record that moves there from `moved`, or a new one as large
-   * as that. Events that arrived far apart share none: a batch expires with its oldest.
+   * The open batch of `partition` with room for a record that moves there, or a new one. Events
+   * that arrived far apart share none: a batch expires with its oldest. A batch takes no more
+   * memory than its records need: those of one batch may spread over all partitions.
    */
-  #batchLike(
-    moved: RecordBatch,
+  #batchForMoved(
     partition: Partition,
     timestamp: number,
     most: number,
@@ -228,12 +228,14 @@ export class Accumulator {
     const { open } = queue;
     if (open !== undefined) {
       const isNear = Math.abs(arrivalMs - open.openedAtMs) <= LIMITS.batchOpenMsMax;
-      const hasRoom = open.length + most <= open.buffer.length;
-      if (isNear && hasRoom && this.#fits(open, topic, timestamp, most)) return open;
+      if (isNear && this.#fits(open, topic, timestamp, most)) {
+        const needed = open.length + most;
+        if (needed > open.buffer.length) this.#moveTo(this.#budget.takeAnyway(needed), open);
+        return open;
+      }
       queue.close();
     }
-    const bytes = Math.max(moved.length, BATCH_HEADER_BYTES + most);
-    const batch = new RecordBatch(this.#budget.takeAnyway(bytes), partition);
+    const batch = new RecordBatch(this.#budget.takeAnyway(BATCH_HEADER_BYTES + most), partition);
     queue.begin(batch);
     return batch;
   }
@@ -256,10 +258,15 @@ export class Accumulator {
       return false;
     }
     assert(larger.length >= needed, 'the pool gives no less than asked');
+    this.#moveTo(larger, batch);
+    return true;
+  }
+
+  /** Moves what is written of an open batch to a larger buffer. */
+  #moveTo(larger: Buffer, batch: RecordBatch): void {
     batch.buffer.copy(larger, 0, 0, batch.length);
     this.#budget.give(batch.buffer);
     batch.buffer = larger;
-    return true;
   }
 }
 

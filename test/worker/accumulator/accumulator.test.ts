@@ -332,6 +332,24 @@ test('what is placed anew keeps its owners and arrivals, and is charged once, fu
   assert.equal(budget.usedBytes, 0);
 });
 
+test('what is placed anew takes little more memory, over however many partitions it spreads', () => {
+  const { accumulator, budget, topic } = setUp({ partitions: 8 });
+  const value = Buffer.alloc(500, 'x');
+  const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
+  const moving = keys.filter((key) => partitionOfKey(Buffer.from(key), 0, key.length, 8) === 7);
+  for (let batch = 0; batch < 10; batch++) {
+    const arrivalMs = batch * 2 * LIMITS.batchOpenMsMax;
+    for (const key of moving.slice(0, 30)) {
+      accumulator.append(topic, key, value, 0, value.length, 1_000, arrivalMs, NOBODY, 1, 0);
+    }
+    topic.partitions[7]!.queue.closeOlderThan(Number.POSITIVE_INFINITY);
+  }
+  const before = budget.usedBytes;
+  shrink(accumulator, topic, 7);
+  assert(takeAll(topic).filter(({ length }) => length > 0).length > 4, 'it spreads');
+  assert(budget.usedBytes < 2.5 * before, `${budget.usedBytes}, before ${before}`);
+});
+
 test('what is placed anew does not share a batch with events that are much younger', () => {
   const { accumulator, topic } = setUp({ partitions: 2 });
   const value = Buffer.from('{}');
