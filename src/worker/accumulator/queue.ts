@@ -56,12 +56,17 @@ export class PartitionQueue {
     return this.#closed.shift();
   }
 
-  /** Takes the first batch if its first event is older than `timeoutMs`. */
+  /**
+   * Takes the first batch whose first event is older than `timeoutMs`, wherever it stands: what has
+   * moved here from a removed partition stands behind younger batches.
+   */
   takeExpired(nowMs: number, timeoutMs: number): RecordBatch | undefined {
-    const first = this.oldest;
-    if (first === undefined || nowMs - first.openedAtMs < timeoutMs) return undefined;
-    if (first === this.#open) this.close();
-    return this.#closed.shift();
+    const isExpired = (batch: RecordBatch) => nowMs - batch.openedAtMs >= timeoutMs;
+    const index = this.#closed.findIndex(isExpired);
+    if (index >= 0) return this.#closed.splice(index, 1)[0];
+    if (this.#open === undefined || !isExpired(this.#open)) return undefined;
+    this.close();
+    return this.#closed.pop();
   }
 
   /** Calls `visit` with every batch that waits. */

@@ -85,3 +85,17 @@ test('there is one open batch, and an empty one is not closed', () => {
   assert.throws(() => queue.begin(batch('b', 1)), assert.AssertionError);
   assert.throws(() => queueOf().close(), assert.AssertionError);
 });
+
+test('a batch that stands behind younger ones expires in time all the same', () => {
+  for (const isClosed of [true, false]) {
+    const queue = new PartitionQueue();
+    queue.begin(batch('younger', 1_000));
+    queue.close();
+    queue.begin(batch('older', 100));
+    if (isClosed) queue.close();
+    assert.equal(queue.takeExpired(100 + TIMEOUT_MS - 1, TIMEOUT_MS), undefined);
+    assert.equal(nameOf(queue.takeExpired(100 + TIMEOUT_MS, TIMEOUT_MS)), 'older');
+    assert.equal(queue.takeExpired(100 + TIMEOUT_MS, TIMEOUT_MS), undefined);
+    assert.deepEqual(names(queue), ['younger']);
+  }
+});
