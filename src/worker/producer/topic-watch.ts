@@ -74,8 +74,10 @@ export class TopicWatch {
     const count = answer.partitionMetadata.length;
     const isFormer = topicId !== undefined && this.#formerIds.includes(topicId);
     const knowsId = topicId !== undefined && this.#id !== undefined;
-    const isNew = !isFormer && (knowsId ? topicId !== this.#id : this.#wasMissing);
-    const isOdd = isFormer || (count < this.#count && !isNew);
+    const isAnother = knowsId ? topicId !== this.#id : this.#wasMissing;
+    // No topic is without partitions: that broker has yet to hear of them.
+    const isNew = isAnother && !isFormer && count > 0;
+    const isOdd = isFormer || count === 0 || (count < this.#count && !isNew);
     const believed = !isOdd || this.#agree(answer, knowsId && !isFormer, origin, nowMs);
     if (isFormer && !believed) return { state: 'stale' };
     const recreated = this.#count > 0 && (isNew || (isOdd && believed));
@@ -84,7 +86,7 @@ export class TopicWatch {
       this.#odd = undefined;
       this.#remember(topicId);
     }
-    this.#wasMissing = false;
+    if (count > 0) this.#wasMissing = false;
     const leaders = new Array<number>(this.#count).fill(-1);
     for (const { partitionId, leader } of answer.partitionMetadata) {
       // An id beyond the count is a hole of that answer: one more to ask for.

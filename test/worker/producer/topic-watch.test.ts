@@ -155,3 +155,18 @@ test('other errors say nothing of the partitions, and none at all is never belie
   rig.brokers = 1;
   for (let time = 0; time < 60; time++) assert.deepEqual(rig.ask(0, 1), doubted(0, 12));
 });
+
+test('without partitions no topic is another one, and none is complete', () => {
+  const first = new Rig();
+  assert.deepEqual(first.ask(0, 1), doubted(0, 0));
+  assert.deepEqual(first.ask(3, 1), known(3));
+  const byId = new Rig();
+  byId.ask(12, 1, 'a');
+  assert.deepEqual(byId.ask(0, 1, 'b'), doubted(0, 12));
+  assert.deepEqual(byId.ask(3, 1, 'b'), known(3, true));
+  const missing = new Rig();
+  missing.ask(12, 1);
+  missing.askInVain(MISSING);
+  assert.deepEqual(missing.ask(0, 1), doubted(0, 12));
+  assert.deepEqual(missing.ask(3, 1), known(3, true), 'it was missing all the same');
+});
