@@ -179,3 +179,19 @@ test('a drain waits for what is being compressed', LIMIT_MS, async () => {
   assert.deepEqual(log(), [A]);
   await pipeline.close();
 });
+
+test('a batch whose partition is removed while it is compressed moves, and is stored once', async () => {
+  const gate = new Gate();
+  const { cluster, pipeline } = await start(gate.codec);
+  pipeline.send(1, A, B);
+  await until(() => gate.waiting === 1, { what: 'the compression' });
+  cluster.createTopic(TOPIC, 1);
+  pipeline.producer.refresh();
+  await until(() => gate.waiting === 2, { what: 'the compression of what has moved' });
+  pipeline.send(0, C);
+  gate.open = true;
+  gate.pass();
+  await pipeline.settled();
+  assert.deepEqual(cluster.partition(TOPIC, 0).values, [A, B, C]);
+  await pipeline.close();
+});

@@ -109,6 +109,47 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
+  test('a batch that may be stored is not sent again for another partition', async () => {
+    const { cluster, pipeline } = await warm();
+    const down = cluster.inject(
+      { request: 'Produce', partition: 7, times: 2 },
+      { append: true, wire: 'close' },
+    );
+    pipeline.send(7, 'unknown');
+    await until(() => down.consumed === 1, { what: 'the request' });
+    const unknownAttempts = () => cluster.attempts.filter(({ bytes }) => bytes.includes('unknown'));
+    // The partition is gone before the batch is stored or its fate is known.
+    cluster.createTopic(TOPIC, 3);
+    pipeline.send(7, 'waiting');
+    pipeline.producer.refresh();
+    await pipeline.settled();
+    assert.deepEqual(
+      ['unknown', 'waiting'].map((value) => pipeline.fates.get(value)),
+      ['timeout', 'stored'],
+    );
+    assert(unknownAttempts().every(({ partition }) => partition === 7));
+    assert.deepEqual(valuesIn(cluster), ['waiting']);
+    await pipeline.close();
+  });
+
+  test('a batch that may be stored goes out again, with its bytes, to a partition that stays', async () => {
+    const { cluster, pipeline } = await warm();
+    const down = cluster.inject({ request: 'Produce', partition: 1 }, { append: true, code: 7 });
+    pipeline.send(1, 'unknown');
+    await until(() => down.consumed === 1, { what: 'the request' });
+    cluster.createTopic(TOPIC, 3);
+    pipeline.producer.refresh();
+    await pipeline.settled();
+    assert.equal(pipeline.fates.get('unknown'), 'stored');
+    const attempts = cluster.attempts.filter(({ bytes }) => bytes.includes('unknown'));
+    assert(attempts.length >= 2);
+    for (const { partition, bytes } of attempts) {
+      assert.equal(partition, 1);
+      assert.deepEqual(bytes, attempts[0]!.bytes);
+    }
+    await pipeline.close();
+  });
+
   test('with equal partitions: its rejections and back-offs end, and events are stored', async () => {
     const { cluster, pipeline } = await warm();
     cluster.topicErrors.set(TOPIC, 29);
