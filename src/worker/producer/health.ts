@@ -132,7 +132,8 @@ export class Health {
     this.#tellWhy();
   }
 
-  producerIdGiven(): void {
+  /** A broker gave a producer id, or no partition needs one any more. */
+  producerIdsGiven(): void {
     this.#answers.delete('producer id');
     this.#producerIdsRefused = false;
     this.#tellRefused();

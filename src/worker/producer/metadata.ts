@@ -67,6 +67,12 @@ interface Watched {
   dueMs: number;
 }
 
+/** A producer id that is asked for. */
+interface IdRequest {
+  readonly done: (answer: ProducerIdAnswer) => void;
+  readonly isWanted: () => boolean;
+}
+
 /** What the metadata loop finds. */
 export interface MetadataListener {
   changed(view: ClusterView): void;
@@ -108,7 +114,7 @@ export class Metadata {
   /** Since when every request for a producer id failed. */
   #noProducerIdSinceMs: number | undefined;
   #stopped = false;
-  readonly #idRequests: ((answer: ProducerIdAnswer) => void)[] = [];
+  #idRequests: IdRequest[] = [];
 
   constructor(
     topics: readonly Topic[],
@@ -184,9 +190,9 @@ export class Metadata {
     this.#endPause?.();
   }
 
-  /** Calls `done` with a new producer id; tries until it has one. */
-  producerId(done: (answer: ProducerIdAnswer) => void): void {
-    this.#idRequests.push(done);
+  /** Calls `done` with a new producer id; tries until it has one, or it is not wanted any more. */
+  producerId(done: (answer: ProducerIdAnswer) => void, isWanted: () => boolean): void {
+    this.#idRequests.push({ done, isWanted });
     this.#armPause?.();
   }
 
@@ -219,7 +225,9 @@ export class Metadata {
         throw error;
       }
     }
-    while (this.#idRequests.length > 0) {
+    for (;;) {
+      this.#idRequests = this.#idRequests.filter(({ isWanted }) => isWanted());
+      if (this.#idRequests.length === 0) return true;
       const body = initProducerIdBody();
       const answer = await link.request(INIT_PRODUCER_ID, body, decodeInitProducerId, TIMES);
       if (answer.errorCode !== 0) {
@@ -227,9 +235,8 @@ export class Metadata {
         return false;
       }
       this.#noProducerIdSinceMs = undefined;
-      this.#idRequests.shift()!(answer);
+      this.#idRequests.shift()!.done(answer);
     }
-    return true;
   }
 
   async #ask(link: BrokerLink): Promise<ClusterMetadata> {

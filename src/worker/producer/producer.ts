@@ -203,6 +203,8 @@ export class Producer {
     }
     for (const partition of removed) this.#removed.add(partition);
     for (const { queue } of partitions) queue.closeOlderThan(nowMs);
+    const everyPartition = this.#options.topics.flatMap((each) => each.partitions);
+    if (!everyPartition.some(({ lane }) => lane.needsProducerId)) this.health.producerIdsGiven();
     this.health.topicRecreated(topic, removed);
   }
 
@@ -226,12 +228,14 @@ export class Producer {
   }
 
   #requestProducerId(partition: Partition): void {
-    this.#metadata.producerId(({ producerId, epoch }) => {
-      if (partition.removed) return;
-      partition.lane.setProducerId(producerId, epoch);
-      this.health.producerIdGiven();
-      this.#leadersChanged();
-    });
+    this.#metadata.producerId(
+      ({ producerId, epoch }) => {
+        partition.lane.setProducerId(producerId, epoch);
+        this.health.producerIdsGiven();
+        this.#leadersChanged();
+      },
+      () => !partition.removed,
+    );
   }
 
   /** Arms the one timer for the earliest thing to do. */

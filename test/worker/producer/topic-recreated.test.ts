@@ -169,6 +169,30 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
+  test('producer ids that only removed partitions wait for are asked for no longer', async () => {
+    const { cluster, pipeline } = await warm({ partitions: 3 });
+    const ids = { request: 'InitProducerId' } as const;
+    cluster.inject({ ...ids, times: Number.POSITIVE_INFINITY }, { code: 31 });
+    cluster.createTopic(TOPIC, 12);
+    pipeline.producer.refresh();
+    await until(() => pipeline.facts.includes('refused'), { what: 'a rejection' });
+    cluster.createTopic(TOPIC, 3);
+    pipeline.producer.refresh();
+    await until(() => pipeline.facts.includes('allowed'), { what: 'the end of the rejection' });
+    await sendAll(pipeline, 'again');
+    assertFates(pipeline, 'again');
+    const asked = cluster.count('InitProducerId');
+    const looks = cluster.count('Metadata');
+    const looksAgain = () => {
+      pipeline.producer.refresh();
+      return cluster.count('Metadata') > looks + 2;
+    };
+    await until(looksAgain, { everyMs: 50, what: 'further rounds' });
+    assert.equal(cluster.count('InitProducerId'), asked);
+    assert(pipeline.facts.lastIndexOf('allowed') > pipeline.facts.lastIndexOf('refused'));
+    await pipeline.close();
+  });
+
   test('its limit is read again, though nothing can be sent that would tell', async () => {
     const { cluster, pipeline } = await warm();
     pipeline.topic.maxMessageBytes = 100;
