@@ -28,7 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a batch changes while its request is on its way',
-    file: 'worker/producer/sender.ts',
+    file: 'worker/producer/produce-connection.ts',
     changes: [
       [
         'const { times } = this.#patience;',
@@ -114,7 +114,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     what: 'a partition that the response lacks is taken for stored',
-    file: 'worker/producer/sender.ts',
+    file: 'worker/producer/produce-connection.ts',
     changes: [["noAnswer('missing_partition')", "({ kind: 'stored' } as Outcome)"]],
   },
   {
