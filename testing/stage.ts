@@ -18,15 +18,25 @@ export interface StageOptions {
 }
 
 export class Stage {
-  readonly gateway: Gateway;
-  readonly brokers: readonly string[];
-  readonly topic: string;
+  gateway!: Gateway;
+  brokers: readonly string[] = [];
+  topic = '';
   readonly #read = new Map<number, bigint>();
 
-  constructor(gateway: Gateway, brokers: readonly string[], topic: string) {
-    this.gateway = gateway;
-    this.brokers = brokers;
-    this.topic = topic;
+  /** A stage with a gateway that runs already. */
+  static of(gateway: Gateway, brokers: readonly string[], topic: string): Stage {
+    return Object.assign(new Stage(), { gateway, brokers, topic });
+  }
+
+  /** Creates the topic, starts a gateway on it, and waits until it is ready. */
+  async open(options: StageOptions): Promise<void> {
+    this.brokers = options.brokers ?? (await sharedKafka()).brokers;
+    this.topic = uniqueTopic();
+    const { brokers, topic } = this;
+    const { env = {}, wrapper = [], partitions = 6, config = {} } = options;
+    const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+    await createTopic({ brokers, topic }, { numPartitions: partitions, configEntries });
+    this.gateway = await startGateway({ brokers, topic, env, wrapper });
   }
 
   /** The records that were stored since the last call. */
@@ -42,15 +52,11 @@ export class Stage {
   }
 }
 
-/** Creates the topic, starts a gateway on it, and waits until it is ready. */
+/** Opens a stage whose gateway its caller stops. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  const brokers = options.brokers ?? (await sharedKafka()).brokers;
-  const { env = {}, wrapper = [], partitions = 6, config = {} } = options;
-  const topic = uniqueTopic();
-  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-  await createTopic({ brokers, topic }, { numPartitions: partitions, configEntries });
-  const gateway = await startGateway({ brokers, topic, env, wrapper });
-  return new Stage(gateway, brokers, topic);
+  const stage = new Stage();
+  await stage.open(options);
+  return stage;
 }
 
 export interface PostAnswer {

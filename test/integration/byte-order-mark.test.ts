@@ -1,10 +1,11 @@
 /** Bodies and frames that begin with a byte order mark, on each way that bytes take. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { arrayOf, good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import { openStage, post, type Stage } from '../../testing/stage.ts';
+import { post } from '../../testing/stage.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const MARK = '\ufeff';
 const NAMED = 'not valid JSON: it begins with a byte order mark (UTF-8)';
@@ -13,13 +14,7 @@ const A = good('a');
 /** Longer than what is taken apart in one go. */
 const LONG = Array.from({ length: 400 }, (_, index) => good(`event ${index}`));
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 const refusedFrame = (code: string, message: string) => [{ code, retry: false, message }];
 const withoutEvents = (errors: readonly object[]) =>

@@ -1,15 +1,16 @@
 /** Clients that send nonsense: they live, and their neighbours hardly notice. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import { ponged } from '../../testing/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { HostileProcess } from '../support/hostile-process.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const BAD_FRAMES = 10_000;
 const ROUNDS = 5;
@@ -19,14 +20,8 @@ const SAMPLES = 160;
 const COSTLY_NEIGHBOURS = 16;
 const COSTLY_SAMPLES = 400;
 
-let stage: Stage;
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 /** Frames that are bad in every way that text can be, and what must be said of each. */
 const BAD: readonly (readonly [frame: string, refused: Expected])[] = [

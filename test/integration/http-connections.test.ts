@@ -1,21 +1,16 @@
 /** What one HTTP connection carries: requests in turn, and those that are not to be believed. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { good } from '../../testing/events.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, freshMetrics, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const [A, B] = [good('a'), good('b')];
 
-let stage: Stage;
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 const open: RawHttp[] = [];
 afterEach(() => {

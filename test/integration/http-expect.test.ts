@@ -2,12 +2,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { Agent, request } from 'node:http';
-import { after, afterEach, before, test } from 'node:test';
+import { afterEach, test } from 'node:test';
 import { promisify } from 'node:util';
 import { good } from '../../testing/events.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, freshMetrics, Tally } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const run = promisify(execFile);
 const EVENT = good('expected');
@@ -16,15 +17,9 @@ const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
 /** Less than any client waits before it sends its body without an interim response. */
 const AT_ONCE_MS = 900;
 
-let stage: Stage;
 const tally = new Tally();
 let refused = 0;
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 const open: RawHttp[] = [];
 afterEach(() => {

@@ -3,11 +3,11 @@
  * directly and through HAProxy. A good client beside them all is served.
  */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { startBalancer } from '../../bench/chaos/balancer.ts';
 import { arrayOf, good } from '../../testing/events.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { metricsAtRest } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import {
   FRAMED_REQUESTS,
@@ -17,14 +17,9 @@ import {
 } from '../fixtures/framed-requests.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { TappedPort } from '../support/tapped-port.ts';
+import { useStage } from '../support/use-stage.ts';
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 const STORED: ReadonlySet<unknown> = new Set(['taken', 'taken, the last', 'stored, cut']);
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   brotliCompressSync,
   constants,
@@ -15,15 +15,8 @@ import {
 import { encode } from '@msgpack/msgpack';
 import { arrayOf, good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import {
-  accountOf,
-  freshMetrics,
-  openStage,
-  type PostAnswer,
-  post,
-  type Stage,
-  Tally,
-} from '../../testing/stage.ts';
+import { accountOf, freshMetrics, type PostAnswer, post, Tally } from '../../testing/stage.ts';
+import { useStage } from '../support/use-stage.ts';
 import { HAS_ZSTD, zstdCompressSync } from '../support/zstd.ts';
 
 const MIB = 1_048_576;
@@ -31,15 +24,9 @@ const [A, B] = [good('a'), good('ä€😀')];
 const BOMBS = 20;
 const BROKEN = 'the body does not match its Content-Encoding';
 
-let stage: Stage;
 let badEncodings = 0;
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 function postPacked(body: Buffer, encoding = 'gzip', type = ''): Promise<PostAnswer> {
   return post(stage, body, type, { 'Content-Encoding': encoding });

@@ -1,24 +1,18 @@
 /** How long an idle HTTP connection stays open, and what its answers say of it. */
 import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
 import { good } from '../../testing/events.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 /** uWebSockets.js: 10 s, looked at once in 4 s. */
 const IDLE_MS = { least: 8_000, most: 12_000 };
 const DELAY_MS = 3_000;
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 const KEEP_ALIVE = `timeout=${LIMITS.keepAliveSeconds}`;
 const CLOSES = { Connection: 'close' };

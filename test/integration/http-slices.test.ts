@@ -1,13 +1,14 @@
 /** Long bodies, which are taken apart over many turns of the loop. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused } from '../support/refusals.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const LINES = 'application/x-ndjson';
 /** Nearly 1 MiB each, of one key, numbered. */
@@ -22,14 +23,8 @@ const DEEP = arrayOf(
   ),
 );
 
-let stage: Stage;
 let tally = new Tally();
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 test('ten thousand events: each stored unchanged, those of one key in order, an array or lines', async () => {
   for (const [body, type] of [

@@ -1,26 +1,21 @@
 /** Requests that are slow to arrive: heads have a time in all, bodies a least rate. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { LIMITS } from '../../src/config/limits.ts';
 import { good } from '../../testing/events.ts';
-import { accountOf, freshMetrics, openStage, post, type Stage } from '../../testing/stage.ts';
+import { accountOf, freshMetrics, post } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const EVERY_MS = 400;
 /** uWebSockets.js looks every 4 s. */
 const UWS_MS_MIN = 7_000;
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 interface Ended {
   readonly afterMs: number;

@@ -1,23 +1,18 @@
 /** Events by `POST /events`: forms of bodies, answers, and what is refused of them. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const MAX_EVENT_BYTES = 65_536;
 const MAX_BODY_BYTES = 1_048_576;
 
-let stage: Stage;
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 const JSON_TYPE = 'application/json';
 const LINES = 'application/x-ndjson';

@@ -82,7 +82,7 @@ test('above the memory mark, with nothing to take back: newcomers are rejected a
     assert.equal(error.status, 503);
     return error.body.includes('"too_many_connections"');
   });
-  const marked = new Stage(gateway, brokers, topic);
+  const marked = Stage.of(gateway, brokers, topic);
   const refused = await post(marked, good('refused'));
   assert.deepEqual([refused.status, refused.headers.get('retry-after')], [503, '1']);
   assert.match(JSON.stringify(refused.body), /"buffer_full"/);

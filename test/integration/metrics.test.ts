@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../src/config/limits.ts';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
@@ -11,22 +11,17 @@ import type { Series } from '../../src/metrics/series.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import type { Metrics } from '../../testing/metrics.ts';
-import { freshMetrics, metricsAtRest, openStage, post, type Stage } from '../../testing/stage.ts';
+import { freshMetrics, metricsAtRest, post } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const FRAMES = 10 * LIMITS.decodeSample;
 const BODIES = 5;
 const HELD_MS = 1_500;
 const STAGE = 'forebay_stage_duration_seconds';
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 async function scrapeText(): Promise<string> {
   return (await fetch(`${stage.gateway.adminUrl}/metrics`)).text();

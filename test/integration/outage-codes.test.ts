@@ -29,7 +29,7 @@ before(async () => {
     FOREBAY_HTTP_TIMEOUT_MS: String(HTTP_TIMEOUT_MS),
   };
   const gateway = await startGateway({ brokers, topic, env, ready: false });
-  stage = new Stage(gateway, brokers, topic);
+  stage = Stage.of(gateway, brokers, topic);
   await until(async () => (await fetch(`${gateway.httpUrl}/livez`)).ok, { what: 'a worker' });
   client = await FrameClient.open(gateway.wsUrl);
   plain = await new PlainClient({ url: gateway.wsUrl }).open();

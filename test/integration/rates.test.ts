@@ -1,30 +1,25 @@
 /** How many events one connection may send in a second. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import { arrayOf, good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import { ponged } from '../../testing/socket.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { untilLogged } from '../../testing/watch.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const RATE = 20;
 const BURST = 100;
 
-let stage: Stage;
 const tally = new Tally();
-before(async () => {
-  const env = {
-    FOREBAY_CONNECTION_EVENTS_PER_SECOND: String(RATE),
-    FOREBAY_CONNECTION_EVENTS_BURST: String(BURST),
-  };
-  stage = await openStage({ env });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const env = {
+  FOREBAY_CONNECTION_EVENTS_PER_SECOND: String(RATE),
+  FOREBAY_CONNECTION_EVENTS_BURST: String(BURST),
+};
+const stage = useStage({ env });
 
 const events = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => good(`${name}-${index}`));

@@ -1,21 +1,16 @@
 /** Requests and handshakes that are refused before any event: statuses, codes and headers. */
 import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { HandshakeRefused, openSocket } from '../../testing/socket.ts';
-import { accountOf, openStage, type Stage } from '../../testing/stage.ts';
+import { accountOf } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { upgrade } from '../support/upgrade.ts';
+import { useStage } from '../support/use-stage.ts';
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage();
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage();
 
 interface Answer {
   readonly status: number | undefined;

@@ -1,11 +1,12 @@
 /** Handshakes of RFC 6455, row by row, whole and byte by byte. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { metricsAtRest } from '../../testing/stage.ts';
 import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { HANDSHAKES, type Handshake } from '../fixtures/handshakes.ts';
+import { useStage } from '../support/use-stage.ts';
 import { handshake, WsSocket } from '../support/ws-socket.ts';
 
 /** Handshakes up to this length are sent byte by byte too. */
@@ -13,13 +14,7 @@ const SPLIT_BYTES_MAX = 1_000;
 /** RFC 6455, 1.3: what belongs to its own key. */
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 async function shake({ bytes, status, protocol }: Handshake, split: boolean): Promise<void> {
   const socket = new WsSocket(stage.gateway.port);

@@ -3,24 +3,19 @@
  * that are short byte by byte too. A good client beside them is served, and loses nothing.
  */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { GoodClient } from '../../testing/good-client.ts';
-import { accountOf, metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { accountOf, metricsAtRest } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.ts';
+import { useStage } from '../support/use-stage.ts';
 import { WsSocket } from '../support/ws-socket.ts';
 
 /** Rows up to this length are sent byte by byte too. */
 const SPLIT_BYTES_MAX = 300;
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 /** Sends the row's bytes and demands what it says. */
 async function attack(row: HostileFrames, split: boolean): Promise<void> {

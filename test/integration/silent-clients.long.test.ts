@@ -1,24 +1,19 @@
 /** Clients that say nothing, or too little: they are let go, and the others do not notice. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import { CrowdProcess, HANDSHAKE } from '../../testing/crowd-process.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 /** The shortest that there is. */
 const IDLE_MS = 8_000;
 /** Of each kind. */
 const COUNT = 100;
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { FOREBAY_IDLE_TIMEOUT_MS: String(IDLE_MS) } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { FOREBAY_IDLE_TIMEOUT_MS: String(IDLE_MS) } });
 
 const DRIP = { text: 'a: b\r\n', everyMs: 500 };
 const HEAD = 'GET /livez HTTP/1.1\r\nHost: a\r\n';

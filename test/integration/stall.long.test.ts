@@ -1,13 +1,13 @@
 /** Attacks on the event loop of a worker: well-behaved clients on it are served all the time. */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AttackKind } from '../../testing/attack-kinds.ts';
 import { AttackProcess } from '../../testing/attack-process.ts';
 import { GoodClient } from '../../testing/good-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const CONNECTIONS = 30;
 const ATTACK_MS = 3_000;
@@ -18,11 +18,7 @@ const ATTACK_MS = 3_000;
  */
 const LATE_MS_MAX = 1_500;
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { FOREBAY_WORKERS: '1' } });
-});
-after(() => stage?.gateway.stop());
+const stage = useStage({ env: { FOREBAY_WORKERS: '1' } });
 
 /** Ids of what clients were told, or may expect, to be stored. */
 const expected: string[] = [];

@@ -1,14 +1,15 @@
 /** Clients that send pings: those that never read the pongs are closed, those that read are not. */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { KIB, MIB } from '../../src/config/limits.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { upgrade } from '../support/upgrade.ts';
+import { useStage } from '../support/use-stage.ts';
 
 /** More than the kernel's buffers of both ends take in all. */
 const ENOUGH_BYTES = 24 * MIB;
@@ -24,13 +25,7 @@ function packetOf(payload: string): Buffer {
   return Buffer.concat(new Array(count).fill(ping));
 }
 
-let stage: Stage;
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 const closed = async (reason: string) =>
   (await freshMetrics(stage.gateway)).value('forebay_connections_closed_total', { reason });
