@@ -66,12 +66,12 @@ export class KeyFiles {
       path,
       parse,
       changed: () => {
-        this.#log.write('info', { setting: env }, 'keys taken up');
+        this.#log.write('info', { setting: env }, 'key file reloaded');
         if (this.message !== undefined) this.#broadcast(this.message);
       },
       broken: (reason) => {
         const fields = { setting: env, reason: `the file ${reason}` };
-        this.#log.write('error', fields, 'keys not taken up: the old ones stay in force');
+        this.#log.write('error', fields, 'key file reload failed, keeping the previous keys');
       },
     });
   }

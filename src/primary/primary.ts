@@ -49,7 +49,7 @@ export interface PrimaryOptions {
   readonly checkFiles: () => Promise<FileWarnings>;
 }
 
-const OPEN = 'everybody who reaches this address may send: no keys are configured';
+const OPEN = 'authentication is not configured, accepting any client';
 
 /**
  * Serves until a signal or a failure ends it; no worker is left then.
@@ -131,7 +131,8 @@ class Primary {
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
-      failed: (error) => log.write('error', { err: error }, 'a request failed'),
+      failed: (error) =>
+        log.write('error', { err: error }, 'internal error while processing a request'),
     });
   }
 
@@ -207,7 +208,7 @@ class Primary {
     const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
     const onHangup = () => this.#restartWorkers('SIGHUP');
     const onError = (error: unknown) => {
-      this.#log.last({ err: error }, 'a defect in the primary; it ends');
+      this.#log.last({ err: error }, 'internal error in the primary, exiting');
       // The workers end by themselves when their channel closes.
       process.exit(EXIT.failed);
     };
@@ -221,7 +222,7 @@ class Primary {
 
   #restartWorkers(cause: string): 'begun' | 'queued' | 'draining' {
     if (this.#stop.announced) {
-      this.#log.write('warn', { cause }, 'no rolling restart: the instance stops');
+      this.#log.write('warn', { cause }, 'rolling restart ignored, instance is stopping');
       return 'draining';
     }
     logSchemaAnew(this.#log, this.#options.checkFiles);
@@ -285,12 +286,12 @@ class Primary {
     const serves = others.some((status) => status?.listening && status.kafkaReached);
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
     const workerPid = this.#supervisor.pid(worker);
-    this.#log.write('error', { worker: slot, workerPid, reason }, 'worker cannot run');
+    this.#log.write('error', { worker: slot, workerPid, reason }, 'worker failed to start');
   }
 
   #hangs(worker: number): void {
     const workerPid = this.#supervisor.pid(worker);
-    this.#log.write('error', { workerPid }, 'worker hangs: killed');
+    this.#log.write('error', { workerPid }, 'unresponsive worker killed');
     this.#supervisor.kill(worker, 'hang');
   }
 

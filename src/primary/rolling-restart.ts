@@ -81,7 +81,7 @@ export class Roll {
     this.#waiting = new Map(
       serving.filter((entry): entry is [number, number] => entry[1] !== undefined),
     );
-    log.write('info', { cause, workers: this.#waiting.size }, 'rolling restart begun');
+    log.write('info', { cause, workers: this.#waiting.size }, 'rolling restart started');
     this.#next();
     return 'begun';
   }
@@ -152,7 +152,7 @@ export class Roll {
       return;
     }
     const ms = Math.round(performance.now() - this.#sinceMs);
-    this.#options.log.write('info', { ms, replaced: this.#replaced }, 'rolling restart ended');
+    this.#options.log.write('info', { ms, replaced: this.#replaced }, 'rolling restart completed');
     this.#end();
   }
 
@@ -203,7 +203,7 @@ export class Roll {
     this.#step = undefined;
     const fields = { worker: step?.slot, workerPid: step?.pid, reason };
     const { log } = this.#options;
-    log.write('error', fields, 'rolling restart given up: the workers before stay');
+    log.write('error', fields, 'rolling restart aborted');
     this.#failure = { reason, sinceMs: Date.now() };
     this.#end();
   }

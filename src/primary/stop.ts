@@ -75,10 +75,14 @@ export class Stop {
     if (!this.#signalled) {
       this.#signalled = true;
       if (!this.announced) return this.request(signal);
-      log.write('info', { signal }, 'it stops already: a second signal ends it at once');
+      log.write('info', { signal }, 'signal ignored, instance is already stopping');
       return;
     }
-    log.write('warn', { signal, left: this.#leftNow() }, 'second signal: ending at once');
+    log.write(
+      'warn',
+      { signal, left: this.#leftNow() },
+      'second signal received, exiting immediately',
+    );
     supervisor.killAll();
     this.#settle(EXIT.failed);
   }
@@ -88,7 +92,7 @@ export class Stop {
     const { log, prestopMs, announced } = this.#options;
     if (this.#over || this.announced) return;
     if (prestopMs === 0) return this.#begin(cause);
-    log.write('info', { cause, prestopMs }, 'stop announced');
+    log.write('info', { cause, prestopMs }, 'stop requested');
     this.#prestop = setTimeout(() => this.#begin(cause), prestopMs);
     announced();
   }
@@ -141,7 +145,7 @@ export class Stop {
     const { log, supervisor, timeoutMs, begun } = this.#options;
     clearTimeout(this.#prestop);
     this.#sinceMs = performance.now();
-    log.write('info', { cause, timeoutMs }, 'drain begun');
+    log.write('info', { cause, timeoutMs }, 'drain started');
     begun();
     this.#deadline = setTimeout(() => this.#atDeadline(), timeoutMs + DRAIN_GRACE_MS);
     for (const worker of supervisor.attached()) this.tell(worker);
@@ -149,7 +153,7 @@ export class Stop {
   }
 
   #atDeadline(): void {
-    this.#options.log.write('error', { left: this.#leftNow() }, 'drain ended at its deadline');
+    this.#options.log.write('error', { left: this.#leftNow() }, 'drain timed out');
     this.#options.supervisor.killAll();
     this.#settle(EXIT.failed);
   }

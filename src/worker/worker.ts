@@ -152,8 +152,7 @@ class Worker {
         topicRecreated: ({ name: topic }) => void tell({ type: 'topicRecreated', topic }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
-        loginRefused: (error) =>
-          this.#fail(`the brokers refuse our credentials: ${printable(error)}`),
+        loginRefused: (error) => this.#fail(`Kafka authentication failed: ${printable(error)}`),
       },
     };
   }

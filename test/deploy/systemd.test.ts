@@ -98,7 +98,7 @@ test('an instance serves, replaces its workers and stops with the system calls t
   const event = '{"msg":"m","clientId":"c","timestamp":1}';
   assert.equal((await post(stage, event)).status, 200);
   gateway.signal('SIGHUP');
-  await until(() => gateway.log.some(({ msg }) => msg === 'rolling restart ended'));
+  await until(() => gateway.log.some(({ msg }) => msg === 'rolling restart completed'));
   assert.equal((await post(stage, event)).status, 200);
   assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
   assert.deepEqual(gateway.errors, []);

@@ -182,7 +182,7 @@ test('protocol, listen, operations: what is sent is answered as the pages say', 
   const stored = () => terminal.run('metrics events_stored');
   await until(async () => /^forebay_events_stored_total \d/m.test(await stored()));
   assert.match(await run(BLOCKS.restart), /\{"restart":"begun"\}/);
-  await gateway.says(/"msg":"rolling restart ended"/);
+  await gateway.says(/"msg":"rolling restart completed"/);
   assert.match(await run(BLOCKS.drain), /\{"drain":"begun"\}/);
   await gateway.says(/"msg":"drain ended"/);
 });
@@ -223,7 +223,7 @@ test('schema: a mistake is found, events are checked, a change takes effect', as
   const answer = answerBelow('docs/schema.md', '"type":"scroll"');
   assert.equal(plain(await run(BLOCKS.schemaPost)), plain(answer));
   assert.match(await run(BLOCKS.schemaChange), /\{"restart":"begun"\}/);
-  await gateway.says(/"msg":"rolling restart ended"/);
+  await gateway.says(/"msg":"rolling restart completed"/);
   assert.match(
     await run(BLOCKS.schemaPost),
     /"accepted":0,.*must have required property 'session'/,

@@ -72,7 +72,7 @@ describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }
     gateways.push(gateway);
     assert.deepEqual(await gateway.exit, { code: 1, signal: null });
     const said = [...gateway.log.map(({ msg }) => msg), ...gateway.errors].filter((line) =>
-      line?.includes('refuse our credentials'),
+      line?.includes('Kafka authentication failed'),
     );
     assert.equal(said.length, 1, gateway.logTail());
     assert(!gateway.logTail().includes('wrong'), 'the password is not told');

@@ -76,7 +76,7 @@ test('above the memory mark, with nothing to take back: newcomers are rejected a
   const gateway = await startGateway({ brokers, topic, env, ready: false });
   t.after(() => gateway.kill());
   const said = (start: string) => gateway.log.filter(({ msg }) => msg?.startsWith(start)).length;
-  await until(() => said('memory is short') === 1, { what: 'the mark' });
+  await until(() => said('memory above limit') === 1, { what: 'the mark' });
   await assert.rejects(FrameClient.open(gateway.wsUrl), (error) => {
     assert(error instanceof HandshakeRefused, String(error));
     assert.equal(error.status, 503);

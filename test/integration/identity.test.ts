@@ -276,10 +276,10 @@ test('the line of a bad event says whose it was, in each way', async () => {
   assert.equal((await fetch(`${gateway.httpUrl}/events`, { ...body, body: '[1]' })).status, 400);
   const plain = await new PlainClient({ url: gateway.wsUrl, headers }).open();
   plain.socket.send('{');
-  await untilLogged(gateway, 'plain client: a bad event was refused');
+  await untilLogged(gateway, 'invalid event of a plain client rejected');
   await plain.close();
   const whose = ({ code, identity, transport }: LogLine) => [code, identity, transport];
-  const told = gateway.log.filter(({ msg }) => msg === 'an event was refused to its sender');
+  const told = gateway.log.filter(({ msg }) => msg === 'event rejected');
   assert.deepEqual(told.map(whose), [
     ['schema', 'beside', 'ws'],
     ['not_an_object', 'till', 'http'],
@@ -299,7 +299,7 @@ test('no secret is in any log line, answer or metric, and no client’s text in 
   for (const text of ['somebody else', 'evil', 'till 7', 'root']) {
     assert(!log.includes(text), `${text} is in the log`);
   }
-  const reasons = stage.gateway.log.filter(({ msg }) => msg === 'a client was not let in');
+  const reasons = stage.gateway.log.filter(({ msg }) => msg === 'client authentication failed');
   assert(reasons.length >= 10, 'operators hear why');
   assert(
     reasons.some(({ identity }) => identity === 'over'),

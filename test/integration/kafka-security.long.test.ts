@@ -137,13 +137,13 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     const what = ['--add-config', 'SCRAM-SHA-256=[password=another]'];
     const change = ['--bootstrap-server', broker, ...whom, ...what];
     await cluster.tool('kafka.admin.ConfigCommand', change);
-    const alarm = await untilLogged(gateway, 'the brokers refuse our credentials', 20_000);
+    const alarm = await untilLogged(gateway, 'Kafka authentication failed', 20_000);
     assert.equal(alarm.level, 'error');
     assert.match(String(alarm.error), /invalid credentials with SASL mechanism SCRAM-SHA-256/);
     assert.equal(gateway.exited, undefined);
     authority.file('password', 'another\n');
     gateway.signal('SIGHUP');
-    await untilLogged(gateway, 'rolling restart ended', 30_000);
+    await untilLogged(gateway, 'rolling restart completed', 30_000);
     await untilStored(gateway, 200);
     await end();
     assert.equal((await gateway.stop()).code, 0);
@@ -188,7 +188,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     assert.match(await listenToOne(brokers, topic, env), /one/);
     await untilLogged(
       gateway,
-      'the topic’s configuration may not be read: max.message.bytes is taken as its default',
+      'not authorized to read the topic configuration, assuming the default max.message.bytes',
     );
     assert.equal((await gateway.stop()).code, 0);
     await takeGroupsOfDave(cluster.brokers);
@@ -228,7 +228,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
       const place = { brokers: cluster.secureBrokers(protocol), topic: uniqueTopic() };
       const { code, errors, gateway } = await failedStart(t, { ...place, env: env() });
       assert.deepEqual([code, errors.length], [1, 1], errors.join('\n'));
-      assert.match(errors[0]!, /^forebay: the brokers refuse our credentials: /);
+      assert.match(errors[0]!, /^forebay: Kafka authentication failed: /);
       assert.match(errors[0]!, line);
       assert(!gateway.logTail(1_000).includes('hunter2'), 'no password in the log');
     });

@@ -156,7 +156,7 @@ test('a reason is logged once for all workers, also after a rolling restart', as
   const stage = await stageWith(t, 'id', undefined, { FOREBAY_WORKERS: '2' });
   const { gateway } = stage;
   const keyless = async () => (await gateway.metrics()).value('forebay_events_without_key_total');
-  const rolls = () => gateway.log.filter(({ msg }) => msg === 'rolling restart ended').length;
+  const rolls = () => gateway.log.filter(({ msg }) => msg === 'rolling restart completed').length;
   let sent = 0;
   const send = async () => {
     // The kernel spreads connections over the workers.

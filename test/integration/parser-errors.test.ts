@@ -11,7 +11,7 @@ import { until } from '../../testing/wait.ts';
 import { proxyHeader } from '../support/proxy-header.ts';
 import { RawHttp } from '../support/raw-http.ts';
 
-const UNHEARD = 'no request of a trusted proxy is understood';
+const UNHEARD = 'no valid request from a trusted proxy';
 const V1 = 'PROXY TCP4 192.0.2.1 192.0.2.2 1111 9000\r\n';
 
 /** Starts one without a Kafka: nothing here is to be stored. */

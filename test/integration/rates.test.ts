@@ -92,7 +92,7 @@ test('plain clients: what is beyond the rate is dropped and counted; HTTP has no
   tally.ws(BURST);
   tally.http(2 * BURST);
   tally.drop('rate_limited', 7);
-  const { code } = await untilLogged(stage.gateway, 'plain client: an event was dropped');
+  const { code } = await untilLogged(stage.gateway, 'event of a plain client dropped');
   assert.equal(code, 'rate_limited');
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(stage.gateway.errors, []);

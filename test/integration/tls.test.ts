@@ -189,7 +189,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     const second = authority.issue('second');
     replaceFiles(place, { ...second, keyFile: authority.issue('other').keyFile });
     gateway.signal('SIGHUP');
-    const line = await untilLogged(gateway, 'rolling restart given up: the workers before stay');
+    const line = await untilLogged(gateway, 'rolling restart aborted');
     assert.match(String(line.reason), /^FOREBAY_TLS_KEY_FILE: \S+ is not the key of the first /);
     assert(pids.every(isRunning), 'the old workers stay');
     assert.equal(await shownName(gateway), 'first');
@@ -201,7 +201,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
 
     replaceFiles(place, second);
     gateway.signal('SIGHUP');
-    await untilLogged(gateway, 'rolling restart ended', 20_000);
+    await untilLogged(gateway, 'rolling restart completed', 20_000);
     assert.equal(await shownName(gateway), 'second');
     await until(() => clients.every(({ connections }) => connections > 1));
     await untilStored(gateway, 200);
@@ -232,7 +232,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     ]);
     assert.deepEqual([code, errors.length], [1, 1]);
     assert.match(errors[0]!, /^forebay: FOREBAY_TLS_KEY_FILE: \S+ is not the key of the first /);
-    const line = await untilLogged(gateway, 'the TLS certificate has expired: clients refuse it');
+    const line = await untilLogged(gateway, 'TLS certificate has expired, clients reject it');
     assert.deepEqual([line.level, line.subject], ['warn', 'CN=expired']);
     await assert.rejects(shake(gateway), /certificate has expired/);
     assert.equal((await gateway.stop()).code, 0);

@@ -68,11 +68,11 @@ const untilStored = async (more: number) => {
 
 /** Replaces the schema, and the workers so that they load it. */
 async function setSchema(schema: object): Promise<void> {
-  const { length } = gateway.log.filter(({ msg }) => msg === 'rolling restart ended');
+  const { length } = gateway.log.filter(({ msg }) => msg === 'rolling restart completed');
   writeFileSync(schemaFile, JSON.stringify(schema));
   gateway.signal('SIGHUP');
   await until(
-    () => gateway.log.filter(({ msg }) => msg === 'rolling restart ended').length > length,
+    () => gateway.log.filter(({ msg }) => msg === 'rolling restart completed').length > length,
     { deadlineMs: 30_000 },
   );
 }
@@ -122,7 +122,7 @@ test('a schema without an example that is found: nothing is sent until an own ev
 
 test('a gateway that drains says so on the page', { skip }, async () => {
   const stopped = gateway.stop();
-  await untilLogged(gateway, 'stop announced');
+  await untilLogged(gateway, 'stop requested');
   await until(async () => /^The gateway is stopping/.test(await shown.text('#trouble')), {
     deadlineMs: 7_000,
   });

@@ -52,13 +52,13 @@ test('every worker has the keys of both files, as they change, and those that st
   writeFileSync(jwks, keySetOf('2'));
   await child.line(heard('a,b', '2'), 2);
   writeFileSync(path, '{');
-  const line = await child.line(said('keys not taken up: the old ones stay in force'));
+  const line = await child.line(said('key file reload failed, keeping the previous keys'));
   assert.deepEqual([line.setting, line.level], ['FOREBAY_KEYS_FILE', 'error']);
   const worker = pidOf(await child.line(did('listening')));
   process.kill(worker, 'SIGKILL');
   await child.line(heard('a,b', '2'), 3);
   assert.equal(isRunning(worker), false);
-  assert.equal(messages(child, 'keys taken up').length, 2);
+  assert.equal(messages(child, 'key file reloaded').length, 2);
   assert.deepEqual(messages(child, OPEN), []);
 });
 
@@ -90,7 +90,7 @@ test('a file that cannot be used, or read, is a start error of one line', async 
   }
 });
 
-const OPEN = 'everybody who reaches this address may send: no keys are configured';
+const OPEN = 'authentication is not configured, accepting any client';
 
 test('open to others without keys: one line at the start says so', async () => {
   const open = await host('run', 1, { FOREBAY_HOST: '0.0.0.0' });

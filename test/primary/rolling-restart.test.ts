@@ -25,9 +25,9 @@ import {
 afterEach(killHosts);
 after(checkWorkersGone);
 
-const BEGUN = 'rolling restart begun';
-const ENDED = 'rolling restart ended';
-const GIVEN_UP = 'rolling restart given up: the workers before stay';
+const BEGUN = 'rolling restart started';
+const ENDED = 'rolling restart completed';
+const GIVEN_UP = 'rolling restart aborted';
 
 /** A primary that is ready; `mode` sets that of the workers to come. */
 async function rolling(
@@ -271,9 +271,9 @@ test('a stop ends a roll, and none begins any more', async (t) => {
   signal('SIGHUP');
   await child.line(did('drain'));
   signal('SIGTERM');
-  await child.line(said('drain begun'));
+  await child.line(said('drain started'));
   signal('SIGHUP');
-  const line = await child.line(said('no rolling restart: the instance stops'));
+  const line = await child.line(said('rolling restart ignored, instance is stopping'));
   assert.equal(line.cause, 'SIGHUP');
   assert.equal((await get('/workers/restart', 'POST')).status, 503);
   await child.line(did('drain'), 4);

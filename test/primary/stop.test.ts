@@ -20,7 +20,7 @@ test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out coun
   await child.line(said('ready'));
   const startMs = performance.now();
   signal('SIGTERM');
-  await child.line(said('stop announced'));
+  await child.line(said('stop requested'));
   const readyz = await get('/readyz');
   assert.deepEqual([readyz.status, (await readyz.json()).reasons], [503, ['draining']]);
   await has('forebay_draining 1', 'forebay_workers{state="ready"} 1');
@@ -38,7 +38,7 @@ test('a second signal ends it at once, before the drain too', async () => {
   const { child, signal } = await host('run', 1, { FOREBAY_PRESTOP_MS: '60000' });
   await child.line(said('ready'));
   signal('SIGTERM');
-  await child.line(said('stop announced'));
+  await child.line(said('stop requested'));
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
   assert.equal(child.lines().filter(did('drain')).length, 0);
@@ -48,13 +48,13 @@ test('POST /drain stops it as a signal does; neither another nor the first signa
   const { child, get, signal } = await host('held', 1);
   await child.line(said('ready'));
   for (let i = 0; i < 2; i++) assert.equal((await get('/drain', 'POST')).status, 202);
-  assert.equal((await child.line(said('drain begun'))).cause, 'POST /drain');
+  assert.equal((await child.line(said('drain started'))).cause, 'POST /drain');
   const drain = await child.line(did('drain'));
   signal('SIGTERM');
-  await child.line(said('it stops already: a second signal ends it at once'));
+  await child.line(said('signal ignored, instance is already stopping'));
   process.kill(pidOf(drain), 'SIGUSR1');
   assert.deepEqual(await child.ended, { code: 0, signal: null });
-  assert.deepEqual(messages(child, 'second signal: ending at once'), []);
+  assert.deepEqual(messages(child, 'second signal received, exiting immediately'), []);
 });
 
 test('after POST /drain the second signal ends it at once', async () => {
@@ -63,10 +63,10 @@ test('after POST /drain the second signal ends it at once', async () => {
   await get('/drain', 'POST');
   await child.line(did('drain'));
   signal('SIGTERM');
-  await child.line(said('it stops already: a second signal ends it at once'));
+  await child.line(said('signal ignored, instance is already stopping'));
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
-  assert.equal(messages(child, 'second signal: ending at once').length, 1);
+  assert.equal(messages(child, 'second signal received, exiting immediately').length, 1);
 });
 
 test('a primary that was suspended kills nobody', async () => {
@@ -79,5 +79,5 @@ test('a primary that was suspended kills nobody', async () => {
   assert.equal((await get('/readyz')).status, 200);
   await new Promise((resolve) => setTimeout(resolve, 300));
   assert(workers.every(isRunning));
-  assert.deepEqual(messages(child, 'worker hangs: killed'), []);
+  assert.deepEqual(messages(child, 'unresponsive worker killed'), []);
 });

@@ -78,7 +78,7 @@ test('a new worker that cannot run, where another serves: that goes on, and the 
   await child.line(said('ready'));
   const [worker] = child.lines().filter(did('listening'));
   process.kill(pidOf(worker!), 'SIGUSR2');
-  const line = await child.line(said('worker cannot run'));
+  const line = await child.line(said('worker failed to start'));
   assert.deepEqual(
     [line.level, line.worker, line.workerPid, line.reason],
     ['error', worker!.slot, pidOf(worker!), 'the schema is wrong'],
@@ -98,7 +98,7 @@ test('a worker that cannot run while the instance drains changes nothing of that
   signal('SIGTERM');
   await child.line(did('drain'), 2);
   process.kill(one!, 'SIGUSR2');
-  await child.line(said('worker cannot run'));
+  await child.line(said('worker failed to start'));
   process.kill(other!, 'SIGUSR1');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
   assert.deepEqual(messages(child, 'drain ended').length, 1);
@@ -130,7 +130,7 @@ test('a signal while workers still start reaches them, exit code 0', async () =>
   const { child, signal } = await host('slow', 2);
   await child.line(did('started'), 2);
   signal('SIGTERM');
-  await child.line(said('drain begun'));
+  await child.line(said('drain started'));
   const workers = child.lines().filter(did('started')).map(pidOf);
   for (const pid of workers) process.kill(pid, 'SIGUSR1');
   assert.deepEqual(await child.ended, { code: 0, signal: null });
@@ -155,7 +155,7 @@ test('a drain shows in /readyz and /metrics; a second signal ends it at once', a
   assert.match(metrics, /^forebay_workers\{state="draining"\} 2$/m);
   signal('SIGINT');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
-  assert.equal(messages(child, 'second signal: ending at once')[0]?.left, 6);
+  assert.equal(messages(child, 'second signal received, exiting immediately')[0]?.left, 6);
 });
 
 test('the deadline ends a drain with the count of what was left, exit code 1', async () => {
@@ -163,7 +163,7 @@ test('the deadline ends a drain with the count of what was left, exit code 1', a
   await child.line(said('ready'));
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
-  assert.equal(messages(child, 'drain ended at its deadline')[0]?.left, 6);
+  assert.equal(messages(child, 'drain timed out')[0]?.left, 6);
   const drain = (await child.line(did('drain'))).message as { timeoutMs: number };
   assert(drain.timeoutMs <= 200);
 });
@@ -180,7 +180,7 @@ test('a worker that dies instead of draining makes it exit code 1', async () => 
 test('a defect in the primary is logged and ends it with exit code 1, and its workers', async () => {
   const { child } = await host('garbled', 1);
   assert.deepEqual(await child.ended, { code: 1, signal: null });
-  const [line] = messages(child, 'a defect in the primary; it ends');
+  const [line] = messages(child, 'internal error in the primary, exiting');
   assert.equal(line?.level, 'fatal');
   assert(line !== undefined);
   assert.equal((line.err as { type: string }).type, 'AssertionError');

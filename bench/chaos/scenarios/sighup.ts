@@ -17,7 +17,7 @@ export function sighup(times = 10): Scenario {
         const pids = gateway.workers();
         gateway.signal('SIGHUP');
         world.did('SIGHUP');
-        const lines = () => logged(gateway, 'rolling restart ended');
+        const lines = () => logged(gateway, 'rolling restart completed');
         const what = () => `the end of a roll; the log ends:\n${gateway.logTail()}`;
         await until(() => lines().length === time, { deadlineMs: 60_000, what });
         world.measured('a roll', 'ms', Number(lines().at(-1)?.ms));

@@ -20,7 +20,7 @@ export const workerSigstop: Scenario = {
     const sinceMs = performance.now();
     world.did(`worker ${victim} stopped`);
     await world.recovers('a worker’s stop, by the other one');
-    await untilLogged(gateway, 'worker hangs: killed', SECONDS * 1_000);
+    await untilLogged(gateway, 'unresponsive worker killed', SECONDS * 1_000);
     world.did('it is found to hang and killed');
     world.measured('hang found after', 's', (performance.now() - sinceMs) / 1000);
     const { clients } = world.traffic;

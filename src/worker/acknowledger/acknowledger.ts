@@ -175,17 +175,14 @@ export class Acknowledger implements Outcomes {
     if (!owner.plain) {
       if (!SENDERS_FAULTS.has(code)) return;
       this.#sampledTold.line(code, (held) =>
-        this.#log.info(
-          { code, reason: message, identity, transport, held },
-          'an event was refused to its sender',
-        ),
+        this.#log.info({ code, reason: message, identity, transport, held }, 'event rejected'),
       );
       return;
     }
     const line =
       dropped === undefined
-        ? 'plain client: a bad event was refused'
-        : 'plain client: an event was dropped';
+        ? 'invalid event of a plain client rejected'
+        : 'event of a plain client dropped';
     this.#sampled.line(code, (held) =>
       this.#log.warn({ code, reason: message, identity, held }, line),
     );

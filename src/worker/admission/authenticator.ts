@@ -47,10 +47,10 @@ export class Gate {
     if (token === '') return this.#refuse('no credentials');
     const key = this.#keys?.find(token);
     if (key !== undefined) {
-      return key.isOver() ? this.#refuse('a key that is over', key.name) : key;
+      return key.isOver() ? this.#refuse('expired key', key.name) : key;
     }
     if (this.#jwt !== undefined && JWT.test(token)) return this.#verify(this.#jwt, token);
-    return this.#refuse('an unknown key');
+    return this.#refuse('unknown key');
   }
 
   /** From now on the keys in `message` let in, and no others. */
@@ -62,7 +62,7 @@ export class Gate {
   /** What had let somebody in is over: his connection was ended. */
   ended({ name }: Identity): void {
     this.#sampled.line('ended', (held) =>
-      this.#log.info({ identity: name, held }, 'a connection was ended: its key or token is over'),
+      this.#log.info({ identity: name, held }, 'connection closed, key or token no longer valid'),
     );
   }
 
@@ -77,7 +77,7 @@ export class Gate {
   /** The answer is the same for all; what was wrong is for operators. */
   #refuse(reason: string, name?: string): 'unauthorized' {
     this.#sampled.line(reason, (held) =>
-      this.#log.warn({ reason, identity: name, held }, 'a client was not let in'),
+      this.#log.warn({ reason, identity: name, held }, 'client authentication failed'),
     );
     return 'unauthorized';
   }

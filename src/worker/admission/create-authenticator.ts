@@ -35,8 +35,6 @@ async function createJwtVerifier(config: Config, log: Logger): Promise<JwtVerifi
   if (url === undefined) return new JwtVerifier(options);
   const sampled = new SampledLog();
   const failed = (reason: string) =>
-    sampled.line('', (held) =>
-      log.warn({ reason, held }, 'the keys at FOREBAY_JWT_JWKS_URL cannot be had'),
-    );
+    sampled.line('', (held) => log.warn({ reason, held }, 'failed to fetch JWKS'));
   return new JwtVerifier(options, new RemoteKeys({ url, failed }).find);
 }

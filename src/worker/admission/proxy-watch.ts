@@ -54,6 +54,6 @@ export class ProxyWatch {
     this.#suspects.delete(name);
     this.#settled.add(name);
     const fields = { proxy: name, connections, hint: HINT };
-    this.#log.warn(fields, 'no request of a trusted proxy is understood');
+    this.#log.warn(fields, 'no valid request from a trusted proxy');
   }
 }

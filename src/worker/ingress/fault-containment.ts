@@ -17,7 +17,7 @@ export function throwIfBroken(error: unknown): void {
  * @throws AssertionError as {@link throwIfBroken}
  */
 export function abandon(response: HttpResponse, log: Logger, err: unknown): void {
-  log.error({ err }, 'a request failed');
+  log.error({ err }, 'internal error while processing a request');
   throwIfBroken(err);
   try {
     response.close();

@@ -79,11 +79,11 @@ export function logCertificate(log: Logger, certificate: Certificate, nowMs = Da
   const fields = { subject, notAfter: new Date(notAfterMs).toISOString(), days };
   const validity = validityOf(certificate, nowMs);
   if (validity === 'expired') {
-    log.warn(fields, 'the TLS certificate has expired: clients refuse it');
+    log.warn(fields, 'TLS certificate has expired, clients reject it');
   } else if (validity === 'early') {
     const notBefore = new Date(notBeforeMs).toISOString();
-    log.warn({ ...fields, notBefore }, 'the TLS certificate does not hold yet: clients refuse it');
+    log.warn({ ...fields, notBefore }, 'TLS certificate is not valid yet, clients reject it');
   } else if (validity === 'ending') {
-    log.warn(fields, 'the TLS certificate expires soon');
+    log.warn(fields, 'TLS certificate expires soon');
   } else log.info(fields, 'TLS certificate');
 }

@@ -69,7 +69,7 @@ export class MemoryMark {
     if (over === this.#over) return;
     this.#over = over;
     const facts = { residentBytes: resident, maxBytes: this.#maxBytes, ended: this.#ended };
-    if (over) this.#log.warn(facts, 'memory is short: no new connections and bodies');
-    else this.#log.info(facts, 'memory is there again: new connections and bodies are taken');
+    if (over) this.#log.warn(facts, 'memory above limit, rejecting connections');
+    else this.#log.info(facts, 'memory below limit, accepting connections');
   }
 }

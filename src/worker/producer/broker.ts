@@ -160,7 +160,7 @@ export class Broker implements Leader {
     this.#options.faults.warn(
       `${this.id}`,
       { broker: this.id, throttleMs, mutedMs },
-      'the quota on the broker is used up: nothing is sent to it meanwhile',
+      'throttled by a broker quota',
     );
   }
 }

@@ -62,7 +62,7 @@ export class Compressor {
     this.#sampled.line('failed', (held) =>
       this.#log.error(
         { error: String(error), held },
-        'a batch could not be compressed: it is sent as it is',
+        'batch compression failed, sending uncompressed',
       ),
     );
   }

@@ -60,7 +60,7 @@ const CLOSED = /closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i;
 export function reasonFor({ why, message }: ConnectionFailure): string {
   const found = MEANINGS.find(([pattern]) => pattern.test(message));
   if (found !== undefined) return found[1];
-  if (why === 'configuration') return 'the brokers refuse our credentials';
+  if (why === 'configuration') return 'Kafka authentication failed';
   if (why === 'guard' || why === 'request_timeout') return 'Kafka does not answer';
   if (CLOSED.test(message) && why === 'connection') {
     return (

@@ -154,7 +154,7 @@ export class Health {
     }
     const fields = { address: at, broker: broker?.id, why, error: message, hint };
     if (why === 'configuration') {
-      this.#faults.error(at, fields, 'the brokers refuse our credentials');
+      this.#faults.error(at, fields, 'Kafka authentication failed');
     } else this.#faults.warn(`${at} ${hint}`, fields, 'broker connection failed');
   }
 

@@ -262,7 +262,7 @@ export class Metadata {
     this.#faults[level](
       `${error} ${level}`,
       { error, errorCode },
-      'no producer id yet, asking again',
+      'producer id request failed, retrying',
     );
   }
 

@@ -80,7 +80,7 @@ export class ProduceMetrics {
     this.#faults[level](
       `${topic.name} ${errorClass} ${error}`,
       { partition: number, attempts: lane.attempts, class: errorClass, error, errorCode },
-      'a batch was not confirmed',
+      'produce attempt failed',
     );
   }
 

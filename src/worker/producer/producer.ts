@@ -195,7 +195,7 @@ export class Producer {
     this.#options.faults.warn(
       topicName,
       { topic: topicName, partitions: partitions.length, partitionsBefore },
-      'the topic was created again',
+      'topic recreated',
     );
     topic.recreated();
     for (const partition of partitions.slice(0, partitionsBefore)) {

@@ -58,7 +58,7 @@ function inTurn(brokers: readonly string[], tries: number): string[] {
 function report(error: unknown, options: StewardOptions): void {
   const { topic, mayCreate, log, faults } = options;
   if (error instanceof NoTopic) {
-    faults.error('', { topic }, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
+    faults.error('', { topic }, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
     return;
   }
   const { isConnection, ...failure } = adminFailure(error);
@@ -93,15 +93,15 @@ async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<
   const values = await describe(admin, topic);
   if (values === undefined) {
     log.warn(
-      'the topic’s configuration may not be read: max.message.bytes is taken as its default',
+      'not authorized to read the topic configuration, assuming the default max.message.bytes',
     );
     return { topic, maxMessageBytes: LIMITS.maxMessageBytesDefault };
   }
   if (values.get('min.insync.replicas') === '1') {
-    log.warn({ topic }, 'min.insync.replicas is 1: an acknowledged event may be on one disk only');
+    log.warn({ topic }, 'min.insync.replicas is 1, acknowledged events may be on one disk only');
   }
   if (values.get('unclean.leader.election.enable') === 'true') {
-    log.warn({ topic }, 'unclean leader election is on: Kafka may lose acknowledged events');
+    log.warn({ topic }, 'unclean leader election is enabled, Kafka may lose acknowledged events');
   }
   const maxMessageBytes = Number(values.get('max.message.bytes'));
   return {
@@ -113,7 +113,7 @@ async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<
 async function warnOfOneReplica(admin: Admin, topic: string, log: Logger): Promise<void> {
   const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
   if (topics[0]?.partitions.some(({ replicas }) => replicas.length === 1)) {
-    log.warn({ topic }, 'replication factor 1: acknowledged events are as safe as one disk');
+    log.warn({ topic }, 'topic has replication factor 1, acknowledged events are on one disk only');
   }
 }
 

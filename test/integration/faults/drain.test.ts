@@ -83,7 +83,7 @@ test('POST /drain: a request in flight is answered, and its connection closed', 
   assert.equal(live.statusCode, 200);
   const asked = await fetch(`${gateway.adminUrl}/drain`, { method: 'POST' });
   assert.deepEqual([asked.status, await asked.json()], [202, { drain: 'begun' }]);
-  await untilLogged(gateway, 'drain begun');
+  await untilLogged(gateway, 'drain started');
   // It is waited for, longer than for somebody who may still come.
   await sleep(4 * LIMITS.lastRequestsMs);
   // Who was connected before may still shake hands, and is told to go away.

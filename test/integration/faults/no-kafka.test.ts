@@ -93,7 +93,7 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
     'a topic that may not be made: said, and taken up when somebody makes it',
     async () => {
       await untilNotReady(other, NO_TOPIC);
-      const said = () => logged(other, 'the topic does not exist, and KAFKA_CREATE_TOPIC is 0');
+      const said = () => logged(other, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
       await until(() => said().length > 0);
       await refusedOverHttp(other);
       assert.deepEqual(logged(other, 'topic created'), []);

@@ -103,7 +103,7 @@ describe('rights are withdrawn under load', {
       await closeAll(clients);
       const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
       assert(verdict.clean, describeVerdict(verdict).join('\n'));
-      const alarms = logged(gateway, 'a batch was not confirmed');
+      const alarms = logged(gateway, 'produce attempt failed');
       assert.deepEqual(
         alarms.map(({ level, error }) => [level, error]),
         [['error', 'TOPIC_AUTHORIZATION_FAILED']],

@@ -26,7 +26,7 @@ before(async () => {
   ({ brokers } = await sharedKafka());
 });
 
-const ENDED = 'rolling restart ended';
+const ENDED = 'rolling restart completed';
 /** What the kernel resets: it had accepted for the listener that closes. */
 const RESET = /ECONNRESET|socket hang up/;
 
@@ -133,7 +133,7 @@ test('a broken schema: the log says why, the old workers go on; POST /workers/re
   const client = await FrameClient.open(gateway.wsUrl);
   await writeFile(schema, '{"type": ');
   gateway.signal('SIGHUP');
-  const line = await untilLogged(gateway, 'rolling restart given up: the workers before stay');
+  const line = await untilLogged(gateway, 'rolling restart aborted');
   assert.equal(line.level, 'error');
   assert.match(String(line.reason), /schema\.json is not valid JSON/);
   assert.deepEqual(await client.exchange('{"id":"1"}'), []);

@@ -107,7 +107,7 @@ test('the drain’s deadline with Kafka stalled: exit code 1, a line with the co
     await until(() => clients.every(({ outstanding }) => outstanding > 2));
     const startMs = performance.now();
     gateway.signal('SIGTERM');
-    await untilLogged(gateway, 'drain begun');
+    await untilLogged(gateway, 'drain started');
     // Or frames that are on their way when the sockets end would have no answer either.
     await load.stop();
     const exit = await gateway.exit;
@@ -172,7 +172,7 @@ test('a second signal ends it at once, exit code 1', async (t) => {
     const inFlight = async () => (await gateway.metrics()).value('forebay_events_in_flight');
     await until(async () => (await inFlight()) > 0, { what: 'events in flight' });
     gateway.signal('SIGTERM');
-    await untilLogged(gateway, 'drain begun');
+    await untilLogged(gateway, 'drain started');
     assert.equal(gateway.exited, undefined);
     const startMs = performance.now();
     gateway.signal('SIGTERM');
@@ -183,7 +183,7 @@ test('a second signal ends it at once, exit code 1', async (t) => {
   }
   await load.stop();
   await checkGone(gateway, workers);
-  assert(Number(logged(gateway, 'second signal: ending at once')[0]?.left) > 0);
+  assert(Number(logged(gateway, 'second signal received, exiting immediately')[0]?.left) > 0);
 });
 
 test('a primary killed with SIGKILL leaves no worker and no port behind', async (t) => {

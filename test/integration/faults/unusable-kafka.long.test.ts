@@ -59,7 +59,7 @@ test('rights are withdrawn and the workers replaced: not ready, though no event 
   assert.equal((await readyz(gateway))[0]?.status, 200);
   target.times = Number.POSITIVE_INFINITY;
   gateway.signal('SIGHUP');
-  await untilLogged(gateway, 'rolling restart ended', NOTICED_MS);
+  await untilLogged(gateway, 'rolling restart completed', NOTICED_MS);
   await until(async () => (await readyz(gateway)).every(({ status }) => status === 503), {
     what: () => gateway.logTail(),
   });

@@ -47,7 +47,7 @@ test('a worker that hangs under load is killed and replaced; its neighbour goes 
   // What it had written before has arrived by now.
   await sleep(500);
   const acknowledged = new Map(clients.map((client) => [client, client.acknowledgedEvents]));
-  const line = await untilLogged(gateway, 'worker hangs: killed');
+  const line = await untilLogged(gateway, 'unresponsive worker killed');
   const killedMs = performance.now();
   assert.equal(line.workerPid, hung);
   // Meanwhile the other one has served all of its clients.

@@ -315,7 +315,7 @@ test('of clients that are told, operators see samples of what is their own fault
     identity: 'key 0',
     transport: 'ws',
     held: 0,
-    msg: 'an event was refused to its sender',
+    msg: 'event rejected',
   });
   const told = world.logged.map(({ code }) => code);
   const retried = ['buffer_full', 'kafka_unavailable', 'draining', 'timeout'];

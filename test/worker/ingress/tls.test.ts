@@ -148,11 +148,11 @@ describe('the line of a certificate', () => {
     const { certificateDays } = LIMITS;
     assert.deepEqual(line(certificateDays), [info, 'TLS certificate', certificateDays]);
     const last = certificateDays - 0.5;
-    const soon = 'the TLS certificate expires soon';
+    const soon = 'TLS certificate expires soon';
     assert.deepEqual(line(last), [warn, soon, certificateDays - 1]);
-    const expired = 'the TLS certificate has expired: clients refuse it';
+    const expired = 'TLS certificate has expired, clients reject it';
     assert.deepEqual(line(-2.5), [warn, expired, 2]);
-    const early = 'the TLS certificate does not hold yet: clients refuse it';
+    const early = 'TLS certificate is not valid yet, clients reject it';
     assert.deepEqual(line(90, -1), [warn, early, 90]);
   });
 });

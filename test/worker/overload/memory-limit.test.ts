@@ -44,14 +44,14 @@ test('over above the mark, and no longer below 95% of it: it does not waver betw
   assert.deepEqual(
     lines.map(({ level, msg, residentBytes, ended }) => [
       level,
-      msg.split(':')[0],
+      msg.split(',')[0],
       residentBytes,
       ended,
     ]),
     [
-      [40, 'memory is short', MAX, 1 + 2],
-      [30, 'memory is there again', 0.95 * MAX, 1 + 2 + 3 + 4],
-      [40, 'memory is short', MAX + 1, 5 + 6],
+      [40, 'memory above limit', MAX, 1 + 2],
+      [30, 'memory below limit', 0.95 * MAX, 1 + 2 + 3 + 4],
+      [40, 'memory above limit', MAX + 1, 5 + 6],
     ],
     'a line for each change',
   );

@@ -54,7 +54,7 @@ test('a broker that cannot be reached is named with its address, the hint withou
 
 test('refused credentials are no connection that failed by itself', () => {
   const error = new errors.KafkaJSSASLAuthenticationError!('SASL PLAIN authentication failed');
-  assert.equal(adminFailure(error).hint, 'the brokers refuse our credentials');
+  assert.equal(adminFailure(error).hint, 'Kafka authentication failed');
 });
 
 test('anything else that is thrown is a text', () => {

@@ -112,10 +112,10 @@ test('refused credentials end a worker before anything worked, and are an alarm 
   health.topicKnown(topic, true);
   const second = broker(2, topic.partitions);
   health.connectionFailed(second.address, wrongPassword, asBroker(second));
-  assert.match(told.at(-1)!, /^no leader .* connected: the brokers refuse our credentials \(see/);
+  assert.match(told.at(-1)!, /^no leader .* connected: Kafka authentication failed \(see/);
   assert.deepEqual(
     lines.map(({ level, message, address }) => [level, message, address]),
-    [['error', 'the brokers refuse our credentials', 'kafka-2.invalid:9092']],
+    [['error', 'Kafka authentication failed', 'kafka-2.invalid:9092']],
   );
 });
 

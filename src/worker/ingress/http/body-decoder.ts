@@ -171,7 +171,7 @@ export class WholeBodies {
   #fail({ exchange }: Body, error: unknown, reply: HttpReply | undefined): void {
     exchange.fail();
     reply?.fail();
-    this.#options.log.error({ err: error }, 'a body failed');
+    this.#options.log.error({ err: error }, 'internal error while processing a body');
     throwIfBroken(error);
   }
 

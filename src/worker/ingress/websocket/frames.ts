@@ -167,7 +167,7 @@ export class Frames {
    */
   failed(source: FrameSource, err: unknown): void {
     source.cut();
-    this.#options.log.error({ err }, 'a frame failed');
+    this.#options.log.error({ err }, 'internal error while processing a frame');
     throwIfBroken(err);
   }
 

@@ -238,7 +238,7 @@ test('a frame that waited and fails ends its connection, with what waits behind 
   assert.deepEqual(taken().sort(), ['before', 'neighbour']);
   assert.equal(bad.ended, '1006 ');
   assert.equal(neighbour.ended, '');
-  assert.deepEqual(stages.logged, ['a frame failed']);
+  assert.deepEqual(stages.logged, ['internal error while processing a frame']);
 });
 
 test('all connections together have a bound: the one with most waiting is ended', async () => {

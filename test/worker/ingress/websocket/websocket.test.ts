@@ -52,7 +52,7 @@ test('a frame that something fails on ends its connection without an ack, and no
   bad.deliver(odd);
   assert.equal(bad.peer.ended, '1006');
   assert.equal(neighbour.peer.ended, '');
-  assert.deepEqual(logged, ['a frame failed']);
+  assert.deepEqual(logged, ['internal error while processing a frame']);
   validate = () => undefined;
   neighbour.deliver(odd);
   assert.equal(neighbour.peer.ended, '');
@@ -77,7 +77,7 @@ test('a handshake that something fails on ends its connection, and no other', ()
   });
   listener.behavior.upgrade(response, broken, {});
   assert.throws(() => response.resume(), /after its end/);
-  assert.deepEqual(logged, ['a request failed']);
+  assert.deepEqual(logged, ['internal error while processing a request']);
   connect();
 });
 
