@@ -250,7 +250,7 @@ test('commands that do not serve work in a foreign cluster, too', async () => {
   const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
   const cases: [string[], number, RegExp, RegExp][] = [
     [['--version'], 0, new RegExp(`^${version}\n$`), /^$/],
-    [['--help'], 0, /^Forebay takes JSON events/, /^$/],
+    [['--help'], 0, /^Forebay receives JSON events/, /^$/],
     [['config'], 0, /^KAFKA_BROKERS=127\.0\.0\.1:1$/m, /^$/],
     [['health'], 1, /^$/, /^forebay: /],
     [['srve'], 2, /^$/, /^forebay: unknown command "srve"/],
@@ -299,7 +299,7 @@ test('wrong settings are named all at once, exit code 2, without a stack', async
   assert.equal(code, 2);
   assert.equal(stdout, '');
   const lines = stderr.trimEnd().split('\n');
-  assert.equal(lines[0], 'forebay: wrong settings:');
+  assert.equal(lines[0], 'forebay: invalid settings:');
   assert.deepEqual(
     lines.slice(1).map((line) => line.trim().split(' ')[0]),
     ['FOREBAY_PORT', 'KAFKA_BROKERS', 'KAFKA_TLS', 'LOG_LEVEL'],

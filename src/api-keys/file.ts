@@ -104,7 +104,7 @@ function isAt(path: string, fd: number | undefined): boolean {
 function withEntry(text: string | undefined, entry: Named): string {
   if (text === undefined) return shown([entry], {});
   if (parseKeys(text).some(({ name }) => name === entry.name)) {
-    throw new Error('has a key of that name');
+    throw new Error('already has a key with this name');
   }
   const { keys, ...others } = JSON.parse(text) as { keys: object[] };
   const next = shown([...keys, entry], others);
@@ -121,7 +121,7 @@ function openNew(beside: string, shownAs: string): number {
     return openSync(beside, NEW, PRIVATE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    throw new Error(`is being changed by somebody else, or ${shownAs} was left behind: remove it`);
+    throw new Error(`is being changed by another process, or ${shownAs} is left over: remove it`);
   }
 }
 

@@ -54,7 +54,7 @@ export function parseKeys(text: string): KeyEntry[] {
   for (const field of ['name', 'sha256'] as const) {
     const seen = new Set<string>();
     for (const [index, entry] of entries.entries()) {
-      if (seen.has(entry[field])) throw new Error(`keys[${index}].${field} is there twice`);
+      if (seen.has(entry[field])) throw new Error(`keys[${index}].${field} is a duplicate`);
       seen.add(entry[field]);
     }
   }
@@ -72,10 +72,10 @@ export function parseKeySet(text: string): KeySet {
   if (keys.length > most) throw new Error(`has more than ${most} keys`);
   for (const [index, key] of keys.entries()) {
     const fields = fieldsOf(key, `keys[${index}] must be an object`);
-    if (typeof fields.kty !== 'string') throw new Error(`keys[${index}].kty must be a text`);
+    if (typeof fields.kty !== 'string') throw new Error(`keys[${index}].kty must be a string`);
     const isSecret = SECRET_FIELDS.some((field) => Object.hasOwn(fields, field));
     if (isSecret || fields.kty === 'oct') {
-      throw new Error(`keys[${index}] is not a public key: it must not be here`);
+      throw new Error(`keys[${index}] is not a public key and must not be in this file`);
     }
   }
   return { keys };
@@ -106,7 +106,7 @@ function parseTime(expires: unknown, at: string): number {
   if (expires === undefined) return Number.POSITIVE_INFINITY;
   const endsAtMs = typeof expires === 'string' ? expiryOf(expires) : undefined;
   if (endsAtMs !== undefined) return endsAtMs;
-  throw new Error(`${at}.expires must be a time as 2027-01-31T00:00:00Z`);
+  throw new Error(`${at}.expires must be a time such as 2027-01-31T00:00:00Z`);
 }
 
 /** Milliseconds since 1970 of a time as in the field `expires`; undefined if it is none. */

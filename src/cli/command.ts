@@ -10,13 +10,13 @@ import { WORKER_SLOT } from '../primary/worker-env.ts';
 
 function help(): string {
   const me = calledAs();
-  return `Forebay takes JSON events over WebSocket and HTTP and writes them to Apache Kafka.
+  return `Forebay receives JSON events over WebSocket and HTTP and writes them to Apache Kafka.
 
-usage: ${me}            serve
-       ${me} config     print the effective settings, secrets hidden, and check their files
-       ${me} health     ask the gateway of these settings whether it is alive; --ready: ready
-       ${me} listen     print the events of the topic; --help says more
-       ${me} key new    make an API key; --help says more
+usage: ${me}            run the gateway
+       ${me} config     print the effective settings without secrets, and check their files
+       ${me} health     check that the gateway with these settings is alive; --ready: ready
+       ${me} listen     print the events of the topic; see listen --help
+       ${me} key new    create an API key; see key --help
        ${me} --help     this text
        ${me} --version
 

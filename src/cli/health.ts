@@ -38,8 +38,8 @@ const OPTIONS = { ready: 'flag' } as const;
 function healthHelp(): string {
   return `Usage: ${calledAs()} health [--ready]
 
-Asks the gateway of these settings whether it is alive (/livez), with --ready whether it is ready
-(/readyz). Exit code 0: it is; 1: it is not, or does not answer; 2: wrong options or settings.`;
+Checks that the gateway with these settings is alive (/livez), with --ready that it is ready
+(/readyz). Exit code 0: it is; 1: it is not, or does not respond; 2: invalid options or settings.`;
 }
 
 function wrong(message: string): StartError {

@@ -9,15 +9,15 @@ import { redacted } from './redact.ts';
 /** Refusals of an event or of a whole frame. They stand in a `nack` or in an HTTP answer. */
 export const EVENT_CODES = {
   invalid_json: { retry: false, text: 'not valid JSON' },
-  invalid_msgpack: { retry: false, text: 'not a MessagePack frame that JSON can carry' },
+  invalid_msgpack: { retry: false, text: 'not valid MessagePack, or not representable in JSON' },
   invalid_utf8: { retry: false, text: 'not valid UTF-8' },
   not_an_object: { retry: false, text: 'an event must be a JSON object' },
   schema: { retry: false, text: 'the event does not match the schema' },
-  too_large: { retry: false, text: 'the event or frame is longer than allowed' },
-  too_deep: { retry: false, text: 'the event nests more deeply than allowed' },
-  too_many_events: { retry: false, text: 'more events in one frame than allowed' },
-  rejected_by_kafka: { retry: false, text: 'Kafka does not accept this record' },
-  rate_limited: { retry: true, text: 'more events per second than allowed' },
+  too_large: { retry: false, text: 'the event or frame is too large' },
+  too_deep: { retry: false, text: 'the event is nested too deeply' },
+  too_many_events: { retry: false, text: 'too many events in one frame' },
+  rejected_by_kafka: { retry: false, text: 'Kafka rejected this record' },
+  rate_limited: { retry: true, text: 'event rate limit exceeded' },
   buffer_full: { retry: true, text: 'the buffer is full' },
   kafka_unavailable: { retry: true, text: 'Kafka cannot be reached' },
   draining: { retry: true, text: 'this instance is shutting down' },
@@ -26,22 +26,22 @@ export const EVENT_CODES = {
 
 /** Refusals of a request, a handshake or a whole connection. */
 export const REQUEST_CODES = {
-  bad_request: { http: 400, text: 'the request cannot be understood' },
-  unauthorized: { http: 401, ws: 1008, text: 'valid credentials are needed' },
-  identity_unavailable: { http: 503, text: 'the credentials cannot be checked at the moment' },
+  bad_request: { http: 400, text: 'the request is malformed' },
+  unauthorized: { http: 401, ws: 1008, text: 'valid credentials are required' },
+  identity_unavailable: { http: 503, text: 'the credentials cannot be verified at the moment' },
   forbidden_origin: { http: 403, text: 'this origin is not allowed' },
-  not_found: { http: 404, text: 'there is nothing at this address' },
+  not_found: { http: 404, text: 'unknown path' },
   method_not_allowed: { http: 405, text: 'this method is not allowed here' },
   request_timeout: { http: 408, text: 'the request took too long to arrive' },
-  expectation_failed: { http: 417, text: 'nothing but 100-continue can be expected' },
-  unsupported_media_type: { http: 415, text: 'this content type or encoding is not taken' },
+  expectation_failed: { http: 417, text: 'only 100-continue is supported' },
+  unsupported_media_type: { http: 415, text: 'this content type or encoding is not supported' },
   bad_encoding: { http: 400, text: 'the body does not match its Content-Encoding' },
-  too_many_connections: { http: 503, ws: 1013, text: 'no more connections can be taken' },
-  credit_exceeded: { ws: 1008, text: 'more was sent than the credit allows' },
+  too_many_connections: { http: 503, ws: 1013, text: 'connection limit reached' },
+  credit_exceeded: { ws: 1008, text: 'credit exceeded' },
   slow_consumer: { ws: 1008, text: 'acknowledgements or pongs are not being read' },
   flooding: { ws: 1013, text: 'too many messages at once' },
   restart: { ws: 1012, text: 'this instance is shutting down' },
-  age: { ws: 1012, text: 'this connection is old enough: connect again' },
+  age: { ws: 1012, text: 'maximum connection age reached, reconnect' },
 } as const;
 
 export type EventCode = keyof typeof EVENT_CODES;

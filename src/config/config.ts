@@ -30,48 +30,50 @@ const FOUR_GIB = 4096 * MIB;
 export const SETTINGS = {
   host: text('FOREBAY_HOST', {
     default: '0.0.0.0',
-    meaning: 'address that clients connect to',
+    meaning: 'address of the port for clients',
   }),
   port: integer('FOREBAY_PORT', {
     default: 9000,
     min: 1,
     max: 65_535,
-    meaning: 'port that clients connect to',
+    meaning: 'port for clients',
   }),
   tlsCertFile: optional('FOREBAY_TLS_CERT_FILE', {
-    meaning: 'PEM file of the certificate, and of those that vouch for it: clients speak TLS then',
+    meaning: 'PEM file with the certificate and its chain; enables TLS for clients',
   }),
-  tlsKeyFile: optional('FOREBAY_TLS_KEY_FILE', { meaning: 'PEM file of its private key' }),
+  tlsKeyFile: optional('FOREBAY_TLS_KEY_FILE', {
+    meaning: 'PEM file with the private key of the certificate',
+  }),
   adminHost: text('FOREBAY_ADMIN_HOST', {
     default: '127.0.0.1',
-    meaning: 'address of the live view, the metrics, the health checks and the commands',
+    meaning: 'address of the admin port: live view, metrics, health checks and commands',
   }),
   adminPort: integer('FOREBAY_ADMIN_PORT', {
     default: 9001,
     min: 1,
     max: 65_535,
-    meaning: 'port of the live view, the metrics, the health checks and the commands',
+    meaning: 'port of the live view, metrics, health checks and commands',
   }),
   adminToken: optional('FOREBAY_ADMIN_TOKEN', {
-    meaning: 'what commands must bring as `Authorization: Bearer`; needed beyond loopback',
+    meaning: 'token that commands require as `Authorization: Bearer`; required beyond loopback',
     secret: true,
     primaryOnly: true,
   }),
   adminTokenFile: optional('FOREBAY_ADMIN_TOKEN_FILE', {
-    meaning: 'file that holds that token, instead of FOREBAY_ADMIN_TOKEN',
+    meaning: 'file that contains the token, instead of FOREBAY_ADMIN_TOKEN',
     primaryOnly: true,
   }),
   adminHosts: hostNames('FOREBAY_ADMIN_HOSTS', {
     meaning:
-      'host names, besides addresses and localhost, under which the admin port answers, separated by ' +
-      'commas; * = every name',
+      'host names accepted by the admin port in addition to addresses and localhost, ' +
+      'separated by commas; * = every name',
   }),
   workers: integer('FOREBAY_WORKERS', {
     default: availableCores,
     defaultText: 'available cores',
     min: 1,
     max: 128,
-    meaning: 'worker processes; the default knows the cgroup’s CPU quota',
+    meaning: 'worker processes; the default respects the cgroup’s CPU quota',
   }),
   ...IDENTITY_SETTINGS,
   bufferBytes: integer('FOREBAY_BUFFER_BYTES', {
@@ -79,24 +81,26 @@ export const SETTINGS = {
     min: 4 * MIB,
     max: FOUR_GIB,
     unit: 'bytes',
-    meaning: 'memory per worker for events that are not in Kafka yet, copies of requests included',
+    meaning: 'memory per worker for events not yet in Kafka, including copies in requests',
   }),
   maxFrameBytes: integer('FOREBAY_MAX_FRAME_BYTES', {
     default: 64 * KIB,
     min: KIB,
     max: 256 * KIB,
     unit: 'bytes',
-    meaning: 'longest WebSocket frame, and longest event over HTTP',
+    meaning: 'maximum size of a WebSocket frame, and of an event over HTTP',
   }),
   keyField: text('FOREBAY_KEY_FIELD', {
     default: 'clientId',
     pattern: /^[^.]+(\.[^.]+)*$/,
-    expected: 'the name of a field, or names with single dots between them, as user.id',
-    meaning: 'field whose text becomes the record’s key; user.id: the field id of the object user',
+    expected: 'a field name, or field names separated by single dots, such as user.id',
+    meaning: 'field whose value becomes the record key; user.id: the field id of the object user',
   }),
   idField: text('FOREBAY_ID_FIELD', {
     default: 'id',
-    meaning: 'field by which page, listener and benches tell repeats; the gateway does not read it',
+    meaning:
+      'field by which the test page, listen and the benchmarks detect duplicates; the ' +
+      'gateway does not read it',
   }),
   eventSchema: optional('FOREBAY_EVENT_SCHEMA', {
     meaning: 'path of a JSON Schema for events; none = the built-in msg, clientId, timestamp',
@@ -106,36 +110,35 @@ export const SETTINGS = {
     min: 1_000,
     max: 3_600_000,
     unit: 'ms',
-    meaning: 'age at which an event that is not stored is refused to its sender',
+    meaning: 'age at which an event that is not stored is rejected',
   }),
   prestopMs: integer('FOREBAY_PRESTOP_MS', {
     default: 0,
     min: 0,
     max: 3_600_000,
     unit: 'ms',
-    meaning: 'time between `draining` in /readyz and the begin of a stop, all served meanwhile',
+    meaning: 'delay between failing readiness and draining; traffic is served meanwhile',
   }),
   drainTimeoutMs: integer('FOREBAY_DRAIN_TIMEOUT_MS', {
     default: 25_000,
     min: 0,
     max: 3_600_000,
     unit: 'ms',
-    meaning: 'time for a stop to settle what is in flight; then it ends with exit code 1',
+    meaning: 'time to settle events in flight during a stop, after which it ends with exit code 1',
   }),
   drainSpreadMs: integer('FOREBAY_DRAIN_SPREAD_MS', {
     default: 5_000,
     min: 0,
     max: 3_600_000,
     unit: 'ms',
-    meaning:
-      'clients of a worker that ends are told to connect again after 0 to so long, at random',
+    meaning: 'maximum of the random reconnect delay given to the clients of a draining worker',
   }),
   workerTimeoutMs: integer('FOREBAY_WORKER_TIMEOUT_MS', {
     default: 10_000,
     min: 2_000,
     max: 3_600_000,
     unit: 'ms',
-    meaning: 'silence after which a worker hangs: it is killed and replaced',
+    meaning: 'time without a report after which a worker is killed and replaced',
   }),
   ...LIMIT_SETTINGS,
   httpTimeoutMs: integer('FOREBAY_HTTP_TIMEOUT_MS', {
@@ -143,30 +146,30 @@ export const SETTINGS = {
     min: 100,
     max: 3_600_000,
     unit: 'ms',
-    meaning: 'time until an HTTP request is answered; what is open then is `timeout`',
+    meaning: 'time until an HTTP request is answered; events unsettled by then get `timeout`',
   }),
   kafkaBrokers: addresses('KAFKA_BROKERS', {
     default: ['127.0.0.1:9092'],
-    meaning: 'brokers to ask first, host:port separated by commas; IPv6 addresses as [::1]:9092',
+    meaning: 'bootstrap brokers, host:port separated by commas; IPv6 addresses as [::1]:9092',
   }),
   kafkaTopic: text('KAFKA_TOPIC', {
     default: 'event_topic_newer',
     pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
-    expected: 'a topic name: 1 to 249 letters, digits, . _ -, and not . or .. alone',
+    expected: 'a topic name: 1 to 249 letters, digits, . _ -, but neither . nor ..',
     meaning: 'topic that events are written to',
   }),
   kafkaTopicPartitions: integer('KAFKA_TOPIC_PARTITIONS', {
     default: 12,
     min: 1,
     max: 10_000,
-    meaning: 'partitions of a topic that Forebay creates',
+    meaning: 'partitions of a topic created by Forebay',
   }),
   kafkaTopicReplication: integer('KAFKA_TOPIC_REPLICATION', {
     default: -1,
     min: 1,
     max: 32,
     also: [-1],
-    meaning: 'replication factor of a topic that Forebay creates; -1 = the broker’s default',
+    meaning: 'replication factor of a topic created by Forebay; -1 = the broker’s default',
   }),
   kafkaCreateTopic: flag('KAFKA_CREATE_TOPIC', {
     default: true,
@@ -176,12 +179,12 @@ export const SETTINGS = {
     default: 'forebay',
     pattern: /^[A-Za-z0-9._-]{1,100}$/,
     expected: '1 to 100 letters, digits, . _ -',
-    meaning: 'client id that brokers see in logs and quotas',
+    meaning: 'client id in broker logs and quotas',
   }),
   compression: choice('KAFKA_COMPRESSION', {
     values: ['none', ...CODECS],
     default: 'none',
-    meaning: 'how batches are compressed (zstd from Node 22.15 on)',
+    meaning: 'compression codec of batches (zstd requires Node.js 22.15 or later)',
   }),
   lingerMs: integer('KAFKA_LINGER_MS', {
     default: 10,
@@ -189,32 +192,36 @@ export const SETTINGS = {
     max: 1_000,
     unit: 'ms',
     meaning:
-      'how long an event waits for others at the most: requests to a broker are so far apart; ' +
-      '0 when nothing was sent lately',
+      'maximum time an event waits for others: minimum interval between requests to a ' +
+      'broker; 0 for the first request after an idle time',
   }),
   batchBytes: integer('KAFKA_BATCH_BYTES', {
     default: 256 * KIB,
     min: 4 * KIB,
     max: 16 * MIB,
     unit: 'bytes',
-    meaning: 'largest batch; never more than the topic’s max.message.bytes',
+    meaning: 'maximum batch size; never above the topic’s max.message.bytes',
   }),
   maxRequestBytes: integer('KAFKA_MAX_REQUEST_BYTES', {
     default: 4 * MIB,
     min: 64 * KIB,
     max: 64 * MIB,
     unit: 'bytes',
-    meaning: 'largest produce request; never more than the buffer / (16 × brokers)',
+    meaning: 'maximum size of a produce request; never above the buffer / (16 × brokers)',
   }),
-  kafkaTls: flag('KAFKA_TLS', { default: false, meaning: 'speak TLS to the brokers' }),
+  kafkaTls: flag('KAFKA_TLS', { default: false, meaning: 'connect to the brokers over TLS' }),
   kafkaTlsCaFile: optional('KAFKA_TLS_CA_FILE', {
-    meaning: 'PEM file of the authority that signed the brokers’ certificates',
+    meaning: 'PEM file with the CA certificates that brokers are verified against',
   }),
-  kafkaTlsCertFile: optional('KAFKA_TLS_CERT_FILE', { meaning: 'PEM file of our certificate' }),
-  kafkaTlsKeyFile: optional('KAFKA_TLS_KEY_FILE', { meaning: 'PEM file of our private key' }),
+  kafkaTlsCertFile: optional('KAFKA_TLS_CERT_FILE', {
+    meaning: 'PEM file with the client certificate for the brokers',
+  }),
+  kafkaTlsKeyFile: optional('KAFKA_TLS_KEY_FILE', {
+    meaning: 'PEM file with the private key of the client certificate',
+  }),
   kafkaSaslMechanism: choice('KAFKA_SASL_MECHANISM', {
     values: ['plain', 'scram-sha-256', 'scram-sha-512'],
-    meaning: 'how to authenticate to the brokers',
+    meaning: 'SASL mechanism for the brokers',
   }),
   kafkaSaslUsername: optional('KAFKA_SASL_USERNAME', { meaning: 'user name for the brokers' }),
   kafkaSaslPassword: optional('KAFKA_SASL_PASSWORD', {
@@ -222,16 +229,16 @@ export const SETTINGS = {
     secret: true,
   }),
   kafkaSaslPasswordFile: optional('KAFKA_SASL_PASSWORD_FILE', {
-    meaning: 'file that holds the password, instead of KAFKA_SASL_PASSWORD',
+    meaning: 'file that contains the password, instead of KAFKA_SASL_PASSWORD',
   }),
   logLevel: choice('LOG_LEVEL', {
     values: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
     default: 'info',
-    meaning: 'least level of a log line',
+    meaning: 'minimum level of log lines',
   }),
   logPretty: flag('LOG_PRETTY', {
     default: false,
-    meaning: 'log lines for people instead of JSON',
+    meaning: 'human-readable log lines instead of JSON',
   }),
 } as const;
 
@@ -268,7 +275,7 @@ export function readConfig(env: Environment): Config {
   }
   errors.push(...contradictions(values as Config));
   if (errors.length > 0) {
-    throw new StartError(`wrong settings:\n  ${errors.join('\n  ')}`, EXIT.configuration);
+    throw new StartError(`invalid settings:\n  ${errors.join('\n  ')}`, EXIT.configuration);
   }
   return values as Config;
 }
@@ -289,47 +296,47 @@ function contradictions(config: Config): string[] {
   demand(!samePort, 'FOREBAY_PORT and FOREBAY_ADMIN_PORT must differ');
   demand(
     (config.tlsCertFile === undefined) === (config.tlsKeyFile === undefined),
-    'FOREBAY_TLS_CERT_FILE and FOREBAY_TLS_KEY_FILE need each other',
+    'FOREBAY_TLS_CERT_FILE and FOREBAY_TLS_KEY_FILE must be set together',
   );
   demand(
     config.adminToken === undefined || config.adminTokenFile === undefined,
-    'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',
+    'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE are mutually exclusive',
   );
   demand(
     config.kafkaSaslPassword === undefined || config.kafkaSaslPasswordFile === undefined,
-    'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE exclude each other',
+    'KAFKA_SASL_PASSWORD and KAFKA_SASL_PASSWORD_FILE are mutually exclusive',
   );
   demand(
     config.connectionEventsBurst === 0 || config.connectionEventsPerSecond > 0,
-    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+    'FOREBAY_CONNECTION_EVENTS_BURST requires FOREBAY_CONNECTION_EVENTS_PER_SECOND',
   );
   demand(
     config.addressEventsBurst === 0 || config.addressEventsPerSecond > 0,
-    'FOREBAY_ADDRESS_EVENTS_BURST needs FOREBAY_ADDRESS_EVENTS_PER_SECOND',
+    'FOREBAY_ADDRESS_EVENTS_BURST requires FOREBAY_ADDRESS_EVENTS_PER_SECOND',
   );
   demandIdentity(config, demand);
   if (config.kafkaSaslMechanism !== undefined) {
     demand(
       config.kafkaSaslUsername !== undefined,
-      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_USERNAME',
+      'KAFKA_SASL_MECHANISM requires KAFKA_SASL_USERNAME',
     );
     demand(
       (config.kafkaSaslPassword ?? config.kafkaSaslPasswordFile) !== undefined,
-      'KAFKA_SASL_MECHANISM needs KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
+      'KAFKA_SASL_MECHANISM requires KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
     );
   } else {
     demand(
       config.kafkaSaslUsername === undefined,
-      'KAFKA_SASL_USERNAME needs KAFKA_SASL_MECHANISM',
+      'KAFKA_SASL_USERNAME requires KAFKA_SASL_MECHANISM',
     );
   }
   demand(
     (config.kafkaTlsCertFile === undefined) === (config.kafkaTlsKeyFile === undefined),
-    'KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE need each other',
+    'KAFKA_TLS_CERT_FILE and KAFKA_TLS_KEY_FILE must be set together',
   );
   demand(
     config.kafkaTls || (config.kafkaTlsCaFile ?? config.kafkaTlsCertFile) === undefined,
-    'KAFKA_TLS_*_FILE needs KAFKA_TLS=1',
+    'KAFKA_TLS_*_FILE requires KAFKA_TLS=1',
   );
   demand(
     config.maxFrameBytes <= config.bufferBytes / 64,

@@ -19,35 +19,35 @@ const ALGORITHMS = [
 export const IDENTITY_SETTINGS = {
   origins: origins('FOREBAY_ORIGINS', {
     meaning:
-      'origins of web pages that may send, separated by commas, and no others; * = every page; ' +
-      'none = pages of the same host',
+      'allowed origins of web pages, separated by commas; * = every page; none = pages of ' +
+      'the same host',
   }),
   keysFile: optional('FOREBAY_KEYS_FILE', {
-    meaning: 'JSON file of the API keys that let in; read again when it changes',
+    meaning: 'JSON file of API keys; reloaded when it changes',
   }),
   jwtJwksFile: optional('FOREBAY_JWT_JWKS_FILE', {
-    meaning: 'JSON file of the public keys (JWKS) that JWTs are signed with; read again likewise',
+    meaning: 'JSON file of the public keys (JWKS) that verify JWTs; reloaded when it changes',
   }),
   jwtJwksUrl: url('FOREBAY_JWT_JWKS_URL', {
-    meaning: 'address of those keys instead: https, or http on loopback',
+    meaning: 'URL of the JWKS instead of a file: https, or http on loopback',
   }),
   jwtAudience: optional('FOREBAY_JWT_AUDIENCE', {
-    meaning: 'what `aud` of a JWT must be or hold; needed with a JWKS',
+    meaning: 'required audience: `aud` of a JWT must equal or contain it; mandatory with a JWKS',
   }),
   jwtIssuer: optional('FOREBAY_JWT_ISSUER', {
-    meaning: 'what `iss` of a JWT must be; needed with a JWKS',
+    meaning: 'required issuer: `iss` of a JWT must equal it; mandatory with a JWKS',
   }),
   jwtAlgorithms: choices('FOREBAY_JWT_ALGORITHMS', {
     values: ALGORITHMS,
     default: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
-    meaning: 'signatures of JWTs that are taken, separated by commas',
+    meaning: 'accepted signature algorithms of JWTs, separated by commas',
   }),
   jwtClockToleranceMs: integer('FOREBAY_JWT_CLOCK_TOLERANCE_MS', {
     default: 5_000,
     min: 0,
     max: 300_000,
     unit: 'ms',
-    meaning: 'how far the clocks of issuer and gateway may differ',
+    meaning: 'tolerated clock difference between issuer and gateway',
   }),
 } as const;
 
@@ -66,16 +66,16 @@ export function demandIdentity(
   const { jwtJwksFile, jwtJwksUrl, jwtAudience, jwtIssuer } = config;
   demand(
     jwtJwksFile === undefined || jwtJwksUrl === undefined,
-    'FOREBAY_JWT_JWKS_FILE and FOREBAY_JWT_JWKS_URL exclude each other',
+    'FOREBAY_JWT_JWKS_FILE and FOREBAY_JWT_JWKS_URL are mutually exclusive',
   );
   const hasKeys = (jwtJwksFile ?? jwtJwksUrl) !== undefined;
   // A key set without them would let in everybody who has any token of the issuer.
   demand(
     !hasKeys || (jwtAudience !== undefined && jwtIssuer !== undefined),
-    'FOREBAY_JWT_JWKS_FILE or _URL needs FOREBAY_JWT_AUDIENCE and FOREBAY_JWT_ISSUER',
+    'FOREBAY_JWT_JWKS_FILE or _URL requires FOREBAY_JWT_AUDIENCE and FOREBAY_JWT_ISSUER',
   );
   demand(
     hasKeys || (jwtAudience ?? jwtIssuer) === undefined,
-    'FOREBAY_JWT_AUDIENCE and FOREBAY_JWT_ISSUER need FOREBAY_JWT_JWKS_FILE or _URL',
+    'FOREBAY_JWT_AUDIENCE and FOREBAY_JWT_ISSUER require FOREBAY_JWT_JWKS_FILE or _URL',
   );
 }

@@ -7,7 +7,7 @@ export const LIMIT_SETTINGS = {
     default: 64,
     min: 8,
     max: 1_000,
-    meaning: 'arrays and objects in each other that an event may have, itself the first',
+    meaning: 'maximum nesting depth of an event; the event itself counts as 1',
   }),
   maxConnectionAgeMs: integer('FOREBAY_MAX_CONNECTION_AGE_MS', {
     default: 0,
@@ -15,7 +15,7 @@ export const LIMIT_SETTINGS = {
     max: 604_800_000,
     also: [0],
     unit: 'ms',
-    meaning: 'age ±10% at which a WebSocket is told to connect again; 0 = any age',
+    meaning: 'age ±10% at which a WebSocket is asked to reconnect; 0 = no limit',
   }),
   idleTimeoutMs: integer('FOREBAY_IDLE_TIMEOUT_MS', {
     default: 120_000,
@@ -23,51 +23,51 @@ export const LIMIT_SETTINGS = {
     max: 960_000,
     unit: 'ms',
     meaning:
-      'silence of a WebSocket, an answered ping included, after which it is closed; ' +
+      'time without input, answered pings included, after which a WebSocket is closed; in ' +
       'whole seconds, up to 4 s late',
   }),
   maxConnections: integer('FOREBAY_MAX_CONNECTIONS', {
     default: 20_000,
     min: 1,
     max: 1_000_000,
-    meaning: 'WebSockets of a worker; fewer where fewer files may be open',
+    meaning: 'maximum WebSockets per worker; lower if the open-file limit is lower',
   }),
   maxConnectionsPerAddress: integer('FOREBAY_MAX_CONNECTIONS_PER_ADDRESS', {
     default: 0,
     min: 0,
     max: 1_000_000,
     meaning:
-      'WebSockets and unanswered POSTs of a worker from one IPv4 address or IPv6 /64, and as many ' +
-      'connections that wait for a request; 0 = no bound',
+      'maximum WebSockets and unanswered POSTs per worker from one IPv4 address or IPv6 ' +
+      '/64, and as many connections without a request; 0 = no limit',
   }),
   trustedProxies: networks('FOREBAY_TRUSTED_PROXIES', {
-    meaning: 'proxies whose X-Forwarded-For and PROXY headers say who the client is',
+    meaning: 'proxies whose X-Forwarded-For and PROXY headers give the client’s address',
   }),
   connectionEventsPerSecond: integer('FOREBAY_CONNECTION_EVENTS_PER_SECOND', {
     default: 0,
     min: 0,
     max: 1_000_000,
-    meaning: 'events a second of one WebSocket, beyond it `rate_limited`; 0 = no bound',
+    meaning: 'events per second of one WebSocket, above it `rate_limited`; 0 = no limit',
   }),
   connectionEventsBurst: integer('FOREBAY_CONNECTION_EVENTS_BURST', {
     default: 0,
     min: 0,
     max: 1_000_000,
-    meaning: 'events that one WebSocket may send at once for all that; 0 = those of a second',
+    meaning: 'events that one WebSocket may send in a burst; 0 = the rate of one second',
   }),
   addressEventsPerSecond: integer('FOREBAY_ADDRESS_EVENTS_PER_SECOND', {
     default: 0,
     min: 0,
     max: 1_000_000,
     meaning:
-      'events a second of one IPv4 address or IPv6 /64, by WebSocket and HTTP, in each worker; ' +
-      'beyond it `rate_limited`; 0 = no bound',
+      'events per second of one IPv4 address or IPv6 /64, over WebSocket and HTTP, in each ' +
+      'worker; above it `rate_limited`; 0 = no limit',
   }),
   addressEventsBurst: integer('FOREBAY_ADDRESS_EVENTS_BURST', {
     default: 0,
     min: 0,
     max: 1_000_000,
-    meaning: 'events that one address may send at once for all that; 0 = those of a second',
+    meaning: 'events that one address may send in a burst; 0 = the rate of one second',
   }),
   minBodyBytesPerSecond: integer('FOREBAY_MIN_BODY_BYTES_PER_SECOND', {
     default: 1_024,
@@ -75,8 +75,8 @@ export const LIMIT_SETTINGS = {
     max: 16 * MIB,
     unit: 'bytes',
     meaning:
-      'rate of an HTTP body below which it is rejected with 408, after a grace of 10 s; ' +
-      'a body of 1 MiB may take 1 MiB divided by this',
+      'minimum rate of an HTTP body, below which it is rejected with 408 after a grace ' +
+      'period of 10 s; a body of 1 MiB may take 1 MiB divided by this',
   }),
   maxInputBytes: integer('FOREBAY_MAX_INPUT_BYTES', {
     default: 64 * MIB,
@@ -84,8 +84,8 @@ export const LIMIT_SETTINGS = {
     max: 4096 * MIB,
     unit: 'bytes',
     meaning:
-      'memory of a worker for input that is not complete, or waits to be decompressed or decoded; ' +
-      'beyond it the largest and oldest are rejected',
+      'memory per worker for input that is incomplete, or waits to be decompressed or ' +
+      'decoded; above it the largest and oldest are rejected',
   }),
   maxRssBytes: integer('FOREBAY_MAX_RSS_BYTES', {
     default: 0,
@@ -94,6 +94,6 @@ export const LIMIT_SETTINGS = {
     also: [0],
     unit: 'bytes',
     meaning:
-      'resident memory of a worker above which it takes no new connections and bodies; 0 = off',
+      'resident memory of a worker above which it rejects new connections and bodies; 0 = ' + 'off',
   }),
 } as const;

@@ -29,7 +29,7 @@ export function readCertificate(env: string, path: string, text: string): X509Ce
   try {
     return new X509Certificate(text);
   } catch {
-    throw new StartError(`${env}: ${path} holds a broken certificate`, EXIT.failed);
+    throw new StartError(`${env}: ${path} contains an invalid certificate`, EXIT.failed);
   }
 }
 
@@ -48,7 +48,7 @@ function readPrivateKey(env: string, path: string): PrivateKey {
   try {
     return { text, privateKey: createPrivateKey(text) };
   } catch {
-    throw new StartError(`${env}: ${path} holds a broken private key`, EXIT.failed);
+    throw new StartError(`${env}: ${path} contains an invalid private key`, EXIT.failed);
   }
 }
 

@@ -47,20 +47,19 @@ export function settingsMarkdown(): string {
 
 Forebay is configured by environment variables. \`node dist/main.js config\`, after \`make build\`,
 prints the effective values and checks the files that they name: schema, certificates, keys,
-passwords. Every wrong setting is named at once, with exit code 2; so is every file that cannot be
-used.
+passwords. All invalid settings and unusable files are reported together, with exit code 2.
 FOREBAY_EVENT_SCHEMA and FOREBAY_KEY_FIELD are explained in [schema.md](schema.md).
-A variable that begins with \`FOREBAY_\` or \`KAFKA_\` and is no setting is named in a warning.
-In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods beside it: give them
-\`enableServiceLinks: false\`.
+An unknown variable that begins with \`FOREBAY_\` or \`KAFKA_\` is reported in a warning.
+In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods of its namespace: set
+\`enableServiceLinks: false\` for them.
 
-This page is generated from \`src/config/config.ts\` by \`make docs\`; a test holds it against the code.
+This page is generated from \`src/config/config.ts\` by \`make docs\`; a test checks it.
 
 | variable | default | meaning |
 |---|---|---|
 ${rows.join('\n')}
 
-Fixed bounds (\`src/config/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
+Fixed limits (\`src/config/limits.ts\`): ${LIMITS.frameEvents} events in a frame, ${LIMITS.bodyEvents} in an
 HTTP body, ${LIMITS.bodyBytes} bytes in an HTTP body, ${LIMITS.unreadBytes} unread bytes per
 connection.
 `;

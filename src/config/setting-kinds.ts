@@ -178,7 +178,9 @@ export function origins(
     return value.split(',').map((part) => {
       const origin = part.trim().toLowerCase();
       if (!ORIGIN.test(origin) || !URL.canParse(origin)) {
-        throw new Error('must be origins as https://app.example, separated by commas, or * alone');
+        throw new Error(
+          'must be origins such as https://app.example, separated by commas, or * alone',
+        );
       }
       // Without the port that the scheme has anyway; apps have schemes that URL does not know.
       return /^https?:/.test(origin) ? new URL(origin).origin : origin;

@@ -14,33 +14,32 @@ export function metricsMarkdown(): string {
     .map(({ name, buckets }) => `* \`${name}\`: ${buckets?.join(', ')}`);
   return `# Metrics
 
-\`GET /metrics\` on the admin port (\`FOREBAY_ADMIN_PORT\`). Every series is there from the start,
+\`GET /metrics\` on the admin port (\`FOREBAY_ADMIN_PORT\`). Every series exists from the start,
 with 0. \`worker\` is a worker's slot from 1 to \`FOREBAY_WORKERS\`, not a process: it stays when the
-process is replaced. Workers send their numbers once a second, so a scrape is at most that old;
-counters do not fall while the primary lives, whatever happens to its workers.
-This page is generated from \`src/metrics/catalogue.ts\` by \`make docs\`; a test holds it against
-the code.
+process is replaced. Workers report once a second, so values are up to a second old; counters do not
+decrease during the lifetime of the primary, even if workers die.
+This page is generated from \`src/metrics/catalogue.ts\` by \`make docs\`; a test checks it.
 
-At rest, always: received = stored + refused + dropped + lost + in flight. What differs is
+Invariant at rest: received = stored + refused + dropped + lost + in flight. The difference is
 \`forebay_events_unaccounted\`.
 
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|
 ${rows.join('\n')}
 
-The stages of \`forebay_stage_duration_seconds\` follow each other: which of them is long says what
-holds events up. Only \`forebay_ack_duration_seconds\` has every event.
+The stages of \`forebay_stage_duration_seconds\` are consecutive: the longest one shows the
+bottleneck. Only \`forebay_ack_duration_seconds\` covers every event.
 
 | stage | from | to | counted |
 |---|---|---|---|
-| \`decode\` | the arrival of a frame or a whole body | all its events are checked, and in their lanes or refused | one WebSocket frame in ${LIMITS.decodeSample}, each body |
+| \`decode\` | the arrival of a frame or a whole body | all its events are validated, and in their lanes or rejected | one WebSocket frame in ${LIMITS.decodeSample}, each body |
 | \`lane\` | the arrival of a batch's first event | the batch is sent for the first time | each batch that is sent |
-| \`produce\` | the batch is sent for the first time | its fate is known, whatever retries that takes | each batch that was sent |
-| \`ack\` | the first fate known in a turn of the event loop | all who wait for one of that turn are told | each such turn |
+| \`produce\` | the batch is sent for the first time | its outcome is known, retries included | each batch that was sent |
+| \`ack\` | the first outcome known in an event-loop turn | all clients waiting for outcomes of that turn are notified | each such turn |
 
-\`forebay_event_loop_lag_seconds\` is the maximum since the worker's numbers before. A worker looks
-once in ${busyMs} ms, when it has little to do once in ${idleMs} ms: a stall is under-told by so
-much at the most.
+\`forebay_event_loop_lag_seconds\` is the maximum since the worker's previous report. A worker
+measures every ${busyMs} ms, under low load every ${idleMs} ms: a stall is underestimated by up to
+that much.
 
 Upper bounds of the histograms' buckets:
 

@@ -313,7 +313,7 @@ class Primary {
   #gaveUp({ exitCode, signal }: Death): void {
     const how = signal === null ? `exit code ${exitCode}` : `signal ${signal}`;
     this.#stop.failed(
-      new StartError(`giving up: workers die before they listen (${how})`, EXIT.failed),
+      new StartError(`giving up: workers exit before they listen (${how})`, EXIT.failed),
     );
   }
 

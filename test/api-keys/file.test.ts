@@ -73,7 +73,7 @@ test('of a link the file behind it is changed', () => {
 
 test('a name that is there, and a file that is wrong already: nothing is changed', () => {
   addToFile(path, entry('a'));
-  assert.match(refusal('a'), /keys\.json has a key of that name$/);
+  assert.match(refusal('a'), /keys\.json already has a key with this name$/);
   writeFileSync(path, '{"keys":[');
   assert.match(refusal('b'), /keys\.json is not valid JSON$/);
   assert.equal(readFileSync(path, 'utf8'), '{"keys":[');
@@ -83,7 +83,7 @@ test('a name that is there, and a file that is wrong already: nothing is changed
 test('somebody else who is changing it is not disturbed', () => {
   writeFileSync(path, '{"keys":[]}');
   writeFileSync(`${path}.new`, 'theirs');
-  assert.match(refusal('a'), /being changed by somebody else/);
+  assert.match(refusal('a'), /being changed by another process/);
   assert.equal(readFileSync(`${path}.new`, 'utf8'), 'theirs');
 });
 

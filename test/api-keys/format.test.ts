@@ -56,8 +56,8 @@ test('what is wrong is said by its place', () => {
     [fileOf(key({ eventsPerSecond: '5' })), /^keys\[0\]\.eventsPerSecond must be/],
     [fileOf(key({ eventsPerSecond: 5, burst: -1 })), /^keys\[0\]\.burst must be/],
     [fileOf(key({ burst: 5 })), /^keys\[0\]\.burst needs eventsPerSecond$/],
-    [fileOf(key(), { ...other, name: 'till' }), /^keys\[1\]\.name is there twice$/],
-    [fileOf(key(), { ...other, sha256: HASH }), /^keys\[1\]\.sha256 is there twice$/],
+    [fileOf(key(), { ...other, name: 'till' }), /^keys\[1\]\.name is a duplicate$/],
+    [fileOf(key(), { ...other, sha256: HASH }), /^keys\[1\]\.sha256 is a duplicate$/],
     [' '.repeat(LIMITS.keysFileBytes + 1), /^is longer than/],
     [fileOf(...Array(LIMITS.apiKeys + 1).fill(key())), /^has more than/],
   ];
@@ -84,7 +84,7 @@ test('a key set has public keys alone', () => {
     ['[]', /^must hold an object$/],
     ['{"keys":{}}', /^must have an array/],
     ['{"keys":[7]}', /^keys\[0\] must be an object$/],
-    ['{"keys":[{}]}', /^keys\[0\]\.kty must be a text$/],
+    ['{"keys":[{}]}', /^keys\[0\]\.kty must be a string$/],
     ['{"keys":[{"kty":"RSA","d":"x"}]}', /^keys\[0\] is not a public key/],
     ['{"keys":[{"kty":"oct","k":"x"}]}', /^keys\[0\] is not a public key/],
   ];

@@ -95,7 +95,7 @@ test('other arguments and wrong settings: exit code 2', async () => {
     argument.stderr,
     /^forebay: health: unknown option --fast \(see .*health --help\)\n$/,
   );
-  assert.match(setting.stderr, /^forebay: wrong settings:\n {2}FOREBAY_ADMIN_PORT/);
+  assert.match(setting.stderr, /^forebay: invalid settings:\n {2}FOREBAY_ADMIN_PORT/);
 });
 
 test('arguments that are wrong are named, and --help is answered whatever the settings are', async () => {

@@ -12,7 +12,7 @@ function errors(env: Environment): string[] {
     assert(error instanceof StartError);
     assert.equal(error.exitCode, 2);
     const [head, ...lines] = error.message.split('\n');
-    assert.equal(head, 'wrong settings:');
+    assert.equal(head, 'invalid settings:');
     return lines.map((line) => line.trim());
   }
   assert.fail('nothing was wrong');
@@ -129,7 +129,7 @@ test('every kind of wrong value, all at once', () => {
         'not "10.0.0.0/8,proxy.internal"',
       'KAFKA_BROKERS must be host:port pairs separated by commas, each with a port like ' +
         'localhost:9092, not "a:1,b"',
-      'KAFKA_TOPIC must be a topic name: 1 to 249 letters, digits, . _ -, and not . or .. alone, ' +
+      'KAFKA_TOPIC must be a topic name: 1 to 249 letters, digits, . _ -, but neither . nor .., ' +
         'not ".."',
       'KAFKA_TOPIC_REPLICATION must be a whole number from 1 to 32, or -1, not "-2"',
       'KAFKA_TLS must be 1 or 0, not "yes"',
@@ -145,8 +145,8 @@ test('the key field is a name, or names with single dots between them', () => {
   }
   for (const name of ['.', '..', '.id', 'id.', 'user..id', 'a.b.']) {
     assert.deepEqual(errors({ FOREBAY_KEY_FIELD: name }), [
-      'FOREBAY_KEY_FIELD must be the name of a field, or names with single dots between them, ' +
-        `as user.id, not "${name}"`,
+      'FOREBAY_KEY_FIELD must be a field name, or field names separated by single dots, such as ' +
+        `user.id, not "${name}"`,
     ]);
   }
 });
@@ -201,31 +201,31 @@ const contradictions: [string, Environment, string][] = [
   [
     'SASL without a password',
     { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'x' },
-    'KAFKA_SASL_MECHANISM needs KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
+    'KAFKA_SASL_MECHANISM requires KAFKA_SASL_PASSWORD or KAFKA_SASL_PASSWORD_FILE',
   ],
-  ['a user without SASL', { KAFKA_SASL_USERNAME: 'x' }, 'needs KAFKA_SASL_MECHANISM'],
+  ['a user without SASL', { KAFKA_SASL_USERNAME: 'x' }, 'requires KAFKA_SASL_MECHANISM'],
   [
     'two passwords',
     { KAFKA_SASL_PASSWORD: 'hunter2', KAFKA_SASL_PASSWORD_FILE: '/x' },
-    'exclude each other',
+    'are mutually exclusive',
   ],
   [
     'two tokens',
     { FOREBAY_ADMIN_TOKEN: 'hunter2', FOREBAY_ADMIN_TOKEN_FILE: '/x' },
-    'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE exclude each other',
+    'FOREBAY_ADMIN_TOKEN and FOREBAY_ADMIN_TOKEN_FILE are mutually exclusive',
   ],
-  ['a certificate without its key', { FOREBAY_TLS_CERT_FILE: '/x' }, 'need each other'],
-  ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'need each other'],
-  ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE needs KAFKA_TLS=1'],
+  ['a certificate without its key', { FOREBAY_TLS_CERT_FILE: '/x' }, 'must be set together'],
+  ['half a key pair', { KAFKA_TLS: '1', KAFKA_TLS_CERT_FILE: '/x' }, 'must be set together'],
+  ['files without TLS', { KAFKA_TLS_CA_FILE: '/x' }, 'KAFKA_TLS_*_FILE requires KAFKA_TLS=1'],
   [
     'a burst without a rate',
     { FOREBAY_CONNECTION_EVENTS_BURST: '5' },
-    'FOREBAY_CONNECTION_EVENTS_BURST needs FOREBAY_CONNECTION_EVENTS_PER_SECOND',
+    'FOREBAY_CONNECTION_EVENTS_BURST requires FOREBAY_CONNECTION_EVENTS_PER_SECOND',
   ],
   [
     'a burst without a rate of an address',
     { FOREBAY_ADDRESS_EVENTS_BURST: '5' },
-    'FOREBAY_ADDRESS_EVENTS_BURST needs FOREBAY_ADDRESS_EVENTS_PER_SECOND',
+    'FOREBAY_ADDRESS_EVENTS_BURST requires FOREBAY_ADDRESS_EVENTS_PER_SECOND',
   ],
   [
     'frames too large for the buffer',

@@ -41,7 +41,10 @@ test('what is no origin, null among them, and * beside others are refused', () =
     'https://',
     'https://app.example:99999',
   ]) {
-    assertWrong({ FOREBAY_ORIGINS: wrong }, /FOREBAY_ORIGINS must be origins as https:\/\/app\.ex/);
+    assertWrong(
+      { FOREBAY_ORIGINS: wrong },
+      /FOREBAY_ORIGINS must be origins such as https:\/\/app\.ex/,
+    );
   }
 });
 
@@ -71,10 +74,13 @@ test('algorithms: public keys alone', () => {
 
 test('a key set needs audience and issuer, they need a key set, and there is one', () => {
   const { FOREBAY_JWT_AUDIENCE, FOREBAY_JWT_ISSUER, FOREBAY_JWT_JWKS_URL } = JWT;
-  assertWrong({ FOREBAY_JWT_JWKS_URL, FOREBAY_JWT_ISSUER }, /needs FOREBAY_JWT_AUDIENCE and/);
-  assertWrong({ FOREBAY_JWT_JWKS_FILE: '/x', FOREBAY_JWT_AUDIENCE }, /needs FOREBAY_JWT_AUDIENCE/);
-  assertWrong({ FOREBAY_JWT_AUDIENCE }, /need FOREBAY_JWT_JWKS_FILE or _URL/);
-  assertWrong({ ...JWT, FOREBAY_JWT_JWKS_FILE: '/x' }, /exclude each other/);
+  assertWrong({ FOREBAY_JWT_JWKS_URL, FOREBAY_JWT_ISSUER }, /requires FOREBAY_JWT_AUDIENCE and/);
+  assertWrong(
+    { FOREBAY_JWT_JWKS_FILE: '/x', FOREBAY_JWT_AUDIENCE },
+    /requires FOREBAY_JWT_AUDIENCE/,
+  );
+  assertWrong({ FOREBAY_JWT_AUDIENCE }, /require FOREBAY_JWT_JWKS_FILE or _URL/);
+  assertWrong({ ...JWT, FOREBAY_JWT_JWKS_FILE: '/x' }, /are mutually exclusive/);
 });
 
 test('who gets in has to be known where keys are configured', () => {

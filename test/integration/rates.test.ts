@@ -35,7 +35,7 @@ test('the burst is taken, what is beyond it is refused by index, and is taken re
     code: 'rate_limited',
     retry: true,
     events: [[BURST, BURST + 9]],
-    message: `event ${BURST}: more events per second than allowed`,
+    message: `event ${BURST}: event rate limit exceeded`,
   });
   const neededMs = (10 / RATE) * 1000;
   assert(retryAfterMs > 0.9 * neededMs && retryAfterMs <= 1.25 * neededMs + 2, `${retryAfterMs}`);

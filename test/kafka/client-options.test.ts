@@ -91,7 +91,7 @@ test('TLS files that are missing, are no PEM or are broken: one line each', () =
   const key = file('key.pem', broken);
   refused(
     { ...env, KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },
-    /^KAFKA_TLS_KEY_FILE: \S+key\.pem holds a broken private key$/,
+    /^KAFKA_TLS_KEY_FILE: \S+key\.pem contains an invalid private key$/,
   );
 });
 
@@ -127,7 +127,10 @@ test('a certificate and a key that TLS cannot use name setting, file and reason 
   }
   const broken = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
   const chain = authority.file('chain.pem', readFileSync(certFile, 'utf8') + broken);
-  refused(pair(chain, keyFile), /^KAFKA_TLS_CERT_FILE: \S+chain\.pem holds a broken certificate$/);
+  refused(
+    pair(chain, keyFile),
+    /^KAFKA_TLS_CERT_FILE: \S+chain\.pem contains an invalid certificate$/,
+  );
   const weak = authority.issue('weak', { key: ['RSA', '-pkeyopt', 'rsa_keygen_bits:512'] });
   refused(
     pair(weak.certFile, weak.keyFile),

@@ -283,7 +283,7 @@ test('with a token: 401 without it, also under a name that is listed; health, me
     const { status, headers, body } = await drain(authorization === '' ? {} : { authorization });
     assert.equal(status, 401, authorization);
     assert.equal(headers['www-authenticate'], 'Bearer');
-    const error = { code: 'unauthorized', message: 'valid credentials are needed' };
+    const error = { code: 'unauthorized', message: 'valid credentials are required' };
     assert.deepEqual(body, { error });
   }
   assert.deepEqual(taken, []);

@@ -50,7 +50,7 @@ test('workers that die before they listen: gives up with one line and exit code 
   const { child } = await host('die', 1);
   assert.deepEqual(await child.ended, { code: 1, signal: null });
   assert.deepEqual(errorLines(child), [
-    'forebay: giving up: workers die before they listen (exit code 3)',
+    'forebay: giving up: workers exit before they listen (exit code 3)',
   ]);
   assert.deepEqual(
     messages(child, 'worker died').map((line) => line.restartMs),

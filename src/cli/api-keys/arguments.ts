@@ -17,15 +17,15 @@ export function keyHelp(): string {
   const me = calledAs();
   return `Usage: ${me} key new --name NAME [options]
 
-Makes an API key. Prints the token on stdout, once: it is kept nowhere. What goes to the file of
-FOREBAY_KEYS_FILE, a hash of it, is printed on stderr, or put there.
+Creates an API key. Prints the token on stdout, once: it is not stored. The entry for the file of
+FOREBAY_KEYS_FILE, with a hash of the token, is printed on stderr, or added to the file.
 
-  --name NAME            client that it identifies, also in logs:
+  --name NAME            name of the client, also in logs:
                          ${KEY_NAME.expected}
-  --events-per-second N  how much it may send, to each worker [no bound]
-  --burst N              events at once after a pause [those of a second]
-  --expires TIME         end of its validity: 2027-01-31T00:00:00Z [never]
-  --file PATH            add it to this file, which is made if there is none
+  --events-per-second N  rate limit in each worker [no limit]
+  --burst N              maximum burst [the rate of one second]
+  --expires TIME         expiry, such as 2027-01-31T00:00:00Z [never]
+  --file PATH            add the key to this file, created if missing
   --help                 this text
 `;
 }
@@ -38,7 +38,7 @@ export function parseKeyArguments(argv: readonly string[]): KeyOptions {
   const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
   const { name, file, expires, burst, 'events-per-second': eventsPerSecond } = values;
   if (help) return { fields: { name: '' }, file: undefined, help };
-  if (positionals.join(' ') !== 'new') throw wrong('there is `key new` alone');
+  if (positionals.join(' ') !== 'new') throw wrong('the only subcommand is `key new`');
   if (name === undefined) throw wrong('--name is missing');
   if (burst !== undefined && eventsPerSecond === undefined) {
     throw wrong('--burst needs --events-per-second');

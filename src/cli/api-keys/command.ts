@@ -23,7 +23,7 @@ export function runKey(argv: readonly string[]): number {
   if (file !== undefined) addToFile(file, entry);
   process.stdout.write(`${token}\n`);
   if (file === undefined) {
-    process.stderr.write(`to be put among the "keys" of FOREBAY_KEYS_FILE:\n`);
+    process.stderr.write(`add to "keys" in the file of FOREBAY_KEYS_FILE:\n`);
     process.stderr.write(`${JSON.stringify(entry, undefined, 2)}\n`);
   } else process.stderr.write(`added to ${file}\n`);
   return EXIT.clean;

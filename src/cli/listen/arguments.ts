@@ -55,7 +55,7 @@ export function parseListenArguments(argv: readonly string[], nowMs = Date.now()
 function demandSense(options: Omit<ListenOptions, 'help'>): void {
   const { rate, verify, sequenceField, filters } = options;
   if (verify && rate) {
-    throw wrong('--verify and --rate exclude each other: run one after the other');
+    throw wrong('--verify and --rate are mutually exclusive: run one after the other');
   }
   if (sequenceField !== undefined && !verify) throw wrong('--sequence-field needs --verify');
   const texts = new Map<string, string>();

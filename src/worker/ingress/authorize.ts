@@ -12,7 +12,7 @@ const KEY_PROTOCOL = 'forebay.key.';
 
 /** Says how it is done, and the same whatever was wrong: nobody learns what would be right. */
 const HOW =
-  'valid credentials are needed, as `Authorization: Bearer`, or of a WebSocket as the subprotocol ' +
+  'valid credentials are required, as `Authorization: Bearer`, or for a WebSocket as the subprotocol ' +
   `${KEY_PROTOCOL}<token>; not in the address`;
 
 /** Whether the page that a request comes from may send, if it comes from one. */

@@ -61,7 +61,7 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
   );
   if (!canServe(privateKey)) {
     const kinds = 'supported: RSA, EC with P-256, P-384 or P-521, and Ed25519';
-    throw new StartError(`${KEY}: ${keyFile} is no key that can serve (${kinds})`, EXIT.failed);
+    throw new StartError(`${KEY}: ${keyFile} is not a supported key (${kinds})`, EXIT.failed);
   }
   return certificateOf(certificate);
 }

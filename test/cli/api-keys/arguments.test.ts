@@ -32,9 +32,9 @@ test('what is wrong is one line that names option and range, exit code 2', () =>
   const rate = ['--events-per-second', '5'];
   const whole = 'must be a whole number from 1 to 100000000, not ';
   const rows: [string[], RegExp][] = [
-    [[], /there is `key new` alone/],
-    [['old'], /there is `key new` alone/],
-    [['new', 'x', '--name', 'a'], /there is `key new` alone/],
+    [[], /the only subcommand is `key new`/],
+    [['old'], /the only subcommand is `key new`/],
+    [['new', 'x', '--name', 'a'], /the only subcommand is `key new`/],
     [['new'], /--name is missing/],
     [['new', '--name'], /--name needs a value: 1 to 64 letters/],
     [['new', '--name', '--file', 'f'], /--name needs a value/],

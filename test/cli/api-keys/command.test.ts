@@ -38,7 +38,7 @@ test('key new --file adds it, and shows no token that is in no file', async () =
   assert.equal(stderr, `added to ${file}\n`);
   const again = await key('new', '--name', 'a', '--file', file);
   assert.deepEqual([again.code, again.stdout], [1, '']);
-  assert.match(again.stderr, /^forebay: key: .* has a key of that name\n$/);
+  assert.match(again.stderr, /^forebay: key: .* already has a key with this name\n$/);
 });
 
 test('wrong arguments: one line, exit code 2, no token', async () => {

@@ -94,9 +94,9 @@ test('values that begin with a hyphen and are right are taken', () => {
 });
 
 for (const [argv, expected] of [
-  [['--verify', '--rate'], /--verify and --rate exclude each other/],
-  [['--rate', '--json', '--verify', '--count=3'], /--verify and --rate exclude each other/],
-  [['--rate', '--sequence-field', 'seq', '--verify'], /--verify and --rate exclude each other/],
+  [['--verify', '--rate'], /--verify and --rate are mutually exclusive/],
+  [['--rate', '--json', '--verify', '--count=3'], /--verify and --rate are mutually exclusive/],
+  [['--rate', '--sequence-field', 'seq', '--verify'], /--verify and --rate are mutually exclusive/],
   [['--sequence-field', 'seq'], /--sequence-field needs --verify/],
   [['--sequence-field', 'seq', '--rate'], /--sequence-field needs --verify/],
   [['--filter', 'a=1', '--filter=a=2'], /--filter wants a to be "1" and "2" at once/],

@@ -43,7 +43,7 @@ test('wrong TLS files: one line that names the setting, exit code 1', async (t) 
     [{ KAFKA_TLS_CA_FILE: garbage }, /^forebay: KAFKA_TLS_CA_FILE: \S+ has no PEM certificate$/],
     [
       { KAFKA_TLS_CERT_FILE: cert, KAFKA_TLS_KEY_FILE: key },
-      /^forebay: KAFKA_TLS_KEY_FILE: \S+ holds a broken private key$/,
+      /^forebay: KAFKA_TLS_KEY_FILE: \S+ contains an invalid private key$/,
     ],
   ];
   const checks = cases.map(async ([files, line]) => {

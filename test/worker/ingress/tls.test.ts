@@ -83,15 +83,15 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     const key = authority.file('broken.key', pem('PRIVATE KEY'));
     assert.match(
       refusal({ certFile: broken, keyFile }),
-      /^FOREBAY_TLS_CERT_FILE: \S+ holds a broken certificate$/,
+      /^FOREBAY_TLS_CERT_FILE: \S+ contains an invalid certificate$/,
     );
     assert.match(
       refusal({ certFile: chain, keyFile }),
-      /^FOREBAY_TLS_CERT_FILE: \S+broken-chain\.pem holds a broken certificate$/,
+      /^FOREBAY_TLS_CERT_FILE: \S+broken-chain\.pem contains an invalid certificate$/,
     );
     assert.match(
       refusal({ certFile, keyFile: key }),
-      /^FOREBAY_TLS_KEY_FILE: \S+ holds a broken private key$/,
+      /^FOREBAY_TLS_KEY_FILE: \S+ contains an invalid private key$/,
     );
   });
 
@@ -113,7 +113,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     const odd = authority.issue('odd', { key: curve });
     assert.match(
       refusal(odd),
-      /^FOREBAY_TLS_KEY_FILE: \S+odd\.key is no key that can serve \(supported: RSA, /,
+      /^FOREBAY_TLS_KEY_FILE: \S+odd\.key is not a supported key \(supported: RSA, /,
     );
   });
 

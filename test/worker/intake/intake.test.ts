@@ -269,9 +269,9 @@ test('events beyond a rate are refused rate_limited, with the time until all may
     [
       [1, 'schema', "event 1: must have required property 'msg'"],
       [3, 'not_an_object', 'event 3: no object'],
-      [5, 'rate_limited', 'event 5: more events per second than allowed'],
-      [6, 'rate_limited', 'more events per second than allowed'],
-      [7, 'rate_limited', 'more events per second than allowed'],
+      [5, 'rate_limited', 'event 5: event rate limit exceeded'],
+      [6, 'rate_limited', 'event rate limit exceeded'],
+      [7, 'rate_limited', 'event rate limit exceeded'],
     ],
   );
   assert.deepEqual(

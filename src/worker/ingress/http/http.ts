@@ -144,7 +144,7 @@ export class HttpListener {
       }
       case '/ws': {
         const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
-        return errorAnswer(426, 'bad_request', 'this address speaks WebSocket', headers);
+        return errorAnswer(426, 'bad_request', 'this path requires a WebSocket upgrade', headers);
       }
       default: {
         const file = pageFile(path);
@@ -302,7 +302,7 @@ export class HttpListener {
 
 /** Nothing of the body is kept: uWebSockets.js skips it. */
 function memoryShort(): Answer {
-  return errorAnswer(503, 'buffer_full', 'memory is short', AGAIN_SOON);
+  return errorAnswer(503, 'buffer_full', 'memory limit reached', AGAIN_SOON);
 }
 
 /** Rejects a body whose memory was taken back. Nothing of it was stored. */

@@ -102,7 +102,7 @@ test('other types are 415, and the answer names those that are taken', () => {
   const types = 'application/json, text/plain, application/x-ndjson, application/msgpack';
   assert.equal(
     messageOf(answer),
-    `this content type or encoding is not taken: send ${types} or no type`,
+    `this content type or encoding is not supported: send ${types} or no type`,
   );
   assert.deepEqual(answer.headers, { Accept: types });
 });
@@ -198,7 +198,7 @@ test('other encodings, and several, are 415 with the list of those that are take
   const twice = encodingOf('gzip', 'gzip') as Answer;
   assert.match(messageOf(twice), /send one of .*, not several$/, 'in two headers');
   assert.equal(encodingOf('identity', 'gzip'), 'gzip');
-  const taken = 'this content type or encoding is not taken: send ';
+  const taken = 'this content type or encoding is not supported: send ';
   const others = ['compress', 'brotli', 'gzip;q=1', 'g zip', 'constructor', '*', 'aws-chunked'];
   for (const header of [...others, ...(HAS_ZSTD ? [] : ['zstd'])]) {
     const answer = encodingOf(header) as Answer;
