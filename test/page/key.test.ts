@@ -43,8 +43,8 @@ test('it asks for a key, asks again when that is wrong, and sends with one that 
   assert.equal(await shown.page.isVisible('#where'), false, 'only senders learn where events go');
   await shown.page.waitForTimeout(1_500);
   assert.equal(await shown.count('sent'), 0, 'nothing is made that may never leave');
-  await give(/^This gateway asks for a key/, keys.token('nobody'));
-  await give(/^This key does not let in/, keys.token('page'));
+  await give(/^This gateway requires an API key/, keys.token('nobody'));
+  await give(/^This key was rejected/, keys.token('page'));
   await until(async () => (await shown.count('stored')) > 0, { deadlineMs: 30_000 });
   assert.equal(await shown.state(), 'connected');
   assert.equal(await shown.page.isVisible('#key'), false, 'it has what it needs');
@@ -55,7 +55,7 @@ test('it asks for a key, asks again when that is wrong, and sends with one that 
 
 test('what can be no token is not sent: the field says what one is made of', { skip }, async () => {
   keys.write();
-  await give(/^This key does not let in/, 'a key');
+  await give(/^This key was rejected/, 'a key');
   const field = shown.page.locator('#token');
   assert.equal(await field.evaluate((input) => (input as HTMLInputElement).validity.valid), false);
   assert.equal(await field.inputValue(), 'a key', 'the page is still the same');

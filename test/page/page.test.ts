@@ -225,11 +225,11 @@ test('an event of one’s own, by keyboard: stored, or refused with the code and
   await write('{"msg":"mine","clientId":"me","timestamp":"now"}');
   await said(/^refused schema: event 0: \/timestamp must be integer$/);
   await write('{"msg":\n  oops}');
-  await said(/^not sent: no JSON at line 2, column 3$/);
+  await said(/^not sent: invalid JSON at line 2, column 3$/);
   const at = await page.$eval('#text', (text) => (text as HTMLTextAreaElement).selectionStart);
   assert.equal(at, 10, 'the cursor is where it is wrong');
   await write('[1]');
-  await said(/^not sent: an event is a JSON object$/);
+  await said(/^not sent: an event must be a JSON object$/);
   await write(`{"msg":"${'x'.repeat(70_000)}","clientId":"me","timestamp":1}`);
   await said(/^not sent too_large: \d+ bytes, an event may have 65536$/);
 });

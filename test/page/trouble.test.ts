@@ -35,7 +35,7 @@ const time = new Date(LONG_AGO).toLocaleTimeString();
 
 test('an outage that the gateway reports is shown, also to a page that sends nothing', () => {
   const all = `Kafka is unavailable, nothing was stored since ${time}: ${REASON}. Events wait for it.`;
-  const some = `Kafka stores only a part of the events since ${time}: ${REASON}. The others wait for it.`;
+  const some = `Kafka stores only some events since ${time}: ${REASON}. The others wait for it.`;
   for (const other of [{}, { oldestAt: LONG_AGO }, { oldestAt: NOW }, { storedAt: NOW - 10 }]) {
     const told = (scope: 'all' | 'some') =>
       troubleOf(facts({ ...other, gateway: { ...ready, outage: outage(scope) } }));
@@ -73,6 +73,6 @@ test('a gateway that is not ready, stops, or cannot check keys is told so at onc
   const missing = told(unready('the topic does not exist'));
   assert.equal(missing, 'The gateway is not ready: the topic does not exist.');
   assert.match(told(unready('draining')), /^The gateway is stopping/);
-  assert.match(told({ ...ready, rejected: 'identity_unavailable' }), /cannot check keys/);
+  assert.match(told({ ...ready, rejected: 'identity_unavailable' }), /cannot verify keys/);
   assert.equal(told({ ...ready, rejected: 'unauthorized' }), '', 'the form asks for a key');
 });

@@ -140,7 +140,7 @@ for (const [kind, mode, reason] of [
     assert.equal((await get('/readyz')).status, 200);
     assert(before.every(isRunning));
     assert.equal(child.lines().filter(did('drain')).length, 0);
-    const isShown = async () => /^Rolling restart given up/.test(await verdict(get));
+    const isShown = async () => /^Rolling restart aborted/.test(await verdict(get));
     if (kind === 'cannot run') await until(isShown);
     set('run');
     signal('SIGHUP');

@@ -9,7 +9,7 @@ export const key = history.state?.key;
 
 /** Shows the form for a key while the gateway rejects the page without one, or with this one. */
 export function showKeyForm(rejected) {
-  if (key) element('key-text').textContent = 'This key does not let in. Another one, or a JWT:';
+  if (key) element('key-text').textContent = 'This key was rejected. Another API key, or a JWT:';
   element('key').hidden = rejected !== 'unauthorized';
 }
 

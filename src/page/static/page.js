@@ -22,7 +22,7 @@ const COUNTS = ['sent', 'stored', 'refused', 'dropped', 'waiting', 'unacknowledg
 const STATES = {
   connecting: 'connecting …',
   open: 'connected',
-  fallback: 'no WebSocket: by HTTP',
+  fallback: 'no WebSocket: using HTTP',
   closed: 'closed',
 };
 
@@ -63,7 +63,7 @@ const client = createClient({
     if (attempt > 1) element('again').textContent = String(++sentAgain);
     const own = open.get(event);
     if (own) own.attempt = attempt;
-    list.show(event, 'sent', attempt > 1 ? `sent again (attempt ${attempt})` : 'sent');
+    list.show(event, 'sent', attempt > 1 ? `resent (attempt ${attempt})` : 'sent');
   },
 });
 
@@ -255,11 +255,11 @@ function readOwn(text, result) {
     const at = wrongAt(text.value);
     text.focus();
     text.setSelectionRange(at, at + 1);
-    result.textContent = `not sent: no JSON at ${placeOf(text.value, at)}`;
+    result.textContent = `not sent: invalid JSON at ${placeOf(text.value, at)}`;
     return undefined;
   }
   if (typeof event === 'object' && event !== null && !Array.isArray(event)) return event;
-  result.textContent = 'not sent: an event is a JSON object';
+  result.textContent = 'not sent: an event must be a JSON object';
   return undefined;
 }
 

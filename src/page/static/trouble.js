@@ -13,9 +13,9 @@ export const STUCK_MS = 5_000;
 export function troubleOf({ gateway, connectedAt, oldestAt, storedAt = 0, now }) {
   if (gateway === undefined) return '';
   const { ready, reasons, rejected, outage } = gateway;
-  if (rejected === 'identity_unavailable') return 'The gateway cannot check keys at the moment.';
+  if (rejected === 'identity_unavailable') return 'The gateway cannot verify keys at the moment.';
   if (reasons.includes('draining')) {
-    return 'The gateway is stopping: this page connects again by itself.';
+    return 'The gateway is stopping: this page reconnects automatically.';
   }
   if (outage !== undefined) return textOf(outage);
   const why = ready ? '' : `: ${reasons.join('; ')}`;
@@ -29,7 +29,7 @@ function textOf({ scope, sinceMs, reason }) {
   const time = timeOf(sinceMs);
   return scope === 'all'
     ? `Kafka is unavailable, nothing was stored since ${time}: ${reason}. Events wait for it.`
-    : `Kafka stores only a part of the events since ${time}: ${reason}. The others wait for it.`;
+    : `Kafka stores only some events since ${time}: ${reason}. The others wait for it.`;
 }
 
 function timeOf(ms) {

@@ -112,8 +112,8 @@ function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Ve
   if (dropped.length > 0) {
     return verdict(
       'bad',
-      `Good events of plain clients are dropped: ${dropped.join(', ')}`,
-      'Find what is slow, Kafka or the CPU; plain clients are not told of the loss',
+      `Events of plain clients are dropped: ${dropped.join(', ')}`,
+      'Find the bottleneck, Kafka or the CPU; plain clients are not notified of the loss',
       'ForebayDropsEvents',
     );
   }
@@ -124,17 +124,17 @@ function notReady(reasons: readonly string[]): Verdict {
   const text = `Not ready: ${reasons.join('; ')}`;
   const has = (pattern: RegExp) => reasons.some((reason) => pattern.test(reason));
   if (has(/^draining$/)) {
-    return verdict('wait', text, 'Nothing: the instance ends when all events are settled', 'Stop');
+    return verdict('wait', text, 'None: the instance exits once all events are settled', 'Stop');
   }
   if (has(/^not every worker listens/)) {
-    const todo = 'If it lasts, read why in the log: a worker died, or cannot run';
+    const todo = 'If it persists, check the log: a worker died, or failed to start';
     return verdict('bad', text, todo, 'Workers that die or hang');
   }
   if (has(BUFFER)) {
-    return verdict('bad', text, 'Find what is slow, Kafka or the CPU', 'Overload');
+    return verdict('bad', text, 'Find the bottleneck, Kafka or the CPU', 'Overload');
   }
   if (has(/certificate|TLS|closed the connection/)) {
-    const todo = 'Compare the settings of TLS and logins with the listener of the brokers';
+    const todo = 'Compare the TLS and SASL settings with the listener of the brokers';
     return verdict('bad', text, todo, "Kafka's TLS and logins");
   }
   const todo = 'Check the brokers and topic named above, and the lines about Kafka in the log';
@@ -143,8 +143,8 @@ function notReady(reasons: readonly string[]): Verdict {
 
 function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdict {
   const todo =
-    'Look at the brokers and the network to them; do not restart this instance, which would ' +
-    'lose the events that wait';
+    'Check the brokers and the network to them; do not restart this instance: waiting events ' +
+    'would be lost';
   return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
 }
 
@@ -152,33 +152,38 @@ function doubtful(recent: Recent, { states, outage, rollFailure }: State): Verdi
   if (outage !== undefined) return ofOutage('wait', outage);
   const missing = states.filter((slot) => !slot.includes('ready')).length;
   if (missing > 0) {
-    const text = `Workers that are not ready: ${missing} of ${states.length}`;
-    const todo = 'If it lasts, read why in the log';
+    const text = `Workers not ready: ${missing} of ${states.length}`;
+    const todo = 'If it persists, check the log';
     return verdict('wait', text, todo, 'Workers that die or hang');
   }
   if (recent.kinds('restarts').length > 0) {
-    const lost = recent.kinds('lost').length > 0 ? '; what it held may be lost' : '';
+    const lost = recent.kinds('lost').length > 0 ? '; its events in flight may be lost' : '';
     const text = `A worker has died and was replaced${lost}`;
-    return verdict('wait', text, 'Read in the log why it died', 'ForebayWorkerDied');
+    return verdict('wait', text, 'Find the cause in the log', 'ForebayWorkerDied');
   }
   const refused = recent.kinds('refused').filter((code) => !SENDERS_FAULT.test(code));
   if (refused.length > 0) {
-    const text = `Good events are refused: ${refused.join(', ')}`;
-    return verdict('wait', text, 'Look the codes up', 'Refusals');
+    const text = `Valid events are rejected: ${refused.join(', ')}`;
+    return verdict('wait', text, 'See the codes', 'Refusals');
   }
   if (recent.last('oldestSeconds') > WAITING_SECONDS) {
-    const todo = 'Look at the lanes below, and at the brokers that lead their partitions';
-    return verdict('wait', 'Kafka is slow: some events wait long', todo, 'ForebayEventsWait');
+    const todo = 'Check the lanes below, and the leaders of their partitions';
+    return verdict(
+      'wait',
+      'Kafka is slow: some events wait for seconds',
+      todo,
+      'ForebayEventsWait',
+    );
   }
   const errors = recent.kinds('errors');
   if (errors.length > 0) {
-    const text = `Attempts to store fail and are made again: ${errors.join(', ')}`;
-    return verdict('wait', text, 'Look the classes up', 'Attempts that fail');
+    const text = `Produce attempts fail and are retried: ${errors.join(', ')}`;
+    return verdict('wait', text, 'See the classes', 'Attempts that fail');
   }
   if (rollFailure !== undefined) {
     const { reason, sinceMs } = rollFailure;
-    const text = `Rolling restart given up, workers from before it serve: ${reason}`;
-    const todo = 'Correct the reason, then restart the workers again';
+    const text = `Rolling restart aborted, previous workers keep running: ${reason}`;
+    const todo = 'Fix the cause, then restart the workers again';
     return { ...verdict('wait', text, todo, 'Rolling restart'), sinceMs };
   }
   return undefined;
@@ -188,19 +193,19 @@ function good(recent: Recent): Verdict {
   const refused = recent.kinds('refused');
   const codes = refused.join(', ');
   if (recent.sum('stored') > 0) {
-    if (refused.length === 0) return verdict('good', 'Events flow and are stored', '', '');
-    const text = `Events flow and are stored; bad ones are refused: ${codes}`;
-    return verdict('good', text, 'Tell the senders of the bad ones', 'Refusals');
+    if (refused.length === 0) return verdict('good', 'Events are stored', '', '');
+    const text = `Events are stored; invalid ones are rejected: ${codes}`;
+    return verdict('good', text, 'Fix the clients that send invalid events', 'Refusals');
   }
   if (refused.length > 0) {
-    const text = `Nothing is stored: all that comes is refused: ${codes}`;
-    const todo = 'Find the sender, and compare its events with the schema';
+    const text = `No event is stored: all are rejected: ${codes}`;
+    const todo = 'Find the client, and compare its events with the schema';
     return verdict('wait', text, todo, 'ForebayRefusesEvents');
   }
   if (recent.sum('received') > 0) {
-    return verdict('wait', 'Events come in; none is stored yet', '', '');
+    return verdict('wait', 'Events arrive; none is stored yet', '', '');
   }
-  return verdict('idle', `Ready; no events came in the last ${NOW} seconds`, '', '');
+  return verdict('idle', `Ready; no events in the last ${NOW} seconds`, '', '');
 }
 
 function verdict(kind: Kind, text: string, todo: string, section: string): Verdict {

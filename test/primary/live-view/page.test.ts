@@ -97,14 +97,14 @@ function colourOf(property: string): Promise<string> {
 test('before anything comes it says so', { skip }, async () => {
   const response = await shown.page.goto(`${gateway.adminUrl}/`);
   assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
-  await untilSaid(/^Ready; no events came in the last 10 seconds$/);
+  await untilSaid(/^Ready; no events in the last 10 seconds$/);
   assert.equal(await dotColour(), await colourOf('--dim'), 'it is not green');
   assert.match(await shown.text('#since'), /^since .*, for \d+(\.\d+)? s$/);
   assert.equal(await shown.page.isVisible('#todo'), false);
   const { brokers, topic } = place;
   const about = new RegExp(`^Version \\S+\\. Topic ${topic} on brokers ${brokers.join(', ')}\\.$`);
   assert.match(await shown.text('#about'), about);
-  assert.deepEqual(await rows('reasons'), [['none since the start']]);
+  assert.deepEqual(await rows('reasons'), [['none since start']]);
   assert.equal(await figure('cards', 'acknowledged, p99'), '–');
 });
 
@@ -112,19 +112,19 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   skip,
 }, async (t) => {
   const stop = await startLoad(t);
-  await untilSaid(/^Events flow and are stored$/);
+  await untilSaid(/^Events are stored$/);
   assert.equal(await dotColour(), await colourOf('--good'));
   await shown.page.waitForTimeout(PICTURE_MS);
   await until(async () => (await count('cards', 'stored per second')) > 100);
   const bad = await new PlainClient({ url: gateway.wsUrl }).open();
   t.after(() => bad.close());
   for (let i = 0; i < BAD_EVENTS; i++) bad.socket.send('{"msg":1}');
-  await untilSaid(/bad ones are refused: schema$/);
+  await untilSaid(/invalid ones are rejected: schema$/);
   const [victim] = gateway.workers();
   process.kill(victim!, 'SIGKILL');
   await untilLogged(gateway, 'worker died');
   await untilSaid(/^A worker has died and was replaced/);
-  assert.match(await shown.text('#todo'), /^What to do: .*\. Runbook: ForebayWorkerDied$/);
+  assert.match(await shown.text('#todo'), /^Next step: .*\. Runbook: ForebayWorkerDied$/);
   const since = await shown.text('#since');
   await shown.page.reload();
   await untilSaid(/^A worker has died and was replaced/);
@@ -140,7 +140,7 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   await stop();
   const metrics = await atRest(gateway);
   const stored = metrics.value('forebay_events_stored_total');
-  await until(async () => (await count('cards', 'stored since the start')) === stored);
+  await until(async () => (await count('cards', 'stored since start')) === stored);
   const lost = metrics.value('forebay_events_lost_total');
   assert.equal(await count('cards', 'lost in 10 min'), lost);
   assert.equal(await count('cards', 'unaccounted'), 0);
@@ -150,9 +150,9 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   const lanes = [
     'nothing to send',
     'collecting events',
-    'waiting for Kafka’s answer',
-    'sending again after a failure',
-    'asking whether Kafka has stored it',
+    'waiting for Kafka’s response',
+    'retrying after a failure',
+    'checking whether Kafka stored it',
   ];
   const counts = await Promise.all(lanes.map((state) => count('lanes', state)));
   assert.equal(
@@ -203,7 +203,7 @@ test('the link to the runbook leads to its section, which the instance serves it
   const { page } = shown;
   const [victim] = gateway.workers();
   process.kill(victim!, 'SIGKILL');
-  await untilSaid(/^(A worker has died|Workers that are not ready|Not ready)/);
+  await untilSaid(/^(A worker has died|Workers not ready|Not ready)/);
   await untilSaid(/^A worker has died and was replaced/);
   await page.getByRole('link', { name: 'Runbook: ForebayWorkerDied' }).click();
   await page.waitForURL(/\/runbook#forebayworkerdied$/);
@@ -215,9 +215,9 @@ test('the link to the runbook leads to its section, which the instance serves it
 });
 
 test('a page that comes later has what was before', { skip }, async () => {
-  const before = await count('cards', 'stored since the start');
+  const before = await count('cards', 'stored since start');
   await shown.page.reload();
-  await until(async () => (await count('cards', 'stored since the start')) === before);
+  await until(async () => (await count('cards', 'stored since start')) === before);
   assert.equal(await count('cards', 'workers died in 10 min'), 2);
 });
 
@@ -248,7 +248,7 @@ test('a page that nobody sees gives up its place, and comes back', { skip }, asy
   };
   await until(place, { what: 'its place' });
   await seen(false);
-  await untilSaid(/^This page gets no numbers; trying again$/);
+  await untilSaid(/^This page receives no data; retrying$/);
   others.abort();
   await untilSaid(/^(?!.*trying again)/);
   assert.equal(taken.flat().length, LIMITS.liveView.viewers);
@@ -262,8 +262,8 @@ test('the instance ends and another one starts: said, and seen again', { skip },
   assert.equal(await shown.page.isVisible('#runbook'), false, 'it is not served either');
   const ports = [gateway.port, gateway.adminPort] as const;
   gateway = await startGateway({ ...place, env, ports });
-  await untilSaid(/^Ready; no events came in the last 10 seconds$/);
-  assert.equal(await count('cards', 'stored since the start'), 0);
+  await untilSaid(/^Ready; no events in the last 10 seconds$/);
+  assert.equal(await count('cards', 'stored since start'), 0);
 });
 
 test('the browser complained of nothing but the place that it did not get', { skip }, () => {

@@ -114,7 +114,7 @@ test('the status has a row per worker and every state of a lane', () => {
   workers[1].set(buffer, 64);
   second();
   const { verdict, workers: shown, lanes } = sampler.status();
-  assert.equal(verdict.text, 'Events come in; none is stored yet');
+  assert.equal(verdict.text, 'Events arrive; none is stored yet');
   assert.deepEqual(
     shown.map((worker) => Reflect.get(worker, 'inFlight')),
     [0, 3],

@@ -50,58 +50,64 @@ const rollFailed: State = {
   rollFailure: { reason: 'the new worker died before it could take over', sinceMs: 2_000 },
 };
 const ROLL_FAILED =
-  'Rolling restart given up, workers from before it serve: the new worker died before it could take over';
+  'Rolling restart aborted, previous workers keep running: the new worker died before it could take over';
 const unready = (...reasons: string[]): State => ({ ...well, ready: false, reasons });
 const dead: State = { ...well, states: [[], ['ready']] };
 
-const IDLE = 'Ready; no events came in the last 10 seconds';
+const IDLE = 'Ready; no events in the last 10 seconds';
 /** What is so, what is said, and the section of the runbook that says what to do. */
 const CASES: readonly [Numbers, State, kind: string, text: string, section: string][] = [
   [{}, well, 'idle', IDLE, ''],
-  [{ stored: 5 }, well, 'good', 'Events flow and are stored', ''],
-  [{ received: 5 }, well, 'wait', 'Events come in; none is stored yet', ''],
+  [{ stored: 5 }, well, 'good', 'Events are stored', ''],
+  [{ received: 5 }, well, 'wait', 'Events arrive; none is stored yet', ''],
   [
     { stored: 5, 'refused.schema': 1 },
     well,
     'good',
-    'Events flow and are stored; bad ones are refused: schema',
+    'Events are stored; invalid ones are rejected: schema',
     'Refusals',
   ],
   [
     { received: 5, 'refused.schema': 5 },
     well,
     'wait',
-    'Nothing is stored: all that comes is refused: schema',
+    'No event is stored: all are rejected: schema',
     'ForebayRefusesEvents',
   ],
   [
     { 'errors.connection': 1 },
     well,
     'wait',
-    'Attempts to store fail and are made again: connection',
+    'Produce attempts fail and are retried: connection',
     'Attempts that fail',
   ],
   [
     { stored: 5, oldestSeconds: 6 },
     well,
     'wait',
-    'Kafka is slow: some events wait long',
+    'Kafka is slow: some events wait for seconds',
     'ForebayEventsWait',
   ],
-  [{ 'refused.timeout': 1 }, well, 'wait', 'Good events are refused: timeout', 'Refusals'],
+  [{ 'refused.timeout': 1 }, well, 'wait', 'Valid events are rejected: timeout', 'Refusals'],
   [{ 'restarts.hang': 1 }, well, 'wait', 'A worker has died and was replaced', 'ForebayWorkerDied'],
   [
     { 'restarts.crash': 1, 'lost.crash': 9 },
     well,
     'wait',
-    'A worker has died and was replaced; what it held may be lost',
+    'A worker has died and was replaced; its events in flight may be lost',
     'ForebayWorkerDied',
   ],
-  [{ stored: 5 }, dead, 'wait', 'Workers that are not ready: 1 of 2', 'Workers that die or hang'],
-  [{ oldestSeconds: 6 }, well, 'wait', 'Kafka is slow: some events wait long', 'ForebayEventsWait'],
+  [{ stored: 5 }, dead, 'wait', 'Workers not ready: 1 of 2', 'Workers that die or hang'],
+  [
+    { oldestSeconds: 6 },
+    well,
+    'wait',
+    'Kafka is slow: some events wait for seconds',
+    'ForebayEventsWait',
+  ],
   [{}, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
   [{ stored: 5 }, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
-  [{ 'refused.timeout': 1 }, rollFailed, 'wait', 'Good events are refused: timeout', 'Refusals'],
+  [{ 'refused.timeout': 1 }, rollFailed, 'wait', 'Valid events are rejected: timeout', 'Refusals'],
   [{}, allOut, 'bad', `Kafka outage: no event is stored (${REASON})`, 'Outages'],
   [
     { received: 5, oldestSeconds: 6, 'errors.connection': 1 },
@@ -136,7 +142,7 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     { 'dropped.buffer_full': 1 },
     well,
     'bad',
-    'Good events of plain clients are dropped: buffer_full',
+    'Events of plain clients are dropped: buffer_full',
     'ForebayDropsEvents',
   ],
   [

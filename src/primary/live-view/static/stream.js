@@ -15,7 +15,7 @@ export function openStream({ past, point, away }) {
     timer = setTimeout(act, ms);
   };
   const heard = (tell) => (event) => {
-    later(SILENCE_MS, () => away('No numbers come from this instance'));
+    later(SILENCE_MS, () => away('No data from this instance'));
     tell(JSON.parse(event.data));
   };
   const close = () => {
@@ -30,7 +30,7 @@ export function openStream({ past, point, away }) {
     source.addEventListener('error', () => {
       clearTimeout(timer);
       const refused = source.readyState === EventSource.CLOSED;
-      away(refused ? 'This page gets no numbers' : 'This instance cannot be reached');
+      away(refused ? 'This page receives no data' : 'This instance cannot be reached');
       // It tries again by itself after a connection that was lost, not after one that was refused.
       if (refused) later(AGAIN_MS, open);
     });

@@ -44,8 +44,8 @@ export function cards(past, { unaccounted, storedLate, stored }) {
     ['connections', amount(past.value('connections') ?? 0)],
     ['bytes per second', bytes(past.value('bytes') ?? 0)],
     ['memory of workers', bytes(past.value('residentBytes') ?? 0)],
-    ['stored since the start', amount(stored)],
-    ['beside it, stored late', amount(storedLate)],
+    ['stored since start', amount(stored)],
+    ['stored after timeout', amount(storedLate)],
   ];
 }
 
@@ -53,7 +53,7 @@ export function cards(past, { unaccounted, storedLate, stored }) {
 export function reasonRows(past, { counts }, meanings) {
   return ['refused', 'dropped', 'lost'].flatMap((of) =>
     counted(past, of, counts).map(({ kind, recently, all }) => {
-      const meaning = of === 'lost' ? 'they were in flight in a worker that died' : meanings[kind];
+      const meaning = of === 'lost' ? 'in flight in a worker that died' : meanings[kind];
       return { texts: [of, recently, all, `${kind}: ${meaning}`] };
     }),
   );
@@ -95,9 +95,9 @@ export function workerRows({ workers }) {
 const LANES = {
   empty: ['nothing to send', ''],
   filling: ['collecting events', ''],
-  in_flight: ['waiting for Kafka’s answer', ''],
-  retrying: ['sending again after a failure', 'wait'],
-  unknown: ['asking whether Kafka has stored it', 'wait'],
+  in_flight: ['waiting for Kafka’s response', ''],
+  retrying: ['retrying after a failure', 'wait'],
+  unknown: ['checking whether Kafka stored it', 'wait'],
 };
 
 export function laneEntries({ lanes }) {

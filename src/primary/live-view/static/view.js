@@ -28,7 +28,7 @@ function say({ kind, text, sinceMs, todo, section }) {
   place('since').hidden = sinceMs === undefined;
   if (sinceMs !== undefined) setText(place('since'), sinceText(sinceMs));
   place('todo').hidden = todo === '';
-  setText(place('step'), todo === '' ? '' : `What to do: ${todo}.`);
+  setText(place('step'), todo === '' ? '' : `Next step: ${todo}.`);
   place('runbook').hidden = section === '';
   setText(place('runbook'), `Runbook: ${section}`);
   place('runbook').href = `runbook#${anchorOf(section)}`;
@@ -47,7 +47,7 @@ function sinceText(ms) {
 function sayAway(text) {
   awaySinceMs ??= Date.now();
   const todo = 'Check that its process runs; see ForebayDown in docs/operations.md';
-  say({ kind: 'bad', text: `${text}; trying again`, sinceMs: awaySinceMs, todo, section: '' });
+  say({ kind: 'bad', text: `${text}; retrying`, sinceMs: awaySinceMs, todo, section: '' });
 }
 
 function show(status) {
@@ -56,9 +56,9 @@ function show(status) {
   charts.draw(past);
   writeList(place('cards'), cards(past, status));
   writeList(place('lanes'), laneEntries(status));
-  writeRows(place('reasons'), reasonRows(past, status, texts), 'none since the start');
+  writeRows(place('reasons'), reasonRows(past, status, texts), 'none since start');
   writeRows(place('workers'), workerRows(status), '');
-  writeRows(place('errors'), errorRows(past, status), 'none since the start');
+  writeRows(place('errors'), errorRows(past, status), 'none since start');
 }
 
 openStream({
