@@ -96,23 +96,19 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
 }
 
 /**
- * Creates the topic unless it exists, and waits until each partition has a leader. The option
- * `waitForLeaders` of kafkajs fails while the broker it asks has no metadata of the topic yet.
+ * Creates the topic unless it exists, with whatever partitions, and waits until each of them has a
+ * leader. The option `waitForLeaders` of kafkajs fails while the broker it asks has no metadata of the topic yet.
  */
-export async function createTopic(
-  { brokers, topic }: TopicPlace,
-  { numPartitions, ...config }: NewTopic,
-): Promise<void> {
+export async function createTopic({ brokers, topic }: TopicPlace, config: NewTopic): Promise<void> {
   const admin = testKafka(brokers).admin();
   try {
     await admin.connect();
-    const topics = [{ topic, numPartitions, ...config }];
-    await admin.createTopics({ topics, waitForLeaders: false });
+    await admin.createTopics({ topics: [{ topic, ...config }], waitForLeaders: false });
     await until(
       async () => {
         const metadata = await untilLed(() => admin.fetchTopicMetadata({ topics: [topic] }));
         const partitions = metadata.topics[0]?.partitions ?? [];
-        return partitions.length === numPartitions && partitions.every(({ leader }) => leader >= 0);
+        return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0);
       },
       { everyMs: 50, what: `leaders of ${topic}` },
     );
