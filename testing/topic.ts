@@ -99,7 +99,10 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
  * Creates the topic unless it exists, with whatever partitions, and waits until each of them has a
  * leader. The option `waitForLeaders` of kafkajs fails while the broker it asks has no metadata of the topic yet.
  */
-export async function createTopic({ brokers, topic }: TopicPlace, config: NewTopic): Promise<void> {
+export async function createTopic(
+  { brokers, topic }: TopicPlace,
+  { served = true, ...config }: NewTopic,
+): Promise<void> {
   const admin = testKafka(brokers).admin();
   try {
     await admin.connect();
@@ -112,6 +115,8 @@ export async function createTopic({ brokers, topic }: TopicPlace, config: NewTop
       },
       { everyMs: 50, what: `leaders of ${topic}` },
     );
+    // A leader is known a little before it serves the partition.
+    if (served) await untilLed(() => admin.fetchTopicOffsets(topic));
   } finally {
     await admin.disconnect();
   }
@@ -143,7 +148,11 @@ export async function recreateTopic(
 }
 
 /** What kafkajs takes of a topic beside its name. */
-export type NewTopic = Omit<ITopicConfig, 'topic'> & { readonly numPartitions: number };
+export type NewTopic = Omit<ITopicConfig, 'topic'> & {
+  readonly numPartitions: number;
+  /** false: its leaders cannot be reached, and are not waited for. */
+  readonly served?: boolean;
+};
 
 /** Gives the topic this many partitions. */
 export async function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {

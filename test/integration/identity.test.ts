@@ -284,7 +284,7 @@ test('the line of a bad event says whose it was, in each way', async () => {
     ['schema', 'beside', 'ws'],
     ['not_an_object', 'till', 'http'],
   ]);
-  const [untold] = gateway.log.filter(({ msg }) => msg?.startsWith('plain client'));
+  const [untold] = gateway.log.filter(({ msg }) => msg?.startsWith('invalid event'));
   assert.deepEqual(whose(untold!), ['invalid_json', 'till', undefined]);
 });
 

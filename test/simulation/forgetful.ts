@@ -7,22 +7,22 @@ import type { Mutant } from './mutants.ts';
 export const FORGETFUL: readonly Mutant[] = [
   {
     what: 'decoder: the last event of an array is not handed on',
-    file: 'worker/decoder/known.ts',
+    file: 'worker/decoder/json/fast-path.ts',
     changes: [['index < events; index++', 'index < Math.max(1, events - 1); index++']],
   },
   {
     what: 'decoder: a frame that is no JSON is not refused',
-    file: 'worker/decoder/text.ts',
+    file: 'worker/decoder/json/text.ts',
     changes: [["sink.refuseFrame('invalid_json', syntaxMessage(error, bytes, start));", '']],
   },
   {
     what: 'validator: an event that breaks the schema is not refused',
-    file: 'worker/validator/intake.ts',
+    file: 'worker/intake/intake.ts',
     changes: [["return this.#tell(index, 'schema', wrong);", 'return;']],
   },
   {
     what: 'validator: an event of a frame that comes when the buffer is full is not refused',
-    file: 'worker/validator/intake.ts',
+    file: 'worker/intake/intake.ts',
     changes: [['this.#tell(index, code, EVENT_CODES[code].text);', '']],
   },
   {

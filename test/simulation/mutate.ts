@@ -46,7 +46,7 @@ export function mutated({ file, changes }: Mutant): ReadonlyMap<string, string> 
  * The simulation and all mutants, compiled once by what compiles dist/: started by tsx, each would
  * take a second.
  *
- *   base/      dist/ as src/, and test/ in JavaScript
+ *   base/      dist/ as src/, test/ and testing/ in JavaScript
  *   in/7/src/  the changed files of mutant 7; out/7/src/ the same in JavaScript
  *   run/7/     base with out/7 over it
  */
@@ -90,7 +90,9 @@ export class Laboratory {
     for (const path of ['package.json', 'dist/client/client.js']) {
       cpSync(join(ROOT, path), join(base, path));
     }
-    await emit(typescriptFiles(join(ROOT, 'test')), ROOT, base);
+    for (const folder of ['test', 'testing']) {
+      await emit(typescriptFiles(join(ROOT, folder)), ROOT, base);
+    }
     const files = this.#mutants.flatMap((mutant, index) =>
       [...mutated(mutant)].map(([path, text]) => {
         const file = join(changed, String(index), 'src', path);

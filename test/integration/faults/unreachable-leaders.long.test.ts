@@ -77,7 +77,7 @@ async function startMisleadingKafka(): Promise<void> {
 }
 
 const make = (topic: string) =>
-  createTopic({ brokers: cluster.brokers, topic }, { numPartitions: 3 });
+  createTopic({ brokers: cluster.brokers, topic }, { numPartitions: 3, served: false });
 
 async function start(t: TestContext, port: number, topic: string, env = {}): Promise<Gateway> {
   const options = { brokers: [`127.0.0.1:${port}`], topic, env: { FOREBAY_WORKERS: '2', ...env } };
