@@ -39,7 +39,7 @@ async function give(asked: RegExp, token: string): Promise<void> {
 test('it asks for a key, asks again when that is wrong, and sends with one that lets in', {
   skip,
 }, async () => {
-  await shown.page.getByLabel(/^This gateway asks/).waitFor();
+  await shown.page.getByLabel(/^This gateway requires/).waitFor();
   assert.equal(await shown.page.isVisible('#where'), false, 'only senders learn where events go');
   await shown.page.waitForTimeout(1_500);
   assert.equal(await shown.count('sent'), 0, 'nothing is made that may never leave');

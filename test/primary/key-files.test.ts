@@ -79,7 +79,7 @@ test('a file that cannot be used, or read, is a start error of one line', async 
   );
   assert.match(
     errorLines(secret.child).join('\n'),
-    /^forebay: FOREBAY_JWT_JWKS_FILE: \S+ keys\[0\] is not a public key: .*$/,
+    /^forebay: FOREBAY_JWT_JWKS_FILE: \S+ keys\[0\] is not a public key .*$/,
   );
   assert.match(
     errorLines(missing.child).join('\n'),

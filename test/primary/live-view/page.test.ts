@@ -250,13 +250,13 @@ test('a page that nobody sees gives up its place, and comes back', { skip }, asy
   await seen(false);
   await untilSaid(/^This page receives no data; retrying$/);
   others.abort();
-  await untilSaid(/^(?!.*trying again)/);
+  await untilSaid(/^(?!.*retrying)/);
   assert.equal(taken.flat().length, LIMITS.liveView.viewers);
 });
 
 test('the instance ends and another one starts: said, and seen again', { skip }, async () => {
   assert.equal((await gateway.stop()).code, 0);
-  await untilSaid(/^This instance cannot be reached; trying again$/);
+  await untilSaid(/^This instance cannot be reached; retrying$/);
   assert.match(await shown.text('#since'), /^since /);
   assert.match(await shown.text('#todo'), /ForebayDown in docs\/operations\.md/);
   assert.equal(await shown.page.isVisible('#runbook'), false, 'it is not served either');
