@@ -40,7 +40,7 @@ async function attack(row: HostileFrames, split: boolean): Promise<void> {
   assert.deepEqual(socket.violations, [], 'violations');
 }
 
-/** Rows at the same time: of more, an event could wait for a later turn when its connection is cut. */
+/** Rows at the same time: with more, an event may wait for a turn when its connection is cut. */
 const AT_ONCE = 16;
 
 /** Returns what failed, row by row. */
