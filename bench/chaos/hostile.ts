@@ -180,7 +180,7 @@ const LEGEND =
   ' to run and had no core. Of clients: the longest wait, and after a slash the 99th percentile;' +
   ' with an asterisk of one that was ended or refused.';
 
-/** Each attack in a row, beside its control if there is one. */
+/** One row per attack, with the figures of its control if there is one. */
 export function measurementsOf(rows: readonly Row[]): Measurements {
   const withControl = rows.some(({ control }) => control !== undefined);
   const head = [

@@ -27,7 +27,7 @@ export interface Measurements {
   readonly rows: readonly (readonly string[])[];
 }
 
-/** What came of a scenario: kept as JSON, and shown in the report. */
+/** Results of a scenario, stored as JSON and shown in the report. */
 export interface Outcome {
   readonly name: string;
   readonly summary: string;

@@ -56,7 +56,7 @@ export interface KafkaConnection {
 }
 
 /** Memory of accepted events, and the batches of each topic in it. */
-export interface Buffer {
+export interface EventBuffer {
   readonly budget: Budget;
   readonly accumulator: Accumulator;
   /** The first one receives the events of all clients. */
@@ -69,7 +69,7 @@ export type BufferSettings = Pick<
 >;
 
 /** Creates what holds accepted events until they are delivered. */
-export function wireBuffer(settings: BufferSettings): Buffer {
+export function wireBuffer(settings: BufferSettings): EventBuffer {
   const { kafkaTopic, bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
@@ -84,7 +84,7 @@ export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'max
  */
 export function wireProducer(
   { lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
-  { budget, accumulator, topics }: Buffer,
+  { budget, accumulator, topics }: EventBuffer,
   { counters, log, faults }: Reporting,
   { codec, ...connection }: KafkaConnection,
   outcomes: Outcomes,
@@ -111,7 +111,7 @@ export interface Decision {
  */
 export function wireIntake(
   { maxFrameBytes, keyField, eventSchema }: IntakeSettings,
-  { budget, accumulator, topics: [topic] }: Buffer,
+  { budget, accumulator, topics: [topic] }: EventBuffer,
   { counters, log, faults }: Reporting,
   validate: Validator = loadValidator(eventSchema),
 ): Decision {
@@ -176,7 +176,7 @@ export interface Ingress {
 /** Creates the transports; the socket library is not part of them. */
 export function wireIngress(
   settings: IngressSettings,
-  { budget }: Pick<Buffer, 'budget'>,
+  { budget }: Pick<EventBuffer, 'budget'>,
   { acknowledger, intake }: Pick<Decision, 'acknowledger' | 'intake'>,
   { counters, log }: Reporting,
   parts: IngressParts,

@@ -24,8 +24,8 @@ import { Link } from './producer/link.ts';
 import type { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import {
-  type Buffer,
   type Decision,
+  type EventBuffer,
   type Ingress,
   type KafkaConnection,
   wireBuffer,
@@ -56,7 +56,7 @@ class Worker {
   readonly #config: Config;
   readonly #log: Logger;
   readonly #gate: Gate;
-  readonly #buffer: Buffer;
+  readonly #buffer: EventBuffer;
   readonly #decision: Decision;
   readonly #producer: Producer;
   readonly #ingress: Ingress;

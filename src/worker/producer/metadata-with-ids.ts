@@ -1,8 +1,7 @@
 /**
  * Metadata of version 10, the first with topic ids, which tell a topic from another one that was
- * created later under its name. Lengths of strings and arrays are compact: a varint, one more than
- * the
- * length, 0 = null; each structure ends with tagged fields (kafka.apache.org/protocol).
+ * created later under its name. Lengths of strings and arrays are compact: a varint of the length
+ * plus one, where 0 is null. Each structure ends with tagged fields (kafka.apache.org/protocol).
  */
 import type { ClusterMetadata } from './kafkajs.ts';
 import type { RequestBody } from './protocol.ts';

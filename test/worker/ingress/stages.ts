@@ -8,7 +8,7 @@ import { Faults } from '../../../src/worker/faults.ts';
 import type { PageSettings } from '../../../src/worker/ingress/http/page-response.ts';
 import type { Validator } from '../../../src/worker/intake/validator.ts';
 import {
-  type Buffer as EventBuffer,
+  type EventBuffer,
   type IngressParts,
   type IngressSettings,
   wireBuffer,

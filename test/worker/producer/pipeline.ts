@@ -11,7 +11,7 @@ import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { Topic } from '../../../src/worker/accumulator/topic.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
-import { type Buffer as EventBuffer, wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
+import { type EventBuffer, wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { NOBODY, valuesOf } from '../../../testing/batches.ts';
 import { until } from '../../../testing/wait.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
