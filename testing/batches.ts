@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import type { EventCode } from '../src/common/errors.ts';
+import type { Accumulator } from '../src/worker/accumulator/accumulator.ts';
 import { type Owner, RecordBatch, type TopicPartition } from '../src/worker/accumulator/batch.ts';
 import { readRecords } from '../src/worker/accumulator/records.ts';
 import { Topic } from '../src/worker/accumulator/topic.ts';
@@ -30,6 +32,18 @@ export const NOBODY: Owner = {
   settled: () => true,
   refused: () => {},
 };
+
+/** Appends `value` as event `event` of a frame of its own. @returns the code of its rejection */
+export function appendEvent(
+  accumulator: Accumulator,
+  topic: Topic,
+  key: string | undefined,
+  value: Buffer,
+  { timestamp = Date.now(), arrivalMs = performance.now(), event = 0 } = {},
+): EventCode | undefined {
+  accumulator.beginFrame(NOBODY, 1, timestamp, arrivalMs);
+  return accumulator.append(topic, event, value, 0, value.length, key);
+}
 
 /** A batch of `records`; record i is event i of frame 7 and arrived i ms after `arrivalMs`. */
 export function batchOf(

@@ -10,7 +10,7 @@ import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Topic } from '../../src/worker/accumulator/topic.ts';
 import { Faults as FaultLines } from '../../src/worker/faults.ts';
 import { Producer } from '../../src/worker/producer/producer.ts';
-import { NOBODY } from '../../testing/batches.ts';
+import { appendEvent } from '../../testing/batches.ts';
 import { SeededRandom } from '../../testing/random.ts';
 import { VirtualClock } from './clock.ts';
 import { Cluster } from './cluster.ts';
@@ -99,11 +99,8 @@ async function drive(seed: number, withOthers: boolean): Promise<Result> {
       },
     });
     const value = Buffer.from('{"msg":"x"}');
-    const append = (topic: Topic, key: string) => {
-      const { length } = value;
-      const nowMs = clock.nowMs;
-      accumulator.append(topic, key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
-    };
+    const append = (topic: Topic, key: string) =>
+      appendEvent(accumulator, topic, key, value, { arrivalMs: clock.nowMs });
     producer.start();
     const endMs = clock.nowMs + RUN_MS;
     let key = 0;

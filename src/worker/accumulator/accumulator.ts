@@ -34,6 +34,10 @@ export class Accumulator {
   readonly #key: Buffer;
   /** No batch of more than one record is longer, whatever its topic allows. */
   #batchBytesMax: number;
+  #owner!: Owner;
+  #frame = 0;
+  #timestamp = 0;
+  #arrivalMs = 0;
   #onWork: WorkListener = () => {};
   #onTooLarge: (topic: Topic) => void = () => {};
 
@@ -65,55 +69,45 @@ export class Accumulator {
   }
 
   /**
-   * Takes one event of `topic`, `source[start, end)`, which is copied.
+   * Begins a frame: the next events are of this frame, until another begins.
+   * @param owner receives the result of each event
+   * @param timestamp arrival in ms since 1970, of the records
+   * @param arrivalMs the same by the monotonic clock
+   */
+  beginFrame(owner: Owner, frame: number, timestamp: number, arrivalMs: number): void {
+    this.#owner = owner;
+    this.#frame = frame;
+    this.#timestamp = timestamp;
+    this.#arrivalMs = arrivalMs;
+  }
+
+  /**
+   * Appends event number `event` of the frame, a copy of `source[start, end)`, to `topic`.
    * @param key its partition key; undefined = any partition
-   * @param timestamp arrival in ms since 1970, @param arrivalMs the same by the monotonic clock
-   * @returns undefined when it is taken, else why not; nothing is kept then
+   * @returns undefined when it is accepted, else the code of the rejection; nothing is kept then
    */
   append(
     topic: Topic,
-    key: string | undefined,
+    event: number,
     source: Uint8Array,
     start: number,
     end: number,
-    timestamp: number,
-    arrivalMs: number,
-    owner: Owner,
-    frame: number,
-    event: number,
+    key: string | undefined,
   ): EventCode | undefined {
-    const scratch = this.#key;
-    const keyBytes = key === undefined ? -1 : scratch.write(key, 'utf8');
-    return this.appendWithKey(
-      topic,
-      scratch,
-      0,
-      keyBytes,
-      source,
-      start,
-      end,
-      timestamp,
-      arrivalMs,
-      owner,
-      frame,
-      event,
-    );
+    const keyBytes = key === undefined ? -1 : this.#key.write(key, 'utf8');
+    return this.appendWithKey(topic, event, source, start, end, this.#key, 0, keyBytes);
   }
 
   /** {@link append} with a key of `keyBytes` from `keySource[keyStart]` on; -1 = any partition. */
   appendWithKey(
     topic: Topic,
-    keySource: Uint8Array,
-    keyStart: number,
-    keyBytes: number,
+    event: number,
     source: Uint8Array,
     start: number,
     end: number,
-    timestamp: number,
-    arrivalMs: number,
-    owner: Owner,
-    frame: number,
-    event: number,
+    keySource: Uint8Array,
+    keyStart: number,
+    keyBytes: number,
   ): EventCode | undefined {
     if (topic.partitions.length === 0) return 'kafka_unavailable';
     const valueBytes = end - start;
@@ -122,6 +116,7 @@ export class Accumulator {
       this.#onTooLarge(topic);
       return 'too_large';
     }
+    const timestamp = this.#timestamp;
     const partition =
       keyBytes >= 0
         ? partitionWith(topic, keySource, keyStart, keyBytes)
@@ -129,7 +124,7 @@ export class Accumulator {
     const batch = this.#batchWithRoom(partition, timestamp, most);
     if (batch === undefined) return 'buffer_full';
     batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end);
-    batch.own(owner, frame, event, arrivalMs);
+    batch.own(this.#owner, this.#frame, event, this.#arrivalMs);
     if (batch.records === 1) this.#onWork(partition);
     return undefined;
   }

@@ -45,7 +45,6 @@ export class Intake implements EventSink {
   readonly #refuse: Refuse;
   #owner!: Owner;
   #frame = 0;
-  #timestamp = 0;
   #arrivalMs = 0;
   #nowMs = 0;
   #draining = false;
@@ -102,10 +101,11 @@ export class Intake implements EventSink {
     this.#rateLimited = 0;
     this.#rejected = 0;
     this.#soundBytes = 0;
-    this.#timestamp = Date.now();
     this.#nowMs = performance.now();
     this.#arrivalMs = arrivedMs ?? this.#nowMs;
-    if (arrivedMs !== undefined) this.#timestamp -= Math.round(this.#nowMs - arrivedMs);
+    let timestamp = Date.now();
+    if (arrivedMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivedMs);
+    this.#accumulator.beginFrame(owner, frame, timestamp, this.#arrivalMs);
     return this;
   }
 
@@ -186,18 +186,7 @@ export class Intake implements EventSink {
     }
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     const key = this.#key.keyOf(value, bytes, start);
-    const code = this.#accumulator.append(
-      this.#topic,
-      key,
-      bytes,
-      start,
-      end,
-      this.#timestamp,
-      this.#arrivalMs,
-      this.#owner,
-      this.#frame,
-      index,
-    );
+    const code = this.#accumulator.append(this.#topic, index, bytes, start, end, key);
     this.#appended(index, code);
     if (key === undefined && code === undefined) this.#keyless.count(this.#key.whyNone(value));
   }
@@ -214,17 +203,13 @@ export class Intake implements EventSink {
     if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
     const code = this.#accumulator.appendWithKey(
       this.#topic,
-      bytes,
-      keyStart,
-      keyBytes,
+      index,
       bytes,
       start,
       end,
-      this.#timestamp,
-      this.#arrivalMs,
-      this.#owner,
-      this.#frame,
-      index,
+      bytes,
+      keyStart,
+      keyBytes,
     );
     this.#appended(index, code);
     if (keyBytes < 0 && code === undefined) this.#keyless.count('missing');

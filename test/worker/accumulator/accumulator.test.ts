@@ -8,7 +8,7 @@ import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
 import type { Topic } from '../../../src/worker/accumulator/topic.ts';
-import { NOBODY, recordsOf, topicOf, valuesOf } from '../../../testing/batches.ts';
+import { appendEvent, recordsOf, topicOf, valuesOf } from '../../../testing/batches.ts';
 
 const BATCH_BYTES = 16 * KIB;
 
@@ -27,7 +27,7 @@ function setUp({ partitions = 4, limitBytes = 4 * MIB, batchBytes = BATCH_BYTES 
   accumulator.onWork(({ number }) => work.push(number));
   const append = (key: string | undefined, value: string | Buffer, timestamp = 1_000) => {
     const bytes = Buffer.from(value);
-    return accumulator.append(topic, key, bytes, 0, bytes.length, timestamp, 0, NOBODY, 1, 0);
+    return appendEvent(accumulator, topic, key, bytes, { timestamp, arrivalMs: 0 });
   };
   return { budget, accumulator, topic, work, append };
 }
@@ -340,7 +340,7 @@ test('what is placed anew takes little more memory, over however many partitions
   for (let batch = 0; batch < 10; batch++) {
     const arrivalMs = batch * 2 * LIMITS.batchOpenMsMax;
     for (const key of moving.slice(0, 30)) {
-      accumulator.append(topic, key, value, 0, value.length, 1_000, arrivalMs, NOBODY, 1, 0);
+      appendEvent(accumulator, topic, key, value, { timestamp: 1_000, arrivalMs });
     }
     topic.partitions[7]!.queue.closeOlderThan(Number.POSITIVE_INFINITY);
   }
@@ -354,7 +354,7 @@ test('what is placed anew does not share a batch with events that are much young
   const { accumulator, topic } = setUp({ partitions: 2 });
   const value = Buffer.from('{}');
   const append = (key: string, arrivalMs: number) =>
-    accumulator.append(topic, key, value, 0, value.length, 1_000, arrivalMs, NOBODY, 1, 0);
+    appendEvent(accumulator, topic, key, value, { timestamp: 1_000, arrivalMs });
   const keys = [...'abcdefgh'];
   const keyOf = (partition: number) =>
     keys.find((key) => partitionOfKey(Buffer.from(key), 0, 1, 2) === partition)!;
@@ -372,8 +372,7 @@ test('each topic has its own limit, partitions and batches', () => {
   const [small, large] = [topicOf(1, 'small'), topicOf(3, 'large')];
   small.maxMessageBytes = 1_000;
   const value = Buffer.alloc(2_000, 'x');
-  const append = (topic: Topic) =>
-    accumulator.append(topic, 'k', value, 0, value.length, 1_000, 0, NOBODY, 1, 0);
+  const append = (topic: Topic) => appendEvent(accumulator, topic, 'k', value);
   assert.equal(append(small), 'too_large');
   assert.equal(append(large), undefined);
   assert.deepEqual(takeAll(small), [[]]);

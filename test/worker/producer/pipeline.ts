@@ -12,7 +12,7 @@ import { Topic } from '../../../src/worker/accumulator/topic.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { type EventBuffer, wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
-import { NOBODY, valuesOf } from '../../../testing/batches.ts';
+import { appendEvent, valuesOf } from '../../../testing/batches.ts';
 import { until } from '../../../testing/wait.ts';
 import type { FakeCluster } from '../../fakes/broker/cluster.ts';
 import { recordFaults } from '../faults.ts';
@@ -133,19 +133,7 @@ export class Pipeline {
 
   #append(topic: Topic, key: string | undefined, value: string): EventCode | undefined {
     const bytes = Buffer.from(value);
-    const nowMs = performance.now();
-    return this.#buffer.accumulator.append(
-      topic,
-      key,
-      bytes,
-      0,
-      bytes.length,
-      Date.now(),
-      nowMs,
-      NOBODY,
-      1,
-      this.#sent++,
-    );
+    return appendEvent(this.#buffer.accumulator, topic, key, bytes, { event: this.#sent++ });
   }
 
   /** Waits until each event has its fate. */

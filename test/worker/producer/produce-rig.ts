@@ -7,7 +7,7 @@ import { partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import { type Address, Link } from '../../../src/worker/producer/link.ts';
 import type { Producer } from '../../../src/worker/producer/producer.ts';
 import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
-import { NOBODY, valuesOf } from '../../../testing/batches.ts';
+import { appendEvent, valuesOf } from '../../../testing/batches.ts';
 import { until } from '../../../testing/wait.ts';
 import { API, type BrokerRequest, startBroker } from '../../fakes/scripted-broker.ts';
 import type { TcpServer } from '../../fakes/tcp-server.ts';
@@ -137,11 +137,8 @@ export class ProduceRig {
   /** Sends an event; what comes before the first ":" of its value names its partition. */
   send(partition: number, bytes = 10, name = ''): void {
     const value = Buffer.from(`${partition}:${name}`.padEnd(bytes));
-    const nowMs = performance.now();
-    const key = this.#keyOf(partition);
-    const { length } = value;
     const { accumulator, topics } = this.#buffer;
-    accumulator.append(topics[0], key, value, 0, length, Date.now(), nowMs, NOBODY, 1, 0);
+    appendEvent(accumulator, topics[0], this.#keyOf(partition), value);
   }
 
   /** Waits until so many events are stored. */

@@ -10,7 +10,7 @@ import type { Partition } from '../../../src/worker/accumulator/topic.ts';
 import { noAnswer, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { ProduceMetrics } from '../../../src/worker/producer/produce-metrics.ts';
 import { RemovedPartitions } from '../../../src/worker/producer/removed-partitions.ts';
-import { NOBODY, topicOf, valuesOf } from '../../../testing/batches.ts';
+import { appendEvent, topicOf, valuesOf } from '../../../testing/batches.ts';
 import { recordFaults } from '../faults.ts';
 
 const NOW_MS = 1_000;
@@ -51,13 +51,12 @@ class Rig {
     const partition = this.topic.partitions[1]!;
     const bytes = Buffer.from(value);
     while (partition.queue.empty) {
-      const { length } = bytes;
       const { accumulator, topic } = this;
       for (const { queue } of topic.partitions) {
         for (let batch = queue.take(); batch; batch = queue.take()) accumulator.release(batch);
       }
       topic.sticky = undefined;
-      accumulator.append(topic, undefined, bytes, 0, length, NOW_MS, NOW_MS, NOBODY, 1, 0);
+      appendEvent(accumulator, topic, undefined, bytes, { timestamp: NOW_MS, arrivalMs: NOW_MS });
     }
     const head = partition.queue.take()!;
     partition.lane.setProducerId(7n, 0);
