@@ -1,65 +1,59 @@
 /**
- * Defects that forget an event, one or more in each stage of its way: each has to show in
- * `forebay_events_unaccounted`, whoever else notices it.
+ * Defects that forget an event, one or more in each stage. Each must show in
+ * `forebay_events_unaccounted`, whether or not another check finds it too.
  */
 import type { Mutant } from './mutants.ts';
 
 export const FORGETFUL: readonly Mutant[] = [
   {
-    what: 'decoder: the last event of an array is not handed on',
-    file: 'worker/decoder/json/fast-path.ts',
-    changes: [['index < events; index++', 'index < Math.max(1, events - 1); index++']],
+    defect: 'decoder: the last event of an array is not passed on',
+    file: 'decoder/json/fast-path.ts',
+    changes: [['decodeArray', 'index < events;', 'index < Math.max(1, events - 1);']],
   },
   {
-    what: 'decoder: a frame that is no JSON is not refused',
-    file: 'worker/decoder/json/text.ts',
-    changes: [["sink.refuseFrame('invalid_json', syntaxMessage(error, bytes, start));", '']],
+    defect: 'decoder: a frame of invalid JSON is not rejected',
+    file: 'decoder/json/text.ts',
+    changes: [['decodeText', 'sink.refuseFrame(…', '']],
   },
   {
-    what: 'validator: an event that breaks the schema is not refused',
-    file: 'worker/intake/intake.ts',
-    changes: [["return this.#tell(index, 'schema', wrong);", 'return;']],
+    defect: 'validator: an event that violates the schema is not rejected',
+    file: 'intake/intake.ts',
+    changes: [['event', "return this.#tell(index, 'schema'…", 'return;']],
   },
   {
-    what: 'validator: an event of a frame that comes when the buffer is full is not refused',
-    file: 'worker/intake/intake.ts',
-    changes: [['this.#tell(index, code, EVENT_CODES[code].text);', '']],
+    defect: 'validator: an event of a frame that arrives while the buffer is full is not rejected',
+    file: 'intake/intake.ts',
+    changes: [['#refuseForNow', 'this.#tell(…', '']],
   },
   {
-    what: 'accumulator: an event that does not fit the buffer is taken for kept',
-    file: 'worker/accumulator/accumulator.ts',
-    changes: [
-      ["if (batch === undefined) return 'buffer_full';", 'if (batch === undefined) return;'],
-    ],
+    defect: 'accumulator: an event that exceeds the buffer counts as accepted',
+    file: 'accumulator/accumulator.ts',
+    changes: [['appendWithKey', "return 'buffer_full';", 'return;']],
   },
   {
-    what: 'accumulator: a batch that is closed behind two others is dropped',
-    file: 'worker/accumulator/queue.ts',
-    changes: [
-      [
-        'this.#closed.push(this.#open);',
-        'if (this.#closed.length < 2) this.#closed.push(this.#open);',
-      ],
-    ],
+    defect: 'accumulator: a batch closed behind two others is dropped',
+    file: 'accumulator/queue.ts',
+    changes: [['close', 'this.#closed.push(', 'if (this.#closed.length < 2) this.#closed.push(']],
   },
   {
-    what: 'producer: a batch that has waited too long is dropped without a word',
-    file: 'worker/producer/producer.ts',
-    changes: [["this.#options.outcomes.refused(batch, 'kafka_unavailable');", '']],
+    defect: 'producer: an expired batch is dropped silently',
+    file: 'producer/producer.ts',
+    changes: [['#expire', 'this.#options.outcomes.refused(…', '']],
   },
   {
-    what: 'producer: a batch that is given up is dropped without a word',
-    file: 'worker/producer/producer.ts',
-    changes: [["outcomes.refused(verdict.batch, 'timeout');", '']],
+    defect: 'producer: an abandoned batch is dropped silently',
+    file: 'producer/producer.ts',
+    changes: [['#settle', "outcomes.refused(verdict.batch, 'timeout')", '']],
   },
   {
-    what: 'acknowledger: the last frame of a batch hears nothing',
-    file: 'worker/acknowledger/acknowledger.ts',
-    changes: [['index <= records; index++', 'index < records; index++']],
+    defect: 'acknowledger: the last frame of a batch is never settled',
+    file: 'acknowledger/acknowledger.ts',
+    changes: [['eachRun', 'index <= records;', 'index < records;']],
   },
   {
-    what: 'acknowledger: an HTTP body that is answered before its events are settled is forgotten',
-    file: 'worker/acknowledger/acknowledger.ts',
-    changes: [['this.#counters.add(REFUSED.timeout, open);', '']],
+    defect:
+      'acknowledger: an HTTP body that is answered before its events are settled is forgotten',
+    file: 'acknowledger/acknowledger.ts',
+    changes: [['expire', 'this.#counters.add(REFUSED.timeout…', '']],
   },
 ];

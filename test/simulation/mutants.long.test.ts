@@ -1,4 +1,4 @@
-/** The simulation is not blind: each of these defects is caught. */
+/** The simulation detects each of these defects. */
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import { after, before, test } from 'node:test';
@@ -6,7 +6,7 @@ import { FORGETFUL } from './forgetful.ts';
 import { MUTANTS } from './mutants.ts';
 import { Laboratory } from './mutate.ts';
 
-/** Each defect shows within so many seeds; simulation.test.ts runs more without one. */
+/** Seeds within which each defect must show; simulation.test.ts runs more without one. */
 const SEEDS = 400;
 
 let laboratory: Laboratory;
@@ -17,21 +17,21 @@ after(() => laboratory.close());
 
 test('each mutant is caught', { concurrency: availableParallelism() }, async (t) => {
   const hunts = MUTANTS.map((mutant) =>
-    t.test(mutant.what, async () => {
+    t.test(mutant.defect, async () => {
       const { seed, output } = await laboratory.hunt(mutant, SEEDS);
-      assert.notEqual(seed, undefined, `nothing was noticed: ${output.slice(-2_000)}`);
+      assert.notEqual(seed, undefined, `no violation: ${output.slice(-2_000)}`);
     }),
   );
   await Promise.all(hunts);
 });
 
-test('whichever stage forgets an event, forebay_events_unaccounted shows it', {
+test('forebay_events_unaccounted shows an event forgotten by any stage', {
   concurrency: availableParallelism(),
 }, async (t) => {
   const hunts = FORGETFUL.map((mutant) =>
-    t.test(mutant.what, async () => {
+    t.test(mutant.defect, async () => {
       const { seed, output } = await laboratory.hunt(mutant, SEEDS, 'events are unaccounted');
-      assert.notEqual(seed, undefined, `all were accounted: ${output.slice(-2_000)}`);
+      assert.notEqual(seed, undefined, `no event is unaccounted: ${output.slice(-2_000)}`);
     }),
   );
   await Promise.all(hunts);

@@ -1,353 +1,309 @@
 /**
- * Defects that the simulation must catch, as changes of source text. Each text has to stand in its
- * file exactly once: a mutant cannot vanish unseen when the code changes.
+ * Defects that the simulation must catch, as changes of the sources. Each change names a function
+ * and a piece of its code: rewording, moving and reformatting leave a mutant in place.
  */
 export interface Mutant {
-  readonly what: string;
-  /** Below src/; where the changes are that name no other. */
+  readonly defect: string;
+  /** Source file of the changes that name no other, below src/worker/. */
   readonly file: string;
-  /** What stands there, and what stands there instead. */
-  readonly changes: readonly (readonly [from: string, to: string, file?: string])[];
+  readonly changes: readonly Change[];
 }
 
-const LANE = 'worker/producer/lane.ts';
-const PRODUCER = 'worker/producer/producer.ts';
-const ERROR_TABLE = 'worker/producer/error-table.ts';
-const ACK_STREAM = 'worker/acknowledger/ack-stream.ts';
-const ACKNOWLEDGER = 'worker/acknowledger/acknowledger.ts';
-const HTTP_REPLY = 'worker/acknowledger/http-reply.ts';
-const ACCUMULATOR = 'worker/accumulator/accumulator.ts';
-const BATCH = 'worker/accumulator/batch.ts';
-const REMOVED = 'worker/producer/removed-partitions.ts';
+/**
+ * A change of one function or constant of a file.
+ * @see mutated for how code is found
+ */
+export type Change = readonly [name: string, code: string, replacement: string, file?: string];
+
+const LANE = 'producer/lane.ts';
+const PRODUCER = 'producer/producer.ts';
+const PRODUCE_CONNECTION = 'producer/produce-connection.ts';
+const BROKER = 'producer/broker.ts';
+const ERROR_TABLE = 'producer/error-table.ts';
+const REMOVED = 'producer/removed-partitions.ts';
+const ACK_STREAM = 'acknowledger/ack-stream.ts';
+const ACKNOWLEDGER = 'acknowledger/acknowledger.ts';
+const HTTP_REPLY = 'acknowledger/http-reply.ts';
+const ACCUMULATOR = 'accumulator/accumulator.ts';
+const BATCH = 'accumulator/batch.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
-    what: 'two batches in flight on a lane',
+    defect: 'a lane has two batches in flight',
     file: LANE,
-    changes: [['if (this.#inFlight || this.#compressing)', 'if (this.#compressing)']],
+    changes: [['mayContinue', 'this.#inFlight || ', '']],
   },
   {
-    what: 'a batch changes while its request is on its way',
-    file: 'worker/producer/produce-connection.ts',
+    defect: 'a batch changes while its request is in flight',
+    file: PRODUCE_CONNECTION,
     changes: [
       [
-        'const { times } = this.#patience;',
-        'queueMicrotask(() => partitions[0]!.lane.head!.bytes.writeInt8(0, 16));\n    const { times } = this.#patience;',
+        'send',
+        'const body =',
+        'queueMicrotask(() => partitions[0]!.lane.head!.bytes.writeInt8(0, 16)); const body =',
       ],
     ],
   },
   {
-    what: 'the sequence of a given-up batch is used again',
+    defect: 'the sequence of an abandoned batch is reused',
+    file: LANE,
+    changes: [['#giveUp', 'this.#raiseEpoch()', "'epoch'"]],
+  },
+  {
+    defect: 'a definite error on a later attempt rejects an unknown batch',
     file: LANE,
     changes: [
-      ['class: errorClass, reset: this.#raiseEpoch() }', "class: errorClass, reset: 'epoch' }"],
+      ['#poison', 'if (this.#unknown)…', ''],
+      ['halved', ' && !this.#unknown', ''],
     ],
   },
   {
-    what: 'an unknown batch is refused after a definite error on a later attempt',
+    defect: 'an unknown batch is restamped',
     file: LANE,
     changes: [
-      ["if (this.#unknown) return this.#giveUp('poison');", ''],
-      [
-        "!this.#inFlight && !this.#unknown, 'it may be split'",
-        "!this.#inFlight, 'it may be split'",
-      ],
+      ['settle', 'if (this.#unknown)…', ''],
+      ['send', 'assert(!this.#unknown…', ''],
     ],
   },
   {
-    what: 'an unknown batch is stamped anew',
+    defect: 'an unknown batch is resealed after a sequence error',
     file: LANE,
     changes: [
-      ["if (this.#unknown) return this.#giveUp('timestamp');", ''],
-      ["assert(!this.#unknown, 'the bytes of an unknown batch are never changed');", ''],
+      ['#outOfSequence', 'if (this.#unknown)…', ''],
+      ['send', 'assert(!this.#unknown…', ''],
     ],
   },
   {
-    what: 'an unknown batch is sealed anew after a sequence error',
-    file: LANE,
-    changes: [
-      ["if (this.#unknown) return this.#giveUp('sequence');", ''],
-      ["assert(!this.#unknown, 'the bytes of an unknown batch are never changed');", ''],
-    ],
-  },
-  {
-    what: 'error 6 is taken for definite',
+    defect: 'NOT_LEADER_OR_FOLLOWER counts as definite',
     file: ERROR_TABLE,
     changes: [
-      ["6: ['NOT_LEADER_OR_FOLLOWER', unknown]", "6: ['NOT_LEADER_OR_FOLLOWER', notAppended]"],
+      ['TABLE', "'NOT_LEADER_OR_FOLLOWER', unknown", "'NOT_LEADER_OR_FOLLOWER', notAppended"],
     ],
   },
   {
-    what: 'a lost connection is taken for definite',
+    defect: 'a lost connection counts as definite',
     file: ERROR_TABLE,
-    changes: [['class: why, definite: false', 'class: why, definite: true']],
+    changes: [['noAnswer', 'definite: false', 'definite: true']],
   },
   {
-    what: 'a definite answer makes an unknown batch known again',
+    defect: 'a definite response makes an unknown batch known again',
     file: LANE,
     changes: [
-      ['if (!outcome.definite) this.#unknown = true;', 'this.#unknown = !outcome.definite;'],
-    ],
-  },
-  {
-    what: 'a batch is changed on its retry',
-    file: LANE,
-    changes: [
-      ['if (!this.#sealed) {', 'if (!this.#sealed || this.#attempts > 0) {'],
       [
-        "assert(!this.#unknown, 'the bytes of an unknown batch are never changed');",
-        'head.restamp(Date.now());',
+        'settle',
+        'if (!outcome.definite) this.#unknown = true;',
+        'this.#unknown = !outcome.definite;',
       ],
     ],
   },
   {
-    what: 'a frame is acknowledged before the response',
+    defect: 'a retry changes the batch',
+    file: LANE,
+    changes: [
+      ['send', '!this.#sealed', '!this.#sealed || this.#attempts > 0'],
+      ['send', 'assert(!this.#unknown…', 'head.restamp(Date.now());'],
+    ],
+  },
+  {
+    defect: 'a frame is acknowledged before the produce response',
     file: ACK_STREAM,
     changes: [
-      ['this.#open[frame & (this.#open.length - 1)]!++;', 'void frame;'],
-      [
-        "assert(frame > this.#acked && frame <= this.#received, 'only open frames have events');",
-        '',
-      ],
-      ['this.#open[slot]! - count;', 'Math.max(0, this.#open[slot]! - count);'],
+      ['accepted', 'this.#open[…', 'void frame;'],
+      ['#settle', 'assert(frame > this.#acked…', ''],
+      ['#settle', 'this.#open[slot]! - count', 'Math.max(0, this.#open[slot]! - count)'],
     ],
   },
   {
-    what: 'a partition that the response lacks is taken for stored',
-    file: 'worker/producer/produce-connection.ts',
-    changes: [["noAnswer('missing_partition')", "({ kind: 'stored' } as Outcome)"]],
+    defect: 'a partition missing in the response counts as stored',
+    file: PRODUCE_CONNECTION,
+    changes: [['#answered', "noAnswer('missing_partition')", "({ kind: 'stored' } as Outcome)"]],
   },
   {
-    what: 'sequences wrap at the wrong place',
+    defect: 'sequences wrap one too early',
     file: LANE,
-    changes: [['const SEQUENCE_SPAN = 2 ** 31;', 'const SEQUENCE_SPAN = 2 ** 31 - 1;']],
+    changes: [['SEQUENCE_SPAN', '2 ** 31', '2 ** 31 - 1']],
   },
   {
-    what: 'the epoch is not raised on a sequence error',
+    defect: 'a sequence error does not raise the epoch',
     file: LANE,
     changes: [
-      [
-        'const reset = this.#raiseEpoch();',
-        "this.#nextSequence = 0;\nconst reset = 'epoch' as const;",
-      ],
+      ['#outOfSequence', 'const reset…', "this.#nextSequence = 0; const reset = 'epoch' as const;"],
     ],
   },
   {
-    what: 'a new epoch goes on with the old sequence',
+    defect: 'a new epoch continues the old sequence',
     file: LANE,
-    changes: [['this.#nextSequence = 0;\n    if (this.#epoch', 'if (this.#epoch']],
+    changes: [['#raiseEpoch', 'this.#nextSequence = 0;', '']],
   },
   {
-    what: 'no new producer id at the end of the epochs',
+    defect: 'the last epoch is exceeded without a new producer id',
     file: LANE,
-    changes: [['if (this.#epoch < EPOCH_MAX) {', 'if (this.#epoch < 2 * EPOCH_MAX) {']],
+    changes: [['#raiseEpoch', 'EPOCH_MAX', '2 * EPOCH_MAX']],
   },
   {
-    what: 'the second half of a split goes behind the others',
+    defect: 'the second half of a split queues behind the other batches',
     file: LANE,
-    changes: [['this.#rest.unshift(rest);', 'this.#rest.push(rest);']],
+    changes: [['halved', '.unshift(', '.push(']],
   },
   {
-    what: 'batches cut off by a split are not counted as in flight',
+    defect: 'batches cut off by a split do not count as open',
     file: LANE,
-    changes: [['for (const batch of this.#rest) visit(batch);', '']],
+    changes: [['walk', 'for (const batch of this.#rest)…', '']],
   },
   {
-    what: 'the second half of an overdue batch is answered twice',
+    defect: 'the second half of an overdue batch is answered twice',
     file: BATCH,
-    changes: [['rest.answered = this.answered;', '']],
+    changes: [['split', 'rest.answered =…', '']],
   },
   {
-    what: 'the deadline abandons a batch that was sent',
+    defect: 'the deadline abandons a batch that was sent',
     file: PRODUCER,
     changes: [
-      ['batch === lane.head && lane.attempts === 0', 'batch === lane.head && !lane.inFlight'],
-      ["this.#attempts === 0 && !this.#inFlight, 'it was never sent'", '!this.#inFlight', LANE],
+      ['#expireHead', 'lane.attempts === 0', '!lane.inFlight'],
+      ['dropUnsent', 'this.#attempts === 0 && ', '', LANE],
     ],
   },
   {
-    what: 'the deadline answers a batch that goes on as if it were refused',
+    defect: 'the deadline rejects a batch that stays in flight',
     file: PRODUCER,
-    changes: [['} else outcomes.overdue(batch);', "} else outcomes.refused(batch, 'timeout');"]],
+    changes: [['#expireHead', '.overdue(batch)', ".refused(batch, 'timeout')"]],
   },
   {
-    what: 'a given-up batch is called not stored',
+    defect: 'an abandoned batch is reported as not stored',
     file: PRODUCER,
-    changes: [
-      [
-        "outcomes.refused(verdict.batch, 'timeout');",
-        "outcomes.refused(verdict.batch, 'too_large');",
-      ],
-    ],
+    changes: [['#settle', "'timeout'", "'too_large'"]],
   },
   {
-    what: 'nobody asks who leads now',
+    defect: 'a retry does not refresh the metadata',
     file: PRODUCER,
-    changes: [['if (verdict.refresh) this.#metadata.refresh(partition.topic);', '']],
+    changes: [['#settle', 'if (verdict.refresh)…', '']],
   },
   {
-    what: 'no producer id is asked for after the last epoch',
+    defect: 'no producer id is requested after the last epoch',
     file: PRODUCER,
-    changes: [['if (lane.needsProducerId) this.#requestProducerId(partition);', '']],
+    changes: [['#settle', 'if (lane.needsProducerId)…', '']],
   },
   {
-    what: 'a lane’s queue is taken from its end',
-    file: 'worker/accumulator/queue.ts',
-    changes: [
-      [
-        'this.#open !== undefined) this.close();\n    return this.#closed.shift();',
-        'this.#open !== undefined) this.close();\n    return this.#closed.pop();',
-      ],
-    ],
+    defect: 'a partition’s queue is read from its end',
+    file: 'accumulator/queue.ts',
+    changes: [['take', '.shift()', '.pop()']],
   },
   {
-    what: 'a key has no partition of its own',
-    file: 'worker/accumulator/accumulator.ts',
-    changes: [
-      [
-        'const partition =\n      keyBytes >= 0\n',
-        'const partition =\n      Math.random() < 0.9\n',
-      ],
-    ],
+    defect: 'a key does not determine its partition',
+    file: ACCUMULATOR,
+    changes: [['appendWithKey', 'keyBytes >= 0', 'Math.random() < 0.9']],
   },
   {
-    what: 'a frame is acknowledged before its nack',
+    defect: 'a frame is acknowledged before its nack',
     file: ACK_STREAM,
     changes: [
       [
-        'const texts: string[] = [];\n',
-        'const texts: string[] = [];\n  if (this.#advance()) texts.push(JSON.stringify({ ack: this.#acked }));\n',
+        'flush',
+        'const texts…',
+        'const texts = this.#advance() ? [JSON.stringify({ ack: this.#acked })] : [];',
       ],
     ],
   },
   {
-    what: 'credit is not given back',
+    defect: 'credit is never replenished',
     file: ACK_STREAM,
-    changes: [['if (!worthIt || ', 'if (this.#acked > 0 || ']],
+    changes: [['#raiseCredit', '!worthIt', 'this.#acked > 0']],
   },
   {
-    what: 'who waits for credit is not told that there is room again',
-    file: 'worker/acknowledger/credit.ts',
-    changes: [['for (const stream of starved) stream.relieved();', '']],
+    defect: 'connections starved of credit miss the relief of the buffer',
+    file: 'acknowledger/credit.ts',
+    changes: [['#relieve', 'for (const…', '']],
   },
   {
-    what: 'a late success is counted twice',
+    defect: 'a late success counts twice',
     file: HTTP_REPLY,
-    changes: [['if (this.#answered) return false;', '']],
+    changes: [['settled', 'if (this.#answered)…', '']],
   },
   {
-    what: 'a late success is told twice',
+    defect: 'a late success is reported twice',
     file: ACKNOWLEDGER,
-    changes: [['batch.answered = true;', '']],
+    changes: [['overdue', 'batch.answered = true;', '']],
   },
   {
-    what: 'what is stored in time is counted as late too',
+    defect: 'an event stored in time also counts as late',
     file: ACKNOWLEDGER,
-    changes: [
-      [
-        'this.#counters.add(STORED_LATE, batch.records - stored);',
-        'this.#counters.add(STORED_LATE, batch.records);',
-      ],
-    ],
+    changes: [['stored', ' - stored', '']],
   },
   {
-    what: 'a broker whose quota is used up is sent more',
-    file: 'worker/producer/broker.ts',
-    changes: [['if (nowMs < this.#mutedUntilMs) return;', '']],
+    defect: 'a request goes to a broker that throttles the producer',
+    file: BROKER,
+    changes: [['sendDue', 'if (nowMs < this.#mutedUntilMs)…', '']],
   },
   {
-    what: 'what is refused counts as accepted in an HTTP answer',
+    defect: 'a rejected event counts as accepted in an HTTP response',
     file: HTTP_REPLY,
-    changes: [['if (event !== undefined) this.#open.delete(event);', '']],
+    changes: [['refused', 'if (event !== undefined)…', '']],
   },
   {
-    what: 'the memory of a refused batch is not given back',
+    defect: 'the memory of a rejected batch is not released',
     file: ACKNOWLEDGER,
+    changes: [['refused', 'this.#release(batch);', '']],
+  },
+  {
+    defect: 'the copies of a failed request stay charged',
+    file: BROKER,
+    changes: [['#createSender', 'budget.copies(-bytes', 'if (ms < 1_000) budget.copies(-bytes']],
+  },
+  {
+    defect: 'a recovery is reported while a batch is counted nowhere',
+    file: PRODUCER,
     changes: [
       [
-        'if (!batch.answered) this.#tell(batch, code);\n    this.#release(batch);',
-        'if (!batch.answered) this.#tell(batch, code);',
+        '#settle',
+        'if (lane.needsProducerId)',
+        'this.health.settled(partition, outcome, verdict, nowMs); if (lane.needsProducerId)',
       ],
     ],
   },
   {
-    what: 'the copies of a request that failed stay charged',
-    file: 'worker/producer/broker.ts',
-    changes: [
-      [
-        'budget.copies(-bytes * LIMITS.requestCopies);',
-        'if (ms < 1_000) budget.copies(-bytes * LIMITS.requestCopies);',
-      ],
-    ],
-  },
-  {
-    what: 'that Kafka takes what it refused before is reported while a batch is counted nowhere',
-    file: 'worker/producer/producer.ts',
-    changes: [
-      [
-        'this.#metrics.verdict(partition, outcome, verdict);',
-        'this.#metrics.verdict(partition, outcome, verdict);\n    this.health.settled(partition, outcome, verdict, nowMs);',
-      ],
-    ],
-  },
-  {
-    what: 'a batch is sent while it is being compressed',
+    defect: 'a batch is sent during its compression',
     file: LANE,
-    changes: [['if (this.#inFlight || this.#compressing)', 'if (this.#inFlight)']],
+    changes: [['mayContinue', ' || this.#compressing', '']],
   },
   {
-    what: 'a batch is let go while a thread reads it',
+    defect: 'a batch is released while a thread reads it',
     file: PRODUCER,
     changes: [
-      ['if (!lane.compressing) this.#expire(', 'this.#expire('],
-      ["assert(!this.#compressing, 'nobody reads its memory');", '', LANE],
+      ['#expireHead', 'if (!lane.compressing) ', ''],
+      ['dropUnsent', 'assert(!this.#compressing…', '', LANE],
     ],
   },
   {
-    what: 'what a batch was compressed to stays charged',
+    defect: 'the compressed records of a batch stay charged',
     file: ACCUMULATOR,
-    changes: [['if (compressed !== undefined) this.#budget.give(compressed.buffer);', '']],
+    changes: [['#giveCompressed', 'if (compressed !== undefined)…', '']],
   },
   {
-    what: 'a half is sent with the compressed records of the whole',
+    defect: 'half a batch is sent with the compressed records of the whole',
     file: ACCUMULATOR,
     changes: [
-      ['this.#giveCompressed(batch);\n    batch.split(', 'batch.split('],
-      [
-        "assert(this.#compressed === undefined, 'no half is sent with the records of the whole');",
-        '',
-        BATCH,
-      ],
+      ['split', 'this.#giveCompressed(batch);', ''],
+      ['split', 'assert(this.#compressed…', '', BATCH],
     ],
   },
   {
-    what: 'a batch whose compression failed is never sent',
-    file: 'worker/producer/compressor.ts',
-    changes: [
-      [
-        '    batch.goUncompressed();\n    this.#sampled',
-        '    if (batch.records > 0) return;\n    this.#sampled',
-      ],
-    ],
+    defect: 'a batch whose compression failed is never sent',
+    file: 'producer/compressor.ts',
+    changes: [['#failed', 'batch.goUncompressed();', 'if (batch.records > 0) return;']],
   },
   {
-    what: 'fewer partitions are never believed',
-    file: 'worker/producer/topic-watch.ts',
-    changes: [['this.#count = count;', 'this.#count = Math.max(this.#count, count);']],
+    defect: 'a decrease of the partition count is never believed',
+    file: 'producer/topic-watch.ts',
+    changes: [['take', 'this.#count = count;', 'this.#count = Math.max(this.#count, count);']],
   },
   {
-    what: 'events that wait for a removed partition are forgotten',
+    defect: 'events of a removed partition are forgotten',
     file: REMOVED,
-    changes: [['if (!batch.answered) this.#accumulator.repartition(batch, topic);', '']],
+    changes: [['add', 'if (!batch.answered)…', '']],
   },
   {
-    what: 'events that wait for a removed partition are placed the last first',
+    defect: 'events of a removed partition move in reverse order',
     file: REMOVED,
-    changes: [
-      [
-        'batch = queue.take()) waiting.push(batch);',
-        'batch = queue.take()) waiting.unshift(batch);',
-      ],
-    ],
+    changes: [['add', 'waiting.push(', 'waiting.unshift(']],
   },
 ];

@@ -1,4 +1,4 @@
-/** Runs the simulation on copies of dist/ in which texts of the sources were replaced. */
+/** Runs the simulation on copies of dist/ with changed sources. */
 import { spawn } from 'node:child_process';
 import {
   cpSync,
@@ -18,33 +18,64 @@ import type { Mutant } from './mutants.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface Catch {
-  /** Seed that showed the defect; undefined = none of them did. */
+  /** Seed that showed the defect; undefined = none did. */
   readonly seed: number | undefined;
-  /** All that the simulation said. */
+  /** Complete output of the simulation. */
   readonly output: string;
 }
 
 /**
- * The files of `mutant`, by path below src/, with its changes.
- * @throws Error when a text is not there exactly once
+ * Returns the files of `mutant` with its changes, by path below src/.
+ *
+ * A change names a function, a method or a constant of its file, and code of it. White space
+ * matches any white space, and `…` at the end of the code the rest of the statement.
+ * @throws Error unless the file has the name, and the name the code, exactly once
  */
 export function mutated({ file, changes }: Mutant): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
-  for (const [from, to, path = file] of changes) {
+  for (const [name, code, replacement, ofFile = file] of changes) {
+    const path = join('worker', ofFile);
     const text = texts.get(path) ?? readFileSync(join(ROOT, 'src', path), 'utf8');
-    const found = text.split(from).length - 1;
-    if (found !== 1) throw new Error(`src/${path} has ${found} times: ${from}`);
-    texts.set(
-      path,
-      text.replace(from, () => to),
-    );
+    const { start, end } = only(declarations(text, name), `src/${path}`, name);
+    const before = text.slice(start, end);
+    const spans = [...before.matchAll(pattern(code))];
+    const found = only(spans, `src/${path}: ${name}`, code);
+    const after = before.replace(found[0], () => replacement);
+    texts.set(path, text.slice(0, start) + after + text.slice(end));
   }
   return texts;
 }
 
+function only<T>(found: readonly T[], where: string, what: string): T {
+  if (found.length !== 1) throw new Error(`${where} has ${found.length} times: ${what}`);
+  return found[0]!;
+}
+
+/** Finds declarations by the indentation that Biome gives them and their last lines. */
+function declarations(text: string, name: string): { start: number; end: number }[] {
+  const method = ` {2}(?:async |get )*${escaped(name)}[(<]`;
+  const topLevel = `(?:export )?(?:async )?(?:function|const) ${escaped(name)}\\b`;
+  const firstLine = new RegExp(`^(?:${method}|${topLevel}).*$`, 'gm');
+  return [...text.matchAll(firstLine)].map(({ 0: line, index: start }) => {
+    const lastLine = line.startsWith(' ') ? /^ {2}[\])}]+;?$/m : /^[\])}]+;?$/m;
+    const length = /[;}]$/.test(line) ? line.length : text.slice(start).search(lastLine);
+    return { start, end: start + length };
+  });
+}
+
+function pattern(code: string): RegExp {
+  const [start = '', rest] = code.split(/…$/);
+  const tokens = start.split(/\s+/).map(escaped).join('\\s+');
+  return new RegExp(rest === undefined ? tokens : `${tokens}[^]*?;$`, 'gm');
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+}
+
 /**
- * The simulation and all mutants, compiled once by what compiles dist/: started by tsx, each would
- * take a second.
+ * The simulation and all mutants, compiled once by the emitter of dist/: with tsx, each run would
+ * start a second later.
  *
  *   base/      dist/ as src/, test/ and testing/ in JavaScript
  *   in/7/src/  the changed files of mutant 7; out/7/src/ the same in JavaScript
@@ -65,8 +96,8 @@ export class Laboratory {
   }
 
   /**
-   * Runs seeds 1 to `seeds` with the sources of this tree but for `mutant`, until one fails.
-   * @param by what a violation has to say; any will do without
+   * Runs seeds 1 to `seeds` with the sources of this tree, changed by `mutant`, until one fails.
+   * @param by text that a violation must contain; by default any violation counts
    */
   async hunt(mutant: Mutant, seeds: number, by = '1'): Promise<Catch> {
     const index = String(this.#mutants.indexOf(mutant));

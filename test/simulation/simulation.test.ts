@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { FORGETFUL } from './forgetful.ts';
 import { runHistory } from './history.ts';
 import { runParallel } from './many.ts';
+import { MUTANTS } from './mutants.ts';
+import { mutated } from './mutate.ts';
 import { OCCURRENCES } from './report.ts';
 
 const SEEDS = 1_000;
@@ -22,4 +25,10 @@ test('a seed brings the same history each time, another seed another one', async
     hashes.add(hash);
   }
   assert.equal(hashes.size, 10, 'seeds differ');
+});
+
+test('the code that mutants.long.test.ts changes is in the sources', () => {
+  for (const mutant of [...MUTANTS, ...FORGETFUL]) {
+    assert.ok(mutated(mutant).size > 0, mutant.defect);
+  }
 });
