@@ -1,8 +1,8 @@
 import type { EventCode } from '../../src/common/errors.ts';
 import { Incoming, type NackError } from '../../testing/protocol.ts';
+import type { FakeSocket } from '../fakes/uws.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
-import type { FakeSocket } from './sockets.ts';
 
 const FRAME_EVENTS_MAX = 6;
 const GARBAGE = '{"id":';

@@ -1,8 +1,8 @@
 import type { Ledger } from '../../testing/ledger.ts';
 import type { SeededRandom } from '../../testing/random.ts';
+import type { FakeResponse, FakeSocket, Peer } from '../fakes/uws.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Report } from './report.ts';
-import type { FakeResponse, FakeSocket, Peer } from './sockets.ts';
 
 /** What simulated clients need of the world around them. */
 export interface ClientWorld {

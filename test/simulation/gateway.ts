@@ -17,15 +17,15 @@ import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
 import type { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
 import { wireBuffer, wireIngress, wireIntake, wireProducer } from '../../src/worker/wire.ts';
-import type { Plan } from './plan.ts';
-import type { Report } from './report.ts';
 import {
   type FakeResponse,
   type FakeSocket,
   fakeRequest,
   openSocket,
   type Peer,
-} from './sockets.ts';
+} from '../fakes/uws.ts';
+import type { Plan } from './plan.ts';
+import type { Report } from './report.ts';
 
 /** Compiled once: what is right does not depend on the seed. */
 const validate = loadValidator(undefined);

@@ -1,9 +1,9 @@
 import type { EventCode } from '../../src/common/errors.ts';
 import type { NackError } from '../../testing/protocol.ts';
+import { FakeResponse, type FakeSocket } from '../fakes/uws.ts';
 import { checkRefusal } from './ack-client.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
-import { FakeResponse, type FakeSocket } from './sockets.ts';
 
 /** A client of the tutorial: sends, and hears nothing. */
 export class PlainClient implements Client {
@@ -150,18 +150,20 @@ export class HttpClient implements Client {
     const isArray = body[0] === 0x5b;
     const lastMs = clock.nowMs + this.#timeoutMs + ANSWER_SLACK_MS;
     const before = this.#stalledMs;
-    const response = new FakeResponse((status, text) => {
-      if (response !== this.#response) return;
-      const late = clock.nowMs - lastMs - (this.#stalledMs - before);
-      report.demand(late <= 0, `${this.#name} is answered ${Math.round(late)} ms late`);
-      this.#answered(status, text);
+    const response = new FakeResponse({
+      onEnd: (status, text) => {
+        if (response !== this.#response) return;
+        const late = clock.nowMs - lastMs - (this.#stalledMs - before);
+        report.demand(late <= 0, `${this.#name} is answered ${Math.round(late)} ms late`);
+        this.#answered(status, text);
+      },
     });
     this.#response = response;
     this.#open = events;
     this.#world.post(response, body.length, !isArray);
     const cut = random.int(0, body.length);
-    response.deliver(body.subarray(0, cut), false);
-    clock.after(random.log(0.1, 30), () => response.deliver(body.subarray(cut), true));
+    response.arrive(body.subarray(0, cut), false);
+    clock.after(random.log(0.1, 30), () => response.arrive(body.subarray(cut), true));
   }
 
   #answered(status: number, text: string): void {

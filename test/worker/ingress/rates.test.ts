@@ -10,8 +10,7 @@ import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { arrayOf, good } from '../../../testing/events.ts';
 import type { NackError } from '../../../testing/protocol.ts';
 import { until } from '../../../testing/wait.ts';
-import { fakeRequest, openSocket } from '../../simulation/sockets.ts';
-import { Response } from './http/response.ts';
+import { FakeResponse, fakeRequest, openSocket } from '../../fakes/uws.ts';
 import { createStages } from './stages.ts';
 
 const BURST = 100;
@@ -36,7 +35,7 @@ afterEach(() => {
 });
 
 async function post(body: string | Buffer, headers: Record<string, string> = {}) {
-  const response = new Response();
+  const response = new FakeResponse();
   http.handle(response, fakeRequest('POST', '/events', headers));
   response.deliver(Buffer.from(body), true);
   await until(() => response.status !== undefined);

@@ -9,8 +9,7 @@ import { PausedBodies, readBody } from '../../../../src/worker/ingress/http/body
 import { BodyWatch } from '../../../../src/worker/ingress/http/body-timeouts.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
-import { fakeRequest } from '../../../simulation/sockets.ts';
-import { Response } from './response.ts';
+import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 
 const RATE = KIB;
 let watch: BodyWatch;
@@ -21,7 +20,7 @@ beforeEach((t) => {
 afterEach(() => watch.close());
 
 /** A request whose parts come when the test says so. */
-class Request extends Response {
+class Request extends FakeResponse {
   readonly budget = new Budget(4 * MIB);
   readonly turn = {
     spent: false,

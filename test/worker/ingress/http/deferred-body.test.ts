@@ -6,10 +6,10 @@ import { ANYBODY, type Identity, type Verdict } from '../../../../src/worker/adm
 import { HeldBody } from '../../../../src/worker/ingress/http/deferred-body.ts';
 import { ChunkWatch } from '../../../../src/worker/overload/flood.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
-import { Response } from './response.ts';
+import { FakeResponse } from '../../../fakes/uws.ts';
 
 /** A request whose parts and verdict come when the test says so. */
-class Request extends Response {
+class Request extends FakeResponse {
   /** Who was let in. */
   sender: Identity | undefined;
   readonly heard: string[] = [];

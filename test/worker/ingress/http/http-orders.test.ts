@@ -21,9 +21,8 @@ import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
 import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
 import { valuesOf } from '../../../../testing/batches.ts';
 import { SeededRandom } from '../../../../testing/random.ts';
-import { fakeRequest } from '../../../simulation/sockets.ts';
+import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 import { createStages } from '../stages.ts';
-import { Response } from './response.ts';
 
 const HISTORIES = 300;
 const STEPS = 60;
@@ -37,7 +36,7 @@ type Stages = ReturnType<typeof createStages>;
 
 /** A request of a known sender, and where it stands. */
 class Sent {
-  readonly response = new Response();
+  readonly response = new FakeResponse();
   readonly ids: readonly string[];
   readonly #parts: Buffer[] = [];
   /** Says who sends it; undefined = it is known. */

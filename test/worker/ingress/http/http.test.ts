@@ -19,9 +19,8 @@ import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
 import type { IngressParts } from '../../../../src/worker/wire.ts';
 import { arrayOf, good } from '../../../../testing/events.ts';
 import { until } from '../../../../testing/wait.ts';
-import { fakeRequest } from '../../../simulation/sockets.ts';
+import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 import { createStages, NO_PAGE } from '../stages.ts';
-import { Response } from './response.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
@@ -72,8 +71,8 @@ function ask(
   path: string,
   headers: Record<string, string> = {},
   address?: readonly number[],
-): Response {
-  const response = new Response(address);
+): FakeResponse {
+  const response = new FakeResponse({ address });
   listener.handle(response, fakeRequest(method, path, headers));
   return response;
 }
@@ -82,7 +81,7 @@ function post(
   body: string | Buffer,
   headers: Record<string, string> = {},
   address?: readonly number[],
-): Response {
+): FakeResponse {
   const bytes = Buffer.from(body);
   const length = { 'content-length': String(bytes.length) };
   const response = ask('POST', '/events', { ...length, ...headers }, address);
@@ -148,7 +147,7 @@ test('bodies without a place are rejected a few in each turn: each answer brings
 
 test('while the worker ends every answer closes its connection, or says that the client should', async () => {
   const length = { 'content-length': '5' };
-  const cases: [string, () => Response, 'closes' | 'announces'][] = [
+  const cases: [string, () => FakeResponse, 'closes' | 'announces'][] = [
     ['200', () => ask('GET', '/livez'), 'closes'],
     ['404', () => ask('GET', '/nothing'), 'closes'],
     ['405', () => ask('GET', '/events'), 'closes'],
@@ -402,7 +401,7 @@ test('an allowed page may read every answer, a foreign one none; it may load the
     return response;
   };
   const long = { ...page, 'content-length': '' };
-  const answers: [number, () => Response][] = [
+  const answers: [number, () => FakeResponse][] = [
     [200, () => post('[]', page)],
     [400, () => post('{', page)],
     [400, () => post('{', { ...page, 'content-encoding': 'gzip' })],

@@ -9,7 +9,7 @@ import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
 import { good, goodOfBytes } from '../../../../testing/events.ts';
-import { openSocket } from '../../../simulation/sockets.ts';
+import { openSocket } from '../../../fakes/uws.ts';
 import { createStages } from '../stages.ts';
 
 const { workMs, overlongMs, lookBytes } = LIMITS.turn;

@@ -7,8 +7,7 @@ import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.t
 import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { good } from '../../../../testing/events.ts';
-import { fakeRequest, openSocket } from '../../../simulation/sockets.ts';
-import { Response } from '../http/response.ts';
+import { FakeResponse, fakeRequest, openSocket } from '../../../fakes/uws.ts';
 import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
 
 /** The sieve does not let it through. */
@@ -65,7 +64,7 @@ test('an assertion that fails ends the worker: its state can be trusted no more'
 });
 
 test('a handshake that something fails on ends its connection, and no other', () => {
-  const response = new Response();
+  const response = new FakeResponse();
   const request = fakeRequest('GET', '/ws', {});
   const broken = Object.assign(request, {
     getHeader: () => {

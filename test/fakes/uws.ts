@@ -1,4 +1,4 @@
-/** What uWebSockets.js gives to the listener, without a network: sockets, requests, responses. */
+/** Sockets, requests and responses of uWebSockets.js without a network. */
 import assert from 'node:assert/strict';
 import type {
   HttpRequest,
@@ -7,7 +7,7 @@ import type {
   WebSocketBehavior,
 } from '../../src/worker/ingress/uws.ts';
 
-/** What the listener keeps for a connection is its own affair. */
+/** Connection state of the listener, opaque here. */
 type Connection = never;
 type Behavior = WebSocketBehavior<Connection>;
 
@@ -56,12 +56,12 @@ export class FakeSocket implements WebSocket<Connection> {
     this.lost();
   }
 
-  /** A message has arrived. */
+  /** A message arrives. */
   deliver(text: string): void {
     if (!this.#open) return;
     const copy = bytesOf(text);
     this.#behavior.message(this, copy.buffer, false);
-    // Its memory belongs to the socket again: who kept a view of it would see this.
+    // The socket reuses the memory: a view that was kept sees this.
     copy.fill(0);
   }
 
@@ -69,7 +69,7 @@ export class FakeSocket implements WebSocket<Connection> {
     if (this.#open) this.#behavior.pong(this, bytesOf(message).buffer);
   }
 
-  /** The connection is gone, whoever ended it. */
+  /** The connection ends, closed by either side. */
   lost(code = 1006, reason = ''): void {
     if (!this.#open) return;
     this.#open = false;
@@ -78,7 +78,7 @@ export class FakeSocket implements WebSocket<Connection> {
   }
 }
 
-/** A request that has just its method, path and headers. */
+/** A request that has only method, path and headers. */
 export function fakeRequest(
   method: string,
   path: string,
@@ -94,7 +94,7 @@ export function fakeRequest(
   };
 }
 
-/** Opens a WebSocket, as far as the listener agrees. */
+/** Opens a WebSocket, unless the listener rejects it. */
 export function openSocket(
   behavior: Behavior,
   protocol: string,
@@ -108,103 +108,147 @@ export function openSocket(
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-protocol': protocol,
   });
-  const response = new FakeResponse(() => {});
-  response.onUpgrade = (data) => {
-    socket = new FakeSocket(behavior, data as Connection, peer);
-    behavior.open(socket);
-  };
+  const response = new FakeResponse({
+    onUpgrade: (data) => {
+      socket = new FakeSocket(behavior, data as Connection, peer);
+      behavior.open(socket);
+    },
+  });
   behavior.upgrade(response, request, {});
   return socket;
 }
 
+export interface FakeResponseOptions {
+  /** Bytes of the client's address. */
+  readonly address?: readonly number[] | undefined;
+  readonly onEnd?: (status: number, body: string) => void;
+  /** Without it an upgrade throws. */
+  readonly onUpgrade?: (data: unknown) => void;
+}
+
+/** A response that records what is written. As in uWebSockets.js, no call may follow its end. */
 export class FakeResponse implements HttpResponse {
-  onUpgrade: (data: unknown) => void = () => {};
-  readonly #answered: (status: number, body: string) => void;
+  /** Undefined until it has ended. */
+  status: number | undefined;
+  readonly headers = new Map<string, string>();
+  body = '';
+  /** Its end closes the connection. */
+  closes = false;
+  paused = false;
+  /** Number of calls. */
+  pauses = 0;
+  resumes = 0;
+  readonly #options: FakeResponseOptions;
   #status = 200;
   #over = false;
-  #aborted = () => {};
+  #aborted: (() => void) | undefined;
   #data: ((chunk: ArrayBuffer, isLast: boolean) => void) | undefined;
-  #paused = false;
-  #waiting: { text: Buffer; isLast: boolean }[] = [];
+  /** Chunks that the kernel holds. */
+  #unread: { bytes: Buffer | string; isLast: boolean }[] = [];
 
-  constructor(answered: (status: number, body: string) => void) {
-    this.#answered = answered;
+  constructor(options: FakeResponseOptions = {}) {
+    this.#options = options;
   }
 
   writeStatus(status: string): this {
+    this.#demandOpen();
     this.#status = Number.parseInt(status, 10);
     return this;
   }
-  writeHeader(): this {
+  writeHeader(name: string, value: string): this {
+    this.#demandOpen();
+    this.headers.set(name, value);
     return this;
   }
-  end(body: string | Uint8Array = ''): this {
-    assert(!this.#over, 'a response is ended once, unless it was aborted');
+  end(body: string | Uint8Array = '', closes = false): this {
+    this.#demandOpen();
     this.#over = true;
-    this.#answered(this.#status, String(body));
+    this.status = this.#status;
+    this.body = String(body);
+    this.closes = closes;
+    this.#options.onEnd?.(this.status, this.body);
     return this;
   }
-  endWithoutBody(): this {
-    return this.end();
+  endWithoutBody(_reportedLength?: number, closes = false): this {
+    return this.end('', closes);
   }
   close(): this {
     this.abort();
     return this;
   }
   getRemoteAddress(): ArrayBuffer {
-    return new Uint8Array([127, 0, 0, 1]).buffer;
+    return new Uint8Array(this.#options.address ?? [127, 0, 0, 1]).buffer;
   }
   getProxiedRemoteAddress(): ArrayBuffer {
     return new ArrayBuffer(0);
   }
   onAborted(handler: () => void): this {
+    this.#demandOpen();
     this.#aborted = handler;
     return this;
   }
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): this {
+    this.#demandOpen();
     this.#data = handler;
     return this;
   }
   cork(write: () => void): this {
+    this.#demandOpen();
     write();
     return this;
   }
   pause(): void {
-    this.#paused = true;
+    this.#demandOpen();
+    this.paused = true;
+    this.pauses++;
   }
   resume(): void {
-    this.#paused = false;
-    for (const { text, isLast } of this.#waiting.splice(0)) this.deliver(text, isLast);
+    this.#demandOpen();
+    assert(this.paused, 'uWebSockets.js reads nothing more after a resume without a pause');
+    this.paused = false;
+    this.resumes++;
+    for (const { bytes, isLast } of this.#unread.splice(0)) this.arrive(bytes, isLast);
   }
-  upgrade<T>(data: T): void {
-    this.onUpgrade(data);
+  upgrade(data: unknown): void {
+    assert(this.#options.onUpgrade !== undefined, 'no WebSocket was requested');
+    this.#options.onUpgrade(data);
   }
 
-  /** A piece of the body has arrived. */
-  deliver(text: Buffer, isLast: boolean): void {
+  /** Ended or aborted. */
+  get ended(): boolean {
+    return this.#over;
+  }
+
+  /** A chunk of the body arrives; while the response is paused, the kernel holds it. */
+  arrive(bytes: Buffer | string, isLast: boolean): void {
     if (this.#over) return;
-    if (this.#paused) {
-      this.#waiting.push({ text, isLast });
-      return;
-    }
-    const copy = new Uint8Array(text.length);
-    copy.set(text);
+    if (this.paused) this.#unread.push({ bytes, isLast });
+    else this.deliver(bytes, isLast);
+  }
+
+  /**
+   * Calls the handler with a chunk, even after a pause or the end: uWebSockets.js delivers what it
+   * has read before. The memory of the chunk is invalid when the handler returns.
+   */
+  deliver(bytes: Buffer | string, isLast: boolean): void {
+    const copy = bytesOf(bytes);
     this.#data?.(copy.buffer, isLast);
     copy.fill(0);
   }
 
-  /** The client goes away. */
+  /** The client disconnects. */
   abort(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#aborted();
+    this.#aborted?.();
+  }
+
+  #demandOpen(): void {
+    assert(!this.#over, 'a response is used after its end');
   }
 }
 
-/** A copy with memory of its own. */
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  const bytes = Buffer.from(text);
-  const copy = new Uint8Array(bytes.length);
-  copy.set(bytes);
-  return copy;
+/** Returns a copy in memory of its own. */
+function bytesOf(bytes: Buffer | string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(bytes));
 }
