@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import type { EventCode } from '../src/common/errors.ts';
 import type { Accumulator } from '../src/worker/accumulator/accumulator.ts';
 import { type Owner, RecordBatch, type TopicPartition } from '../src/worker/accumulator/batch.ts';
-import { readRecords } from '../src/worker/accumulator/records.ts';
+import {
+  BATCH_HEADER_BYTES,
+  RECORD_OVERHEAD_BYTES_MAX,
+  readRecords,
+} from '../src/worker/accumulator/records.ts';
 import { Topic } from '../src/worker/accumulator/topic.ts';
 
 /** What goes into one record. */
@@ -51,8 +55,8 @@ export function batchOf(
   { owner = NOBODY, arrivalMs = 0 }: { owner?: Owner; arrivalMs?: number } = {},
 ): RecordBatch {
   const room = records.reduce((sum, { key, value }) => {
-    return sum + 27 + (key?.length ?? 0) + value.length;
-  }, 61);
+    return sum + RECORD_OVERHEAD_BYTES_MAX + (key?.length ?? 0) + value.length;
+  }, BATCH_HEADER_BYTES);
   const batch = new RecordBatch(Buffer.alloc(room, 0xee), SOMEWHERE);
   for (const [index, { key, value, timestamp }] of records.entries()) {
     const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];

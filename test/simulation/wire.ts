@@ -3,6 +3,7 @@
 import { readRecords } from '../../src/worker/accumulator/records.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
 import { CompactWriter } from '../fakes/broker/compact-writer.ts';
+import { AT, type Header, headerOf } from '../fakes/broker/record-batch.ts';
 import { uncompressed } from '../support/uncompressed.ts';
 import { Encoder } from '../worker/kafkajs-protocol.ts';
 
@@ -20,26 +21,20 @@ export interface ProduceRequest {
   readonly parts: readonly Part[];
 }
 
-/** A sealed batch, and what a broker reads of its header. */
-export interface BatchView {
+/** A sealed batch and its header. */
+export interface BatchView extends Omit<Header, 'producerId'> {
   readonly bytes: Buffer;
   readonly crc: number;
   readonly producerId: number;
-  readonly epoch: number;
-  readonly sequence: number;
-  readonly records: number;
-  readonly firstTimestamp: number;
 }
 
 export function viewOf(bytes: Buffer): BatchView {
+  const header = headerOf(bytes);
   return {
+    ...header,
     bytes,
-    crc: bytes.readUInt32BE(17),
-    firstTimestamp: Number(bytes.readBigInt64BE(27)),
-    producerId: Number(bytes.readBigInt64BE(43)),
-    epoch: bytes.readInt16BE(51),
-    sequence: bytes.readInt32BE(53),
-    records: bytes.readInt32BE(57),
+    crc: bytes.readUInt32BE(AT.crc),
+    producerId: Number(header.producerId),
   };
 }
 

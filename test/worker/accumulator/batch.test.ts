@@ -2,7 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
-import { RECORD_OVERHEAD_BYTES_MAX } from '../../../src/worker/accumulator/records.ts';
+import {
+  BATCH_HEADER_BYTES,
+  RECORD_OVERHEAD_BYTES_MAX,
+} from '../../../src/worker/accumulator/records.ts';
 import {
   anyRecords,
   batchOf,
@@ -112,7 +115,7 @@ test('both halves are as old as the whole and keep what their owners were told',
 
 test('a batch of very many records can be split', () => {
   const count = 300_000;
-  const batch = new RecordBatch(Buffer.allocUnsafe(61 + count * 12), SOMEWHERE);
+  const batch = new RecordBatch(Buffer.allocUnsafe(BATCH_HEADER_BYTES + count * 12), SOMEWHERE);
   const value = Buffer.from('{}');
   for (let index = 0; index < count; index++) {
     batch.append(1_000 + (index === 7 ? 5 : 0), value, 0, -1, value, 0, 2);

@@ -13,6 +13,7 @@ import {
   writeVarint,
 } from '../../../src/worker/accumulator/records.ts';
 import { anyRecords, batchOf, batchOfValues, type RecordInput } from '../../../testing/batches.ts';
+import { AT } from '../../fakes/broker/record-batch.ts';
 import {
   crc32c,
   Decoder,
@@ -132,8 +133,8 @@ test('records may be older than the first: deltas are negative, the maximum is t
     { value, timestamp: 1_000_001 },
   ]);
   batch.seal(STAMP);
-  assert.equal(batch.buffer.readBigInt64BE(27), 1_000_000n);
-  assert.equal(batch.buffer.readBigInt64BE(35), 1_000_001n);
+  assert.equal(batch.buffer.readBigInt64BE(AT.firstTimestamp), 1_000_000n);
+  assert.equal(batch.buffer.readBigInt64BE(AT.maxTimestamp), 1_000_001n);
   const deltas = readRecords(batch.buffer, 3).map(({ timestampDelta }) => timestampDelta);
   assert.deepEqual(deltas, [0, -600_000, 1]);
 });
@@ -143,8 +144,8 @@ test('the checksum covers everything from the attributes on, and sealing again r
   for (const sequence of [17, 18]) {
     batch.seal({ ...STAMP, sequence });
     const bytes = batch.buffer.subarray(0, batch.length);
-    assert.equal(bytes.readUInt32BE(17), crc32c(bytes.subarray(21)));
-    assert.equal(bytes.readInt32BE(8), bytes.length - 12);
+    assert.equal(bytes.readUInt32BE(AT.crc), crc32c(bytes.subarray(AT.attributes)));
+    assert.equal(bytes.readInt32BE(AT.length), bytes.length - AT.length - 4);
   }
 });
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
+import { BATCH_HEADER_BYTES } from '../../../src/worker/accumulator/records.ts';
 import { until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';
 import { codecOf } from '../../support/uncompressed.ts';
@@ -96,7 +97,10 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
     assert.deepEqual(log(), [A, B]);
     const [first, second] = attempts();
     assert.deepEqual([first?.header.epoch, second?.header.epoch], [0, 1]);
-    assert.deepEqual(second?.bytes.subarray(61), first?.bytes.subarray(61));
+    const [firstRecords, secondRecords] = [first, second].map((attempt) =>
+      attempt?.bytes.subarray(BATCH_HEADER_BYTES),
+    );
+    assert.deepEqual(secondRecords, firstRecords);
     await pipeline.close();
   });
 }

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { noAnswer, type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
 import { valuesOf } from '../../../testing/batches.ts';
-import { headerOf } from '../../fakes/broker/record-batch.ts';
+import { AT, headerOf } from '../../fakes/broker/record-batch.ts';
 import { ModelBroker } from './model-broker.ts';
 import { PRODUCER_ID, Rig } from './rig.ts';
 
@@ -181,8 +181,8 @@ test('the model broker itself keeps the rules that a real one showed', () => {
   assert.equal(headerOf(second).sequence, 2);
   const changed = (epoch: number, sequence: number) => {
     const bytes = Buffer.from(second);
-    bytes.writeInt16BE(epoch, 51);
-    bytes.writeInt32BE(sequence, 53);
+    bytes.writeInt16BE(epoch, AT.epoch);
+    bytes.writeInt32BE(sequence, AT.sequence);
     return broker.produce(bytes);
   };
   assert.equal(changed(0, 3), 45, 'a gap');
