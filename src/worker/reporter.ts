@@ -5,7 +5,7 @@ import type { Budget } from './accumulator/budget.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { InputMemory } from './overload/input-memory.ts';
-import type { MemoryMark } from './overload/memory-limit.ts';
+import type { MemoryLimit } from './overload/memory-limit.ts';
 import type { Producer } from './producer/producer.ts';
 import { residentBytes } from './resident-memory.ts';
 
@@ -27,7 +27,7 @@ export interface ReporterParts {
   readonly acknowledger: Acknowledger;
   readonly lag: Pick<LoopLag, 'takeSeconds'>;
   readonly input: Pick<InputMemory, 'bytes' | 'limitBytes'>;
-  readonly memory: Pick<MemoryMark, 'over'>;
+  readonly memory: Pick<MemoryLimit, 'exceeded'>;
 }
 
 /** Sends the worker's numbers and its fitness to the primary: once a second, and on a change. */
@@ -118,7 +118,7 @@ export class Reporter {
       kafka: this.#kafka,
       topicCreation: this.#topicCreation,
       refusedByPolicy: this.#refusedByPolicy,
-      memoryShort: this.#parts.memory.over,
+      memoryShort: this.#parts.memory.exceeded,
       bufferedBytes: this.#parts.budget.eventBytes,
       bufferLimitBytes: this.#parts.budget.eventLimitBytes,
       delivery: this.#parts.producer.delivery(nowMs),
@@ -147,7 +147,7 @@ export class Reporter {
     counters.set(BUFFER_LIMIT, budget.limitBytes);
     counters.set(INPUT, input.bytes);
     counters.set(INPUT_LIMIT, input.limitBytes);
-    counters.set(MEMORY_SHORT, memory.over ? 1 : 0);
+    counters.set(MEMORY_SHORT, memory.exceeded ? 1 : 0);
     counters.set(OLDEST, (nowMs - oldestAtMs) / 1000);
     const bytes = residentBytes();
     if (bytes !== undefined) counters.set(RESIDENT, bytes);

@@ -19,19 +19,19 @@ import { Budget } from './accumulator/budget.ts';
 import { Topic } from './accumulator/topic.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
-import type { Gate } from './admission/authenticator.ts';
+import type { Authenticator } from './admission/authenticator.ts';
 import { ConnectionAdmission } from './admission/connections.ts';
 import type { Rate } from './admission/token-bucket.ts';
 import type { Faults } from './faults.ts';
-import { HttpListener } from './ingress/http/http.ts';
+import { HttpHandler } from './ingress/http/http-handler.ts';
 import type { PageSettings } from './ingress/http/page-response.ts';
 import { Slicer } from './ingress/slicer.ts';
-import { WebSocketListener } from './ingress/websocket/websocket.ts';
+import { WebSocketHandler } from './ingress/websocket/websocket-handler.ts';
 import { Intake } from './intake/intake.ts';
 import { Keyless } from './intake/keyless.ts';
 import { loadSieve, loadValidator, type Validator } from './intake/validator.ts';
 import { InputMemory } from './overload/input-memory.ts';
-import type { MemoryMark } from './overload/memory-limit.ts';
+import type { MemoryLimit } from './overload/memory-limit.ts';
 import { TurnBudget } from './overload/turn-budget.ts';
 import { Compressor } from './producer/compressor.ts';
 import type { Outcomes } from './producer/delivery-listener.ts';
@@ -153,8 +153,8 @@ export type IngressSettings = Pick<
 
 /** What ingress asks of its surroundings. */
 export interface IngressParts {
-  readonly gate: Gate;
-  readonly memory: Pick<MemoryMark, 'over'>;
+  readonly authenticator: Authenticator;
+  readonly memory: Pick<MemoryLimit, 'exceeded'>;
   readonly connections: ConnectionBounds;
   readonly readiness: () => Readiness;
   readonly page: PageSettings;
@@ -166,8 +166,8 @@ export interface IngressParts {
 
 /** The transports of a worker, and what they share. */
 export interface Ingress {
-  readonly http: HttpListener;
-  readonly webSocket: WebSocketListener;
+  readonly http: HttpHandler;
+  readonly webSocket: WebSocketHandler;
   readonly admission: ConnectionAdmission;
   readonly turn: TurnBudget;
   readonly inputMemory: InputMemory;
@@ -181,7 +181,7 @@ export function wireIngress(
   { counters, log }: Reporting,
   parts: IngressParts,
 ): Ingress {
-  const { gate, memory, connections, readiness, page } = parts;
+  const { authenticator, memory, connections, readiness, page } = parts;
   const { maxFrameBytes, maxEventDepth, trustedProxies } = settings;
   const { turn = new TurnBudget(), slicer = new Slicer(turn) } = parts;
   const { inputMemory = new InputMemory(settings.maxInputBytes) } = parts;
@@ -192,9 +192,9 @@ export function wireIngress(
     trustedProxies,
     memory,
   });
-  const stages = { acknowledger, intake, budget, counters, log, gate, admission };
+  const stages = { acknowledger, intake, budget, counters, log, authenticator, admission };
   const shared = { ...stages, turn, slicer, inputMemory, maxEventDepth };
-  const webSocket = new WebSocketListener({
+  const webSocket = new WebSocketHandler({
     ...shared,
     maxFrameBytes,
     connectionRate: rateOf(settings.connectionEventsPerSecond, settings.connectionEventsBurst),
@@ -202,7 +202,7 @@ export function wireIngress(
     maxAgeMs: settings.maxConnectionAgeMs,
     spreadMs: settings.drainSpreadMs,
   });
-  const http = new HttpListener({
+  const http = new HttpHandler({
     ...shared,
     memory,
     maxEventBytes: maxFrameBytes,

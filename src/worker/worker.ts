@@ -12,13 +12,13 @@ import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
 import type { Topic } from './accumulator/topic.ts';
-import type { Gate } from './admission/authenticator.ts';
-import { openGate } from './admission/create-authenticator.ts';
+import type { Authenticator } from './admission/authenticator.ts';
+import { createAuthenticator } from './admission/create-authenticator.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './ingress/listener.ts';
 import { LoopLag } from './loop-lag.ts';
-import { Relief } from './overload/eviction.ts';
-import { MemoryMark } from './overload/memory-limit.ts';
+import { Eviction } from './overload/eviction.ts';
+import { MemoryLimit } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
 import { Link } from './producer/link.ts';
 import type { Producer } from './producer/producer.ts';
@@ -49,20 +49,20 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary nobody could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  new Worker(config, log, await openGate(config, log)).start();
+  new Worker(config, log, await createAuthenticator(config, log)).start();
 }
 
 class Worker {
   readonly #config: Config;
   readonly #log: Logger;
-  readonly #gate: Gate;
+  readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
   readonly #decision: Decision;
   readonly #producer: Producer;
   readonly #ingress: Ingress;
   readonly #listener: Listener;
   readonly #reporter: Reporter;
-  readonly #memory: MemoryMark;
+  readonly #memory: MemoryLimit;
   readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #outage: OutageNotice | undefined;
@@ -70,19 +70,19 @@ class Worker {
   /** When the drain ends, settled or not; undefined = no drain. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger, gate: Gate) {
+  constructor(config: Config, log: Logger, authenticator: Authenticator) {
     this.#config = config;
     this.#log = log;
-    this.#gate = gate;
+    this.#authenticator = authenticator;
     const reporting = { counters: new Counters(), log, faults: this.#faults };
     const buffer = wireBuffer(config);
     const decision = wireIntake(config, buffer, reporting);
     const { acknowledger, validate } = decision;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
-    const memory = new MemoryMark(config.maxRssBytes, log);
+    const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
     const ingress = wireIngress(config, buffer, decision, reporting, {
-      gate,
+      authenticator,
       memory,
       connections,
       readiness: () => this.#readiness,
@@ -98,7 +98,7 @@ class Worker {
       host: config.host,
       port: config.port,
       tls: tlsFiles(config),
-      speaks: process.env.FOREBAY_WORKER_SLOT === '1',
+      logsCertificate: process.env.FOREBAY_WORKER_SLOT === '1',
       trustedProxies: config.trustedProxies,
       maxConnections: connections.all,
       counters: reporting.counters,
@@ -114,10 +114,10 @@ class Worker {
   start(): void {
     process.on('message', (message: ToWorker) => this.#hear(message));
     // Without its keys it would refuse those who may come in.
-    if (!this.#gate.waitsForKeys) this.#listen();
+    if (!this.#authenticator.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
-    this.#memory.start(() => new Relief(this.#ingress.inputMemory, this.#ingress.webSocket));
+    this.#memory.start(() => new Eviction(this.#ingress.inputMemory, this.#ingress.webSocket));
     this.#producer.start();
   }
 
@@ -128,9 +128,9 @@ class Worker {
 
   /** Lets in whom the keys let in; begins to accept with the first ones. */
   #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
-    this.#gate.takeKeys(message);
-    this.#ingress.webSocket.lookAtIdentities();
-    if (this.#listener.listens || this.#drainEndMs !== undefined) return;
+    this.#authenticator.setKeys(message);
+    this.#ingress.webSocket.checkIdentities();
+    if (this.#listener.listening || this.#drainEndMs !== undefined) return;
     try {
       this.#listen();
     } catch (error) {
@@ -214,18 +214,18 @@ class Worker {
     const begun = this.#drainEndMs !== undefined;
     this.#drainEndMs = Math.min(endMs, this.#drainEndMs ?? endMs);
     if (begun) return;
-    this.#listener.leave();
+    this.#listener.drain();
     this.#producer.flush();
     const { lastRequestsMs, goawayGraceMs } = LIMITS;
     const sinceMs = performance.now();
     const passedMs = () => performance.now() - sinceMs;
     const allGone = () => passedMs() >= lastRequestsMs && !this.#listener.busy;
     await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
-    this.#ingress.webSocket.refuseHandshakes();
+    this.#ingress.webSocket.rejectHandshakes();
     this.#decision.intake.drain();
     await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
     this.#decision.acknowledger.flush();
-    this.#ingress.webSocket.endAll();
+    this.#ingress.webSocket.closeAll();
     await pause(CLOSE_FRAMES_MS);
     this.#listener.close();
     this.#producer.stop();
@@ -237,7 +237,7 @@ class Worker {
 
   async #drainUntil(done: () => boolean): Promise<void> {
     while (!done() && performance.now() < (this.#drainEndMs ?? 0)) {
-      this.#ingress.webSocket.look();
+      this.#ingress.webSocket.checkAges();
       await pause(SETTLED_LOOK_MS);
     }
   }

@@ -6,11 +6,11 @@ import type { Logger } from '../../src/logging/logger.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { Totals } from '../../src/primary/metric-totals.ts';
 import type { Budget } from '../../src/worker/accumulator/budget.ts';
-import { Gate } from '../../src/worker/admission/authenticator.ts';
+import { Authenticator } from '../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
 import { Faults } from '../../src/worker/faults.ts';
-import type { HttpListener } from '../../src/worker/ingress/http/http.ts';
-import type { WebSocketListener } from '../../src/worker/ingress/websocket/websocket.ts';
+import type { HttpHandler } from '../../src/worker/ingress/http/http-handler.ts';
+import type { WebSocketHandler } from '../../src/worker/ingress/websocket/websocket-handler.ts';
 import { loadValidator } from '../../src/worker/intake/validator.ts';
 import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
@@ -67,8 +67,8 @@ export class Gateway {
   readonly #onNumbers: GatewayOptions['onNumbers'];
   readonly #report: Report;
   readonly #reporter: Reporter;
-  readonly #webSocket: WebSocketListener;
-  readonly #http: HttpListener;
+  readonly #webSocket: WebSocketHandler;
+  readonly #http: HttpHandler;
 
   constructor({ plan, report, watch, codec, onNumbers, log, ...options }: GatewayOptions) {
     const { counters } = this;
@@ -102,9 +102,9 @@ export class Gateway {
       },
     };
     this.producer = wireProducer(settings, buffer, reporting, connection, watch(acknowledger));
-    const memory = { over: false };
+    const memory = { exceeded: false };
     const { webSocket, http, inputMemory } = wireIngress(settings, buffer, decision, reporting, {
-      gate: new Gate({ origins: new Origins(undefined), log }),
+      authenticator: new Authenticator({ origins: new Origins(undefined), log }),
       memory,
       connections: { all: settings.maxConnections, webSockets: settings.maxConnections },
       readiness: () => ({ ready: true, reasons: [] }),

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import type { Credit, Starved } from './credit.ts';
+import type { Credit, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
 import { Refusals } from './refusals.ts';
 
 /** How a stream's frames reach its client. */
-export interface Wire {
+export interface AckChannel {
   /** Sends text frames, in order; a client that does not read them is closed by the wire. */
   send(texts: readonly string[]): void;
   /** Bytes that the client has not taken, beside what the kernel holds. */
@@ -24,7 +24,7 @@ const NONE: readonly number[] = [];
  *   1 ............ acked | acked+1 ...... received | ...... granted credit
  *                          ring: events without a fate, and payload bytes up to here
  */
-export class AckStream implements Owner, Starved {
+export class AckStream implements Owner, CreditWaiter {
   readonly plain = false;
   readonly transport = 'ws';
   readonly identity: string;
@@ -32,7 +32,7 @@ export class AckStream implements Owner, Starved {
   /** In the list of streams with something to say. */
   #dirty = false;
   readonly #onDirty: (stream: AckStream) => void;
-  readonly #wire: Wire;
+  readonly #channel: AckChannel;
   readonly #credit: Credit;
   /** By frame number & mask: events without a fate, and one more while the frame is decoded. */
   #open = new Uint32Array(FIRST_RING);
@@ -51,8 +51,13 @@ export class AckStream implements Owner, Starved {
   #debt: NackDebt | undefined;
 
   /** @param onDirty called when the stream has something to say, once until {@link flush} */
-  constructor(wire: Wire, identity: string, credit: Credit, onDirty: (stream: AckStream) => void) {
-    this.#wire = wire;
+  constructor(
+    channel: AckChannel,
+    identity: string,
+    credit: Credit,
+    onDirty: (stream: AckStream) => void,
+  ) {
+    this.#channel = channel;
     this.identity = identity;
     this.#onDirty = onDirty;
     this.#credit = credit;
@@ -66,7 +71,7 @@ export class AckStream implements Owner, Starved {
       maxFrameEvents: LIMITS.frameEvents,
       credit: { frames: this.#grantedFrames, bytes: this.#grantedBytes },
     };
-    this.#wire.send([JSON.stringify({ hello })]);
+    this.#channel.send([JSON.stringify({ hello })]);
   }
 
   /**
@@ -146,7 +151,7 @@ export class AckStream implements Owner, Starved {
   }
 
   /** Credit that did not rise may do so: the buffer has room again, or some time has passed. */
-  relieved(): void {
+  creditAvailable(): void {
     this.#markDirty();
   }
 
@@ -167,15 +172,15 @@ export class AckStream implements Owner, Starved {
       texts.push(JSON.stringify({ nack: frame, errors: refusals?.entries() }));
       refusals?.release();
     }
-    if (texts.length > 0) this.#owe(texts);
+    if (texts.length > 0) this.#addDebt(texts);
     this.#nackable = NONE;
     if (this.#advance()) texts.push(`{"ack":${this.#acked}}`);
     const credit = this.#raiseCredit();
     if (credit !== undefined) texts.push(credit);
-    if (texts.length > 0) this.#wire.send(texts);
+    if (texts.length > 0) this.#channel.send(texts);
   }
 
-  #owe(nacks: readonly string[]): void {
+  #addDebt(nacks: readonly string[]): void {
     const bytes = nacks.reduce((sum, text) => sum + text.length, 0);
     this.#debt ??= new NackDebt();
     this.#debt.add(bytes, performance.now());
@@ -183,7 +188,7 @@ export class AckStream implements Owner, Starved {
 
   /** Returns whether the client has much to read before it should send more. */
   get #isBehind(): boolean {
-    if (this.#wire.unreadBytes() > 0) return true;
+    if (this.#channel.unreadBytes() > 0) return true;
     return this.#debt?.isHigh(performance.now()) ?? false;
   }
 

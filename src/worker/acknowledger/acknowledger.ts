@@ -3,7 +3,7 @@ import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
 import type { Outcomes } from '../producer/delivery-listener.ts';
-import { AckStream, type Wire } from './ack-stream.ts';
+import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
 
@@ -15,7 +15,7 @@ const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 const ACK_STAGE = histogram('forebay_stage_duration_seconds', 'ack');
 
 /** What is the sender's doing. Of the rest, lines of Kafka and of the buffer tell. */
-const SENDERS_FAULTS: ReadonlySet<EventCode> = new Set(
+const CLIENT_FAULTS: ReadonlySet<EventCode> = new Set(
   eventCodes.filter((code) => !EVENT_CODES[code].retry || code === 'rate_limited'),
 );
 
@@ -51,7 +51,7 @@ export class Acknowledger implements Outcomes {
   readonly #release: (batch: RecordBatch) => void;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
-  readonly #sampledTold = new SampledLog();
+  readonly #sampledAcknowledged = new SampledLog();
   #dirty: AckStream[] = [];
   /** When the first fate of this loop turn was known; undefined = none is. */
   #turnSinceMs: number | undefined;
@@ -72,8 +72,8 @@ export class Acknowledger implements Outcomes {
   }
 
   /** The acknowledgements of a new connection. @param identity see {@link Owner} */
-  stream(wire: Wire, identity: string): AckStream {
-    return new AckStream(wire, identity, this.#credit, (stream) => this.#markDirty(stream));
+  createStream(channel: AckChannel, identity: string): AckStream {
+    return new AckStream(channel, identity, this.#credit, (stream) => this.#markDirty(stream));
   }
 
   /** Events that are in lanes, and whose senders were told `timeout` already. */
@@ -128,12 +128,12 @@ export class Acknowledger implements Outcomes {
   }
 
   refused(batch: RecordBatch, code: EventCode): void {
-    if (!batch.answered) this.#tell(batch, code);
+    if (!batch.answered) this.#rejectBatch(batch, code);
     this.#release(batch);
   }
 
   overdue(batch: RecordBatch): void {
-    this.#tell(batch, 'timeout');
+    this.#rejectBatch(batch, 'timeout');
     batch.answered = true;
   }
 
@@ -156,7 +156,7 @@ export class Acknowledger implements Outcomes {
     setImmediate(() => this.flush());
   }
 
-  #tell(batch: RecordBatch, code: EventCode): void {
+  #rejectBatch(batch: RecordBatch, code: EventCode): void {
     this.#beginTurn(performance.now());
     const { text } = EVENT_CODES[code];
     eachRun(batch, (owner, frame, from, to) => {
@@ -173,8 +173,8 @@ export class Acknowledger implements Outcomes {
     const { transport } = owner;
     const identity = owner.identity || undefined;
     if (!owner.plain) {
-      if (!SENDERS_FAULTS.has(code)) return;
-      this.#sampledTold.line(code, (held) =>
+      if (!CLIENT_FAULTS.has(code)) return;
+      this.#sampledAcknowledged.line(code, (held) =>
         this.#log.info({ code, reason: message, identity, transport, held }, 'event rejected'),
       );
       return;

@@ -2,9 +2,9 @@ import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 
 /** A stream whose credit did not rise when it should have. */
-export interface Starved {
+export interface CreditWaiter {
   /** It may rise now. */
-  relieved(): void;
+  creditAvailable(): void;
 }
 
 /**
@@ -20,23 +20,23 @@ export class Credit {
   readonly maxFrameBytes: number;
   readonly budget: Budget;
   #streams = 0;
-  #starved = new Set<Starved>();
+  #waiting = new Set<CreditWaiter>();
   /** Of clients that have much to read. */
-  #delayed = new Set<Starved>();
-  #looksLater = false;
+  #delayed = new Set<CreditWaiter>();
+  #timerSet = false;
 
   constructor(budget: Budget, maxFrameBytes: number) {
     this.budget = budget;
     this.maxFrameBytes = maxFrameBytes;
-    budget.onRelief(() => this.#relieve());
+    budget.onRelief(() => this.#notifyWaiting());
   }
 
   /** Payload bytes that a connection may be ahead of what is settled. */
   get windowBytes(): number {
     const { maxFrameBytes } = this;
     const share = (LIMITS.creditOvercommit * this.budget.eventLimitBytes) / this.#streams;
-    const most = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
-    return Math.floor(Math.max(maxFrameBytes, Math.min(most, share)));
+    const maxBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
+    return Math.floor(Math.max(maxFrameBytes, Math.min(maxBytes, share)));
   }
 
   /** A connection begins. @returns the bytes of its first grant: one frame while pressed */
@@ -46,9 +46,9 @@ export class Credit {
   }
 
   /** The connection is gone. */
-  leave(stream: Starved): void {
+  leave(stream: CreditWaiter): void {
     this.#streams--;
-    this.#starved.delete(stream);
+    this.#waiting.delete(stream);
     this.#delayed.delete(stream);
   }
 
@@ -56,9 +56,9 @@ export class Credit {
    * Whether a grant may rise now; if not, `stream` is told when it may.
    * @param isBehind its client has much to read
    */
-  mayRise(stream: Starved, isBehind: boolean): boolean {
+  mayRise(stream: CreditWaiter, isBehind: boolean): boolean {
     if (this.budget.pressed) {
-      this.#starved.add(stream);
+      this.#waiting.add(stream);
       return false;
     }
     if (isBehind) this.#delay(stream);
@@ -66,21 +66,21 @@ export class Credit {
   }
 
   /** One timer for all, while there are any. */
-  #delay(stream: Starved): void {
+  #delay(stream: CreditWaiter): void {
     this.#delayed.add(stream);
-    if (this.#looksLater) return;
-    this.#looksLater = true;
+    if (this.#timerSet) return;
+    this.#timerSet = true;
     setTimeout(() => {
-      this.#looksLater = false;
+      this.#timerSet = false;
       const delayed = this.#delayed;
       this.#delayed = new Set();
-      for (const each of delayed) each.relieved();
+      for (const each of delayed) each.creditAvailable();
     }, LIMITS.nackDebt.lookMs);
   }
 
-  #relieve(): void {
-    const starved = this.#starved;
-    this.#starved = new Set();
-    for (const stream of starved) stream.relieved();
+  #notifyWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = new Set();
+    for (const stream of waiting) stream.creditAvailable();
   }
 }

@@ -5,7 +5,7 @@ import type { Budget } from '../accumulator/budget.ts';
 import { type RefusalEntry, Refusals } from './refusals.ts';
 
 /** The answer to `POST /events`. */
-export interface HttpAnswer {
+export interface EventsResponse {
   readonly status: 200 | 207 | 400 | 429 | 503;
   /** Seconds; present when any event may be sent again. */
   readonly retryAfter?: number;
@@ -17,7 +17,7 @@ export class HttpReply implements Owner {
   readonly plain = false;
   readonly transport = 'http';
   readonly identity: string;
-  readonly #answer: (answer: HttpAnswer) => void;
+  readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #refusals: Refusals | undefined;
   /** Events without a fate. */
@@ -31,10 +31,10 @@ export class HttpReply implements Owner {
    * @param identity see {@link Owner}
    * @param budget is charged for what is refused, until it is told
    */
-  constructor(identity: string, budget: Budget, answer: (answer: HttpAnswer) => void) {
+  constructor(identity: string, budget: Budget, respond: (content: EventsResponse) => void) {
     this.identity = identity;
     this.#budget = budget;
-    this.#answer = answer;
+    this.#respond = respond;
   }
 
   get answered(): boolean {
@@ -49,7 +49,7 @@ export class HttpReply implements Owner {
   /** The body was decoded: every event of it was accepted or refused. */
   endBody(): void {
     this.#decoded = true;
-    this.#answerIfDone();
+    this.#respondIfDone();
   }
 
   accepted(_frame: number, event: number): void {
@@ -61,7 +61,7 @@ export class HttpReply implements Owner {
       if (this.#open.delete(events[index]!)) this.#stored++;
     }
     if (this.#answered) return false;
-    this.#answerIfDone();
+    this.#respondIfDone();
     return true;
   }
 
@@ -102,20 +102,20 @@ export class HttpReply implements Owner {
     this.#refusals.add(event, code, message, retryAfterMs);
   }
 
-  #answerIfDone(): void {
+  #respondIfDone(): void {
     if (this.#decoded && this.#open.size === 0) this.#finish();
   }
 
   #finish(): void {
     this.#answered = true;
-    const answer = answerFor(this.#stored, this.#refusals?.entries() ?? []);
+    const content = responseFor(this.#stored, this.#refusals?.entries() ?? []);
     this.#refusals?.release();
-    this.#answer(answer);
+    this.#respond(content);
   }
 }
 
 /** Status and headers for what became of a body: the table in docs/protocol.md. */
-export function answerFor(accepted: number, errors: readonly RefusalEntry[]): HttpAnswer {
+export function responseFor(accepted: number, errors: readonly RefusalEntry[]): EventsResponse {
   const body = { accepted, errors };
   if (errors.length === 0) return { status: 200, body };
   const retryable = errors.filter(({ code }) => EVENT_CODES[code].retry);

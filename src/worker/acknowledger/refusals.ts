@@ -30,13 +30,13 @@ const FIRST_EVENTS = 16;
 const NO_CODES = new Uint8Array(0);
 
 /** What is told of the events of one code. */
-interface Told {
+interface CodeEntry {
   /** The code's place in `eventCodes` + 1. */
   readonly number: number;
   /** The first one. */
   readonly message: string;
   /** It is one of the whole frame: that could not be taken apart. */
-  whole: boolean;
+  wholeFrame: boolean;
   /** When the last of the events may come again, where that is known. */
   retryAfterMs: number | undefined;
 }
@@ -52,7 +52,7 @@ export class Refusals {
   /** By event: 0 = not refused, else the number of its code. */
   #codes = NO_CODES;
   /** By code, the first that was refused first. */
-  readonly #told: Told[] = [];
+  readonly #byCode: CodeEntry[] = [];
 
   constructor(budget: ChargedAnyway) {
     this.#budget = budget;
@@ -70,12 +70,13 @@ export class Refusals {
    */
   add(event: number | undefined, code: EventCode, message: string, retryAfterMs?: number): void {
     const number = eventCodes.indexOf(code) + 1;
-    const told = this.#told.find((known) => known.number === number) ?? this.#tell(number, message);
+    const entry =
+      this.#byCode.find((known) => known.number === number) ?? this.#addCode(number, message);
     if (retryAfterMs !== undefined) {
-      told.retryAfterMs = Math.max(retryAfterMs, told.retryAfterMs ?? 0);
+      entry.retryAfterMs = Math.max(retryAfterMs, entry.retryAfterMs ?? 0);
     }
     if (event === undefined) {
-      told.whole = true;
+      entry.wholeFrame = true;
       return;
     }
     if (event >= this.#codes.length) this.#grow(event + 1);
@@ -96,8 +97,8 @@ export class Refusals {
       if (known === undefined) ranges.set(number, [[first, next - 1]]);
       else known.push([first, next - 1]);
     }
-    return this.#told.map(({ number, message, whole, retryAfterMs }) => {
-      const events = whole ? undefined : ranges.get(number);
+    return this.#byCode.map(({ number, message, wholeFrame, retryAfterMs }) => {
+      const events = wholeFrame ? undefined : ranges.get(number);
       return newEntry(eventCodes[number - 1]!, message, events, retryAfterMs);
     });
   }
@@ -108,12 +109,12 @@ export class Refusals {
     this.#chargedBytes = 0;
   }
 
-  #tell(number: number, message: string): Told {
+  #addCode(number: number, message: string): CodeEntry {
     const bounded = boundedMessage(message);
-    const told = { number, message: bounded, whole: false, retryAfterMs: undefined };
-    this.#told.push(told);
+    const entry = { number, message: bounded, wholeFrame: false, retryAfterMs: undefined };
+    this.#byCode.push(entry);
     this.#charge(LIMITS.refusals.codeBytes + bounded.length);
-    return told;
+    return entry;
   }
 
   #grow(events: number): void {
@@ -141,11 +142,11 @@ function newEntry(
     retry,
     ...(events !== undefined && { events }),
     message,
-    ...(retry && { retryAfterMs: knownMs === undefined ? guessedMs(code) : spreadMs(knownMs) }),
+    ...(retry && { retryAfterMs: knownMs === undefined ? defaultMs(code) : spreadMs(knownMs) }),
   };
 }
 
-function guessedMs(code: EventCode): number {
+function defaultMs(code: EventCode): number {
   return Math.round((RETRY_AFTER_MS[code] ?? 1_000) * (0.75 + Math.random() / 2));
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../config/limits.ts';
-import type { Place } from './address.ts';
+import type { AddressKey } from './address.ts';
 import { type Rate, TokenBucket } from './token-bucket.ts';
 
 interface Entry {
@@ -16,9 +16,9 @@ interface Entry {
  */
 export class AddressRates {
   readonly #rate: Rate;
-  readonly #used = new Map<Place, Entry>();
+  readonly #used = new Map<AddressKey, Entry>();
   /** Those without WebSockets, the one used longest ago first. */
-  readonly #idle = new Map<Place, Entry>();
+  readonly #idle = new Map<AddressKey, Entry>();
 
   constructor(rate: Rate) {
     this.#rate = rate;
@@ -30,46 +30,46 @@ export class AddressRates {
   }
 
   /** The bucket of `place` for one request, or for a WebSocket that {@link enter} is called for. */
-  of(place: Place, nowMs = performance.now()): TokenBucket {
-    return (this.#used.get(place) ?? this.#touch(place, nowMs)).bucket;
+  of(addressKey: AddressKey, nowMs = performance.now()): TokenBucket {
+    return (this.#used.get(addressKey) ?? this.#touch(addressKey, nowMs)).bucket;
   }
 
   /** A WebSocket keeps the bucket of `place` from now on. */
-  enter(place: Place, nowMs = performance.now()): void {
-    const entry = this.#used.get(place) ?? this.#touch(place, nowMs);
+  enter(addressKey: AddressKey, nowMs = performance.now()): void {
+    const entry = this.#used.get(addressKey) ?? this.#touch(addressKey, nowMs);
     entry.users++;
-    this.#idle.delete(place);
-    this.#used.set(place, entry);
+    this.#idle.delete(addressKey);
+    this.#used.set(addressKey, entry);
   }
 
   /** One that has entered is gone. */
-  leave(place: Place, nowMs = performance.now()): void {
-    const entry = this.#used.get(place);
+  leave(addressKey: AddressKey, nowMs = performance.now()): void {
+    const entry = this.#used.get(addressKey);
     assert(entry !== undefined, 'only a WebSocket that has entered leaves');
     entry.users--;
     if (entry.users > 0) return;
-    this.#used.delete(place);
-    this.#idle.set(place, entry);
+    this.#used.delete(addressKey);
+    this.#idle.set(addressKey, entry);
     entry.bucket.has(nowMs);
     this.#trim(nowMs);
   }
 
   /** The entry of an address without WebSockets, from now on the last of them. */
-  #touch(place: Place, nowMs: number): Entry {
-    const entry = this.#idle.get(place) ?? { bucket: new TokenBucket(this.#rate), users: 0 };
+  #touch(addressKey: AddressKey, nowMs: number): Entry {
+    const entry = this.#idle.get(addressKey) ?? { bucket: new TokenBucket(this.#rate), users: 0 };
     // Tells when it was used last: a new one would count as full since the start of the process.
     entry.bucket.has(nowMs);
-    this.#idle.delete(place);
-    this.#idle.set(place, entry);
+    this.#idle.delete(addressKey);
+    this.#idle.set(addressKey, entry);
     this.#trim(nowMs);
     return entry;
   }
 
   #trim(nowMs: number): void {
-    for (const [place, { bucket }] of this.#idle) {
+    for (const [addressKey, { bucket }] of this.#idle) {
       const isFull = bucket.fullAtMs + LIMITS.addressIdleMs <= nowMs;
       if (!isFull && this.#idle.size <= LIMITS.addressBuckets) return;
-      this.#idle.delete(place);
+      this.#idle.delete(addressKey);
     }
   }
 }

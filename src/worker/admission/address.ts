@@ -8,7 +8,7 @@ import {
 import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
 
 /** Where a connection or request is counted: its address, or '' when addresses are not counted. */
-export type Place = string;
+export type AddressKey = string;
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress' | 'getProxiedRemoteAddress'>;
 type Headers = Pick<HttpRequest, 'forEach'>;
@@ -67,7 +67,7 @@ function forwardedAddress(entry: string): Address | undefined {
 const IPV6_BITS = 64;
 
 /** What connections from `address` are counted by: the IPv4 address, or the /64 of the IPv6 one. */
-export function countedAs(address: Address): string {
+export function toAddressKey(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   const bytes = address.toByteArray().slice(0, IPV6_BITS / 8);
   return `${Buffer.from(bytes).toString('hex')}/${IPV6_BITS}`;

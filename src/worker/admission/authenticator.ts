@@ -1,11 +1,11 @@
 import type { ToWorker } from '../../ipc.ts';
 import { type Logger, SampledLog } from '../../logging/logger.ts';
-import { Identity, type Verdict } from './identity.ts';
+import { type AuthResult, Identity } from './identity.ts';
 import type { JwtVerifier } from './jwt.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { Origins } from './origins.ts';
 
-export interface GateOptions {
+export interface AuthenticatorOptions {
   readonly origins: Origins;
   /** API keys let in. */
   readonly keys?: KeyRing;
@@ -19,7 +19,7 @@ export interface GateOptions {
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
 /** Who gets in. With neither keys nor JWT configured, everybody. */
-export class Gate {
+export class Authenticator {
   readonly origins: Origins;
   readonly #keys: KeyRing | undefined;
   readonly #jwt: JwtVerifier | undefined;
@@ -29,7 +29,7 @@ export class Gate {
   readonly required: boolean;
   readonly waitsForKeys: boolean;
 
-  constructor({ origins, keys, jwt, log, waitsForKeys = false }: GateOptions) {
+  constructor({ origins, keys, jwt, log, waitsForKeys = false }: AuthenticatorOptions) {
     this.origins = origins;
     this.#keys = keys;
     this.#jwt = jwt;
@@ -43,39 +43,39 @@ export class Gate {
    * JWT. The promise never rejects.
    * @param token '' = none, or none that can be understood
    */
-  admit(token: string): Verdict | Promise<Verdict> {
-    if (token === '') return this.#refuse('no credentials');
+  authenticate(token: string): AuthResult | Promise<AuthResult> {
+    if (token === '') return this.#reject('no credentials');
     const key = this.#keys?.find(token);
     if (key !== undefined) {
-      return key.isOver() ? this.#refuse('expired key', key.name) : key;
+      return key.isExpired() ? this.#reject('expired key', key.name) : key;
     }
     if (this.#jwt !== undefined && JWT.test(token)) return this.#verify(this.#jwt, token);
-    return this.#refuse('unknown key');
+    return this.#reject('unknown key');
   }
 
   /** From now on the keys in `message` let in, and no others. */
-  takeKeys({ keys, keySet }: ToWorker & { readonly type: 'keys' }): void {
+  setKeys({ keys, keySet }: ToWorker & { readonly type: 'keys' }): void {
     if (keys !== undefined) this.#keys?.replace(keys);
     if (keySet !== undefined) this.#jwt?.setKeys(keySet);
   }
 
   /** What had let somebody in is over: his connection was ended. */
-  ended({ name }: Identity): void {
+  logExpired({ name }: Identity): void {
     this.#sampled.line('ended', (held) =>
       this.#log.info({ identity: name, held }, 'connection closed, key or token no longer valid'),
     );
   }
 
-  async #verify(jwt: JwtVerifier, token: string): Promise<Verdict> {
-    const verdict = await jwt.verify(token);
-    if (verdict instanceof Identity) return verdict;
-    const { reason, unavailable } = verdict;
-    this.#refuse(reason);
+  async #verify(jwt: JwtVerifier, token: string): Promise<AuthResult> {
+    const auth = await jwt.verify(token);
+    if (auth instanceof Identity) return auth;
+    const { reason, unavailable } = auth;
+    this.#reject(reason);
     return unavailable ? 'identity_unavailable' : 'unauthorized';
   }
 
   /** The answer is the same for all; what was wrong is for operators. */
-  #refuse(reason: string, name?: string): 'unauthorized' {
+  #reject(reason: string, name?: string): 'unauthorized' {
     this.#sampled.line(reason, (held) =>
       this.#log.warn({ reason, identity: name, held }, 'client authentication failed'),
     );

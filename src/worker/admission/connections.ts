@@ -1,8 +1,8 @@
 import { addressOfBytes, isWithin, type Network, networksOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
-import type { MemoryMark } from '../overload/memory-limit.ts';
-import { ClientAddresses, countedAs, type Place } from './address.ts';
+import type { MemoryLimit } from '../overload/memory-limit.ts';
+import { type AddressKey, ClientAddresses, toAddressKey } from './address.ts';
 import { AddressRates } from './address-rates.ts';
 import { PerAddress } from './per-address.ts';
 import type { Buckets, Rate } from './token-bucket.ts';
@@ -16,13 +16,13 @@ export interface ConnectionOptions {
   readonly addressRate: Rate | undefined;
   /** Addresses and networks of proxies. */
   readonly trustedProxies: readonly string[];
-  readonly memory: Pick<MemoryMark, 'over'>;
+  readonly memory: Pick<MemoryLimit, 'exceeded'>;
 }
 
 const NO_BUCKETS: Buckets = [];
 
 /** What has no room for one more: this worker, or its part for an address. */
-export type Full = 'worker' | 'address';
+export type ConnectionLimit = 'worker' | 'address';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
 
@@ -59,41 +59,41 @@ export class ConnectionAdmission {
   }
 
   /** Place of a connection itself; '' also for one of a trusted proxy. */
-  peerOf(response: Peer): Place {
+  peerKeyOf(response: Peer): AddressKey {
     if (this.#perAddress === undefined) return '';
     const address = addressOfBytes(response.getRemoteAddress());
-    return isWithin(address, this.#trusted) ? '' : countedAs(address);
+    return isWithin(address, this.#trusted) ? '' : toAddressKey(address);
   }
 
   /** A connection is accepted. @returns whether it may stay and wait for its first request */
-  begin(peer: Place): boolean {
-    return peer === '' || this.#perAddress === undefined || this.#perAddress.begin(peer);
+  accept(peer: AddressKey): boolean {
+    return peer === '' || this.#perAddress === undefined || this.#perAddress.accept(peer);
   }
 
   /** A connection has a request, or has ended before its first one. */
-  stir(peer: Place): void {
-    if (peer !== '') this.#perAddress?.stir(peer);
+  markActive(peer: AddressKey): void {
+    if (peer !== '') this.#perAddress?.markActive(peer);
   }
 
   /** A request is answered. @returns whether its connection may stay and wait for the next one */
-  stay(peer: Place): boolean {
-    return peer === '' || this.#perAddress === undefined || this.#perAddress.stay(peer);
+  keepAlive(peer: AddressKey): boolean {
+    return peer === '' || this.#perAddress === undefined || this.#perAddress.keepAlive(peer);
   }
 
   /** Where a handshake or request would be counted. Call it before the handler returns. */
-  placeOf(response: HttpResponse, request: HttpRequest): Place {
+  limitKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     if (this.#perAddress === undefined && this.#rates === undefined) return '';
-    return this.addressOf(response, request);
+    return this.addressKeyOf(response, request);
   }
 
-  /** The address that a request comes from, as addresses are counted; as {@link placeOf}. */
-  addressOf(response: HttpResponse, request: HttpRequest): Place {
-    return countedAs(this.#addresses.of(response, request));
+  /** The address that a request comes from, as addresses are counted; as {@link limitKeyOf}. */
+  addressKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
+    return toAddressKey(this.#addresses.of(response, request));
   }
 
   /** What bounds the rate of what comes from `place`: for one request, or until {@link leave}. */
-  bucketsOf(place: Place): Buckets {
-    return this.#rates === undefined ? NO_BUCKETS : [this.#rates.of(place)];
+  bucketsOf(addressKey: AddressKey): Buckets {
+    return this.#rates === undefined ? NO_BUCKETS : [this.#rates.of(addressKey)];
   }
 
   /** WebSockets, and requests that are not answered, that one address may have; 0 = no bound. */
@@ -106,35 +106,35 @@ export class ConnectionAdmission {
    * may come, or one too many does.
    * @returns undefined = nothing
    */
-  full(place: Place): Full | undefined {
+  exceededLimit(addressKey: AddressKey): ConnectionLimit | undefined {
     const { max, memory } = this.#options;
-    if (this.#open >= max || memory.over) return 'worker';
-    return this.#perAddress?.isFull(place) ? 'address' : undefined;
+    if (this.#open >= max || memory.exceeded) return 'worker';
+    return this.#perAddress?.isFull(addressKey) ? 'address' : undefined;
   }
 
   /** A WebSocket opens. */
-  enter(place: Place): void {
+  enter(addressKey: AddressKey): void {
     this.#open++;
-    this.#perAddress?.enter(place);
-    this.#rates?.enter(place);
+    this.#perAddress?.enter(addressKey);
+    this.#rates?.enter(addressKey);
   }
 
   /** A WebSocket has ended. */
-  leave(place: Place): void {
+  leave(addressKey: AddressKey): void {
     this.#open--;
-    this.#perAddress?.leave(place);
-    this.#rates?.leave(place);
+    this.#perAddress?.leave(addressKey);
+    this.#rates?.leave(addressKey);
   }
 
   /** A request begins that is not answered at once. @returns false = its address has no room */
-  enterRequest(place: Place): boolean {
-    if (this.#perAddress?.isFull(place)) return false;
-    this.#perAddress?.enter(place);
+  enterRequest(addressKey: AddressKey): boolean {
+    if (this.#perAddress?.isFull(addressKey)) return false;
+    this.#perAddress?.enter(addressKey);
     return true;
   }
 
   /** Such a request is answered, or its client has gone. */
-  leaveRequest(place: Place): void {
-    this.#perAddress?.leave(place);
+  leaveRequest(addressKey: AddressKey): void {
+    this.#perAddress?.leave(addressKey);
   }
 }

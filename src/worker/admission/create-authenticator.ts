@@ -1,15 +1,15 @@
 import type { Config } from '../../config/config.ts';
 import { type Logger, SampledLog } from '../../logging/logger.ts';
-import { Gate } from './authenticator.ts';
+import { Authenticator } from './authenticator.ts';
 import type { JwtVerifier } from './jwt.ts';
 import { KeyRing } from './key-ring.ts';
 import { Origins } from './origins.ts';
 
 /** Who gets in, as the settings say it. */
-export async function openGate(config: Config, log: Logger): Promise<Gate> {
+export async function createAuthenticator(config: Config, log: Logger): Promise<Authenticator> {
   const { keysFile, jwtJwksFile } = config;
   const jwt = await createJwtVerifier(config, log);
-  return new Gate({
+  return new Authenticator({
     origins: new Origins(config.origins),
     ...(keysFile !== undefined && { keys: new KeyRing() }),
     ...(jwt !== undefined && { jwt }),

@@ -31,16 +31,16 @@ export class Identity {
     return this.#buckets;
   }
 
-  isOver(nowMs = Date.now()): boolean {
+  isExpired(nowMs = Date.now()): boolean {
     return nowMs >= this.endsAtMs;
   }
 }
 
 /** Where nobody has to say who he is. */
-export const ANYBODY = new Identity('', Number.POSITIVE_INFINITY);
+export const ANONYMOUS = new Identity('', Number.POSITIVE_INFINITY);
 
 /** Why somebody is not let in: wrong credentials, or such as cannot be checked now. */
-export type NotAdmitted = 'unauthorized' | 'identity_unavailable';
+export type AuthFailure = 'unauthorized' | 'identity_unavailable';
 
 /** What becomes of somebody who wants to get in. */
-export type Verdict = Identity | NotAdmitted;
+export type AuthResult = Identity | AuthFailure;

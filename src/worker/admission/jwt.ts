@@ -12,7 +12,7 @@ export interface JwtOptions {
 }
 
 /** Why a JWT does not let in, in words of ours; `unavailable`: nobody can tell now. */
-export interface JwtRefusal {
+export interface JwtFailure {
   readonly reason: string;
   readonly unavailable: boolean;
 }
@@ -36,7 +36,7 @@ export class JwtVerifier {
   }
 
   /** Never rejects. */
-  async verify(token: string): Promise<Identity | JwtRefusal> {
+  async verify(token: string): Promise<Identity | JwtFailure> {
     const { audience, issuer, algorithms, clockToleranceMs } = this.#options;
     try {
       const { payload } = await jwtVerify(token, this.#findKey, {
@@ -47,9 +47,9 @@ export class JwtVerifier {
         requiredClaims: ['exp'],
       });
       const endsAtMs = Number(payload.exp) * 1000 + clockToleranceMs;
-      return new Identity(harmless(payload.sub), endsAtMs);
+      return new Identity(sanitizeSubject(payload.sub), endsAtMs);
     } catch (error) {
-      return refusalOf(error);
+      return failureOf(error);
     }
   }
 }
@@ -59,7 +59,7 @@ const noKeys: JWTVerifyGetKey = () => {
 };
 
 /** Texts of the token may be wrong on purpose: none goes on from here. */
-function refusalOf(error: unknown): JwtRefusal {
+function failureOf(error: unknown): JwtFailure {
   if (error instanceof KeysUnavailable) return { reason: 'jwt: no keys', unavailable: true };
   if (error instanceof errors.JWTClaimValidationFailed) {
     return { reason: `jwt: ${error.code} ${error.claim}`, unavailable: false };
@@ -69,7 +69,7 @@ function refusalOf(error: unknown): JwtRefusal {
 }
 
 /** The subject as it may stand in any log: of bounded length, and printable ASCII alone. */
-export function harmless(subject: unknown): string {
+export function sanitizeSubject(subject: unknown): string {
   if (typeof subject !== 'string') return '-';
   return subject.slice(0, LIMITS.subjectLength).replace(/[^!-~]|["'\\]/g, escaped);
 }

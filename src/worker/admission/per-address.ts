@@ -5,12 +5,12 @@ interface Connections {
   /** WebSockets, and requests that are not answered. */
   used: number;
   /** Connections without a request, since this period and since the one before. */
-  quiet: number;
-  quietBefore: number;
+  idle: number;
+  idleBefore: number;
 }
 
 /** Bound of an address's quiet connections and used ones together, in times of those it may use. */
-const QUIET_TOO = 2;
+const IDLE_FACTOR = 2;
 
 /**
  * Counts the connections of each address; addresses without any are not kept. Used ones are known
@@ -38,55 +38,55 @@ export class PerAddress {
   }
 
   enter(address: string): void {
-    this.#of(address).used++;
+    this.#getOrCreate(address).used++;
   }
 
   leave(address: string): void {
     const connections = this.#addresses.get(address);
     assert(connections !== undefined && connections.used > 0, 'only who entered leaves');
     connections.used--;
-    this.#forgetEmpty(address, connections);
+    this.#deleteEmpty(address, connections);
   }
 
   /** A connection begins, quiet. @returns false = there are too many: it must end */
-  begin(address: string): boolean {
-    if (this.#all(address) >= QUIET_TOO * this.#max) return false;
-    this.#of(address).quiet++;
+  accept(address: string): boolean {
+    if (this.#total(address) >= IDLE_FACTOR * this.#max) return false;
+    this.#getOrCreate(address).idle++;
     return true;
   }
 
   /** An answer is given. @returns whether its connection may stay, quiet: else it must end */
-  stay(address: string): boolean {
-    if (this.#all(address) >= this.#max) return false;
-    this.#of(address).quiet++;
+  keepAlive(address: string): boolean {
+    if (this.#total(address) >= this.#max) return false;
+    this.#getOrCreate(address).idle++;
     return true;
   }
 
   /** A quiet connection has asked for something, or has ended. */
-  stir(address: string): void {
+  markActive(address: string): void {
     const connections = this.#addresses.get(address);
     if (connections === undefined) return;
     // The older one: what is left counts for longer.
-    if (connections.quietBefore > 0) connections.quietBefore--;
-    else if (connections.quiet > 0) connections.quiet--;
-    this.#forgetEmpty(address, connections);
+    if (connections.idleBefore > 0) connections.idleBefore--;
+    else if (connections.idle > 0) connections.idle--;
+    this.#deleteEmpty(address, connections);
   }
 
   /** A period is over: what was quiet before it has ended. */
   nextPeriod(): void {
     for (const [address, connections] of this.#addresses) {
-      connections.quietBefore = connections.quiet;
-      connections.quiet = 0;
-      this.#forgetEmpty(address, connections);
+      connections.idleBefore = connections.idle;
+      connections.idle = 0;
+      this.#deleteEmpty(address, connections);
     }
   }
 
-  #all(address: string): number {
-    const { used, quiet, quietBefore } = this.#addresses.get(address) ?? NONE;
-    return used + quiet + quietBefore;
+  #total(address: string): number {
+    const { used, idle, idleBefore } = this.#addresses.get(address) ?? NONE;
+    return used + idle + idleBefore;
   }
 
-  #of(address: string): Connections {
+  #getOrCreate(address: string): Connections {
     let connections = this.#addresses.get(address);
     if (connections === undefined) {
       connections = { ...NONE };
@@ -95,9 +95,9 @@ export class PerAddress {
     return connections;
   }
 
-  #forgetEmpty(address: string, { used, quiet, quietBefore }: Connections): void {
-    if (used + quiet + quietBefore === 0) this.#addresses.delete(address);
+  #deleteEmpty(address: string, { used, idle, idleBefore }: Connections): void {
+    if (used + idle + idleBefore === 0) this.#addresses.delete(address);
   }
 }
 
-const NONE: Readonly<Connections> = { used: 0, quiet: 0, quietBefore: 0 };
+const NONE: Readonly<Connections> = { used: 0, idle: 0, idleBefore: 0 };

@@ -31,7 +31,7 @@ export class ProxyWatch {
    * A connection has begun.
    * @returns what to call if it ends before a request; undefined for most
    */
-  begun(peer: Peer): (() => void) | undefined {
+  opened(peer: Peer): (() => void) | undefined {
     if (this.#trusted.length === 0 || this.#settled.size >= LIMITS.watchedProxies) return undefined;
     const address = addressOfBytes(peer.getRemoteAddress());
     if (!isWithin(address, this.#trusted)) return undefined;
@@ -40,7 +40,7 @@ export class ProxyWatch {
   }
 
   /** A request is understood. */
-  understood(peer: Peer): void {
+  requestParsed(peer: Peer): void {
     if (this.#suspects.size === 0) return;
     const name = addressOfBytes(peer.getRemoteAddress()).toString();
     if (this.#suspects.delete(name)) this.#settled.add(name);

@@ -41,18 +41,18 @@ export class RemoteKeys {
     const { retryMs = LIMITS.jwks.retryMs } = this.#options;
     // Or whoever sends tokens would have us ask at his pace.
     const isDown = performance.now() - this.#failedAtMs < retryMs;
-    if (isDown && !this.#mayKnow(header.kid)) throw new KeysUnavailable('they could not be had');
+    if (isDown && !this.#hasKey(header.kid)) throw new KeysUnavailable('they could not be had');
     try {
       return await this.#set(header, token);
     } catch (error) {
-      if (isOfToken(error)) throw error;
+      if (isTokenError(error)) throw error;
       this.#failed(error);
       throw new KeysUnavailable('they cannot be had', { cause: error });
     }
   };
 
   /** Whether a key is among those that we have. */
-  #mayKnow(kid: string | undefined): boolean {
+  #hasKey(kid: string | undefined): boolean {
     if (!this.#set.fresh) return false;
     return this.#set.jwks()?.keys.some((key) => kid === undefined || key.kid === kid) ?? false;
   }
@@ -77,7 +77,7 @@ export class RemoteKeys {
  * @throws Error for an answer that is none: jose keeps the keys that it has
  */
 async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
-  const { bytes: most } = LIMITS.jwks;
+  const { bytes: maxBytes } = LIMITS.jwks;
   const response = await fetch(url, init);
   if (response.status !== 200) {
     // jose reads no more of it than the status.
@@ -89,7 +89,7 @@ async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
   // To leave the loop ends the connection.
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
-    if (bytes > most) throw new Error(`the answer is longer than ${most} bytes`);
+    if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   try {
@@ -107,7 +107,7 @@ function reasonOf(error: unknown): string {
 }
 
 /** The keys are there, and the token has none among them. */
-function isOfToken(error: unknown): boolean {
+function isTokenError(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||
     error instanceof errors.JWKSMultipleMatchingKeys ||

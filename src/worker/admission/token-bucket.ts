@@ -38,7 +38,7 @@ export class TokenBucket {
    * Takes `tokens` at `nowMs`, there or not. What is missing is a debt, of up to a burst: the next
    * events wait until it is paid and a token is there.
    */
-  owe(tokens: number, nowMs: number): void {
+  charge(tokens: number, nowMs: number): void {
     this.has(nowMs);
     this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens);
   }
@@ -77,9 +77,9 @@ export function takeToken(buckets: Buckets, nowMs: number): boolean {
   return true;
 }
 
-/** Takes tokens from each bucket, there or not; see {@link TokenBucket.owe}. */
-export function owe(buckets: Buckets, tokens: number, nowMs: number): void {
-  for (const bucket of buckets) bucket.owe(tokens, nowMs);
+/** Takes tokens from each bucket, there or not; see {@link TokenBucket.charge}. */
+export function charge(buckets: Buckets, tokens: number, nowMs: number): void {
+  for (const bucket of buckets) bucket.charge(tokens, nowMs);
 }
 
 /** Whether the sender owes a bucket tokens. */
@@ -93,7 +93,7 @@ export function waitMs(buckets: Buckets, events: number): number {
 }
 
 /** The buckets of both; undefined where there are none: that costs no look at them. */
-export function joined(own: Buckets, ofKey: Buckets | undefined): Buckets | undefined {
-  const all = [...own, ...(ofKey ?? [])];
+export function mergeBuckets(own: Buckets, keyBuckets: Buckets | undefined): Buckets | undefined {
+  const all = [...own, ...(keyBuckets ?? [])];
   return all.length === 0 ? undefined : all;
 }

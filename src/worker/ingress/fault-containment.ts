@@ -8,17 +8,17 @@ import type { HttpResponse } from './uws.ts';
  * has to be ends the worker: it can be trusted no more.
  * @throws AssertionError, of such a state
  */
-export function throwIfBroken(error: unknown): void {
+export function rethrowAssertion(error: unknown): void {
   if (error instanceof AssertionError) throw error;
 }
 
 /**
  * Ends a request that something of ours has failed on; it may have been answered before.
- * @throws AssertionError as {@link throwIfBroken}
+ * @throws AssertionError as {@link rethrowAssertion}
  */
-export function abandon(response: HttpResponse, log: Logger, err: unknown): void {
+export function closeAfterError(response: HttpResponse, log: Logger, err: unknown): void {
   log.error({ err }, 'internal error while processing a request');
-  throwIfBroken(err);
+  rethrowAssertion(err);
   try {
     response.close();
   } catch {

@@ -3,13 +3,13 @@ import { networksOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { type Counters, cell, cells } from '../../metrics/counters.ts';
-import type { Place } from '../admission/address.ts';
+import type { AddressKey } from '../admission/address.ts';
 import type { ConnectionAdmission } from '../admission/connections.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
 import type { TurnBudget } from '../overload/turn-budget.ts';
-import { abandon } from './fault-containment.ts';
+import { closeAfterError } from './fault-containment.ts';
 import { framingFault, markChunked } from './http/framing.ts';
-import type { HttpListener } from './http/http.ts';
+import type { HttpHandler } from './http/http-handler.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import {
   type App,
@@ -18,15 +18,15 @@ import {
   type ListenSocket,
   loadUws,
 } from './uws.ts';
-import type { WebSocketListener } from './websocket/websocket.ts';
+import type { WebSocketHandler } from './websocket/websocket-handler.ts';
 
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
 /** The transports behind the port, and what bounds it. */
 export interface ListenerOptions {
-  readonly http: HttpListener;
-  readonly webSocket: WebSocketListener;
+  readonly http: HttpHandler;
+  readonly webSocket: WebSocketHandler;
   readonly admission: ConnectionAdmission;
   readonly turn: TurnBudget;
   readonly host: string;
@@ -34,7 +34,7 @@ export interface ListenerOptions {
   /** Files for TLS; undefined = plain text. */
   readonly tls: TlsFiles | undefined;
   /** This worker speaks for all where they would say the same. */
-  readonly speaks: boolean;
+  readonly logsCertificate: boolean;
   /** Addresses and networks of proxies. */
   readonly trustedProxies: readonly string[];
   /** Connections of all kinds. */
@@ -49,8 +49,8 @@ const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
 export class Listener {
   readonly #options: ListenerOptions;
   readonly #uws = loadUws();
-  readonly #http: HttpListener;
-  readonly #webSocket: WebSocketListener;
+  readonly #http: HttpHandler;
+  readonly #webSocket: WebSocketHandler;
   readonly #proxies: ProxyWatch;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
@@ -65,25 +65,25 @@ export class Listener {
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
     const { upgrade, ...behavior } = this.#webSocket.behavior;
     this.#app = this.#createApp()
-      .filter((response, change) => this.#count(response, change))
+      .filter((response, change) => this.#countConnection(response, change))
       .ws('/ws', {
         ...behavior,
         upgrade: (response, request, context) => {
-          this.#proxies.understood(response);
-          turn.take(LIMITS.requestHeadBytes);
-          admission.stir(admission.peerOf(response));
+          this.#proxies.requestParsed(response);
+          turn.spend(LIMITS.requestHeadBytes);
+          admission.markActive(admission.peerKeyOf(response));
           upgrade(response, request, context);
         },
       })
-      .any('/*', (response, request) => this.#guard(response, request));
+      .any('/*', (response, request) => this.#handle(response, request));
   }
 
   #createApp(): App {
-    const { tls, counters, log, speaks } = this.#options;
+    const { tls, counters, log, logsCertificate } = this.#options;
     if (tls === undefined) return this.#uws.App();
     const { app, certificate } = tlsApp(this.#uws, tls);
     counters.set(NOT_AFTER, certificate.notAfterMs / 1000);
-    if (speaks) logCertificate(log, certificate);
+    if (logsCertificate) logCertificate(log, certificate);
     return app;
   }
 
@@ -99,17 +99,17 @@ export class Listener {
   }
 
   /** Connections are accepted. */
-  get listens(): boolean {
+  get listening(): boolean {
     return this.#listenSocket !== undefined;
   }
 
   /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
-  leave(): void {
+  drain(): void {
     if (this.#listenSocket === undefined) return;
     this.#uws.us_listen_socket_close(this.#listenSocket);
     this.#listenSocket = undefined;
-    this.#http.leave();
-    this.#webSocket.leave();
+    this.#http.drain();
+    this.#webSocket.drain();
   }
 
   /** Somebody is there who is to hear more: an acknowledged client, or an HTTP request. */
@@ -131,7 +131,7 @@ export class Listener {
   }
 
   /** One too many is closed: waiting for a file it would take the next one that brokers need. */
-  #count(response: HttpResponse, change: number): void {
+  #countConnection(response: HttpResponse, change: number): void {
     const { counters } = this.#options;
     this.#accepted += change;
     counters.add(OPEN, change);
@@ -139,8 +139,10 @@ export class Listener {
     if (change < 0) return;
     counters.add(OPENED);
     const { admission, maxConnections } = this.#options;
-    const peer = admission.peerOf(response);
-    if (open <= maxConnections && admission.begin(peer)) return this.#watch(response, peer);
+    const peer = admission.peerKeyOf(response);
+    if (open <= maxConnections && admission.accept(peer)) {
+      return this.#watchFirstRequest(response, peer);
+    }
     this.#webSocket.countClosed('too_many_connections');
     response.close();
   }
@@ -150,29 +152,29 @@ export class Listener {
    * LIMITS.firstRequestMs, and says nothing but to who waits for an end of it. The first request
    * replaces that.
    */
-  #watch(response: HttpResponse, peer: Place): void {
+  #watchFirstRequest(response: HttpResponse, peer: AddressKey): void {
     const sinceMs = performance.now();
-    const ended = this.#proxies.begun(response);
+    const ended = this.#proxies.opened(response);
     response.onAborted(() => {
       ended?.();
-      this.#options.admission.stir(peer);
+      this.#options.admission.markActive(peer);
       if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;
       this.#webSocket.countClosed('request_timeout');
     });
   }
 
   /** What a handler of uWebSockets.js throws would end the worker. */
-  #guard(response: HttpResponse, request: HttpRequest): void {
+  #handle(response: HttpResponse, request: HttpRequest): void {
     try {
       const { admission } = this.#options;
-      this.#proxies.understood(response);
-      admission.stir(admission.peerOf(response));
+      this.#proxies.requestParsed(response);
+      admission.markActive(admission.peerKeyOf(response));
       const fault = framingFault(request);
-      if (fault !== undefined) return this.#http.refuseFraming(response, request, fault);
+      if (fault !== undefined) return this.#http.rejectFraming(response, request, fault);
       markChunked(response, request);
       this.#http.handle(response, request);
     } catch (error) {
-      abandon(response, this.#options.log, error);
+      closeAfterError(response, this.#options.log, error);
     }
   }
 }

@@ -1,7 +1,7 @@
 import type { TurnBudget } from '../overload/turn-budget.ts';
 
 /** Work that is too long for one turn of the loop, or that came when the turn had no time left. */
-export interface Sliced {
+export interface SlicedTask {
   /** It is input that has to wait: while there is any, all that comes waits behind it. */
   readonly isInput: boolean;
   /** Does a slice of it. @returns whether there is more */
@@ -17,10 +17,10 @@ export interface Sliced {
  */
 export class Slicer {
   readonly #turn: Pick<TurnBudget, 'workUntilMs'>;
-  readonly #fresh = new Fifo<Sliced>();
-  readonly #begun = new Fifo<Sliced>();
+  readonly #new = new Fifo<SlicedTask>();
+  readonly #started = new Fifo<SlicedTask>();
   #inputs = 0;
-  #wasFresh = false;
+  #wasNew = false;
   #scheduled = false;
 
   constructor(turn: Pick<TurnBudget, 'workUntilMs'>) {
@@ -28,43 +28,43 @@ export class Slicer {
   }
 
   /** Input waits: what comes now must not overtake it. */
-  get isBehind(): boolean {
+  get hasPendingInput(): boolean {
     return this.#inputs > 0;
   }
 
   /** Adds work; it must not be added again before it is done. */
-  add(work: Sliced): void {
-    if (work.isInput) this.#inputs++;
-    this.#fresh.push(work);
+  add(task: SlicedTask): void {
+    if (task.isInput) this.#inputs++;
+    this.#new.push(task);
     this.#schedule();
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#work());
+    setImmediate(() => this.#run());
   }
 
-  #work(): void {
+  #run(): void {
     const untilMs = this.#turn.workUntilMs;
-    do this.#slice();
-    while (this.isBehind && performance.now() < untilMs);
+    do this.#runSlice();
+    while (this.hasPendingInput && performance.now() < untilMs);
     this.#scheduled = false;
-    if (this.#fresh.length + this.#begun.length > 0) this.#schedule();
+    if (this.#new.length + this.#started.length > 0) this.#schedule();
   }
 
-  #slice(): void {
-    this.#wasFresh = this.#begun.length === 0 || (!this.#wasFresh && this.#fresh.length > 0);
-    const work = (this.#wasFresh ? this.#fresh : this.#begun).shift();
-    if (work === undefined) return;
+  #runSlice(): void {
+    this.#wasNew = this.#started.length === 0 || (!this.#wasNew && this.#new.length > 0);
+    const task = (this.#wasNew ? this.#new : this.#started).shift();
+    if (task === undefined) return;
     let more = false;
     try {
-      more = work.next();
+      more = task.next();
     } catch (error) {
-      work.failed(error);
+      task.failed(error);
     }
-    if (more) this.#begun.push(work);
-    else if (work.isInput) this.#inputs--;
+    if (more) this.#started.push(task);
+    else if (task.isInput) this.#inputs--;
   }
 }
 

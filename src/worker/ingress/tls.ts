@@ -59,7 +59,7 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
     { env: CERT, path: certFile },
     { env: KEY, path: keyFile },
   );
-  if (!canServe(privateKey)) {
+  if (!isSupportedKey(privateKey)) {
     const kinds = 'supported: RSA, EC with P-256, P-384 or P-521, and Ed25519';
     throw new StartError(`${KEY}: ${keyFile} is not a supported key (${kinds})`, EXIT.failed);
   }
@@ -67,7 +67,7 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
 }
 
 /** Tells keys that uWebSockets.js accepts; it gives no reason for a rejection. */
-function canServe({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
+function isSupportedKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   if (asymmetricKeyType === 'ec') return CURVES.has(asymmetricKeyDetails?.namedCurve ?? '');
   return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';
 }

@@ -119,7 +119,7 @@ function packageFor(node: string): string {
 }
 
 /** Facts of this machine that decide if there is a binary for it. */
-export interface Host {
+export interface Platform {
   readonly platform: string;
   readonly arch: string;
   /** Version of Node.js. */
@@ -128,7 +128,7 @@ export interface Host {
 }
 
 /** Reason for the operator why the binary did not load. */
-export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Host): string {
+export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Platform): string {
   const { platform, arch, node, hasGlibc } = here;
   const major = String(Number.parseInt(node, 10));
   const hasPlatform = platform === 'linux' && arch === 'x64' && hasGlibc;

@@ -4,7 +4,7 @@ import { LIMITS } from '../../config/limits.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Topic } from '../accumulator/topic.ts';
-import { type Buckets, isInDebt, owe, takeToken, waitMs } from '../admission/token-bucket.ts';
+import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
 import type { Sieve } from '../decoder/json/fast-validator.ts';
 import { KeyField } from '../decoder/key-field.ts';
@@ -147,7 +147,7 @@ export class Intake implements EventSink {
     const buckets = this.#buckets;
     if (buckets === undefined || this.#rejected === 0) return;
     const tokens = Math.ceil((bytes - this.#soundBytes) / LIMITS.rejectedBytesPerToken);
-    if (tokens > this.#rejected) owe(buckets, tokens - this.#rejected, this.#nowMs);
+    if (tokens > this.#rejected) charge(buckets, tokens - this.#rejected, this.#nowMs);
     if (this.#rateLimited === 0) return;
     // It was told when all that had no token may come, and the wait has become longer since.
     const { text } = EVENT_CODES.rate_limited;
@@ -243,7 +243,7 @@ export class Intake implements EventSink {
   #payRejected(code: EventCode): void {
     if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
     this.#rejected++;
-    owe(this.#buckets, 1, this.#nowMs);
+    charge(this.#buckets, 1, this.#nowMs);
   }
 
   #appended(index: number, code: EventCode | undefined): void {

@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { LIMITS } from '../../config/limits.ts';
 import type { InputMemory } from './input-memory.ts';
-import type { Relieving } from './memory-limit.ts';
+import type { MemoryReclaimer } from './memory-limit.ts';
 
 /** Connections that may hold a part of a message. */
 export interface SilentConnections {
@@ -12,7 +12,7 @@ export interface SilentConnections {
    * Ends those that could hold `bytes` together, if each held its longest message.
    * @returns how many
    */
-  endSilent(bytes: number): number;
+  closeSilent(bytes: number): number;
 }
 
 /**
@@ -20,7 +20,7 @@ export interface SilentConnections {
  * WebSocket holds of a message is known to uWebSockets.js alone. It can be no more than what the
  * process has beyond its heap and its buffers: where that is little, no WebSocket is ended for it.
  */
-export class Relief implements Relieving {
+export class Eviction implements MemoryReclaimer {
   readonly #input: InputMemory;
   readonly #connections: SilentConnections;
   readonly #usage: () => NodeJS.MemoryUsage;
@@ -42,13 +42,13 @@ export class Relief implements Relieving {
     this.#ownBytes = otherBytes(usage());
   }
 
-  relieve(bytes: number): number {
+  reclaim(bytes: number): number {
     const { evicted, bytes: before } = this.#input;
     this.#input.evictDownTo(Math.max(0, before - bytes));
     const left = bytes - (before - this.#input.bytes);
     let ended = this.#input.evicted - evicted;
     const unknown = otherBytes(this.#usage()) - this.#ownBytes - LIMITS.memoryMark.ownGrowthBytes;
-    if (left > 0 && unknown > 0) ended += this.#connections.endSilent(left);
+    if (left > 0 && unknown > 0) ended += this.#connections.closeSilent(left);
     if (unknown < bytes) this.#collectGarbage();
     return ended;
   }

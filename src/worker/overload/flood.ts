@@ -22,17 +22,17 @@ export class Inflow {
  * Finds bodies that arrive in a flood of tiny chunks. uWebSockets.js reports every chunk of a read,
  * some 90,000 of one byte, and neither a pause nor an answer stops it: closing the connection does.
  */
-export class ChunkWatch {
-  readonly #turn: Pick<TurnBudget, 'take' | 'number'>;
+export class ChunkFloodDetector {
+  readonly #turn: Pick<TurnBudget, 'spend' | 'number'>;
   readonly #inflow = new Inflow();
 
-  constructor(turn: Pick<TurnBudget, 'take' | 'number'>) {
+  constructor(turn: Pick<TurnBudget, 'spend' | 'number'>) {
     this.#turn = turn;
   }
 
   /** Counts a chunk as input of the turn. @returns whether its connection is to be closed */
   isFlood(bytes: number): boolean {
-    if (this.#turn.take(bytes)) return false;
+    if (this.#turn.spend(bytes)) return false;
     const { count, bytes: bytesPerChunk } = LIMITS.spentChunks;
     this.#inflow.add(this.#turn.number, bytes);
     return this.#inflow.messages > count + this.#inflow.bytes / bytesPerChunk;

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 
 /** Memory that one sender's input takes. */
-export interface Holding {
+export interface Allocation {
   /** Bytes that are charged for it now; 0 once it is released or evicted. */
   readonly bytes: number;
   /**
    * Charges `bytes` in all, instead of those before. May evict any holders, this one included:
    * whoever calls it looks afterwards whether its own `evict` was called.
    */
-  set(bytes: number): void;
+  resize(bytes: number): void;
   /** Is charged as before, but never evicted from now on: its input is being handed on. */
   pin(): void;
   /** Charges nothing from now on. A second call has no effect. */
@@ -17,13 +17,13 @@ export interface Holding {
 }
 
 /** A holding in its list. */
-class Holder implements Holding {
+class ListedAllocation implements Allocation {
   bytes = 0;
   /** When it came into its list, by the clock. */
   sinceMs = 0;
-  older: Holder | undefined;
-  newer: Holder | undefined;
-  over = false;
+  older: ListedAllocation | undefined;
+  newer: ListedAllocation | undefined;
+  released = false;
   pinned = false;
   readonly evict: () => void;
   readonly #memory: InputMemory;
@@ -33,7 +33,7 @@ class Holder implements Holding {
     this.evict = evict;
   }
 
-  set(bytes: number): void {
+  resize(bytes: number): void {
     this.#memory.charge(this, bytes);
   }
 
@@ -46,14 +46,14 @@ class Holder implements Holding {
 
   release(): void {
     this.#memory.charge(this, 0);
-    this.over = true;
+    this.released = true;
   }
 }
 
 /** Holders of about the same size, in the order in which they came to it. */
 interface SizeList {
-  oldest: Holder | undefined;
-  newest: Holder | undefined;
+  oldest: ListedAllocation | undefined;
+  newest: ListedAllocation | undefined;
 }
 
 /** In the place of a list's index: holders of nothing, and those that are pinned, have none. */
@@ -100,70 +100,70 @@ export class InputMemory {
    * Adds a holder of 0 bytes.
    * @param evict frees the memory and answers its sender; called up to once, after the release
    */
-  hold(evict: () => void): Holding {
-    return new Holder(this, evict);
+  allocate(evict: () => void): Allocation {
+    return new ListedAllocation(this, evict);
   }
 
   /** Evicts the holders that cost most, until up to `bytes` are charged or the others are pinned. */
   evictDownTo(bytes: number): void {
     while (this.#bytes > bytes) {
-      const holder = this.#costliest();
-      if (holder === undefined) return;
-      holder.release();
+      const allocation = this.#costliest();
+      if (allocation === undefined) return;
+      allocation.release();
       this.#evicted++;
-      holder.evict();
+      allocation.evict();
     }
   }
 
   /** Charges `bytes` for a holder of this memory. */
-  charge(holder: Holder, bytes: number): void {
+  charge(allocation: ListedAllocation, bytes: number): void {
     assert(bytes >= 0, 'memory has no negative size');
-    if (holder.over || bytes === holder.bytes) return;
-    const grows = bytes > holder.bytes;
-    const before = holder.pinned ? UNLISTED : sizeOf(holder.bytes);
-    const now = holder.pinned ? UNLISTED : sizeOf(bytes);
-    if (before !== now && before !== UNLISTED) this.#unlink(holder, before);
-    this.#bytes += bytes - holder.bytes;
-    holder.bytes = bytes;
-    if (before !== now && now !== UNLISTED) this.#append(holder, now);
+    if (allocation.released || bytes === allocation.bytes) return;
+    const grows = bytes > allocation.bytes;
+    const before = allocation.pinned ? UNLISTED : sizeOf(allocation.bytes);
+    const now = allocation.pinned ? UNLISTED : sizeOf(bytes);
+    if (before !== now && before !== UNLISTED) this.#unlink(allocation, before);
+    this.#bytes += bytes - allocation.bytes;
+    allocation.bytes = bytes;
+    if (before !== now && now !== UNLISTED) this.#append(allocation, now);
     // Not for a release: the one of an evicted holder would evict the next one within, and so on.
     if (grows) this.evictDownTo(this.limitBytes);
   }
 
-  #costliest(): Holder | undefined {
+  #costliest(): ListedAllocation | undefined {
     const nowMs = this.#clock();
-    let found: Holder | undefined;
-    let most = -1;
+    let found: ListedAllocation | undefined;
+    let maxCost = -1;
     for (const list of this.#lists) {
-      const holder = list?.oldest;
-      if (holder === undefined) continue;
-      const cost = holder.bytes * (nowMs - holder.sinceMs + LEAST_MS);
-      if (cost <= most) continue;
-      most = cost;
-      found = holder;
+      const allocation = list?.oldest;
+      if (allocation === undefined) continue;
+      const cost = allocation.bytes * (nowMs - allocation.sinceMs + LEAST_MS);
+      if (cost <= maxCost) continue;
+      maxCost = cost;
+      found = allocation;
     }
     return found;
   }
 
-  #append(holder: Holder, size: number): void {
+  #append(allocation: ListedAllocation, size: number): void {
     this.#lists[size] ??= { oldest: undefined, newest: undefined };
     const list = this.#lists[size];
-    holder.sinceMs = this.#clock();
-    holder.older = list.newest;
-    if (list.newest === undefined) list.oldest = holder;
-    else list.newest.newer = holder;
-    list.newest = holder;
+    allocation.sinceMs = this.#clock();
+    allocation.older = list.newest;
+    if (list.newest === undefined) list.oldest = allocation;
+    else list.newest.newer = allocation;
+    list.newest = allocation;
   }
 
-  #unlink(holder: Holder, size: number): void {
+  #unlink(allocation: ListedAllocation, size: number): void {
     const list = this.#lists[size]!;
-    const { older, newer } = holder;
+    const { older, newer } = allocation;
     if (older === undefined) list.oldest = newer;
     else older.newer = newer;
     if (newer === undefined) list.newest = older;
     else newer.older = older;
-    holder.older = undefined;
-    holder.newer = undefined;
+    allocation.older = undefined;
+    allocation.newer = undefined;
   }
 }
 

@@ -3,9 +3,9 @@ import type { Logger } from '../../logging/logger.ts';
 import { residentBytes } from '../resident-memory.ts';
 
 /** Takes memory back from senders. */
-export interface Relieving {
+export interface MemoryReclaimer {
   /** Frees about so many bytes, if that can be. @returns how many senders were ended */
-  relieve(bytes: number): number;
+  reclaim(bytes: number): number;
 }
 
 /**
@@ -14,12 +14,12 @@ export interface Relieving {
  * senders that hold such input are ended first. Only where that was not enough at the next look are
  * newcomers rejected, until the memory is below the mark by a share.
  */
-export class MemoryMark {
+export class MemoryLimit {
   readonly #maxBytes: number;
   readonly #log: Logger;
   readonly #residentBytes: () => number | undefined;
-  #relief: Relieving | undefined;
-  #over = false;
+  #reclaimer: MemoryReclaimer | undefined;
+  #exceeded = false;
   /** The last look has found too much. */
   #short = false;
   /** Senders that were ended since the memory was last below the mark. */
@@ -35,19 +35,19 @@ export class MemoryMark {
   }
 
   /** New connections and bodies are not to be taken now. */
-  get over(): boolean {
-    return this.#over;
+  get exceeded(): boolean {
+    return this.#exceeded;
   }
 
   /** Looks at it from now on, as long as the process lives; without a mark never. */
-  start(relief: () => Relieving): void {
+  start(createReclaimer: () => MemoryReclaimer): void {
     if (this.#maxBytes === 0) return;
-    this.#relief = relief();
-    setInterval(() => this.look(), LIMITS.memoryMark.lookMs);
-    this.look();
+    this.#reclaimer = createReclaimer();
+    setInterval(() => this.check(), LIMITS.memoryMark.lookMs);
+    this.check();
   }
 
-  look(): void {
+  check(): void {
     const resident = this.#residentBytes();
     if (resident === undefined) return;
     const resumeBytes = this.#maxBytes * LIMITS.memoryMark.resume;
@@ -55,21 +55,21 @@ export class MemoryMark {
     this.#short = resident > (wasShort ? resumeBytes : this.#maxBytes);
     if (this.#short) {
       // Twice what came since the last look may come until the next one.
-      const coming = 2 * Math.max(0, resident - this.#lastBytes);
-      this.#ended += this.#relief?.relieve(resident - resumeBytes + coming) ?? 0;
-      if (wasShort) this.#setOver(true, resident);
+      const expectedBytes = 2 * Math.max(0, resident - this.#lastBytes);
+      this.#ended += this.#reclaimer?.reclaim(resident - resumeBytes + expectedBytes) ?? 0;
+      if (wasShort) this.#setExceeded(true, resident);
     } else if (wasShort) {
-      this.#setOver(false, resident);
+      this.#setExceeded(false, resident);
       this.#ended = 0;
     }
     this.#lastBytes = resident;
   }
 
-  #setOver(over: boolean, resident: number): void {
-    if (over === this.#over) return;
-    this.#over = over;
+  #setExceeded(exceeded: boolean, resident: number): void {
+    if (exceeded === this.#exceeded) return;
+    this.#exceeded = exceeded;
     const facts = { residentBytes: resident, maxBytes: this.#maxBytes, ended: this.#ended };
-    if (over) this.#log.warn(facts, 'memory above limit, rejecting connections');
+    if (exceeded) this.#log.warn(facts, 'memory above limit, rejecting connections');
     else this.#log.info(facts, 'memory below limit, accepting connections');
   }
 }

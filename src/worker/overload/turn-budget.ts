@@ -29,7 +29,7 @@ const CLOCK: TurnClock = {
 export class TurnBudget {
   readonly #clock: TurnClock;
   /** Input since the last look at the clock. */
-  #unseenBytes = 0;
+  #uncheckedBytes = 0;
   /** When this turn began; undefined = it has too little input to be watched. */
   #sinceMs: number | undefined;
   #endMs = Number.NEGATIVE_INFINITY;
@@ -44,9 +44,9 @@ export class TurnBudget {
   }
 
   /** Counts input. @returns whether there is time to work on it in this turn */
-  take(bytes: number): boolean {
-    this.#unseenBytes += bytes + LIMITS.frameOverheadBytes;
-    if (this.#unseenBytes >= LIMITS.turn.lookBytes) this.#look();
+  spend(bytes: number): boolean {
+    this.#uncheckedBytes += bytes + LIMITS.frameOverheadBytes;
+    if (this.#uncheckedBytes >= LIMITS.turn.lookBytes) this.#checkClock();
     return !this.#spent;
   }
 
@@ -79,8 +79,8 @@ export class TurnBudget {
     if (this.#waiting.push(next) === 1) this.#begin(this.#clock.now());
   }
 
-  #look(): void {
-    this.#unseenBytes = 0;
+  #checkClock(): void {
+    this.#uncheckedBytes = 0;
     const nowMs = this.#clock.now();
     if (this.#sinceMs === undefined) return this.#begin(nowMs);
     const { overlongMs } = LIMITS.turn;
@@ -99,12 +99,12 @@ export class TurnBudget {
     if (this.#sinceMs !== undefined) return;
     this.#sinceMs = nowMs;
     this.#endMs = nowMs + LIMITS.turn.workMs;
-    setImmediate(() => this.#over());
+    setImmediate(() => this.#end());
   }
 
-  #over(): void {
+  #end(): void {
     this.#sinceMs = undefined;
-    this.#unseenBytes = 0;
+    this.#uncheckedBytes = 0;
     this.#number++;
     this.#spent = false;
     this.#overlong = false;

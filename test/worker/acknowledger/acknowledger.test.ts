@@ -11,7 +11,7 @@ import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
-import { type HttpAnswer, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
+import { type EventsResponse, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
 import { SOMEWHERE } from '../../../testing/batches.ts';
 
 const STORED = cell('forebay_events_stored_total');
@@ -37,7 +37,7 @@ class World {
   readonly acknowledger: Acknowledger;
   readonly streams: AckStream[];
   readonly texts: string[][] = [];
-  readonly replies: { reply: HttpReply; answers: HttpAnswer[]; events: Tracked[] }[] = [];
+  readonly replies: { reply: HttpReply; answers: EventsResponse[]; events: Tracked[] }[] = [];
   readonly batches = new Map<RecordBatch, Tracked[]>();
   readonly expected = new Map<number, number>();
   received = 0;
@@ -51,7 +51,7 @@ class World {
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.stream({ send, unreadBytes: () => 0 }, `key ${index}`);
+      return this.acknowledger.createStream({ send, unreadBytes: () => 0 }, `key ${index}`);
     });
   }
 
@@ -95,7 +95,7 @@ class World {
 
   /** A body of `count` events, spread over these batches. */
   post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
-    const answers: HttpAnswer[] = [];
+    const answers: EventsResponse[] = [];
     const reply = new HttpReply('', new Budget(MIB), (answer) => answers.push(answer));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
@@ -342,9 +342,9 @@ test('a stream that has something to say while others are told is told too', asy
   const texts: string[] = [];
   const unreadBytes = () => 0;
   const wire = { send: (sent: readonly string[]) => texts.push(...sent), unreadBytes };
-  const later = acknowledger.stream(wire, 'a');
+  const later = acknowledger.createStream(wire, 'a');
   const send = () => later.endFrame(later.beginFrame(1)!);
-  const first = acknowledger.stream({ send, unreadBytes }, 'a');
+  const first = acknowledger.createStream({ send, unreadBytes }, 'a');
   first.endFrame(first.beginFrame(1)!);
   await setImmediate();
   await setImmediate();

@@ -42,7 +42,7 @@ test('what is kept for copies of requests is not promised to anybody', () => {
 test('connections that left make the window of the others larger again', () => {
   const credit = crowd(1_200);
   const before = credit.windowBytes;
-  for (let count = 0; count < 600; count++) credit.leave({ relieved: () => {} });
+  for (let count = 0; count < 600; count++) credit.leave({ creditAvailable: () => {} });
   assert(credit.windowBytes >= 2 * before);
 });
 
@@ -50,7 +50,9 @@ test('while the buffer is pressed nothing rises; each that asked is told once wh
   const budget = new Budget(LIMIT);
   const credit = new Credit(budget, MAX_FRAME_BYTES);
   const told: string[] = [];
-  const streams = ['a', 'b', 'gone'].map((name) => ({ relieved: () => void told.push(name) }));
+  const streams = ['a', 'b', 'gone'].map((name) => ({
+    creditAvailable: () => void told.push(name),
+  }));
   for (const stream of streams) {
     credit.join();
     assert(credit.mayRise(stream, false));

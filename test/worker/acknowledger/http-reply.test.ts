@@ -4,9 +4,9 @@ import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../sr
 import { MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import {
-  answerFor,
-  type HttpAnswer,
+  type EventsResponse,
   HttpReply,
+  responseFor,
 } from '../../../src/worker/acknowledger/http-reply.ts';
 import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
 
@@ -14,7 +14,7 @@ const FRAME = 0;
 
 /** A reply to `count` accepted events, and the answers that it gave. */
 function replyTo(count: number, budget = new Budget(MIB)) {
-  const answers: HttpAnswer[] = [];
+  const answers: EventsResponse[] = [];
   const reply = new HttpReply('', budget, (answer) => answers.push(answer));
   for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
   return { reply, answers };
@@ -40,7 +40,7 @@ const entry = (code: EventCode, retryAfterMs?: number): RefusalEntry => ({
 });
 
 test('200: all stored, and for no events at all', () => {
-  assert.deepEqual(answerFor(3, []), { status: 200, body: { accepted: 3, errors: [] } });
+  assert.deepEqual(responseFor(3, []), { status: 200, body: { accepted: 3, errors: [] } });
   const { reply, answers } = replyTo(0);
   reply.endBody();
   assert.deepEqual(answers, [{ status: 200, body: { accepted: 0, errors: [] } }]);
@@ -50,7 +50,7 @@ test('503 and Retry-After when any event may be retried, whatever else there is'
   for (const code of retryCodes.filter((each) => each !== 'rate_limited')) {
     for (const accepted of [0, 2]) {
       const errors = [entry('schema'), entry(code, 1_001), entry('rate_limited', 500)];
-      const answer = answerFor(accepted, errors);
+      const answer = responseFor(accepted, errors);
       assert.equal(answer.status, 503, code);
       assert.equal(answer.retryAfter, 2, 'the longest, in whole seconds');
     }
@@ -68,7 +68,7 @@ test('429: Retry-After is when all that was refused may come, in whole seconds',
 });
 
 test('429 when all that may be retried is rate_limited', () => {
-  const answer = answerFor(1, [entry('rate_limited', 900), entry('schema')]);
+  const answer = responseFor(1, [entry('rate_limited', 900), entry('schema')]);
   assert.equal(answer.status, 429);
   assert.equal(answer.retryAfter, 1);
 });
@@ -76,8 +76,8 @@ test('429 when all that may be retried is rate_limited', () => {
 test('207 when some are stored and some refused for good, 400 when none is stored', () => {
   for (const code of eventCodes.filter((any) => !EVENT_CODES[any].retry)) {
     const errors = [entry(code)];
-    assert.deepEqual(answerFor(1, errors), { status: 207, body: { accepted: 1, errors } });
-    assert.deepEqual(answerFor(0, errors), { status: 400, body: { accepted: 0, errors } });
+    assert.deepEqual(responseFor(1, errors), { status: 207, body: { accepted: 1, errors } });
+    assert.deepEqual(responseFor(0, errors), { status: 400, body: { accepted: 0, errors } });
   }
 });
 

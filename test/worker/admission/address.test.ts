@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { networksOf, parseAddress } from '../../../src/common/ip-addresses.ts';
-import { ClientAddresses, countedAs } from '../../../src/worker/admission/address.ts';
+import { ClientAddresses, toAddressKey } from '../../../src/worker/admission/address.ts';
 
 const TRUSTED = ['10.0.0.0/8', '2001:db8:f::/48'];
 const clients = new ClientAddresses(networksOf(TRUSTED));
@@ -85,7 +85,7 @@ test('no text of a client makes another address than one that a proxy has writte
 });
 
 test('IPv4 counts by address, IPv6 by its first 64 bits', () => {
-  const counted = (text: string) => countedAs(parseAddress(text)!);
+  const counted = (text: string) => toAddressKey(parseAddress(text)!);
   assert.equal(counted('9.9.9.9'), '9.9.9.9');
   assert.equal(counted('::ffff:9.9.9.9'), '9.9.9.9');
   assert.equal(counted('2001:db8:1:2::1'), counted('2001:db8:1:2:ffff:ffff:ffff:ffff'));

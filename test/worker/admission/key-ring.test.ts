@@ -31,13 +31,13 @@ test('a key that stays is the same identity, so that its connections share it', 
   ring.replace([entry('c'), entry('a', { rate: { ...rate }, endsAtMs: 9 })]);
   assert.equal(ring.find('a'), a);
   assert.equal(a.rate, rate, 'an equal rate is not a new one');
-  assert.equal(a.isOver(8), false);
-  assert.equal(a.isOver(9), true);
-  assert.equal(b.isOver(), true, 'a key that is gone is over');
+  assert.equal(a.isExpired(8), false);
+  assert.equal(a.isExpired(9), true);
+  assert.equal(b.isExpired(), true, 'a key that is gone is over');
   assert.equal(ring.find('b'), undefined);
   ring.replace([entry('a', { rate: { eventsPerSecond: 6, burst: 6 } })]);
   assert.deepEqual(a.rate, { eventsPerSecond: 6, burst: 6 });
-  assert.equal(a.isOver(), false);
+  assert.equal(a.isExpired(), false);
 });
 
 test('a token under another name is another identity', () => {
@@ -45,6 +45,6 @@ test('a token under another name is another identity', () => {
   ring.replace([entry('a')]);
   const old = ring.find('a')!;
   ring.replace([entry('a', { name: 'renamed' })]);
-  assert.equal(old.isOver(), true);
+  assert.equal(old.isExpired(), true);
   assert.equal(ring.find('a')?.name, 'renamed');
 });

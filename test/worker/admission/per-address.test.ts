@@ -35,34 +35,34 @@ test('addresses without connections are not kept', () => {
 test('quiet connections and used ones share twice the bound; what ends or asks gives its place up', () => {
   const perAddress = new PerAddress(3);
   perAddress.enter('a');
-  for (let count = 0; count < 5; count++) assert(perAddress.begin('a'), `${count} are quiet`);
-  assert(!perAddress.begin('a'), 'the seventh');
-  assert(perAddress.begin('b'), 'another address');
+  for (let count = 0; count < 5; count++) assert(perAddress.accept('a'), `${count} are quiet`);
+  assert(!perAddress.accept('a'), 'the seventh');
+  assert(perAddress.accept('b'), 'another address');
   assert(!perAddress.isFull('a'), 'quiet ones take no place of a used one');
-  perAddress.stir('a');
-  assert(perAddress.begin('a'));
-  assert(!perAddress.begin('a'));
+  perAddress.markActive('a');
+  assert(perAddress.accept('a'));
+  assert(!perAddress.accept('a'));
 });
 
 test('an answer ends its connection where its address has as many as it may', () => {
   const perAddress = new PerAddress(3);
-  for (let count = 0; count < 3; count++) assert(perAddress.stay('a'), `${count} stay`);
-  assert(!perAddress.stay('a'));
-  perAddress.stir('a');
-  assert(perAddress.stay('a'));
-  assert(!perAddress.stay('a'));
-  assert(perAddress.begin('a'), 'a new one may still ask');
+  for (let count = 0; count < 3; count++) assert(perAddress.keepAlive('a'), `${count} stay`);
+  assert(!perAddress.keepAlive('a'));
+  perAddress.markActive('a');
+  assert(perAddress.keepAlive('a'));
+  assert(!perAddress.keepAlive('a'));
+  assert(perAddress.accept('a'), 'a new one may still ask');
 });
 
 test('a quiet connection counts for a period at least, and for two at most', () => {
   const perAddress = new PerAddress(1);
-  assert(perAddress.stay('a'));
+  assert(perAddress.keepAlive('a'));
   perAddress.nextPeriod();
-  assert(!perAddress.stay('a'), 'it may be there');
+  assert(!perAddress.keepAlive('a'), 'it may be there');
   perAddress.nextPeriod();
   assert.equal(perAddress.size, 0);
-  assert(perAddress.stay('a'));
-  perAddress.stir('a');
-  perAddress.stir('a');
+  assert(perAddress.keepAlive('a'));
+  perAddress.markActive('a');
+  perAddress.markActive('a');
   assert.equal(perAddress.size, 0, 'one that is not counted any more changes nothing');
 });

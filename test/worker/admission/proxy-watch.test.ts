@@ -21,7 +21,7 @@ const proxy = peer(10, 0, 0, 1);
 
 /** Ends that number of connections before a request. */
 function end(count: number, of = proxy): void {
-  for (let index = 0; index < count; index++) watch.begun(of)?.();
+  for (let index = 0; index < count; index++) watch.opened(of)?.();
 }
 
 test('a proxy that sends no valid request is logged once', () => {
@@ -44,23 +44,23 @@ test('each proxy is counted separately, an IPv4-mapped address as its IPv4 addre
 
 test('a proxy that is understood is not logged, however many of its checks end', () => {
   end(1);
-  watch.understood(proxy);
+  watch.requestParsed(proxy);
   end(100);
   assert.deepEqual(logged, []);
 });
 
 test('connections that begin before the first request and end behind it do not count', () => {
-  const ends = Array.from({ length: 10 }, () => watch.begun(proxy));
+  const ends = Array.from({ length: 10 }, () => watch.opened(proxy));
   end(1);
-  watch.understood(proxy);
+  watch.requestParsed(proxy);
   for (const ended of ends) ended?.();
   assert.deepEqual(logged, []);
 });
 
 test('clients that are no proxy are not watched, and without the setting no proxy is', () => {
-  assert.equal(watch.begun(peer(10, 0, 1, 1)), undefined);
+  assert.equal(watch.opened(peer(10, 0, 1, 1)), undefined);
   watch = watching();
-  assert.equal(watch.begun(proxy), undefined);
+  assert.equal(watch.opened(proxy), undefined);
 });
 
 test('no more proxies are remembered than the bound', () => {
@@ -68,7 +68,7 @@ test('no more proxies are remembered than the bound', () => {
   const addressOf = (index: number) => peer(11, 0, index >> 8, index & 0xff);
   for (let index = 0; index < LIMITS.watchedProxies; index++) {
     end(1, addressOf(index));
-    watch.understood(addressOf(index));
+    watch.requestParsed(addressOf(index));
   }
-  assert.equal(watch.begun(proxy), undefined);
+  assert.equal(watch.opened(proxy), undefined);
 });

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  charge,
   isInDebt,
-  owe,
   TokenBucket,
   takeToken,
   waitMs,
@@ -84,16 +84,16 @@ test('a bucket that is not empty makes nobody wait', () => {
 
 test('what is owed comes back before the next token, and is never more than a burst', () => {
   const buckets = [new TokenBucket({ eventsPerSecond: 10, burst: 5 })];
-  owe(buckets, 3, 1_000);
+  charge(buckets, 3, 1_000);
   assert(!isInDebt(buckets, 1_000), 'the tokens were there');
   assert.equal(through(buckets, 1_000, 10), 2);
-  owe(buckets, 1, 1_000);
+  charge(buckets, 1, 1_000);
   assert(isInDebt(buckets, 1_000));
   assert.equal(waitMs(buckets, 1), 201);
   assert(!isInDebt(buckets, 1_100), 'it is paid');
   assert.equal(through(buckets, 1_100, 10), 0, 'and no token is there');
   assert.equal(through(buckets, 1_200, 10), 1);
-  owe(buckets, 1e9, 1_200);
+  charge(buckets, 1e9, 1_200);
   assert.equal(waitMs(buckets, 1), 601);
   assert.equal(buckets[0]!.fullAtMs, 2_200);
   assert.equal(through(buckets, 2_200, 10), 5);

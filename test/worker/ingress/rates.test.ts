@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
-import type { HttpListener } from '../../../src/worker/ingress/http/http.ts';
+import type { HttpHandler } from '../../../src/worker/ingress/http/http-handler.ts';
 import { SUBPROTOCOL } from '../../../src/worker/ingress/websocket/upgrades.ts';
-import type { WebSocketListener } from '../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketHandler } from '../../../src/worker/ingress/websocket/websocket-handler.ts';
 import { loadValidator } from '../../../src/worker/intake/validator.ts';
 import { arrayOf, good } from '../../../testing/events.ts';
 import type { NackError } from '../../../testing/protocol.ts';
@@ -14,8 +14,8 @@ import { FakeResponse, fakeRequest, openSocket } from '../../fakes/uws.ts';
 import { createStages } from './stages.ts';
 
 const BURST = 100;
-let http: HttpListener;
-let webSocket: WebSocketListener;
+let http: HttpHandler;
+let webSocket: WebSocketHandler;
 let validated: number;
 
 beforeEach(() => {

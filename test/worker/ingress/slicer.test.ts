@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Fifo, type Sliced, Slicer } from '../../../src/worker/ingress/slicer.ts';
+import { Fifo, type SlicedTask, Slicer } from '../../../src/worker/ingress/slicer.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 /** Time for as much as there is. */
@@ -9,7 +9,7 @@ const MUCH = { workUntilMs: Number.POSITIVE_INFINITY };
 const LITTLE = { workUntilMs: 0 };
 
 /** Work of so many slices, which notes each. */
-function work(name: string, slices: number, notes: string[], isInput = false): Sliced {
+function work(name: string, slices: number, notes: string[], isInput = false): SlicedTask {
   let done = 0;
   return {
     isInput,
@@ -47,13 +47,13 @@ test('input that waits has as many slices in a turn as there is time for, at lea
     const notes: string[] = [];
     slicer.add(work('a', 3, notes, true));
     slicer.add(work('b', 2, notes, true));
-    assert(slicer.isBehind);
+    assert(slicer.hasPendingInput);
     for (let passed = 1; passed <= turns; passed++) {
-      assert(slicer.isBehind, 'what comes must not overtake it');
+      assert(slicer.hasPendingInput, 'what comes must not overtake it');
       await turn();
     }
     assert.deepEqual(notes, ['a0', 'a1', 'b0', 'a2', 'b1']);
-    assert(!slicer.isBehind);
+    assert(!slicer.hasPendingInput);
   }
 });
 
@@ -84,7 +84,7 @@ test('work that throws is told so and left; what waits behind it goes on', async
     await turn();
     await turn();
     assert.deepEqual(notes, ['a failed: why', 'b0']);
-    assert(!slicer.isBehind);
+    assert(!slicer.hasPendingInput);
   }
 });
 

@@ -2,7 +2,7 @@
 import pino from 'pino';
 import { readConfig } from '../../../src/config/config.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
-import { Gate } from '../../../src/worker/admission/authenticator.ts';
+import { Authenticator } from '../../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { Faults } from '../../../src/worker/faults.ts';
 import type { PageSettings } from '../../../src/worker/ingress/http/page-response.ts';
@@ -46,8 +46,8 @@ export function createStages({ validate, settings = {}, parts = {} }: StagesOpti
   const [topic] = buffer.topics;
   const decision = wireIntake(DEFAULTS, buffer, reporting, validate);
   const ingress = wireIngress({ ...DEFAULTS, ...settings }, buffer, decision, reporting, {
-    gate: new Gate({ origins: new Origins(undefined), log }),
-    memory: { over: false },
+    authenticator: new Authenticator({ origins: new Origins(undefined), log }),
+    memory: { exceeded: false },
     connections: { all: 2_000, webSockets: 2_000 },
     readiness: () => ({ ready: true, reasons: [] }),
     page: NO_PAGE,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS, MIB } from '../../../src/config/limits.ts';
-import { Relief } from '../../../src/worker/overload/eviction.ts';
+import { Eviction } from '../../../src/worker/overload/eviction.ts';
 import { InputMemory } from '../../../src/worker/overload/input-memory.ts';
 
 const OWN = 40 * MIB;
@@ -10,10 +10,10 @@ const { ownGrowthBytes } = LIMITS.memoryMark;
 /** A relief with bodies of 1 MiB, and so much memory beside heap and buffers. */
 function setUp(bodies: number, otherBytes = 0) {
   const input = new InputMemory(64 * MIB);
-  for (let body = 0; body < bodies; body++) input.hold(() => {}).set(MIB);
+  for (let body = 0; body < bodies; body++) input.allocate(() => {}).resize(MIB);
   const asked: number[] = [];
   const connections = {
-    endSilent: (bytes: number) => {
+    closeSilent: (bytes: number) => {
       asked.push(bytes);
       return 7;
     },
@@ -21,7 +21,7 @@ function setUp(bodies: number, otherBytes = 0) {
   const rest = { heapTotal: 20 * MIB, heapUsed: 0, external: 5 * MIB, arrayBuffers: 0 };
   const usage = { ...rest, rss: OWN + 25 * MIB };
   let collections = 0;
-  const relief = new Relief(
+  const relief = new Eviction(
     input,
     connections,
     () => usage,
@@ -33,28 +33,28 @@ function setUp(bodies: number, otherBytes = 0) {
 
 test('bodies are evicted first, as many as are needed; then garbage is collected', () => {
   const { relief, input, asked, collections } = setUp(10, 100 * MIB);
-  assert.equal(relief.relieve(4 * MIB), 4);
+  assert.equal(relief.reclaim(4 * MIB), 4);
   assert.deepEqual([input.bytes, asked], [6 * MIB, []]);
   assert.equal(collections(), 0, 'what other memory there is explains it');
   const heap = setUp(10);
-  assert.equal(heap.relief.relieve(4 * MIB), 4);
-  assert.equal(heap.relief.relieve(4 * MIB), 4);
+  assert.equal(heap.relief.reclaim(4 * MIB), 4);
+  assert.equal(heap.relief.reclaim(4 * MIB), 4);
   assert.equal(heap.collections(), 1, 'not with every look');
 });
 
 test('what bodies do not hold is taken back from WebSockets', () => {
   const { relief, input, asked } = setUp(3, 100 * MIB);
-  assert.equal(relief.relieve(10 * MIB), 3 + 7);
+  assert.equal(relief.reclaim(10 * MIB), 3 + 7);
   assert.deepEqual([input.bytes, asked], [0, [7 * MIB]]);
 });
 
 test('no WebSocket is ended for memory that heap and buffers hold, or the process itself', () => {
   const { relief, asked } = setUp(0, ownGrowthBytes);
-  assert.equal(relief.relieve(10 * MIB), 0);
+  assert.equal(relief.reclaim(10 * MIB), 0);
   assert.deepEqual(asked, []);
 });
 
 test('garbage can be collected, in a process that was started without an option for it', () => {
-  const { endSilent } = { endSilent: () => 0 };
-  new Relief(new InputMemory(MIB), { endSilent }).relieve(MIB);
+  const { closeSilent } = { closeSilent: () => 0 };
+  new Eviction(new InputMemory(MIB), { closeSilent: closeSilent }).reclaim(MIB);
 });

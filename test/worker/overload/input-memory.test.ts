@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KIB, MIB } from '../../../src/config/limits.ts';
-import { type Holding, InputMemory } from '../../../src/worker/overload/input-memory.ts';
+import { type Allocation, InputMemory } from '../../../src/worker/overload/input-memory.ts';
 
 /** A memory with a clock of its own, and the names of its evicted holders in their order. */
 function setUp(limitBytes: number) {
   const time = { ms: 0 };
   const memory = new InputMemory(limitBytes, () => time.ms);
   const evicted: string[] = [];
-  const hold = (name: string, bytes: number): Holding => {
-    const holding = memory.hold(() => evicted.push(name));
-    holding.set(bytes);
+  const hold = (name: string, bytes: number): Allocation => {
+    const holding = memory.allocate(() => evicted.push(name));
+    holding.resize(bytes);
     return holding;
   };
   return { memory, hold, evicted, time };
@@ -21,12 +21,12 @@ test('the sum of all holders is bounded; within the bound no holder is evicted',
   const first = hold('first', 60);
   const second = hold('second', 40);
   assert.deepEqual([memory.bytes, evicted.length], [100, 0]);
-  first.set(10);
-  second.set(90);
+  first.resize(10);
+  second.resize(90);
   assert.deepEqual([memory.bytes, first.bytes, second.bytes], [100, 10, 90]);
   first.release();
   first.release();
-  first.set(50);
+  first.resize(50);
   assert.deepEqual([memory.bytes, first.bytes, evicted], [90, 0, []], 'it is released for good');
 });
 
@@ -37,7 +37,7 @@ test('of holders of one age the largest goes first, and no more than is needed',
   hold('middle', 30 * KIB);
   const last = hold('last', 20 * KIB);
   assert.deepEqual([evicted, memory.bytes], [['large'], 60 * KIB]);
-  last.set(75 * KIB);
+  last.resize(75 * KIB);
   assert.deepEqual(
     [evicted, memory.bytes],
     [['large', 'last'], 40 * KIB],
@@ -52,7 +52,7 @@ test('of holders of one size the oldest goes first, in any order of their growth
   const holdings = names.map((name) => hold(name, KIB));
   for (const index of [2, 0, 3, 1]) {
     time.ms += 100;
-    holdings[index]!.set(MIB);
+    holdings[index]!.resize(MIB);
   }
   for (const more of ['e', 'f', 'g']) hold(more, 0.9 * MIB);
   assert.deepEqual(evicted, ['c', 'a', 'd'], 'the time since it came to its size counts');
@@ -68,7 +68,7 @@ for (const [what, bytes] of [
     for (let index = 0; index < Math.floor((4 * MIB) / bytes); index++) hold('old', bytes);
     time.ms += 10_000;
     const body = hold('body', KIB);
-    for (let size = KIB; size <= MIB; size += KIB) body.set(size);
+    for (let size = KIB; size <= MIB; size += KIB) body.resize(size);
     assert.equal(body.bytes, MIB);
     assert(memory.bytes <= memory.limitBytes, `${memory.bytes} bytes`);
     assert(evicted.length > 0 && !evicted.includes('body'), `${evicted}`);
@@ -91,19 +91,19 @@ test('a holder that dribbles does not become young by it', () => {
   const dribbles = hold('dribbles', 4_100);
   time.ms += 1_000;
   hold('other', 4_100);
-  for (let bytes = 4_100; bytes < 4_200; bytes++) dribbles.set(bytes);
+  for (let bytes = 4_100; bytes < 4_200; bytes++) dribbles.resize(bytes);
   hold('third', 3_000);
   assert.deepEqual(evicted, ['dribbles']);
 });
 
 test('evictions may change other holders meanwhile', () => {
   const memory = new InputMemory(100);
-  const other = memory.hold(() => assert.fail('it is released already'));
-  const first = memory.hold(() => other.release());
-  first.set(60);
-  other.set(40);
-  const third = memory.hold(() => {});
-  third.set(10);
+  const other = memory.allocate(() => assert.fail('it is released already'));
+  const first = memory.allocate(() => other.release());
+  first.resize(60);
+  other.resize(40);
+  const third = memory.allocate(() => {});
+  third.resize(10);
   assert.equal(memory.bytes, 10);
 });
 
@@ -121,10 +121,10 @@ test('a pinned holder is charged and never evicted: the others give way', () => 
   const pinned = hold('pinned', 70);
   pinned.pin();
   hold('other', 20);
-  pinned.set(90);
+  pinned.resize(90);
   assert.deepEqual([evicted, memory.bytes], [['other'], 90]);
   hold('next', 20);
-  pinned.set(200);
+  pinned.resize(200);
   assert.deepEqual([evicted, memory.bytes], [['other', 'next'], 200]);
   pinned.release();
   assert.equal(memory.bytes, 0);
@@ -135,7 +135,7 @@ test('a chunk costs the same however many holders there are', () => {
   const holders = Array.from({ length: 20_000 }, () => hold('', KIB));
   const startMs = performance.now();
   // Each evicts others from some point on.
-  for (const holding of holders) for (let size = 1; size <= 16; size++) holding.set(size * KIB);
+  for (const holding of holders) for (let size = 1; size <= 16; size++) holding.resize(size * KIB);
   assert(performance.now() - startMs < 5_000, 'tens of milliseconds on a machine that is idle');
   assert(memory.bytes <= memory.limitBytes, `${memory.bytes} bytes`);
 });

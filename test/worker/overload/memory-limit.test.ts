@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { pino } from 'pino';
 import { LIMITS, MIB } from '../../../src/config/limits.ts';
-import { MemoryMark } from '../../../src/worker/overload/memory-limit.ts';
+import { MemoryLimit } from '../../../src/worker/overload/memory-limit.ts';
 
 const MAX = 100 * MIB;
 
@@ -13,12 +13,12 @@ function setUp(t: TestContext, maxBytes: number) {
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
   const resident: { bytes: number | undefined } = { bytes: 0 };
   const asked: number[] = [];
-  const mark = new MemoryMark(maxBytes, log, () => resident.bytes);
-  mark.start(() => ({ relieve: (bytes) => asked.push(Math.round(bytes)) }));
+  const mark = new MemoryLimit(maxBytes, log, () => resident.bytes);
+  mark.start(() => ({ reclaim: (bytes) => asked.push(Math.round(bytes)) }));
   const over = (bytes: number | undefined) => {
     resident.bytes = bytes;
     t.mock.timers.tick(LIMITS.memoryMark.lookMs);
-    return mark.over;
+    return mark.exceeded;
   };
   return { over, asked, lines };
 }
@@ -66,8 +66,8 @@ test('memory that cannot be read changes nothing', (t) => {
 test('without a mark nothing is looked at, and nothing is made for it', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const looked = () => assert.fail('it looks');
-  const mark = new MemoryMark(0, pino({ level: 'silent' }), looked);
+  const mark = new MemoryLimit(0, pino({ level: 'silent' }), looked);
   mark.start(() => assert.fail('it makes something'));
   t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
-  assert(!mark.over, 'no mark');
+  assert(!mark.exceeded, 'no mark');
 });

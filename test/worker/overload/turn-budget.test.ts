@@ -27,12 +27,12 @@ function pass(ms: number, onCore = true): void {
 
 test('input has the time of a turn, and in the next one as much again', async () => {
   for (let turns = 0; turns < 3; turns++) {
-    assert(turn.take(lookBytes), 'the turn begins');
+    assert(turn.spend(lookBytes), 'the turn begins');
     pass(workMs - 1);
-    assert(turn.take(lookBytes), 'there is time left');
+    assert(turn.spend(lookBytes), 'there is time left');
     pass(1);
-    assert(!turn.take(lookBytes), 'there is none');
-    assert(!turn.take(1), 'nor for anything else');
+    assert(!turn.spend(lookBytes), 'there is none');
+    assert(!turn.spend(1), 'nor for anything else');
     assert(turn.spent);
     await turnOver();
     assert(!turn.spent);
@@ -41,34 +41,34 @@ test('input has the time of a turn, and in the next one as much again', async ()
 });
 
 test('little input costs no look at the clock; many small frames do, as many bytes do', async () => {
-  for (let frames = 0; frames < 40; frames++) turn.take(1);
+  for (let frames = 0; frames < 40; frames++) turn.spend(1);
   assert.equal(looks, 0);
   const frames = Math.ceil(lookBytes / LIMITS.frameOverheadBytes);
-  for (let frame = 0; frame < frames; frame++) turn.take(0);
+  for (let frame = 0; frame < frames; frame++) turn.spend(0);
   assert.equal(looks, 1);
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   assert.equal(looks, 2);
 });
 
 test('a turn is overlong when keeping what comes has taken it there, not when others took the core', async () => {
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   pass(workMs);
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   pass(overlongMs, false);
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   assert(turn.spent && !turn.overlong, 'the core was with others');
   pass(overlongMs - workMs - 1);
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   assert(!turn.overlong);
   pass(1);
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   assert(turn.overlong);
   await turnOver();
   assert(!turn.overlong);
 });
 
 test('work that has waited has what is left of the turn, and at least half of one', () => {
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   pass(5);
   assert.equal(turn.workUntilMs, 1_000 + workMs);
   pass(workMs);

@@ -117,16 +117,16 @@ test('a thread that cannot be begun: the batch goes as it is', LIMIT_MS, async (
 });
 
 test('nothing overtakes a batch that is being compressed', LIMIT_MS, async () => {
-  const gate = new Gate();
-  const { pipeline, attempts, log } = await start(gate.codec);
+  const authenticator = new Gate();
+  const { pipeline, attempts, log } = await start(authenticator.codec);
   pipeline.send(0, A);
-  await until(() => gate.waiting === 1, { what: 'the compression of the first' });
+  await until(() => authenticator.waiting === 1, { what: 'the compression of the first' });
   pipeline.producer.flush();
   pipeline.send(0, B, C);
   pipeline.producer.flush();
-  assert.equal(gate.begun, 1, 'one batch of a lane at a time');
-  gate.open = true;
-  gate.pass();
+  assert.equal(authenticator.begun, 1, 'one batch of a lane at a time');
+  authenticator.open = true;
+  authenticator.pass();
   await pipeline.settled();
   assert.deepEqual(log(), [A, B, C]);
   assert.deepEqual(
@@ -137,31 +137,31 @@ test('nothing overtakes a batch that is being compressed', LIMIT_MS, async () =>
 });
 
 test('lanes that are compressed at different times share a request', LIMIT_MS, async () => {
-  const gate = new Gate();
-  const { cluster, pipeline } = await start(gate.codec);
+  const authenticator = new Gate();
+  const { cluster, pipeline } = await start(authenticator.codec);
   pipeline.send(0, A);
   pipeline.send(1, B);
-  await until(() => gate.waiting === 2, { what: 'the compression of both' });
-  gate.pass(1);
-  await until(() => gate.waiting === 1, { what: 'the compression of one' });
-  gate.pass();
+  await until(() => authenticator.waiting === 2, { what: 'the compression of both' });
+  authenticator.pass(1);
+  await until(() => authenticator.waiting === 1, { what: 'the compression of one' });
+  authenticator.pass();
   await pipeline.settled();
   assert.equal(cluster.count('Produce'), 1);
   await pipeline.close();
 });
 
 test('a deadline that passes while a batch is compressed: it is never sent', LIMIT_MS, async () => {
-  const gate = new Gate();
-  const { pipeline, attempts } = await start(gate.codec, 1_000);
+  const authenticator = new Gate();
+  const { pipeline, attempts } = await start(authenticator.codec, 1_000);
   pipeline.send(0, A);
-  await until(() => gate.waiting === 1, { what: 'the compression' });
+  await until(() => authenticator.waiting === 1, { what: 'the compression' });
   pipeline.send(0, B);
   await until(() => pipeline.fates.has(B), { what: 'the deadline of the event behind it' });
   assert.equal(pipeline.fates.has(A), false, 'a thread reads it: it has to stay');
-  gate.pass();
+  authenticator.pass();
   await pipeline.settled();
   for (const value of [A, B]) assert.equal(pipeline.fates.get(value), 'kafka_unavailable');
-  gate.open = true;
+  authenticator.open = true;
   await pipeline.exchange(0, C);
   assert.equal(pipeline.fates.get(C), 'stored');
   assert.deepEqual(
@@ -172,29 +172,29 @@ test('a deadline that passes while a batch is compressed: it is never sent', LIM
 });
 
 test('a drain waits for what is being compressed', LIMIT_MS, async () => {
-  const gate = new Gate();
-  const { pipeline, log } = await start(gate.codec);
+  const authenticator = new Gate();
+  const { pipeline, log } = await start(authenticator.codec);
   pipeline.send(0, A);
-  await until(() => gate.waiting === 1, { what: 'the compression' });
+  await until(() => authenticator.waiting === 1, { what: 'the compression' });
   pipeline.producer.flush();
   assert.equal(pipeline.producer.settled, false);
-  gate.pass();
+  authenticator.pass();
   await until(() => pipeline.producer.settled, { what: 'the end of the drain' });
   assert.deepEqual(log(), [A]);
   await pipeline.close();
 });
 
 test('a batch whose partition is removed while it is compressed moves, and is stored once', async () => {
-  const gate = new Gate();
-  const { cluster, pipeline } = await start(gate.codec);
+  const authenticator = new Gate();
+  const { cluster, pipeline } = await start(authenticator.codec);
   pipeline.send(1, A, B);
-  await until(() => gate.waiting === 1, { what: 'the compression' });
+  await until(() => authenticator.waiting === 1, { what: 'the compression' });
   cluster.createTopic(TOPIC, 1);
   pipeline.producer.refresh();
-  await until(() => gate.waiting === 2, { what: 'the compression of what has moved' });
+  await until(() => authenticator.waiting === 2, { what: 'the compression of what has moved' });
   pipeline.send(0, C);
-  gate.open = true;
-  gate.pass();
+  authenticator.open = true;
+  authenticator.pass();
   await pipeline.settled();
   assert.deepEqual(cluster.partition(TOPIC, 0).values, [A, B, C]);
   await pipeline.close();

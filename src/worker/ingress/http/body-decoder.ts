@@ -5,18 +5,18 @@ import { type Counters, cells, histogram } from '../../../metrics/counters.ts';
 import type { Budget } from '../../accumulator/budget.ts';
 import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { HttpReply } from '../../acknowledger/http-reply.ts';
-import { type Buckets, isInDebt, owe } from '../../admission/token-bucket.ts';
+import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/event-sink.ts';
 import type { Intake, SoFar } from '../../intake/intake.ts';
-import type { Holding, InputMemory } from '../../overload/input-memory.ts';
+import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import { throwIfBroken } from '../fault-containment.ts';
+import { rethrowAssertion } from '../fault-containment.ts';
 import { Fifo, type Slicer } from '../slicer.ts';
-import { BodyPlaces } from './body-places.ts';
-import type { Media } from './content-types.ts';
-import { type Encoding, type Inflated, Inflater } from './inflate.ts';
-import type { Exchange } from './pending-response.ts';
-import { type Answer, countRefused } from './responses.ts';
+import { BodySlots } from './body-slots.ts';
+import type { MediaType } from './content-types.ts';
+import { type Encoding, type InflateResult, Inflater } from './inflate.ts';
+import type { PendingResponse } from './pending-response.ts';
+import { countRejected, type ResponseContent } from './responses.ts';
 
 const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
@@ -26,7 +26,7 @@ const NO_BYTES = Buffer.alloc(0);
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
-export interface BodyOptions {
+export interface BodyDecoderOptions {
   readonly maxEventBytes: number;
   /** See DecodeBounds. */
   readonly maxEventDepth: number;
@@ -44,10 +44,10 @@ export interface BodyOptions {
 }
 
 /** A body as it came. */
-export interface WholeBody {
+export interface ReceivedBody {
   /** May be gone when who is given it returns. */
   readonly bytes: Buffer;
-  readonly media: Media;
+  readonly media: MediaType;
   readonly encoding: Encoding | 'identity';
   /** What bounds its sender's rate of events, if anything does. */
   readonly buckets: Buckets | undefined;
@@ -58,21 +58,21 @@ export interface WholeBody {
 }
 
 /** That, and whom to tell what becomes of it. */
-interface Body extends WholeBody {
+interface PendingBody extends ReceivedBody {
   /** Bytes as received, before decompression. */
   readonly receivedBytes: number;
-  readonly exchange: Exchange;
+  readonly response: PendingResponse;
   /** By the monotonic clock. */
-  readonly wholeAtMs: number;
+  readonly completeAtMs: number;
 }
 
 /** A body that waits to be decompressed or decoded. */
-interface Waiting extends Omit<Body, 'bytes'> {
+interface QueuedBody extends Omit<PendingBody, 'bytes'> {
   bytes: Buffer;
   /** Charged for its bytes, and for what they decompress to. */
-  readonly holding: Holding;
+  readonly allocation: Allocation;
   /** Gives its place to another one. */
-  readonly left: () => void;
+  readonly onLeave: () => void;
   /** Ends its decompression; nothing comes of it then. */
   cancel: (() => void) | undefined;
   evicted: boolean;
@@ -83,17 +83,17 @@ interface Waiting extends Omit<Body, 'bytes'> {
  * for decompression, are outside the budget: their number has a bound, and {@link InputMemory} is
  * charged for them. One that is evicted is `buffer_full`: its sender has done all that it should.
  */
-export class WholeBodies {
-  readonly #options: BodyOptions;
+export class BodyDecoder {
+  readonly #options: BodyDecoderOptions;
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
-  readonly #places = new BodyPlaces();
+  readonly #slots = new BodySlots();
   /** Short bodies that wait for time. */
-  #later = 0;
+  #deferred = 0;
   /** Bodies whose rejection waits for time. */
-  readonly #refused = new Fifo<Body>();
+  readonly #rejected = new Fifo<PendingBody>();
 
-  constructor(options: BodyOptions) {
+  constructor(options: BodyDecoderOptions) {
     this.#options = options;
     const { maxEventBytes, maxEventDepth: maxDepth } = options;
     this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes, maxDepth };
@@ -101,32 +101,41 @@ export class WholeBodies {
 
   /** A body is there that is not taken apart. */
   get busy(): boolean {
-    return this.#places.taken + this.#later + this.#refused.length > 0;
+    return this.#slots.used + this.#deferred + this.#rejected.length > 0;
   }
 
   /** Takes a body, and answers when its events are settled. */
-  take(whole: WholeBody, exchange: Exchange): void {
-    const { bytes, media, encoding, buckets, identity, sender } = whole;
-    const wholeAtMs = performance.now();
+  decode(received: ReceivedBody, response: PendingResponse): void {
+    const { bytes, media, encoding, buckets, identity, sender } = received;
+    const completeAtMs = performance.now();
     const receivedBytes = bytes.length;
     // Field by field: when this and the answers were spread, all of a request stayed in memory
     // until a full collection.
     const named = { identity, sender };
-    const body = { bytes, media, encoding, buckets, ...named, receivedBytes, exchange, wholeAtMs };
-    if (buckets !== undefined && isInDebt(buckets, wholeAtMs)) return this.#refuseInTurn(body);
+    const body = {
+      bytes,
+      media,
+      encoding,
+      buckets,
+      ...named,
+      receivedBytes,
+      response,
+      completeAtMs,
+    };
+    if (buckets !== undefined && isInDebt(buckets, completeAtMs)) return this.#rejectInTurn(body);
     const isPlain = encoding === 'identity';
-    const hasTime = this.#options.turn.take(bytes.length) && !this.#options.slicer.isBehind;
+    const hasTime = this.#options.turn.spend(bytes.length) && !this.#options.slicer.hasPendingInput;
     if (isPlain && bytes.length <= LIMITS.atOnceBytes) {
-      return hasTime ? this.#takeAtOnce(body) : this.#takeLater(body);
+      return hasTime ? this.#decodeNow(body) : this.#decodeLater(body);
     }
-    if (!this.#places.take(sender)) return this.#refuseInTurn(body);
-    const waiting = this.#wait(body, 0, () => this.#places.leave(sender));
-    if (waiting.evicted) return;
-    if (isPlain) return this.#takeInSlices(waiting, false);
-    const { holding } = waiting;
-    waiting.cancel = this.#inflater.inflate(sender, encoding, waiting.bytes, {
-      grown: (outputBytes) => holding.set(receivedBytes + outputBytes),
-      done: (inflated) => this.#inflated(waiting, inflated),
+    if (!this.#slots.acquire(sender)) return this.#rejectInTurn(body);
+    const queued = this.#enqueue(body, 0, () => this.#slots.release(sender));
+    if (queued.evicted) return;
+    if (isPlain) return this.#decodeInSlices(queued, false);
+    const { allocation } = queued;
+    queued.cancel = this.#inflater.inflate(sender, encoding, queued.bytes, {
+      progress: (outputBytes) => allocation.resize(receivedBytes + outputBytes),
+      done: (inflated) => this.#inflated(queued, inflated),
     });
   }
 
@@ -134,33 +143,40 @@ export class WholeBodies {
    * Keeps a body, which may be evicted at once.
    * @param overheadBytes charged beside its bytes
    */
-  #wait(body: Body, overheadBytes: number, left: () => void): Waiting {
-    const holding = this.#options.inputMemory.hold(() => this.#evict(waiting));
+  #enqueue(body: PendingBody, overheadBytes: number, onLeave: () => void): QueuedBody {
+    const allocation = this.#options.inputMemory.allocate(() => this.#evict(queued));
     const bytes = Buffer.from(body.bytes);
-    const waiting: Waiting = { ...body, bytes, holding, left, cancel: undefined, evicted: false };
-    holding.set(bytes.length + overheadBytes);
-    return waiting;
+    const queued: QueuedBody = {
+      ...body,
+      bytes,
+      allocation,
+      onLeave,
+      cancel: undefined,
+      evicted: false,
+    };
+    allocation.resize(bytes.length + overheadBytes);
+    return queued;
   }
 
   /** Memory is short. It may be so in the middle of another frame: the answer comes later. */
-  #evict(waiting: Waiting): void {
-    waiting.evicted = true;
-    waiting.cancel?.();
-    waiting.left();
-    this.#refuseLater(waiting);
+  #evict(queued: QueuedBody): void {
+    queued.evicted = true;
+    queued.cancel?.();
+    queued.onLeave();
+    this.#rejectLater(queued);
   }
 
   /** It waits no longer. */
-  #done({ holding, left }: Waiting): void {
-    holding.release();
-    left();
+  #release({ allocation, onLeave }: QueuedBody): void {
+    allocation.release();
+    onLeave();
   }
 
-  #takeAtOnce(body: Body): void {
+  #decodeNow(body: PendingBody): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
     try {
-      counters.add(RECEIVED, body.media.atOnce(body.bytes, this.#bounds, intake));
+      counters.add(RECEIVED, body.media.decode(body.bytes, this.#bounds, intake));
     } catch (error) {
       return this.#fail(body, error, reply);
     }
@@ -168,53 +184,53 @@ export class WholeBodies {
   }
 
   /** Something of ours has failed on it: nobody is told of its events. */
-  #fail({ exchange }: Body, error: unknown, reply: HttpReply | undefined): void {
-    exchange.fail();
+  #fail({ response }: PendingBody, error: unknown, reply: HttpReply | undefined): void {
+    response.fail();
     reply?.fail();
     this.#options.log.error({ err: error }, 'internal error while processing a body');
-    throwIfBroken(error);
+    rethrowAssertion(error);
   }
 
-  #inflated(waiting: Waiting, inflated: Inflated): void {
-    waiting.cancel = undefined;
+  #inflated(queued: QueuedBody, inflated: InflateResult): void {
+    queued.cancel = undefined;
     if (Buffer.isBuffer(inflated)) {
-      waiting.bytes = inflated;
-      waiting.holding.set(inflated.length);
-      return this.#takeInSlices(waiting, false);
+      queued.bytes = inflated;
+      queued.allocation.resize(inflated.length);
+      return this.#decodeInSlices(queued, false);
     }
-    this.#done(waiting);
-    this.#payDecompression(waiting, inflated);
-    countRefused(this.#options.counters, inflated);
-    waiting.exchange.send(inflated);
+    this.#release(queued);
+    this.#chargeDecompression(queued, inflated);
+    countRejected(this.#options.counters, inflated);
+    queued.response.send(inflated);
   }
 
   /** A rejected body takes tokens by the bytes that it was decompressed to, about. */
-  #payDecompression({ buckets, receivedBytes }: Body, { status }: Answer): void {
+  #chargeDecompression({ buckets, receivedBytes }: PendingBody, { status }: ResponseContent): void {
     if (buckets === undefined) return;
     const bytes = status === TOO_LARGE ? LIMITS.bodyBytes : receivedBytes;
-    owe(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
+    charge(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
   }
 
   /** Takes a short body when a turn of the loop has time for it. */
-  #takeLater(body: Body): void {
-    this.#later++;
-    const waiting = this.#wait(body, LIMITS.requestHeadBytes, () => this.#later--);
-    if (!waiting.evicted) this.#takeInSlices(waiting, true);
+  #decodeLater(body: PendingBody): void {
+    this.#deferred++;
+    const queued = this.#enqueue(body, LIMITS.requestHeadBytes, () => this.#deferred--);
+    if (!queued.evicted) this.#decodeInSlices(queued, true);
   }
 
   /** @param isInput whether what comes later waits for it */
-  #takeInSlices(body: Waiting, isInput: boolean): void {
+  #decodeInSlices(body: QueuedBody, isInput: boolean): void {
     const { intake, counters, slicer } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
     let soFar: SoFar | undefined;
-    const slices = media.inSlices(bytes, this.#bounds, intake);
+    const slices = media.decodeInSlices(bytes, this.#bounds, intake);
     slicer.add({
       isInput,
       next: () => {
         if (body.evicted) return false;
         // What is taken of it cannot be refused as a whole any more.
-        if (reply === undefined) body.holding.pin();
+        if (reply === undefined) body.allocation.pin();
         // Others were in between.
         reply ??= this.#begin(body);
         if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
@@ -224,12 +240,12 @@ export class WholeBodies {
           counters.add(RECEIVED, slice.value);
           return true;
         }
-        this.#done(body);
+        this.#release(body);
         this.#end(body, reply, bytes.length);
         return false;
       },
       failed: (error) => {
-        this.#done(body);
+        this.#release(body);
         this.#fail(body, error, reply);
       },
     });
@@ -239,28 +255,28 @@ export class WholeBodies {
    * Rejects a body, in a later turn of the event loop if this one has no time left. A few in each
    * turn: a client that has its answer sends the next body, which is read before it can be paused.
    */
-  #refuseInTurn(body: Body): void {
-    if (this.#options.turn.spent || this.#refused.length > 0) this.#refuseLater(body);
-    else this.#refuse(body);
+  #rejectInTurn(body: PendingBody): void {
+    if (this.#options.turn.spent || this.#rejected.length > 0) this.#rejectLater(body);
+    else this.#reject(body);
   }
 
-  #refuseLater(body: Body): void {
+  #rejectLater(body: PendingBody): void {
     // Its bytes need not wait for that.
-    this.#refused.push({ ...body, bytes: NO_BYTES });
-    if (this.#refused.length === 1) this.#options.turn.afterTurn(() => this.#refuseSome());
+    this.#rejected.push({ ...body, bytes: NO_BYTES });
+    if (this.#rejected.length === 1) this.#options.turn.afterTurn(() => this.#rejectSome());
   }
 
-  #refuseSome(): void {
+  #rejectSome(): void {
     for (let left = LIMITS.resumedBodies; left > 0; left--) {
-      const body = this.#refused.shift();
+      const body = this.#rejected.shift();
       if (body === undefined) return;
-      this.#refuse(body);
+      this.#reject(body);
     }
-    if (this.#refused.length > 0) this.#options.turn.afterTurn(() => this.#refuseSome());
+    if (this.#rejected.length > 0) this.#options.turn.afterTurn(() => this.#rejectSome());
   }
 
   /** Refuses it undecoded: its sender owes tokens, or there is no place for it. */
-  #refuse(body: Body): void {
+  #reject(body: PendingBody): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
     if (!intake.refusesDebtor()) intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
@@ -268,10 +284,10 @@ export class WholeBodies {
     this.#end(body, reply, body.receivedBytes);
   }
 
-  #begin({ receivedBytes, buckets, identity, exchange, wholeAtMs }: Body): HttpReply {
+  #begin({ receivedBytes, buckets, identity, response, completeAtMs }: PendingBody): HttpReply {
     const { intake, budget, counters } = this.#options;
-    const reply = new HttpReply(identity, budget, (answer) => exchange.answer(answer));
-    intake.begin(reply, FRAME, false, buckets, wholeAtMs);
+    const reply = new HttpReply(identity, budget, (content) => response.respond(content));
+    intake.begin(reply, FRAME, false, buckets, completeAtMs);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;
   }
@@ -280,13 +296,13 @@ export class WholeBodies {
    * Every event of it was accepted or refused: an answer that is not there yet may be late.
    * @param bytes that it has decompressed
    */
-  #end({ exchange, wholeAtMs }: Body, reply: HttpReply, bytes: number): void {
+  #end({ response, completeAtMs }: PendingBody, reply: HttpReply, bytes: number): void {
     const { acknowledger, counters, intake, timeoutMs } = this.#options;
     intake.end(bytes);
-    const takenMs = performance.now() - wholeAtMs;
+    const takenMs = performance.now() - completeAtMs;
     counters.observe(DECODE, takenMs / 1000);
     reply.endBody();
     if (reply.answered) return;
-    exchange.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
+    response.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
   }
 }

@@ -1,14 +1,14 @@
 import { KIB, LIMITS } from '../../../config/limits.ts';
 import type { Budget } from '../../accumulator/budget.ts';
-import { ChunkWatch } from '../../overload/flood.ts';
+import { ChunkFloodDetector } from '../../overload/flood.ts';
 import type { InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
 import { Fifo } from '../slicer.ts';
-import { type BodyWatch, justBegun } from './body-timeouts.ts';
+import { type BodyTimeouts, initialState } from './body-timeouts.ts';
 import type { BodySource } from './deferred-body.ts';
 import { endsConnection } from './framing.ts';
 
-type Turn = Pick<TurnBudget, 'take' | 'number' | 'spent' | 'afterTurn'>;
+type Turn = Pick<TurnBudget, 'spend' | 'number' | 'spent' | 'afterTurn'>;
 
 /** A body that is read no further for now. */
 interface Pause {
@@ -41,18 +41,18 @@ export class PausedBodies {
   }
 
   /** Watches the chunks of one body. */
-  chunkWatch(): ChunkWatch {
-    return new ChunkWatch(this.#turn);
+  createFloodDetector(): ChunkFloodDetector {
+    return new ChunkFloodDetector(this.#turn);
   }
 
   /**
    * Reads nothing more from `response` while the buffer is pressed, but not for long: what does
    * not fit then is refused. Or while the turn has no time left.
-   * @param waitsForRoom whether the body may be paused as long as the buffer is pressed
+   * @param mayWaitForBuffer whether the body may be paused as long as the buffer is pressed
    * @returns undefined when it is read on
    */
-  pause(response: BodySource, waitsForRoom: boolean): Pause | undefined {
-    if (waitsForRoom && this.#budget.pressed) return this.#untilRelief(response);
+  pause(response: BodySource, mayWaitForBuffer: boolean): Pause | undefined {
+    if (mayWaitForBuffer && this.#budget.pressed) return this.#untilRelief(response);
     return this.#turn.spent ? this.#untilLaterTurn(response) : undefined;
   }
 
@@ -98,19 +98,19 @@ export class PausedBodies {
 }
 
 /** What becomes of a body. */
-export interface BodyReader {
+export interface BodyHandler {
   /** It is whole. @returns what is told when the client goes away from now on */
-  whole(body: Buffer): { abort(): void };
+  complete(body: Buffer): { abort(): void };
   /** It has more than `LIMITS.bodyBytes`; no more of it is read. */
   tooLarge(): void;
   /** It has come too slowly. */
-  late(): void;
+  timedOut(): void;
   /** Memory was short, and its own was taken back. */
   evicted(): void;
   /** It arrives in a flood of tiny chunks: its connection is closed, which calls `gone`. */
   flooded(): void;
   /** The client went away before. */
-  gone(): void;
+  aborted(): void;
 }
 
 /**
@@ -120,86 +120,86 @@ export interface BodyReader {
 export function readBody(
   response: BodySource,
   paused: PausedBodies,
-  watch: BodyWatch,
+  timeouts: BodyTimeouts,
   memory: InputMemory,
-  reader: BodyReader,
+  handler: BodyHandler,
 ): void {
-  let exchange: { abort(): void } | undefined;
-  const gathered = new GatheredBytes();
-  const chunks = paused.chunkWatch();
+  let pendingResponse: { abort(): void } | undefined;
+  const gathered = new ChunkBuffer();
+  const chunks = paused.createFloodDetector();
   let bytes = 0;
-  let over = false;
+  let ended = false;
   let mayPause = true;
   let pause: Pause | undefined;
   // To end a connection with bytes unread resets it: the client might not hear why.
   const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
-  const arriving = {
-    ...justBegun(),
+  const incoming = {
+    ...initialState(),
     get paused() {
       return pause?.active ?? false;
     },
-    prolong: () => {
+    keepAlive: () => {
       // Resumed without a pause, uWebSockets.js reads nothing more.
       response.pause();
       response.resume();
     },
-    late: () => {
+    timedOut: () => {
       end();
       gathered.clear();
-      reader.late();
+      handler.timedOut();
     },
   };
   const end = () => {
-    over = true;
-    watch.remove(arriving);
+    ended = true;
+    timeouts.remove(incoming);
     pause?.cancel();
-    holding.release();
+    allocation.release();
   };
-  const holding = memory.hold(() => {
+  const allocation = memory.allocate(() => {
     // Whoever is answered must be read on, or the end of the connection is a reset.
     pause?.resume();
     end();
     gathered.clear();
-    reader.evicted();
+    handler.evicted();
   });
-  watch.add(arriving);
+  timeouts.add(incoming);
   response.onAborted(() => {
-    if (exchange !== undefined) exchange.abort();
-    else if (!over) {
+    if (pendingResponse !== undefined) pendingResponse.abort();
+    else if (!ended) {
       end();
-      reader.gone();
+      handler.aborted();
     }
   });
   response.onData((chunk, isLast) => {
-    if (over) return;
-    if (chunks.isFlood(chunk.byteLength)) return reader.flooded();
+    if (ended) return;
+    if (chunks.isFlood(chunk.byteLength)) return handler.flooded();
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
     // What is skipped buys no time.
-    arriving.bytes = Math.min(bytes, LIMITS.bodyBytes);
+    incoming.bytes = Math.min(bytes, LIMITS.bodyBytes);
     if (isTooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
       gathered.clear();
-      holding.set(0);
+      allocation.resize(0);
       return;
     }
     // The connection may carry another request.
     if (isTooLarge || isLast) pause?.resume();
     if (isTooLarge) {
       end();
-      return reader.tooLarge();
+      return handler.tooLarge();
     }
     // The chunk's memory is gone when this handler returns.
     const view = Buffer.from(chunk);
     if (!isLast) {
       gathered.add(view);
-      holding.set(gathered.allocatedBytes);
-      if (over || pause?.active) return;
+      allocation.resize(gathered.allocatedBytes);
+      if (ended || pause?.active) return;
       pause = paused.pause(response, mayPause);
       mayPause &&= !(pause?.isPressed ?? false);
       return;
     }
     end();
-    exchange = reader.whole(gathered.endingWith(view));
+    pendingResponse = handler.complete(gathered.endingWith(view));
     gathered.clear();
   });
 }
@@ -211,7 +211,7 @@ const FIRST_BYTES = 4 * KIB;
  * The chunks of a body in one buffer, which doubles when it is full: a buffer for each would take
  * many times its bytes where they come one by one.
  */
-class GatheredBytes {
+class ChunkBuffer {
   #buffer: Buffer | undefined;
   #bytes = 0;
 

@@ -1,28 +1,28 @@
 import { LIMITS } from '../../../config/limits.ts';
 
 /** A body that has not arrived completely. */
-export interface Arriving {
+export interface IncomingBody {
   /** Bytes that have arrived, up to `LIMITS.bodyBytes`. */
   bytes: number;
   /** Bytes that had arrived at the last look. */
-  seenBytes: number;
+  checkedBytes: number;
   /** Number of looks, without those while the body was paused. */
-  looks: number;
+  checks: number;
   /** Time that it may still take without a byte. */
   leftMs: number;
   /** Index among the watched bodies. */
-  place: number;
+  index: number;
   /** This side reads no further for now: the client cannot send. */
   readonly paused: boolean;
   /** Tells uWebSockets.js that it is not idle. */
-  prolong(): void;
+  keepAlive(): void;
   /** Ends it: its time is over. */
-  late(): void;
+  timedOut(): void;
 }
 
 /** Returns the fields of a body without a byte yet. */
-export function justBegun() {
-  return { bytes: 0, seenBytes: 0, looks: 0, leftMs: LIMITS.bodyGraceMs, place: -1 };
+export function initialState() {
+  return { bytes: 0, checkedBytes: 0, checks: 0, leftMs: LIMITS.bodyGraceMs, index: -1 };
 }
 
 /**
@@ -34,51 +34,51 @@ export function justBegun() {
  * after they began or were prolonged; they are prolonged here before that. Looks are counted, not
  * time: after a stall of the event loop, the bytes that arrived meanwhile are read first.
  */
-export class BodyWatch {
+export class BodyTimeouts {
   readonly #bytesPerSecond: number;
   /**
    * No Set: added to and deleted from all the time, it kept some of what was deleted until a full
    * collection.
    */
-  readonly #bodies: Arriving[] = [];
-  readonly #timer = setInterval(() => this.#look(), LIMITS.bodyLookMs);
+  readonly #bodies: IncomingBody[] = [];
+  readonly #timer = setInterval(() => this.#checkAll(), LIMITS.bodyLookMs);
 
   /** @param bytesPerSecond the least rate */
   constructor(bytesPerSecond: number) {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
-  add(body: Arriving): void {
-    body.place = this.#bodies.push(body) - 1;
+  add(body: IncomingBody): void {
+    body.index = this.#bodies.push(body) - 1;
   }
 
   /** Removes a body, if it is watched. */
-  remove(body: Arriving): void {
-    if (this.#bodies[body.place] !== body) return;
+  remove(body: IncomingBody): void {
+    if (this.#bodies[body.index] !== body) return;
     const last = this.#bodies.pop()!;
     if (last === body) return;
-    last.place = body.place;
-    this.#bodies[last.place] = last;
+    last.index = body.index;
+    this.#bodies[last.index] = last;
   }
 
   close(): void {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #checkAll(): void {
     // From the end: one that is late is removed meanwhile, and the last takes its place.
     for (let index = this.#bodies.length - 1; index >= 0; index--) {
       const body = this.#bodies[index]!;
-      if (!body.paused) this.#lookAt(body);
+      if (!body.paused) this.#check(body);
     }
   }
 
-  #lookAt(body: Arriving): void {
-    const gainedMs = ((body.bytes - body.seenBytes) / this.#bytesPerSecond) * 1_000;
-    body.seenBytes = body.bytes;
-    body.looks++;
+  #check(body: IncomingBody): void {
+    const gainedMs = ((body.bytes - body.checkedBytes) / this.#bytesPerSecond) * 1_000;
+    body.checkedBytes = body.bytes;
+    body.checks++;
     body.leftMs = Math.min(LIMITS.bodyGraceMs, body.leftMs + gainedMs) - LIMITS.bodyLookMs;
-    if (body.leftMs < 0) body.late();
-    else if (body.looks % LIMITS.bodyProlongLooks === 0) body.prolong();
+    if (body.leftMs < 0) body.timedOut();
+    else if (body.checks % LIMITS.bodyProlongLooks === 0) body.keepAlive();
   }
 }

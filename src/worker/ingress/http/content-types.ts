@@ -6,21 +6,21 @@ import { decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';
 import type { HttpRequest } from '../uws.ts';
 import { ENCODINGS, type Encoding } from './inflate.ts';
-import { type Answer, errorAnswer } from './responses.ts';
+import { errorResponse, type ResponseContent } from './responses.ts';
 
 /** The decoders of a media type: short bodies at once, long ones in slices, to the same outcome. */
-export interface Media {
+export interface MediaType {
   /** @returns how many events were received, refused ones included */
-  atOnce(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number;
-  readonly inSlices: SlicedDecoder;
+  decode(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number;
+  readonly decodeInSlices: SlicedDecoder;
 }
 
-const TEXT: Media = { atOnce: decodeTextBody, inSlices: sliceTextBody };
-const LINES: Media = { atOnce: decodeNdjson, inSlices: sliceNdjson };
-const PACKED: Media = { atOnce: decodeMsgpack, inSlices: sliceMsgpack };
+const TEXT: MediaType = { decode: decodeTextBody, decodeInSlices: sliceTextBody };
+const LINES: MediaType = { decode: decodeNdjson, decodeInSlices: sliceNdjson };
+const PACKED: MediaType = { decode: decodeMsgpack, decodeInSlices: sliceMsgpack };
 
 /** The names in documents and answers; '' = none given. */
-const MEDIA: Readonly<Record<string, Media>> = {
+const MEDIA: Readonly<Record<string, MediaType>> = {
   '': TEXT,
   'application/json': TEXT,
   'text/plain': TEXT,
@@ -29,7 +29,7 @@ const MEDIA: Readonly<Record<string, Media>> = {
 };
 const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
 /** Synonyms that clients send, and every type with the suffix of JSON (RFC 6839). */
-const SYNONYMS: readonly (readonly [RegExp, Media])[] = [
+const SYNONYMS: readonly (readonly [RegExp, MediaType])[] = [
   [new RegExp(`^${TOKEN}/${TOKEN}\\+json$`), TEXT],
   [/^(application\/x-|text\/(x-)?)json$/, TEXT],
   [/^(application|text)\/(x-)?(ndjson|jsonl|jsonlines|json-lines)$/, LINES],
@@ -64,15 +64,15 @@ const UNSUPPORTED_ENCODING = unsupported(
 );
 const SEVERAL_ENCODINGS = unsupported(`send one of ${ENCODING_LIST}, not several`, ACCEPT_ENCODING);
 
-function unsupported(wanted: string, headers: Readonly<Record<string, string>>): Answer {
-  return errorAnswer(415, 'unsupported_media_type', `${UNSUPPORTED}: ${wanted}`, headers);
+function unsupported(wanted: string, headers: Readonly<Record<string, string>>): ResponseContent {
+  return errorResponse(415, 'unsupported_media_type', `${UNSUPPORTED}: ${wanted}`, headers);
 }
 
 /**
  * The decoders of a body's type, or the answer that rejects it.
  * @param contentType the header, '' when absent
  */
-export function mediaOf(contentType: string): Media | Answer {
+export function mediaTypeOf(contentType: string): MediaType | ResponseContent {
   const type = contentType.split(';')[0]!.trim().toLowerCase();
   const media = Object.hasOwn(MEDIA, type)
     ? MEDIA[type]
@@ -95,7 +95,7 @@ function foreignCharset(contentType: string): string | undefined {
 }
 
 /** The encoding of a body, or the answer that rejects it. */
-export function encodingOf(request: HttpRequest): Encoding | 'identity' | Answer {
+export function encodingOf(request: HttpRequest): Encoding | 'identity' | ResponseContent {
   if (request.getHeader(CONTENT_ENCODING) === '') return 'identity';
   const [name, ...others] = encodingNames(request);
   if (name === undefined) return 'identity';

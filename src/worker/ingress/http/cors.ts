@@ -40,22 +40,22 @@ const TRACING = new RegExp(
 );
 
 /** The tracing headers among those that a browser asks for; a bounded number, each once. */
-function tracingHeaders(asked: string): string[] {
-  const names = asked.split(',').map((name) => name.trim().toLowerCase());
+function tracingHeaders(requested: string): string[] {
+  const names = requested.split(',').map((name) => name.trim().toLowerCase());
   return [...new Set(names.filter((name) => TRACING.test(name)))].slice(0, LIMITS.tracingHeaders);
 }
 
 /**
  * Answers a browser's preflight with the methods and headers that are accepted.
- * @param asked the request's Access-Control-Request-Headers
+ * @param requested the request's Access-Control-Request-Headers
  */
-export function preflightHeaders(origin: string, trust: Trust, asked: string): Headers {
+export function preflightHeaders(origin: string, trust: Trust, requested: string): Headers {
   if (origin === '' || trust === 'none') return FOREIGN;
   return {
     'Access-Control-Allow-Origin': origin,
     ...(trust === 'named' && { 'Access-Control-Allow-Credentials': 'true' }),
     'Access-Control-Allow-Methods': 'POST',
-    'Access-Control-Allow-Headers': [REQUEST_HEADERS, ...tracingHeaders(asked)].join(', '),
+    'Access-Control-Allow-Headers': [REQUEST_HEADERS, ...tracingHeaders(requested)].join(', '),
     'Access-Control-Max-Age': String(LIMITS.preflightSeconds),
     ...FOREIGN,
   };

@@ -1,9 +1,9 @@
 import { LIMITS } from '../../../config/limits.ts';
-import type { Identity, NotAdmitted, Verdict } from '../../admission/identity.ts';
-import type { ChunkWatch } from '../../overload/flood.ts';
-import type { Holding, InputMemory } from '../../overload/input-memory.ts';
+import type { AuthFailure, AuthResult, Identity } from '../../admission/identity.ts';
+import type { ChunkFloodDetector } from '../../overload/flood.ts';
+import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { HttpResponse } from '../uws.ts';
-import { standsFor } from './framing.ts';
+import { inheritClosing } from './framing.ts';
 
 /** That of a response which a body is read from. */
 export interface BodySource {
@@ -14,10 +14,10 @@ export interface BodySource {
 }
 
 /** What is heard of the verdict. */
-export interface HeldOutcome {
-  admitted(sender: Identity): void;
+export interface DeferredBodyHandler {
+  authenticated(sender: Identity): void;
   /** The sender is not let in: the reader has heard that nothing comes any more. */
-  refused(code: NotAdmitted): void;
+  rejected(code: AuthFailure): void;
   /** Memory was short, and its own was taken back: the reader has heard that nothing comes. */
   evicted(): void;
   /** It arrives in a flood of tiny chunks: its connection is closed. */
@@ -32,44 +32,44 @@ type Chunk = readonly [bytes: ArrayBuffer, isLast: boolean];
  * A body that is read only when its sender is let in. uWebSockets.js wants handlers before the
  * request's own returns; what it has read from the socket already comes all the same, and is kept.
  */
-export class HeldBody implements BodySource {
+export class DeferredBody implements BodySource {
   readonly #response: HttpResponse;
   /** Charged for what is kept until the verdict. */
-  readonly #holding: Holding;
+  readonly #allocation: Allocation;
   #chunks: Chunk[] | undefined = [];
-  #over = false;
+  #ended = false;
   #aborted: (() => void) | undefined;
   #data: ((bytes: ArrayBuffer, isLast: boolean) => void) | undefined;
 
   constructor(
     response: HttpResponse,
-    verdict: Promise<Verdict>,
+    auth: Promise<AuthResult>,
     memory: InputMemory,
-    chunks: ChunkWatch,
-    outcome: HeldOutcome,
+    chunks: ChunkFloodDetector,
+    handler: DeferredBodyHandler,
   ) {
     this.#response = response;
-    this.#holding = memory.hold(() => {
+    this.#allocation = memory.allocate(() => {
       // The end of a connection with bytes unread is a reset.
       response.resume();
-      this.#endUnread();
-      outcome.evicted();
+      this.#abortReader();
+      handler.evicted();
     });
-    standsFor(this, response);
+    inheritClosing(this, response);
     response.onAborted(() => {
-      if (!this.#over) this.#endUnread();
+      if (!this.#ended) this.#abortReader();
     });
     response.onData((bytes, isLast) => {
-      if (this.#over) return;
+      if (this.#ended) return;
       if (this.#chunks === undefined) return this.#data?.(bytes, isLast);
-      if (chunks.isFlood(bytes.byteLength)) return outcome.flooded();
+      if (chunks.isFlood(bytes.byteLength)) return handler.flooded();
       // Its memory is gone when this handler returns.
       this.#chunks.push([bytes.slice(0), isLast]);
-      const kept = bytes.byteLength + LIMITS.chunkOverheadBytes;
-      this.#holding.set(this.#holding.bytes + kept);
+      const charged = bytes.byteLength + LIMITS.chunkOverheadBytes;
+      this.#allocation.resize(this.#allocation.bytes + charged);
     });
     response.pause();
-    verdict.then((decided) => this.#decide(decided, outcome)).catch(outcome.failed);
+    auth.then((decided) => this.#decide(decided, handler)).catch(handler.failed);
   }
 
   onAborted(handler: () => void): void {
@@ -90,30 +90,30 @@ export class HeldBody implements BodySource {
   }
 
   /** It is answered already: the verdict is of no use any more. */
-  forget(): void {
-    this.#over = true;
+  discard(): void {
+    this.#ended = true;
     if (this.#chunks !== undefined) this.#chunks = [];
-    this.#holding.release();
+    this.#allocation.release();
   }
 
   /** Nothing comes any more, and the reader hears so. */
-  #endUnread(): void {
-    this.forget();
+  #abortReader(): void {
+    this.discard();
     this.#aborted?.();
   }
 
-  #decide(verdict: Verdict, { admitted, refused }: HeldOutcome): void {
-    if (this.#over) return;
+  #decide(auth: AuthResult, { authenticated, rejected }: DeferredBodyHandler): void {
+    if (this.#ended) return;
     const chunks = this.#chunks ?? [];
     this.#chunks = undefined;
-    this.#holding.release();
+    this.#allocation.release();
     this.#response.resume();
-    if (typeof verdict === 'string') {
-      this.#endUnread();
-      refused(verdict);
+    if (typeof auth === 'string') {
+      this.#abortReader();
+      rejected(auth);
       return;
     }
-    admitted(verdict);
+    authenticated(auth);
     for (const [bytes, isLast] of chunks) this.#data?.(bytes, isLast);
   }
 }

@@ -72,7 +72,7 @@ function hasToken(list: string, token: string): boolean {
 }
 
 /** Responses with which their connection ends, and what stands for them. */
-const LAST = new WeakSet<object>();
+const CHUNKED = new WeakSet<object>();
 
 /**
  * Has the answer of a chunked request end its connection: uWebSockets.js reads the extension of a
@@ -80,7 +80,7 @@ const LAST = new WeakSet<object>();
  * be no request.
  */
 export function markChunked(response: HttpResponse, request: HttpRequest): void {
-  if (request.getHeader('transfer-encoding') !== '') LAST.add(response);
+  if (request.getHeader('transfer-encoding') !== '') CHUNKED.add(response);
 }
 
 /** Responses to requests that ask for the end of their connection. */
@@ -99,12 +99,12 @@ export function asksToClose(response: object): boolean {
   return CLOSED_ON_REQUEST.has(response);
 }
 
-/** Returns whether the connection ends with this response, or the one it {@link standsFor}. */
+/** Returns whether the connection ends with this response, or the one it {@link inheritClosing}. */
 export function endsConnection(response: object): boolean {
-  return LAST.has(response);
+  return CHUNKED.has(response);
 }
 
 /** `other` is read in the place of `response`. */
-export function standsFor(other: object, response: HttpResponse): void {
-  if (LAST.has(response)) LAST.add(other);
+export function inheritClosing(other: object, response: HttpResponse): void {
+  if (CHUNKED.has(response)) CHUNKED.add(other);
 }

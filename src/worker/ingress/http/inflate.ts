@@ -2,7 +2,7 @@
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { LIMITS, MIB } from '../../../config/limits.ts';
-import { type Answer, errorAnswer, requestError } from './responses.ts';
+import { errorResponse, type ResponseContent, requestError } from './responses.ts';
 import { type FrameFault, zstdFrames } from './zstd-frames.ts';
 
 export type Encoding = 'gzip' | 'deflate' | 'br' | 'zstd';
@@ -26,19 +26,19 @@ export const ENCODINGS: readonly Encoding[] = [
 
 const OPTIONS = { chunkSize: LIMITS.inflateChunkBytes };
 
-const FAULTS: Readonly<Record<FrameFault, Answer>> = {
+const FAULTS: Readonly<Record<FrameFault, ResponseContent>> = {
   bad_encoding: requestError('bad_encoding'),
-  too_large: errorAnswer(
+  too_large: errorResponse(
     413,
     'too_large',
     `decompressed, a body may have ${LIMITS.bodyBytes} bytes`,
   ),
-  too_many_frames: errorAnswer(
+  too_many_frames: errorResponse(
     413,
     'too_large',
     `a zstd body may have ${LIMITS.bodyEvents} frames`,
   ),
-  window_too_large: errorAnswer(
+  window_too_large: errorResponse(
     400,
     'bad_encoding',
     `a zstd window may have ${LIMITS.zstdWindowBytes / MIB} MiB: compress at a lower level`,
@@ -46,14 +46,14 @@ const FAULTS: Readonly<Record<FrameFault, Answer>> = {
 };
 
 /** The decompressed body, or the answer that rejects it. */
-export type Inflated = Buffer | Answer;
+export type InflateResult = Buffer | ResponseContent;
 
 /** What is heard of a decompression. */
-export interface InflateListener {
+export interface InflateHandler {
   /** Its output has so many bytes so far. */
-  grown(outputBytes: number): void;
+  progress(outputBytes: number): void;
   /** It is over; called once, later, unless it was canceled. */
-  done(inflated: Inflated): void;
+  done(result: InflateResult): void;
 }
 
 /**
@@ -69,38 +69,38 @@ export class Inflater {
    * Decompresses `body`, which must stay as it is meanwhile.
    * @returns cancels it: `listener` hears nothing more
    */
-  inflate(sender: string, encoding: Encoding, body: Buffer, listener: InflateListener): () => void {
+  inflate(sender: string, encoding: Encoding, body: Buffer, handler: InflateHandler): () => void {
     let stop: (() => void) | undefined;
-    const left = () => {
+    const leave = () => {
       this.#running--;
       this.#startNext();
     };
     const start = () => {
       this.#running++;
-      stop = decompress(encoding, body, listener.grown, (inflated) => {
+      stop = decompress(encoding, body, handler.progress, (result) => {
         stop = undefined;
-        left();
-        listener.done(inflated);
+        leave();
+        handler.done(result);
       });
     };
     if (this.#running < LIMITS.inflating) start();
-    else this.#wait(sender, start);
+    else this.#enqueue(sender, start);
     return () => {
-      this.#waitNoMore(sender, start);
+      this.#dequeue(sender, start);
       if (stop === undefined) return;
       stop();
       stop = undefined;
-      left();
+      leave();
     };
   }
 
-  #wait(sender: string, start: () => void): void {
+  #enqueue(sender: string, start: () => void): void {
     const others = this.#waiting.get(sender);
     if (others === undefined) this.#waiting.set(sender, [start]);
     else others.push(start);
   }
 
-  #waitNoMore(sender: string, start: () => void): void {
+  #dequeue(sender: string, start: () => void): void {
     const starts = this.#waiting.get(sender) ?? [];
     const index = starts.indexOf(start);
     if (index < 0) return;
@@ -122,8 +122,8 @@ export class Inflater {
 function decompress(
   encoding: Encoding,
   body: Buffer,
-  grown: (outputBytes: number) => void,
-  done: (inflated: Inflated) => void,
+  progress: (outputBytes: number) => void,
+  done: (result: InflateResult) => void,
 ): () => void {
   const parts = encoding === 'zstd' ? zstdFrames(body) : [body];
   if (!Array.isArray(parts)) {
@@ -133,19 +133,19 @@ function decompress(
   const stream = streamOf(encoding, body);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  let over = false;
-  const end = (inflated: Inflated) => {
-    if (over) return;
-    over = true;
+  let ended = false;
+  const end = (result: InflateResult) => {
+    if (ended) return;
+    ended = true;
     stream.destroy();
-    done(inflated);
+    done(result);
   };
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > LIMITS.bodyBytes) end(FAULTS.too_large);
     else {
       chunks.push(chunk);
-      grown(bytes);
+      progress(bytes);
     }
   });
   stream.on('error', () => end(FAULTS.bad_encoding));
@@ -159,7 +159,7 @@ function decompress(
   for (const part of parts) stream.write(part);
   stream.end();
   return () => {
-    over = true;
+    ended = true;
     stream.destroy();
   };
 }

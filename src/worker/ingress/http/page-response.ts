@@ -3,11 +3,11 @@
  * outage of Kafka; topic, brokers and an example event are for clients that may send.
  */
 import type { OutageNotice, Readiness } from '../../../ipc.ts';
-import type { Gate } from '../../admission/authenticator.ts';
+import type { Authenticator } from '../../admission/authenticator.ts';
 import type { Example } from '../../example/example.ts';
-import { admitRequest } from '../authorize.ts';
+import { authenticateRequest } from '../authorize.ts';
 import type { HttpRequest } from '../uws.ts';
-import { type Answer, jsonBody } from './responses.ts';
+import { jsonBody, type ResponseContent } from './responses.ts';
 
 export interface PageSettings {
   readonly topic: string;
@@ -26,26 +26,26 @@ const HEADERS = { 'Cache-Control': 'no-store' } as const;
  * The answer to the page. It has status 200 also without valid credentials: browsers put any other
  * one into the console as an error.
  */
-export function pageAnswer(
-  gate: Gate,
+export function pageResponse(
+  authenticator: Authenticator,
   request: HttpRequest,
   readiness: Readiness,
   settings: PageSettings,
-): Promise<Answer> {
-  const answer = (more: object): Answer => {
+): Promise<ResponseContent> {
+  const content = (more: object): ResponseContent => {
     const state = { ...readiness, outage: settings.outage() };
     return { status: 200, headers: HEADERS, body: jsonBody({ ...state, ...more }) };
   };
   // The page has no credentials at first: that is not worth a line of the log.
-  if (gate.required && request.getHeader('authorization') === '') {
-    return Promise.resolve(answer({ rejected: 'unauthorized' }));
+  if (authenticator.required && request.getHeader('authorization') === '') {
+    return Promise.resolve(content({ rejected: 'unauthorized' }));
   }
   // The request is valid only until the first wait.
-  const admitted = Promise.resolve(admitRequest(gate, request));
-  return admitted.then(async (verdict) => {
-    if (typeof verdict === 'string') return answer({ rejected: verdict });
+  const admitted = Promise.resolve(authenticateRequest(authenticator, request));
+  return admitted.then(async (auth) => {
+    if (typeof auth === 'string') return content({ rejected: auth });
     const { topic, brokers, idField, keyField } = settings;
     const example = await settings.example();
-    return answer({ topic, brokers, idField, keyField, example });
+    return content({ topic, brokers, idField, keyField, example });
   });
 }

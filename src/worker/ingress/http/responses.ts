@@ -30,7 +30,7 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 };
 
-export interface Answer {
+export interface ResponseContent {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
@@ -41,7 +41,7 @@ export interface Answer {
 }
 
 /** How an answer goes out: beside it, since to spread the two into one costs memory. */
-export interface Manner {
+export interface SendOptions {
   /** Beside those of the answer. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
@@ -58,27 +58,31 @@ export function jsonBody(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-const PLAINLY: Manner = {};
+const DEFAULT_OPTIONS: SendOptions = {};
 const NO_SNIFFING = ['X-Content-Type-Options', 'nosniff'] as const;
 const KEEP_ALIVE = `timeout=${LIMITS.keepAliveSeconds}`;
 
 /** For who may find room elsewhere at once, or here soon. */
-export const AGAIN_SOON = { 'Retry-After': '1' } as const;
+export const RETRY_SOON = { 'Retry-After': '1' } as const;
 
 /**
  * Answers; the response must not have been aborted. An answer that ends its connection waits until
  * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in
  * the same packet. If one did, it closes the connection without this answer.
  */
-export function send(response: HttpResponse, answer: Answer, manner: Manner = PLAINLY): void {
-  const close = manner.close ?? false;
-  if (close !== true && !endsConnection(response)) return write(response, answer, manner, close);
-  let gone = false;
+export function send(
+  response: HttpResponse,
+  content: ResponseContent,
+  options: SendOptions = DEFAULT_OPTIONS,
+): void {
+  const close = options.close ?? false;
+  if (close !== true && !endsConnection(response)) return write(response, content, options, close);
+  let aborted = false;
   response.onAborted(() => {
-    gone = true;
+    aborted = true;
   });
   setImmediate(() => {
-    if (!gone) write(response, answer, manner, true);
+    if (!aborted) write(response, content, options, true);
   });
 }
 
@@ -90,34 +94,34 @@ export function send(response: HttpResponse, answer: Answer, manner: Manner = PL
 export function sendInTurn(
   turn: Pick<TurnBudget, 'spent' | 'afterTurn'>,
   response: HttpResponse,
-  answer: Answer,
-  manner: Manner,
+  content: ResponseContent,
+  options: SendOptions,
 ): void {
-  if (!turn.spent) return send(response, answer, manner);
-  let gone = false;
+  if (!turn.spent) return send(response, content, options);
+  let aborted = false;
   response.onAborted(() => {
-    gone = true;
+    aborted = true;
   });
   turn.afterTurn(() => {
-    if (!gone) send(response, answer, manner);
+    if (!aborted) send(response, content, options);
   });
 }
 
 function write(
   response: HttpResponse,
-  answer: Answer,
-  manner: Manner,
+  content: ResponseContent,
+  options: SendOptions,
   close: boolean | 'announced',
 ): void {
-  const { status, body } = answer;
+  const { status, body } = content;
   const isEmpty = status === 204;
-  const isBare = isEmpty || manner.headOnly === true;
+  const isBare = isEmpty || options.headOnly === true;
   response.cork(() => {
     writeStatus(response, `${status} ${STATUS_TEXT[status] ?? 'Unknown'}`, NO_SNIFFING);
-    if (!isEmpty) response.writeHeader('Content-Type', answer.type ?? 'application/json');
-    writeHeaders(response, answer.headers);
-    writeHeaders(response, manner.headers);
-    writePersistence(response, answer, close);
+    if (!isEmpty) response.writeHeader('Content-Type', content.type ?? 'application/json');
+    writeHeaders(response, content.headers);
+    writeHeaders(response, options.headers);
+    writePersistence(response, content, close);
     if (!isBare) {
       response.end(body, close === true);
     } else if (close === true && !isEmpty) {
@@ -134,7 +138,7 @@ function write(
 /** Says whether the connection goes on, and for how long; uWebSockets.js does where it ends it. */
 function writePersistence(
   response: HttpResponse,
-  { status, headers }: Answer,
+  { status, headers }: ResponseContent,
   close: boolean | 'announced',
 ): void {
   if (close === true && status !== 204) return;
@@ -160,17 +164,17 @@ const REFUSED = cells('forebay_requests_refused_total', [
 ]);
 
 /** Counts an answer that refuses a request. */
-export function countRefused(counters: Counters, { code }: Answer): void {
+export function countRejected(counters: Counters, { code }: ResponseContent): void {
   if (code !== undefined) counters.add(REFUSED[code as keyof typeof REFUSED]);
 }
 
 /** An answer that names a code of the catalogue. */
-export function errorAnswer(
+export function errorResponse(
   status: number,
   code: RequestCode | EventCode,
   message: string,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): ResponseContent {
   const body = jsonBody({ error: { code, message: boundedMessage(message) } });
   return { status, headers, body, code };
 }
@@ -179,7 +183,7 @@ export function errorAnswer(
 export function requestError(
   code: RequestCode,
   headers: Readonly<Record<string, string>> = {},
-): Answer {
+): ResponseContent {
   const entry = REQUEST_CODES[code];
-  return errorAnswer('http' in entry ? entry.http : 400, code, entry.text, headers);
+  return errorResponse('http' in entry ? entry.http : 400, code, entry.text, headers);
 }

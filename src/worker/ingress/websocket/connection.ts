@@ -3,37 +3,37 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/catalogue.ts';
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
-import type { Place } from '../../admission/address.ts';
+import type { AddressKey } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
 import type { WebSocket } from '../uws.ts';
 import type { FrameSource } from './frames.ts';
-import type { Leaving } from './goaway.ts';
+import type { Goaway } from './goaway.ts';
 
 /** What uWebSockets.js keeps for each connection. */
 export interface Connection extends FrameSource {
   readonly acknowledged: boolean;
   readonly identity: Identity;
-  readonly place: Place;
+  readonly addressKey: AddressKey;
   /** What bounds its own rate of events, and that of its address, if anything does. */
-  readonly own: Buckets;
+  readonly ownBuckets: Buckets;
   /** That, and what bounds its key's, as of when it was last looked at. */
   buckets: Buckets | undefined;
-  ofKey: Buckets | undefined;
+  keyBuckets: Buckets | undefined;
   stream: AckStream | undefined;
   owner: Owner;
   /** Why we ended it. */
-  ended: CloseReason | undefined;
+  endReason: CloseReason | undefined;
   /** It was told to go away. */
-  leaving: Leaving | undefined;
-  cut: () => void;
-  flooded: () => void;
+  goaway: Goaway | undefined;
+  terminate: () => void;
+  endFlooding: () => void;
   /** When it is told so because of its age. */
-  readonly oldAtMs: number;
+  readonly maxAgeAtMs: number;
   /** It has completed a message that is not too long. */
-  heard: boolean;
+  hasMessage: boolean;
   /** When it last did, about, or was opened. */
-  heardAtMs: number;
+  lastMessageAtMs: number;
 }
 /**
  * Returns up to `most` open connections that may hold a part of a message: first those that have never
@@ -42,19 +42,19 @@ export interface Connection extends FrameSource {
  */
 export function longestSilent<S extends Pick<WebSocket<Connection>, 'getUserData'>>(
   sockets: Iterable<S>,
-  most: number,
+  max: number,
 ): S[] {
-  const heardBeforeMs = performance.now() - LIMITS.silentMs;
+  const silentSinceMs = performance.now() - LIMITS.silentMs;
   const silent = [...sockets].filter((socket) => {
-    const { heard, heardAtMs, ended } = socket.getUserData();
-    return ended === undefined && (!heard || heardAtMs <= heardBeforeMs);
+    const { hasMessage, lastMessageAtMs, endReason } = socket.getUserData();
+    return endReason === undefined && (!hasMessage || lastMessageAtMs <= silentSinceMs);
   });
   silent.sort((a, b) => {
     const [one, other] = [a.getUserData(), b.getUserData()];
-    if (one.heard !== other.heard) return one.heard ? 1 : -1;
-    return one.heardAtMs - other.heardAtMs;
+    if (one.hasMessage !== other.hasMessage) return one.hasMessage ? 1 : -1;
+    return one.lastMessageAtMs - other.lastMessageAtMs;
   });
-  return silent.slice(0, most);
+  return silent.slice(0, max);
 }
 
 /** Why a connection ended that we did not end. */

@@ -1,6 +1,6 @@
 import { LIMITS } from '../../../config/limits.ts';
-import type { Holding } from '../../overload/input-memory.ts';
-import { Fifo, type Sliced, type Slicer } from '../slicer.ts';
+import type { Allocation } from '../../overload/input-memory.ts';
+import { Fifo, type SlicedTask, type Slicer } from '../slicer.ts';
 
 /** A frame as it came. */
 export interface Frame {
@@ -15,16 +15,16 @@ export interface Frame {
 }
 
 /** Frames of one connection that wait for a turn of the loop with time for them. */
-export class FrameQueue implements Sliced {
+export class FrameQueue implements SlicedTask {
   readonly isInput = true;
   readonly #slicer: Slicer;
-  readonly #holding: Holding;
+  readonly #allocation: Allocation;
   readonly #decode: (frame: Frame) => void;
   readonly #failed: (error: unknown) => void;
   readonly #frames = new Fifo<Frame>();
   /** The slicer has it. */
-  #isListed = false;
-  #isOver = false;
+  #isScheduled = false;
+  #isFinished = false;
 
   /**
    * @param decode takes a frame apart
@@ -32,12 +32,12 @@ export class FrameQueue implements Sliced {
    */
   constructor(
     slicer: Slicer,
-    holding: Holding,
+    allocation: Allocation,
     decode: (frame: Frame) => void,
     failed: (error: unknown) => void,
   ) {
     this.#slicer = slicer;
-    this.#holding = holding;
+    this.#allocation = allocation;
     this.#decode = decode;
     this.#failed = failed;
   }
@@ -48,18 +48,18 @@ export class FrameQueue implements Sliced {
 
   /** Bytes of the frames, and of what is kept of each. */
   get heldBytes(): number {
-    return this.#holding.bytes;
+    return this.#allocation.bytes;
   }
 
   /** @param frame its bytes must be a copy */
   push(frame: Frame): void {
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     this.#frames.push(frame);
-    if (!this.#isListed) {
-      this.#isListed = true;
+    if (!this.#isScheduled) {
+      this.#isScheduled = true;
       this.#slicer.add(this);
     }
-    this.#holding.set(this.#holding.bytes + heldBytes(frame));
+    this.#allocation.resize(this.#allocation.bytes + heldBytes(frame));
   }
 
   next(): boolean {
@@ -68,31 +68,31 @@ export class FrameQueue implements Sliced {
       const frame = this.#frames.shift();
       if (frame === undefined) break;
       bytes += heldBytes(frame);
-      this.#holding.set(this.#holding.bytes - heldBytes(frame));
+      this.#allocation.resize(this.#allocation.bytes - heldBytes(frame));
       this.#decode(frame);
     }
-    this.#isListed = this.#frames.length > 0;
-    if (this.#isOver && !this.#isListed) this.#holding.release();
-    return this.#isListed;
+    this.#isScheduled = this.#frames.length > 0;
+    if (this.#isFinished && !this.#isScheduled) this.#allocation.release();
+    return this.#isScheduled;
   }
 
   failed(error: unknown): void {
-    this.#isListed = false;
+    this.#isScheduled = false;
     this.drop();
     this.#failed(error);
   }
 
   /** Takes no more frames; those that wait are taken apart. */
   finish(): void {
-    this.#isOver = true;
-    if (this.#frames.length === 0) this.#holding.release();
+    this.#isFinished = true;
+    if (this.#frames.length === 0) this.#allocation.release();
   }
 
   /** Forgets the frames, and those that would come. */
   drop(): void {
-    this.#isOver = true;
+    this.#isFinished = true;
     this.#frames.clear();
-    this.#holding.release();
+    this.#allocation.release();
   }
 }
 

@@ -15,10 +15,10 @@ import type { Intake } from '../../intake/intake.ts';
 import type { Inflow } from '../../overload/flood.ts';
 import type { InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import { throwIfBroken } from '../fault-containment.ts';
+import { rethrowAssertion } from '../fault-containment.ts';
 import type { Slicer } from '../slicer.ts';
 import { type Frame, FrameQueue } from './frame-queue.ts';
-import type { Leaving } from './goaway.ts';
+import type { Goaway } from './goaway.ts';
 
 const PLAIN_FRAME = 0;
 
@@ -43,21 +43,21 @@ export interface FrameSource {
   readonly stream: AckStream | undefined;
   readonly owner: Owner;
   readonly buckets: Buckets | undefined;
-  readonly leaving: Leaving | undefined;
+  readonly goaway: Goaway | undefined;
   readonly inflow: Inflow;
   /** Undefined until a frame has had to wait. */
   queue: FrameQueue | undefined;
   /** Ends it without a close frame: one of its frames has failed. */
-  cut(): void;
+  terminate(): void;
   /** Ends it: it holds too much. */
-  flooded(): void;
+  endFlooding(): void;
 }
 
 export class Frames {
   readonly #options: FramesOptions;
   readonly #bounds: DecodeBounds;
   /** What a connection may send while the worker does nothing but keep what comes. */
-  readonly #leastBytes: number;
+  readonly #minBytes: number;
   /** Queues that hold a frame. */
   readonly #waiting = new Set<FrameQueue>();
   /** Frames since one had its time counted. */
@@ -67,7 +67,7 @@ export class Frames {
     this.#options = options;
     const { maxFrameBytes, maxEventDepth: maxDepth } = options;
     this.#bounds = { maxEvents: LIMITS.frameEvents, maxEventBytes: maxFrameBytes, maxDepth };
-    this.#leastBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
+    this.#minBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
   }
 
   /** A frame has come that is not taken apart. */
@@ -80,7 +80,7 @@ export class Frames {
    * @param message is gone when this returns
    * @returns the reason for which its connection ends
    */
-  arrived(
+  receive(
     source: FrameSource,
     message: ArrayBuffer,
     isBinary: boolean,
@@ -90,22 +90,22 @@ export class Frames {
     const { byteLength } = message;
     const number = stream === undefined ? PLAIN_FRAME : stream.beginFrame(byteLength);
     if (number === undefined) return 'credit_exceeded';
-    const tooLate = source.leaving?.isOver() ?? false;
+    const tooLate = source.goaway?.isGraceOver() ?? false;
     const bytes = Buffer.from(message);
-    if (turn.take(byteLength) && !slicer.isBehind) {
+    if (turn.spend(byteLength) && !slicer.hasPendingInput) {
       this.#decode(source, { bytes, isBinary, number, arrivedMs: undefined, tooLate });
       return undefined;
     }
     const arrivedMs = performance.now();
-    this.#keep(source, { bytes: Buffer.from(bytes), isBinary, number, arrivedMs, tooLate });
+    this.#enqueue(source, { bytes: Buffer.from(bytes), isBinary, number, arrivedMs, tooLate });
     // What a stream may send is bounded by its credit.
     return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
 
   /** Counts a ping or a pong: they take time too. @returns whether its connection ends, `flooding` */
-  control(source: FrameSource, bytes: number): boolean {
-    if (this.#options.turn.take(bytes)) return false;
-    return this.#isTooMuch(source, bytes) || source.inflow.messages > LIMITS.turnMessages;
+  countControl(source: FrameSource, bytes: number): boolean {
+    if (this.#options.turn.spend(bytes)) return false;
+    return this.#exceedsTurn(source, bytes) || source.inflow.messages > LIMITS.turnMessages;
   }
 
   /**
@@ -125,29 +125,29 @@ export class Frames {
   }
 
   #isFlooded(source: FrameSource, bytes: number): boolean {
-    if (this.#options.turn.spent && this.#isTooMuch(source, bytes)) return true;
+    if (this.#options.turn.spent && this.#exceedsTurn(source, bytes)) return true;
     return source.queue !== undefined && source.queue.heldBytes > LIMITS.turnBytes;
   }
 
   /** Counts what came in a turn that has no time left. @returns whether it is too much for that */
-  #isTooMuch({ inflow }: FrameSource, bytes: number): boolean {
+  #exceedsTurn({ inflow }: FrameSource, bytes: number): boolean {
     const { turn } = this.#options;
     inflow.add(turn.number, bytes);
     if (!turn.overlong) return false;
-    return inflow.messages > LIMITS.creditFrames || inflow.bytes > this.#leastBytes;
+    return inflow.messages > LIMITS.creditFrames || inflow.bytes > this.#minBytes;
   }
 
-  #keep(source: FrameSource, frame: Frame): void {
-    source.queue ??= this.#queue(source);
+  #enqueue(source: FrameSource, frame: Frame): void {
+    source.queue ??= this.#createQueue(source);
     this.#waiting.add(source.queue);
     source.queue.push(frame);
   }
 
-  #queue(source: FrameSource): FrameQueue {
+  #createQueue(source: FrameSource): FrameQueue {
     const { slicer, inputMemory } = this.#options;
     const evicted = () => {
       this.drop(queue);
-      source.flooded();
+      source.endFlooding();
     };
     const decode = (frame: Frame) => {
       if (queue.length === 0) this.#waiting.delete(queue);
@@ -157,7 +157,7 @@ export class Frames {
       this.drop(queue);
       this.failed(source, error);
     };
-    const queue = new FrameQueue(slicer, inputMemory.hold(evicted), decode, failed);
+    const queue = new FrameQueue(slicer, inputMemory.allocate(evicted), decode, failed);
     return queue;
   }
 
@@ -166,9 +166,9 @@ export class Frames {
    * @throws AssertionError as throwIfBroken
    */
   failed(source: FrameSource, err: unknown): void {
-    source.cut();
+    source.terminate();
     this.#options.log.error({ err }, 'internal error while processing a frame');
-    throwIfBroken(err);
+    rethrowAssertion(err);
   }
 
   #decode(source: FrameSource, frame: Frame): void {
@@ -176,7 +176,7 @@ export class Frames {
     const { number, bytes, isBinary, arrivedMs, tooLate } = frame;
     counters.add(RECEIVED_BYTES, bytes.length);
     intake.begin(source.owner, number, tooLate, source.buckets, arrivedMs);
-    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#take(bytes, isBinary));
+    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#decodeOrReject(bytes, isBinary));
     intake.end(bytes.length);
     if (++this.#uncounted === LIMITS.decodeSample) {
       this.#uncounted = 0;
@@ -186,7 +186,7 @@ export class Frames {
   }
 
   /** Takes a frame apart or refuses it. @returns how many events it counts as */
-  #take(bytes: Buffer, isBinary: boolean): number {
+  #decodeOrReject(bytes: Buffer, isBinary: boolean): number {
     const { intake, maxFrameBytes } = this.#options;
     if (bytes.length <= maxFrameBytes) {
       return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);

@@ -6,33 +6,33 @@
 import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/catalogue.ts';
 
-export type Reason = CloseReason & ('restart' | 'age');
+export type GoawayReason = CloseReason & ('restart' | 'age');
 
 /** What the ping behind a `goaway` carries: pings that keep a connection alive carry nothing. */
-export const PING = 'goaway';
+export const GOAWAY_PING = 'goaway';
 
 /** The state of a connection that was told to go away. */
-export class Leaving {
-  readonly reason: Reason;
+export class Goaway {
+  readonly reason: GoawayReason;
   readonly #graceEndMs = performance.now() + LIMITS.goawayGraceMs;
-  #arrived = false;
+  #ponged = false;
 
-  constructor(reason: Reason) {
+  constructor(reason: GoawayReason) {
     this.reason = reason;
   }
 
   /** All has come that the client sent before it heard of it, or had the time to. */
-  get arrived(): boolean {
-    return this.#arrived || this.isOver();
+  get complete(): boolean {
+    return this.#ponged || this.isGraceOver();
   }
 
   /** The client has answered the ping. */
-  heard(): void {
-    this.#arrived = true;
+  pong(): void {
+    this.#ponged = true;
   }
 
   /** Whether its grace is over: what comes now is refused. */
-  isOver(nowMs = performance.now()): boolean {
+  isGraceOver(nowMs = performance.now()): boolean {
     return nowMs >= this.#graceEndMs;
   }
 }
@@ -41,7 +41,7 @@ export class Leaving {
  * The server frame. After a restart all clients of a worker come back at once, unless they are
  * spread; ages are spread by themselves.
  */
-export function goawayText(reason: Reason, spreadMs: number): string {
+export function goawayText(reason: GoawayReason, spreadMs: number): string {
   const reconnectMs = reason === 'age' ? 0 : Math.floor(Math.random() * (spreadMs + 1));
   return JSON.stringify({ goaway: { reason, reconnectMs } });
 }

@@ -2,28 +2,34 @@
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { Logger } from '../../../logging/logger.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
-import type { Place } from '../../admission/address.ts';
-import type { Gate } from '../../admission/authenticator.ts';
+import type { AddressKey } from '../../admission/address.ts';
+import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
-import type { Identity, Verdict } from '../../admission/identity.ts';
+import type { AuthResult, Identity } from '../../admission/identity.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import { admitHandshake, decideLater, noRoom, notAdmitted, trustOfPage } from '../authorize.ts';
-import { abandon } from '../fault-containment.ts';
+import {
+  authenticateHandshake,
+  authFailureResponse,
+  connectionLimitResponse,
+  originTrust,
+  resolveUnlessAborted,
+} from '../authorize.ts';
+import { closeAfterError } from '../fault-containment.ts';
 import { expectationOf } from '../http/expectation.ts';
 import { handshakeFault, markClosing } from '../http/framing.ts';
 import {
-  AGAIN_SOON,
-  type Answer,
-  errorAnswer,
-  type Manner,
+  errorResponse,
+  RETRY_SOON,
+  type ResponseContent,
   requestError,
+  type SendOptions,
   sendInTurn,
 } from '../http/responses.ts';
 import type { HttpRequest, HttpResponse } from '../uws.ts';
 
 export const SUBPROTOCOL = 'forebay.v1';
 
-const REFUSALS = [
+const REJECTIONS = [
   'bad_request',
   'forbidden_origin',
   'unauthorized',
@@ -32,7 +38,7 @@ const REFUSALS = [
   'too_many_connections',
   'request_timeout',
 ] as const;
-const REFUSED = cells('forebay_handshakes_refused_total', REFUSALS);
+const REJECTED = cells('forebay_handshakes_refused_total', REJECTIONS);
 
 /** What is kept of a handshake until it is decided: its request is gone then. */
 export interface Handshake {
@@ -40,27 +46,27 @@ export interface Handshake {
   readonly acknowledged: boolean;
   /** Its `Sec-WebSocket-Key`. */
   readonly webSocketKey: string;
-  readonly place: Place;
+  readonly addressKey: AddressKey;
   readonly context: object;
 }
 
-export interface HandshakeOptions {
-  readonly gate: Gate;
+export interface UpgradeOptions {
+  readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
   readonly counters: Counters;
   readonly turn: TurnBudget;
   readonly log: Logger;
 }
 
-export class Handshakes {
-  readonly #options: HandshakeOptions;
+export class Upgrades {
+  readonly #options: UpgradeOptions;
   readonly #accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void;
-  #undecided = 0;
-  #refusing = false;
+  #authenticating = 0;
+  #rejecting = false;
 
   /** @param accept makes a WebSocket of it */
   constructor(
-    options: HandshakeOptions,
+    options: UpgradeOptions,
     accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void,
   ) {
     this.#options = options;
@@ -69,96 +75,96 @@ export class Handshakes {
 
   /** One waits for its verdict. */
   get busy(): boolean {
-    return this.#undecided > 0;
+    return this.#authenticating > 0;
   }
 
   /** This instance stops: takes no more. */
-  refuseAll(): void {
-    this.#refusing = true;
+  rejectAll(): void {
+    this.#rejecting = true;
   }
 
   /** A connection is closed that has not asked for anything: nothing can be said on it. */
   countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
-    this.#options.counters.add(REFUSED[reason]);
+    this.#options.counters.add(REJECTED[reason]);
   }
 
   /** Takes or refuses one. */
-  take(response: HttpResponse, request: HttpRequest, context: object): void {
+  handle(response: HttpResponse, request: HttpRequest, context: object): void {
     try {
-      this.#take(response, request, context);
+      this.#handleUpgrade(response, request, context);
     } catch (error) {
-      abandon(response, this.#options.log, error);
+      closeAfterError(response, this.#options.log, error);
     }
   }
 
-  #take(response: HttpResponse, request: HttpRequest, context: object): void {
-    const { gate, admission, log } = this.#options;
+  #handleUpgrade(response: HttpResponse, request: HttpRequest, context: object): void {
+    const { authenticator, admission, log } = this.#options;
     markClosing(response, request);
     const fault = handshakeFault(request);
     if (fault !== undefined) {
-      const answer = errorAnswer(400, 'bad_request', fault);
-      return this.#refuse(response, 'bad_request', answer, { close: true });
+      const content = errorResponse(400, 'bad_request', fault);
+      return this.#reject(response, 'bad_request', content, { close: true });
     }
     if (expectationOf(request) === 'unknown') {
-      return this.#refuse(response, 'bad_request', requestError('expectation_failed'));
+      return this.#reject(response, 'bad_request', requestError('expectation_failed'));
     }
     if (request.getHeader('sec-websocket-version') !== '13') {
       const message = 'the WebSocket version must be 13';
       const headers = { 'Sec-WebSocket-Version': '13' };
-      const answer = errorAnswer(400, 'bad_request', message, headers);
-      return this.#refuse(response, 'bad_request', answer);
+      const content = errorResponse(400, 'bad_request', message, headers);
+      return this.#reject(response, 'bad_request', content);
     }
-    if (trustOfPage(gate, request) === 'none') {
-      return this.#refuse(response, 'forbidden_origin', requestError('forbidden_origin'));
+    if (originTrust(authenticator, request) === 'none') {
+      return this.#reject(response, 'forbidden_origin', requestError('forbidden_origin'));
     }
-    const place = admission.placeOf(response, request);
-    if (this.#refusesAny(response, place)) return;
-    const asked = request.getHeader('sec-websocket-protocol').split(',');
-    const names = asked.map((name) => name.trim());
+    const addressKey = admission.limitKeyOf(response, request);
+    if (this.#rejectIfFull(response, addressKey)) return;
+    const requested = request.getHeader('sec-websocket-protocol').split(',');
+    const names = requested.map((name) => name.trim());
     const acknowledged = names.includes(SUBPROTOCOL);
     const webSocketKey = request.getHeader('sec-websocket-key');
-    const handshake = { acknowledged, webSocketKey, place, context };
-    const verdict = admitHandshake(gate, request, names);
-    if (!(verdict instanceof Promise)) return this.#decide(response, handshake, verdict);
-    this.#undecided++;
-    void verdict.then(() => this.#undecided--);
-    const use = (decided: Verdict) =>
+    const handshake = { acknowledged, webSocketKey, addressKey, context };
+    const auth = authenticateHandshake(authenticator, request, names);
+    if (!(auth instanceof Promise)) return this.#finish(response, handshake, auth);
+    this.#authenticating++;
+    void auth.then(() => this.#authenticating--);
+    const use = (decided: AuthResult) =>
       response.cork(() => {
         // Others were taken meanwhile.
-        if (!this.#refusesAny(response, place)) this.#decide(response, handshake, decided);
+        if (!this.#rejectIfFull(response, addressKey)) this.#finish(response, handshake, decided);
       });
-    decideLater(response, verdict, use, (error) => abandon(response, log, error));
+    resolveUnlessAborted(response, auth, use, (error) => closeAfterError(response, log, error));
   }
 
   /** Refuses it, whosever it is, when there is no room for it. @returns whether it did */
-  #refusesAny(response: HttpResponse, place: Place): boolean {
-    if (this.#refusing) {
-      const answer = errorAnswer(503, 'draining', EVENT_CODES.draining.text, AGAIN_SOON);
-      this.#refuse(response, 'draining', answer);
+  #rejectIfFull(response: HttpResponse, addressKey: AddressKey): boolean {
+    if (this.#rejecting) {
+      const content = errorResponse(503, 'draining', EVENT_CODES.draining.text, RETRY_SOON);
+      this.#reject(response, 'draining', content);
       return true;
     }
     const { admission } = this.#options;
-    const full = admission.full(place);
-    if (full === undefined) return false;
-    const answer = noRoom(full, admission.maxPerAddress);
-    this.#refuse(response, 'too_many_connections', answer, { close: true });
+    const limit = admission.exceededLimit(addressKey);
+    if (limit === undefined) return false;
+    const content = connectionLimitResponse(limit, admission.maxPerAddress);
+    this.#reject(response, 'too_many_connections', content, { close: true });
     return true;
   }
 
-  #decide(response: HttpResponse, handshake: Handshake, verdict: Verdict): void {
-    if (typeof verdict === 'string') this.#refuse(response, verdict, notAdmitted(verdict));
-    else this.#accept(response, handshake, verdict);
+  #finish(response: HttpResponse, handshake: Handshake, auth: AuthResult): void {
+    if (typeof auth === 'string') this.#reject(response, auth, authFailureResponse(auth));
+    else this.#accept(response, handshake, auth);
   }
 
-  #refuse(
+  #reject(
     response: HttpResponse,
-    reason: (typeof REFUSALS)[number],
-    answer: Answer,
-    manner?: Manner,
+    reason: (typeof REJECTIONS)[number],
+    content: ResponseContent,
+    options?: SendOptions,
   ): void {
     const { admission, counters, turn } = this.#options;
-    counters.add(REFUSED[reason]);
-    const stays = manner ?? { close: !admission.stay(admission.peerOf(response)) };
-    sendInTurn(turn, response, answer, stays);
+    counters.add(REJECTED[reason]);
+    const sendOptions = options ?? { close: !admission.keepAlive(admission.peerKeyOf(response)) };
+    sendInTurn(turn, response, content, sendOptions);
   }
 }

@@ -6,16 +6,16 @@ import { runInNewContext } from 'node:vm';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { Budget } from '../../../../src/worker/accumulator/budget.ts';
 import { PausedBodies, readBody } from '../../../../src/worker/ingress/http/body-reader.ts';
-import { BodyWatch } from '../../../../src/worker/ingress/http/body-timeouts.ts';
+import { BodyTimeouts } from '../../../../src/worker/ingress/http/body-timeouts.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 
 const RATE = KIB;
-let watch: BodyWatch;
+let watch: BodyTimeouts;
 beforeEach((t) => {
   (t as TestContext).mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
-  watch = new BodyWatch(RATE);
+  watch = new BodyTimeouts(RATE);
 });
 afterEach(() => watch.close());
 
@@ -26,7 +26,7 @@ class Request extends FakeResponse {
     spent: false,
     number: 1,
     taken: 0,
-    take: (bytes: number) => {
+    spend: (bytes: number) => {
       this.turn.taken += bytes;
       return !this.turn.spent;
     },
@@ -46,15 +46,15 @@ class Request extends FakeResponse {
     super();
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
     readBody(this, this.pausing, watch, memory, {
-      whole: (body) => {
+      complete: (body) => {
         this.whole = String(body);
         return { abort: () => this.aborted++ };
       },
       tooLarge: () => this.tooLarge++,
-      late: () => this.late++,
+      timedOut: () => this.late++,
       evicted: () => this.evicted++,
       flooded: () => this.flooded++,
-      gone: () => this.gone++,
+      aborted: () => this.gone++,
     });
   }
 

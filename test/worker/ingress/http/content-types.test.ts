@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   encodingOf as encodingOfRequest,
-  type Media,
-  mediaOf,
+  type MediaType,
+  mediaTypeOf,
 } from '../../../../src/worker/ingress/http/content-types.ts';
-import type { Answer } from '../../../../src/worker/ingress/http/responses.ts';
+import type { ResponseContent } from '../../../../src/worker/ingress/http/responses.ts';
 import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
 import { HAS_ZSTD } from '../../../support/zstd.ts';
 
-const TEXT = mediaOf('') as Media;
-const LINES = mediaOf('application/x-ndjson') as Media;
-const PACKED = mediaOf('application/msgpack') as Media;
+const TEXT = mediaTypeOf('') as MediaType;
+const LINES = mediaTypeOf('application/x-ndjson') as MediaType;
+const PACKED = mediaTypeOf('application/msgpack') as MediaType;
 
 function nameOf(contentType: string): string {
-  const media = mediaOf(contentType);
+  const media = mediaTypeOf(contentType);
   if ('status' in media) return `${media.status}`;
   const names = new Map([
     [TEXT, 'text'],
@@ -32,7 +32,7 @@ function assertAll(expected: string, contentTypes: readonly string[]): void {
   }
 }
 
-const messageOf = (answer: Answer) =>
+const messageOf = (answer: ResponseContent) =>
   (JSON.parse(`${answer.body}`) as { error: { message: string } }).error.message;
 
 test('the three kinds of bodies differ', () => {
@@ -98,7 +98,7 @@ test('other types are 415, and the answer names those that are taken', () => {
     'multipart/form-data',
   ];
   assertAll('415', others);
-  const answer = mediaOf('application/json-seq') as Answer;
+  const answer = mediaTypeOf('application/json-seq') as ResponseContent;
   const types = 'application/json, text/plain, application/x-ndjson, application/msgpack';
   assert.equal(
     messageOf(answer),
@@ -141,7 +141,7 @@ test('another charset of a text is 415 by name; MessagePack has none', () => {
     [`charset=${'x'.repeat(99)}`, 'x'.repeat(40)],
   ]) {
     for (const type of ['application/json', 'text/plain', 'application/ndjson', 'a/b+json', '']) {
-      const answer = mediaOf(`${type};${parameters}`) as Answer;
+      const answer = mediaTypeOf(`${type};${parameters}`) as ResponseContent;
       assert.equal(answer.status, 415, `${type};${parameters}`);
       assert.match(messageOf(answer), new RegExp(`: charset ${charset}: send UTF-8$`));
     }
@@ -152,8 +152,8 @@ test('another charset of a text is 415 by name; MessagePack has none', () => {
 test('a header of 16 KiB that is hard to read is read at once', () => {
   const start = performance.now();
   for (const piece of [';', '; ', ';a=', ';a="', ';a="\\', '+', 'a+json', ';charset ', ' ', '"']) {
-    mediaOf(`application/json;${piece.repeat(16_384 / piece.length)}`);
-    mediaOf(`application/${piece.repeat(16_384 / piece.length)}+json`);
+    mediaTypeOf(`application/json;${piece.repeat(16_384 / piece.length)}`);
+    mediaTypeOf(`application/${piece.repeat(16_384 / piece.length)}+json`);
   }
   assert(performance.now() - start < 500, `${performance.now() - start} ms`);
 });
@@ -195,19 +195,19 @@ test('encodings in any letter case, and lists in which one changes the body', ()
 });
 
 test('other encodings, and several, are 415 with the list of those that are taken', () => {
-  const twice = encodingOf('gzip', 'gzip') as Answer;
+  const twice = encodingOf('gzip', 'gzip') as ResponseContent;
   assert.match(messageOf(twice), /send one of .*, not several$/, 'in two headers');
   assert.equal(encodingOf('identity', 'gzip'), 'gzip');
   const taken = 'this content type or encoding is not supported: send ';
   const others = ['compress', 'brotli', 'gzip;q=1', 'g zip', 'constructor', '*', 'aws-chunked'];
   for (const header of [...others, ...(HAS_ZSTD ? [] : ['zstd'])]) {
-    const answer = encodingOf(header) as Answer;
+    const answer = encodingOf(header) as ResponseContent;
     assert.equal(answer.status, 415, header);
     assert.equal(messageOf(answer), `${taken}${LIST} or no Content-Encoding`);
     assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });
   }
   for (const header of ['gzip, gzip', 'gzip,br', 'deflate, identity, x-gzip', 'gzip, compress']) {
-    const answer = encodingOf(header) as Answer;
+    const answer = encodingOf(header) as ResponseContent;
     assert.equal(answer.status, 415, header);
     assert.equal(messageOf(answer), `${taken}one of ${LIST}, not several`);
     assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });

@@ -2,9 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
-import { ANYBODY, type Identity, type Verdict } from '../../../../src/worker/admission/identity.ts';
-import { HeldBody } from '../../../../src/worker/ingress/http/deferred-body.ts';
-import { ChunkWatch } from '../../../../src/worker/overload/flood.ts';
+import {
+  ANONYMOUS,
+  type AuthResult,
+  type Identity,
+} from '../../../../src/worker/admission/identity.ts';
+import { DeferredBody } from '../../../../src/worker/ingress/http/deferred-body.ts';
+import { ChunkFloodDetector } from '../../../../src/worker/overload/flood.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { FakeResponse } from '../../../fakes/uws.ts';
 
@@ -15,21 +19,21 @@ class Request extends FakeResponse {
   readonly heard: string[] = [];
   /** By default for two chunks of 5 bytes together. */
   readonly memory: InputMemory;
-  decide!: (verdict: Verdict) => void;
+  decide!: (verdict: AuthResult) => void;
 
-  readonly turn = { spent: false, number: 1, take: () => !this.turn.spent };
+  readonly turn = { spent: false, number: 1, spend: () => !this.turn.spent };
 
   constructor(memoryBytes = 5 + 2 * LIMITS.chunkOverheadBytes) {
     super();
     this.memory = new InputMemory(memoryBytes);
-    const verdict = new Promise<Verdict>((resolve) => {
+    const verdict = new Promise<AuthResult>((resolve) => {
       this.decide = resolve;
     });
-    const body = new HeldBody(this, verdict, this.memory, new ChunkWatch(this.turn), {
-      admitted: (sender) => {
+    const body = new DeferredBody(this, verdict, this.memory, new ChunkFloodDetector(this.turn), {
+      authenticated: (sender) => {
         this.sender = sender;
       },
-      refused: (code) => this.heard.push(code),
+      rejected: (code) => this.heard.push(code),
       evicted: () => this.heard.push('evicted'),
       flooded: () => this.heard.push('flooded'),
       failed: (error) => this.heard.push(String(error)),
@@ -54,7 +58,7 @@ test('nothing is read before its sender is let in; then what came comes in its o
   request.part('b');
   await turn();
   assert.deepEqual(request.heard, []);
-  request.decide(ANYBODY);
+  request.decide(ANONYMOUS);
   await turn();
   assert.deepEqual(request.heard, ['a', 'b']);
   assert(!request.paused, 'the socket is read on');
@@ -74,7 +78,7 @@ test('who is not let in is told so once, and none of the body is read', async ()
 });
 
 test('who goes away before is not answered; the reader hears of it once', async () => {
-  for (const verdict of [ANYBODY, 'unauthorized'] as const) {
+  for (const verdict of [ANONYMOUS, 'unauthorized'] as const) {
     const request = new Request();
     request.part('a', true);
     request.abort();
@@ -87,7 +91,7 @@ test('who goes away before is not answered; the reader hears of it once', async 
 test('the reader of a body hears of who goes away after he was let in', async () => {
   const request = new Request();
   request.part('a', true);
-  request.decide(ANYBODY);
+  request.decide(ANONYMOUS);
   await turn();
   request.abort();
   assert.deepEqual(request.heard, ['a.', 'aborted']);
@@ -96,7 +100,7 @@ test('the reader of a body hears of who goes away after he was let in', async ()
 test('what a reader throws is told', async () => {
   const request = new Request();
   request.part('throw', true);
-  request.decide(ANYBODY);
+  request.decide(ANONYMOUS);
   await turn();
   assert.deepEqual(request.heard, ['Error: thrown']);
 });
@@ -106,7 +110,7 @@ test('what is kept until the verdict is charged, and no longer', async () => {
   request.part('abc');
   request.part('de');
   assert.equal(request.memory.bytes, 5 + 2 * LIMITS.chunkOverheadBytes, 'chunks may be short');
-  request.decide(ANYBODY);
+  request.decide(ANONYMOUS);
   await turn();
   assert.equal(request.memory.bytes, 0);
   for (const end of ['unauthorized', 'abort'] as const) {
@@ -124,7 +128,7 @@ test('one that is evicted is told so once, whatever the verdict, and nothing of 
   request.part('0123456789');
   request.part('a', true);
   request.part('b', true);
-  request.decide(ANYBODY);
+  request.decide(ANONYMOUS);
   await turn();
   assert.deepEqual(request.heard, ['aborted', 'evicted']);
   assert.deepEqual([request.memory.bytes, request.paused], [0, false]);

@@ -7,21 +7,21 @@ import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import {
   ENCODINGS,
   type Encoding,
-  type Inflated,
+  type InflateResult,
   Inflater,
 } from '../../../../src/worker/ingress/http/inflate.ts';
-import type { Answer } from '../../../../src/worker/ingress/http/responses.ts';
+import type { ResponseContent } from '../../../../src/worker/ingress/http/responses.ts';
 import { missingTool } from '../../../../testing/tools.ts';
 import { HAS_ZSTD, NEEDS_ZSTD, zstdCompressSync } from '../../../support/zstd.ts';
 
 const inflater = new Inflater();
 
-function run(encoding: Encoding, body: Buffer): Promise<Inflated> {
+function run(encoding: Encoding, body: Buffer): Promise<InflateResult> {
   const grown = () => {};
-  return new Promise((done) => inflater.inflate('', encoding, body, { grown, done }));
+  return new Promise((done) => inflater.inflate('', encoding, body, { progress: grown, done }));
 }
 
-const codeOf = ({ status, code }: Answer) => `${status} ${code}`;
+const codeOf = ({ status, code }: ResponseContent) => `${status} ${code}`;
 
 /** The text, or status and code of the answer. */
 async function inflate(encoding: Encoding, body: Buffer): Promise<string> {
@@ -119,7 +119,7 @@ test('its growing output is told; one that is canceled is heard of no more, and 
       done = resolve;
     });
     const cancel = inflater.inflate(name, 'gzip', body, {
-      grown: (bytes) => grown.push(bytes),
+      progress: (bytes) => grown.push(bytes),
       done: () => {
         over.push(name);
         done();
@@ -240,7 +240,7 @@ test('a zstd window beyond 8 MiB is bad_encoding, by name', { skip: NEEDS_ZSTD }
   for (const window of [0, 13 << 3])
     assert.equal(await inflate('zstd', frame(window)), 'whole: {}');
   for (const window of [(13 << 3) | 1, 14 << 3, 17 << 3, 0xff]) {
-    const answer = (await run('zstd', frame(window))) as Answer;
+    const answer = (await run('zstd', frame(window))) as ResponseContent;
     assert.equal(codeOf(answer), BAD);
     assert.match(`${answer.body}`, /a zstd window may have 8 MiB: compress at a lower level/);
   }
@@ -269,7 +269,7 @@ test('senders of bodies that wait have their turns one after the other', async (
     all.push(
       new Promise((resolve) => {
         inflater.inflate(sender, 'gzip', body, {
-          grown: () => {},
+          progress: () => {},
           done: () => {
             done.push(sender);
             resolve();

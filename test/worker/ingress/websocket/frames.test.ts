@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { Slicer } from '../../../../src/worker/ingress/slicer.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
-import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketHandler } from '../../../../src/worker/ingress/websocket/websocket-handler.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
@@ -17,7 +17,7 @@ const { workMs, overlongMs, lookBytes } = LIMITS.turn;
 const odd = good('odd', { msg: 1 });
 const turnOver = () => new Promise<void>((done) => setImmediate(done));
 
-let listener: WebSocketListener;
+let listener: WebSocketHandler;
 let stages: ReturnType<typeof createStages>;
 let validate: Validator;
 let turn: TurnBudget;
@@ -41,11 +41,11 @@ afterEach(() => listener.close());
 
 /** Takes all the time of this turn; @param ms how long keeping what comes has taken since */
 function spend(ms = 0): void {
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   clockMs += workMs;
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
   clockMs += ms;
-  turn.take(lookBytes);
+  turn.spend(lookBytes);
 }
 
 function connect(protocol = '') {
@@ -217,7 +217,7 @@ test('a client that is told to go is let go when its frames that waited are sett
   const client = connect(SUBPROTOCOL);
   spend();
   client.deliver('x');
-  listener.leave();
+  listener.drain();
   client.pong('goaway');
   assert.equal(client.ended, '');
   await allTaken();

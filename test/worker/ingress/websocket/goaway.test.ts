@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../../src/config/limits.ts';
-import { goawayText, Leaving, randomAge } from '../../../../src/worker/ingress/websocket/goaway.ts';
+import { Goaway, goawayText, randomAge } from '../../../../src/worker/ingress/websocket/goaway.ts';
 
 const many = <T>(make: () => T): T[] => Array.from({ length: 1_000 }, make);
 
 test('a client has come to its end with the pong, or when its grace is over', () => {
   const nowMs = performance.now();
-  const leaving = new Leaving('age');
+  const leaving = new Goaway('age');
   assert.equal(leaving.reason, 'age');
-  assert(!leaving.arrived && !leaving.isOver(nowMs + LIMITS.goawayGraceMs - 1));
-  assert(leaving.isOver(performance.now() + LIMITS.goawayGraceMs));
-  leaving.heard();
-  assert(leaving.arrived && !leaving.isOver(nowMs));
+  assert(!leaving.complete && !leaving.isGraceOver(nowMs + LIMITS.goawayGraceMs - 1));
+  assert(leaving.isGraceOver(performance.now() + LIMITS.goawayGraceMs));
+  leaving.pong();
+  assert(leaving.complete && !leaving.isGraceOver(nowMs));
 });
 
 test('a restart spreads those that come back over the whole time, an age does not', () => {

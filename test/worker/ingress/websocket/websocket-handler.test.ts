@@ -4,7 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
 import { SUBPROTOCOL } from '../../../../src/worker/ingress/websocket/upgrades.ts';
-import type { WebSocketListener } from '../../../../src/worker/ingress/websocket/websocket.ts';
+import type { WebSocketHandler } from '../../../../src/worker/ingress/websocket/websocket-handler.ts';
 import type { Validator } from '../../../../src/worker/intake/validator.ts';
 import { good } from '../../../../testing/events.ts';
 import { FakeResponse, fakeRequest, openSocket } from '../../../fakes/uws.ts';
@@ -12,7 +12,7 @@ import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
 
 /** The sieve does not let it through. */
 const odd = good('x', { msg: 1 });
-let listener: WebSocketListener;
+let listener: WebSocketHandler;
 const CLOSED = cells('forebay_connections_closed_total', ['memory_short']);
 let logged: string[];
 let counters: Counters;
@@ -93,22 +93,22 @@ test('above the mark connections that may hold a part of a message are ended, lo
   nowMs += LIMITS.silentMs;
   talks!.deliver(odd);
   const ended = () => [early, talks, silent, late].map((client) => client!.peer.ended);
-  assert.equal(listener.endSilent(1), 1);
+  assert.equal(listener.closeSilent(1), 1);
   assert.deepEqual(
     ended(),
     ['1006', '', '', ''],
     'one has room for that, and has never said a thing',
   );
-  assert.equal(listener.endSilent(longest), 1);
+  assert.equal(listener.closeSilent(longest), 1);
   assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message that is too long is none');
-  assert.equal(listener.endSilent(longest + 1), 1);
+  assert.equal(listener.closeSilent(longest + 1), 1);
   assert.deepEqual(ended(), ['1006', '', '1006', '1006'], 'who has just said something stays');
-  assert.equal(listener.endSilent(100 * longest), 0);
+  assert.equal(listener.closeSilent(100 * longest), 0);
   assert.equal(counters.values[CLOSED.memory_short], 3);
 });
 
 test('no more connections are ended in one look than that takes no time', () => {
   for (let count = 0; count < LIMITS.endedAtOnce + 10; count++) connect();
-  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
-  assert.equal(listener.endSilent(Number.POSITIVE_INFINITY), 10);
+  assert.equal(listener.closeSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
+  assert.equal(listener.closeSilent(Number.POSITIVE_INFINITY), 10);
 });

@@ -8,14 +8,14 @@ import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
 import type { Identity } from '../../admission/identity.ts';
-import { joined, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
+import { mergeBuckets, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
 import { Inflow } from '../../overload/flood.ts';
 import type { WebSocket, WebSocketBehavior } from '../uws.ts';
 import { type Connection, closeReason, longestSilent } from './connection.ts';
 import { Frames, type FramesOptions } from './frames.ts';
-import { goawayText, Leaving, PING, type Reason, randomAge } from './goaway.ts';
-import { UnreadWatch } from './unread.ts';
-import { type Handshake, type HandshakeOptions, Handshakes, SUBPROTOCOL } from './upgrades.ts';
+import { GOAWAY_PING, Goaway, type GoawayReason, goawayText, randomAge } from './goaway.ts';
+import { SlowConsumers } from './slow-consumers.ts';
+import { type Handshake, SUBPROTOCOL, type UpgradeOptions, Upgrades } from './upgrades.ts';
 
 const CLOSE_CODES = { credit_exceeded: 1008, flooding: 1013 } as const;
 
@@ -25,7 +25,7 @@ const CLOSED = cells('forebay_connections_closed_total', CLOSE_REASONS);
 
 type Socket = WebSocket<Connection>;
 
-export interface WebSocketOptions extends HandshakeOptions, FramesOptions {
+export interface WebSocketHandlerOptions extends UpgradeOptions, FramesOptions {
   readonly acknowledger: Acknowledger;
   /** Events of one connection; undefined = no bound. */
   readonly connectionRate: Rate | undefined;
@@ -38,34 +38,36 @@ export interface WebSocketOptions extends HandshakeOptions, FramesOptions {
 }
 
 /** The WebSockets of one worker. */
-export class WebSocketListener {
-  readonly #options: WebSocketOptions;
+export class WebSocketHandler {
+  readonly #options: WebSocketHandlerOptions;
   readonly #frames: Frames;
-  readonly #handshakes: Handshakes;
+  readonly #upgrades: Upgrades;
   readonly #sockets = new Set<Socket>();
-  readonly #unread = new UnreadWatch<Socket>((socket) => this.#end(socket, 1008, 'slow_consumer'));
+  readonly #slowConsumers = new SlowConsumers<Socket>((socket) =>
+    this.#end(socket, 1008, 'slow_consumer'),
+  );
   /** Connections that have a stream. */
   #streams = 0;
   #ended = 0;
-  #leaving = false;
+  #draining = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
   readonly #identityTimer: NodeJS.Timeout | undefined;
 
-  constructor(options: WebSocketOptions) {
+  constructor(options: WebSocketHandlerOptions) {
     this.#options = options;
     this.#frames = new Frames(options);
-    this.#handshakes = new Handshakes(options, (response, handshake, identity) => {
+    this.#upgrades = new Upgrades(options, (response, handshake, identity) => {
       const { acknowledged, webSocketKey, context } = handshake;
       const connection = this.#connection(handshake, identity);
       response.upgrade(connection, webSocketKey, acknowledged ? SUBPROTOCOL : '', '', context);
     });
-    const { maxAgeMs, gate } = options;
-    if (gate.required) {
-      this.#identityTimer = setInterval(() => this.lookAtIdentities(), LIMITS.identityLookMs);
+    const { maxAgeMs, authenticator } = options;
+    if (authenticator.required) {
+      this.#identityTimer = setInterval(() => this.checkIdentities(), LIMITS.identityLookMs);
     }
     if (maxAgeMs === 0) return;
-    const lookMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
-    this.#ageTimer = setInterval(() => this.look(), lookMs);
+    const checkMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
+    this.#ageTimer = setInterval(() => this.checkAges(), checkMs);
   }
 
   /** What uWebSockets.js calls. */
@@ -77,11 +79,12 @@ export class WebSocketListener {
       maxBackpressure: LIMITS.unreadMaxBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
-      upgrade: (response, request, context) => this.#handshakes.take(response, request, context),
+      upgrade: (response, request, context) => this.#upgrades.handle(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
-      drain: (socket) => this.#unread.drained(socket),
-      ping: (socket, message) => this.#holds(socket, message) && this.#unread.look(socket),
+      drain: (socket) => this.#slowConsumers.drained(socket),
+      ping: (socket, message) =>
+        this.#acceptControl(socket, message) && this.#slowConsumers.check(socket),
       pong: (socket, message) => this.#pong(socket, message),
       close: (socket, code, reason) => this.#close(socket, code, reason),
     };
@@ -98,12 +101,12 @@ export class WebSocketListener {
 
   /** A connection is closed that has not asked for anything: nothing can be said on it. */
   countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
-    this.#handshakes.countClosed(reason);
+    this.#upgrades.countClosed(reason);
   }
 
   /** An acknowledged client is connected, or may be soon. */
   get busy(): boolean {
-    return this.#streams > 0 || this.#handshakes.busy || this.decoding;
+    return this.#streams > 0 || this.#upgrades.busy || this.decoding;
   }
 
   /** A frame has come that is not taken apart. */
@@ -112,38 +115,38 @@ export class WebSocketListener {
   }
 
   /** Tells each acknowledged client to go away, and those that still come. */
-  leave(): void {
-    this.#leaving = true;
+  drain(): void {
+    this.#draining = true;
     for (const socket of [...this.#sockets]) this.#goAway(socket, 'restart');
   }
 
-  refuseHandshakes(): void {
-    this.#handshakes.refuseAll();
+  rejectHandshakes(): void {
+    this.#upgrades.rejectAll();
   }
 
   /** Looks for connections that are old, and for those whose grace is over. */
-  look(): void {
+  checkAges(): void {
     const nowMs = performance.now();
     for (const socket of [...this.#sockets]) {
-      const { leaving, oldAtMs } = socket.getUserData();
-      if (leaving?.isOver(nowMs)) this.#endIfDone(socket);
-      else if (leaving === undefined && nowMs >= oldAtMs) this.#goAway(socket, 'age');
+      const { goaway, maxAgeAtMs } = socket.getUserData();
+      if (goaway?.isGraceOver(nowMs)) this.#endIfDone(socket);
+      else if (goaway === undefined && nowMs >= maxAgeAtMs) this.#goAway(socket, 'age');
     }
   }
 
   /** Ends the connections of keys and tokens that are over; takes up rates that have changed. */
-  lookAtIdentities(): void {
+  checkIdentities(): void {
     const nowMs = Date.now();
     for (const socket of [...this.#sockets]) {
       const connection = socket.getUserData();
-      const { identity, ended } = connection;
-      if (ended !== undefined) continue;
-      if (identity.isOver(nowMs)) {
-        this.#options.gate.ended(identity);
+      const { identity, endReason } = connection;
+      if (endReason !== undefined) continue;
+      if (identity.isExpired(nowMs)) {
+        this.#options.authenticator.logExpired(identity);
         this.#end(socket, 1008, 'unauthorized');
-      } else if (connection.ofKey !== identity.buckets) {
-        connection.ofKey = identity.buckets;
-        connection.buckets = joined(connection.own, connection.ofKey);
+      } else if (connection.keyBuckets !== identity.buckets) {
+        connection.keyBuckets = identity.buckets;
+        connection.buckets = mergeBuckets(connection.ownBuckets, connection.keyBuckets);
       }
     }
   }
@@ -153,12 +156,12 @@ export class WebSocketListener {
    * get no close frame: after it uWebSockets.js keeps that memory until the client closes as well.
    * @returns how many
    */
-  endSilent(bytes: number): number {
-    const most = Math.min(LIMITS.endedAtOnce, Math.ceil(bytes / this.#maxMessageBytes));
-    const silent = longestSilent(this.#sockets, most);
+  closeSilent(bytes: number): number {
+    const max = Math.min(LIMITS.endedAtOnce, Math.ceil(bytes / this.#maxMessageBytes));
+    const silent = longestSilent(this.#sockets, max);
     for (const socket of silent) {
-      socket.getUserData().ended = 'memory_short';
-      cut(socket);
+      socket.getUserData().endReason = 'memory_short';
+      terminate(socket);
     }
     return silent.length;
   }
@@ -169,32 +172,32 @@ export class WebSocketListener {
   }
 
   /** Ends every connection: this instance stops. */
-  endAll(): void {
+  closeAll(): void {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
 
-  #connection({ acknowledged, place }: Handshake, identity: Identity): Connection {
+  #connection({ acknowledged, addressKey }: Handshake, identity: Identity): Connection {
     const { connectionRate, maxAgeMs, admission } = this.#options;
     const ofItself = connectionRate ? [new TokenBucket(connectionRate)] : [];
-    const own = [...ofItself, ...admission.bucketsOf(place)];
+    const ownBuckets = [...ofItself, ...admission.bucketsOf(addressKey)];
     return {
       acknowledged,
       identity,
-      place,
-      own,
-      buckets: joined(own, identity.buckets),
-      ofKey: identity.buckets,
+      addressKey,
+      ownBuckets,
+      buckets: mergeBuckets(ownBuckets, identity.buckets),
+      keyBuckets: identity.buckets,
       stream: undefined,
       owner: acknowledged ? PLAIN : plainOwner(identity),
-      ended: undefined,
-      leaving: undefined,
-      oldAtMs: performance.now() + randomAge(maxAgeMs),
-      heard: false,
-      heardAtMs: performance.now(),
+      endReason: undefined,
+      goaway: undefined,
+      maxAgeAtMs: performance.now() + randomAge(maxAgeMs),
+      hasMessage: false,
+      lastMessageAtMs: performance.now(),
       inflow: new Inflow(),
       queue: undefined,
-      cut: () => {},
-      flooded: () => {},
+      terminate: () => {},
+      endFlooding: () => {},
     };
   }
 
@@ -202,21 +205,21 @@ export class WebSocketListener {
     const { counters, acknowledger, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.add(socket);
-    connection.cut = () => cut(socket);
-    connection.flooded = () => this.#end(socket, 1013, 'flooding');
-    admission.enter(connection.place);
+    connection.terminate = () => terminate(socket);
+    connection.endFlooding = () => this.#end(socket, 1013, 'flooding');
+    admission.enter(connection.addressKey);
     counters.add(OPENED);
     counters.add(OPEN.ws);
     // It was counted when it was accepted.
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
     const send = (texts: readonly string[]) => this.#send(socket, texts);
-    const wire = { send, unreadBytes: () => socket.getBufferedAmount() };
-    connection.stream = acknowledger.stream(wire, connection.identity.name);
+    const channel = { send, unreadBytes: () => socket.getBufferedAmount() };
+    connection.stream = acknowledger.createStream(channel, connection.identity.name);
     connection.owner = connection.stream;
     this.#streams++;
     connection.stream.hello();
-    if (this.#leaving) this.#goAway(socket, 'restart');
+    if (this.#draining) this.#goAway(socket, 'restart');
   }
 
   #send(socket: Socket, texts: readonly string[]): void {
@@ -229,7 +232,7 @@ export class WebSocketListener {
     else socket.cork(() => texts.forEach(write));
     // Not while it is corked: uWebSockets.js would hold back what others are sent from then on.
     if (!taken) return this.#end(socket, 1008, 'slow_consumer');
-    this.#unread.look(socket);
+    this.#slowConsumers.check(socket);
     this.#endIfDone(socket);
   }
 
@@ -237,52 +240,52 @@ export class WebSocketListener {
    * Says `goaway`, and pings behind it: with the pong all has come that was sent before. A plain
    * client cannot be told: at a restart it stays until the end.
    */
-  #goAway(socket: Socket, reason: Reason): void {
+  #goAway(socket: Socket, reason: GoawayReason): void {
     const connection = socket.getUserData();
-    if (connection.ended !== undefined || connection.leaving !== undefined) return;
+    if (connection.endReason !== undefined || connection.goaway !== undefined) return;
     if (connection.stream === undefined) {
       if (reason === 'age') this.#end(socket, 1012, reason);
       return;
     }
-    connection.leaving = new Leaving(reason);
+    connection.goaway = new Goaway(reason);
     this.#send(socket, [goawayText(reason, this.#options.spreadMs)]);
-    if (connection.ended === undefined) socket.ping(PING);
+    if (connection.endReason === undefined) socket.ping(GOAWAY_PING);
   }
 
   #pong(socket: Socket, message: ArrayBuffer): void {
-    if (!this.#holds(socket, message)) return;
-    const { leaving } = socket.getUserData();
-    if (leaving === undefined || Buffer.from(message).toString() !== PING) return;
-    leaving.heard();
+    if (!this.#acceptControl(socket, message)) return;
+    const { goaway } = socket.getUserData();
+    if (goaway === undefined || Buffer.from(message).toString() !== GOAWAY_PING) return;
+    goaway.pong();
     this.#endIfDone(socket);
   }
 
   /** Pings and pongs take time too. @returns whether the connection is open, and stays so */
-  #holds(socket: Socket, message: ArrayBuffer): boolean {
+  #acceptControl(socket: Socket, message: ArrayBuffer): boolean {
     const connection = socket.getUserData();
-    if (connection.ended !== undefined) return false;
-    if (!this.#frames.control(connection, message.byteLength)) return true;
+    if (connection.endReason !== undefined) return false;
+    if (!this.#frames.countControl(connection, message.byteLength)) return true;
     this.#end(socket, 1013, 'flooding');
     return false;
   }
 
   /** A client that was told to go away is let go when all that it sent is settled. */
   #endIfDone(socket: Socket): void {
-    const { leaving, stream, ended } = socket.getUserData();
-    if (leaving === undefined || ended !== undefined) return;
-    if (leaving.arrived && stream?.allAcknowledged) this.#end(socket, 1012, leaving.reason);
+    const { goaway, stream, endReason } = socket.getUserData();
+    if (goaway === undefined || endReason !== undefined) return;
+    if (goaway.complete && stream?.allAcknowledged) this.#end(socket, 1012, goaway.reason);
   }
 
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
     const connection = socket.getUserData();
-    if (connection.ended !== undefined) return;
+    if (connection.endReason !== undefined) return;
     const { intake, maxFrameBytes } = this.#options;
     try {
-      const reason = this.#frames.arrived(connection, message, isBinary);
+      const reason = this.#frames.receive(connection, message, isBinary);
       if (reason !== undefined) return this.#end(socket, CLOSE_CODES[reason], reason);
       if (message.byteLength > maxFrameBytes) return;
-      connection.heard = true;
-      connection.heardAtMs = intake.arrivalMs;
+      connection.hasMessage = true;
+      connection.lastMessageAtMs = intake.arrivalMs;
     } catch (error) {
       this.#frames.failed(connection, error);
     }
@@ -290,8 +293,8 @@ export class WebSocketListener {
 
   #end(socket: Socket, code: number, reason: CloseReason): void {
     const connection = socket.getUserData();
-    if (connection.ended !== undefined) return;
-    connection.ended = reason;
+    if (connection.endReason !== undefined) return;
+    connection.endReason = reason;
     if (reason === 'flooding') this.#frames.drop(connection.queue);
     else this.#frames.closed(connection);
     socket.end(code, reason);
@@ -301,21 +304,21 @@ export class WebSocketListener {
     const { counters, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
-    this.#unread.forget(socket);
-    admission.leave(connection.place);
+    this.#slowConsumers.forget(socket);
+    admission.leave(connection.addressKey);
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     this.#frames.closed(connection);
     // Its queue may be there for longer.
-    connection.cut = () => {};
-    connection.flooded = () => {};
+    connection.terminate = () => {};
+    connection.endFlooding = () => {};
     connection.stream?.close();
     counters.add(OPEN.ws, -1);
-    counters.add(CLOSED[connection.ended ?? closeReason(code, reason)]);
+    counters.add(CLOSED[connection.endReason ?? closeReason(code, reason)]);
   }
 }
 
-function cut(socket: Socket): void {
+function terminate(socket: Socket): void {
   try {
     socket.close();
   } catch {

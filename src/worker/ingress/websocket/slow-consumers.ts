@@ -17,7 +17,7 @@ interface Backlog {
  * only if it takes nothing for `LIMITS.unreadMs`, or has more than `LIMITS.unreadBytes` unread for
  * all of `LIMITS.backlogMs`: a byte now and then does not hold memory for longer.
  */
-export class UnreadWatch<S extends Socket> {
+export class SlowConsumers<S extends Socket> {
   readonly #stalled: (socket: S) => void;
   readonly #backlogs = new Map<S, Backlog>();
 
@@ -27,7 +27,7 @@ export class UnreadWatch<S extends Socket> {
   }
 
   /** Checks a connection after a write to it, which may also have sent what was unread. */
-  look(socket: S): void {
+  check(socket: S): void {
     if (socket.getBufferedAmount() <= LIMITS.unreadBytes) {
       if (this.#backlogs.size > 0) this.forget(socket);
     } else if (!this.#backlogs.has(socket)) {

@@ -12,13 +12,13 @@ import { eventCodes } from '../../../../src/common/errors.ts';
 import { LIMITS } from '../../../../src/config/limits.ts';
 import { cell, cells } from '../../../../src/metrics/counters.ts';
 import type { RecordBatch } from '../../../../src/worker/accumulator/batch.ts';
-import type { HttpAnswer } from '../../../../src/worker/acknowledger/http-reply.ts';
-import { Gate } from '../../../../src/worker/admission/authenticator.ts';
-import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity.ts';
+import type { EventsResponse } from '../../../../src/worker/acknowledger/http-reply.ts';
+import { Authenticator } from '../../../../src/worker/admission/authenticator.ts';
+import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
-import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
+import type { HttpHandler } from '../../../../src/worker/ingress/http/http-handler.ts';
 import { valuesOf } from '../../../../testing/batches.ts';
 import { SeededRandom } from '../../../../testing/random.ts';
 import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
@@ -27,7 +27,12 @@ import { createStages } from '../stages.ts';
 const HISTORIES = 300;
 const STEPS = 60;
 const TIMEOUT_MS = 15_000;
-const VERDICTS: readonly Verdict[] = [ANYBODY, ANYBODY, 'unauthorized', 'identity_unavailable'];
+const VERDICTS: readonly AuthResult[] = [
+  ANONYMOUS,
+  ANONYMOUS,
+  'unauthorized',
+  'identity_unavailable',
+];
 const RECEIVED = cells('forebay_events_received_total', ['http']);
 const REFUSED = cells('forebay_events_refused_total', eventCodes);
 const STORED = { stored: cell('forebay_events_stored_total') };
@@ -40,9 +45,9 @@ class Sent {
   readonly ids: readonly string[];
   readonly #parts: Buffer[] = [];
   /** Says who sends it; undefined = it is known. */
-  decide: ((verdict: Verdict) => void) | undefined;
+  decide: ((verdict: AuthResult) => void) | undefined;
 
-  constructor(name: string, random: SeededRandom, listener: HttpListener, verdicts: Verdicts) {
+  constructor(name: string, random: SeededRandom, listener: HttpHandler, verdicts: Verdicts) {
     const count = random.pick([0, 1, 3, 400]);
     this.ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
     const events = this.ids.map((id, index) => {
@@ -67,7 +72,7 @@ class Sent {
       ...(isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
     });
     markChunked(this.response, request);
-    const verdict = new Promise<Verdict>((resolve) => {
+    const verdict = new Promise<AuthResult>((resolve) => {
       this.decide = resolve;
     });
     verdicts.push(random.chance(0.5) ? verdict : random.pick(VERDICTS));
@@ -88,7 +93,7 @@ class Sent {
   /** Those that its sender takes for stored. */
   get promised(): readonly string[] {
     if (!this.response.body.startsWith('{"accepted":')) return [];
-    const { accepted, errors } = JSON.parse(this.response.body) as HttpAnswer['body'];
+    const { accepted, errors } = JSON.parse(this.response.body) as EventsResponse['body'];
     const named = new Set<string>();
     const whole: [number, number][] = [[0, this.ids.length - 1]];
     for (const { events = whole } of errors) {
@@ -101,7 +106,7 @@ class Sent {
     return promised;
   }
 }
-type Verdicts = (Verdict | Promise<Verdict>)[];
+type Verdicts = (AuthResult | Promise<AuthResult>)[];
 
 /** Kafka, as it pleases the test. */
 class Kafka {
@@ -146,9 +151,16 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   const random = new SeededRandom(seed, 'orders');
   const log = pino({ level: 'silent' });
   const verdicts: Verdicts = [];
-  const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
-  t.mock.method(gate, 'admit', () => verdicts.shift());
-  const stages = createStages({ settings: { httpTimeoutMs: TIMEOUT_MS }, parts: { gate } });
+  const authenticator = new Authenticator({
+    origins: new Origins(undefined),
+    log,
+    keys: new KeyRing(),
+  });
+  t.mock.method(authenticator, 'authenticate', () => verdicts.shift());
+  const stages = createStages({
+    settings: { httpTimeoutMs: TIMEOUT_MS },
+    parts: { authenticator },
+  });
   const { budget, counters, acknowledger, intake, http: listener } = stages;
   const kafka = new Kafka(stages);
   const all: Sent[] = [];
@@ -177,7 +189,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     [2, relieve],
     [6, () => kafka.take(random.pick(['stored', 'stored', 'refused', 'late']))],
     [2, () => kafka.settle()],
-    [0.3, () => listener.leave()],
+    [0.3, () => listener.drain()],
     [0.3, () => intake.drain()],
   ];
   const deck = steps.flatMap(([weight, step]) => Array<() => void>(weight * 10).fill(step));
@@ -186,7 +198,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     if (random.chance(0.3)) await turn();
   }
   relieve();
-  for (const sent of all) sent.decide?.(ANYBODY);
+  for (const sent of all) sent.decide?.(ANONYMOUS);
   await turn();
   for (const sent of all) while (!sent.response.ended && sent.hasMore) sent.deliver();
   do await turn();

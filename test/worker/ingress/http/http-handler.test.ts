@@ -8,11 +8,11 @@ import { tokenHash } from '../../../../src/api-keys/token.ts';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
 import type { RefusalEntry } from '../../../../src/worker/acknowledger/refusals.ts';
-import { Gate } from '../../../../src/worker/admission/authenticator.ts';
-import { ANYBODY, type Verdict } from '../../../../src/worker/admission/identity.ts';
+import { Authenticator } from '../../../../src/worker/admission/authenticator.ts';
+import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
-import type { HttpListener } from '../../../../src/worker/ingress/http/http.ts';
+import type { HttpHandler } from '../../../../src/worker/ingress/http/http-handler.ts';
 import { loadValidator, type Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
@@ -24,7 +24,7 @@ import { createStages, NO_PAGE } from '../stages.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
-let listener: HttpListener;
+let listener: HttpHandler;
 let counters: Counters;
 /** Of events that the sieve does not let through. */
 let validate: Validator;
@@ -35,7 +35,7 @@ beforeEach(() => {
 });
 
 /** @param parts those that differ */
-function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_000): HttpListener {
+function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_000): HttpHandler {
   const validating: Validator = (value) => validate(value);
   // However slow the machine is, a turn has time.
   const turn = new TurnBudget({ now: () => 0, cpuMs: () => 0 });
@@ -48,7 +48,7 @@ function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_00
 afterEach(() => listener.close());
 
 /** Ends `before` for a listener with other options. */
-function replaced(before: HttpListener, parts: Partial<IngressParts>): HttpListener {
+function replaced(before: HttpHandler, parts: Partial<IngressParts>): HttpHandler {
   before.close();
   return createListener(parts);
 }
@@ -58,9 +58,9 @@ function spentLater() {
   let nowMs = 0;
   const turn = new TurnBudget({ now: () => nowMs, cpuMs: () => nowMs });
   const spend = () => {
-    turn.take(LIMITS.turn.lookBytes);
+    turn.spend(LIMITS.turn.lookBytes);
     nowMs += LIMITS.turn.workMs;
-    turn.take(LIMITS.turn.lookBytes);
+    turn.spend(LIMITS.turn.lookBytes);
     assert(turn.spent);
   };
   return { turn, spend };
@@ -116,8 +116,8 @@ test('a body that is refused undecoded is so at the end of a turn that has no ti
   const keys = new KeyRing();
   keys.replace([{ name: 'k', sha256: tokenHash(TOKEN), endsAtMs: Number.POSITIVE_INFINITY, rate }]);
   const log = pino({ level: 'silent' });
-  const gate = new Gate({ origins: new Origins(undefined), keys, log });
-  listener = replaced(listener, { gate, turn });
+  const authenticator = new Authenticator({ origins: new Origins(undefined), keys, log });
+  listener = replaced(listener, { authenticator, turn });
   const headers = { authorization: `Bearer ${TOKEN}` };
   assert.equal(post('[1,2]', headers).status, 400, 'from now on it owes a token');
   assert.equal(post(good('x'), headers).status, 429);
@@ -168,7 +168,7 @@ test('while the worker ends every answer closes its connection, or says that the
     const how = [closes, headers.get('Connection'), headers.get('Keep-Alive')];
     assert.deepEqual(how, [false, 'keep-alive', 'timeout=6'], `before: ${name}`);
   }
-  listener.leave();
+  listener.drain();
   for (const [name, answer, how] of cases) {
     const response = answer();
     // Later, as long as uWebSockets.js may still read on.
@@ -229,9 +229,13 @@ test('with keys, places are shared by key: whatever addresses a key has, another
   const keys = new KeyRing();
   const entry = { endsAtMs: Number.POSITIVE_INFINITY, rate: undefined };
   keys.replace(['a', 'b'].map((name) => ({ ...entry, name, sha256: tokenHash(`fbk_${name}`) })));
-  const gate = new Gate({ origins: new Origins(undefined), keys, log: pino({ level: 'silent' }) });
+  const authenticator = new Authenticator({
+    origins: new Origins(undefined),
+    keys,
+    log: pino({ level: 'silent' }),
+  });
   listener.close();
-  listener = createListener({ gate });
+  listener = createListener({ authenticator });
   const by = (key: string) => ({ authorization: `Bearer fbk_${key}` });
   const flood = Array.from({ length: 80 }, (_, index) => post(LONG, by('a'), addressOf(index)));
   const held = flood.filter(({ status }) => status === undefined);
@@ -253,8 +257,8 @@ test('bodies that wait are charged; one that is evicted is buffer_full, to come 
   const statuses = plain.map(({ status }) => status);
   assert.equal(statuses.filter((status) => status === 400).length, fitting);
   // What it decompresses to is charged as it comes.
-  const others = input.hold(() => assert.fail('it is pinned'));
-  others.set(input.limitBytes - text.length / 2);
+  const others = input.allocate(() => assert.fail('it is pinned'));
+  others.resize(input.limitBytes - text.length / 2);
   others.pin();
   const inflated = post(packed, { 'content-encoding': 'gzip' });
   assert(input.bytes < input.limitBytes, 'it fits as it was sent');
@@ -272,17 +276,21 @@ test('bodies that wait are charged; one that is evicted is buffer_full, to come 
 
 test('a body that holds memory for long is 408 in words, held or read, and the next one is taken', async (t) => {
   const log = pino({ level: 'silent' });
-  const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
-  let decide!: (verdict: Verdict) => void;
-  const verdict = new Promise<Verdict>((resolve) => {
+  const authenticator = new Authenticator({
+    origins: new Origins(undefined),
+    log,
+    keys: new KeyRing(),
+  });
+  let decide!: (verdict: AuthResult) => void;
+  const verdict = new Promise<AuthResult>((resolve) => {
     decide = resolve;
   });
-  const verdicts = [ANYBODY, verdict, ANYBODY];
-  t.mock.method(gate, 'admit', () => verdicts.shift());
+  const verdicts = [ANONYMOUS, verdict, ANONYMOUS];
+  t.mock.method(authenticator, 'authenticate', () => verdicts.shift());
   let ms = 0;
   const input = new InputMemory(4 * MIB, () => ++ms);
   listener.close();
-  listener = createListener({ gate, inputMemory: input });
+  listener = createListener({ authenticator, inputMemory: input });
   const begun = () => ask('POST', '/events', { 'content-length': `${MIB}` });
   const [read, held] = [begun(), begun()];
   for (const response of [read, held]) response.deliver(Buffer.alloc(MIB - 1), false);
@@ -293,7 +301,7 @@ test('a body that holds memory for long is 408 in words, held or read, and the n
     assert.deepEqual([status, closes], [408, true]);
     assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
   }
-  decide(ANYBODY);
+  decide(ANONYMOUS);
   await verdict;
   assert.deepEqual([input.bytes, listener.busy], [0, false]);
   assert.equal(counters.values[REFUSED.request_timeout], 2);
@@ -319,9 +327,9 @@ test('a rate counts a long body as one: Retry-After is the time until all that i
   const sha256 = tokenHash(TOKEN);
   keys.replace([{ name: 'k', sha256, endsAtMs: Number.POSITIVE_INFINITY, rate }]);
   const log = pino({ level: 'silent' });
-  const gate = new Gate({ origins: new Origins(undefined), keys, log });
+  const authenticator = new Authenticator({ origins: new Origins(undefined), keys, log });
   listener.close();
-  listener = createListener({ gate }, 1);
+  listener = createListener({ authenticator }, 1);
   const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
   const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
   await until(() => response.status !== undefined);
@@ -350,14 +358,18 @@ test('a body that came too late is answered 408 once, whatever is found out of i
   listener.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
   const log = pino({ level: 'silent' });
-  for (const late of ['unauthorized', ANYBODY] as const) {
-    let decide: (verdict: Verdict) => void = () => {};
-    const verdict = new Promise<Verdict>((resolve) => {
+  for (const late of ['unauthorized', ANONYMOUS] as const) {
+    let decide: (verdict: AuthResult) => void = () => {};
+    const verdict = new Promise<AuthResult>((resolve) => {
       decide = resolve;
     });
-    const gate = new Gate({ origins: new Origins(undefined), log, keys: new KeyRing() });
-    t.mock.method(gate, 'admit', () => verdict);
-    listener = createListener({ gate });
+    const authenticator = new Authenticator({
+      origins: new Origins(undefined),
+      log,
+      keys: new KeyRing(),
+    });
+    t.mock.method(authenticator, 'authenticate', () => verdict);
+    listener = createListener({ authenticator });
     const response = ask('POST', '/events', {
       'content-length': '9',
       authorization: 'Bearer a.b.c',
@@ -375,17 +387,21 @@ test('a body that came too late is answered 408 once, whatever is found out of i
 });
 
 test('an allowed page may read every answer, a foreign one none; it may load the library', async (t) => {
-  const verdicts: (Verdict | Promise<Verdict>)[] = [];
+  const verdicts: (AuthResult | Promise<AuthResult>)[] = [];
   const log = pino({ level: 'silent' });
-  const gate = new Gate({ origins: new Origins(['https://a.example']), log, keys: new KeyRing() });
-  t.mock.method(gate, 'admit', () => verdicts.shift() ?? ANYBODY);
-  const memory = { over: false };
+  const authenticator = new Authenticator({
+    origins: new Origins(['https://a.example']),
+    log,
+    keys: new KeyRing(),
+  });
+  t.mock.method(authenticator, 'authenticate', () => verdicts.shift() ?? ANONYMOUS);
+  const memory = { exceeded: false };
   listener.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
-  listener = createListener({ gate, memory });
+  listener = createListener({ authenticator, memory });
   const page = { origin: 'https://a.example' };
   const sent = (headers: Record<string, string>) => ask('POST', '/events', { ...page, ...headers });
-  const admitting = (verdict: Verdict | Promise<Verdict>) => {
+  const admitting = (verdict: AuthResult | Promise<AuthResult>) => {
     verdicts.push(verdict);
     return sent({});
   };
@@ -395,9 +411,9 @@ test('an allowed page may read every answer, a foreign one none; it may load the
     return response;
   };
   const whenShort = () => {
-    memory.over = true;
+    memory.exceeded = true;
     const response = sent({});
-    memory.over = false;
+    memory.exceeded = false;
     return response;
   };
   const long = { ...page, 'content-length': '' };
@@ -436,7 +452,7 @@ test('an allowed page may read every answer, a foreign one none; it may load the
 
 test('the page learns from page.json whether it is ready or Kafka out; where events go, senders alone', async () => {
   const readiness = { ready: false, reasons: ['draining'] };
-  const gate = new Gate({
+  const authenticator = new Authenticator({
     origins: new Origins(undefined),
     log: pino({ enabled: false }),
     keys: new KeyRing(),
@@ -455,8 +471,12 @@ test('the page learns from page.json whether it is ready or Kafka out; where eve
     [true, `Bearer ${TOKEN}`, all],
   ] as const) {
     listener.close();
-    if (keys) gate.takeKeys({ type: 'keys', keys: [entry], keySet: undefined });
-    listener = createListener({ readiness: () => readiness, page, ...(keys ? { gate } : {}) });
+    if (keys) authenticator.setKeys({ type: 'keys', keys: [entry], keySet: undefined });
+    listener = createListener({
+      readiness: () => readiness,
+      page,
+      ...(keys ? { authenticator } : {}),
+    });
     const response = ask('GET', '/page.json', authorization === '' ? {} : { authorization });
     await until(() => response.status !== undefined);
     assert.equal(response.status, 200, 'any other one is an error in the console');

@@ -1,0 +1,331 @@
+import { LIMITS } from '../../../config/limits.ts';
+import type { Readiness } from '../../../ipc.ts';
+import { cells } from '../../../metrics/counters.ts';
+import { pageFile } from '../../../page/page.ts';
+import type { Authenticator } from '../../admission/authenticator.ts';
+import type { ConnectionAdmission } from '../../admission/connections.ts';
+import type { AuthFailure, AuthResult, Identity } from '../../admission/identity.ts';
+import { mergeBuckets } from '../../admission/token-bucket.ts';
+import type { MemoryLimit } from '../../overload/memory-limit.ts';
+import {
+  authenticateRequest,
+  authFailureResponse,
+  connectionLimitResponse,
+  originTrust,
+  resolveUnlessAborted,
+} from '../authorize.ts';
+import { closeAfterError } from '../fault-containment.ts';
+import type { HttpRequest, HttpResponse } from '../uws.ts';
+import { BodyDecoder, type BodyDecoderOptions } from './body-decoder.ts';
+import { PausedBodies, readBody } from './body-reader.ts';
+import { BodyTimeouts } from './body-timeouts.ts';
+import { encodingOf, mediaTypeOf } from './content-types.ts';
+import { corsHeaders, preflightHeaders } from './cors.ts';
+import { DeferredBody } from './deferred-body.ts';
+import { continueRequest, expectationOf } from './expectation.ts';
+import { hasBody, markClosing } from './framing.ts';
+import { type PageSettings, pageResponse } from './page-response.ts';
+import { PendingResponse } from './pending-response.ts';
+import {
+  countRejected,
+  errorResponse,
+  jsonBody,
+  RETRY_SOON,
+  type ResponseContent,
+  requestError,
+  type SendOptions,
+  send,
+  sendInTurn,
+} from './responses.ts';
+
+const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
+const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const;
+
+export interface HttpHandlerOptions extends BodyDecoderOptions {
+  readonly authenticator: Authenticator;
+  readonly admission: ConnectionAdmission;
+  readonly memory: Pick<MemoryLimit, 'exceeded'>;
+  /** The rate that a body must keep up with, after a grace. */
+  readonly minBodyBytesPerSecond: number;
+  readonly readiness: () => Readiness;
+  readonly page: PageSettings;
+}
+
+/** Everything of the public port but `/ws`: events by POST, the page, health. */
+export class HttpHandler {
+  readonly #options: HttpHandlerOptions;
+  readonly #paused: PausedBodies;
+  readonly #timeouts: BodyTimeouts;
+  readonly #decoder: BodyDecoder;
+  /** Bodies that are not whole or not answered. */
+  #unanswered = 0;
+  #draining = false;
+
+  constructor(options: HttpHandlerOptions) {
+    this.#options = options;
+    this.#paused = new PausedBodies(options.budget, options.turn);
+    this.#timeouts = new BodyTimeouts(options.minBodyBytesPerSecond);
+    this.#decoder = new BodyDecoder(options);
+  }
+
+  /** A request is not answered yet whose client is still there. */
+  get busy(): boolean {
+    return this.#unanswered > 0;
+  }
+
+  /** A body is whole, and not all of it is handed on. */
+  get decoding(): boolean {
+    return this.#decoder.busy;
+  }
+
+  /** From now on answers close their connections: this worker ends. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  close(): void {
+    this.#timeouts.close();
+  }
+
+  /** Answers a request whose end is not certain. */
+  rejectFraming(response: HttpResponse, request: HttpRequest, fault: string): void {
+    const content = errorResponse(400, 'bad_request', fault);
+    this.#respond(response, request, content, this.#cors(request), true);
+  }
+
+  /** Answers any request; `/ws` comes here when it is no handshake. */
+  handle(response: HttpResponse, request: HttpRequest): void {
+    this.#options.turn.spend(LIMITS.requestHeadBytes);
+    markClosing(response, request);
+    const expectation = expectationOf(request);
+    if (expectation === 'unknown') {
+      const content = requestError('expectation_failed');
+      // Without an interim response some clients send no body: the next request would be taken
+      // for it.
+      const close = hasBody(request) && 'announced';
+      return this.#respond(response, request, content, this.#cors(request), close);
+    }
+    if (expectation === 'continue') continueRequest(response, request);
+    const path = request.getUrl();
+    if (path === '/events') return this.#handleEvents(response, request);
+    const method = request.getCaseSensitiveMethod();
+    if (path === '/page.json' && (method === 'GET' || method === 'HEAD')) {
+      return this.#handlePage(response, request, method === 'HEAD');
+    }
+    const content = this.#getResponse(path);
+    if (method === 'GET' || method === 'HEAD' || content.status === 404) {
+      if (content.status === 426) this.#options.counters.add(NOT_UPGRADED);
+      return this.#respond(response, request, content);
+    }
+    const headers = { Allow: ALLOW.others };
+    if (method === 'OPTIONS') this.#respond(response, request, { status: 204, headers, body: '' });
+    else this.#respond(response, request, requestError('method_not_allowed', headers));
+  }
+
+  #handlePage(response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
+    const { authenticator, readiness, page, log } = this.#options;
+    const hasMore = hasBody(request);
+    const ends = this.#closesAfter(response);
+    resolveUnlessAborted(
+      response,
+      pageResponse(authenticator, request, readiness(), page),
+      (content) => {
+        const close = (ends || this.#draining) && (hasMore ? 'announced' : true);
+        send(response, content, { headOnly, close });
+      },
+      (error) => closeAfterError(response, log, error),
+    );
+  }
+
+  #getResponse(path: string): ResponseContent {
+    switch (path) {
+      // Other methods than GET and HEAD come here: it exists, and does not take them.
+      case '/page.json':
+        return { status: 200, body: '' };
+      case '/livez':
+        return { status: 200, body: jsonBody({ alive: true }) };
+      case '/readyz': {
+        const readiness = this.#options.readiness();
+        return { status: readiness.ready ? 200 : 503, body: jsonBody(readiness) };
+      }
+      case '/ws': {
+        const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
+        return errorResponse(426, 'bad_request', 'this path requires a WebSocket upgrade', headers);
+      }
+      default: {
+        const file = pageFile(path);
+        if (file === undefined) return requestError('not_found');
+        return { status: 200, ...file };
+      }
+    }
+  }
+
+  /** Returns whether an answer ends its connection: the worker does, or its address has many. */
+  #closesAfter(response: HttpResponse): boolean {
+    const { admission } = this.#options;
+    return this.#draining || !admission.keepAlive(admission.peerKeyOf(response));
+  }
+
+  /** Headers for an answer that is given before anything is known of the request but its head. */
+  #cors(request: HttpRequest): Readonly<Record<string, string>> | undefined {
+    if (request.getUrl() !== '/events') return undefined;
+    return corsHeaders(
+      request.getHeader('origin'),
+      originTrust(this.#options.authenticator, request),
+    );
+  }
+
+  #handleEvents(response: HttpResponse, request: HttpRequest): void {
+    const origin = request.getHeader('origin');
+    const trust = originTrust(this.#options.authenticator, request);
+    const method = request.getCaseSensitiveMethod();
+    if (method === 'OPTIONS') {
+      const requested = request.getHeader('access-control-request-headers');
+      const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, trust, requested) };
+      return this.#respond(response, request, { status: 204, headers, body: '' });
+    }
+    const headers = corsHeaders(origin, trust);
+    if (method !== 'POST') {
+      const content = requestError('method_not_allowed', { Allow: ALLOW.events });
+      return this.#respond(response, request, content, headers);
+    }
+    if (trust === 'none') {
+      return this.#respond(response, request, requestError('forbidden_origin'), headers);
+    }
+    const auth = authenticateRequest(this.#options.authenticator, request);
+    if (typeof auth === 'string') {
+      return this.#respond(response, request, authFailureResponse(auth), headers);
+    }
+    const media = mediaTypeOf(request.getHeader('content-type'));
+    if ('status' in media) return this.#respond(response, request, media, headers);
+    const encoding = encodingOf(request);
+    if (typeof encoding !== 'string') return this.#respond(response, request, encoding, headers);
+    const length = request.getHeader('content-length');
+    if (Number(length) > LIMITS.bodyBytes) {
+      return this.#respond(response, request, tooLargeResponse(), headers);
+    }
+    if (this.#options.memory.exceeded) {
+      return this.#respond(response, request, memoryLimitResponse(), headers);
+    }
+    const { admission } = this.#options;
+    const mayWait = encoding !== 'identity' || length === '' || Number(length) > LIMITS.atOnceBytes;
+    const addressKey = mayWait
+      ? admission.addressKeyOf(response, request)
+      : admission.limitKeyOf(response, request);
+    if (!admission.enterRequest(addressKey)) {
+      const content = connectionLimitResponse('address', admission.maxPerAddress);
+      return this.#respond(response, request, content, headers);
+    }
+    this.#unanswered++;
+    const leave = () => {
+      this.#unanswered--;
+      admission.leaveRequest(addressKey);
+    };
+    let sender = auth instanceof Promise ? undefined : auth;
+    const authenticated = (identity: Identity) => {
+      sender = identity;
+    };
+    const isDeferred = auth instanceof Promise;
+    const end = (content: ResponseContent) => {
+      deferred?.discard();
+      leave();
+      this.#rejectBody(response, content, { headers, close: true });
+    };
+    const deferred = isDeferred
+      ? this.#deferBody(response, auth, headers, authenticated)
+      : undefined;
+    readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
+      complete: (body) => {
+        const pending = new PendingResponse(response, headers, (answered) => {
+          leave();
+          return answered && this.#closesAfter(response);
+        });
+        const { buckets: keyBuckets, name = '' } = sender ?? {};
+        const buckets = mergeBuckets(admission.bucketsOf(addressKey), keyBuckets);
+        const from = name === '' ? addressKey : `key ${name}`;
+        const received = { bytes: body, media, encoding, buckets, identity: name, sender: from };
+        this.#decoder.decode(received, pending);
+        return pending;
+      },
+      tooLarge: () => {
+        leave();
+        const close = this.#closesAfter(response) && 'announced';
+        this.#rejectBody(response, tooLargeResponse(), { headers, close });
+      },
+      timedOut: () => end(requestError('request_timeout')),
+      evicted: () => end(inputMemoryResponse()),
+      flooded: () => this.#terminate(response),
+      aborted: leave,
+    });
+  }
+
+  /** Has the body wait until it is known who sends it. */
+  #deferBody(
+    response: HttpResponse,
+    auth: Promise<AuthResult>,
+    headers: Readonly<Record<string, string>>,
+    authenticated: (sender: Identity) => void,
+  ): DeferredBody {
+    const rejected = (code: AuthFailure) => {
+      const content = authFailureResponse(code);
+      countRejected(this.#options.counters, content);
+      send(response, content, { headers, close: this.#closesAfter(response) && 'announced' });
+    };
+    const evicted = () => {
+      const content = inputMemoryResponse();
+      countRejected(this.#options.counters, content);
+      send(response, content, { headers, close: true });
+    };
+    const failed = (error: unknown) => closeAfterError(response, this.#options.log, error);
+    const flooded = () => this.#terminate(response);
+    const handler = { authenticated, rejected, evicted, flooded, failed };
+    const chunks = this.#paused.createFloodDetector();
+    return new DeferredBody(response, auth, this.#options.inputMemory, chunks, handler);
+  }
+
+  /** Closes a connection whose body takes too much time: an answer would not end that. */
+  #terminate(response: HttpResponse): void {
+    countRejected(this.#options.counters, inputMemoryResponse());
+    response.close();
+  }
+
+  /** Answers a body that is not read to its end. */
+  #rejectBody(response: HttpResponse, content: ResponseContent, options: SendOptions): void {
+    countRejected(this.#options.counters, content);
+    send(response, content, options);
+  }
+
+  /**
+   * Answers at once. What may have a body is not read to its end: uWebSockets.js skips the rest.
+   * It wants `onAborted` set first in every handler.
+   */
+  #respond(
+    response: HttpResponse,
+    request: HttpRequest,
+    content: ResponseContent,
+    headers?: Readonly<Record<string, string>>,
+    close: SendOptions['close'] = this.#closesAfter(response) &&
+      (hasBody(request) ? 'announced' : true),
+  ): void {
+    response.onAborted(() => {});
+    if (content.status !== 426) countRejected(this.#options.counters, content);
+    const headOnly = request.getCaseSensitiveMethod() === 'HEAD';
+    sendInTurn(this.#options.turn, response, content, { headers, headOnly, close });
+  }
+}
+
+/** Nothing of the body is kept: uWebSockets.js skips it. */
+function memoryLimitResponse(): ResponseContent {
+  return errorResponse(503, 'buffer_full', 'memory limit reached', RETRY_SOON);
+}
+
+/** Rejects a body whose memory was taken back. Nothing of it was stored. */
+function inputMemoryResponse(): ResponseContent {
+  const message =
+    'memory for input that is not complete was short, and this body held much of it for long';
+  return errorResponse(408, 'request_timeout', message, RETRY_SOON);
+}
+
+function tooLargeResponse(): ResponseContent {
+  return errorResponse(413, 'too_large', `a body may have ${LIMITS.bodyBytes} bytes`);
+}
