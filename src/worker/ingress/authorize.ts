@@ -1,4 +1,4 @@
-/** What requests bring to get in, and what they are answered. */
+/** Authentication of requests and handshakes, and the responses that reject them. */
 import { LIMITS } from '../../config/limits.ts';
 import type { Authenticator } from '../admission/authenticator.ts';
 import type { ConnectionLimit } from '../admission/connections.ts';
@@ -7,20 +7,22 @@ import type { Trust } from '../admission/origins.ts';
 import { errorResponse, RETRY_SOON, type ResponseContent, requestError } from './http/responses.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
-/** The subprotocol that carries a token: browsers can set no header of a handshake but that one. */
+/**
+ * Prefix of the subprotocol that carries a token: the only handshake header that a browser can set.
+ */
 const TOKEN_PROTOCOL = 'forebay.key.';
 
-/** Says how it is done, and the same whatever was wrong: nobody learns what would be right. */
+/** Same text for every failure, so that it gives no hint about valid credentials. */
 const CREDENTIALS_HELP =
   'valid credentials are required, as `Authorization: Bearer`, or for a WebSocket as the subprotocol ' +
   `${TOKEN_PROTOCOL}<token>; not in the address`;
 
-/** Whether the page that a request comes from may send, if it comes from one. */
+/** Returns the trust in the page that sends the request, by its `Origin`. */
 export function originTrust(authenticator: Authenticator, request: HttpRequest): Trust {
   return authenticator.origins.trustOf(request.getHeader('origin'), request.getHeader('host'));
 }
 
-/** Who sends a request, by its `Authorization`. */
+/** Authenticates a request by its `Authorization` header. */
 export function authenticateRequest(
   authenticator: Authenticator,
   request: HttpRequest,
@@ -28,7 +30,7 @@ export function authenticateRequest(
   return authenticator.required ? authenticator.authenticate(bearerToken(request)) : ANONYMOUS;
 }
 
-/** Who asks for a handshake: by the header, else by a subprotocol among those `asked` for. */
+/** Authenticates a handshake by its `Authorization` header, else by one of its `subprotocols`. */
 export function authenticateHandshake(
   authenticator: Authenticator,
   request: HttpRequest,
@@ -42,12 +44,12 @@ export function authenticateHandshake(
   return authenticator.authenticate(found.slice(TOKEN_PROTOCOL.length));
 }
 
-/** The token in `Authorization: Bearer`; '' where there is none that can be understood. */
+/** Returns the token of `Authorization: Bearer`; '' if missing or malformed. */
 function bearerToken(request: HttpRequest): string {
   return /^Bearer +([\w.~+/-]+=*)$/i.exec(request.getHeader('authorization'))?.[1] ?? '';
 }
 
-/** What somebody hears who is not let in. */
+/** Returns the response to a client that failed to authenticate. */
 export function authFailureResponse(code: AuthFailure): ResponseContent {
   if (code === 'unauthorized') {
     return errorResponse(401, code, CREDENTIALS_HELP, { 'WWW-Authenticate': 'Bearer' });
@@ -57,21 +59,21 @@ export function authFailureResponse(code: AuthFailure): ResponseContent {
 }
 
 /**
- * What a handshake or a request hears that finds no room. 503: another worker or instance may have
- * some; 429: the client's own connections are too many.
+ * Returns the response to a handshake or request above a connection limit. 503: another worker or
+ * instance may have capacity; 429: the client itself has too many connections.
  */
 export function connectionLimitResponse(
   limit: ConnectionLimit,
   maxPerAddress: number,
 ): ResponseContent {
   if (limit === 'worker') return requestError('too_many_connections', RETRY_SOON);
-  const message = `an address may have ${maxPerAddress} connections, unanswered requests included`;
+  const message = `an address may have up to ${maxPerAddress} connections, including unanswered requests`;
   return errorResponse(429, 'too_many_connections', message, RETRY_SOON);
 }
 
 /**
- * Calls `use` with what was decided when that is there, unless the client has gone away.
- * @param failed is told what `use` has thrown: nobody else would hear of it
+ * Calls `use` with the resolved value, unless the client has disconnected.
+ * @param failed called with an error thrown by `use`, which has no other handler
  */
 export function resolveUnlessAborted<T>(
   response: HttpResponse,

@@ -3,17 +3,16 @@ import type { Logger } from '../../logging/logger.ts';
 import type { HttpResponse } from './uws.ts';
 
 /**
- * For what something of ours has thrown while it worked for one sender: it ends that one and nobody
- * else, since who sends the same again would end the next worker. Only a state that is not what it
- * has to be ends the worker: it can be trusted no more.
- * @throws AssertionError, of such a state
+ * Contains an internal error to the sender whose input caused it: the same input, sent again, would
+ * also end the next worker. Only a broken invariant ends the worker, since its state is unreliable.
+ * @throws AssertionError for a broken invariant
  */
 export function rethrowAssertion(error: unknown): void {
   if (error instanceof AssertionError) throw error;
 }
 
 /**
- * Ends a request that something of ours has failed on; it may have been answered before.
+ * Closes the connection of a request after an internal error; a response may have been sent.
  * @throws AssertionError as {@link rethrowAssertion}
  */
 export function closeAfterError(response: HttpResponse, log: Logger, err: unknown): void {
@@ -22,6 +21,6 @@ export function closeAfterError(response: HttpResponse, log: Logger, err: unknow
   try {
     response.close();
   } catch {
-    // It was.
+    // Already closed.
   }
 }

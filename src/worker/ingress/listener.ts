@@ -23,7 +23,7 @@ import type { WebSocketHandler } from './websocket/websocket-handler.ts';
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
-/** The transports behind the port, and what bounds it. */
+/** The transports behind the port, and its bounds. */
 export interface ListenerOptions {
   readonly http: HttpHandler;
   readonly webSocket: WebSocketHandler;
@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly port: number;
   /** Files for TLS; undefined = plain text. */
   readonly tls: TlsFiles | undefined;
-  /** This worker speaks for all where they would say the same. */
+  /** Logs the certificate, which is the same for all workers. */
   readonly logsCertificate: boolean;
   /** Addresses and networks of proxies. */
   readonly trustedProxies: readonly string[];
@@ -54,7 +54,7 @@ export class Listener {
   readonly #proxies: ProxyWatch;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
-  /** Connections that were accepted and have not ended before they became WebSockets. */
+  /** Accepted connections, minus those that ended before they became WebSockets. */
   #accepted = 0;
 
   constructor(options: ListenerOptions) {
@@ -87,7 +87,7 @@ export class Listener {
     return app;
   }
 
-  /** Begins to accept. @throws StartError when the port cannot be had */
+  /** Starts accepting connections. @throws StartError if the port is not available */
   listen(): void {
     const { host, port } = this.#options;
     this.#app.listen(host, port, (socket) => {
@@ -103,7 +103,7 @@ export class Listener {
     return this.#listenSocket !== undefined;
   }
 
-  /** Accepts no more connections, and tells those that are open to go away. They go on for now. */
+  /** Stops accepting, and asks open connections to go away; they are served until then. */
   drain(): void {
     if (this.#listenSocket === undefined) return;
     this.#uws.us_listen_socket_close(this.#listenSocket);
@@ -112,17 +112,17 @@ export class Listener {
     this.#webSocket.drain();
   }
 
-  /** Somebody is there who is to hear more: an acknowledged client, or an HTTP request. */
+  /** An acknowledged client is connected, or an HTTP request is unanswered. */
   get busy(): boolean {
     return this.#http.busy || this.#webSocket.busy;
   }
 
-  /** A frame or a whole body has come, and not all of it is handed on. */
+  /** A complete frame or body has been received and is not fully decoded. */
   get decoding(): boolean {
     return this.#http.decoding || this.#webSocket.decoding;
   }
 
-  /** Closes what is still open. */
+  /** Closes all remaining connections. */
   close(): void {
     this.#webSocket.close();
     this.#http.close();
@@ -130,7 +130,10 @@ export class Listener {
     this.#app.close();
   }
 
-  /** One too many is closed: waiting for a file it would take the next one that brokers need. */
+  /**
+   * Closes a connection above the limit: left in the backlog, it would take a descriptor that the
+   * broker connections need.
+   */
   #countConnection(response: HttpResponse, change: number): void {
     const { counters } = this.#options;
     this.#accepted += change;
@@ -148,9 +151,9 @@ export class Listener {
   }
 
   /**
-   * uWebSockets.js closes a connection without a whole request's headers after
-   * LIMITS.firstRequestMs, and says nothing but to who waits for an end of it. The first request
-   * replaces that.
+   * Counts a connection that ends without a request. uWebSockets.js closes a connection whose
+   * request headers are incomplete after LIMITS.firstRequestMs, and reports it to `onAborted` only.
+   * The first request replaces this handler.
    */
   #watchFirstRequest(response: HttpResponse, peer: AddressKey): void {
     const sinceMs = performance.now();
@@ -163,7 +166,7 @@ export class Listener {
     });
   }
 
-  /** What a handler of uWebSockets.js throws would end the worker. */
+  /** Contains errors: an exception in a uWebSockets.js handler ends the worker. */
   #handle(response: HttpResponse, request: HttpRequest): void {
     try {
       const { admission } = this.#options;

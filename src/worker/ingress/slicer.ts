@@ -1,19 +1,21 @@
 import type { TurnBudget } from '../overload/turn-budget.ts';
 
-/** Work that is too long for one turn of the loop, or that came when the turn had no time left. */
+/**
+ * Work that is too long for one turn of the event loop, or that arrived when its time was spent.
+ */
 export interface SlicedTask {
-  /** It is input that has to wait: while there is any, all that comes waits behind it. */
+  /** Queued input: while there is any, later input queues behind it. */
   readonly isInput: boolean;
-  /** Does a slice of it. @returns whether there is more */
+  /** Runs one slice. @returns whether there is more */
   next(): boolean;
-  /** {@link next} has thrown: it is not called again. */
+  /** Reports an error thrown by {@link next}, which is not called again. */
   failed(error: unknown): void;
 }
 
 /**
- * Does work in slices, so that what else comes is served between: one in each turn of the loop, or,
- * while input waits, as many as the turn has time for. Each work has a slice in turn, and every
- * second slice is of work that has had none: a client that sends little waits for few others.
+ * Runs tasks in slices, so that other input is served in between: one slice per turn of the event
+ * loop, or, while input is queued, as many as the turn has time for. Tasks are served round-robin,
+ * and every second slice goes to a new task: a small sender waits for few others.
  */
 export class Slicer {
   readonly #turn: Pick<TurnBudget, 'workUntilMs'>;
@@ -27,12 +29,12 @@ export class Slicer {
     this.#turn = turn;
   }
 
-  /** Input waits: what comes now must not overtake it. */
+  /** Input is queued: new input must not overtake it. */
   get hasPendingInput(): boolean {
     return this.#inputs > 0;
   }
 
-  /** Adds work; it must not be added again before it is done. */
+  /** Adds a task; it must not be added again before it is done. */
   add(task: SlicedTask): void {
     if (task.isInput) this.#inputs++;
     this.#new.push(task);
@@ -68,7 +70,7 @@ export class Slicer {
   }
 }
 
-/** A queue whose first is taken without moving the others. */
+/** A queue with constant-time removal at the head. */
 export class Fifo<T> {
   #items: T[] = [];
   #first = 0;
@@ -85,7 +87,7 @@ export class Fifo<T> {
     const item = this.#items[this.#first];
     if (item === undefined) return undefined;
     this.#first++;
-    // Half of it is over at least: each is moved once on average.
+    // At least half is consumed: each item is moved once on average.
     if (this.#first * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#first);
       this.#first = 0;

@@ -1,6 +1,6 @@
 /**
- * The certificate that clients are shown. uWebSockets.js reads the files itself and says nothing of
- * what is wrong with them, so they are read and tried here first.
+ * The server certificate. uWebSockets.js reads the files itself and does not report errors, so they
+ * are read and validated here first.
  */
 import type { KeyObject } from 'node:crypto';
 import { EXIT, StartError } from '../../common/errors.ts';
@@ -18,12 +18,12 @@ const CERT = 'FOREBAY_TLS_CERT_FILE';
 const KEY = 'FOREBAY_TLS_KEY_FILE';
 
 /**
- * For TLS 1.2, the least that uWebSockets.js speaks: what it would take besides keeps no secret
- * once the private key is stolen, or is CBC. TLS 1.3 has its own, all good.
+ * Ciphers for TLS 1.2, the minimum version of uWebSockets.js. The others that it accepts lack
+ * forward secrecy or use CBC. TLS 1.3 has its own ciphers, all of them strong.
  */
 const CIPHERS = 'ECDHE+AESGCM:ECDHE+CHACHA20';
 
-/** P-256, P-384 and P-521, by their names in OpenSSL. */
+/** OpenSSL names of P-256, P-384 and P-521. */
 const CURVES: ReadonlySet<string> = new Set(['prime256v1', 'secp384r1', 'secp521r1']);
 
 export interface TlsFiles {
@@ -32,8 +32,8 @@ export interface TlsFiles {
 }
 
 /**
- * Makes uWebSockets.js's app for these files.
- * @throws StartError (exit code 1) when they cannot be used
+ * Creates the uWebSockets.js app with these files.
+ * @throws StartError (exit code 1) if they are unusable
  */
 export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Certificate } {
   const certificate = checkTlsFiles(files);
@@ -50,10 +50,7 @@ export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Cert
   }
 }
 
-/**
- * Finds out whether a server can use the files.
- * @throws StartError (exit code 1) that names what is wrong
- */
+/** Validates the files. @throws StartError (exit code 1) that names the failure */
 export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
   const { certificate, privateKey } = readKeyPair(
     { env: CERT, path: certFile },
@@ -66,13 +63,13 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): Certificate {
   return certificateOf(certificate);
 }
 
-/** Tells keys that uWebSockets.js accepts; it gives no reason for a rejection. */
+/** Returns whether uWebSockets.js accepts a key; it gives no reason for a rejection. */
 function isSupportedKey({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): boolean {
   if (asymmetricKeyType === 'ec') return CURVES.has(asymmetricKeyDetails?.namedCurve ?? '');
   return asymmetricKeyType === 'rsa' || asymmetricKeyType === 'ed25519';
 }
 
-/** Says which certificate is shown, and warns of one that does not hold, or not for long. */
+/** Logs the certificate, as a warning if it is not valid or expires soon. */
 export function logCertificate(log: Logger, certificate: Certificate, nowMs = Date.now()): void {
   const { subject, notBeforeMs, notAfterMs } = certificate;
   const days = Math.floor(Math.abs(notAfterMs - nowMs) / DAY_MS);

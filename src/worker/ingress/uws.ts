@@ -1,6 +1,6 @@
 /**
- * uWebSockets.js: picks the binary for this Node version and types what is used of it.
- * It comes as one package per platform and Node version; these are for Linux x64 with glibc.
+ * uWebSockets.js: loads the binary for this Node.js version and declares the types in use. It comes
+ * as one package per platform and Node.js version; these are for Linux x64 with glibc.
  */
 import { createRequire } from 'node:module';
 import { EXIT, StartError } from '../../common/errors.ts';
@@ -8,12 +8,12 @@ import { EXIT, StartError } from '../../common/errors.ts';
 export type ListenSocket = object;
 
 export interface WebSocket<T> {
-  /** Bytes that wait in the send buffer. */
+  /** Bytes waiting in the send buffer. */
   getBufferedAmount(): number;
-  /** 1 = sent, 0 = waits in the send buffer, 2 = dropped since the buffer is full. */
+  /** 1 = sent, 0 = waiting in the send buffer, 2 = dropped because the buffer is full. */
   send(message: string, isBinary?: boolean): 0 | 1 | 2;
   end(code: number, reason: string): void;
-  /** Ends the connection without a close frame. @throws Error when it has ended */
+  /** Ends the connection without a close frame. @throws Error if it has ended */
   close(): void;
   ping(message: string): 0 | 1 | 2;
   cork(write: () => void): void;
@@ -25,19 +25,19 @@ export interface HttpResponse {
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
   endWithoutBody(reportedLength?: number, closeConnection?: boolean): HttpResponse;
-  /** Ends the connection without a word. */
+  /** Ends the connection without a response. */
   close(): HttpResponse;
-  /** Of the socket's peer: 4 or 16 bytes. */
+  /** Address of the socket's peer: 4 or 16 bytes. */
   getRemoteAddress(): ArrayBuffer;
-  /** The one that the connection's last PROXY v2 header names, whoever sent it; none = 0 bytes. */
+  /** Address in the connection's last PROXY v2 header, from any sender; 0 bytes if none. */
   getProxiedRemoteAddress(): ArrayBuffer;
-  /** Replaces the handler that was set before. */
+  /** Replaces the previous handler. */
   onAborted(handler: () => void): HttpResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): HttpResponse;
   cork(write: () => void): HttpResponse;
-  /** Reads nothing more from the socket until {@link resume}. */
+  /** Stops reading from the socket until {@link resume}. */
   pause(): void;
-  /** Only after {@link pause}: else nothing more is read. The request counts as not idle then. */
+  /** Resumes after {@link pause}; without a pause, reading stops. Resets the idle timeout. */
   resume(): void;
   upgrade<T>(data: T, key: string, protocol: string, extensions: string, context: object): void;
 }
@@ -46,9 +46,9 @@ export interface HttpRequest {
   /** Name in lower case; '' when absent. */
   getHeader(name: string): string;
   getUrl(): string;
-  /** As the client wrote it: methods are case-sensitive. */
+  /** The method as sent by the client: methods are case-sensitive. */
   getCaseSensitiveMethod(): string;
-  /** Each header, in order, also those that come twice; names in lower case. */
+  /** Visits all headers in order, including repeated ones; names in lower case. */
   forEach(visit: (name: string, value: string) => void): void;
 }
 
@@ -60,9 +60,9 @@ export interface WebSocketBehavior<T> {
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
-  /** The network has taken some of what waited in the send buffer. */
+  /** Some of the send buffer was written to the network. */
   drain?(socket: WebSocket<T>): void;
-  /** It is answered already. */
+  /** Called after the automatic pong. */
   ping?(socket: WebSocket<T>, message: ArrayBuffer): void;
   pong(socket: WebSocket<T>, message: ArrayBuffer): void;
   close(socket: WebSocket<T>, code: number, reason: ArrayBuffer): void;
@@ -72,8 +72,8 @@ type Handler = (response: HttpResponse, request: HttpRequest) => void;
 
 export interface App {
   /**
-   * Hears of each connection that is accepted (1) and of each that ends (-1), but for those that
-   * have become WebSockets. A new one may be closed at once.
+   * Registers a handler for accepted connections (1) and ended ones (-1), except those that became
+   * WebSockets. The handler may close a new one.
    */
   filter(handler: (response: HttpResponse, change: number) => void): App;
   any(pattern: string, handler: Handler): App;
@@ -85,26 +85,26 @@ export interface App {
 export interface TlsOptions {
   cert_file_name: string;
   key_file_name: string;
-  /** In OpenSSL's words; of TLS 1.2 alone. */
+  /** OpenSSL cipher list, for TLS 1.2 only. */
   ssl_ciphers: string;
 }
 
 export interface Uws {
   App(): App;
-  /** Speaks TLS alone. @throws Error without a reason when the files cannot be used */
+  /** TLS only. @throws Error without a reason if the files are unusable */
   SSLApp(options: TlsOptions): App;
   us_listen_socket_close(socket: ListenSocket): void;
   _cfg(key: 'silent'): void;
 }
 
-/** Versions of Node.js for which package.json has a binary. */
+/** Node.js versions with a binary in package.json. */
 const NODE_MAJORS = ['20', '22'];
 
-/** Loads the binary. @throws StartError on a platform that has none, or if it is not installed */
+/** Loads the binary. @throws StartError if the platform has none or it is not installed */
 export function loadUws(): Uws {
   try {
     const uws = createRequire(import.meta.url)(packageFor(process.versions.node)) as Uws;
-    // No header that tells which server this is.
+    // Omits the `Server` header.
     uws._cfg('silent');
     return uws;
   } catch (error) {
@@ -118,16 +118,16 @@ function packageFor(node: string): string {
   return `uWebSockets.js-node${Number.parseInt(node, 10)}`;
 }
 
-/** Facts of this machine that decide if there is a binary for it. */
+/** Properties of this machine that select a binary. */
 export interface Platform {
   readonly platform: string;
   readonly arch: string;
-  /** Version of Node.js. */
+  /** Node.js version. */
   readonly node: string;
   readonly hasGlibc: boolean;
 }
 
-/** Reason for the operator why the binary did not load. */
+/** Returns the reason for a failed load, for the operator. */
 export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Platform): string {
   const { platform, arch, node, hasGlibc } = here;
   const major = String(Number.parseInt(node, 10));

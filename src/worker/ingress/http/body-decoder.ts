@@ -30,12 +30,12 @@ export interface BodyDecoderOptions {
   readonly maxEventBytes: number;
   /** See DecodeBounds. */
   readonly maxEventDepth: number;
-  /** Time from a body's last byte to its answer. */
+  /** Time from a body's last byte to its response. */
   readonly timeoutMs: number;
   readonly intake: Intake;
   readonly turn: TurnBudget;
   readonly slicer: Slicer;
-  /** Charged for bodies that are not handed on yet. */
+  /** Charged for bodies that are not fully decoded. */
   readonly inputMemory: InputMemory;
   readonly acknowledger: Acknowledger;
   readonly budget: Budget;
@@ -43,54 +43,54 @@ export interface BodyDecoderOptions {
   readonly log: Logger;
 }
 
-/** A body as it came. */
+/** A complete body as received. */
 export interface ReceivedBody {
-  /** May be gone when who is given it returns. */
+  /** Valid only during the call. */
   readonly bytes: Buffer;
   readonly media: MediaType;
   readonly encoding: Encoding | 'identity';
-  /** What bounds its sender's rate of events, if anything does. */
+  /** Rate limits of its sender; undefined = none. */
   readonly buckets: Buckets | undefined;
-  /** The name of its sender's key or token; empty where nobody has to say who he is. */
+  /** Name of its sender's key or token; empty without authentication. */
   readonly identity: string;
-  /** What places for waiting bodies are shared by: its sender's key, or else its address. */
+  /** Shares the body slots: the sender's key, or else its address. */
   readonly sender: string;
 }
 
-/** That, and whom to tell what becomes of it. */
+/** A received body and its response. */
 interface PendingBody extends ReceivedBody {
   /** Bytes as received, before decompression. */
   readonly receivedBytes: number;
   readonly response: PendingResponse;
-  /** By the monotonic clock. */
+  /** When its last byte arrived, by the monotonic clock. */
   readonly completeAtMs: number;
 }
 
-/** A body that waits to be decompressed or decoded. */
+/** A body that waits for decompression or decoding. */
 interface QueuedBody extends Omit<PendingBody, 'bytes'> {
   bytes: Buffer;
-  /** Charged for its bytes, and for what they decompress to. */
+  /** Charged for its bytes and their decompressed size. */
   readonly allocation: Allocation;
-  /** Gives its place to another one. */
+  /** Frees its slot. */
   readonly onLeave: () => void;
-  /** Ends its decompression; nothing comes of it then. */
+  /** Cancels its decompression, which then reports no result. */
   cancel: (() => void) | undefined;
   evicted: boolean;
 }
 
 /**
- * Decodes bodies: short ones at once, the others a slice at a time. Those that wait for that, or
- * for decompression, are outside the budget: their number has a bound, and {@link InputMemory} is
- * charged for them. One that is evicted is `buffer_full`: its sender has done all that it should.
+ * Decodes bodies: short ones at once, others in slices. Bodies that wait for a slice or for
+ * decompression are outside the budget: their number is bounded, and {@link InputMemory} is charged
+ * for them. An evicted body is rejected as `buffer_full`: its sender is not at fault.
  */
 export class BodyDecoder {
   readonly #options: BodyDecoderOptions;
   readonly #bounds: DecodeBounds;
   readonly #inflater = new Inflater();
   readonly #slots = new BodySlots();
-  /** Short bodies that wait for time. */
+  /** Short bodies that wait for a turn with time left. */
   #deferred = 0;
-  /** Bodies whose rejection waits for time. */
+  /** Bodies that wait for their rejection. */
   readonly #rejected = new Fifo<PendingBody>();
 
   constructor(options: BodyDecoderOptions) {
@@ -99,18 +99,18 @@ export class BodyDecoder {
     this.#bounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes, maxDepth };
   }
 
-  /** A body is there that is not taken apart. */
+  /** A complete body is not fully decoded. */
   get busy(): boolean {
     return this.#slots.used + this.#deferred + this.#rejected.length > 0;
   }
 
-  /** Takes a body, and answers when its events are settled. */
+  /** Decodes a body, and responds when its events are settled. */
   decode(received: ReceivedBody, response: PendingResponse): void {
     const { bytes, media, encoding, buckets, identity, sender } = received;
     const completeAtMs = performance.now();
     const receivedBytes = bytes.length;
-    // Field by field: when this and the answers were spread, all of a request stayed in memory
-    // until a full collection.
+    // Field by field: with spread objects, the memory of a request stayed in use until a full
+    // garbage collection.
     const named = { identity, sender };
     const body = {
       bytes,
@@ -140,8 +140,8 @@ export class BodyDecoder {
   }
 
   /**
-   * Keeps a body, which may be evicted at once.
-   * @param overheadBytes charged beside its bytes
+   * Copies and queues a body, which may be evicted at once.
+   * @param overheadBytes charged in addition to its bytes
    */
   #enqueue(body: PendingBody, overheadBytes: number, onLeave: () => void): QueuedBody {
     const allocation = this.#options.inputMemory.allocate(() => this.#evict(queued));
@@ -158,7 +158,7 @@ export class BodyDecoder {
     return queued;
   }
 
-  /** Memory is short. It may be so in the middle of another frame: the answer comes later. */
+  /** Evicts a body because memory is short. Responds later: another frame may be in progress. */
   #evict(queued: QueuedBody): void {
     queued.evicted = true;
     queued.cancel?.();
@@ -166,7 +166,7 @@ export class BodyDecoder {
     this.#rejectLater(queued);
   }
 
-  /** It waits no longer. */
+  /** Removes a body from the queue. */
   #release({ allocation, onLeave }: QueuedBody): void {
     allocation.release();
     onLeave();
@@ -183,7 +183,7 @@ export class BodyDecoder {
     this.#end(body, reply, body.bytes.length);
   }
 
-  /** Something of ours has failed on it: nobody is told of its events. */
+  /** Closes the connection after an internal error, without a response. */
   #fail({ response }: PendingBody, error: unknown, reply: HttpReply | undefined): void {
     response.fail();
     reply?.fail();
@@ -204,21 +204,21 @@ export class BodyDecoder {
     queued.response.send(inflated);
   }
 
-  /** A rejected body takes tokens by the bytes that it was decompressed to, about. */
+  /** Charges tokens for a rejected body, approximately by its decompressed bytes. */
   #chargeDecompression({ buckets, receivedBytes }: PendingBody, { status }: ResponseContent): void {
     if (buckets === undefined) return;
     const bytes = status === TOO_LARGE ? LIMITS.bodyBytes : receivedBytes;
     charge(buckets, Math.ceil(bytes / LIMITS.rejectedBytesPerToken), performance.now());
   }
 
-  /** Takes a short body when a turn of the loop has time for it. */
+  /** Decodes a short body in a turn of the event loop with time left. */
   #decodeLater(body: PendingBody): void {
     this.#deferred++;
     const queued = this.#enqueue(body, LIMITS.requestHeadBytes, () => this.#deferred--);
     if (!queued.evicted) this.#decodeInSlices(queued, true);
   }
 
-  /** @param isInput whether what comes later waits for it */
+  /** @param isInput whether later input waits for it */
   #decodeInSlices(body: QueuedBody, isInput: boolean): void {
     const { intake, counters, slicer } = this.#options;
     const { bytes, media } = body;
@@ -229,9 +229,9 @@ export class BodyDecoder {
       isInput,
       next: () => {
         if (body.evicted) return false;
-        // What is taken of it cannot be refused as a whole any more.
+        // Events already accepted prevent rejecting the body as a whole.
         if (reply === undefined) body.allocation.pin();
-        // Others were in between.
+        // The intake has served other frames since the last slice.
         reply ??= this.#begin(body);
         if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
         const slice = slices.next();
@@ -252,8 +252,8 @@ export class BodyDecoder {
   }
 
   /**
-   * Rejects a body, in a later turn of the event loop if this one has no time left. A few in each
-   * turn: a client that has its answer sends the next body, which is read before it can be paused.
+   * Rejects a body, in a later turn of the event loop if this one has no time left. Only a few per
+   * turn: a client sends its next body after a response, which is read before it can be paused.
    */
   #rejectInTurn(body: PendingBody): void {
     if (this.#options.turn.spent || this.#rejected.length > 0) this.#rejectLater(body);
@@ -261,7 +261,7 @@ export class BodyDecoder {
   }
 
   #rejectLater(body: PendingBody): void {
-    // Its bytes need not wait for that.
+    // Frees its bytes meanwhile.
     this.#rejected.push({ ...body, bytes: NO_BYTES });
     if (this.#rejected.length === 1) this.#options.turn.afterTurn(() => this.#rejectSome());
   }
@@ -275,7 +275,7 @@ export class BodyDecoder {
     if (this.#rejected.length > 0) this.#options.turn.afterTurn(() => this.#rejectSome());
   }
 
-  /** Refuses it undecoded: its sender owes tokens, or there is no place for it. */
+  /** Rejects a body undecoded: its sender's bucket is in debt, or no slot is free. */
   #reject(body: PendingBody): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
@@ -293,8 +293,8 @@ export class BodyDecoder {
   }
 
   /**
-   * Every event of it was accepted or refused: an answer that is not there yet may be late.
-   * @param bytes that it has decompressed
+   * Ends a body whose events are all accepted or rejected, and starts the timeout of its response.
+   * @param bytes decompressed size
    */
   #end({ response, completeAtMs }: PendingBody, reply: HttpReply, bytes: number): void {
     const { acknowledger, counters, intake, timeoutMs } = this.#options;

@@ -10,24 +10,24 @@ import { endsConnection } from './framing.ts';
 
 type Turn = Pick<TurnBudget, 'spend' | 'number' | 'spent' | 'afterTurn'>;
 
-/** A body that is read no further for now. */
+/** A body whose reading is paused. */
 interface Pause {
-  /** It is neither over nor canceled. */
+  /** Neither resumed nor canceled. */
   readonly active: boolean;
-  /** The buffer is pressed. */
+  /** Paused because the buffer is above its high-water mark. */
   readonly isPressed: boolean;
-  /** Reads on, unless it does already. */
+  /** Resumes reading, if paused. */
   resume(): void;
-  /** The client is gone: there is nothing to read. */
+  /** Ends the pause without reading: the client has disconnected. */
   cancel(): void;
 }
 
-/** Bodies that are read no further for now: the buffer is pressed, or the turn has no time left. */
+/** Bodies paused while the buffer is above its high-water mark or the turn has no time left. */
 export class PausedBodies {
   readonly #budget: Budget;
   readonly #turn: Turn;
   #pauses = new Set<Pause>();
-  /** Those that wait for another turn. */
+  /** Bodies that wait for another turn. */
   readonly #turns = new Fifo<Pause>();
 
   constructor(budget: Budget, turn: Turn) {
@@ -40,16 +40,16 @@ export class PausedBodies {
     });
   }
 
-  /** Watches the chunks of one body. */
+  /** Creates the detector for the chunks of one body. */
   createFloodDetector(): ChunkFloodDetector {
     return new ChunkFloodDetector(this.#turn);
   }
 
   /**
-   * Reads nothing more from `response` while the buffer is pressed, but not for long: what does
-   * not fit then is refused. Or while the turn has no time left.
-   * @param mayWaitForBuffer whether the body may be paused as long as the buffer is pressed
-   * @returns undefined when it is read on
+   * Pauses `response` while the buffer is above its high-water mark, for a limited time: events
+   * that do not fit then are rejected. Also pauses it while the turn has no time left.
+   * @param mayWaitForBuffer whether the body may wait for the buffer
+   * @returns undefined if reading goes on
    */
   pause(response: BodySource, mayWaitForBuffer: boolean): Pause | undefined {
     if (mayWaitForBuffer && this.#budget.pressed) return this.#untilRelief(response);
@@ -90,32 +90,32 @@ export class PausedBodies {
     return pause;
   }
 
-  /** Few in each turn: the network may have brought much of each meanwhile. */
+  /** Resumes a few per turn: the network may have buffered much of each. */
   #resumeSome(): void {
     for (let left = LIMITS.resumedBodies; left > 0; left--) this.#turns.shift()?.resume();
     if (this.#turns.length > 0) this.#turn.afterTurn(() => this.#resumeSome());
   }
 }
 
-/** What becomes of a body. */
+/** Receives the result of reading a body; one method is called once. */
 export interface BodyHandler {
-  /** It is whole. @returns what is told when the client goes away from now on */
+  /** The body is complete. @returns the handler of a client that disconnects later */
   complete(body: Buffer): { abort(): void };
-  /** It has more than `LIMITS.bodyBytes`; no more of it is read. */
+  /** The body exceeds `LIMITS.bodyBytes`; reading stops. */
   tooLarge(): void;
-  /** It has come too slowly. */
+  /** The body arrived too slowly. */
   timedOut(): void;
-  /** Memory was short, and its own was taken back. */
+  /** The body was evicted because memory was short. */
   evicted(): void;
-  /** It arrives in a flood of tiny chunks: its connection is closed, which calls `gone`. */
+  /** The body arrives as a flood of tiny chunks: close its connection, which calls `aborted`. */
   flooded(): void;
-  /** The client went away before. */
+  /** The client disconnected before the body was complete. */
   aborted(): void;
 }
 
 /**
- * Gathers a body within its bounds of bytes, rate and memory and hands it on, unless the client
- * goes away before.
+ * Reads a body within its bounds of bytes, rate and memory, and passes it to `handler`, unless the
+ * client disconnects before.
  */
 export function readBody(
   response: BodySource,
@@ -131,7 +131,7 @@ export function readBody(
   let ended = false;
   let mayPause = true;
   let pause: Pause | undefined;
-  // To end a connection with bytes unread resets it: the client might not hear why.
+  // Closing a connection with unread bytes resets it: the client might not receive the response.
   const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
   const incoming = {
     ...initialState(),
@@ -139,7 +139,7 @@ export function readBody(
       return pause?.active ?? false;
     },
     keepAlive: () => {
-      // Resumed without a pause, uWebSockets.js reads nothing more.
+      // Without a pause, `resume` stops reading in uWebSockets.js.
       response.pause();
       response.resume();
     },
@@ -156,7 +156,7 @@ export function readBody(
     allocation.release();
   };
   const allocation = memory.allocate(() => {
-    // Whoever is answered must be read on, or the end of the connection is a reset.
+    // After a response, reading must go on: otherwise the close is a reset.
     pause?.resume();
     end();
     gathered.clear();
@@ -175,7 +175,7 @@ export function readBody(
     if (chunks.isFlood(chunk.byteLength)) return handler.flooded();
     bytes += chunk.byteLength;
     const isTooLarge = bytes > LIMITS.bodyBytes;
-    // What is skipped buys no time.
+    // Skipped bytes earn no time.
     incoming.bytes = Math.min(bytes, LIMITS.bodyBytes);
     if (isTooLarge && !isLast && bytes <= LIMITS.bodyBytes + skipBytes) {
       gathered.clear();
@@ -188,7 +188,7 @@ export function readBody(
       end();
       return handler.tooLarge();
     }
-    // The chunk's memory is gone when this handler returns.
+    // The chunk's memory is valid only during this handler.
     const view = Buffer.from(chunk);
     if (!isLast) {
       gathered.add(view);
@@ -204,18 +204,18 @@ export function readBody(
   });
 }
 
-/** Room for the first chunk, at least. */
+/** Minimum capacity for the first chunk. */
 const FIRST_BYTES = 4 * KIB;
 
 /**
- * The chunks of a body in one buffer, which doubles when it is full: a buffer for each would take
- * many times its bytes where they come one by one.
+ * The chunks of a body in one buffer, which doubles when full: a buffer per chunk would take many
+ * times the bytes of small chunks.
  */
 class ChunkBuffer {
   #buffer: Buffer | undefined;
   #bytes = 0;
 
-  /** Bytes of the buffer, of which not all may be used. */
+  /** Capacity of the buffer, which may be partly unused. */
   get allocatedBytes(): number {
     return this.#buffer?.length ?? 0;
   }
@@ -232,7 +232,7 @@ class ChunkBuffer {
     this.#bytes = bytes;
   }
 
-  /** @returns all of it; the last chunk alone is not copied */
+  /** Returns the whole body; a single chunk is not copied. */
   endingWith(last: Buffer): Buffer {
     if (this.#buffer === undefined) return last;
     this.add(last);

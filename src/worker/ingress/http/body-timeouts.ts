@@ -4,46 +4,48 @@ import { LIMITS } from '../../../config/limits.ts';
 export interface IncomingBody {
   /** Bytes that have arrived, up to `LIMITS.bodyBytes`. */
   bytes: number;
-  /** Bytes that had arrived at the last look. */
+  /** Bytes that had arrived at the last check. */
   checkedBytes: number;
-  /** Number of looks, without those while the body was paused. */
+  /** Number of checks, except while the body was paused. */
   checks: number;
-  /** Time that it may still take without a byte. */
+  /** Time left without another byte. */
   leftMs: number;
   /** Index among the watched bodies. */
   index: number;
-  /** This side reads no further for now: the client cannot send. */
+  /** Reading is paused: the client cannot send. */
   readonly paused: boolean;
-  /** Tells uWebSockets.js that it is not idle. */
+  /** Resets the idle timeout of uWebSockets.js. */
   keepAlive(): void;
-  /** Ends it: its time is over. */
+  /** Ends the body because its time is over. */
   timedOut(): void;
 }
 
-/** Returns the fields of a body without a byte yet. */
+/** Returns the fields of a body without bytes. */
 export function initialState() {
   return { bytes: 0, checkedBytes: 0, checks: 0, leftMs: LIMITS.bodyGraceMs, index: -1 };
 }
 
 /**
- * Bounds the time that bodies take to arrive by their rate. A body may fall up to a grace behind
- * the least rate, and regains what it falls behind by faster bytes, but never more than the grace:
- * so it may pause for that long, and takes at most the grace plus its bytes at the least rate.
+ * Bounds the time that bodies take to arrive by a minimum rate. A body may fall behind that rate by
+ * up to a grace period, and regains time with faster bytes, up to the grace period. It may
+ * therefore pause for the grace period, and takes no longer than that plus its bytes at the minimum
+ * rate.
  *
- * uWebSockets.js asks slow bodies for 16 KiB per second and cuts them without a response, 8 to 12 s
- * after they began or were prolonged; they are prolonged here before that. Looks are counted, not
- * time: after a stall of the event loop, the bytes that arrived meanwhile are read first.
+ * uWebSockets.js requires 16 KiB per second of slow bodies and cuts them without a response, 8 to
+ * 12 s after they began or were kept alive; they are kept alive here before that. Checks are
+ * counted instead of time: after a stall of the event loop, the bytes that arrived meanwhile are
+ * read first.
  */
 export class BodyTimeouts {
   readonly #bytesPerSecond: number;
   /**
-   * No Set: added to and deleted from all the time, it kept some of what was deleted until a full
-   * collection.
+   * An array, since a Set with constant insertions and deletions retained deleted entries until a
+   * full garbage collection.
    */
   readonly #bodies: IncomingBody[] = [];
   readonly #timer = setInterval(() => this.#checkAll(), LIMITS.bodyLookMs);
 
-  /** @param bytesPerSecond the least rate */
+  /** @param bytesPerSecond minimum rate */
   constructor(bytesPerSecond: number) {
     this.#bytesPerSecond = bytesPerSecond;
   }
@@ -52,7 +54,7 @@ export class BodyTimeouts {
     body.index = this.#bodies.push(body) - 1;
   }
 
-  /** Removes a body, if it is watched. */
+  /** Removes a body, if present. */
   remove(body: IncomingBody): void {
     if (this.#bodies[body.index] !== body) return;
     const last = this.#bodies.pop()!;
@@ -66,7 +68,7 @@ export class BodyTimeouts {
   }
 
   #checkAll(): void {
-    // From the end: one that is late is removed meanwhile, and the last takes its place.
+    // Backwards: removing a body that timed out moves the last one to its index.
     for (let index = this.#bodies.length - 1; index >= 0; index--) {
       const body = this.#bodies[index]!;
       if (!body.paused) this.#check(body);

@@ -8,9 +8,12 @@ import type { HttpRequest } from '../uws.ts';
 import { ENCODINGS, type Encoding } from './inflate.ts';
 import { errorResponse, type ResponseContent } from './responses.ts';
 
-/** The decoders of a media type: short bodies at once, long ones in slices, to the same outcome. */
+/**
+ * The decoders of a media type: one-shot for short bodies, sliced for long ones, with equal
+ * results.
+ */
 export interface MediaType {
-  /** @returns how many events were received, refused ones included */
+  /** @returns number of received events, including rejected ones */
   decode(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number;
   readonly decodeInSlices: SlicedDecoder;
 }
@@ -19,7 +22,7 @@ const TEXT: MediaType = { decode: decodeTextBody, decodeInSlices: sliceTextBody 
 const LINES: MediaType = { decode: decodeNdjson, decodeInSlices: sliceNdjson };
 const PACKED: MediaType = { decode: decodeMsgpack, decodeInSlices: sliceMsgpack };
 
-/** The names in documents and answers; '' = none given. */
+/** Documented names; '' = no Content-Type. */
 const MEDIA: Readonly<Record<string, MediaType>> = {
   '': TEXT,
   'application/json': TEXT,
@@ -28,7 +31,7 @@ const MEDIA: Readonly<Record<string, MediaType>> = {
   'application/msgpack': PACKED,
 };
 const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
-/** Synonyms that clients send, and every type with the suffix of JSON (RFC 6839). */
+/** Synonyms in use by clients, and every type with the JSON suffix (RFC 6839). */
 const SYNONYMS: readonly (readonly [RegExp, MediaType])[] = [
   [new RegExp(`^${TOKEN}/${TOKEN}\\+json$`), TEXT],
   [/^(application\/x-|text\/(x-)?)json$/, TEXT],
@@ -36,15 +39,15 @@ const SYNONYMS: readonly (readonly [RegExp, MediaType])[] = [
   [/^application\/(x-|vnd\.)?(msgpack|messagepack)$/, PACKED],
 ];
 
-/** ASCII is UTF-8; '' = the name is missing. */
+/** ASCII is UTF-8; '' = empty name. */
 const UTF8 = new Set(['', 'utf-8', 'utf8', 'us-ascii', 'ascii']);
-/** Longer ones are cut in a message. */
+/** Longer names are truncated in messages. */
 const CHARSET_LENGTH_MAX = 40;
-/** `;name=value`, the value quoted or not. */
+/** `;name=value`, with an optionally quoted value. */
 const PARAMETER = /;\s*([^=;\s]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
 const CONTENT_ENCODING = 'content-encoding';
-/** RFC 9110: x-gzip is the same as gzip. */
+/** RFC 9110: x-gzip is equivalent to gzip. */
 const ENCODING_NAMES: Readonly<Record<string, Encoding>> = {
   'x-gzip': 'gzip',
   ...Object.fromEntries(ENCODINGS.map((name) => [name, name])),
@@ -56,7 +59,7 @@ const ACCEPT = { Accept: TYPES };
 const ENCODING_LIST = ENCODINGS.join(', ');
 const ACCEPT_ENCODING = { 'Accept-Encoding': ENCODING_LIST };
 
-/** Names what is supported: curl -d, for one, sends a type that is not. */
+/** Lists the supported types: curl -d, for one, sends an unsupported one. */
 const UNSUPPORTED_TYPE = unsupported(`send ${TYPES} or no type`, ACCEPT);
 const UNSUPPORTED_ENCODING = unsupported(
   `send ${ENCODING_LIST} or no Content-Encoding`,
@@ -69,7 +72,7 @@ function unsupported(wanted: string, headers: Readonly<Record<string, string>>):
 }
 
 /**
- * The decoders of a body's type, or the answer that rejects it.
+ * Returns the decoders for a body's type, or the response that rejects it.
  * @param contentType the header, '' when absent
  */
 export function mediaTypeOf(contentType: string): MediaType | ResponseContent {
@@ -83,7 +86,7 @@ export function mediaTypeOf(contentType: string): MediaType | ResponseContent {
   return unsupported(`charset ${charset.slice(0, CHARSET_LENGTH_MAX)}: send UTF-8`, ACCEPT);
 }
 
-/** The first `charset` that is not UTF-8. */
+/** Returns the first `charset` that is not UTF-8. */
 function foreignCharset(contentType: string): string | undefined {
   if (!contentType.includes(';')) return undefined;
   for (const [, name = '', value = ''] of contentType.matchAll(PARAMETER)) {
@@ -94,7 +97,7 @@ function foreignCharset(contentType: string): string | undefined {
   return undefined;
 }
 
-/** The encoding of a body, or the answer that rejects it. */
+/** Returns the encoding of a body, or the response that rejects it. */
 export function encodingOf(request: HttpRequest): Encoding | 'identity' | ResponseContent {
   if (request.getHeader(CONTENT_ENCODING) === '') return 'identity';
   const [name, ...others] = encodingNames(request);
@@ -103,7 +106,7 @@ export function encodingOf(request: HttpRequest): Encoding | 'identity' | Respon
   return Object.hasOwn(ENCODING_NAMES, name) ? ENCODING_NAMES[name]! : UNSUPPORTED_ENCODING;
 }
 
-/** Those that change the body; several headers are one list. */
+/** Returns the encodings except identity; several headers form one list. */
 function encodingNames(request: HttpRequest): string[] {
   const names: string[] = [];
   request.forEach((header, value) => {

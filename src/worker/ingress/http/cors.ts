@@ -1,19 +1,18 @@
-/** What pages of other origins than ours may do: CORS, for `/events` alone. */
+/** CORS for `/events`: permissions of pages from other origins. */
 import { LIMITS } from '../../../config/limits.ts';
 import type { Trust } from '../../admission/origins.ts';
 
 type Headers = Readonly<Record<string, string>>;
 
-/** Who sends no Origin is no browser's page, and need not be told. */
+/** For requests without an Origin, which are not sent by a page. */
 const NONE: Headers = {};
-/** Another page may be told something else. */
+/** The response differs by origin. */
 const FOREIGN: Headers = { Vary: 'Origin' };
 
 /**
- * Lets the page of an allowed origin, '' = none, read an answer and when to come again. Origins
- * that are listed by name may send with credentials: `sendBeacon` always does, and its browser
- * demands this header for a JSON Blob. With `*`, any page could act as the user of a proxy that
- * takes cookies.
+ * Allows the page of a permitted origin ('' = none) to read a response and its Retry-After. Origins
+ * listed by name may send with credentials: `sendBeacon` always does, and its browser requires this
+ * header for a JSON Blob. With `*`, any page could act as the user of a proxy that accepts cookies.
  */
 export function corsHeaders(origin: string, trust: Trust): Headers {
   if (origin === '') return NONE;
@@ -31,7 +30,8 @@ const REQUEST_HEADERS = 'Authorization, Content-Encoding, Content-Type';
 /**
  * Headers that tracing libraries add to each request of a page: W3C Trace Context and Baggage,
  * Sentry, Datadog, Zipkin, New Relic, Jaeger, Elastic, Application Insights, AWS, Google Cloud, and
- * ids of requests. The gateway does not read them; without leave, the browser would send nothing.
+ * request ids. The gateway ignores them; without permission, the browser would not send the
+ * request.
  */
 const TRACING = new RegExp(
   '^(?:traceparent|tracestate|baggage|sentry-trace|b3|newrelic|uber-trace-id|' +
@@ -39,14 +39,14 @@ const TRACING = new RegExp(
     'x-amzn-trace-id|x-cloud-trace-context|x-(?:datadog|b3)-[a-z0-9-]{1,64})$',
 );
 
-/** The tracing headers among those that a browser asks for; a bounded number, each once. */
+/** Returns the tracing headers among those requested: a bounded number, without duplicates. */
 function tracingHeaders(requested: string): string[] {
   const names = requested.split(',').map((name) => name.trim().toLowerCase());
   return [...new Set(names.filter((name) => TRACING.test(name)))].slice(0, LIMITS.tracingHeaders);
 }
 
 /**
- * Answers a browser's preflight with the methods and headers that are accepted.
+ * Returns the preflight response headers: permitted methods and headers.
  * @param requested the request's Access-Control-Request-Headers
  */
 export function preflightHeaders(origin: string, trust: Trust, requested: string): Headers {

@@ -5,7 +5,7 @@ import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { HttpResponse } from '../uws.ts';
 import { inheritClosing } from './framing.ts';
 
-/** That of a response which a body is read from. */
+/** The part of a response that a body is read from. */
 export interface BodySource {
   onAborted(handler: () => void): unknown;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): unknown;
@@ -13,28 +13,29 @@ export interface BodySource {
   resume(): void;
 }
 
-/** What is heard of the verdict. */
+/** Receives the result of authentication. */
 export interface DeferredBodyHandler {
   authenticated(sender: Identity): void;
-  /** The sender is not let in: the reader has heard that nothing comes any more. */
+  /** Authentication failed: the reader was aborted. */
   rejected(code: AuthFailure): void;
-  /** Memory was short, and its own was taken back: the reader has heard that nothing comes. */
+  /** The body was evicted because memory was short: the reader was aborted. */
   evicted(): void;
-  /** It arrives in a flood of tiny chunks: its connection is closed. */
+  /** The body arrives as a flood of tiny chunks: close its connection. */
   flooded(): void;
-  /** Something that was told has thrown this. */
+  /** Reports an error thrown by another method. */
   failed(error: unknown): void;
 }
 
 type Chunk = readonly [bytes: ArrayBuffer, isLast: boolean];
 
 /**
- * A body that is read only when its sender is let in. uWebSockets.js wants handlers before the
- * request's own returns; what it has read from the socket already comes all the same, and is kept.
+ * A body that is read only after its sender is authenticated. uWebSockets.js requires handlers
+ * before the request handler returns; chunks it has already read from the socket are still
+ * delivered, and are kept.
  */
 export class DeferredBody implements BodySource {
   readonly #response: HttpResponse;
-  /** Charged for what is kept until the verdict. */
+  /** Charged for the chunks kept until then. */
   readonly #allocation: Allocation;
   #chunks: Chunk[] | undefined = [];
   #ended = false;
@@ -50,7 +51,7 @@ export class DeferredBody implements BodySource {
   ) {
     this.#response = response;
     this.#allocation = memory.allocate(() => {
-      // The end of a connection with bytes unread is a reset.
+      // Closing a connection with unread bytes resets it.
       response.resume();
       this.#abortReader();
       handler.evicted();
@@ -63,7 +64,7 @@ export class DeferredBody implements BodySource {
       if (this.#ended) return;
       if (this.#chunks === undefined) return this.#data?.(bytes, isLast);
       if (chunks.isFlood(bytes.byteLength)) return handler.flooded();
-      // Its memory is gone when this handler returns.
+      // The chunk's memory is valid only during this handler.
       this.#chunks.push([bytes.slice(0), isLast]);
       const charged = bytes.byteLength + LIMITS.chunkOverheadBytes;
       this.#allocation.resize(this.#allocation.bytes + charged);
@@ -84,19 +85,19 @@ export class DeferredBody implements BodySource {
     if (this.#chunks === undefined) this.#response.pause();
   }
 
-  /** Not before the verdict: more would come, without a bound. */
+  /** Has no effect before authentication: more chunks would arrive, without a bound. */
   resume(): void {
     if (this.#chunks === undefined) this.#response.resume();
   }
 
-  /** It is answered already: the verdict is of no use any more. */
+  /** Drops the chunks and ignores the result: the response was sent. */
   discard(): void {
     this.#ended = true;
     if (this.#chunks !== undefined) this.#chunks = [];
     this.#allocation.release();
   }
 
-  /** Nothing comes any more, and the reader hears so. */
+  /** Ends the body, and aborts the reader. */
   #abortReader(): void {
     this.discard();
     this.#aborted?.();

@@ -1,6 +1,6 @@
 /**
  * `Expect: 100-continue` (RFC 9110, 10.1.1): a client waits for an interim response before it sends
- * its body. uWebSockets.js gives one by itself for these exact letters in the first such header,
+ * its body. uWebSockets.js sends one itself if the first such header has exactly this spelling,
  * before any handler runs; the JDK and others write `100-Continue`.
  */
 
@@ -9,13 +9,13 @@ import { hasBody } from './framing.ts';
 
 const CONTINUE = '100-continue';
 
-/** Expectation of a request; `unknown`: anything but 100-continue. */
+/** Expectation of a request; `unknown` = any other than 100-continue. */
 export type Expectation = 'none' | 'continue' | 'unknown';
 
-/** Reads `Expect`: a list, in one header or several, in any letter case. */
+/** Parses `Expect`: a case-insensitive list, in one header or several. */
 export function expectationOf(request: HttpRequest): Expectation {
   const values: string[] = [];
-  // Not getHeader: it returns the first of several only, which may be empty.
+  // Not getHeader: it returns only the first of several, which may be empty.
   request.forEach((name, value) => {
     if (name === 'expect') values.push(value);
   });
@@ -29,20 +29,20 @@ function trimmed(member: string): string {
   return member.trim().toLowerCase();
 }
 
-/** Responses whose interim response went out as their status. */
+/** Responses whose status call was used for the interim response. */
 const CONTINUED = new WeakSet<object>();
 
-/** Lets the client send its body, unless uWebSockets.js has done so or there is none. */
+/** Sends the interim response, unless uWebSockets.js did or there is no body. */
 export function continueRequest(response: HttpResponse, request: HttpRequest): void {
   if (request.getHeader('expect') === CONTINUE || !hasBody(request)) return;
-  // The line feed is the end of an interim response without headers.
+  // The line feed ends an interim response without headers.
   response.cork(() => response.writeStatus('100 Continue\r\n'));
   CONTINUED.add(response);
 }
 
 /**
- * Writes the status of a final response, and its first header. uWebSockets.js takes one status for
- * each response: behind an interim response the status goes out in front of that header's name.
+ * Writes the status of a final response, and its first header. uWebSockets.js accepts one status
+ * per response: after an interim response, the status is written in front of that header's name.
  */
 export function writeStatus(
   response: HttpResponse,

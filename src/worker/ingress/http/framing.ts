@@ -1,23 +1,23 @@
 /**
- * Where a request ends. A proxy and this worker must read the same bytes as the same requests, or
- * what a stranger hides in a body is taken for the next client's request, and answers go to the
- * wrong ones. uWebSockets.js takes the first of several Content-Lengths and calls any
- * Transfer-Encoding chunked: what leaves room for two readings is refused here, before it is acted
- * upon, and its connection ends.
+ * Request framing. A proxy and this worker must agree on where a request ends; otherwise bytes
+ * smuggled in a body are read as the next client's request, and responses reach the wrong clients.
+ * uWebSockets.js uses the first of several Content-Lengths and treats any Transfer-Encoding as
+ * chunked: ambiguous framing is rejected here, before the request is processed, and the connection
+ * is closed.
  */
 import type { HttpRequest, HttpResponse } from '../uws.ts';
 
-/** So many digits hold any length that can arrive, and are exact as a number. */
+/** 15 digits hold any length that can arrive, and are exact as a number. */
 const LENGTH = /^\d{1,15}$/;
 const KEY = /^[A-Za-z0-9+/]{22}==$/;
 
-/** @returns what is wrong with how the request says its length; undefined = nothing */
+/** Returns the fault in a request's framing; undefined = none. */
 export function framingFault(request: HttpRequest): string | undefined {
   let lengths = 0;
   let length = '';
   let encodings = 0;
   let encoding = '';
-  // Not getHeader: it tells of the first only, and not an empty one from none.
+  // Not getHeader: it returns only the first, and '' for both an empty header and none.
   request.forEach((name, value) => {
     if (name === 'content-length') {
       lengths++;
@@ -42,7 +42,7 @@ export function hasBody(request: HttpRequest): boolean {
   return (length !== '' && length !== '0') || request.getHeader('transfer-encoding') !== '';
 }
 
-/** @returns what is wrong with a handshake besides its version; undefined = nothing */
+/** Returns the fault in a handshake, except in its version; undefined = none. */
 export function handshakeFault(request: HttpRequest): string | undefined {
   let keys = 0;
   let versions = 0;
@@ -57,54 +57,54 @@ export function handshakeFault(request: HttpRequest): string | undefined {
     else if (name === 'content-length') body ||= value !== '0';
     else if (name === 'transfer-encoding') body = true;
   });
-  // Who has not asked for both must not be answered 101: a proxy goes on speaking HTTP.
+  // A 101 requires both: otherwise a proxy in between continues with HTTP.
   if (!upgrade) return 'Upgrade must be websocket';
   if (!connection) return 'Connection must name Upgrade';
   if (keys !== 1 || !KEY.test(request.getHeader('sec-websocket-key'))) {
     return 'Sec-WebSocket-Key must be 16 bytes in Base64';
   }
   if (versions > 1) return 'Sec-WebSocket-Version is given more than once';
-  return body ? 'a handshake has no body' : undefined;
+  return body ? 'a handshake must not have a body' : undefined;
 }
 
 function hasToken(list: string, token: string): boolean {
   return list.split(',').some((name) => name.trim().toLowerCase() === token);
 }
 
-/** Responses with which their connection ends, and what stands for them. */
+/** Responses to chunked requests, and objects read in their place. */
 const CHUNKED = new WeakSet<object>();
 
 /**
- * Has the answer of a chunked request end its connection: uWebSockets.js reads the extension of a
- * chunk as digits of its size and does not look at what ends a chunk, so that what is behind may
- * be no request.
+ * Closes the connection after the response to a chunked request: uWebSockets.js parses a chunk
+ * extension as digits of the chunk size and does not check the end of a chunk, so that the bytes
+ * after it may not be a request.
  */
 export function markChunked(response: HttpResponse, request: HttpRequest): void {
   if (request.getHeader('transfer-encoding') !== '') CHUNKED.add(response);
 }
 
-/** Responses to requests that ask for the end of their connection. */
+/** Responses to requests with `Connection: close`. */
 const CLOSED_ON_REQUEST = new WeakSet<object>();
 
-/** Notes whether the client asks to end the connection after this response. */
+/** Records whether the client asks to close the connection after this response. */
 export function markClosing(response: HttpResponse, request: HttpRequest): void {
   const value = request.getHeader('connection');
   if (value === '') return;
-  // uWebSockets.js takes any five letters for `close`.
+  // uWebSockets.js treats any five letters as `close`.
   if (value.length === 'close'.length || hasToken(value, 'close')) CLOSED_ON_REQUEST.add(response);
 }
 
-/** Returns whether the client has asked to end the connection after this response. */
+/** Returns whether the client has asked to close the connection after this response. */
 export function asksToClose(response: object): boolean {
   return CLOSED_ON_REQUEST.has(response);
 }
 
-/** Returns whether the connection ends with this response, or the one it {@link inheritClosing}. */
+/** Returns whether the connection is closed after this response, or the one inherited from. */
 export function endsConnection(response: object): boolean {
   return CHUNKED.has(response);
 }
 
-/** `other` is read in the place of `response`. */
+/** Applies {@link endsConnection} of `response` to `other`, which is read in its place. */
 export function inheritClosing(other: object, response: HttpResponse): void {
   if (CHUNKED.has(response)) CHUNKED.add(other);
 }

@@ -45,19 +45,19 @@ export interface HttpHandlerOptions extends BodyDecoderOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
-  /** The rate that a body must keep up with, after a grace. */
+  /** Minimum rate of a body after a grace period. */
   readonly minBodyBytesPerSecond: number;
   readonly readiness: () => Readiness;
   readonly page: PageSettings;
 }
 
-/** Everything of the public port but `/ws`: events by POST, the page, health. */
+/** HTTP on the public port, except `/ws`: events by POST, the test page, health. */
 export class HttpHandler {
   readonly #options: HttpHandlerOptions;
   readonly #paused: PausedBodies;
   readonly #timeouts: BodyTimeouts;
   readonly #decoder: BodyDecoder;
-  /** Bodies that are not whole or not answered. */
+  /** Bodies that are incomplete or unanswered. */
   #unanswered = 0;
   #draining = false;
 
@@ -68,17 +68,17 @@ export class HttpHandler {
     this.#decoder = new BodyDecoder(options);
   }
 
-  /** A request is not answered yet whose client is still there. */
+  /** A request of a connected client is unanswered. */
   get busy(): boolean {
     return this.#unanswered > 0;
   }
 
-  /** A body is whole, and not all of it is handed on. */
+  /** A complete body is not fully decoded. */
   get decoding(): boolean {
     return this.#decoder.busy;
   }
 
-  /** From now on answers close their connections: this worker ends. */
+  /** Closes connections with their next response: this worker ends. */
   drain(): void {
     this.#draining = true;
   }
@@ -87,21 +87,21 @@ export class HttpHandler {
     this.#timeouts.close();
   }
 
-  /** Answers a request whose end is not certain. */
+  /** Rejects a request with ambiguous framing. */
   rejectFraming(response: HttpResponse, request: HttpRequest, fault: string): void {
     const content = errorResponse(400, 'bad_request', fault);
     this.#respond(response, request, content, this.#cors(request), true);
   }
 
-  /** Answers any request; `/ws` comes here when it is no handshake. */
+  /** Handles any request; a `/ws` request arrives here if it is not a handshake. */
   handle(response: HttpResponse, request: HttpRequest): void {
     this.#options.turn.spend(LIMITS.requestHeadBytes);
     markClosing(response, request);
     const expectation = expectationOf(request);
     if (expectation === 'unknown') {
       const content = requestError('expectation_failed');
-      // Without an interim response some clients send no body: the next request would be taken
-      // for it.
+      // Without an interim response some clients send no body: the next request would be parsed as
+      // the body.
       const close = hasBody(request) && 'announced';
       return this.#respond(response, request, content, this.#cors(request), close);
     }
@@ -139,7 +139,7 @@ export class HttpHandler {
 
   #getResponse(path: string): ResponseContent {
     switch (path) {
-      // Other methods than GET and HEAD come here: it exists, and does not take them.
+      // For methods other than GET and HEAD: the path exists, but does not allow them.
       case '/page.json':
         return { status: 200, body: '' };
       case '/livez':
@@ -160,13 +160,16 @@ export class HttpHandler {
     }
   }
 
-  /** Returns whether an answer ends its connection: the worker does, or its address has many. */
+  /**
+   * Returns whether to close after a response: this worker drains, or the address has many
+   * connections.
+   */
   #closesAfter(response: HttpResponse): boolean {
     const { admission } = this.#options;
     return this.#draining || !admission.keepAlive(admission.peerKeyOf(response));
   }
 
-  /** Headers for an answer that is given before anything is known of the request but its head. */
+  /** Headers for a response that depends on the request's head only. */
   #cors(request: HttpRequest): Readonly<Record<string, string>> | undefined {
     if (request.getUrl() !== '/events') return undefined;
     return corsHeaders(
@@ -259,7 +262,7 @@ export class HttpHandler {
     });
   }
 
-  /** Has the body wait until it is known who sends it. */
+  /** Defers the body until its sender is authenticated. */
   #deferBody(
     response: HttpResponse,
     auth: Promise<AuthResult>,
@@ -283,21 +286,21 @@ export class HttpHandler {
     return new DeferredBody(response, auth, this.#options.inputMemory, chunks, handler);
   }
 
-  /** Closes a connection whose body takes too much time: an answer would not end that. */
+  /** Closes a connection whose body takes too much time, which a response would not stop. */
   #terminate(response: HttpResponse): void {
     countRejected(this.#options.counters, inputMemoryResponse());
     response.close();
   }
 
-  /** Answers a body that is not read to its end. */
+  /** Rejects a body before its end. */
   #rejectBody(response: HttpResponse, content: ResponseContent, options: SendOptions): void {
     countRejected(this.#options.counters, content);
     send(response, content, options);
   }
 
   /**
-   * Answers at once. What may have a body is not read to its end: uWebSockets.js skips the rest.
-   * It wants `onAborted` set first in every handler.
+   * Responds at once. The rest of a body is not read: uWebSockets.js skips it. It requires
+   * `onAborted` in every handler.
    */
   #respond(
     response: HttpResponse,
@@ -314,18 +317,18 @@ export class HttpHandler {
   }
 }
 
-/** Nothing of the body is kept: uWebSockets.js skips it. */
+/** The body is not kept: uWebSockets.js skips it. */
 function memoryLimitResponse(): ResponseContent {
   return errorResponse(503, 'buffer_full', 'memory limit reached', RETRY_SOON);
 }
 
-/** Rejects a body whose memory was taken back. Nothing of it was stored. */
+/** Rejects an evicted body. None of its events were stored. */
 function inputMemoryResponse(): ResponseContent {
   const message =
-    'memory for input that is not complete was short, and this body held much of it for long';
+    'memory for incomplete input was exhausted, and this body held a large share of it';
   return errorResponse(408, 'request_timeout', message, RETRY_SOON);
 }
 
 function tooLargeResponse(): ResponseContent {
-  return errorResponse(413, 'too_large', `a body may have ${LIMITS.bodyBytes} bytes`);
+  return errorResponse(413, 'too_large', `a body may have up to ${LIMITS.bodyBytes} bytes`);
 }

@@ -1,4 +1,4 @@
-/** Bodies with a Content-Encoding: decompressed on threads, up to the bound of every body. */
+/** Decompression of bodies with a Content-Encoding, on the thread pool, up to the body limit. */
 import type { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { LIMITS, MIB } from '../../../config/limits.ts';
@@ -9,14 +9,14 @@ export type Encoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
 type Stream = Transform & { readonly bytesWritten: number };
 
-/** Members of zlib from Node.js 22.15 on, missing in the types of Node.js 20. */
+/** Members of zlib since Node.js 22.15, missing in the types of Node.js 20. */
 interface Zstd {
   readonly createZstdDecompress?: (options: object) => Stream;
   readonly constants: { readonly ZSTD_d_windowLogMax: number };
 }
 const { createZstdDecompress, constants } = zlib as unknown as Zstd;
 
-/** The encodings that this Node.js can decompress. */
+/** Encodings that this Node.js version can decompress. */
 export const ENCODINGS: readonly Encoding[] = [
   'gzip',
   'deflate',
@@ -31,43 +31,43 @@ const FAULTS: Readonly<Record<FrameFault, ResponseContent>> = {
   too_large: errorResponse(
     413,
     'too_large',
-    `decompressed, a body may have ${LIMITS.bodyBytes} bytes`,
+    `a decompressed body may have up to ${LIMITS.bodyBytes} bytes`,
   ),
   too_many_frames: errorResponse(
     413,
     'too_large',
-    `a zstd body may have ${LIMITS.bodyEvents} frames`,
+    `a zstd body may have up to ${LIMITS.bodyEvents} frames`,
   ),
   window_too_large: errorResponse(
     400,
     'bad_encoding',
-    `a zstd window may have ${LIMITS.zstdWindowBytes / MIB} MiB: compress at a lower level`,
+    `a zstd window may have up to ${LIMITS.zstdWindowBytes / MIB} MiB: compress at a lower level`,
   ),
 };
 
-/** The decompressed body, or the answer that rejects it. */
+/** The decompressed body, or the response that rejects it. */
 export type InflateResult = Buffer | ResponseContent;
 
-/** What is heard of a decompression. */
+/** Callbacks of a decompression. */
 export interface InflateHandler {
-  /** Its output has so many bytes so far. */
+  /** Reports the total output so far. */
   progress(outputBytes: number): void;
-  /** It is over; called once, later, unless it was canceled. */
+  /** Reports the result; called once, asynchronously, unless canceled. */
   done(result: InflateResult): void;
 }
 
 /**
- * Decompresses a few bodies at a time: batches and files are worked on by the same threads. Senders
- * of those that wait have their turns one after the other.
+ * Decompresses a few bodies at a time: batches and files share the thread pool. Queued senders are
+ * served round-robin.
  */
 export class Inflater {
-  /** What starts each, by sender; the sender whose turn is next is the first. */
+  /** Queued starts by sender; the first sender is next. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #running = 0;
 
   /**
-   * Decompresses `body`, which must stay as it is meanwhile.
-   * @returns cancels it: `listener` hears nothing more
+   * Decompresses `body`, which must not change meanwhile.
+   * @returns a function that cancels it: `handler` is not called again
    */
   inflate(sender: string, encoding: Encoding, body: Buffer, handler: InflateHandler): () => void {
     let stop: (() => void) | undefined;
@@ -118,7 +118,7 @@ export class Inflater {
   }
 }
 
-/** Stops as soon as the output passes the bound. @returns ends it before, without `done` */
+/** Stops when the output exceeds the limit. @returns a function that cancels it, without `done` */
 function decompress(
   encoding: Encoding,
   body: Buffer,
@@ -150,12 +150,12 @@ function decompress(
   });
   stream.on('error', () => end(FAULTS.bad_encoding));
   const partBytes = parts.reduce((sum, part) => sum + part.length, 0);
-  // Bytes after the end of the data are not read, and are no error to zlib.
+  // zlib ignores bytes after the end of the data.
   stream.on('end', () => {
     const isWhole = stream.bytesWritten === partBytes;
     end(isWhole ? Buffer.concat(chunks, bytes) : FAULTS.bad_encoding);
   });
-  // zlib's decoder of zstd stops after the first frame of a write.
+  // The zstd decoder of zlib stops after the first frame of a write.
   for (const part of parts) stream.write(part);
   stream.end();
   return () => {
@@ -180,8 +180,8 @@ function streamOf(encoding: Encoding, body: Buffer): Stream {
 }
 
 /**
- * Returns whether data has zlib's header. RFC 9110 requires it for `deflate`; many clients send raw
- * data, where this first byte would be a stored block with padding that no encoder writes.
+ * Returns whether data has a zlib header. RFC 9110 requires one for `deflate`; many clients send
+ * raw data, where this first byte would mean a stored block with padding, which no encoder writes.
  */
 function isZlib(body: Buffer): boolean {
   return (body[0]! & 0x0f) === 0x08;

@@ -1,6 +1,6 @@
 /**
- * `GET /page.json`, the settings of the test page. Readiness is public, as in `/readyz`, and so is an
- * outage of Kafka; topic, brokers and an example event are for clients that may send.
+ * `GET /page.json`, the settings of the test page. Readiness, as in `/readyz`, and Kafka outages
+ * are public; topic, brokers and an example event require authentication.
  */
 import type { OutageNotice, Readiness } from '../../../ipc.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
@@ -14,17 +14,17 @@ export interface PageSettings {
   readonly brokers: readonly string[];
   readonly idField: string;
   readonly keyField: string;
-  /** The current outage of Kafka; undefined = none. */
+  /** The current Kafka outage; undefined = none. */
   outage(): OutageNotice | undefined;
-  /** Generated at the first request. */
+  /** Generated on the first request. */
   example(): Promise<Example>;
 }
 
 const HEADERS = { 'Cache-Control': 'no-store' } as const;
 
 /**
- * The answer to the page. It has status 200 also without valid credentials: browsers put any other
- * one into the console as an error.
+ * Returns the response to the page. Its status is 200 even without valid credentials: browsers log
+ * any other status to the console as an error.
  */
 export function pageResponse(
   authenticator: Authenticator,
@@ -36,11 +36,11 @@ export function pageResponse(
     const state = { ...readiness, outage: settings.outage() };
     return { status: 200, headers: HEADERS, body: jsonBody({ ...state, ...more }) };
   };
-  // The page has no credentials at first: that is not worth a line of the log.
+  // The page starts without credentials: that is not worth a log line.
   if (authenticator.required && request.getHeader('authorization') === '') {
     return Promise.resolve(content({ rejected: 'unauthorized' }));
   }
-  // The request is valid only until the first wait.
+  // The request is valid only until the first await.
   const admitted = Promise.resolve(authenticateRequest(authenticator, request));
   return admitted.then(async (auth) => {
     if (typeof auth === 'string') return content({ rejected: auth });

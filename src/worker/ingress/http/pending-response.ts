@@ -2,7 +2,7 @@ import type { EventsResponse } from '../../acknowledger/http-reply.ts';
 import type { HttpResponse } from '../uws.ts';
 import { jsonBody, type ResponseContent, send } from './responses.ts';
 
-/** The response to a body that is whole, on its way: answered, or nobody there any more. */
+/** The response to a complete body, until it is sent or the client has disconnected. */
 export class PendingResponse {
   readonly #response: HttpResponse;
   readonly #headers: Readonly<Record<string, string>>;
@@ -11,8 +11,8 @@ export class PendingResponse {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param headers of any answer
-   * @param onEnd called once, at the end; returns whether an answer ends the connection
+   * @param headers sent with any response
+   * @param onEnd called once, at the end; returns whether a response closes the connection
    */
   constructor(
     response: HttpResponse,
@@ -28,7 +28,7 @@ export class PendingResponse {
     this.#timer = setTimeout(expire, ms);
   }
 
-  /** Tells the fate of the body's events. */
+  /** Responds with the results of the body's events. */
   respond({ status, retryAfter, body }: EventsResponse): void {
     const text = jsonBody(body);
     if (retryAfter === undefined) return this.send({ status, body: text });
@@ -43,14 +43,14 @@ export class PendingResponse {
     send(this.#response, content, { headers: this.#headers, close });
   }
 
-  /** The client went away; its events go on. */
+  /** Handles a client that disconnects; its events continue. */
   abort(): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#onEnd(false);
   }
 
-  /** Something went wrong here: the connection ends without an answer. */
+  /** Closes the connection without a response after an internal error. */
   fail(): void {
     clearTimeout(this.#timer);
     if (this.#ended) return;

@@ -34,26 +34,32 @@ export interface ResponseContent {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly type?: string;
-  /** With 204 there is none. */
+  /** Not sent with status 204. */
   readonly body: string | Buffer;
-  /** Why a request is refused that has no events. */
+  /** Reason for rejecting a whole request. */
   readonly code?: RequestCode | EventCode;
 }
 
-/** How an answer goes out: beside it, since to spread the two into one costs memory. */
+/**
+ * Options of one response, separate from its content, since spreading the two into one costs
+ * memory.
+ */
 export interface SendOptions {
-  /** Beside those of the answer. */
+  /** Additional headers. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /**
-   * The connection ends with this answer. `announced`: it is the client that ends it, since a close
-   * with bytes unread would reset it, and the answer be lost on its way.
+   * Closes the connection after this response. `announced`: the client closes it, since a close
+   * with unread bytes resets the connection and may lose the response.
    */
   readonly close?: boolean | 'announced';
-  /** HEAD: the length of the body without the body. */
+  /** HEAD: Content-Length of the body without the body. */
   readonly headOnly?: boolean;
 }
 
-/** A JSON body. It ends its line, so that a prompt behind curl's output stands on its own. */
+/**
+ * Returns a JSON body. It ends with a newline, so that a shell prompt after curl's output starts on
+ * a new line.
+ */
 export function jsonBody(value: unknown): string {
   return `${JSON.stringify(value)}\n`;
 }
@@ -62,13 +68,13 @@ const DEFAULT_OPTIONS: SendOptions = {};
 const NO_SNIFFING = ['X-Content-Type-Options', 'nosniff'] as const;
 const KEEP_ALIVE = `timeout=${LIMITS.keepAliveSeconds}`;
 
-/** For who may find room elsewhere at once, or here soon. */
+/** For clients that may succeed elsewhere at once, or here soon. */
 export const RETRY_SOON = { 'Retry-After': '1' } as const;
 
 /**
- * Answers; the response must not have been aborted. An answer that ends its connection waits until
- * uWebSockets.js has read on: meanwhile it would forget the end, and serve a request that came in
- * the same packet. If one did, it closes the connection without this answer.
+ * Sends a response, which must not have been aborted. A response that closes its connection is
+ * delayed until uWebSockets.js has parsed the packet: otherwise it forgets the close and serves a
+ * request from the same packet. If there is one, it closes the connection without this response.
  */
 export function send(
   response: HttpResponse,
@@ -87,9 +93,9 @@ export function send(
 }
 
 /**
- * Answers, or after this turn of the loop if that has no time left. Requests that came in the same
- * packet are served at once, as many as they are: before an answer uWebSockets.js takes no other
- * request, and closes the connection.
+ * Sends a response, after this turn of the event loop if that has no time left. Pipelined requests
+ * of one packet are all served in the same turn: while a response is pending, uWebSockets.js closes
+ * the connection on another request.
  */
 export function sendInTurn(
   turn: Pick<TurnBudget, 'spent' | 'afterTurn'>,
@@ -127,15 +133,15 @@ function write(
     } else if (close === true && !isEmpty) {
       response.endWithoutBody(Buffer.byteLength(body), true);
     } else {
-      // Told the length, uWebSockets.js takes the response for unfinished and ends the connection
-      // at the next request.
+      // With a reported length, uWebSockets.js considers the response unfinished and closes the
+      // connection at the next request.
       if (!isEmpty) response.writeHeader('Content-Length', String(Buffer.byteLength(body)));
       response.endWithoutBody();
     }
   });
 }
 
-/** Says whether the connection goes on, and for how long; uWebSockets.js does where it ends it. */
+/** Writes `Connection` and `Keep-Alive`; uWebSockets.js does so for a connection that it closes. */
 function writePersistence(
   response: HttpResponse,
   { status, headers }: ResponseContent,
@@ -144,7 +150,7 @@ function writePersistence(
   if (close === true && status !== 204) return;
   if (close !== false || asksToClose(response)) response.writeHeader('Connection', 'close');
   else {
-    // An upgrade that is required has a Connection of its own.
+    // A 426 response has its own `Connection` header.
     if (headers?.Connection === undefined) response.writeHeader('Connection', 'keep-alive');
     response.writeHeader('Keep-Alive', KEEP_ALIVE);
   }
@@ -163,12 +169,12 @@ const REFUSED = cells('forebay_requests_refused_total', [
   'buffer_full',
 ]);
 
-/** Counts an answer that refuses a request. */
+/** Counts a response that rejects a request. */
 export function countRejected(counters: Counters, { code }: ResponseContent): void {
   if (code !== undefined) counters.add(REFUSED[code as keyof typeof REFUSED]);
 }
 
-/** An answer that names a code of the catalogue. */
+/** Returns a response with a code of the catalogue. */
 export function errorResponse(
   status: number,
   code: RequestCode | EventCode,
@@ -179,7 +185,7 @@ export function errorResponse(
   return { status, headers, body, code };
 }
 
-/** An answer with the catalogue's own status and text. */
+/** Returns a response with the catalogue's status and text. */
 export function requestError(
   code: RequestCode,
   headers: Readonly<Record<string, string>> = {},

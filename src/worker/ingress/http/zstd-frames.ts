@@ -1,5 +1,5 @@
 /**
- * The frames of a zstd body (RFC 8878), found by their headers alone. Node.js reports neither a
+ * Frames of a zstd body (RFC 8878), found by their headers only. Node.js reports neither a
  * truncated frame nor bytes after the first one, and one large window could take 128 MiB:
  *
  *   magic 4 | descriptor 1 | window 0-1 | dictionary 0-4 | content size 0-8 | blocks | checksum 0-4
@@ -11,7 +11,7 @@ import { LIMITS } from '../../../config/limits.ts';
 export type FrameFault = 'bad_encoding' | 'too_large' | 'too_many_frames' | 'window_too_large';
 
 const MAGIC = 0xfd2fb528;
-/** The last four bits of the magic number of a skippable frame are free. */
+/** The last four bits of a skippable frame's magic number are arbitrary. */
 const SKIPPABLE = 0x184d2a50;
 const SKIPPABLE_MASK = 0xfffffff0;
 const MAGIC_BYTES = 4;
@@ -24,11 +24,11 @@ const CHECKSUM = 0x04;
 const DICTIONARY_BYTES = [0, 1, 2, 4] as const;
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8] as const;
 const MIN_WINDOW_LOG = 10;
-/** Repeats one byte. */
+/** A run of one byte. */
 const RLE_BLOCK = 1;
 const RESERVED_BLOCK = 3;
 
-/** Splits a body into its frames, without the skippable ones; a fault rejects all of it. */
+/** Splits a body into its frames, without the skippable ones; a fault rejects the whole body. */
 export function zstdFrames(body: Buffer): Buffer[] | FrameFault {
   const frames: Buffer[] = [];
   let at = 0;
@@ -42,7 +42,7 @@ export function zstdFrames(body: Buffer): Buffer[] | FrameFault {
     const end = magic === MAGIC ? frameEnd(body, at + MAGIC_BYTES) : 'bad_encoding';
     if (typeof end === 'string') return end;
     frames.push(body.subarray(at, end));
-    // A frame for each event; more of them cost time and hold nothing.
+    // One frame per event; more would only cost time.
     if (frames.length > LIMITS.bodyEvents) return 'too_many_frames';
     at = end;
   } while (at < body.length);
@@ -59,7 +59,7 @@ function frameEnd(body: Buffer, start: number): number | FrameFault {
   const sizeAt = start + (isSingle ? 1 : 2) + DICTIONARY_BYTES[descriptor & 3]!;
   const blocks = sizeAt + sizeBytes;
   if (blocks > body.length) return 'bad_encoding';
-  // A single segment has no window of its own: it takes what its content does.
+  // A single segment has no window of its own: its window is its content.
   if (contentSize(body, sizeAt, sizeBytes) > LIMITS.bodyBytes) return 'too_large';
   if (!isSingle && windowBytes(body[start + 1]!) > LIMITS.zstdWindowBytes) {
     return 'window_too_large';
@@ -86,7 +86,7 @@ function windowBytes(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7);
 }
 
-/** The offset after the last block; infinite where there is none. */
+/** Returns the offset after the last block; infinite if there is none. */
 function blocksEnd(body: Buffer, start: number): number {
   let at = start;
   while (at + BLOCK_HEADER_BYTES <= body.length) {

@@ -10,35 +10,35 @@ import type { WebSocket } from '../uws.ts';
 import type { FrameSource } from './frames.ts';
 import type { Goaway } from './goaway.ts';
 
-/** What uWebSockets.js keeps for each connection. */
+/** User data of each connection in uWebSockets.js. */
 export interface Connection extends FrameSource {
   readonly acknowledged: boolean;
   readonly identity: Identity;
   readonly addressKey: AddressKey;
-  /** What bounds its own rate of events, and that of its address, if anything does. */
+  /** Rate limits of the connection and its address. */
   readonly ownBuckets: Buckets;
-  /** That, and what bounds its key's, as of when it was last looked at. */
+  /** These and the limits of its key, as of the last check. */
   buckets: Buckets | undefined;
   keyBuckets: Buckets | undefined;
   stream: AckStream | undefined;
   owner: Owner;
-  /** Why we ended it. */
+  /** Reason if this side ended it. */
   endReason: CloseReason | undefined;
-  /** It was told to go away. */
+  /** Set when `goaway` is sent. */
   goaway: Goaway | undefined;
   terminate: () => void;
   endFlooding: () => void;
-  /** When it is told so because of its age. */
+  /** When `goaway` is sent because of its age. */
   readonly maxAgeAtMs: number;
-  /** It has completed a message that is not too long. */
+  /** A message within the frame limit was completed. */
   hasMessage: boolean;
-  /** When it last did, about, or was opened. */
+  /** Approximate time of the last one, or of the open. */
   lastMessageAtMs: number;
 }
 /**
- * Returns up to `most` open connections that may hold a part of a message: first those that have never
- * completed one, then those that have completed none for `LIMITS.silentMs`; of either kind the longest
- * silent.
+ * Returns up to `max` open connections that may hold a partial message: first those that have never
+ * completed one, then those that have completed none for `LIMITS.silentMs`; each in order of
+ * silence, longest first.
  */
 export function longestSilent<S extends Pick<WebSocket<Connection>, 'getUserData'>>(
   sockets: Iterable<S>,
@@ -57,7 +57,7 @@ export function longestSilent<S extends Pick<WebSocket<Connection>, 'getUserData
   return silent.slice(0, max);
 }
 
-/** Why a connection ended that we did not end. */
+/** Returns the reason for a connection that this side did not end. */
 export function closeReason(code: number, reason: ArrayBuffer): CloseReason {
   if (code !== 1006) return 'normal';
   return /inactivity|timeout/i.test(Buffer.from(reason).toString()) ? 'idle' : 'lost';

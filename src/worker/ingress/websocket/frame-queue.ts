@@ -2,19 +2,19 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { Allocation } from '../../overload/input-memory.ts';
 import { Fifo, type SlicedTask, type Slicer } from '../slicer.ts';
 
-/** A frame as it came. */
+/** A frame as received. */
 export interface Frame {
   readonly bytes: Buffer;
   readonly isBinary: boolean;
-  /** Its number; it has begun in the stream of its connection. */
+  /** Its number in the stream of its connection, where it has begun. */
   readonly number: number;
   /** By the monotonic clock; undefined = now. */
   readonly arrivedMs: number | undefined;
-  /** It came when the grace of its connection was over. */
+  /** Received after the grace period of its connection. */
   readonly tooLate: boolean;
 }
 
-/** Frames of one connection that wait for a turn of the loop with time for them. */
+/** Frames of one connection that wait for a turn of the event loop with time left. */
 export class FrameQueue implements SlicedTask {
   readonly isInput = true;
   readonly #slicer: Slicer;
@@ -22,13 +22,13 @@ export class FrameQueue implements SlicedTask {
   readonly #decode: (frame: Frame) => void;
   readonly #failed: (error: unknown) => void;
   readonly #frames = new Fifo<Frame>();
-  /** The slicer has it. */
+  /** The queue is in the slicer. */
   #isScheduled = false;
   #isFinished = false;
 
   /**
-   * @param decode takes a frame apart
-   * @param failed is called with what it has thrown: the frames behind are dropped
+   * @param decode decodes one frame
+   * @param failed called with an error thrown by `decode`; the frames behind are dropped
    */
   constructor(
     slicer: Slicer,
@@ -46,7 +46,7 @@ export class FrameQueue implements SlicedTask {
     return this.#frames.length;
   }
 
-  /** Bytes of the frames, and of what is kept of each. */
+  /** Bytes of the frames, including overhead. */
   get heldBytes(): number {
     return this.#allocation.bytes;
   }
@@ -82,13 +82,13 @@ export class FrameQueue implements SlicedTask {
     this.#failed(error);
   }
 
-  /** Takes no more frames; those that wait are taken apart. */
+  /** Ignores new frames; queued ones are still decoded. */
   finish(): void {
     this.#isFinished = true;
     if (this.#frames.length === 0) this.#allocation.release();
   }
 
-  /** Forgets the frames, and those that would come. */
+  /** Drops queued frames and ignores new ones. */
   drop(): void {
     this.#isFinished = true;
     this.#frames.clear();

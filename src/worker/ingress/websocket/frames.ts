@@ -1,6 +1,6 @@
 /**
- * Frames of WebSockets, from their arrival on: taken apart at once while the turn of the loop has
- * time for it, else kept and taken apart in later ones, in their order.
+ * WebSocket frames on arrival: decoded at once while the turn of the event loop has time left, else
+ * queued and decoded in later turns, in order.
  */
 import { LIMITS } from '../../../config/limits.ts';
 import type { Logger } from '../../../logging/logger.ts';
@@ -38,29 +38,29 @@ export interface FramesOptions {
   readonly log: Logger;
 }
 
-/** A connection, as its frames see it. */
+/** The part of a connection that frames use. */
 export interface FrameSource {
   readonly stream: AckStream | undefined;
   readonly owner: Owner;
   readonly buckets: Buckets | undefined;
   readonly goaway: Goaway | undefined;
   readonly inflow: Inflow;
-  /** Undefined until a frame has had to wait. */
+  /** Undefined until a frame is queued. */
   queue: FrameQueue | undefined;
-  /** Ends it without a close frame: one of its frames has failed. */
+  /** Ends it without a close frame after an internal error. */
   terminate(): void;
-  /** Ends it: it holds too much. */
+  /** Ends it because it floods the worker. */
   endFlooding(): void;
 }
 
 export class Frames {
   readonly #options: FramesOptions;
   readonly #bounds: DecodeBounds;
-  /** What a connection may send while the worker does nothing but keep what comes. */
+  /** Bytes that a connection may always send while the worker only queues input. */
   readonly #minBytes: number;
-  /** Queues that hold a frame. */
+  /** Queues that are not empty. */
   readonly #waiting = new Set<FrameQueue>();
-  /** Frames since one had its time counted. */
+  /** Frames since the last observed decode time. */
   #uncounted = 0;
 
   constructor(options: FramesOptions) {
@@ -70,15 +70,15 @@ export class Frames {
     this.#minBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
   }
 
-  /** A frame has come that is not taken apart. */
+  /** A received frame is not decoded. */
   get busy(): boolean {
     return this.#waiting.size > 0;
   }
 
   /**
-   * Takes a frame.
-   * @param message is gone when this returns
-   * @returns the reason for which its connection ends
+   * Decodes or queues a frame.
+   * @param message valid only during the call
+   * @returns the reason to end its connection, if any
    */
   receive(
     source: FrameSource,
@@ -98,26 +98,26 @@ export class Frames {
     }
     const arrivedMs = performance.now();
     this.#enqueue(source, { bytes: Buffer.from(bytes), isBinary, number, arrivedMs, tooLate });
-    // What a stream may send is bounded by its credit.
+    // Credit bounds the frames of a stream.
     return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
 
-  /** Counts a ping or a pong: they take time too. @returns whether its connection ends, `flooding` */
+  /** Counts a ping or pong, which takes time too. @returns whether its connection is flooding */
   countControl(source: FrameSource, bytes: number): boolean {
     if (this.#options.turn.spend(bytes)) return false;
     return this.#exceedsTurn(source, bytes) || source.inflow.messages > LIMITS.turnMessages;
   }
 
   /**
-   * The connection is gone, or ends. Frames of a plain client had come, and are taken apart; of
-   * others nothing was acknowledged, and they come again.
+   * Handles the end of a connection. Queued frames of a plain client are still decoded; other
+   * frames are unacknowledged, and their client sends them again.
    */
   closed({ queue, stream }: FrameSource): void {
     if (stream !== undefined) this.drop(queue);
     else queue?.finish();
   }
 
-  /** Forgets the frames that wait. */
+  /** Drops queued frames. */
   drop(queue: FrameQueue | undefined): void {
     if (queue === undefined) return;
     queue.drop();
@@ -129,7 +129,7 @@ export class Frames {
     return source.queue !== undefined && source.queue.heldBytes > LIMITS.turnBytes;
   }
 
-  /** Counts what came in a turn that has no time left. @returns whether it is too much for that */
+  /** Counts input in a turn without time left. @returns whether it is more than allowed */
   #exceedsTurn({ inflow }: FrameSource, bytes: number): boolean {
     const { turn } = this.#options;
     inflow.add(turn.number, bytes);
@@ -162,8 +162,9 @@ export class Frames {
   }
 
   /**
-   * A frame that something of ours fails on ends its connection: what has no ack is sent again.
-   * @throws AssertionError as throwIfBroken
+   * Ends a connection after an internal error in one of its frames; its client sends unacknowledged
+   * frames again.
+   * @throws AssertionError as rethrowAssertion
    */
   failed(source: FrameSource, err: unknown): void {
     source.terminate();
@@ -185,14 +186,14 @@ export class Frames {
     source.stream?.endFrame(number);
   }
 
-  /** Takes a frame apart or refuses it. @returns how many events it counts as */
+  /** Decodes or rejects a frame. @returns its number of events */
   #decodeOrReject(bytes: Buffer, isBinary: boolean): number {
     const { intake, maxFrameBytes } = this.#options;
     if (bytes.length <= maxFrameBytes) {
       return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);
     }
     const length = `the frame has ${bytes.length} bytes`;
-    intake.refuseFrame('too_large', `${length}, ${maxFrameBytes} are allowed`);
+    intake.refuseFrame('too_large', `${length}, the limit is ${maxFrameBytes}`);
     return 1;
   }
 }

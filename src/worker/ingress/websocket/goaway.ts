@@ -1,17 +1,17 @@
 /**
- * How a connection ends in peace:
+ * Graceful end of a connection:
  *
- *   open ──goaway, ping──▶ leaving ──pong, or the grace is over, and all is settled──▶ Close 1012
+ *   open ──goaway, ping──▶ leaving ──pong or end of grace, and all settled──▶ Close 1012
  */
 import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/catalogue.ts';
 
 export type GoawayReason = CloseReason & ('restart' | 'age');
 
-/** What the ping behind a `goaway` carries: pings that keep a connection alive carry nothing. */
+/** Payload of the ping after a `goaway`; keep-alive pings have none. */
 export const GOAWAY_PING = 'goaway';
 
-/** The state of a connection that was told to go away. */
+/** State of a connection after `goaway`. */
 export class Goaway {
   readonly reason: GoawayReason;
   readonly #graceEndMs = performance.now() + LIMITS.goawayGraceMs;
@@ -21,32 +21,34 @@ export class Goaway {
     this.reason = reason;
   }
 
-  /** All has come that the client sent before it heard of it, or had the time to. */
+  /**
+   * All frames that the client sent before it received `goaway` have arrived, or the grace is over.
+   */
   get complete(): boolean {
     return this.#ponged || this.isGraceOver();
   }
 
-  /** The client has answered the ping. */
+  /** Handles the pong of the client. */
   pong(): void {
     this.#ponged = true;
   }
 
-  /** Whether its grace is over: what comes now is refused. */
+  /** Returns whether the grace period is over: frames from now on are rejected. */
   isGraceOver(nowMs = performance.now()): boolean {
     return nowMs >= this.#graceEndMs;
   }
 }
 
 /**
- * The server frame. After a restart all clients of a worker come back at once, unless they are
- * spread; ages are spread by themselves.
+ * Returns the server frame. After a restart, all clients of a worker would reconnect at once
+ * without a random delay; connection ages are random already.
  */
 export function goawayText(reason: GoawayReason, spreadMs: number): string {
   const reconnectMs = reason === 'age' ? 0 : Math.floor(Math.random() * (spreadMs + 1));
   return JSON.stringify({ goaway: { reason, reconnectMs } });
 }
 
-/** How old a connection may get: about `maxAgeMs`, each differently; 0 = as old as it likes. */
+/** Returns the maximum age of one connection: `maxAgeMs` with jitter; infinite for 0. */
 export function randomAge(maxAgeMs: number): number {
   if (maxAgeMs === 0) return Number.POSITIVE_INFINITY;
   return maxAgeMs * (1 + LIMITS.ageJitter * (2 * Math.random() - 1));

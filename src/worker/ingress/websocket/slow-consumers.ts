@@ -3,30 +3,31 @@ import type { WebSocket } from '../uws.ts';
 
 type Socket = Pick<WebSocket<unknown>, 'getBufferedAmount'>;
 
-/** A connection with much unread. */
+/** A connection with many unread bytes. */
 interface Backlog {
-  /** Ends the connection when the client has taken nothing for too long. */
+  /** Ends the connection if the client reads nothing for too long. */
   stall: NodeJS.Timeout;
-  /** Ends it when too much has been unread for too long, however often something is taken. */
+  /** Ends it if too many bytes stay unread for too long, even if the client reads some. */
   readonly late: NodeJS.Timeout;
 }
 
 /**
- * Watches connections that leave much unread, acks or pongs. One turn of the event loop may write
- * more than the network takes at once, even to a client that reads. A client is therefore stalled
- * only if it takes nothing for `LIMITS.unreadMs`, or has more than `LIMITS.unreadBytes` unread for
- * all of `LIMITS.backlogMs`: a byte now and then does not hold memory for longer.
+ * Ends connections whose clients leave many acks or pongs unread. One turn of the event loop may
+ * write more than the network accepts at once, even to a client that reads. A client is therefore
+ * stalled only if it reads nothing for `LIMITS.unreadMs`, or has more than `LIMITS.unreadBytes`
+ * unread for all of `LIMITS.backlogMs`: reading a byte now and then does not hold memory for
+ * longer.
  */
 export class SlowConsumers<S extends Socket> {
   readonly #stalled: (socket: S) => void;
   readonly #backlogs = new Map<S, Backlog>();
 
-  /** @param stalled is called once with each connection that is stalled */
+  /** @param stalled called once with each stalled connection */
   constructor(stalled: (socket: S) => void) {
     this.#stalled = stalled;
   }
 
-  /** Checks a connection after a write to it, which may also have sent what was unread. */
+  /** Checks a connection after a write, which may also have flushed unread bytes. */
   check(socket: S): void {
     if (socket.getBufferedAmount() <= LIMITS.unreadBytes) {
       if (this.#backlogs.size > 0) this.forget(socket);
@@ -38,7 +39,7 @@ export class SlowConsumers<S extends Socket> {
     }
   }
 
-  /** The client has taken something, maybe enough. */
+  /** Handles progress: the client has read some bytes. */
   drained(socket: S): void {
     const backlog = this.#backlogs.get(socket);
     if (backlog === undefined) return;
@@ -47,7 +48,7 @@ export class SlowConsumers<S extends Socket> {
     backlog.stall = this.#end(socket, LIMITS.unreadMs);
   }
 
-  /** The connection has ended, or little is unread. */
+  /** Stops the timers of a connection that has ended or has few unread bytes. */
   forget(socket: S): void {
     const backlog = this.#backlogs.get(socket);
     if (backlog === undefined) return;

@@ -1,4 +1,4 @@
-/** The handshakes of `/ws`: which are taken, and what the others are answered. */
+/** Handshakes of `/ws`: validation, authentication, acceptance or rejection. */
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { Logger } from '../../../logging/logger.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
@@ -40,9 +40,9 @@ const REJECTIONS = [
 ] as const;
 const REJECTED = cells('forebay_handshakes_refused_total', REJECTIONS);
 
-/** What is kept of a handshake until it is decided: its request is gone then. */
+/** Facts of a handshake that outlive its request. */
 export interface Handshake {
-  /** It asks for {@link SUBPROTOCOL}. */
+  /** The client requests {@link SUBPROTOCOL}. */
   readonly acknowledged: boolean;
   /** Its `Sec-WebSocket-Key`. */
   readonly webSocketKey: string;
@@ -64,7 +64,7 @@ export class Upgrades {
   #authenticating = 0;
   #rejecting = false;
 
-  /** @param accept makes a WebSocket of it */
+  /** @param accept upgrades the connection */
   constructor(
     options: UpgradeOptions,
     accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void,
@@ -73,22 +73,22 @@ export class Upgrades {
     this.#accept = accept;
   }
 
-  /** One waits for its verdict. */
+  /** A handshake waits for authentication. */
   get busy(): boolean {
     return this.#authenticating > 0;
   }
 
-  /** This instance stops: takes no more. */
+  /** Rejects all further handshakes: this instance stops. */
   rejectAll(): void {
     this.#rejecting = true;
   }
 
-  /** A connection is closed that has not asked for anything: nothing can be said on it. */
+  /** Counts a connection closed before any request, on which no response can be sent. */
   countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
     this.#options.counters.add(REJECTED[reason]);
   }
 
-  /** Takes or refuses one. */
+  /** Accepts or rejects a handshake. */
   handle(response: HttpResponse, request: HttpRequest, context: object): void {
     try {
       this.#handleUpgrade(response, request, context);
@@ -130,13 +130,13 @@ export class Upgrades {
     void auth.then(() => this.#authenticating--);
     const use = (decided: AuthResult) =>
       response.cork(() => {
-        // Others were taken meanwhile.
+        // Others may have been accepted meanwhile.
         if (!this.#rejectIfFull(response, addressKey)) this.#finish(response, handshake, decided);
       });
     resolveUnlessAborted(response, auth, use, (error) => closeAfterError(response, log, error));
   }
 
-  /** Refuses it, whosever it is, when there is no room for it. @returns whether it did */
+  /** Rejects a handshake from any client at capacity or during a stop. @returns whether it did */
   #rejectIfFull(response: HttpResponse, addressKey: AddressKey): boolean {
     if (this.#rejecting) {
       const content = errorResponse(503, 'draining', EVENT_CODES.draining.text, RETRY_SOON);

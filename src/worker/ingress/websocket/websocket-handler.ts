@@ -1,7 +1,6 @@
 /**
- * `/ws`: handshakes, frames in, what is to be told out.
- * One invariant rules it: a connection is in `#sockets` from open to close, and is ended once, with
- * the reason that is counted.
+ * `/ws`: handshakes, incoming frames, outgoing acknowledgements. Invariant: a connection is in
+ * `#sockets` from open to close, and is ended once, with the reason that is counted.
  */
 import { LIMITS } from '../../../config/limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
@@ -29,11 +28,11 @@ export interface WebSocketHandlerOptions extends UpgradeOptions, FramesOptions {
   readonly acknowledger: Acknowledger;
   /** Events of one connection; undefined = no bound. */
   readonly connectionRate: Rate | undefined;
-  /** Silence after which a connection is closed. */
+  /** Idle time after which a connection is closed. */
   readonly idleMs: number;
-  /** Age at which a connection is told to go away; 0 = never. */
+  /** Age at which a connection receives `goaway`; 0 = never. */
   readonly maxAgeMs: number;
-  /** Clients are told to connect again after 0 to so long. */
+  /** Clients reconnect after a random delay of up to this. */
   readonly spreadMs: number;
 }
 
@@ -70,12 +69,12 @@ export class WebSocketHandler {
     this.#ageTimer = setInterval(() => this.checkAges(), checkMs);
   }
 
-  /** What uWebSockets.js calls. */
+  /** Callbacks for uWebSockets.js. */
   get behavior(): WebSocketBehavior<Connection> {
     return {
-      // A frame over the protocol's bound is refused by name; twice that ends the connection.
+      // Larger frames are rejected as `too_large`; those above twice the limit end the connection.
       maxPayloadLength: this.#maxMessageBytes,
-      // Beyond it uWebSockets.js drops what is sent, close frames too.
+      // Above it uWebSockets.js drops outgoing frames, including close frames.
       maxBackpressure: LIMITS.unreadMaxBytes,
       idleTimeout: Math.ceil(this.#options.idleMs / 1000),
       sendPingsAutomatically: true,
@@ -99,22 +98,22 @@ export class WebSocketHandler {
     return this.#ended;
   }
 
-  /** A connection is closed that has not asked for anything: nothing can be said on it. */
+  /** Counts a connection closed before any request, on which no response can be sent. */
   countClosed(reason: 'too_many_connections' | 'request_timeout'): void {
     this.#upgrades.countClosed(reason);
   }
 
-  /** An acknowledged client is connected, or may be soon. */
+  /** An acknowledged client is connected, or a handshake is pending. */
   get busy(): boolean {
     return this.#streams > 0 || this.#upgrades.busy || this.decoding;
   }
 
-  /** A frame has come that is not taken apart. */
+  /** A received frame is not decoded. */
   get decoding(): boolean {
     return this.#frames.busy;
   }
 
-  /** Tells each acknowledged client to go away, and those that still come. */
+  /** Sends `goaway` to each acknowledged client, including those that still connect. */
   drain(): void {
     this.#draining = true;
     for (const socket of [...this.#sockets]) this.#goAway(socket, 'restart');
@@ -124,7 +123,7 @@ export class WebSocketHandler {
     this.#upgrades.rejectAll();
   }
 
-  /** Looks for connections that are old, and for those whose grace is over. */
+  /** Sends `goaway` to old connections, and ends those whose grace period is over. */
   checkAges(): void {
     const nowMs = performance.now();
     for (const socket of [...this.#sockets]) {
@@ -134,7 +133,7 @@ export class WebSocketHandler {
     }
   }
 
-  /** Ends the connections of keys and tokens that are over; takes up rates that have changed. */
+  /** Ends connections whose key or token has expired, and applies changed rates. */
   checkIdentities(): void {
     const nowMs = Date.now();
     for (const socket of [...this.#sockets]) {
@@ -152,8 +151,8 @@ export class WebSocketHandler {
   }
 
   /**
-   * Ends silent connections, as many as could hold `bytes` of messages that are not complete. They
-   * get no close frame: after it uWebSockets.js keeps that memory until the client closes as well.
+   * Ends as many silent connections as could hold `bytes` of partial messages. They get no close
+   * frame: after one, uWebSockets.js keeps that memory until the client closes as well.
    * @returns how many
    */
   closeSilent(bytes: number): number {
@@ -171,7 +170,7 @@ export class WebSocketHandler {
     clearInterval(this.#identityTimer);
   }
 
-  /** Ends every connection: this instance stops. */
+  /** Ends all connections: this instance stops. */
   closeAll(): void {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
@@ -210,7 +209,7 @@ export class WebSocketHandler {
     admission.enter(connection.addressKey);
     counters.add(OPENED);
     counters.add(OPEN.ws);
-    // It was counted when it was accepted.
+    // Counted as HTTP when accepted.
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
     const send = (texts: readonly string[]) => this.#send(socket, texts);
@@ -227,18 +226,18 @@ export class WebSocketHandler {
     const write = (text: string) => {
       taken &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
     };
-    // To be called back by uWebSockets.js costs as much as to send.
+    // Corking calls back, which costs as much as a send.
     if (texts.length === 1) write(texts[0]!);
     else socket.cork(() => texts.forEach(write));
-    // Not while it is corked: uWebSockets.js would hold back what others are sent from then on.
+    // Not while corked: uWebSockets.js would delay writes to other connections from then on.
     if (!taken) return this.#end(socket, 1008, 'slow_consumer');
     this.#slowConsumers.check(socket);
     this.#endIfDone(socket);
   }
 
   /**
-   * Says `goaway`, and pings behind it: with the pong all has come that was sent before. A plain
-   * client cannot be told: at a restart it stays until the end.
+   * Sends `goaway` and a ping: everything sent before has arrived with the pong. Plain clients do
+   * not understand it: at a restart they stay connected until the end.
    */
   #goAway(socket: Socket, reason: GoawayReason): void {
     const connection = socket.getUserData();
@@ -260,7 +259,7 @@ export class WebSocketHandler {
     this.#endIfDone(socket);
   }
 
-  /** Pings and pongs take time too. @returns whether the connection is open, and stays so */
+  /** Counts a ping or pong, which takes time too. @returns whether the connection stays open */
   #acceptControl(socket: Socket, message: ArrayBuffer): boolean {
     const connection = socket.getUserData();
     if (connection.endReason !== undefined) return false;
@@ -269,7 +268,7 @@ export class WebSocketHandler {
     return false;
   }
 
-  /** A client that was told to go away is let go when all that it sent is settled. */
+  /** Ends a connection after `goaway` when all its frames are settled. */
   #endIfDone(socket: Socket): void {
     const { goaway, stream, endReason } = socket.getUserData();
     if (goaway === undefined || endReason !== undefined) return;
@@ -309,7 +308,7 @@ export class WebSocketHandler {
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     this.#frames.closed(connection);
-    // Its queue may be there for longer.
+    // Its queue may outlive it.
     connection.terminate = () => {};
     connection.endFlooding = () => {};
     connection.stream?.close();
@@ -322,6 +321,6 @@ function terminate(socket: Socket): void {
   try {
     socket.close();
   } catch {
-    // It had ended.
+    // Already ended.
   }
 }

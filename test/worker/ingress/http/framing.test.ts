@@ -129,6 +129,6 @@ test('a handshake has one key of 16 bytes, at most one version and no body', () 
     assert.equal(fault, 'Sec-WebSocket-Version is given more than once');
   }
   assert.equal(handshakeWith('content-length', '0'), undefined);
-  assert.equal(handshakeWith('content-length', '5'), 'a handshake has no body');
-  assert.equal(handshakeWith('transfer-encoding', 'chunked'), 'a handshake has no body');
+  assert.equal(handshakeWith('content-length', '5'), 'a handshake must not have a body');
+  assert.equal(handshakeWith('transfer-encoding', 'chunked'), 'a handshake must not have a body');
 });
