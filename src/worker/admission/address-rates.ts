@@ -5,36 +5,38 @@ import { type Rate, TokenBucket } from './token-bucket.ts';
 
 interface Entry {
   readonly bucket: TokenBucket;
-  /** WebSockets that have it. */
+  /** WebSockets that use it. */
   users: number;
 }
 
 /**
- * Token buckets of client addresses, shared by all that comes from each. The bucket of an address
- * without WebSockets is dropped some time after it is full again, or as the one used longest ago
- * when there are more than `LIMITS.addressBuckets` of them.
+ * Token buckets of client addresses, each shared by all connections and requests from it. The
+ * bucket of an address without WebSockets is dropped some time after it is full again, or as the
+ * least recently used when there are more than `LIMITS.addressBuckets` of them.
  */
 export class AddressRates {
   readonly #rate: Rate;
   readonly #used = new Map<AddressKey, Entry>();
-  /** Those without WebSockets, the one used longest ago first. */
+  /** Addresses without WebSockets, least recently used first. */
   readonly #idle = new Map<AddressKey, Entry>();
 
   constructor(rate: Rate) {
     this.#rate = rate;
   }
 
-  /** Addresses that have a bucket. */
+  /** Addresses with a bucket. */
   get size(): number {
     return this.#used.size + this.#idle.size;
   }
 
-  /** The bucket of `place` for one request, or for a WebSocket that {@link enter} is called for. */
+  /**
+   * Returns the bucket of an address for one request, or for a WebSocket that calls {@link enter}.
+   */
   of(addressKey: AddressKey, nowMs = performance.now()): TokenBucket {
     return (this.#used.get(addressKey) ?? this.#touch(addressKey, nowMs)).bucket;
   }
 
-  /** A WebSocket keeps the bucket of `place` from now on. */
+  /** Keeps the bucket of an address for a WebSocket that opens. */
   enter(addressKey: AddressKey, nowMs = performance.now()): void {
     const entry = this.#used.get(addressKey) ?? this.#touch(addressKey, nowMs);
     entry.users++;
@@ -42,7 +44,7 @@ export class AddressRates {
     this.#used.set(addressKey, entry);
   }
 
-  /** One that has entered is gone. */
+  /** Releases the bucket for a WebSocket that has entered. */
   leave(addressKey: AddressKey, nowMs = performance.now()): void {
     const entry = this.#used.get(addressKey);
     assert(entry !== undefined, 'only a WebSocket that has entered leaves');
@@ -54,10 +56,10 @@ export class AddressRates {
     this.#trim(nowMs);
   }
 
-  /** The entry of an address without WebSockets, from now on the last of them. */
+  /** Returns the entry of an address without WebSockets, as the most recently used. */
   #touch(addressKey: AddressKey, nowMs: number): Entry {
     const entry = this.#idle.get(addressKey) ?? { bucket: new TokenBucket(this.#rate), users: 0 };
-    // Tells when it was used last: a new one would count as full since the start of the process.
+    // Updates its time: a new bucket would count as full since the start of the process.
     entry.bucket.has(nowMs);
     this.#idle.delete(addressKey);
     this.#idle.set(addressKey, entry);

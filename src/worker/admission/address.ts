@@ -7,36 +7,39 @@ import {
 } from '../../common/ip-addresses.ts';
 import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
 
-/** Where a connection or request is counted: its address, or '' when addresses are not counted. */
+/**
+ * Key under which connections or requests are counted: an address, or '' if addresses are not
+ * counted.
+ */
 export type AddressKey = string;
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress' | 'getProxiedRemoteAddress'>;
 type Headers = Pick<HttpRequest, 'forEach'>;
 
-/** Who a request comes from, behind proxies that are trusted to say so. */
+/** Client addresses of requests, forwarded by trusted proxies. */
 export class ClientAddresses {
   readonly #trusted: readonly Network[];
 
-  /** @param trusted proxies; what anybody else says of other addresses is not looked at */
+  /** @param trusted proxies; forwarded addresses from any other peer are ignored */
   constructor(trusted: readonly Network[]) {
     this.#trusted = trusted;
   }
 
   /**
-   * The address of the client: the socket's peer; if that is a trusted proxy, who its PROXY header
-   * names; and from there on, as long as it is a trusted proxy, who X-Forwarded-For names, from
-   * the right. Call it before the handler returns.
+   * Returns the address of the client: the socket's peer; if that is a trusted proxy, the address
+   * in its PROXY header; and from there on, as long as it is a trusted proxy, the next one in
+   * X-Forwarded-For, from the right. Call it before the handler returns.
    */
   of(response: Peer, request: Headers): Address {
     const peer = addressOfBytes(response.getRemoteAddress());
     if (!this.#isProxy(peer)) return peer;
-    // uWebSockets.js takes a PROXY header from anybody.
+    // uWebSockets.js accepts a PROXY header from any peer.
     const named = response.getProxiedRemoteAddress();
     const address = named.byteLength === 0 ? peer : addressOfBytes(named);
     return this.#isProxy(address) ? this.#forwarded(address, request) : address;
   }
 
-  /** Each proxy adds whom it heard: the last entry is the only one that its client cannot write. */
+  /** Each proxy appends its peer: the last entry is the only one that its client cannot forge. */
   #forwarded(proxy: Address, request: Headers): Address {
     const lines: string[] = [];
     request.forEach((name, value) => {
@@ -57,16 +60,18 @@ export class ClientAddresses {
   }
 }
 
-/** An entry of X-Forwarded-For; some proxies write the client's port too. */
+/** Parses an entry of X-Forwarded-For; some proxies append the client's port. */
 function forwardedAddress(entry: string): Address | undefined {
   const [, inBrackets, dotted] = /^(?:\[([^\]]*)\]|([\d.]+):)(?::?\d{1,5})?$/.exec(entry) ?? [];
   return parseAddress(inBrackets ?? dotted ?? entry);
 }
 
-/** Whole networks of so many bits are given to one IPv6 customer: their addresses count as one. */
+/** IPv6 customers get whole networks of this prefix length: their addresses count as one. */
 const IPV6_BITS = 64;
 
-/** What connections from `address` are counted by: the IPv4 address, or the /64 of the IPv6 one. */
+/**
+ * Returns the key under which an address is counted: the IPv4 address, or the /64 of the IPv6 one.
+ */
 export function toAddressKey(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   const bytes = address.toByteArray().slice(0, IPV6_BITS / 8);

@@ -7,25 +7,25 @@ import type { Origins } from './origins.ts';
 
 export interface AuthenticatorOptions {
   readonly origins: Origins;
-  /** API keys let in. */
+  /** Valid API keys. */
   readonly keys?: KeyRing;
-  /** JWTs let in. */
+  /** Verifies JWTs. */
   readonly jwt?: JwtVerifier;
   readonly log: Logger;
-  /** Keys come from the primary: nobody is let in before. */
+  /** Keys come from the primary: no client can authenticate before. */
   readonly waitsForKeys?: boolean;
 }
 
 const JWT = /^[\w-]+\.[\w-]+\.[\w-]*$/;
 
-/** Who gets in. With neither keys nor JWT configured, everybody. */
+/** Authenticates clients by API key or JWT. With neither configured, all clients are anonymous. */
 export class Authenticator {
   readonly origins: Origins;
   readonly #keys: KeyRing | undefined;
   readonly #jwt: JwtVerifier | undefined;
   readonly #log: Logger;
   readonly #sampled = new SampledLog();
-  /** Clients have to say who they are. */
+  /** Clients must authenticate. */
   readonly required: boolean;
   readonly waitsForKeys: boolean;
 
@@ -39,9 +39,9 @@ export class Authenticator {
   }
 
   /**
-   * Whether somebody with this token gets in, where that is {@link required}; at once but for a
-   * JWT. The promise never rejects.
-   * @param token '' = none, or none that can be understood
+   * Authenticates a client by its token, if {@link required}; asynchronously only for a JWT. The
+   * promise never rejects.
+   * @param token '' = missing or malformed
    */
   authenticate(token: string): AuthResult | Promise<AuthResult> {
     if (token === '') return this.#reject('no credentials');
@@ -53,13 +53,13 @@ export class Authenticator {
     return this.#reject('unknown key');
   }
 
-  /** From now on the keys in `message` let in, and no others. */
+  /** Replaces the valid keys by those in `message`. */
   setKeys({ keys, keySet }: ToWorker & { readonly type: 'keys' }): void {
     if (keys !== undefined) this.#keys?.replace(keys);
     if (keySet !== undefined) this.#jwt?.setKeys(keySet);
   }
 
-  /** What had let somebody in is over: his connection was ended. */
+  /** Logs that a connection was closed because its key or token has expired. */
   logExpired({ name }: Identity): void {
     this.#sampled.line('ended', (held) =>
       this.#log.info({ identity: name, held }, 'connection closed, key or token no longer valid'),
@@ -74,7 +74,7 @@ export class Authenticator {
     return unavailable ? 'identity_unavailable' : 'unauthorized';
   }
 
-  /** The answer is the same for all; what was wrong is for operators. */
+  /** Clients always get the same response; the reason is logged for operators. */
   #reject(reason: string, name?: string): 'unauthorized' {
     this.#sampled.line(reason, (held) =>
       this.#log.warn({ reason, identity: name, held }, 'client authentication failed'),

@@ -8,11 +8,11 @@ import { PerAddress } from './per-address.ts';
 import type { Buckets, Rate } from './token-bucket.ts';
 
 export interface ConnectionOptions {
-  /** WebSockets in all. */
+  /** Total WebSockets. */
   readonly max: number;
-  /** WebSockets, and requests that are not answered, of one address; 0 = no bound. */
+  /** WebSockets and unanswered requests per address; 0 = no bound. */
   readonly maxPerAddress: number;
-  /** Events of one address; undefined = no bound. */
+  /** Event rate per address; undefined = no bound. */
   readonly addressRate: Rate | undefined;
   /** Addresses and networks of proxies. */
   readonly trustedProxies: readonly string[];
@@ -21,16 +21,16 @@ export interface ConnectionOptions {
 
 const NO_BUCKETS: Buckets = [];
 
-/** What has no room for one more: this worker, or its part for an address. */
+/** A connection limit: of this worker, or of an address in it. */
 export type ConnectionLimit = 'worker' | 'address';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
 
 /**
- * Counts a worker's WebSockets, and connections of all kinds by address, and decides whether one
- * more may come; and what bounds the rate of each address. A connection counts for the socket's
- * peer, unless that is a trusted proxy: then only what its clients use counts, each for its own
- * address.
+ * Connection limits of a worker: counts its WebSockets, and all connections by address, and admits
+ * new ones; also holds the rate limits of addresses. A connection counts for the socket's peer,
+ * unless that is a trusted proxy: then only the WebSockets and requests of its clients count, each
+ * for its own address.
  */
 export class ConnectionAdmission {
   readonly #options: ConnectionOptions;
@@ -58,53 +58,56 @@ export class ConnectionAdmission {
     clearInterval(this.#periods);
   }
 
-  /** Place of a connection itself; '' also for one of a trusted proxy. */
+  /** Returns the key of the connection itself; '' also for a trusted proxy. */
   peerKeyOf(response: Peer): AddressKey {
     if (this.#perAddress === undefined) return '';
     const address = addressOfBytes(response.getRemoteAddress());
     return isWithin(address, this.#trusted) ? '' : toAddressKey(address);
   }
 
-  /** A connection is accepted. @returns whether it may stay and wait for its first request */
+  /** Counts an accepted connection. @returns whether it may stay and wait for its first request */
   accept(peer: AddressKey): boolean {
     return peer === '' || this.#perAddress === undefined || this.#perAddress.accept(peer);
   }
 
-  /** A connection has a request, or has ended before its first one. */
+  /** Counts a connection that has sent a request, or has ended before its first one. */
   markActive(peer: AddressKey): void {
     if (peer !== '') this.#perAddress?.markActive(peer);
   }
 
-  /** A request is answered. @returns whether its connection may stay and wait for the next one */
+  /** Counts a response. @returns whether its connection may stay and wait for the next request */
   keepAlive(peer: AddressKey): boolean {
     return peer === '' || this.#perAddress === undefined || this.#perAddress.keepAlive(peer);
   }
 
-  /** Where a handshake or request would be counted. Call it before the handler returns. */
+  /**
+   * Returns the key of a handshake or request, if a limit needs it. Call it before the handler
+   * returns.
+   */
   limitKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     if (this.#perAddress === undefined && this.#rates === undefined) return '';
     return this.addressKeyOf(response, request);
   }
 
-  /** The address that a request comes from, as addresses are counted; as {@link limitKeyOf}. */
+  /** Returns the key of a request's client address; see {@link limitKeyOf}. */
   addressKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     return toAddressKey(this.#addresses.of(response, request));
   }
 
-  /** What bounds the rate of what comes from `place`: for one request, or until {@link leave}. */
+  /** Returns the rate limits of an address: for one request, or until {@link leave}. */
   bucketsOf(addressKey: AddressKey): Buckets {
     return this.#rates === undefined ? NO_BUCKETS : [this.#rates.of(addressKey)];
   }
 
-  /** WebSockets, and requests that are not answered, that one address may have; 0 = no bound. */
+  /** WebSockets and unanswered requests that one address may have; 0 = no bound. */
   get maxPerAddress(): number {
     return this.#options.maxPerAddress;
   }
 
   /**
-   * What stands against one more connection now. Between this call and {@link enter} nothing else
-   * may come, or one too many does.
-   * @returns undefined = nothing
+   * Returns the limit that rejects another connection now. The caller must call {@link enter}
+   * without waiting, or the limit may be exceeded.
+   * @returns undefined = none
    */
   exceededLimit(addressKey: AddressKey): ConnectionLimit | undefined {
     const { max, memory } = this.#options;
@@ -112,28 +115,28 @@ export class ConnectionAdmission {
     return this.#perAddress?.isFull(addressKey) ? 'address' : undefined;
   }
 
-  /** A WebSocket opens. */
+  /** Counts a WebSocket that opens. */
   enter(addressKey: AddressKey): void {
     this.#open++;
     this.#perAddress?.enter(addressKey);
     this.#rates?.enter(addressKey);
   }
 
-  /** A WebSocket has ended. */
+  /** Counts a WebSocket that has ended. */
   leave(addressKey: AddressKey): void {
     this.#open--;
     this.#perAddress?.leave(addressKey);
     this.#rates?.leave(addressKey);
   }
 
-  /** A request begins that is not answered at once. @returns false = its address has no room */
+  /** Counts a request with a deferred response. @returns false = its address is at the limit */
   enterRequest(addressKey: AddressKey): boolean {
     if (this.#perAddress?.isFull(addressKey)) return false;
     this.#perAddress?.enter(addressKey);
     return true;
   }
 
-  /** Such a request is answered, or its client has gone. */
+  /** Counts the end of such a request. */
   leaveRequest(addressKey: AddressKey): void {
     this.#perAddress?.leave(addressKey);
   }

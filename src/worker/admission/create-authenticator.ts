@@ -5,7 +5,7 @@ import type { JwtVerifier } from './jwt.ts';
 import { KeyRing } from './key-ring.ts';
 import { Origins } from './origins.ts';
 
-/** Who gets in, as the settings say it. */
+/** Creates the authenticator from the settings. */
 export async function createAuthenticator(config: Config, log: Logger): Promise<Authenticator> {
   const { keysFile, jwtJwksFile } = config;
   const jwt = await createJwtVerifier(config, log);
@@ -18,7 +18,7 @@ export async function createAuthenticator(config: Config, log: Logger): Promise<
   });
 }
 
-/** jose is loaded where it is needed: other workers start sooner. */
+/** jose is loaded only if needed, so that other workers start sooner. */
 async function createJwtVerifier(config: Config, log: Logger): Promise<JwtVerifier | undefined> {
   const { jwtJwksFile: file, jwtJwksUrl: url, jwtAudience, jwtIssuer } = config;
   if ((file ?? url) === undefined) return undefined;

@@ -1,13 +1,13 @@
 import type { KeyRate } from '../../api-keys/format.ts';
 import { type Buckets, TokenBucket } from './token-bucket.ts';
 
-/** Who a client is; all connections and requests of an API key share one. */
+/** Identity of a client; all connections and requests of an API key share one. */
 export class Identity {
-  /** For logs: letters that mean nothing there. */
+  /** Name for logs, sanitized. */
   readonly name: string;
   #rate: KeyRate | undefined;
   #buckets: Buckets | undefined;
-  /** When it is over, ms since 1970. */
+  /** Expiry, ms since 1970. */
   endsAtMs: number;
 
   constructor(name: string, endsAtMs: number, rate?: KeyRate) {
@@ -16,7 +16,7 @@ export class Identity {
     this.rate = rate;
   }
 
-  /** What all of them together may send to this worker; another object when it has changed. */
+  /** Rate limit of all its clients on this worker; a new object if changed. */
   get rate(): KeyRate | undefined {
     return this.#rate;
   }
@@ -26,7 +26,7 @@ export class Identity {
     this.#buckets = rate && [new TokenBucket(rate)];
   }
 
-  /** What holds them to that rate; another one when it has changed. */
+  /** Buckets of that rate; a new object when the rate changes. */
   get buckets(): Buckets | undefined {
     return this.#buckets;
   }
@@ -36,11 +36,11 @@ export class Identity {
   }
 }
 
-/** Where nobody has to say who he is. */
+/** Identity of all clients without authentication. */
 export const ANONYMOUS = new Identity('', Number.POSITIVE_INFINITY);
 
-/** Why somebody is not let in: wrong credentials, or such as cannot be checked now. */
+/** Failure of authentication: invalid credentials, or credentials that cannot be verified now. */
 export type AuthFailure = 'unauthorized' | 'identity_unavailable';
 
-/** What becomes of somebody who wants to get in. */
+/** Result of authentication. */
 export type AuthResult = Identity | AuthFailure;

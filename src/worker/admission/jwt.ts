@@ -11,24 +11,26 @@ export interface JwtOptions {
   readonly clockToleranceMs: number;
 }
 
-/** Why a JWT does not let in, in words of ours; `unavailable`: nobody can tell now. */
+/**
+ * Reason for rejecting a JWT, without text of the token; `unavailable`: it cannot be verified now.
+ */
 export interface JwtFailure {
   readonly reason: string;
   readonly unavailable: boolean;
 }
 
-/** Checks JWTs: signature, issuer, audience, times. */
+/** Verifies JWTs: signature, issuer, audience, times. */
 export class JwtVerifier {
   readonly #options: JwtOptions;
   #findKey: JWTVerifyGetKey;
 
-  /** @param findKey where keys are found, if not by {@link setKeys} */
+  /** @param findKey source of keys, if not {@link setKeys} */
   constructor(options: JwtOptions, findKey: JWTVerifyGetKey = noKeys) {
     this.#options = options;
     this.#findKey = findKey;
   }
 
-  /** Has these keys and no others. */
+  /** Replaces all keys. */
   setKeys(keySet: KeySet): void {
     this.#findKey = createLocalJWKSet({
       keys: keySet.keys.map((key) => ({ ...key, kty: String(key.kty) })),
@@ -55,10 +57,10 @@ export class JwtVerifier {
 }
 
 const noKeys: JWTVerifyGetKey = () => {
-  throw new KeysUnavailable('they have not come yet');
+  throw new KeysUnavailable('not received yet');
 };
 
-/** Texts of the token may be wrong on purpose: none goes on from here. */
+/** Texts of the token may be malicious: none is passed on. */
 function failureOf(error: unknown): JwtFailure {
   if (error instanceof KeysUnavailable) return { reason: 'jwt: no keys', unavailable: true };
   if (error instanceof errors.JWTClaimValidationFailed) {
@@ -68,7 +70,7 @@ function failureOf(error: unknown): JwtFailure {
   return { reason: `jwt: ${code}`, unavailable: false };
 }
 
-/** The subject as it may stand in any log: of bounded length, and printable ASCII alone. */
+/** Returns the subject in a form safe for logs: of bounded length, and printable ASCII only. */
 export function sanitizeSubject(subject: unknown): string {
   if (typeof subject !== 'string') return '-';
   return subject.slice(0, LIMITS.subjectLength).replace(/[^!-~]|["'\\]/g, escaped);

@@ -7,14 +7,14 @@ export class KeyRing {
   #byHash = new Map<string, Identity>();
 
   /**
-   * The key of this token, over or not. How long it takes tells nothing of other tokens: what is
-   * compared is the hash of this one, which nobody can choose.
+   * Returns the key of this token, expired or not. Timing reveals nothing about other tokens: the
+   * lookup compares a hash of this one, which a client cannot choose.
    */
   find(token: string): Identity | undefined {
     return this.#byHash.get(tokenHash(token));
   }
 
-  /** Has these keys and no others. A key that was there before stays the same identity. */
+  /** Replaces all keys. A key that existed before keeps its identity. */
   replace(entries: readonly KeyEntry[]): void {
     const old = this.#byHash;
     this.#byHash = new Map(

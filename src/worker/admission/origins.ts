@@ -1,28 +1,28 @@
-/** How far a page is trusted: `named` = its origin is listed by name. */
+/** Trust in a page: `named` = its origin is listed by name. */
 export type Trust = 'none' | 'allowed' | 'named';
 
-/** Which web pages may send, over WebSocket and HTTP alike. */
+/** Origins of web pages that may send, over WebSocket and HTTP alike. */
 export class Origins {
   /** Without `*`. */
   readonly #listed: ReadonlySet<string> | undefined;
   readonly #every: boolean;
 
-  /** @param listed those that may and no others, `*` = every page; undefined = the same host's */
+  /** @param listed permitted origins, `*` = all; undefined = the same host only */
   constructor(listed: readonly string[] | undefined) {
     this.#listed = listed && new Set(listed.filter((origin) => origin !== '*'));
     this.#every = listed?.includes('*') ?? false;
   }
 
   /**
-   * Whether a request may come from that page. Who sends no Origin is no browser, which always
-   * would: it passes, and has to show credentials where some are needed.
+   * Returns whether a request may come from a page. A request without Origin is not sent by a
+   * browser, which always adds one: it passes, and must authenticate where that is required.
    * @param origin and host: the request's headers, '' when absent
    */
   allows(origin: string, host: string): boolean {
     return this.trustOf(origin, host) !== 'none';
   }
 
-  /** As {@link allows}, and by which of the two rules. */
+  /** Returns the result of {@link allows} with the rule that applies. */
   trustOf(origin: string, host: string): Trust {
     if (origin === '') return 'allowed';
     if (this.#listed?.has(origin)) return 'named';
@@ -31,7 +31,7 @@ export class Origins {
   }
 }
 
-/** Whether a page is of that host and port; either may leave out the scheme's own port. */
+/** Returns whether a page has this host and port; either may omit the scheme's default port. */
 function isSameHost(origin: string, host: string): boolean {
   try {
     const from = new URL(origin);

@@ -2,37 +2,36 @@ import assert from 'node:assert/strict';
 
 /** Connections of one address. */
 interface Connections {
-  /** WebSockets, and requests that are not answered. */
+  /** WebSockets and unanswered requests. */
   used: number;
-  /** Connections without a request, since this period and since the one before. */
+  /** Connections without a request, since this period and since the previous one. */
   idle: number;
   idleBefore: number;
 }
 
-/** Bound of an address's quiet connections and used ones together, in times of those it may use. */
+/** Limit of an address's idle and used connections together, as a multiple of the used ones. */
 const IDLE_FACTOR = 2;
 
 /**
- * Counts the connections of each address; addresses without any are not kept. Used ones are known
- * exactly. Quiet ones are those that wait for a request: uWebSockets.js does not say when one of
- * these ends that had a request before. It does end within a period, so each counts for one period
- * at least, and two at most.
+ * Counts the connections of each address; addresses without any are not kept. Used connections are
+ * counted exactly. Idle ones wait for a request: uWebSockets.js does not report the end of one that
+ * had a request before. It ends within a period, so each counts for one to two periods.
  */
 export class PerAddress {
   readonly #max: number;
   readonly #addresses = new Map<string, Connections>();
 
-  /** @param max connections that an address may use */
+  /** @param max used connections per address */
   constructor(max: number) {
     this.#max = max;
   }
 
-  /** Addresses that have connections. */
+  /** Addresses with connections. */
   get size(): number {
     return this.#addresses.size;
   }
 
-  /** Returns whether `address` may not use one more. */
+  /** Returns whether `address` has reached its limit of used connections. */
   isFull(address: string): boolean {
     return (this.#addresses.get(address)?.used ?? 0) >= this.#max;
   }
@@ -43,36 +42,39 @@ export class PerAddress {
 
   leave(address: string): void {
     const connections = this.#addresses.get(address);
-    assert(connections !== undefined && connections.used > 0, 'only who entered leaves');
+    assert(connections !== undefined && connections.used > 0, 'only a used connection leaves');
     connections.used--;
     this.#deleteEmpty(address, connections);
   }
 
-  /** A connection begins, quiet. @returns false = there are too many: it must end */
+  /** Counts a new connection as idle. @returns false = above the limit: it must be closed */
   accept(address: string): boolean {
     if (this.#total(address) >= IDLE_FACTOR * this.#max) return false;
     this.#getOrCreate(address).idle++;
     return true;
   }
 
-  /** An answer is given. @returns whether its connection may stay, quiet: else it must end */
+  /**
+   * Counts a connection as idle after a response. @returns false = above the limit: it must be
+   * closed
+   */
   keepAlive(address: string): boolean {
     if (this.#total(address) >= this.#max) return false;
     this.#getOrCreate(address).idle++;
     return true;
   }
 
-  /** A quiet connection has asked for something, or has ended. */
+  /** Counts a request or the end of an idle connection. */
   markActive(address: string): void {
     const connections = this.#addresses.get(address);
     if (connections === undefined) return;
-    // The older one: what is left counts for longer.
+    // The older one first: the remaining one counts for longer.
     if (connections.idleBefore > 0) connections.idleBefore--;
     else if (connections.idle > 0) connections.idle--;
     this.#deleteEmpty(address, connections);
   }
 
-  /** A period is over: what was quiet before it has ended. */
+  /** Starts a period: connections that were idle before the previous one have ended. */
   nextPeriod(): void {
     for (const [address, connections] of this.#addresses) {
       connections.idleBefore = connections.idle;

@@ -10,16 +10,16 @@ const HINT =
   'no TLS to one with it; or TCP checks alone';
 
 /**
- * Finds trusted proxies that speak something else than HTTP/1.1, such as PROXY v1. uWebSockets.js
- * answers errors of its parser itself, without a callback: the only sign of them are connections
- * that end before a request.
+ * Detects trusted proxies that do not speak HTTP/1.1, but for example PROXY v1. uWebSockets.js
+ * responds to parse errors itself, without a callback: the only sign of them is a connection that
+ * ends before a request.
  */
 export class ProxyWatch {
   readonly #trusted: readonly Network[];
   readonly #log: Pick<Logger, 'warn'>;
-  /** Connections that have ended so, by the address of proxies without any request since. */
+  /** Number of such connections, by the address of proxies without any request since. */
   readonly #suspects = new Map<string, number>();
-  /** Addresses that a request was understood of, or that were logged. */
+  /** Addresses with a parsed request, or that were logged. */
   readonly #settled = new Set<string>();
 
   constructor(trusted: readonly Network[], log: Pick<Logger, 'warn'>) {
@@ -28,8 +28,8 @@ export class ProxyWatch {
   }
 
   /**
-   * A connection has begun.
-   * @returns what to call if it ends before a request; undefined for most
+   * Tracks a new connection.
+   * @returns a function to call if it ends before a request; undefined for most
    */
   opened(peer: Peer): (() => void) | undefined {
     if (this.#trusted.length === 0 || this.#settled.size >= LIMITS.watchedProxies) return undefined;
@@ -39,7 +39,7 @@ export class ProxyWatch {
     return this.#settled.has(name) ? undefined : () => this.#ended(name);
   }
 
-  /** A request is understood. */
+  /** Records that a request was parsed. */
   requestParsed(peer: Peer): void {
     if (this.#suspects.size === 0) return;
     const name = addressOfBytes(peer.getRemoteAddress()).toString();

@@ -3,21 +3,21 @@ import { parseKeySet } from '../../api-keys/format.ts';
 import { systemReason } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 
-/** The keys cannot be had, so that nobody knows whether a token is good. */
+/** The keys cannot be fetched, so that tokens cannot be verified. */
 export class KeysUnavailable extends Error {
   readonly code = 'KEYS_UNAVAILABLE';
 }
 
 export interface RemoteKeysOptions {
   readonly url: URL;
-  /** The keys cannot be had; those that were had before are used on. */
+  /** Called when a fetch fails; previous keys stay in use. */
   readonly failed: (reason: string) => void;
-  /** After an unknown key nobody asks again for so long. */
+  /** Minimum interval between fetches for unknown keys. */
   readonly coolDownMs?: number;
   readonly retryMs?: number;
 }
 
-/** The public keys at an address: asked for at the start, every few minutes, and for a new key. */
+/** Public keys of a JWKS URL: fetched at the start, every few minutes, and for an unknown key. */
 export class RemoteKeys {
   readonly #options: RemoteKeysOptions;
   readonly #set: ReturnType<typeof createRemoteJWKSet>;
@@ -36,22 +36,24 @@ export class RemoteKeys {
     void this.#refresh();
   }
 
-  /** The key of a token. @throws KeysUnavailable, or jose's error for a token without one */
+  /**
+   * Returns the key of a token. @throws KeysUnavailable, or jose's error for a token without a key
+   */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const { retryMs = LIMITS.jwks.retryMs } = this.#options;
-    // Or whoever sends tokens would have us ask at his pace.
+    // Otherwise, senders of tokens would control the rate of fetches.
     const isDown = performance.now() - this.#failedAtMs < retryMs;
-    if (isDown && !this.#hasKey(header.kid)) throw new KeysUnavailable('they could not be had');
+    if (isDown && !this.#hasKey(header.kid)) throw new KeysUnavailable('the last fetch failed');
     try {
       return await this.#set(header, token);
     } catch (error) {
       if (isTokenError(error)) throw error;
       this.#failed(error);
-      throw new KeysUnavailable('they cannot be had', { cause: error });
+      throw new KeysUnavailable('the fetch failed', { cause: error });
     }
   };
 
-  /** Whether a key is among those that we have. */
+  /** Returns whether a key is in the cache. */
   #hasKey(kid: string | undefined): boolean {
     if (!this.#set.fresh) return false;
     return this.#set.jwks()?.keys.some((key) => kid === undefined || key.kid === kid) ?? false;
@@ -72,41 +74,41 @@ export class RemoteKeys {
 }
 
 /**
- * Fetches a key set for jose, which by itself reads answers of any length and takes any key. The
- * signal ends the reading too.
- * @throws Error for an answer that is none: jose keeps the keys that it has
+ * Fetches a key set for jose, whose own fetch neither bounds the length nor validates keys. The
+ * signal also aborts reading the body.
+ * @throws Error for an invalid response: jose keeps its previous keys
  */
 async function fetchKeySet(url: string, init: RequestInit): Promise<Response> {
   const { bytes: maxBytes } = LIMITS.jwks;
   const response = await fetch(url, init);
   if (response.status !== 200) {
-    // jose reads no more of it than the status.
+    // jose only reads the status.
     await response.body?.cancel();
     return response;
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // To leave the loop ends the connection.
+  // Leaving the loop closes the connection.
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new Error(`the answer is longer than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new Error(`the response is longer than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   try {
     return Response.json(parseKeySet(new TextDecoder().decode(Buffer.concat(chunks))));
   } catch (error) {
-    throw new Error(`the answer ${(error as Error).message}`);
+    throw new Error(`the response ${(error as Error).message}`);
   }
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof errors.JWKSTimeout) return `no answer for ${LIMITS.jwks.timeoutMs} ms`;
+  if (error instanceof errors.JWKSTimeout) return `no response within ${LIMITS.jwks.timeoutMs} ms`;
   const { message, cause } = error as Error;
-  // jose's own errors are described by their message; fetch has the reason in the cause.
+  // jose's own errors have a useful message; fetch has the reason in its cause.
   return cause === undefined ? message : systemReason(cause);
 }
 
-/** The keys are there, and the token has none among them. */
+/** Returns whether the token is at fault: the keys are available, but none of them matches. */
 function isTokenError(error: unknown): boolean {
   return (
     error instanceof errors.JWKSNoMatchingKey ||

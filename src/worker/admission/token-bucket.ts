@@ -1,24 +1,24 @@
-/** How many events a second, and at once. */
+/** Event rate: sustained, and in a burst. */
 export interface Rate {
   readonly eventsPerSecond: number;
-  /** Events that may come at once after a pause. */
+  /** Events that may arrive at once after a pause. */
   readonly burst: number;
 }
 
-/** A rate as tokens: each event takes one, they come back evenly, up to the burst. */
+/** A token bucket: each event takes a token; tokens refill evenly, up to the burst. */
 export class TokenBucket {
   readonly #rate: Rate;
   #tokens: number;
-  /** When the tokens were counted last, ms of the monotonic clock. */
+  /** Time of the last refill, ms of the monotonic clock. */
   #countedMs = 0;
 
-  /** It begins full. */
+  /** Starts full. */
   constructor(rate: Rate) {
     this.#rate = rate;
     this.#tokens = rate.burst;
   }
 
-  /** Whether there is a token, at `nowMs` of the monotonic clock. */
+  /** Returns whether a token is available at `nowMs` of the monotonic clock. */
   has(nowMs: number): boolean {
     if (nowMs > this.#countedMs) {
       const { eventsPerSecond, burst } = this.#rate;
@@ -29,70 +29,67 @@ export class TokenBucket {
     return this.#tokens >= 1;
   }
 
-  /** Takes a token that {@link has} has seen. */
+  /** Takes a token; {@link has} must have returned true. */
   take(): void {
     this.#tokens--;
   }
 
   /**
-   * Takes `tokens` at `nowMs`, there or not. What is missing is a debt, of up to a burst: the next
-   * events wait until it is paid and a token is there.
+   * Takes `tokens` at `nowMs`, even if they are not available. The difference is a debt of up to
+   * one burst: later events wait until it is repaid and a token is available.
    */
   charge(tokens: number, nowMs: number): void {
     this.has(nowMs);
     this.#tokens = Math.max(-this.#rate.burst, this.#tokens - tokens);
   }
 
-  /** Whether more was taken than was there, at `nowMs`. */
+  /** Returns whether the bucket is in debt at `nowMs`. */
   isInDebt(nowMs: number): boolean {
     this.has(nowMs);
     return this.#tokens < 0;
   }
 
-  /** When all tokens are there again if none is taken any more, ms of the monotonic clock. */
+  /** When the bucket is full again if no token is taken, ms of the monotonic clock. */
   get fullAtMs(): number {
     const { eventsPerSecond, burst } = this.#rate;
     return this.#countedMs + ((burst - this.#tokens) / eventsPerSecond) * 1000;
   }
 
-  /** ms until so many tokens are there, or as many as there can be; as of the last {@link has}. */
+  /** Returns ms until `tokens` are available, up to the burst; as of the last {@link has}. */
   waitMs(tokens: number): number {
     const { eventsPerSecond, burst } = this.#rate;
     const missing = Math.min(tokens, burst) - this.#tokens;
-    // The whole ms behind it: at the very one a sum of fractions may be a hair short.
+    // Rounded up to the next ms: at the exact time, a sum of fractions may fall just short.
     return missing <= 0 ? 0 : Math.floor((missing / eventsPerSecond) * 1000) + 1;
   }
 }
 
-/** The buckets that bound one sender; others may share them. */
+/** The buckets that limit one sender; they may be shared. */
 export type Buckets = readonly TokenBucket[];
 
-/**
- * Takes a token from each bucket, or from none when one of them has none.
- * @returns whether it did
- */
+/** Takes a token from each bucket, or from none if any is empty. @returns whether it did */
 export function takeToken(buckets: Buckets, nowMs: number): boolean {
   for (const bucket of buckets) if (!bucket.has(nowMs)) return false;
   for (const bucket of buckets) bucket.take();
   return true;
 }
 
-/** Takes tokens from each bucket, there or not; see {@link TokenBucket.charge}. */
+/** Takes tokens from each bucket, even if not available; see {@link TokenBucket.charge}. */
 export function charge(buckets: Buckets, tokens: number, nowMs: number): void {
   for (const bucket of buckets) bucket.charge(tokens, nowMs);
 }
 
-/** Whether the sender owes a bucket tokens. */
+/** Returns whether any of the sender's buckets is in debt. */
 export function isInDebt(buckets: Buckets, nowMs: number): boolean {
   return buckets.some((bucket) => bucket.isInDebt(nowMs));
 }
 
-/** ms until `events` may come; see {@link TokenBucket.waitMs}. */
+/** Returns ms until `events` may arrive; see {@link TokenBucket.waitMs}. */
 export function waitMs(buckets: Buckets, events: number): number {
   return buckets.reduce((longest, bucket) => Math.max(longest, bucket.waitMs(events)), 0);
 }
 
-/** The buckets of both; undefined where there are none: that costs no look at them. */
+/** Returns both sets of buckets; undefined if empty, which avoids iterating over them. */
 export function mergeBuckets(own: Buckets, keyBuckets: Buckets | undefined): Buckets | undefined {
   const all = [...own, ...(keyBuckets ?? [])];
   return all.length === 0 ? undefined : all;

@@ -29,7 +29,7 @@ test('addresses without connections are not kept', () => {
     perAddress.leave(`${address}`);
   }
   assert.equal(perAddress.size, 0);
-  assert.throws(() => perAddress.leave('1'), /only who entered leaves/);
+  assert.throws(() => perAddress.leave('1'), /only a used connection leaves/);
 });
 
 test('quiet connections and used ones share twice the bound; what ends or asks gives its place up', () => {

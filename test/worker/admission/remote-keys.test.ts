@@ -163,7 +163,7 @@ test('an answer that never ends is given up at its bound, one that is compressed
     const failures: string[] = [];
     new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
     await until(() => failures.length > 0, { what: 'the failure' });
-    assert.equal(failures[0], 'the answer is longer than 262144 bytes');
+    assert.equal(failures[0], 'the response is longer than 262144 bytes');
     assert(sent < 2_000, 'it was not read on');
   }
 });
@@ -186,7 +186,7 @@ test('an answer that begins and never comes to its end is given up in time, in w
   const failures: string[] = [];
   new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
   await until(() => failures.length > 0, { what: 'the failure' });
-  assert.equal(failures[0], 'no answer for 200 ms');
+  assert.equal(failures[0], 'no response within 200 ms');
 });
 
 test('an address without a listener is described in words', async () => {
