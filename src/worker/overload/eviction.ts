@@ -1,4 +1,4 @@
-/** Frees memory that senders of incomplete input hold, when a worker is short of it. */
+/** Eviction of senders with incomplete input when a worker is short of memory. */
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -6,26 +6,26 @@ import { LIMITS } from '../../config/limits.ts';
 import type { InputMemory } from './input-memory.ts';
 import type { MemoryReclaimer } from './memory-limit.ts';
 
-/** Connections that may hold a part of a message. */
+/** Connections that may hold a partial message. */
 export interface SilentConnections {
   /**
-   * Ends those that could hold `bytes` together, if each held its longest message.
+   * Ends connections that could hold `bytes` together, if each held its longest message.
    * @returns how many
    */
   closeSilent(bytes: number): number;
 }
 
 /**
- * Ends senders of incomplete input: bodies first, whose memory is known, then WebSockets. What a
- * WebSocket holds of a message is known to uWebSockets.js alone. It can be no more than what the
- * process has beyond its heap and its buffers: where that is little, no WebSocket is ended for it.
+ * Evicts senders of incomplete input: bodies first, whose memory is known, then WebSockets. Only
+ * uWebSockets.js knows the size of a partial message. It is at most the memory of the process
+ * outside heap and buffers: while that is small, no WebSocket is ended for it.
  */
 export class Eviction implements MemoryReclaimer {
   readonly #input: InputMemory;
   readonly #connections: SilentConnections;
   readonly #usage: () => NodeJS.MemoryUsage;
   readonly #collect: () => void;
-  /** Bytes that are none of the heap and of buffers, before there was a client. */
+  /** Bytes outside heap and buffers before the first client. */
   readonly #ownBytes: number;
   #collectedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -53,7 +53,7 @@ export class Eviction implements MemoryReclaimer {
     return ended;
   }
 
-  /** V8 frees the memory of bodies that have ended when it has cause to, maybe much later. */
+  /** Collects garbage: V8 itself may free the memory of evicted bodies much later. */
   #collectGarbage(): void {
     const nowMs = performance.now();
     if (nowMs - this.#collectedAtMs < LIMITS.memoryMark.collectMs) return;
@@ -66,7 +66,7 @@ function otherBytes({ rss, heapTotal, external }: NodeJS.MemoryUsage): number {
   return rss - heapTotal - external;
 }
 
-/** Node.js offers it only where it was started so. */
+/** Node.js exposes it only with a flag. */
 function collectGarbage(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc') as () => void;

@@ -19,8 +19,9 @@ export class Inflow {
 }
 
 /**
- * Finds bodies that arrive in a flood of tiny chunks. uWebSockets.js reports every chunk of a read,
- * some 90,000 of one byte, and neither a pause nor an answer stops it: closing the connection does.
+ * Detects bodies that arrive as a flood of tiny chunks. uWebSockets.js reports every chunk of a
+ * read, some 90,000 of one byte, and neither a pause nor a response stops it: closing the
+ * connection does.
  */
 export class ChunkFloodDetector {
   readonly #turn: Pick<TurnBudget, 'spend' | 'number'>;
@@ -30,7 +31,7 @@ export class ChunkFloodDetector {
     this.#turn = turn;
   }
 
-  /** Counts a chunk as input of the turn. @returns whether its connection is to be closed */
+  /** Counts a chunk as input of the turn. @returns whether to close its connection */
   isFlood(bytes: number): boolean {
     if (this.#turn.spend(bytes)) return false;
     const { count, bytes: bytesPerChunk } = LIMITS.spentChunks;

@@ -1,25 +1,25 @@
-/** Memory for input that is not handed on yet, bounded for a whole worker. */
+/** Memory of input that is not fully decoded, bounded for a whole worker. */
 import assert from 'node:assert/strict';
 
-/** Memory that one sender's input takes. */
+/** Memory charged to one sender's input. */
 export interface Allocation {
-  /** Bytes that are charged for it now; 0 once it is released or evicted. */
+  /** Bytes charged now; 0 once released or evicted. */
   readonly bytes: number;
   /**
-   * Charges `bytes` in all, instead of those before. May evict any holders, this one included:
-   * whoever calls it looks afterwards whether its own `evict` was called.
+   * Charges `bytes` in total, replacing the previous charge. May evict any allocations, including
+   * this one: the caller checks afterwards whether its own `evict` was called.
    */
   resize(bytes: number): void;
-  /** Is charged as before, but never evicted from now on: its input is being handed on. */
+  /** Prevents eviction from now on, with the same charge: its input is being decoded. */
   pin(): void;
-  /** Charges nothing from now on. A second call has no effect. */
+  /** Ends the charge. A second call has no effect. */
   release(): void;
 }
 
-/** A holding in its list. */
+/** An allocation in its list. */
 class ListedAllocation implements Allocation {
   bytes = 0;
-  /** When it came into its list, by the clock. */
+  /** When it entered its list, by the clock. */
   sinceMs = 0;
   older: ListedAllocation | undefined;
   newer: ListedAllocation | undefined;
@@ -50,61 +50,63 @@ class ListedAllocation implements Allocation {
   }
 }
 
-/** Holders of about the same size, in the order in which they came to it. */
+/** Allocations of about the same size, in the order in which they reached it. */
 interface SizeList {
   oldest: ListedAllocation | undefined;
   newest: ListedAllocation | undefined;
 }
 
-/** In the place of a list's index: holders of nothing, and those that are pinned, have none. */
+/** Replaces a list index: empty and pinned allocations are in no list. */
 const UNLISTED = -1;
-/** Time that counts even for a holder that has just come: of two such the larger one goes first. */
+/** Minimum age in the cost: of two new allocations, the larger one is evicted first. */
 const LEAST_MS = 1;
 
 /**
- * One bound for all input of a worker that is not handed on: bodies and messages that are not
- * complete, or that wait to be decompressed or decoded. Beyond it, the holders that have cost most
- * are evicted until the others fit. A holder's cost is its bytes times the time since it came to
- * about that size: large and old ones go first, and a large body that arrives at once does not give
- * way to many small ones that have waited for long.
+ * One bound for all undecoded input of a worker: bodies and messages that are incomplete, or that
+ * wait for decompression or decoding. Beyond it, the allocations with the highest cost are evicted
+ * until the others fit. Cost is bytes times the time since the allocation reached about that size:
+ * large and old ones go first, and a large body that arrives at once is not evicted in favor of
+ * many small, old ones.
  *
- * Holders are kept in a list for each power of two. So a chunk costs the same however many holders
- * there are, and an eviction compares the oldest holder of each list.
+ * Allocations are kept in one list per power of two. A chunk therefore costs the same for any
+ * number of allocations, and an eviction compares the oldest allocation of each list.
  */
 export class InputMemory {
   readonly limitBytes: number;
   readonly #clock: () => number;
-  /** By the binary logarithm of the bytes, rounded down. */
+  /** Indexed by the binary logarithm of the bytes, rounded down. */
   readonly #lists: SizeList[] = [];
   #bytes = 0;
   #evicted = 0;
 
-  /** @param clock of monotonic ms */
+  /** @param clock returns monotonic ms */
   constructor(limitBytes: number, clock: () => number = () => performance.now()) {
-    assert(limitBytes > 0, 'a limit of nothing would take no input');
+    assert(limitBytes > 0, 'a limit of 0 would accept no input');
     this.limitBytes = limitBytes;
     this.#clock = clock;
   }
 
-  /** Bytes charged for all holders. */
+  /** Bytes charged for all allocations. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Holders that were evicted since the start. */
+  /** Allocations evicted since the start. */
   get evicted(): number {
     return this.#evicted;
   }
 
   /**
-   * Adds a holder of 0 bytes.
-   * @param evict frees the memory and answers its sender; called up to once, after the release
+   * Adds an allocation of 0 bytes.
+   * @param evict frees the memory and responds to its sender; called up to once, after the release
    */
   allocate(evict: () => void): Allocation {
     return new ListedAllocation(this, evict);
   }
 
-  /** Evicts the holders that cost most, until up to `bytes` are charged or the others are pinned. */
+  /**
+   * Evicts the most costly allocations, until up to `bytes` are charged or the others are pinned.
+   */
   evictDownTo(bytes: number): void {
     while (this.#bytes > bytes) {
       const allocation = this.#costliest();
@@ -115,9 +117,9 @@ export class InputMemory {
     }
   }
 
-  /** Charges `bytes` for a holder of this memory. */
+  /** Charges `bytes` for an allocation of this memory. */
   charge(allocation: ListedAllocation, bytes: number): void {
-    assert(bytes >= 0, 'memory has no negative size');
+    assert(bytes >= 0, 'an allocation has no negative size');
     if (allocation.released || bytes === allocation.bytes) return;
     const grows = bytes > allocation.bytes;
     const before = allocation.pinned ? UNLISTED : sizeOf(allocation.bytes);
@@ -126,7 +128,7 @@ export class InputMemory {
     this.#bytes += bytes - allocation.bytes;
     allocation.bytes = bytes;
     if (before !== now && now !== UNLISTED) this.#append(allocation, now);
-    // Not for a release: the one of an evicted holder would evict the next one within, and so on.
+    // Not for a release: releasing an evicted allocation would recursively evict the next one.
     if (grows) this.evictDownTo(this.limitBytes);
   }
 
@@ -167,7 +169,7 @@ export class InputMemory {
   }
 }
 
-/** Returns the index of the list for so many bytes. */
+/** Returns the index of the list for a size. */
 function sizeOf(bytes: number): number {
   return bytes === 0 ? UNLISTED : Math.floor(Math.log2(bytes));
 }

@@ -2,17 +2,17 @@ import { LIMITS } from '../../config/limits.ts';
 import type { Logger } from '../../logging/logger.ts';
 import { residentBytes } from '../resident-memory.ts';
 
-/** Takes memory back from senders. */
+/** Reclaims memory from senders. */
 export interface MemoryReclaimer {
-  /** Frees about so many bytes, if that can be. @returns how many senders were ended */
+  /** Frees about `bytes`, if possible. @returns number of senders ended */
   reclaim(bytes: number): number;
 }
 
 /**
- * Keeps a worker's resident memory below a mark. The buffer's bound does not see all of it: input
- * that is not complete, and what the kernel and the heap keep for connections. Above the mark,
- * senders that hold such input are ended first. Only where that was not enough at the next look are
- * newcomers rejected, until the memory is below the mark by a share.
+ * Keeps a worker's resident memory below a limit. The buffer's bound does not cover all of it:
+ * incomplete input, and what kernel and heap keep for connections. Above the limit, senders of
+ * incomplete input are evicted first. Only if that was not enough at the next check are new
+ * connections and bodies rejected, until the memory is below the limit by a margin.
  */
 export class MemoryLimit {
   readonly #maxBytes: number;
@@ -20,26 +20,26 @@ export class MemoryLimit {
   readonly #residentBytes: () => number | undefined;
   #reclaimer: MemoryReclaimer | undefined;
   #exceeded = false;
-  /** The last look has found too much. */
+  /** The last check found too much memory in use. */
   #short = false;
-  /** Senders that were ended since the memory was last below the mark. */
+  /** Senders ended since memory was last below the limit. */
   #ended = 0;
-  /** Resident memory at the last look. */
+  /** Resident memory at the last check. */
   #lastBytes = Number.POSITIVE_INFINITY;
 
-  /** @param maxBytes 0 = no mark */
+  /** @param maxBytes 0 = no limit */
   constructor(maxBytes: number, log: Logger, resident = residentBytes) {
     this.#maxBytes = maxBytes;
     this.#log = log;
     this.#residentBytes = resident;
   }
 
-  /** New connections and bodies are not to be taken now. */
+  /** New connections and bodies are rejected. */
   get exceeded(): boolean {
     return this.#exceeded;
   }
 
-  /** Looks at it from now on, as long as the process lives; without a mark never. */
+  /** Checks periodically for the life of the process; without a limit, never. */
   start(createReclaimer: () => MemoryReclaimer): void {
     if (this.#maxBytes === 0) return;
     this.#reclaimer = createReclaimer();
@@ -54,7 +54,7 @@ export class MemoryLimit {
     const wasShort = this.#short;
     this.#short = resident > (wasShort ? resumeBytes : this.#maxBytes);
     if (this.#short) {
-      // Twice what came since the last look may come until the next one.
+      // Twice the growth since the last check may arrive until the next one.
       const expectedBytes = 2 * Math.max(0, resident - this.#lastBytes);
       this.#ended += this.#reclaimer?.reclaim(resident - resumeBytes + expectedBytes) ?? 0;
       if (wasShort) this.#setExceeded(true, resident);

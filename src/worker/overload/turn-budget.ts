@@ -2,9 +2,9 @@ import { LIMITS } from '../../config/limits.ts';
 
 /** Sources of time, for tests. */
 export interface TurnClock {
-  /** Monotonic, ms. */
+  /** Monotonic ms. */
   now(): number;
-  /** CPU time that the process has used, ms. */
+  /** CPU time of the process, ms. */
   cpuMs(): number;
 }
 
@@ -18,19 +18,19 @@ const CLOCK: TurnClock = {
 
 /**
  * Time that a worker spends on input in one turn of the event loop, over all its connections. A
- * turn begins with its first input and ends when all sockets that were readable have been called.
+ * turn begins with its first input and ends when all readable sockets have been served.
  *
  *   0 ........... `workMs` ............. `overlongMs`
  *   decoded       spent: queued          overlong: the windows of all connections are small
  *
- * To read the clock and to wait for the end of a turn for each frame would cost as much as an
+ * Reading the clock and waiting for the end of a turn for each frame would cost as much as an
  * event: both begin after `lookBytes` of input.
  */
 export class TurnBudget {
   readonly #clock: TurnClock;
-  /** Input since the last look at the clock. */
+  /** Input since the last check of the clock. */
   #uncheckedBytes = 0;
-  /** When this turn began; undefined = it has too little input to be watched. */
+  /** Start of this turn; undefined = too little input to measure. */
   #sinceMs: number | undefined;
   #endMs = Number.NEGATIVE_INFINITY;
   #number = 0;
@@ -43,38 +43,38 @@ export class TurnBudget {
     this.#clock = clock;
   }
 
-  /** Counts input. @returns whether there is time to work on it in this turn */
+  /** Counts input. @returns whether this turn has time to decode it */
   spend(bytes: number): boolean {
     this.#uncheckedBytes += bytes + LIMITS.frameOverheadBytes;
     if (this.#uncheckedBytes >= LIMITS.turn.lookBytes) this.#checkClock();
     return !this.#spent;
   }
 
-  /** The time is over: what comes now has to wait for another turn. */
+  /** Time is up: input must wait for another turn. */
   get spent(): boolean {
     return this.#spent;
   }
 
-  /** What came since has taken the worker far beyond its time, though it was only kept. */
+  /** Input that was only queued has taken the worker far beyond its time. */
   get overlong(): boolean {
     return this.#overlong;
   }
 
-  /** Number of the turn, for what is counted in one. */
+  /** Number of the turn, for counters per turn. */
   get number(): number {
     return this.#number;
   }
 
   /**
-   * When work that has waited must end: with the time of the turn, but some is always left for it,
-   * or input that is only kept could starve it.
+   * Deadline of queued work: the end of the turn's time, but never without a minimum, since
+   * otherwise new input that is only queued could starve it.
    */
   get workUntilMs(): number {
     const { workMs } = LIMITS.turn;
     return Math.max(this.#endMs, this.#clock.now() + workMs / 2);
   }
 
-  /** Calls `next` when this turn is over. */
+  /** Calls `next` after this turn. */
   afterTurn(next: () => void): void {
     if (this.#waiting.push(next) === 1) this.#begin(this.#clock.now());
   }
@@ -89,7 +89,7 @@ export class TurnBudget {
       this.#spent = true;
       this.#spentAtCpuMs = this.#clock.cpuMs();
     } else if (!this.#overlong && nowMs - this.#sinceMs >= overlongMs) {
-      // The clock alone would blame the connections for what other processes took.
+      // Wall-clock time alone would blame the connections for the CPU time of other processes.
       const cpuMs = this.#clock.cpuMs() - this.#spentAtCpuMs;
       this.#overlong = cpuMs >= overlongMs - LIMITS.turn.workMs;
     }
