@@ -6,11 +6,11 @@ import type { Credit, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
 import { Refusals } from './refusals.ts';
 
-/** How a stream's frames reach its client. */
+/** The channel to a stream's client. */
 export interface AckChannel {
-  /** Sends text frames, in order; a client that does not read them is closed by the wire. */
+  /** Sends text frames, in order; closes a client that does not read them. */
   send(texts: readonly string[]): void;
-  /** Bytes that the client has not taken, beside what the kernel holds. */
+  /** Bytes not read by the client, in addition to the kernel's buffers. */
   unreadBytes(): number;
 }
 
@@ -22,19 +22,19 @@ const NONE: readonly number[] = [];
  *
  *            settled            open                 not sent yet
  *   1 ............ acked | acked+1 ...... received | ...... granted credit
- *                          ring: events without a fate, and payload bytes up to here
+ *                          ring: unsettled events, and payload bytes up to here
  */
 export class AckStream implements Owner, CreditWaiter {
   readonly plain = false;
   readonly transport = 'ws';
   readonly identity: string;
   #closed = false;
-  /** In the list of streams with something to say. */
+  /** In the list of streams to flush. */
   #dirty = false;
   readonly #onDirty: (stream: AckStream) => void;
   readonly #channel: AckChannel;
   readonly #credit: Credit;
-  /** By frame number & mask: events without a fate, and one more while the frame is decoded. */
+  /** By frame number & mask: unsettled events, plus one while the frame is decoded. */
   #open = new Uint32Array(FIRST_RING);
   /** By frame number & mask: payload bytes from the connection's start up to this frame. */
   #bytes = new Float64Array(FIRST_RING);
@@ -44,13 +44,13 @@ export class AckStream implements Owner, CreditWaiter {
   #ackedBytes = 0;
   #grantedFrames: number = LIMITS.creditFrames;
   #grantedBytes: number;
-  /** By frame; most connections never have any. */
+  /** By frame; empty for most connections. */
   #refusals: Map<number, Refusals> | undefined;
   #nackable: readonly number[] = NONE;
-  /** Of nacks that were sent; undefined = none was. */
+  /** Of nacks sent; undefined = none. */
   #debt: NackDebt | undefined;
 
-  /** @param onDirty called when the stream has something to say, once until {@link flush} */
+  /** @param onDirty called when the stream has something to send, once until {@link flush} */
   constructor(
     channel: AckChannel,
     identity: string,
@@ -64,7 +64,7 @@ export class AckStream implements Owner, CreditWaiter {
     this.#grantedBytes = credit.join();
   }
 
-  /** Sends the bounds of the connection and its first credit. */
+  /** Sends the limits of the connection and its first credit. */
   hello(): void {
     const hello = {
       maxFrameBytes: this.#credit.maxFrameBytes,
@@ -75,8 +75,8 @@ export class AckStream implements Owner, CreditWaiter {
   }
 
   /**
-   * A frame has arrived and is held open until {@link endFrame}.
-   * @returns its number, or undefined when it is beyond the credit
+   * Opens a received frame until {@link endFrame}.
+   * @returns its number, or undefined if it exceeds the credit
    */
   beginFrame(bytes: number): number | undefined {
     const frame = this.#received + 1;
@@ -92,17 +92,19 @@ export class AckStream implements Owner, CreditWaiter {
     return frame;
   }
 
-  /** Everything that came is acknowledged, and the client was told. */
+  /** All received frames are acknowledged to the client. */
   get allAcknowledged(): boolean {
     return this.#acked === this.#received;
   }
 
-  /** The frame was decoded: every event of it was accepted or refused. */
+  /** Ends decoding of a frame: its events are all accepted or rejected. */
   endFrame(frame: number): void {
     this.#settle(frame, 1);
   }
 
-  /** The connection is gone: nobody hears any more. Batches may hold the stream for long. */
+  /**
+   * Handles the end of the connection. Batches may keep a reference to the stream for a long time.
+   */
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);
@@ -150,7 +152,7 @@ export class AckStream implements Owner, CreditWaiter {
     this.#markDirty();
   }
 
-  /** Credit that did not rise may do so: the buffer has room again, or some time has passed. */
+  /** Marks the stream dirty: its credit may rise now. */
   creditAvailable(): void {
     this.#markDirty();
   }
@@ -161,7 +163,7 @@ export class AckStream implements Owner, CreditWaiter {
     this.#onDirty(this);
   }
 
-  /** Sends what is due: nacks first, then one ack, then credit. Once per loop turn. */
+  /** Sends what is due, once per turn of the event loop: first nacks, then one ack, then credit. */
   flush(): void {
     this.#dirty = false;
     if (this.#closed) return;
@@ -186,13 +188,13 @@ export class AckStream implements Owner, CreditWaiter {
     this.#debt.add(bytes, performance.now());
   }
 
-  /** Returns whether the client has much to read before it should send more. */
+  /** Returns whether the client should read before it sends more. */
   get #isBehind(): boolean {
     if (this.#channel.unreadBytes() > 0) return true;
     return this.#debt?.isHigh(performance.now()) ?? false;
   }
 
-  /** Moves `acked` over all frames that are settled. @returns whether it moved */
+  /** Moves `acked` past all settled frames. @returns whether it moved */
   #advance(): boolean {
     const mask = this.#open.length - 1;
     const before = this.#acked;
@@ -205,9 +207,9 @@ export class AckStream implements Owner, CreditWaiter {
   }
 
   /**
-   * Grants a full window from what is settled once half of the last one is used, or what is left
-   * of it does not hold the greatest frame. It never falls. It stays while the buffer is pressed,
-   * and while the client has much to read.
+   * Grants a full window from the settled frames once half of the last one is used, or the rest of
+   * it cannot hold the largest frame. Credit never falls. It does not rise while the buffer is
+   * above its high-water mark, or the client has much to read.
    */
   #raiseCredit(): string | undefined {
     const { windowBytes, maxFrameBytes } = this.#credit;

@@ -14,12 +14,12 @@ const DROPPED = cells('forebay_events_dropped_total', retryCodes);
 const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 const ACK_STAGE = histogram('forebay_stage_duration_seconds', 'ack');
 
-/** What is the sender's doing. Of the rest, lines of Kafka and of the buffer tell. */
+/** Codes caused by the client. Other log lines cover Kafka and the buffer. */
 const CLIENT_FAULTS: ReadonlySet<EventCode> = new Set(
   eventCodes.filter((code) => !EVENT_CODES[code].retry || code === 'rate_limited'),
 );
 
-/** Clients without the subprotocol: nobody to tell. */
+/** Owner of events from clients without the subprotocol, which get no acknowledgements. */
 export const PLAIN: Owner = {
   plain: true,
   transport: 'ws',
@@ -29,10 +29,10 @@ export const PLAIN: Owner = {
   refused: () => {},
 };
 
-/** That, of identities with a name: what their connections sent in a row is told as one. */
+/** Plain owners by identity: events of an identity's connections in a row form one run. */
 const namedPlain = new WeakMap<object, Owner>();
 
-/** What owns the events of a plain client. */
+/** Returns the owner of a plain client's events. */
 export function plainOwner(identity: { readonly name: string }): Owner {
   const { name } = identity;
   if (name === '') return PLAIN;
@@ -42,8 +42,8 @@ export function plainOwner(identity: { readonly name: string }): Owner {
 }
 
 /**
- * Carries outcomes back to who sent the events, and counts each event's end once: stored,
- * refused, or dropped.
+ * Reports results to the senders of events, and counts the end of each event once: stored, rejected
+ * or dropped.
  */
 export class Acknowledger implements Outcomes {
   readonly #counters: Counters;
@@ -53,12 +53,12 @@ export class Acknowledger implements Outcomes {
   readonly #sampled = new SampledLog();
   readonly #sampledAcknowledged = new SampledLog();
   #dirty: AckStream[] = [];
-  /** When the first fate of this loop turn was known; undefined = none is. */
+  /** Time of the first result in this turn of the event loop; undefined = none. */
   #turnSinceMs: number | undefined;
-  /** Replies that were answered with events open: those are still on their way. */
+  /** Replies that timed out with unsettled events, which may still be stored. */
   readonly #late = new Set<HttpReply>();
 
-  /** @param release gives a batch's memory back */
+  /** @param release frees the memory of a batch */
   constructor(
     counters: Counters,
     credit: Credit,
@@ -71,12 +71,12 @@ export class Acknowledger implements Outcomes {
     this.#log = log;
   }
 
-  /** The acknowledgements of a new connection. @param identity see {@link Owner} */
+  /** Creates the stream of a new connection. @param identity see {@link Owner} */
   createStream(channel: AckChannel, identity: string): AckStream {
     return new AckStream(channel, identity, this.#credit, (stream) => this.#markDirty(stream));
   }
 
-  /** Events that are in lanes, and whose senders were told `timeout` already. */
+  /** Unsettled events whose senders have received `timeout`. */
   get lateEvents(): number {
     let sum = 0;
     for (const reply of this.#late) {
@@ -87,8 +87,8 @@ export class Acknowledger implements Outcomes {
   }
 
   /**
-   * Refuses one event on arrival, or a frame that cannot be taken apart (no `event`).
-   * @param retryAfterMs when it may come again, if that is known
+   * Rejects one event on arrival, or a frame that cannot be decoded (no `event`).
+   * @param retryAfterMs when to retry, if known
    */
   refuse(
     owner: Owner,
@@ -102,7 +102,7 @@ export class Acknowledger implements Outcomes {
     this.#count(owner, code, 1, message);
   }
 
-  /** The time of an HTTP request is over. */
+  /** Handles the timeout of an HTTP request. */
   expire(reply: HttpReply): void {
     const open = reply.expire();
     if (open === 0) return;
@@ -137,11 +137,11 @@ export class Acknowledger implements Outcomes {
     batch.answered = true;
   }
 
-  /** Sends what streams have to say now, instead of at the end of the loop turn. */
+  /** Flushes dirty streams now instead of at the end of the turn. */
   flush(): void {
     const streams = this.#dirty;
     const sinceMs = this.#turnSinceMs;
-    // What is to be told from now on has a turn of its own, or nobody would be called for it.
+    // Streams marked dirty from now on start a new turn, so that they are flushed.
     this.#dirty = [];
     this.#turnSinceMs = undefined;
     for (const stream of streams) stream.flush();
@@ -149,7 +149,7 @@ export class Acknowledger implements Outcomes {
     this.#counters.observe(ACK_STAGE, (performance.now() - sinceMs) / 1000);
   }
 
-  /** At its end streams are flushed. */
+  /** Flushes the streams after this turn of the event loop. */
   #beginTurn(nowMs: number): void {
     if (this.#turnSinceMs !== undefined) return;
     this.#turnSinceMs = nowMs;

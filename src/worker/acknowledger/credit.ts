@@ -1,27 +1,29 @@
 import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 
-/** A stream whose credit did not rise when it should have. */
+/** A stream whose credit could not rise when due. */
 export interface CreditWaiter {
-  /** It may rise now. */
+  /** Its credit may rise now. */
   creditAvailable(): void;
 }
 
 /**
- * What the connections of one worker may send ahead of what is settled, shared out of its budget:
+ * Credit: what the connections of one worker may send ahead of settled frames, as a share of its
+ * budget:
  *
  *   window of each = overcommit x what the buffer holds / connections,
- *                    at least one greatest frame, at most `LIMITS.creditBytes`
+ *                    at least one largest frame, at most `LIMITS.creditBytes`
  *
- * While the budget is pressed nothing rises; who wanted more is told when that is over. The grant
- * of a client that has much to read waits too, and is looked at again some time later.
+ * While the budget is above its high-water mark no credit rises; waiting streams are notified when
+ * that ends. The grant of a client that has much to read waits too, and is checked again some time
+ * later.
  */
 export class Credit {
   readonly maxFrameBytes: number;
   readonly budget: Budget;
   #streams = 0;
   #waiting = new Set<CreditWaiter>();
-  /** Of clients that have much to read. */
+  /** Streams of clients that have much to read. */
   #delayed = new Set<CreditWaiter>();
   #timerSet = false;
 
@@ -31,7 +33,7 @@ export class Credit {
     budget.onRelief(() => this.#notifyWaiting());
   }
 
-  /** Payload bytes that a connection may be ahead of what is settled. */
+  /** Payload bytes that a connection may be ahead of settled frames. */
   get windowBytes(): number {
     const { maxFrameBytes } = this;
     const share = (LIMITS.creditOvercommit * this.budget.eventLimitBytes) / this.#streams;
@@ -39,13 +41,13 @@ export class Credit {
     return Math.floor(Math.max(maxFrameBytes, Math.min(maxBytes, share)));
   }
 
-  /** A connection begins. @returns the bytes of its first grant: one frame while pressed */
+  /** Adds a connection. @returns bytes of its first grant: one frame above the high-water mark */
   join(): number {
     this.#streams++;
     return this.budget.pressed ? this.maxFrameBytes : this.windowBytes;
   }
 
-  /** The connection is gone. */
+  /** Removes a connection. */
   leave(stream: CreditWaiter): void {
     this.#streams--;
     this.#waiting.delete(stream);
@@ -53,7 +55,7 @@ export class Credit {
   }
 
   /**
-   * Whether a grant may rise now; if not, `stream` is told when it may.
+   * Returns whether a grant may rise now; if not, `stream` is notified when it may.
    * @param isBehind its client has much to read
    */
   mayRise(stream: CreditWaiter, isBehind: boolean): boolean {
@@ -65,7 +67,7 @@ export class Credit {
     return !isBehind;
   }
 
-  /** One timer for all, while there are any. */
+  /** One timer for all delayed streams. */
   #delay(stream: CreditWaiter): void {
     this.#delayed.add(stream);
     if (this.#timerSet) return;

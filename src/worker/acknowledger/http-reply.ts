@@ -4,15 +4,15 @@ import type { Owner } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { type RefusalEntry, Refusals } from './refusals.ts';
 
-/** The answer to `POST /events`. */
+/** The response to `POST /events`. */
 export interface EventsResponse {
   readonly status: 200 | 207 | 400 | 429 | 503;
-  /** Seconds; present when any event may be sent again. */
+  /** Seconds; present if any event may be retried. */
   readonly retryAfter?: number;
   readonly body: { readonly accepted: number; readonly errors: readonly RefusalEntry[] };
 }
 
-/** The fate of one body's events; answers once, when all have theirs or the time is over. */
+/** The owner of one body's events; responds once, when all are settled or the time is over. */
 export class HttpReply implements Owner {
   readonly plain = false;
   readonly transport = 'http';
@@ -20,7 +20,7 @@ export class HttpReply implements Owner {
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #refusals: Refusals | undefined;
-  /** Events without a fate. */
+  /** Unsettled events. */
   readonly #open = new Set<number>();
   #stored = 0;
   #decoded = false;
@@ -29,7 +29,7 @@ export class HttpReply implements Owner {
 
   /**
    * @param identity see {@link Owner}
-   * @param budget is charged for what is refused, until it is told
+   * @param budget charged for rejections until the response
    */
   constructor(identity: string, budget: Budget, respond: (content: EventsResponse) => void) {
     this.identity = identity;
@@ -41,12 +41,12 @@ export class HttpReply implements Owner {
     return this.#answered;
   }
 
-  /** Events whose fate is open although their sender was told `timeout`. */
+  /** Unsettled events whose sender has received `timeout`. */
   get late(): number {
     return this.#answered ? this.#open.size : 0;
   }
 
-  /** The body was decoded: every event of it was accepted or refused. */
+  /** Ends decoding of the body: its events are all accepted or rejected. */
   endBody(): void {
     this.#decoded = true;
     this.#respondIfDone();
@@ -77,15 +77,15 @@ export class HttpReply implements Owner {
     this.#refuse(event, code, message, retryAfterMs);
   }
 
-  /** The time is over: what is open is told `timeout`. @returns how many events that were */
+  /** Rejects unsettled events as `timeout` and responds. @returns their number */
   expire(): number {
-    assert(!this.#answered && this.#decoded, 'a decoded body waits for its answer');
+    assert(!this.#answered && this.#decoded, 'only a decoded body expires');
     for (const event of this.#open) this.#refuse(event, 'timeout', EVENT_CODES.timeout.text);
     this.#finish();
     return this.#open.size;
   }
 
-  /** Something of ours failed on the body: it is never answered, whatever becomes of its events. */
+  /** Handles an internal error: no response is sent, whatever the results of its events. */
   fail(): void {
     this.#failed = true;
     this.#refusals?.release();
@@ -114,7 +114,7 @@ export class HttpReply implements Owner {
   }
 }
 
-/** Status and headers for what became of a body: the table in docs/protocol.md. */
+/** Returns the response for the results of a body: the table in docs/protocol.md. */
 export function responseFor(accepted: number, errors: readonly RefusalEntry[]): EventsResponse {
   const body = { accepted, errors };
   if (errors.length === 0) return { status: 200, body };

@@ -4,20 +4,17 @@ import type { Budget } from '../accumulator/budget.ts';
 
 type ChargedAnyway = Pick<Budget, 'chargeAnyway' | 'release'>;
 
-/** One entry of a `nack`, or of an HTTP answer: events of a frame that share a code. */
+/** One entry of a `nack` or an HTTP response: events of a frame that share a code. */
 export interface RefusalEntry {
   readonly code: EventCode;
   readonly retry: boolean;
-  /** Ranges of event indexes, first and last; absent where the frame could not be taken apart. */
+  /** Ranges of event indexes, first and last; absent if the frame could not be decoded. */
   readonly events?: [number, number][];
   readonly message: string;
   readonly retryAfterMs?: number;
 }
 
-/**
- * How long a sender should wait before it tries again where nobody knows, ms; spread by a quarter
- * both ways.
- */
+/** Default retry delays, ms, where the exact time is unknown; with a jitter of 25 % both ways. */
 const RETRY_AFTER_MS: Partial<Record<EventCode, number>> = {
   buffer_full: 500,
   kafka_unavailable: 2_000,
@@ -25,33 +22,33 @@ const RETRY_AFTER_MS: Partial<Record<EventCode, number>> = {
   timeout: 1_000,
 };
 
-/** Room for the codes of so many events at first; doubles. */
+/** Initial capacity in events; doubles. */
 const FIRST_EVENTS = 16;
 const NO_CODES = new Uint8Array(0);
 
-/** What is told of the events of one code. */
+/** Rejections of one code. */
 interface CodeEntry {
-  /** The code's place in `eventCodes` + 1. */
+  /** Index of the code in `eventCodes` + 1. */
   readonly number: number;
-  /** The first one. */
+  /** The first message. */
   readonly message: string;
-  /** It is one of the whole frame: that could not be taken apart. */
+  /** The code applies to the whole frame, which could not be decoded. */
   wholeFrame: boolean;
-  /** When the last of the events may come again, where that is known. */
+  /** Longest known delay of its events. */
   retryAfterMs: number | undefined;
 }
 
 /**
- * What was refused of one frame: a byte per event, so that a client that sends nothing but bad
- * events cannot make much of it. Its memory is charged to the budget, beyond the limit too, until
- * {@link release}: what is refused must be told, and what is full must take less.
+ * Rejections in one frame: a byte per event, so that a client that sends only invalid events cannot
+ * make it use much memory. Its memory is charged to the budget, even above the limit, until
+ * {@link release}: a rejection must be reported, and a full buffer must accept less.
  */
 export class Refusals {
   readonly #budget: ChargedAnyway;
   #chargedBytes = 0;
-  /** By event: 0 = not refused, else the number of its code. */
+  /** By event: 0 = not rejected, else the number of its code. */
   #codes = NO_CODES;
-  /** By code, the first that was refused first. */
+  /** By code, in order of the first rejection. */
   readonly #byCode: CodeEntry[] = [];
 
   constructor(budget: ChargedAnyway) {
@@ -59,14 +56,14 @@ export class Refusals {
     this.#charge(LIMITS.refusals.frameBytes);
   }
 
-  /** What of the budget it takes. */
+  /** Bytes charged to the budget. */
   get chargedBytes(): number {
     return this.#chargedBytes;
   }
 
   /**
-   * Adds event `event`, or the whole frame without one. The first message of a code stays, and the
-   * longest `retryAfterMs`.
+   * Adds an event, or the whole frame if `event` is undefined. Keeps the first message of a code,
+   * and the longest `retryAfterMs`.
    */
   add(event: number | undefined, code: EventCode, message: string, retryAfterMs?: number): void {
     const number = eventCodes.indexOf(code) + 1;
@@ -83,7 +80,7 @@ export class Refusals {
     this.#codes[event] = number;
   }
 
-  /** An entry per code, with its events as ranges. */
+  /** Returns an entry per code, with its events as ranges. */
   entries(): RefusalEntry[] {
     const ranges = new Map<number, [number, number][]>();
     const codes = this.#codes;
@@ -103,7 +100,7 @@ export class Refusals {
     });
   }
 
-  /** It is told, or nobody hears: its memory is given back. Nothing is added any more. */
+  /** Frees the memory after the report, or without one. Nothing may be added afterwards. */
   release(): void {
     this.#budget.release(this.#chargedBytes);
     this.#chargedBytes = 0;
@@ -150,7 +147,7 @@ function defaultMs(code: EventCode): number {
   return Math.round((RETRY_AFTER_MS[code] ?? 1_000) * (0.75 + Math.random() / 2));
 }
 
-/** Never sooner than it may: others may wait for the same. */
+/** Never shorter than known; jittered, since others may wait for the same. */
 function spreadMs(ms: number): number {
   return Math.ceil(ms * (1 + Math.random() / 4));
 }
