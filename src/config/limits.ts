@@ -142,6 +142,9 @@ export const LIMITS = {
   chunkOverheadBytes: 256,
   /** What a request's head takes of the time of a turn, as bytes of events. */
   requestHeadBytes: 2 * KIB,
+  /** WebSocket handshakes accepted per turn. Each accepted one may send a partial message of twice
+   * the maximum frame at once, which uWebSockets.js keeps without reporting it. */
+  upgradesPerTurn: 64,
   /** Bodies that are read on in each turn, and rejected in each, of those that wait for time. */
   resumedBodies: 8,
   /** The oldest event of a batch may be this old when another joins it. Its deadline is that of
@@ -189,7 +192,14 @@ export const LIMITS = {
    * which it takes connections and bodies again: not at the mark itself, where it would waver.
    * While it is above the mark, garbage is collected at most once in `collectMs`, since that takes
    * tens of ms. The process itself may take `ownGrowthBytes` beside heap and buffers later on. */
-  memoryMark: { lookMs: 50, resume: 0.95, collectMs: 1_000, ownGrowthBytes: 16 * MIB },
+  memoryMark: {
+    lookMs: 50,
+    turnLookMs: 5,
+    resume: 0.95,
+    collectMs: 1_000,
+    ownGrowthBytes: 16 * MIB,
+    evictedBytesMin: 16 * KIB,
+  },
   /** WebSockets that completed no message for `silentMs` may hold a part of one: above the mark they
    * are ended, up to `endedAtOnce` in a look, since each takes some 20 µs. */
   silentMs: 1_000,

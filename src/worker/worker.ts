@@ -117,7 +117,9 @@ class Worker {
     if (!this.#authenticator.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
-    this.#memory.start(() => new Eviction(this.#ingress.inputMemory, this.#ingress.webSocket));
+    const { inputMemory, webSocket, turn } = this.#ingress;
+    this.#memory.start(() => new Eviction(inputMemory, webSocket));
+    turn.onEnd(() => this.#memory.checkAfterTurn());
     this.#producer.start();
   }
 

@@ -94,27 +94,31 @@ export function fakeRequest(
   };
 }
 
-/** Opens a WebSocket, unless the listener rejects it. */
-export function openSocket(
-  behavior: Behavior,
-  protocol: string,
-  peer: Peer,
-): FakeSocket | undefined {
-  let socket: FakeSocket | undefined;
-  const request = fakeRequest('GET', '/ws', {
+/** A valid handshake that offers `protocol`. */
+export function fakeHandshake(protocol: string): HttpRequest {
+  return fakeRequest('GET', '/ws', {
     upgrade: 'websocket',
     connection: 'Upgrade',
     'sec-websocket-version': '13',
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-protocol': protocol,
   });
+}
+
+/** Opens a WebSocket, unless the listener rejects or defers it. */
+export function openSocket(
+  behavior: Behavior,
+  protocol: string,
+  peer: Peer,
+): FakeSocket | undefined {
+  let socket: FakeSocket | undefined;
   const response = new FakeResponse({
     onUpgrade: (data) => {
       socket = new FakeSocket(behavior, data as Connection, peer);
       behavior.open(socket);
     },
   });
-  behavior.upgrade(response, request, {});
+  behavior.upgrade(response, fakeHandshake(protocol), {});
   return socket;
 }
 

@@ -212,7 +212,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'connections starved of credit miss the relief of the buffer',
     file: 'acknowledger/credit.ts',
-    changes: [['#relieve', 'for (const…', '']],
+    changes: [['#notifyWaiting', 'for (const…', '']],
   },
   {
     defect: 'a late success counts twice',

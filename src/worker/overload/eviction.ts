@@ -44,7 +44,9 @@ export class Eviction implements MemoryReclaimer {
 
   reclaim(bytes: number): number {
     const { evicted, bytes: before } = this.#input;
-    this.#input.evictDownTo(Math.max(0, before - bytes));
+    const { evictedBytesMin } = LIMITS.memoryMark;
+    // Queued frames of clients that send little are not the cause.
+    this.#input.evictDownTo(Math.max(0, before - bytes), evictedBytesMin);
     const left = bytes - (before - this.#input.bytes);
     let ended = this.#input.evicted - evicted;
     const unknown = otherBytes(this.#usage()) - this.#ownBytes - LIMITS.memoryMark.ownGrowthBytes;

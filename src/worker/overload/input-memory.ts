@@ -106,10 +106,11 @@ export class InputMemory {
 
   /**
    * Evicts the most costly allocations, until up to `bytes` are charged or the others are pinned.
+   * @param leastBytes spares smaller allocations, rounded down to a power of two
    */
-  evictDownTo(bytes: number): void {
+  evictDownTo(bytes: number, leastBytes = 1): void {
     while (this.#bytes > bytes) {
-      const allocation = this.#costliest();
+      const allocation = this.#costliest(sizeOf(leastBytes));
       if (allocation === undefined) return;
       allocation.release();
       this.#evicted++;
@@ -132,12 +133,12 @@ export class InputMemory {
     if (grows) this.evictDownTo(this.limitBytes);
   }
 
-  #costliest(): ListedAllocation | undefined {
+  #costliest(leastSize: number): ListedAllocation | undefined {
     const nowMs = this.#clock();
     let found: ListedAllocation | undefined;
     let maxCost = -1;
-    for (const list of this.#lists) {
-      const allocation = list?.oldest;
+    for (let size = leastSize; size < this.#lists.length; size++) {
+      const allocation = this.#lists[size]?.oldest;
       if (allocation === undefined) continue;
       const cost = allocation.bytes * (nowMs - allocation.sinceMs + LEAST_MS);
       if (cost <= maxCost) continue;

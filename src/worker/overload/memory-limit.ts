@@ -24,8 +24,9 @@ export class MemoryLimit {
   #short = false;
   /** Senders ended since memory was last below the limit. */
   #ended = 0;
-  /** Resident memory at the last check. */
+  /** Resident memory at the last check, and its time. */
   #lastBytes = Number.POSITIVE_INFINITY;
+  #lastMs = Number.NEGATIVE_INFINITY;
 
   /** @param maxBytes 0 = no limit */
   constructor(maxBytes: number, log: Logger, resident = residentBytes) {
@@ -48,8 +49,23 @@ export class MemoryLimit {
   }
 
   check(): void {
+    this.#check(true);
+  }
+
+  /**
+   * Evicts senders, if necessary, after a turn with much input: before the next periodic check it may
+   * have brought hundreds of MB. Only the periodic one decides to reject clients: freed memory takes
+   * a moment to become visible.
+   */
+  checkAfterTurn(): void {
+    if (this.#reclaimer === undefined) return;
+    if (performance.now() - this.#lastMs >= LIMITS.memoryMark.turnLookMs) this.#check(false);
+  }
+
+  #check(isPeriodic: boolean): void {
     const resident = this.#residentBytes();
     if (resident === undefined) return;
+    this.#lastMs = performance.now();
     const resumeBytes = this.#maxBytes * LIMITS.memoryMark.resume;
     const wasShort = this.#short;
     this.#short = resident > (wasShort ? resumeBytes : this.#maxBytes);
@@ -57,7 +73,7 @@ export class MemoryLimit {
       // Twice the growth since the last check may arrive until the next one.
       const expectedBytes = 2 * Math.max(0, resident - this.#lastBytes);
       this.#ended += this.#reclaimer?.reclaim(resident - resumeBytes + expectedBytes) ?? 0;
-      if (wasShort) this.#setExceeded(true, resident);
+      if (wasShort && isPeriodic) this.#setExceeded(true, resident);
     } else if (wasShort) {
       this.#setExceeded(false, resident);
       this.#ended = 0;

@@ -38,6 +38,7 @@ export class TurnBudget {
   #overlong = false;
   #spentAtCpuMs = 0;
   #waiting: (() => void)[] = [];
+  #onEnd: () => void = () => {};
 
   constructor(clock: TurnClock = CLOCK) {
     this.#clock = clock;
@@ -79,6 +80,11 @@ export class TurnBudget {
     if (this.#waiting.push(next) === 1) this.#begin(this.#clock.now());
   }
 
+  /** Calls `listener` at the end of each turn with much input. */
+  onEnd(listener: () => void): void {
+    this.#onEnd = listener;
+  }
+
   #checkClock(): void {
     this.#uncheckedBytes = 0;
     const nowMs = this.#clock.now();
@@ -110,6 +116,7 @@ export class TurnBudget {
     this.#overlong = false;
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#onEnd();
     for (const next of waiting) next();
   }
 }

@@ -42,6 +42,14 @@ test('bodies are evicted first, as many as are needed; then garbage is collected
   assert.equal(heap.collections(), 1, 'not with every look');
 });
 
+test('input of clients that send little is spared', () => {
+  const { relief, input } = setUp(1);
+  const frame = input.allocate(() => assert.fail('it is not the cause'));
+  frame.resize(LIMITS.memoryMark.evictedBytesMin / 2);
+  assert.equal(relief.reclaim(10 * MIB), 1);
+  assert.equal(input.bytes, frame.bytes);
+});
+
 test('what bodies do not hold is taken back from WebSockets', () => {
   const { relief, input, asked } = setUp(3, 100 * MIB);
   assert.equal(relief.reclaim(10 * MIB), 3 + 7);

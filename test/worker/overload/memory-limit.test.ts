@@ -20,7 +20,11 @@ function setUp(t: TestContext, maxBytes: number) {
     t.mock.timers.tick(LIMITS.memoryMark.lookMs);
     return mark.exceeded;
   };
-  return { over, asked, lines };
+  const endTurn = (bytes: number) => {
+    resident.bytes = bytes;
+    mark.checkAfterTurn();
+  };
+  return { over, endTurn, asked, lines, mark };
 }
 
 test('above the mark memory is taken back; newcomers are rejected only if that was not enough', (t) => {
@@ -57,6 +61,21 @@ test('over above the mark, and no longer below 95% of it: it does not waver betw
   );
 });
 
+test('a turn with much input evicts at once, but rejects no client', (t) => {
+  let nowMs = 0;
+  t.mock.method(performance, 'now', () => nowMs);
+  const { over, endTurn, asked, mark } = setUp(t, MAX);
+  nowMs += LIMITS.memoryMark.turnLookMs;
+  for (let turn = 0; turn < 3; turn++) {
+    endTurn(2 * MAX);
+    nowMs += LIMITS.memoryMark.turnLookMs;
+  }
+  assert.deepEqual([asked.length, mark.exceeded], [3, false]);
+  assert.equal(over(2 * MAX), true, 'still above the limit at the periodic check');
+  endTurn(3 * MAX);
+  assert.equal(asked.length, 4, 'not more often than that');
+});
+
 test('memory that cannot be read changes nothing', (t) => {
   const { over } = setUp(t, MAX);
   for (const bytes of [undefined, MAX + 1, undefined]) assert.equal(over(bytes), false);
@@ -69,5 +88,6 @@ test('without a mark nothing is looked at, and nothing is made for it', (t) => {
   const mark = new MemoryLimit(0, pino({ level: 'silent' }), looked);
   mark.start(() => assert.fail('it makes something'));
   t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
+  mark.checkAfterTurn();
   assert(!mark.exceeded, 'no mark');
 });

@@ -40,6 +40,20 @@ test('input has the time of a turn, and in the next one as much again', async ()
   }
 });
 
+test('the end of each turn with much input is reported once, before what has waited for it', async () => {
+  const order: string[] = [];
+  turn.onEnd(() => order.push('end'));
+  turn.spend(1);
+  await turnOver();
+  assert.equal(order.length, 0, 'little input');
+  for (let turns = 0; turns < 2; turns++) {
+    turn.spend(lookBytes);
+    turn.afterTurn(() => order.push('waited'));
+    await turnOver();
+  }
+  assert.deepEqual(order, ['end', 'waited', 'end', 'waited']);
+});
+
 test('little input costs no look at the clock; many small frames do, as many bytes do', async () => {
   for (let frames = 0; frames < 40; frames++) turn.spend(1);
   assert.equal(looks, 0);

@@ -22,7 +22,7 @@ const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 const TOO_LARGE = 413;
-const NO_BYTES = Buffer.alloc(0);
+export const NO_BYTES = Buffer.alloc(0);
 /** An HTTP body is one frame. */
 const FRAME = 0;
 
@@ -104,24 +104,16 @@ export class BodyDecoder {
     return this.#slots.used + this.#deferred + this.#rejected.length > 0;
   }
 
+  /** Rejects a body of `receivedBytes` that was not kept as `buffer_full`. */
+  reject(received: ReceivedBody, receivedBytes: number, response: PendingResponse): void {
+    this.#rejectInTurn(pendingBody(received, receivedBytes, response));
+  }
+
   /** Decodes a body, and responds when its events are settled. */
   decode(received: ReceivedBody, response: PendingResponse): void {
-    const { bytes, media, encoding, buckets, identity, sender } = received;
-    const completeAtMs = performance.now();
-    const receivedBytes = bytes.length;
-    // Field by field: with spread objects, the memory of a request stayed in use until a full
-    // garbage collection.
-    const named = { identity, sender };
-    const body = {
-      bytes,
-      media,
-      encoding,
-      buckets,
-      ...named,
-      receivedBytes,
-      response,
-      completeAtMs,
-    };
+    const { bytes, encoding, buckets, sender } = received;
+    const body = pendingBody(received, bytes.length, response);
+    const { completeAtMs, receivedBytes } = body;
     if (buckets !== undefined && isInDebt(buckets, completeAtMs)) return this.#rejectInTurn(body);
     const isPlain = encoding === 'identity';
     const hasTime = this.#options.turn.spend(bytes.length) && !this.#options.slicer.hasPendingInput;
@@ -305,4 +297,24 @@ export class BodyDecoder {
     if (reply.answered) return;
     response.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
   }
+}
+
+/** Field by field: with spread objects, the memory of a request stays in use until a full GC. */
+function pendingBody(
+  { bytes, media, encoding, buckets, identity, sender }: ReceivedBody,
+  receivedBytes: number,
+  response: PendingResponse,
+): PendingBody {
+  const completeAtMs = performance.now();
+  return {
+    bytes,
+    media,
+    encoding,
+    buckets,
+    identity,
+    sender,
+    receivedBytes,
+    response,
+    completeAtMs,
+  };
 }

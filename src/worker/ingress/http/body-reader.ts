@@ -8,7 +8,7 @@ import { type BodyTimeouts, initialState } from './body-timeouts.ts';
 import type { BodySource } from './deferred-body.ts';
 import { endsConnection } from './framing.ts';
 
-type Turn = Pick<TurnBudget, 'spend' | 'number' | 'spent' | 'afterTurn'>;
+type Turn = Pick<TurnBudget, 'spend' | 'number' | 'spent' | 'overlong' | 'afterTurn'>;
 
 /** A body whose reading is paused. */
 interface Pause {
@@ -38,6 +38,11 @@ export class PausedBodies {
       this.#pauses = new Set();
       for (const pause of pauses) pause.resume();
     });
+  }
+
+  /** Copying large bodies would prolong this turn even more. */
+  get skipsLargeBodies(): boolean {
+    return this.#turn.overlong;
   }
 
   /** Creates the detector for the chunks of one body. */
@@ -101,6 +106,12 @@ export class PausedBodies {
 export interface BodyHandler {
   /** The body is complete. @returns the handler of a client that disconnects later */
   complete(body: Buffer): { abort(): void };
+  /**
+   * The body is complete, but was not kept: it arrived in a turn that took too much time.
+   * @param bytes its length
+   * @returns the handler of a client that disconnects later
+   */
+  skipped(bytes: number): { abort(): void };
   /** The body exceeds `LIMITS.bodyBytes`; reading stops. */
   tooLarge(): void;
   /** The body arrived too slowly. */
@@ -130,6 +141,7 @@ export function readBody(
   let bytes = 0;
   let ended = false;
   let mayPause = true;
+  let isSkipped = false;
   let pause: Pause | undefined;
   // Closing a connection with unread bytes resets it: the client might not receive the response.
   const skipBytes = endsConnection(response) ? LIMITS.bodySkipBytes : 0;
@@ -190,8 +202,10 @@ export function readBody(
     }
     // The chunk's memory is valid only during this handler.
     const view = Buffer.from(chunk);
+    isSkipped ||= bytes > LIMITS.atOnceBytes && paused.skipsLargeBodies;
+    if (isSkipped) gathered.clear();
     if (!isLast) {
-      gathered.add(view);
+      if (!isSkipped) gathered.add(view);
       allocation.resize(gathered.allocatedBytes);
       if (ended || pause?.active) return;
       pause = paused.pause(response, mayPause);
@@ -199,7 +213,9 @@ export function readBody(
       return;
     }
     end();
-    pendingResponse = handler.complete(gathered.endingWith(view));
+    pendingResponse = isSkipped
+      ? handler.skipped(bytes)
+      : handler.complete(gathered.endingWith(view));
     gathered.clear();
   });
 }

@@ -16,7 +16,7 @@ import {
 } from '../authorize.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import type { HttpRequest, HttpResponse } from '../uws.ts';
-import { BodyDecoder, type BodyDecoderOptions } from './body-decoder.ts';
+import { BodyDecoder, type BodyDecoderOptions, NO_BYTES } from './body-decoder.ts';
 import { PausedBodies, readBody } from './body-reader.ts';
 import { BodyTimeouts } from './body-timeouts.ts';
 import { encodingOf, mediaTypeOf } from './content-types.ts';
@@ -237,17 +237,26 @@ export class HttpHandler {
     const deferred = isDeferred
       ? this.#deferBody(response, auth, headers, authenticated)
       : undefined;
+    const pendingResponse = () =>
+      new PendingResponse(response, headers, (answered) => {
+        leave();
+        return answered && this.#closesAfter(response);
+      });
+    const received = (bytes: Buffer) => {
+      const { buckets: keyBuckets, name = '' } = sender ?? {};
+      const buckets = mergeBuckets(admission.bucketsOf(addressKey), keyBuckets);
+      const from = name === '' ? addressKey : `key ${name}`;
+      return { bytes, media, encoding, buckets, identity: name, sender: from };
+    };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       complete: (body) => {
-        const pending = new PendingResponse(response, headers, (answered) => {
-          leave();
-          return answered && this.#closesAfter(response);
-        });
-        const { buckets: keyBuckets, name = '' } = sender ?? {};
-        const buckets = mergeBuckets(admission.bucketsOf(addressKey), keyBuckets);
-        const from = name === '' ? addressKey : `key ${name}`;
-        const received = { bytes: body, media, encoding, buckets, identity: name, sender: from };
-        this.#decoder.decode(received, pending);
+        const pending = pendingResponse();
+        this.#decoder.decode(received(body), pending);
+        return pending;
+      },
+      skipped: (bytes) => {
+        const pending = pendingResponse();
+        this.#decoder.reject(received(NO_BYTES), bytes, pending);
         return pending;
       },
       tooLarge: () => {

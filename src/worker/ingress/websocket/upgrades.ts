@@ -1,5 +1,6 @@
 /** Handshakes of `/ws`: validation, authentication, acceptance or rejection. */
 import { EVENT_CODES } from '../../../common/errors.ts';
+import { LIMITS } from '../../../config/limits.ts';
 import type { Logger } from '../../../logging/logger.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
 import type { AddressKey } from '../../admission/address.ts';
@@ -25,6 +26,7 @@ import {
   type SendOptions,
   sendInTurn,
 } from '../http/responses.ts';
+import { Fifo } from '../slicer.ts';
 import type { HttpRequest, HttpResponse } from '../uws.ts';
 
 export const SUBPROTOCOL = 'forebay.v1';
@@ -61,7 +63,11 @@ export interface UpgradeOptions {
 export class Upgrades {
   readonly #options: UpgradeOptions;
   readonly #accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void;
-  #authenticating = 0;
+  /** Handshakes that wait for authentication or for another turn. */
+  #pending = 0;
+  /** Handshakes decided in this turn, and those that wait for another one. */
+  #inTurn = 0;
+  readonly #deferred = new Fifo<() => void>();
   #rejecting = false;
 
   /** @param accept upgrades the connection */
@@ -73,9 +79,9 @@ export class Upgrades {
     this.#accept = accept;
   }
 
-  /** A handshake waits for authentication. */
+  /** A handshake waits for authentication or for another turn. */
   get busy(): boolean {
-    return this.#authenticating > 0;
+    return this.#pending > 0;
   }
 
   /** Rejects all further handshakes: this instance stops. */
@@ -125,15 +131,37 @@ export class Upgrades {
     const webSocketKey = request.getHeader('sec-websocket-key');
     const handshake = { acknowledged, webSocketKey, addressKey, context };
     const auth = authenticateHandshake(authenticator, request, names);
-    if (!(auth instanceof Promise)) return this.#finish(response, handshake, auth);
-    this.#authenticating++;
-    void auth.then(() => this.#authenticating--);
+    if (!(auth instanceof Promise) && this.#fitsTurn()) {
+      return this.#finish(response, handshake, auth);
+    }
+    this.#pending++;
+    const paced = this.#inTime(auth);
+    void paced.then(() => this.#pending--);
     const use = (decided: AuthResult) =>
       response.cork(() => {
         // Others may have been accepted meanwhile.
         if (!this.#rejectIfFull(response, addressKey)) this.#finish(response, handshake, decided);
       });
-    resolveUnlessAborted(response, auth, use, (error) => closeAfterError(response, log, error));
+    resolveUnlessAborted(response, paced, use, (error) => closeAfterError(response, log, error));
+  }
+
+  /** Returns the result when a turn has room for its handshake. */
+  async #inTime(auth: AuthResult | Promise<AuthResult>): Promise<AuthResult> {
+    const result = await auth;
+    if (!this.#fitsTurn()) await new Promise<void>((resolve) => this.#deferred.push(resolve));
+    return result;
+  }
+
+  /** Counts a handshake of this turn. @returns whether the turn has room for it */
+  #fitsTurn(): boolean {
+    if (this.#inTurn >= LIMITS.upgradesPerTurn) return false;
+    if (this.#inTurn++ === 0) this.#options.turn.afterTurn(() => this.#nextTurn());
+    return true;
+  }
+
+  #nextTurn(): void {
+    this.#inTurn = 0;
+    while (this.#deferred.length > 0 && this.#fitsTurn()) this.#deferred.shift()?.();
   }
 
   /** Rejects a handshake from any client at capacity or during a stop. @returns whether it did */

@@ -284,7 +284,9 @@ export class WebSocketHandler {
       if (reason !== undefined) return this.#end(socket, CLOSE_CODES[reason], reason);
       if (message.byteLength > maxFrameBytes) return;
       connection.hasMessage = true;
-      connection.lastMessageAtMs = intake.arrivalMs;
+      // A queued frame has not reached the intake yet.
+      const { queue } = connection;
+      connection.lastMessageAtMs = queue === undefined ? intake.arrivalMs : performance.now();
     } catch (error) {
       this.#frames.failed(connection, error);
     }

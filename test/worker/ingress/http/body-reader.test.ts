@@ -24,6 +24,7 @@ class Request extends FakeResponse {
   readonly budget = new Budget(4 * MIB);
   readonly turn = {
     spent: false,
+    overlong: false,
     number: 1,
     taken: 0,
     spend: (bytes: number) => {
@@ -34,6 +35,7 @@ class Request extends FakeResponse {
   };
   readonly pausing = new PausedBodies(this.budget, this.turn);
   whole: string | undefined;
+  skipped: number | undefined;
   tooLarge = 0;
   late = 0;
   evicted = 0;
@@ -48,6 +50,10 @@ class Request extends FakeResponse {
     readBody(this, this.pausing, watch, memory, {
       complete: (body) => {
         this.whole = String(body);
+        return { abort: () => this.aborted++ };
+      },
+      skipped: (bytes) => {
+        this.skipped = bytes;
         return { abort: () => this.aborted++ };
       },
       tooLarge: () => this.tooLarge++,
@@ -127,6 +133,32 @@ test('a body that comes when a turn of the loop has no time left is read on in a
   }
   request.part('c', true);
   assert.equal(request.whole, 'abc');
+});
+
+test('a large body that arrives in an overlong turn is not kept, whatever of it came before or later', () => {
+  const memory = new InputMemory(64 * MIB);
+  const large = 'x'.repeat(LIMITS.atOnceBytes);
+  const request = new Request('', memory);
+  request.part(large);
+  assert(memory.bytes > 0, 'a turn with time');
+  request.turn.overlong = true;
+  request.part('y');
+  assert.equal(memory.bytes, 0);
+  request.turn.overlong = false;
+  request.part('z');
+  assert.equal(memory.bytes, 0, 'a part is missing');
+  request.part('z', true);
+  assert.deepEqual([request.whole, request.skipped], [undefined, large.length + 3]);
+  request.abort();
+  assert.equal(request.aborted, 1, 'the response is discarded');
+  const short = new Request('', memory);
+  short.turn.overlong = true;
+  short.part(large, true);
+  assert.equal(short.whole, large, 'short bodies cost little');
+  const single = new Request('', memory);
+  single.turn.overlong = true;
+  single.part(`${large}x`, true);
+  assert.deepEqual([single.whole, single.skipped], [undefined, large.length + 1]);
 });
 
 test('each chunk counts as input of the turn, those that are skipped too', () => {
