@@ -66,7 +66,7 @@ test('bodies held before their end: the oldest ones are 408, a new one is stored
   await until(() => ended() >= 20, { what: () => `the end of 20 bodies, ${ended()} have` });
   const { status, headers, body } = await bodies.find(({ text }) => text !== '')!.answer();
   assert.deepEqual([status, headers.get('retry-after')], [408, '1']);
-  assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
+  assert.match(body, /"request_timeout".*memory for incomplete input was exhausted/);
   const held = (await freshMetrics(gateway)).value('forebay_input_bytes');
   assert(held > 0 && held <= LIMITS.inputBytesMin, `${held} bytes`);
 

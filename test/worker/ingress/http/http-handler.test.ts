@@ -299,7 +299,7 @@ test('a body that holds memory for long is 408 in words, held or read, and the n
   await until(() => read.status !== undefined && held.status !== undefined);
   for (const { status, body, closes } of [read, held]) {
     assert.deepEqual([status, closes], [408, true]);
-    assert.match(body, /"request_timeout".*memory for input that is not complete was short/);
+    assert.match(body, /"request_timeout".*memory for incomplete input was exhausted/);
   }
   decide(ANONYMOUS);
   await verdict;
