@@ -125,7 +125,7 @@ test('413: a bomb, while a good client beside it is served', async () => {
   for (const { status, body } of await Promise.all(bombs)) {
     assert.equal(status, 413);
     assert.equal(body.error?.code, 'too_large');
-    assert.match(body.error?.message ?? '', /^decompressed, a body may have 1048576 bytes$/);
+    assert.match(body.error?.message ?? '', /^a decompressed body may have up to 1048576 bytes$/);
   }
   await client.close();
   assert.equal((await stage.newValues()).length, 20);

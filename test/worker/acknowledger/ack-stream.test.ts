@@ -20,10 +20,10 @@ interface ServerFrame {
   readonly credit?: Credit;
 }
 
-/** A client that believes nothing: it checks each server frame against the protocol. */
+/** A suspicious client: it checks each server frame against the protocol. */
 class Client {
   readonly stream: AckStream;
-  readonly heard: ServerFrame[] = [];
+  readonly frames: ServerFrame[] = [];
   readonly nacked = new Map<number, string>();
   sends = 0;
   announced = 0;
@@ -37,10 +37,10 @@ class Client {
   constructor(credit = new SharedCredit(new Budget(64 * MIB), MAX_FRAME_BYTES)) {
     const send = (texts: readonly string[]) => {
       this.sends++;
-      assert(texts.length > 0, 'nothing is sent for nothing');
+      assert(texts.length > 0, 'no empty sends');
       for (const text of texts) {
         if (text.startsWith('{"nack"')) this.nackBytes += text.length;
-        this.#hear(JSON.parse(text) as ServerFrame);
+        this.#receive(JSON.parse(text) as ServerFrame);
       }
     };
     const wire = { send, unreadBytes: () => this.unreadBytes };
@@ -62,16 +62,16 @@ class Client {
     return this.sentFrames < this.credit.frames && this.sentBytes + bytes <= this.credit.bytes;
   }
 
-  #hear(frame: ServerFrame): void {
-    this.heard.push(frame);
+  #receive(frame: ServerFrame): void {
+    this.frames.push(frame);
     const { ack, nack, hello } = frame;
     const credit = frame.credit ?? hello?.credit;
     if (ack !== undefined) {
-      assert(ack > this.acked && ack <= this.sentFrames, 'an ack rises, up to what was sent');
+      assert(ack > this.acked && ack <= this.sentFrames, 'an ack rises, up to the frames sent');
       this.acked = ack;
     }
     if (nack !== undefined) {
-      assert(nack > this.acked && nack <= this.sentFrames, 'a nack comes before its ack');
+      assert(nack > this.acked && nack <= this.sentFrames, 'a nack precedes its ack');
       assert(!this.nacked.has(nack), 'a frame is nacked once');
       this.nacked.set(nack, JSON.stringify(frame.errors));
     }
@@ -86,8 +86,8 @@ class Client {
 const settle = (stream: AckStream, frame: number, count: number) =>
   assert.equal(stream.settled(frame, new Array<number>(count).fill(0), 0, count), true);
 
-test('hello tells the bounds and the first credit', () => {
-  assert.deepEqual(new Client().heard, [
+test('hello has the limits and the first credit', () => {
+  assert.deepEqual(new Client().frames, [
     {
       hello: {
         maxFrameBytes: MAX_FRAME_BYTES,
@@ -98,7 +98,7 @@ test('hello tells the bounds and the first credit', () => {
   ]);
 });
 
-test('all is acknowledged when the client was told, not when it is settled', () => {
+test('frames count as acknowledged when the ack is sent, not when they are settled', () => {
   const client = new Client();
   const { stream } = client;
   assert(stream.allAcknowledged);
@@ -112,7 +112,7 @@ test('all is acknowledged when the client was told, not when it is settled', () 
 
 test('a frame is acked when all its events are settled, not before', () => {
   const client = new Client();
-  const { stream, heard } = client;
+  const { stream, frames } = client;
   client.frame();
   stream.accepted(1);
   stream.accepted(1);
@@ -120,13 +120,13 @@ test('a frame is acked when all its events are settled, not before', () => {
   stream.endFrame(1);
   settle(stream, 1, 1);
   stream.flush();
-  assert.equal(heard.length, 1, 'only hello');
+  assert.equal(frames.length, 1, 'only hello');
   settle(stream, 1, 1);
   stream.flush();
-  assert.deepEqual(heard[1], { ack: 1 });
+  assert.deepEqual(frames[1], { ack: 1 });
 });
 
-test('acks are cumulative: what is settled out of turn waits, and one ack covers all', () => {
+test('acks are cumulative: frames settled out of order wait, and one ack covers all', () => {
   const client = new Client();
   const { stream } = client;
   for (let count = 0; count < 3; count++) {
@@ -140,17 +140,17 @@ test('acks are cumulative: what is settled out of turn waits, and one ack covers
   assert.equal(client.acked, 0);
   settle(stream, 1, 1);
   stream.flush();
-  assert.deepEqual(client.heard.slice(1), [{ ack: 3 }]);
+  assert.deepEqual(client.frames.slice(1), [{ ack: 3 }]);
 });
 
 test('a frame without events is settled at once', () => {
   const client = new Client();
   client.stream.endFrame(client.frame());
   client.stream.flush();
-  assert.deepEqual(client.heard.slice(1), [{ ack: 1 }]);
+  assert.deepEqual(client.frames.slice(1), [{ ack: 1 }]);
 });
 
-test('refusals are told once the whole frame is settled, before its ack', () => {
+test('rejections are sent once the whole frame is settled, before its ack', () => {
   const client = new Client();
   const { stream } = client;
   const frame = client.frame();
@@ -158,11 +158,11 @@ test('refusals are told once the whole frame is settled, before its ack', () => 
   stream.refused(frame, 1, 'schema', 'wrong');
   stream.endFrame(frame);
   stream.flush();
-  assert.equal(client.heard.length, 1);
+  assert.equal(client.frames.length, 1);
   stream.refused(frame, 0, 'timeout', 'late');
   settle(stream, frame, 1);
   stream.flush();
-  const [nack, ack] = client.heard.slice(1);
+  const [nack, ack] = client.frames.slice(1);
   assert.equal(nack?.nack, 1);
   assert.deepEqual(
     nack?.errors?.map(({ code, events }) => [code, events]),
@@ -174,7 +174,7 @@ test('refusals are told once the whole frame is settled, before its ack', () => 
   assert.deepEqual(ack, { ack: 1 });
 });
 
-test('a nack does not wait for the frames before it, an ack does', () => {
+test('a nack does not wait for earlier frames, an ack does', () => {
   const client = new Client();
   const { stream } = client;
   const [first, second] = [client.frame(), client.frame()];
@@ -189,7 +189,7 @@ test('a nack does not wait for the frames before it, an ack does', () => {
   assert.equal(client.acked, 2);
 });
 
-test('it announces once that it has something to say, until it has said it', () => {
+test('a stream is marked dirty once until it is flushed', () => {
   const client = new Client();
   for (let count = 0; count < 3; count++) client.stream.endFrame(client.frame());
   assert.equal(client.announced, 1);
@@ -199,7 +199,7 @@ test('it announces once that it has something to say, until it has said it', () 
   assert.equal(client.announced, 2);
 });
 
-test('frames and bytes beyond the credit are not taken', () => {
+test('frames and bytes beyond the credit are rejected', () => {
   const frames = new Client();
   for (let count = 0; count < LIMITS.creditFrames; count++) frames.frame(1);
   assert.equal(frames.stream.beginFrame(1), undefined);
@@ -207,17 +207,17 @@ test('frames and bytes beyond the credit are not taken', () => {
   for (let sent = 0; sent < LIMITS.creditBytes; sent += MAX_FRAME_BYTES)
     bytes.frame(MAX_FRAME_BYTES);
   assert.equal(bytes.stream.beginFrame(1), undefined);
-  assert.equal(bytes.stream.beginFrame(0), 5, 'what was not taken has no number');
+  assert.equal(bytes.stream.beginFrame(0), 5, 'a rejected frame has no number');
 });
 
-test('the first grant holds two frames of any size that may be set', () => {
+test('the first grant holds two frames of any configurable size', () => {
   for (const maxFrameBytes of [1_024, 65_536, 262_144]) {
     const client = new Client(new SharedCredit(new Budget(64 * MIB), maxFrameBytes));
     assert(client.maySend(2 * maxFrameBytes), `${maxFrameBytes}`);
   }
 });
 
-test('a closed stream takes outcomes and says nothing', () => {
+test('a closed stream accepts results and sends nothing', () => {
   const client = new Client();
   const frame = client.frame();
   client.stream.accepted(frame);
@@ -229,7 +229,7 @@ test('a closed stream takes outcomes and says nothing', () => {
   assert.equal(client.sends, 1);
 });
 
-test('more outcomes than events are a defect', () => {
+test('more results than events are a defect', () => {
   const client = new Client();
   const frame = client.frame();
   client.stream.accepted(frame);
@@ -263,7 +263,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.constant<Step>({ do: 'flush' }),
 );
 
-test('any order of frames and outcomes: each frame acked once settled, credit never too small', () => {
+test('any order of frames and results: each frame acked once settled, credit never too small', () => {
   let deepest = 0;
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 300, size: 'max' }), (steps) => {
@@ -308,7 +308,7 @@ test('any order of frames and outcomes: each frame acked once settled, credit ne
   assert(deepest > 16, `the ring had to grow: ${deepest} frames open`);
 });
 
-test('a client that waits for its acks is never stuck, whatever its frames’ size', () => {
+test('a client that waits for its acks is never stuck, at any frame size', () => {
   for (const bytes of [0, 1, 4_096, 32_768, MAX_FRAME_BYTES]) {
     const client = new Client();
     for (let count = 0; count < 1_000; count++) {
@@ -319,7 +319,7 @@ test('a client that waits for its acks is never stuck, whatever its frames’ si
   }
 });
 
-/** Uses so much of the budget that it is pressed. */
+/** Fills the budget above its high-water mark. */
 function press(budget: Budget): number {
   const bytes = budget.eventLimitBytes * LIMITS.highWater.stop;
   assert(budget.charge(bytes) && budget.pressed);
@@ -332,7 +332,7 @@ function exchange(client: Client, bytes: number): void {
   client.stream.flush();
 }
 
-test('credit stays while the buffer is pressed, acks go on; it rises by itself when that is over', () => {
+test('above the high-water mark credit stays and acks continue; it rises by itself afterwards', () => {
   const budget = new Budget(64 * MIB);
   const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
   const { stream } = client;
@@ -344,19 +344,19 @@ test('credit stays while the buffer is pressed, acks go on; it rises by itself w
   assert.equal(stream.beginFrame(1), undefined, 'all of it is used');
   client.announced = 0;
   budget.release(pressed);
-  assert.equal(client.announced, 1, 'the stream has something to say');
+  assert.equal(client.announced, 1, 'the stream is dirty');
   stream.flush();
   assert.deepEqual(client.credit, { frames: 2 * first.frames, bytes: 2 * first.bytes });
 });
 
-test('a connection that begins while the buffer is pressed may send one greatest frame', () => {
+test('a connection that begins above the high-water mark may send one largest frame', () => {
   const budget = new Budget(64 * MIB);
   press(budget);
   const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
   assert.equal(client.credit.bytes, MAX_FRAME_BYTES);
 });
 
-test('a window of one greatest frame never stands still: what is settled is granted again', () => {
+test('a window of one largest frame never stalls: settled bytes are granted again', () => {
   const credit = new SharedCredit(new Budget(64 * MIB), MAX_FRAME_BYTES);
   do credit.join();
   while (credit.windowBytes > MAX_FRAME_BYTES);
@@ -368,7 +368,7 @@ test('a window of one greatest frame never stands still: what is settled is gran
   }
 });
 
-test('what is refused is charged to the buffer until it is told, and holds credit back', () => {
+test('rejections are charged to the buffer until they are sent, and hold credit back', () => {
   const budget = new Budget(MIB);
   const credit = new SharedCredit(budget, 16_384);
   const neighbour = new Client(credit);
@@ -399,7 +399,7 @@ test('what is refused is charged to the buffer until it is told, and holds credi
   assert.equal(neighbour.credit.frames, 2 * before.frames);
 });
 
-test('what is refused on a connection that is gone is not charged any more', () => {
+test('rejections of a closed connection are not charged', () => {
   const budget = new Budget(MIB);
   const client = new Client(new SharedCredit(budget, 16_384));
   const frame = client.frame(1);
@@ -414,7 +414,7 @@ test('what is refused on a connection that is gone is not charged any more', () 
   assert.equal(budget.usedBytes, 0);
 });
 
-/** A frame of `events`, all refused in turn for two reasons: its nack is as long as can be. */
+/** A frame of `events`, rejected for two reasons in turn: its nack has the maximum length. */
 function refuse(client: Client, events: number, accepted = 0): void {
   const { stream } = client;
   const frame = client.frame();
@@ -427,7 +427,7 @@ function refuse(client: Client, events: number, accepted = 0): void {
   stream.flush();
 }
 
-test('recent nack bytes delay the rise of credit, acks go on; it rises when they have worn off', (t) => {
+test('recent nack bytes delay credit while acks continue; it rises when they have decayed', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let nowMs = 5_000;
   t.mock.method(performance, 'now', () => nowMs);
@@ -437,7 +437,7 @@ test('recent nack bytes delay the rise of credit, acks go on; it rises when they
   const nackBytes = client.nackBytes;
   assert.equal(client.acked, first.frames);
   assert(nackBytes > first.frames * 9_000, `${nackBytes}`);
-  assert(client.credit.frames < first.frames + LIMITS.creditFrames / 2, 'it did not rise any more');
+  assert(client.credit.frames < first.frames + LIMITS.creditFrames / 2, 'it no longer rose');
   assert.equal(client.stream.beginFrame(1), undefined, 'all of it is used');
   let waitedMs = 0;
   while (client.credit.frames === first.frames) {
@@ -459,7 +459,7 @@ for (const [name, events, accepted, frames] of [
   ['one event in ten of frames of 1,000', 100, 900, 2_000],
   ['half of all events', 500, 500, 1_000],
 ] as const) {
-  test(`a client of which ${name} is bad waits for no credit, however much it sends`, (t) => {
+  test(`a client with ${name} invalid waits for no credit, however much it sends`, (t) => {
     t.mock.method(performance, 'now', () => 5_000);
     const client = new Client();
     for (let sent = 0; sent < frames; sent++) {
@@ -489,7 +489,7 @@ test('credit does not rise while anything is unread, and does soon after it is r
   assert.equal(client.credit.frames, 2 * first.frames);
 });
 
-test('a stream that is closed asks for no credit any more', () => {
+test('a closed stream does not wait for credit', () => {
   const budget = new Budget(64 * MIB);
   const client = new Client(new SharedCredit(budget, MAX_FRAME_BYTES));
   const pressed = press(budget);

@@ -22,14 +22,14 @@ const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 
 const VALUE = Buffer.from('{}');
 
-/** One event as the test follows it. */
+/** State of one event in the test. */
 interface Tracked {
   readonly owner: Owner;
-  /** Its sender was told `timeout`, and it is still on its way. */
-  told: boolean;
+  /** Its sender has received `timeout`, and it is still in flight. */
+  timedOut: boolean;
 }
 
-/** An acknowledger, the stages around it, and what its counters should say. */
+/** An acknowledger, its neighbors, and the expected counters. */
 class World {
   readonly counters = new Counters();
   readonly released: RecordBatch[] = [];
@@ -37,7 +37,7 @@ class World {
   readonly acknowledger: Acknowledger;
   readonly streams: AckStream[];
   readonly texts: string[][] = [];
-  readonly replies: { reply: HttpReply; answers: EventsResponse[]; events: Tracked[] }[] = [];
+  readonly replies: { reply: HttpReply; responses: EventsResponse[]; events: Tracked[] }[] = [];
   readonly batches = new Map<RecordBatch, Tracked[]>();
   readonly expected = new Map<number, number>();
   received = 0;
@@ -55,7 +55,7 @@ class World {
     });
   }
 
-  /** A batch that waits for these events. */
+  /** A batch of these events. */
   begin(): RecordBatch {
     const batch = new RecordBatch(Buffer.alloc(4_096), SOMEWHERE);
     this.batches.set(batch, []);
@@ -66,7 +66,7 @@ class World {
     batch.append(1_000, VALUE, 0, -1, VALUE, 0, VALUE.length);
     batch.own(owner, frame, event, performance.now());
     owner.accepted(frame, event);
-    const tracked = { owner, told: false };
+    const tracked = { owner, timedOut: false };
     this.batches.get(batch)!.push(tracked);
     this.received++;
     return tracked;
@@ -79,12 +79,13 @@ class World {
   }
 
   stored(batch: RecordBatch): void {
-    for (const { told } of this.#take(batch)) this.#expect(told ? STORED_LATE : STORED);
+    for (const { timedOut } of this.#take(batch)) this.#expect(timedOut ? STORED_LATE : STORED);
     this.acknowledger.stored(batch);
   }
 
   refused(batch: RecordBatch, code: EventCode): void {
-    for (const { told, owner } of this.#take(batch)) if (!told) this.#expectRefusal(owner, code);
+    for (const { timedOut, owner } of this.#take(batch))
+      if (!timedOut) this.#expectRefusal(owner, code);
     this.acknowledger.refused(batch, code);
   }
 
@@ -95,14 +96,14 @@ class World {
 
   /** A body of `count` events, spread over these batches. */
   post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
-    const answers: EventsResponse[] = [];
-    const reply = new HttpReply('', new Budget(MIB), (answer) => answers.push(answer));
+    const responses: EventsResponse[] = [];
+    const reply = new HttpReply('', new Budget(MIB), (response) => responses.push(response));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
       events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
     }
     reply.endBody();
-    const posted = { reply, answers, events };
+    const posted = { reply, responses, events };
     this.replies.push(posted);
     return posted;
   }
@@ -113,7 +114,7 @@ class World {
     this.acknowledger.expire(reply);
   }
 
-  /** Counters against the model, and every event somewhere: settled, or in flight. */
+  /** Checks the counters against the model, and that every event is settled or in flight. */
   check(): void {
     const { values } = this.counters;
     const ends = [STORED, ...Object.values(REFUSED), ...Object.values(DROPPED)];
@@ -140,8 +141,8 @@ class World {
 
   #tell(events: readonly Tracked[]): void {
     for (const event of events) {
-      if (event.told) continue;
-      event.told = true;
+      if (event.timedOut) continue;
+      event.timedOut = true;
       this.#expectRefusal(event.owner, 'timeout');
     }
   }
@@ -183,7 +184,7 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('refused' as const), which: fc.nat(100), code: anyCode }),
 );
 
-/** Runs one step; `open` are the batches that take events now. */
+/** Runs one step; `open` are the batches that accept events. */
 function run(world: World, open: RecordBatch[], step: Step): void {
   const renew = (batch: RecordBatch) => {
     const at = open.indexOf(batch);
@@ -216,7 +217,7 @@ function run(world: World, open: RecordBatch[], step: Step): void {
   }
 }
 
-test('each event is counted exactly once, whatever mix of outcomes comes in whatever order', () => {
+test('each event is counted exactly once, for any mix and order of results', () => {
   const met = new Set<string>();
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 80, size: 'max' }), (steps) => {
@@ -231,7 +232,7 @@ test('each event is counted exactly once, whatever mix of outcomes comes in what
       world.check();
       assert.equal(world.acknowledger.lateEvents, 0);
       assert.equal(new Set(world.released).size, world.released.length, 'released once');
-      for (const { answers } of world.replies) assert.equal(answers.length, 1);
+      for (const { responses } of world.replies) assert.equal(responses.length, 1);
       if (world.counters.values[STORED_LATE]! > 0) met.add('late');
       if (world.counters.values[DROPPED.timeout]! > 0) met.add('dropped');
       if (world.counters.values[REFUSED.timeout]! > 0) met.add('refused');
@@ -241,22 +242,22 @@ test('each event is counted exactly once, whatever mix of outcomes comes in what
   assert.deepEqual([...met].sort(), ['dropped', 'late', 'refused']);
 });
 
-test('a batch that was overdue and is stored after all counts as late, for every owner', () => {
+test('an overdue batch that is stored counts as stored late, for every owner', () => {
   const world = new World();
   const batch = world.begin();
   const frame = world.streams[0]!.beginFrame(1)!;
   world.accept(batch, world.streams[0]!, frame, 0);
   world.streams[0]!.endFrame(frame);
   world.accept(batch, PLAIN, 0, 0);
-  const { answers } = world.post([batch], 1);
+  const { responses } = world.post([batch], 1);
   world.overdue(batch);
   world.acknowledger.flush();
-  assert.equal(answers[0]?.status, 503);
+  assert.equal(responses[0]?.status, 503);
   type ServerFrame = { readonly errors?: readonly { readonly code: string }[] };
   const [nack, ack] = world.texts[0]!.map((text) => JSON.parse(text) as ServerFrame);
   assert.equal(nack?.errors?.[0]?.code, 'timeout');
   assert.deepEqual(ack, { ack: 1 });
-  assert.equal(world.released.length, 0, 'it goes on and is still charged');
+  assert.equal(world.released.length, 0, 'it continues and is still charged');
   world.stored(batch);
   world.check();
   const { values } = world.counters;
@@ -267,7 +268,7 @@ test('a batch that was overdue and is stored after all counts as late, for every
   assert.deepEqual(world.released, [batch]);
 });
 
-test('events of an HTTP body that is answered timeout and are stored after all count as late', () => {
+test('events of an HTTP body answered timeout that are stored later count as late', () => {
   const world = new World();
   const batches = [world.begin(), world.begin()];
   const posted = world.post(batches, 5);
@@ -282,7 +283,7 @@ test('events of an HTTP body that is answered timeout and are stored after all c
   assert.equal(world.counters.values[STORED_LATE], 3);
 });
 
-test('plain clients: what may be retried is dropped, what is bad is refused, both are logged', () => {
+test('plain clients: retriable events are dropped, invalid ones rejected, both are logged', () => {
   const world = new World();
   for (const code of eventCodes) world.refuse(PLAIN, 0, 0, code);
   world.check();
@@ -300,7 +301,7 @@ test('plain clients: what may be retried is dropped, what is bad is refused, bot
   );
 });
 
-test('of clients that are told, operators see samples of what is their own fault, and whose', () => {
+test('for acknowledged clients, operators see samples of client errors with the identity', () => {
   const world = new World();
   const [first, second] = world.streams;
   const frames = [first!.beginFrame(1)!, second!.beginFrame(1)!];
@@ -317,16 +318,16 @@ test('of clients that are told, operators see samples of what is their own fault
     held: 0,
     msg: 'event rejected',
   });
-  const told = world.logged.map(({ code }) => code);
+  const codes = world.logged.map(({ code }) => code);
   const retried = ['buffer_full', 'kafka_unavailable', 'draining', 'timeout'];
   assert.deepEqual(
-    told,
+    codes,
     eventCodes.filter((code) => !retried.includes(code)),
     'once, not for each event',
   );
 });
 
-test('acks leave together, once at the end of the loop turn', async () => {
+test('acks are sent together, once at the end of the turn', async () => {
   const world = new World();
   for (const stream of world.streams) {
     for (let count = 0; count < 3; count++) stream.endFrame(stream.beginFrame(1)!);
@@ -337,7 +338,7 @@ test('acks leave together, once at the end of the loop turn', async () => {
   assert.deepEqual(world.texts, [['{"ack":3}'], ['{"ack":3}']]);
 });
 
-test('a stream that has something to say while others are told is told too', async () => {
+test('a stream that becomes dirty during a flush is flushed too', async () => {
   const { acknowledger } = new World();
   const texts: string[] = [];
   const unreadBytes = () => 0;
@@ -351,11 +352,11 @@ test('a stream that has something to say while others are told is told too', asy
   assert.deepEqual(texts, ['{"ack":1}']);
 });
 
-test('the stage ack counts a turn once, from its first fate to the end of all that is told', async () => {
+test('the ack stage counts a turn once, from its first result to the end of the flush', async () => {
   const world = new World();
   const { first, bounds } = histogram('forebay_stage_duration_seconds', 'ack');
-  const told = () => world.counters.values.subarray(first, first + bounds.length + 1);
-  const turns = () => told().reduce((sum, count) => sum + count, 0);
+  const observed = () => world.counters.values.subarray(first, first + bounds.length + 1);
+  const turns = () => observed().reduce((sum, count) => sum + count, 0);
   const seconds = () => world.counters.values[first + bounds.length + 1]!;
   const batches = [world.begin(), world.begin(), world.begin()];
   for (const batch of batches) world.accept(batch, PLAIN, 0, 0);
@@ -368,7 +369,7 @@ test('the stage ack counts a turn once, from its first fate to the end of all th
   assert.equal(turns(), 1);
   assert(seconds() >= 0.005, `${seconds()} s`);
   await setImmediate();
-  assert.equal(turns(), 1, 'a turn without a fate is none');
+  assert.equal(turns(), 1, 'a turn without a result does not count');
   world.stored(batches[2]!);
   world.acknowledger.flush();
   await setImmediate();

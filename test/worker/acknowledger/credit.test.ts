@@ -25,12 +25,12 @@ test('a few connections have the largest window, more share the overcommitted bu
   }
 });
 
-test('a window always holds the greatest frame, however many connections and however little', () => {
+test('a window always holds the largest frame, for any number of connections and any budget', () => {
   assert.equal(crowd(20_000).windowBytes, MAX_FRAME_BYTES);
   assert.equal(crowd(200, 4 * MIB).windowBytes, MAX_FRAME_BYTES);
 });
 
-test('what is kept for copies of requests is not promised to anybody', () => {
+test('memory reserved for copies of requests is not granted', () => {
   const budget = new Budget(LIMIT);
   const credit = new Credit(budget, MAX_FRAME_BYTES);
   for (let count = 0; count < 600; count++) credit.join();
@@ -39,19 +39,19 @@ test('what is kept for copies of requests is not promised to anybody', () => {
   assert.equal(credit.windowBytes, Math.max(MAX_FRAME_BYTES, Math.floor(before / 2)));
 });
 
-test('connections that left make the window of the others larger again', () => {
+test('closed connections enlarge the windows of the others', () => {
   const credit = crowd(1_200);
   const before = credit.windowBytes;
   for (let count = 0; count < 600; count++) credit.leave({ creditAvailable: () => {} });
   assert(credit.windowBytes >= 2 * before);
 });
 
-test('while the buffer is pressed nothing rises; each that asked is told once when it may', () => {
+test('above the high-water mark nothing rises; each waiting stream is notified once below it', () => {
   const budget = new Budget(LIMIT);
   const credit = new Credit(budget, MAX_FRAME_BYTES);
-  const told: string[] = [];
+  const notified: string[] = [];
   const streams = ['a', 'b', 'gone'].map((name) => ({
-    creditAvailable: () => void told.push(name),
+    creditAvailable: () => void notified.push(name),
   }));
   for (const stream of streams) {
     credit.join();
@@ -62,10 +62,10 @@ test('while the buffer is pressed nothing rises; each that asked is told once wh
   for (const stream of [...streams, ...streams]) assert(!credit.mayRise(stream, false));
   credit.leave(streams[2]!);
   budget.release(bytes - LIMIT * LIMITS.highWater.resume);
-  assert.deepEqual(told, [], 'at the low mark, not below it');
+  assert.deepEqual(notified, [], 'at the low mark, not below it');
   budget.release(1);
-  assert.deepEqual(told, ['a', 'b']);
+  assert.deepEqual(notified, ['a', 'b']);
   budget.release(1);
-  assert.deepEqual(told, ['a', 'b']);
+  assert.deepEqual(notified, ['a', 'b']);
   assert(credit.mayRise(streams[0]!, false));
 });

@@ -12,12 +12,12 @@ import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts'
 
 const FRAME = 0;
 
-/** A reply to `count` accepted events, and the answers that it gave. */
+/** A reply to `count` accepted events, and its responses. */
 function replyTo(count: number, budget = new Budget(MIB)) {
-  const answers: EventsResponse[] = [];
-  const reply = new HttpReply('', budget, (answer) => answers.push(answer));
+  const responses: EventsResponse[] = [];
+  const reply = new HttpReply('', budget, (response) => responses.push(response));
   for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
-  return { reply, answers };
+  return { reply, responses };
 }
 
 /** Settles these events as one run of a batch. */
@@ -25,7 +25,7 @@ function settle(reply: HttpReply, ...events: number[]): boolean {
   return reply.settled(FRAME, [99, ...events, 99], 1, 1 + events.length);
 }
 
-/** Refuses an accepted event as the acknowledger does: named, then settled. */
+/** Rejects an accepted event as the acknowledger does: reported, then settled. */
 function refuse(reply: HttpReply, event: number, code: EventCode): boolean {
   reply.refused(FRAME, event, code, 'why');
   return settle(reply, event);
@@ -39,41 +39,41 @@ const entry = (code: EventCode, retryAfterMs?: number): RefusalEntry => ({
   ...(retryAfterMs !== undefined && { retryAfterMs }),
 });
 
-test('200: all stored, and for no events at all', () => {
+test('200: all stored, or no events', () => {
   assert.deepEqual(responseFor(3, []), { status: 200, body: { accepted: 3, errors: [] } });
-  const { reply, answers } = replyTo(0);
+  const { reply, responses } = replyTo(0);
   reply.endBody();
-  assert.deepEqual(answers, [{ status: 200, body: { accepted: 0, errors: [] } }]);
+  assert.deepEqual(responses, [{ status: 200, body: { accepted: 0, errors: [] } }]);
 });
 
-test('503 and Retry-After when any event may be retried, whatever else there is', () => {
+test('503 and Retry-After if any event may be retried, whatever the other results', () => {
   for (const code of retryCodes.filter((each) => each !== 'rate_limited')) {
     for (const accepted of [0, 2]) {
       const errors = [entry('schema'), entry(code, 1_001), entry('rate_limited', 500)];
-      const answer = responseFor(accepted, errors);
-      assert.equal(answer.status, 503, code);
-      assert.equal(answer.retryAfter, 2, 'the longest, in whole seconds');
+      const response = responseFor(accepted, errors);
+      assert.equal(response.status, 503, code);
+      assert.equal(response.retryAfter, 2, 'the longest, in whole seconds');
     }
   }
 });
 
-test('429: Retry-After is when all that was refused may come, in whole seconds', () => {
-  const { reply, answers } = replyTo(0);
+test('429: Retry-After covers all rejected events, in whole seconds', () => {
+  const { reply, responses } = replyTo(0);
   reply.refused(FRAME, 0, 'rate_limited', 'too many', 1_500);
   reply.refused(FRAME, 1, 'rate_limited', 'too many', 8_100);
   reply.endBody();
-  assert.equal(answers[0]?.status, 429);
-  const { retryAfter = 0 } = answers[0];
+  assert.equal(responses[0]?.status, 429);
+  const { retryAfter = 0 } = responses[0];
   assert(retryAfter >= 9 && retryAfter <= 11, `${retryAfter}`);
 });
 
-test('429 when all that may be retried is rate_limited', () => {
-  const answer = responseFor(1, [entry('rate_limited', 900), entry('schema')]);
-  assert.equal(answer.status, 429);
-  assert.equal(answer.retryAfter, 1);
+test('429 if all retriable events are rate_limited', () => {
+  const response = responseFor(1, [entry('rate_limited', 900), entry('schema')]);
+  assert.equal(response.status, 429);
+  assert.equal(response.retryAfter, 1);
 });
 
-test('207 when some are stored and some refused for good, 400 when none is stored', () => {
+test('207 if some are stored and some rejected permanently, 400 if none is stored', () => {
   for (const code of eventCodes.filter((any) => !EVENT_CODES[any].retry)) {
     const errors = [entry(code)];
     assert.deepEqual(responseFor(1, errors), { status: 207, body: { accepted: 1, errors } });
@@ -81,18 +81,18 @@ test('207 when some are stored and some refused for good, 400 when none is store
   }
 });
 
-test('the answer comes once, when the body is decoded and every event has its fate', () => {
-  const { reply, answers } = replyTo(4);
+test('the response is sent once, when the body is decoded and every event is settled', () => {
+  const { reply, responses } = replyTo(4);
   reply.refused(FRAME, 4, 'schema', 'wrong');
   assert.equal(settle(reply, 2, 0), true);
   reply.endBody();
   assert.equal(reply.answered, false);
   assert.equal(refuse(reply, 1, 'rejected_by_kafka'), true);
-  assert.equal(answers.length, 0);
+  assert.equal(responses.length, 0);
   assert.equal(settle(reply, 3), true);
   assert.equal(reply.answered, true);
-  assert.equal(answers.length, 1);
-  const { status, body } = answers[0]!;
+  assert.equal(responses.length, 1);
+  const { status, body } = responses[0]!;
   assert.equal(status, 207);
   assert.equal(body.accepted, 3);
   assert.deepEqual(
@@ -105,22 +105,22 @@ test('the answer comes once, when the body is decoded and every event has its fa
   assert.equal(reply.late, 0);
 });
 
-test('events that settle before the body is decoded do not answer yet', () => {
-  const { reply, answers } = replyTo(1);
+test('events that settle before the body is decoded cause no response yet', () => {
+  const { reply, responses } = replyTo(1);
   settle(reply, 0);
-  assert.equal(answers.length, 0);
+  assert.equal(responses.length, 0);
   reply.endBody();
-  assert.equal(answers.length, 1);
+  assert.equal(responses.length, 1);
 });
 
-test('when the time is over, what is open is named as timeout and counted as late', () => {
-  const { reply, answers } = replyTo(5);
+test('at the timeout, unsettled events are reported as timeout and counted as late', () => {
+  const { reply, responses } = replyTo(5);
   reply.endBody();
   settle(reply, 1);
   refuse(reply, 3, 'buffer_full');
   assert.equal(reply.late, 0);
   assert.equal(reply.expire(), 3);
-  const { status, body } = answers[0]!;
+  const { status, body } = responses[0]!;
   assert.equal(status, 503);
   assert.equal(body.accepted, 1);
   const timeout = body.errors.find(({ code }) => code === 'timeout');
@@ -133,20 +133,20 @@ test('when the time is over, what is open is named as timeout and counted as lat
   assert.equal(reply.late, 3);
 });
 
-test('what settles after that counts no more and changes no answer', () => {
-  const { reply, answers } = replyTo(3);
+test('events settled after that are not counted and change no response', () => {
+  const { reply, responses } = replyTo(3);
   reply.endBody();
   reply.expire();
-  const before = structuredClone(answers);
+  const before = structuredClone(responses);
   assert.equal(settle(reply, 0), false);
   assert.equal(refuse(reply, 1, 'rejected_by_kafka'), false);
   assert.equal(reply.late, 1);
   assert.equal(settle(reply, 2), false);
   assert.equal(reply.late, 0);
-  assert.deepEqual(answers, before);
+  assert.deepEqual(responses, before);
 });
 
-test('time is over once, and only for a body that was decoded', () => {
+test('the timeout occurs once, and only for a decoded body', () => {
   const { reply } = replyTo(1);
   assert.throws(() => reply.expire(), assert.AssertionError);
   reply.endBody();
@@ -154,11 +154,11 @@ test('time is over once, and only for a body that was decoded', () => {
   assert.throws(() => reply.expire(), assert.AssertionError);
 });
 
-test('a body that could not be taken apart is refused without ranges', () => {
-  const { reply, answers } = replyTo(0);
+test('a body that cannot be decoded is rejected without ranges', () => {
+  const { reply, responses } = replyTo(0);
   reply.refused(FRAME, undefined, 'invalid_json', 'not valid JSON');
   reply.endBody();
-  const { status, body } = answers[0]!;
+  const { status, body } = responses[0]!;
   assert.equal(status, 400);
   assert.deepEqual(body, {
     accepted: 0,
@@ -166,7 +166,7 @@ test('a body that could not be taken apart is refused without ranges', () => {
   });
 });
 
-test('what is refused is charged to the buffer until it is answered, or never will be', () => {
+test('rejections are charged to the buffer until the response, or the end without one', () => {
   for (const end of [
     (reply: HttpReply) => reply.settled(FRAME, [0, 1], 0, 2),
     (reply: HttpReply) => reply.expire(),
@@ -174,13 +174,13 @@ test('what is refused is charged to the buffer until it is answered, or never wi
   ]) {
     const budget = new Budget(MIB);
     const { reply } = replyTo(2, budget);
-    assert.equal(budget.usedBytes, 0, 'nothing is refused');
+    assert.equal(budget.usedBytes, 0, 'nothing is rejected');
     reply.refused(FRAME, 2, 'schema', 'wrong');
     reply.endBody();
     assert(budget.usedBytes > 0);
     end(reply);
     assert.equal(budget.usedBytes, 0);
     reply.refused(FRAME, 1, 'timeout', 'late');
-    assert.equal(budget.usedBytes, 0, 'it is over');
+    assert.equal(budget.usedBytes, 0, 'it has ended');
   }
 });

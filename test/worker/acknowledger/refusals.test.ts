@@ -9,7 +9,7 @@ import { Refusals } from '../../../src/worker/acknowledger/refusals.ts';
 const budget = new Budget(64 * MIB);
 const INDEXES = Array.from({ length: 60 }, (_, index) => index);
 
-test('indexes of a code become ranges, in order and as few as can be', () => {
+test('indexes of a code become ranges, in order and as few as possible', () => {
   fc.assert(
     fc.property(fc.shuffledSubarray(INDEXES, { minLength: 1 }), (events) => {
       const refusals = new Refusals(budget);
@@ -23,9 +23,9 @@ test('indexes of a code become ranges, in order and as few as can be', () => {
         [...events].sort((a, b) => a - b),
       );
       for (let at = 1; at < ranges.length; at++) {
-        assert(ranges[at]![0] > ranges[at - 1]![1] + 1, 'ranges that touch are one');
+        assert(ranges[at]![0] > ranges[at - 1]![1] + 1, 'adjacent ranges are merged');
       }
-      assert.deepEqual(refusals.entries()[0]!.events, ranges, 'asking again changes nothing');
+      assert.deepEqual(refusals.entries()[0]!.events, ranges, 'a second call changes nothing');
     }),
   );
 });
@@ -52,7 +52,7 @@ test('each code has one entry, with its first message', () => {
   );
 });
 
-test('a known retryAfterMs is told, the longest of a code, a little later and never sooner', () => {
+test('a known retryAfterMs is reported: the longest of a code, a little later, never sooner', () => {
   const seen = new Set<number>();
   for (let round = 0; round < 100; round++) {
     const refusals = new Refusals(budget);
@@ -63,10 +63,10 @@ test('a known retryAfterMs is told, the longest of a code, a little later and ne
     assert(retryAfterMs >= 10_000 && retryAfterMs <= 12_500, `${retryAfterMs}`);
     seen.add(retryAfterMs);
   }
-  assert(seen.size > 1, 'senders that wait for the same do not all come back at once');
+  assert(seen.size > 1, 'retries are jittered');
 });
 
-test('a frame that could not be taken apart has no ranges', () => {
+test('a frame that cannot be decoded has no ranges', () => {
   const refusals = new Refusals(budget);
   refusals.add(undefined, 'too_large', 'the frame has 70000 bytes');
   assert.deepEqual(refusals.entries(), [
@@ -74,14 +74,14 @@ test('a frame that could not be taken apart has no ranges', () => {
   ]);
 });
 
-test('a code of the whole frame names no events, even if one was named before', () => {
+test('a code of the whole frame has no events, even if one was added before', () => {
   const refusals = new Refusals(budget);
   refusals.add(0, 'too_large', 'one event');
   refusals.add(undefined, 'too_large', 'all of it');
   assert.deepEqual(refusals.entries(), [{ code: 'too_large', retry: false, message: 'one event' }]);
 });
 
-test('retryAfterMs stands beside every code that may be retried, and no other', () => {
+test('every retriable code has retryAfterMs, and no other', () => {
   const spread = new Set<number>();
   for (let round = 0; round < 50; round++) {
     for (const code of eventCodes) {
@@ -96,7 +96,7 @@ test('retryAfterMs stands beside every code that may be retried, and no other', 
       spread.add(pauseMs);
     }
   }
-  assert(spread.size > 10, 'clients do not come back all at once');
+  assert(spread.size > 10, 'retries are jittered');
 });
 
 test('a message is bounded', () => {
@@ -105,7 +105,7 @@ test('a message is bounded', () => {
   assert.equal(refusals.entries()[0]?.message.length, 200);
 });
 
-test('what it takes is charged, a byte per event at least, beyond the limit too, until it is released', () => {
+test('its memory is charged, at least a byte per event, beyond the limit too, until the release', () => {
   const small = new Budget(MIB);
   const all = Array.from({ length: 1_000 }, (_, frame) => {
     const refusals = new Refusals(small);

@@ -13,7 +13,7 @@ function bytesOf(text: string): ArrayBuffer {
 
 interface From {
   readonly peer: string;
-  /** In its PROXY header. */
+  /** Address in its PROXY header. */
   readonly proxied?: string;
   /** Lines of X-Forwarded-For. */
   readonly forwarded?: readonly string[];
@@ -31,14 +31,14 @@ function addressOf({ peer, proxied, forwarded = [] }: From): string {
   return clients.of(response, { forEach }).toString();
 }
 
-test('who is no trusted proxy is the client, whatever it says', () => {
+test('an untrusted peer is the client, whatever its headers', () => {
   const spoofed = { proxied: '1.1.1.1', forwarded: ['2.2.2.2', '3.3.3.3'] };
   for (const peer of ['9.9.9.9', '2001:db8::1', '11.0.0.1']) {
     assert.equal(addressOf({ peer, ...spoofed }), peer);
   }
 });
 
-test('a trusted proxy names the client: the right-most address that is none of the proxies', () => {
+test('a trusted proxy names the client: the right-most address that is not a proxy', () => {
   const peer = '10.0.0.1';
   const rows: readonly (readonly [lines: readonly string[], client: string])[] = [
     [[], peer],
@@ -58,7 +58,7 @@ test('a trusted proxy names the client: the right-most address that is none of t
   }
 });
 
-test('garbage ends the walk at the last address that a trusted proxy has vouched for', () => {
+test('garbage stops at the last address that a trusted proxy has vouched for', () => {
   for (const garbage of ['', 'unknown', '9.9.9', '<script>', '9.9.9.9 8.8.8.8', '[::1', '\u0000']) {
     const forwarded = [`1.1.1.1, ${garbage}, 10.0.0.2`];
     assert.equal(addressOf({ peer: '10.0.0.1', forwarded }), '10.0.0.2', JSON.stringify(garbage));
@@ -73,7 +73,7 @@ test('a PROXY header of a trusted proxy goes first; X-Forwarded-For counts if it
   assert.equal(addressOf({ peer: '10.0.0.1', proxied: '10.0.0.2', forwarded }), '9.9.9.9');
 });
 
-test('no text of a client makes another address than one that a proxy has written behind it', () => {
+test('no header of a client changes an address that a proxy has appended after it', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), fc.ipV4(), (text, client) => {
       fc.pre(!client.startsWith('10.'));

@@ -11,7 +11,7 @@ const OPTIONS = {
   clockToleranceMs: 2_000,
 };
 
-test('each algorithm that is allowed, and the keys of one set are told apart by kid', async () => {
+test('every permitted algorithm is accepted, and keys of a set are selected by kid', async () => {
   const issuers = await Promise.all([
     Issuer.create('1', 'ES256'),
     Issuer.create('2', 'ES256'),
@@ -21,31 +21,31 @@ test('each algorithm that is allowed, and the keys of one set are told apart by 
   const verifier = new JwtVerifier(OPTIONS);
   verifier.setKeys(keySetOf(...issuers));
   for (const issuer of issuers) {
-    const verdict = await verifier.verify(await issuer.token({ sub: issuer.kid }));
-    assert(verdict instanceof Identity, JSON.stringify(verdict));
-    assert.equal(verdict.name, issuer.kid);
+    const result = await verifier.verify(await issuer.token({ sub: issuer.kid }));
+    assert(result instanceof Identity, JSON.stringify(result));
+    assert.equal(result.name, issuer.kid);
   }
 });
 
-test('an identity is over with its token, the tolerance later', async () => {
+test('an identity expires with its token, plus the tolerance', async () => {
   const issuer = await Issuer.create('1');
   const verifier = new JwtVerifier(OPTIONS);
   verifier.setKeys(keySetOf(issuer));
   const exp = inSeconds(60);
-  const verdict = await verifier.verify(await issuer.token({ exp }));
-  assert(verdict instanceof Identity, JSON.stringify(verdict));
-  assert.equal(verdict.endsAtMs, exp * 1000 + 2_000);
+  const result = await verifier.verify(await issuer.token({ exp }));
+  assert(result instanceof Identity, JSON.stringify(result));
+  assert.equal(result.endsAtMs, exp * 1000 + 2_000);
   const late = await verifier.verify(await issuer.token({ exp: inSeconds(-1) }));
-  assert(late instanceof Identity, 'the clocks may differ so far');
+  assert(late instanceof Identity, 'within the clock tolerance');
 });
 
-test('what is wrong is said in words that are not the token’s', async () => {
+test('reasons contain no text of the token', async () => {
   const issuer = await Issuer.create('1');
   const verifier = new JwtVerifier(OPTIONS);
   const reason = async (token: string) => {
-    const verdict = await verifier.verify(token);
-    assert(!(verdict instanceof Identity), 'it was taken');
-    return [verdict.reason, verdict.unavailable];
+    const result = await verifier.verify(token);
+    assert(!(result instanceof Identity), 'it was accepted');
+    return [result.reason, result.unavailable];
   };
   assert.deepEqual(await reason(await issuer.token()), ['jwt: no keys', true]);
   verifier.setKeys(keySetOf(issuer));

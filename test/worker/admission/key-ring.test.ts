@@ -13,7 +13,7 @@ const entry = (token: string, fields: Partial<KeyEntry> = {}): KeyEntry => ({
   ...fields,
 });
 
-test('a token finds its key, and nothing like it', () => {
+test('a token finds its key only', () => {
   const ring = new KeyRing();
   assert.equal(ring.find('a'), undefined);
   ring.replace([entry('a'), entry('b')]);
@@ -23,7 +23,7 @@ test('a token finds its key, and nothing like it', () => {
   }
 });
 
-test('a key that stays is the same identity, so that its connections share it', () => {
+test('a remaining key keeps its identity, which its connections share', () => {
   const ring = new KeyRing();
   const rate = { eventsPerSecond: 5, burst: 5 };
   ring.replace([entry('a', { rate }), entry('b')]);
@@ -33,14 +33,14 @@ test('a key that stays is the same identity, so that its connections share it', 
   assert.equal(a.rate, rate, 'an equal rate is not a new one');
   assert.equal(a.isExpired(8), false);
   assert.equal(a.isExpired(9), true);
-  assert.equal(b.isExpired(), true, 'a key that is gone is over');
+  assert.equal(b.isExpired(), true, 'a removed key is expired');
   assert.equal(ring.find('b'), undefined);
   ring.replace([entry('a', { rate: { eventsPerSecond: 6, burst: 6 } })]);
   assert.deepEqual(a.rate, { eventsPerSecond: 6, burst: 6 });
   assert.equal(a.isExpired(), false);
 });
 
-test('a token under another name is another identity', () => {
+test('a token with another name is another identity', () => {
   const ring = new KeyRing();
   ring.replace([entry('a')]);
   const old = ring.find('a')!;

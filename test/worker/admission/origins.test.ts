@@ -7,19 +7,19 @@ const SAME = 'https://gateway.example';
 const LISTED = 'https://app.example';
 const sameHost = new Origins(undefined);
 
-/** Of all kinds of origins those that pass. */
+/** Returns the accepted ones among all kinds of origins. */
 function passing(listed: readonly string[] | undefined): string[] {
   const kinds = ['', SAME, LISTED, 'https://evil.example', 'null', 'capacitor://localhost'];
   const origins = new Origins(listed);
   return kinds.filter((origin) => origins.allows(origin, HOST));
 }
 
-test('by default pages of the same host, and who is no browser', () => {
+test('by default, pages of the same host and non-browsers are accepted', () => {
   assert.deepEqual(passing(undefined), ['', SAME]);
   assert(sameHost.allows('', ''), 'a request without Origin and Host');
 });
 
-test('by default pages of the same host may send, and any way to write it is the same', () => {
+test('by default, pages of the same host are accepted in any spelling', () => {
   for (const [origin, host] of [
     ['http://localhost:9000', 'localhost:9000'],
     ['https://gateway.example', 'gateway.example'],
@@ -32,7 +32,7 @@ test('by default pages of the same host may send, and any way to write it is the
   }
 });
 
-test('by default pages of any other host may not, and no trick makes them the same', () => {
+test('by default, pages of any other host are rejected in any spelling', () => {
   for (const [origin, host] of [
     ['http://evil.example', 'gateway.example'],
     ['http://localhost:9001', 'localhost:9000'],
@@ -53,17 +53,17 @@ test('by default pages of any other host may not, and no trick makes them the sa
   }
 });
 
-test('a list is exact: the same host is not on it by itself', () => {
+test('a list is exact: it does not include the same host', () => {
   assert.deepEqual(passing([LISTED]), ['', LISTED]);
   assert.deepEqual(passing([LISTED, SAME]), ['', SAME, LISTED]);
   assert.deepEqual(passing(['capacitor://localhost']), ['', 'capacitor://localhost']);
 });
 
-test('* lets every page in, null too', () => {
+test('* accepts every page, including null', () => {
   assert.equal(passing(['*']).length, 6);
 });
 
-test('nothing like a listed origin passes', () => {
+test('nothing similar to a listed origin is accepted', () => {
   const origins = new Origins([LISTED]);
   for (const origin of [
     'http://app.example',
@@ -79,7 +79,7 @@ test('nothing like a listed origin passes', () => {
   }
 });
 
-test('only an origin that is listed by name is trusted so, whatever else lets it in', () => {
+test('only an origin listed by name is trusted as named, whatever else accepts it', () => {
   const listed = new Origins([LISTED]);
   assert.equal(listed.trustOf(LISTED, HOST), 'named');
   assert.equal(listed.trustOf(SAME, HOST), 'none');

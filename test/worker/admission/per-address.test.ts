@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PerAddress } from '../../../src/worker/admission/per-address.ts';
 
-test('so many of one address and no more; one leaves, one enters; others are not concerned', () => {
+test('up to the limit per address; leaving frees a connection; other addresses are independent', () => {
   const perAddress = new PerAddress(3);
   for (let count = 0; count < 3; count++) {
     assert(!perAddress.isFull('a'), `${count} are there`);
@@ -19,7 +19,7 @@ test('so many of one address and no more; one leaves, one enters; others are not
 test('addresses without connections are not kept', () => {
   const perAddress = new PerAddress(3);
   for (let address = 0; address < 1_000; address++) {
-    assert(!perAddress.isFull(`${address}`), 'asking keeps nothing');
+    assert(!perAddress.isFull(`${address}`), 'checking keeps nothing');
     perAddress.enter(`${address}`);
     perAddress.enter(`${address}`);
   }
@@ -32,37 +32,37 @@ test('addresses without connections are not kept', () => {
   assert.throws(() => perAddress.leave('1'), /only a used connection leaves/);
 });
 
-test('quiet connections and used ones share twice the bound; what ends or asks gives its place up', () => {
+test('idle and used connections share twice the limit; a request or an end frees an idle one', () => {
   const perAddress = new PerAddress(3);
   perAddress.enter('a');
   for (let count = 0; count < 5; count++) assert(perAddress.accept('a'), `${count} are quiet`);
   assert(!perAddress.accept('a'), 'the seventh');
   assert(perAddress.accept('b'), 'another address');
-  assert(!perAddress.isFull('a'), 'quiet ones take no place of a used one');
+  assert(!perAddress.isFull('a'), 'idle connections do not count as used');
   perAddress.markActive('a');
   assert(perAddress.accept('a'));
   assert(!perAddress.accept('a'));
 });
 
-test('an answer ends its connection where its address has as many as it may', () => {
+test('a response closes its connection if its address is at the limit', () => {
   const perAddress = new PerAddress(3);
   for (let count = 0; count < 3; count++) assert(perAddress.keepAlive('a'), `${count} stay`);
   assert(!perAddress.keepAlive('a'));
   perAddress.markActive('a');
   assert(perAddress.keepAlive('a'));
   assert(!perAddress.keepAlive('a'));
-  assert(perAddress.accept('a'), 'a new one may still ask');
+  assert(perAddress.accept('a'), 'a new one may still send a request');
 });
 
-test('a quiet connection counts for a period at least, and for two at most', () => {
+test('an idle connection counts for one to two periods', () => {
   const perAddress = new PerAddress(1);
   assert(perAddress.keepAlive('a'));
   perAddress.nextPeriod();
-  assert(!perAddress.keepAlive('a'), 'it may be there');
+  assert(!perAddress.keepAlive('a'), 'it may still exist');
   perAddress.nextPeriod();
   assert.equal(perAddress.size, 0);
   assert(perAddress.keepAlive('a'));
   perAddress.markActive('a');
   perAddress.markActive('a');
-  assert.equal(perAddress.size, 0, 'one that is not counted any more changes nothing');
+  assert.equal(perAddress.size, 0, 'an uncounted one changes nothing');
 });

@@ -5,10 +5,10 @@ import { LIMITS } from '../../../src/config/limits.ts';
 import { ProxyWatch } from '../../../src/worker/admission/proxy-watch.ts';
 
 let logged: { proxy: string; connections: number; hint: string }[];
-let watch: ProxyWatch;
+let proxies: ProxyWatch;
 beforeEach(() => {
   logged = [];
-  watch = watching('10.0.0.0/24');
+  proxies = watching('10.0.0.0/24');
 });
 
 function watching(...trusted: string[]): ProxyWatch {
@@ -21,7 +21,7 @@ const proxy = peer(10, 0, 0, 1);
 
 /** Ends that number of connections before a request. */
 function end(count: number, of = proxy): void {
-  for (let index = 0; index < count; index++) watch.opened(of)?.();
+  for (let index = 0; index < count; index++) proxies.opened(of)?.();
 }
 
 test('a proxy that sends no valid request is logged once', () => {
@@ -42,33 +42,33 @@ test('each proxy is counted separately, an IPv4-mapped address as its IPv4 addre
   assert.equal(logged.length, 1);
 });
 
-test('a proxy that is understood is not logged, however many of its checks end', () => {
+test('a proxy with a valid request is not logged, however many of its checks end', () => {
   end(1);
-  watch.requestParsed(proxy);
+  proxies.requestParsed(proxy);
   end(100);
   assert.deepEqual(logged, []);
 });
 
-test('connections that begin before the first request and end behind it do not count', () => {
-  const ends = Array.from({ length: 10 }, () => watch.opened(proxy));
+test('connections that begin before the first request and end after it do not count', () => {
+  const ends = Array.from({ length: 10 }, () => proxies.opened(proxy));
   end(1);
-  watch.requestParsed(proxy);
+  proxies.requestParsed(proxy);
   for (const ended of ends) ended?.();
   assert.deepEqual(logged, []);
 });
 
-test('clients that are no proxy are not watched, and without the setting no proxy is', () => {
-  assert.equal(watch.opened(peer(10, 0, 1, 1)), undefined);
-  watch = watching();
-  assert.equal(watch.opened(proxy), undefined);
+test('clients that are not proxies are not watched, nor any address without the setting', () => {
+  assert.equal(proxies.opened(peer(10, 0, 1, 1)), undefined);
+  proxies = watching();
+  assert.equal(proxies.opened(proxy), undefined);
 });
 
-test('no more proxies are remembered than the bound', () => {
-  watch = watching('0.0.0.0/0');
+test('the number of remembered proxies is bounded', () => {
+  proxies = watching('0.0.0.0/0');
   const addressOf = (index: number) => peer(11, 0, index >> 8, index & 0xff);
   for (let index = 0; index < LIMITS.watchedProxies; index++) {
     end(1, addressOf(index));
-    watch.requestParsed(addressOf(index));
+    proxies.requestParsed(addressOf(index));
   }
-  assert.equal(watch.opened(proxy), undefined);
+  assert.equal(proxies.opened(proxy), undefined);
 });

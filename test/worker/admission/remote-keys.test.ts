@@ -40,45 +40,45 @@ function verifier(pauses: Pauses, failures: string[] = []) {
   const keys = new RemoteKeys({ url, failed: (reason) => failures.push(reason), ...pauses });
   const jwt = new JwtVerifier(OPTIONS, keys.find);
   return async (issuer: Issuer) => {
-    const verdict = await jwt.verify(await issuer.token());
-    if (verdict instanceof Identity) return 'good';
-    return verdict.unavailable ? 'unavailable' : 'bad';
+    const result = await jwt.verify(await issuer.token());
+    if (result instanceof Identity) return 'good';
+    return result.unavailable ? 'unavailable' : 'bad';
   };
 }
 
-test('the keys are asked for once, for many tokens', async () => {
+test('the keys are fetched once for many tokens', async () => {
   const verify = verifier({ coolDownMs: LONG_MS, retryMs: LONG_MS });
   const verdicts = await Promise.all(Array.from({ length: 20 }, () => verify(old!)));
   assert.deepEqual(new Set(verdicts), new Set(['good']));
   assert.equal(server.requests, 1);
 });
 
-test('a new key is found by its first token', async () => {
+test('a new key is found with its first token', async () => {
   const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS });
   assert.equal(await verify(old!), 'good');
   server.keySet = keySetOf(next!);
   assert.equal(await verify(next!), 'good');
-  assert.equal(await verify(old!), 'bad', 'one that is not there any more is not trusted');
+  assert.equal(await verify(old!), 'bad', 'a removed key is not trusted');
 });
 
-test('unknown keys have nobody asked again before the cool-down is over', async () => {
+test('unknown keys cause no fetch before the cool-down is over', async () => {
   const verify = verifier({ coolDownMs: LONG_MS, retryMs: 0 });
   assert.equal(await verify(old!), 'good');
   for (let index = 0; index < 20; index++) assert.equal(await verify(next!), 'bad');
   assert.equal(server.requests, 1);
 });
 
-test('while the keys cannot be had nobody can tell; nobody is asked for each token', async () => {
+test('while fetches fail, tokens are unverifiable, and each token does not cause a fetch', async () => {
   server.state = 'broken';
   const failures: string[] = [];
   const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS }, failures);
   await until(() => failures.length > 0, { what: 'the first failure' });
   for (let index = 0; index < 20; index++) assert.equal(await verify(old!), 'unavailable');
-  assert.equal(server.requests, 1, 'the server was asked');
+  assert.equal(server.requests, 1, 'one request was sent');
   assert.match(failures[0]!, /Expected 200 OK/);
 });
 
-test('keys that were had before are used while they cannot be had again', async () => {
+test('previous keys stay in use while fetches fail', async () => {
   const failures: string[] = [];
   const verify = verifier({ coolDownMs: 0, retryMs: LONG_MS }, failures);
   assert.equal(await verify(old!), 'good');
@@ -90,7 +90,7 @@ test('keys that were had before are used while they cannot be had again', async 
   assert.equal(server.requests, 2);
 });
 
-test('after a failure it is tried again', async () => {
+test('a failed fetch is retried', async () => {
   server.state = 'broken';
   const verify = verifier({ coolDownMs: 0, retryMs: 0 });
   assert.equal(await verify(old!), 'unavailable');
@@ -120,11 +120,11 @@ const BAD: readonly (readonly [
     ({ jwk }) => ({ keys: [jwk], x: 'x'.repeat(262_144) }),
     /longer than 262144 b/,
   ],
-  ['no object', () => [], /^the answer must hold an object$/],
+  ['no object', () => [], /^the response must hold an object$/],
 ];
 
 for (const [what, keySet, reason] of BAD) {
-  test(`${what} in the answer: an error, and the keys from before stay`, async () => {
+  test(`${what} in the response: an error, and the previous keys stay`, async () => {
     const failures: string[] = [];
     const verify = verifier({ coolDownMs: 0, retryMs: 0 }, failures);
     assert.equal(await verify(old!), 'good');
@@ -135,7 +135,7 @@ for (const [what, keySet, reason] of BAD) {
   });
 }
 
-test('an answer that never ends is given up at its bound, one that is compressed too', async (t) => {
+test('an endless response is aborted at the size limit, also if compressed', async (t) => {
   let packed = false;
   let sent = 0;
   const endless = createServer((_, response) => {
@@ -164,11 +164,11 @@ test('an answer that never ends is given up at its bound, one that is compressed
     new RemoteKeys({ url, failed: (reason) => failures.push(reason) });
     await until(() => failures.length > 0, { what: 'the failure' });
     assert.equal(failures[0], 'the response is longer than 262144 bytes');
-    assert(sent < 2_000, 'it was not read on');
+    assert(sent < 2_000, 'reading was aborted');
   }
 });
 
-test('an answer that begins and never comes to its end is given up in time, in words', async (t) => {
+test('a response that never ends is aborted at the timeout, with a reason', async (t) => {
   const limits: { timeoutMs: number } = LIMITS.jwks;
   const { timeoutMs } = limits;
   limits.timeoutMs = 200;
@@ -189,7 +189,7 @@ test('an answer that begins and never comes to its end is given up in time, in w
   assert.equal(failures[0], 'no response within 200 ms');
 });
 
-test('an address without a listener is described in words', async () => {
+test('an address without a listener is reported with a reason', async () => {
   const { url } = server;
   server.close();
   const failures: string[] = [];

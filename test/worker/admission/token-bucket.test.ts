@@ -9,7 +9,7 @@ import {
   waitMs,
 } from '../../../src/worker/admission/token-bucket.ts';
 
-/** Events of `count` that come at `nowMs` and are let through. */
+/** Number of `count` events accepted at `nowMs`. */
 function through(buckets: readonly TokenBucket[], nowMs: number, count: number): number {
   let taken = 0;
   for (let event = 0; event < count; event++) if (takeToken(buckets, nowMs)) taken++;
@@ -25,7 +25,7 @@ test('the burst at once, then the rate, and never more than the burst after a pa
   assert.equal(through(buckets, 3_600_000, 100), 5);
 });
 
-test('over any time no more than burst + rate x time, and not less when more is asked', () => {
+test('in any interval at most burst + rate x time, and no less under load', () => {
   const rates = fc.record({
     eventsPerSecond: fc.integer({ min: 1, max: 100_000 }),
     burst: fc.integer({ min: 1, max: 1_000 }),
@@ -49,7 +49,7 @@ test('over any time no more than burst + rate x time, and not less when more is 
   );
 });
 
-test('after waitMs for so many events they are let through, and not a ms or two before', () => {
+test('events are accepted after waitMs, and not 2 ms before', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 100_000 }),
@@ -67,31 +67,35 @@ test('after waitMs for so many events they are let through, and not a ms or two 
   );
 });
 
-test('of two buckets both must have a token, and what one lacks costs the other nothing', () => {
+test('a token is required from both of two buckets, and a failure costs neither', () => {
   const own = new TokenBucket({ eventsPerSecond: 1, burst: 2 });
   const shared = new TokenBucket({ eventsPerSecond: 1, burst: 3 });
   const buckets = [own, shared];
   assert.equal(through(buckets, 1_000, 10), 2);
   assert.equal(through([shared], 1_000, 10), 1, 'the shared one has paid for two, not for ten');
   assert.equal(waitMs(buckets, 2), waitMs([shared], 2));
-  assert.equal(waitMs([own], 99), waitMs([own], 2), 'more than the burst never comes at once');
+  assert.equal(
+    waitMs([own], 99),
+    waitMs([own], 2),
+    'more than the burst is never available at once',
+  );
 });
 
-test('a bucket that is not empty makes nobody wait', () => {
+test('a bucket that is not empty requires no wait', () => {
   assert.equal(waitMs([new TokenBucket({ eventsPerSecond: 1, burst: 1 })], 1), 0);
   assert.equal(waitMs([], 1), 0);
 });
 
-test('what is owed comes back before the next token, and is never more than a burst', () => {
+test('a debt is repaid before the next token, and never exceeds a burst', () => {
   const buckets = [new TokenBucket({ eventsPerSecond: 10, burst: 5 })];
   charge(buckets, 3, 1_000);
-  assert(!isInDebt(buckets, 1_000), 'the tokens were there');
+  assert(!isInDebt(buckets, 1_000), 'the tokens were available');
   assert.equal(through(buckets, 1_000, 10), 2);
   charge(buckets, 1, 1_000);
   assert(isInDebt(buckets, 1_000));
   assert.equal(waitMs(buckets, 1), 201);
-  assert(!isInDebt(buckets, 1_100), 'it is paid');
-  assert.equal(through(buckets, 1_100, 10), 0, 'and no token is there');
+  assert(!isInDebt(buckets, 1_100), 'it is repaid');
+  assert.equal(through(buckets, 1_100, 10), 0, 'and no token is available');
   assert.equal(through(buckets, 1_200, 10), 1);
   charge(buckets, 1e9, 1_200);
   assert.equal(waitMs(buckets, 1), 601);

@@ -1,4 +1,4 @@
-/** The rate of an address, and what rejected events and bytes take of a rate, by each way in. */
+/** Address rate limits, and the tokens charged for rejected events and bytes, per transport. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -25,7 +25,7 @@ beforeEach(() => {
     validated++;
     return validate(value);
   };
-  // Tokens come back so slowly that none does while a test runs.
+  // Tokens refill too slowly to matter during a test.
   const settings = { addressEventsPerSecond: 0.001, addressEventsBurst: BURST, httpTimeoutMs: 1 };
   ({ http, webSocket } = createStages({ validate: counting, settings }));
 });
@@ -48,11 +48,11 @@ async function post(body: string | Buffer, headers: Record<string, string> = {})
 
 /** A `forebay.v1` connection. */
 function connect() {
-  const heard: string[] = [];
-  const peer = { hear: (text: string) => void heard.push(text), pinged() {}, gone() {} };
+  const texts: string[] = [];
+  const peer = { hear: (text: string) => void texts.push(text), pinged() {}, gone() {} };
   const socket = openSocket(webSocket.behavior, SUBPROTOCOL, peer);
-  assert(socket !== undefined, 'the handshake is taken');
-  const nacks = () => heard.flatMap((text) => (JSON.parse(text).errors ?? []) as NackError[]);
+  assert(socket !== undefined, 'the handshake is accepted');
+  const nacks = () => texts.flatMap((text) => (JSON.parse(text).errors ?? []) as NackError[]);
   return { socket, nacks };
 }
 
@@ -64,15 +64,15 @@ test('WebSockets and requests of an address share one rate', async () => {
   const [one, other] = [connect(), connect()];
   one.socket.deliver(events(30));
   other.socket.deliver(events(30));
-  const answer = await post(events(50));
-  assert.deepEqual(limited(answer.errors), [[40, 49]]);
+  const response = await post(events(50));
+  assert.deepEqual(limited(response.errors), [[40, 49]]);
   one.socket.deliver(events(3));
-  // Its first frame waits for Kafka, this one has its nack at once.
+  // Its first frame waits for Kafka; this one is nacked at once.
   await until(() => one.nacks().length > 0);
   assert.deepEqual(limited(one.nacks()), [[0, 2]]);
 });
 
-test('an address whose connections have gone has no tokens more than before', async () => {
+test('closing the connections of an address does not refill its tokens', async () => {
   const { socket } = connect();
   socket.deliver(events(BURST));
   socket.lost();
@@ -81,12 +81,12 @@ test('an address whose connections have gone has no tokens more than before', as
 
 test('an event without a token is not validated', async () => {
   await post(events(BURST));
-  const answer = await post(arrayOf(Array(10).fill('{}')));
-  assert.deepEqual([answer.status, limited(answer.errors)], [429, [[0, 9]]]);
+  const response = await post(arrayOf(Array(10).fill('{}')));
+  assert.deepEqual([response.status, limited(response.errors)], [429, [[0, 9]]]);
   assert.equal(validated, 0);
 });
 
-/** What is rejected, and the tokens that it takes. */
+/** Rejected input and the tokens that it costs. */
 const REJECTED: readonly [string, string, number][] = [
   ['a short frame', '{', 1],
   ['a long frame', `[${'1,'.repeat(5 * KIB)}`, 11],
@@ -95,12 +95,12 @@ const REJECTED: readonly [string, string, number][] = [
   ['a long event of the wrong schema', `[{"x":"${'x'.repeat(30 * KIB)}"}]`, 31],
   ['long lines', `{}\n${'x'.repeat(10 * KIB)}\n`, 11],
   ['short events and a long one', `[${Array(20).fill('{}')},{"x":"${'x'.repeat(30 * KIB)}"}]`, 31],
-  ['a short event beside a long good one', `[{},${good('x', { y: 'x'.repeat(30 * KIB) })}]`, 2],
+  ['a short event and a long valid one', `[{},${good('x', { y: 'x'.repeat(30 * KIB) })}]`, 2],
 ];
 
 for (const [name, body, tokens] of REJECTED) {
   for (const way of ['HTTP', 'WebSocket']) {
-    test(`${name} by ${way}: what is rejected takes ${tokens} tokens`, async () => {
+    test(`${name} by ${way}: rejection costs ${tokens} tokens`, async () => {
       if (way === 'HTTP') await post(body);
       else connect().socket.deliver(body);
       const { errors } = await post(events(BURST));
@@ -109,7 +109,7 @@ for (const [name, body, tokens] of REJECTED) {
   }
 }
 
-test('a body that cannot be decompressed takes tokens by its bytes, a bomb by those that it makes', async () => {
+test('a body that fails to decompress costs tokens by its bytes, a bomb by its decompressed bytes', async () => {
   const gzip = { 'content-encoding': 'gzip' };
   const broken = Buffer.concat([gzipSync('[]'), Buffer.alloc(3 * KIB, 'x')]);
   assert.equal((await post(broken, gzip)).status, 400);
@@ -127,7 +127,7 @@ test('a body that cannot be decompressed takes tokens by its bytes, a bomb by th
   assert(waitS >= debtMs / 1000 && waitS <= 1.25 * (debtMs / 1000) + 1, `${waitS}`);
 });
 
-test('of a sender in debt no frame and no body is decoded, packed or not', async () => {
+test('frames and bodies of a sender in debt are not decoded, compressed or not', async () => {
   const { socket, nacks } = connect();
   await post(`[${'1,'.repeat(60 * KIB)}`);
   const { errors } = await post('[');
@@ -140,7 +140,7 @@ test('of a sender in debt no frame and no body is decoded, packed or not', async
   assert(nacks()[0]?.retry);
 });
 
-test('rejected bytes behind events without a token make their wait longer', async () => {
+test('rejected bytes after events without a token extend their retry delay', async () => {
   await post(events(BURST - 1));
   const { errors } = await post(`${good('a')}\n${good('b')}\n${'x'.repeat(20 * KIB)}`);
   const wait = errors.find(({ code }) => code === 'rate_limited')!;

@@ -3,92 +3,92 @@ import { test } from 'node:test';
 import { Fifo, type SlicedTask, Slicer } from '../../../src/worker/ingress/slicer.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-/** Time for as much as there is. */
+/** Time for any number of slices. */
 const MUCH = { workUntilMs: Number.POSITIVE_INFINITY };
 /** Time for one slice. */
 const LITTLE = { workUntilMs: 0 };
 
-/** Work of so many slices, which notes each. */
-function work(name: string, slices: number, notes: string[], isInput = false): SlicedTask {
+/** A task of some slices, which records each. */
+function work(name: string, slices: number, ran: string[], isInput = false): SlicedTask {
   let done = 0;
   return {
     isInput,
     next: () => {
-      notes.push(`${name}${done}`);
+      ran.push(`${name}${done}`);
       return ++done < slices;
     },
-    failed: (error) => notes.push(`${name} failed: ${(error as Error).message}`),
+    failed: (error) => ran.push(`${name} failed: ${(error as Error).message}`),
   };
 }
 
-test('one slice in a turn of the loop where no input waits, and of all work in turn', async () => {
+test('without queued input, one slice per turn of the event loop, round-robin', async () => {
   const slicer = new Slicer(MUCH);
-  const notes: string[] = [];
-  slicer.add(work('a', 3, notes));
-  slicer.add(work('b', 2, notes));
-  assert.deepEqual(notes, [], 'nothing before the turn is over');
+  const ran: string[] = [];
+  slicer.add(work('a', 3, ran));
+  slicer.add(work('b', 2, ran));
+  assert.deepEqual(ran, [], 'nothing before the end of the turn');
   for (let turns = 1; turns <= 5; turns++) {
     await turn();
-    assert.equal(notes.length, turns);
+    assert.equal(ran.length, turns);
   }
   await turn();
-  assert.deepEqual(notes, ['a0', 'a1', 'b0', 'a2', 'b1']);
-  slicer.add(work('c', 1, notes));
+  assert.deepEqual(ran, ['a0', 'a1', 'b0', 'a2', 'b1']);
+  slicer.add(work('c', 1, ran));
   await turn();
-  assert.equal(notes.at(-1), 'c0', 'it begins again');
+  assert.equal(ran.at(-1), 'c0', 'it starts again');
 });
 
-test('input that waits has as many slices in a turn as there is time for, at least one', async () => {
+test('queued input gets as many slices per turn as time allows, at least one', async () => {
   for (const [time, turns] of [
     [MUCH, 1],
     [LITTLE, 5],
   ] as const) {
     const slicer = new Slicer(time);
-    const notes: string[] = [];
-    slicer.add(work('a', 3, notes, true));
-    slicer.add(work('b', 2, notes, true));
+    const ran: string[] = [];
+    slicer.add(work('a', 3, ran, true));
+    slicer.add(work('b', 2, ran, true));
     assert(slicer.hasPendingInput);
     for (let passed = 1; passed <= turns; passed++) {
-      assert(slicer.hasPendingInput, 'what comes must not overtake it');
+      assert(slicer.hasPendingInput, 'new input must not overtake it');
       await turn();
     }
-    assert.deepEqual(notes, ['a0', 'a1', 'b0', 'a2', 'b1']);
+    assert.deepEqual(ran, ['a0', 'a1', 'b0', 'a2', 'b1']);
     assert(!slicer.hasPendingInput);
   }
 });
 
-test('every second slice is of work that has had none: it waits for few others', async () => {
+test('every second slice goes to a new task, which waits for few others', async () => {
   const slicer = new Slicer(LITTLE);
-  const notes: string[] = [];
-  for (const name of ['a', 'b', 'c', 'd']) slicer.add(work(name, 9, notes, true));
+  const ran: string[] = [];
+  for (const name of ['a', 'b', 'c', 'd']) slicer.add(work(name, 9, ran, true));
   for (let turns = 0; turns < 8; turns++) await turn();
-  notes.length = 0;
-  slicer.add(work('x', 1, notes, true));
-  slicer.add(work('y', 1, notes, true));
+  ran.length = 0;
+  slicer.add(work('x', 1, ran, true));
+  slicer.add(work('y', 1, ran, true));
   for (let turns = 0; turns < 4; turns++) await turn();
-  assert(notes.includes('x0') && notes.includes('y0'), notes.join(' '));
-  assert.equal(notes.filter((note) => !/[xy]/.test(note)).length, 2, 'the others go on as well');
+  assert(ran.includes('x0') && ran.includes('y0'), ran.join(' '));
+  assert.equal(ran.filter((note) => !/[xy]/.test(note)).length, 2, 'the others continue too');
 });
 
-test('work that throws is told so and left; what waits behind it goes on', async () => {
+test('a task that throws is dropped with its error; tasks behind it continue', async () => {
   for (const isInput of [false, true]) {
     const slicer = new Slicer(LITTLE);
-    const notes: string[] = [];
+    const ran: string[] = [];
     slicer.add({
-      ...work('a', 1, notes, isInput),
+      ...work('a', 1, ran, isInput),
       next: () => {
         throw new Error('why');
       },
     });
-    slicer.add(work('b', 1, notes, isInput));
+    slicer.add(work('b', 1, ran, isInput));
     await turn();
     await turn();
-    assert.deepEqual(notes, ['a failed: why', 'b0']);
+    assert.deepEqual(ran, ['a failed: why', 'b0']);
     assert(!slicer.hasPendingInput);
   }
 });
 
-test('a queue gives back what it was given, in order, however it is filled and emptied', () => {
+test('a queue returns items in order, for any sequence of pushes and shifts', () => {
   const queue = new Fifo<number>();
   let [pushed, shifted] = [0, 0];
   for (let step = 0; step < 2_000; step++) {

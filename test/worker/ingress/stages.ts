@@ -1,4 +1,4 @@
-/** The stages of a worker behind a test's own requests and frames; all but the producer. */
+/** The stages of a worker except the producer, with requests and frames from a test. */
 import pino from 'pino';
 import { readConfig } from '../../../src/config/config.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
@@ -19,7 +19,7 @@ import { topicOf } from '../../../testing/batches.ts';
 
 export const MAX_EVENT_BYTES = 65_536;
 const DEFAULTS = { ...readConfig({}), maxFrameBytes: MAX_EVENT_BYTES };
-/** For an ingress that no page asks. */
+/** Page settings for an ingress without pages. */
 export const NO_PAGE: PageSettings = {
   topic: 'topic',
   brokers: ['broker:9092'],
@@ -36,7 +36,7 @@ export interface StagesOptions {
   readonly parts?: Partial<IngressParts>;
 }
 
-/** Wires the stages of a worker, but for Kafka. */
+/** Wires the stages of a worker, except Kafka. */
 export function createStages({ validate, settings = {}, parts = {} }: StagesOptions = {}) {
   const logged: string[] = [];
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });

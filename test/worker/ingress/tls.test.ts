@@ -12,7 +12,7 @@ import { missingTool } from '../../../testing/tools.ts';
 
 const DAY_MS = 86_400_000;
 
-describe('files for TLS', { skip: missingTool('openssl') }, () => {
+describe('TLS files', { skip: missingTool('openssl') }, () => {
   const uws = loadUws();
   let authority: Authority;
   let good: KeyPair;
@@ -21,7 +21,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     good = authority.issue('good');
   });
 
-  /** The line that a start with these files ends with. */
+  /** The last line of a start with these files. */
   function refusal(files: KeyPair): string {
     try {
       checkTlsFiles(files);
@@ -34,7 +34,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     assert.fail('they were taken');
   }
 
-  test('a chain of the certificate and its authority is taken, and each kind of key', () => {
+  test('a certificate chain and each supported key type are accepted', () => {
     const chain = readFileSync(good.certFile, 'utf8') + readFileSync(authority.caFile, 'utf8');
     const certFile = authority.file('chain.pem', chain);
     const { app, certificate } = tlsApp(uws, { certFile, keyFile: good.keyFile });
@@ -52,7 +52,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     }
   });
 
-  test('what is missing or no PEM is named with its setting', () => {
+  test('a missing file or one that is not PEM is reported with its setting', () => {
     const missing = authority.path('none.pem');
     const garbage = authority.file('garbage.pem', 'no certificate at all\n');
     const { certFile, keyFile } = good;
@@ -74,7 +74,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     );
   });
 
-  test('broken files are named: the certificate, one behind it, the key', () => {
+  test('corrupt files are reported: the certificate, a later one of the chain, the key', () => {
     const { certFile, keyFile } = good;
     const pem = (kind: string) => `-----BEGIN ${kind}-----\nAAAA\n-----END ${kind}-----\n`;
     const broken = authority.file('broken.pem', pem('CERTIFICATE'));
@@ -95,7 +95,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     );
   });
 
-  test('a key of another certificate, and an authority that stands first', () => {
+  test('a key of another certificate and a chain with the authority first are rejected', () => {
     const other = authority.issue('other');
     const line = /^FOREBAY_TLS_KEY_FILE: \S+\.key is not the key of the first certificate in \S+$/;
     assert.match(refusal({ ...good, keyFile: other.keyFile }), line);
@@ -103,7 +103,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     assert.match(refusal({ ...good, certFile: authority.file('reversed.pem', text) }), line);
   });
 
-  test('an encrypted key, and one of a kind that uWebSockets.js does not take', () => {
+  test('an encrypted key and an unsupported key type are rejected', () => {
     const encrypted = authority.path('encrypted.key');
     const to = ['-aes256', '-passout', 'pass:hunter2', '-out', encrypted];
     execFileSync('openssl', ['pkey', '-in', good.keyFile, ...to]);
@@ -117,7 +117,7 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
     );
   });
 
-  test('no key and no certificate stands in a line', () => {
+  test('a log line contains neither key nor certificate', () => {
     const secret = readFileSync(good.keyFile, 'utf8').split('\n')[1]!;
     const other = authority.issue('another');
     writeFileSync(authority.path('cut.key'), readFileSync(good.keyFile, 'utf8').slice(0, -60));
@@ -127,13 +127,13 @@ describe('files for TLS', { skip: missingTool('openssl') }, () => {
   });
 });
 
-describe('the line of a certificate', () => {
+describe('the certificate log line', () => {
   const lines: Record<string, unknown>[] = [];
   const write = (line: string) => lines.push(JSON.parse(line));
   const log = pino({ base: null }, { write });
   after(() => assert.equal(lines.length, 0));
 
-  /** What is said of one at a time before its end. */
+  /** Returns what is logged at a given time before expiry. */
   function line(daysLeft: number, daysOld = 100) {
     const nowMs = Date.UTC(2030, 0, 1);
     const notAfterMs = nowMs + daysLeft * DAY_MS;
@@ -143,7 +143,7 @@ describe('the line of a certificate', () => {
     return [level, msg, days];
   }
 
-  test('says how long it holds, warns from a bound on, and when it does not hold', () => {
+  test('states the expiry, warns from a limit on, and when the certificate is not valid', () => {
     const [info, warn] = [30, 40];
     const { certificateDays } = LIMITS;
     assert.deepEqual(line(certificateDays), [info, 'TLS certificate', certificateDays]);

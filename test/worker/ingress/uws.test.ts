@@ -7,7 +7,7 @@ const missing = Object.assign(new Error("Cannot find module 'uWebSockets.js-node
   code: 'MODULE_NOT_FOUND',
 });
 
-test('packages that another Node.js installed: the reason names the remedy, not the platform', () => {
+test('packages installed under another Node.js version: the reason names the remedy, not the platform', () => {
   assert.equal(
     reasonOf(missing, HERE),
     'node_modules lacks uWebSockets.js-node22: npm installs it under Node 22 alone, ' +
@@ -16,7 +16,7 @@ test('packages that another Node.js installed: the reason names the remedy, not 
   assert.match(reasonOf(missing, { ...HERE, node: '20.19.0' }), /lacks uWebSockets\.js-node20:/);
 });
 
-test('a host that has no binary: the reason names what is needed, and what is there', () => {
+test('a platform without a binary: the reason names the requirements and the platform', () => {
   const needs = 'Forebay runs on Linux x64 with glibc and Node 20 or 22; this is ';
   for (const [host, is] of [
     [{ node: '24.1.0' }, 'linux x64, Node 24.1.0'],
@@ -30,7 +30,7 @@ test('a host that has no binary: the reason names what is needed, and what is th
   }
 });
 
-test('a binary that is there and does not load: the reason says why', () => {
+test('a binary that fails to load: the reason includes the cause', () => {
   const text =
     "/lib/libm.so.6: version `GLIBC_2.38' not found (required by x.node)\nRequire stack:";
   const unloadable = Object.assign(new Error(text), { code: 'ERR_DLOPEN_FAILED' });

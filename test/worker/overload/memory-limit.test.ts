@@ -6,38 +6,38 @@ import { MemoryLimit } from '../../../src/worker/overload/memory-limit.ts';
 
 const MAX = 100 * MIB;
 
-/** A mark, the memory that it sees, what it asks to be freed, and its log lines. */
+/** A limit, the memory that it sees, the bytes that it reclaims, and its log lines. */
 function setUp(t: TestContext, maxBytes: number) {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const lines: { level: number; msg: string; residentBytes: number; ended: number }[] = [];
   const log = pino({}, { write: (line) => lines.push(JSON.parse(line)) });
   const resident: { bytes: number | undefined } = { bytes: 0 };
   const asked: number[] = [];
-  const mark = new MemoryLimit(maxBytes, log, () => resident.bytes);
-  mark.start(() => ({ reclaim: (bytes) => asked.push(Math.round(bytes)) }));
+  const limit = new MemoryLimit(maxBytes, log, () => resident.bytes);
+  limit.start(() => ({ reclaim: (bytes) => asked.push(Math.round(bytes)) }));
   const over = (bytes: number | undefined) => {
     resident.bytes = bytes;
     t.mock.timers.tick(LIMITS.memoryMark.lookMs);
-    return mark.exceeded;
+    return limit.exceeded;
   };
   const endTurn = (bytes: number) => {
     resident.bytes = bytes;
-    mark.checkAfterTurn();
+    limit.checkAfterTurn();
   };
-  return { over, endTurn, asked, lines, mark };
+  return { over, endTurn, asked, lines, limit };
 }
 
-test('above the mark memory is taken back; newcomers are rejected only if that was not enough', (t) => {
+test('above the limit memory is reclaimed; connections are rejected only if that was not enough', (t) => {
   const { over, asked, lines } = setUp(t, MAX);
   assert.deepEqual([over(MAX), over(MAX + 1), over(0.94 * MAX)], [false, false, false]);
-  // As much as is above where newcomers are taken, and twice what came since the last look.
+  // The excess over the resume level, plus twice the growth since the last check.
   assert.deepEqual(asked, [0.05 * MAX + 1 + 2]);
-  assert.deepEqual(lines, [], 'nobody was rejected');
+  assert.deepEqual(lines, [], 'no connection was rejected');
   assert.deepEqual([over(2 * MAX), over(MAX)], [false, true]);
   assert.deepEqual(asked.slice(1), [1.05 * MAX + 2 * 1.06 * MAX, 0.05 * MAX]);
 });
 
-test('over above the mark, and no longer below 95% of it: it does not waver between', (t) => {
+test('exceeded above the limit, until below 95 % of it: a hysteresis', (t) => {
   const { over, lines } = setUp(t, MAX);
   assert.deepEqual(
     [over(MAX - 1), over(MAX), over(MAX + 1), over(MAX)],
@@ -64,30 +64,30 @@ test('over above the mark, and no longer below 95% of it: it does not waver betw
 test('a turn with much input evicts at once, but rejects no client', (t) => {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
-  const { over, endTurn, asked, mark } = setUp(t, MAX);
+  const { over, endTurn, asked, limit } = setUp(t, MAX);
   nowMs += LIMITS.memoryMark.turnLookMs;
   for (let turn = 0; turn < 3; turn++) {
     endTurn(2 * MAX);
     nowMs += LIMITS.memoryMark.turnLookMs;
   }
-  assert.deepEqual([asked.length, mark.exceeded], [3, false]);
+  assert.deepEqual([asked.length, limit.exceeded], [3, false]);
   assert.equal(over(2 * MAX), true, 'still above the limit at the periodic check');
   endTurn(3 * MAX);
-  assert.equal(asked.length, 4, 'not more often than that');
+  assert.equal(asked.length, 4, 'at most once per interval');
 });
 
-test('memory that cannot be read changes nothing', (t) => {
+test('unreadable memory changes nothing', (t) => {
   const { over } = setUp(t, MAX);
   for (const bytes of [undefined, MAX + 1, undefined]) assert.equal(over(bytes), false);
   for (const bytes of [MAX, undefined]) assert.equal(over(bytes), true);
 });
 
-test('without a mark nothing is looked at, and nothing is made for it', (t) => {
+test('without a limit nothing is checked or created', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const looked = () => assert.fail('it looks');
-  const mark = new MemoryLimit(0, pino({ level: 'silent' }), looked);
-  mark.start(() => assert.fail('it makes something'));
+  const limit = new MemoryLimit(0, pino({ level: 'silent' }), looked);
+  limit.start(() => assert.fail('it makes something'));
   t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
-  mark.checkAfterTurn();
-  assert(!mark.exceeded, 'no mark');
+  limit.checkAfterTurn();
+  assert(!limit.exceeded, 'no limit');
 });

@@ -8,24 +8,24 @@ const turnOver = () => new Promise<void>((done) => setImmediate(done));
 
 let nowMs: number;
 let cpuMs: number;
-let looks: number;
+let checks: number;
 let turn: TurnBudget;
 beforeEach(() => {
-  [nowMs, cpuMs, looks] = [1_000, 0, 0];
+  [nowMs, cpuMs, checks] = [1_000, 0, 0];
   const now = () => {
-    looks++;
+    checks++;
     return nowMs;
   };
   turn = new TurnBudget({ now, cpuMs: () => cpuMs });
 });
 
-/** Time passes, all of it on a core or none. */
+/** Advances time, with or without CPU use. */
 function pass(ms: number, onCore = true): void {
   nowMs += ms;
   if (onCore) cpuMs += ms;
 }
 
-test('input has the time of a turn, and in the next one as much again', async () => {
+test('input has the time of a turn, and as much again in the next one', async () => {
   for (let turns = 0; turns < 3; turns++) {
     assert(turn.spend(lookBytes), 'the turn begins');
     pass(workMs - 1);
@@ -40,7 +40,7 @@ test('input has the time of a turn, and in the next one as much again', async ()
   }
 });
 
-test('the end of each turn with much input is reported once, before what has waited for it', async () => {
+test('the end of each turn with much input is reported once, before callbacks that wait for it', async () => {
   const order: string[] = [];
   turn.onEnd(() => order.push('end'));
   turn.spend(1);
@@ -54,23 +54,23 @@ test('the end of each turn with much input is reported once, before what has wai
   assert.deepEqual(order, ['end', 'waited', 'end', 'waited']);
 });
 
-test('little input costs no look at the clock; many small frames do, as many bytes do', async () => {
+test('little input never checks the clock; many small frames do, and so do many bytes', async () => {
   for (let frames = 0; frames < 40; frames++) turn.spend(1);
-  assert.equal(looks, 0);
+  assert.equal(checks, 0);
   const frames = Math.ceil(lookBytes / LIMITS.frameOverheadBytes);
   for (let frame = 0; frame < frames; frame++) turn.spend(0);
-  assert.equal(looks, 1);
+  assert.equal(checks, 1);
   turn.spend(lookBytes);
-  assert.equal(looks, 2);
+  assert.equal(checks, 2);
 });
 
-test('a turn is overlong when keeping what comes has taken it there, not when others took the core', async () => {
+test('a turn is overlong by the CPU time of queuing, not by that of other processes', async () => {
   turn.spend(lookBytes);
   pass(workMs);
   turn.spend(lookBytes);
   pass(overlongMs, false);
   turn.spend(lookBytes);
-  assert(turn.spent && !turn.overlong, 'the core was with others');
+  assert(turn.spent && !turn.overlong, 'the CPU was used by others');
   pass(overlongMs - workMs - 1);
   turn.spend(lookBytes);
   assert(!turn.overlong);
@@ -81,7 +81,7 @@ test('a turn is overlong when keeping what comes has taken it there, not when ot
   assert(!turn.overlong);
 });
 
-test('work that has waited has what is left of the turn, and at least half of one', () => {
+test('queued work gets the rest of the turn, and at least half of one', () => {
   turn.spend(lookBytes);
   pass(5);
   assert.equal(turn.workUntilMs, 1_000 + workMs);
@@ -89,7 +89,7 @@ test('work that has waited has what is left of the turn, and at least half of on
   assert.equal(turn.workUntilMs, nowMs + workMs / 2);
 });
 
-test('what waits for the end of a turn is called once, at its end', async () => {
+test('a callback for the end of a turn is called once, at its end', async () => {
   let calls = 0;
   turn.afterTurn(() => calls++);
   turn.afterTurn(() => calls++);
@@ -98,7 +98,7 @@ test('what waits for the end of a turn is called once, at its end', async () => 
   assert.equal(calls, 2);
   await turnOver();
   assert.equal(calls, 2);
-  // One that is added at the end waits for another turn.
+  // One added at the end waits for another turn.
   turn.afterTurn(() => turn.afterTurn(() => calls++));
   await turnOver();
   assert.equal(calls, 2);

@@ -12,14 +12,14 @@ import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
 
 const RATE = KIB;
-let watch: BodyTimeouts;
+let timeouts: BodyTimeouts;
 beforeEach((t) => {
   (t as TestContext).mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
-  watch = new BodyTimeouts(RATE);
+  timeouts = new BodyTimeouts(RATE);
 });
-afterEach(() => watch.close());
+afterEach(() => timeouts.close());
 
-/** A request whose parts come when the test says so. */
+/** A request whose chunks arrive when the test sends them. */
 class Request extends FakeResponse {
   readonly budget = new Budget(4 * MIB);
   readonly turn = {
@@ -34,22 +34,22 @@ class Request extends FakeResponse {
     afterTurn: (next: () => void) => setImmediate(next),
   };
   readonly pausing = new PausedBodies(this.budget, this.turn);
-  whole: string | undefined;
+  complete: string | undefined;
   skipped: number | undefined;
   tooLarge = 0;
-  late = 0;
+  timedOut = 0;
   evicted = 0;
   flooded = 0;
   aborted = 0;
-  /** It went away before its body was whole. */
-  gone = 0;
+  /** It disconnected before its body was complete. */
+  disconnected = 0;
 
   constructor(encoding = '', memory = new InputMemory(64 * MIB)) {
     super();
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
-    readBody(this, this.pausing, watch, memory, {
+    readBody(this, this.pausing, timeouts, memory, {
       complete: (body) => {
-        this.whole = String(body);
+        this.complete = String(body);
         return { abort: () => this.aborted++ };
       },
       skipped: (bytes) => {
@@ -57,10 +57,10 @@ class Request extends FakeResponse {
         return { abort: () => this.aborted++ };
       },
       tooLarge: () => this.tooLarge++,
-      timedOut: () => this.late++,
+      timedOut: () => this.timedOut++,
       evicted: () => this.evicted++,
       flooded: () => this.flooded++,
-      aborted: () => this.gone++,
+      aborted: () => this.disconnected++,
     });
   }
 
@@ -68,7 +68,7 @@ class Request extends FakeResponse {
     this.deliver(text, isLast);
   }
 
-  /** @returns what ends it */
+  /** @returns a function that ends it */
   press(): () => void {
     const bytes = this.budget.eventLimitBytes * LIMITS.highWater.stop;
     assert(this.budget.charge(bytes));
@@ -76,7 +76,7 @@ class Request extends FakeResponse {
   }
 }
 
-test('a flood of tiny chunks closes its connection only in a turn that has no time left', () => {
+test('a flood of tiny chunks closes its connection only in a turn without time left', () => {
   const { count, bytes } = LIMITS.spentChunks;
   const request = new Request();
   const tiny = () => {
@@ -84,10 +84,10 @@ test('a flood of tiny chunks closes its connection only in a turn that has no ti
   };
   tiny();
   tiny();
-  assert.equal(request.flooded, 0, 'there is time');
+  assert.equal(request.flooded, 0, 'there is time left');
   request.turn.spent = true;
   tiny();
-  assert.equal(request.flooded, 0, 'so many may come');
+  assert.equal(request.flooded, 0, 'within the limit');
   request.part('x');
   assert.equal(request.flooded, 1);
   request.turn.number++;
@@ -96,21 +96,21 @@ test('a flood of tiny chunks closes its connection only in a turn that has no ti
   const large = new Request();
   large.turn.spent = true;
   for (let chunk = 0; chunk < 3 * count; chunk++) large.part('x'.repeat(bytes));
-  assert.equal(large.flooded, 0, 'chunks that hold something');
+  assert.equal(large.flooded, 0, 'chunks with enough bytes');
 });
 
-test('a body in parts is put together; without pressure it is not paused', () => {
+test('the chunks of a body are joined; below the high-water mark it is not paused', () => {
   const request = new Request();
   request.part('a');
   request.part('b');
   request.part('c', true);
-  assert.equal(request.whole, 'abc');
+  assert.equal(request.complete, 'abc');
   assert.equal(request.pauses, 0);
   request.abort();
-  assert.equal(request.aborted, 1, 'who answers is told that nobody is there any more');
+  assert.equal(request.aborted, 1, 'the pending response is aborted');
 });
 
-test('while the buffer is pressed a body is read no further; it goes on when there is room', () => {
+test('a body pauses while the buffer is above its high-water mark, and resumes below it', () => {
   const request = new Request();
   const relieve = request.press();
   request.part('a');
@@ -118,10 +118,10 @@ test('while the buffer is pressed a body is read no further; it goes on when the
   relieve();
   assert(!request.paused);
   request.part('b', true);
-  assert.equal(request.whole, 'ab');
+  assert.equal(request.complete, 'ab');
 });
 
-test('a body that comes when a turn of the loop has no time left is read on in a later one', async () => {
+test('a body that arrives in a turn without time left resumes in a later one', async () => {
   const request = new Request();
   for (const text of ['a', 'b']) {
     request.turn.spent = true;
@@ -132,10 +132,10 @@ test('a body that comes when a turn of the loop has no time left is read on in a
     assert(!request.paused, 'it may wait more than once');
   }
   request.part('c', true);
-  assert.equal(request.whole, 'abc');
+  assert.equal(request.complete, 'abc');
 });
 
-test('a large body that arrives in an overlong turn is not kept, whatever of it came before or later', () => {
+test('a large body with a chunk in an overlong turn is not kept, whatever arrives before or later', () => {
   const memory = new InputMemory(64 * MIB);
   const large = 'x'.repeat(LIMITS.atOnceBytes);
   const request = new Request('', memory);
@@ -146,22 +146,22 @@ test('a large body that arrives in an overlong turn is not kept, whatever of it 
   assert.equal(memory.bytes, 0);
   request.turn.overlong = false;
   request.part('z');
-  assert.equal(memory.bytes, 0, 'a part is missing');
+  assert.equal(memory.bytes, 0, 'a chunk is missing');
   request.part('z', true);
-  assert.deepEqual([request.whole, request.skipped], [undefined, large.length + 3]);
+  assert.deepEqual([request.complete, request.skipped], [undefined, large.length + 3]);
   request.abort();
   assert.equal(request.aborted, 1, 'the response is discarded');
   const short = new Request('', memory);
   short.turn.overlong = true;
   short.part(large, true);
-  assert.equal(short.whole, large, 'short bodies cost little');
+  assert.equal(short.complete, large, 'short bodies cost little');
   const single = new Request('', memory);
   single.turn.overlong = true;
   single.part(`${large}x`, true);
-  assert.deepEqual([single.whole, single.skipped], [undefined, large.length + 1]);
+  assert.deepEqual([single.complete, single.skipped], [undefined, large.length + 1]);
 });
 
-test('each chunk counts as input of the turn, those that are skipped too', () => {
+test('each chunk counts as input of the turn, including skipped ones', () => {
   const request = new Request('chunked');
   request.part('ab');
   assert.equal(request.turn.taken, 2);
@@ -170,7 +170,7 @@ test('each chunk counts as input of the turn, those that are skipped too', () =>
   assert.equal(request.turn.taken, LIMITS.bodyBytes + 3);
 });
 
-test('of many bodies that wait for a turn some are read on in each, in the order they came', async () => {
+test('some of the waiting bodies resume in each turn, in order of arrival', async () => {
   const requests = Array.from({ length: 3 * LIMITS.resumedBodies - 1 }, () => new Request());
   const [{ turn: shared, pausing }] = requests as [Request];
   shared.spent = true;
@@ -186,7 +186,7 @@ test('of many bodies that wait for a turn some are read on in each, in the order
   }
 });
 
-test('a body waits for room once and not for long', (t) => {
+test('a body waits for the buffer once, for a limited time', (t) => {
   const request = new Request();
   request.press();
   request.part('a');
@@ -199,21 +199,21 @@ test('a body waits for room once and not for long', (t) => {
   assert.equal(request.pauses, 1);
 });
 
-test('what was read before the pause may end the body: the connection is not left paused', () => {
+test('data read before the pause may end the body: the connection does not stay paused', () => {
   const request = new Request();
   request.press();
   request.part('a');
   request.part('b', true);
-  assert.equal(request.whole, 'ab');
+  assert.equal(request.complete, 'ab');
   assert(!request.paused);
 });
 
-test('a chunked body over its bound is refused at its end, or beyond another bound', () => {
+test('an oversized chunked body is rejected at its end, or beyond a second limit', () => {
   const whole = new Request('chunked');
   whole.part('x'.repeat(LIMITS.bodyBytes + 1));
   assert.equal(whole.tooLarge, 0);
   whole.part('y', true);
-  assert.deepEqual([whole.tooLarge, whole.whole], [1, undefined]);
+  assert.deepEqual([whole.tooLarge, whole.complete], [1, undefined]);
   const endless = new Request('chunked');
   endless.part('x'.repeat(LIMITS.bodyBytes + LIMITS.bodySkipBytes));
   assert.equal(endless.tooLarge, 0);
@@ -222,10 +222,10 @@ test('a chunked body over its bound is refused at its end, or beyond another bou
   const left = new Request('chunked');
   left.part('x'.repeat(LIMITS.bodyBytes + 1));
   left.abort();
-  assert.deepEqual([left.tooLarge, left.gone], [0, 1]);
+  assert.deepEqual([left.tooLarge, left.disconnected], [0, 1]);
 });
 
-test('a body over its bound is refused once, and the rest is skipped, paused or not', () => {
+test('an oversized body is rejected once and its rest is skipped, paused or not', () => {
   const request = new Request();
   request.press();
   request.part('x'.repeat(LIMITS.bodyBytes));
@@ -233,11 +233,11 @@ test('a body over its bound is refused once, and the rest is skipped, paused or 
   request.part('y');
   request.part('z', true);
   assert.equal(request.tooLarge, 1);
-  assert.equal(request.whole, undefined);
+  assert.equal(request.complete, undefined);
   assert(!request.paused);
 });
 
-test('a body that was paused and goes on does so once: its connection is read on for the next request', () => {
+test('a body resumes once after a pause: its connection is read on for the next request', () => {
   const request = new Request();
   const relieve = request.press();
   request.part('a');
@@ -246,19 +246,19 @@ test('a body that was paused and goes on does so once: its connection is read on
   assert.deepEqual([request.pauses, request.resumes], [1, 1]);
 });
 
-test('a client that goes away while its body is paused leaves nothing behind', () => {
+test('a client that disconnects while its body is paused leaves nothing behind', () => {
   const request = new Request();
   const relieve = request.press();
   request.part('a');
   request.abort();
   relieve();
-  assert(request.paused, 'nobody touches a response that is gone');
+  assert(request.paused, 'an aborted response is not used');
 });
 
-/** Sends `bytes` per second for `ms`, or until the body is late. @returns the time that passed */
+/** Sends `bytes` per second for `ms`, or until the body times out. @returns the elapsed time */
 function steady(t: TestContext, request: Request, bytes: number, ms: number): number {
   for (let passed = 0; passed < ms; passed += LIMITS.bodyLookMs) {
-    if (request.late > 0) return passed;
+    if (request.timedOut > 0) return passed;
     request.part('x'.repeat((bytes * LIMITS.bodyLookMs) / 1_000));
     t.mock.timers.tick(LIMITS.bodyLookMs);
   }
@@ -268,20 +268,20 @@ function steady(t: TestContext, request: Request, bytes: number, ms: number): nu
 for (const [what, bytes] of [
   ['nothing', 0],
   ['a byte a second', 1],
-  ['half the least rate, which buys it twice the grace', RATE / 2],
+  ['half the minimum rate, which doubles the grace period', RATE / 2],
 ] as const) {
-  test(`a body of ${what} is given up after its grace, and not before`, (t) => {
+  test(`a body of ${what} times out after its grace period, not before`, (t) => {
     const request = new Request();
     const graceMs = LIMITS.bodyGraceMs / (1 - bytes / RATE);
     const passedMs = steady(t, request, bytes, 2 * graceMs);
     assert(passedMs >= graceMs, `${passedMs} ms`);
     assert(passedMs <= graceMs + 2 * LIMITS.bodyLookMs, `${passedMs} ms`);
-    assert.equal(request.late, 1);
+    assert.equal(request.timedOut, 1);
     assert(request.resumes >= 2, 'uWebSockets.js would have cut it without a response');
     request.part('b', true);
-    assert.equal(request.whole, undefined);
+    assert.equal(request.complete, undefined);
     request.abort();
-    assert.equal(request.gone, 0, 'it has had its response');
+    assert.equal(request.disconnected, 0, 'it has had its response');
   });
 }
 
@@ -291,54 +291,57 @@ for (const [encoding, bytes] of [
   ['', 4 * KIB],
   ['chunked', 16 * KIB],
 ] as const) {
-  test(`a steady ${encoding} body of ${bytes} bytes/s is read up to the bound of its bytes`, (t) => {
+  test(`a steady ${encoding} body of ${bytes} bytes/s is read up to the body limit`, (t) => {
     const request = new Request(encoding);
     steady(t, request, bytes, ((LIMITS.bodyBytes - 1) / bytes) * 1_000 - LIMITS.bodyLookMs);
-    assert.equal(request.late, 0);
+    assert.equal(request.timedOut, 0);
     request.part('y', true);
-    assert(request.whole!.length > LIMITS.bodyBytes - 2 * bytes, `${request.whole!.length} bytes`);
-    assert.match(request.whole!, /^x+y$/);
+    assert(
+      request.complete!.length > LIMITS.bodyBytes - 2 * bytes,
+      `${request.complete!.length} bytes`,
+    );
+    assert.match(request.complete!, /^x+y$/);
   });
 }
 
-test('fast bytes buy no longer stall than the grace, and a stall within it costs nothing', (t) => {
+test('fast bytes earn at most the grace period, and a stall within it costs nothing', (t) => {
   const request = new Request();
   request.part('x'.repeat(LIMITS.bodyBytes / 2));
   t.mock.timers.tick(LIMITS.bodyGraceMs);
-  assert.equal(request.late, 0);
+  assert.equal(request.timedOut, 0);
   for (let stall = 0; stall < 5; stall++) {
     request.part('x'.repeat(RATE * (LIMITS.bodyGraceMs / 1_000)));
     t.mock.timers.tick(LIMITS.bodyGraceMs - LIMITS.bodyLookMs);
-    assert.equal(request.late, 0, `stall ${stall}`);
+    assert.equal(request.timedOut, 0, `stall ${stall}`);
   }
   t.mock.timers.tick(2 * LIMITS.bodyLookMs);
-  assert.equal(request.late, 1);
+  assert.equal(request.timedOut, 1);
 });
 
-test('bytes beyond the bound that are only skipped buy no time', (t) => {
+test('skipped bytes beyond the limit earn no time', (t) => {
   const request = new Request('chunked');
   request.part('x'.repeat(LIMITS.bodyBytes));
   t.mock.timers.tick(LIMITS.bodyLookMs);
   steady(t, request, RATE, 2 * LIMITS.bodyGraceMs);
-  assert.equal(request.late, 1);
+  assert.equal(request.timedOut, 1);
 });
 
-test('time while this side reads no further is not the client’s', (t) => {
+test('time while reading is paused is not charged to the client', (t) => {
   const request = new Request();
   t.mock.timers.tick(LIMITS.bodyGraceMs);
   request.press();
   request.part('a');
   assert(request.paused);
   t.mock.timers.tick(LIMITS.bodyPauseMs);
-  assert.equal(request.late, 0);
+  assert.equal(request.timedOut, 0);
   t.mock.timers.tick(2 * LIMITS.bodyLookMs);
-  assert.equal(request.late, 1);
+  assert.equal(request.timedOut, 1);
 });
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Collects until nothing more comes free: the sweep of a collection ends later than it. */
+/** Collects garbage until memory stops shrinking: sweeping outlasts the collection itself. */
 async function heldBytes(): Promise<number> {
   let before = Number.POSITIVE_INFINITY;
   for (;;) {
@@ -351,7 +354,7 @@ async function heldBytes(): Promise<number> {
   }
 }
 
-test('a body that comes byte by byte takes a few times its bytes of memory, not hundreds', async () => {
+test('a body that arrives byte by byte takes a few times its bytes of memory, not hundreds', async () => {
   const bytes = 200_000;
   const rounds: number[] = [];
   for (let round = 0; round < 3; round++) {
@@ -360,28 +363,28 @@ test('a body that comes byte by byte takes a few times its bytes of memory, not 
     for (let byte = 0; byte < bytes; byte++) request.part('x');
     rounds.push((await heldBytes()) - before);
     request.part('y', true);
-    assert.equal(request.whole!.length, bytes + 1);
+    assert.equal(request.complete!.length, bytes + 1);
   }
-  // The most: in the others the heap may have given back what tests before left.
+  // The maximum: in the others the heap may have freed memory of earlier tests.
   const grown = Math.max(...rounds);
   assert(grown >= bytes && grown < 8 * bytes, `${rounds.join(', ')} bytes`);
 });
 
-test('a body that is whole, too large or gone is watched no longer', (t) => {
+test('a body that is complete, too large or aborted has no timeout', (t) => {
   const requests = [new Request(), new Request(), new Request()] as const;
   requests[0].part('a', true);
   requests[1].part('x'.repeat(LIMITS.bodyBytes + 1));
   requests[2].abort();
   t.mock.timers.tick(2 * LIMITS.bodyGraceMs);
-  for (const { late, resumes } of requests) assert.deepEqual([late, resumes], [0, 0]);
+  for (const { timedOut, resumes } of requests) assert.deepEqual([timedOut, resumes], [0, 0]);
 });
 
-test('bodies that are not whole share one bound of memory: the oldest of one size end', () => {
+test('incomplete bodies share one memory limit: of equal sizes, the oldest is evicted', () => {
   let ms = 0;
   const memory = new InputMemory(4 * MIB, () => ++ms);
   const requests = Array.from({ length: 20 }, () => {
     const request = new Request('', memory);
-    // What is allocated counts, not what has come.
+    // Allocated bytes count, not received ones.
     for (let part = 0; part < 33; part++) request.part('x'.repeat(16 * KIB));
     return request;
   });
@@ -392,13 +395,13 @@ test('bodies that are not whole share one bound of memory: the oldest of one siz
   );
   for (const request of requests) request.part('y', true);
   assert.deepEqual(
-    requests.map(({ whole }) => whole !== undefined),
+    requests.map(({ complete }) => complete !== undefined),
     [...Array(16).fill(false), ...Array(4).fill(true)],
   );
-  assert.equal(memory.bytes, 0, 'what is handed on is not charged here');
+  assert.equal(memory.bytes, 0, 'a body passed on is not charged here');
 });
 
-test('a body that ends in any way is charged no more, and is evicted no more', (t) => {
+test('a body that has ended in any way is neither charged nor evicted', (t) => {
   const memory = new InputMemory(4 * MIB);
   const begin = () => {
     const request = new Request('chunked', memory);
@@ -408,17 +411,17 @@ test('a body that ends in any way is charged no more, and is evicted no more', (
   };
   const tooLarge = begin();
   tooLarge.part('x'.repeat(LIMITS.bodyBytes));
-  assert.equal(memory.bytes, 0, 'what is skipped is not kept');
+  assert.equal(memory.bytes, 0, 'skipped bytes are not kept');
   begin().abort();
   assert.equal(memory.bytes, 0);
   const late = begin();
   t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
-  assert.deepEqual([late.late, memory.bytes], [1, 0]);
+  assert.deepEqual([late.timedOut, memory.bytes], [1, 0]);
   memory.evictDownTo(0);
   assert.equal(late.evicted, 0);
 });
 
-test('a body that is evicted while it is paused is read on: its answer would be lost in a reset', () => {
+test('a body evicted while paused resumes: a reset would lose its response', () => {
   const memory = new InputMemory(4 * MIB);
   const request = new Request('', memory);
   request.press();
@@ -427,5 +430,5 @@ test('a body that is evicted while it is paused is read on: its answer would be 
   memory.evictDownTo(0);
   assert.deepEqual([request.evicted, request.paused], [1, false]);
   request.abort();
-  assert.equal(request.gone, 0, 'it has had its response');
+  assert.equal(request.disconnected, 0, 'it has had its response');
 });

@@ -32,14 +32,14 @@ function assertAll(expected: string, contentTypes: readonly string[]): void {
   }
 }
 
-const messageOf = (answer: ResponseContent) =>
-  (JSON.parse(`${answer.body}`) as { error: { message: string } }).error.message;
+const messageOf = (content: ResponseContent) =>
+  (JSON.parse(`${content.body}`) as { error: { message: string } }).error.message;
 
 test('the three kinds of bodies differ', () => {
   assert.equal(new Set([TEXT, LINES, PACKED]).size, 3);
 });
 
-test('JSON by any of its types is a text frame', () => {
+test('every JSON type is a text frame', () => {
   assertAll('text', [
     '',
     'application/json',
@@ -58,7 +58,7 @@ test('JSON by any of its types is a text frame', () => {
   ]);
 });
 
-test('lines of JSON have many names', () => {
+test('NDJSON has many names', () => {
   for (const tree of ['application', 'text']) {
     for (const name of ['ndjson', 'jsonl', 'jsonlines', 'json-lines']) {
       assertAll('lines', [`${tree}/${name}`, `${tree}/x-${name}`]);
@@ -76,7 +76,7 @@ test('MessagePack has several names', () => {
   ]);
 });
 
-test('other types are 415, and the answer names those that are taken', () => {
+test('other types are 415, and the response lists the supported ones', () => {
   const others = [
     'application/x-www-form-urlencoded',
     'application/octet-stream',
@@ -98,16 +98,16 @@ test('other types are 415, and the answer names those that are taken', () => {
     'multipart/form-data',
   ];
   assertAll('415', others);
-  const answer = mediaTypeOf('application/json-seq') as ResponseContent;
+  const content = mediaTypeOf('application/json-seq') as ResponseContent;
   const types = 'application/json, text/plain, application/x-ndjson, application/msgpack';
   assert.equal(
-    messageOf(answer),
+    messageOf(content),
     `this content type or encoding is not supported: send ${types} or no type`,
   );
-  assert.deepEqual(answer.headers, { Accept: types });
+  assert.deepEqual(content.headers, { Accept: types });
 });
 
-test('UTF-8 may be named, in quotes too; ASCII is UTF-8', () => {
+test('a UTF-8 charset is accepted, quoted too; ASCII is UTF-8', () => {
   for (const parameters of [
     'charset=utf-8',
     ' charset=UTF-8',
@@ -131,7 +131,7 @@ test('UTF-8 may be named, in quotes too; ASCII is UTF-8', () => {
   }
 });
 
-test('another charset of a text is 415 by name; MessagePack has none', () => {
+test('another charset of text is 415 with its name; MessagePack ignores it', () => {
   for (const [parameters, charset] of [
     ['charset=iso-8859-1', 'iso-8859-1'],
     [' charset="UTF-16LE"', 'UTF-16LE'],
@@ -141,15 +141,15 @@ test('another charset of a text is 415 by name; MessagePack has none', () => {
     [`charset=${'x'.repeat(99)}`, 'x'.repeat(40)],
   ]) {
     for (const type of ['application/json', 'text/plain', 'application/ndjson', 'a/b+json', '']) {
-      const answer = mediaTypeOf(`${type};${parameters}`) as ResponseContent;
-      assert.equal(answer.status, 415, `${type};${parameters}`);
-      assert.match(messageOf(answer), new RegExp(`: charset ${charset}: send UTF-8$`));
+      const content = mediaTypeOf(`${type};${parameters}`) as ResponseContent;
+      assert.equal(content.status, 415, `${type};${parameters}`);
+      assert.match(messageOf(content), new RegExp(`: charset ${charset}: send UTF-8$`));
     }
     assert.equal(nameOf(`application/x-msgpack;${parameters}`), 'msgpack');
   }
 });
 
-test('a header of 16 KiB that is hard to read is read at once', () => {
+test('a pathological header of 16 KiB is parsed in linear time', () => {
   const start = performance.now();
   for (const piece of [';', '; ', ';a=', ';a="', ';a="\\', '+', 'a+json', ';charset ', ' ', '"']) {
     mediaTypeOf(`application/json;${piece.repeat(16_384 / piece.length)}`);
@@ -158,7 +158,7 @@ test('a header of 16 KiB that is hard to read is read at once', () => {
   assert(performance.now() - start < 500, `${performance.now() - start} ms`);
 });
 
-/** @param lines of the header, in one request */
+/** @param lines values of the header, in one request */
 function encodingOf(...lines: string[]) {
   const name = 'content-encoding';
   const request = {
@@ -173,7 +173,7 @@ function encodingOf(...lines: string[]) {
 
 const LIST = `gzip, deflate, br${HAS_ZSTD ? ', zstd' : ''}`;
 
-test('encodings in any letter case, and lists in which one changes the body', () => {
+test('encodings are parsed in any letter case, and in lists with one encoding', () => {
   for (const [header, encoding] of [
     ['', 'identity'],
     [' ', 'identity'],
@@ -194,22 +194,22 @@ test('encodings in any letter case, and lists in which one changes the body', ()
   }
 });
 
-test('other encodings, and several, are 415 with the list of those that are taken', () => {
+test('other encodings, and several, are 415 with the list of supported ones', () => {
   const twice = encodingOf('gzip', 'gzip') as ResponseContent;
   assert.match(messageOf(twice), /send one of .*, not several$/, 'in two headers');
   assert.equal(encodingOf('identity', 'gzip'), 'gzip');
   const taken = 'this content type or encoding is not supported: send ';
   const others = ['compress', 'brotli', 'gzip;q=1', 'g zip', 'constructor', '*', 'aws-chunked'];
   for (const header of [...others, ...(HAS_ZSTD ? [] : ['zstd'])]) {
-    const answer = encodingOf(header) as ResponseContent;
-    assert.equal(answer.status, 415, header);
-    assert.equal(messageOf(answer), `${taken}${LIST} or no Content-Encoding`);
-    assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });
+    const content = encodingOf(header) as ResponseContent;
+    assert.equal(content.status, 415, header);
+    assert.equal(messageOf(content), `${taken}${LIST} or no Content-Encoding`);
+    assert.deepEqual(content.headers, { 'Accept-Encoding': LIST });
   }
   for (const header of ['gzip, gzip', 'gzip,br', 'deflate, identity, x-gzip', 'gzip, compress']) {
-    const answer = encodingOf(header) as ResponseContent;
-    assert.equal(answer.status, 415, header);
-    assert.equal(messageOf(answer), `${taken}one of ${LIST}, not several`);
-    assert.deepEqual(answer.headers, { 'Accept-Encoding': LIST });
+    const content = encodingOf(header) as ResponseContent;
+    assert.equal(content.status, 415, header);
+    assert.equal(messageOf(content), `${taken}one of ${LIST}, not several`);
+    assert.deepEqual(content.headers, { 'Accept-Encoding': LIST });
   }
 });

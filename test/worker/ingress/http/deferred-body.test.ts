@@ -12,37 +12,37 @@ import { ChunkFloodDetector } from '../../../../src/worker/overload/flood.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { FakeResponse } from '../../../fakes/uws.ts';
 
-/** A request whose parts and verdict come when the test says so. */
+/** A request whose chunks and authentication complete when the test says so. */
 class Request extends FakeResponse {
-  /** Who was let in. */
+  /** The authenticated sender. */
   sender: Identity | undefined;
-  readonly heard: string[] = [];
-  /** By default for two chunks of 5 bytes together. */
+  readonly calls: string[] = [];
+  /** Default limit: two chunks of 5 bytes together. */
   readonly memory: InputMemory;
-  decide!: (verdict: AuthResult) => void;
+  authenticate!: (auth: AuthResult) => void;
 
   readonly turn = { spent: false, number: 1, spend: () => !this.turn.spent };
 
   constructor(memoryBytes = 5 + 2 * LIMITS.chunkOverheadBytes) {
     super();
     this.memory = new InputMemory(memoryBytes);
-    const verdict = new Promise<AuthResult>((resolve) => {
-      this.decide = resolve;
+    const auth = new Promise<AuthResult>((resolve) => {
+      this.authenticate = resolve;
     });
-    const body = new DeferredBody(this, verdict, this.memory, new ChunkFloodDetector(this.turn), {
+    const body = new DeferredBody(this, auth, this.memory, new ChunkFloodDetector(this.turn), {
       authenticated: (sender) => {
         this.sender = sender;
       },
-      rejected: (code) => this.heard.push(code),
-      evicted: () => this.heard.push('evicted'),
-      flooded: () => this.heard.push('flooded'),
-      failed: (error) => this.heard.push(String(error)),
+      rejected: (code) => this.calls.push(code),
+      evicted: () => this.calls.push('evicted'),
+      flooded: () => this.calls.push('flooded'),
+      failed: (error) => this.calls.push(String(error)),
     });
-    body.onAborted(() => this.heard.push('aborted'));
+    body.onAborted(() => this.calls.push('aborted'));
     body.onData((chunk, isLast) => {
       const text = Buffer.from(chunk).toString();
       if (text === 'throw') throw new Error('thrown');
-      this.heard.push(isLast ? `${text}.` : text);
+      this.calls.push(isLast ? `${text}.` : text);
     });
   }
 
@@ -51,96 +51,96 @@ class Request extends FakeResponse {
   }
 }
 
-test('nothing is read before its sender is let in; then what came comes in its order', async () => {
+test('a body is read only after authentication; earlier chunks are then delivered in order', async () => {
   const request = new Request();
-  assert(request.paused, 'the socket is read no further');
+  assert(request.paused, 'the socket is paused');
   request.part('a');
   request.part('b');
   await turn();
-  assert.deepEqual(request.heard, []);
-  request.decide(ANONYMOUS);
+  assert.deepEqual(request.calls, []);
+  request.authenticate(ANONYMOUS);
   await turn();
-  assert.deepEqual(request.heard, ['a', 'b']);
-  assert(!request.paused, 'the socket is read on');
+  assert.deepEqual(request.calls, ['a', 'b']);
+  assert(!request.paused, 'the socket is resumed');
   request.part('c', true);
-  assert.deepEqual(request.heard, ['a', 'b', 'c.']);
+  assert.deepEqual(request.calls, ['a', 'b', 'c.']);
 });
 
-test('who is not let in is told so once, and none of the body is read', async () => {
+test('failed authentication is reported once, and the body is not read', async () => {
   const request = new Request();
   request.part('a');
-  request.decide('unauthorized');
+  request.authenticate('unauthorized');
   await turn();
   request.part('b', true);
   request.abort();
-  assert.deepEqual(request.heard, ['aborted', 'unauthorized'], 'the reader, then the sender');
+  assert.deepEqual(request.calls, ['aborted', 'unauthorized'], 'the reader, then the sender');
   assert(!request.paused, 'the connection may carry another request');
 });
 
-test('who goes away before is not answered; the reader hears of it once', async () => {
-  for (const verdict of [ANONYMOUS, 'unauthorized'] as const) {
+test('a client that disconnects earlier gets no response; the reader is aborted once', async () => {
+  for (const auth of [ANONYMOUS, 'unauthorized'] as const) {
     const request = new Request();
     request.part('a', true);
     request.abort();
-    request.decide(verdict);
+    request.authenticate(auth);
     await turn();
-    assert.deepEqual(request.heard, ['aborted']);
+    assert.deepEqual(request.calls, ['aborted']);
   }
 });
 
-test('the reader of a body hears of who goes away after he was let in', async () => {
+test('the reader is aborted when a client disconnects after authentication', async () => {
   const request = new Request();
   request.part('a', true);
-  request.decide(ANONYMOUS);
+  request.authenticate(ANONYMOUS);
   await turn();
   request.abort();
-  assert.deepEqual(request.heard, ['a.', 'aborted']);
+  assert.deepEqual(request.calls, ['a.', 'aborted']);
 });
 
-test('what a reader throws is told', async () => {
+test('an error thrown by the reader is reported', async () => {
   const request = new Request();
   request.part('throw', true);
-  request.decide(ANONYMOUS);
+  request.authenticate(ANONYMOUS);
   await turn();
-  assert.deepEqual(request.heard, ['Error: thrown']);
+  assert.deepEqual(request.calls, ['Error: thrown']);
 });
 
-test('what is kept until the verdict is charged, and no longer', async () => {
+test('chunks are charged until authentication completes, no longer', async () => {
   const request = new Request();
   request.part('abc');
   request.part('de');
   assert.equal(request.memory.bytes, 5 + 2 * LIMITS.chunkOverheadBytes, 'chunks may be short');
-  request.decide(ANONYMOUS);
+  request.authenticate(ANONYMOUS);
   await turn();
   assert.equal(request.memory.bytes, 0);
   for (const end of ['unauthorized', 'abort'] as const) {
     const other = new Request();
     other.part('abc');
     if (end === 'abort') other.abort();
-    else other.decide(end);
+    else other.authenticate(end);
     await turn();
     assert.equal(other.memory.bytes, 0, end);
   }
 });
 
-test('one that is evicted is told so once, whatever the verdict, and nothing of it is read', async () => {
+test('eviction is reported once, whatever authentication returns, and the body is not read', async () => {
   const request = new Request();
   request.part('0123456789');
   request.part('a', true);
   request.part('b', true);
-  request.decide(ANONYMOUS);
+  request.authenticate(ANONYMOUS);
   await turn();
-  assert.deepEqual(request.heard, ['aborted', 'evicted']);
+  assert.deepEqual(request.calls, ['aborted', 'evicted']);
   assert.deepEqual([request.memory.bytes, request.paused], [0, false]);
 });
 
-test('a flood of tiny chunks is found before it is known who sends it', () => {
+test('a flood of tiny chunks is detected before authentication', () => {
   const request = new Request();
   request.turn.spent = true;
   for (let chunk = 0; chunk <= LIMITS.spentChunks.count; chunk++) request.part('');
-  assert.deepEqual(request.heard, ['aborted', 'evicted']);
+  assert.deepEqual(request.calls, ['aborted', 'evicted']);
   const roomy = new Request(MIB);
   roomy.turn.spent = true;
   for (let chunk = 0; chunk <= LIMITS.spentChunks.count; chunk++) roomy.part('');
-  assert.deepEqual(roomy.heard, ['flooded']);
+  assert.deepEqual(roomy.calls, ['flooded']);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { expectationOf } from '../../../../src/worker/ingress/http/expectation.ts';
 import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
 
-/** A request with an `Expect` for each of these values. */
+/** A request with an `Expect` header for each value. */
 function expecting(...values: string[]): HttpRequest {
   return {
     getCaseSensitiveMethod: () => 'POST',
@@ -16,7 +16,7 @@ function expecting(...values: string[]): HttpRequest {
   };
 }
 
-test('100-continue is expected in any letter case, once or more', () => {
+test('100-continue is recognized in any letter case, once or more', () => {
   for (const values of [
     ['100-continue'],
     ['100-Continue'],
@@ -33,13 +33,13 @@ test('100-continue is expected in any letter case, once or more', () => {
   }
 });
 
-test('no header, an empty one and an empty list expect nothing', () => {
+test('no header, an empty one and an empty list mean no expectation', () => {
   for (const values of [[], [''], [','], [' , '], ['', '']]) {
     assert.equal(expectationOf(expecting(...values)), 'none', values.join('|'));
   }
 });
 
-test('anything else is unknown, beside 100-continue too', () => {
+test('anything else is unknown, also together with 100-continue', () => {
   for (const values of [
     ['x'],
     ['100'],

@@ -5,7 +5,7 @@ import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
 
 type Header = readonly [name: string, value: string];
 
-/** A request with these headers, as uWebSockets.js shows it: names in lower case. */
+/** A request with these headers, as uWebSockets.js reports it: names in lower case. */
 function requestWith(headers: readonly Header[], method = 'POST'): HttpRequest {
   return {
     getCaseSensitiveMethod: () => method,
@@ -19,7 +19,7 @@ function requestWith(headers: readonly Header[], method = 'POST'): HttpRequest {
 
 const faultOf = (...headers: Header[]) => framingFault(requestWith(headers));
 
-test('a length, chunked in any case, or neither: there is one way to read it', () => {
+test('a length, chunked in any letter case, or neither is unambiguous', () => {
   assert.equal(faultOf(), undefined);
   for (const length of ['0', '17', '0017', '999999999999999']) {
     assert.equal(faultOf(['content-length', length]), undefined);
@@ -29,14 +29,14 @@ test('a length, chunked in any case, or neither: there is one way to read it', (
   }
 });
 
-test('a Content-Length that is no number is refused, the empty one too', () => {
+test('a Content-Length that is not a number is rejected, including an empty one', () => {
   const wrong = ['', '+1', '-1', '1.0', '0x1', '1 2', '1,1', 'ten', '1'.repeat(16), '１', '1\n'];
   for (const length of wrong) {
     assert.equal(faultOf(['content-length', length]), 'Content-Length must be a number', length);
   }
 });
 
-test('a Transfer-Encoding other than chunked is refused, the empty one too', () => {
+test('a Transfer-Encoding other than chunked is rejected, including an empty one', () => {
   for (const encoding of ['', 'xchunked', 'chunked, identity', 'gzip, chunked', 'identity']) {
     assert.equal(
       faultOf(['transfer-encoding', encoding]),
@@ -46,7 +46,7 @@ test('a Transfer-Encoding other than chunked is refused, the empty one too', () 
   }
 });
 
-test('a length that is given twice is refused, were it the same', () => {
+test('a repeated length is rejected, even an equal one', () => {
   const [one, two] = [
     ['content-length', '1'],
     ['content-length', '2'],
@@ -82,14 +82,14 @@ const HANDSHAKE: readonly Header[] = [
   ['sec-websocket-version', '13'],
 ];
 
-/** The fault of the handshake with this header in place of, or beside, its own. */
+/** Returns the fault of a handshake with this header replaced or added. */
 function handshakeWith(name: string, ...values: string[]): string | undefined {
   const others = HANDSHAKE.filter(([other]) => other !== name);
   const own = values.map((value): Header => [name, value]);
   return handshakeFault(requestWith([...others, ...own], 'GET'));
 }
 
-test('a handshake asks for the upgrade, by tokens in any case and among others', () => {
+test('a handshake requests the upgrade, by tokens in any letter case and order', () => {
   assert.equal(handshakeFault(requestWith(HANDSHAKE, 'get')), undefined);
   for (const value of ['WebSocket', 'h2c, websocket', ' websocket ']) {
     assert.equal(handshakeWith('upgrade', value), undefined, value);

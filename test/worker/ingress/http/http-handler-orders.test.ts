@@ -1,7 +1,7 @@
 /**
- * Bodies whose senders are checked, that come in parts, wait, are taken apart in slices, late or
- * abandoned, while the buffer is full and the worker ends, at random by a seed. A response that is
- * touched after its end throws.
+ * Random histories, by a seed, of bodies with authenticated senders that arrive in chunks, wait,
+ * are decoded in slices, time out or are aborted, while the buffer is full and the worker drains.
+ * Using a response after its end throws.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -27,7 +27,7 @@ import { createStages } from '../stages.ts';
 const HISTORIES = 300;
 const STEPS = 60;
 const TIMEOUT_MS = 15_000;
-const VERDICTS: readonly AuthResult[] = [
+const AUTH_RESULTS: readonly AuthResult[] = [
   ANONYMOUS,
   ANONYMOUS,
   'unauthorized',
@@ -39,15 +39,15 @@ const STORED = { stored: cell('forebay_events_stored_total') };
 
 type Stages = ReturnType<typeof createStages>;
 
-/** A request of a known sender, and where it stands. */
+/** A request of a known sender, and its state. */
 class Sent {
   readonly response = new FakeResponse();
   readonly ids: readonly string[];
   readonly #parts: Buffer[] = [];
-  /** Says who sends it; undefined = it is known. */
-  decide: ((verdict: AuthResult) => void) | undefined;
+  /** Completes authentication; undefined = done. */
+  authenticate: ((auth: AuthResult) => void) | undefined;
 
-  constructor(name: string, random: SeededRandom, listener: HttpHandler, verdicts: Verdicts) {
+  constructor(name: string, random: SeededRandom, handler: HttpHandler, results: AuthResults) {
     const count = random.pick([0, 1, 3, 400]);
     this.ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
     const events = this.ids.map((id, index) => {
@@ -72,25 +72,25 @@ class Sent {
       ...(isChunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': length }),
     });
     markChunked(this.response, request);
-    const verdict = new Promise<AuthResult>((resolve) => {
-      this.decide = resolve;
+    const auth = new Promise<AuthResult>((resolve) => {
+      this.authenticate = resolve;
     });
-    verdicts.push(random.chance(0.5) ? verdict : random.pick(VERDICTS));
-    listener.handle(this.response, request);
+    results.push(random.chance(0.5) ? auth : random.pick(AUTH_RESULTS));
+    handler.handle(this.response, request);
   }
 
   get hasMore(): boolean {
     return this.#parts.length > 0;
   }
 
-  /** The next part arrives, unless nobody reads it any more. */
+  /** Delivers the next chunk, if it is still read. */
   deliver(): void {
     const part = this.#parts.shift();
     if (part === undefined || this.response.ended) return;
     this.response.deliver(part, this.#parts.length === 0);
   }
 
-  /** Those that its sender takes for stored. */
+  /** Events that its sender considers stored. */
   get promised(): readonly string[] {
     if (!this.response.body.startsWith('{"accepted":')) return [];
     const { accepted, errors } = JSON.parse(this.response.body) as EventsResponse['body'];
@@ -106,9 +106,9 @@ class Sent {
     return promised;
   }
 }
-type Verdicts = (AuthResult | Promise<AuthResult>)[];
+type AuthResults = (AuthResult | Promise<AuthResult>)[];
 
-/** Kafka, as it pleases the test. */
+/** Kafka under control of the test. */
 class Kafka {
   readonly stored = new Set<string>();
   readonly #stages: Stages;
@@ -118,7 +118,7 @@ class Kafka {
     this.#stages = stages;
   }
 
-  /** Takes what waits, and has it end so. */
+  /** Settles the waiting events with this result. */
   take(end: 'stored' | 'refused' | 'late'): void {
     const { topic, acknowledger } = this.#stages;
     for (const { queue } of topic.partitions) {
@@ -133,7 +133,7 @@ class Kafka {
     }
   }
 
-  /** What is late arrives too. */
+  /** Delivers late results too. */
   settle(): void {
     this.take('stored');
     for (const batch of this.#late) this.#store(batch);
@@ -146,22 +146,22 @@ class Kafka {
   }
 }
 
-/** One history of steps at random. @returns how many requests ended with each status */
+/** Runs one random history. @returns number of requests by final status */
 async function run(t: TestContext, seed: number): Promise<(number | undefined)[]> {
   const random = new SeededRandom(seed, 'orders');
   const log = pino({ level: 'silent' });
-  const verdicts: Verdicts = [];
+  const results: AuthResults = [];
   const authenticator = new Authenticator({
     origins: new Origins(undefined),
     log,
     keys: new KeyRing(),
   });
-  t.mock.method(authenticator, 'authenticate', () => verdicts.shift());
+  t.mock.method(authenticator, 'authenticate', () => results.shift());
   const stages = createStages({
     settings: { httpTimeoutMs: TIMEOUT_MS },
     parts: { authenticator },
   });
-  const { budget, counters, acknowledger, intake, http: listener } = stages;
+  const { budget, counters, acknowledger, intake, http: handler } = stages;
   const kafka = new Kafka(stages);
   const all: Sent[] = [];
   let pressedBytes = 0;
@@ -176,9 +176,9 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   };
   const one = () => random.pick(all);
   const steps: [number, () => void][] = [
-    [10, () => all.push(new Sent(`${all.length}`, random, listener, verdicts))],
+    [10, () => all.push(new Sent(`${all.length}`, random, handler, results))],
     [20, () => one()?.deliver()],
-    [8, () => one()?.decide?.(random.pick(VERDICTS))],
+    [8, () => one()?.authenticate?.(random.pick(AUTH_RESULTS))],
     [2, () => one()?.response.abort()],
     [
       6,
@@ -189,7 +189,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     [2, relieve],
     [6, () => kafka.take(random.pick(['stored', 'stored', 'refused', 'late']))],
     [2, () => kafka.settle()],
-    [0.3, () => listener.drain()],
+    [0.3, () => handler.drain()],
     [0.3, () => intake.drain()],
   ];
   const deck = steps.flatMap(([weight, step]) => Array<() => void>(weight * 10).fill(step));
@@ -198,20 +198,20 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     if (random.chance(0.3)) await turn();
   }
   relieve();
-  for (const sent of all) sent.decide?.(ANONYMOUS);
+  for (const sent of all) sent.authenticate?.(ANONYMOUS);
   await turn();
   for (const sent of all) while (!sent.response.ended && sent.hasMore) sent.deliver();
   do await turn();
-  while (listener.decoding);
+  while (handler.decoding);
   kafka.settle();
   for (let ms = 0; ms < 2 * LIMITS.bodyGraceMs; ms += LIMITS.bodyLookMs) {
     t.mock.timers.tick(LIMITS.bodyLookMs);
   }
   await turn();
-  for (const { response } of all) assert(response.ended, 'each is answered, or gone');
-  assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+  for (const { response } of all) assert(response.ended, 'each is answered or aborted');
+  assert.deepEqual([handler.busy, handler.decoding], [false, false]);
   const unstored = all.flatMap(({ promised }) => promised).filter((id) => !kafka.stored.has(id));
-  assert.deepEqual(unstored, [], 'nothing is told stored that is not');
+  assert.deepEqual(unstored, [], 'every event reported as stored is stored');
   assert.equal(acknowledger.lateEvents, 0);
   const count = (cells: Readonly<Record<string, number>>) =>
     Object.values(cells).reduce((sum, at) => sum + counters.values[at]!, 0);
@@ -221,12 +221,12 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
     stages.logged.filter((line) => line !== refusal),
     [],
   );
-  listener.close();
+  handler.close();
   stages.webSocket.close();
   return all.map(({ response }) => response.status);
 }
 
-test('in any order each body is answered once or gone, and only what is stored is told stored', async (t) => {
+test('in any order each body is answered once or aborted, and only stored events are reported as stored', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
   const seen = new Set<number | undefined>();
   for (let seed = 1; seed <= HISTORIES; seed++) {

@@ -1,4 +1,4 @@
-/** The HTTP listener without its sockets: what is hard to meet from outside. */
+/** The HTTP handler without its sockets: cases that are hard to reach from outside. */
 import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -24,20 +24,20 @@ import { createStages, NO_PAGE } from '../stages.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
-let listener: HttpHandler;
+let handler: HttpHandler;
 let counters: Counters;
-/** Of events that the sieve does not let through. */
+/** Limits of events that the fast path does not accept. */
 let validate: Validator;
 
 beforeEach(() => {
   validate = loadValidator(undefined);
-  listener = createListener();
+  handler = createListener();
 });
 
-/** @param parts those that differ */
+/** @param parts overrides */
 function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_000): HttpHandler {
   const validating: Validator = (value) => validate(value);
-  // However slow the machine is, a turn has time.
+  // On a machine of any speed, a turn has time.
   const turn = new TurnBudget({ now: () => 0, cpuMs: () => 0 });
   const all = { turn, ...parts };
   const stages = createStages({ validate: validating, settings: { httpTimeoutMs }, parts: all });
@@ -45,15 +45,15 @@ function createListener(parts: Partial<IngressParts> = {}, httpTimeoutMs = 15_00
   stages.webSocket.close();
   return stages.http;
 }
-afterEach(() => listener.close());
+afterEach(() => handler.close());
 
-/** Ends `before` for a listener with other options. */
+/** Runs `before` for a handler with other options. */
 function replaced(before: HttpHandler, parts: Partial<IngressParts>): HttpHandler {
   before.close();
   return createListener(parts);
 }
 
-/** A turn of the loop, and what takes all its time. */
+/** A turn of the event loop, and a function that spends its time. */
 function spentLater() {
   let nowMs = 0;
   const turn = new TurnBudget({ now: () => nowMs, cpuMs: () => nowMs });
@@ -73,7 +73,7 @@ function ask(
   address?: readonly number[],
 ): FakeResponse {
   const response = new FakeResponse({ address });
-  listener.handle(response, fakeRequest(method, path, headers));
+  handler.handle(response, fakeRequest(method, path, headers));
   return response;
 }
 
@@ -89,10 +89,10 @@ function post(
   return response;
 }
 
-test('when a turn of the loop has no time left, answers wait for its end: pipelined requests would have it', async () => {
+test('in a turn without time left, responses wait for its end: otherwise pipelined requests extend it', async () => {
   const { turn, spend } = spentLater();
-  listener = replaced(listener, { turn });
-  assert.equal(ask('GET', '/livez').status, 200, 'there is time');
+  handler = replaced(handler, { turn });
+  assert.equal(ask('GET', '/livez').status, 200, 'there is time left');
   spend();
   const asked = [
     ask('GET', '/livez'),
@@ -110,27 +110,27 @@ test('when a turn of the loop has no time left, answers wait for its end: pipeli
   );
 });
 
-test('a body that is refused undecoded is so at the end of a turn that has no time left', async () => {
+test('a body rejected undecoded is rejected at the end of a turn without time left', async () => {
   const { turn, spend } = spentLater();
   const rate = { eventsPerSecond: 0.001, burst: 1 };
   const keys = new KeyRing();
   keys.replace([{ name: 'k', sha256: tokenHash(TOKEN), endsAtMs: Number.POSITIVE_INFINITY, rate }]);
   const log = pino({ level: 'silent' });
   const authenticator = new Authenticator({ origins: new Origins(undefined), keys, log });
-  listener = replaced(listener, { authenticator, turn });
+  handler = replaced(handler, { authenticator, turn });
   const headers = { authorization: `Bearer ${TOKEN}` };
-  assert.equal(post('[1,2]', headers).status, 400, 'from now on it owes a token');
+  assert.equal(post('[1,2]', headers).status, 400, 'from now on its bucket is in debt');
   assert.equal(post(good('x'), headers).status, 429);
   spend();
   const late = post(good('x'), headers);
-  assert.deepEqual([late.ended, listener.decoding], [false, true]);
+  assert.deepEqual([late.ended, handler.decoding], [false, true]);
   await nextTurn();
-  assert.deepEqual([late.status, listener.decoding], [429, false]);
+  assert.deepEqual([late.status, handler.decoding], [429, false]);
 });
 
-test('bodies without a place are rejected a few in each turn: each answer brings another body', async () => {
+test('bodies without a slot are rejected a few per turn: each response brings another body', async () => {
   const { turn, spend } = spentLater();
-  listener = replaced(listener, { turn });
+  handler = replaced(handler, { turn });
   const taken = Array.from({ length: LIMITS.waitingBodies }, (_, i) =>
     post(LONG, {}, addressOf(i)),
   );
@@ -142,10 +142,10 @@ test('bodies without a place are rejected a few in each turn: each answer brings
   await nextTurn();
   assert.equal(rejected(), LIMITS.resumedBodies);
   await until(() => [...taken, ...late].every(({ status }) => status !== undefined));
-  assert.deepEqual([rejected(), listener.decoding], [others, false]);
+  assert.deepEqual([rejected(), handler.decoding], [others, false]);
 });
 
-test('while the worker ends every answer closes its connection, or says that the client should', async () => {
+test('while draining, every response closes its connection or asks the client to', async () => {
   const length = { 'content-length': '5' };
   const cases: [string, () => FakeResponse, 'closes' | 'announces'][] = [
     ['200', () => ask('GET', '/livez'), 'closes'],
@@ -155,7 +155,7 @@ test('while the worker ends every answer closes its connection, or says that the
     ['HEAD', () => ask('HEAD', '/livez'), 'closes'],
     ['HEAD 405', () => ask('HEAD', '/events'), 'closes'],
     ['OPTIONS', () => ask('OPTIONS', '/events'), 'announces'],
-    // A body is still to come: a close would reset the connection under the answer.
+    // The body is still to come: a close would reset the connection before the response is read.
     ['404 with a body', () => ask('POST', '/nothing', length), 'announces'],
     ['405 with a body', () => ask('PUT', '/events', length), 'announces'],
     ['415', () => ask('POST', '/events', { ...length, 'content-type': 'a/b' }), 'announces'],
@@ -168,32 +168,32 @@ test('while the worker ends every answer closes its connection, or says that the
     const how = [closes, headers.get('Connection'), headers.get('Keep-Alive')];
     assert.deepEqual(how, [false, 'keep-alive', 'timeout=6'], `before: ${name}`);
   }
-  listener.drain();
+  handler.drain();
   for (const [name, answer, how] of cases) {
     const response = answer();
-    // Later, as long as uWebSockets.js may still read on.
+    // Later, while uWebSockets.js may still be reading.
     await until(() => response.status !== undefined);
     const { closes, headers } = response;
     assert.equal(closes, how !== 'announces', name);
-    // Where uWebSockets.js closes it says so by itself.
+    // uWebSockets.js adds the header when it closes.
     assert.equal(headers.get('Connection'), how === 'closes' ? undefined : 'close', name);
     assert.equal(headers.get('Keep-Alive'), undefined, name);
   }
-  assert.equal(listener.busy, false);
+  assert.equal(handler.busy, false);
 });
 
-/** They are taken apart in slices, and decompressed. */
+/** Bodies that are decoded in slices, and decompressed. */
 const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
 const GZIP = { 'content-encoding': 'gzip' };
 const PACKED = gzipSync('[{}]');
 /** 192.0.2.`sender` */
 const addressOf = (sender: number) => [192, 0, 2, sender];
 
-test('so many long bodies may wait, and one more is buffer_full, to come again', async () => {
+test('a limited number of long bodies may wait; one more is buffer_full and may be retried', async () => {
   const waiting = Array.from({ length: LIMITS.waitingBodies }, (_, index) =>
     index % 2 === 0 ? post(LONG, {}, addressOf(index)) : post(PACKED, GZIP, addressOf(index)),
   );
-  assert(listener.decoding, 'they are not taken apart');
+  assert(handler.decoding, 'they are not decoded');
   for (const { status } of waiting) assert.equal(status, undefined);
   for (const one of [post(LONG), post(PACKED, GZIP)]) {
     assert.equal(one.status, 503);
@@ -202,11 +202,11 @@ test('so many long bodies may wait, and one more is buffer_full, to come again',
   }
   const short = post('{}');
   await until(() => short.status !== undefined);
-  assert.equal(short.status, 400, 'a short one is taken all the same');
+  assert.equal(short.status, 400, 'a short one is still accepted');
   await until(() => waiting.every(({ status }) => status !== undefined));
   for (const { status } of waiting) assert.equal(status, 400);
-  assert.equal(listener.decoding, false);
-  assert.equal(post(LONG).status, undefined, 'there is room again');
+  assert.equal(handler.decoding, false);
+  assert.equal(post(LONG).status, undefined, 'a slot is free again');
 });
 
 for (const [name, body, headers] of [
@@ -214,18 +214,18 @@ for (const [name, body, headers] of [
   ['packed', PACKED, GZIP],
   ['of unknown length', LONG, { 'content-length': '' }],
 ] as const) {
-  test(`bodies that are ${name}: an address may hold half of the places, another one has room`, async () => {
+  test(`bodies that are ${name}: an address may hold half of the slots, another one gets one`, async () => {
     const flood = Array.from({ length: 80 }, () => post(body, headers));
     const held = flood.filter(({ status }) => status === undefined);
     assert.equal(held.length, LIMITS.waitingBodies / 2);
     const others = [2, 3, 4, 5].map((sender) => post(body, headers, addressOf(sender)));
     for (const { status } of others) assert.equal(status, undefined);
     await until(() => [...held, ...others].every(({ status }) => status === 400));
-    assert.equal(post(body, headers).status, undefined, 'there is room again');
+    assert.equal(post(body, headers).status, undefined, 'a slot is free again');
   });
 }
 
-test('with keys, places are shared by key: whatever addresses a key has, another key has room', async () => {
+test('with keys, slots are shared by key: one key on many addresses leaves slots for another key', async () => {
   const keys = new KeyRing();
   const entry = { endsAtMs: Number.POSITIVE_INFINITY, rate: undefined };
   keys.replace(['a', 'b'].map((name) => ({ ...entry, name, sha256: tokenHash(`fbk_${name}`) })));
@@ -234,8 +234,8 @@ test('with keys, places are shared by key: whatever addresses a key has, another
     keys,
     log: pino({ level: 'silent' }),
   });
-  listener.close();
-  listener = createListener({ authenticator });
+  handler.close();
+  handler = createListener({ authenticator });
   const by = (key: string) => ({ authorization: `Bearer fbk_${key}` });
   const flood = Array.from({ length: 80 }, (_, index) => post(LONG, by('a'), addressOf(index)));
   const held = flood.filter(({ status }) => status === undefined);
@@ -244,10 +244,10 @@ test('with keys, places are shared by key: whatever addresses a key has, another
   await until(() => [...held, other].every(({ status }) => status === 400));
 });
 
-test('bodies that wait are charged; one that is evicted is buffer_full, to come again', async () => {
+test('waiting bodies are charged; an evicted one is buffer_full and may be retried', async () => {
   const input = new InputMemory(4 * MIB);
-  listener.close();
-  listener = createListener({ inputMemory: input });
+  handler.close();
+  handler = createListener({ inputMemory: input });
   const text = `[${Array(200).fill('{}').join(',')}${' '.repeat(700 * KIB)}]`;
   const packed = gzipSync(text);
   const fitting = Math.floor(input.limitBytes / text.length);
@@ -256,12 +256,12 @@ test('bodies that wait are charged; one that is evicted is buffer_full, to come 
   await until(() => plain.every(({ status }) => status !== undefined));
   const statuses = plain.map(({ status }) => status);
   assert.equal(statuses.filter((status) => status === 400).length, fitting);
-  // What it decompresses to is charged as it comes.
+  // Decompressed bytes are charged as they arrive.
   const others = input.allocate(() => assert.fail('it is pinned'));
   others.resize(input.limitBytes - text.length / 2);
   others.pin();
   const inflated = post(packed, { 'content-encoding': 'gzip' });
-  assert(input.bytes < input.limitBytes, 'it fits as it was sent');
+  assert(input.bytes < input.limitBytes, 'it fits compressed');
   await until(() => inflated.status !== undefined);
   others.release();
   for (const { status, body, headers } of [...plain, inflated]) {
@@ -271,26 +271,26 @@ test('bodies that wait are charged; one that is evicted is buffer_full, to come 
     assert.equal(headers.get('Retry-After'), '1');
   }
   assert.equal(inflated.status, 503);
-  assert.deepEqual([listener.decoding, listener.busy, input.bytes], [false, false, 0]);
+  assert.deepEqual([handler.decoding, handler.busy, input.bytes], [false, false, 0]);
 });
 
-test('a body that holds memory for long is 408 in words, held or read, and the next one is taken', async (t) => {
+test('a body that holds memory for long is 408 with a message, deferred or read; the next one is accepted', async (t) => {
   const log = pino({ level: 'silent' });
   const authenticator = new Authenticator({
     origins: new Origins(undefined),
     log,
     keys: new KeyRing(),
   });
-  let decide!: (verdict: AuthResult) => void;
-  const verdict = new Promise<AuthResult>((resolve) => {
-    decide = resolve;
+  let authenticate!: (auth: AuthResult) => void;
+  const auth = new Promise<AuthResult>((resolve) => {
+    authenticate = resolve;
   });
-  const verdicts = [ANONYMOUS, verdict, ANONYMOUS];
+  const verdicts = [ANONYMOUS, auth, ANONYMOUS];
   t.mock.method(authenticator, 'authenticate', () => verdicts.shift());
   let ms = 0;
   const input = new InputMemory(4 * MIB, () => ++ms);
-  listener.close();
-  listener = createListener({ authenticator, inputMemory: input });
+  handler.close();
+  handler = createListener({ authenticator, inputMemory: input });
   const begun = () => ask('POST', '/events', { 'content-length': `${MIB}` });
   const [read, held] = [begun(), begun()];
   for (const response of [read, held]) response.deliver(Buffer.alloc(MIB - 1), false);
@@ -301,14 +301,14 @@ test('a body that holds memory for long is 408 in words, held or read, and the n
     assert.deepEqual([status, closes], [408, true]);
     assert.match(body, /"request_timeout".*memory for incomplete input was exhausted/);
   }
-  decide(ANONYMOUS);
-  await verdict;
-  assert.deepEqual([input.bytes, listener.busy], [0, false]);
+  authenticate(ANONYMOUS);
+  await auth;
+  assert.deepEqual([input.bytes, handler.busy], [0, false]);
   assert.equal(counters.values[REFUSED.request_timeout], 2);
   assert.equal(post('[]').status, 200);
 });
 
-test('the memory of a body is its own: what comes next on the connection does not change it', async () => {
+test('a body has its own memory: later data on the connection does not change it', async () => {
   const response = post(
     `[${Array(20)
       .fill(good('x', { msg: 1 }))
@@ -321,15 +321,15 @@ test('the memory of a body is its own: what comes next on the connection does no
   );
 });
 
-test('a rate counts a long body as one: Retry-After is the time until all that it refused may come', async () => {
+test('a rate counts a long body as one: Retry-After covers all of its rejected events', async () => {
   const rate = { eventsPerSecond: 1, burst: 1_000 };
   const keys = new KeyRing();
   const sha256 = tokenHash(TOKEN);
   keys.replace([{ name: 'k', sha256, endsAtMs: Number.POSITIVE_INFINITY, rate }]);
   const log = pino({ level: 'silent' });
   const authenticator = new Authenticator({ origins: new Origins(undefined), keys, log });
-  listener.close();
-  listener = createListener({ authenticator }, 1);
+  handler.close();
+  handler = createListener({ authenticator }, 1);
   const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
   const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
   await until(() => response.status !== undefined);
@@ -339,7 +339,7 @@ test('a rate counts a long body as one: Retry-After is the time until all that i
   assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);
 });
 
-test('a body that something fails on, short or long, ends its connection, and waits no more', async () => {
+test('an internal error in a body, short or long, closes its connection and frees its slot', async () => {
   validate = () => {
     throw new RangeError('thrown');
   };
@@ -347,46 +347,46 @@ test('a body that something fails on, short or long, ends its connection, and wa
   for (const body of [odd, arrayOf(Array(500).fill(odd))]) {
     const response = post(body);
     await until(() => response.ended);
-    assert.equal(response.status, undefined, 'nobody is told what is not known');
-    assert.deepEqual([listener.busy, listener.decoding], [false, false]);
+    assert.equal(response.status, undefined, 'an unknown result is not reported');
+    assert.deepEqual([handler.busy, handler.decoding], [false, false]);
   }
   validate = () => assert.fail('the state is wrong');
   assert.throws(() => post(odd), AssertionError);
 });
 
-test('a body that came too late is answered 408 once, whatever is found out of its sender then', async (t) => {
-  listener.close();
+test('a body that timed out is answered 408 once, whatever authentication returns later', async (t) => {
+  handler.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
   const log = pino({ level: 'silent' });
   for (const late of ['unauthorized', ANONYMOUS] as const) {
-    let decide: (verdict: AuthResult) => void = () => {};
-    const verdict = new Promise<AuthResult>((resolve) => {
-      decide = resolve;
+    let authenticate: (auth: AuthResult) => void = () => {};
+    const auth = new Promise<AuthResult>((resolve) => {
+      authenticate = resolve;
     });
     const authenticator = new Authenticator({
       origins: new Origins(undefined),
       log,
       keys: new KeyRing(),
     });
-    t.mock.method(authenticator, 'authenticate', () => verdict);
-    listener = createListener({ authenticator });
+    t.mock.method(authenticator, 'authenticate', () => auth);
+    handler = createListener({ authenticator });
     const response = ask('POST', '/events', {
       'content-length': '9',
       authorization: 'Bearer a.b.c',
     });
     t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
-    decide(late);
+    authenticate(late);
     await until(() => response.ended);
     await new Promise(setImmediate);
     assert.equal(response.status, 408);
     const counts = [REFUSED.request_timeout, REFUSED.unauthorized].map((at) => counters.values[at]);
-    assert.deepEqual(counts, [1, 0], 'it is refused once');
-    assert.equal(listener.busy, false);
-    listener.close();
+    assert.deepEqual(counts, [1, 0], 'it is rejected once');
+    assert.equal(handler.busy, false);
+    handler.close();
   }
 });
 
-test('an allowed page may read every answer, a foreign one none; it may load the library', async (t) => {
+test('a permitted page may read every response, a foreign one none; any page may load the library', async (t) => {
   const verdicts: (AuthResult | Promise<AuthResult>)[] = [];
   const log = pino({ level: 'silent' });
   const authenticator = new Authenticator({
@@ -396,13 +396,13 @@ test('an allowed page may read every answer, a foreign one none; it may load the
   });
   t.mock.method(authenticator, 'authenticate', () => verdicts.shift() ?? ANONYMOUS);
   const memory = { exceeded: false };
-  listener.close();
+  handler.close();
   t.mock.timers.enable({ apis: ['setInterval'] });
-  listener = createListener({ authenticator, memory });
+  handler = createListener({ authenticator, memory });
   const page = { origin: 'https://a.example' };
   const sent = (headers: Record<string, string>) => ask('POST', '/events', { ...page, ...headers });
-  const admitting = (verdict: AuthResult | Promise<AuthResult>) => {
-    verdicts.push(verdict);
+  const authenticating = (auth: AuthResult | Promise<AuthResult>) => {
+    verdicts.push(auth);
     return sent({});
   };
   const late = () => {
@@ -417,23 +417,23 @@ test('an allowed page may read every answer, a foreign one none; it may load the
     return response;
   };
   const long = { ...page, 'content-length': '' };
-  const answers: [number, () => FakeResponse][] = [
+  const responses: [number, () => FakeResponse][] = [
     [200, () => post('[]', page)],
     [400, () => post('{', page)],
     [400, () => post('{', { ...page, 'content-encoding': 'gzip' })],
-    [401, () => admitting('unauthorized')],
-    [401, () => admitting(Promise.resolve('unauthorized'))],
+    [401, () => authenticating('unauthorized')],
+    [401, () => authenticating(Promise.resolve('unauthorized'))],
     [405, () => ask('GET', '/events', page)],
     [408, late],
     [413, () => sent({ 'content-length': '9999999' })],
     [413, () => post(' '.repeat(MIB + 1), long)],
     [415, () => sent({ 'content-type': 'a/b' })],
     [415, () => sent({ 'content-encoding': 'compress' })],
-    [503, () => admitting('identity_unavailable')],
-    [503, () => admitting(Promise.resolve('identity_unavailable'))],
+    [503, () => authenticating('identity_unavailable')],
+    [503, () => authenticating(Promise.resolve('identity_unavailable'))],
     [503, whenShort],
   ];
-  for (const [status, answer] of answers) {
+  for (const [status, answer] of responses) {
     const response = answer();
     await until(() => response.ended);
     assert.equal(response.status, status);
@@ -447,10 +447,10 @@ test('an allowed page may read every answer, a foreign one none; it may load the
   }
   const library = ask('GET', '/client.js', foreign);
   assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
-  listener.close();
+  handler.close();
 });
 
-test('the page learns from page.json whether it is ready or Kafka out; where events go, senders alone', async () => {
+test('page.json reports readiness and outages to all pages; topic and brokers only to authenticated clients', async () => {
   const readiness = { ready: false, reasons: ['draining'] };
   const authenticator = new Authenticator({
     origins: new Origins(undefined),
@@ -470,16 +470,16 @@ test('the page learns from page.json whether it is ready or Kafka out; where eve
     [true, 'Bearer wrong', { ...seen, rejected: 'unauthorized' }],
     [true, `Bearer ${TOKEN}`, all],
   ] as const) {
-    listener.close();
+    handler.close();
     if (keys) authenticator.setKeys({ type: 'keys', keys: [entry], keySet: undefined });
-    listener = createListener({
+    handler = createListener({
       readiness: () => readiness,
       page,
       ...(keys ? { authenticator } : {}),
     });
     const response = ask('GET', '/page.json', authorization === '' ? {} : { authorization });
     await until(() => response.status !== undefined);
-    assert.equal(response.status, 200, 'any other one is an error in the console');
+    assert.equal(response.status, 200, 'the console shows any other status as an error');
     assert.deepEqual(JSON.parse(response.body), expected, authorization);
     assert.equal(response.headers.get('Cache-Control'), 'no-store');
     assert.equal(counters.values[REFUSED.unauthorized], 0);

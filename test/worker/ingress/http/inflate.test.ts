@@ -23,7 +23,7 @@ function run(encoding: Encoding, body: Buffer): Promise<InflateResult> {
 
 const codeOf = ({ status, code }: ResponseContent) => `${status} ${code}`;
 
-/** The text, or status and code of the answer. */
+/** Returns the text, or status and code of the response. */
 async function inflate(encoding: Encoding, body: Buffer): Promise<string> {
   const inflated = await run(encoding, body);
   return Buffer.isBuffer(inflated) ? `whole: ${inflated}` : codeOf(inflated);
@@ -34,7 +34,7 @@ const BAD = '400 bad_encoding';
 
 type Pack = (bytes: Buffer) => Buffer;
 const BROTLI_QUICK = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 } };
-/** Each way to write an encoding. */
+/** Every way to write an encoding. */
 const WAYS: readonly [string, Encoding, Pack][] = [
   ['gzip', 'gzip', zlib.gzipSync],
   ['deflate with the header of zlib', 'deflate', zlib.deflateSync],
@@ -46,7 +46,7 @@ const WAYS: readonly [string, Encoding, Pack][] = [
 
 for (const [name, encoding, pack] of WAYS) {
   describe(name, { skip: encoding === 'zstd' && NEEDS_ZSTD }, () => {
-    test('data of any kind and length comes back', async () => {
+    test('data of any kind and length is decompressed', async () => {
       for (const bytes of [
         Buffer.alloc(0),
         Buffer.from('{"msg":"ä€😀"}'),
@@ -59,7 +59,7 @@ for (const [name, encoding, pack] of WAYS) {
       }
     });
 
-    test('exactly 1 MiB is taken, however small it is compressed; one byte more is too_large', async () => {
+    test('exactly 1 MiB is accepted, however well it compresses; one byte more is too_large', async () => {
       const noise = randomBytes(MIB / 2 + 1).toString('hex');
       for (const text of [' '.repeat(MIB + 1), noise.slice(0, MIB + 1)]) {
         const whole = await inflate(encoding, pack(Buffer.from(text.slice(0, MIB))));
@@ -68,14 +68,14 @@ for (const [name, encoding, pack] of WAYS) {
       }
     });
 
-    test('cut anywhere it is bad_encoding', async () => {
+    test('truncated data is bad_encoding', async () => {
       const packed = pack(Buffer.from('hello hello hello hello, and another hello'));
       for (let end = 0; end < packed.length; end++) {
         assert.equal(await inflate(encoding, packed.subarray(0, end)), BAD, `cut at ${end}`);
       }
     });
 
-    test('followed by anything it is bad_encoding', async () => {
+    test('trailing bytes are bad_encoding', async () => {
       const packed = pack(Buffer.from('hello'));
       for (const tail of ['x', '\0', '\0\0\0', '\x1f', '\x1f\x8b', '{"a":1}', '\x28\xb5\x2f\xfd']) {
         const followed = Buffer.concat([packed, Buffer.from(tail, 'latin1')]);
@@ -89,7 +89,7 @@ for (const [name, encoding, pack] of WAYS) {
       }
     });
 
-    test('a bomb is stopped at the bound, and its memory is not taken', async () => {
+    test('a bomb is stopped at the limit, without its memory', async () => {
       const bomb = pack(Buffer.alloc(64 * MIB));
       const before = process.memoryUsage();
       let [most, resident] = [0, 0];
@@ -107,7 +107,7 @@ for (const [name, encoding, pack] of WAYS) {
   });
 }
 
-test('its growing output is told; one that is canceled is heard of no more, and gives its place up', async () => {
+test('output is reported as it grows; a canceled decompression reports nothing and frees its thread', async () => {
   const { inflating } = LIMITS;
   const body = zlib.gzipSync(randomBytes(MIB / 2));
   const inflater = new Inflater();
@@ -142,13 +142,13 @@ test('its growing output is told; one that is canceled is heard of no more, and 
   await start('another').ended;
 });
 
-test('gzip may have several members, and empty ones too', async () => {
+test('gzip may have several members, including empty ones', async () => {
   const hello = zlib.gzipSync('hello');
   const members = Buffer.concat([hello, zlib.gzipSync(''), zlib.gzipSync(' x')]);
   assert.equal(await inflate('gzip', members), 'whole: hello x');
 });
 
-test('a changed byte is noticed where the format has a checksum', async () => {
+test('a corrupt byte is detected if the format has a checksum', async () => {
   for (const pack of [zlib.gzipSync, zlib.deflateSync] as const) {
     const packed = pack('hello');
     for (const at of [0, 1, 2, packed.length - 5, packed.length - 1]) {
@@ -160,7 +160,7 @@ test('a changed byte is noticed where the format has a checksum', async () => {
   }
 });
 
-test('deflate and brotli have one stream: a second one behind it is bad_encoding', async () => {
+test('deflate and brotli have one stream: a second one is bad_encoding', async () => {
   for (const [name, encoding, pack] of WAYS) {
     if (encoding !== 'deflate' && encoding !== 'br') continue;
     const twice = Buffer.concat([pack(Buffer.from('{}\n')), pack(Buffer.from('{}\n'))]);
@@ -173,7 +173,7 @@ test('deflate with a preset dictionary is bad_encoding', async () => {
   assert.equal(await inflate('deflate', packed), BAD);
 });
 
-test('brotli with a large window, up to 1 GiB, is bad_encoding; with the usual ones it is read', async () => {
+test('brotli with a large window, up to 1 GiB, is bad_encoding; usual windows are accepted', async () => {
   const { BROTLI_PARAM_LARGE_WINDOW, BROTLI_PARAM_LGWIN } = zlib.constants;
   const text = 'hello '.repeat(10_000);
   for (const lgwin of [10, 16, 22, 24]) {
@@ -184,7 +184,7 @@ test('brotli with a large window, up to 1 GiB, is bad_encoding; with the usual o
   assert.equal(await inflate('br', zlib.brotliCompressSync(text, { params: large })), BAD);
 });
 
-test('all that come are decompressed in the end, a few at the same time', async () => {
+test('all bodies are decompressed in the end, a few at a time', async () => {
   const bodies = Array.from({ length: 5 * LIMITS.inflating }, (_, index) => `body ${index}`);
   const done = await Promise.all(
     bodies.map((body, index) => {
@@ -198,11 +198,11 @@ test('all that come are decompressed in the end, a few at the same time', async 
   );
 });
 
-test('zstd is offered where Node.js has it, the others always', () => {
+test('zstd is offered if Node.js supports it, the others always', () => {
   assert.deepEqual(ENCODINGS, ['gzip', 'deflate', 'br', ...(HAS_ZSTD ? ['zstd'] : [])]);
 });
 
-test('zstd frames are decompressed one after the other, 10,000 of them too', {
+test('zstd frames are decompressed one after the other, up to 10,000', {
   skip: NEEDS_ZSTD,
 }, async () => {
   const frame = zstdCompressSync(Buffer.from('{}\n'));
@@ -219,7 +219,7 @@ test('zstd frames are decompressed one after the other, 10,000 of them too', {
   assert.equal((await inflate('zstd', many)).length, 'whole: '.length + 30_000);
 });
 
-test('a zstd frame whose data or checksum is wrong is bad_encoding', {
+test('a zstd frame with corrupt data or checksum is bad_encoding', {
   skip: NEEDS_ZSTD,
 }, async () => {
   const { ZSTD_c_checksumFlag } = zlib.constants as unknown as Record<string, number>;
@@ -233,7 +233,9 @@ test('a zstd frame whose data or checksum is wrong is bad_encoding', {
   }
 });
 
-test('a zstd window beyond 8 MiB is bad_encoding, by name', { skip: NEEDS_ZSTD }, async () => {
+test('a zstd window above 8 MiB is bad_encoding, with a message', {
+  skip: NEEDS_ZSTD,
+}, async () => {
   /** A frame with `{}` in a raw block. @param window the descriptor: exponent above 10, mantissa */
   const frame = (window: number) =>
     Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, window, (2 << 3) | 1, 0, 0, 0x7b, 0x7d]);
@@ -246,7 +248,7 @@ test('a zstd window beyond 8 MiB is bad_encoding, by name', { skip: NEEDS_ZSTD }
   }
 });
 
-test('what the tool zstd writes is read, at each level up to 19', {
+test('output of the zstd tool is accepted, at each level up to 19', {
   skip: NEEDS_ZSTD || missingTool('zstd'),
 }, async () => {
   const text = '{"msg":"m","clientId":"c","timestamp":1}\n'.repeat(20_000);
@@ -260,7 +262,7 @@ test('what the tool zstd writes is read, at each level up to 19', {
   assert.equal(await inflate('zstd', write('--ultra', '-22', '-c')), BAD, 'its window: 128 MiB');
 });
 
-test('senders of bodies that wait have their turns one after the other', async () => {
+test('senders of queued bodies are served round-robin', async () => {
   const inflater = new Inflater();
   const body = zlib.gzipSync('[]');
   const done: string[] = [];
@@ -280,7 +282,7 @@ test('senders of bodies that wait have their turns one after the other', async (
   for (let count = 0; count < 20; count++) add('many');
   for (const sender of ['b', 'c', 'b']) add(sender);
   await Promise.all(all);
-  // Two at a time are decompressed: neighbours may change places.
+  // Two are decompressed at a time: neighbors may swap.
   const lasts = ['b', 'c'].map((sender) => done.lastIndexOf(sender));
   assert(Math.max(...lasts) < 12, done.join(' '));
 });

@@ -16,7 +16,7 @@ interface Header {
 }
 const PLAIN: Header = { single: false, window: 0, dictionary: 0, sizeFlag: 0, checksum: false };
 
-/** The bytes before the blocks. @param size the content size that they tell */
+/** The bytes before the blocks. @param size declared content size */
 function headerOf({ single, window, dictionary, sizeFlag, checksum }: Header, size = 0): Buffer {
   const flags = (sizeFlag << 6) | (single ? 0x20 : 0) | (checksum ? 4 : 0) | dictionary;
   const sizeBytes = sizeFlag === 0 ? Number(single) : 2 ** sizeFlag;
@@ -73,7 +73,7 @@ const anyBody = fc.array(
   { minLength: 1, maxLength: 4 },
 );
 
-test('a body is split into its frames, and skippable ones are left out', () => {
+test('a body is split into its frames, without skippable ones', () => {
   fc.assert(
     fc.property(anyBody, (parts) => {
       const frames = zstdFrames(Buffer.concat(parts.map(({ bytes }) => bytes)));
@@ -83,7 +83,7 @@ test('a body is split into its frames, and skippable ones are left out', () => {
   );
 });
 
-test('a frame cut anywhere, or followed by anything that is no frame, is bad_encoding', () => {
+test('a truncated frame, or one followed by other bytes, is bad_encoding', () => {
   fc.assert(
     fc.property(
       anyFrame,
@@ -111,7 +111,7 @@ test('reserved bits and block types are bad_encoding', () => {
   assert.deepEqual(zstdFrames(frame), [frame]);
 });
 
-test('a window of 8 MiB is taken, a larger one is not', () => {
+test('a window of 8 MiB is accepted, a larger one is rejected', () => {
   for (const window of [0, 7, 13 << 3]) {
     assert(Array.isArray(zstdFrames(frameOf({ ...PLAIN, window }, [[0, 1]]))), `${window}`);
   }
@@ -121,7 +121,7 @@ test('a window of 8 MiB is taken, a larger one is not', () => {
   }
 });
 
-test('a frame that tells a content beyond 1 MiB is too_large before it is decompressed', () => {
+test('a frame with a declared content above 1 MiB is too_large before decompression', () => {
   for (const single of [false, true]) {
     for (const sizeFlag of [2, 3]) {
       const frame = (size: number) => frameOf({ ...PLAIN, single, sizeFlag }, [[1, 9]], size);
@@ -135,7 +135,7 @@ test('a frame that tells a content beyond 1 MiB is too_large before it is decomp
   assert.equal(zstdFrames(most), 'too_large');
 });
 
-test('as many frames as events are taken, one more is not; a megabyte of empty ones is quick', () => {
+test('up to as many frames as events are accepted; a megabyte of empty ones is fast', () => {
   const empty = frameOf(PLAIN, [[0, 0]]);
   const many = (count: number) => zstdFrames(Buffer.concat(Array(count).fill(empty)));
   assert.equal(many(LIMITS.bodyEvents).length, LIMITS.bodyEvents);
@@ -143,5 +143,5 @@ test('as many frames as events are taken, one more is not; a megabyte of empty o
   const blocks = frameOf(PLAIN, Array(300_000).fill([0, 0]));
   const start = performance.now();
   assert.deepEqual(zstdFrames(blocks)?.length, 1);
-  assert(performance.now() - start < 200, 'headers alone are read');
+  assert(performance.now() - start < 200, 'only headers are read');
 });

@@ -1,4 +1,4 @@
-/** Frames that come when a turn of the loop has no time left: what becomes of them, and when. */
+/** Frames that arrive in a turn without time left: their order, bounds and results. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
@@ -13,33 +13,33 @@ import { openSocket } from '../../../fakes/uws.ts';
 import { createStages } from '../stages.ts';
 
 const { workMs, overlongMs, lookBytes } = LIMITS.turn;
-/** The sieve does not let it through. */
+/** An event that the fast path does not accept. */
 const odd = good('odd', { msg: 1 });
 const turnOver = () => new Promise<void>((done) => setImmediate(done));
 
-let listener: WebSocketHandler;
+let handler: WebSocketHandler;
 let stages: ReturnType<typeof createStages>;
 let validate: Validator;
 let turn: TurnBudget;
 let clockMs: number;
 
-/** @param waitingBytes that all connections may have waiting */
+/** @param waitingBytes bound of queued bytes of all connections */
 function listen(waitingBytes: number = 64 * MIB): void {
   validate = () => undefined;
   clockMs = 0;
   turn = new TurnBudget({ now: () => clockMs, cpuMs: () => clockMs });
-  // One slice in a turn.
+  // One slice per turn.
   const slicer = new Slicer({ workUntilMs: 0 });
   const inputMemory = new InputMemory(waitingBytes);
   const parts = { turn, slicer, inputMemory };
   stages = createStages({ validate: (value) => validate(value), parts });
-  listener = stages.webSocket;
+  handler = stages.webSocket;
   stages.http.close();
 }
 beforeEach(() => listen());
-afterEach(() => listener.close());
+afterEach(() => handler.close());
 
-/** Takes all the time of this turn; @param ms how long keeping what comes has taken since */
+/** Spends the time of this turn. @param ms time spent queuing input since */
 function spend(ms = 0): void {
   turn.spend(lookBytes);
   clockMs += workMs;
@@ -51,15 +51,15 @@ function spend(ms = 0): void {
 function connect(protocol = '') {
   const peer = {
     ended: '',
-    heard: [] as string[],
-    hear: (text: string) => void peer.heard.push(text),
+    texts: [] as string[],
+    hear: (text: string) => void peer.texts.push(text),
     pinged: () => {},
     gone(code: number, reason: string) {
       peer.ended = `${code} ${reason}`;
     },
   };
-  const socket = openSocket(listener.behavior, protocol, peer);
-  assert(socket !== undefined, 'the handshake is taken');
+  const socket = openSocket(handler.behavior, protocol, peer);
+  assert(socket !== undefined, 'the handshake is accepted');
   return {
     deliver: (text: string) => socket.deliver(text),
     pong: (text: string) => socket.pong(text),
@@ -68,12 +68,12 @@ function connect(protocol = '') {
       return peer.ended;
     },
     get acked() {
-      return peer.heard.findLast((text) => text.startsWith('{"ack"'));
+      return peer.texts.findLast((text) => text.startsWith('{"ack"'));
     },
   };
 }
 
-/** The events that are on their way to Kafka, in order. */
+/** Events in the buffer for Kafka, in order. */
 function taken(): string[] {
   const batch = stages.topic.partitions[0]?.queue.open;
   const text = batch?.buffer.toString('latin1', 0, batch.length) ?? '';
@@ -81,10 +81,10 @@ function taken(): string[] {
 }
 
 async function allTaken(): Promise<void> {
-  while (listener.decoding) await turnOver();
+  while (handler.decoding) await turnOver();
 }
 
-test('frames that come too late for a turn are taken apart in later ones, in order', async () => {
+test('frames that arrive too late for a turn are decoded in later ones, in order', async () => {
   const [first, second] = [connect(SUBPROTOCOL), connect()];
   first.deliver(good('a1'));
   assert.deepEqual(taken(), ['a1'], 'at once while there is time');
@@ -92,10 +92,10 @@ test('frames that come too late for a turn are taken apart in later ones, in ord
   for (const number of [2, 3, 4]) first.deliver(good(`a${number}`));
   second.deliver(good('b1'));
   assert.deepEqual(taken(), ['a1']);
-  assert(listener.decoding && listener.busy);
+  assert(handler.decoding && handler.busy);
   await turnOver();
-  // This turn has time; what waits comes first all the same.
-  if (listener.decoding) first.deliver(good('a5'));
+  // This turn has time; queued frames come first all the same.
+  if (handler.decoding) first.deliver(good('a5'));
   await allTaken();
   const all = taken();
   assert.deepEqual(
@@ -103,12 +103,12 @@ test('frames that come too late for a turn are taken apart in later ones, in ord
     ['a1', 'a2', 'a3', 'a4', 'a5'],
   );
   assert(all.includes('b1'));
-  assert(!listener.decoding);
+  assert(!handler.decoding);
   first.deliver(good('a6'));
   assert.equal(taken().at(-1), 'a6', 'at once again');
 });
 
-test('while one has much waiting, another’s frame waits for few of it', async () => {
+test('a frame waits for few frames of a connection with a long queue', async () => {
   const [greedy, modest] = [connect(), connect()];
   spend();
   for (let frame = 0; frame < 20; frame++) greedy.deliver(goodOfBytes('g', LIMITS.atOnceBytes));
@@ -117,10 +117,10 @@ test('while one has much waiting, another’s frame waits for few of it', async 
   await turnOver();
   await turnOver();
   assert(taken().includes('modest'), 'in the next two turns');
-  assert(listener.decoding, 'the other one still waits');
+  assert(handler.decoding, 'the other one still waits');
 });
 
-test('an event that had to wait has the time of its arrival', async () => {
+test('a queued event keeps its time of arrival', async () => {
   const client = connect();
   spend();
   const before = [Date.now(), performance.now()] as const;
@@ -130,10 +130,10 @@ test('an event that had to wait has the time of its arrival', async () => {
   await allTaken();
   const batch = stages.topic.partitions[0]!.queue.open!;
   assert(batch.openedAtMs >= before[1] && batch.openedAtMs <= after);
-  assert(Math.abs(batch.firstTimestamp - before[0]) < 15, 'to the rounding');
+  assert(Math.abs(batch.firstTimestamp - before[0]) < 15, 'up to rounding');
 });
 
-test('a plain client is ended when more waits than its window, with many bytes or small frames', async () => {
+test('a plain client is ended when its queue exceeds its window, in bytes or small frames', async () => {
   const overhead = LIMITS.frameOverheadBytes;
   for (const frame of ['x', 'x'.repeat(100), 'x'.repeat(60_000)]) {
     const [client, neighbour] = [connect(), connect()];
@@ -149,7 +149,7 @@ test('a plain client is ended when more waits than its window, with many bytes o
   }
 });
 
-test('the credit bounds what a client of the subprotocol has waiting, and nothing else does', async () => {
+test('credit alone bounds the queue of an acknowledged client', async () => {
   const client = connect(SUBPROTOCOL);
   const other = connect(SUBPROTOCOL);
   spend(overlongMs);
@@ -162,9 +162,9 @@ test('the credit bounds what a client of the subprotocol has waiting, and nothin
   assert.equal(taken().length, LIMITS.creditFrames);
 });
 
-test('when only to keep what comes takes a turn too long, each may send few frames and bytes more', async () => {
+test('when queuing alone makes a turn overlong, each connection may send a few more frames and bytes', async () => {
   const [small, large, modest, pings] = [connect(), connect(), connect(), connect()];
-  // What waits already does not count.
+  // Frames already queued do not count.
   spend();
   for (let frame = 0; frame < 3 * LIMITS.creditFrames; frame++) modest.deliver('x');
   await turnOver();
@@ -185,7 +185,7 @@ test('when only to keep what comes takes a turn too long, each may send few fram
   assert.equal(large.ended, '1013 flooding');
 });
 
-test('pings and pongs count when there is no time left, and only then', async () => {
+test('pings and pongs count only when there is no time left', async () => {
   const client = connect(SUBPROTOCOL);
   const most = LIMITS.turnMessages;
   for (let pong = 0; pong < 2 * most; pong++) client.pong('');
@@ -194,30 +194,30 @@ test('pings and pongs count when there is no time left, and only then', async ()
     await turnOver();
     spend();
     for (let pong = 0; pong < most; pong++) client.pong('');
-    assert.equal(client.ended, '', 'in each turn as many');
+    assert.equal(client.ended, '', 'the limit is per turn');
   }
   client.pong('');
   assert.equal(client.ended, '1013 flooding');
 });
 
-test('a plain client that sends and goes is stored; what no ack was sent for is dropped', async () => {
+test('queued frames of a plain client that disconnects are stored; unacknowledged ones are dropped', async () => {
   const [plain, acknowledged] = [connect(), connect(SUBPROTOCOL)];
   spend();
   plain.deliver(good('plain'));
   acknowledged.deliver(good('acknowledged'));
   plain.lost(1000);
   acknowledged.lost(1000);
-  assert(listener.busy, 'a drain waits for it');
+  assert(handler.busy, 'a drain waits for it');
   await allTaken();
   assert.deepEqual(taken(), ['plain']);
-  assert(!listener.busy);
+  assert(!handler.busy);
 });
 
-test('a client that is told to go is let go when its frames that waited are settled too', async () => {
+test('a client after goaway is ended when its queued frames are settled too', async () => {
   const client = connect(SUBPROTOCOL);
   spend();
   client.deliver('x');
-  listener.drain();
+  handler.drain();
   client.pong('goaway');
   assert.equal(client.ended, '');
   await allTaken();
@@ -226,7 +226,7 @@ test('a client that is told to go is let go when its frames that waited are sett
   assert.equal(client.ended, '1012 restart');
 });
 
-test('a frame that waited and fails ends its connection, with what waits behind it', async () => {
+test('an internal error in a queued frame ends its connection and drops its queue', async () => {
   const [bad, neighbour] = [connect(), connect()];
   spend();
   for (const frame of [good('before'), odd, good('behind')]) bad.deliver(frame);
@@ -241,7 +241,7 @@ test('a frame that waited and fails ends its connection, with what waits behind 
   assert.deepEqual(stages.logged, ['internal error while processing a frame']);
 });
 
-test('all connections together have a bound: the one with most waiting is ended', async () => {
+test('all connections share one bound: the one with the longest queue is ended', async () => {
   const waitingBytes = 100_000;
   listen(waitingBytes);
   const [greedy, modest] = [connect(), connect(SUBPROTOCOL)];

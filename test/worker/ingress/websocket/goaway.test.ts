@@ -5,7 +5,7 @@ import { Goaway, goawayText, randomAge } from '../../../../src/worker/ingress/we
 
 const many = <T>(make: () => T): T[] => Array.from({ length: 1_000 }, make);
 
-test('a client has come to its end with the pong, or when its grace is over', () => {
+test('a goaway is complete with the pong, or at the end of the grace period', () => {
   const nowMs = performance.now();
   const leaving = new Goaway('age');
   assert.equal(leaving.reason, 'age');
@@ -15,7 +15,7 @@ test('a client has come to its end with the pong, or when its grace is over', ()
   assert(leaving.complete && !leaving.isGraceOver(nowMs));
 });
 
-test('a restart spreads those that come back over the whole time, an age does not', () => {
+test('a restart spreads reconnects over the whole time, an age does not', () => {
   const at = (text: string) => (JSON.parse(text) as { goaway: { reconnectMs: number } }).goaway;
   const times = many(() => at(goawayText('restart', 100)).reconnectMs);
   assert(times.every((ms) => Number.isInteger(ms) && ms >= 0 && ms <= 100));
@@ -24,7 +24,7 @@ test('a restart spreads those that come back over the whole time, an age does no
   assert.deepEqual(at(goawayText('age', 100)), { reason: 'age', reconnectMs: 0 });
 });
 
-test('ages differ by a tenth to each side; 0 is for ever', () => {
+test('ages have a jitter of a tenth both ways; 0 is infinite', () => {
   const ages = many(() => randomAge(1_000));
   assert(ages.every((ms) => ms >= 900 && ms <= 1_100));
   assert(Math.min(...ages) < 920 && Math.max(...ages) > 1_080);

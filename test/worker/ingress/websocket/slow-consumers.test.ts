@@ -21,17 +21,17 @@ function connection(bytes: number): Connection {
 }
 
 let stalled: Connection[];
-let watch: SlowConsumers<Connection>;
+let consumers: SlowConsumers<Connection>;
 beforeEach((t) => {
   stalled = [];
-  watch = new SlowConsumers((socket) => stalled.push(socket));
+  consumers = new SlowConsumers((socket) => stalled.push(socket));
   assert('mock' in t);
   t.mock.timers.enable({ apis: ['setTimeout'] });
 });
 
-test('a connection that takes nothing is reported once, others are not', (t) => {
+test('a connection that reads nothing is reported once, others are not', (t) => {
   const [bad, good] = [connection(MUCH), connection(LITTLE)];
-  for (let look = 0; look < 3; look++) for (const socket of [bad, good]) watch.check(socket);
+  for (let look = 0; look < 3; look++) for (const socket of [bad, good]) consumers.check(socket);
   t.mock.timers.tick(LIMITS.unreadMs - 1);
   assert.deepEqual(stalled, []);
   t.mock.timers.tick(1);
@@ -40,32 +40,32 @@ test('a connection that takes nothing is reported once, others are not', (t) => 
   assert.deepEqual(stalled, [bad]);
 });
 
-test('neither further writes nor a drain of another connection restart the time', (t) => {
+test('neither further writes nor a drain of another connection restart the timer', (t) => {
   const [bad, other] = [connection(MUCH), connection(MUCH)];
-  for (const socket of [bad, other]) watch.check(socket);
+  for (const socket of [bad, other]) consumers.check(socket);
   for (let turn = 0; turn < 10; turn++) {
     t.mock.timers.tick(LIMITS.unreadMs / 10);
     if (turn === 9) break;
     bad.bytes += 1_000;
-    watch.check(bad);
-    watch.drained(other);
+    consumers.check(bad);
+    consumers.drained(other);
   }
   assert.deepEqual(stalled, [bad]);
 });
 
-/** Takes something at every turn, less than a stall apart. */
+/** Reads something at every turn, less than a stall apart. */
 function takeNowAndThen(t: TestContext, socket: Connection, turns: number, bytes: number): void {
   for (let turn = 0; turn < turns; turn++) {
     t.mock.timers.tick(LIMITS.unreadMs - 1);
     socket.bytes -= bytes;
-    watch.drained(socket);
-    watch.check(socket);
+    consumers.drained(socket);
+    consumers.check(socket);
   }
 }
 
-test('a client that reads a byte now and then is stalled after backlogMs, not at each drain anew', (t) => {
+test('a client that reads a byte now and then is stalled after backlogMs, however often it drains', (t) => {
   const socket = connection(4 * LITTLE);
-  watch.check(socket);
+  consumers.check(socket);
   const turns = Math.floor(LIMITS.backlogMs / LIMITS.unreadMs);
   takeNowAndThen(t, socket, turns, 1);
   assert.deepEqual(stalled, []);
@@ -75,24 +75,24 @@ test('a client that reads a byte now and then is stalled after backlogMs, not at
   assert.deepEqual(stalled, [socket], 'once');
 });
 
-test('a client that reads slowly and stalls is not given all of backlogMs', (t) => {
+test('a client that reads slowly and stalls does not get all of backlogMs', (t) => {
   const socket = connection(4 * LITTLE);
-  watch.check(socket);
+  consumers.check(socket);
   takeNowAndThen(t, socket, 2, 1);
   t.mock.timers.tick(LIMITS.unreadMs);
   assert.deepEqual(stalled, [socket]);
 });
 
 for (const [title, seen] of [
-  ['a drain', (socket: Connection) => watch.drained(socket)],
-  ['the next write', (socket: Connection) => watch.check(socket)],
+  ['a drain', (socket: Connection) => consumers.drained(socket)],
+  ['the next write', (socket: Connection) => consumers.check(socket)],
 ] as const) {
   test(`a slow client that keeps up, as ${title} shows, is never stalled`, (t) => {
     const socket = connection(0);
     const turns = Math.floor(LIMITS.backlogMs / LIMITS.unreadMs);
     for (let round = 0; round < 20; round++) {
       socket.bytes = 4 * LITTLE;
-      watch.check(socket);
+      consumers.check(socket);
       takeNowAndThen(t, socket, turns, LITTLE / 2);
       socket.bytes = LITTLE;
       seen(socket);
@@ -102,24 +102,24 @@ for (const [title, seen] of [
   });
 }
 
-test('a client that has read enough is not watched until it leaves much unread again', (t) => {
+test('a client that has read enough is not watched until it leaves too much unread again', (t) => {
   const socket = connection(MUCH);
-  watch.check(socket);
+  consumers.check(socket);
   socket.bytes = 0;
-  watch.drained(socket);
+  consumers.drained(socket);
   t.mock.timers.tick(10 * LIMITS.unreadMs);
   assert.deepEqual(stalled, []);
   socket.bytes = MUCH;
-  watch.check(socket);
+  consumers.check(socket);
   t.mock.timers.tick(LIMITS.unreadMs);
   assert.deepEqual(stalled, [socket]);
 });
 
-test('a connection that has ended is forgotten', (t) => {
+test('a connection that has ended is dropped', (t) => {
   const socket = connection(MUCH);
-  watch.check(socket);
-  watch.forget(socket);
+  consumers.check(socket);
+  consumers.forget(socket);
   t.mock.timers.tick(10 * LIMITS.unreadMs);
-  watch.drained(socket);
+  consumers.drained(socket);
   assert.deepEqual(stalled, []);
 });

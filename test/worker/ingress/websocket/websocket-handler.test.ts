@@ -1,4 +1,4 @@
-/** The WebSocket listener without its sockets: what is hard to meet from outside. */
+/** The WebSocket handler without its sockets: cases that are hard to reach from outside. */
 import assert, { AssertionError } from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -11,9 +11,9 @@ import { good } from '../../../../testing/events.ts';
 import { FakeResponse, fakeRequest, openSocket } from '../../../fakes/uws.ts';
 import { createStages, MAX_EVENT_BYTES } from '../stages.ts';
 
-/** The sieve does not let it through. */
+/** An event that the fast path does not accept. */
 const odd = good('x', { msg: 1 });
-let listener: WebSocketHandler;
+let handler: WebSocketHandler;
 const CLOSED = cells('forebay_connections_closed_total', ['memory_short']);
 let logged: string[];
 let counters: Counters;
@@ -22,29 +22,29 @@ let validate: Validator;
 beforeEach(() => {
   validate = () => undefined;
   const stages = createStages({ validate: (value) => validate(value) });
-  ({ logged, counters, webSocket: listener } = stages);
+  ({ logged, counters, webSocket: handler } = stages);
   stages.http.close();
 });
-afterEach(() => listener.close());
+afterEach(() => handler.close());
 
-/** A client, and how it was ended: '' = it was not. */
+/** A client and its close: '' = none. */
 function connect() {
-  const heard: string[] = [];
+  const texts: string[] = [];
   const peer = {
     ended: '',
-    heard,
-    hear: (text: string) => void heard.push(text),
+    texts,
+    hear: (text: string) => void texts.push(text),
     pinged: () => {},
     gone(code: number) {
       peer.ended = String(code);
     },
   };
-  const socket = openSocket(listener.behavior, SUBPROTOCOL, peer);
-  assert(socket !== undefined, 'the handshake is taken');
+  const socket = openSocket(handler.behavior, SUBPROTOCOL, peer);
+  assert(socket !== undefined, 'the handshake is accepted');
   return { peer, deliver: (text: string) => socket.deliver(text) };
 }
 
-test('a frame that something fails on ends its connection without an ack, and no other', () => {
+test('an internal error in a frame ends its connection without an ack, and no other', () => {
   const [bad, neighbour] = [connect(), connect()];
   validate = () => {
     throw new RangeError('thrown');
@@ -58,13 +58,13 @@ test('a frame that something fails on ends its connection without an ack, and no
   assert.equal(neighbour.peer.ended, '');
 });
 
-test('an assertion that fails ends the worker: its state can be trusted no more', () => {
+test('a failed assertion ends the worker: its state is unreliable', () => {
   const { deliver } = connect();
   validate = () => assert.fail('the state is wrong');
   assert.throws(() => deliver(odd), AssertionError);
 });
 
-test('a handshake that something fails on ends its connection, and no other', () => {
+test('an internal error in a handshake ends its connection, and no other', () => {
   const response = new FakeResponse();
   const request = fakeRequest('GET', '/ws', {});
   const broken = Object.assign(request, {
@@ -75,13 +75,13 @@ test('a handshake that something fails on ends its connection, and no other', ()
       throw new RangeError('thrown');
     },
   });
-  listener.behavior.upgrade(response, broken, {});
+  handler.behavior.upgrade(response, broken, {});
   assert.throws(() => response.resume(), /after its end/);
   assert.deepEqual(logged, ['internal error while processing a request']);
   connect();
 });
 
-test('above the mark connections that may hold a part of a message are ended, longest silent first', (t) => {
+test('above the memory limit, connections with possible partial messages are ended, longest silent first', (t) => {
   let nowMs = 1_000_000;
   t.mock.method(performance, 'now', () => nowMs);
   const longest = 2 * MAX_EVENT_BYTES;
@@ -94,25 +94,29 @@ test('above the mark connections that may hold a part of a message are ended, lo
   nowMs += LIMITS.silentMs;
   talks!.deliver(odd);
   const ended = () => [early, talks, silent, late].map((client) => client!.peer.ended);
-  assert.equal(listener.closeSilent(1), 1);
+  assert.equal(handler.closeSilent(1), 1);
   assert.deepEqual(
     ended(),
     ['1006', '', '', ''],
     'one has room for that, and has never said a thing',
   );
-  assert.equal(listener.closeSilent(longest), 1);
-  assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message that is too long is none');
-  assert.equal(listener.closeSilent(longest + 1), 1);
-  assert.deepEqual(ended(), ['1006', '', '1006', '1006'], 'who has just said something stays');
-  assert.equal(listener.closeSilent(100 * longest), 0);
+  assert.equal(handler.closeSilent(longest), 1);
+  assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message above the limit does not count');
+  assert.equal(handler.closeSilent(longest + 1), 1);
+  assert.deepEqual(
+    ended(),
+    ['1006', '', '1006', '1006'],
+    'a connection with a recent message stays',
+  );
+  assert.equal(handler.closeSilent(100 * longest), 0);
   assert.equal(counters.values[CLOSED.memory_short], 3);
 });
 
-test('no more connections are ended in one look than that takes no time', async () => {
+test('a check ends a limited number of connections, to bound its time', async () => {
   for (let count = 0; count < LIMITS.endedAtOnce + 10; count++) {
     if (count % LIMITS.upgradesPerTurn === 0) await nextTurn();
     connect();
   }
-  assert.equal(listener.closeSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
-  assert.equal(listener.closeSilent(Number.POSITIVE_INFINITY), 10);
+  assert.equal(handler.closeSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
+  assert.equal(handler.closeSilent(Number.POSITIVE_INFINITY), 10);
 });
