@@ -13,7 +13,7 @@ type Behavior = WebSocketBehavior<Connection>;
 
 /** A client's end of a WebSocket. */
 export interface Peer {
-  hear(text: string): void;
+  receive(text: string): void;
   pinged(message: string): void;
   gone(code: number, reason: string): void;
 }
@@ -39,7 +39,7 @@ export class FakeSocket implements WebSocket<Connection> {
   }
   send(message: string): 0 | 1 | 2 {
     assert(this.#open, 'only an open socket is written to');
-    this.#peer.hear(message);
+    this.#peer.receive(message);
     return 1;
   }
   getBufferedAmount(): number {

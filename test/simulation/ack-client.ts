@@ -95,7 +95,7 @@ export class AckClient implements Client {
     this.#connection = connection;
     this.#connections++;
     connection.socket = this.#world.connect('forebay.v1', {
-      hear: (text) => connection.down.push(() => this.#hear(connection, text)),
+      receive: (text) => connection.down.push(() => this.#hear(connection, text)),
       pinged: (message) =>
         connection.down.push(() => connection.up.push(() => connection.socket?.pong(message))),
       gone: (code, reason) => {

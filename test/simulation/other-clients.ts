@@ -64,7 +64,7 @@ export class PlainClient implements Client {
     this.#up = new Pipe(this.#world);
     this.#connections++;
     this.#socket = this.#world.connect('', {
-      hear: (text) => report.violation(`a plain client is told ${text}`),
+      receive: (text) => report.violation(`a plain client is told ${text}`),
       pinged: () => {},
       gone: () => {
         this.#socket = undefined;

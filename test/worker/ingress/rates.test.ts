@@ -49,7 +49,7 @@ async function post(body: string | Buffer, headers: Record<string, string> = {})
 /** A `forebay.v1` connection. */
 function connect() {
   const texts: string[] = [];
-  const peer = { hear: (text: string) => void texts.push(text), pinged() {}, gone() {} };
+  const peer = { receive: (text: string) => void texts.push(text), pinged() {}, gone() {} };
   const socket = openSocket(webSocket.behavior, SUBPROTOCOL, peer);
   assert(socket !== undefined, 'the handshake is accepted');
   const nacks = () => texts.flatMap((text) => (JSON.parse(text).errors ?? []) as NackError[]);

@@ -52,7 +52,7 @@ function connect(protocol = '') {
   const peer = {
     ended: '',
     texts: [] as string[],
-    hear: (text: string) => void peer.texts.push(text),
+    receive: (text: string) => void peer.texts.push(text),
     pinged: () => {},
     gone(code: number, reason: string) {
       peer.ended = `${code} ${reason}`;

@@ -33,7 +33,7 @@ function connect() {
   const peer = {
     ended: '',
     texts,
-    hear: (text: string) => void texts.push(text),
+    receive: (text: string) => void texts.push(text),
     pinged: () => {},
     gone(code: number) {
       peer.ended = String(code);
