@@ -102,9 +102,7 @@ export class AckStream implements Owner, CreditWaiter {
     this.#settle(frame, 1);
   }
 
-  /**
-   * Handles the end of the connection. Batches may keep a reference to the stream for a long time.
-   */
+  /** Handles the end of the connection. Batches may still refer to the stream for a long time. */
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);

@@ -29,9 +29,7 @@ export class AddressRates {
     return this.#used.size + this.#idle.size;
   }
 
-  /**
-   * Returns the bucket of an address for one request, or for a WebSocket that calls {@link enter}.
-   */
+  /** Returns the bucket of an address for a request, or for a WebSocket before {@link enter}. */
   of(addressKey: AddressKey, nowMs = performance.now()): TokenBucket {
     return (this.#used.get(addressKey) ?? this.#touch(addressKey, nowMs)).bucket;
   }

@@ -69,9 +69,7 @@ function forwardedAddress(entry: string): Address | undefined {
 /** IPv6 customers get whole networks of this prefix length: their addresses count as one. */
 const IPV6_BITS = 64;
 
-/**
- * Returns the key under which an address is counted: the IPv4 address, or the /64 of the IPv6 one.
- */
+/** Returns the key of an address: the IPv4 address, or the /64 network of an IPv6 one. */
 export function toAddressKey(address: Address): string {
   if (address.kind() === 'ipv4') return address.toString();
   const bytes = address.toByteArray().slice(0, IPV6_BITS / 8);

@@ -67,9 +67,9 @@ export class Authenticator {
   }
 
   async #verify(jwt: JwtVerifier, token: string): Promise<AuthResult> {
-    const auth = await jwt.verify(token);
-    if (auth instanceof Identity) return auth;
-    const { reason, unavailable } = auth;
+    const result = await jwt.verify(token);
+    if (result instanceof Identity) return result;
+    const { reason, unavailable } = result;
     this.#reject(reason);
     return unavailable ? 'identity_unavailable' : 'unauthorized';
   }

@@ -80,16 +80,13 @@ export class ConnectionAdmission {
     return peer === '' || this.#perAddress === undefined || this.#perAddress.keepAlive(peer);
   }
 
-  /**
-   * Returns the key of a handshake or request, if a limit needs it. Call it before the handler
-   * returns.
-   */
+  /** Returns {@link addressKeyOf} if any limit needs it, else ''. */
   limitKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     if (this.#perAddress === undefined && this.#rates === undefined) return '';
     return this.addressKeyOf(response, request);
   }
 
-  /** Returns the key of a request's client address; see {@link limitKeyOf}. */
+  /** Returns the key of a request's client address. Call it before the handler returns. */
   addressKeyOf(response: HttpResponse, request: HttpRequest): AddressKey {
     return toAddressKey(this.#addresses.of(response, request));
   }

@@ -11,9 +11,7 @@ export interface JwtOptions {
   readonly clockToleranceMs: number;
 }
 
-/**
- * Reason for rejecting a JWT, without text of the token; `unavailable`: it cannot be verified now.
- */
+/** Reason for rejecting a JWT, without its text; `unavailable`: it cannot be verified now. */
 export interface JwtFailure {
   readonly reason: string;
   readonly unavailable: boolean;

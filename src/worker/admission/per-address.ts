@@ -47,17 +47,14 @@ export class PerAddress {
     this.#deleteEmpty(address, connections);
   }
 
-  /** Counts a new connection as idle. @returns false = above the limit: it must be closed */
+  /** Counts a new connection as idle. @returns false = it must be closed */
   accept(address: string): boolean {
     if (this.#total(address) >= IDLE_FACTOR * this.#max) return false;
     this.#getOrCreate(address).idle++;
     return true;
   }
 
-  /**
-   * Counts a connection as idle after a response. @returns false = above the limit: it must be
-   * closed
-   */
+  /** Counts a connection as idle after a response. @returns false = it must be closed */
   keepAlive(address: string): boolean {
     if (this.#total(address) >= this.#max) return false;
     this.#getOrCreate(address).idle++;

@@ -36,9 +36,7 @@ export class RemoteKeys {
     void this.#refresh();
   }
 
-  /**
-   * Returns the key of a token. @throws KeysUnavailable, or jose's error for a token without a key
-   */
+  /** Returns the key of a token. @throws KeysUnavailable, or jose's error if there is none */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const { retryMs = LIMITS.jwks.retryMs } = this.#options;
     // Otherwise, senders of tokens would control the rate of fetches.

@@ -7,9 +7,7 @@ import type { Trust } from '../admission/origins.ts';
 import { errorResponse, RETRY_SOON, type ResponseContent, requestError } from './http/responses.ts';
 import type { HttpRequest, HttpResponse } from './uws.ts';
 
-/**
- * Prefix of the subprotocol that carries a token: the only handshake header that a browser can set.
- */
+/** Subprotocol prefix of a token: browsers can set no other header of a handshake. */
 const TOKEN_PROTOCOL = 'forebay.key.';
 
 /** Same text for every failure, so that it gives no hint about valid credentials. */
@@ -77,13 +75,13 @@ export function connectionLimitResponse(
  */
 export function resolveUnlessAborted<T>(
   response: HttpResponse,
-  auth: Promise<T>,
-  use: (decided: T) => void,
+  promise: Promise<T>,
+  use: (value: T) => void,
   failed: (error: unknown) => void,
 ): void {
   let aborted = false;
   response.onAborted(() => {
     aborted = true;
   });
-  auth.then((decided) => (aborted ? undefined : use(decided))).catch(failed);
+  promise.then((value) => (aborted ? undefined : use(value))).catch(failed);
 }

@@ -1,8 +1,6 @@
 import type { TurnBudget } from '../overload/turn-budget.ts';
 
-/**
- * Work that is too long for one turn of the event loop, or that arrived when its time was spent.
- */
+/** Work too long for one turn of the event loop, or that arrived when its time was spent. */
 export interface SlicedTask {
   /** Queued input: while there is any, later input queues behind it. */
   readonly isInput: boolean;

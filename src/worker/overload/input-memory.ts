@@ -59,7 +59,7 @@ interface SizeList {
 /** Replaces a list index: empty and pinned allocations are in no list. */
 const UNLISTED = -1;
 /** Minimum age in the cost: of two new allocations, the larger one is evicted first. */
-const LEAST_MS = 1;
+const MIN_AGE_MS = 1;
 
 /**
  * One bound for all undecoded input of a worker: bodies and messages that are incomplete, or that
@@ -140,7 +140,7 @@ export class InputMemory {
     for (let size = leastSize; size < this.#lists.length; size++) {
       const allocation = this.#lists[size]?.oldest;
       if (allocation === undefined) continue;
-      const cost = allocation.bytes * (nowMs - allocation.sinceMs + LEAST_MS);
+      const cost = allocation.bytes * (nowMs - allocation.sinceMs + MIN_AGE_MS);
       if (cost <= maxCost) continue;
       maxCost = cost;
       found = allocation;

@@ -291,11 +291,11 @@ export class BodyDecoder {
   #end({ response, completeAtMs }: PendingBody, reply: HttpReply, bytes: number): void {
     const { acknowledger, counters, intake, timeoutMs } = this.#options;
     intake.end(bytes);
-    const takenMs = performance.now() - completeAtMs;
-    counters.observe(DECODE, takenMs / 1000);
+    const elapsedMs = performance.now() - completeAtMs;
+    counters.observe(DECODE, elapsedMs / 1000);
     reply.endBody();
     if (reply.answered) return;
-    response.expireAfter(Math.max(0, timeoutMs - takenMs), () => acknowledger.expire(reply));
+    response.expireAfter(Math.max(0, timeoutMs - elapsedMs), () => acknowledger.expire(reply));
   }
 }
 

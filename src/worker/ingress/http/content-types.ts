@@ -18,25 +18,25 @@ export interface MediaType {
   readonly decodeInSlices: SlicedDecoder;
 }
 
-const TEXT: MediaType = { decode: decodeTextBody, decodeInSlices: sliceTextBody };
-const LINES: MediaType = { decode: decodeNdjson, decodeInSlices: sliceNdjson };
-const PACKED: MediaType = { decode: decodeMsgpack, decodeInSlices: sliceMsgpack };
+const JSON_TEXT: MediaType = { decode: decodeTextBody, decodeInSlices: sliceTextBody };
+const NDJSON: MediaType = { decode: decodeNdjson, decodeInSlices: sliceNdjson };
+const MSGPACK: MediaType = { decode: decodeMsgpack, decodeInSlices: sliceMsgpack };
 
 /** Documented names; '' = no Content-Type. */
-const MEDIA: Readonly<Record<string, MediaType>> = {
-  '': TEXT,
-  'application/json': TEXT,
-  'text/plain': TEXT,
-  'application/x-ndjson': LINES,
-  'application/msgpack': PACKED,
+const MEDIA_TYPES: Readonly<Record<string, MediaType>> = {
+  '': JSON_TEXT,
+  'application/json': JSON_TEXT,
+  'text/plain': JSON_TEXT,
+  'application/x-ndjson': NDJSON,
+  'application/msgpack': MSGPACK,
 };
 const TOKEN = "[!#$%&'*+.^_`|~0-9a-z-]+";
 /** Synonyms in use by clients, and every type with the JSON suffix (RFC 6839). */
 const SYNONYMS: readonly (readonly [RegExp, MediaType])[] = [
-  [new RegExp(`^${TOKEN}/${TOKEN}\\+json$`), TEXT],
-  [/^(application\/x-|text\/(x-)?)json$/, TEXT],
-  [/^(application|text)\/(x-)?(ndjson|jsonl|jsonlines|json-lines)$/, LINES],
-  [/^application\/(x-|vnd\.)?(msgpack|messagepack)$/, PACKED],
+  [new RegExp(`^${TOKEN}/${TOKEN}\\+json$`), JSON_TEXT],
+  [/^(application\/x-|text\/(x-)?)json$/, JSON_TEXT],
+  [/^(application|text)\/(x-)?(ndjson|jsonl|jsonlines|json-lines)$/, NDJSON],
+  [/^application\/(x-|vnd\.)?(msgpack|messagepack)$/, MSGPACK],
 ];
 
 /** ASCII is UTF-8; '' = empty name. */
@@ -54,7 +54,7 @@ const ENCODING_NAMES: Readonly<Record<string, Encoding>> = {
 };
 
 const { text: UNSUPPORTED } = REQUEST_CODES.unsupported_media_type;
-const TYPES = Object.keys(MEDIA).filter(Boolean).join(', ');
+const TYPES = Object.keys(MEDIA_TYPES).filter(Boolean).join(', ');
 const ACCEPT = { Accept: TYPES };
 const ENCODING_LIST = ENCODINGS.join(', ');
 const ACCEPT_ENCODING = { 'Accept-Encoding': ENCODING_LIST };
@@ -77,17 +77,17 @@ function unsupported(wanted: string, headers: Readonly<Record<string, string>>):
  */
 export function mediaTypeOf(contentType: string): MediaType | ResponseContent {
   const type = contentType.split(';')[0]!.trim().toLowerCase();
-  const media = Object.hasOwn(MEDIA, type)
-    ? MEDIA[type]
+  const media = Object.hasOwn(MEDIA_TYPES, type)
+    ? MEDIA_TYPES[type]
     : SYNONYMS.find(([pattern]) => pattern.test(type))?.[1];
   if (media === undefined) return UNSUPPORTED_TYPE;
-  const charset = media === PACKED ? undefined : foreignCharset(contentType);
+  const charset = media === MSGPACK ? undefined : unsupportedCharset(contentType);
   if (charset === undefined) return media;
   return unsupported(`charset ${charset.slice(0, CHARSET_LENGTH_MAX)}: send UTF-8`, ACCEPT);
 }
 
 /** Returns the first `charset` that is not UTF-8. */
-function foreignCharset(contentType: string): string | undefined {
+function unsupportedCharset(contentType: string): string | undefined {
   if (!contentType.includes(';')) return undefined;
   for (const [, name = '', value = ''] of contentType.matchAll(PARAMETER)) {
     if (name.toLowerCase() !== 'charset') continue;

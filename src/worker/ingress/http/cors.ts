@@ -5,9 +5,9 @@ import type { Trust } from '../../admission/origins.ts';
 type Headers = Readonly<Record<string, string>>;
 
 /** For requests without an Origin, which are not sent by a page. */
-const NONE: Headers = {};
+const NO_HEADERS: Headers = {};
 /** The response differs by origin. */
-const FOREIGN: Headers = { Vary: 'Origin' };
+const VARY_ORIGIN: Headers = { Vary: 'Origin' };
 
 /**
  * Allows the page of a permitted origin ('' = none) to read a response and its Retry-After. Origins
@@ -15,13 +15,13 @@ const FOREIGN: Headers = { Vary: 'Origin' };
  * header for a JSON Blob. With `*`, any page could act as the user of a proxy that accepts cookies.
  */
 export function corsHeaders(origin: string, trust: Trust): Headers {
-  if (origin === '') return NONE;
-  if (trust === 'none') return FOREIGN;
+  if (origin === '') return NO_HEADERS;
+  if (trust === 'none') return VARY_ORIGIN;
   return {
     'Access-Control-Allow-Origin': origin,
     ...(trust === 'named' && { 'Access-Control-Allow-Credentials': 'true' }),
     'Access-Control-Expose-Headers': 'Retry-After',
-    ...FOREIGN,
+    ...VARY_ORIGIN,
   };
 }
 
@@ -50,13 +50,13 @@ function tracingHeaders(requested: string): string[] {
  * @param requested the request's Access-Control-Request-Headers
  */
 export function preflightHeaders(origin: string, trust: Trust, requested: string): Headers {
-  if (origin === '' || trust === 'none') return FOREIGN;
+  if (origin === '' || trust === 'none') return VARY_ORIGIN;
   return {
     'Access-Control-Allow-Origin': origin,
     ...(trust === 'named' && { 'Access-Control-Allow-Credentials': 'true' }),
     'Access-Control-Allow-Methods': 'POST',
     'Access-Control-Allow-Headers': [REQUEST_HEADERS, ...tracingHeaders(requested)].join(', '),
     'Access-Control-Max-Age': String(LIMITS.preflightSeconds),
-    ...FOREIGN,
+    ...VARY_ORIGIN,
   };
 }

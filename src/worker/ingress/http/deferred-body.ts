@@ -70,7 +70,7 @@ export class DeferredBody implements BodySource {
       this.#allocation.resize(this.#allocation.bytes + charged);
     });
     response.pause();
-    auth.then((decided) => this.#decide(decided, handler)).catch(handler.failed);
+    auth.then((result) => this.#finish(result, handler)).catch(handler.failed);
   }
 
   onAborted(handler: () => void): void {
@@ -103,7 +103,7 @@ export class DeferredBody implements BodySource {
     this.#aborted?.();
   }
 
-  #decide(auth: AuthResult, { authenticated, rejected }: DeferredBodyHandler): void {
+  #finish(auth: AuthResult, { authenticated, rejected }: DeferredBodyHandler): void {
     if (this.#ended) return;
     const chunks = this.#chunks ?? [];
     this.#chunks = undefined;

@@ -100,8 +100,7 @@ export class HttpHandler {
     const expectation = expectationOf(request);
     if (expectation === 'unknown') {
       const content = requestError('expectation_failed');
-      // Without an interim response some clients send no body: the next request would be parsed as
-      // the body.
+      // Some clients then send no body: their next request would be parsed as the body.
       const close = hasBody(request) && 'announced';
       return this.#respond(response, request, content, this.#cors(request), close);
     }
@@ -160,10 +159,7 @@ export class HttpHandler {
     }
   }
 
-  /**
-   * Returns whether to close after a response: this worker drains, or the address has many
-   * connections.
-   */
+  /** Returns whether a response closes its connection: draining, or too many of its address. */
   #closesAfter(response: HttpResponse): boolean {
     const { admission } = this.#options;
     return this.#draining || !admission.keepAlive(admission.peerKeyOf(response));
@@ -245,8 +241,8 @@ export class HttpHandler {
     const received = (bytes: Buffer) => {
       const { buckets: keyBuckets, name = '' } = sender ?? {};
       const buckets = mergeBuckets(admission.bucketsOf(addressKey), keyBuckets);
-      const from = name === '' ? addressKey : `key ${name}`;
-      return { bytes, media, encoding, buckets, identity: name, sender: from };
+      const senderKey = name === '' ? addressKey : `key ${name}`;
+      return { bytes, media, encoding, buckets, identity: name, sender: senderKey };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       complete: (body) => {

@@ -127,8 +127,8 @@ function decompress(
 ): () => void {
   const parts = encoding === 'zstd' ? zstdFrames(body) : [body];
   if (!Array.isArray(parts)) {
-    const soon = setImmediate(done, FAULTS[parts]);
-    return () => clearImmediate(soon);
+    const immediate = setImmediate(done, FAULTS[parts]);
+    return () => clearImmediate(immediate);
   }
   const stream = streamOf(encoding, body);
   const chunks: Buffer[] = [];

@@ -41,8 +41,8 @@ export function pageResponse(
     return Promise.resolve(content({ rejected: 'unauthorized' }));
   }
   // The request is valid only until the first await.
-  const admitted = Promise.resolve(authenticateRequest(authenticator, request));
-  return admitted.then(async (auth) => {
+  const authenticated = Promise.resolve(authenticateRequest(authenticator, request));
+  return authenticated.then(async (auth) => {
     if (typeof auth === 'string') return content({ rejected: auth });
     const { topic, brokers, idField, keyField } = settings;
     const example = await settings.example();

@@ -21,9 +21,7 @@ export class Goaway {
     this.reason = reason;
   }
 
-  /**
-   * All frames that the client sent before it received `goaway` have arrived, or the grace is over.
-   */
+  /** All frames sent before the client received `goaway` have arrived, or the grace is over. */
   get complete(): boolean {
     return this.#ponged || this.isGraceOver();
   }

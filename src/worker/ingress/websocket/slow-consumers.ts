@@ -30,7 +30,7 @@ export class SlowConsumers<S extends Socket> {
   /** Checks a connection after a write, which may also have flushed unread bytes. */
   check(socket: S): void {
     if (socket.getBufferedAmount() <= LIMITS.unreadBytes) {
-      if (this.#backlogs.size > 0) this.forget(socket);
+      if (this.#backlogs.size > 0) this.remove(socket);
     } else if (!this.#backlogs.has(socket)) {
       this.#backlogs.set(socket, {
         stall: this.#end(socket, LIMITS.unreadMs),
@@ -43,13 +43,13 @@ export class SlowConsumers<S extends Socket> {
   drained(socket: S): void {
     const backlog = this.#backlogs.get(socket);
     if (backlog === undefined) return;
-    if (socket.getBufferedAmount() <= LIMITS.unreadBytes) return this.forget(socket);
+    if (socket.getBufferedAmount() <= LIMITS.unreadBytes) return this.remove(socket);
     clearTimeout(backlog.stall);
     backlog.stall = this.#end(socket, LIMITS.unreadMs);
   }
 
   /** Stops the timers of a connection that has ended or has few unread bytes. */
-  forget(socket: S): void {
+  remove(socket: S): void {
     const backlog = this.#backlogs.get(socket);
     if (backlog === undefined) return;
     clearTimeout(backlog.stall);
@@ -59,7 +59,7 @@ export class SlowConsumers<S extends Socket> {
 
   #end(socket: S, afterMs: number): NodeJS.Timeout {
     return setTimeout(() => {
-      this.forget(socket);
+      this.remove(socket);
       this.#stalled(socket);
     }, afterMs);
   }

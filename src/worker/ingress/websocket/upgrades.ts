@@ -137,10 +137,10 @@ export class Upgrades {
     this.#pending++;
     const paced = this.#inTime(auth);
     void paced.then(() => this.#pending--);
-    const use = (decided: AuthResult) =>
+    const use = (result: AuthResult) =>
       response.cork(() => {
         // Others may have been accepted meanwhile.
-        if (!this.#rejectIfFull(response, addressKey)) this.#finish(response, handshake, decided);
+        if (!this.#rejectIfFull(response, addressKey)) this.#finish(response, handshake, result);
       });
     resolveUnlessAborted(response, paced, use, (error) => closeAfterError(response, log, error));
   }

@@ -177,8 +177,8 @@ export class WebSocketHandler {
 
   #connection({ acknowledged, addressKey }: Handshake, identity: Identity): Connection {
     const { connectionRate, maxAgeMs, admission } = this.#options;
-    const ofItself = connectionRate ? [new TokenBucket(connectionRate)] : [];
-    const ownBuckets = [...ofItself, ...admission.bucketsOf(addressKey)];
+    const connectionBuckets = connectionRate ? [new TokenBucket(connectionRate)] : [];
+    const ownBuckets = [...connectionBuckets, ...admission.bucketsOf(addressKey)];
     return {
       acknowledged,
       identity,
@@ -222,15 +222,15 @@ export class WebSocketHandler {
   }
 
   #send(socket: Socket, texts: readonly string[]): void {
-    let taken = true;
+    let accepted = true;
     const write = (text: string) => {
-      taken &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
+      accepted &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
     };
     // Corking calls back, which costs as much as a send.
     if (texts.length === 1) write(texts[0]!);
     else socket.cork(() => texts.forEach(write));
     // Not while corked: uWebSockets.js would delay writes to other connections from then on.
-    if (!taken) return this.#end(socket, 1008, 'slow_consumer');
+    if (!accepted) return this.#end(socket, 1008, 'slow_consumer');
     this.#slowConsumers.check(socket);
     this.#endIfDone(socket);
   }
@@ -305,7 +305,7 @@ export class WebSocketHandler {
     const { counters, admission } = this.#options;
     const connection = socket.getUserData();
     this.#sockets.delete(socket);
-    this.#slowConsumers.forget(socket);
+    this.#slowConsumers.remove(socket);
     admission.leave(connection.addressKey);
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;

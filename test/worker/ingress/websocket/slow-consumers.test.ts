@@ -118,7 +118,7 @@ test('a client that has read enough is not watched until it leaves too much unre
 test('a connection that has ended is dropped', (t) => {
   const socket = connection(MUCH);
   consumers.check(socket);
-  consumers.forget(socket);
+  consumers.remove(socket);
   t.mock.timers.tick(10 * LIMITS.unreadMs);
   consumers.drained(socket);
   assert.deepEqual(stalled, []);
