@@ -106,11 +106,11 @@ export class InputMemory {
 
   /**
    * Evicts the most costly allocations, until up to `bytes` are charged or the others are pinned.
-   * @param leastBytes spares smaller allocations, rounded down to a power of two
+   * @param minBytes spares smaller allocations, rounded down to a power of two
    */
-  evictDownTo(bytes: number, leastBytes = 1): void {
+  evictDownTo(bytes: number, minBytes = 1): void {
     while (this.#bytes > bytes) {
-      const allocation = this.#costliest(sizeOf(leastBytes));
+      const allocation = this.#costliest(sizeOf(minBytes));
       if (allocation === undefined) return;
       allocation.release();
       this.#evicted++;
@@ -133,11 +133,11 @@ export class InputMemory {
     if (grows) this.evictDownTo(this.limitBytes);
   }
 
-  #costliest(leastSize: number): ListedAllocation | undefined {
+  #costliest(minSize: number): ListedAllocation | undefined {
     const nowMs = this.#clock();
     let found: ListedAllocation | undefined;
     let maxCost = -1;
-    for (let size = leastSize; size < this.#lists.length; size++) {
+    for (let size = minSize; size < this.#lists.length; size++) {
       const allocation = this.#lists[size]?.oldest;
       if (allocation === undefined) continue;
       const cost = allocation.bytes * (nowMs - allocation.sinceMs + MIN_AGE_MS);

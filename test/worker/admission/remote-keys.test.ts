@@ -108,7 +108,11 @@ const BAD: readonly (readonly [
     ({ jwk }) => ({ keys: [jwk, { kty: 'oct', k: 'c2VjcmV0' }] }),
     /not a public/,
   ],
-  ['one without its value', ({ jwk }) => ({ keys: [jwk, { kty: 'oct' }] }), /not a public key/],
+  [
+    'a shared secret without its value',
+    ({ jwk }) => ({ keys: [jwk, { kty: 'oct' }] }),
+    /not a public key/,
+  ],
   [
     'a private key',
     ({ jwk }) => ({ keys: [{ ...jwk, d: 'AQ' }] }),
@@ -120,7 +124,7 @@ const BAD: readonly (readonly [
     ({ jwk }) => ({ keys: [jwk], x: 'x'.repeat(262_144) }),
     /longer than 262144 b/,
   ],
-  ['no object', () => [], /^the response must hold an object$/],
+  ['an array', () => [], /^the response must hold an object$/],
 ];
 
 for (const [what, keySet, reason] of BAD) {

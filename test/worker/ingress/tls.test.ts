@@ -31,7 +31,7 @@ describe('TLS files', { skip: missingTool('openssl') }, () => {
       assert.doesNotMatch(error.message, /\n/);
       return error.message;
     }
-    assert.fail('they were taken');
+    assert.fail('the files were accepted');
   }
 
   test('a certificate chain and each supported key type are accepted', () => {

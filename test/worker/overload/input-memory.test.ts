@@ -41,7 +41,7 @@ test('of allocations of one age the largest is evicted first, and only as many a
   assert.deepEqual(
     [evicted, memory.bytes],
     [['large', 'last'], 40 * KIB],
-    'a holder may go itself',
+    'an allocation may evict itself',
   );
   assert.deepEqual([last.bytes, memory.evicted], [0, 2]);
 });
@@ -98,7 +98,7 @@ test('slow growth does not make an allocation young', () => {
 
 test('evictions may change other allocations', () => {
   const memory = new InputMemory(100);
-  const other = memory.allocate(() => assert.fail('it is released already'));
+  const other = memory.allocate(() => assert.fail('already released'));
   const first = memory.allocate(() => other.release());
   first.resize(60);
   other.resize(40);

@@ -84,9 +84,9 @@ test('unreadable memory changes nothing', (t) => {
 
 test('without a limit nothing is checked or created', (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] });
-  const looked = () => assert.fail('it looks');
-  const limit = new MemoryLimit(0, pino({ level: 'silent' }), looked);
-  limit.start(() => assert.fail('it makes something'));
+  const check = () => assert.fail('no check');
+  const limit = new MemoryLimit(0, pino({ level: 'silent' }), check);
+  limit.start(() => assert.fail('no reclaimer'));
   t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
   limit.checkAfterTurn();
   assert(!limit.exceeded, 'no limit');

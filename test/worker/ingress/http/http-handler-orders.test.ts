@@ -239,6 +239,6 @@ test('in any order each body is answered once or aborted, and only stored events
   assert.deepEqual(
     expected.filter((status) => !seen.has(status)),
     [],
-    'all of them were there',
+    'every status occurred',
   );
 });

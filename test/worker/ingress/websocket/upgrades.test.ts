@@ -45,7 +45,7 @@ test('a turn accepts a bounded number of handshakes, the others follow in order'
   assert.deepEqual(accepted, numbers(upgradesPerTurn), 'another turn');
 });
 
-test('a handshake that waits for a turn is rejected by a drain, and forgotten with its client', async () => {
+test('a handshake that waits for a turn is rejected by a drain, and dropped with its client', async () => {
   const [gone, late] = arrive(upgradesPerTurn + 2).slice(upgradesPerTurn);
   gone!.abort();
   webSocket.rejectHandshakes();

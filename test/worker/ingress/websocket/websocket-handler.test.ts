@@ -98,7 +98,7 @@ test('above the memory limit, connections with possible partial messages are end
   assert.deepEqual(
     ended(),
     ['1006', '', '', ''],
-    'one has room for that, and has never said a thing',
+    'one could hold that, and has never completed a message',
   );
   assert.equal(handler.closeSilent(longest), 1);
   assert.deepEqual(ended(), ['1006', '', '', '1006'], 'a message above the limit does not count');
