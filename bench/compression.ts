@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { CODECS, type Codec, loadCodec } from '../src/kafka/compression/codecs.ts';
 import { RecordBatch } from '../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../src/worker/accumulator/records.ts';
-import { NOBODY, SOMEWHERE } from '../testing/batches.ts';
+import { ANY_PARTITION, PLAIN_OWNER } from '../testing/batches.ts';
 import { table } from './table.ts';
 
 const SIZES_KIB = [1, 16, 64, 256];
@@ -38,12 +38,12 @@ function eventText(): string {
 
 /** The records of a batch of about so many bytes. */
 function recordsOf(bytes: number): Buffer {
-  const batch = new RecordBatch(Buffer.alloc(bytes + 1_024), SOMEWHERE);
+  const batch = new RecordBatch(Buffer.alloc(bytes + 1_024), ANY_PARTITION);
   while (batch.length < bytes) {
     const value = Buffer.from(eventText());
     const key = Buffer.from(`client-${batch.records % 50}`);
     batch.append(1_700_000_000_000 + batch.records, key, 0, key.length, value, 0, value.length);
-    batch.own(NOBODY, 1, 0, 0);
+    batch.addOwner(PLAIN_OWNER, 1, 0, 0);
   }
   return batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
 }

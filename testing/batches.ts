@@ -9,7 +9,7 @@ import {
 } from '../src/worker/accumulator/records.ts';
 import { Topic } from '../src/worker/accumulator/topic.ts';
 
-/** What goes into one record. */
+/** Content of a record. */
 export interface RecordInput {
   /** Undefined = no key */
   readonly key?: Buffer | undefined;
@@ -18,17 +18,17 @@ export interface RecordInput {
   readonly timestamp: number;
 }
 
-/** Partition of batches whose partition does not matter. */
-export const SOMEWHERE: TopicPartition = { topic: { name: 'events' }, number: 0 };
+/** Partition of batches in tests without a topic. */
+export const ANY_PARTITION: TopicPartition = { topic: { name: 'events' }, number: 0 };
 
-/** A topic with so many partitions. */
+/** A topic with `partitions` partitions. */
 export function topicOf(partitions: number, name = 'events'): Topic {
   const topic = new Topic(name);
   topic.resize(partitions);
   return topic;
 }
 
-export const NOBODY: Owner = {
+export const PLAIN_OWNER: Owner = {
   plain: true,
   transport: 'ws',
   identity: '',
@@ -37,7 +37,7 @@ export const NOBODY: Owner = {
   refused: () => {},
 };
 
-/** Appends `value` as event `event` of a frame of its own. @returns the code of its rejection */
+/** Appends `value` as event `event` of its own frame. @returns the code of a rejection */
 export function appendEvent(
   accumulator: Accumulator,
   topic: Topic,
@@ -45,23 +45,23 @@ export function appendEvent(
   value: Buffer,
   { timestamp = Date.now(), arrivalMs = performance.now(), event = 0 } = {},
 ): EventCode | undefined {
-  accumulator.beginFrame(NOBODY, 1, timestamp, arrivalMs);
+  accumulator.beginFrame(PLAIN_OWNER, 1, timestamp, arrivalMs);
   return accumulator.append(topic, event, value, 0, value.length, key);
 }
 
 /** A batch of `records`; record i is event i of frame 7 and arrived i ms after `arrivalMs`. */
 export function batchOf(
   records: readonly RecordInput[],
-  { owner = NOBODY, arrivalMs = 0 }: { owner?: Owner; arrivalMs?: number } = {},
+  { owner = PLAIN_OWNER, arrivalMs = 0 }: { owner?: Owner; arrivalMs?: number } = {},
 ): RecordBatch {
   const room = records.reduce((sum, { key, value }) => {
     return sum + RECORD_OVERHEAD_BYTES_MAX + (key?.length ?? 0) + value.length;
   }, BATCH_HEADER_BYTES);
-  const batch = new RecordBatch(Buffer.alloc(room, 0xee), SOMEWHERE);
+  const batch = new RecordBatch(Buffer.alloc(room, 0xee), ANY_PARTITION);
   for (const [index, { key, value, timestamp }] of records.entries()) {
     const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];
     batch.append(timestamp, source, 0, keyBytes, value, 0, value.length);
-    batch.own(owner, 7, index, arrivalMs + index);
+    batch.addOwner(owner, 7, index, arrivalMs + index);
   }
   return batch;
 }
@@ -71,7 +71,7 @@ export function batchOfValues(values: readonly string[]): RecordBatch {
   return batchOf(values.map((value) => ({ value: Buffer.from(value), timestamp: 1_000 })));
 }
 
-/** The records of a batch as they were given. */
+/** Records of a batch, as in {@link batchOf}. */
 export function recordsOf(batch: RecordBatch): RecordInput[] {
   return readRecords(batch.buffer, batch.records).map((slice) => {
     const { keyStart, keyBytes, valueStart, valueBytes, timestampDelta } = slice;
@@ -90,7 +90,7 @@ export function valuesOf(batch: RecordBatch): string[] {
 const bytes = (maxLength: number) =>
   fc.uint8Array({ maxLength, size: 'max' }).map((value) => Buffer.from(value));
 
-/** Any records that may share a batch: keyless, empty keys, clocks that step back. */
+/** Records that can share a batch: without keys, with empty keys, with clocks that step back. */
 export const anyRecords: fc.Arbitrary<RecordInput[]> = fc
   .tuple(
     fc.integer({ min: 2 ** 30, max: 2 ** 42 }),

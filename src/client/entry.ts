@@ -92,7 +92,7 @@ export function eventText(event: object, idField: string): string {
 
 /** What is said of an event that no frame may hold. */
 export function tooLarge(bytes: number, most: number): Refusal {
-  const message = `${bytes} bytes, an event may have ${most}`;
+  const message = `${bytes} bytes exceed the limit of ${most}`;
   return { code: 'too_large', retry: false, message };
 }
 

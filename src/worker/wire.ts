@@ -28,8 +28,8 @@ import type { PageSettings } from './ingress/http/page-response.ts';
 import { Slicer } from './ingress/slicer.ts';
 import { WebSocketHandler } from './ingress/websocket/websocket-handler.ts';
 import { Intake } from './intake/intake.ts';
-import { Keyless } from './intake/keyless.ts';
-import { loadSieve, loadValidator, type Validator } from './intake/validator.ts';
+import { KeylessEvents } from './intake/keyless-events.ts';
+import { loadFastValidator, loadValidator, type Validator } from './intake/validator.ts';
 import { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
 import { TurnBudget } from './overload/turn-budget.ts';
@@ -123,11 +123,11 @@ export function wireIntake(
   );
   const intake = new Intake(
     validate,
-    loadSieve(eventSchema, keyField),
+    loadFastValidator(eventSchema, keyField),
     accumulator,
     topic,
     keyField,
-    new Keyless(keyField, counters, faults),
+    new KeylessEvents(keyField, counters, faults),
     (...refusal) => acknowledger.refuse(...refusal),
   );
   return { acknowledger, intake, validate };

@@ -83,7 +83,8 @@ test('WebSocket frames, text and binary: the mark is named, and the connection g
     assert.deepEqual(withoutEvents(refused), refusedFrame('invalid_json', NAMED));
     const binary = await client.fate(client.sendBinary(Buffer.from(MARK + text)));
     const message =
-      'byte 1: more behind its end: it begins with a byte order mark (UTF-8), as text does';
+      'byte 1: unexpected bytes after the end; ' +
+      'the input begins with a byte order mark (UTF-8), like text';
     assert.deepEqual(withoutEvents(binary), refusedFrame('invalid_msgpack', message));
     assert.deepEqual(await client.exchange(A), []);
   }

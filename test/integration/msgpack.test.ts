@@ -161,7 +161,7 @@ test('the message says what is wrong and where', async () => {
   const [error] = await client.fate(frame);
   assert.equal(error?.message, 'byte 4: an extension (timestamps are one)');
   const { body } = await post(stage, bytesOf([{ data: new Uint8Array(2) }]), MSGPACK);
-  assert.equal(body.errors[0]?.message, 'byte 7: binary data');
+  assert.equal(body.errors[0]?.message, 'byte 7: binary data is not supported');
   tally.ws(0, { invalid_msgpack: 1 });
   tally.http(0, { invalid_msgpack: 1 });
 });

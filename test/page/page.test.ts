@@ -231,7 +231,7 @@ test('an event of one’s own, by keyboard: stored, or refused with the code and
   await write('[1]');
   await said(/^not sent: an event must be a JSON object$/);
   await write(`{"msg":"${'x'.repeat(70_000)}","clientId":"me","timestamp":1}`);
-  await said(/^not sent too_large: \d+ bytes, an event may have 65536$/);
+  await said(/^not sent too_large: \d+ bytes exceed the limit of 65536$/);
 });
 
 test('two events with the same id are two rows, each with its own end', { skip }, async () => {

@@ -13,17 +13,17 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     defect: 'decoder: a frame of invalid JSON is not rejected',
     file: 'decoder/json/text.ts',
-    changes: [['decodeText', 'sink.refuseFrame(…', '']],
+    changes: [['decodeText', 'sink.rejectFrame(…', '']],
   },
   {
     defect: 'validator: an event that violates the schema is not rejected',
     file: 'intake/intake.ts',
-    changes: [['event', "return this.#tell(index, 'schema'…", 'return;']],
+    changes: [['event', "return this.#reject(index, 'schema'…", 'return;']],
   },
   {
     defect: 'validator: an event of a frame that arrives while the buffer is full is not rejected',
     file: 'intake/intake.ts',
-    changes: [['#refuseForNow', 'this.#tell(…', '']],
+    changes: [['#rejectUnavailable', 'this.#reject(…', '']],
   },
   {
     defect: 'accumulator: an event that exceeds the buffer counts as accepted',

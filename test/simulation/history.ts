@@ -274,7 +274,7 @@ class History {
 
   /** Looks at what nobody tells. @returns whether something is wrong, and going on has no sense */
   #look(): boolean {
-    if (this.#gateway.budget.pressed) this.report.count('pressed');
+    if (this.#gateway.budget.underPressure) this.report.count('pressed');
     return this.report.failed;
   }
 

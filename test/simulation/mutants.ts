@@ -276,20 +276,20 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'the compressed records of a batch stay charged',
     file: ACCUMULATOR,
-    changes: [['#giveCompressed', 'if (compressed !== undefined)…', '']],
+    changes: [['#releaseCompressed', 'if (compressed !== undefined)…', '']],
   },
   {
     defect: 'half a batch is sent with the compressed records of the whole',
     file: ACCUMULATOR,
     changes: [
-      ['split', 'this.#giveCompressed(batch);', ''],
+      ['split', 'this.#releaseCompressed(batch);', ''],
       ['split', 'assert(this.#compressed…', '', BATCH],
     ],
   },
   {
     defect: 'a batch whose compression failed is never sent',
     file: 'producer/compressor.ts',
-    changes: [['#failed', 'batch.goUncompressed();', 'if (batch.records > 0) return;']],
+    changes: [['#failed', 'batch.skipCompression();', 'if (batch.records > 0) return;']],
   },
   {
     defect: 'a decrease of the partition count is never believed',

@@ -9,23 +9,23 @@ import {
   writeRecord,
 } from './records.ts';
 
-/** Who sent an event and hears of its fate: a connection's ack stream, an HTTP reply, nobody. */
+/** Sender of events, notified of their outcome: an ack stream, an HTTP reply, or a plain client. */
 export interface Owner {
-  /** Nobody listens: what is refused is dropped. */
+  /** A plain client ignores outcomes: its rejected events are dropped. */
   readonly plain: boolean;
   readonly transport: 'ws' | 'http';
-  /** The name of its key or token; empty where nobody has to say who he is. */
+  /** Name of its API key or token; empty without authentication. */
   readonly identity: string;
-  /** Event `event` of `frame` was taken and waits for its fate. */
+  /** Event `event` of `frame` was accepted; its outcome follows. */
   accepted(frame: number, event: number): void;
   /**
-   * The events `events[from, to)` of `frame` have their fate.
-   * @returns false when the owner was told `timeout` for them before: they count no more
+   * The events `events[from, to)` of `frame` have an outcome.
+   * @returns false if the owner already received `timeout` for them: they do not count again
    */
   settled(frame: number, events: readonly number[], from: number, to: number): boolean;
   /**
-   * Event `event` of `frame` is not stored; without a number, the whole frame.
-   * @param retryAfterMs when it may come again, if that is known
+   * Event `event` of `frame` is not stored; undefined = the whole frame.
+   * @param retryAfterMs time until a retry can succeed, if known
    */
   refused(
     frame: number,
@@ -42,36 +42,36 @@ export interface TopicPartition {
   readonly number: number;
 }
 
-/** A batch's records compressed, in a buffer of their own behind room for the header. */
+/** Compressed records of a batch, in their own buffer after room for the header. */
 export interface CompressedRecords {
   readonly buffer: Buffer;
-  /** Bytes written, the room for the header included. */
+  /** Bytes written, including the room for the header. */
   readonly length: number;
-  /** Its number in the attributes of a batch. */
+  /** Codec number in the batch attributes. */
   readonly codec: number;
 }
 
 /**
- * Records on their way to one partition, in Kafka's format from the moment they arrive, and who
- * sent each: four parallel arrays, an entry per record.
+ * Records for one partition, in Kafka's format from their arrival on, and their origin: four
+ * parallel arrays with an entry per record.
  */
 export class RecordBatch {
   readonly partition: TopicPartition;
   buffer: Buffer;
-  /** Bytes written, header included. */
+  /** Bytes written, including the header. */
   length = BATCH_HEADER_BYTES;
   records = 0;
   /** ms since 1970 */
   firstTimestamp = 0;
   maxTimestamp = 0;
-  /** Arrival of the first event, or of an older one that had to wait; ms of the monotonic clock. */
+  /** Arrival of the first event, or of an older one that was moved here; monotonic clock, ms. */
   openedAtMs = 0;
-  /** When it was sent for the first time, ms of the monotonic clock; undefined = never. */
+  /** Time of the first send, monotonic clock, ms; undefined = never sent. */
   sentAtMs: number | undefined;
-  /** What is sent in place of the records; these stay for a split. */
+  /** Sent in place of the records, which are kept for a split. */
   #compressed: CompressedRecords | undefined;
   #mayCompress = true;
-  /** The owners were told `timeout`; the batch goes on, they hear no more. */
+  /** The owners received `timeout`; the batch stays in flight without further notifications. */
   answered = false;
   readonly owners: Owner[] = [];
   readonly frames: number[] = [];
@@ -115,8 +115,8 @@ export class RecordBatch {
     assert(this.length <= this.buffer.length, 'the buffer had room');
   }
 
-  /** Notes who sent the record appended last. */
-  own(owner: Owner, frame: number, event: number, arrivalMs: number): void {
+  /** Records the origin of the record appended last. */
+  addOwner(owner: Owner, frame: number, event: number, arrivalMs: number): void {
     if (this.records === 1 || arrivalMs < this.openedAtMs) this.openedAtMs = arrivalMs;
     this.owners.push(owner);
     this.frames.push(frame);
@@ -124,7 +124,7 @@ export class RecordBatch {
     this.arrivalsMs.push(arrivalMs);
   }
 
-  /** Nobody has tried to compress these records yet. */
+  /** Compression of these records was not attempted yet. */
   get mayCompress(): boolean {
     return this.#mayCompress;
   }
@@ -133,24 +133,24 @@ export class RecordBatch {
     return this.#compressed;
   }
 
-  /** From now on it is sent so. */
-  goCompressed(compressed: CompressedRecords): void {
-    assert(this.#mayCompress && compressed.length < this.length, 'it is compressed once, to less');
+  /** Sends the compressed records from now on. */
+  setCompressed(compressed: CompressedRecords): void {
+    assert(this.#mayCompress && compressed.length < this.length, 'compressed once, to fewer bytes');
     this.#compressed = compressed;
     this.#mayCompress = false;
   }
 
-  /** Compression has failed, or brought nothing. */
-  goUncompressed(): void {
+  /** Sends the records uncompressed: compression failed or saved nothing. */
+  skipCompression(): void {
     this.#mayCompress = false;
   }
 
-  /** Bytes that are sent. */
+  /** Bytes to send. */
   get sentBytes(): number {
     return this.#compressed === undefined ? this.length : this.#compressed.length;
   }
 
-  /** What is sent: the same bytes until it is sealed anew. */
+  /** Content to send, unchanged until the batch is sealed again. */
   get bytes(): Buffer {
     return (this.#compressed ?? this).buffer.subarray(0, this.sentBytes);
   }
@@ -163,15 +163,15 @@ export class RecordBatch {
     sealBatch(buffer, length, records, firstTimestamp, maxTimestamp, stamp, codec);
   }
 
-  /** Stamps the records anew: the broker did not like their time. */
+  /** Moves the timestamps to `timestamp`, after the broker rejected them. */
   restamp(timestamp: number): void {
     const shift = timestamp - this.firstTimestamp;
     this.firstTimestamp = timestamp;
     this.maxTimestamp += shift;
   }
 
-  /** The records will change. @returns what they were compressed to, for who owns its memory */
-  forgetCompressed(): CompressedRecords | undefined {
+  /** Drops the compressed records before a change. @returns them, for release by the caller */
+  discardCompressed(): CompressedRecords | undefined {
     const compressed = this.#compressed;
     this.#compressed = undefined;
     this.#mayCompress = true;
@@ -180,13 +180,13 @@ export class RecordBatch {
 
   /**
    * Keeps the first `count` records, at least half, and moves the others into `rest`, an empty
-   * batch whose buffer is as large as this one's: time stamps are told from the first record, so
-   * those that move may take up to 4 bytes more each, and what stays has at least 7 each.
+   * batch with a buffer of the same size: timestamps are relative to the first record, so each
+   * moved record may take up to 4 bytes more, and each record that stays has at least 7.
    */
   split(count: number, rest: RecordBatch): void {
     assert(count < this.records && rest.records === 0, 'both parts have records');
     assert(2 * count >= this.records, 'at least half stays: the rest fits its buffer');
-    assert(this.#compressed === undefined, 'no half is sent with the records of the whole');
+    assert(this.#compressed === undefined, 'compressed records are discarded before a split');
     const slices = readRecords(this.buffer, this.records);
     const { owners, frames, events, arrivalsMs } = this;
     for (let index = count; index < slices.length; index++) {
@@ -195,7 +195,7 @@ export class RecordBatch {
       const { buffer } = this;
       const valueEnd = valueStart + valueBytes;
       rest.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
-      rest.own(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
+      rest.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
     }
     rest.openedAtMs = this.openedAtMs;
     rest.sentAtMs = this.sentAtMs;

@@ -4,13 +4,13 @@ import { KIB, LIMITS } from '../../config/limits.ts';
 const SMALLEST = KIB;
 
 /**
- * One worker's byte budget, and the pool that its buffers come from.
+ * Byte budget of a worker, and the pool of its buffers.
  *
- * Charged are the buffers in use, the bookkeeping of the events in them and of those that were
- * refused and whose senders are not told yet, and the copies that requests in flight make of them: `reserve` keeps room for the copies, so that full lanes can
- * always be sent. Free buffers are kept for reuse while they fit beside what is charged.
+ * It is charged with the buffers in use, the bookkeeping of their events and of rejections not yet
+ * sent, and the copies made by requests in flight: `reserve` keeps room for these copies, so that
+ * full lanes can always be sent. Free buffers are kept for reuse within the remaining budget.
  *
- * It is *pressed* from the high mark (`LIMITS.highWater`) until it is below the low one.
+ * It is *under pressure* from the high-water mark (`LIMITS.highWater`) until the low one.
  */
 export class Budget {
   readonly limitBytes: number;
@@ -19,102 +19,102 @@ export class Budget {
   #copyBytes = 0;
   #freeBytes = 0;
   readonly #free = new Map<number, Buffer[]>();
-  #pressed = false;
-  readonly #onRelief: (() => void)[] = [];
+  #underPressure = false;
+  readonly #onPressureEnd: (() => void)[] = [];
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
   }
 
-  /** Bytes in use now, copies of requests included. */
+  /** Bytes in use, including copies of requests. */
   get usedBytes(): number {
     return this.#usedBytes + this.#copyBytes;
   }
 
-  /** Bytes of events in use now; more are refused when they reach {@link eventLimitBytes}. */
+  /** Bytes in use by events, at most {@link eventLimitBytes} unless forced. */
   get eventBytes(): number {
     return this.#usedBytes;
   }
 
-  /** The limit without the place that is kept for copies of requests. */
+  /** The limit less the reserve for copies of requests. */
   get eventLimitBytes(): number {
     return this.limitBytes - this.#reserveBytes;
   }
 
-  /** The high mark was reached, and the low one not since: whoever can should send less. */
-  get pressed(): boolean {
-    return this.#pressed;
+  /** Above the high-water mark, or not yet below the low one since: senders are slowed down. */
+  get underPressure(): boolean {
+    return this.#underPressure;
   }
 
-  /** Whether a frame that comes now may use what is left (see `LIMITS.frameRoom`). */
-  get takesFrames(): boolean {
+  /** Whether a new frame may use the remaining bytes (see `LIMITS.frameRoom`). */
+  get acceptsFrames(): boolean {
     return this.#usedBytes < this.eventLimitBytes * (1 - LIMITS.frameRoom);
   }
 
-  /** Calls `listener` whenever the budget is pressed no longer. */
-  onRelief(listener: () => void): void {
-    this.#onRelief.push(listener);
+  /** Calls `listener` whenever the pressure ends. */
+  onPressureEnd(listener: () => void): void {
+    this.#onPressureEnd.push(listener);
   }
 
-  /** Bytes of the buffers that are kept for reuse. */
+  /** Bytes of free buffers kept for reuse. */
   get freeBytes(): number {
     return this.#freeBytes;
   }
 
-  /** Keeps `bytes` free for copies of requests; at most half of the budget. */
+  /** Reserves `bytes` for copies of requests, up to half of the budget. */
   reserve(bytes: number): void {
     assert(bytes >= 0 && bytes <= this.limitBytes / 2, 'the reserve leaves room for events');
     this.#reserveBytes = bytes;
     this.#shrink();
   }
 
-  /** Charges `bytes` of bookkeeping. @returns false when the budget has no room for it */
+  /** Charges `bytes` of bookkeeping. @returns false if the budget has no room */
   charge(bytes: number): boolean {
     if (!this.#fits(bytes)) return false;
-    this.#use(bytes);
+    this.#add(bytes);
     this.#shrink();
     return true;
   }
 
-  /** Charges `bytes` even beyond the limit: for what must be kept all the same. */
-  chargeAnyway(bytes: number): void {
-    this.#use(bytes);
+  /** Charges `bytes` even beyond the limit, for data that must be kept. */
+  forceCharge(bytes: number): void {
+    this.#add(bytes);
     this.#shrink();
   }
 
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     assert(this.#usedBytes >= 0, 'more was released than charged');
-    if (!this.#pressed) return;
+    if (!this.#underPressure) return;
     if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.resume) return;
-    this.#pressed = false;
-    for (const listener of this.#onRelief) listener();
+    this.#underPressure = false;
+    for (const listener of this.#onPressureEnd) listener();
   }
 
-  /** Counts copies of a request; they have their place in the reserve. Negative when it ended. */
+  /** Counts copies of a request, which use the reserve; negative when the request ends. */
   copies(bytes: number): void {
     this.#copyBytes += bytes;
-    assert(this.#copyBytes >= 0, 'more copies were given back than made');
+    assert(this.#copyBytes >= 0, 'more copies were released than made');
   }
 
-  /** A buffer of at least `bytes`, charged; undefined when the budget has no room for it. */
-  take(bytes: number): Buffer | undefined {
+  /** Allocates and charges a buffer of at least `bytes`; undefined = the budget has no room. */
+  allocate(bytes: number): Buffer | undefined {
     const size = sizeClass(bytes);
-    return this.#fits(size) ? this.takeAnyway(size) : undefined;
+    return this.#fits(size) ? this.forceAllocate(size) : undefined;
   }
 
-  /** A buffer of at least `bytes`, charged even beyond the limit: for what was taken before. */
-  takeAnyway(bytes: number): Buffer {
+  /** Allocates a buffer of at least `bytes` even beyond the limit, for events already accepted. */
+  forceAllocate(bytes: number): Buffer {
     const size = sizeClass(bytes);
-    this.#use(size);
+    this.#add(size);
     const buffer = this.#free.get(size)?.pop();
     if (buffer !== undefined) this.#freeBytes -= size;
     this.#shrink();
     return buffer ?? Buffer.allocUnsafeSlow(size);
   }
 
-  /** Gives a buffer of {@link take} back. */
-  give(buffer: Buffer): void {
+  /** Releases a buffer of {@link allocate} into the pool. */
+  deallocate(buffer: Buffer): void {
     this.release(buffer.length);
     const list = this.#free.get(buffer.length);
     if (list === undefined) this.#free.set(buffer.length, [buffer]);
@@ -127,12 +127,12 @@ export class Budget {
     return this.#usedBytes + bytes <= this.limitBytes - this.#reserveBytes;
   }
 
-  #use(bytes: number): void {
+  #add(bytes: number): void {
     this.#usedBytes += bytes;
-    if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.stop) this.#pressed = true;
+    if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.stop) this.#underPressure = true;
   }
 
-  /** Lets free buffers go, the largest first, until they fit beside what is used and reserved. */
+  /** Drops free buffers, largest first, until the rest fits into the remaining budget. */
   #shrink(): void {
     const bytes = Math.max(0, this.limitBytes - this.#reserveBytes - this.#usedBytes);
     if (this.#freeBytes <= bytes) return;
@@ -146,7 +146,7 @@ export class Budget {
   }
 }
 
-/** Buffers come in powers of two, so that one lane's can serve another. */
+/** Rounds up to a power of two, so that lanes can reuse each other's buffers. */
 function sizeClass(bytes: number): number {
   return Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)));
 }

@@ -2,7 +2,7 @@ const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 const R = 24;
 
-/** Murmur2 of so many bytes as Kafka's Java client computes it, as a signed 32-bit number. */
+/** Murmur2 of `length` bytes, as computed by Kafka's Java client; a signed 32-bit integer. */
 export function murmur2(bytes: Uint8Array, start: number, length: number): number {
   let hash = SEED ^ length;
   const whole = start + (length & ~3);
@@ -20,7 +20,7 @@ export function murmur2(bytes: Uint8Array, start: number, length: number): numbe
   return hash ^ (hash >>> 15);
 }
 
-/** The partition of a key, as Java's default partitioner chooses it. */
+/** Partition of a key, as chosen by the default partitioner of Kafka's Java client. */
 export function partitionOfKey(
   source: Uint8Array,
   keyStart: number,

@@ -3,7 +3,7 @@ import { LIMITS } from '../../config/limits.ts';
 import type { RecordBatch } from './batch.ts';
 
 /**
- * What waits for one partition, in order: closed batches, then the open one.
+ * Waiting batches of a partition, in order: closed batches, then the open one.
  *
  *   closed [b0 b1 b2]  open b3 <- append
  *   ^ take
@@ -16,7 +16,7 @@ export class PartitionQueue {
     return this.#open;
   }
 
-  /** The batch that waits longest. */
+  /** The first batch. */
   get oldest(): RecordBatch | undefined {
     return this.#closed[0] ?? this.#open;
   }
@@ -25,40 +25,40 @@ export class PartitionQueue {
     return this.#open === undefined && this.#closed.length === 0;
   }
 
-  /** Makes `batch` the one that events are appended to. */
+  /** Makes `batch` the open batch. */
   begin(batch: RecordBatch): void {
     assert(this.#open === undefined, 'one open batch per partition');
     this.#open = batch;
   }
 
-  /** No more events for the open batch: it is full, due, or old. */
+  /** Closes the open batch, which is full, due, or old. */
   close(): void {
     assert(this.#open !== undefined && this.#open.records > 0, 'there is a batch to close');
     this.#closed.push(this.#open);
     this.#open = undefined;
   }
 
-  /** Closes the open batch if an event of now must not share the fate of its first. */
+  /** Closes the open batch if it is too old to share its outcome with a new event. */
   closeOlderThan(nowMs: number): void {
     const open = this.#open;
     if (open !== undefined && nowMs - open.openedAtMs > LIMITS.batchOpenMsMax) this.close();
   }
 
-  /** When the first batch may be sent: at once if it is closed, else when it has lingered. */
+  /** Time at which the first batch is due: at once if it is closed, otherwise after the linger. */
   dueMs(lingerMs: number): number {
     if (this.#closed.length > 0) return 0;
     return this.#open === undefined ? Number.POSITIVE_INFINITY : this.#open.openedAtMs + lingerMs;
   }
 
-  /** Takes the first batch, due or not, if there is one. */
+  /** Removes and returns the first batch, due or not. */
   take(): RecordBatch | undefined {
     if (this.#closed.length === 0 && this.#open !== undefined) this.close();
     return this.#closed.shift();
   }
 
   /**
-   * Takes the first batch whose first event is older than `timeoutMs`, wherever it stands: what has
-   * moved here from a removed partition stands behind younger batches.
+   * Removes and returns the first batch with an event older than `timeoutMs`, at any position:
+   * batches moved here from a removed partition follow younger ones.
    */
   takeExpired(nowMs: number, timeoutMs: number): RecordBatch | undefined {
     const isExpired = (batch: RecordBatch) => nowMs - batch.openedAtMs >= timeoutMs;
@@ -69,7 +69,7 @@ export class PartitionQueue {
     return this.#closed.pop();
   }
 
-  /** Calls `visit` with every batch that waits. */
+  /** Calls `visit` with every waiting batch. */
   walk(visit: (batch: RecordBatch) => void): void {
     for (const batch of this.#closed) visit(batch);
     if (this.#open !== undefined) visit(this.#open);

@@ -6,13 +6,13 @@
  *   43 producerId 8 | producerEpoch 2 | baseSequence 4 | recordCount 4 | 61 records …
  *
  * A record: length, attributes 1, timestampDelta, offsetDelta, keyLength, key, valueLength, value,
- * headerCount; all but attributes are zigzag varints. The CRC-32C covers everything behind itself.
+ * headerCount; all but attributes are zigzag varints. The CRC-32C covers everything after itself.
  */
 import assert from 'node:assert/strict';
 import { crc32c } from '@node-rs/crc32';
 
 export const BATCH_HEADER_BYTES = 61;
-/** Bytes of a record beside key and value, at the most: five varints, attributes, header count. */
+/** Maximum overhead of a record over key and value: five varints, attributes, header count. */
 export const RECORD_OVERHEAD_BYTES_MAX = 5 * 5 + 2;
 
 const BATCH_LENGTH_AT = 8;
@@ -20,14 +20,14 @@ const CRC_AT = 17;
 const ATTRIBUTES_AT = 21;
 const MAGIC = 2;
 
-/** What identifies a batch to the broker's idempotence check. */
+/** Identity of a batch for the broker's idempotence check. */
 export interface ProducerStamp {
   readonly producerId: bigint;
   readonly epoch: number;
   readonly sequence: number;
 }
 
-/** Bytes that `value` takes as a zigzag varint; |value| < 2^30. */
+/** Bytes of `value` as a zigzag varint; |value| < 2^30. */
 export function varintSize(value: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0;
   let size = 1;
@@ -38,7 +38,7 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes `value` as a zigzag varint; |value| < 2^30. @returns where the next byte goes */
+/** Writes `value` as a zigzag varint; |value| < 2^30. @returns the offset after it */
 export function writeVarint(target: Uint8Array, at: number, value: number): number {
   let rest = ((value << 1) ^ (value >> 31)) >>> 0;
   let next = at;
@@ -50,7 +50,7 @@ export function writeVarint(target: Uint8Array, at: number, value: number): numb
   return next;
 }
 
-/** A record's length field for a key of `keyBytes` (-1 = no key) and a value of `valueBytes`. */
+/** Length field of a record with a key of `keyBytes` (-1 = no key) and a value of `valueBytes`. */
 export function recordBodyBytes(
   timestampDelta: number,
   offsetDelta: number,
@@ -69,9 +69,9 @@ export function recordBodyBytes(
 }
 
 /**
- * Writes one record. The value is `source[start, end)`; the key are `keyBytes` of `keySource` from
+ * Writes one record. The value is `source[start, end)`; the key is `keyBytes` of `keySource` from
  * `keyStart` on, none for -1. The target must have room.
- * @returns where the next record goes
+ * @returns the offset after it
  */
 export function writeRecord(
   target: Buffer,
@@ -101,9 +101,9 @@ export function writeRecord(
 }
 
 /**
- * Writes the header and the checksum of a batch whose records stand in `buffer[61, length)`.
+ * Writes header and checksum of a batch with its records in `buffer[61, length)`.
  * @param firstTimestamp and maxTimestamp: ms since 1970
- * @param codec how the records are compressed, by its number in the attributes; 0 = not
+ * @param codec codec number in the attributes; 0 = uncompressed
  */
 export function sealBatch(
   buffer: Buffer,
@@ -115,8 +115,11 @@ export function sealBatch(
   codec: number,
 ): void {
   assert(recordCount > 0 && length > BATCH_HEADER_BYTES, 'an empty batch is never sealed');
-  assert(length <= buffer.length, 'the batch is in its buffer');
-  assert(stamp.producerId >= 0n && stamp.epoch >= 0 && stamp.sequence >= 0, 'it is stamped');
+  assert(length <= buffer.length, 'the batch fits its buffer');
+  assert(
+    stamp.producerId >= 0n && stamp.epoch >= 0 && stamp.sequence >= 0,
+    'the batch has a producer stamp',
+  );
   buffer.fill(0, 0, BATCH_LENGTH_AT);
   buffer.writeInt32BE(length - BATCH_LENGTH_AT - 4, BATCH_LENGTH_AT);
   buffer.writeInt32BE(-1, 12);
@@ -132,7 +135,7 @@ export function sealBatch(
   buffer.writeUInt32BE(crc32c(buffer.subarray(ATTRIBUTES_AT, length)), CRC_AT);
 }
 
-/** One record of a batch, as ranges of its buffer. */
+/** A record of a batch, as ranges of its buffer. */
 export interface RecordSlice {
   readonly timestampDelta: number;
   readonly keyStart: number;
@@ -142,7 +145,7 @@ export interface RecordSlice {
   readonly valueBytes: number;
 }
 
-/** Takes the records of a batch apart that {@link writeRecord} wrote; for splitting a batch. */
+/** Parses the records of a batch written by {@link writeRecord}, for a split. */
 export function readRecords(buffer: Uint8Array, recordCount: number): RecordSlice[] {
   const records: RecordSlice[] = [];
   let at = BATCH_HEADER_BYTES;
@@ -160,7 +163,7 @@ export function readRecords(buffer: Uint8Array, recordCount: number): RecordSlic
     varint();
     at++;
     const timestampDelta = varint();
-    assert(varint() === index, 'records stand in the order of their offsets');
+    assert(varint() === index, 'records are in offset order');
     const keyBytes = varint();
     const keyStart = at;
     at += Math.max(0, keyBytes);

@@ -4,29 +4,29 @@ import type { TopicPartition } from './batch.ts';
 import { PartitionQueue } from './queue.ts';
 
 /**
- * Last answer of Kafka about a topic: none yet, no such topic, its partitions, or a rejection that
+ * Last metadata response for a topic: none yet, no such topic, its partitions, or a rejection that
  * lasts until an operator acts.
  */
 export type TopicState = 'unknown' | 'missing' | 'known' | 'rejected';
 
-/** The part of a broker that its partitions need. */
+/** Broker as seen by the partitions that it leads. */
 export interface Leader {
   readonly id: number;
   readonly address: { readonly host: string; readonly port: number };
   readonly connected: boolean;
-  /** Time of the last request, by the monotonic clock. */
+  /** Time of the last request, on the monotonic clock. */
   readonly sentAtMs: number;
-  /** End of a pause that the broker has asked for, by the monotonic clock. */
+  /** End of throttling by the broker, on the monotonic clock. */
   readonly mutedUntilMs: number;
 }
 
-/** One topic and its partitions. Whatever must not outlive a deletion of the topic is held here. */
+/** A topic and its partitions. Holds all state that must not outlive a deletion of the topic. */
 export class Topic {
   readonly name: string;
   state: TopicState = 'unknown';
   /** The topic's `max.message.bytes`: brokers reject longer batches. */
   maxMessageBytes: number = LIMITS.maxMessageBytesDefault;
-  /** By number. */
+  /** Indexed by partition number. */
   readonly partitions: Partition[] = [];
   /** Partition of events without a key until its batch is closed or full. */
   sticky: Partition | undefined;
@@ -46,15 +46,15 @@ export class Topic {
   }
 
   /**
-   * The topic was deleted and created again. Its `max.message.bytes` has yet to be read: until then
-   * brokers decide what is too large, since that rejection is final.
+   * The topic was deleted and created again. Until its `max.message.bytes` is read, brokers decide
+   * which records are too large, since that rejection is final.
    */
   recreated(): void {
     this.maxMessageBytes = Math.max(this.maxMessageBytes, LIMITS.maxMessageBytesDefault);
   }
 }
 
-/** One partition of one topic: events that wait for it, their way to Kafka, its leader. */
+/** A partition of a topic: its queue, lane and leader. */
 export class Partition implements TopicPartition {
   readonly topic: Topic;
   readonly number: number;
@@ -68,12 +68,12 @@ export class Partition implements TopicPartition {
     this.number = number;
   }
 
-  /** The broker that leads the partition; undefined = none does, as far as is known. */
+  /** Leader of the partition; undefined = none known. */
   get leader(): Leader | undefined {
     return this.#leader;
   }
 
-  /** Time since which it has no leader, by the monotonic clock. */
+  /** Time since which it has no leader, on the monotonic clock. */
   get leaderlessSinceMs(): number | undefined {
     return this.#leaderlessSinceMs;
   }
@@ -83,7 +83,7 @@ export class Partition implements TopicPartition {
     this.#leaderlessSinceMs = leader === undefined ? (this.#leaderlessSinceMs ?? nowMs) : undefined;
   }
 
-  /** Its topic was created again without it. */
+  /** The topic was created again without this partition. */
   get removed(): boolean {
     return this.topic.partitions[this.number] !== this;
   }

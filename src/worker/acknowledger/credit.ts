@@ -30,7 +30,7 @@ export class Credit {
   constructor(budget: Budget, maxFrameBytes: number) {
     this.budget = budget;
     this.maxFrameBytes = maxFrameBytes;
-    budget.onRelief(() => this.#notifyWaiting());
+    budget.onPressureEnd(() => this.#notifyWaiting());
   }
 
   /** Payload bytes that a connection may be ahead of settled frames. */
@@ -44,7 +44,7 @@ export class Credit {
   /** Adds a connection. @returns bytes of its first grant: one frame above the high-water mark */
   join(): number {
     this.#streams++;
-    return this.budget.pressed ? this.maxFrameBytes : this.windowBytes;
+    return this.budget.underPressure ? this.maxFrameBytes : this.windowBytes;
   }
 
   /** Removes a connection. */
@@ -59,7 +59,7 @@ export class Credit {
    * @param isBehind its client has much to read
    */
   mayRise(stream: CreditWaiter, isBehind: boolean): boolean {
-    if (this.budget.pressed) {
+    if (this.budget.underPressure) {
       this.#waiting.add(stream);
       return false;
     }

@@ -2,7 +2,7 @@ import { boundedMessage, EVENT_CODES, type EventCode, eventCodes } from '../../c
 import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
 
-type ChargedAnyway = Pick<Budget, 'chargeAnyway' | 'release'>;
+type ForcedBudget = Pick<Budget, 'forceCharge' | 'release'>;
 
 /** One entry of a `nack` or an HTTP response: events of a frame that share a code. */
 export interface RefusalEntry {
@@ -44,14 +44,14 @@ interface CodeEntry {
  * {@link release}: a rejection must be reported, and a full buffer must accept less.
  */
 export class Refusals {
-  readonly #budget: ChargedAnyway;
+  readonly #budget: ForcedBudget;
   #chargedBytes = 0;
   /** By event: 0 = not rejected, else the number of its code. */
   #codes = NO_CODES;
   /** By code, in order of the first rejection. */
   readonly #byCode: CodeEntry[] = [];
 
-  constructor(budget: ChargedAnyway) {
+  constructor(budget: ForcedBudget) {
     this.#budget = budget;
     this.#charge(LIMITS.refusals.frameBytes);
   }
@@ -122,7 +122,7 @@ export class Refusals {
   }
 
   #charge(bytes: number): void {
-    this.#budget.chargeAnyway(bytes);
+    this.#budget.forceCharge(bytes);
     this.#chargedBytes += bytes;
   }
 }

@@ -1,15 +1,15 @@
 import type { EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import type { Sieve } from './json/fast-validator.ts';
+import type { FastValidator } from './json/fast-validator.ts';
 
-/** What a decoder makes of a frame or body. All calls come before the decoder returns. */
+/** Receives the events of a frame or body. All calls precede the return of the decoder. */
 export interface EventSink {
-  /** Event `index` of the frame: its own bytes, white space cut off, are `bytes[start, end)`. */
+  /** Event `index` of the frame. Its bytes without surrounding white space: `bytes[start, end)`. */
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void;
-  /** Lets through what need not have a value; none = every event gets its value. */
-  readonly sieve?: Sieve | undefined;
-  /** The same for an event that {@link sieve} let through: its key stands in `bytes`; -1 = none. */
-  known(
+  /** Accepts events that need no value; undefined = every event is parsed into a value. */
+  readonly fastValidator?: FastValidator | undefined;
+  /** Event that {@link fastValidator} accepted; its key is a range of `bytes`, length -1 = none. */
+  validEvent(
     index: number,
     bytes: Buffer,
     start: number,
@@ -17,18 +17,18 @@ export interface EventSink {
     keyStart: number,
     keyBytes: number,
   ): void;
-  /** Event `index` cannot be taken; its neighbours can. */
-  refuseEvent(index: number, code: EventCode, message: string): void;
-  /** The frame could not be taken apart: no other call came or comes; counts as one event. */
-  refuseFrame(code: EventCode, message: string): void;
+  /** Event `index` is rejected; the others of the frame are not affected. */
+  rejectEvent(index: number, code: EventCode, message: string): void;
+  /** The whole frame is rejected, counting as one event. The only call for the frame. */
+  rejectFrame(code: EventCode, message: string): void;
 }
 
 export interface DecodeBounds {
-  /** Beyond it the whole frame is refused `too_many_events`. */
+  /** Maximum events of a frame; beyond it the whole frame is rejected `too_many_events`. */
   readonly maxEvents: number;
-  /** Bytes of one event; beyond it the event is refused `too_large`. */
+  /** Maximum bytes of an event; beyond it the event is rejected `too_large`. */
   readonly maxEventBytes: number;
-  /** Arrays and objects in each other, the event itself the first; beyond it the event is refused
-   * `too_deep`. */
+  /** Maximum nesting of arrays and objects, counting the event itself; beyond it the event is
+   * rejected `too_deep`. */
   readonly maxDepth: number;
 }

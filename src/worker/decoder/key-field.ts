@@ -1,11 +1,11 @@
-/** The field of an event whose text becomes the record's key. */
+/** Field of an event that becomes the record key. */
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../common/json-object.ts';
-import { WRONG } from './json/json-grammar.ts';
+import { INVALID } from './json/json-grammar.ts';
 import { BACKSLASH, CLOSE_BRACE, COMMA, skipBlank, valueEnd } from './json/json-scanner.ts';
 import { numberText } from './msgpack/number-text.ts';
 
-/** Reasons for an event without a key. */
+/** Reasons why an event has no key. */
 export type NoKey = 'missing' | 'null' | 'object' | 'array';
 
 interface Name {
@@ -14,8 +14,8 @@ interface Name {
 }
 
 /**
- * A name, or names separated by dots for a field of nested objects. A field whose own name has the
- * dots goes first; arrays are not entered.
+ * Field name, or path of names separated by dots into nested objects. A field whose literal name
+ * contains the dots takes precedence. Arrays are not traversed.
  */
 export class KeyField {
   readonly #name: Name;
@@ -28,8 +28,8 @@ export class KeyField {
   }
 
   /**
-   * The key of an event: a string as it is, a boolean or a number as text; undefined = none.
-   * @param bytes holds the event from `start` on, for digits that a double loses
+   * Returns the key of an event: a string unchanged, a boolean or number as text; undefined = none.
+   * @param bytes contains the event at `start`, for digits that a double loses
    */
   keyOf(event: JsonObject, bytes: Buffer, start: number): string | undefined {
     const value = this.#valueIn(event);
@@ -38,7 +38,7 @@ export class KeyField {
     return typeof value === 'number' ? numberText(this.#textIn(bytes, start)) : undefined;
   }
 
-  /** The reason why {@link keyOf} finds none. */
+  /** Returns the reason why {@link keyOf} returns undefined. */
   whyNone(event: JsonObject): NoKey {
     const value = this.#valueIn(event);
     if (value === undefined) return 'missing';
@@ -46,7 +46,7 @@ export class KeyField {
     return Array.isArray(value) ? 'array' : 'object';
   }
 
-  /** Null or an array on the way to a nested field is what is found. */
+  /** Returns the value of the field, or null or an array found on the path to it. */
   #valueIn(event: JsonObject): unknown {
     const { text } = this.#name;
     if (Object.hasOwn(event, text)) return event[text];
@@ -60,10 +60,10 @@ export class KeyField {
     return value;
   }
 
-  /** The text of the value that {@link #valueIn} finds. */
+  /** Returns the text of the number that {@link #valueIn} finds. */
   #textIn(bytes: Buffer, start: number): string {
     let at = lastMember(bytes, start, this.#name);
-    if (at === WRONG && this.#path !== undefined) {
+    if (at === INVALID && this.#path !== undefined) {
       at = start;
       for (const name of this.#path) at = lastMember(bytes, at, name);
     }
@@ -76,12 +76,12 @@ function nameOf(text: string): Name {
 }
 
 /**
- * The offset of a member's value in the object at `open`, which is valid; of several with the same
- * name the last one, as in JSON.parse. {@link WRONG} = there is none.
+ * Returns the offset of a member's value in the valid object at `open`: of the last one with that
+ * name, as in JSON.parse. {@link INVALID} = none.
  */
 function lastMember(bytes: Buffer, open: number, name: Name): number {
-  assert(open !== WRONG, 'the scanner finds what JSON.parse does');
-  let found = WRONG;
+  assert(open !== INVALID, 'the scanner finds the same members as JSON.parse');
+  let found = INVALID;
   let at = skipBlank(bytes, open + 1);
   while (bytes[at] !== CLOSE_BRACE) {
     const nameEnd = valueEnd(bytes, at);
@@ -93,7 +93,7 @@ function lastMember(bytes: Buffer, open: number, name: Name): number {
   return found;
 }
 
-/** @param start, @param end of a string, its quotes included */
+/** @param start, @param end range of a string, including its quotes */
 function isNamed(bytes: Buffer, start: number, end: number, { text, bytes: name }: Name): boolean {
   const first = start + 1;
   const length = end - 1 - first;

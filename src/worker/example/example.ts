@@ -72,7 +72,7 @@ async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
       continue;
     }
     const bytes = Buffer.byteLength(JSON.stringify(event));
-    if (bytes > maxEventBytes) problem ??= `${bytes} bytes, an event may have ${maxEventBytes}`;
+    if (bytes > maxEventBytes) problem ??= `${bytes} bytes exceed the limit of ${maxEventBytes}`;
     if (problem === undefined) return { event, problem };
     first ??= { event, problem };
   }

@@ -1,4 +1,4 @@
-/** Names that mean the same to every draft, though not each of them lists them. */
+/** Annotations with the same meaning in every draft, though not every draft lists them. */
 export const ANNOTATIONS: ReadonlySet<string> = new Set([
   '$anchor',
   '$comment',

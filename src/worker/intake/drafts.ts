@@ -1,4 +1,4 @@
-/** The drafts of JSON Schema: their names, the ways to write `$schema`, and a compiler for each. */
+/** Drafts of JSON Schema: names, spellings of `$schema`, and a compiler for each. */
 import { createRequire } from 'node:module';
 import type { Ajv, Options } from 'ajv';
 import type ajvDraft04 from 'ajv-draft-04';
@@ -7,16 +7,16 @@ import type ajvFormats from 'ajv-formats';
 /** Options of every compiler. */
 export const OPTIONS: Options = {
   strict: false,
-  // `strict` switches it off too; without it 1e400, which is parsed to Infinity, is an integer.
+  // `strict: false` disables it; without it 1e400, which parses to Infinity, is an integer.
   strictNumbers: true,
-  // Or a schema's field named `constructor` is found in every event.
+  // Without it a schema's property named `constructor` exists in every event.
   ownProperties: true,
   logger: false,
-  // Errors carry the schema that they come from, which names branches and values.
+  // Adds the failing schema to errors, which names branches and values.
   verbose: true,
 };
 
-/** Loads compilers for configured schemas only: other workers start sooner. */
+/** Loads the compilers of configured schemas only, for a faster start of workers without one. */
 const require = createRequire(import.meta.url);
 type Formats = typeof ajvFormats;
 export type Compiler = Pick<
@@ -27,11 +27,11 @@ export type Compiler = Pick<
 type CompilerClass = new (options: Options) => Compiler;
 
 export interface Draft {
-  /** As messages and documents write it. */
+  /** Name in messages and documents. */
   readonly name: string;
-  /** Its `$schema`, without the empty fragment. */
+  /** The `$schema` of the draft, without the empty fragment. */
   readonly id: string;
-  /** @returns a compiler that knows the formats, and the metaschemas under each spelling */
+  /** Creates a compiler with formats, and with the metaschemas under each spelling. */
   create(): Compiler;
 }
 
@@ -77,7 +77,7 @@ function draft(name: string, id: string, create: () => Compiler): Draft {
   };
 }
 
-/** Lets a `$ref` name the metaschema `id` as a `$schema` may. */
+/** Registers every spelling of the metaschema `id`, for a `$ref` to it. */
 function addSpellings(compiler: Compiler, id: string): void {
   const [, rest = ''] = id.split('://');
   for (const scheme of ['http', 'https']) {
@@ -89,18 +89,18 @@ function addSpellings(compiler: Compiler, id: string): void {
 }
 
 /**
- * The draft that a `$schema` names: by http or https, with or without an empty fragment or a slash
- * at the end. Without a `$schema` it is draft-07.
+ * Returns the draft of a `$schema`: http or https, with or without an empty fragment or a trailing
+ * slash. The default is draft-07.
  */
-export function draftOf(named: unknown): Draft | undefined {
-  if (named === undefined) return DRAFT_07;
-  if (typeof named !== 'string') return undefined;
-  const spelled = withoutSpelling(named);
-  return DRAFTS.find(({ id }) => withoutSpelling(id) === spelled);
+export function draftOf($schema: unknown): Draft | undefined {
+  if ($schema === undefined) return DRAFT_07;
+  if (typeof $schema !== 'string') return undefined;
+  const normalized = normalize($schema);
+  return DRAFTS.find(({ id }) => normalize(id) === normalized);
 }
 
-/** Scheme and host are the same in capital letters; a path is not. */
-function withoutSpelling(uri: string): string {
+/** Normalizes a URI: scheme and host are case-insensitive, the path is not. */
+function normalize(uri: string): string {
   return uri
     .replace(/^https?:\/\/[^/]*/i, (origin) => origin.toLowerCase().replace(/^https/, 'http'))
     .replace(/\/?#?\/?$/, '');

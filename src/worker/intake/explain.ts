@@ -1,30 +1,30 @@
-/** One short text for the sender of an event that does not match, from the errors of ajv. */
+/** Turns the errors of ajv into one short message for the sender of an event. */
 import type { ErrorObject } from 'ajv';
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { nearest } from '../../common/nearest.ts';
 import { escaped, targetOf } from './json-pointer.ts';
 
-/** Letters of a list of values or branches, of one value or name in a text, and of one branch. */
+/** Maximum characters of a list of values or branches, of one value or name, and of one branch. */
 const LIST_LENGTH_MAX = 140;
 const NAME_LENGTH_MAX = 60;
 const BRANCH_LENGTH_MAX = 100;
-/** What may be wrong with a list of types. */
+/** Keywords that a list of types can violate. */
 const LIST_KEYWORDS: ReadonlySet<string> = new Set(['minItems', 'uniqueItems']);
-/** Typing errors in a name that still tell which one is meant. */
+/** Maximum edit distance of a suggested name. */
 const EDITS_MAX = 2;
-/** References that are followed to what a branch says. */
+/** Maximum references followed to the content of a branch. */
 const REFS_MAX = 8;
 
-/** An error, and those of the schemas within that led to it, a node for each. */
+/** An error, with a node for each error of inner schemas that led to it. */
 interface Node {
   readonly error: ErrorObject;
   readonly inner: readonly Node[];
 }
 
 /**
- * Describes the first thing that is wrong, as `/timestamp must be integer`.
- * @param errors of an event that does not match; ajv lists those of inner schemas first
- * @param root the whole schema, in which a `$ref` of a branch is looked up
+ * Describes the first error, as `/timestamp must be integer`.
+ * @param errors of an event, as listed by ajv: those of inner schemas first
+ * @param root the whole schema, against which a `$ref` of a branch is resolved
  */
 export function explain(errors: readonly ErrorObject[], root: JsonObject): string {
   const nodes: Node[] = [];
@@ -37,11 +37,11 @@ export function explain(errors: readonly ErrorObject[], root: JsonObject): strin
 }
 
 /**
- * Describes the first thing that is wrong in a schema, with its JSON pointer there.
- * @param errors of the schema against that of its draft
+ * Describes the first error in a schema, with its JSON pointer.
+ * @param errors of the schema against its metaschema
  */
 export function explainSchema(errors: readonly ErrorObject[]): string {
-  // A `type` may be a name or a list: the names say more than that there are two ways.
+  // A `type` is a name or a list: an error of the names says more than one of the choice.
   const depth = ({ instancePath }: ErrorObject) => instancePath.length;
   const names = errors.filter(({ keyword, data }) => keyword === 'enum' && !Array.isArray(data));
   const [wrongName] = names.sort((a, b) => depth(b) - depth(a));
@@ -57,7 +57,7 @@ export function explainSchema(errors: readonly ErrorObject[]): string {
   return explain([wrongName], {}) + (near === undefined ? '' : `; did you mean ${near}?`);
 }
 
-/** Count of preceding nodes that belong to an error. Each branch stops at its first error. */
+/** Counts the preceding nodes that belong to an error. Each branch stops at its first error. */
 function innerCount({ keyword, schema, params, instancePath }: ErrorObject, nodes: Node[]): number {
   switch (keyword) {
     case 'anyOf':
@@ -125,16 +125,16 @@ function describeChoice({ error, inner }: Node, root: JsonObject): string {
   if (passing) return `${at}${message}, but matches ${passing.map(label).join(' and ')}`;
   const values = facts.map(valuesOf);
   if (values.every((list) => list !== undefined)) return at + oneOfValues(values.flat());
-  // An error of each, in their order: else it is not clear which of them is whose.
+  // With an error per branch, in their order; otherwise errors cannot be assigned to branches.
   if (inner.length !== branches.length) return at + message;
   const texts = inner.map((node, index) => {
     return cut(`${label(index)}: ${describe(node, root)}`, BRANCH_LENGTH_MAX);
   });
-  const meant = texts.filter((_, index) => isObject(data) && isMeant(choices[index]!, data));
-  return `${at}${message} (${listed(meant.length > 0 ? meant : texts, '; ', 'branches')})`;
+  const chosen = texts.filter((_, index) => isObject(data) && isChosen(choices[index]!, data));
+  return `${at}${message} (${listed(chosen.length > 0 ? chosen : texts, '; ', 'branches')})`;
 }
 
-/** Content of a branch, with its references followed. */
+/** Returns the content of a branch, following its references. */
 function resolved(branch: unknown, root: JsonObject): JsonObject {
   let at = branch;
   for (let count = 0; count < REFS_MAX; count++) {
@@ -145,7 +145,7 @@ function resolved(branch: unknown, root: JsonObject): JsonObject {
   return isObject(at) ? at : {};
 }
 
-/** The values that a schema allows, if it lists them. */
+/** Returns the values that a schema lists; undefined = it lists none. */
 function valuesOf(schema: unknown): readonly unknown[] | undefined {
   if (!isObject(schema)) return undefined;
   if (Object.hasOwn(schema, 'const')) return [schema.const];
@@ -154,7 +154,7 @@ function valuesOf(schema: unknown): readonly unknown[] | undefined {
 
 type Constants = ReadonlyMap<string, readonly unknown[]>;
 
-/** Properties of a branch that may have listed values only. */
+/** Collects the properties of a branch whose values are listed. */
 function constants({ properties }: JsonObject): Constants {
   const found = new Map<string, readonly unknown[]>();
   for (const [name, schema] of Object.entries(isObject(properties) ? properties : {})) {
@@ -171,9 +171,9 @@ interface Discriminator {
 }
 
 /**
- * A property with listed values in each branch, if the event has none of these values, or lacks
- * the property though it is required and tells the branches apart.
- * @param parent the schema that has the branches; it may require the property for all of them
+ * Finds a property with listed values in each branch that has another value in the event, or is
+ * missing there though it is required and distinguishes the branches.
+ * @param parent schema with the branches; it may require the property for all of them
  */
 function discriminator(
   branches: readonly JsonObject[],
@@ -190,9 +190,9 @@ function discriminator(
       if (isWrong) return { name, values, isMissing: false };
       continue;
     }
-    const tellsApart = values.some((value) => !lists.every((list) => list.includes(value)));
+    const isDistinct = values.some((value) => !lists.every((list) => list.includes(value)));
     const isRequired = requires(parent, name) || branches.every((branch) => requires(branch, name));
-    if (tellsApart && isRequired) return { name, values, isMissing: true };
+    if (isDistinct && isRequired) return { name, values, isMissing: true };
   }
   return undefined;
 }
@@ -201,23 +201,23 @@ function requires(schema: unknown, name: string): boolean {
   return isObject(schema) && Array.isArray(schema.required) && schema.required.includes(name);
 }
 
-/** Tells the branch whose constants the event has. */
-function isMeant(branch: Constants, data: JsonObject): boolean {
-  const known = [...branch].filter(([name]) => Object.hasOwn(data, name));
-  return known.length > 0 && known.every(([name, values]) => values.includes(data[name]));
+/** Whether the event has constants of a branch, and only with listed values. */
+function isChosen(branch: Constants, data: JsonObject): boolean {
+  const present = [...branch].filter(([name]) => Object.hasOwn(data, name));
+  return present.length > 0 && present.every(([name, values]) => values.includes(data[name]));
 }
 
 function isScalar(value: unknown): boolean {
   return typeof value !== 'object' || value === null;
 }
 
-/** The title of a branch, or the name in its `$ref`; '' without. */
+/** Returns the title of a branch, or the name in its `$ref`, or ''. */
 function nameOf(branch: unknown, root: JsonObject): string {
   if (!isObject(branch)) return '';
   const { title } = resolved(branch, root);
   const ref = typeof branch.$ref === 'string' ? branch.$ref.split(/[#/]/).at(-1) : '';
   const name = typeof title === 'string' ? title : ref;
-  // A reference to a place in a list has no name.
+  // A reference into an array has no name.
   return name && !/^\d+$/.test(name) ? ` (${cut(name)})` : '';
 }
 
@@ -235,13 +235,13 @@ function allowed(values: readonly unknown[]): string {
   )}`;
 }
 
-/** As many of the texts as there is room for, and how many there are in all. */
-function listed(texts: readonly string[], separator: string, what: string): string {
+/** Joins the texts that fit into the maximum length, and adds the total count if some do not. */
+function listed(texts: readonly string[], separator: string, noun: string): string {
   let list = '';
   for (const [index, text] of texts.entries()) {
     const longer = index === 0 ? text : `${list}${separator}${text}`;
     if (index > 0 && longer.length > LIST_LENGTH_MAX) {
-      return `${list}${separator}… of ${texts.length} ${what}`;
+      return `${list}${separator}… of ${texts.length} ${noun}`;
     }
     list = longer;
   }

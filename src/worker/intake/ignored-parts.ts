@@ -1,4 +1,4 @@
-/** Parts of a JSON Schema without effect: unknown keywords, and formats that are not checked. */
+/** Parts of a JSON Schema without effect: unknown keywords and unchecked formats. */
 
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { nearest } from '../../common/nearest.ts';
@@ -24,7 +24,7 @@ const HOLDS_SCHEMAS = [
   'unevaluatedItems',
   'unevaluatedProperties',
 ];
-/** Keywords whose value is an object of schemas, by names that are no keywords. */
+/** Keywords whose value is an object of schemas, with names that are not keywords. */
 const HOLDS_NAMED_SCHEMAS = [
   '$defs',
   'definitions',
@@ -33,7 +33,7 @@ const HOLDS_NAMED_SCHEMAS = [
   'patternProperties',
   'properties',
 ];
-/** Keywords that some drafts have and others ignore. */
+/** Keywords of some drafts that others ignore. */
 const OF_DRAFTS: ReadonlyMap<string, string> = new Map([
   ['$dynamicAnchor', '2020-12'],
   ['$dynamicRef', '2020-12'],
@@ -52,11 +52,11 @@ const OF_DRAFTS: ReadonlyMap<string, string> = new Map([
   ['unevaluatedItems', '2019-09 and 2020-12'],
   ['unevaluatedProperties', '2019-09 and 2020-12'],
 ]);
-/** Names by which tools extend a schema. */
+/** Names of vendor extensions. */
 const EXTENSION = /^x-/i;
-/** Lines that a start may log. */
+/** Maximum lines logged at startup. */
 const LINES_MAX = 100;
-/** Letters that a line repeats of a name and of a pointer. */
+/** Maximum characters of a name and of a pointer in a line. */
 const NAME_LENGTH_MAX = 100;
 const POINTER_LENGTH_MAX = 300;
 
@@ -67,13 +67,13 @@ interface Found {
 }
 
 /**
- * Finds what a schema says without effect, in every schema within it, whether it is used or not.
- * @param compiler that has compiled it
- * @returns a line for each, which begins with the JSON pointer
+ * Finds parts without effect in a schema and in every schema within it, used or not.
+ * @param compiler the compiler that has compiled the schema
+ * @returns a line per part, beginning with its JSON pointer
  */
 export function ignoredParts(schema: JsonObject, draft: Draft, compiler: Compiler): string[] {
   const found: Found[] = [];
-  /** Pointers that a `$ref` goes to: what lies on the way holds schemas, whatever its name is. */
+  /** Targets of `$ref`: parts on the path to one hold schemas, whatever their name. */
   const targets: string[] = [];
   const seen = new Set<object>();
   const waiting: [schema: JsonObject, pointer: string][] = [[schema, '']];
@@ -114,7 +114,7 @@ function isKnown(name: string, compiler: Compiler): boolean {
   return EXTENSION.test(name) || ANNOTATIONS.has(name) || isApplied(name, compiler);
 }
 
-/** Tells keywords that the compiler applies, some of them beyond its draft. */
+/** Whether the compiler applies a keyword; it applies some that are not of its draft. */
 function isApplied(name: string, { RULES }: Compiler): boolean {
   return Object.hasOwn(RULES.keywords, name);
 }
@@ -136,7 +136,7 @@ function suggestion(name: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** Schemas right within a schema, with their pointers. */
+/** Returns the direct subschemas of a schema, with their pointers. */
 function schemasIn(
   schema: JsonObject,
   pointer: string,
@@ -158,7 +158,7 @@ function cut(name: string): string {
   return name.length <= NAME_LENGTH_MAX ? name : `${name.slice(0, NAME_LENGTH_MAX - 1)}…`;
 }
 
-/** A pointer as a line of a log may hold it: its end, without control characters. */
+/** Formats a pointer for a log line: its end, without control characters. */
 function shown(pointer: string): string {
   const isLong = pointer.length > POINTER_LENGTH_MAX;
   const end = isLong ? `…${pointer.slice(1 - POINTER_LENGTH_MAX)}` : pointer;

@@ -6,43 +6,43 @@ import type { Owner } from '../accumulator/batch.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
-import type { Sieve } from '../decoder/json/fast-validator.ts';
+import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import { KeyField } from '../decoder/key-field.ts';
-import type { Keyless } from './keyless.ts';
+import type { KeylessEvents } from './keyless-events.ts';
 import type { Validator } from './validator.ts';
 
-/** Hears of events and frames that are not taken. */
-export type Refuse = (
+/** Receives rejected events, and frames without an event index. */
+export type RejectionListener = (
   owner: Owner,
   frame: number,
   event: number | undefined,
   code: EventCode,
   message: string,
-  /** When it may come again, if that is known. */
+  /** Time until a retry can succeed, if known. */
   retryAfterMs?: number,
 ) => void;
 
-/** What holds for all of a frame that is taken apart in slices. */
-export interface SoFar {
-  /** It came when the buffer took no frames. */
+/** State of a frame that is decoded in slices, carried from one slice to the next. */
+export interface FrameProgress {
+  /** The buffer accepted no frames when it arrived. */
   readonly noRoom: boolean;
-  /** How many of its events had no token, and the last of them. */
+  /** Count and last index of the events without a token. */
   readonly rateLimited: number;
   readonly lastLimited: number;
-  /** How many of its events decoder or schema have rejected, and the bytes of all others. */
+  /** Count of events that the decoder or the schema rejected, and bytes of all others. */
   readonly rejected: number;
-  readonly soundBytes: number;
+  readonly validBytes: number;
 }
 
-/** The decoder's sink: checks each event of a frame and hands the good ones on with their key. */
+/** Sink of the decoder: validates the events of a frame, and appends valid ones with their key. */
 export class Intake implements EventSink {
-  readonly sieve: Sieve | undefined;
+  readonly fastValidator: FastValidator | undefined;
   readonly #validate: Validator;
   readonly #accumulator: Accumulator;
   readonly #topic: Topic;
   readonly #key: KeyField;
-  readonly #keyless: Pick<Keyless, 'count'>;
-  readonly #refuse: Refuse;
+  readonly #keyless: Pick<KeylessEvents, 'count'>;
+  readonly #onRejection: RejectionListener;
   #owner!: Owner;
   #frame = 0;
   #arrivalMs = 0;
@@ -51,56 +51,56 @@ export class Intake implements EventSink {
   #tooLate = false;
   #noRoom = false;
   #buckets: Buckets | undefined;
-  /** See {@link SoFar}; without buckets not counted. */
+  /** As in {@link FrameProgress}; not counted without buckets. */
   #rateLimited = 0;
   #lastLimited = 0;
   #rejected = 0;
-  #soundBytes = 0;
-  /** Codes of the frame that have a message which names an event: clients hear one per code. */
+  #validBytes = 0;
+  /** Codes of the frame whose message already names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
   /**
-   * @param sieve lets through only what `validate` takes, and finds the key of `keyField` in it
-   * @param topic of all its events
+   * @param fastValidator accepts a subset of what `validate` accepts, and finds the key
+   * @param topic destination of all events
    */
   constructor(
     validate: Validator,
-    sieve: Sieve | undefined,
+    fastValidator: FastValidator | undefined,
     accumulator: Accumulator,
     topic: Topic,
     keyField: string,
-    keyless: Pick<Keyless, 'count'>,
-    refuse: Refuse,
+    keyless: Pick<KeylessEvents, 'count'>,
+    onRejection: RejectionListener,
   ) {
     this.#validate = validate;
-    this.sieve = sieve;
+    this.fastValidator = fastValidator;
     this.#accumulator = accumulator;
     this.#topic = topic;
     this.#key = new KeyField(keyField);
     this.#keyless = keyless;
-    this.#refuse = refuse;
+    this.#onRejection = onRejection;
   }
 
-  /** Arrival of the frame, by the monotonic clock. */
+  /** Arrival of the frame, on the monotonic clock. */
   get arrivalMs(): number {
     return this.#arrivalMs;
   }
 
   /**
-   * What comes next belongs to `frame` of `owner`, and arrived at `arrivedMs`.
-   * @param tooLate its good events are refused `draining`: the connection ends
-   * @param buckets beyond which its events are refused `rate_limited`; {@link end} pays the rest
+   * Begins a frame: subsequent events belong to `frame` of `owner`, and arrived at `arrivedMs`.
+   * @param tooLate reject valid events with `draining`: the connection is closing
+   * @param buckets rates beyond which events are rejected `rate_limited`; {@link end} settles them
    */
   begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, arrivedMs?: number): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
-    this.#noRoom = !this.#accumulator.takesFrames;
+    this.#noRoom = !this.#accumulator.acceptsFrames;
     this.#buckets = buckets;
     this.#rateLimited = 0;
     this.#rejected = 0;
-    this.#soundBytes = 0;
+    this.#validBytes = 0;
     this.#nowMs = performance.now();
     this.#arrivalMs = arrivedMs ?? this.#nowMs;
     let timestamp = Date.now();
@@ -109,68 +109,68 @@ export class Intake implements EventSink {
     return this;
   }
 
-  /** What comes next belongs to a frame of which a part came before; {@link soFar} was this. */
-  resume(owner: Owner, frame: number, buckets: Buckets | undefined, before: SoFar): this {
+  /** Continues a frame decoded in slices. @param before {@link progress} after the last slice */
+  resume(owner: Owner, frame: number, buckets: Buckets | undefined, before: FrameProgress): this {
     this.begin(owner, frame, false, buckets);
     this.#noRoom = before.noRoom;
     this.#rateLimited = before.rateLimited;
     this.#lastLimited = before.lastLimited;
     this.#rejected = before.rejected;
-    this.#soundBytes = before.soundBytes;
+    this.#validBytes = before.validBytes;
     return this;
   }
 
   /**
-   * Refuses the frame as a whole if its sender owes tokens for what was rejected before: to decode
-   * it would cost the sender nothing.
-   * @returns whether it did
+   * Rejects the whole frame if its sender owes tokens for earlier rejections: decoding it would
+   * cost the sender nothing.
+   * @returns whether the frame was rejected
    */
-  refusesDebtor(): boolean {
+  rejectIfInDebt(): boolean {
     const buckets = this.#buckets;
     if (buckets === undefined || !isInDebt(buckets, this.#nowMs)) return false;
-    this.#refuse(
+    this.#onRejection(
       this.#owner,
       this.#frame,
       undefined,
       'rate_limited',
-      'rejected events have used up the rate',
+      'event rate limit used up by rejected events',
       waitMs(buckets, 1),
     );
     return true;
   }
 
   /**
-   * The frame is taken apart, and had `bytes`. What was rejected of it takes a token for each
-   * `LIMITS.rejectedBytesPerToken`, unless there were as many rejected events, each with its token.
+   * Ends a decoded frame of `bytes`. Its rejected bytes take one token per
+   * `LIMITS.rejectedBytesPerToken`, less the tokens that its rejected events have taken.
    */
   end(bytes: number): void {
     const buckets = this.#buckets;
     if (buckets === undefined || this.#rejected === 0) return;
-    const tokens = Math.ceil((bytes - this.#soundBytes) / LIMITS.rejectedBytesPerToken);
+    const tokens = Math.ceil((bytes - this.#validBytes) / LIMITS.rejectedBytesPerToken);
     if (tokens > this.#rejected) charge(buckets, tokens - this.#rejected, this.#nowMs);
     if (this.#rateLimited === 0) return;
-    // It was told when all that had no token may come, and the wait has become longer since.
+    // The wait reported with the last event without a token has become longer.
     const { text } = EVENT_CODES.rate_limited;
     const longer = waitMs(buckets, this.#rateLimited);
     this.#owner.refused(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
   }
 
-  /** How long ago that was, in seconds. */
+  /** Time since the arrival of the frame, in seconds. */
   get sinceArrivalSeconds(): number {
     return (performance.now() - this.#arrivalMs) / 1000;
   }
 
-  get soFar(): SoFar {
+  get progress(): FrameProgress {
     return {
       noRoom: this.#noRoom,
       rateLimited: this.#rateLimited,
       lastLimited: this.#lastLimited,
       rejected: this.#rejected,
-      soundBytes: this.#soundBytes,
+      validBytes: this.#validBytes,
     };
   }
 
-  /** From now on good events are refused `draining`: this instance stops. */
+  /** Rejects valid events with `draining` from now on: this instance is stopping. */
   drain(): void {
     this.#draining = true;
   }
@@ -178,20 +178,20 @@ export class Intake implements EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
-    const wrong = this.#validate(value);
-    if (wrong !== undefined) {
+    const problem = this.#validate(value);
+    if (problem !== undefined) {
       this.#rejected++;
-      this.#soundBytes -= length;
-      return this.#tell(index, 'schema', wrong);
+      this.#validBytes -= length;
+      return this.#reject(index, 'schema', problem);
     }
-    if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
+    if (this.#ending || this.#noRoom) return this.#rejectUnavailable(index);
     const key = this.#key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(this.#topic, index, bytes, start, end, key);
     this.#appended(index, code);
     if (key === undefined && code === undefined) this.#keyless.count(this.#key.whyNone(value));
   }
 
-  known(
+  validEvent(
     index: number,
     bytes: Buffer,
     start: number,
@@ -200,7 +200,7 @@ export class Intake implements EventSink {
     keyBytes: number,
   ): void {
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, end - start)) return;
-    if (this.#ending || this.#noRoom) return this.#refuseForNow(index);
+    if (this.#ending || this.#noRoom) return this.#rejectUnavailable(index);
     const code = this.#accumulator.appendWithKey(
       this.#topic,
       index,
@@ -219,28 +219,28 @@ export class Intake implements EventSink {
     return this.#draining || this.#tooLate;
   }
 
-  /** Refuses a good event of a frame of which none is taken. */
-  #refuseForNow(index: number): void {
+  /** Rejects a valid event of a frame that arrived too late or without room. */
+  #rejectUnavailable(index: number): void {
     const code = this.#ending ? 'draining' : 'buffer_full';
-    this.#tell(index, code, EVENT_CODES[code].text);
+    this.#reject(index, code, EVENT_CODES[code].text);
   }
 
   /**
-   * Takes the event's token, whatever becomes of the event. Refuses it if there is none: it may come
-   * when all that were refused may.
+   * Takes a token for the event, valid or not. Rejects the event if there is none, with the wait
+   * until all events rejected so can be sent again.
    */
   #isOverRate(buckets: Buckets, index: number, bytes: number): boolean {
-    this.#soundBytes += bytes;
+    this.#validBytes += bytes;
     if (takeToken(buckets, this.#nowMs)) return false;
     this.#rateLimited++;
     this.#lastLimited = index;
     const { text } = EVENT_CODES.rate_limited;
-    this.#tell(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
+    this.#reject(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
     return true;
   }
 
-  /** What the decoder rejects has no token yet: it takes one, there or not. */
-  #payRejected(code: EventCode): void {
+  /** Takes a token for an event that the decoder rejected, going into debt if there is none. */
+  #chargeRejected(code: EventCode): void {
     if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
     this.#rejected++;
     charge(this.#buckets, 1, this.#nowMs);
@@ -248,31 +248,31 @@ export class Intake implements EventSink {
 
   #appended(index: number, code: EventCode | undefined): void {
     if (code === undefined) this.#owner.accepted(this.#frame, index);
-    else this.#tell(index, code, REASONS[code] ?? EVENT_CODES[code].text);
+    else this.#reject(index, code, REASONS[code] ?? EVENT_CODES[code].text);
   }
 
-  refuseEvent(index: number, code: EventCode, message: string): void {
-    this.#payRejected(code);
-    this.#tell(index, code, message);
+  rejectEvent(index: number, code: EventCode, message: string): void {
+    this.#chargeRejected(code);
+    this.#reject(index, code, message);
   }
 
-  #tell(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
+  #reject(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
     let text = message;
     if (!this.#explained.has(code)) {
       this.#explained.add(code);
       text = `event ${index}: ${message}`;
     }
-    this.#refuse(this.#owner, this.#frame, index, code, text, retryAfterMs);
+    this.#onRejection(this.#owner, this.#frame, index, code, text, retryAfterMs);
   }
 
-  refuseFrame(code: EventCode, message: string): void {
-    this.#payRejected(code);
-    this.#refuse(this.#owner, this.#frame, undefined, code, message);
+  rejectFrame(code: EventCode, message: string): void {
+    this.#chargeRejected(code);
+    this.#onRejection(this.#owner, this.#frame, undefined, code, message);
   }
 }
 
-/** Reasons of the accumulator not to take an event, where the catalogue's text says less. */
+/** Messages for rejections by the accumulator that say more than the catalog's text. */
 const REASONS: Partial<Record<EventCode, string>> = {
   kafka_unavailable: 'the partitions of the topic are not known yet',
-  too_large: 'longer than the topic takes',
+  too_large: 'larger than max.message.bytes of the topic',
 };

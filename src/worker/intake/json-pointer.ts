@@ -1,25 +1,25 @@
-/** JSON pointers (RFC 6901) within a schema. */
+/** JSON pointers (RFC 6901) into a schema. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 
-/** A name as a part of a pointer. */
+/** Escapes a name as a reference token of a pointer. */
 export function escaped(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** The name that a part of a pointer in a URI stands for. */
+/** Unescapes a reference token of a pointer in a URI. */
 function unescaped(part: string): string {
   let text = part;
   try {
     text = decodeURIComponent(part);
   } catch {
-    // A percent sign that stands for itself.
+    // A literal percent sign.
   }
   return text.replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
 /**
  * Follows a pointer, given as the fragment of a URI.
- * @returns what it names in `root`, with the pointer; undefined = it names nothing
+ * @returns its target in `root`, with the pointer; undefined = none
  */
 export function follow(fragment: string, root: unknown): [unknown, string] | undefined {
   let at = root;
@@ -34,7 +34,7 @@ export function follow(fragment: string, root: unknown): [unknown, string] | und
 }
 
 /**
- * The schema that a `$ref` names, with its pointer; undefined = it is in no object of `root`.
+ * Returns the target of a `$ref`, with its pointer; undefined = not an object within `root`.
  * @param root the whole schema
  */
 export function targetOf(ref: unknown, root: JsonObject): [JsonObject, string] | undefined {

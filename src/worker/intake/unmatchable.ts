@@ -1,14 +1,14 @@
-/** Schemas that no event can match, as far as the keywords at their top show it. */
+/** Detects schemas that no event can match, by their top-level keywords. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { ANNOTATIONS } from './annotations.ts';
 import type { Compiler } from './drafts.ts';
 import { targetOf } from './json-pointer.ts';
 
 /**
- * Finds a keyword that no JSON object satisfies, where the schema applies to the event itself.
- * Schemas of properties are not examined, nor what several schemas exclude only together.
- * @param compiler that has compiled it: other keywords have no effect
- * @returns a text that begins with the JSON pointer; undefined = none was found
+ * Finds a keyword that no JSON object satisfies, in schemas that apply to the event itself. Schemas
+ * of properties are not examined, nor contradictions between several schemas.
+ * @param compiler the compiler that has compiled the schema: other keywords have no effect
+ * @returns a message that begins with the JSON pointer; undefined = none found
  */
 export function obstacleToObjects(schema: JsonObject, compiler: Compiler): string | undefined {
   return new Search(schema, compiler).obstacle(schema, '');
@@ -36,8 +36,8 @@ class Search {
     const at = (keyword: string, problem: string) => `${pointer}/${keyword} ${problem}`;
     const [type, constant, values, not] = ['type', 'const', 'enum', 'not'].map(value);
     if (type !== undefined && !allowsObject(type)) return at('type', 'allows no object');
-    if (constant !== undefined && !isObject(constant)) return at('const', 'is no object');
-    if (Array.isArray(values) && !values.some(isObject)) return at('enum', 'has no object');
+    if (constant !== undefined && !isObject(constant)) return at('const', 'is not an object');
+    if (Array.isArray(values) && !values.some(isObject)) return at('enum', 'contains no object');
     if (matchesAnyObject(not)) return at('not', 'excludes every object');
     const properties = value('properties');
     const isClosed =
@@ -45,26 +45,26 @@ class Search {
       Object.keys(value('patternProperties') ?? {}).length === 0;
     const required = listOf(value('required'));
     for (const [index, name] of required.entries()) {
-      const known = isObject(properties) && Object.hasOwn(properties, String(name));
-      if (known ? properties[String(name)] === false : isClosed)
+      const isDeclared = isObject(properties) && Object.hasOwn(properties, String(name));
+      if (isDeclared ? properties[String(name)] === false : isClosed)
         return at(`required/${index}`, 'requires a property that is not allowed');
     }
-    const least = numberOr(value('minProperties'), 0);
-    const most = numberOr(value('maxProperties'), Number.POSITIVE_INFINITY);
-    if (least > most) return at('minProperties', `is more than maxProperties, ${most}`);
+    const min = numberOr(value('minProperties'), 0);
+    const max = numberOr(value('maxProperties'), Number.POSITIVE_INFINITY);
+    if (min > max) return at('minProperties', `exceeds maxProperties, ${max}`);
     const names = new Set(required).size;
-    if (names > most) return at('required', `has more names than maxProperties, ${most}`);
+    if (names > max) return at('required', `has more names than maxProperties, ${max}`);
     if (names > 0 && value('propertyNames') === false) {
-      return at('propertyNames', 'allows no name, and some are required');
+      return at('propertyNames', 'allows no property, but some are required');
     }
-    const known = Object.keys(properties ?? {}).length;
-    if (isClosed && least > known) {
-      return at('minProperties', `is more than the properties that are allowed, ${known}`);
+    const declared = Object.keys(properties ?? {}).length;
+    if (isClosed && min > declared) {
+      return at('minProperties', `exceeds the number of allowed properties, ${declared}`);
     }
     return this.#conditional(value, pointer) ?? this.#inner(schema, pointer);
   }
 
-  /** Examines `then` or `else`, where every object, or none, matches `if`. */
+  /** Examines `then` if every object matches `if`, or `else` if none does. */
   #conditional(value: (keyword: string) => unknown, pointer: string): string | undefined {
     const condition = value('if');
     if (condition === undefined) return undefined;
@@ -73,7 +73,7 @@ class Search {
     return isNever ? this.obstacle(value('else'), `${pointer}/else`) : undefined;
   }
 
-  /** Examines the schemas within that apply to the same value. */
+  /** Examines inner schemas that apply to the same value. */
   #inner(schema: JsonObject, pointer: string): string | undefined {
     const target = targetOf(schema.$ref, this.#root);
     const found = target && this.obstacle(...target);
@@ -100,7 +100,7 @@ function allowsObject(type: unknown): boolean {
   return [type].flat().includes('object');
 }
 
-/** Tells a schema that every object matches. */
+/** Whether every object matches a schema. */
 function matchesAnyObject(schema: unknown): boolean {
   if (schema === true) return true;
   if (!isObject(schema)) return false;

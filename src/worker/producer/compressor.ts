@@ -51,14 +51,14 @@ export class Compressor {
   /** Charged even beyond the limit: in overload is when it helps most. */
   #keep(batch: RecordBatch, compressed: Buffer): void {
     const length = BATCH_HEADER_BYTES + compressed.length;
-    if (length >= batch.length) return batch.goUncompressed();
-    const buffer = this.#budget.takeAnyway(length);
+    if (length >= batch.length) return batch.skipCompression();
+    const buffer = this.#budget.forceAllocate(length);
     compressed.copy(buffer, BATCH_HEADER_BYTES);
-    batch.goCompressed({ buffer, length, codec: this.#codec.id });
+    batch.setCompressed({ buffer, length, codec: this.#codec.id });
   }
 
   #failed(batch: RecordBatch, error: unknown): void {
-    batch.goUncompressed();
+    batch.skipCompression();
     this.#sampled.line('failed', (held) =>
       this.#log.error(
         { error: String(error), held },

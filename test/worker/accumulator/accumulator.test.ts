@@ -18,7 +18,7 @@ interface Setup {
   readonly batchBytes?: number;
 }
 
-/** An accumulator, its budget, and the partitions that announced work. */
+/** An accumulator, its budget, and the partitions reported by onWork. */
 function setUp({ partitions = 4, limitBytes = 4 * MIB, batchBytes = BATCH_BYTES }: Setup = {}) {
   const budget = new Budget(limitBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: 64 * KIB });
@@ -32,7 +32,7 @@ function setUp({ partitions = 4, limitBytes = 4 * MIB, batchBytes = BATCH_BYTES 
   return { budget, accumulator, topic, work, append };
 }
 
-/** Takes everything that waits, by partition. */
+/** Takes all waiting batches, by partition. */
 function takeAll({ partitions }: Topic): RecordBatch[][] {
   return partitions.map(({ queue }) => {
     const batches: RecordBatch[] = [];
@@ -44,13 +44,13 @@ function takeAll({ partitions }: Topic): RecordBatch[][] {
   });
 }
 
-test('without partitions an event is refused kafka_unavailable', () => {
+test('without partitions an event is rejected kafka_unavailable', () => {
   const { append, budget } = setUp({ partitions: 0 });
   assert.equal(append('k', '{}'), 'kafka_unavailable');
   assert.equal(budget.usedBytes, 0);
 });
 
-test('events of a key stand in its partition, in the order in which they came', () => {
+test('events of a key are in its partition, in order of arrival', () => {
   const anyEvent = fc.record({
     key: fc.option(fc.oneof(fc.constantFrom('', 'a', 'b'), fc.string({ unit: 'grapheme' })), {
       nil: undefined,
@@ -102,7 +102,7 @@ test('events without a key fill one batch, then go to another partition', () => 
   for (const batch of takeAll(topic).flat()) assert(batch.length <= BATCH_BYTES, 'bounded');
 });
 
-test('an event that no batch of the topic can hold is refused too_large, its neighbour not', () => {
+test('an event larger than max.message.bytes is rejected too_large, the next one is not', () => {
   const { topic, append, budget } = setUp();
   topic.maxMessageBytes = 5_000;
   assert.equal(append('k', 'x'.repeat(5_000 - BATCH_HEADER_BYTES)), 'too_large');
@@ -128,7 +128,7 @@ test('no batch is longer than max.message.bytes or the batch size', () => {
   );
 });
 
-test('a record longer than a batch should be travels alone', () => {
+test('a record longer than the batch size is sent alone', () => {
   const { topic, append } = setUp({ partitions: 1 });
   for (const length of [10, 30_000, 20]) append('k', 'x'.repeat(length));
   const sizes = takeAll(topic)[0]!.map((batch) => valuesOf(batch).map(({ length }) => length));
@@ -146,7 +146,7 @@ test('records too far apart in time do not share a batch', () => {
   );
 });
 
-test('a batch starts small and grows, its records unharmed', () => {
+test('a batch starts small and grows, and keeps its records', () => {
   const { topic, append } = setUp({ partitions: 1 });
   append('k', 'first');
   const sizes = new Set([topic.partitions[0]!.queue.open!.buffer.length]);
@@ -160,7 +160,7 @@ test('a batch starts small and grows, its records unharmed', () => {
   assert.deepEqual(takeAll(topic)[0]!.flatMap(valuesOf), values);
 });
 
-test('over budget an event is refused buffer_full and nothing of it is kept', () => {
+test('over budget an event is rejected buffer_full and nothing of it is kept', () => {
   fc.assert(
     fc.property(
       fc.array(fc.nat(8_000), { minLength: 1, maxLength: 60, size: 'max' }),
@@ -169,21 +169,21 @@ test('over budget an event is refused buffer_full and nothing of it is kept', ()
           partitions: 2,
           limitBytes: 64 * KIB,
         });
-        let taken = 0;
+        let accepted = 0;
         for (const [index, length] of lengths.entries()) {
           const before = budget.usedBytes;
-          const refused = append(`${index % 5}`, 'x'.repeat(length));
+          const code = append(`${index % 5}`, 'x'.repeat(length));
           assert(budget.usedBytes <= budget.limitBytes, 'within the budget');
-          if (refused === undefined) taken++;
+          if (code === undefined) accepted++;
           else {
-            assert.equal(refused, 'buffer_full');
+            assert.equal(code, 'buffer_full');
             assert.equal(budget.usedBytes, before);
           }
         }
         const batches = takeAll(topic).flat();
         assert.equal(
           batches.reduce((sum, { records }) => sum + records, 0),
-          taken,
+          accepted,
         );
         for (const batch of batches) accumulator.release(batch);
         assert.equal(budget.usedBytes, 0);
@@ -193,13 +193,13 @@ test('over budget an event is refused buffer_full and nothing of it is kept', ()
   );
 });
 
-test('an event whose bytes have room and whose bookkeeping has not is refused as well', () => {
+test('an event is rejected if there is room for its bytes but not for its bookkeeping', () => {
   const { append, budget } = setUp({ partitions: 1, limitBytes: 2 * KIB });
   assert.equal(append('k', '{}'), 'buffer_full');
   assert.equal(budget.usedBytes, 0);
 });
 
-test('a full budget takes events again once a batch is released', () => {
+test('a full budget accepts events again after a batch is released', () => {
   const { accumulator, topic, append } = setUp({ partitions: 1, limitBytes: 64 * KIB });
   const value = 'x'.repeat(1_000);
   while (append('k', value) === undefined);
@@ -207,7 +207,7 @@ test('a full budget takes events again once a batch is released', () => {
   assert.equal(append('k', value), undefined);
 });
 
-test('the first record of a batch announces work, and so does a batch that is full', () => {
+test('onWork is called for the first record of a batch and for a full batch', () => {
   const { topic, append, work } = setUp({ partitions: 1 });
   append('k', 'a');
   append('k', 'b');
@@ -217,7 +217,7 @@ test('the first record of a batch announces work, and so does a batch that is fu
   assert.equal(topic.partitions[0]!.queue.dueMs(1e9), 0);
 });
 
-test('splitting a batch over a full budget goes on, and releasing the halves balances', () => {
+test('a batch can be split with a full budget, and releasing the halves balances', () => {
   const { accumulator, topic, append, budget } = setUp({ partitions: 1, limitBytes: 16 * KIB });
   while (append('k', 'x'.repeat(500)) === undefined);
   const [first = assert.fail(), ...others] = takeAll(topic)[0]!;
@@ -229,7 +229,7 @@ test('splitting a batch over a full budget goes on, and releasing the halves bal
   assert.equal(budget.usedBytes, 0);
 });
 
-test('each event is charged its bookkeeping beside its bytes', () => {
+test('each event is charged its bookkeeping in addition to its bytes', () => {
   const { append, budget } = setUp({ partitions: 1 });
   append('k', '{}');
   assert.equal(budget.usedBytes, 2 * KIB + LIMITS.eventOverheadBytes);
@@ -237,13 +237,13 @@ test('each event is charged its bookkeeping beside its bytes', () => {
   assert.equal(budget.usedBytes, 2 * KIB + 2 * LIMITS.eventOverheadBytes);
 });
 
-test('what a batch was compressed to is given back when it is split, and when it ends', () => {
+test('compressed records are released with a split and with the batch', () => {
   const { accumulator, topic, append, budget } = setUp({ partitions: 1 });
   for (let event = 0; event < 8; event++) append('k', 'x'.repeat(200));
   const [batch = assert.fail()] = takeAll(topic)[0]!;
   const before = budget.usedBytes;
   const compress = (half: RecordBatch) =>
-    half.goCompressed({ buffer: budget.takeAnyway(KIB), length: 100, codec: 1 });
+    half.setCompressed({ buffer: budget.forceAllocate(KIB), length: 100, codec: 1 });
   compress(batch);
   assert.equal(budget.usedBytes, before + KIB);
   const rest = accumulator.split(batch);
@@ -256,7 +256,7 @@ test('what a batch was compressed to is given back when it is split, and when it
   assert.equal(budget.usedBytes, 0);
 });
 
-/** Removes partitions and places anew what waits in them, as the producer does. */
+/** Removes partitions and repartitions their waiting batches, as the producer does. */
 function shrink(accumulator: Accumulator, topic: Topic, count: number): void {
   for (const { queue } of topic.resize(count)) {
     for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
@@ -266,7 +266,7 @@ function shrink(accumulator: Accumulator, topic: Topic, count: number): void {
   }
 }
 
-test('what waits in removed partitions is placed anew, in order per key, before what comes later', () => {
+test('batches of removed partitions are repartitioned, in order per key, before later events', () => {
   const anyEvents = fc.array(
     fc.record({
       key: fc.option(fc.constantFrom(...'abcdefgh'), { nil: undefined }),
@@ -312,17 +312,17 @@ test('what waits in removed partitions is placed anew, in order per key, before 
   );
 });
 
-test('what is placed anew keeps its owners and arrivals, and is charged once, full buffer or not', () => {
+test('repartitioned records keep owners and arrivals and are charged once, even over budget', () => {
   const { accumulator, append, budget, topic } = setUp({ partitions: 4, limitBytes: 64 * KIB });
-  let taken = 0;
-  while (append(`${taken}`, 'x'.repeat(500)) === undefined) taken++;
+  let accepted = 0;
+  while (append(`${accepted}`, 'x'.repeat(500)) === undefined) accepted++;
   const before = budget.usedBytes;
   shrink(accumulator, topic, 1);
   assert(budget.usedBytes < 1.5 * before, `${budget.usedBytes} of ${before}`);
   const batches = takeAll(topic).flat();
   assert.equal(
     batches.reduce((sum, { owners }) => sum + owners.length, 0),
-    taken,
+    accepted,
   );
   for (const batch of batches) {
     assert.deepEqual(batch.arrivalsMs, new Array(batch.records).fill(0));
@@ -332,7 +332,7 @@ test('what is placed anew keeps its owners and arrivals, and is charged once, fu
   assert.equal(budget.usedBytes, 0);
 });
 
-test('what is placed anew takes little more memory, over however many partitions it spreads', () => {
+test('repartitioned records take little more memory, over any number of partitions', () => {
   const { accumulator, budget, topic } = setUp({ partitions: 8 });
   const value = Buffer.alloc(500, 'x');
   const keys = Array.from({ length: 1_000 }, (_, index) => `key ${index}`);
@@ -346,11 +346,14 @@ test('what is placed anew takes little more memory, over however many partitions
   }
   const before = budget.usedBytes;
   shrink(accumulator, topic, 7);
-  assert(takeAll(topic).filter(({ length }) => length > 0).length > 4, 'it spreads');
+  assert(
+    takeAll(topic).filter(({ length }) => length > 0).length > 4,
+    'records spread over partitions',
+  );
   assert(budget.usedBytes < 2.5 * before, `${budget.usedBytes}, before ${before}`);
 });
 
-test('what is placed anew does not share a batch with events that are much younger', () => {
+test('repartitioned records do not share a batch with much younger events', () => {
   const { accumulator, topic } = setUp({ partitions: 2 });
   const value = Buffer.from('{}');
   const append = (key: string, arrivalMs: number) =>

@@ -7,25 +7,25 @@ import {
   RECORD_OVERHEAD_BYTES_MAX,
 } from '../../../src/worker/accumulator/records.ts';
 import {
+  ANY_PARTITION,
   anyRecords,
   batchOf,
   batchOfValues,
-  NOBODY,
+  PLAIN_OWNER,
   recordsOf,
-  SOMEWHERE,
   valuesOf,
 } from '../../../testing/batches.ts';
 
 const STAMP = { producerId: 1n, epoch: 0, sequence: 0 };
 
-/** Halves until every batch has one record, or the choices run out. */
+/** Splits until every batch has one record, or the choices run out. */
 function splitBy(batch: RecordBatch, choices: readonly number[]): RecordBatch[] {
   const batches = [batch];
   for (const choice of choices) {
     const at = choice % batches.length;
     const chosen = batches[at]!;
     if (chosen.records === 1) continue;
-    const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length), SOMEWHERE);
+    const rest = new RecordBatch(Buffer.alloc(chosen.buffer.length), ANY_PARTITION);
     const least = Math.ceil(chosen.records / 2);
     chosen.split(least + (choice % (chosen.records - least)), rest);
     batches.splice(at + 1, 0, rest);
@@ -33,8 +33,8 @@ function splitBy(batch: RecordBatch, choices: readonly number[]): RecordBatch[] 
   return batches;
 }
 
-test('the half that moves fits, though its time stamps lie far from its first record', () => {
-  // Told from the batch's first record their deltas take a byte each, from their own first five.
+test('the moved half fits, even with timestamps far from its first record', () => {
+  // Relative to the first record of the batch deltas take a byte, to that of the half up to five.
   const shifts = [0, 0, 0, 0, 2 ** 29 - 1, 0, 0, 0];
   const records = shifts.map((shift) => ({
     key: undefined,
@@ -44,22 +44,22 @@ test('the half that moves fits, though its time stamps lie far from its first re
   const whole = batchOf(records);
   const exact = whole.buffer.subarray(0, whole.length);
   whole.buffer = Buffer.from(exact);
-  const rest = new RecordBatch(Buffer.alloc(whole.length), SOMEWHERE);
+  const rest = new RecordBatch(Buffer.alloc(whole.length), ANY_PARTITION);
   whole.split(4, rest);
   assert.deepEqual([...recordsOf(whole), ...recordsOf(rest)], records);
   assert.throws(
-    () => batchOf(records).split(1, new RecordBatch(Buffer.alloc(200), SOMEWHERE)),
+    () => batchOf(records).split(1, new RecordBatch(Buffer.alloc(200), ANY_PARTITION)),
     /half stays/,
   );
 });
 
-test('splitting keeps every record, its bytes, owner and place in the order', () => {
+test('splitting keeps every record with its bytes, owner and order', () => {
   fc.assert(
     fc.property(
       anyRecords,
       fc.array(fc.nat(1_000), { size: 'max', maxLength: 30 }),
       (records, choices) => {
-        const owners = records.map((): Owner => ({ ...NOBODY }));
+        const owners = records.map((): Owner => ({ ...PLAIN_OWNER }));
         const whole = batchOf(records, { arrivalMs: 50 });
         whole.owners.splice(0, owners.length, ...owners);
         const { length } = whole;
@@ -92,20 +92,20 @@ test('splitting keeps every record, its bytes, owner and place in the order', ()
   );
 });
 
-test('a split part may take records again, right behind its last', () => {
+test('a record can be appended after a split', () => {
   const batch = batchOfValues(['a', 'b', 'c']);
-  batch.split(2, new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE));
+  batch.split(2, new RecordBatch(Buffer.alloc(batch.buffer.length), ANY_PARTITION));
   batch.append(1_000, Buffer.alloc(0), 0, -1, Buffer.from('d'), 0, 1);
   assert.deepEqual(valuesOf(batch), ['a', 'b', 'd']);
 });
 
-test('both halves are as old as the whole and keep what their owners were told', () => {
+test('both halves keep the age of the batch and whether its owners were answered', () => {
   const batch = batchOf(
     ['a', 'b'].map((value) => ({ value: Buffer.from(value), timestamp: 1 })),
     { arrivalMs: 70 },
   );
   batch.answered = true;
-  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE);
+  const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), ANY_PARTITION);
   batch.split(1, rest);
   for (const half of [batch, rest]) {
     assert.equal(half.openedAtMs, 70);
@@ -113,30 +113,30 @@ test('both halves are as old as the whole and keep what their owners were told',
   }
 });
 
-test('a batch of very many records can be split', () => {
+test('a batch of 300,000 records can be split', () => {
   const count = 300_000;
-  const batch = new RecordBatch(Buffer.allocUnsafe(BATCH_HEADER_BYTES + count * 12), SOMEWHERE);
+  const batch = new RecordBatch(Buffer.allocUnsafe(BATCH_HEADER_BYTES + count * 12), ANY_PARTITION);
   const value = Buffer.from('{}');
   for (let index = 0; index < count; index++) {
     batch.append(1_000 + (index === 7 ? 5 : 0), value, 0, -1, value, 0, 2);
-    batch.own(NOBODY, 1, index, 0);
+    batch.addOwner(PLAIN_OWNER, 1, index, 0);
   }
-  const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length), SOMEWHERE);
+  const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length), ANY_PARTITION);
   batch.split(count / 2, rest);
   assert.equal(batch.records, count / 2);
   assert.equal(rest.records, count / 2);
   assert.equal(batch.maxTimestamp, 1_005);
 });
 
-test('only a part of the records can be split off, into an empty batch', () => {
+test('only some of the records can be split off, into an empty batch', () => {
   const batch = batchOfValues(['a', 'b']);
-  const rest = () => new RecordBatch(Buffer.alloc(batch.buffer.length), SOMEWHERE);
+  const rest = () => new RecordBatch(Buffer.alloc(batch.buffer.length), ANY_PARTITION);
   assert.throws(() => batch.split(0, rest()), assert.AssertionError);
   assert.throws(() => batch.split(2, rest()), assert.AssertionError);
   assert.throws(() => batch.split(1, batchOfValues(['c'])), assert.AssertionError);
 });
 
-test('stamping anew moves all times together and changes nothing else', () => {
+test('restamping moves all timestamps by the same amount and changes nothing else', () => {
   fc.assert(
     fc.property(anyRecords, fc.integer({ min: 2 ** 30, max: 2 ** 42 }), (records, now) => {
       const batch = batchOf(records);
@@ -152,16 +152,17 @@ test('stamping anew moves all times together and changes nothing else', () => {
   );
 });
 
-test('a record takes no more than its key, its value and the overhead that is reckoned with', () => {
+test('a record is no longer than its key, its value and the maximum overhead', () => {
   fc.assert(
     fc.property(anyRecords, (records) => {
       const batch = batchOf(records.slice(0, 1));
       batch.buffer = Buffer.concat([batch.buffer, Buffer.alloc(20_000)]);
       for (const { key, value, timestamp } of records.slice(1)) {
-        const most = batch.length + RECORD_OVERHEAD_BYTES_MAX + (key?.length ?? 0) + value.length;
+        const maxLength =
+          batch.length + RECORD_OVERHEAD_BYTES_MAX + (key?.length ?? 0) + value.length;
         const keyBytes = key ?? Buffer.alloc(0);
         batch.append(timestamp, keyBytes, 0, key?.length ?? -1, value, 0, value.length);
-        assert(batch.length <= most);
+        assert(batch.length <= maxLength);
       }
     }),
   );

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { murmur2, partitionOfKey } from '../../../src/worker/accumulator/murmur2.ts';
 import fixture from './fixtures/murmur2.json' with { type: 'json' };
 
-/** Test vectors of Kafka's own UtilsTest. */
+/** Test vectors of Kafka's UtilsTest. */
 const KNOWN: readonly [string, number][] = [
   ['21', -973932308],
   ['foobar', -790332482],
@@ -13,14 +13,14 @@ const KNOWN: readonly [string, number][] = [
   ['abc', 479470107],
 ];
 
-test('murmur2 of the known test vectors is what Java computes', () => {
+test('murmur2 of the test vectors equals the result in Java', () => {
   for (const [text, hash] of KNOWN) {
     const bytes = Buffer.from(text);
     assert.equal(murmur2(bytes, 0, bytes.length), hash, text);
   }
 });
 
-test('murmur2 of 200 random UTF-8 keys is what Kafka’s Java client computes', () => {
+test('murmur2 of 200 random UTF-8 keys equals the result of Kafka’s Java client', () => {
   const hashes = Object.entries(fixture.hashes);
   assert.equal(hashes.length, 200);
   const tails = new Set<number>();
@@ -32,12 +32,12 @@ test('murmur2 of 200 random UTF-8 keys is what Kafka’s Java client computes', 
   assert.equal(tails.size, 4);
 });
 
-test('bytes behind the key do not count: the buffer is shared by keys of any length', () => {
-  const bytes = Buffer.from('foobar and what the last key left');
+test('bytes after the key do not count: keys of any length share the buffer', () => {
+  const bytes = Buffer.from('foobar and the rest of a longer key');
   assert.equal(murmur2(bytes, 0, 6), -790332482);
 });
 
-test('a negative hash gives the partition that Java’s toPositive gives', () => {
+test('a negative hash gives the partition of Java’s toPositive', () => {
   for (const [text, hash] of KNOWN) {
     const bytes = Buffer.from(text);
     for (const partitions of [1, 2, 12, 1000]) {

@@ -12,7 +12,7 @@ function batch(name: string, arrivalMs: number): RecordBatch {
   return batchOf([{ value: Buffer.from(name), timestamp: 1 }], { arrivalMs });
 }
 
-/** A queue of closed batches and, last, an open one; all arrived 1 ms apart from 100 on. */
+/** A queue of closed batches and a final open one, which arrived 1 ms apart from 100 on. */
 function queueOf(...names: string[]): PartitionQueue {
   const queue = new PartitionQueue();
   for (const [index, name] of names.entries()) {
@@ -29,7 +29,7 @@ const names = (queue: PartitionQueue) => {
 };
 const nameOf = (taken: RecordBatch | undefined) => taken && valuesOf(taken)[0];
 
-test('an open batch is due when it has lingered, and is closed by being taken', () => {
+test('an open batch is due after the linger, and taking it closes it', () => {
   const queue = queueOf('a');
   assert.equal(queue.dueMs(LINGER_MS), 110);
   assert.equal(nameOf(queue.take()), 'a');
@@ -37,7 +37,7 @@ test('an open batch is due when it has lingered, and is closed by being taken', 
   assert.equal(queue.empty, true);
 });
 
-test('a closed batch is due at once, and does not draw the open one along', () => {
+test('a closed batch is due at once, the open one after it is not', () => {
   const queue = queueOf('a', 'b');
   assert.equal(queue.dueMs(LINGER_MS), 0);
   assert.equal(nameOf(queue.take()), 'a');
@@ -53,14 +53,14 @@ test('an empty queue is never due', () => {
   assert.equal(queue.takeExpired(1e9, 0), undefined);
 });
 
-test('batches leave in the order in which they were begun', () => {
+test('batches are taken in the order in which they were opened', () => {
   const queue = queueOf('a', 'b', 'c');
   assert.deepEqual(names(queue), ['a', 'b', 'c']);
   const taken = [1, 2, 3].map(() => nameOf(queue.take()));
   assert.deepEqual(taken, ['a', 'b', 'c']);
 });
 
-test('a batch is closed once a new event must not share the fate of its first', () => {
+test('an open batch is closed once it is older than batchOpenMsMax', () => {
   const queue = queueOf('a');
   queue.closeOlderThan(100 + LIMITS.batchOpenMsMax);
   assert.notEqual(queue.open, undefined);
@@ -70,7 +70,7 @@ test('a batch is closed once a new event must not share the fate of its first', 
   queue.closeOlderThan(1e9);
 });
 
-test('expired batches leave the oldest first, and the first that is young stops it', () => {
+test('expired batches are taken oldest first, younger ones stay', () => {
   const queue = queueOf('a', 'b', 'c');
   assert.equal(queue.takeExpired(99 + TIMEOUT_MS, TIMEOUT_MS), undefined);
   assert.equal(nameOf(queue.takeExpired(101 + TIMEOUT_MS, TIMEOUT_MS)), 'a');
@@ -80,13 +80,13 @@ test('expired batches leave the oldest first, and the first that is young stops 
   assert.equal(queue.empty, true);
 });
 
-test('there is one open batch, and an empty one is not closed', () => {
+test('there is one open batch, and an empty queue cannot be closed', () => {
   const queue = queueOf('a');
   assert.throws(() => queue.begin(batch('b', 1)), assert.AssertionError);
   assert.throws(() => queueOf().close(), assert.AssertionError);
 });
 
-test('a batch that stands behind younger ones expires in time all the same', () => {
+test('a batch queued after younger ones expires in time', () => {
   for (const isClosed of [true, false]) {
     const queue = new PartitionQueue();
     queue.begin(batch('younger', 1_000));

@@ -35,7 +35,7 @@ function sealed(records: readonly RecordInput[], stamp: ProducerStamp): Buffer {
   return batch.buffer.subarray(0, batch.length);
 }
 
-/** The same batch by kafkajs. */
+/** The same batch, encoded by kafkajs. */
 async function byKafkajs(records: readonly RecordInput[], stamp: ProducerStamp): Promise<Buffer> {
   const timestamps = records.map(({ timestamp }) => timestamp);
   const firstTimestamp = timestamps[0]!;
@@ -59,14 +59,14 @@ async function byKafkajs(records: readonly RecordInput[], stamp: ProducerStamp):
   return batch.buffer;
 }
 
-/** A varint as the batch's reader takes it: as the timestamp delta of a record. */
+/** Reads a varint through the record parser, as the timestamp delta of a record. */
 function readVarint(bytes: Buffer): number {
   const body = Buffer.concat([Buffer.alloc(BATCH_HEADER_BYTES), Buffer.of(0, 0), bytes]);
   const rest = Buffer.of(0, 1, 0, 0);
   return readRecords(Buffer.concat([body, rest]), 1)[0]!.timestampDelta;
 }
 
-test('varints come back as they were, in as many bytes as announced', () => {
+test('varints round-trip, in the number of bytes announced', () => {
   const edges = [0, -1, 1, 63, 64, -64, -65, 8191, 8192, 2 ** 20, 2 ** 27, -(2 ** 27) - 1];
   const around = [2 ** 30 - 1, 1 - 2 ** 30];
   const check = (value: number) => {
@@ -81,7 +81,7 @@ test('varints come back as they were, in as many bytes as announced', () => {
   fc.assert(fc.property(fc.integer({ min: 1 - 2 ** 30, max: 2 ** 30 - 1 }), check));
 });
 
-test('a sealed batch equals kafkajs’s own encoding, byte for byte', async () => {
+test('a sealed batch equals the encoding of kafkajs, byte for byte', async () => {
   await fc.assert(
     fc.asyncProperty(anyRecords, anyStamp, async (records, stamp) => {
       assert.deepEqual(sealed(records, stamp), await byKafkajs(records, stamp));
@@ -90,7 +90,7 @@ test('a sealed batch equals kafkajs’s own encoding, byte for byte', async () =
   );
 });
 
-test('kafkajs decodes a sealed batch into the records that went in', async () => {
+test('kafkajs decodes a sealed batch into the original records', async () => {
   await fc.assert(
     fc.asyncProperty(anyRecords, anyStamp, async (records, stamp) => {
       const decoded = await decodeRecordBatch(new Decoder(sealed(records, stamp)));
@@ -112,7 +112,7 @@ test('kafkajs decodes a sealed batch into the records that went in', async () =>
   );
 });
 
-test('no key and an empty key are different, and both come back', async () => {
+test('no key and an empty key are different, and both round-trip', async () => {
   const value = Buffer.from('{}');
   const records = [
     { value, timestamp: 5 },
@@ -125,7 +125,7 @@ test('no key and an empty key are different, and both come back', async () => {
   );
 });
 
-test('records may be older than the first: deltas are negative, the maximum is the newest', () => {
+test('records older than the first have negative deltas; maxTimestamp is the newest', () => {
   const value = Buffer.from('{}');
   const batch = batchOf([
     { value, timestamp: 1_000_000 },
@@ -139,7 +139,7 @@ test('records may be older than the first: deltas are negative, the maximum is t
   assert.deepEqual(deltas, [0, -600_000, 1]);
 });
 
-test('the checksum covers everything from the attributes on, and sealing again renews it', () => {
+test('the checksum covers everything from the attributes on, and sealing again updates it', () => {
   const batch = batchOfValues(['{"a":1}', '{"b":2}']);
   for (const sequence of [17, 18]) {
     batch.seal({ ...STAMP, sequence });
@@ -149,13 +149,13 @@ test('the checksum covers everything from the attributes on, and sealing again r
   }
 });
 
-test('a record alone is never longer than header, overhead, key and value', () => {
+test('a single record is never longer than overhead, key and value', () => {
   const [keyBytes, valueBytes] = [2 ** 20, 2 ** 21];
   const body = recordBodyBytes(1 - 2 ** 30, 2 ** 29, keyBytes, valueBytes);
   assert(varintSize(body) + body <= RECORD_OVERHEAD_BYTES_MAX + keyBytes + valueBytes, 'no longer');
 });
 
-test('the value is the given range of the source, nothing around it', () => {
+test('the value is exactly the given range of the source', () => {
   const target = Buffer.alloc(200);
   const source = Buffer.from('xx{"a":1}yy');
   const body = recordBodyBytes(0, 0, -1, 7);

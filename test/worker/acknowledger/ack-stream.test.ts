@@ -322,7 +322,7 @@ test('a client that waits for its acks is never stuck, at any frame size', () =>
 /** Fills the budget above its high-water mark. */
 function press(budget: Budget): number {
   const bytes = budget.eventLimitBytes * LIMITS.highWater.stop;
-  assert(budget.charge(bytes) && budget.pressed);
+  assert(budget.charge(bytes) && budget.underPressure);
   return bytes;
 }
 
@@ -383,7 +383,7 @@ test('rejections are charged to the buffer until they are sent, and hold credit 
   assert(budget.usedBytes > LIMITS.creditFrames * 1_000);
   const others = budget.eventLimitBytes * LIMITS.highWater.stop - budget.usedBytes;
   budget.charge(others);
-  assert(budget.pressed);
+  assert(budget.underPressure);
   const before = neighbour.credit;
   for (let sent = 0; sent < LIMITS.creditFrames; sent++) exchange(neighbour, 1);
   assert.deepEqual(neighbour.credit, before);
@@ -394,7 +394,7 @@ test('rejections are charged to the buffer until they are sent, and hold credit 
   stream.flush();
   assert(budget.usedBytes < one);
   budget.release(others);
-  assert.deepEqual([budget.usedBytes, budget.pressed], [0, false]);
+  assert.deepEqual([budget.usedBytes, budget.underPressure], [0, false]);
   neighbour.stream.flush();
   assert.equal(neighbour.credit.frames, 2 * before.frames);
 });

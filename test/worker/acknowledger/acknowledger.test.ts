@@ -12,7 +12,7 @@ import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { type EventsResponse, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
-import { SOMEWHERE } from '../../../testing/batches.ts';
+import { ANY_PARTITION } from '../../../testing/batches.ts';
 
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
@@ -57,14 +57,14 @@ class World {
 
   /** A batch of these events. */
   begin(): RecordBatch {
-    const batch = new RecordBatch(Buffer.alloc(4_096), SOMEWHERE);
+    const batch = new RecordBatch(Buffer.alloc(4_096), ANY_PARTITION);
     this.batches.set(batch, []);
     return batch;
   }
 
   accept(batch: RecordBatch, owner: Owner, frame: number, event: number): Tracked {
     batch.append(1_000, VALUE, 0, -1, VALUE, 0, VALUE.length);
-    batch.own(owner, frame, event, performance.now());
+    batch.addOwner(owner, frame, event, performance.now());
     owner.accepted(frame, event);
     const tracked = { owner, timedOut: false };
     this.batches.get(batch)!.push(tracked);

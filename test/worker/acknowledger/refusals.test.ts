@@ -117,11 +117,11 @@ test('its memory is charged, at least a byte per event, beyond the limit too, un
     assert(refusals.chargedBytes > before + 100 && refusals.chargedBytes > frame + 200);
     return refusals;
   });
-  assert(small.usedBytes > small.limitBytes && small.pressed);
+  assert(small.usedBytes > small.limitBytes && small.underPressure);
   assert.equal(
     small.usedBytes,
     all.reduce((sum, { chargedBytes }) => sum + chargedBytes, 0),
   );
   for (const refusals of all) refusals.release();
-  assert.deepEqual([small.usedBytes, small.pressed], [0, false]);
+  assert.deepEqual([small.usedBytes, small.underPressure], [0, false]);
 });

@@ -1,20 +1,20 @@
-/** Frames of any events, good and bad, and any white space: held against a plain reference. */
+/** Frames of valid and invalid events with any white space, compared with a simple reference. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { decodeNdjson, decodeText, decodeTextBody } from '../../../src/worker/decoder/json/text.ts';
 import { jsonText } from './json-text.ts';
-import { type Decoded, decode, SIEVE } from './recorder.ts';
+import { type Decoded, decode, FAST_VALIDATOR } from './recorder.ts';
 
 const BOUNDS = { maxEvents: 6, maxEventBytes: 120, maxDepth: 64 };
 
-/** One event, element or line, and what must become of it alone: its bytes or a code. */
+/** An event, element or line, with its expected outcome: its bytes or a code. */
 interface Item {
   readonly bytes: Buffer;
   readonly outcome: string;
 }
 
-/** JSON of any kind; what is longer than an event may be is among it. */
+/** JSON of any kind, including values that are too long for an event. */
 const json = jsonText.line().map((text): Item => {
   const value: unknown = JSON.parse(text);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -29,16 +29,16 @@ const object = fc
     const bytes = Buffer.from(text);
     return { bytes, outcome: bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text };
   });
-/** An event of the built-in schema, which the sieve lets through. */
-const known = fc
+/** An event of the built-in schema, which the fast validator accepts. */
+const schemaEvent = fc
   .record({ msg: fc.string({ maxLength: 20 }), clientId: fc.string(), timestamp: fc.nat() })
   .map((value): Item => {
     const text = JSON.stringify(value);
     const bytes = Buffer.from(text);
     return { bytes, outcome: bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text };
   });
-const good = fc.oneof(json, object, known);
-/** No continuation makes JSON of these. */
+const good = fc.oneof(json, object, schemaEvent);
+/** Text that no continuation turns into JSON. */
 const broken = fc
   .constantFrom(
     '{"a":}',
@@ -64,21 +64,21 @@ interface Expected {
   readonly outcomes?: readonly string[];
 }
 
-/** The same with and without a sieve. */
-function assertFate(
+/** Asserts the outcome with and without the fast validator. */
+function assertOutcome(
   decoder: Parameters<typeof decode>[0],
   bytes: Buffer,
   { frame, outcomes = [] }: Expected,
 ): void {
-  for (const sieve of [undefined, SIEVE]) {
-    const found: Decoded = decode(decoder, bytes, BOUNDS, sieve);
+  for (const fastValidator of [undefined, FAST_VALIDATOR]) {
+    const found: Decoded = decode(decoder, bytes, BOUNDS, fastValidator);
     assert.equal(found.frame, frame, JSON.stringify(bytes.toString()));
     assert.deepEqual(found.outcomes, outcomes, JSON.stringify(bytes.toString()));
     assert.equal(found.received, frame === undefined ? outcomes.length : 1);
   }
 }
 
-/** White space that is drawn anew at each place. */
+/** Different white space at each position. */
 const spaces = (lines: boolean) => fc.infiniteStream(jsonText.blank(lines));
 
 function join(items: readonly Item[], separator: string, blank: Iterator<string>): Buffer {
@@ -95,7 +95,7 @@ function outcomesOf(items: readonly Item[]): string[] {
   return items.map(({ outcome }) => outcome);
 }
 
-test('arrays: each element has its own fate, and one broken element is the fate of all', () => {
+test('arrays: each element has its own outcome; a broken element rejects the array', () => {
   const items = fc.array(fc.oneof({ weight: 12, arbitrary: good }, broken), { maxLength: 8 });
   const seen = { whole: 0, broken: 0, many: 0 };
   fc.assert(
@@ -111,14 +111,14 @@ test('arrays: each element has its own fate, and one broken element is the fate 
         expected = { frame: 'too_many_events' };
         seen.many++;
       } else seen.whole++;
-      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
+      for (const decoder of [decodeText, decodeTextBody]) assertOutcome(decoder, frame, expected);
     }),
     { numRuns: 1_000 },
   );
   for (const [kind, times] of Object.entries(seen)) assert(times > 30, `${kind}: ${times}`);
 });
 
-test('lines: each has its own fate; a first line that is broken makes one event of all', () => {
+test('lines: each has its own outcome; a broken first line rejects the frame as one event', () => {
   const item = fc.oneof({ weight: 6, arbitrary: good }, broken, notUtf8);
   const items = fc.array(item, { minLength: 2, maxLength: 8 });
   const seen = { lines: 0, broken: 0, many: 0, notUtf8: 0 };
@@ -128,37 +128,42 @@ test('lines: each has its own fate; a first line that is broken makes one event 
       const isUtf8 = !lines.some(({ outcome }) => outcome === 'invalid_utf8');
       const isMany = lines.length > BOUNDS.maxEvents;
       const asLines = isMany ? { frame: 'too_many_events' } : { outcomes: outcomesOf(lines) };
-      assertFate(decodeNdjson, frame, asLines);
-      // As a frame it is looked at first what it is.
+      assertOutcome(decodeNdjson, frame, asLines);
+      // In a frame the first line determines the format.
       const [first] = lines;
       if (first!.bytes[0] === 0x5b) return;
       if (!isUtf8) {
         seen.notUtf8++;
-        return assertFate(decodeTextBody, frame, { frame: 'invalid_utf8' });
+        return assertOutcome(decodeTextBody, frame, { frame: 'invalid_utf8' });
       }
       const isBroken = first!.outcome === 'invalid_json';
       seen[isBroken ? 'broken' : isMany ? 'many' : 'lines']++;
       const expected = isBroken ? { frame: 'invalid_json' } : asLines;
-      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
+      for (const decoder of [decodeText, decodeTextBody]) assertOutcome(decoder, frame, expected);
     }),
     { numRuns: 1_000 },
   );
   for (const [kind, times] of Object.entries(seen)) assert(times > 30, `${kind}: ${times}`);
 });
 
-test('one value alone, whatever white space is around it and in it', () => {
+test('a single value with any white space around and in it', () => {
   fc.assert(
-    fc.property(fc.oneof(object, known, broken), fc.nat(4), spaces(true), (item, indent, blank) => {
-      const isGood = item.outcome !== 'invalid_json';
-      const text = isGood
-        ? JSON.stringify(JSON.parse(item.bytes.toString()), undefined, indent)
-        : item.bytes.toString();
-      const bytes = Buffer.from(text);
-      const frame = join([{ bytes, outcome: '' }], '', blank);
-      const outcome = bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text;
-      const expected = isGood ? { outcomes: [outcome] } : { frame: 'invalid_json' };
-      for (const decoder of [decodeText, decodeTextBody]) assertFate(decoder, frame, expected);
-    }),
+    fc.property(
+      fc.oneof(object, schemaEvent, broken),
+      fc.nat(4),
+      spaces(true),
+      (item, indent, blank) => {
+        const isGood = item.outcome !== 'invalid_json';
+        const text = isGood
+          ? JSON.stringify(JSON.parse(item.bytes.toString()), undefined, indent)
+          : item.bytes.toString();
+        const bytes = Buffer.from(text);
+        const frame = join([{ bytes, outcome: '' }], '', blank);
+        const outcome = bytes.length > BOUNDS.maxEventBytes ? 'too_large' : text;
+        const expected = isGood ? { outcomes: [outcome] } : { frame: 'invalid_json' };
+        for (const decoder of [decodeText, decodeTextBody]) assertOutcome(decoder, frame, expected);
+      },
+    ),
     { numRuns: 500 },
   );
 });

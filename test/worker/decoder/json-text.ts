@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** White space of JSON; `lines` false leaves LF out, for what must stay in one line. */
+/** White space of JSON; without LF if `lines` is false, for text in a single line. */
 function blank(lines = true): fc.Arbitrary<string> {
   return fc.string({ unit: fc.constantFrom(...(lines ? ' \t\r\n' : ' \t\r')), maxLength: 3 });
 }
@@ -29,5 +29,5 @@ function text(lines: boolean): fc.Arbitrary<string> {
   })).value;
 }
 
-/** A JSON value as a client may write it: odd white space, escapes, doubled keys, big numbers. */
+/** JSON values in unusual notations: white space, escapes, duplicate keys, large numbers. */
 export const jsonText = Object.assign(() => text(true), { blank, line: () => text(false) });

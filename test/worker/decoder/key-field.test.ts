@@ -5,16 +5,16 @@ import type { JsonObject } from '../../../src/common/json-object.ts';
 import { KeyField } from '../../../src/worker/decoder/key-field.ts';
 import { jsonText } from './json-text.ts';
 
-/** The key, or in angle brackets the reason why there is none. */
+/** Returns the key, or in angle brackets the reason for none. */
 function keyIn(name: string, text: string): string {
   const field = new KeyField(name);
-  // Not from the first byte on, and with others behind.
+  // With an offset, and with another event after it.
   const bytes = Buffer.from(`[${text},{"id":"next"}]`);
   const event = JSON.parse(text) as JsonObject;
   return field.keyOf(event, bytes, 1) ?? `<${field.whyNone(event)}>`;
 }
 
-test('strings, numbers and booleans are keys, each as its text', () => {
+test('strings, numbers and booleans are keys, as text', () => {
   for (const [value, key] of [
     ['"a"', 'a'],
     ['""', ''],
@@ -40,7 +40,7 @@ test('strings, numbers and booleans are keys, each as its text', () => {
   assert.equal(keyIn('id', '{"ID":1,"id ":2,"i":{"id":3}}'), '<missing>');
 });
 
-test('names with dots lead into objects, not into arrays and texts', () => {
+test('names with dots are paths into objects, not into arrays and strings', () => {
   for (const [text, key] of [
     ['{"user":{"id":"a"}}', 'a'],
     ['{"user":{"id":12345678901234567890}}', '12345678901234567890'],
@@ -66,7 +66,7 @@ test('names with dots lead into objects, not into arrays and texts', () => {
   assert.equal(keyIn('msg.length', '{"msg":"abc"}'), '<missing>');
 });
 
-test('what every object inherits is no field', () => {
+test('inherited properties are not fields', () => {
   for (const name of ['constructor', 'constructor.name', 'toString', '__proto__', '__proto__.a']) {
     assert.equal(keyIn(name, '{"a":{}}'), '<missing>', name);
   }
@@ -75,7 +75,7 @@ test('what every object inherits is no field', () => {
   assert.equal(keyIn('constructor.name', '{"constructor":{"name":"n"}}'), 'n');
 });
 
-test('of fields that come twice the last one counts, however its name is written', () => {
+test('of duplicate fields the last one counts, in any notation of its name', () => {
   assert.equal(keyIn('id', '{"id":1,"id":2.50}'), '2.5');
   assert.equal(
     keyIn('id', '{"id":9,"i\\u0064":12345678901234567890,"x":{"id":5}}'),
@@ -88,7 +88,7 @@ test('of fields that come twice the last one counts, however its name is written
   assert.equal(keyIn('a"b', '{"a\\"b":3}'), '3');
 });
 
-test('in any event the number that is found is the one that JSON.parse finds', () => {
+test('the number found is that of JSON.parse in any event', () => {
   const name = fc.constantFrom('a', 'b', 'a.b', 'c');
   const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer());
   const members = (value: fc.Arbitrary<string>) =>

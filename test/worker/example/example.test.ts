@@ -224,7 +224,7 @@ test('an example longer than an event may be is not offered as one that is taken
   const schema = { type: 'object', required: ['a'], properties };
   assert.match(
     (await example(schema, { maxEventBytes: 1_024 })).problem ?? '',
-    /bytes, an event may have/,
+    /bytes exceed the limit of/,
   );
 });
 

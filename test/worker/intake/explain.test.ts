@@ -9,7 +9,7 @@ import { loadValidator } from '../../../src/worker/intake/validator.ts';
 const folder = mkdtempSync(join(tmpdir(), 'forebay-explain-'));
 after(() => rmSync(folder, { recursive: true }));
 
-/** The message for an event by a schema, in a draft that has all keywords. */
+/** Validation message for an event, in a draft with all keywords. */
 function wrong(schema: JsonObject, event: JsonObject): string | undefined {
   const path = join(folder, 'schema.json');
   const $schema = 'https://json-schema.org/draft/2020-12/schema';
@@ -17,7 +17,7 @@ function wrong(schema: JsonObject, event: JsonObject): string | undefined {
   return loadValidator(path)(event);
 }
 
-test('enum and const name the values that are allowed', () => {
+test('enum and const list the allowed values', () => {
   const properties = {
     colour: { enum: ['red', 'green', null, 3, { a: 1 }] },
     only: { enum: ['one'] },
@@ -32,7 +32,7 @@ test('enum and const name the values that are allowed', () => {
   assert.equal(of({ colour: { a: 1 }, only: 'one', version: 2 }), undefined);
 });
 
-test('of many values as many are named as there is room for, and how many there are', () => {
+test('a long list of values is cut and ends with the total count', () => {
   const many = Array.from({ length: 5_000 }, (_, index) => `value ${index}`);
   const text = wrong({ properties: { v: { enum: many } } }, { v: '' })!;
   assert.match(text, /^\/v must be one of "value 0", "value 1", .*, … of 5000 values$/);
@@ -41,7 +41,7 @@ test('of many values as many are named as there is room for, and how many there 
   assert.match(long, /^\/v must be one of "x{50,60}…, "y"$/);
 });
 
-test('anyOf names what each branch demands', () => {
+test('anyOf lists the error of each branch', () => {
   const choice = { properties: { n: { anyOf: [{ type: 'string' }, { type: 'null' }] } } };
   assert.equal(
     wrong(choice, { n: 1 }),
@@ -50,7 +50,7 @@ test('anyOf names what each branch demands', () => {
   assert.equal(wrong(choice, { n: null }), undefined);
 });
 
-test('oneOf names what each branch demands, or the branches that both match', () => {
+test('oneOf lists the error of each branch, or the two branches that match', () => {
   const size = {
     oneOf: [
       { required: ['width'] },
@@ -75,7 +75,7 @@ test('oneOf names what each branch demands, or the branches that both match', ()
   );
 });
 
-/** Kinds of events that a field tells apart, each in a definition. */
+/** Event types with a discriminator field, each in a definition. */
 const KINDS: JsonObject = {
   oneOf: [{ $ref: '#/$defs/click' }, { $ref: '#/$defs/view' }, { $ref: '#/$defs/other' }],
   $defs: {
@@ -91,7 +91,7 @@ const KINDS: JsonObject = {
   },
 };
 
-test('where a field tells branches apart, the branch that is meant is named alone', () => {
+test('with a discriminator only the error of the selected branch is listed', () => {
   assert.equal(
     wrong(KINDS, { type: 'view' }),
     "must match exactly one schema in oneOf (oneOf/1 (view): must have required property 'page')",
@@ -108,7 +108,7 @@ test('where a field tells branches apart, the branch that is meant is named alon
   assert.equal(wrong(KINDS, { type: 'view', page: 1 }), undefined);
 });
 
-test('where no branch has the value of that field, the values of all branches are named', () => {
+test('an unknown discriminator value lists the values of all branches', () => {
   assert.equal(
     wrong(KINDS, { type: 'clic', x: 1 }),
     '/type must be one of "click", "view", "scroll", "zoom"',
@@ -119,7 +119,7 @@ test('where no branch has the value of that field, the values of all branches ar
   );
 });
 
-test('an event without the field that tells branches apart is told the field and its values', () => {
+test('a missing discriminator is named with its values', () => {
   const values = '(one of "click", "view", "scroll", "zoom")';
   const missing = `must have required property 'type' ${values}`;
   assert.equal(wrong(KINDS, {}), missing);
@@ -134,11 +134,11 @@ test('an event without the field that tells branches apart is told the field and
   const text = `must have required property 'type' (one of "a", "b")`;
   for (const keyword of ['oneOf', 'anyOf']) {
     const each = { [keyword]: branches(['type', 'version']) };
-    assert.equal(wrong(each, {}), text, 'not the field that is the same in all');
+    assert.equal(wrong(each, {}), text, 'not the field with the same value in all branches');
     assert.equal(wrong(each, { version: 1 }), text);
     assert.match(wrong(each, { type: 'b' })!, /\/1: must have required property 'version'\)$/);
   }
-  // Both match an event without the field; it is the schema around them that requires it.
+  // Both match an event without the field; only the outer schema requires it.
   assert.equal(wrong({ required: ['type'], oneOf: branches([]) }, {}), text);
   assert.equal(
     wrong({ oneOf: branches([]) }, {}),
@@ -146,14 +146,14 @@ test('an event without the field that tells branches apart is told the field and
   );
 });
 
-test('branches that are values are named as values', () => {
+test('branches that only list values are reported as values', () => {
   const schema = {
     properties: { c: { oneOf: [{ const: 'a', title: 'A' }, { enum: ['b', 'd'] }] } },
   };
   assert.equal(wrong(schema, { c: 'e' }), '/c must be one of "a", "b", "d"');
 });
 
-test('branches within branches are named, however they fail', () => {
+test('nested branches are reported, whatever keyword fails', () => {
   const inner = { anyOf: [{ type: 'string' }, { type: 'null' }] };
   const choice = (branch: JsonObject) => wrong({ anyOf: [branch, { maxProperties: 0 }] }, EVENT)!;
   const EVENT = { list: [1, 2, 3] };
@@ -181,7 +181,7 @@ test('branches within branches are named, however they fail', () => {
   }
 });
 
-test('required, additionalProperties and others name the property, also in branches', () => {
+test('required, additionalProperties and others name the property, in branches too', () => {
   const closed = { properties: { a: {} }, additionalProperties: false };
   assert.equal(wrong(closed, { b: 1 }), "must NOT have additional property 'b'");
   assert.equal(
@@ -208,7 +208,7 @@ test('required, additionalProperties and others name the property, also in branc
   );
 });
 
-test('names and texts of any length are cut', () => {
+test('long names and texts are cut', () => {
   const name = 'n'.repeat(10_000);
   const closed = { additionalProperties: false };
   const text = wrong(closed, { [name]: 1 })!;

@@ -17,7 +17,7 @@ const DRAFT: Readonly<Record<string, string>> = {
   '2020-12': 'https://json-schema.org/draft/2020-12/schema',
 };
 
-/** The lines for a schema, without the setting and the file. */
+/** Warnings for a schema, without setting and file. */
 function ignored(schema: JsonObject, draft = 'draft-07'): string[] {
   const path = join(folder, 'schema.json');
   writeFileSync(path, JSON.stringify({ $schema: DRAFT[draft], ...schema }));
@@ -31,7 +31,7 @@ function ignored(schema: JsonObject, draft = 'draft-07'): string[] {
 const unknown = (pointer: string, draft = 'draft-07') =>
   `${pointer} is not a keyword of ${draft} and is ignored`;
 
-test('a misspelled keyword is named with its place, in each draft', () => {
+test('a misspelled keyword is reported with its pointer, in each draft', () => {
   for (const draft of Object.keys(DRAFT)) {
     assert.deepEqual(ignored({ requird: ['msg'] }, draft), [
       `${unknown('/requird', draft)}; did you mean required?`,
@@ -39,8 +39,8 @@ test('a misspelled keyword is named with its place, in each draft', () => {
   }
 });
 
-test('typing errors and letter case lead to the keyword that is meant, other words to none', () => {
-  const meant = {
+test('typos and letter case suggest a keyword, other words do not', () => {
+  const suggested = {
     Required: 'required',
     propertys: 'properties',
     aditionalProperties: 'additionalProperties',
@@ -52,7 +52,7 @@ test('typing errors and letter case lead to the keyword that is meant, other wor
     formt: 'format',
     descripton: 'description',
   };
-  for (const [name, keyword] of Object.entries(meant)) {
+  for (const [name, keyword] of Object.entries(suggested)) {
     const [line] = ignored({ [name]: 1 });
     assert.equal(line, `${unknown(`/${name}`)}; did you mean ${keyword}?`);
   }
@@ -66,9 +66,9 @@ test('typing errors and letter case lead to the keyword that is meant, other wor
   assert.deepEqual(ignored({ zzz: 1 }), [unknown('/zzz')]);
 });
 
-test('all of them are named at once, wherever a schema may stand', () => {
+test('all of them are reported at once, at every position of a schema', () => {
   const bad = { tpye: 'string' };
-  const places: JsonObject = {
+  const schema: JsonObject = {
     $defs: { a: bad },
     definitions: { 'a/b~c': bad },
     properties: { a: bad, b: { properties: { c: bad } } },
@@ -109,7 +109,7 @@ test('all of them are named at once, wherever a schema may stand', () => {
     '/if',
     '/else',
   ].map((pointer) => `${unknown(`${pointer}/tpye`, '2020-12')}; did you mean type?`);
-  assert.deepEqual(ignored(places, '2020-12').sort(), expected.sort());
+  assert.deepEqual(ignored(schema, '2020-12').sort(), expected.sort());
   const old = { items: [{}, bad], additionalItems: bad, dependencies: { a: bad, b: ['c'] } };
   assert.deepEqual(
     ignored(old).map((line) => line.split(' ')[0]),
@@ -117,7 +117,7 @@ test('all of them are named at once, wherever a schema may stand', () => {
   );
 });
 
-test('what stands under another name and is referred to is looked at too', () => {
+test('referenced schemas under other names are examined too', () => {
   const schema = {
     $id: 'https://example.com/event.json',
     properties: {
@@ -135,7 +135,7 @@ test('what stands under another name and is referred to is looked at too', () =>
   assert.deepEqual(ignored(loop), []);
 });
 
-test('annotations, extensions, and names that are no keywords are no mistakes', () => {
+test('annotations, extensions and names of properties are not reported', () => {
   const fine = {
     title: '',
     description: '',
@@ -158,7 +158,7 @@ test('annotations, extensions, and names that are no keywords are no mistakes', 
   for (const draft of Object.keys(DRAFT)) assert.deepEqual(ignored(fine, draft), [], draft);
 });
 
-test('what each draft has of its own is no mistake there, and named elsewhere', () => {
+test('keywords of one draft are accepted there and reported in other drafts', () => {
   const of = {
     '2019-09': { $anchor: 'a', $recursiveAnchor: true, minContains: 1, dependentRequired: {} },
     '2020-12': { $dynamicAnchor: 'a', prefixItems: [], unevaluatedProperties: true },
@@ -180,7 +180,7 @@ test('what each draft has of its own is no mistake there, and named elsewhere', 
   ]);
 });
 
-test('a format that is not checked is named, wherever it stands', () => {
+test('an unchecked format is reported at every position', () => {
   for (const draft of Object.keys(DRAFT)) {
     const schema = {
       properties: {
@@ -205,14 +205,14 @@ test('a format that is not checked is named, wherever it stands', () => {
   }
 });
 
-test('a $schema within that names another draft is named', () => {
+test('an inner $schema of another draft is reported', () => {
   const inner = { $schema: DRAFT['draft-04'], type: 'string' };
   assert.deepEqual(ignored({ properties: { a: inner } }), [
     '/properties/a/$schema is ignored: the whole file is read as draft-07',
   ]);
 });
 
-test('lines are bounded in number and length, and hold no control characters', () => {
+test('lines are bounded in number and length, without control characters', () => {
   const names = Array.from({ length: 250 }, (_, index) => [`zzz${index}`, 1]);
   const many = ignored(Object.fromEntries(names));
   assert.equal(many.length, 101);

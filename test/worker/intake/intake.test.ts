@@ -8,18 +8,18 @@ import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
-import { loadSieve, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { loadFastValidator, loadValidator } from '../../../src/worker/intake/validator.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
 
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
 
-/** An intake over a real accumulator, and what it told its owner and the acknowledger. */
+/** An intake with a real accumulator, and the results for its owner and the acknowledger. */
 function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } = {}) {
   const budget = new Budget(limitBytes);
   const accumulator = new Accumulator({ budget, batchBytes: 16 * KIB, maxEventBytes: 64 * KIB });
   const topic = topicOf(partitions);
   const accepted: [number, number][] = [];
-  const refused: unknown[][] = [];
+  const rejected: unknown[][] = [];
   const waitsMs: (number | undefined)[] = [];
   const owner: Owner = {
     plain: false,
@@ -27,23 +27,23 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     identity: '',
     accepted: (frame, event) => accepted.push([frame, event]),
     settled: () => true,
-    refused: () => assert.fail('refusals go through the acknowledger'),
+    refused: () => assert.fail('rejections go through the acknowledger'),
   };
   const validate = loadValidator(undefined);
-  const sieve = loadSieve(undefined, keyField);
+  const fastValidator = loadFastValidator(undefined, keyField);
   const reasons: NoKey[] = [];
   const keyless = { count: (reason: NoKey) => reasons.push(reason) };
   const intake = new Intake(
     validate,
-    sieve,
+    fastValidator,
     accumulator,
     topic,
     keyField,
     keyless,
-    (who, ...refusal) => {
-      assert.equal(who, owner);
-      refused.push(refusal.slice(0, 4));
-      waitsMs.push(refusal[4]);
+    (rejectedOwner, ...rejection) => {
+      assert.equal(rejectedOwner, owner);
+      rejected.push(rejection.slice(0, 4));
+      waitsMs.push(rejection[4]);
     },
   );
   const event = (index: number, value: JsonObject) => {
@@ -55,12 +55,12 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     const batches = topic.partitions.flatMap(({ queue }) => queue.take() ?? []);
     return batches.flatMap(recordsOf);
   };
-  const told = { accepted, refused, reasons, waitsMs };
-  return { budget, topic, ...told, owner, intake, event, records };
+  const results = { accepted, rejected, reasons, waitsMs };
+  return { budget, topic, ...results, owner, intake, event, records };
 }
 
-test('a good event is stored with its bytes and its key, and its owner waits for it', () => {
-  const { intake, owner, event, records, accepted, refused } = setUp();
+test('a valid event is appended with its bytes and key, and reported as accepted', () => {
+  const { intake, owner, event, records, accepted, rejected } = setUp();
   const before = Date.now();
   intake.begin(owner, 9);
   event(4, GOOD);
@@ -69,10 +69,10 @@ test('a good event is stored with its bytes and its key, and its owner waits for
   assert.equal(record?.key?.toString(), 'c');
   assert(record.timestamp >= before && record.timestamp <= Date.now(), 'stamped now');
   assert.deepEqual(accepted, [[9, 4]]);
-  assert.deepEqual(refused, []);
+  assert.deepEqual(rejected, []);
 });
 
-test('the key is the text of the field; an event without one is stored and counted', () => {
+test('the key is the text of the field; an event without a key is accepted and counted', () => {
   for (const [device, expected] of [
     ['k', 'k'],
     ['', ''],
@@ -99,21 +99,21 @@ test('the key is the text of the field; an event without one is stored and count
   }
 });
 
-test('only events that are stored count as without a key', () => {
+test('only accepted events count as events without a key', () => {
   const full = setUp({ limitBytes: 2 * KIB, keyField: 'device' });
   full.intake.begin(full.owner, 1);
   full.event(0, { ...GOOD, msg: 'x'.repeat(300) });
   full.event(1, {});
-  full.intake.known(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
-  assert.deepEqual([full.refused.length, full.reasons], [3, []]);
+  full.intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  assert.deepEqual([full.rejected.length, full.reasons], [3, []]);
   const { intake, owner, reasons } = setUp({ keyField: 'device' });
   intake.begin(owner, 1);
-  intake.known(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  intake.validEvent(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
   assert.deepEqual(reasons, ['missing']);
 });
 
-test('an event that breaks the schema is refused alone', () => {
-  const { intake, owner, event, records, accepted, refused } = setUp();
+test('an event that does not match the schema is rejected alone', () => {
+  const { intake, owner, event, records, accepted, rejected } = setUp();
   intake.begin(owner, 2);
   event(0, GOOD);
   event(1, { ...GOOD, timestamp: 'now' });
@@ -123,18 +123,18 @@ test('an event that breaks the schema is refused alone', () => {
     [2, 0],
     [2, 2],
   ]);
-  assert.deepEqual(refused, [[2, 1, 'schema', 'event 1: /timestamp must be integer']]);
+  assert.deepEqual(rejected, [[2, 1, 'schema', 'event 1: /timestamp must be integer']]);
 });
 
-test('the first event of each code in a frame is named, the message of the others is not built', () => {
-  const { intake, owner, event, refused } = setUp();
-  const messages = () => refused.splice(0).map(([, index, code, text]) => [index, code, text]);
+test('the message of the first event of each code in a frame names its index', () => {
+  const { intake, owner, event, rejected } = setUp();
+  const messages = () => rejected.splice(0).map(([, index, code, text]) => [index, code, text]);
   for (const frame of [1, 2]) {
     intake.begin(owner, frame);
     event(0, {});
-    intake.refuseEvent(1, 'not_an_object', 'why');
+    intake.rejectEvent(1, 'not_an_object', 'why');
     event(2, { ...GOOD, msg: 1 });
-    intake.refuseEvent(3, 'not_an_object', 'why');
+    intake.rejectEvent(3, 'not_an_object', 'why');
     assert.deepEqual(messages(), [
       [0, 'schema', "event 0: must have required property 'msg'"],
       [1, 'not_an_object', 'event 1: why'],
@@ -144,25 +144,25 @@ test('the first event of each code in a frame is named, the message of the other
   }
 });
 
-test('what the accumulator does not take is refused with its code, and nobody waits for it', () => {
+test('an event rejected by the accumulator has its code and is not reported as accepted', () => {
   const full = setUp({ limitBytes: 2 * KIB });
   const unreached = setUp({ partitions: 0 });
   const long = setUp();
   long.topic.maxMessageBytes = 300;
-  for (const [{ intake, owner, event, accepted, refused }, code, why] of [
+  for (const [{ intake, owner, event, accepted, rejected }, code, why] of [
     [full, 'buffer_full', 'the buffer is full'],
     [unreached, 'kafka_unavailable', 'the partitions of the topic are not known yet'],
-    [long, 'too_large', 'longer than the topic takes'],
+    [long, 'too_large', 'larger than max.message.bytes of the topic'],
   ] as const) {
     intake.begin(owner, 3);
     event(5, { ...GOOD, msg: 'x'.repeat(300) });
     assert.deepEqual(accepted, []);
-    assert.deepEqual(refused, [[3, 5, code, `event 5: ${why}`]]);
+    assert.deepEqual(rejected, [[3, 5, code, `event 5: ${why}`]]);
   }
 });
 
-test('a frame for which only the last of the buffer is left is refused as a whole, and at once', () => {
-  const { budget, intake, owner, event, accepted, refused } = setUp();
+test('a new frame is rejected as a whole once the buffer is almost full', () => {
+  const { budget, intake, owner, event, accepted, rejected } = setUp();
   const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
   budget.charge(mark - 1);
   intake.begin(owner, 1);
@@ -173,13 +173,13 @@ test('a frame for which only the last of the buffer is left is refused as a whol
     [1, 0],
     [1, 1],
   ];
-  assert.deepEqual([accepted, refused], [whole, []], 'a frame that has begun goes on');
+  assert.deepEqual([accepted, rejected], [whole, []], 'a frame that has begun continues');
   intake.begin(owner, 2);
   event(0, GOOD);
   event(1, {});
   event(2, GOOD);
   assert.deepEqual(accepted, whole);
-  assert.deepEqual(refused, [
+  assert.deepEqual(rejected, [
     [2, 0, 'buffer_full', 'event 0: the buffer is full'],
     [2, 1, 'schema', "event 1: must have required property 'msg'"],
     [2, 2, 'buffer_full', 'the buffer is full'],
@@ -190,30 +190,30 @@ test('a frame for which only the last of the buffer is left is refused as a whol
   assert.deepEqual(accepted.at(-1), [3, 0]);
 });
 
-test('a frame that is taken in slices is refused whole, or goes on, as it came', () => {
-  const { budget, intake, owner, event, accepted, refused } = setUp();
+test('a frame decoded in slices keeps the decision made at its arrival', () => {
+  const { budget, intake, owner, event, accepted, rejected } = setUp();
   const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
   intake.begin(owner, 1);
   event(0, GOOD);
-  const came = intake.soFar;
+  const before = intake.progress;
   budget.charge(mark);
-  intake.resume(owner, 1, undefined, came);
+  intake.resume(owner, 1, undefined, before);
   event(1, GOOD);
   assert.deepEqual(accepted, [
     [1, 0],
     [1, 1],
   ]);
   intake.begin(owner, 2);
-  const late = intake.soFar;
+  const late = intake.progress;
   budget.release(mark);
   intake.resume(owner, 2, undefined, late);
   event(7, GOOD);
-  assert.deepEqual(refused, [[2, 7, 'buffer_full', 'event 7: the buffer is full']]);
+  assert.deepEqual(rejected, [[2, 7, 'buffer_full', 'event 7: the buffer is full']]);
   assert.equal(accepted.length, 2);
 });
 
-test('while it drains, good events are refused draining and bad ones what they are', () => {
-  const { intake, owner, event, accepted, refused, records } = setUp();
+test('during a drain valid events are rejected draining, others with their own code', () => {
+  const { intake, owner, event, accepted, rejected, records } = setUp();
   intake.begin(owner, 1);
   event(0, GOOD);
   intake.drain();
@@ -221,7 +221,7 @@ test('while it drains, good events are refused draining and bad ones what they a
   event(2, {});
   assert.deepEqual(accepted, [[1, 0]]);
   assert.deepEqual(
-    refused.map(([, index, code]) => [index, code]),
+    rejected.map(([, index, code]) => [index, code]),
     [
       [1, 'draining'],
       [2, 'schema'],
@@ -230,8 +230,8 @@ test('while it drains, good events are refused draining and bad ones what they a
   assert.equal(records().length, 1);
 });
 
-test('a frame that comes too late is refused draining, and not the ones beside it', () => {
-  const { intake, owner, event, accepted, refused } = setUp();
+test('a late frame is rejected draining, other frames are not', () => {
+  const { intake, owner, event, accepted, rejected } = setUp();
   intake.begin(owner, 1, true);
   event(0, GOOD);
   event(1, {});
@@ -239,7 +239,7 @@ test('a frame that comes too late is refused draining, and not the ones beside i
   event(0, GOOD);
   assert.deepEqual(accepted, [[2, 0]]);
   assert.deepEqual(
-    refused.map(([frame, index, code]) => [frame, index, code]),
+    rejected.map(([frame, index, code]) => [frame, index, code]),
     [
       [1, 0, 'draining'],
       [1, 1, 'schema'],
@@ -247,25 +247,25 @@ test('a frame that comes too late is refused draining, and not the ones beside i
   );
 });
 
-test('events beyond a rate are refused rate_limited, with the time until all may come', () => {
-  const { intake, owner, event, accepted, refused, waitsMs } = setUp();
+test('events over the rate are rejected rate_limited, with the wait until all can be retried', () => {
+  const { intake, owner, event, accepted, rejected, waitsMs } = setUp();
   const buckets = [new TokenBucket({ eventsPerSecond: 0.01, burst: 5 })];
   intake.begin(owner, 1, false, buckets);
   event(0, GOOD);
   event(1, {});
-  intake.known(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
-  intake.refuseEvent(3, 'not_an_object', 'no object');
+  intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  intake.rejectEvent(3, 'not_an_object', 'no object');
   event(4, GOOD);
   event(5, GOOD);
   event(6, {});
-  intake.known(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  intake.validEvent(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
   assert.deepEqual(
     accepted.map(([, index]) => index),
     [0, 2, 4],
-    'bad events take tokens too',
+    'invalid events take tokens too',
   );
   assert.deepEqual(
-    refused.map(([, index, code, message]) => [index, code, message]),
+    rejected.map(([, index, code, message]) => [index, code, message]),
     [
       [1, 'schema', "event 1: must have required property 'msg'"],
       [3, 'not_an_object', 'event 3: no object'],
@@ -280,21 +280,21 @@ test('events beyond a rate are refused rate_limited, with the time until all may
   );
   intake.begin(owner, 2);
   event(0, GOOD);
-  assert.deepEqual(accepted.at(-1), [2, 0], 'who has no rate is not bound');
+  assert.deepEqual(accepted.at(-1), [2, 0], 'without buckets there is no limit');
 });
 
-test('refusals of the decoder name the frame, and the event where there is one', () => {
-  const { intake, owner, refused } = setUp();
+test('rejections of the decoder carry the frame, and the event if there is one', () => {
+  const { intake, owner, rejected } = setUp();
   intake.begin(owner, 6);
-  intake.refuseEvent(3, 'not_an_object', 'an event must be a JSON object');
-  intake.refuseFrame('invalid_json', 'not valid JSON');
-  assert.deepEqual(refused, [
+  intake.rejectEvent(3, 'not_an_object', 'an event must be a JSON object');
+  intake.rejectFrame('invalid_json', 'not valid JSON');
+  assert.deepEqual(rejected, [
     [6, 3, 'not_an_object', 'event 3: an event must be a JSON object'],
     [6, undefined, 'invalid_json', 'not valid JSON'],
   ]);
 });
 
-test('events of one frame share their time of arrival', () => {
+test('events of a frame share its arrival time', () => {
   const { intake, owner, event, records } = setUp();
   intake.begin(owner, 1);
   for (let index = 0; index < 200; index++) event(index, GOOD);

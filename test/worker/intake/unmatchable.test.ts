@@ -1,4 +1,4 @@
-/** Schemas that no event matches: found before the first event, by their place. */
+/** Schemas that no event can match: detected at startup, with their pointer. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const DRAFTS = [
   'https://json-schema.org/draft/2020-12/schema',
 ];
 
-/** What is said of a schema, without the setting, the file and the consequence. */
+/** Warning for a schema, without setting, file and consequence. */
 function found(schema: JsonObject): string | undefined {
   writeFileSync(path, JSON.stringify(schema));
   const { unmatchable } = checkSchema(path);
@@ -31,22 +31,22 @@ function found(schema: JsonObject): string | undefined {
   return line.slice(start.length, -end.length);
 }
 
-/** Objects that a schema would have to take. */
+/** Events that each schema must reject. */
 const EVENTS = [{}, { a: 1 }, { a: 'x', b: {} }, { a: null, b: [], c: 1 }];
 
 const REJECTS: readonly [JsonObject, string][] = [
   [{ type: 'array' }, '/type allows no object'],
   [{ type: 'string', required: ['a'] }, '/type allows no object'],
   [{ type: ['array', 'null'] }, '/type allows no object'],
-  [{ enum: ['a', 1, null, []] }, '/enum has no object'],
+  [{ enum: ['a', 1, null, []] }, '/enum contains no object'],
   [{ not: {} }, '/not excludes every object'],
   [{ not: { type: 'object', title: 'x' } }, '/not excludes every object'],
   [{ not: { type: ['object', 'null'] } }, '/not excludes every object'],
-  [{ minProperties: 3, maxProperties: 2 }, '/minProperties is more than maxProperties, 2'],
+  [{ minProperties: 3, maxProperties: 2 }, '/minProperties exceeds maxProperties, 2'],
   [{ maxProperties: 1, required: ['a', 'b'] }, '/required has more names than maxProperties, 1'],
   [
     { minProperties: 2, properties: { a: {} }, additionalProperties: false },
-    '/minProperties is more than the properties that are allowed, 1',
+    '/minProperties exceeds the number of allowed properties, 1',
   ],
   [
     { required: ['b', 'mgs'], properties: { b: {}, msg: {} }, additionalProperties: false },
@@ -65,7 +65,7 @@ const REJECTS: readonly [JsonObject, string][] = [
 ];
 
 for (const [schema, expected] of REJECTS) {
-  test(`${JSON.stringify(schema)} takes no event in any draft, and is reported`, () => {
+  test(`${JSON.stringify(schema)} rejects every event in each draft, and is reported`, () => {
     for (const $schema of DRAFTS) {
       assert.equal(found({ $schema, ...schema }), expected);
       const validate = loadValidator(path);
@@ -75,12 +75,12 @@ for (const [schema, expected] of REJECTS) {
 }
 
 for (const [schema, expected] of [
-  [{ const: 1 }, '/const is no object'],
-  [{ const: null }, '/const is no object'],
+  [{ const: 1 }, '/const is not an object'],
+  [{ const: null }, '/const is not an object'],
   [{ not: true }, '/not excludes every object'],
   [
     { propertyNames: false, required: ['a'] },
-    '/propertyNames allows no name, and some are required',
+    '/propertyNames allows no property, but some are required',
   ],
   [{ allOf: [false] }, '/allOf/0 is false'],
   [{ anyOf: [false, { type: 'null' }] }, '/anyOf allows no object in any of its schemas'],
@@ -89,7 +89,7 @@ for (const [schema, expected] of [
     '/required/0 requires a property that is not allowed',
   ],
 ] as const) {
-  test(`${JSON.stringify(schema)} takes no event in drafts since draft-06, and is reported`, () => {
+  test(`${JSON.stringify(schema)} rejects every event since draft-06, and is reported`, () => {
     for (const $schema of DRAFTS.slice(1)) {
       assert.equal(found({ $schema, ...schema }), expected);
       const validate = loadValidator(path);
@@ -101,9 +101,9 @@ for (const [schema, expected] of [
 for (const [text, expected] of [
   ['{"if":{},"then":{"type":"string"}}', '/then/type allows no object'],
   ['{"if":true,"then":false}', '/then is false'],
-  ['{"if":{"type":"string"},"else":{"enum":[1]}}', '/else/enum has no object'],
+  ['{"if":{"type":"string"},"else":{"enum":[1]}}', '/else/enum contains no object'],
 ] as const) {
-  test(`${text} takes no event in drafts since draft-07, and is reported`, () => {
+  test(`${text} rejects every event since draft-07, and is reported`, () => {
     const schema = JSON.parse(text) as JsonObject;
     for (const $schema of DRAFTS.slice(2)) {
       assert.equal(found({ $schema, ...schema }), expected);
@@ -113,7 +113,7 @@ for (const [text, expected] of [
   });
 }
 
-test('schemas that take an event are not reported', () => {
+test('schemas that accept an event are not reported', () => {
   const schemas: JsonObject[] = [
     {},
     { type: 'object' },
@@ -144,7 +144,7 @@ test('schemas that take an event are not reported', () => {
 });
 
 for (const $schema of DRAFTS) {
-  test(`${$schema}: a wrong schema is told with the place, and the values that there may be`, () => {
+  test(`${$schema}: an invalid schema is reported with the pointer and the allowed values`, () => {
     const names = '"array", "boolean", "integer", "null", "number", "object", "string"';
     const draft = /draft-0\d|20\d\d-\d\d/.exec($schema)![0];
     for (const [schema, problem] of [
@@ -176,14 +176,14 @@ for (const $schema of DRAFTS) {
       );
       const start = `FOREBAY_EVENT_SCHEMA: ${path} is not a valid schema of ${draft}: `;
       assert(message.startsWith(start), message);
-      const said = message.slice(start.length);
-      if (typeof problem === 'string') assert.equal(sorted(said), problem);
-      else assert.match(said, problem);
+      const detail = message.slice(start.length);
+      if (typeof problem === 'string') assert.equal(sorted(detail), problem);
+      else assert.match(detail, problem);
     }
   });
 }
 
-/** Drafts list the types in different orders. */
+/** Sorts the types, which drafts list in different orders. */
 function sorted(text: string): string {
   return text.replace(/one of (".*")/, (_, list: string) => {
     return `one of ${list.split(', ').sort().join(', ')}`;

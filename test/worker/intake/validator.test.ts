@@ -30,13 +30,13 @@ const DRAFTS = [
   'https://json-schema.org/draft/2020-12/schema',
 ];
 
-/** As text: Biome takes an object with `then` for a promise. */
+/** A string: Biome mistakes an object with `then` for a promise. */
 const CONDITION = '{"if":{},"then":{"required":["n"]}}';
 
 const builtIn = loadValidator(undefined);
 const GOOD = '{"msg":"m","clientId":"c","timestamp":1}';
 
-test('the built-in schema takes a good event, with further fields or digits beyond 2^53', () => {
+test('the built-in schema accepts a valid event, with extra fields or digits beyond 2^53', () => {
   assert.equal(builtIn(event(GOOD)), undefined);
   assert.equal(
     builtIn(event('{"msg":"","clientId":"","timestamp":1.0,"more":[1e400]}')),
@@ -48,7 +48,7 @@ test('the built-in schema takes a good event, with further fields or digits beyo
   );
 });
 
-test('the built-in schema says which field is missing or wrong', () => {
+test('the built-in schema names the missing or invalid field', () => {
   for (const field of ['msg', 'clientId', 'timestamp']) {
     const { [field]: _, ...rest } = event(GOOD);
     assert.equal(builtIn(rest), `must have required property '${field}'`);
@@ -60,7 +60,7 @@ test('the built-in schema says which field is missing or wrong', () => {
   }
 });
 
-test('inherited fields do not stand in for missing ones', () => {
+test('inherited fields do not replace missing ones', () => {
   const viaPrototype = event(`{"__proto__":${GOOD}}`);
   assert.equal(builtIn(viaPrototype), "must have required property 'msg'");
   const needsConstructor = load({ required: ['constructor'] });
@@ -78,7 +78,7 @@ test('1e400 is not an integer in any draft', () => {
   }
 });
 
-test('$schema picks the draft: each has a keyword of its own', () => {
+test('$schema selects the draft, each tested by a keyword of its own', () => {
   const keywords: [string, JsonObject][] = [
     ['draft-04', { properties: { n: { minimum: 5, exclusiveMinimum: true } } }],
     ['draft-06', { properties: { n: { exclusiveMinimum: 5 } } }],
@@ -92,7 +92,7 @@ test('$schema picks the draft: each has a keyword of its own', () => {
   }
 });
 
-/** The ways to write a `$schema` that mean the same. */
+/** Equivalent spellings of a `$schema`. */
 function spellings($schema: string): string[] {
   const rest = $schema.replace('#', '').replace(/^https?/, '');
   const capitals = rest.replace('json-schema.org', 'JSON-Schema.ORG');
@@ -115,7 +115,7 @@ test('a $schema by http or https, with or without an empty fragment or a slash, 
   }
 });
 
-test('a $schema within the schema may be written either way', () => {
+test('an inner $schema may have any spelling', () => {
   for (const $schema of DRAFTS) {
     for (const name of spellings($schema)) {
       const n = { $schema: name, type: 'null' };
@@ -124,7 +124,7 @@ test('a $schema within the schema may be written either way', () => {
   }
 });
 
-test('a $ref to the metaschema may be written either way', () => {
+test('a $ref to the metaschema may have any spelling', () => {
   for (const $schema of DRAFTS) {
     for (const $ref of spellings($schema).filter((name) => /^https?:\/\/json/.test(name))) {
       const validate = load({ $schema, properties: { schema: { $ref } } });
@@ -152,7 +152,7 @@ test('formats are checked in every draft', () => {
   }
 });
 
-test('an event is judged and not changed: no coercion, no defaults', () => {
+test('validation does not change the event: no coercion, no defaults', () => {
   const validate = load({ properties: { n: { type: 'integer' }, d: { default: 1 } } });
   const given = { n: '1' };
   assert.equal(validate(given), '/n must be integer');
@@ -160,24 +160,24 @@ test('an event is judged and not changed: no coercion, no defaults', () => {
   assert.deepEqual(given, { n: '1' });
 });
 
-test('a condition is reported by what it demands', () => {
+test('a failed condition is reported by the requirement that it imposes', () => {
   const condition = load(CONDITION);
   assert.equal(condition({}), "must have required property 'n'");
 });
 
-test('a message is bounded though a client names the field', () => {
+test('a message is bounded, even with a long field name from a client', () => {
   const validate = load({ additionalProperties: { type: 'string' } });
   assert.equal(validate({ ['x'.repeat(10_000)]: 1 })?.length, 200);
 });
 
-test('an event nested too deeply for a recursive schema is refused, not a crash', () => {
+test('an event nested too deeply for a recursive schema is rejected without a crash', () => {
   const validate = load({ properties: { a: { $ref: '#' } } });
   const deep = event(`${'{"a":'.repeat(60_000)}1${'}'.repeat(60_000)}`);
-  assert.equal(validate(deep), 'nested too deeply to be checked');
+  assert.equal(validate(deep), 'nested too deeply to validate');
   assert.equal(validate({ a: {} }), undefined);
 });
 
-test('a schema that cannot be used ends the start with one line and exit code 2', () => {
+test('an unusable schema fails the start with one line and exit code 2', () => {
   const unusable: [string, RegExp][] = [
     [join(folder, 'absent.json'), /cannot be read: no such file or directory \(ENOENT\)$/],
     [folder, /cannot be read: it is a directory, not a file \(EISDIR\)$/],
@@ -185,8 +185,8 @@ test('a schema that cannot be used ends the start with one line and exit code 2'
     [schemaFile('\ufeff{}'), /begins with a byte order mark \(UTF-8\): save it as UTF-8 without/],
     [schemaFile(utf16('{}')), /begins with a byte order mark \(UTF-16\): save it as UTF-8 without/],
     [schemaFile(Buffer.from('{"enum":["é"]}', 'latin1')), /is not valid UTF-8: save it as UTF-8$/],
-    [schemaFile([]), /must hold a JSON object$/],
-    [schemaFile('null'), /must hold a JSON object$/],
+    [schemaFile([]), /must contain a JSON object$/],
+    [schemaFile('null'), /must contain a JSON object$/],
     [
       schemaFile({ type: 'text' }),
       /is not a valid schema of draft-07: \/type must be one of "array"/,
@@ -199,9 +199,9 @@ test('a schema that cannot be used ends the start with one line and exit code 2'
     ],
     [
       schemaFile({ $schema: 'http://json-schema.org/draft-03/schema#' }),
-      /unknown \$schema, ".*-03/,
+      /unsupported \$schema, ".*-03/,
     ],
-    [schemaFile({ $schema: 7 }), /unknown \$schema, 7; known: /],
+    [schemaFile({ $schema: 7 }), /unsupported \$schema, 7; supported: /],
     [schemaFile({ $async: true }), /asynchronous/],
   ];
   for (const [path, expected] of unusable) {

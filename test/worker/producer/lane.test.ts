@@ -347,14 +347,14 @@ test('a head that is being compressed is neither sent nor let go, and goes out a
   assert.throws(() => rig.send(), /nothing may be sent/);
   assert.throws(() => rig.lane.dropUnsent(), /nobody reads its memory/);
   assert.throws(() => rig.lane.endCompression(), /its compression is over/);
-  batch.goUncompressed();
+  batch.skipCompression();
   rig.lane.endCompression();
   assert.deepEqual(rig.attempt(0), { do: 'stored', batch });
 });
 
 test('what was tried or sealed is not compressed', () => {
   const tried = new Rig();
-  tried.start('a').goUncompressed();
+  tried.start('a').skipCompression();
   assert.throws(() => tried.lane.beginCompression(), /may be compressed/);
   const sealed = new Rig();
   sealed.start('a');

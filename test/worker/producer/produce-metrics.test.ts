@@ -73,7 +73,7 @@ test('a stored batch counts with the bytes that were sent, and apart with those 
   const metrics = new ProduceMetrics(counters, recordFaults().faults);
   const batch = batchOfValues(['x'.repeat(400)]);
   metrics.stored(batch);
-  batch.goCompressed({ buffer: Buffer.alloc(128), length: 100, codec: 1 });
+  batch.setCompressed({ buffer: Buffer.alloc(128), length: 100, codec: 1 });
   metrics.stored(batch);
   const { first, bounds } = histogram('forebay_batch_bytes');
   assert.equal(counters.values[first + bounds.length + 1], batch.length + 100, 'the sum');

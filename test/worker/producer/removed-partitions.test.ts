@@ -73,11 +73,11 @@ class Rig {
     const others: Buffer[] = [];
     while (this.budget.freeBytes > 0) {
       const before = this.budget.freeBytes;
-      const other = this.budget.takeAnyway(buffer.length);
+      const other = this.budget.forceAllocate(buffer.length);
       others.push(other);
       if (this.budget.freeBytes === before) break;
     }
-    for (const other of others) this.budget.give(other);
+    for (const other of others) this.budget.deallocate(other);
     return others.includes(buffer);
   }
 
@@ -129,8 +129,8 @@ test('the memory of a batch that a thread compresses is kept until that is over'
   assert.deepEqual(rig.takeMoved(), ['compressed'], 'its records move at once');
   assert.deepEqual(head.buffer, copy);
   // The thread's result comes too late for anybody.
-  const compressed = rig.budget.takeAnyway(KIB);
-  head.goCompressed({ buffer: compressed, length: head.length - 1, codec: 1 });
+  const compressed = rig.budget.forceAllocate(KIB);
+  head.setCompressed({ buffer: compressed, length: head.length - 1, codec: 1 });
   rig.removed.compressed(head);
   assert.equal(rig.isFree(head), true);
   assert.deepEqual(rig.fates, []);

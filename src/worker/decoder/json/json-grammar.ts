@@ -1,6 +1,6 @@
 /**
- * JSON's grammar (RFC 8259) without values. `JSON.parse` says no with an exception, which costs
- * about 100 times what a short text that is in order does; a frame may hold 1,000 broken lines.
+ * Checks JSON's grammar (RFC 8259) without creating values. An exception of `JSON.parse` costs
+ * about 100 times as much as parsing a short valid text, and a frame can hold 1,000 broken lines.
  */
 import {
   BACKSLASH,
@@ -25,27 +25,27 @@ const SMALL_E = 0x65;
 export const SMALL_U = 0x75;
 
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
-/** What may stand after a backslash, but for `u` and its four digits. */
+/** Characters allowed after a backslash, except `u` with its four digits. */
 const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
 const HEX_DIGITS = new Set(Buffer.from('0123456789abcdefABCDEF'));
-/** An offset that no byte has: here is not what was looked for. */
-export const WRONG = -1;
-/** Another: the value is longer than was to be read now. */
+/** Returned in place of an offset: not valid, or not found. */
+export const INVALID = -1;
+/** Returned in place of an offset: the value continues after the pause. */
 export const PAUSED = -2;
 
 /**
- * Whether `JSON.parse` would take `bytes[start, end)`: UTF-8, with no white space at its ends, and
- * nothing or white space and a line's end after it.
+ * Whether `JSON.parse` would accept `bytes[start, end)`. The range must be UTF-8, without white
+ * space at its ends, and followed by the end of the bytes or by white space and a line feed.
  */
 export function isJson(bytes: Buffer, start: number, end: number): boolean {
   return jsonEnd(bytes, start, end) === end;
 }
 
 /**
- * The offset after the JSON value that begins at `start`, or {@link WRONG}. At `end` the bytes do, or
- * white space and a line's end come: that ends what is open, so `end` is asked for only where white
- * space is skipped, and no line is read on account of one before.
- * @param maxDepth arrays and objects that may be open at a time: one more is {@link WRONG}
+ * Returns the offset after the JSON value at `start`, or {@link INVALID}. The bytes end at `end`, or
+ * white space and a line feed follow. Neither continues an unfinished value, so `end` only has to
+ * bound the skipping of white space: no line is read as part of the previous one.
+ * @param maxDepth maximum nesting; a deeper value is {@link INVALID}
  */
 export function jsonEnd(
   bytes: Buffer,
@@ -53,25 +53,25 @@ export function jsonEnd(
   end: number,
   maxDepth = Number.POSITIVE_INFINITY,
 ): number {
-  if (closerFor(bytes[start]) === WRONG) return scalarEnd(bytes, start);
+  if (closerFor(bytes[start]) === INVALID) return scalarEnd(bytes, start);
   return walkOn(walkFrom(start, maxDepth), bytes, end, bytes.length);
 }
 
-/** The byte that closes the array or object which `opener` opens; {@link WRONG} = it opens none. */
+/** Returns the closing byte for `opener`; {@link INVALID} = it opens no array or object. */
 function closerFor(opener: number | undefined): number {
   if (opener === OPEN_BRACE) return CLOSE_BRACE;
-  return opener === OPEN_BRACKET ? CLOSE_BRACKET : WRONG;
+  return opener === OPEN_BRACKET ? CLOSE_BRACKET : INVALID;
 }
 
-/** A value of which a part has been read. */
+/** Position within a value that is read in several steps. */
 export interface Walk {
-  /** Where the next value in it begins. */
+  /** Offset of the next inner value. */
   at: number;
-  /** How many arrays and objects are open. */
+  /** Number of open arrays and objects. */
   depth: number;
-  /** A bit for each of them: 1 = an object. A megabyte of brackets must not become eight. */
+  /** One bit per open level, 1 = object: a megabyte of brackets must not become eight. */
   readonly kinds: number[];
-  /** Greatest `depth`; beyond it the value is {@link WRONG}. */
+  /** Maximum `depth`; beyond it the value is {@link INVALID}. */
   readonly maxDepth: number;
 }
 
@@ -79,7 +79,7 @@ export function walkFrom(start: number, maxDepth = Number.POSITIVE_INFINITY): Wa
   return { at: start, depth: 0, kinds: [], maxDepth };
 }
 
-/** What closes the innermost of those that are open. */
+/** Returns the closing byte of the innermost open level. */
 function closerOf({ depth, kinds }: Walk): number {
   const level = depth - 1;
   return (kinds[level >> 5]! >>> (level & 31)) & 1 ? CLOSE_BRACE : CLOSE_BRACKET;
@@ -96,28 +96,28 @@ function openOne(walk: Walk, closer: number): void {
 }
 
 /**
- * {@link jsonEnd} from where `walk` stands. Gives {@link PAUSED} at the first value within that
- * begins behind `pauseAt`: what is too long for one turn of the loop is walked through in several.
+ * Continues {@link jsonEnd} at the position of `walk`. Returns {@link PAUSED} at the first inner
+ * value that begins after `pauseAt`, so that long values are read over several event-loop turns.
  */
 export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
   let { at } = walk;
   for (;;) {
     const closer = closerFor(bytes[at]);
-    if (closer === WRONG) at = scalarEnd(bytes, at);
+    if (closer === INVALID) at = scalarEnd(bytes, at);
     else {
-      if (walk.depth >= walk.maxDepth) return WRONG;
+      if (walk.depth >= walk.maxDepth) return INVALID;
       at = skipBlank(bytes, at + 1, end);
       if (bytes[at] !== closer) {
         openOne(walk, closer);
         at = itemStart(bytes, at, end, closer);
-        if (at === WRONG) return WRONG;
+        if (at === INVALID) return INVALID;
         if (at > pauseAt) break;
         continue;
       }
       at++;
     }
-    if (at === WRONG) return WRONG;
-    // A value has ended, and maybe what it stands in.
+    if (at === INVALID) return INVALID;
+    // A value has ended, possibly with the levels around it.
     while (walk.depth > 0) {
       at = skipBlank(bytes, at, end);
       if (bytes[at] !== closerOf(walk)) break;
@@ -125,22 +125,22 @@ export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number):
       at++;
     }
     if (walk.depth === 0) return at;
-    if (bytes[at] !== COMMA) return WRONG;
+    if (bytes[at] !== COMMA) return INVALID;
     at = itemStart(bytes, skipBlank(bytes, at + 1, end), end, closerOf(walk));
-    if (at === WRONG) return WRONG;
+    if (at === INVALID) return INVALID;
     if (at > pauseAt) break;
   }
   walk.at = at;
   return PAUSED;
 }
 
-/** Where the value of an array's or object's next item begins, after its key if it has one. */
+/** Returns the offset of the next value of an array or object, after its key if any. */
 function itemStart(bytes: Buffer, start: number, end: number, closer: number): number {
   if (closer !== CLOSE_BRACE) return start;
-  const keyEnd = bytes[start] === QUOTE ? stringEnd(bytes, start) : WRONG;
-  if (keyEnd === WRONG) return WRONG;
+  const keyEnd = bytes[start] === QUOTE ? stringEnd(bytes, start) : INVALID;
+  if (keyEnd === INVALID) return INVALID;
   const colon = skipBlank(bytes, keyEnd, end);
-  return bytes[colon] === COLON ? skipBlank(bytes, colon + 1, end) : WRONG;
+  return bytes[colon] === COLON ? skipBlank(bytes, colon + 1, end) : INVALID;
 }
 
 function scalarEnd(bytes: Buffer, start: number): number {
@@ -150,25 +150,25 @@ function scalarEnd(bytes: Buffer, start: number): number {
   for (const word of LITERALS) {
     if (byte !== word[0]) continue;
     const end = start + word.length;
-    return end <= bytes.length && word.equals(bytes.subarray(start, end)) ? end : WRONG;
+    return end <= bytes.length && word.equals(bytes.subarray(start, end)) ? end : INVALID;
   }
-  return WRONG;
+  return INVALID;
 }
 
-/** The offset after the string that begins at `start`, or {@link WRONG}. */
+/** Returns the offset after the string at `start`, or {@link INVALID}. */
 export function stringEnd(bytes: Buffer, start: number): number {
   let at = start + 1;
   for (;;) {
     const byte = bytes[at];
-    if (byte === undefined || byte < SPACE) return WRONG;
+    if (byte === undefined || byte < SPACE) return INVALID;
     if (byte === QUOTE) return at + 1;
     at++;
     if (byte !== BACKSLASH) continue;
-    const escaped = bytes[at++] ?? WRONG;
+    const escaped = bytes[at++] ?? INVALID;
     if (ESCAPED.has(escaped)) continue;
-    if (escaped !== SMALL_U) return WRONG;
+    if (escaped !== SMALL_U) return INVALID;
     for (const digits = at + 4; at < digits; at++) {
-      if (!HEX_DIGITS.has(bytes[at] ?? WRONG)) return WRONG;
+      if (!HEX_DIGITS.has(bytes[at] ?? INVALID)) return INVALID;
     }
   }
 }
@@ -176,17 +176,17 @@ export function stringEnd(bytes: Buffer, start: number): number {
 function numberEnd(bytes: Buffer, start: number): number {
   const whole = bytes[start] === MINUS ? start + 1 : start;
   let end = bytes[whole] === ZERO ? whole + 1 : digitsEnd(bytes, whole);
-  if (end !== WRONG && bytes[end] === POINT) end = digitsEnd(bytes, end + 1);
-  if (end === WRONG || (bytes[end] !== SMALL_E && bytes[end] !== CAPITAL_E)) return end;
+  if (end !== INVALID && bytes[end] === POINT) end = digitsEnd(bytes, end + 1);
+  if (end === INVALID || (bytes[end] !== SMALL_E && bytes[end] !== CAPITAL_E)) return end;
   const sign = bytes[end + 1];
   return digitsEnd(bytes, sign === MINUS || sign === PLUS ? end + 2 : end + 1);
 }
 
-/** The offset after one digit or more. */
+/** Returns the offset after one or more digits, or {@link INVALID}. */
 function digitsEnd(bytes: Buffer, start: number): number {
   let at = start;
   while (isDigit(bytes[at])) at++;
-  return at > start ? at : WRONG;
+  return at > start ? at : INVALID;
 }
 
 export function isDigit(byte: number | undefined): boolean {

@@ -1,8 +1,8 @@
 /**
- * Finds where JSON values begin and end in bytes that `JSON.parse` has accepted: it gives values
- * but no offsets, and what is stored is the client's own bytes. All structure of JSON is ASCII,
- * and no byte of a longer UTF-8 sequence is, so bytes are compared and nothing is decoded.
- * Nesting is counted, not followed: a frame may be tens of thousands of levels deep.
+ * Finds the boundaries of JSON values in bytes that `JSON.parse` has accepted: it returns values
+ * without offsets, but the original bytes are stored. JSON's structure is ASCII, and no byte of a
+ * longer UTF-8 sequence is, so bytes are compared without decoding. Nesting is counted, without
+ * recursion: a frame can be tens of thousands of levels deep.
  */
 
 export const LINE_FEED = 0x0a;
@@ -22,21 +22,21 @@ export function isBlank(byte: number | undefined): boolean {
   return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
 }
 
-/** The first offset from `at` on that holds no JSON white space, or `end`. */
+/** Returns the first offset from `at` on without JSON white space, or `end`. */
 export function skipBlank(bytes: Buffer, at: number, end = bytes.length): number {
   let found = at;
   while (found < end && isBlank(bytes[found])) found++;
   return found;
 }
 
-/** The end of `bytes[start, end)` without the JSON white space at its end. */
+/** Returns the end of `bytes[start, end)` without trailing JSON white space. */
 export function trimmedEnd(bytes: Buffer, start: number, end: number): number {
   let found = end;
   while (found > start && isBlank(bytes[found - 1])) found--;
   return found;
 }
 
-/** The offset after the last byte of the value that starts at `start`. The JSON must be valid. */
+/** Returns the offset after the value at `start`. The JSON must be valid. */
 export function valueEnd(bytes: Buffer, start: number): number {
   let depth = 0;
   for (let at = start; at < bytes.length; at++) {
@@ -51,7 +51,7 @@ export function valueEnd(bytes: Buffer, start: number): number {
         break;
       case CLOSE_BRACE:
       case CLOSE_BRACKET:
-        // At depth 0 it closes what surrounds a number or a literal.
+        // At depth 0 it closes the container of a number or a literal.
         if (depth === 0) return at;
         depth--;
         if (depth === 0) return at + 1;
@@ -68,12 +68,12 @@ export function valueEnd(bytes: Buffer, start: number): number {
   return bytes.length;
 }
 
-/** Set in `{` and `}`, and makes them of `[` and `]`. */
+/** Bit that turns `[` and `]` into `{` and `}`. */
 const BRACE_BIT = 0x20;
 
 /**
- * Whether the JSON in `bytes[start, end)` opens more than `max` arrays and objects in each other.
- * Text that is not JSON nests no deeper up to its first error if this is false; true says nothing.
+ * Whether the JSON in `bytes[start, end)` nests more than `max` arrays and objects. For invalid
+ * JSON false means that it nests no deeper up to its first error; true means nothing.
  */
 export function nestsDeeper(bytes: Buffer, start: number, end: number, max: number): boolean {
   // Each level takes two bytes.

@@ -1,30 +1,29 @@
 /**
- * A long array of events, in slices. A syntax error at its end refuses it as a whole, so there are
- * two passes: the first finds each event, the second hands them on.
+ * Decodes a long array of events in slices. A syntax error at its end rejects the whole array, so
+ * there are two passes: the first finds the events, the second emits them.
  */
-
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
-import { PAUSED, WRONG, walkFrom, walkOn } from './json-grammar.ts';
+import { emitText, rejectCount } from './emit.ts';
+import { INVALID, PAUSED, walkFrom, walkOn } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
-import { refuseCount, takeText } from './take.ts';
 
-/** Yields at the end of each slice how many events were received in it, refused ones included. */
+/** Yields the number of events of each slice, including rejected ones. */
 export type Slices = Generator<number, void>;
 
-/** How much a slice takes, about. */
+/** Approximate size of a slice. */
 export interface Slice {
   readonly sliceBytes: number;
   readonly sliceEvents: number;
 }
 
-/** What is kept of an event from one pass to the next: start, end, key's start and length. */
-const PLACES = 4;
-/** In place of the key's length: the sieve did not let it through. */
-const UNSIFTED = -2;
+/** Fields per event between the passes: start, end, start of the key, length of the key. */
+const SPAN_FIELDS = 4;
+/** In place of the key's length: not accepted by the fast validator. */
+const NOT_VALIDATED = -2;
 
 /**
- * Takes an array apart.
- * @param open where it begins
+ * Decodes an array.
+ * @param open offset of its opening bracket
  */
 export function* sliceArray(
   bytes: Buffer,
@@ -33,25 +32,25 @@ export function* sliceArray(
   sink: EventSink,
   slice: Slice,
 ): Slices {
-  const places = new Int32Array(bounds.maxEvents * PLACES);
-  const events = yield* findEvents(bytes, open, places, bounds, sink, slice);
-  if (events === WRONG) yield 1;
-  else if (events > bounds.maxEvents) yield refuseCount(bounds, sink);
-  else yield* handOn(bytes, places, events, bounds, sink, slice);
+  const spans = new Int32Array(bounds.maxEvents * SPAN_FIELDS);
+  const events = yield* findEvents(bytes, open, spans, bounds, sink, slice);
+  if (events === INVALID) yield 1;
+  else if (events > bounds.maxEvents) yield rejectCount(bounds, sink);
+  else yield* emitEvents(bytes, spans, events, bounds, sink, slice);
 }
 
-/** Finds them all. @returns how many there are; {@link WRONG} = the array was refused */
+/** Finds the events. @returns their number; {@link INVALID} = the array was rejected */
 function* findEvents(
   bytes: Buffer,
   open: number,
-  places: Int32Array,
+  spans: Int32Array,
   { maxEvents, maxEventBytes, maxDepth }: DecodeBounds,
   sink: EventSink,
   { sliceBytes }: Slice,
 ): Generator<number, number> {
-  const { sieve } = sink;
+  const { fastValidator } = sink;
   let [events, at, from] = [0, open, open];
-  // What the sieve sees: for an event that does not end in it the sieve would read on for too long.
+  // Bounds the fast validator, which would read an overlong event to its end.
   let view = bytes.subarray(0, 0);
   do {
     const start = skipBlank(bytes, at + 1);
@@ -66,9 +65,9 @@ function* findEvents(
     if (view.length < bytes.length && view.length - start <= maxEventBytes) {
       view = bytes.subarray(0, start + sliceBytes + maxEventBytes);
     }
-    let end = sieve?.objectEnd(view, start, view.length, maxDepth) ?? WRONG;
-    const sifted = end !== WRONG && end - start <= maxEventBytes;
-    if (!sifted) {
+    let end = fastValidator?.objectEnd(view, start, view.length, maxDepth) ?? INVALID;
+    const isValid = end !== INVALID && end - start <= maxEventBytes;
+    if (!isValid) {
       const walk = walkFrom(start);
       for (;;) {
         end = walkOn(walk, bytes, bytes.length, from + sliceBytes);
@@ -76,30 +75,31 @@ function* findEvents(
         yield 0;
         from = walk.at;
       }
-      if (end === WRONG) return refuseSyntax(sink, `in event ${events}, from byte ${start} on`);
+      if (end === INVALID)
+        return rejectSyntax(sink, `in event ${events}, which begins at byte ${start}`);
     }
     if (events < maxEvents) {
-      const place = events * PLACES;
-      places[place] = start;
-      places[place + 1] = end;
-      places[place + 2] = sifted ? sieve!.keyStart : 0;
-      places[place + 3] = sifted ? sieve!.keyBytes : UNSIFTED;
+      const span = events * SPAN_FIELDS;
+      spans[span] = start;
+      spans[span + 1] = end;
+      spans[span + 2] = isValid ? fastValidator!.keyStart : 0;
+      spans[span + 3] = isValid ? fastValidator!.keyBytes : NOT_VALIDATED;
     }
     events++;
     at = skipBlank(bytes, end);
   } while (bytes[at] === COMMA);
-  const ends = bytes[at] === CLOSE_BRACKET && skipBlank(bytes, at + 1) === bytes.length;
-  return ends ? events : refuseSyntax(sink, `at byte ${at}`);
+  const isComplete = bytes[at] === CLOSE_BRACKET && skipBlank(bytes, at + 1) === bytes.length;
+  return isComplete ? events : rejectSyntax(sink, `at byte ${at}`);
 }
 
-function refuseSyntax(sink: EventSink, where: string): typeof WRONG {
-  sink.refuseFrame('invalid_json', `not valid JSON ${where}`);
-  return WRONG;
+function rejectSyntax(sink: EventSink, where: string): typeof INVALID {
+  sink.rejectFrame('invalid_json', `not valid JSON ${where}`);
+  return INVALID;
 }
 
-function* handOn(
+function* emitEvents(
   bytes: Buffer,
-  places: Int32Array,
+  spans: Int32Array,
   events: number,
   bounds: DecodeBounds,
   sink: EventSink,
@@ -107,14 +107,15 @@ function* handOn(
 ): Slices {
   let [before, from] = [0, 0];
   for (let index = 0; index < events; index++) {
-    const place = index * PLACES;
-    const [start, end, keyBytes] = [places[place]!, places[place + 1]!, places[place + 3]!];
+    const span = index * SPAN_FIELDS;
+    const [start, end, keyBytes] = [spans[span]!, spans[span + 1]!, spans[span + 3]!];
     if (start - from >= sliceBytes || index - before >= sliceEvents) {
       yield index - before;
       [before, from] = [index, start];
     }
-    if (keyBytes !== UNSIFTED) sink.known(index, bytes, start, end, places[place + 2]!, keyBytes);
-    else takeText(index, bytes, start, end, bounds, sink);
+    if (keyBytes !== NOT_VALIDATED)
+      sink.validEvent(index, bytes, start, end, spans[span + 2]!, keyBytes);
+    else emitText(index, bytes, start, end, bounds, sink);
   }
   yield events - before;
 }

@@ -1,22 +1,22 @@
 /**
- * Bodies that are too long for one turn of the loop: taken apart in slices, to the same outcome as
- * text.ts comes to in one go.
+ * Decodes bodies that are too long for one event-loop turn in slices, with the same result as
+ * text.ts.
  */
 import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../config/limits.ts';
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
+import { rejectCount, rejectLength } from './emit.ts';
 import { PAUSED, walkFrom, walkOn } from './json-grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './json-scanner.ts';
 import { type Slice, type Slices, sliceArray } from './sliced-array.ts';
-import { refuseCount, refuseLength } from './take.ts';
 import {
   decodeNdjson,
   decodeText,
   hasMoreLines,
-  Lines,
+  LineDecoder,
   lineEnd,
-  refuseEncoding,
-  refuseText,
+  rejectEncoding,
+  rejectText,
 } from './text.ts';
 
 export type SlicedDecoder = (
@@ -28,7 +28,7 @@ export type SlicedDecoder = (
 
 /** {@link decodeTextBody} in slices. */
 export const sliceTextBody: SlicedDecoder = function* (bytes, bounds, sink, slice = LIMITS) {
-  if (!isUtf8(bytes)) return yield refuseEncoding(bytes, sink);
+  if (!isUtf8(bytes)) return yield rejectEncoding(bytes, sink);
   const start = skipBlank(bytes, 0);
   if (bytes[start] === OPEN_BRACKET) return yield* sliceArray(bytes, start, bounds, sink, slice);
   const end = trimmedEnd(bytes, start, bytes.length);
@@ -37,9 +37,9 @@ export const sliceTextBody: SlicedDecoder = function* (bytes, bounds, sink, slic
   if (isLines) return yield* sliceLines(bytes, bounds, sink, slice, true);
   if (end - start <= bounds.maxEventBytes) yield decodeText(bytes, bounds, sink);
   else if (yield* isValue(bytes, start, end, slice)) {
-    refuseLength(0, end - start, bounds, sink);
+    rejectLength(0, end - start, bounds, sink);
     yield 1;
-  } else yield refuseText(bytes, start, sink);
+  } else yield rejectText(bytes, start, sink);
 };
 
 /** {@link decodeNdjson} in slices. */
@@ -55,16 +55,16 @@ function* sliceLines(
   { sliceBytes, sliceEvents }: Slice,
   utf8: boolean,
 ): Slices {
-  if (hasMoreLines(bytes, bounds.maxEvents)) return yield refuseCount(bounds, sink);
-  const lines = new Lines(bytes, bounds, sink, utf8);
+  if (hasMoreLines(bytes, bounds.maxEvents)) return yield rejectCount(bounds, sink);
+  const lines = new LineDecoder(bytes, bounds, sink, utf8);
   while (!lines.atEnd) {
-    const before = lines.taken;
-    lines.take(sliceBytes, sliceEvents);
-    yield lines.taken - before;
+    const before = lines.events;
+    lines.advance(sliceBytes, sliceEvents);
+    yield lines.events - before;
   }
 }
 
-/** Whether `bytes[start, end)`, with nothing but white space behind it in its line, is JSON. */
+/** Whether `bytes[start, end)`, followed only by white space in its line, is JSON. */
 function* isValue(
   bytes: Buffer,
   start: number,

@@ -1,13 +1,14 @@
 /**
- * Text to events: one JSON value, an array of them, or NDJSON ("Events and frames" in
- * docs/protocol.md). Values are parsed to check them; what goes on is the client's own bytes.
+ * Decodes text into events: one JSON value, an array of values, or NDJSON ("Events and frames" in
+ * docs/protocol.md). Values are parsed for validation only; the original bytes are passed on.
  */
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { byteOrderMark } from '../../../common/byte-order-mark.ts';
 import { EVENT_CODES } from '../../../common/errors.ts';
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
-import { decodeKnown } from './fast-path.ts';
+import { emitText, emitValue, rejectCount, rejectLength } from './emit.ts';
+import { decodeFast } from './fast-path.ts';
 import { isJson } from './json-grammar.ts';
 import {
   CLOSE_BRACKET,
@@ -20,20 +21,19 @@ import {
   valueEnd,
 } from './json-scanner.ts';
 import { sliceArray } from './sliced-array.ts';
-import { refuseCount, refuseLength, takeEvent, takeText } from './take.ts';
 
-/** All at once. */
+/** A slice without limits. */
 const WHOLE = { sliceBytes: Number.POSITIVE_INFINITY, sliceEvents: Number.POSITIVE_INFINITY };
 
 /**
- * Takes apart a text frame, or a body that is read like one. `bytes` must be valid UTF-8: the
- * caller has checked it.
- * @returns how many events were received, refused ones included
+ * Decodes a text frame, or a body in the same format. `bytes` must be valid UTF-8, checked by the
+ * caller.
+ * @returns the number of events, including rejected ones
  */
 export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   const start = skipBlank(bytes, 0);
-  const known = decodeKnown(bytes, start, bounds, sink);
-  if (known !== undefined) return known;
+  const decoded = decodeFast(bytes, start, bounds, sink);
+  if (decoded !== undefined) return decoded;
   const isArray = bytes[start] === OPEN_BRACKET;
   if (!isArray && isLines(bytes, start)) return decodeLines(bytes, bounds, sink, true);
   const maxDepth = isArray ? bounds.maxDepth + 1 : bounds.maxDepth;
@@ -44,34 +44,34 @@ export function decodeText(bytes: Buffer, bounds: DecodeBounds, sink: EventSink)
   try {
     value = JSON.parse(bytes.toString());
   } catch (error) {
-    sink.refuseFrame('invalid_json', syntaxMessage(error, bytes, start));
+    sink.rejectFrame('invalid_json', syntaxMessage(error, bytes, start));
     return 1;
   }
   if (isArray) return decodeArray(bytes, start, value as unknown[], bounds, sink);
   const end = trimmedEnd(bytes, start, bytes.length);
-  takeEvent(0, value, bytes, start, end, bounds, sink);
+  emitValue(0, value, bytes, start, end, bounds, sink);
   return 1;
 }
 
 /**
- * {@link decodeText} for bytes that may be anything, as HTTP bodies are: what is not UTF-8 is
- * refused as a whole.
- * @returns how many events were received, refused ones included
+ * {@link decodeText} for unchecked bytes, such as HTTP bodies: input that is not UTF-8 is rejected
+ * as a whole.
+ * @returns the number of events, including rejected ones
  */
 export function decodeTextBody(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
-  return isUtf8(bytes) ? decodeText(bytes, bounds, sink) : refuseEncoding(bytes, sink);
+  return isUtf8(bytes) ? decodeText(bytes, bounds, sink) : rejectEncoding(bytes, sink);
 }
 
 /**
- * Takes apart a body of type application/x-ndjson: each line that is not blank is an event.
- * `bytes` may be anything; a line that is not UTF-8 is refused alone.
- * @returns how many events were received, refused ones included
+ * Decodes a body of type application/x-ndjson, with an event per line that is not blank. `bytes`
+ * are unchecked; a line that is not UTF-8 is rejected alone.
+ * @returns the number of events, including rejected ones
  */
 export function decodeNdjson(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   if (skipBlank(bytes, 0) < bytes.length) {
     return decodeLines(bytes, bounds, sink, isUtf8(bytes));
   }
-  sink.refuseFrame('invalid_json', 'not valid JSON: there is no event');
+  sink.rejectFrame('invalid_json', 'not valid JSON: the body is empty');
   return 1;
 }
 
@@ -82,7 +82,7 @@ function decodeArray(
   bounds: DecodeBounds,
   sink: EventSink,
 ): number {
-  if (values.length > bounds.maxEvents) return refuseCount(bounds, sink);
+  if (values.length > bounds.maxEvents) return rejectCount(bounds, sink);
   const last = values.length - 1;
   let at = open + 1;
   for (let index = 0; index <= last; index++) {
@@ -90,14 +90,14 @@ function decodeArray(
     const end = valueEnd(bytes, start);
     const separator = skipBlank(bytes, end);
     const expected = index === last ? CLOSE_BRACKET : COMMA;
-    assert(bytes[separator] === expected, 'the scanner cuts elements where JSON.parse does');
-    takeEvent(index, values[index], bytes, start, end, bounds, sink);
+    assert(bytes[separator] === expected, 'the scanner finds the same elements as JSON.parse');
+    emitValue(index, values[index], bytes, start, end, bounds, sink);
     at = separator + 1;
   }
   return values.length;
 }
 
-/** Takes apart what nests too deeply somewhere: no values are made of that, which are dear. */
+/** Decodes text that nests too deeply, without creating the expensive values. */
 function decodeDeep(
   bytes: Buffer,
   start: number,
@@ -107,8 +107,8 @@ function decodeDeep(
 ): number {
   const end = trimmedEnd(bytes, start, bytes.length);
   if (!isArray) {
-    if (!isJson(bytes, start, end)) return refuseText(bytes, start, sink);
-    takeText(0, bytes, start, end, bounds, sink);
+    if (!isJson(bytes, start, end)) return rejectText(bytes, start, sink);
+    emitText(0, bytes, start, end, bounds, sink);
     return 1;
   }
   let events = 0;
@@ -117,24 +117,24 @@ function decodeDeep(
 }
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
-  if (hasMoreLines(bytes, bounds.maxEvents)) return refuseCount(bounds, sink);
-  const lines = new Lines(bytes, bounds, sink, utf8);
-  lines.take(bytes.length, bounds.maxEvents);
-  return lines.taken;
+  if (hasMoreLines(bytes, bounds.maxEvents)) return rejectCount(bounds, sink);
+  const lines = new LineDecoder(bytes, bounds, sink, utf8);
+  lines.advance(bytes.length, bounds.maxEvents);
+  return lines.events;
 }
 
-/** Text of which each line that is not blank is an event, taken from the first to the last. */
-export class Lines {
+/** Decodes text with an event per line that is not blank, in several steps. */
+export class LineDecoder {
   readonly #bytes: Buffer;
   readonly #bounds: DecodeBounds;
   readonly #sink: EventSink;
   readonly #utf8: boolean;
-  /** An exception is dear: after the first, whose message says where, lines are checked without. */
+  /** A line was broken: exceptions are expensive, so JSON.parse no longer checks lines. */
   #broken = false;
   #index = 0;
   #start: number;
 
-  /** @param utf8 whether all of `bytes` is UTF-8; else each line is looked at */
+  /** @param utf8 whether all of `bytes` is UTF-8; otherwise each line is checked */
   constructor(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean) {
     this.#bytes = bytes;
     this.#bounds = bounds;
@@ -143,8 +143,8 @@ export class Lines {
     this.#start = skipBlank(bytes, 0);
   }
 
-  /** Events handed on or refused up to now. */
-  get taken(): number {
+  /** Number of events so far, including rejected ones. */
+  get events(): number {
     return this.#index;
   }
 
@@ -152,8 +152,8 @@ export class Lines {
     return this.#start >= this.#bytes.length;
   }
 
-  /** Takes lines until so many bytes have been read, or so many events, but one at the least. */
-  take(maxBytes: number, maxEvents: number): void {
+  /** Decodes at least one line, until `maxBytes` or `maxEvents` are reached. */
+  advance(maxBytes: number, maxEvents: number): void {
     const untilByte = this.#start + maxBytes;
     const untilIndex = this.#index + maxEvents;
     const bytes = this.#bytes;
@@ -169,27 +169,27 @@ export class Lines {
     const bytes = this.#bytes;
     const sink = this.#sink;
     const index = this.#index;
-    const { sieve } = sink;
+    const { fastValidator } = sink;
     const { maxEventBytes, maxDepth } = this.#bounds;
     if (end - start > maxEventBytes) {
-      refuseLength(index, end - start, this.#bounds, sink);
+      rejectLength(index, end - start, this.#bounds, sink);
     } else if (!this.#utf8 && !isUtf8(bytes.subarray(start, end))) {
-      sink.refuseEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
-    } else if (sieve?.objectEnd(bytes, start, end, maxDepth) === end) {
-      sink.known(index, bytes, start, end, sieve.keyStart, sieve.keyBytes);
+      sink.rejectEvent(index, 'invalid_utf8', encodingMessage(bytes, start));
+    } else if (fastValidator?.objectEnd(bytes, start, end, maxDepth) === end) {
+      sink.validEvent(index, bytes, start, end, fastValidator.keyStart, fastValidator.keyBytes);
     } else if (nestsDeeper(bytes, start, end, maxDepth)) {
-      if (isJson(bytes, start, end)) takeText(index, bytes, start, end, this.#bounds, sink);
-      else sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
+      if (isJson(bytes, start, end)) emitText(index, bytes, start, end, this.#bounds, sink);
+      else sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else if (this.#broken && !isJson(bytes, start, end)) {
-      sink.refuseEvent(index, 'invalid_json', jsonMessage(bytes, start));
+      sink.rejectEvent(index, 'invalid_json', jsonMessage(bytes, start));
     } else {
-      this.#broken = !takeLine(index, bytes, start, end, this.#bounds, sink) || this.#broken;
+      this.#broken = !parseLine(index, bytes, start, end, this.#bounds, sink) || this.#broken;
     }
   }
 }
 
-/** @returns whether the line is JSON */
-function takeLine(
+/** Parses a line and emits or rejects it. @returns whether it is JSON */
+function parseLine(
   index: number,
   bytes: Buffer,
   start: number,
@@ -201,16 +201,16 @@ function takeLine(
   try {
     value = JSON.parse(bytes.toString('utf8', start, end));
   } catch (error) {
-    sink.refuseEvent(index, 'invalid_json', syntaxMessage(error, bytes, start));
+    sink.rejectEvent(index, 'invalid_json', syntaxMessage(error, bytes, start));
     return false;
   }
-  takeEvent(index, value, bytes, start, end, bounds, sink);
+  emitValue(index, value, bytes, start, end, bounds, sink);
   return true;
 }
 
 /**
- * Whether text is NDJSON: its first line, from `start` on, is JSON by itself and others follow.
- * Then the whole is not JSON, and there is no need to try.
+ * Whether text is NDJSON: its first line, from `start` on, is JSON and other lines follow. The
+ * whole text is then not JSON and need not be parsed.
  */
 function isLines(bytes: Buffer, start: number): boolean {
   const end = lineEnd(bytes, start);
@@ -218,7 +218,7 @@ function isLines(bytes: Buffer, start: number): boolean {
   return isJson(bytes, start, trimmedEnd(bytes, start, end));
 }
 
-/** Asked before the first line is handed on: a frame with too many is refused as a whole. */
+/** Whether there are more than `max` lines, checked before the first event is emitted. */
 export function hasMoreLines(bytes: Buffer, max: number): boolean {
   let lines = 0;
   let start = skipBlank(bytes, 0);
@@ -229,21 +229,21 @@ export function hasMoreLines(bytes: Buffer, max: number): boolean {
   return lines > max;
 }
 
-/** The offset of the line feed behind `start`, or of the end. */
+/** Returns the offset of the next line feed from `start` on, or of the end. */
 export function lineEnd(bytes: Buffer, start: number): number {
   const found = bytes.indexOf(LINE_FEED, start);
   return found === -1 ? bytes.length : found;
 }
 
-/** Refuses bytes that are not UTF-8, as one. @returns 1 */
-export function refuseEncoding(bytes: Buffer, sink: EventSink): number {
-  sink.refuseFrame('invalid_utf8', encodingMessage(bytes, 0));
+/** Rejects bytes that are not UTF-8, as one event. @returns 1 */
+export function rejectEncoding(bytes: Buffer, sink: EventSink): number {
+  sink.rejectFrame('invalid_utf8', encodingMessage(bytes, 0));
   return 1;
 }
 
-/** Refuses text from `start` on that is not JSON, as one. @returns 1 */
-export function refuseText(bytes: Buffer, start: number, sink: EventSink): number {
-  sink.refuseFrame('invalid_json', jsonMessage(bytes, start));
+/** Rejects text from `start` on that is not JSON, as one event. @returns 1 */
+export function rejectText(bytes: Buffer, start: number, sink: EventSink): number {
+  sink.rejectFrame('invalid_json', jsonMessage(bytes, start));
   return 1;
 }
 
@@ -255,20 +255,20 @@ function jsonMessage(bytes: Buffer, start: number): string {
   return withMark(EVENT_CODES.invalid_json.text, bytes, start);
 }
 
-/** Names a byte order mark as the reason: editors and libraries that write it do not show it. */
+/** Adds a byte order mark as the reason: editors and libraries that write it do not show it. */
 function withMark(text: string, bytes: Buffer, start: number): string {
   const mark = byteOrderMark(bytes, start);
   return mark === undefined ? text : `${text}: it begins with ${mark}`;
 }
 
 /**
- * V8's messages differ between Node versions and quote the text, which may hold anything. Only the
- * position is taken, from the end of the message, where no quoted text can stand.
+ * Extracts the position from an error of V8. Its messages differ between Node.js versions and quote
+ * the input; only the end of the message, which never contains quoted input, is used.
  */
 function syntaxMessage(error: unknown, bytes: Buffer, start: number): string {
   if (byteOrderMark(bytes, start) !== undefined) return jsonMessage(bytes, start);
   const { message } = error as SyntaxError;
-  if (message === 'Unexpected end of JSON input') return 'not valid JSON: it ends too early';
+  if (message === 'Unexpected end of JSON input') return 'not valid JSON: unexpected end of input';
   const position = / at position (\d+)(?: \(line \d+ column \d+\))?$/.exec(message)?.[1];
   return position === undefined ? 'not valid JSON' : `not valid JSON at position ${position}`;
 }

@@ -1,8 +1,8 @@
 /**
- * Writes JSON's strings and numbers into bytes that have room for them. What is written is what
- * `JSON.stringify` writes, but for -0, which stays what it is.
+ * Writes JSON strings and numbers into a buffer that has room for them, as `JSON.stringify` does;
+ * except that -0 stays -0.
  */
-import { MINUS, SMALL_U, WRONG, ZERO } from '../json/json-grammar.ts';
+import { INVALID, MINUS, SMALL_U, ZERO } from '../json/json-grammar.ts';
 import { BACKSLASH, QUOTE, SPACE } from '../json/json-scanner.ts';
 
 const SMALL_A = 0x61;
@@ -10,30 +10,30 @@ const FIRST_NOT_ASCII = 0x80;
 const CONTINUATION = 0b10_000000;
 const CONTINUATION_MASK = 0b11_000000;
 const CONTINUATION_BITS = 6;
-/** The least code point that a UTF-8 sequence of so many bytes may stand for. */
+/** Minimum code point of a UTF-8 sequence, by its length. */
 const LEAST_OF_LENGTH = [0, 0, 0x80, 0x800, 0x1_0000];
 const CODE_POINT_MAX = 0x10_ffff;
 const SURROGATES = { first: 0xd800, last: 0xdfff };
 
-/** What stands after the backslash for characters below the space; 0 = `u` and four digits. */
+/** Escape letters of the control characters; 0 = `u` and four digits. */
 const SHORT_ESCAPES = new Uint8Array(SPACE);
 for (const [character, letter] of ['\bb', '\tt', '\nn', '\ff', '\rr']) {
   SHORT_ESCAPES[character!.charCodeAt(0)] = letter!.charCodeAt(0);
 }
-/** 1 for each byte that stands in a string as it is. */
+/** 1 for each byte that needs no escape. */
 const PLAIN = new Uint8Array(0x100).fill(1, SPACE, FIRST_NOT_ASCII);
 PLAIN[QUOTE] = 0;
 PLAIN[BACKSLASH] = 0;
-/** Up to so many digits an integer fits 32 bits, whose arithmetic is quick. */
+/** Digits of the two halves of an integer, which fit 32 bits for fast arithmetic. */
 const HALF_DIGITS = 8;
 const HALF = 10 ** HALF_DIGITS;
-/** Up to it, and down to its negative, each integer is a number of its own. */
+/** Maximum absolute value of integers that are all exact doubles. */
 export const INTEGER_MAX = 2 ** 53;
 
 /**
- * Writes the string `source[start, end)`, quoted, to `into[at]` and on: 6 bytes for each of its own at
- * the most, and 2.
- * @returns the offset behind it; {@link WRONG} = it is not UTF-8
+ * Writes the string `source[start, end)`, quoted, to `into` from `at` on: up to 6 bytes per byte,
+ * and 2 quotes.
+ * @returns the offset after it; {@link INVALID} = not UTF-8
  */
 export function writeString(
   source: Buffer,
@@ -52,7 +52,7 @@ export function writeString(
       from++;
     } else if (byte >= FIRST_NOT_ASCII) {
       const sequenceEnd = utf8End(source, from, end);
-      if (sequenceEnd === WRONG) return WRONG;
+      if (sequenceEnd === INVALID) return INVALID;
       while (from < sequenceEnd) into[out++] = source[from++]!;
     } else {
       out = writeEscaped(byte, into, out);
@@ -63,20 +63,20 @@ export function writeString(
   return out;
 }
 
-/** The offset after the character of more than one byte that begins at `start`, or {@link WRONG}. */
+/** Returns the offset after the multi-byte character at `start`, or {@link INVALID}. */
 function utf8End(source: Buffer, start: number, end: number): number {
   const lead = source[start]!;
   const length = lead < 0b1110_0000 ? 2 : lead < 0b1111_0000 ? 3 : 4;
-  if (lead < 0b1100_0000 || lead >= 0b1111_1000 || start + length > end) return WRONG;
+  if (lead < 0b1100_0000 || lead >= 0b1111_1000 || start + length > end) return INVALID;
   let codePoint = lead & (0xff >> (length + 1));
   for (let at = start + 1; at < start + length; at++) {
     const byte = source[at]!;
-    if ((byte & CONTINUATION_MASK) !== CONTINUATION) return WRONG;
+    if ((byte & CONTINUATION_MASK) !== CONTINUATION) return INVALID;
     codePoint = (codePoint << CONTINUATION_BITS) | (byte & ~CONTINUATION_MASK);
   }
-  if (codePoint < LEAST_OF_LENGTH[length]! || codePoint > CODE_POINT_MAX) return WRONG;
+  if (codePoint < LEAST_OF_LENGTH[length]! || codePoint > CODE_POINT_MAX) return INVALID;
   const isSurrogate = codePoint >= SURROGATES.first && codePoint <= SURROGATES.last;
-  return isSurrogate ? WRONG : start + length;
+  return isSurrogate ? INVALID : start + length;
 }
 
 function writeEscaped(byte: number, into: Buffer, at: number): number {
@@ -98,7 +98,7 @@ function hexDigit(value: number): number {
   return value < 10 ? ZERO + value : SMALL_A + value - 10;
 }
 
-/** Writes a finite number, in 25 bytes at the most. @returns the offset behind it */
+/** Writes a finite number, in up to 25 bytes. @returns the offset after it */
 export function writeNumber(value: number, into: Buffer, at: number): number {
   if (Number.isInteger(value) && Math.abs(value) <= INTEGER_MAX) {
     return writeInteger(value, into, at);
@@ -108,14 +108,14 @@ export function writeNumber(value: number, into: Buffer, at: number): number {
   return at + text.length;
 }
 
-/** {@link writeNumber} for an integer from -{@link INTEGER_MAX} to that. */
+/** {@link writeNumber} for an integer from -{@link INTEGER_MAX} to {@link INTEGER_MAX}. */
 export function writeInteger(value: number, into: Buffer, at: number): number {
   let out = at;
   if (value < 0 || Object.is(value, -0)) into[out++] = MINUS;
   const rest = Math.abs(value);
   if (rest < HALF) return writeDigits(rest, digitsOf(rest), into, out);
   const upper = Math.floor(rest / HALF);
-  // Beyond 2^53 / 10^8 there is none: both parts fit 32 bits.
+  // It is at most 2^53 / 10^8: both parts fit 32 bits.
   out = writeDigits(upper, digitsOf(upper), into, out);
   return writeDigits(rest - upper * HALF, HALF_DIGITS, into, out);
 }
@@ -126,7 +126,7 @@ function digitsOf(value: number): number {
   return digits;
 }
 
-/** Writes a number below 2^31 with so many digits. */
+/** Writes a number below 2^31 with `digits` digits. */
 function writeDigits(value: number, digits: number, into: Buffer, at: number): number {
   let rest = value | 0;
   for (let place = at + digits - 1; place >= at; place--) {

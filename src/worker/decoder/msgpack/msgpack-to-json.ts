@@ -1,16 +1,16 @@
 /**
- * MessagePack to JSON, in one pass over its bytes and without making values: fields stay in their
- * order, doubled ones stay doubled, and `__proto__` is a name like any other. Nesting is a stack of
- * counts, not recursion: a frame may be tens of thousands of levels deep.
+ * Converts MessagePack to JSON in one pass over its bytes, without creating values: fields keep
+ * their order, duplicates are kept, and `__proto__` is an ordinary name. Nesting is a stack of
+ * counts, without recursion: a frame can be tens of thousands of levels deep.
  *
- * A frame is an array of events, or one event, and comes out as a line of JSON for each:
+ * A frame is an array of events, or one event. Each event becomes a line of JSON:
  *
  *   92                 81 a1 61 01   81 a1 62 90
  *   array of 2         {"a":1}⏎      {"b":[]}⏎
  */
 import assert from 'node:assert/strict';
 import { byteOrderMark } from '../../../common/byte-order-mark.ts';
-import { COLON, WRONG } from '../json/json-grammar.ts';
+import { COLON, INVALID } from '../json/json-grammar.ts';
 import {
   CLOSE_BRACE,
   CLOSE_BRACKET,
@@ -22,35 +22,35 @@ import {
 import { writeInteger, writeNumber, writeString } from './json-writer.ts';
 import { floatAt, integerAt, KIND, KINDS, lengthAt, NUMBER_BYTES } from './msgpack-types.ts';
 
-/** What a byte of MessagePack becomes at the most: `false` and what stands behind it. */
+/** Maximum bytes of JSON per byte of MessagePack: `false` and the separator after it. */
 const GROWTH_MAX = 6;
 const NULL = Buffer.from('null');
 const FALSE = Buffer.from('false');
 const TRUE = Buffer.from('true');
-/** What JSON has nothing for, by kind. */
-const NOT_TAKEN: Readonly<Record<number, string>> = {
-  [KIND.binary]: 'binary data',
-  [KIND.extension]: 'an extension (timestamps are one)',
-  [KIND.none]: 'a byte that MessagePack does not use',
+/** Messages for kinds that JSON cannot represent. */
+const UNSUPPORTED: Readonly<Record<number, string>> = {
+  [KIND.binary]: 'binary data is not supported',
+  [KIND.extension]: 'extension types (such as timestamps) are not supported',
+  [KIND.none]: 'not a MessagePack type',
 };
 
-export class Transcoder {
+export class MsgpackToJson {
   #bytes: Buffer = Buffer.alloc(0);
-  /** How far the frame is read, and the JSON written. */
+  /** Read offset in the frame, write offset in the JSON. */
   #at = 0;
   #out = 0;
   #json: Buffer = Buffer.alloc(0);
-  /** Items to come in the array or map that is open: keys and values each count. */
+  /** Remaining items of the open array or map; keys and values count separately. */
   #left = 0;
   #isMap = false;
-  /** The same two of those around it, each in one number. */
+  /** `left * 2 + isMap` of each enclosing array or map. */
   readonly #parents: number[] = [];
   #events = 0;
   #problem: string | undefined;
-  /** Where each line of the JSON ends, its line feed not counted. */
+  /** End of each line of JSON, without its line feed. */
   readonly ends: number[] = [];
 
-  /** Begins with a frame: {@link advance} goes through it. */
+  /** Starts a frame, to be converted by {@link advance}. */
   begin(bytes: Buffer): void {
     this.#bytes = bytes;
     this.#at = 0;
@@ -66,29 +66,29 @@ export class Transcoder {
     this.#left = this.#events;
   }
 
-  /** Its elements are the events: it is not written. */
+  /** Reads the head of the outer array, which is not written: its elements are the events. */
   #beginArray(): void {
     const start = this.#headEnd();
-    this.#events = start === WRONG ? 0 : Math.max(0, this.#itemsOf(start, 1));
+    this.#events = start === INVALID ? 0 : Math.max(0, this.#itemsOf(start, 1));
     if (this.#problem === undefined) this.#at = start;
   }
 
-  /** How many events the frame says that it has; its bytes may hold as many. */
+  /** Number of events that the frame declares; the frame is long enough to contain them. */
   get events(): number {
     return this.#events;
   }
-  /** What is wrong with the frame, and where; undefined = nothing up to now. */
+  /** Error in the frame, with its offset; undefined = none so far. */
   get problem(): string | undefined {
     return this.#problem;
   }
-  /** The lines that were written; good until the next frame begins. */
+  /** The written lines; valid until the next frame begins. */
   get json(): Buffer {
     return this.#json;
   }
 
   /**
-   * Goes on until so many bytes of the frame have been read, about.
-   * @returns whether it is over: all is written, or there is a problem
+   * Converts about `maxBytes` of the frame.
+   * @returns whether the frame is done: all of it is written, or it has an error
    */
   advance(maxBytes: number): boolean {
     const pauseAt = this.#at + maxBytes;
@@ -96,21 +96,21 @@ export class Transcoder {
       if (this.#at > pauseAt) return false;
       this.#item();
     }
-    // What is written behind the end of a buffer is lost without a word.
-    assert(this.#out <= this.#json.length, 'the JSON has room');
+    // Writes beyond the end of a buffer are silently ignored.
+    assert(this.#out <= this.#json.length, 'the JSON fits the buffer');
     if (this.#at < this.#bytes.length) {
-      this.#wrong(`more behind its end${textHint(this.#bytes)}`);
+      this.#fail(`unexpected bytes after the end${textHint(this.#bytes)}`);
     }
     return true;
   }
 
-  /** Reads a key, a value, or the head of an array or map, and writes what it is in JSON. */
+  /** Converts a key, a value, or the head of an array or map. */
   #item(): void {
     const type = this.#bytes[this.#at];
-    if (type === undefined) return this.#wrong('it ends too early');
+    if (type === undefined) return this.#fail('unexpected end of input');
     const kind = KINDS[type]!;
     if (kind === KIND.string) return this.#string();
-    if (this.#isMap && (this.#left & 1) === 0) return this.#wrong('a key that is no string');
+    if (this.#isMap && (this.#left & 1) === 0) return this.#fail('map key is not a string');
     switch (kind) {
       case KIND.map:
         return this.#open(true);
@@ -126,25 +126,25 @@ export class Transcoder {
       case KIND.true:
         return this.#word(TRUE);
     }
-    this.#wrong(NOT_TAKEN[kind]!);
+    this.#fail(UNSUPPORTED[kind]!);
   }
 
   #string(): void {
     const start = this.#headEnd();
-    if (start === WRONG) return;
+    if (start === INVALID) return;
     const end = start + lengthAt(this.#bytes, this.#at);
-    if (end > this.#bytes.length) return this.#wrong('a string that is longer than what comes');
+    if (end > this.#bytes.length) return this.#fail('string exceeds the remaining input');
     const out = writeString(this.#bytes, start, end, this.#json, this.#out);
-    if (out === WRONG) return this.#wrong('a string that is not UTF-8');
+    if (out === INVALID) return this.#fail('string is not valid UTF-8');
     this.#written(end, out);
   }
 
   #number(isFloat: boolean): void {
     const end = this.#headEnd();
-    if (end === WRONG) return;
+    if (end === INVALID) return;
     const value = isFloat ? floatAt(this.#bytes, this.#at) : integerAt(this.#bytes, this.#at);
-    if (value === undefined) return this.#wrong('an integer beyond 2^53');
-    if (!Number.isFinite(value)) return this.#wrong('a number that is not finite');
+    if (value === undefined) return this.#fail('integer beyond 2^53');
+    if (!Number.isFinite(value)) return this.#fail('number is not finite');
     const write = isFloat ? writeNumber : writeInteger;
     this.#written(end, write(value, this.#json, this.#out));
   }
@@ -157,9 +157,9 @@ export class Transcoder {
 
   #open(isMap: boolean): void {
     const start = this.#headEnd();
-    if (start === WRONG) return;
+    if (start === INVALID) return;
     const items = this.#itemsOf(start, isMap ? 2 : 1);
-    if (items === WRONG) return;
+    if (items === INVALID) return;
     this.#json[this.#out++] = isMap ? OPEN_BRACE : OPEN_BRACKET;
     if (items === 0) {
       this.#json[this.#out++] = isMap ? CLOSE_BRACE : CLOSE_BRACKET;
@@ -171,23 +171,23 @@ export class Transcoder {
     this.#isMap = isMap;
   }
 
-  /** Where the number behind the first byte ends, if any; {@link WRONG} = the frame ends before. */
+  /** Returns the end of the head, type byte and number; {@link INVALID} = the frame ends before. */
   #headEnd(): number {
     const end = this.#at + 1 + NUMBER_BYTES[this.#bytes[this.#at]!]!;
     if (end <= this.#bytes.length) return end;
-    this.#wrong('it ends too early');
-    return WRONG;
+    this.#fail('unexpected end of input');
+    return INVALID;
   }
 
-  /** The items of the array or map whose head ends at `start`. No more are believed than can come. */
+  /** Returns the item count of an array or map whose head ends at `start`, if they can fit. */
   #itemsOf(start: number, perEntry: 1 | 2): number {
     const items = lengthAt(this.#bytes, this.#at) * perEntry;
     if (items <= this.#bytes.length - start) return items;
-    this.#wrong('an array or map that is longer than what comes');
-    return WRONG;
+    this.#fail('array or map exceeds the remaining input');
+    return INVALID;
   }
 
-  /** An item is read up to `at` and written up to `out`; with it may end what it stands in. */
+  /** Ends an item read up to `at` and written up to `out`, and the containers that end with it. */
   #written(at: number, out: number): void {
     this.#at = at;
     let end = out;
@@ -205,15 +205,15 @@ export class Transcoder {
     this.#out = end;
   }
 
-  #wrong(what: string): void {
-    this.#problem ??= `byte ${this.#at}: ${what}`;
+  #fail(problem: string): void {
+    this.#problem ??= `byte ${this.#at}: ${problem}`;
   }
 }
 
-/** Says that bytes begin as text does: to MessagePack that is a number. */
+/** Returns a hint if the bytes begin like text, which MessagePack reads as a number. */
 function textHint(bytes: Buffer): string {
   const mark = byteOrderMark(bytes);
-  if (mark !== undefined) return `: it begins with ${mark}, as text does`;
+  if (mark !== undefined) return `; the input begins with ${mark}, like text`;
   const isJson = bytes[0] === OPEN_BRACE || bytes[0] === OPEN_BRACKET;
-  return isJson ? ': it looks like JSON' : '';
+  return isJson ? '; the input looks like JSON' : '';
 }

@@ -1,4 +1,4 @@
-/** MessagePack's types: what a value is, by its first byte. */
+/** Types of MessagePack, by the first byte of a value. */
 
 export const KIND = {
   integer: 0,
@@ -15,7 +15,7 @@ export const KIND = {
 } as const;
 type Kind = (typeof KIND)[keyof typeof KIND];
 
-/** First bytes from and to, what they begin, and bytes of the number behind: value or length. */
+/** Range of first bytes, kind, and size of the following number: a value or a length. */
 const TYPES: readonly (readonly [number, number, Kind, number])[] = [
   [0x00, 0x7f, KIND.integer, 0],
   [0x80, 0x8f, KIND.map, 0],
@@ -48,9 +48,9 @@ const TYPES: readonly (readonly [number, number, Kind, number])[] = [
   [0xe0, 0xff, KIND.integer, 0],
 ];
 
-/** The kind of each first byte. */
+/** Kind of each first byte. */
 export const KINDS = new Uint8Array(0x100);
-/** How many bytes of number come behind it. */
+/** Size in bytes of the number after each first byte. */
 export const NUMBER_BYTES = new Uint8Array(0x100);
 for (const [first, last, kind, numberBytes] of TYPES) {
   KINDS.fill(kind, first, last + 1);
@@ -67,10 +67,10 @@ const UINT64 = 0xcf;
 const NEGATIVE_FIXINT = 0xe0;
 const STRING_MASK = 0x1f;
 const COLLECTION_MASK = 0x0f;
-/** Of a 64-bit integer at ±2^53. */
+/** Upper 32 bits of an integer at ±2^53. */
 const UPPER_MAX = 2 ** 21;
 
-/** The length of a string, array or map whose head, at `at`, is whole. */
+/** Returns the length of the string, array or map at `at`, whose head is complete. */
 export function lengthAt(bytes: Buffer, at: number): number {
   const type = bytes[at]!;
   const size = NUMBER_BYTES[type]!;
@@ -78,7 +78,7 @@ export function lengthAt(bytes: Buffer, at: number): number {
   return type & (KINDS[type] === KIND.string ? STRING_MASK : COLLECTION_MASK);
 }
 
-/** The integer at `at`, which is whole; undefined = it is beyond ±2^53. */
+/** Returns the complete integer at `at`; undefined = beyond ±2^53. */
 export function integerAt(bytes: Buffer, at: number): number | undefined {
   const type = bytes[at]!;
   switch (type) {
@@ -98,7 +98,7 @@ export function integerAt(bytes: Buffer, at: number): number | undefined {
   return type < NEGATIVE_FIXINT ? type : type - 0x100;
 }
 
-/** The float at `at`, which is whole. */
+/** Returns the complete float at `at`. */
 export function floatAt(bytes: Buffer, at: number): number {
   return bytes[at] === FLOAT32 ? bytes.readFloatBE(at + 1) : bytes.readDoubleBE(at + 1);
 }

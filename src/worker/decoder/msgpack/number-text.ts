@@ -1,20 +1,20 @@
 /**
- * One text for each number, however a client writes it: 1, 1.0, 10e-1 are `1`. No digit is lost, as
- * it would be in a double. The notation is JavaScript's, but plain for 40 digits instead of 21, so
- * that integers of 128 bits stay what they are.
+ * Canonical text of a number, independent of its notation: 1, 1.0, 10e-1 are `1`. No digit is lost,
+ * unlike in a double. The notation is JavaScript's, but without exponent for up to 40 digits
+ * instead of 21, so that 128-bit integers are unchanged.
  */
 import assert from 'node:assert/strict';
 
 const PLAIN_DIGITS_MAX = 40;
-/** Zeros behind the point of a number below 1, up to which it has no exponent. */
+/** Maximum zeros after the decimal point of a number below 1 without exponent. */
 const PLAIN_ZEROS_MAX = 5;
-/** Longer exponents are no exact numbers here; such a text stays as it is. */
+/** Maximum digits of an exponent; a number with a longer one is returned unchanged. */
 const EXPONENT_DIGITS_MAX = 15;
 
 const USUAL_INTEGER = new RegExp(`^(?:0|-?[1-9]\\d{0,${PLAIN_DIGITS_MAX - 1}})$`);
 const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?)0*(\d+))?$/;
 
-/** @param json a number as in JSON */
+/** @param json a JSON number */
 export function numberText(json: string): string {
   if (USUAL_INTEGER.test(json)) return json;
   const parts = NUMBER.exec(json);
@@ -30,7 +30,7 @@ export function numberText(json: string): string {
   return sign + written(all.slice(first, end), point);
 }
 
-/** @param digits without zeros at either end, @param point its place among them */
+/** @param digits without zeros at either end, @param point position of the decimal point */
 function written(digits: string, point: number): string {
   if (point > 0 && point <= PLAIN_DIGITS_MAX) {
     const whole = digits.slice(0, point).padEnd(point, '0');

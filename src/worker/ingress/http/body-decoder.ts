@@ -7,7 +7,7 @@ import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { HttpReply } from '../../acknowledger/http-reply.ts';
 import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/event-sink.ts';
-import type { Intake, SoFar } from '../../intake/intake.ts';
+import type { FrameProgress, Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
@@ -215,7 +215,7 @@ export class BodyDecoder {
     const { intake, counters, slicer } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
-    let soFar: SoFar | undefined;
+    let progress: FrameProgress | undefined;
     const slices = media.decodeInSlices(bytes, this.#bounds, intake);
     slicer.add({
       isInput,
@@ -225,9 +225,9 @@ export class BodyDecoder {
         if (reply === undefined) body.allocation.pin();
         // The intake has served other frames since the last slice.
         reply ??= this.#begin(body);
-        if (soFar !== undefined) intake.resume(reply, FRAME, body.buckets, soFar);
+        if (progress !== undefined) intake.resume(reply, FRAME, body.buckets, progress);
         const slice = slices.next();
-        soFar = intake.soFar;
+        progress = intake.progress;
         if (!slice.done) {
           counters.add(RECEIVED, slice.value);
           return true;
@@ -271,7 +271,7 @@ export class BodyDecoder {
   #reject(body: PendingBody): void {
     const reply = this.#begin(body);
     const { intake, counters } = this.#options;
-    if (!intake.refusesDebtor()) intake.refuseFrame('buffer_full', EVENT_CODES.buffer_full.text);
+    if (!intake.rejectIfInDebt()) intake.rejectFrame('buffer_full', EVENT_CODES.buffer_full.text);
     counters.add(RECEIVED);
     this.#end(body, reply, body.receivedBytes);
   }

@@ -33,7 +33,7 @@ export class PausedBodies {
   constructor(budget: Budget, turn: Turn) {
     this.#budget = budget;
     this.#turn = turn;
-    budget.onRelief(() => {
+    budget.onPressureEnd(() => {
       const pauses = this.#pauses;
       this.#pauses = new Set();
       for (const pause of pauses) pause.resume();
@@ -57,7 +57,7 @@ export class PausedBodies {
    * @returns undefined if reading goes on
    */
   pause(response: BodySource, mayWaitForBuffer: boolean): Pause | undefined {
-    if (mayWaitForBuffer && this.#budget.pressed) return this.#untilRelief(response);
+    if (mayWaitForBuffer && this.#budget.underPressure) return this.#untilRelief(response);
     return this.#turn.spent ? this.#untilLaterTurn(response) : undefined;
   }
 

@@ -177,7 +177,7 @@ export class Frames {
     const { number, bytes, isBinary, arrivedMs, tooLate } = frame;
     counters.add(RECEIVED_BYTES, bytes.length);
     intake.begin(source.owner, number, tooLate, source.buckets, arrivedMs);
-    counters.add(RECEIVED, intake.refusesDebtor() ? 1 : this.#decodeOrReject(bytes, isBinary));
+    counters.add(RECEIVED, intake.rejectIfInDebt() ? 1 : this.#decodeOrReject(bytes, isBinary));
     intake.end(bytes.length);
     if (++this.#uncounted === LIMITS.decodeSample) {
       this.#uncounted = 0;
@@ -193,7 +193,7 @@ export class Frames {
       return (isBinary ? decodeMsgpack : decodeText)(bytes, this.#bounds, intake);
     }
     const length = `the frame has ${bytes.length} bytes`;
-    intake.refuseFrame('too_large', `${length}, the limit is ${maxFrameBytes}`);
+    intake.rejectFrame('too_large', `${length}, the limit is ${maxFrameBytes}`);
     return 1;
   }
 }

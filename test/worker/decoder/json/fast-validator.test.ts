@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../../src/common/json-object.ts';
-import { Sieve } from '../../../../src/worker/decoder/json/fast-validator.ts';
-import { WRONG } from '../../../../src/worker/decoder/json/json-grammar.ts';
+import { FastValidator } from '../../../../src/worker/decoder/json/fast-validator.ts';
+import { INVALID } from '../../../../src/worker/decoder/json/json-grammar.ts';
 import { decodeNdjson, decodeText } from '../../../../src/worker/decoder/json/text.ts';
 import { KeyField } from '../../../../src/worker/decoder/key-field.ts';
-import { loadSieve, loadValidator } from '../../../../src/worker/intake/validator.ts';
+import { loadFastValidator, loadValidator } from '../../../../src/worker/intake/validator.ts';
 import { jsonText } from '../json-text.ts';
-import { BOUNDS, decode, SIEVE } from '../recorder.ts';
+import { BOUNDS, decode, FAST_VALIDATOR } from '../recorder.ts';
 
 const validate = loadValidator(undefined);
 const KEY_FIELDS = [
@@ -24,22 +24,25 @@ const KEY_FIELDS = [
   'constructor.name',
 ];
 
-/** What the sieve says of `text` alone in its bytes: the object's end, and its key. */
-function sift(sieve: Sieve, text: string): { end: number; key: string | undefined } | undefined {
+/** Validates `text` in its own buffer. @returns end and key of the object, if accepted */
+function validateFast(
+  fastValidator: FastValidator,
+  text: string,
+): { end: number; key: string | undefined } | undefined {
   const bytes = Buffer.from(text);
-  const end = sieve.objectEnd(bytes, 0, bytes.length, 64);
-  if (end === WRONG) return undefined;
-  const { keyStart, keyBytes } = sieve;
+  const end = fastValidator.objectEnd(bytes, 0, bytes.length, 64);
+  if (end === INVALID) return undefined;
+  const { keyStart, keyBytes } = fastValidator;
   return {
     end,
     key: keyBytes < 0 ? undefined : bytes.toString('utf8', keyStart, keyStart + keyBytes),
   };
 }
 
-/** Demands that what is let through is good, with the key that its value has. */
-function demandGood(keyField: string, text: string): boolean {
-  const found = sift(
-    new Sieve({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField),
+/** Asserts that accepted text is valid, and has the same key. @returns whether it was accepted */
+function checkAccepted(keyField: string, text: string): boolean {
+  const found = validateFast(
+    new FastValidator({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField),
     text,
   );
   if (found === undefined) return false;
@@ -49,7 +52,7 @@ function demandGood(keyField: string, text: string): boolean {
   const field = new KeyField(keyField);
   const key = field.keyOf(value, Buffer.from(object), 0);
   assert.equal(found.key, key, object);
-  // It is counted as such, without a look at its value.
+  // It is counted as such without its value.
   if (key === undefined) assert.equal(field.whyNone(value), 'missing', object);
   return true;
 }
@@ -77,7 +80,7 @@ const anyField = fc.tuple(
     fc.constantFrom('null', 'true', '{}', '{"id":"nested"}', '{"id":{"x":1e0}}', '["id"]', '1e400'),
   ),
 );
-/** Objects that have what an event must have, or nearly. */
+/** Objects with all or nearly all of the required fields. */
 const nearEvent = fc
   .record({
     fields: fc.array(anyField, { maxLength: 2 }),
@@ -102,7 +105,7 @@ const nearEvent = fc
     });
   });
 
-test('an event in plain writing is let through, with its key', () => {
+test('an event without escapes is accepted, with its key', () => {
   const plain = fc.string({ unit: fc.constantFrom(...'aé😀 {}[]:,0'), maxLength: 9 });
   fc.assert(
     fc.property(
@@ -113,7 +116,7 @@ test('an event in plain writing is let through, with its key', () => {
       blank,
       (msg, clientId, timestamp, extra, space) => {
         const text = `{${space}"msg":"${msg}",${space}"clientId" : "${clientId}","x":${extra},"timestamp":${timestamp}${space}}`;
-        const found = sift(SIEVE, text);
+        const found = validateFast(FAST_VALIDATOR, text);
         assert.equal(found?.key, clientId);
         assert.equal(found?.end, Buffer.byteLength(text));
       },
@@ -121,18 +124,18 @@ test('an event in plain writing is let through, with its key', () => {
   );
 });
 
-test('what is let through is taken by JSON.parse and the schema, and has the same key', () => {
-  let through = 0;
+test('accepted events are valid for JSON.parse and the schema, with the same key', () => {
+  let accepted = 0;
   fc.assert(
     fc.property(fc.constantFrom(...KEY_FIELDS), nearEvent, (keyField, text) => {
-      if (demandGood(keyField, text)) through++;
+      if (checkAccepted(keyField, text)) accepted++;
     }),
     { numRuns: 3_000 },
   );
-  assert(through > 100, `${through} were let through`);
+  assert(accepted > 100, `${accepted} were accepted`);
 });
 
-test('a good event with a piece put in, taken out or written over: never let through if it is bad', () => {
+test('a mutated event is never accepted if it is invalid', () => {
   const pieces = [
     '"',
     '\\',
@@ -156,7 +159,7 @@ test('a good event with a piece put in, taken out or written over: never let thr
     removed: fc.nat(3),
     added: fc.constantFrom('', ...pieces),
   });
-  let [through, stopped] = [0, 0];
+  let [accepted, rejected] = [0, 0];
   fc.assert(
     fc.property(nearEvent, fc.array(change, { minLength: 1, maxLength: 2 }), (text, changes) => {
       let changed = text;
@@ -164,17 +167,17 @@ test('a good event with a piece put in, taken out or written over: never let thr
         const place = at % (changed.length + 1);
         changed = changed.slice(0, place) + added + changed.slice(place + removed);
       }
-      if (demandGood('clientId', changed)) through++;
-      else stopped++;
+      if (checkAccepted('clientId', changed)) accepted++;
+      else rejected++;
     }),
     { numRuns: 5_000 },
   );
-  assert(through > 50 && stopped > 50, `${through} were let through, ${stopped} not`);
+  assert(accepted > 50 && rejected > 50, `${accepted} were accepted, ${rejected} were not`);
 });
 
-test('what needs a second look is not let through', () => {
+test('events for the slow path are not accepted', () => {
   const good = '{"msg":"m","clientId":"c","timestamp":1}';
-  assert.notEqual(sift(SIEVE, good), undefined);
+  assert.notEqual(validateFast(FAST_VALIDATOR, good), undefined);
   for (const text of [
     good.slice(0, -1),
     good.replace('"m"', '1'),
@@ -192,29 +195,32 @@ test('what needs a second look is not let through', () => {
     '[]',
     '',
   ]) {
-    assert.equal(sift(SIEVE, text), undefined, text);
+    assert.equal(validateFast(FAST_VALIDATOR, text), undefined, text);
   }
 });
 
-test('a key that is a number is seen by the sieve if it has one text', () => {
+test('a number is accepted as key if its text is canonical', () => {
   const event = (device: string) =>
     `{"msg":"m","clientId":"c","timestamp":${device},"device":${device}}`;
   for (const keyField of ['timestamp', 'device']) {
-    const sieve = new Sieve({ msg: 'string', clientId: 'string', timestamp: 'integer' }, keyField);
+    const fastValidator = new FastValidator(
+      { msg: 'string', clientId: 'string', timestamp: 'integer' },
+      keyField,
+    );
     for (const text of ['0', '7', '-1', '1700000000000', '999999999999999']) {
-      assert.equal(sift(sieve, event(text))?.key, text, keyField);
+      assert.equal(validateFast(fastValidator, event(text))?.key, text, keyField);
     }
     for (const text of ['-0', '1.0', '1e0', '9007199254740993']) {
-      assert.equal(sift(sieve, event(text)), undefined, keyField);
+      assert.equal(validateFast(fastValidator, event(text)), undefined, keyField);
     }
   }
 });
 
-test('a schema of one’s own has no sieve', () => {
-  assert.equal(loadSieve('schema.json', 'clientId'), undefined);
+test('a custom schema has no fast validator', () => {
+  assert.equal(loadFastValidator('schema.json', 'clientId'), undefined);
 });
 
-test('with a sieve the same becomes of any frame, line and array, as without', () => {
+test('frames, lines and arrays have the same outcome with and without the fast validator', () => {
   const event = fc.oneof({ weight: 4, arbitrary: nearEvent }, { weight: 1, arbitrary: jsonText() });
   const events = fc.array(event, { maxLength: 5 });
   const frame = fc.oneof(
@@ -230,22 +236,22 @@ test('with a sieve the same becomes of any frame, line and array, as without', (
     { maxEvents: 9, maxEventBytes: 60, maxDepth: 64 },
     { maxEvents: 9, maxEventBytes: 65_536, maxDepth: 2 },
   );
-  let known = 0;
+  let accepted = 0;
   fc.assert(
     fc.property(frame, blank, bounds, (text, space, limits) => {
       for (const decoder of [decodeText, decodeNdjson]) {
         const without = decode(decoder, space + text + space, limits);
-        const sifted = decode(decoder, space + text + space, limits, SIEVE);
-        known += sifted.known.length;
-        const { values: _, known: __, ...rest } = sifted;
-        const { values, known: ___, ...expected } = without;
+        const fast = decode(decoder, space + text + space, limits, FAST_VALIDATOR);
+        accepted += fast.keys.length;
+        const { values: _, keys: __, ...rest } = fast;
+        const { values, keys: ___, ...expected } = without;
         assert.deepEqual(rest, expected);
-        const keys = sifted.known.map((key) => key ?? 'no key');
+        const keys = fast.keys.map((key) => key ?? 'no key');
         const all = values.map(({ clientId }) => clientId);
         assert(keys.every((key) => all.includes(key)));
       }
     }),
     { numRuns: 3_000 },
   );
-  assert(known > 500, `${known} were let through`);
+  assert(accepted > 500, `${accepted} were accepted`);
 });

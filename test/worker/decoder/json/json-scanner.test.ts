@@ -8,7 +8,7 @@ import {
 } from '../../../../src/worker/decoder/json/json-scanner.ts';
 import { jsonText } from '../json-text.ts';
 
-/** The elements of an array as the scanner cuts them. */
+/** Elements of an array, as found by the scanner. */
 function elements(text: string): string[] {
   const bytes = Buffer.from(text);
   const found: string[] = [];
@@ -24,7 +24,7 @@ function elements(text: string): string[] {
   return found;
 }
 
-test('elements of arrays with white space, escapes and nesting are cut as they were written', () => {
+test('array elements with white space, escapes and nesting are found exactly', () => {
   fc.assert(
     fc.property(fc.array(jsonText()), jsonText.blank(), (texts, blank) => {
       const array = `${blank}[${texts.map((text) => blank + text + blank).join(',')}${blank}]`;
@@ -35,7 +35,7 @@ test('elements of arrays with white space, escapes and nesting are cut as they w
   );
 });
 
-test('a pretty-printed array is cut where JSON.parse finds elements', () => {
+test('the elements of a pretty-printed array are those of JSON.parse', () => {
   fc.assert(
     fc.property(fc.array(fc.jsonValue({ depthSize: 'medium' })), fc.nat(4), (values, indent) => {
       const text = JSON.stringify(values, undefined, indent);
@@ -62,18 +62,18 @@ test('numbers and literals end at a comma, a bracket or white space', () => {
   assert.deepEqual(elements('[1,-0.5e+3\t,true\r,null\n]'), ['1', '-0.5e+3', 'true', 'null']);
 });
 
-test('sixty thousand levels of nesting are counted without recursion', () => {
+test('60,000 levels of nesting are counted without recursion', () => {
   const deep = `${'[{"a":'.repeat(30_000)}1${'}]'.repeat(30_000)}`;
   assert.deepEqual(elements(`[${deep},2]`), [deep, '2']);
 });
 
-test('a value that fills the bytes ends with them', () => {
+test('a value at the end of the bytes ends with them', () => {
   for (const text of ['1', 'true', '"a"', '{}', '[[]]']) {
     assert.equal(valueEnd(Buffer.from(text), 0), text.length);
   }
 });
 
-test('only the white space of JSON is cut off', () => {
+test('only the white space of JSON is trimmed', () => {
   const bytes = Buffer.from(' \t\r\n\v1\u00a0\f \t\r\n');
   const start = skipBlank(bytes, 0);
   assert.equal(start, 4);
@@ -83,7 +83,7 @@ test('only the white space of JSON is cut off', () => {
   );
 });
 
-test('bytes that are all white space leave nothing', () => {
+test('only white space is trimmed to nothing', () => {
   const bytes = Buffer.from(' \n ');
   assert.equal(skipBlank(bytes, 0), 3);
   assert.equal(trimmedEnd(bytes, 1, 3), 1);

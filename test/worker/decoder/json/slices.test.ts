@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import type { DecodeBounds } from '../../../../src/worker/decoder/event-sink.ts';
-import type { Sieve } from '../../../../src/worker/decoder/json/fast-validator.ts';
+import type { FastValidator } from '../../../../src/worker/decoder/json/fast-validator.ts';
 import type { Slice } from '../../../../src/worker/decoder/json/sliced-array.ts';
 import {
   type SlicedDecoder,
@@ -12,7 +12,7 @@ import {
 } from '../../../../src/worker/decoder/json/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../../../../src/worker/decoder/json/text.ts';
 import { jsonText } from '../json-text.ts';
-import { type Decoded, decode, SIEVE } from '../recorder.ts';
+import { type Decoded, decode, FAST_VALIDATOR } from '../recorder.ts';
 
 const FORMS = [
   [sliceTextBody, decodeTextBody],
@@ -21,7 +21,7 @@ const FORMS = [
 const TINY: Slice = { sliceBytes: 1, sliceEvents: 1 };
 
 interface Sliced extends Decoded {
-  /** Events that each slice received. */
+  /** Events per slice. */
   readonly slices: readonly number[];
 }
 
@@ -29,7 +29,7 @@ function inSlices(
   decoder: SlicedDecoder,
   input: string | Buffer,
   bounds: DecodeBounds,
-  sieve?: Sieve,
+  fastValidator?: FastValidator,
   slice?: Slice,
 ): Sliced {
   const slices: number[] = [];
@@ -37,24 +37,24 @@ function inSlices(
     slices.push(...decoder(...args, slice));
     return slices.reduce((sum, events) => sum + events, 0);
   };
-  return { ...decode(whole, input, bounds, sieve), slices };
+  return { ...decode(whole, input, bounds, fastValidator), slices };
 }
 
-/** Demands of any slices what is made of the body in one go. */
+/** Asserts the same result for slices of any size as for decoding at once. */
 function assertSame(input: string | Buffer, bounds: DecodeBounds): void {
   for (const [sliced, atOnce] of FORMS) {
-    for (const sieve of [undefined, SIEVE]) {
-      const expected = decode(atOnce, input, bounds, sieve);
+    for (const fastValidator of [undefined, FAST_VALIDATOR]) {
+      const expected = decode(atOnce, input, bounds, fastValidator);
       for (const slice of [TINY, { sliceBytes: 7, sliceEvents: 2 }, LIMITS]) {
-        const found = inSlices(sliced, input, bounds, sieve, slice);
+        const found = inSlices(sliced, input, bounds, fastValidator, slice);
         const { received, outcomes, frame } = found;
         assert.deepEqual(
           { received, outcomes, frame },
           { received: expected.received, outcomes: expected.outcomes, frame: expected.frame },
         );
-        // Where all were let through at once, slices let each through that can be.
-        const keys = [...found.known, ...found.values.map(({ clientId }) => clientId)];
-        const before = [...expected.known, ...expected.values.map(({ clientId }) => clientId)];
+        // Decoding at once uses the fast path for all or none, slices use it per event.
+        const keys = [...found.keys, ...found.values.map(({ clientId }) => clientId)];
+        const before = [...expected.keys, ...expected.values.map(({ clientId }) => clientId)];
         assert.deepEqual(keys.sort(), before.sort());
       }
     }
@@ -66,10 +66,10 @@ const event = fc.oneof(
   { weight: 3, arbitrary: fc.nat(99).map(good) },
   { weight: 1, arbitrary: jsonText.line() },
 );
-/** What spoils JSON, or does not. */
+/** Text that may or may not break JSON. */
 const PIECES = [...'{}[]:,"\\1 \n', '{}', '""', 'null', '\\u00'];
 
-test('arrays and lines, whole and spoilt: slices of any size come to what one go comes to', () => {
+test('arrays and lines, valid and broken: decoding in slices and at once agree', () => {
   const spoilt = fc.record({
     at: fc.nat(200),
     removed: fc.nat(2),
@@ -96,44 +96,44 @@ test('arrays and lines, whole and spoilt: slices of any size come to what one go
   );
 });
 
-test('bytes that are not UTF-8 refuse the body, or their line of NDJSON', () => {
+test('bytes that are not UTF-8 reject the body, or their line of NDJSON', () => {
   const bad = Buffer.concat([Buffer.from(`${good(1)}\n"`), Buffer.from([0xc3]), Buffer.from('"')]);
   assertSame(bad, { maxEvents: 6, maxEventBytes: 100, maxDepth: 64 });
 });
 
-test('one value: over the bound of an event it is too_large, or invalid_json', () => {
+test('one value over the maximum length is too_large, or invalid_json', () => {
   const bounds = { maxEvents: 6, maxEventBytes: 20, maxDepth: 64 };
   for (const text of [`{"a":\n"${'x'.repeat(20)}"}`, `{"a":\n"${'x'.repeat(20)}"`, `${good(1)}x`]) {
     assertSame(text, bounds);
   }
 });
 
-test('a message tells about where an array breaks, and never quotes it', () => {
-  const said = (text: string) => inSlices(sliceTextBody, text, BODY, SIEVE).messages;
-  assert.deepEqual(said(`[${good(1)}, {"secret"}]`), [
-    `not valid JSON in event 1, from byte ${good(1).length + 3} on`,
+test('a message has the position of an error in an array and never quotes the text', () => {
+  const messages = (text: string) => inSlices(sliceTextBody, text, BODY, FAST_VALIDATOR).messages;
+  assert.deepEqual(messages(`[${good(1)}, {"secret"}]`), [
+    `not valid JSON in event 1, which begins at byte ${good(1).length + 3}`,
   ]);
-  assert.deepEqual(said('[{} secret]'), ['not valid JSON at byte 4']);
+  assert.deepEqual(messages('[{} secret]'), ['not valid JSON at byte 4']);
 });
 
 const BODY: DecodeBounds = { maxEvents: LIMITS.bodyEvents, maxEventBytes: 64 * KIB, maxDepth: 64 };
 
-/** Bodies that hold the loop longest when they are taken apart in one go. */
+/** Bodies that block the event loop longest if decoded at once. */
 const WORST: Readonly<Record<string, string>> = {
-  'brackets that are not closed': '['.repeat(MIB),
+  'unclosed brackets': '['.repeat(MIB),
   'an array in an array in an array': '['.repeat(MIB / 2) + ']'.repeat(MIB / 2),
   'objects in objects': '{"a":'.repeat(MIB / 6) + 1 + '}'.repeat(MIB / 6),
-  'lines behind a long first one': `[${'[],'.repeat(MIB / 3 - 10)}1]\n{}`,
+  'lines after a long first one': `[${'[],'.repeat(MIB / 3 - 10)}1]\n{}`,
   'deep events': `[${Array(15).fill(deep(65_000)).join(',')}]`,
-  'numbers beyond the count': `[${'1,'.repeat(MIB / 2 - 2)}1]`,
+  'more numbers than the maximum': `[${'1,'.repeat(MIB / 2 - 2)}1]`,
 };
 function deep(bytes: number): string {
   return `{"a":${'['.repeat(bytes / 2 - 3)}${']'.repeat(bytes / 2 - 3)}}`;
 }
 
-test('the worst bodies are cut: each slice reads a slice or an event, not all of it', () => {
+test('the worst bodies are decoded in slices, each of limited length', () => {
   for (const [name, text] of Object.entries(WORST)) {
-    const { slices, received } = inSlices(sliceTextBody, text, BODY, SIEVE);
+    const { slices, received } = inSlices(sliceTextBody, text, BODY, FAST_VALIDATOR);
     const least = Math.floor(text.length / (LIMITS.sliceBytes + BODY.maxEventBytes));
     assert(slices.length >= least, `${name}: ${slices.length} slices`);
     assert.equal(
@@ -143,19 +143,19 @@ test('the worst bodies are cut: each slice reads a slice or an event, not all of
   }
 });
 
-test('ten thousand events: no slice hands on more than its share', () => {
+test('10,000 events: no slice emits more than its share', () => {
   for (const events of [
     Array(10_000).fill('{}'),
     Array.from({ length: 10_000 }, (_, n) => good(n)),
   ]) {
-    const { slices } = inSlices(sliceTextBody, `[${events.join(',')}]`, BODY, SIEVE);
-    assert.equal(Math.max(...slices) <= LIMITS.sliceEvents, true, 'of an array');
-    const lines = inSlices(sliceNdjson, events.join('\n'), BODY, SIEVE).slices;
-    assert.equal(Math.max(...lines) <= LIMITS.sliceEvents, true, 'of lines');
+    const { slices } = inSlices(sliceTextBody, `[${events.join(',')}]`, BODY, FAST_VALIDATOR);
+    assert.equal(Math.max(...slices) <= LIMITS.sliceEvents, true, 'in an array');
+    const lines = inSlices(sliceNdjson, events.join('\n'), BODY, FAST_VALIDATOR).slices;
+    assert.equal(Math.max(...lines) <= LIMITS.sliceEvents, true, 'in lines');
   }
 });
 
-test('a byte order mark is named in slices as it is in one go', () => {
+test('a byte order mark is reported in slices as at once', () => {
   const event = `{"msg":"${'m'.repeat(100)}"}`;
   const events = Array.from({ length: 600 }, () => event);
   const long = `{"msg":"${'m'.repeat(90 * KIB)}"}`;
@@ -168,7 +168,7 @@ test('a byte order mark is named in slices as it is in one go', () => {
     assert.equal(wide.frame, 'invalid_utf8');
     assert.match(wide.messages[0]!, /: it begins with a byte order mark \(UTF-16\)$/);
   }
-  const lines = inSlices(sliceNdjson, `\ufeff${events.join('\n')}`, bounds, SIEVE);
+  const lines = inSlices(sliceNdjson, `\ufeff${events.join('\n')}`, bounds, FAST_VALIDATOR);
   assert.equal(lines.outcomes[0], 'invalid_json');
   assert.match(lines.messages[0]!, /: it begins with a byte order mark \(UTF-8\)$/);
   assert.deepEqual(lines.outcomes.slice(1), events.slice(1));

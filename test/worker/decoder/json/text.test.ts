@@ -12,14 +12,14 @@ import { BOUNDS, decode } from '../recorder.ts';
 const text = (input: string | Buffer, bounds = BOUNDS) => decode(decodeText, input, bounds);
 const ndjson = (input: string | Buffer, bounds = BOUNDS) => decode(decodeNdjson, input, bounds);
 
-/** What must become of a valid JSON text: its own bytes, or the refusal. */
+/** Expected outcome of a valid JSON text: its bytes or a code. */
 function outcome(json: string): string {
   const value: unknown = JSON.parse(json);
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   return isObject ? json : 'not_an_object';
 }
 
-test('a single object is one event with its own bytes, white space around it cut off', () => {
+test('a single object is one event with its original bytes, without surrounding white space', () => {
   const { received, outcomes, values } = text(' \r\n\t{"b" : 1.0, "a":"é😀"}\n ');
   assert.equal(received, 1);
   assert.deepEqual(outcomes, ['{"b" : 1.0, "a":"é😀"}']);
@@ -31,20 +31,20 @@ test('a pretty-printed object is one event, not lines', () => {
   assert.deepEqual(text(`${pretty}\n`).outcomes, [pretty]);
 });
 
-test('each value of an array is an event with the bytes that were sent', () => {
+test('each element of an array is an event with its original bytes', () => {
   fc.assert(
     fc.property(fc.array(jsonText(), { maxLength: 20 }), jsonText.blank(), (texts, blank) => {
       const frame = `${blank}[${texts.map((each) => blank + each + blank).join(',')}]${blank}`;
-      const { received, outcomes, frame: refused } = text(frame);
+      const { received, outcomes, frame: code } = text(frame);
       if (texts.length === 0) assert.equal(received, 0);
-      assert.equal(refused, undefined);
+      assert.equal(code, undefined);
       assert.deepEqual(outcomes, texts.map(outcome));
     }),
     { numRuns: 500 },
   );
 });
 
-test('the value that goes on is the one that JSON.parse makes of the event’s bytes', () => {
+test('the value of an event is JSON.parse of its bytes', () => {
   fc.assert(
     fc.property(fc.array(jsonText(), { maxLength: 20 }), (texts) => {
       const objects = texts.filter((each) => outcome(each) === each);
@@ -54,7 +54,7 @@ test('the value that goes on is the one that JSON.parse makes of the event’s b
   );
 });
 
-test('NDJSON gives an event per line that is not blank, with the bytes of the line', () => {
+test('NDJSON has an event per line that is not blank, with the bytes of the line', () => {
   const line = fc.oneof(jsonText.line(), fc.constant(''));
   fc.assert(
     fc.property(fc.array(line, { maxLength: 20 }), jsonText.blank(false), (lines, blank) => {
@@ -70,7 +70,7 @@ test('NDJSON gives an event per line that is not blank, with the bytes of the li
   );
 });
 
-test('any text is decoded without a throw, and to the letter of the protocol', () => {
+test('any text is decoded without an exception, as specified by the protocol', () => {
   const unit = fc.constantFrom(
     '{',
     '}',
@@ -115,20 +115,20 @@ test('an empty array is a frame without events', () => {
   assert.deepEqual({ received, outcomes, frame }, { received: 0, outcomes: [], frame: undefined });
 });
 
-test('an empty frame or one of white space is refused invalid_json', () => {
+test('an empty frame or one of white space is rejected invalid_json', () => {
   for (const input of ['', ' \r\n\t']) {
     assert.equal(text(input).frame, 'invalid_json');
     assert.equal(ndjson(input).frame, 'invalid_json');
   }
 });
 
-test('a syntax error in an array refuses the whole array', () => {
+test('a syntax error in an array rejects the whole array', () => {
   for (const input of ['[{"a":1},{]', '[{"a":1}', '[{"a":1}]\n[]', '[1,]', '[{}]x']) {
     assert.equal(text(input).frame, 'invalid_json', input);
   }
 });
 
-test('text whose first line is no JSON is one event that cannot be parsed', () => {
+test('text whose first line is not JSON is one invalid event', () => {
   for (const input of [
     '{"a":}',
     '{"a":1}x',
@@ -146,13 +146,13 @@ test('white space that is not JSON’s does not make a line blank', () => {
   assert.equal(text('\u00a0{"a":1}').frame, 'invalid_json');
 });
 
-test('a syntax error in NDJSON refuses only its line', () => {
+test('a syntax error in NDJSON rejects only its line', () => {
   const { received, outcomes } = text('\n{"a":1}\r\n\n{"a":\n[1]\n{"b":2}\n\n');
   assert.equal(received, 4);
   assert.deepEqual(outcomes, ['{"a":1}', 'invalid_json', 'not_an_object', '{"b":2}']);
 });
 
-test('of broken lines the first says where, and those after it are refused like it', () => {
+test('the first broken line has a position, later ones are rejected without', () => {
   const lines = ['{"a":1}', '{"a":1,}', '{"a":', '{"b":2}', '[', 'x', '[1]', '{"c":3}'];
   const { outcomes, messages } = text(lines.join('\n'));
   const wrong = 'invalid_json';
@@ -167,7 +167,7 @@ test('a body declared as NDJSON may begin with a broken line or an array', () =>
   assert.deepEqual(ndjson('[{}]').outcomes, ['not_an_object']);
 });
 
-test('invalid UTF-8 in NDJSON refuses only its line', () => {
+test('invalid UTF-8 in NDJSON rejects only its line', () => {
   const bad = Buffer.concat([
     Buffer.from('{"a":"é"}\n{"a":"'),
     Buffer.from([0xc3]),
@@ -176,13 +176,13 @@ test('invalid UTF-8 in NDJSON refuses only its line', () => {
   assert.deepEqual(ndjson(bad).outcomes, ['{"a":"é"}', 'invalid_utf8', '{"b":2}']);
 });
 
-test('a body that is not UTF-8 is refused whole, one that is goes on as text', () => {
+test('a body that is not UTF-8 is rejected whole, a UTF-8 body is decoded as text', () => {
   const body = (input: Buffer) => decode(decodeTextBody, input);
   assert.equal(body(Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])).frame, 'invalid_utf8');
   assert.deepEqual(body(Buffer.from('{"a":"é"}')).outcomes, ['{"a":"é"}']);
 });
 
-test('a value that is no object is refused by its index', () => {
+test('a value that is not an object is rejected by its index', () => {
   for (const input of ['1', 'null', '"a"', 'true']) {
     assert.deepEqual(text(input).outcomes, ['not_an_object']);
   }
@@ -194,7 +194,7 @@ test('a value that is no object is refused by its index', () => {
   ]);
 });
 
-test('an event of the longest length passes, one byte more is refused alone', () => {
+test('an event of maximum length is accepted, one byte more is rejected alone', () => {
   const ten = { maxEvents: 10, maxEventBytes: 10, maxDepth: 64 };
   const exact = '{"a":"bc"}';
   const over = '{"a":"bé"}';
@@ -205,7 +205,7 @@ test('an event of the longest length passes, one byte more is refused alone', ()
   assert.deepEqual(text(`${over}\n{}`, ten).outcomes, ['too_large', '{}']);
 });
 
-test('a frame with the most events passes, with one more it is refused as one event', () => {
+test('a frame with the maximum events is accepted, with one more it is rejected as one event', () => {
   const bounds = { ...BOUNDS, maxEvents: 3 };
   assert.equal(text('[{},{},{}]', bounds).received, 3);
   assert.equal(text('{}\n{}\n\n{}\n', bounds).received, 3);
@@ -215,7 +215,7 @@ test('a frame with the most events passes, with one more it is refused as one ev
   assert.equal(ndjson('{}\n{}\n{}\nx', bounds).frame, 'too_many_events');
 });
 
-test('deep nesting neither crashes nor slows: valid, unclosed, and in an array', () => {
+test('deep nesting neither crashes nor slows decoding: valid, unclosed, and in an array', () => {
   const levels = 60_000;
   const bounds = { ...BOUNDS, maxEventBytes: 1_000_000, maxDepth: 100_000 };
   const deep = `{"a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
@@ -225,16 +225,16 @@ test('deep nesting neither crashes nor slows: valid, unclosed, and in an array',
   assert.equal(text('{"a":'.repeat(levels), bounds).frame, 'invalid_json');
 });
 
-test('a field named __proto__ stays a field', () => {
+test('a field named __proto__ is an ordinary field', () => {
   const [value] = text('{"__proto__":{"msg":"x"}}').values;
   assert.deepEqual(Object.keys(value ?? {}), ['__proto__']);
   assert.equal(value?.msg, undefined);
 });
 
-test('a message tells the place where it is known and never quotes the text', () => {
+test('a message has the position if known and never quotes the text', () => {
   assert.deepEqual(text('{"a":1,}').messages, ['not valid JSON at position 7']);
-  assert.deepEqual(text('{"a":').messages, ['not valid JSON: it ends too early']);
-  assert.deepEqual(text('').messages, ['not valid JSON: it ends too early']);
+  assert.deepEqual(text('{"a":').messages, ['not valid JSON: unexpected end of input']);
+  assert.deepEqual(text('').messages, ['not valid JSON: unexpected end of input']);
   for (const input of [
     'secret',
     '{"a": secret}',
@@ -243,25 +243,25 @@ test('a message tells the place where it is known and never quotes the text', ()
     '"at position 7',
   ]) {
     const [message = ''] = text(input).messages;
-    assert.match(message, /^not valid JSON(: it ends too early| at position \d+)?$/, input);
+    assert.match(message, /^not valid JSON(: unexpected end of input| at position \d+)?$/, input);
     if (input.startsWith(' at')) assert.equal(message, 'not valid JSON');
   }
 });
 
-test('a message of NDJSON counts from the first byte of its event', () => {
+test('a position in NDJSON counts from the first byte of the event', () => {
   assert.deepEqual(text('{"a":1}\n  {"a":1,}').messages, ['not valid JSON at position 7']);
 });
 
-test('refusals of length and number name the bound', () => {
+test('rejections by length and count name the limit', () => {
   const bounds = { maxEvents: 2, maxEventBytes: 4, maxDepth: 64 };
-  assert.deepEqual(text('{"a":1}', bounds).messages, ['7 bytes, an event may have 4']);
+  assert.deepEqual(text('{"a":1}', bounds).messages, ['7 bytes exceed the limit of 4']);
   assert.deepEqual(text('[1,2,3]', bounds).messages, ['more than 2 events']);
 });
 
 const GOOD = '{"a":1}';
 const MARKED = 'not valid JSON: it begins with a byte order mark (UTF-8)';
 
-test('a byte order mark is named as what is wrong, whatever follows it', () => {
+test('a byte order mark is reported as the reason, whatever follows it', () => {
   for (const rest of [GOOD, `[${GOOD}]`, `${GOOD}\n${GOOD}`, '', ' ', '\ufeff', 'x']) {
     for (const input of [`\ufeff${rest}`, ` \n\ufeff${rest}`]) {
       for (const { frame, messages } of [text(input), decode(decodeTextBody, input)]) {
@@ -273,7 +273,7 @@ test('a byte order mark is named as what is wrong, whatever follows it', () => {
   assert.deepEqual(text(inside).outcomes, [inside]);
 });
 
-test('in NDJSON it is named for the line that it stands before', () => {
+test('in NDJSON a byte order mark is reported for its line', () => {
   const first = ndjson(`\ufeff${GOOD}\n${GOOD}`);
   assert.deepEqual(first.outcomes, ['invalid_json', GOOD]);
   assert.deepEqual(first.messages, [MARKED]);
@@ -282,7 +282,7 @@ test('in NDJSON it is named for the line that it stands before', () => {
   assert.deepEqual(joined.messages, [MARKED, MARKED]);
 });
 
-test('a body in UTF-16 or UTF-32 is named by its mark', () => {
+test('a body in UTF-16 or UTF-32 is reported with its byte order mark', () => {
   const forms = { 'UTF-16': ['fffe7b007d00', 'feff007b007d'], 'UTF-32': ['fffe0000', '0000feff'] };
   for (const [encoding, bodies] of Object.entries(forms)) {
     for (const body of bodies) {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { WRONG } from '../../../../src/worker/decoder/json/json-grammar.ts';
+import { INVALID } from '../../../../src/worker/decoder/json/json-grammar.ts';
 import {
   writeInteger,
   writeNumber,
@@ -11,19 +11,19 @@ import {
 
 const into = Buffer.alloc(1_000);
 
-/** The string as JSON; undefined = refused. Nothing is written before or behind it. */
+/** Writes a string as JSON and checks the bytes around it; undefined = rejected. */
 function written(source: Buffer): string | undefined {
   into.fill(0xee);
   const padded = Buffer.concat([Buffer.from('é'), source, Buffer.from('é')]);
   const end = writeString(padded, 2, padded.length - 2, into, 3);
-  if (end === WRONG) return undefined;
-  assert(end - 3 <= 6 * source.length + 2, 'it is no longer than it may be');
+  if (end === INVALID) return undefined;
+  assert(end - 3 <= 6 * source.length + 2, 'within the maximum length');
   assert.equal(into.toString('latin1', 0, 3), '\xee\xee\xee');
-  assert.equal(into[end], 0xee, 'what stands behind is left');
+  assert.equal(into[end], 0xee, 'the byte after it is unchanged');
   return into.toString('utf8', 3, end);
 }
 
-test('any text is written as JSON.stringify writes it', () => {
+test('any text is written as by JSON.stringify', () => {
   const unit = fc.oneof(
     fc.constantFrom(...'"\\/\b\t\n\f\r\0\u001f \u007f\u0080é\u2028\ufeff\uffff😀'),
     fc.constantFrom('\u07ff', '\u0800', '\ud7ff', '\ue000', '\u{10000}', '\u{10ffff}'),
@@ -36,35 +36,35 @@ test('any text is written as JSON.stringify writes it', () => {
   );
 });
 
-test('each character of ASCII is written as JSON.stringify writes it', () => {
+test('each ASCII character is written as by JSON.stringify', () => {
   for (let code = 0; code < 0x80; code++) {
     const text = String.fromCharCode(code);
     assert.equal(written(Buffer.from(text)), JSON.stringify(text));
   }
 });
 
-test('of all two bytes, and of all beginnings of longer ones, only UTF-8 is written', () => {
+test('of all pairs of bytes, and starts of longer sequences, only UTF-8 is accepted', () => {
   const edges = [0x00, 0x22, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
   const tails = [[], ...edges.map((a) => [a]), ...edges.flatMap((a) => edges.map((b) => [a, b]))];
-  let taken = 0;
+  let accepted = 0;
   for (let first = 0; first < 0x100; first++) {
     for (let second = 0; second < 0x100; second++) {
-      // Where the rest decides nothing, one will do.
+      // Further bytes matter only for longer sequences.
       for (const tail of first < 0xe0 ? [[]] : tails) {
         const bytes = Buffer.from([first, second, ...tail]);
         const end = writeString(bytes, 0, bytes.length, into, 0);
-        if (isUtf8(bytes) !== (end !== WRONG)) assert.fail(`${bytes.toString('hex')}: ${end}`);
-        if (end === WRONG) continue;
-        taken++;
+        if (isUtf8(bytes) !== (end !== INVALID)) assert.fail(`${bytes.toString('hex')}: ${end}`);
+        if (end === INVALID) continue;
+        accepted++;
         const json = into.toString('utf8', 0, end);
         if (JSON.parse(json) !== bytes.toString()) assert.fail(bytes.toString('hex'));
       }
     }
   }
-  assert(taken > 10_000, `${taken} were taken`);
+  assert(accepted > 10_000, `${accepted} were accepted`);
 });
 
-test('a number that is written is read as the same one, -0 too', () => {
+test('numbers round-trip, -0 too', () => {
   const special = [
     -0.0000010016698261829272,
     0,
@@ -88,7 +88,7 @@ test('a number that is written is read as the same one, -0 too', () => {
       into.fill(0xee);
       const end = writeNumber(value, into, 0);
       assert(end <= 25, `${end} bytes`);
-      assert.equal(into[end], 0xee, 'what stands behind is left');
+      assert.equal(into[end], 0xee, 'the byte after it is unchanged');
       const text = into.toString('latin1', 0, end);
       assert.equal(text, Object.is(value, -0) ? '-0' : JSON.stringify(value));
       assert(Object.is(JSON.parse(text), value), text);

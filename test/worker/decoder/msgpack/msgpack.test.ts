@@ -4,13 +4,13 @@ import { encode } from '@msgpack/msgpack';
 import fc from 'fast-check';
 import type { DecodeBounds, EventSink } from '../../../../src/worker/decoder/event-sink.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../../../src/worker/decoder/msgpack/msgpack.ts';
-import { BOUNDS, decode, SIEVE } from '../recorder.ts';
+import { BOUNDS, decode, FAST_VALIDATOR } from '../recorder.ts';
 
 const msgpack = (value: unknown, bounds = BOUNDS) => raw(encode(value), bounds);
 const raw = (frame: Uint8Array, bounds = BOUNDS) =>
   decode(decodeMsgpack, Buffer.from(frame), bounds);
 
-/** {@link sliceMsgpack} to its end, as a decoder. */
+/** Runs {@link sliceMsgpack} to its end, as a decoder. */
 function inSlices(sliceBytes: number, sliceEvents: number) {
   return (bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number => {
     let received = 0;
@@ -22,7 +22,7 @@ function inSlices(sliceBytes: number, sliceEvents: number) {
   };
 }
 
-test('a map is one event, an array of maps one each, stored as JSON', () => {
+test('a map is an event, an array of maps an event per map, as JSON', () => {
   const [first, second] = [{ b: 1, a: 'é"\n' }, { c: [null, true, -0.5, {}] }];
   assert.deepEqual(msgpack(first).outcomes, [JSON.stringify(first)]);
   const { received, outcomes, values } = msgpack([first, second]);
@@ -36,19 +36,19 @@ test('an empty array is a frame without events', () => {
   assert.deepEqual({ received, outcomes, frame }, { received: 0, outcomes: [], frame: undefined });
 });
 
-test('an empty frame, or one that is cut, is refused whole', () => {
+test('an empty or truncated frame is rejected whole', () => {
   assert.equal(raw(Buffer.alloc(0)).frame, 'invalid_msgpack');
   const whole = encode([{ a: 1 }, { b: 2 }]);
   const { frame, messages } = raw(whole.subarray(0, -1));
   assert.equal(frame, 'invalid_msgpack');
-  assert.deepEqual(messages, ['byte 8: it ends too early']);
+  assert.deepEqual(messages, ['byte 8: unexpected end of input']);
 });
 
-test('what JSON cannot carry refuses the whole frame, with its place', () => {
+test('a value that JSON cannot represent rejects the frame, with its offset', () => {
   for (const [value, message] of [
-    [new Uint8Array(3), 'byte 11: binary data'],
-    [new Date(0), 'byte 11: an extension (timestamps are one)'],
-    [Number.NaN, 'byte 11: a number that is not finite'],
+    [new Uint8Array(3), 'byte 11: binary data is not supported'],
+    [new Date(0), 'byte 11: extension types (such as timestamps) are not supported'],
+    [Number.NaN, 'byte 11: number is not finite'],
     [2 ** 63, undefined],
   ] as const) {
     const { frame, messages, outcomes } = msgpack([{ a: 1 }, { b: 2, c: value }]);
@@ -59,7 +59,7 @@ test('what JSON cannot carry refuses the whole frame, with its place', () => {
   assert.equal(frame, 'invalid_msgpack');
 });
 
-test('a value that is no map is refused by its index', () => {
+test('a value that is not a map is rejected by its index', () => {
   for (const value of [null, 1, 'a', true]) {
     assert.deepEqual(msgpack(value).outcomes, ['not_an_object']);
   }
@@ -67,16 +67,19 @@ test('a value that is no map is refused by its index', () => {
   assert.deepEqual(outcomes, ['{}', 'not_an_object', 'not_an_object', 'not_an_object', '{}']);
 });
 
-test('an event of the longest JSON passes, one byte more is refused alone', () => {
+test('an event of maximum length as JSON is accepted, one byte more is rejected alone', () => {
   const ten = { maxEvents: 10, maxEventBytes: 10, maxDepth: 64 };
-  // Longer as JSON than as MessagePack, and the other way round.
+  // Longer as JSON than as MessagePack, and vice versa.
   const [exact, over, escaped] = [{ a: 'bc' }, { a: 'bé' }, { a: '\u0001' }];
   const { outcomes, messages } = msgpack([over, exact, escaped, {}], ten);
   assert.deepEqual(outcomes, ['too_large', '{"a":"bc"}', 'too_large', '{}']);
-  assert.deepEqual(messages, ['11 bytes, an event may have 10', '14 bytes, an event may have 10']);
+  assert.deepEqual(messages, [
+    '11 bytes exceed the limit of 10',
+    '14 bytes exceed the limit of 10',
+  ]);
 });
 
-test('a frame with the most events passes; with one more it is refused, and not looked at', () => {
+test('a frame with the maximum events is accepted; one with more is rejected unread', () => {
   const bounds = { ...BOUNDS, maxEvents: 3 };
   assert.equal(msgpack([{}, {}, {}], bounds).received, 3);
   assert.equal(msgpack([{}, {}, {}, {}], bounds).frame, 'too_many_events');
@@ -84,13 +87,13 @@ test('a frame with the most events passes; with one more it is refused, and not 
   assert.equal(raw(Buffer.from([0x94, 0xc1, 0xc1, 0xc1]), bounds).frame, 'invalid_msgpack');
 });
 
-test('doubled fields, __proto__ and toJSON are data: kept as they came', () => {
+test('duplicate fields, __proto__ and toJSON are kept as data', () => {
   const twice = Buffer.from([0x82, 0xa1, 0x61, 1, 0xa1, 0x61, 2]);
   const { outcomes, values } = raw(twice);
   assert.deepEqual(outcomes, ['{"a":1,"a":2}']);
-  assert.deepEqual(values, [{ a: 2 }], 'what is checked is the last one, as in JSON');
+  assert.deepEqual(values, [{ a: 2 }], 'the last one is validated, as in JSON');
   const text = '{"__proto__":{"msg":"x"},"constructor":1,"toJSON":"y"}';
-  // The library refuses to read it, and has no way to write it.
+  // The library can neither read nor write it.
   const frame = Buffer.concat([
     Buffer.from([0x83, 0xa9]),
     Buffer.from('__proto__'),
@@ -106,17 +109,17 @@ test('doubled fields, __proto__ and toJSON are data: kept as they came', () => {
   assert.equal(decoded.values[0]?.msg, undefined);
 });
 
-test('the sieve lets good events through, with their key, and no other', () => {
+test('the fast validator accepts valid events with their key, and no others', () => {
   const good = { msg: 'm', clientId: 'c', timestamp: 1_790_000_000_123 };
   const events = [good, { ...good, timestamp: 0.5 }, { ...good, clientId: '"' }, 1, good];
-  const sifted = decode(decodeMsgpack, Buffer.from(encode(events)), BOUNDS, SIEVE);
+  const fast = decode(decodeMsgpack, Buffer.from(encode(events)), BOUNDS, FAST_VALIDATOR);
   const { outcomes, messages } = msgpack(events);
-  assert.deepEqual(sifted.outcomes, outcomes);
-  assert.deepEqual(sifted.messages, messages);
-  assert.deepEqual(sifted.known, ['c', 'c']);
+  assert.deepEqual(fast.outcomes, outcomes);
+  assert.deepEqual(fast.messages, messages);
+  assert.deepEqual(fast.keys, ['c', 'c']);
 });
 
-/** Frames of few and many events, good and bad. */
+/** Frames of any number of events, complete or truncated. */
 const frames = fc
   .array(fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.jsonValue()), { maxLength: 30 })
   .chain((events) => {
@@ -127,7 +130,7 @@ const frames = fc
     );
   });
 
-test('in slices the same becomes of any frame', () => {
+test('decoding in slices and at once agree', () => {
   const bounds = fc.constantFrom(BOUNDS, { maxEvents: 20, maxEventBytes: 30, maxDepth: 2 });
   const size = fc.integer({ min: 1, max: 100 });
   fc.assert(
@@ -139,16 +142,16 @@ test('in slices the same becomes of any frame', () => {
   );
 });
 
-test('a long frame takes many slices, and others may be taken apart between them', () => {
+test('a long frame takes many slices, and other frames can be decoded between them', () => {
   const events = Array.from({ length: 900 }, (_, index) => ({ index, text: 'x'.repeat(50) }));
   const stored: string[] = [];
   const sink: EventSink = {
     event: (_index, _value, bytes, start, end) => {
       stored.push(bytes.toString('utf8', start, end));
     },
-    known: () => assert.fail('there is no sieve'),
-    refuseEvent: () => assert.fail('an event was refused'),
-    refuseFrame: () => assert.fail('the frame was refused'),
+    validEvent: () => assert.fail('there is no fast validator'),
+    rejectEvent: () => assert.fail('an event was rejected'),
+    rejectFrame: () => assert.fail('the frame was rejected'),
   };
   const slice = { sliceBytes: 1_000, sliceEvents: 10 };
   let [slices, received] = [0, 0];

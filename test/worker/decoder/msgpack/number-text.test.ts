@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { numberText } from '../../../../src/worker/decoder/msgpack/number-text.ts';
 
-test('however a number is written, it has one text', () => {
+test('all notations of a number have one text', () => {
   for (const [text, ...ways] of [
     ['0', '0', '-0', '0.0', '-0.000', '0e9', '0E-999999', '-0.0e+1'],
     ['1', '1', '1.0', '1.000', '1e0', '1E0', '1e+0', '1e-0', '10e-1', '100E-02', '0.1e1', '0.01e2'],
@@ -41,7 +41,7 @@ test('no digit is lost', () => {
   assert.equal(numberText(long), `1.${'2'.repeat(60_000)}e+60000`);
 });
 
-test('a double has the text that JavaScript gives it, within 40 digits', () => {
+test('a double has the same text as in JavaScript, within 40 digits', () => {
   const any = fc.oneof(
     fc.double({ noNaN: true, noDefaultInfinity: true }),
     fc.integer(),
@@ -81,7 +81,7 @@ test('numbers are equal if and only if their texts are', () => {
   );
 });
 
-test('a text that is hard to read is read at once', () => {
+test('an expensive text is converted quickly', () => {
   const start = performance.now();
   const zeros = '0'.repeat(60_000);
   assert.equal(numberText(`0.${zeros}1${zeros}`), '1e-60001');

@@ -4,8 +4,8 @@ import type { Faults } from '../faults.ts';
 
 const WITHOUT_KEY = cell('forebay_events_without_key_total');
 
-/** Counts events that are taken without a key, and reports each reason once. */
-export class Keyless {
+/** Counts events accepted without a key, and reports each reason once. */
+export class KeylessEvents {
   readonly #keyField: string;
   readonly #counters: Counters;
   readonly #faults: Pick<Faults, 'warnOnce'>;
