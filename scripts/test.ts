@@ -28,7 +28,7 @@ function allTests(long: boolean): string[] {
     .map((name) => join('test', name));
 }
 
-/** Whether one of the files, or what it imports from test/, asks for the shared Kafka. */
+/** Whether one of the files, or what it imports from test/ or testing/, uses the shared Kafka. */
 function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean {
   return files.some((file) => {
     if (seen.has(file)) return false;
@@ -38,7 +38,7 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
     const imports = [...text.matchAll(/ from '(\.[^']+\.ts)'/g)];
     const imported = imports.map(([, path]) => join(dirname(file), path ?? ''));
     return wantsKafka(
-      imported.filter((path) => path.startsWith('test/') && existsSync(path)),
+      imported.filter((path) => /^test(ing)?\//.test(path) && existsSync(path)),
       seen,
     );
   });

@@ -22,27 +22,32 @@ export class FrameClient {
   /** What the server must not have done. */
   readonly violations: string[] = [];
 
+  /** Returns a connected client; parameters as those of {@link connect}. */
+  static async open(...connection: Parameters<FrameClient['connect']>): Promise<FrameClient> {
+    const client = new FrameClient();
+    await client.connect(...connection);
+    return client;
+  }
+
   /**
    * Connects and waits for `hello`.
-   * @param protocols asked for beside `forebay.v1`
+   * @param protocols requested in addition to `forebay.v1`
    */
-  static async open(
+  async connect(
     url: string,
     headers: Record<string, string> = {},
     protocols: readonly string[] = [],
     trust: Trust = {},
-  ): Promise<FrameClient> {
-    const client = new FrameClient();
-    const asked = ['forebay.v1', ...protocols];
+  ): Promise<void> {
+    const requested = ['forebay.v1', ...protocols];
     const prepare = (socket: WebSocket) => {
-      socket.on('message', (data) => client.#hear(String(data)));
+      socket.on('message', (data) => this.#hear(String(data)));
       socket.on('close', (code, reason) => {
-        client.closed = { code, reason: String(reason) };
+        this.closed = { code, reason: String(reason) };
       });
     };
-    client.#socket = await openSocket(url, asked, headers, prepare, trust);
-    await until(() => client.#incoming.hello, { what: 'hello' });
-    return client;
+    this.#socket = await openSocket(url, requested, headers, prepare, trust);
+    await until(() => this.#incoming.hello, { what: 'hello' });
   }
 
   get socket(): WebSocket {

@@ -1,28 +1,26 @@
 /** The example client of docs/examples, as its first lines say that it is run. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { KeyFile } from '../../testing/key-file.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { missingPython, pythonWith } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
 import { CutProxy } from '../page/cut-proxy.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const skip = missingPython('websockets');
 const keys = new KeyFile();
-let stage: Stage;
-let proxy: CutProxy;
-before(async () => {
-  if (skip) return;
+const stage = useStage(() => {
+  if (skip) return undefined;
   keys.write('py');
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '200', FOREBAY_KEYS_FILE: keys.path } });
+  return { env: { KAFKA_LINGER_MS: '200', FOREBAY_KEYS_FILE: keys.path } };
+});
+let proxy: CutProxy;
+stage.atStart(async () => {
   proxy = await new CutProxy(stage.gateway.port).listen();
+  stage.atEnd(() => proxy.close());
 });
-after(async () => {
-  proxy?.close();
-  await stage?.gateway.stop();
-  keys.remove();
-});
+after(() => keys.remove());
 
 function start(env: NodeJS.ProcessEnv) {
   const url = `${proxy.url.replace('http', 'ws')}/ws`;

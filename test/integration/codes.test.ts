@@ -1,26 +1,18 @@
 /** Refusals for good over WebSocket, on one connection that outlives all of them. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
-import { FrameClient } from '../../testing/frame-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
-import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
+import { useFrameClient, useStage } from '../support/use-stage.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 
-let stage: Stage;
-let client: FrameClient;
+const stage = useStage();
+const client = useFrameClient(stage);
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
-  client = await FrameClient.open(stage.gateway.wsUrl);
-});
-after(async () => {
-  await client?.close();
-  await stage?.gateway.stop();
-});
 
 /** Sends a frame that must be refused so, and stored but for that; a good frame follows it. */
 async function assertFate(frame: string, stored: string[], ...refused: Expected[]): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { LIMITS } from '../../src/config/limits.ts';
 import { startGateway } from '../../testing/gateway.ts';
@@ -16,10 +16,7 @@ import {
 import { PlainClient } from '../../testing/plain-client.ts';
 import { until } from '../../testing/wait.ts';
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 test('FOREBAY_MAX_CONNECTION_AGE_MS: goaway, all acknowledged, Close 1012, then the next', async (t) => {
   const maxMs = 1_000;

@@ -3,15 +3,16 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { HANDSHAKE } from '../../testing/crowd-process.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
 import { startHaproxy } from '../support/haproxy.ts';
 import { proxyHeader } from '../support/proxy-header.ts';
 import { type Upgraded, upgrade } from '../support/upgrade.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const MAX = 60;
 const PER_ADDRESS = 4;
@@ -20,21 +21,18 @@ const RATE = { eventsPerSecond: 5_000, burst: 1_000 };
 /** All of 127.0.0.0/8 is this machine: addresses for clients, and one for a proxy. */
 const PROXY = '127.0.0.2';
 
-let stage: Stage;
-let good: GoodClient;
-before(async () => {
-  const env = {
+const stage = useStage({
+  env: {
     FOREBAY_MAX_CONNECTIONS: String(MAX),
     FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(PER_ADDRESS),
     FOREBAY_ADDRESS_EVENTS_PER_SECOND: String(RATE.eventsPerSecond),
     FOREBAY_ADDRESS_EVENTS_BURST: String(RATE.burst),
     FOREBAY_TRUSTED_PROXIES: `10.0.0.0/8, ${PROXY}`,
-  };
-  stage = await openStage({ env });
-  good = await GoodClient.start(stage.gateway.wsUrl);
+  },
 });
-after(async () => {
-  await stage?.gateway.stop();
+let good: GoodClient;
+stage.atStart(async () => {
+  good = await GoodClient.start(stage.gateway.wsUrl);
 });
 
 /** What a handshake came to: the connection, or a status with its code. */

@@ -2,32 +2,29 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
 import { good, goodOfBytes } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import { ponged } from '../../testing/socket.ts';
-import { freshMetrics, metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics, metricsAtRest } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const FRAME_BYTES = 65_536;
 
 let cluster: KafkaCluster;
-let stage: Stage;
 
-before(async () => {
+const stage = useStage(async () => {
   // A node that is paused stays the leader: stalled, not dead.
   cluster = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
   const env = { FOREBAY_BUFFER_BYTES: String(4 * MIB), FOREBAY_WORKERS: '1' };
-  stage = await openStage({ brokers: cluster.brokers, env });
+  stage.atEnd(() => cluster.resume(0));
+  return { brokers: cluster.brokers, env };
 });
-after(async () => {
-  cluster?.resume(0);
-  await stage?.gateway.stop();
-  await cluster?.close();
-});
+after(() => cluster?.close());
 
 /** Sends greatest frames while the credit allows it. @returns the bytes sent in all */
 async function useUp(client: FrameClient, sent = 0): Promise<number> {

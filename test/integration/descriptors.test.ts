@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
-import { before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { connectionBounds } from '../../src/config/fd-limits.ts';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import { startGateway } from '../../testing/gateway.ts';
@@ -19,10 +19,7 @@ const FILES = 128;
 const CONNECTIONS = 200;
 const skip = missingTool('prlimit');
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 /** A gateway whose processes may have few files, and four clients under load. */
 async function start(t: TestContext) {

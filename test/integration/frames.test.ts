@@ -1,29 +1,22 @@
 /** How frames are taken apart: fragments, forms of text, and what ends a connection. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import { arrayOf, good } from '../../testing/events.ts';
 import { FrameClient, type Payload } from '../../testing/frame-client.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import { openSocket } from '../../testing/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { assertRefused } from '../support/refusals.ts';
 import { upgrade } from '../support/upgrade.ts';
+import { useFrameClient, useStage } from '../support/use-stage.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 
-let stage: Stage;
-let client: FrameClient;
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
+const client = useFrameClient(stage);
 const tally = new Tally();
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-  client = await FrameClient.open(stage.gateway.wsUrl);
-});
-after(async () => {
-  await client?.close();
-  await stage?.gateway.stop();
-});
 
 /** Sends frames, each a list of fragments, that must be stored whole. */
 async function assertStored(frames: readonly (readonly Payload[])[], expected: readonly string[]) {

@@ -1,25 +1,22 @@
 /** Pages of other origins, and what an address says that it takes. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
-import { accountOf, freshMetrics, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, freshMetrics, Tally } from '../../testing/stage.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const HOST = 'forebay.example';
 const ALLOWED = 'https://forebay.example';
 const FOREIGN = ['https://example.com', 'https://forebay.example:444', 'null', 'x', 'https://'];
 const EVENT = good('from a page');
 
-let stage: Stage;
+const stage = useStage();
 let http: RawHttp;
 const tally = new Tally();
-before(async () => {
-  stage = await openStage();
+stage.atStart(() => {
   http = new RawHttp(stage.gateway.port);
-});
-after(async () => {
-  http?.destroy();
-  await stage?.gateway.stop();
+  stage.atEnd(() => http.destroy());
 });
 
 const ask = (line: string, headers: Record<string, string>, body?: string) => {

@@ -1,14 +1,15 @@
 /** Pages of other origins in a real browser, which send with credentials and tracing headers. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { good } from '../../testing/events.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
+import type { Stage } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
 import { TestPage } from '../page/browser.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const skip = missingTool('chromium');
 /** Origins, each with a server of its own: with routes in their place Playwright, not the gateway,
@@ -23,20 +24,16 @@ const servers = [first, second].map((port) =>
   }).listen(port, '127.0.0.1'),
 );
 
-let listed: Stage;
-let every: Stage;
+const listed = useStage({ env: { FOREBAY_ORIGINS: NAMED, KAFKA_LINGER_MS: '1' } });
+const every = useStage({ env: { FOREBAY_ORIGINS: '*', KAFKA_LINGER_MS: '1' } });
 let shown: TestPage;
-before(async () => {
-  const env = (FOREBAY_ORIGINS: string) => ({ env: { FOREBAY_ORIGINS, KAFKA_LINGER_MS: '1' } });
-  listed = await openStage(env(NAMED));
-  every = await openStage(env('*'));
-  if (!skip) shown = await TestPage.open();
+listed.atStart(async () => {
+  if (skip) return;
+  shown = await TestPage.open();
+  listed.atEnd(() => shown.close());
 });
-after(async () => {
-  await shown?.close();
+after(() => {
   for (const server of servers) server.close();
-  await listed?.gateway.stop();
-  await every?.gateway.stop();
 });
 
 /** Runs `code` on a page of that origin; `url` and `event` are there. */

@@ -4,30 +4,30 @@ import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { addToFile } from '../../src/api-keys/file.ts';
 import { tokenHash } from '../../src/api-keys/token.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { assertNoSecrets, KeyFile } from '../../testing/key-file.ts';
 import { HandshakeRefused } from '../../testing/socket.ts';
-import { freshMetrics, openStage, post, type Stage } from '../../testing/stage.ts';
+import { freshMetrics, post } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { AUDIENCE, ISSUER, Issuer, inSeconds, JwksServer, keySetOf } from '../support/issuer.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const keys = new KeyFile();
-let stage: Stage;
 let server: JwksServer;
 let issuer: Issuer;
 /** Has a key that stays, all the time. */
 let client: FrameClient;
 
-before(async () => {
+const stage = useStage(async () => {
   issuer = await Issuer.create('1');
   server = await new JwksServer(keySetOf(issuer)).listen();
   server.state = 'broken';
   keys.write('beside', 'till');
-  stage = await openStage({
+  return {
     env: {
       FOREBAY_KEYS_FILE: keys.path,
       FOREBAY_JWT_JWKS_URL: server.url,
@@ -35,13 +35,14 @@ before(async () => {
       FOREBAY_JWT_ISSUER: ISSUER,
       FOREBAY_JWT_CLOCK_TOLERANCE_MS: '0',
     },
-  });
-  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('beside'));
+  };
 });
-after(async () => {
+stage.atStart(async () => {
+  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('beside'));
+  stage.atEnd(() => client.close());
+});
+after(() => {
   server?.close();
-  await client?.close();
-  await stage?.gateway.stop();
   keys.remove();
 });
 

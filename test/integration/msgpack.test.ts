@@ -1,30 +1,20 @@
 /** MessagePack in frames and bodies: what is stored of it, and what is refused. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
 import { good } from '../../testing/events.ts';
-import { FrameClient } from '../../testing/frame-client.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { assertRefused, type Expected } from '../support/refusals.ts';
+import { useFrameClient, useStage } from '../support/use-stage.ts';
 
 const MSGPACK = 'application/msgpack';
 const MAX_EVENT_BYTES = 65_536;
 
-let stage: Stage;
-let client: FrameClient;
-/** It sends good frames between the bad ones of the other. */
-let neighbour: FrameClient;
+const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
+const client = useFrameClient(stage);
+/** Sends valid frames between the invalid ones of the other. */
+const neighbour = useFrameClient(stage);
 const tally = new Tally();
-before(async () => {
-  stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-  client = await FrameClient.open(stage.gateway.wsUrl);
-  neighbour = await FrameClient.open(stage.gateway.wsUrl);
-});
-after(async () => {
-  await client?.close();
-  await neighbour?.close();
-  await stage?.gateway.stop();
-});
 
 interface Event {
   readonly [field: string]: unknown;

@@ -1,12 +1,13 @@
 /** Order: what one connection sends under one key is stored in the order in which it came. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import { describeVerdict, Ledger } from '../../testing/ledger.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import type { TestEvent } from '../../testing/socket.ts';
-import { accountOf, openStage, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const CONNECTIONS = 3;
 const EVENTS = 4_000;
@@ -15,16 +16,12 @@ const KEYS = 40;
 const FRAME_EVENTS = [1, 3, 1, 50, 7, 1, 200];
 const MSG_BYTES = [0, 20, 5, 600, 50, 3_000];
 
-let stage: Stage;
+// Batches close by size and by time, so that a key's events span many of them.
+const stage = useStage({
+  partitions: 5,
+  env: { KAFKA_BATCH_BYTES: '16384', KAFKA_LINGER_MS: '2' },
+});
 const tally = new Tally();
-before(async () => {
-  // Batches close by size and by time, so that a key's events go over many of them.
-  const env = { KAFKA_BATCH_BYTES: '16384', KAFKA_LINGER_MS: '2' };
-  stage = await openStage({ partitions: 5, env });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
 
 /** Events of one connection; all connections use the same keys. */
 function* events(name: string): Generator<TestEvent> {

@@ -1,6 +1,6 @@
 /** More comes than Kafka takes, or than a client reads: what is promised under overload. */
 import assert from 'node:assert/strict';
-import { after, before, type TestContext, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
@@ -20,9 +20,10 @@ import {
   violationsOf,
 } from '../../testing/load.ts';
 import { setProduceQuota } from '../../testing/quota.ts';
-import { freshMetrics, openStage, type Stage } from '../../testing/stage.ts';
+import { freshMetrics } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { atRest, type Readyz, readyz, untilNotReady, Watch } from '../../testing/watch.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const CLIENT_ID = 'overloaded';
 const QUOTA_BYTES_PER_SECOND = MIB;
@@ -42,19 +43,15 @@ const REFUSAL_MS_MAX = 50;
 const THROUGHPUT_LEAST = 0.8;
 
 let cluster: KafkaCluster;
-let stage: Stage;
-before(async () => {
+const stage = useStage(async () => {
   // The quota is an average: over two seconds instead of eleven.
   cluster = await startCluster({
     overrides: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
   });
   const env = { FOREBAY_BUFFER_BYTES: String(LIMIT_BYTES), KAFKA_CLIENT_ID: CLIENT_ID };
-  stage = await openStage({ brokers: cluster.brokers, env });
+  return { brokers: cluster.brokers, env, end: 'kill' };
 });
-after(async () => {
-  await stage?.gateway.kill();
-  await cluster?.close();
-});
+after(() => cluster?.close());
 
 function setQuota(bytesPerSecond: number | undefined): Promise<void> {
   return setProduceQuota(cluster.brokers[0]!, { clientId: CLIENT_ID, bytesPerSecond });

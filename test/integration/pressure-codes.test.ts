@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { LIMITS } from '../../src/config/limits.ts';
@@ -14,40 +14,36 @@ import {
   accountOf,
   freshMetrics,
   metricsAtRest,
-  openStage,
   type PostAnswer,
   post,
-  type Stage,
   Tally,
 } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { assertRefused } from '../support/refusals.ts';
+import { useFrameClient, useStage } from '../support/use-stage.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 const LIMIT_BYTES = 4 * 1_048_576;
 const RESTART = { code: 1012, reason: 'restart' };
 
 let cluster: KafkaCluster;
-let stage: Stage;
-let client: FrameClient;
 let plain: PlainClient;
 const tally = new Tally();
 
-before(async () => {
+const stage = useStage(async () => {
   // A node that is paused stays the leader: stalled, not dead.
   cluster = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
   const env = { FOREBAY_BUFFER_BYTES: String(LIMIT_BYTES), FOREBAY_HTTP_TIMEOUT_MS: '60000' };
-  stage = await openStage({ brokers: cluster.brokers, env });
-  client = await FrameClient.open(stage.gateway.wsUrl);
+  return { brokers: cluster.brokers, env };
+});
+const client = useFrameClient(stage);
+stage.atStart(async () => {
   plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
+  stage.atEnd(() => plain.close());
+  stage.atEnd(() => cluster.resume(0));
 });
-after(async () => {
-  cluster?.resume(0);
-  await Promise.all([client?.close(), plain?.close()]);
-  await stage?.gateway.stop();
-  await cluster?.close();
-});
+after(() => cluster?.close());
 
 /** Lets Kafka go on and waits until it has taken everything. */
 async function resume(): Promise<void> {

@@ -1,40 +1,26 @@
 /** What is stored: the client's own bytes, the key, the partition, the time, no headers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { type KafkaMessage, Partitioners } from 'kafkajs';
 import { arrayOf, goodOfBytes } from '../../testing/events.ts';
-import { FrameClient } from '../../testing/frame-client.ts';
-import { accountOf, openStage, post, type Stage, Tally } from '../../testing/stage.ts';
+import { accountOf, post, Tally } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { testKafka } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
+import { useAnyObjectSchema, useFrameClient, useStage } from '../support/use-stage.ts';
 
 const PARTITIONS = 7;
 
-let folder: string;
-let stage: Stage;
-let client: FrameClient;
+const stage = useStage({
+  partitions: PARTITIONS,
+  env: { FOREBAY_EVENT_SCHEMA: useAnyObjectSchema() },
+});
+const client = useFrameClient(stage);
 const tally = new Tally();
 /** Everything that must be in the topic, in any order. */
 const allValues: string[] = [];
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'forebay-schema-'));
-  const schema = join(folder, 'any-object.json');
-  await writeFile(schema, '{"type":"object"}');
-  stage = await openStage({ partitions: PARTITIONS, env: { FOREBAY_EVENT_SCHEMA: schema } });
-  client = await FrameClient.open(stage.gateway.wsUrl);
-});
-after(async () => {
-  await client?.close();
-  await stage?.gateway.stop();
-  if (folder !== undefined) await rm(folder, { recursive: true });
-});
 
 /** Notes that these values are in the topic. */
 function note(transport: 'ws' | 'http', values: readonly string[]): void {

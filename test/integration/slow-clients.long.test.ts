@@ -5,23 +5,18 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readlinkSync } from 'node:fs';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { GoodClient } from '../../testing/good-client.ts';
-import { metricsAtRest, openStage, type Stage } from '../../testing/stage.ts';
+import { metricsAtRest } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const skip = missingTool('slowhttptest');
 const SOCKETS = 1_000;
 const FEW = 20;
 
-let stage: Stage;
-before(async () => {
-  if (skip === false) stage = await openStage({ env: { KAFKA_LINGER_MS: '1' } });
-});
-after(async () => {
-  await stage?.gateway.stop();
-});
+const stage = useStage(() => (skip ? undefined : { env: { KAFKA_LINGER_MS: '1' } }));
 
 /** Sockets that the worker has open. */
 function workerSockets(): number {

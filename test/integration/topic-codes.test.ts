@@ -1,49 +1,26 @@
 /** What a topic's own rules refuse: `too_large` and `rejected_by_kafka`. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
-import {
-  accountOf,
-  freshMetrics,
-  openStage,
-  post,
-  type Stage,
-  Tally,
-} from '../../testing/stage.ts';
+import { accountOf, freshMetrics, post, Tally } from '../../testing/stage.ts';
 import { assertRefused } from '../support/refusals.ts';
+import { useAnyObjectSchema, useFrameClient, useStage } from '../support/use-stage.ts';
 
 const MAX_MESSAGE_BYTES = 2_000;
 const POISON_ERRORS = 'forebay_produce_errors_total';
 
-let folder: string;
-let short: Stage;
-let compact: Stage;
-let toShort: FrameClient;
-let toCompact: FrameClient;
+const short = useStage({ config: { 'max.message.bytes': String(MAX_MESSAGE_BYTES) } });
+const compact = useStage({
+  config: { 'cleanup.policy': 'compact' },
+  // Records with and without a key share a batch.
+  partitions: 1,
+  env: { FOREBAY_EVENT_SCHEMA: useAnyObjectSchema(), KAFKA_LINGER_MS: '50' },
+});
+const toShort = useFrameClient(short);
+const toCompact = useFrameClient(compact);
 const shortTally = new Tally();
 const compactTally = new Tally();
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'forebay-schema-'));
-  const schema = join(folder, 'any-object.json');
-  await writeFile(schema, '{"type":"object"}');
-  const config = { 'max.message.bytes': String(MAX_MESSAGE_BYTES) };
-  short = await openStage({ config });
-  // One partition: records with and without a key share a batch.
-  const env = { FOREBAY_EVENT_SCHEMA: schema, KAFKA_LINGER_MS: '50' };
-  compact = await openStage({ config: { 'cleanup.policy': 'compact' }, partitions: 1, env });
-  toShort = await FrameClient.open(short.gateway.wsUrl);
-  toCompact = await FrameClient.open(compact.gateway.wsUrl);
-});
-after(async () => {
-  await Promise.all([toShort?.close(), toCompact?.close()]);
-  await Promise.all([short?.gateway.stop(), compact?.gateway.stop()]);
-  if (folder !== undefined) await rm(folder, { recursive: true });
-});
 
 test('too_large alone: an event longer than the topic’s max.message.bytes', async () => {
   assertRefused(await toShort.exchange(goodOfBytes('long', 3_000)), ['too_large', [0, 0]]);

@@ -1,26 +1,22 @@
 /** docs/protocol.md shows a session and single frames: they are what the gateway says today. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { EVENT_CODES, type EventCode, eventCodes } from '../../src/common/errors.ts';
 import { MIB } from '../../src/config/limits.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Refusals } from '../../src/worker/acknowledger/refusals.ts';
 import { Incoming } from '../../testing/protocol.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { type Line, recordTranscript, TRANSCRIPT_ENV } from '../../testing/transcript.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const document = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 const SESSION = /<!-- written by scripts\/transcript\.ts -->\n+```\n([^`]*)```/;
-let stage: Stage;
+const stage = useStage({ env: TRANSCRIPT_ENV, end: 'kill' });
 let recorded: readonly Line[];
 
-before(async () => {
-  stage = await openStage({ env: TRANSCRIPT_ENV });
+stage.atStart(async () => {
   recorded = await recordTranscript(stage);
-});
-after(async () => {
-  await stage?.gateway.kill();
 });
 
 /** The lines of the document's session; those that were left out are counted with theirs. */

@@ -1,23 +1,22 @@
 /** Senders that hold memory with input that they do not finish: others are served meanwhile. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { KIB, LIMITS, MIB } from '../../src/config/limits.ts';
 import { CrowdProcess, HANDSHAKE } from '../../testing/crowd-process.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { GoodClient } from '../../testing/good-client.ts';
-import { freshMetrics, openStage, post, type Stage } from '../../testing/stage.ts';
+import { freshMetrics, openStage, post } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
+import { useStage } from '../support/use-stage.ts';
 
 /** Above what a worker takes that has just begun to work. */
 const ROOM_BYTES = 48 * MIB;
 const PARTIAL_BYTES = 120 * KIB;
 const PARTIAL_FRAMES = 800;
 
-let stage: Stage;
-let beside: GoodClient;
-before(async () => {
+const stage = useStage(async () => {
   const calm = await openStage();
   const client = await GoodClient.start(calm.gateway.wsUrl);
   await client.serve(100);
@@ -28,11 +27,11 @@ before(async () => {
     FOREBAY_MAX_INPUT_BYTES: String(LIMITS.inputBytesMin),
     FOREBAY_MAX_RSS_BYTES: String(bytes + ROOM_BYTES),
   };
-  stage = await openStage({ env });
-  beside = await GoodClient.start(stage.gateway.wsUrl);
+  return { env, end: 'kill' };
 });
-after(async () => {
-  await stage?.gateway.kill();
+let beside: GoodClient;
+stage.atStart(async () => {
+  beside = await GoodClient.start(stage.gateway.wsUrl);
 });
 
 /** All of a body but its end. */

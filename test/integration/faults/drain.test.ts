@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
-import { before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { good } from '../../../testing/events.ts';
@@ -12,10 +12,7 @@ import { PlainClient } from '../../../testing/plain-client.ts';
 import { readyz, untilLogged, untilNotReady } from '../../../testing/watch.ts';
 import { RawClient } from '../../support/raw-client.ts';
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 async function start(t: TestContext, env: Record<string, string> = {}) {
   const topic = uniqueTopic();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../testing/child.ts';
 import { good } from '../../../testing/events.ts';
@@ -21,10 +21,7 @@ import {
 import { PlainClient } from '../../../testing/plain-client.ts';
 import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../../testing/watch.ts';
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 const ENDED = 'rolling restart completed';
 /** What the kernel resets: it had accepted for the listener that closes. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { startGateway } from '../../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
 import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
@@ -17,10 +17,7 @@ import { deleteTopic, noteOffsets, type Offsets, untilMadeAgain } from '../../..
 import { until } from '../../../testing/wait.ts';
 import { atRest, logged, produceErrors, untilStored, Watch } from '../../../testing/watch.ts';
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 /** Deletes the topic. @returns where its partitions ended just before */
 async function deleteNow(topic: string, ledger: Ledger): Promise<Offsets> {

@@ -1,9 +1,6 @@
 /** A topic that is deleted and created again with another number of partitions, time and again. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, before, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { arrayOf, good } from '../../../testing/events.ts';
 import { partitionsOf } from '../../../testing/failover.ts';
 import { FrameClient } from '../../../testing/frame-client.ts';
@@ -20,6 +17,7 @@ import {
 } from '../../../testing/topic.ts';
 import { until } from '../../../testing/wait.ts';
 import { logged } from '../../../testing/watch.ts';
+import { useAnyObjectSchema } from '../../support/use-stage.ts';
 
 /** Far less than the deadline of an event, and than anything that is stuck would take. */
 const ANSWERED_MS_MAX = 8_000;
@@ -28,16 +26,8 @@ const KEYS = Array.from({ length: 24 }, (_, index) => `key ${index}`);
 const keyed = (name: string, key: string) => good(`${name} ${key}`, { clientId: key });
 const keyless = (name: string, key: string) => good(`${name} ${key}`, { clientId: null });
 
-let brokers: readonly string[];
-let folder: string;
-let schema: Readonly<Record<string, string>>;
-before(async () => {
-  ({ brokers } = await sharedKafka());
-  folder = await mkdtemp(join(tmpdir(), 'forebay-schema-'));
-  schema = { FOREBAY_EVENT_SCHEMA: join(folder, 'any-object.json') };
-  await writeFile(schema.FOREBAY_EVENT_SCHEMA!, '{"type":"object"}');
-});
-after(() => rm(folder, { recursive: true }));
+const { brokers } = await sharedKafka();
+const schema = { FOREBAY_EVENT_SCHEMA: useAnyObjectSchema() };
 
 /** Clients of all kinds; each has sent and settled an event of each key. */
 class Clients {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../testing/child.ts';
 import { startGateway } from '../../../testing/gateway.ts';
@@ -20,10 +20,7 @@ const TIMEOUT_MS = 2_000;
 /** From the kill to ready. */
 const READY_MS = 2_000;
 
-let brokers: readonly string[];
-before(async () => {
-  ({ brokers } = await sharedKafka());
-});
+const { brokers } = await sharedKafka();
 
 test('a worker that hangs under load is killed and replaced; its neighbour goes on', async (t) => {
   const topic = uniqueTopic();
