@@ -210,7 +210,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [['#raiseCredit', '!worthIt', 'this.#acked > 0']],
   },
   {
-    defect: 'connections starved of credit miss the relief of the buffer',
+    defect: 'connections that wait for credit are not notified of room in the buffer',
     file: 'acknowledger/credit.ts',
     changes: [['#notifyWaiting', 'for (const…', '']],
   },
