@@ -2,28 +2,16 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, test } from 'node:test';
+import { after, test } from 'node:test';
 import { tokenHash } from '../../src/api-keys/token.ts';
 import { isRunning, type Line } from '../../testing/child.ts';
-import {
-  checkWorkersGone,
-  did,
-  errorLines,
-  host,
-  killHosts,
-  messages,
-  pidOf,
-  said,
-} from './fixtures/fake-host.ts';
+import { did, errorLines, host, messages, pidOf, said, useHosts } from './fixtures/fake-host.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-key-files-'));
 const path = join(folder, 'keys.json');
 const jwks = join(folder, 'jwks.json');
-afterEach(killHosts);
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await checkWorkersGone();
-});
+useHosts();
+after(() => rmSync(folder, { recursive: true }));
 
 const JWT = { FOREBAY_JWT_AUDIENCE: 'a', FOREBAY_JWT_ISSUER: 'i' };
 const keysOf = (...names: readonly string[]) =>

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, afterEach, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
 import type { WorkerStatus } from '../../src/ipc.ts';
 import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
@@ -12,18 +12,16 @@ import type { Supervisor } from '../../src/primary/supervisor.ts';
 import { type Child, isRunning, type Line } from '../../testing/child.ts';
 import { until } from '../../testing/wait.ts';
 import {
-  checkWorkersGone,
   did,
   errorLines,
-  host,
-  killHosts,
   messages,
   pidOf,
+  readyHost,
   said,
+  useHosts,
 } from './fixtures/fake-host.ts';
 
-afterEach(killHosts);
-after(checkWorkersGone);
+useHosts();
 
 const BEGUN = 'rolling restart started';
 const ENDED = 'rolling restart completed';
@@ -41,8 +39,7 @@ async function rolling(
   const file = join(dir, 'mode');
   const mode = (next: string) => writeFileSync(file, next);
   mode(first);
-  const started = await host(first, workers, { FAKE_MODE_FILE: file, ...env });
-  await started.child.line(said('ready'));
+  const started = await readyHost(first, workers, { FAKE_MODE_FILE: file, ...env });
   return { ...started, mode };
 }
 

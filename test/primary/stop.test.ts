@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { isRunning } from '../../testing/child.ts';
-import {
-  checkWorkersGone,
-  did,
-  host,
-  killHosts,
-  messages,
-  pidOf,
-  said,
-} from './fixtures/fake-host.ts';
+import { did, messages, pidOf, readyHost, said, useHosts } from './fixtures/fake-host.ts';
 
-afterEach(killHosts);
-after(checkWorkersGone);
+useHosts();
 
 test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out counts from then', async () => {
   const env = { FOREBAY_PRESTOP_MS: '4000', FOREBAY_DRAIN_TIMEOUT_MS: '500' };
-  const { child, get, has, signal } = await host('run', 1, env);
-  await child.line(said('ready'));
+  const { child, get, has, signal } = await readyHost('run', 1, env);
   const startMs = performance.now();
   signal('SIGTERM');
   await child.line(said('stop requested'));
@@ -35,8 +25,7 @@ test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out coun
 });
 
 test('a second signal ends it at once, before the drain too', async () => {
-  const { child, signal } = await host('run', 1, { FOREBAY_PRESTOP_MS: '60000' });
-  await child.line(said('ready'));
+  const { child, signal } = await readyHost('run', 1, { FOREBAY_PRESTOP_MS: '60000' });
   signal('SIGTERM');
   await child.line(said('stop requested'));
   signal('SIGTERM');
@@ -45,8 +34,7 @@ test('a second signal ends it at once, before the drain too', async () => {
 });
 
 test('POST /drain stops it as a signal does; neither another nor the first signal cuts it short', async () => {
-  const { child, get, signal } = await host('held', 1);
-  await child.line(said('ready'));
+  const { child, get, signal } = await readyHost('held', 1);
   for (let i = 0; i < 2; i++) assert.equal((await get('/drain', 'POST')).status, 202);
   assert.equal((await child.line(said('drain started'))).cause, 'POST /drain');
   const drain = await child.line(did('drain'));
@@ -58,8 +46,7 @@ test('POST /drain stops it as a signal does; neither another nor the first signa
 });
 
 test('after POST /drain the second signal ends it at once', async () => {
-  const { child, get, signal } = await host('held', 1);
-  await child.line(said('ready'));
+  const { child, get, signal } = await readyHost('held', 1);
   await get('/drain', 'POST');
   await child.line(did('drain'));
   signal('SIGTERM');
@@ -70,8 +57,7 @@ test('after POST /drain the second signal ends it at once', async () => {
 });
 
 test('a primary that was suspended kills nobody', async () => {
-  const { child, get, signal } = await host('run', 2, { FOREBAY_WORKER_TIMEOUT_MS: '2000' });
-  await child.line(said('ready'));
+  const { child, get, signal } = await readyHost('run', 2, { FOREBAY_WORKER_TIMEOUT_MS: '2000' });
   const workers = child.lines().filter(did('listening')).map(pidOf);
   signal('SIGSTOP');
   await new Promise((resolve) => setTimeout(resolve, 2_600));

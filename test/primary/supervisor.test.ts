@@ -1,21 +1,20 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, test } from 'node:test';
+import { test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
 import { isRunning } from '../../testing/child.ts';
 import { until } from '../../testing/wait.ts';
 import {
-  checkWorkersGone,
   did,
   errorLines,
   host,
-  killHosts,
   messages,
   pidOf,
+  readyHost,
   said,
+  useHosts,
 } from './fixtures/fake-host.ts';
 
-afterEach(killHosts);
-after(checkWorkersGone);
+useHosts();
 
 test('a killed worker is replaced, ever later; counters stay, what it held is lost', async () => {
   const { child, has, signal } = await host('run', 1);
@@ -74,8 +73,7 @@ test('a worker that cannot run, where the others do not know the topic either: t
 });
 
 test('a new worker that cannot run, where another serves: that goes on, and the slot tries again', async () => {
-  const { child, get, has } = await host('run', 2);
-  await child.line(said('ready'));
+  const { child, get, has } = await readyHost('run', 2);
   const [worker] = child.lines().filter(did('listening'));
   process.kill(pidOf(worker!), 'SIGUSR2');
   const line = await child.line(said('worker failed to start'));
@@ -92,8 +90,7 @@ test('a new worker that cannot run, where another serves: that goes on, and the 
 });
 
 test('a worker that cannot run while the instance drains changes nothing of that', async () => {
-  const { child, signal } = await host('held', 2);
-  await child.line(said('ready'));
+  const { child, signal } = await readyHost('held', 2);
   const [one, other] = child.lines().filter(did('listening')).map(pidOf);
   signal('SIGTERM');
   await child.line(did('drain'), 2);
@@ -141,8 +138,7 @@ test('a signal while workers still start reaches them, exit code 0', async () =>
 });
 
 test('a drain shows in /readyz and /metrics; a second signal ends it at once', async () => {
-  const { child, get, signal } = await host('stuck', 2);
-  await child.line(said('ready'));
+  const { child, get, signal } = await readyHost('stuck', 2);
   assert.equal((await get('/readyz')).status, 200);
   signal('SIGINT');
   await child.line(did('drain'), 2);
@@ -159,8 +155,7 @@ test('a drain shows in /readyz and /metrics; a second signal ends it at once', a
 });
 
 test('the deadline ends a drain with the count of what was left, exit code 1', async () => {
-  const { child, signal } = await host('stuck', 2, { FOREBAY_DRAIN_TIMEOUT_MS: '200' });
-  await child.line(said('ready'));
+  const { child, signal } = await readyHost('stuck', 2, { FOREBAY_DRAIN_TIMEOUT_MS: '200' });
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
   assert.equal(messages(child, 'drain timed out')[0]?.left, 6);
@@ -169,8 +164,7 @@ test('the deadline ends a drain with the count of what was left, exit code 1', a
 });
 
 test('a worker that dies instead of draining makes it exit code 1', async () => {
-  const { child, signal } = await host('stuck', 1);
-  await child.line(said('ready'));
+  const { child, signal } = await readyHost('stuck', 1);
   signal('SIGTERM');
   process.kill(pidOf(await child.line(did('drain'))), 'SIGKILL');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
