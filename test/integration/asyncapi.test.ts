@@ -10,28 +10,26 @@ import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import type { Closed } from '../../testing/socket.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { judge, openSpec } from '../support/specs.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const spec = openSpec('asyncapi');
 const { messages } = spec.components;
 const closes = spec.channels.acknowledged['x-closes'];
 const CLIENT_FRAMES = ['json', 'lines', 'msgpack'];
 
-let stage: Stage;
+const stage = useStage({ end: 'kill' });
 /** Has no Kafka, and sends its clients away when they are old. */
 let alone: Gateway;
 before(async () => {
   const [port] = await freePorts(1);
   const env = { FOREBAY_MAX_CONNECTION_AGE_MS: '1000' };
   const nowhere = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), ready: false, env };
-  [stage, alone] = await Promise.all([openStage(), startGateway(nowhere)]);
+  alone = await startGateway(nowhere);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
 });
-after(async () => {
-  await Promise.all([stage?.gateway.kill(), alone?.kill()]);
-});
+after(() => alone?.kill());
 
 /** Kinds of server frames that were heard, and ends of connections that were seen. */
 const heard = new Set<string>();

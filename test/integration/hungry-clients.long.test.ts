@@ -1,24 +1,24 @@
 /** Clients that cost memory which the buffer of events does not see. */
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { test } from 'node:test';
 import { MIB } from '../../src/config/limits.ts';
 import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { GoodClient } from '../../testing/good-client.ts';
 import { HandshakeRefused } from '../../testing/socket.ts';
-import { freshMetrics, openStage, post, Stage } from '../../testing/stage.ts';
+import { freshMetrics, post, Stage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { useStage } from '../support/use-stage.ts';
 
 async function residentBytes(gateway: Gateway): Promise<number> {
   return (await freshMetrics(gateway)).value('forebay_worker_resident_bytes');
 }
 
-let stage: Stage;
+const stage = useStage();
 /** What a worker takes that has just begun to work. */
 let calmBytes = 0;
-before(async () => {
-  stage = await openStage();
+stage.atStart(async () => {
   const client = await GoodClient.start(stage.gateway.wsUrl);
   await client.serve(100);
   await client.stop();
@@ -34,7 +34,6 @@ const GROWTH_BYTES_MAX = 64 * MIB;
 
 test('clients that never read: each ends, memory stays, others are served', async (t) => {
   const { gateway } = stage;
-  t.after(() => gateway.stop());
   const beside = await GoodClient.start(gateway.wsUrl);
   const opened = Array.from({ length: UNREAD }, () => FrameClient.open(gateway.wsUrl));
   const clients = await Promise.all(opened);

@@ -12,7 +12,6 @@ import { LIMITS } from '../../src/config/limits.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
 import { KeyFile } from '../../testing/key-file.ts';
-import { openStage, type Stage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import {
   type ExampleRequest,
@@ -23,6 +22,7 @@ import {
   operationsOf,
 } from '../support/specs.ts';
 import { type Upgraded, upgrade } from '../support/upgrade.ts';
+import { useStage } from '../support/use-stage.ts';
 
 const spec = openSpec('openapi');
 const operations = operationsOf(spec);
@@ -40,11 +40,8 @@ const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
 const ORIGIN = 'https://shop.example';
 
 const keys = new KeyFile();
-/** Wants a key. */
-let stage: Stage;
-/** Has no Kafka. */
-let alone: Gateway;
-before(async () => {
+/** Requires an API key. */
+const stage = useStage(() => {
   const slow = { eventsPerSecond: 1, burst: 1 };
   const entries = [{ name: 'quick' }, { name: 'slow', ...slow }].map((entry) => ({
     ...entry,
@@ -58,6 +55,11 @@ before(async () => {
     FOREBAY_ORIGINS: ORIGIN,
     FOREBAY_MAX_CONNECTIONS_PER_ADDRESS: String(CONNECTIONS_MAX),
   };
+  return { env, end: 'kill' };
+});
+/** Has no Kafka. */
+let alone: Gateway;
+before(async () => {
   const [port] = await freePorts(1);
   const nowhere = {
     brokers: [`127.0.0.1:${port}`],
@@ -65,11 +67,11 @@ before(async () => {
     ready: false,
     env: { FOREBAY_MAX_CONNECTIONS: String(CONNECTIONS_MAX) },
   };
-  [stage, alone] = await Promise.all([openStage({ env }), startGateway(nowhere)]);
+  alone = await startGateway(nowhere);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
 });
 after(async () => {
-  await Promise.all([stage?.gateway.kill(), alone?.kill()]);
+  await alone?.kill();
   keys.remove();
 });
 
