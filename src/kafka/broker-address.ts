@@ -1,4 +1,4 @@
-/** Addresses of brokers, as KAFKA_BROKERS, sockets and log lines have them. */
+/** Broker addresses in KAFKA_BROKERS, sockets and log lines. */
 import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import type { KafkaConfig } from 'kafkajs';
@@ -6,7 +6,7 @@ import { MIB } from '../config/limits.ts';
 import { guardResponses } from './response-guard.ts';
 
 export interface BrokerAddress {
-  /** A name, or an address without brackets. */
+  /** Host name, or IP address without brackets. */
   readonly host: string;
   readonly port: number;
 }
@@ -14,7 +14,7 @@ export interface BrokerAddress {
 const PORT_MAX = 65_535;
 const ADDRESS = /^(?:\[(?<ipv6>[^\]]+)\]|(?<name>[A-Za-z0-9._-]+)):(?<port>\d{1,5})$/;
 
-/** Reads `host:port`, with an IPv6 address in brackets; undefined for anything else. */
+/** Parses `host:port`, with IPv6 addresses in brackets; undefined for anything else. */
 export function parseBrokerAddress(text: string): BrokerAddress | undefined {
   const { ipv6, name = '', port = '' } = ADDRESS.exec(text)?.groups ?? {};
   if (ipv6 !== undefined && !net.isIPv6(ipv6)) return undefined;
@@ -22,7 +22,7 @@ export function parseBrokerAddress(text: string): BrokerAddress | undefined {
   return number >= 1 && number <= PORT_MAX ? { host: ipv6 ?? name, port: number } : undefined;
 }
 
-/** What to mind in an address that cannot be read, as the end of a sentence; '' if unknown. */
+/** Returns a correction for an invalid address, as the end of a sentence; '' if unknown. */
 export function brokerAddressHint(text: string): string {
   const isAddress = (other: string) => parseBrokerAddress(other) !== undefined;
   const [scheme] = /^[a-z][\w+.-]*:\/\//i.exec(text) ?? [];
@@ -41,18 +41,18 @@ export function formatBrokerAddress({ host, port }: BrokerAddress): string {
 }
 
 /**
- * The domain of IPv6 addresses in places that take no colon, as Windows writes them in UNC paths:
- * `::1` is `--1.ipv6-literal.net`.
+ * Domain of IPv6 addresses where colons are not allowed, as in Windows UNC paths: `::1` is
+ * `--1.ipv6-literal.net`.
  */
 const LITERAL = '.ipv6-literal.net';
 const KEEP_ALIVE_MS = 60_000;
-/** Record batches may be long; what a stranger sends would be a longer response, nearly always. */
+/** Record batches may be long; bytes of another protocol nearly always imply a longer response. */
 const RESPONSE_BYTES_MAX = 256 * MIB;
 
 /**
- * Bootstrap brokers for kafkajs's `Kafka`, which splits each one at its first colons. IPv6
- * addresses are handed over without colons and restored before the socket connects. Its sockets are
- * guarded against what no broker answers.
+ * Returns bootstrap brokers for kafkajs's `Kafka`, which splits each one at its first colons. IPv6
+ * addresses are passed without colons and restored before the socket connects. The sockets are
+ * guarded against responses that no broker sends.
  */
 export function bootstrapOptions(
   brokers: readonly string[],
@@ -71,24 +71,24 @@ export function bootstrapOptions(
       const socket = connectSocket({ host: hosts.get(host) ?? host, port }, ssl, onConnect);
       guardResponses(socket, {
         maxBytes: RESPONSE_BYTES_MAX,
-        refused: () => socket.destroy(new Error('the peer answered what no broker does')),
+        refused: () => socket.destroy(new Error('the peer sent a response that no broker sends')),
       });
       return socket;
     },
   };
 }
 
-/** Restores the address of a broker that {@link bootstrapOptions} has masked, for log lines. */
+/** Restores the address of a broker masked by {@link bootstrapOptions}, for log lines. */
 export function unmaskBroker(broker: string): string {
   const [host = '', port] = broker.split(':');
   if (!host.endsWith(LITERAL)) return broker;
-  // No digit of an address is an s.
+  // Addresses contain no s.
   const [digits = '', ...zone] = host.slice(0, -LITERAL.length).split('s');
   const address = digits.replaceAll('-', ':');
   return `[${zone.length > 0 ? `${address}%${zone.join('s')}` : address}]:${port}`;
 }
 
-/** Connects to a broker; with `ssl`, names the host to it unless that is an address. */
+/** Connects to a broker; with `ssl`, sends SNI unless the host is an IP address. */
 export function connectSocket(
   { host, port }: BrokerAddress,
   ssl: object | undefined,

@@ -1,4 +1,4 @@
-/** From our settings to kafkajs's: brokers, TLS, SASL. Producer, listener and tools start here. */
+/** Maps settings to options of kafkajs: brokers, TLS, SASL. For workers, the CLI and tools. */
 import type { KafkaConfig, logLevel, SASLOptions } from 'kafkajs';
 import { attemptAll } from '../common/errors.ts';
 import type { Config } from '../config/config.ts';
@@ -7,7 +7,7 @@ import { readKeyPair, readPem } from '../config/pem.ts';
 import { readSecret } from '../config/secret-files.ts';
 import { bootstrapOptions } from './broker-address.ts';
 
-/** kafkajs's own constant; importing it would load all of kafkajs. */
+/** Constant of kafkajs; importing it would load all of kafkajs. */
 const LOG_NOTHING: logLevel.NOTHING = 0;
 
 type ConnectionSettings = Pick<
@@ -25,9 +25,9 @@ type ConnectionSettings = Pick<
 >;
 
 /**
- * How to reach the brokers, for kafkajs's `Kafka`. It logs nothing by itself: a caller that wants
- * its lines sets `logLevel` and `logCreator`.
- * @throws StartError (exit code 1) that names each file of the settings that cannot be used
+ * Returns connection options for kafkajs's `Kafka`. Logging is off: callers that want log lines set
+ * `logLevel` and `logCreator`.
+ * @throws StartError (exit code 1) that names each unusable file of the settings
  */
 export function kafkaOptions(config: ConnectionSettings): KafkaConfig {
   const [ssl, sasl] = attemptAll(

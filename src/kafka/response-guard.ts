@@ -1,24 +1,25 @@
 /**
- * What kafkajs hears of a socket. It throws inside its data listener for a response whose length
- * cannot be, which would end the process: so it gets data only while lengths make sense.
+ * Filter for the data that kafkajs receives from a socket. It throws inside its data listener for a
+ * response of impossible length, which would end the process: it gets data only while lengths are
+ * valid.
  */
 import type { Socket } from 'node:net';
 import { LIMITS } from '../config/limits.ts';
 
 const LENGTH_BYTES = 4;
-/** A response has at least its correlation id. */
+/** A response has at least a correlation id. */
 const RESPONSE_BYTES_MIN = 4;
 
 export interface ResponseGuard {
-  /** Longest response that is believed; default `LIMITS.responseBytes`. */
+  /** Longest valid response; default `LIMITS.responseBytes`. */
   readonly maxBytes?: number;
-  /** Takes data that kafkajs is not to hear. @returns false for what it is to hear */
+  /** Intercepts data before kafkajs. @returns false for data that kafkajs receives */
   take?(chunk: Buffer): boolean;
-  /** Ends the connection: no broker sends this, or kafkajs has failed on it. */
+  /** Closes the connection: no broker sends this, or kafkajs threw on it. */
   refused(chunk: Buffer): void;
 }
 
-/** Guards the data listeners that are added to the socket from now on. */
+/** Guards data listeners that are added to the socket afterwards. */
 export function guardResponses(socket: Socket, { maxBytes, take, refused }: ResponseGuard): void {
   const lengths = new LengthCheck(maxBytes);
   const on = socket.on.bind(socket) as (event: string, listener: object) => Socket;
@@ -37,7 +38,7 @@ export function guardResponses(socket: Socket, { maxBytes, take, refused }: Resp
   socket.on = guarded as typeof socket.on;
 }
 
-/** Follows the length prefixes of a stream of responses. */
+/** Tracks the length prefixes of a stream of responses. */
 export class LengthCheck {
   readonly #maxBytes: number;
   #prefix = 0;
@@ -48,7 +49,7 @@ export class LengthCheck {
     this.#maxBytes = maxBytes;
   }
 
-  /** @returns false when a response's length is none that a broker sends */
+  /** @returns false if no broker sends a response of this length */
   accept(chunk: Buffer): boolean {
     let at = 0;
     while (at < chunk.length) {

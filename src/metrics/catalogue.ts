@@ -1,7 +1,6 @@
 /**
- * Every series, once. One invariant rules it: labels take their values from fixed sets only, so
- * that no client can make a series. The workers' memory layout, the primary's registry and
- * docs/metrics.md come from here.
+ * All series. Invariant: labels take values from fixed sets only, so that no client can create a
+ * series. The workers' memory layout, the primary's registry and docs/metrics.md derive from it.
  */
 import { eventCodes, requestCodes, retryCodes } from '../common/errors.ts';
 import type { Series } from './series.ts';
@@ -10,10 +9,10 @@ const transport = { name: 'transport', values: ['ws', 'http'] } as const;
 const seconds = [
   0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 ] as const;
-/** To take a frame apart takes microseconds. */
+/** Decoding a frame takes microseconds. */
 const stageSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...seconds] as const;
 
-/** Classes of failed attempts to store a batch, by what the producer does next. */
+/** Classes of failed attempts to store a batch, by the producer's next step. */
 export const PRODUCE_ERROR_CLASSES = [
   'connection',
   'request_timeout',
@@ -46,7 +45,7 @@ export const CLOSE_REASONS = [
 ] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
-/** Where an event spends its time, in this order. */
+/** Stages of an event's path, in order. */
 export const STAGES = ['decode', 'lane', 'produce', 'ack'] as const;
 
 export const WORKER_STATES = ['starting', 'ready', 'draining', 'dead'] as const;

@@ -5,13 +5,13 @@ import { cellOf, LAYOUT_CELLS, seriesOf } from './layout.ts';
 /** Cells of a series by label value, looked up once at start instead of per event. */
 export type Cells<L extends string> = { readonly [V in L]: number };
 
-/** A histogram's place in the numbers. */
+/** Cells of a histogram. */
 export interface HistogramCells {
   readonly first: number;
   readonly bounds: readonly number[];
 }
 
-/** One worker's numbers. An increment is an addition to a typed array, nothing else. */
+/** Metrics of one worker. An increment is one addition to a typed array. */
 export class Counters {
   readonly values = new Float64Array(LAYOUT_CELLS);
 
@@ -33,18 +33,18 @@ export class Counters {
   }
 }
 
-/** The single cell of a series without labels. */
+/** Returns the single cell of a series without labels. */
 export function cell(name: SeriesName): number {
   assert(seriesOf(name).label === undefined, `${name} has labels`);
   return cellOf(name);
 }
 
-/** The cells of a series by label value. */
+/** Returns the cells of a series by label value. */
 export function cells<L extends string>(name: SeriesName, values: readonly L[]): Cells<L> {
   return Object.fromEntries(values.map((value) => [value, cellOf(name, value)])) as Cells<L>;
 }
 
-/** A histogram, or what it has for one value of its label. */
+/** Returns a histogram's cells, for one label value if it has a label. */
 export function histogram(name: SeriesName, labelValue?: string): HistogramCells {
   return { first: cellOf(name, labelValue), bounds: seriesOf(name).buckets ?? [] };
 }

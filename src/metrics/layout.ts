@@ -1,10 +1,10 @@
 /**
- * Where each number of a worker stands in its Float64Array:
+ * Layout of a worker's metrics in its Float64Array:
  *
  *   counter, gauge   one cell
  *   histogram        a cell per bucket (not cumulative, the last is +Inf), then the sum
  *
- * With a label that much for each of its values, in the catalogue's order.
+ * A series with a label has these cells for each label value, in the catalogue's order.
  */
 import assert from 'node:assert/strict';
 import { CATALOGUE, type SeriesName } from './catalogue.ts';
@@ -18,27 +18,27 @@ for (const series of CATALOGUE as readonly Series[]) {
   cells += cellCount(series);
 }
 
-/** Cells of a worker's numbers in all. */
+/** Total number of cells. */
 export const LAYOUT_CELLS = cells;
 
-/** How many cells `series` takes. */
+/** Returns the number of cells of `series`. */
 export function cellCount(series: Series): number {
   return cellWidth(series) * (series.label?.values.length ?? 1);
 }
 
-/** Cells of one label value. */
+/** Returns the number of cells per label value. */
 function cellWidth({ type, buckets = [] }: Series): number {
   return type === 'histogram' ? buckets.length + 2 : 1;
 }
 
-/** First cell of `name`. @throws when the workers do not keep that series */
+/** Returns the first cell of `name`. @throws if workers do not record that series */
 export function firstCell(name: SeriesName): number {
   const cell = start.get(name);
-  assert(cell !== undefined, `${name} is not kept by the workers`);
+  assert(cell !== undefined, `${name} is not recorded by workers`);
   return cell;
 }
 
-/** The cell of `name` for one label value; of a histogram the first one. */
+/** Returns the cell of `name` for one label value; the first one of a histogram. */
 export function cellOf(name: SeriesName, labelValue?: string): number {
   const first = firstCell(name);
   if (labelValue === undefined) return first;
@@ -48,7 +48,7 @@ export function cellOf(name: SeriesName, labelValue?: string): number {
   return first + index * cellWidth(series);
 }
 
-/** The declaration of `name`. */
+/** Returns the declaration of `name`. */
 export function seriesOf(name: SeriesName): Series {
   const series = (CATALOGUE as readonly Series[]).find((candidate) => candidate.name === name);
   assert(series !== undefined, `${name} is not in the catalogue`);

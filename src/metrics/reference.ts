@@ -2,7 +2,7 @@ import { LIMITS } from '../config/limits.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { labelNames, type Series } from './series.ts';
 
-/** The reference table of all metrics: the text of docs/metrics.md. */
+/** Returns the reference table of all metrics: the text of docs/metrics.md. */
 export function metricsMarkdown(): string {
   const rows = (CATALOGUE as readonly Series[]).map((series) => {
     const { name, type, unit = '', help } = series;

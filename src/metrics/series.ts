@@ -1,6 +1,6 @@
-/** How a series is declared; catalogue.ts has them all. */
+/** Declaration of a series; catalogue.ts lists all of them. */
 
-/** What its numbers are in, or what they count. */
+/** Unit of the values, or the counted objects. */
 export type Unit =
   | 'seconds'
   | 'bytes'
@@ -17,21 +17,21 @@ export type Unit =
 export interface Series {
   readonly name: `forebay_${string}`;
   readonly type: 'counter' | 'gauge' | 'histogram';
-  /** None = it is 0 or 1. */
+  /** Undefined = the value is 0 or 1. */
   readonly unit?: Unit;
   readonly help: string;
-  /** `sum`: workers are added up. `worker`: a value per worker slot. `primary`: known there only. */
+  /** `sum`: sum over workers. `worker`: a value per worker slot. `primary`: recorded there only. */
   readonly from: 'sum' | 'worker' | 'primary';
-  /** Of two workers in one slot the greater value counts: it is no amount. */
+  /** The greater value of two workers in one slot counts: it is not additive. */
   readonly greatest?: true;
   readonly label?: { readonly name: string; readonly values: readonly string[] };
-  /** Labels whose values are known only where it runs. */
+  /** Labels whose values are known only at run time. */
   readonly openLabels?: readonly string[];
-  /** Upper bounds of a histogram's buckets, rising, without +Inf. */
+  /** Upper bounds of a histogram's buckets, ascending, without +Inf. */
   readonly buckets?: readonly number[];
 }
 
-/** Names of the labels that an operator sees, in their order. */
+/** Returns the names of the labels that an operator sees, in order. */
 export function labelNames({ from, label, openLabels = [] }: Series): string[] {
   return [...(from === 'worker' ? ['worker'] : []), ...openLabels, ...(label ? [label.name] : [])];
 }

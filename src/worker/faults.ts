@@ -2,16 +2,16 @@ import type { Fault, FaultLevel } from '../ipc.ts';
 import { SampledLog } from '../logging/logger.ts';
 
 /**
- * Lines about faults, of Kafka above all. Each worker of an instance meets the same faults, so
- * workers hand them to the primary, which logs each one once (primary/fault-log.ts). Here repeats
- * are only kept from flooding the channel.
+ * Fault messages, mostly about Kafka. All workers of an instance meet the same faults, so they send
+ * them to the primary, which logs each one once (primary/fault-log.ts). Sampling here only keeps
+ * repeats from flooding the channel.
  */
 export class Faults {
-  readonly #tell: (fault: Fault) => void;
+  readonly #send: (fault: Fault) => void;
   readonly #sampled: SampledLog;
 
-  constructor(tell: (fault: Fault) => void, now?: () => number) {
-    this.#tell = tell;
+  constructor(send: (fault: Fault) => void, now?: () => number) {
+    this.#send = send;
     this.#sampled = new SampledLog(now);
   }
 
@@ -27,14 +27,14 @@ export class Faults {
     this.#report('error', key, fields, message);
   }
 
-  /** Reports a fault that the primary logs a single time; callers report each one once. */
+  /** Reports a fault that the primary logs once; callers report it once each. */
   warnOnce(key: string, fields: object, message: string): void {
-    this.#tell({ level: 'warn', key: `${message} ${key}`, fields, message, held: 0, once: true });
+    this.#send({ level: 'warn', key: `${message} ${key}`, fields, message, held: 0, once: true });
   }
 
-  /** @param key faults with the same message and key are the same fault */
+  /** @param key identifies the fault together with the message */
   #report(level: FaultLevel, key: string, fields: object, message: string): void {
     const whole = `${message} ${key}`;
-    this.#sampled.line(whole, (held) => this.#tell({ level, key: whole, fields, message, held }));
+    this.#sampled.line(whole, (held) => this.#send({ level, key: whole, fields, message, held }));
   }
 }

@@ -2,14 +2,14 @@ import { performance } from 'node:perf_hooks';
 import { LIMITS } from '../config/limits.ts';
 
 /**
- * How late the event loop is: what holds it is felt by every client of the worker. Node's own
- * monitorEventLoopDelay wakes an idle loop as often as a busy one, and forgets with each reset when
- * it looked last, and so a stall that a report comes into.
+ * Lag of the event loop, which delays every client of the worker. Node's monitorEventLoopDelay
+ * wakes an idle loop as often as a busy one, and forgets its last tick on reset, so that it misses
+ * a stall during which a report is due.
  */
 export class LoopLag {
   #timer: NodeJS.Timeout | undefined;
   #use = performance.eventLoopUtilization();
-  #lookedAtMs = 0;
+  #armedAtMs = 0;
   #waitMs = 0;
   #worstMs = 0;
 
@@ -22,7 +22,7 @@ export class LoopLag {
     clearTimeout(this.#timer);
   }
 
-  /** The most that it was late since the last call, in seconds. */
+  /** Returns the maximum lag since the last call, in seconds. */
   takeSeconds(): number {
     const seconds = this.#worstMs / 1000;
     this.#worstMs = 0;
@@ -31,12 +31,12 @@ export class LoopLag {
 
   #wait(ms: number): void {
     this.#waitMs = ms;
-    this.#lookedAtMs = performance.now();
-    this.#timer = setTimeout(() => this.#look(), ms);
+    this.#armedAtMs = performance.now();
+    this.#timer = setTimeout(() => this.#measure(), ms);
   }
 
-  #look(): void {
-    const lateMs = performance.now() - this.#lookedAtMs - this.#waitMs;
+  #measure(): void {
+    const lateMs = performance.now() - this.#armedAtMs - this.#waitMs;
     if (lateMs > this.#worstMs) this.#worstMs = lateMs;
     const use = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(use, this.#use);

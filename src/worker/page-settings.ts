@@ -1,4 +1,4 @@
-/** Facts of a worker for the test page. */
+/** Facts about a worker for the test page. */
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '../common/json-object.ts';
 import type { Config } from '../config/config.ts';
@@ -7,7 +7,7 @@ import type { PageSettings } from './ingress/http/page-response.ts';
 import { BUILT_IN_SCHEMA, type Validator } from './intake/validator.ts';
 
 /**
- * @param validate the validator in force: an example is what it takes
+ * @param validate the active validator, which an example has to pass
  * @param outage the current outage of Kafka
  */
 export function pageSettings(
@@ -22,7 +22,7 @@ export function pageSettings(
   const make = async () => {
     const own = schemaText === undefined ? undefined : (JSON.parse(schemaText) as JsonObject);
     const schema = own ?? BUILT_IN_SCHEMA;
-    // Loaded when a page asks: it would only delay the start.
+    // Loaded on demand, so that it does not delay the start.
     const { exampleOf } = await import('./example/example.ts');
     return exampleOf({ schema, validate, keyField, idField, maxEventBytes });
   };
@@ -39,12 +39,12 @@ export function pageSettings(
   };
 }
 
-/** Text of the schema as the worker found it at its start: that one is in force. */
+/** Returns the schema text that the worker read at its start: the active one. */
 function textOf(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    // It was taken away just now: an example is made without it, and checked all the same.
+    // The file was just removed: the example is generated without it, and still validated.
     return '{}';
   }
 }

@@ -20,7 +20,7 @@ const LAG = cell('forebay_event_loop_lag_seconds');
 const RESIDENT = cell('forebay_worker_resident_bytes');
 const CPU = cell('forebay_worker_cpu_seconds_total');
 
-/** What is looked at for the numbers. */
+/** Sources of the reported values. */
 export interface ReporterParts {
   readonly budget: Budget;
   readonly producer: Producer;
@@ -30,11 +30,11 @@ export interface ReporterParts {
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
 }
 
-/** Sends the worker's numbers and its fitness to the primary: once a second, and on a change. */
+/** Sends the worker's metrics and status to the primary: once a second, and on changes. */
 export class Reporter {
   readonly #counters: Counters;
   readonly #parts: ReporterParts;
-  readonly #tell: (message: ToPrimary) => Promise<void>;
+  readonly #send: (message: ToPrimary) => Promise<void>;
   #timer: NodeJS.Timeout | undefined;
   #listening = false;
   #kafkaReached = false;
@@ -45,17 +45,17 @@ export class Reporter {
   constructor(
     counters: Counters,
     parts: ReporterParts,
-    tell: (message: ToPrimary) => Promise<void>,
+    send: (message: ToPrimary) => Promise<void>,
   ) {
     this.#counters = counters;
     this.#parts = parts;
-    this.#tell = tell;
+    this.#send = send;
   }
 
-  /** Reports from now on. */
+  /** Sends the first report and starts the timer. */
   start(): void {
     this.#timer = setInterval(() => {
-      // Not with a report on a change: it would have a moment alone.
+      // Only with periodic reports: one on a change may cover a moment only.
       this.#counters.set(LAG, this.#parts.lag.takeSeconds());
       this.#report();
     }, LIMITS.snapshotIntervalMs);
@@ -68,34 +68,34 @@ export class Reporter {
     if (this.#timer !== undefined) this.#report();
   }
 
-  /** A leader is connected, and a partition of it has a producer id. */
+  /** A leader is connected and has a partition with a producer id. */
   kafkaReached(): void {
     this.#kafkaReached = true;
     this.#topicCreation = undefined;
     this.#report();
   }
 
-  /** Reason why Kafka was not reached yet. */
+  /** Sets the reason why Kafka was not reached yet. */
   kafka(why: string): void {
     if (why === this.#kafka) return;
     this.#kafka = why;
     if (!this.#kafkaReached) this.#report();
   }
 
-  /** Reason why the missing topic was not created; undefined = no longer so. */
+  /** Sets the reason why the missing topic was not created; undefined = none any longer. */
   topicCreation(why: string | undefined): void {
     if (why === this.#topicCreation) return;
     this.#topicCreation = why;
     if (!this.#kafkaReached) this.#report();
   }
 
-  /** Kafka refuses what is written, or no longer. */
+  /** Kafka rejects writes by ACL or policy; false = no longer. */
   refusedByPolicy(refused: boolean): void {
     this.#refusedByPolicy = refused;
     this.#report();
   }
 
-  /** Reports for the last time. @returns events that are not settled */
+  /** Sends the last report. @returns events that are not settled */
   stop(): number {
     clearInterval(this.#timer);
     return this.#report();
@@ -105,9 +105,9 @@ export class Reporter {
   #report(): number {
     const nowMs = performance.now();
     const waiting = this.#measure(nowMs);
-    // The array is copied on its way: it goes on counting here.
+    // Sending copies the array; counting continues in the original.
     const values = this.#counters.values;
-    void this.#tell({ type: 'snapshot', values, status: this.#status(waiting, nowMs) });
+    void this.#send({ type: 'snapshot', values, status: this.#status(waiting, nowMs) });
     return waiting.events;
   }
 
@@ -127,7 +127,7 @@ export class Reporter {
     };
   }
 
-  /** Counts what is there by walking it, not by what came and went: else a leak would not show. */
+  /** Counts by walking the batches, not by adding and subtracting: so a leak shows up. */
   #measure(nowMs: number): Waiting {
     const { budget, producer, acknowledger, input, memory } = this.#parts;
     let inFlight = 0;

@@ -1,6 +1,6 @@
 /**
- * The process's resident memory. Undefined when it cannot be read: Node.js opens a file for it, and
- * there may be none left.
+ * Returns the resident memory of the process; undefined if it cannot be read: Node.js opens a file
+ * for it, and no descriptor may be left.
  */
 export function residentBytes(): number | undefined {
   try {

@@ -5,8 +5,8 @@
  *      ▲                     │ rejected  │ full        │ outcomes
  *      └──── acknowledger ◀──┴───────────┴─────────────┘
  *
- * The worker, the simulation and the tests of single stages share these functions: they differ in
- * settings, links and listeners only.
+ * * The worker, the simulation and the tests of single stages share these functions, with different
+ *   settings, links and listeners.
  */
 import type { Config } from '../config/config.ts';
 import type { ConnectionBounds } from '../config/fd-limits.ts';
@@ -34,19 +34,19 @@ import { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
 import { TurnBudget } from './overload/turn-budget.ts';
 import { Compressor } from './producer/compressor.ts';
-import type { Outcomes } from './producer/delivery-listener.ts';
+import type { DeliveryListener } from './producer/delivery-listener.ts';
 import type { Address, CreateLink } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import type { TopicListener } from './producer/topic-listener.ts';
 
-/** Where stages count, and what they log by. */
+/** Counters and loggers of the stages. */
 export interface Reporting {
   readonly counters: Counters;
   readonly log: Logger;
   readonly faults: Faults;
 }
 
-/** The way to Kafka. */
+/** Connection to Kafka. */
 export interface KafkaConnection {
   readonly bootstrap: readonly Address[];
   readonly createLink: CreateLink;
@@ -55,11 +55,11 @@ export interface KafkaConnection {
   readonly topicListener: TopicListener;
 }
 
-/** Memory of accepted events, and the batches of each topic in it. */
+/** Memory of accepted events, and the topics that hold their batches. */
 export interface EventBuffer {
   readonly budget: Budget;
   readonly accumulator: Accumulator;
-  /** The first one receives the events of all clients. */
+  /** The first topic receives the events of all clients. */
   readonly topics: readonly [Topic, ...Topic[]];
 }
 
@@ -68,7 +68,7 @@ export type BufferSettings = Pick<
   'kafkaTopic' | 'bufferBytes' | 'batchBytes' | 'maxFrameBytes'
 >;
 
-/** Creates what holds accepted events until they are delivered. */
+/** Creates the buffer that holds accepted events until they are delivered. */
 export function wireBuffer(settings: BufferSettings): EventBuffer {
   const { kafkaTopic, bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
@@ -79,15 +79,15 @@ export function wireBuffer(settings: BufferSettings): EventBuffer {
 export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'>;
 
 /**
- * Creates the producer of what is in the buffer.
- * @param outcomes called with each batch that was delivered, or not
+ * Creates the producer that drains the buffer.
+ * @param outcomes receives the delivery result of each batch
  */
 export function wireProducer(
   { lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
   { budget, accumulator, topics }: EventBuffer,
   { counters, log, faults }: Reporting,
   { codec, ...connection }: KafkaConnection,
-  outcomes: Outcomes,
+  outcomes: DeliveryListener,
 ): Producer {
   const compressor = codec && new Compressor(codec, budget, log);
   const bounds = { lingerMs, eventTimeoutMs, maxRequestBytes };
@@ -97,7 +97,7 @@ export function wireProducer(
 
 export type IntakeSettings = Pick<Config, 'maxFrameBytes' | 'keyField' | 'eventSchema'>;
 
-/** Deciding on each event, and telling its sender. */
+/** Validation of events, and results for their senders. */
 export interface Decision {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
@@ -106,7 +106,7 @@ export interface Decision {
 }
 
 /**
- * Creates what decides on events and answers their senders.
+ * Creates the stages that accept or reject events and answer their senders.
  * @param validate by default compiled from the settings' schema
  */
 export function wireIntake(
@@ -151,20 +151,20 @@ export type IngressSettings = Pick<
   | 'drainSpreadMs'
 >;
 
-/** What ingress asks of its surroundings. */
+/** Dependencies of ingress. */
 export interface IngressParts {
   readonly authenticator: Authenticator;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   readonly connections: ConnectionBounds;
   readonly readiness: () => Readiness;
   readonly page: PageSettings;
-  /** Time for input in a turn of the event loop; by default by the clocks of the process. */
+  /** Time for input per turn of the event loop; by default on the clocks of the process. */
   readonly turn?: TurnBudget;
   readonly slicer?: Slicer;
   readonly inputMemory?: InputMemory;
 }
 
-/** The transports of a worker, and what they share. */
+/** Transports of a worker, and their shared state. */
 export interface Ingress {
   readonly http: HttpHandler;
   readonly webSocket: WebSocketHandler;
@@ -173,7 +173,7 @@ export interface Ingress {
   readonly inputMemory: InputMemory;
 }
 
-/** Creates the transports; the socket library is not part of them. */
+/** Creates the transports, without the socket library. */
 export function wireIngress(
   settings: IngressSettings,
   { budget }: Pick<EventBuffer, 'budget'>,
@@ -214,7 +214,7 @@ export function wireIngress(
   return { http, webSocket, admission, turn, inputMemory };
 }
 
-/** Undefined = no bound. */
+/** Returns undefined for an unlimited rate. */
 function rateOf(eventsPerSecond: number, burst: number): Rate | undefined {
   if (eventsPerSecond === 0) return undefined;
   return { eventsPerSecond, burst: burst === 0 ? eventsPerSecond : burst };

@@ -1,4 +1,4 @@
-/** The life cycle of a worker process: its start, messages of the primary, the drain. */
+/** Life cycle of a worker process: start, messages of the primary, drain. */
 
 import { EXIT, StartError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
@@ -34,19 +34,19 @@ import {
   wireProducer,
 } from './wire.ts';
 
-/** How often a drain looks whether all is settled. */
-const SETTLED_LOOK_MS = 5;
-/** Time for close frames to leave before the sockets are cut. */
+/** Interval at which a drain checks whether all events are settled. */
+const SETTLED_POLL_MS = 5;
+/** Time for close frames to leave before the sockets are closed. */
 const CLOSE_FRAMES_MS = 100;
 
 /**
- * Runs a worker until the primary tells it to stop, or is gone.
- * @throws StartError when it cannot run: another one would find the same, until that is mended
+ * Runs a worker until the primary drains it or disconnects.
+ * @throws StartError if it fails to start: a replacement would fail too, until an operator acts
  */
 export async function runWorker(config: Config): Promise<void> {
   // A terminal's Ctrl-C and a manager's SIGTERM reach the whole group: the primary decides.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  // Without a primary nobody could stop or replace this worker.
+  // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
   new Worker(config, log, await createAuthenticator(config, log)).start();
@@ -63,11 +63,11 @@ class Worker {
   readonly #listener: Listener;
   readonly #reporter: Reporter;
   readonly #memory: MemoryLimit;
-  readonly #faults = new Faults((fault) => void tell({ type: 'fault', fault }));
+  readonly #faults = new Faults((fault) => void sendToPrimary({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
   #outage: OutageNotice | undefined;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
-  /** When the drain ends, settled or not; undefined = no drain. */
+  /** End of the drain, settled or not; undefined = not draining. */
   #drainEndMs: number | undefined;
 
   constructor(config: Config, log: Logger, authenticator: Authenticator) {
@@ -107,13 +107,13 @@ class Worker {
     const { budget } = buffer;
     const input = ingress.inputMemory;
     const parts = { budget, producer, acknowledger, lag: this.#lag, input, memory };
-    this.#reporter = new Reporter(reporting.counters, parts, tell);
+    this.#reporter = new Reporter(reporting.counters, parts, sendToPrimary);
   }
 
-  /** Begins to accept, and to look for Kafka. @throws StartError */
+  /** Starts listening, and connecting to Kafka. @throws StartError */
   start(): void {
-    process.on('message', (message: ToWorker) => this.#hear(message));
-    // Without its keys it would refuse those who may come in.
+    process.on('message', (message: ToWorker) => this.#onMessage(message));
+    // Without its keys it would reject valid clients.
     if (!this.#authenticator.waitsForKeys) this.#listen();
     this.#lag.start();
     this.#reporter.start();
@@ -128,8 +128,8 @@ class Worker {
     this.#reporter.listens();
   }
 
-  /** Lets in whom the keys let in; begins to accept with the first ones. */
-  #takeKeys(message: ToWorker & { readonly type: 'keys' }): void {
+  /** Applies new keys to authentication; starts listening with the first ones. */
+  #applyKeys(message: ToWorker & { readonly type: 'keys' }): void {
     this.#authenticator.setKeys(message);
     this.#ingress.webSocket.checkIdentities();
     if (this.#listener.listening || this.#drainEndMs !== undefined) return;
@@ -150,16 +150,17 @@ class Worker {
       codec: configuredCodec(this.#config.compression),
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
-        topicMissing: ({ name: topic }) => void tell({ type: 'topicMissing', topic }),
-        topicRecreated: ({ name: topic }) => void tell({ type: 'topicRecreated', topic }),
+        topicMissing: ({ name: topic }) => void sendToPrimary({ type: 'topicMissing', topic }),
+        topicRecreated: ({ name: topic }) => void sendToPrimary({ type: 'topicRecreated', topic }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
-        loginRefused: (error) => this.#fail(`Kafka authentication failed: ${printable(error)}`),
+        authenticationFailed: (error) =>
+          this.#fail(`Kafka authentication failed: ${printable(error)}`),
       },
     };
   }
 
-  #hear(message: ToWorker): void {
+  #onMessage(message: ToWorker): void {
     switch (message.type) {
       case 'readiness':
         this.#readiness = message.readiness;
@@ -167,7 +168,7 @@ class Worker {
         break;
       case 'steward':
         for (const topic of this.#buffer.topics) {
-          if ((message.topic ?? topic.name) === topic.name) void this.#steward(topic);
+          if ((message.topic ?? topic.name) === topic.name) void this.#administer(topic);
         }
         break;
       case 'topicFacts':
@@ -176,10 +177,10 @@ class Worker {
             topic.maxMessageBytes = message.facts.maxMessageBytes;
           }
         }
-        this.#producer.health.hasWorked();
+        this.#producer.health.authenticated();
         break;
       case 'keys':
-        this.#takeKeys(message);
+        this.#applyKeys(message);
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);
@@ -187,11 +188,11 @@ class Worker {
     }
   }
 
-  async #steward(topic: Topic): Promise<void> {
+  async #administer(topic: Topic): Promise<void> {
     const config = this.#config;
-    // It needs all of kafkajs; a worker starts sooner without.
-    const { stewardTopic } = await import('./producer/topic-admin.ts');
-    const facts = await stewardTopic({
+    // Requires all of kafkajs; without it a worker starts sooner.
+    const { administerTopic } = await import('./producer/topic-admin.ts');
+    const facts = await administerTopic({
       kafka: kafkaOptions(config),
       topic: topic.name,
       partitions: config.kafkaTopicPartitions,
@@ -203,13 +204,14 @@ class Worker {
       faults: this.#faults,
     });
     this.#reporter.topicCreation(undefined);
-    await tell({ type: 'topicFacts', facts });
+    await sendToPrimary({ type: 'topicFacts', facts });
     this.#producer.refresh();
   }
 
   /**
-   * Sends every client away, settles what is there, says goodbye, and ends. What a client sent
-   * before it heard of it is taken, within a bound; a second call may only bring the end nearer.
+   * Disconnects every client, settles events, sends close frames, and exits. Frames sent before a
+   * client read the goaway are accepted for a bounded time; a second call may only move the end
+   * forward.
    */
   async #drain(timeoutMs: number): Promise<void> {
     const endMs = performance.now() + timeoutMs;
@@ -233,19 +235,19 @@ class Worker {
     this.#producer.stop();
     this.#lag.stop();
     const left = this.#reporter.stop();
-    await tell({ type: 'drained', left });
+    await sendToPrimary({ type: 'drained', left });
     process.exit(left === 0 ? EXIT.clean : EXIT.failed);
   }
 
   async #drainUntil(done: () => boolean): Promise<void> {
     while (!done() && performance.now() < (this.#drainEndMs ?? 0)) {
       this.#ingress.webSocket.checkAges();
-      await pause(SETTLED_LOOK_MS);
+      await pause(SETTLED_POLL_MS);
     }
   }
 
   async #fail(message: string): Promise<void> {
-    await tell({ type: 'fatal', message, exitCode: EXIT.failed });
+    await sendToPrimary({ type: 'fatal', message, exitCode: EXIT.failed });
     process.exit(EXIT.failed);
   }
 }
@@ -258,8 +260,8 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Tells the primary; resolves when the message has left. */
-function tell(message: ToPrimary): Promise<void> {
+/** Sends a message to the primary; resolves when it has left. */
+function sendToPrimary(message: ToPrimary): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined) resolve();
     else process.send(message, undefined, undefined, () => resolve());

@@ -2,7 +2,7 @@
 import type { EventCode } from '../../src/common/errors.ts';
 import type { RecordBatch } from '../../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
-import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
+import type { DeliveryListener } from '../../src/worker/producer/delivery-listener.ts';
 import type { Cluster } from './cluster.ts';
 import { nameIn } from './events.ts';
 import type { Report } from './report.ts';
@@ -13,8 +13,8 @@ const LAST_BATCHES = 12;
 
 type Fate = 'overdue' | 'stored' | 'stored late' | 'timeout' | 'refused';
 
-export class Fates implements Outcomes {
-  readonly #outcomes: Outcomes;
+export class Fates implements DeliveryListener {
+  readonly #outcomes: DeliveryListener;
   readonly #cluster: Cluster;
   readonly #report: Report;
   readonly #fates = new Map<string, Fate>();
@@ -22,7 +22,7 @@ export class Fates implements Outcomes {
   /** Events that were called stored. */
   stores = 0;
 
-  constructor(outcomes: Outcomes, cluster: Cluster, report: Report) {
+  constructor(outcomes: DeliveryListener, cluster: Cluster, report: Report) {
     this.#outcomes = outcomes;
     this.#cluster = cluster;
     this.#report = report;

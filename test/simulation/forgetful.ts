@@ -43,7 +43,7 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     defect: 'producer: an abandoned batch is dropped silently',
     file: 'producer/producer.ts',
-    changes: [['#settle', "outcomes.refused(verdict.batch, 'timeout')", '']],
+    changes: [['#settle', "outcomes.refused(settlement.batch, 'timeout')", '']],
   },
   {
     defect: 'acknowledger: the last frame of a batch is never settled',

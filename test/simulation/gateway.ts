@@ -12,7 +12,7 @@ import { Faults } from '../../src/worker/faults.ts';
 import type { HttpHandler } from '../../src/worker/ingress/http/http-handler.ts';
 import type { WebSocketHandler } from '../../src/worker/ingress/websocket/websocket-handler.ts';
 import { loadValidator } from '../../src/worker/intake/validator.ts';
-import type { Outcomes } from '../../src/worker/producer/delivery-listener.ts';
+import type { DeliveryListener } from '../../src/worker/producer/delivery-listener.ts';
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
 import type { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
@@ -53,7 +53,7 @@ export interface GatewayOptions {
   readonly report: Report;
   readonly codec: Codec | undefined;
   /** Looks at what the producer says before the acknowledger hears it. */
-  readonly watch: (outcomes: Outcomes) => Outcomes;
+  readonly watch: (outcomes: DeliveryListener) => DeliveryListener;
   /** Takes the numbers that the primary is sent. */
   readonly onNumbers: ((values: Float64Array) => void) | undefined;
 }
@@ -98,7 +98,7 @@ export class Gateway {
         topicRecreated: () => {},
         unreachable: (why: string) => this.#reporter.kafka(why),
         refusedByPolicy: (refused: boolean) => this.#reporter.refusedByPolicy(refused),
-        loginRefused: (error: string) => report.violation(`login refused: ${error}`),
+        authenticationFailed: (error: string) => report.violation(`login refused: ${error}`),
       },
     };
     this.producer = wireProducer(settings, buffer, reporting, connection, watch(acknowledger));

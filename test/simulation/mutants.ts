@@ -176,7 +176,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'a retry does not refresh the metadata',
     file: PRODUCER,
-    changes: [['#settle', 'if (verdict.refresh)…', '']],
+    changes: [['#settle', 'if (settlement.refresh)…', '']],
   },
   {
     defect: 'no producer id is requested after the last epoch',
@@ -247,7 +247,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'the copies of a failed request stay charged',
     file: BROKER,
-    changes: [['#createSender', 'budget.copies(-bytes', 'if (ms < 1_000) budget.copies(-bytes']],
+    changes: [['#createConnection', 'budget.copies(-bytes', 'if (ms < 1_000) budget.copies(-bytes']],
   },
   {
     defect: 'a recovery is reported while a batch is counted nowhere',
@@ -256,7 +256,7 @@ export const MUTANTS: readonly Mutant[] = [
       [
         '#settle',
         'if (lane.needsProducerId)',
-        'this.health.settled(partition, outcome, verdict, nowMs); if (lane.needsProducerId)',
+        'this.health.settled(partition, outcome, settlement, nowMs); if (lane.needsProducerId)',
       ],
     ],
   },
@@ -294,7 +294,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'a decrease of the partition count is never believed',
     file: 'producer/topic-watch.ts',
-    changes: [['take', 'this.#count = count;', 'this.#count = Math.max(this.#count, count);']],
+    changes: [['evaluate', 'this.#count = count;', 'this.#count = Math.max(this.#count, count);']],
   },
   {
     defect: 'events of a removed partition are forgotten',

@@ -95,7 +95,7 @@ async function drive(seed: number, withOthers: boolean): Promise<Result> {
         refusedByPolicy: (refused) => {
           if (refused) rejected++;
         },
-        loginRefused: () => {},
+        authenticationFailed: () => {},
       },
     });
     const value = Buffer.from('{"msg":"x"}');

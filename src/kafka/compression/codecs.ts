@@ -1,6 +1,6 @@
 /**
- * How the records of a batch are compressed. A codec is loaded when it is wanted; its settings and
- * thresholds are what `make bench-compression` shows to be cheap.
+ * Compression codecs for record batches. A codec is loaded on demand; its settings and thresholds
+ * come from measurements with `make bench-compression`.
  */
 import { createRequire } from 'node:module';
 import { promisify } from 'node:util';
@@ -13,11 +13,11 @@ export const CODECS = ['gzip', 'lz4', 'snappy', 'zstd'] as const;
 export type CodecName = (typeof CODECS)[number];
 
 export interface Codec {
-  /** Its number in the attributes of a batch. */
+  /** Number in the attributes of a batch. */
   readonly id: number;
   /**
-   * So many bytes and more are compressed on a thread: they would hold the loop for more than a
-   * quarter of a millisecond or so. Below that a thread costs more than it takes off the loop.
+   * Size from which a thread compresses: inline, it would block the event loop for more than about
+   * 250 µs. Below it, a thread costs more than it saves.
    */
   readonly threadBytes: number;
   compressSync(bytes: Buffer): Buffer;
@@ -25,11 +25,11 @@ export interface Codec {
   decompress(bytes: Buffer): Buffer;
 }
 
-/** Level 6, the usual one, takes three times the time for an eighth less bytes. */
+/** Level 6, the default, takes three times as long for an eighth fewer bytes. */
 const GZIP = { level: 1, memLevel: 9 };
 const ZSTD_LEVEL = 1;
 
-/** What is used of lz4-napi. Its frames have independent blocks: Kafka reads no others. */
+/** Used part of lz4-napi. Its frames have independent blocks, the only kind that Kafka reads. */
 interface Lz4 {
   compressFrameSync(bytes: Buffer): Buffer;
   compressFrame(bytes: Buffer): Promise<Buffer>;
@@ -41,10 +41,10 @@ interface Snappy {
   compress(bytes: Buffer, options: typeof SNAPPY): Promise<Buffer>;
   uncompressSync(bytes: Buffer): Buffer;
 }
-/** Without it each result is memory of its own from the system: its pages come slowly. */
+/** Otherwise each result is a new allocation from the system, with slow page faults. */
 const SNAPPY = { copyOutputData: true };
 
-/** What zlib of Node 22.15 and later has more than its types of Node 20 say. */
+/** API of zlib in Node 22.15 and later that the types of Node 20 lack. */
 interface Zstd {
   readonly zstdCompressSync?: (bytes: Buffer, options: object) => Buffer;
   readonly zstdCompress: (
@@ -58,14 +58,14 @@ interface Zstd {
 
 const LOADERS: Readonly<Record<CodecName, () => Codec>> = { gzip, lz4, snappy, zstd };
 
-/** @throws Error when this Node or this installation does not have it */
+/** @throws Error if this Node.js or installation lacks the codec */
 export function loadCodec(name: CodecName): Codec {
   return LOADERS[name]();
 }
 
 /**
- * What KAFKA_COMPRESSION asks for; undefined for `none`.
- * @throws StartError when it cannot be had
+ * Returns the codec for KAFKA_COMPRESSION; undefined for `none`.
+ * @throws StartError if it is not available
  */
 export function configuredCodec(compression: CodecName | 'none'): Codec | undefined {
   if (compression === 'none') return undefined;
@@ -91,7 +91,7 @@ function snappy(): Codec {
   const library = load<Snappy>('snappy', 'snappy');
   return {
     id: 2,
-    // On a thread it takes twice the CPU time and more, and longer.
+    // A thread takes at least twice the CPU time, and longer.
     threadBytes: 384 * KIB,
     compressSync: (bytes) => xerialFrame(library.compressSync(bytes, SNAPPY)),
     compress: async (bytes) => xerialFrame(await library.compress(bytes, SNAPPY)),

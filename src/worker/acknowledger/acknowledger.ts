@@ -2,7 +2,7 @@ import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../commo
 import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
-import type { Outcomes } from '../producer/delivery-listener.ts';
+import type { DeliveryListener } from '../producer/delivery-listener.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
@@ -45,7 +45,7 @@ export function plainOwner(identity: { readonly name: string }): Owner {
  * Reports results to the senders of events, and counts the end of each event once: stored, rejected
  * or dropped.
  */
-export class Acknowledger implements Outcomes {
+export class Acknowledger implements DeliveryListener {
   readonly #counters: Counters;
   readonly #credit: Credit;
   readonly #release: (batch: RecordBatch) => void;

@@ -1,19 +1,19 @@
-/** How long a connection waits, and how it becomes more patient with what is slow. */
+/** Timeouts of a connection to a broker, which grow while the broker times out. */
 import assert from 'node:assert/strict';
-import type { WatchTimes } from './socket.ts';
+import type { RequestTimeouts } from './socket.ts';
 
-/** Bounds in ms of what is done on one connection; {@link assertInOrder} says how they relate. */
-export interface Times extends WatchTimes {
-  /** How long a broker may wait for its replicas before it answers REQUEST_TIMED_OUT. */
+/** Timeouts of one connection, ms; {@link assertInOrder} states their order. */
+export interface Timeouts extends RequestTimeouts {
+  /** Time that a broker may wait for its replicas before it answers REQUEST_TIMED_OUT. */
   readonly ackTimeoutMs: number;
-  /** TCP, and TLS if it is spoken. */
+  /** Bound of the TCP handshake, and of the TLS handshake if there is one. */
   readonly handshakeMs: number;
-  /** That, SASL and API versions together. */
+  /** Bound of the handshakes, SASL and ApiVersions together. */
   readonly connectMs: number;
 }
 
-/** The times that everything begins with. */
-export const TIMES: Times = {
+/** Initial timeouts. */
+export const BASE_TIMEOUTS: Timeouts = {
   ackTimeoutMs: 1_000,
   guardMs: 1_500,
   requestMs: 4_000,
@@ -21,20 +21,19 @@ export const TIMES: Times = {
   connectMs: 4_000,
 };
 
-/** No request takes longer, however often one timed out. */
+/** Upper bound of a request's duration, regardless of the number of timeouts. */
 export const REQUEST_MS_MAX = 30_000;
-const FACTOR_MAX = REQUEST_MS_MAX / TIMES.requestMs;
+const FACTOR_MAX = REQUEST_MS_MAX / BASE_TIMEOUTS.requestMs;
 
 /**
- * The times of one sender: they double with each time-out in a row, so that slow replicas or a slow
- * line cannot make it try the same in vain for ever, and are the first ones again when something
- * came back in time.
+ * Timeouts of one connection. They double with each consecutive timeout, so that slow replicas or a
+ * slow network cannot fail every retry, and reset with the first response in time.
  */
-export class Patience {
-  #times = TIMES;
+export class AdaptiveTimeouts {
+  #times = BASE_TIMEOUTS;
   #factor = 1;
 
-  get times(): Times {
+  get current(): Timeouts {
     return this.#times;
   }
 
@@ -53,25 +52,25 @@ export class Patience {
   }
 }
 
-function stretched(factor: number): Times {
-  const times: Times = {
-    ackTimeoutMs: TIMES.ackTimeoutMs * factor,
-    guardMs: TIMES.guardMs * factor,
-    requestMs: TIMES.requestMs * factor,
-    handshakeMs: TIMES.handshakeMs * factor,
-    connectMs: TIMES.connectMs * factor,
+function stretched(factor: number): Timeouts {
+  const times: Timeouts = {
+    ackTimeoutMs: BASE_TIMEOUTS.ackTimeoutMs * factor,
+    guardMs: BASE_TIMEOUTS.guardMs * factor,
+    requestMs: BASE_TIMEOUTS.requestMs * factor,
+    handshakeMs: BASE_TIMEOUTS.handshakeMs * factor,
+    connectMs: BASE_TIMEOUTS.connectMs * factor,
   };
   assertInOrder(times);
   return times;
 }
 
-/** A broker that waits for replicas must be heard before it is taken for dead. */
-function assertInOrder(times: Times): void {
+/** A broker that waits for its replicas has to answer before it is considered dead. */
+function assertInOrder(times: Timeouts): void {
   const { ackTimeoutMs, guardMs, requestMs, handshakeMs, connectMs } = times;
-  assert(Number.isInteger(ackTimeoutMs), 'the protocol counts whole ms');
-  assert(ackTimeoutMs < guardMs && guardMs < requestMs, 'the times of a request stand in order');
-  assert(handshakeMs < connectMs, 'the times of connecting stand in order');
-  assert(requestMs <= REQUEST_MS_MAX, 'no request takes longer');
+  assert(Number.isInteger(ackTimeoutMs), 'the protocol uses integer ms');
+  assert(ackTimeoutMs < guardMs && guardMs < requestMs, 'request timeouts are in order');
+  assert(handshakeMs < connectMs, 'connect timeouts are in order');
+  assert(requestMs <= REQUEST_MS_MAX, 'request timeouts are bounded');
 }
 
-assertInOrder(TIMES);
+assertInOrder(BASE_TIMEOUTS);

@@ -5,23 +5,23 @@ import { reasonFor } from './connection-errors.ts';
 export interface AdminFailure {
   /** Reason in words, without addresses. */
   readonly hint: string;
-  /** In Kafka's or the system's words. */
+  /** Message of Kafka or of the system. */
   readonly error: string;
-  /** Of the broker that could not be reached, where that is the cause. */
+  /** Address of the unreachable broker, if that is the cause. */
   readonly address: string | undefined;
-  /** No broker has refused it: a connection failed. */
+  /** A connection failed; no broker rejected the request. */
   readonly isConnection: boolean;
 }
 
 interface KafkaJSError extends Error {
-  /** Kafka's name of the error that a broker has answered. */
+  /** Kafka's name of the error in a response. */
   readonly type?: string;
   readonly broker?: string;
-  /** Of an aggregate. */
+  /** Errors of an aggregate. */
   readonly errors?: readonly KafkaJSError[];
 }
 
-/** Finds the cause in what kafkajs throws: aggregates, and retries that were given up. */
+/** Extracts the cause from errors of kafkajs: aggregates and exhausted retries. */
 export function adminFailure(error: unknown): AdminFailure {
   const { type, name, message, broker } = causeOf(error);
   if (type !== undefined) {

@@ -2,25 +2,25 @@ import assert from 'node:assert/strict';
 import { formatBrokerAddress as nameOf } from '../../kafka/broker-address.ts';
 import type { Address } from './link.ts';
 
-/** A broker that could not be asked is not asked again so soon, if there is another. */
+/** A broker that failed is tried again after this time, or when all others have failed. */
 const FAILED_LATELY_MS = 10_000;
 
-/** Which broker is asked next: each in turn, one that failed lately only if all others did. */
-export class Candidates {
+/** Selects the next broker to query: round-robin, recently failed ones last. */
+export class BrokerSelector {
   #next = 0;
-  /** When a broker could not be asked for the last time, by address. */
+  /** Time of the last failure, by address. */
   readonly #failedAtMs = new Map<string, number>();
 
   /**
-   * @param addresses of all brokers that are known; one may be named twice
-   * @param besides one that is asked already: another one is wanted, if there is any
+   * * @param addresses all known brokers, possibly with duplicates
+   * * @param except broker in use: another one is preferred
    */
-  choose(addresses: readonly Address[], besides: Address | undefined, nowMs: number): Address {
+  choose(addresses: readonly Address[], except: Address | undefined, nowMs: number): Address {
     const all = [...new Map(addresses.map((address) => [nameOf(address), address])).values()];
-    assert(all.length > 0, 'there is a broker to ask');
+    assert(all.length > 0, 'at least one broker is known');
     const turn = this.#next % all.length;
     const inTurn = [...all.slice(turn), ...all.slice(0, turn)];
-    const others = inTurn.filter((address) => !besides || nameOf(address) !== nameOf(besides));
+    const others = inTurn.filter((address) => !except || nameOf(address) !== nameOf(except));
     const wanted = others.length > 0 ? others : inTurn;
     const failedMs = (address: Address) => {
       const failedAtMs = this.#failedAtMs.get(nameOf(address)) ?? Number.NEGATIVE_INFINITY;

@@ -6,26 +6,26 @@ import type { Compressor } from './compressor.ts';
 import type { Outcome } from './error-table.ts';
 import type { Lane } from './lane.ts';
 import type { Address, CreateLink, LinkError } from './link.ts';
-import { Sender } from './produce-connection.ts';
-import { Turn } from './round-robin.ts';
+import { ProduceConnection } from './produce-connection.ts';
+import { RoundRobin } from './round-robin.ts';
 
-/** A request is answered when its slowest partition is: healthy lanes and others travel apart. */
-type Way = 'healthy' | 'troubled';
-const WAYS: readonly Way[] = ['healthy', 'troubled'];
+/** A response waits for its slowest partition, so healthy and troubled lanes share no requests. */
+type Route = 'healthy' | 'troubled';
+const ROUTES: readonly Route[] = ['healthy', 'troubled'];
 
-/** What a broker asks of the producer and tells it. */
+/** Callbacks of a broker into the producer. */
 export interface BrokerListener {
-  /** Whether the partition has something that should go out now. */
+  /** Whether the partition has a batch that is due. */
   isDue(partition: Partition, nowMs: number): boolean;
-  /** Makes a batch the lane's head. @returns whether it has one that may go out now */
+  /** Makes a batch the lane's head. @returns whether the head may be sent now */
   makeReady(partition: Partition, nowMs: number): boolean;
-  /** The head of the partition's lane goes out. */
+  /** The head of the partition's lane is being sent. */
   sending(partition: Partition, nowMs: number): void;
-  /** Something may go out that could not before. */
+  /** Requests that had to wait may be sent now. */
   ready(): void;
-  /** A connection was lost or could not be opened: others may lead now. */
+  /** A connection was lost or could not be opened; leaders may have changed. */
   lost(broker: Broker, error: LinkError): void;
-  /** One partition's attempt has ended. */
+  /** An attempt of one partition has ended. */
   settled(partition: Partition, outcome: Outcome): void;
   /** A request ended after `ms`. */
   finished(ms: number): void;
@@ -35,37 +35,38 @@ export interface BrokerOptions {
   readonly createLink: CreateLink;
   readonly faults: Faults;
   readonly budget: Budget;
-  /** None = batches go as they are. */
+  /** Undefined = batches are sent uncompressed. */
   readonly compressor?: Compressor | undefined;
 }
 
 /**
- * The largest request that each of so many brokers may be sent. Each may have one of either way in
- * flight, and the copies of all of them together take a quarter of the budget at the most.
+ * Returns the largest request per broker. Each broker may have one request in flight on either
+ * route; the copies of all of them together take up to a quarter of the budget.
  */
 export function requestBytesMax(budget: Budget, brokers: number): number {
   return Math.floor(budget.limitBytes / 4 / copiesOfRequests(1, brokers));
 }
 
-/** What the copies of requests of `requestBytes` take when every sender has one in flight. */
+/**
+ * Returns the bytes of all copies if every connection has a request of `requestBytes` in flight.
+ */
 export function copiesOfRequests(requestBytes: number, brokers: number): number {
-  return requestBytes * LIMITS.requestCopies * WAYS.length * Math.max(1, brokers);
+  return requestBytes * LIMITS.requestCopies * ROUTES.length * Math.max(1, brokers);
 }
 
 /**
- * One broker: the partitions that it leads, and two connections to it. On one go the first
- * attempts of
- * healthy lanes; on the other, opened when it is first needed, lanes in trouble.
+ * One broker: the partitions that it leads, and two connections to it. One carries first attempts
+ * of healthy lanes; the other, opened on demand, carries troubled lanes.
  */
 export class Broker implements Leader {
   readonly id: number;
   readonly address: Address;
-  /** Those that it leads, of all topics. */
+  /** Partitions that it leads, of all topics. */
   partitions: readonly Partition[] = [];
   readonly #options: BrokerOptions;
   readonly #listener: BrokerListener;
-  readonly #senders: Record<Way, Sender>;
-  readonly #turns = { healthy: new Turn(), troubled: new Turn() };
+  readonly #connections: Record<Route, ProduceConnection>;
+  readonly #roundRobins = { healthy: new RoundRobin(), troubled: new RoundRobin() };
   #mutedUntilMs = 0;
   #sentAtMs = 0;
 
@@ -74,74 +75,73 @@ export class Broker implements Leader {
     this.address = address;
     this.#options = options;
     this.#listener = listener;
-    this.#senders = { healthy: this.#createSender(), troubled: this.#createSender() };
+    this.#connections = { healthy: this.#createConnection(), troubled: this.#createConnection() };
   }
 
-  /** When the last request went out, by the monotonic clock. */
+  /** Time of the last request, on the monotonic clock. */
   get sentAtMs(): number {
     return this.#sentAtMs;
   }
 
-  /** Its quota is used up until then, by the monotonic clock: nothing is sent to it before. */
+  /** End of the broker's throttle time, on the monotonic clock; nothing is sent before. */
   get mutedUntilMs(): number {
     return this.#mutedUntilMs;
   }
 
-  /** Sends what is due, in requests of at most `maxBytes`, and connects where that is wanted. */
+  /** Sends due batches in requests of up to `maxBytes`, and connects where needed. */
   sendDue(maxBytes: number, nowMs: number): void {
     if (nowMs < this.#mutedUntilMs) return;
-    for (const way of WAYS) {
-      const sender = this.#senders[way];
-      if (sender.idle) this.#sendWay(way, maxBytes, nowMs);
-      else if (way === 'healthy' || this.partitions.some(({ lane }) => lane.troubled))
-        sender.connect();
+    for (const route of ROUTES) {
+      const connection = this.#connections[route];
+      if (connection.idle) this.#sendOn(route, maxBytes, nowMs);
+      else if (route === 'healthy' || this.partitions.some(({ lane }) => lane.troubled))
+        connection.connect();
     }
   }
 
-  /** It can be sent to, now or when it has answered. */
+  /** Connected, idle or waiting for a response. */
   get connected(): boolean {
-    return this.#senders.healthy.connected;
+    return this.#connections.healthy.connected;
   }
 
   stop(): void {
-    for (const way of WAYS) this.#senders[way].stop();
+    for (const route of ROUTES) this.#connections[route].stop();
   }
 
   /**
-   * A request costs more than what is in it: when something is due, all partitions send what they
-   * have,
-   * and are due together from then on.
+   * A request costs more than its contents: when one partition is due, all partitions send their
+   * batches, and are due together from then on.
    */
-  #sendWay(way: Way, maxBytes: number, nowMs: number): void {
-    const goes = ({ lane }: Partition) => wayOf(lane) === way;
-    const due = (each: Partition) => goes(each) && this.#listener.isDue(each, nowMs);
+  #sendOn(route: Route, maxBytes: number, nowMs: number): void {
+    const onRoute = ({ lane }: Partition) => routeOf(lane) === route;
+    const due = (each: Partition) => onRoute(each) && this.#listener.isDue(each, nowMs);
     if (!this.partitions.some(due)) return;
-    if (this.#options.compressor !== undefined && !this.#allCompressed(way, nowMs)) return;
-    const chosen = this.#turns[way].take(
+    if (this.#options.compressor !== undefined && !this.#allCompressed(route, nowMs)) return;
+    const chosen = this.#roundRobins[route].choose(
       this.partitions,
       maxBytes,
-      (each) => goes(each) && this.#listener.makeReady(each, nowMs),
+      (each) => onRoute(each) && this.#listener.makeReady(each, nowMs),
     );
     if (chosen.length === 0) return;
     this.#sentAtMs = nowMs;
     for (const partition of chosen) this.#listener.sending(partition, nowMs);
-    void this.#senders[way].send(chosen, nowMs);
+    void this.#connections[route].send(chosen, nowMs);
   }
 
   /**
-   * Compresses what may go out. @returns false when some of it is not done: all of it travels
-   * together, or each lane that is done first would have a request of its own
+   * Compresses batches that may be sent. @returns false while some are not done: they are sent
+   * together, since otherwise each lane would have a request of its own
    */
-  #allCompressed(way: Way, nowMs: number): boolean {
-    const partitions = this.partitions.filter(({ lane }) => wayOf(lane) === way);
+  #allCompressed(route: Route, nowMs: number): boolean {
+    const partitions = this.partitions.filter(({ lane }) => routeOf(lane) === route);
     for (const partition of partitions) this.#listener.makeReady(partition, nowMs);
     return !partitions.some(({ lane }) => lane.compressing);
   }
 
-  #createSender(): Sender {
+  #createConnection(): ProduceConnection {
     const { createLink, budget } = this.#options;
     const listener = this.#listener;
-    return new Sender(this.address, createLink, {
+    return new ProduceConnection(this.address, createLink, {
       ready: () => listener.ready(),
       lost: (error) => listener.lost(this, error),
       throttled: (ms) => this.#throttled(ms),
@@ -165,6 +165,6 @@ export class Broker implements Leader {
   }
 }
 
-function wayOf(lane: Lane): Way {
+function routeOf(lane: Lane): Route {
   return lane.troubled ? 'troubled' : 'healthy';
 }

@@ -4,7 +4,7 @@ import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { BATCH_HEADER_BYTES } from '../accumulator/records.ts';
 
-/** Compresses batches before they are sealed: short ones at once, long ones on a thread. */
+/** Compresses batches before they are sealed: short ones inline, long ones on a thread. */
 export class Compressor {
   readonly #codec: Codec;
   readonly #budget: Budget;
@@ -18,9 +18,9 @@ export class Compressor {
   }
 
   /**
-   * Compresses `batch`, once. Until it is done the batch must neither change nor be let go: a
-   * thread reads it. What fails goes uncompressed.
-   * @returns whether it is done; else `done` is called when it is
+   * Compresses `batch`, once. Until then the batch must neither change nor be released, since a
+   * thread reads it. A batch that fails to compress is sent uncompressed.
+   * @returns whether it is done; otherwise `done` is called later
    */
   compress(batch: RecordBatch, done: () => void): boolean {
     const records = batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
@@ -48,7 +48,7 @@ export class Compressor {
     }
   }
 
-  /** Charged even beyond the limit: in overload is when it helps most. */
+  /** Charges the copy even beyond the limit: compression helps most under overload. */
   #keep(batch: RecordBatch, compressed: Buffer): void {
     const length = BATCH_HEADER_BYTES + compressed.length;
     if (length >= batch.length) return batch.skipCompression();

@@ -1,16 +1,18 @@
-/** What is read of a `LinkError`. */
+/** Part of a `LinkError` that explains it. */
 export interface ConnectionFailure {
   readonly why: string;
   readonly message: string;
 }
 
-/** Bytes of an answer that no broker sends, for {@link describeStranger}. */
-const STRANGER_BYTES_MAX = 60;
+/** Bytes of a foreign response that {@link describeForeignResponse} quotes. */
+const FOREIGN_BYTES_MAX = 60;
 
-/** Meanings of what OpenSSL, Node.js, kafkajs and strangers say; the first match holds. */
+/**
+ * Explanations of errors of OpenSSL, Node.js, kafkajs and foreign servers; the first match wins.
+ */
 const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [
-    // Servers of HTTP/0.9 send the page alone; blank lines are escaped as in JSON.
+    // HTTP/0.9 servers send only the page; blank lines are escaped as in JSON.
     /^the peer answered "(\\[rnt]| )*(HTTP\/|<!doctype html|<html)/i,
     'an HTTP server answers there, not Kafka: see the port',
   ],
@@ -31,7 +33,7 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /before secure TLS|wrong version number|packet length too long/i,
     'Kafka does not answer the TLS handshake: does the broker speak TLS?',
   ],
-  // An alert is the broker's word about us.
+  // A TLS alert is the broker's complaint about this client.
   [
     /alert .*(certificate|unknown ca)/i,
     'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
@@ -50,12 +52,12 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/^no answer within/, 'the port accepts connections but does not answer: is it a broker’s?'],
 ];
 
-/** Ends of a connection that was not ready yet. */
+/** Errors of a connection that closed before it was ready. */
 const CLOSED = /closed|ECONNRESET|ECONNABORTED|EPIPE|socket hang up/i;
 
 /**
- * Reason why a connection to Kafka failed, for /readyz and the log: without addresses, and without
- * what the other side wrote.
+ * Returns the reason why a connection to Kafka failed, for /readyz and the log: without addresses,
+ * and without text from the peer.
  */
 export function reasonFor({ why, message }: ConnectionFailure): string {
   const found = MEANINGS.find(([pattern]) => pattern.test(message));
@@ -71,15 +73,15 @@ export function reasonFor({ why, message }: ConnectionFailure): string {
   return 'Kafka cannot be reached';
 }
 
-/** Text of an error for bytes that no broker sends. */
-export function describeStranger(bytes: Buffer): string {
-  const text = bytes.subarray(0, STRANGER_BYTES_MAX).toString('latin1');
-  // As in JSON, so that no control character reaches a terminal.
+/** Returns the error text for bytes that no broker sends. */
+export function describeForeignResponse(bytes: Buffer): string {
+  const text = bytes.subarray(0, FOREIGN_BYTES_MAX).toString('latin1');
+  // Escapes as in JSON, so that no control character reaches a terminal.
   const shown = JSON.stringify(text).replace(/[\x7f-\xff]/g, '?');
   return `the peer answered ${shown}`;
 }
 
-/** The text of a socket's error: one for several addresses of a name has none of its own. */
+/** Returns the text of a socket error; an aggregate over several addresses has none of its own. */
 export function describeSocketError(error: Error & { code?: string }): string {
   const each = error instanceof AggregateError ? (error.errors as Error[]) : [];
   return error.message || each.map(({ message }) => message).join('; ') || (error.code ?? '');

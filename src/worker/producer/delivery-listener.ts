@@ -1,12 +1,12 @@
 import type { EventCode } from '../../common/errors.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 
-/** What became of batches: the only thing that other stages learn of Kafka. */
-export interface Outcomes {
-  /** Every record of the batch is in Kafka, on all in-sync replicas. The batch is gone. */
+/** Delivery results of batches: all that other stages learn of Kafka. */
+export interface DeliveryListener {
+  /** Every record is in Kafka, on all in-sync replicas. The batch leaves the producer. */
   stored(batch: RecordBatch): void;
-  /** None of its events will be acknowledged; `timeout` = it may be stored. The batch is gone. */
+  /** No event is acknowledged; `timeout`: it may be stored. The batch leaves the producer. */
   refused(batch: RecordBatch, code: EventCode): void;
-  /** Its owners hear `timeout` now; the batch goes on and is still charged. */
+  /** The owners get `timeout` now; the batch stays in flight and charged. */
   overdue(batch: RecordBatch): void;
 }

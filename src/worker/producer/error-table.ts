@@ -1,15 +1,15 @@
 /**
- * What an attempt to store a batch can end in, and what follows.
+ * Outcomes of an attempt to store a batch.
  *
- * `definite`: the broker says so before it appends anything, so this attempt left nothing behind.
- * Everything else leaves the batch's fate open: with acks=all a broker appends, waits for the
- * replicas, and may answer NOT_LEADER after all.
+ * `definite`: the broker answers so before it appends anything, so the attempt left no trace. Every
+ * other error leaves the fate open: with acks=all a broker appends, waits for the replicas, and may
+ * still answer NOT_LEADER_OR_FOLLOWER.
  */
 import type { ProduceErrorClass } from '../../metrics/catalogue.ts';
 
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
-/** What an attempt ended in, with Kafka's error code where that is an error of Kafka's. */
+/** Outcome of an attempt, with Kafka's error code if a broker returned one. */
 export type Outcome = Fate & { readonly errorCode?: number };
 
 type Fate =
@@ -18,12 +18,12 @@ type Fate =
       readonly kind: 'retry';
       readonly class: ProduceErrorClass;
       readonly definite: boolean;
-      /** Settings or rights are in the way: people have to act, so try slowly. */
+      /** Settings or ACLs prevent it: an operator has to act, so retries are slow. */
       readonly slow?: boolean;
     }
   | { readonly kind: 'restamp'; readonly class: 'timestamp' }
   | { readonly kind: 'poison'; readonly code: 'too_large' | 'rejected_by_kafka' }
-  /** CORRUPT_MESSAGE: the network's fault the first time, the record's the second. */
+  /** CORRUPT_MESSAGE: a fault of the network the first time, of the record the second time. */
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'sequence' };
 
@@ -38,8 +38,8 @@ const byPolicy: Fate = {
 const tooLarge: Fate = { kind: 'poison', code: 'too_large' };
 
 /**
- * Kafka's names of its error codes (kafka.apache.org/protocol#protocol_error_codes), and what they
- * mean in a produce response. Those without an outcome are of other requests.
+ * Kafka's names of error codes (kafka.apache.org/protocol#protocol_error_codes) and their outcomes
+ * in a produce response. Codes without an outcome belong to other requests.
  */
 const TABLE: Readonly<Record<number, readonly [name: string, fate?: Fate]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR'],
@@ -83,7 +83,7 @@ const TABLE: Readonly<Record<number, readonly [name: string, fate?: Fate]>> = {
   100: ['UNKNOWN_TOPIC_ID'],
 };
 
-/** Made once: a stored batch costs no object. */
+/** Created once: a stored batch allocates no outcome. */
 const OUTCOMES: ReadonlyMap<number, Outcome> = new Map(
   Object.entries(TABLE).flatMap(([code, [, fate]]) => {
     const errorCode = Number(code);
@@ -92,24 +92,24 @@ const OUTCOMES: ReadonlyMap<number, Outcome> = new Map(
   }),
 );
 
-/** What Kafka's error code of one partition means; codes not in the table leave the fate open. */
+/** Maps the error code of a partition to an outcome; unlisted codes leave the fate open. */
 export function outcomeOf(errorCode: number): Outcome {
   const outcome = OUTCOMES.get(errorCode);
   return outcome ?? { kind: 'retry', class: 'unexpected', definite: false, errorCode };
 }
 
-/** Kafka rejects what the code answers by rights or policy, until an operator acts. */
+/** Whether ACLs or policy cause the error, until an operator acts. */
 export function isRejectedByPolicy(errorCode: number): boolean {
   const outcome = outcomeOf(errorCode);
   return 'class' in outcome && outcome.class === 'refused_by_policy';
 }
 
-/** Kafka's name of an error code, for people; the bare number where the table has none. */
+/** Returns Kafka's name of an error code for display; the number if the table has none. */
 export function errorName(errorCode: number): string {
   return TABLE[errorCode]?.[0] ?? `error ${errorCode}`;
 }
 
-/** An attempt that brought no answer for the partition. */
+/** Returns the outcome of an attempt without a response for the partition. */
 export function noAnswer(why: 'connection' | 'request_timeout' | 'missing_partition'): Outcome {
   return { kind: 'retry', class: why, definite: false };
 }

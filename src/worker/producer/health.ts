@@ -1,6 +1,6 @@
 /**
  * Ability to store events, the time since it was lost, and the reason: for the readiness of the
- * instance and its lines about outages. Called per attempt of a batch, not per event.
+ * instance and the log lines about outages. Called per attempt of a batch, not per event.
  */
 
 import { LIMITS } from '../../config/limits.ts';
@@ -11,7 +11,7 @@ import type { Faults } from '../faults.ts';
 import type { Broker } from './broker.ts';
 import { reasonFor } from './connection-errors.ts';
 import { errorName, type Outcome, outcomeOf } from './error-table.ts';
-import type { Verdict } from './lane.ts';
+import type { Settlement } from './lane.ts';
 import type { Address, LinkError } from './link.ts';
 import type { TopicListener } from './topic-listener.ts';
 
@@ -19,52 +19,50 @@ const NO_TOPIC = 'the topic does not exist';
 const NO_LEADER = 'a partition has no leader';
 const NO_ANSWER = 'Kafka does not answer';
 
-/** Subject of an answer about a topic that keeps its events from being stored. */
+/** Subject of a broker's error that prevents events of a topic from being stored. */
 type Subject = 'topic' | 'leaders';
-/** Numbers of partitions that a line of the log names. */
+/** Partition numbers that a log line names. */
 const NUMBERS_LOGGED = 20;
 
 /** State of one topic. */
-interface TopicMarks {
-  /** Its events could be sent to a leader since the start. */
+interface TopicState {
+  /** Since the start, its events could be sent to a leader. */
   reached: boolean;
-  /**
-   * Time since which no leader can be sent its events, by the monotonic clock; undefined = one can.
-   */
+  /** Time since which its events have no usable leader, monotonic clock; undefined = they do. */
   unreachableSinceMs: number | undefined;
 }
 
 /** State of one partition. */
-interface PartitionMarks {
-  /** When a batch was last stored or refused. */
+interface PartitionState {
+  /** Time at which a batch was last stored or rejected. */
   movedAtMs: number;
   /** Arrival of the first event that expired unsent since the partition was usable. */
   expiredSinceMs: number | undefined;
-  /** Kafka's answer to the last attempt while it is retried. */
+  /** Kafka's error for the last attempt, while it is retried. */
   attemptReason: string | undefined;
 }
 
 export class Health {
-  readonly #topics: ReadonlyMap<Topic, TopicMarks>;
-  readonly #partitions = new WeakMap<Partition, PartitionMarks>();
+  readonly #topics: ReadonlyMap<Topic, TopicState>;
+  readonly #partitions = new WeakMap<Partition, PartitionState>();
   readonly #listener: TopicListener;
   readonly #faults: Faults;
   readonly #bootstrap: ReadonlySet<string>;
-  /** Events of each topic could be sent to a leader since the start. */
+  /** Since the start, events of each topic could be sent to a leader. */
   #reached = false;
-  /** Some topic was known since the start. */
+  /** Since the start, some topic was known. */
   #topicKnown = false;
   /** Credentials were accepted before, here or in another worker. */
-  #everWorked = false;
+  #authenticated = false;
   #leaderConnected = false;
   #storedAtMs = Number.NEGATIVE_INFINITY;
-  /** Those whose last attempt Kafka refused by rights or policy. */
-  readonly #refusedPartitions = new Set<Partition>();
-  #producerIdsRefused = false;
-  #toldRefused = false;
-  /** Latest failures by broker address. Kept apart, or brokers asked in turn alternate. */
+  /** Partitions whose last attempt Kafka rejected by ACL or policy. */
+  readonly #rejectedPartitions = new Set<Partition>();
+  #producerIdsRejected = false;
+  #reportedRejected = false;
+  /** Latest failures by broker address; one value would alternate between brokers. */
   readonly #connections = new Map<string, string>();
-  /** By subject: of a topic, or `producer id`. */
+  /** Latest broker errors, by subject and topic, or `producer id`. */
   readonly #answers = new Map<string, string>();
 
   constructor(
@@ -80,9 +78,12 @@ export class Health {
     this.#bootstrap = new Set(bootstrap.map(formatBrokerAddress));
   }
 
-  /** Credentials were accepted, here or in another worker: rejected ones no longer end it. */
-  hasWorked(): void {
-    this.#everWorked = true;
+  /**
+   * Records that credentials were accepted, here or in another worker: rejected ones no longer end
+   * the worker.
+   */
+  authenticated(): void {
+    this.#authenticated = true;
   }
 
   /** A broker answered a metadata request. */
@@ -92,57 +93,58 @@ export class Health {
 
   /** @param allLed every partition has a leader */
   topicKnown(topic: Topic, allLed: boolean): void {
-    this.#everWorked = true;
+    this.#authenticated = true;
     this.#answers.delete(about('topic', topic));
     const leaders = about('leaders', topic);
     if (allLed) this.#answers.delete(leaders);
     else this.#answers.set(leaders, this.#named(topic, NO_LEADER));
     if (!this.#topicKnown) this.#connections.clear();
     this.#topicKnown = true;
-    this.#tellWhy();
+    this.#reportReason();
   }
 
-  topicIsMissing(topic: Topic): void {
+  topicMissing(topic: Topic): void {
     this.#answers.set(about('topic', topic), this.#named(topic, NO_TOPIC));
-    this.#tellWhy();
+    this.#reportReason();
     this.#listener.topicMissing(topic);
   }
 
-  /** A broker answered with an error for the topic. */
+  /** A broker returned an error for the topic. */
   topicFailed(topic: Topic, why: string): void {
     this.#answers.set(about('topic', topic), this.#named(topic, why));
-    this.#tellWhy();
+    this.#reportReason();
   }
 
-  /** The topic was deleted and created again, without some of its partitions perhaps. */
+  /** The topic was deleted and created again, possibly without some of its partitions. */
   topicRecreated(topic: Topic, removed: readonly Partition[]): void {
     for (const partition of [...topic.partitions, ...removed]) {
-      this.#refusedPartitions.delete(partition);
+      this.#rejectedPartitions.delete(partition);
     }
-    this.#tellRefused();
+    this.#reportRejected();
     this.#listener.topicRecreated(topic);
   }
 
-  /** A broker answered with an error instead of a producer id. */
+  /** A broker returned an error instead of a producer id. */
   producerIdFailed(errorCode: number): void {
     this.#answers.set('producer id', `Kafka answers ${errorName(errorCode)} for a producer id`);
     const outcome = outcomeOf(errorCode);
-    this.#producerIdsRefused = 'class' in outcome && outcome.class === 'refused_by_policy';
-    this.#tellRefused();
-    this.#tellWhy();
+    this.#producerIdsRejected = 'class' in outcome && outcome.class === 'refused_by_policy';
+    this.#reportRejected();
+    this.#reportReason();
   }
 
-  /** A broker gave a producer id, or no partition needs one any more. */
+  /** A broker returned a producer id, or no partition needs one any longer. */
   producerIdsGiven(): void {
     this.#answers.delete('producer id');
-    this.#producerIdsRefused = false;
-    this.#tellRefused();
+    this.#producerIdsRejected = false;
+    this.#reportRejected();
   }
 
   /** A connection for metadata or records failed, or could not be opened. */
   connectionFailed(address: Address, error: LinkError, broker?: Broker): void {
     const { why, message } = error;
-    if (why === 'configuration' && !this.#everWorked) return this.#listener.loginRefused(message);
+    if (why === 'configuration' && !this.#authenticated)
+      return this.#listener.authenticationFailed(message);
     const at = formatBrokerAddress(address);
     const hint = reasonFor(error);
     const isLeader = broker !== undefined && broker.partitions.length > 0;
@@ -150,7 +152,7 @@ export class Health {
       const advertised = isLeader && !this.#reached && !this.#bootstrap.has(at);
       const where = advertised ? ' (see the broker’s advertised.listeners)' : '';
       this.#connections.set(at, `${hint}${where}`);
-      this.#tellWhy();
+      this.#reportReason();
     }
     const fields = { address: at, broker: broker?.id, why, error: message, hint };
     if (why === 'configuration') {
@@ -162,17 +164,17 @@ export class Health {
    * Finds the leaders that can be sent events: connected, and with a producer id for a partition.
    * Called whenever that may have changed.
    */
-  lookAtLeaders(brokers: ReadonlyMap<number, Broker>, nowMs: number): void {
+  leadersChanged(brokers: ReadonlyMap<number, Broker>, nowMs: number): void {
     const leaders = [...brokers.values()].filter(({ partitions }) => partitions.length > 0);
     if (this.#topicKnown) this.#forgetConnections(leaders);
     this.#leaderConnected = leaders.some((broker) => broker.connected);
-    for (const [topic, marks] of this.#topics) {
+    for (const [topic, state] of this.#topics) {
       const usable = topic.partitions.filter(isUsable);
-      for (const partition of usable) this.#marksOf(partition).expiredSinceMs = undefined;
-      if (topic.state === 'missing' || usable.length === 0) marks.unreachableSinceMs ??= nowMs;
+      for (const partition of usable) this.#stateOf(partition).expiredSinceMs = undefined;
+      if (topic.state === 'missing' || usable.length === 0) state.unreachableSinceMs ??= nowMs;
       else {
-        marks.unreachableSinceMs = undefined;
-        marks.reached = true;
+        state.unreachableSinceMs = undefined;
+        state.reached = true;
       }
     }
     if (this.#reached || ![...this.#topics.values()].every(({ reached }) => reached)) return;
@@ -182,28 +184,28 @@ export class Health {
 
   /** A batch of the partition expired before it was sent. */
   expired(partition: Partition, openedAtMs: number): void {
-    this.#marksOf(partition).expiredSinceMs ??= openedAtMs;
+    this.#stateOf(partition).expiredSinceMs ??= openedAtMs;
   }
 
-  /** An attempt has ended; by now its batch is counted where it is. */
-  settled(partition: Partition, outcome: Outcome, verdict: Verdict, nowMs: number): void {
-    if (verdict.do === 'stored') this.#storedAtMs = nowMs;
-    const marks = this.#marksOf(partition);
+  /** An attempt has ended; its batch is already counted under its new state. */
+  settled(partition: Partition, outcome: Outcome, settlement: Settlement, nowMs: number): void {
+    if (settlement.do === 'stored') this.#storedAtMs = nowMs;
+    const state = this.#stateOf(partition);
     const { errorCode } = outcome;
-    const failed = verdict.do === 'retry' && errorCode !== undefined;
-    marks.attemptReason = failed ? `Kafka answers ${errorName(errorCode)}` : undefined;
-    if (verdict.do !== 'retry') {
-      marks.movedAtMs = nowMs;
-      marks.expiredSinceMs = undefined;
+    const failed = settlement.do === 'retry' && errorCode !== undefined;
+    state.attemptReason = failed ? `Kafka answers ${errorName(errorCode)}` : undefined;
+    if (settlement.do !== 'retry') {
+      state.movedAtMs = nowMs;
+      state.expiredSinceMs = undefined;
     }
-    if (verdict.class === 'refused_by_policy') this.#refusedPartitions.add(partition);
-    else this.#refusedPartitions.delete(partition);
-    this.#tellRefused();
+    if (settlement.class === 'refused_by_policy') this.#rejectedPartitions.add(partition);
+    else this.#rejectedPartitions.delete(partition);
+    this.#reportRejected();
   }
 
   /**
-   * Counts the partitions that have had no leader for `LIMITS.leaderlessMs`, whether events wait for
-   * them or not, and reports them.
+   * Counts and reports the partitions without a leader for `LIMITS.leaderlessMs`, whether events
+   * wait for them or not.
    */
   leaderless(nowMs: number): number {
     let count = 0;
@@ -222,8 +224,8 @@ export class Health {
 
   /**
    * Measures the ability to store events. A partition is stuck while events wait for it and none
-   * moves: not while its queue moves slowly, nor while its broker has asked for a pause. After
-   * events expired unsent it stays stuck until it is usable, or the outage would end with the wait.
+   * makes progress; a slow queue or a throttled broker does not count. After events expired unsent
+   * it stays stuck until it is usable, or the outage would end with the wait.
    */
   delivery(nowMs: number): Delivery {
     let stuckMs = 0;
@@ -255,32 +257,32 @@ export class Health {
       stuckPartitions,
       partitions,
       storedAgoMs: nowMs - this.#storedAtMs,
-      reason: stuck ? this.#whyStuck(stuck) : this.#why(),
+      reason: stuck ? this.#stuckReason(stuck) : this.#reason(),
     };
   }
 
-  /** @returns `nowMs` when it is not stuck */
+  /** @returns `nowMs` when the partition is not stuck */
   #stuckSinceMs(partition: Partition, nowMs: number): number {
     const { lane, queue, leader } = partition;
-    const marks = this.#partitions.get(partition);
-    const expiredSinceMs = marks?.expiredSinceMs ?? nowMs;
+    const state = this.#partitions.get(partition);
+    const expiredSinceMs = state?.expiredSinceMs ?? nowMs;
     const oldest = lane.oldest ?? queue.oldest;
     if (oldest === undefined) return expiredSinceMs;
     const mutedUntilMs = leader?.mutedUntilMs ?? 0;
-    const movedAtMs = marks?.movedAtMs ?? 0;
+    const movedAtMs = state?.movedAtMs ?? 0;
     return Math.min(expiredSinceMs, Math.max(oldest.openedAtMs, movedAtMs, mutedUntilMs));
   }
 
-  #marksOf(partition: Partition): PartitionMarks {
-    let marks = this.#partitions.get(partition);
-    if (marks === undefined) {
-      marks = { movedAtMs: 0, expiredSinceMs: undefined, attemptReason: undefined };
-      this.#partitions.set(partition, marks);
+  #stateOf(partition: Partition): PartitionState {
+    let state = this.#partitions.get(partition);
+    if (state === undefined) {
+      state = { movedAtMs: 0, expiredSinceMs: undefined, attemptReason: undefined };
+      this.#partitions.set(partition, state);
     }
-    return marks;
+    return state;
   }
 
-  #whyStuck(partition: Partition): string {
+  #stuckReason(partition: Partition): string {
     const { lane, leader } = partition;
     if (leader === undefined) return NO_LEADER;
     if (!leader.connected) {
@@ -291,8 +293,8 @@ export class Health {
     return this.#partitions.get(partition)?.attemptReason ?? NO_ANSWER;
   }
 
-  /** The reason why no leader can be sent events. */
-  #why(): string {
+  /** Returns the reason why no leader can be sent events. */
+  #reason(): string {
     const parts = [...this.#answers.values()];
     if (!this.#topicKnown || !(this.#leaderConnected || this.#someMissing)) {
       const hints = [...new Set(this.#connections.values())].sort().join('; ');
@@ -310,23 +312,23 @@ export class Health {
     return [...this.#topics.keys()].some(({ state }) => state === 'missing');
   }
 
-  /** Names the topic where there are several. */
+  /** Prefixes the topic where there are several. */
   #named(topic: Topic, why: string): string {
     return this.#topics.size > 1 ? `${topic.name}: ${why}` : why;
   }
 
-  #tellWhy(): void {
-    if (!this.#reached) this.#listener.unreachable(this.#why());
+  #reportReason(): void {
+    if (!this.#reached) this.#listener.unreachable(this.#reason());
   }
 
-  #tellRefused(): void {
-    const refused = this.#producerIdsRefused || this.#refusedPartitions.size > 0;
-    if (refused === this.#toldRefused) return;
-    this.#toldRefused = refused;
+  #reportRejected(): void {
+    const refused = this.#producerIdsRejected || this.#rejectedPartitions.size > 0;
+    if (refused === this.#reportedRejected) return;
+    this.#reportedRejected = refused;
     this.#listener.refusedByPolicy(refused);
   }
 
-  /** Drops failures of brokers that are connected, or no longer lead. */
+  /** Drops failures of brokers that are connected, or lead no partition. */
   #forgetConnections(leaders: readonly Broker[]): void {
     if (this.#connections.size === 0) return;
     const away = leaders.filter(({ connected }) => !connected);

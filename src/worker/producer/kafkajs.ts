@@ -1,8 +1,8 @@
 /**
- * The one file that reaches into kafkajs 2.2.4 (pinned exactly). Used of it: connections with TLS
- * and SASL, API versions, and the decoding of metadata. Once a connection is open its socket is
- * ours: kafkajs's own way of sending costs more CPU than all the rest of a produce request.
- * What its types leave out is declared here.
+ * Boundary of kafkajs 2.2.4 (pinned exactly). It provides connections with TLS and SASL, API
+ * versions, and the decoder of metadata. The gateway writes requests to the open socket itself:
+ * kafkajs's send path costs more CPU than the rest of a produce request. Internals without types
+ * are declared here.
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
@@ -10,7 +10,7 @@ import { LIMITS } from '../../config/limits.ts';
 
 interface RequestQueue {
   pending: unknown[];
-  /** Holds what is sent next; null = the response says nothing of it. */
+  /** Delays the next request; null = the response has no throttle time. */
   maybeThrottle(throttleMs: number | null): void;
   scheduleCheckPendingRequests(): void;
 }
@@ -18,13 +18,13 @@ interface RequestQueue {
 export interface KafkaConnection {
   readonly requestQueue: RequestQueue;
   isConnected(): boolean;
-  /** The session that the login began has not ended yet, nor will within seconds. */
+  /** The SASL session is valid, and stays so for seconds. */
   isAuthenticated(): boolean;
-  /** Logs in again. */
+  /** Authenticates again. */
   authenticate(): Promise<void>;
-  /** How long the broker takes this login for good; an int64 of the package `long`; 0 = for ever. */
+  /** SASL session lifetime, an int64 of the package `long`; 0 = unlimited. */
   readonly sessionLifetime: { toNumber(): number };
-  /** So long before the end of that, the login is to be renewed. */
+  /** Time before the end of the session at which to reauthenticate. */
   reauthenticationThreshold: number;
 }
 
@@ -32,11 +32,11 @@ interface ConnectionPool {
   getConnection(): Promise<KafkaConnection>;
 }
 
-/** Versions of requests that a broker takes, by key. */
+/** Request versions that a broker supports, by API key. */
 export type ApiVersions = Readonly<Record<number, { minVersion: number; maxVersion: number }>>;
 
 interface Broker {
-  /** null until the other side has said what it takes. */
+  /** Null until the peer has answered ApiVersions. */
   readonly versions: ApiVersions | null;
   connect(): Promise<void>;
 }
@@ -73,7 +73,7 @@ export interface ClusterMetadata {
   readonly topicMetadata: readonly {
     topicErrorCode: number;
     topic: string;
-    /** Only in versions that kafkajs does not decode; absent also where the broker gives none. */
+    /** Only in versions that kafkajs does not decode, and only if the broker has ids. */
     topicId?: string;
     partitionMetadata: readonly {
       partitionErrorCode: number;
@@ -85,7 +85,7 @@ export interface ClusterMetadata {
 
 const PRODUCE_KEY = 0;
 
-// `import` of these CommonJS modules takes 100 ms more of a worker's start than `require`.
+// `import` of these CommonJS modules adds 100 ms to a worker's start over `require`.
 const require = createRequire(import.meta.url);
 const BrokerClass = require('kafkajs/src/broker') as new (options: object) => Broker;
 const connectionPoolBuilder = require('kafkajs/src/cluster/connectionPoolBuilder') as (
@@ -102,13 +102,13 @@ const metadataResponse = require('kafkajs/src/protocol/requests/metadata/v4/resp
   decode(raw: Buffer): Promise<ClusterMetadata>;
 };
 
-// kafkajs obeys a throttle of any length: its admin client would wait for weeks.
+// kafkajs honors any throttle time: its admin client would wait for weeks.
 const { maybeThrottle } = RequestQueueClass.prototype;
 RequestQueueClass.prototype.maybeThrottle = function (this: RequestQueue, throttleMs) {
   maybeThrottle.call(this, Math.min(throttleMs ?? 0, LIMITS.throttleMs));
 };
 
-/** Opens an authenticated connection. It may fail at any time, and is then never used again. */
+/** Opens an authenticated connection. It may fail at any time, and is never reused then. */
 export async function connectBroker(options: ConnectOptions): Promise<OpenConnection> {
   const { host, port, log, ...connection } = options;
   const logger = createLogger({ level: LEVELS.WARN, logCreator: () => log });
@@ -116,7 +116,7 @@ export async function connectBroker(options: ConnectOptions): Promise<OpenConnec
     ...connection,
     logger,
     brokers: [`${host}:${port}`],
-    // Our watch destroys the socket of a request that takes too long; kafkajs would keep it open.
+    // WatchedSocket destroys the socket of a request that times out; kafkajs would keep it.
     enforceRequestTimeout: false,
     maxInFlightRequests: null,
   });
@@ -125,7 +125,7 @@ export async function connectBroker(options: ConnectOptions): Promise<OpenConnec
   try {
     await broker.connect();
   } catch (error) {
-    // A login fails there too: that says nothing about the credentials.
+    // Authentication fails on a controller too, whatever the credentials.
     demandBroker(broker);
     throw error;
   }
@@ -136,22 +136,22 @@ export async function connectBroker(options: ConnectOptions): Promise<OpenConnec
   return { connection: connected, versions: broker.versions ?? {} };
 }
 
-/** @throws Error when the other side is a KRaft controller, which takes no Produce requests */
+/** @throws Error if the peer is a KRaft controller, which does not serve Produce */
 function demandBroker({ versions }: Broker): void {
   if (versions !== null && versions[PRODUCE_KEY] === undefined) {
     throw new Error('the peer is a KRaft controller: it takes no Produce requests');
   }
 }
 
-/** Logs in again where the session ends soon. @throws what kafkajs throws */
-export async function renewLogin(connection: KafkaConnection): Promise<void> {
+/** Reauthenticates a session that is about to expire. @throws errors of kafkajs */
+export async function reauthenticate(connection: KafkaConnection): Promise<void> {
   await connection.authenticate();
   keepMargin(connection);
 }
 
 /**
- * kafkajs would renew each login 10 s before its end: one of a shorter session with each request,
- * and brokers refuse two within a second.
+ * Reduces the reauthentication margin. kafkajs uses 10 s, so a shorter session would reauthenticate
+ * with each request, and brokers reject two within a second.
  */
 function keepMargin(connection: KafkaConnection): void {
   const { marginMs, share } = LIMITS.session;
@@ -159,7 +159,7 @@ function keepMargin(connection: KafkaConnection): void {
   connection.reauthenticationThreshold = Math.min(marginMs, share * lifetimeMs);
 }
 
-/** kafkajs re-arms a 1 ms timer for ever, to look at a queue that is empty here. */
+/** Stops a 1 ms timer of kafkajs that polls a queue which is always empty here. */
 function stopIdleTimer(queue: RequestQueue): void {
   const check = queue.scheduleCheckPendingRequests;
   queue.scheduleCheckPendingRequests = () => {
@@ -167,7 +167,7 @@ function stopIdleTimer(queue: RequestQueue): void {
   };
 }
 
-/** Decodes a Metadata response of version 4. Error codes stand in it; none is thrown. */
+/** Decodes a Metadata response of version 4. Returns error codes; throws for none of them. */
 export function decodeMetadata(raw: Buffer): Promise<ClusterMetadata> {
   return metadataResponse.decode(raw);
 }

@@ -1,14 +1,12 @@
 /**
- * One topic-partition of one worker, and the fate of the batch at its head. Pure code: no network,
- * no clock, no timers; who drives it says what happened and when.
- * ARCHITECTURE.md draws its states.
+ * One topic-partition of one worker, and the fate of its head, the batch that is sent. Pure code:
+ * no network, no clock, no timers; the producer drives it with events and times. ARCHITECTURE.md
+ * draws its states.
  *
- * One invariant rules it: one batch is in flight, and the sequence moves only when it is stored.
- * Fate
- * belongs to the batch: one
- * attempt without a definite answer makes it *unknown*, and no later refusal takes that back. An
- * unknown batch goes out again with identical bytes until it is stored; where the broker will never
- * take it any more, it is given up behind a new epoch, its senders told `timeout`.
+ * Invariant: one batch is in flight, and the sequence advances only when it is stored. Fate belongs
+ * to the batch: one attempt without a definite answer makes it *unknown*, and no later rejection
+ * changes that. An unknown batch is sent again with identical bytes until it is stored; if the
+ * broker will never accept it, it is given up behind a new epoch and its senders get `timeout`.
  */
 import assert from 'node:assert/strict';
 import { backoffMs } from '../../common/backoff.ts';
@@ -20,33 +18,33 @@ const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
 const BACKOFF_MS = {
   fast: { first: 20, last: 200 },
-  // With the spread below, up to 5 s: what was withdrawn and granted again flows soon.
+  // With the jitter below, up to 5 s: a permission that was restored takes effect soon.
   slow: { first: 1_000, last: 4_000 },
 } as const;
-/** A broker that dies leaves one attempt unanswered: that is no reason to send apart. */
+/** A broker that dies leaves one attempt unanswered, which is no reason to isolate the lane. */
 const UNANSWERED_TOGETHER_MAX = 2;
 type Pace = keyof typeof BACKOFF_MS;
 
-/** What came of an attempt; what the driver has to do with the batch. */
-export type Verdict =
+/** Result of an attempt: what the producer has to do with the batch. */
+export type Settlement =
   | { readonly do: 'stored'; readonly batch: RecordBatch; readonly class?: ProduceErrorClass }
-  /** The batch stays at the head and goes out again at `notBeforeMs`. */
+  /** The batch stays at the head and is sent again at `notBeforeMs`. */
   | {
       readonly do: 'retry';
       readonly class: ProduceErrorClass;
       readonly refresh: boolean;
       readonly reset?: Reset;
     }
-  /** Halve it and give the second half to {@link Lane.halved}. */
+  /** Halve it and pass the second half to {@link Lane.halved}. */
   | { readonly do: 'split'; readonly batch: RecordBatch; readonly class: 'poison' }
-  /** Its only record is refused for good. */
+  /** Its only record is rejected for good. */
   | {
       readonly do: 'refuse';
       readonly batch: RecordBatch;
       readonly class: 'poison';
       readonly code: 'too_large' | 'rejected_by_kafka';
     }
-  /** It may be stored or not, and cannot be found out: told `timeout`, never sent again. */
+  /** Stored or not, which cannot be determined: `timeout`, never sent again. */
   | {
       readonly do: 'giveUp';
       readonly batch: RecordBatch;
@@ -54,17 +52,17 @@ export type Verdict =
       readonly reset: Reset;
     };
 
-/** How a lane began anew: with the next epoch, or, at the last one, with a new producer id. */
+/** Reset of a lane: next epoch, or a new producer id after the last epoch. */
 export type Reset = 'epoch' | 'producer_id';
 
-/** Random numbers in [0, 1) for the spread of retries. */
+/** Random numbers in [0, 1) for the jitter of retries. */
 export type Random = () => number;
 
-/** The batches of a lane whose partition is gone. */
-export interface Remains {
-  /** No record of them is in Kafka. */
+/** Batches of a lane whose partition was removed. */
+export interface UnfinishedBatches {
+  /** Batches without a record in Kafka. */
   readonly unsent: readonly RecordBatch[];
-  /** May have been stored before the partition went: never sent again. */
+  /** Possibly stored before the partition was removed: never sent again. */
   readonly lost: RecordBatch | undefined;
 }
 
@@ -74,23 +72,23 @@ export class Lane {
   #epoch = 0;
   #nextSequence = 0;
   #head: RecordBatch | undefined;
-  /** Batches cut off the head by a split: they go before everything that waits. */
+  /** Batches split off the head; sent before all that are queued. */
   readonly #rest: RecordBatch[] = [];
   #sealed = false;
   #attempts = 0;
-  /** Retries of the head, by how fast they follow: each kind has a back-off of its own. */
+  /** Retries of the head, by pace: each pace has its own back-off. */
   #retries = { fast: 0, slow: 0 };
-  /** Attempts of the head in a row that nobody answered. */
+  /** Consecutive attempts of the head without a response. */
   #unanswered = 0;
   #troubled = false;
   #unknown = false;
-  /** Each attempt that left the batch unknown was answered that there is no such partition. */
-  #absent = true;
+  /** Every attempt that left the batch unknown got UNKNOWN_TOPIC_OR_PARTITION. */
+  #partitionAbsent = true;
   #corrupt = false;
   #inFlight = false;
   #compressing = false;
   #notBeforeMs = 0;
-  /** The same without {@link hold}. */
+  /** Same without {@link hold}. */
   #backoffEndMs = 0;
 
   constructor(random: Random = Math.random) {
@@ -103,24 +101,24 @@ export class Lane {
   get inFlight(): boolean {
     return this.#inFlight;
   }
-  /** The head is being compressed: it is neither sent nor let go meanwhile. */
+  /** The head is being compressed: it is neither sent nor released meanwhile. */
   get compressing(): boolean {
     return this.#compressing;
   }
-  /** Some attempt left no definite answer. */
+  /** Some attempt got no definite answer. */
   get unknown(): boolean {
     return this.#unknown;
   }
   /**
-   * From a retry until a batch is stored on its first attempt: such a lane travels apart from the
-   * healthy ones, so that it does not hold them again and again.
+   * True from a retry until a batch is stored on its first attempt: such a lane does not share
+   * requests with healthy lanes, so that it does not delay them repeatedly.
    */
   get troubled(): boolean {
     return this.#troubled;
   }
   /**
-   * Nobody answered the head's last attempts: perhaps it is what keeps the broker from answering,
-   * so no other lane's batch shares its request.
+   * The last attempts of the head got no response. The batch may be the cause, so no other lane's
+   * batch shares its request.
    */
   get alone(): boolean {
     return this.#unanswered >= UNANSWERED_TOGETHER_MAX;
@@ -131,21 +129,21 @@ export class Lane {
   get needsProducerId(): boolean {
     return this.#producerId === undefined;
   }
-  /** Earliest time of the next attempt, ms of the monotonic clock. */
+  /** Earliest time of the next attempt, ms on the monotonic clock. */
   get notBeforeMs(): number {
     return this.#notBeforeMs;
   }
-  /** Where producer id, epoch and sequence stand; for logs and tests. */
+  /** Current producer id, epoch and sequence; for logs and tests. */
   get position(): { producerId: bigint | undefined; epoch: number; nextSequence: number } {
     return { producerId: this.#producerId, epoch: this.#epoch, nextSequence: this.#nextSequence };
   }
 
-  /** The batch that waits longest. */
+  /** Oldest batch. */
   get oldest(): RecordBatch | undefined {
     return this.#head ?? this.#rest[0];
   }
 
-  /** Nothing is at the head and nothing was cut off it. */
+  /** Has neither a head nor batches split off it. */
   get idle(): boolean {
     return this.#head === undefined && this.#rest.length === 0;
   }
@@ -157,23 +155,23 @@ export class Lane {
     return this.idle ? 'empty' : 'filling';
   }
 
-  /** Whether an attempt may go out now, if there is a batch. */
+  /** Whether an attempt may start now, if there is a batch. */
   mayContinue(nowMs: number): boolean {
     if (this.#inFlight || this.#compressing) return false;
     return this.#producerId !== undefined && nowMs >= this.#notBeforeMs;
   }
 
-  /** A fresh producer id: sequence and epoch begin at what the broker gave. */
+  /** Sets a new producer id; epoch and sequence start at the broker's values. */
   setProducerId(producerId: bigint, epoch: number, nextSequence = 0): void {
-    assert(this.#producerId === undefined, 'a lane keeps its producer id');
-    assert(!this.#inFlight && !this.#sealed, 'nothing was sealed without a producer id');
-    assert(producerId >= 0n && epoch >= 0, 'the broker gave a producer id');
+    assert(this.#producerId === undefined, 'a lane has one producer id');
+    assert(!this.#inFlight && !this.#sealed, 'sealing requires a producer id');
+    assert(producerId >= 0n && epoch >= 0, 'the broker returned a producer id');
     this.#producerId = producerId;
     this.#epoch = epoch;
     this.#nextSequence = nextSequence;
   }
 
-  /** Takes a batch that was cut off before, if there is one. @returns whether there is a head */
+  /** Makes the next split-off batch the head, if there is one. @returns whether there is a head */
   advance(): boolean {
     if (this.#head === undefined) {
       const next = this.#rest.shift();
@@ -187,10 +185,10 @@ export class Lane {
     assert(this.#head === undefined && !this.#inFlight, 'one batch at a time');
     assert(batch.records > 0, 'an empty batch is never sent');
     this.#head = batch;
-    this.#forgetAttempts();
+    this.#resetAttempts();
   }
 
-  /** The head is taken to be compressed, until {@link endCompression}. */
+  /** Marks the head as being compressed, until {@link endCompression}. */
   beginCompression(): void {
     const { head } = this;
     assert(head?.mayCompress && !this.#inFlight && !this.#sealed, 'it may be compressed');
@@ -202,7 +200,9 @@ export class Lane {
     this.#compressing = false;
   }
 
-  /** An attempt goes out; the first one seals the head. @returns the bytes, the same each time */
+  /**
+   * Starts an attempt; the first one seals the head. @returns the bytes, identical on each attempt
+   */
   send(nowMs: number): Buffer {
     const head = this.#head;
     assert(head !== undefined && this.mayContinue(nowMs), 'nothing may be sent now');
@@ -220,9 +220,9 @@ export class Lane {
     return head.bytes;
   }
 
-  /** The attempt in flight ended so. */
-  settle(outcome: Outcome, nowMs: number, wallMs: number): Verdict {
-    assert(this.#inFlight && this.#head !== undefined, 'an outcome belongs to an attempt');
+  /** Ends the attempt in flight. */
+  settle(outcome: Outcome, nowMs: number, wallMs: number): Settlement {
+    assert(this.#inFlight && this.#head !== undefined, 'an attempt is in flight');
     this.#inFlight = false;
     this.#unanswered = isAnswer(outcome) ? 0 : this.#unanswered + 1;
     switch (outcome.kind) {
@@ -231,7 +231,7 @@ export class Lane {
       case 'retry':
         if (!outcome.definite) this.#unknown = true;
         if (!outcome.definite && outcome.errorCode !== UNKNOWN_TOPIC_OR_PARTITION) {
-          this.#absent = false;
+          this.#partitionAbsent = false;
         }
         return this.#retry(outcome.class, nowMs, outcome.slow === true ? 'slow' : 'fast');
       case 'restamp':
@@ -252,17 +252,17 @@ export class Lane {
     }
   }
 
-  /** The head is not retried before `untilMs`, or {@link proceed}. */
+  /** Delays the next attempt until `untilMs`, or {@link proceed}. */
   hold(untilMs: number): void {
     this.#notBeforeMs = Math.max(this.#notBeforeMs, untilMs);
   }
 
-  /** What was held is retried when its back-off is over. */
+  /** Ends a {@link hold}; the back-off still applies. */
   proceed(): void {
     this.#notBeforeMs = Math.min(this.#notBeforeMs, this.#backoffEndMs);
   }
 
-  /** The driver has halved the head as told; `rest` is its second half. */
+  /** Replaces the head by its first half; `rest` is the second half. */
   halved(rest: RecordBatch): void {
     const first = this.#head;
     assert(first !== undefined && !this.#inFlight && !this.#unknown, 'it may be split');
@@ -271,20 +271,19 @@ export class Lane {
     this.start(first);
   }
 
-  /** Lets the head go that was never sent: its deadline has passed. */
+  /** Removes a head that was never sent, since its deadline has passed. */
   dropUnsent(): RecordBatch {
     const head = this.#head;
     assert(head !== undefined && this.#attempts === 0 && !this.#inFlight, 'it was never sent');
-    assert(!this.#compressing, 'nobody reads its memory');
+    assert(!this.#compressing, 'no thread reads its memory');
     this.#clear();
     return head;
   }
 
   /**
-   * The topic was created again, and brokers have no state of the producer: the lane goes on at
-   * once
-   * and, unless the fate of a batch is open, with a new epoch, which fences copies of older
-   * batches.
+   * Resumes after the topic was recreated: brokers have no state of the producer. The next attempt
+   * is due at once and, unless the fate of a batch is open, uses a new epoch, which fences copies
+   * of older batches.
    */
   renew(): Reset | undefined {
     this.#retries = { fast: 0, slow: 0 };
@@ -295,44 +294,44 @@ export class Lane {
   }
 
   /**
-   * The topic was created again without this partition. A head in flight stays until
-   * {@link endAttempt}: its socket reads its memory.
+   * Ends the lane after the topic was recreated without this partition. A head in flight stays
+   * until {@link endAttempt}, since the socket reads its memory.
    *
-   * An unknown head of which every open attempt was answered UNKNOWN_TOPIC_OR_PARTITION counts as
-   * unsent: had it been appended all the same, then to a partition that went with the old topic.
+   * An unknown head counts as unsent if every attempt got UNKNOWN_TOPIC_OR_PARTITION: even if
+   * appended, it went to a partition that was deleted with the old topic.
    */
-  end(): Remains {
+  end(): UnfinishedBatches {
     const head = this.#head;
     const unsent = this.#rest.splice(0);
     this.#compressing = false;
     if (head === undefined || this.#inFlight) return { unsent, lost: undefined };
-    const isLost = this.#unknown && !this.#absent;
+    const isLost = this.#unknown && !this.#partitionAbsent;
     if (!isLost) unsent.unshift(head);
     this.#clear();
     return { unsent, lost: isLost ? head : undefined };
   }
 
-  /** The attempt in flight of an ended lane is over, and no other follows. */
+  /** Ends the attempt in flight of an ended lane; none follows. */
   endAttempt(): RecordBatch {
     assert(this.#inFlight && this.#head !== undefined, 'an attempt was in flight');
     this.#inFlight = false;
     return this.#clear();
   }
 
-  /** Calls `visit` with the head and what was cut off it. */
+  /** Calls `visit` with the head and the batches split off it. */
   walk(visit: (batch: RecordBatch) => void): void {
     if (this.#head !== undefined) visit(this.#head);
     for (const batch of this.#rest) visit(batch);
   }
 
-  #stored(errorClass: ProduceErrorClass | undefined): Verdict {
+  #stored(errorClass: ProduceErrorClass | undefined): Settlement {
     this.#troubled = this.#attempts > 1;
     const batch = this.#clear();
     this.#nextSequence = (this.#nextSequence + batch.records) % SEQUENCE_SPAN;
     return { do: 'stored', batch, ...(errorClass !== undefined && { class: errorClass }) };
   }
 
-  #retry(errorClass: ProduceErrorClass, nowMs: number, pace: Pace): Verdict & { do: 'retry' } {
+  #retry(errorClass: ProduceErrorClass, nowMs: number, pace: Pace): Settlement & { do: 'retry' } {
     this.#troubled = true;
     const pauseMs = backoffMs(BACKOFF_MS[pace], ++this.#retries[pace]);
     this.#notBeforeMs = nowMs + pauseMs * (0.75 + this.#random() / 2);
@@ -340,9 +339,9 @@ export class Lane {
     return { do: 'retry', class: errorClass, refresh: errorClass !== 'timestamp' };
   }
 
-  #poison(code: 'too_large' | 'rejected_by_kafka'): Verdict {
-    // An earlier attempt may have been appended: neither refused nor split, but given up behind a
-    // new epoch, which fences whatever is still on its way.
+  #poison(code: 'too_large' | 'rejected_by_kafka'): Settlement {
+    // An earlier attempt may have been appended: it is neither rejected nor split, but given up
+    // behind a new epoch, which fences copies on the network.
     if (this.#unknown) return this.#giveUp('poison');
     const batch = this.#head!;
     if (batch.records > 1) return { do: 'split', batch, class: 'poison' };
@@ -350,14 +349,14 @@ export class Lane {
     return { do: 'refuse', batch, code, class: 'poison' };
   }
 
-  #outOfSequence(nowMs: number): Verdict {
+  #outOfSequence(nowMs: number): Settlement {
     if (this.#unknown) return this.#giveUp('sequence');
     this.#sealed = false;
     const reset = this.#raiseEpoch();
     return { ...this.#retry('sequence', nowMs, 'fast'), reset };
   }
 
-  #giveUp(errorClass: ProduceErrorClass): Verdict {
+  #giveUp(errorClass: ProduceErrorClass): Settlement {
     const batch = this.#clear();
     return { do: 'giveUp', batch, class: errorClass, reset: this.#raiseEpoch() };
   }
@@ -375,18 +374,18 @@ export class Lane {
   #clear(): RecordBatch {
     const batch = this.#head!;
     this.#head = undefined;
-    this.#forgetAttempts();
+    this.#resetAttempts();
     this.#notBeforeMs = 0;
     return batch;
   }
 
-  #forgetAttempts(): void {
+  #resetAttempts(): void {
     this.#sealed = false;
     this.#attempts = 0;
     this.#retries = { fast: 0, slow: 0 };
     this.#unanswered = 0;
     this.#unknown = false;
-    this.#absent = true;
+    this.#partitionAbsent = true;
     this.#corrupt = false;
   }
 }

@@ -1,13 +1,22 @@
 import { type BrokerAddress as Address, formatBrokerAddress } from '../../kafka/broker-address.ts';
 import type { Logger } from '../../logging/logger.ts';
-import type { Times } from './adaptive-timeouts.ts';
-import { type ApiVersions, connectBroker, type KafkaConnection, renewLogin } from './kafkajs.ts';
+import type { Timeouts } from './adaptive-timeouts.ts';
+import {
+  type ApiVersions,
+  connectBroker,
+  type KafkaConnection,
+  reauthenticate,
+} from './kafkajs.ts';
 import { type Api, type RequestBody, requestHead } from './protocol.ts';
 import { type EndReason, WatchedSocket } from './socket.ts';
 
 const CORRELATION_ID_MAX = 0x7fffffff;
-/** UNSUPPORTED_SASL_MECHANISM, ILLEGAL_SASL_STATE, SASL_AUTHENTICATION_FAILED. */
-const LOGIN_REFUSED: ReadonlySet<unknown> = new Set([33, 34, 58]);
+/** SASL errors that retries cannot fix; kafkajs exposes their numbers only. */
+const AUTHENTICATION_ERRORS: ReadonlySet<unknown> = new Set([
+  33, // UNSUPPORTED_SASL_MECHANISM
+  34, // ILLEGAL_SASL_STATE
+  58, // SASL_AUTHENTICATION_FAILED
+]);
 
 export interface LinkOptions {
   readonly clientId: string;
@@ -18,9 +27,9 @@ export interface LinkOptions {
 
 export type { BrokerAddress as Address } from '../../kafka/broker-address.ts';
 
-/** Why a request or a connection failed. */
+/** Failure of a request or a connection. */
 export class LinkError extends Error {
-  /** `configuration`: credentials are refused, people have to act. */
+  /** `configuration`: credentials are rejected, an operator has to act. */
   readonly why: EndReason | 'connection' | 'configuration';
   constructor(why: LinkError['why'], message: string) {
     super(message);
@@ -29,36 +38,36 @@ export class LinkError extends Error {
 }
 
 /**
- * A connection to one broker, one request at a time: what senders and metadata need of it. It lives
- * once: what failed is thrown away and a new link is made.
+ * Connection to one broker with one request at a time, for records or metadata. It is single-use:
+ * after a failure it is discarded and a new link is created.
  */
 export interface BrokerLink {
-  /** Connected, and no request on its way. */
+  /** Connected, without a request in flight. */
   readonly idle: boolean;
   readonly usable: boolean;
-  /** Whether the broker takes requests of `api`, by what it said when the link was opened. */
+  /** Whether the broker supports the version of `api`, according to ApiVersions. */
   supports(api: Api): boolean;
   /** Connects and authenticates within `times`. @throws LinkError */
-  open(times: Times): Promise<void>;
+  open(times: Timeouts): Promise<void>;
   /**
-   * Sends one request. Whatever fails, the link is ended: an answer that comes later must not be
-   * taken for the next one's.
+   * Sends one request. Any failure closes the link: a late response must not be taken for the next
+   * one.
    * @throws LinkError
    */
   request<T>(
     api: Api,
     body: RequestBody,
     decode: (raw: Buffer) => T | Promise<T>,
-    times: Times,
+    times: Timeouts,
   ): Promise<T>;
-  /** Ends the connection; what is pending on it fails. */
+  /** Closes the connection; a pending request fails. */
   close(): void;
 }
 
-/** Makes a link that is not open yet. */
+/** Creates a link that is not open yet. */
 export type CreateLink = (address: Address) => BrokerLink;
 
-/** On a connection that kafkajs opens; its socket is ours while a request is on its way. */
+/** Link on a connection that kafkajs opens; requests use its socket directly. */
 export class Link implements BrokerLink {
   readonly address: Address;
   readonly #options: LinkOptions;
@@ -68,7 +77,7 @@ export class Link implements BrokerLink {
   #busy = false;
   #closed = false;
   #correlationId = 0;
-  /** Fails what is pending. */
+  /** Rejects the pending promise. */
   #reject: ((error: Error) => void) | undefined;
 
   constructor(address: Address, options: LinkOptions) {
@@ -76,7 +85,7 @@ export class Link implements BrokerLink {
     this.#options = options;
     this.#socket = new WatchedSocket(() => {
       this.#closed = true;
-      // kafkajs says more of the reason, but does not always say something: it has the first word.
+      // kafkajs reports a better reason, but not always one: it goes first.
       setImmediate(() => this.#reject?.(new Error(this.#socket.failure)));
     });
   }
@@ -93,7 +102,7 @@ export class Link implements BrokerLink {
     return range !== undefined && range.minVersion <= apiVersion && apiVersion <= range.maxVersion;
   }
 
-  async open({ handshakeMs, connectMs, requestMs }: Times): Promise<void> {
+  async open({ handshakeMs, connectMs, requestMs }: Timeouts): Promise<void> {
     const timer = setTimeout(() => this.#socket.end('connect_timeout'), connectMs);
     const { logger, ...options } = this.#options;
     try {
@@ -120,14 +129,14 @@ export class Link implements BrokerLink {
     api: Api,
     body: RequestBody,
     decode: (raw: Buffer) => T | Promise<T>,
-    times: Times,
+    times: Timeouts,
   ): Promise<T> {
     if (!this.idle) throw new LinkError('connection', 'the link cannot be used');
     this.#busy = true;
     this.#socket.watch(times);
     try {
-      if (this.#sessionEnds) await this.#renewLogin();
-      return await decode(await this.#exchange(api, body));
+      if (this.#needsReauthentication) await this.#reauthenticate();
+      return await decode(await this.#sendRequest(api, body));
     } catch (error) {
       throw this.#failed(error);
     } finally {
@@ -141,33 +150,33 @@ export class Link implements BrokerLink {
     this.#socket.end('closed');
   }
 
-  /** The broker will soon want another login (`connections.max.reauth.ms`). */
-  get #sessionEnds(): boolean {
+  /** The SASL session is about to expire (`connections.max.reauth.ms`). */
+  get #needsReauthentication(): boolean {
     return this.#options.sasl !== undefined && !this.#connection!.isAuthenticated();
   }
 
-  async #renewLogin(): Promise<void> {
-    await this.#whileOpen(renewLogin(this.#connection!));
+  async #reauthenticate(): Promise<void> {
+    await this.#whileOpen(reauthenticate(this.#connection!));
     const broker = formatBrokerAddress(this.address);
     this.#options.logger.debug({ broker }, 'login renewed');
   }
 
-  /** @returns what the broker answers, behind the correlation id */
-  async #exchange(api: Api, body: RequestBody): Promise<Buffer> {
+  /** @returns the response behind the correlation id */
+  async #sendRequest(api: Api, body: RequestBody): Promise<Buffer> {
     const correlationId = ++this.#correlationId & CORRELATION_ID_MAX;
     const head = requestHead(api, correlationId, this.#options.clientId, body);
     const answer = await new Promise<Buffer>((resolve, reject) => {
       this.#reject = reject;
-      this.#socket.exchange([head, ...body], resolve);
+      this.#socket.request([head, ...body], resolve);
     });
     if (answer.readInt32BE(0) === correlationId) return answer.subarray(4);
     this.#socket.end('bad_response');
-    throw new Error('the broker answered something else');
+    throw new Error('unexpected correlation id in a response');
   }
 
   /**
-   * What `pending` brings, or an error when the socket is gone before. Nothing is cleared behind it:
-   * by then the next one may be pending, and to reject what is settled does nothing.
+   * Settles with `pending`, or rejects when the socket closes first. `#reject` is not cleared: the
+   * next promise may be pending by then, and rejecting a settled one has no effect.
    */
   #whileOpen<T>(pending: Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -176,46 +185,46 @@ export class Link implements BrokerLink {
     });
   }
 
-  /** @param bounds of opening the link, where that is what failed */
-  #failed(error: unknown, bounds?: Pick<Times, 'handshakeMs' | 'connectMs'>): LinkError {
+  /** @param bounds timeouts of opening, if that failed */
+  #failed(error: unknown, bounds?: Pick<Timeouts, 'handshakeMs' | 'connectMs'>): LinkError {
     const inHandshake = isHandshakeTimeout(error);
     if (inHandshake) this.#socket.end('connect_timeout');
-    // kafkajs gives a connection that is lost during the login the name of a refused one.
-    const refused = this.#socket.alive && isRefusedLogin(error);
+    // kafkajs reports a connection lost during authentication as an authentication failure.
+    const refused = this.#socket.alive && isAuthenticationError(error);
     const why = refused ? 'configuration' : this.#socket.endReason;
-    // A decoder that threw leaves the socket open; nothing on it can be trusted any more.
+    // A decoder that threw leaves the socket open, in an unknown state.
     this.#socket.end('bad_response');
     this.#closed = true;
     const boundMs = inHandshake ? bounds?.handshakeMs : bounds?.connectMs;
     const timedOut = why === 'connect_timeout' && boundMs !== undefined;
-    const message = timedOut ? this.#silence(boundMs) : this.#message(error);
-    // It had been open: what a close at the opening may mean does not apply.
+    const message = timedOut ? this.#timeoutMessage(boundMs) : this.#message(error);
+    // The connection was open: hints about closed new connections do not apply.
     const lost = bounds === undefined && why === undefined ? 'connection lost: ' : '';
     return new LinkError(why ?? 'connection', lost + message);
   }
 
-  #silence(boundMs: number): string {
+  #timeoutMessage(boundMs: number): string {
     return `no ${this.#socket.connected ? 'answer' : 'connection'} within ${boundMs} ms`;
   }
 
   #message(error: unknown): string {
-    const { stranger, failure } = this.#socket;
-    if (stranger !== undefined) return stranger;
+    const { foreignResponse, failure } = this.#socket;
+    if (foreignResponse !== undefined) return foreignResponse;
     const message = messageOf(error);
-    // kafkajs has the text of the first error only, and one for several addresses has none.
+    // kafkajs keeps the text of the first error only; an aggregate has none.
     return message === 'Connection error: ' ? message + failure : message;
   }
 }
 
-function isRefusedLogin(error: unknown): boolean {
+function isAuthenticationError(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const { name, code } = cause as Error & { code?: unknown };
-    if (name === 'KafkaJSSASLAuthenticationError' || LOGIN_REFUSED.has(code)) return true;
+    if (name === 'KafkaJSSASLAuthenticationError' || AUTHENTICATION_ERRORS.has(code)) return true;
   }
   return false;
 }
 
-/** kafkajs counts the time to TCP and TLS, and has no name of its own for its end. */
+/** kafkajs bounds the TCP and TLS handshakes with an error that has only a message. */
 function isHandshakeTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Connection timeout';
 }

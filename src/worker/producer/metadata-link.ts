@@ -1,100 +1,100 @@
-import { TIMES } from './adaptive-timeouts.ts';
-import { Candidates } from './broker-selector.ts';
+import { BASE_TIMEOUTS } from './adaptive-timeouts.ts';
+import { BrokerSelector } from './broker-selector.ts';
 import type { Address, BrokerLink, CreateLink } from './link.ts';
 
-/** A broker that is asked, or is to be. */
-interface Asked {
+/** A broker queried for metadata, or the next one. */
+interface MetadataBroker {
   readonly address: Address;
   readonly link: BrokerLink;
   opening: boolean;
 }
 
-/** The one connection for metadata and producer ids, to one broker after the other. */
+/** The one connection for metadata and producer ids, to one broker at a time. */
 export class MetadataLink {
   readonly #bootstrap: readonly Address[];
   readonly #createLink: CreateLink;
-  readonly #candidates = new Candidates();
-  /** All that brokers have told of. */
+  readonly #selector = new BrokerSelector();
+  /** Addresses of all brokers in the last response. */
   known: readonly Address[] = [];
-  #asked: Asked | undefined;
-  /** Opened beside it, to be asked next. */
-  #other: Asked | undefined;
+  #current: MetadataBroker | undefined;
+  /** The next broker, connected to before the current one is closed. */
+  #other: MetadataBroker | undefined;
 
   constructor(bootstrap: readonly Address[], createLink: CreateLink) {
     this.#bootstrap = bootstrap;
     this.#createLink = createLink;
   }
 
-  /** Address of the broker that is asked. */
+  /** Address of the current broker. */
   get address(): Address | undefined {
-    return this.#asked?.address;
+    return this.#current?.address;
   }
 
   /**
-   * The connection to ask on. One that answers, but in doubt, is not given up before another one is
-   * open: a broker that is stopped takes a connection and says nothing.
-   * @param inDoubt another broker is to be asked, if there is one
-   * @param changed called when another broker is asked than before
+   * Returns the connection for the next request. A connection that works, but is in doubt, stays
+   * until another one is open: a suspended broker accepts connections and sends nothing.
+   * @param inDoubt prefer another broker, if there is one
+   * @param changed called when the broker changes
    * @throws LinkError
    */
   async connect(inDoubt: boolean, changed: () => void): Promise<BrokerLink> {
-    const asked = this.#asked;
-    if (asked?.link.usable && !inDoubt) return asked.link;
+    const current = this.#current;
+    if (current?.link.usable && !inDoubt) return current.link;
     const other = this.#other;
     if (other?.link.usable) {
-      asked?.link.close();
-      this.#asked = other;
+      current?.link.close();
+      this.#current = other;
       this.#other = undefined;
       changed();
       return other.link;
     }
-    if (asked?.link.usable) {
-      if (!other?.opening) this.#openOther(asked.address);
-      return asked.link;
+    if (current?.link.usable) {
+      if (!other?.opening) this.#openOther(current.address);
+      return current.link;
     }
     const next = this.#create(undefined);
-    this.#asked = next;
+    this.#current = next;
     changed();
     await this.#open(next);
     return next.link;
   }
 
-  /** What was asked on the connection has failed. */
+  /** A request on the connection has failed. */
   failed(): void {
-    if (this.#asked === undefined) return;
-    this.#candidates.failed(this.#asked.address, performance.now());
-    this.#asked.link.close();
-    this.#asked = undefined;
+    if (this.#current === undefined) return;
+    this.#selector.failed(this.#current.address, performance.now());
+    this.#current.link.close();
+    this.#current = undefined;
   }
 
   close(): void {
-    this.#asked?.link.close();
+    this.#current?.link.close();
     this.#other?.link.close();
   }
 
-  /** Opens a link to another broker, if there is one, to be asked from then on. */
-  #openOther(besides: Address): void {
-    const other = this.#create(besides);
+  /** Opens a link to another broker, if there is one, for the following requests. */
+  #openOther(except: Address): void {
+    const other = this.#create(except);
     this.#other = other;
     this.#open(other).catch(() => {
-      this.#candidates.failed(other.address, performance.now());
+      this.#selector.failed(other.address, performance.now());
       if (this.#other === other) this.#other = undefined;
     });
   }
 
-  #create(besides: Address | undefined): Asked {
+  #create(except: Address | undefined): MetadataBroker {
     const addresses = [...this.known, ...this.#bootstrap];
-    const address = this.#candidates.choose(addresses, besides, performance.now());
+    const address = this.#selector.choose(addresses, except, performance.now());
     return { address, link: this.#createLink(address), opening: false };
   }
 
-  async #open(asked: Asked): Promise<void> {
-    asked.opening = true;
+  async #open(current: MetadataBroker): Promise<void> {
+    current.opening = true;
     try {
-      await asked.link.open(TIMES);
+      await current.link.open(BASE_TIMEOUTS);
     } finally {
-      asked.opening = false;
+      current.opening = false;
     }
-    this.#candidates.answered(asked.address);
+    this.#selector.answered(current.address);
   }
 }

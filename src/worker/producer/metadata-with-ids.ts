@@ -1,7 +1,7 @@
 /**
- * Metadata of version 10, the first with topic ids, which tell a topic from another one that was
- * created later under its name. Lengths of strings and arrays are compact: a varint of the length
- * plus one, where 0 is null. Each structure ends with tagged fields (kafka.apache.org/protocol).
+ * Metadata of version 10, the first with topic ids, which distinguish a topic from a later one of
+ * the same name. Lengths of strings and arrays are compact: a varint of the length plus one, where
+ * 0 is null. Each structure ends with tagged fields (kafka.apache.org/protocol).
  */
 import type { ClusterMetadata } from './kafkajs.ts';
 import type { RequestBody } from './protocol.ts';
@@ -10,18 +10,18 @@ export const METADATA_WITH_IDS = { apiKey: 3, apiVersion: 10, flexible: true } a
 
 const ID_BYTES = 16;
 const NO_ID = '0'.repeat(2 * ID_BYTES);
-/** Longer varints are no lengths. */
+/** Longer varints are not valid lengths. */
 const VARINT_BYTES_MAX = 5;
 const INT32_BYTES = 4;
 
-/** The body of a metadata request for these topics that must not create them. */
+/** Encodes a metadata request for these topics that does not create them. */
 export function metadataWithIdsBody(topics: readonly string[]): RequestBody {
   const pieces: Buffer[] = [compactLength(topics.length)];
   for (const topic of topics) {
     pieces.push(Buffer.alloc(ID_BYTES), compactLength(topic.length));
     pieces.push(Buffer.from(topic, 'latin1'), Buffer.alloc(1));
   }
-  // Create missing topics, authorized operations of the cluster, of topics: no; no tagged fields.
+  // No topic creation, no authorized operations of cluster or topics, no tagged fields.
   pieces.push(Buffer.alloc(1 + 1 + 1 + 1));
   return [Buffer.concat(pieces)];
 }
@@ -34,8 +34,9 @@ function compactLength(length: number): Buffer {
 }
 
 /**
- * Decodes a Metadata response of version 10, the tagged fields of its header included. Error codes
- * stand in it; none is thrown. @throws RangeError when it is cut short, or a length cannot be
+ * Decodes a Metadata response of version 10, including the tagged fields of its header. Returns
+ * error codes; throws for none of them.
+ * @throws RangeError if it is truncated or a length is invalid
  */
 export function decodeMetadataWithIds(raw: Buffer): ClusterMetadata {
   const reader = new CompactReader(raw);
@@ -95,7 +96,7 @@ class CompactReader {
     return this.#raw.toString('hex', from, from + bytes);
   }
 
-  /** Empty for a null string. */
+  /** Decodes a null string as empty. */
   string(): string {
     const bytes = this.#length();
     const from = this.skip(bytes);
@@ -104,7 +105,7 @@ class CompactReader {
 
   array<T>(item: () => T): T[] {
     const items: T[] = [];
-    // Each item takes a byte at least: a count that lies ends with the bytes.
+    // Each item takes at least one byte: a wrong count fails at the end of the bytes.
     for (let left = this.#length(); left > 0; left--) items.push(item());
     return items;
   }
@@ -120,7 +121,7 @@ class CompactReader {
     }
   }
 
-  /** @returns where the skipped bytes begin */
+  /** @returns the start of the skipped bytes */
   skip(bytes: number): number {
     const from = this.#at;
     if (from + bytes > this.#raw.length) throw new RangeError('the response is cut short');
@@ -139,6 +140,6 @@ class CompactReader {
       value += (byte & 0x7f) * 2 ** (7 * index);
       if (byte < 0x80) return value;
     }
-    throw new RangeError('the response has a length that cannot be');
+    throw new RangeError('the response has an invalid length');
   }
 }

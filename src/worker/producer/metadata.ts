@@ -1,14 +1,14 @@
 /**
- * Leaders of all partitions, and producer ids: the one loop that asks brokers about them.
- * One invariant rules it: what was asked for stays asked for until an answer has brought it;
- * whatever fails on the way only makes the loop ask again, or another broker. One request asks for
- * all topics; each has a back-off of its own, so that one that is missing does not slow the others.
+ * Leaders of all partitions, and producer ids: the loop that requests them.
+ * Invariant: a request stays pending until a response fulfills it; a failure only makes the loop
+ * retry, or try another broker. One request covers all topics; each has its own back-off, so that a
+ * missing topic does not slow down the others.
  */
 import { backoffMs } from '../../common/backoff.ts';
 import { formatBrokerAddress } from '../../kafka/broker-address.ts';
 import type { Topic } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
-import { TIMES } from './adaptive-timeouts.ts';
+import { BASE_TIMEOUTS } from './adaptive-timeouts.ts';
 import { errorName, isRejectedByPolicy } from './error-table.ts';
 import { type ClusterMetadata, decodeMetadata } from './kafkajs.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
@@ -31,21 +31,21 @@ import { type AnswerOrigin, type Finding, TopicWatch } from './topic-watch.ts';
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 const MAX_AGE_MS = 300_000;
 const LEADER_NOT_AVAILABLE = 5;
-/** COORDINATOR_LOAD_IN_PROGRESS and its like: what a fresh cluster answers for a while. */
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: a new cluster. */
 const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
-/** Time for which that is normal. */
+/** Time during which a new cluster returns these. */
 const COORDINATOR_MS = 10_000;
 const SAME_VIEWS_MAX = 2;
-/** What an event that is too long may cause: a look so much later than the last one. */
+/** Minimum interval of refreshes caused by oversized events. */
 const RECHECK_MS = 1_000;
-/** Pause between two looks while a leader cannot be reached: the first, and the longest. */
-const LOOK_MS = { first: 100, last: 1_000 } as const;
+/** Interval of refreshes while a leader is unreachable: the first, and the longest. */
+const PROBE_MS = { first: 100, last: 1_000 } as const;
 
-/** One answer about the cluster. */
+/** One view of the cluster. */
 export interface ClusterView {
   /** Address by broker id. */
   readonly brokers: ReadonlyMap<number, Address>;
-  /** Those whose leaders it tells. */
+  /** Topics whose leaders the response contains. */
   readonly topics: readonly TopicView[];
 }
 
@@ -53,66 +53,66 @@ export interface TopicView {
   readonly topic: Topic;
   /** Broker id of each partition's leader, by partition; -1 = none now. */
   readonly leaders: readonly number[];
-  /** It was deleted and created again since the last view. */
+  /** Deleted and created again since the last view. */
   readonly recreated: boolean;
 }
 
-/** A topic that is asked about. */
-interface Watched {
+/** A topic in metadata requests. */
+interface TrackedTopic {
   readonly topic: Topic;
   readonly watch: TopicWatch;
-  /** Answers in a row that did not bring all that was wanted of it. */
+  /** Consecutive responses without all leaders of the topic. */
   failures: number;
-  /** When to ask about it again. */
+  /** Time of the next request for it. */
   dueMs: number;
 }
 
-/** A producer id that is asked for. */
+/** A pending request for a producer id. */
 interface IdRequest {
   readonly done: (answer: ProducerIdAnswer) => void;
   readonly isWanted: () => boolean;
 }
 
-/** What the metadata loop finds. */
+/** Events of the metadata loop. */
 export interface MetadataListener {
   changed(view: ClusterView): void;
-  /** A broker answered, and does not know the topic. */
+  /** A broker does not know the topic. */
   topicMissing(topic: Topic): void;
-  /** A broker answered a request for metadata. */
+  /** A broker answered a metadata request. */
   answered(address: Address): void;
-  /** A broker answered with an error for the topic. */
+  /** A broker returned an error for the topic. */
   topicFailed(topic: Topic, why: string): void;
-  /** A broker answered with an error instead of a producer id. */
+  /** A broker returned an error instead of a producer id. */
   producerIdFailed(errorCode: number): void;
-  /** A broker could not be asked. */
+  /** A request failed, or the connection to the broker. */
   failed(address: Address, error: LinkError): void;
 }
 
 /**
- * Keeps the leaders of topics up to date, and gets producer ids: on a connection of its own, so
- * that neither waits behind a produce request. Asks the known brokers in turn, one at a time.
+ * Keeps the leaders of topics up to date, and obtains producer ids, on a connection of its own, so
+ * that neither waits behind a produce request. Queries the known brokers round-robin.
  */
 export class Metadata {
-  readonly #topics: readonly Watched[];
+  readonly #topics: readonly TrackedTopic[];
   readonly #link: MetadataLink;
   readonly #listener: MetadataListener;
   readonly #faults: Faults;
   #lastView = '';
-  /** Answers in a row that brought nothing new. */
+  /** Consecutive responses with the same view. */
   #sameViews = 0;
-  /** What was told last is in doubt: another broker is to be asked. */
+  /** The last response is in doubt: another broker is queried next. */
   #inDoubt = false;
-  /** Rounds in a row that failed, whatever the topic. */
+  /** Consecutive failed rounds, of any topic. */
   #failures = 0;
-  /** Earliest time of the next round, and of the next question about topics. */
+  /** Earliest time of the next round, and of the next request for topics. */
   #roundAfterMs = 0;
-  #lookAfterMs = 0;
-  /** Ends the pause, or begins it anew. */
+  #topicsAfterMs = 0;
+  /** Ends the pause, or restarts it. */
   #endPause: (() => void) | undefined;
   #armPause: (() => void) | undefined;
-  #look = { pauseMs: LOOK_MS.first as number, notBeforeMs: 0 };
-  /** Since when every request for a producer id failed. */
-  #noProducerIdSinceMs: number | undefined;
+  #probe = { pauseMs: PROBE_MS.first as number, notBeforeMs: 0 };
+  /** Time since which every request for a producer id has failed. */
+  #producerIdFailingSinceMs: number | undefined;
   #stopped = false;
   #idRequests: IdRequest[] = [];
 
@@ -131,7 +131,7 @@ export class Metadata {
     this.#faults = faults;
   }
 
-  /** Asks until {@link stop}; errors only make it ask again. */
+  /** Runs rounds until {@link stop}; errors cause retries. */
   async run(): Promise<void> {
     while (!this.#stopped) {
       try {
@@ -141,7 +141,7 @@ export class Metadata {
         this.#report(error);
         this.#link.failed();
       }
-      // A pause that begins now nobody would end.
+      // Nothing would end a pause that begins now.
       if (this.#stopped) return;
       if (this.#failures > 0) {
         this.refresh();
@@ -151,46 +151,46 @@ export class Metadata {
     }
   }
 
-  /** Leaders may have changed, of `topic` or of any: ask again soon. */
+  /** Requests metadata soon: leaders of `topic`, or of any topic, may have changed. */
   refresh(topic?: Topic): void {
-    for (const watched of this.#topics) {
-      if (topic !== undefined && watched.topic !== topic) continue;
-      // One that is not complete is asked about again in any case.
-      if (watched.failures === 0) watched.dueMs = 0;
+    for (const tracked of this.#topics) {
+      if (topic !== undefined && tracked.topic !== topic) continue;
+      // An incomplete topic is requested again in any case.
+      if (tracked.failures === 0) tracked.dueMs = 0;
     }
     this.#armPause?.();
   }
 
   /**
-   * The topic may be another one by now, though nothing has failed: asks, but not again and again.
+   * Requests metadata of a topic that may have been recreated, without any failure; rate-limited.
    */
   recheck(topic: Topic): void {
-    if (performance.now() >= this.#lookAfterMs + RECHECK_MS) this.refresh(topic);
+    if (performance.now() >= this.#topicsAfterMs + RECHECK_MS) this.refresh(topic);
   }
 
   /**
-   * Whether a leader cannot be reached: then others may lead soon, and nobody says so. To be called
-   * again and again; it asks ever more rarely.
+   * Requests metadata while a leader is unreachable, since brokers do not announce new leaders.
+   * Called periodically; the interval of requests grows.
    */
-  doubt(unreachable: boolean, nowMs = performance.now()): void {
-    if (!unreachable) this.#look = { pauseMs: LOOK_MS.first, notBeforeMs: 0 };
-    else if (nowMs >= this.#look.notBeforeMs) {
-      const { pauseMs } = this.#look;
-      this.#look = { pauseMs: Math.min(LOOK_MS.last, 2 * pauseMs), notBeforeMs: nowMs + pauseMs };
+  leadersUnreachable(unreachable: boolean, nowMs = performance.now()): void {
+    if (!unreachable) this.#probe = { pauseMs: PROBE_MS.first, notBeforeMs: 0 };
+    else if (nowMs >= this.#probe.notBeforeMs) {
+      const { pauseMs } = this.#probe;
+      this.#probe = { pauseMs: Math.min(PROBE_MS.last, 2 * pauseMs), notBeforeMs: nowMs + pauseMs };
       this.refresh();
     }
   }
 
-  /** There is something new to see, a topic for instance: ask now, whatever went wrong before. */
-  askNow(): void {
-    for (const watched of this.#topics) Object.assign(watched, { failures: 0, dueMs: 0 });
+  /** Requests metadata at once, regardless of back-off, for instance after topic creation. */
+  refreshNow(): void {
+    for (const tracked of this.#topics) Object.assign(tracked, { failures: 0, dueMs: 0 });
     this.#failures = 0;
     this.#roundAfterMs = 0;
-    this.#lookAfterMs = 0;
+    this.#topicsAfterMs = 0;
     this.#endPause?.();
   }
 
-  /** Calls `done` with a new producer id; tries until it has one, or it is not wanted any more. */
+  /** Calls `done` with a new producer id; retries while `isWanted`. */
   producerId(done: (answer: ProducerIdAnswer) => void, isWanted: () => boolean): void {
     this.#idRequests.push({ done, isWanted });
     this.#armPause?.();
@@ -202,9 +202,7 @@ export class Metadata {
     this.#endPause?.();
   }
 
-  /**
-   * One look at the topics and the producer ids asked for. @returns false when an id was refused
-   */
+  /** Requests due topics and pending producer ids. @returns false if a broker refused an id */
   async #round(): Promise<boolean> {
     const link = await this.#link.connect(
       this.#inDoubt || this.#sameViews >= SAME_VIEWS_MAX,
@@ -214,14 +212,14 @@ export class Metadata {
       },
     );
     const nowMs = performance.now();
-    const isDue = ({ dueMs }: Watched) => Math.max(dueMs, this.#lookAfterMs) <= nowMs;
+    const isDue = ({ dueMs }: TrackedTopic) => Math.max(dueMs, this.#topicsAfterMs) <= nowMs;
     const wanted = this.#topics.filter(isDue);
     if (wanted.length > 0) {
-      for (const watched of this.#topics) watched.dueMs = Number.POSITIVE_INFINITY;
+      for (const tracked of this.#topics) tracked.dueMs = Number.POSITIVE_INFINITY;
       try {
-        this.#take(await this.#ask(link), wanted);
+        this.#apply(await this.#requestMetadata(link), wanted);
       } catch (error) {
-        for (const watched of this.#topics) watched.dueMs = 0;
+        for (const tracked of this.#topics) tracked.dueMs = 0;
         throw error;
       }
     }
@@ -229,35 +227,40 @@ export class Metadata {
       this.#idRequests = this.#idRequests.filter(({ isWanted }) => isWanted());
       if (this.#idRequests.length === 0) return true;
       const body = initProducerIdBody();
-      const answer = await link.request(INIT_PRODUCER_ID, body, decodeInitProducerId, TIMES);
+      const answer = await link.request(
+        INIT_PRODUCER_ID,
+        body,
+        decodeInitProducerId,
+        BASE_TIMEOUTS,
+      );
       if (answer.errorCode !== 0) {
-        this.#noProducerId(answer.errorCode);
+        this.#producerIdFailed(answer.errorCode);
         return false;
       }
-      this.#noProducerIdSinceMs = undefined;
+      this.#producerIdFailingSinceMs = undefined;
       this.#idRequests.shift()!.done(answer);
     }
   }
 
-  async #ask(link: BrokerLink): Promise<ClusterMetadata> {
+  async #requestMetadata(link: BrokerLink): Promise<ClusterMetadata> {
     const names = this.#topics.map(({ topic }) => topic.name);
     const answer = link.supports(METADATA_WITH_IDS)
       ? await link.request(
           METADATA_WITH_IDS,
           metadataWithIdsBody(names),
           decodeMetadataWithIds,
-          TIMES,
+          BASE_TIMEOUTS,
         )
-      : await link.request(METADATA, metadataBody(names), decodeMetadata, TIMES);
+      : await link.request(METADATA, metadataBody(names), decodeMetadata, BASE_TIMEOUTS);
     if (this.#link.address !== undefined) this.#listener.answered(this.#link.address);
     return answer;
   }
 
-  #noProducerId(errorCode: number): void {
+  #producerIdFailed(errorCode: number): void {
     const error = errorName(errorCode);
     this.#listener.producerIdFailed(errorCode);
-    this.#noProducerIdSinceMs ??= performance.now();
-    const isNew = performance.now() - this.#noProducerIdSinceMs < COORDINATOR_MS;
+    this.#producerIdFailingSinceMs ??= performance.now();
+    const isNew = performance.now() - this.#producerIdFailingSinceMs < COORDINATOR_MS;
     const level = COORDINATOR_NOT_READY.has(errorCode) && isNew ? 'info' : 'warn';
     this.#faults[level](
       `${error} ${level}`,
@@ -266,44 +269,44 @@ export class Metadata {
     );
   }
 
-  /** @param wanted topics that the answer was wanted for; it is about all of them */
-  #take(metadata: ClusterMetadata, wanted: readonly Watched[]): void {
+  /** @param wanted topics that were due; the response covers all topics */
+  #apply(metadata: ClusterMetadata, wanted: readonly TrackedTopic[]): void {
     const nowMs = performance.now();
     const brokers = new Map(
       metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]),
     );
     if (brokers.size > 0) this.#link.known = [...brokers.values()];
-    const origin = { broker: this.#askedBroker(brokers), brokers: brokers.size };
+    const origin = { broker: this.#currentBroker(brokers), brokers: brokers.size };
     const views: TopicView[] = [];
     this.#inDoubt = false;
-    for (const watched of this.#topics) {
-      const known = this.#takeTopic(watched, metadata, origin, nowMs);
+    for (const tracked of this.#topics) {
+      const known = this.#applyTopic(tracked, metadata, origin, nowMs);
       const leaders = known?.leaders.map((id) => (brokers.has(id) ? id : -1)) ?? [-1];
       const complete = !leaders.includes(-1) && known?.doubtful === false;
-      if (known) views.push({ topic: watched.topic, leaders, recreated: known.recreated });
-      watched.failures = complete ? 0 : watched.failures + 1;
-      const pauseMs = complete ? MAX_AGE_MS : backoffMs(BACKOFF_MS, watched.failures);
-      watched.dueMs = Math.min(watched.dueMs, nowMs + pauseMs);
+      if (known) views.push({ topic: tracked.topic, leaders, recreated: known.recreated });
+      tracked.failures = complete ? 0 : tracked.failures + 1;
+      const pauseMs = complete ? MAX_AGE_MS : backoffMs(BACKOFF_MS, tracked.failures);
+      tracked.dueMs = Math.min(tracked.dueMs, nowMs + pauseMs);
     }
-    this.#lookAfterMs = nowMs + BACKOFF_MS.first;
+    this.#topicsAfterMs = nowMs + BACKOFF_MS.first;
     this.#compare(views.filter(({ topic }) => wanted.some((each) => each.topic === topic)));
     if (views.length > 0) this.#listener.changed({ brokers, topics: views });
   }
 
-  /** @returns what is known; undefined when the answer says nothing of the topic's leaders */
-  #takeTopic(
-    watched: Watched,
+  /** @returns the finding; undefined if the response has no leaders of the topic */
+  #applyTopic(
+    tracked: TrackedTopic,
     { topicMetadata }: ClusterMetadata,
     origin: AnswerOrigin,
     nowMs: number,
   ): (Finding & { state: 'known' }) | undefined {
-    const { topic, watch } = watched;
+    const { topic, watch } = tracked;
     const answer = topicMetadata.find((entry) => entry.topic === topic.name);
-    const finding = answer && watch.take(answer, origin, nowMs);
+    const finding = answer && watch.evaluate(answer, origin, nowMs);
     switch (finding?.state) {
       case 'known':
-        // Until now nothing could be had: that was no reason to be slow with what comes next.
-        if (topic.partitions.length === 0) watched.failures = 0;
+        // The first metadata of the topic: its back-off starts from the minimum.
+        if (topic.partitions.length === 0) tracked.failures = 0;
         topic.state = 'known';
         this.#inDoubt ||= finding.doubtful;
         return finding;
@@ -320,12 +323,12 @@ export class Metadata {
     }
   }
 
-  /** @param finding undefined = the answer does not name the topic */
+  /** @param finding undefined = the response does not contain the topic */
   #topicFailed(topic: Topic, finding: (Finding & { state: 'failed' }) | undefined): void {
     const error = finding === undefined ? 'nothing' : errorName(finding.errorCode);
     if (finding !== undefined && isRejectedByPolicy(finding.errorCode)) topic.state = 'rejected';
     this.#listener.topicFailed(topic, `Kafka answers ${error} for the topic`);
-    // A topic that was just created has no leaders for a moment.
+    // A new topic has no leaders for a moment.
     if (finding?.errorCode === LEADER_NOT_AVAILABLE) return;
     this.#faults.warn(
       `${topic.name} ${error}`,
@@ -334,15 +337,15 @@ export class Metadata {
     );
   }
 
-  /** The broker that was asked, among those that the answer names. */
-  #askedBroker(brokers: ReadonlyMap<number, Address>): number | undefined {
+  /** Returns the id of the current broker, if the response lists its address. */
+  #currentBroker(brokers: ReadonlyMap<number, Address>): number | undefined {
     if (this.#link.address === undefined) return undefined;
     const asked = formatBrokerAddress(this.#link.address);
     for (const [id, address] of brokers) if (formatBrokerAddress(address) === asked) return id;
     return undefined;
   }
 
-  /** Who keeps saying the same to somebody who sees errors may be cut off: another is asked. */
+  /** A broker that repeats one view while errors occur may be partitioned: another is queried. */
   #compare(views: readonly TopicView[]): void {
     if (views.length === 0) return;
     const view = views.map(({ topic, leaders }) => `${topic.name}: ${leaders}`).join();
@@ -352,12 +355,12 @@ export class Metadata {
 
   #report(error: unknown): void {
     if (!(error instanceof LinkError)) throw error;
-    // The link that was asked on was closed by the stop.
+    // The stop closed the link of the request.
     if (this.#stopped || this.#link.address === undefined) return;
     this.#listener.failed(this.#link.address, error);
   }
 
-  /** Waits for the next round; what is asked for meanwhile may bring it nearer. */
+  /** Waits for the next round; new requests shorten the wait. */
   #pause(): Promise<void> {
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout | undefined;
@@ -377,8 +380,8 @@ export class Metadata {
   }
 
   #nextRoundMs(): number {
-    const dueMs = Math.min(...this.#topics.map((watched) => watched.dueMs));
-    const lookMs = Math.max(dueMs, this.#lookAfterMs);
-    return Math.max(this.#roundAfterMs, this.#idRequests.length > 0 ? 0 : lookMs);
+    const dueMs = Math.min(...this.#topics.map((tracked) => tracked.dueMs));
+    const topicsMs = Math.max(dueMs, this.#topicsAfterMs);
+    return Math.max(this.#roundAfterMs, this.#idRequests.length > 0 ? 0 : topicsMs);
   }
 }

@@ -1,6 +1,6 @@
 import { backoffMs } from '../../common/backoff.ts';
 import type { Partition } from '../accumulator/topic.ts';
-import { Patience } from './adaptive-timeouts.ts';
+import { AdaptiveTimeouts } from './adaptive-timeouts.ts';
 import { noAnswer, type Outcome, outcomeOf } from './error-table.ts';
 import { type Address, type BrokerLink, type CreateLink, LinkError } from './link.ts';
 import {
@@ -13,55 +13,55 @@ import {
 } from './protocol.ts';
 
 const RECONNECT_MS = { first: 50, last: 2_000 } as const;
-/** The broker's replicas did not follow within the request's ack timeout. */
+/** The replicas did not catch up within the request's ack timeout. */
 const REQUEST_TIMED_OUT = 7;
 
-/** What a sender tells its broker. */
-export interface SenderListener {
-  /** Connected, or free to connect again: lanes that wait for it may go. */
+/** Callbacks of a connection into its broker. */
+export interface ProduceConnectionListener {
+  /** Connected, or allowed to reconnect: waiting lanes may continue. */
   ready(): void;
-  /** Could not connect or lost the connection; what was in flight was settled before. */
+  /** Failed to connect or lost the connection; all attempts in flight are already settled. */
   lost(error: LinkError): void;
-  /** The broker wants no request for so long. */
+  /** The broker asks for a pause of `ms`. */
   throttled(ms: number): void;
-  /** A request with a body of so many bytes goes out. */
+  /** A request with a body of `bytes` is being sent. */
   sending(bytes: number): void;
-  /** One partition's attempt has ended. */
+  /** An attempt of one partition has ended. */
   settled(partition: Partition, outcome: Outcome): void;
-  /** A request with a body of so many bytes ended after `ms`; all its partitions are settled. */
+  /** A request with a body of `bytes` ended after `ms`; all its partitions are settled. */
   finished(bytes: number, ms: number): void;
 }
 
-/** One connection to one broker, one produce request at a time. Takes no decision of a lane. */
-export class Sender {
+/** One connection to one broker, with one produce request at a time. Lanes decide about retries. */
+export class ProduceConnection {
   readonly #address: Address;
   readonly #createLink: CreateLink;
-  readonly #listener: SenderListener;
-  readonly #patience = new Patience();
+  readonly #listener: ProduceConnectionListener;
+  readonly #timeouts = new AdaptiveTimeouts();
   #link: BrokerLink | undefined;
   #connecting = false;
-  /** Connections in a row that ended before anything was answered. */
+  /** Consecutive connections that ended without a response. */
   #failures = 0;
   #retryTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
-  constructor(address: Address, createLink: CreateLink, listener: SenderListener) {
+  constructor(address: Address, createLink: CreateLink, listener: ProduceConnectionListener) {
     this.#address = address;
     this.#createLink = createLink;
     this.#listener = listener;
   }
 
-  /** There is a connection, busy or not. */
+  /** Connected, busy or not. */
   get connected(): boolean {
     return this.#link?.usable === true;
   }
 
-  /** A request may go out now. */
+  /** Ready for a request. */
   get idle(): boolean {
     return this.#link?.idle === true;
   }
 
-  /** Connects if there is no connection, none is being made, and it is not too soon. */
+  /** Connects unless connected, connecting, or within the back-off. */
   connect(): void {
     const waiting = this.#connecting || this.#retryTimer !== undefined;
     if (waiting || this.#stopped || this.#link?.usable) return;
@@ -69,7 +69,7 @@ export class Sender {
     void this.#open();
   }
 
-  /** Sends the heads of `partitions` in one request; each outcome is told by `settled`. */
+  /** Sends the heads of `partitions` in one request; `settled` reports each outcome. */
   async send(partitions: readonly Partition[], nowMs: number): Promise<void> {
     const parts = new Map<string, PartitionBytes[]>();
     for (const { topic, number: partition, lane } of partitions) {
@@ -78,11 +78,11 @@ export class Sender {
       if (ofTopic === undefined) parts.set(topic.name, [part]);
       else ofTopic.push(part);
     }
-    const { times } = this.#patience;
-    const body = produceBody(parts, times.ackTimeoutMs);
+    const { current: timeouts } = this.#timeouts;
+    const body = produceBody(parts, timeouts.ackTimeoutMs);
     this.#listener.sending(bytesOf(body));
     try {
-      this.#answered(partitions, await this.#link!.request(PRODUCE, body, decodeProduce, times));
+      this.#answered(partitions, await this.#link!.request(PRODUCE, body, decodeProduce, timeouts));
     } catch (error) {
       if (!(error instanceof LinkError)) throw error;
       const timedOut = error.why === 'request_timeout' || error.why === 'guard';
@@ -103,8 +103,8 @@ export class Sender {
     this.#failures = 0;
     if (throttleMs > 0) this.#listener.throttled(throttleMs);
     const codes = partitions.map(({ topic, number }) => errorCodes.get(topic.name)?.get(number));
-    if (codes.includes(REQUEST_TIMED_OUT)) this.#patience.timedOut();
-    else this.#patience.inTime();
+    if (codes.includes(REQUEST_TIMED_OUT)) this.#timeouts.timedOut();
+    else this.#timeouts.inTime();
     for (const [index, partition] of partitions.entries()) {
       const code = codes[index];
       const outcome = code === undefined ? noAnswer('missing_partition') : outcomeOf(code);
@@ -115,7 +115,7 @@ export class Sender {
   async #open(): Promise<void> {
     const link = this.#createLink(this.#address);
     try {
-      await link.open(this.#patience.times);
+      await link.open(this.#timeouts.current);
     } catch (error) {
       this.#connecting = false;
       if (!(error instanceof LinkError)) throw error;
@@ -131,7 +131,7 @@ export class Sender {
   #lost(error: LinkError): void {
     this.#link = undefined;
     if (this.#stopped) return;
-    if (isTimeout(error)) this.#patience.timedOut();
+    if (isTimeout(error)) this.#timeouts.timedOut();
     this.#retryTimer = setTimeout(
       () => {
         this.#retryTimer = undefined;
@@ -143,7 +143,7 @@ export class Sender {
   }
 }
 
-/** Nothing came in time; a connection that was refused or reset says nothing about time. */
+/** Distinguishes timeouts from refused and reset connections, which say nothing about timing. */
 function isTimeout({ why }: LinkError): boolean {
   return why === 'guard' || why === 'request_timeout' || why === 'connect_timeout';
 }

@@ -9,7 +9,7 @@ import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Partition } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import { errorName, type Outcome } from './error-table.ts';
-import type { Verdict } from './lane.ts';
+import type { Settlement } from './lane.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', PRODUCE_ERROR_CLASSES);
 const RESETS = cells('forebay_producer_resets_total', ['epoch', 'producer_id']);
@@ -21,7 +21,7 @@ const BATCH_EVENTS = histogram('forebay_batch_events');
 const BATCH_BYTES = histogram('forebay_batch_bytes');
 const UNCOMPRESSED_BYTES = cell('forebay_batch_uncompressed_bytes_total');
 
-/** Classes that mean that something is wrong, not that something is down. */
+/** Error classes that indicate a defect or misconfiguration, not an outage. */
 const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
   'sequence',
   'duplicate_sequence',
@@ -30,7 +30,7 @@ const ALARMS: ReadonlySet<ProduceErrorClass> = new Set([
   'unexpected',
 ]);
 
-/** What operators see of the producer: counters, and lines of what goes wrong. */
+/** Metrics and log lines of the producer. */
 export class ProduceMetrics {
   readonly #counters: Counters;
   readonly #faults: Faults;
@@ -44,14 +44,14 @@ export class ProduceMetrics {
     this.#counters.observe(DURATION, ms / 1000);
   }
 
-  /** A batch goes out: with its first attempt its time in the lane is over. */
+  /** A batch is being sent: its first attempt ends its time in the lane. */
   sending(batch: RecordBatch, nowMs: number): void {
     if (batch.sentAtMs !== undefined) return;
     batch.sentAtMs = nowMs;
     this.#counters.observe(LANE, (nowMs - batch.openedAtMs) / 1000);
   }
 
-  /** The fate of a batch that was sent is known. */
+  /** The fate of a sent batch is known. */
   ended(batch: RecordBatch, nowMs: number): void {
     if (batch.sentAtMs === undefined) return;
     this.#counters.observe(PRODUCE, (nowMs - batch.sentAtMs) / 1000);
@@ -63,15 +63,15 @@ export class ProduceMetrics {
     this.#counters.add(UNCOMPRESSED_BYTES, batch.length);
   }
 
-  /** Counts an attempt that failed, and reports what a broker answered to it. */
-  verdict(partition: Partition, outcome: Outcome, verdict: Verdict): void {
-    const errorClass = verdict.class;
+  /** Counts a failed attempt, and logs the broker's error. */
+  settled(partition: Partition, outcome: Outcome, settlement: Settlement): void {
+    const errorClass = settlement.class;
     if (errorClass === undefined) return;
     this.#counters.add(ERRORS[errorClass]);
-    if ('reset' in verdict && verdict.reset !== undefined) {
-      this.#counters.add(RESETS[verdict.reset]);
+    if ('reset' in settlement && settlement.reset !== undefined) {
+      this.#counters.add(RESETS[settlement.reset]);
     }
-    // The failed connection has a line of its own.
+    // The failed connection is logged separately.
     if (errorClass === 'connection' || errorClass === 'request_timeout') return;
     const level = ALARMS.has(errorClass) ? 'error' : 'warn';
     const { topic, number, lane } = partition;
@@ -84,7 +84,7 @@ export class ProduceMetrics {
     );
   }
 
-  /** How many lanes are in which state. */
+  /** Counts the lanes by state. */
   lanes(states: Iterable<LaneStateName>): void {
     for (const state of LANE_STATES) this.#counters.set(LANES[state], 0);
     for (const state of states) this.#counters.add(LANES[state]);

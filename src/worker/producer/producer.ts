@@ -1,7 +1,7 @@
 /**
- * Drives lanes and brokers: decides when a lane's batch goes out and tells what became of it.
- * What an outcome means for a batch is decided in lane.ts alone.
- * One invariant rules it: a batch is in a queue or in one lane, and leaves with one outcome.
+ * Drives lanes and brokers: decides when a lane's batch is sent, and reports its outcome. lane.ts
+ * alone decides what an outcome means for a batch.
+ * Invariant: a batch is in a queue or in one lane, and leaves with one outcome.
  */
 import type { Delivery } from '../../ipc.ts';
 import type { Counters } from '../../metrics/counters.ts';
@@ -12,7 +12,7 @@ import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from './broker.ts';
 import type { Compressor } from './compressor.ts';
-import type { Outcomes } from './delivery-listener.ts';
+import type { DeliveryListener } from './delivery-listener.ts';
 import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
 import { Health } from './health.ts';
 import type { Address, CreateLink } from './link.ts';
@@ -31,16 +31,16 @@ export interface ProducerOptions {
   readonly maxRequestBytes: number;
   readonly budget: Budget;
   readonly accumulator: Accumulator;
-  /** None = batches go as they are. */
+  /** Undefined = batches are sent uncompressed. */
   readonly compressor?: Compressor | undefined;
   readonly counters: Counters;
-  readonly outcomes: Outcomes;
+  readonly outcomes: DeliveryListener;
   readonly topicListener: TopicListener;
 }
 
 const HOUSEKEEPING_MS = 100;
 const TIMER_MS = 1;
-/** A batch for a partition that its broker does not know waits so long for metadata. */
+/** Bound of the wait for metadata after UNKNOWN_TOPIC_OR_PARTITION. */
 const HOLD_MS = 2_000;
 
 export class Producer {
@@ -82,7 +82,7 @@ export class Producer {
     this.health = health;
     this.#metadata = new Metadata(topics, bootstrap, createLink, faults, {
       changed: (view) => this.#clusterChanged(view),
-      topicMissing: (topic) => health.topicIsMissing(topic),
+      topicMissing: (topic) => health.topicMissing(topic),
       answered: (address) => health.answered(address),
       topicFailed: (topic, why) => health.topicFailed(topic, why),
       producerIdFailed: (errorCode) => health.producerIdFailed(errorCode),
@@ -94,24 +94,24 @@ export class Producer {
     options.accumulator.onTooLarge((topic) => this.#metadata.recheck(topic));
   }
 
-  /** Begins to look for Kafka; everything else follows from its answers. */
+  /** Starts the metadata loop; its responses trigger the rest. */
   start(): void {
-    this.#housekeeping = setInterval(() => this.#keepHouse(), HOUSEKEEPING_MS);
+    this.#housekeeping = setInterval(() => this.#housekeep(), HOUSEKEEPING_MS);
     void this.#metadata.run();
   }
 
-  /** Ask again who leads, for instance since the topic was created. */
+  /** Refreshes metadata at once, for instance after topic creation. */
   refresh(): void {
-    this.#metadata.askNow();
+    this.#metadata.refreshNow();
   }
 
-  /** Nothing waits any longer for others to join it. */
+  /** Sends all batches without linger from now on. */
   flush(): void {
     this.#lingerMs = 0;
     this.#pump();
   }
 
-  /** Everybody who sent something was told what became of it. */
+  /** Every sender has a result. */
   get settled(): boolean {
     let open = 0;
     this.walk((batch) => {
@@ -120,7 +120,7 @@ export class Producer {
     return open === 0;
   }
 
-  /** Calls `visit` with every batch whose fate is open: in lanes and waiting. */
+  /** Calls `visit` with every batch whose fate is open, in lanes and queues. */
   walk(visit: (batch: RecordBatch) => void): void {
     this.#removed.walk(visit);
     for (const { partitions } of this.#options.topics) {
@@ -129,7 +129,6 @@ export class Producer {
     }
   }
 
-  /** Writes how many lanes are in which state to the counters. */
   countLanes(): void {
     const partitions = this.#options.topics.flatMap((topic) => topic.partitions);
     this.#metrics.lanes(
@@ -139,7 +138,7 @@ export class Producer {
     );
   }
 
-  /** The ability to store events, and the latest failure. */
+  /** Ability to store events, and the latest failure. */
   delivery(nowMs: number): Delivery {
     return this.health.delivery(nowMs);
   }
@@ -153,14 +152,14 @@ export class Producer {
 
   #clusterChanged({ brokers, topics }: ClusterView): void {
     const { accumulator, budget, maxRequestBytes } = this.#options;
-    this.#takeBrokers(brokers);
+    this.#updateBrokers(brokers);
     const count = this.#brokers.size;
     this.#maxRequestBytes = Math.min(maxRequestBytes, requestBytesMax(budget, count));
     budget.reserve(copiesOfRequests(this.#maxRequestBytes, count));
     accumulator.setMaxRequestBytes(this.#maxRequestBytes);
     const nowMs = performance.now();
     const partitionsOf = () => this.#options.topics.flatMap((topic) => topic.partitions);
-    // Topics that this answer does not tell of keep their leaders, if these are still there.
+    // Topics that the response lacks keep their leaders, if these brokers are still present.
     for (const partition of partitionsOf()) {
       partition.setLeader(partition.leader && this.#brokers.get(partition.leader.id), nowMs);
     }
@@ -184,7 +183,7 @@ export class Producer {
     if (recreated) this.#topicRecreated(topic, before, removed, nowMs);
   }
 
-  /** Nothing that belonged to the former topic of this name outlives it. */
+  /** Removes all state of the former topic of this name. */
   #topicRecreated(
     topic: Topic,
     partitionsBefore: number,
@@ -209,15 +208,15 @@ export class Producer {
   }
 
   #leadersChanged(): void {
-    this.health.lookAtLeaders(this.#brokers, performance.now());
+    this.health.leadersChanged(this.#brokers, performance.now());
     this.#pump();
   }
 
-  #takeBrokers(addresses: ReadonlyMap<number, Address>): void {
+  #updateBrokers(addresses: ReadonlyMap<number, Address>): void {
     for (const [id, broker] of this.#brokers) {
       const { host, port } = addresses.get(id) ?? {};
       if (host === broker.address.host && port === broker.address.port) continue;
-      // It has moved, or the cluster has given it up: what is on its way there is sent again.
+      // Moved or removed from the cluster: its requests in flight are retried.
       this.#brokers.delete(id);
       broker.stop();
     }
@@ -238,7 +237,7 @@ export class Producer {
     );
   }
 
-  /** Arms the one timer for the earliest thing to do. */
+  /** Sets the timer to `atMs` if that is earlier. */
   #wake(atMs: number): void {
     if (atMs >= this.#wakeAtMs) return;
     this.#wakeAtMs = atMs;
@@ -250,7 +249,7 @@ export class Producer {
     }, waitMs);
   }
 
-  /** Sends what is due to every broker that is idle, and arms the timer for what is due later. */
+  /** Sends due batches to idle brokers, and sets the timer for later ones. */
   #pump(): void {
     const nowMs = performance.now();
     for (const broker of this.#brokers.values()) {
@@ -262,7 +261,6 @@ export class Producer {
     }
   }
 
-  /** Whether `partition` has something that should go out now. */
   #isDue(partition: Partition, nowMs: number): boolean {
     const { lane } = partition;
     if (!lane.mayContinue(nowMs)) return false;
@@ -270,9 +268,9 @@ export class Producer {
   }
 
   /**
-   * When the first batch of a partition's queue should go out: requests to a broker are a linger apart, so an
-   * event waits that long at the most, and not at all when nothing was sent lately. A timer
-   * comes up to a millisecond late, so the time is that much earlier.
+   * Returns the due time of a partition's first queued batch. Requests to a broker are one linger
+   * apart: an event waits up to that long, and not at all after an idle period. Timers fire up to 1
+   * ms late, so the due time is 1 ms earlier.
    */
   #dueMs({ queue, leader }: Partition): number {
     const dueMs = queue.dueMs(this.#lingerMs);
@@ -281,7 +279,9 @@ export class Producer {
     return Math.min(dueMs, sentAtMs + this.#lingerMs) - TIMER_MS;
   }
 
-  /** Whether `partition` has a head that may go out now; takes one from its queue, due or not. */
+  /**
+   * Whether `partition` has a head that may be sent now; takes a batch from its queue, due or not.
+   */
   #makeReady(partition: Partition, nowMs: number): boolean {
     const { lane, queue } = partition;
     if (!lane.mayContinue(nowMs)) return false;
@@ -294,7 +294,7 @@ export class Producer {
     return compressor === undefined || this.#compress(partition, compressor);
   }
 
-  /** Has the head compressed, unless it was before. @returns whether it is done */
+  /** Compresses the head, unless it is done. @returns whether it is done */
   #compress(partition: Partition, compressor: Compressor): boolean {
     const { lane } = partition;
     const batch = lane.head!;
@@ -318,7 +318,7 @@ export class Producer {
       return;
     }
     const dueMs = this.#dueMs(partition);
-    // What is due already waits for its broker: its answer, its connection, the end of a throttle.
+    // A batch that is due already waits for its broker: response, connection or throttle time.
     if (dueMs > nowMs && dueMs !== Number.POSITIVE_INFINITY) this.#wake(dueMs);
   }
 
@@ -327,44 +327,45 @@ export class Producer {
     const { lane } = partition;
     const nowMs = performance.now();
     if (this.#removed.settled(partition, outcome, nowMs)) return;
-    const verdict = lane.settle(outcome, nowMs, Date.now());
-    this.#metrics.verdict(partition, outcome, verdict);
-    if (verdict.do !== 'retry' && verdict.do !== 'split') {
-      this.#metrics.ended(verdict.batch, nowMs);
+    const settlement = lane.settle(outcome, nowMs, Date.now());
+    this.#metrics.settled(partition, outcome, settlement);
+    if (settlement.do !== 'retry' && settlement.do !== 'split') {
+      this.#metrics.ended(settlement.batch, nowMs);
     }
     if (lane.needsProducerId) this.#requestProducerId(partition);
-    switch (verdict.do) {
+    switch (settlement.do) {
       case 'stored':
-        this.#metrics.stored(verdict.batch);
-        outcomes.stored(verdict.batch);
+        this.#metrics.stored(settlement.batch);
+        outcomes.stored(settlement.batch);
         break;
       case 'retry':
-        if (verdict.refresh) this.#metadata.refresh(partition.topic);
-        // To ask again before that is in vain, and an attempt in flight could not move.
+        if (settlement.refresh) this.#metadata.refresh(partition.topic);
+        // Retrying before a refresh is pointless, and an attempt in flight could not change
+        // partition.
         if (outcome.errorCode === UNKNOWN_TOPIC_OR_PARTITION) lane.hold(nowMs + HOLD_MS);
         break;
       case 'split':
-        lane.halved(accumulator.split(verdict.batch));
+        lane.halved(accumulator.split(settlement.batch));
         break;
       case 'refuse':
-        outcomes.refused(verdict.batch, verdict.code);
+        outcomes.refused(settlement.batch, settlement.code);
         break;
       case 'giveUp':
-        outcomes.refused(verdict.batch, 'timeout');
+        outcomes.refused(settlement.batch, 'timeout');
         break;
     }
-    // It reports at once: by now the batch is counted where it has ended.
-    this.health.settled(partition, outcome, verdict, nowMs);
+    // Last, since it may report at once: the batch is now counted under its final state.
+    this.health.settled(partition, outcome, settlement, nowMs);
   }
 
-  /** Deadlines, and batches that are too old for new events to join. */
-  #keepHouse(): void {
+  /** Expires batches, and closes batches that are too old for new events. */
+  #housekeep(): void {
     const nowMs = performance.now();
     const brokers = [...this.#brokers.values()];
-    this.#metadata.doubt(
+    this.#metadata.leadersUnreachable(
       brokers.some((broker) => broker.partitions.length > 0 && !broker.connected),
     );
-    this.health.lookAtLeaders(this.#brokers, nowMs);
+    this.health.leadersChanged(this.#brokers, nowMs);
     const { topics, eventTimeoutMs } = this.#options;
     for (const partition of topics.flatMap(({ partitions }) => partitions)) {
       const { queue } = partition;
@@ -385,13 +386,13 @@ export class Producer {
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
       if (batch === lane.head && lane.attempts === 0) {
-        // What is being compressed has to stay until that is over: then it is looked at again.
+        // A batch being compressed cannot be released; it is checked again afterwards.
         if (!lane.compressing) this.#expire(lane.dropUnsent(), partition);
       } else outcomes.overdue(batch);
     });
   }
 
-  /** Refuses a batch that was never sent. */
+  /** Rejects a batch that was never sent. */
   #expire(batch: RecordBatch, partition: Partition): void {
     this.health.expired(partition, batch.openedAtMs);
     this.#options.outcomes.refused(batch, 'kafka_unavailable');

@@ -1,7 +1,6 @@
 /**
- * The three requests that go out on our own connections: Produce 7, InitProducerId 0, and Metadata
- * 4,
- * or 10 (metadata-with-ids.ts) where the broker speaks it (kafka.apache.org/protocol).
+ * Requests that the gateway encodes itself: Produce 7, InitProducerId 0, and Metadata 4, or 10
+ * (metadata-with-ids.ts) if the broker supports it (kafka.apache.org/protocol).
  */
 import assert from 'node:assert/strict';
 
@@ -12,12 +11,12 @@ export const INIT_PRODUCER_ID = { apiKey: 22, apiVersion: 0 } as const;
 const ACKS_ALL = -1;
 const NULL = -1;
 const NO_TAGS = 0;
-/** Kafka's bound. A topic's name is ASCII: its letters are its bytes. */
+/** Kafka's limit. Topic names are ASCII: length and bytes are equal. */
 const TOPIC_LENGTH_MAX = 249;
-/** Before each batch: partition and length. */
+/** Partition and length before each batch. */
 const BATCH_HEAD_BYTES = 8;
 
-/** A request's API, as the protocol numbers it. */
+/** API key and version of a request. */
 export interface Api {
   readonly apiKey: number;
   readonly apiVersion: number;
@@ -25,7 +24,7 @@ export interface Api {
   readonly flexible?: true;
 }
 
-/** A request behind its header, in pieces that are sent one after the other. */
+/** Request without its header, in pieces that are written in order. */
 export type RequestBody = readonly Buffer[];
 
 export function bytesOf(body: RequestBody): number {
@@ -35,8 +34,8 @@ export function bytesOf(body: RequestBody): number {
 }
 
 /**
- * What comes before a body: length, and header of version 1, or 2 where it has tagged fields.
- * @param correlationId what the broker's answer begins with
+ * Encodes length and header of a request: header version 1, or 2 with tagged fields.
+ * @param correlationId first field of the response
  */
 export function requestHead(
   { apiKey, apiVersion, flexible }: Api,
@@ -64,10 +63,10 @@ export interface PartitionBytes {
 }
 
 /**
- * The body of a produce request. The batches are not copied: they go from their buffers to the
- * socket, and must not change before the request is answered or its socket gone.
- * @param topics batches by name of their topic
- * @param timeoutMs how long the broker may wait for its replicas
+ * Encodes the body of a produce request. Batches are not copied: they must not change until the
+ * response arrives or the socket closes.
+ * @param topics batches by topic name
+ * @param timeoutMs time that the broker may wait for its replicas
  */
 export function produceBody(
   topics: ReadonlyMap<string, readonly PartitionBytes[]>,
@@ -99,15 +98,15 @@ export function produceBody(
   return body;
 }
 
-/** What a broker says to a produce request. */
+/** Decoded produce response. */
 export interface ProduceAnswer {
   /** Kafka's error code by topic and partition. */
   readonly errorCodes: ReadonlyMap<string, ReadonlyMap<number, number>>;
-  /** The broker's quota is used up: it reads nothing more from us for so long. */
+  /** Throttle time: the broker reads nothing from this connection meanwhile. */
   readonly throttleMs: number;
 }
 
-/** Decodes a Produce response of version 7. @throws RangeError when it is cut short */
+/** Decodes a Produce response of version 7. @throws RangeError if it is truncated */
 export function decodeProduce(raw: Buffer): ProduceAnswer {
   const errorCodes = new Map<string, Map<number, number>>();
   let at = 4;
@@ -129,7 +128,7 @@ export function decodeProduce(raw: Buffer): ProduceAnswer {
   return { errorCodes, throttleMs: raw.readInt32BE(at) };
 }
 
-/** The body of a metadata request for these topics that must not create them. */
+/** Encodes a metadata request for these topics that does not create them. */
 export function metadataBody(topics: readonly string[]): RequestBody {
   const namesBytes = topics.reduce((sum, topic) => sum + 2 + topic.length, 0);
   const body = Buffer.alloc(4 + namesBytes + 1);
@@ -141,7 +140,7 @@ export function metadataBody(topics: readonly string[]): RequestBody {
   return [body];
 }
 
-/** The body of a request for a producer id without a transaction. */
+/** Encodes a request for a producer id without transactions. */
 export function initProducerIdBody(): RequestBody {
   const body = Buffer.alloc(2 + 4);
   body.writeInt16BE(NULL, 0);
@@ -155,7 +154,7 @@ export interface ProducerIdAnswer {
   readonly epoch: number;
 }
 
-/** Decodes an InitProducerId response of version 0. @throws RangeError when it is cut short */
+/** Decodes an InitProducerId response of version 0. @throws RangeError if it is truncated */
 export function decodeInitProducerId(raw: Buffer): ProducerIdAnswer {
   return {
     errorCode: raw.readInt16BE(4),

@@ -1,28 +1,28 @@
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Partition } from '../accumulator/topic.ts';
-import type { Outcomes } from './delivery-listener.ts';
+import type { DeliveryListener } from './delivery-listener.ts';
 import type { Outcome } from './error-table.ts';
 import type { ProduceMetrics } from './produce-metrics.ts';
 
 /**
- * The end of partitions that a topic was created again without: batches that wait unsent move to
- * partitions that are there, in order; what was sent and never answered is told `timeout` at once.
+ * Partitions that are missing after a topic was recreated: unsent batches move to existing
+ * partitions, in order; batches sent without a response get `timeout` at once.
  */
 export class RemovedPartitions {
   readonly #accumulator: Accumulator;
-  readonly #outcomes: Outcomes;
+  readonly #outcomes: DeliveryListener;
   readonly #metrics: ProduceMetrics;
-  /** Those of which an attempt is in flight: its socket reads the memory of the batch. */
+  /** Partitions with an attempt in flight: the socket reads the batch's memory. */
   readonly #inFlight = new Set<Partition>();
 
-  constructor(accumulator: Accumulator, outcomes: Outcomes, metrics: ProduceMetrics) {
+  constructor(accumulator: Accumulator, outcomes: DeliveryListener, metrics: ProduceMetrics) {
     this.#accumulator = accumulator;
     this.#outcomes = outcomes;
     this.#metrics = metrics;
   }
 
-  /** Empties `partition`, which is no longer one of its topic. */
+  /** Empties a `partition` that its topic no longer has. */
   add(partition: Partition): void {
     const { topic, lane, queue } = partition;
     const { compressing, head, inFlight } = lane;
@@ -37,17 +37,17 @@ export class RemovedPartitions {
     for (let batch = queue.take(); batch !== undefined; batch = queue.take()) waiting.push(batch);
     for (const batch of waiting) {
       if (!batch.answered) this.#accumulator.repartition(batch, topic);
-      // A thread reads the memory of the one that is being compressed.
+      // A thread reads the memory of a batch being compressed.
       if (!(compressing && batch === head)) this.#release(batch);
     }
   }
 
-  /** The compression of a batch is over whose partition was removed meanwhile. */
+  /** The compression of a batch of a removed partition has ended. */
   compressed(batch: RecordBatch): void {
     this.#release(batch);
   }
 
-  /** An attempt has ended. @returns false when the partition is none of these */
+  /** An attempt has ended. @returns false if the partition was not removed */
   settled(partition: Partition, outcome: Outcome, nowMs: number): boolean {
     if (!this.#inFlight.delete(partition)) return false;
     const batch = partition.lane.endAttempt();
@@ -59,12 +59,12 @@ export class RemovedPartitions {
     return true;
   }
 
-  /** Calls `visit` with every batch whose attempt is in flight. */
+  /** Calls `visit` with every batch in flight. */
   walk(visit: (batch: RecordBatch) => void): void {
     for (const { lane } of this.#inFlight) lane.walk(visit);
   }
 
-  /** Ends a batch whose records have moved on, or whose senders were told `timeout` before. */
+  /** Releases a batch whose records were moved, or whose senders already got `timeout`. */
   #release(batch: RecordBatch): void {
     if (batch.answered) this.#outcomes.refused(batch, 'timeout');
     else this.#accumulator.release(batch);

@@ -1,17 +1,16 @@
 import type { Partition } from '../accumulator/topic.ts';
 
-/** Chooses which partitions share a request, so that each has its turn when not all can. */
-export class Turn {
-  /** The choice begins behind the partition that was chosen last. */
+/** Chooses the partitions that share a request, round-robin when they do not all fit. */
+export class RoundRobin {
+  /** Index behind the partition that was chosen last. */
   #cursor = 0;
 
   /**
-   * @param partitions those that may share a connection; their order stays the same from call to
-   * call
-   * @param maxBytes of their batches together; a larger one goes alone
-   * @param ready whether a partition's lane has a head that may go out now
+   * @param partitions partitions of one connection, in the same order in each call
+   * @param maxBytes bound of their batches together; a larger batch is sent alone
+   * @param ready whether a partition's lane has a head that may be sent now
    */
-  take(
+  choose(
     partitions: readonly Partition[],
     maxBytes: number,
     ready: (partition: Partition) => boolean,

@@ -1,49 +1,48 @@
 /**
- * The sockets that kafkajs's connections run on. kafkajs opens them and logs in; our requests go
- * out on them beside it, one at a time. Beside that they have what its connections do not do:
- * an end with an error (without one a request stays pending for ever), an end of requests that
- * nobody answers, and a check of each response's length (kafkajs throws inside its data listener
- * for a wrong one, which would end the process).
+ * Sockets of kafkajs's connections. kafkajs opens and authenticates them; the gateway sends its
+ * requests on them, one at a time. They add what kafkajs's connections lack: closing with an error
+ * (without one a request stays pending forever), request timeouts, and a check of each response's
+ * length (kafkajs throws inside its data listener for a wrong one, which would end the process).
  */
 import assert from 'node:assert/strict';
 import type net from 'node:net';
 import { connectSocket } from '../../kafka/broker-address.ts';
 import { guardResponses } from '../../kafka/response-guard.ts';
-import { describeSocketError, describeStranger } from './connection-errors.ts';
+import { describeForeignResponse, describeSocketError } from './connection-errors.ts';
 import type { SocketFactory } from './kafkajs.ts';
 
 const LENGTH_BYTES = 4;
 
-/** The watch looks so often in its guard time. */
-const LOOKS_PER_GUARD = 6;
+/** Checks of the watch per guard time. */
+const CHECKS_PER_GUARD = 6;
 
-/** Time bounds of one request, ms. */
-export interface WatchTimes {
-  /** Everything is written and nothing was read for so long: the broker is not there. */
+/** Timeouts of one request, ms. */
+export interface RequestTimeouts {
+  /** Everything is written and nothing was read for this time: the broker is gone. */
   readonly guardMs: number;
-  /** A request takes no longer, progress or not. */
+  /** Bound of a request, with or without progress. */
   readonly requestMs: number;
 }
 
-/** Why a connection was ended from this side. */
+/** Reason why this side closed a connection. */
 export type EndReason = 'guard' | 'request_timeout' | 'connect_timeout' | 'bad_response' | 'closed';
 
-/** One socket and its watch. Make one per connection, and hand its `factory` to kafkajs. */
+/** One socket and its watch. Create one per connection, and pass its `factory` to kafkajs. */
 export class WatchedSocket {
   endReason: EndReason | undefined;
   #socket: net.Socket | undefined;
   #watch: NodeJS.Timeout | undefined;
-  readonly #answer = new Answer();
-  #stranger: string | undefined;
-  /** The answer is there, and waits for the end of the turn. */
-  #whole = false;
-  /** Takes the answer to the request that is on its way; kafkajs reads what comes without one. */
+  readonly #answer = new ResponseBuffer();
+  #foreignResponse: string | undefined;
+  /** The response is complete, and is delivered in the next turn. */
+  #complete = false;
+  /** Receives the response to the request in flight; without one, kafkajs reads the data. */
   #onAnswer: ((answer: Buffer) => void) | undefined;
   #failure = 'the connection was closed';
   #connected = false;
   readonly #onClose: () => void;
 
-  /** @param onClose called once when the socket is gone, whoever ended it */
+  /** @param onClose called once when the socket is closed, by either side */
   constructor(onClose: () => void) {
     this.#onClose = onClose;
   }
@@ -64,21 +63,21 @@ export class WatchedSocket {
     guardResponses(socket, {
       take: (chunk) => {
         if (this.#onAnswer === undefined) return false;
-        this.#take(chunk);
+        this.#receive(chunk);
         return true;
       },
       refused: (chunk) => {
-        this.#stranger ??= describeStranger(chunk);
+        this.#foreignResponse ??= describeForeignResponse(chunk);
         this.end('bad_response');
       },
     });
     this.#socket = socket;
-    // Ended before kafkajs came to ask for the socket.
+    // Closed before kafkajs requested the socket.
     if (this.endReason !== undefined) this.end(this.endReason);
     return socket;
   };
 
-  /** Neither side has ended the connection. */
+  /** Neither side has closed the connection. */
   get alive(): boolean {
     const socket = this.#socket;
     return socket !== undefined && !socket.destroyed && !socket.readableEnded;
@@ -89,21 +88,22 @@ export class WatchedSocket {
     return this.#connected;
   }
 
-  /** Reason of its end, in words. */
+  /** Reason of the close, in words. */
   get failure(): string {
     return this.#failure;
   }
 
-  /** Text for bytes that came instead of a broker's answer. */
-  get stranger(): string | undefined {
-    return this.#stranger;
+  /** Error text for bytes that are not a response of a broker. */
+  get foreignResponse(): string | undefined {
+    return this.#foreignResponse;
   }
 
   /**
-   * Sends the pieces of one request, which must not change until it is answered or the socket gone.
-   * @param onAnswer gets the whole answer, without its length; not called when the socket ends
+   * Sends the pieces of one request, which must not change until the response arrives or the socket
+   * closes.
+   * @param onAnswer receives the whole response without its length; not called after a close
    */
-  exchange(pieces: readonly Buffer[], onAnswer: (answer: Buffer) => void): void {
+  request(pieces: readonly Buffer[], onAnswer: (answer: Buffer) => void): void {
     const socket = this.#socket;
     assert(socket !== undefined && this.#onAnswer === undefined, 'one request at a time');
     this.#onAnswer = onAnswer;
@@ -112,30 +112,30 @@ export class WatchedSocket {
     socket.uncork();
   }
 
-  /** Ends the connection with an error, so that what is pending on it is rejected. */
+  /** Closes the connection with an error, so that pending promises reject. */
   end(reason: EndReason): void {
     this.endReason ??= reason;
     this.unwatch();
     this.#socket?.destroy(new Error(reason));
   }
 
-  /** Watches the request that is written now, until {@link unwatch}. */
-  watch({ guardMs, requestMs }: WatchTimes): void {
+  /** Watches the current request until {@link unwatch}. */
+  watch({ guardMs, requestMs }: RequestTimeouts): void {
     const socket = this.#socket;
     if (socket === undefined) return;
-    const lookMs = guardMs / LOOKS_PER_GUARD;
+    const intervalMs = guardMs / CHECKS_PER_GUARD;
     let bytesRead = socket.bytesRead;
-    let looks = 0;
-    let quietLooks = 0;
-    // Looks are counted, not time: after a stall of the loop one look comes, and then the answer
-    // that the kernel has kept meanwhile.
+    let checks = 0;
+    let quietChecks = 0;
+    // Counts checks, not time: a stall of the loop counts as one check, followed by the response
+    // that the kernel has buffered.
     this.#watch = setInterval(() => {
-      if (++looks * lookMs >= requestMs) return this.end('request_timeout');
+      if (++checks * intervalMs >= requestMs) return this.end('request_timeout');
       const quiet = socket.writableLength === 0 && socket.bytesRead === bytesRead;
       bytesRead = socket.bytesRead;
-      quietLooks = quiet ? quietLooks + 1 : 0;
-      if (quietLooks >= LOOKS_PER_GUARD) this.end('guard');
-    }, lookMs);
+      quietChecks = quiet ? quietChecks + 1 : 0;
+      if (quietChecks >= CHECKS_PER_GUARD) this.end('guard');
+    }, intervalMs);
   }
 
   unwatch(): void {
@@ -143,46 +143,46 @@ export class WatchedSocket {
     this.#watch = undefined;
   }
 
-  #take(chunk: Buffer): void {
-    if (!this.#answer.add(chunk) || this.#whole) return;
+  #receive(chunk: Buffer): void {
+    if (!this.#answer.add(chunk) || this.#complete) return;
     if (this.#socket!.writableLength === 0) return this.#deliver();
-    // Of TLS one hears what has left at the end of the turn only: the answer may be sooner.
-    this.#whole = true;
+    // TLS updates `writableLength` at the end of the turn, so a response may precede it.
+    this.#complete = true;
     setImmediate(() => {
       if (this.endReason === undefined) this.#deliver();
     });
   }
 
   #deliver(): void {
-    // Nobody answers what has not left. Once it is answered, its bytes are somebody else's.
+    // A response before the request has left is invalid. After it, the request's memory is reused.
     if (this.#socket!.writableLength > 0) return this.end('bad_response');
     const onAnswer = this.#onAnswer!;
     this.#onAnswer = undefined;
-    this.#whole = false;
+    this.#complete = false;
     const { answer, isAll } = this.#answer.take();
     onAnswer(answer);
-    // What came behind it nobody has asked for.
+    // Bytes behind the response were not requested.
     if (!isAll) this.end('bad_response');
   }
 }
 
-/** Gathers the chunks of one response. */
-class Answer {
+/** Collects the chunks of one response. */
+class ResponseBuffer {
   #chunks: Buffer[] = [];
   #bytes = 0;
 
-  /** @returns whether all of it is there */
+  /** @returns whether the response is complete */
   add(chunk: Buffer): boolean {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
     if (this.#bytes < LENGTH_BYTES) return false;
     if (this.#chunks[0]!.length < LENGTH_BYTES) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#bytes >= this.#wholeBytes;
+    return this.#bytes >= this.#completeBytes;
   }
 
-  /** @returns the response without its length, and whether that is all that has come */
+  /** @returns the response without its length, and whether no bytes follow it */
   take(): { answer: Buffer; isAll: boolean } {
-    const end = this.#wholeBytes;
+    const end = this.#completeBytes;
     const isAll = this.#bytes === end;
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks);
     this.#chunks = [];
@@ -190,7 +190,7 @@ class Answer {
     return { answer: bytes.subarray(LENGTH_BYTES, end), isAll };
   }
 
-  get #wholeBytes(): number {
+  get #completeBytes(): number {
     return LENGTH_BYTES + this.#chunks[0]!.readInt32BE(0);
   }
 }

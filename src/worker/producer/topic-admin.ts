@@ -8,14 +8,14 @@ import { adminFailure } from './admin-failure.ts';
 
 const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 
-export interface StewardOptions {
+export interface TopicAdminOptions {
   readonly kafka: KafkaConfig;
   readonly topic: string;
   readonly partitions: number;
   /** -1 = the broker's default */
   readonly replication: number;
   readonly mayCreate: boolean;
-  /** Whether a broker has said that there is no such topic. */
+  /** Whether a broker returned UNKNOWN_TOPIC_OR_PARTITION for the topic. */
   readonly isMissing: () => boolean;
   /** Called with the reason why a missing topic was not created. */
   readonly creationFailed: (reason: string) => void;
@@ -27,11 +27,11 @@ class NoTopic extends Error {}
 class NotCreated extends Error {}
 
 /**
- * Looks after a topic, in one worker of an instance: creates it if it is missing and that is
- * allowed, reads its configuration, and warns of one that makes an acknowledgement worth less.
- * Tries until Kafka answers.
+ * Creates a topic if it is missing and creation is allowed, reads its configuration, and warns of
+ * settings that weaken acknowledgments. Runs in one worker of an instance; retries until Kafka
+ * answers.
  */
-export async function stewardTopic(options: StewardOptions): Promise<TopicFacts> {
+export async function administerTopic(options: TopicAdminOptions): Promise<TopicFacts> {
   for (let tries = 1; ; tries++) {
     const brokers = inTurn(options.kafka.brokers as readonly string[], tries);
     const kafka = new kafkajs.Kafka({ ...options.kafka, brokers, retry: { retries: 0 } });
@@ -49,13 +49,13 @@ export async function stewardTopic(options: StewardOptions): Promise<TopicFacts>
   }
 }
 
-/** A client that does not retry asks the first one only: each try begins with another. */
+/** Rotates the brokers: a client without retries queries only the first one. */
 function inTurn(brokers: readonly string[], tries: number): string[] {
   const first = (tries - 1) % brokers.length;
   return [...brokers.slice(first), ...brokers.slice(0, first)];
 }
 
-function report(error: unknown, options: StewardOptions): void {
+function report(error: unknown, options: TopicAdminOptions): void {
   const { topic, mayCreate, log, faults } = options;
   if (error instanceof NoTopic) {
     faults.error('', { topic }, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
@@ -68,12 +68,12 @@ function report(error: unknown, options: StewardOptions): void {
     options.creationFailed(hint);
     faults.warn(hint, fields, 'topic creation failed');
   } else if (isConnection) {
-    // The producer meets it too, and reports it.
+    // The producer encounters and reports it too.
     log.debug(fields, 'topic configuration request failed');
   } else faults.warn(hint, fields, 'topic configuration request failed');
 }
 
-async function createIfMissing(admin: Admin, options: StewardOptions): Promise<void> {
+async function createIfMissing(admin: Admin, options: TopicAdminOptions): Promise<void> {
   const { topic, partitions, replication, mayCreate, log } = options;
   if ((await admin.listTopics()).includes(topic)) return;
   if (!mayCreate) throw new NoTopic();
@@ -88,7 +88,7 @@ async function createIfMissing(admin: Admin, options: StewardOptions): Promise<v
   if (created) log.info({ topic, partitions, replication: copies }, 'topic created');
 }
 
-async function readFacts(admin: Admin, { topic, log }: StewardOptions): Promise<TopicFacts> {
+async function readFacts(admin: Admin, { topic, log }: TopicAdminOptions): Promise<TopicFacts> {
   await warnOfOneReplica(admin, topic, log);
   const values = await describe(admin, topic);
   if (values === undefined) {
@@ -117,7 +117,7 @@ async function warnOfOneReplica(admin: Admin, topic: string, log: Logger): Promi
   }
 }
 
-/** The topic's configuration; undefined when it may not be read. */
+/** Returns the topic's configuration; undefined if not authorized to read it. */
 async function describe(
   admin: Admin,
   topic: string,

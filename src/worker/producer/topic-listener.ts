@@ -1,16 +1,16 @@
 import type { Topic } from '../accumulator/topic.ts';
 
-/** What the instance's readiness and the topics' steward need to know of Kafka. */
+/** Facts about Kafka for the instance's readiness and the topic admin. */
 export interface TopicListener {
-  /** Of each topic a leader is connected, and a partition of it has a producer id: once. */
+  /** Each topic has a connected leader and a partition with a producer id; called once. */
   reached(): void;
   topicMissing(topic: Topic): void;
-  /** It was deleted and created again: its configuration may be another one. */
+  /** The topic was deleted and created again: its configuration may have changed. */
   topicRecreated(topic: Topic): void;
   /** Reason why Kafka was not reached yet, without addresses. */
   unreachable(why: string): void;
-  /** Kafka refuses writes by rights or policy until an operator acts; or no longer. */
+  /** Kafka rejects writes by ACL or policy until an operator acts; false = no longer. */
   refusedByPolicy(refused: boolean): void;
-  /** Brokers refuse our credentials, and nothing has ever worked. */
-  loginRefused(message: string): void;
+  /** Brokers reject the credentials, and none has ever accepted them. */
+  authenticationFailed(message: string): void;
 }

@@ -1,51 +1,51 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  Patience,
+  AdaptiveTimeouts,
+  BASE_TIMEOUTS,
   REQUEST_MS_MAX,
-  TIMES,
-  type Times,
+  type Timeouts,
 } from '../../../src/worker/producer/adaptive-timeouts.ts';
 
 const FACTORS = [1, 2, 4, 7.5, 7.5, 7.5];
 
-function factorOf({ ackTimeoutMs, ...times }: Times): number {
-  const factor = ackTimeoutMs / TIMES.ackTimeoutMs;
+function factorOf({ ackTimeoutMs, ...times }: Timeouts): number {
+  const factor = ackTimeoutMs / BASE_TIMEOUTS.ackTimeoutMs;
   for (const [name, ms] of Object.entries(times)) {
-    assert.equal(ms, TIMES[name as keyof Times] * factor, `${name} keeps its ratio`);
+    assert.equal(ms, BASE_TIMEOUTS[name as keyof Timeouts] * factor, `${name} keeps its ratio`);
   }
   return factor;
 }
 
 test('all times double with each time-out in a row, to a request of 30 s at the most', () => {
-  const patience = new Patience();
+  const timeouts = new AdaptiveTimeouts();
   for (const factor of FACTORS) {
-    assert.equal(factorOf(patience.times), factor);
-    patience.timedOut();
+    assert.equal(factorOf(timeouts.current), factor);
+    timeouts.timedOut();
   }
   assert.equal(REQUEST_MS_MAX, 30_000);
-  assert.equal(patience.times.requestMs, REQUEST_MS_MAX);
+  assert.equal(timeouts.current.requestMs, REQUEST_MS_MAX);
 });
 
 test('what comes in time brings the first ones back, and the row begins anew', () => {
-  const patience = new Patience();
+  const timeouts = new AdaptiveTimeouts();
   for (let round = 0; round < 2; round++) {
-    for (let count = 0; count < 3; count++) patience.timedOut();
-    patience.inTime();
-    assert.equal(factorOf(patience.times), 1);
-    patience.timedOut();
-    assert.equal(factorOf(patience.times), 2);
-    patience.inTime();
+    for (let count = 0; count < 3; count++) timeouts.timedOut();
+    timeouts.inTime();
+    assert.equal(factorOf(timeouts.current), 1);
+    timeouts.timedOut();
+    assert.equal(factorOf(timeouts.current), 2);
+    timeouts.inTime();
   }
 });
 
 test('the times stand in the order that they need, however patient', () => {
-  const patience = new Patience();
+  const timeouts = new AdaptiveTimeouts();
   for (const _ of FACTORS) {
-    const { ackTimeoutMs, guardMs, requestMs, handshakeMs, connectMs } = patience.times;
+    const { ackTimeoutMs, guardMs, requestMs, handshakeMs, connectMs } = timeouts.current;
     assert(ackTimeoutMs < guardMs && guardMs < requestMs && requestMs <= REQUEST_MS_MAX);
     assert(handshakeMs < connectMs);
     assert(Number.isInteger(ackTimeoutMs), 'as the protocol has it');
-    patience.timedOut();
+    timeouts.timedOut();
   }
 });

@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
-import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
+import { BASE_TIMEOUTS } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { copiesOfRequests, requestBytesMax } from '../../../src/worker/producer/broker.ts';
 import { until } from '../../../testing/wait.ts';
 import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts';
@@ -120,7 +120,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
       rig.send(0);
       await rig.storedCount(1);
       assert.equal(rig.requests[2]?.ackTimeoutMs, ackTimeoutMs, instead);
-      if (instead === 'silence') assert(performance.now() - startedMs >= TIMES.guardMs);
+      if (instead === 'silence') assert(performance.now() - startedMs >= BASE_TIMEOUTS.guardMs);
       rig.end();
     }
   });
@@ -131,7 +131,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.send(0);
     await rig.storedCount(1);
     rig.requests.length = 0;
-    const throttleMs = TIMES.guardMs + 500;
+    const throttleMs = BASE_TIMEOUTS.guardMs + 500;
     rig.reply = ({ partitions }) => (partitions.includes(1) ? { throttleMs } : {});
     rig.send(1);
     await rig.storedCount(2);

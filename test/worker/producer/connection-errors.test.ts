@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  describeForeignResponse,
   describeSocketError,
-  describeStranger,
   reasonFor,
 } from '../../../src/worker/producer/connection-errors.ts';
 
@@ -67,11 +67,11 @@ const STRANGERS: readonly (readonly [bytes: string, expected: RegExp])[] = [
 
 test('what another server answers is named; the text for the log has no control character', () => {
   for (const [bytes, expected] of STRANGERS) {
-    const message = describeStranger(Buffer.from(bytes, 'latin1'));
+    const message = describeForeignResponse(Buffer.from(bytes, 'latin1'));
     assert.match(reasonFor({ why: 'bad_response', message }), expected, message);
     assert.match(message, /^[ -~]*$/);
   }
-  assert(describeStranger(Buffer.alloc(10_000, 'x')).length < 100, 'its beginning');
+  assert(describeForeignResponse(Buffer.alloc(10_000, 'x')).length < 100, 'its beginning');
 });
 
 test('an error for several addresses of a name has the texts of all of them', () => {

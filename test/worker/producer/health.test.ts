@@ -32,7 +32,7 @@ function rig(...topics: Topic[]) {
     topicRecreated: () => told.push('recreated'),
     unreachable: (why: string) => told.push(why),
     refusedByPolicy: (refused: boolean) => told.push(refused ? 'refused' : 'allowed'),
-    loginRefused: (message: string) => told.push(`login refused: ${message}`),
+    authenticationFailed: (message: string) => told.push(`login refused: ${message}`),
   };
   return { health: new Health(topics, listener, faults, [BOOTSTRAP]), told, lines };
 }
@@ -58,12 +58,12 @@ test('Kafka is reached with the first connection to a leader, whatever other bro
     broker(3, [], true),
   ];
   health.topicKnown(topic, true);
-  health.lookAtLeaders(map(first, second, idle), 1);
+  health.leadersChanged(map(first, second, idle), 1);
   assert.deepEqual(told, ['no leader of the topic is connected yet'], 'broker 3 leads nothing');
   health.connectionFailed(second.address, notFound, asBroker(second));
   first.connected = true;
-  health.lookAtLeaders(map(first, second, idle), 2);
-  health.lookAtLeaders(map(first, second, idle), 3);
+  health.leadersChanged(map(first, second, idle), 2);
+  health.leadersChanged(map(first, second, idle), 3);
   health.connectionFailed(second.address, notFound, asBroker(second));
   assert.deepEqual(told.slice(1), [
     'no leader of the topic is connected: Kafka cannot be reached: ' +
@@ -124,7 +124,7 @@ test('unreachable since no leader is connected or the topic is missing, and no l
   const { health } = rig(topic);
   const first = broker(1, topic.partitions, true);
   const look = (nowMs: number) => {
-    health.lookAtLeaders(map(first), nowMs);
+    health.leadersChanged(map(first), nowMs);
     return health.delivery(nowMs).unreachableMs;
   };
   health.topicKnown(topic, true);
@@ -135,7 +135,7 @@ test('unreachable since no leader is connected or the topic is missing, and no l
   first.connected = true;
   assert.equal(look(6_000), 0);
   topic.state = 'missing';
-  health.topicIsMissing(topic);
+  health.topicMissing(topic);
   look(7_000);
   assert.equal(look(9_000), 2_000);
   topic.state = 'known';
@@ -150,7 +150,7 @@ test('a partition is stuck while something waits and nothing moves, unless its b
   const { lane, queue } = other;
   const leader = broker(1, topic.partitions, true);
   health.topicKnown(topic, true);
-  health.lookAtLeaders(map(leader), 1);
+  health.leadersChanged(map(leader), 1);
   const delivery = (nowMs: number) => {
     const { stuckMs, stuckPartitions, partitions } = health.delivery(nowMs);
     return [stuckMs, stuckPartitions, partitions];
@@ -186,13 +186,13 @@ test('of several topics each has its state, and its name in the reasons', () => 
   good.state = 'known';
   health.topicKnown(good, true);
   missing.state = 'missing';
-  health.topicIsMissing(missing);
-  health.lookAtLeaders(map(leader), 1_000);
+  health.topicMissing(missing);
+  health.leadersChanged(map(leader), 1_000);
   assert.equal(told.at(-2), 'missing: the topic does not exist');
   assert(!told.includes('reached'), 'not all were');
   assert.equal(health.delivery(9_000).unreachableMs, 0, 'events of one can be stored');
   leader.connected = false;
-  health.lookAtLeaders(map(leader), 9_000);
+  health.leadersChanged(map(leader), 9_000);
   assert.equal(health.delivery(10_000).unreachableMs, 1_000);
   leader.connected = true;
   missing.resize(1);
@@ -200,7 +200,7 @@ test('of several topics each has its state, and its name in the reasons', () => 
   health.topicKnown(missing, true);
   missing.partitions[0]!.setLeader(leader, 10_000);
   missing.partitions[0]!.lane.setProducerId(1n, 0);
-  health.lookAtLeaders(map(leader), 10_000);
+  health.leadersChanged(map(leader), 10_000);
   assert.equal(told.at(-1), 'reached');
 });
 

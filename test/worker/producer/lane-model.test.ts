@@ -59,15 +59,15 @@ class Run {
     if (lane.needsProducerId) lane.setProducerId(PRODUCER_ID + ++this.#producerIds, 0);
     const bytes = this.rig.send();
     if (this.#mustRepeat !== undefined) assert.deepEqual(bytes, this.#mustRepeat);
-    const verdict = this.rig.settle(this.#outcome(bytes, fault));
+    const settlement = this.rig.settle(this.#outcome(bytes, fault));
     this.#mustRepeat = lane.unknown ? bytes : undefined;
-    if (verdict.do === 'split') this.rig.halve(verdict.batch);
-    if (verdict.do === 'retry' || verdict.do === 'split') return;
+    if (settlement.do === 'split') this.rig.halve(settlement.batch);
+    if (settlement.do === 'retry' || settlement.do === 'split') return;
     const fate = { stored: 'stored', refuse: 'refused', giveUp: 'given up' } as const;
-    for (const value of valuesOf(verdict.batch)) {
+    for (const value of valuesOf(settlement.batch)) {
       assert(!this.fates.has(value), 'a record has one fate');
-      this.fates.set(value, fate[verdict.do]);
-      if (verdict.do === 'stored') assert(this.broker.log.includes(value), `${value} is stored`);
+      this.fates.set(value, fate[settlement.do]);
+      if (settlement.do === 'stored') assert(this.broker.log.includes(value), `${value} is stored`);
     }
   }
 

@@ -51,9 +51,9 @@ test('the halves of a split batch are troubled as it was', () => {
     const rig = new Rig();
     rig.start('a', 'b');
     if (code !== 0) rig.attempt(code);
-    const verdict = rig.attempt(10);
-    assert(verdict.do === 'split');
-    rig.halve(verdict.batch);
+    const settlement = rig.attempt(10);
+    assert(settlement.do === 'split');
+    rig.halve(settlement.batch);
     assert.equal(rig.lane.troubled, code !== 0);
     rig.attempt(0);
     rig.lane.advance();

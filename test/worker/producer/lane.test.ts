@@ -40,9 +40,9 @@ test('an answer that leaves the fate open: refresh, and the identical bytes agai
     const rig = new Rig();
     rig.start('a', 'b');
     const bytes = rig.send();
-    const verdict = rig.settleCode(code);
+    const settlement = rig.settleCode(code);
     const errorClass = [-1, 1, 99].includes(code) ? 'unexpected' : 'unknown';
-    assert.deepEqual(verdict, { do: 'retry', class: errorClass, refresh: true });
+    assert.deepEqual(settlement, { do: 'retry', class: errorClass, refresh: true });
     assert.equal(rig.lane.unknown, true);
     assert.equal(rig.lane.state, 'unknown');
     assert.deepEqual(rig.send(), bytes);
@@ -65,8 +65,8 @@ test('an error before the append is definite: refresh, the same bytes again, fat
     const rig = new Rig();
     rig.start('a');
     const bytes = rig.send();
-    const verdict = rig.settleCode(code);
-    assert.deepEqual(verdict, { do: 'retry', class: 'not_appended', refresh: true });
+    const settlement = rig.settleCode(code);
+    assert.deepEqual(settlement, { do: 'retry', class: 'not_appended', refresh: true });
     assert.equal(rig.lane.unknown, false);
     assert.equal(rig.lane.state, 'retrying');
     assert.deepEqual(rig.send(), bytes);
@@ -96,8 +96,8 @@ test('a record refused for good is refused alone, with the code that says why', 
   ] as const) {
     const rig = new Rig();
     const batch = rig.start('a');
-    const verdict = rig.attempt(code);
-    assert.deepEqual(verdict, { do: 'refuse', batch, class: 'poison', code: refusal });
+    const settlement = rig.attempt(code);
+    assert.deepEqual(settlement, { do: 'refuse', batch, class: 'poison', code: refusal });
     assert.equal(rig.lane.idle, true);
     assert.equal(rig.lane.position.nextSequence, 0, 'its sequence goes to the next batch');
   }
@@ -112,13 +112,13 @@ test('a batch refused for good is split until the guilty stand alone, the others
   while (rig.lane.advance()) {
     const bytes = rig.send();
     const isBad = valuesOf(rig.lane.head!).includes('BAD');
-    const verdict = rig.settleCode(isBad ? 87 : 0);
-    if (verdict.do === 'split') rig.halve(verdict.batch);
-    else if (verdict.do === 'refuse') refused += verdict.batch.records;
+    const settlement = rig.settleCode(isBad ? 87 : 0);
+    if (settlement.do === 'split') rig.halve(settlement.batch);
+    else if (settlement.do === 'refuse') refused += settlement.batch.records;
     else {
-      assert(verdict.do === 'stored');
+      assert(settlement.do === 'stored');
       sequences.push(headerOf(bytes).sequence);
-      stored.push(...valuesOf(verdict.batch));
+      stored.push(...valuesOf(settlement.batch));
     }
   }
   assert.deepEqual(stored, ['a', 'b', 'c', 'd', 'e']);
@@ -206,10 +206,10 @@ test('at the last epoch a lane asks for a new producer id and waits for it', () 
     const rig = new Rig({ epoch: 32_767, sequence: 9 });
     rig.start('a');
     rig.attempt(wasUnknown ? 7 : 19);
-    const verdict = rig.attempt(45);
-    assert('reset' in verdict);
-    assert.equal(verdict.reset, 'producer_id');
-    assert.equal(verdict.do, wasUnknown ? 'giveUp' : 'retry');
+    const settlement = rig.attempt(45);
+    assert('reset' in settlement);
+    assert.equal(settlement.reset, 'producer_id');
+    assert.equal(settlement.do, wasUnknown ? 'giveUp' : 'retry');
     assert.equal(rig.lane.needsProducerId, true);
     assert.equal(rig.lane.mayContinue(1e9), false);
     rig.lane.setProducerId(5_005n, 0);
@@ -245,8 +245,8 @@ test('INVALID_TIMESTAMP stamps and seals again, with the same sequence and no re
   const rig = new Rig({ sequence: 6 });
   rig.start('a', 'b');
   const bytes = rig.send();
-  const verdict = rig.settleCode(32);
-  assert.deepEqual(verdict, { do: 'retry', class: 'timestamp', refresh: false });
+  const settlement = rig.settleCode(32);
+  assert.deepEqual(settlement, { do: 'retry', class: 'timestamp', refresh: false });
   const again = rig.send();
   assert.deepEqual(headerOf(again), { ...headerOf(bytes), firstTimestamp: WALL_MS });
   assert.deepEqual(valuesOf(rig.lane.head!), ['a', 'b']);
@@ -256,8 +256,8 @@ test('refused by policy: retried slowly, and its fate stays known', () => {
   for (const code of BY_POLICY) {
     const rig = new Rig();
     rig.start('a');
-    const verdict = rig.attempt(code);
-    assert.deepEqual(verdict, { do: 'retry', class: 'refused_by_policy', refresh: true });
+    const settlement = rig.attempt(code);
+    assert.deepEqual(settlement, { do: 'retry', class: 'refused_by_policy', refresh: true });
     assert.equal(rig.lane.unknown, false);
     assert.equal(rig.lane.notBeforeMs - rig.nowMs, 1_000);
   }
@@ -318,17 +318,17 @@ test('only a head that was never sent is let go', () => {
 test('one batch at a time, one attempt at a time, an outcome per attempt', () => {
   const rig = new Rig();
   assert.throws(() => rig.lane.send(0), /nothing may be sent/);
-  assert.throws(() => rig.settle({ kind: 'stored' }), /belongs to an attempt/);
+  assert.throws(() => rig.settle({ kind: 'stored' }), /an attempt is in flight/);
   rig.start('a');
   assert.throws(() => rig.start('b'), /one batch at a time/);
-  assert.throws(() => rig.settle({ kind: 'stored' }), /belongs to an attempt/);
+  assert.throws(() => rig.settle({ kind: 'stored' }), /an attempt is in flight/);
   rig.send();
   assert.throws(() => rig.send(), /nothing may be sent/);
   assert.throws(() => rig.lane.halved(batchOfValues(['x'])), assert.AssertionError);
   rig.settleCode(7);
   assert.throws(() => rig.lane.send(rig.nowMs), /nothing may be sent/, 'too early');
   assert.throws(() => rig.lane.halved(batchOfValues(['x'])), assert.AssertionError);
-  assert.throws(() => rig.lane.setProducerId(1n, 0), /keeps its producer id/);
+  assert.throws(() => rig.lane.setProducerId(1n, 0), /has one producer id/);
 });
 
 test('nothing is sent without a producer id', () => {
@@ -345,7 +345,7 @@ test('a head that is being compressed is neither sent nor let go, and goes out a
   rig.lane.beginCompression();
   assert.equal(rig.lane.mayContinue(1e9), false);
   assert.throws(() => rig.send(), /nothing may be sent/);
-  assert.throws(() => rig.lane.dropUnsent(), /nobody reads its memory/);
+  assert.throws(() => rig.lane.dropUnsent(), /no thread reads its memory/);
   assert.throws(() => rig.lane.endCompression(), /its compression is over/);
   batch.skipCompression();
   rig.lane.endCompression();

@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
 import { LIMITS } from '../../../src/config/limits.ts';
-import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
+import { BASE_TIMEOUTS } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { Link, LinkError, type LinkOptions } from '../../../src/worker/producer/link.ts';
 import {
   decodeInitProducerId,
@@ -28,7 +28,7 @@ const withSasl = (): LinkOptions => ({
 
 const PRODUCER_ID = new Encoder().writeInt32(0).writeInt16(0).writeInt64(77).writeInt16(0).buffer;
 
-function ask(link: Link, times = TIMES): Promise<{ producerId: bigint }> {
+function ask(link: Link, times = BASE_TIMEOUTS): Promise<{ producerId: bigint }> {
   return link.request(INIT_PRODUCER_ID, initProducerIdBody(), decodeInitProducerId, times);
 }
 
@@ -53,7 +53,7 @@ async function fails(
 async function withLink(answer: Answer, work: (link: Link, server: TcpServer) => Promise<void>) {
   const server = await startBroker(answer);
   const link = new Link(server.address, OPTIONS);
-  await link.open(TIMES);
+  await link.open(BASE_TIMEOUTS);
   assert.equal(link.idle, true);
   await work(link, server);
   link.close();
@@ -92,14 +92,14 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const { address } = server;
       await server.closed();
       const link = new Link(address, OPTIONS);
-      await fails(link, link.open(TIMES), 'connection');
+      await fails(link, link.open(BASE_TIMEOUTS), 'connection');
     });
 
     test('fails as connection when the other side hangs up or resets', async () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await TcpServer.start((socket) => socket.resume()[method]());
         const link = new Link(server.address, OPTIONS);
-        await fails(link, link.open(TIMES), 'connection');
+        await fails(link, link.open(BASE_TIMEOUTS), 'connection');
         await server.closed();
       }
     });
@@ -108,9 +108,12 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const server = await TcpServer.start((socket) => socket.resume());
       const link = new Link(server.address, OPTIONS);
       const startedMs = performance.now();
-      await fails(link, link.open(TIMES), 'connect_timeout');
+      await fails(link, link.open(BASE_TIMEOUTS), 'connect_timeout');
       const tookMs = performance.now() - startedMs;
-      assert(tookMs >= TIMES.connectMs - 5 && tookMs < TIMES.connectMs + 1_500, `${tookMs} ms`);
+      assert(
+        tookMs >= BASE_TIMEOUTS.connectMs - 5 && tookMs < BASE_TIMEOUTS.connectMs + 1_500,
+        `${tookMs} ms`,
+      );
       await server.closed();
     });
 
@@ -119,15 +122,15 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       for (const [options, times] of [
         [
           { ...OPTIONS, ssl: {} },
-          { ...TIMES, handshakeMs: 80 },
+          { ...BASE_TIMEOUTS, handshakeMs: 80 },
         ],
-        [OPTIONS, { ...TIMES, handshakeMs: 50, connectMs: 80 }],
+        [OPTIONS, { ...BASE_TIMEOUTS, handshakeMs: 50, connectMs: 80 }],
       ] as const) {
         const link = new Link(server.address, options);
         const startedMs = performance.now();
         await fails(link, link.open(times), 'connect_timeout');
         const tookMs = performance.now() - startedMs;
-        assert(tookMs >= 75 && tookMs < TIMES.handshakeMs, `${tookMs} ms`);
+        assert(tookMs >= 75 && tookMs < BASE_TIMEOUTS.handshakeMs, `${tookMs} ms`);
       }
       await server.closed();
     });
@@ -142,7 +145,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           socket.once('data', () => socket.write(answer)),
         );
         const link = new Link(server.address, OPTIONS);
-        await fails(link, link.open(TIMES), 'bad_response');
+        await fails(link, link.open(BASE_TIMEOUTS), 'bad_response');
         await server.closed();
       }
     });
@@ -152,7 +155,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         socket.once('data', () => socket.write(Buffer.of(0, 0, 0, 5, 0, 0, 0, 0, 9)));
       });
       const link = new Link(server.address, OPTIONS);
-      await fails(link, link.open(TIMES), 'connection');
+      await fails(link, link.open(BASE_TIMEOUTS), 'connection');
       await server.closed();
     });
 
@@ -167,7 +170,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         setTimeout(() => socket.end(), 20);
       });
       const link = new Link(server.address, withSasl());
-      const error = await fails(link, link.open(TIMES), 'configuration');
+      const error = await fails(link, link.open(BASE_TIMEOUTS), 'configuration');
       assert.match(error.message, /Invalid username or password/);
       await server.closed();
     });
@@ -177,7 +180,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         respond(new Encoder().writeInt16(33).writeArray([]).buffer);
       });
       const link = new Link(server.address, withSasl());
-      await fails(link, link.open(TIMES), 'configuration');
+      await fails(link, link.open(BASE_TIMEOUTS), 'configuration');
       await server.closed();
     });
 
@@ -185,7 +188,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await saslBroker(({ socket }) => socket[method]());
         const link = new Link(server.address, withSasl());
-        await fails(link, link.open(TIMES), 'connection');
+        await fails(link, link.open(BASE_TIMEOUTS), 'connection');
         await server.closed();
       }
     });
@@ -197,7 +200,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       };
       const server = await startBroker(takeMechanism, [API.saslAuthenticate]);
       const link = new Link(server.address, withSasl());
-      await fails(link, link.open(TIMES), 'connection');
+      await fails(link, link.open(BASE_TIMEOUTS), 'connection');
       await server.closed();
     });
 
@@ -206,11 +209,11 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         const server = await TcpServer.start((socket) => socket.resume());
         const link = new Link(server.address, OPTIONS);
         const startedMs = performance.now();
-        const opening = link.open(TIMES);
+        const opening = link.open(BASE_TIMEOUTS);
         if (isLater) setTimeout(() => link.close(), 30);
         else link.close();
         await fails(link, opening, 'closed');
-        assert(performance.now() - startedMs < TIMES.connectMs / 2, 'at once');
+        assert(performance.now() - startedMs < BASE_TIMEOUTS.connectMs / 2, 'at once');
         await server.closed();
       }
     });
@@ -252,7 +255,10 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           const startedMs = performance.now();
           await fails(link, ask(link), 'guard');
           const tookMs = performance.now() - startedMs;
-          assert(tookMs >= TIMES.guardMs && tookMs < TIMES.requestMs, `${tookMs} ms`);
+          assert(
+            tookMs >= BASE_TIMEOUTS.guardMs && tookMs < BASE_TIMEOUTS.requestMs,
+            `${tookMs} ms`,
+          );
         },
       );
     });
@@ -262,8 +268,8 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         () => {},
         async (link) => {
           const startedMs = performance.now();
-          await fails(link, ask(link, { ...TIMES, guardMs: 60 }), 'guard');
-          assert(performance.now() - startedMs < TIMES.guardMs, 'not the first times');
+          await fails(link, ask(link, { ...BASE_TIMEOUTS, guardMs: 60 }), 'guard');
+          assert(performance.now() - startedMs < BASE_TIMEOUTS.guardMs, 'not the first times');
         },
       );
       await withLink(
@@ -274,7 +280,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
           socket.once('close', () => clearInterval(trickle));
         },
         async (link) => {
-          const times = { ...TIMES, guardMs: 60, requestMs: 240 };
+          const times = { ...BASE_TIMEOUTS, guardMs: 60, requestMs: 240 };
           await fails(link, ask(link, times), 'request_timeout');
         },
       );
@@ -323,7 +329,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       const logins: number[] = [];
       const server = await shortSessions(logins, ({ respond }) => respond(PRODUCER_ID));
       const link = new Link(server.address, withSasl());
-      await link.open(TIMES);
+      await link.open(BASE_TIMEOUTS);
       for (let sessions = 1; sessions <= 3; sessions++) {
         assert.equal((await ask(link)).producerId, 77n);
         assert.equal(logins.length, sessions);
@@ -344,9 +350,9 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         const logins: number[] = [];
         const server = await shortSessions(logins, answer);
         const link = new Link(server.address, withSasl());
-        await link.open(TIMES);
+        await link.open(BASE_TIMEOUTS);
         await untilRenewal();
-        await fails(link, ask(link, { ...TIMES, guardMs: 300 }), why);
+        await fails(link, ask(link, { ...BASE_TIMEOUTS, guardMs: 300 }), why);
         assert.equal(logins.length, 2, 'it has logged in again');
         await server.closed();
       }

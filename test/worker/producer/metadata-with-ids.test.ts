@@ -97,6 +97,6 @@ test('a response that is cut short anywhere throws, and so does one whose counts
   const lie = Buffer.concat([raw.subarray(0, 5), Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f])]);
   const startedMs = performance.now();
   assert.throws(() => decodeMetadataWithIds(lie), RangeError);
-  assert.throws(() => decodeMetadataWithIds(Buffer.alloc(20, 0xff)), /cannot be/);
+  assert.throws(() => decodeMetadataWithIds(Buffer.alloc(20, 0xff)), /an invalid length/);
   assert(performance.now() - startedMs < 500, 'without following the lie');
 });

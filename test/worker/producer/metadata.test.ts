@@ -188,7 +188,7 @@ function leaderless(t: TestContext) {
   const untilAsking = (condition: () => boolean) =>
     until(
       () => {
-        metadata.askNow();
+        metadata.refreshNow();
         return condition();
       },
       { everyMs: 1 },
@@ -241,11 +241,11 @@ test('while a leader cannot be reached it asks ever more rarely, once a second i
   const asked: number[] = [];
   for (let nowMs = 1_000; nowMs <= 6_000; nowMs += 100) {
     const before = refresh.mock.callCount();
-    metadata.doubt(true, nowMs);
+    metadata.leadersUnreachable(true, nowMs);
     if (refresh.mock.callCount() > before) asked.push(nowMs);
   }
   assert.deepEqual(asked, [1_000, 1_100, 1_300, 1_700, 2_500, 3_500, 4_500, 5_500]);
-  metadata.doubt(false, 6_000);
-  metadata.doubt(true, 6_000);
+  metadata.leadersUnreachable(false, 6_000);
+  metadata.leadersUnreachable(true, 6_000);
   assert.equal(refresh.mock.callCount(), asked.length + 1, 'at once the next time');
 });

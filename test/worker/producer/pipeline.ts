@@ -87,7 +87,7 @@ export class Pipeline {
         topicRecreated: fact('recreated'),
         unreachable: fact('unreachable'),
         refusedByPolicy: (refused: boolean) => fact(refused ? 'refused' : 'allowed')(),
-        loginRefused: fact('login refused'),
+        authenticationFailed: fact('login refused'),
       },
     };
     const reporting = { counters: this.#counters, log: logger, faults: recordFaults().faults };

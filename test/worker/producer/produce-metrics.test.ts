@@ -15,7 +15,7 @@ function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
   const counters = new Counters();
   const metrics = new ProduceMetrics(counters, faults);
   for (let attempt = 0; attempt < 2; attempt++) {
-    metrics.verdict(topicOf(4).partitions[3]!, outcome, {
+    metrics.settled(topicOf(4).partitions[3]!, outcome, {
       do: 'retry',
       class: errorClass,
       refresh: true,

@@ -96,7 +96,7 @@ export class ProduceRig {
         topicRecreated: () => {},
         unreachable: () => {},
         refusedByPolicy: (refused: boolean) => this.onPolicy(refused),
-        loginRefused: () => {},
+        authenticationFailed: () => {},
       },
     };
     const reporting = { counters: new Counters(), log: logger, faults };

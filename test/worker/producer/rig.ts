@@ -1,6 +1,6 @@
 import { RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { type Outcome, outcomeOf } from '../../../src/worker/producer/error-table.ts';
-import { Lane, type Random, type Verdict } from '../../../src/worker/producer/lane.ts';
+import { Lane, type Random, type Settlement } from '../../../src/worker/producer/lane.ts';
 import { batchOfValues } from '../../../testing/batches.ts';
 
 export const PRODUCER_ID = 4_001n;
@@ -33,21 +33,21 @@ export class Rig {
     return Buffer.from(this.lane.send(this.nowMs));
   }
 
-  settle(outcome: Outcome): Verdict {
+  settle(outcome: Outcome): Settlement {
     return this.lane.settle(outcome, this.nowMs, WALL_MS);
   }
 
-  settleCode(errorCode: number): Verdict {
+  settleCode(errorCode: number): Settlement {
     return this.settle(outcomeOf(errorCode));
   }
 
   /** Sends, and the broker answers `errorCode`. */
-  attempt(errorCode: number): Verdict {
+  attempt(errorCode: number): Settlement {
     this.send();
     return this.settleCode(errorCode);
   }
 
-  /** Halves the head as a verdict demands. */
+  /** Halves the head as a settlement demands. */
   halve(batch: RecordBatch): void {
     const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), batch.partition);
     batch.split(Math.ceil(batch.records / 2), rest);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Partition } from '../../../src/worker/accumulator/topic.ts';
 import { noAnswer } from '../../../src/worker/producer/error-table.ts';
-import { Turn } from '../../../src/worker/producer/round-robin.ts';
+import { RoundRobin } from '../../../src/worker/producer/round-robin.ts';
 import { batchOfValues, topicOf } from '../../../testing/batches.ts';
 
 /** Partitions whose lanes have one batch each, with a value of so many bytes. */
@@ -29,18 +29,20 @@ const numbers = (partitions: readonly Partition[]) => partitions.map(({ number }
 
 test('all go when they fit', () => {
   const partitions = partitionsWith(10, 10, 10);
-  const turn = new Turn();
+  const roundRobin = new RoundRobin();
   for (let count = 0; count < 2; count++) {
-    assert.deepEqual(numbers(turn.take(partitions, 10_000, always)), [0, 1, 2]);
+    assert.deepEqual(numbers(roundRobin.choose(partitions, 10_000, always)), [0, 1, 2]);
   }
-  assert.deepEqual(turn.take([], 10_000, always), []);
+  assert.deepEqual(roundRobin.choose([], 10_000, always), []);
 });
 
 test('when they do not fit, the first that was left out comes first next time', () => {
   const partitions = partitionsWith(100, 100, 100, 100, 100);
   const twoFit = 2 * partitions[0]!.lane.head!.length;
-  const turn = new Turn();
-  const taken = Array.from({ length: 5 }, () => numbers(turn.take(partitions, twoFit, always)));
+  const roundRobin = new RoundRobin();
+  const taken = Array.from({ length: 5 }, () =>
+    numbers(roundRobin.choose(partitions, twoFit, always)),
+  );
   assert.deepEqual(taken, [
     [0, 1],
     [2, 3],
@@ -48,21 +50,29 @@ test('when they do not fit, the first that was left out comes first next time', 
     [1, 2],
     [3, 4],
   ]);
-  assert.deepEqual(numbers(turn.take(partitions, twoFit + 1, always)), [0, 1], 'to the byte');
+  assert.deepEqual(
+    numbers(roundRobin.choose(partitions, twoFit + 1, always)),
+    [0, 1],
+    'to the byte',
+  );
 });
 
 test('one that is larger than a request goes alone, in its turn', () => {
   const partitions = partitionsWith(10, 5_000, 10);
-  const turn = new Turn();
-  const taken = Array.from({ length: 3 }, () => numbers(turn.take(partitions, 300, always)));
+  const roundRobin = new RoundRobin();
+  const taken = Array.from({ length: 3 }, () =>
+    numbers(roundRobin.choose(partitions, 300, always)),
+  );
   assert.deepEqual(taken, [[0], [1], [2, 0]]);
 });
 
 test('one that nobody answered shares its request with no other, and has its turn', () => {
   const partitions = partitionsWith(10, 10, 10, 10);
   leaveUnanswered(partitions[1]!);
-  const turn = new Turn();
-  const taken = Array.from({ length: 4 }, () => numbers(turn.take(partitions, 10_000, always)));
+  const roundRobin = new RoundRobin();
+  const taken = Array.from({ length: 4 }, () =>
+    numbers(roundRobin.choose(partitions, 10_000, always)),
+  );
   assert.deepEqual(taken, [[0], [1], [2, 3, 0], [1]]);
 });
 
@@ -78,10 +88,10 @@ test('whoever stays ready has its turn in as many requests as there are lanes', 
       for (const [index, { stuck }] of inputs.entries())
         if (stuck) leaveUnanswered(partitions[index]!);
       const waiting = partitions[pick % partitions.length]!;
-      const turn = new Turn();
+      const roundRobin = new RoundRobin();
       let requests = 1;
       const ready = (each: Partition) => each === waiting || others.next().value === true;
-      while (!turn.take(partitions, 500, ready).includes(waiting)) {
+      while (!roundRobin.choose(partitions, 500, ready).includes(waiting)) {
         assert(++requests <= partitions.length, 'it is passed over');
       }
     }),

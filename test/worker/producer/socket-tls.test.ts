@@ -59,7 +59,7 @@ describe('a watched socket with TLS', { skip: missingTool('openssl') }, () => {
         const answer = await new Promise<Buffer>((resolve, reject) => {
           later(() => {
             const before = Atomics.load(answers, 0);
-            watched.exchange([Buffer.from('request')], resolve);
+            watched.request([Buffer.from('request')], resolve);
             // The rest of this turn takes longer than the broker.
             if (Atomics.wait(answers, 0, before, STILL_MS_MAX) !== 'timed-out') early++;
             setTimeout(() => reject(new Error(watched.failure)), STILL_MS_MAX).unref();
@@ -77,7 +77,7 @@ describe('a watched socket with TLS', { skip: missingTool('openssl') }, () => {
     const watched = await connect();
     let taken = 0;
     // Its first chunk is answered, and all the others.
-    watched.exchange([Buffer.alloc(32 * 2 ** 20)], () => taken++);
+    watched.request([Buffer.alloc(32 * 2 ** 20)], () => taken++);
     await until(() => !watched.alive, { what: 'the end of the connection' });
     assert.deepEqual([watched.endReason, taken], ['bad_response', 0]);
   });

@@ -93,7 +93,7 @@ async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () =
   };
 }
 
-const TIMES = { guardMs: 60, requestMs: 10_000 };
+const BASE_TIMEOUTS = { guardMs: 60, requestMs: 10_000 };
 
 describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
   after(destroyServers);
@@ -103,9 +103,9 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     const { watched, socket, error, closed } = await connect(server);
     const startedMs = performance.now();
     socket.write('request');
-    watched.watch(TIMES);
+    watched.watch(BASE_TIMEOUTS);
     await closed();
-    assert(performance.now() - startedMs >= TIMES.guardMs, 'not before its time');
+    assert(performance.now() - startedMs >= BASE_TIMEOUTS.guardMs, 'not before its time');
     assert.equal(watched.endReason, 'guard');
     assert.equal(watched.alive, false);
     assert.equal(error()?.message, 'guard');
@@ -193,7 +193,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
       });
       const seen: Buffer[] = [];
       const { watched, closed } = await connect(server, (chunk) => seen.push(chunk));
-      const given = await new Promise<Buffer>((resolve) => watched.exchange(pieces, resolve));
+      const given = await new Promise<Buffer>((resolve) => watched.request(pieces, resolve));
       assert.equal(given.toString(), 'an answer of a broker');
       assert.equal(Buffer.concat(heard).toString(), 'what is asked');
       assert.deepEqual(seen, []);
@@ -211,7 +211,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     });
     const { watched, closed } = await connect(server);
     const given = await new Promise<Buffer>((resolve) =>
-      watched.exchange([Buffer.from('request')], resolve),
+      watched.request([Buffer.from('request')], resolve),
     );
     assert.equal(given.toString(), 'first');
     await closed();
@@ -226,7 +226,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     });
     const { watched, closed } = await connect(server);
     let answers = 0;
-    watched.exchange([Buffer.alloc(32 * 2 ** 20)], () => answers++);
+    watched.request([Buffer.alloc(32 * 2 ** 20)], () => answers++);
     await closed();
     assert.deepEqual([watched.endReason, answers], ['bad_response', 0]);
     server.sockets[0]?.destroy();
@@ -245,7 +245,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     socket.write('theirs');
     await answered;
     const ours = await new Promise<Buffer>((resolve) =>
-      watched.exchange([Buffer.from('ours')], resolve),
+      watched.request([Buffer.from('ours')], resolve),
     );
     assert.equal(ours.toString(), 're: ours');
     assert.deepEqual(seen, ['re: theirs']);

@@ -20,12 +20,12 @@ class Rig {
       return { partitionId, leader: 7 };
     });
     const answer = { topicErrorCode: 0, partitionMetadata, ...(topicId && { topicId }) };
-    return this.#watch.take(answer, { broker, brokers: this.brokers }, this.nowMs);
+    return this.#watch.evaluate(answer, { broker, brokers: this.brokers }, this.nowMs);
   }
 
   askInVain(topicErrorCode: number): Finding {
     const origin = { broker: 1, brokers: this.brokers };
-    return this.#watch.take({ topicErrorCode, partitionMetadata: [] }, origin, this.nowMs);
+    return this.#watch.evaluate({ topicErrorCode, partitionMetadata: [] }, origin, this.nowMs);
   }
 }
 

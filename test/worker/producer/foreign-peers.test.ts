@@ -8,7 +8,7 @@ import type net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { pino } from 'pino';
-import { TIMES } from '../../../src/worker/producer/adaptive-timeouts.ts';
+import { BASE_TIMEOUTS } from '../../../src/worker/producer/adaptive-timeouts.ts';
 import { reasonFor } from '../../../src/worker/producer/connection-errors.ts';
 import { Link, LinkError } from '../../../src/worker/producer/link.ts';
 import { Authority } from '../../../testing/certificates.ts';
@@ -23,12 +23,12 @@ after(() => {
 });
 
 const TLS = { rejectUnauthorized: false };
-const SOON = { ...TIMES, handshakeMs: 100, connectMs: 300 };
+const SOON = { ...BASE_TIMEOUTS, handshakeMs: 100, connectMs: 300 };
 
 /** Opens a link in vain. @returns its error */
 async function refused(
   address: { host: string; port: number },
-  { ssl, times = TIMES }: { ssl?: object; times?: typeof TIMES } = {},
+  { ssl, times = BASE_TIMEOUTS }: { ssl?: object; times?: typeof BASE_TIMEOUTS } = {},
 ): Promise<LinkError> {
   const logger = pino({ enabled: false });
   const link = new Link(address, { clientId: 'forebay-test', ssl, sasl: undefined, logger });

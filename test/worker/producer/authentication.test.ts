@@ -41,7 +41,7 @@ function refused(prepare: (producer: Producer) => void) {
       topicRecreated: () => {},
       unreachable: () => {},
       refusedByPolicy: () => {},
-      loginRefused: (message: string) => void told.push(message),
+      authenticationFailed: (message: string) => void told.push(message),
     },
   };
   const reporting = { counters: new Counters(), log: pino({ enabled: false }), faults };
@@ -61,7 +61,7 @@ test('refused before anything ever worked: it is told, so that the instance ends
 });
 
 test('refused to a new worker while others work: an alarm, and it tries again', async () => {
-  const { told, lines, stop } = refused((producer) => producer.health.hasWorked());
+  const { told, lines, stop } = refused((producer) => producer.health.authenticated());
   await until(() => lines.some(({ error }) => error === 'wrong password'));
   stop();
   assert.deepEqual(told, []);
