@@ -41,7 +41,7 @@ export class Watch {
   }
 
   /** Counters and parts of histograms that were lower in one scrape than in the one before. */
-  falls(): string[] {
+  decreases(): string[] {
     const found: string[] = [];
     const last = new Map<string, number>();
     for (const { series } of this.scrapes) {

@@ -1,4 +1,4 @@
-/** HAProxy before two gateways, with the configuration that operators get. */
+/** HAProxy in front of two gateways, with the configuration shipped to operators. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -10,33 +10,33 @@ import type { Lifetime } from '../../testing/lifetime.ts';
 import { until } from '../../testing/wait.ts';
 
 const CONFIG = 'deploy/haproxy/haproxy.cfg';
-/** Each takes two descriptors. */
+/** Each connection takes two descriptors. */
 const CONNECTIONS_MAX = 4_500;
 
 export interface Balancer {
   readonly wsUrl: string;
   readonly httpUrl: string;
-  /** Waits until it sends requests to this gateway. */
+  /** Waits until it routes requests to this gateway. */
   up(index: number): Promise<void>;
-  /** How many answers of this gateway it has taken, those to its own checks not counted. */
+  /** Number of responses that it received from this gateway, without health checks. */
   answers(index: number): Promise<number>;
 }
 
-/** How often it asks /readyz; a gateway's FOREBAY_PRESTOP_MS has to be longer than three of these. */
+/** Interval of its /readyz checks; FOREBAY_PRESTOP_MS of a gateway must exceed three of them. */
 export const CHECK_MS = 200;
 
-/** As much of a gateway as a balancer knows. */
+/** Part of a gateway that a balancer needs. */
 type Served = { readonly port: number };
 
 export interface BalancerOptions {
   readonly checkMs?: number;
-  /** Other variables of the file. */
+  /** Other variables of the configuration file. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Makes the file another one. */
+  /** Modifies the configuration file. */
   readonly edit?: (config: string) => string;
 }
 
-/** Waits until it sends requests on. */
+/** Starts HAProxy and waits until it routes requests. */
 export async function startBalancer(
   lifetime: Lifetime,
   gateways: readonly Served[],
@@ -75,7 +75,7 @@ export async function startBalancer(
   const up = async (index: number) => {
     await until(() => isUp(statsPort, index), {
       everyMs: 20,
-      what: () => `gateway ${index + 1} to be up for HAProxy: ${said}`,
+      what: () => `HAProxy to mark gateway ${index + 1} as up: ${said}`,
     });
   };
   for (const index of gateways.keys()) await up(index);
@@ -92,7 +92,7 @@ async function isUp(statsPort: number, index: number): Promise<boolean> {
   return (await numbersOf(statsPort, index)).get('status') === 'UP';
 }
 
-/** What it knows of a server, by name: a line for each, and one of names before them. */
+/** Returns the statistics of a server by name: a CSV line per server, after a line of names. */
 async function numbersOf(statsPort: number, index: number): Promise<Map<string, string>> {
   const response = await fetch(`http://127.0.0.1:${statsPort}/;csv`);
   const [names = [], ...lines] = (await response.text()).split('\n').map((line) => line.split(','));

@@ -1,14 +1,14 @@
 import type { Lifetime } from '../../testing/lifetime.ts';
 
-/** What has to be ended, the last begun first, whatever happens. */
-export class Ends implements Lifetime {
+/** Cleanup callbacks, run in reverse order of registration. */
+export class Cleanup implements Lifetime {
   readonly #ends: (() => unknown)[] = [];
 
   after(end: () => unknown): void {
     this.#ends.push(end);
   }
 
-  /** One that fails keeps none of the others from ending. @throws the first failure */
+  /** Runs all callbacks even if some fail. @throws the first failure */
   async end(): Promise<void> {
     const failures: unknown[] = [];
     for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) {

@@ -1,38 +1,38 @@
-/** Faults that more than one scenario uses; each is back only when it has happened. */
+/** Faults used by several scenarios; each returns after the fault has taken effect. */
 import { readFileSync } from 'node:fs';
 import { isRunning } from '../../testing/child.ts';
 import { Failover, partitionsOf } from '../../testing/failover.ts';
 import { until } from '../../testing/wait.ts';
 import type { World } from './world.ts';
 
-/** One letter: R, S, D, T (stopped), Z. */
+/** Returns the process state: R, S, D, T (stopped) or Z. */
 export function stateOf(pid: number): string {
   return /\) (\S)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1] ?? '';
 }
 
-/** SIGSTOP. */
+/** Suspends a process with SIGSTOP. */
 export async function suspend(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP');
   await until(() => stateOf(pid) === 'T', { what: `process ${pid} to stop` });
 }
 
-/** SIGKILL. */
+/** Kills a process with SIGKILL. */
 export async function killProcess(pid: number): Promise<void> {
   process.kill(pid, 'SIGKILL');
   await until(() => !isRunning(pid), { what: `the end of process ${pid}` });
 }
 
-/** SIGKILL of a broker. */
+/** Kills a broker with SIGKILL. */
 export async function killBroker({ stage: { cluster } }: World, node: number): Promise<void> {
   const pid = cluster.nodes[node]?.pid;
   if (pid === undefined) throw new Error(`broker ${node + 1} is down`);
   await cluster.kill(node);
-  if (isRunning(pid)) throw new Error(`broker ${node + 1} lives on`);
+  if (isRunning(pid)) throw new Error(`broker ${node + 1} is still running`);
 }
 
 /**
- * Does something to a broker, and waits until others lead its partitions and the gateway has felt
- * it. @throws Error when it leads none
+ * Injects a broker fault, and waits until other brokers lead its partitions and the gateway has
+ * counted produce errors. @throws Error if the broker leads no partition
  */
 export async function failover(
   world: World,
@@ -43,11 +43,11 @@ export async function failover(
   const id = node + 1;
   const partitions = await partitionsOf(cluster.brokers, topic);
   const led = partitions.filter(({ leader }) => leader === id);
-  if (led.length === 0) throw new Error(`broker ${id} leads nothing`);
+  if (led.length === 0) throw new Error(`broker ${id} leads no partition`);
   const living = cluster.brokers.filter((_, index) => index !== node);
-  const lost = await world.felt(async () => {
+  const lost = await world.inject(async () => {
     await fault();
-    // Made now: what was sent before the fault may have been acknowledged before it.
+    // Created after the fault: events sent before may have been acknowledged before.
     const failover = new Failover(led.map(({ partitionId }) => partitionId));
     await failover.untilLed(living, topic, id);
     return failover;
@@ -55,7 +55,7 @@ export async function failover(
   world.failedOver(lost);
 }
 
-/** Waits until each broker leads as many partitions as the others: the cluster sees to it. */
+/** Waits until all brokers lead equally many partitions, which the cluster restores itself. */
 export async function untilBalanced({ stage: { cluster, topic } }: World): Promise<void> {
   const balanced = async () => {
     const partitions = await partitionsOf(cluster.brokers, topic);
@@ -64,5 +64,5 @@ export async function untilBalanced({ stage: { cluster, topic } }: World): Promi
       ({ id }) => partitions.filter(({ leader }) => leader === id).length === share,
     );
   };
-  await until(balanced, { deadlineMs: 30_000, everyMs: 200, what: 'leaders in balance' });
+  await until(balanced, { deadlineMs: 30_000, everyMs: 200, what: 'balanced leaders' });
 }

@@ -1,18 +1,18 @@
-/** An outcome in lines for a terminal. */
+/** Terminal output of an outcome. */
 import { shortNumber } from '../report/number.ts';
 import { figureTable, table } from '../table.ts';
 import type { Account, Outcome } from './outcome.ts';
 
-/** What must be 0 comes last. */
+/** Formats the ledger; counts that must be 0 come last. */
 export function accountLine(account: Account): string {
   const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored, repeated } = account;
   const { missing, doubled, phantom, refusedStored, wrongKey, disordered } = account;
   const gone = deleted > 0 ? `, deleted with the topic ${deleted}` : '';
   const bad = refusedStored + wrongKey + disordered;
   return (
-    `sent ${sent}, acknowledged ${acknowledged}, refused ${refused}, stored ${stored}` +
-    ` (${unacknowledgedStored} without an acknowledgement, ${repeated} sent again by clients)` +
-    `${gone}; missing ${missing}, doubled ${doubled}, phantom ${phantom}, otherwise wrong ${bad}`
+    `sent ${sent}, acknowledged ${acknowledged}, rejected ${refused}, stored ${stored}` +
+    ` (${unacknowledgedStored} without acknowledgement, ${repeated} duplicates from client retries)` +
+    `${gone}; missing ${missing}, duplicated ${doubled}, phantom ${phantom}, other violations ${bad}`
   );
 }
 
@@ -25,13 +25,13 @@ export function outcomeText(outcome: Outcome): string {
     const { legend, head, rows } = measurements;
     lines.push(legend, table(head, rows));
   }
-  lines.push(...missedGoals(outcome).map((figure) => `missed: ${figure}`));
-  lines.push(...problems.map((problem) => `wrong: ${problem}`));
+  lines.push(...missedGoals(outcome).map((figure) => `goal missed: ${figure}`));
+  lines.push(...problems.map((problem) => `violation: ${problem}`));
   lines.push(`${name}: ${problems.length === 0 ? 'passed' : 'FAILED'}`);
   return lines.join('\n');
 }
 
-/** Figures whose worst value is beyond their goal: `name: 2,100 ms`. */
+/** Returns the figures whose worst value misses their goal: `name: 2,100 ms`. */
 export function missedGoals({ figures }: Pick<Outcome, 'figures'>): string[] {
   return figures.flatMap(({ name, unit, values, goal }) => {
     if (goal === undefined) return [];

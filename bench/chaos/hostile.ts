@@ -1,4 +1,4 @@
-/** Attacks one after the other, and what clients that obey felt of each. */
+/** Attacks in sequence, and the latency of well-behaved clients during each one. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AttackKind, ordinaryOf } from '../../testing/attack-kinds.ts';
@@ -8,17 +8,17 @@ import { GoodClient } from '../../testing/good-client.ts';
 import type { Ledger } from '../../testing/ledger.ts';
 import type { Lifetime } from '../../testing/lifetime.ts';
 import type { Measurements } from './outcome.ts';
-import type { Door } from './stage.ts';
+import type { Endpoint } from './stage.ts';
 import type { World } from './world.ts';
 
-/** Attacks of some kinds at the same time. */
+/** Simultaneous attacks of some kinds. */
 export interface Case {
   readonly name: string;
   readonly kinds: readonly AttackKind[];
   readonly connections: number;
 }
 
-/** Each kind by itself, and all of them as a mix, with each number of connections. */
+/** Returns each kind alone, and all kinds mixed, for each number of connections. */
 export function casesOf(kinds: readonly AttackKind[], counts: readonly number[]): Case[] {
   return counts.flatMap((connections) => [
     ...kinds.map((kind) => ({ name: kind, kinds: [kind], connections })),
@@ -26,48 +26,48 @@ export function casesOf(kinds: readonly AttackKind[], counts: readonly number[])
   ]);
 }
 
-/** Ordinary events instead, over the same transports. */
+/** Returns a control that sends ordinary events over the same transports. */
 export function controlOf({ name, kinds, connections }: Case): Case {
   return { name: `as much as ${name}`, kinds: kinds.map(ordinaryOf), connections };
 }
 
-/** How long a client waited: the most, and what 99 of 100 times did not exceed. */
-export interface Felt {
+/** Latency of a client, ms: maximum and 99th percentile. */
+export interface Latency {
   readonly longestMs: number;
   readonly p99Ms: number;
-  /** Why it has ended before its time. */
+  /** Reason of a premature end. */
   readonly failure?: string;
 }
 
-/** What was measured beside connections that send. */
-export interface Beside {
+/** Measurements during an attack or a control. */
+export interface AttackResult {
   readonly seconds: number;
   readonly bytes: number;
-  /** The most that `forebay_event_loop_lag_seconds` said. */
-  readonly turnMs: number;
-  /** How long workers wanted a core and had none, all of the time together. */
-  readonly corelessMs: number;
-  readonly ws: Felt;
-  readonly post: Felt;
-  readonly plain: Felt;
+  /** Maximum of `forebay_event_loop_lag_seconds`. */
+  readonly lagMs: number;
+  /** Total time that workers were runnable without a core. */
+  readonly cpuWaitMs: number;
+  readonly ws: Latency;
+  readonly post: Latency;
+  readonly plain: Latency;
 }
 
 export interface Row {
   readonly attack: Case;
-  readonly attacked: Beside;
-  /** The same with ordinary events. */
-  control?: Beside;
+  readonly result: AttackResult;
+  /** Control with ordinary events. */
+  control?: AttackResult;
 }
 
 const SCRAPE_MS = 200;
-/** Until a worker has told its numbers for the last time of an attack. */
+/** Wait for the last snapshot of the workers after an attack. */
 const TAIL_MS = 1_300;
-/** What each client has done before an attack begins. */
-const WARM_EVENTS = 20;
+/** Events of each client before an attack starts. */
+const WARM_UP_EVENTS = 20;
 
-export interface Orders {
+export interface AttackOptions {
   readonly seconds: number;
-  /** Begins the names of clients. */
+  /** Prefix of the client names. */
   readonly name: string;
   readonly ledger?: Ledger;
   readonly bytesPerSecond?: number;
@@ -77,10 +77,10 @@ export interface Orders {
 export async function attack(
   lifetime: Lifetime,
   attackers: AttackProcess,
-  { gateway, wsUrl, httpUrl, access }: Door,
+  { gateway, wsUrl, httpUrl, access }: Endpoint,
   { kinds, connections }: Case,
-  { seconds, name, ledger, bytesPerSecond }: Orders,
-): Promise<Beside> {
+  { seconds, name, ledger, bytesPerSecond }: AttackOptions,
+): Promise<AttackResult> {
   const options = { ...access, ...(ledger === undefined ? {} : { ledger }) };
   const clients = {
     ws: await GoodClient.overWs(lifetime, wsUrl, `${name}-ws`, options),
@@ -88,10 +88,10 @@ export async function attack(
     plain: await GoodClient.overPlain(lifetime, wsUrl, `${name}-plain`, options),
   };
   const all = Object.values(clients);
-  await Promise.all(all.map((client) => client.hasServed(WARM_EVENTS)));
+  await Promise.all(all.map((client) => client.hasServed(WARM_UP_EVENTS)));
   for (const client of all) client.forget();
   const workers = gateway.workers();
-  const corelessMs = corelessMsOf(workers);
+  const cpuWaitMs = cpuWaitMsOf(workers);
   const lag = new LagWatch(gateway);
   const { headers } = access;
   const port = Number(new URL(httpUrl).port);
@@ -104,32 +104,32 @@ export async function attack(
   await sleep(seconds * 1_000);
   const { bytes } = await attackers.stop();
   const took = (performance.now() - sinceMs) / 1_000;
-  const waited = corelessMsOf(workers) - corelessMs;
+  const waited = cpuWaitMsOf(workers) - cpuWaitMs;
   const [ws, post, plain] = await Promise.all([
-    feltBy(clients.ws),
-    feltBy(clients.post),
-    feltBy(clients.plain),
+    latencyOf(clients.ws),
+    latencyOf(clients.post),
+    latencyOf(clients.plain),
   ]);
   await sleep(TAIL_MS);
-  const turnMs = await lag.stop();
-  return { seconds: took, bytes, turnMs, corelessMs: waited, ws, post, plain };
+  const lagMs = await lag.stop();
+  return { seconds: took, bytes, lagMs, cpuWaitMs: waited, ws, post, plain };
 }
 
-/** How long the main threads of processes have been ready to run and had no core, ms. */
-function corelessMsOf(pids: readonly number[]): number {
+/** Returns the time that main threads spent runnable without a core, ms. */
+function cpuWaitMsOf(pids: readonly number[]): number {
   let nanoseconds = 0;
   for (const pid of pids) {
     try {
       const text = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8');
       nanoseconds += Number(text.split(' ')[1]);
     } catch {
-      // One that has ended: that is noticed elsewhere.
+      // The process has ended, which is detected elsewhere.
     }
   }
   return nanoseconds / 1e6;
 }
 
-async function feltBy(client: GoodClient): Promise<Felt> {
+async function latencyOf(client: GoodClient): Promise<Latency> {
   const failure = await client.stop().then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -138,7 +138,7 @@ async function feltBy(client: GoodClient): Promise<Felt> {
   return { longestMs, p99Ms, ...(failure === undefined ? {} : { failure }) };
 }
 
-/** The greatest lag of the event loop that a gateway tells. */
+/** Maximum event loop lag that a gateway reports. */
 class LagWatch {
   readonly #sinceMs = performance.now();
   readonly #gateway: Gateway;
@@ -164,7 +164,7 @@ class LagWatch {
       for (const [series, value] of metrics?.series ?? []) {
         if (!series.startsWith('forebay_event_loop_lag_seconds')) continue;
         const age = series.replace('forebay_event_loop_lag', 'forebay_worker_snapshot_age');
-        // Numbers that were told before are of the time before.
+        // Snapshots from before the attack do not count.
         if (metrics!.series.get(age)! < seconds)
           this.#worstMs = Math.max(this.#worstMs, 1_000 * value);
       }
@@ -173,14 +173,13 @@ class LagWatch {
   }
 }
 
-const COLUMNS = ['turn', 'no core', 'forebay.v1', 'POST', 'plain'];
+const COLUMNS = ['lag', 'CPU wait', 'forebay.v1', 'POST', 'plain'];
 
 const LEGEND =
-  'Times in ms: how late the event loop was at the most, and for how long in all the worker was ready' +
-  ' to run and had no core. Of clients: the longest wait, and after a slash the 99th percentile;' +
-  ' with an asterisk of one that was ended or refused.';
+  'Times in ms. lag: maximum event loop lag; CPU wait: total time the worker was runnable without a' +
+  ' core. Clients: maximum latency / 99th percentile; * = the client was disconnected or rejected.';
 
-/** One row per attack, with the figures of its control if there is one. */
+/** Returns one row per attack, with the figures of its control if there is one. */
 export function measurementsOf(rows: readonly Row[]): Measurements {
   const withControl = rows.some(({ control }) => control !== undefined);
   const head = [
@@ -190,49 +189,50 @@ export function measurementsOf(rows: readonly Row[]): Measurements {
   return {
     legend: LEGEND,
     head,
-    rows: rows.map(({ attack: { name, connections }, attacked, control }) => [
-      ...[name, String(connections), ...cellsOf(attacked)],
+    rows: rows.map(({ attack: { name, connections }, result, control }) => [
+      ...[name, String(connections), ...cellsOf(result)],
       ...(withControl ? cellsOf(control) : []),
     ]),
   };
 }
 
-function cellsOf(beside: Beside | undefined): string[] {
-  if (beside === undefined) return ['MB/s', ...COLUMNS].map(() => '–');
-  const { bytes, seconds, turnMs, corelessMs, ws, post, plain } = beside;
-  const felt = [ws, post, plain].map(
+function cellsOf(result: AttackResult | undefined): string[] {
+  if (result === undefined) return ['MB/s', ...COLUMNS].map(() => '–');
+  const { bytes, seconds, lagMs, cpuWaitMs, ws, post, plain } = result;
+  const latencies = [ws, post, plain].map(
     ({ longestMs, p99Ms, failure }) =>
       `${longestMs.toFixed(0)} / ${p99Ms.toFixed(0)}${failure === undefined ? '' : ' *'}`,
   );
-  const own = [turnMs, corelessMs].map((ms) => ms.toFixed(0));
-  return [(bytes / seconds / 1e6).toFixed(1), ...own, ...felt];
+  const own = [lagMs, cpuWaitMs].map((ms) => ms.toFixed(0));
+  return [(bytes / seconds / 1e6).toFixed(1), ...own, ...latencies];
 }
 
-/** What may not have happened in a run, in words. */
-export function flawsOf({ attack, attacked }: Row, turnMsMax: number | undefined): string[] {
+/** Returns the violations of one attack. */
+export function problemsOf({ attack, result }: Row, lagMsMax: number | undefined): string[] {
   const { name, connections } = attack;
   const where = `${name}, ${connections} connections`;
-  const { ws, post, plain } = attacked;
-  const flaws = Object.entries({ 'forebay.v1': ws, POST: post, plain }).flatMap(
+  const { ws, post, plain } = result;
+  const problems = Object.entries({ 'forebay.v1': ws, POST: post, plain }).flatMap(
     ([client, { failure }]) =>
-      failure === undefined ? [] : [`${where}: the ${client} client that obeys: ${failure}`],
+      failure === undefined ? [] : [`${where}: well-behaved ${client} client failed: ${failure}`],
   );
-  if (turnMsMax !== undefined && !(attacked.turnMs <= turnMsMax)) {
-    const [turn, coreless] = [attacked.turnMs, attacked.corelessMs].map((ms) => ms.toFixed(0));
-    flaws.push(
-      `${where}: the event loop was late by ${turn} ms; the worker had no core for ${coreless} ms in all`,
-    );
+  if (lagMsMax !== undefined && !(result.lagMs <= lagMsMax)) {
+    const [lag, cpuWait] = [result.lagMs, result.cpuWaitMs].map((ms) => ms.toFixed(0));
+    problems.push(`${where}: event loop lag ${lag} ms, CPU wait ${cpuWait} ms`);
   }
-  return flaws;
+  return problems;
 }
 
-/** Notes whether the load beside attacks has lost a connection, or a request its answer. */
+/** Checks that the load next to the attacks lost no connection and no response. */
 export function checkClients(world: World): void {
   const { clients, plain, http } = world.traffic;
   const closes = clients.flatMap((client) => client.closes);
   const codes = closes.map(({ code }) => code).join(', ');
-  world.check(closes.length === 0, `${closes.length} forebay.v1 clients were ended: ${codes}`);
+  world.check(
+    closes.length === 0,
+    `${closes.length} forebay.v1 clients were disconnected: ${codes}`,
+  );
   const again = plain.filter(({ connections }) => connections > 1).length;
-  world.check(again === 0, `${again} plain clients were ended`);
-  world.check(http.failed === 0, `${http.failed} requests had no answer`);
+  world.check(again === 0, `${again} plain clients were disconnected`);
+  world.check(http.failed === 0, `${http.failed} requests got no response`);
 }

@@ -3,7 +3,7 @@ import type { World } from './world.ts';
 
 const OPENED_AT_ONCE = 100;
 
-/** Acknowledged clients that connect, connect again when they have to, and send nothing. */
+/** Opens acknowledged clients that reconnect when needed and send nothing. */
 export async function idleClients(world: World, url: string, count: number) {
   const idle: Awaited<ReturnType<typeof acknowledgedClients>> = [];
   while (idle.length < count) {
@@ -11,6 +11,6 @@ export async function idleClients(world: World, url: string, count: number) {
     const more = Math.min(OPENED_AT_ONCE, count - idle.length);
     idle.push(...(await acknowledgedClients(world, more, options)));
   }
-  world.did(`${idle.length} idle connections are open`);
+  world.logStep(`${idle.length} idle connections opened`);
   return idle;
 }

@@ -4,24 +4,24 @@ import type { RunFacts } from '../report/facts.ts';
 import type { Figure } from '../result.ts';
 import type { Setup } from './setup.ts';
 
-/** The ledger's figures; lists as counts. */
+/** Figures of the ledger; lists as counts. */
 export type Account = {
   readonly [Field in Exclude<keyof Verdict, 'clean'>]: number;
 } & {
-  /** Ids that are stored more than once, since a client sent them again. */
+  /** Ids stored more than once because a client retried. */
   readonly repeated: number;
 };
 
-/** Something that was done. */
+/** One step of the schedule. */
 export interface Step {
-  /** Since the load began. */
+  /** Time since the load started. */
   readonly seconds: number;
   readonly what: string;
 }
 
-/** What was measured again and again, as a table. */
+/** Repeated measurements, as a table. */
 export interface Measurements {
-  /** What the cells mean, in a sentence. */
+  /** Explanation of the cells. */
   readonly legend: string;
   readonly head: readonly string[];
   readonly rows: readonly (readonly string[])[];
@@ -32,15 +32,15 @@ export interface Outcome {
   readonly name: string;
   readonly summary: string;
   readonly facts: RunFacts;
-  /** From the begin of the load to its end. */
+  /** Duration of the load. */
   readonly seconds: number;
   readonly eventsPerSecond: number;
   readonly setup: Setup;
   readonly schedule: readonly Step[];
-  /** None when the topic could not be read. */
+  /** Undefined = the topic could not be read. */
   readonly account?: Account;
   readonly figures: readonly Figure[];
   readonly measurements?: Measurements;
-  /** Violations: without any it has passed. */
+  /** Violations; none = passed. */
   readonly problems: readonly string[];
 }

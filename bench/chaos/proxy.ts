@@ -1,15 +1,15 @@
 /**
- * A TCP proxy that spoils connections without knowing what is spoken on them:
+ * TCP proxy that disturbs connections regardless of their protocol:
  *
- *   client ──▶ upward pipe ───▶ server      each pipe keeps its bytes in order, and can hold them
- *   client ◀── downward pipe ◀─ server      back: for a time, or until the link has room for them
+ *   client ──▶ upward pipe ───▶ server      each pipe keeps its bytes in order, and can delay
+ *   client ◀── downward pipe ◀─ server      them: for a time, or until the link has capacity
  */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A pipe takes no more in while so much waits in it. */
+/** A pipe stops reading at this many queued bytes. */
 const WAITING_BYTES_MAX = 256 * 1024;
 
-/** What several connections share: so many bytes per second pass in one direction. */
+/** Bandwidth shared by several connections, in one direction. */
 export class Link {
   readonly bytesPerSecond: number;
   #freeMs = 0;
@@ -18,7 +18,7 @@ export class Link {
     this.bytesPerSecond = bytesPerSecond;
   }
 
-  /** When so many bytes that come now have passed. */
+  /** Returns the time at which bytes that arrive now have passed. */
   passedMs(bytes: number): number {
     const ms = (bytes / this.bytesPerSecond) * 1000;
     this.#freeMs = Math.max(this.#freeMs, performance.now()) + ms;
@@ -27,39 +27,39 @@ export class Link {
 }
 
 export interface Faults {
-  /** Each byte is held so long, in each direction: half of what a round trip takes longer. */
+  /** Delay of each byte in each direction: half of the added round trip. */
   delayMs?: number;
-  /** What all bytes to the server, and all to the client, go through. */
+  /** Links shared by all bytes to the server, and by all bytes to clients. */
   links?: { readonly up: Link; readonly down: Link };
-  /** A new connection is reset after so many bytes, both directions together. */
+  /** Bytes, in both directions together, after which a new connection is reset. */
   resetAfterBytes?: () => number;
-  /** Nothing passes in either direction; connections are taken. */
+  /** Nothing passes in either direction; connections are accepted. */
   blackHole?: boolean;
 }
 
-/** What has happened in it. */
+/** Counters of the proxy. */
 export interface ProxyCounts {
   connections: number;
   resets: number;
-  /** That never arrived. */
-  swallowedBytes: number;
+  /** Bytes that never arrived. */
+  discardedBytes: number;
   passedBytes: number;
 }
 
 export class FaultProxy {
-  /** In force from the next byte on; `resetAfterBytes` from the next connection on. */
+  /** Effective from the next byte on; `resetAfterBytes` from the next connection on. */
   faults: Faults = {};
-  readonly counts: ProxyCounts = { connections: 0, resets: 0, swallowedBytes: 0, passedBytes: 0 };
+  readonly counts: ProxyCounts = { connections: 0, resets: 0, discardedBytes: 0, passedBytes: 0 };
   readonly #server: Server;
   readonly #targetPort: number;
   readonly #pairs = new Set<Pair>();
 
   private constructor(targetPort: number) {
     this.#targetPort = targetPort;
-    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#take(client));
+    this.#server = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
-  /** Leads from a port of 127.0.0.1 (0: any) to another one. */
+  /** Starts a proxy from a port of 127.0.0.1 (0 = any) to another port. */
   static async start(targetPort: number, port = 0): Promise<FaultProxy> {
     const proxy = new FaultProxy(targetPort);
     await new Promise<void>((resolve, reject) => {
@@ -72,20 +72,20 @@ export class FaultProxy {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get open(): number {
     return this.#pairs.size;
   }
 
   /**
-   * From now on no answer arrives on the connections that are open, though the server reads and
-   * answers what comes; those that are made later are whole.
+   * Discards all responses on open connections from now on, although the server still reads and
+   * answers requests; new connections are not affected.
    */
-  swallowAnswers(): void {
-    for (const pair of this.#pairs) pair.down.swallows = true;
+  discardResponses(): void {
+    for (const pair of this.#pairs) pair.down.discards = true;
   }
 
-  /** Ends all connections with a reset. */
+  /** Resets all connections. */
   resetAll(): void {
     for (const pair of this.#pairs) pair.reset();
   }
@@ -96,7 +96,7 @@ export class FaultProxy {
     await closed;
   }
 
-  #take(client: Socket): void {
+  #accept(client: Socket): void {
     this.counts.connections++;
     const server = connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true });
     const pair = new Pair(client, server, this);
@@ -105,12 +105,12 @@ export class FaultProxy {
   }
 }
 
-/** A connection of a client, and the one that is made for it. */
+/** A client connection and its connection to the server. */
 class Pair {
   readonly up: Pipe;
   readonly down: Pipe;
   readonly ended: Promise<unknown>;
-  /** Bytes until it is reset. */
+  /** Bytes until the reset. */
   #left: number;
   readonly #counts: ProxyCounts;
 
@@ -125,7 +125,7 @@ class Pair {
     );
     for (const socket of sockets) {
       socket.setNoDelay(true);
-      // What ends one side ends the other one in the same way.
+      // An error on one side resets the other side.
       socket.on('error', () => this.reset());
     }
   }
@@ -135,35 +135,35 @@ class Pair {
     this.down.reset();
   }
 
-  /** How many of these bytes may still pass; the connection is reset behind them. */
+  /** Returns how many of these bytes may pass; the connection is reset after them. */
   allowed(bytes: number): number {
     const allowed = Math.min(bytes, this.#left);
     this.#left -= allowed;
     return allowed;
   }
 
-  spent(): void {
+  limitReached(): void {
     this.#counts.resets++;
     this.reset();
   }
 }
 
-/** What waits in a pipe, and when it may go on. */
-interface Waiting {
+/** A delayed action and its due time. */
+interface Delayed {
   readonly dueMs: number;
   readonly act: () => void;
 }
 
 /** One direction. */
 class Pipe {
-  /** What comes is lost from now on. */
-  swallows = false;
+  /** Received data is discarded from now on. */
+  discards = false;
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #pair: Pair;
   readonly #direction: 'up' | 'down';
   readonly #proxy: FaultProxy;
-  readonly #queue: Waiting[] = [];
+  readonly #queue: Delayed[] = [];
   #timer: NodeJS.Timeout | undefined;
   #waitingBytes = 0;
 
@@ -173,9 +173,9 @@ class Pipe {
     this.#pair = pair;
     this.#direction = direction;
     this.#proxy = proxy;
-    from.on('data', (chunk: Buffer) => this.#take(chunk));
-    from.on('end', () => this.#later(0, () => to.end()));
-    to.on('drain', () => this.#goOn());
+    from.on('data', (chunk: Buffer) => this.#receive(chunk));
+    from.on('end', () => this.#schedule(0, () => to.end()));
+    to.on('drain', () => this.#resume());
   }
 
   reset(): void {
@@ -184,15 +184,15 @@ class Pipe {
     this.#from.resetAndDestroy();
   }
 
-  #take(chunk: Buffer): void {
+  #receive(chunk: Buffer): void {
     const { faults, counts } = this.#proxy;
-    if (this.swallows || faults.blackHole) {
-      counts.swallowedBytes += chunk.length;
+    if (this.discards || faults.blackHole) {
+      counts.discardedBytes += chunk.length;
       return;
     }
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes > WAITING_BYTES_MAX) this.#from.pause();
-    this.#later(chunk.length, () => this.#pass(chunk));
+    this.#schedule(chunk.length, () => this.#pass(chunk));
   }
 
   #pass(chunk: Buffer): void {
@@ -200,29 +200,29 @@ class Pipe {
     const allowed = this.#pair.allowed(chunk.length);
     this.#proxy.counts.passedBytes += allowed;
     if (!this.#to.write(chunk.subarray(0, allowed))) this.#from.pause();
-    if (allowed < chunk.length) this.#pair.spent();
-    else this.#goOn();
+    if (allowed < chunk.length) this.#pair.limitReached();
+    else this.#resume();
   }
 
-  #goOn(): void {
+  #resume(): void {
     if (this.#waitingBytes <= WAITING_BYTES_MAX && !this.#to.writableNeedDrain) this.#from.resume();
   }
 
-  /** When the faults let it, and not before what came earlier. */
-  #later(bytes: number, act: () => void): void {
+  /** Runs `act` after the delay of the faults, in order. */
+  #schedule(bytes: number, act: () => void): void {
     const { delayMs = 0, links } = this.#proxy.faults;
     const nowMs = performance.now();
     const passedMs = links?.[this.#direction].passedMs(bytes) ?? nowMs;
     const dueMs = Math.max(this.#queue.at(-1)?.dueMs ?? 0, passedMs + delayMs);
     this.#queue.push({ dueMs, act });
-    if (this.#queue.length === 1) this.#work();
+    if (this.#queue.length === 1) this.#drain();
   }
 
-  #work(): void {
+  #drain(): void {
     for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
       const waitMs = head.dueMs - performance.now();
       if (waitMs > 0) {
-        this.#timer = setTimeout(() => this.#work(), Math.ceil(waitMs));
+        this.#timer = setTimeout(() => this.#drain(), Math.ceil(waitMs));
         return;
       }
       this.#queue.shift();

@@ -1,4 +1,4 @@
-/** bench/CHAOS.md: the newest outcome of every scenario. */
+/** bench/CHAOS.md: the latest outcome of every scenario. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
@@ -13,20 +13,20 @@ import type { Scenario } from './scenario.ts';
 import type { Setup } from './setup.ts';
 import { KAFKA_SETTINGS } from './stage.ts';
 
-type Outcomes = ReadonlyMap<string, Outcome>;
+type OutcomesByName = ReadonlyMap<string, Outcome>;
 type Named = Pick<Scenario, 'name' | 'summary'>;
 
-/** @param scenarios all of them, in the order of the report */
+/** @param scenarios all scenarios, in the order of the report */
 export function writeChaosReport(
   scenarios: readonly Named[],
-  outcomes: Outcomes,
+  outcomes: OutcomesByName,
   file = join(ROOT, 'bench/CHAOS.md'),
 ): void {
-  // What went wrong may name files by their place on this machine.
+  // Violations may contain absolute paths of this machine.
   writeFileSync(file, chaosMarkdown(scenarios, outcomes).replaceAll(`${ROOT}/`, ''));
 }
 
-export function chaosMarkdown(scenarios: readonly Named[], outcomes: Outcomes): string {
+export function chaosMarkdown(scenarios: readonly Named[], outcomes: OutcomesByName): string {
   const ran = scenarios.flatMap(({ name }) => outcomes.get(name) ?? []);
   const newest = [...ran].sort((a, b) => (a.facts.date < b.facts.date ? 1 : -1))[0]?.facts;
   const missing = scenarios.filter(({ name }) => !outcomes.has(name)).map(({ name }) => name);
@@ -46,10 +46,10 @@ function headOf(ran: readonly Outcome[], newest: RunFacts | undefined): string[]
     '<!-- Written by `make chaos`; the next run replaces it. -->',
     '# Chaos',
     '',
-    'Three real brokers, one or two gateways, and clients that send while things break: of the events',
-    '70% by ten acknowledged clients (5 per frame), 20% by four plain ones (1 per frame), 10% by HTTP',
-    '(10 per body). In the end every event that was sent is looked for in the topic. What is promised,',
-    'and what a scenario has to show: [docs/guarantees.md](../docs/guarantees.md). To repeat one:',
+    'Three brokers, one or two gateways, and clients that send during the faults: 70% of the events',
+    'from ten acknowledged clients (5 per frame), 20% from four plain clients (1 per frame), 10% over',
+    'HTTP (10 per body). At the end, the topic is read and compared with all events sent. Guarantees',
+    'and goals: [docs/guarantees.md](../docs/guarantees.md). To repeat a scenario:',
     '`make chaos SCENARIO=name`.',
     '',
     '| | |',
@@ -61,7 +61,7 @@ function headOf(ran: readonly Outcome[], newest: RunFacts | undefined): string[]
 }
 
 function tableOf(ran: readonly Outcome[]): string[] {
-  const head = ['scenario', 'sent', 'acknowledged', 'refused', 'stored', 'missing', 'doubled'];
+  const head = ['scenario', 'sent', 'acknowledged', 'rejected', 'stored', 'missing', 'duplicated'];
   const rows = ran.map(({ name, account, problems }) => {
     const figures =
       account === undefined
@@ -80,7 +80,8 @@ function tableOf(ran: readonly Outcome[]): string[] {
 
 function sectionOf(outcome: Outcome, newest: RunFacts | undefined): string[] {
   const { name, summary, facts, seconds, eventsPerSecond, setup, account, schedule } = outcome;
-  const other = facts.cpu === newest?.cpu && facts.cores === newest.cores ? '' : ' elsewhere';
+  const other =
+    facts.cpu === newest?.cpu && facts.cores === newest.cores ? '' : ' on another machine';
   const lines = [
     ...['', `## ${name}`, '', `${capital(cell(summary))}.`, ''],
     `${cell(settingsOf(setup))}${eventsPerSecond.toLocaleString('en')} events/s for ${seconds} s.` +
@@ -88,14 +89,14 @@ function sectionOf(outcome: Outcome, newest: RunFacts | undefined): string[] {
   ];
   if (account !== undefined) lines.push('', `Ledger: ${accountLine(account)}.`);
   if (outcome.figures.length > 0) {
-    lines.push('', '| figure | n | median | least | most | goal | |', RULE);
+    lines.push('', '| figure | n | median | min | max | goal | |', RULE);
     lines.push(...outcome.figures.map(rowOf));
   }
   if (outcome.measurements !== undefined) lines.push('', ...rowsOf(outcome.measurements));
   if (schedule.length > 0) lines.push('', `Schedule: ${scheduleOf(schedule)}.`);
   const { problems } = outcome;
   if (problems.length > 0) {
-    lines.push('', '**Wrong:**', '', ...problems.map((problem) => `* ${cell(problem)}`));
+    lines.push('', '**Violations:**', '', ...problems.map((problem) => `* ${cell(problem)}`));
   }
   return lines;
 }
@@ -107,19 +108,19 @@ function rowsOf({ legend, head, rows }: Measurements): string[] {
 
 const RULE = '|---|---:|---:|---:|---:|---:|---|';
 
-/** What differs from the usual world, in words; settings of other programs are not told. */
+/** Describes the deviations from the default setup, without settings of other programs. */
 function settingsOf({ workers, instances, balanced, proxied, names, ...rest }: Setup): string {
   const { secure, keys, pinned, env = {}, kafka = {}, nodeArgs = [], wrapper = [] } = rest;
-  const told = Object.entries({ ...env, ...kafka }).filter(([name]) => /^FOREBAY|\./.test(name));
+  const shown = Object.entries({ ...env, ...kafka }).filter(([name]) => /^FOREBAY|\./.test(name));
   const parts = [
     instances === 2 ? 'two gateways behind HAProxy' : '',
     balanced === true ? 'behind HAProxy' : '',
     workers === undefined ? '' : `${workers} workers`,
-    pinned === true ? 'the worker on a core of its own, all else on the others' : '',
+    pinned === true ? 'the worker on a dedicated core' : '',
     secure === true ? 'TLS' : '',
     keys === true ? 'API keys' : '',
-    proxied === true || names !== undefined ? 'fault proxies before the brokers' : '',
-    ...told.map(([name, value]) => code(`${name}=${value}`)),
+    proxied === true || names !== undefined ? 'fault proxies in front of the brokers' : '',
+    ...shown.map(([name, value]) => code(`${name}=${value}`)),
     ...[...nodeArgs, wrapper[0] === 'sh' ? '' : wrapper.join(' ')].map(code),
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : `${capital(parts.join(', '))}. `;
@@ -133,10 +134,10 @@ function rowOf(figure: Figure): string {
   const { name, unit, values, goal } = figure;
   const { median, least, greatest } = statsOf(values);
   const stats = [median, least, greatest].map((value) => `${shortNumber(value)} ${unit}`.trim());
-  // One value that is beyond the goal has missed it, whatever the median is.
+  // One value beyond the goal misses it, whatever the median is.
   const verdict = missedGoals({ figures: [figure] }).length === 0 ? 'met' : '**missed**';
-  const judged = goal === undefined ? ['', ''] : [goalText(goal), verdict];
-  return `| ${[cell(name), String(values.length), ...stats, ...judged].join(' | ')} |`;
+  const goalCells = goal === undefined ? ['', ''] : [goalText(goal), verdict];
+  return `| ${[cell(name), String(values.length), ...stats, ...goalCells].join(' | ')} |`;
 }
 
 /** `1.5 s broker 1 killed; 4 s, 8 s SIGHUP` */

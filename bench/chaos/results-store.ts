@@ -1,25 +1,25 @@
-/** Outcomes of runs, one file per scenario: the newest one stays. */
+/** Outcomes of runs, one file per scenario: the latest one replaces the previous. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import type { Outcome } from './outcome.ts';
 
-export const KEPT = join(ROOT, 'bench/out/chaos');
+export const RESULTS_DIR = join(ROOT, 'bench/out/chaos');
 
-export function keep(outcome: Outcome, folder = KEPT): void {
+export function saveOutcome(outcome: Outcome, folder = RESULTS_DIR): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, `${outcome.name}.json`), `${JSON.stringify(outcome, null, 2)}\n`);
 }
 
-/** Those that were kept, by name. @throws Error when there is none */
-export function kept(folder = KEPT): Map<string, Outcome> {
+/** Returns the stored outcomes by name. @throws Error if there is none */
+export function loadOutcomes(folder = RESULTS_DIR): Map<string, Outcome> {
   let files: string[] = [];
   try {
     files = readdirSync(folder).filter((name) => name.endsWith('.json'));
   } catch {
     // Nothing has run yet.
   }
-  if (files.length === 0) throw new Error('no scenario has run here: make chaos');
+  if (files.length === 0) throw new Error('no results: run make chaos');
   const outcomes = files.map(
     (file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Outcome,
   );

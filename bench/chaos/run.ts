@@ -1,18 +1,18 @@
 /**
- * Runs one scenario by its name, or all: `node --import tsx bench/chaos/run.ts [NAME]`; `hostile` is
- * the group of those that attack, which like `soak` runs by its name alone; the outcome
- * of each is kept in bench/out/chaos, and bench/CHAOS.md is put together from the newest of each:
- * by all, or by `run.ts report`. Exit code 0 = every promise was kept, 1 = one was not, or a
- * scenario could not run; 2 = no such scenario, or wrong HOURS or SECONDS.
+ * Runs one scenario by name, or all: `node --import tsx bench/chaos/run.ts [NAME]`. `hostile` is
+ * the group of attacks, which like `soak` runs by name only. Outcomes are stored in
+ * bench/out/chaos; a run of all, or `run.ts report`, writes bench/CHAOS.md from the latest outcome
+ * of each. Exit code 0 = all guarantees held, 1 = one did not, or a scenario could not run; 2 = no
+ * such scenario, or invalid HOURS or SECONDS.
  */
 import type { ValueOption } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';
 import { numberOf } from '../../testing/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
-import { conduct } from './conduct.ts';
 import { outcomeText } from './format.ts';
 import { writeChaosReport } from './report.ts';
-import { keep, kept } from './results-store.ts';
+import { loadOutcomes, saveOutcome } from './results-store.ts';
+import { runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { hostile, SCENARIOS, soak } from './scenarios.ts';
 
@@ -33,15 +33,15 @@ const SECONDS: ValueOption<number> = {
 };
 
 function usage(problem: string): number {
-  console.error(`chaos: ${problem}; there are:\n${scenarioList([...SCENARIOS, ...hostile()])}`);
+  console.error(`chaos: ${problem}; available:\n${scenarioList([...SCENARIOS, ...hostile()])}`);
   return 2;
 }
 
-/** @returns whether all promises were kept */
+/** @returns whether all guarantees held */
 async function runOne(scenario: Scenario): Promise<boolean> {
   console.log(`\n== ${scenario.name}: ${scenario.summary}`);
-  const outcome = await conduct(scenario, console.log);
-  keep(outcome);
+  const outcome = await runScenario(scenario, console.log);
+  saveOutcome(outcome);
   console.log(`\n${outcomeText(outcome)}`);
   return outcome.problems.length === 0;
 }
@@ -63,7 +63,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     for (const scenario of scenarios) passed.push(await runOne(scenario));
     if (name !== undefined) return passed.every(Boolean) ? 0 : 1;
   }
-  const outcomes = kept();
+  const outcomes = loadOutcomes();
   writeChaosReport([...SCENARIOS, ...hostile(), soak()], outcomes);
   console.log('\nwritten: bench/CHAOS.md');
   return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;

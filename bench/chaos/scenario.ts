@@ -2,19 +2,19 @@
 import type { Setup } from './setup.ts';
 import type { World } from './world.ts';
 
-/** Faults on a schedule, with a name, for `make chaos SCENARIO=name`. */
+/** Named, scheduled faults for `make chaos SCENARIO=name`. */
 export interface Scenario {
   readonly name: string;
-  /** One line for lists: what is done to whom. */
+  /** One-line description for lists. */
   readonly summary: string;
-  /** About how long it takes, for the same lists. */
+  /** Approximate duration, for the same lists. */
   readonly minutes: number;
   readonly setup?: Setup;
-  /** What has to be there before the gateway starts. */
+  /** Prepares what the gateway needs at its start. */
   prepare?(): void;
   /**
-   * Breaks things while the load goes on; the ledger is balanced afterwards.
-   * @throws when a fault did not happen, or nothing goes on after it
+   * Injects the faults under load; the ledger is reconciled afterwards.
+   * @throws if a fault had no effect, or no event is stored after it
    */
   run(world: World): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Every scenario, in the order of the report. */
+/** All scenarios, in the order of the report. */
 import type { Scenario } from './scenario.ts';
 import { answersDropped } from './scenarios/answers-dropped.ts';
 import { brokerSigkill } from './scenarios/broker-sigkill.ts';

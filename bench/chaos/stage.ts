@@ -1,4 +1,4 @@
-/** What a scenario runs on: three brokers, gateways, and what may stand between them. */
+/** Processes of a scenario: three brokers, gateways, and the proxies between them. */
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { constants, setPriority, tmpdir } from 'node:os';
@@ -18,7 +18,7 @@ import { FaultProxy } from './proxy.ts';
 import type { Setup } from './setup.ts';
 
 const NODES = 3;
-/** Said here for the report; they are the cluster's own. */
+/** Listed for the report; the cluster uses them. */
 export const KAFKA_SETTINGS = {
   'default.replication.factor': '3',
   'min.insync.replicas': '2',
@@ -32,28 +32,28 @@ export interface Stage {
   readonly cluster: KafkaCluster;
   readonly proxies: readonly FaultProxy[];
   readonly topic: string;
-  /** In the order of their ports; one that was ended is replaced. */
+  /** Gateways by port; a stopped one is replaced. */
   readonly gateways: Gateway[];
   readonly balancer: Balancer | undefined;
-  /** Where clients come in. */
-  readonly door: Door;
-  /** Starts the same once more, on another topic. */
-  aside(topic: string): Promise<Door>;
-  /** Starts the gateway of this place again. */
+  /** Endpoint for clients. */
+  readonly endpoint: Endpoint;
+  /** Starts another gateway (and balancer) on another topic. */
+  startAnother(topic: string): Promise<Endpoint>;
+  /** Restarts the gateway at this index. */
   start(index: number): Promise<Gateway>;
-  /** Whether the brokers' names lead somewhere, for the gateways. */
+  /** Enables or disables resolution of the broker names, for the gateways. */
   resolve(names: boolean): void;
 }
 
-/** A gateway or what is before it, and what clients need to get in. */
-export interface Door {
+/** Gateway or balancer, with the credentials for clients. */
+export interface Endpoint {
   readonly gateway: Gateway;
   readonly wsUrl: string;
   readonly httpUrl: string;
   readonly access: Access;
 }
 
-/** @throws Error when something does not start, or a program that it needs is missing */
+/** @throws Error if something fails to start, or a required program is missing */
 export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage> {
   const { instances = 1 } = setup;
   for (const tool of toolsOf(setup)) {
@@ -86,24 +86,24 @@ export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage
   const balance = (served: readonly Gateway[]) =>
     isBalanced(setup) ? startBalancer(lifetime, served) : undefined;
   const balancer = await balance(gateways);
-  const doorOf = (gateway: Gateway, before: Balancer | undefined): Door => {
+  const endpointOf = (gateway: Gateway, before: Balancer | undefined): Endpoint => {
     const { wsUrl, httpUrl } = before ?? gateway;
     return { gateway, wsUrl, httpUrl, access };
   };
-  const aside = async (onTopic: string) => {
+  const startAnother = async (onTopic: string) => {
     const gateway = await begin(onTopic);
-    return doorOf(gateway, await balance([gateway]));
+    return endpointOf(gateway, await balance([gateway]));
   };
-  const door = doorOf(gateways[0]!, balancer);
+  const endpoint = endpointOf(gateways[0]!, balancer);
   const resolve = (known: boolean) => names?.resolve(known);
-  return { cluster, proxies, topic, gateways, balancer, door, aside, start, resolve };
+  return { cluster, proxies, topic, gateways, balancer, endpoint, startAnother, start, resolve };
 }
 
 function isBalanced({ instances, balanced }: Setup): boolean {
   return instances === 2 || balanced === true;
 }
 
-/** @returns what clients need to get in, and the settings that demand it */
+/** @returns the credentials for clients, and the settings that require them */
 function accessOf(lifetime: Lifetime, { secure, keys }: Setup) {
   const env: Record<string, string> = {};
   let access: Access = {};
@@ -124,37 +124,39 @@ function accessOf(lifetime: Lifetime, { secure, keys }: Setup) {
   return { access, env };
 }
 
-/** Gives workers a core of their own, if that is wanted. @returns what does so with a gateway’s */
+/**
+ * Pins workers to a dedicated core, if configured. @returns a function that pins a gateway’s
+ * workers
+ */
 function pinning(lifetime: Lifetime, { pinned }: Setup, cluster: KafkaCluster) {
   if (pinned !== true) return () => {};
   const places = choosePlaces();
   if (places.worker === undefined) throw new Error(places.text);
   for (const { pid } of cluster.nodes) if (pid !== undefined) moveTo(places.rest, pid);
-  // What is started from now on inherits it.
+  // Processes started from now on inherit it.
   moveTo(places.rest, process.pid);
   lifetime.after(() => moveTo(places.all, process.pid));
   lifetime.after(steerLoopback());
   return (gateway: Gateway) => {
     for (const pid of gateway.workers()) {
       moveTo(places.worker, pid);
-      first(pid);
+      prioritize(pid);
     }
   };
 }
 
 /**
- * Gives all threads of a process nearly all of their core, whatever else the kernel runs there: the
- * main thread waits for those that collect garbage. A real-time policy would not do, since the
- * kernel throttles it for 50 ms of each second. Needs root; without it a table shows how long the
- * main thread had no core.
+ * Gives all threads of a process the highest priority on their core, since the main thread waits
+ * for garbage collection threads. A real-time policy is unsuitable: the kernel throttles it for 50
+ * ms of each second. Requires root; otherwise the CPU wait in the table shows the effect.
  */
-function first(pid: number): void {
+function prioritize(pid: number): void {
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       setPriority(Number(thread), constants.priority.PRIORITY_HIGHEST);
     }
   } catch {
-    // Without root: see above.
+    // Not root: see above.
   }
 }
 
@@ -167,7 +169,7 @@ function toolsOf(setup: Setup): string[] {
   return tools;
 }
 
-/** @returns the cluster, and the places that a gateway is given */
+/** @returns the cluster, the proxies, and the broker addresses for gateways */
 async function startBrokers(lifetime: Lifetime, { proxied, names, kafka }: Setup) {
   const behind = proxied === true || names !== undefined;
   const ports = behind ? await freePorts(NODES) : [];
@@ -204,8 +206,8 @@ function gatewayOptions(
 }
 
 /**
- * A hosts file that only the gateways see, in a mount namespace of their own; who asks for more is
- * sent to a name server of this machine that is not there.
+ * Hosts file in a mount namespace of the gateways; other names go to a name server address of this
+ * machine without a server.
  */
 class Names {
   readonly #dir: string;
@@ -237,7 +239,7 @@ class Names {
       '127.0.0.1 localhost',
       ...(known ? this.#names : []).map((n) => `127.0.0.1 ${n}`),
     ];
-    // Written in place: what is mounted is this file, not its name.
+    // Written in place: the mount refers to the file, not to its name.
     writeFileSync(join(this.#dir, 'hosts'), `${lines.join('\n')}\n`);
   }
 }

@@ -1,4 +1,4 @@
-/** Clients of all kinds at a rate that the machine bears, and the ledger of what they sent. */
+/** Clients of all kinds at a rate that the machine can sustain, and the ledger of their events. */
 import { availableParallelism } from 'node:os';
 import { TimedLedger } from '../../testing/failover.ts';
 import { HttpSource } from '../../testing/http-source.ts';
@@ -16,22 +16,22 @@ import { until } from '../../testing/wait.ts';
 
 const EVENTS_PER_SECOND_AND_CORE = 2_500;
 const EVENTS_PER_SECOND_MAX = 10_000;
-/** Of the load; the rest comes by HTTP. */
+/** Shares of the load. */
 const SHARES = { acknowledged: 0.7, plain: 0.2, http: 0.1 };
 const CLIENTS = { acknowledged: 10, plain: 4 };
 const BODIES_MAX = 200;
 const SETTLE_MS = 90_000;
 
-/** 5,000 on two cores, which carry the clients and three brokers too. */
+/** Returns 5,000 on two cores, which also run the clients and three brokers. */
 export function machineRate(cores = availableParallelism()): number {
   return Math.min(cores * EVENTS_PER_SECOND_AND_CORE, EVENTS_PER_SECOND_MAX);
 }
 
-/** Also knows how fresh the newest acknowledgement is. */
+/** Ledger that also tracks the latest acknowledged event and the maximum latency. */
 export class ChaosLedger extends TimedLedger {
-  /** When the newest event was sent that has been acknowledged. */
+  /** Send time of the latest event that was acknowledged. */
   freshMs = 0;
-  /** The longest that an acknowledged event waited for it. */
+  /** Maximum time from sending an event to its acknowledgement. */
   longestMs = 0;
 
   override acknowledged(id: string, attempt: number): void {
@@ -52,7 +52,7 @@ export interface TrafficOptions {
   readonly access?: Access;
 }
 
-/** What goes to the gateway from `open` to `settle`. */
+/** Load on the gateway from `open` to `settle`. */
 export class Traffic {
   readonly ledger: ChaosLedger;
   readonly clients: AcknowledgedClients;
@@ -94,20 +94,20 @@ export class Traffic {
     return new Traffic(lifetime, clients, plain, ledger, options);
   }
 
-  /** Events that were given to clients of this kind. */
-  given(kind: keyof typeof SHARES): number {
+  /** Events passed to clients of this kind. */
+  sentBy(kind: keyof typeof SHARES): number {
     return this.#loads[kind].events;
   }
 
-  /** Waits until an event that is sent after now is acknowledged. @returns ms until then */
-  async flows(deadlineMs: number): Promise<number> {
+  /** Waits until an event sent after this call is acknowledged. @returns ms until then */
+  async untilAcknowledged(deadlineMs: number): Promise<number> {
     const sinceMs = performance.now();
     const fresh = () => this.ledger.freshMs > sinceMs;
-    await until(fresh, { deadlineMs, what: 'an acknowledgement of what is sent now' });
+    await until(fresh, { deadlineMs, what: 'the acknowledgement of a new event' });
     return performance.now() - sinceMs;
   }
 
-  /** Sends nothing new, and waits until every client knows the fate of what it sent. */
+  /** Stops the load, and waits until every event has a result. */
   async settle(): Promise<void> {
     await Promise.all(Object.values(this.#loads).map((load) => load.stop()));
     await allSettled(this.clients, SETTLE_MS);

@@ -1,4 +1,4 @@
-/** A stage under load, and what a scenario does to it, sees of it, and says of it. */
+/** A stage under load: faults, checks and measurements of a scenario. */
 
 import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
@@ -11,18 +11,18 @@ import type { TopicRecord } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { atRest, produceErrors, untilStored, Watch } from '../../testing/watch.ts';
 import type { Figure } from '../result.ts';
-import type { Evidence, Seen } from './judge.ts';
 import type { Account, Measurements, Step } from './outcome.ts';
 import type { Setup } from './setup.ts';
 import { openStage, type Stage } from './stage.ts';
 import { machineRate, Traffic } from './traffic.ts';
+import type { Evidence, Observations } from './verify.ts';
 
 const WATCH_MS = 250;
-/** Beyond its budget, as in docs/benchmarks.md. */
-const BESIDE_BUDGET_BYTES = 100 * MIB;
-/** What no fault may take longer to be over. */
+/** Memory of a worker beyond its buffer, as in docs/benchmarks.md. */
+const OVERHEAD_BYTES = 100 * MIB;
+/** Bound of the recovery from any fault. */
 const RECOVERY_MS_MAX = 30_000;
-/** From a leader that is known to the first acknowledgement. */
+/** Bound from a known leader to the first acknowledgement. */
 const FIRST_ACK_MS_MAX = 2_000;
 
 export class World implements Lifetime {
@@ -33,14 +33,14 @@ export class World implements Lifetime {
   readonly problems: string[] = [];
   measurements: Measurements | undefined;
   readonly #setup: Setup;
-  readonly #say: (line: string) => void;
+  readonly #log: (line: string) => void;
   readonly #lifetime: Lifetime;
   readonly #figures = new Map<string, Figure>();
   readonly #failovers: Failover[] = [];
-  /** Of each gateway that runs. */
+  /** Watch of each running gateway. */
   readonly #watches = new Map<Gateway, Watch>();
-  readonly #seen: Seen[] = [];
-  #died = false;
+  readonly #seen: Observations[] = [];
+  #mayLosePlain = false;
   readonly #sinceMs = performance.now();
 
   private constructor(
@@ -49,22 +49,22 @@ export class World implements Lifetime {
     traffic: Traffic,
     setup: Setup,
     eventsPerSecond: number,
-    say: (line: string) => void,
+    log: (line: string) => void,
   ) {
     this.#lifetime = lifetime;
     this.stage = stage;
     this.traffic = traffic;
     this.#setup = setup;
     this.eventsPerSecond = eventsPerSecond;
-    this.#say = say;
+    this.#log = log;
     for (const gateway of stage.gateways) this.watch(gateway);
   }
 
-  /** Starts everything, the load too, and waits until events are stored. */
-  static async open(lifetime: Lifetime, setup: Setup, say: (line: string) => void): Promise<World> {
+  /** Starts everything including the load, and waits until events are stored. */
+  static async open(lifetime: Lifetime, setup: Setup, log: (line: string) => void): Promise<World> {
     const stage = await openStage(lifetime, setup);
     const eventsPerSecond = machineRate() * (setup.rate ?? 1);
-    const { wsUrl, httpUrl, access } = stage.door;
+    const { wsUrl, httpUrl, access } = stage.endpoint;
     const traffic = await Traffic.open(lifetime, {
       wsUrl,
       httpUrl,
@@ -72,7 +72,7 @@ export class World implements Lifetime {
       access,
       ...(setup.msgBytes === undefined ? {} : { msgBytes: setup.msgBytes }),
     });
-    const world = new World(lifetime, stage, traffic, setup, eventsPerSecond, say);
+    const world = new World(lifetime, stage, traffic, setup, eventsPerSecond, log);
     await untilStored(world.gateway, eventsPerSecond / stage.gateways.length);
     return world;
   }
@@ -81,26 +81,26 @@ export class World implements Lifetime {
     this.#lifetime.after(end);
   }
 
-  /** The first one. */
+  /** The first gateway. */
   get gateway(): Gateway {
     return this.stage.gateways[0]!;
   }
 
-  /** Since the load began. */
+  /** Time since the load started. */
   get seconds(): number {
     return (performance.now() - this.#sinceMs) / 1000;
   }
 
-  /** Notes what was done now. */
-  did(what: string): void {
+  /** Adds a step to the schedule. */
+  logStep(what: string): void {
     const seconds = Math.round(this.seconds * 10) / 10;
     this.schedule.push({ seconds, what });
-    this.#say(`${seconds.toFixed(1).padStart(7)} s  ${what}`);
+    this.#log(`${seconds.toFixed(1).padStart(7)} s  ${what}`);
   }
 
-  /** Notes a promise that was not kept. */
-  check(kept: boolean, otherwise: string): void {
-    if (!kept) this.problems.push(otherwise);
+  /** Adds a problem unless `kept`. */
+  check(kept: boolean, problem: string): void {
+    if (!kept) this.problems.push(problem);
   }
 
   /** Adds a value to a figure. */
@@ -109,19 +109,19 @@ export class World implements Lifetime {
     this.#figures.set(name, { name, unit, values, ...(goal === undefined ? {} : { goal }) });
   }
 
-  /** Waits until what is sent after now is acknowledged, and measures it. @throws after 30 s */
+  /** Waits until new events are acknowledged, and measures the time. @throws after 30 s */
   async recovers(after: string, goal?: Figure['goal']): Promise<void> {
-    const ms = await this.traffic.flows(RECOVERY_MS_MAX);
+    const ms = await this.traffic.untilAcknowledged(RECOVERY_MS_MAX);
     this.measured(`first acknowledgement after ${after}`, 'ms', Math.round(ms), goal);
   }
 
-  /** Its first acknowledgements are looked for at the end, when the topic is read. */
+  /** Registers a failover; its first acknowledgements are determined from the topic at the end. */
   failedOver(failover: Failover): void {
     this.#failovers.push(failover);
     this.measured('partitions without a leader', 'ms', failover.leaderlessMs);
   }
 
-  /** Waits until all replicas of the topic are in sync: one may be missed again. */
+  /** Waits until all replicas are in sync, so that one may fail again. */
   async untilInSync(): Promise<void> {
     const { cluster, topic } = this.stage;
     const inSync = async () =>
@@ -129,12 +129,12 @@ export class World implements Lifetime {
     await until(inSync, { deadlineMs: 60_000, everyMs: 100, what: 'all replicas in sync' });
   }
 
-  /** Runs what must be felt by the produce path. @throws when it is not */
-  async felt<T>(fault: () => Promise<T>): Promise<T> {
+  /** Injects a fault that must cause produce errors. @throws if it does not */
+  async inject<T>(fault: () => Promise<T>): Promise<T> {
     const before = await this.#produceErrors();
     const result = await fault();
-    const felt = async () => (await this.#produceErrors()) > before;
-    await until(felt, { deadlineMs: 5_000, everyMs: 50, what: 'the fault to be felt' });
+    const failing = async () => (await this.#produceErrors()) > before;
+    await until(failing, { deadlineMs: 5_000, everyMs: 50, what: 'produce errors' });
     return result;
   }
 
@@ -148,22 +148,22 @@ export class World implements Lifetime {
     this.#watches.set(gateway, new Watch(this.#lifetime, gateway, everyMs));
   }
 
-  /** Call it before a gateway is ended: its counters go with it. */
+  /** Stops watching a gateway; call it before the gateway ends, since its counters are lost. */
   async unwatch(gateway: Gateway): Promise<void> {
-    this.#died = true;
+    this.#mayLosePlain = true;
     const watch = this.#watches.get(gateway);
     if (watch === undefined) return;
     this.#watches.delete(gateway);
     await watch.stop();
-    this.#seen.push(seenBy(watch));
+    this.#seen.push(observationsOf(watch));
   }
 
-  /** What plain clients have sent may go with a connection, a process or a topic. */
-  losesPlain(): void {
-    this.#died = true;
+  /** Allows plain events to be lost with a connection, a process or a topic. */
+  mayLosePlain(): void {
+    this.#mayLosePlain = true;
   }
 
-  /** Ends the load, and holds the ledger against the topic. */
+  /** Ends the load, and reconciles the ledger with the topic. */
   async balance(): Promise<{ account: Account; evidence: Evidence; figures: Figure[] }> {
     const { stage, traffic } = this;
     await traffic.settle();
@@ -171,40 +171,40 @@ export class World implements Lifetime {
     for (const [gateway, watch] of this.#watches) {
       const metrics = await atRest(gateway);
       await watch.stop();
-      const restless = metrics.value('forebay_events_unaccounted');
-      const seen = seenBy(watch);
-      const unaccounted = restless === 0 ? seen.unaccounted : [...seen.unaccounted, restless];
+      const atRestValue = metrics.value('forebay_events_unaccounted');
+      const seen = observationsOf(watch);
+      const unaccounted = atRestValue === 0 ? seen.unaccounted : [...seen.unaccounted, atRestValue];
       this.#seen.push({ ...seen, unaccounted });
       dropped += metrics.value('forebay_events_dropped_total');
       const restarts = metrics.value('forebay_worker_restarts_total');
-      this.measured('workers started again', '', restarts);
+      this.measured('worker restarts', '', restarts);
     }
     const records = await recordsOf({ brokers: stage.cluster.brokers, topic: stage.topic });
     const timed = timedRecords(traffic.ledger, records);
     for (const failover of this.#failovers) {
       for (const ms of failover.firstAcknowledgements(timed)) {
-        this.measured('from a known leader to its first acknowledgement', 'ms', ms, {
+        this.measured('new leader to first acknowledgement', 'ms', ms, {
           most: FIRST_ACK_MS_MAX,
         });
       }
     }
     const account = accountOf(traffic.ledger.reconcile(records), records);
-    const told = traffic.clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);
+    const settled = traffic.clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);
     const residentBytesMax = Math.max(...this.#seen.map((seen) => seen.residentBytesMax));
-    this.measured('longest acknowledgement', 's', traffic.ledger.longestMs / 1000);
-    this.measured('largest worker', 'MiB', residentBytesMax / MIB);
+    this.measured('maximum acknowledgement latency', 's', traffic.ledger.longestMs / 1000);
+    this.measured('maximum worker RSS', 'MiB', residentBytesMax / MIB);
     const { env, residentMib } = this.#setup;
     const bufferBytes = Number(env?.FOREBAY_BUFFER_BYTES) || SETTINGS.bufferBytes.defaultValue();
-    const usualBytes = bufferBytes + BESIDE_BUDGET_BYTES;
+    const usualBytes = bufferBytes + OVERHEAD_BYTES;
     const evidence: Evidence = {
       account,
       seen: this.#seen,
       residentBytesBound: residentMib === undefined ? usualBytes : residentMib * MIB,
       violations: violationsOf(traffic.clients),
-      unheard: traffic.given('acknowledged') - told,
-      died: this.#died,
+      unsettled: traffic.sentBy('acknowledged') - settled,
+      plainMayBeLost: this.#mayLosePlain,
       plain: {
-        sent: traffic.given('plain'),
+        sent: traffic.sentBy('plain'),
         stored: recordsWith('p-', records).length,
         dropped,
       },
@@ -213,16 +213,16 @@ export class World implements Lifetime {
   }
 }
 
-function seenBy(watch: Watch): Seen {
+function observationsOf(watch: Watch): Observations {
   return {
-    falls: watch.falls(),
+    decreases: watch.decreases(),
     unaccounted: watch.unaccounted(),
     unanswered: watch.failed,
     residentBytesMax: watch.residentBytesMax,
   };
 }
 
-/** @param records of which each id that stands more than once was sent again by its client */
+/** @param records duplicates among them are retries of clients */
 function accountOf(verdict: Verdict, records: readonly TopicRecord[]): Account {
   const ids = new Set(records.map(({ value }) => idOf(value)));
   const {

@@ -172,7 +172,7 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
   assert.equal(acknowledged(), firstLoad.events + loads[0]!.events + loads[1]!.events);
   assert.equal(http.failed, 0);
   assert.deepEqual(violationsOf(clients), []);
-  assert.deepEqual([watch.falls(), watch.unaccounted()], [[], []]);
+  assert.deepEqual([watch.decreases(), watch.unaccounted()], [[], []]);
   const reasons = new Set(ready.answers.flatMap(({ reasons }) => reasons));
   assert.deepEqual([...reasons], [BUFFER_REASON]);
   t.diagnostic(describeVerdict(verdict)[0]!);

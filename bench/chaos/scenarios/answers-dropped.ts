@@ -7,23 +7,23 @@ const PAUSE_MS = 3_000;
 export function answersDropped(times = 15): Scenario {
   return {
     name: 'answers-dropped',
-    summary: `every open connection loses its answers after the append, ${times} times`,
+    summary: `responses on every open connection dropped after the append, ${times} times`,
     minutes: 2,
     setup: { proxied: true },
     async run(world) {
       const { proxies } = world.stage;
-      const swallowed = () => proxies.reduce((sum, { counts }) => sum + counts.swallowedBytes, 0);
+      const discarded = () => proxies.reduce((sum, { counts }) => sum + counts.discardedBytes, 0);
       for (let time = 0; time < times; time++) {
         await sleep(PAUSE_MS);
-        await world.felt(async () => {
-          const before = swallowed();
-          for (const proxy of proxies) proxy.swallowAnswers();
-          await until(() => swallowed() > before, { what: 'an answer that is lost' });
-          world.did('no answer arrives on the connections that are open');
+        await world.inject(async () => {
+          const before = discarded();
+          for (const proxy of proxies) proxy.discardResponses();
+          await until(() => discarded() > before, { what: 'a lost response' });
+          world.logStep('responses on open connections dropped');
         });
-        await world.recovers('the loss of all answers');
+        await world.recovers('lost responses');
       }
-      world.measured('answers lost', 'bytes', swallowed());
+      world.measured('response bytes lost', 'bytes', discarded());
     },
   };
 }

@@ -13,9 +13,9 @@ export function brokerSigkill(kills = 20): Scenario {
         await untilBalanced(world);
         await failover(world, node, async () => {
           await killBroker(world, node);
-          world.did(`broker ${node + 1} killed`);
+          world.logStep(`broker ${node + 1} killed`);
         });
-        await world.recovers('a broker’s death and new leaders');
+        await world.recovers('broker failure and leader election');
         await world.stage.cluster.restart(node);
         await world.untilInSync();
       }

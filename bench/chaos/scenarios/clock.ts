@@ -15,7 +15,7 @@ const TOLERANCE_S = 60;
 
 export const clock: Scenario = {
   name: 'clock',
-  summary: 'the gateway’s clock moved by an hour, forward, back behind, and to the right time',
+  summary: 'the gateway’s clock moved forward by an hour, to an hour behind, and back',
   minutes: 1,
   setup: {
     env: {
@@ -31,14 +31,14 @@ export const clock: Scenario = {
     world.after(() => rmSync(FILE, { force: true }));
     for (const seconds of [HOUR_S, -HOUR_S, 0]) {
       move(seconds);
-      world.did(`the clock is ${seconds} s ahead`);
+      world.logStep(`clock offset ${seconds} s`);
       await until(async () => near(await aheadSeconds(world), seconds), {
         everyMs: 500,
         what: `records that are ${seconds} s ahead`,
       });
-      await world.recovers('a jump of the clock');
+      await world.recovers('clock jump');
       await sleep(SECONDS * 1_000);
-      await world.recovers('10 s with the clock as it is');
+      await world.recovers('10 s with that clock');
     }
   },
 };
@@ -51,7 +51,7 @@ function near(ahead: number, seconds: number): boolean {
   return Math.abs(ahead - seconds) < TOLERANCE_S;
 }
 
-/** By how much the time stamps of the newest records are ahead. */
+/** Returns the offset of the newest records' timestamps. */
 async function aheadSeconds({ stage: { cluster, topic } }: World): Promise<number> {
   const place = { brokers: cluster.brokers, topic };
   const fromOffsets = await noteOffsets(place);

@@ -8,13 +8,13 @@ import { failover, killBroker } from '../faults.ts';
 import type { Scenario } from '../scenario.ts';
 
 const LIMIT = 512;
-/** More than there is room for. */
+/** More than the limit allows. */
 const CONNECTIONS = 600;
 const SECONDS = 10;
 
 export const descriptors: Scenario = {
   name: 'descriptors',
-  summary: `at most ${LIMIT} files for each process, more connections than that, and a broker’s death`,
+  summary: `a limit of ${LIMIT} descriptors per process, more connections than that, and a broker failure`,
   minutes: 1,
   setup: { wrapper: ['prlimit', `--nofile=${LIMIT}`] },
   async run(world) {
@@ -27,24 +27,26 @@ export const descriptors: Scenario = {
     world.after(() => closeAll(idle));
     const opened = await Promise.allSettled(idle.map((client) => client.open()));
     const refused = opened.filter(({ status }) => status === 'rejected').length;
-    world.did(`${CONNECTIONS - refused} connections, ${refused} refused; ${open()} files are open`);
+    world.logStep(
+      `${CONNECTIONS - refused} connections, ${refused} rejected; ${open()} descriptors open`,
+    );
     if (refused === 0 || open() < connectionBounds(LIMIT, LIMIT).webSockets)
-      throw new Error('there were files enough');
-    world.measured('connections refused', '', refused);
+      throw new Error('descriptors were not exhausted');
+    world.measured('connections rejected', '', refused);
     await world.recovers('the last connection', { most: 1_000 });
     await failover(world, 0, async () => {
       await killBroker(world, 0);
-      world.did('broker 1 killed');
+      world.logStep('broker 1 killed');
     });
-    await world.recovers('a broker’s death');
+    await world.recovers('broker failure');
     await stage.cluster.restart(0);
     await world.untilInSync();
-    world.did('broker 1 is back');
+    world.logStep('broker 1 restarted');
     await sleep(SECONDS * 1_000);
-    await world.recovers('a broker’s return');
+    await world.recovers('broker recovery');
     await closeAll(idle.filter(({ connected }) => connected));
-    world.did('the idle connections are gone');
-    await until(() => open() < LIMIT / 2, { what: () => `fewer files, not ${open()}` });
+    world.logStep('idle connections closed');
+    await until(() => open() < LIMIT / 2, { what: () => `fewer descriptors than ${open()}` });
     const late = await new AcknowledgedClient({ url: gateway.wsUrl }).open();
     await late.close();
   },

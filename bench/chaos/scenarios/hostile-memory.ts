@@ -9,16 +9,16 @@ import { peakBytesOf, residentBytesOf } from '../../lab/memory.ts';
 import { checkClients } from '../hostile.ts';
 import type { Measurements } from '../outcome.ts';
 import type { Scenario } from '../scenario.ts';
-import type { Door } from '../stage.ts';
+import type { Endpoint } from '../stage.ts';
 import type { World } from '../world.ts';
 
 const MARK_BYTES = 300_000_000;
 const ABOVE_MARK_MIB = 100;
 const RESIDENT_MIB = MARK_BYTES / MIB + ABOVE_MARK_MIB;
-/** How long newcomers may be rejected. */
+/** Maximum time during which new clients may be rejected. */
 const NEWCOMER_MS_MAX = 5_000;
 const NEWCOMER_EVERY_MS = 100;
-const LOOK_MS = 20;
+const SAMPLE_MS = 20;
 
 const CASES: readonly { readonly kinds: readonly AttackKind[]; readonly connections: number }[] = [
   { kinds: ['heldBodies'], connections: 3_000 },
@@ -26,11 +26,11 @@ const CASES: readonly { readonly kinds: readonly AttackKind[]; readonly connecti
   { kinds: ['heldBodies', 'heldMessages'], connections: 6_000 },
 ];
 
-/** @param seconds of each attack */
+/** @param seconds duration of each attack */
 export function hostileMemory(seconds: number): Scenario {
   return {
     name: 'hostile-memory',
-    summary: `bodies and messages held before their end, ${seconds} s each`,
+    summary: `incomplete bodies and messages held open, ${seconds} s each`,
     minutes: 1 + Math.ceil((CASES.length * (seconds + 5)) / 60),
     setup: {
       rate: 0.2,
@@ -45,21 +45,27 @@ export function hostileMemory(seconds: number): Scenario {
         const attack = { kinds, connections, seconds, name: `hold-${index}` };
         const { largest, longest, services } = await hold(world, worker, attack);
         const name = kinds.join(' and ');
-        world.did(`${name}, ${connections} connections: ${(largest / MIB).toFixed(0)} MiB`);
-        world.measured('largest worker beside an attack', 'MiB', largest / MIB, {
+        world.logStep(`${name}, ${connections} connections: ${(largest / MIB).toFixed(0)} MiB`);
+        world.measured('maximum worker RSS during an attack', 'MiB', largest / MIB, {
           most: RESIDENT_MIB,
         });
         const goal = { most: NEWCOMER_MS_MAX };
-        for (const [way, ms] of Object.entries(longest)) {
-          world.measured(`longest time in which no new ${way} was served`, 'ms', ms, goal);
-          world.check(ms <= goal.most, `${name}: no new ${way} was served for ${ms.toFixed(0)} ms`);
+        for (const [kind, ms] of Object.entries(longest)) {
+          world.measured(`longest time without serving a new ${kind}`, 'ms', ms, goal);
+          world.check(ms <= goal.most, `${name}: no new ${kind} served for ${ms.toFixed(0)} ms`);
         }
-        const felt = services.map((s) => `${s.longestMs.toFixed(0)} / ${s.p99Ms.toFixed(0)}`);
+        const latencies = services.map((s) => `${s.longestMs.toFixed(0)} / ${s.p99Ms.toFixed(0)}`);
         const newcomers = Object.values(longest).map((ms) => ms.toFixed(0));
-        rows.push([name, String(connections), (largest / MIB).toFixed(0), ...newcomers, ...felt]);
+        rows.push([
+          name,
+          String(connections),
+          (largest / MIB).toFixed(0),
+          ...newcomers,
+          ...latencies,
+        ]);
       }
       world.measurements = { legend: LEGEND, head: HEAD, rows };
-      world.check(String(world.gateway.workers()) === String(worker), 'a worker was started again');
+      world.check(String(world.gateway.workers()) === String(worker), 'a worker was restarted');
       const peakMib = peakBytesOf(worker) / MIB;
       world.check(peakMib <= RESIDENT_MIB, `the worker took ${peakMib.toFixed(0)} MiB`);
       checkClients(world);
@@ -68,56 +74,58 @@ export function hostileMemory(seconds: number): Scenario {
 }
 
 const LEGEND =
-  'Times in ms: the longest in which no newcomer was served; of clients that were there before the' +
-  ' longest wait and, after a slash, the 99th percentile.';
+  'Times in ms: longest time without serving a new client; maximum latency / 99th percentile of' +
+  ' existing clients.';
 const HEAD: Measurements['head'] = [
   ...['attack', 'connections', 'worker, MiB', 'no new POST', 'no new WebSocket'],
   ...['forebay.v1', 'plain'],
 ];
 
-interface Holding {
+interface HoldAttack {
   readonly kinds: readonly AttackKind[];
   readonly connections: number;
   readonly seconds: number;
   readonly name: string;
 }
 
-/** One attack, beside clients that were there before and newcomers. */
-async function hold(world: World, worker: number, { seconds, name, ...attack }: Holding) {
-  const { door } = world.stage;
+/** Runs one attack, with existing and new well-behaved clients. */
+async function hold(world: World, worker: number, { seconds, name, ...attack }: HoldAttack) {
+  const { endpoint } = world.stage;
   const options = { ledger: world.traffic.ledger };
   const clients = [
-    await GoodClient.overWs(world, door.wsUrl, `${name}-ws`, options),
-    await GoodClient.overPlain(world, door.wsUrl, `${name}-plain`, options),
+    await GoodClient.overWs(world, endpoint.wsUrl, `${name}-ws`, options),
+    await GoodClient.overPlain(world, endpoint.wsUrl, `${name}-plain`, options),
   ];
   const attackers = new AttackProcess();
   let largest = 0;
-  const looks = setInterval(() => {
+  const sampler = setInterval(() => {
     largest = Math.max(largest, residentBytesOf(worker));
-  }, LOOK_MS);
+  }, SAMPLE_MS);
   try {
-    const newcomers = new Newcomers(world, door, name);
+    const newcomers = new Newcomers(world, endpoint, name);
     await attackers.start({ port: world.gateway.port, ...attack });
     await sleep(seconds * 1_000);
     const longest = await newcomers.stop();
     await attackers.stop();
     for (const client of clients) {
-      await client.stop().catch((error) => world.check(false, `a client that obeys: ${error}`));
+      await client
+        .stop()
+        .catch((error) => world.check(false, `a well-behaved client failed: ${error}`));
     }
     return { largest, longest, services: clients.map((client) => client.service) };
   } finally {
-    clearInterval(looks);
+    clearInterval(sampler);
     attackers.end();
   }
 }
 
-/** Comes by a new connection again and again. */
+/** Opens new connections continuously. */
 class Newcomers {
   readonly #ended: Promise<void>[];
   readonly #longest = { POST: 0, WebSocket: 0 };
   #running = true;
 
-  constructor({ traffic: { ledger } }: World, { wsUrl, httpUrl }: Door, name: string) {
+  constructor({ traffic: { ledger } }: World, { wsUrl, httpUrl }: Endpoint, name: string) {
     let posts = 0;
     const post = async () => {
       const id = `${name}-new-${posts++}`;
@@ -132,20 +140,20 @@ class Newcomers {
       const client = await new PlainClient({ url: wsUrl }).open();
       await client.close();
     };
-    this.#ended = [this.#come('POST', post), this.#come('WebSocket', open)];
+    this.#ended = [this.#connect('POST', post), this.#connect('WebSocket', open)];
   }
 
-  /** @returns the longest times in which none was served, ms */
+  /** @returns the longest times without a served connection, ms */
   async stop(): Promise<{ readonly POST: number; readonly WebSocket: number }> {
     this.#running = false;
     await Promise.all(this.#ended);
     return this.#longest;
   }
 
-  async #come(way: 'POST' | 'WebSocket', once: () => Promise<void>): Promise<void> {
+  async #connect(kind: 'POST' | 'WebSocket', once: () => Promise<void>): Promise<void> {
     let servedMs = performance.now();
     const note = () => {
-      this.#longest[way] = Math.max(this.#longest[way], performance.now() - servedMs);
+      this.#longest[kind] = Math.max(this.#longest[kind], performance.now() - servedMs);
     };
     while (this.#running) {
       const served = await once().then(

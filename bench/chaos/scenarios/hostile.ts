@@ -8,8 +8,8 @@ import {
   casesOf,
   checkClients,
   controlOf,
-  flawsOf,
   measurementsOf,
+  problemsOf,
   type Row,
 } from '../hostile.ts';
 import type { Scenario } from '../scenario.ts';
@@ -18,13 +18,13 @@ import { PARTITIONS } from '../stage.ts';
 import type { World } from '../world.ts';
 import { hostileMemory } from './hostile-memory.ts';
 
-/** The longest turn of a worker with a core of its own. */
-const TURN_MS_MAX = 100;
+/** Bound of the event loop lag of a worker with a dedicated core. */
+const LAG_MS_MAX = 100;
 const CONNECTIONS = 30;
 const PRIMARY_CONNECTIONS = [30, 100, 200];
-/** The buffer, input as docs/security.md adds it up, 200 messages of 128 KiB, and 100 MiB. */
+/** The buffer, input per docs/security.md, 200 messages of 128 KiB, and 100 MiB. */
 const RESIDENT_MIB = 64 + 83 + 25 + 100;
-/** Retention of the topic of the control, which no consumer reads. */
+/** Retention of the control's topic, which has no consumers. */
 const CONTROL_CONFIG = {
   'retention.bytes': '33554432',
   'segment.bytes': '16777216',
@@ -32,26 +32,26 @@ const CONTROL_CONFIG = {
 };
 const KAFKA = {
   'log.retention.check.interval.ms': '1000',
-  // Attackers take the core of the brokers: those that are late are not dead.
+  // Attackers compete with the brokers for cores: late heartbeats are no failures.
   'broker.session.timeout.ms': '9000',
 };
-/** What an attack takes besides its time, and a control, until what it has sent is stored. */
+/** Overhead of an attack, and of a control until all of its events are stored. */
 const AROUND_SECONDS = 3;
 const AROUND_CONTROL_SECONDS = 17;
 
-interface Way {
+interface Variant {
   readonly name: string;
   readonly summary: string;
   readonly setup: Setup;
   readonly connections: readonly number[];
-  /** Attacks are held against ordinary events. */
+  /** Each attack is compared with ordinary events. */
   readonly controlled?: boolean;
 }
 
-const WAYS: readonly Way[] = [
+const VARIANTS: readonly Variant[] = [
   {
     name: 'hostile-one',
-    summary: 'attacks on the event loop of one worker on a core of its own',
+    summary: 'attacks on the event loop of one worker with a dedicated core',
     setup: { pinned: true },
     connections: PRIMARY_CONNECTIONS,
     controlled: true,
@@ -82,13 +82,13 @@ const WAYS: readonly Way[] = [
   },
 ];
 
-/** The group of scenarios that attack. @param seconds of each attack */
+/** Returns the group of attack scenarios. @param seconds duration of each attack */
 export function hostile(seconds = 20): Scenario[] {
-  return [...WAYS.map((way) => scenarioOf(way, seconds)), hostileMemory(seconds)];
+  return [...VARIANTS.map((variant) => scenarioOf(variant, seconds)), hostileMemory(seconds)];
 }
 
-function scenarioOf(way: Way, seconds: number): Scenario {
-  const { name, summary, setup, connections, controlled = false } = way;
+function scenarioOf(variant: Variant, seconds: number): Scenario {
+  const { name, summary, setup, connections, controlled = false } = variant;
   const cases = casesOf(LOOP_KINDS, connections);
   const controls = controlled ? cases.filter(isControlled).length : 0;
   const attackSeconds = cases.length * (seconds + AROUND_SECONDS);
@@ -99,58 +99,61 @@ function scenarioOf(way: Way, seconds: number): Scenario {
     minutes: 1 + Math.ceil((attackSeconds + controlSeconds) / 60),
     setup: { rate: 0.2, kafka: KAFKA, residentMib: RESIDENT_MIB, watchMs: 500, ...setup },
     async run(world) {
-      const { door } = world.stage;
+      const { endpoint } = world.stage;
       const { ledger } = world.traffic;
-      const aside = controlled ? await startControl(world) : undefined;
+      const startAnother = controlled ? await startControl(world) : undefined;
       const workers = String(world.gateway.workers());
       const attackers = new AttackProcess();
       world.after(() => attackers.end());
       const rows: Row[] = [];
       for (const [index, attacking] of cases.entries()) {
-        const orders = { seconds, name: `hostile-${index}` };
-        const attacked = await attack(world, attackers, door, attacking, { ...orders, ledger });
-        const row: Row = { attack: attacking, attacked };
+        const options = { seconds, name: `hostile-${index}` };
+        const result = await attack(world, attackers, endpoint, attacking, { ...options, ledger });
+        const row: Row = { attack: attacking, result };
         rows.push(row);
-        note(world, row, setup.pinned === true ? TURN_MS_MAX : undefined);
-        if (aside === undefined || !isControlled(attacking)) continue;
-        const bytesPerSecond = attacked.bytes / attacked.seconds;
+        note(world, row, setup.pinned === true ? LAG_MS_MAX : undefined);
+        if (startAnother === undefined || !isControlled(attacking)) continue;
+        const bytesPerSecond = result.bytes / result.seconds;
         const control = controlOf(attacking);
-        row.control = await attack(world, attackers, aside, control, { ...orders, bytesPerSecond });
+        row.control = await attack(world, attackers, startAnother, control, {
+          ...options,
+          bytesPerSecond,
+        });
       }
       world.measurements = measurementsOf(rows);
-      world.check(String(world.gateway.workers()) === workers, 'a worker was started again');
+      world.check(String(world.gateway.workers()) === workers, 'a worker was restarted');
       checkClients(world);
     },
   };
 }
 
-/** Of more connections the mix alone is: to take in what the control has sent takes long. */
+/** With more connections only the mix has a control: storing its events takes long. */
 function isControlled({ name, connections }: Case): boolean {
   return connections === CONNECTIONS || name === 'mix';
 }
 
-/** The same gateway on a topic that stays small. */
+/** Starts the same gateway on a topic that stays small. */
 async function startControl({ stage }: World) {
   const topic = uniqueTopic('control');
   const configEntries = Object.entries(CONTROL_CONFIG).map(([name, value]) => ({ name, value }));
   const config = { numPartitions: PARTITIONS, replicationFactor: 3, configEntries };
   await createTopic({ brokers: stage.cluster.brokers, topic }, config);
-  return stage.aside(topic);
+  return stage.startAnother(topic);
 }
 
-/** @param turnMsMax what a turn may take */
-function note(world: World, row: Row, turnMsMax: number | undefined): void {
+/** @param lagMsMax bound of the event loop lag */
+function note(world: World, row: Row, lagMsMax: number | undefined): void {
   const { name, connections } = row.attack;
-  const { turnMs, corelessMs, ws, post, plain } = row.attacked;
+  const { lagMs, cpuWaitMs, ws, post, plain } = row.result;
   const clients = [ws, post, plain].map(({ longestMs }) => longestMs.toFixed(0)).join(', ');
-  const turn = `${turnMs.toFixed(0)} ms (${corelessMs.toFixed(0)} ms without a core)`;
-  world.did(`${name}, ${connections} connections: turn ${turn}, clients ${clients} ms`);
-  const goal = turnMsMax === undefined ? undefined : { most: turnMsMax };
-  world.measured('longest turn of the event loop', 'ms', turnMs, goal);
-  const waits = { 'forebay.v1 client': ws, POST: post, 'plain client for a pong': plain };
-  for (const [who, { longestMs }] of Object.entries(waits)) {
-    // One that was refused its first event has no times.
-    if (!Number.isNaN(longestMs)) world.measured(`longest wait of a ${who}`, 'ms', longestMs);
+  const lag = `${lagMs.toFixed(0)} ms (${cpuWaitMs.toFixed(0)} ms CPU wait)`;
+  world.logStep(`${name}, ${connections} connections: lag ${lag}, clients ${clients} ms`);
+  const goal = lagMsMax === undefined ? undefined : { most: lagMsMax };
+  world.measured('maximum event loop lag', 'ms', lagMs, goal);
+  const waits = { 'forebay.v1 client': ws, POST: post, 'plain client (pong)': plain };
+  for (const [client, { longestMs }] of Object.entries(waits)) {
+    // A client whose first event was rejected has no times.
+    if (!Number.isNaN(longestMs)) world.measured(`maximum latency of a ${client}`, 'ms', longestMs);
   }
-  for (const flaw of flawsOf(row, turnMsMax)) world.check(false, flaw);
+  for (const problem of problemsOf(row, lagMsMax)) world.check(false, problem);
 }

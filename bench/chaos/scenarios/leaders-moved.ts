@@ -9,18 +9,18 @@ export function leadersMoved(times = 10): Scenario {
     name: 'leaders-moved',
     summary: `the leader of every partition moved to another broker, ${times} times`,
     minutes: 1,
-    // The cluster elects the replica that is named first, as soon as it looks.
+    // At each check, the cluster elects the first replica in the list.
     setup: { kafka: { 'leader.imbalance.check.interval.seconds': '1' } },
     async run(world) {
       for (let time = 0; time < times; time++) {
-        await world.felt(() => moveLeaders(world));
-        await world.recovers('the moving of all leaders');
+        await world.inject(() => moveLeaders(world));
+        await world.recovers('leader moves');
       }
     },
   };
 }
 
-/** Each partition is led by the next of its replicas from now on. */
+/** Makes the next replica of each partition its leader. */
 async function moveLeaders(world: World): Promise<void> {
   const { cluster, topic } = world.stage;
   const before = await partitionsOf(cluster.brokers, topic);
@@ -41,5 +41,5 @@ async function moveLeaders(world: World): Promise<void> {
       ({ partitionId, leader }) => leader === next.get(partitionId),
     );
   await until(moved, { everyMs: 100, deadlineMs: 30_000, what: 'the new leaders' });
-  world.did(`${next.size} leaders moved`);
+  world.logStep(`${next.size} leaders moved`);
 }

@@ -7,7 +7,7 @@ const FULL = '/dev/full';
 
 export const logFull: Scenario = {
   name: 'log-full',
-  summary: 'every write to the log fails, as on a full disk, while a broker and a worker die',
+  summary: 'every write to the log fails, as on a full disk, while a broker and a worker fail',
   minutes: 1,
   setup: { workers: 2, wrapper: ['sh', '-c', `exec "$@" > ${FULL}`, 'sh'] },
   async run(world) {
@@ -18,25 +18,25 @@ export const logFull: Scenario = {
     }
     await failover(world, 0, async () => {
       await killBroker(world, 0);
-      world.did('broker 1 killed');
+      world.logStep('broker 1 killed');
     });
-    await world.recovers('a broker’s death');
+    await world.recovers('broker failure');
     await world.stage.cluster.restart(0);
     await world.untilInSync();
-    world.losesPlain();
+    world.mayLosePlain();
     await killProcess(gateway.workers()[0]!);
-    world.did('a worker killed');
+    world.logStep('a worker killed');
     const ready = async () =>
       (await gateway.metrics()).value('forebay_workers', { state: 'ready' }) === 2;
     await until(() => gateway.workers().length === 2, { what: 'a new worker' });
-    await until(ready, { what: 'a new worker that is ready' });
-    await world.recovers('a worker’s death');
+    await until(ready, { what: 'two ready workers' });
+    await world.recovers('worker failure');
     const old = gateway.workers();
     gateway.signal('SIGHUP');
-    world.did('SIGHUP');
+    world.logStep('SIGHUP');
     const rolled = () => gateway.workers().every((pid) => !old.includes(pid));
-    await until(() => rolled() && gateway.workers().length === 2, { what: 'the end of the roll' });
+    await until(() => rolled() && gateway.workers().length === 2, { what: 'a rolling restart' });
     await until(ready, { what: 'both workers ready' });
-    await world.recovers('a roll');
+    await world.recovers('rolling restart');
   },
 };

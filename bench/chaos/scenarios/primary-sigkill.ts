@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 export function primarySigkill(kills = 5): Scenario {
   return {
     name: 'primary-sigkill',
-    summary: `the primary killed and the instance started again, ${kills} times`,
+    summary: `the primary killed and the instance restarted, ${kills} times`,
     minutes: 1,
     setup: { workers: 2 },
     async run(world) {
@@ -16,13 +16,13 @@ export function primarySigkill(kills = 5): Scenario {
         const workers = gateway.workers();
         await world.unwatch(gateway);
         await killProcess(gateway.pid);
-        world.did('the primary is killed');
+        world.logStep('primary killed');
         await untilGone(workers);
-        world.did('its workers are gone');
+        world.logStep('its workers exited');
         const next = await world.stage.start(0);
         world.watch(next);
         world.measured('start to ready', 'ms', Math.round(next.startToReadyMs));
-        await world.recovers('the instance’s start');
+        await world.recovers('instance start');
       }
     },
   };

@@ -3,24 +3,24 @@ import { SeededRandom } from '../../../testing/random.ts';
 import type { Scenario } from '../scenario.ts';
 
 const SEED = 1;
-/** Requests and answers are cut wherever it comes. */
+/** Cuts requests and responses at random positions. */
 const BYTES = { least: 200, most: 500_000 };
 
 export function resets(seconds = 60): Scenario {
   return {
     name: 'resets',
-    summary: `every connection to a broker is reset at a random byte, for ${seconds} s`,
+    summary: `every broker connection reset at a random byte, for ${seconds} s`,
     minutes: 2,
     setup: { proxied: true },
     async run(world) {
       const { proxies } = world.stage;
       const random = new SeededRandom(SEED, 'resets');
-      await world.felt(async () => {
+      await world.inject(async () => {
         for (const proxy of proxies) {
           proxy.faults = { resetAfterBytes: () => Math.round(random.log(BYTES.least, BYTES.most)) };
           proxy.resetAll();
         }
-        world.did(`resets, seed ${SEED}`);
+        world.logStep(`resets, seed ${SEED}`);
       });
       await sleep(seconds * 1_000);
       const count = proxies.reduce((sum, { counts }) => sum + counts.resets, 0);
@@ -30,7 +30,7 @@ export function resets(seconds = 60): Scenario {
         proxy.faults = {};
         proxy.resetAll();
       }
-      world.did('no more resets');
+      world.logStep('resets stopped');
       await world.recovers('the last reset');
     },
   };

@@ -6,7 +6,7 @@ import type { Scenario } from '../scenario.ts';
 import type { World } from '../world.ts';
 
 const LIVE_SOCKETS = 2_000;
-/** Longer than the balancer takes to notice. */
+/** Longer than the balancer's detection time. */
 const PRESTOP_MS = 4 * CHECK_MS;
 const SPREAD_MS = 1_000;
 
@@ -37,10 +37,10 @@ export function rollingRestarts(times = 10): Scenario {
       world.measured('sockets closed by the gateways', '', closes.length);
       const { failed } = world.traffic.http;
       const goal = { most: 0 };
-      world.measured('sockets ended without Close 1012', '', silent.length, goal);
+      world.measured('sockets closed without 1012', '', silent.length, goal);
       world.measured('HTTP requests failed', '', failed, goal);
-      world.measured('HTTP requests answered', '', world.traffic.given('http') / 10);
-      world.check(silent.length === 0, `${silent.length} sockets ended without Close 1012`);
+      world.measured('HTTP requests answered', '', world.traffic.sentBy('http') / 10);
+      world.check(silent.length === 0, `${silent.length} sockets closed without 1012`);
       world.check(failed === 0, `${failed} HTTP requests failed`);
       const unmoved = idle.filter((client) => client.closes.length === 0).length;
       if (unmoved > 0) throw new Error(`${unmoved} sockets were never closed`);
@@ -49,7 +49,7 @@ export function rollingRestarts(times = 10): Scenario {
   };
 }
 
-/** SIGTERM, an end in order, and the same instance again. */
+/** Stops an instance with SIGTERM, and starts it again. */
 async function restart(world: World, index: number): Promise<void> {
   const old = world.stage.gateways[index]!;
   await world.unwatch(old);
@@ -60,7 +60,7 @@ async function restart(world: World, index: number): Promise<void> {
   const next = await world.stage.start(index);
   world.watch(next);
   world.measured('start to ready', 'ms', Math.round(next.startToReadyMs));
-  world.did(`instance ${index + 1} restarted`);
+  world.logStep(`instance ${index + 1} restarted`);
   await world.stage.balancer!.up(index);
-  await world.recovers('a restart');
+  await world.recovers('restart');
 }

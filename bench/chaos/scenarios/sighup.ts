@@ -11,23 +11,23 @@ export function sighup(times = 10): Scenario {
     setup: { workers: 2, env: { FOREBAY_DRAIN_SPREAD_MS: '500' } },
     async run(world) {
       const { gateway, traffic } = world;
-      // What a plain client sends while its connection is closed arrives nowhere.
-      world.losesPlain();
+      // Plain events sent while the connection is closed are lost.
+      world.mayLosePlain();
       for (let time = 1; time <= times; time++) {
         const pids = gateway.workers();
         gateway.signal('SIGHUP');
-        world.did('SIGHUP');
+        world.logStep('SIGHUP');
         const lines = () => logged(gateway, 'rolling restart completed');
-        const what = () => `the end of a roll; the log ends:\n${gateway.logTail()}`;
+        const what = () => `the end of a rolling restart; end of the log:\n${gateway.logTail()}`;
         await until(() => lines().length === time, { deadlineMs: 60_000, what });
-        world.measured('a roll', 'ms', Number(lines().at(-1)?.ms));
+        world.measured('rolling restart', 'ms', Number(lines().at(-1)?.ms));
         if (pids.some(isRunning)) throw new Error('a worker was not replaced');
-        await world.recovers('a roll');
+        await world.recovers('rolling restart');
       }
       const closes = traffic.clients.flatMap((client) => client.closes);
-      world.measured('connections ended by Close 1012', '', closes.length);
+      world.measured('connections closed with 1012', '', closes.length);
       const silent = closes.filter(({ code }) => code !== 1012).length;
-      world.check(silent === 0, `${silent} connections ended without Close 1012`);
+      world.check(silent === 0, `${silent} connections closed without 1012`);
       const metrics = await gateway.metrics();
       const lost = metrics.value('forebay_events_lost_total');
       world.check(lost === 0, `${lost} events counted as lost`);

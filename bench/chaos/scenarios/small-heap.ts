@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MIB } from '../../../src/config/limits.ts';
 import { setProduceQuota } from '../../../testing/quota.ts';
-import { measureRefusals } from '../refusals.ts';
+import { measureRejections } from '../rejections.ts';
 import type { Scenario } from '../scenario.ts';
 
 const HEAP_MB = 256;
-/** Full soon at the load's rate, so that most of the time is one of refusals. */
+/** Full soon at this rate, so that events are rejected most of the time. */
 const BUFFER_BYTES = 32 * MIB;
 const BYTES_PER_SECOND = 50_000;
 const SECONDS = 60;
 
 export const smallHeap: Scenario = {
   name: 'small-heap',
-  summary: `${HEAP_MB} MiB of V8 heap, and overload for ${SECONDS} s: the buffer is full`,
+  summary: `a ${HEAP_MB} MiB V8 heap and ${SECONDS} s of overload with a full buffer`,
   minutes: 2,
   setup: {
     nodeArgs: [`--max-old-space-size=${HEAP_MB}`],
@@ -27,15 +27,15 @@ export const smallHeap: Scenario = {
       setProduceQuota(broker!, { clientId: 'forebay', bytesPerSecond });
     const workers = gateway.workers();
     await set(BYTES_PER_SECOND);
-    world.did(`each broker takes ${BYTES_PER_SECOND / 1_000} kB/s`);
+    world.logStep(`quota of ${BYTES_PER_SECOND / 1_000} kB/s per broker set`);
     await sleep(SECONDS * 1_000);
     const metrics = await gateway.metrics();
     const refused = metrics.value('forebay_events_refused_total', { reason: 'buffer_full' });
-    world.measured('refused with buffer_full', 'events', refused);
+    world.measured('rejected with buffer_full', 'events', refused);
     await set(undefined);
-    world.did('the quota is gone');
-    await world.recovers('the overload');
-    measureRefusals(world);
-    world.check(String(gateway.workers()) === String(workers), 'a worker was started again');
+    world.logStep('quota removed');
+    await world.recovers('overload');
+    measureRejections(world);
+    world.check(String(gateway.workers()) === String(workers), 'a worker was restarted');
   },
 };

@@ -10,79 +10,79 @@ import type { World } from '../world.ts';
 
 const SEED = 1;
 const MINUTE_MS = 60_000;
-/** What a process may have more at the end than after the first quarter. */
+/** Allowed growth of a process from the first to the last quarter. */
 const GROWTH = { bytes: 32 * MIB, descriptors: 20 };
 
-/** A fault, and its end; the worker `elder` is left alive. */
+/** Injects a fault and ends it; never kills the worker `elder`. */
 type Fault = (world: World, random: SeededRandom, elder: number) => Promise<void>;
 
 const FAULTS: Readonly<Record<string, Fault>> = {
-  'a broker killed, and back': async (world, random) => {
+  'broker killed and restarted': async (world, random) => {
     const node = random.int(0, 2);
     await killBroker(world, node);
     await sleep(3_000);
     await world.stage.cluster.restart(node);
   },
-  'a broker stopped for 8 s': async ({ stage: { cluster } }, random) => {
+  'broker suspended for 8 s': async ({ stage: { cluster } }, random) => {
     const node = random.int(0, 2);
     await suspend(cluster.nodes[node]!.pid!);
     await sleep(8_000);
     cluster.resume(node);
   },
-  'all answers lost once': async ({ stage: { proxies } }) => {
-    for (const proxy of proxies) proxy.swallowAnswers();
+  'responses on all connections dropped': async ({ stage: { proxies } }) => {
+    for (const proxy of proxies) proxy.discardResponses();
   },
   'all connections reset': async ({ stage: { proxies } }) => {
     for (const proxy of proxies) proxy.resetAll();
   },
-  'a black hole before one broker for 5 s': async ({ stage: { proxies } }, random) => {
+  'black hole to one broker for 5 s': async ({ stage: { proxies } }, random) => {
     const proxy = random.pick(proxies);
     proxy.faults = { blackHole: true };
     await sleep(5_000);
     proxy.faults = {};
-    // What was lost on these connections would be missing in the middle of a request.
+    // Connections with lost bytes are unusable: requests would be truncated.
     proxy.resetAll();
   },
-  'a round trip of 0.4 s for 10 s': async ({ stage: { proxies } }) => {
+  'round trip of 0.4 s for 10 s': async ({ stage: { proxies } }) => {
     for (const proxy of proxies) proxy.faults = { delayMs: 200 };
     await sleep(10_000);
     for (const proxy of proxies) proxy.faults = {};
   },
-  'the younger worker killed': async ({ gateway }, _random, elder) => {
-    // Process ids begin anew some day: the younger one need not have the greater.
+  'younger worker killed': async ({ gateway }, _random, elder) => {
+    // Process ids wrap around: the younger worker may have the lower one.
     await killProcess(gateway.workers().find((pid) => pid !== elder)!);
     await until(() => gateway.workers().length === 2, { what: 'a new worker' });
   },
 };
 
-/** Long and at a moderate rate: the ledger of each event is kept in memory. */
+/** Long, at a moderate rate, since the ledger of all events is kept in memory. */
 export function soak(hours = 1): Scenario {
   const minutes = Math.ceil(hours * 60);
   return {
     name: 'soak',
-    summary: `${minutes} minutes with a fault each; memory and descriptors stay flat`,
+    summary: `${minutes} minutes, one fault per minute; memory and descriptors stay flat`,
     minutes: minutes + 1,
     setup: { workers: 2, proxied: true, rate: 0.1, watchMs: 1_000 },
     async run(world) {
       const random = new SeededRandom(SEED, 'soak');
-      world.losesPlain();
+      world.mayLosePlain();
       const [elder] = world.gateway.workers() as [number];
-      // The one that lives on shows what is kept for ever; the primary too.
+      // The surviving worker shows leaks; the primary too.
       const processes = { primary: world.gateway.pid, worker: elder };
       const holdings: Record<keyof typeof processes, Holding[]> = { primary: [], worker: [] };
       for (let minute = 0; minute < minutes; minute++) {
         const begunMs = performance.now();
         const what = random.pick(Object.keys(FAULTS));
-        world.did(what);
+        world.logStep(what);
         await FAULTS[what]!(world, random, elder);
-        await world.recovers('a fault');
+        await world.recovers('fault');
         await world.untilInSync();
         await sleep(Math.max(0, MINUTE_MS - (performance.now() - begunMs)));
         for (const [name, pid] of Object.entries(processes)) {
           holdings[name as keyof typeof processes].push(holdingOf(pid));
         }
       }
-      for (const [name, series] of Object.entries(holdings)) judgeGrowth(world, name, series);
+      for (const [name, series] of Object.entries(holdings)) checkGrowth(world, name, series);
     },
   };
 }
@@ -96,8 +96,8 @@ function holdingOf(pid: number): Holding {
   return { bytes: residentBytesOf(pid), descriptors: readdirSync(`/proc/${pid}/fd`).length };
 }
 
-/** Holds the most of the last quarter against the most of the first one. */
-function judgeGrowth(world: World, name: string, series: readonly Holding[]): void {
+/** Compares the maximum of the last quarter with that of the first. */
+function checkGrowth(world: World, name: string, series: readonly Holding[]): void {
   const quarter = Math.ceil(series.length / 4);
   for (const kind of ['bytes', 'descriptors'] as const) {
     const values = series.map((holding) => holding[kind]);

@@ -5,18 +5,18 @@ import type { Scenario } from '../scenario.ts';
 
 const WORKERS = 2;
 const READY_MS_MAX = 2_000;
-/** Each worker lives for ten seconds, or the next one would be started later each time. */
+/** Each worker lives for ten seconds; otherwise restarts back off. */
 const PAUSE_MS = 10_000 / WORKERS + 500;
 
 export function workerSigkill(kills = 20): Scenario {
   return {
     name: 'worker-sigkill',
-    summary: `of ${WORKERS} workers the elder one killed, ${kills} times`,
+    summary: `the older of ${WORKERS} workers killed, ${kills} times`,
     minutes: Math.ceil(kills / 10) + 1,
     setup: { workers: WORKERS },
     async run(world) {
       const { gateway } = world;
-      world.losesPlain();
+      world.mayLosePlain();
       const ready = async () =>
         (await gateway.metrics()).value('forebay_workers', { state: 'ready' }) === WORKERS;
       for (let kill = 0; kill < kills; kill++) {
@@ -25,17 +25,21 @@ export function workerSigkill(kills = 20): Scenario {
         const victim = before[0]!;
         await killProcess(victim);
         const sinceMs = performance.now();
-        world.did(`worker ${victim} killed`);
+        world.logStep(`worker ${victim} killed`);
         const replaced = () => gateway.workers().length === WORKERS;
         await until(async () => replaced() && (await ready()), { what: 'a new worker' });
         const ms = Math.round(performance.now() - sinceMs);
-        world.measured('a new worker ready after', 'ms', ms, { most: READY_MS_MAX });
-        await world.recovers('a worker’s death');
+        world.measured('replacement worker ready after', 'ms', ms, { most: READY_MS_MAX });
+        await world.recovers('worker failure');
       }
       const metrics = await gateway.metrics();
       const crashes = metrics.value('forebay_worker_restarts_total', { cause: 'crash' });
       world.check(crashes === kills, `${crashes} crashes counted, not ${kills}`);
-      world.measured('lost, as counted', 'events', metrics.value('forebay_events_lost_total'));
+      world.measured(
+        'events counted as lost',
+        'events',
+        metrics.value('forebay_events_lost_total'),
+      );
     },
   };
 }

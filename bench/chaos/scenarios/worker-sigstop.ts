@@ -9,26 +9,26 @@ const SECONDS = 15;
 
 export const workerSigstop: Scenario = {
   name: 'worker-sigstop',
-  summary: `of two workers one stopped for ${SECONDS} s: it is found to hang, and replaced`,
+  summary: `one of two workers suspended for ${SECONDS} s: detected as hung and replaced`,
   minutes: 1,
   setup: { workers: 2 },
   async run(world) {
     const { gateway } = world;
     const [victim, other] = gateway.workers() as [number, number];
-    world.losesPlain();
+    world.mayLosePlain();
     await suspend(victim);
     const sinceMs = performance.now();
-    world.did(`worker ${victim} stopped`);
-    await world.recovers('a worker’s stop, by the other one');
+    world.logStep(`worker ${victim} suspended`);
+    await world.recovers('worker suspension, on the other worker');
     await untilLogged(gateway, 'unresponsive worker killed', SECONDS * 1_000);
-    world.did('it is found to hang and killed');
-    world.measured('hang found after', 's', (performance.now() - sinceMs) / 1000);
+    world.logStep('hang detected, worker killed');
+    world.measured('hang detected after', 's', (performance.now() - sinceMs) / 1000);
     const { clients } = world.traffic;
     await until(() => clients.every(({ connected }) => connected), { what: 'all clients back' });
-    world.did('all clients are connected');
+    world.logStep('all clients reconnected');
     await sleep(Math.max(0, SECONDS * 1_000 - (performance.now() - sinceMs)));
-    await world.recovers('a hang');
-    if (isRunning(victim) || !isRunning(other)) throw new Error('the wrong one was killed');
+    await world.recovers('hang');
+    if (isRunning(victim) || !isRunning(other)) throw new Error('the wrong worker was killed');
     const hangs = (await gateway.metrics()).value('forebay_worker_restarts_total', {
       cause: 'hang',
     });

@@ -28,7 +28,7 @@ class NotCreated extends Error {}
 
 /**
  * Creates a topic if it is missing and creation is allowed, reads its configuration, and warns of
- * settings that weaken acknowledgments. Runs in one worker of an instance; retries until Kafka
+ * settings that weaken acknowledgements. Runs in one worker of an instance; retries until Kafka
  * answers.
  */
 export async function administerTopic(options: TopicAdminOptions): Promise<TopicFacts> {

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Ends } from '../../../bench/chaos/cleanup.ts';
+import { Cleanup } from '../../../bench/chaos/cleanup.ts';
 
-test('what was begun last is ended first, and one that fails keeps no other from ending', async () => {
-  const ends = new Ends();
+test('cleanup runs in reverse order, and a failure does not stop it', async () => {
+  const cleanup = new Cleanup();
   const ended: string[] = [];
-  ends.after(() => ended.push('first'));
-  ends.after(async () => {
+  cleanup.after(() => ended.push('first'));
+  cleanup.after(async () => {
     throw new Error('stuck');
   });
-  ends.after(() => ended.push('last'));
-  await assert.rejects(ends.end(), /^Error: stuck$/);
+  cleanup.after(() => ended.push('last'));
+  await assert.rejects(cleanup.end(), /^Error: stuck$/);
   assert.deepEqual(ended, ['last', 'first']);
-  await ends.end();
+  await cleanup.end();
   assert.deepEqual(ended, ['last', 'first']);
 });

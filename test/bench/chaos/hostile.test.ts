@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  type Beside,
+  type AttackResult,
   casesOf,
   controlOf,
-  flawsOf,
   measurementsOf,
+  problemsOf,
 } from '../../../bench/chaos/hostile.ts';
 import { attackOf, LOOP_KINDS, ordinaryOf } from '../../../testing/attack-kinds.ts';
 
 const felt = { longestMs: 12.4, p99Ms: 3.6 };
-const calm: Beside = {
-  ...{ seconds: 2, bytes: 5_000_000, turnMs: 40.2, corelessMs: 6 },
+const calm: AttackResult = {
+  ...{ seconds: 2, bytes: 5_000_000, lagMs: 40.2, cpuWaitMs: 6 },
   ...{ ws: felt, post: felt, plain: felt },
 };
 const attack = { name: 'deep', kinds: ['deep'], connections: 30 } as const;
 
-test('each kind runs alone and all run as a mix, with each number of connections', () => {
+test('cases: each kind alone and all as a mix, with each number of connections', () => {
   const cases = casesOf(['deep', 'gzip'], [30, 100]);
   assert.deepEqual(
     cases.map(({ name, kinds, connections }) => [name, kinds.join(), connections]),
@@ -28,16 +28,16 @@ test('each kind runs alone and all run as a mix, with each number of connections
   );
 });
 
-test('the control sends ordinary events over the transports of the attack', () => {
+test('a control sends ordinary events over the transports of the attack', () => {
   const control = controlOf({ name: 'mix', kinds: ['deep', 'gzip'], connections: 30 });
   assert.deepEqual(control.kinds, ['ordinaryFrames', 'ordinaryBodies']);
   assert.equal(control.connections, 30);
 });
 
-test('a row has the rate, the turn, and the waits of each client, beside those of the control', () => {
+test('a row has rate, lag and the latency of each client, for the attack and the control', () => {
   const refused = { ...felt, failure: 'refused' };
   const control = { ...calm, bytes: 4_000_000, post: refused };
-  const both = measurementsOf([{ attack, attacked: calm, control }]);
+  const both = measurementsOf([{ attack, result: calm, control }]);
   assert.deepEqual(both.rows, [
     ['deep', '30', '2.5', '40', '6', '12 / 4', '12 / 4', '12 / 4'].concat(
       ...[['2.0', '40', '6', '12 / 4', '12 / 4 *', '12 / 4']],
@@ -45,26 +45,26 @@ test('a row has the rate, the turn, and the waits of each client, beside those o
   ]);
   assert.equal(both.head.length, both.rows[0]?.length);
   assert.equal(both.head.at(-1), 'control: plain');
-  const alone = measurementsOf([{ attack, attacked: calm }]);
+  const alone = measurementsOf([{ attack, result: calm }]);
   assert.deepEqual(alone.rows, [both.rows[0]?.slice(0, 8)]);
   assert.equal(alone.head.length, 8);
 });
 
-test('a long turn is a flaw where it has a bound, and so is a client that was ended', () => {
-  assert.deepEqual(flawsOf({ attack, attacked: calm }, 100), []);
-  const late = { attack, attacked: { ...calm, turnMs: 100.6 } };
-  assert.deepEqual(flawsOf(late, undefined), []);
-  assert.deepEqual(flawsOf(late, 100), [
-    'deep, 30 connections: the event loop was late by 101 ms; the worker had no core for 6 ms in all',
+test('lag above its bound and a disconnected client are problems', () => {
+  assert.deepEqual(problemsOf({ attack, result: calm }, 100), []);
+  const late = { attack, result: { ...calm, lagMs: 100.6 } };
+  assert.deepEqual(problemsOf(late, undefined), []);
+  assert.deepEqual(problemsOf(late, 100), [
+    'deep, 30 connections: event loop lag 101 ms, CPU wait 6 ms',
   ]);
-  assert.equal(flawsOf({ attack, attacked: { ...calm, turnMs: Number.NaN } }, 100).length, 1);
-  const ended = { attack, attacked: { ...calm, plain: { ...felt, failure: 'closed' } } };
-  assert.deepEqual(flawsOf(ended, 100), [
-    'deep, 30 connections: the plain client that obeys: closed',
+  assert.equal(problemsOf({ attack, result: { ...calm, lagMs: Number.NaN } }, 100).length, 1);
+  const ended = { attack, result: { ...calm, plain: { ...felt, failure: 'closed' } } };
+  assert.deepEqual(problemsOf(ended, 100), [
+    'deep, 30 connections: well-behaved plain client failed: closed',
   ]);
 });
 
-test('every kind carries the headers that let it in, in its handshake or its request', () => {
+test('every kind sends its credentials, in the handshake or the request', () => {
   const kinds = [...LOOP_KINDS, 'heldBodies', 'heldMessages'] as const;
   for (const kind of kinds) {
     const { handshake, bytes } = attackOf(kind, { Authorization: 'Bearer x' });
@@ -74,7 +74,7 @@ test('every kind carries the headers that let it in, in its handshake or its req
   }
 });
 
-test('what is held lacks its last byte alone, and is sent once', () => {
+test('a held message or body lacks only its last byte, and is sent once', () => {
   const body = attackOf('heldBodies');
   const [head = ''] = String(body.bytes.subarray(0, 500)).split('\r\n\r\n');
   const length = Number(/Content-Length: (\d+)/.exec(head)?.[1]);
@@ -84,7 +84,7 @@ test('what is held lacks its last byte alone, and is sent once', () => {
   assert.deepEqual([body.again, message.again], ['never', 'never']);
 });
 
-test('ordinary events come by frames for frames, and by bodies for bodies', () => {
+test('the control of frames sends frames, that of bodies sends bodies', () => {
   assert.deepEqual(
     ['deep', 'pings', 'lines', 'short'].map((kind) => ordinaryOf(kind as 'deep')),
     ['ordinaryFrames', 'ordinaryFrames', 'ordinaryBodies', 'ordinaryBodies'],

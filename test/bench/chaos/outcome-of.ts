@@ -1,11 +1,11 @@
 import type { Outcome } from '../../../bench/chaos/outcome.ts';
 import { facts } from '../report/run-of.ts';
 
-/** An outcome without a problem, but for what differs. */
+/** Returns an outcome without problems, with overrides. */
 export function outcomeOf(name: string, differs: Partial<Outcome> = {}): Outcome {
   return {
     name,
-    summary: `what ${name} does`,
+    summary: `summary of ${name}`,
     facts,
     setup: {},
     seconds: 60,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { missedGoals, outcomeText } from '../../../bench/chaos/format.ts';
 import type { Outcome } from '../../../bench/chaos/outcome.ts';
 import { chaosMarkdown, writeChaosReport } from '../../../bench/chaos/report.ts';
-import { keep, kept } from '../../../bench/chaos/results-store.ts';
+import { loadOutcomes, saveOutcome } from '../../../bench/chaos/results-store.ts';
 import { ROOT } from '../../../deploy/kafka/jars.ts';
 import { facts } from '../report/run-of.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -25,7 +25,7 @@ const first = outcomeOf('first', {
 });
 const second = outcomeOf('second', {
   facts: { ...facts, commit: 'def5678', clean: false, date: '2026-02-01 12:00', cores: 8 },
-  problems: ['2 events acknowledged and not stored', `see ${ROOT}/bench/out`],
+  problems: ['2 events acknowledged but not stored', `see ${ROOT}/bench/out`],
 });
 const both = new Map([first, second].map((outcome) => [outcome.name, outcome]));
 const named = [
@@ -34,7 +34,7 @@ const named = [
   { name: 'third', summary: '' },
 ];
 
-test('the report has each scenario in its order, and says which have not run', () => {
+test('the report lists scenarios in order, and names those without a run', () => {
   const text = chaosMarkdown(named, both);
   assert(text.indexOf('## second') < text.indexOf('## first'));
   assert.match(text, /^Not run: third\.$/m);
@@ -44,25 +44,25 @@ test('the report has each scenario in its order, and says which have not run', (
     /^\| \[first\]\(#first\) \| 1,000 \| 800 \| 100 \| 900 \| 0 \| 0 \| 0 \| passed \|$/m,
   );
   assert.match(text, /^\| \[second\].* \| \*\*failed\*\* \|$/m);
-  assert.match(text, /^\* 2 events acknowledged and not stored$/m);
+  assert.match(text, /^\* 2 events acknowledged but not stored$/m);
 });
 
-test('each section has its own commit and date, and says when it was another machine', () => {
+test('each section has its own commit and date, and marks another machine', () => {
   const text = chaosMarkdown(named, both);
   assert.match(text, /Commit def5678 with changes, 2026-02-01 12:00 UTC\.$/m);
-  assert.match(text, /Commit abc1234, 2026-01-31 12:00 UTC elsewhere\.$/m);
+  assert.match(text, /Commit abc1234, 2026-01-31 12:00 UTC on another machine\.$/m);
 });
 
-test('what differs from the usual world is named; settings of other programs are not', () => {
+test('deviations from the default setup are listed; settings of other programs are not', () => {
   const text = chaosMarkdown(named, both);
   assert.match(
     text,
-    /^2 workers, fault proxies before the brokers, `FOREBAY_BUFFER_BYTES=1`\. 5,000/m,
+    /^2 workers, fault proxies in front of the brokers, `FOREBAY_BUFFER_BYTES=1`\. 5,000/m,
   );
   assert.doesNotMatch(text, /LD_PRELOAD/);
 });
 
-test('a goal is missed by the worst value, not by the median', () => {
+test('the worst value decides about a goal, not the median', () => {
   const text = chaosMarkdown(named, both);
   assert.match(
     text,
@@ -70,25 +70,22 @@ test('a goal is missed by the worst value, not by the median', () => {
   );
   assert.match(text, /^Schedule: 1\.5 s broker 1 killed; 4 s, 8\.1 s SIGHUP\.$/m);
   assert.deepEqual(missedGoals(first), ['back after: 2,100 ms']);
-  assert.match(outcomeText(first), /^missed: back after: 2,100 ms\nfirst: passed$/m);
-  assert.match(outcomeText(second), /^wrong: 2 events .*\n.*\nsecond: FAILED$/m);
+  assert.match(outcomeText(first), /^goal missed: back after: 2,100 ms\nfirst: passed$/m);
+  assert.match(outcomeText(second), /^violation: 2 events .*\n.*\nsecond: FAILED$/m);
 });
 
-test('measurements are a table with its legend, in the report and in the terminal', () => {
+test('measurements are a table with a legend, in the report and in the terminal', () => {
   const measurements = { legend: 'Times in ms.', head: ['attack', 'turn'], rows: [['a|b', '12']] };
   const setup = { balanced: true, pinned: true, secure: true, keys: true };
   const measured = outcomeOf('first', { measurements, setup });
   const text = chaosMarkdown(named, new Map([['first', measured]]));
   const rows = ['| attack | turn |', '| --- | ---: |', '| a\\|b | 12 |'];
   assert(text.includes(['Times in ms.', '', ...rows].join('\n')), text);
-  assert.match(
-    text,
-    /^Behind HAProxy, the worker on a core of its own, .*, TLS, API keys\. 5,000/m,
-  );
+  assert.match(text, /^Behind HAProxy, the worker on a dedicated core, TLS, API keys\. 5,000/m);
   assert.match(outcomeText(measured), /^Times in ms\.\nattack {2}turn\na\|b {7}12$/m);
 });
 
-test('an outcome without a figure’s value has missed its goal', () => {
+test('a figure without a value misses its goal', () => {
   const figures: Outcome['figures'] = [
     { name: 'ms', unit: 'ms', values: [Number.NaN], goal: { most: 1 } },
     { name: 'n', unit: '', values: [1], goal: { least: 2 } },
@@ -96,16 +93,16 @@ test('an outcome without a figure’s value has missed its goal', () => {
   assert.equal(missedGoals({ figures }).length, 2);
 });
 
-test('outcomes are kept by name, the newest stays, and the file names no place of the machine', (t) => {
+test('the latest outcome of each name is stored, and the report contains no local paths', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-kept-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  assert.throws(() => kept(join(folder, 'none')), /^Error: no scenario has run here: make chaos$/);
-  keep(outcomeOf('first'), folder);
-  keep(first, folder);
-  keep(second, folder);
-  assert.deepEqual(kept(folder), both);
+  assert.throws(() => loadOutcomes(join(folder, 'none')), /^Error: no results: run make chaos$/);
+  saveOutcome(outcomeOf('first'), folder);
+  saveOutcome(first, folder);
+  saveOutcome(second, folder);
+  assert.deepEqual(loadOutcomes(folder), both);
   const file = join(folder, 'CHAOS.md');
-  writeChaosReport(named, kept(folder), file);
+  writeChaosReport(named, loadOutcomes(folder), file);
   const text = readFileSync(file, 'utf8');
   assert(text.includes('* see bench/out') && !text.includes(ROOT));
 });

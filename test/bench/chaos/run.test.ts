@@ -19,16 +19,16 @@ async function chaosWith(env: Record<string, string>, ...args: string[]) {
 
 const chaos = (...args: string[]) => chaosWith({}, ...args);
 
-test('an unknown scenario, or too much: which there are, before anything starts', async () => {
+test('an unknown scenario or an extra argument lists the scenarios, before anything starts', async () => {
   const [unknown, two] = await Promise.all([chaos('nope'), chaos('quota', 'clock')]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
   assert.match(
     unknown.stderr,
-    /^chaos: no scenario "nope"; there are:\n {2}broker-sigkill .* min\n/,
+    /^chaos: no scenario "nope"; available:\n {2}broker-sigkill .* min\n/,
   );
   assert.match(unknown.stderr, /^ {2}hostile-memory .* min$/m);
   assert.deepEqual([two.code, two.stdout], [2, '']);
-  assert.match(two.stderr, /^chaos: quota takes no arguments; there are:\n/);
+  assert.match(two.stderr, /^chaos: quota takes no arguments; available:\n/);
 });
 
 test('docs/guarantees.md names every scenario', () => {
@@ -36,20 +36,20 @@ test('docs/guarantees.md names every scenario', () => {
   for (const { name } of [...SCENARIOS, ...hostile()]) assert(text.includes(`\`${name}\``), name);
 });
 
-test('each scenario has a name of its own, which a shell takes as it is', () => {
+test('scenario names are unique and need no quoting in a shell', () => {
   const names = [...SCENARIOS, ...hostile()].map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   for (const name of names) assert.match(name, /^[a-z]+(-[a-z0-9]+)*$/);
 });
 
-test('the load is 5,000 events/s on two cores, and bounded on many', () => {
+test('the load is 5,000 events/s on two cores, and has a maximum', () => {
   assert.deepEqual(
     [1, 2, 64].map((cores) => machineRate(cores)),
     [2_500, 5_000, 10_000],
   );
 });
 
-test('wrong SECONDS of attacks: the range, before anything starts', async () => {
+test('invalid SECONDS of attacks print the range, before anything starts', async () => {
   const wrong = ['0', '601', '1.5', 'x'].map((SECONDS) => chaosWith({ SECONDS }, 'hostile'));
   for (const { code, stdout, stderr } of await Promise.all(wrong)) {
     assert.deepEqual([code, stdout], [2, '']);
@@ -57,7 +57,7 @@ test('wrong SECONDS of attacks: the range, before anything starts', async () => 
   }
 });
 
-test('the attacks run one worker on its core, two, through HAProxy, with TLS and with keys', () => {
+test('attack setups: one pinned worker, two workers, HAProxy, TLS, API keys', () => {
   const setups = hostile(3).map(({ name, setup }) => [name, setup]);
   const of = (name: string) => Object.fromEntries(setups)[name];
   assert.equal(of('hostile-one').pinned, true);

@@ -78,7 +78,7 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
   const missing = plainLoad.events - recordsWith('p-', records).length;
   assert.equal(metrics.value('forebay_events_dropped_total'), missing);
   assert.deepEqual(violationsOf(clients), []);
-  assert.deepEqual([watch.falls(), watch.unaccounted()], [[], []]);
+  assert.deepEqual([watch.decreases(), watch.unaccounted()], [[], []]);
 
   const bufferMax = watch.max('forebay_buffer_bytes');
   const residentMax = Math.max(watch.max('forebay_worker_resident_bytes'), watch.residentBytesMax);

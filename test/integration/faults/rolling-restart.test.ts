@@ -108,7 +108,7 @@ test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (
   assert.equal(metrics.value('forebay_handshakes_refused_total'), 0);
   assert.equal(metrics.value('forebay_events_lost_total'), 0);
   assert.equal(metrics.value('forebay_worker_restarts_total'), 0);
-  assert.deepEqual(watch.falls(), []);
+  assert.deepEqual(watch.decreases(), []);
   assert.deepEqual(watch.unaccounted(), []);
   assert.equal(watch.failed, 0);
   assert(watch.max('forebay_workers', { state: 'draining' }) > 0, 'a scrape saw one leave');

@@ -71,6 +71,6 @@ test('a topic deleted under load is made again, and what is acknowledged from th
   const lost = loads[1]!.events - recordsWith('p-', records).length;
   assert(metrics.value('forebay_events_dropped_total') <= lost);
   assert.deepEqual(violationsOf(clients), []);
-  assert.deepEqual([watch.falls(), watch.unaccounted()], [[], []]);
+  assert.deepEqual([watch.decreases(), watch.unaccounted()], [[], []]);
   assert.equal((await gateway.stop()).code, 0);
 });

@@ -68,7 +68,7 @@ test('a worker that hangs under load is killed and replaced; its neighbour goes 
   assert.deepEqual(violationsOf(clients), []);
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'hang' }), 1);
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 0);
-  assert.deepEqual(watch.falls(), []);
+  assert.deepEqual(watch.decreases(), []);
   assert.deepEqual(watch.unaccounted(), []);
   assert.equal(watch.failed, 0);
   assert.equal((await gateway.stop()).code, 0);

@@ -83,7 +83,7 @@ function checkCrash(t: TestContext, result: Awaited<ReturnType<typeof crash>>): 
   assert(reconnected > 0, 'somebody was connected to the worker that died');
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 1);
   assert(watch.scrapes.length > 20 && watch.failed === 0, 'every scrape is answered');
-  assert.deepEqual(watch.falls(), []);
+  assert.deepEqual(watch.decreases(), []);
   assert.deepEqual(watch.unaccounted(), []);
   const lost = metrics.value('forebay_events_lost_total', { cause: 'crash' });
   const difference = plainMissing + unanswered;

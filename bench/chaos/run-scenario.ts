@@ -1,41 +1,41 @@
-/** Runs one scenario from an empty machine to its verdict. */
+/** Runs one scenario, from start to verification. */
 import { runFacts } from '../report/facts.ts';
-import { Ends } from './cleanup.ts';
-import { judge } from './judge.ts';
+import { Cleanup } from './cleanup.ts';
 import type { Account, Outcome } from './outcome.ts';
 import type { Scenario } from './scenario.ts';
+import { verify } from './verify.ts';
 import { World } from './world.ts';
 
-/** Nothing of it is left afterwards; whatever goes wrong is a problem of the outcome. */
-export async function conduct(
+/** Stops everything it started; errors become problems of the outcome. */
+export async function runScenario(
   scenario: Scenario,
-  say: (line: string) => void = () => {},
+  log: (line: string) => void = () => {},
 ): Promise<Outcome> {
   const { name, summary, setup = {} } = scenario;
   const facts = runFacts({});
-  const ends = new Ends();
+  const cleanup = new Cleanup();
   const problems: string[] = [];
   let world: World | undefined;
   let balanced: { account: Account; figures: Outcome['figures'] } | undefined;
-  const tell = (what: string, error: unknown) => problems.push(`${what}: ${textOf(error)}`);
+  const report = (what: string, error: unknown) => problems.push(`${what}: ${textOf(error)}`);
   try {
     scenario.prepare?.();
-    world = await World.open(ends, setup, say);
-    await scenario.run(world).catch((error: unknown) => tell('it broke off', error));
+    world = await World.open(cleanup, setup, log);
+    await scenario.run(world).catch((error: unknown) => report('scenario aborted', error));
     const { account, evidence, figures } = await world.balance();
     balanced = { account, figures };
-    problems.push(...judge(evidence));
+    problems.push(...verify(evidence));
   } catch (error) {
-    tell(world === undefined ? 'it did not start' : 'the books were not closed', error);
+    report(world === undefined ? 'start failed' : 'reconciliation failed', error);
   }
   problems.unshift(...(world?.problems ?? []));
   if (problems.length > 0) {
     for (const gateway of world?.stage.gateways ?? []) {
-      say(`the gateway’s log ends:\n${gateway.logTail()}`);
+      log(`end of the gateway’s log:\n${gateway.logTail()}`);
     }
   }
   const seconds = Math.round(world?.seconds ?? 0);
-  await ends.end().catch((error: unknown) => tell('something did not end', error));
+  await cleanup.end().catch((error: unknown) => report('cleanup failed', error));
   return {
     ...{ name, summary, facts, setup, seconds, problems },
     eventsPerSecond: world?.eventsPerSecond ?? 0,
@@ -46,7 +46,7 @@ export async function conduct(
   };
 }
 
-/** With its causes. */
+/** Includes the causes. */
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : ` (${textOf(error.cause)})`;
