@@ -1,8 +1,8 @@
 /**
- * Runs the suite and records its ratios in bench/baseline.json, or holds them against those:
- * `node --import tsx bench/baseline.ts record|check [--last [--folder=bench]]`. With --last it takes
- * what the last run of the suite has left in out/ of that folder. Exit code 1 = a ratio is worse,
- * or it could not run; 2 = wrong arguments.
+ * Runs the suite and records its ratios in bench/baseline.json, or compares them with it: `node
+ * --import tsx bench/baseline.ts record|check [--last [--folder=bench]]`. With --last it uses the
+ * results of the last run in out/ of that folder. Exit code 1 = a ratio is worse, or the suite
+ * failed to run; 2 = invalid arguments.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,27 +10,27 @@ import { join } from 'node:path';
 import { ROOT } from '../deploy/kafka/jars.ts';
 import { PATH, readOptions } from '../src/cli/command-line.ts';
 import { EXIT, StartError } from '../src/common/errors.ts';
+import { checkBaseline } from './report/baseline-check.ts';
 import { type Baseline, baselineOf } from './report/compare.ts';
 import { type LastRun, readLastRun } from './report/report.ts';
-import { judge } from './report/verdict.ts';
 
 interface Options {
   readonly last: boolean;
-  /** Where baseline.json and the last run are. */
+  /** Directory of baseline.json and the last run. */
   readonly folder: string;
 }
 
-/** @throws Error when the run lost something: its figures say nothing then */
+/** @throws Error if the run has violations, which invalidate its figures */
 function suite({ last, folder }: Options): LastRun {
   if (!last) {
     const args = ['--import', 'tsx', 'bench/run.ts'];
     const { status } = spawnSync(process.execPath, args, { cwd: ROOT, stdio: 'inherit' });
-    if (status !== 0) throw new Error('the suite has failed');
+    if (status !== 0) throw new Error('the suite failed');
   }
   const run = readLastRun(folder);
   const wrong = [...run.results].filter(([, { problems }]) => problems.length > 0);
   if (wrong.length === 0) return run;
-  throw new Error(`something went wrong in the run: ${wrong.map(([name]) => name).join(', ')}`);
+  throw new Error(`the run has violations: ${wrong.map(([name]) => name).join(', ')}`);
 }
 
 function record(options: Options): number {
@@ -43,9 +43,9 @@ function record(options: Options): number {
 
 function check(options: Options): number {
   const file = fileIn(options);
-  if (!existsSync(file)) throw new Error('no baseline is recorded: make bench-baseline');
+  if (!existsSync(file)) throw new Error('no recorded baseline: run make bench-baseline');
   const baseline = JSON.parse(readFileSync(file, 'utf8')) as Baseline;
-  const { text, passed } = judge(baseline, suite(options));
+  const { text, passed } = checkBaseline(baseline, suite(options));
   console.log(`\n${text}`);
   return passed ? 0 : 1;
 }
@@ -70,7 +70,7 @@ function main(): number {
     case 'check':
       return check({ last, folder });
     default:
-      throw usage('record or check it');
+      throw usage('expected record or check');
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * `make bench-compression`: what each codec makes of batches of 140-byte events, and what it costs
- * on the main thread and on a thread. Needs no Kafka.
+ * `make bench-compression`: ratio of each codec for batches of 140-byte events, and its cost on the
+ * main thread and on a thread. Needs no Kafka.
  */
 import { gzipSync } from 'node:zlib';
 import { CODECS, type Codec, loadCodec } from '../src/kafka/compression/codecs.ts';
@@ -11,15 +11,15 @@ import { table } from './table.ts';
 
 const SIZES_KIB = [1, 16, 64, 256];
 const EVENT_BYTES = 140;
-/** Different batches, so that none is still in the caches from the round before. */
+/** Several batches, so that caches do not hold the previous round's. */
 const BATCHES = 16;
 const MEASURED_BYTES = 8 * 2 ** 20;
-/** As many lanes send together. */
+/** Number of lanes that send at the same time. */
 const AT_ONCE = 4;
 
 const WORDS = ['checkout', 'viewed', 'clicked', 'search', 'item', 'cart', 'login', 'page', 'price'];
 
-/** An event as an app might send it: names that repeat, numbers and ids that do not. */
+/** Returns an event as an app might send it: recurring names, varying numbers and ids. */
 function eventText(): string {
   const number = (below: number) => Math.floor(Math.random() * below);
   const word = () => WORDS[number(WORDS.length)];
@@ -36,7 +36,7 @@ function eventText(): string {
   return JSON.stringify({ ...event, msg: event.msg.slice(0, event.msg.length - excess) });
 }
 
-/** The records of a batch of about so many bytes. */
+/** Returns the records of a batch of about this size. */
 function recordsOf(bytes: number): Buffer {
   const batch = new RecordBatch(Buffer.alloc(bytes + 1_024), ANY_PARTITION);
   while (batch.length < bytes) {
@@ -54,7 +54,7 @@ interface Cost {
   readonly wall: number;
 }
 
-/** Runs `work` so many times, a few of them before the measurement. */
+/** Runs `work` repeatedly, including a warm-up before the measurement. */
 async function measure(times: number, work: (index: number) => unknown): Promise<Cost> {
   for (let index = 0; index < BATCHES; index++) await work(index);
   const before = process.cpuUsage();
@@ -88,7 +88,7 @@ async function rowOf(name: string, codec: Codec, kib: number): Promise<string[]>
   return [name, String(kib), ratio, ...figures.map((value) => value.toFixed(0)), chosen];
 }
 
-/** What it is when nobody chooses. */
+/** Level of gzip without configuration. */
 const GZIP_6: Codec = { ...loadCodec('gzip'), compressSync: (bytes) => gzipSync(bytes) };
 
 const rows: string[][] = [];

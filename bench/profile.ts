@@ -1,6 +1,6 @@
 /**
- * Leaves a CPU profile of one worker under a fixed load in bench/out/profile/, and says where its
- * time went: `node --import tsx bench/profile.ts`. Kafka is found as by bench/run.ts.
+ * Writes a CPU profile of one worker under fixed load to bench/out/profile/, and summarizes it:
+ * `node --import tsx bench/profile.ts`. Uses the same Kafka as bench/run.ts.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ const SHAPE = {
   framesPerPacket: 1,
   eventBytes: 140,
 };
-/** Of the window: less means that its clock is not the profile's. */
+/** Minimum coverage of the window; below it, the clocks of window and profile differ. */
 const COVERED_LEAST = 0.95;
 const TIMES = { warmUpMs: 3_000, windowMs: 15_000, settleMs: 10_000 };
 
@@ -44,7 +44,7 @@ async function brokersFor({ rest }: Places): Promise<readonly string[]> {
   return brokers;
 }
 
-/** Both times are of the clock that the profile has, CLOCK_MONOTONIC. */
+/** Uses the clock of the profile, CLOCK_MONOTONIC. */
 function markOf(worker: number): Mark {
   const main = readFileSync(`/proc/${worker}/task/${worker}/schedstat`, 'utf8');
   return {
@@ -54,7 +54,7 @@ function markOf(worker: number): Mark {
   };
 }
 
-/** Runs the load. @returns the window's ends, and the events that were acknowledged in it */
+/** Runs the load. @returns the window's ends, and the events acknowledged in it */
 async function loaded(gateway: Gateway, worker: number, { rest }: Places) {
   const client = new LoadClient(rest);
   try {
@@ -69,25 +69,25 @@ async function loaded(gateway: Gateway, worker: number, { rest }: Places) {
   }
 }
 
-/** Keeps the worker's profile; the primary writes one too. @throws Error when it wrote none */
-function takeProfile(worker: number): CpuProfile {
+/** Moves the worker's profile; the primary writes one too. @throws Error if there is none */
+function collectProfile(worker: number): CpuProfile {
   const written = readdirSync(FOLDER).filter((name) => name.endsWith('.cpuprofile'));
   // CPU.date.time.PID.thread.number.cpuprofile
   const name = written.find((one) => one.split('.')[3] === String(worker));
-  if (name === undefined) throw new Error('the worker has left no profile');
+  if (name === undefined) throw new Error('the worker wrote no profile');
   for (const other of written) if (other !== name) rmSync(join(FOLDER, other));
   const kept = join(FOLDER, 'worker.cpuprofile');
   renameSync(join(FOLDER, name), kept);
   return JSON.parse(readFileSync(kept, 'utf8')) as CpuProfile;
 }
 
-/** @throws Error when the profile does not have the window */
+/** @throws Error if the profile does not cover the window */
 function summarizeWindow(profile: CpuProfile, begin: Mark, end: Mark): ProfileSummary {
   const summary = summarize(profile, { fromMicros: begin.micros, toMicros: end.micros });
   const { idle, garbageCollection, program, javaScript } = summary;
   const covered = (idle + garbageCollection + program + javaScript) / (end.micros - begin.micros);
   if (covered >= COVERED_LEAST) return summary;
-  throw new Error(`the profile has ${(covered * 100).toFixed(0)}% of the window`);
+  throw new Error(`the profile covers ${(covered * 100).toFixed(0)}% of the window`);
 }
 
 async function main(): Promise<void> {
@@ -97,7 +97,7 @@ async function main(): Promise<void> {
   const places = choosePlaces();
   const brokers = await brokersFor(places);
   const topic = `bench-profile-${randomUUID().slice(0, 13)}`;
-  // Workers inherit these; NODE_OPTIONS does not take --cpu-prof in Node.js 20.
+  // Workers inherit these; NODE_OPTIONS rejects --cpu-prof in Node.js 20.
   const nodeArgs = ['--cpu-prof', `--cpu-prof-dir=${FOLDER}`, '--cpu-prof-interval'];
   nodeArgs.push(String(INTERVAL_MICROS));
   const gateway = await startGateway({ brokers, topic, nodeArgs });
@@ -110,8 +110,8 @@ async function main(): Promise<void> {
     console.log(`${load}, for ${TIMES.windowMs / 1000} s …`);
     const { begin, end, events } = await loaded(gateway, worker!, places);
     const { code } = await gateway.stop();
-    if (code !== 0) throw new Error(`the gateway ended with exit code ${code}`);
-    const summary = summarizeWindow(takeProfile(worker!), begin, end);
+    if (code !== 0) throw new Error(`the gateway exited with code ${code}`);
+    const summary = summarizeWindow(collectProfile(worker!), begin, end);
     const text = summaryText(summary, {
       setup: `${load}; ${places.text}`,
       windowMs: (end.micros - begin.micros) / 1000,

@@ -1,4 +1,4 @@
-/** What a scenario found: figures of interleaved runs, and how they stand to their goals. */
+/** Results of a scenario: figures of interleaved runs, and their goals. */
 
 /** One figure over the runs of a scenario. */
 export interface Figure {
@@ -6,22 +6,22 @@ export interface Figure {
   readonly name: string;
   /** `us/event`, `ms`, `bytes`, `events/s`, `x` (a ratio within one run), … */
   readonly unit: string;
-  /** One value per run; the median is shown, least and greatest are its spread. */
+  /** One value per run; reports show the median, and minimum and maximum as the spread. */
   readonly values: readonly number[];
-  /** What it should be, if anything: `most` = at most, `least` = at least. */
+  /** Goal: `most` = maximum, `least` = minimum. */
   readonly goal?: { readonly most: number } | { readonly least: number };
-  /** It is held against the recorded baseline: a ratio, the same on any machine. */
+  /** Compared with the recorded baseline: a ratio, independent of the machine. */
   readonly checked?: boolean;
 }
 
-/** Points of a plot, in the order in which they are drawn. */
+/** Points of a plot, in drawing order. */
 export interface Curve {
   readonly name: string;
   readonly points: readonly { readonly x: number; readonly y: number }[];
 }
 
 export interface Plot {
-  /** File name without ending: `cpu-per-event`. */
+  /** File name without extension: `cpu-per-event`. */
   readonly file: string;
   readonly title: string;
   readonly xLabel: string;
@@ -29,12 +29,12 @@ export interface Plot {
   readonly curves: readonly Curve[];
 }
 
-/** What a scenario found, and whether it found it without losing anything. */
+/** Results of a scenario, and its violations. */
 export interface Result {
-  /** What was done, in a sentence or two: load, sizes, who ran on which core. */
+  /** Description in a sentence or two: load, sizes, cores. */
   readonly setup: string;
   readonly figures: readonly Figure[];
   readonly plots?: readonly Plot[];
-  /** Lost, doubled, late: a run that has any fails. */
+  /** Lost, duplicated or late events: any of them fails the run. */
   readonly problems: readonly string[];
 }

@@ -1,8 +1,7 @@
 /**
- * Runs the suite, or one scenario: `node --import tsx bench/run.ts [NAME]`. Kafka is the one of
- * KAFKA_BROKERS, or the one of `make kafka`, which is started if it does not run. Exit code 0 =
- * nothing was lost, whatever the figures are; 1 = something was, or it could not run; 2 = no such
- * scenario or wrong settings.
+ * Runs the suite, or one scenario: `node --import tsx bench/run.ts [NAME]`. Uses KAFKA_BROKERS, or
+ * the Kafka of `make kafka`, which is started if needed. Exit code 0 = no violations, whatever the
+ * figures; 1 = violations, or it failed to run; 2 = no such scenario or invalid settings.
  */
 import { PLACE, up } from '../deploy/kafka/service.ts';
 import { wholeNumber } from '../src/cli/command-line.ts';
@@ -23,17 +22,17 @@ const ROUNDS = 3;
 const ROUNDS_MAX = 100;
 
 function usage(problem: string): number {
-  console.error(`bench: ${problem}; there are:\n${scenarioList(SCENARIOS)}`);
+  console.error(`bench: ${problem}; available:\n${scenarioList(SCENARIOS)}`);
   return 2;
 }
 
 interface Found {
   readonly brokers: readonly string[];
-  /** Of processes that can be moved. */
+  /** Processes that can be moved to other cores. */
   readonly pids: readonly number[];
 }
 
-/** A Kafka that runs, or is started now. */
+/** Returns a running Kafka, or starts one. */
 async function findKafka(): Promise<Found> {
   if (process.env.KAFKA_BROKERS) return { brokers: readConfig(process.env).kafkaBrokers, pids: [] };
   return await up(PLACE, console.log);
@@ -43,10 +42,10 @@ async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
   const startedMs = performance.now();
   console.log(`\n== ${scenario.name}: ${scenario.summary}`);
   const result = await runScenario(scenario, sources).catch((error: Error): Result => {
-    return { setup: scenario.summary, figures: [], problems: [`did not run: ${error.message}`] };
+    return { setup: scenario.summary, figures: [], problems: [`failed to run: ${error.message}`] };
   });
   console.log(`\n${result.setup}\n${figureTable(result.figures)}`);
-  for (const problem of result.problems) console.error(`wrong: ${problem}`);
+  for (const problem of result.problems) console.error(`violation: ${problem}`);
   console.log(`${scenario.name} took ${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
   return result;
 }
@@ -57,8 +56,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (rest.length > 0) return usage(`${name} takes no arguments`);
   const rounds = numberOf('ROUNDS', wholeNumber(1, ROUNDS_MAX), ROUNDS);
   const startedMs = performance.now();
-  const chosen = name === undefined ? SCENARIOS.filter(({ apart }) => !apart) : named;
-  // Started before this process is moved: a Java that sees one core sets itself up for less.
+  const chosen = name === undefined ? SCENARIOS.filter(({ standalone }) => !standalone) : named;
+  // Started before this process is pinned: a JVM that sees one core configures itself for less.
   const found = chosen.every(({ ownKafka }) => ownKafka) ? undefined : await findKafka();
   const places = choosePlaces(found === undefined || found.pids.length > 0);
   for (const pid of [...(found?.pids ?? []), process.pid]) moveTo(places.rest, pid);
@@ -66,7 +65,7 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     places,
     rounds,
     startGateway,
-    say: console.log,
+    log: console.log,
     kafka: async () => found?.brokers ?? [],
     brokerPids: found?.pids ?? [],
   };

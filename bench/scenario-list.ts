@@ -1,4 +1,4 @@
-/** Scenarios as lines for people: name, what is done, and how long it takes. */
+/** Lists scenarios for display: name, summary and duration. */
 export function scenarioList(
   scenarios: readonly { name: string; summary: string; minutes: number }[],
 ): string {

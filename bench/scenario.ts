@@ -2,42 +2,42 @@ import type { Gateway, GatewayOptions } from '../testing/gateway.ts';
 import type { Places } from './lab/cores.ts';
 import type { Result } from './result.ts';
 
-/** A load run with a name, for `make bench SCENARIO=name`. */
+/** Named load run for `make bench SCENARIO=name`. */
 export interface Scenario {
   readonly name: string;
-  /** One line for the list of scenarios. */
+  /** One-line description for lists. */
   readonly summary: string;
-  /** About how long it takes, for the same list. */
+  /** Approximate duration, for the same list. */
   readonly minutes: number;
-  /** It starts brokers of its own: none is given to it. */
+  /** Starts its own brokers; gets none. */
   readonly ownKafka?: boolean;
-  /** It takes too long for the suite, and is run by its name alone. */
-  readonly apart?: boolean;
-  /** Says what it does meanwhile; the result is for the table. @throws when it could not run */
+  /** Too long for the suite; runs by name only. */
+  readonly standalone?: boolean;
+  /** Logs its progress and returns its result. @throws if it failed to run */
   run(bench: Bench): Promise<Result>;
 }
 
-/** What a scenario runs on. */
+/** Environment of a scenario. */
 export interface Bench {
   readonly brokers: readonly string[];
-  /** Of those brokers, where they run here and are ours. */
+  /** Processes of the brokers, if they run here and may be moved. */
   readonly brokerPids: readonly number[];
   readonly places: Places;
-  /** How often each measurement is made, in turn with those that it is compared with. */
+  /** Number of times that each measurement runs, interleaved with those it is compared with. */
   readonly rounds: number;
-  /** Starts a gateway; the end of its log is shown when the scenario fails. */
+  /** Starts a gateway; the end of its log is shown if the scenario fails. */
   startGateway(options: GatewayOptions): Promise<Gateway>;
-  /** Tells people how it goes. */
-  say(line: string): void;
+  /** Logs progress. */
+  log(line: string): void;
 }
 
-/** Where scenarios get things from; tests have others. */
+/** Dependencies of scenarios; tests replace them. */
 export interface Sources extends Omit<Bench, 'brokers'> {
-  /** Brokers that run, or are started now. */
+  /** Returns running brokers, or starts them. */
   kafka(): Promise<readonly string[]>;
 }
 
-/** Runs a scenario; when it fails, the ends of its gateways' logs follow. @throws what it throws */
+/** Runs a scenario; if it fails, logs the ends of its gateways' logs. @throws its error */
 export async function runScenario(scenario: Scenario, sources: Sources): Promise<Result> {
   const { kafka, startGateway, ...rest } = sources;
   const gateways: Gateway[] = [];
@@ -56,7 +56,7 @@ export async function runScenario(scenario: Scenario, sources: Sources): Promise
     return result;
   } finally {
     if (!passed) {
-      for (const gateway of gateways) sources.say(`the gateway’s log ends:\n${gateway.logTail()}`);
+      for (const gateway of gateways) sources.log(`the gateway’s log ends:\n${gateway.logTail()}`);
     }
   }
 }

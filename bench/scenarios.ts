@@ -1,4 +1,4 @@
-/** Every scenario, in the order of the suite. */
+/** All scenarios, in the order of the suite. */
 import type { Scenario } from './scenario.ts';
 import { batched } from './scenarios/batched.ts';
 import { brokerKills } from './scenarios/broker-kills.ts';

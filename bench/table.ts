@@ -2,7 +2,7 @@ import { shortNumber } from './report/number.ts';
 import { statsOf } from './report/stats.ts';
 import type { Figure } from './result.ts';
 
-/** Figures in columns, numbers to the right. */
+/** Formats columns; numbers are right-aligned. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
@@ -13,23 +13,23 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return all.map(line).join('\n');
 }
 
-/** Figures with their spread, and how they stand to their goals. */
+/** Formats figures with their spread and goals. */
 export function figureTable(figures: readonly Figure[]): string {
-  const head = ['figure', 'median', 'least', 'most', 'unit', 'goal', ''];
+  const head = ['figure', 'median', 'min', 'max', 'unit', 'goal', ''];
   return table(head, figures.map(rowOf));
 }
 
 function rowOf({ name, values, unit, goal }: Figure): string[] {
   const usable = values.filter(Number.isFinite);
-  // A run without a value has met nothing.
+  // A missing value misses every goal.
   if (usable.length < values.length || usable.length === 0) {
-    return [name, '–', '', '', unit, ...verdict(Number.NaN, goal)];
+    return [name, '–', '', '', unit, ...status(Number.NaN, goal)];
   }
   const { median, least, greatest } = statsOf(usable);
-  return [name, ...[median, least, greatest].map(shortNumber), unit, ...verdict(median, goal)];
+  return [name, ...[median, least, greatest].map(shortNumber), unit, ...status(median, goal)];
 }
 
-function verdict(value: number, goal: Figure['goal']): [string, string] {
+function status(value: number, goal: Figure['goal']): [string, string] {
   if (goal === undefined) return ['', ''];
   if ('most' in goal) return [`≤ ${shortNumber(goal.most)}`, value <= goal.most ? 'met' : 'missed'];
   return [`≥ ${shortNumber(goal.least)}`, value >= goal.least ? 'met' : 'missed'];

@@ -1,6 +1,6 @@
 /**
- * Holds what load clients sent and heard against what a topic has. A compact ledger, for a million
- * events: a byte per event, found by the event's own name `run-connection-number`.
+ * Compares the reports of load clients with a topic. A compact ledger for a million events: one
+ * byte per event, located by the event's id `run-connection-number`.
  */
 import type { LoadReport } from '../load/messages.ts';
 import { CONNECTION_DIGITS, NUMBER_DIGITS } from '../load/packet.ts';
@@ -10,16 +10,16 @@ const REFUSED = 2;
 const UNCERTAIN = 4;
 const SETTLED = 8;
 
-/** How many events have each flaw. */
+/** Number of events per violation. */
 export interface Balance {
   readonly sent: number;
   readonly stored: number;
-  /** Acknowledged and not stored. */
+  /** Acknowledged but not stored. */
   readonly missing: number;
   readonly doubled: number;
-  /** Stored and never sent, or under a wrong key. */
+  /** Stored but never sent, or under a wrong key. */
   readonly phantom: number;
-  /** Refused for not being stored, and stored. */
+  /** Rejected as not stored, but stored. */
   readonly refusedStored: number;
   /** Stored after a later event of the same connection. */
   readonly disordered: number;
@@ -35,7 +35,7 @@ const START = '{"id":"';
 const DASH = 0x2d;
 const ZERO = 0x30;
 
-/** The part of a load client's report that counts here. */
+/** Part of a load client's report that counts here. */
 export interface Sent {
   readonly shape: Pick<LoadReport['shape'], 'run'>;
   readonly connections: LoadReport['connections'];
@@ -50,14 +50,14 @@ export class Account {
   #refusedStored = 0;
   #disordered = 0;
 
-  /** @param ordered each connection's events have to be stored in their order */
+  /** @param ordered each connection's events have to be stored in order */
   constructor(ordered = true) {
     this.#ordered = ordered;
   }
 
-  /** What one run sent and heard. @throws Error when a run of that name was added before */
+  /** Adds the report of one run. @throws Error for a run that was added before */
   add({ shape, connections }: Sent): void {
-    if (this.#runs.has(shape.run)) throw new Error(`run ${shape.run} is known`);
+    if (this.#runs.has(shape.run)) throw new Error(`duplicate run ${shape.run}`);
     const rows = connections.map(({ sentEvents, settledEvents, refused, uncertain }, index) => {
       const flags = new Uint8Array(sentEvents).fill(SETTLED, 0, settledEvents);
       mark(flags, refused, REFUSED);
@@ -68,7 +68,7 @@ export class Account {
     this.#runs.set(shape.run, rows);
   }
 
-  /** One record of the topic; those of a partition in their order. */
+  /** Adds a record of the topic; records of a partition in order. */
   record(key: Buffer | null, value: Buffer | null): void {
     this.#stored++;
     const place = value === null ? undefined : placeIn(value);
@@ -105,8 +105,8 @@ export class Account {
   }
 }
 
-/** What is wrong with it, in words; undefined when nothing is. */
-export function flawsOf(balance: Balance): string | undefined {
+/** Describes the violations; undefined if there are none. */
+export function imbalanceOf(balance: Balance): string | undefined {
   const { sent, stored, ...flaws } = balance;
   const found = Object.entries(flaws).filter(([, count]) => count > 0);
   if (found.length === 0) return undefined;
@@ -120,7 +120,7 @@ function mark(flags: Uint8Array, ranges: readonly number[], flag: number): void 
   }
 }
 
-/** Which event a record holds; undefined when it does not look like one of ours. */
+/** Returns the event in a record; undefined if it is not an event of a run. */
 function placeIn(value: Buffer): { run: string; connection: number; event: number } | undefined {
   const dash = value.indexOf(DASH, START.length);
   if (dash < 0 || value.toString('latin1', 0, START.length) !== START) return undefined;
@@ -130,7 +130,7 @@ function placeIn(value: Buffer): { run: string; connection: number; event: numbe
   return { run, connection, event };
 }
 
-/** NaN where something else stands. */
+/** Returns NaN for anything but digits. */
 function digits(value: Buffer, at: number, count: number): number {
   let number = 0;
   for (let index = at; index < at + count; index++) {

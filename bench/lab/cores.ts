@@ -1,21 +1,21 @@
-/** Who runs on which core. */
+/** Assignment of processes to cores. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { hasTool } from '../../testing/tools.ts';
 
 export interface Places {
-  /** The worker under test, alone; undefined = the kernel decides. */
+  /** Core of the worker under test; undefined = the kernel decides. */
   readonly worker: string | undefined;
-  /** Load client, Kafka, primary, the bench itself. */
+  /** Cores of load client, Kafka, primary and the bench itself. */
   readonly rest: string | undefined;
   readonly all: string | undefined;
-  /** For the results. */
+  /** Description for the results. */
   readonly text: string;
 }
 
 /**
- * With `taskset` and two cores or more, the last one is the worker's.
+ * Returns the last core for the worker, given `taskset` and at least two cores.
  * @param kafkaIsHere Kafka's processes can be moved
  */
 export function choosePlaces(kafkaIsHere = true): Places {
@@ -26,27 +26,27 @@ export function choosePlaces(kafkaIsHere = true): Places {
       worker: undefined,
       rest: undefined,
       all: undefined,
-      text: `nothing is pinned: ${why}`,
+      text: `not pinned: ${why}`,
     };
   }
   const rest = count === 2 ? '0' : `0-${count - 2}`;
   const others = kafkaIsHere ? 'load client, Kafka and primary' : 'load client and primary';
   const where = count === 2 ? 'core 0' : `cores ${rest}`;
-  const kafka = kafkaIsHere ? '' : '; Kafka elsewhere';
+  const kafka = kafkaIsHere ? '' : '; Kafka on other machines';
   return {
     worker: String(count - 1),
     rest,
     all: `0-${count - 1}`,
-    text: `worker on core ${count - 1} alone; ${others} on ${where}${kafka}`,
+    text: `worker alone on core ${count - 1}; ${others} on ${where}${kafka}`,
   };
 }
 
-/** The command with which a process begins on these cores. */
+/** Returns the command that starts a process on these cores. */
 export function underCores(cores: string | undefined, command: readonly string[]): string[] {
   return cores === undefined ? [...command] : ['taskset', '-c', cores, ...command];
 }
 
-/** Moves a process that runs, all of its threads. @throws Error when it cannot be moved */
+/** Moves a running process with all of its threads. @throws Error if that fails */
 export function moveTo(cores: string | undefined, pid: number): void {
   if (cores === undefined) return;
   const { status, stderr } = spawnSync('taskset', ['-acp', cores, String(pid)], {
@@ -55,14 +55,14 @@ export function moveTo(cores: string | undefined, pid: number): void {
   if (status !== 0) throw new Error(`taskset of process ${pid}: ${stderr.trim()}`);
 }
 
-/** Cores that process what arrives at the loopback interface, as a bit mask; 0 = the sender's. */
+/** Bit mask of cores that process loopback input; 0 = the sending core. */
 const STEERING = '/sys/class/net/lo/queues/rx-0/rps_cpus';
 
 /**
- * Has every core but the last process what arrives at the loopback interface. By default the core
- * that sends does, so that each acknowledgment of a worker's kernel would send the next data of its
- * peer on the core that is to be the worker's alone; no network card does that. Needs root.
- * @returns undoes it
+ * Lets all cores but the last process loopback input. By default the sending core does, so each TCP
+ * acknowledgement of a worker's kernel would run the peer's next send on the worker's dedicated
+ * core, unlike a network card. Requires root.
+ * @returns a function that undoes it
  */
 export function steerLoopback(): () => void {
   try {
@@ -74,7 +74,7 @@ export function steerLoopback(): () => void {
   }
 }
 
-/** The first `count` cores in the kernel's notation: 32 bits in hexadecimal to a group. */
+/** Returns a mask of the first `count` cores in the kernel's notation: groups of 32 bits in hex. */
 function maskOf(count: number): string {
   const digits = ((1n << BigInt(count)) - 1n).toString(16);
   return digits.replace(/\B(?=(?:[0-9a-f]{8})+$)/g, ',');

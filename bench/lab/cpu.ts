@@ -2,9 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * Seconds of CPU that a process's threads have used. The scheduler counts nanoseconds, where
- * /proc/PID/stat has hundredths of a second: too coarse for a window of seconds.
- * @throws Error when there is no such process
+ * Returns the CPU seconds of a process's threads. The scheduler counts nanoseconds; /proc/PID/stat
+ * has hundredths of a second, too coarse for a window of seconds.
+ * @throws Error if there is no such process
  */
 export function cpuSecondsOf(pid: number): number {
   let nanoseconds = 0;
@@ -13,7 +13,7 @@ export function cpuSecondsOf(pid: number): number {
       const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8');
       nanoseconds += Number(text.split(' ')[0]);
     } catch {
-      // A thread that ended since it was listed.
+      // The thread ended after it was listed.
     }
   }
   return nanoseconds / 1e9;

@@ -3,10 +3,10 @@ import type { Measurement } from './measure.ts';
 
 export type Goal = NonNullable<Figure['goal']>;
 
-/** What was measured in turn, round by round, by name. */
+/** Interleaved measurements by name, one per round. */
 export type Rounds<Name extends string> = Record<Name, Measurement[]>;
 
-/** Makes every measurement once per round, one after the other: what drifts, drifts for all. */
+/** Runs every measurement once per round, in sequence, so that drift affects all of them. */
 export async function interleave<Name extends string>(
   rounds: number,
   runs: Record<Name, () => Promise<Measurement>>,
@@ -23,17 +23,17 @@ export function cpuOf(measurements: readonly Measurement[]): number[] {
   return measurements.map(({ cpuMicrosPerEvent }) => cpuMicrosPerEvent);
 }
 
-/** User and system time of all processes per acknowledged event. */
+/** Returns user and system time of all processes per acknowledged event. */
 export function cpuFigure(name: string, measurements: readonly Measurement[]): Figure {
   return { name, unit: 'us/event', values: cpuOf(measurements) };
 }
 
-/** How often the one is the other, round by round: both were measured in the same round. */
+/** Returns the ratios of values of the same round. */
 export function ratios(these: readonly number[], those: readonly number[]): number[] {
   return these.map((value, round) => value / (those[round] ?? Number.NaN));
 }
 
-/** A ratio within one run: what is held against the baseline. */
+/** Returns a ratio within one run, which is compared with the baseline. */
 export function ratioFigure(
   name: string,
   these: readonly number[],
@@ -44,7 +44,7 @@ export function ratioFigure(
   return { name, unit: 'x', values, checked: true, ...(goal === undefined ? {} : { goal }) };
 }
 
-/** The ratio of the CPU per event. */
+/** Returns the ratio of the CPU per event. */
 export function cpuRatio(
   name: string,
   these: readonly Measurement[],
@@ -54,7 +54,7 @@ export function cpuRatio(
   return ratioFigure(name, cpuOf(these), cpuOf(those), goal);
 }
 
-/** Median latencies of the rounds, and the 99th percentiles. */
+/** Returns the p50 and p99 latencies of the rounds. */
 export function latencyFigures(name: string, measurements: readonly Measurement[]): Figure[] {
   const of = (percentile: 'p50' | 'p99') =>
     measurements.map(({ report }) => report.latency[percentile]);

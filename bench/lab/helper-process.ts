@@ -6,16 +6,16 @@ import { underCores } from './cores.ts';
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const STOP_MS = 5_000;
 
-/** A TypeScript file of the bench in a process of its own, that talks by messages. */
+/** A TypeScript file of the bench in a process of its own, controlled by messages. */
 export class HelperProcess<Command extends object, Answer> {
   readonly #child: ChildProcess;
   readonly #killOnExit: () => void;
   readonly #ended: Promise<void>;
   #exited = false;
-  /** Takes answers, or the process's end. */
-  #hear: ((answer: Answer | undefined) => void) | undefined;
+  /** Receives answers, or undefined when the process exits. */
+  #onAnswer: ((answer: Answer | undefined) => void) | undefined;
 
-  /** @param cores where it may run, as taskset names them; undefined = anywhere */
+  /** @param cores cores for the process, in taskset notation; undefined = any */
   constructor(file: string, args: readonly string[] = [], cores?: string) {
     const node = [process.execPath, '--import', 'tsx', file, ...args];
     const [command = '', ...rest] = underCores(cores, node);
@@ -26,12 +26,12 @@ export class HelperProcess<Command extends object, Answer> {
     });
     this.#killOnExit = () => this.#child.kill('SIGKILL');
     process.once('exit', this.#killOnExit);
-    this.#child.on('message', (answer) => this.#hear?.(answer as Answer));
+    this.#child.on('message', (answer) => this.#onAnswer?.(answer as Answer));
     this.#ended = new Promise((done) => {
       this.#child.once('exit', () => {
         process.off('exit', this.#killOnExit);
         this.#exited = true;
-        this.#hear?.(undefined);
+        this.#onAnswer?.(undefined);
         done();
       });
     });
@@ -42,22 +42,22 @@ export class HelperProcess<Command extends object, Answer> {
   }
 
   /**
-   * Sends a command, if there is one, and hears answers until `isLast` takes one for the last.
-   * @throws Error when the process ends before, or what `isLast` throws
+   * Sends a command, if given, and receives answers until `isLast` returns true.
+   * @throws Error if the process exits before, and errors of `isLast`
    */
-  ask(command: Command | undefined, isLast: (answer: Answer) => boolean): Promise<Answer> {
+  send(command: Command | undefined, isLast: (answer: Answer) => boolean): Promise<Answer> {
     return new Promise((done, fail) => {
-      if (this.#hear !== undefined) return fail(new Error('one command at a time'));
-      if (this.#exited) return fail(new Error('the process has ended'));
-      this.#hear = (answer) => {
+      if (this.#onAnswer !== undefined) return fail(new Error('one command at a time'));
+      if (this.#exited) return fail(new Error('the process has exited'));
+      this.#onAnswer = (answer) => {
         try {
-          if (answer === undefined) throw new Error('the process has ended');
+          if (answer === undefined) throw new Error('the process has exited');
           if (!isLast(answer)) return;
           done(answer);
         } catch (error) {
           fail(error);
         }
-        this.#hear = undefined;
+        this.#onAnswer = undefined;
       };
       if (command !== undefined) this.#child.send(command);
     });

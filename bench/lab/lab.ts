@@ -9,14 +9,14 @@ import { percent } from '../report/number.ts';
 import type { Figure } from '../result.ts';
 import type { Bench } from '../scenario.ts';
 import { Bare, startFloor, startNaive } from '../yardsticks/yardstick.ts';
-import { Account, type Balance, flawsOf } from './account.ts';
+import { Account, type Balance, imbalanceOf } from './account.ts';
 import { moveTo } from './cores.ts';
 import { lateness, type Measurement, measure } from './measure.ts';
 import { peakBytesOf } from './memory.ts';
 import { GatewayTarget, type Target } from './target.ts';
 import { warmUp } from './warm-up.ts';
 
-/** The standard case; a scenario names what differs. */
+/** Default load; scenarios name their deviations. */
 const STANDARD = {
   connections: 64,
   eventsPerSecond: 20_000,
@@ -27,35 +27,35 @@ const STANDARD = {
 const TIMES: LoadTimes = { warmUpMs: 400, windowMs: 2_000, settleMs: 10_000 };
 export const PARTITIONS = 12;
 const TRIES = 2;
-/** What a worker may hold beside its buffer. */
-const MEMORY_BESIDE_MIB = 100;
+/** Allowed memory of a worker beyond its buffer. */
+const MEMORY_OVERHEAD_MIB = 100;
 
 export type Shape = Partial<Omit<LoadShape, 'port' | 'run'>>;
 
-export interface GatewayWish {
+export interface GatewaySpec {
   readonly name?: string;
   readonly env?: GatewayOptions['env'];
   readonly partitions?: number;
   /** Its processes run on any core. */
   readonly anywhere?: boolean;
-  /** What it is sent has no order. */
+  /** Its events are not ordered. */
   readonly unordered?: boolean;
 }
 
-/** What was written where. */
-interface Book {
+/** What was sent to a target, and its topic. */
+interface TargetAccount {
   readonly topic: string;
   readonly account: Account;
 }
 
-/** One scenario's processes and topics. It measures, and holds what was sent against the topics. */
+/** Processes and topics of one scenario. Measures, and verifies what was stored. */
 export class Lab {
   readonly bench: Bench;
   readonly client: LoadClient;
   readonly #processes: { stop(): Promise<void> }[] = [];
   readonly #topics: string[] = [];
-  readonly #books = new Map<Target, Book>();
-  /** Nothing was sent to them yet. */
+  readonly #books = new Map<Target, TargetAccount>();
+  /** Targets without any load so far. */
   #cold: Target[] = [];
   #runs = 0;
   readonly problems: string[] = [];
@@ -65,7 +65,7 @@ export class Lab {
     this.client = new LoadClient(bench.places.rest);
   }
 
-  /** Does `work` in a lab of its own, that is cleared away whatever happens. */
+  /** Runs `work` in a new lab, which is always cleaned up. */
   static async with<T>(bench: Bench, work: (lab: Lab) => Promise<T>): Promise<T> {
     const lab = new Lab(bench);
     try {
@@ -75,13 +75,13 @@ export class Lab {
     }
   }
 
-  /** A gateway on a topic of its own, its workers on their core. */
-  async gateway(wish: GatewayWish = {}): Promise<GatewayTarget> {
-    const { name = 'gateway', env = {}, partitions, anywhere, unordered } = wish;
+  /** Starts a gateway on a new topic, its workers on their core. */
+  async gateway(spec: GatewaySpec = {}): Promise<GatewayTarget> {
+    const { name = 'gateway', env = {}, partitions, anywhere, unordered } = spec;
     const { brokers, places } = this.bench;
     const topic = `bench-${randomUUID().slice(0, 13)}`;
     const settings = { KAFKA_TOPIC_PARTITIONS: String(partitions ?? PARTITIONS), ...env };
-    // It starts on all cores, as it would by itself.
+    // It starts on all cores, as in production.
     moveTo(places.all, process.pid);
     const starting = this.bench.startGateway({ brokers, topic, env: settings });
     const gateway = await starting.finally(() => moveTo(places.rest, process.pid));
@@ -103,7 +103,7 @@ export class Lab {
     return target;
   }
 
-  /** Events of the standard size, one at a time. */
+  /** Sends events of the default size, one at a time. */
   async bare(): Promise<Bare> {
     const topic = await this.#createTopic();
     const { brokers, places } = this.bench;
@@ -129,7 +129,7 @@ export class Lab {
     return target;
   }
 
-  /** Has all that were started run as they will after a while, before anything counts. */
+  /** Warms up all targets that were started. */
   async warmUp(): Promise<void> {
     const targets = this.#cold;
     this.#cold = [];
@@ -139,13 +139,14 @@ export class Lab {
       this.#books.get(targets[index]!)?.account.add(report);
     }
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    this.bench.say(`warmed up in ${seconds} s: ${targets.map(({ name }) => name).join(', ')}`);
+    this.bench.log(`warmed up in ${seconds} s: ${targets.map(({ name }) => name).join(', ')}`);
   }
 
   /**
-   * One window of load. It is repeated when the load client itself was late, and then a problem.
-   * @param shape what differs from the standard case
-   * @param tries how often it may be made at the most
+   * Runs one window of load. A window in which the load client fell behind is repeated, up to
+   * `tries` times; then it is a violation.
+   * @param shape deviations from the default load
+   * @param tries maximum number of attempts
    */
   async measure(
     target: Target,
@@ -158,35 +159,35 @@ export class Lab {
       const whole = { ...STANDARD, ...shape, run };
       const found = await measure(this.client, target, whole, { ...TIMES, ...times });
       this.#books.get(target)?.account.add(found.report);
-      this.bench.say(lineOf(target, found));
+      this.bench.log(lineOf(target, found));
       for (const problem of found.report.problems) this.problem(target, problem);
       const late = lateness(found.report);
       if (late === undefined) return found;
-      this.bench.say(`  ${late}`);
+      this.bench.log(`  ${late}`);
       if (attempt < tries) continue;
       this.problem(target, late);
       return found;
     }
   }
 
-  /** Reads the target's topic back. Losses of any but the gateway are not a problem of ours. */
+  /** Reads the target's topic back. Only losses of the gateway are violations. */
   async balance(target: Target): Promise<Balance> {
     const { topic, account } = this.#books.get(target)!;
     const { brokers, places } = this.bench;
-    // Nothing is measured now: on the worker’s core too it is quicker.
+    // Nothing is measured now: reading is faster with the worker’s core.
     moveTo(places.all, process.pid);
     await eachRecord({ brokers, topic }, ({ key, value }) => account.record(key, value)).finally(
       () => moveTo(places.rest, process.pid),
     );
     const balance = account.balance();
-    const flaws = flawsOf(balance);
-    const fine = flaws === undefined ? ', each event once' : `: ${flaws}`;
-    this.bench.say(`${target.name}: ${balance.stored} records read back${fine}`);
-    if (flaws !== undefined && target instanceof GatewayTarget) this.problem(target, flaws);
+    const imbalance = imbalanceOf(balance);
+    const fine = imbalance === undefined ? ', each event exactly once' : `: ${imbalance}`;
+    this.bench.log(`${target.name}: ${balance.stored} records read back${fine}`);
+    if (imbalance !== undefined && target instanceof GatewayTarget) this.problem(target, imbalance);
     return balance;
   }
 
-  /** The most memory that any worker has held so far, for each size of buffer. */
+  /** Returns the maximum memory of the workers so far, by buffer size. */
   memory(): Figure[] {
     const most = new Map<number, number>();
     for (const { gateway, bufferBytes } of this.#processes.filter(isGateway)) {
@@ -194,26 +195,26 @@ export class Lab {
       most.set(bufferBytes, Math.max(most.get(bufferBytes) ?? 0, ...peaks));
     }
     return [...most].map(([bufferBytes, bytes]) => ({
-      name: `worker’s memory, the most, with a buffer of ${bufferBytes / MIB} MiB`,
+      name: `maximum worker memory, buffer of ${bufferBytes / MIB} MiB`,
       unit: 'MiB',
       values: [bytes / MIB],
-      goal: { most: bufferBytes / MIB + MEMORY_BESIDE_MIB },
+      goal: { most: bufferBytes / MIB + MEMORY_OVERHEAD_MIB },
     }));
   }
 
-  /** Reads back what every gateway has written. */
+  /** Reads back what every gateway has stored. */
   async verify(): Promise<void> {
     for (const target of this.#books.keys()) {
       if (target instanceof GatewayTarget) await this.balance(target);
     }
   }
 
-  /** What was sent to this target, and what is in its topic. */
+  /** Returns the account of a target and its topic. */
   account(target: Target): Account {
     return this.#books.get(target)!.account;
   }
 
-  /** Ends with the lab. */
+  /** Stops a process at the end of the lab. */
   stopAtEnd(process: { stop(): Promise<void> }): void {
     this.#processes.push(process);
   }

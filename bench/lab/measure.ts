@@ -5,18 +5,18 @@ import type { Target } from './target.ts';
 
 /** One window of load on one target. */
 export interface Measurement {
-  /** User and system time of all its processes per event that was acknowledged. */
+  /** User and system time of all its processes per acknowledged event. */
   readonly cpuMicrosPerEvent: number;
-  /** The same of the first process alone: the worker, where there is one. */
+  /** The same of the first process alone: the worker, if there is one. */
   readonly workerCpuMicrosPerEvent: number;
   readonly ackedPerSecond: number;
   readonly report: LoadReport;
 }
 
-/** Beyond it the load client's own lateness would be measured. */
+/** Above it, latencies would mostly measure the load client. */
 const LAG_P99_MS_MAX = 25;
 
-/** Opens connections, sends for `times`, and takes the CPU of the window. */
+/** Opens connections, sends for `times`, and measures the CPU of the window. */
 export async function measure(
   client: LoadClient,
   target: Target,
@@ -42,8 +42,8 @@ export async function measure(
   }
 }
 
-/** Why the load client itself spoilt the run; undefined when it did not. */
+/** Explains why the load client invalidated the run; undefined if it did not. */
 export function lateness({ lag }: LoadReport): string | undefined {
   if (lag.p99 <= LAG_P99_MS_MAX) return undefined;
-  return `the load client was ${lag.p99.toFixed(0)} ms late (p99)`;
+  return `the load client was ${lag.p99.toFixed(0)} ms behind schedule (p99)`;
 }

@@ -3,17 +3,17 @@ import { readFileSync } from 'node:fs';
 
 const KIB = 1024;
 
-/** Bytes of memory that a process holds. @throws Error when there is no such process */
+/** Returns the resident bytes of a process. @throws Error if there is no such process */
 export function residentBytesOf(pid: number): number {
   return kibIn(`/proc/${pid}/status`, 'VmRSS') * KIB;
 }
 
-/** The most that it has ever held. @throws Error when there is no such process */
+/** Returns its peak resident bytes. @throws Error if there is no such process */
 export function peakBytesOf(pid: number): number {
   return kibIn(`/proc/${pid}/status`, 'VmHWM') * KIB;
 }
 
-/** Bytes that the kernel holds for its objects: sockets, files and all others. */
+/** Returns the bytes of the kernel's objects: sockets, files and all others. */
 export function kernelSocketBytes(): number {
   return kibIn('/proc/meminfo', 'Slab') * KIB;
 }

@@ -1,10 +1,10 @@
 import type { Gateway } from '../../testing/gateway.ts';
 
-/** What load goes to: the gateway, or what it is measured against. */
+/** Target of load: the gateway, or a yardstick. */
 export interface Target {
   readonly name: string;
   readonly port: number;
-  /** Processes whose CPU counts: those that serve first. */
+  /** Processes whose CPU counts; serving ones first. */
   processes(): number[];
   stop(): Promise<void>;
 }
@@ -12,7 +12,7 @@ export interface Target {
 export class GatewayTarget implements Target {
   readonly name: string;
   readonly gateway: Gateway;
-  /** Of each worker. */
+  /** Buffer of each worker. */
   readonly bufferBytes: number;
 
   constructor(name: string, gateway: Gateway, bufferBytes: number) {
@@ -31,6 +31,6 @@ export class GatewayTarget implements Target {
 
   async stop(): Promise<void> {
     const { code } = await this.gateway.stop();
-    if (code !== 0) throw new Error(`${this.name} ended with exit code ${code}`);
+    if (code !== 0) throw new Error(`${this.name} exited with code ${code}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Load before anything counts: V8 compiles what it has seen often enough, and what runs once per
- * produce request, a hundred times a second, is seen often enough after many seconds only.
+ * Load before the first measurement: V8 compiles hot code, and code that runs once per produce
+ * request, a hundred times per second, becomes hot only after many seconds.
  */
 import { LoadClient } from '../load/client.ts';
 import type { LoadReport } from '../load/messages.ts';
@@ -17,10 +17,9 @@ const SHAPE = {
 const TIMES = { warmUpMs: 0, windowMs: 8_000, settleMs: 10_000, dropQueue: true };
 
 /**
- * Loads all of them at the same time, so that many take no longer than one, each by a client of
- * its own.
- * @param cores the clients'
- * @returns what was sent to each, in their order
+ * Loads all targets at the same time, each from its own client, which takes as long as one.
+ * @param cores cores of the clients
+ * @returns the reports, in the order of the targets
  */
 export function warmUp(
   targets: readonly Target[],

@@ -2,11 +2,11 @@ import { HelperProcess } from '../lab/helper-process.ts';
 import type { LoadAnswer, LoadCommand, LoadReport, LoadShape, LoadTimes } from './messages.ts';
 
 export interface RunOptions extends LoadTimes {
-  /** The window begins, or ends, now. */
+  /** The window starts or ends now. */
   readonly onMark?: (is: 'begin' | 'end') => void;
 }
 
-/** The load client, seen from the process that measures. */
+/** Load client, as seen by the measuring process. */
 export class LoadClient {
   readonly #helper: HelperProcess<LoadCommand, LoadAnswer>;
 
@@ -18,19 +18,19 @@ export class LoadClient {
     return this.#helper.pid;
   }
 
-  /** Connects; nothing is sent yet. @throws Error */
+  /** Connects without sending. @throws Error */
   async open(shape: LoadShape): Promise<void> {
     await this.#ask({ do: 'open', shape });
   }
 
-  /** Sends for `times`, and waits until all is settled. Each `open` is good for one run. */
+  /** Sends for `times`, and waits until all events are settled. Requires an `open` per run. */
   async run({ onMark = () => {}, ...times }: RunOptions): Promise<LoadReport> {
     const answer = await this.#ask({ do: 'run', times }, onMark);
     if (answer.is !== 'report') throw new Error(`the load client answered ${answer.is}`);
     return answer.report;
   }
 
-  /** Ends the connections; another load may be opened then. */
+  /** Closes the connections; another load may be opened afterwards. */
   async closeConnections(): Promise<void> {
     await this.#ask({ do: 'close' });
   }
@@ -41,7 +41,7 @@ export class LoadClient {
   }
 
   #ask(command: LoadCommand, onMark: (is: 'begin' | 'end') => void = () => {}) {
-    return this.#helper.ask(command, (answer) => {
+    return this.#helper.send(command, (answer) => {
       if (answer.is === 'failed') throw new Error(`the load client: ${answer.message}`);
       if (answer.is !== 'begin' && answer.is !== 'end') return true;
       onMark(answer.is);

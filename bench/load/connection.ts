@@ -3,53 +3,59 @@ import type { Credit, NackError } from '../../testing/protocol.ts';
 import { openSocket } from './handshake.ts';
 import type { ConnectionReport, LoadShape } from './messages.ts';
 import { Packet } from './packet.ts';
-import { type Hearer, ServerFrames } from './server-frames.ts';
+import { type ServerFrameListener, ServerFrames } from './server-frames.ts';
 import type { Slab } from './slab.ts';
 
-/** What all connections of a run tell. */
-export interface Listener {
-  /** So many frames, the first of them `first` (from 0), were acknowledged: so many events each. */
+/** Callbacks shared by all connections of a run. */
+export interface LoadListener {
+  /** `frames` frames starting at `first` (from 0) were acknowledged. */
   acked(connection: number, first: number, frames: number, eventsPerFrame: number): void;
-  /** One ack frame has come. */
+  /** An ack frame arrived. */
   ackFrame(): void;
   refused(code: string, events: number, sentAtMs: number): void;
   problem(text: string): void;
 }
 
-/** Packets whose time of writing is remembered, for refusals; more than credit ever allows. */
+/** Packets whose write time is remembered for rejections; more than credit ever allows. */
 const RING = 128;
 const PONG = 0x8a;
 
 /**
- * One connection of the load client. Frames are counted from 0 here, as are events:
+ * One connection of the load client. Frames and events are counted from 0:
  *
- *   acked ≤ sent ≤ due: what waits for credit is between the last two
+ *   acked ≤ sent ≤ due: frames between the last two wait for credit
  */
-export class LoadConnection implements Hearer {
+export class LoadConnection implements ServerFrameListener {
   readonly #index: number;
   readonly #shape: LoadShape;
   readonly #packet: Packet;
   readonly #slab: Slab;
   readonly #time: Uint8Array;
-  readonly #listener: Listener;
+  readonly #listener: LoadListener;
   readonly #frames: ServerFrames;
   #socket: Socket | undefined;
   #credit: Credit = { frames: 0, bytes: 0 };
   #sentFrames = 0;
   #sentBytes = 0;
   #ackedFrames = 0;
-  /** Packets whose time has come and that were not sent yet. */
+  /** Due packets that were not sent yet. */
   #waiting = 0;
   #starved = 0;
   #closing = false;
   readonly #writtenMs = new Float64Array(RING);
-  /** Refused events of frames without an ack. */
+  /** Rejected events of frames without an ack. */
   readonly #nacked = new Map<number, number>();
   readonly #refused: number[] = [];
   readonly #uncertain: number[] = [];
 
-  /** @param time the digits of the time that events bear; whoever owns them keeps them right */
-  constructor(index: number, shape: LoadShape, slab: Slab, time: Uint8Array, listener: Listener) {
+  /** @param time digits of the events' timestamp; its owner keeps them current */
+  constructor(
+    index: number,
+    shape: LoadShape,
+    slab: Slab,
+    time: Uint8Array,
+    listener: LoadListener,
+  ) {
     this.#index = index;
     this.#shape = shape;
     this.#packet = new Packet(shape, index);
@@ -59,9 +65,9 @@ export class LoadConnection implements Hearer {
     this.#frames = new ServerFrames(this);
   }
 
-  /** Connects; sending waits for the first credit by itself. @throws Error */
+  /** Connects; sending waits for the first credit. @throws Error */
   async open(): Promise<void> {
-    const socket = await openSocket(this.#shape.port, (chunk) => this.#frames.take(chunk));
+    const socket = await openSocket(this.#shape.port, (chunk) => this.#frames.push(chunk));
     this.#socket = socket;
     socket.on('error', (error) => this.ended(error.message));
     socket.on('close', () => this.ended('closed'));
@@ -71,18 +77,18 @@ export class LoadConnection implements Hearer {
     return this.#credit.frames > 0;
   }
 
-  /** A packet's time has come: it goes out as soon as credit allows. */
+  /** A packet is due: it is sent as soon as credit allows. */
   due(): void {
     this.#waiting++;
     if (!this.#fits()) this.#starved++;
     this.#pump();
   }
 
-  /** Sends what credit allows. */
+  /** Sends as much as credit allows. */
   #pump(): void {
     const { framesPerPacket, eventsPerFrame } = this.#shape;
     while (this.#waiting > 0 && this.#fits()) {
-      const bytes = this.#slab.take(this.#packet.length);
+      const bytes = this.#slab.allocate(this.#packet.length);
       this.#packet.write(bytes, 0, this.#sentFrames * eventsPerFrame, this.#time);
       this.#writtenMs[(this.#sentFrames / framesPerPacket) % RING] = performance.now();
       this.#socket!.write(bytes);
@@ -92,8 +98,8 @@ export class LoadConnection implements Hearer {
     }
   }
 
-  /** What waits is not sent any more. */
-  dropWaiting(): void {
+  /** Drops packets that wait for credit. */
+  dropQueue(): void {
     this.#waiting = 0;
   }
 
@@ -103,7 +109,7 @@ export class LoadConnection implements Hearer {
   get starved(): number {
     return this.#starved;
   }
-  /** Everything that was due is sent, and acknowledged or refused. */
+  /** Everything due is sent, and acknowledged or rejected. */
   get settled(): boolean {
     return this.#waiting === 0 && this.#ackedFrames === this.#sentFrames;
   }
@@ -118,7 +124,7 @@ export class LoadConnection implements Hearer {
     return { sentEvents: this.sentEvents, settledEvents, refused, uncertain };
   }
 
-  /** Ends the connection without a word, and leaves no socket in TIME_WAIT. */
+  /** Resets the connection, which leaves no socket in TIME_WAIT. */
   close(): void {
     this.#closing = true;
     this.#socket?.resetAndDestroy();
@@ -142,7 +148,7 @@ export class LoadConnection implements Hearer {
   ack(frame: number): void {
     this.#listener.ackFrame();
     if (frame <= this.#ackedFrames || frame > this.#sentFrames) {
-      this.#listener.problem(`ack ${frame} is not between ${this.#ackedFrames} and what was sent`);
+      this.#listener.problem(`ack ${frame} is outside the frames in flight`);
       return;
     }
     const first = this.#ackedFrames;

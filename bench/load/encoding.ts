@@ -1,16 +1,16 @@
-/** How the load client writes events: as text, or as MessagePack. */
+/** Encodings of the load client's events: text or MessagePack. */
 import { encode } from '@msgpack/msgpack';
 
-/** A frame's payload, made once, and where in it things change. */
-export interface Written {
-  /** WebSocket's opcode, with the bit of a whole message. */
+/** A frame's payload, encoded once, and the positions of its variable parts. */
+export interface EncodedFrame {
+  /** WebSocket opcode with the FIN bit. */
   readonly firstByte: number;
   readonly payload: Buffer;
-  /** Where each of the events begins. */
+  /** Start of each event. */
   readonly eventsAt: readonly number[];
-  /** Where the time stands in an event. */
+  /** Offset of the timestamp in an event. */
   readonly timeIn: number;
-  /** Writes the time there. @param digits 13 of them */
+  /** Writes the timestamp. @param digits 13 digits */
   writeTime(into: Buffer, at: number, digits: Uint8Array): void;
 }
 
@@ -20,19 +20,19 @@ const UPPER = 2 ** 32;
 const ZERO = 0x30;
 
 /**
- * Writes `count` times the JSON object `event`.
+ * Encodes a frame with `count` copies of the JSON object `event`.
  * @param time its field `timestamp`, of 13 digits
  */
-export function write(
+export function encodeFrame(
   encoding: 'json' | 'msgpack',
   event: string,
   time: string,
   count: number,
-): Written {
+): EncodedFrame {
   return encoding === 'json' ? writeText(event, time, count) : writeMsgpack(event, time, count);
 }
 
-function writeText(event: string, time: string, count: number): Written {
+function writeText(event: string, time: string, count: number): EncodedFrame {
   const events = new Array<string>(count).fill(event).join(',');
   const first = count === 1 ? 0 : 1;
   return {
@@ -44,7 +44,7 @@ function writeText(event: string, time: string, count: number): Written {
   };
 }
 
-function writeMsgpack(event: string, time: string, count: number): Written {
+function writeMsgpack(event: string, time: string, count: number): EncodedFrame {
   const value: unknown = JSON.parse(event);
   const alone = Buffer.from(encode(value));
   const payload = Buffer.from(encode(count === 1 ? value : new Array(count).fill(value)));

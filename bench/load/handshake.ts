@@ -1,4 +1,4 @@
-/** Opens raw TCP sockets that speak WebSocket, without a WebSocket library behind them. */
+/** Raw TCP sockets that speak WebSocket, without a WebSocket library. */
 import { connect, type Socket } from 'node:net';
 
 const KEY = 'Zm9yZWJheSBsb2FkIGNsbA==';
@@ -14,13 +14,13 @@ const REQUEST = [
 ].join('\r\n');
 const END = '\r\n\r\n';
 const RECEIVE_BYTES = 64 * 1024;
-/** All sockets read into it: what came is taken before the next one reads. */
+/** Shared by all sockets: data is consumed before the next one reads. */
 const RECEIVED = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
 /**
- * Connects and shakes hands.
- * @param take hears every byte behind the handshake; the buffer is used again afterwards
- * @throws Error when the server refuses, or chooses no subprotocol
+ * Connects and performs the handshake.
+ * @param take receives every byte after the handshake; the buffer is reused afterwards
+ * @throws Error if the server rejects, or selects no subprotocol
  */
 export function openSocket(port: number, take: (chunk: Buffer) => void): Promise<Socket> {
   return new Promise((resolve, reject) => {
@@ -35,9 +35,9 @@ export function openSocket(port: number, take: (chunk: Buffer) => void): Promise
       socket.off('error', reject);
       if (!/^HTTP\/1.1 101 /.test(answer) || !/protocol: forebay\.v1/i.test(answer)) {
         socket.destroy();
-        return reject(new Error(`the handshake was answered:\n${answer}`));
+        return reject(new Error(`unexpected handshake response:\n${answer}`));
       }
-      // Who waits for the socket is there before the first frame.
+      // The caller attaches its handlers before the first frame.
       resolve(socket);
       if (bytes.length > 0) setImmediate(() => take(bytes));
     };

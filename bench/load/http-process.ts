@@ -1,7 +1,7 @@
 /**
- * POSTs events with autocannon and answers once per command. Events are named as those of
- * the other load client, so that the same account knows them; a body that autocannon made and did
- * not send leaves numbers out.
+ * POSTs events with autocannon; one answer per command. Events have ids like those of the load
+ * client, so that the same account applies; a body that autocannon created but did not send leaves
+ * numbers out.
  */
 import autocannon from 'autocannon';
 import type { Spread } from './messages.ts';
@@ -17,13 +17,13 @@ export interface HttpLoad {
 }
 
 export interface HttpReport {
-  /** Answered with 200: all of it is stored. */
+  /** Requests answered with 200: all events are stored. */
   readonly ok: number;
-  /** Answered otherwise, or not at all. */
+  /** Requests with another status, or without a response. */
   readonly failed: number;
   readonly seconds: number;
   readonly latency: Spread;
-  /** Events of each connection that were numbered. */
+  /** Numbered events of each connection. */
   readonly numbered: readonly number[];
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 import { build, encodeIntoCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import { until } from '../../testing/wait.ts';
-import { type Listener, LoadConnection } from './connection.ts';
+import { LoadConnection, type LoadListener } from './connection.ts';
 import type { LoadReport, LoadShape, LoadTimes, Spread } from './messages.ts';
 import { Schedule } from './schedule.ts';
 import { Slab } from './slab.ts';
@@ -12,15 +12,15 @@ const TICK_MS = 1;
 const PROBLEMS_MAX = 5;
 const MICROS_MAX = 600_000_000;
 
-/** All connections of one load, and what they find. An open loop: it runs by the clock alone. */
-export class Load implements Listener {
+/** All connections of one load, and their results. Open loop: driven only by the clock. */
+export class Load implements LoadListener {
   readonly #shape: LoadShape;
   readonly #connections: LoadConnection[];
-  /** The 13 digits of the time that events bear. */
+  /** The 13 digits of the events' timestamp. */
   readonly #time = Buffer.from(String(Date.now()));
   #schedule: Schedule | undefined;
   #startMs = 0;
-  /** Of the window, from the start. */
+  /** Start of the window, relative to the start of the load. */
   #fromMs = Number.POSITIVE_INFINITY;
   #toMs = Number.POSITIVE_INFINITY;
   #ackedEvents = 0;
@@ -50,7 +50,7 @@ export class Load implements Listener {
     await until(() => this.#connections.every(({ ready }) => ready), { deadlineMs, what: 'hello' });
   }
 
-  /** @param mark is called when the window begins and ends */
+  /** @param mark called when the window starts and ends */
   async run(times: LoadTimes, mark: (is: 'begin' | 'end') => void): Promise<LoadReport> {
     const { eventsPerSecond, eventsPerFrame, framesPerPacket, connections } = this.#shape;
     const packetsPerSecond = eventsPerSecond / eventsPerFrame / framesPerPacket;
@@ -82,14 +82,14 @@ export class Load implements Listener {
     for (const connection of this.#connections) connection.close();
   }
 
-  /** Sends what is due until so long after the start. */
+  /** Sends due packets until `endMs` after the start. */
   async #pace(endMs: number): Promise<void> {
     const schedule = this.#schedule!;
     for (;;) {
       const elapsedMs = performance.now() - this.#startMs;
       this.#time.write(String(Date.now()));
       for (;;) {
-        const packet = schedule.take(elapsedMs);
+        const packet = schedule.next(elapsedMs);
         if (packet === undefined) break;
         const dueMs = schedule.dueMs(packet);
         if (dueMs >= this.#fromMs) this.#lag.recordValue(micros(elapsedMs - dueMs));
@@ -101,16 +101,16 @@ export class Load implements Listener {
   }
 
   async #settle({ settleMs, dropQueue }: LoadTimes): Promise<void> {
-    if (dropQueue) for (const connection of this.#connections) connection.dropWaiting();
+    if (dropQueue) for (const connection of this.#connections) connection.dropQueue();
     const open = () => this.#connections.filter(({ settled }) => !settled).length;
     const endMs = performance.now() + settleMs;
     while (open() > 0 && performance.now() < endMs) {
       this.#time.write(String(Date.now()));
       await sleep(TICK_MS * 10);
     }
-    // An ack that came with the last one is taken before the report.
+    // Processes an ack that arrived with the last one.
     await turn();
-    if (open() > 0) this.problem(`${open()} connections were not settled in ${settleMs} ms`);
+    if (open() > 0) this.problem(`${open()} connections not settled within ${settleMs} ms`);
   }
 
   #sample() {

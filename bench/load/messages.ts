@@ -1,27 +1,27 @@
-/** What the load client is told, and what it tells, between processes. */
+/** Messages between the load client and the measuring process. */
 
-/** Where the load goes to, and what it looks like. */
+/** Target and shape of a load. */
 export interface LoadShape {
   readonly port: number;
-  /** Tells the events of one run from all others: 1 to 8 letters and digits. */
+  /** Distinguishes the events of a run: 1 to 8 letters and digits. */
   readonly run: string;
   readonly connections: number;
   readonly eventsPerSecond: number;
   readonly eventsPerFrame: number;
-  /** Frames that go out with one write. */
+  /** Frames per write. */
   readonly framesPerPacket: number;
-  /** Of an event's JSON, however it is sent. */
+  /** Length of an event's JSON, in either encoding. */
   readonly eventBytes: number;
-  /** How it is sent; JSON, if nothing is said. */
+  /** Encoding; default JSON. */
   readonly encoding?: 'json' | 'msgpack';
 }
 
 export interface LoadTimes {
   readonly warmUpMs: number;
   readonly windowMs: number;
-  /** How long after the window all that was sent may take to be settled. */
+  /** Time after the window for all events to settle. */
   readonly settleMs: number;
-  /** What waits for credit when the window ends is not sent any more: for overload. */
+  /** Drops events that wait for credit at the end of the window: for overload. */
   readonly dropQueue?: boolean;
 }
 
@@ -32,19 +32,19 @@ export type LoadCommand =
 
 export type LoadAnswer =
   | { readonly is: 'done' }
-  /** The window begins or ends now. */
+  /** The window starts or ends now. */
   | { readonly is: 'begin' | 'end' }
   | { readonly is: 'report'; readonly report: LoadReport }
   | { readonly is: 'failed'; readonly message: string };
 
-/** What one connection sent and heard. Its events are numbered from 0. */
+/** Results of one connection. Its events are numbered from 0. */
 export interface ConnectionReport {
   readonly sentEvents: number;
-  /** Events of acknowledged frames: stored, or refused before. */
+  /** Events of acknowledged frames: stored, or rejected before. */
   readonly settledEvents: number;
-  /** Ranges of events that were refused: first and last, in turn. */
+  /** Ranges of rejected events: first and last, alternating. */
   readonly refused: readonly number[];
-  /** The same of those that were refused `timeout`: they may be stored. */
+  /** Same for events rejected with `timeout`: they may be stored. */
   readonly uncertain: readonly number[];
 }
 
@@ -58,29 +58,29 @@ export interface Spread {
 export interface LoadReport {
   readonly shape: LoadShape;
   readonly connections: readonly ConnectionReport[];
-  /** What the schedule had for the window; `sent` may be less when credit ran out. */
+  /** Scheduled events of the window; `sent` may be lower without credit. */
   readonly plannedEvents: number;
   readonly sentEvents: number;
   readonly refusedEvents: Readonly<Record<string, number>>;
-  /** Within the window, by the clock. */
+  /** Results within the window, by the clock. */
   readonly window: {
     readonly ms: number;
-    /** Settled and not refused. */
+    /** Settled and not rejected. */
     readonly ackedEvents: number;
     readonly ackFrames: number;
   };
-  /** From the intended time of sending to the ack, of events intended for the window. */
+  /** From the scheduled send time to the ack, for events scheduled in the window. */
   readonly latency: Spread;
   /** The same, encoded by hdr-histogram-js, in microseconds. */
   readonly histogram: string;
   /** From the write to the nack. */
   readonly refusal: Spread;
-  /** How late the pacer was, credit not counted. */
+  /** Lag of the pacer, not counting credit. */
   readonly lag: Spread;
-  /** Frames that waited for credit. */
+  /** Packets that waited for credit. */
   readonly starvedPackets: number;
-  /** Of one core, in the window. */
+  /** Share of one core, in the window. */
   readonly cpuShare: number;
-  /** Broken protocol, lost connections, what was not settled in time. */
+  /** Protocol violations, lost connections, unsettled events. */
   readonly problems: readonly string[];
 }

@@ -1,44 +1,44 @@
-import { type Written, write } from './encoding.ts';
+import { type EncodedFrame, encodeFrame } from './encoding.ts';
 import type { LoadShape } from './messages.ts';
 
-/** The part of a load's shape that its bytes show. */
+/** Part of a load's shape that determines its bytes. */
 export type PacketShape = Pick<
   LoadShape,
   'run' | 'eventsPerFrame' | 'framesPerPacket' | 'eventBytes' | 'encoding'
 >;
 
 /**
- * What one connection sends, as bytes that are made once. Of each event only the digits of its
- * number and of the time change:
+ * Bytes that one connection sends, encoded once. Only the digits of an event's number and timestamp
+ * change:
  *
  *   81 fe 00 8c  00 00 00 00  {"id":"r1-00007-00000042","clientId":"client-00007","timestamp":…
  *   text, mask   the mask: 0                        ^ number                        time ^
  *
- * A mask of 0 is as legal as any other, and leaves the bytes as they are.
+ * A mask of 0 is as valid as any other, and leaves the bytes unchanged.
  */
 export class Packet {
   /** Payload bytes of one frame. */
   readonly frameBytes: number;
   readonly #bytes: Buffer;
-  readonly #written: Written;
-  /** Where the events' numbers stand, and their times. */
+  readonly #frame: EncodedFrame;
+  /** Positions of the events' numbers and timestamps. */
   readonly #numbersAt: number[] = [];
   readonly #timesAt: number[] = [];
 
-  /** @throws RangeError when `eventBytes` does not hold the fields */
+  /** @throws RangeError if `eventBytes` is too small for the fields */
   constructor(shape: PacketShape, connection: number) {
     const { encoding = 'json', eventsPerFrame, framesPerPacket } = shape;
-    const written = write(encoding, eventOf(shape, connection), TIME, eventsPerFrame);
-    const { payload, eventsAt, timeIn } = written;
-    this.#written = written;
+    const frame = encodeFrame(encoding, eventOf(shape, connection), TIME, eventsPerFrame);
+    const { payload, eventsAt, timeIn } = frame;
+    this.#frame = frame;
     this.frameBytes = payload.length;
-    const head = headOf(written.firstByte, payload.length);
-    const frame = Buffer.concat([head, payload]);
-    this.#bytes = Buffer.concat(Array.from({ length: framesPerPacket }, () => frame));
+    const head = headOf(frame.firstByte, payload.length);
+    const bytes = Buffer.concat([head, payload]);
+    this.#bytes = Buffer.concat(Array.from({ length: framesPerPacket }, () => bytes));
     const numberIn = payload.indexOf(NUMBER) - eventsAt[0]!;
     for (let frames = 0; frames < framesPerPacket; frames++) {
       for (const eventAt of eventsAt) {
-        const at = frames * frame.length + head.length + eventAt;
+        const at = frames * bytes.length + head.length + eventAt;
         this.#numbersAt.push(at + numberIn);
         this.#timesAt.push(at + timeIn);
       }
@@ -61,7 +61,7 @@ export class Packet {
         into[digit] = ZERO + (rest % 10);
         rest = Math.floor(rest / 10);
       }
-      this.#written.writeTime(into, at + this.#timesAt[index]!, time);
+      this.#frame.writeTime(into, at + this.#timesAt[index]!, time);
     }
   }
 }
@@ -72,19 +72,19 @@ const TIME = '1000000000000';
 export const CONNECTION_DIGITS = 5;
 export const NUMBER_DIGITS = NUMBER.length;
 
-/** Run, connection and number of an event: what its record is told by. */
+/** Returns the id of an event from run, connection and number; it identifies the record. */
 export function idOf(run: string, connection: number, event: number): string {
   const name = String(connection).padStart(CONNECTION_DIGITS, '0');
   return `${run}-${name}-${String(event).padStart(NUMBER.length, '0')}`;
 }
 
-/** An event with number 0; its `id` comes first, where a reader finds it quickly. */
+/** Returns an event with number 0; `id` comes first, where it is found quickly. */
 function eventOf({ run, eventBytes }: PacketShape, connection: number): string {
   const name = String(connection).padStart(CONNECTION_DIGITS, '0');
   const start = `{"id":"${idOf(run, connection, 0)}","clientId":"client-${name}"`;
   const fields = `${start},"timestamp":${TIME},"msg":"`;
   const filling = eventBytes - fields.length - 2;
-  if (filling < 0) throw new RangeError(`an event takes more than ${eventBytes} bytes`);
+  if (filling < 0) throw new RangeError(`an event does not fit into ${eventBytes} bytes`);
   return `${fields}${'x'.repeat(filling)}"}`;
 }
 

@@ -1,14 +1,14 @@
-/** The load client's process: it is told by messages, and answers each command once. */
+/** Process of the load client: answers each command once. */
 import { setPriority } from 'node:os';
 import { Load } from './load.ts';
 import type { LoadAnswer, LoadCommand } from './messages.ts';
 
-/** Before Kafka, with which it may share a core: what is late here would look like latency. */
+/** Above Kafka, which may share its core: lag here would look like latency. */
 const PRIORITY = -10;
 try {
   setPriority(PRIORITY);
 } catch {
-  // Not allowed: the report says how late it was.
+  // Not permitted: the report contains the lag.
 }
 
 let load: Load | undefined;
@@ -22,7 +22,7 @@ async function obey(command: LoadCommand): Promise<LoadAnswer> {
       await load.open();
       return { is: 'done' };
     case 'run':
-      if (load === undefined) throw new Error('nothing is open');
+      if (load === undefined) throw new Error('no load is open');
       return { is: 'report', report: await load.run(command.times, (is) => answer({ is })) };
     case 'close':
       load?.close();
@@ -34,5 +34,5 @@ async function obey(command: LoadCommand): Promise<LoadAnswer> {
 process.on('message', (command: LoadCommand) => {
   obey(command).then(answer, (error: Error) => answer({ is: 'failed', message: error.message }));
 });
-// Its starter is gone: nobody wants the load any more.
+// The parent has exited.
 process.on('disconnect', () => process.exit());

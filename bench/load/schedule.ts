@@ -1,6 +1,6 @@
 /**
- * When each packet is to go out: evenly, by the clock, whatever became of those before. Packet p is
- * connection p mod n's.
+ * Send times of packets: evenly spaced by the clock, regardless of earlier results. Packet p
+ * belongs to connection p mod n.
  */
 export class Schedule {
   readonly #packetsPerMs: number;
@@ -8,22 +8,20 @@ export class Schedule {
   readonly #endMs: number;
   #taken = 0;
 
-  /**
-   * @param endMs from the start; nothing is due from then on
-   */
+  /** @param endMs end of the schedule, relative to the start */
   constructor(packetsPerSecond: number, connections: number, endMs: number) {
     this.#packetsPerMs = packetsPerSecond / 1000;
     this.#connections = connections;
     this.#endMs = endMs;
   }
 
-  /** How many packets there are in all. */
+  /** Total number of packets. */
   get packets(): number {
     return Math.ceil(this.#endMs * this.#packetsPerMs);
   }
 
-  /** Takes the number of the next packet if it is due; else undefined. */
-  take(elapsedMs: number): number | undefined {
+  /** Returns the number of the next packet if it is due; otherwise undefined. */
+  next(elapsedMs: number): number | undefined {
     if (this.#taken >= this.packets || this.dueMs(this.#taken) > elapsedMs) return undefined;
     return this.#taken++;
   }
@@ -32,7 +30,7 @@ export class Schedule {
     return this.#taken >= this.packets;
   }
 
-  /** When a packet is to go out, in ms from the start. */
+  /** Returns the due time of a packet, in ms from the start. */
   dueMs(packet: number): number {
     return packet / this.#packetsPerMs;
   }
@@ -41,7 +39,7 @@ export class Schedule {
     return packet % this.#connections;
   }
 
-  /** When the `nth` packet of a connection is to go out. */
+  /** Returns the due time of the `nth` packet of a connection. */
   dueOfMs(connection: number, nth: number): number {
     return this.dueMs(nth * this.#connections + connection);
   }

@@ -1,15 +1,15 @@
-/** Reads what a server of `forebay.v1` sends, at as little cost as possible: most of it is acks. */
+/** Low-cost parser for the frames of a `forebay.v1` server, mostly acks. */
 import type { Credit, NackError } from '../../testing/protocol.ts';
 
-/** What one connection hears. */
-export interface Hearer {
+/** Callbacks for the frames of one connection. */
+export interface ServerFrameListener {
   hello(credit: Credit): void;
   ack(frame: number): void;
   nack(frame: number, errors: readonly NackError[]): void;
   credit(credit: Credit): void;
-  /** The payload has to go back. */
+  /** The payload has to be sent back. */
   ping(payload: Buffer): void;
-  /** It said that it goes away, or closed. */
+  /** The server sent goaway or a close frame. */
   ended(why: string): void;
 }
 
@@ -18,16 +18,16 @@ const ACK = Buffer.from('{"ack":');
 const [ZERO, NINE] = [0x30, 0x39];
 
 export class ServerFrames {
-  readonly #hearer: Hearer;
-  /** The begin of a frame whose end has not come. */
+  readonly #listener: ServerFrameListener;
+  /** Incomplete frame. */
   #rest: Buffer | undefined;
 
-  constructor(hearer: Hearer) {
-    this.#hearer = hearer;
+  constructor(listener: ServerFrameListener) {
+    this.#listener = listener;
   }
 
-  /** @param chunk may be used again by the caller afterwards */
-  take(chunk: Buffer): void {
+  /** @param chunk may be reused by the caller afterwards */
+  push(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     this.#rest = undefined;
     let at = 0;
@@ -46,12 +46,12 @@ export class ServerFrames {
   #frame(opcode: number, bytes: Buffer, start: number, end: number): void {
     if (opcode === OPCODE.text) {
       const ack = ackIn(bytes, start, end);
-      if (ack !== undefined) this.#hearer.ack(ack);
+      if (ack !== undefined) this.#listener.ack(ack);
       else this.#text(bytes.toString('utf8', start, end));
-    } else if (opcode === OPCODE.ping) this.#hearer.ping(Buffer.from(bytes.subarray(start, end)));
+    } else if (opcode === OPCODE.ping) this.#listener.ping(Buffer.from(bytes.subarray(start, end)));
     else if (opcode === OPCODE.close) {
       const reason = bytes.toString('utf8', start + 2, end);
-      this.#hearer.ended(`close ${bytes.readUInt16BE(start)} ${reason}`);
+      this.#listener.ended(`close ${bytes.readUInt16BE(start)} ${reason}`);
     }
   }
 
@@ -63,14 +63,14 @@ export class ServerFrames {
       credit?: Credit;
       goaway?: { reason: string };
     };
-    if (frame.hello !== undefined) this.#hearer.hello(frame.hello.credit);
-    if (frame.nack !== undefined) this.#hearer.nack(frame.nack, frame.errors ?? []);
-    if (frame.credit !== undefined) this.#hearer.credit(frame.credit);
-    if (frame.goaway !== undefined) this.#hearer.ended(`goaway ${frame.goaway.reason}`);
+    if (frame.hello !== undefined) this.#listener.hello(frame.hello.credit);
+    if (frame.nack !== undefined) this.#listener.nack(frame.nack, frame.errors ?? []);
+    if (frame.credit !== undefined) this.#listener.credit(frame.credit);
+    if (frame.goaway !== undefined) this.#listener.ended(`goaway ${frame.goaway.reason}`);
   }
 }
 
-/** Where the payload begins; undefined when not even that much has come. */
+/** Returns the start of the payload; undefined if it has not arrived. */
 function startOf(bytes: Buffer, at: number): number | undefined {
   if (at + 2 > bytes.length) return undefined;
   const length = bytes[at + 1]!;
@@ -84,7 +84,7 @@ function lengthOf(bytes: Buffer, at: number): number {
   return length === 126 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
 }
 
-/** The number of `{"ack":42}`; undefined for any other text. */
+/** Returns the number of `{"ack":42}`; undefined for any other text. */
 function ackIn(bytes: Buffer, start: number, end: number): number | undefined {
   if (end - start <= ACK.length) return undefined;
   for (let index = 0; index < ACK.length; index++) {

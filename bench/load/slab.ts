@@ -1,12 +1,12 @@
 const SLAB_BYTES = 1024 * 1024;
 
-/** Room for packets on their way to the kernel: an allocation per megabyte, not per packet. */
+/** Memory for packets on their way to the kernel: one allocation per megabyte. */
 export class Slab {
   #bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #used = 0;
 
-  /** Bytes that nobody else has; their content is whatever was there. */
-  take(length: number): Buffer {
+  /** Returns unused bytes with arbitrary content. */
+  allocate(length: number): Buffer {
     if (length > SLAB_BYTES) return Buffer.allocUnsafeSlow(length);
     if (this.#used + length > SLAB_BYTES) {
       this.#bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);

@@ -1,21 +1,21 @@
-/** Where a CPU profile of V8 (`node --cpu-prof`) spent its time. */
+/** Analysis of a V8 CPU profile (`node --cpu-prof`). */
 
-/** As much as is read here of a .cpuprofile; times in microseconds of the monotonic clock. */
+/** Part of a .cpuprofile that is used here; times in microseconds of the monotonic clock. */
 export interface CpuProfile {
   readonly nodes: readonly {
     readonly id: number;
     readonly callFrame: {
       readonly functionName: string;
       readonly url: string;
-      /** From 0. */
+      /** Starts at 0. */
       readonly lineNumber: number;
     };
   }[];
   readonly startTime: number;
   readonly endTime: number;
-  /** The node in which each sample was taken. */
+  /** Node of each sample. */
   readonly samples: readonly number[];
-  /** From the one before to each sample; the first one's from the start. */
+  /** Time since the previous sample; for the first one since the start. */
   readonly timeDeltas: readonly number[];
 }
 
@@ -24,33 +24,33 @@ export interface Window {
   readonly toMicros: number;
 }
 
-/** Time in the function itself, without what it calls. */
+/** Time in a function itself, without its callees. */
 export interface SelfTime {
   readonly name: string;
-  /** File and line, the file from dist/ or its package on. */
+  /** File and line; the file relative to dist/ or its package. */
   readonly place: string;
   readonly micros: number;
 }
 
-/** Microseconds by what was going on; they add up to the window, or the profile's part of it. */
+/** Microseconds by activity; the sum is the window, or the profile's part of it. */
 export interface ProfileSummary {
   readonly idle: number;
   readonly garbageCollection: number;
-  /** Native code that JavaScript does not call by a name of its own. */
+  /** Native code without a name of its own in the profile. */
   readonly program: number;
   readonly javaScript: number;
-  /** Of JavaScript, greatest first. */
+  /** JavaScript functions in descending order. */
   readonly functions: readonly SelfTime[];
-  /** The same by file of ours, package, or module of Node.js. */
+  /** The same by source file, package, or Node.js module. */
   readonly modules: readonly { readonly name: string; readonly micros: number }[];
 }
 
 type Frame = CpuProfile['nodes'][number]['callFrame'];
 
-/** Native functions that are called by name: of V8, Node.js and addons. */
+/** Named native functions of V8, Node.js and addons. */
 export const NATIVE = '(native function)';
 
-/** @param window what counts; all of the profile if there is none */
+/** @param window part of the profile that counts; default: all of it */
 export function summarize(profile: CpuProfile, window?: Window): ProfileSummary {
   const { startTime, endTime } = profile;
   const [from, to] = [window?.fromMicros ?? startTime, window?.toMicros ?? endTime];
@@ -80,7 +80,7 @@ export function summarize(profile: CpuProfile, window?: Window): ProfileSummary 
   };
 }
 
-/** Microseconds by node: a sample stands for the time until the next one. */
+/** Returns microseconds by node: a sample counts until the next one. */
 function timesOf(profile: CpuProfile, from: number, to: number): Map<number, number> {
   const times = new Map<number, number>();
   let at = profile.startTime;
@@ -108,7 +108,7 @@ function fileOf({ url }: Frame): string {
   return theirs ?? /^file:.*\/(dist\/.+)$/.exec(url)?.[1] ?? url.replace(/^file:.*\//, '');
 }
 
-/** A package's files are one module. */
+/** Files of a package form one module. */
 function moduleOf(file: string): string {
   if (/^(dist\/|node:|\()/.test(file)) return file;
   return /^(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? file;

@@ -1,4 +1,4 @@
-/** A CPU profile in words, for a terminal. */
+/** Summary of a CPU profile, for a terminal. */
 import { percent } from '../report/number.ts';
 import { table } from '../table.ts';
 import type { ProfileSummary } from './cpu-profile.ts';
@@ -6,23 +6,23 @@ import type { ProfileSummary } from './cpu-profile.ts';
 const ROWS_MAX = 30;
 
 export interface Measured {
-  /** What ran. */
+  /** Description of the load. */
   readonly setup: string;
   readonly windowMs: number;
-  /** Acknowledged in the window. */
+  /** Events acknowledged in the window. */
   readonly events: number;
   /** CPU that the kernel counted in the window: of the main thread, and of all threads. */
   readonly mainCpuMs: number;
   readonly cpuMs: number;
 }
 
-/** Shares are of the main thread's CPU time; what was idle is not in them. */
+/** Shares refer to the main thread's CPU time, without idle time. */
 export function summaryText(profile: ProfileSummary, measured: Measured): string {
   const { events, mainCpuMs, cpuMs, windowMs } = measured;
   const mainMicros = mainCpuMs * 1000;
   const seen = profile.javaScript + profile.garbageCollection + profile.program;
-  // The profiler takes the loop for idle from its wait until JavaScript runs again, and so the
-  // native code that reads sockets between the two.
+  // The profiler counts the loop as idle from its wait until JavaScript runs again, including
+  // native code that reads sockets.
   const polled = Math.max(0, mainMicros - seen);
   const share = (micros: number) => percent(micros / Math.max(seen, mainMicros));
   const perEvent = (micros: number) => (micros / events).toFixed(2);

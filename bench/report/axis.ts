@@ -1,17 +1,17 @@
-/** Where values stand along an axis, and its round ticks. */
+/** Positions of values on an axis, and its round ticks. */
 export interface Axis {
   readonly ticks: readonly number[];
-  /** 0 = its begin, 1 = its end. */
+  /** 0 = start, 1 = end. */
   at(value: number): number;
 }
 
-/** From here on small values would stand on one another. */
+/** Above this ratio, small values would overlap on a linear axis. */
 const LOGARITHMIC_FROM = 30;
 const STEPS = [1, 2, 5, 10];
 const INTERVALS_MAX = 6;
 const LOG_TICKS_MAX = 9;
 
-/** From 0, in steps of 1, 2 or 5 times a power of ten. */
+/** Starts at 0, with steps of 1, 2 or 5 times a power of ten. */
 export function linearAxis(values: readonly number[]): Axis {
   const [least, greatest] = [Math.min(0, ...values), Math.max(0, ...values)];
   const range = greatest - least || 1;
@@ -23,7 +23,7 @@ export function linearAxis(values: readonly number[]): Axis {
   return { ticks, at: (value) => (value / step - first) / (last - first) };
 }
 
-/** Linear, or logarithmic where the greatest is more than 30 times the least. */
+/** Returns a linear axis, or a logarithmic one if the maximum exceeds 30 times the minimum. */
 export function spanningAxis(values: readonly number[]): Axis {
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   const logarithmic = least > 0 && greatest / least > LOGARITHMIC_FROM;
@@ -46,7 +46,7 @@ function ticksOf(factors: readonly number[], { first, last }: { first: number; l
   return powers.flatMap((power) => factors.map((factor) => rounded(factor * power)));
 }
 
-/** Without the last digits, in which sums of floating point numbers are wrong. */
+/** Drops the last digits, which contain floating-point errors. */
 function rounded(value: number): number {
   return Number(value.toPrecision(12));
 }

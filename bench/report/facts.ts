@@ -1,4 +1,4 @@
-/** On what and with what a run was made. */
+/** Machine and versions of a run. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
@@ -14,18 +14,18 @@ export interface RunFacts {
   readonly uws: string;
   readonly kafkajs: string;
   readonly kafka: string;
-  /** Shortened; `unknown` outside of a repository. */
+  /** Abbreviated; `unknown` outside of a repository. */
   readonly commit: string;
-  /** Nothing differs from the commit but what a run writes. */
+  /** No differences from the commit, apart from files that a run writes. */
   readonly clean: boolean;
   /** UTC, to the minute: `2026-01-31 12:00`. */
   readonly date: string;
 }
 
-/** Written by the runs themselves. */
+/** Files that runs write. */
 const WRITTEN = ['bench/RESULTS.md', 'bench/CHAOS.md', 'bench/results', 'bench/baseline.json'];
 
-/** Facts of a run that begins now. */
+/** Returns the facts of a run that starts now. */
 export function runFacts(env: NodeJS.ProcessEnv = process.env): RunFacts {
   const [node] = process.versions.node.split('.');
   const commit = git('rev-parse', '--short', 'HEAD');
@@ -45,7 +45,7 @@ export function runFacts(env: NodeJS.ProcessEnv = process.env): RunFacts {
   };
 }
 
-/** What git says; undefined when it cannot tell. */
+/** Returns the output of git; undefined if it fails. */
 function git(...args: readonly string[]): string | undefined {
   const { status, stdout } = spawnSync('git', args, { cwd: ROOT, encoding: 'utf8' });
   return status === 0 ? stdout.trim() : undefined;
@@ -60,12 +60,12 @@ function versionOf(folder: string): string {
   }
 }
 
-/** Results of machines of one kind may be compared. */
+/** Results of the same kind of machine are comparable. */
 export function machineOf({ cpu, cores }: RunFacts): string {
   return `${cpu}, ${cores} ${cores === 1 ? 'core' : 'cores'}`;
 }
 
-/** The commit, and whether it is all of what ran. */
+/** Returns the commit, and whether it contains everything that ran. */
 export function commitOf({ commit, clean }: RunFacts): string {
   return clean ? commit : `${commit} with changes`;
 }

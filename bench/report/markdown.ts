@@ -1,4 +1,4 @@
-/** The text of bench/RESULTS.md. */
+/** Text of bench/RESULTS.md. */
 import type { Figure, Result } from '../result.ts';
 import { commitOf, machineOf, type RunFacts } from './facts.ts';
 import { percent, shortNumber } from './number.ts';
@@ -6,7 +6,7 @@ import { statsOf } from './stats.ts';
 
 export type Results = ReadonlyMap<string, Result>;
 
-/** @param results by scenario, in the order in which they are shown */
+/** @param results by scenario, in display order */
 export function resultsMarkdown(results: Results, facts: RunFacts): string {
   const sections = [...results].map(([name, result]) => sectionOf(name, result));
   return `${[...headOf(results, facts), ...sections.flat()].join('\n')}\n`;
@@ -17,8 +17,8 @@ function headOf(results: Results, facts: RunFacts): string[] {
     '<!-- Written by `make bench`; the next run replaces it. -->',
     '# Results',
     '',
-    'Medians of runs that were made in turn; spread = from the least to the greatest run, and how',
-    'far these are apart, in percent of the median. How to read them:',
+    'Medians of interleaved runs; spread = minimum to maximum, and their difference in percent of the',
+    'median. How to read them:',
     '[docs/benchmarks.md](../docs/benchmarks.md).',
     '',
     '| | |',
@@ -30,7 +30,7 @@ function headOf(results: Results, facts: RunFacts): string[] {
   ];
 }
 
-/** On what it was run. */
+/** Returns the rows for the machine and versions. */
 export function machineRows(facts: RunFacts): string[] {
   const versions = [
     `Node.js ${facts.node}`,
@@ -44,7 +44,7 @@ export function machineRows(facts: RunFacts): string[] {
   ];
 }
 
-/** How many goals are met, and which are not. */
+/** Returns the number of goals that are met, and those that are missed. */
 function goalsOf(results: Results): string {
   const judged = [...results].flatMap(([scenario, { figures }]) =>
     figures.filter(({ goal }) => goal !== undefined).map((figure) => ({ scenario, figure })),
@@ -59,7 +59,7 @@ function goalsOf(results: Results): string {
 function sectionOf(name: string, { setup, figures, plots = [], problems }: Result): string[] {
   const lines = ['', `## ${cell(name)}`, '', setup];
   if (problems.length > 0) {
-    lines.push('', '**Wrong, so the figures do not count:**', '');
+    lines.push('', '**Violations, the figures are invalid:**', '');
     lines.push(...problems.map((problem) => `* ${cell(problem)}`));
   }
   if (figures.length > 0) {
@@ -77,11 +77,11 @@ function rowOf(figure: Figure): string {
     usable.length === 0
       ? ['–', '']
       : [`${shortNumber(statsOf(usable).median)} ${unit}`, spreadOf(usable)];
-  const wished = goal === undefined ? '' : goalText(goal);
-  return `| ${[name, ...cells, wished, verdictOf(figure)].map(cell).join(' | ')} |`;
+  const goalCell = goal === undefined ? '' : goalText(goal);
+  return `| ${[name, ...cells, goalCell, verdictOf(figure)].map(cell).join(' | ')} |`;
 }
 
-/** Nothing for a single run. */
+/** Returns an empty string for a single run. */
 function spreadOf(values: readonly number[]): string {
   if (values.length < 2) return '';
   const { least, greatest, spread } = statsOf(values);
@@ -93,7 +93,7 @@ export function goalText(goal: NonNullable<Figure['goal']>): string {
   return 'most' in goal ? `≤ ${shortNumber(goal.most)}` : `≥ ${shortNumber(goal.least)}`;
 }
 
-/** Of the median. A run without a value has met nothing. */
+/** Compares the median. A missing value misses every goal. */
 function verdictOf({ values, goal }: Figure): '' | 'met' | 'missed' {
   if (goal === undefined) return '';
   if (values.length === 0 || values.some((value) => !Number.isFinite(value))) return 'missed';
@@ -102,7 +102,7 @@ function verdictOf({ values, goal }: Figure): '' | 'met' | 'missed' {
   return met ? 'met' : 'missed';
 }
 
-/** Text that cannot end its cell, its line or its brackets. */
+/** Escapes text that would end its cell, its line or its brackets. */
 export function cell(text: string): string {
   return text.replaceAll(/[|[\]<]/g, '\\$&').replaceAll(/\s*\n\s*/g, ' ');
 }

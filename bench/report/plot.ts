@@ -1,4 +1,4 @@
-/** Lines as SVG, for pages that are light or dark. The same plot is the same text. */
+/** Line plots as SVG, for light and dark pages. Output is deterministic. */
 import type { Curve, Plot } from '../result.ts';
 import { type Axis, linearAxis, spanningAxis } from './axis.ts';
 
@@ -6,7 +6,7 @@ const WIDTH = 480;
 const HEIGHT = 280;
 const MARGIN = { left: 72, top: 48, bottom: 60, right: 24 };
 const LEGEND = { line: 28, row: 20, gap: 8, character: 7 };
-/** Colours for light and dark; where they come again, the dashes differ. */
+/** Colors for light and dark pages; repeated colors have different dashes. */
 const LIGHT = ['#0550ae', '#bc4c00', '#116329', '#8250df', '#9a6700', '#a40e26'];
 const DARK = ['#6cb6ff', '#f69d50', '#6bc46d', '#dcbdfb', '#daaa3f', '#ff938a'];
 const DASHES = ['', '7 4', '2 3', '9 3 2 3', '4 2'];

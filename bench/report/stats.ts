@@ -1,20 +1,20 @@
-/** What is shown of a figure's values: one per run. */
+/** Statistics of a figure's values, one per run. */
 export interface Stats {
   readonly median: number;
   readonly least: number;
   readonly greatest: number;
-  /** (greatest - least) / median: 0.1 = all within a tenth. Infinite around a median of 0. */
+  /** (max - min) / median: 0.1 = all within a tenth. Infinite for a median of 0. */
   readonly spread: number;
 }
 
-/** The middle of the values; the mean of the two in the middle when they are even. */
+/** Returns the median; the mean of the middle two for an even count. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }
 
-/** @throws RangeError when there are no values, or one is no number */
+/** @throws RangeError if there are no values, or one is not finite */
 export function statsOf(values: readonly number[]): Stats {
   if (values.length === 0) throw new RangeError('no values');
   if (values.some((value) => !Number.isFinite(value))) throw new RangeError(`values ${values}`);

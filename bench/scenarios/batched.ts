@@ -1,4 +1,4 @@
-/** Fifty events per frame: what clients save that collect theirs. */
+/** Fifty events per frame: the savings for clients that batch. */
 import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../scenario.ts';
@@ -8,7 +8,7 @@ const GOAL = { most: 1 / 4 };
 
 export const batched: Scenario = {
   name: 'batched',
-  summary: '50 events per frame, 100,000/s, against one per frame',
+  summary: '50 events per frame, 100,000/s, compared with one per frame',
   minutes: 1,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
@@ -22,7 +22,7 @@ export const batched: Scenario = {
       await lab.verify();
       const figures = [
         cpuFigure('50 per frame, 100,000/s', found.batched),
-        cpuFigure('floor, the same', found.floor),
+        cpuFigure('floor, same load', found.floor),
         cpuFigure('one per frame, 20,000/s', found.single),
         cpuRatio('50 per frame / one per frame', found.batched, found.single, GOAL),
         ...latencyFigures('50 per frame', found.batched),

@@ -1,6 +1,7 @@
 /**
- * Why Forebay has a produce path of its own: one of three brokers is killed every few seconds,
- * under kafkajs's idempotent producer as one would write it, and under Forebay. Both are read back.
+ * Motivation for Forebay's own produce path: one of three brokers is killed every few seconds under
+ * load, with kafkajs's idempotent producer as commonly used, and with Forebay. Both topics are read
+ * back.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -17,7 +18,7 @@ const KILL_EVERY_MS = 6_000;
 const DOWN_MS = 2_500;
 const BATCH = 50;
 const BATCH_EVERY_MS = 10;
-/** As many batches may be on their way at once, in both halves. */
+/** Maximum number of batches in flight, in both halves. */
 const IN_FLIGHT = 8;
 const SETTLE_MS = 60_000;
 
@@ -31,7 +32,7 @@ export const brokerKills: Scenario = {
   summary: `${KILLS} broker kills under load: kafkajs's idempotent producer, then Forebay`,
   minutes: 3,
   ownKafka: true,
-  apart: true,
+  standalone: true,
   async run(bench) {
     const cluster = await startCluster({ nodes: 3 });
     try {
@@ -58,7 +59,7 @@ async function runHalf(cluster: KafkaCluster, load: Load, bench: Bench): Promise
   const { brokers } = cluster;
   const topic = `broker-kills-${randomUUID().slice(0, 13)}`;
   await createTopic({ brokers, topic }, { numPartitions: PARTITIONS, replicationFactor: 3 });
-  bench.say(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
+  bench.log(`${load.name}: ${KILLS} kills, about ${(KILLS * KILL_EVERY_MS) / 1000} s …`);
   const ledger = new Ledger();
   await load(brokers, topic, ledger, () => killInTurn(cluster), bench);
   return { name: load.name, verdict: ledger.reconcile(await readTopic({ brokers, topic })) };
@@ -73,7 +74,7 @@ async function killInTurn(cluster: KafkaCluster): Promise<void> {
   }
 }
 
-/** As one would write it: batches without keys, several sends in flight. */
+/** Common usage: batches without keys, several sends in flight. */
 async function kafkajsHalf(...[brokers, topic, ledger, faults]: Parameters<Load>): Promise<void> {
   const producer = testKafka(brokers).producer({ idempotent: true });
   await producer.connect();
@@ -145,9 +146,9 @@ function report(halves: readonly Half[]): Result {
   });
   const setup =
     `Three brokers, RF 3, min.insync.replicas 2, acks=all; one broker killed every ` +
-    `${KILL_EVERY_MS / 1000} s and back after ${DOWN_MS / 1000} s, ${KILLS} kills each; at most ` +
-    `${IN_FLIGHT} batches or frames of ${BATCH} events unanswered.`;
+    `${KILL_EVERY_MS / 1000} s and restarted after ${DOWN_MS / 1000} s, ${KILLS} kills each; up to ` +
+    `${IN_FLIGHT} batches or frames of ${BATCH} events in flight.`;
   const forebay = halves.at(-1)!.verdict;
-  const problems = forebay.clean ? [] : ['Forebay lost, doubled or reordered events'];
+  const problems = forebay.clean ? [] : ['Forebay lost, duplicated or reordered events'];
   return { setup, figures, problems };
 }

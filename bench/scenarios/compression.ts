@@ -1,4 +1,4 @@
-/** What KAFKA_COMPRESSION costs a worker, all told. */
+/** Total cost of KAFKA_COMPRESSION in a worker. */
 import { CODECS, loadCodec } from '../../src/kafka/compression/codecs.ts';
 import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
@@ -9,9 +9,9 @@ const BATCHED = { eventsPerSecond: 100_000, eventsPerFrame: 50 };
 
 export const compression: Scenario = {
   name: 'compression',
-  summary: 'each codec against none, 20,000/s one per frame and 100,000/s in fifties',
+  summary: 'each codec compared with none, at 20,000/s (1 event per frame) and 100,000/s (50)',
   minutes: 2,
-  apart: true,
+  standalone: true,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const names = ['none', ...CODECS.filter(isHere)];
@@ -33,8 +33,8 @@ export const compression: Scenario = {
         return [cpuFigure(name, measured), ...ratio, ...latencyFigures(name, measured)];
       });
       const setup =
-        'One worker each, 64 connections, 140-byte events that repeat more than real ones; 20,000/s ' +
-        `one per frame, 100,000/s in fifties; 12 partitions, linger 10 ms. ${bench.places.text}.`;
+        'One worker each, 64 connections, 140-byte events, more repetitive than real ones; ' +
+        `20,000/s one per frame, 100,000/s with 50 per frame; 12 partitions, linger 10 ms. ${bench.places.text}.`;
       return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
     }),
 };

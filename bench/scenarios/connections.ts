@@ -1,4 +1,4 @@
-/** The same load from more and more connections: fewer acks settle more than one frame. */
+/** The same load from more connections: fewer acks settle more than one frame. */
 import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Target } from '../lab/target.ts';
@@ -9,7 +9,7 @@ const GOAL = { most: 1.3 };
 
 export const connections: Scenario = {
   name: 'connections',
-  summary: `64 and 5,000 connections, ${EVENTS_PER_SECOND / 1000},000/s together`,
+  summary: `64 and 5,000 connections, ${EVENTS_PER_SECOND / 1000},000/s in total`,
   minutes: 1,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
@@ -32,7 +32,7 @@ export const connections: Scenario = {
         ...lab.memory(),
       ];
       const setup =
-        `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s together, one per frame, 140 bytes; ` +
+        `One worker, ${EVENTS_PER_SECOND / 1000},000 events/s in total, one per frame, 140 bytes; ` +
         `12 partitions, linger 10 ms. ${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),

@@ -1,6 +1,6 @@
 /**
- * Events in HTTP bodies, beside as many per second in WebSocket frames. autocannon is a closed
- * loop: each connection sends when its last request is answered.
+ * Events in HTTP bodies, compared with the same rate in WebSocket frames. autocannon is a closed
+ * loop: each connection sends after its last response.
  */
 import { cpuSecondsOf } from '../lab/cpu.ts';
 import { cpuFigure, cpuOf, ratioFigure } from '../lab/figures.ts';
@@ -12,7 +12,7 @@ import type { HttpAnswer, HttpLoad, HttpReport } from '../load/http-process.ts';
 import type { Scenario } from '../scenario.ts';
 
 const EVENT_BYTES = 140;
-/** By events per request: about three seconds, at less than two cores hold. */
+/** By events per request: about three seconds, below the capacity of two cores. */
 const LOADS = {
   1: { connections: 64, requests: 9_000 },
   10: { connections: 32, requests: 5_000 },
@@ -42,7 +42,7 @@ function scenarioOf(events: PerRequest): Scenario {
         const ws = await lab.gateway({ name: 'ws' });
         await lab.warmUp();
         const source = new Source(lab, http, events);
-        // What HTTP alone runs through is warm then too.
+        // Warms up the code that only HTTP uses.
         await source.post();
         const posts: Post[] = [];
         const frames: Measurement[] = [];
@@ -59,16 +59,16 @@ function scenarioOf(events: PerRequest): Scenario {
         const figures = [
           { name: 'requests/s', unit: '1/s', values: posts.map(perSecond) },
           { name: 'HTTP', unit: 'us/event', values: cpu },
-          cpuFigure('WebSocket, the same per frame', frames),
+          cpuFigure('WebSocket, same events per frame', frames),
           ratioFigure('HTTP / WebSocket', cpu, cpuOf(frames)),
-          { name: 'answer p50', unit: 'ms', values: latency('p50') },
-          { name: 'answer p99', unit: 'ms', values: latency('p99') },
+          { name: 'response p50', unit: 'ms', values: latency('p50') },
+          { name: 'response p99', unit: 'ms', values: latency('p99') },
           ...lab.memory(),
         ];
         const setup =
           `autocannon, ${connections} connections, ${requests} requests with ${count} of ` +
-          `${EVENT_BYTES} bytes each, one at a time per connection; WebSocket: 64 connections, as ` +
-          'many events per frame and per second. 12 partitions, linger 10 ms. ' +
+          `${EVENT_BYTES} bytes each, one in flight per connection; WebSocket: 64 connections, ` +
+          'same events per frame and per second. 12 partitions, linger 10 ms. ' +
           `${bench.places.text}.`;
         return { setup, figures, problems: lab.problems };
       }),
@@ -79,7 +79,7 @@ function perSecond({ report }: Post): number {
   return report.ok / report.seconds;
 }
 
-/** autocannon in a process of its own, and what it has had accepted. */
+/** autocannon in a separate process, and the number of accepted events. */
 class Source {
   readonly #lab: Lab;
   readonly #events: PerRequest;
@@ -92,17 +92,17 @@ class Source {
   constructor(lab: Lab, target: GatewayTarget, events: PerRequest) {
     this.#lab = lab;
     this.#target = target;
-    // What has made it warm.
+    // Includes the warm-up.
     this.#accepted = lab.account(target).balance().sent;
     this.#events = events;
     this.#helper = new HelperProcess('bench/load/http-process.ts', [], lab.bench.places.rest);
     lab.stopAtEnd(this.#helper);
   }
 
-  /** All CPU from the first request to the last answer counts. */
+  /** Counts all CPU from the first request to the last response. */
   async post(): Promise<Post> {
     const target = this.#target;
-    if (!this.#started) await this.#helper.ask(undefined, () => true);
+    if (!this.#started) await this.#helper.send(undefined, () => true);
     this.#started = true;
     const { connections, requests } = LOADS[this.#events];
     const cpu = () => target.processes().reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
@@ -116,12 +116,12 @@ class Source {
       requests,
     };
     const before = cpu();
-    const report = await this.#helper.ask(load, () => true);
+    const report = await this.#helper.send(load, () => true);
     const used = cpu() - before;
-    if (report.is !== 'report') throw new Error('autocannon has no report');
+    if (report.is !== 'report') throw new Error('autocannon sent no report');
     if (report.failed > 0) this.#lab.problem(target, `${report.failed} requests failed`);
     this.#accepted += report.ok * this.#events;
-    // Which of the numbered events were sent is not known, so none is said to be settled.
+    // It is unknown which of the numbered events were sent: none counts as settled.
     this.#lab.account(target).add({
       shape: { run },
       connections: report.numbered.map((sentEvents) => {
@@ -129,14 +129,14 @@ class Source {
       }),
     });
     const cpuMicrosPerEvent = (used * 1e6) / (report.ok * this.#events);
-    this.#lab.bench.say(
+    this.#lab.bench.log(
       `http: ${cpuMicrosPerEvent.toFixed(2)} us/event, ${report.ok} ok in ${report.seconds} s, ` +
         `p50 ${report.latency.p50} p99 ${report.latency.p99} ms`,
     );
     return { cpuMicrosPerEvent, report };
   }
 
-  /** As many events are in the topic as were accepted, each once. */
+  /** Verifies that the topic has each accepted event exactly once. */
   verify(): void {
     const { stored } = this.#lab.account(this.#target).balance();
     if (stored === this.#accepted) return;

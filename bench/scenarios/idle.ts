@@ -1,4 +1,4 @@
-/** What an idle connection takes of memory, and how long a start takes. */
+/** Memory of an idle connection, and duration of a start. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openFilesMax } from '../../src/config/fd-limits.ts';
 import { MIB } from '../../src/config/limits.ts';
@@ -8,28 +8,28 @@ import type { Figure } from '../result.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CONNECTIONS_WANTED = 10_000;
-/** Files that a process has open beside its connections, with room. */
+/** Open files of a process other than its connections, with a margin. */
 const OTHER_FILES = 200;
 const CONNECTIONS = Math.min(CONNECTIONS_WANTED, openFilesMax() - OTHER_FILES);
-/** Until what was needed to start, or to connect, is given back, and numbers have settled. */
+/** Wait until memory for start and connecting is released, and metrics are updated. */
 const CALM_MS = 2_000;
 const CONNECTION_GOAL = { most: 4 * 1024 };
 const START_GOAL = { most: 1_000 };
 
 interface Round {
   readonly startToReadyMs: number;
-  /** Of the worker without connections. */
+  /** Memory of the worker without connections. */
   readonly emptyBytes: number;
-  /** Of the worker and of the kernel, for one connection. */
+  /** Memory of the worker and of the kernel, per connection. */
   readonly userBytes: number;
   readonly kernelBytes: number;
-  /** What the gateway says. */
+  /** Number of connections that the gateway reports. */
   readonly open: number;
 }
 
 export const idle: Scenario = {
   name: 'idle',
-  summary: '10,000 idle connections: memory of each; time to start',
+  summary: '10,000 idle connections: memory per connection, start time',
   minutes: 1,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
@@ -39,23 +39,23 @@ export const idle: Scenario = {
         rounds.push(found);
         const [user, kernel] = [found.userBytes, found.kernelBytes].map(Math.round);
         const start = found.startToReadyMs.toFixed(0);
-        bench.say(`${user} bytes of the worker, ${kernel} of the kernel; ready in ${start} ms`);
+        bench.log(`${user} bytes of the worker, ${kernel} of the kernel; ready in ${start} ms`);
       }
       const figures = [...figuresOf(rounds), ...lab.memory()];
       const [count, files] = [CONNECTIONS, openFilesMax()].map((n) => n.toLocaleString('en-US'));
       const setup =
-        `${count} connections of forebay.v1 that send nothing (${files} open files are allowed), ` +
-        'to a gateway of their own in each round: resident memory of the worker over that of the ' +
-        'same without connections, and the growth of the kernel’s slabs, which hold the sockets ' +
-        'of the gateway and of the load client. From the start of the process to the first 200 ' +
-        'of /readyz, Kafka being up; the topic is made in that time.';
+        `${count} idle forebay.v1 connections (${files} open files allowed), ` +
+        'to a new gateway in each round: growth of the worker’s resident memory, and of the ' +
+        'kernel’s slabs, which hold the sockets of the gateway and of the load client. Start to ' +
+        'ready: from process start to the first 200 from /readyz, including topic creation, with ' +
+        'Kafka running.';
       const missing = rounds.filter(({ open }) => open !== CONNECTIONS);
-      const problems = missing.map(({ open }) => `${open} of ${CONNECTIONS} connections are open`);
+      const problems = missing.map(({ open }) => `${open} of ${CONNECTIONS} connections open`);
       return { setup, figures, problems: [...lab.problems, ...problems] };
     }),
 };
 
-/** A gateway that is new: in one that had connections before, others find room. */
+/** Uses a new gateway: one that had connections before would reuse their memory. */
 async function roundOf(lab: Lab): Promise<Round> {
   const { port, gateway } = await lab.gateway();
   const [worker] = gateway.workers();

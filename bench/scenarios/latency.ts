@@ -1,4 +1,4 @@
-/** How long an acknowledgement takes, beside a produce request with one record; and the plots. */
+/** Acknowledgement latency, compared with a produce request of one record; and the plots. */
 import { cpuOf, latencyFigures, ratioFigure } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Measurement } from '../lab/measure.ts';
@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario.ts';
 
 const LINGER_MS = 10;
 const TIMES_OF_BARE = { p50: 1.5, p99: 3 } as const;
-/** For the plots: one short window each. */
+/** Loads of the plots: one short window each. */
 const LOADS = [1_000, 5_000, 10_000, 20_000, 40_000];
 const BARE_TIMES = { warmUpMs: 500, windowMs: 2_500 };
 const SWEEP = { windowMs: 1_500 };
@@ -21,7 +21,7 @@ interface Percentiles {
 
 export const latency: Scenario = {
   name: 'latency',
-  summary: 'acknowledgements at 20,000/s beside a bare produce; plots over the load',
+  summary: 'acknowledgement latency at 20,000/s compared with a bare produce; plots by load',
   minutes: 1,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
@@ -33,7 +33,7 @@ export const latency: Scenario = {
         const sample = await bare.measure(BARE_TIMES);
         bares.push(sample);
         const { p50, p99, sends } = sample;
-        bench.say(`bare: ${sends} sends, p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} ms`);
+        bench.log(`bare: ${sends} sends, p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} ms`);
         found.push(await lab.measure(gateway));
       }
       const plots = await sweep(lab, gateway, floor);
@@ -50,14 +50,14 @@ export const latency: Scenario = {
       ];
       const setup =
         'One worker, 64 connections, 140-byte events, one per frame, 20,000/s; 12 partitions, ' +
-        'linger 10 ms. From the intended time of sending to the ack, so up to a millisecond of ' +
-        'the load client’s clock is in it. Bare: kafkajs, one record of 140 bytes at a time, ' +
-        `acks=all, with nothing else going on. ${bench.places.text}.`;
+        'linger 10 ms. Latency from the scheduled send time to the ack, including up to 1 ms of ' +
+        'timer lag in the load client. Bare: kafkajs, one record of 140 bytes at a time, ' +
+        `acks=all, without other load. ${bench.places.text}.`;
       return { setup, figures, plots, problems: lab.problems };
     }),
 };
 
-/** Linger, and so many times the bare produce. */
+/** Returns the linger plus a multiple of the bare produce. */
 function bound(bares: readonly Percentiles[], which: keyof Percentiles): number {
   return LINGER_MS + TIMES_OF_BARE[which] * median(bares.map((bare) => bare[which]));
 }
@@ -68,7 +68,7 @@ function bareFigures(bares: readonly Percentiles[]): Figure[] {
   });
 }
 
-/** What is held against the baseline: the share of what the goal allows. */
+/** Returns the share of the goal, for comparison with the baseline. */
 function against(
   which: keyof Percentiles,
   found: readonly Measurement[],

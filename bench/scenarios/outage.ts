@@ -1,4 +1,4 @@
-/** Kafka is gone for a while under load: memory stays bounded, nothing is lost. */
+/** A Kafka outage under load: memory stays bounded, nothing is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { SETTINGS } from '../../src/config/config.ts';
@@ -7,16 +7,16 @@ import { Lab } from '../lab/lab.ts';
 import type { Bench, Scenario } from '../scenario.ts';
 
 const DOWN_MS = 60_000;
-/** Before the outage, and from the broker's return to the end of the load. */
+/** Load before the outage, and after the broker's restart. */
 const BEFORE_MS = 3_000;
 const AFTER_MS = 5_000;
 const SETTLE_MS = 60_000;
-/** Enough connections and bytes to use up the buffer. */
+/** Enough connections and bytes to fill the buffer. */
 const SHAPE = { connections: 512, eventsPerSecond: 40_000, eventsPerFrame: 50 };
 
 export const outage: Scenario = {
   name: 'outage',
-  summary: `the broker gone for ${DOWN_MS / 1000} s under load: memory, and nothing lost`,
+  summary: `broker down for ${DOWN_MS / 1000} s under load: bounded memory, no loss`,
   minutes: 2,
   ownKafka: true,
   async run(bench) {
@@ -47,18 +47,18 @@ function underLoad(bench: Bench, cluster: KafkaCluster) {
       { name: 'broker down', unit: 's', values: [downSeconds] },
       ...lab.memory(),
       { name: 'sent', unit: 'events', values: [report.sentEvents] },
-      { name: 'refused', unit: 'events', values: [refused] },
-      { name: 'longest acknowledgement', unit: 's', values: [report.latency.max / 1000] },
+      { name: 'rejected', unit: 'events', values: [refused] },
+      { name: 'maximum acknowledgement latency', unit: 's', values: [report.latency.max / 1000] },
     ];
     const setup =
       `One worker, ${SHAPE.connections} connections, 40,000 events/s, 50 of 140 bytes per frame; ` +
-      `the only broker is killed and is back ${DOWN_MS / 1000} s later. Buffer of ${budget} MiB; ` +
+      `the only broker is killed and restarted after ${DOWN_MS / 1000} s. Buffer of ${budget} MiB; ` +
       `credit of ${LIMITS.creditFrames} frames per connection.`;
     return { setup, figures, problems: lab.problems };
   });
 }
 
-/** @returns seconds from the kill until the broker answers again */
+/** @returns seconds from the kill until the broker responds again */
 async function outageOf(cluster: KafkaCluster): Promise<number> {
   await sleep(BEFORE_MS);
   const sinceMs = performance.now();

@@ -1,6 +1,6 @@
 /**
- * More comes than can be stored, since Kafka takes a third of it, or since the worker's core is at
- * its end: throughput stays, refusals are quick, nothing is lost.
+ * More load than can be stored, since a quota admits a third of it, or the worker's core is
+ * saturated: throughput holds, rejections are fast, nothing is lost.
  */
 import { startCluster } from '../../deploy/kafka/cluster.ts';
 import { MIB } from '../../src/config/limits.ts';
@@ -16,16 +16,17 @@ import { atItsCpu, refusedEvents } from './overload-cpu.ts';
 const CLIENT_ID = 'overloaded';
 const EVENTS_PER_SECOND = 30_000;
 const SLOWDOWN = 3;
-/** Frames large enough to use up the byte credit of all connections, and with it the buffer. */
+/** Frames large enough to use the byte credit of all connections, and thereby the buffer. */
 const SHAPE = { eventsPerSecond: EVENTS_PER_SECOND, eventsPerFrame: 50 };
-/** The least that is allowed: it is full after a second. */
+/** Allowed minimum: full after a second. */
 const BUFFER_BYTES = 4 * MIB;
 const PEAK_GOAL = { least: 0.9 };
 const REFUSAL_GOAL_MS = { most: 50 };
 
 export const overload: Scenario = {
   name: 'overload',
-  summary: 'Kafka slowed to a third of the load by a quota; then more than the worker can take',
+  summary:
+    'Kafka throttled to a third of the load by a quota, then more load than a worker can handle',
   minutes: 2,
   async run(bench) {
     const [slowed, atItsEnd] = [await withSlowKafka(bench), await atItsCpu(bench)];
@@ -37,9 +38,9 @@ export const overload: Scenario = {
   },
 };
 
-/** On a Kafka of its own, whose quota is quick. */
+/** Uses a Kafka of its own, with a fast quota. */
 async function withSlowKafka(bench: Bench): Promise<Result> {
-  // The quota is an average: over two seconds instead of eleven.
+  // Averages the quota over two seconds instead of eleven.
   const cluster = await startCluster({
     overrides: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
   });
@@ -72,23 +73,23 @@ function underQuota(bench: Bench): Promise<Result> {
     const peaks = found.map(() => peak);
     const figures = [
       { name: 'quota: offered', unit: 'events/s', values: [EVENTS_PER_SECOND] },
-      { name: 'quota: what the quota lets through', unit: 'events/s', values: [peak] },
+      { name: 'quota: throughput allowed', unit: 'events/s', values: [peak] },
       { name: 'quota: acknowledged', unit: 'events/s', values: acked },
       ratioFigure('quota: acknowledged / let through', acked, peaks, PEAK_GOAL),
-      { name: 'quota: refused', unit: 'events', values: refusedEvents(found) },
-      { name: 'quota: refusal p50', unit: 'ms', values: refusals('p50') },
-      { name: 'quota: refusal p99', unit: 'ms', values: refusals('p99'), goal: REFUSAL_GOAL_MS },
+      { name: 'quota: rejected', unit: 'events', values: refusedEvents(found) },
+      { name: 'quota: rejection p50', unit: 'ms', values: refusals('p50') },
+      { name: 'quota: rejection p99', unit: 'ms', values: refusals('p99'), goal: REFUSAL_GOAL_MS },
       ...lab.memory(),
     ];
     const setup =
       `Quota: 64 connections offer ${EVENTS_PER_SECOND / 1000},000 events/s, 50 of 140 bytes per frame; ` +
-      'a produce quota of the broker takes a third of their bytes; buffer of 4 MiB. Clients keep ' +
-      'within their credit and queue the rest. A refusal is from the write of a frame to its nack.';
+      'a broker quota admits a third of the bytes; buffer of 4 MiB. Clients respect their credit ' +
+      'and queue the rest. Rejection: from writing a frame to its nack.';
     return { setup, figures, problems: lab.problems };
   });
 }
 
-/** What one event takes of a batch, in all that was sent so far. */
+/** Returns the bytes per event in batches, over everything sent so far. */
 async function bytesPerEvent({ gateway }: GatewayTarget): Promise<number> {
   const metrics = await gateway.metrics();
   const bytes = metrics.value('forebay_batch_bytes_sum');

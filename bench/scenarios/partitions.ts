@@ -1,4 +1,4 @@
-/** The same load spread over more and more partitions: batches become small. */
+/** The same load over more partitions: batches become smaller. */
 import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../scenario.ts';

@@ -1,6 +1,6 @@
 /**
- * What the brokers see: produce requests, what is in them, and the CPU that they cost there. It is
- * what a fleet is sized by, since each worker has requests of its own.
+ * Load on brokers: produce requests, their contents, and their CPU cost there. It determines the
+ * size of a fleet, since each worker has its own requests.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuSecondsOf } from '../lab/cpu.ts';
@@ -8,7 +8,7 @@ import { Lab } from '../lab/lab.ts';
 import type { GatewayTarget } from '../lab/target.ts';
 import type { Bench, Scenario } from '../scenario.ts';
 
-/** Workers add up their numbers so often. */
+/** Interval at which workers report their metrics. */
 const REPORT_MS = 1_000;
 
 /** One kind of load on an instance. */
@@ -26,8 +26,8 @@ const LOADS: readonly Load[] = [
   { name: '4 workers, 20,000/s', workers: 4, eventsPerSecond: 20_000, eventsPerFrame: 1 },
 ];
 
-/** What became of one run of a load. */
-interface Seen {
+/** Results of one run of a load. */
+interface Observations {
   readonly requestsPerSecond: number;
   readonly eventsPerRequest: number;
   readonly brokerMicrosPerEvent: number;
@@ -37,7 +37,7 @@ export const requests: Scenario = {
   name: 'requests',
   summary: 'produce requests per worker and their cost at the broker, by load',
   minutes: 2,
-  apart: true,
+  standalone: true,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const targets = new Map<number, GatewayTarget>();
@@ -47,10 +47,10 @@ export const requests: Scenario = {
         targets.set(workers, target);
       }
       await lab.warmUp();
-      const seen = new Map(LOADS.map((load) => [load, [] as Seen[]]));
+      const seen = new Map(LOADS.map((load) => [load, [] as Observations[]]));
       for (let round = 0; round < bench.rounds; round++) {
         for (const [load, runs] of seen) {
-          runs.push(await look(bench, lab, targets.get(load.workers)!, load));
+          runs.push(await observe(bench, lab, targets.get(load.workers)!, load));
         }
       }
       await lab.verify();
@@ -62,14 +62,19 @@ export const requests: Scenario = {
           : [{ name, unit: 'us/event', values: runs.map((run) => run.brokerMicrosPerEvent) }]),
       ]);
       const setup =
-        '64 connections, 140-byte events, one per frame (fifty at 100,000/s), 12 partitions of ' +
+        '64 connections, 140-byte events, one per frame (50 at 100,000/s), 12 partitions of ' +
         'one broker, linger 10 ms; us/event: CPU of the broker. Workers run on any core.';
       return { setup, figures: [...figures, ...lab.memory()], problems: lab.problems };
     }),
 };
 
-/** All of the run counts, its beginning and its end as well. */
-async function look(bench: Bench, lab: Lab, target: GatewayTarget, load: Load): Promise<Seen> {
+/** Counts the whole run, including start and end. */
+async function observe(
+  bench: Bench,
+  lab: Lab,
+  target: GatewayTarget,
+  load: Load,
+): Promise<Observations> {
   const { eventsPerSecond, eventsPerFrame } = load;
   const before = await totalsOf(bench, target);
   const { ackedPerSecond } = await lab.measure(target, { eventsPerSecond, eventsPerFrame });

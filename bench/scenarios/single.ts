@@ -1,6 +1,6 @@
 /**
- * One event per frame, the dearest way to send: against a server that does nothing with what it
- * receives, and against what one writes in an afternoon.
+ * One event per frame, the most expensive way to send: compared with a server that discards its
+ * input, and with a naive implementation.
  */
 import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.ts';
 import { Lab, type Shape } from '../lab/lab.ts';
@@ -9,7 +9,7 @@ import type { Scenario } from '../scenario.ts';
 
 const MODERATE: Shape = { eventsPerSecond: 20_000 };
 const HIGH: Shape = { eventsPerSecond: 60_000, framesPerPacket: 4 };
-/** Of what naive acknowledges when more comes than it holds. */
+/** Share of the maximum that naive acknowledges under overload. */
 const HELD_SHARE = 0.9;
 const STEP = 1_000;
 const FLOOR_GOAL = { most: 1.6 };
@@ -18,13 +18,13 @@ const NAIVE_MOST_GOAL = { least: 4 };
 
 export const single: Scenario = {
   name: 'single',
-  summary: 'one event per frame, 20,000/s and 60,000/s, against floor and naive',
+  summary: 'one event per frame, 20,000/s and 60,000/s, compared with floor and naive',
   minutes: 2,
   run: (bench) =>
     Lab.with(bench, async (lab) => {
       const [gateway, floor, naive] = [await lab.gateway(), await lab.floor(), await lab.naive()];
       await lab.warmUp();
-      const held = await mostOf(lab, naive);
+      const held = await peakOf(lab, naive);
       const most: Shape = { ...HIGH, eventsPerSecond: held };
       const found = await interleave(bench.rounds, {
         gateway: () => lab.measure(gateway, MODERATE),
@@ -62,15 +62,15 @@ export const single: Scenario = {
         ...lab.memory(),
       ];
       const setup =
-        'One worker, 64 connections, 140-byte events, one per frame; 20,000/s with a frame per ' +
+        'One worker, 64 connections, 140-byte events, one per frame; 20,000/s with 1 frame per ' +
         'packet, 60,000/s and naive’s most with 4; 12 partitions, linger 10 ms. ' +
         `${bench.places.text}.`;
       return { setup, figures, problems: lab.problems };
     }),
 };
 
-/** What a server takes when more comes than it holds, rounded down. */
-async function mostOf(lab: Lab, target: Target): Promise<number> {
+/** Returns the maximum rate of a server under overload, rounded down. */
+async function peakOf(lab: Lab, target: Target): Promise<number> {
   const times = { warmUpMs: 2_000, settleMs: 60_000, dropQueue: true };
   const { ackedPerSecond } = await lab.measure(target, HIGH, times);
   return Math.max(STEP, Math.floor((ackedPerSecond * HELD_SHARE) / STEP) * STEP);

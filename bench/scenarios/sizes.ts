@@ -1,4 +1,4 @@
-/** What a byte costs in small and in large events. */
+/** Cost per byte in small and large events. */
 import { cpuOf, interleave, ratioFigure } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Measurement } from '../lab/measure.ts';
@@ -9,7 +9,7 @@ const NANOS_PER_MICRO = 1_000;
 const SMALL = { eventBytes: 100, eventsPerSecond: 10_000 };
 const MIDDLE = { eventBytes: 1_000, eventsPerSecond: 10_000 };
 const LARGE = { eventBytes: 10_000, eventsPerSecond: 2_000 };
-/** It falls. */
+/** The cost per byte decreases. */
 const GOAL = { most: 1 };
 
 export const sizes: Scenario = {

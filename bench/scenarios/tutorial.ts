@@ -1,6 +1,6 @@
 /**
- * The tutorial's load test: 256 clients send 256 events each, one per 100 ms. First plain clients
- * as there, then the same with acknowledgements. The topic is read back: sent = stored, each once.
+ * The tutorial's load test: 256 clients send 256 events each, one per 100 ms; first as plain
+ * clients, then with acknowledgements. The topic is read back: sent = stored, each event once.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -31,7 +31,7 @@ interface Half {
   readonly latency: Histogram;
   readonly cpuMicrosPerEvent: number;
   readonly verdict: Verdict;
-  /** What is wrong, in lines; none = passed. */
+  /** Violations; none = passed. */
   readonly problems: readonly string[];
 }
 
@@ -41,23 +41,23 @@ export const tutorial: Scenario = {
     `${CLIENTS} clients x ${EVENTS_PER_CLIENT} events, one per ${PERIOD_MS} ms; ` +
     'plain, then acknowledged',
   minutes: 1,
-  apart: true,
-  async run({ brokers, startGateway, say }) {
+  standalone: true,
+  async run({ brokers, startGateway, log }) {
     const topic = `bench-tutorial-${randomUUID().slice(0, 13)}`;
     const env = { FOREBAY_WORKERS: process.env.FOREBAY_WORKERS ?? '2' };
     const gateway = await startGateway({ brokers, topic, env });
     try {
       const startMs = gateway.startToReadyMs.toFixed(0);
-      say(`gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${startMs} ms`);
+      log(`gateway with ${env.FOREBAY_WORKERS} workers, start to ready ${startMs} ms`);
       const halves: Half[] = [];
       for (const kind of ['plain', 'forebay.v1'] as const) {
-        say(`${kind}: ${EVENTS} events in about ${(EVENTS_PER_CLIENT * PERIOD_MS) / 1000} s …`);
+        log(`${kind}: ${EVENTS} events in about ${(EVENTS_PER_CLIENT * PERIOD_MS) / 1000} s …`);
         halves.push(await runHalf(kind, gateway, { brokers, topic }));
       }
       const { code } = await gateway.stop();
       const result = report(halves, code, gateway.startToReadyMs);
       if (result.problems.length === 0) await deleteTopic({ brokers, topic });
-      else say(`the topic stays for a look: ${topic}`);
+      else log(`topic kept for inspection: ${topic}`);
       return result;
     } finally {
       await gateway.kill();
@@ -94,7 +94,7 @@ async function runHalf(
   return { kind, seconds, latency, cpuMicrosPerEvent, verdict, problems };
 }
 
-/** One event per period by the clock, the clients spread over the period. */
+/** Sends one event per period by the clock, with clients spread over the period. */
 async function sendAll(client: Client, clientId: string, index: number): Promise<void> {
   const start = performance.now() + (index / CLIENTS) * PERIOD_MS;
   for (let n = 0; n < EVENTS_PER_CLIENT; n++) {
@@ -105,7 +105,7 @@ async function sendAll(client: Client, clientId: string, index: number): Promise
   }
 }
 
-/** Acknowledged clients know when they are done; of plain ones the gateway's counters tell it. */
+/** Acknowledged clients know when they are done; for plain ones the gateway's counters show it. */
 async function settle(gateway: Gateway, clients: Client[], receivedBefore: number): Promise<void> {
   const open = clients.filter((client) => client instanceof AcknowledgedClient);
   await Promise.all(open.map((client) => client.settled(SETTLE_MS)));
@@ -128,15 +128,15 @@ function problemsOf(kind: Kind, verdict: Verdict, clients: Client[]): string[] {
   demand(verdict.acknowledged === expected, `acknowledged ${verdict.acknowledged} of ${expected}`);
   for (const client of clients) {
     if (client instanceof PlainClient) {
-      demand(client.received.length === 0, `a plain client heard ${client.received[0]}`);
+      demand(client.received.length === 0, `a plain client received ${client.received[0]}`);
     } else {
-      demand(client.violations.length === 0, `broken protocol: ${client.violations[0]}`);
+      demand(client.violations.length === 0, `protocol violation: ${client.violations[0]}`);
     }
   }
   return problems;
 }
 
-/** The law of conservation, at rest. */
+/** Checks the conservation invariant, at rest. */
 async function lawProblems(gateway: Gateway): Promise<string[]> {
   const metrics = await gateway.metrics();
   const unaccounted = metrics.value('forebay_events_unaccounted');
@@ -145,15 +145,15 @@ async function lawProblems(gateway: Gateway): Promise<string[]> {
 
 function report(halves: readonly Half[], exitCode: number | null, startToReadyMs: number): Result {
   const problems = halves.flatMap(({ kind, problems: of }) => of.map((p) => `${kind}: ${p}`));
-  if (exitCode !== 0) problems.push(`the gateway ended with exit code ${exitCode}`);
+  if (exitCode !== 0) problems.push(`the gateway exited with code ${exitCode}`);
   const figures: Figure[] = [
-    // The topic is made in this time, too: the goal is for one that is there.
+    // Includes topic creation, unlike the goal.
     { name: 'start to ready', unit: 'ms', values: [startToReadyMs] },
     ...halves.flatMap(figuresOf),
   ];
   const setup =
     `${CLIENTS} clients send ${EVENTS_PER_CLIENT} events each, one per ${PERIOD_MS} ms: first ` +
-    'plain, then acknowledged; the topic is read back, and sent = stored, each event once.';
+    'plain, then acknowledged; the topic is read back, and sent = stored, each event exactly once.';
   return { setup, figures, problems };
 }
 

@@ -1,10 +1,10 @@
-/** More workers on one machine: each has batches and requests of its own. */
+/** More workers on one machine: each has its own batches and requests. */
 import { cpuFigure, cpuRatio, interleave } from '../lab/figures.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../scenario.ts';
 
 const PER_WORKER = 5_000;
-/** Eight at the full rate are beyond two cores: then the load client measures itself. */
+/** Eight workers at full rate exceed two cores, and the load client would fall behind. */
 const PER_WORKER_OF_EIGHT = 1_000;
 const CONNECTIONS_PER_WORKER = 64;
 const GOAL = { most: 1.3 };

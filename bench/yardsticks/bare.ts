@@ -1,6 +1,6 @@
 /**
- * The bare produce: kafkajs sends one record at a time with acks=all, nothing else runs in the
- * process: `bare.ts BROKERS TOPIC EVENT_BYTES`. Told a time, it answers with latencies.
+ * Bare produce: kafkajs sends one record at a time with acks=all, with nothing else in the process:
+ * `bare.ts BROKERS TOPIC EVENT_BYTES`. Each command has a duration; the answer has latencies.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { bootstrapOptions } from '../../src/kafka/broker-address.ts';

@@ -1,9 +1,9 @@
 /**
- * The floor: receives the same frames as the gateway, does nothing with them, and acknowledges
- * each connection that sent something once per linger: `floor.ts PORT LINGER_MS`.
+ * Floor: receives the same frames as the gateway, discards them, and acknowledges each active
+ * connection once per linger: `floor.ts PORT LINGER_MS`.
  */
 import type { Peer } from './peer.ts';
-import { serve, tellReady } from './serve.ts';
+import { reportReady, serve } from './serve.ts';
 
 const [port, lingerMs] = process.argv.slice(2).map(Number);
 let dirty: Peer[] = [];
@@ -25,4 +25,4 @@ setInterval(() => {
     peer.ackAll();
   }
 }, lingerMs);
-tellReady();
+reportReady();

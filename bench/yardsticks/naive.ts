@@ -1,11 +1,11 @@
 /**
- * What one writes in an afternoon: uWebSockets.js, JSON.parse, and kafkajs's idempotent producer
- * with batches every 10 ms of at most 500; acks after the send: `naive.ts PORT BROKERS TOPIC`.
+ * Naive implementation: uWebSockets.js, JSON.parse, and kafkajs's idempotent producer with batches
+ * of up to 500 every 10 ms; acks after the send: `naive.ts PORT BROKERS TOPIC`.
  */
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { bootstrapOptions } from '../../src/kafka/broker-address.ts';
 import type { Peer } from './peer.ts';
-import { serve, tellReady } from './serve.ts';
+import { reportReady, serve } from './serve.ts';
 
 const BATCH_EVERY_MS = 10;
 const BATCH_EVENTS_MAX = 500;
@@ -48,9 +48,9 @@ async function send(messages: readonly Message[]): Promise<void> {
     const records = messages.map(({ key, value }) => ({ key, value }));
     await producer.send({ topic, acks: -1, messages: records });
   } catch {
-    return; // Lost: nobody is told.
+    return; // Lost, without an answer.
   }
-  // The last frame of each connection acknowledges those before it.
+  // The last frame of each connection acknowledges the previous ones.
   const last = new Map<Peer, number>();
   for (const { peer, frame } of messages) last.set(peer, frame);
   for (const [peer, frame] of last) peer.ack(frame);
@@ -64,4 +64,4 @@ setInterval(() => {
     void send(messages.slice(from, from + BATCH_EVENTS_MAX));
   }
 }, BATCH_EVERY_MS);
-tellReady();
+reportReady();

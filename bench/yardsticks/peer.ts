@@ -1,11 +1,11 @@
 import { LIMITS } from '../../src/config/limits.ts';
 import type { WebSocket } from '../../src/worker/ingress/uws.ts';
 
-/** Credit of yardsticks that bound nothing. */
+/** Credit of yardsticks without limits. */
 const UNBOUNDED = { frames: 2 ** 50, bytes: 2 ** 50 };
 const MAX_FRAME_BYTES = 64 * 1024;
 
-/** A connection of a yardstick: it says what the gateway says to clients that break no rule. */
+/** Connection of a yardstick: sends what the gateway sends to conforming clients. */
 export class Peer {
   readonly #socket: WebSocket<PeerData>;
   readonly #bounded: boolean;
@@ -15,10 +15,10 @@ export class Peer {
   #grantedFrames: number = LIMITS.creditFrames;
   #grantedBytes: number = LIMITS.creditBytes;
   closed = false;
-  /** In a list of connections that have something to say. */
+  /** Queued for acknowledgement. */
   dirty = false;
 
-  /** @param bounded credit is granted as the gateway does; else all of it at once */
+  /** @param bounded credit as in the gateway; otherwise unlimited */
   constructor(socket: WebSocket<PeerData>, bounded: boolean) {
     this.#socket = socket;
     this.#bounded = bounded;
@@ -27,20 +27,20 @@ export class Peer {
     socket.send(JSON.stringify({ hello: { ...bounds, credit } }));
   }
 
-  /** @returns the number of the frame that has come */
+  /** @returns the number of the received frame */
   received(bytes: number): number {
     this.#bytes += bytes;
     return ++this.#frames;
   }
 
-  /** Acknowledges all that has come. */
+  /** Acknowledges everything received. */
   ackAll(): void {
     this.ack(this.#frames);
   }
 
-  /** Acknowledges up to this frame, and grants more where half of the last grant is used. */
+  /** Acknowledges up to this frame, and grants credit when half of the last grant is used. */
   ack(frame: number): void {
-    // Of sends that overtake each other, the last frame counts.
+    // If sends complete out of order, the last frame counts.
     if (this.closed || frame <= this.#acked) return;
     this.#acked = frame;
     const credit = this.#bounded ? this.#raise(frame) : undefined;

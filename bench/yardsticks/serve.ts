@@ -6,15 +6,15 @@ import { Peer, type PeerData } from './peer.ts';
 const MAX_PAYLOAD_BYTES = 128 * 1024;
 
 export interface Service {
-  /** Credit as the gateway grants it; else all of it at once. */
+  /** Credit as in the gateway; otherwise unlimited. */
   readonly bounded: boolean;
-  /** A frame has come; the buffer is gone when this returns. */
+  /** A frame was received; the buffer is invalid after this returns. */
   message(peer: Peer, bytes: ArrayBuffer): void;
 }
 
 /**
- * Serves `forebay.v1` on `/ws` with uWebSockets.js, set as in the gateway.
- * @throws Error when the port cannot be had
+ * Serves `forebay.v1` on `/ws` with uWebSockets.js, configured as in the gateway.
+ * @throws Error if the port is not available
  */
 export function serve(port: number, service: Service): void {
   const app = loadUws().App();
@@ -41,8 +41,8 @@ export function serve(port: number, service: Service): void {
   });
 }
 
-/** Tells who started this process that it serves, and ends with it. */
-export function tellReady(): void {
+/** Reports readiness to the parent, and exits with it. */
+export function reportReady(): void {
   process.on('disconnect', () => process.exit());
   process.send!({ is: 'ready' });
 }

@@ -4,12 +4,12 @@ import { HelperProcess } from '../lab/helper-process.ts';
 import type { Target } from '../lab/target.ts';
 import type { BareAnswer, BareCommand } from './bare.ts';
 
-/** The floor, with the gateway's linger. */
+/** Starts the floor with the gateway's linger. */
 export function startFloor(places: Places, lingerMs = 10): Promise<Target> {
   return start('floor', 'bench/yardsticks/floor.ts', [String(lingerMs)], places);
 }
 
-/** Its topic has to be there. */
+/** Starts naive on an existing topic. */
 export function startNaive(
   places: Places,
   { brokers, topic }: { brokers: readonly string[]; topic: string },
@@ -17,7 +17,7 @@ export function startNaive(
   return start('naive', 'bench/yardsticks/naive.ts', [brokers.join(','), topic], places);
 }
 
-/** One record at a time, in a process of its own. */
+/** Sends one record at a time, in a separate process. */
 export class Bare {
   readonly #helper: HelperProcess<BareCommand, BareAnswer>;
 
@@ -25,7 +25,7 @@ export class Bare {
     this.#helper = helper;
   }
 
-  /** Its topic has to be there. */
+  /** Starts it on an existing topic. */
   static async start(
     { worker }: Places,
     { brokers, topic, eventBytes }: BareOptions,
@@ -33,14 +33,14 @@ export class Bare {
     const args = [brokers.join(','), topic, String(eventBytes)];
     const file = 'bench/yardsticks/bare.ts';
     const helper = new HelperProcess<BareCommand, BareAnswer>(file, args, worker);
-    await helper.ask(undefined, () => true);
+    await helper.send(undefined, () => true);
     return new Bare(helper);
   }
 
-  /** Sends for so long. @returns milliseconds from a send to its answer */
+  /** Sends for a time. @returns milliseconds from a send to its response */
   async measure(times: BareCommand): Promise<{ p50: number; p99: number; sends: number }> {
-    const answer = await this.#helper.ask(times, () => true);
-    if (answer.is !== 'report') throw new Error('the bare produce has no report');
+    const answer = await this.#helper.send(times, () => true);
+    if (answer.is !== 'report') throw new Error('the bare produce sent no report');
     return answer;
   }
 
@@ -63,7 +63,7 @@ async function start(
 ): Promise<Target> {
   const [port] = await freePorts(1);
   const helper = new HelperProcess<never, { is: 'ready' }>(file, [String(port), ...args], worker);
-  await helper.ask(undefined, () => true);
+  await helper.send(undefined, () => true);
   return {
     name,
     port: port!,

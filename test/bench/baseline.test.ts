@@ -14,7 +14,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** Does so with the last run in the folder, in which a ratio had these values. */
+/** Runs the command on a last run whose ratio had these values. */
 async function baseline(command: 'record' | 'check', values: readonly number[]) {
   writeReport(runOf(ratio('gateway / floor', values, { most: 1.6 })), facts, folder);
   const args = [command, '--last', `--folder=${folder}`];
@@ -24,24 +24,24 @@ async function baseline(command: 'record' | 'check', values: readonly number[]) 
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
-test('a ratio that is worse than was recorded fails the check; noise does not', async () => {
+test('a ratio that is worse than recorded fails the check; noise does not', async () => {
   const none = await baseline('check', [1.5]);
   assert.deepEqual([none.code, none.stdout], [1, '']);
-  assert.match(none.stderr, /^bench: no baseline is recorded: make bench-baseline/);
+  assert.match(none.stderr, /^bench: no recorded baseline: run make bench-baseline/);
   const recorded = await baseline('record', [1.4, 1.5, 1.6]);
   assert.equal(recorded.code, 0);
   assert.match(recorded.stdout, /^1 figures recorded/);
   const noise = await baseline('check', [1.72, 1.5, 1.65]);
-  assert.deepEqual([noise.code, /all the same/.test(noise.stdout)], [0, true], noise.stdout);
+  assert.deepEqual([noise.code, /no changes/.test(noise.stdout)], [0, true], noise.stdout);
   const worse = await baseline('check', [1.72, 1.8, 1.75]);
   assert.deepEqual([worse.code, /1 worse/.test(worse.stdout)], [1, true], worse.stdout);
 });
 
-test('wrong arguments: how it is called, before anything runs', async () => {
+test('invalid arguments print the usage, before anything runs', async () => {
   const rows: [string[], RegExp][] = [
-    [[], /record or check it/],
-    [['chek'], /record or check it/],
-    [['check', 'record'], /record or check it/],
+    [[], /expected record or check/],
+    [['chek'], /expected record or check/],
+    [['check', 'record'], /expected record or check/],
     [['check', '--first'], /unknown option --first/],
     [['check', '--last=3'], /--last takes no value/],
     [['check', '--last', '--folder'], /--folder needs a value/],

@@ -17,12 +17,12 @@ async function bench(...args: string[]) {
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
-test('an unknown scenario, or too much: which there are, before anything starts', async () => {
+test('an unknown scenario or an extra argument lists the scenarios, before anything starts', async () => {
   const [unknown, two] = await Promise.all([bench('nope'), bench('single', 'batched')]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, '']);
-  assert.match(unknown.stderr, /^bench: no scenario "nope"; there are:\n {2}single .*2 min\n/);
+  assert.match(unknown.stderr, /^bench: no scenario "nope"; available:\n {2}single .*2 min\n/);
   assert.deepEqual([two.code, two.stdout], [2, '']);
-  assert.match(two.stderr, /^bench: single takes no arguments; there are:\n/);
+  assert.match(two.stderr, /^bench: single takes no arguments; available:\n/);
   const recipe = execFileSync('make', ['--dry-run', 'bench', 'SCENARIO=nope'], {
     encoding: 'utf8',
   });
@@ -34,7 +34,7 @@ test('README.md names every scenario', () => {
   for (const { name } of SCENARIOS) assert.match(text, new RegExp(`[ =]${name}\\b`));
 });
 
-test('each scenario has a name of its own, which a shell takes as it is', () => {
+test('scenario names are unique and need no quoting in a shell', () => {
   const names = SCENARIOS.map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
   for (const name of names) assert.match(name, /^[a-z]+(-[a-z0-9]+)*$/);

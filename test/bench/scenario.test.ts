@@ -7,7 +7,7 @@ import type { Gateway } from '../../testing/gateway.ts';
 const PASSED: Result = { setup: 'a test', figures: [], problems: [] };
 const FAILED: Result = { ...PASSED, problems: ['seeded'] };
 
-/** Runs a scenario on a Kafka and gateways that only note what is asked of them. */
+/** Runs a scenario on a Kafka and gateways that only record their calls. */
 async function run(work: (bench: Bench) => Promise<Result>, ownKafka = false) {
   const said: string[] = [];
   let kafkas = 0;
@@ -21,12 +21,12 @@ async function run(work: (bench: Bench) => Promise<Result>, ownKafka = false) {
       return ['a:1'];
     },
     startGateway: async ({ topic }) => ({ logTail: () => `last words of ${topic}` }) as Gateway,
-    say: (line) => said.push(line),
+    log: (line) => said.push(line),
   }).catch((error: Error) => error.message);
   return { result, said, kafkas };
 }
 
-test('one that passes is silent about its gateways', async () => {
+test('a scenario that passes logs nothing about its gateways', async () => {
   const ran = await run(async ({ brokers, startGateway }) => {
     await startGateway({ brokers, topic: 'one' });
     assert.deepEqual(brokers, ['a:1']);
@@ -35,7 +35,7 @@ test('one that passes is silent about its gateways', async () => {
   assert.deepEqual(ran, { result: PASSED, said: [], kafkas: 1 });
 });
 
-test('one that fails or throws shows the ends of its gateways’ logs', async () => {
+test('a scenario that fails or throws shows the ends of its gateways’ logs', async () => {
   const start = async ({ brokers, startGateway }: Bench) => {
     for (const topic of ['one', 'two']) await startGateway({ brokers, topic });
   };
@@ -52,7 +52,7 @@ test('one that fails or throws shows the ends of its gateways’ logs', async ()
   assert.deepEqual(thrown, { result: 'seeded', said, kafkas: 1 });
 });
 
-test('one with a Kafka of its own starts no other', async () => {
+test('a scenario with its own Kafka starts no other', async () => {
   const ran = await run(async ({ brokers }) => {
     assert.deepEqual(brokers, []);
     return PASSED;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { figureTable } from '../../bench/table.ts';
 
-test('a figure is shown with its spread and how it stands to its goal, by its median', () => {
+test('a figure shows its spread, and its median decides about the goal', () => {
   const lines = figureTable([
     { name: 'a', unit: 'x', values: [3, 1, 1.5], goal: { most: 1.6 } },
     { name: 'b', unit: 'ms', values: [1, 2], goal: { least: 1.6 } },
@@ -11,7 +11,7 @@ test('a figure is shown with its spread and how it stands to its goal, by its me
   ]).split('\n');
   const cells = lines.map((line) => line.trim().split(/ {2,}/));
   assert.deepEqual(cells, [
-    ['figure', 'median', 'least', 'most', 'unit', 'goal'],
+    ['figure', 'median', 'min', 'max', 'unit', 'goal'],
     ['a', '1.5', '1', '3', 'x', '≤ 1.6', 'met'],
     ['b', '1.5', '1', '2', 'ms', '≥ 1.6', 'missed'],
     ['c', '12,346', '12,346', '12,346', 'events'],

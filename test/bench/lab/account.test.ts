@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Account, type Balance, flawsOf, type Sent } from '../../../bench/lab/account.ts';
+import { Account, type Balance, imbalanceOf, type Sent } from '../../../bench/lab/account.ts';
 import { idOf } from '../../../bench/load/packet.ts';
 
-/** Two connections: the first sent 4 events and heard of 3, of which event 1 was refused. */
+/** Two connections: the first one sent 4 events and got 3 results; event 1 was rejected. */
 const SENT: Sent = {
   shape: { run: 'r1' },
   connections: [
@@ -11,7 +11,7 @@ const SENT: Sent = {
     { sentEvents: 3, settledEvents: 3, refused: [], uncertain: [1, 2] },
   ],
 };
-/** Connection and number of what has to be stored; [0, 3], [1, 1] and [1, 2] may be. */
+/** Connection and number of events that must be stored; [0, 3], [1, 1] and [1, 2] may be. */
 const STORED = [
   [0, 0],
   [0, 2],
@@ -32,14 +32,14 @@ function balanceWith(more: (account: Account) => void, stored: typeof STORED = S
   return account.balance();
 }
 
-test('stored is what was acknowledged, and perhaps what nobody was told of', () => {
-  assert.equal(flawsOf(balanceWith(() => {})), undefined);
+test('acknowledged events are stored, events without a result may be', () => {
+  assert.equal(imbalanceOf(balanceWith(() => {})), undefined);
   const perhaps = balanceWith((account) => {
     store(account, 0, 3);
     store(account, 1, 1);
     store(account, 1, 2);
   });
-  assert.equal(flawsOf(perhaps), undefined);
+  assert.equal(imbalanceOf(perhaps), undefined);
   assert.deepEqual([perhaps.sent, perhaps.stored], [7, 6]);
 });
 
@@ -72,25 +72,25 @@ const FLAWS: [string, string, Balance][] = [
 ];
 
 for (const [what, flaw, balance] of FLAWS) {
-  test(`${what} is found`, () => {
-    assert.match(flawsOf(balance) ?? '', new RegExp(`${flaw}\\b`));
+  test(`finds: ${what}`, () => {
+    assert.match(imbalanceOf(balance) ?? '', new RegExp(`${flaw}\\b`));
   });
 }
 
-test('an event that comes after a later one of its connection is out of order', () => {
+test('an event stored after a later one of its connection is out of order', () => {
   const refusedNow = balanceWith((account) => {
     store(account, 1, 2);
     store(account, 1, 1);
   });
-  assert.match(flawsOf(refusedNow) ?? '', /disordered 1 /);
+  assert.match(imbalanceOf(refusedNow) ?? '', /disordered 1 /);
   const account = new Account(false);
   account.add(SENT);
   for (const [connection, event] of [...STORED].reverse()) store(account, connection, event);
-  assert.equal(flawsOf(account.balance()), undefined, 'where there is no order to keep');
+  assert.equal(imbalanceOf(account.balance()), undefined, 'where there is no order to keep');
 });
 
-test('a run is added once', () => {
+test('a run cannot be added twice', () => {
   const account = new Account();
   account.add(SENT);
-  assert.throws(() => account.add(SENT), /r1 is known/);
+  assert.throws(() => account.add(SENT), /duplicate run r1/);
 });

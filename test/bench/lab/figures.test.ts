@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { interleave, ratioFigure } from '../../../bench/lab/figures.ts';
 import type { Measurement } from '../../../bench/lab/measure.ts';
 
-test('measurements take turns: a, b, a, b', async () => {
+test('measurements are interleaved: a, b, a, b', async () => {
   const order: string[] = [];
   const run = (name: string) => async () => {
     order.push(name);
@@ -21,7 +21,7 @@ test('measurements take turns: a, b, a, b', async () => {
   );
 });
 
-test('a ratio is that of each round, and is held against the baseline', () => {
+test('a ratio compares values of the same round, and is checked against the baseline', () => {
   const { values, checked, goal } = ratioFigure('a / b', [10, 12, 14], [5, 6, 28], { most: 2 });
   assert.deepEqual([values, checked, goal], [[2, 2, 0.5], true, { most: 2 }]);
 });

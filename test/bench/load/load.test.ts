@@ -1,4 +1,4 @@
-/** The load client against a server that acknowledges when, and what, a test wants. */
+/** The load client against a server that a test controls. */
 import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -9,11 +9,11 @@ import type { LoadShape, LoadTimes } from '../../../bench/load/messages.ts';
 
 interface Served {
   readonly port: number;
-  /** Ids in the order in which they came, by connection. */
+  /** Ids in order of arrival, by connection. */
   readonly ids: string[][];
 }
 
-/** @param onFrame hears the number of each frame on its connection, from 1 */
+/** @param onFrame receives the number of each frame on its connection, from 1 */
 async function serve(
   t: TestContext,
   credit: { frames: number; bytes: number },
@@ -70,7 +70,7 @@ async function run(
 
 const ENOUGH = { frames: 1_000, bytes: 1_000_000 };
 
-test('everything of the schedule is sent, each event once, and acknowledged', async (t) => {
+test('the whole schedule is sent, each event exactly once, and acknowledged', async (t) => {
   const served = await serve(t, ENOUGH, (socket, frame) => socket.send(`{"ack":${frame}}`));
   const shape = { eventsPerFrame: 5, framesPerPacket: 2, eventsPerSecond: 2_000 };
   const report = await run(t, served.port, shape);
@@ -86,7 +86,7 @@ test('everything of the schedule is sent, each event once, and acknowledged', as
   assert(report.window.ackFrames > 0);
 });
 
-test('what waits for credit counts from its intended time, and is never beyond the credit', async (t) => {
+test('latency includes the wait for credit, and credit is never exceeded', async (t) => {
   const served = await serve(t, { frames: 3, bytes: 10_000 }, (socket, frame) => {
     assert(frame <= 3 || granted, `frame ${frame} is beyond the credit`);
     if (frame === 3) setTimeout(() => grant(socket), 150);
@@ -104,7 +104,7 @@ test('what waits for credit counts from its intended time, and is never beyond t
   assert(report.latency.max >= 100, `${report.latency.max} ms`);
 });
 
-test('at the end of the window what waits for credit may be let go', async (t) => {
+test('events that wait for credit at the end of the window may be dropped', async (t) => {
   const served = await serve(t, { frames: 3, bytes: 10_000 }, (socket, frame) =>
     socket.send(`{"ack":${frame}}`),
   );
@@ -112,7 +112,7 @@ test('at the end of the window what waits for credit may be let go', async (t) =
   assert.deepEqual([report.sentEvents, report.problems], [3, []]);
 });
 
-test('refused events are named, counted by code, and not acknowledged', async (t) => {
+test('rejected events are listed, counted by code, and not acknowledged', async (t) => {
   const served = await serve(t, ENOUGH, (socket, frame) => {
     if (frame === 2) {
       const errors = [
@@ -135,18 +135,18 @@ test('refused events are named, counted by code, and not acknowledged', async (t
   assert.deepEqual([refused, uncertain, settledEvents], [[6, 7, 10, 14], [9, 9], 100]);
 });
 
-test('an ack of nothing, a lost connection, and what is never settled are problems', async (t) => {
+test('an invalid ack, a lost connection and unsettled events are problems', async (t) => {
   const wild = await serve(t, ENOUGH, (socket) => socket.send('{"ack":999}'));
   const cut = await serve(t, ENOUGH, (socket) => socket.terminate());
   const silent = await serve(t, ENOUGH, () => {});
   const short = { settleMs: 50 };
   const problemsOf = async ({ port }: Served) => (await run(t, port, {}, short)).problems;
-  assert.match((await problemsOf(wild))[0] ?? '', /^ack 999 is not between 0 and what was sent/);
+  assert.match((await problemsOf(wild))[0] ?? '', /^ack 999 is outside the frames in flight/);
   assert.match((await problemsOf(cut))[0] ?? '', /^connection \d ended: /);
-  assert.deepEqual(await problemsOf(silent), ['2 connections were not settled in 50 ms']);
+  assert.deepEqual(await problemsOf(silent), ['2 connections not settled within 50 ms']);
 });
 
-test('a pacer that is late says so', async (t) => {
+test('the report contains the lag of the pacer', async (t) => {
   const served = await serve(t, ENOUGH, (socket, frame) => socket.send(`{"ack":${frame}}`));
   const running = run(t, served.port, {}, { warmUpMs: 0 });
   await sleep(100);

@@ -18,12 +18,12 @@ function bytesOf(fields: Partial<PacketShape>, first: number, connection = 12): 
   return bytes.subarray(3);
 }
 
-/** Takes masked text frames apart as RFC 6455 says. */
+/** Parses masked text frames per RFC 6455. */
 function payloadsOf(bytes: Buffer): string[] {
   return framesOf(bytes, 0x81).map(String);
 }
 
-/** The same of frames with this first byte. */
+/** Same for frames with this first byte. */
 function framesOf(bytes: Buffer, firstByte: number): Buffer[] {
   const found: Buffer[] = [];
   for (let at = 0; at < bytes.length; ) {
@@ -41,7 +41,7 @@ function framesOf(bytes: Buffer, firstByte: number): Buffer[] {
   return found;
 }
 
-test('an event is of the size that was asked for, and bears its number and its time', () => {
+test('an event has the requested size, its number and its timestamp', () => {
   for (const eventBytes of [87, 124, 125, 126, 140, 65_535, 65_536]) {
     const [text = ''] = payloadsOf(bytesOf({ eventBytes }, 42));
     assert.equal(Buffer.byteLength(text), eventBytes);
@@ -50,10 +50,10 @@ test('an event is of the size that was asked for, and bears its number and its t
     assert.deepEqual(fields, { id, clientId: 'client-00012', timestamp: 1_790_000_000_123 });
     assert.equal(typeof msg, 'string');
   }
-  assert.throws(() => new Packet(shape({ eventBytes: 84 }), 0), /more than 84 bytes/);
+  assert.throws(() => new Packet(shape({ eventBytes: 84 }), 0), /fit into 84 bytes/);
 });
 
-test('events are numbered over frames and packets, and digits of the last packet are gone', () => {
+test('numbering spans frames and packets, and no digits of the previous packet remain', () => {
   const packet = new Packet(shape({ eventsPerFrame: 3, framesPerPacket: 2 }), 0);
   const bytes = Buffer.alloc(packet.length);
   const idsAt = (first: number) => {
@@ -65,14 +65,14 @@ test('events are numbered over frames and packets, and digits of the last packet
   for (const first of [0, 9_999_997, 5]) assert.deepEqual(idsAt(first), expected(first));
 });
 
-test('a frame’s payload bytes are what credit counts', () => {
+test('credit counts the payload bytes of a frame', () => {
   const packet = new Packet(shape({ eventsPerFrame: 50, framesPerPacket: 2 }), 0);
   const bytes = Buffer.alloc(packet.length);
   packet.write(bytes, 0, 0, TIME);
   for (const text of payloadsOf(bytes)) assert.equal(Buffer.byteLength(text), packet.frameBytes);
 });
 
-test('as MessagePack the events are the same, in binary frames', () => {
+test('MessagePack sends the same events in binary frames', () => {
   for (const eventsPerFrame of [1, 3, 20]) {
     const sizes = { eventsPerFrame, framesPerPacket: 2, eventBytes: 140 };
     const texts = payloadsOf(bytesOf(sizes, 12_345));

@@ -5,13 +5,13 @@ import { Schedule } from '../../../bench/load/schedule.ts';
 function takeAll(schedule: Schedule, elapsedMs: number): number[] {
   const taken: number[] = [];
   for (;;) {
-    const packet = schedule.take(elapsedMs);
+    const packet = schedule.next(elapsedMs);
     if (packet === undefined) return taken;
     taken.push(packet);
   }
 }
 
-test('packets are due evenly, by the clock, and each once', () => {
+test('packets are due evenly, by the clock, and once each', () => {
   const schedule = new Schedule(2_000, 4, 10);
   assert.equal(schedule.packets, 20);
   assert.deepEqual(takeAll(schedule, 0), [0]);
@@ -20,18 +20,18 @@ test('packets are due evenly, by the clock, and each once', () => {
   assert.equal(schedule.dueMs(7), 3.5);
 });
 
-test('what was missed while the pacer slept is due at once; nothing is due after the end', () => {
+test('packets missed by a sleeping pacer are due at once; nothing is due after the end', () => {
   const schedule = new Schedule(1_000, 1, 5);
   assert.deepEqual(takeAll(schedule, 1_000), [0, 1, 2, 3, 4]);
   assert.equal(schedule.over, true);
   assert.deepEqual(takeAll(schedule, 2_000), []);
 });
 
-test('no load is a schedule too', () => {
+test('an empty load is a valid schedule', () => {
   assert.deepEqual(takeAll(new Schedule(0, 8, 1_000), 1_000), []);
 });
 
-test('the nth packet of a connection is found again by its time', () => {
+test('the due time of the nth packet of a connection is known', () => {
   const schedule = new Schedule(700, 3, 1_000);
   for (const packet of takeAll(schedule, 1_000)) {
     const nth = Math.floor(packet / 3);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServerFrames } from '../../../bench/load/server-frames.ts';
 
-/** Everything that was heard, in order. */
+/** All callbacks in order. */
 function reader() {
   const heard: unknown[][] = [];
   const note =
@@ -54,12 +54,12 @@ const HEARD = [
   ['ended', 'goaway restart'],
 ];
 
-test('every frame is heard once, however the bytes are cut', () => {
+test('each frame is reported once, wherever the bytes are split', () => {
   for (const size of [1, 2, 3, 7, 64, STREAM.length]) {
     const { heard, frames } = reader();
     for (let at = 0; at < STREAM.length; at += size) {
       const chunk = Buffer.from(STREAM.subarray(at, at + size));
-      frames.take(chunk);
+      frames.push(chunk);
       // The caller reads the next bytes into the same buffer.
       chunk.fill(0);
     }
@@ -67,9 +67,9 @@ test('every frame is heard once, however the bytes are cut', () => {
   }
 });
 
-test('a close frame is the end, with its code', () => {
+test('a close frame ends the connection, with its code', () => {
   const { heard, frames } = reader();
   const payload = Buffer.concat([Buffer.from([3, 240]), Buffer.from('slow_consumer')]);
-  frames.take(Buffer.concat([Buffer.from([0x88, payload.length]), payload]));
+  frames.push(Buffer.concat([Buffer.from([0x88, payload.length]), payload]));
   assert.deepEqual(heard, [['ended', 'close 1008 slow_consumer']]);
 });

@@ -21,7 +21,7 @@ const FRAMES: readonly [string, string, number][] = [
   ['emit', 'node:events', 99],
 ];
 
-/** A sample per entry: the frame, and for how long. Starts at 1000. */
+/** One sample per entry: frame and duration. Starts at 1000. */
 function profileOf(...entries: [frame: number, micros: number][]): CpuProfile {
   const lengths = entries.map(([, micros]) => micros);
   const endTime = 1000 + lengths.reduce((sum, micros) => sum + micros, 0);
@@ -36,7 +36,7 @@ function profileOf(...entries: [frame: number, micros: number][]): CpuProfile {
   };
 }
 
-test('time is told apart: idle, garbage collection, native code, JavaScript', () => {
+test('time is split into idle, garbage collection, native code and JavaScript', () => {
   const found = summarize(profileOf([0, 1], [1, 10], [2, 20], [3, 30], [4, 40], [1, 5]));
   const { idle, garbageCollection, program, javaScript } = found;
   assert.deepEqual(
@@ -47,7 +47,7 @@ test('time is told apart: idle, garbage collection, native code, JavaScript', ()
   );
 });
 
-test('a function’s time is added up over its callers, the greatest first', () => {
+test('the time of a function is summed over its callers, in descending order', () => {
   const { functions } = summarize(profileOf([10, 10], [4, 10], [6, 50], [5, 20], [9, 5]));
   assert.deepEqual(functions, [
     { name: '(anonymous)', place: 'dist/worker/lane.js:20', micros: 50 },
@@ -57,7 +57,7 @@ test('a function’s time is added up over its callers, the greatest first', () 
   ]);
 });
 
-test('a module is a file of ours, a package, or a module of Node.js', () => {
+test('a module is a source file, a package, or a Node.js module', () => {
   const { modules, functions } = summarize(
     profileOf([4, 1], [6, 2], [7, 10], [8, 20], [9, 30], [10, 40]),
   );
@@ -74,7 +74,7 @@ test('a module is a file of ours, a package, or a module of Node.js', () => {
   assert(functions.some(({ place }) => place === 'ajv/dist/core.js:1'));
 });
 
-test('only the window counts, with the parts of samples that lie in it', () => {
+test('only the window counts, including partial samples at its ends', () => {
   const profile = profileOf([1, 100], [4, 100], [2, 100]);
   const found = summarize(profile, { fromMicros: 1050, toMicros: 1210 });
   assert.deepEqual([found.idle, found.javaScript, found.garbageCollection], [50, 100, 10]);
@@ -82,7 +82,7 @@ test('only the window counts, with the parts of samples that lie in it', () => {
   assert.deepEqual([beyond.idle, beyond.javaScript, beyond.functions], [0, 0, []]);
 });
 
-test('Node.js writes what is read here, on the clock of process.hrtime', () => {
+test('Node.js writes the fields used here, on the clock of process.hrtime', () => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-profile-'));
   try {
     const begin = Number(process.hrtime.bigint() / 1000n);

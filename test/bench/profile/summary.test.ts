@@ -18,12 +18,12 @@ const profile = {
   modules: [{ name: 'dist/lane.js', micros: 24_000 }],
 };
 
-/** Its rows, blanks between columns as one. */
+/** Rows of the text, with blanks between columns collapsed. */
 function rows(text: string): string[] {
   return text.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '));
 }
 
-test('shares are of the CPU time that the kernel counted, per event beside', () => {
+test('shares refer to the CPU time counted by the kernel, with the cost per event', () => {
   const text = rows(summaryText(profile, measured));
   for (const row of [
     '2.0 s, 2,000 events acknowledged',
@@ -40,7 +40,7 @@ test('shares are of the CPU time that the kernel counted, per event beside', () 
   }
 });
 
-test('30 rows of each are enough', () => {
+test('tables have up to 30 rows', () => {
   const functions = Array.from({ length: 40 }, (_, i) => {
     return { name: `f${i}`, place: 'dist/lane.js:10', micros: 100 };
   });
@@ -50,7 +50,7 @@ test('30 rows of each are enough', () => {
   assert.doesNotMatch(text, /f30/);
 });
 
-test('a profile that saw more than the kernel counted leaves nothing below 0', () => {
+test('a profile with more time than the kernel counted yields no negative values', () => {
   const text = rows(summaryText(profile, { ...measured, mainCpuMs: 20 }));
   assert(text.includes('JavaScript, native functions it calls by name | 80% | 12.00'));
   assert(text.includes('native code and kernel while the profile says idle | 0% | 0.00'));

@@ -13,7 +13,7 @@ test('facts of a run on this machine', () => {
   assert.equal(runFacts({ KAFKA_BROKERS: 'a:1' }).kafka, 'that of KAFKA_BROKERS');
 });
 
-test('machine and commit in words', () => {
+test('machine and commit as text', () => {
   assert.equal(machineOf(facts), 'Some CPU, 2 cores');
   assert.equal(machineOf({ ...facts, cores: 1 }), 'Some CPU, 1 core');
   assert.equal(commitOf(facts), 'abc1234');

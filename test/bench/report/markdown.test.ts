@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { resultsMarkdown } from '../../../bench/report/markdown.ts';
 import { facts, ratio, runOf } from './run-of.ts';
 
-/** The page's lines from the one that begins so, up to the next empty one. */
+/** Lines of the page from the one with this prefix to the next empty one. */
 function block(page: string, begin: string): string[] {
   const lines = page.split('\n');
   const from = lines.findIndex((line) => line.startsWith(begin));
@@ -11,7 +11,7 @@ function block(page: string, begin: string): string[] {
   return lines.slice(from, lines.indexOf('', from));
 }
 
-test('the first line names the command, the head says where and with what', () => {
+test('the first line names the command, the head lists machine and versions', () => {
   const page = resultsMarkdown(runOf(), facts);
   assert.match(page, /^<!-- Written by `make bench`/);
   assert.deepEqual(block(page, '| machine'), [
@@ -25,7 +25,7 @@ test('the first line names the command, the head says where and with what', () =
   assert.match(changed, /\| commit \| abc1234 with changes \|/);
 });
 
-test('each figure has its median, its spread, and its goal met or missed', () => {
+test('each figure has a median, a spread, and its goal met or missed', () => {
   const page = resultsMarkdown(
     runOf(
       { name: 'gateway 20,000/s', unit: 'us/event', values: [14, 12, 12.5] },
@@ -56,7 +56,7 @@ test('each figure has its median, its spread, and its goal met or missed', () =>
   assert.deepEqual(block(page, '| goals'), [`| goals | 2 of 6 met; missed: ${named} |`]);
 });
 
-test('a scenario has its setup, what went wrong, and its plots', () => {
+test('a section has the setup, the violations and the plots', () => {
   const plot = { file: 'cpu', title: 'CPU [us]', xLabel: 'x', yLabel: 'y', curves: [] };
   const problems = ['lost 3\nevents', 'a | b'];
   const result = { setup: 'All at once.', figures: [], plots: [plot], problems };
@@ -64,7 +64,7 @@ test('a scenario has its setup, what went wrong, and its plots', () => {
   const section = page.slice(page.indexOf('## sizes'));
   assert.equal(
     section,
-    '## sizes\n\nAll at once.\n\n**Wrong, so the figures do not count:**\n\n' +
+    '## sizes\n\nAll at once.\n\n**Violations, the figures are invalid:**\n\n' +
       '* lost 3 events\n* a \\| b\n\n![CPU \\[us\\]](results/cpu.svg)\n',
   );
 });

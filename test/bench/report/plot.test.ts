@@ -20,7 +20,7 @@ const plot: Plot = {
   ],
 };
 
-/** Names of the elements, in the order in which they begin. @throws when it is not well-formed */
+/** Names of the elements in document order. @throws if the text is not well-formed */
 function elementsOf(xml: string): string[] {
   const [names, open]: [string[], string[]] = [[], []];
   const node = /([^<]*)<(\/?)([a-z]+)((?: [\w:-]+="[^"<]*")*)(\/?)>/gy;
@@ -40,20 +40,20 @@ function elementsOf(xml: string): string[] {
   return names;
 }
 
-test('the check itself sees what is not well-formed', () => {
+test('the check itself detects malformed text', () => {
   for (const wrong of ['<a><b></a></b>', '<a>', '<a>&</a>', '<a/><b/>', '<a x="<"/>', '<a/>b']) {
     assert.throws(() => elementsOf(wrong), assert.AssertionError, wrong);
   }
 });
 
-test('it is well-formed, whatever its texts are', () => {
+test('plots are well-formed whatever their texts are', () => {
   const names = elementsOf(plotSvg(plot));
   assert.equal(names[0], 'svg');
   assert.equal(names.filter((name) => name === 'circle').length, 3, 'a dot for each point');
   assert.equal(names.filter((name) => name === 'polyline').length, 4, 'each curve and its legend');
 });
 
-test('title, labels, ticks and names are there, escaped', () => {
+test('title, labels, ticks and names are present, escaped', () => {
   const svg = plotSvg(plot);
   for (const text of [
     'CPU &amp; &lt;load&gt;',
@@ -68,15 +68,15 @@ test('title, labels, ticks and names are there, escaped', () => {
   }
 });
 
-test('it has colours for light and dark', () => {
+test('a plot has colors for light and dark', () => {
   assert.match(plotSvg(plot), /<style>.*@media\(prefers-color-scheme:dark\).*<\/style>/);
 });
 
-test('the same plot is the same text', () => {
+test('the same plot yields the same text', () => {
   assert.equal(plotSvg(plot), plotSvg(structuredClone(plot)));
 });
 
-test('points that were not measured are left out, and no points at all are no error', () => {
+test('missing points are omitted, and a plot without points is no error', () => {
   const curve = {
     name: 'a',
     points: [

@@ -25,7 +25,7 @@ const plot: Plot = { file: 'cpu', title: 'CPU', xLabel: 'x', yLabel: 'y', curves
 const figures = [ratio('cheap', [2, 1], { most: 3 })];
 const result: Result = { setup: 'All at once.', figures, plots: [plot], problems: [] };
 
-test('a run leaves a page, its plots and no older ones, and its figures', () => {
+test('a run writes its page, its figures and its plots, and removes older plots', () => {
   mkdirSync(join(folder, 'results'));
   writeFileSync(join(folder, 'results/older.svg'), '');
   writeReport(new Map([['sizes', result]]), facts, folder);
@@ -35,25 +35,27 @@ test('a run leaves a page, its plots and no older ones, and its figures', () => 
   assert.deepEqual(readLastRun(folder), { facts, results: new Map([['sizes', result]]) });
 });
 
-test('a run that is forgotten is not there', () => {
+test('a forgotten run cannot be read', () => {
   forgetLastRun(folder);
-  assert.throws(() => readLastRun(folder), { message: 'no suite has run here: make bench' });
+  assert.throws(() => readLastRun(folder), { message: 'no results: run make bench' });
   forgetLastRun(folder);
 });
 
-test('no path of this machine is on the page', () => {
+test('the page contains no local paths', () => {
   const problems = [`cannot open ${ROOT}/dist/main.js`];
   writeReport(new Map([['sizes', { ...result, problems }]]), facts, folder);
   const page = readFileSync(join(folder, 'RESULTS.md'), 'utf8');
   assert.match(page, /^\* cannot open dist\/main\.js$/m);
 });
 
-test('two plots of one name are an error, and nothing is written', () => {
+test('two plots with one name are an error, and nothing is written', () => {
   const other = join(folder, 'other');
   const results = new Map([
     ['a', result],
     ['b', result],
   ]);
-  assert.throws(() => writeReport(results, facts, other), { message: 'two plots are named cpu' });
+  assert.throws(() => writeReport(results, facts, other), {
+    message: 'several plots are named cpu',
+  });
   assert(!existsSync(other));
 });

@@ -1,4 +1,4 @@
-/** A run of the suite that never was, for tests. */
+/** Fictitious results of the suite, for tests. */
 import type { RunFacts } from '../../../bench/report/facts.ts';
 import type { Figure, Result } from '../../../bench/result.ts';
 
@@ -20,7 +20,7 @@ export function ratio(name: string, values: readonly number[], goal?: Figure['go
   return { name, unit: 'x', values, checked: true, ...(goal === undefined ? {} : { goal }) };
 }
 
-/** Of one scenario, `single`. */
+/** Results of one scenario, `single`. */
 export function runOf(...figures: Figure[]): Map<string, Result> {
   return new Map([['single', { setup: 'One event per frame.', figures, problems: [] }]]);
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { checkBaseline } from '../../../bench/report/baseline-check.ts';
 import { baselineOf } from '../../../bench/report/compare.ts';
-import { judge } from '../../../bench/report/verdict.ts';
 import type { Figure } from '../../../bench/result.ts';
 import { facts, ratio, runOf } from './run-of.ts';
 
-/** The rows of the table, blanks as one, and the line with the counts. */
-function told(recorded: Figure[], now: Figure[]) {
-  const { text, passed } = judge(baselineOf(runOf(...recorded), facts), {
+/** Rows of the table with blanks collapsed, and the line with the counts. */
+function listed(recorded: Figure[], now: Figure[]) {
+  const { text, passed } = checkBaseline(baselineOf(runOf(...recorded), facts), {
     facts: { ...facts, commit: 'def5678', cores: 4 },
     results: runOf(...now),
   });
@@ -15,8 +15,8 @@ function told(recorded: Figure[], now: Figure[]) {
   return { rows: lines.slice(1, lines.indexOf('')), last: lines.at(-1), text, passed };
 }
 
-test('a run that has one worse figure fails', () => {
-  const found = told(
+test('a run with one worse figure fails', () => {
+  const found = listed(
     [ratio('a', [1, 1]), ratio('b', [2, 2], { least: 2 }), ratio('c', [1, 1])],
     [ratio('a', [1.2, 1.2]), ratio('b', [4, 4], { least: 2 }), ratio('c', [1.02, 1.02])],
   );
@@ -28,8 +28,8 @@ test('a run that has one worse figure fails', () => {
   assert.deepEqual([found.passed, found.last], [false, '1 worse, 1 better']);
 });
 
-test('what is better, missing or new is told, and passes', () => {
-  const found = told(
+test('better, missing and new figures are listed, and pass', () => {
+  const found = listed(
     [ratio('a', [1, 1]), ratio('b', [1, 1])],
     [ratio('a', [0.5, 0.5]), ratio('c', [1, 1])],
   );
@@ -38,10 +38,10 @@ test('what is better, missing or new is told, and passes', () => {
     'single: c | – | 1 | – | – | new',
   ]);
   assert.deepEqual([found.passed, found.last], [true, '1 better, 1 missing, 1 new']);
-  assert.equal(told([ratio('a', [1, 1])], [ratio('a', [1, 1])]).last, 'all the same');
+  assert.equal(listed([ratio('a', [1, 1])], [ratio('a', [1, 1])]).last, 'no changes');
 });
 
 test('both machines and commits are named', () => {
-  const { text } = told([ratio('a', [1, 1])], [ratio('a', [1, 1])]);
+  const { text } = listed([ratio('a', [1, 1])], [ratio('a', [1, 1])]);
   assert.match(text, /^recorded: abc1234, Some CPU, 2 cores\nnow: {6}def5678, Some CPU, 4 cores$/m);
 });
