@@ -15,7 +15,7 @@ import { spec } from 'node:test/reporters';
 import { pathToFileURL } from 'node:url';
 import { type KafkaCluster, startCluster } from '../deploy/kafka/cluster.ts';
 import { ROOT } from '../deploy/kafka/jars.ts';
-import { givenKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../testing/kafka.ts';
+import { externalKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../testing/kafka.ts';
 
 const LONG = '.long.test.ts';
 
@@ -125,9 +125,9 @@ if (missing.length > 0) {
 }
 const say = (line: string) => console.log(line);
 let own: KafkaCluster | undefined;
-if (wantsKafka(files) && givenKafka() === undefined) own = await startCluster({ say });
+if (wantsKafka(files) && externalKafka() === undefined) own = await startCluster({ say });
 try {
-  const passed = await runTests(files, own ?? givenKafka());
+  const passed = await runTests(files, own ?? externalKafka());
   process.exitCode = passed ? 0 : 1;
 } finally {
   await own?.close();

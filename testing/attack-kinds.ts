@@ -1,29 +1,31 @@
-/** What hostile connections send: each kind costs a worker time, or memory, by other means. */
+/**
+ * Traffic of hostile connections: each kind uses up a worker's time, or memory, in a different way.
+ */
 import { gzipSync } from 'node:zlib';
 import { HANDSHAKE } from './crowd-process.ts';
 import { OPCODE, wsFrame } from './ws-frame.ts';
 
 const FRAME_BYTES = 65_536;
 const BODY_BYTES = 1_048_576;
-/** Bytes of frames that a connection has written at a time; of ordinary ones, which are paced. */
+/** Bytes per write of a connection; less for ordinary events, which are paced. */
 const PIECE_BYTES = 262_144;
 const PACED_BYTES = 16_384;
-/** Of a held message: below the bound of a frame, above which it would be refused at once. */
+/** Length of a held message: below the frame limit, above which it would be rejected at once. */
 const HELD_BYTES = 125 * 1024;
 
-/** What one connection does. */
+/** Behavior of one connection. */
 export interface Attack {
-  /** Sent first, and its answer awaited; undefined = nothing is. */
+  /** Sent first, and its response awaited; undefined = none. */
   readonly handshake?: Buffer;
   readonly bytes: Buffer;
-  /** When `bytes` go out again: as soon as they may, when they are answered, or never. */
+  /** When to send `bytes` again: at once, after a response, or never. */
   readonly again: 'at once' | 'answered' | 'never';
 }
 
 type Headers = Readonly<Record<string, string>>;
 type Making = (headers: Headers) => Attack;
 
-/** As many of `piece` as fit between head and tail. */
+/** Fills the space between head and tail with copies of `piece`. */
 function filled(head: string, piece: string, tail: string, bytes: number): string {
   const count = Math.floor((bytes - head.length - tail.length) / piece.length);
   return `${head}${piece.repeat(count)}${tail}`;
@@ -56,7 +58,7 @@ function bodies(payload: string | Buffer, own: Headers): Making {
   return (headers) => ({ bytes: requestOf(payload, { ...own, ...headers }), again: 'answered' });
 }
 
-/** Everything but the last byte. */
+/** Returns everything but the last byte. */
 function held(whole: Buffer): Pick<Attack, 'bytes' | 'again'> {
   return { bytes: whole.subarray(0, -1), again: 'never' };
 }
@@ -64,7 +66,7 @@ function held(whole: Buffer): Pick<Attack, 'bytes' | 'again'> {
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const LINES_TYPE = { 'Content-Type': 'application/x-ndjson' };
 
-/** As deep as an event may be by default, in an array of many. */
+/** Array of values with the maximum nesting of an event by default. */
 const NEST = `${'['.repeat(60)}${']'.repeat(60)},`;
 const DEEP_EVENT = `{"a":${'['.repeat(62)}${']'.repeat(62)}}`;
 const ORDINARY = `{"msg":"${'m'.repeat(90)}","clientId":"ordinary","timestamp":1}`;
@@ -73,14 +75,14 @@ const deepLines = () => filled('', `${DEEP_EVENT}\n`, '', BODY_BYTES);
 const tooDeep = () => `{"a":${'['.repeat(32_000)}${']'.repeat(32_000)}}`;
 const ordinary = (events: number) => `[${new Array(events).fill(ORDINARY).join(',')}]`;
 
-/** A thousand events of MessagePack, each as deep as may be. */
+/** A thousand MessagePack events with the maximum nesting. */
 function packed(): Buffer {
   const event = [Buffer.from([0x81, 0xa0]), Buffer.alloc(62, 0x91), Buffer.from([0xc0])];
   const events = new Array<Buffer>(1_000).fill(Buffer.concat(event));
   return Buffer.concat([Buffer.from([0xdc, 0x03, 0xe8]), ...events]);
 }
 
-/** A body in chunks of one byte, beyond the bound of any body. */
+/** A body in chunks of one byte, above the limit of any body. */
 function tinyChunks(headers: Headers): Attack {
   const head = `POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n`;
   const chunks = '1\r\n \r\n'.repeat(2 * BODY_BYTES + 1);
@@ -90,7 +92,7 @@ function tinyChunks(headers: Headers): Attack {
   return { bytes, again: 'answered' };
 }
 
-/** Requests without a body, one behind the other, whose answers nobody waits for. */
+/** Pipelined requests without a body, whose responses are ignored. */
 function pipelined(headers: Headers): Attack {
   const request = `GET /livez HTTP/1.1\r\nHost: a\r\n${linesOf(headers)}\r\n`;
   return { bytes: Buffer.from(filled('', request, '', PIECE_BYTES)), again: 'at once' };
@@ -110,10 +112,10 @@ const KINDS = {
   chunks: (): Making => tinyChunks,
   pipelined: (): Making => pipelined,
   short: () => bodies(filled('{"a":[', NEST, '1]}', 16_000), JSON_TYPE),
-  /** The control: what any client may send. */
+  /** Control: traffic that any client may send. */
   ordinaryFrames: () => frames(OPCODE.text, ordinary(5), PACED_BYTES),
   ordinaryBodies: () => bodies(ordinary(10), JSON_TYPE),
-  /** Memory. */
+  /** Attacks on memory. */
   heldBodies: (): Making => (headers) =>
     held(requestOf(Buffer.alloc(BODY_BYTES, ' '), { ...JSON_TYPE, ...headers })),
   heldMessages: (): Making => (headers) => ({
@@ -124,18 +126,18 @@ const KINDS = {
 
 export type AttackKind = keyof typeof KINDS;
 
-/** Kinds that want the time of the event loop. */
+/** Kinds that attack the event loop. */
 export const LOOP_KINDS = [
   ...['deep', 'tooDeep', 'packed', 'numbers', 'events', 'tiny', 'pings'],
   ...['lines', 'gzip', 'array', 'short', 'chunks', 'pipelined'],
 ] as readonly AttackKind[];
 
-/** @param headers of handshakes and requests, such as the one that authenticates */
+/** @param headers headers of handshakes and requests, for example for authentication */
 export function attackOf(kind: AttackKind, headers: Headers = {}): Attack {
   return KINDS[kind]()(headers);
 }
 
-/** Ordinary events, sent the way that this kind is sent. */
+/** Returns the control with the transport of this kind. */
 export function ordinaryOf(kind: AttackKind): AttackKind {
   return attackOf(kind).handshake === undefined ? 'ordinaryBodies' : 'ordinaryFrames';
 }

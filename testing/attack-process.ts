@@ -1,6 +1,6 @@
 /**
- * Many hostile connections in a process of their own: started by `AttackProcess`, told by messages.
- * One that is ended connects again, unless it only holds what it has begun.
+ * Many hostile connections in a separate process, started by `AttackProcess` and controlled by
+ * messages. A closed connection reconnects, unless it only holds an incomplete message.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,27 +10,27 @@ import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { type Attack, type AttackKind, attackOf } from './attack-kinds.ts';
 
-/** Pause before a connection that was ended comes again. */
+/** Pause before a reconnect. */
 const AGAIN_MS = 20;
-/** Connections that are begun at a time, and the pause between: the backlog of a port is short. */
+/** Connections opened at once, and the pause between: the backlog of a port is short. */
 const AT_ONCE = 100;
 const PAUSE_MS = 10;
 
 export interface Order {
   readonly port: number;
-  /** Connections have them in turn. */
+  /** Assigned to connections round-robin. */
   readonly kinds: readonly AttackKind[];
   readonly connections: number;
   readonly secure?: boolean;
-  /** Of handshakes and requests. */
+  /** Headers of handshakes and requests. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Of all connections together; undefined = as much as the gateway reads. */
+  /** Bandwidth of all connections together; undefined = as fast as the gateway reads. */
   readonly bytesPerSecond?: number;
 }
 
-/** What the connections have done. */
-export interface Attacked {
-  /** What the kernel has taken, in whole pieces. */
+/** Totals of all connections. */
+export interface AttackStats {
+  /** Bytes that the kernel accepted, in whole pieces. */
   readonly bytes: number;
   readonly connects: number;
 }
@@ -43,9 +43,9 @@ export class AttackProcess {
     await this.#ask(order);
   }
 
-  /** Ends all connections. */
-  stop(): Promise<Attacked> {
-    return this.#ask('stop') as Promise<Attacked>;
+  /** Closes all connections. */
+  stop(): Promise<AttackStats> {
+    return this.#ask('stop') as Promise<AttackStats>;
   }
 
   end(): void {
@@ -59,7 +59,7 @@ export class AttackProcess {
   }
 }
 
-/** The bytes of all connections in the time. */
+/** Rate limit over all connections. */
 class Pace {
   readonly #bytesPerMs: number;
   readonly #sinceMs = performance.now();
@@ -69,8 +69,8 @@ class Pace {
     this.#bytesPerMs = bytesPerSecond / 1_000;
   }
 
-  /** Takes so many bytes. @returns false: later */
-  takes(bytes: number): boolean {
+  /** Takes `bytes` from the limit. @returns false if they have to wait */
+  allows(bytes: number): boolean {
     const dueBytes = (performance.now() - this.#sinceMs) * this.#bytesPerMs;
     if (this.#bytes > 0 && this.#bytes + bytes > dueBytes) return false;
     this.#bytes += bytes;
@@ -96,7 +96,7 @@ class Attackers {
     );
   }
 
-  async stop(): Promise<Attacked> {
+  async stop(): Promise<AttackStats> {
     this.#attacking = false;
     for (const socket of this.#sockets) socket.destroy();
     await Promise.all(this.#running);
@@ -127,7 +127,7 @@ class Attackers {
     let isOpen = handshake === undefined;
     const send = () => {
       while (this.#attacking && socket.writable && !socket.writableNeedDrain) {
-        if (!this.#pace.takes(bytes.length)) {
+        if (!this.#pace.allows(bytes.length)) {
           setTimeout(send, PAUSE_MS);
           return;
         }
@@ -151,7 +151,7 @@ class Attackers {
 
 function serve(): void {
   let attackers: Attackers | undefined;
-  // Its parent has ended, maybe without a word.
+  // The parent has exited, possibly without a message.
   process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order | 'stop') => {
     if (order !== 'stop') attackers = new Attackers(order);

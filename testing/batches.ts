@@ -49,7 +49,9 @@ export function appendEvent(
   return accumulator.append(topic, event, value, 0, value.length, key);
 }
 
-/** A batch of `records`; record i is event i of frame 7 and arrived i ms after `arrivalMs`. */
+/**
+ * Returns a batch of `records`; record i is event i of frame 7 and arrived i ms after `arrivalMs`.
+ */
 export function batchOf(
   records: readonly RecordInput[],
   { owner = PLAIN_OWNER, arrivalMs = 0 }: { owner?: Owner; arrivalMs?: number } = {},
@@ -66,7 +68,7 @@ export function batchOf(
   return batch;
 }
 
-/** A batch of these values without keys. */
+/** Returns a batch of these values without keys. */
 export function batchOfValues(values: readonly string[]): RecordBatch {
   return batchOf(values.map((value) => ({ value: Buffer.from(value), timestamp: 1_000 })));
 }

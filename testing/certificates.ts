@@ -1,4 +1,4 @@
-/** Certificates for tests, made by openssl in a folder that is removed with the process. */
+/** Certificates for tests, created by openssl in a directory that is removed at process exit. */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,21 +10,21 @@ export interface KeyPair {
 }
 
 export interface LeafOptions {
-  /** Names and addresses as openssl takes them. */
+  /** Names and addresses in openssl syntax. */
   readonly hosts?: string;
-  /** Days that it holds; -1 = until yesterday. */
+  /** Days of validity; -1 = expired yesterday. */
   readonly days?: number;
-  /** Kind of its key, as `openssl genpkey -algorithm` takes it. */
+  /** Key type, in the syntax of `openssl genpkey -algorithm`. */
   readonly key?: readonly string[];
 }
 
 const LOCAL = 'DNS:localhost,IP:127.0.0.1';
 const P256 = ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
-/** One that signs, and the files that it makes. */
+/** Certificate authority and its files. */
 export class Authority {
   readonly dir: string;
-  /** Its own certificate. */
+  /** CA certificate. */
   readonly caFile: string;
   readonly #keyFile: string;
 
@@ -45,7 +45,7 @@ export class Authority {
     return readFileSync(this.caFile);
   }
 
-  /** A certificate with this common name, and its key. */
+  /** Issues a certificate with this common name, and its key. */
   issue(name: string, { hosts = LOCAL, days = 30, key = P256 }: LeafOptions = {}): KeyPair {
     const keyFile = this.#genKey(name, key);
     const [request, extensions] = [this.path(`${name}.csr`), this.path(`${name}.ext`)];
@@ -58,7 +58,7 @@ export class Authority {
     return { certFile, keyFile };
   }
 
-  /** A text as a file. */
+  /** Writes a text to a file. */
   file(name: string, text: string): string {
     writeFileSync(this.path(name), text);
     return this.path(name);
@@ -71,7 +71,7 @@ export class Authority {
   }
 }
 
-/** Puts one pair's files in the place of another's, as whoever renews a certificate does. */
+/** Replaces one pair's files with another's, as a certificate renewal does. */
 export function replaceFiles(place: KeyPair, by: KeyPair): void {
   copyFileSync(by.certFile, place.certFile);
   copyFileSync(by.keyFile, place.keyFile);

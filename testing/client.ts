@@ -1,11 +1,11 @@
 /**
- * A client of `forebay.v1` for tests and benches. It keeps what is not acknowledged, keeps within
- * its credit, sends again after a loss, tells the ledger, and notes each breach of the protocol by
- * the server in `violations`.
+ * Client of `forebay.v1` for tests and benches. It keeps unacknowledged events, respects credit,
+ * retries after a connection loss, updates the ledger, and records protocol violations of the
+ * server in `violations`.
  *
- *   send() -> waiting -> on the wire, numbered -> ack: settled
- *                ^                |  nack: refused; with `retryRefused` again after retryAfterMs
- *                +---- loss ------+
+ *   send() -> waiting -> sent, numbered -> ack: settled
+ *                ^             |  nack: rejected; with `retryRefused` again after retryAfterMs
+ *                +---- loss ---+
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
@@ -26,15 +26,15 @@ import { until } from './wait.ts';
 export interface ClientOptions extends Trust {
   /** `ws://127.0.0.1:9000/ws` */
   readonly url: string;
-  /** Names the connection in the ledger. */
+  /** Name of the connection in the ledger. */
   readonly name?: string;
   readonly ledger?: Ledger;
   readonly headers?: Record<string, string>;
-  /** Connects again after a loss and sends again what has no ack. */
+  /** Reconnects after a loss and resends unacknowledged events. */
   readonly reconnect?: boolean;
-  /** Sends events again that were refused with `retry`, each in a frame of its own. */
+  /** Resends events rejected with `retry`, each in a separate frame. */
   readonly retryRefused?: boolean;
-  /** Milliseconds from send() to the frame's ack, for frames with no refused event. */
+  /** Receives the ms from send() to the frame's ack, for frames without rejections. */
   readonly onLatency?: (ms: number) => void;
 }
 
@@ -43,21 +43,21 @@ interface Item {
   attempt: number;
 }
 
-/** One frame and its fate. */
+/** One frame and its state. */
 export interface Frame {
   state: 'waiting' | 'sent' | 'settled';
-  /** Its number on the connection that it was last sent on. */
+  /** Number on the latest connection. */
   number: number;
-  /** What the server said of it, of all attempts. */
+  /** Errors of all attempts. */
   readonly errors: NackError[];
 }
 
 interface OwnFrame extends Frame {
   items: Item[];
-  /** Bytes sent as they are, for frames that are no list of events. */
+  /** Bytes sent unchanged, for frames that are not a list of events. */
   readonly raw: string | Buffer | undefined;
   readonly sinceMs: number;
-  /** Indices of `items` that were refused on this connection. */
+  /** Indices of `items` rejected on this connection. */
   refused: Set<number>;
 }
 
@@ -68,20 +68,20 @@ export class AcknowledgedClient {
   #socket: WebSocket | undefined;
   #incoming = new Incoming();
   #waiting: OwnFrame[] = [];
-  /** On the wire without an ack, by rising number. */
+  /** Sent without an ack, by ascending number. */
   #unacknowledged: OwnFrame[] = [];
   #sentFrames = 0;
   #sentBytes = 0;
   #scheduled = 0;
   #closing = false;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** How each of its connections ended. */
+  /** End of each connection. */
   readonly closes: Closed[] = [];
-  /** Why it could not connect again, each time. */
+  /** Errors of failed reconnects. */
   readonly failures: string[] = [];
-  /** What the server must not have done. */
+  /** Protocol violations of the server. */
   readonly violations: string[] = [];
-  /** Connections that were opened. */
+  /** Number of connections opened. */
   connections = 0;
   acknowledgedEvents = 0;
   refusedEvents = 0;
@@ -114,7 +114,7 @@ export class AcknowledgedClient {
   }
 
   get socket(): WebSocket {
-    if (this.#socket === undefined) throw new Error('open() comes first');
+    if (this.#socket === undefined) throw new Error('not open');
     return this.#socket;
   }
 
@@ -125,24 +125,24 @@ export class AcknowledgedClient {
   get hello() {
     return this.#incoming.hello;
   }
-  /** The credit of the connection as it is now. */
+  /** Current credit of the connection. */
   get credit(): Credit {
     return this.#incoming.credit;
   }
   get goaway() {
     return this.#incoming.goaway;
   }
-  /** Frames that are not settled, those scheduled to be sent again included. */
+  /** Unsettled frames, including scheduled retries. */
   get outstanding(): number {
     return this.#waiting.length + this.#unacknowledged.length + this.#scheduled;
   }
 
-  /** Sends events in one frame, as soon as credit allows: one as an object, several as an array. */
+  /** Sends events in one frame when credit allows: one as an object, several as an array. */
   send(...events: TestEvent[]): Frame {
     return this.#enqueue(events.map((event) => ({ event, attempt: 0 })));
   }
 
-  /** Sends these bytes as one frame (text, or binary for a Buffer); the ledger does not see it. */
+  /** Sends these bytes as one frame (text, or binary for a Buffer), without the ledger. */
   sendRaw(raw: string | Buffer): Frame {
     return this.#enqueue([], raw);
   }
@@ -153,14 +153,14 @@ export class AcknowledgedClient {
     await until(() => this.outstanding === 0, { deadlineMs, what });
   }
 
-  /** Closes for good; what is not settled stays so. */
+  /** Closes permanently; unsettled frames stay unsettled. */
   async close(): Promise<void> {
     this.#closing = true;
     for (const timer of this.#timers) clearTimeout(timer);
     if (this.#socket !== undefined) await closeSocket(this.#socket);
   }
 
-  /** Cuts the connection off without a word; reconnects if it was asked to. */
+  /** Resets the connection; reconnects if configured. */
   cut(): void {
     this.socket.terminate();
   }
@@ -218,7 +218,7 @@ export class AcknowledgedClient {
   }
 
   #message(incoming: Incoming, text: string, isBinary: boolean): void {
-    if (isBinary) this.violations.push('a binary frame came');
+    if (isBinary) this.violations.push('unexpected binary frame');
     const news = incoming.take(text, this.#sentFrames);
     this.violations.push(...news.violations);
     if (news.nack !== undefined) this.#refuse(news.nack.frame, news.nack.errors);
@@ -240,7 +240,7 @@ export class AcknowledgedClient {
 
   #refuseEvent(frame: OwnFrame, index: number, error: NackError): void {
     if (frame.refused.has(index))
-      this.violations.push(`frame ${frame.number} named ${index} twice`);
+      this.violations.push(`frame ${frame.number} has two results for event ${index}`);
     frame.refused.add(index);
     this.refusedEvents++;
     const item = frame.items[index];
@@ -273,9 +273,9 @@ export class AcknowledgedClient {
   #lost(socket: WebSocket, closed: Closed): void {
     if (this.#socket !== socket) return;
     this.closes.push(closed);
-    if (this.#incoming.hello === undefined) return; // open() says so
+    if (this.#incoming.hello === undefined) return; // open() reports it
     if (this.#closing || this.#options.reconnect !== true) return;
-    // What was refused is settled (or has a frame of its own coming); the rest goes out again.
+    // Rejected events are settled (or have a retry scheduled); the others are sent again.
     for (const frame of this.#unacknowledged) {
       frame.items = frame.items.filter((_, index) => !frame.refused.has(index));
       frame.refused = new Set();

@@ -1,6 +1,6 @@
 /**
- * Many connections from a process of its own: what they cost there is not felt by who measures,
- * they have files of their own, and all of them fall silent when it is stopped.
+ * Many connections from a separate process: their cost does not affect measurements, they have
+ * their own descriptors, and all fall silent when the process is suspended.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,24 +11,24 @@ import { until } from './wait.ts';
 export interface Crowd {
   readonly port: number;
   readonly count: number;
-  /** What each sends first, a byte for each character; '' = nothing. */
+  /** First bytes of each connection, in Latin-1; '' = nothing. */
   readonly text: string;
-  /** What each sends when it is answered. */
+  /** Sent after the first response. */
   readonly reply?: string;
-  /** What each sends again and again behind `text`. */
+  /** Sent periodically after `text`. */
   readonly drip?: { readonly text: string; readonly everyMs: number };
 }
 
-/** Where the connections are. */
-export interface Standing {
+/** State of the connections. */
+export interface CrowdStatus {
   readonly open: number;
-  /** Were answered `HTTP/1.1 101`. */
+  /** Connections answered with `HTTP/1.1 101`. */
   readonly upgraded: number;
 }
 
-type Order = ({ readonly type: 'open' } & Crowd) | { readonly type: 'stand' };
+type Order = ({ readonly type: 'open' } & Crowd) | { readonly type: 'status' };
 
-/** How many connect at a time. */
+/** Connections opened at once. */
 const AT_ONCE = 200;
 
 export const HANDSHAKE =
@@ -43,11 +43,11 @@ export class CrowdProcess {
     await this.#ask({ type: 'open', ...crowd });
   }
 
-  stand(): Promise<Standing> {
-    return this.#ask({ type: 'stand' });
+  status(): Promise<CrowdStatus> {
+    return this.#ask({ type: 'status' });
   }
 
-  /** The process does nothing any more; its connections stay. */
+  /** Suspends the process; its connections stay open. */
   freeze(): void {
     this.#child.kill('SIGSTOP');
   }
@@ -56,10 +56,10 @@ export class CrowdProcess {
     this.#child.kill('SIGKILL');
   }
 
-  async #ask(order: Order): Promise<Standing> {
+  async #ask(order: Order): Promise<CrowdStatus> {
     this.#child.send(order);
     const [answer] = await once(this.#child, 'message', { signal: AbortSignal.timeout(60_000) });
-    return answer as Standing;
+    return answer as CrowdStatus;
   }
 }
 
@@ -67,7 +67,7 @@ class Sockets {
   #open = 0;
   #upgraded = 0;
 
-  get standing(): Standing {
+  get standing(): CrowdStatus {
     return { open: this.#open, upgraded: this.#upgraded };
   }
 
@@ -100,7 +100,7 @@ class Sockets {
 
 function serve(): void {
   const sockets = new Sockets();
-  // Its parent has ended, maybe without a word.
+  // The parent has exited, possibly without a message.
   process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order) => {
     if (order.type === 'open') await sockets.open(order);

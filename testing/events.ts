@@ -1,6 +1,6 @@
-/** Events for tests that look at single bytes. */
+/** Events for tests that depend on single bytes. */
 
-/** A good event of the built-in schema as text. */
+/** Returns the text of a valid event of the built-in schema. */
 export function good(id: string, fields: Readonly<Record<string, unknown>> = {}): string {
   return JSON.stringify({
     id,
@@ -11,14 +11,14 @@ export function good(id: string, fields: Readonly<Record<string, unknown>> = {})
   });
 }
 
-/** A good event of exactly this many bytes. */
+/** Returns a valid event of exactly this many bytes. */
 export function goodOfBytes(id: string, bytes: number): string {
   const filling = bytes - Buffer.byteLength(good(id, { msg: '' }));
   if (filling < 0) throw new RangeError(`${bytes} bytes are too few`);
   return good(id, { msg: 'x'.repeat(filling) });
 }
 
-/** An array of these events. */
+/** Returns an array of these events. */
 export function arrayOf(texts: readonly string[]): string {
   return `[${texts.join(',')}]`;
 }

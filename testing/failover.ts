@@ -1,10 +1,10 @@
-/** How long a fault of a broker is felt: from a new leader to the first acknowledgement. */
+/** Duration of a broker failover: from a new leader to the first acknowledgement. */
 import { Kafka, logLevel } from 'kafkajs';
 import { Ledger } from './ledger.ts';
 import type { TopicRecord } from './topic.ts';
 import { until } from './wait.ts';
 
-/** A ledger that knows when: ms of `performance.now()` by event. */
+/** Ledger with times: ms of `performance.now()` by event. */
 export class TimedLedger extends Ledger {
   readonly sentMs = new Map<string, number>();
   readonly acknowledgedMs = new Map<string, number>();
@@ -21,7 +21,7 @@ export class TimedLedger extends Ledger {
   }
 }
 
-/** The topic's partitions as these brokers see them: their leaders, and who is in sync. */
+/** Returns the topic's partitions according to these brokers: leaders and in-sync replicas. */
 export async function partitionsOf(brokers: readonly string[], topic: string) {
   const kafka = new Kafka({
     brokers: [...brokers],
@@ -40,7 +40,7 @@ export async function partitionsOf(brokers: readonly string[], topic: string) {
   }
 }
 
-/** Partitions that have lost their leader just now. */
+/** Partitions that have just lost their leader. */
 export class Failover {
   readonly #partitions: readonly number[];
   readonly #sinceMs = performance.now();
@@ -50,15 +50,15 @@ export class Failover {
     this.#partitions = partitions;
   }
 
-  /** From the fault to new leaders of all. */
+  /** Time from the fault to new leaders of all. */
   get leaderlessMs(): number {
     return Math.round(this.#ledMs - this.#sinceMs);
   }
 
-  /** Waits until one of the living brokers says that all have other leaders than this one. */
+  /** Waits until one of the living brokers reports other leaders for all partitions. */
   async untilLed(living: readonly string[], topic: string, lost: number): Promise<void> {
     const led = async () => {
-      // Asked one alone: kafkajs would try others for long.
+      // Queries one broker: kafkajs would try others for a long time.
       const partitions = await partitionsOf(living.slice(0, 1), topic);
       return partitions
         .filter(({ partitionId }) => this.#partitions.includes(partitionId))
@@ -69,8 +69,8 @@ export class Failover {
   }
 
   /**
-   * For each partition, ms from the leaders to the first acknowledgement of an event that was sent
-   * after the fault; below 0 when the gateway knew before the test.
+   * Returns, per partition, the ms from the new leader to the first acknowledgement of an event
+   * sent after the fault; negative if the gateway learned of the leader before the test.
    */
   firstAcknowledgements(records: readonly TimedRecord[]): number[] {
     const first = new Map(this.#partitions.map((partition) => [partition, Number.MAX_VALUE]));
@@ -83,7 +83,7 @@ export class Failover {
   }
 }
 
-/** A record that was acknowledged, and when. */
+/** An acknowledged record, and its time. */
 export interface TimedRecord {
   readonly id: string;
   readonly partition: number;
@@ -91,7 +91,7 @@ export interface TimedRecord {
   readonly acknowledgedMs: number;
 }
 
-/** The records that were acknowledged. */
+/** Returns the acknowledged records. */
 export function timedRecords(ledger: TimedLedger, records: readonly TopicRecord[]): TimedRecord[] {
   return records.flatMap(({ partition, value }) => {
     const { id, attempt = 1 } = JSON.parse(String(value)) as { id: string; attempt?: number };

@@ -1,6 +1,6 @@
 /**
- * A client of `forebay.v1` that sends exactly the frames it is told to, good or bad, whole or in
- * fragments. It waits for credit unless it is told not to, and holds the server to the protocol.
+ * Client of `forebay.v1` that sends exactly the given frames, valid or not, whole or in fragments.
+ * It waits for credit unless told otherwise, and records protocol violations of the server.
  */
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
@@ -17,9 +17,9 @@ export class FrameClient {
   #socket!: WebSocket;
   #sent = 0;
   #sentBytes = 0;
-  /** How the connection ended. */
+  /** End of the connection. */
   closed: Closed | undefined;
-  /** What the server must not have done. */
+  /** Protocol violations of the server. */
   readonly violations: string[] = [];
 
   /** Returns a connected client; parameters as those of {@link connect}. */
@@ -41,7 +41,7 @@ export class FrameClient {
   ): Promise<void> {
     const requested = ['forebay.v1', ...protocols];
     const prepare = (socket: WebSocket) => {
-      socket.on('message', (data) => this.#hear(String(data)));
+      socket.on('message', (data) => this.#onText(String(data)));
       socket.on('close', (code, reason) => {
         this.closed = { code, reason: String(reason) };
       });
@@ -59,22 +59,25 @@ export class FrameClient {
   get isOpen(): boolean {
     return this.#socket.readyState === WebSocket.OPEN;
   }
-  /** Every text that the server sent, in order. */
+  /** Every text from the server, in order. */
   get texts(): readonly string[] {
     return this.#frames;
   }
 
-  /** Sends one frame, within the credit or not; several parts go out as its fragments. */
+  /** Sends one frame, regardless of credit; several parts become its fragments. */
   send(...parts: readonly Payload[]): number {
     return this.#send(parts, false);
   }
 
-  /** The same for a binary frame. */
+  /** Same for a binary frame. */
   sendBinary(...parts: readonly Buffer[]): number {
     return this.#send(parts, true);
   }
 
-  /** Sends text frames in one write, so that they arrive together. @returns the last one's number */
+  /**
+   * Sends text frames in one write, so that they arrive together. @returns the number of the last
+   * one
+   */
   sendTogether(texts: readonly string[]): number {
     const { _socket: stream } = this.#socket as unknown as { _socket: Socket };
     stream.cork();
@@ -83,7 +86,7 @@ export class FrameClient {
     return this.#sent;
   }
 
-  /** Sends one text frame when the credit allows it. @returns its number */
+  /** Sends one text frame when credit allows it. @returns its number */
   async sendWithin(...parts: readonly Payload[]): Promise<number> {
     const bytes = this.#sentBytes + sizeOf(parts);
     const incoming = this.#incoming;
@@ -92,7 +95,7 @@ export class FrameClient {
     return this.#send(parts, false);
   }
 
-  /** Waits until the frame is settled. @returns what was refused of it */
+  /** Waits until the frame is settled. @returns its rejections */
   async fate(frame: number, deadlineMs = 10_000): Promise<readonly NackError[]> {
     const settled = () => this.#incoming.acknowledged >= frame;
     const what = () => `the ack of frame ${frame}; open: ${this.isOpen}`;
@@ -101,7 +104,7 @@ export class FrameClient {
     return this.#nacks.get(frame) ?? [];
   }
 
-  /** Sends one text frame and waits for its fate. */
+  /** Sends one text frame and waits for its result. */
   async exchange(...parts: readonly Payload[]): Promise<readonly NackError[]> {
     return this.fate(await this.sendWithin(...parts));
   }
@@ -124,7 +127,7 @@ export class FrameClient {
     return ++this.#sent;
   }
 
-  #hear(text: string): void {
+  #onText(text: string): void {
     this.#frames.push(text);
     const news = this.#incoming.take(text, this.#sent);
     this.violations.push(...news.violations);

@@ -1,4 +1,4 @@
-/** A gateway as operators run it: `node dist/main.js` in a process of its own, on free ports. */
+/** Gateway in its own process, as in production: `node dist/main.js` on free ports. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -16,18 +16,18 @@ const ANSWER_MS_MAX = 5_000;
 export interface GatewayOptions {
   readonly brokers: readonly string[];
   readonly topic: string;
-  /** Settings that differ from the defaults, by their environment variable. */
+  /** Settings that differ from the defaults, by environment variable. */
   readonly env?: Readonly<Record<string, string>>;
-  /** false: does not wait until /readyz says 200. */
+  /** False = does not wait for 200 from /readyz. */
   readonly ready?: boolean;
   readonly readyDeadlineMs?: number;
   /** Public and admin port; free ones by default. */
   readonly ports?: readonly [number, number];
-  /** Options of Node.js itself, for the primary and, by inheritance, its workers. */
+  /** Node.js options for the primary and, by inheritance, its workers. */
   readonly nodeArgs?: readonly string[];
-  /** The command's file, where it is not this project's. */
+  /** File of the command, if it is not this project's. */
   readonly main?: string;
-  /** A command that becomes Node.js, as `['prlimit', '--nofile=512']` does. */
+  /** Command that executes Node.js, such as `['prlimit', '--nofile=512']`. */
   readonly wrapper?: readonly string[];
 }
 
@@ -36,20 +36,20 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A line of the log: pino's JSON, or `{ msg }` for a line that is none. */
+/** Log line: pino's JSON, or `{ msg }` for other lines. */
 export type LogLine = { readonly msg?: string; readonly [field: string]: unknown };
 
 export class Gateway {
   readonly port: number;
   readonly adminPort: number;
-  /** Clients speak TLS. */
+  /** Clients use TLS. */
   readonly secure: boolean;
   readonly log: LogLine[] = [];
-  /** What it wrote on stderr: nothing, if all is well. */
+  /** Lines on stderr; normally none. */
   readonly errors: string[] = [];
   readonly exit: Promise<Exit>;
   exited: Exit | undefined;
-  /** From the start of the process to the first 200 of /readyz. */
+  /** Time from process start to the first 200 from /readyz. */
   startToReadyMs = Number.NaN;
   readonly #child: ChildProcess;
   readonly #startedMs = performance.now();
@@ -103,7 +103,7 @@ export class Gateway {
     return `http://127.0.0.1:${this.adminPort}`;
   }
 
-  /** Waits for /readyz. @throws Error with the log's end when it exits or does not come */
+  /** Waits for /readyz. @throws Error with the end of the log on exit or timeout */
   async ready(deadlineMs = 20_000): Promise<void> {
     const what = () => `/readyz; the log ends:\n${this.logTail()}`;
     await until(async () => this.exited !== undefined || (await this.#isReady()), {
@@ -121,14 +121,14 @@ export class Gateway {
     return response.ok;
   }
 
-  /** One scrape of /metrics. */
+  /** Scrapes /metrics once. */
   async metrics(): Promise<Metrics> {
     const response = await fetch(`${this.adminUrl}/metrics`, answerSoon());
     if (!response.ok) throw new Error(`/metrics answered ${response.status}`);
     return new Metrics(await response.text());
   }
 
-  /** Process ids of the workers that run now. */
+  /** Process ids of the running workers. */
   workers(): number[] {
     const found: number[] = [];
     for (const name of readdirSync('/proc')) {
@@ -138,7 +138,7 @@ export class Gateway {
     return found.sort((a, b) => a - b);
   }
 
-  /** CPU seconds of the primary and its workers, those that have ended included. */
+  /** CPU seconds of the primary and its workers, including those that have ended. */
   cpuSeconds(): number {
     const own = statOf(this.pid);
     let ticks = own === undefined ? 0 : own.ticks + own.endedChildrenTicks;
@@ -150,7 +150,7 @@ export class Gateway {
     this.#child.kill(signal);
   }
 
-  /** SIGTERM, and waits for the end; SIGKILL, and an error, when it does not come. */
+  /** Sends SIGTERM and waits for the exit; sends SIGKILL and throws if there is none. */
   async stop(deadlineMs = 30_000): Promise<Exit> {
     if (this.exited !== undefined) return this.exited;
     const workers = this.workers();
@@ -162,7 +162,7 @@ export class Gateway {
     return exit;
   }
 
-  /** Ends it at once, workers included, whatever state it is in. */
+  /** Kills it at once, workers included, in any state. */
   async kill(): Promise<void> {
     if (this.exited !== undefined) return;
     this.#kill(this.workers());
@@ -175,7 +175,7 @@ export class Gateway {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It has ended with its primary.
+        // It exited with its primary.
       }
     }
   }
@@ -200,12 +200,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return gateway;
 }
 
-/** Gives a request up: a primary that hangs takes connections and says nothing. */
+/** Times a request out: a hung primary accepts connections without a response. */
 function answerSoon(): RequestInit {
   return { signal: AbortSignal.timeout(ANSWER_MS_MAX) };
 }
 
-/** The caller's own settings must not leak into a gateway under test. */
+/** Keeps the caller's settings from leaking into a gateway under test. */
 function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const kept = Object.entries(env).filter(([name]) => !/^(FOREBAY|KAFKA|LOG)_/.test(name));
   return Object.fromEntries(kept);
@@ -219,7 +219,7 @@ function logLine(line: string): LogLine {
   }
 }
 
-/** From /proc/PID/stat; undefined when there is no such process, or it has ended. */
+/** Parses /proc/PID/stat; undefined if there is no such process, or it is a zombie. */
 function statOf(
   pid: number,
 ): { parent: number; ticks: number; endedChildrenTicks: number } | undefined {
@@ -229,7 +229,7 @@ function statOf(
   } catch {
     return undefined;
   }
-  // The name in parentheses may hold anything: fields are counted after it, from state = 0.
+  // The name in parentheses may contain anything: fields are counted after it, from state = 0.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields[0] === 'Z') return undefined;
   const number = (index: number) => Number(fields[index]);

@@ -1,4 +1,4 @@
-/** Well-behaved clients beside hostile ones: they must not notice them. */
+/** Well-behaved clients during attacks, which must not affect them. */
 import assert from 'node:assert/strict';
 import { AcknowledgedClient } from './client.ts';
 import type { Ledger } from './ledger.ts';
@@ -9,14 +9,14 @@ import { eventText, keyOf, ponged, type TestEvent } from './socket.ts';
 import { until } from './wait.ts';
 
 export interface Service {
-  /** Events of which each was acknowledged before the next was sent. */
+  /** Events, each acknowledged before the next one was sent. */
   readonly ids: readonly string[];
-  /** Of all the times from an event to its acknowledgement, 99 in 100 are not longer. */
+  /** 99th percentile of the time from an event to its acknowledgement. */
   readonly p99Ms: number;
-  /** The longest of these times. */
+  /** Maximum of these times. */
   readonly longestMs: number;
-  /** The same for people. */
-  readonly story: string;
+  /** The figures as text. */
+  readonly summary: string;
 }
 
 export interface GoodOptions extends Access {
@@ -25,7 +25,7 @@ export interface GoodOptions extends Access {
 
 type Exchange = (event: TestEvent) => Promise<void>;
 
-/** Sends one event after the other, each when the last one is acknowledged, until it is stopped. */
+/** Sends events in sequence, each after the previous acknowledgement, until it is stopped. */
 export class GoodClient {
   readonly #ids: string[] = [];
   readonly #latencies: number[] = [];
@@ -45,7 +45,7 @@ export class GoodClient {
     });
   }
 
-  /** By WebSocket. Ends at `stop()`. @param url `ws://127.0.0.1:9000/ws` */
+  /** Sends over WebSocket until `stop()`. @param url `ws://127.0.0.1:9000/ws` */
   static async start(url: string, name = 'good', options: GoodOptions = {}): Promise<GoodClient> {
     const client = await new AcknowledgedClient({ ...options, url, name }).open();
     const exchange = async (event: TestEvent) => {
@@ -57,7 +57,7 @@ export class GoodClient {
     return new GoodClient(name, exchange, () => client.close());
   }
 
-  /** The same; ends with the test at the latest. */
+  /** Same, and stops with the test at the latest. */
   static async overWs(
     lifetime: Lifetime,
     url: string,
@@ -68,8 +68,8 @@ export class GoodClient {
   }
 
   /**
-   * By WebSocket without acknowledgements: each event is followed by a ping, and the next one by
-   * its pong. Ends with the test at the latest.
+   * Sends over WebSocket without acknowledgements: a ping follows each event, and its pong triggers
+   * the next one. Stops with the test at the latest.
    */
   static async overPlain(
     lifetime: Lifetime,
@@ -89,7 +89,7 @@ export class GoodClient {
     return new GoodClient(name, exchange, () => client.close()).#endWith(lifetime);
   }
 
-  /** By HTTP. Ends with the test at the latest. @param url `http://127.0.0.1:9000` */
+  /** Sends over HTTP. Stops with the test at the latest. @param url `http://127.0.0.1:9000` */
   static overHttp(
     lifetime: Lifetime,
     url: string,
@@ -106,41 +106,41 @@ export class GoodClient {
     return new GoodClient(name, exchange).#endWith(lifetime);
   }
 
-  /** Events that were acknowledged. */
+  /** Acknowledged events. */
   get served(): number {
     return this.#latencies.length;
   }
 
-  /** Waits until so many were acknowledged. */
-  async hasServed(count: number): Promise<void> {
+  /** Waits until `count` events were acknowledged. */
+  async untilServed(count: number): Promise<void> {
     const what = () => `${count} acknowledgements of ${this.#name}: ${this.#failure}`;
     const done = () => this.served >= count || this.#failure !== undefined;
     await until(done, { everyMs: 1, what });
   }
 
-  /** Waits until so many more are acknowledged: it is still served. */
+  /** Waits until this many more events are acknowledged. */
   serve(events: number): Promise<void> {
-    return this.hasServed(this.served + events);
+    return this.untilServed(this.served + events);
   }
 
-  /** What it has had so far does not count. */
+  /** Discards the figures so far. */
   forget(): void {
     this.#latencies.length = 0;
   }
 
-  /** @throws the error at which it has ended: an event was refused, or the connection lost */
+  /** @throws the error that ended it: a rejection, or a lost connection */
   async stop(): Promise<Service> {
     await this.#end();
     if (this.#failure !== undefined) throw this.#failure;
     return this.service;
   }
 
-  /** What it has had so far. */
+  /** Figures so far. */
   get service(): Service {
     const sorted = [...this.#latencies].sort((a, b) => a - b);
     const p99Ms = sorted[Math.floor(0.99 * (sorted.length - 1))] ?? Number.NaN;
-    const story = `a good client beside it: ${sorted.length} acks, p99 ${p99Ms.toFixed(1)} ms`;
-    return { ids: this.#ids, p99Ms, longestMs: sorted.at(-1) ?? Number.NaN, story };
+    const summary = `well-behaved client: ${sorted.length} acks, p99 ${p99Ms.toFixed(1)} ms`;
+    return { ids: this.#ids, p99Ms, longestMs: sorted.at(-1) ?? Number.NaN, summary };
   }
 
   #endWith(lifetime: Lifetime): this {

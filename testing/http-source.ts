@@ -1,4 +1,4 @@
-/** A client of `POST /events` under load: an event that may be sent again is. */
+/** Client of `POST /events` under load, with retries. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventCode } from '../src/common/errors.ts';
@@ -14,15 +14,15 @@ export interface HttpSourceOptions {
   /** `http://127.0.0.1:9000` */
   readonly url: string;
   readonly ledger: Ledger;
-  /** Requests that may wait for their answers at the same time. */
+  /** Maximum number of requests in flight. */
   readonly openMax: number;
   readonly access?: Access;
 }
 
-/** A body of which something was refused. */
+/** A body with rejected events. */
 export interface Refusal {
   readonly status: number;
-  /** From the request to the whole answer. */
+  /** Time from the request to the whole response. */
   readonly ms: number;
   readonly retryAfter: string | null;
   readonly accepted: number;
@@ -34,26 +34,26 @@ interface Answer {
   readonly errors: readonly NackError[];
 }
 
-/** The answer to a request that was rejected before its body was decoded. */
+/** Response to a request that was rejected before its body was decoded. */
 interface Rejection {
   readonly error: { readonly code: string; readonly message: string };
 }
 
-/** Until a request that was rejected is sent again, where the answer does not say. */
+/** Delay before a rejected request is retried, unless the response has one. */
 const AGAIN_MS = 1_000;
 
 export class HttpSource implements Source {
   readonly refusals: Refusal[] = [];
   acceptedEvents = 0;
-  /** Requests that had no answer at all. */
+  /** Requests without a response. */
   failed = 0;
   readonly #options: HttpSourceOptions;
   readonly #poster: Poster;
   #open = 0;
-  /** Bodies that are not sent again any more. */
+  /** Retries have stopped. */
   #closing = false;
 
-  /** Ends with the test. */
+  /** Stops with the test. */
   constructor(t: Lifetime, options: HttpSourceOptions) {
     this.#options = options;
     this.#poster = new Poster(options.url, options.access);
@@ -71,7 +71,7 @@ export class HttpSource implements Source {
     });
   }
 
-  /** Waits until every request is answered. */
+  /** Waits until every request has a response. */
   async settled(deadlineMs = 30_000): Promise<void> {
     const what = () => `${this.#open} bodies`;
     await until(() => this.#open === 0, { deadlineMs, what });
@@ -93,7 +93,7 @@ export class HttpSource implements Source {
     }
   }
 
-  /** Sends one request. @returns what was rejected of it; all, if it was never decoded */
+  /** Sends one request. @returns its rejections; all events if it was never decoded */
   async #post(events: readonly TestEvent[], attempt: number): Promise<readonly NackError[]> {
     const { ledger } = this.#options;
     for (const event of events) ledger.sent(event.id, attempt, { key: keyOf(event) });
@@ -129,7 +129,7 @@ export class HttpSource implements Source {
   }
 }
 
-/** The events that are named, of so many. */
+/** Returns the indices that the errors name. */
 function indices(errors: readonly NackError[], count: number): Set<number> {
   const named = new Set<number>();
   for (const { events = [[0, count - 1]] } of errors) {

@@ -1,4 +1,4 @@
-/** A file of API keys for a gateway under test, and whether its secrets have got out. */
+/** API key file for a gateway under test, and a check that no secrets leak. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ export class KeyFile {
   readonly path = join(this.folder, 'keys.json');
   readonly #tokens = new Map<string, string>();
 
-  /** The token of the key with this name, which need not be in the file. */
+  /** Token of the key with this name, which need not be in the file. */
   token(name: string): string {
     const token = this.#tokens.get(name) ?? newToken();
     this.#tokens.set(name, token);
@@ -22,7 +22,7 @@ export class KeyFile {
     return { Authorization: `Bearer ${this.token(name)}` };
   }
 
-  /** Has these keys in the file and no others. */
+  /** Replaces the keys in the file. */
   write(...keys: readonly (string | { readonly name: string; readonly expires: string })[]): void {
     const entries = keys.map((key) => {
       const fields = typeof key === 'string' ? { name: key } : key;
@@ -36,7 +36,7 @@ export class KeyFile {
     renameSync(`${this.path}~`, this.path);
   }
 
-  /** Every token and hash that there was. */
+  /** Every token and hash so far. */
   get secrets(): string[] {
     return [...this.#tokens.values()].flatMap((token) => [token, tokenHash(token)]);
   }
@@ -46,7 +46,7 @@ export class KeyFile {
   }
 }
 
-/** Demands that no secret stands in what a gateway has said: log, stderr, metrics, `answers`. */
+/** Asserts that no secret appears in a gateway's log, stderr, metrics or `answers`. */
 export async function assertNoSecrets(
   gateway: Gateway,
   secrets: readonly string[],

@@ -1,14 +1,14 @@
 /**
- * The ledger: what was sent, what the gateway said of it, and what is in the topic. Each send is a
- * row; columns are typed arrays, so that a million sends stay cheap:
+ * The ledger: events sent, their results from the gateway, and the records of the topic. Each send
+ * is a row; columns are typed arrays, so that a million sends stay cheap:
  *
  *   row      0        1        2         3
  *   name     a        b        a#2       c          id, and the attempt from the second on
  *   flags    acked    refused  acked     -
  *   stream   0        0        0         1          connection and key: order holds within one
  *
- * It is kept per incarnation of the topic. Two calls stand around a deletion, and say of what was
- * acknowledged where it must be when the topic that is there in the end is read:
+ * It is kept per incarnation of the topic. Two calls enclose a deletion, and determine where
+ * acknowledged events must be when the final topic is read:
  *
  *   sent       before topicDeleting()      until newIncarnation()     after
  *              acknowledged before it      or acknowledged later
@@ -19,20 +19,20 @@ import type { TopicRecord } from './topic.ts';
 
 const ACKNOWLEDGED = 1;
 const REFUSED = 2;
-/** Told `timeout`: it may be stored or not. */
+/** Settled with `timeout`: stored or not. */
 const UNCERTAIN = 4;
 /** Acknowledged before the topic was deleted. */
 const DELETED = 8;
 
 export interface SendFacts {
-  /** The record's key that is expected; left out = not checked. */
+  /** Expected key of the record; undefined = not checked. */
   readonly key?: string | null;
-  /** What the events share whose order counts: a connection's name. Left out = not checked. */
+  /** Connection within which order is checked; undefined = not checked. */
   readonly connection?: string;
 }
 
-/** Sends that were settled so; lists name them `id` or `id#attempt`. */
-export interface Verdict {
+/** Sends by result; lists name them `id` or `id#attempt`. */
+export interface Reconciliation {
   readonly sent: number;
   readonly acknowledged: number;
   readonly refused: number;
@@ -40,21 +40,21 @@ export interface Verdict {
   readonly stored: number;
   /** Acknowledged and not stored, since an earlier incarnation of the topic had it: allowed. */
   readonly deleted: number;
-  /** Acknowledged and not stored. */
+  /** Acknowledged but not stored. */
   readonly missing: readonly string[];
-  /** The same (id, attempt) stored more than once, in an earlier incarnation included. */
+  /** The same (id, attempt) stored more than once, including in an earlier incarnation. */
   readonly doubled: readonly string[];
-  /** Stored and never sent; what has no id is named by partition and offset. */
+  /** Stored but never sent; records without an id are named by partition and offset. */
   readonly phantom: readonly string[];
-  /** Refused with a code that says it is not stored, and stored all the same. */
+  /** Rejected with a code that means not stored, but stored. */
   readonly refusedStored: readonly string[];
   /** Stored under another key than the sender's. */
   readonly wrongKey: readonly string[];
   /** Stored after a later event of the same connection and key. */
   readonly disordered: readonly string[];
-  /** Stored without a word to the sender, or after `timeout`: allowed. */
+  /** Stored without a result for the sender, or after `timeout`: allowed. */
   readonly unacknowledgedStored: number;
-  /** None of the lists names anything. */
+  /** All lists are empty. */
   readonly clean: boolean;
 }
 
@@ -65,12 +65,12 @@ const LISTS = [
   'refusedStored',
   'wrongKey',
   'disordered',
-] as const satisfies readonly (keyof Verdict)[];
+] as const satisfies readonly (keyof Reconciliation)[];
 
 export class Ledger {
   readonly #idField: string;
   readonly #rows = new Map<string, number>();
-  /** Last attempt of the ids that were sent more than once. */
+  /** Last attempt of ids that were sent more than once. */
   readonly #attempts = new Map<string, number>();
   readonly #streams = new Map<string, number>();
   readonly #keys: (string | null | undefined)[] = [];
@@ -78,25 +78,25 @@ export class Ledger {
   #streamOf = new Int32Array(1024);
   /** Streams of a connection. */
   readonly #ordered = new Set<number>();
-  /** The first row that can only be in the topic as it is now. */
+  /** First row that can only be in the current topic. */
   #firstOfIncarnation = 0;
 
   constructor(idField = 'id') {
     this.#idField = idField;
   }
 
-  /** Sends noted so far, each attempt counted. */
+  /** Number of sends so far, counting each attempt. */
   get size(): number {
     return this.#rows.size;
   }
 
   /**
-   * Notes that an event goes out now. `attempt` counts from 1 and stands in the event.
-   * @throws Error when the same attempt was noted before
+   * Records that an event is being sent. `attempt` counts from 1 and is part of the event.
+   * @throws Error if the same attempt was recorded before
    */
   sent(id: string, attempt = 1, facts: SendFacts = {}): void {
     const name = nameOf(id, attempt);
-    if (this.#rows.has(name)) throw new Error(`${name} was sent before`);
+    if (this.#rows.has(name)) throw new Error(`${name} was already sent`);
     const row = this.#rows.size;
     if (row === this.#flags.length) this.#grow();
     this.#rows.set(name, row);
@@ -104,20 +104,20 @@ export class Ledger {
     if (attempt > 1) this.#attempts.set(id, attempt);
   }
 
-  /** The gateway said that it is stored. Without `attempt`: the last one that was sent. */
+  /** The gateway reported it as stored. Without `attempt`: the latest one. */
   acknowledged(id: string, attempt = this.#attempts.get(id) ?? 1): void {
     this.#mark(nameOf(id, attempt), ACKNOWLEDGED);
   }
 
-  /** The gateway said that it is not stored (or, with `timeout`, that it may be). */
+  /** The gateway reported it as not stored (or, with `timeout`, as possibly stored). */
   refused(id: string, code: EventCode, attempt = this.#attempts.get(id) ?? 1): void {
     if (!Object.hasOwn(EVENT_CODES, code)) throw new Error(`${code} is not in the catalogue`);
     this.#mark(nameOf(id, attempt), code === 'timeout' ? REFUSED | UNCERTAIN : REFUSED);
   }
 
   /**
-   * The topic is deleted from now on, not earlier: what was acknowledged until now goes with it,
-   * and must not be in the next incarnation.
+   * The topic is being deleted from now on, not earlier: events acknowledged so far are deleted
+   * with it, and must not be in the next incarnation.
    */
   topicDeleting(): void {
     for (const row of this.#rows.values()) {
@@ -126,15 +126,15 @@ export class Ledger {
   }
 
   /**
-   * The old topic takes nothing any more, on any broker, and a new one is there: what is sent from
-   * now on and acknowledged must be in the new one.
+   * The old topic accepts no records on any broker, and a new one exists: events sent and
+   * acknowledged from now on must be in the new one.
    */
   newIncarnation(): void {
     this.#firstOfIncarnation = this.#rows.size;
   }
 
-  /** Holds the ledger against what the topic has; records of one partition in their order. */
-  reconcile(records: Iterable<TopicRecord>): Verdict {
+  /** Compares the ledger with the topic's records; records of a partition in order. */
+  reconcile(records: Iterable<TopicRecord>): Reconciliation {
     const stored = new Uint8Array(this.#rows.size);
     const lists = Object.fromEntries(LISTS.map((list) => [list, [] as string[]])) as {
       [L in (typeof LISTS)[number]]: string[];
@@ -173,7 +173,7 @@ export class Ledger {
 
   #mark(name: string, flags: number): void {
     const row = this.#rows.get(name);
-    if (row === undefined) throw new Error(`${name} was settled and never sent`);
+    if (row === undefined) throw new Error(`${name} was settled but never sent`);
     const before = this.#flags[row]!;
     if (before !== 0) throw new Error(`${name} was settled twice`);
     this.#flags[row] = flags;
@@ -189,7 +189,7 @@ export class Ledger {
     return expected !== undefined && (record.key?.toString('utf8') ?? null) !== expected;
   }
 
-  /** Rows are numbered in the order of sending: within a stream they must rise. */
+  /** Rows are numbered in send order: within a stream they must ascend. */
   #outOfOrder(row: number, { partition }: TopicRecord, last: Map<string, number>): boolean {
     const stream = this.#streamOf[row]!;
     if (!this.#ordered.has(stream)) return false;
@@ -206,7 +206,7 @@ export class Ledger {
       const attempt = event.attempt ?? 1;
       if (typeof id === 'string' && typeof attempt === 'number') return nameOf(id, attempt);
     } catch {
-      // Named by its place below.
+      // Named by its offset below.
     }
     return `partition ${partition} offset ${offset}`;
   }
@@ -239,11 +239,11 @@ function nameOf(id: string, attempt: number): string {
 
 const EXAMPLES_MAX = 5;
 
-/** A verdict in lines for people: the figures, and the first names of each list that has any. */
-export function describeVerdict(verdict: Verdict): string[] {
+/** Describes a reconciliation: the figures, and the first names of each non-empty list. */
+export function describeReconciliation(verdict: Reconciliation): string[] {
   const { sent, acknowledged, refused, stored, deleted, unacknowledgedStored } = verdict;
-  const settled = `acknowledged ${acknowledged}, refused ${refused}, stored ${stored}`;
-  const lines = [`sent ${sent}, ${settled} (${unacknowledgedStored} of them not acknowledged)`];
+  const settled = `acknowledged ${acknowledged}, rejected ${refused}, stored ${stored}`;
+  const lines = [`sent ${sent}, ${settled} (${unacknowledgedStored} without acknowledgement)`];
   if (deleted > 0) lines.push(`deleted with the topic ${deleted}`);
   for (const list of LISTS) {
     const names = verdict[list];

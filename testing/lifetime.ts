@@ -1,4 +1,4 @@
-/** What ends, whatever happens, with that which it was started for: a test, or a run of chaos. */
+/** Owner of resources that are released when it ends: a test, or a chaos run. */
 export interface Lifetime {
   after(end: () => unknown): void;
 }

@@ -1,4 +1,4 @@
-/** Load of a moderate rate for fault tests. What a test starts here ends with it, failed or not. */
+/** Moderate load for fault tests. Everything started here ends with its test, failed or not. */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WebSocket } from 'ws';
@@ -10,9 +10,9 @@ import type { Access } from './post.ts';
 import type { TestEvent } from './socket.ts';
 import { readTopic, type TopicPlace, type TopicRecord } from './topic.ts';
 
-/** Somebody who can be given events. */
+/** Recipient of generated events. */
 export interface Source {
-  /** Takes no events now. */
+  /** Accepts no events now. */
   readonly busy: boolean;
   send(...events: TestEvent[]): unknown;
 }
@@ -20,19 +20,19 @@ export interface Source {
 export interface LoadOptions {
   readonly eventsPerSecond: number;
   readonly eventsPerFrame?: number;
-  /** Begins each id. */
+  /** Prefix of each id. */
   readonly prefix: string;
   /** Length of `msg`. */
   readonly msgBytes?: number;
 }
 
 const TICK_MS = 10;
-/** Events of one source are spread over so many keys. */
+/** Number of keys per source. */
 const KEYS = 24;
 
-/** Gives events to its sources in turn, until `stop`. */
+/** Distributes events to its sources round-robin, until `stop`. */
 export class Load {
-  /** Events given away so far. */
+  /** Number of events so far. */
   events = 0;
   readonly #sources: readonly Source[];
   readonly #options: LoadOptions;
@@ -41,7 +41,7 @@ export class Load {
   #running = true;
   #next = 0;
 
-  /** Begins at once. */
+  /** Starts at once. */
   constructor(t: Lifetime, sources: readonly Source[], options: LoadOptions) {
     this.#sources = sources;
     this.#options = options;
@@ -61,7 +61,7 @@ export class Load {
     let due = 0;
     while (this.#running) {
       const nowMs = performance.now();
-      // What could not be sent while this process was held up is not made up for in one burst.
+      // After a stall, the backlog is not sent in one burst.
       due += (Math.min(nowMs - lastMs, 10 * TICK_MS) * eventsPerSecond) / 1000;
       lastMs = nowMs;
       for (; due >= eventsPerFrame; due -= eventsPerFrame) this.#send(eventsPerFrame);
@@ -90,7 +90,7 @@ class AcknowledgedSource extends AcknowledgedClient implements Source {
   }
 }
 
-/** `count` open clients of `forebay.v1`. */
+/** Opens `count` clients of `forebay.v1`. */
 export function acknowledgedClients(
   t: Lifetime,
   count: number,
@@ -111,7 +111,7 @@ interface PlainSourceOptions extends Access {
   readonly ledger: Ledger;
 }
 
-/** A plain client that opens a new connection when its own was lost. */
+/** Plain client that reconnects after a connection loss. */
 export class PlainSource implements Source {
   readonly #options: PlainSourceOptions;
   #client: PlainClient | undefined;
@@ -138,7 +138,7 @@ export class PlainSource implements Source {
     this.#client!.send(...events);
   }
 
-  /** The server has read everything that was sent when this is over. */
+  /** Resolves when the server has read everything that was sent. */
   async close(): Promise<void> {
     this.#closing = true;
     await this.#client?.close();
@@ -151,7 +151,7 @@ export class PlainSource implements Source {
         await this.open();
         return;
       } catch {
-        // Nobody listens at the moment.
+        // The server is down at the moment.
       }
     }
   }
@@ -172,12 +172,12 @@ export function plainSources(
   return Promise.all(sources.map((source) => source.open()));
 }
 
-/** What was sent before has been read by the server when this is over. */
+/** Resolves when the server has read everything that was sent. */
 export async function closeAll(clients: readonly { close(): Promise<void> }[]): Promise<void> {
   await Promise.all(clients.map((client) => client.close()));
 }
 
-/** Waits until every frame of every client is settled. @throws Error with what is left */
+/** Waits until every frame of every client is settled. @throws Error that names the rest */
 export async function allSettled(
   clients: readonly AcknowledgedClient[],
   deadlineMs = 30_000,
@@ -189,7 +189,7 @@ export function violationsOf(clients: readonly AcknowledgedClient[]): string[] {
   return clients.flatMap(({ violations }) => violations);
 }
 
-/** Records of events whose id begins so: the id is an event's first field. */
+/** Returns records of events with this id prefix: the id is an event's first field. */
 export function recordsWith(prefix: string, records: readonly TopicRecord[]): TopicRecord[] {
   const start = Buffer.from(`{"id":"${prefix}`);
   return records.filter(({ value }) => value?.subarray(0, start.length).equals(start));
@@ -198,7 +198,7 @@ export function recordsWith(prefix: string, records: readonly TopicRecord[]): To
 const READ_TRIES = 20;
 const READ_PAUSE_MS = 250;
 
-/** All records of the topic; a fault may have left an election behind, which has to end first. */
+/** Returns all records of the topic, after any election that a fault has left pending. */
 export async function recordsOf(place: TopicPlace): Promise<TopicRecord[]> {
   for (let tries = 1; ; tries++) {
     try {

@@ -1,11 +1,11 @@
-/** Reads Prometheus's text format. */
+/** Parser for the Prometheus text format. */
 
 /** One scrape. */
 export class Metrics {
-  /** Value by series as it is written, `name{label="value",…}`. */
+  /** Value by series in its original form, `name{label="value",…}`. */
   readonly series: ReadonlyMap<string, number>;
 
-  /** @throws Error on a line that is no sample */
+  /** @throws Error for a line that is not a sample */
   constructor(text: string) {
     const series = new Map<string, number>();
     for (const line of text.split('\n')) {
@@ -18,8 +18,8 @@ export class Metrics {
   }
 
   /**
-   * The sum of the series with this name and these labels (others may be there too).
-   * @throws Error when there is none: series are present from the start
+   * Returns the sum of the series with this name and at least these labels.
+   * @throws Error if there is none: series are present from the start
    */
   value(name: string, labels: Readonly<Record<string, string>> = {}): number {
     const wanted = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);

@@ -1,11 +1,11 @@
-/** Numbers that the environment gives to commands for developers, such as SEEDS=1000. */
+/** Numbers in environment variables for developer commands, such as SEEDS=1000. */
 
 import { shown, type ValueOption } from '../src/cli/command-line.ts';
 import { EXIT, StartError } from '../src/common/errors.ts';
 
 /**
- * The number in the variable `name`; `fallback` where it is not set, or empty.
- * @throws StartError (exit code 2), one line that names the variable and its range
+ * Returns the number in the variable `name`; `fallback` if it is not set, or empty.
+ * @throws StartError (exit code 2), one line with the variable and its range
  */
 export function numberOf(name: string, option: ValueOption<number>, fallback: number): number {
   const given = process.env[name];

@@ -1,4 +1,4 @@
-/** A client as the tutorial's: no subprotocol, sends and hears nothing back. */
+/** Client like the tutorial's: no subprotocol, sends and receives no results. */
 import type { WebSocket } from 'ws';
 import type { Ledger } from './ledger.ts';
 import {
@@ -14,7 +14,7 @@ import {
 export interface PlainClientOptions extends Trust {
   /** `ws://127.0.0.1:9000/ws` */
   readonly url: string;
-  /** Names the connection in the ledger. */
+  /** Name of the connection in the ledger. */
   readonly name?: string;
   readonly ledger?: Ledger;
   readonly headers?: Record<string, string>;
@@ -23,9 +23,9 @@ export interface PlainClientOptions extends Trust {
 export class PlainClient {
   readonly #options: PlainClientOptions;
   #socket: WebSocket | undefined;
-  /** What the server sent, which must be nothing. */
+  /** Messages of the server; there must be none. */
   readonly received: string[] = [];
-  /** How the connection ended. */
+  /** End of the connection. */
   readonly closed: Promise<Closed>;
   #onClosed!: (closed: Closed) => void;
 
@@ -48,7 +48,7 @@ export class PlainClient {
   }
 
   get socket(): WebSocket {
-    if (this.#socket === undefined) throw new Error('open() comes first');
+    if (this.#socket === undefined) throw new Error('not open');
     return this.#socket;
   }
 

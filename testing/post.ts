@@ -1,12 +1,12 @@
-/** POSTs to `/events`, also where the gateway's authority is one of the tests' own. */
+/** POST requests to `/events`, also with a test's own certificate authority. */
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import type { Trust } from './socket.ts';
 
-/** What clients need to get in, besides the address. */
+/** Credentials of clients. */
 export interface Access extends Trust {
-  /** Of handshakes and requests. */
+  /** Headers of handshakes and requests. */
   readonly headers?: Record<string, string>;
 }
 
@@ -25,11 +25,11 @@ export class Poster {
   constructor(url: string, { headers = {}, ca }: Access = {}) {
     this.#url = `${url}/events`;
     this.#headers = { 'Content-Type': 'application/json', ...headers };
-    // fetch cannot be told whom to trust.
+    // fetch has no option for a CA.
     this.#agent = ca && new Agent({ ca, keepAlive: true });
   }
 
-  /** @param body JSON @throws when there is no answer */
+  /** @param body JSON @throws if there is no response */
   async post(body: string): Promise<Posted> {
     const headers = this.#headers;
     if (this.#agent !== undefined) return this.#postTls(body, this.#agent);

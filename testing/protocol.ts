@@ -1,4 +1,4 @@
-/** The server's side of `forebay.v1` as a client sees it: parsed, and checked against the rules. */
+/** Server side of `forebay.v1` as seen by a client: parsed and validated. */
 
 export interface Credit {
   readonly frames: number;
@@ -15,7 +15,7 @@ export interface NackError {
   readonly code: string;
   readonly retry: boolean;
   readonly retryAfterMs?: number;
-  /** First and last index of events; absent = the frame could not be taken apart. */
+  /** First and last index of events; undefined = the frame could not be decoded. */
   readonly events?: readonly (readonly [number, number])[];
   readonly message: string;
 }
@@ -40,7 +40,7 @@ interface ServerFrame {
   goaway?: Goaway;
 }
 
-/** What one connection has heard. */
+/** State of one connection's incoming messages. */
 export class Incoming {
   hello: Hello | undefined;
   credit: Credit = { frames: 0, bytes: 0 };
@@ -48,7 +48,7 @@ export class Incoming {
   acknowledged = 0;
   readonly #nacked = new Set<number>();
 
-  /** @param sent number of the last frame that the client has sent */
+  /** @param sent number of the last frame that the client sent */
   take(text: string, sent: number): News {
     const violations: string[] = [];
     const demand = (holds: boolean, what: string) => {
@@ -58,19 +58,19 @@ export class Incoming {
     const { hello, ack, nack, errors = [], credit, goaway } = frame;
     demand(hello !== undefined || this.hello !== undefined, 'hello is not the first frame');
     if (hello !== undefined) {
-      demand(this.hello === undefined, 'hello came twice');
+      demand(this.hello === undefined, 'second hello');
       demand(hello.credit.bytes >= hello.maxFrameBytes, 'first grant below a frame');
       this.hello = hello;
     }
     this.#grant(hello?.credit ?? credit, demand);
     if (nack !== undefined) {
-      demand(nack > this.acknowledged && nack <= sent, 'nack outside of what is open');
+      demand(nack > this.acknowledged && nack <= sent, 'nack outside of the frames in flight');
       demand(!this.#nacked.has(nack), 'second nack of a frame');
       this.#nacked.add(nack);
       checkErrors(errors, demand);
     }
     if (ack !== undefined) {
-      demand(ack > this.acknowledged && ack <= sent, 'ack outside of what is open');
+      demand(ack > this.acknowledged && ack <= sent, 'ack outside of the frames in flight');
       this.acknowledged = ack;
       for (const number of this.#nacked) if (number <= ack) this.#nacked.delete(number);
     }
@@ -82,7 +82,7 @@ export class Incoming {
   #grant(credit: Credit | undefined, demand: (holds: boolean, what: string) => void): void {
     if (credit === undefined) return;
     const rises = credit.frames >= this.credit.frames && credit.bytes >= this.credit.bytes;
-    demand(rises, 'credit fell');
+    demand(rises, 'credit decreased');
     this.credit = credit;
   }
 }
@@ -92,9 +92,12 @@ function checkErrors(
   demand: (holds: boolean, what: string) => void,
 ): void {
   demand(errors.length > 0, 'nack without errors');
-  demand(new Set(errors.map(({ code }) => code)).size === errors.length, 'a code has two entries');
+  demand(
+    new Set(errors.map(({ code }) => code)).size === errors.length,
+    'duplicate code in a nack',
+  );
   for (const { retry, retryAfterMs, message } of errors) {
-    demand(retry === (retryAfterMs !== undefined), 'retryAfterMs stands beside retry only');
+    demand(retry === (retryAfterMs !== undefined), 'retryAfterMs without retry');
     demand(message.length <= 200, 'long message');
   }
 }

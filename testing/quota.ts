@@ -1,4 +1,4 @@
-/** A real quota for the tests of overload: kafkajs cannot set one, so it is written here. */
+/** Kafka quotas for overload tests: kafkajs cannot set them, so the request is encoded here. */
 import { once } from 'node:events';
 import { connect } from 'node:net';
 
@@ -7,16 +7,16 @@ const API_KEY = 49;
 const REQUEST_MS_MAX = 10_000;
 
 export interface ProduceQuota {
-  /** What a producer calls itself: `KAFKA_CLIENT_ID`. */
+  /** Client id of the producer: `KAFKA_CLIENT_ID`. */
   readonly clientId: string;
-  /** What each broker takes from it; undefined = no bound any more. */
+  /** Quota per broker; undefined = none. */
   readonly bytesPerSecond: number | undefined;
 }
 
 /**
- * Has the cluster of this broker slow the client down: it answers at once, says for how long it
- * will not read on, and does not until then.
- * @throws Error when the broker refuses, or does not answer within 10 s
+ * Sets a produce quota for the client in this broker's cluster: brokers respond at once with a
+ * throttle time, and read nothing from the connection meanwhile.
+ * @throws Error if the broker returns an error, or does not respond within 10 s
  */
 export async function setProduceQuota(broker: string, quota: ProduceQuota): Promise<void> {
   const [host, port] = broker.split(':');
@@ -24,13 +24,13 @@ export async function setProduceQuota(broker: string, quota: ProduceQuota): Prom
   socket.setTimeout(REQUEST_MS_MAX, () => socket.destroy(new Error(`${broker} does not answer`)));
   try {
     socket.write(requestOf(quota));
-    let heard = Buffer.alloc(0);
-    while (heard.length < 4 || heard.length < 4 + heard.readInt32BE(0)) {
+    let received = Buffer.alloc(0);
+    while (received.length < 4 || received.length < 4 + received.readInt32BE(0)) {
       const [chunk] = (await once(socket, 'data')) as [Buffer];
-      heard = Buffer.concat([heard, chunk]);
+      received = Buffer.concat([received, chunk]);
     }
-    // Behind length, correlation id, throttle time and the count of entries, which is 1.
-    const code = heard.readInt16BE(16);
+    // After length, correlation id, throttle time and the count of entries, which is 1.
+    const code = received.readInt16BE(16);
     if (code !== 0) throw new Error(`AlterClientQuotas was answered with error ${code}`);
   } finally {
     socket.destroy();

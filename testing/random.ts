@@ -1,11 +1,11 @@
-/** A seeded generator: the same seed, the same numbers, on every machine (sfc32). */
+/** Seeded generator with the same numbers on every machine (sfc32). */
 export class SeededRandom {
   #a: number;
   #b: number;
   #c: number;
   #d = 1;
 
-  /** @param stream streams of one seed have nothing to do with each other */
+  /** @param stream streams of one seed are independent */
   constructor(seed: number, stream: string) {
     let hash = 0x811c9dc5;
     for (const character of `${seed}/${stream}`) {
@@ -17,7 +17,7 @@ export class SeededRandom {
     for (let round = 0; round < 12; round++) this.next();
   }
 
-  /** In [0, 1). */
+  /** Number in [0, 1). */
   next(): number {
     const sum = (this.#a + this.#b + this.#d) | 0;
     this.#d = (this.#d + 1) | 0;
@@ -32,17 +32,17 @@ export class SeededRandom {
     return this.next() < probability;
   }
 
-  /** A whole number in [first, last]. */
+  /** Integer in [first, last]. */
   int(first: number, last: number): number {
     return first + Math.floor(this.next() * (last - first + 1));
   }
 
-  /** In [from, to). */
+  /** Number in [from, to). */
   between(from: number, to: number): number {
     return from + this.next() * (to - from);
   }
 
-  /** Small values are likely, great ones rare: from `from` to `to`, evenly over their logarithm. */
+  /** Log-uniform number in [from, to): small values are likely, large ones rare. */
   log(from: number, to: number): number {
     return from * (to / from) ** this.next();
   }

@@ -1,7 +1,7 @@
-/** What the test clients share: opening a WebSocket, and events with an identity. */
+/** Shared code of the test clients: opening a WebSocket, and events with an identity. */
 import { WebSocket } from 'ws';
 
-/** An event of tests and benches; `attempt` is added when it is sent. */
+/** Event of tests and benches; `attempt` is added when it is sent. */
 export interface TestEvent {
   readonly id: string;
   readonly [field: string]: unknown;
@@ -12,7 +12,7 @@ export interface Closed {
   readonly reason: string;
 }
 
-/** The gateway answered the handshake with something else than 101. */
+/** The gateway answered the handshake with a status other than 101. */
 export class HandshakeRefused extends Error {
   readonly status: number;
   readonly body: string;
@@ -23,7 +23,7 @@ export class HandshakeRefused extends Error {
   }
 }
 
-/** Whom a client of `wss:` trusts. */
+/** Trusted certificates of a `wss:` client. */
 export interface Trust {
   readonly ca?: Buffer;
 }
@@ -58,17 +58,17 @@ export function openSocket(
   });
 }
 
-/** The text of an event as it goes out. */
+/** Text of an event as it is sent. */
 export function eventText(event: TestEvent, attempt: number): string {
   return JSON.stringify({ ...event, attempt });
 }
 
-/** The key that the gateway takes from an event with the default key field. */
+/** Key that the gateway reads from an event with the default key field. */
 export function keyOf(event: TestEvent): string | null {
   return typeof event.clientId === 'string' ? event.clientId : null;
 }
 
-/** Resolves when the server has read all that was sent before: a ping is answered in its turn. */
+/** Resolves when the server has read everything sent before: a pong arrives in order. */
 export function ponged(socket: WebSocket): Promise<void> {
   return new Promise((resolve) => {
     socket.once('pong', () => resolve());
@@ -76,7 +76,7 @@ export function ponged(socket: WebSocket): Promise<void> {
   });
 }
 
-/** Closes and waits for the end; a server that does not answer is cut off after 2 s. */
+/** Closes and waits for the end; a server that does not respond is disconnected after 2 s. */
 export async function closeSocket(socket: WebSocket): Promise<void> {
   if (socket.readyState === WebSocket.CLOSED) return;
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));

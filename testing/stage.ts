@@ -1,4 +1,4 @@
-/** A gateway with a topic of its own, and what a test file asks of the two. */
+/** Gateway with a topic of its own, and queries on both for a test file. */
 import { EVENT_CODES, type EventCode } from '../src/common/errors.ts';
 import { type Gateway, startGateway } from './gateway.ts';
 import { sharedKafka, uniqueTopic } from './kafka.ts';
@@ -13,7 +13,7 @@ export interface StageOptions {
   /** Configuration of the topic. */
   readonly config?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** As a gateway's. */
+  /** Same as for a gateway. */
   readonly wrapper?: readonly string[];
 }
 
@@ -23,7 +23,7 @@ export class Stage {
   topic = '';
   readonly #read = new Map<number, bigint>();
 
-  /** A stage with a gateway that runs already. */
+  /** Stage of a running gateway. */
   static of(gateway: Gateway, brokers: readonly string[], topic: string): Stage {
     return Object.assign(new Stage(), { gateway, brokers, topic });
   }
@@ -39,20 +39,20 @@ export class Stage {
     this.gateway = await startGateway({ brokers, topic, env, wrapper });
   }
 
-  /** The records that were stored since the last call. */
+  /** Records that were stored since the last call. */
   async newRecords(): Promise<TopicRecord[]> {
     const records = await readTopic({ ...this, fromOffsets: this.#read });
     for (const { partition, offset } of records) this.#read.set(partition, BigInt(offset) + 1n);
     return records;
   }
 
-  /** The values of {@link newRecords}. */
+  /** Values of {@link newRecords}. */
   async newValues(): Promise<string[]> {
     return (await this.newRecords()).map(({ value }) => String(value));
   }
 }
 
-/** Opens a stage whose gateway its caller stops. */
+/** Opens a stage; the caller stops its gateway. */
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const stage = new Stage();
   await stage.open(options);
@@ -65,7 +65,7 @@ export interface PostAnswer {
   readonly body: {
     readonly accepted: number;
     readonly errors: readonly NackError[];
-    /** Alone, where the request is refused as a whole. */
+    /** The only field if the request is rejected as a whole. */
     readonly error?: { readonly code: string; readonly message: string };
   };
 }
@@ -77,7 +77,7 @@ export async function post(
   type = 'application/json',
   others: Readonly<Record<string, string>> = {},
 ): Promise<PostAnswer> {
-  // Bytes: fetch gives a string a content type of its own.
+  // Bytes: fetch adds a content type to strings.
   const headers = { ...others, ...(type !== '' && { 'Content-Type': type }) };
   const request = { method: 'POST', body: new Uint8Array(Buffer.from(body)), headers };
   const response = await fetch(`${gateway.httpUrl}/events`, request);
@@ -85,10 +85,10 @@ export async function post(
   return { status: response.status, headers: response.headers, body: answer };
 }
 
-/** A snapshot is taken a moment before its age begins to count. */
+/** Time from taking a snapshot to the start of its age. */
 const SNAPSHOT_WAY_MS = 100;
 
-/** The numbers as they are now: of snapshots that were taken after the call. */
+/** Returns metrics from snapshots taken after the call. */
 export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
   const since = performance.now() + SNAPSHOT_WAY_MS;
   return until(
@@ -101,7 +101,7 @@ export async function freshMetrics(gateway: Gateway): Promise<Metrics> {
   );
 }
 
-/** Waits until nothing is in flight any more. */
+/** Waits until nothing is in flight. */
 export async function metricsAtRest(gateway: Gateway, deadlineMs = 10_000): Promise<Metrics> {
   return until(
     async () => {
@@ -114,7 +114,7 @@ export async function metricsAtRest(gateway: Gateway, deadlineMs = 10_000): Prom
 
 type Counts = Partial<Record<EventCode, number>>;
 
-/** Where events have ended, as a test expects it or as the counters say. */
+/** Counts of events by result, as expected by a test or according to the counters. */
 export interface Account {
   readonly received: { ws: number; http: number };
   stored: number;
@@ -124,7 +124,7 @@ export interface Account {
   unaccounted: number;
 }
 
-/** What a test file has sent and how it must have ended: held against the counters at the end. */
+/** Events of a test file and their expected results, compared with the counters at the end. */
 export class Tally implements Account {
   readonly received = { ws: 0, http: 0 };
   stored = 0;
@@ -133,17 +133,17 @@ export class Tally implements Account {
   readonly dropped: Counts = {};
   readonly unaccounted = 0;
 
-  /** Notes events that came by WebSocket: `stored` of them, and those that were refused by code. */
+  /** Counts events sent over WebSocket: `stored` of them, and the rejected ones by code. */
   ws(stored: number, refused: Counts = {}): void {
     this.#note('ws', stored, refused);
   }
 
-  /** Notes events that came by HTTP. */
+  /** Counts events sent over HTTP. */
   http(stored: number, refused: Counts = {}): void {
     this.#note('http', stored, refused);
   }
 
-  /** Notes good events of plain clients that could not be kept. */
+  /** Counts valid events of plain clients that were dropped. */
   drop(code: EventCode, events: number): void {
     this.received.ws += events;
     this.dropped[code] = (this.dropped[code] ?? 0) + events;
@@ -158,14 +158,14 @@ export class Tally implements Account {
     }
   }
 
-  /** The same as plain numbers, to compare. */
+  /** The counts as a plain object, for comparison. */
   get account(): Account {
     const { received, stored, storedLate, refused, dropped, unaccounted } = this;
     return { received, stored, storedLate, refused, dropped, unaccounted };
   }
 }
 
-/** The counters of a gateway at rest; reasons with 0 are left out. */
+/** Counters of a gateway at rest, without zero reasons. */
 export async function accountOf(gateway: Gateway): Promise<Account> {
   const metrics = await metricsAtRest(gateway);
   const byCode = (name: string, codes: readonly EventCode[]) => {

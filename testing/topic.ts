@@ -1,4 +1,4 @@
-/** Reads a topic back, from offsets noted before to its end as it is now: all, or an error. */
+/** Reads a topic back from given offsets to its current end, completely or with an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
@@ -22,7 +22,7 @@ export interface TopicPlace {
   readonly topic: string;
 }
 
-/** A kafkajs client for tests: quiet, and patient enough for an election. */
+/** kafkajs client for tests, without logs and with retries that outlast an election. */
 export function testKafka(brokers: readonly string[]): Kafka {
   const retry = { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 };
   return new Kafka({
@@ -40,7 +40,9 @@ const PASSING = new Set([
   'LEADER_NOT_AVAILABLE',
 ]);
 
-/** What `ask` brings; asks again while a topic that is new, or lost a broker, has no leader. */
+/**
+ * Returns the result of `ask`, retried while a topic that is new, or lost a broker, has no leader.
+ */
 async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
   const deadlineMs = performance.now() + LED_WITHIN_MS;
   for (;;) {
@@ -54,7 +56,7 @@ async function untilLed<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Where each partition of the topic ends now; empty when there is no such topic. */
+/** Returns the end offset of each partition; empty if there is no such topic. */
 export async function noteOffsets({ brokers, topic }: TopicPlace): Promise<Offsets> {
   const admin = testKafka(brokers).admin();
   try {
@@ -67,7 +69,7 @@ export async function noteOffsets({ brokers, topic }: TopicPlace): Promise<Offse
   }
 }
 
-/** Deletes a topic that a test or a bench has made on a Kafka that stays. */
+/** Deletes a topic that a test or bench created on a shared Kafka. */
 export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void> {
   const admin = testKafka(brokers).admin();
   try {
@@ -79,10 +81,9 @@ export async function deleteTopic({ brokers, topic }: TopicPlace): Promise<void>
 }
 
 /**
- * Waits until every partition begins again, or is gone: its new leader has the new topic. It takes
- * nothing of
- * the old one then: of a deletion and a creation a broker takes notice in this order.
- * @param ends where the partitions of the old topic ended
+ * Waits until every partition starts again, or is gone: its new leader has the new topic. It
+ * accepts nothing for the old one then, since brokers apply deletion and creation in order.
+ * @param ends end offsets of the old topic's partitions
  */
 export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<void> {
   await until(
@@ -96,8 +97,9 @@ export async function untilMadeAgain(place: TopicPlace, ends: Offsets): Promise<
 }
 
 /**
- * Creates the topic unless it exists, with whatever partitions, and waits until each of them has a
- * leader. The option `waitForLeaders` of kafkajs fails while the broker it asks has no metadata of the topic yet.
+ * Creates the topic unless it exists, with any number of partitions, and waits until each of them
+ * has a leader. The option `waitForLeaders` of kafkajs fails while the queried broker has no
+ * metadata of the topic yet.
  */
 export async function createTopic(
   { brokers, topic }: TopicPlace,
@@ -115,7 +117,7 @@ export async function createTopic(
       },
       { everyMs: 50, what: `leaders of ${topic}` },
     );
-    // A leader is known a little before it serves the partition.
+    // A leader is announced shortly before it serves the partition.
     if (served) await untilLed(() => admin.fetchTopicOffsets(topic));
   } finally {
     await admin.disconnect();
@@ -123,7 +125,7 @@ export async function createTopic(
 }
 
 /**
- * Deletes the topic and creates it with so many partitions, before anybody else does.
+ * Deletes the topic and creates it with this many partitions, before a gateway does.
  * @param deleting called before each deletion: the race may be lost
  */
 export async function recreateTopic(
@@ -147,14 +149,14 @@ export async function recreateTopic(
   }
 }
 
-/** What kafkajs takes of a topic beside its name. */
+/** Options of kafkajs for a topic, without the name. */
 export type NewTopic = Omit<ITopicConfig, 'topic'> & {
   readonly numPartitions: number;
-  /** false: its leaders cannot be reached, and are not waited for. */
+  /** False = its leaders are unreachable, and are not waited for. */
   readonly served?: boolean;
 };
 
-/** Gives the topic this many partitions. */
+/** Increases the number of partitions. */
 export async function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {
   const admin = testKafka(brokers).admin();
   try {
@@ -169,9 +171,9 @@ const STALLED_MS = 30_000;
 const RESTART_MS = 250;
 
 /**
- * All records from `fromOffsets` (a partition that is not named: from 0) to the end as it is when
- * called; those of one partition in their order.
- * @throws Error when an offset in between is missing, or nothing came for 30 s
+ * Returns all records from `fromOffsets` (default per partition: 0) to the current end; records of
+ * a partition in order.
+ * @throws Error if an offset is missing, or nothing arrived for 30 s
  */
 export async function readTopic(part: TopicPart): Promise<TopicRecord[]> {
   const records: TopicRecord[] = [];
@@ -179,12 +181,12 @@ export async function readTopic(part: TopicPart): Promise<TopicRecord[]> {
   return records;
 }
 
-/** A topic from these offsets on (a partition that is not named: from 0). */
+/** Topic from these offsets on (default per partition: 0). */
 export interface TopicPart extends TopicPlace {
   readonly fromOffsets?: Offsets;
 }
 
-/** What `readTopic` does, for more records than memory should hold. */
+/** Reads like `readTopic`, for more records than fit into memory. */
 export async function eachRecord(
   { brokers, topic, fromOffsets = new Map() }: TopicPart,
   visit: (record: TopicRecord) => void,
@@ -205,7 +207,7 @@ export async function eachRecord(
   const onBatch = (partition: number, messages: KafkaMessage[]) =>
     collection.take(partition, messages);
   try {
-    // A broker may go while it is read: begin again where it stopped, until nothing comes any more.
+    // A broker may fail during the read: it resumes until nothing arrives.
     for (;;) {
       const from = new Map(collection.next);
       const reader = new TopicReader({ kafka, topic, positions: from, onBatch });
@@ -218,7 +220,7 @@ export async function eachRecord(
   }
 }
 
-/** Takes records until every partition has reached its end. */
+/** Collects records until every partition has reached its end. */
 class Collection {
   readonly complete: Promise<void>;
   #resolve!: () => void;

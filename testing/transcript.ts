@@ -1,21 +1,21 @@
 /**
- * A session of `forebay.v1` with a real gateway, word for word: what docs/protocol.md shows.
- * scripts/transcript.ts writes it there, test/integration/transcript.test.ts compares the two.
+ * Session of `forebay.v1` with a real gateway, as shown in docs/protocol.md. scripts/transcript.ts
+ * writes it there; test/integration/transcript.test.ts compares the two.
  */
 import { once } from 'node:events';
 import { FrameClient } from './frame-client.ts';
 import type { Stage } from './stage.ts';
 import { until } from './wait.ts';
 
-/** Settings under which the session can be held; none of them changes what the frames look like. */
+/** Settings for the session; none of them changes the frames. */
 export const TRANSCRIPT_ENV = {
-  // Long enough for a worker to be killed before it has stored what it took.
+  // Long enough to kill a worker before it has stored its events.
   KAFKA_LINGER_MS: '1000',
   FOREBAY_DRAIN_SPREAD_MS: '5000',
 };
 
 export interface Line {
-  /** `>` from the client, `<` from the server, `-` what happens to the connection. */
+  /** `>` from the client, `<` from the server, `-` an event of the connection. */
   readonly mark: '>' | '<' | '-';
   readonly text: string;
 }
@@ -28,14 +28,14 @@ const event = (number: number, msg: string) =>
     id: `${number}`,
   });
 const BAD = '{"msg":"no time","clientId":"till-7"}';
-/** So many frames that half of the window is used, and credit rises. */
+/** Number of frames that use half of the window, so that credit rises. */
 const MANY = 31;
 
-/** One connection, and what was said on it so far. */
+/** One connection, and its messages so far. */
 class Recorded {
   readonly client: FrameClient;
   readonly lines: Line[] = [];
-  #heard = 0;
+  #received = 0;
 
   constructor(client: FrameClient) {
     this.client = client;
@@ -64,12 +64,12 @@ class Recorded {
     this.#listen();
   }
 
-  async hears(pattern: RegExp): Promise<void> {
+  async receives(pattern: RegExp): Promise<void> {
     await until(() => this.client.texts.some((text) => pattern.test(text)), { what: `${pattern}` });
     this.#listen();
   }
 
-  /** Waits for the pong of a ping: all that was sent before has been read. */
+  /** Waits for the pong of a ping: everything sent before has been read. */
   async arrived(): Promise<void> {
     const ponged = once(this.client.socket, 'pong');
     this.client.socket.ping();
@@ -83,13 +83,13 @@ class Recorded {
   }
 
   #listen(): void {
-    const news = this.client.texts.slice(this.#heard);
-    this.#heard += news.length;
+    const news = this.client.texts.slice(this.#received);
+    this.#received += news.length;
     for (const text of news) this.lines.push({ mark: '<', text });
   }
 }
 
-/** Holds the session; the stage has {@link TRANSCRIPT_ENV}, and its gateway ends with it. */
+/** Runs the session; the stage has {@link TRANSCRIPT_ENV}, and its gateway ends with it. */
 export async function recordTranscript(stage: Stage): Promise<readonly Line[]> {
   const first = await Recorded.open(stage);
   await first.settled(first.send(event(1, 'one event')));
@@ -98,7 +98,7 @@ export async function recordTranscript(stage: Stage): Promise<readonly Line[]> {
   let last = 0;
   for (let number = 4; number < 4 + MANY; number++) last = first.send(event(number, 'more'));
   await first.settled(last);
-  await first.hears(/^\{"credit"/);
+  await first.receives(/^\{"credit"/);
   const open = event(100, 'on its way');
   first.send(open);
   await first.arrived();
@@ -109,10 +109,10 @@ export async function recordTranscript(stage: Stage): Promise<readonly Line[]> {
   await workerIsBack(stage);
   const second = await until(() => Recorded.open(stage), { what: 'the new worker' });
   await second.settled(second.send(open));
-  // On the new connection all numbers begin again.
+  // Numbers start again on the new connection.
   second.send(event(101, 'on its way'));
   await second.arrived();
-  second.happens('the gateway is told to stop');
+  second.happens('the gateway is stopped');
   stage.gateway.signal('SIGTERM');
   await second.ended();
   const violations = [...first.client.violations, ...second.client.violations];
@@ -120,7 +120,7 @@ export async function recordTranscript(stage: Stage): Promise<readonly Line[]> {
   return [...first.lines, ...second.lines];
 }
 
-/** Waits until the dead worker's successor knows the topic. */
+/** Waits until the replacement of the killed worker knows the topic. */
 async function workerIsBack({ gateway }: Stage): Promise<void> {
   await until(async () => {
     const metrics = await gateway.metrics();
@@ -129,7 +129,7 @@ async function workerIsBack({ gateway }: Stage): Promise<void> {
   await gateway.ready();
 }
 
-/** As text: client frames that differ by their numbers alone are shown once. */
+/** Formats the session; client frames that differ only by numbers are shown once. */
 export function formatTranscript(lines: readonly Line[]): string {
   const shown: string[] = [];
   for (let index = 0; index < lines.length; index++) {
@@ -145,7 +145,7 @@ export function formatTranscript(lines: readonly Line[]): string {
   return `${shown.join('\n')}\n`;
 }
 
-/** How many lines after this one are client frames of the same kind. */
+/** Returns the number of following lines with client frames of the same kind. */
 function sameFollowing(lines: readonly Line[], index: number): number {
   const kind = ({ mark, text }: Line) => mark + text.replace(/\d+/g, '0');
   let same = 0;

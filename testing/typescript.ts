@@ -1,9 +1,9 @@
-/** As a URL or a path, whichever the process was started with. */
+/** URL or path, as this process was started with. */
 const DIST = process.execArgv.find((argument) => argument.endsWith('test/support/dist.ts'));
 
 /**
- * Arguments of Node.js before a TypeScript file of this project. Where this process takes src/ from
- * dist/, as in `make test`, so does the other one.
+ * Node.js arguments before a TypeScript file of this project. The child resolves src/ to dist/ if
+ * this process does, as in `make test`.
  */
 export const TYPESCRIPT: readonly string[] = [
   ...['--import', 'tsx'],

@@ -1,21 +1,21 @@
-/** Waiting for a condition instead of for a time. */
+/** Waiting for conditions instead of sleeping. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface UntilOptions {
-  /** Gives up after so long; default 20 s. */
+  /** Timeout; default 20 s. */
   readonly deadlineMs?: number;
-  /** Looks again after so long; default 10 ms. */
+  /** Polling interval; default 10 ms. */
   readonly everyMs?: number;
-  /** Ends an error's text: what was waited for. */
+  /** Condition, for the error text. */
   readonly what?: string | (() => string);
 }
 
 type Truthy<T> = Exclude<T, false | null | undefined | 0 | ''>;
 
 /**
- * Waits until `probe` gives something truthy, and returns it. A probe that throws has not found it
- * yet; its last error becomes the cause of the failure.
- * @throws Error when the deadline passes
+ * Waits until `probe` returns a truthy value, and returns it. A probe that throws counts as not
+ * fulfilled; its last error becomes the cause of the failure.
+ * @throws Error after the timeout
  */
 export async function until<T>(
   probe: () => T | Promise<T>,
@@ -33,7 +33,7 @@ export async function until<T>(
     }
     if (performance.now() >= end) {
       const text = typeof what === 'function' ? what() : what;
-      throw new Error(`waited ${deadlineMs} ms in vain for ${text}`, { cause });
+      throw new Error(`timed out after ${deadlineMs} ms waiting for ${text}`, { cause });
     }
     await sleep(everyMs);
   }

@@ -1,4 +1,4 @@
-/** Watches a gateway from outside while something is done to it. */
+/** Watches a gateway from outside during a test. */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from './child.ts';
@@ -10,19 +10,19 @@ import { until } from './wait.ts';
 const EVERY_MS = 100;
 const PAGE_BYTES = 4096;
 
-/** A series of scrapes, and what must not have been in them. */
+/** A series of scrapes, and violations in them. */
 export class Watch {
   readonly scrapes: Metrics[] = [];
-  /** Scrapes that had no answer. */
+  /** Failed scrapes. */
   failed = 0;
-  /** Largest resident memory of a worker, from /proc. */
+  /** Maximum resident memory of a worker, from /proc. */
   residentBytesMax = 0;
   readonly #gateway: Gateway;
   readonly #everyMs: number;
   #running = true;
   readonly #ended: Promise<void>;
 
-  /** Begins at once; ends with the test. */
+  /** Starts at once; stops with the test. */
   constructor(t: Lifetime, gateway: Gateway, everyMs = EVERY_MS) {
     this.#gateway = gateway;
     this.#everyMs = everyMs;
@@ -35,12 +35,12 @@ export class Watch {
     await this.#ended;
   }
 
-  /** The largest value of one series, or of the sum of several. */
+  /** Maximum of one series, or of the sum of several. */
   max(name: string, labels: Readonly<Record<string, string>> = {}): number {
     return Math.max(...this.scrapes.map((scrape) => scrape.value(name, labels)));
   }
 
-  /** Counters and parts of histograms that were lower in one scrape than in the one before. */
+  /** Counters and histogram parts that decreased between two scrapes. */
   decreases(): string[] {
     const found: string[] = [];
     const last = new Map<string, number>();
@@ -55,7 +55,7 @@ export class Watch {
     return found;
   }
 
-  /** Values other than 0 of `forebay_events_unaccounted`. */
+  /** Nonzero values of `forebay_events_unaccounted`. */
   unaccounted(): number[] {
     return this.scrapes
       .map((scrape) => scrape.value('forebay_events_unaccounted'))
@@ -75,7 +75,7 @@ export class Watch {
   }
 }
 
-/** Resident memory of a process; 0 when it has ended. */
+/** Resident memory of a process; 0 if it has exited. */
 function residentBytes(pid: number): number {
   try {
     return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES;
@@ -84,7 +84,9 @@ function residentBytes(pid: number): number {
   }
 }
 
-/** Waits until all workers have reported after now and have nothing in flight: the last scrape. */
+/**
+ * Waits until all workers have reported after the call and have nothing in flight: the last scrape.
+ */
 export async function atRest(gateway: Gateway): Promise<Metrics> {
   const sinceMs = performance.now();
   return until(
@@ -101,12 +103,12 @@ export async function atRest(gateway: Gateway): Promise<Metrics> {
   );
 }
 
-/** Errors of produce requests that were counted, all classes. */
+/** Number of produce errors, all classes. */
 export async function produceErrors(gateway: Gateway): Promise<number> {
   return (await gateway.metrics()).value('forebay_produce_errors_total');
 }
 
-/** Waits until so many more events are stored than now. */
+/** Waits until this many more events are stored. */
 export async function untilStored(
   gateway: Gateway,
   more: number,
@@ -118,12 +120,12 @@ export async function untilStored(
   await until(async () => (await stored()) >= goal, { deadlineMs, everyMs: 50, what });
 }
 
-/** Lines of the log with this message. */
+/** Log lines with this message. */
 export function logged(gateway: Gateway, msg: string): LogLine[] {
   return gateway.log.filter((line) => line.msg === msg);
 }
 
-/** Waits for a line of the log. */
+/** Waits for a log line. */
 export function untilLogged(gateway: Gateway, msg: string, deadlineMs = 10_000): Promise<LogLine> {
   const what = () => `the line '${msg}' in\n${gateway.logTail()}`;
   return until(() => logged(gateway, msg)[0], { deadlineMs, what });
@@ -140,7 +142,7 @@ export interface Readyz {
   readonly reasons: readonly string[];
 }
 
-/** The answers of /readyz on the public and the admin port. */
+/** Responses of /readyz on the public and the admin port. */
 export function readyz(gateway: Gateway): Promise<Readyz[]> {
   const answers = [gateway.httpUrl, gateway.adminUrl].map(async (url) => {
     const response = await fetch(`${url}/readyz`);
@@ -150,7 +152,7 @@ export function readyz(gateway: Gateway): Promise<Readyz[]> {
   return Promise.all(answers);
 }
 
-/** Waits until both ports say 503 with exactly this reason. */
+/** Waits until both ports return 503 with exactly this reason. */
 export async function untilNotReady(
   gateway: Gateway,
   reason: string,
@@ -166,7 +168,7 @@ export async function untilNotReady(
   );
 }
 
-/** Starts one that cannot run. @returns its exit code and what it wrote on stderr */
+/** Starts a gateway that fails to start. @returns its exit code and stderr */
 export async function failedStart(t: Lifetime, options: GatewayOptions) {
   const gateway = await startGateway({ ...options, ready: false });
   t.after(() => gateway.kill());

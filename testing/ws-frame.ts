@@ -1,4 +1,4 @@
-/** WebSocket frames byte by byte, right or wrong. */
+/** WebSocket frames byte by byte, valid or invalid. */
 
 export const OPCODE = {
   continuation: 0,
@@ -10,21 +10,21 @@ export const OPCODE = {
 } as const;
 
 export interface FrameOptions {
-  /** false: more fragments follow. */
+  /** False = more fragments follow. */
   readonly fin?: boolean;
   /** Bits RSV1 to RSV3: 4, 2, 1. */
   readonly rsv?: number;
-  /** null: none, as only servers may. */
+  /** Null = unmasked, which only servers may send. */
   readonly mask?: readonly [number, number, number, number] | null;
-  /** How many bits say the length; the least that hold it by default. */
+  /** Size of the length field in bits; by default the smallest that fits. */
   readonly lengthBits?: 7 | 16 | 64;
-  /** The length that it claims. */
+  /** Claimed length. */
   readonly claim?: bigint;
 }
 
 const MASK = [0x5a, 0x01, 0xff, 0x80] as const;
 
-/** A frame as a client sends it. */
+/** Frame as sent by a client. */
 export function wsFrame(
   opcode: number,
   payload: string | Buffer = '',
@@ -44,7 +44,7 @@ export function wsFrame(
   return Buffer.concat([head, Buffer.from(mask), masked]);
 }
 
-/** A message in fragments: their payloads, the last one ends it. */
+/** Message in fragments with these payloads; the last one ends it. */
 export function wsFragments(opcode: number, ...payloads: (string | Buffer)[]): Buffer[] {
   const last = payloads.length - 1;
   return payloads.map((payload, index) =>
@@ -52,7 +52,7 @@ export function wsFragments(opcode: number, ...payloads: (string | Buffer)[]): B
   );
 }
 
-/** A close frame; no code: an empty one. */
+/** Close frame; without a code: an empty one. */
 export function wsClose(code?: number, reason: string | Buffer = ''): Buffer {
   if (code === undefined) return wsFrame(OPCODE.close);
   const head = Buffer.alloc(2);

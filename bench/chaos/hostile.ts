@@ -88,7 +88,7 @@ export async function attack(
     plain: await GoodClient.overPlain(lifetime, wsUrl, `${name}-plain`, options),
   };
   const all = Object.values(clients);
-  await Promise.all(all.map((client) => client.hasServed(WARM_UP_EVENTS)));
+  await Promise.all(all.map((client) => client.untilServed(WARM_UP_EVENTS)));
   for (const client of all) client.forget();
   const workers = gateway.workers();
   const cpuWaitMs = cpuWaitMsOf(workers);

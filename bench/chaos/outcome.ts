@@ -1,12 +1,12 @@
 /** Results of a scenario. */
-import type { Verdict } from '../../testing/ledger.ts';
+import type { Reconciliation } from '../../testing/ledger.ts';
 import type { RunFacts } from '../report/facts.ts';
 import type { Figure } from '../result.ts';
 import type { Setup } from './setup.ts';
 
 /** Figures of the ledger; lists as counts. */
 export type Account = {
-  readonly [Field in Exclude<keyof Verdict, 'clean'>]: number;
+  readonly [Field in Exclude<keyof Reconciliation, 'clean'>]: number;
 } & {
   /** Ids stored more than once because a client retried. */
   readonly repeated: number;

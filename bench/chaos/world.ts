@@ -4,7 +4,7 @@ import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
 import { type Failover, partitionsOf, timedRecords } from '../../testing/failover.ts';
 import type { Gateway } from '../../testing/gateway.ts';
-import type { Verdict } from '../../testing/ledger.ts';
+import type { Reconciliation } from '../../testing/ledger.ts';
 import type { Lifetime } from '../../testing/lifetime.ts';
 import { recordsOf, recordsWith, violationsOf } from '../../testing/load.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
@@ -223,7 +223,7 @@ function observationsOf(watch: Watch): Observations {
 }
 
 /** @param records duplicates among them are retries of clients */
-function accountOf(verdict: Verdict, records: readonly TopicRecord[]): Account {
+function accountOf(verdict: Reconciliation, records: readonly TopicRecord[]): Account {
   const ids = new Set(records.map(({ value }) => idOf(value)));
   const {
     clean: _,

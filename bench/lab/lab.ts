@@ -42,7 +42,7 @@ export interface GatewaySpec {
   readonly unordered?: boolean;
 }
 
-/** What was sent to a target, and its topic. */
+/** Events sent to a target, and its topic. */
 interface TargetAccount {
   readonly topic: string;
   readonly account: Account;

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import { AcknowledgedClient } from '../../testing/client.ts';
-import { Ledger, type Verdict } from '../../testing/ledger.ts';
+import { Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import { createTopic, readTopic, testKafka } from '../../testing/topic.ts';
 import type { Figure, Result } from '../result.ts';
 import type { Bench, Scenario } from '../scenario.ts';
@@ -24,7 +24,7 @@ const SETTLE_MS = 60_000;
 
 interface Half {
   readonly name: string;
-  readonly verdict: Verdict;
+  readonly verdict: Reconciliation;
 }
 
 export const brokerKills: Scenario = {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build, type Histogram } from 'hdr-histogram-js';
 import { AcknowledgedClient } from '../../testing/client.ts';
 import type { Gateway } from '../../testing/gateway.ts';
-import { describeVerdict, Ledger, type Verdict } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import type { TestEvent } from '../../testing/socket.ts';
 import { deleteTopic, noteOffsets, readTopic } from '../../testing/topic.ts';
@@ -30,7 +30,7 @@ interface Half {
   /** Milliseconds from send to ack, in microseconds; empty for plain clients. */
   readonly latency: Histogram;
   readonly cpuMicrosPerEvent: number;
-  readonly verdict: Verdict;
+  readonly verdict: Reconciliation;
   /** Violations; none = passed. */
   readonly problems: readonly string[];
 }
@@ -118,12 +118,12 @@ async function settle(gateway: Gateway, clients: Client[], receivedBefore: numbe
   await until(done, { deadlineMs: SETTLE_MS, everyMs: 100, what });
 }
 
-function problemsOf(kind: Kind, verdict: Verdict, clients: Client[]): string[] {
+function problemsOf(kind: Kind, verdict: Reconciliation, clients: Client[]): string[] {
   const problems: string[] = [];
   const demand = (holds: boolean, problem: string) => holds || problems.push(problem);
   demand(verdict.sent === EVENTS, `sent ${verdict.sent} of ${EVENTS}`);
   demand(verdict.stored === EVENTS, `stored ${verdict.stored} of ${EVENTS}`);
-  demand(verdict.clean, describeVerdict(verdict).slice(1).join('; '));
+  demand(verdict.clean, describeReconciliation(verdict).slice(1).join('; '));
   const expected = kind === 'plain' ? 0 : EVENTS;
   demand(verdict.acknowledged === expected, `acknowledged ${verdict.acknowledged} of ${expected}`);
   for (const client of clients) {

@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { LIMITS } from '../../src/config/limits.ts';
 import { startGateway } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -44,7 +44,7 @@ test('FOREBAY_MAX_CONNECTION_AGE_MS: goaway, all acknowledged, Close 1012, then 
   for (const { closes } of clients) for (const close of closes) assert.deepEqual(close, closed);
   await closeAll(clients);
   const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.equal(verdict.unacknowledgedStored, 0);
   assert.deepEqual(violationsOf(clients), []);
   const aged = () => clients.reduce((sum, { connections }) => sum + connections - 1, 1);

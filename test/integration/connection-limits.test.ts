@@ -313,6 +313,6 @@ test('refusals are counted, no address is a label or in the log, and a neighbour
   for (const said of [text, JSON.stringify(stage.gateway.log)]) {
     assert.doesNotMatch(said, /9\.9\.9\.|8\.8\.8\.|6\.6\.6\.|127\.0\.0\.3|2001:db8/);
   }
-  t.diagnostic((await good.stop()).story);
+  t.diagnostic((await good.stop()).summary);
   assert.deepEqual(stage.gateway.errors, []);
 });

@@ -85,7 +85,7 @@ async function failures(
 async function besideGoodClient(t: TestContext, name: string, attack: () => Promise<void>) {
   const client = await GoodClient.overWs(t, stage.gateway.wsUrl, name);
   await attack();
-  await client.hasServed(100);
+  await client.untilServed(100);
   const { ids, p99Ms } = await client.stop();
   t.diagnostic(`the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`);
   return ids;

@@ -63,7 +63,7 @@ test('clients that never read: each ends, memory stays, others are served', asyn
   );
   const grownMib = Math.round((mostBytes - calmBytes) / MIB);
   t.diagnostic(`${UNREAD} clients, up to ${frames} frames each: ${grownMib} MiB more at most`);
-  t.diagnostic((await beside.stop()).story);
+  t.diagnostic((await beside.stop()).summary);
   assert(mostBytes - calmBytes <= GROWTH_BYTES_MAX, `${grownMib} MiB more`);
   for (const client of clients) client.socket.terminate();
 });

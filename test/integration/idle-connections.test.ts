@@ -22,14 +22,14 @@ test('10,000 idle connections: a good client beside them is served, and then the
   const crowd = new CrowdProcess();
   t.after(() => crowd.end());
   await crowd.open({ port: gateway.port, count: COUNT, text: HANDSHAKE });
-  assert.deepEqual(await crowd.stand(), { open: COUNT, upgraded: COUNT });
-  t.diagnostic(`while they came: ${(await good.stop()).story}`);
+  assert.deepEqual(await crowd.status(), { open: COUNT, upgraded: COUNT });
+  t.diagnostic(`while they came: ${(await good.stop()).summary}`);
 
   const beside = await GoodClient.start(gateway.wsUrl);
   await beside.serve(100);
   const metrics = await freshMetrics(gateway);
   assert.equal(metrics.value('forebay_connections', { transport: 'ws' }), COUNT + 1);
-  t.diagnostic(`while they are there: ${(await beside.stop()).story}`);
+  t.diagnostic(`while they are there: ${(await beside.stop()).summary}`);
 
   const after = await GoodClient.start(gateway.wsUrl);
   crowd.end();
@@ -37,6 +37,6 @@ test('10,000 idle connections: a good client beside them is served, and then the
   const open = async () =>
     (await freshMetrics(gateway)).value('forebay_connections', { transport: 'ws' });
   await until(async () => (await open()) === 1, { what: 'the end of all the others' });
-  t.diagnostic(`while they go: ${(await after.stop()).story}`);
+  t.diagnostic(`while they go: ${(await after.stop()).summary}`);
   assert.equal((await gateway.stop()).code, 0);
 });

@@ -9,7 +9,7 @@ import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -85,9 +85,9 @@ async function underLoad(t: TestContext, gateway: Gateway, topic: string) {
     await closeAll(clients);
     const metrics = await atRest(gateway);
     const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
-    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert(verdict.clean, describeReconciliation(verdict).join('\n'));
     assert.deepEqual(violationsOf(clients), []);
-    t.diagnostic(describeVerdict(verdict)[0]!);
+    t.diagnostic(describeReconciliation(verdict)[0]!);
     return metrics;
   };
 }

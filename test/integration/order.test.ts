@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
-import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../testing/ledger.ts';
 import { PlainClient } from '../../testing/plain-client.ts';
 import type { TestEvent } from '../../testing/socket.ts';
 import { accountOf, Tally } from '../../testing/stage.ts';
@@ -61,7 +61,7 @@ test('order per connection and key, over three connections that share keys', asy
   await Promise.all(clients.map((client) => client.settled(30_000)));
   const records = await stage.newRecords();
   const verdict = ledger.reconcile(records);
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.equal(verdict.acknowledged, CONNECTIONS * EVENTS);
   assert.equal(records.length, CONNECTIONS * EVENTS);
   // The check is worth something only if connections were mixed within partitions.
@@ -94,7 +94,7 @@ test('order holds for plain connections too, and between batches of frames that 
     },
   );
   const verdict = ledger.reconcile(records);
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.equal(verdict.stored, count);
   assert.deepEqual(client.received, []);
   await client.close();

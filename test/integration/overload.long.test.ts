@@ -7,7 +7,7 @@ import { LIMITS, MIB } from '../../src/config/limits.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import type { Gateway } from '../../testing/gateway.ts';
 import { HttpSource, type Refusal } from '../../testing/http-source.ts';
-import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -166,7 +166,7 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
   await Promise.all([watch.stop(), ready.stop()]);
 
   const verdict = ledger.reconcile(await recordsOf(stage));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   const stored = recordsWith('p-', await recordsOf(stage)).length;
   assert.equal(metrics.value('forebay_events_dropped_total'), loads[2]!.events - stored);
   assert.equal(acknowledged(), firstLoad.events + loads[0]!.events + loads[1]!.events);
@@ -175,7 +175,7 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
   assert.deepEqual([watch.decreases(), watch.unaccounted()], [[], []]);
   const reasons = new Set(ready.answers.flatMap(({ reasons }) => reasons));
   assert.deepEqual([...reasons], [BUFFER_REASON]);
-  t.diagnostic(describeVerdict(verdict)[0]!);
+  t.diagnostic(describeReconciliation(verdict)[0]!);
   t.diagnostic(checkRefusals(http.refusals));
   const bufferMax = watch.max('forebay_buffer_bytes');
   const residentMax = Math.max(watch.max('forebay_worker_resident_bytes'), watch.residentBytesMax);

@@ -53,7 +53,7 @@ test('each handshake is answered as the table says, whole and byte by byte', asy
   assert.deepEqual(await failures(HANDSHAKES, false), []);
   const short = HANDSHAKES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX);
   assert.deepEqual(await failures(short, true), []);
-  await client.hasServed(100);
+  await client.untilServed(100);
   const { ids, p99Ms } = await client.stop();
   const rows = HANDSHAKES.length + short.length;
   t.diagnostic(

@@ -60,9 +60,9 @@ async function failures(rows: readonly HostileFrames[], split: boolean): Promise
 /** Sends rows beside a good client, and looks at all that is stored. */
 async function table(t: TestContext, rows: readonly HostileFrames[], split: boolean) {
   const client = await GoodClient.overWs(t, stage.gateway.wsUrl, split ? 'split' : 'whole');
-  await client.hasServed(1);
+  await client.untilServed(1);
   const failed = await failures(rows, split);
-  await client.hasServed(100);
+  await client.untilServed(100);
   const { ids, p99Ms } = await client.stop();
   t.diagnostic(
     `${rows.length} rows; the good client's p99 of ${ids.length} acks: ${p99Ms.toFixed(1)} ms`,
@@ -102,7 +102,7 @@ test('pings and pongs without end: flooding, and the good client is served', asy
     // Who does not stop to send may lose the close frame to the reset that follows.
     assert([1013, undefined].includes(socket.closeCode), `close ${socket.closeCode}`);
     await until(async () => (await flooding()) === index + 1, { what: 'a flooding connection' });
-    await client.hasServed(client.served + 1);
+    await client.untilServed(client.served + 1);
   }
   const { ids } = await client.stop();
   await metricsAtRest(stage.gateway);

@@ -37,12 +37,12 @@ test('connections without a request are closed after 10 s, WebSockets that do no
   await early.open({ port, count: COUNT, text: HANDSHAKE });
   await frozen.open({ port, count: COUNT, text: HANDSHAKE });
   frozen.freeze();
-  assert.deepEqual(await early.stand(), { open: 4 * COUNT, upgraded: COUNT }, 'all are there');
-  assert.equal((await late.stand()).open, COUNT);
+  assert.deepEqual(await early.status(), { open: 4 * COUNT, upgraded: COUNT }, 'all are there');
+  assert.equal((await late.status()).open, COUNT);
 
   const deadlineMs = 30_000;
-  await until(async () => (await early.stand()).open === 0, { deadlineMs, everyMs: 100 });
-  await until(async () => (await late.stand()).open === 0, { deadlineMs, everyMs: 100 });
+  await until(async () => (await early.status()).open === 0, { deadlineMs, everyMs: 100 });
+  await until(async () => (await late.status()).open === 0, { deadlineMs, everyMs: 100 });
   const closed = { reason: 'idle' };
   const idle = async () =>
     (await freshMetrics(gateway)).value('forebay_connections_closed_total', closed);
@@ -58,7 +58,7 @@ test('connections without a request are closed after 10 s, WebSockets that do no
   );
   assert(quiet.connected, 'silence is no fault of who answers pings');
   await quiet.close();
-  t.diagnostic((await good.stop()).story);
+  t.diagnostic((await good.stop()).summary);
 });
 
 test('a connection that ends by itself before it asks for anything is nobody’s fault', async () => {

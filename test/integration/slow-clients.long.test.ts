@@ -63,7 +63,7 @@ async function withstand(t: TestContext, name: string, sockets: number, begin: (
     await GoodClient.overWs(t, stage.gateway.wsUrl, `${name}-ws`),
     GoodClient.overHttp(t, stage.gateway.httpUrl, `${name}-http`),
   ];
-  for (const client of clients) await client.hasServed(1);
+  for (const client of clients) await client.untilServed(1);
   const attacks = begin();
   let most = 0;
   const look = () => {
@@ -79,7 +79,7 @@ async function withstand(t: TestContext, name: string, sockets: number, begin: (
   const gone = () => look() < FEW;
   await until(gone, { deadlineMs: 45_000, what: () => `the end of the sockets: ${said()}` });
   const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
-  for (const [index, client] of clients.entries()) await client.hasServed(served[index]! + 1);
+  for (const [index, client] of clients.entries()) await client.untilServed(served[index]! + 1);
   const [ws, http] = await Promise.all(clients.map((client) => client.stop()));
   const p99 = `p99 ${ws!.p99Ms.toFixed(1)} ms by WebSocket, ${http!.p99Ms.toFixed(1)} by HTTP`;
   t.diagnostic(`${most} sockets, gone within ${seconds} s; ${p99}`);

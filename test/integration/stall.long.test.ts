@@ -43,7 +43,7 @@ async function lateMs(t: TestContext, kinds: readonly AttackKind[]): Promise<num
   const http = GoodClient.overHttp(t, httpUrl, `http-${t.name}`);
   const plain = await new PlainClient({ url: wsUrl }).open();
   t.after(() => plain.close());
-  await Promise.all([ws.hasServed(20), http.hasServed(20)]);
+  await Promise.all([ws.untilServed(20), http.untilServed(20)]);
   const stop = sendPlainly(plain, `plain-${t.name}`);
   await attackers.start({ port, kinds, connections: CONNECTIONS });
   let worstMs = 0;
@@ -57,9 +57,9 @@ async function lateMs(t: TestContext, kinds: readonly AttackKind[]): Promise<num
   stop();
   const services = [await ws.stop(), await http.stop()];
   assert.equal(plain.socket.readyState, plain.socket.OPEN, 'the plain client is not ended');
-  for (const { ids, story } of services) {
+  for (const { ids, summary } of services) {
     expected.push(...ids);
-    t.diagnostic(story);
+    t.diagnostic(summary);
   }
   t.diagnostic(
     `late by ${worstMs.toFixed(0)} ms; ${(bytes / 1e6).toFixed(0)} MB, ${connects} connects`,

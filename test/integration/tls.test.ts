@@ -12,7 +12,7 @@ import { good } from '../../testing/events.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -210,7 +210,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     await closeAll(clients);
     const metrics = await atRest(gateway);
     const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
-    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert(verdict.clean, describeReconciliation(verdict).join('\n'));
     assert.equal(verdict.unacknowledgedStored, 0);
     assert.deepEqual(violationsOf(clients), []);
     assert.equal(metrics.value('forebay_events_lost_total'), 0);

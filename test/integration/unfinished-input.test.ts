@@ -112,7 +112,7 @@ test('messages held before their end: above the mark they are ended, newcomers a
   await until(served, { what: 'a newcomer that is served' });
   await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok, { what: '/readyz' });
   await beside.serve(20);
-  t.diagnostic((await beside.stop()).story);
+  t.diagnostic((await beside.stop()).summary);
   assert.equal(gateway.workers().length, 1);
   assert.equal((await gateway.stop()).code, 0);
   assert.deepEqual(gateway.errors, []);

@@ -83,7 +83,7 @@ for (const [payload, protocols] of [
     t.diagnostic(`${(sent / MIB).toFixed(1)} MiB of pings by each client`);
     await until(all, { what: 'the end of all' });
     assert(mostBytes - calmBytes < GROWTH_BYTES_MAX, `${(mostBytes - calmBytes) / MIB} MiB more`);
-    t.diagnostic((await beside.stop()).story);
+    t.diagnostic((await beside.stop()).summary);
   });
 }
 

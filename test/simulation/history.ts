@@ -4,7 +4,7 @@
  */
 import { crc32 } from '@node-rs/crc32';
 import type { Logger } from '../../src/logging/logger.ts';
-import { describeVerdict, Ledger, type Verdict } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import { SeededRandom } from '../../testing/random.ts';
 import { AckClient } from './ack-client.ts';
 import type { Client, ClientWorld } from './client-world.ts';
@@ -312,14 +312,14 @@ class History {
     );
     const { disordered } = verdict;
     const onlyMoved = this.#moves > 1 && isCleanBut(verdict, disordered.length);
-    for (const line of verdict.clean || onlyMoved ? [] : describeVerdict(verdict)) {
+    for (const line of verdict.clean || onlyMoved ? [] : describeReconciliation(verdict)) {
       report.violation(line);
     }
   }
 }
 
 /** Whether the only thing wrong is that so many events are out of order. */
-function isCleanBut(verdict: Verdict, disordered: number): boolean {
+function isCleanBut(verdict: Reconciliation, disordered: number): boolean {
   const { missing, doubled, phantom, refusedStored, wrongKey } = verdict;
   const others = [missing, doubled, phantom, refusedStored, wrongKey];
   return disordered > 0 && others.every(({ length }) => length === 0);

@@ -247,7 +247,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'the copies of a failed request stay charged',
     file: BROKER,
-    changes: [['#createConnection', 'budget.copies(-bytes', 'if (ms < 1_000) budget.copies(-bytes']],
+    changes: [
+      ['#createConnection', 'budget.copies(-bytes', 'if (ms < 1_000) budget.copies(-bytes'],
+    ],
   },
   {
     defect: 'a recovery is reported while a batch is counted nowhere',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { describeVerdict, Ledger, type Verdict } from '../../testing/ledger.ts';
+import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
 
 let offset = 0;
@@ -10,7 +10,7 @@ function record(id: string, attempt = 1, more: Partial<TopicRecord> = {}): Topic
 }
 
 /** Which lists name something. */
-function accused(verdict: Verdict): Partial<Verdict> {
+function accused(verdict: Reconciliation): Partial<Reconciliation> {
   const found = Object.entries(verdict).filter(([, value]) => Array.isArray(value) && value.length);
   assert.equal(verdict.clean, found.length === 0);
   return Object.fromEntries(found);
@@ -122,7 +122,7 @@ test('incarnations: what was acknowledged before a deletion went with it, later 
   const emptied = ledger.reconcile([]);
   assert.deepEqual(accused(emptied), { missing: ['new'] });
   assert.equal(emptied.deleted, 3);
-  assert.match(describeVerdict(emptied).join('\n'), /\ndeleted with the topic 3\n/);
+  assert.match(describeReconciliation(emptied).join('\n'), /\ndeleted with the topic 3\n/);
   const either = ledger.reconcile(['open', 'between', 'silent', 'new'].map((id) => record(id)));
   assert.deepEqual(accused(either), {});
   assert.deepEqual([either.deleted, either.unacknowledgedStored], [1, 1]);
@@ -151,8 +151,8 @@ test('incarnations: each deletion counts, without one nothing is excused', () =>
 test('what contradicts itself is an error at once', () => {
   const ledger = new Ledger();
   ledger.sent('a');
-  assert.throws(() => ledger.sent('a'), /a was sent before/);
-  assert.throws(() => ledger.acknowledged('b'), /b was settled and never sent/);
+  assert.throws(() => ledger.sent('a'), /a was already sent/);
+  assert.throws(() => ledger.acknowledged('b'), /b was settled but never sent/);
   ledger.acknowledged('a');
   assert.throws(() => ledger.refused('a', 'schema'), /a was settled twice/);
 });
@@ -161,9 +161,9 @@ test('the description names figures and culprits', () => {
   const ledger = new Ledger();
   ledger.sent('a');
   ledger.acknowledged('a');
-  const lines = describeVerdict(ledger.reconcile([]));
+  const lines = describeReconciliation(ledger.reconcile([]));
   assert.deepEqual(lines, [
-    'sent 1, acknowledged 1, refused 0, stored 0 (0 of them not acknowledged)',
+    'sent 1, acknowledged 1, rejected 0, stored 0 (0 without acknowledgement)',
     'missing 1: a',
   ]);
 });

@@ -24,22 +24,22 @@ test('a server that keeps the rules', () => {
 
 for (const [what, frames] of [
   ['hello is not the first frame', [{ ack: 1 }]],
-  ['hello came twice', [hello, hello]],
+  ['second hello', [hello, hello]],
   ['first grant below a frame', [{ hello: { ...hello.hello, maxFrameBytes: 100_001 } }]],
-  ['credit fell', [hello, { credit: { frames: 4, bytes: 99_999 } }]],
-  ['ack outside of what is open', [hello, { ack: 2 }, { ack: 2 }]],
-  ['ack outside of what is open', [hello, { ack: 4 }]],
-  ['nack outside of what is open', [hello, { ack: 1 }, nack]],
+  ['credit decreased', [hello, { credit: { frames: 4, bytes: 99_999 } }]],
+  ['ack outside of the frames in flight', [hello, { ack: 2 }, { ack: 2 }]],
+  ['ack outside of the frames in flight', [hello, { ack: 4 }]],
+  ['nack outside of the frames in flight', [hello, { ack: 1 }, nack]],
   ['second nack of a frame', [hello, nack, nack]],
   ['nack without errors', [hello, { nack: 1, errors: [] }]],
-  ['a code has two entries', [hello, { nack: 1, errors: [nack.errors[0], nack.errors[0]] }]],
+  ['duplicate code in a nack', [hello, { nack: 1, errors: [nack.errors[0], nack.errors[0]] }]],
   [
-    'retryAfterMs stands beside retry only',
+    'retryAfterMs without retry',
     [hello, { nack: 1, errors: [{ code: 'buffer_full', retry: true, message: '' }] }],
   ],
   ['long message', [hello, { nack: 1, errors: [{ ...nack.errors[0], message: 'x'.repeat(201) }] }]],
 ] as [string, object[]][]) {
-  test(`found: ${what} (${JSON.stringify(frames.at(-1)).slice(0, 40)})`, () => {
+  test(`detects: ${what} (${JSON.stringify(frames.at(-1)).slice(0, 40)})`, () => {
     assert.deepEqual(violations(...frames), [what]);
   });
 }

@@ -84,6 +84,9 @@ test('a missing or new figure is reported', () => {
 
 test('a value that is not a ratio cannot be checked', () => {
   for (const values of [[], [0], [-1], [1, Number.NaN], [Number.POSITIVE_INFINITY]]) {
-    assert.throws(() => baselineOf(runOf(ratio('odd', values)), facts), /single: odd is not a ratio/);
+    assert.throws(
+      () => baselineOf(runOf(ratio('odd', values)), facts),
+      /single: odd is not a ratio/,
+    );
   }
 });

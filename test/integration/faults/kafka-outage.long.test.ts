@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.ts';
 import { startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -72,7 +72,7 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
 
   const records = await recordsOf({ brokers: kafka.brokers, topic });
   const verdict = ledger.reconcile(records);
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   const acknowledgedIds = clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);
   assert.equal(acknowledgedIds, load.events, 'each event was acknowledged in the end');
   const missing = plainLoad.events - recordsWith('p-', records).length;
@@ -82,7 +82,7 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
 
   const bufferMax = watch.max('forebay_buffer_bytes');
   const residentMax = Math.max(watch.max('forebay_worker_resident_bytes'), watch.residentBytesMax);
-  t.diagnostic(describeVerdict(verdict)[0]!);
+  t.diagnostic(describeReconciliation(verdict)[0]!);
   t.diagnostic(
     `buffer ${mib(bufferMax)}, resident ${mib(residentMax)} at most (budget ${mib(BUDGET_BYTES)}); ` +
       `dropped ${dropped}, refused ${refused}; Kafka started and drained in ${recoveredMs} ms`,

@@ -4,7 +4,7 @@ import { startCluster } from '../../../deploy/kafka/cluster.ts';
 import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -75,7 +75,7 @@ test('no Kafka at the start: it serves, says why it is not ready, and begins by 
   await closeAll(clients);
   assert.equal((await atRest(gateway)).value('forebay_events_unaccounted'), 0);
   const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.equal(verdict.stored, load.events, 'also what was refused at first');
   assert.deepEqual(violationsOf(clients), []);
 

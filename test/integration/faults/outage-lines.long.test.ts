@@ -6,7 +6,7 @@ import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.t
 import { freePorts } from '../../../deploy/kafka/ports.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -114,7 +114,7 @@ async function underLoad(t: TestContext, kind: Kind) {
     assert.deepEqual(violationsOf(clients), []);
     if (kind.deletes) return;
     const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
-    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   };
   return { gateway, topic, end };
 }

@@ -7,7 +7,7 @@ import type { KafkaCluster } from '../../../deploy/kafka/cluster.ts';
 import { Authority } from '../../../testing/certificates.ts';
 import { startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -102,7 +102,7 @@ describe('rights are withdrawn under load', {
       await allSettled(clients);
       await closeAll(clients);
       const verdict = ledger.reconcile(await recordsOf({ brokers: cluster.brokers, topic }));
-      assert(verdict.clean, describeVerdict(verdict).join('\n'));
+      assert(verdict.clean, describeReconciliation(verdict).join('\n'));
       const alarms = logged(gateway, 'produce attempt failed');
       assert.deepEqual(
         alarms.map(({ level, error }) => [level, error]),

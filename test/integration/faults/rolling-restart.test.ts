@@ -9,7 +9,7 @@ import { good } from '../../../testing/events.ts';
 import { FrameClient } from '../../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -90,7 +90,7 @@ test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (
   assert.equal(gateway.workers().length, 2);
   assert(!gateway.workers().some((pid) => pids.includes(pid)) && !pids.some(isRunning));
   const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   // Every frame was acknowledged before its connection ended: nothing went twice.
   assert.equal(verdict.unacknowledgedStored, 0);
   assert.deepEqual(violationsOf(clients), []);

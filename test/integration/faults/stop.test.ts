@@ -9,7 +9,7 @@ import type { AcknowledgedClient } from '../../../testing/client.ts';
 import { good } from '../../../testing/events.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import { acknowledgedClients, Load, recordsOf, violationsOf } from '../../../testing/load.ts';
 import { PlainClient } from '../../../testing/plain-client.ts';
 import { until } from '../../../testing/wait.ts';
@@ -81,7 +81,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.deepEqual(await plain.closed, RESTART);
     await checkGone(gateway, workers);
     const verdict = ledger.reconcile(await recordsOf({ brokers: kafka.brokers, topic }));
-    assert(verdict.clean, describeVerdict(verdict).join('\n'));
+    assert(verdict.clean, describeReconciliation(verdict).join('\n'));
     assert(verdict.acknowledged >= 500);
     // What was stored was acknowledged before the socket closed.
     assert.equal(verdict.unacknowledgedStored, 0);
@@ -122,7 +122,7 @@ test('the drain’s deadline with Kafka stalled: exit code 1, a line with the co
   const [ended] = logged(gateway, 'drain ended');
   assert(Number(ended?.left) > 0, gateway.logTail());
   const verdict = ledger.reconcile(await recordsOf({ brokers: kafka.brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   const open = verdict.sent - verdict.acknowledged - verdict.refused;
   assert.equal(ended?.left, open, 'left is what the clients had no answer for');
 });
@@ -195,5 +195,5 @@ test('a primary killed with SIGKILL leaves no worker and no port behind', async 
   await load.stop();
   await checkGone(gateway, workers);
   const verdict = ledger.reconcile(await recordsOf({ brokers: kafka.brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
 });

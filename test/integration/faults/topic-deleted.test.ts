@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startGateway } from '../../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -63,8 +63,8 @@ test('a topic deleted under load is made again, and what is acknowledged from th
   assert((await produceErrors(gateway)) > errorsBefore, 'the deletion was felt');
   const records = await recordsOf({ brokers, topic });
   const verdict = ledger.reconcile(records);
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
-  t.diagnostic(describeVerdict(verdict).join('; '));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
+  t.diagnostic(describeReconciliation(verdict).join('; '));
   assert(verdict.deleted > 1_500, `${verdict.deleted} went with the old topic`);
   const toldStored = clients.reduce((sum, client) => sum + client.acknowledgedEvents, 0);
   assert.equal(toldStored, loads[0]!.events, 'each event was acknowledged in the end');

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from '../../../testing/child.ts';
 import { startGateway } from '../../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -64,7 +64,7 @@ test('a worker that hangs under load is killed and replaced; its neighbour goes 
   await watch.stop();
   assert(!isRunning(hung) && isRunning(other));
   const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.deepEqual(violationsOf(clients), []);
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'hang' }), 1);
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 0);

@@ -4,7 +4,7 @@ import { type KafkaCluster, startCluster } from '../../../deploy/kafka/cluster.t
 import { isRunning } from '../../../testing/child.ts';
 import { type Gateway, startGateway } from '../../../testing/gateway.ts';
 import { uniqueTopic } from '../../../testing/kafka.ts';
-import { describeVerdict, Ledger } from '../../../testing/ledger.ts';
+import { describeReconciliation, Ledger } from '../../../testing/ledger.ts';
 import {
   acknowledgedClients,
   allSettled,
@@ -79,7 +79,7 @@ async function workers(gateway: Gateway, state: string): Promise<number> {
 
 function checkCrash(t: TestContext, result: Awaited<ReturnType<typeof crash>>): void {
   const { verdict, plainMissing, unanswered, reconnected, metrics, watch } = result;
-  assert(verdict.clean, describeVerdict(verdict).join('\n'));
+  assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert(reconnected > 0, 'somebody was connected to the worker that died');
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 1);
   assert(watch.scrapes.length > 20 && watch.failed === 0, 'every scrape is answered');
