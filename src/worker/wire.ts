@@ -5,7 +5,7 @@
  *      ▲                     │ rejected  │ full        │ outcomes
  *      └──── acknowledger ◀──┴───────────┴─────────────┘
  *
- * * The worker, the simulation and the tests of single stages share these functions, with different
+ * The worker, the simulation and the tests of single stages share these functions, with different
  *   settings, links and listeners.
  */
 import type { Config } from '../config/config.ts';

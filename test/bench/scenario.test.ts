@@ -13,7 +13,7 @@ async function run(work: (bench: Bench) => Promise<Result>, ownKafka = false) {
   let kafkas = 0;
   const scenario = { name: 'test', summary: 'a test', minutes: 0, ownKafka, run: work };
   const result = await runScenario(scenario, {
-    places: { worker: undefined, rest: undefined, all: undefined, text: 'nowhere' },
+    places: { worker: undefined, rest: undefined, all: undefined, text: 'not pinned' },
     rounds: 1,
     brokerPids: [],
     kafka: async () => {

@@ -12,8 +12,8 @@ export class BrokerSelector {
   readonly #failedAtMs = new Map<string, number>();
 
   /**
-   * * @param addresses all known brokers, possibly with duplicates
-   * * @param except broker in use: another one is preferred
+   * @param addresses all known brokers, possibly with duplicates
+   * @param except broker in use: another one is preferred
    */
   choose(addresses: readonly Address[], except: Address | undefined, nowMs: number): Address {
     const all = [...new Map(addresses.map((address) => [nameOf(address), address])).values()];

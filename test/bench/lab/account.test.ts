@@ -45,7 +45,7 @@ test('acknowledged events are stored, events without a result may be', () => {
 
 const FLAWS: [string, string, Balance][] = [
   [
-    'an acknowledged event that is not there',
+    'an acknowledged event that is missing',
     'missing 1',
     balanceWith(() => {}, STORED.slice(1) as never),
   ],

@@ -4,20 +4,20 @@ import { ServerFrames } from '../../../bench/load/server-frames.ts';
 
 /** All callbacks in order. */
 function reader() {
-  const heard: unknown[][] = [];
+  const calls: unknown[][] = [];
   const note =
     (what: string) =>
     (...facts: unknown[]) =>
-      void heard.push([what, ...facts]);
+      void calls.push([what, ...facts]);
   const frames = new ServerFrames({
     hello: note('hello'),
     ack: note('ack'),
     nack: note('nack'),
     credit: note('credit'),
-    ping: (payload) => void heard.push(['ping', payload.toString()]),
+    ping: (payload) => void calls.push(['ping', payload.toString()]),
     ended: note('ended'),
   });
-  return { heard, frames };
+  return { calls, frames };
 }
 
 function frameOf(text: string, opcode = 1): Buffer {
@@ -43,7 +43,7 @@ const STREAM = Buffer.concat([
   frameOf('are you there', 9),
   frameOf('{"goaway":{"reason":"restart","reconnectMs":1}}'),
 ]);
-const HEARD = [
+const EXPECTED = [
   ['hello', CREDIT],
   ['ack', 1],
   ['ack', 4_294_967_297],
@@ -56,20 +56,20 @@ const HEARD = [
 
 test('each frame is reported once, wherever the bytes are split', () => {
   for (const size of [1, 2, 3, 7, 64, STREAM.length]) {
-    const { heard, frames } = reader();
+    const { calls, frames } = reader();
     for (let at = 0; at < STREAM.length; at += size) {
       const chunk = Buffer.from(STREAM.subarray(at, at + size));
       frames.push(chunk);
       // The caller reads the next bytes into the same buffer.
       chunk.fill(0);
     }
-    assert.deepEqual(heard, HEARD, `cut every ${size} bytes`);
+    assert.deepEqual(calls, EXPECTED, `cut every ${size} bytes`);
   }
 });
 
 test('a close frame ends the connection, with its code', () => {
-  const { heard, frames } = reader();
+  const { calls, frames } = reader();
   const payload = Buffer.concat([Buffer.from([3, 240]), Buffer.from('slow_consumer')]);
   frames.push(Buffer.concat([Buffer.from([0x88, payload.length]), payload]));
-  assert.deepEqual(heard, [['ended', 'close 1008 slow_consumer']]);
+  assert.deepEqual(calls, [['ended', 'close 1008 slow_consumer']]);
 });

@@ -17,7 +17,7 @@ function factorOf({ ackTimeoutMs, ...times }: Timeouts): number {
   return factor;
 }
 
-test('all times double with each time-out in a row, to a request of 30 s at the most', () => {
+test('timeouts double with each consecutive timeout, up to a request of 30 s', () => {
   const timeouts = new AdaptiveTimeouts();
   for (const factor of FACTORS) {
     assert.equal(factorOf(timeouts.current), factor);
@@ -27,7 +27,7 @@ test('all times double with each time-out in a row, to a request of 30 s at the 
   assert.equal(timeouts.current.requestMs, REQUEST_MS_MAX);
 });
 
-test('what comes in time brings the first ones back, and the row begins anew', () => {
+test('a response in time resets the timeouts and the count', () => {
   const timeouts = new AdaptiveTimeouts();
   for (let round = 0; round < 2; round++) {
     for (let count = 0; count < 3; count++) timeouts.timedOut();
@@ -39,13 +39,13 @@ test('what comes in time brings the first ones back, and the row begins anew', (
   }
 });
 
-test('the times stand in the order that they need, however patient', () => {
+test('the timeouts stay in order at every factor', () => {
   const timeouts = new AdaptiveTimeouts();
   for (const _ of FACTORS) {
     const { ackTimeoutMs, guardMs, requestMs, handshakeMs, connectMs } = timeouts.current;
     assert(ackTimeoutMs < guardMs && guardMs < requestMs && requestMs <= REQUEST_MS_MAX);
     assert(handshakeMs < connectMs);
-    assert(Number.isInteger(ackTimeoutMs), 'as the protocol has it');
+    assert(Number.isInteger(ackTimeoutMs), 'as the protocol requires');
     timeouts.timedOut();
   }
 });

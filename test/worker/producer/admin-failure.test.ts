@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { adminFailure } from '../../../src/worker/producer/admin-failure.ts';
 
-// With the classes that kafkajs itself throws.
+// With the classes that kafkajs throws.
 const require = createRequire(import.meta.url);
 const errors = require('kafkajs/src/errors') as Record<string, new (...args: unknown[]) => Error>;
 const { createErrorFromCode } = require('kafkajs/src/protocol/error') as {
@@ -19,7 +19,7 @@ const unresolved = new errors.KafkaJSConnectionError!(
   { broker: 'kafka.invalid:9092', code: 'ENOTFOUND' },
 );
 
-test('what Kafka answers to the creation of a topic is named', () => {
+test('Kafka’s error for topic creation is named', () => {
   for (const [code, type] of [
     [29, 'TOPIC_AUTHORIZATION_FAILED'],
     [38, 'INVALID_REPLICATION_FACTOR'],
@@ -37,7 +37,7 @@ test('what Kafka answers to the creation of a topic is named', () => {
   }
 });
 
-test('a broker that cannot be reached is named with its address, the hint without', () => {
+test('an unreachable broker is named with its address, but not in the hint', () => {
   const retried = new errors.KafkaJSNumberOfRetriesExceeded!(unresolved, {
     retryCount: 0,
     retryTime: 300,
@@ -52,11 +52,11 @@ test('a broker that cannot be reached is named with its address, the hint withou
   }
 });
 
-test('refused credentials are no connection that failed by itself', () => {
+test('rejected credentials are not a connection failure of their own', () => {
   const error = new errors.KafkaJSSASLAuthenticationError!('SASL PLAIN authentication failed');
   assert.equal(adminFailure(error).hint, 'Kafka authentication failed');
 });
 
-test('anything else that is thrown is a text', () => {
+test('any other thrown value becomes text', () => {
   assert.equal(adminFailure('odd').error, 'odd');
 });

@@ -1,4 +1,4 @@
-/** Credentials that are refused: at the start that is a matter of configuration, later an alarm. */
+/** Rejected credentials: a configuration error at the start, an alarm later. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pino } from 'pino';
@@ -10,9 +10,9 @@ import { wireBuffer, wireProducer } from '../../../src/worker/wire.ts';
 import { until } from '../../../testing/wait.ts';
 import { recordFaults } from '../faults.ts';
 
-/** A producer whose login is refused each time; what it said and logged. */
+/** A producer whose authentication fails each time; its reports and log lines. */
 function refused(prepare: (producer: Producer) => void) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const { faults, lines } = recordFaults();
   const link: BrokerLink = {
     idle: false,
@@ -41,7 +41,7 @@ function refused(prepare: (producer: Producer) => void) {
       topicRecreated: () => {},
       unreachable: () => {},
       refusedByPolicy: () => {},
-      authenticationFailed: (message: string) => void told.push(message),
+      authenticationFailed: (message: string) => void reported.push(message),
     },
   };
   const reporting = { counters: new Counters(), log: pino({ enabled: false }), faults };
@@ -50,19 +50,19 @@ function refused(prepare: (producer: Producer) => void) {
   const producer = wireProducer(settings, buffer, reporting, connection, outcomes);
   prepare(producer);
   producer.start();
-  return { told, lines, stop: () => producer.stop() };
+  return { reported, lines, stop: () => producer.stop() };
 }
 
-test('refused before anything ever worked: it is told, so that the instance ends', async () => {
-  const { told, stop } = refused(() => {});
-  await until(() => told.length > 0);
+test('rejected before anything worked: reported, so that the instance exits', async () => {
+  const { reported, stop } = refused(() => {});
+  await until(() => reported.length > 0);
   stop();
-  assert.equal(told[0], 'wrong password');
+  assert.equal(reported[0], 'wrong password');
 });
 
-test('refused to a new worker while others work: an alarm, and it tries again', async () => {
-  const { told, lines, stop } = refused((producer) => producer.health.authenticated());
+test('rejected for a new worker while others work: an alarm, and retries', async () => {
+  const { reported, lines, stop } = refused((producer) => producer.health.authenticated());
   await until(() => lines.some(({ error }) => error === 'wrong password'));
   stop();
-  assert.deepEqual(told, []);
+  assert.deepEqual(reported, []);
 });

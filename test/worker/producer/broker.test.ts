@@ -1,4 +1,4 @@
-/** One broker, two connections: which lanes go on which, how patiently, in what turn; quotas. */
+/** One broker with two connections: routes of lanes, timeouts, round-robin, quotas. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,12 +13,12 @@ const HEALTHY = 0;
 const TROUBLED = 1;
 const TIMEOUT_MS = 30_000;
 
-/** Replies in turn; then all is stored. */
+/** Sends these replies in order, then stores everything. */
 function inTurn(...replies: Reply[]): (request: Produced) => Reply {
   return () => replies.shift() ?? {};
 }
 
-/** A rig whose lanes have each stored a batch. */
+/** Returns a rig whose lanes have each stored a batch. */
 async function warmRig(options: Parameters<typeof ProduceRig.start>[0] = {}): Promise<ProduceRig> {
   const rig = await ProduceRig.start(options);
   for (let partition = 0; partition < rig.partitions; partition++) rig.send(partition);
@@ -31,7 +31,7 @@ async function warmRig(options: Parameters<typeof ProduceRig.start>[0] = {}): Pr
 after(endRigs);
 
 describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
-  test('gets retries on a connection of their own, opened when there is one', async () => {
+  test('sends retries on a separate connection, opened on demand', async () => {
     const rig = await warmRig();
     assert.equal(rig.connections, 1);
     rig.reply = inTurn({ codes: { 0: 19 } });
@@ -48,21 +48,21 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.end();
   });
 
-  test('gets requests a linger apart, with what all lanes have then; the first one at once', async () => {
+  test('sends requests a linger apart, with batches of all lanes; the first one at once', async () => {
     const lingerMs = 200;
     const rig = await warmRig({ partitions: 3, lingerMs });
     await sleep(lingerMs);
     const startMs = performance.now();
     rig.send(2);
     await rig.storedCount(1);
-    assert(rig.requests[0]!.atMs - startMs < lingerMs / 2, 'nothing was sent lately');
+    assert(rig.requests[0]!.atMs - startMs < lingerMs / 2, 'idle before');
     rig.send(2);
     await sleep(lingerMs / 4);
     rig.send(0);
     await rig.storedCount(3);
     const requests = rig.requests.map(({ partitions }) => partitions);
     assert.deepEqual(requests, [[2], [0, 2]]);
-    // Timers come late, so it is due a millisecond before.
+    // Timers fire late, so it is due a millisecond earlier.
     assert(rig.requests[1]!.atMs - startMs >= lingerMs - 2, 'a linger apart');
     rig.end();
   });
@@ -86,7 +86,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.end();
   });
 
-  test('is given more time with each time-out in a row, and the first when it answers', async () => {
+  test('doubles its timeouts with each consecutive timeout, and resets them with a response', async () => {
     const rig = await warmRig();
     const late = { codes: { 0: 7 } };
     rig.reply = inTurn(late, late, late, late, late, late, { codes: { 0: 19 } });
@@ -105,11 +105,11 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     ]);
     rig.send(1);
     await rig.storedCount(2);
-    assert.equal(rig.requests.at(-1)?.ackTimeoutMs, 2_000, 'each connection for itself');
+    assert.equal(rig.requests.at(-1)?.ackTimeoutMs, 2_000, 'each connection separately');
     rig.end();
   });
 
-  test('is given more time when it does not answer at all, none when it resets', async () => {
+  test('increases its timeouts without a response, but not after a reset', async () => {
     for (const [instead, ackTimeoutMs] of [
       ['silence', 2_000],
       ['reset', 1_000],
@@ -125,7 +125,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     }
   });
 
-  test('whose quota is used up is let alone on both connections, and no fault', async () => {
+  test('over its quota is not sent anything on either connection, without a fault', async () => {
     const rig = await warmRig({ partitions: 3 });
     rig.reply = inTurn({ codes: { 0: 19 } });
     rig.send(0);
@@ -143,15 +143,15 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     assert.deepEqual(later.map(({ connection }) => connection).sort(), [HEALTHY, TROUBLED]);
     for (const { atMs } of later) {
       assert(atMs >= first!.atMs + throttleMs, `after ${atMs - first!.atMs} ms`);
-      assert(atMs < throttledAtMs + throttleMs + 500, 'and no longer');
+      assert(atMs < throttledAtMs + throttleMs + 500, 'no longer than that');
     }
-    assert.equal(rig.connections, 2, 'no connection was given up');
+    assert.equal(rig.connections, 2, 'no connection was closed');
     const line = rig.lines.find((each) => each.throttleMs === throttleMs);
     assert.equal(line?.broker, 1);
     rig.end();
   });
 
-  test('whose quota is used up for a short time is let alone no longer', async () => {
+  test('over its quota for a short time is paused no longer than that', async () => {
     const rig = await warmRig();
     rig.reply = () => ({ throttleMs: 20 });
     rig.onStored = (partition) => rig.send(partition);
@@ -159,20 +159,20 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     await rig.storedCount(12);
     const gaps = rig.requests.slice(1).map(({ atMs }, index) => atMs - rig.requests[index]!.atMs);
     gaps.sort((one, other) => one - other);
-    // Not the longest: the machine may be busy.
+    // Not the maximum: the machine may be busy.
     assert(gaps[0]! >= 20 && gaps[3]! < 65, `${gaps.map(Math.round)}`);
     rig.end();
   });
 
-  test('deadlines hold while its quota is used up', async () => {
+  test('enforces deadlines while it is over its quota', async () => {
     const rig = await warmRig({ eventTimeoutMs: 400 });
     rig.reply = inTurn({ throttleMs: 1_500 });
     rig.send(0);
     await rig.storedCount(1);
     rig.send(0, 10, 'late');
     const startedMs = performance.now();
-    await until(() => rig.refused.length > 0, { everyMs: 5, what: 'its refusal' });
-    assert(performance.now() - startedMs < 1_000, 'before the quota allows anything');
+    await until(() => rig.refused.length > 0, { everyMs: 5, what: 'its rejection' });
+    assert(performance.now() - startedMs < 1_000, 'before the end of the throttle time');
     assert.deepEqual(rig.refused, [['0:late'.padEnd(10), 'kafka_unavailable']]);
     assert.equal(rig.requests.length, 1);
     rig.end();
@@ -182,7 +182,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     ['healthy', HEALTHY, 0],
     ['troubled', TROUBLED, 19],
   ] as const) {
-    test(`takes ${name} lanes in turn when more is due than fits`, async () => {
+    test(`serves ${name} lanes round-robin when more is due than fits`, async () => {
       const bytes = 30_000;
       const lanes = 5;
       const rig = await warmRig({ partitions: lanes, maxRequestBytes: 2.5 * bytes });
@@ -194,7 +194,7 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
       for (let partition = 0; partition < lanes; partition++) rig.send(partition, bytes);
       const requests = () => rig.requests.filter((each) => each.connection === connection);
       await until(() => requests().length >= 14, { deadlineMs: 15_000, what: 'requests' });
-      // The first ones find lanes that come one after the other.
+      // The first requests find lanes that become ready one by one.
       const full = requests().slice(4, 14);
       assert(
         full.every(({ partitions }) => partitions.length === 2),
@@ -203,28 +203,28 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
       const turns = Array.from({ length: lanes }, (_, partition) => {
         return full.filter(({ partitions }) => partitions.includes(partition)).length;
       });
-      assert.deepEqual(turns, new Array(lanes).fill(4), 'each has its turn as often');
+      assert.deepEqual(turns, new Array(lanes).fill(4), 'equally often each');
       rig.end();
     });
   }
 
-  test('says that nothing is refused any more when the batch has its fate', async () => {
+  test('reports the end of rejections when the batch has its result', async () => {
     const rig = await warmRig();
-    const heard: [refused: boolean, stored: number, settled: boolean][] = [];
+    const reports: [refused: boolean, stored: number, settled: boolean][] = [];
     rig.onPolicy = (refused) => {
-      heard.push([refused, rig.stored.length, rig.producer.settled]);
+      reports.push([refused, rig.stored.length, rig.producer.settled]);
     };
     rig.reply = inTurn({ codes: { 0: 29 } });
     rig.send(0);
     await rig.storedCount(1);
-    assert.deepEqual(heard, [
+    assert.deepEqual(reports, [
       [true, 0, false],
       [false, 1, true],
     ]);
     rig.end();
   });
 
-  test('a drain waits for both ways', async () => {
+  test('a drain waits for both connections', async () => {
     const rig = await warmRig();
     let stuck = true;
     rig.reply = ({ partitions }) =>
@@ -249,11 +249,11 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     stuck = false;
     await rig.storedCount(3);
     assert.equal(rig.producer.settled, true);
-    assert.equal(rig.budget.usedBytes, 0, 'copies of both ways were given back');
+    assert.equal(rig.budget.usedBytes, 0, 'copies on both connections were released');
     rig.end();
   });
 
-  test('stops while both ways have a request in flight', async () => {
+  test('stops while both connections have a request in flight', async () => {
     const rig = await warmRig();
     rig.reply = ({ partitions }) => (partitions.includes(0) ? { codes: { 0: 19 } } : {});
     rig.send(0);
@@ -266,12 +266,12 @@ describe('a broker', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     rig.producer.stop();
     const { length } = rig.requests;
     await sleep(300);
-    assert.equal(rig.requests.length, length, 'nothing more is sent');
+    assert.equal(rig.requests.length, length, 'nothing else is sent');
     rig.end();
   });
 });
 
-test('the copies of the largest requests of all senders take a quarter of the budget at the most', () => {
+test('copies of the largest requests of all connections take up to a quarter of the budget', () => {
   for (const limitBytes of [4 * 2 ** 20, 64 * 2 ** 20, 1_000_003]) {
     for (const brokers of [1, 3, 50]) {
       const budget = new Budget(limitBytes);
@@ -286,7 +286,7 @@ test('the copies of the largest requests of all senders take a quarter of the bu
   assert.equal(requestBytesMax(new Budget(1_600), 0), 100, 'no broker is known');
 });
 
-test('the reserve is made for both connections', async () => {
+test('the reserve covers both connections', async () => {
   const rig = await ProduceRig.start({ maxRequestBytes: 100_000 });
   const { limitBytes, eventLimitBytes } = rig.budget;
   assert.equal(limitBytes - eventLimitBytes, 100_000 * LIMITS.requestCopies * 2);

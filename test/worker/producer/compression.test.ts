@@ -1,4 +1,4 @@
-/** The producer with compression on: fates, deadlines and the drain stay what they are. */
+/** The producer with compression: results, deadlines and the drain do not change. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { type Codec, loadCodec } from '../../../src/kafka/compression/codecs.ts';
@@ -13,8 +13,8 @@ after(endPipelines);
 const GZIP = loadCodec('gzip');
 const LIMIT_MS = { timeout: 20_000 };
 
-/** gzip on a thread, whose results wait until they are let through. */
-class Gate {
+/** gzip on a thread, with results held until they are released. */
+class HeldCodec {
   open = false;
   begun = 0;
   readonly #waiting: (() => void)[] = [];
@@ -29,7 +29,7 @@ class Gate {
     },
   };
 
-  /** Lets the results through that wait, or the first of them. */
+  /** Releases all held results, or the first `count` of them. */
   pass(count = this.#waiting.length): void {
     for (const resolve of this.#waiting.splice(0, count)) resolve();
   }
@@ -55,7 +55,7 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
   const codec = { ...GZIP, threadBytes };
   const produce = { request: 'Produce', partition: 0 } as const;
 
-  test(`${where}: an unknown batch goes out again with identical bytes`, LIMIT_MS, async () => {
+  test(`${where}: an unknown batch is sent again with identical bytes`, LIMIT_MS, async () => {
     const { cluster, pipeline, attempts, log } = await start(codec);
     const fault = cluster.inject(produce, { code: 20, append: true });
     await pipeline.exchange(0, A, B, C, D);
@@ -69,13 +69,13 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
   });
 
   test(
-    `${where}: a batch that is refused for good is split, each part compressed`,
+    `${where}: a batch that is rejected for good is split, each part compressed`,
     LIMIT_MS,
     async () => {
       const { cluster, pipeline, attempts, log } = await start(codec);
       const fault = cluster.inject({ ...produce, value: C, times: 3 }, { code: 87 });
       await pipeline.exchange(0, A, B, C, D);
-      assert.equal(fault.consumed, 3, 'of four, of two, and alone');
+      assert.equal(fault.consumed, 3, 'of four, of two, and of one record');
       assert.deepEqual(log(), [A, B, D]);
       assert.deepEqual(
         [A, B, C, D].map((value) => pipeline.fates.get(value)),
@@ -89,7 +89,7 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
     },
   );
 
-  test(`${where}: behind a new epoch it is sealed anew`, LIMIT_MS, async () => {
+  test(`${where}: a batch is sealed again behind a new epoch`, LIMIT_MS, async () => {
     const { cluster, pipeline, attempts, log } = await start(codec);
     const fault = cluster.inject(produce, { code: 45 });
     await pipeline.exchange(0, A, B);
@@ -105,7 +105,7 @@ for (const threadBytes of [0, Number.POSITIVE_INFINITY]) {
   });
 }
 
-test('a thread that cannot be begun: the batch goes as it is', LIMIT_MS, async () => {
+test('if no thread can be started, the batch is sent uncompressed', LIMIT_MS, async () => {
   const compress = (): Promise<Buffer> => {
     throw new Error('no thread');
   };
@@ -117,16 +117,16 @@ test('a thread that cannot be begun: the batch goes as it is', LIMIT_MS, async (
 });
 
 test('nothing overtakes a batch that is being compressed', LIMIT_MS, async () => {
-  const authenticator = new Gate();
-  const { pipeline, attempts, log } = await start(authenticator.codec);
+  const held = new HeldCodec();
+  const { pipeline, attempts, log } = await start(held.codec);
   pipeline.send(0, A);
-  await until(() => authenticator.waiting === 1, { what: 'the compression of the first' });
+  await until(() => held.waiting === 1, { what: 'the compression of the first' });
   pipeline.producer.flush();
   pipeline.send(0, B, C);
   pipeline.producer.flush();
-  assert.equal(authenticator.begun, 1, 'one batch of a lane at a time');
-  authenticator.open = true;
-  authenticator.pass();
+  assert.equal(held.begun, 1, 'one batch of a lane at a time');
+  held.open = true;
+  held.pass();
   await pipeline.settled();
   assert.deepEqual(log(), [A, B, C]);
   assert.deepEqual(
@@ -136,32 +136,32 @@ test('nothing overtakes a batch that is being compressed', LIMIT_MS, async () =>
   await pipeline.close();
 });
 
-test('lanes that are compressed at different times share a request', LIMIT_MS, async () => {
-  const authenticator = new Gate();
-  const { cluster, pipeline } = await start(authenticator.codec);
+test('lanes whose compression ends at different times share a request', LIMIT_MS, async () => {
+  const held = new HeldCodec();
+  const { cluster, pipeline } = await start(held.codec);
   pipeline.send(0, A);
   pipeline.send(1, B);
-  await until(() => authenticator.waiting === 2, { what: 'the compression of both' });
-  authenticator.pass(1);
-  await until(() => authenticator.waiting === 1, { what: 'the compression of one' });
-  authenticator.pass();
+  await until(() => held.waiting === 2, { what: 'the compression of both' });
+  held.pass(1);
+  await until(() => held.waiting === 1, { what: 'the compression of one' });
+  held.pass();
   await pipeline.settled();
   assert.equal(cluster.count('Produce'), 1);
   await pipeline.close();
 });
 
-test('a deadline that passes while a batch is compressed: it is never sent', LIMIT_MS, async () => {
-  const authenticator = new Gate();
-  const { pipeline, attempts } = await start(authenticator.codec, 1_000);
+test('a batch whose deadline passes during compression is never sent', LIMIT_MS, async () => {
+  const held = new HeldCodec();
+  const { pipeline, attempts } = await start(held.codec, 1_000);
   pipeline.send(0, A);
-  await until(() => authenticator.waiting === 1, { what: 'the compression' });
+  await until(() => held.waiting === 1, { what: 'the compression' });
   pipeline.send(0, B);
   await until(() => pipeline.fates.has(B), { what: 'the deadline of the event behind it' });
-  assert.equal(pipeline.fates.has(A), false, 'a thread reads it: it has to stay');
-  authenticator.pass();
+  assert.equal(pipeline.fates.has(A), false, 'a thread reads it');
+  held.pass();
   await pipeline.settled();
   for (const value of [A, B]) assert.equal(pipeline.fates.get(value), 'kafka_unavailable');
-  authenticator.open = true;
+  held.open = true;
   await pipeline.exchange(0, C);
   assert.equal(pipeline.fates.get(C), 'stored');
   assert.deepEqual(
@@ -171,30 +171,30 @@ test('a deadline that passes while a batch is compressed: it is never sent', LIM
   await pipeline.close();
 });
 
-test('a drain waits for what is being compressed', LIMIT_MS, async () => {
-  const authenticator = new Gate();
-  const { pipeline, log } = await start(authenticator.codec);
+test('a drain waits for compression', LIMIT_MS, async () => {
+  const held = new HeldCodec();
+  const { pipeline, log } = await start(held.codec);
   pipeline.send(0, A);
-  await until(() => authenticator.waiting === 1, { what: 'the compression' });
+  await until(() => held.waiting === 1, { what: 'the compression' });
   pipeline.producer.flush();
   assert.equal(pipeline.producer.settled, false);
-  authenticator.pass();
+  held.pass();
   await until(() => pipeline.producer.settled, { what: 'the end of the drain' });
   assert.deepEqual(log(), [A]);
   await pipeline.close();
 });
 
-test('a batch whose partition is removed while it is compressed moves, and is stored once', async () => {
-  const authenticator = new Gate();
-  const { cluster, pipeline } = await start(authenticator.codec);
+test('a batch whose partition is removed during compression moves, and is stored once', async () => {
+  const held = new HeldCodec();
+  const { cluster, pipeline } = await start(held.codec);
   pipeline.send(1, A, B);
-  await until(() => authenticator.waiting === 1, { what: 'the compression' });
+  await until(() => held.waiting === 1, { what: 'the compression' });
   cluster.createTopic(TOPIC, 1);
   pipeline.producer.refresh();
-  await until(() => authenticator.waiting === 2, { what: 'the compression of what has moved' });
+  await until(() => held.waiting === 2, { what: 'the compression of the moved batch' });
   pipeline.send(0, C);
-  authenticator.open = true;
-  authenticator.pass();
+  held.open = true;
+  held.pass();
   await pipeline.settled();
   assert.deepEqual(cluster.partition(TOPIC, 0).values, [A, B, C]);
   await pipeline.close();

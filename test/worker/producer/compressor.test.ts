@@ -24,7 +24,7 @@ class Rig {
   }
 }
 
-/** One of the two ways of a codec, whatever the size. */
+/** A codec that uses only one of its two modes, whatever the size. */
 function only(way: 'main' | 'thread', codec = loadCodec('gzip')): Codec {
   return { ...codec, threadBytes: way === 'main' ? Number.POSITIVE_INFINITY : 0 };
 }
@@ -37,20 +37,20 @@ for (const way of ['main', 'thread'] as const) {
       const { length } = batch;
       await new Promise<void>((done) => {
         const isDone = compressor.compress(batch, done);
-        assert.equal(isDone, way === 'main', 'a thread takes its time');
+        assert.equal(isDone, way === 'main', 'a thread finishes later');
         if (isDone) done();
       });
-      assert.equal(batch.length, length, 'the records stay');
-      assert(batch.sentBytes < length / 3, 'it is much shorter');
+      assert.equal(batch.length, length, 'the records are kept');
+      assert(batch.sentBytes < length / 3, 'it is much smaller');
       assert.equal(budget.usedBytes, batch.compressed?.buffer.length);
       batch.seal(STAMP);
       assert.equal(codecOf(batch.bytes), codec.id);
-      assert(isWhole(batch.bytes), 'length and checksum are of what is sent');
+      assert(isWhole(batch.bytes), 'length and checksum match the sent bytes');
       assert.deepEqual(valuesIn(batch.bytes), VALUES);
     });
   }
 
-  test(`${way}: what would not get shorter goes as it is, and is not tried again`, async () => {
+  test(`${way}: incompressible batches are sent uncompressed, and not tried again`, async () => {
     const { budget, compressor } = new Rig(only(way));
     const batch = batchOfValues(['x']);
     await new Promise<void>((done) => {
@@ -65,7 +65,7 @@ for (const way of ['main', 'thread'] as const) {
     assert.deepEqual(valuesIn(batch.bytes), ['x']);
   });
 
-  test(`${way}: what fails goes as it is, with a line that is sampled`, async () => {
+  test(`${way}: failures are sent uncompressed, with a sampled log line`, async () => {
     const fail = () => {
       throw new Error('no memory');
     };
@@ -87,7 +87,7 @@ for (const way of ['main', 'thread'] as const) {
   });
 }
 
-test('kafkajs decodes what was compressed with gzip', async () => {
+test('kafkajs decodes batches compressed with gzip', async () => {
   const records = VALUES.map((value, index) => ({
     key: index % 3 === 0 ? undefined : Buffer.from(`key ${index}`),
     value: Buffer.from(value),
@@ -108,7 +108,7 @@ test('kafkajs decodes what was compressed with gzip', async () => {
   );
 });
 
-test('stamping anew changes the header alone, sealing again the checksum with it', () => {
+test('restamping changes only the header, sealing again updates the checksum', () => {
   const batch = batchOfValues(VALUES);
   new Rig(only('main')).compressor.compress(batch, () => {});
   batch.seal(STAMP);
@@ -117,7 +117,7 @@ test('stamping anew changes the header alone, sealing again the checksum with it
   batch.restamp(5_000);
   batch.seal({ ...STAMP, epoch: 4, sequence: 0 });
   assert(records(batch.bytes).equals(records(before)), 'the compressed records are kept');
-  assert(isWhole(batch.bytes), 'it is whole');
+  assert(isWhole(batch.bytes), 'it is valid');
   assert.equal(headerOf(batch.bytes).firstTimestamp, 5_000);
   assert.deepEqual(
     recordsOf(batch).map(({ value }) => value.toString()),

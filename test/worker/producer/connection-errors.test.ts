@@ -6,7 +6,7 @@ import {
   reasonFor,
 } from '../../../src/worker/producer/connection-errors.ts';
 
-/** As they were seen, addresses of memory and files cut out. */
+/** Messages as observed, without addresses of memory and files. */
 const SEEN: readonly (readonly [string, RegExp])[] = [
   ['Connection error: write EPROTO SSL routines:ssl3_get_record:wrong version number', /speak TLS/],
   ['Connection error: SSL routines:ssl3_read_bytes:sslv3 alert bad certificate', /wants one/],
@@ -36,7 +36,7 @@ const SEEN: readonly (readonly [string, RegExp])[] = [
   ['no connection within 1000 ms', /^Kafka cannot be reached: no connection in time$/],
 ];
 
-test('each error of TLS says what to look at, and names no address', () => {
+test('each TLS error names what to check, and no address', () => {
   for (const [message, expected] of SEEN) {
     const reason = reasonFor({ why: 'connection', message });
     assert.match(reason, expected, message);
@@ -45,8 +45,8 @@ test('each error of TLS says what to look at, and names no address', () => {
   assert.equal(reasonFor({ why: 'guard', message: 'closed' }), 'Kafka does not answer');
 });
 
-/** Answers to the first request, as real servers gave them, and what the hint names. */
-const STRANGERS: readonly (readonly [bytes: string, expected: RegExp])[] = [
+/** Responses of real servers to the first request, and the server that the hint names. */
+const FOREIGN_RESPONSES: readonly (readonly [bytes: string, expected: RegExp])[] = [
   ['HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n', /an HTTP server/],
   ['http/1.0 400 bad request\r\n\r\n', /an HTTP server/],
   ['\r\n\r\nHTTP/1.1 400 Bad Request\r\n', /an HTTP server/],
@@ -65,16 +65,16 @@ const STRANGERS: readonly (readonly [bytes: string, expected: RegExp])[] = [
   ['J\0\0\0\n8.0.36\0', /something other than Kafka/],
 ];
 
-test('what another server answers is named; the text for the log has no control character', () => {
-  for (const [bytes, expected] of STRANGERS) {
+test('the server of a foreign response is named, without control characters in the log text', () => {
+  for (const [bytes, expected] of FOREIGN_RESPONSES) {
     const message = describeForeignResponse(Buffer.from(bytes, 'latin1'));
     assert.match(reasonFor({ why: 'bad_response', message }), expected, message);
     assert.match(message, /^[ -~]*$/);
   }
-  assert(describeForeignResponse(Buffer.alloc(10_000, 'x')).length < 100, 'its beginning');
+  assert(describeForeignResponse(Buffer.alloc(10_000, 'x')).length < 100, 'only its start');
 });
 
-test('an error for several addresses of a name has the texts of all of them', () => {
+test('an error for several addresses of a name contains all their messages', () => {
   const each = ['::1', '127.0.0.1'].map((host) => new Error(`connect ECONNREFUSED ${host}:9092`));
   const text = describeSocketError(new AggregateError(each));
   assert.equal(text, 'connect ECONNREFUSED ::1:9092; connect ECONNREFUSED 127.0.0.1:9092');

@@ -1,6 +1,6 @@
 /**
- * Every row of the error table, answered by a broker over TCP to the real producer. Partition 0
- * meets the error; partition 1 travels in the same request and must not be disturbed.
+ * Every row of the error table, returned by a broker over TCP to the real producer. Partition 0
+ * gets the error; partition 1 shares the request and must not be affected.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -16,14 +16,14 @@ after(endPipelines);
 interface Scene {
   readonly cluster: FakeCluster;
   readonly pipeline: Pipeline;
-  /** The next batches of partition 0 meet these, one after the other. */
+  /** Faults for the next batches of partition 0, in order. */
   inject(...faults: Fault[]): void;
   /** Attempts of partition 0. */
   attempts(): Attempt[];
   log(): string[];
 }
 
-/** Runs `act`; then all that was injected has happened, and the neighbour was stored at once. */
+/** Runs `act`; asserts that all faults were injected, and that the neighbor was stored at once. */
 async function scene(act: (scene: Scene) => Promise<void>, options: PipelineOptions = {}) {
   const cluster = await FakeCluster.start({ topics: { [TOPIC]: 2 } });
   const pipeline = await Pipeline.start(cluster, options);
@@ -43,8 +43,8 @@ async function scene(act: (scene: Scene) => Promise<void>, options: PipelineOpti
     assert.equal(consumed, 1, `${JSON.stringify(fault)} happened`);
   }
   assert.deepEqual(cluster.partition(TOPIC, 1).values, ['neighbour']);
-  const beside = cluster.attempts.filter(({ partition }) => partition === 1);
-  assert.equal(beside.length, 1, 'the neighbour went out once');
+  const neighbor = cluster.attempts.filter(({ partition }) => partition === 1);
+  assert.equal(neighbor.length, 1, 'the neighbor was sent once');
   await pipeline.close();
 }
 
@@ -54,18 +54,18 @@ function fatesOf({ pipeline }: Scene): Record<string, string> {
   return fates;
 }
 
-/** Partition 0 goes on: the next batch is stored. */
-async function goesOn({ pipeline, log }: Scene): Promise<void> {
+/** Asserts that partition 0 continues: the next batch is stored. */
+async function continues({ pipeline, log }: Scene): Promise<void> {
   await pipeline.exchange(0, 'next');
   assert.equal(pipeline.fates.get('next'), 'stored');
   assert.equal(log().at(-1), 'next');
 }
 
-const title = (code: number) => `${code} ${errorName(code)}`;
-/** INVALID_RECORD: what was never unknown is refused for it, what may be stored is given up. */
-const REFUSED_FOR_GOOD: Fault = { code: 87 };
+const title = (code: number) => errorName(code);
+/** Rejects batches that were never unknown; a batch that may be stored is given up. */
+const INVALID_RECORD: Fault = { code: 87 };
 
-/** [code, class]: may come after the append, so the fate is open. */
+/** [code, class] of errors that may follow the append, so that the fate is open. */
 const OPEN: readonly [number, ProduceErrorClass][] = [
   ...[3, 5, 6, 7, 8, 9, 13, 20, 56].map((code) => [code, 'unknown'] as const),
   ...[-1, 1, 42, 90, 99].map((code) => [code, 'unexpected'] as const),
@@ -86,18 +86,18 @@ describe('the fate is open after', { concurrency: true, timeout: 20_000 }, () =>
           assert.deepEqual(first?.bytes, second?.bytes);
           assert.deepEqual(more, []);
           assert.deepEqual(s.pipeline.resets, { epoch: 0, producerId: 0 });
-          await until(() => s.cluster.count('Metadata') > asked, { what: 'a look at the leaders' });
-          await goesOn(s);
+          await until(() => s.cluster.count('Metadata') > asked, { what: 'a metadata request' });
+          await continues(s);
         }));
     }
-    test(`${title(code)}: a refusal that follows is not believed`, () =>
+    test(`${title(code)}: a later rejection is not believed`, () =>
       scene(async (s) => {
-        s.inject({ code, append: true }, REFUSED_FOR_GOOD);
+        s.inject({ code, append: true }, INVALID_RECORD);
         await s.pipeline.exchange(0, 'a');
         assert.deepEqual(fatesOf(s), { a: 'timeout' });
         assert.deepEqual(s.pipeline.errors, { [errorClass]: 1, poison: 1 });
         assert.equal(s.pipeline.resets.epoch, 1);
-        await goesOn(s);
+        await continues(s);
         assert.deepEqual(s.log(), ['a', 'next']);
         const { epoch, sequence } = s.attempts().at(-1)!.header;
         assert.deepEqual({ epoch, sequence }, { epoch: 1, sequence: 0 });
@@ -117,26 +117,26 @@ describe('nothing was appended after', { concurrency: true, timeout: 20_000 }, (
         const [first, second, ...more] = s.attempts();
         assert.deepEqual(first?.bytes, second?.bytes);
         assert.deepEqual(more, []);
-        await goesOn(s);
+        await continues(s);
       }));
 
-    test(`${title(code)}: a refusal that follows is believed`, () =>
+    test(`${title(code)}: a later rejection is believed`, () =>
       scene(async (s) => {
-        s.inject({ code }, REFUSED_FOR_GOOD);
+        s.inject({ code }, INVALID_RECORD);
         await s.pipeline.exchange(0, 'a');
         assert.deepEqual(fatesOf(s), { a: 'rejected_by_kafka' });
         assert.deepEqual(s.pipeline.errors, { not_appended: 1, poison: 1 });
         assert.equal(s.pipeline.resets.epoch, 0);
-        await goesOn(s);
+        await continues(s);
         assert.deepEqual(s.log(), ['next']);
       }));
   }
 });
 
 describe('INVALID_TIMESTAMP', { concurrency: true, timeout: 20_000 }, () => {
-  test('is stamped and sealed again, with the same sequence', () =>
+  test('is restamped and sealed again, with the same sequence', () =>
     scene(async (s) => {
-      // Late enough for the clock to have gone on.
+      // Late enough for the clock to advance.
       s.inject({ code: 32, delayMs: 5 });
       await s.pipeline.exchange(0, 'a', 'b');
       assert.deepEqual(fatesOf(s), { a: 'stored', b: 'stored' });
@@ -145,17 +145,17 @@ describe('INVALID_TIMESTAMP', { concurrency: true, timeout: 20_000 }, () => {
       const [first, second] = s.attempts().map(({ header }) => header);
       assert(second!.firstTimestamp > first!.firstTimestamp, 'a newer time');
       assert.deepEqual(second, { ...first, firstTimestamp: second!.firstTimestamp });
-      await goesOn(s);
+      await continues(s);
     }));
 
-  test('of a batch that may be stored is never answered with other bytes', () =>
+  test('of a batch that may be stored never changes its bytes', () =>
     scene(async (s) => {
       s.inject({ code: 7, append: true }, { code: 32 });
       await s.pipeline.exchange(0, 'a');
       assert.deepEqual(fatesOf(s), { a: 'timeout' });
       assert.deepEqual(s.pipeline.errors, { unknown: 1, timestamp: 1 });
       assert.equal(s.pipeline.resets.epoch, 1);
-      await goesOn(s);
+      await continues(s);
       assert.deepEqual(s.log(), ['a', 'next']);
     }));
 });
@@ -168,7 +168,7 @@ describe('poison', { concurrency: true, timeout: 20_000 }, () => {
     [2, 'rejected_by_kafka'],
   ] as const) {
     const twice = code === 2 ? ', twice each' : '';
-    test(`${title(code)}${twice}: split until the guilty record stands alone`, () =>
+    test(`${title(code)}${twice}: split until the rejected record is alone`, () =>
       scene(async (s) => {
         s.inject();
         const target = { request: 'Produce', partition: 0, value: 'BAD', times: 99 } as const;
@@ -181,11 +181,11 @@ describe('poison', { concurrency: true, timeout: 20_000 }, () => {
         assert.deepEqual(s.pipeline.errors, { ...alsoOnce, poison: 3 });
         assert.equal(injected.consumed, code === 2 ? 6 : 3);
         assert.deepEqual(s.pipeline.resets, { epoch: 0, producerId: 0 });
-        await goesOn(s);
+        await continues(s);
       }));
   }
 
-  test('a batch longer than max.message.bytes, by the broker’s own rule', async () => {
+  test('a batch above max.message.bytes, by the broker’s own check', async () => {
     const cluster = await FakeCluster.start({ topics: { [TOPIC]: 1 }, maxMessageBytes: 400 });
     const pipeline = await Pipeline.start(cluster);
     const [small, large] = ['s'.repeat(150), 'l'.repeat(500)];
@@ -211,37 +211,37 @@ describe('out of sequence by', { concurrency: true, timeout: 20_000 }, () => {
         const [, first, second] = s.attempts().map(({ header }) => header);
         assert.equal(first!.sequence, 1);
         assert.deepEqual(second, { ...first, epoch: 1, sequence: 0 });
-        await goesOn(s);
+        await continues(s);
       }));
 
-    test(`${title(code)}, unknown: told timeout, never sent again, the lane goes on`, () =>
+    test(`${title(code)}, unknown: timeout, never sent again, the lane continues`, () =>
       scene(async (s) => {
         s.inject({ code: 7, append: true }, { code });
         await s.pipeline.exchange(0, 'a');
         assert.deepEqual(fatesOf(s), { a: 'timeout' });
         assert.deepEqual(s.pipeline.errors, { unknown: 1, sequence: 1 });
         assert.deepEqual(s.pipeline.resets, { epoch: 1, producerId: 0 });
-        await goesOn(s);
+        await continues(s);
         assert.deepEqual(s.log(), ['a', 'next'], 'once');
         assert.equal(s.attempts().length, 3);
       }));
   }
 
-  test(`${title(46)}: stored, and counted as wrong`, () =>
+  test(`${title(46)} counts as stored and raises an alarm`, () =>
     scene(async (s) => {
       s.inject({ code: 46, append: true });
       await s.pipeline.exchange(0, 'a');
       assert.deepEqual(fatesOf(s), { a: 'stored' });
       assert.deepEqual(s.pipeline.errors, { duplicate_sequence: 1 });
       assert.equal(s.attempts().length, 1);
-      await goesOn(s);
+      await continues(s);
       assert.deepEqual(s.log(), ['a', 'next']);
     }));
 });
 
 describe('refused by policy', { concurrency: true, timeout: 20_000 }, () => {
   for (const code of [29, 31, 17, 44, 43, 76]) {
-    test(`${title(code)}: said, tried slowly, and taken up again`, () =>
+    test(`${title(code)}: reported, retried slowly, and continued`, () =>
       scene(async (s) => {
         s.inject({ code });
         await s.pipeline.exchange(0, 'a');
@@ -253,27 +253,27 @@ describe('refused by policy', { concurrency: true, timeout: 20_000 }, () => {
         assert.deepEqual(first!.bytes, second!.bytes);
         const said = s.pipeline.facts.filter((fact) => fact === 'refused' || fact === 'allowed');
         assert.deepEqual(said, ['refused', 'allowed']);
-        await goesOn(s);
+        await continues(s);
       }));
   }
 
-  test('is definite: a refusal for good that follows is believed', () =>
+  test('is definite: a later rejection for good is believed', () =>
     scene(async (s) => {
-      s.inject({ code: 29 }, REFUSED_FOR_GOOD);
+      s.inject({ code: 29 }, INVALID_RECORD);
       await s.pipeline.exchange(0, 'a');
       assert.deepEqual(fatesOf(s), { a: 'rejected_by_kafka' });
       assert.equal(s.pipeline.resets.epoch, 0);
     }));
 
-  test('the deadline answers the clients once, and the batch lands late', () =>
+  test('the deadline answers the clients once, and the batch is stored late', () =>
     scene(
       async (s) => {
         s.inject({ code: 29 });
         s.pipeline.send(0, 'a');
         await until(() => s.pipeline.overdue.length > 0, { what: 'the deadline' });
-        assert.equal(s.pipeline.fates.has('a'), false, 'it is still tried');
+        assert.equal(s.pipeline.fates.has('a'), false, 'retries continue');
         await s.pipeline.settled();
-        assert.deepEqual(s.pipeline.overdue, ['a'], 'told once');
+        assert.deepEqual(s.pipeline.overdue, ['a'], 'reported once');
         assert.deepEqual(s.log(), ['a']);
       },
       { eventTimeoutMs: 300 },

@@ -16,7 +16,7 @@ const notAppended: Outcome = { kind: 'retry', class: 'not_appended', definite: t
 const byPolicy: Outcome = { kind: 'retry', class: 'refused_by_policy', definite: true, slow: true };
 const tooLarge: Outcome = { kind: 'poison', code: 'too_large' };
 
-/** Every row of the design's table, by the names that Kafka gives its codes. */
+/** Every row of the table, by Kafka's names. */
 const ROWS: readonly [number, string | undefined, Outcome][] = [
   [7, 'REQUEST_TIMED_OUT', unknown],
   [20, 'NOT_ENOUGH_REPLICAS_AFTER_APPEND', unknown],
@@ -55,7 +55,7 @@ for (const [code, name, expected] of ROWS) {
   });
 }
 
-test('every code without a row leaves the fate open and raises an alarm', () => {
+test('a code without a row leaves the fate open and raises an alarm', () => {
   const known = new Set(ROWS.map(([code]) => code));
   for (let code = -1; code < 200; code++) {
     if (known.has(code)) continue;
@@ -68,7 +68,7 @@ test('every code without a row leaves the fate open and raises an alarm', () => 
   }
 });
 
-/** Kafka has given these new names; kafkajs knows them by the old ones. */
+/** Codes that Kafka has renamed; kafkajs has the old names. */
 const RENAMED: ReadonlyMap<number, string> = new Map([
   [6, 'NOT_LEADER_OR_FOLLOWER'],
   [14, 'COORDINATOR_LOAD_IN_PROGRESS'],
@@ -76,7 +76,7 @@ const RENAMED: ReadonlyMap<number, string> = new Map([
   [16, 'NOT_COORDINATOR'],
 ]);
 
-test('codes have the names that Kafka gives them', () => {
+test('codes have Kafka’s names', () => {
   for (const [code] of ROWS) assert.match(errorName(code), /^[A-Z_]+$/);
   for (const [code, name] of RENAMED) assert.equal(errorName(code), name);
   for (const { code, type } of errorCodes) {
@@ -87,7 +87,7 @@ test('codes have the names that Kafka gives them', () => {
   assert.equal(errorName(999), 'error 999');
 });
 
-test('no answer leaves the fate open, whatever the reason', () => {
+test('a missing response leaves the fate open, whatever the reason', () => {
   for (const why of ['connection', 'request_timeout', 'missing_partition'] as const) {
     assert.deepEqual(noAnswer(why), { kind: 'retry', class: why, definite: false });
   }

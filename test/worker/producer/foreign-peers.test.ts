@@ -1,4 +1,4 @@
-/** Ports that are no broker's: what a link to each says of it. */
+/** Errors of links to ports that are not a broker's. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -25,7 +25,7 @@ after(() => {
 const TLS = { rejectUnauthorized: false };
 const SOON = { ...BASE_TIMEOUTS, handshakeMs: 100, connectMs: 300 };
 
-/** Opens a link in vain. @returns its error */
+/** Fails to open a link. @returns its error */
 async function refused(
   address: { host: string; port: number },
   { ssl, times = BASE_TIMEOUTS }: { ssl?: object; times?: typeof BASE_TIMEOUTS } = {},
@@ -49,13 +49,13 @@ async function listening(server: http.Server): Promise<AddressInfo & { host: str
   return { ...address, host: address.address };
 }
 
-test('an HTTP server is named, and its answer stands in the error', async () => {
+test('an HTTP server is named, and its response is in the error', async () => {
   const error = await refused(await listening(http.createServer()));
   assert.match(error.message, /^the peer answered "HTTP\/1\.1 400 Bad Request\\r\\n/);
   assert.match(reasonFor(error), /an HTTP server/);
 });
 
-test('an HTTPS server is named where TLS is spoken', { skip: missingTool('openssl') }, async () => {
+test('an HTTPS server is named on a TLS connection', { skip: missingTool('openssl') }, async () => {
   const { certFile, keyFile } = new Authority().issue('web', { hosts: 'DNS:localhost' });
   const [cert, key] = [readFileSync(certFile), readFileSync(keyFile)];
   const address = await listening(https.createServer({ cert, key }));
@@ -69,7 +69,7 @@ test('a server that greets first is named', async () => {
   assert.match(reasonFor(await refused(address)), /an SSH server/);
 });
 
-test('a port that never answers', async () => {
+test('a port that never responds', async () => {
   const { address } = await TcpServer.start(() => {});
   const silent = /accepts connections but does not answer/;
   for (const ssl of [undefined, TLS]) {
@@ -80,7 +80,7 @@ test('a port that never answers', async () => {
   }
 });
 
-test('a port that closes the connection may be many things', async () => {
+test('a port that closes the connection may have several causes', async () => {
   const { address } = await TcpServer.start((socket) => socket.on('data', () => socket.end()));
   assert.match(
     reasonFor(await refused(address)),
@@ -97,7 +97,7 @@ test('a name without an address, and a name whose addresses all refuse', async (
   assert.match(closed.message, /ECONNREFUSED/);
 });
 
-test('one that takes no Produce requests is a KRaft controller', async () => {
+test('a peer that does not serve Produce requests is a KRaft controller', async () => {
   const { address } = await startBroker(() => {}, [API.produce, API.metadata]);
   const error = await refused(address);
   assert.match(reasonFor(error), /KRaft controller/);

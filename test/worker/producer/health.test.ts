@@ -1,4 +1,4 @@
-/** When events can be stored, and what is said while they cannot. */
+/** Ability to store events, and the reports about it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
@@ -16,7 +16,7 @@ const notFound = new LinkError('connection', 'getaddrinfo ENOTFOUND kafka-2.inva
 const wrongPassword = new LinkError('configuration', 'invalid credentials');
 const { totalMs } = LIMITS.outage;
 
-/** A topic whose lanes may be sent. */
+/** Returns a topic whose lanes may be sent. */
 function usable(partitions: number, name = 'events'): Topic {
   const topic = topicOf(partitions, name);
   for (const { lane } of topic.partitions) lane.setProducerId(1n, 0);
@@ -24,20 +24,20 @@ function usable(partitions: number, name = 'events'): Topic {
 }
 
 function rig(...topics: Topic[]) {
-  const told: string[] = [];
+  const reported: string[] = [];
   const { faults, lines } = recordFaults();
   const listener = {
-    reached: () => told.push('reached'),
-    topicMissing: () => told.push('missing'),
-    topicRecreated: () => told.push('recreated'),
-    unreachable: (why: string) => told.push(why),
-    refusedByPolicy: (refused: boolean) => told.push(refused ? 'refused' : 'allowed'),
-    authenticationFailed: (message: string) => told.push(`login refused: ${message}`),
+    reached: () => reported.push('reached'),
+    topicMissing: () => reported.push('missing'),
+    topicRecreated: () => reported.push('recreated'),
+    unreachable: (why: string) => reported.push(why),
+    refusedByPolicy: (refused: boolean) => reported.push(refused ? 'refused' : 'allowed'),
+    authenticationFailed: (message: string) => reported.push(`login refused: ${message}`),
   };
-  return { health: new Health(topics, listener, faults, [BOOTSTRAP]), told, lines };
+  return { health: new Health(topics, listener, faults, [BOOTSTRAP]), reported, lines };
 }
 
-/** A broker by what is looked at; a test changes it. */
+/** The part of a broker that is read; tests modify it. */
 function broker(id: number, partitions: readonly Partition[], connected = false) {
   const address = id === 1 ? BOOTSTRAP : ADVERTISED;
   const leader = { id, address, partitions, connected, sentAtMs: 0, mutedUntilMs: 0 };
@@ -51,7 +51,7 @@ const asBroker = (stub: Stub) => stub as unknown as Broker;
 
 test('Kafka is reached with the first connection to a leader, whatever other brokers do', () => {
   const topic = usable(2);
-  const { health, told } = rig(topic);
+  const { health, reported } = rig(topic);
   const [first, second, idle] = [
     broker(1, topic.partitions.slice(0, 1)),
     broker(2, topic.partitions.slice(1)),
@@ -59,20 +59,20 @@ test('Kafka is reached with the first connection to a leader, whatever other bro
   ];
   health.topicKnown(topic, true);
   health.leadersChanged(map(first, second, idle), 1);
-  assert.deepEqual(told, ['no leader of the topic is connected yet'], 'broker 3 leads nothing');
+  assert.deepEqual(reported, ['no leader of the topic is connected yet'], 'broker 3 leads nothing');
   health.connectionFailed(second.address, notFound, asBroker(second));
   first.connected = true;
   health.leadersChanged(map(first, second, idle), 2);
   health.leadersChanged(map(first, second, idle), 3);
   health.connectionFailed(second.address, notFound, asBroker(second));
-  assert.deepEqual(told.slice(1), [
+  assert.deepEqual(reported.slice(1), [
     'no leader of the topic is connected: Kafka cannot be reached: ' +
       'the host name cannot be resolved (see the broker’s advertised.listeners)',
     'reached',
   ]);
 });
 
-test('a broker that cannot be connected to is a warning with its address, once', () => {
+test('an unreachable broker is a warning with its address, once', () => {
   const topic = topicOf(1);
   const { health, lines } = rig(topic);
   health.topicKnown(topic, true);
@@ -95,31 +95,31 @@ test('a broker that cannot be connected to is a warning with its address, once',
   ]);
 });
 
-test('a leader at an address of KAFKA_BROKERS: no word of advertised.listeners', () => {
+test('a leader at an address of KAFKA_BROKERS is reported without advertised.listeners', () => {
   const topic = topicOf(1);
-  const { health, told } = rig(topic);
+  const { health, reported } = rig(topic);
   health.topicKnown(topic, true);
   const first = broker(1, topic.partitions);
   health.connectionFailed(first.address, new LinkError('guard', 'guard'), asBroker(first));
-  assert.equal(told.at(-1), 'no leader of the topic is connected: Kafka does not answer');
+  assert.equal(reported.at(-1), 'no leader of the topic is connected: Kafka does not answer');
 });
 
-test('refused credentials end a worker before anything worked, and are an alarm afterwards', () => {
+test('rejected credentials end a worker before anything worked, and are an alarm afterwards', () => {
   const topic = topicOf(1);
-  const { health, told, lines } = rig(topic);
+  const { health, reported, lines } = rig(topic);
   health.connectionFailed(BOOTSTRAP, wrongPassword);
-  assert.deepEqual([told, lines], [['login refused: invalid credentials'], []]);
+  assert.deepEqual([reported, lines], [['login refused: invalid credentials'], []]);
   health.topicKnown(topic, true);
   const second = broker(2, topic.partitions);
   health.connectionFailed(second.address, wrongPassword, asBroker(second));
-  assert.match(told.at(-1)!, /^no leader .* connected: Kafka authentication failed \(see/);
+  assert.match(reported.at(-1)!, /^no leader .* connected: Kafka authentication failed \(see/);
   assert.deepEqual(
     lines.map(({ level, message, address }) => [level, message, address]),
     [['error', 'Kafka authentication failed', 'kafka-2.invalid:9092']],
   );
 });
 
-test('unreachable since no leader is connected or the topic is missing, and no longer than that', () => {
+test('unreachable only while no leader is connected or the topic is missing', () => {
   const topic = usable(1);
   const { health } = rig(topic);
   const first = broker(1, topic.partitions, true);
@@ -143,7 +143,7 @@ test('unreachable since no leader is connected or the topic is missing, and no l
   assert.equal(look(10_000), 0);
 });
 
-test('a partition is stuck while something waits and nothing moves, unless its broker wants a pause', () => {
+test('a partition is stuck while events wait without progress, unless its broker throttles', () => {
   const topic = usable(2);
   const { health } = rig(topic);
   const [, other] = topic.partitions as [Partition, Partition];
@@ -162,7 +162,7 @@ test('a partition is stuck while something waits and nothing moves, unless its b
   assert.deepEqual(delivery(10_000 + totalMs - 1), [totalMs - 1, 0, 2], 'in its queue');
   assert.deepEqual(delivery(10_000 + totalMs), [totalMs, 1, 2]);
   leader.mutedUntilMs = 12_000;
-  assert.deepEqual(delivery(13_000), [1_000, 0, 2], 'since the end of the pause');
+  assert.deepEqual(delivery(13_000), [1_000, 0, 2], 'since the end of the throttle time');
   leader.mutedUntilMs = 0;
   lane.start(queue.take()!);
   lane.send(13_000);
@@ -176,20 +176,20 @@ test('a partition is stuck while something waits and nothing moves, unless its b
   const later = batchOfValues(['b']);
   later.openedAtMs = 10_500;
   queue.begin(later);
-  assert.deepEqual(delivery(17_000), [1_000, 0, 2], 'what waited behind it has moved on');
+  assert.deepEqual(delivery(17_000), [1_000, 0, 2], 'the next batch has made progress');
 });
 
-test('of several topics each has its state, and its name in the reasons', () => {
+test('each of several topics has its own state, and its name in the reasons', () => {
   const [good, missing] = [usable(2, 'good'), usable(0, 'missing')];
-  const { health, told } = rig(good, missing);
+  const { health, reported } = rig(good, missing);
   const leader = broker(1, good.partitions, true);
   good.state = 'known';
   health.topicKnown(good, true);
   missing.state = 'missing';
   health.topicMissing(missing);
   health.leadersChanged(map(leader), 1_000);
-  assert.equal(told.at(-2), 'missing: the topic does not exist');
-  assert(!told.includes('reached'), 'not all were');
+  assert.equal(reported.at(-2), 'missing: the topic does not exist');
+  assert(!reported.includes('reached'), 'not all of them');
   assert.equal(health.delivery(9_000).unreachableMs, 0, 'events of one can be stored');
   leader.connected = false;
   health.leadersChanged(map(leader), 9_000);
@@ -201,7 +201,7 @@ test('of several topics each has its state, and its name in the reasons', () => 
   missing.partitions[0]!.setLeader(leader, 10_000);
   missing.partitions[0]!.lane.setProducerId(1n, 0);
   health.leadersChanged(map(leader), 10_000);
-  assert.equal(told.at(-1), 'reached');
+  assert.equal(reported.at(-1), 'reached');
 });
 
 test('partitions without a leader are reported after a while, until they have one', () => {
@@ -227,15 +227,15 @@ test('partitions without a leader are reported after a while, until they have on
   assert.equal(health.leaderless(2 * leaderlessMs), 0);
 });
 
-test('a topic that was created again is refused by policy no longer', () => {
+test('a recreated topic is no longer rejected by policy', () => {
   const topic = usable(1);
-  const { health, told } = rig(topic);
+  const { health, reported } = rig(topic);
   const [partition] = topic.partitions as [Partition];
   const { lane } = partition;
   lane.start(batchOfValues(['a']));
   lane.send(1);
   health.settled(partition, outcomeOf(29), lane.settle(outcomeOf(29), 2, 0), 2);
-  assert.deepEqual(told, ['refused']);
+  assert.deepEqual(reported, ['refused']);
   health.topicRecreated(topic, topic.resize(0));
-  assert.deepEqual(told, ['refused', 'allowed', 'recreated']);
+  assert.deepEqual(reported, ['refused', 'allowed', 'recreated']);
 });

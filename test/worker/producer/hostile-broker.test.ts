@@ -1,6 +1,6 @@
 /**
- * Brokers that answer wrongly, late, by half or not at all, and brokers that are not there: the
- * process lives, what was stored is stored once, and whoever is healthy is not disturbed.
+ * Brokers with wrong, late, partial or missing responses, and unreachable brokers: the process
+ * survives, events are stored once, and healthy partitions are not affected.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -20,7 +20,7 @@ after(endPipelines);
 const titled = (wire: WireFault) =>
   typeof wire === 'string' ? wire : `a length of ${wire.length}`;
 
-/** How a response may go wrong, and what the attempt counts as. */
+/** Faults of a response, and the class of the attempt. */
 const LOST: readonly [WireFault, ProduceErrorClass][] = [
   ['close', 'connection'],
   ['reset', 'connection'],
@@ -38,7 +38,7 @@ const LOST: readonly [WireFault, ProduceErrorClass][] = [
   ['half, then silence', 'request_timeout'],
 ];
 
-/** One produce request of broker 1 meets `fault`; broker 2 is sent to all the time. */
+/** One produce request to broker 1 meets `fault`; events for broker 2 continue. */
 async function oneProduce(fault: Fault, errors: Partial<Record<ProduceErrorClass, number>>) {
   const cluster = await FakeCluster.start(TWO);
   const pipeline = await Pipeline.start(cluster);
@@ -49,7 +49,7 @@ async function oneProduce(fault: Fault, errors: Partial<Record<ProduceErrorClass
     pipeline.send(1, value);
     await until(() => pipeline.fates.get(value), { everyMs: 1, what: 'the neighbour' });
   }
-  if (errors.request_timeout) assert(!pipeline.fates.has('a'), 'the neighbour did not wait');
+  if (errors.request_timeout) assert(!pipeline.fates.has('a'), 'no wait for the neighbor');
   await pipeline.settled();
   assert.equal(injected.consumed, 1);
   await pipeline.exchange(0, 'next');
@@ -66,7 +66,7 @@ async function oneProduce(fault: Fault, errors: Partial<Record<ProduceErrorClass
   await pipeline.close();
 }
 
-/** What else can be asked for until the first event is stored. */
+/** Requests before the first event is stored. */
 const BEFORE: readonly Target['request'][] = ['ApiVersions', 'Metadata', 'InitProducerId'];
 
 const LOGIN = { username: 'forebay', password: 'secret' };
@@ -81,16 +81,16 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
     }
 
     for (const append of [true, false]) {
-      test(`without the partition, ${append ? 'appended' : 'not appended'}: is no answer`, () =>
+      test(`without the partition, ${append ? 'appended' : 'not appended'}: counts as no response`, () =>
         oneProduce({ omit: true, append }, { missing_partition: 1 }));
     }
 
-    test('twice: the second is not taken for the next request’s', () =>
+    test('sent twice: the second one is not taken for the next request’s', () =>
       oneProduce({ wire: 'twice', append: true }, {}));
 
-    test('slow, but in time: is awaited', () => oneProduce({ delayMs: 900, append: true }, {}));
+    test('slow but in time: awaited', () => oneProduce({ delayMs: 900, append: true }, {}));
 
-    test('that never comes, again and again: stored once in the end', async () => {
+    test('missing several times: stored once in the end', async () => {
       const cluster = await FakeCluster.start(TWO);
       const pipeline = await Pipeline.start(cluster);
       const target = { request: 'Produce', partition: 0, times: 5 } as const;
@@ -102,7 +102,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       await pipeline.close();
     });
 
-    test('with a throttle longer than the guard: a quota is not a fault', async () => {
+    test('with a throttle time above the guard: a quota is not a fault', async () => {
       const cluster = await FakeCluster.start(TWO);
       const pipeline = await Pipeline.start(cluster);
       const target = { request: 'Produce', partition: 0 } as const;
@@ -114,7 +114,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       assert.deepEqual(pipeline.errors, {});
       assert.deepEqual(cluster.partition(TOPIC, 0).values, ['a', 'b']);
       const [first, second] = cluster.attempts.filter(({ partition }) => partition === 0);
-      assert(second!.atMs - first!.atMs >= 2_490, 'the broker was left alone');
+      assert(second!.atMs - first!.atMs >= 2_490, 'nothing was sent meanwhile');
       await pipeline.close();
     });
   });
@@ -122,7 +122,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
   describe('at the start', { concurrency: true, timeout: TIMEOUT_MS }, () => {
     for (const request of BEFORE) {
       for (const wire of [...LOST.map(([each]) => each), 'twice' as const]) {
-        test(`${request}, ${titled(wire)}: asked again`, async () => {
+        test(`${request}, ${titled(wire)}: retried`, async () => {
           const cluster = await FakeCluster.start(TWO);
           const injected = cluster.inject({ request }, { wire });
           const pipeline = await Pipeline.start(cluster);
@@ -137,7 +137,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       }
     }
 
-    test('no coordinator for producer ids yet: asked again', async () => {
+    test('no coordinator for producer ids yet: retried', async () => {
       const cluster = await FakeCluster.start(TWO);
       const target = { request: 'InitProducerId', times: 1 } as const;
       const injected = [14, 15, 41, -1].map((code) => cluster.inject(target, { code }));
@@ -148,7 +148,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       await pipeline.close();
     });
 
-    test('a topic that is missing, then refused, then there', async () => {
+    test('a topic that is missing, then rejected, then available', async () => {
       const cluster = await FakeCluster.start(TWO);
       const missing = cluster.inject({ request: 'Metadata', times: 2 }, { code: 3 });
       const refused = cluster.inject({ request: 'Metadata' }, { code: 29 });
@@ -162,7 +162,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       await pipeline.close();
     });
 
-    test('nobody listens: said, and found when somebody does', async () => {
+    test('no broker is listening: reported, and reached when one does', async () => {
       const cluster = await FakeCluster.start(TWO);
       await cluster.close();
       const pipeline = await Pipeline.start(cluster, { ready: false });
@@ -177,7 +177,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
   });
 
   describe('a cluster that changes', { concurrency: true, timeout: TIMEOUT_MS }, () => {
-    test('a broker is gone and comes back: stored once, the neighbour goes on', async () => {
+    test('a broker fails and restarts: stored once, the neighbor continues', async () => {
       const cluster = await FakeCluster.start(TWO);
       const pipeline = await Pipeline.start(cluster);
       await pipeline.exchange(0, 'before');
@@ -193,7 +193,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       await pipeline.close();
     });
 
-    test('a leader that moved answers NOT_LEADER: the new one gets the same bytes', async () => {
+    test('a former leader answers NOT_LEADER_OR_FOLLOWER: the new one gets the same bytes', async () => {
       const cluster = await FakeCluster.start(TWO);
       const pipeline = await Pipeline.start(cluster);
       await pipeline.exchange(0, 'before');
@@ -208,7 +208,7 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       await pipeline.close();
     });
 
-    test('a partition without a leader waits alone', async () => {
+    test('a partition without a leader does not block others', async () => {
       const cluster = await FakeCluster.start(TWO);
       cluster.partition(TOPIC, 0).leader = -1;
       const pipeline = await Pipeline.start(cluster);
@@ -237,11 +237,11 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
         const pipeline = await Pipeline.start(cluster, { login: LOGIN, ready: false });
         await until(() => pipeline.facts.length > 0, { what: 'what it says' });
         assert.equal(injected.consumed, 1);
-        assert.equal(pipeline.facts[0], 'login refused');
+        assert.equal(pipeline.facts[0], 'authentication failed');
         await pipeline.close();
       });
 
-      test(`${request} answers ${code} after something worked: tried again`, async () => {
+      test(`${request} answers ${code} after something worked: retried`, async () => {
         const cluster = await FakeCluster.start({ ...TWO, sasl: LOGIN });
         const pipeline = await Pipeline.start(cluster, { login: LOGIN });
         await pipeline.exchange(0, 'before');
@@ -249,23 +249,23 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
         const injected = cluster.inject({ request, times: 4 }, { code });
         for (const broker of cluster.brokers) await broker.start();
         await pipeline.exchange(0, 'a');
-        await until(() => injected.spent, { what: 'refused logins' });
-        assert(!pipeline.facts.includes('login refused'), 'it does not give up');
+        await until(() => injected.spent, { what: 'rejected authentications' });
+        assert(!pipeline.facts.includes('authentication failed'), 'it does not give up');
         assert.deepEqual(cluster.partition(TOPIC, 0).values, ['before', 'a']);
         await pipeline.close();
       });
     }
 
-    test('a wrong password, by the broker’s own rule', async () => {
+    test('a wrong password, by the broker’s own check', async () => {
       const cluster = await FakeCluster.start({ ...TWO, sasl: LOGIN });
       const login = { ...LOGIN, password: 'wrong' };
       const pipeline = await Pipeline.start(cluster, { login, ready: false });
       await until(() => pipeline.facts.length > 0, { what: 'what it says' });
-      assert.equal(pipeline.facts[0], 'login refused');
+      assert.equal(pipeline.facts[0], 'authentication failed');
       await pipeline.close();
     });
 
-    test('a login that is lost in the middle is no matter of configuration', async () => {
+    test('a connection lost during authentication is not a configuration error', async () => {
       const cluster = await FakeCluster.start({ ...TWO, sasl: LOGIN });
       const injected = (['close', 'reset', 'half, then close'] as const).flatMap((wire) => [
         cluster.inject({ request: 'SaslHandshake' }, { wire }),
@@ -274,11 +274,11 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
       const pipeline = await Pipeline.start(cluster, { login: LOGIN });
       await pipeline.exchange(0, 'a');
       assert(injected.every(({ consumed }) => consumed === 1));
-      assert(!pipeline.facts.includes('login refused'));
+      assert(!pipeline.facts.includes('authentication failed'));
       await pipeline.close();
     });
 
-    test('a login that ends is renewed on the connection', async () => {
+    test('an expiring session is reauthenticated on the connection', async () => {
       const sasl = { ...LOGIN, lifetimeMs: 150 };
       const cluster = await FakeCluster.start({ ...TWO, sasl });
       const pipeline = await Pipeline.start(cluster, { login: LOGIN });

@@ -1,6 +1,6 @@
 /**
- * A lane against a model of Kafka's idempotence: whatever answers are lost, delayed or wrong, no
- * record is stored twice or out of order, and what is called stored is in the log.
+ * A lane against a model of Kafka's idempotence: whatever responses are lost, delayed or wrong, no
+ * record is stored twice or out of order, and every record reported as stored is in the log.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,14 +11,14 @@ import { AT, headerOf } from '../../fakes/broker/record-batch.ts';
 import { ModelBroker } from './model-broker.ts';
 import { PRODUCER_ID, Rig } from './rig.ts';
 
-/** What becomes of one attempt. */
+/** Fate of one attempt. */
 type Fault =
   | { readonly kind: 'none' }
-  /** The broker takes it, and answers this code or not at all. */
+  /** The broker appends the batch, and answers with this code or not at all. */
   | { readonly kind: 'answer lost'; readonly code: number | undefined }
-  /** It does not reach the broker; the answer is this code, or none. */
+  /** The batch does not reach the broker; the answer is this code, or none. */
   | { readonly kind: 'not taken'; readonly code: number | undefined }
-  /** No answer, and the broker takes it after so many further attempts. */
+  /** No answer, and the broker appends the batch after this many further attempts. */
   | { readonly kind: 'late'; readonly attempts: number };
 
 const OPEN_FATE = [7, 20, 6, 3, 56, 13, -1];
@@ -34,21 +34,21 @@ const anyFaultOrLate: fc.Arbitrary<Fault> = fc.oneof(
   { weight: 4, arbitrary: anyFault },
   fc.record({ kind: fc.constant('late' as const), attempts: fc.integer({ min: 1, max: 6 }) }),
 );
-/** Sizes of batches; a negative one has a record that the broker never takes. */
+/** Sizes of batches; a negative one contains a record that the broker always rejects. */
 const anyBatches = fc.array(
   fc.integer({ min: -5, max: 5 }).filter((size) => size !== 0),
   { minLength: 1, maxLength: 8, size: 'max' },
 );
 
-/** How a run began and what came of it. */
+/** Input and results of a run. */
 class Run {
   readonly broker = new ModelBroker();
   readonly rig: Rig;
   readonly fates = new Map<string, 'stored' | 'refused' | 'given up'>();
   readonly #late: { bytes: Buffer; attempts: number }[] = [];
   #producerIds = 0n;
-  /** The bytes of the head's last attempt, if that left its fate open. */
-  #mustRepeat: Buffer | undefined;
+  /** Bytes of the head's last attempt, if that left its fate open. */
+  #unknownBytes: Buffer | undefined;
 
   constructor(epoch: number, sequence: number) {
     this.rig = new Rig({ epoch, sequence, random: () => 0 });
@@ -58,9 +58,9 @@ class Run {
     const { lane } = this.rig;
     if (lane.needsProducerId) lane.setProducerId(PRODUCER_ID + ++this.#producerIds, 0);
     const bytes = this.rig.send();
-    if (this.#mustRepeat !== undefined) assert.deepEqual(bytes, this.#mustRepeat);
+    if (this.#unknownBytes !== undefined) assert.deepEqual(bytes, this.#unknownBytes);
     const settlement = this.rig.settle(this.#outcome(bytes, fault));
-    this.#mustRepeat = lane.unknown ? bytes : undefined;
+    this.#unknownBytes = lane.unknown ? bytes : undefined;
     if (settlement.do === 'split') this.rig.halve(settlement.batch);
     if (settlement.do === 'retry' || settlement.do === 'split') return;
     const fate = { stored: 'stored', refuse: 'refused', giveUp: 'given up' } as const;
@@ -71,7 +71,7 @@ class Run {
     }
   }
 
-  /** The broker takes what was late until now. */
+  /** Delivers delayed batches to the broker. */
   deliverLate(everything: boolean): void {
     for (const copy of this.#late.splice(0)) {
       if (everything || --copy.attempts <= 0) this.broker.produce(copy.bytes);
@@ -110,7 +110,7 @@ function simulate(
     const names = Array.from({ length: Math.abs(size) }, () => `${next++}`);
     if (size < 0) names[0] = `BAD ${names[0]}`;
     run.rig.start(...names);
-    // Without faults each attempt but a few splits and epochs ends a batch.
+    // Without faults, nearly every attempt ends a batch, apart from splits and epochs.
     for (let left = 30 + waiting.length; run.rig.lane.advance(); left--) {
       assert(left > 0, 'a lane makes progress');
       run.attempt(waiting.shift() ?? { kind: 'none' });
@@ -127,8 +127,8 @@ function check({ broker, fates }: Run, sizes: readonly number[]): void {
   }
   const inLog = new Set(broker.log);
   for (const [value, fate] of fates) {
-    if (fate === 'stored') assert(inLog.has(value), `${value} was called stored`);
-    if (fate === 'refused') assert(!inLog.has(value), `${value} was called refused`);
+    if (fate === 'stored') assert(inLog.has(value), `${value} was reported as stored`);
+    if (fate === 'refused') assert(!inLog.has(value), `${value} was reported as rejected`);
   }
   assert.equal(
     fates.size,
@@ -139,7 +139,7 @@ function check({ broker, fates }: Run, sizes: readonly number[]): void {
 
 const faults = (fault: fc.Arbitrary<Fault>) => fc.array(fault, { maxLength: 40, size: 'max' });
 
-test('answers lost, wrong or late: stored once, in order, and only what was stored is called so', () => {
+test('lost, wrong and late responses: stored once, in order, and only stored records are reported so', () => {
   let givenUp = 0;
   fc.assert(
     fc.property(anyBatches, faults(anyFaultOrLate), fc.nat(100), (sizes, wrong, sequence) => {
@@ -149,10 +149,10 @@ test('answers lost, wrong or late: stored once, in order, and only what was stor
     }),
     { numRuns: 1_500 },
   );
-  assert(givenUp > 0, 'the faults led to batches that were given up');
+  assert(givenUp > 0, 'the faults led to abandoned batches');
 });
 
-test('the same over the end of the sequences and of the epochs', () => {
+test('the same across the end of sequences and epochs', () => {
   let newProducers = 0;
   const nearEnd = fc.integer({ min: 2 ** 31 - 12, max: 2 ** 31 - 1 });
   const epochs = fc.integer({ min: 32_764, max: 32_767 });
@@ -164,10 +164,10 @@ test('the same over the end of the sequences and of the epochs', () => {
     }),
     { numRuns: 1_000 },
   );
-  assert(newProducers > 0, 'some lanes came to a new producer id');
+  assert(newProducers > 0, 'some lanes got a new producer id');
 });
 
-test('the model broker itself keeps the rules that a real one showed', () => {
+test('the model broker follows the rules that a real one showed', () => {
   const rig = new Rig({ sequence: 2_147_483_640 });
   const broker = new ModelBroker();
   rig.start(...Array.from({ length: 10 }, (_, index) => `${index}`));

@@ -1,4 +1,4 @@
-/** Which lanes travel apart, and how long each kind of trouble makes one wait. */
+/** Lanes that do not share requests, and the back-off for each kind of error. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { noAnswer } from '../../../src/worker/producer/error-table.ts';
@@ -22,7 +22,7 @@ test('a lane is troubled from a retry until a batch is stored on its first attem
   }
 });
 
-test('a lane that flaps stays troubled', () => {
+test('a flapping lane stays troubled', () => {
   const rig = new Rig();
   for (const name of ['a', 'b', 'c']) {
     rig.start(name);
@@ -32,7 +32,7 @@ test('a lane that flaps stays troubled', () => {
   }
 });
 
-test('a batch that was given up was in trouble; one refused at once says nothing', () => {
+test('an abandoned batch was in trouble; one rejected at once does not count', () => {
   const rig = new Rig();
   rig.start('a');
   assert.equal(rig.attempt(10).do, 'refuse');
@@ -46,7 +46,7 @@ test('a batch that was given up was in trouble; one refused at once says nothing
   assert.equal(rig.lane.troubled, true);
 });
 
-test('the halves of a split batch are troubled as it was', () => {
+test('the halves of a split batch are as troubled as it was', () => {
   for (const code of [0, 19]) {
     const rig = new Rig();
     rig.start('a', 'b');
@@ -62,7 +62,7 @@ test('the halves of a split batch are troubled as it was', () => {
   }
 });
 
-test('two attempts in a row that nobody answered: the third has no company', () => {
+test('after two attempts in a row without a response, the third one is sent alone', () => {
   const rig = new Rig();
   const unanswered = (why: 'connection' | 'request_timeout') => {
     rig.send();
@@ -76,20 +76,20 @@ test('two attempts in a row that nobody answered: the third has no company', () 
   unanswered('connection');
   assert.equal(rig.lane.alone, true);
   rig.attempt(7);
-  assert.equal(rig.lane.alone, false, 'an answer, whatever it says');
+  assert.equal(rig.lane.alone, false, 'any response counts');
   unanswered('connection');
-  assert.equal(rig.lane.alone, false, 'a row begins anew');
+  assert.equal(rig.lane.alone, false, 'the count restarts');
   unanswered('connection');
   rig.attempt(0);
   rig.start('b');
-  assert.equal(rig.lane.alone, false, 'it belongs to the batch');
+  assert.equal(rig.lane.alone, false, 'the count belongs to the batch');
   rig.send();
   rig.settle(noAnswer('missing_partition'));
   unanswered('connection');
-  assert.equal(rig.lane.alone, false, 'an answer without the partition is one');
+  assert.equal(rig.lane.alone, false, 'a response without the partition counts');
 });
 
-test('fast and slow retries each have a back-off of their own', () => {
+test('fast and slow retries have separate back-offs', () => {
   const rig = new Rig();
   rig.start('a');
   const pauses = [29, 29, 29, 19, 29, 7, 6, 31, 3].map((code) => {
@@ -100,7 +100,7 @@ test('fast and slow retries each have a back-off of their own', () => {
   rig.attempt(0);
   rig.start('b');
   rig.attempt(7);
-  assert.equal(rig.lane.notBeforeMs - rig.nowMs, 20, 'both begin anew with the next batch');
+  assert.equal(rig.lane.notBeforeMs - rig.nowMs, 20, 'both restart with the next batch');
   rig.attempt(29);
   assert.equal(rig.lane.notBeforeMs - rig.nowMs, 1_000);
 });

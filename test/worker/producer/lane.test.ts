@@ -12,7 +12,7 @@ const BY_POLICY = [29, 31, 17, 44, 43, 76];
 const SEQUENCE = [45, 47, 59];
 const NO_ANSWER = ['connection', 'request_timeout', 'missing_partition'] as const;
 
-test('a stored batch leaves, and the next one follows its last sequence', () => {
+test('a stored batch leaves, and the next one continues its sequence', () => {
   const rig = new Rig();
   const first = rig.start('a', 'b', 'c');
   assert.deepEqual(headerOf(rig.send()), {
@@ -28,14 +28,14 @@ test('a stored batch leaves, and the next one follows its last sequence', () => 
   assert.equal(headerOf(rig.send()).sequence, 3);
 });
 
-test('46 is stored, and counted as wrong', () => {
+test('DUPLICATE_SEQUENCE_NUMBER counts as stored and raises an alarm', () => {
   const rig = new Rig();
   const batch = rig.start('a');
   assert.deepEqual(rig.attempt(46), { do: 'stored', batch, class: 'duplicate_sequence' });
   assert.equal(rig.lane.position.nextSequence, 1);
 });
 
-test('an answer that leaves the fate open: refresh, and the identical bytes again', () => {
+test('an answer that leaves the fate open: refresh, and identical bytes again', () => {
   for (const code of OPEN_FATE) {
     const rig = new Rig();
     rig.start('a', 'b');
@@ -49,7 +49,7 @@ test('an answer that leaves the fate open: refresh, and the identical bytes agai
   }
 });
 
-test('no answer at all: the same', () => {
+test('no response: the same', () => {
   for (const why of NO_ANSWER) {
     const rig = new Rig();
     rig.start('a');
@@ -73,7 +73,7 @@ test('an error before the append is definite: refresh, the same bytes again, fat
   }
 });
 
-test('CORRUPT_MESSAGE is the network’s fault once, the record’s the second time', () => {
+test('CORRUPT_MESSAGE is a fault of the network once, of the record the second time', () => {
   const rig = new Rig();
   const batch = rig.start('a');
   assert.deepEqual(rig.attempt(2), { do: 'retry', class: 'not_appended', refresh: true });
@@ -85,10 +85,10 @@ test('CORRUPT_MESSAGE is the network’s fault once, the record’s the second t
     code: 'rejected_by_kafka',
   });
   rig.start('b');
-  assert.equal(rig.attempt(2).do, 'retry', 'the next batch has its own first time');
+  assert.equal(rig.attempt(2).do, 'retry', 'each batch counts separately');
 });
 
-test('a record refused for good is refused alone, with the code that says why', () => {
+test('a record rejected for good is rejected alone, with the code for the reason', () => {
   for (const [code, refusal] of [
     [10, 'too_large'],
     [18, 'too_large'],
@@ -99,11 +99,11 @@ test('a record refused for good is refused alone, with the code that says why', 
     const settlement = rig.attempt(code);
     assert.deepEqual(settlement, { do: 'refuse', batch, class: 'poison', code: refusal });
     assert.equal(rig.lane.idle, true);
-    assert.equal(rig.lane.position.nextSequence, 0, 'its sequence goes to the next batch');
+    assert.equal(rig.lane.position.nextSequence, 0, 'the next batch gets its sequence');
   }
 });
 
-test('a batch refused for good is split until the guilty stand alone, the others in order', () => {
+test('a batch rejected for good is split until rejected records are alone, others in order', () => {
   const rig = new Rig();
   rig.start('a', 'b', 'BAD', 'c', 'BAD', 'd', 'e');
   const stored: string[] = [];
@@ -127,7 +127,7 @@ test('a batch refused for good is split until the guilty stand alone, the others
   assert.equal(rig.lane.position.nextSequence, 5);
 });
 
-test('what was cut off goes before anything that waits, and is walked in order', () => {
+test('split-off batches precede queued ones, and are visited in order', () => {
   const rig = new Rig();
   rig.start('a', 'b', 'c', 'd');
   rig.attempt(10);
@@ -143,7 +143,7 @@ test('what was cut off goes before anything that waits, and is walked in order',
   assert.deepEqual(valuesOf(rig.lane.head!), ['b']);
 });
 
-test('once unknown, a definite error makes nothing known: identical bytes until it is stored', () => {
+test('once unknown, definite errors change nothing: identical bytes until it is stored', () => {
   const definite = [...DEFINITE, ...BY_POLICY, 2];
   for (const first of [...OPEN_FATE, undefined]) {
     for (const code of definite) {
@@ -161,7 +161,7 @@ test('once unknown, a definite error makes nothing known: identical bytes until 
   }
 });
 
-test('an unknown batch that cannot be stored any more is given up behind a new epoch', () => {
+test('an unknown batch that can no longer be stored is given up behind a new epoch', () => {
   for (const code of [...SEQUENCE, 10, 18, 32, 87]) {
     const rig = new Rig({ epoch: 4, sequence: 100 });
     const batch = rig.start('a', 'b');
@@ -181,7 +181,7 @@ test('an unknown batch that cannot be stored any more is given up behind a new e
   }
 });
 
-test('a sequence error on a batch that is surely not stored: new epoch, the same records at 0', () => {
+test('a sequence error of a batch that is not stored: new epoch, the same records at 0', () => {
   for (const code of SEQUENCE) {
     const rig = new Rig({ epoch: 4, sequence: 100 });
     const batch = rig.start('a', 'b');
@@ -201,7 +201,7 @@ test('a sequence error on a batch that is surely not stored: new epoch, the same
   }
 });
 
-test('at the last epoch a lane asks for a new producer id and waits for it', () => {
+test('at the last epoch a lane requests a new producer id and waits for it', () => {
   for (const wasUnknown of [true, false]) {
     const rig = new Rig({ epoch: 32_767, sequence: 9 });
     rig.start('a');
@@ -226,7 +226,7 @@ test('the last epoch itself is used', () => {
   assert.equal(headerOf(rig.send()).epoch, 32_767);
 });
 
-test('sequences wrap from 2^31 - 1 to 0 as the broker does', () => {
+test('sequences wrap from 2^31 - 1 to 0 as in the broker', () => {
   for (const [from, records, next] of [
     [2_147_483_640, 10, 2],
     [2_147_483_640, 8, 0],
@@ -241,7 +241,7 @@ test('sequences wrap from 2^31 - 1 to 0 as the broker does', () => {
   }
 });
 
-test('INVALID_TIMESTAMP stamps and seals again, with the same sequence and no refresh', () => {
+test('INVALID_TIMESTAMP restamps and seals again, with the same sequence and no refresh', () => {
   const rig = new Rig({ sequence: 6 });
   rig.start('a', 'b');
   const bytes = rig.send();
@@ -252,7 +252,7 @@ test('INVALID_TIMESTAMP stamps and seals again, with the same sequence and no re
   assert.deepEqual(valuesOf(rig.lane.head!), ['a', 'b']);
 });
 
-test('refused by policy: retried slowly, and its fate stays known', () => {
+test('rejected by policy: retried slowly, and its fate stays known', () => {
   for (const code of BY_POLICY) {
     const rig = new Rig();
     rig.start('a');
@@ -263,7 +263,7 @@ test('refused by policy: retried slowly, and its fate stays known', () => {
   }
 });
 
-test('retries wait 20 to 200 ms, by policy 1 to 4 s, each a quarter more or less', () => {
+test('retries wait 20 to 200 ms, for policy errors 1 to 4 s, with 25% jitter', () => {
   const fast = [20, 40, 80, 160, 200, 200];
   const slow = [1_000, 2_000, 4_000, 4_000, 4_000, 4_000, 4_000];
   for (const [code, pauses] of [
@@ -285,12 +285,12 @@ test('retries wait 20 to 200 ms, by policy 1 to 4 s, each a quarter more or less
         assert.equal(rig.lane.mayContinue(rig.lane.notBeforeMs), true);
       }
       rig.attempt(0);
-      assert.equal(rig.lane.mayContinue(rig.nowMs), true, 'the next batch does not wait');
+      assert.equal(rig.lane.mayContinue(rig.nowMs), true, 'no delay for the next batch');
     }
   }
 });
 
-test('the state names what a lane is doing', () => {
+test('the state describes the lane’s activity', () => {
   const rig = new Rig();
   assert.equal(rig.lane.state, 'empty');
   rig.start('a');
@@ -305,7 +305,7 @@ test('the state names what a lane is doing', () => {
   assert.equal(rig.lane.state, 'empty');
 });
 
-test('only a head that was never sent is let go', () => {
+test('only a head that was never sent can be dropped', () => {
   const rig = new Rig();
   const batch = rig.start('a');
   assert.equal(rig.lane.dropUnsent(), batch);
@@ -315,7 +315,7 @@ test('only a head that was never sent is let go', () => {
   assert.throws(() => rig.lane.dropUnsent(), assert.AssertionError);
 });
 
-test('one batch at a time, one attempt at a time, an outcome per attempt', () => {
+test('one batch at a time, one attempt at a time, one outcome per attempt', () => {
   const rig = new Rig();
   assert.throws(() => rig.lane.send(0), /nothing may be sent/);
   assert.throws(() => rig.settle({ kind: 'stored' }), /an attempt is in flight/);
@@ -339,7 +339,7 @@ test('nothing is sent without a producer id', () => {
   assert.throws(() => lane.setProducerId(-1n, 0), assert.AssertionError);
 });
 
-test('a head that is being compressed is neither sent nor let go, and goes out afterwards', () => {
+test('a head being compressed is neither sent nor dropped, and is sent afterwards', () => {
   const rig = new Rig();
   const batch = rig.start('a');
   rig.lane.beginCompression();
@@ -352,7 +352,7 @@ test('a head that is being compressed is neither sent nor let go, and goes out a
   assert.deepEqual(rig.attempt(0), { do: 'stored', batch });
 });
 
-test('what was tried or sealed is not compressed', () => {
+test('attempted or sealed batches are not compressed', () => {
   const tried = new Rig();
   tried.start('a').skipCompression();
   assert.throws(() => tried.lane.beginCompression(), /may be compressed/);
@@ -362,7 +362,7 @@ test('what was tried or sealed is not compressed', () => {
   assert.throws(() => sealed.lane.beginCompression(), /may be compressed/);
 });
 
-test('a lane whose partition is gone leaves behind what waits, and what may be stored', () => {
+test('a lane of a removed partition returns unsent batches, and the one that may be stored', () => {
   const unsent = new Rig();
   const batch = unsent.start('a');
   assert.deepEqual(unsent.lane.end(), { unsent: [batch], lost: undefined });
@@ -385,7 +385,7 @@ test('a lane whose partition is gone leaves behind what waits, and what may be s
   assert(split.lane.idle);
 });
 
-test('a batch that found no such partition each time is not lost with it', () => {
+test('a batch whose attempts all got UNKNOWN_TOPIC_OR_PARTITION is not lost with the partition', () => {
   const absent = new Rig();
   const batch = absent.start('a');
   absent.attempt(3);
@@ -406,13 +406,13 @@ test('an attempt in flight ends with its lane', () => {
   const batch = rig.start('a');
   rig.send();
   assert.deepEqual(rig.lane.end(), { unsent: [], lost: undefined });
-  assert.equal(rig.lane.head, batch, 'its socket reads its memory');
+  assert.equal(rig.lane.head, batch, 'the socket reads its memory');
   assert.equal(rig.lane.endAttempt(), batch);
   assert(rig.lane.idle);
   assert.throws(() => rig.lane.endAttempt(), /an attempt was in flight/);
 });
 
-test('of a topic that was created again a lane goes on at once, in a new epoch', () => {
+test('in a recreated topic a lane continues at once, with a new epoch', () => {
   const rig = new Rig({ sequence: 7 });
   rig.start('a');
   rig.attempt(29);
@@ -424,7 +424,7 @@ test('of a topic that was created again a lane goes on at once, in a new epoch',
   assert.deepEqual([epoch, sequence], [1, 0], 'sealed again');
 });
 
-test('a batch whose fate is open keeps its bytes in the topic that was created again', () => {
+test('a batch of unknown fate keeps its bytes in a recreated topic', () => {
   const rig = new Rig({ sequence: 7 });
   rig.start('a');
   const bytes = rig.send();
@@ -436,10 +436,10 @@ test('a batch whose fate is open keeps its bytes in the topic that was created a
   const last = new Rig({ epoch: 32_767 });
   assert.equal(last.lane.renew(), 'producer_id');
   assert(last.lane.needsProducerId);
-  assert.equal(last.lane.renew(), undefined, 'one is asked for already');
+  assert.equal(last.lane.renew(), undefined, 'already requested');
 });
 
-test('a lane that is held goes on when it is told to, and not before its back-off is over', () => {
+test('a held lane resumes on proceed, but not before the end of its back-off', () => {
   const rig = new Rig();
   rig.start('a');
   rig.attempt(3);

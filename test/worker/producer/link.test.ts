@@ -32,7 +32,7 @@ function ask(link: Link, times = BASE_TIMEOUTS): Promise<{ producerId: bigint }>
   return link.request(INIT_PRODUCER_ID, initProducerIdBody(), decodeInitProducerId, times);
 }
 
-/** Demands a LinkError with this reason, and a link that is of no use any more. */
+/** Asserts a LinkError with this reason, and that the link is unusable afterwards. */
 async function fails(
   link: Link,
   work: Promise<unknown>,
@@ -49,7 +49,7 @@ async function fails(
   return error;
 }
 
-/** Opens a link to a broker that answers like that, and hands both to `work`. */
+/** Opens a link to a broker with these answers, and passes both to `work`. */
 async function withLink(answer: Answer, work: (link: Link, server: TcpServer) => Promise<void>) {
   const server = await startBroker(answer);
   const link = new Link(server.address, OPTIONS);
@@ -60,16 +60,16 @@ async function withLink(answer: Answer, work: (link: Link, server: TcpServer) =>
   await server.closed();
 }
 
-/** A SASL broker: takes the mechanism, and leaves the login to `login`. */
+/** SASL broker: accepts the mechanism, and delegates authentication to `login`. */
 const saslBroker = (login: Answer) =>
   startBroker((request) => {
     if (request.apiKey === API.saslAuthenticate) login(request);
     else request.respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
   });
 const SESSION_MS = 500;
-/** Until a login has to be renewed, and a little more. */
+/** Waits until a session has to be renewed, and a little longer. */
 const untilRenewal = () => sleep(SESSION_MS * (1 - LIMITS.session.share) + 20);
-/** One with short sessions. */
+/** SASL broker with short sessions. */
 const shortSessions = (logins: number[], answer: Answer) =>
   startBroker((request) => {
     const { apiKey, apiVersion, respond } = request;
@@ -87,7 +87,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
   after(destroyServers);
 
   describe('opening one', { concurrency: true }, () => {
-    test('fails as connection where nobody listens', async () => {
+    test('fails with connection when nothing is listening', async () => {
       const server = await TcpServer.start(() => {});
       const { address } = server;
       await server.closed();
@@ -95,7 +95,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await fails(link, link.open(BASE_TIMEOUTS), 'connection');
     });
 
-    test('fails as connection when the other side hangs up or resets', async () => {
+    test('fails with connection when the peer closes or resets', async () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await TcpServer.start((socket) => socket.resume()[method]());
         const link = new Link(server.address, OPTIONS);
@@ -104,7 +104,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       }
     });
 
-    test('fails as connect_timeout when nobody answers, in its time', async () => {
+    test('fails with connect_timeout without a response, in time', async () => {
       const server = await TcpServer.start((socket) => socket.resume());
       const link = new Link(server.address, OPTIONS);
       const startedMs = performance.now();
@@ -117,7 +117,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails as connect_timeout when TLS or the login takes longer than it is given', async () => {
+    test('fails with connect_timeout when TLS or authentication exceeds its timeout', async () => {
       const server = await TcpServer.start((socket) => socket.resume());
       for (const [options, times] of [
         [
@@ -135,7 +135,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails as bad_response when it speaks to something else', async () => {
+    test('fails with bad_response when the peer is not Kafka', async () => {
       for (const answer of [
         'HTTP/1.1 400 Bad Request\r\n\r\n',
         Buffer.of(0, 0, 0, 2, 1, 2),
@@ -159,7 +159,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails as configuration when the broker refuses the login', async () => {
+    test('fails with configuration when the broker rejects the credentials', async () => {
       const refusal = new Encoder()
         .writeInt16(58)
         .writeString('Authentication failed: Invalid username or password')
@@ -175,7 +175,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails as configuration when the broker does not know the mechanism', async () => {
+    test('fails with configuration when the broker does not support the mechanism', async () => {
       const server = await startBroker(({ respond }) => {
         respond(new Encoder().writeInt16(33).writeArray([]).buffer);
       });
@@ -184,7 +184,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('is no matter of configuration when the connection is lost during the login', async () => {
+    test('does not fail with configuration when the connection is lost during authentication', async () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         const server = await saslBroker(({ socket }) => socket[method]());
         const link = new Link(server.address, withSasl());
@@ -193,7 +193,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       }
     });
 
-    test('fails although kafkajs stays silent: a reset in the login of an old broker', async () => {
+    test('fails although kafkajs reports nothing: a reset during authentication with an old broker', async () => {
       const takeMechanism: Answer = ({ respond, socket }) => {
         respond(new Encoder().writeInt16(0).writeArray([mechanism()]).buffer);
         socket.removeAllListeners('data').once('data', () => socket.resetAndDestroy());
@@ -204,7 +204,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails as closed when it is closed meanwhile, at once or later', async () => {
+    test('fails with closed when it is closed meanwhile, at once or later', async () => {
       for (const isLater of [false, true]) {
         const server = await TcpServer.start((socket) => socket.resume());
         const link = new Link(server.address, OPTIONS);
@@ -220,7 +220,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
   });
 
   describe('a request', { concurrency: true }, () => {
-    test('is answered, one after the other on the same connection', async () => {
+    test('is answered, in sequence on the same connection', async () => {
       const seen: unknown[] = [];
       await withLink(
         ({ apiKey, apiVersion, clientId, respond }) => {
@@ -236,19 +236,19 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('goes out only when no other is on its way', async () => {
+    test('is sent only when no other is in flight', async () => {
       await withLink(
         ({ respond }) => setTimeout(() => respond(PRODUCER_ID), 30),
         async (link) => {
           const first = ask(link);
           assert.equal(link.idle, false);
           await assert.rejects(ask(link), LinkError);
-          assert.equal((await first).producerId, 77n, 'the first one is not disturbed');
+          assert.equal((await first).producerId, 77n, 'the first one is not affected');
         },
       );
     });
 
-    test('fails as guard when the broker falls silent', async () => {
+    test('fails with guard when the broker stops responding', async () => {
       await withLink(
         () => {},
         async (link) => {
@@ -263,13 +263,13 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('is given its times: the guard’s, and the request’s while something still comes', async () => {
+    test('uses its timeouts: the guard, and the request timeout while data arrives', async () => {
       await withLink(
         () => {},
         async (link) => {
           const startedMs = performance.now();
           await fails(link, ask(link, { ...BASE_TIMEOUTS, guardMs: 60 }), 'guard');
-          assert(performance.now() - startedMs < BASE_TIMEOUTS.guardMs, 'not the first times');
+          assert(performance.now() - startedMs < BASE_TIMEOUTS.guardMs, 'not the initial timeouts');
         },
       );
       await withLink(
@@ -286,7 +286,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('fails as connection when the broker resets or hangs up', async () => {
+    test('fails with connection when the broker resets or closes', async () => {
       for (const method of ['end', 'resetAndDestroy', 'destroy'] as const) {
         await withLink(
           ({ socket }) => socket[method](),
@@ -298,7 +298,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       }
     });
 
-    test('fails when the answer is cut short, and the connection is ended', async () => {
+    test('fails when the response is truncated, and closes the connection', async () => {
       await withLink(
         ({ respond }) => respond(PRODUCER_ID.subarray(0, 9)),
         async (link) => {
@@ -307,7 +307,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('fails as bad_response on garbage', async () => {
+    test('fails with bad_response on garbage', async () => {
       await withLink(
         ({ socket }) => socket.write('garbage instead of a length'),
         async (link) => {
@@ -316,7 +316,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('fails at once as bad_response when the broker answers something else', async () => {
+    test('fails with bad_response at once for another correlation id', async () => {
       await withLink(
         ({ socket }) => socket.write(Buffer.of(0, 0, 0, 8, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0)),
         async (link) => {
@@ -325,7 +325,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('logs in again before it when the session is about to end, and not before', async () => {
+    test('reauthenticates before it when the session is about to expire, and not earlier', async () => {
       const logins: number[] = [];
       const server = await shortSessions(logins, ({ respond }) => respond(PRODUCER_ID));
       const link = new Link(server.address, withSasl());
@@ -339,7 +339,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       await server.closed();
     });
 
-    test('fails behind another login as it does without', { timeout: 10_000 }, async () => {
+    test('fails after a reauthentication as it does without', { timeout: 10_000 }, async () => {
       const ends: readonly [Answer, LinkError['why']][] = [
         [({ socket }) => socket.end(), 'connection'],
         [({ socket }) => socket.destroy(), 'connection'],
@@ -353,12 +353,12 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
         await link.open(BASE_TIMEOUTS);
         await untilRenewal();
         await fails(link, ask(link, { ...BASE_TIMEOUTS, guardMs: 300 }), why);
-        assert.equal(logins.length, 2, 'it has logged in again');
+        assert.equal(logins.length, 2, 'it has reauthenticated');
         await server.closed();
       }
     });
 
-    test('fails as closed when the link is closed', async () => {
+    test('fails with closed when the link is closed', async () => {
       await withLink(
         () => {},
         async (link) => {
@@ -369,7 +369,7 @@ describe('links', { concurrency: true, timeout: 20_000 }, () => {
       );
     });
 
-    test('a connection that ends between requests makes the link useless', async () => {
+    test('a connection that ends between requests makes the link unusable', async () => {
       await withLink(
         ({ respond }) => respond(PRODUCER_ID),
         async (link, server) => {

@@ -7,16 +7,16 @@ import { endPipelines, Pipeline, TOPIC } from './pipeline.ts';
 
 after(endPipelines);
 
-// The larger one once made a list that long of leaders, and lanes for all of them.
+// The larger one once caused a list of that length, with a lane each.
 for (const id of [5, 3_000_000]) {
-  test(`a metadata answer with partitions 0 and ${id} alone is incomplete, not huge`, async () => {
+  test(`metadata with only partitions 0 and ${id} is incomplete, not huge`, async () => {
     const cluster = await FakeCluster.start({ topics: { [TOPIC]: 2 } });
     const whole = cluster.topics.get(TOPIC)!;
     cluster.topics.set(TOPIC, [whole[0]!, new Partition(id, 1, 1_000_000)]);
     const pipeline = await Pipeline.start(cluster);
     const asked = cluster.count('Metadata');
     const again = () => cluster.count('Metadata') > asked + 1;
-    await until(again, { deadlineMs: 3_000, what: 'another look' });
+    await until(again, { deadlineMs: 3_000, what: 'another request' });
     cluster.topics.set(TOPIC, whole);
     await pipeline.exchange(1, 'a');
     assert.equal(pipeline.fates.get('a'), 'stored');

@@ -41,7 +41,7 @@ function response(): Buffer {
   return writer.int32(0).tags().buffer;
 }
 
-test('the request asks for all topics, and must create none', () => {
+test('the request names all topics, and creates none', () => {
   const names = ['events', 'x'.repeat(249)];
   const body = metadataWithIdsBody(names);
   const head = requestHead(METADATA_WITH_IDS, 7, 'client', body);
@@ -62,7 +62,7 @@ test('the request asks for all topics, and must create none', () => {
   assert.equal(reader.left, 0);
 });
 
-test('a response tells ids where there are any, with errors in it', () => {
+test('a response is decoded with ids, if present, and with its errors', () => {
   assert.deepEqual(decodeMetadataWithIds(response()), {
     brokers: [
       { nodeId: 1, host: 'kafka-1', port: 9092 },
@@ -83,13 +83,13 @@ test('a response tells ids where there are any, with errors in it', () => {
   });
 });
 
-test('tagged fields are passed over', () => {
+test('tagged fields are skipped', () => {
   const raw = response();
   const tagged = Buffer.concat([Buffer.from([2, 0, 1, 0xff, 5, 0]), raw.subarray(1)]);
   assert.deepEqual(decodeMetadataWithIds(tagged), decodeMetadataWithIds(raw));
 });
 
-test('a response that is cut short anywhere throws, and so does one whose counts lie', () => {
+test('a response truncated anywhere throws, and so does one with wrong counts', () => {
   const raw = response();
   for (let length = 0; length < raw.length; length++) {
     assert.throws(() => decodeMetadataWithIds(raw.subarray(0, length)), RangeError);
@@ -98,5 +98,5 @@ test('a response that is cut short anywhere throws, and so does one whose counts
   const startedMs = performance.now();
   assert.throws(() => decodeMetadataWithIds(lie), RangeError);
   assert.throws(() => decodeMetadataWithIds(Buffer.alloc(20, 0xff)), /an invalid length/);
-  assert(performance.now() - startedMs < 500, 'without following the lie');
+  assert(performance.now() - startedMs < 500, 'without reading that many items');
 });

@@ -11,7 +11,7 @@ import { recordFaults } from '../faults.ts';
 
 const BOOTSTRAP = { host: '127.0.0.1', port: 9092 };
 
-/** One broker that leads the topic's only partition, or knows the topic by an error. */
+/** One broker that leads the topic's only partition, or returns an error for the topic. */
 function cluster(topicErrorCode: number): ClusterMetadata {
   const partitionMetadata = [{ partitionErrorCode: 0, partitionId: 0, leader: 1 }];
   return {
@@ -21,8 +21,8 @@ function cluster(topicErrorCode: number): ClusterMetadata {
 }
 
 /**
- * Asks a broker that answers so; `producerIds` are the error codes of its answers in turn.
- * @param silent it does not answer: what was asked fails when the link is closed
+ * Runs the loop against such a broker; `producerIds` are the error codes of its answers in order.
+ * @param silent it does not answer: requests fail when the link is closed
  */
 function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false }) {
   const { faults, lines } = recordFaults();
@@ -64,7 +64,7 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false 
   return { metadata, lines, reasons, stop, wasAsked: () => asked };
 }
 
-/** Gets a producer id and gives the lines that were logged until then. */
+/** Obtains a producer id and returns the lines logged until then. */
 async function linesUntilProducerId(...producerIds: number[]) {
   const { metadata, lines, stop } = ask({ producerIds });
   const { producerId } = await new Promise<ProducerIdAnswer>((resolve) => {
@@ -85,7 +85,7 @@ test('a coordinator that is not ready yet is normal, and is named', async () => 
   ]);
 });
 
-test('a coordinator that is not ready for long is a warning', async (t) => {
+test('a coordinator that is not ready for a long time is a warning', async (t) => {
   let now = 0;
   t.mock.method(performance, 'now', () => {
     now += 4_000;
@@ -95,33 +95,33 @@ test('a coordinator that is not ready for long is a warning', async (t) => {
   assert.deepEqual([...new Set(levels)], [INFO, WARN]);
 });
 
-test('any other refusal of a producer id is a warning', async () => {
+test('any other error for a producer id is a warning', async () => {
   assert.deepEqual(await linesUntilProducerId(31, 0), [
     { level: WARN, error: 'CLUSTER_AUTHORIZATION_FAILED', errorCode: 31 },
   ]);
 });
 
-test('stopped within a round, it ends with that and waits for no other', async () => {
+test('a stop during a round ends it, and no other follows', async () => {
   const { stop, wasAsked } = ask({});
-  assert(!wasAsked(), 'its first round has begun, and has no answer');
+  assert(!wasAsked(), 'its first round has started, and has no response');
   await stop();
 });
 
-test('a link that was closed by its stop is no broker that cannot be asked', async () => {
+test('a link closed by the stop does not count as a broker failure', async () => {
   const { lines, reasons, stop, wasAsked } = ask({ silent: true });
   await until(wasAsked);
   await stop();
   assert.deepEqual([lines, reasons], [[], []]);
 });
 
-test('an error of the topic is named to people', async () => {
+test('the topic’s error is reported by name', async () => {
   const { reasons, stop } = ask({ topicErrorCode: 29 });
   await until(() => reasons.length > 0);
   await stop();
   assert.equal(reasons[0], 'Kafka answers TOPIC_AUTHORIZATION_FAILED for the topic');
 });
 
-/** Three brokers that agree on a partition without a leader: one asks again and again. */
+/** Three brokers that agree on a partition without a leader: requests repeat. */
 function leaderless(t: TestContext) {
   const addresses = [1, 2, 3].map((nodeId) => ({ nodeId, host: '127.0.0.1', port: 9090 + nodeId }));
   const view: ClusterMetadata = {
@@ -135,7 +135,7 @@ function leaderless(t: TestContext) {
       },
     ],
   };
-  /** Ports in the order of links, of requests, and of links that were closed. */
+  /** Ports in the order of links, of requests, and of closed links. */
   const linked: number[] = [];
   const asked: number[] = [];
   const closed: number[] = [];
@@ -184,7 +184,7 @@ function leaderless(t: TestContext) {
     metadata.stop();
     await ended;
   });
-  /** Has it ask at once, as often as it takes. */
+  /** Triggers requests until the condition holds. */
   const untilAsking = (condition: () => boolean) =>
     until(
       () => {
@@ -196,7 +196,7 @@ function leaderless(t: TestContext) {
   return { metadata, linked, asked, closed, open, lost, untilAsking };
 }
 
-test('a broker that takes connections and is silent is not waited for: who answers is asked on', async (t) => {
+test('a broker that accepts connections without responding is not waited for: the current one stays', async (t) => {
   const { linked, asked, closed, open, untilAsking } = leaderless(t);
   let refuse = (_error: Error) => {};
   open.set(9092, () => new Promise((_, reject) => (refuse = reject)));
@@ -209,7 +209,7 @@ test('a broker that takes connections and is silent is not waited for: who answe
   assert.deepEqual([linked.slice(0, 3), closed], [[9091, 9092, 9093], [9091]]);
 });
 
-test('a link that was opened to be asked next, and is lost before, is opened anew', async (t) => {
+test('a link opened as the next one and lost before is opened again', async (t) => {
   const { linked, asked, lost, untilAsking } = leaderless(t);
   lost.add(9092);
   await untilAsking(() => new Set(asked).size > 1);
@@ -217,7 +217,7 @@ test('a link that was opened to be asked next, and is lost before, is opened ane
   assert.deepEqual(new Set(asked), new Set([9091, 9093]));
 });
 
-test('the link that is asked is lost while another one is open: that one is asked', async (t) => {
+test('the current link is lost while another one is open: the other one is used', async (t) => {
   const { linked, asked, lost, open, untilAsking } = leaderless(t);
   open.set(9092, async () => {
     lost.add(9091);
@@ -226,7 +226,7 @@ test('the link that is asked is lost while another one is open: that one is aske
   assert.deepEqual(linked, [9091, 9092]);
 });
 
-test('a broker that could not be asked lately is the last to be asked again', async (t) => {
+test('a broker that failed recently is selected last', async (t) => {
   const { linked, open, untilAsking } = leaderless(t);
   open.set(9092, () => Promise.reject(new LinkError('connection', 'refused')));
   await untilAsking(() => linked.filter((port) => port === 9092).length === 1);
@@ -235,7 +235,7 @@ test('a broker that could not be asked lately is the last to be asked again', as
   assert.deepEqual(new Set(linked.slice(from)), new Set([9091, 9093]));
 });
 
-test('while a leader cannot be reached it asks ever more rarely, once a second in the end', (t) => {
+test('while a leader is unreachable, requests become less frequent, down to one per second', (t) => {
   const { metadata } = leaderless(t);
   const refresh = t.mock.method(metadata, 'refresh');
   const asked: number[] = [];
@@ -247,5 +247,5 @@ test('while a leader cannot be reached it asks ever more rarely, once a second i
   assert.deepEqual(asked, [1_000, 1_100, 1_300, 1_700, 2_500, 3_500, 4_500, 5_500]);
   metadata.leadersUnreachable(false, 6_000);
   metadata.leadersUnreachable(true, 6_000);
-  assert.equal(refresh.mock.callCount(), asked.length + 1, 'at once the next time');
+  assert.equal(refresh.mock.callCount(), asked.length + 1, 'the next time at once');
 });

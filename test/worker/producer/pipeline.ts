@@ -1,4 +1,4 @@
-/** The real producer over real senders, links and sockets, with a fake cluster behind them. */
+/** The real producer over real connections, links and sockets, with a fake cluster. */
 import assert from 'node:assert/strict';
 import { pino } from 'pino';
 import type { EventCode } from '../../../src/common/errors.ts';
@@ -39,15 +39,15 @@ export interface PipelineOptions {
   /** Default: batches are not compressed. */
   readonly codec?: Codec;
   readonly login?: { readonly username: string; readonly password: string };
-  /** Names of more topics; none of them has to be there. */
+  /** Names of more topics, which need not exist. */
   readonly others?: readonly string[];
-  /** false: does not wait until the topic is known. */
+  /** False = does not wait until the topic is known. */
   readonly ready?: boolean;
 }
 
 const started: Pipeline[] = [];
 
-/** Ends what a test that failed has left: for the end of a file. */
+/** Stops pipelines that failed tests have left; for the end of a file. */
 export async function endPipelines(): Promise<void> {
   for (const pipeline of started) await pipeline.end();
 }
@@ -55,11 +55,11 @@ export async function endPipelines(): Promise<void> {
 export class Pipeline {
   readonly cluster: FakeCluster;
   readonly producer: Producer;
-  /** By value of the event. */
+  /** By event value. */
   readonly fates = new Map<string, Fate>();
-  /** Values whose senders were told `timeout` while the batch goes on. */
+  /** Values whose senders got `timeout` while the batch continues. */
   readonly overdue: string[] = [];
-  /** What the producer says of Kafka, in order. */
+  /** Reports of the producer about Kafka, in order. */
   readonly facts: string[] = [];
   readonly #counters = new Counters();
   readonly #buffer = wireBuffer(SETTINGS);
@@ -87,7 +87,7 @@ export class Pipeline {
         topicRecreated: fact('recreated'),
         unreachable: fact('unreachable'),
         refusedByPolicy: (refused: boolean) => fact(refused ? 'refused' : 'allowed')(),
-        authenticationFailed: fact('login refused'),
+        authenticationFailed: fact('authentication failed'),
       },
     };
     const reporting = { counters: this.#counters, log: logger, faults: recordFaults().faults };
@@ -115,18 +115,18 @@ export class Pipeline {
     await until(() => this.facts.includes('known'), { everyMs: 2, what: 'the topic' });
   }
 
-  /** Events with these values, which share a batch. */
+  /** Sends events with these values, which share a batch. */
   send(partition: number, ...values: string[]): void {
     const key = this.#keyOf(partition);
     for (const value of values) this.append(this.topic, key, value);
   }
 
-  /** One event. */
+  /** Sends one event. */
   append(topic: Topic, key: string | undefined, value: string): void {
-    assert.equal(this.#append(topic, key, value), undefined, 'the event is taken');
+    assert.equal(this.#append(topic, key, value), undefined, 'the event is accepted');
   }
 
-  /** An event that may be refused. */
+  /** Sends an event that may be rejected. */
   offer(value: string): void {
     this.#append(this.topic, undefined, value);
   }
@@ -136,19 +136,19 @@ export class Pipeline {
     return appendEvent(this.#buffer.accumulator, topic, key, bytes, { event: this.#sent++ });
   }
 
-  /** Waits until each event has its fate. */
+  /** Waits until each event has its result. */
   async settled(deadlineMs = 10_000): Promise<void> {
     const what = () => `fates; there are ${this.fates.size} of ${this.#sent}`;
     await until(() => this.fates.size === this.#sent, { deadlineMs, everyMs: 2, what });
   }
 
-  /** Sends, and waits for the fates of all. */
+  /** Sends, and waits for the results of all. */
   async exchange(partition: number, ...values: string[]): Promise<void> {
     this.send(partition, ...values);
     await this.settled();
   }
 
-  /** Attempts that failed, by class: those that are not 0. */
+  /** Nonzero counts of failed attempts, by class. */
   get errors(): Partial<Record<ProduceErrorClass, number>> {
     const counts = PRODUCE_ERROR_CLASSES.map((name) => [name, this.#count(ERRORS[name])] as const);
     return Object.fromEntries(counts.filter(([, count]) => count > 0));
@@ -158,18 +158,18 @@ export class Pipeline {
     return { epoch: this.#count(RESETS.epoch), producerId: this.#count(RESETS.producer_id) };
   }
 
-  /** Ends it. Everything was settled: no memory may be held, and no request was a strange one. */
+  /** Stops it. After settlement, no memory may be in use, and no request was unknown. */
   async close(): Promise<void> {
     if (this.fates.size === this.#sent) {
       await until(() => this.#buffer.budget.usedBytes === 0, {
-        what: 'the memory of what was settled',
+        what: 'release of the memory of settled events',
       });
     }
     await this.end();
     assert.deepEqual(this.cluster.strange, []);
   }
 
-  /** Ends it as it is, the cluster included. */
+  /** Stops it in any state, the cluster included. */
   async end(): Promise<void> {
     this.producer.stop();
     await this.cluster.close();
@@ -181,13 +181,13 @@ export class Pipeline {
 
   #settle(batch: RecordBatch, fate: Fate): void {
     for (const value of valuesOf(batch)) {
-      assert(!this.fates.has(value), `${value} has a second fate`);
+      assert(!this.fates.has(value), `${value} has a second result`);
       this.fates.set(value, fate);
     }
     this.#buffer.accumulator.release(batch);
   }
 
-  /** A key that leads to this partition. */
+  /** Returns a key that maps to this partition. */
   #keyOf(partition: number): string {
     const { length } = this.topic.partitions;
     for (let number = 0; this.#keys[partition] === undefined; number++) {

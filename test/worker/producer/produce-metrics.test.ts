@@ -9,7 +9,7 @@ import { recordFaults } from '../faults.ts';
 
 const ERRORS = cells('forebay_produce_errors_total', ['unexpected', 'connection', 'unknown']);
 
-/** What is reported of a failed attempt, and how often it is counted. */
+/** Log line of a failed attempt, and its count. */
 function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
   const { faults, lines } = recordFaults();
   const counters = new Counters();
@@ -30,21 +30,21 @@ function failed(outcome: Outcome, errorClass: keyof typeof ERRORS) {
   ]);
 }
 
-test('an error that has no place in the table is named in its line, an alarm', () => {
+test('an error that is not in the table is named in its log line, as an alarm', () => {
   const lines = failed(outcomeOf(42), 'unexpected');
   assert.deepEqual(lines, [['error', 3, 'INVALID_REQUEST', 42]]);
 });
 
-test('an error that is in the table is named too: a class has several', () => {
+test('an error in the table is named too: a class has several', () => {
   const lines = failed(outcomeOf(7), 'unknown');
   assert.deepEqual(lines, [['warn', 3, 'REQUEST_TIMED_OUT', 7]]);
 });
 
-test('an attempt without an answer is counted; its connection has a line of its own', () => {
+test('an attempt without a response is counted; its connection has its own log line', () => {
   assert.deepEqual(failed(noAnswer('connection'), 'connection'), []);
 });
 
-test('a batch’s time in the lane ends with its first attempt, that at Kafka with its fate', () => {
+test('the lane stage of a batch ends with its first attempt, the produce stage with its result', () => {
   const counters = new Counters();
   const metrics = new ProduceMetrics(counters, recordFaults().faults);
   const stage = (name: string) => {
@@ -58,17 +58,17 @@ test('a batch’s time in the lane ends with its first attempt, that at Kafka wi
   assert.deepEqual(stage('produce'), { times: 0, seconds: 0 }, 'it was never sent');
   metrics.sending(batch, 3_000);
   metrics.sending(batch, 4_000);
-  assert.deepEqual(stage('lane'), { times: 1, seconds: 2 }, 'the second attempt counts no more');
+  assert.deepEqual(stage('lane'), { times: 1, seconds: 2 }, 'the second attempt is not counted');
   const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), batch.partition);
   batch.split(1, rest);
   metrics.sending(rest, 5_000);
-  assert.equal(stage('lane').times, 1, 'what was cut off was sent before');
+  assert.equal(stage('lane').times, 1, 'the split-off part was sent before');
   metrics.ended(batch, 7_000);
   metrics.ended(rest, 8_000);
   assert.deepEqual(stage('produce'), { times: 2, seconds: 4 + 5 });
 });
 
-test('a stored batch counts with the bytes that were sent, and apart with those before', () => {
+test('a stored batch counts its sent bytes, and separately those before compression', () => {
   const counters = new Counters();
   const metrics = new ProduceMetrics(counters, recordFaults().faults);
   const batch = batchOfValues(['x'.repeat(400)]);

@@ -1,4 +1,4 @@
-/** The real producer over real links, with one broker behind them that a test scripts. */
+/** The real producer over real links, with one broker that a test scripts. */
 import { pino } from 'pino';
 import type { EventCode } from '../../../src/common/errors.ts';
 import { KIB, MIB } from '../../../src/config/limits.ts';
@@ -17,22 +17,22 @@ import { Encoder } from '../kafkajs-protocol.ts';
 const TOPIC = 'events';
 const BROKER = 1;
 
-/** A produce request that came in. */
+/** A received produce request. */
 export interface Produced {
-  /** The connections to the broker, in the order in which they were opened. */
+  /** Number of the connection, in the order of opening. */
   readonly connection: number;
   readonly atMs: number;
   readonly ackTimeoutMs: number;
   readonly partitions: readonly number[];
 }
 
-/** What the broker does with it. */
+/** Reply of the broker. */
 export interface Reply {
-  /** Kafka's error codes, where they are not 0. */
+  /** Kafka's error codes, if not 0. */
   readonly codes?: Readonly<Record<number, number>>;
   readonly delayMs?: number;
   readonly throttleMs?: number;
-  /** No answer: the broker is silent, or resets the connection. */
+  /** No response: the broker is silent, or resets the connection. */
   readonly instead?: 'silence' | 'reset';
 }
 
@@ -41,13 +41,13 @@ export interface RigOptions {
   readonly maxRequestBytes?: number;
   readonly eventTimeoutMs?: number;
   readonly lingerMs?: number;
-  /** What the broker does with each produce request; default: all is stored at once. */
+  /** Reply to each produce request; default: everything is stored at once. */
   readonly reply?: (request: Produced) => Reply;
 }
 
 const started: ProduceRig[] = [];
 
-/** Ends what a test that failed has left: for the end of a file. */
+/** Stops rigs that failed tests have left; for the end of a file. */
 export function endRigs(): void {
   for (const rig of started) rig.end();
 }
@@ -63,14 +63,14 @@ export class ProduceRig {
   readonly producer: Producer;
   readonly requests: Produced[] = [];
   readonly lines: FaultLine[];
-  /** Values in the order in which their fates were told. */
+  /** Values in the order of their results. */
   readonly stored: string[] = [];
   readonly refused: [value: string, code: EventCode][] = [];
   readonly partitions: number;
   reply: (request: Produced) => Reply;
   /** Called when a batch of this partition is stored. */
   onStored: (partition: number) => void = () => {};
-  /** Called when Kafka begins or ceases to refuse by policy. */
+  /** Called when Kafka starts or stops to reject by policy. */
   onPolicy: (refused: boolean) => void = () => {};
   readonly #server: TcpServer;
   readonly #keys: string[] = [];
@@ -129,25 +129,25 @@ export class ProduceRig {
     return rig;
   }
 
-  /** How many connections there were, but the one for metadata. */
+  /** Number of connections, apart from the one for metadata. */
   get connections(): number {
     return this.#server.sockets.length - 1;
   }
 
-  /** Sends an event; what comes before the first ":" of its value names its partition. */
+  /** Sends an event whose value starts with its partition and ":". */
   send(partition: number, bytes = 10, name = ''): void {
     const value = Buffer.from(`${partition}:${name}`.padEnd(bytes));
     const { accumulator, topics } = this.#buffer;
     appendEvent(accumulator, topics[0], this.#keyOf(partition), value);
   }
 
-  /** Waits until so many events are stored. */
+  /** Waits until this many events are stored. */
   async storedCount(count: number, deadlineMs = 10_000): Promise<void> {
     const what = () => `stored events; there are ${this.stored.length} of ${count}`;
     await until(() => this.stored.length >= count, { deadlineMs, everyMs: 2, what });
   }
 
-  /** The requests that had a batch of `partition`. */
+  /** Returns the requests with a batch of `partition`. */
   requestsWith(partition: number): Produced[] {
     return this.requests.filter(({ partitions }) => partitions.includes(partition));
   }
@@ -206,7 +206,7 @@ export class ProduceRig {
       .writeArray([topic.writeArray(partitions)]).buffer;
   }
 
-  /** A key that leads to this partition. */
+  /** Returns a key that maps to this partition. */
   #keyOf(partition: number): string {
     for (let number = 0; this.#keys[partition] === undefined; number++) {
       const key = Buffer.from(`key ${number}`);

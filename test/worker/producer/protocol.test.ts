@@ -25,7 +25,7 @@ interface PartitionAnswer {
   readonly code: number;
 }
 
-/** A Produce response of version 7. */
+/** Encodes a Produce response of version 7. */
 function produceResponse(
   topics: readonly { readonly topic: string; readonly partitions: readonly PartitionAnswer[] }[],
   throttleMs: number,
@@ -55,7 +55,7 @@ const anyParts = fc.array(
   { minLength: 1, maxLength: 10 },
 );
 
-test('the produce body carries acks=all, the time-out, and each batch untouched', () => {
+test('the produce body contains acks=all, the timeout, and each batch unchanged', () => {
   fc.assert(
     fc.property(anyParts, fc.nat(60_000), (parts, timeoutMs) => {
       const topics = new Map([
@@ -80,7 +80,7 @@ test('the produce body carries acks=all, the time-out, and each batch untouched'
   );
 });
 
-test('the head of a request equals kafkajs’s own, before a body in any pieces', async () => {
+test('the request header equals kafkajs’s, before a body in any pieces', async () => {
   const anyBody = fc.array(fc.uint8Array({ maxLength: 9 }).map((bytes) => Buffer.from(bytes)));
   const check = fc.asyncProperty(
     fc.nat(2 ** 31 - 1),
@@ -101,7 +101,7 @@ test('the head of a request equals kafkajs’s own, before a body in any pieces'
   await fc.assert(check);
 });
 
-test('a produce response gives each code by topic and partition, and the throttle', () => {
+test('a produce response contains each code by topic and partition, and the throttle time', () => {
   const partitions = [
     { partition: 0, code: 0 },
     { partition: 7, code: -1 },
@@ -126,7 +126,7 @@ test('a produce response gives each code by topic and partition, and the throttl
   assert.deepEqual(errorCodes.get('events2')?.get(7), 6);
 });
 
-test('a produce answer that is cut short anywhere throws', () => {
+test('a produce response truncated anywhere throws', () => {
   for (const topic of ['events', 'other']) {
     const raw = produceResponse([{ topic, partitions: [{ partition: 4, code: 0 }] }], 0);
     for (let length = 0; length < raw.length; length++) {
@@ -135,15 +135,15 @@ test('a produce answer that is cut short anywhere throws', () => {
   }
 });
 
-test('a produce answer whose counts lie throws at once', () => {
+test('a produce response with wrong counts throws at once', () => {
   const raw = produceResponse([{ topic: 'other', partitions: [] }], 0);
   raw.writeInt32BE(2 ** 31 - 1, 4 + 2 + 'other'.length);
   const startedMs = performance.now();
   assert.throws(() => decodeProduce(raw), RangeError);
-  assert(performance.now() - startedMs < 500, 'without following the lie');
+  assert(performance.now() - startedMs < 500, 'without reading that many items');
 });
 
-test('the metadata request equals kafkajs’s own, and must not create the topic', async () => {
+test('the metadata request equals kafkajs’s, and does not create the topic', async () => {
   const request = metadataRequest({
     topics: ['event_topic', 'other'],
     allowAutoTopicCreation: false,
@@ -156,7 +156,7 @@ test('the metadata request equals kafkajs’s own, and must not create the topic
   );
 });
 
-test('a metadata answer with errors in it is decoded, not thrown', async () => {
+test('a metadata response with errors is decoded without throwing', async () => {
   const partition = new Encoder()
     .writeInt16(5)
     .writeInt32(2)
@@ -184,7 +184,7 @@ test('a metadata answer with errors in it is decoded, not thrown', async () => {
   assert.equal(topicMetadata[0]?.partitionMetadata[0]?.leader, -1);
 });
 
-test('the request for a producer id equals kafkajs’s own', async () => {
+test('the request for a producer id equals kafkajs’s', async () => {
   const request = initProducerIdRequest({ transactionTimeout: -1 });
   const { apiKey, apiVersion } = request;
   assert.deepEqual(INIT_PRODUCER_ID, { apiKey, apiVersion });
@@ -192,7 +192,7 @@ test('the request for a producer id equals kafkajs’s own', async () => {
   assert.deepEqual(Buffer.concat(body), (await request.encode()).buffer);
 });
 
-test('a producer id is read in all its 64 bits; a cut answer throws', () => {
+test('a producer id is decoded with all 64 bits; a truncated response throws', () => {
   const raw = new Encoder()
     .writeInt32(0)
     .writeInt16(14)

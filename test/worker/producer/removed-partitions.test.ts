@@ -1,4 +1,4 @@
-/** The memory of batches whose partition is removed while something else still reads it. */
+/** Memory of batches whose partition is removed while a socket or thread still reads it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KIB, MIB } from '../../../src/config/limits.ts';
@@ -15,7 +15,7 @@ import { recordFaults } from '../faults.ts';
 
 const NOW_MS = 1_000;
 
-/** A topic that is about to lose its second partition, and the fates of its batches. */
+/** A topic that is about to lose its second partition, and the results of its batches. */
 class Rig {
   readonly budget = new Budget(MIB);
   readonly accumulator = new Accumulator({
@@ -46,7 +46,7 @@ class Rig {
     this.removed = new RemovedPartitions(this.accumulator, outcomes, metrics);
   }
 
-  /** A partition whose lane has a head with this value. */
+  /** Returns a partition whose lane has a head with this value. */
   start(value: string): { partition: Partition; head: RecordBatch } {
     const partition = this.topic.partitions[1]!;
     const bytes = Buffer.from(value);
@@ -68,7 +68,7 @@ class Rig {
     for (const partition of this.topic.resize(1)) this.removed.add(partition);
   }
 
-  /** Whether the pool gives the memory of a batch to another one. */
+  /** Whether the pool reuses the memory of a batch. */
   isFree({ buffer }: RecordBatch): boolean {
     const others: Buffer[] = [];
     while (this.budget.freeBytes > 0) {
@@ -81,7 +81,7 @@ class Rig {
     return others.includes(buffer);
   }
 
-  /** Values that wait in the partition that stays; releases them. */
+  /** Returns the values that wait in the remaining partition; releases them. */
   takeMoved(): string[] {
     const { queue } = this.topic.partitions[0]!;
     const values: string[] = [];
@@ -104,22 +104,22 @@ for (const [how, outcome, fate] of [
     const bytes = partition.lane.send(NOW_MS);
     const copy = Buffer.from(bytes);
     rig.remove();
-    assert.deepEqual(rig.fates, fate, 'told at once');
+    assert.deepEqual(rig.fates, fate, 'reported at once');
     assert.equal(rig.isFree(head), false);
     const walked: RecordBatch[] = [];
     rig.removed.walk((batch) => walked.push(batch));
     assert.deepEqual(walked, [head]);
-    assert.deepEqual(bytes, copy, 'its socket may still read it');
+    assert.deepEqual(bytes, copy, 'the socket may still read it');
     assert.equal(rig.removed.settled(partition, outcome, NOW_MS), true);
     assert.equal(rig.isFree(head), true);
-    assert.deepEqual(rig.fates, fate, 'told once');
+    assert.deepEqual(rig.fates, fate, 'reported once');
     assert.deepEqual(rig.takeMoved(), []);
     assert.equal(rig.budget.usedBytes, 0);
     assert.equal(rig.removed.settled(partition, outcome, NOW_MS), false);
   });
 }
 
-test('the memory of a batch that a thread compresses is kept until that is over', () => {
+test('the memory of a batch being compressed is kept until the thread has finished', () => {
   const rig = new Rig();
   const { partition, head } = rig.start('compressed');
   partition.lane.beginCompression();
@@ -128,7 +128,7 @@ test('the memory of a batch that a thread compresses is kept until that is over'
   assert.equal(rig.isFree(head), false);
   assert.deepEqual(rig.takeMoved(), ['compressed'], 'its records move at once');
   assert.deepEqual(head.buffer, copy);
-  // The thread's result comes too late for anybody.
+  // The thread's result is too late to be used.
   const compressed = rig.budget.forceAllocate(KIB);
   head.setCompressed({ buffer: compressed, length: head.length - 1, codec: 1 });
   rig.removed.compressed(head);

@@ -6,7 +6,7 @@ import { batchOfValues } from '../../../testing/batches.ts';
 export const PRODUCER_ID = 4_001n;
 export const WALL_MS = 1_700_000_000_000;
 
-/** A lane, its clock, and the driver's part: sending, splitting. */
+/** A lane, its clock, and the producer's part: sending, splitting. */
 export class Rig {
   readonly lane: Lane;
   nowMs = 1_000;
@@ -20,14 +20,14 @@ export class Rig {
     this.lane.setProducerId(PRODUCER_ID, epoch, sequence);
   }
 
-  /** Puts a batch of `values` at the head. */
+  /** Makes a batch of `values` the head. */
   start(...values: string[]): RecordBatch {
     const batch = batchOfValues(values);
     this.lane.start(batch);
     return batch;
   }
 
-  /** Waits as long as the lane wants, and sends. @returns a copy of the bytes */
+  /** Waits for the lane's back-off, and sends. @returns a copy of the bytes */
   send(): Buffer {
     this.nowMs = Math.max(this.nowMs, this.lane.notBeforeMs);
     return Buffer.from(this.lane.send(this.nowMs));
@@ -41,13 +41,13 @@ export class Rig {
     return this.settle(outcomeOf(errorCode));
   }
 
-  /** Sends, and the broker answers `errorCode`. */
+  /** Sends, and the broker answers with `errorCode`. */
   attempt(errorCode: number): Settlement {
     this.send();
     return this.settleCode(errorCode);
   }
 
-  /** Halves the head as a settlement demands. */
+  /** Halves the head as a settlement requires. */
   halve(batch: RecordBatch): void {
     const rest = new RecordBatch(Buffer.alloc(batch.buffer.length), batch.partition);
     batch.split(Math.ceil(batch.records / 2), rest);

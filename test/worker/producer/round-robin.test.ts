@@ -6,7 +6,7 @@ import { noAnswer } from '../../../src/worker/producer/error-table.ts';
 import { RoundRobin } from '../../../src/worker/producer/round-robin.ts';
 import { batchOfValues, topicOf } from '../../../testing/batches.ts';
 
-/** Partitions whose lanes have one batch each, with a value of so many bytes. */
+/** Returns partitions whose lanes have one batch each, with values of these sizes. */
 function partitionsWith(...bytes: number[]): readonly Partition[] {
   const { partitions } = topicOf(bytes.length);
   for (const { lane, number } of partitions) {
@@ -16,7 +16,7 @@ function partitionsWith(...bytes: number[]): readonly Partition[] {
   return partitions;
 }
 
-/** Two attempts of the partition end without an answer. */
+/** Ends two attempts of the partition without a response. */
 function leaveUnanswered({ lane }: Partition): void {
   for (let count = 0; count < 2; count++) {
     lane.send(lane.notBeforeMs);
@@ -27,7 +27,7 @@ function leaveUnanswered({ lane }: Partition): void {
 const always = () => true;
 const numbers = (partitions: readonly Partition[]) => partitions.map(({ number }) => number);
 
-test('all go when they fit', () => {
+test('all partitions are sent when they fit', () => {
   const partitions = partitionsWith(10, 10, 10);
   const roundRobin = new RoundRobin();
   for (let count = 0; count < 2; count++) {
@@ -36,7 +36,7 @@ test('all go when they fit', () => {
   assert.deepEqual(roundRobin.choose([], 10_000, always), []);
 });
 
-test('when they do not fit, the first that was left out comes first next time', () => {
+test('otherwise, the first one left out is first next time', () => {
   const partitions = partitionsWith(100, 100, 100, 100, 100);
   const twoFit = 2 * partitions[0]!.lane.head!.length;
   const roundRobin = new RoundRobin();
@@ -57,7 +57,7 @@ test('when they do not fit, the first that was left out comes first next time', 
   );
 });
 
-test('one that is larger than a request goes alone, in its turn', () => {
+test('a batch larger than a request is sent alone, in its turn', () => {
   const partitions = partitionsWith(10, 5_000, 10);
   const roundRobin = new RoundRobin();
   const taken = Array.from({ length: 3 }, () =>
@@ -66,7 +66,7 @@ test('one that is larger than a request goes alone, in its turn', () => {
   assert.deepEqual(taken, [[0], [1], [2, 0]]);
 });
 
-test('one that nobody answered shares its request with no other, and has its turn', () => {
+test('a partition without responses shares its request with no other, and has its turn', () => {
   const partitions = partitionsWith(10, 10, 10, 10);
   leaveUnanswered(partitions[1]!);
   const roundRobin = new RoundRobin();
@@ -76,7 +76,7 @@ test('one that nobody answered shares its request with no other, and has its tur
   assert.deepEqual(taken, [[0], [1], [2, 3, 0], [1]]);
 });
 
-test('whoever stays ready has its turn in as many requests as there are lanes', () => {
+test('a ready lane is served within as many requests as there are lanes', () => {
   const anyLanes = fc.array(
     fc.record({ bytes: fc.integer({ min: 1, max: 400 }), stuck: fc.boolean() }),
     { minLength: 1, maxLength: 8, size: 'max' },

@@ -1,4 +1,4 @@
-/** Topics of one producer: what is wrong with one says nothing of the others. */
+/** Several topics of one producer: the state of one says nothing about the others. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { until } from '../../../testing/wait.ts';
@@ -21,7 +21,9 @@ async function start(others: readonly string[]): Promise<Pipeline> {
   return pipeline;
 }
 
-/** Events of the healthy topic that are stored within a while, a few at a time per partition. */
+/**
+ * Returns the events of the healthy topic stored in a fixed time, a few at a time per partition.
+ */
 async function throughput(pipeline: Pipeline): Promise<number> {
   const endMs = performance.now() + RUN_MS;
   const rejected = pipeline.others.find(({ name }) => name === 'rejected');
@@ -39,7 +41,7 @@ async function throughput(pipeline: Pipeline): Promise<number> {
 }
 
 describe('of several topics', { timeout: TIMEOUT_MS }, () => {
-  test('one that is missing and one that is rejected do not slow a healthy one', async () => {
+  test('a missing and a rejected topic do not slow down a healthy one', async () => {
     const alone = await start([]);
     const before = await throughput(alone);
     await alone.close();
@@ -47,8 +49,8 @@ describe('of several topics', { timeout: TIMEOUT_MS }, () => {
     const [missing, rejected] = pipeline.others as [Pipeline['topic'], Pipeline['topic']];
     await until(() => rejected.partitions.length === 3, { what: 'the other topic' });
     pipeline.cluster.topicErrors.set('rejected', POLICY);
-    const beside = await throughput(pipeline);
-    assert(beside > 0.7 * before, `${beside} events, ${before} alone`);
+    const concurrent = await throughput(pipeline);
+    assert(concurrent > 0.7 * before, `${concurrent} events, ${before} alone`);
     pipeline.producer.refresh();
     await until(() => rejected.state === 'rejected', { what: 'the rejection' });
     assert.deepEqual(
@@ -62,21 +64,21 @@ describe('of several topics', { timeout: TIMEOUT_MS }, () => {
     await pipeline.end();
   });
 
-  test('a leader that moved is found at once, whatever else is missing', async () => {
+  test('a leader that moved is found at once while another topic is missing', async () => {
     const pipeline = await start(['missing']);
     const { cluster } = pipeline;
-    // By now the loop asks about the other one at its slowest pace.
-    await until(() => cluster.count('Metadata') > 8, { deadlineMs: 20_000, what: 'looks' });
+    // By now the other topic is requested at the slowest pace.
+    await until(() => cluster.count('Metadata') > 8, { deadlineMs: 20_000, what: 'requests' });
     cluster.partition(TOPIC, 0).leader = 2;
     const startedMs = performance.now();
     pipeline.send(0, 'moved');
-    await until(() => pipeline.fates.has('moved'), { everyMs: 5, what: 'its fate' });
+    await until(() => pipeline.fates.has('moved'), { everyMs: 5, what: 'its result' });
     assert(performance.now() - startedMs < 600, `${performance.now() - startedMs} ms`);
     assert.equal(pipeline.fates.get('moved'), 'stored');
     await pipeline.close();
   });
 
-  test('batches of several share requests, and each answer is taken for its own', async () => {
+  test('batches of several topics share requests, and results are matched by topic', async () => {
     const pipeline = await start(['other']);
     const [other] = pipeline.others as [Pipeline['topic']];
     await until(() => other.partitions.length === 2, { what: 'the other topic' });

@@ -1,6 +1,6 @@
 /**
- * Answers by TLS. There one hears of what has left in the next turn of the loop, so that an answer
- * may come before: the server is a thread, and this one stands still until it has answered.
+ * Responses over TLS, where `writableLength` is updated in the next turn of the loop, so that a
+ * response may precede it: the server is a thread, and this one blocks until it has answered.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -52,7 +52,7 @@ describe('a watched socket with TLS', { skip: missingTool('openssl') }, () => {
     ['a timer', (act: () => void) => setTimeout(act, 1)],
     ['an immediate', (act: () => void) => setImmediate(act)],
   ] as const) {
-    test(`takes an answer that is there in the turn of its request, sent by ${phase}`, async () => {
+    test(`accepts a response that arrives in the turn of its request, sent by ${phase}`, async () => {
       const watched = await connect();
       let early = 0;
       for (let count = 1; count <= 10; count++) {
@@ -68,15 +68,15 @@ describe('a watched socket with TLS', { skip: missingTool('openssl') }, () => {
         assert.deepEqual([...answer], [1, 2, 3, 4]);
       }
       assert.equal(watched.endReason, undefined);
-      assert.equal(early, 10, 'it was answered while this thread stood still');
+      assert.equal(early, 10, 'answered while this thread was blocked');
       watched.end('closed');
     });
   }
 
-  test('takes no answer for a request that has not left', async () => {
+  test('rejects a response to a request that has not left', async () => {
     const watched = await connect();
     let taken = 0;
-    // Its first chunk is answered, and all the others.
+    // Its first chunk is answered, and all others.
     watched.request([Buffer.alloc(32 * 2 ** 20)], () => taken++);
     await until(() => !watched.alive, { what: 'the end of the connection' });
     assert.deepEqual([watched.endReason, taken], ['bad_response', 0]);

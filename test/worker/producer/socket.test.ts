@@ -23,7 +23,7 @@ function lengthOf(value: number): Buffer {
 
 const GOOD = Buffer.concat([response('1234'), response('a longer response'), response('12345')]);
 
-test('good responses pass, split at any byte', () => {
+test('valid responses pass, split at any byte', () => {
   for (let at = 0; at <= GOOD.length; at++) {
     const check = new LengthCheck();
     assert.equal(check.accept(GOOD.subarray(0, at)), true);
@@ -33,7 +33,7 @@ test('good responses pass, split at any byte', () => {
   for (const byte of GOOD) assert.equal(check.accept(Buffer.of(byte)), true);
 });
 
-test('a wrong length is found behind good responses, split at any byte', () => {
+test('an invalid length is detected after valid responses, split at any byte', () => {
   for (const wrong of [0, 2, 3, -1, -(2 ** 31), LIMITS.responseBytes + 1, 0x48545450]) {
     const stream = Buffer.concat([GOOD, lengthOf(wrong), Buffer.alloc(10)]);
     for (let at = 0; at <= stream.length; at++) {
@@ -46,7 +46,7 @@ test('a wrong length is found behind good responses, split at any byte', () => {
   }
 });
 
-test('random streams in random chunks: good ones pass', () => {
+test('random streams in random chunks: valid ones pass', () => {
   const payloads = fc.array(fc.uint8Array({ minLength: 4, maxLength: 50 }), { maxLength: 10 });
   fc.assert(
     fc.property(payloads, fc.array(fc.integer({ min: 1, max: 20 })), (bodies, sizes) => {
@@ -61,7 +61,7 @@ test('random streams in random chunks: good ones pass', () => {
   );
 });
 
-/** A watched socket to a server, connected; what it reads goes to `onData`, as in kafkajs. */
+/** Returns a watched socket connected to a server; its data goes to `onData`, as in kafkajs. */
 async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () => {}) {
   let closes = 0;
   let onClosed = () => {};
@@ -88,7 +88,7 @@ async function connect(server: TcpServer, onData: (chunk: Buffer) => void = () =
     error: () => error,
     closed: async () => {
       await closing;
-      assert.equal(closes, 1, 'it says once that it is closed');
+      assert.equal(closes, 1, 'it reports the close once');
     },
   };
 }
@@ -98,21 +98,21 @@ const BASE_TIMEOUTS = { guardMs: 60, requestMs: 10_000 };
 describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
   after(destroyServers);
 
-  test('ends with an error when nobody answers', async () => {
+  test('closes with an error without a response', async () => {
     const server = await TcpServer.start((socket) => socket.resume());
     const { watched, socket, error, closed } = await connect(server);
     const startedMs = performance.now();
     socket.write('request');
     watched.watch(BASE_TIMEOUTS);
     await closed();
-    assert(performance.now() - startedMs >= BASE_TIMEOUTS.guardMs, 'not before its time');
+    assert(performance.now() - startedMs >= BASE_TIMEOUTS.guardMs, 'not too early');
     assert.equal(watched.endReason, 'guard');
     assert.equal(watched.alive, false);
     assert.equal(error()?.message, 'guard');
     await server.closed();
   });
 
-  test('lives while something is read, and ends when the request takes too long', async () => {
+  test('stays open while data arrives, and closes when the request times out', async () => {
     const dripping = (socket: net.Socket) => {
       const drip = setInterval(() => socket.write('.'), 5);
       socket.on('close', () => clearInterval(drip));
@@ -126,11 +126,11 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     watched.watch({ guardMs: 60, requestMs: 400 });
     await closed();
     assert.equal(watched.endReason, 'request_timeout');
-    assert(performance.now() - startedMs >= 400, 'not before its time');
+    assert(performance.now() - startedMs >= 400, 'not too early');
     await server.closed();
   });
 
-  test('lives while what was written has not left', async () => {
+  test('stays open while written data has not left', async () => {
     const server = await TcpServer.start((socket) => socket.pause());
     const { watched, socket, closed } = await connect(server);
     socket.write(Buffer.alloc(16 * 2 ** 20));
@@ -141,7 +141,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('is let alone once the watch has ended', async () => {
+  test('is not closed after the watch has ended', async () => {
     const server = await TcpServer.start((socket) => socket.resume());
     const { watched, socket, closed } = await connect(server);
     watched.watch({ guardMs: 6, requestMs: 10 });
@@ -155,7 +155,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('ends at a length that no response has, before its listener sees the chunk', async () => {
+  test('closes at a length that no response has, before its listener gets the chunk', async () => {
     for (const wrong of [2, -1]) {
       const server = await TcpServer.start((socket) => socket.write(lengthOf(wrong)));
       const seen: Buffer[] = [];
@@ -167,7 +167,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     }
   });
 
-  test('ends when its listener throws', async () => {
+  test('closes when its listener throws', async () => {
     const server = await TcpServer.start((socket) => socket.write(response('1234')));
     const { watched, closed } = await connect(server, () => {
       throw new Error('cannot be read');
@@ -177,16 +177,16 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('gives the whole answer to a request in pieces, however it is split, and nobody else', async () => {
+  test('delivers the whole response, however it is split, to the requester only', async () => {
     const answer = response('an answer of a broker');
     for (let at = 1; at < answer.length; at++) {
       const pieces = ['what ', 'is ', 'asked'].map((piece) => Buffer.from(piece));
-      const heard: Buffer[] = [];
+      const received: Buffer[] = [];
       const server = await TcpServer.start((socket) => {
         socket.setNoDelay(true);
         socket.on('data', (chunk) => {
-          heard.push(chunk);
-          if (Buffer.concat(heard).length < Buffer.concat(pieces).length) return;
+          received.push(chunk);
+          if (Buffer.concat(received).length < Buffer.concat(pieces).length) return;
           socket.write(answer.subarray(0, at));
           setImmediate(() => socket.write(answer.subarray(at)));
         });
@@ -195,7 +195,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
       const { watched, closed } = await connect(server, (chunk) => seen.push(chunk));
       const given = await new Promise<Buffer>((resolve) => watched.request(pieces, resolve));
       assert.equal(given.toString(), 'an answer of a broker');
-      assert.equal(Buffer.concat(heard).toString(), 'what is asked');
+      assert.equal(Buffer.concat(received).toString(), 'what is asked');
       assert.deepEqual(seen, []);
       watched.end('closed');
       await closed();
@@ -203,7 +203,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     }
   });
 
-  test('takes the first of two answers that come at once, and ends', async () => {
+  test('delivers the first of two responses that arrive at once, and closes', async () => {
     const server = await TcpServer.start((socket) => {
       socket.once('data', () =>
         socket.write(Buffer.concat([response('first'), response('second')])),
@@ -219,7 +219,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('takes no answer for a request that has not left: its bytes are still read', async () => {
+  test('rejects a response to a request that has not left, whose bytes are still read', async () => {
     const server = await TcpServer.start((socket) => {
       socket.pause();
       socket.write(response('too early'));
@@ -233,7 +233,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('leaves to its listener what comes when no request of ours is on its way', async () => {
+  test('passes data to its listener when no own request is in flight', async () => {
     const server = await TcpServer.start((socket) => {
       socket.on('data', (chunk) => socket.write(response(`re: ${chunk}`)));
     });
@@ -254,7 +254,7 @@ describe('a watched socket', { concurrency: true, timeout: 10_000 }, () => {
     await server.closed();
   });
 
-  test('says that it is closed when the other side ends it, and keeps the first reason', async () => {
+  test('reports a close by the peer, and keeps the first reason', async () => {
     const server = await TcpServer.start((socket) => socket.end());
     const { watched, closed } = await connect(server);
     await closed();

@@ -1,4 +1,4 @@
-/** One stuck lane never stops the others: how many batches they get through, with and without. */
+/** Throughput of healthy lanes, with and without a stuck one. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,15 +8,15 @@ import { endRigs, type Produced, ProduceRig, type Reply } from './produce-rig.ts
 const TIMEOUT_MS = 60_000;
 const STUCK = 0;
 const HEALTHY = 1;
-/** What the broker takes for a healthy batch; far more than a loop turn of a busy machine. */
+/** Broker time for a healthy batch; far above a loop turn of a busy machine. */
 const BROKER_MS = 20;
 const MEASURED_MS = 3_000;
 const RATIO_MIN = 0.9;
 
 const isStuck = ({ partitions }: Produced) => partitions.includes(STUCK);
 
-/** How a partition can be stuck, and what its broker does then. */
-const WAYS: Readonly<Record<string, (request: Produced) => Reply>> = {
+/** Causes of a stuck partition, and the broker's reply. */
+const CAUSES: Readonly<Record<string, (request: Produced) => Reply>> = {
   'is refused at once, NOT_ENOUGH_REPLICAS': () => ({
     codes: { [STUCK]: 19 },
     delayMs: BROKER_MS,
@@ -28,7 +28,7 @@ const WAYS: Readonly<Record<string, (request: Produced) => Reply>> = {
   'keeps the broker from answering': () => ({ instead: 'silence' }),
 };
 
-/** Batches of the healthy lane in {@link MEASURED_MS}; each is sent when the last is stored. */
+/** Batches of the healthy lane in {@link MEASURED_MS}, each sent after the previous one. */
 async function throughput(stuck?: (request: Produced) => Reply): Promise<number> {
   const rig = await ProduceRig.start();
   for (const partition of [STUCK, HEALTHY]) rig.send(partition);
@@ -39,9 +39,9 @@ async function throughput(stuck?: (request: Produced) => Reply): Promise<number>
   if (stuck !== undefined) rig.send(STUCK);
   rig.send(HEALTHY);
   if (stuck !== undefined) {
-    // At first they share requests: nobody can know yet.
+    // At first they share requests, since the cause is unknown.
     const deadlineMs = 20_000;
-    await until(() => isApart(rig), { deadlineMs, everyMs: 5, what: 'requests of their own' });
+    await until(() => isSeparate(rig), { deadlineMs, everyMs: 5, what: 'separate requests' });
   }
   const stuckBefore = rig.requestsWith(STUCK).length;
   const before = rig.stored.length;
@@ -49,15 +49,17 @@ async function throughput(stuck?: (request: Produced) => Reply): Promise<number>
   const batches = rig.stored.length - before;
   if (stuck !== undefined) {
     assert(isStuck(rig.requests[0]!) && rig.requests[2]?.partitions.length === 2, 'together first');
-    assert(rig.requestsWith(STUCK).length > stuckBefore, 'the stuck one goes on trying');
+    assert(rig.requestsWith(STUCK).length > stuckBefore, 'the stuck lane keeps retrying');
     assert.equal(rig.stored.filter((value) => value.startsWith(`${STUCK}:`)).length, 1);
   }
   rig.end();
   return batches;
 }
 
-/** The stuck lane's last request had no company, and the other's last ones followed at once. */
-function isApart(rig: ProduceRig): boolean {
+/**
+ * Whether the stuck lane's last request was its own, and the other's last ones were consecutive.
+ */
+function isSeparate(rig: ProduceRig): boolean {
   const stuck = rig.requestsWith(STUCK);
   const first = rig.requestsWith(HEALTHY).at(-5);
   const recent = first !== undefined && performance.now() - first.atMs < 25 * BROKER_MS;
@@ -66,14 +68,14 @@ function isApart(rig: ProduceRig): boolean {
 
 after(endRigs);
 
-describe('beside a stuck lane', { concurrency: true, timeout: TIMEOUT_MS }, () => {
+describe('next to a stuck lane', { concurrency: true, timeout: TIMEOUT_MS }, () => {
   const alone = throughput();
 
-  for (const [name, reply] of Object.entries(WAYS)) {
+  for (const [name, reply] of Object.entries(CAUSES)) {
     test(`that ${name}, a healthy one keeps its pace`, async (t) => {
       const [batches, batchesAlone] = [await throughput(reply), await alone];
-      t.diagnostic(`${batches} batches beside it, ${batchesAlone} without it`);
-      assert(batchesAlone > 50, 'there is something to measure');
+      t.diagnostic(`${batches} batches, ${batchesAlone} without a stuck lane`);
+      assert(batchesAlone > 50, 'the measurement is valid');
       assert(batches >= RATIO_MIN * batchesAlone, `${batches} of ${batchesAlone}`);
     });
   }

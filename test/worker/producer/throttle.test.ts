@@ -1,4 +1,4 @@
-/** A broker that asks for a pause of weeks gets a bounded one. A file of its own, for its bound. */
+/** A broker with a throttle time of weeks, which is bounded. A separate file, for its bound. */
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
@@ -17,7 +17,7 @@ after(() => {
   endRigs();
 });
 
-test('it is sent to again after the bound, and the log has both times', async () => {
+test('the broker is sent to again after the bound, and the log has both times', async () => {
   const rig = await ProduceRig.start({});
   rig.reply = () => ({ throttleMs: WEEKS_MS });
   rig.send(0);
@@ -31,7 +31,7 @@ test('it is sent to again after the bound, and the log has both times', async ()
   rig.end();
 });
 
-test('kafkajs, whose admin client and logins have a queue of their own, waits no longer either', () => {
+test('kafkajs waits no longer either, in the queue of its admin client and authentication', () => {
   const RequestQueue = createRequire(import.meta.url)('kafkajs/src/network/requestQueue');
   const logger = { debug: () => {}, namespace: () => logger };
   const queue = new RequestQueue({ logger, isConnected: () => true });

@@ -1,6 +1,4 @@
-/**
- * A topic that is created again, with fewer, more and equal partitions, under a running producer.
- */
+/** Recreation of a topic, with fewer, more and as many partitions, under a running producer. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
@@ -19,7 +17,7 @@ interface Options extends PipelineOptions {
   readonly partitions?: number;
 }
 
-/** A pipeline that has stored an event of each key. */
+/** Returns a pipeline that has stored an event of each key. */
 async function warm({ brokers = 2, topicIds = true, partitions = 12, ...rest }: Options = {}) {
   const cluster = await FakeCluster.start({ brokers, topicIds, topics: { [TOPIC]: partitions } });
   const pipeline = await Pipeline.start(cluster, rest);
@@ -32,7 +30,7 @@ async function sendAll(pipeline: Pipeline, name: string): Promise<void> {
   await pipeline.settled();
 }
 
-/** Whether all events of this name have this fate. */
+/** Asserts that all events of this name have this result. */
 function assertFates(pipeline: Pipeline, name: string, fate = 'stored'): void {
   for (const key of KEYS) assert.equal(pipeline.fates.get(`${name} ${key}`), fate, key);
 }
@@ -41,37 +39,37 @@ function valuesIn(cluster: FakeCluster): string[] {
   return cluster.topics.get(TOPIC)!.flatMap(({ values }) => values);
 }
 
-describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_MS }, () => {
+describe('a recreated topic', { concurrency: true, timeout: TIMEOUT_MS }, () => {
   for (const [how, options] of [
     ['its id tells', {}],
     ['two brokers tell', { topicIds: false }],
     ['the only broker tells for a while', { topicIds: false, brokers: 1 }],
   ] as const) {
-    test(`with fewer partitions, time and again: each key is stored; ${how}`, async () => {
+    test(`with fewer partitions, repeatedly: each key is stored; ${how}`, async () => {
       const { cluster, pipeline } = await warm(options);
       for (const count of how.includes('while') ? [3] : [3, 1, 7, 2]) {
         const startedMs = performance.now();
         cluster.createTopic(TOPIC, count);
         await sendAll(pipeline, `${count}`);
         assertFates(pipeline, `${count}`);
-        assert.equal(valuesIn(cluster).length, KEYS.length, 'in the topic that is there');
+        assert.equal(valuesIn(cluster).length, KEYS.length, 'in the current topic');
         const tookMs = performance.now() - startedMs;
         if (how.includes('while')) assert(tookMs >= LIMITS.fewerPartitions.steadyMs);
         else assert(tookMs < 3_000, `${tookMs} ms`);
-        assert(pipeline.topic.partitions.length <= count, 'none that is not there');
+        assert(pipeline.topic.partitions.length <= count, 'only existing ones');
       }
       assert.deepEqual(pipeline.overdue, []);
       await pipeline.close();
     });
   }
 
-  test('after it was missing: what came meanwhile is stored, in order per key', async () => {
+  test('after it was missing: events sent meanwhile are stored, in order per key', async () => {
     const { cluster, pipeline } = await warm({ topicIds: false, brokers: 1 });
     cluster.deleteTopic(TOPIC);
     for (let round = 0; round < 5; round++) {
       for (const key of KEYS) pipeline.append(pipeline.topic, key, `${round} ${key}`);
     }
-    await until(() => pipeline.facts.includes('missing'), { what: 'the topic to be missed' });
+    await until(() => pipeline.facts.includes('missing'), { what: 'the missing topic' });
     cluster.createTopic(TOPIC, 3);
     for (const key of KEYS) pipeline.append(pipeline.topic, key, `5 ${key}`);
     await pipeline.settled();
@@ -87,7 +85,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('what was sent to a removed partition and never answered is told timeout at once', async () => {
+  test('a batch sent to a removed partition without a response gets timeout at once', async () => {
     const { cluster, pipeline } = await warm();
     const silent = cluster.inject({ request: 'Produce', partition: 7 }, { wire: 'silence' });
     pipeline.send(7, 'sent');
@@ -97,7 +95,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     const startedMs = performance.now();
     pipeline.append(pipeline.topic, undefined, 'other');
     pipeline.send(4, 'sent too');
-    await until(() => pipeline.overdue.length > 0, { what: 'the answer' });
+    await until(() => pipeline.overdue.length > 0, { what: 'the result' });
     assert.deepEqual(pipeline.overdue, ['sent']);
     await pipeline.settled();
     assert(performance.now() - startedMs < 10_000);
@@ -118,7 +116,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     pipeline.send(7, 'unknown');
     await until(() => down.consumed === 1, { what: 'the request' });
     const unknownAttempts = () => cluster.attempts.filter(({ bytes }) => bytes.includes('unknown'));
-    // The partition is gone before the batch is stored or its fate is known.
+    // The partition is removed before the batch is stored or its fate is known.
     cluster.createTopic(TOPIC, 3);
     pipeline.send(7, 'waiting');
     pipeline.producer.refresh();
@@ -132,7 +130,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('a batch that may be stored goes out again, with its bytes, to a partition that stays', async () => {
+  test('a batch that may be stored is sent again, with its bytes, to a remaining partition', async () => {
     const { cluster, pipeline } = await warm();
     const down = cluster.inject({ request: 'Produce', partition: 1 }, { append: true, code: 7 });
     pipeline.send(1, 'unknown');
@@ -150,7 +148,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('with equal partitions: its rejections and back-offs end, and events are stored', async () => {
+  test('with as many partitions: rejections and back-offs end, and events are stored', async () => {
     const { cluster, pipeline } = await warm();
     cluster.topicErrors.set(TOPIC, 29);
     for (const key of KEYS) pipeline.append(pipeline.topic, key, `again ${key}`);
@@ -169,7 +167,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('producer ids that only removed partitions wait for are asked for no longer', async () => {
+  test('producer ids needed only by removed partitions are no longer requested', async () => {
     const { cluster, pipeline } = await warm({ partitions: 3 });
     const ids = { request: 'InitProducerId' } as const;
     cluster.inject({ ...ids, times: Number.POSITIVE_INFINITY }, { code: 31 });
@@ -193,7 +191,7 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('its limit is read again, though nothing can be sent that would tell', async () => {
+  test('its limit is read again, although no event can be sent to detect it', async () => {
     const { cluster, pipeline } = await warm();
     pipeline.topic.maxMessageBytes = 100;
     cluster.createTopic(TOPIC, 12);
@@ -217,13 +215,13 @@ describe('a topic that is created again', { concurrency: true, timeout: TIMEOUT_
     await pipeline.close();
   });
 
-  test('one broker that has not heard of the deletion changes nothing', async () => {
+  test('one broker that does not know of the deletion changes nothing', async () => {
     const { cluster, pipeline } = await warm({ topicIds: false, brokers: 3 });
     const whole = cluster.topics.get(TOPIC)!;
     cluster.topics.set(TOPIC, whole.slice(0, 3));
     const asked = cluster.count('Metadata');
     pipeline.producer.refresh();
-    await until(() => cluster.count('Metadata') > asked, { what: 'a look' });
+    await until(() => cluster.count('Metadata') > asked, { what: 'a request' });
     cluster.topics.set(TOPIC, whole);
     await sendAll(pipeline, 'all');
     assertFates(pipeline, 'all');

@@ -1,4 +1,4 @@
-/** Which partitions of a topic are believed, answer by answer. */
+/** Credibility of partition counts, response by response. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
@@ -7,13 +7,13 @@ import { type Finding, TopicWatch } from '../../../src/worker/producer/topic-wat
 const { answers, steadyMs, aloneMs } = LIMITS.fewerPartitions;
 const MISSING = 3;
 
-/** A topic, and brokers that are asked about it; a second passes between two answers. */
+/** A topic, and its brokers; a second passes between two responses. */
 class Rig {
   readonly #watch = new TopicWatch();
   nowMs = 1_000;
   brokers = 3;
 
-  /** An answer with so many partitions, all led by broker 7. */
+  /** Response with this number of partitions, all led by broker 7. */
   ask(count: number, broker: number | undefined, topicId?: string): Finding {
     this.nowMs += 1_000;
     const partitionMetadata = Array.from({ length: count }, (_, partitionId) => {
@@ -35,7 +35,7 @@ const known = (count: number, recreated = false): Finding => ({
   recreated,
   doubtful: false,
 });
-/** So many partitions are told of, and more are believed in. */
+/** Response with `count` partitions while more are believed. */
 const doubted = (count: number, believed: number): Finding => ({
   state: 'known',
   leaders: [...new Array(count).fill(7), ...new Array(believed - count).fill(-1)],
@@ -43,13 +43,13 @@ const doubted = (count: number, believed: number): Finding => ({
   doubtful: true,
 });
 
-test('more partitions are adopted at once, and no sign of another topic', () => {
+test('more partitions are adopted at once, without sign of another topic', () => {
   const rig = new Rig();
   assert.deepEqual(rig.ask(3, 1), known(3));
   assert.deepEqual(rig.ask(12, 2), known(12));
 });
 
-test('fewer partitions are believed when a second broker says so', () => {
+test('fewer partitions are believed when a second broker reports them', () => {
   const rig = new Rig();
   rig.ask(12, 1);
   for (let time = 0; time < 3; time++) assert.deepEqual(rig.ask(3, 1), doubted(3, 12));
@@ -57,7 +57,7 @@ test('fewer partitions are believed when a second broker says so', () => {
   assert.deepEqual(rig.ask(3, 1), known(3));
 });
 
-test('an answer with all partitions in between begins it anew', () => {
+test('a response with all partitions in between restarts the count', () => {
   const rig = new Rig();
   rig.ask(12, 1);
   rig.ask(3, 1);
@@ -67,7 +67,7 @@ test('an answer with all partitions in between begins it anew', () => {
   assert.deepEqual(rig.ask(4, 3), known(4, true));
 });
 
-test('of a single broker several equal answers over a while are believed', () => {
+test('several equal responses of a single broker over a while are believed', () => {
   const rig = new Rig();
   rig.brokers = 1;
   rig.ask(12, 1);
@@ -90,7 +90,7 @@ test('of a single broker several equal answers over a while are believed', () =>
   assert.deepEqual(slow.ask(3, 1), known(3, true));
 });
 
-test('while other brokers are known and do not answer, it takes longer', () => {
+test('while other brokers are known and do not respond, it takes longer', () => {
   const rig = new Rig();
   rig.ask(12, 1);
   const firstMs = rig.nowMs + 1_000;
@@ -111,7 +111,7 @@ test('a topic that was missing in between is another one, whatever its partition
   }
   const first = new Rig();
   first.askInVain(MISSING);
-  assert.deepEqual(first.ask(12, 1), known(12), 'it was not there before');
+  assert.deepEqual(first.ask(12, 1), known(12), 'it did not exist before');
 });
 
 test('another id is another topic, whatever its partitions', () => {
@@ -120,15 +120,15 @@ test('another id is another topic, whatever its partitions', () => {
     rig.ask(12, 1, 'a');
     assert.deepEqual(rig.ask(count, 1, 'b'), known(count, true));
     assert.deepEqual(rig.ask(count, 2, 'b'), known(count));
-    assert.deepEqual(rig.ask(12, 3, 'a'), { state: 'stale' }, 'it has not heard of the deletion');
+    assert.deepEqual(rig.ask(12, 3, 'a'), { state: 'stale' }, 'unaware of the deletion');
     assert.deepEqual(rig.ask(count, 1, 'b'), known(count));
   }
 });
 
-test('a topic that was taken for a former one comes back when two brokers have it', () => {
+test('a topic taken for a former one returns when two brokers report it', () => {
   const rig = new Rig();
   rig.ask(2, 1, 'younger');
-  assert.deepEqual(rig.ask(4, 3, 'older'), known(4, true), 'nothing tells which is older');
+  assert.deepEqual(rig.ask(4, 3, 'older'), known(4, true), 'their order is unknown');
   assert.deepEqual(rig.ask(2, 1, 'younger'), { state: 'stale' });
   assert.deepEqual(rig.ask(2, 1, 'younger'), { state: 'stale' });
   assert.deepEqual(rig.ask(2, 2, 'younger'), known(2, true));
@@ -147,7 +147,7 @@ test('the same id is the same topic, missing in between or not', () => {
   assert.deepEqual(rig.ask(3, 1, 'a'), known(3, true));
 });
 
-test('other errors say nothing of the partitions, and none at all is never believed', () => {
+test('other errors say nothing about partitions, and zero partitions are never believed', () => {
   const rig = new Rig();
   rig.ask(12, 1);
   assert.deepEqual(rig.askInVain(29), { state: 'failed', errorCode: 29 });
@@ -168,5 +168,5 @@ test('without partitions no topic is another one, and none is complete', () => {
   missing.ask(12, 1);
   missing.askInVain(MISSING);
   assert.deepEqual(missing.ask(0, 1), doubted(0, 12));
-  assert.deepEqual(missing.ask(3, 1), known(3, true), 'it was missing all the same');
+  assert.deepEqual(missing.ask(3, 1), known(3, true), 'it was missing nevertheless');
 });

@@ -1,4 +1,4 @@
-/** A Kafka that is connected and can store nothing, or not for some partitions. */
+/** Kafka that is connected but cannot store events, in all or some partitions. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import type { Delivery } from '../../../src/ipc.ts';
@@ -28,7 +28,7 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     [29, 'TOPIC_AUTHORIZATION_FAILED'],
     [44, 'POLICY_VIOLATION'],
   ] as const) {
-    test(`${name} for each producer id: never reached, refused, until one is given`, async () => {
+    test(`${name} for each producer id: never reached, rejected, until one is granted`, async () => {
       const cluster = await FakeCluster.start(TWO);
       const target = { request: 'InitProducerId' as const, times: Number.POSITIVE_INFINITY };
       const injected = cluster.inject(target, { code });
@@ -51,7 +51,7 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     });
   }
 
-  test('an error for producer ids that is not of rights: never reached, and not refused', async () => {
+  test('a producer id error other than authorization: never reached, and not rejected', async () => {
     const cluster = await FakeCluster.start(TWO);
     const target = { request: 'InitProducerId' as const, times: Number.POSITIVE_INFINITY };
     const injected = cluster.inject(target, { code: 15 });
@@ -63,7 +63,7 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     await pipeline.close();
   });
 
-  test('events expired without a producer id: all partitions sent to stay stuck until one is given', async () => {
+  test('events expired without a producer id: their partitions stay stuck until one is granted', async () => {
     const cluster = await FakeCluster.start(TWO);
     const target = { request: 'InitProducerId' as const, times: Number.POSITIVE_INFINITY };
     cluster.inject(target, { code: 31 });
@@ -77,11 +77,11 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     const second = delivery(pipeline).stuckMs;
     assert(second >= 2 * EVENT_TIMEOUT_MS, `${second}: since the first one`);
     target.times = 0;
-    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the end' });
+    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the recovery' });
     await pipeline.close();
   });
 
-  test('events expired for one leader that is away: stuck with its reason, until it is back', async () => {
+  test('events expired for an unreachable leader: stuck with its reason, until it is back', async () => {
     const cluster = await FakeCluster.start(TWO);
     cluster.broker(2).advertised = { host: '127.0.0.1', port: 1 };
     const pipeline = await Pipeline.start(cluster, { eventTimeoutMs: EVENT_TIMEOUT_MS });
@@ -94,7 +94,7 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     const { reason } = delivery(pipeline);
     assert.equal(reason, 'Kafka cannot be reached: connection refused');
     cluster.broker(2).advertised = undefined;
-    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the end' });
+    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the recovery' });
     await pipeline.exchange(1, 'b');
     assert.equal(pipeline.fates.get('b'), 'stored');
     await pipeline.close();
@@ -108,11 +108,11 @@ describe('an unusable Kafka', { concurrency: true, timeout: 20_000 }, () => {
     await until(() => delivery(pipeline).stuckPartitions === 1, { what: 'the time of an outage' });
     assert.equal(delivery(pipeline).reason, 'a partition has no leader');
     cluster.partition(TOPIC, 1).leader = 2;
-    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the end' });
+    await until(() => delivery(pipeline).stuckMs === 0, { what: 'the recovery' });
     await pipeline.close();
   });
 
-  test('the reason of a failure that is over is not given for the next one', async () => {
+  test('the reason of a past failure is not reported for the next one', async () => {
     const cluster = await FakeCluster.start({ topics: { [TOPIC]: 1 } });
     const pipeline = await Pipeline.start(cluster);
     const injected = cluster.inject({ request: 'Produce' }, { code: 19 });
