@@ -53,9 +53,9 @@ export class MemoryLimit {
   }
 
   /**
-   * Evicts senders, if necessary, after a turn with much input: before the next periodic check it may
-   * have brought hundreds of MB. Only the periodic one decides to reject clients: freed memory takes
-   * a moment to become visible.
+   * Evicts senders, if necessary, after a turn with much input, which may bring hundreds of MB
+   * before the next periodic check. Only that one decides to reject clients: freed memory takes a
+   * moment to become visible.
    */
   checkAfterTurn(): void {
     if (this.#reclaimer === undefined) return;
