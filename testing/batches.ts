@@ -34,7 +34,7 @@ export const PLAIN_OWNER: Owner = {
   identity: '',
   accepted: () => {},
   settled: () => true,
-  refused: () => {},
+  rejected: () => {},
 };
 
 /** Appends `value` as event `event` of its own frame. @returns the code of a rejection */

@@ -128,7 +128,7 @@ export function wireIntake(
     topic,
     keyField,
     new KeylessEvents(keyField, counters, faults),
-    (...refusal) => acknowledger.refuse(...refusal),
+    (...rejection) => acknowledger.reject(...rejection),
   );
   return { acknowledger, intake, validate };
 }

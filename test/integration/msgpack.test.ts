@@ -149,7 +149,7 @@ test('invalid_msgpack: each refuses the whole frame, good events in it too', asy
 test('the message says what is wrong and where', async () => {
   const frame = client.sendBinary(bytesOf({ at: new Date(0) }));
   const [error] = await client.fate(frame);
-  assert.equal(error?.message, 'byte 4: an extension (timestamps are one)');
+  assert.equal(error?.message, 'byte 4: extension types (such as timestamps) are not supported');
   const { body } = await post(stage, bytesOf([{ data: new Uint8Array(2) }]), MSGPACK);
   assert.equal(body.errors[0]?.message, 'byte 7: binary data is not supported');
   tally.ws(0, { invalid_msgpack: 1 });

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { EVENT_CODES, type EventCode, eventCodes } from '../../src/common/errors.ts';
 import { MIB } from '../../src/config/limits.ts';
 import { Budget } from '../../src/worker/accumulator/budget.ts';
-import { Refusals } from '../../src/worker/acknowledger/refusals.ts';
+import { Rejections } from '../../src/worker/acknowledger/rejections.ts';
 import { Incoming } from '../../testing/protocol.ts';
 import { type Line, recordTranscript, TRANSCRIPT_ENV } from '../../testing/transcript.ts';
 import { useStage } from '../support/use-stage.ts';
@@ -103,9 +103,9 @@ test('single frames in the text have the fields that the gateway sends', () => {
 
 /** The nack of one event; codes with `retry` cannot be had from a healthy gateway. */
 function nackOf(code: EventCode): object {
-  const refusals = new Refusals(new Budget(MIB));
-  refusals.add(0, code, EVENT_CODES[code].text);
-  return { nack: 1, errors: refusals.entries() };
+  const rejections = new Rejections(new Budget(MIB));
+  rejections.add(0, code, EVENT_CODES[code].text);
+  return { nack: 1, errors: rejections.entries() };
 }
 
 test('what an entry of a nack has, for each code', () => {

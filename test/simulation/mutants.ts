@@ -237,7 +237,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'a rejected event counts as accepted in an HTTP response',
     file: HTTP_REPLY,
-    changes: [['refused', 'if (event !== undefined)…', '']],
+    changes: [['rejected', 'if (event !== undefined)…', '']],
   },
   {
     defect: 'the memory of a rejected batch is not released',

@@ -27,7 +27,7 @@ export interface Owner {
    * Event `event` of `frame` is not stored; undefined = the whole frame.
    * @param retryAfterMs time until a retry can succeed, if known
    */
-  refused(
+  rejected(
     frame: number,
     event: number | undefined,
     code: EventCode,

@@ -4,7 +4,7 @@ import { LIMITS } from '../../config/limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Credit, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
-import { Refusals } from './refusals.ts';
+import { Rejections } from './rejections.ts';
 
 /** The channel to a stream's client. */
 export interface AckChannel {
@@ -45,7 +45,7 @@ export class AckStream implements Owner, CreditWaiter {
   #grantedFrames: number = LIMITS.creditFrames;
   #grantedBytes: number;
   /** By frame; empty for most connections. */
-  #refusals: Map<number, Refusals> | undefined;
+  #rejections: Map<number, Rejections> | undefined;
   #nackable: readonly number[] = NONE;
   /** Of nacks sent; undefined = none. */
   #debt: NackDebt | undefined;
@@ -106,9 +106,9 @@ export class AckStream implements Owner, CreditWaiter {
   close(): void {
     this.#closed = true;
     this.#credit.leave(this);
-    const refusals = this.#refusals?.values() ?? [];
-    this.#refusals = undefined;
-    for (const each of refusals) each.release();
+    const rejections = this.#rejections?.values() ?? [];
+    this.#rejections = undefined;
+    for (const each of rejections) each.release();
     this.#nackable = NONE;
   }
 
@@ -122,7 +122,7 @@ export class AckStream implements Owner, CreditWaiter {
     return true;
   }
 
-  refused(
+  rejected(
     frame: number,
     event: number | undefined,
     code: EventCode,
@@ -130,13 +130,13 @@ export class AckStream implements Owner, CreditWaiter {
     retryAfterMs?: number,
   ): void {
     if (this.#closed) return;
-    this.#refusals ??= new Map();
-    let refusals = this.#refusals.get(frame);
-    if (refusals === undefined) {
-      refusals = new Refusals(this.#credit.budget);
-      this.#refusals.set(frame, refusals);
+    this.#rejections ??= new Map();
+    let rejections = this.#rejections.get(frame);
+    if (rejections === undefined) {
+      rejections = new Rejections(this.#credit.budget);
+      this.#rejections.set(frame, rejections);
     }
-    refusals.add(event, code, message, retryAfterMs);
+    rejections.add(event, code, message, retryAfterMs);
   }
 
   #settle(frame: number, count: number): void {
@@ -146,7 +146,7 @@ export class AckStream implements Owner, CreditWaiter {
     assert(left >= 0, 'more events were settled than accepted');
     this.#open[slot] = left;
     if (left > 0) return;
-    if (this.#refusals?.has(frame)) this.#nackable = [...this.#nackable, frame];
+    if (this.#rejections?.has(frame)) this.#nackable = [...this.#nackable, frame];
     this.#markDirty();
   }
 
@@ -167,10 +167,10 @@ export class AckStream implements Owner, CreditWaiter {
     if (this.#closed) return;
     const texts: string[] = [];
     for (const frame of this.#nackable) {
-      const refusals = this.#refusals?.get(frame);
-      this.#refusals?.delete(frame);
-      texts.push(JSON.stringify({ nack: frame, errors: refusals?.entries() }));
-      refusals?.release();
+      const rejections = this.#rejections?.get(frame);
+      this.#rejections?.delete(frame);
+      texts.push(JSON.stringify({ nack: frame, errors: rejections?.entries() }));
+      rejections?.release();
     }
     if (texts.length > 0) this.#addDebt(texts);
     this.#nackable = NONE;

@@ -26,7 +26,7 @@ export const PLAIN: Owner = {
   identity: '',
   accepted: () => {},
   settled: () => true,
-  refused: () => {},
+  rejected: () => {},
 };
 
 /** Plain owners by identity: events of an identity's connections in a row form one run. */
@@ -90,7 +90,7 @@ export class Acknowledger implements DeliveryListener {
    * Rejects one event on arrival, or a frame that cannot be decoded (no `event`).
    * @param retryAfterMs when to retry, if known
    */
-  refuse(
+  reject(
     owner: Owner,
     frame: number,
     event: number | undefined,
@@ -98,7 +98,7 @@ export class Acknowledger implements DeliveryListener {
     message: string,
     retryAfterMs?: number,
   ): void {
-    owner.refused(frame, event, code, message, retryAfterMs);
+    owner.rejected(frame, event, code, message, retryAfterMs);
     this.#count(owner, code, 1, message);
   }
 
@@ -161,7 +161,7 @@ export class Acknowledger implements DeliveryListener {
     const { text } = EVENT_CODES[code];
     eachRun(batch, (owner, frame, from, to) => {
       for (let index = from; index < to; index++) {
-        owner.refused(frame, batch.events[index], code, text);
+        owner.rejected(frame, batch.events[index], code, text);
       }
       if (owner.settled(frame, batch.events, from, to)) this.#count(owner, code, to - from, text);
     });

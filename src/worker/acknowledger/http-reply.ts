@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import { type RefusalEntry, Refusals } from './refusals.ts';
+import { type RejectionEntry, Rejections } from './rejections.ts';
 
 /** The response to `POST /events`. */
 export interface EventsResponse {
   readonly status: 200 | 207 | 400 | 429 | 503;
   /** Seconds; present if any event may be retried. */
   readonly retryAfter?: number;
-  readonly body: { readonly accepted: number; readonly errors: readonly RefusalEntry[] };
+  readonly body: { readonly accepted: number; readonly errors: readonly RejectionEntry[] };
 }
 
 /** The owner of one body's events; responds once, when all are settled or the time is over. */
@@ -19,7 +19,7 @@ export class HttpReply implements Owner {
   readonly identity: string;
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
-  #refusals: Refusals | undefined;
+  #rejections: Rejections | undefined;
   /** Unsettled events. */
   readonly #open = new Set<number>();
   #stored = 0;
@@ -65,7 +65,7 @@ export class HttpReply implements Owner {
     return true;
   }
 
-  refused(
+  rejected(
     _frame: number,
     event: number | undefined,
     code: EventCode,
@@ -74,13 +74,13 @@ export class HttpReply implements Owner {
   ): void {
     if (this.#answered) return;
     if (event !== undefined) this.#open.delete(event);
-    this.#refuse(event, code, message, retryAfterMs);
+    this.#reject(event, code, message, retryAfterMs);
   }
 
   /** Rejects unsettled events as `timeout` and responds. @returns their number */
   expire(): number {
     assert(!this.#answered && this.#decoded, 'only a decoded body expires');
-    for (const event of this.#open) this.#refuse(event, 'timeout', EVENT_CODES.timeout.text);
+    for (const event of this.#open) this.#reject(event, 'timeout', EVENT_CODES.timeout.text);
     this.#finish();
     return this.#open.size;
   }
@@ -88,18 +88,18 @@ export class HttpReply implements Owner {
   /** Handles an internal error: no response is sent, whatever the results of its events. */
   fail(): void {
     this.#failed = true;
-    this.#refusals?.release();
+    this.#rejections?.release();
   }
 
-  #refuse(
+  #reject(
     event: number | undefined,
     code: EventCode,
     message: string,
     retryAfterMs?: number,
   ): void {
     if (this.#failed) return;
-    this.#refusals ??= new Refusals(this.#budget);
-    this.#refusals.add(event, code, message, retryAfterMs);
+    this.#rejections ??= new Rejections(this.#budget);
+    this.#rejections.add(event, code, message, retryAfterMs);
   }
 
   #respondIfDone(): void {
@@ -108,14 +108,14 @@ export class HttpReply implements Owner {
 
   #finish(): void {
     this.#answered = true;
-    const content = responseFor(this.#stored, this.#refusals?.entries() ?? []);
-    this.#refusals?.release();
+    const content = responseFor(this.#stored, this.#rejections?.entries() ?? []);
+    this.#rejections?.release();
     this.#respond(content);
   }
 }
 
 /** Returns the response for the results of a body: the table in docs/protocol.md. */
-export function responseFor(accepted: number, errors: readonly RefusalEntry[]): EventsResponse {
+export function responseFor(accepted: number, errors: readonly RejectionEntry[]): EventsResponse {
   const body = { accepted, errors };
   if (errors.length === 0) return { status: 200, body };
   const retryable = errors.filter(({ code }) => EVENT_CODES[code].retry);

@@ -152,7 +152,7 @@ export class Intake implements EventSink {
     // The wait reported with the last event without a token has become longer.
     const { text } = EVENT_CODES.rate_limited;
     const longer = waitMs(buckets, this.#rateLimited);
-    this.#owner.refused(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
+    this.#owner.rejected(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
   }
 
   /** Time since the arrival of the frame, in seconds. */

@@ -155,11 +155,11 @@ test('rejections are sent once the whole frame is settled, before its ack', () =
   const { stream } = client;
   const frame = client.frame();
   stream.accepted(frame);
-  stream.refused(frame, 1, 'schema', 'wrong');
+  stream.rejected(frame, 1, 'schema', 'wrong');
   stream.endFrame(frame);
   stream.flush();
   assert.equal(client.frames.length, 1);
-  stream.refused(frame, 0, 'timeout', 'late');
+  stream.rejected(frame, 0, 'timeout', 'late');
   settle(stream, frame, 1);
   stream.flush();
   const [nack, ack] = client.frames.slice(1);
@@ -180,7 +180,7 @@ test('a nack does not wait for earlier frames, an ack does', () => {
   const [first, second] = [client.frame(), client.frame()];
   stream.accepted(first);
   stream.endFrame(first);
-  stream.refused(second, undefined, 'invalid_json', 'not JSON');
+  stream.rejected(second, undefined, 'invalid_json', 'not JSON');
   stream.endFrame(second);
   stream.flush();
   assert.deepEqual([client.nacked.has(2), client.acked], [true, 0]);
@@ -223,7 +223,7 @@ test('a closed stream accepts results and sends nothing', () => {
   client.stream.accepted(frame);
   client.stream.endFrame(frame);
   client.stream.close();
-  client.stream.refused(frame, 0, 'timeout', 'late');
+  client.stream.rejected(frame, 0, 'timeout', 'late');
   settle(client.stream, frame, 1);
   client.stream.flush();
   assert.equal(client.sends, 1);
@@ -275,7 +275,7 @@ test('any order of frames and results: each frame acked once settled, credit nev
         const { frame, event } = open.splice(which % open.length, 1)[0]!;
         if (refuse) {
           bad.add(frame);
-          stream.refused(frame, event, 'rejected_by_kafka', 'no');
+          stream.rejected(frame, event, 'rejected_by_kafka', 'no');
         }
         settle(stream, frame, 1);
       };
@@ -290,7 +290,7 @@ test('any order of frames and results: each frame acked once settled, credit nev
               stream.accepted(frame);
             } else {
               bad.add(frame);
-              stream.refused(frame, event, 'schema', 'wrong');
+              stream.rejected(frame, event, 'schema', 'wrong');
             }
           }
           stream.endFrame(frame);
@@ -377,7 +377,7 @@ test('rejections are charged to the buffer until they are sent, and hold credit 
   for (let sent = 0; sent < LIMITS.creditFrames; sent++) {
     const frame = client.frame(1);
     stream.accepted(frame);
-    for (let event = 1; event < 1_000; event++) stream.refused(frame, event, 'schema', 'wrong');
+    for (let event = 1; event < 1_000; event++) stream.rejected(frame, event, 'schema', 'wrong');
     stream.endFrame(frame);
   }
   assert(budget.usedBytes > LIMITS.creditFrames * 1_000);
@@ -404,22 +404,22 @@ test('rejections of a closed connection are not charged', () => {
   const client = new Client(new SharedCredit(budget, 16_384));
   const frame = client.frame(1);
   client.stream.accepted(frame);
-  client.stream.refused(frame, 1, 'schema', 'wrong');
+  client.stream.rejected(frame, 1, 'schema', 'wrong');
   client.stream.endFrame(frame);
   assert(budget.usedBytes > 0);
   client.stream.close();
   assert.equal(budget.usedBytes, 0);
-  client.stream.refused(frame, 0, 'timeout', 'late');
+  client.stream.rejected(frame, 0, 'timeout', 'late');
   settle(client.stream, frame, 1);
   assert.equal(budget.usedBytes, 0);
 });
 
 /** A frame of `events`, rejected for two reasons in turn: its nack has the maximum length. */
-function refuse(client: Client, events: number, accepted = 0): void {
+function reject(client: Client, events: number, accepted = 0): void {
   const { stream } = client;
   const frame = client.frame();
   for (let event = 0; event < events; event++) {
-    stream.refused(frame, event, event % 2 === 0 ? 'schema' : 'not_an_object', 'wrong');
+    stream.rejected(frame, event, event % 2 === 0 ? 'schema' : 'not_an_object', 'wrong');
   }
   for (let event = 0; event < accepted; event++) stream.accepted(frame);
   stream.endFrame(frame);
@@ -433,7 +433,7 @@ test('recent nack bytes delay credit while acks continue; it rises when they hav
   t.mock.method(performance, 'now', () => nowMs);
   const client = new Client();
   const first = client.credit;
-  for (let sent = 0; sent < first.frames; sent++) refuse(client, 1_000);
+  for (let sent = 0; sent < first.frames; sent++) reject(client, 1_000);
   const nackBytes = client.nackBytes;
   assert.equal(client.acked, first.frames);
   assert(nackBytes > first.frames * 9_000, `${nackBytes}`);
@@ -463,7 +463,7 @@ for (const [name, events, accepted, frames] of [
     t.mock.method(performance, 'now', () => 5_000);
     const client = new Client();
     for (let sent = 0; sent < frames; sent++) {
-      refuse(client, events, accepted);
+      reject(client, events, accepted);
       assert(client.maySend(MAX_FRAME_BYTES), `after ${sent} frames`);
     }
   });

@@ -72,10 +72,10 @@ class World {
     return tracked;
   }
 
-  refuse(owner: Owner, frame: number, event: number | undefined, code: EventCode): void {
-    this.acknowledger.refuse(owner, frame, event, code, 'why');
+  reject(owner: Owner, frame: number, event: number | undefined, code: EventCode): void {
+    this.acknowledger.reject(owner, frame, event, code, 'why');
     this.received++;
-    this.#expectRefusal(owner, code);
+    this.#expectRejection(owner, code);
   }
 
   stored(batch: RecordBatch): void {
@@ -85,7 +85,7 @@ class World {
 
   refused(batch: RecordBatch, code: EventCode): void {
     for (const { timedOut, owner } of this.#take(batch))
-      if (!timedOut) this.#expectRefusal(owner, code);
+      if (!timedOut) this.#expectRejection(owner, code);
     this.acknowledger.refused(batch, code);
   }
 
@@ -143,11 +143,11 @@ class World {
     for (const event of events) {
       if (event.timedOut) continue;
       event.timedOut = true;
-      this.#expectRefusal(event.owner, 'timeout');
+      this.#expectRejection(event.owner, 'timeout');
     }
   }
 
-  #expectRefusal(owner: Owner, code: EventCode): void {
+  #expectRejection(owner: Owner, code: EventCode): void {
     const dropped = owner.plain && EVENT_CODES[code].retry;
     this.#expect(dropped ? DROPPED[code as keyof typeof DROPPED] : REFUSED[code]);
   }
@@ -199,7 +199,7 @@ function run(world: World, open: RecordBatch[], step: Step): void {
     for (const [event, choice] of step.events.entries()) {
       const batch = open[choice];
       if (batch !== undefined) world.accept(batch, stream ?? PLAIN, frame, event);
-      else world.refuse(stream ?? PLAIN, frame, event, choice > 6 ? 'schema' : 'buffer_full');
+      else world.reject(stream ?? PLAIN, frame, event, choice > 6 ? 'schema' : 'buffer_full');
     }
     stream?.endFrame(frame);
   } else if (step.do === 'expire') {
@@ -285,7 +285,7 @@ test('events of an HTTP body answered timeout that are stored later count as lat
 
 test('plain clients: retriable events are dropped, invalid ones rejected, both are logged', () => {
   const world = new World();
-  for (const code of eventCodes) world.refuse(PLAIN, 0, 0, code);
+  for (const code of eventCodes) world.reject(PLAIN, 0, 0, code);
   world.check();
   const { values } = world.counters;
   for (const code of eventCodes) {
@@ -293,7 +293,7 @@ test('plain clients: retriable events are dropped, invalid ones rejected, both a
     assert.equal(values[REFUSED[code]], isDropped ? 0 : 1, code);
     if (isDropped) assert.equal(values[DROPPED[code as keyof typeof DROPPED]], 1, code);
   }
-  for (const code of eventCodes) world.refuse(PLAIN, 0, 0, code);
+  for (const code of eventCodes) world.reject(PLAIN, 0, 0, code);
   assert.deepEqual(
     world.logged.map(({ code }) => code),
     eventCodes,
@@ -305,8 +305,8 @@ test('for acknowledged clients, operators see samples of client errors with the 
   const world = new World();
   const [first, second] = world.streams;
   const frames = [first!.beginFrame(1)!, second!.beginFrame(1)!];
-  for (const code of eventCodes) world.refuse(first!, frames[0]!, 0, code);
-  world.refuse(second!, frames[1]!, 0, 'schema');
+  for (const code of eventCodes) world.reject(first!, frames[0]!, 0, code);
+  world.reject(second!, frames[1]!, 0, 'schema');
   world.check();
   const { time, ...line } = world.logged.find(({ code }) => code === 'schema')!;
   assert.deepEqual(line, {

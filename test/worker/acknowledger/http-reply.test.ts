@@ -8,7 +8,7 @@ import {
   HttpReply,
   responseFor,
 } from '../../../src/worker/acknowledger/http-reply.ts';
-import type { RefusalEntry } from '../../../src/worker/acknowledger/refusals.ts';
+import type { RejectionEntry } from '../../../src/worker/acknowledger/rejections.ts';
 
 const FRAME = 0;
 
@@ -26,12 +26,12 @@ function settle(reply: HttpReply, ...events: number[]): boolean {
 }
 
 /** Rejects an accepted event as the acknowledger does: reported, then settled. */
-function refuse(reply: HttpReply, event: number, code: EventCode): boolean {
-  reply.refused(FRAME, event, code, 'why');
+function reject(reply: HttpReply, event: number, code: EventCode): boolean {
+  reply.rejected(FRAME, event, code, 'why');
   return settle(reply, event);
 }
 
-const entry = (code: EventCode, retryAfterMs?: number): RefusalEntry => ({
+const entry = (code: EventCode, retryAfterMs?: number): RejectionEntry => ({
   code,
   retry: EVENT_CODES[code].retry,
   message: 'why',
@@ -59,8 +59,8 @@ test('503 and Retry-After if any event may be retried, whatever the other result
 
 test('429: Retry-After covers all rejected events, in whole seconds', () => {
   const { reply, responses } = replyTo(0);
-  reply.refused(FRAME, 0, 'rate_limited', 'too many', 1_500);
-  reply.refused(FRAME, 1, 'rate_limited', 'too many', 8_100);
+  reply.rejected(FRAME, 0, 'rate_limited', 'too many', 1_500);
+  reply.rejected(FRAME, 1, 'rate_limited', 'too many', 8_100);
   reply.endBody();
   assert.equal(responses[0]?.status, 429);
   const { retryAfter = 0 } = responses[0];
@@ -83,11 +83,11 @@ test('207 if some are stored and some rejected permanently, 400 if none is store
 
 test('the response is sent once, when the body is decoded and every event is settled', () => {
   const { reply, responses } = replyTo(4);
-  reply.refused(FRAME, 4, 'schema', 'wrong');
+  reply.rejected(FRAME, 4, 'schema', 'wrong');
   assert.equal(settle(reply, 2, 0), true);
   reply.endBody();
   assert.equal(reply.answered, false);
-  assert.equal(refuse(reply, 1, 'rejected_by_kafka'), true);
+  assert.equal(reject(reply, 1, 'rejected_by_kafka'), true);
   assert.equal(responses.length, 0);
   assert.equal(settle(reply, 3), true);
   assert.equal(reply.answered, true);
@@ -117,7 +117,7 @@ test('at the timeout, unsettled events are reported as timeout and counted as la
   const { reply, responses } = replyTo(5);
   reply.endBody();
   settle(reply, 1);
-  refuse(reply, 3, 'buffer_full');
+  reject(reply, 3, 'buffer_full');
   assert.equal(reply.late, 0);
   assert.equal(reply.expire(), 3);
   const { status, body } = responses[0]!;
@@ -139,7 +139,7 @@ test('events settled after that are not counted and change no response', () => {
   reply.expire();
   const before = structuredClone(responses);
   assert.equal(settle(reply, 0), false);
-  assert.equal(refuse(reply, 1, 'rejected_by_kafka'), false);
+  assert.equal(reject(reply, 1, 'rejected_by_kafka'), false);
   assert.equal(reply.late, 1);
   assert.equal(settle(reply, 2), false);
   assert.equal(reply.late, 0);
@@ -156,7 +156,7 @@ test('the timeout occurs once, and only for a decoded body', () => {
 
 test('a body that cannot be decoded is rejected without ranges', () => {
   const { reply, responses } = replyTo(0);
-  reply.refused(FRAME, undefined, 'invalid_json', 'not valid JSON');
+  reply.rejected(FRAME, undefined, 'invalid_json', 'not valid JSON');
   reply.endBody();
   const { status, body } = responses[0]!;
   assert.equal(status, 400);
@@ -175,12 +175,12 @@ test('rejections are charged to the buffer until the response, or the end withou
     const budget = new Budget(MIB);
     const { reply } = replyTo(2, budget);
     assert.equal(budget.usedBytes, 0, 'nothing is rejected');
-    reply.refused(FRAME, 2, 'schema', 'wrong');
+    reply.rejected(FRAME, 2, 'schema', 'wrong');
     reply.endBody();
     assert(budget.usedBytes > 0);
     end(reply);
     assert.equal(budget.usedBytes, 0);
-    reply.refused(FRAME, 1, 'timeout', 'late');
+    reply.rejected(FRAME, 1, 'timeout', 'late');
     assert.equal(budget.usedBytes, 0, 'it has ended');
   }
 });

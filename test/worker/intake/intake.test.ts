@@ -27,7 +27,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     identity: '',
     accepted: (frame, event) => accepted.push([frame, event]),
     settled: () => true,
-    refused: () => assert.fail('rejections go through the acknowledger'),
+    rejected: () => assert.fail('rejections go through the acknowledger'),
   };
   const validate = loadValidator(undefined);
   const fastValidator = loadFastValidator(undefined, keyField);

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { tokenHash } from '../../../../src/api-keys/token.ts';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
-import type { RefusalEntry } from '../../../../src/worker/acknowledger/refusals.ts';
+import type { RejectionEntry } from '../../../../src/worker/acknowledger/rejections.ts';
 import { Authenticator } from '../../../../src/worker/admission/authenticator.ts';
 import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/identity.ts';
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
@@ -333,7 +333,7 @@ test('a rate counts a long body as one: Retry-After covers all of its rejected e
   const events = Array.from({ length: 1_900 }, () => good('x', { filling: 'x'.repeat(50) }));
   const response = post(arrayOf(events), { authorization: `Bearer ${TOKEN}` });
   await until(() => response.status !== undefined);
-  const { errors } = JSON.parse(response.body) as { errors: RefusalEntry[] };
+  const { errors } = JSON.parse(response.body) as { errors: RejectionEntry[] };
   const { events: refused, retryAfterMs = 0 } = errors.find(({ code }) => code === 'rate_limited')!;
   assert.deepEqual(refused, [[1_000, 1_899]]);
   assert(retryAfterMs > 880_000, `${retryAfterMs} ms for 900 events at one a second`);

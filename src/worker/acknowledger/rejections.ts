@@ -5,7 +5,7 @@ import type { Budget } from '../accumulator/budget.ts';
 type ForcedBudget = Pick<Budget, 'forceCharge' | 'release'>;
 
 /** One entry of a `nack` or an HTTP response: events of a frame that share a code. */
-export interface RefusalEntry {
+export interface RejectionEntry {
   readonly code: EventCode;
   readonly retry: boolean;
   /** Ranges of event indexes, first and last; absent if the frame could not be decoded. */
@@ -43,7 +43,7 @@ interface CodeEntry {
  * make it use much memory. Its memory is charged to the budget, even above the limit, until
  * {@link release}: a rejection must be reported, and a full buffer must accept less.
  */
-export class Refusals {
+export class Rejections {
   readonly #budget: ForcedBudget;
   #chargedBytes = 0;
   /** By event: 0 = not rejected, else the number of its code. */
@@ -81,7 +81,7 @@ export class Refusals {
   }
 
   /** Returns an entry per code, with its events as ranges. */
-  entries(): RefusalEntry[] {
+  entries(): RejectionEntry[] {
     const ranges = new Map<number, [number, number][]>();
     const codes = this.#codes;
     let next: number;
@@ -132,7 +132,7 @@ function newEntry(
   message: string,
   events: [number, number][] | undefined,
   knownMs: number | undefined,
-): RefusalEntry {
+): RejectionEntry {
   const { retry } = EVENT_CODES[code];
   return {
     code,
