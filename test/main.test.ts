@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { SETTINGS } from '../src/config/config.ts';
+import { SETTINGS } from '../src/config/settings.ts';
 import { Authority } from '../testing/certificates.ts';
 import { Child, freePort } from '../testing/child.ts';
 import { missingTool } from '../testing/tools.ts';

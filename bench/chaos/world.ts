@@ -1,7 +1,7 @@
 /** A stage under load: faults, checks and measurements of a scenario. */
 
-import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { type Failover, partitionsOf, timedRecords } from '../../testing/failover.ts';
 import type { Gateway } from '../../testing/gateway.ts';
 import type { Reconciliation } from '../../testing/ledger.ts';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { SETTINGS } from '../../src/config/config.ts';
 import { MIB } from '../../src/config/limits.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
 import { createTopic, deleteTopic, eachRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';

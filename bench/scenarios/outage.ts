@@ -1,8 +1,8 @@
 /** A Kafka outage under load: memory stays bounded, nothing is lost. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
-import { SETTINGS } from '../../src/config/config.ts';
 import { LIMITS, MIB } from '../../src/config/limits.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Bench, Scenario } from '../scenario.ts';
 

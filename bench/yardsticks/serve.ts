@@ -1,5 +1,5 @@
-import { SETTINGS } from '../../src/config/config.ts';
 import { LIMITS } from '../../src/config/limits.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { loadUws } from '../../src/worker/ingress/uws.ts';
 import { Peer, type PeerData } from './peer.ts';
 

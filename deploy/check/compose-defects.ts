@@ -2,7 +2,8 @@
 import { normalize } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { StartError } from '../../src/common/errors.ts';
-import { readConfig, SETTING_ENTRIES } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { SETTING_ENTRIES } from '../../src/config/settings.ts';
 import {
   COMPOSE_FILE,
   type ComposeFile,

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SETTING_ENTRIES, SETTINGS } from '../../src/config/config.ts';
+import { SETTING_ENTRIES, SETTINGS } from '../../src/config/settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

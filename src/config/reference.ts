@@ -2,8 +2,9 @@
 
 import { printable } from '../common/printable.ts';
 import { HIDDEN, redactedValue } from '../common/redact.ts';
-import { type Config, SETTING_ENTRIES as entries } from './config.ts';
+import type { Config } from './config.ts';
 import { LIMITS } from './limits.ts';
+import { SETTING_ENTRIES as entries } from './settings.ts';
 
 /**
  * One line per setting, `VARIABLE=value`: what the command `config` prints. Secrets are hidden, and of
@@ -53,7 +54,7 @@ An unknown variable that begins with \`FOREBAY_\` or \`KAFKA_\` is reported in a
 In Kubernetes, a service named \`forebay\` sets \`FOREBAY_PORT\` in the pods of its namespace: set
 \`enableServiceLinks: false\` for them.
 
-This page is generated from \`src/config/config.ts\` by \`make docs\`; a test checks it.
+This page is generated from \`src/config/settings.ts\` by \`make docs\`; a test checks it.
 
 | variable | default | meaning |
 |---|---|---|

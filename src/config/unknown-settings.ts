@@ -38,7 +38,7 @@ function editsMax(setting: string): number {
  * Variables that look like settings and are none: a line each, without values, which may be secret.
  * @param settings the variables of all settings
  */
-export function strangers(env: Environment, settings: readonly string[]): string[] {
+export function unknownVariables(env: Environment, settings: readonly string[]): string[] {
   const known = new Set([...settings, ...OURS]);
   return Object.entries(env)
     .filter(([name]) => PREFIXES.test(name) && !known.has(name) && !OF_KAFKA.test(name))

@@ -14,9 +14,8 @@
 import type { Registry } from 'prom-client';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
-import { needsIdentity } from '../config/identity-settings.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
 import { Admin } from './admin.ts';
@@ -189,7 +188,7 @@ class Primary {
       this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
       logSchema(this.#log, fileWarnings);
-      if (!isLoopback(host) && !needsIdentity(this.#config))
+      if (!isLoopback(host) && !requiresAuthentication(this.#config))
         this.#log.write('warn', { host }, OPEN);
       return await this.#stop.ended;
     } finally {

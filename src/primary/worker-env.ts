@@ -1,5 +1,6 @@
-import { type Config, SETTING_ENTRIES } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { KIB } from '../config/limits.ts';
+import { SETTING_ENTRIES } from '../config/settings.ts';
 
 /**
  * Blocks of the C heap from this size on are the kernel's again as soon as they are free. By default

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { StartError } from '../../src/common/errors.ts';
-import { readConfig, SETTINGS, unknownSettings } from '../../src/config/config.ts';
+import { readConfig, unknownSettings } from '../../src/config/config.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import type { Environment } from '../../src/config/unknown-settings.ts';
 
 /** The lines of the error that `env` makes. */

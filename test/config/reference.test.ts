@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { readConfig, SETTINGS } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { describeConfig, settingsHelp, settingsMarkdown } from '../../src/config/reference.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 
 test('a secret is shown nowhere', () => {
   const env = {

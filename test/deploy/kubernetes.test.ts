@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parse } from 'yaml';
-import { readConfig, SETTINGS } from '../../src/config/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { KIB, MIB } from '../../src/config/limits.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { build, type Manifest, missingValidator, schemaErrors } from '../support/kubernetes.ts';
 

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Ajv, type ValidateFunction } from 'ajv';
 import { boundedMessage, EXIT, StartError, systemReason } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
-import { SETTINGS } from '../../config/config.ts';
+import { SETTINGS } from '../../config/settings.ts';
 import { textOf } from '../../config/secret-files.ts';
 import { FastValidator, type RequiredFields } from '../decoder/json/fast-validator.ts';
 import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';

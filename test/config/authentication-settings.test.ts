@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readConfig } from '../../src/config/config.ts';
-import { needsIdentity } from '../../src/config/identity-settings.ts';
+import { readConfig, requiresAuthentication } from '../../src/config/config.ts';
 
 const JWT = {
   FOREBAY_JWT_JWKS_URL: 'https://issuer.example/keys',
@@ -84,8 +83,8 @@ test('a key set needs audience and issuer, they need a key set, and there is one
 });
 
 test('who gets in has to be known where keys are configured', () => {
-  assert.equal(needsIdentity(readConfig({})), false);
-  assert.equal(needsIdentity(readConfig({ FOREBAY_ORIGINS: '*' })), false);
-  assert.equal(needsIdentity(readConfig(JWT)), true);
-  assert.equal(needsIdentity(readConfig({ FOREBAY_KEYS_FILE: '/x' })), true);
+  assert.equal(requiresAuthentication(readConfig({})), false);
+  assert.equal(requiresAuthentication(readConfig({ FOREBAY_ORIGINS: '*' })), false);
+  assert.equal(requiresAuthentication(readConfig(JWT)), true);
+  assert.equal(requiresAuthentication(readConfig({ FOREBAY_KEYS_FILE: '/x' })), true);
 });
