@@ -1,8 +1,8 @@
-/** What primary and workers tell each other over IPC (`serialization: 'advanced'`). */
+/** IPC messages between primary and workers (`serialization: 'advanced'`). */
 
 import type { KeyEntry, KeySet } from './api-keys/format.ts';
 
-/** What one worker knows of its own fitness; the primary makes the instance's answer of it. */
+/** State of one worker; the primary derives the instance's readiness from it. */
 export interface WorkerStatus {
   readonly listening: boolean;
   /** Since the start a leader of the topic was connected, with a producer id for a partition. */
@@ -13,7 +13,7 @@ export interface WorkerStatus {
   readonly topicCreation: string | undefined;
   /** Kafka refuses writes by rights or policy until an operator acts. */
   readonly refusedByPolicy: boolean;
-  /** Resident memory is above its mark, and no newcomers are taken. */
+  /** Resident memory is above its limit, and new connections are rejected. */
   readonly memoryShort: boolean;
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
@@ -43,7 +43,7 @@ export interface Delivery {
 /** Events whose senders wait for an answer. */
 export interface Waiting {
   readonly events: number;
-  /** Buffer space of all events, also of those whose senders were told `timeout`. */
+  /** Buffer space of all events, including those whose senders received `timeout`. */
   readonly bytes: number;
   /** Age of the oldest. */
   readonly oldestMs: number;
@@ -51,7 +51,7 @@ export interface Waiting {
 
 export type FaultLevel = 'info' | 'warn' | 'error';
 
-/** Trouble that all workers meet, with Kafka or with what senders omit: one line of the log. */
+/** A problem that all workers encounter, with Kafka or with omissions of senders: one log line. */
 export interface Fault {
   readonly level: FaultLevel;
   /** Faults of several workers with the same key are one. */
@@ -64,7 +64,7 @@ export interface Fault {
   readonly once?: true;
 }
 
-/** Configuration of a topic that its steward (one worker) has read, for all workers. */
+/** Configuration of a topic, read by one worker for all. */
 export interface TopicFacts {
   readonly topic: string;
   readonly maxMessageBytes: number;
@@ -88,21 +88,23 @@ export interface OutageNotice {
 }
 
 export type ToPrimary =
-  /** Numbers: once a second, on change of status, and last of all at the end. */
+  /** Metrics: every second, on a change of status, and as the last message. */
   | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
-  /** The topic does not exist, or was created again: its steward has to look at it. */
+  /**
+   * The topic does not exist, or was recreated: the worker that administers topics must check it.
+   */
   | { readonly type: 'topicMissing' | 'topicRecreated'; readonly topic: string }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   | { readonly type: 'fault'; readonly fault: Fault }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
   | { readonly type: 'drained'; readonly left: number }
-  /** This worker cannot run, and ends: one line for people, and the exit code. */
+  /** The worker fails to start and exits: a one-line message, and the exit code. */
   | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
 
 /**
- * A worker that is still loading would miss these. It hears nothing before it has sent its first
- * message to the primary, so it sends one, a snapshot, as soon as it listens to messages; then it
- * is told all that holds at that time.
+ * A worker that is still loading would miss these. The primary sends nothing before the first
+ * message of a worker, which is a snapshot, sent as soon as it listens to messages; then it sends
+ * the entire current state.
  */
 export type ToWorker =
   | {
@@ -111,15 +113,20 @@ export type ToWorker =
       readonly outage: OutageNotice | undefined;
     }
   /**
-   * Look after a topic, or all: create it if it is missing and allowed, read its configuration.
+   * Administer one topic, or all: create it if it is missing and allowed, read its configuration.
    */
-  | { readonly type: 'steward'; readonly topic: string | undefined }
+  | { readonly type: 'topicAdmin'; readonly topic: string | undefined }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
-  /** Who gets in, by the files of the settings; a worker that needs it listens only then. */
+  /**
+   * Keys of the files that settings name; a worker that needs them listens only once it has them.
+   */
   | {
       readonly type: 'keys';
       readonly keys: readonly KeyEntry[] | undefined;
       readonly keySet: KeySet | undefined;
     }
-  /** Send clients away, settle, close, answer `drained`, exit; again: only the end comes nearer. */
+  /**
+   * Send `goaway`, settle, close, answer `drained`, exit; if repeated, only the deadline moves
+   * closer.
+   */
   | { readonly type: 'drain'; readonly timeoutMs: number };

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 /**
- * The program's file, for the command and for workers. Before anything else is loaded, which takes a
- * tenth of a second, SIGUSR1 is ignored: by it Node.js would open its inspector on 127.0.0.1:9229,
- * where every user of the machine could run code in the process. The listener stays: without one
- * the signal would end the process.
+ * Entry point of the command and of workers. Ignores SIGUSR1 before anything else loads, which
+ * takes 100 ms: on that signal Node.js would open its inspector on 127.0.0.1:9229, where every user
+ * of the machine could run code in the process. The listener stays: without one the signal would
+ * terminate the process.
  */
 import { fileURLToPath } from 'node:url';
 

@@ -49,17 +49,17 @@ export class WatchedFile<T> {
   }
 
   /** Takes up what is new. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
     try {
-      await this.#look();
+      await this.#check();
     } finally {
       this.#looking = false;
     }
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const { path, parse } = this.#options;
     let bytes: Buffer;
     try {

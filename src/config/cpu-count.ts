@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 /**
- * Cores that this process may use: what the scheduler offers, bounded by the cgroup's CPU quota,
- * rounded up, at least 1. Node 20's `availableParallelism()` does not look at the quota.
+ * Cores that this process may use: those of the scheduler, bounded by the cgroup's CPU quota
+ * rounded up; at least 1. `availableParallelism()` of Node.js 20 ignores the quota.
  *
- * @param readFile how a file is read; throws where there is none
+ * @param readFile reads a file; throws if it does not exist
  */
 export function availableCores(
   readFile: (path: string) => string = (path) => readFileSync(path, 'utf8'),
@@ -19,7 +19,7 @@ export function availableCores(
 function quotaV2(readFile: (path: string) => string): number | undefined {
   let folder = attempt(() => readFile('/proc/self/cgroup').match(/^0::(.*)$/m)?.[1]) ?? '/';
   let least: number | undefined;
-  // A quota on any folder above holds too.
+  // A quota of any parent cgroup applies too.
   for (;;) {
     const path = `/sys/fs/cgroup${folder === '/' ? '' : folder}/cpu.max`;
     const match = attempt(() => readFile(path).match(/^(\d+) (\d+)/));

@@ -1,27 +1,27 @@
 /**
- * The files that settings name, read and tried before anything starts, by the functions that use
- * them. Otherwise every worker would start only to end at the first wrong one.
+ * Validation of the files that settings name, before anything starts, by the functions that use
+ * them. Otherwise every worker would start only to exit at the first invalid file.
  */
 import { statSync } from 'node:fs';
 import { attemptAll } from '../common/errors.ts';
 import { readAdminToken } from '../primary/commands.ts';
-import { PrimaryLog } from '../primary/deferred-log.ts';
+import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
 import type { SchemaWarnings } from '../worker/intake/validator.ts';
 import type { Config } from './config.ts';
 import { type Certificate, certificateOf, readCertificate, readPem, validityOf } from './pem.ts';
 
-/** Doubtful parts of usable files, a line each. */
+/** Warnings about usable files, a line each. */
 export interface FileWarnings {
   readonly schema: SchemaWarnings;
-  /** Certificates that are not valid, or not for long. */
+  /** Certificates that are not valid yet, expired, or expire soon. */
   readonly certificates: readonly string[];
 }
 
-/** @throws StartError that names everything that is wrong, a line each */
+/** @throws StartError that names every problem, a line each */
 export async function checkFiles(config: Config): Promise<FileWarnings> {
   const { eventSchema, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } = config;
-  // Loaded where it is needed: the primary of a gateway without such files starts sooner.
+  // Loaded on demand: the primary of a gateway without such files starts sooner.
   const [validator, tls, kafka] = await Promise.all([
     eventSchema === undefined ? undefined : import('../worker/intake/validator.ts'),
     tlsCertFile === undefined ? undefined : import('../worker/ingress/tls.ts'),
@@ -34,13 +34,16 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
     () => kafka && checkKafka(config, kafka.kafkaOptions),
     () => (isPipe(config.adminTokenFile) ? undefined : readAdminToken(config)),
-    () => new KeyFiles(config, new PrimaryLog(), () => {}),
+    () => new KeyFiles(config, new DeferredLog(), () => {}),
   );
   const certificates = own === undefined ? [] : warningsOf('FOREBAY_TLS_CERT_FILE', own);
   return { schema, certificates: [...certificates, ...ofKafka] };
 }
 
-/** Tells a pipe, as `<(pass show token)` is in a shell: it can be read once, by its user. */
+/**
+ * Returns whether the path is a pipe, such as `<(pass show token)` in a shell: it can be read only
+ * once.
+ */
 function isPipe(path: string | undefined): boolean {
   if (path === undefined) return false;
   try {

@@ -4,13 +4,13 @@ import { attemptAll, EXIT, StartError } from '../common/errors.ts';
 import { LIMITS } from './limits.ts';
 import { readSecretFile } from './secret-files.ts';
 
-/** What stands in a PEM file, as its first line names it. */
+/** Content of a PEM file, named as in its first line. */
 export type PemKind = 'CERTIFICATE' | 'PRIVATE KEY';
 
 /**
- * The text of a PEM file that a setting names. TLS accepts a file without a valid certificate
- * silently and then trusts none, so the file is checked here.
- * @throws StartError (exit code 1) when it cannot be read, or has none of that kind
+ * Reads a PEM file that a setting names. TLS silently accepts a file without a valid certificate
+ * and then trusts none, so the file is validated here.
+ * @throws StartError (exit code 1) if it is unreadable or contains none of that kind
  */
 export function readPem(env: string, path: string, kind: PemKind): string {
   const text = readSecretFile(env, path);
@@ -22,8 +22,8 @@ export function readPem(env: string, path: string, kind: PemKind): string {
 }
 
 /**
- * The first certificate of a PEM file's text.
- * @throws StartError (exit code 1) when it is broken
+ * Parses the first certificate of a PEM file's text.
+ * @throws StartError (exit code 1) if it is invalid
  */
 export function readCertificate(env: string, path: string, text: string): X509Certificate {
   try {
@@ -38,7 +38,7 @@ interface PrivateKey {
   readonly privateKey: KeyObject;
 }
 
-/** @throws StartError (exit code 1) when the file has no private key that can be used */
+/** @throws StartError (exit code 1) if the file contains no usable private key */
 function readPrivateKey(env: string, path: string): PrivateKey {
   const text = readPem(env, path, 'PRIVATE KEY');
   if (/ENCRYPTED/.test(text)) {
@@ -67,8 +67,8 @@ interface KeyPair {
 }
 
 /**
- * A certificate and its key, tried together.
- * @throws StartError (exit code 1) that names each file that cannot be used
+ * Reads a certificate and its key, and validates both.
+ * @throws StartError (exit code 1) that names each unusable file
  */
 export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): KeyPair {
   const [cert, { text: key, privateKey }] = attemptAll(
@@ -84,7 +84,7 @@ export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): KeyPair {
   try {
     createSecureContext({ cert, key });
   } catch (error) {
-    // The message of OpenSSL has numbers and names of its libraries around the reason.
+    // OpenSSL's message surrounds the reason by numbers and names of its libraries.
     const { reason, message } = error as Error & { readonly reason?: string };
     const not = `${certFile.path} cannot be used for TLS (${reason ?? message})`;
     throw new StartError(`${certFile.env}: ${not}`, EXIT.failed);
@@ -92,7 +92,7 @@ export function readKeyPair(certFile: NamedFile, keyFile: NamedFile): KeyPair {
   return { cert, key, certificate, privateKey };
 }
 
-/** @throws StartError (exit code 1) when one of the certificates is broken */
+/** @throws StartError (exit code 1) if one of the certificates is invalid */
 function checkChain({ env, path }: NamedFile, text: string): void {
   for (const { index } of text.matchAll(/-----BEGIN [A-Z0-9 ]*CERTIFICATE-----/g)) {
     readCertificate(env, path, text.slice(index));
@@ -116,7 +116,7 @@ export function certificateOf({ subject, validFrom, validTo }: X509Certificate):
   };
 }
 
-/** State of a certificate at a time; `ending` = it has to be renewed soon. */
+/** State of a certificate at a time; `ending` = due for renewal. */
 export function validityOf(
   { notBeforeMs, notAfterMs }: Certificate,
   nowMs: number,

@@ -1,4 +1,4 @@
-/** How settings are shown: the command `config`, `--help`, docs/configuration.md. */
+/** Texts that show settings: the command `config`, `--help`, docs/configuration.md. */
 
 import { printable } from '../common/printable.ts';
 import { HIDDEN, redactedValue } from '../common/redact.ts';
@@ -7,8 +7,8 @@ import { LIMITS } from './limits.ts';
 import { SETTING_ENTRIES as entries } from './settings.ts';
 
 /**
- * One line per setting, `VARIABLE=value`: what the command `config` prints. Secrets are hidden, and of
- * URLs user info and query.
+ * Output of the command `config`: one line per setting, `VARIABLE=value`. Secrets, and user info
+ * and query of URLs, are hidden.
  */
 export function describeConfig(config: Config): string[] {
   return entries.map(([name, setting]) => {
@@ -22,11 +22,11 @@ function shown(value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (value === undefined) return '';
   const text = printable(String(value));
-  // A path may have a `?` or an `@`.
+  // A path may contain `?` or `@`.
   return /:\/\/|-----BEGIN /.test(text) ? redactedValue(text) : text;
 }
 
-/** The settings as `--help` lists them. */
+/** Settings in `--help`. */
 export function settingsHelp(): string {
   const width = Math.max(...entries.map(([, setting]) => setting.env.length));
   return entries
@@ -37,7 +37,7 @@ export function settingsHelp(): string {
     .join('\n');
 }
 
-/** The reference table: the text of docs/configuration.md. */
+/** Text of docs/configuration.md: the reference table. */
 export function settingsMarkdown(): string {
   const rows = entries.map(([, { env, meaning, defaultText, unit, secret }]) => {
     const fallback = `\`${defaultText}\`${unit === '' ? '' : ` ${unit}`}`;

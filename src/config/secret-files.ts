@@ -1,13 +1,13 @@
-/** The text of files that settings name. */
+/** Reading of the text files that settings name. */
 import { isUtf8 } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { byteOrderMark } from '../common/byte-order-mark.ts';
 import { EXIT, StartError, systemReason } from '../common/errors.ts';
 
 /**
- * The text in the bytes of a file. A byte order mark would become part of it, unseen, and what is
- * not UTF-8 another character.
- * @throws Error whose message continues "the file …" for either
+ * Decodes the bytes of a file. A byte order mark would become an invisible part of the text, and
+ * invalid UTF-8 other characters.
+ * @throws Error for either, whose message continues "the file …"
  */
 export function textOf(bytes: Buffer): string {
   const text = unmarked(bytes);
@@ -15,7 +15,7 @@ export function textOf(bytes: Buffer): string {
   throw new Error('is not valid UTF-8: save it as UTF-8');
 }
 
-/** The text of a file in which other encodings do no harm: PEM, beside which comments may stand. */
+/** Decodes a file in which other encodings do no harm, such as PEM with comments. */
 function unmarked(bytes: Buffer): string {
   const mark = byteOrderMark(bytes);
   if (mark === undefined) return bytes.toString();
@@ -23,9 +23,9 @@ function unmarked(bytes: Buffer): string {
 }
 
 /**
- * The text of a file of credentials or certificates.
- * @param env the setting that names it
- * @param read makes text of its bytes, or throws an Error whose message continues "the file …"
+ * Reads a file of credentials or certificates.
+ * @param env setting that names it
+ * @param read decodes its bytes, or throws an Error whose message continues "the file …"
  * @throws StartError (exit code 1) if it is unreadable or begins with a byte order mark
  */
 export function readSecretFile(env: string, path: string, read = unmarked): string {
@@ -43,7 +43,7 @@ export function readSecretFile(env: string, path: string, read = unmarked): stri
 }
 
 /**
- * The password or token in such a file: its text without the line's end that editors put there.
+ * Reads a file with a password or token; strips the newline that editors append.
  * @throws StartError (exit code 1) as {@link readSecretFile}, and for an empty or non-UTF-8 file
  */
 export function readSecret(env: string, path: string): string {

@@ -1,4 +1,4 @@
-/** The kinds of settings: how a variable's text becomes a value, or what is said instead. */
+/** Kinds of settings: parsing of a variable's text, or the error instead. */
 import { domainToASCII } from 'node:url';
 import { isLoopback, parseNetwork } from '../common/ip-addresses.ts';
 import { brokerAddressHint, parseBrokerAddress } from '../kafka/broker-address.ts';
@@ -6,20 +6,20 @@ import { brokerAddressHint, parseBrokerAddress } from '../kafka/broker-address.t
 export interface Setting<T> {
   /** Environment variable. */
   readonly env: string;
-  /** What the reference table shows as default. */
+  /** Default in the reference table. */
   readonly defaultText: string;
   readonly defaultValue: () => T;
   readonly unit: string;
   readonly meaning: string;
   readonly secret: boolean;
-  /** Workers start without it. */
+  /** Withheld from workers. */
   readonly primaryOnly: boolean;
-  /** Turns the variable's text into the value; throws an Error whose message starts with "must". */
+  /** Parses the variable's text; throws an Error whose message starts with "must". */
   readonly parse: (text: string) => T;
 }
 
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
-/** The values of declared settings, by their names in the code. */
+/** Values of declared settings, by their names in the code. */
 export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
 interface Options<T> {
@@ -41,7 +41,7 @@ function setting<T>(
   return { env, defaultText, defaultValue, unit, meaning, secret, primaryOnly, parse };
 }
 
-/** A whole number from `min` to `max`, or one of the single values in `also`. */
+/** An integer from `min` to `max`, or one of the values in `also`. */
 export function integer(
   env: string,
   options: Options<number> & { min: number; max: number; unit?: string; also?: readonly number[] },
@@ -55,7 +55,7 @@ export function integer(
   });
 }
 
-/** 1 or 0; true and false are taken too. */
+/** 1 or 0; also accepts true and false. */
 export function flag(env: string, options: Options<boolean>): Setting<boolean> {
   const shown = { ...options, defaultText: options.default ? '1' : '0' };
   return setting(env, shown, '', (text) => {
@@ -65,7 +65,7 @@ export function flag(env: string, options: Options<boolean>): Setting<boolean> {
   });
 }
 
-/** Any text, bounded by `pattern` where there is one. */
+/** Any text, restricted by `pattern` if given. */
 export function text(
   env: string,
   options: Options<string> & { pattern?: RegExp; expected?: string },
@@ -76,7 +76,7 @@ export function text(
   });
 }
 
-/** A text that may be left out. */
+/** An optional text. */
 export function optional(
   env: string,
   options: { meaning: string; secret?: boolean; primaryOnly?: boolean },
@@ -90,7 +90,7 @@ export function optional(
   );
 }
 
-/** One of `values`; without a default it may be left out. */
+/** One of `values`; optional if it has no default. */
 export function choice<const V extends string>(
   env: string,
   options: { values: readonly V[]; default: V; meaning: string },
@@ -115,7 +115,7 @@ export function choice<const V extends string>(
   });
 }
 
-/** Addresses and networks in CIDR notation, separated by commas. */
+/** IP addresses and networks in CIDR notation, separated by commas. */
 export function networks(env: string, options: { meaning: string }): Setting<readonly string[]> {
   return setting<readonly string[]>(
     env,
@@ -130,8 +130,8 @@ export function networks(env: string, options: { meaning: string }): Setting<rea
 }
 
 /**
- * Host and port pairs, separated by commas; IPv6 addresses in brackets. As in Kafka's own clients,
- * nothing between two commas is skipped, and so is what is there twice.
+ * Host and port pairs, separated by commas; IPv6 addresses in brackets. Like Kafka's own clients,
+ * ignores empty entries and duplicates.
  */
 export function addresses(
   env: string,
@@ -161,12 +161,12 @@ export function choices<const V extends string>(
   );
 }
 
-/** A name of a web page's origin as browsers send it: nothing behind host and port. */
+/** Origin of a web page as browsers send it: nothing follows host and port. */
 const ORIGIN = /^[a-z][a-z0-9+.-]*:\/\/[^/?#@*,\s]+$/;
 
 /**
- * Origins as browsers send them, separated by commas, or `*` alone. `null` is none: any page can
- * have itself sent as that.
+ * Origins as browsers send them, separated by commas, or `*` alone. Rejects `null`: any page can
+ * make its browser send that.
  */
 export function origins(
   env: string,
@@ -182,7 +182,7 @@ export function origins(
           'must be origins such as https://app.example, separated by commas, or * alone',
         );
       }
-      // Without the port that the scheme has anyway; apps have schemes that URL does not know.
+      // Drops the default port of the scheme; URL does not parse the schemes of apps.
       return /^https?:/.test(origin) ? new URL(origin).origin : origin;
     });
   });
@@ -191,8 +191,8 @@ export function origins(
 const HOST_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
 /**
- * Names of hosts without ports, separated by commas, or `*` alone: as browsers write them in `Host`,
- * in lower case and ASCII, without the dot that may end them.
+ * Host names without ports, separated by commas, or `*` alone: normalized to lower case and ASCII
+ * without a trailing dot, as browsers send them in `Host`.
  */
 export function hostNames(
   env: string,
@@ -209,7 +209,7 @@ export function hostNames(
   });
 }
 
-/** An address of a document that is trusted: https, or http on this machine. */
+/** URL of a trusted document: https, or http on loopback. */
 export function url(env: string, { meaning }: { meaning: string }): Setting<URL | undefined> {
   const options = { default: undefined, defaultText: 'none', meaning };
   return setting<URL | undefined>(env, options, '', (value) => {

@@ -1,7 +1,7 @@
 /**
- * Every setting, declared once. Parsing (config.ts) and the texts of the command `config`, `--help`
- * and docs/configuration.md (reference.ts) come from these declarations. One invariant rules it: a
- * value of a setting is one that its declaration allows.
+ * Every setting, declared once. One invariant rules it: a value of a setting is one that its
+ * declaration allows. Parsing (config.ts) and the texts of the command `config`, `--help` and
+ * docs/configuration.md (reference.ts) come from these declarations.
  */
 
 import { CODECS } from '../kafka/compression/codecs.ts';

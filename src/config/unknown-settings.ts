@@ -1,11 +1,13 @@
-/** What stands in the environment beside our settings: typing errors, and the work of others. */
+/**
+ * Detection of environment variables that look like settings but are not, such as typing errors.
+ */
 import { nearest } from '../common/nearest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const PREFIXES = /^(FOREBAY|KAFKA)_/;
 
-/** Variables of the development tools, of Docker Compose's file, and between primary and workers. */
+/** Variables of the development tools, of docker-compose.yml, and between primary and workers. */
 const OURS: ReadonlySet<string> = new Set([
   'FOREBAY_KAFKA_JARS',
   'FOREBAY_TEST_KAFKA',
@@ -13,14 +15,17 @@ const OURS: ReadonlySet<string> = new Set([
   'KAFKA_HOST_PORT',
 ]);
 
-/** What Kafka's own scripts read. */
+/** Variables of Kafka's own scripts. */
 const OF_KAFKA = /^KAFKA_(HOME|([A-Z0-9]+_)*OPTS)$/;
 
-/** Kubernetes gives each pod the addresses of the services of its namespace, by their names. */
+/** Kubernetes passes each pod the addresses of its namespace's services, named after them. */
 const SERVICE_LINK =
   /_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_[A-Z]+)?$/;
 
-/** Whether a variable is `NAME_PORT=tcp://10.0.0.1:9000`, as Kubernetes sets it for a service. */
+/**
+ * Returns whether a variable is `NAME_PORT=tcp://10.0.0.1:9000`, as Kubernetes sets it for a
+ * service.
+ */
 export function isServiceAddress(name: string, value: string): boolean {
   return name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(value);
 }
@@ -29,14 +34,14 @@ function isServiceLink(name: string, value: string): boolean {
   return SERVICE_LINK.test(name) || isServiceAddress(name, value);
 }
 
-/** A third of the letters behind the prefix. */
+/** Maximum edits to a known name: a third of the letters behind the prefix. */
 function editsMax(setting: string): number {
   return Math.floor(setting.replace(PREFIXES, '').length / 3);
 }
 
 /**
- * Variables that look like settings and are none: a line each, without values, which may be secret.
- * @param settings the variables of all settings
+ * Variables that look like settings but are not, a line each; without values, which may be secret.
+ * @param settings variables of all settings
  */
 export function unknownVariables(env: Environment, settings: readonly string[]): string[] {
   const known = new Set([...settings, ...OURS]);

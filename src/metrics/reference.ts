@@ -8,7 +8,7 @@ export function metricsMarkdown(): string {
     const { name, type, unit = '', help } = series;
     return `| \`${name}\` | ${type} | ${unit} | ${labels(series)} | ${help} |`;
   });
-  const { busyMs, idleMs } = LIMITS.loopLook;
+  const { busyMs, idleMs } = LIMITS.loopCheck;
   const buckets = (CATALOGUE as readonly Series[])
     .filter((series) => series.buckets !== undefined)
     .map(({ name, buckets }) => `* \`${name}\`: ${buckets?.join(', ')}`);

@@ -1,4 +1,4 @@
-/** The operators' side: /metrics, /livez, /readyz, commands, live view; on a port of their own. */
+/** The admin port: /metrics, /livez, /readyz, commands, live view. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EVENT_CODES, REQUEST_CODES } from '../common/errors.ts';
 import type { Readiness } from '../ipc.ts';
@@ -9,28 +9,27 @@ import type { LiveView } from './live-view/live-view.ts';
 import { type Endpoint, listenOn } from './ports.ts';
 
 export interface AdminSources extends AdminNames {
-  /** What commands must bring; undefined = none is set. */
+  /** Token that commands require; undefined = none is set. */
   readonly token: string | undefined;
-  /** The text of /metrics; never waits for a worker. */
+  /** Text of /metrics; never waits for a worker. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
   readiness(): Readiness;
-  /** Of this Forebay: /readyz tells it to operators, and on the clients' port it does not. */
+  /** Version of Forebay: /readyz shows it on this port, but not on the clients' port. */
   readonly version: string;
   readonly liveView: Pick<LiveView, 'watch'>;
   /** POST /drain: the instance stops. */
   drain(): void;
   /** POST /workers/restart */
   restartWorkers(): 'begun' | 'queued' | 'draining';
-  /** A request could not be answered. */
+  /** A request failed with an internal error. */
   failed(error: Error): void;
 }
 
-const FOREIGN_NAME =
-  'the admin port does not answer under this name: add it to FOREBAY_ADMIN_HOSTS';
+const FOREIGN_NAME = 'this host name is not accepted: add it to FOREBAY_ADMIN_HOSTS';
 const TIMEOUT_MS = 10_000;
-/** Where the live view's numbers come from, as Server-Sent Events. */
+/** Path of the live view's data, as Server-Sent Events. */
 const LIVE = '/live';
-/** Seconds after which a viewer who found no place may ask again. */
+/** Retry delay for a viewer above the limit. */
 const RETRY_AFTER_SECONDS = 5;
 
 export class Admin {
@@ -48,12 +47,12 @@ export class Admin {
     });
   }
 
-  /** @throws StartError (exit code 1) when the port cannot be had */
+  /** @throws StartError (exit code 1) if the port is unavailable */
   async listen(endpoint: Endpoint): Promise<void> {
     await listenOn(this.#server, endpoint);
   }
 
-  /** Ends at once, open connections too. */
+  /** Closes the server, including open connections. */
   async close(): Promise<void> {
     await new Promise((resolve) => {
       this.#server.close(resolve);
@@ -123,7 +122,7 @@ export class Admin {
   }
 }
 
-/** The live view's page, and whatever else is asked for. */
+/** Serves the files of the live view; 404 for anything else. */
 async function viewPage(
   path: string | undefined,
   request: IncomingMessage,
@@ -146,7 +145,7 @@ function refuseMethod(request: IncomingMessage, response: ServerResponse, allowe
   refuse(request, response, 'method_not_allowed');
 }
 
-/** The refusals of the catalogue that operators may hear. */
+/** Rejections of the catalog on this port. */
 type Refused =
   | 'not_found'
   | 'method_not_allowed'
@@ -163,7 +162,7 @@ function refuse(
   replyJson(request, response, REQUEST_CODES[code].http, { error: { code, message } });
 }
 
-/** Ends the line, so that a prompt behind curl's output stands on its own. */
+/** Ends the body with a newline, so that a shell prompt after curl starts on its own line. */
 function replyJson(
   request: IncomingMessage,
   response: ServerResponse,

@@ -1,6 +1,6 @@
 /**
- * Who may command: operators on this machine, or whoever has the token; never a web page. And which
- * page may have the live view's numbers. The name under which they ask was checked before
+ * Authorization of commands: from operators on this machine or with the token, never from a web
+ * page; and of the live view's data stream. The requested host name was checked before
  * (host-rule.ts).
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
@@ -10,15 +10,15 @@ import { isLoopback } from '../common/ip-addresses.ts';
 import type { Config } from '../config/config.ts';
 import { readSecret } from '../config/secret-files.ts';
 
-/** Why a request is not taken. */
+/** Rejection of a request. */
 export interface Refusal {
   readonly code: 'unauthorized' | 'forbidden_origin';
   readonly message: string;
 }
 
 /**
- * The token that commands must bring; undefined = none.
- * @throws StartError (exit code 1) when its file cannot be read or is empty
+ * Returns the token that commands require; undefined = none.
+ * @throws StartError (exit code 1) if its file is unreadable or empty
  */
 export function readAdminToken(
   config: Pick<Config, 'adminToken' | 'adminTokenFile'>,
@@ -28,8 +28,9 @@ export function readAdminToken(
 }
 
 /**
- * Whether a command is taken. A browser sends `Origin` with each POST.
- * @param host where the commands are listened for
+ * Returns the rejection of a command; undefined = authorized. A browser sends `Origin` with each
+ * POST.
+ * @param host address of the admin port
  */
 export function refuseCommand(
   headers: IncomingHttpHeaders,
@@ -37,7 +38,7 @@ export function refuseCommand(
   token: string | undefined,
 ): Refusal | undefined {
   if (headers.origin !== undefined) {
-    return { code: 'forbidden_origin', message: 'commands are not taken from web pages' };
+    return { code: 'forbidden_origin', message: 'commands from web pages are rejected' };
   }
   if (token !== undefined) {
     const [, given] = headers.authorization?.match(/^Bearer +(.+)$/i) ?? [];
@@ -45,23 +46,23 @@ export function refuseCommand(
     return { code: 'unauthorized', message: REQUEST_CODES.unauthorized.text };
   }
   if (!isLoopback(host)) {
-    const message = `commands on ${host} need a token: set FOREBAY_ADMIN_TOKEN`;
+    const message = `commands on ${host} require a token: set FOREBAY_ADMIN_TOKEN`;
     return { code: 'unauthorized', message };
   }
   if (headers.host) return undefined;
-  return { code: 'forbidden_origin', message: 'commands without a token need a Host' };
+  return { code: 'forbidden_origin', message: 'commands without a token require a Host header' };
 }
 
-/** Whether a browser may have the live view's numbers: its own page may, another one may not. */
+/** Returns the rejection of a data stream: only the live view's own page may open it. */
 export function refuseViewer(headers: IncomingHttpHeaders): Refusal | undefined {
   const { origin, host: asked } = headers;
   const site = headers['sec-fetch-site'] ?? 'same-origin';
   const isOwn = origin === undefined || /^https?:\/\/(.*)$/.exec(origin)?.[1] === asked;
   if (isOwn && (site === 'same-origin' || site === 'none')) return undefined;
-  return { code: 'forbidden_origin', message: 'the numbers are for the live view alone' };
+  return { code: 'forbidden_origin', message: 'only the live view may read this data' };
 }
 
-/** In a time that says nothing of where they differ. */
+/** Compares in constant time. */
 function isSame(given: string, token: string): boolean {
   const hash = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(hash(given), hash(token));

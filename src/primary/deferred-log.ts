@@ -4,10 +4,10 @@ import type { Logger } from '../logging/logger.ts';
 export type Level = 'info' | 'warn' | 'error';
 
 /**
- * The primary's log. Lines wait until the logger is loaded: it is loaded while the workers
- * start, not before, since it would delay them.
+ * The primary's log. Buffers lines until the logger is loaded, which happens while the workers
+ * start: earlier, it would delay them.
  */
-export class PrimaryLog {
+export class DeferredLog {
   #logger: Logger | undefined;
   #waiting: (readonly [Level, object, string])[] = [];
 
@@ -23,7 +23,7 @@ export class PrimaryLog {
     else this.#logger[level](fields, message);
   }
 
-  /** The line before the process ends at once: on stderr where the logger is not there yet. */
+  /** Writes the last line before the process exits: to stderr if the logger is not loaded yet. */
   last(fields: { readonly err: unknown }, message: string): void {
     if (this.#logger === undefined) console.error(message, fields.err);
     else this.#logger.fatal(fields, message);

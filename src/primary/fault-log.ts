@@ -1,11 +1,11 @@
 /**
- * Faults, one line each for the whole instance: all workers meet them, again and again.
- * A fault is logged when it is new, when it comes again after it was gone, and now and then while
- * it lasts; one that is marked `once` is logged a single time.
+ * Log of faults, which every worker encounters repeatedly: one line for the whole instance. A fault
+ * is logged when it is new, when it recurs after it had ceased, and periodically while it lasts;
+ * one marked `once` is logged a single time.
  */
 import { LIMITS } from '../config/limits.ts';
 import type { Fault } from '../ipc.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 
 interface Known {
   writtenAtMs: number;
@@ -14,29 +14,29 @@ interface Known {
 }
 
 export class FaultLog {
-  readonly #log: Pick<PrimaryLog, 'write'>;
+  readonly #log: Pick<DeferredLog, 'write'>;
   readonly #now: () => number;
   readonly #known = new Map<string, Known>();
   readonly #writtenOnce = new Set<string>();
 
-  constructor(log: Pick<PrimaryLog, 'write'>, now: () => number = () => performance.now()) {
+  constructor(log: Pick<DeferredLog, 'write'>, now: () => number = () => performance.now()) {
     this.#log = log;
     this.#now = now;
   }
 
-  /** A worker of `slot` has met it. */
-  take(slot: number, fault: Fault): void {
-    if (fault.once) this.#takeOnce(slot, fault);
-    else this.#takeRepeated(slot, fault);
+  /** Handles a fault that a worker of `slot` reports. */
+  report(slot: number, fault: Fault): void {
+    if (fault.once) this.#reportOnce(slot, fault);
+    else this.#reportRepeated(slot, fault);
   }
 
-  #takeOnce(slot: number, { level, key, message, fields, held }: Fault): void {
+  #reportOnce(slot: number, { level, key, message, fields, held }: Fault): void {
     if (this.#writtenOnce.has(key)) return;
     this.#writtenOnce.add(key);
     this.#log.write(level, { ...fields, worker: slot, held }, message);
   }
 
-  #takeRepeated(slot: number, { level, key, message, fields, held }: Fault): void {
+  #reportRepeated(slot: number, { level, key, message, fields, held }: Fault): void {
     const nowMs = this.#now();
     const { repeatMs, quietMs } = LIMITS.faults;
     const known = this.#known.get(key);
@@ -52,12 +52,12 @@ export class FaultLog {
     this.#log.write(level, { ...fields, worker: slot, held: heldMeanwhile }, message);
   }
 
-  /** Kafka works again: whatever comes now is new. */
+  /** Treats the next faults as new: Kafka works again. */
   forget(): void {
     this.#known.clear();
   }
 
-  /** Addresses of brokers come and go. */
+  /** Removes faults that have ceased: keys contain broker addresses, which change. */
   #forgetGone(nowMs: number): void {
     for (const [key, { seenAtMs }] of this.#known) {
       if (nowMs - seenAtMs >= LIMITS.faults.quietMs) this.#known.delete(key);

@@ -1,12 +1,11 @@
 /**
- * Under which names the admin port answers. A web page reads a port of this machine or network by
- * a name of its own that it has bound to the address there (DNS rebinding); its browser sends that
- * name as `Host`.
+ * Host names of the admin port. A web page can reach a port of this machine or network by binding a
+ * name of its own to the address (DNS rebinding); its browser sends that name as `Host`.
  */
 import { isIP, isIPv6 } from 'node:net';
 import { isLoopback } from '../common/ip-addresses.ts';
 
-/** Where the admin port listens, and its further names. */
+/** Address of the admin port, and its additional names. */
 export interface AdminNames {
   readonly host: string;
   /** In lower case; `*` = every name. */
@@ -14,9 +13,10 @@ export interface AdminNames {
 }
 
 /**
- * Whether a request with this `Host` gets an answer. On loopback: under a name of this machine.
- * Elsewhere: under any address as well, since no page can have an address as its name; probes and
- * scrapes of pods come so. A request without `Host` (HTTP/1.0, health checks) is none of a browser's.
+ * Returns whether a request with this `Host` is served. On loopback: for names of this machine.
+ * Otherwise also for any address, since a page cannot have an address as its name; probes and
+ * scrapes of pods use addresses. A request without `Host` (HTTP/1.0, health checks) is not from a
+ * browser.
  */
 export function isAdminName(asked: string | undefined, { host, hosts }: AdminNames): boolean {
   if (asked === undefined || asked === '' || hosts[0] === '*') return true;
@@ -26,7 +26,10 @@ export function isAdminName(asked: string | undefined, { host, hosts }: AdminNam
   return hosts.includes(name) || (!isLoopback(host) && isIP(name) !== 0);
 }
 
-/** Of a `Host` header, without port, brackets and the dot at the end; undefined if it is none. */
+/**
+ * Extracts the host of a `Host` header, without port, brackets and trailing dot; undefined if
+ * invalid.
+ */
 function hostName(host: string): string | undefined {
   const [, bracketed, plain] =
     /^(?:\[([^\]]+)\]|([^:[\]]*[^:[\].])\.?)(?::\d*)?$/.exec(host.toLowerCase()) ?? [];

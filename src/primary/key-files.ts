@@ -1,6 +1,6 @@
 /**
- * The files that say who gets in. The primary reads them for all workers: each has the same keys,
- * and one that is started while a file is broken has the last good ones.
+ * Files of API keys and JWKS. The primary reads them for all workers, so that each has the same
+ * keys, and one that starts while a file is invalid has the last valid ones.
  */
 
 import { type KeyEntry, type KeySet, parseKeySet, parseKeys } from '../api-keys/format.ts';
@@ -9,13 +9,13 @@ import { attemptAll } from '../common/errors.ts';
 import type { Config } from '../config/config.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 
 type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile'>;
 type KeysMessage = ToWorker & { readonly type: 'keys' };
 
 export class KeyFiles {
-  readonly #log: PrimaryLog;
+  readonly #log: DeferredLog;
   readonly #keys: WatchedFile<readonly KeyEntry[]> | undefined;
   readonly #keySet: WatchedFile<KeySet> | undefined;
   readonly #broadcast: (message: KeysMessage) => void;
@@ -23,10 +23,10 @@ export class KeyFiles {
 
   /**
    * Reads the files.
-   * @param broadcast is told when they have changed
-   * @throws StartError when one cannot be read (exit code 1) or used (exit code 2)
+   * @param broadcast receives the keys when they have changed
+   * @throws StartError if one is unreadable (exit code 1) or invalid (exit code 2)
    */
-  constructor(settings: Settings, log: PrimaryLog, broadcast: (message: KeysMessage) => void) {
+  constructor(settings: Settings, log: DeferredLog, broadcast: (message: KeysMessage) => void) {
     this.#log = log;
     this.#broadcast = broadcast;
     const { keysFile, jwtJwksFile } = settings;
@@ -36,19 +36,19 @@ export class KeyFiles {
     );
   }
 
-  /** What a worker has to know before it can let anybody in; undefined = it reads no files. */
+  /** Keys that a worker needs before it can authenticate clients; undefined = no files are set. */
   get message(): KeysMessage | undefined {
     const [keys, keySet] = [this.#keys?.value, this.#keySet?.value];
     return keys === undefined && keySet === undefined ? undefined : { type: 'keys', keys, keySet };
   }
 
-  /** Looks for changes from now on. */
+  /** Starts polling for changes. */
   start(): void {
     if (this.message === undefined) return;
     this.#timer = setInterval(() => {
-      void this.#keys?.look();
-      void this.#keySet?.look();
-    }, LIMITS.keysLookMs);
+      void this.#keys?.check();
+      void this.#keySet?.check();
+    }, LIMITS.keysPollMs);
   }
 
   stop(): void {

@@ -1,35 +1,36 @@
 /**
- * Finds workers that hang: nothing was heard of them for too long. It counts looks, not time: after
- * a stall or a suspension of the primary one look comes, and then what the kernel has kept.
+ * Detection of unresponsive workers: no message has arrived for too long. It counts checks instead
+ * of time: after a stall or suspension of the primary one check runs before the pending messages
+ * arrive.
  */
 import assert from 'node:assert/strict';
 import { LIMITS } from '../config/limits.ts';
 
 interface Silence {
-  /** Looks since the last word. */
-  looks: number;
-  /** It has said something since its fork. */
-  spoken: boolean;
+  /** Checks since the last message. */
+  checks: number;
+  /** A message has arrived since the fork. */
+  reported: boolean;
 }
 
-export class HangWatch {
+export class Liveness {
   readonly #everyMs: number;
   readonly #hangs: (worker: number) => void;
   readonly #silences = new Map<number, Silence>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param timeoutMs silence that is too long; for a worker that starts, `LIMITS.startTimeouts`
-   * times that
-   * @param hangs called once for a worker that hangs
+   * @param timeoutMs silence after which a worker counts as hung; for a starting worker it is
+   * `LIMITS.startTimeouts` times that
+   * @param hangs called once per hung worker
    */
   constructor(timeoutMs: number, hangs: (worker: number) => void) {
-    this.#everyMs = timeoutMs / LIMITS.workerLooks;
+    this.#everyMs = timeoutMs / LIMITS.workerChecks;
     this.#hangs = hangs;
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.look(), this.#everyMs);
+    this.#timer = setInterval(() => this.check(), this.#everyMs);
   }
 
   stop(): void {
@@ -37,27 +38,27 @@ export class HangWatch {
   }
 
   begin(worker: number): void {
-    assert(!this.#silences.has(worker), `worker ${worker} began before`);
-    this.#silences.set(worker, { looks: 0, spoken: false });
+    assert(!this.#silences.has(worker), `worker ${worker} already exists`);
+    this.#silences.set(worker, { checks: 0, reported: false });
   }
 
-  heard(worker: number): void {
+  received(worker: number): void {
     const silence = this.#silences.get(worker);
     if (silence === undefined) return;
-    silence.looks = 0;
-    silence.spoken = true;
+    silence.checks = 0;
+    silence.reported = true;
   }
 
   end(worker: number): void {
     this.#silences.delete(worker);
   }
 
-  look(): void {
-    const { workerLooks, startTimeouts } = LIMITS;
+  check(): void {
+    const { workerChecks, startTimeouts } = LIMITS;
     for (const [worker, silence] of this.#silences) {
-      silence.looks++;
-      const looksMax = silence.spoken ? workerLooks : workerLooks * startTimeouts;
-      if (silence.looks <= looksMax) continue;
+      silence.checks++;
+      const checksMax = silence.reported ? workerChecks : workerChecks * startTimeouts;
+      if (silence.checks <= checksMax) continue;
       this.#silences.delete(worker);
       this.#hangs(worker);
     }

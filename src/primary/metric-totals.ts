@@ -1,12 +1,11 @@
 /**
- * The instance's numbers: what the living workers said last, and what dead ones left behind.
+ * Metrics of the instance: the last report of each live worker, plus the totals of dead ones.
  *
  *   slot 1   last of worker 7                       + retired (of all before)
  *   slot 2   last of worker 2 + last of worker 8    + retired      8 replaces 2
  *
- * What counts up (counters, histograms) moves from last to retired when a worker dies, so that
- * the sum never falls. What is momentary (gauges) dies with its worker; the events that were in
- * flight there become `lost`.
+ * Monotonic values (counters, histograms) move from last to retired when a worker dies, so that the
+ * sum never decreases. Gauges disappear with their worker; its events in flight become `lost`.
  */
 import assert from 'node:assert/strict';
 import { CATALOGUE, type SeriesName, WORKER_CAUSES } from '../metrics/catalogue.ts';
@@ -14,49 +13,49 @@ import { cellCount, firstCell, LAYOUT_CELLS, seriesOf } from '../metrics/layout.
 
 export type WorkerCause = (typeof WORKER_CAUSES)[number];
 
-/** For each cell: does it count up? Is it no amount? */
-const countsUp = new Uint8Array(LAYOUT_CELLS);
-const isGreatest = new Uint8Array(LAYOUT_CELLS);
+/** For each cell: whether it is monotonic; whether slots take the maximum instead of the sum. */
+const isCounter = new Uint8Array(LAYOUT_CELLS);
+const isMaximum = new Uint8Array(LAYOUT_CELLS);
 for (const { name } of CATALOGUE) {
   const series = seriesOf(name);
   if (series.from === 'primary') continue;
   const [first, end] = [firstCell(name), firstCell(name) + cellCount(series)];
-  if (series.type !== 'gauge') countsUp.fill(1, first, end);
-  if (series.greatest) isGreatest.fill(1, first, end);
+  if (series.type !== 'gauge') isCounter.fill(1, first, end);
+  if (series.greatest) isMaximum.fill(1, first, end);
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
 
-/** A worker's part of the sum. */
+/** Contribution of one worker to the sum. */
 interface Part {
   readonly slot: Slot;
   last: Float64Array;
-  /** When the last numbers came, by the clock; undefined = none yet. */
+  /** Time of the last report, by the clock; undefined = none yet. */
   atMs: number | undefined;
   dead: boolean;
 }
 
 interface Slot {
-  /** Those of the living, in the order in which they began, and of dead ones between them. */
+  /** Live workers in the order of their start, and dead ones between them. */
   readonly parts: Part[];
   readonly retired: Float64Array;
-  /** When the last numbers of all came. */
+  /** Time of the last report of any worker. */
   atMs: number;
 }
 
-export class Totals {
+export class MetricTotals {
   readonly #slots: readonly Slot[];
-  /** The living, by id; numbers of any other are late and not taken. */
+  /** Live workers, by id; late reports of others are ignored. */
   readonly #workers = new Map<number, Part>();
   readonly #lost: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   readonly #now: () => number;
 
   /**
-   * @param slots how many workers serve side by side; slots are counted from 1
+   * @param slots number of slots; they are numbered from 1
    * @param now a clock in milliseconds
    */
   constructor(slots: number, now: () => number = () => performance.now()) {
-    assert(slots >= 1, 'an instance has workers');
+    assert(slots >= 1, 'at least one worker');
     this.#now = now;
     this.#slots = Array.from({ length: slots }, () => ({
       parts: [],
@@ -65,14 +64,14 @@ export class Totals {
     }));
   }
 
-  /** Slots that there are. */
+  /** Number of slots. */
   get slots(): number {
     return this.#slots.length;
   }
 
-  /** A new worker of a slot, known by an id never used before. */
+  /** Adds a worker to a slot; its id was never used before. */
   begin(slot: number, worker: number): void {
-    assert(!this.#workers.has(worker), `worker ${worker} began before`);
+    assert(!this.#workers.has(worker), `worker ${worker} already exists`);
     const place = this.#slot(slot);
     const last = new Float64Array(LAYOUT_CELLS);
     const part: Part = { slot: place, last, atMs: undefined, dead: false };
@@ -80,8 +79,8 @@ export class Totals {
     this.#workers.set(worker, part);
   }
 
-  /** Takes a worker's numbers in the catalogue's layout; late ones of a dead worker are ignored. */
-  take(worker: number, values: Float64Array): void {
+  /** Stores a worker's report in the catalog's layout; ignores late ones of a dead worker. */
+  update(worker: number, values: Float64Array): void {
     assert(values.length === LAYOUT_CELLS, 'primary and workers share one layout');
     const part = this.#workers.get(worker);
     if (part === undefined) return;
@@ -91,8 +90,8 @@ export class Totals {
   }
 
   /**
-   * A worker is gone: what it counted stays, what was in flight in its last numbers is lost.
-   * @returns the events lost
+   * Removes a dead worker: its counters stay, the events in flight in its last report are lost.
+   * @returns the number of lost events
    */
   retire(worker: number, cause: WorkerCause): number {
     const part = this.#workers.get(worker);
@@ -101,12 +100,12 @@ export class Totals {
     this.#lost[cause] += lost;
     this.#workers.delete(worker);
     part.dead = true;
-    part.last = part.last.map((value, cell) => (countsUp[cell] === 1 ? value : 0));
+    part.last = part.last.map((value, cell) => (isCounter[cell] === 1 ? value : 0));
     fold(part.slot);
     return lost;
   }
 
-  /** One cell, all slots added up. */
+  /** Sum of one cell over all slots. */
   sum(cell: number): number {
     let total = 0;
     for (const slot of this.#slots) total += sumOf(slot, cell);
@@ -114,21 +113,21 @@ export class Totals {
   }
 
   /**
-   * One cell of one slot: its workers, and all before them as far as the cell counts up; the
-   * greatest where the cell is no amount.
+   * One cell of one slot: the sum over its live workers, and over all previous ones if the cell is
+   * monotonic; the maximum if the cell is declared so.
    */
   at(slot: number, cell: number): number {
     const place = this.#slot(slot);
-    if (isGreatest[cell] === 1) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
+    if (isMaximum[cell] === 1) return Math.max(0, ...place.parts.map(({ last }) => last[cell]!));
     return sumOf(place, cell);
   }
 
-  /** When a slot's last numbers came, in milliseconds of the clock; before the first its start. */
-  spokenAtMs(slot: number): number {
+  /** Time of a slot's last report, in milliseconds of the clock; its start before the first one. */
+  reportedAtMs(slot: number): number {
     return this.#slot(slot).atMs;
   }
 
-  /** Events in flight in a worker, as of its last numbers. */
+  /** Events in flight in a worker, by its last report. */
   inFlight(worker: number): number {
     return this.#workers.get(worker)?.last[IN_FLIGHT] ?? 0;
   }
@@ -139,8 +138,8 @@ export class Totals {
   }
 
   /**
-   * Age of the oldest numbers that count in a slot: of the worker that was silent longest. Where
-   * none has spoken yet, since the last word of those before, or since the start.
+   * Age of a slot's oldest current report: that of the worker silent longest. Without a report of a
+   * live worker, the time since the last report of its predecessors, or since the start.
    */
   ageSeconds(slot: number): number {
     const place = this.#slot(slot);
@@ -149,7 +148,9 @@ export class Totals {
     return (this.#now() - sinceMs) / 1000;
   }
 
-  /** received - stored - refused - dropped - lost - in flight: 0 unless an event was forgotten. */
+  /**
+   * received - stored - refused - dropped - lost - in flight: 0 unless events are unaccounted for.
+   */
   unaccounted(): number {
     return (
       this.#sumOf('forebay_events_received_total') -
@@ -171,15 +172,15 @@ export class Totals {
 
   #slot(slot: number): Slot {
     const place = this.#slots[slot - 1];
-    assert(place !== undefined, `there is no slot ${slot}`);
+    assert(place !== undefined, `unknown slot ${slot}`);
     return place;
   }
 }
 
 /**
- * Adds what dead workers left to `retired`, none before one that began earlier: sums are then made
- * in one order for ever. In another one they could differ by a rounding error, and a counter that
- * falls by that little is a restart to Prometheus.
+ * Adds the totals of dead workers to `retired`, in the order of their start: sums are then always
+ * computed in one order. In another order they could differ by a rounding error, and a counter that
+ * decreases, however little, looks like a restart to Prometheus.
  */
 function fold({ parts, retired }: Slot): void {
   while (parts[0]?.dead) {

@@ -1,5 +1,5 @@
 /**
- * Outages of Kafka, for the log of the instance: their beginning, their course, and their end.
+ * Detection of Kafka outages for the instance's log: start, progress and end.
  *
  *   works ──nothing stored and something waits, or no leader is usable, for 4 s──▶ all
  *     ▲   ──a worker cannot store for some partitions for 30 s──────────────────▶ some ─┐
@@ -8,11 +8,11 @@
  */
 import { LIMITS } from '../config/limits.ts';
 import type { WorkerStatus } from '../ipc.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 
 export interface OutageOptions {
-  readonly log: Pick<PrimaryLog, 'write'>;
-  /** Age at which senders are told that an event was not stored. */
+  readonly log: Pick<DeferredLog, 'write'>;
+  /** Age at which senders are notified that an event was not stored. */
   readonly eventTimeoutMs: number;
   readonly ended: () => void;
 }
@@ -24,7 +24,7 @@ const EFFECTS: Readonly<Record<Scope, string>> = {
   some: 'events of some partitions are not stored',
 };
 
-/** An outage that lasts, by the latest reports. */
+/** A current outage, by the latest reports. */
 export interface CurrentOutage {
   /** Time since which events cannot be stored, by the monotonic clock. */
   readonly sinceMs: number;
@@ -37,13 +37,13 @@ export interface CurrentOutage {
 export class Outage {
   readonly #options: OutageOptions;
   #current: CurrentOutage | undefined;
-  /** Time since which reports look like an outage that has not begun, or is wider than logged. */
+  /** Start of reports that suggest an outage not yet begun, or wider than logged. */
   #suspectedAtMs: number | undefined;
-  /** Scope by the last line. */
+  /** Scope in the last line. */
   #loggedScope: Scope = 'some';
   /** Time since which a worker has not reported. */
   #missingSinceMs: number | undefined;
-  /** Time since which events can be stored again in an outage. */
+  /** Time since which events can be stored again, during an outage. */
   #wellAtMs: number | undefined;
   #lineAtMs = 0;
 
@@ -51,12 +51,12 @@ export class Outage {
     this.#options = options;
   }
 
-  /** The outage that lasts; undefined = events can be stored. */
+  /** Current outage; undefined = events can be stored. */
   get current(): CurrentOutage | undefined {
     return this.#current;
   }
 
-  /** @param statuses one per slot; undefined where the worker has not spoken yet or is dead */
+  /** @param statuses one per slot; undefined if the worker has not reported yet or is dead */
   update(statuses: readonly (WorkerStatus | undefined)[], nowMs = performance.now()): void {
     const known = statuses.filter((status) => status !== undefined);
     if (known.length === statuses.length) this.#missingSinceMs = undefined;
@@ -81,7 +81,7 @@ export class Outage {
     this.#options.log.write('error', fields, 'Kafka outage began');
   }
 
-  /** @returns whether reports have said so for long enough: one alone may follow a stall */
+  /** @returns whether reports have agreed for long enough: a single one may follow a stall */
   #isConfirmed(suspected: boolean, nowMs: number): boolean {
     if (!suspected) {
       this.#suspectedAtMs = undefined;
@@ -121,7 +121,7 @@ export class Outage {
     this.#options.ended();
   }
 
-  /** Returns the facts of a line that is written now. */
+  /** Returns the fields of a line that is written now. */
   #fieldsOfLine(current: CurrentOutage, known: readonly WorkerStatus[], nowMs: number): object {
     this.#lineAtMs = nowMs;
     this.#loggedScope = current.scope;
@@ -149,7 +149,7 @@ export class Outage {
   }
 }
 
-/** Time for which a worker could not store events, of some partition at least. */
+/** Time for which a worker could not store events of at least one partition. */
 function blockedMs({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): number {
   return Math.max(unreachableMs, stuckMs);
 }
@@ -158,7 +158,7 @@ function canStore({ delivery: { unreachableMs, stuckMs } }: WorkerStatus): boole
   return unreachableMs === 0 && stuckMs < LIMITS.outage.totalMs;
 }
 
-/** Scope of what was not stored for long enough; undefined = none. */
+/** Scope of failures that have lasted long enough; undefined = none. */
 function scopeOf(known: readonly WorkerStatus[]): Scope | undefined {
   const { totalMs, partialMs } = LIMITS.outage;
   const deliveries = known.map(({ delivery }) => delivery);

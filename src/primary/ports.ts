@@ -1,8 +1,8 @@
-/** Taking a port, and saying clearly why it cannot be had. */
+/** Binding of ports, with error messages that name the setting. */
 import { createServer, type Server } from 'node:net';
 import { EXIT, StartError, systemReason } from '../common/errors.ts';
 
-/** Where to listen, and the settings that say so. */
+/** Address to listen on, and the settings that define it. */
 export interface Endpoint {
   readonly host: string;
   readonly port: number;
@@ -11,8 +11,8 @@ export interface Endpoint {
 }
 
 /**
- * Lets `server` listen at `endpoint`; exclusive: not a port that is shared by SO_REUSEPORT.
- * @throws StartError (exit code 1) that names the setting to look at
+ * Binds `server` to `endpoint` exclusively, without SO_REUSEPORT.
+ * @throws StartError (exit code 1) that names the setting to change
  */
 export async function listenOn(server: Server, endpoint: Endpoint): Promise<void> {
   const { host, port } = endpoint;
@@ -27,8 +27,8 @@ export async function listenOn(server: Server, endpoint: Endpoint): Promise<void
 }
 
 /**
- * Finds out whether the workers will get their port. They share it among themselves with
- * SO_REUSEPORT, so that the kernel would let them share it with somebody else's, too.
+ * Checks that the workers will get their port. They share it through SO_REUSEPORT, so the kernel
+ * would also let them share it with another program.
  * @throws StartError (exit code 1)
  */
 export async function probePort(endpoint: Endpoint): Promise<void> {

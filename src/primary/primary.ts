@@ -1,15 +1,15 @@
 /**
- * The primary: forks the workers, keeps them alive, adds up their numbers, serves operators.
- * This file wires its parts and holds what they decide together. One invariant rules it: it never
+ * The primary: forks the workers, keeps them alive, aggregates their metrics, serves operators.
+ * This file wires its parts and holds their common decisions. One invariant rules it: it never
  * touches an event.
  *
- *   workers --messages--> supervisor --> totals     --> registry --> admin /metrics
- *                                    --> readiness  --> admin /readyz, and back to the workers
- *                                    --> steward    --> one worker looks after the topics
- *                        totals      --> live view  --> admin /, for people
- *                                    --> hang watch --> kills who is silent
+ *   workers --messages--> supervisor --> totals       --> registry --> admin /metrics
+ *                                    --> readiness    --> admin /readyz, and back to the workers
+ *                                    --> topic admin  --> elects the worker that administers topics
+ *                        totals      --> live view    --> admin /
+ *                                    --> liveness     --> kills unresponsive workers
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
- *   SIGHUP, POST /workers/restart     --> roll.ts: new workers, one by one
+ *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
 import type { Registry } from 'prom-client';
 import { EXIT, StartError } from '../common/errors.ts';
@@ -20,40 +20,40 @@ import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
-import { PrimaryLog } from './deferred-log.ts';
+import { DeferredLog } from './deferred-log.ts';
 import { FaultLog } from './fault-log.ts';
 import { KeyFiles } from './key-files.ts';
 import type { LiveView } from './live-view/live-view.ts';
-import { HangWatch } from './liveness.ts';
-import { Totals, type WorkerCause } from './metric-totals.ts';
+import { Liveness } from './liveness.ts';
+import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
 import { type Endpoint, probePort, urlOf } from './ports.ts';
-import { ReadinessGate, sameReadiness } from './readiness.ts';
+import { ReadinessCheck, sameReadiness } from './readiness-check.ts';
 import { ReadinessLog } from './readiness-log.ts';
-import { Roll } from './rolling-restart.ts';
-import { logSchema, logSchemaAnew } from './schema-log.ts';
+import { RollingRestart } from './rolling-restart.ts';
+import { logReloadedSchema, logSchema } from './schema-log.ts';
 import { Stop } from './stop.ts';
 import { type Death, Supervisor } from './supervisor.ts';
-import { Steward } from './topic-admin.ts';
+import { TopicAdminElection } from './topic-admin-election.ts';
 import { workerEnvironment } from './worker-env.ts';
 
 export interface PrimaryOptions {
   /** File that the workers run. */
   readonly exec: string;
   readonly version: string;
-  /** Lines for the log: what is doubtful in the environment, and hinders nothing. */
+  /** Warnings about the environment, for the log. */
   readonly warnings: readonly string[];
-  /** Reads the files that settings name. @throws StartError when one cannot be used */
+  /** Reads the files that settings name. @throws StartError if one is unusable */
   readonly checkFiles: () => Promise<FileWarnings>;
 }
 
 const OPEN = 'authentication is not configured, accepting any client';
 
 /**
- * Serves until a signal or a failure ends it; no worker is left then.
+ * Serves until a signal or a failure; returns after all workers have exited.
  * @returns the exit code
- * @throws StartError when it cannot start, or when no worker can run
+ * @throws StartError if it fails to start, or if no worker can run
  */
 export async function runPrimary(config: Config, options: PrimaryOptions): Promise<number> {
   const fileWarnings = await options.checkFiles();
@@ -63,18 +63,18 @@ export async function runPrimary(config: Config, options: PrimaryOptions): Promi
 class Primary {
   readonly #config: Config;
   readonly #options: PrimaryOptions;
-  readonly #log = new PrimaryLog();
-  readonly #totals: Totals;
-  readonly #gate = new ReadinessGate();
+  readonly #log = new DeferredLog();
+  readonly #totals: MetricTotals;
+  readonly #gate = new ReadinessCheck();
   readonly #readinessLog = new ReadinessLog(this.#log, () => this.#stop.announced);
   readonly #faultLog = new FaultLog(this.#log);
   readonly #outage: Outage;
   #notice: OutageNotice | undefined;
   readonly #supervisor: Supervisor;
-  readonly #steward: Steward;
-  readonly #hangWatch: HangWatch;
+  readonly #topicAdmins: TopicAdminElection;
+  readonly #liveness: Liveness;
   readonly #stop: Stop;
-  readonly #roll: Roll;
+  readonly #rollingRestart: RollingRestart;
   #liveView: LiveView | undefined;
   readonly #admin: Admin;
   readonly #keyFiles: KeyFiles;
@@ -86,7 +86,7 @@ class Primary {
   constructor(config: Config, options: PrimaryOptions) {
     this.#config = config;
     this.#options = options;
-    this.#totals = new Totals(config.workers);
+    this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
@@ -94,9 +94,9 @@ class Primary {
     this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
     this.#readiness = this.#gate.update(this.#servingStatuses(), false);
-    this.#hangWatch = new HangWatch(config.workerTimeoutMs, (worker) => this.#hangs(worker));
-    this.#steward = new Steward((worker, topic) =>
-      supervisor.send(worker, { type: 'steward', topic }),
+    this.#liveness = new Liveness(config.workerTimeoutMs, (worker) => this.#hangs(worker));
+    this.#topicAdmins = new TopicAdminElection((worker, topic) =>
+      supervisor.send(worker, { type: 'topicAdmin', topic }),
     );
     this.#stop = new Stop({
       prestopMs: config.prestopMs,
@@ -106,17 +106,17 @@ class Primary {
       inFlight: (worker) => this.#totals.inFlight(worker),
       announced: () => this.#updateReadiness(),
       begun: () => {
-        this.#roll.stop();
+        this.#rollingRestart.stop();
         this.#updateReadiness();
       },
     });
-    this.#roll = new Roll({
+    this.#rollingRestart = new RollingRestart({
       drainTimeoutMs: config.drainTimeoutMs,
       startTimeoutMs: config.workerTimeoutMs * LIMITS.startTimeouts,
       log,
       supervisor,
       handedOver: (worker) => {
-        this.#steward.workerDown(worker, supervisor.staying());
+        this.#topicAdmins.workerDown(worker, supervisor.staying());
         this.#updateReadiness();
       },
     });
@@ -143,7 +143,7 @@ class Primary {
       hooks: {
         forked: (slot, worker) => {
           this.#totals.begin(slot, worker);
-          this.#hangWatch.begin(worker);
+          this.#liveness.begin(worker);
         },
         attached: (worker) => this.#attached(worker),
         message: (slot, worker, message) => this.#message(slot, worker, message),
@@ -154,7 +154,7 @@ class Primary {
     });
   }
 
-  /** Loaded while the workers start: before, it would delay them. */
+  /** Loads the live view while the workers start: earlier, it would delay them. */
   async #loadLiveView(): Promise<void> {
     const { LiveView } = await import('./live-view/live-view.ts');
     const { kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
@@ -162,7 +162,7 @@ class Primary {
     this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
       outage: () => this.#notice,
-      rollFailure: () => this.#roll.failure,
+      restartFailure: () => this.#rollingRestart.failure,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
     });
@@ -179,7 +179,7 @@ class Primary {
         this.#admin.listen(adminEndpoint(this.#config)),
       ]);
       this.#supervisor.start();
-      this.#hangWatch.start();
+      this.#liveness.start();
       this.#keyFiles.start();
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const { version, warnings } = this.#options;
@@ -194,7 +194,7 @@ class Primary {
     } finally {
       await loaded;
       this.#readinessLog.end();
-      this.#hangWatch.stop();
+      this.#liveness.stop();
       this.#keyFiles.stop();
       this.#liveView?.stop();
       removeListeners();
@@ -202,13 +202,13 @@ class Primary {
     }
   }
 
-  /** @returns what takes the listeners away again */
+  /** @returns a function that removes the listeners */
   #listenToProcess(): () => void {
     const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
     const onHangup = () => this.#restartWorkers('SIGHUP');
     const onError = (error: unknown) => {
       this.#log.last({ err: error }, 'internal error in the primary, exiting');
-      // The workers end by themselves when their channel closes.
+      // The workers exit when their channel closes.
       process.exit(EXIT.failed);
     };
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangup);
@@ -224,52 +224,52 @@ class Primary {
       this.#log.write('warn', { cause }, 'rolling restart ignored, instance is stopping');
       return 'draining';
     }
-    logSchemaAnew(this.#log, this.#options.checkFiles);
-    return this.#roll.request(cause);
+    logReloadedSchema(this.#log, this.#options.checkFiles);
+    return this.#rollingRestart.request(cause);
   }
 
-  /** A worker can be spoken to: it is told all that the others know. */
+  /** Sends a worker that receives messages from now on the current state. */
   #attached(worker: number): void {
     if (this.#stop.draining) {
-      this.#stop.tell(worker);
+      this.#stop.drainWorker(worker);
       return;
     }
     const [readiness, outage] = [this.#readiness, this.#notice];
     this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;
     if (message !== undefined) this.#supervisor.send(worker, message);
-    for (const facts of this.#steward.facts) {
+    for (const facts of this.#topicAdmins.facts) {
       this.#supervisor.send(worker, { type: 'topicFacts', facts });
     }
-    this.#steward.workerUp(worker);
+    this.#topicAdmins.workerUp(worker);
   }
 
   #message(slot: number, worker: number, message: ToPrimary): void {
-    this.#hangWatch.heard(worker);
+    this.#liveness.received(worker);
     switch (message.type) {
       case 'snapshot':
-        this.#totals.take(worker, message.values);
+        this.#totals.update(worker, message.values);
         this.#statuses.set(worker, message.status);
-        this.#roll.status(worker, message.status);
+        this.#rollingRestart.status(worker, message.status);
         this.#outage.update(this.#servingStatuses());
         this.#updateReadiness();
         break;
       case 'fault':
-        this.#faultLog.take(slot, message.fault);
+        this.#faultLog.report(slot, message.fault);
         break;
       case 'topicMissing':
-        this.#steward.topicMissing(message.topic);
+        this.#topicAdmins.topicMissing(message.topic);
         break;
       case 'topicRecreated':
-        this.#steward.topicRecreated(message.topic);
+        this.#topicAdmins.topicRecreated(message.topic);
         break;
       case 'topicFacts':
-        this.#steward.found(message.facts);
+        this.#topicAdmins.found(message.facts);
         this.#supervisor.broadcast(message);
         break;
       case 'drained':
         this.#stop.drained(worker, message.left);
-        this.#roll.drained(worker, message.left);
+        this.#rollingRestart.drained(worker, message.left);
         break;
       case 'fatal':
         this.#fatal(slot, worker, new StartError(message.message, message.exitCode));
@@ -277,10 +277,11 @@ class Primary {
     }
   }
 
-  /** A worker cannot run, and ends: where others serve they go on, and its slot tries again. */
+  /** A worker fails to start and exits: if others serve they continue, and its slot retries. */
   #fatal(slot: number, worker: number, error: StartError): void {
     const { message: reason } = error;
-    if (this.#supervisor.serving()[slot - 1] !== worker) return this.#roll.fatal(worker, reason);
+    if (this.#supervisor.serving()[slot - 1] !== worker)
+      return this.#rollingRestart.fatal(worker, reason);
     const others = this.#servingStatuses().filter((_, index) => index !== slot - 1);
     const serves = others.some((status) => status?.listening && status.kafkaReached);
     if (!serves && !this.#stop.draining) return this.#stop.failed(error);
@@ -296,12 +297,12 @@ class Primary {
 
   #died(slot: number, worker: number, death: Death): void {
     const { pid, exitCode, signal, restartMs, cause } = death;
-    this.#hangWatch.end(worker);
+    this.#liveness.end(worker);
     const stopping = this.#stop.died(worker, death.listened);
     const lost = this.#totals.retire(worker, cause);
     this.#statuses.delete(worker);
-    this.#steward.workerDown(worker, this.#supervisor.staying());
-    const rolling = this.#roll.died(worker, lost);
+    this.#topicAdmins.workerDown(worker, this.#supervisor.staying());
+    const rolling = this.#rollingRestart.died(worker, lost);
     this.#updateReadiness();
     if (restartMs !== undefined) this.#restarts[cause]++;
     if (stopping || rolling) return;
@@ -316,7 +317,7 @@ class Primary {
     );
   }
 
-  /** One per slot: what the worker there says that serves. */
+  /** Returns the status of the serving worker of each slot. */
   #servingStatuses(): (WorkerStatus | undefined)[] {
     return this.#supervisor
       .serving()
@@ -334,7 +335,7 @@ class Primary {
   }
 
   async #metrics(): Promise<{ contentType: string; text: string }> {
-    // Loaded at the first scrape: it would only delay the start.
+    // Loaded at the first scrape: it would delay the start.
     this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
       buildRegistry(this.#totals, {
         version: this.#options.version,

@@ -1,16 +1,17 @@
 import { LIMITS } from '../config/limits.ts';
 import type { Readiness } from '../ipc.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 
-/** A state that passes sooner is not worth a line. */
+/** A state that is shorter is not logged. */
 const NOT_READY_LINE_MS = 1_000;
 
 /**
- * The lines `ready` and `not ready`: one for each transition that lasts, none in a stop. While the
- * instance is not ready, a line follows for a reason that was not logged lately: reasons alternate.
+ * Logs `ready` and `not ready`: one line per transition that lasts, none during a stop. While the
+ * instance is not ready, another line follows for a reason that was not logged recently: reasons
+ * alternate.
  */
 export class ReadinessLog {
-  readonly #log: Pick<PrimaryLog, 'write'>;
+  readonly #log: Pick<DeferredLog, 'write'>;
   readonly #stops: () => boolean;
   readonly #clock: () => number;
   #now: Readiness | undefined;
@@ -19,9 +20,9 @@ export class ReadinessLog {
   readonly #loggedAtMs = new Map<string, number>();
   #delay: NodeJS.Timeout | undefined;
 
-  /** @param stops the instance stops: that it is not ready is no news */
+  /** @param stops returns whether the instance stops: that it is not ready is expected then */
   constructor(
-    log: Pick<PrimaryLog, 'write'>,
+    log: Pick<DeferredLog, 'write'>,
     stops: () => boolean,
     clock: () => number = () => performance.now(),
   ) {

@@ -1,12 +1,12 @@
-/** What /metrics shows: every series of the catalogue, read from the totals at the scrape. */
+/** Registry of /metrics: every series of the catalog, read from the totals at each scrape. */
 import { type Metric, Registry } from 'prom-client';
 import { CATALOGUE, type SeriesName, WORKER_CAUSES, WORKER_STATES } from '../metrics/catalogue.ts';
 import { cellOf } from '../metrics/layout.ts';
 import type { Series } from '../metrics/series.ts';
-import type { Totals, WorkerCause } from './metric-totals.ts';
+import type { MetricTotals, WorkerCause } from './metric-totals.ts';
 import type { WorkerState } from './supervisor.ts';
 
-/** What only the primary knows. */
+/** Values that only the primary knows. */
 export interface PrimaryFacts {
   readonly version: string;
   draining(): boolean;
@@ -19,12 +19,12 @@ type Labels = Readonly<Record<string, string | number>>;
 interface Value {
   readonly labels: Labels;
   readonly value: number;
-  /** Where it differs from the series: a histogram's buckets, sum and count. */
+  /** Set if it differs from the series: buckets, sum and count of a histogram. */
   readonly metricName?: string;
 }
 
-/** A registry whose every metric reads `totals` and `facts` when it is asked. */
-export function buildRegistry(totals: Totals, facts: PrimaryFacts): Registry {
+/** Creates a registry whose metrics read `totals` and `facts` at each scrape. */
+export function buildRegistry(totals: MetricTotals, facts: PrimaryFacts): Registry {
   const registry = new Registry();
   for (const entry of CATALOGUE) {
     const { name, type, help } = entry;
@@ -35,7 +35,7 @@ export function buildRegistry(totals: Totals, facts: PrimaryFacts): Registry {
       type,
       get: async () => ({ name, help, type, aggregator: 'sum', values: read() }),
     };
-    // prom-client's type wants its own classes; the registry itself only calls `get`.
+    // prom-client's type requires its own classes; the registry itself only calls `get`.
     registry.registerMetric(metric as unknown as Metric);
   }
   return registry;
@@ -44,7 +44,7 @@ export function buildRegistry(totals: Totals, facts: PrimaryFacts): Registry {
 function reader(
   series: Series,
   name: SeriesName,
-  totals: Totals,
+  totals: MetricTotals,
   facts: PrimaryFacts,
 ): () => Value[] {
   if (series.from === 'primary') return () => primaryValues(name, totals, facts);
@@ -63,7 +63,7 @@ function reader(
     cells.flatMap(({ labels, first }) => histogramValues(name, labels, buckets, first, totals));
 }
 
-/** The first cell of each value of a series' label; of the series, if it has none. */
+/** First cell of each value of the series' label; of the series, if it has none. */
 function cellsOf({ label }: Series, name: SeriesName): { labels: Labels; first: number }[] {
   if (label === undefined) return [{ labels: {}, first: cellOf(name) }];
   return label.values.map((value) => ({
@@ -72,8 +72,8 @@ function cellsOf({ label }: Series, name: SeriesName): { labels: Labels; first: 
   }));
 }
 
-/** The series that no worker keeps. */
-function primaryValues(name: SeriesName, totals: Totals, facts: PrimaryFacts): Value[] {
+/** Series that are not reported by workers. */
+function primaryValues(name: SeriesName, totals: MetricTotals, facts: PrimaryFacts): Value[] {
   switch (name) {
     case 'forebay_events_lost_total':
       return WORKER_CAUSES.map((cause) => ({ labels: { cause }, value: totals.lost(cause) }));
@@ -90,24 +90,28 @@ function primaryValues(name: SeriesName, totals: Totals, facts: PrimaryFacts): V
     case 'forebay_build_info':
       return [{ labels: { version: facts.version, node: process.version }, value: 1 }];
     default:
-      throw new Error(`nothing reads ${name}`);
+      throw new Error(`no reader for ${name}`);
   }
 }
 
-function perWorker(totals: Totals, read: (slot: number) => number, labels: Labels = {}): Value[] {
+function perWorker(
+  totals: MetricTotals,
+  read: (slot: number) => number,
+  labels: Labels = {},
+): Value[] {
   return Array.from({ length: totals.slots }, (_, index) => ({
     labels: { worker: index + 1, ...labels },
     value: read(index + 1),
   }));
 }
 
-/** The cells hold each bucket by itself; Prometheus wants them cumulative. */
+/** Converts the cells, one per bucket, to Prometheus' cumulative buckets. */
 function histogramValues(
   name: string,
   labels: Labels,
   bounds: readonly number[],
   first: number,
-  totals: Totals,
+  totals: MetricTotals,
 ): Value[] {
   const values: Value[] = [];
   let count = 0;

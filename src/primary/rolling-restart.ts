@@ -1,71 +1,71 @@
 /**
- * Replaces the workers one by one, so that they read their files anew:
+ * Replaces the workers one by one, so that they reload their files:
  *
  *   fork a second worker ──▶ it listens and knows the topic ──▶ it serves, the first one drains
- *          │                                                                  │ has ended
- *          └─ dies, or is not fit in time: given up, the first one stays      └──▶ next slot
+ *          │                                                                  │ has exited
+ *          └─ dies, or is not ready in time: aborted, the first one stays     └──▶ next slot
  */
 import { LIMITS } from '../config/limits.ts';
 import type { WorkerStatus } from '../ipc.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 import { DRAIN_GRACE_MS } from './stop.ts';
 import type { Supervisor } from './supervisor.ts';
 
-export interface RollOptions {
-  /** Time for a worker that leaves to settle what is in flight. */
+export interface RollingRestartOptions {
+  /** Drain timeout of a replaced worker. */
   readonly drainTimeoutMs: number;
-  /** Time for a replacement to listen. */
+  /** Timeout for a replacement to listen. */
   readonly startTimeoutMs: number;
-  readonly log: PrimaryLog;
+  readonly log: DeferredLog;
   readonly supervisor: Supervisor;
-  /** `worker` serves no longer, and its replacement does. */
+  /** The replacement of `worker` has taken over. */
   handedOver(worker: number): void;
 }
 
-/** What is under way in one slot. */
+/** Replacement in progress, of one slot. */
 interface Step {
   readonly slot: number;
   readonly replacement: number;
   readonly sinceMs: number;
   readonly pid: number | undefined;
-  /** The replacement serves; this one drains. */
+  /** The draining worker; undefined until the replacement serves. */
   predecessor: number | undefined;
   predecessorPid: number | undefined;
-  /** What the predecessor said that it could not settle. */
+  /** Events that the predecessor reported as unsettled. */
   left: number | undefined;
-  /** The replacement listens and still looks for Kafka. */
+  /** The replacement listens but has not reached Kafka yet. */
   listens: boolean;
   timer: NodeJS.Timeout | undefined;
 }
 
-/** The last roll did not replace all workers; `sinceMs` is in ms since 1970. */
-export interface RollFailure {
+/** Failure of the last rolling restart; `sinceMs` is in ms since 1970. */
+export interface RestartFailure {
   readonly reason: string;
   readonly sinceMs: number;
 }
 
-export class Roll {
-  readonly #options: RollOptions;
-  /** Workers that are to be replaced, by slot; undefined = no roll. */
+export class RollingRestart {
+  readonly #options: RollingRestartOptions;
+  /** Workers to be replaced, by slot; undefined = no restart is running. */
   #waiting: Map<number, number> | undefined;
   #step: Step | undefined;
   #again: string | undefined;
-  /** A replacement that was killed since it is of no use. */
+  /** Replacement that was killed as unusable. */
   #dismissed: number | undefined;
   #sinceMs = 0;
   #replaced = 0;
-  #failure: RollFailure | undefined;
+  #failure: RestartFailure | undefined;
 
-  constructor(options: RollOptions) {
+  constructor(options: RollingRestartOptions) {
     this.#options = options;
   }
 
-  /** Why the last roll was given up; undefined = it was not, or another has begun. */
-  get failure(): RollFailure | undefined {
+  /** Failure of the last restart; undefined = it succeeded, or another one has begun. */
+  get failure(): RestartFailure | undefined {
     return this.#failure;
   }
 
-  /** Begins, or begins once more when the present one is over. */
+  /** Begins a restart, or queues one behind the current restart. */
   request(cause: string): 'begun' | 'queued' {
     const { log, supervisor } = this.#options;
     if (this.#waiting !== undefined) {
@@ -86,7 +86,7 @@ export class Roll {
     return 'begun';
   }
 
-  /** The instance drains: nothing is replaced any more. */
+  /** Cancels the restart: the instance drains. */
   stop(): void {
     clearTimeout(this.#step?.timer);
     this.#step = undefined;
@@ -94,18 +94,18 @@ export class Roll {
     this.#again = undefined;
   }
 
-  /** A worker tells what it is fit for. */
+  /** Handles the status of a worker. */
   status(worker: number, { listening, kafkaReached }: WorkerStatus): void {
     const step = this.#step;
     if (worker !== step?.replacement || step.predecessor !== undefined || !listening) return;
     if (kafkaReached) return this.#handOver(step);
     if (step.listens) return;
     step.listens = true;
-    // Kafka may be away for long: then it is for any worker.
+    // A long outage of Kafka affects every worker.
     this.#arm(step, LIMITS.replacementTopicMs, () => this.#handOver(step));
   }
 
-  /** A replacement said that it cannot run: those that serve stay. */
+  /** A replacement failed to start: the serving workers stay. */
   fatal(worker: number, message: string): void {
     if (worker === this.#step?.replacement) this.#dismiss(worker, message);
   }
@@ -114,7 +114,7 @@ export class Roll {
     if (worker === this.#step?.predecessor) this.#step.left = left;
   }
 
-  /** A worker is gone. @returns whether that was to be expected */
+  /** Handles the death of a worker. @returns whether it was expected */
   died(worker: number, left: number): boolean {
     const step = this.#step;
     if (worker === this.#dismissed) return true;
@@ -161,7 +161,7 @@ export class Roll {
     clearTimeout(step.timer);
     const predecessor = supervisor.handOver(step.slot);
     if (predecessor === undefined) {
-      // It died meanwhile, and the replacement has served since; or that was killed.
+      // It died and the replacement already serves, or the replacement was killed.
       if (supervisor.serving()[step.slot - 1] === step.replacement) this.#finish(step, 0);
       else this.#giveUp('the new worker was killed before it could take over');
       return;
@@ -172,7 +172,7 @@ export class Roll {
       supervisor.send(predecessor, { type: 'drain', timeoutMs: drainTimeoutMs });
       this.#arm(step, drainTimeoutMs + DRAIN_GRACE_MS, () => supervisor.kill(predecessor));
     } else {
-      // It still starts: it has no clients, and would not hear that it is to leave.
+      // It is still starting: it has no clients, and would not receive `drain`.
       step.left = 0;
       supervisor.kill(predecessor);
     }

@@ -1,8 +1,8 @@
 import type { FileWarnings } from '../config/file-check.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 
-/** Logs doubtful parts of the event schema. Certificates are logged by a worker. */
-export function logSchema(log: PrimaryLog, { schema: { ignored, unmatchable } }: FileWarnings) {
+/** Logs warnings about the event schema. Warnings about certificates are logged by a worker. */
+export function logSchema(log: DeferredLog, { schema: { ignored, unmatchable } }: FileWarnings) {
   for (const problem of unmatchable) {
     log.write('warn', { problem }, 'event schema rejects every event');
   }
@@ -10,10 +10,10 @@ export function logSchema(log: PrimaryLog, { schema: { ignored, unmatchable } }:
 }
 
 /**
- * Logs the same of the schema that the workers of a rolling restart will read. Files that cannot be
- * used are reported by these workers.
+ * Logs the same warnings for the schema that the workers of a rolling restart will read. Unusable
+ * files are reported by these workers.
  */
-export function logSchemaAnew(log: PrimaryLog, check: () => Promise<FileWarnings>): void {
+export function logReloadedSchema(log: DeferredLog, check: () => Promise<FileWarnings>): void {
   void check().then(
     (warnings) => logSchema(log, warnings),
     () => {},

@@ -1,54 +1,54 @@
 /**
- * How an instance ends:
+ * Shutdown of an instance:
  *
- *   first signal    not ready; FOREBAY_PRESTOP_MS later every worker drains; exit 0, or 1 when
+ *   first signal    readiness fails; FOREBAY_PRESTOP_MS later every worker drains; exit 0, or 1 if
  *                   events were left or a worker died. POST /drain does the same,
- *                   and one signal after it changes nothing
- *   second signal   at once, exit 1
- *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the drain's begin: exit 1, the rest counted
- *   failure         no worker can run: at once, with its message and code
+ *                   and one signal after it is ignored
+ *   second signal   immediately, exit 1
+ *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the start of the drain: exit 1, the rest counted
+ *   failure         no worker can run: immediately, with its message and code
  */
 import { EXIT, type StartError } from '../common/errors.ts';
-import type { PrimaryLog } from './deferred-log.ts';
+import type { DeferredLog } from './deferred-log.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface StopOptions {
-  /** Time in which everything is served, while who sends traffic here learns to stop. */
+  /** Delay between failing readiness and the drain; traffic is served meanwhile. */
   readonly prestopMs: number;
-  /** Time for the workers to settle what is in flight. */
+  /** Drain timeout of the workers. */
   readonly timeoutMs: number;
-  readonly log: PrimaryLog;
+  readonly log: DeferredLog;
   readonly supervisor: Supervisor;
-  /** Events in flight in a worker, as far as is known. */
+  /** Events in flight in a worker, by its last report. */
   inFlight(worker: number): number;
-  /** The instance is not ready any more. */
+  /** The instance is no longer ready. */
   announced(): void;
-  /** The drain begins: before the workers are told. */
+  /** The drain begins; called before the workers receive `drain`. */
   begun(): void;
 }
 
-/** The workers keep the deadline themselves; those that do not get this much longer. */
+/** Workers enforce the deadline themselves; this extra time is for those that fail to. */
 export const DRAIN_GRACE_MS = 500;
 
 export class Stop {
-  /** The exit code; rejects with the StartError that ended it. */
+  /** The exit code; rejects with the StartError that caused the stop. */
   readonly ended: Promise<number>;
   #resolve!: (exitCode: number) => void;
   #reject!: (error: StartError) => void;
   readonly #options: StopOptions;
-  /** When the drain began; undefined = it has not. */
+  /** Start of the drain; undefined = not started. */
   #sinceMs: number | undefined;
   #prestop: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
   #error: StartError | undefined;
-  /** What each living worker said it could not settle. */
+  /** Unsettled events that each live worker reported. */
   readonly #left = new Map<number, number>();
-  /** The same of those that are gone. */
+  /** Unsettled events of workers that have exited. */
   #leftByGone = 0;
-  #broken = false;
-  /** Whoever asked for a stop by a command, say a hook of the platform, sends a signal as well. */
+  #workerDied = false;
+  /** Platforms send a signal even after a hook of theirs has requested the stop by a command. */
   #signalled = false;
-  #over = false;
+  #isOver = false;
 
   constructor(options: StopOptions) {
     this.#options = options;
@@ -56,11 +56,11 @@ export class Stop {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // It may end while the start still waits for something else.
+    // It may settle while the start still awaits something else.
     this.ended.catch(() => {});
   }
 
-  /** It will stop, and says so: the drain has begun, or will after FOREBAY_PRESTOP_MS. */
+  /** A stop is announced: the drain has begun, or will after FOREBAY_PRESTOP_MS. */
   get announced(): boolean {
     return this.#prestop !== undefined || this.draining;
   }
@@ -71,7 +71,7 @@ export class Stop {
 
   signal(signal: NodeJS.Signals): void {
     const { log, supervisor } = this.#options;
-    if (this.#over) return;
+    if (this.#isOver) return;
     if (!this.#signalled) {
       this.#signalled = true;
       if (!this.announced) return this.request(signal);
@@ -87,26 +87,26 @@ export class Stop {
     this.#settle(EXIT.failed);
   }
 
-  /** Begins to stop, unless it does so already. */
+  /** Begins to stop, unless a stop is already announced. */
   request(cause: string): void {
     const { log, prestopMs, announced } = this.#options;
-    if (this.#over || this.announced) return;
+    if (this.#isOver || this.announced) return;
     if (prestopMs === 0) return this.#begin(cause);
     log.write('info', { cause, prestopMs }, 'stop requested');
     this.#prestop = setTimeout(() => this.#begin(cause), prestopMs);
     announced();
   }
 
-  /** Ends at once with an error; only the first one is heard. */
+  /** Kills all workers and ends with an error; later errors are ignored. */
   failed(error: StartError): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     this.#error = error;
     this.#options.supervisor.killAll();
     this.#settle(EXIT.failed);
   }
 
-  /** Tells a worker to drain in the time that is left. */
-  tell(worker: number): void {
+  /** Sends `drain` to a worker, with the remaining time. */
+  drainWorker(worker: number): void {
     const passedMs = performance.now() - (this.#sinceMs ?? 0);
     const timeoutMs = Math.max(0, Math.round(this.#options.timeoutMs - passedMs));
     this.#options.supervisor.send(worker, { type: 'drain', timeoutMs });
@@ -117,26 +117,26 @@ export class Stop {
   }
 
   /**
-   * A worker is gone; one that had listened should have said `drained`.
-   * @returns whether that was to be expected
+   * A worker has exited; one that had listened should have reported `drained`.
+   * @returns whether the exit was expected
    */
   died(worker: number, listened: boolean): boolean {
     const left = this.#left.get(worker);
     this.#left.delete(worker);
-    if (this.#over) return true;
+    if (this.#isOver) return true;
     if (!this.draining) return false;
     const expected = left !== undefined || !listened;
-    if (!expected) this.#broken = true;
+    if (!expected) this.#workerDied = true;
     this.#leftByGone += left ?? this.#options.inFlight(worker);
     return expected;
   }
 
-  /** The last worker is gone. */
+  /** The last worker has exited. */
   allEnded(): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     const left = this.#leftByGone;
     const ms = Math.round(performance.now() - (this.#sinceMs ?? 0));
-    const failed = left > 0 || this.#broken;
+    const failed = left > 0 || this.#workerDied;
     this.#options.log.write(failed ? 'error' : 'info', { left, ms }, 'drain ended');
     this.#settle(failed ? EXIT.failed : EXIT.clean);
   }
@@ -148,7 +148,7 @@ export class Stop {
     log.write('info', { cause, timeoutMs }, 'drain started');
     begun();
     this.#deadline = setTimeout(() => this.#atDeadline(), timeoutMs + DRAIN_GRACE_MS);
-    for (const worker of supervisor.attached()) this.tell(worker);
+    for (const worker of supervisor.attached()) this.drainWorker(worker);
     supervisor.drain();
   }
 
@@ -166,7 +166,7 @@ export class Stop {
   }
 
   #settle(exitCode: number): void {
-    this.#over = true;
+    this.#isOver = true;
     clearTimeout(this.#prestop);
     clearTimeout(this.#deadline);
     if (this.#error !== undefined) this.#reject(this.#error);

@@ -1,13 +1,14 @@
 /**
- * Keeps one worker alive per slot. A worker is known by an id that is never used again; its life:
+ * Keeps one worker alive per slot. A worker is identified by an id that is never reused; its
+ * states:
  *
  *   starting --listens--> ready --drain(), handOver()--> draining
  *      |                    |                               |
  *      +------ dies --------+-------------------------------+
  *
- * A slot has one worker that serves. While that one is replaced it has a second one: before
- * handOver() the replacement, afterwards the predecessor that leaves. When the one that serves
- * dies, the replacement takes its place if there is one, else a new worker after a pause (not after
+ * A slot has one serving worker. During its replacement the slot has a second one: before
+ * handOver() the replacement, afterwards the draining predecessor. When the serving worker dies,
+ * the replacement takes over if there is one, else a new worker starts after a delay (not after
  * drain() or kill()).
  */
 import assert from 'node:assert/strict';
@@ -22,27 +23,27 @@ import { type Ending, WorkerProcess } from './worker-process.ts';
 
 export type WorkerState = (typeof WORKER_STATES)[number];
 
-/** A worker's death, and what comes of it. */
+/** Death of a worker, and its consequences. */
 export interface Death extends Ending {
   readonly pid: number | undefined;
   readonly cause: WorkerCause;
-  /** It had taken connections. */
+  /** It had accepted connections. */
   readonly listened: boolean;
-  /** When the slot gets a new one, in milliseconds; undefined = it does not. */
+  /** Delay until the slot gets a new worker, in milliseconds; undefined = it gets none. */
   readonly restartMs: number | undefined;
 }
 
 export interface SupervisorHooks {
-  /** A new worker of the slot. */
+  /** A worker was forked for the slot. */
   forked(slot: number, worker: number): void;
-  /** The worker can be spoken to from now on: it has said its first word. */
+  /** The worker receives messages from now on: its first message has arrived. */
   attached(worker: number): void;
-  /** Anything that a worker says. */
+  /** A message from a worker. */
   message(slot: number, worker: number, message: ToPrimary): void;
   died(slot: number, worker: number, death: Death): void;
-  /** Workers die before they listen; trying on will not help. */
+  /** Workers keep dying before they listen; further retries are futile. */
   gaveUp(death: Death): void;
-  /** After drain(): no worker is left. */
+  /** After drain(): all workers have exited. */
   allEnded(): void;
 }
 
@@ -50,7 +51,7 @@ export interface SupervisorOptions {
   /** File that workers run. */
   readonly exec: string;
   readonly slots: number;
-  /** Variables of the workers beside our own, and those of ours that they do not get. */
+  /** Environment of the workers: additions to our own, and variables that they do not inherit. */
   readonly env: WorkerEnvironment;
   readonly hooks: SupervisorHooks;
 }
@@ -60,9 +61,9 @@ interface Worker {
   readonly slot: Slot;
   state: Exclude<WorkerState, 'dead'>;
   attached: boolean;
-  /** When it began to listen, by the monotonic clock; undefined = it has not. */
+  /** Start of listening, by the monotonic clock; undefined = not yet. */
   listenedAtMs: number | undefined;
-  /** What it dies of, if it does. */
+  /** Cause to record if it dies. */
   cause: WorkerCause;
 }
 
@@ -70,16 +71,16 @@ interface Slot {
   readonly number: number;
   serving: Worker | undefined;
   replacement: Worker | undefined;
-  /** Deaths in a row without having run well in between. */
+  /** Consecutive deaths without a stable run in between. */
   deaths: number;
-  /** Deaths in a row before having listened. */
+  /** Consecutive deaths before listening. */
   failedStarts: number;
   restart: NodeJS.Timeout | undefined;
 }
 
 export class Supervisor {
   readonly #slots: readonly Slot[];
-  /** All that live, by id. */
+  /** Live workers, by id. */
   readonly #workers = new Map<number, Worker>();
   readonly #exec: string;
   readonly #env: WorkerEnvironment;
@@ -87,7 +88,7 @@ export class Supervisor {
   #stopping = false;
 
   constructor({ exec, slots, env, hooks }: SupervisorOptions) {
-    assert(slots >= 1, 'an instance has workers');
+    assert(slots >= 1, 'at least one worker');
     this.#exec = exec;
     this.#env = env;
     this.#hooks = hooks;
@@ -101,7 +102,7 @@ export class Supervisor {
     }));
   }
 
-  /** Forks all workers; does nothing when drain() came first. */
+  /** Forks all workers; does nothing after drain(). */
   start(): void {
     if (this.#stopping) return;
     const inherited = cluster.settings.execArgv ?? process.execArgv;
@@ -110,13 +111,13 @@ export class Supervisor {
     for (const slot of this.#slots) slot.serving = this.#fork(slot);
   }
 
-  /** How many workers are in `state`; dead: slots without a worker that serves. */
+  /** Workers in `state`; dead: slots without a serving worker. */
   count(state: WorkerState): number {
     if (state === 'dead') return this.#slots.filter(({ serving }) => serving === undefined).length;
     return [...this.#workers.values()].filter((worker) => worker.state === state).length;
   }
 
-  /** Of each slot the states of its workers, the elder first; none: it waits for a new one. */
+  /** States of each slot's workers, the older first; empty: it waits for a new one. */
   states(): WorkerState[][] {
     const workers = [...this.#workers.values()];
     return this.#slots.map((slot) =>
@@ -124,22 +125,22 @@ export class Supervisor {
     );
   }
 
-  /** Workers that can be spoken to. */
+  /** Workers that receive messages. */
   attached(): number[] {
     return [...this.#workers].filter(([, { attached }]) => attached).map(([id]) => id);
   }
 
-  /** Of those, the ones that are there to stay. */
+  /** Attached workers that are not draining. */
   staying(): number[] {
     return this.attached().filter((id) => this.#workers.get(id)?.state !== 'draining');
   }
 
-  /** Workers whose process lives. */
+  /** Workers whose process is alive. */
   alive(): number[] {
     return [...this.#workers.keys()];
   }
 
-  /** The worker that serves in each slot. */
+  /** The serving worker of each slot. */
   serving(): (number | undefined)[] {
     return this.#slots.map(({ serving }) => serving?.process.id);
   }
@@ -148,7 +149,7 @@ export class Supervisor {
     return this.#workers.get(worker)?.process.pid;
   }
 
-  /** To a worker that cannot be spoken to yet nothing is sent; see {@link SupervisorHooks}. */
+  /** Sends nothing to a worker that is not attached yet; see {@link SupervisorHooks}. */
   send(worker: number, message: ToWorker): void {
     const found = this.#workers.get(worker);
     if (found?.attached) found.process.send(message);
@@ -162,21 +163,24 @@ export class Supervisor {
   replace(number: number): number {
     const slot = this.#slots[number - 1];
     const replaceable = slot?.serving !== undefined && slot.replacement === undefined;
-    assert(replaceable && !this.#stopping, 'a worker that serves gets one replacement');
+    assert(
+      replaceable && !this.#stopping,
+      'only a serving worker without a replacement is replaced',
+    );
     slot.replacement = this.#fork(slot);
     return slot.replacement.process.id;
   }
 
   /**
-   * The slot's replacement serves from now on. Telling the predecessor to drain is the caller's.
-   * @returns the predecessor; undefined when it has died meanwhile
+   * Makes the slot's replacement the serving worker. The caller drains the predecessor.
+   * @returns the predecessor; undefined if it has died meanwhile
    */
   handOver(number: number): number | undefined {
     const slot = this.#slots[number - 1];
-    assert(slot !== undefined, `there is no slot ${number}`);
+    assert(slot !== undefined, `unknown slot ${number}`);
     const { serving, replacement } = slot;
     if (replacement === undefined) return undefined;
-    assert(serving !== undefined, 'a replacement serves when its predecessor has died');
+    assert(serving !== undefined, 'a replacement takes over a dead predecessor');
     serving.state = 'draining';
     slot.serving = replacement;
     slot.replacement = undefined;
@@ -185,8 +189,8 @@ export class Supervisor {
   }
 
   /**
-   * From now on nothing is started again; `allEnded` follows when the last worker is gone.
-   * Telling the workers to drain is the caller's.
+   * Stops starting workers; `allEnded` follows when the last one has exited. The caller drains the
+   * workers.
    */
   drain(): void {
     this.#stopping = true;
@@ -196,8 +200,8 @@ export class Supervisor {
   }
 
   /**
-   * Ends a worker at once. A replacement gives up its place before its process has ended: there can
-   * be another one at once.
+   * Kills a worker. A replacement leaves its slot before its process has exited, so that another
+   * one may follow immediately.
    */
   kill(worker: number, cause: WorkerCause = 'crash'): void {
     const found = this.#workers.get(worker);
@@ -207,7 +211,7 @@ export class Supervisor {
     found.process.kill();
   }
 
-  /** Ends all for good, at once. */
+  /** Kills all workers and starts no new ones. */
   killAll(): void {
     this.#stopping = true;
     for (const { restart } of this.#slots) clearTimeout(restart);
@@ -266,7 +270,7 @@ export class Supervisor {
     else if (this.#stopping && this.#workers.size === 0) this.#hooks.allEnded();
   }
 
-  /** Sees to it that somebody serves again in a slot. */
+  /** Lets a replacement or a new worker serve a slot. */
   #replaceDead(slot: Slot, { listenedAtMs }: Worker) {
     slot.serving = slot.replacement;
     slot.replacement = undefined;

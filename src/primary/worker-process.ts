@@ -2,23 +2,24 @@ import cluster, { type Worker } from 'node:cluster';
 import type { ToPrimary, ToWorker } from '../ipc.ts';
 import type { WorkerEnvironment } from './worker-env.ts';
 
-/** How a worker process ended. */
+/** Exit of a worker process. */
 export interface Ending {
   readonly exitCode: number | null;
   readonly signal: string | null;
 }
 
-/** How long messages of a process that is gone may still be on their way. */
+/** Time for which messages of an exited process may still be in transit. */
 const LAST_WORDS_MS = 500;
 
-/** One worker process, from fork to end. */
+/** One worker process, from fork to exit. */
 export class WorkerProcess {
   readonly #worker: Worker;
   #ended = false;
 
   /**
-   * Forks at once; a variable in `env` that is undefined is not inherited. `onEnd` comes once, after the last `onMessage`: the exit may be seen before
-   * the messages that the process sent last, so the end waits for the channel's.
+   * Forks immediately; a variable in `env` that is undefined is not inherited. Calls `onEnd` once,
+   * after the last `onMessage`: the exit may be observed before the last messages of the process,
+   * so it waits for the end of the channel.
    */
   constructor(
     env: WorkerEnvironment,
@@ -36,7 +37,7 @@ export class WorkerProcess {
     });
     this.#worker.on('exit', (exitCode: number | null, signal: string | null) => {
       const ending = { exitCode, signal };
-      // A channel that has closed may still have messages that wait for the next tick.
+      // Messages of a closed channel may wait for the next tick.
       const endSoon = () => setImmediate(end, ending);
       if (!this.#worker.isConnected()) {
         endSoon();
@@ -45,13 +46,13 @@ export class WorkerProcess {
       setTimeout(end, LAST_WORDS_MS, ending);
       this.#worker.once('disconnect', endSoon);
     });
-    // Without a process id there was no process: no exit will follow.
+    // Without a process id there was no process: no exit event will follow.
     this.#worker.on('error', () => {
       if (this.#worker.process.pid === undefined) end({ exitCode: null, signal: null });
     });
   }
 
-  /** Never used twice while the primary lives. */
+  /** Never reused while the primary lives. */
   get id(): number {
     return this.#worker.id;
   }
@@ -60,12 +61,12 @@ export class WorkerProcess {
     return this.#worker.process.pid;
   }
 
-  /** What cannot be sent any more is of no use: the end follows. */
+  /** Ignores failures to send: the exit follows. */
   send(message: ToWorker): void {
     this.#worker.send(message, () => {});
   }
 
-  /** Without the chance to do anything first. */
+  /** Kills the process without giving it a chance to react. */
   kill(): void {
     this.#worker.process.kill('SIGKILL');
   }

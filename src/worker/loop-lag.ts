@@ -15,7 +15,7 @@ export class LoopLag {
 
   start(): void {
     this.#use = performance.eventLoopUtilization();
-    this.#wait(LIMITS.loopLook.idleMs);
+    this.#wait(LIMITS.loopCheck.idleMs);
   }
 
   stop(): void {
@@ -41,7 +41,7 @@ export class LoopLag {
     const use = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(use, this.#use);
     this.#use = use;
-    const { busyShare, busyMs, idleMs } = LIMITS.loopLook;
+    const { busyShare, busyMs, idleMs } = LIMITS.loopCheck;
     this.#wait(utilization > busyShare ? busyMs : idleMs);
   }
 }

@@ -166,7 +166,7 @@ class Worker {
         this.#readiness = message.readiness;
         this.#outage = message.outage;
         break;
-      case 'steward':
+      case 'topicAdmin':
         for (const topic of this.#buffer.topics) {
           if ((message.topic ?? topic.name) === topic.name) void this.#administer(topic);
         }

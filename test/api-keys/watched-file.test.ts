@@ -58,7 +58,7 @@ test('a byte order mark that comes with a change is named, and the old content s
   writeFileSync(path, 'one');
   const file = watch();
   writeFileSync(path, Buffer.from('fffe74007700', 'hex'));
-  await file.look();
+  await file.check();
   assert.deepEqual(heard, [`broken: ${MARK.replace('(UTF-8)', '(UTF-16)')}`]);
   assert.equal(file.value, 'one');
 });
@@ -67,17 +67,17 @@ test('a change in place is taken up, once, of the same length and age too', asyn
   writeFileSync(path, 'one');
   const file = watch();
   assert.equal(file.value, 'one');
-  await file.look();
+  await file.check();
   writeFileSync(path, 'two');
-  await file.look();
-  await file.look();
+  await file.check();
+  await file.check();
   assert.deepEqual(heard, ['two']);
   const [old, long] = [new Date(0), 3_600_000];
   utimesSync(path, old, old);
-  await file.look();
+  await file.check();
   writeFileSync(path, 'six');
   utimesSync(path, old, new Date(long));
-  await file.look();
+  await file.check();
   assert.deepEqual(heard, ['two', 'six']);
 });
 
@@ -87,7 +87,7 @@ test('changes that follow so fast that their time stamps are the same are taken 
   const texts = Array.from({ length: 100 }, (_, index) => `${index % 10}`);
   for (const text of texts) {
     writeFileSync(path, text);
-    await file.look();
+    await file.check();
   }
   assert.deepEqual(heard, texts.slice(1));
 });
@@ -97,7 +97,7 @@ test('a change by renaming, as editors do it, is taken up', async () => {
   const file = watch();
   writeFileSync(`${path}~`, 'two');
   renameSync(`${path}~`, path);
-  await file.look();
+  await file.check();
   assert.deepEqual(heard, ['two']);
 });
 
@@ -112,7 +112,7 @@ test('a swap of a link in the path, as Kubernetes does it with secrets, is taken
   assert.equal(file.value, 'one');
   symlinkSync('two', join(folder, '..next'));
   renameSync(join(folder, '..next'), join(folder, '..data'));
-  await file.look();
+  await file.check();
   assert.deepEqual(heard, ['two']);
 });
 
@@ -120,17 +120,17 @@ test('a broken or missing file is told once each, and the old content stays', as
   writeFileSync(path, 'one');
   const file = watch();
   writeFileSync(path, 'bad');
-  for (let look = 0; look < 3; look++) await file.look();
+  for (let i = 0; i < 3; i++) await file.check();
   writeFileSync(path, 'bad again');
-  await file.look();
+  await file.check();
   rmSync(path);
-  for (let look = 0; look < 3; look++) await file.look();
+  for (let i = 0; i < 3; i++) await file.check();
   assert.deepEqual(heard, [
     'broken: is bad',
     'broken: cannot be read: no such file or directory (ENOENT)',
   ]);
   assert.equal(file.value, 'one');
   writeFileSync(path, 'one');
-  await file.look();
+  await file.check();
   assert.deepEqual(heard.slice(2), ['one'], 'that it is good again is told too');
 });

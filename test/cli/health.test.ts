@@ -34,14 +34,14 @@ async function health(port: number, args: readonly string[] = [], host?: string)
 }
 
 test('health asks /livez, health --ready asks /readyz: exit code 0 or 1, one line, reasons', async () => {
-  const reasons = ['draining', 'not every worker listens yet'];
+  const reasons = ['draining', 'not all workers are listening'];
   const { port, asked } = await adminPort({
     '/livez': [200, '{"alive":true}'],
     '/readyz': [503, JSON.stringify({ ready: false, reasons })],
   });
   const base = `http://127.0.0.1:${port}`;
   const alive = { code: 0, stdout: `${base}/livez: ok\n`, stderr: '' };
-  const unready = `forebay: ${base}/readyz: 503 draining; not every worker listens yet\n`;
+  const unready = `forebay: ${base}/readyz: 503 draining; not all workers are listening\n`;
   assert.deepEqual(await health(port), alive);
   assert.deepEqual(await health(port, ['--ready']), { code: 1, stdout: '', stderr: unready });
   const name = `127.0.0.1:${port}`;

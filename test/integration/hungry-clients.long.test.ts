@@ -91,7 +91,7 @@ test('above the memory mark, with nothing to take back: newcomers are rejected a
   const handshakes = { reason: 'too_many_connections' };
   assert.equal(metrics.value('forebay_handshakes_refused_total', handshakes), 1);
   const reasons = async () => (await fetch(`${gateway.httpUrl}/readyz`)).text();
-  await until(async () => /half of the workers are short of memory/.test(await reasons()));
+  await until(async () => /half of the workers exceed the memory limit/.test(await reasons()));
   assert.equal((await fetch(`${gateway.httpUrl}/readyz`)).status, 503);
   assert.equal((await gateway.stop()).code, 0);
 });

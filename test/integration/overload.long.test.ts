@@ -35,7 +35,7 @@ const BESIDE_BUDGET_BYTES = 100 * MIB;
 const WINDOW_MS = 8_000;
 /** Of the brokers below. */
 const QUOTA_WINDOW_MS = 2_000;
-const BUFFER_REASON = 'the buffer is not below 60% since it reached 80%';
+const BUFFER_REASON = 'the buffer reached 80% and has not fallen below 60%';
 /** As many frames as that wait for credit at the sender: enough to use every grant at once. */
 const BACKLOG_FRAMES = 100;
 const REFUSAL_MS_MAX = 50;

@@ -27,7 +27,7 @@ function faultLog() {
 test('a fault that eight workers meet for five minutes is one line', () => {
   const { lines, clock, log, fault } = faultLog();
   for (let tens = 0; tens < 30; tens++) {
-    for (let slot = 1; slot <= 8; slot++) log.take(slot, fault('broker 1'));
+    for (let slot = 1; slot <= 8; slot++) log.report(slot, fault('broker 1'));
     clock.nowMs += 10_000;
   }
   assert.deepEqual(lines, [['warn', 'm broker 1', 1, 0]]);
@@ -35,7 +35,7 @@ test('a fault that eight workers meet for five minutes is one line', () => {
 
 test('faults of other keys have lines of their own', () => {
   const { lines, log, fault } = faultLog();
-  for (const key of ['broker 1', 'broker 2', 'broker 1']) log.take(2, fault(key));
+  for (const key of ['broker 1', 'broker 2', 'broker 1']) log.report(2, fault(key));
   assert.deepEqual(
     lines.map(([, message]) => message),
     ['m broker 1', 'm broker 2'],
@@ -46,7 +46,7 @@ test('a fault that lasts is logged again after ten minutes, with what was held b
   const { lines, clock, log, fault } = faultLog();
   const everyMs = quietMs / 2;
   for (let ms = 0; ms <= repeatMs; ms += everyMs) {
-    log.take(1, fault('f', 4));
+    log.report(1, fault('f', 4));
     clock.nowMs += everyMs;
   }
   const heldBack = (repeatMs / everyMs - 1) * 5;
@@ -58,21 +58,21 @@ test('a fault that lasts is logged again after ten minutes, with what was held b
 
 test('a fault that comes again after it was gone, or after Kafka worked again, is new', () => {
   const { lines, clock, log, fault } = faultLog();
-  log.take(1, fault('f'));
+  log.report(1, fault('f'));
   clock.nowMs += quietMs;
-  log.take(1, fault('f'));
+  log.report(1, fault('f'));
   assert.equal(lines.length, 2);
-  log.take(1, fault('f'));
+  log.report(1, fault('f'));
   assert.equal(lines.length, 2);
   log.forget();
-  log.take(1, fault('f'));
+  log.report(1, fault('f'));
   assert.equal(lines.length, 3);
 });
 
 test('a fault that is logged once is one line: for all workers, for ever, after an outage', () => {
   const { lines, clock, log, fault } = faultLog();
   for (let hour = 0; hour < 24; hour++) {
-    for (let slot = 1; slot <= 8; slot++) log.take(slot, { ...fault('once'), once: true });
+    for (let slot = 1; slot <= 8; slot++) log.report(slot, { ...fault('once'), once: true });
     log.forget();
     clock.nowMs += 3_600_000;
   }

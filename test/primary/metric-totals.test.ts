@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import { Counters, cell, cells, histogram } from '../../src/metrics/counters.ts';
 import { cellCount, firstCell, LAYOUT_CELLS, seriesOf } from '../../src/metrics/layout.ts';
-import { Totals } from '../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../src/primary/metric-totals.ts';
 
 const received = cells('forebay_events_received_total', ['ws', 'http']);
 const refused = cells('forebay_events_refused_total', ['schema', 'too_large']);
@@ -27,11 +27,11 @@ function numbers(values: { received: number; stored: number; inFlight: number })
 }
 
 test('slots add up, and each gauge stands by itself', () => {
-  const totals = new Totals(2);
+  const totals = new MetricTotals(2);
   totals.begin(1, 101);
   totals.begin(2, 102);
-  totals.take(101, numbers({ received: 10, stored: 7, inFlight: 3 }));
-  totals.take(102, numbers({ received: 5, stored: 5, inFlight: 0 }));
+  totals.update(101, numbers({ received: 10, stored: 7, inFlight: 3 }));
+  totals.update(102, numbers({ received: 5, stored: 5, inFlight: 0 }));
   assert.equal(totals.sum(received.ws), 15);
   assert.equal(totals.sum(stored), 12);
   assert.equal(totals.inFlight(101), 3);
@@ -40,7 +40,7 @@ test('slots add up, and each gauge stands by itself', () => {
 });
 
 test('ages and times of two workers in a slot are not added up', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   for (const [worker, value] of [
     [7, 100],
     [8, 300],
@@ -49,7 +49,7 @@ test('ages and times of two workers in a slot are not added up', () => {
     const counters = new Counters();
     counters.set(oldest, value);
     counters.set(notAfter, value);
-    totals.take(worker, counters.values);
+    totals.update(worker, counters.values);
   }
   assert.deepEqual([totals.at(1, oldest), totals.at(1, notAfter)], [300, 300]);
   totals.retire(8, 'crash');
@@ -57,7 +57,7 @@ test('ages and times of two workers in a slot are not added up', () => {
 });
 
 test('a death keeps counters, drops gauges and loses what was in flight', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 7);
   const counters = new Counters();
   counters.add(received.ws, 10);
@@ -66,7 +66,7 @@ test('a death keeps counters, drops gauges and loses what was in flight', () => 
   counters.set(lanes, 12);
   counters.set(cpu, 1.5);
   counters.observe(ack, 0.004, 6);
-  totals.take(7, counters.values);
+  totals.update(7, counters.values);
   assert.equal(totals.retire(7, 'crash'), 4);
   assert.equal(totals.sum(received.ws), 10);
   assert.equal(totals.sum(ack.first + 2), 6, 'the bucket up to 5 ms');
@@ -78,41 +78,41 @@ test('a death keeps counters, drops gauges and loses what was in flight', () => 
   assert.equal(totals.unaccounted(), 0);
 
   totals.begin(1, 8);
-  totals.take(8, numbers({ received: 2, stored: 2, inFlight: 0 }));
+  totals.update(8, numbers({ received: 2, stored: 2, inFlight: 0 }));
   assert.equal(totals.sum(received.ws), 12);
   assert.equal(totals.unaccounted(), 0);
 });
 
 test('a late snapshot of a dead worker is not taken, with and without a successor', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 7);
-  totals.take(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
+  totals.update(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
   totals.retire(7, 'crash');
   const late = numbers({ received: 11, stored: 11, inFlight: 0 });
-  totals.take(7, late);
+  totals.update(7, late);
   assert.equal(totals.sum(stored), 10);
   totals.begin(1, 8);
-  totals.take(7, late);
+  totals.update(7, late);
   assert.equal(totals.retire(7, 'crash'), 0, 'nor does it die twice');
   assert.equal(totals.sum(stored), 10);
 });
 
 test('a forgotten event shows as unaccounted, one counted twice as -1', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 1);
-  totals.take(1, numbers({ received: 10, stored: 7, inFlight: 2 }));
+  totals.update(1, numbers({ received: 10, stored: 7, inFlight: 2 }));
   assert.equal(totals.unaccounted(), 1);
-  totals.take(1, numbers({ received: 10, stored: 9, inFlight: 2 }));
+  totals.update(1, numbers({ received: 10, stored: 9, inFlight: 2 }));
   assert.equal(totals.unaccounted(), -1);
 });
 
 test('the age of a slot counts from its last numbers, across a death', () => {
   let now = 1_000;
-  const totals = new Totals(1, () => now);
+  const totals = new MetricTotals(1, () => now);
   now += 500;
   assert.equal(totals.ageSeconds(1), 0.5);
   totals.begin(1, 1);
-  totals.take(1, new Float64Array(LAYOUT_CELLS));
+  totals.update(1, new Float64Array(LAYOUT_CELLS));
   assert.equal(totals.ageSeconds(1), 0);
   totals.retire(1, 'crash');
   totals.begin(1, 2);
@@ -121,29 +121,29 @@ test('the age of a slot counts from its last numbers, across a death', () => {
 });
 
 test('an id is never given twice, and there are no other slots', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 1);
-  assert.throws(() => totals.begin(1, 1), /worker 1 began before/);
-  assert.throws(() => totals.begin(2, 2), /no slot 2/);
+  assert.throws(() => totals.begin(1, 1), /worker 1 already exists/);
+  assert.throws(() => totals.begin(2, 2), /unknown slot 2/);
 });
 
 test('two workers in a slot: amounts add up, ages do not, and each ends by itself', () => {
   let now = 0;
   const oldest = firstCell('forebay_buffer_oldest_seconds');
   const lag = firstCell('forebay_event_loop_lag_seconds');
-  const totals = new Totals(1, () => now);
+  const totals = new MetricTotals(1, () => now);
   totals.begin(1, 7);
   const before = numbers({ received: 10, stored: 6, inFlight: 4 });
   before[oldest] = 3;
   before[lag] = 0.2;
-  totals.take(7, before);
+  totals.update(7, before);
   now = 2_000;
   totals.begin(1, 8);
   assert.equal(totals.ageSeconds(1), 2, 'one that has not spoken has no numbers to be old');
   const next = numbers({ received: 5, stored: 4, inFlight: 1 });
   next[oldest] = 1;
   next[lag] = 0.5;
-  totals.take(8, next);
+  totals.update(8, next);
   assert.equal(totals.sum(stored), 10);
   assert.equal(totals.at(1, inFlight), 5);
   assert.equal(totals.at(1, oldest), 3);
@@ -152,7 +152,7 @@ test('two workers in a slot: amounts add up, ages do not, and each ends by itsel
   assert.equal(totals.ageSeconds(1), 2, 'the older numbers count');
   assert.equal(totals.unaccounted(), 0);
 
-  totals.take(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
+  totals.update(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
   assert.equal(totals.retire(7, 'crash'), 0, 'it left cleanly');
   assert.equal(totals.sum(stored), 14);
   assert.equal(totals.at(1, inFlight), 1);
@@ -160,7 +160,7 @@ test('two workers in a slot: amounts add up, ages do not, and each ends by itsel
 });
 
 test('a counter does not fall by a rounding error when the younger of two goes first', () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 1);
   totals.begin(1, 2);
   for (const [worker, seconds] of [
@@ -171,7 +171,7 @@ test('a counter does not fall by a rounding error when the younger of two goes f
     if (worker === 3) totals.begin(1, 3);
     const counters = new Counters();
     counters.add(cpu, seconds);
-    totals.take(worker, counters.values);
+    totals.update(worker, counters.values);
   }
   const before = totals.at(1, cpu);
   for (const worker of [2, 3, 1]) {
@@ -220,7 +220,7 @@ class Worker {
 test('whatever happens counters never fall, and balanced workers leave 0 unaccounted', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const totals = new Totals(SLOTS);
+      const totals = new MetricTotals(SLOTS);
       let ids = 0;
       const dead: Worker[] = [];
       const begin = (slot: number) => {
@@ -235,7 +235,7 @@ test('whatever happens counters never fall, and balanced workers leave 0 unaccou
         const worker = workers[count % workers.length]!;
         if (kind === 'work') {
           worker.work(count);
-          totals.take(worker.id, worker.counters.values.slice());
+          totals.update(worker.id, worker.counters.values.slice());
         } else if (kind === 'death') {
           totals.retire(worker.id, count % 2 === 0 ? 'crash' : 'hang');
           dead.push(worker);
@@ -247,7 +247,7 @@ test('whatever happens counters never fall, and balanced workers leave 0 unaccou
           const late = dead[count % Math.max(1, dead.length)];
           if (late === undefined) continue;
           late.work(count);
-          totals.take(late.id, late.counters.values.slice());
+          totals.update(late.id, late.counters.values.slice());
         }
         const now = rising.map((index) => totals.sum(index));
         assert(now.every((value, index) => value >= before[index]!));

@@ -4,7 +4,7 @@ import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import { Counters, histogram } from '../../src/metrics/counters.ts';
 import { cellOf, firstCell } from '../../src/metrics/layout.ts';
 import { labelNames, type Series } from '../../src/metrics/series.ts';
-import { Totals } from '../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { buildRegistry, type PrimaryFacts } from '../../src/primary/registry.ts';
 
 const facts: PrimaryFacts = {
@@ -35,7 +35,7 @@ function parse(text: string): Exposition {
   return { types, samples };
 }
 
-async function scrape(totals: Totals, given: PrimaryFacts = facts): Promise<Exposition> {
+async function scrape(totals: MetricTotals, given: PrimaryFacts = facts): Promise<Exposition> {
   return parse(await buildRegistry(totals, given).metrics());
 }
 
@@ -59,7 +59,7 @@ function written(name: string, labels: readonly string[]): string {
 }
 
 test('every series of the catalogue is there from the start with 0, and nothing else', async () => {
-  const { samples, types } = await scrape(new Totals(2, () => 0));
+  const { samples, types } = await scrape(new MetricTotals(2, () => 0));
   const expected = (CATALOGUE as readonly Series[]).flatMap(promised);
   assert.deepEqual([...samples.keys()].sort(), expected.sort());
   for (const [name, value] of samples) {
@@ -69,7 +69,7 @@ test('every series of the catalogue is there from the start with 0, and nothing 
 });
 
 test('counters are added up over workers and label values keep apart', async () => {
-  const totals = new Totals(2);
+  const totals = new MetricTotals(2);
   for (const slot of [1, 2]) {
     totals.begin(slot, slot);
     const counters = new Counters();
@@ -78,7 +78,7 @@ test('counters are added up over workers and label values keep apart', async () 
     counters.set(firstCell('forebay_buffer_bytes'), 100 * slot);
     counters.set(cellOf('forebay_connections', 'http'), 7 * slot);
     counters.observe(histogram('forebay_stage_duration_seconds', 'lane'), 0.004, slot);
-    totals.take(slot, counters.values);
+    totals.update(slot, counters.values);
   }
   const { samples } = await scrape(totals);
   assert.equal(samples.get('forebay_events_received_total{transport="http"}'), 15);
@@ -97,17 +97,17 @@ test('counters are added up over workers and label values keep apart', async () 
 });
 
 test('histograms are cumulative, and stay so across a death', async () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   const ack = histogram('forebay_ack_duration_seconds');
   const counters = new Counters();
   counters.observe(ack, 0.001, 3);
   counters.observe(ack, 0.004, 2);
   counters.observe(ack, 500);
   totals.begin(1, 1);
-  totals.take(1, counters.values);
+  totals.update(1, counters.values);
   totals.retire(1, 'crash');
   totals.begin(1, 2);
-  totals.take(2, counters.values);
+  totals.update(2, counters.values);
   const { samples } = await scrape(totals);
   const bucket = (le: string) => samples.get(`forebay_ack_duration_seconds_bucket{le="${le}"}`);
   assert.equal(bucket('0.001'), 6);
@@ -121,11 +121,11 @@ test('histograms are cumulative, and stay so across a death', async () => {
 });
 
 test('the primary’s own facts', async () => {
-  const totals = new Totals(1);
+  const totals = new MetricTotals(1);
   totals.begin(1, 1);
   const counters = new Counters();
   counters.set(firstCell('forebay_events_in_flight'), 9);
-  totals.take(1, counters.values);
+  totals.update(1, counters.values);
   totals.retire(1, 'hang');
   const { samples } = await scrape(totals, {
     version: '1.2.3',

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { LIMITS } from '../../src/config/limits.ts';
 import type { WorkerStatus } from '../../src/ipc.ts';
-import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
-import { Roll } from '../../src/primary/rolling-restart.ts';
+import type { DeferredLog } from '../../src/primary/deferred-log.ts';
+import { RollingRestart } from '../../src/primary/rolling-restart.ts';
 import { DRAIN_GRACE_MS } from '../../src/primary/stop.ts';
 import type { Supervisor } from '../../src/primary/supervisor.ts';
 import { type Child, isRunning, type Line } from '../../testing/child.ts';
@@ -93,7 +93,7 @@ test('two workers in a slot while the first one leaves; the topic’s steward mo
   mode('run');
   assert.equal((await get('/workers/restart', 'POST')).status, 202);
   await child.line(did('drain'));
-  const steward = await child.line(did('steward'), 2);
+  const steward = await child.line(did('topicAdmin'), 2);
   assert.notEqual(pidOf(steward), before);
   await has(
     'forebay_workers{state="ready"} 1',
@@ -173,11 +173,11 @@ function alone({ attached = [1, 2], predecessor = [1] } = {}) {
     handOver: () => predecessor[0],
     send: (worker: number, { type }: { type: string }) => done.push(`${type} ${worker}`),
   } as unknown as Supervisor;
-  const log = { write: (...[, , message]: Parameters<PrimaryLog['write']>) => done.push(message) };
-  const roll = new Roll({
+  const log = { write: (...[, , message]: Parameters<DeferredLog['write']>) => done.push(message) };
+  const roll = new RollingRestart({
     drainTimeoutMs: 25_000,
     startTimeoutMs: 30_000,
-    log: log as unknown as PrimaryLog,
+    log: log as unknown as DeferredLog,
     supervisor,
     handedOver: () => {},
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PrimaryLog } from '../../src/primary/deferred-log.ts';
-import { logSchema, logSchemaAnew } from '../../src/primary/schema-log.ts';
+import type { DeferredLog } from '../../src/primary/deferred-log.ts';
+import { logReloadedSchema, logSchema } from '../../src/primary/schema-log.ts';
 import { until } from '../../testing/wait.ts';
 
 const warnings = {
@@ -15,11 +15,11 @@ const lines = [
 
 test('a start and a rolling restart log why no event matches, and each ignored part', async () => {
   const written: unknown[] = [];
-  const log = { write: (...line: unknown[]) => written.push(line) } as unknown as PrimaryLog;
+  const log = { write: (...line: unknown[]) => written.push(line) } as unknown as DeferredLog;
   logSchema(log, warnings);
   assert.deepEqual(written.splice(0), lines);
-  logSchemaAnew(log, () => Promise.reject(new Error('reported by the workers')));
-  logSchemaAnew(log, async () => warnings);
+  logReloadedSchema(log, () => Promise.reject(new Error('reported by the workers')));
+  logReloadedSchema(log, async () => warnings);
   await until(() => written.length === lines.length);
   assert.deepEqual(written, lines);
 });

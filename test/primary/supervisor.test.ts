@@ -193,17 +193,17 @@ test('the primary’s SIGKILL leaves no worker behind', async () => {
 
 test('one worker looks after the topic; all hear of it, new ones too', async () => {
   const { child } = await host('run', 2);
-  const steward = await child.line(did('steward'));
+  const topicAdmin = await child.line(did('topicAdmin'));
   await child.line(did('topicFacts'), 2);
   const facts = child.lines().filter(did('topicFacts'));
   assert.deepEqual(new Set(facts.map((line) => line.slot)), new Set([1, 2]));
   assert.deepEqual(facts[0]?.message, { type: 'topicFacts', facts: { maxMessageBytes: 4242 } });
   await child.line(said('ready'));
-  assert.equal(child.lines().filter(did('steward')).length, 1);
+  assert.equal(child.lines().filter(did('topicAdmin')).length, 1);
 
-  process.kill(pidOf(steward), 'SIGKILL');
-  const next = await child.line(did('steward'), 2);
-  assert.notEqual(next.slot, steward.slot);
+  process.kill(pidOf(topicAdmin), 'SIGKILL');
+  const next = await child.line(did('topicAdmin'), 2);
+  assert.notEqual(next.slot, topicAdmin.slot);
   const replaced = await child.line(did('listening'), 3);
   await child.line((line) => did('topicFacts')(line) && pidOf(line) === pidOf(replaced));
   await child.line((line) => did('readiness')(line) && pidOf(line) === pidOf(replaced));

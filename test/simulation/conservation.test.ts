@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { CATALOGUE, type SeriesName, WORKER_CAUSES } from '../../src/metrics/catalogue.ts';
 import { cell } from '../../src/metrics/counters.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../src/metrics/layout.ts';
-import { Totals } from '../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { runHistory } from './history.ts';
 
 /** Seeds of workers' lives; enough that each kind of end occurs in some. */
@@ -39,7 +39,7 @@ const rising = CATALOGUE.flatMap(({ name }) => {
   return Array.from({ length: cellCount(series) }, (_, index) => firstCell(name) + index);
 });
 
-function sumOf(totals: Totals, name: SeriesName): number {
+function sumOf(totals: MetricTotals, name: SeriesName): number {
   let sum = 0;
   for (let index = 0; index < cellCount(seriesOf(name)); index++) {
     sum += totals.sum(firstCell(name) + index);
@@ -57,7 +57,7 @@ interface Worker {
 
 /** Slots of workers, each of which lives one of the lives to its end, unless it dies before. */
 class Instance {
-  readonly totals = new Totals(SLOTS);
+  readonly totals = new MetricTotals(SLOTS);
   readonly living: Worker[] = [];
   readonly dead: Worker[] = [];
   readonly lost = { crash: 0, hang: 0 };
@@ -72,7 +72,8 @@ class Instance {
 
   /** The next numbers of a worker; behind its last ones it has ended, with nothing in flight. */
   send(worker: Worker): void {
-    if (worker.sent < worker.life.length) this.totals.take(worker.id, worker.life[worker.sent++]!);
+    if (worker.sent < worker.life.length)
+      this.totals.update(worker.id, worker.life[worker.sent++]!);
     else this.end(worker, 'crash');
   }
 
@@ -115,7 +116,7 @@ function run(instance: Instance, { do: kind, which, life }: Step): void {
   } else if (kind === 'late') {
     const late = dead[which % Math.max(1, dead.length)];
     const numbers = late?.life[late.sent];
-    if (numbers !== undefined) instance.totals.take(late!.id, numbers);
+    if (numbers !== undefined) instance.totals.update(late!.id, numbers);
   } else instance.end(worker, kind);
   for (let slot = 1; slot <= SLOTS; slot++) {
     if (!living.some((other) => other.slot === slot)) instance.begin(slot, life);

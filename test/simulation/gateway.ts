@@ -4,7 +4,7 @@ import { readConfig } from '../../src/config/config.ts';
 import type { Codec } from '../../src/kafka/compression/codecs.ts';
 import type { Logger } from '../../src/logging/logger.ts';
 import { Counters } from '../../src/metrics/counters.ts';
-import { Totals } from '../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import type { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Authenticator } from '../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
@@ -63,7 +63,7 @@ export class Gateway {
   readonly budget: Budget;
   readonly producer: Producer;
   /** As the primary has them. */
-  readonly #totals = new Totals(1);
+  readonly #totals = new MetricTotals(1);
   readonly #onNumbers: GatewayOptions['onNumbers'];
   readonly #report: Report;
   readonly #reporter: Reporter;
@@ -156,7 +156,7 @@ export class Gateway {
 
   /** Every event is stored, refused, dropped or in flight: at every snapshot. */
   #account(values: Float64Array): void {
-    this.#totals.take(WORKER, values);
+    this.#totals.update(WORKER, values);
     this.#onNumbers?.(values);
     const unaccounted = this.#totals.unaccounted();
     this.#report.demand(unaccounted === 0, `${unaccounted} events are unaccounted`);

@@ -6,7 +6,7 @@ import { LoopLag } from '../../src/worker/loop-lag.ts';
 import { until } from '../../testing/wait.ts';
 
 const HELD_MS = 500;
-const { idleMs, busyMs } = LIMITS.loopLook;
+const { idleMs, busyMs } = LIMITS.loopCheck;
 
 test('a loop that was held shows for how long, once, also when it was asked just before', async (t) => {
   const lag = new LoopLag();

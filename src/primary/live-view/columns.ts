@@ -1,12 +1,12 @@
-/** What the live view keeps of each second, and from which series. */
+/** Columns of a data point of the live view, and their series. */
 import { eventCodes, retryCodes } from '../../common/errors.ts';
 import { PRODUCE_ERROR_CLASSES, type SeriesName, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../metrics/layout.ts';
 
-/** A second's numbers in the order of COLUMNS; null = there is nothing to tell. */
+/** One second's values in the order of COLUMNS; null = no value. */
 export type Point = readonly (number | null)[];
 
-/** The cells of a series that belong together. */
+/** Cells of a series that are added up. */
 export interface Cells {
   readonly first: number;
   readonly count: number;
@@ -16,7 +16,7 @@ function allOf(name: SeriesName): Cells {
   return { first: firstCell(name), count: cellCount(seriesOf(name)) };
 }
 
-/** Counters whose rate is shown: a column each, per second. */
+/** Counters shown as rates: a column each, per second. */
 export const RATES = {
   received: allOf('forebay_events_received_total'),
   stored: allOf('forebay_events_stored_total'),
@@ -27,7 +27,7 @@ export const RATES = {
 } as const;
 export const rateNames = Object.keys(RATES) as (keyof typeof RATES)[];
 
-/** Gauges whose sum over the workers is shown. */
+/** Gauges summed over the workers. */
 export const GAUGES = {
   inFlight: allOf('forebay_events_in_flight'),
   bufferBytes: allOf('forebay_buffer_bytes'),
@@ -37,7 +37,7 @@ export const GAUGES = {
 } as const;
 export const gaugeNames = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
-/** Counters of which each second has its share, so that the page can add up ten minutes. */
+/** Counters with their increase per second, so that the page can sum ten minutes. */
 export const COUNTS: ReadonlyMap<string, number> = new Map([
   ...eventCodes.map(
     (code) => [`refused.${code}`, cellOf('forebay_events_refused_total', code)] as const,
@@ -50,7 +50,7 @@ export const COUNTS: ReadonlyMap<string, number> = new Map([
   ),
 ]);
 
-/** Names of a second's numbers, in their order. `at` is a time of day in ms, durations are in ms. */
+/** Names of a point's values, in order. `at` is a time of day in ms, durations are in ms. */
 export const COLUMNS: readonly string[] = [
   'at',
   ...rateNames,

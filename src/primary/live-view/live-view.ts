@@ -1,20 +1,20 @@
 /**
- * The live view's numbers: one point a second, the last ten minutes of them, for whoever looks.
+ * Data of the live view: one point per second for the last ten minutes.
  *
  *   totals ── sampler ──▶ points (a ring) ──▶ viewers, as Server-Sent Events
  *
- * `past` is the first event of a stream, with all points; `point` follows once a second.
+ * `past` is the first event of a stream, with all points; `point` follows every second.
  */
 import type { ServerResponse } from 'node:http';
 import { EVENT_CODES, eventCodes } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { Totals } from '../metric-totals.ts';
+import type { MetricTotals } from '../metric-totals.ts';
 import type { Point } from './columns.ts';
 import { COLUMNS } from './columns.ts';
 import { Sampler, type ViewFacts } from './sampler.ts';
 import { Viewers } from './viewers.ts';
 
-/** What the codes mean, for people. */
+/** Descriptions of the codes. */
 const TEXTS = Object.fromEntries(eventCodes.map((code) => [code, EVENT_CODES[code].text]));
 
 /** Constant facts. The admin port shows them without a token, so no secrets. */
@@ -36,20 +36,20 @@ export class LiveView {
     this.#about = about;
   }
 
-  static of(totals: Totals, about: About, facts: ViewFacts): LiveView {
+  static of(totals: MetricTotals, about: About, facts: ViewFacts): LiveView {
     return new LiveView(new Sampler(totals, facts), about);
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.look(), LIMITS.liveView.everyMs);
+    this.#timer = setInterval(() => this.sample(), LIMITS.liveView.everyMs);
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** Takes a point, and shows it to those who look. */
-  look(): void {
+  /** Records a point and sends it to the viewers. */
+  sample(): void {
     const point = this.#sampler.point();
     this.#points.push(point);
     if (this.#points.length > LIMITS.liveView.points) this.#points.shift();
@@ -57,7 +57,7 @@ export class LiveView {
     this.#viewers.send('point', { point, status: this.#sampler.status() });
   }
 
-  /** Streams to `response` until it ends. @returns false when there are viewers enough */
+  /** Streams to `response` until it ends. @returns false if the viewer limit is reached */
   watch(response: ServerResponse): boolean {
     if (!this.#viewers.add(response)) return false;
     this.#viewers.sendTo(response, 'past', {

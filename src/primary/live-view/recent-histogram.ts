@@ -1,33 +1,33 @@
 import type { SeriesName } from '../../metrics/catalogue.ts';
 import { firstCell, seriesOf } from '../../metrics/layout.ts';
-import type { Totals } from '../metric-totals.ts';
+import type { MetricTotals } from '../metric-totals.ts';
 
-/** What a histogram has seen in the last few looks. */
+/** Distribution of a histogram's values over the last samples. */
 export class RecentHistogram {
   readonly #first: number;
   readonly #bounds: readonly number[];
-  readonly #looks: number;
-  /** Its buckets at each look, oldest first: one more than the looks that are told. */
+  readonly #samples: number;
+  /** Buckets at each sample, oldest first: one more than the reported samples. */
   readonly #seen: Float64Array[] = [];
 
-  constructor(name: SeriesName, looks: number) {
+  constructor(name: SeriesName, samples: number) {
     this.#first = firstCell(name);
     this.#bounds = seriesOf(name).buckets ?? [];
-    this.#looks = looks;
+    this.#samples = samples;
     this.#seen.push(new Float64Array(this.#bounds.length + 1));
   }
 
-  look(totals: Totals): void {
+  sample(totals: MetricTotals): void {
     const buckets = Float64Array.from({ length: this.#bounds.length + 1 }, (_, index) =>
       totals.sum(this.#first + index),
     );
     this.#seen.push(buckets);
-    if (this.#seen.length > this.#looks + 1) this.#seen.shift();
+    if (this.#seen.length > this.#samples + 1) this.#seen.shift();
   }
 
   /**
-   * The value that `share` of what was seen does not exceed, as even as a bucket allows; beyond
-   * the last bound the bound. Undefined when nothing was seen.
+   * Quantile `share` of the recent values, interpolated within its bucket; at most the last bound.
+   * Undefined without values.
    */
   quantile(share: number): number | undefined {
     const before = this.#seen[0]!;

@@ -1,11 +1,11 @@
-/** Looks at the instance's totals once a second, and says what has become of them. */
+/** Samples the instance's totals once a second and derives rates, quantiles and status. */
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../config/limits.ts';
 import type { OutageNotice, Readiness } from '../../ipc.ts';
 import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
 import { cellOf, firstCell } from '../../metrics/layout.ts';
-import type { Totals, WorkerCause } from '../metric-totals.ts';
-import type { RollFailure } from '../rolling-restart.ts';
+import type { MetricTotals, WorkerCause } from '../metric-totals.ts';
+import type { RestartFailure } from '../rolling-restart.ts';
 import type { WorkerState } from '../supervisor.ts';
 import {
   type Cells,
@@ -21,14 +21,14 @@ import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
 import { VerdictWatch } from './verdict.ts';
 
-/** What the totals do not know. */
+/** Facts that are not in the totals. */
 export interface ViewFacts {
   readiness(): Readiness;
   /** The current outage of Kafka; undefined = none. */
   outage(): OutageNotice | undefined;
-  /** Why the last rolling restart was given up; undefined = it was not. */
-  rollFailure(): RollFailure | undefined;
-  /** Of each slot the states of its workers; none = it waits for a new one. */
+  /** Failure of the last rolling restart; undefined = it succeeded. */
+  restartFailure(): RestartFailure | undefined;
+  /** States of each slot's workers; empty: it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];
   restarts(cause: WorkerCause): number;
 }
@@ -38,39 +38,39 @@ const CPU = rateNames.indexOf('cpu');
 const LAG = firstCell('forebay_event_loop_lag_seconds');
 
 export class Sampler {
-  readonly #totals: Totals;
+  readonly #totals: MetricTotals;
   readonly #facts: ViewFacts;
   readonly #now: () => number;
   readonly #rates: readonly SlotRates[];
-  readonly #ack = new RecentHistogram('forebay_ack_duration_seconds', LIMITS.liveView.looks);
+  readonly #ack = new RecentHistogram('forebay_ack_duration_seconds', LIMITS.liveView.samples);
   readonly #produce = new RecentHistogram(
     'forebay_produce_duration_seconds',
-    LIMITS.liveView.looks,
+    LIMITS.liveView.samples,
   );
   readonly #verdict: VerdictWatch;
   #counts: readonly number[];
 
   /** @param now the clock of `totals`, in milliseconds */
-  constructor(totals: Totals, facts: ViewFacts, now: () => number = () => performance.now()) {
+  constructor(totals: MetricTotals, facts: ViewFacts, now: () => number = () => performance.now()) {
     this.#totals = totals;
     this.#facts = facts;
     this.#now = now;
     this.#rates = slotsOf(totals).map(
-      (slot) => new SlotRates(rateNames.length, totals.spokenAtMs(slot)),
+      (slot) => new SlotRates(rateNames.length, totals.reportedAtMs(slot)),
     );
     this.#counts = this.#countAll();
     this.#verdict = new VerdictWatch(this.#nowMs());
   }
 
-  /** The numbers of the second that ends now. */
+  /** Values of the second that ends now. */
   point(): Point {
     const totals = this.#totals;
     for (const slot of slotsOf(totals)) {
       const values = Float64Array.from(rateNames, (name) => sumAt(totals, slot, RATES[name]));
-      this.#rates[slot - 1]!.update(values, totals.spokenAtMs(slot), this.#now());
+      this.#rates[slot - 1]!.update(values, totals.reportedAtMs(slot), this.#now());
     }
-    this.#ack.look(totals);
-    this.#produce.look(totals);
+    this.#ack.sample(totals);
+    this.#produce.sample(totals);
     const counts = this.#countAll();
     const before = this.#counts;
     this.#counts = counts;
@@ -90,9 +90,9 @@ export class Sampler {
     const unaccounted = totals.unaccounted();
     const states = this.#facts.states();
     const outage = this.#facts.outage();
-    const rollFailure = this.#facts.rollFailure();
+    const restartFailure = this.#facts.restartFailure();
     const readiness = this.#facts.readiness();
-    this.#verdict.update(point, { ...readiness, unaccounted, states, outage, rollFailure });
+    this.#verdict.update(point, { ...readiness, unaccounted, states, outage, restartFailure });
     return point;
   }
 
@@ -101,7 +101,7 @@ export class Sampler {
     return Math.round(performance.timeOrigin + this.#now());
   }
 
-  /** State of now, and the sums since the start. */
+  /** Current state, and the totals since the start. */
   status() {
     const totals = this.#totals;
     const states = this.#facts.states();
@@ -115,7 +115,7 @@ export class Sampler {
       stored: sumAll(totals, RATES.stored),
       storedLate: totals.sum(firstCell('forebay_events_stored_late_total')),
       unaccounted: totals.unaccounted(),
-      /** By the names of the columns. */
+      /** Keyed by column name. */
       counts: Object.fromEntries(
         COLUMNS.slice(-this.#counts.length).map((name, index) => [name, this.#counts[index]!]),
       ),
@@ -151,17 +151,17 @@ export class Sampler {
   }
 }
 
-function slotsOf(totals: Totals): number[] {
+function slotsOf(totals: MetricTotals): number[] {
   return Array.from({ length: totals.slots }, (_, index) => index + 1);
 }
 
-function sumAt(totals: Totals, slot: number, { first, count }: Cells): number {
+function sumAt(totals: MetricTotals, slot: number, { first, count }: Cells): number {
   let sum = 0;
   for (let cell = first; cell < first + count; cell++) sum += totals.at(slot, cell);
   return sum;
 }
 
-function sumAll(totals: Totals, cells: Cells): number {
+function sumAll(totals: MetricTotals, cells: Cells): number {
   return slotsOf(totals).reduce((sum, slot) => sum + sumAt(totals, slot, cells), 0);
 }
 
@@ -170,7 +170,7 @@ function quantileMs(seen: RecentHistogram, share: number): number | null {
   return seconds === undefined ? null : rounded(seconds * 1000);
 }
 
-/** Digits beyond these nobody reads, and each is sent. */
+/** Limits the digits: further ones are noise, and each is sent. */
 function rounded(value: number): number {
   return Math.round(value * 100) / 100;
 }

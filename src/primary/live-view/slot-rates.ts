@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../config/limits.ts';
 
-/** Numbers that are so many intervals late say nothing of now. */
+/** Intervals without a report after which rates are outdated. */
 const LATE_INTERVALS = 2;
 
 /**
- * How fast the counters of one slot rise. Its numbers come when the worker sends them, not when
- * somebody looks: between two looks there may be none, or two. So a rate is of the time between the
- * numbers themselves, and stays until new ones come or are overdue.
+ * Rates of one slot's counters. Reports arrive when the worker sends them, not when the sampler
+ * runs: between two samples there may be none or two. So a rate refers to the time between reports,
+ * and stays until the next report arrives or is overdue.
  */
 export class SlotRates {
   /** Per second, in the order of the values. */
@@ -15,7 +15,7 @@ export class SlotRates {
   #values: Float64Array;
   #atMs: number;
 
-  /** @param atMs when all counters were 0, in milliseconds of a clock */
+  /** @param atMs time at which all counters were 0, in milliseconds of a clock */
   constructor(counters: number, atMs: number) {
     this.perSecond = new Float64Array(counters);
     this.#values = new Float64Array(counters);
@@ -23,8 +23,8 @@ export class SlotRates {
   }
 
   /**
-   * @param values the counters, as they were at `atMs`
-   * @param nowMs the same clock, now
+   * @param values the counters at `atMs`
+   * @param nowMs the current time of the same clock
    */
   update(values: Float64Array, atMs: number, nowMs: number): void {
     assert(values.length === this.#values.length, 'the counters stay the same');

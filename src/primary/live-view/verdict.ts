@@ -1,24 +1,24 @@
-/** The state of the instance in one sentence: the worst that is true, since when, what to do. */
+/** One-line status of the instance: the most severe condition, its start, the next step. */
 import type { OutageNotice } from '../../ipc.ts';
-import type { RollFailure } from '../rolling-restart.ts';
+import type { RestartFailure } from '../rolling-restart.ts';
 import { COLUMNS, type Point } from './columns.ts';
 
-/** Points that count as now. */
+/** Points that count as current. */
 export const NOW = 10;
-/** Reason of an instance that is not ready since its buffer is full. */
-const BUFFER = /^the buffer is/;
+/** Reason of an instance that is not ready because its buffer is full. */
+const BUFFER = /^the buffer reached/;
 const WAITING_SECONDS = 5;
-/** Refusals caused by the sender, not by the gateway. */
+/** Rejections caused by the sender, not by the gateway. */
 const SENDERS_FAULT = /^(invalid_|not_an_object|schema|too_|rate_limited)/;
 
 export interface State {
   readonly ready: boolean;
   readonly reasons: readonly string[];
   readonly unaccounted: number;
-  /** Of each slot the states of its workers. */
+  /** States of each slot's workers. */
   readonly states: readonly (readonly string[])[];
   readonly outage: OutageNotice | undefined;
-  readonly rollFailure: RollFailure | undefined;
+  readonly restartFailure: RestartFailure | undefined;
 }
 
 /** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
@@ -26,13 +26,13 @@ export type Kind = 'good' | 'idle' | 'wait' | 'bad';
 
 export interface Verdict {
   readonly kind: Kind;
-  /** Free of figures that change each second: screen readers repeat it on each change. */
+  /** Contains no values that change every second: screen readers repeat it on each change. */
   readonly text: string;
-  /** First step; '' = there is nothing to do. */
+  /** Next step; '' = none. */
   readonly todo: string;
   /** Section of docs/operations.md with the further steps; '' = none. */
   readonly section: string;
-  /** Begin of the state in ms since 1970; undefined = the point that first showed it. */
+  /** Start of the state in ms since 1970; undefined = the point that first showed it. */
   readonly sinceMs?: number;
 }
 
@@ -41,7 +41,7 @@ export function verdictOf(points: readonly Point[], state: State): Verdict {
   return bad(recent, state) ?? doubtful(recent, state) ?? good(recent);
 }
 
-/** The current verdict and its begin; details of its text may change meanwhile. */
+/** Current verdict and its start; details of its text may change meanwhile. */
 export class VerdictWatch {
   readonly #points: Point[] = [];
   #verdict: Verdict = verdict('idle', 'Starting', '', '');
@@ -52,13 +52,13 @@ export class VerdictWatch {
     this.#since = { what: '', ms: nowMs };
   }
 
-  /** Takes the last point; its first column is its time, in ms since 1970. */
+  /** Handles the last point; its first column is its time, in ms since 1970. */
   update(point: Point, state: State): void {
     this.#points.push(point);
     if (this.#points.length > NOW) this.#points.shift();
     this.#verdict = verdictOf(this.#points, state);
     const { kind, text, sinceMs = point[AT] ?? 0 } = this.#verdict;
-    // Behind a colon or semicolon come details.
+    // Text after a colon or semicolon is detail.
     const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
     if (what !== this.#since.what) this.#since = { what, ms: sinceMs };
   }
@@ -70,7 +70,7 @@ export class VerdictWatch {
 
 const AT = COLUMNS.indexOf('at');
 
-/** Sums over the points that count as now. */
+/** Sums over the current points. */
 class Recent {
   readonly #points: readonly Point[];
 
@@ -87,7 +87,7 @@ class Recent {
     return this.#points.reduce((sum, point) => sum + (point[index] ?? 0), 0);
   }
 
-  /** Names behind the prefix of the columns that counted something. */
+  /** Suffixes of the columns with this prefix that counted something. */
   kinds(prefix: string): string[] {
     return COLUMNS.filter((name) => name.startsWith(`${prefix}.`) && this.sum(name) > 0).map(
       (name) => name.slice(prefix.length + 1),
@@ -104,7 +104,7 @@ function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Ve
       'ForebayEventsUnaccounted',
     );
   }
-  // A full buffer is a result of the outage; the other reasons say more than that it lasts.
+  // A full buffer is a consequence of the outage; the other reasons are more specific.
   const isOnlyBuffer = reasons.every((reason) => BUFFER.test(reason));
   if (outage?.scope === 'all' && isOnlyBuffer) return ofOutage('bad', outage);
   if (!ready) return notReady(reasons);
@@ -126,7 +126,7 @@ function notReady(reasons: readonly string[]): Verdict {
   if (has(/^draining$/)) {
     return verdict('wait', text, 'None: the instance exits once all events are settled', 'Stop');
   }
-  if (has(/^not every worker listens/)) {
+  if (has(/^not all workers are listening/)) {
     const todo = 'If it persists, check the log: a worker died, or failed to start';
     return verdict('bad', text, todo, 'Workers that die or hang');
   }
@@ -148,7 +148,7 @@ function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdic
   return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
 }
 
-function doubtful(recent: Recent, { states, outage, rollFailure }: State): Verdict | undefined {
+function doubtful(recent: Recent, { states, outage, restartFailure }: State): Verdict | undefined {
   if (outage !== undefined) return ofOutage('wait', outage);
   const missing = states.filter((slot) => !slot.includes('ready')).length;
   if (missing > 0) {
@@ -180,8 +180,8 @@ function doubtful(recent: Recent, { states, outage, rollFailure }: State): Verdi
     const text = `Produce attempts fail and are retried: ${errors.join(', ')}`;
     return verdict('wait', text, 'See the classes', 'Attempts that fail');
   }
-  if (rollFailure !== undefined) {
-    const { reason, sinceMs } = rollFailure;
+  if (restartFailure !== undefined) {
+    const { reason, sinceMs } = restartFailure;
     const text = `Rolling restart aborted, previous workers keep running: ${reason}`;
     const todo = 'Fix the cause, then restart the workers again';
     return { ...verdict('wait', text, todo, 'Rolling restart'), sinceMs };

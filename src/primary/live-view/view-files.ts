@@ -1,4 +1,4 @@
-/** The live view's page. Loaded when somebody looks: it would only delay the start. */
+/** Files of the live view. Loaded on the first request: earlier, it would delay the start. */
 import { loadFiles, type PageFile } from '../../page/static-files.ts';
 
 const loaded = loadFiles(new URL('./static/', import.meta.url), {
@@ -12,11 +12,11 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/texts.js': 'texts.js',
   '/base.css': '../../../page/static/base.css',
   '/view.css': 'view.css',
-  // docs/operations.md, made by the build: it is there without the repository and the web.
+  // docs/operations.md, built into dist/: available without the repository and the web.
   '/runbook': '../../../../dist/runbook.html',
 });
 
-/** The file at this path of the admin port, or undefined. */
+/** Returns the file at this path of the admin port, or undefined. */
 export function viewFile(path: string): PageFile | undefined {
   return loaded.get(path);
 }

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { LIMITS } from '../../config/limits.ts';
 
-/** After so long a browser connects again. */
+/** Reconnect delay of browsers. */
 const RETRY_MS = 1_000;
 
-/** Who reads a stream of Server-Sent Events, and how much of it lies unread. */
+/** Viewers of the Server-Sent Events, with a limit on their unread data. */
 export class Viewers {
   readonly #responses = new Set<ServerResponse>();
 
@@ -12,7 +12,7 @@ export class Viewers {
     return this.#responses.size;
   }
 
-  /** Begins a stream. @returns false when there are enough */
+  /** Starts a stream. @returns false if the limit is reached */
   add(response: ServerResponse): boolean {
     if (this.#responses.size >= LIMITS.liveView.viewers) return false;
     this.#responses.add(response);
@@ -21,14 +21,14 @@ export class Viewers {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       'X-Content-Type-Options': 'nosniff',
-      // A proxy that collects answers would show them late.
+      // A buffering proxy would delay the events.
       'X-Accel-Buffering': 'no',
     });
     response.write(`retry: ${RETRY_MS}\n\n`);
     return true;
   }
 
-  /** Sends an event to all. */
+  /** Sends an event to all viewers. */
   send(event: string, data: object): void {
     const text = frame(event, data);
     for (const response of this.#responses) this.#write(response, text);
@@ -38,14 +38,14 @@ export class Viewers {
     this.#write(response, frame(event, data));
   }
 
-  /** Who does not read is cut off: it would be kept for him without an end. */
+  /** Disconnects a viewer that does not read: its data would be buffered without limit. */
   #write(response: ServerResponse, text: string): void {
     response.write(text);
     if (response.writableLength > LIMITS.liveView.unreadBytes) response.destroy();
   }
 }
 
-/** JSON has no line ends, so one `data` line holds it. */
+/** JSON contains no newlines, so one `data` line holds it. */
 function frame(event: string, data: object): string {
   return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }

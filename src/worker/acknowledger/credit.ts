@@ -77,7 +77,7 @@ export class Credit {
       const delayed = this.#delayed;
       this.#delayed = new Set();
       for (const each of delayed) each.creditAvailable();
-    }, LIMITS.nackDebt.lookMs);
+    }, LIMITS.nackDebt.checkMs);
   }
 
   #notifyWaiting(): void {

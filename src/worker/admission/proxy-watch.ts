@@ -50,7 +50,7 @@ export class ProxyWatch {
     if (this.#settled.has(name) || this.#suspects.size >= LIMITS.watchedProxies) return;
     const connections = (this.#suspects.get(name) ?? 0) + 1;
     this.#suspects.set(name, connections);
-    if (connections < LIMITS.unheardConnections) return;
+    if (connections < LIMITS.silentConnections) return;
     this.#suspects.delete(name);
     this.#settled.add(name);
     const fields = { proxy: name, connections, hint: HINT };

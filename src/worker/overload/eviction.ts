@@ -44,12 +44,12 @@ export class Eviction implements MemoryReclaimer {
 
   reclaim(bytes: number): number {
     const { evicted, bytes: before } = this.#input;
-    const { evictedBytesMin } = LIMITS.memoryMark;
+    const { evictedBytesMin } = LIMITS.memoryLimit;
     // Queued frames of clients that send little are not the cause.
     this.#input.evictDownTo(Math.max(0, before - bytes), evictedBytesMin);
     const left = bytes - (before - this.#input.bytes);
     let ended = this.#input.evicted - evicted;
-    const unknown = otherBytes(this.#usage()) - this.#ownBytes - LIMITS.memoryMark.ownGrowthBytes;
+    const unknown = otherBytes(this.#usage()) - this.#ownBytes - LIMITS.memoryLimit.ownGrowthBytes;
     if (left > 0 && unknown > 0) ended += this.#connections.closeSilent(left);
     if (unknown < bytes) this.#collectGarbage();
     return ended;
@@ -58,7 +58,7 @@ export class Eviction implements MemoryReclaimer {
   /** Collects garbage: V8 itself may free the memory of evicted bodies much later. */
   #collectGarbage(): void {
     const nowMs = performance.now();
-    if (nowMs - this.#collectedAtMs < LIMITS.memoryMark.collectMs) return;
+    if (nowMs - this.#collectedAtMs < LIMITS.memoryLimit.collectMs) return;
     this.#collectedAtMs = nowMs;
     this.#collect();
   }

@@ -44,7 +44,7 @@ export class MemoryLimit {
   start(createReclaimer: () => MemoryReclaimer): void {
     if (this.#maxBytes === 0) return;
     this.#reclaimer = createReclaimer();
-    setInterval(() => this.check(), LIMITS.memoryMark.lookMs);
+    setInterval(() => this.check(), LIMITS.memoryLimit.checkMs);
     this.check();
   }
 
@@ -59,14 +59,14 @@ export class MemoryLimit {
    */
   checkAfterTurn(): void {
     if (this.#reclaimer === undefined) return;
-    if (performance.now() - this.#lastMs >= LIMITS.memoryMark.turnLookMs) this.#check(false);
+    if (performance.now() - this.#lastMs >= LIMITS.memoryLimit.turnCheckMs) this.#check(false);
   }
 
   #check(isPeriodic: boolean): void {
     const resident = this.#residentBytes();
     if (resident === undefined) return;
     this.#lastMs = performance.now();
-    const resumeBytes = this.#maxBytes * LIMITS.memoryMark.resume;
+    const resumeBytes = this.#maxBytes * LIMITS.memoryLimit.resume;
     const wasShort = this.#short;
     this.#short = resident > (wasShort ? resumeBytes : this.#maxBytes);
     if (this.#short) {

@@ -24,7 +24,7 @@ const CLOCK: TurnClock = {
  *   decoded       spent: queued          overlong: the windows of all connections are small
  *
  * Reading the clock and waiting for the end of a turn for each frame would cost as much as an
- * event: both begin after `lookBytes` of input.
+ * event: both begin after `checkBytes` of input.
  */
 export class TurnBudget {
   readonly #clock: TurnClock;
@@ -47,7 +47,7 @@ export class TurnBudget {
   /** Counts input. @returns whether this turn has time to decode it */
   spend(bytes: number): boolean {
     this.#uncheckedBytes += bytes + LIMITS.frameOverheadBytes;
-    if (this.#uncheckedBytes >= LIMITS.turn.lookBytes) this.#checkClock();
+    if (this.#uncheckedBytes >= LIMITS.turn.checkBytes) this.#checkClock();
     return !this.#spent;
   }
 

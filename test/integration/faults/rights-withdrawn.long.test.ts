@@ -24,7 +24,7 @@ import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.t
 const PARTITIONS = 6;
 /** The slow back-off is 5 s at most; the rest is for rights to spread, and a busy machine. */
 const RECOVERED_MS = 7_000;
-const REFUSES = 'Kafka refuses to write: see its rights and policies';
+const REFUSES = 'Kafka rejects writes: check its ACLs and policies';
 
 let cluster: KafkaCluster;
 

@@ -13,7 +13,7 @@ import { FakeCluster } from '../../fakes/broker/cluster.ts';
 const EVENT_TIMEOUT_MS = 6_000;
 const NOTICED_MS = 40_000;
 const NO_ID = 'Kafka answers CLUSTER_AUTHORIZATION_FAILED for a producer id';
-const REFUSES = 'Kafka refuses to write: see its rights and policies';
+const REFUSES = 'Kafka rejects writes: check its ACLs and policies';
 
 /** A cluster of two brokers whose producer ids a test grants and withdraws. */
 async function withIds(t: TestContext) {

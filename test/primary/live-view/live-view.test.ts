@@ -96,7 +96,7 @@ class Viewer {
 
 test('the ring holds ten minutes: the oldest point leaves, a new viewer gets all', async () => {
   fresh();
-  for (let second = 0; second < POINTS + 5; second++) view.look();
+  for (let second = 0; second < POINTS + 5; second++) view.sample();
   assert.equal(sampler.statuses, 0, 'while nobody looks nothing is made ready for them');
   const viewer = await Viewer.open();
   const [past] = await viewer.heard(1);
@@ -114,12 +114,12 @@ test('several viewers hear the same point, and one that leaves leaves the others
   fresh();
   const [one, two] = await Promise.all([Viewer.open(), Viewer.open()]);
   await Promise.all([one.heard(1), two.heard(1)]);
-  view.look();
+  view.sample();
   const [[, ofOne], [, ofTwo]] = await Promise.all([one.heard(2), two.heard(2)]);
   assert.deepEqual(ofOne, { event: 'point', data: { point: [1], status: { padding: '' } } });
   assert.deepEqual(ofTwo, ofOne);
   await one.close();
-  view.look();
+  view.sample();
   assert.deepEqual((await two.heard(3))[2]?.data.point, [2]);
   await two.close();
 });
@@ -148,7 +148,7 @@ test('who does not read is cut off before much is kept for him', async () => {
   let kept = 0;
   await until(
     async () => {
-      view.look();
+      view.sample();
       kept = Math.max(kept, stream!.writableLength);
       // The one that reads has its time to read.
       await viewer.heard(sampler.points + 1);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Counters, histogram } from '../../../src/metrics/counters.ts';
 import { seriesOf } from '../../../src/metrics/layout.ts';
 import { RecentHistogram } from '../../../src/primary/live-view/recent-histogram.ts';
-import { Totals } from '../../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../../src/primary/metric-totals.ts';
 
 const NAME = 'forebay_ack_duration_seconds';
 const cells = histogram(NAME);
@@ -11,14 +11,14 @@ const last = seriesOf(NAME).buckets!.at(-1)!;
 
 /** A histogram of one worker's that is looked at after each of what it observes. */
 function observed(looks: number) {
-  const totals = new Totals(1, () => 0);
+  const totals = new MetricTotals(1, () => 0);
   totals.begin(1, 1);
   const counters = new Counters();
   const seen = new RecentHistogram(NAME, looks);
   return (...values: number[]) => {
     for (const value of values) counters.observe(cells, value);
-    totals.take(1, counters.values.slice());
-    seen.look(totals);
+    totals.update(1, counters.values.slice());
+    seen.sample(totals);
     return seen;
   };
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
 import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
 import { Sampler } from '../../../src/primary/live-view/sampler.ts';
-import { Totals } from '../../../src/primary/metric-totals.ts';
+import { MetricTotals } from '../../../src/primary/metric-totals.ts';
 import type { WorkerState } from '../../../src/primary/supervisor.ts';
 
 const received = cells('forebay_events_received_total', ['ws', 'http']);
@@ -20,7 +20,7 @@ const ack = histogram('forebay_ack_duration_seconds');
 function instance() {
   let nowMs = 0;
   const now = () => nowMs;
-  const totals = new Totals(2, now);
+  const totals = new MetricTotals(2, now);
   totals.begin(1, 1);
   totals.begin(2, 2);
   const workers = [new Counters(), new Counters()] as const;
@@ -31,14 +31,14 @@ function instance() {
   const facts = {
     readiness,
     outage: () => outage,
-    rollFailure: () => undefined,
+    restartFailure: () => undefined,
     states: () => states,
     restarts: (of: 'crash' | 'hang') => restarts[of],
   };
   const sampler = new Sampler(totals, facts, now);
   const second = () => {
     nowMs += 1_000;
-    for (const [index, { values }] of workers.entries()) totals.take(index + 1, values.slice());
+    for (const [index, { values }] of workers.entries()) totals.update(index + 1, values.slice());
     const point = sampler.point();
     return (column: string) => point[COLUMNS.indexOf(column)];
   };

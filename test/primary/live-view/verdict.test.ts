@@ -36,7 +36,7 @@ const well: State = {
   unaccounted: 0,
   states: [['ready'], ['ready', 'draining']],
   outage: undefined,
-  rollFailure: undefined,
+  restartFailure: undefined,
 };
 const REASON = 'Kafka cannot be reached: connection refused';
 const outOf = (scope: 'all' | 'some', effect: string): State => ({
@@ -47,7 +47,7 @@ const allOut = outOf('all', 'no event is stored');
 const someOut = outOf('some', 'events of some partitions are not stored');
 const rollFailed: State = {
   ...well,
-  rollFailure: { reason: 'the new worker died before it could take over', sinceMs: 2_000 },
+  restartFailure: { reason: 'the new worker died before it could take over', sinceMs: 2_000 },
 };
 const ROLL_FAILED =
   'Rolling restart aborted, previous workers keep running: the new worker died before it could take over';
@@ -125,16 +125,16 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
   [
     {},
-    { ...allOut, ready: false, reasons: ['the buffer is not below 60% since it reached 80%'] },
+    { ...allOut, ready: false, reasons: ['the buffer reached 80% and has not fallen below 60%'] },
     'bad',
     `Kafka outage: no event is stored (${REASON})`,
     'Outages',
   ],
   [
     {},
-    { ...allOut, ready: false, reasons: ['not every worker listens yet'] },
+    { ...allOut, ready: false, reasons: ['not all workers are listening'] },
     'bad',
-    'Not ready: not every worker listens yet',
+    'Not ready: not all workers are listening',
     'Workers that die or hang',
   ],
   [{}, { ...allOut, ...unready('draining') }, 'wait', 'Not ready: draining', 'Stop'],
@@ -161,16 +161,16 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
   [
     {},
-    unready('the buffer is not below 60% since it reached 80%'),
+    unready('the buffer reached 80% and has not fallen below 60%'),
     'bad',
-    'Not ready: the buffer is not below 60% since it reached 80%',
+    'Not ready: the buffer reached 80% and has not fallen below 60%',
     'Overload',
   ],
   [
     {},
-    unready('not every worker listens yet'),
+    unready('not all workers are listening'),
     'bad',
-    'Not ready: not every worker listens yet',
+    'Not ready: not all workers are listening',
     'Workers that die or hang',
   ],
   [{}, unready('draining'), 'wait', 'Not ready: draining', 'Stop'],
@@ -189,7 +189,7 @@ test('the worst that is true now is said, with what to do and where the runbook 
     assert.deepEqual(said, { kind, text, section });
     const begins: Record<string, number | undefined> = {
       Outages: state.outage?.sinceMs,
-      'Rolling restart': state.rollFailure?.sinceMs,
+      'Rolling restart': state.restartFailure?.sinceMs,
     };
     assert.equal(sinceMs, begins[section], text);
     assert.equal(todo === '', section === '', `what to do: ${text}`);
@@ -245,6 +245,6 @@ test('the past is bounded, adds up, and knows how old its points are', () => {
   assert.equal(past.sum('refused.schema'), 9);
   assert.equal(past.sum('refused.schema', 2), 7);
   assert.deepEqual(past.kinds('refused'), ['schema', 'timeout']);
-  assert.throws(() => past.value('nothing'), /no column/);
+  assert.throws(() => past.value('nothing'), /unknown column/);
   assert.equal(new Past({ columns, secondsMax: 3, points: [] }).value('at'), null);
 });

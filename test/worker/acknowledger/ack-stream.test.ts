@@ -442,15 +442,15 @@ test('recent nack bytes delay credit while acks continue; it rises when they hav
   let waitedMs = 0;
   while (client.credit.frames === first.frames) {
     assert(waitedMs < 3_600_000, 'it rises in the end');
-    waitedMs += LIMITS.nackDebt.lookMs;
-    nowMs += LIMITS.nackDebt.lookMs;
+    waitedMs += LIMITS.nackDebt.checkMs;
+    nowMs += LIMITS.nackDebt.checkMs;
     client.announced = 0;
-    t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+    t.mock.timers.tick(LIMITS.nackDebt.checkMs);
     if (client.announced > 0) client.stream.flush();
   }
-  const { bytes, bytesPerSecond, lookMs } = LIMITS.nackDebt;
+  const { bytes, bytesPerSecond, checkMs } = LIMITS.nackDebt;
   const neededMs = ((nackBytes - bytes) / bytesPerSecond) * 1000;
-  assert(waitedMs >= neededMs && waitedMs < neededMs + 2 * lookMs, `${waitedMs} of ${neededMs}`);
+  assert(waitedMs >= neededMs && waitedMs < neededMs + 2 * checkMs, `${waitedMs} of ${neededMs}`);
   assert.deepEqual(client.credit, { frames: 2 * first.frames, bytes: client.credit.bytes });
 });
 
@@ -478,13 +478,13 @@ test('credit does not rise while anything is unread, and does soon after it is r
   assert.deepEqual([client.acked, client.credit], [first.frames, first]);
   for (let look = 0; look < 3; look++) {
     client.announced = 0;
-    t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+    t.mock.timers.tick(LIMITS.nackDebt.checkMs);
     assert.equal(client.announced, 1);
     client.stream.flush();
     assert.deepEqual(client.credit, first);
   }
   client.unreadBytes = 0;
-  t.mock.timers.tick(LIMITS.nackDebt.lookMs);
+  t.mock.timers.tick(LIMITS.nackDebt.checkMs);
   client.stream.flush();
   assert.equal(client.credit.frames, 2 * first.frames);
 });

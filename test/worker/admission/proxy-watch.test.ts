@@ -25,18 +25,18 @@ function end(count: number, of = proxy): void {
 }
 
 test('a proxy that sends no valid request is logged once', () => {
-  end(LIMITS.unheardConnections - 1);
+  end(LIMITS.silentConnections - 1);
   assert.equal(logged.length, 0);
   end(10);
   assert.equal(logged.length, 1);
   const [fields] = logged;
-  assert.deepEqual([fields?.proxy, fields?.connections], ['10.0.0.1', LIMITS.unheardConnections]);
+  assert.deepEqual([fields?.proxy, fields?.connections], ['10.0.0.1', LIMITS.silentConnections]);
   assert.match(String(fields?.hint), /PROXY v1/);
 });
 
 test('each proxy is counted separately, an IPv4-mapped address as its IPv4 address', () => {
-  end(LIMITS.unheardConnections - 1);
-  end(LIMITS.unheardConnections - 1, peer(10, 0, 0, 2));
+  end(LIMITS.silentConnections - 1);
+  end(LIMITS.silentConnections - 1, peer(10, 0, 0, 2));
   assert.deepEqual(logged, []);
   end(1, peer(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 2));
   assert.equal(logged.length, 1);

@@ -5,7 +5,7 @@ import { Eviction } from '../../../src/worker/overload/eviction.ts';
 import { InputMemory } from '../../../src/worker/overload/input-memory.ts';
 
 const OWN = 40 * MIB;
-const { ownGrowthBytes } = LIMITS.memoryMark;
+const { ownGrowthBytes } = LIMITS.memoryLimit;
 
 /** An eviction with bodies of 1 MiB, and a given amount of memory outside heap and buffers. */
 function setUp(bodies: number, otherBytes = 0) {
@@ -45,7 +45,7 @@ test('bodies are evicted first, as many as needed; then garbage is collected', (
 test('input of clients that send little is not evicted', () => {
   const { eviction, input } = setUp(1);
   const frame = input.allocate(() => assert.fail('too small to be evicted'));
-  frame.resize(LIMITS.memoryMark.evictedBytesMin / 2);
+  frame.resize(LIMITS.memoryLimit.evictedBytesMin / 2);
   assert.equal(eviction.reclaim(10 * MIB), 1);
   assert.equal(input.bytes, frame.bytes);
 });

@@ -17,7 +17,7 @@ function setUp(t: TestContext, maxBytes: number) {
   limit.start(() => ({ reclaim: (bytes) => asked.push(Math.round(bytes)) }));
   const over = (bytes: number | undefined) => {
     resident.bytes = bytes;
-    t.mock.timers.tick(LIMITS.memoryMark.lookMs);
+    t.mock.timers.tick(LIMITS.memoryLimit.checkMs);
     return limit.exceeded;
   };
   const endTurn = (bytes: number) => {
@@ -65,10 +65,10 @@ test('a turn with much input evicts at once, but rejects no client', (t) => {
   let nowMs = 0;
   t.mock.method(performance, 'now', () => nowMs);
   const { over, endTurn, asked, limit } = setUp(t, MAX);
-  nowMs += LIMITS.memoryMark.turnLookMs;
+  nowMs += LIMITS.memoryLimit.turnCheckMs;
   for (let turn = 0; turn < 3; turn++) {
     endTurn(2 * MAX);
-    nowMs += LIMITS.memoryMark.turnLookMs;
+    nowMs += LIMITS.memoryLimit.turnCheckMs;
   }
   assert.deepEqual([asked.length, limit.exceeded], [3, false]);
   assert.equal(over(2 * MAX), true, 'still above the limit at the periodic check');
@@ -87,7 +87,7 @@ test('without a limit nothing is checked or created', (t) => {
   const check = () => assert.fail('no check');
   const limit = new MemoryLimit(0, pino({ level: 'silent' }), check);
   limit.start(() => assert.fail('no reclaimer'));
-  t.mock.timers.tick(10 * LIMITS.memoryMark.lookMs);
+  t.mock.timers.tick(10 * LIMITS.memoryLimit.checkMs);
   limit.checkAfterTurn();
   assert(!limit.exceeded, 'no limit');
 });

@@ -3,7 +3,7 @@ import { beforeEach, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { TurnBudget } from '../../../src/worker/overload/turn-budget.ts';
 
-const { workMs, overlongMs, lookBytes } = LIMITS.turn;
+const { workMs, overlongMs, checkBytes } = LIMITS.turn;
 const turnOver = () => new Promise<void>((done) => setImmediate(done));
 
 let nowMs: number;
@@ -27,11 +27,11 @@ function pass(ms: number, onCore = true): void {
 
 test('input has the time of a turn, and as much again in the next one', async () => {
   for (let turns = 0; turns < 3; turns++) {
-    assert(turn.spend(lookBytes), 'the turn begins');
+    assert(turn.spend(checkBytes), 'the turn begins');
     pass(workMs - 1);
-    assert(turn.spend(lookBytes), 'there is time left');
+    assert(turn.spend(checkBytes), 'there is time left');
     pass(1);
-    assert(!turn.spend(lookBytes), 'there is none');
+    assert(!turn.spend(checkBytes), 'there is none');
     assert(!turn.spend(1), 'nor for anything else');
     assert(turn.spent);
     await turnOver();
@@ -47,7 +47,7 @@ test('the end of each turn with much input is reported once, before callbacks th
   await turnOver();
   assert.equal(order.length, 0, 'little input');
   for (let turns = 0; turns < 2; turns++) {
-    turn.spend(lookBytes);
+    turn.spend(checkBytes);
     turn.afterTurn(() => order.push('waited'));
     await turnOver();
   }
@@ -57,32 +57,32 @@ test('the end of each turn with much input is reported once, before callbacks th
 test('little input never checks the clock; many small frames do, and so do many bytes', async () => {
   for (let frames = 0; frames < 40; frames++) turn.spend(1);
   assert.equal(checks, 0);
-  const frames = Math.ceil(lookBytes / LIMITS.frameOverheadBytes);
+  const frames = Math.ceil(checkBytes / LIMITS.frameOverheadBytes);
   for (let frame = 0; frame < frames; frame++) turn.spend(0);
   assert.equal(checks, 1);
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   assert.equal(checks, 2);
 });
 
 test('a turn is overlong by the CPU time of queuing, not by that of other processes', async () => {
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   pass(workMs);
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   pass(overlongMs, false);
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   assert(turn.spent && !turn.overlong, 'the CPU was used by others');
   pass(overlongMs - workMs - 1);
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   assert(!turn.overlong);
   pass(1);
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   assert(turn.overlong);
   await turnOver();
   assert(!turn.overlong);
 });
 
 test('queued work gets the rest of the turn, and at least half of one', () => {
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   pass(5);
   assert.equal(turn.workUntilMs, 1_000 + workMs);
   pass(workMs);

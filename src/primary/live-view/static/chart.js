@@ -1,8 +1,8 @@
-/** One or two columns of the past as lines, with what they say at one time. */
+/** A line chart of one or two columns, with a readout at one time. */
 import { element, setText, svgElement } from './texts.js';
 
 const HEIGHT = 100;
-/** Points that are further apart are not joined: nothing is known of the time between. */
+/** Points further apart are not joined: the values between are unknown. */
 const JOINED_SECONDS = 3;
 
 export class Chart {
@@ -20,8 +20,8 @@ export class Chart {
   #since = element('span');
 
   /**
-   * `series` names what is drawn: `{ name, of(past) }`, where `of` gives a value or null per point.
-   * `most` is the upper end, or it is as high as it has to be.
+   * `series` lists the lines: `{ name, of(past) }`, where `of` returns a value or null per point.
+   * `most` is the upper end of the scale; by default it fits the data.
    */
   constructor({ title, series, format, most }) {
     this.#title = title;
@@ -50,7 +50,7 @@ export class Chart {
     );
   }
 
-  /** Calls `seen` with the seconds before now that a pointer is at, and undefined when it leaves. */
+  /** Calls `seen` with the age in seconds at the pointer, and with undefined when it leaves. */
   onPointer(seen) {
     this.#svg.addEventListener('pointermove', (event) => {
       const { left, width } = this.#svg.getBoundingClientRect();
@@ -60,7 +60,7 @@ export class Chart {
     this.#svg.addEventListener('pointerleave', () => seen(undefined));
   }
 
-  /** Draws the last `span` seconds; `since` says when they began. */
+  /** Draws the last `span` seconds; `since` labels their start. */
   draw(past, span, since) {
     this.#span = span;
     this.#ages = past.ages();
@@ -79,7 +79,7 @@ export class Chart {
     this.#svg.setAttribute('aria-label', `${this.#title}, last 10 minutes: ${texts.join('; ')}`);
   }
 
-  /** Shows the values of so many seconds before now. @returns them as text */
+  /** Shows the values of the given age in seconds. @returns them as text */
   lookBack(seconds) {
     const x = this.#span - seconds;
     this.#cursor.setAttribute('d', seconds === 0 ? '' : `M${x} 0V${HEIGHT}`);
@@ -98,7 +98,7 @@ function swatch(index) {
   return svgElement('svg', { class: 'swatch', viewBox: '0 0 24 10', 'aria-hidden': 'true' }, path);
 }
 
-/** A point that stands alone is a dot: its line has no length, but round ends. */
+/** Draws an isolated point as a dot: its line has no length, but round caps. */
 function line(values, ages, span, most) {
   let path = '';
   let joined;
@@ -115,12 +115,12 @@ function line(values, ages, span, most) {
   return path;
 }
 
-/** Within the picture, half of a line's width too. */
+/** Within the chart, including half of a line's width. */
 function yOf(share) {
   return (HEIGHT - 1 - (HEIGHT - 2) * share).toFixed(1);
 }
 
-/** To 1, 2 or 5 times a power of ten, so that the scale rarely moves. */
+/** Rounds up to 1, 2 or 5 times a power of ten, so that the scale rarely changes. */
 function roundedUp(value) {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));

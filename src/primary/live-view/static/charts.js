@@ -1,4 +1,4 @@
-/** The charts, and looking back in all of them at once: by the slider, or with a pointer. */
+/** The charts, with a shared cursor: the slider or a pointer. */
 import { Chart } from './chart.js';
 import { amount, milliseconds, percent, seconds, setText } from './texts.js';
 
@@ -56,7 +56,7 @@ const CHARTS = [
   },
 ];
 
-/** Seconds that the charts show: the fewest that hold all there is. */
+/** Time spans of the charts in seconds: the shortest that holds all points is used. */
 const SPANS = [60, 120, 300];
 
 export class Charts {

@@ -1,4 +1,4 @@
-/** The last ten minutes: a point a second, a number per column. */
+/** Points of the last ten minutes: one per second, a value per column. */
 export class Past {
   #columns;
   #secondsMax;
@@ -19,14 +19,14 @@ export class Past {
     return this.#secondsMax;
   }
 
-  /** How many seconds before the last point each one was, oldest first. */
+  /** Age of each point in seconds before the last one, oldest first. */
   ages() {
     const times = this.values('at');
     const last = times.at(-1);
     return times.map((time) => (last - time) / 1000);
   }
 
-  /** The last value of a column; null where there is none. */
+  /** Last value of a column; null if none. */
   value(column) {
     return this.#points.at(-1)?.[this.#index(column)] ?? null;
   }
@@ -37,13 +37,13 @@ export class Past {
     return this.#points.map((point) => point[index]);
   }
 
-  /** What a column's counts add up to in the last so many points. */
+  /** Sum of a column's counts over the last `points` points. */
   sum(column, points = this.#secondsMax) {
     const index = this.#index(column);
     return this.#points.slice(-points).reduce((sum, point) => sum + point[index], 0);
   }
 
-  /** The columns that begin so, without that. */
+  /** Suffixes of the columns with this prefix. */
   kinds(prefix) {
     const names = [...this.#columns.keys()].filter((name) => name.startsWith(`${prefix}.`));
     return names.map((name) => name.slice(prefix.length + 1));
@@ -51,7 +51,7 @@ export class Past {
 
   #index(column) {
     const index = this.#columns.get(column);
-    if (index === undefined) throw new Error(`there is no column ${column}`);
+    if (index === undefined) throw new Error(`unknown column ${column}`);
     return index;
   }
 }

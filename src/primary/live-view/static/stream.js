@@ -1,11 +1,11 @@
-/** The numbers as they come; none while nobody sees the page, and those that were missed after. */
+/** Event stream of the gateway; closed while the page is hidden, and caught up afterwards. */
 
 const SILENCE_MS = 5_000;
 const AGAIN_MS = 3_000;
 
 /**
- * Calls `past` with all there is when a connection opens, `point` once a second, and `away` with a
- * text while nothing comes.
+ * Calls `past` with all points when a connection opens, `point` every second, and `away` with a
+ * text while no data arrives.
  */
 export function openStream({ past, point, away }) {
   let source;
@@ -14,9 +14,9 @@ export function openStream({ past, point, away }) {
     clearTimeout(timer);
     timer = setTimeout(act, ms);
   };
-  const heard = (tell) => (event) => {
+  const received = (handle) => (event) => {
     later(SILENCE_MS, () => away('No data from this instance'));
-    tell(JSON.parse(event.data));
+    handle(JSON.parse(event.data));
   };
   const close = () => {
     source?.close();
@@ -25,13 +25,13 @@ export function openStream({ past, point, away }) {
   const open = () => {
     close();
     source = new EventSource('live');
-    source.addEventListener('past', heard(past));
-    source.addEventListener('point', heard(point));
+    source.addEventListener('past', received(past));
+    source.addEventListener('point', received(point));
     source.addEventListener('error', () => {
       clearTimeout(timer);
       const refused = source.readyState === EventSource.CLOSED;
       away(refused ? 'This page receives no data' : 'This instance cannot be reached');
-      // It tries again by itself after a connection that was lost, not after one that was refused.
+      // EventSource reconnects after a lost connection, but not after a rejected one.
       if (refused) later(AGAIN_MS, open);
     });
   };

@@ -1,7 +1,9 @@
-/** The figures of now: rows that stay in their place, since people read them while they change. */
+/**
+ * Tables of current values: rows keep their position, so that they are readable while they change.
+ */
 import { amount, bytes, element, milliseconds, percent, seconds, setText } from './texts.js';
 
-/** Writes rows into a table's body; the first of a row's texts is its name. */
+/** Writes rows into a table's body; the first text of a row is its header. */
 export function writeRows(body, rows, none) {
   const wanted = rows.length > 0 ? rows : [{ texts: [none] }];
   while (body.rows.length > wanted.length) body.deleteRow(-1);
@@ -49,7 +51,7 @@ export function cards(past, { unaccounted, storedLate, stored }) {
   ];
 }
 
-/** Events that were not stored, by reason; only those that there were. */
+/** Events that were not stored, by reason; omits reasons without events. */
 export function reasonRows(past, { counts }, meanings) {
   return ['refused', 'dropped', 'lost'].flatMap((of) =>
     counted(past, of, counts).map(({ kind, recently, all }) => {
@@ -91,7 +93,7 @@ export function workerRows({ workers }) {
   }));
 }
 
-/** The states of lanes in words, and which of them need a look. */
+/** Labels of lane states, and the states that need attention. */
 const LANES = {
   empty: ['nothing to send', ''],
   filling: ['collecting events', ''],

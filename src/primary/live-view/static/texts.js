@@ -1,11 +1,11 @@
-/** Numbers as people read them, and elements. */
+/** Number formatting and DOM helpers. */
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 });
 const NONE = '–';
 
-/** An amount: whole, but for small ones that are not. */
+/** Formats an amount: whole numbers, except for small fractions. */
 export function amount(value) {
   if (value === null) return NONE;
   return Math.abs(value) < 10 ? short.format(value) : whole.format(value);
@@ -25,7 +25,7 @@ export function seconds(value) {
   return `${minutes} min${rest === 0 ? '' : ` ${rest} s`}`;
 }
 
-/** Anchor of a section of the runbook, as GitHub makes it of a heading. */
+/** Anchor of a section of the runbook, as GitHub derives it from a heading. */
 export function anchorOf(heading) {
   return heading
     .toLowerCase()
@@ -43,7 +43,7 @@ export function bytes(value) {
   return `${short.format(value / 1024 ** power)} ${unit}`;
 }
 
-/** An element of HTML; text becomes text. */
+/** Creates an HTML element; strings become text nodes. */
 export function element(tag, attributes = {}, ...children) {
   return filled(document.createElement(tag), attributes, children);
 }
@@ -58,7 +58,7 @@ function filled(made, attributes, children) {
   return made;
 }
 
-/** Only what is new is written: what somebody has selected stays selected. */
+/** Writes only changes, so that a user's text selection survives. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,4 +1,4 @@
-/** Operators see how this instance does. The numbers are those of /metrics, once a second. */
+/** Live view: status of this instance from the series of /metrics, once a second. */
 import { Charts } from './charts.js';
 import { Past } from './past.js';
 import { openStream } from './stream.js';
@@ -19,7 +19,7 @@ let texts;
 let charts;
 let awaySinceMs;
 
-/** The state in one sentence, since when, and what to do. */
+/** Shows the one-line status, its start, and the next step. */
 function say({ kind, text, sinceMs, todo, section }) {
   setText(place('verdict'), text);
   place('verdict').dataset.kind = kind;
@@ -34,7 +34,7 @@ function say({ kind, text, sinceMs, todo, section }) {
   place('runbook').href = `runbook#${anchorOf(section)}`;
 }
 
-/** The time of day, with the date where it is another day, and how long ago that was. */
+/** Time of day, with the date if it is another day, and the time passed since. */
 function sinceText(ms) {
   const since = new Date(ms);
   const isToday = since.toDateString() === new Date().toDateString();
@@ -43,7 +43,9 @@ function sinceText(ms) {
   return `since ${time}, for ${seconds(passed)}`;
 }
 
-/** No numbers come: the page knows since when by itself, and the runbook may not be served now. */
+/**
+ * Shows that no data arrives: the page tracks the start itself, and the runbook may be unreachable.
+ */
 function sayAway(text) {
   awaySinceMs ??= Date.now();
   const todo = 'Check that its process runs; see ForebayDown in docs/operations.md';

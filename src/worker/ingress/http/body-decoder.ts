@@ -117,7 +117,7 @@ export class BodyDecoder {
     if (buckets !== undefined && isInDebt(buckets, completeAtMs)) return this.#rejectInTurn(body);
     const isPlain = encoding === 'identity';
     const hasTime = this.#options.turn.spend(bytes.length) && !this.#options.slicer.hasPendingInput;
-    if (isPlain && bytes.length <= LIMITS.atOnceBytes) {
+    if (isPlain && bytes.length <= LIMITS.oneShotBytes) {
       return hasTime ? this.#decodeNow(body) : this.#decodeLater(body);
     }
     if (!this.#slots.acquire(sender)) return this.#rejectInTurn(body);

@@ -202,7 +202,7 @@ export function readBody(
     }
     // The chunk's memory is valid only during this handler.
     const view = Buffer.from(chunk);
-    isSkipped ||= bytes > LIMITS.atOnceBytes && paused.skipsLargeBodies;
+    isSkipped ||= bytes > LIMITS.oneShotBytes && paused.skipsLargeBodies;
     if (isSkipped) gathered.clear();
     if (!isLast) {
       if (!isSkipped) gathered.add(view);

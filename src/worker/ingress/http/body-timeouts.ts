@@ -43,7 +43,7 @@ export class BodyTimeouts {
    * full garbage collection.
    */
   readonly #bodies: IncomingBody[] = [];
-  readonly #timer = setInterval(() => this.#checkAll(), LIMITS.bodyLookMs);
+  readonly #timer = setInterval(() => this.#checkAll(), LIMITS.bodyCheckMs);
 
   /** @param bytesPerSecond minimum rate */
   constructor(bytesPerSecond: number) {
@@ -79,8 +79,8 @@ export class BodyTimeouts {
     const gainedMs = ((body.bytes - body.checkedBytes) / this.#bytesPerSecond) * 1_000;
     body.checkedBytes = body.bytes;
     body.checks++;
-    body.leftMs = Math.min(LIMITS.bodyGraceMs, body.leftMs + gainedMs) - LIMITS.bodyLookMs;
+    body.leftMs = Math.min(LIMITS.bodyGraceMs, body.leftMs + gainedMs) - LIMITS.bodyCheckMs;
     if (body.leftMs < 0) body.timedOut();
-    else if (body.checks % LIMITS.bodyProlongLooks === 0) body.keepAlive();
+    else if (body.checks % LIMITS.bodyProlongChecks === 0) body.keepAlive();
   }
 }

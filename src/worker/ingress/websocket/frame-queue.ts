@@ -64,7 +64,7 @@ export class FrameQueue implements SlicedTask {
 
   next(): boolean {
     let bytes = 0;
-    while (bytes < LIMITS.atOnceBytes) {
+    while (bytes < LIMITS.oneShotBytes) {
       const frame = this.#frames.shift();
       if (frame === undefined) break;
       bytes += heldBytes(frame);

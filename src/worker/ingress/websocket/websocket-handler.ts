@@ -62,10 +62,10 @@ export class WebSocketHandler {
     });
     const { maxAgeMs, authenticator } = options;
     if (authenticator.required) {
-      this.#identityTimer = setInterval(() => this.checkIdentities(), LIMITS.identityLookMs);
+      this.#identityTimer = setInterval(() => this.checkIdentities(), LIMITS.identityCheckMs);
     }
     if (maxAgeMs === 0) return;
-    const checkMs = Math.min(LIMITS.ageLookMs, maxAgeMs / LIMITS.ageLooks);
+    const checkMs = Math.min(LIMITS.ageCheckMs, maxAgeMs / LIMITS.ageChecks);
     this.#ageTimer = setInterval(() => this.checkAges(), checkMs);
   }
 
@@ -156,7 +156,7 @@ export class WebSocketHandler {
    * @returns how many
    */
   closeSilent(bytes: number): number {
-    const max = Math.min(LIMITS.endedAtOnce, Math.ceil(bytes / this.#maxMessageBytes));
+    const max = Math.min(LIMITS.endedPerCheck, Math.ceil(bytes / this.#maxMessageBytes));
     const silent = longestSilent(this.#sockets, max);
     for (const socket of silent) {
       socket.getUserData().endReason = 'memory_short';

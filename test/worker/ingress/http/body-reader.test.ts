@@ -137,7 +137,7 @@ test('a body that arrives in a turn without time left resumes in a later one', a
 
 test('a large body with a chunk in an overlong turn is not kept, whatever arrives before or later', () => {
   const memory = new InputMemory(64 * MIB);
-  const large = 'x'.repeat(LIMITS.atOnceBytes);
+  const large = 'x'.repeat(LIMITS.oneShotBytes);
   const request = new Request('', memory);
   request.part(large);
   assert(memory.bytes > 0, 'a turn with time');
@@ -257,10 +257,10 @@ test('a client that disconnects while its body is paused leaves nothing behind',
 
 /** Sends `bytes` per second for `ms`, or until the body times out. @returns the elapsed time */
 function steady(t: TestContext, request: Request, bytes: number, ms: number): number {
-  for (let passed = 0; passed < ms; passed += LIMITS.bodyLookMs) {
+  for (let passed = 0; passed < ms; passed += LIMITS.bodyCheckMs) {
     if (request.timedOut > 0) return passed;
-    request.part('x'.repeat((bytes * LIMITS.bodyLookMs) / 1_000));
-    t.mock.timers.tick(LIMITS.bodyLookMs);
+    request.part('x'.repeat((bytes * LIMITS.bodyCheckMs) / 1_000));
+    t.mock.timers.tick(LIMITS.bodyCheckMs);
   }
   return ms;
 }
@@ -275,7 +275,7 @@ for (const [what, bytes] of [
     const graceMs = LIMITS.bodyGraceMs / (1 - bytes / RATE);
     const passedMs = steady(t, request, bytes, 2 * graceMs);
     assert(passedMs >= graceMs, `${passedMs} ms`);
-    assert(passedMs <= graceMs + 2 * LIMITS.bodyLookMs, `${passedMs} ms`);
+    assert(passedMs <= graceMs + 2 * LIMITS.bodyCheckMs, `${passedMs} ms`);
     assert.equal(request.timedOut, 1);
     assert(request.resumes >= 2, 'uWebSockets.js would have cut it without a response');
     request.part('b', true);
@@ -293,7 +293,7 @@ for (const [encoding, bytes] of [
 ] as const) {
   test(`a steady ${encoding} body of ${bytes} bytes/s is read up to the body limit`, (t) => {
     const request = new Request(encoding);
-    steady(t, request, bytes, ((LIMITS.bodyBytes - 1) / bytes) * 1_000 - LIMITS.bodyLookMs);
+    steady(t, request, bytes, ((LIMITS.bodyBytes - 1) / bytes) * 1_000 - LIMITS.bodyCheckMs);
     assert.equal(request.timedOut, 0);
     request.part('y', true);
     assert(
@@ -311,17 +311,17 @@ test('fast bytes earn at most the grace period, and a stall within it costs noth
   assert.equal(request.timedOut, 0);
   for (let stall = 0; stall < 5; stall++) {
     request.part('x'.repeat(RATE * (LIMITS.bodyGraceMs / 1_000)));
-    t.mock.timers.tick(LIMITS.bodyGraceMs - LIMITS.bodyLookMs);
+    t.mock.timers.tick(LIMITS.bodyGraceMs - LIMITS.bodyCheckMs);
     assert.equal(request.timedOut, 0, `stall ${stall}`);
   }
-  t.mock.timers.tick(2 * LIMITS.bodyLookMs);
+  t.mock.timers.tick(2 * LIMITS.bodyCheckMs);
   assert.equal(request.timedOut, 1);
 });
 
 test('skipped bytes beyond the limit earn no time', (t) => {
   const request = new Request('chunked');
   request.part('x'.repeat(LIMITS.bodyBytes));
-  t.mock.timers.tick(LIMITS.bodyLookMs);
+  t.mock.timers.tick(LIMITS.bodyCheckMs);
   steady(t, request, RATE, 2 * LIMITS.bodyGraceMs);
   assert.equal(request.timedOut, 1);
 });
@@ -334,7 +334,7 @@ test('time while reading is paused is not charged to the client', (t) => {
   assert(request.paused);
   t.mock.timers.tick(LIMITS.bodyPauseMs);
   assert.equal(request.timedOut, 0);
-  t.mock.timers.tick(2 * LIMITS.bodyLookMs);
+  t.mock.timers.tick(2 * LIMITS.bodyCheckMs);
   assert.equal(request.timedOut, 1);
 });
 
@@ -415,7 +415,7 @@ test('a body that has ended in any way is neither charged nor evicted', (t) => {
   begin().abort();
   assert.equal(memory.bytes, 0);
   const late = begin();
-  t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+  t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyCheckMs);
   assert.deepEqual([late.timedOut, memory.bytes], [1, 0]);
   memory.evictDownTo(0);
   assert.equal(late.evicted, 0);

@@ -204,8 +204,8 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   do await turn();
   while (handler.decoding);
   kafka.settle();
-  for (let ms = 0; ms < 2 * LIMITS.bodyGraceMs; ms += LIMITS.bodyLookMs) {
-    t.mock.timers.tick(LIMITS.bodyLookMs);
+  for (let ms = 0; ms < 2 * LIMITS.bodyGraceMs; ms += LIMITS.bodyCheckMs) {
+    t.mock.timers.tick(LIMITS.bodyCheckMs);
   }
   await turn();
   for (const { response } of all) assert(response.ended, 'each is answered or aborted');

@@ -58,9 +58,9 @@ function spentLater() {
   let nowMs = 0;
   const turn = new TurnBudget({ now: () => nowMs, cpuMs: () => nowMs });
   const spend = () => {
-    turn.spend(LIMITS.turn.lookBytes);
+    turn.spend(LIMITS.turn.checkBytes);
     nowMs += LIMITS.turn.workMs;
-    turn.spend(LIMITS.turn.lookBytes);
+    turn.spend(LIMITS.turn.checkBytes);
     assert(turn.spent);
   };
   return { turn, spend };
@@ -183,7 +183,7 @@ test('while draining, every response closes its connection or asks the client to
 });
 
 /** Bodies that are decoded in slices, and decompressed. */
-const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.atOnceBytes)}]`;
+const LONG = `[${Array(200).fill('{}').join(',')}${' '.repeat(LIMITS.oneShotBytes)}]`;
 const GZIP = { 'content-encoding': 'gzip' };
 const PACKED = gzipSync('[{}]');
 /** 192.0.2.`sender` */
@@ -374,7 +374,7 @@ test('a body that timed out is answered 408 once, whatever authentication return
       'content-length': '9',
       authorization: 'Bearer a.b.c',
     });
-    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyCheckMs);
     authenticate(late);
     await until(() => response.ended);
     await new Promise(setImmediate);
@@ -407,7 +407,7 @@ test('a permitted page may read every response, a foreign one none; any page may
   };
   const late = () => {
     const response = sent({});
-    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyLookMs);
+    t.mock.timers.tick(LIMITS.bodyGraceMs + LIMITS.bodyCheckMs);
     return response;
   };
   const whenShort = () => {

@@ -12,7 +12,7 @@ import { good, goodOfBytes } from '../../../../testing/events.ts';
 import { openSocket } from '../../../fakes/uws.ts';
 import { createStages } from '../stages.ts';
 
-const { workMs, overlongMs, lookBytes } = LIMITS.turn;
+const { workMs, overlongMs, checkBytes } = LIMITS.turn;
 /** An event that the fast path does not accept. */
 const odd = good('odd', { msg: 1 });
 const turnOver = () => new Promise<void>((done) => setImmediate(done));
@@ -41,11 +41,11 @@ afterEach(() => handler.close());
 
 /** Spends the time of this turn. @param ms time spent queuing input since */
 function spend(ms = 0): void {
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   clockMs += workMs;
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
   clockMs += ms;
-  turn.spend(lookBytes);
+  turn.spend(checkBytes);
 }
 
 function connect(protocol = '') {
@@ -111,7 +111,7 @@ test('frames that arrive too late for a turn are decoded in later ones, in order
 test('a frame waits for few frames of a connection with a long queue', async () => {
   const [greedy, modest] = [connect(), connect()];
   spend();
-  for (let frame = 0; frame < 20; frame++) greedy.deliver(goodOfBytes('g', LIMITS.atOnceBytes));
+  for (let frame = 0; frame < 20; frame++) greedy.deliver(goodOfBytes('g', LIMITS.oneShotBytes));
   await turnOver();
   modest.deliver(good('modest'));
   await turnOver();

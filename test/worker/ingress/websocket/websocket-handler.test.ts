@@ -113,10 +113,10 @@ test('above the memory limit, connections with possible partial messages are end
 });
 
 test('a check ends a limited number of connections, to bound its time', async () => {
-  for (let count = 0; count < LIMITS.endedAtOnce + 10; count++) {
+  for (let count = 0; count < LIMITS.endedPerCheck + 10; count++) {
     if (count % LIMITS.upgradesPerTurn === 0) await nextTurn();
     connect();
   }
-  assert.equal(handler.closeSilent(Number.POSITIVE_INFINITY), LIMITS.endedAtOnce);
+  assert.equal(handler.closeSilent(Number.POSITIVE_INFINITY), LIMITS.endedPerCheck);
   assert.equal(handler.closeSilent(Number.POSITIVE_INFINITY), 10);
 });

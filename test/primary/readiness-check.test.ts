@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WorkerStatus } from '../../src/ipc.ts';
-import { ReadinessGate, sameReadiness } from '../../src/primary/readiness.ts';
+import { ReadinessCheck, sameReadiness } from '../../src/primary/readiness-check.ts';
 
 const fit: WorkerStatus = {
   listening: true,
@@ -27,13 +27,13 @@ const fit: WorkerStatus = {
 const buffered = (bufferedBytes: number): WorkerStatus => ({ ...fit, bufferedBytes });
 
 test('ready when every worker listens, knows the topic and has room', () => {
-  const answer = new ReadinessGate().update([fit, fit], false);
+  const answer = new ReadinessCheck().update([fit, fit], false);
   assert.deepEqual(answer, { ready: true, reasons: [] });
 });
 
 test('not ready while a worker is missing or does not listen', () => {
-  const expected = { ready: false, reasons: ['not every worker listens yet'] };
-  const gate = new ReadinessGate();
+  const expected = { ready: false, reasons: ['not all workers are listening'] };
+  const gate = new ReadinessCheck();
   assert.deepEqual(gate.update([undefined, undefined], false), expected);
   assert.deepEqual(gate.update([fit, undefined], false), expected);
   assert.deepEqual(gate.update([fit, { ...fit, listening: false }], false), expected);
@@ -42,8 +42,8 @@ test('not ready while a worker is missing or does not listen', () => {
 
 test('not ready while at least half of the workers are short of memory', () => {
   const short = { ...fit, memoryShort: true };
-  const reasons = ['at least half of the workers are short of memory and take no newcomers'];
-  const gate = new ReadinessGate();
+  const reasons = ['at least half of the workers exceed the memory limit and reject connections'];
+  const gate = new ReadinessCheck();
   for (const statuses of [[short], [short, fit], [short, short, fit], [short, fit, undefined]]) {
     const { ready, reasons: found } = gate.update(statuses, false);
     assert.equal(ready, false);
@@ -56,7 +56,7 @@ test('not ready while at least half of the workers are short of memory', () => {
 test('not ready while a partition has had no leader for long, said once', () => {
   const leaderless = { ...fit, leaderlessPartitions: 2 };
   const reasons = ['a partition has had no leader for 30 s'];
-  const gate = new ReadinessGate();
+  const gate = new ReadinessCheck();
   assert.deepEqual(gate.update([leaderless, fit, leaderless], false), { ready: false, reasons });
   assert.equal(gate.update([fit, fit, fit], false).ready, true);
 });
@@ -64,7 +64,7 @@ test('not ready while a partition has had no leader for long, said once', () => 
 test('says once why Kafka is not reached', () => {
   const away = { ...fit, kafkaReached: false, kafka: 'Kafka cannot be reached' };
   const silent = { ...fit, kafkaReached: false };
-  const gate = new ReadinessGate();
+  const gate = new ReadinessCheck();
   assert.deepEqual(gate.update([away, away], false).reasons, ['Kafka cannot be reached']);
   assert.deepEqual(gate.update([fit, silent], false).reasons, ['the topic is not known yet']);
 });
@@ -72,7 +72,7 @@ test('says once why Kafka is not reached', () => {
 test('a topic that cannot be created has both reasons, as long as Kafka is not reached', () => {
   const missing = { ...fit, kafkaReached: false, kafka: 'the topic does not exist' };
   const topicCreation = 'Kafka answers POLICY_VIOLATION';
-  const gate = new ReadinessGate();
+  const gate = new ReadinessCheck();
   assert.deepEqual(gate.update([{ ...missing, topicCreation }, missing], false).reasons, [
     'the topic does not exist',
     'topic creation failed: Kafka answers POLICY_VIOLATION',
@@ -81,19 +81,19 @@ test('a topic that cannot be created has both reasons, as long as Kafka is not r
 });
 
 test('a full buffer: off at 80% of the instance, on again below 60%', () => {
-  const gate = new ReadinessGate();
+  const gate = new ReadinessCheck();
   assert.equal(gate.update([buffered(100), buffered(59)], false).ready, true, '79.5% of both');
   const full = gate.update([buffered(100), buffered(60)], false);
-  assert.deepEqual(full.reasons, ['the buffer is not below 60% since it reached 80%']);
+  assert.deepEqual(full.reasons, ['the buffer reached 80% and has not fallen below 60%']);
   assert.equal(gate.update([buffered(60), buffered(60)], false).ready, false);
   assert.equal(gate.update([buffered(60), buffered(59)], false).ready, true);
   assert.equal(gate.update([buffered(79), buffered(79)], false).ready, true);
 });
 
 test('a drain is a reason beside the others', () => {
-  assert.deepEqual(new ReadinessGate().update([fit, undefined], true).reasons, [
+  assert.deepEqual(new ReadinessCheck().update([fit, undefined], true).reasons, [
     'draining',
-    'not every worker listens yet',
+    'not all workers are listening',
   ]);
 });
 
@@ -103,9 +103,9 @@ test('answers are compared by what they say', () => {
 });
 
 test('an instance whose writes Kafka refuses by rights or policy is not ready', () => {
-  const gate = new ReadinessGate();
+  const gate = new ReadinessCheck();
   const { ready, reasons } = gate.update([fit, { ...fit, refusedByPolicy: true }], false);
   assert.equal(ready, false);
-  assert.match(reasons.join(), /rights and policies/);
+  assert.match(reasons.join(), /ACLs and policies/);
   assert.equal(gate.update([fit, fit], false).ready, true);
 });

@@ -1,51 +1,53 @@
-/** One worker at a time looks after the topics: creates them, reads their configuration. */
+/**
+ * Election of the one worker that administers the topics: creates them, reads their configuration.
+ */
 import type { TopicFacts } from '../ipc.ts';
 
-export class Steward {
+export class TopicAdminElection {
   #worker: number | undefined;
-  /** Topics that it has reported since it was told to look at them. */
+  /** Topics that the elected worker has reported since it was asked to administer them. */
   readonly #reported = new Set<string>();
-  /** Topics created again since it was told to look at them. */
+  /** Topics that were recreated since then. */
   readonly #recreated = new Set<string>();
   /** By topic. */
   readonly #facts = new Map<string, TopicFacts>();
   readonly #tell: (worker: number, topic: string | undefined) => void;
 
-  /** @param tell sends `steward` to a worker, for a topic or for all */
+  /** @param tell sends `topicAdmin` to a worker, for a topic or for all */
   constructor(tell: (worker: number, topic: string | undefined) => void) {
     this.#tell = tell;
   }
 
-  /** What is known of each topic. */
+  /** Configuration of each known topic. */
   get facts(): Iterable<TopicFacts> {
     return this.#facts.values();
   }
 
-  /** A worker can be spoken to. */
+  /** A worker receives messages from now on. */
   workerUp(worker: number): void {
     if (this.#worker === undefined) this.#ask(worker);
   }
 
-  /** A worker is gone, or leaves. @param others workers that can be spoken to and stay */
+  /** A worker has exited or drains. @param others attached workers that stay */
   workerDown(worker: number, others: readonly number[]): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
     if (others[0] !== undefined) this.#ask(others[0]);
   }
 
-  /** A worker found no such topic: the steward is told, once until it answers. */
+  /** A worker found the topic missing: asks the elected worker once until it answers. */
   topicMissing(topic: string): void {
     if (this.#worker === undefined || !this.#reported.delete(topic)) return;
     this.#tell(this.#worker, topic);
   }
 
-  /** A worker found the topic created again: what the steward is about to answer may be old. */
+  /** A worker found the topic recreated: a pending answer of the elected worker may be outdated. */
   topicRecreated(topic: string): void {
     if (this.#reported.has(topic)) this.topicMissing(topic);
     else this.#recreated.add(topic);
   }
 
-  /** The steward has read the configuration of a topic. */
+  /** The elected worker has read the configuration of a topic. */
   found(facts: TopicFacts): void {
     this.#reported.add(facts.topic);
     this.#facts.set(facts.topic, facts);

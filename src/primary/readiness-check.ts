@@ -1,24 +1,25 @@
-/** The instance's answer to /readyz, made of what its workers say. */
+/** Readiness of the instance for /readyz, derived from the status of its workers. */
 import assert from 'node:assert/strict';
 import { LIMITS } from '../config/limits.ts';
 import type { Readiness, WorkerStatus } from '../ipc.ts';
 
-export class ReadinessGate {
+export class ReadinessCheck {
   #buffering = false;
 
   /**
-   * The answer of now. It remembers whether the buffer was above its high-water mark, so that an
-   * instance at the mark does not leave and join its balancer with every event.
+   * Returns the current readiness. Stateful: it remembers whether the buffer was above its
+   * high-water mark, so that an instance at the mark does not flap in its load balancer with every
+   * event.
    *
-   * @param statuses one per slot; undefined where the worker has not spoken yet or is dead
+   * @param statuses one per slot; undefined if the worker has not reported yet or is dead
    */
   update(statuses: readonly (WorkerStatus | undefined)[], draining: boolean): Readiness {
-    assert(statuses.length >= 1, 'an instance has workers');
+    assert(statuses.length >= 1, 'at least one worker');
     const known = statuses.filter((status) => status !== undefined);
     const reasons = new Set<string>();
     if (draining) reasons.add('draining');
     if (known.length < statuses.length || !known.every((status) => status.listening)) {
-      reasons.add('not every worker listens yet');
+      reasons.add('not all workers are listening');
     }
     for (const status of known) {
       if (!status.kafkaReached) {
@@ -27,20 +28,19 @@ export class ReadinessGate {
           reasons.add(`topic creation failed: ${status.topicCreation}`);
         }
       }
-      if (status.refusedByPolicy)
-        reasons.add('Kafka refuses to write: see its rights and policies');
+      if (status.refusedByPolicy) reasons.add('Kafka rejects writes: check its ACLs and policies');
       if (status.leaderlessPartitions > 0) {
         reasons.add(`a partition has had no leader for ${LIMITS.leaderlessMs / 1000} s`);
       }
     }
     const short = known.filter((status) => status.memoryShort).length;
     if (short > 0 && short >= statuses.length / 2) {
-      reasons.add('at least half of the workers are short of memory and take no newcomers');
+      reasons.add('at least half of the workers exceed the memory limit and reject connections');
     }
     this.#buffering = isBuffering(known, this.#buffering);
     if (this.#buffering) {
-      reasons.add(`the buffer is not below ${LIMITS.highWater.resume * 100}% since it reached \
-${LIMITS.highWater.stop * 100}%`);
+      const { stop, resume } = LIMITS.highWater;
+      reasons.add(`the buffer reached ${stop * 100}% and has not fallen below ${resume * 100}%`);
     }
     return { ready: reasons.size === 0, reasons: [...reasons] };
   }

@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TopicAdminElection } from '../../src/primary/topic-admin-election.ts';
+
+/** Workers that were asked, and of which topic; `all` at first. */
+function setUp() {
+  const asked: (number | string)[] = [];
+  const admins = new TopicAdminElection((slot, topic) =>
+    asked.push(topic === undefined ? slot : topic),
+  );
+  return { asked, admins };
+}
+
+const facts = (topic: string, maxMessageBytes = 1_000) => ({ topic, maxMessageBytes });
+
+test('the first worker that is there looks after the topics, alone', () => {
+  const { asked, admins } = setUp();
+  admins.workerUp(2);
+  admins.workerUp(1);
+  assert.deepEqual(asked, [2]);
+});
+
+test('when it dies another does; without another the next that comes', () => {
+  const { asked, admins } = setUp();
+  admins.workerUp(1);
+  admins.workerUp(2);
+  admins.workerDown(2, [1]);
+  assert.deepEqual(asked, [1], 'the death of another changes nothing');
+  admins.workerDown(1, [2, 3]);
+  assert.deepEqual(asked, [1, 2]);
+  admins.workerDown(2, []);
+  admins.topicMissing('events');
+  admins.workerUp(3);
+  assert.deepEqual(asked, [1, 2, 3]);
+});
+
+test('a missing topic is asked once until the admins has reported it, whatever others are', () => {
+  const { asked, admins } = setUp();
+  admins.workerUp(1);
+  admins.topicMissing('events');
+  assert.deepEqual(asked, [1]);
+  admins.found(facts('other'));
+  admins.topicMissing('events');
+  assert.deepEqual(asked, [1], 'it has not said yet what it found');
+  admins.found(facts('events'));
+  admins.topicMissing('events');
+  admins.topicMissing('events');
+  assert.deepEqual(asked, [1, 'events']);
+  assert.deepEqual([...admins.facts], [facts('other'), facts('events')]);
+});
+
+test('a topic created again is read again, also while the admins reads the former one', () => {
+  const { asked, admins } = setUp();
+  admins.workerUp(1);
+  admins.topicRecreated('events');
+  assert.deepEqual(asked, [1]);
+  admins.found(facts('events'));
+  assert.deepEqual(asked, [1, 'events']);
+  admins.found(facts('events', 2_000));
+  admins.topicRecreated('events');
+  assert.deepEqual(asked, [1, 'events', 'events']);
+  assert.deepEqual([...admins.facts], [facts('events', 2_000)]);
+});
