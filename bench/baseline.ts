@@ -63,7 +63,7 @@ function main(): number {
   const options = { last: 'flag', folder: PATH } as const;
   const { values, positionals } = readOptions(process.argv.slice(2), options, usage);
   const { last, folder = join(ROOT, 'bench') } = values;
-  if (values.folder !== undefined && !last) throw usage('--folder needs --last');
+  if (values.folder !== undefined && !last) throw usage('--folder requires --last');
   switch (positionals.join(' ')) {
     case 'record':
       return record({ last, folder });

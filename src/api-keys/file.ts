@@ -1,4 +1,4 @@
-/** A change of the file of keys that nobody sees half of. */
+/** Atomic updates of the API key file. */
 import {
   closeSync,
   constants,
@@ -20,28 +20,28 @@ import { EXIT, StartError, systemReason } from '../common/errors.ts';
 import { textOf } from '../config/secret-files.ts';
 import { type KeyEntry, parseKeys } from './format.ts';
 
-/** Who makes the file may read and change it, nobody else. */
+/** Readable and writable only by the user that creates the file. */
 const PRIVATE = 0o600;
 const ALL_RIGHTS = 0o777;
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-/** Does not wait for the writer of a pipe that stands in the file's place. */
+/** Does not wait for a writer if the path is a pipe. */
 const OLD = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 type Named = Pick<KeyEntry, 'name'>;
 
 /**
- * Adds `entry` to the keys in the file at `path`; makes the file if there is none. The new file
- * takes the place of the old one at once; it has the same owner and rights.
+ * Adds `entry` to the keys in the file at `path`; creates the file if it does not exist. The new
+ * file replaces the old one atomically, with the same owner and permissions.
  *
- * The caller may be root, and the folder another user's, who may put links in the place of files
- * and folders at any moment. Hence everything happens in the folder that was opened first, and
- * owner and rights change on descriptors alone.
- * @throws StartError (exit code 1) when that cannot be done; the old file is as it was then
+ * The caller may be root, and the folder another user's, which may replace files and folders by
+ * links at any moment. Hence everything happens in the folder that was opened first, and owner and
+ * permissions change on descriptors alone.
+ * @throws StartError (exit code 1) on failure; the old file is then unchanged
  */
 export function addToFile(path: string, entry: Named): void {
   try {
-    // Of a link the file behind it is changed, not the link.
+    // For a link, changes the file behind it, not the link.
     const target = existsSync(path) ? realpathSync(path) : path;
     const folder = openSync(dirname(target), O_RDONLY | O_DIRECTORY);
     try {
@@ -58,21 +58,21 @@ export function addToFile(path: string, entry: Named): void {
 }
 
 /**
- * A path of the open folder of `target` that leads there also when another one has its name. Only
- * Linux has such a path; the name does where it is missing.
+ * Returns a path to the open folder of `target` that stays valid when another folder takes its
+ * name. Only Linux has such paths; elsewhere it is the name.
  */
 function anchorOf(folder: number, target: string): string {
   const descriptor = `/proc/self/fd/${folder}`;
   return existsSync(descriptor) ? descriptor : dirname(target);
 }
 
-/** @param target the path to show for `path` */
+/** @param target path to show for `path` */
 function replace(path: string, target: string, entry: Named): void {
-  const beside = `${path}.new`;
-  const fd = openNew(beside, `${target}.new`);
+  const pending = `${path}.new`;
+  const fd = openNew(pending, `${target}.new`);
   let old: number | undefined;
   try {
-    // Opened only now: whoever else changes it has ended, or has to wait.
+    // Opened only now: other writers have finished, or have to wait.
     old = openOld(path);
     writeFileSync(fd, withEntry(old === undefined ? undefined : textOf(readFileSync(old)), entry));
     fsyncSync(fd);
@@ -81,11 +81,11 @@ function replace(path: string, target: string, entry: Named): void {
       fchownSync(fd, uid, gid);
       fchmodSync(fd, mode & ALL_RIGHTS);
     }
-    if (!isAt(beside, fd)) throw new Error(`is unchanged: ${target}.new was replaced meanwhile`);
+    if (!isAt(pending, fd)) throw new Error(`is unchanged: ${target}.new was replaced meanwhile`);
     if (!isAt(path, old)) throw new Error('was changed by another program meanwhile: try again');
-    renameSync(beside, path);
+    renameSync(pending, path);
   } catch (error) {
-    if (isAt(beside, fd)) rmSync(beside, { force: true });
+    if (isAt(pending, fd)) rmSync(pending, { force: true });
     throw error;
   } finally {
     closeSync(fd);
@@ -93,7 +93,7 @@ function replace(path: string, target: string, entry: Named): void {
   }
 }
 
-/** Whether the file of a descriptor is at `path`; undefined: whether nothing is. */
+/** Returns whether the descriptor's file is at `path`; for undefined, whether none is. */
 function isAt(path: string, fd: number | undefined): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined || fd === undefined) return found === undefined && fd === undefined;
@@ -116,16 +116,16 @@ function shown(keys: readonly object[], others: object): string {
   return `${JSON.stringify({ ...others, keys }, undefined, 2)}\n`;
 }
 
-function openNew(beside: string, shownAs: string): number {
+function openNew(pending: string, shownAs: string): number {
   try {
-    return openSync(beside, NEW, PRIVATE);
+    return openSync(pending, NEW, PRIVATE);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     throw new Error(`is being changed by another process, or ${shownAs} is left over: remove it`);
   }
 }
 
-/** @returns undefined if there is no file */
+/** @returns undefined if the file does not exist */
 function openOld(path: string): number | undefined {
   let fd: number;
   try {

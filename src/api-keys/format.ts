@@ -1,31 +1,31 @@
 /**
- * The files that say who gets in, and what is wrong with one. Messages never repeat what stands in
- * a file: somebody may have put a secret there by mistake.
+ * Formats of the API key file and of JWKS, and their validation. Messages never repeat content of a
+ * file: it may be a misplaced secret.
  */
 import { LIMITS } from '../config/limits.ts';
 
-/** An API key, as a line of the file says it; the token itself is not in it. */
+/** An entry of the API key file; it does not contain the token itself. */
 export interface KeyEntry {
   readonly name: string;
   /** SHA-256 of the token, 64 hexadecimal digits in lower case. */
   readonly sha256: string;
-  /** When it is over, ms since 1970; Infinity = never. */
+  /** Expiry in ms since 1970; Infinity = never. */
   readonly endsAtMs: number;
   readonly rate: KeyRate | undefined;
 }
 
-/** How many events a second a key may send, and at once after a pause. */
+/** Rate limit of a key. */
 export interface KeyRate {
   readonly eventsPerSecond: number;
   readonly burst: number;
 }
 
-/** Public keys as RFC 7517 has them; jose looks at the rest. */
+/** Public keys (RFC 7517); jose validates the rest. */
 export interface KeySet {
   readonly keys: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Names go to logs: nothing that could be taken for something else there. */
+/** Names appear in logs: nothing ambiguous is allowed. */
 export const KEY_NAME = {
   pattern: /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/,
   expected: '1 to 64 letters, digits, . _ @ -, the first a letter or digit',
@@ -39,11 +39,11 @@ const FIELDS: ReadonlySet<string> = new Set([
   'eventsPerSecond',
   'burst',
 ]);
-/** What makes a JWK private or shared: RFC 7518. */
+/** Fields of private and shared JWKs (RFC 7518). */
 const SECRET_FIELDS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];
 
 /**
- * The keys in the text of FOREBAY_KEYS_FILE.
+ * Parses the text of FOREBAY_KEYS_FILE.
  * @throws Error whose message continues "the file …"
  */
 export function parseKeys(text: string): KeyEntry[] {
@@ -62,7 +62,7 @@ export function parseKeys(text: string): KeyEntry[] {
 }
 
 /**
- * The public keys in the text of FOREBAY_JWT_JWKS_FILE, or of the answer at FOREBAY_JWT_JWKS_URL.
+ * Parses the text of FOREBAY_JWT_JWKS_FILE, or of a response of FOREBAY_JWT_JWKS_URL.
  * @throws Error as {@link parseKeys}
  */
 export function parseKeySet(text: string): KeySet {
@@ -109,7 +109,7 @@ function parseTime(expires: unknown, at: string): number {
   throw new Error(`${at}.expires must be a time such as 2027-01-31T00:00:00Z`);
 }
 
-/** Milliseconds since 1970 of a time as in the field `expires`; undefined if it is none. */
+/** Parses a time as in the field `expires` to ms since 1970; undefined if invalid. */
 export function expiryOf(text: string): number | undefined {
   const endsAtMs = TIME.test(text) ? Date.parse(text) : Number.NaN;
   return Number.isNaN(endsAtMs) ? undefined : endsAtMs;
@@ -138,7 +138,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // V8's message has a piece of the text in it.
+    // V8's message quotes the text.
     throw new Error('is not valid JSON');
   }
 }

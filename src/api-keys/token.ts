@@ -1,18 +1,18 @@
-/** Tokens of API keys, and what is kept of them. */
+/** Tokens of API keys, and their hashes. */
 import { createHash, randomBytes } from 'node:crypto';
 
-/** Programs that look for secrets in code find them by it. */
+/** Recognized by secret scanners. */
 const PREFIX = 'fbk_';
 const TOKEN_BYTES = 32;
 
-/** A new token. Its letters may stand in a header and in a WebSocket's subprotocol alike. */
+/** Creates a token. Its characters are valid in a header and in a WebSocket subprotocol. */
 export function newToken(): string {
   return PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
 }
 
 /**
- * What a token is known by, in hexadecimal digits. One round of SHA-256 is enough: a slow hash
- * protects what people choose, and nobody guesses 256 random bits, however fast the guesses are.
+ * Hash by which a token is identified, in hexadecimal digits. One round of SHA-256 is enough: slow
+ * hashes protect weak passwords, but 256 random bits cannot be guessed at any speed.
  */
 export function tokenHash(token: string): string {
   return createHash('sha256').update(token).digest('hex');

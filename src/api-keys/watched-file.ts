@@ -1,27 +1,27 @@
-/** A file whose content is taken up again when it has changed, however it was changed. */
+/** A file that is reloaded after any kind of change. */
 import { readFileSync, type Stats, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { EXIT, StartError, systemReason } from '../common/errors.ts';
 import { textOf } from '../config/secret-files.ts';
 
-/** A change so soon after another may have the same time stamp: the file is read once more. */
+/** A second change within this time may have the same timestamp: the file is read again. */
 const SETTLED_MS = 2_000;
 
 export interface WatchedFileOptions<T> {
-  /** The setting that names the file. */
+  /** Setting that names the file. */
   readonly env: string;
   readonly path: string;
   /** @throws Error whose message continues "the file …" */
   readonly parse: (text: string) => T;
-  /** There is other content. */
+  /** The content has changed. */
   readonly changed: (value: T) => void;
-  /** The content cannot be used, and the last one that could stays; once for each such state. */
+  /** The content is unusable, and the previous value stays; called once per such state. */
   readonly broken: (reason: string) => void;
 }
 
 /**
- * Looks at the file when it is told to. A watch of the file system would follow the file that a
- * name had, not the name: editors rename, and Kubernetes swaps a link in the path.
+ * Checks the file on demand. A file system watch would follow the file, not its name: editors
+ * rename, and Kubernetes swaps a link in the path.
  */
 export class WatchedFile<T> {
   readonly #options: WatchedFileOptions<T>;
@@ -31,7 +31,7 @@ export class WatchedFile<T> {
   #looking = false;
   value: T;
 
-  /** @throws StartError when it cannot be read (exit code 1) or used (exit code 2) */
+  /** @throws StartError if it is unreadable (exit code 1) or invalid (exit code 2) */
   constructor(options: WatchedFileOptions<T>) {
     this.#options = options;
     const { env, path, parse } = options;
@@ -48,7 +48,7 @@ export class WatchedFile<T> {
     }
   }
 
-  /** Takes up what is new. */
+  /** Reloads the file if it has changed. */
   async check(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
@@ -91,7 +91,7 @@ export class WatchedFile<T> {
   }
 }
 
-/** Changes with the content; undefined = it may change once more without. */
+/** Changes with the content; undefined = the content may still change without it. */
 function signature({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string | undefined {
   if (Date.now() - Math.max(mtimeMs, ctimeMs) < SETTLED_MS) return undefined;
   return [dev, ino, size, mtimeMs, ctimeMs].join(' ');

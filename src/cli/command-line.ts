@@ -1,21 +1,21 @@
-/** Reads the options of every command, so that each mistake gets the same kind of message. */
+/** Option parser of every command, so that equal mistakes get equal messages. */
 import { parseArgs } from 'node:util';
 
 /** An option that takes a value, `--count 3` or `--count=3`. */
 export interface ValueOption<T> {
-  /** Continues "must be" in the message about a wrong value: what it is, and its range. */
+  /** Continues "must be" in the message about an invalid value: its kind and range. */
   readonly expects: string;
-  /** Returns undefined for a wrong value. */
+  /** Returns undefined for an invalid value. */
   read(text: string): T | undefined;
 }
 
-/** A value option that may be given several times. */
+/** A value option that may be repeated. */
 export interface ListOption<T> extends ValueOption<T> {
   readonly multiple: true;
 }
 
 type Option = 'flag' | ValueOption<unknown> | ListOption<unknown>;
-/** Options by name; every command has `--help` and `-h` on top. */
+/** Options by name; every command also has `--help` and `-h`. */
 type Options = Readonly<Record<string, Option>>;
 
 type Values<O extends Options> = {
@@ -37,8 +37,8 @@ export interface CommandLine<O extends Options> {
 const SHOWN_LENGTH_MAX = 100;
 
 /**
- * Reads `argv`. With `--help` among them nothing else is checked.
- * @param wrong makes the error from a message of one line that names the option
+ * Parses `argv`. With `--help`, nothing else is checked.
+ * @param wrong creates the error from a one-line message that names the option
  */
 export function readOptions<O extends Options>(
   argv: readonly string[],
@@ -62,7 +62,7 @@ export function readOptions<O extends Options>(
       continue;
     }
     if (value === undefined || (inlineValue === false && isOption(argv[index + 1]))) {
-      throw wrong(`${rawName} needs a value: ${option.expects}`);
+      throw wrong(`${rawName} requires a value: ${option.expects}`);
     }
     const read = option.read(value);
     if (read === undefined) {
@@ -70,12 +70,12 @@ export function readOptions<O extends Options>(
     }
     if ('multiple' in option) (values[name] as unknown[]).push(read);
     else if (values[name] === undefined) values[name] = read;
-    else throw wrong(`${rawName} is given twice`);
+    else throw wrong(`${rawName} is repeated`);
   }
   return { values: values as Values<O>, positionals, help };
 }
 
-/** A value option of whole numbers in digits, without sign, point or exponent. */
+/** A value option for integers in digits, without sign, point or exponent. */
 export function wholeNumber(min: number, max: number): ValueOption<number> {
   return {
     expects: `a whole number from ${min} to ${max}`,
@@ -86,12 +86,12 @@ export function wholeNumber(min: number, max: number): ValueOption<number> {
   };
 }
 
-/** A value option of any text but none. */
+/** A value option for any non-empty text. */
 export function text(expects: string): ValueOption<string> {
   return { expects, read: (given) => (given === '' ? undefined : given) };
 }
 
-/** A value option of a file's path; one that begins with a hyphen is more likely a mistake. */
+/** A value option for a file path; one that begins with a hyphen is probably a mistake. */
 export const PATH: ValueOption<string> = {
   expects: 'a path (./-x for a name that begins with a hyphen)',
   read: (given) => (given === '' || given.startsWith('-') ? undefined : given),
@@ -108,7 +108,7 @@ function tokensOf(argv: readonly string[], options: Options) {
     const type = option === 'flag' ? ('boolean' as const) : ('string' as const);
     return [name, { type, ...(name === 'help' && { short: 'h' }) }];
   });
-  // Not strict: that mode rejects a value such as -15m, in a message for its developers.
+  // Not strict: strict mode rejects a value such as -15m, with a message for developers.
   return parseArgs({
     args: [...argv],
     options: Object.fromEntries(types),
@@ -122,7 +122,7 @@ function emptyOf(option: Option): unknown {
   return 'multiple' in option ? [] : undefined;
 }
 
-/** Whether the argument after an option is the next option; `-3` and `-15m` are values. */
+/** Returns whether the argument after an option is the next option; `-3` and `-15m` are values. */
 function isOption(argument: string | undefined): boolean {
   return argument === '-h' || argument?.startsWith('--') === true;
 }

@@ -1,7 +1,7 @@
-/** The command. What a command needs is loaded when it is called, so that each starts quickly. */
+/** The command. Modules of a subcommand are loaded on demand, so that each starts quickly. */
 import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
-import { calledAs } from '../common/command-name.ts';
+import { commandName } from '../common/command-name.ts';
 import { complain, EXIT, StartError } from '../common/errors.ts';
 import { readConfig, unknownSettings } from '../config/config.ts';
 import { describeConfig, settingsHelp } from '../config/reference.ts';
@@ -9,7 +9,7 @@ import type { ToPrimary } from '../ipc.ts';
 import { WORKER_SLOT } from '../primary/worker-env.ts';
 
 function help(): string {
-  const me = calledAs();
+  const me = commandName();
   return `Forebay receives JSON events over WebSocket and HTTP and writes them to Apache Kafka.
 
 usage: ${me}            run the gateway
@@ -68,7 +68,7 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
 }
 
 /**
- * Demands a process that can have workers: one that another program's cluster has forked cannot.
+ * Rejects a process that cannot fork workers: one forked by another program's cluster.
  * @throws StartError
  */
 function demandPrimary(): void {
@@ -81,7 +81,7 @@ function demandPrimary(): void {
   throw new StartError(problem, EXIT.configuration);
 }
 
-/** The command `config`. @throws StartError (exit code 2) for settings and files alike */
+/** The command `config`. @throws StartError (exit code 2) for invalid settings or files */
 async function showConfig(): Promise<number> {
   for (const warning of unknownSettings(process.env)) complain(warning);
   const config = readConfig(process.env);
@@ -99,7 +99,7 @@ async function showConfig(): Promise<number> {
 }
 
 function usage(message: string): StartError {
-  return new StartError(`${message}; see ${calledAs()} --help`, EXIT.configuration);
+  return new StartError(`${message}; see ${commandName()} --help`, EXIT.configuration);
 }
 
 function version(): string {
@@ -107,7 +107,7 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** In a worker: what keeps it from starting is told to the primary, which says it once for all. */
+/** Runs a worker; reports a failed start to the primary, which logs it once for all workers. */
 async function work(): Promise<void> {
   try {
     const { runWorker } = await import('../worker/worker.ts');
@@ -121,8 +121,8 @@ async function work(): Promise<void> {
 }
 
 /**
- * Runs a worker, or the command of the arguments, and ends the process.
- * @param main the file that workers run
+ * Runs a worker, or the command of the arguments, and exits.
+ * @param main file that workers run
  */
 export async function start(main: string): Promise<void> {
   if (cluster.isWorker && process.env[WORKER_SLOT] !== undefined) return work();

@@ -1,20 +1,20 @@
-/** The command `health`: asks the gateway of these settings how it does, as a container's check. */
-import { calledAs } from '../common/command-name.ts';
+/** The command `health`: checks the gateway of these settings, for container health checks. */
+import { commandName } from '../common/command-name.ts';
 import { complain, EXIT, StartError, systemReason } from '../common/errors.ts';
 import { readConfig } from '../config/config.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { Readiness } from '../ipc.ts';
 import { readOptions, shown } from './command-line.ts';
 
-/** Addresses at which a gateway is asked that listens on every one. */
+/** Addresses to query a gateway that listens on all addresses. */
 const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Prints one line: on stdout that all is well, on stderr why not.
+ * Prints one line: success on stdout, the reason of a failure on stderr.
  *
- * @param argv the arguments after `health`: none asks /livez, `--ready` asks /readyz
- * @returns the exit code: 0 = the answer was 200, 1 = it was another, or there was none in time
- * @throws StartError (exit code 2) for other arguments, or wrong settings
+ * @param argv arguments after `health`: none queries /livez, `--ready` queries /readyz
+ * @returns the exit code: 0 = status 200, 1 = another status, or no response in time
+ * @throws StartError (exit code 2) for other arguments, or invalid settings
  */
 export async function runHealth(argv: readonly string[]): Promise<number> {
   const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
@@ -36,14 +36,17 @@ export async function runHealth(argv: readonly string[]): Promise<number> {
 const OPTIONS = { ready: 'flag' } as const;
 
 function healthHelp(): string {
-  return `Usage: ${calledAs()} health [--ready]
+  return `Usage: ${commandName()} health [--ready]
 
 Checks that the gateway with these settings is alive (/livez), with --ready that it is ready
 (/readyz). Exit code 0: it is; 1: it is not, or does not respond; 2: invalid options or settings.`;
 }
 
 function wrong(message: string): StartError {
-  return new StartError(`health: ${message} (see ${calledAs()} health --help)`, EXIT.configuration);
+  return new StartError(
+    `health: ${message} (see ${commandName()} health --help)`,
+    EXIT.configuration,
+  );
 }
 
 function authority(host: string, port: number): string {
@@ -51,7 +54,7 @@ function authority(host: string, port: number): string {
   return `${asked.includes(':') && !asked.startsWith('[') ? `[${asked}]` : asked}:${port}`;
 }
 
-/** @returns what is wrong; undefined = nothing */
+/** @returns the failure; undefined = none */
 async function ask(url: string): Promise<string | undefined> {
   try {
     const signal = AbortSignal.timeout(LIMITS.healthMs);
@@ -60,12 +63,12 @@ async function ask(url: string): Promise<string | undefined> {
     return response.ok ? undefined : `${response.status} ${reasonsIn(body)}`.trimEnd();
   } catch (error) {
     const { name, cause } = error as Error;
-    if (name === 'TimeoutError') return `no answer for ${LIMITS.healthMs} ms`;
+    if (name === 'TimeoutError') return `no response within ${LIMITS.healthMs} ms`;
     return systemReason(cause ?? error);
   }
 }
 
-/** The reasons of /readyz; '' where something else answers. */
+/** Reasons in the body of /readyz; '' if it is another body. */
 function reasonsIn(body: string): string {
   try {
     const { reasons } = JSON.parse(body) as Partial<Readiness>;

@@ -1,14 +1,14 @@
 /**
- * Sends events to a Forebay gateway and says what became of each. `send()` puts an event into the
- * outbox; a transport takes it from there and tells its fate, or puts it back:
+ * Sends events to a Forebay gateway and reports the result of each. `send()` puts an event into the
+ * outbox; a transport takes it from there and settles it, or puts it back:
  *
  *   send() ─▶ outbox ─▶ WebSocket, or POST where WebSockets are blocked ─▶ stored
  *               ▲                          │            │
- *               └── connection lost ───────┘            └─▶ refused for good
- *               └── refused, may be sent again ─────────┘
+ *               └── connection lost ───────┘            └─▶ rejected permanently
+ *               └── rejected, may be sent again ────────┘
  *
- * One invariant rules it: an event is held by the outbox from `send()` until its one end, and is
- * told that end once.
+ * One invariant rules it: the outbox holds an event from `send()` until it is settled, and it is
+ * settled exactly once.
  */
 import type { Client, ClientOptions, Status } from './api.ts';
 import {
@@ -20,28 +20,28 @@ import {
   tooLarge,
   utf8Bytes,
 } from './entry.ts';
+import type { NotAdmitted } from './messages.ts';
 import { Outbox } from './outbox.ts';
 import { Transport } from './transport.ts';
-import type { NotAdmitted } from './wire.ts';
 
 export type { Client, ClientOptions, Status } from './api.ts';
 export { SendError } from './entry.ts';
 
 const BUFFERED_BYTES = 1024 * 1024;
-/** Until the gateway tells its own bound. */
+/** Until the gateway announces its own limit. */
 const EVENT_BYTES = 65_536;
-/** How long an event waits for others that go in the same frame. */
+/** Time for which an event waits for others of the same frame. */
 const BATCH_MS = 10;
 const CLOSE_MS = 10_000;
-/** Pause before a stuck event is tried again; grows by the factor each time. */
+/** Delay before a stuck event is retried; multiplied by the factor each time. */
 const STUCK_MS = { first: 500, factor: 8, last: 3_600_000 };
 
 /**
- * A client that connects at once, and again whenever it has to.
- * @throws TypeError, SyntaxError: an option can be no URL, key or class
+ * Creates a client that connects immediately, and reconnects as needed.
+ * @throws TypeError, SyntaxError: an option is not a valid URL, key or class
  */
 export function createClient(options: ClientOptions): Client {
-  // From a script without types it may be none.
+  // May be missing in scripts without types.
   return new GatewayClient(options ?? ({} as ClientOptions));
 }
 
@@ -53,23 +53,23 @@ class GatewayClient implements Client {
   readonly #flushes = new Set<() => void>();
   #closing = false;
   #batchTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Each until an event may be sent again. */
+  /** One per event that waits to be sent again. */
   readonly #retryTimers = new Set<ReturnType<typeof setTimeout>>();
   /** Stuck events, oldest first. */
   readonly #stuck = new Set<Entry>();
-  /** Why the gateway takes nothing, until an event's sender has been told. */
-  #untold: NotAdmitted | undefined;
-  #telling = false;
+  /** Reason of the gateway's rejection, until it is reported for an event. */
+  #unreported: NotAdmitted | undefined;
+  #notifying = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#outbox = new Outbox(options.maxBufferedBytes ?? BUFFERED_BYTES);
     this.#transport = new Transport(options, this.#outbox, {
-      ...this.#fates,
-      changed: () => this.#tell(),
+      ...this.#events,
+      changed: () => this.#notify(),
       notAdmitted: (why) => {
-        this.#untold = why;
-        this.#tellNotAdmitted();
+        this.#unreported = why;
+        this.#reportNotAdmitted();
       },
     });
   }
@@ -99,9 +99,9 @@ class GatewayClient implements Client {
       for (const entry of dropped) this.#drop(entry, 'dropped', 'the buffer is full', why);
     });
     sent.catch(() => {});
-    this.#tellNotAdmitted();
+    this.#reportNotAdmitted();
     this.#pumpSoon();
-    this.#tell();
+    this.#notify();
     return sent;
   }
 
@@ -110,14 +110,14 @@ class GatewayClient implements Client {
     this.#pump();
     const open = new Set(this.#outbox.held);
     await new Promise<void>((done) => {
-      const look = () => {
+      const settle = () => {
         for (const entry of open) if (!this.#outbox.held.has(entry)) open.delete(entry);
         if (open.size > 0) return;
-        this.#flushes.delete(look);
+        this.#flushes.delete(settle);
         done();
       };
-      this.#flushes.add(look);
-      look();
+      this.#flushes.add(settle);
+      settle();
     });
   }
 
@@ -132,15 +132,15 @@ class GatewayClient implements Client {
     const why = this.#transport.problem;
     this.#transport.end();
     clearTimeout(this.#batchTimer);
-    // Minutes ahead they would keep a process from its end.
+    // Timers far ahead would keep a process alive.
     for (const retry of this.#retryTimers) clearTimeout(retry);
     for (const entry of this.#outbox.clear()) {
       this.#drop(entry, 'closed', 'the client was closed', why);
     }
-    this.#tell();
+    this.#notify();
   }
 
-  /** @throws SendError for what cannot be sent */
+  /** @throws SendError if the event cannot be sent */
   #encoded(event: object): { text: string; bytes: number } {
     if (this.#closing) throw new SendError('closed', 'the client is closed');
     const text = eventText(event, this.#options.idField ?? 'id');
@@ -161,19 +161,19 @@ class GatewayClient implements Client {
     this.#transport.pump();
   }
 
-  readonly #fates = {
+  readonly #events = {
     sent: (entry: Entry) => call(this.#options.onSent, entry.event, ++entry.attempts),
     stored: (entry: Entry) => {
       if (!this.#done(entry)) return;
       this.#counts.stored++;
       entry.stored();
-      this.#tell();
+      this.#notify();
     },
     refused: (entry: Entry, { code, retry, retryAfterMs, message }: Refusal) => {
       if (retry) {
         entry.alone = 0;
         entry.why = message;
-        // Kafka may have it, and may not.
+        // After a timeout, Kafka may have stored it.
         if (code !== 'timeout') entry.unsure--;
         this.#stuck.delete(entry);
         return this.#againAfter(retryAfterMs ?? 0, entry);
@@ -183,7 +183,7 @@ class GatewayClient implements Client {
       const error = new SendError(code, message);
       entry.failed(error);
       call(this.#options.onRefused, entry.event, error);
-      this.#tell();
+      this.#notify();
     },
     stuck: (entry: Entry) => {
       if (!this.#outbox.setAside(entry)) return;
@@ -209,16 +209,16 @@ class GatewayClient implements Client {
     this.#retryTimers.add(timer);
   }
 
-  /** Tells it of one event, the oldest, once there is one. */
-  #tellNotAdmitted(): void {
-    const why = this.#transport?.notAdmitted && this.#untold;
+  /** Reports the rejection of this client for one event, the oldest, once there is one. */
+  #reportNotAdmitted(): void {
+    const why = this.#transport?.notAdmitted && this.#unreported;
     const [oldest] = this.#outbox.held;
     if (!why || !oldest) return;
-    this.#untold = undefined;
+    this.#unreported = undefined;
     call(this.#options.onRefused, oldest.event, new SendError(why.code, why.message, true));
   }
 
-  /** @param problem why it could not be sent, unless it was refused */
+  /** @param problem why it could not be sent, unless it was rejected */
   #drop(entry: Entry, code: string, what: string, problem: string | undefined): void {
     this.#counts.dropped++;
     this.#stuck.delete(entry);
@@ -229,25 +229,25 @@ class GatewayClient implements Client {
     call(this.#options.onDropped, entry.event, error);
   }
 
-  #tell(): void {
-    if (this.#telling) return;
-    this.#telling = true;
+  #notify(): void {
+    if (this.#notifying) return;
+    this.#notifying = true;
     queueMicrotask(() => {
-      this.#telling = false;
-      for (const look of [...this.#flushes]) look();
+      this.#notifying = false;
+      for (const settle of [...this.#flushes]) settle();
       this.#options.onStatus?.(this.status);
     });
   }
 }
 
 function stuckText({ bytes, stuck }: Entry): string {
-  return `others get through, but an event of ${bytes} bytes had no answer ${stuck + 1} times or more`;
+  return `other events get through, but one of ${bytes} bytes got no response in ${stuck + 1} or more attempts`;
 }
 
-/** Calls a function of the user's: what it throws is reported, but keeps nobody from hearing. */
-function call<T extends unknown[]>(theirs: ((...told: T) => void) | undefined, ...told: T): void {
+/** Calls a handler of the user: reports its exceptions without disturbing the client. */
+function call<T extends unknown[]>(handler: ((...args: T) => void) | undefined, ...args: T): void {
   try {
-    theirs?.(...told);
+    handler?.(...args);
   } catch (error) {
     queueMicrotask(() => {
       throw error;

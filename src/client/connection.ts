@@ -1,7 +1,5 @@
-import { type Entry, type Fates, frameText, tooLarge, utf8Bytes } from './entry.ts';
+import { type Entry, type EntryEvents, frameText, tooLarge, utf8Bytes } from './entry.ts';
 import { textOf } from './error-text.ts';
-import type { Fit } from './fit.ts';
-import type { Outbox } from './outbox.ts';
 import {
   type Credit,
   type Hello,
@@ -11,38 +9,45 @@ import {
   isHello,
   jsonObject,
   refusalsOf,
-} from './wire.ts';
+} from './messages.ts';
+import type { Outbox } from './outbox.ts';
+import type { SizeLimit } from './size-limit.ts';
 
 const SUBPROTOCOL = 'forebay.v1';
-/** From the start of a connection to `hello`. */
+/** Timeout from the start of a connection to `hello`. */
 const HELLO_MS = 15_000;
-/** The gateway settles a frame within 120 s unless it is set otherwise: beyond that it is gone. */
+/** Timeout of an ack: by default the gateway settles a frame within 120 s. */
 const SILENCE_MS = 150_000;
 const LOOK_MS = 5_000;
-/** A server that said `goaway` closes by itself; this long after its clients were to be back. */
+/**
+ * A server that sent `goaway` closes the connection itself; this is the grace period after the
+ * reconnect time.
+ */
 const GOAWAY_GRACE_MS = 10_000;
-/** The close code of who takes no frame so long; the gateway itself has no use for it. */
+/**
+ * Close code of a recipient that rejects the size of a frame; the gateway itself never sends it.
+ */
 const MESSAGE_TOO_BIG = 1009;
-/** `readyState` of an open socket: one that is closing discards in silence what it is given. */
+/** `readyState` of an open socket: a closing one silently discards what it is given. */
 const OPEN = 1;
-/** Close codes of a connection that was cut, or that a proxy lost: the gateway has said none. */
+/** Close codes of a connection that was cut, or lost by a proxy: the gateway has sent none. */
 const CUT = new Set([1006, 1014]);
-/** Of what is no frame: enough to see whose words they are. */
+/** Shown characters of an invalid frame: enough to identify its origin. */
 const SHOWN_CHARACTERS = 80;
 
 /** A frame without an ack. */
 interface Frame {
   readonly number: number;
   readonly entries: readonly Entry[];
-  /** Those that no nack has named. */
+  /** Events that no nack has named. */
   readonly left: Set<Entry>;
   readonly bytes: number;
-  /** The size that fitted then. */
+  /** Size limit when it was sent. */
   readonly tried: number;
   readonly sentMs: number;
 }
 
-/** As much of a WebSocket as is used: a browser's, Node's own, and that of the package `ws`. */
+/** The used subset of a WebSocket: of a browser, Node.js, or the package `ws`. */
 export interface WebSocketLike {
   readonly readyState?: number;
   onmessage: unknown;
@@ -53,65 +58,65 @@ export interface WebSocketLike {
 }
 export type WebSocketClass = new (url: string, protocols: string[]) => WebSocketLike;
 
-export interface ConnectionEvents extends Fates {
+export interface ConnectionEvents extends EntryEvents {
   opened(): void;
-  /** Whatever it was, more may go out now: {@link Connection.pump}. */
-  heard(): void;
+  /** Any frame has arrived; more may be sent now: {@link Connection.pump}. */
+  received(): void;
   acknowledged(ms: number): void;
-  /** Once, at the end. `reconnectMs`: as the server asked, from now on. */
+  /** Called once, at the end. `reconnectMs`: delay requested by the server, from now on. */
   lost(reconnectMs: number | undefined, why: string): void;
 }
 
 /**
- * One WebSocket of `forebay.v1`: sends what waits as far as credit reaches, and tells the fate of
- * each event. What has no ack at its end waits again.
+ * One WebSocket of `forebay.v1`: sends waiting events as far as credit permits, and settles them.
+ * Events without an ack at its end wait again.
  */
 export class Connection {
   readonly #outbox: Outbox;
   readonly #on: ConnectionEvents;
   readonly #socket: WebSocketLike;
-  readonly #fit: Fit;
+  readonly #limit: SizeLimit;
   readonly #timer: ReturnType<typeof setInterval>;
   #frames: Frame[] = [];
   #sent: Credit = { frames: 0, bytes: 0 };
   #credit: Credit = { frames: 0, bytes: 0 };
   #hello: Hello | undefined;
-  #heardMs = performance.now();
+  #receivedMs = performance.now();
   #againAtMs: number | undefined;
-  /** Events left out on this connection; see {@link Outbox.suspects}. */
+  /** Events excluded on this connection; see {@link Outbox.suspects}. */
   #suspects: ReadonlySet<Entry> = new Set();
   #over = false;
 
   /**
-   * @param fit how long a frame gets through; a single event may be longer
-   * @throws SyntaxError when the URL or the key cannot be one
+   * @param limit size limit of a frame; a single event may be longer
+   * @throws SyntaxError if the URL or the key is invalid
    */
   constructor(
     socketClass: WebSocketClass,
     url: string,
     key: string | undefined,
-    fit: Fit,
+    limit: SizeLimit,
     outbox: Outbox,
     on: ConnectionEvents,
   ) {
-    this.#fit = fit;
+    this.#limit = limit;
     this.#outbox = outbox;
     this.#on = on;
     const protocols = [SUBPROTOCOL, ...(key ? [`forebay.key.${key}`] : [])];
     this.#socket = new socketClass(url, protocols);
     let failure = '';
-    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#hear(data);
+    this.#socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     this.#socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       if (code === MESSAGE_TOO_BIG) this.#shrink();
       else if (CUT.has(code)) this.#cut();
       const cut = CUT.has(code) ? `connection ${this.#hello ? 'lost' : 'failed'}` : '';
       this.#lose(`${code} ${reason || failure || cut}`.trim());
     };
-    // A close follows. Only Node.js tells here why: a page must not learn it.
+    // A close follows. Only Node.js provides the reason: browsers hide it from pages.
     this.#socket.onerror = ({ error, message = '' }: Partial<ErrorEvent>) => {
       failure = textOf(error ?? message);
     };
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#timer = setInterval(() => this.#check(), LOOK_MS);
   }
 
   get open(): boolean {
@@ -128,20 +133,20 @@ export class Connection {
     return { frames: frames - this.#sent.frames, bytes: bytes - this.#sent.bytes };
   }
 
-  /** Sends what waits. */
+  /** Sends waiting events. */
   pump(): void {
     if (!this.#hello || this.#over || this.#againAtMs !== undefined) return;
     if ((this.#socket.readyState ?? OPEN) !== OPEN) return;
     const { maxFrameEvents, maxFrameBytes } = this.#hello;
-    // After a cut without an ack, one at a time: then it is known which one is cut.
-    while (this.credit.frames > 0 && (!this.#fit.careful || this.#frames.length === 0)) {
+    // After a cut without an ack, sends one frame at a time, to identify the one that is cut.
+    while (this.credit.frames > 0 && (!this.#limit.careful || this.#frames.length === 0)) {
       const long = this.#outbox.takeLonger(maxFrameBytes);
       if (long) {
         this.#on.refused(long, tooLarge(long.bytes, maxFrameBytes));
         continue;
       }
       const most = Math.min(maxFrameBytes, this.credit.bytes);
-      const { bytes: tried } = this.#fit;
+      const { bytes: tried } = this.#limit;
       let entries = this.#outbox.take(maxFrameEvents, Math.min(most, tried), this.#suspects);
       if (entries.length === 0) entries = this.#outbox.take(1, most, this.#suspects);
       if (entries.length === 0) break;
@@ -154,7 +159,7 @@ export class Connection {
       this.#socket.send(text);
       for (const entry of entries) this.#on.sent(entry);
     }
-    // With nothing else to send, the hello is what got through without them.
+    // With nothing else to send, the hello proves that the connection works without the suspects.
     if (this.#frames.length === 0 && this.credit.frames > 0) this.#passed();
   }
 
@@ -164,22 +169,22 @@ export class Connection {
     this.#suspects = new Set();
   }
 
-  /** Ends it: what has no ack is lost here. */
+  /** Closes the connection; unacknowledged events return to the outbox. */
   end(why: string): void {
     this.#lose(why);
     this.#socket.close();
   }
 
-  #hear(data: unknown): void {
+  #receive(data: unknown): void {
     if (this.#over) return;
-    this.#heardMs = performance.now();
+    this.#receivedMs = performance.now();
     const frame = jsonObject(data);
-    if (frame && this.#take(frame)) this.#on.heard();
-    else this.end(`no frame of a gateway: ${String(data).slice(0, SHOWN_CHARACTERS)}`);
+    if (frame && this.#handle(frame)) this.#on.received();
+    else this.end(`not a gateway frame: ${String(data).slice(0, SHOWN_CHARACTERS)}`);
   }
 
-  /** @returns whether a gateway may say so here; if not, nothing of it was taken */
-  #take(frame: Readonly<Record<string, unknown>>): boolean {
+  /** @returns whether a gateway may send this frame here; if not, it had no effect */
+  #handle(frame: Readonly<Record<string, unknown>>): boolean {
     const [name, said] = Object.entries(frame)[0] ?? [];
     switch (name) {
       case 'hello':
@@ -201,10 +206,10 @@ export class Connection {
         return true;
       case 'goaway':
         if (!isGoaway(said)) return false;
-        this.#againAtMs = this.#heardMs + said.reconnectMs;
+        this.#againAtMs = this.#receivedMs + said.reconnectMs;
         return true;
       default:
-        // Later gateways may say more.
+        // Later gateways may send other frames.
         return true;
     }
   }
@@ -231,7 +236,7 @@ export class Connection {
     const settled = this.#frames.filter(({ number }) => number <= upTo);
     this.#frames = this.#frames.filter(({ number }) => number > upTo);
     for (const { bytes, tried, left } of settled) {
-      this.#fit.passed(bytes, tried);
+      this.#limit.passed(bytes, tried);
       for (const entry of left) this.#on.stored(entry);
     }
     const first = settled[0];
@@ -240,36 +245,36 @@ export class Connection {
     this.#on.acknowledged(performance.now() - first.sentMs);
   }
 
-  /** A connection can die without a word. */
-  #look(): void {
+  /** Detects a connection that died silently. */
+  #check(): void {
     const now = performance.now();
-    const sinceMs = now - Math.max(this.#heardMs, this.#frames[0]?.sentMs ?? 0);
+    const sinceMs = now - Math.max(this.#receivedMs, this.#frames[0]?.sentMs ?? 0);
     const silent = this.#frames.length > 0 && sinceMs > SILENCE_MS;
     const mute = !this.#hello && sinceMs > HELLO_MS;
     const overdue = now > (this.#againAtMs ?? now) + GOAWAY_GRACE_MS;
     if (silent) this.#cut();
-    if (silent || mute || overdue) this.end('no answer');
+    if (silent || mute || overdue) this.end('no response');
   }
 
   get #longest(): Frame | undefined {
     return [...this.#frames].sort((a, b) => b.bytes - a.bytes)[0];
   }
 
-  /** No answer came to what was sent: the frame, or an event, may be too long for the network. */
+  /** Handles a cut: the last frame, or an event, may be too long for the network. */
   #cut(): void {
     const longest = this.#longest;
     if (!longest) return;
-    this.#fit.failed(longest.bytes, true);
-    // Of several frames, nothing tells which one failed.
+    this.#limit.failed(longest.bytes, true);
+    // Of several frames, the one that failed is unknown.
     if (this.#frames.length === 1) this.#outbox.noAnswer(longest.entries, this.#suspects);
   }
 
-  /** Of the frames without an ack one was too long for what stands in between: the longest. */
+  /** Handles a size rejection by an intermediary: the longest unacknowledged frame was too long. */
   #shrink(): void {
     const longest = this.#longest;
     if (!longest) return;
     const { entries, bytes, left } = longest;
-    if (entries.length > 1) return this.#fit.failed(bytes);
+    if (entries.length > 1) return this.#limit.failed(bytes);
     const message = `close 1009 for an event of ${bytes} bytes`;
     for (const entry of left) {
       this.#on.refused(entry, { code: 'too_large', retry: false, message });

@@ -1,11 +1,11 @@
-/** Events on their way, and how they end. */
+/** Events on their way, and their settlement. */
 import { uuidv7 } from './uuid.ts';
 
-/** Why an event is not stored; what `send()` rejects with. */
+/** Reason why an event is not stored; rejection of `send()`. */
 export class SendError extends Error {
-  /** A code of the gateway's catalogue, or `dropped` or `closed` from this client. */
+  /** A code of the gateway's catalog, or `dropped` or `closed` from this client. */
   readonly code: string;
-  /** The client keeps the event and sends it again: it was refused only for now. */
+  /** The client keeps the event and sends it again: the rejection is temporary. */
   readonly retry: boolean;
 
   constructor(code: string, message: string, retry = false) {
@@ -16,51 +16,51 @@ export class SendError extends Error {
   }
 }
 
-/** One event until its end is known. */
+/** One event until it is settled. */
 export interface Entry {
   readonly event: object;
-  /** What is sent, the same each time. */
+  /** Text that is sent, identical in each attempt. */
   readonly text: string;
-  /** Of `text` in UTF-8. */
+  /** Length of `text` in UTF-8. */
   readonly bytes: number;
   attempts: number;
-  /** Attempts with this event alone that got no answer. */
+  /** Attempts with this event alone that got no response. */
   alone: number;
   /** Times that others got through while it did not. */
   stuck: number;
-  /** Attempts that may have stored it: it has left, and was not refused. */
+  /** Attempts that may have stored it: sent, and not rejected. */
   unsure: number;
-  /** Why it was refused last; it may be sent again. */
+  /** Reason of the last temporary rejection. */
   why?: string;
-  /** Rank in the order of sending, given by the outbox. */
+  /** Rank in the sending order, assigned by the outbox. */
   place: number;
   stored(): void;
   failed(error: SendError): void;
 }
 
-/** @returns the fields of an entry that nothing has happened to */
+/** @returns the initial state fields of an entry */
 export function progress() {
   return { attempts: 0, alone: 0, stuck: 0, unsure: 0, place: 0 };
 }
 
-/** A refusal of events as the gateway words it, in a `nack` or in an HTTP answer. */
+/** A rejection of events as the gateway words it, in a `nack` or in an HTTP response. */
 export interface Refusal {
   readonly code: string;
   readonly retry: boolean;
   readonly retryAfterMs?: number;
-  /** First and last index of events of the frame; absent = all of it. */
+  /** Ranges of event indices in the frame, inclusive; absent = the whole frame. */
   readonly events?: readonly (readonly [first: number, last: number])[];
   readonly message: string;
 }
 
-/** What a transport tells of the events that it has taken. */
-export interface Fates {
+/** Reports of a transport about the events that it has taken. */
+export interface EntryEvents {
   sent(entry: Entry): void;
   stored(entry: Entry): void;
   refused(entry: Entry, refusal: Refusal): void;
-  /** Others get through, and it does not. */
+  /** Other events get through, and it does not. */
   stuck(entry: Entry): void;
-  /** What went with the page may wait again: the page is still there. */
+  /** Events sent on page exit may wait again: the page is still alive. */
   left(): void;
 }
 
@@ -71,7 +71,7 @@ export function utf8Bytes(text: string): number {
 }
 
 /**
- * Text of an event as it is sent, with an id.
+ * Serializes an event, with an id.
  * @param idField name of the id; '' = none is added
  * @throws SendError
  */
@@ -82,7 +82,7 @@ export function eventText(event: object, idField: string): string {
   } catch (error) {
     throw new SendError('invalid_json', String(error));
   }
-  // Looked at as it is sent: toJSON() may make anything of it.
+  // Checks the serialized form: toJSON() may return anything.
   if (!text?.startsWith('{')) throw new SendError('not_an_object', 'an event must be an object');
   const own = Object.getOwnPropertyDescriptor(event, idField)?.value;
   if (idField === '' || own !== undefined) return text;
@@ -90,13 +90,13 @@ export function eventText(event: object, idField: string): string {
   return `{${JSON.stringify(idField)}:"${uuidv7()}"${text === '{}' ? '' : ','}${text.slice(1)}`;
 }
 
-/** What is said of an event that no frame may hold. */
+/** Rejection of an event that exceeds every frame. */
 export function tooLarge(bytes: number, most: number): Refusal {
   const message = `${bytes} bytes exceed the limit of ${most}`;
   return { code: 'too_large', retry: false, message };
 }
 
-/** The text of a frame or body; several events are an array. */
+/** Text of a frame or body; several events form an array. */
 export function frameText(entries: readonly Entry[]): string {
   return entries.length === 1 ? entries[0]!.text : `[${entries.map(({ text }) => text).join()}]`;
 }

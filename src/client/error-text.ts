@@ -1,8 +1,8 @@
-/** Causes that are followed: an error may be its own. */
+/** Maximum depth of causes: an error may be its own cause. */
 const CAUSES_MAX = 5;
 
 /**
- * Text of an error with its causes, which Node.js has more to say in: `fetch failed: getaddrinfo
+ * Text of an error with its causes, which in Node.js hold the details: `fetch failed: getaddrinfo
  * ENOTFOUND events.example.com`.
  */
 export function textOf(error: unknown, left = CAUSES_MAX): string {

@@ -2,38 +2,38 @@ import { textOf } from './error-text.ts';
 
 type Given = string | undefined;
 
-/** What `ClientOptions.key` may be. */
+/** Type of `ClientOptions.key`. */
 export type KeyOption = Given | (() => Given | Promise<Given>);
 
-/** A token of RFC 9110, as a subprotocol has to be: API keys and JWTs are. */
+/** Token of RFC 9110, as required for a subprotocol: API keys and JWTs are tokens. */
 const TOKEN = /^[\w!#$%&'*+\-.^`|~]*$/;
-/** Longer than that no key is waited for. */
+/** Timeout of a promised key. */
 const KEY_MS = 15_000;
 
-/** The key of now. */
+/** The current key. */
 export class Key {
   readonly #option: KeyOption;
-  /** The last one that a promise gave, for when there is no time to wait for the next. */
+  /** Last key of a promise, for when there is no time to wait for the next one. */
   #last: Given;
 
   constructor(option: KeyOption) {
     this.#option = option;
   }
 
-  /** @throws (or rejects with) Error: the function failed, or what it gave can be no key */
+  /** @throws (or rejects with) Error: the function failed, or returned an invalid key */
   get(): Given | Promise<Given> {
     const given = this.#call();
     return given instanceof Object ? this.#within(given) : checked(given);
   }
 
-  /** Without waiting, as when the page goes. */
+  /** Returns a key without waiting, for page exit. */
   get atOnce(): Given {
     try {
       const given = this.#call();
       if (!(given instanceof Object)) return checked(given);
       given.catch(() => {});
     } catch {
-      // The last one may do.
+      // The last one may still be valid.
     }
     return this.#last;
   }
@@ -68,9 +68,7 @@ export class Key {
 /** @throws SyntaxError without the key, which is a secret */
 function checked(key: Given): Given {
   if (key === undefined || TOKEN.test(key)) return key;
-  throw new SyntaxError(
-    'the key has characters that no key can have: a space or line break, for instance',
-  );
+  throw new SyntaxError('the key contains invalid characters, such as a space or line break');
 }
 
 function failed(error: unknown): Error {

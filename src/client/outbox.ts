@@ -1,20 +1,20 @@
 import type { Entry } from './entry.ts';
 
 /**
- * Every event without an end, within a bound. Those that wait are taken from the front; what a
- * transport has taken stays charged until it is done.
+ * All unsettled events, within a byte limit. Waiting events are taken from the front; events taken
+ * by a transport count until they are settled.
  */
 export class Outbox {
   readonly #maxBytes: number;
   /** In the order of `send()`. */
   readonly #held = new Set<Entry>();
-  /** By their places. */
+  /** In the order of their places. */
   #waiting: Entry[] = [];
   #bytes = 0;
   #places = 0;
-  /** Events set apart; see {@link setAside}. */
+  /** Events set aside; see {@link setAside}. */
   readonly #aside = new Set<Entry>();
-  /** The next attempt leaves out the suspects that were not stuck before. */
+  /** The next attempt excludes suspects that were not stuck before. */
   #leavesOut = true;
 
   constructor(maxBytes: number) {
@@ -35,10 +35,10 @@ export class Outbox {
   }
 
   /**
-   * Takes an event in; events set apart and then the oldest that wait give way to it. What a
-   * transport has may be stored already: it is never dropped, and if it leaves no room the new one
-   * is.
-   * @returns what was dropped
+   * Adds an event; to make room, drops events set aside and then the oldest waiting ones. Events
+   * taken by a transport may already be stored: they are never dropped, and if they leave no room,
+   * the new event is.
+   * @returns the dropped events
    */
   add(entry: Entry): Entry[] {
     const dropped: Entry[] = [];
@@ -56,16 +56,16 @@ export class Outbox {
   }
 
   /**
-   * Events that may block the others: each failed alone twice or more. Every other attempt leaves
-   * them out, to learn whether anything gets through without them. One that was stuck before is
-   * left out of all until then.
+   * Events that may block the others: each failed alone at least twice. Every other attempt
+   * excludes them, to find out whether anything gets through without them. One that was stuck
+   * before is excluded until then.
    */
   get suspects(): ReadonlySet<Entry> {
     const isLeftOut = ({ alone, stuck }: Entry) => alone >= 2 && (this.#leavesOut || stuck > 0);
     return new Set(this.#waiting.filter(isLeftOut));
   }
 
-  /** Records an attempt with these events that got no answer, and left out these suspects. */
+  /** Records an attempt with these events, without these suspects, that got no response. */
   noAnswer(sent: readonly Entry[], suspects: ReadonlySet<Entry>): void {
     this.#leavesOut = ![...suspects].some(({ stuck }) => stuck === 0);
     const [first, second] = sent;
@@ -73,8 +73,8 @@ export class Outbox {
   }
 
   /**
-   * Sets a waiting event apart, until {@link again}: others got through without it.
-   * @returns false: it does not wait
+   * Sets a waiting event aside, until {@link again}: others got through without it.
+   * @returns false if it does not wait
    */
   setAside(entry: Entry): boolean {
     if (this.withhold(new Set([entry])).length === 0) return false;
@@ -84,16 +84,16 @@ export class Outbox {
     return true;
   }
 
-  /** Takes the first one if it is longer than any frame may be. */
+  /** Takes the first event if it exceeds the maximum frame. */
   takeLonger(maxBytes: number): Entry | undefined {
     const first = this.#waiting[0];
     return first && first.bytes > maxBytes ? this.#waiting.shift() : undefined;
   }
 
   /**
-   * Takes events from the front, to be sent, within the limits of a frame: bytes are those of an
-   * array. An event that failed alone goes alone again.
-   * @param but events to leave where they are
+   * Takes events from the front for sending, within the limits of a frame; bytes are those of an
+   * array. An event that failed alone is sent alone again.
+   * @param but events to skip
    */
   take(maxEvents: number, maxBytes: number, but: ReadonlySet<Entry> = new Set()): Entry[] {
     const taken: Entry[] = [];
@@ -113,20 +113,23 @@ export class Outbox {
     return taken;
   }
 
-  /** What a transport could not bring to an end waits again, in its place. */
+  /** Returns unsettled events of a transport to their places. */
   putBack(entries: readonly Entry[]): void {
     const held = entries.filter((entry) => this.#held.has(entry));
     this.#waiting = [...held, ...this.#waiting].sort((a, b) => a.place - b.place);
   }
 
-  /** Takes these from those that wait, until they are put back. @returns those that waited */
+  /**
+   * Removes these from the waiting events, until they are put back. @returns those that were
+   * waiting
+   */
   withhold(entries: ReadonlySet<Entry>): Entry[] {
     const withheld = this.#waiting.filter((entry) => entries.has(entry));
     this.#waiting = this.#waiting.filter((entry) => !entries.has(entry));
     return withheld;
   }
 
-  /** What may be sent again now waits behind the others. */
+  /** Queues an event for another attempt, behind the others. */
   again(entry: Entry): void {
     this.#aside.delete(entry);
     if (!this.#held.has(entry)) return;
@@ -134,7 +137,7 @@ export class Outbox {
     this.#waiting.push(entry);
   }
 
-  /** Its end is known. @returns whether it was not before */
+  /** Settles an event. @returns whether it was unsettled */
   done(entry: Entry): boolean {
     this.#aside.delete(entry);
     if (!this.#held.delete(entry)) return false;
@@ -142,7 +145,7 @@ export class Outbox {
     return true;
   }
 
-  /** Lets go of all. @returns what had no end */
+  /** Removes all events. @returns those that were unsettled */
   clear(): Entry[] {
     const left = [...this.#held];
     this.#held.clear();

@@ -1,8 +1,8 @@
-/** What differs between a page, a Worker and Node.js. */
+/** Differences between a page, a Worker and Node.js. */
 
 const REACH_MS = 10_000;
 
-/** A text, or an object such as a `URL`. */
+/** A string, or an object such as a `URL`. */
 export type UrlOption = string | { readonly href: string };
 interface Urls {
   readonly url: UrlOption;
@@ -10,13 +10,13 @@ interface Urls {
 }
 
 /**
- * The absolute URLs of the WebSocket and of `POST /events`. On a page they may be relative; `http`
- * and `ws` mean the same host.
- * @throws TypeError for what is no text, SyntaxError for what is no URL
+ * Returns the absolute URLs of the WebSocket and of `POST /events`. On a page they may be relative;
+ * `http` and `ws` are interchangeable.
+ * @throws TypeError if it is not a string, SyntaxError if it is not a URL
  */
 export function urlsOf({ url, fallbackUrl }: Urls): { socket: string; events: string } {
   const socket = absolute('url', url, 'ws');
-  // Browsers take none for a WebSocket.
+  // Browsers reject fragments for WebSockets.
   socket.hash = '';
   const events = absolute('fallbackUrl', fallbackUrl ?? new URL('events', socket), 'http');
   return { socket: socket.href, events: events.href };
@@ -26,7 +26,7 @@ function absolute(name: string, given: UrlOption, scheme: 'ws' | 'http'): URL {
   const text = (given as Partial<URL> | undefined)?.href ?? given;
   const { location } = globalThis as { location?: { href: string } };
   const like = `a URL such as ${scheme}s://events.example.com/`;
-  if (typeof text !== 'string') throw new TypeError(`${name} must be ${like}, and is ${text}`);
+  if (typeof text !== 'string') throw new TypeError(`${name} must be ${like}, not ${text}`);
   try {
     const url = new URL(text, location?.href);
     if (text.trim() !== '' && /^(ws|http)s?:$/.test(url.protocol)) {
@@ -34,12 +34,12 @@ function absolute(name: string, given: UrlOption, scheme: 'ws' | 'http'): URL {
       return url;
     }
   } catch {
-    // No URL at all.
+    // Not a URL.
   }
-  throw new SyntaxError(`${name} must be ${like}, and is ${JSON.stringify(text)}`);
+  throw new SyntaxError(`${name} must be ${like}, not ${JSON.stringify(text)}`);
 }
 
-/** Listens where there is a page or a worker. @returns what ends it */
+/** Adds listeners on a page or in a Worker. @returns a function that removes them */
 export function listen(handlers: Readonly<Record<string, () => void>>): () => void {
   const target = globalThis as Partial<EventTarget>;
   const each = (act: 'addEventListener' | 'removeEventListener') => {
@@ -54,13 +54,13 @@ export function pageIsHidden(): boolean {
   return document?.visibilityState === 'hidden';
 }
 
-/** Tells a page of another origin than that of `url`. */
+/** Returns whether this is a page of another origin than that of `url`. */
 export function isForeignPage(url: string): boolean {
   const { location } = globalThis as { location?: { origin: string } };
   return location !== undefined && new URL(url).origin !== location.origin;
 }
 
-/** Asks the gateway there for this library, which pages of all origins may read. */
+/** Fetches this library from the gateway, which pages of all origins may read. */
 export async function servesPages(url: string): Promise<boolean> {
   const signal = AbortSignal.timeout(REACH_MS);
   try {

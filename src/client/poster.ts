@@ -1,8 +1,6 @@
-import type { Entry, Fates } from './entry.ts';
+import type { Entry, EntryEvents } from './entry.ts';
 import { textOf } from './error-text.ts';
-import { Fit } from './fit.ts';
 import type { Key } from './key.ts';
-import type { Outbox } from './outbox.ts';
 import {
   isLateBody,
   isRequestError,
@@ -10,11 +8,13 @@ import {
   type NotAdmitted,
   notAdmitted,
   refusalsOf,
-} from './wire.ts';
+} from './messages.ts';
+import type { Outbox } from './outbox.ts';
+import { SizeLimit } from './size-limit.ts';
 
 const BODY = { events: 1_000, firstBytes: 64 * 1024, bytes: 256 * 1024 };
-/** Time for the answer to a body; an event that is alone in it cannot be halved, and may take as
- * long as the gateway lets it by default, at a byte per millisecond. */
+/** Timeout of a body's response. An event alone in its body cannot be split, and gets the time that
+ * the gateway allows by default, at a byte per millisecond. */
 export const ANSWER_MS = 30_000;
 /** A body that took longer is long enough for its network. */
 const QUICK_MS = ANSWER_MS / 4;
@@ -22,14 +22,14 @@ const TOO_LARGE = 413;
 /** Errors of Node.js before a request is sent. */
 const UNSENT = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|UNREACH|connect timeout|certificate|SSL|bad port/i;
 
-/** Why nothing was settled. */
+/** Reason why nothing was settled. */
 export interface Problem {
   readonly text: string;
-  /** The gateway takes nothing from this client for now. */
+  /** The gateway currently rejects everything from this client. */
   readonly notAdmitted?: NotAdmitted | undefined;
-  /** No answer came, or none that a page may read. */
+  /** No response arrived, or none that a page may read. */
   readonly noAnswer?: boolean;
-  /** The size has nothing to do with it: the gateway says so, or nothing was sent. */
+  /** Independent of the size: the gateway says so, or nothing was sent. */
   readonly anySize?: boolean;
   /** None of the events is stored. */
   readonly unstored?: boolean;
@@ -41,61 +41,61 @@ interface Answer {
   readonly problem: Problem;
 }
 
-/** `POST /events`: where WebSockets are blocked, and when the page goes. */
+/** `POST /events`: where WebSockets are blocked, and on page exit. */
 export class Poster {
   readonly #url: string;
   readonly #key: Key;
   readonly #outbox: Outbox;
-  readonly #fates: Fates;
-  /** Events of the request that is on its way; one at a time, for their order. */
+  readonly #events: EntryEvents;
+  /** Events of the request in flight; one at a time, to keep their order. */
   #sent: readonly Entry[] = [];
-  readonly #fit = new Fit(BODY.firstBytes, BODY.bytes);
+  readonly #limit = new SizeLimit(BODY.firstBytes, BODY.bytes);
   #ackMs: number | undefined;
 
-  constructor(url: string, key: Key, outbox: Outbox, fates: Fates) {
+  constructor(url: string, key: Key, outbox: Outbox, events: EntryEvents) {
     this.#url = url;
     this.#key = key;
     this.#outbox = outbox;
-    this.#fates = fates;
+    this.#events = events;
   }
 
   get unacknowledged(): number {
     return this.#sent.length;
   }
 
-  /** From the start of the last body that the gateway answered to its answer. */
+  /** Time from the start of the last answered body to its response. */
   get ackMs(): number | undefined {
     return this.#ackMs;
   }
 
-  /** What one body may have. */
+  /** Current size limit of a body. */
   get bodyBytes(): number {
-    return this.#fit.bytes;
+    return this.#limit.bytes;
   }
 
   /**
-   * Sends what waits, a body's worth.
-   * @returns why it has to rest now; undefined = it may go on
+   * Sends one body of waiting events.
+   * @returns the reason to pause; undefined = continue
    */
   async post(): Promise<Problem | undefined> {
     const suspects = this.#outbox.suspects;
-    // Without other events it is an empty body, which the gateway answers as well.
+    // With no other events the body is empty, which the gateway answers as well.
     const sent = this.#take(suspects);
     this.#sent = sent;
     const bytes = bytesOf(sent);
-    const tried = this.#fit.bytes;
+    const tried = this.#limit.bytes;
     const begunMs = performance.now();
     const { status, text, problem } = await this.#ask(sent);
     this.#sent = [];
     if (status === TOO_LARGE) return this.#shrink(sent, bytes);
     if (this.#settle(sent, text)) {
       this.#ackMs = performance.now() - begunMs;
-      this.#fit.passed(bytes, tried, this.#ackMs < QUICK_MS);
-      for (const suspect of suspects) this.#fates.stuck(suspect);
+      this.#limit.passed(bytes, tried, this.#ackMs < QUICK_MS);
+      for (const suspect of suspects) this.#events.stuck(suspect);
       return undefined;
     }
     if (!problem.anySize) {
-      if (bytes > 0) this.#fit.failed(bytes);
+      if (bytes > 0) this.#limit.failed(bytes);
       this.#outbox.noAnswer(sent, suspects);
     }
     if (problem.unstored) for (const entry of sent) entry.unsure--;
@@ -103,13 +103,13 @@ export class Poster {
     return problem;
   }
 
-  /** Asks whether the gateway would take events. @returns why not, undefined = it would */
+  /** Checks whether the gateway would accept events. @returns the reason if not */
   async check(): Promise<Problem | undefined> {
     const { text, problem } = await this.#ask([]);
     return Array.isArray(jsonObject(text)?.errors) ? undefined : problem;
   }
 
-  /** @returns an answer, whosever it is, and what is wrong if it is not the gateway's */
+  /** @returns any response, and the problem if it is not the gateway's */
   async #ask(entries: readonly Entry[]): Promise<Answer> {
     let key: string | undefined;
     try {
@@ -124,13 +124,13 @@ export class Poster {
       const text = await response.text();
       const { status } = response;
       const anySize = isRequestError(text);
-      const told = notAdmitted(status, text, key, entries.length === 0);
+      const rejection = notAdmitted(status, text, key, entries.length === 0);
       return {
         status,
         text,
         problem: {
-          text: told?.message ?? `HTTP ${status}`,
-          notAdmitted: told,
+          text: rejection?.message ?? `HTTP ${status}`,
+          notAdmitted: rejection,
           anySize,
           unstored: anySize || isLateBody(text),
         },
@@ -141,36 +141,38 @@ export class Poster {
     }
   }
 
-  /** A body's worth, and one event at least. */
+  /** One body of events, at least one event. */
   #take(suspects: ReadonlySet<Entry>): readonly Entry[] {
-    const some = this.#outbox.take(BODY.events, this.#fit.bytes, suspects);
+    const some = this.#outbox.take(BODY.events, this.#limit.bytes, suspects);
     return some.length > 0 ? some : this.#outbox.take(1, Number.POSITIVE_INFINITY, suspects);
   }
 
-  /** A body was too large, for the gateway or what stands in between: it goes in parts. */
+  /** Handles a body that was too large for the gateway or an intermediary: splits it. */
   #shrink(sent: readonly Entry[], bytes: number): undefined {
     if (sent.length > 1) {
       for (const entry of sent) entry.unsure--;
-      this.#fit.failed(bytes);
+      this.#limit.failed(bytes);
       this.#outbox.putBack(sent);
       return;
     }
     const message = `HTTP 413 for an event of ${bytes} bytes`;
     const refusal = { code: 'too_large', retry: false, message };
-    for (const entry of sent) this.#fates.refused(entry, refusal);
+    for (const entry of sent) this.#events.refused(entry, refusal);
   }
 
-  /** Tells what became of each. @returns false: the answer is not a gateway's, and nobody knows */
+  /**
+   * Settles each event. @returns false if the response is not a gateway's: the result is unknown
+   */
   #settle(sent: readonly Entry[], text: string | undefined): boolean {
     const { errors, accepted } = jsonObject(text) ?? {};
     const refusals = refusalsOf(errors, sent);
     if (!refusals || accepted !== sent.length - refusals.size) return false;
     for (const entry of sent) {
-      // Only the gateway's answer shows that the event arrived there.
-      this.#fates.sent(entry);
+      // Only the gateway's response proves that the event arrived there.
+      this.#events.sent(entry);
       const refusal = refusals.get(entry);
-      if (refusal) this.#fates.refused(entry, refusal);
-      else this.#fates.stored(entry);
+      if (refusal) this.#events.refused(entry, refusal);
+      else this.#events.stored(entry);
     }
     return true;
   }
@@ -182,7 +184,7 @@ export function bytesOf(entries: readonly Entry[]): number {
 
 export function request(entries: readonly Entry[], key: string | undefined) {
   const headers: { Authorization?: string } = key ? { Authorization: `Bearer ${key}` } : {};
-  // Always an array: then the indices of an answer are those of the entries. Of type text/plain,
-  // which a browser sends to other hosts without asking first.
+  // Always an array, so that indices in a response match the entries. Its type text/plain lets
+  // browsers send it to other origins without a preflight.
   return { method: 'POST', body: `[${entries.map(({ text }) => text).join()}]`, headers };
 }

@@ -1,36 +1,36 @@
 /**
- * The way that events take, and when: by WebSocket, or by POST where none gets through; again after
- * pauses when that fails, and seldom while the gateway does not accept this client.
+ * Chooses how and when events are sent: by WebSocket, or by POST where WebSockets are blocked;
+ * retries after delays, and rarely while the gateway rejects this client.
  *
- *   connecting ──▶ open ──▶ lost ─▶ pause ─▶ connecting
- *       └─ no hello ─▶ checked by POST ─┬─ 401, 403 ─▶ long pause ─▶ connecting
- *                                       └─ two in a row ─▶ events go by POST meanwhile
+ *   connecting ──▶ open ──▶ lost ─▶ delay ─▶ connecting
+ *       └─ no hello ─▶ checked by POST ─┬─ 401, 403 ─▶ long delay ─▶ connecting
+ *                                       └─ two in a row ─▶ events sent by POST meanwhile
  */
 import type { ClientOptions } from './api.ts';
 import { Connection, type WebSocketClass } from './connection.ts';
-import type { Fates } from './entry.ts';
+import type { EntryEvents } from './entry.ts';
 import { textOf } from './error-text.ts';
-import { Fit } from './fit.ts';
+import { KeepaliveSender } from './keepalive-sender.ts';
 import { Key } from './key.ts';
-import { Leaving } from './leaving.ts';
+import { forbiddenOrigin, type NotAdmitted } from './messages.ts';
 import type { Outbox } from './outbox.ts';
-import { Pauses } from './pauses.ts';
 import { isForeignPage, listen, pageIsHidden, servesPages, urlsOf } from './platform.ts';
 import { Poster, type Problem } from './poster.ts';
-import { forbiddenOrigin, type NotAdmitted } from './wire.ts';
+import { RetryDelays } from './retry-delays.ts';
+import { SizeLimit } from './size-limit.ts';
 
-/** Consecutive connections without a frame from the gateway, and their time, until WebSockets count
- * as blocked. A worker restart takes less. */
+/** Consecutive connections without a frame from the gateway, and their duration, until WebSockets
+ * count as blocked. A worker restart takes less. */
 const BLOCKED_AFTER = { connections: 2, ms: 2_000 };
-/** Between two checks why connections fail, if the first was answered. */
+/** Minimum interval between checks of failing connections, if the first was answered. */
 const CHECK_MS = 10_000;
-/** Between two hurried attempts. */
+/** Minimum interval between hurried attempts. */
 const HURRY_MS = 2_500;
 
-export interface TransportEvents extends Fates {
-  /** Something has changed that {@link Transport} shows. */
+export interface TransportEvents extends EntryEvents {
+  /** Visible state of {@link Transport} has changed. */
   changed(): void;
-  /** The gateway takes nothing from this client for now. */
+  /** The gateway currently rejects everything from this client. */
   notAdmitted(why: NotAdmitted): void;
 }
 
@@ -40,42 +40,42 @@ export class Transport {
   readonly #on: TransportEvents;
   readonly #key: Key;
   readonly #poster: Poster;
-  readonly #leaving: Leaving;
+  readonly #keepalive: KeepaliveSender;
   readonly #urls: { readonly socket: string; readonly events: string };
-  readonly #frames = new Fit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  readonly #frames = new SizeLimit(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   readonly #forget: () => void;
   #connection: Connection | undefined;
-  /** A key is waited for. */
+  /** Waiting for a key. */
   #asking = false;
   #checking = false;
-  /** The attempt that goes on may be too early: another follows it. */
+  /** The current attempt may be too early: another one follows it. */
   #hurried = false;
   #hurriedMs = Number.NEGATIVE_INFINITY;
   #posting = false;
   #opened = 0;
-  /** Connections without a word, in a row. */
+  /** Consecutive connections without a frame. */
   #mute = 0;
-  /** When the last connection that had one ended. */
+  /** End of the last connection with a frame. */
   #sinceMs = performance.now();
   #checkedMs = Number.NEGATIVE_INFINITY;
-  readonly #pauses = new Pauses();
+  readonly #delays = new RetryDelays();
   /** The last body was answered. */
   #postable = false;
   #ackMs: number | undefined;
   #problem: string | undefined;
-  /** Why there is no WebSocket. */
+  /** Reason why there is no WebSocket. */
   #lostText: string | undefined;
   #notAdmitted: NotAdmitted | undefined;
   #closed = false;
   #connectTimer: ReturnType<typeof setTimeout> | undefined;
-  /** Runs after a body that was not answered: until the next one. */
+  /** Runs after an unanswered body, until the next one. */
   #restTimer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @throws TypeError, SyntaxError: URL, key or WebSocket class cannot be one */
+  /** @throws TypeError, SyntaxError: invalid URL, key or WebSocket class */
   constructor(options: ClientOptions, outbox: Outbox, on: TransportEvents) {
     const { webSocket } = options;
     if (webSocket !== undefined && typeof webSocket !== 'function') {
-      throw new TypeError(`webSocket must be a class, and is ${typeof webSocket}`);
+      throw new TypeError(`webSocket must be a class, not ${typeof webSocket}`);
     }
     this.#options = options;
     this.#outbox = outbox;
@@ -84,10 +84,10 @@ export class Transport {
     const { events } = this.#urls;
     this.#key = new Key(options.key);
     this.#poster = new Poster(events, this.#key, outbox, on);
-    this.#leaving = new Leaving(events, this.#key, outbox, this.#poster, on);
+    this.#keepalive = new KeepaliveSender(events, this.#key, outbox, this.#poster, on);
     this.#connect(true);
     this.#forget = listen({
-      pagehide: () => this.#leaving.last(),
+      pagehide: () => this.#keepalive.last(),
       pageshow: () => this.#back(),
       visibilitychange: () => (pageIsHidden() ? this.#hidden() : this.#back()),
       online: () => this.#online(),
@@ -101,7 +101,7 @@ export class Transport {
   }
   get unacknowledged(): number {
     const { unacknowledged = 0 } = this.#connection ?? {};
-    return unacknowledged + this.#poster.unacknowledged + this.#leaving.unacknowledged;
+    return unacknowledged + this.#poster.unacknowledged + this.#keepalive.unacknowledged;
   }
   get reconnects(): number {
     return Math.max(0, this.#opened - 1);
@@ -116,7 +116,7 @@ export class Transport {
   get problem(): string | undefined {
     if (this.#connection?.open) return undefined;
     if (this.state !== 'fallback' || this.#notAdmitted) return this.#problem;
-    return `no WebSocket gets through: ${this.#lostText}`;
+    return `WebSocket connections fail: ${this.#lostText}`;
   }
   get notAdmitted(): NotAdmitted | undefined {
     return this.#notAdmitted;
@@ -125,10 +125,10 @@ export class Transport {
     return this.#connection?.maxEventBytes;
   }
 
-  /** Sends what waits, as far as it may go. */
+  /** Sends waiting events, as far as permitted. */
   pump(): void {
     if (this.#closed) return;
-    // A body that is on its way holds older events.
+    // A body in flight holds older events.
     if (!this.#posting) {
       if (this.#connection?.open) this.#connection.pump();
       else if (this.#mayPost) void this.#post();
@@ -136,7 +136,7 @@ export class Transport {
     this.#on.changed();
   }
 
-  /** While the client is not accepted, tries again without the usual pause. */
+  /** While the client is rejected, retries without the usual delay. */
   hurry(): void {
     if (!this.#notAdmitted || this.#closed) return;
     const isTrying = this.#asking || this.#checking || this.#connection !== undefined;
@@ -163,7 +163,7 @@ export class Transport {
     this.#connection?.end('closed');
   }
 
-  /** No WebSocket gets through, as it seems. */
+  /** WebSockets seem to be blocked. */
   get #blocked(): boolean {
     const withoutMs = performance.now() - this.#sinceMs;
     return this.#mute >= BLOCKED_AFTER.connections && withoutMs > BLOCKED_AFTER.ms;
@@ -174,7 +174,7 @@ export class Transport {
     return waits && this.#blocked && !this.#restTimer && !this.#notAdmitted;
   }
 
-  /** @throws SyntaxError the first time: URL or key cannot be one, as their giver should hear */
+  /** @throws SyntaxError at the first call, so that the caller learns of an invalid URL or key */
   #connect(isFirst = false): void {
     clearTimeout(this.#connectTimer);
     if (this.#closed || this.#asking || this.#connection) return;
@@ -182,7 +182,7 @@ export class Transport {
     if (webSocket === undefined) {
       this.#mute = BLOCKED_AFTER.connections;
       this.#sinceMs = Number.NEGATIVE_INFINITY;
-      this.#lostText = 'there is no WebSocket class here';
+      this.#lostText = 'no WebSocket class is available';
       if (this.#notAdmitted) return void this.#check();
       return this.pump();
     }
@@ -218,9 +218,9 @@ export class Transport {
         this.#mute = 0;
         this.#admitted();
       },
-      heard: () => this.pump(),
+      received: () => this.pump(),
       acknowledged: (ms) => {
-        this.#pauses.end('connecting');
+        this.#delays.end('connecting');
         this.#ackMs = ms;
       },
       lost: (reconnectMs, why) => {
@@ -236,11 +236,11 @@ export class Transport {
     this.#connection = undefined;
     if (this.#closed) return;
     this.#lostText = textOf(why);
-    // That it failed again says less than why.
+    // The earlier reason is more specific than another failure.
     this.#problem = this.#notAdmitted?.message ?? this.#lostText;
     if (isOpened) this.#sinceMs = performance.now();
     else this.#mute++;
-    this.#connectAfter(reconnectMs ?? this.#pauses.nextMs('connecting'));
+    this.#connectAfter(reconnectMs ?? this.#delays.nextMs('connecting'));
     if (isTried && !isOpened) void this.#check();
     this.pump();
   }
@@ -250,15 +250,15 @@ export class Transport {
     this.#connectTimer = setTimeout(() => this.#connect(), ms);
   }
 
-  /** A page does not hear why a handshake failed; a body without events is answered. */
+  /** Finds out why a handshake failed, which browsers hide from pages: posts an empty body. */
   async #check(): Promise<void> {
     const sinceMs = performance.now() - this.#checkedMs;
     if (this.#checking || this.#posting || (!this.#notAdmitted && sinceMs < CHECK_MS)) return;
     this.#checking = true;
     let problem = await this.#poster.check();
     let isOrigin = false;
-    // A page may not read that its origin is forbidden, nor an answer of a proxy. But it may read
-    // the library, which the gateway serves to all: once that is there, the check is repeated.
+    // A page cannot read the rejection of its origin, nor a proxy's response. But it can read the
+    // library, which the gateway serves to all origins: if that succeeds, the check is repeated.
     if (this.#isHidden(problem) && (await servesPages(this.#urls.events))) {
       problem = await this.#poster.check();
       isOrigin = this.#isHidden(problem);
@@ -273,7 +273,7 @@ export class Transport {
     this.pump();
   }
 
-  /** An answer may have come that this page may not read. */
+  /** Whether a response may have arrived that this page cannot read. */
   #isHidden(problem: Problem | undefined): boolean {
     return problem?.noAnswer === true && isForeignPage(this.#urls.events);
   }
@@ -282,38 +282,38 @@ export class Transport {
     this.#problem = why.message;
     const isNew = this.#notAdmitted?.message !== why.message;
     this.#notAdmitted = why;
-    const pauseMs = this.#pauses.nextMs('refused');
+    const delayMs = this.#delays.nextMs('refused');
     if (this.#hurried) this.#connectSoon();
-    else this.#connectAfter(pauseMs);
+    else this.#connectAfter(delayMs);
     if (isNew) this.#on.notAdmitted(why);
   }
 
   #admitted(): void {
-    this.#pauses.end('refused');
+    this.#delays.end('refused');
     if (!this.#notAdmitted) return;
     this.#notAdmitted = undefined;
     this.#problem = undefined;
   }
 
-  /** The network is back: what had a connection before it went has a dead one, as a rule. */
+  /** The network is back: a connection from before is usually dead. */
   #online(): void {
-    if (this.#connection?.unacknowledged) this.#connection.end('the network was away');
+    if (this.#connection?.unacknowledged) this.#connection.end('the network was offline');
     if (this.#connection === undefined && !this.#asking) this.#connect();
   }
 
   #hidden(): void {
     this.pump();
-    // Whatever an open connection may not send yet goes there when it may.
-    if (!this.#connection?.open) this.#leaving.hidden();
+    // An open connection sends the rest when it may.
+    if (!this.#connection?.open) this.#keepalive.hidden();
   }
 
   #back(): void {
-    this.#leaving.back();
+    this.#keepalive.back();
     if (this.#connection === undefined && !this.#asking && !this.#notAdmitted) this.#connect();
     this.pump();
   }
 
-  /** Posts a body; then it goes on, by POST or by the WebSocket that has opened meanwhile. */
+  /** Posts a body; continues by POST, or by the WebSocket that has opened meanwhile. */
   async #post(): Promise<void> {
     this.#posting = true;
     const problem = await this.#poster.post();
@@ -324,7 +324,7 @@ export class Transport {
       if (problem?.notAdmitted && !this.#connection?.open) this.#refused(problem.notAdmitted);
       else if (problem) this.#rest();
       else {
-        this.#pauses.end('posting');
+        this.#delays.end('posting');
         this.#ackMs = this.#poster.ackMs ?? this.#ackMs;
       }
     }
@@ -335,6 +335,6 @@ export class Transport {
     this.#restTimer = setTimeout(() => {
       this.#restTimer = undefined;
       this.pump();
-    }, this.#pauses.nextMs('posting'));
+    }, this.#delays.nextMs('posting'));
   }
 }

@@ -2,8 +2,8 @@ let lastMs = 0;
 let count = 0;
 
 /**
- * A UUID of version 7 (RFC 9562): sorts by the time of its making. Those of one client rise even
- * when the clock is set back: time stands still then, and the count after it goes on.
+ * Creates a UUID of version 7 (RFC 9562), which sorts by creation time. UUIDs of one client
+ * increase even if the clock is set back: the time is then frozen, and the counter continues.
  */
 export function uuidv7(): string {
   const random = crypto.getRandomValues(new Uint8Array(10));

@@ -1,9 +1,9 @@
 import { basename, relative } from 'node:path';
 
 /**
- * How this command was called, for texts that people paste: `forebay` where npm has installed it,
- * else Node with the script's path from here.
+ * Invocation of this command, for texts to copy: `forebay` if npm has installed it, otherwise
+ * Node.js with the relative path of the script.
  */
-export function calledAs(script = process.argv[1] ?? '', folder = process.cwd()): string {
+export function commandName(script = process.argv[1] ?? '', folder = process.cwd()): string {
   return basename(script) === 'forebay' ? 'forebay' : `node ${relative(folder, script)}`;
 }

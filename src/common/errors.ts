@@ -1,12 +1,12 @@
 /**
- * Every refusal, once: whether to try again, and how it shows in HTTP and WebSocket.
- * docs/protocol.md has the same table for clients; a test holds the two together.
+ * Every rejection code, once: whether to retry, and its HTTP status and WebSocket close code.
+ * docs/protocol.md has the same table for clients; a test compares the two.
  */
 import { getSystemErrorMap } from 'node:util';
 import { printable } from './printable.ts';
 import { redacted } from './redact.ts';
 
-/** Refusals of an event or of a whole frame. They stand in a `nack` or in an HTTP answer. */
+/** Rejections of an event or a whole frame, in a `nack` or an HTTP response. */
 export const EVENT_CODES = {
   invalid_json: { retry: false, text: 'not valid JSON' },
   invalid_msgpack: { retry: false, text: 'not valid MessagePack, or not representable in JSON' },
@@ -24,7 +24,7 @@ export const EVENT_CODES = {
   timeout: { retry: true, text: 'not confirmed in time; it may have been stored' },
 } as const;
 
-/** Refusals of a request, a handshake or a whole connection. */
+/** Rejections of a request, an upgrade or a whole connection. */
 export const REQUEST_CODES = {
   bad_request: { http: 400, text: 'the request is malformed' },
   unauthorized: { http: 401, ws: 1008, text: 'valid credentials are required' },
@@ -46,7 +46,7 @@ export const REQUEST_CODES = {
 
 export type EventCode = keyof typeof EVENT_CODES;
 export type RequestCode = keyof typeof REQUEST_CODES;
-/** Codes after which the very same event may be sent again. */
+/** Codes after which the same event may be sent again. */
 export type RetryCode = {
   [C in EventCode]: (typeof EVENT_CODES)[C]['retry'] extends true ? C : never;
 }[EventCode];
@@ -55,20 +55,20 @@ export const eventCodes = Object.keys(EVENT_CODES) as EventCode[];
 export const requestCodes = Object.keys(REQUEST_CODES) as RequestCode[];
 export const retryCodes = eventCodes.filter((code) => EVENT_CODES[code].retry) as RetryCode[];
 
-/** Longest message in an answer, in characters; see {@link boundedMessage}. */
+/** Maximum length of a message in a response, in characters; see {@link boundedMessage}. */
 const MESSAGE_LENGTH_MAX = 200;
 
-/** Cuts `message` to the length that an answer may carry. */
+/** Truncates `message` to the maximum length in a response. */
 export function boundedMessage(message: string): string {
   return message.length <= MESSAGE_LENGTH_MAX
     ? message
     : `${message.slice(0, MESSAGE_LENGTH_MAX - 1)}…`;
 }
 
-/** A wrong setting or file: shown without a stack; the process exits with `exitCode`. */
+/** An invalid setting or file: shown without a stack; the process exits with `exitCode`. */
 export class StartError extends Error {
   readonly exitCode: number;
-  /** @param message a line for each thing that is wrong; an indented line continues the last */
+  /** @param message one line per problem; an indented line continues the previous one */
   constructor(message: string, exitCode: number) {
     super(message);
     this.name = 'StartError';
@@ -77,10 +77,10 @@ export class StartError extends Error {
 }
 
 /**
- * Runs every step, also those behind one that fails.
+ * Runs every step, even after one has failed.
  * @returns the results of all steps
- * @throws StartError with the messages of all steps that failed; the exit code says that the
- * settings are wrong if one of them does
+ * @throws StartError with the messages of all failed steps; its exit code is that of invalid
+ * settings if one step has it
  */
 export function attemptAll<const Results extends readonly unknown[]>(
   ...steps: { readonly [Index in keyof Results]: () => Results[Index] }
@@ -103,8 +103,8 @@ export function attemptAll<const Results extends readonly unknown[]>(
 const PREFIX = 'forebay: ';
 
 /**
- * Writes the lines of an error or a warning to stderr; each names this command. Credentials in URLs
- * are hidden, control characters escaped.
+ * Writes the lines of an error or a warning to stderr; each names this command. Hides credentials
+ * in URLs and escapes control characters.
  */
 export function complain(message: string): void {
   for (const line of redacted(message).split('\n').map(printable)) {
@@ -113,7 +113,7 @@ export function complain(message: string): void {
   }
 }
 
-/** Words for codes whose description by the system does not say what is wrong with a file. */
+/** Descriptions that replace those of the system where these are unclear for a file. */
 const WORDS: Readonly<Record<string, string>> = {
   EISDIR: 'it is a directory, not a file',
   ENOENT: 'no such file or directory',
@@ -121,7 +121,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** Reason of a failed system call: its description and code, `permission denied (EACCES)`. */
 export function systemReason(error: unknown): string {
-  // The error of a host with several addresses has no text of its own.
+  // The error of a host with several addresses has no message of its own.
   if (error instanceof AggregateError && error.errors.length > 0) {
     return systemReason(error.errors[0]);
   }
@@ -131,11 +131,11 @@ export function systemReason(error: unknown): string {
   return `${WORDS[code] ?? description ?? message} (${code})`;
 }
 
-/** How a Forebay process ends. */
+/** Exit codes. */
 export const EXIT = {
   clean: 0,
-  /** Something that must work did not: the port, the TLS files, the drain's deadline. */
+  /** A runtime failure: port, TLS files, drain timeout. */
   failed: 1,
-  /** The settings are wrong; starting again will not help. */
+  /** The settings are invalid; a restart is futile. */
   configuration: 2,
 } as const;

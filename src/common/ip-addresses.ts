@@ -1,12 +1,12 @@
-/** Addresses and networks of the Internet Protocol, as settings and headers write them. */
+/** IP addresses and networks, as in settings and headers. */
 import assert from 'node:assert/strict';
 import ipaddr from 'ipaddr.js';
 
 export type Address = ipaddr.IPv4 | ipaddr.IPv6;
-/** An address and how many of its first bits count. */
+/** An address and the length of its prefix. */
 export type Network = readonly [Address, number];
 
-/** `::ffff:10.0.0.1` is the IPv4 client of a socket that listens for both versions. */
+/** Converts `::ffff:10.0.0.1`, an IPv4 client of a dual-stack socket, to IPv4. */
 export function unmapped(address: Address): Address {
   if (address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress()) {
     return address.toIPv4Address();
@@ -14,12 +14,12 @@ export function unmapped(address: Address): Address {
   return address;
 }
 
-/** The address of a socket that is no longer connected. */
+/** Address of a disconnected socket. */
 const UNSPECIFIED = ipaddr.IPv6.parse('::');
 
 /**
- * Returns the address of a socket's end; `::` where the system names none, since the connection has
- * ended.
+ * Returns the address of a socket's peer; `::` if the system returns none, since the connection has
+ * closed.
  * @param bytes 4 or 16, in network order, or none
  */
 export function addressOfBytes(bytes: ArrayBuffer): Address {
@@ -28,8 +28,8 @@ export function addressOfBytes(bytes: ArrayBuffer): Address {
 }
 
 /**
- * The address that `text` writes in the usual way, undefined for anything else: IPv4 in four
- * decimal parts (a leading 0 is octal for some and decimal for others), IPv6 without a zone.
+ * Parses an address; undefined if invalid. IPv4 needs four decimal parts without leading zeros
+ * (octal to some programs), IPv6 has no zone.
  */
 export function parseAddress(text: string): Address | undefined {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
@@ -37,7 +37,7 @@ export function parseAddress(text: string): Address | undefined {
   return unmapped(ipaddr.IPv6.parse(text));
 }
 
-/** The network that `text` writes, `10.0.0.0/8` or an address; undefined for anything else. */
+/** Parses a network, `10.0.0.0/8` or an address; undefined if invalid. */
 export function parseNetwork(text: string): Network | undefined {
   const [first = '', bits, ...more] = text.split('/');
   const address = parseAddress(first);
@@ -48,7 +48,7 @@ export function parseNetwork(text: string): Network | undefined {
   return count <= bitsMax ? [address, count] : undefined;
 }
 
-/** The networks of a setting, which has checked them. */
+/** Networks of a setting, which has validated them. */
 export function networksOf(texts: readonly string[]): Network[] {
   return texts.map((text) => {
     const network = parseNetwork(text);
@@ -57,7 +57,7 @@ export function networksOf(texts: readonly string[]): Network[] {
   });
 }
 
-/** Whether `address` is in one of the networks. */
+/** Returns whether `address` is in one of the networks. */
 export function isWithin(address: Address, networks: readonly Network[]): boolean {
   return networks.some(
     ([network, bits]) => network.kind() === address.kind() && address.match(network, bits),

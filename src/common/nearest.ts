@@ -1,9 +1,9 @@
-/** Suggestions for names that are probably mistyped. */
+/** Suggestions for mistyped names. */
 
 /**
- * The known name that is the fewest typing errors away from `name`, without regard to letter case;
- * undefined = none is close.
- * @param editsMax how many letters may differ from a known name
+ * Returns the known name with the smallest edit distance to `name`, ignoring case; undefined = none
+ * is close.
+ * @param editsMax maximum distance to a known name
  */
 export function nearest(
   name: string,
@@ -24,8 +24,8 @@ export function nearest(
 }
 
 /**
- * Typing errors between two words: letters changed, added, left out, or swapped with their neighbor
- * (Damerau–Levenshtein distance, optimal string alignment).
+ * Damerau–Levenshtein distance (optimal string alignment): substitutions, insertions, deletions,
+ * and transpositions of neighbors.
  */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];

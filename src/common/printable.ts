@@ -1,13 +1,13 @@
 /**
- * Texts of clients and brokers as terminals and log viewers may have them: nothing in them moves
- * the cursor, colors or reorders what stands around it.
+ * Escaping of untrusted texts for terminals and log viewers: no character may move the cursor, or
+ * color or reorder the surrounding text.
  */
 
-/** C0, DEL and C1 controls, line separators, and marks that turn the direction of writing. */
+/** C0, DEL and C1 controls, line separators, and bidirectional controls. */
 const UNPRINTABLE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
   /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-/** Those that JSON itself lets through. */
+/** The subset that JSON leaves unescaped. */
 const UNPRINTABLE_IN_JSON =
   /[\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -17,12 +17,12 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, escaped);
 }
 
-/** Escapes JSON for a terminal; it stays the same JSON. */
+/** Escapes JSON for a terminal without changing its value. */
 export function printableJson(json: string): string {
   return json.replace(UNPRINTABLE_IN_JSON, unicode);
 }
 
-/** Escapes the texts in JSON for a program that parses them and prints them. */
+/** Escapes the strings in JSON for a program that parses and prints them. */
 export function printableTextsInJson(json: string): string {
   return json.replace(UNPRINTABLE_IN_JSON, (character) => `\\${unicode(character)}`);
 }

@@ -1,14 +1,14 @@
-/** Credentials in texts for humans: user info and query strings of URLs, and keys in PEM. */
+/** Hiding of credentials in output: user info and query strings of URLs, and keys in PEM. */
 
 export const HIDDEN = '(hidden)';
 
 /**
- * A URL in a text, in JSON too: up to a space, an angle bracket, a quote or an escaped end of line.
- * The length of a scheme is bounded: a long word is gone through once.
+ * A URL in a text, also in JSON: up to a space, an angle bracket, a quote or an escaped newline.
+ * The bounded length of the scheme keeps the match linear for long words.
  */
 const URL_IN_TEXT = /\b([a-z][a-z0-9+.-]{0,30}:\/\/)((?:[^ \t\r\n"<>\\]|\\[^"nrt])*)/gi;
 const SCHEME = /^(\s*[a-z][a-z0-9+.-]*:\/\/)?(.*)$/is;
-/** Up to its end, or that of a text in JSON. */
+/** Up to its end, or the end of a JSON string. */
 const PEM = /-----BEGIN [A-Z ]+-----(?:[^"]*?-----END [A-Z ]+-----|[^"]*)/g;
 
 /** Hides credentials in every URL of `text`, and PEM blocks. */
@@ -20,15 +20,15 @@ export function redacted(text: string): string {
   });
 }
 
-/** Hides credentials in a text that may be a URL or an address as a whole, well-formed or not. */
+/** Hides credentials in a text that as a whole may be a URL or an address, well-formed or not. */
 export function redactedValue(text: string): string {
   const [, scheme = '', rest = ''] = SCHEME.exec(text.replace(PEM, HIDDEN)) ?? [];
   return scheme + withoutCredentials(rest);
 }
 
 /**
- * @param rest a URL behind its scheme. An `@` behind a `?` may belong to the query or to a password
- * that should have been encoded: then nothing is shown.
+ * @param rest a URL after its scheme. An `@` after a `?` may belong to the query or to an unencoded
+ * password: everything is hidden then.
  */
 function withoutCredentials(rest: string): string {
   const queryAt = rest.search(/[?#]/);

@@ -1,20 +1,20 @@
 import { writeSync } from 'node:fs';
 
 const STDOUT = 1;
-/** How long a full pipe is waited for: who reads it may be a moment behind. */
+/** Maximum wait for a full pipe: its reader may be slightly behind. */
 const WAIT_MS_MAX = 500;
 const WAIT_MS = 5;
 const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * Log lines on stdout, each written at once; what cannot be written is dropped. pino's own
- * destination throws when a disk is full, keeps what it could not write for ever, and tries it for
- * ever in flushSync(): the process stands still.
+ * Writes log lines to stdout immediately; drops those that fail. pino's own destination throws when
+ * a disk is full, retains unwritten lines without limit, and retries them endlessly in flushSync(),
+ * which blocks the process.
  */
-export class LogOutput {
-  /** The last line could not be written: until one can, nobody is waited for. */
+export class LogDestination {
+  /** The last line failed: no waiting until a write succeeds. */
   #stuck = false;
-  /** What was written ends within a line. */
+  /** The output ends within a line. */
   #cut = false;
   readonly #fd: number;
 
@@ -29,7 +29,7 @@ export class LogOutput {
     this.#cut = this.#stuck && (this.#cut || written > 0);
   }
 
-  /** @returns how many bytes could be written */
+  /** @returns the number of bytes written */
   #write(bytes: Buffer): number {
     const deadlineMs = performance.now() + (this.#stuck ? 0 : WAIT_MS_MAX);
     let written = 0;

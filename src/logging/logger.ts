@@ -4,14 +4,14 @@ import type pretty from 'pino-pretty';
 import { printableJson, printableTextsInJson } from '../common/printable.ts';
 import { redacted } from '../common/redact.ts';
 import type { Config } from '../config/config.ts';
-import { LogOutput } from './log-destination.ts';
+import { LogDestination } from './log-destination.ts';
 
 export type { Logger } from 'pino';
 
 /**
- * A logger that writes JSON lines to stdout, or lines for people with `LOG_PRETTY=1`. Whatever a
- * line holds, a terminal that shows it obeys nothing in it, and credentials in URLs are hidden.
- * @param name which process speaks: `primary` or `worker 3`
+ * Creates a logger that writes JSON lines to stdout, or human-readable ones with `LOG_PRETTY=1`.
+ * Escapes characters that control terminals, and hides credentials in URLs.
+ * @param name name of the process: `primary` or `worker 3`
  */
 export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, name: string): Logger {
   const options = {
@@ -26,7 +26,7 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, nam
         : (line: string) => printableJson(redacted(line)),
     },
   };
-  if (!config.logPretty) return pino(options, new LogOutput());
+  if (!config.logPretty) return pino(options, new LogDestination());
   const require = createRequire(import.meta.url);
   return pino(options, (require('pino-pretty') as typeof pretty)({ sync: true }));
 }
@@ -34,8 +34,8 @@ export function createLogger(config: Pick<Config, 'logLevel' | 'logPretty'>, nam
 const REPEAT_MS = 10_000;
 
 /**
- * Lets one line per key through every ten seconds; the next one says how many were held back.
- * For what a client or a broker can cause at any rate.
+ * Rate-limits lines that a client or a broker can cause at any rate: one per key every ten seconds,
+ * with the number of those suppressed since.
  */
 export class SampledLog {
   readonly #last = new Map<string, { atMs: number; held: number }>();
@@ -45,7 +45,7 @@ export class SampledLog {
     this.#now = now;
   }
 
-  /** Calls `write` with the number of lines held back since the last, or holds this one back. */
+  /** Calls `write` with the number of lines suppressed since the last, or suppresses this one. */
   line(key: string, write: (held: number) => void): void {
     const nowMs = this.#now();
     const last = this.#last.get(key);

@@ -44,9 +44,9 @@ test('invalid arguments print the usage, before anything runs', async () => {
     [['check', 'record'], /expected record or check/],
     [['check', '--first'], /unknown option --first/],
     [['check', '--last=3'], /--last takes no value/],
-    [['check', '--last', '--folder'], /--folder needs a value/],
+    [['check', '--last', '--folder'], /--folder requires a value/],
     [['check', '--last', '--folder='], /--folder must be a path/],
-    [['check', '--folder=bench'], /--folder needs --last/],
+    [['check', '--folder=bench'], /--folder requires --last/],
   ];
   for (const [args, expected] of rows) {
     const child = new Child('bench/baseline.ts', args, {});

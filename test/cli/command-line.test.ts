@@ -51,7 +51,7 @@ test('a long value is shown by its beginning and its length', () => {
 });
 
 test('the next option is not taken for a value; behind = it is', () => {
-  assert.equal(messageOf('--file', '--quick'), `--file needs a value: ${PATH.expects}`);
-  assert.equal(messageOf('--word', '-h'), '--word needs a value: a word');
+  assert.equal(messageOf('--file', '--quick'), `--file requires a value: ${PATH.expects}`);
+  assert.equal(messageOf('--word', '-h'), '--word requires a value: a word');
   assert.deepEqual(read('--word=--quick', '--word=-h').values.word, ['--quick', '-h']);
 });

@@ -85,7 +85,7 @@ test('one that does not answer is given up after the bound', async () => {
   assert.deepEqual(asked, [`GET /livez of 127.0.0.1:${port}`]);
   assert.equal(code, 1);
   const url = `http://127.0.0.1:${port}/livez`;
-  assert.equal(stderr, `forebay: ${url}: no answer for ${LIMITS.healthMs} ms\n`);
+  assert.equal(stderr, `forebay: ${url}: no response within ${LIMITS.healthMs} ms\n`);
 });
 
 test('other arguments and wrong settings: exit code 2', async () => {

@@ -189,7 +189,7 @@ for (const [what, posts, library, isForbidden] of [
     await clock.run(never, 60_000);
     assert.equal(told.has(client.status.problem ?? ''), true);
     const text = [...told].join();
-    assert.equal(/takes nothing from https:\/\/shop\.example/.test(text), isForbidden, text);
+    assert.equal(/rejects https:\/\/shop\.example/.test(text), isForbidden, text);
     if (posts[0] === hidden) assert(asked.includes('/client.js'), 'the library was asked for');
     const isRefused = isForbidden || (posts as readonly unknown[]).includes(unauthorized);
     if (!isRefused) assert(sockets.made.length >= 9, `${sockets.made.length} connections`);

@@ -82,7 +82,7 @@ test('a key that changes: each connection and body has the one of then, whatever
   // None that a subprotocol can carry.
   key = 'a key';
   first.cut();
-  await until(() => /no key can have/.test(client!.status.problem ?? ''));
+  await until(() => /contains invalid characters/.test(client!.status.problem ?? ''));
   key = 'fbk_2';
   const second = await opened(2);
   assert.equal(second.protocols, 'forebay.v1,forebay.key.fbk_2');

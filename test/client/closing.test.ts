@@ -96,7 +96,7 @@ test('an event that never left: it was not stored, and why there was no connecti
   const end = client.send({ id: 'a' }).catch(({ message }: SendError) => message);
   await until(() => /401/.test(client.status.problem ?? ''));
   await client.close();
-  const why = 'the gateway does not accept this key (HTTP 401)';
+  const why = 'the gateway rejects this key (HTTP 401)';
   assert.equal(await end, `the client was closed: ${why}; the event was not stored`);
 });
 

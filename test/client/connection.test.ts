@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { Connection, type WebSocketLike } from '../../src/client/connection.ts';
 import { type Entry, progress } from '../../src/client/entry.ts';
-import { Fit } from '../../src/client/fit.ts';
 import { Outbox } from '../../src/client/outbox.ts';
+import { SizeLimit } from '../../src/client/size-limit.ts';
 
 /** A socket that is open and dead. */
 class DeadSocket implements WebSocketLike {
@@ -60,7 +60,7 @@ beforeEach((t) => {
   const events = {
     opened: () => void told.push('opened'),
     sent: (_: Entry) => void told.push('sent'),
-    heard: () => connection.pump(),
+    received: () => connection.pump(),
     stored: (stored: Entry) => void (outbox.done(stored) && told.push('stored')),
     refused: (_: Entry, { code }: { code: string }) => void told.push(code),
     acknowledged() {},
@@ -80,7 +80,7 @@ beforeEach((t) => {
     socketClass,
     'ws://x',
     undefined,
-    new Fit(1_000, 1_000),
+    new SizeLimit(1_000, 1_000),
     outbox,
     events,
   );

@@ -13,7 +13,7 @@ let client: Client;
 
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
-  // Pauses are short, but none is left out.
+  // RetryDelays are short, but none is left out.
   mock.method(Math, 'random', () => 0.01);
   client = createClient({ url: `${gateway.url.replace('http', 'ws')}ws`, webSocket: WebSocket });
 });
@@ -23,14 +23,14 @@ afterEach(() => {
   void client.close();
 });
 
-interface Heard {
+interface Received {
   readonly ids: string[];
   readonly cuts: string[];
 }
 
 /** Acknowledges frames one by one, and cuts the connection at the first that is not to pass. */
-function gatewayThatCuts(isCut: (frame: string) => boolean): Heard {
-  const heard: Heard = { ids: [], cuts: [] };
+function gatewayThatCuts(isCut: (frame: string) => boolean): Received {
+  const received: Received = { ids: [], cuts: [] };
   const own = gateway;
   const isOver = () => own.isClosed;
   void (async () => {
@@ -46,17 +46,17 @@ function gatewayThatCuts(isCut: (frame: string) => boolean): Heard {
         const frame = connection.frames[at];
         if (frame === undefined) break;
         if (isCut(frame)) {
-          heard.cuts.push(frame);
+          received.cuts.push(frame);
           connection.cut();
           break;
         }
-        heard.ids.push(...[JSON.parse(frame)].flat().map(({ id }: { id: string }) => id));
+        received.ids.push(...[JSON.parse(frame)].flat().map(({ id }: { id: string }) => id));
         connection.say({ ack: at + 1 });
         connection.say({ credit: { frames: at + 1 + CREDIT, bytes: 1e9 } });
       }
     }
   })();
-  return heard;
+  return received;
 }
 
 function send(count: number, bytes: number): string[] {
@@ -71,34 +71,34 @@ for (const [count, bytes, most] of [
   [20, 20_000, 30_000],
 ] as const) {
   test(`cut at each frame above ${most} bytes: ${count} events of ${bytes} bytes arrive, in order`, async () => {
-    const heard = gatewayThatCuts((frame) => frame.length > most);
+    const received = gatewayThatCuts((frame) => frame.length > most);
     const ids = send(count, bytes);
     await until(() => client.status.stored === count, { deadlineMs: 30_000 });
     // An ack may be lost with the connection: then the same events come again.
-    assert.deepEqual([...new Set(heard.ids)], ids);
-    assert(heard.cuts.length > 0, 'it was cut');
-    assert(heard.cuts.length < 20, `${heard.cuts.length} cuts`);
-    assert.equal(new Set(heard.cuts).size, heard.cuts.length, 'no frame came twice');
+    assert.deepEqual([...new Set(received.ids)], ids);
+    assert(received.cuts.length > 0, 'it was cut');
+    assert(received.cuts.length < 20, `${received.cuts.length} cuts`);
+    assert.equal(new Set(received.cuts).size, received.cuts.length, 'no frame came twice');
   });
 }
 
 test('an event at which it is always cut keeps no other back, is kept, and is named', async () => {
-  const heard = gatewayThatCuts((frame) => frame.includes('"bad"'));
+  const received = gatewayThatCuts((frame) => frame.includes('"bad"'));
   for (const id of ['a', 'b', 'bad', 'c', 'd']) void client.send({ id });
   await until(() => client.status.stored === 4, { deadlineMs: 30_000 });
-  assert.deepEqual([...new Set(heard.ids)].sort(), ['a', 'b', 'c', 'd']);
-  assert(heard.cuts.length >= 2, 'it was cut');
-  await until(() => /an event of 12 bytes had no answer/.test(client.status.problem ?? ''));
+  assert.deepEqual([...new Set(received.ids)].sort(), ['a', 'b', 'c', 'd']);
+  assert(received.cuts.length >= 2, 'it was cut');
+  await until(() => /one of 12 bytes got no response/.test(client.status.problem ?? ''));
   assert.equal(client.status.bufferedBytes, 12);
 });
 
 test('cut again and again for another reason: frames are long again when that is over', async () => {
   let cuts = 8;
-  const heard = gatewayThatCuts(() => cuts-- > 0);
+  const received = gatewayThatCuts(() => cuts-- > 0);
   const ids = send(600, 500);
   await until(() => client.status.stored === 600, { deadlineMs: 30_000 });
-  assert.equal(new Set(heard.ids).size, ids.length);
-  assert(Math.min(...heard.cuts.map(({ length }) => length)) < 1_100, 'they were halved');
+  assert.equal(new Set(received.ids).size, ids.length);
+  assert(Math.min(...received.cuts.map(({ length }) => length)) < 1_100, 'they were halved');
   const frames = (await gateway.connection(9)).frames.map(({ length }) => length);
   assert(Math.max(...frames) > 15_000, `${frames}`);
 });

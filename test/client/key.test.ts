@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Key } from '../../src/client/key.ts';
 
-const NO_KEY = /^SyntaxError: the key has characters that no key can have/;
+const NO_KEY = /^SyntaxError: the key contains invalid characters/;
 
 for (const wrong of ['abc\n', ' abc', 'a b', 'wröng', 'a,b', '"abc"']) {
   test(`${JSON.stringify(wrong)} is no key, however it is given: an error that says so without it`, async () => {

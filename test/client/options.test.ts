@@ -34,7 +34,7 @@ function open(href: string): void {
   Object.defineProperty(globalThis, 'location', { value, configurable: true });
 }
 
-const LIKE = 'must be a URL such as wss://events.example.com/, and is';
+const LIKE = 'must be a URL such as wss://events.example.com/, not';
 for (const [what, url, name, message] of [
   ['undefined', undefined, 'TypeError', `url ${LIKE} undefined`],
   ['null', null, 'TypeError', `url ${LIKE} null`],
@@ -72,7 +72,7 @@ test('an empty or blank url on a page is not the page', () => {
 
 for (const fallbackUrl of ['', 7, 'events', 'mailto:a@b', {}]) {
   test(`a fallbackUrl that is ${JSON.stringify(fallbackUrl)}: createClient names the option`, () => {
-    const message = /^fallbackUrl must be a URL such as https:\/\/events\.example\.com\/, and is /;
+    const message = /^fallbackUrl must be a URL such as https:\/\/events\.example\.com\/, not /;
     assert.throws(() => make({ url: 'ws://h/ws', fallbackUrl }), { message });
   });
 }

@@ -1,12 +1,12 @@
 /** Bodies that get no timely answer: they are halved, and grow again by what gets through. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Entry, type Fates, progress } from '../../src/client/entry.ts';
-import { Fit } from '../../src/client/fit.ts';
+import { type Entry, type EntryEvents, progress } from '../../src/client/entry.ts';
 import { Key } from '../../src/client/key.ts';
+import { REQUEST_CODES as ANY_SIZE } from '../../src/client/messages.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
-import { REQUEST_CODES as ANY_SIZE } from '../../src/client/wire.ts';
+import { SizeLimit } from '../../src/client/size-limit.ts';
 import { REQUEST_CODES, requestCodes } from '../../src/common/errors.ts';
 import { FakeGateway } from '../page/fake-gateway.ts';
 
@@ -34,7 +34,7 @@ async function rig(answer: FakeGateway['answer']): Promise<Rig> {
   const ids: string[] = [];
   const sent: string[] = [];
   const stuck: Entry[] = [];
-  const fates: Fates = {
+  const fates: EntryEvents = {
     sent: (entry) => void sent.push(idOf(entry)),
     stored: (entry) => {
       if (outbox.done(entry)) ids.push(idOf(entry));
@@ -187,7 +187,7 @@ test('while nothing gets through, no event is taken for the one that keeps the o
 });
 
 test('the size that fits: halved by what fails, grown by what passes, never by less', () => {
-  const fit = new Fit(64_000, 256_000);
+  const fit = new SizeLimit(64_000, 256_000);
   fit.passed(100, 64_000);
   assert.equal(fit.bytes, 64_000, 'a short body says nothing of long ones');
   fit.passed(64_000, 64_000);

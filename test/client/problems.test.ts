@@ -12,7 +12,7 @@ let client: Client;
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
-  // Pauses are short, but none is left out.
+  // RetryDelays are short, but none is left out.
   mock.method(Math, 'random', () => 0.05);
 });
 afterEach(() => {
@@ -37,7 +37,7 @@ for (const [what, path, status] of [
     connect(path);
     void client.send({ id: 'a' });
     await until(isFallback);
-    const problem = `no WebSocket gets through: 1006 Unexpected server response: ${status}`;
+    const problem = `WebSocket connections fail: 1006 Unexpected server response: ${status}`;
     assert.equal(client.status.problem, problem);
     void client.send({ id: 'b' });
     await client.flush();
@@ -58,10 +58,7 @@ test('a platform without WebSocket: status.problem says so beside the state fall
   if (saved) Object.defineProperty(globalThis, 'WebSocket', saved);
   void client.send({ id: 'a' });
   await until(isFallback);
-  assert.match(
-    client.status.problem ?? '',
-    /^no WebSocket gets through: there is no WebSocket class/,
-  );
+  assert.match(client.status.problem ?? '', /^WebSocket connections fail: no WebSocket class/);
 });
 
 test('a stuck event is told beside the reason why no WebSocket gets through', async () => {
@@ -72,10 +69,13 @@ test('a stuck event is told beside the reason why no WebSocket gets through', as
       : { accepted: events.length, errors: [] };
   connect('/ws');
   for (const id of ['a', 'long', 'b']) void client.send({ id });
-  await until(() => /an event of 13 bytes/.test(client.status.problem ?? ''), {
+  await until(() => /one of 13 bytes/.test(client.status.problem ?? ''), {
     deadlineMs: 20_000,
   });
-  assert.match(client.status.problem ?? '', /^no WebSocket gets through: .*; others get through/);
+  assert.match(
+    client.status.problem ?? '',
+    /^WebSocket connections fail: .*; other events get through/,
+  );
 });
 
 test('a host that nothing knows, or refuses: status.problem has the cause that Node.js gives', async () => {

@@ -45,10 +45,10 @@ function accept(): void {
 }
 
 for (const [what, status, code, key, problem] of [
-  ['a wrong key', 401, 'unauthorized', 'wrong', /does not accept this key \(HTTP 401\)/],
-  ['no key', 401, 'unauthorized', undefined, /needs a key, and the client has none/],
+  ['a wrong key', 401, 'unauthorized', 'wrong', /rejects this key \(HTTP 401\)/],
+  ['no key', 401, 'unauthorized', undefined, /requires a key, but the client has none/],
   ['a key function that returns none', 401, 'unauthorized', () => undefined, /has none/],
-  ['a forbidden origin', 403, 'forbidden_origin', undefined, /takes nothing from .*HTTP 403/],
+  ['a forbidden origin', 403, 'forbidden_origin', undefined, /rejects .*HTTP 403/],
   ['an answer 401 of a proxy', 401, '', 'wrong', /HTTP 401/],
 ] as const) {
   test(`${what}: status.problem says so before any event, onRefused of the first one, once`, async () => {
@@ -97,7 +97,7 @@ for (const [what, keys] of [
   ['returns the same wrong key before', ['old', 'old', 'new']],
 ] as const) {
   test(`a key function that ${what}: events wait until its key is accepted`, async () => {
-    // Pauses are short, but none is left out.
+    // RetryDelays are short, but none is left out.
     mock.method(Math, 'random', () => 0.2);
     const given: unknown[] = [];
     // Each attempt asks twice: for the handshake, and to hear why it failed.
@@ -124,7 +124,7 @@ for (const [what, keys] of [
     connection.hello(64, 100_000);
     await until(() => connection.ids.length === 1);
     assert.deepEqual(connection.ids, ['a']);
-    assert.match([...problems].join(), /does not accept this key/);
+    assert.match([...problems].join(), /rejects this key/);
   });
 }
 
@@ -170,7 +170,7 @@ test('events of a client that is refused are dropped beyond their bound, and tol
   });
   await until(() => /HTTP 401/.test(client.status.problem ?? ''));
   for (const id of ['a', 'b', 'c']) void client.send({ id });
-  assert.match(dropped.join(), /^the buffer is full: the gateway does not accept this key/);
+  assert.match(dropped.join(), /^the buffer is full: the gateway rejects this key/);
   assert.equal(client.status.dropped, 1);
 });
 

@@ -23,7 +23,7 @@ let told: Record<string, string>;
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
   told = {};
-  // Pauses are short, but none is left out.
+  // RetryDelays are short, but none is left out.
   mock.method(Math, 'random', () => 0.01);
 });
 afterEach(() => {
@@ -175,7 +175,7 @@ for (const [what, message] of [
     await until(() => first.frames.length === 1);
     first.sayRaw(message);
     await until(() => first.closed);
-    assert.match(client.status.problem ?? '', /^no frame of a gateway: /);
+    assert.match(client.status.problem ?? '', /^not a gateway frame: /);
     assert.deepEqual(told, {});
     const second = await gateway.connection(2);
     second.hello(64, 100_000);

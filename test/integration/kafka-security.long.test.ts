@@ -198,8 +198,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     listen.stderr.on('data', (text: Buffer) => {
       said += text;
     });
-    const hint =
-      /^forebay: reading was interrupted \(.*this login no READ on groups forebay-listen-/m;
+    const hint = /^forebay: reading interrupted \(.*no READ permission on groups forebay-listen-/m;
     await until(() => hint.test(said), { what: () => `the right that is missing: ${said}` });
   });
 

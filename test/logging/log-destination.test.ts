@@ -4,7 +4,7 @@ import { constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { LogOutput } from '../../src/logging/log-destination.ts';
+import { LogDestination } from '../../src/logging/log-destination.ts';
 
 test('a full pipe is waited for once; what is cut there ends with the next line that fits', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-log-'));
@@ -12,7 +12,7 @@ test('a full pipe is waited for once; what is cut there ends with the next line 
   const file = join(folder, 'pipe');
   execFileSync('mkfifo', [file]);
   const fd = openSync(file, constants.O_RDWR | constants.O_NONBLOCK);
-  const output = new LogOutput(fd);
+  const output = new LogDestination(fd);
   const line = `${'x'.repeat(99_999)}\n`;
   output.write(line);
   const sinceMs = performance.now();

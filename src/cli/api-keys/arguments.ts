@@ -1,20 +1,20 @@
-/** The command line of `key new`. */
+/** Command line of `key new`. */
 
 import { expiryOf, KEY_NAME } from '../../api-keys/format.ts';
-import { calledAs } from '../../common/command-name.ts';
+import { commandName } from '../../common/command-name.ts';
 import { EXIT, StartError } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import { PATH, readOptions, type ValueOption, wholeNumber } from '../command-line.ts';
 
 export interface KeyOptions {
-  /** What is to stand in the file beside the token's hash, as given. */
+  /** Fields of the file's entry, as given; the hash of the token is added. */
   readonly fields: { readonly name: string } & Readonly<Record<string, string | number>>;
   readonly file: string | undefined;
   readonly help: boolean;
 }
 
 export function keyHelp(): string {
-  const me = calledAs();
+  const me = commandName();
   return `Usage: ${me} key new --name NAME [options]
 
 Creates an API key. Prints the token on stdout, once: it is not stored. The entry for the file of
@@ -31,8 +31,8 @@ FOREBAY_KEYS_FILE, with a hash of the token, is printed on stderr, or added to t
 }
 
 /**
- * Reads the arguments that follow `key`.
- * @throws StartError (exit code 2), one line that names the option, when they are wrong
+ * Parses the arguments that follow `key`.
+ * @throws StartError (exit code 2), one line that names the option, if they are invalid
  */
 export function parseKeyArguments(argv: readonly string[]): KeyOptions {
   const { values, positionals, help } = readOptions(argv, OPTIONS, wrong);
@@ -41,7 +41,7 @@ export function parseKeyArguments(argv: readonly string[]): KeyOptions {
   if (positionals.join(' ') !== 'new') throw wrong('the only subcommand is `key new`');
   if (name === undefined) throw wrong('--name is missing');
   if (burst !== undefined && eventsPerSecond === undefined) {
-    throw wrong('--burst needs --events-per-second');
+    throw wrong('--burst requires --events-per-second');
   }
   const fields = {
     name,
@@ -58,7 +58,7 @@ const NAME: ValueOption<string> = {
 };
 
 const EXPIRES: ValueOption<string> = {
-  expects: 'a time to come such as 2099-01-31 or 2099-01-31T00:00:00Z',
+  expects: 'a future time such as 2099-01-31 or 2099-01-31T00:00:00Z',
   read: (text) => ((expiryOf(text) ?? 0) > Date.now() ? text : undefined),
 };
 
@@ -71,5 +71,5 @@ const OPTIONS = {
 } as const;
 
 function wrong(message: string): StartError {
-  return new StartError(`key: ${message} (see ${calledAs()} key --help)`, EXIT.configuration);
+  return new StartError(`key: ${message} (see ${commandName()} key --help)`, EXIT.configuration);
 }

@@ -1,4 +1,4 @@
-/** The command `key new`: makes an API key. */
+/** The command `key new`: creates an API key. */
 
 import { addToFile } from '../../api-keys/file.ts';
 import { newToken, tokenHash } from '../../api-keys/token.ts';
@@ -6,9 +6,9 @@ import { EXIT } from '../../common/errors.ts';
 import { keyHelp, parseKeyArguments } from './arguments.ts';
 
 /**
- * @param argv the arguments after `key`
+ * @param argv arguments after `key`
  * @returns the exit code
- * @throws StartError: wrong options (exit code 2), a file that cannot be had (1)
+ * @throws StartError: invalid options (exit code 2), unusable file (1)
  */
 export function runKey(argv: readonly string[]): number {
   const { fields, file, help } = parseKeyArguments(argv);
@@ -19,7 +19,7 @@ export function runKey(argv: readonly string[]): number {
   const token = newToken();
   const { name, ...others } = fields;
   const entry = { name, sha256: tokenHash(token), ...others };
-  // Before the token is shown: one that is in no file lets nobody in.
+  // Written before the token is shown: a token without an entry is useless.
   if (file !== undefined) addToFile(file, entry);
   process.stdout.write(`${token}\n`);
   if (file === undefined) {

@@ -1,5 +1,5 @@
-/** The command line of `listen`. */
-import { calledAs } from '../../common/command-name.ts';
+/** Command line of `listen`. */
+import { commandName } from '../../common/command-name.ts';
 import { EXIT, StartError } from '../../common/errors.ts';
 import {
   type ListOption,
@@ -14,11 +14,11 @@ import { parseStart, type Start } from './start.ts';
 
 export interface ListenOptions {
   readonly from: Start;
-  /** Stop after so many events; undefined = go on until interrupted. */
+  /** Number of events after which it stops; undefined = until interrupted. */
   readonly count: number | undefined;
-  /** Which to read; undefined = all. */
+  /** Partitions to read; undefined = all. */
   readonly partitions: ReadonlySet<number> | undefined;
-  /** An event is shown, counted and verified only if all of them hold. */
+  /** Filters; an event is shown, counted and verified only if it matches all of them. */
   readonly filters: readonly Filter[];
   readonly json: boolean;
   readonly rate: boolean;
@@ -27,15 +27,15 @@ export interface ListenOptions {
   readonly help: boolean;
 }
 
-/** Of Kafka, which numbers partitions with 32 bits. */
+/** Maximum of Kafka's 32-bit partition numbers. */
 const PARTITION_MAX = 2 ** 31 - 1;
-/** Fifteen digits, which a number holds exactly. */
+/** Fifteen digits, which a number represents exactly. */
 const COUNT_MAX = 999_999_999_999_999;
 
 /**
- * Reads the arguments that follow `listen`.
- * @param nowMs what `--from -15m` counts back from
- * @throws StartError (exit code 2), one line that names the option, when they are wrong
+ * Parses the arguments that follow `listen`.
+ * @param nowMs reference time of `--from -15m`
+ * @throws StartError (exit code 2), one line that names the option, if they are invalid
  */
 export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
   const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
@@ -51,19 +51,19 @@ export function parseListenArguments(argv: readonly string[], nowMs = Date.now()
   return { ...options, help };
 }
 
-/** Rejects options that are each right, and together make no sense. */
+/** Rejects options that are valid alone but not together. */
 function demandSense(options: Omit<ListenOptions, 'help'>): void {
   const { rate, verify, sequenceField, filters } = options;
   if (verify && rate) {
     throw wrong('--verify and --rate are mutually exclusive: run one after the other');
   }
-  if (sequenceField !== undefined && !verify) throw wrong('--sequence-field needs --verify');
+  if (sequenceField !== undefined && !verify) throw wrong('--sequence-field requires --verify');
   const texts = new Map<string, string>();
   for (const { field, text } of filters) {
     const other = texts.get(field) ?? text;
     if (other !== text) {
       const both = `${shown(other)} and ${shown(text)}`;
-      throw wrong(`--filter wants ${field} to be ${both} at once: no event matches`);
+      throw wrong(`--filter requires ${field} to be both ${both}: no event can match`);
     }
     texts.set(field, text);
   }
@@ -105,5 +105,8 @@ const FILTER: ListOption<Filter> = {
 };
 
 function wrong(message: string): StartError {
-  return new StartError(`listen: ${message} (see ${calledAs()} listen --help)`, EXIT.configuration);
+  return new StartError(
+    `listen: ${message} (see ${commandName()} listen --help)`,
+    EXIT.configuration,
+  );
 }

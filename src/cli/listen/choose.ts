@@ -1,10 +1,10 @@
-/** Chooses where to read from, once the topic is known, and says so. */
+/** Start positions, chosen once the topic is known, and the lines that describe them. */
 import { EXIT, StartError } from '../../common/errors.ts';
 import type { ListenOptions } from './arguments.ts';
+import { counted } from './format.ts';
 import type { Bounds } from './positions.ts';
 import type { Positions } from './reader.ts';
 import { describeStart } from './start.ts';
-import { counted } from './words.ts';
 
 /** Origin of the events, for the line that names it. */
 interface Source {
@@ -14,19 +14,19 @@ interface Source {
 
 type Wanted = Pick<ListenOptions, 'from' | 'partitions'>;
 
-/** @throws StartError (exit code 2) when the topic has no such partition */
+/** @throws StartError (exit code 2) if the topic has no such partition */
 export function firstPositions(bounds: Bounds, { from, partitions }: Wanted): Positions {
   const { low, high, since } = bounds;
   for (const partition of partitions ?? []) {
     if (low.has(partition)) continue;
-    const line = `there is no partition ${partition}: the topic has 0 to ${low.size - 1}`;
+    const line = `partition ${partition} does not exist: the topic has 0 to ${low.size - 1}`;
     throw new StartError(`listen: ${line}`, EXIT.configuration);
   }
   const all = from === 'beginning' ? low : (since ?? high);
   return new Map([...all].filter(([partition]) => partitions?.has(partition) ?? true));
 }
 
-/** Where to go on: a topic that was deleted and made again is read from its new beginning. */
+/** Positions to resume at; a recreated topic is read from its new beginning. */
 export function resumedPositions(
   { low, high }: Bounds,
   { partitions }: Wanted,
@@ -42,7 +42,7 @@ export function resumedPositions(
   );
 }
 
-/** What will be read, and why nothing may come for a while, a line each. */
+/** Describes what is read, and why no events may arrive for a while, a line each. */
 export function describeFirst(source: Source, bounds: Bounds, wanted: Wanted): string[] {
   const { topic, brokers } = source;
   const { from, partitions } = wanted;
@@ -59,10 +59,10 @@ export function describeFirst(source: Source, bounds: Bounds, wanted: Wanted): s
       (partition) => (begin?.get(partition) ?? 0n) >= (bounds.high.get(partition) ?? 0n),
     );
   if (until(bounds.low)) {
-    const empty = partitions === undefined ? topic : `what was asked of ${topic}`;
-    lines.push(`${empty} is empty; waiting for events`);
+    const empty = partitions === undefined ? `${topic} is` : `these partitions of ${topic} are`;
+    lines.push(`${empty} empty; waiting for events`);
   } else if (bounds.since !== undefined && until(bounds.since)) {
-    lines.push('there is nothing since then; waiting for events');
+    lines.push('no events since then; waiting for events');
   }
   return lines;
 }

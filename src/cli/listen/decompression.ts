@@ -1,21 +1,21 @@
-/** kafkajs knows gzip by itself; the other codecs that a topic may hold are given to it here. */
+/** Decompression for kafkajs, which itself supports only gzip. */
 import { createRequire } from 'node:module';
 import type * as Kafkajs from 'kafkajs';
 import { type Codec, type CodecName, loadCodec } from '../../kafka/compression/codecs.ts';
 
-// As a module of its own kind kafkajs hides these two from `import`.
+// Through `import`, kafkajs hides these two.
 const { CompressionCodecs, CompressionTypes } = createRequire(import.meta.url)(
   'kafkajs',
 ) as typeof Kafkajs;
 
-/** Lets every consumer of this process read what Forebay may have written. */
+/** Registers the other codecs of Forebay for every consumer of this process. */
 export function registerCodecs(): void {
   CompressionCodecs[CompressionTypes.Snappy] = () => readWith('snappy');
   CompressionCodecs[CompressionTypes.LZ4] = () => readWith('lz4');
   CompressionCodecs[CompressionTypes.ZSTD] = () => readWith('zstd');
 }
 
-/** A batch that this process has no way to read. */
+/** A batch that this process cannot decompress. */
 export class CodecError extends Error {
   override readonly name = 'CodecError';
 }

@@ -1,7 +1,10 @@
-/** A record's value as the event that it should be. */
+/** Parsing of a record's value as an event. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 
-/** The event, or undefined if the value is no JSON object: anybody may write to a topic. */
+/**
+ * Returns the event; undefined if the value is not a JSON object: any producer may write to a
+ * topic.
+ */
 export function parseEvent(value: Buffer | null): JsonObject | undefined {
   try {
     const event: unknown = JSON.parse(value?.toString('utf8') ?? '');
@@ -12,8 +15,8 @@ export function parseEvent(value: Buffer | null): JsonObject | undefined {
 }
 
 /**
- * What stands in `event` at `path`: a field's name, or names (in arrays indices) with dots between
- * them. A field whose own name has the dots goes first. undefined if there is nothing.
+ * Returns the value in `event` at `path`: a field name, or names (indices in arrays) joined by
+ * dots. A field whose own name contains the dots takes precedence. Undefined if there is none.
  */
 export function fieldAt(event: unknown, path: string): unknown {
   if (!hasFields(event)) return undefined;

@@ -1,24 +1,24 @@
-/** The conditions of `--filter`. */
+/** Conditions of `--filter`. */
 import type { JsonObject } from '../../common/json-object.ts';
 import { fieldAt } from './event.ts';
 
-/** `field` names a place in the event, or with {@link KEY_FIELD} the record's key. */
+/** `field` is a path in the event, or {@link KEY_FIELD} for the record key. */
 export interface Filter {
   readonly field: string;
   readonly text: string;
 }
 
-/** Shells expand `$`; no name of a field is likely to begin with it either. */
+/** Not `$`, which shells expand; field names are unlikely to begin with it. */
 export const KEY_FIELD = '@key';
 
-/** Reads `field=text`; undefined if it is none. The text may be empty and have more `=` in it. */
+/** Parses `field=text`; undefined if invalid. The text may be empty or contain `=`. */
 export function parseFilter(argument: string): Filter | undefined {
   const equals = argument.indexOf('=');
   if (equals < 1) return undefined;
   return { field: argument.slice(0, equals), text: argument.slice(equals + 1) };
 }
 
-/** Whether all of `filters` hold for a record. */
+/** Returns whether a record matches all filters. */
 export function matchesAll(
   filters: readonly Filter[],
   key: Buffer | null,
@@ -31,7 +31,7 @@ export function matchesAll(
 
 const NUMBER = /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/;
 
-/** Objects and arrays match no text: their fields are what can be asked for. */
+/** Objects and arrays match no text; filters address their fields. */
 function isWritten(value: unknown, text: string): boolean {
   switch (typeof value) {
     case 'string':

@@ -1,25 +1,25 @@
-/** Which numbers of one client's sequence have come, kept as the few ranges that have not. */
+/** Received numbers of one client's sequence, stored as the ranges that are missing. */
 
-/** Numbers from `first` to `last`, both included. */
+/** Numbers from `first` to `last`, inclusive. */
 export interface Range {
   readonly first: number;
   readonly last: number;
 }
 
-/** What a number turned out to be. */
+/** Classification of a received number. */
 export type Arrival =
   | { readonly kind: 'next' }
   /** Numbers before it are missing. */
   | { readonly kind: 'gap'; readonly missing: Range }
-  /** It was missing, and comes after a greater one. */
+  /** It was missing, and arrives after a greater one. */
   | { readonly kind: 'late' }
   | { readonly kind: 'repeat' }
-  /** Before what is known of this client: it may be late or a repeat. */
+  /** Below the known range of this client: late or a repeat. */
   | { readonly kind: 'unknown' };
 
 /**
- *          #floor                                 #next
- *  unknown   │ came │ missing │ came │ missing │ came │ not yet
+ *          #floor                                               #next
+ *  unknown   │ received │ missing │ received │ missing │ received │ not yet
  */
 export class Gaps {
   /** Missing numbers, ascending. */
@@ -27,7 +27,7 @@ export class Gaps {
   #floor: number;
   #next: number;
 
-  /** @param first the number that was seen first: what came before is not known */
+  /** @param first first received number: nothing is known of lower ones */
   constructor(first: number) {
     this.#floor = first;
     this.#next = first + 1;
@@ -37,12 +37,12 @@ export class Gaps {
     return this.#missing.length;
   }
 
-  /** Numbers that are missing now. */
+  /** Count of numbers currently missing. */
   get missing(): number {
     return this.#missing.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   }
 
-  take(number: number): Arrival {
+  add(number: number): Arrival {
     if (number < this.#floor) return { kind: 'unknown' };
     if (number < this.#next) return this.#fill(number) ? { kind: 'late' } : { kind: 'repeat' };
     const missing = { first: this.#next, last: number - 1 };
@@ -52,7 +52,7 @@ export class Gaps {
     return { kind: 'gap', missing };
   }
 
-  /** Gives up the oldest missing range. @returns how many numbers that were */
+  /** Drops the oldest missing range. @returns the count of its numbers */
   forgetOldest(): number {
     const range = this.#missing.shift();
     if (range === undefined) return 0;

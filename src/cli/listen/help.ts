@@ -1,8 +1,8 @@
-/** What `listen --help` says. */
-import { calledAs } from '../../common/command-name.ts';
+/** Text of `listen --help`. */
+import { commandName } from '../../common/command-name.ts';
 
 export function listenHelp(): string {
-  const me = calledAs();
+  const me = commandName();
   return `Usage: ${me} listen [options]
 
 Prints the events of the topic, one per line: partition, offset, key, value, separated by tabs.

@@ -1,4 +1,4 @@
-/** The command `listen`: prints what is in the topic, and finds what is there twice or missing. */
+/** The command `listen`: prints the events of the topic, and detects repeated and missing ones. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka } from 'kafkajs';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
@@ -6,22 +6,24 @@ import { type Config, readConfig, unknownSettings } from '../../config/config.ts
 import { kafkaOptions } from '../../kafka/client-options.ts';
 import { type ListenOptions, parseListenArguments } from './arguments.ts';
 import { describeFirst, firstPositions, resumedPositions } from './choose.ts';
-import { COLOURS, wantsColours } from './colours.ts';
+import { COLORS, wantsColors } from './colors.ts';
 import { listenHelp } from './help.ts';
 import { Output } from './output.ts';
-import { describe, obstacleOf, PASSING, reasonOf, waitForTopic } from './positions.ts';
+import { describe, obstacleOf, reasonOf, TRANSIENT, waitForTopic } from './positions.ts';
 import { Printer } from './printer.ts';
 import { type Positions, TopicReader } from './reader.ts';
 import { Verification } from './verification.ts';
 
 const PAUSE_MS = 1_000;
-/** kafkajs gives up soon, so that we can say what is wrong and end when asked; we try for ever. */
+/**
+ * Few retries of kafkajs, so that failures are reported and signals obeyed soon; we retry forever.
+ */
 const RETRY = { retries: 1, initialRetryTime: 100, maxRetryTime: 500 };
 
 /**
  * Runs until it is interrupted (SIGINT, SIGTERM), its output is closed, or `--count` is reached.
- * @param argv the arguments after `listen`
- * @returns the exit code: 0, 1 for what `--verify` found or what cannot be read, 2 for wrong
+ * @param argv arguments after `listen`
+ * @returns the exit code: 0, 1 for findings of `--verify` or an unreadable topic, 2 for invalid
  * options or settings
  */
 export async function runListen(argv: string[]): Promise<number> {
@@ -32,7 +34,7 @@ export async function runListen(argv: string[]): Promise<number> {
       return EXIT.clean;
     }
     for (const warning of unknownSettings(process.env)) complain(warning);
-    return await new Listening(readConfig(process.env), options).run();
+    return await new Listen(readConfig(process.env), options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     complain(error.message);
@@ -40,7 +42,7 @@ export async function runListen(argv: string[]): Promise<number> {
   }
 }
 
-class Listening {
+class Listen {
   readonly #topic: string;
   readonly #brokers: readonly string[];
   readonly #kafka: Kafka;
@@ -65,7 +67,7 @@ class Listening {
       });
     this.#printer = new Printer({
       options,
-      colours: wantsColours(process.env, process.stdout.isTTY) ? COLOURS : undefined,
+      colors: wantsColors(process.env, process.stdout.isTTY) ? COLORS : undefined,
       output: new Output(process.stdout, (error) => this.#outputClosed(error)),
       verification: this.#verification,
       stop: this.#stop,
@@ -73,7 +75,7 @@ class Listening {
   }
 
   async run(): Promise<number> {
-    // A second signal finds no handler and ends the process at once.
+    // A second signal finds no handler and terminates the process.
     const stop = () => this.#stop.abort();
     process.once('SIGINT', stop).once('SIGTERM', stop);
     try {
@@ -98,7 +100,7 @@ class Listening {
     this.#stop.abort();
   }
 
-  /** Reads, and goes on where it was each time that Kafka went away. */
+  /** Reads, and resumes at its position after each failure of Kafka. */
   async #follow(): Promise<void> {
     const { signal } = this.#stop;
     const aborted = new Promise<undefined>((resolve) => {
@@ -112,7 +114,7 @@ class Listening {
         topic: this.#topic,
         positions,
         partitions: this.#options.partitions,
-        onBatch: (partition, messages) => this.#printer.take(partition, messages),
+        onBatch: (partition, messages) => this.#printer.print(partition, messages),
       });
       this.#printer.begin();
       const failure = await Promise.race([reader.run(), aborted]);
@@ -121,7 +123,7 @@ class Listening {
     }
   }
 
-  /** Waits for the topic, and chooses where to begin in it, or to go on. */
+  /** Waits for the topic; returns the positions at which to start or resume. */
   async #positions(before: Positions | undefined): Promise<Positions> {
     const { from, partitions } = this.#options;
     const sinceMs = before === undefined && typeof from === 'number' ? from : undefined;
@@ -135,10 +137,10 @@ class Listening {
       signal,
     });
     if (before !== undefined) {
-      complain(`reading ${topic} again`);
+      complain(`resumed reading ${topic}`);
       return resumedPositions(bounds, this.#options, before);
     }
-    // A topic that was not there when we came is all new: its first events are not skipped.
+    // A topic that did not exist at the start is all new: none of its events are skipped.
     const wanted = { from: bounds.appeared ? 'beginning' : from, partitions } as const;
     const first = firstPositions(bounds, wanted);
     const source = { topic, brokers: this.#brokers };
@@ -146,15 +148,15 @@ class Listening {
     return first;
   }
 
-  /** Says why reading stopped, and lets Kafka rest a little before the next try. */
+  /** Reports the failure, and pauses before the next attempt. */
   async #interrupted(failure: Error): Promise<void> {
     const obstacle = obstacleOf(failure);
     const reason = reasonOf(failure);
-    if (!PASSING.has(obstacle)) {
+    if (!TRANSIENT.has(obstacle)) {
       throw new StartError(describe(obstacle, this.#topic, reason), EXIT.failed);
     }
     const why = obstacle === 'uncoordinated' ? describe(obstacle, this.#topic, reason) : reason;
-    complain(`reading was interrupted (${why})`);
+    complain(`reading interrupted (${why})`);
     await sleep(PAUSE_MS, undefined, { signal: this.#stop.signal });
   }
 }

@@ -1,11 +1,14 @@
-/** Standard output that may be closed by its reader at any time (`… | head -1`). */
+/** Standard output, which its reader may close at any time (`… | head -1`). */
 
 export interface Writable {
   write(text: string, done: (error?: Error | null) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Writes to `stream`; `onClosed` is called when its reader has gone, other errors with them. */
+/**
+ * Writes to `stream`; calls `onClosed` when the reader has closed it, with the error for other
+ * failures.
+ */
 export class Output {
   readonly #stream: Writable;
 
@@ -16,7 +19,7 @@ export class Output {
     });
   }
 
-  /** Resolves when the text was handed over or could not be. */
+  /** Resolves when the text was written or failed to be. */
   write(text: string): Promise<void> {
     return new Promise((resolve) => {
       this.#stream.write(text, () => resolve());

@@ -1,4 +1,4 @@
-/** Finds out where a topic begins and ends, and waits while there is no Kafka or no such topic. */
+/** Offsets of a topic; waits while Kafka or the topic is unavailable. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kafka } from 'kafkajs';
 import { EXIT, StartError } from '../../common/errors.ts';
@@ -10,11 +10,11 @@ const PAUSE_MS = 1_000;
 export interface Bounds {
   readonly low: Positions;
   readonly high: Positions;
-  /** The first record of a time, if it was asked for; `high` where there is none so late. */
+  /** First offsets at a requested time; `high` if no record is that recent. */
   readonly since?: Positions;
 }
 
-/** What stands in the way of reading. */
+/** Reason why the topic is not readable. */
 export type Obstacle =
   | 'missing'
   | 'leaderless'
@@ -24,25 +24,25 @@ export type Obstacle =
   | 'login'
   | 'codec';
 
-/** Those that waiting helps against. */
-export const PASSING: ReadonlySet<Obstacle> = new Set([
+/** Obstacles that may disappear. */
+export const TRANSIENT: ReadonlySet<Obstacle> = new Set([
   'missing',
   'leaderless',
   'uncoordinated',
   'unreachable',
 ]);
 
-/** Of a topic that is just made, or of a broker that has just died. */
+/** Errors for a topic just created, or a broker that has just died. */
 const LEADERLESS = new Set(['LEADER_NOT_AVAILABLE', 'NOT_LEADER_FOR_PARTITION']);
 
-/** Walks the causes of a kafkajs error: the outer ones only tell that it tried often enough. */
+/** Classifies a kafkajs error by its causes: the outer ones only report exhausted retries. */
 export function obstacleOf(error: unknown): Obstacle {
   for (let at = error; at instanceof Error; at = at.cause) {
     const type = (at as Error & { type?: string }).type ?? '';
     if (at instanceof CodecError) return 'codec';
     if (at.name === 'KafkaJSSASLAuthenticationError') return 'login';
-    // Of a Kafka that starts, of a broker that dies just then, and all that kafkajs tells of a
-    // login without rights on the group.
+    // While Kafka starts or a broker dies; also kafkajs's only error for a login without permission
+    // on the group.
     if (at.name === 'KafkaJSGroupCoordinatorNotFound') return 'uncoordinated';
     if (type.endsWith('_AUTHORIZATION_FAILED')) return 'denied';
     if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing';
@@ -51,7 +51,7 @@ export function obstacleOf(error: unknown): Obstacle {
   return 'unreachable';
 }
 
-/** The innermost reason in words, cut to one line. */
+/** Innermost message, its first line. */
 export function reasonOf(error: unknown): string {
   let message = '';
   for (let at = error; at instanceof Error; at = at.cause) message = at.message;
@@ -59,10 +59,10 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * The topic's first and next offsets now. Never creates the topic.
- * @param retries how often kafkajs tries again what may pass, a missing topic included
- * @param sinceMs a time in milliseconds since 1970, to look for the first records of
- * @throws what kafkajs throws; see {@link obstacleOf}
+ * Fetches the topic's first and next offsets. Never creates the topic.
+ * @param retries retries of kafkajs for transient errors, including a missing topic
+ * @param sinceMs time in milliseconds since 1970, whose first records are looked up
+ * @throws errors of kafkajs; see {@link obstacleOf}
  */
 export async function fetchBounds(
   kafka: Kafka,
@@ -96,10 +96,9 @@ export interface Wait {
 }
 
 /**
- * Asks until Kafka answers and the topic is there, and tells by `say` what it waits for, each
- * reason once.
- * @returns the bounds, and whether the topic was seen to be missing before
- * @throws StartError (exit code 1) when waiting does not help; AbortError when `signal` is aborted
+ * Polls until Kafka responds and the topic exists; reports each obstacle once through `say`.
+ * @returns the bounds, and whether the topic was missing before
+ * @throws StartError (exit code 1) if waiting is futile; AbortError if `signal` is aborted
  */
 export async function waitForTopic({
   kafka,
@@ -117,7 +116,7 @@ export async function waitForTopic({
     } catch (error) {
       const obstacle = obstacleOf(error);
       const line = describe(obstacle, topic, reasonOf(error));
-      if (!PASSING.has(obstacle)) throw new StartError(line, EXIT.failed);
+      if (!TRANSIENT.has(obstacle)) throw new StartError(line, EXIT.failed);
       if (obstacle !== said) say(line);
       said = obstacle;
       appeared ||= obstacle === 'missing';
@@ -126,7 +125,7 @@ export async function waitForTopic({
   }
 }
 
-/** What stands in the way, and whether it is waited for, in a line for people. */
+/** Describes an obstacle, and whether it is waited for, in a line. */
 export function describe(obstacle: Obstacle, topic: string, reason: string): string {
   switch (obstacle) {
     case 'missing':
@@ -134,14 +133,14 @@ export function describe(obstacle: Obstacle, topic: string, reason: string): str
     case 'leaderless':
       return `topic ${topic} has a partition without a leader; waiting for it`;
     case 'uncoordinated':
-      return 'the group has no coordinator, or this login no READ on groups forebay-listen-*; waiting for it';
+      return 'no group coordinator, or no READ permission on groups forebay-listen-*; waiting for it';
     case 'unreachable':
       return `Kafka cannot be reached (${reason}); waiting for it`;
     case 'denied':
-      return `Kafka does not allow to read topic ${topic} (${reason})`;
+      return `Kafka denied access to topic ${topic} (${reason})`;
     case 'login':
-      return `Kafka does not accept the credentials (${reason})`;
+      return `Kafka rejected the credentials (${reason})`;
     case 'codec':
-      return `topic ${topic} is compressed in a way that cannot be read: ${reason}`;
+      return `cannot decompress topic ${topic}: ${reason}`;
   }
 }

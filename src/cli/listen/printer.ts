@@ -1,26 +1,25 @@
-/** What becomes of the records that `listen` reads: the right ones are shown, counted, verified. */
+/** Processing of the records that `listen` reads: filters, prints, counts and verifies them. */
 import type { KafkaMessage } from 'kafkajs';
 import type { JsonObject } from '../../common/json-object.ts';
 import type { ListenOptions } from './arguments.ts';
-import type { Colours } from './colours.ts';
+import type { Colors } from './colors.ts';
 import { parseEvent } from './event.ts';
 import { matchesAll } from './filter.ts';
-import { jsonLine, type ListenedRecord, plainLine } from './format.ts';
+import { counted, jsonLine, type ListenedRecord, plainLine } from './format.ts';
 import type { Output } from './output.ts';
 import { Rates } from './rates.ts';
 import type { Verification } from './verification.ts';
-import { counted } from './words.ts';
 
-/** Text handed to the output at once: a terminal shows it soon, a pipe takes it cheaply. */
+/** Size of a write: soon visible on a terminal, and cheap for a pipe. */
 const CHUNK_LENGTH = 64 * 1024;
 const RATE_MS = 1_000;
 
 export interface PrinterParts {
   readonly options: ListenOptions;
-  readonly colours: Colours | undefined;
+  readonly colors: Colors | undefined;
   readonly output: Output;
   readonly verification: Verification | undefined;
-  /** Ends the reading; the printer aborts it when it has seen `--count` events. */
+  /** Ends the reading; aborted by the printer after `--count` events. */
   readonly stop: AbortController;
 }
 
@@ -30,16 +29,16 @@ export class Printer {
   #startedMs: number | undefined;
   #ticking: NodeJS.Timeout | undefined;
   #read = 0;
-  /** Events that the filters let through. */
+  /** Events that match the filters. */
   #shown = 0;
 
   constructor(parts: PrinterParts) {
     this.#parts = parts;
     const { json, rate } = parts.options;
-    if (rate) this.#rates = new Rates({ json, colours: parts.colours });
+    if (rate) this.#rates = new Rates({ json, colors: parts.colors });
   }
 
-  /** To be called when reading begins, again and again as it may; time counts from the first on. */
+  /** Starts the clock of the rates; further calls have no effect. */
   begin(): void {
     if (this.#startedMs !== undefined) return;
     this.#startedMs = performance.now();
@@ -47,14 +46,14 @@ export class Printer {
     if (this.#rates !== undefined) this.#ticking = setInterval(() => this.#writeRates(), RATE_MS);
   }
 
-  /** Takes records of one partition in their order; resolves when there is room for more. */
-  async take(partition: number, messages: readonly KafkaMessage[]): Promise<void> {
+  /** Prints records of one partition in order; resolves when there is room for more. */
+  async print(partition: number, messages: readonly KafkaMessage[]): Promise<void> {
     const { options, output, stop } = this.#parts;
     const { count = Number.POSITIVE_INFINITY } = options;
     let text = '';
     for (const message of messages) {
       if (stop.signal.aborted) return;
-      text += this.#look(recordOf(partition, message));
+      text += this.#process(recordOf(partition, message));
       if (this.#shown >= count) stop.abort();
       if (text.length >= CHUNK_LENGTH || stop.signal.aborted) {
         await output.write(text);
@@ -64,7 +63,7 @@ export class Printer {
     if (text !== '') await output.write(text);
   }
 
-  /** The last rates. @returns how much there was, in a line for people */
+  /** Prints the last rates. @returns the summary line */
   async end(): Promise<string> {
     clearInterval(this.#ticking);
     const read = counted(this.#read, 'event');
@@ -75,21 +74,21 @@ export class Printer {
     return `${all} in ${seconds} s`;
   }
 
-  /** @returns the text to print; empty when there is none */
-  #look(record: ListenedRecord): string {
-    const { options, verification, colours } = this.#parts;
+  /** @returns the text to print, possibly empty */
+  #process(record: ListenedRecord): string {
+    const { options, verification, colors } = this.#parts;
     const { filters } = options;
     this.#read++;
     let event: JsonObject | undefined;
     if (filters.length > 0 || verification !== undefined) event = parseEvent(record.value);
     if (!matchesAll(filters, record.key, event)) return '';
     this.#shown++;
-    verification?.look(record, event);
+    verification?.check(record, event);
     if (this.#rates !== undefined) {
       this.#rates.count(record.partition);
       return '';
     }
-    return options.json ? jsonLine(record) : plainLine(record, colours);
+    return options.json ? jsonLine(record) : plainLine(record, colors);
   }
 
   async #writeRates(): Promise<void> {

@@ -1,9 +1,9 @@
-/** What `--rate` shows: events per second, in all and by partition. */
-import type { Colours } from './colours.ts';
+/** Output of `--rate`: events per second, total and by partition. */
+import type { Colors } from './colors.ts';
 
 export interface RatesOptions {
   readonly json: boolean;
-  readonly colours: Colours | undefined;
+  readonly colors: Colors | undefined;
 }
 
 export class Rates {
@@ -15,7 +15,7 @@ export class Rates {
     this.#options = options;
   }
 
-  /** @param nowMs of a clock that is never set, such as performance.now() */
+  /** @param nowMs of a monotonic clock such as performance.now() */
   begin(nowMs: number): void {
     this.#sinceMs = nowMs;
   }
@@ -24,7 +24,7 @@ export class Rates {
     this.#counts.set(partition, (this.#counts.get(partition) ?? 0) + 1);
   }
 
-  /** The rates since the last line; partitions without events are left out. */
+  /** Rates since the last line; omits partitions without events. */
   line(nowMs: number, time: Date): string {
     const seconds = Math.max(nowMs - this.#sinceMs, 1) / 1_000;
     const counts = [...this.#counts].sort(([a], [b]) => a - b);
@@ -40,7 +40,7 @@ export class Rates {
       const partitions = each.map(({ partition, rate }) => `"${partition}":${rate}`).join(',');
       return `{"time":"${at}","eventsPerSecond":${all},"partitions":{${partitions}}}\n`;
     }
-    const { place = asIs, literal = asIs } = this.#options.colours ?? {};
+    const { place = asIs, literal = asIs } = this.#options.colors ?? {};
     const partitions = each
       .map(({ partition, rate }) => `${place(`${partition}:`)}${rate}`)
       .join(' ');
@@ -48,7 +48,7 @@ export class Rates {
   }
 }
 
-/** A digit after the point where it tells something. */
+/** One decimal for small rates. */
 function rateText(rate: number): string {
   return rate.toFixed(rate < 10 ? 1 : 0);
 }

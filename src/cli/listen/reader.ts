@@ -1,6 +1,6 @@
 /**
- * Reads a topic from given positions on. kafkajs reads only as a member of a group, so the group is
- * one of its own, commits nothing, and its position is set anew each time that it is joined.
+ * Reads a topic from given positions. kafkajs reads only as a member of a group, so the group is
+ * unique, commits nothing, and its positions are set again each time it is joined.
  */
 import { randomUUID } from 'node:crypto';
 import type { Consumer, Kafka, KafkaMessage } from 'kafkajs';
@@ -12,11 +12,11 @@ export type Positions = Map<number, bigint>;
 export interface ReaderOptions {
   readonly kafka: Kafka;
   readonly topic: string;
-  /** Where to start; moves on as batches are taken. A partition that is not there starts at 0. */
+  /** Start positions; advanced as batches are processed. A missing partition starts at 0. */
   readonly positions: Positions;
-  /** Those to read; undefined = all. */
+  /** Partitions to read; undefined = all. */
   readonly partitions?: ReadonlySet<number> | undefined;
-  /** Records of one partition in their order; the next batch waits for the promise. */
+  /** Receives records of one partition in order; the next batch waits for the promise. */
   readonly onBatch: (partition: number, records: KafkaMessage[]) => Promise<void> | void;
 }
 
@@ -51,7 +51,7 @@ export class TopicReader {
     );
   }
 
-  /** Reads; resolves, with the reason, only when that has come to an end by itself. */
+  /** Reads; resolves with the reason when reading has failed. */
   async run(): Promise<Error> {
     try {
       await this.#start();
@@ -78,7 +78,7 @@ export class TopicReader {
     });
   }
 
-  /** Leaves the group and closes the connections; waits for a batch that is being taken. */
+  /** Leaves the group and closes the connections; waits for the current batch. */
   async stop(): Promise<void> {
     await this.#consumer.disconnect();
   }
@@ -96,7 +96,7 @@ export class TopicReader {
   }
 }
 
-/** A group's coordinator is not to be had while Kafka starts or moves it: kafkajs joins again. */
+/** Transient errors while Kafka starts or moves the group's coordinator: kafkajs joins again. */
 const GROUP_UNSETTLED = new Set([
   'GROUP_LOAD_IN_PROGRESS',
   'GROUP_COORDINATOR_NOT_AVAILABLE',

@@ -1,18 +1,18 @@
-/** Finds events whose id was seen before. */
+/** Detection of events whose id was seen before. */
 import type { JsonObject } from '../../common/json-object.ts';
 import { printable } from '../../common/printable.ts';
-import { counted } from './words.ts';
+import { counted } from './format.ts';
 
 export interface RepeatsSummary {
-  /** Events looked at. */
+  /** Events checked. */
   readonly events: number;
-  /** Ids that were not among those remembered when they came. */
+  /** Ids that were not remembered when they arrived. */
   readonly distinctIds: number;
-  /** Events whose id an earlier event had. */
+  /** Events with the id of an earlier event. */
   readonly repeats: number;
-  /** Events without an id, or that are no JSON objects: nothing can be said of them. */
+  /** Events without an id, or that are not JSON objects: not checkable. */
   readonly withoutId: number;
-  /** Ids that are not remembered any more: their repeats go unseen. */
+  /** Evicted ids: their repeats are not detected. */
   readonly forgotten: number;
 }
 
@@ -21,7 +21,7 @@ const EXAMPLES_MAX = 10;
 export class Repeats {
   readonly #field: string;
   readonly #generationMax: number;
-  /** Ids as JSON, so that 1 and "1" differ. When there are many, the older half is let go. */
+  /** Ids as JSON, so that 1 and "1" differ. The older half is evicted when there are too many. */
   #young = new Set<string>();
   #old = new Set<string>();
   readonly #examples: string[] = [];
@@ -33,15 +33,15 @@ export class Repeats {
 
   /**
    * @param field name of the field that holds an event's id
-   * @param idsMax ids that are remembered at the most; at least the newest half of them is
+   * @param idsMax maximum of remembered ids; at least the newest half of them is kept
    */
   constructor(field: string, idsMax: number) {
     this.#field = field;
     this.#generationMax = Math.ceil(idsMax / 2);
   }
 
-  /** @returns the event's id, to be shown, if it was seen before */
-  look(event: JsonObject | undefined): string | undefined {
+  /** @returns the event's id, escaped, if it was seen before */
+  check(event: JsonObject | undefined): string | undefined {
     this.#events++;
     const id = this.#idOf(event);
     if (id === undefined) {
@@ -68,16 +68,16 @@ export class Repeats {
     };
   }
 
-  /** The summary in a line for people, with the first repeated ids. */
+  /** Summary line, with the first repeated ids. */
   describe(): string {
     const { events, distinctIds, repeats, withoutId, forgotten } = this.summary;
     const parts = [
       `${counted(events, 'event')}, ${counted(distinctIds, 'distinct id')}`,
       `${counted(repeats, 'repeat')}, ${withoutId} without ${this.#field}`,
     ];
-    if (forgotten > 0) parts.push(`the ${forgotten} oldest ids were forgotten`);
+    if (forgotten > 0) parts.push(`the ${forgotten} oldest ids were evicted`);
     const line = parts.join(', ');
-    return repeats === 0 ? line : `${line}; repeated first: ${this.#examples.join(' ')}`;
+    return repeats === 0 ? line : `${line}; first repeats: ${this.#examples.join(' ')}`;
   }
 
   #remember(id: string): void {

@@ -1,23 +1,23 @@
-/** Finds what is missing and what is there twice in the sequences of numbers that clients send. */
+/** Detection of missing and repeated numbers in the sequences of clients. */
 import { printable } from '../../common/printable.ts';
+import { counted } from './format.ts';
 import { type Arrival, Gaps } from './gaps.ts';
-import { counted } from './words.ts';
 
 export interface SequenceBounds {
-  /** Clients that are followed; what others send is counted apart. */
+  /** Clients that are tracked; events of others are counted separately. */
   readonly clientsMax: number;
-  /** Missing ranges of all clients together; beyond it the oldest of a client are given up. */
+  /** Missing ranges of all clients together; beyond it the oldest of a client are dropped. */
   readonly rangesMax: number;
 }
 
 export interface SequencesSummary {
   readonly clients: number;
-  /** Numbers that have not come. */
+  /** Numbers that have not arrived. */
   readonly missing: number;
   readonly repeats: number;
-  /** Numbers that came after a greater one. */
+  /** Numbers that arrived after a greater one. */
   readonly late: number;
-  /** Events without a number or a key, or of clients beyond the bound. */
+  /** Events without a number or a key, or of clients beyond the limit. */
   readonly unfollowed: number;
 }
 
@@ -25,7 +25,7 @@ export class Sequences {
   readonly #bounds: SequenceBounds;
   readonly #clients = new Map<string, Gaps>();
   #ranges = 0;
-  /** Missing numbers of ranges that were given up. */
+  /** Missing numbers of dropped ranges. */
   #givenUp = 0;
   #repeats = 0;
   #late = 0;
@@ -36,11 +36,11 @@ export class Sequences {
   }
 
   /**
-   * @param key the record's key, which names the client
-   * @param value what stands in the field of the sequence
-   * @returns what is wrong, for people; undefined if nothing is
+   * @param key record key, which identifies the client
+   * @param value value of the sequence field
+   * @returns the finding, or undefined
    */
-  look(key: Buffer | null, value: unknown): string | undefined {
+  check(key: Buffer | null, value: unknown): string | undefined {
     const number = numberOf(value);
     if (key === null || number === undefined) {
       this.#unfollowed++;
@@ -48,7 +48,7 @@ export class Sequences {
     }
     const client = key.toString('utf8');
     const gaps = this.#clients.get(client);
-    if (gaps !== undefined) return this.#describe(this.#take(gaps, number), client, number);
+    if (gaps !== undefined) return this.#describe(this.#add(gaps, number), client, number);
     if (this.#clients.size < this.#bounds.clientsMax) this.#clients.set(client, new Gaps(number));
     else this.#unfollowed++;
     return undefined;
@@ -66,18 +66,18 @@ export class Sequences {
     };
   }
 
-  /** The summary in a line for people. */
+  /** Summary line. */
   describe(): string {
     const { clients, missing, repeats, late, unfollowed } = this.summary;
     return (
       `sequences of ${counted(clients, 'client')}: ${missing} missing, ` +
-      `${counted(repeats, 'repeat')}, ${late} late, ${unfollowed} not followed`
+      `${counted(repeats, 'repeat')}, ${late} late, ${unfollowed} not tracked`
     );
   }
 
-  #take(gaps: Gaps, number: number): Arrival {
+  #add(gaps: Gaps, number: number): Arrival {
     const before = gaps.ranges;
-    const arrival = gaps.take(number);
+    const arrival = gaps.add(number);
     this.#ranges += gaps.ranges - before;
     while (this.#ranges > this.#bounds.rangesMax && gaps.ranges > 0) {
       this.#givenUp += gaps.forgetOldest();
@@ -106,7 +106,7 @@ export class Sequences {
   }
 }
 
-/** A whole number, or a text of digits: ids are often texts. */
+/** An integer, or a string of digits: ids are often strings. */
 function numberOf(value: unknown): number | undefined {
   const number = typeof value === 'string' && /^\d{1,16}$/.test(value) ? Number(value) : value;
   return Number.isSafeInteger(number) ? (number as number) : undefined;

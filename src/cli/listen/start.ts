@@ -1,4 +1,4 @@
-/** Where `listen` starts: the values of `--from`. */
+/** Start position of `listen`: the values of `--from`. */
 
 /** A number is a time, in milliseconds since 1970. */
 export type Start = 'beginning' | 'end' | number;
@@ -13,11 +13,11 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 const ABSOLUTE =
   /^\d{4}-\d{2}-\d{2}(?<time>T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(?<zone>Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** Reads the value of `--from`; undefined if it is none. A time without a zone is UTC. */
+/** Parses the value of `--from`; undefined if invalid. A time without a zone is UTC. */
 export function parseStart(text: string, nowMs: number): Start | undefined {
   if (text === 'beginning' || text === 'end') return text;
   const [, amount, unit = ''] = RELATIVE.exec(text) ?? [];
-  // Kafka keeps times below 0 for other meanings.
+  // Kafka reserves negative timestamps.
   if (amount !== undefined) return Math.max(0, nowMs - Number(amount) * (UNIT_MS[unit] ?? 0));
   const groups = ABSOLUTE.exec(text)?.groups;
   if (groups === undefined || !isDay(text.slice(0, 10))) return undefined;
@@ -26,13 +26,13 @@ export function parseStart(text: string, nowMs: number): Start | undefined {
   return atMs >= 0 ? atMs : undefined;
 }
 
-/** JavaScript takes the 30th of February for the 2nd of March. */
+/** Rejects dates such as February 30, which JavaScript takes for March 2. */
 function isDay(text: string): boolean {
   const atMs = Date.parse(text);
   return !Number.isNaN(atMs) && new Date(atMs).toISOString().startsWith(text);
 }
 
-/** For a sentence such as `reading it from …`. */
+/** Wording for a sentence such as `reading … from …`. */
 export function describeStart(start: Start): string {
   return typeof start === 'number' ? new Date(start).toISOString() : `its ${start}`;
 }

@@ -1,4 +1,6 @@
-/** What `--verify` does: repeats by id, and by `--sequence-field` what each client's numbers tell. */
+/**
+ * Checks of `--verify`: repeats by id, and with `--sequence-field` gaps in each client's numbers.
+ */
 
 import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
@@ -9,9 +11,9 @@ import { Sequences } from './sequences.ts';
 
 export interface VerificationOptions {
   readonly idField: string;
-  /** Place in the event of the number that a client counts up; undefined = by id alone. */
+  /** Path of the number that each client increments; undefined = check ids only. */
   readonly sequenceField: string | undefined;
-  /** Takes a line for people. */
+  /** Receives the output lines. */
   readonly say: (line: string) => void;
 }
 
@@ -30,33 +32,33 @@ export class Verification {
     }
   }
 
-  /** Looks at the next record of its partition, and tells what is wrong with it. */
-  look(record: ListenedRecord, event: JsonObject | undefined): void {
-    const id = this.#repeats.look(event);
-    if (id !== undefined) this.#tell(`repeat of ${id}`, record);
+  /** Checks the next record of its partition and reports findings. */
+  check(record: ListenedRecord, event: JsonObject | undefined): void {
+    const id = this.#repeats.check(event);
+    if (id !== undefined) this.#report(`repeat of ${id}`, record);
     const { sequenceField } = this.#options;
     if (this.#sequences === undefined || sequenceField === undefined) return;
-    const found = this.#sequences.look(record.key, fieldAt(event, sequenceField));
-    if (found !== undefined) this.#tell(found, record);
+    const found = this.#sequences.check(record.key, fieldAt(event, sequenceField));
+    if (found !== undefined) this.#report(found, record);
   }
 
-  /** Whether nothing is there twice or missing. */
+  /** Whether no repeats and no missing numbers were found. */
   get clean(): boolean {
     const { missing = 0, repeats = 0 } = this.#sequences?.summary ?? {};
     return this.#repeats.summary.repeats + repeats + missing === 0;
   }
 
-  /** The outcome, a line each for people. */
+  /** Summary, a line each. */
   describe(): string[] {
     const sequences = this.#sequences?.describe();
     return [this.#repeats.describe(), ...(sequences === undefined ? [] : [sequences])];
   }
 
-  #tell(found: string, { partition, offset }: ListenedRecord): void {
+  #report(found: string, { partition, offset }: ListenedRecord): void {
     this.#found++;
     const { say } = this.#options;
     if (this.#found <= LIMITS.listenFindings)
       say(`${found} at partition ${partition} offset ${offset}`);
-    if (this.#found === LIMITS.listenFindings) say('what is found from here on is only counted');
+    if (this.#found === LIMITS.listenFindings) say('further findings are only counted');
   }
 }

@@ -79,7 +79,7 @@ for (const [option, values] of Object.entries(WRONG)) {
     for (const argv of [[option], [option, '--json'], [option, '--'], [option, '--count=3']]) {
       assert.match(
         messageOf(argv),
-        new RegExp(`listen: ${option} needs a value: \\w`),
+        new RegExp(`listen: ${option} requires a value: \\w`),
         argv.join(),
       );
     }
@@ -97,13 +97,13 @@ for (const [argv, expected] of [
   [['--verify', '--rate'], /--verify and --rate are mutually exclusive/],
   [['--rate', '--json', '--verify', '--count=3'], /--verify and --rate are mutually exclusive/],
   [['--rate', '--sequence-field', 'seq', '--verify'], /--verify and --rate are mutually exclusive/],
-  [['--sequence-field', 'seq'], /--sequence-field needs --verify/],
-  [['--sequence-field', 'seq', '--rate'], /--sequence-field needs --verify/],
-  [['--filter', 'a=1', '--filter=a=2'], /--filter wants a to be "1" and "2" at once/],
-  [['--filter', '@key=a', '--filter=b=2', '--filter=@key=b'], /--filter wants @key to be/],
-  [['--count', '3', '--count=4'], /--count is given twice/],
-  [['--from', 'end', '--from', 'end'], /--from is given twice/],
-  [['--sequence-field=a', '--sequence-field=b', '--verify'], /--sequence-field is given twice/],
+  [['--sequence-field', 'seq'], /--sequence-field requires --verify/],
+  [['--sequence-field', 'seq', '--rate'], /--sequence-field requires --verify/],
+  [['--filter', 'a=1', '--filter=a=2'], /--filter requires a to be both "1" and "2"/],
+  [['--filter', '@key=a', '--filter=b=2', '--filter=@key=b'], /--filter requires @key to be/],
+  [['--count', '3', '--count=4'], /--count is repeated/],
+  [['--from', 'end', '--from', 'end'], /--from is repeated/],
+  [['--sequence-field=a', '--sequence-field=b', '--verify'], /--sequence-field is repeated/],
   [['--speed'], /unknown option --speed \(/],
   [['--speed=3'], /unknown option --speed \(/],
   [['--constructor'], /unknown option --constructor \(/],

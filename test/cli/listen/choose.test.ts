@@ -23,7 +23,9 @@ test('only the partitions that are wanted; one that is not there is a wrong opti
   assert.throws(
     () => firstPositions(bounds, { ...ALL, partitions: new Set([1, 2]) }),
     (error) =>
-      error instanceof StartError && error.exitCode === 2 && /no partition 2/.test(error.message),
+      error instanceof StartError &&
+      error.exitCode === 2 &&
+      /partition 2 does not exist/.test(error.message),
   );
 });
 
@@ -59,7 +61,7 @@ test('an empty topic is called empty, also when all that it had is deleted', () 
     { low: at(0n, 7n), high: at(0n, 9n) },
     { ...ALL, partitions: new Set([0]) },
   );
-  assert.equal(zero[1], 'what was asked of t is empty; waiting for events');
+  assert.equal(zero[1], 'these partitions of t are empty; waiting for events');
   const half = { low: at(0n, 7n), high: at(1n, 7n) };
   assert.equal(describeFirst(SOURCE, half, ALL)[1], undefined);
 });
@@ -68,5 +70,5 @@ test('a time after all records is said', () => {
   const late = { ...bounds, since: bounds.high };
   const [first, second] = describeFirst(SOURCE, late, { ...ALL, from: 0 });
   assert.match(first ?? '', /from 1970-01-01T00:00:00\.000Z$/);
-  assert.equal(second, 'there is nothing since then; waiting for events');
+  assert.equal(second, 'no events since then; waiting for events');
 });

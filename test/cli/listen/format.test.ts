@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stripVTControlCharacters } from 'node:util';
-import { COLOURS } from '../../../src/cli/listen/colours.ts';
+import { COLORS } from '../../../src/cli/listen/colors.ts';
 import { jsonLine, plainLine } from '../../../src/cli/listen/format.ts';
 import { printable } from '../../../src/common/printable.ts';
 
@@ -29,21 +29,21 @@ test('plain: bytes that are no UTF-8 are told one by one', () => {
   assert.equal(line, '3\t9007199254740993\t\\xffA\\x9b\\xc3\\n\t\\xffA\\x9b\\xc3\\n\n');
 });
 
-test('coloured: the same text, broken values in a colour of their own', () => {
+test('colored: the same text, broken values in a color of their own', () => {
   const values = ['{"a":[1,"\u009b"]}', 'no json \u001b[31m', '', '"\u202e"'].map((v) =>
     Buffer.from(v),
   );
   const broken = Buffer.from([0x22, 0xff, 0x22]);
   for (const value of [...values, broken, null]) {
-    const coloured = plainLine({ ...record, value }, COLOURS);
-    assert.equal(stripVTControlCharacters(coloured), plainLine({ ...record, value }));
-    const red = coloured.includes('\u001b[31m');
+    const colored = plainLine({ ...record, value }, COLORS);
+    assert.equal(stripVTControlCharacters(colored), plainLine({ ...record, value }));
+    const red = colored.includes('\u001b[31m');
     const isBroken = value === broken || value === values[1];
-    assert.equal(red, isBroken, coloured);
+    assert.equal(red, isBroken, colored);
   }
 });
 
-test('plain: nothing gets through that moves the cursor, colours or reorders the terminal', () => {
+test('plain: nothing gets through that moves the cursor, colors or reorders the terminal', () => {
   const evil = '\u001b[2Jred\u0007\r\n\tnext\u009b31m\u007f\u202eabc\u2066\u2028end';
   const expected = '\\x1b[2Jred\\x07\\r\\n\\tnext\\x9b31m\\x7f\\u202eabc\\u2066\\u2028end';
   assert.equal(printable(evil), expected);

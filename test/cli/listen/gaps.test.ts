@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Gaps } from '../../../src/cli/listen/gaps.ts';
 
-const kinds = (gaps: Gaps, ...numbers: number[]) => numbers.map((n) => gaps.take(n).kind);
+const kinds = (gaps: Gaps, ...numbers: number[]) => numbers.map((n) => gaps.add(n).kind);
 
 test('one by one: each is the next, nothing is missing', () => {
   const gaps = new Gaps(7);
@@ -13,7 +13,7 @@ test('one by one: each is the next, nothing is missing', () => {
 
 test('a number that is skipped is missing until it comes late, then it is a repeat', () => {
   const gaps = new Gaps(1);
-  assert.deepEqual(gaps.take(5), { kind: 'gap', missing: { first: 2, last: 4 } });
+  assert.deepEqual(gaps.add(5), { kind: 'gap', missing: { first: 2, last: 4 } });
   assert.equal(gaps.missing, 3);
   assert.deepEqual(kinds(gaps, 3, 3, 2, 4, 1, 5), [
     'late',
@@ -47,7 +47,7 @@ test('in any order it agrees with a list of all numbers that came', () => {
       const gaps = new Gaps(first);
       const came = new Set([first]);
       for (const number of rest) {
-        const { kind } = gaps.take(number);
+        const { kind } = gaps.add(number);
         const greatest = Math.max(...came);
         if (number < first) assert.equal(kind, 'unknown');
         else if (came.has(number)) assert.equal(kind, 'repeat');

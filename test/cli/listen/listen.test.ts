@@ -87,7 +87,7 @@ test('--verify finds repeats, sums up and exits with 1', async () => {
   });
   const [partition, offset] = again!;
   assert.match(all.err, new RegExp(`repeat of "a" at partition ${partition} offset ${offset}\n`));
-  assert.match(all.err, /4 events, 3 distinct ids, 1 repeat, 0 without id; repeated first: "a"/);
+  assert.match(all.err, /4 events, 3 distinct ids, 1 repeat, 0 without id; first repeats: "a"/);
   const clean = new Listener(place(topic), [...args, '2']);
   assert.equal(await clean.exit, 0);
   assert.match(clean.err, /2 events, 2 distinct ids, 0 repeats/);

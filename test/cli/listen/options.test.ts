@@ -70,7 +70,7 @@ test('--from a time after all records: it says so, and waits for the next', asyn
   const topic = await newTopic({ brokers });
   await send(topic, [{ value: 'old', timestamp: String(Date.now() - 60 * MINUTE_MS) }]);
   const listener = listen(topic, ['--from', '-15m', '--count', '1']);
-  await listener.says(/there is nothing since then; waiting for events/);
+  await listener.says(/no events since then; waiting for events/);
   await send(topic, [{ value: 'new' }]);
   assert.equal(await listener.exit, 0);
   assert.deepEqual(values(listener), ['new']);
@@ -95,7 +95,7 @@ test('--partition: the others are not read; one that is not there is a wrong opt
   const wrong = listen(topic, ['--partition', '3']);
   assert.deepEqual([await listener.exit, await wrong.exit], [0, 2]);
   assert.deepEqual(values(listener), ['p1', 'p1', 'p2', 'p2']);
-  assert.match(wrong.err, /^forebay: listen: there is no partition 3: the topic has 0 to 2\n$/);
+  assert.match(wrong.err, /^forebay: listen: partition 3 does not exist: the topic has 0 to 2\n$/);
 });
 
 test('--filter: what all filters let through is shown and counted, nothing else', async () => {
@@ -143,11 +143,11 @@ test('--verify --sequence-field: what is missing, or there twice, is told; exit 
   assert.deepEqual([await bad.exit, await late.exit], [1, 0]);
   assert.match(bad.err, /: 3 to 4 are missing before 5 of "a" at partition \d offset \d\n/);
   assert.match(bad.err, /: repeat of 5 of "a" at partition \d offset \d\n/);
-  assert.match(bad.err, /sequences of 2 clients: 2 missing, 1 repeat, 1 late, 0 not followed\n$/);
-  assert.match(late.err, /sequences of 1 client: 0 missing, 0 repeats, 1 late, 0 not followed\n$/);
+  assert.match(bad.err, /sequences of 2 clients: 2 missing, 1 repeat, 1 late, 0 not tracked\n$/);
+  assert.match(late.err, /sequences of 1 client: 0 missing, 0 repeats, 1 late, 0 not tracked\n$/);
 });
 
-test('broken records are escaped in a pipe, and coloured when FORCE_COLOR says so', async () => {
+test('broken records are escaped in a pipe, and colored when FORCE_COLOR says so', async () => {
   const args = [...BEGINNING, '--partition', '2', '--count', '3'];
   const pipe = listen(filled, args);
   const forced = listen(filled, args, { env: { FORCE_COLOR: '1' } });
@@ -159,16 +159,16 @@ test('broken records are escaped in a pipe, and coloured when FORCE_COLOR says s
   assert.equal(stripVTControlCharacters(forced.out), pipe.out);
 });
 
-test('on a terminal it is coloured, unless NO_COLOR is set', {
+test('on a terminal it is colored, unless NO_COLOR is set', {
   skip: missingTool('script'),
 }, async () => {
   // The quotes are for the shell that script calls.
   const shell = `script -qec "$(printf '%q ' "$0" "$@")" /dev/null </dev/null`;
   const args = [...BEGINNING, '--partition', '0', '--count', '2'];
-  const coloured = listen(filled, args, { shell, env: { TERM: 'xterm' } });
+  const colored = listen(filled, args, { shell, env: { TERM: 'xterm' } });
   const plain = listen(filled, args, { shell, env: { TERM: 'xterm', NO_COLOR: '1' } });
-  assert.deepEqual([await coloured.exit, await plain.exit], [0, 0]);
-  assert.ok(coloured.out.includes('\u001b[36mann\u001b[39m'), coloured.out);
+  assert.deepEqual([await colored.exit, await plain.exit], [0, 0]);
+  assert.ok(colored.out.includes('\u001b[36mann\u001b[39m'), colored.out);
   assert.ok(plain.out.includes(`0\t0\tann\t${ANN}\r\n`), plain.out);
   assert.equal(plain.out.includes('\u001b'), false, plain.out);
 });

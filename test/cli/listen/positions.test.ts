@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CodecError } from '../../../src/cli/listen/decompression.ts';
-import { describe, obstacleOf, PASSING, reasonOf } from '../../../src/cli/listen/positions.ts';
+import { describe, obstacleOf, reasonOf, TRANSIENT } from '../../../src/cli/listen/positions.ts';
 
 /** As kafkajs nests them. */
 function tried(cause: Error): Error {
@@ -10,7 +10,7 @@ function tried(cause: Error): Error {
 const ofType = (type: string) => Object.assign(new Error(`broker says ${type}`), { type });
 const named = (name: string) => Object.assign(new Error('no'), { name });
 
-for (const [error, obstacle, passes] of [
+for (const [error, obstacle, transient] of [
   [ofType('UNKNOWN_TOPIC_OR_PARTITION'), 'missing', true],
   [ofType('LEADER_NOT_AVAILABLE'), 'leaderless', true],
   [ofType('NOT_LEADER_FOR_PARTITION'), 'leaderless', true],
@@ -20,11 +20,11 @@ for (const [error, obstacle, passes] of [
   [named('KafkaJSSASLAuthenticationError'), 'login', false],
   [new CodecError('zstd needs more'), 'codec', false],
 ] as const) {
-  test(`${error.message}: ${obstacle}, ${passes ? 'waited for' : 'the end'}, in one line`, () => {
+  test(`${error.message}: ${obstacle}, ${transient ? 'waited for' : 'the end'}, in one line`, () => {
     assert.equal(obstacleOf(tried(error)), obstacle);
-    assert.equal(PASSING.has(obstacle), passes);
+    assert.equal(TRANSIENT.has(obstacle), transient);
     const line = describe(obstacle, 't', reasonOf(tried(error)));
-    assert.equal(/waiting for it$/.test(line), passes, line);
+    assert.equal(/waiting for it$/.test(line), transient, line);
     assert.doesNotMatch(line, /\n/);
   });
 }

@@ -5,7 +5,7 @@ import { Rates } from '../../../src/cli/listen/rates.ts';
 const TIME = new Date('2026-11-25T10:00:00.000Z');
 
 function rates(json: boolean, counts: Record<number, number>): Rates {
-  const made = new Rates({ json, colours: undefined });
+  const made = new Rates({ json, colors: undefined });
   made.begin(5_000);
   for (const [partition, count] of Object.entries(counts)) {
     for (let i = 0; i < count; i++) made.count(Number(partition));

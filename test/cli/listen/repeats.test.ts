@@ -6,7 +6,7 @@ const event = (fields: object) => ({ ...fields });
 
 test('an id that was seen before is a repeat, each time', () => {
   const repeats = new Repeats('id', 1_000);
-  const looks = ['a', 'b', 'a', 'a'].map((id) => repeats.look(event({ id })));
+  const looks = ['a', 'b', 'a', 'a'].map((id) => repeats.check(event({ id })));
   assert.deepEqual(looks, [undefined, undefined, '"a"', '"a"']);
   const summary = { events: 4, distinctIds: 2, repeats: 2, withoutId: 0, forgotten: 0 };
   assert.deepEqual(repeats.summary, summary);
@@ -18,44 +18,44 @@ test('an id that was seen before is a repeat, each time', () => {
 
 test('the number 1 and the text "1" are two ids', () => {
   const repeats = new Repeats('id', 1_000);
-  assert.equal(repeats.look(event({ id: 1 })), undefined);
-  assert.equal(repeats.look(event({ id: '1' })), undefined);
-  assert.equal(repeats.look(event({ id: 1 })), '1');
+  assert.equal(repeats.check(event({ id: 1 })), undefined);
+  assert.equal(repeats.check(event({ id: '1' })), undefined);
+  assert.equal(repeats.check(event({ id: 1 })), '1');
 });
 
 test('events without an id are counted apart and are no repeats of each other', () => {
   const repeats = new Repeats('id', 1_000);
   const events = [event({}), event({ id: null }), undefined, undefined];
-  for (const one of events) assert.equal(repeats.look(one), undefined);
+  for (const one of events) assert.equal(repeats.check(one), undefined);
   const summary = { events: 4, distinctIds: 0, repeats: 0, withoutId: 4, forgotten: 0 };
   assert.deepEqual(repeats.summary, summary);
 });
 
 test('a field of another name, and no field of the prototype', () => {
   const repeats = new Repeats('toString', 1_000);
-  assert.equal(repeats.look(event({ id: 'a' })), undefined);
+  assert.equal(repeats.check(event({ id: 'a' })), undefined);
   assert.equal(repeats.summary.withoutId, 1);
-  assert.equal(repeats.look(event({ toString: 'a' })), undefined);
-  assert.equal(repeats.look(event({ toString: 'a' })), '"a"');
+  assert.equal(repeats.check(event({ toString: 'a' })), undefined);
+  assert.equal(repeats.check(event({ toString: 'a' })), '"a"');
 });
 
 test('a repeated id gets nothing through to the terminal, one of a kind is no plural', () => {
   const repeats = new Repeats('id', 1_000);
   const evil = event({ id: '\u009b31m\u202e\u001b' });
-  repeats.look(evil);
-  assert.equal(repeats.look(evil), '"\\x9b31m\\u202e\\u001b"');
+  repeats.check(evil);
+  assert.equal(repeats.check(evil), '"\\x9b31m\\u202e\\u001b"');
   assert.equal(
     repeats.describe(),
-    '2 events, 1 distinct id, 1 repeat, 0 without id; repeated first: "\\x9b31m\\u202e\\u001b"',
+    '2 events, 1 distinct id, 1 repeat, 0 without id; first repeats: "\\x9b31m\\u202e\\u001b"',
   );
 });
 
 test('of more ids than it may remember, the newest half and more are known, and the rest is told', () => {
   const repeats = new Repeats('id', 10);
-  for (let id = 0; id < 23; id++) assert.equal(repeats.look(event({ id })), undefined);
-  for (let id = 18; id < 23; id++) assert.equal(repeats.look(event({ id })), String(id));
-  assert.equal(repeats.look(event({ id: 0 })), undefined, 'forgotten');
+  for (let id = 0; id < 23; id++) assert.equal(repeats.check(event({ id })), undefined);
+  for (let id = 18; id < 23; id++) assert.equal(repeats.check(event({ id })), String(id));
+  assert.equal(repeats.check(event({ id: 0 })), undefined, 'forgotten');
   const { distinctIds, forgotten } = repeats.summary;
   assert.deepEqual({ distinctIds, forgotten }, { distinctIds: 24, forgotten: 15 });
-  assert.match(repeats.describe(), /, 0 without id, the 15 oldest ids were forgotten; repeated/);
+  assert.match(repeats.describe(), /, 0 without id, the 15 oldest ids were evicted; first repeats/);
 });

@@ -5,7 +5,7 @@ import { Sequences } from '../../../src/cli/listen/sequences.ts';
 const BOUNDS = { clientsMax: 100, rangesMax: 100 };
 const key = (name: string) => Buffer.from(name);
 const send = (sequences: Sequences, client: string, ...values: unknown[]) =>
-  values.map((value) => sequences.look(key(client), value));
+  values.map((value) => sequences.check(key(client), value));
 
 test('each client counts for itself', () => {
   const sequences = new Sequences(BOUNDS);
@@ -28,7 +28,7 @@ test('gaps and repeats are told; what comes late is counted, and missing no more
   ]);
   assert.equal(
     sequences.describe(),
-    'sequences of 1 client: 2 missing, 1 repeat, 1 late, 0 not followed',
+    'sequences of 1 client: 2 missing, 1 repeat, 1 late, 0 not tracked',
   );
 });
 
@@ -38,7 +38,7 @@ test('texts of digits are numbers; everything else, and no key, is not followed'
   assert.deepEqual(send(sequences, 'a', '41', '42'), none);
   const others = [1.5, 'x7', '', null, undefined, true, {}, 2 ** 53, '99999999999999999'];
   assert.deepEqual(new Set(send(sequences, 'a', ...others)), new Set([undefined]));
-  assert.equal(sequences.look(null, 43), undefined);
+  assert.equal(sequences.check(null, 43), undefined);
   assert.equal(sequences.summary.unfollowed, others.length + 1);
   assert.deepEqual(send(sequences, 'a', 43), [undefined], 'they left no trace');
 });

@@ -12,7 +12,7 @@ function verify(events: readonly object[], sequenceField?: string) {
     sequenceField,
     say: (line) => said.push(line),
   });
-  for (const event of events) verification.look(record, { ...event });
+  for (const event of events) verification.check(record, { ...event });
   return { verification, said };
 }
 
@@ -70,6 +70,6 @@ test('after so many findings they are only counted', () => {
   const repeats = LIMITS.listenFindings + 50;
   const { verification, said } = verify(Array.from({ length: repeats + 1 }, () => ({ id: 'x' })));
   assert.equal(said.length, LIMITS.listenFindings + 1);
-  assert.equal(said.at(-1), 'what is found from here on is only counted');
+  assert.equal(said.at(-1), 'further findings are only counted');
   assert.match(verification.describe()[0] ?? '', new RegExp(` ${repeats} repeats`));
 });

@@ -1,66 +1,66 @@
-import type { Entry, Fates } from './entry.ts';
+import type { Entry, EntryEvents } from './entry.ts';
 import type { Key } from './key.ts';
+import { jsonObject, refusalsOf } from './messages.ts';
 import type { Outbox } from './outbox.ts';
 import { ANSWER_MS, bytesOf, type Poster, request } from './poster.ts';
-import { jsonObject, refusalsOf } from './wire.ts';
 
-/** One request of a page that goes; browsers take 64 KiB of them, of all scripts together. */
+/** One request on page exit; browsers allow 64 KiB of pending ones, for all scripts together. */
 const PIECE_BYTES = 16_000;
 const QUOTA_BYTES = 64_000;
-/** A rejected piece of fewer bytes is not tried in parts. */
+/** A rejected piece of fewer bytes is not split. */
 const LEAST_BYTES = 1_000;
-/** Time for answers to fetches after a page is back. */
+/** Time for responses to fetches after a page is back. */
 const BACK_MS = 5_000;
 
 /**
- * What goes with the page. The quota of the browser is shared with other scripts and takes a
- * request or rejects it as a whole, so events go in pieces, the oldest first. A beacon tells at
- * once whether it was taken, and never whether it arrived; a `fetch` with `keepalive` tells both,
- * but later, when the page may be gone. What the browser has taken is kept here; what it rejects
- * waits in the outbox.
+ * Sends events on page exit. The browser's quota is shared with other scripts, and a request is
+ * accepted or rejected as a whole, so events are sent in pieces, the oldest first. A beacon reports
+ * immediately whether it was accepted, but never whether it arrived; a `fetch` with `keepalive`
+ * reports both, but later, when the page may be gone. Accepted events are held here; rejected ones
+ * wait in the outbox.
  */
-export class Leaving {
+export class KeepaliveSender {
   readonly #url: string;
   readonly #key: Key;
   readonly #outbox: Outbox;
   readonly #poster: Poster;
-  readonly #fates: Fates;
-  /** Of the events that a beacon has, those that waited before. */
+  readonly #events: EntryEvents;
+  /** Events sent by a beacon that were waiting before. */
   readonly #beacons = new Set<Entry>();
-  /** Those that a fetch has, without an answer. */
+  /** Events sent by a fetch without a response yet. */
   readonly #fetches = new Set<Entry>();
-  /** Ends the fetches that are open. */
+  /** Abort the pending fetches. */
   readonly #aborts = new Set<AbortController>();
 
-  constructor(url: string, key: Key, outbox: Outbox, poster: Poster, fates: Fates) {
+  constructor(url: string, key: Key, outbox: Outbox, poster: Poster, events: EntryEvents) {
     this.#url = url;
     this.#key = key;
     this.#outbox = outbox;
     this.#poster = poster;
-    this.#fates = fates;
+    this.#events = events;
   }
 
   get unacknowledged(): number {
     return this.#beacons.size + this.#fetches.size;
   }
 
-  /** The page is hidden and may end without another word: sends what waits. It lives on as a rule,
-   * so each event goes once, by a request that is answered. */
+  /** Page hidden, possibly for good: sends waiting events. Usually the page lives on, so each event
+   * is sent once, by a request with a response. */
   hidden(): void {
     this.#fetchAll(this.#outbox.waitingEntries, this.#key.atOnce);
   }
 
-  /** The page goes: sends what has no end, also what is on its way, which may be cut. */
+  /** Page exit: sends all unsettled events, including those in flight, which may be cut. */
   last(): void {
     const entries = [...this.#outbox.held].filter((entry) => !this.#has(entry));
     const key = this.#key.atOnce;
-    // A beacon has no header to hold a key.
+    // A beacon cannot carry a key: it has no headers.
     const left = key || !navigator.sendBeacon ? entries : this.#beaconAll(entries);
     this.#fetchAll(left, key);
   }
 
-  /** The page is there again: what a beacon had may not have arrived, nor what a fetch has had for
-   * some seconds without an answer. */
+  /** Page restored: events of a beacon may not have arrived, nor those of a fetch without a
+   * response for some seconds. */
   back(): void {
     this.#outbox.putBack([...this.#beacons]);
     this.#beacons.clear();
@@ -75,7 +75,7 @@ export class Leaving {
     return this.#beacons.has(entry) || this.#fetches.has(entry);
   }
 
-  /** @returns what no beacon took */
+  /** @returns events that no beacon accepted */
   #beaconAll(entries: readonly Entry[]): Entry[] {
     const left: Entry[] = [];
     let rejectedBytes = Number.POSITIVE_INFINITY;
@@ -101,8 +101,8 @@ export class Leaving {
   }
 
   /**
-   * Each piece has a quarter of what the quota leaves at best. Nothing tells in time how much that
-   * is: of equal pieces, one too many would waste a whole piece of it.
+   * Sizes each piece at a quarter of the quota that remains at best. The actual quota is not known
+   * in time: with equal pieces, the first rejected one would waste a whole piece of it.
    */
   #fetchAll(entries: readonly Entry[], key: string | undefined): void {
     let quota = QUOTA_BYTES;
@@ -111,7 +111,7 @@ export class Leaving {
       const piece = this.#piece(rest, Math.min(PIECE_BYTES, quota / 4));
       rest = rest.slice(piece.length);
       const bytes = bytesOf(piece) + piece.length + 1;
-      // One that is too long keeps no other from it.
+      // A piece that is too long does not stop the others.
       if (bytes > quota) continue;
       quota -= bytes;
       void this.#fetch(piece, key);
@@ -141,7 +141,7 @@ export class Leaving {
     for (const entry of piece) this.#fetches.delete(entry);
     const unsettled = this.#settle(piece, own, text);
     this.#outbox.putBack(unsettled);
-    if (!rejected || piece.length === 1 || bytesOf(piece) < LEAST_BYTES) return this.#fates.left();
+    if (!rejected || piece.length === 1 || bytesOf(piece) < LEAST_BYTES) return this.#events.left();
     for (const half of halves(piece)) void this.#fetch(half, key);
   }
 
@@ -154,16 +154,16 @@ export class Leaving {
     const { errors, accepted } = jsonObject(text) ?? {};
     const refusals = refusalsOf(errors, piece);
     if (!refusals || accepted !== piece.length - refusals.size) return own;
-    for (const entry of piece) if (!refusals.has(entry)) this.#fates.stored(entry);
-    // Of the others another transport tells.
+    for (const entry of piece) if (!refusals.has(entry)) this.#events.stored(entry);
+    // The others belong to another transport, which reports their rejection.
     for (const entry of own) {
       const refusal = refusals.get(entry);
-      if (refusal) this.#fates.refused(entry, refusal);
+      if (refusal) this.#events.refused(entry, refusal);
     }
     return [];
   }
 
-  /** The first of them, within these bytes, and within those that get through; one at least. */
+  /** First entries within the given bytes and the current size limit; at least one. */
   #piece(entries: readonly Entry[], most: number): readonly Entry[] {
     const room = Math.min(most, this.#poster.bodyBytes);
     let [count, bytes] = [0, 1];

@@ -1,9 +1,9 @@
-/** Colours of a terminal, and whether there are any. */
+/** Terminal colors, and their detection. */
 
-/** Puts text between the sequences that switch a colour on and off. */
+/** Encloses text in the sequences that switch a color on and off. */
 export type Paint = (text: string) => string;
 
-export interface Colours {
+export interface Colors {
   readonly place: Paint;
   readonly key: Paint;
   readonly name: Paint;
@@ -17,8 +17,8 @@ const sgr =
   (text) =>
     text === '' ? '' : `\u001b[${on}m${text}\u001b[${off}m`;
 
-/** Of the eight that every terminal has, those that can be read on dark and on light. */
-export const COLOURS: Colours = {
+/** Those of the eight basic colors that are readable on dark and on light backgrounds. */
+export const COLORS: Colors = {
   place: sgr(2, 22),
   key: sgr(36, 39),
   name: sgr(34, 39),
@@ -28,20 +28,20 @@ export const COLOURS: Colours = {
 };
 
 /**
- * Whether output is to be coloured: on a terminal that can, unless `NO_COLOR` says no;
- * `FORCE_COLOR` (but for `0`) says yes wherever it goes.
+ * Returns whether to color output: on a capable terminal, unless `NO_COLOR` is set; `FORCE_COLOR`
+ * (except `0`) enables colors everywhere.
  */
-export function wantsColours(env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
+export function wantsColors(env: NodeJS.ProcessEnv, isTerminal: boolean): boolean {
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== '0';
   if (env.NO_COLOR) return false;
   return isTerminal && env.TERM !== 'dumb';
 }
 
-/** The parts of JSON that are coloured: names with their colon, texts, numbers and words. */
+/** Colored tokens of JSON: names with their colon, strings, numbers and literals. */
 const TOKEN = /("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.eE+-]*|\b(?:true|false|null)\b/g;
 
-/** @param json valid JSON, which may have been made printable */
-export function paintJson(json: string, { name, text, literal }: Colours): string {
+/** @param json valid JSON, possibly escaped for a terminal */
+export function paintJson(json: string, { name, text, literal }: Colors): string {
   return json.replace(TOKEN, (token, quoted?: string, colon?: string) => {
     if (quoted === undefined) return literal(token);
     return colon === undefined ? text(quoted) : `${name(quoted)}${colon}`;

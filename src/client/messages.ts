@@ -1,11 +1,8 @@
-/**
- * What the gateway says, looked at before it is believed: proxies and captive portals answer in its
- * place, with texts of their own.
- */
+/** Validation of the gateway's messages: proxies and captive portals may respond in its place. */
 import type { Entry, Refusal } from './entry.ts';
 
 const FORBIDDEN_ORIGIN = 'forbidden_origin';
-/** The longest that timers take: beyond it they fire at once. */
+/** Maximum of timers: longer ones fire immediately. */
 const DELAY_MS_MAX = 2 ** 31 - 1;
 
 export interface Credit {
@@ -19,15 +16,15 @@ export interface Hello {
   readonly credit: Credit;
 }
 
-/** A client that the gateway takes nothing from for now, and why in plain words. */
+/** Rejection of a client as a whole, with an explanation. */
 export interface NotAdmitted {
   readonly code: string;
   readonly message: string;
 }
 
 /**
- * What an HTTP response says of the sender, whoever gave it.
- * @param isCheck it was asked for no events: 403 then is no matter of theirs
+ * Interprets an HTTP status as a rejection of the client, by the gateway or a proxy.
+ * @param isCheck the body was empty: a 403 is then not about events
  */
 export function notAdmitted(
   status: number,
@@ -36,7 +33,7 @@ export function notAdmitted(
   isCheck: boolean,
 ): NotAdmitted | undefined {
   if (status === 401) {
-    const what = key ? 'does not accept this key' : 'needs a key, and the client has none';
+    const what = key ? 'rejects this key' : 'requires a key, but the client has none';
     return { code: 'unauthorized', message: `the gateway ${what} (HTTP 401)` };
   }
   if (status !== 403 || (requestCode(text) !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
@@ -44,8 +41,8 @@ export function notAdmitted(
 }
 
 /**
- * Codes by which the gateway refuses a request whatever its size. Not `request_timeout`: a shorter
- * body may arrive in time.
+ * Codes by which the gateway rejects a request regardless of its size. Not `request_timeout`: a
+ * shorter body may arrive in time.
  */
 export const REQUEST_CODES = new Set(
   'bad_encoding,bad_request,expectation_failed,forbidden_origin,identity_unavailable,method_not_allowed,not_found,too_many_connections,unauthorized,unsupported_media_type'.split(
@@ -53,12 +50,12 @@ export const REQUEST_CODES = new Set(
   ),
 );
 
-/** Tells the gateway's own refusal of a request from answers of proxies. */
+/** Returns whether the text is the gateway's own rejection of a request, not a proxy's response. */
 export function isRequestError(text: string): boolean {
   return REQUEST_CODES.has(requestCode(text) ?? '');
 }
 
-/** Tells that a body came too slowly for the gateway to take it. */
+/** Returns whether the gateway rejected a body as too slow. */
 export function isLateBody(text: string): boolean {
   return requestCode(text) === 'request_timeout';
 }
@@ -70,14 +67,14 @@ function requestCode(text: string): string | undefined {
 export function forbiddenOrigin(said: string): NotAdmitted {
   const { origin = 'this client' } =
     (globalThis as { location?: { origin?: string } }).location ?? {};
-  const message = `the gateway takes nothing from ${origin} (${said}); FOREBAY_ORIGINS lists what it takes`;
+  const message = `the gateway rejects ${origin} (${said}); FOREBAY_ORIGINS lists the allowed origins`;
   return { code: FORBIDDEN_ORIGIN, message };
 }
 
-/** The fields of what may be anything. */
+/** Fields of an untrusted value. */
 type Fields<T> = { readonly [Name in keyof T]?: unknown } | null | undefined;
 
-/** The object that is this JSON; undefined = there is none. */
+/** Parses a JSON object; undefined if it is not one. */
 export function jsonObject(text: unknown): Readonly<Record<string, unknown>> | undefined {
   try {
     const value = typeof text === 'string' && JSON.parse(text);
@@ -112,8 +109,8 @@ export function isGoaway(value: unknown): value is { readonly reconnectMs: numbe
 }
 
 /**
- * What the `errors` of a `nack` or of an HTTP answer say of the events of that frame or body: each
- * that is refused, and how. undefined = no gateway words it so.
+ * Parses the `errors` of a `nack` or of an HTTP response: the rejection of each rejected event.
+ * undefined = not a gateway's.
  */
 export function refusalsOf(
   errors: unknown,

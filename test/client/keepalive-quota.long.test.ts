@@ -1,9 +1,9 @@
 /** What goes with a page whose browser takes less than there is, by a quota of the test's own. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { type Entry, type Fates, progress } from '../../src/client/entry.ts';
+import { type Entry, type EntryEvents, progress } from '../../src/client/entry.ts';
+import { KeepaliveSender } from '../../src/client/keepalive-sender.ts';
 import { Key } from '../../src/client/key.ts';
-import { Leaving } from '../../src/client/leaving.ts';
 import { Outbox } from '../../src/client/outbox.ts';
 import { Poster } from '../../src/client/poster.ts';
 import { until } from '../../testing/wait.ts';
@@ -60,7 +60,7 @@ function leavingWith(sizes: readonly number[], key?: string) {
     return { event: {}, text, bytes, ...progress(), stored() {}, failed() {} };
   });
   for (const entry of entries) outbox.add(entry);
-  const fates: Fates = {
+  const fates: EntryEvents = {
     sent() {},
     stored: (entry) => {
       if (outbox.done(entry)) told.push((JSON.parse(entry.text) as { id: string }).id);
@@ -71,7 +71,7 @@ function leavingWith(sizes: readonly number[], key?: string) {
   };
   const given = new Key(key);
   const poster = new Poster(URL, given, outbox, fates);
-  return { outbox, told, leaving: new Leaving(URL, given, outbox, poster, fates) };
+  return { outbox, told, leaving: new KeepaliveSender(URL, given, outbox, poster, fates) };
 }
 
 for (const [count, bytes] of [
