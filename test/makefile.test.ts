@@ -135,7 +135,7 @@ test('make listen reads the topic of the gateway that make run started', async (
   await listener.says(new RegExp(`^forebay: reading ${place}, 12 partitions, from its end$`, 'm'));
   const told = stand.terminal({ ...NOTHING_SET, KAFKA_TOPIC: 'other-topic' });
   told.serve('make listen');
-  await told.says(/KAFKA_TOPIC asks for other-topic$/m);
+  await told.says(/KAFKA_TOPIC is other-topic$/m);
   await told.says(/^forebay: topic other-topic does not exist yet/m);
 
   await stand.closeTerminals();

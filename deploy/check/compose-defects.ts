@@ -1,4 +1,4 @@
-/** What docker-compose.yml names and is not there, or is somewhere else. */
+/** Broken references in docker-compose.yml: things it names that are missing or elsewhere. */
 import { normalize } from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { StartError } from '../../src/common/errors.ts';
@@ -27,7 +27,7 @@ function imageDefects(tree: Tree, { image, build }: Service): string[] {
   const found: string[] = [];
   if (image !== `forebay:${version}`) found.push(`image ${image}, package.json says ${version}`);
   const file = normalize(`${build}/Dockerfile`);
-  if (!tree.has(file)) found.push(`there is no ${file}`);
+  if (!tree.has(file)) found.push(`${file} does not exist`);
   return found;
 }
 
@@ -35,8 +35,8 @@ function volumeDefects(tree: Tree, file: ComposeFile, { volumes = [] }: Service)
   return volumes.flatMap((volume) => {
     const [source = '', target, mode] = volume.split(':');
     if (!source.startsWith('.')) return source in file.volumes ? [] : [`no volume ${source}`];
-    const found = tree.has(normalize(source)) ? [] : [`there is no ${normalize(source)}`];
-    if (mode !== 'ro') found.push(`${target} can be written`);
+    const found = tree.has(normalize(source)) ? [] : [`${normalize(source)} does not exist`];
+    if (mode !== 'ro') found.push(`${target} is writable`);
     return found;
   });
 }
@@ -48,7 +48,8 @@ function portDefects(tree: Tree, name: string, service: Service): string[] {
     if (!listeningPorts(tree, name, service).includes(inner)) {
       found.push(`publishes ${inner}, where nothing listens`);
     }
-    if (address !== '127.0.0.1:' && port !== '9000:9000') found.push(`${port} is for everybody`);
+    if (address !== '127.0.0.1:' && port !== '9000:9000')
+      found.push(`${port} is published beyond loopback`);
     return found;
   });
 }
@@ -56,10 +57,10 @@ function portDefects(tree: Tree, name: string, service: Service): string[] {
 function dependencyDefects(file: ComposeFile, { depends_on = {} }: Service): string[] {
   return Object.entries(depends_on).flatMap(([name, { condition, required = true }]) => {
     const other = file.services[name];
-    if (other === undefined) return [`waits for ${name}, which is no service`];
-    if (other.profiles && required) return [`needs ${name}, which only a profile starts`];
+    if (other === undefined) return [`depends on ${name}, which is not a service`];
+    if (other.profiles && required) return [`requires ${name}, which only a profile starts`];
     return condition === 'service_healthy' && !other.healthcheck
-      ? [`waits for the health of ${name}, which has no check`]
+      ? [`depends on the health of ${name}, which has no healthcheck`]
       : [];
   });
 }
@@ -69,7 +70,7 @@ function gatewayDefects(tree: Tree, file: ComposeFile, service: Service): string
     Object.entries(service.environment ?? {}).map(([name, value]) => [name, String(value)]),
   );
   const found = Object.keys(env).flatMap((name) =>
-    SETTINGS.has(name) ? [] : [`${name} is no setting`],
+    SETTINGS.has(name) ? [] : [`${name} is not a setting`],
   );
   const { prestopMs, drainTimeoutMs } = readConfig(env);
   if (!(durationMs(service.stop_grace_period) > prestopMs + drainTimeoutMs + 1_000)) {
@@ -123,7 +124,7 @@ function fileDefects(tree: Tree, env: Readonly<Record<string, string>>): string[
     const used = Object.values(file.services).some(({ volumes = [] }) =>
       volumes.some((entry) => entry.startsWith(`${volume}:`)),
     );
-    if (!used) found.push(`${COMPOSE_FILE}: nobody has volume ${volume}`);
+    if (!used) found.push(`${COMPOSE_FILE}: volume ${volume} is not used`);
   }
   const profiles = Object.values(file.services).flatMap((service) => service.profiles ?? []);
   const { COMPOSE_PROFILES: profile, ...variables } = env;
@@ -136,7 +137,7 @@ function fileDefects(tree: Tree, env: Readonly<Record<string, string>>): string[
   return [...found, ...wiringDefects(tree, file)];
 }
 
-/** A line for each defect of the tree's Compose file, with one broker and with three. */
+/** Returns a line per defect of the tree's Compose file, with one broker and with three. */
 export function composeDefects(tree: Tree): string[] {
   const three = envFile(tree.read(THREE_BROKERS));
   try {

@@ -1,9 +1,9 @@
-/** docker-compose.yml as far as it is looked at here, with its variables filled in. */
+/** The checked subset of docker-compose.yml, with its variables substituted. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 
-/** The project's files; a test lays others over some of them. */
+/** The project's files; tests override some of them. */
 export interface Tree {
   has(path: string): boolean;
   read(path: string): string;
@@ -38,13 +38,13 @@ export interface ComposeFile {
   readonly networks: Readonly<
     Record<string, { ipam: { config: readonly { subnet: string; ip_range: string }[] } }>
   >;
-  /** Those that whoever starts it may set. */
+  /** Variables that a user may set. */
   readonly variables: ReadonlySet<string>;
 }
 
 export const COMPOSE_FILE = 'docker-compose.yml';
 
-/** The tree in this folder, and what is laid over it: a text, or null for a file that is away. */
+/** The tree in this folder, with overrides: a text, or null for a missing file. */
 export function treeOf(root: string, over: Readonly<Record<string, string | null>> = {}): Tree {
   return {
     has: (path) => (path in over ? over[path] !== null : existsSync(join(root, path))),
@@ -58,7 +58,7 @@ export function envFile(text: string): Record<string, string> {
   return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
 }
 
-/** Reads it as Compose would with these variables. Throws where the YAML is wrong. */
+/** Reads the file as Compose would with these variables. Throws for invalid YAML. */
 export function readCompose(tree: Tree, env: Readonly<Record<string, string>> = {}): ComposeFile {
   const variables = new Set<string>();
   const text = tree.read(COMPOSE_FILE).replaceAll(/\$\{(\w+):-([^}]*)\}/g, (_, name, otherwise) => {
@@ -68,7 +68,7 @@ export function readCompose(tree: Tree, env: Readonly<Record<string, string>> = 
   return { ...parse(text, { merge: true }), variables } as ComposeFile;
 }
 
-/** `5s` or `1m` in ms. */
+/** Converts `5s` or `1m` to ms. */
 export function durationMs(text = ''): number {
   const [, count, unit] = /^(\d+)([sm])$/.exec(text) ?? [];
   return Number(count) * (unit === 'm' ? 60_000 : 1_000);

@@ -1,4 +1,6 @@
-/** Who looks for whom, and whether that one listens there: docker-compose.yml and its files. */
+/**
+ * Addresses among the services of docker-compose.yml and its files: whether each target listens.
+ */
 import { parse } from 'yaml';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import type { ComposeFile, Service, Tree } from './compose-file.ts';
@@ -8,7 +10,7 @@ const PROMETHEUS_CONFIG = 'deploy/compose/prometheus.yml';
 const PROMETHEUS_ORIGINAL = 'deploy/prometheus/prometheus.yml';
 const DATA_SOURCES = 'deploy/compose/datasources/prometheus.yml';
 const DASHBOARDS = 'grafana/provisioning/dashboards/forebay.yml';
-/** Where images listen that nothing here tells otherwise. */
+/** Default ports of images whose port is not configured here. */
 const DEFAULT_PORTS: Readonly<Record<string, string>> = {
   'prom/prometheus': '9090',
   'grafana/grafana': '3000',
@@ -25,13 +27,13 @@ interface PrometheusConfig {
 const targetsOf = ({ scrape_configs }: PrometheusConfig) =>
   scrape_configs.flatMap(({ static_configs }) => static_configs.flatMap(({ targets }) => targets));
 
-/** What HAProxy's configuration says of variables that nobody sets. */
+/** Presets of variables in HAProxy's configuration. */
 export function haproxyPresets(tree: Tree): Record<string, string> {
   const presets = tree.read(HAPROXY_CONFIG).matchAll(/^\s*presetenv\s+(\w+)\s+"?([^"\s]*)/gm);
   return Object.fromEntries([...presets].map(([, name, value]) => [name!, value!]));
 }
 
-/** What HAProxy reads when it has these variables: its own defaults count for the others. */
+/** HAProxy's configuration with these variables; its presets apply to the others. */
 function haproxyConfig(tree: Tree, environment: Readonly<Record<string, string | number>>): string {
   const text = tree.read(HAPROXY_CONFIG).replaceAll(/#.*$/gm, '');
   const preset = haproxyPresets(tree);
@@ -40,13 +42,13 @@ function haproxyConfig(tree: Tree, environment: Readonly<Record<string, string |
   );
 }
 
-/** The settings of a gateway. */
+/** Settings of a gateway. */
 function settingsOf({ environment = {} }: Service): Config {
   const env = Object.entries(environment).map(([key, value]) => [key, String(value)]);
   return readConfig(Object.fromEntries(env));
 }
 
-/** The ports within its container. */
+/** Ports within its container. */
 export function listeningPorts(tree: Tree, name: string, service: Service): string[] {
   const environment = service.environment ?? {};
   const [image = ''] = service.image.split(':');
@@ -64,13 +66,13 @@ export function listeningPorts(tree: Tree, name: string, service: Service): stri
   return image in DEFAULT_PORTS ? [DEFAULT_PORTS[image]!] : [];
 }
 
-/** Each `service:port` of the text that is no service, or not where it listens. */
+/** Each `service:port` in the text that is not a service, or not a port on which it listens. */
 function addressDefects(tree: Tree, file: ComposeFile, where: string, text: string): string[] {
   const addresses = text.matchAll(/(?<![\w.:-])([a-z][a-z0-9-]*):(\d{2,5})\b/g);
   return [...addresses].flatMap(([address, name = '', port = '']) => {
     const service = file.services[name];
     if (name === 'localhost') return [];
-    if (service === undefined) return [`${where}: ${address} is no service`];
+    if (service === undefined) return [`${where}: ${address} is not a service`];
     const listening = listeningPorts(tree, name, service).includes(port);
     return listening ? [] : [`${where}: nothing listens at ${address}`];
   });
@@ -117,7 +119,7 @@ function grafanaDefects(tree: Tree, file: ComposeFile): string[] {
 }
 
 function haproxyDefects(tree: Tree, file: ComposeFile): string[] {
-  if (!tree.has(HAPROXY_CONFIG)) return [`there is no ${HAPROXY_CONFIG}`];
+  if (!tree.has(HAPROXY_CONFIG)) return [`${HAPROXY_CONFIG} does not exist`];
   const config = tree.read(HAPROXY_CONFIG);
   const unread = Object.keys(file.services.haproxy?.environment ?? {}).filter(
     (name) => !config.includes(name),
@@ -129,7 +131,7 @@ function haproxyDefects(tree: Tree, file: ComposeFile): string[] {
   ];
 }
 
-/** A line for each service, port, rule or folder that is looked for where it is not. */
+/** Returns a line per reference to a service, port, rule or folder that does not exist. */
 export function wiringDefects(tree: Tree, file: ComposeFile): string[] {
   const found = Object.entries(file.services).flatMap(([name, { environment, healthcheck }]) =>
     [...Object.values(environment ?? {}), ...(healthcheck?.test ?? [])].flatMap((value) =>

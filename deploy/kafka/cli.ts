@@ -13,9 +13,9 @@ import { down, PLACE, runningBrokers, up } from './service.ts';
 
 const USAGE = 'usage: make kafka [ARGS="--port 9092"], make kafka-stop';
 const say = (line: string) => console.log(line);
-/** Of the checkout whose Makefile it is, also where deploy/ is a link. */
+/** In the checkout of the Makefile, even if deploy/ is a link. */
 const GATEWAYS = join(process.cwd(), '.cache/gateways');
-const NO_KAFKA = 'no Kafka runs here: make kafka starts one, or set KAFKA_BROKERS';
+const NO_KAFKA = 'no local Kafka is running: start it with make kafka, or set KAFKA_BROKERS';
 
 class UsageError extends Error {}
 
@@ -29,7 +29,7 @@ function printBrokersFor(pid: number): number {
   try {
     recordGateway(GATEWAYS, pid, { ...process.env, KAFKA_BROKERS: brokers });
   } catch (error) {
-    console.error(`make listen will not know this gateway: ${(error as Error).message}`);
+    console.error(`make listen cannot find this gateway: ${(error as Error).message}`);
   }
   say(brokers);
   return 0;
@@ -47,7 +47,7 @@ function printListenSettings(options: readonly string[]): number {
   return 0;
 }
 
-/** False for options that `listen` answers without Kafka: `--help`, and wrong ones. */
+/** False for options that `listen` answers without Kafka: `--help`, and invalid ones. */
 function listenReads(options: readonly string[]): boolean {
   try {
     return !parseListenArguments(options).help;
@@ -72,14 +72,14 @@ async function main(argv: readonly string[]): Promise<number> {
   switch (command) {
     case 'up': {
       const state = await up(PLACE, say, values.port);
-      say(`Kafka runs at ${state.brokers.join(',')} (make kafka-stop ends it)`);
+      say(`Kafka is running at ${state.brokers.join(',')} (make kafka-stop stops it)`);
       return 0;
     }
     case 'down':
       say(
         (await down(PLACE))
-          ? 'Kafka has stopped; its data and its port are kept'
-          : 'no Kafka runs here',
+          ? 'Kafka stopped; its data and port are kept'
+          : 'no local Kafka is running',
       );
       return 0;
     case 'run':

@@ -1,8 +1,8 @@
 /**
- * A real Kafka of one or three nodes on this machine, for `make kafka`, tests and benches. Each is
- * a KRaft broker and controller, a Java process in a session of its own: a Ctrl-C in the terminal
- * does not reach it. A cluster ends with the process that started it, however that one ends, unless
- * it was asked to outlive it.
+ * A real Kafka of one or three nodes on this machine, for `make kafka`, tests and benches. Each
+ * node is a KRaft broker and controller, a Java process in a session of its own, so that Ctrl-C in
+ * the terminal does not reach it. A cluster ends with the process that started it, even after
+ * SIGKILL, unless it was asked to outlive it.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -14,32 +14,32 @@ import { clusterIdOf, KafkaNode, type Launcher } from './node.ts';
 import { freePorts } from './ports.ts';
 
 export interface ClusterOptions {
-  /** Logs, data and settings; a folder that held a cluster before keeps its data. Default: a new
-   * one below the system's temporary folder, removed by `close()`. */
+  /** Folder of logs, data and settings; one of an earlier cluster keeps its data. Default: a new
+   * one in the system's temporary folder, removed by `close()`. */
   dir?: string;
   nodes?: 1 | 3;
-  /** The brokers' ports; free ones by default. */
+  /** Ports of the brokers; free ones by default. */
   ports?: number[];
-  /** Where clients are told to connect instead of to the brokers themselves, one for each node:
-   * what stands there has to lead to `inner`. */
+  /** Addresses that the brokers advertise instead of their own, one per node; they must lead to
+   * `inner`. */
   advertised?: readonly Place[];
-  /** Protocols of further listeners for clients, at `secureBrokers`. Their certificates and users
-   * stand in `overrides`. */
+  /** Protocols of additional client listeners, at `secureBrokers`. `overrides` has their
+   * certificates and users. */
   secure?: readonly SecurityProtocol[];
-  /** Users that there are from the beginning, as `--add-scram` of Kafka's formatter takes them. */
+  /** Initial users, as `--add-scram` of Kafka's formatter takes them. */
   scramUsers?: readonly string[];
-  /** Lines of server.properties that differ from the usual ones, for every node. */
+  /** Overrides of the default server.properties, for every node. */
   overrides?: Record<string, string>;
   heapMb?: number;
-  /** Goes on when the process that started it has ended; compiles its hot code fully. */
+  /** Survives the process that started it; compiles its hot code fully. */
   outlives?: boolean;
-  /** Is told what takes long. */
+  /** Receives messages about slow steps. */
   say?: (line: string) => void;
 }
 
 export type SecurityProtocol = 'SSL' | 'SASL_SSL' | 'SASL_PLAINTEXT';
 
-/** A place that clients connect to. */
+/** An address that clients connect to. */
 export interface Place {
   host: string;
   port: number;
@@ -50,9 +50,9 @@ const START_TIMEOUT_MS = 60_000;
 export class KafkaCluster {
   readonly dir: string;
   readonly nodes: readonly KafkaNode[];
-  /** `["127.0.0.1:20123", …]`: also those that are down at the moment. */
+  /** `["127.0.0.1:20123", …]`, including brokers that are down. */
   readonly brokers: readonly string[];
-  /** Ports of the listeners whose clients are told the `advertised` places; none without these. */
+  /** Ports of the listeners behind the `advertised` addresses; none without these. */
   readonly inner: readonly number[];
   /** Ports of the `secure` listeners, by protocol. */
   private readonly securePorts: SecurePorts;
@@ -75,29 +75,29 @@ export class KafkaCluster {
     this.guard = guard;
   }
 
-  /** `["localhost:20125", …]`: where the brokers speak this protocol. */
+  /** `["localhost:20125", …]`: addresses of the brokers for this protocol. */
   secureBrokers(protocol: SecurityProtocol): string[] {
     return (this.securePorts.get(protocol) ?? []).map((port) => `localhost:${port}`);
   }
 
-  /** Runs a tool of Kafka to its end. @throws Error with the end of the log when it fails */
+  /** Runs a tool of Kafka. @throws Error with the end of the log if it fails */
   async tool(mainClass: string, args: readonly string[]): Promise<void> {
     await this.node(0).run([mainClass, ...args]);
   }
 
-  /** SIGKILL; back when the process is gone. */
+  /** SIGKILL; resolves when the process has exited. */
   async kill(index: number): Promise<void> {
     await this.node(index).end('SIGKILL');
     this.tellGuard();
   }
 
-  /** SIGTERM; back when the process has ended by itself. */
+  /** SIGTERM; resolves when the process has exited. */
   async stop(index: number): Promise<void> {
     await this.node(index).end('SIGTERM');
     this.tellGuard();
   }
 
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** SIGSTOP: connections stay open without a response. */
   pause(index: number): void {
     this.node(index).signal('SIGSTOP');
   }
@@ -107,7 +107,7 @@ export class KafkaCluster {
     this.node(index).signal('SIGCONT');
   }
 
-  /** Starts a node that was killed or stopped, on its port and its data; back when it answers. */
+  /** Starts a killed or stopped node on its port and data; resolves when it responds. */
   async restart(index: number): Promise<void> {
     const node = this.node(index);
     if (node.pid !== undefined) await this.stop(index);
@@ -116,17 +116,17 @@ export class KafkaCluster {
     await node.untilMember([node.id], START_TIMEOUT_MS);
   }
 
-  /** Ends all nodes; `remove` (default: true if the cluster made its own folder) deletes data. */
+  /** Stops all nodes; `remove` (default: true if the cluster created its folder) deletes data. */
   async close(options: { remove?: boolean } = {}): Promise<void> {
     const remove = options.remove ?? this.isOwnDir;
-    // Data that is thrown away needs no clean end, and three controllers that stop at the same time
-    // wait in vain for each other.
+    // Data to be deleted needs no clean shutdown, and three controllers that stop at the same time
+    // wait for each other in vain.
     await Promise.all(this.nodes.map((node) => node.end(remove ? 'SIGKILL' : 'SIGTERM', 10_000)));
     this.guard.dismiss();
     if (remove) await rm(this.dir, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** From now on the cluster outlives this process. */
+  /** Lets the cluster outlive this process. */
   release(): void {
     this.guard.dismiss();
   }
@@ -150,7 +150,7 @@ export class KafkaCluster {
   }
 }
 
-/** The listener for clients that are told to connect elsewhere: brokers speak on another one. */
+/** Listener of the advertised address; the brokers communicate through another one. */
 function outside(advertised: Place | undefined, port: number | undefined) {
   if (advertised === undefined) return { listener: '', told: '', protocol: '' };
   return {
@@ -160,7 +160,7 @@ function outside(advertised: Place | undefined, port: number | undefined) {
   };
 }
 
-/** Listeners by the names of their protocols, each behind a comma. */
+/** Listeners by the names of their protocols, each preceded by a comma. */
 function secureListeners(id: number, secure: SecurePorts) {
   const all = [...secure].map(([name, ports]) => ({ name, port: ports[id - 1] }));
   return {
@@ -194,15 +194,15 @@ function properties(id: number, dir: string, ports: Ports, options: ClusterOptio
     'offsets.topic.replication.factor': copies,
     'transaction.state.log.replication.factor': copies,
     'transaction.state.log.min.isr': inSync,
-    // 50 partitions each by default: they would be made at the first group and the first producer.
+    // 50 partitions each by default, created with the first group and the first producer.
     'offsets.topic.num.partitions': '4',
     'transaction.state.log.num.partitions': '4',
     'group.initial.rebalance.delay.ms': '0',
     'num.network.threads': '2',
     'num.io.threads': '4',
     'log.cleaner.dedupe.buffer.size': '4194304',
-    // A dead broker is seen soon. The heartbeat has to be well below the time-out: its default
-    // equals this one, and brokers would be fenced at random.
+    // Detects a dead broker soon. The heartbeat must be well below the timeout: its default equals
+    // this one, and brokers would be fenced at random.
     'broker.session.timeout.ms': '2000',
     'broker.heartbeat.interval.ms': '500',
     'leader.imbalance.check.interval.seconds': '4',
@@ -236,8 +236,8 @@ async function choosePorts(count: number, options: ClusterOptions): Promise<Port
 }
 
 /**
- * An archive of the loaded classes halves the start of every later node. It is written by a node
- * that lives for this alone, once for a Java and a set of jars.
+ * Writes an archive of the loaded classes, which halves the start time of later nodes. A dedicated
+ * node writes it, once per Java version and set of jars.
  */
 async function writeArchive(launcher: Launcher, file: string): Promise<void> {
   const partial = `${file}.${process.pid}`;
@@ -252,7 +252,7 @@ async function writeArchive(launcher: Launcher, file: string): Promise<void> {
   }
 }
 
-/** Starts the nodes; on a failure nothing of it is left. */
+/** Starts the nodes; on failure, nothing is left behind. */
 async function launch(launcher: Launcher, options: ClusterOptions): Promise<KafkaCluster> {
   const count = options.nodes ?? 1;
   const ports = await choosePorts(count, options);
@@ -277,8 +277,9 @@ async function launch(launcher: Launcher, options: ClusterOptions): Promise<Kafk
   return cluster;
 }
 
-/** A running cluster whose nodes all answer and know each other. Needs Java 17 or newer; the first
- * time it needs Maven too. Throws with the end of a node's log if that node does not start. */
+/** Starts a cluster; resolves when all nodes respond and know each other. Requires Java 17 or
+ * later, and Maven the first time. Throws with the end of a node's log if that node does not
+ * start. */
 export async function startCluster(options: ClusterOptions = {}): Promise<KafkaCluster> {
   const java = findJava();
   if (java === undefined) throw new Error(`Kafka needs Java ${JAVA_VERSION_MIN} or newer`);
@@ -288,7 +289,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<KafkaC
     classPath: classPath(jars),
     jvm: [`-Xmx${options.heapMb ?? 512}m`, '-Xms64m', '-XX:+UseSerialGC', '-Xlog:disable'],
   };
-  // On two cores the second compiler costs more than it gives back in a test's short life.
+  // On two cores the second compiler costs more than it gains in a test's short life.
   if (options.outlives !== true) launcher.jvm.push('-XX:TieredStopAtLevel=1');
   const archive = archiveFile(jars, java);
   if (archive !== undefined && !existsSync(archive)) {

@@ -1,6 +1,6 @@
 /**
- * The gateways that `make run` has started in this checkout: `make listen` reads the topic of one.
- * Each has a file, which nothing removes when it ends: readers check that its process still runs.
+ * Gateways started by `make run` in this checkout: `make listen` reads the topic of one. Each has a
+ * file, which is not removed when it exits: readers check that its process still runs.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,23 +8,23 @@ import { SETTING_ENTRIES, SETTINGS } from '../../src/config/settings.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** What is recorded of a gateway: no secrets. */
+/** Recorded facts of a gateway, without secrets. */
 export interface GatewayRecord {
   readonly pid: number;
-  /** In ticks since the machine's start: process ids are given again. */
+  /** In ticks since boot: process ids are reused. */
   readonly processStart: string;
   readonly startedAtMs: number;
-  /** Values of {@link RECORDED} variables that were set. */
+  /** Values of the {@link RECORDED} variables that were set. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Names of the secrets for Kafka that were set. */
+  /** Names of the Kafka secrets that were set. */
   readonly secrets: readonly string[];
 }
 
-/** Settings for `listen`, and why these. */
+/** Settings for `listen`, and their origin. */
 export interface Choice {
-  /** Variables to set on top of those that are set. */
+  /** Variables to set in addition to those already set. */
   readonly settings: Readonly<Record<string, string>>;
-  /** Lines to print: the gateway that was chosen, the others, and what to set. */
+  /** Lines to print: the chosen gateway, the others, and missing settings. */
   readonly notes: readonly string[];
 }
 
@@ -56,8 +56,8 @@ export function recordGateway(folder: string, pid: number, env: Environment): vo
 }
 
 /**
- * Chooses the gateway whose topic `listen` reads: one that has the port and one of the brokers that
- * `env` names, where it names some, and of several the one started last. What `env` sets stays.
+ * Chooses the gateway whose topic `listen` reads: one with the port and one of the brokers in
+ * `env`, if set there; of several, the one started last. Settings in `env` take precedence.
  * @param running brokers of `make kafka`, used if no gateway runs; undefined if it does not run
  */
 export function chooseGateway(
@@ -81,7 +81,7 @@ export function chooseGateway(
   };
 }
 
-/** The choice as lines for a POSIX shell. */
+/** Formats the choice as lines for a POSIX shell. */
 export function shellLines({ settings }: Choice): string {
   const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   return Object.entries(settings)
@@ -89,7 +89,9 @@ export function shellLines({ settings }: Choice): string {
     .join('');
 }
 
-/** True for a setting that `env` neither has nor excludes: both together would be an error. */
+/**
+ * Returns whether a setting is neither set nor excluded by `env`: both together would be an error.
+ */
 function isInherited(name: string, env: Environment): boolean {
   const alternative = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
   if (env[name] || env[alternative]) return false;
@@ -97,7 +99,7 @@ function isInherited(name: string, env: Environment): boolean {
   return !name.startsWith(`${tls}_`) || !/^(0|false)$/.test(env[tls] ?? '');
 }
 
-/** Tells if the gateway has the port and one of the brokers that `env` names. */
+/** Returns whether the gateway has the port and one of the brokers in `env`. */
 function fits(record: GatewayRecord, env: Environment): boolean {
   const { [SETTINGS.kafkaBrokers.env]: brokers, [SETTINGS.port.env]: port } = env;
   const own = new Set(addressesIn(brokersOf(record)));
@@ -113,21 +115,21 @@ function addressesIn(list: string): string[] {
 function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Environment) {
   const told = env[SETTINGS.kafkaTopic.env];
   const notes = [`the gateway on port ${portOf(chosen)} writes to ${placeOf(chosen)}`];
-  if (told && told !== topicOf(chosen)) notes[0] += `; KAFKA_TOPIC asks for ${told}`;
+  if (told && told !== topicOf(chosen)) notes[0] += `; KAFKA_TOPIC is ${told}`;
   const others = all.filter((other) => !told && placeOf(other) !== placeOf(chosen));
   for (const other of others) {
     const command = `FOREBAY_PORT=${portOf(other)} make listen`;
-    notes.push(`another one writes to ${placeOf(other)}: ${command}`);
+    notes.push(`another gateway writes to ${placeOf(other)}: ${command}`);
   }
   const missing = chosen.secrets.filter((name) => !env[name] && !env[`${name}_FILE`]);
   for (const name of missing)
-    notes.push(`${name} of that gateway is not recorded: set it here too`);
+    notes.push(`${name} of that gateway is not recorded: set it here as well`);
   return notes;
 }
 
 /**
- * Reasons to read the default topic although a gateway wrote, or writes, to another one. None for
- * brokers that are set: it is not known yet whether they answer, and `listen` names both then.
+ * Notes for reading the default topic although a gateway wrote, or writes, to another one. None if
+ * brokers are set: whether they respond is not known yet, and `listen` then names both.
  */
 function notesWithout(
   records: readonly GatewayRecord[],
@@ -194,7 +196,7 @@ function filesIn(folder: string): string[] {
   }
 }
 
-/** False for what was written by hand or by another version: it counts as no record. */
+/** False for files written by hand or by another version: they count as no record. */
 function isRecord(record: Partial<GatewayRecord> | null): record is GatewayRecord {
   const { pid, processStart, startedAtMs, settings, secrets } = record ?? {};
   return (
@@ -211,11 +213,11 @@ function isRunning({ pid, processStart }: GatewayRecord): boolean {
   return startOf(pid) === processStart;
 }
 
-/** Start of a process in ticks; undefined = it has ended, even if its parent has not noticed. */
+/** Start of a process in ticks; undefined = it has exited, even if it is still a zombie. */
 function startOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name, which is in parentheses and may contain anything: state is the first field.
+    // The fields follow the name, which is in parentheses and may contain anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return fields[0] === 'Z' ? undefined : fields[19];
   } catch {

@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
-// Reads the ids of the processes to watch, one line for each change, until the end of its input:
-// that comes when the starting process closes it or dies of anything, SIGKILL too. Then it ends the
-// processes of the last line and removes the folder named as its argument. A line "done": nothing
-// is left to do.
+// Reads the ids of the processes to watch, one line per change, until its input ends: when the
+// starting process closes it or dies, even by SIGKILL. Then it kills the processes of the last line
+// and removes the folder given as argument. A line "done" dismisses it.
 const SCRIPT = `
 pids=
 while read -r line; do pids=$line; done
@@ -15,7 +14,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
   sleep 0.2
 done`;
 
-/** A shell that ends a cluster's processes when the process that started them is no more. */
+/** A shell that kills a cluster's processes once the process that started them has died. */
 export class Guard {
   private readonly shell: ChildProcess;
 
@@ -25,8 +24,8 @@ export class Guard {
       stdio: ['pipe', 'ignore', 'ignore'],
     });
     this.shell.unref();
-    // Neither the shell nor its pipe keeps the process running; a shell that was ended from outside
-    // must not end it by a broken pipe.
+    // Neither the shell nor its pipe keeps the process running; a killed shell must not end it
+    // through a broken pipe.
     (this.shell.stdin as Socket).unref();
     this.shell.stdin?.on('error', () => {});
   }
@@ -35,7 +34,7 @@ export class Guard {
     if (this.shell.stdin?.writable) this.shell.stdin.write(`${pids.join(' ')}\n`);
   }
 
-  /** The processes may go on without the one that started them. */
+  /** Lets the processes outlive the one that started them. */
   dismiss(): void {
     if (this.shell.stdin?.writable) this.shell.stdin.end('done\n');
   }

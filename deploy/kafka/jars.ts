@@ -11,31 +11,31 @@ export const JAVA_VERSION_MIN = 17;
 
 export interface Java {
   command: string;
-  /** As Java says it, "17.0.15". */
+  /** As printed by Java, "17.0.15". */
   version: string;
 }
 
-/** What Maven is asked for, from the pom: `["kafka_2.13-4.1.1.jar", …]`. */
+/** Jars that the pom names: `["kafka_2.13-4.1.1.jar", …]`. */
 function wantedJars(): string[] {
   const dependency = /<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]+)<\/version>\s*<\/dep/g;
   return [...readFileSync(POM, 'utf8').matchAll(dependency)].map((m) => `${m[1]}-${m[2]}.jar`);
 }
 
-/** The version of Kafka that the pom names, "4.1.1". */
+/** Version of Kafka in the pom, "4.1.1". */
 export function kafkaVersion(): string {
   const version = /kafka_[\d.]+-(.+)\.jar/.exec(wantedJars().join(' '))?.[1];
   if (version === undefined) throw new Error(`${POM} names no Kafka`);
   return version.split('.jar')[0] ?? version;
 }
 
-/** The folder of the jars; FOREBAY_KAFKA_JARS lets several clones share one. */
+/** Folder of the jars; FOREBAY_KAFKA_JARS lets several clones share one. */
 export function jarsFolder(): string {
   const shared = process.env.FOREBAY_KAFKA_JARS;
   if (shared !== undefined && shared !== '') return resolve(shared);
   return join(ROOT, '.cache/kafka', kafkaVersion(), 'libs');
 }
 
-/** Java 17 or newer, from JAVA_HOME or the PATH; undefined when there is none. */
+/** Java 17 or later, from JAVA_HOME or the PATH; undefined if there is none. */
 export function findJava(): Java | undefined {
   const home = process.env.JAVA_HOME;
   const ofHome = home === undefined || home === '' ? undefined : join(home, 'bin/java');
@@ -63,7 +63,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Folders of fetches that were interrupted: named after a process that is no more. */
+/** Removes folders of interrupted downloads: named after a process that has exited. */
 async function sweep(parent: string, prefix: string): Promise<void> {
   for (const name of await readdir(parent)) {
     if (!name.startsWith(prefix)) continue;
@@ -75,22 +75,23 @@ async function sweep(parent: string, prefix: string): Promise<void> {
 }
 
 /**
- * Has Maven fetch the jars unless they are there, and returns their folder. They appear by a
- * rename: an interrupted fetch leaves no half set, and of two at once the second's set is dropped.
+ * Downloads the jars with Maven if they are missing, and returns their folder. They appear by a
+ * rename: an interrupted download leaves no partial set, and of two concurrent ones the second's
+ * set is discarded.
  */
 export async function ensureJars(say: (line: string) => void = () => {}): Promise<string> {
   const folder = jarsFolder();
   if (haveJars(folder)) return folder;
-  if (!hasMaven()) throw new Error(`no Kafka in ${folder}, and no Maven (mvn) to fetch it`);
+  if (!hasMaven()) throw new Error(`no Kafka in ${folder}, and no Maven (mvn) to download it`);
   const parent = dirname(folder);
   const prefix = `${basename(folder)}.fetch-`;
   await mkdir(parent, { recursive: true });
   await sweep(parent, prefix);
   if (existsSync(folder) && readdirSync(folder).length > 0) {
     const missing = wantedJars().filter((jar) => !existsSync(join(folder, jar)));
-    throw new Error(`${folder} lacks ${missing.join(', ')}: remove it, and it is fetched again`);
+    throw new Error(`${folder} lacks ${missing.join(', ')}: remove it to download it again`);
   }
-  say(`fetching Kafka ${kafkaVersion()} with Maven, once (43 MB)`);
+  say(`downloading Kafka ${kafkaVersion()} with Maven, once (43 MB)`);
   const partial = join(parent, `${prefix}${process.pid}`);
   try {
     fetchInto(partial);
@@ -109,11 +110,11 @@ function fetchInto(folder: string): void {
   const maven = spawnSync('mvn', args, { encoding: 'utf8' });
   if (maven.status !== 0 || !haveJars(folder)) {
     const said = `${maven.stdout ?? ''}${maven.stderr ?? ''}`.trim().slice(0, 2000);
-    throw new Error(`Maven could not fetch Kafka ${kafkaVersion()}\n${said}`);
+    throw new Error(`Maven failed to download Kafka ${kafkaVersion()}\n${said}`);
   }
 }
 
-/** The jars in one order that never changes, as an archive of loaded classes needs it. */
+/** The jars in a stable order, as required for an archive of loaded classes. */
 export function classPath(folder: string): string {
   const jars = readdirSync(folder).filter((name) => name.endsWith('.jar'));
   return jars
@@ -122,7 +123,7 @@ export function classPath(folder: string): string {
     .join(delimiter);
 }
 
-/** Where loaded classes are kept for this Java, or undefined if nothing can be written there. */
+/** File of the class archive for this Java; undefined if its folder is not writable. */
 export function archiveFile(folder: string, java: Java): string | undefined {
   const file = join(dirname(folder), `classes-${java.version}.jsa`);
   if (existsSync(file)) return file;

@@ -10,7 +10,7 @@ import { Kafka, logLevel } from 'kafkajs';
 const LOG_SETTINGS = join(dirname(fileURLToPath(import.meta.url)), 'log4j2.properties');
 const POLL_MS = 50;
 
-/** What every node of a cluster is started with. */
+/** Launch parameters common to all nodes of a cluster. */
 export interface Launcher {
   java: string;
   classPath: string;
@@ -24,17 +24,17 @@ function once(child: ChildProcess): Promise<void> {
   });
 }
 
-/** The id of the cluster whose data is in the folder, or a new one. */
+/** Id of the cluster whose data is in the folder, or a new one. */
 export async function clusterIdOf(dir: string): Promise<string> {
   const meta = join(dir, 'node-1', 'meta.properties');
   const found = existsSync(meta)
     ? /^cluster\.id=(.+)$/m.exec(await readFile(meta, 'utf8'))?.[1]
     : undefined;
-  // The leading letter: one that begins with a hyphen would be taken for an option.
+  // Prefixed with a letter: a leading hyphen would be taken for an option.
   return found ?? `F${randomBytes(16).toString('base64url').slice(1)}`;
 }
 
-/** One Kafka process: its settings, its data, its log, and its life. */
+/** One Kafka process: its settings, data, log and life cycle. */
 export class KafkaNode {
   readonly id: number;
   readonly port: number;
@@ -64,14 +64,14 @@ export class KafkaNode {
     this.launcher = launcher;
   }
 
-  /** Of the Java process; undefined while the node is down. */
+  /** Process id of Java; undefined while the node is down. */
   get pid(): number | undefined {
     return this.child?.pid;
   }
 
   /**
-   * Writes the settings, and formats the data folder unless it holds data already.
-   * @param scramUsers users that there are from the beginning
+   * Writes the settings, and formats the data folder unless it contains data.
+   * @param scramUsers initial users
    */
   async prepare(clusterId: string, scramUsers: readonly string[] = []): Promise<void> {
     const lines = Object.entries(this.settings).map(([name, value]) => `${name}=${value}`);
@@ -83,9 +83,9 @@ export class KafkaNode {
     await this.run(['kafka.tools.StorageTool', ...format]);
   }
 
-  /** Runs a tool to its end; `command` is its class and arguments. @throws Error when it fails */
+  /** Runs a tool; `command` is its class and arguments. @throws Error if it fails */
   async run(command: readonly string[]): Promise<void> {
-    // An archive of classes is written by the node itself, not by a tool.
+    // Only the node itself writes a class archive, not a tool.
     const jvm = this.launcher.jvm.filter((option) => !option.includes('ArchiveClassesAtExit'));
     const child = this.spawn([...jvm, ...command]);
     await once(child);
@@ -93,9 +93,9 @@ export class KafkaNode {
   }
 
   start(): void {
-    if (this.child !== undefined) throw new Error(`node ${this.id} runs already`);
+    if (this.child !== undefined) throw new Error(`node ${this.id} is already running`);
     const child = this.spawn([...this.launcher.jvm, 'kafka.Kafka', this.settingsFile]);
-    // A running node does not keep its starter running: waiting for its end does, see end().
+    // A running node does not keep its starter alive, but waiting for its exit does: see end().
     child.unref();
     this.child = child;
     this.ended = once(child).then(() => {
@@ -108,12 +108,12 @@ export class KafkaNode {
     this.child.kill(name);
   }
 
-  /** Sends the signal and waits for the end; SIGKILL follows when it takes longer than the time. */
+  /** Sends the signal and waits for the exit; sends SIGKILL after the timeout. */
   async end(name: 'SIGTERM' | 'SIGKILL', timeoutMs = 30_000): Promise<void> {
     const child = this.child;
     if (child === undefined) return;
     child.kill(name);
-    // A node that is paused hears SIGTERM only when it goes on.
+    // A paused node receives SIGTERM only once it continues.
     child.kill('SIGCONT');
     child.ref();
     const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
@@ -121,7 +121,7 @@ export class KafkaNode {
     clearTimeout(timer);
   }
 
-  /** Waits until this node answers and counts all the given nodes as alive. */
+  /** Waits until this node responds and reports all the given nodes as alive. */
   async untilMember(ids: readonly number[], timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -137,12 +137,12 @@ export class KafkaNode {
 
   private spawn(args: string[]): ChildProcess {
     const log = openSync(this.logFile, 'a');
-    // What Java leaves behind when it is killed (counters, unpacked libraries) goes or stays with
-    // the cluster's folder.
+    // Files that Java leaves behind when killed (counters, unpacked libraries) share the cluster's
+    // folder.
     const temporary = ['-XX:-UsePerfData', `-Djava.io.tmpdir=${dirname(this.dataDir)}`];
     const own = [...temporary, `-Dlog4j2.configurationFile=${LOG_SETTINGS}`];
     const child = spawn(this.launcher.java, [...own, ...args], {
-      // The class path goes by the environment: `ps` stays readable.
+      // The class path is passed by the environment: `ps` stays readable.
       env: { ...process.env, CLASSPATH: this.launcher.classPath },
       detached: true,
       stdio: ['ignore', log, log],
@@ -157,7 +157,7 @@ export class KafkaNode {
   }
 }
 
-/** Ids of the nodes that the broker counts as alive; none when it does not answer with metadata. */
+/** Ids of the nodes that the broker reports as alive; none if it does not respond. */
 export async function aliveNodes(address: string): Promise<number[]> {
   const kafka = new Kafka({
     brokers: [address],

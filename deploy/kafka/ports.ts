@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:net';
 
-// Below what Linux, macOS and the BSDs hand out to outgoing connections. A port from that range is
-// not safe for a broker that is killed and started again: while it is down, a client that retries
-// can be given the very port as its own, connects to itself and keeps the broker from binding.
+// Below the ephemeral ports of Linux, macOS and the BSDs. An ephemeral port is not safe for a
+// broker that is killed and restarted: while it is down, a retrying client can get that port as its
+// own, connect to itself and keep the broker from binding.
 const LOWEST = 20_000;
 const HIGHEST = 32_000;
 
@@ -27,7 +27,7 @@ export async function isFree(port: number): Promise<boolean> {
   return true;
 }
 
-/** Ports of 127.0.0.1 that nobody has, all different: each is held until the last is found. */
+/** Distinct free ports of 127.0.0.1: each is held until the last is found. */
 export async function freePorts(count: number): Promise<number[]> {
   const held = new Map<number, Server>();
   while (held.size < count) {

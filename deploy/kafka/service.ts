@@ -1,6 +1,6 @@
 /**
  * The Kafka that `make kafka` keeps running between commands: on this machine's Java, else in
- * Docker Compose. A state file says what it is; whoever reads it checks that it is still true.
+ * Docker Compose. A state file describes it; readers verify that it is still true.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -14,17 +14,17 @@ import { freePorts, isFree } from './ports.ts';
 
 export interface State {
   kind: 'java' | 'docker';
-  /** Of Java; none for Docker. */
+  /** Of Java; empty for Docker. */
   pids: number[];
   brokers: string[];
-  /** Where Java's data is; the project for Docker. */
+  /** Data folder of Java; the project for Docker. */
   dir: string;
 }
 
 export interface Place {
   stateFile: string;
   dataDir: string;
-  /** Preferred the first time; afterwards the port that it had before. */
+  /** Preferred port at the first start; afterwards the previous port is reused. */
   port: number;
 }
 
@@ -51,7 +51,7 @@ function readState(place: Place): State | undefined {
   }
 }
 
-/** False for what was written by hand or by another version: it counts as no state. */
+/** False for files written by hand or by another version: they count as no state. */
 function isState(state: Partial<State> | null): state is State {
   const { kind, pids, brokers, dir } = state ?? {};
   const isKind = kind === 'java' || kind === 'docker';
@@ -69,7 +69,7 @@ function portFile(place: Place): string {
   return `${place.dataDir}.port`;
 }
 
-/** Keeps the port past the end of this Kafka: gateways that still run connect to it again. */
+/** Keeps the port after this Kafka has stopped: running gateways reconnect to it. */
 async function rememberPort(place: Place, { brokers }: State): Promise<void> {
   const port = brokers[0]?.split(':').pop();
   const partial = `${portFile(place)}-${process.pid}`;
@@ -77,14 +77,14 @@ async function rememberPort(place: Place, { brokers }: State): Promise<void> {
   await rename(partial, portFile(place));
 }
 
-/** The port that this Kafka had last; undefined before its first start. */
+/** Last port of this Kafka; undefined before its first start. */
 function rememberedPort(place: Place): number | undefined {
   if (!existsSync(portFile(place))) return undefined;
   const port = Number(readFileSync(portFile(place), 'utf8'));
   return Number.isInteger(port) && port > 0 && port <= PORT_MAX ? port : undefined;
 }
 
-/** The processes of the state that are still that Kafka: a process id is given to others later. */
+/** Processes of the state that are still that Kafka: process ids are reused. */
 function running(state: State): number[] {
   return state.pids.filter((pid) => {
     try {
@@ -118,7 +118,7 @@ async function answers(state: State, timeoutMs: number): Promise<boolean> {
   }
 }
 
-/** Makes two `up` at once one after the other: the second finds the first one's Kafka. */
+/** Serializes concurrent `up`: the second one finds the first one's Kafka. */
 async function locked<T>(place: Place, action: () => Promise<T>): Promise<T> {
   const file = `${place.dataDir}.lock`;
   await mkdir(dirname(file), { recursive: true });
@@ -131,7 +131,7 @@ async function locked<T>(place: Place, action: () => Promise<T>): Promise<T> {
       await handle.close();
       break;
     }
-    // Between its creation and its first byte a lock names nobody: it is looked at again.
+    // A lock without a holder yet was just created: it is read again.
     const holder = Number(existsSync(file) ? readFileSync(file, 'utf8') : '');
     await sleep(200);
     if (holder > 0 && !isAlive(holder)) await rm(file, { force: true });
@@ -144,9 +144,9 @@ async function locked<T>(place: Place, action: () => Promise<T>): Promise<T> {
 }
 
 /**
- * The port of a Kafka that starts: the one asked for, else the one that it had before, else the
- * preferred one, else any.
- * @throws Error when the port asked for is taken
+ * Port of a starting Kafka: the requested one, else the previous one, else the preferred one, else
+ * any.
+ * @throws Error if the requested port is in use
  */
 async function choosePort(place: Place, asked: number | undefined, say: Say): Promise<number> {
   const before = rememberedPort(place);
@@ -158,11 +158,12 @@ async function choosePort(place: Place, asked: number | undefined, say: Say): Pr
     }
     return wanted;
   }
-  if (asked !== undefined) throw new Error(`port ${asked} is taken by another program; ${instead}`);
+  if (asked !== undefined)
+    throw new Error(`port ${asked} is in use by another program; ${instead}`);
   const preferred = (await isFree(place.port)) ? place.port : undefined;
   const port = preferred ?? (await freePorts(1))[0];
   if (port === undefined) throw new Error('no free port');
-  say(`port ${wanted} is taken by another program: Kafka gets ${port}`);
+  say(`port ${wanted} is in use by another program: Kafka uses ${port}`);
   if (before !== undefined) say(`restart gateways that still connect to port ${wanted}`);
   say(instead);
   return port;
@@ -183,7 +184,7 @@ function startDocker(port: number, say: Say): State {
   return { kind: 'docker', pids: [], brokers: [`127.0.0.1:${port}`], dir: ROOT };
 }
 
-/** The state file's Kafka if it runs, else undefined. Throws when it runs and does not answer. */
+/** Kafka of the state file if it runs, else undefined. Throws if it runs but does not respond. */
 async function reuse(place: Place): Promise<State | undefined> {
   const state = readState(place);
   if (state === undefined) return undefined;
@@ -192,20 +193,22 @@ async function reuse(place: Place): Promise<State | undefined> {
   if (await answers(state, ANSWER_TIMEOUT_MS)) return state;
   const pids = running(state);
   if (pids.length === 0) return undefined;
-  throw new Error(`Kafka (process ${pids.join(', ')}) runs and does not answer: make kafka-stop`);
+  throw new Error(`Kafka (process ${pids.join(', ')}) does not respond: make kafka-stop`);
 }
 
 /**
- * Kafka runs when this returns: the one that ran already, or a new one on the last one's data.
- * @param asked the port that it must have
- * @throws Error when it cannot start, or runs on another port than `asked`
+ * Ensures that Kafka runs: reuses a running one, or starts one on the existing data.
+ * @param asked required port
+ * @throws Error if it fails to start, or runs on another port than `asked`
  */
 export function up(place: Place, say: Say, asked?: number): Promise<State> {
   return locked(place, async () => {
     const running = await reuse(place);
     if (running !== undefined) {
       if (asked === undefined || running.brokers[0]?.endsWith(`:${asked}`)) return running;
-      throw new Error(`Kafka runs at ${running.brokers.join(',')} already: make kafka-stop first`);
+      throw new Error(
+        `Kafka is already running at ${running.brokers.join(',')}: make kafka-stop first`,
+      );
     }
     const hasJava = findJava() !== undefined;
     let state: State;
@@ -225,7 +228,7 @@ export function up(place: Place, say: Say, asked?: number): Promise<State> {
   });
 }
 
-/** Ends the state file's Kafka and keeps its data. False if none ran. */
+/** Stops the state file's Kafka and keeps its data. False if none ran. */
 export async function down(place: Place): Promise<boolean> {
   const state = readState(place);
   if (state === undefined) return false;
@@ -253,7 +256,7 @@ async function stopJava(state: State): Promise<boolean> {
   return true;
 }
 
-/** Where the state file's Kafka is; undefined if it has ended. */
+/** Brokers of the state file's Kafka; undefined if it has stopped. */
 export function runningBrokers(place: Place): string[] | undefined {
   const state = readState(place);
   if (state === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The test page's files, and the client library that it is built on. They lie in `static/` beside
- * this module, in src/ and in dist/ alike; the library is built to dist/.
+ * Files of the test page, and the client library that it uses. They are in `static/` next to this
+ * module, in src/ and in dist/; the library is built to dist/.
  */
 import { loadFiles, PAGE_HEADERS, type PageFile } from './static-files.ts';
 
@@ -23,10 +23,10 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
 });
 
 const OF_PAGE = Object.fromEntries(PAGE_HEADERS);
-/** Pages of any origin load the library; whether they may send is asked when they do. */
+/** Pages of any origin may load the library; their origin is checked when they send. */
 const OF_LIBRARY = { ...OF_PAGE, 'Access-Control-Allow-Origin': '*' };
 
-/** The file at this path of the public port and its headers, or undefined. */
+/** Returns the file at this path of the public port with its headers, or undefined. */
 export function pageFile(path: string): (PageFile & { headers: Headers }) | undefined {
   const file = loaded.get(path);
   return file && { ...file, headers: path === '/client.js' ? OF_LIBRARY : OF_PAGE };

@@ -1,4 +1,4 @@
-/** Files of a page, held in memory, and the headers that browsers hold a page to. */
+/** Static files held in memory, and their security headers. */
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 
@@ -13,7 +13,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
 };
 
-/** Headers of every answer with a file of a page. */
+/** Headers of every response with such a file. */
 export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] = [
   [
     'Content-Security-Policy',
@@ -25,9 +25,9 @@ export const PAGE_HEADERS: readonly (readonly [name: string, value: string])[] =
 ];
 
 /**
- * Reads files by the paths that they are served at.
- * @param folder where they lie
- * @throws the file system's error when one is missing
+ * Reads files, keyed by the paths at which they are served.
+ * @param folder folder of the files
+ * @throws the file system's error if one is missing
  */
 export function loadFiles(
   folder: URL,

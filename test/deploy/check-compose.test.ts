@@ -46,12 +46,24 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
       /no grafana\/bo/,
     ],
     ['a wrong port', COMPOSE_FILE, '127.0.0.1:9002:9001', '127.0.0.1:9002:9003', /publishes 9003/],
-    ['an open port', COMPOSE_FILE, '127.0.0.1:3000:3000', '3000:3000', /3000 is for everybody/],
+    [
+      'an open port',
+      COMPOSE_FILE,
+      '127.0.0.1:3000:3000',
+      '3000:3000',
+      /3000 is published beyond loopback/,
+    ],
     ['an old version', COMPOSE_FILE, `forebay:${version}`, 'forebay:0.0.1', /package\.json says/],
     ['a tag that moves', COMPOSE_FILE, 'haproxy:3.2.4', 'haproxy:latest', /is not pinned/],
     ['no such volume', COMPOSE_FILE, '  grafana-data:\n', '', /no volume grafana-data/],
     ['a volume too many', COMPOSE_FILE, 'volumes:\n  k', 'volumes:\n  old:\n  k', /has volume old/],
-    ['no such service', COMPOSE_FILE, '      gateway-2: {', '      gateway-3: {', /is no service/],
+    [
+      'no such service',
+      COMPOSE_FILE,
+      '      gateway-2: {',
+      '      gateway-3: {',
+      /is not a service/,
+    ],
     ['a broker’s port', COMPOSE_FILE, ':-kafka:19092', ':-kafka:9099', /nothing listens at kafka/],
     ['a short notice', COMPOSE_FILE, 'PRESTOP_MS: 4000', 'PRESTOP_MS: 2000', /three checks/],
     ['a short stop', COMPOSE_FILE, 'TIMEOUT_MS: 25000', 'TIMEOUT_MS: 35000', /than a drain/],
@@ -95,7 +107,7 @@ test('it is found: a file that is away', () => {
   for (const path of ['Dockerfile', HAPROXY]) {
     const found = composeDefects(treeOf(ROOT, { [path]: null }));
     assert.ok(
-      found.some((line) => line.endsWith(`there is no ${path}`)),
+      found.some((line) => line.endsWith(`${path} does not exist`)),
       path,
     );
   }
@@ -117,7 +129,7 @@ frontend clients
   );
   assert.deepEqual(found, [
     'docker-compose.yml: haproxy: publishes 9000, where nothing listens',
-    `${HAPROXY}: gateway-9:9000 is no service`,
+    `${HAPROXY}: gateway-9:9000 is not a service`,
   ]);
 });
 

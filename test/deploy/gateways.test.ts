@@ -50,7 +50,7 @@ test('what is set here stays', () => {
   record({ KAFKA_BROKERS: 'k:1,k:2', KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' });
   assert.deepEqual(choose({ KAFKA_TOPIC: 'bar' }), {
     settings: { KAFKA_BROKERS: 'k:1,k:2', KAFKA_CLIENT_ID: 'a' },
-    notes: ['the gateway on port 9000 writes to foo at k:1,k:2; KAFKA_TOPIC asks for bar'],
+    notes: ['the gateway on port 9000 writes to foo at k:1,k:2; KAFKA_TOPIC is bar'],
   });
   for (const brokers of ['k:2, k:1', 'K:2', 'k:1,k:3']) {
     const { settings } = choose({ KAFKA_BROKERS: brokers, KAFKA_TOPIC: '' });
@@ -78,7 +78,7 @@ test('of several gateways the one started last, and how to choose another', asyn
   assert.equal(topicOf(), 'new');
   assert.deepEqual(choose().notes, [
     'the gateway on port 9200 writes to new at k:1',
-    'another one writes to old at k:1: FOREBAY_PORT=9100 make listen',
+    'another gateway writes to old at k:1: FOREBAY_PORT=9100 make listen',
   ]);
   assert.equal(topicOf({ FOREBAY_PORT: '9100' }), 'old');
   assert.equal(topicOf({ FOREBAY_PORT: '9300' }), undefined);
@@ -125,7 +125,7 @@ test('files that are no records are passed over', () => {
 test('no secret is recorded; a missing one is named', () => {
   const { pid } = record({ KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_PASSWORD: 'hush' });
   assert.doesNotMatch(readFileSync(join(folder, `${pid}.json`), 'utf8'), /hush/);
-  const note = 'KAFKA_SASL_PASSWORD of that gateway is not recorded: set it here too';
+  const note = 'KAFKA_SASL_PASSWORD of that gateway is not recorded: set it here as well';
   assert(choose().notes.includes(note));
   assert(!choose({ KAFKA_SASL_PASSWORD: 'hush' }).notes.includes(note));
   assert(!choose({ KAFKA_SASL_PASSWORD_FILE: 'f' }).notes.includes(note));

@@ -85,7 +85,7 @@ test('up starts once, finds it again, and starts anew on its data and its port',
   assert.notEqual(moved, port);
   assert.deepEqual(runningBrokers(place), first.brokers);
   assert.deepEqual(await topicsOf(first), ['kept']);
-  assert(said.includes(`port ${port} is taken by another program: Kafka gets ${moved}`));
+  assert(said.includes(`port ${port} is in use by another program: Kafka uses ${moved}`));
   assert.deepEqual(
     said.filter((line) => line.includes('restart')),
     [],
@@ -96,7 +96,7 @@ test('up starts once, finds it again, and starts anew on its data and its port',
     assert.deepEqual(await up(place, say, moved), first);
     await assert.rejects(
       up(place, say, port),
-      new Error(`Kafka runs at 127.0.0.1:${moved} already: make kafka-stop first`),
+      new Error(`Kafka is already running at 127.0.0.1:${moved}: make kafka-stop first`),
     );
   });
 
@@ -120,14 +120,14 @@ test('up starts once, finds it again, and starts anew on its data and its port',
   const unblockMoved = await block(moved);
   await assert.rejects(
     up(place, say, moved),
-    new RegExp(`^Error: port ${moved} is taken by another program; .*KAFKA_BROKERS=`),
+    new RegExp(`^Error: port ${moved} is in use by another program; .*KAFKA_BROKERS=`),
   );
   said.length = 0;
   const fourth = await up(place, say);
   await unblockMoved();
   assert.equal(portOf(fourth), port);
   assert.deepEqual(said, [
-    `port ${moved} is taken by another program: Kafka gets ${port}`,
+    `port ${moved} is in use by another program: Kafka uses ${port}`,
     `restart gateways that still connect to port ${moved}`,
     `if that program is a Kafka to use instead: KAFKA_BROKERS=127.0.0.1:${moved}`,
   ]);

@@ -1,4 +1,4 @@
-/** A number per second of the last minute, as bars. */
+/** A bar chart of one value per second for the last minute. */
 
 const SECONDS = 60;
 const HEIGHT = 100;
@@ -9,7 +9,9 @@ export class Chart {
   #bars;
   #values = Array(SECONDS).fill(0);
 
-  /** `name` begins what screen readers hear: "stored per second, last minute: now 1, most 1". */
+  /**
+   * `name` begins the label for screen readers: "stored per second, last minute: now 1, most 1".
+   */
   constructor(svg, name) {
     this.#svg = svg;
     this.#name = name;
@@ -23,7 +25,7 @@ export class Chart {
     });
   }
 
-  /** The number of another second; the oldest leaves. */
+  /** Appends the value of a second and removes the oldest. */
   add(value) {
     this.#values.push(value);
     this.#values.shift();

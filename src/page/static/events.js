@@ -1,10 +1,10 @@
-/** The list of events: what was sent, and what became of it. */
+/** The list of sent events and their results. */
 
 const ROWS_MAX = 200;
 
 export const element = (id) => document.getElementById(id);
 
-/** Puts a line on top of a list; takes the oldest beyond `most` away. */
+/** Prepends a line to a list; removes the oldest above `most`. */
 export function prepend(list, row, most) {
   list.prepend(row);
   if (list.childElementCount > most) list.lastElementChild.remove();
@@ -12,10 +12,10 @@ export function prepend(list, row, most) {
 
 /** A row per event. */
 export class EventList {
-  /** By the event itself: several may have the same id, or none. Oldest first. */
+  /** Keyed by the event itself: several may have the same id, or none. Oldest first. */
   #rows = new Map();
 
-  /** @param id attribute of the row, for tests and tools; it is not shown */
+  /** @param id attribute of the row for tests and tools, not displayed */
   add(event, id) {
     const row = document.createElement('li');
     const code = document.createElement('code');
@@ -30,7 +30,7 @@ export class EventList {
     this.show(event, 'waiting', 'waiting');
   }
 
-  /** Does nothing for an event that is not, or no longer, in the list. */
+  /** Does nothing for an event that is not in the list. */
   show(event, state, text) {
     const row = this.#rows.get(event);
     if (!row) return;

@@ -3,11 +3,11 @@
 const PERIOD_MS = 3_000;
 const ANSWER_MS = 2_500;
 
-/** Calls `told` with each answer of /page.json, and with undefined where there is none. */
-export function watchGateway(key, told) {
+/** Calls `handle` with each response of /page.json, and with undefined if there is none. */
+export function watchGateway(key, handle) {
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const ask = async () => {
-    told(await answer(headers));
+    handle(await answer(headers));
     setTimeout(ask, PERIOD_MS);
   };
   ask();

@@ -1,11 +1,11 @@
-/** Where a text ceases to be JSON: browsers do not always say. */
+/** Position of the first error in invalid JSON, which not all browsers report. */
 
 const BLANK = /[ \t\n\r]*/y;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: JSON has none in a string
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const SCALAR = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
-/** @returns the index of the value that is none, or of what may not follow it; -1 = it is JSON */
+/** @returns the index of the first error; -1 = valid JSON */
 export function wrongAt(text) {
   let at = 0;
   const take = (pattern) => {

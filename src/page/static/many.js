@@ -1,11 +1,14 @@
-/** Many events at once, with a progress bar, and how it went. */
+/** Sending of many events at once, with a progress bar and a summary. */
 
-/** So many are made between two looks at what the user does. */
+/** Events created before yielding to the user interface. */
 const SLICE = 500;
 
 const number = (value) => Math.round(value).toLocaleString('en');
 
-/** Calls `sendNext` for each of `count` events, `progress(done)` at each end. @returns the story */
+/**
+ * Calls `sendNext` for each of `count` events, and `progress(done)` after each result. @returns the
+ * summary
+ */
 export async function sendMany(sendNext, count, progress) {
   const begun = performance.now();
   const times = [];

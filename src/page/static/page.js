@@ -1,6 +1,6 @@
 /**
- * The test page: an event per second, events of one's own, and many at once, by the client library
- * that any page may use.
+ * The test page: one event per second, the user's own events, and many at once, sent by the client
+ * library that any page may use.
  */
 import { createClient } from '/client.js';
 import { Chart } from './chart.js';
@@ -13,10 +13,10 @@ import { draftOf, fill, templateOf, valuesOf, withId } from './template.js';
 import { troubleOf } from './trouble.js';
 
 const PERIOD_MS = 1000;
-/** Events that wait for a connection or for credit; beyond it no new ones are made. */
+/** Maximum waiting events; above it no new ones are generated. */
 const WAITING_MAX = 300;
 const HISTORY_MAX = 8;
-/** Ten thousand events, twice. */
+/** Room for ten thousand events, twice. */
 const BUFFERED_BYTES = 4 * 1024 * 1024;
 const COUNTS = ['sent', 'stored', 'refused', 'dropped', 'waiting', 'unacknowledged', 'reconnects'];
 const STATES = {
@@ -33,19 +33,19 @@ function randomName() {
 
 const clientId = randomName();
 const list = new EventList();
-/** Events without an end, oldest first: when each was made, and how often it was sent. */
+/** Unsettled events, oldest first: time of creation, and number of attempts. */
 const open = new Map();
-/** Number of the last event that was sent with one. */
+/** Number of the last numbered event that was sent. */
 let number = 0;
 let sentAgain = 0;
 /** Times to ack of the current second. */
 let times = [];
 let shownState;
-/** The last answer of the gateway; undefined = it gave none. */
+/** Last response of the gateway; undefined = there was none. */
 let gateway;
-/** Field of the id, as the gateway said it last. */
+/** Field of the id, by the gateway's last response. */
 let idField = 'id';
-/** Pattern of the events that the page makes; undefined = no event is known to be accepted. */
+/** Template of generated events; undefined = no event is known to be accepted. */
 let template;
 let paused;
 let sendingMany = false;
@@ -55,7 +55,7 @@ let storedAt;
 const client = createClient({
   url: new URL('/ws', location.href.replace(/^http/, 'ws')).href,
   key,
-  // The page adds ids itself: it knows what the schema takes.
+  // The page adds ids itself, as far as the schema allows.
   idField: '',
   maxBufferedBytes: BUFFERED_BYTES,
   onStatus: showStatus,
@@ -73,7 +73,7 @@ function addToHistory(text) {
   prepend(element('history'), line, HISTORY_MAX);
 }
 
-/** The connection as it is now, and what it was before. */
+/** Shows the current connection, and adds changes to the history. */
 function showStatus(status) {
   for (const name of COUNTS) element(name).textContent = String(status[name]);
   const { frames, bytes } = status.credit;
@@ -89,7 +89,7 @@ function showStatus(status) {
   if (text !== STATES.connecting) addToHistory(text);
 }
 
-/** Shows why events are not stored, and adds the begin and the end of that to the history. */
+/** Shows why events are not stored, and adds the start and end of that to the history. */
 function showTrouble() {
   const [oldest] = open.values();
   const now = Date.now();
@@ -103,7 +103,7 @@ function showTrouble() {
   element('state').dataset.trouble = text === '' ? '' : 'yes';
 }
 
-/** Sends an event. @returns whether the client accepted it, and a promise of its end */
+/** Sends an event. @returns whether the client accepted it, and a promise of its result */
 function send(event) {
   const { sent } = client.status;
   const end = client.send(event);
@@ -112,7 +112,7 @@ function send(event) {
   return { isSent, end: end.finally(() => open.delete(event)) };
 }
 
-/** Sends the next generated event. Only an event that was sent uses up its number. */
+/** Sends the next generated event. A number is used up only by an event that was sent. */
 function sendNext(from) {
   const event = fill(from, valuesOf(clientId, number + 1));
   const { isSent, end } = send(event);
@@ -120,7 +120,7 @@ function sendNext(from) {
   return { event, isSent, end };
 }
 
-/** Waits for the end of an event and notes how long it took. @throws SendError */
+/** Waits for the result of an event and records its duration. @throws SendError */
 async function timed(event, end) {
   const begun = performance.now();
   const own = open.get(event);
@@ -131,7 +131,10 @@ async function timed(event, end) {
   return { ms, attempt: own?.attempt ?? 1 };
 }
 
-/** Shows an event in the list, and its end. @returns a text for that, and the code of a refusal */
+/**
+ * Shows an event and its result in the list. @returns the result's text, and the code of a
+ * rejection
+ */
 async function shown({ event, isSent, end }) {
   list.add(event, String(event[idField] ?? ''));
   const ended = (state, text, code) => {
@@ -149,19 +152,19 @@ async function shown({ event, isSent, end }) {
   }
 }
 
-/** @param by what pauses automatic events, `user` or `refusal`; undefined = they go on */
+/** @param by what pauses generated events, `user` or `refusal`; undefined = resume */
 function pause(by) {
   paused = by;
   element('toggle').textContent = by ? 'Resume' : 'Pause';
 }
 
-/** Shows why there are no automatic events; '' hides it. */
+/** Shows why no events are generated; '' hides it. */
 function sayAutomatic(text) {
   element('automatic').textContent = text;
   element('automatic').hidden = text === '';
 }
 
-/** Sends an automatic event. After a refusal it pauses: the next one would be refused as well. */
+/** Sends a generated event. Pauses after a rejection: the next one would be rejected as well. */
 async function tick() {
   const { text, code } = await shown(sendNext(template));
   if (code === undefined || code === 'dropped' || paused) return;
@@ -210,7 +213,7 @@ function setTemplate(made) {
   showMany();
 }
 
-/** Follows the gateway: shows topic and brokers, and takes up its example event. */
+/** Tracks the gateway: shows topic and brokers, and uses its example event. */
 function startGateway() {
   let known;
   let prefilled = '';
@@ -246,7 +249,7 @@ function startGateway() {
   });
 }
 
-/** @returns the event in the text area; undefined = invalid, with the reason and place shown */
+/** @returns the event in the text area; undefined = invalid, with the reason and position shown */
 function readOwn(text, result) {
   let event;
   try {

@@ -1,6 +1,6 @@
 /** Events generated from the example of the gateway. */
 
-/** Values that vary, as the gateway names them. */
+/** Varying values, by the gateway's names for them. */
 export function valuesOf(name, number) {
   return {
     name,
@@ -13,17 +13,17 @@ export function valuesOf(name, number) {
   };
 }
 
-/** Variations that tell one event from another. */
+/** Variations that identify an event. */
 const IDENTIFYING = new Set(['id', 'number', 'uuid']);
 
-/** @returns a copy of the example with `values` where it varies */
+/** @returns a copy of the example with `values` in its varying fields */
 export function fill({ event, vary }, values) {
   const filled = structuredClone(event);
   for (const { path, as } of vary) put(filled, path, values[as]);
   return filled;
 }
 
-/** Initial text of the user's own event; the id is left out where the page adds one. */
+/** Initial text of the user's own event; without the id if the page adds one. */
 export function draftOf({ event, vary }, name) {
   const own = { ...valuesOf(name, 0), text: 'my own event' };
   const rest = vary.filter(({ as }) => !IDENTIFYING.has(as));
@@ -32,14 +32,14 @@ export function draftOf({ event, vary }, name) {
   return draft;
 }
 
-/** Adds an id. @returns undefined when the event has one, or the schema allows none */
+/** Adds an id. @returns undefined if the event has one, or the schema allows none */
 export function withId(event, { vary }, values) {
   const id = vary.find(({ as }) => IDENTIFYING.has(as));
   if (id === undefined || Object.hasOwn(event, id.path[0])) return undefined;
   return { [id.path[0]]: values[id.as], ...event };
 }
 
-/** Template from a stored event of the user, where the gateway has no example. */
+/** Template from a stored event of the user, if the gateway has no example. */
 export function templateOf(event, idField) {
   const vary = typeof event[idField] === 'string' ? [{ path: [idField], as: 'id' }] : [];
   return { event, vary };
@@ -54,13 +54,13 @@ function put(event, path, value) {
   define(at, path.at(-1), value);
 }
 
-/** As an own field, also when it is called `__proto__`. */
+/** Defines an own field, even one named `__proto__`. */
 function define(object, name, value) {
   const field = { value, enumerable: true, configurable: true, writable: true };
   Object.defineProperty(object, name, field);
 }
 
-/** crypto.randomUUID is for secure pages only, and this one may be served over plain HTTP. */
+/** crypto.randomUUID requires a secure context, but this page may be served over plain HTTP. */
 function randomUuid() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -1,14 +1,15 @@
-/** Reasons why events are not stored, derived from the gateway's answers and the acks. */
+/** Reasons why events are not stored, derived from the gateway's responses and the acks. */
 
-/** Time to store an event, beyond which the page says that there is no answer. */
+/** Time without a result after which the page reports it. */
 export const STUCK_MS = 5_000;
 
 /**
- * @param gateway the last answer of /page.json; undefined = it did not answer
- * @param connectedAt time since which there is a connection, ms since 1970; undefined = none
- * @param oldestAt time of the oldest event that has no end
- * @param storedAt time when an event was stored last
- * @returns text for the user, '' = no trouble; constant while the state is: screen readers repeat it
+ * @param gateway last response of /page.json; undefined = it did not respond
+ * @param connectedAt start of the current connection, ms since 1970; undefined = none
+ * @param oldestAt time of the oldest unsettled event
+ * @param storedAt time at which an event was last stored
+ * @returns text for the user, '' = no trouble; constant while the state is: screen readers repeat
+ * it
  */
 export function troubleOf({ gateway, connectedAt, oldestAt, storedAt = 0, now }) {
   if (gateway === undefined) return '';
@@ -24,7 +25,7 @@ export function troubleOf({ gateway, connectedAt, oldestAt, storedAt = 0, now })
   return ready ? '' : `The gateway is not ready${why}.`;
 }
 
-/** The gateway alone knows that Kafka is the cause: the network may be slow as well. */
+/** Only the gateway knows that Kafka is the cause: the network may be slow as well. */
 function textOf({ scope, sinceMs, reason }) {
   const time = timeOf(sinceMs);
   return scope === 'all'
