@@ -30,7 +30,7 @@ node:
 	@case '$(NODE_VERSION)' in \
 	  v18.1[89].*|v18.[2-9][0-9].*|v19.*|v[2-9][0-9].*) ;; \
 	  v*) echo 'Forebay needs Node.js 20.19+ or 22, this is $(NODE_VERSION)' >&2; exit 1 ;; \
-	  *) echo 'Forebay needs Node.js 20.19+ or 22, and there is none' >&2; exit 1 ;; \
+	  *) echo 'Forebay needs Node.js 20.19+ or 22, but found none' >&2; exit 1 ;; \
 	esac
 
 # Prerequisite of targets that run the gateway.
@@ -168,8 +168,8 @@ check-deploy: gateway-node setup build ## check references in deploy/ (files, po
 .PHONY: audit
 audit: $(MODULES) ## check signatures and known vulnerabilities of the packages
 	@status=0; \
-	npm audit signatures || { echo 'audit: signatures are not proven' >&2; status=1; }; \
-	npm audit --omit=dev || { echo 'audit: vulnerabilities are not ruled out' >&2; status=1; }; \
+	npm audit signatures || { echo 'audit: signatures not verified' >&2; status=1; }; \
+	npm audit --omit=dev || { echo 'audit: vulnerabilities found, or check failed' >&2; status=1; }; \
 	exit $$status
 
 .PHONY: clean

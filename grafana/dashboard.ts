@@ -1,4 +1,4 @@
-/** From rows of panels to the JSON that Grafana reads. */
+/** Dashboard JSON of Grafana, built from rows of panels. */
 import { DATASOURCE, type Panel } from './panels.ts';
 
 export interface Row {
@@ -7,22 +7,22 @@ export interface Row {
 }
 
 export interface DashboardOptions {
-  /** Part of the dashboard's address: never changes. */
+  /** Part of the dashboard's URL: must not change. */
   readonly uid: string;
   readonly title: string;
   readonly description: string;
-  /** Whether one can choose among the workers. */
+  /** Adds a selection of workers. */
   readonly byWorker: boolean;
-  /** Above the first row: what one looks at first. */
+  /** Panels above the first row, with the key figures. */
   readonly top: readonly Panel[];
   readonly rows: readonly Row[];
 }
 
 const COLUMNS = 24;
-/** Grafana's version of this format as of 11.0: later ones read it, and 10 does. */
+/** Schema version of Grafana 11.0; readable by 10 and by later versions. */
 const SCHEMA_VERSION = 39;
 
-/** @returns the dashboard as a file of grafana/dashboards has it */
+/** @returns the content of a file in grafana/dashboards */
 export function dashboardJson(options: DashboardOptions): string {
   const { uid, title, description, byWorker } = options;
   const dashboard = {
@@ -61,7 +61,7 @@ function variables(byWorker: boolean) {
   return [...list, labelValues('worker', `forebay_connections{${job},instance=~"$instance"}`)];
 }
 
-/** A choice among the values of a label, all of them by default. */
+/** A selection among the values of a label; all by default. */
 function labelValues(label: string, series: string) {
   const query = `label_values(${series}, ${label})`;
   return {
@@ -71,7 +71,7 @@ function labelValues(label: string, series: string) {
     datasource: DATASOURCE,
     query: { query, refId: `variable-${label}` },
     definition: query,
-    // Anew with each time range: instances come and go.
+    // Queried on each change of the time range: instances change.
     refresh: 2,
     sort: 3,
     multi: true,
@@ -84,7 +84,7 @@ function labelValues(label: string, series: string) {
 function workerDeaths() {
   const restarts = 'forebay_worker_restarts_total{job=~"$job",instance=~"$instance"}';
   return {
-    name: 'Deaths of workers',
+    name: 'Worker deaths',
     datasource: DATASOURCE,
     enable: true,
     iconColor: 'red',
@@ -94,7 +94,7 @@ function workerDeaths() {
   };
 }
 
-/** Gives each panel an id and its place: from left to right, a row's title above its panels. */
+/** Assigns ids and positions: from left to right, below the title of the row. */
 function placed({ top, rows }: DashboardOptions): object[] {
   const panels: object[] = [];
   let y = 0;

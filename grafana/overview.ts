@@ -1,4 +1,4 @@
-/** The dashboard that one opens first: it reads in the order of an event's way. */
+/** Overview dashboard, in the order of an event's path. */
 import { dashboardJson } from './dashboard.ts';
 import { buffer } from './overview/buffer.ts';
 import { connections } from './overview/connections.ts';
@@ -11,7 +11,7 @@ import { of, quantile, sumOfRates } from './queries.ts';
 const glance = [
   numbers({
     title: 'Throughput',
-    description: 'Events that came, and that Kafka has confirmed. In calm times they are equal.',
+    description: 'Events received, and events confirmed by Kafka. Equal in normal operation.',
     unit: 'eps',
     queries: [
       { expr: sumOfRates('forebay_events_received_total'), legend: 'received' },
@@ -21,8 +21,8 @@ const glance = [
   numbers({
     title: 'Dropped and refused',
     description:
-      'Dropped: good events of plain clients that are lost, unheard. Refused: told to the ' +
-      'sender, or wrong events of plain clients.',
+      'Dropped: valid events of plain clients, lost without notice. Refused: rejected with a ' +
+      'notice to the sender, or invalid events of plain clients.',
     unit: 'eps',
     queries: [
       { expr: sumOfRates('forebay_events_dropped_total'), legend: 'dropped' },
@@ -35,7 +35,7 @@ const glance = [
   }),
   numbers({
     title: 'Acknowledgement',
-    description: 'Time from an event’s arrival until Kafka has confirmed it.',
+    description: 'Time from the arrival of an event to its confirmation by Kafka.',
     unit: 's',
     empty: NONE_STORED,
     queries: [
@@ -51,8 +51,8 @@ const glance = [
   numbers({
     title: 'Unaccounted',
     description:
-      'Events received that are neither stored, refused, dropped, lost nor in flight. Anything ' +
-      'but 0 is a defect of Forebay.',
+      'Received events that are neither stored, refused, dropped, lost nor in flight. Any value ' +
+      'other than 0 is a defect of Forebay.',
     unit: 'short',
     queries: [{ expr: `sum(abs(${of('forebay_events_unaccounted')}))`, legend: 'unaccounted' }],
     steps: [
@@ -68,8 +68,8 @@ export function overview(): string {
     uid: 'forebay-overview',
     title: 'Forebay overview',
     description:
-      'Whether events flow, whether any are lost and what holds them up; in the order of an ' +
-      'event’s way: connections, buffer, Kafka, workers.',
+      'Throughput, loss and bottlenecks, in the order of an event’s path: connections, buffer, ' +
+      'Kafka, workers.',
     byWorker: false,
     top: glance,
     rows: [events, connections, buffer, kafka, workers],

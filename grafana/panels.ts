@@ -1,36 +1,36 @@
-/** The kinds of panels that the dashboards are made of, as Grafana's dashboard JSON has them. */
+/** Panel types of the dashboards, in Grafana's dashboard JSON. */
 
-/** `short`: a plain count; `eps`: events a second; `s`, `bytes`, `Bps`, `percentunit` as named. */
+/** `short`: a plain count; `eps`: events per second; `s`, `bytes`, `Bps`, `percentunit` as named. */
 export type Unit = 'short' | 'eps' | 'reqps' | 'cps' | 's' | 'bytes' | 'Bps' | 'percentunit';
 
 export interface Query {
   readonly expr: string;
-  /** What a line is called: Grafana fills labels in. */
+  /** Name of a line; Grafana substitutes labels. */
   readonly legend: string;
 }
 
-/** What a value has to reach for a colour, lowest first. */
+/** Thresholds of the colors, lowest first. */
 export type Steps = readonly (readonly [atLeast: number | null, color: string])[];
 
 interface Common {
   readonly title: string;
-  /** What it shows, and what to think of it. */
+  /** Meaning of the values, and their interpretation. */
   readonly description: string;
   readonly unit: Unit;
   readonly queries: readonly Query[];
-  /** What stands there when no query has an answer. */
+  /** Text shown without data. */
   readonly empty?: string;
 }
 
 export interface LinesOptions extends Common {
-  /** Amounts that add up to something; default false. */
+  /** Stacks the lines, for additive amounts; default false. */
   readonly stacked?: boolean;
-  /** The axis ends there at least. */
+  /** Minimum upper end of the axis. */
   readonly max?: number;
 }
 
 export interface NumbersOptions extends Common {
-  /** Default: one colour. */
+  /** Default: one color. */
   readonly steps?: Steps;
 }
 
@@ -40,7 +40,7 @@ export interface Size {
   readonly h: number;
 }
 
-/** What a dashboard places in its grid; ids and places are given there. */
+/** A panel without id and position, which the dashboard assigns. */
 export interface Panel {
   readonly size: Size;
   readonly body: Readonly<Record<string, unknown>> & { readonly title: string };
@@ -52,7 +52,7 @@ export const DATASOURCE = {
   uid: '${datasource}',
 } as const;
 
-/** Every series is there from the start with 0: where it is not divided, nothing means this. */
+/** Text without data: undivided series start at 0, so no instance matches then. */
 const UNSCRAPED = 'no scrape in this time';
 /** For means and quantiles. */
 export const NONE_STORED = 'nothing stored in this time';
@@ -60,7 +60,7 @@ const LINES: Size = { w: 8, h: 8 };
 const NUMBERS: Size = { w: 6, h: 5 };
 const NEUTRAL: Steps = [[null, 'text']];
 
-/** Lines over time, with a legend that puts the largest first. */
+/** Time series, with a legend sorted by maximum. */
 export function lines(options: LinesOptions, size = LINES): Panel {
   const { stacked = false, max, empty = UNSCRAPED } = options;
   const custom = {
@@ -93,7 +93,7 @@ export function lines(options: LinesOptions, size = LINES): Panel {
   });
 }
 
-/** A few large numbers with a line behind each: what one looks at first. */
+/** Key figures: large numbers with a sparkline. */
 export function numbers(options: NumbersOptions, size = NUMBERS): Panel {
   const steps = (options.steps ?? NEUTRAL).map(([value, color]) => ({ value, color }));
   const defaults = {
@@ -115,7 +115,7 @@ export function numbers(options: NumbersOptions, size = NUMBERS): Panel {
   });
 }
 
-/** The labels of a series that says what runs, one row each. */
+/** Table of the labels of an info series, a row each. */
 export function table(options: Common, columns: readonly string[], size = LINES): Panel {
   const names = ['Time', 'Value', '__name__'];
   const excludeByName = Object.fromEntries(names.map((name) => [name, true]));

@@ -1,9 +1,9 @@
-/** What the panels ask: each series with the instances that are chosen. */
+/** PromQL of the panels, restricted to the selected instances. */
 
 type Name = `forebay_${string}`;
 const INSTANCES = 'job=~"$job",instance=~"$instance"';
 
-/** A series of the chosen instances. @param labels further matchers, as PromQL writes them */
+/** A series of the selected instances. @param labels additional PromQL matchers */
 export function of(name: Name, ...labels: readonly string[]): string {
   return `${name}{${[INSTANCES, ...labels].join(',')}}`;
 }
@@ -13,27 +13,26 @@ export function rate(name: Name, ...labels: readonly string[]): string {
   return `rate(${of(name, ...labels)}[$__rate_interval])`;
 }
 
-/** The sum over all instances, per second. @param by labels that are kept */
+/** Sum over all instances, per second. @param by labels to keep */
 export function sumOfRates(name: Name, by: readonly string[] = []): string {
   return `sum${kept(by)}(${rate(name)})`;
 }
 
-/** How full buffers are, 0 to 1; none of a slot whose worker has just died: that has no buffer. */
+/** Buffer use, 0 to 1; without slots whose worker has just died: they have no buffer. */
 export function bufferShare(...labels: readonly string[]): string {
   const limit = of('forebay_buffer_limit_bytes', ...labels);
   return `${of('forebay_buffer_bytes', ...labels)} / (${limit} > 0)`;
 }
 
-/** One sum divided by another one: a mean. Nothing where there was nothing to divide by. */
+/** Ratio of two sums, such as a mean. No value if the divisor is 0. */
 export function ratio(of: Name, by: Name, labels: readonly string[] = []): string {
   return `${sumOfRates(of, labels)} / (${sumOfRates(by, labels)} > 0)`;
 }
 
 /**
- * Of a histogram: so many of what it counted were at most so large. Nothing, instead of NaN, where
- * it counted nothing.
+ * Quantile `share` of a histogram. No value, instead of NaN, without observations.
  * @param share 0 to 1
- * @param by labels that are kept
+ * @param by labels to keep
  */
 export function quantile(share: number, name: Name, by: readonly string[] = []): string {
   const buckets = `sum${kept(['le', ...by])}(${rate(`${name}_bucket`)})`;

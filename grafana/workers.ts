@@ -1,4 +1,4 @@
-/** The dashboard that shows each worker by itself: is one unlike the others? */
+/** Dashboard of the individual workers, to find outliers. */
 import { dashboardJson } from './dashboard.ts';
 import { lines, numbers, type Unit } from './panels.ts';
 import { bufferShare, of, rate } from './queries.ts';
@@ -21,7 +21,7 @@ function perWorker(
 const glance = [
   numbers({
     title: 'Workers',
-    description: 'Workers that serve, and slots whose worker has died and is not replaced yet.',
+    description: 'Serving workers, and slots whose worker has died and is not replaced yet.',
     unit: 'short',
     queries: [
       { expr: `sum(${of('forebay_workers', 'state="ready"')})`, legend: 'ready' },
@@ -30,7 +30,7 @@ const glance = [
   }),
   numbers({
     title: 'Busiest worker',
-    description: 'CPU time per second: at 100% of a core it has none left.',
+    description: 'CPU time per second: 100% of a core is saturation.',
     unit: 'percentunit',
     queries: [{ expr: `max(${rate('forebay_worker_cpu_seconds_total', WORKER)})`, legend: 'CPU' }],
     steps: [
@@ -52,7 +52,7 @@ const glance = [
   }),
   numbers({
     title: 'Oldest event',
-    description: 'Age of the oldest event that is not settled, in any of the workers.',
+    description: 'Age of the oldest unsettled event of any worker.',
     unit: 's',
     queries: [{ expr: `max(${of('forebay_buffer_oldest_seconds', WORKER)})`, legend: 'oldest' }],
     steps: [
@@ -68,42 +68,42 @@ const load = {
   panels: [
     perWorker(
       'CPU',
-      'User and system time per second. The kernel spreads connections, not load: one worker may ' +
-        'have the busy ones.',
+      'User and system time per second. The kernel distributes connections, not load: one worker ' +
+        'may have the busy ones.',
       'percentunit',
       rate('forebay_worker_cpu_seconds_total', WORKER),
       { max: 1 },
     ),
     perWorker(
       'Event loop lag',
-      'How late the event loop was at the most, in the last second: everybody on this worker ' +
-        'waits so long.',
+      'Maximum delay of the event loop in the last second, which all clients of this worker ' +
+        'experience.',
       's',
       of('forebay_event_loop_lag_seconds', WORKER),
     ),
     perWorker(
       'Open connections',
-      'WebSockets (ws) and all others (http). FOREBAY_MAX_CONNECTIONS bounds the former.',
+      'WebSockets (ws) and all others (http). FOREBAY_MAX_CONNECTIONS limits the former.',
       'short',
       of('forebay_connections', WORKER),
       { legend: '{{instance}} worker {{worker}} {{transport}}' },
     ),
     perWorker(
       'Resident memory',
-      'FOREBAY_MAX_RSS_BYTES, if set, is the mark above which it takes no new connections.',
+      'Above FOREBAY_MAX_RSS_BYTES, if set, the worker rejects new connections.',
       'bytes',
       of('forebay_worker_resident_bytes', WORKER),
     ),
     perWorker(
       'Short of memory',
-      '1 while resident memory stays above FOREBAY_MAX_RSS_BYTES and no newcomers are taken.',
+      '1 while resident memory is above FOREBAY_MAX_RSS_BYTES and new connections are rejected.',
       'short',
       of('forebay_memory_short', WORKER),
       { max: 1 },
     ),
     perWorker(
       'Unfinished input',
-      'Bodies that are not complete or wait, as a share of FOREBAY_MAX_INPUT_BYTES.',
+      'Incomplete or waiting bodies, as a share of FOREBAY_MAX_INPUT_BYTES.',
       'percentunit',
       `${of('forebay_input_bytes', WORKER)} / (${of('forebay_input_limit_bytes', WORKER)} > 0)`,
       { max: 1 },
@@ -123,19 +123,19 @@ const buffer = {
     ),
     perWorker(
       'In flight',
-      'Events that were taken and are not settled.',
+      'Accepted events that are not settled.',
       'short',
       of('forebay_events_in_flight', WORKER),
     ),
     perWorker(
       'Oldest event',
-      'Age of the oldest event that is not settled.',
+      'Age of the oldest unsettled event.',
       's',
       of('forebay_buffer_oldest_seconds', WORKER),
     ),
     perWorker(
-      'Age of numbers',
-      'They come once a second. A worker that is silent for FOREBAY_WORKER_TIMEOUT_MS is killed.',
+      'Age of snapshots',
+      'Workers report every second; one silent for FOREBAY_WORKER_TIMEOUT_MS is killed.',
       's',
       of('forebay_worker_snapshot_age_seconds', WORKER),
     ),
@@ -147,7 +147,7 @@ export function workers(): string {
   return dashboardJson({
     uid: 'forebay-workers',
     title: 'Forebay workers',
-    description: 'Each worker by itself. A worker is a slot of an instance, from 1.',
+    description: 'Individual workers. A worker is a slot of an instance, numbered from 1.',
     byWorker: true,
     top: glance,
     rows: [load, buffer],

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { productionPackages } from './packages.ts';
 
-/** As much of CycloneDX as is looked at. */
+/** The used subset of CycloneDX. */
 export interface Bom {
   readonly bomFormat: string;
   readonly metadata: { readonly component: Component };
@@ -23,9 +23,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const COMMAND = 'sbom --package-lock-only --include=dev --sbom-format=cyclonedx';
 
 /**
- * The bill of materials that npm makes of the lock file, reduced to production. npm's own
- * `--omit=dev` leaves out what production shares with development, as ajv.
- * @throws Error when npm is missing or fails
+ * Returns npm's bill of materials of the lock file, reduced to production. npm's own `--omit=dev`
+ * also omits packages shared with development, such as ajv.
+ * @throws Error if npm is missing or fails
  */
 export function bom(): Bom {
   const args = [...COMMAND.split(' '), '--sbom-type=application'];
@@ -37,7 +37,7 @@ export function bom(): Bom {
   const name = component['bom-ref'].replace(/@[^@]*$/, '');
   return {
     ...all,
-    // npm names it after its folder.
+    // npm names the component after its folder.
     metadata: { ...all.metadata, component: { ...component, name } },
     components: all.components.filter(({ 'bom-ref': ref }) => refs.has(ref)),
     dependencies: all.dependencies

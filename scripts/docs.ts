@@ -1,4 +1,4 @@
-/** Writes what comes from the code and the lock file: reference pages, dashboards. `make docs` */
+/** `make docs`: generates reference pages and dashboards from the code and the lock file. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { overview } from '../grafana/overview.ts';
 import { workers } from '../grafana/workers.ts';

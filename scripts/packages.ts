@@ -1,23 +1,23 @@
-/** The npm packages that run in production, by the lock file, and the page that lists them. */
+/** Production packages of the lock file, and the page that lists them. */
 import { readFileSync } from 'node:fs';
 
 export interface Package {
   readonly name: string;
-  /** Where npm puts it, from the project's folder. */
+  /** Path of its folder in the project. */
   readonly folder: string;
   readonly version: string;
   /** An SPDX expression. */
   readonly license: string;
-  /** Where it is installed, as in `linux x64 glibc`; undefined = everywhere. */
+  /** Platforms it is installed on, such as `linux x64 glibc`; undefined = all. */
   readonly platform: string | undefined;
-  /** npm would run a script of it at the installation. */
+  /** npm would run an install script of it. */
   readonly hasInstallScript: boolean;
-  /** Hash that `npm ci` holds the package against. */
+  /** Hash that `npm ci` verifies. */
   readonly integrity: string;
 }
 
 interface Locked {
-  /** Stands where the folder has another name. */
+  /** Present if the folder has another name. */
   readonly name?: string;
   readonly version: string;
   readonly license?: string;
@@ -29,7 +29,7 @@ interface Locked {
   readonly libc?: string | readonly string[];
 }
 
-/** Licences that a production package may have: they ask for no more than to keep their notices. */
+/** Allowed licences of production packages: they only require their notices to be kept. */
 export const PERMISSIVE = ['Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT'];
 
 /** Production packages, each version once, by name. */
@@ -60,11 +60,11 @@ export function licencesMarkdown(): string {
   );
   return `# Licences
 
-Forebay is MIT. The npm packages that run with it, by the lock file; \`make docs\` writes this page,
-and a test lets through ${PERMISSIVE.join(', ')} alone.
+Forebay is MIT. The npm packages of the lock file that run in production; \`make docs\` writes this
+page, and a test allows only ${PERMISSIVE.join(', ')}.
 ${packages.length} packages: ${sums.join(', ')}.
 
-One with a platform is compiled code, and only installed there. \`make sbom\` writes the same list as
+Packages with a platform are compiled code, installed only there. \`make sbom\` writes the same list as
 CycloneDX, with hashes.
 
 | package | version | licence | platform |

@@ -1,24 +1,24 @@
-/** When a version may be given out. */
+/** Conditions of a release. */
 
 export interface ReleaseState {
   /** Of package.json. */
   readonly version: string;
-  /** What `git status --porcelain` prints. */
+  /** Output of `git status --porcelain`. */
   readonly status: string;
   readonly changelog: string;
 }
 
-/** What stands against a release, a line each; none = it may be made. */
+/** Reasons against a release, a line each. */
 export function refusals({ version, status, changelog }: ReleaseState): string[] {
   const found: string[] = [];
-  if (status !== '') found.push('there are changes that are in no commit');
+  if (status !== '') found.push('there are uncommitted changes');
   const text = section(changelog, version);
   if (text === undefined) found.push(`CHANGELOG.md has no section "## ${version} – YYYY-MM-DD"`);
   else if (text === '') found.push(`CHANGELOG.md says nothing about ${version}`);
   return found;
 }
 
-/** The text under `## VERSION – DATE`; undefined = there is none. */
+/** Text below `## VERSION – DATE`; undefined = none. */
 function section(changelog: string, version: string): string | undefined {
   const parts = changelog.split(/^## /m).slice(1);
   const part = parts.find((one) => {

@@ -1,7 +1,6 @@
 /**
- * `make release`: what a version is given out as, in release/. A tarball that runs where it is
- * unpacked, without a registry; the image, where there is a builder; a bill of materials;
- * checksums.
+ * `make release`: writes the artifacts of a version to release/: a tarball that runs unpacked,
+ * without a registry; the image, if a builder is available; a bill of materials; checksums.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -22,9 +21,9 @@ import { productionPackages } from './packages.ts';
 import { refusals } from './release-rules.ts';
 
 const OUT = 'release';
-/** What deploy/image/build.sh ends with where there is no builder. */
+/** Exit code of deploy/image/build.sh without a builder. */
 const NO_BUILDER = 3;
-/** What the tarball has beside the packages: an operator reads it without the repository. */
+/** Further content of the tarball, for operators without the repository. */
 const FILES = ['docs', 'deploy', 'CHANGELOG.md', 'LICENSE', 'README.md'];
 const FOR_NPM = ['package.json', 'package-lock.json', '.npmrc'];
 
@@ -35,8 +34,8 @@ function run(command: string, args: readonly string[], cwd = '.'): void {
 }
 
 /**
- * npm installs only the listener's binary for the Node.js that it runs on; the others are put
- * beside it, held to the lock file's hash.
+ * Adds the binaries of uWebSockets.js for other Node.js versions, verified by the hashes of the
+ * lock file: npm installs only that of the running version.
  */
 function addOtherNodes(root: string, scratch: string): void {
   const others = productionPackages().filter(
@@ -45,10 +44,10 @@ function addOtherNodes(root: string, scratch: string): void {
   for (const { name, version, folder, integrity } of others) {
     const args = ['pack', '--json', `--pack-destination=${scratch}`, `${name}@${version}`];
     const [packed] = JSON.parse(execFileSync('npm', args, { encoding: 'utf8' })) as Packed[];
-    if (packed === undefined) throw new Error(`npm pack gave no ${name}`);
+    if (packed === undefined) throw new Error(`npm pack returned no ${name}`);
     const file = join(scratch, packed.filename);
     const sha512 = createHash('sha512').update(readFileSync(file)).digest('base64');
-    if (`sha512-${sha512}` !== integrity) throw new Error(`${name} is not the lock file's`);
+    if (`sha512-${sha512}` !== integrity) throw new Error(`${name} differs from the lock file`);
     mkdirSync(join(root, folder));
     run('tar', ['-xzf', file, '--strip-components=1', '-C', join(root, folder)]);
   }
@@ -58,14 +57,13 @@ interface Packed {
   readonly filename: string;
 }
 
-/** Packs `name` so that the same commit gives the same bytes: order, owner, modes and times are
- * fixed. */
+/** Packs `name` reproducibly: order, owner, modes and times are fixed. */
 function tarball(name: string, seconds: string): void {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-release-'));
   try {
     const root = join(folder, name);
     mkdirSync(root);
-    // From the commit: keys and certificates that git ignores may lie in the folders.
+    // From the commit: the folders may contain keys and certificates that git ignores.
     const archive = join(folder, 'commit.tar');
     run('git', ['archive', `--output=${archive}`, 'HEAD', ...FOR_NPM, ...FILES]);
     run('tar', ['-xf', archive, '-C', root]);
@@ -88,7 +86,7 @@ function tarball(name: string, seconds: string): void {
   }
 }
 
-/** @returns whether there is one; a build that fails is an error */
+/** @returns whether the image was built; a failed build is an error */
 function image(file: string): boolean {
   const { status } = spawnSync('deploy/image/build.sh', {
     stdio: ['ignore', 'inherit', 'inherit'],
@@ -117,7 +115,7 @@ if (found.length > 0) {
 rmSync(OUT, { recursive: true, force: true });
 mkdirSync(OUT);
 const name = `forebay-${version}-linux-x64`;
-// What an older build has left there would be given out too.
+// Files of an older build would be released as well.
 rmSync('dist', { recursive: true, force: true });
 run('npm', ['run', '--silent', 'build']);
 tarball(name, git('show', '-s', '--format=%ct', 'HEAD'));
@@ -127,4 +125,4 @@ const withImage = image(join(OUT, `${name}.image.tar.gz`));
 const lines = readdirSync(OUT).map((file) => `${sha256(join(OUT, file))}  ${file}\n`);
 writeFileSync(join(OUT, 'SHA256SUMS'), lines.sort().join(''));
 console.log(`${OUT}/: ${version} of ${git('rev-parse', '--short', 'HEAD')}, \
-${materials.components.length} packages${withImage ? '' : '; no image: there is no builder'}`);
+${materials.components.length} packages${withImage ? '' : '; no image: no builder found'}`);

@@ -1,4 +1,4 @@
-/** Writes the bill of materials of what runs in production: `make sbom`. */
+/** `make sbom`: writes the bill of materials of the production packages. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { bom } from './bom.ts';
 

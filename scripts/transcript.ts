@@ -1,7 +1,7 @@
 /**
- * Holds a session with a real gateway and writes it into docs/protocol.md:
- * `make build && node --import tsx scripts/transcript.ts`. It starts a Kafka of its own unless
- * KAFKA_BROKERS names one.
+ * Records a session with a real gateway in docs/protocol.md:
+ * `make build && node --import tsx scripts/transcript.ts`. Starts a Kafka of its own unless
+ * KAFKA_BROKERS is set.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { openStage } from '../testing/stage.ts';
@@ -14,7 +14,7 @@ const stage = await openStage({ env: TRANSCRIPT_ENV });
 try {
   const text = formatTranscript(await recordTranscript(stage));
   const document = readFileSync(path, 'utf8');
-  if (!PLACE.test(document)) throw new Error('docs/protocol.md has no place for the session');
+  if (!PLACE.test(document)) throw new Error('docs/protocol.md has no placeholder for the session');
   writeFileSync(
     path,
     document.replace(PLACE, (_, before, after) => `${before}${text}${after}`),

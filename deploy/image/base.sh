@@ -40,4 +40,4 @@ buildah add --quiet "$container" "$work/root" / >/dev/null
 buildah config --env PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
   --label forebay.base=stand-in --cmd node "$container"
 buildah commit --quiet "$container" "docker.io/library/$name" >/dev/null
-echo "made docker.io/library/$name, a stand-in of the same Debian and Node.js"
+echo "built docker.io/library/$name, a stand-in with the same Debian and Node.js"

@@ -28,10 +28,10 @@ case $builder in
   buildah)
     if ! buildah inspect --type image "$base" >/dev/null 2>&1 && ! buildah pull --quiet "$base"; then
       if [ "${STAND_IN:-}" != 1 ]; then
-        echo "image: $base cannot be pulled; STAND_IN=1 makes a stand-in, for tests" >&2
+        echo "image: cannot pull $base; STAND_IN=1 builds a stand-in, for tests" >&2
         exit 1
       fi
-      echo "image: $base cannot be pulled: a stand-in is made"
+      echo "image: cannot pull $base: building a stand-in"
       deploy/image/base.sh "${base#docker.io/library/}"
     fi
     # Docker format: OCI has no health check. Without cached layers: buildah would take the labels of
@@ -39,7 +39,7 @@ case $builder in
     buildah build --isolation chroot --pull-never --format docker --layers=false "$@" \
       --tag "docker.io/library/forebay:$version" . ;;
   *)
-    echo 'image: it takes a running Docker with buildx, or buildah, and there is neither' >&2
+    echo 'image: no builder found: needs a running Docker with buildx, or buildah' >&2
     exit 3 ;;
 esac
 echo "forebay:$version, revision $revision, built with $builder"

@@ -1,16 +1,16 @@
-/** What waits for Kafka, and how long an event is on its way. */
+/** Events that wait for Kafka, and latency by stage. */
 import type { Row } from '../dashboard.ts';
 import { lines, NONE_STORED } from '../panels.ts';
 import { bufferShare, of, quantile, ratio } from '../queries.ts';
 
 export const buffer: Row = {
-  title: 'Buffer: what waits for Kafka',
+  title: 'Buffer: events waiting for Kafka',
   panels: [
     lines({
       title: 'Fullest buffer',
       description:
-        'Share of FOREBAY_BUFFER_BYTES, of the fullest worker of each instance. Room for copies ' +
-        'of requests is kept free, so senders are slowed down before it is at 100%.',
+        'Share of FOREBAY_BUFFER_BYTES in the fullest worker of each instance. Room for copies of ' +
+        'requests stays free, so senders are throttled before it reaches 100%.',
       unit: 'percentunit',
       max: 1,
       queries: [{ expr: `max by (instance) (${bufferShare()})`, legend: '{{instance}}' }],
@@ -18,8 +18,8 @@ export const buffer: Row = {
     lines({
       title: 'Oldest event',
       description:
-        'Age of the oldest event that is not settled: how far behind Kafka is. Events are ' +
-        'refused at FOREBAY_EVENT_TIMEOUT_MS, 120 s by default.',
+        'Age of the oldest unsettled event: the lag of Kafka. Events are rejected at ' +
+        'FOREBAY_EVENT_TIMEOUT_MS, 120 s by default.',
       unit: 's',
       queries: [
         {
@@ -30,7 +30,7 @@ export const buffer: Row = {
     }),
     lines({
       title: 'In flight',
-      description: 'Events that were taken and are not settled.',
+      description: 'Accepted events that are not settled.',
       unit: 'short',
       stacked: true,
       queries: [
@@ -39,7 +39,7 @@ export const buffer: Row = {
     }),
     lines({
       title: 'Acknowledgement',
-      description: 'Time from an event’s arrival until Kafka has confirmed it.',
+      description: 'Time from the arrival of an event to its confirmation by Kafka.',
       unit: 's',
       empty: NONE_STORED,
       queries: [0.5, 0.9, 0.99, 0.999].map((part) => ({
@@ -50,9 +50,9 @@ export const buffer: Row = {
     lines({
       title: 'Time by stage, p99',
       description:
-        'decode: from arrival until it is checked and in its lane; lane: until it is sent; ' +
-        'produce: until its fate is known, retries included; ack: until its sender is told. The ' +
-        'longest is what holds events up.',
+        'decode: from arrival until it is validated and queued; lane: until it is sent; produce: ' +
+        'until its result is known, including retries; ack: until its sender is notified. The ' +
+        'longest stage is the bottleneck.',
       unit: 's',
       empty: NONE_STORED,
       queries: [
@@ -64,7 +64,7 @@ export const buffer: Row = {
     }),
     lines({
       title: 'Time by stage, mean',
-      description: 'The same on average: where the time goes in calm times.',
+      description: 'The same on average: the distribution in normal operation.',
       unit: 's',
       empty: NONE_STORED,
       stacked: true,

@@ -1,4 +1,4 @@
-/** Who is there, and who was not let in. */
+/** Connections, and rejected upgrades and requests. */
 import type { Row } from '../dashboard.ts';
 import { lines } from '../panels.ts';
 import { of, sumOfRates } from '../queries.ts';
@@ -21,8 +21,8 @@ export const connections: Row = {
     lines({
       title: 'Opened and closed',
       description:
-        'Closed by reason: lost = without a word; restart and age = sent away; credit_exceeded, ' +
-        'flooding and slow_consumer = a client that keeps to no measure.',
+        'Closed by reason: lost = without a close frame; restart and age = asked to reconnect; ' +
+        'credit_exceeded, flooding and slow_consumer = the client violated a limit.',
       unit: 'cps',
       queries: [
         {
@@ -37,7 +37,7 @@ export const connections: Row = {
     }),
     lines({
       title: 'Refused handshakes and requests',
-      description: 'WebSocket handshakes, and HTTP requests refused as a whole, by reason.',
+      description: 'WebSocket handshakes, and HTTP requests rejected as a whole, by reason.',
       unit: 'reqps',
       queries: [
         {
@@ -52,8 +52,7 @@ export const connections: Row = {
     }),
     lines({
       title: 'Certificate',
-      description:
-        'Time until the certificate that clients are shown expires; 0: no TLS here, or it has.',
+      description: 'Time until the certificate for clients expires; 0: expired, or no TLS.',
       unit: 's',
       queries: [
         {

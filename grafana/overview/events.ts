@@ -1,14 +1,14 @@
-/** What comes, and what becomes of it. */
+/** Received events and their results. */
 import type { Row } from '../dashboard.ts';
 import { lines } from '../panels.ts';
 import { sumOfRates } from '../queries.ts';
 
 export const events: Row = {
-  title: 'Events: what comes, and what becomes of it',
+  title: 'Events: received, and their results',
   panels: [
     lines({
       title: 'Received by transport',
-      description: 'Events taken from clients, good or bad.',
+      description: 'Events received from clients, valid or not.',
       unit: 'eps',
       stacked: true,
       queries: [
@@ -20,7 +20,7 @@ export const events: Row = {
     }),
     lines({
       title: 'Bytes received by transport',
-      description: 'Bytes of the frames and bodies that events came in.',
+      description: 'Bytes of the frames and bodies with events.',
       unit: 'Bps',
       stacked: true,
       queries: [
@@ -31,10 +31,10 @@ export const events: Row = {
       ],
     }),
     lines({
-      title: 'Where events end',
+      title: 'Results of events',
       description:
-        'Every event ends as one of the first four; late ones were refused or dropped as ' +
-        'timeout, and Kafka confirmed them afterwards.',
+        'Every event ends as one of the first four; late ones were refused or dropped as timeout ' +
+        'and confirmed by Kafka afterwards.',
       unit: 'eps',
       queries: [
         { expr: sumOfRates('forebay_events_stored_total'), legend: 'stored' },
@@ -47,7 +47,7 @@ export const events: Row = {
     lines({
       title: 'Refused by reason',
       description:
-        'Codes of docs/protocol.md. Those for good are the senders’ fault; buffer_full, ' +
+        'Codes of docs/protocol.md. Permanent ones are caused by senders; buffer_full, ' +
         'kafka_unavailable and timeout mean that Kafka does not keep up.',
       unit: 'eps',
       stacked: true,
@@ -57,7 +57,7 @@ export const events: Row = {
     }),
     lines({
       title: 'Dropped by reason',
-      description: 'Good events of plain clients that could not be kept: this is loss.',
+      description: 'Valid events of plain clients that could not be buffered: this is loss.',
       unit: 'eps',
       stacked: true,
       queries: [
@@ -67,15 +67,14 @@ export const events: Row = {
     lines({
       title: 'Without a key',
       description:
-        'FOREBAY_KEY_FIELD is missing, null, an object or an array: stored in any partition, so ' +
-        'in no order. The line “event has no key” of the log names the reason.',
+        'FOREBAY_KEY_FIELD is missing, null, an object or an array: stored in any partition, ' +
+        'without order. The log line “event has no key” gives the reason.',
       unit: 'eps',
       queries: [{ expr: sumOfRates('forebay_events_without_key_total'), legend: 'without a key' }],
     }),
     lines({
       title: 'Lost with a worker',
-      description:
-        'In flight in a worker that died. Clients that wait for acknowledgements send them again.',
+      description: 'In flight in a worker that died. Clients that wait for acks resend them.',
       unit: 'eps',
       queries: [{ expr: sumOfRates('forebay_events_lost_total', ['cause']), legend: '{{cause}}' }],
     }),

@@ -1,4 +1,4 @@
-/** What the brokers answer, and what batches are like. */
+/** Responses of the brokers, and batches. */
 import type { Row } from '../dashboard.ts';
 import { lines, NONE_STORED } from '../panels.ts';
 import { of, quantile, ratio, sumOfRates } from '../queries.ts';
@@ -8,9 +8,9 @@ export const kafka: Row = {
   panels: [
     lines({
       title: 'Produce requests',
-      description: 'Time from a produce request to its answer. It rises when Kafka is slow.',
+      description: 'Time from a produce request to its response. It rises when Kafka is slow.',
       unit: 's',
-      empty: 'no request was answered in this time',
+      empty: 'no responses in this time range',
       queries: [0.5, 0.99].map((part) => ({
         expr: quantile(part, 'forebay_produce_duration_seconds'),
         legend: `p${100 * part}`,
@@ -18,7 +18,7 @@ export const kafka: Row = {
     }),
     lines({
       title: 'Produce requests and batches',
-      description: 'Requests that were answered, and batches that were stored, per second.',
+      description: 'Answered requests and stored batches, per second.',
       unit: 'reqps',
       queries: [
         { expr: sumOfRates('forebay_produce_duration_seconds_count'), legend: 'requests' },
@@ -28,8 +28,8 @@ export const kafka: Row = {
     lines({
       title: 'Failed attempts',
       description:
-        'Attempts to store a batch that failed, by class of error, and lanes that began a new ' +
-        'epoch. They are tried again until the events’ deadline.',
+        'Failed attempts to store a batch, by error class, and lanes that began a new epoch. ' +
+        'Batches are retried until the deadline of their events.',
       unit: 'cps',
       queries: [
         { expr: sumOfRates('forebay_produce_errors_total', ['class']), legend: '{{class}}' },
@@ -51,7 +51,7 @@ export const kafka: Row = {
     }),
     lines({
       title: 'Bytes per batch',
-      description: 'As they were sent, and before compression: equal without KAFKA_COMPRESSION.',
+      description: 'As sent, and before compression: equal without KAFKA_COMPRESSION.',
       unit: 'bytes',
       empty: NONE_STORED,
       queries: [
@@ -65,8 +65,8 @@ export const kafka: Row = {
     lines({
       title: 'Lanes',
       description:
-        'Partitions of the topic, per worker. retrying: refused, to be sent again; unknown: ' +
-        'sent, and nobody knows yet whether it was stored.',
+        'Partitions of the topic, per worker. retrying: rejected and waiting for a retry; ' +
+        'unknown: sent, but not known to be stored.',
       unit: 'short',
       stacked: true,
       queries: [{ expr: `sum by (state) (${of('forebay_lanes')})`, legend: '{{state}}' }],

@@ -1,4 +1,4 @@
-/** How the processes are. */
+/** Worker processes. */
 import type { Row } from '../dashboard.ts';
 import { lines, table } from '../panels.ts';
 import { of, rate } from '../queries.ts';
@@ -15,7 +15,7 @@ export const workers: Row = {
     }),
     lines({
       title: 'Deaths',
-      description: 'Workers started again after their death, in the time of one point of the line.',
+      description: 'Workers restarted after their death, per interval of the line.',
       unit: 'short',
       queries: [
         {
@@ -26,7 +26,7 @@ export const workers: Row = {
     }),
     lines({
       title: 'Busiest worker',
-      description: 'CPU time per second: at 100% of a core a worker has none left.',
+      description: 'CPU time per second: 100% of a core is saturation.',
       unit: 'percentunit',
       max: 1,
       queries: [
@@ -38,7 +38,7 @@ export const workers: Row = {
     }),
     lines({
       title: 'Resident memory',
-      description: 'Of all workers of an instance; the primary’s is not in it.',
+      description: 'Of all workers of an instance, without the primary.',
       unit: 'bytes',
       stacked: true,
       queries: [
@@ -51,13 +51,13 @@ export const workers: Row = {
     lines({
       title: 'Event loop and snapshots',
       description:
-        'The longest delay of an event loop, and the age of the oldest numbers: they come once a ' +
-        'second. What is older than a few seconds is not true any more.',
+        'Maximum delay of an event loop, and age of the oldest snapshot. Workers report every ' +
+        'second; values older than a few seconds are outdated.',
       unit: 's',
       queries: [
         {
           expr: `max by (instance) (${of('forebay_worker_snapshot_age_seconds')})`,
-          legend: '{{instance}}: age of numbers',
+          legend: '{{instance}}: age of snapshot',
         },
         {
           expr: `max by (instance) (${of('forebay_event_loop_lag_seconds')})`,
@@ -67,13 +67,13 @@ export const workers: Row = {
     }),
     lines({
       title: 'Draining',
-      description: 'Instances that are on their way to stop.',
+      description: 'Instances that are stopping.',
       unit: 'short',
       queries: [{ expr: `sum by (instance) (${of('forebay_draining')})`, legend: '{{instance}}' }],
     }),
     table(
       {
-        title: 'What runs',
+        title: 'Versions',
         description: 'Version of Forebay and of Node.js, per instance.',
         unit: 'short',
         queries: [

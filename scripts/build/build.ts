@@ -1,6 +1,6 @@
 /**
- * `npm run build`, behind the type check: dist/ from src/, and for tests the modules of the client
- * library, which ships as one file, in build/client/.
+ * `npm run build`, after the type check: compiles src/ to dist/, and for tests the modules of the
+ * client library, which ships as one file, to build/client/.
  */
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
@@ -14,7 +14,7 @@ process.chdir(fileURLToPath(new URL('../..', import.meta.url)));
 const CLIENT = { entry: 'src/client/client.ts', bundle: 'dist/client/client.js' };
 const PAGES = ['page', 'primary/live-view'];
 
-// Until the end of this build dist/ is of no known source.
+// Until the end of this build, the source of dist/ is unknown.
 rmSync('dist/.built', { force: true });
 mkdirSync('dist', { recursive: true });
 

@@ -1,6 +1,6 @@
 /**
- * The emitter of all JavaScript that is made from TypeScript here: dist/, the modules of the client
- * library for tests, and the mutants of the simulation. tsc only checks types.
+ * Compiler of TypeScript for dist/, for the modules of the client library in tests, and for the
+ * mutants of the simulation. tsc only checks types.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -20,8 +20,8 @@ const OPTIONS: TransformOptions = {
 /**
  * Compiles each of `files` to one module with a source map, `from/a/b.ts` to `to/a/b.js`.
  * @param files TypeScript files below `from`
- * @returns the scripts that were written
- * @throws Error that names file and line of a syntax error
+ * @returns the written scripts
+ * @throws Error with file and line of a syntax error
  */
 export async function emit(files: readonly string[], from: string, to: string): Promise<string[]> {
   await init;
@@ -29,7 +29,7 @@ export async function emit(files: readonly string[], from: string, to: string): 
     files.map(async (file) => {
       const out = join(to, relative(from, file)).replace(/\.ts$/, '.js');
       mkdirSync(dirname(out), { recursive: true });
-      // The map names its source by this, relative to itself.
+      // Path of the source in the map, relative to the map.
       const sourcefile = relative(dirname(resolve(out)), resolve(file));
       const text = readFileSync(file, 'utf8');
       const { code, map } = await transform(text, { ...OPTIONS, sourcefile });
@@ -41,14 +41,14 @@ export async function emit(files: readonly string[], from: string, to: string): 
   );
 }
 
-/** Relative imports of `.ts` files become those of the `.js` files that they are compiled to. */
+/** Replaces relative imports of `.ts` files by those of the compiled `.js` files. */
 function withJavaScriptImports(code: string): string {
   let from = 0;
   let text = '';
   for (const { n: name, s: start, e: end, d: dynamic } of parse(code)[0]) {
     if (name === undefined || !/^\.\.?\/.*\.ts$/.test(name)) continue;
     const specifier = name.replace(/\.ts$/, '.js');
-    // Of a dynamic import the lexer gives the expression, with its quotes.
+    // For a dynamic import the lexer returns the expression, with its quotes.
     text += code.slice(from, start) + (dynamic > -1 ? JSON.stringify(specifier) : specifier);
     from = end;
   }
@@ -63,8 +63,8 @@ export function typescriptFiles(folder: string): string[] {
 }
 
 /**
- * Deletes what earlier builds left below `folder`: scripts and maps that are not of this build.
- * @param scripts the scripts of this build
+ * Deletes scripts and maps of earlier builds below `folder`.
+ * @param scripts scripts of this build
  */
 export function prune(folder: string, scripts: readonly string[]): void {
   const built = new Set(scripts.map((script) => resolve(script)));

@@ -1,6 +1,6 @@
 /**
- * The manifest of a build, dist/.built: each file that the build reads, and its SHA-256. Contents
- * count, since a checkout or a copy changes times.
+ * Manifest of a build, dist/.built: each input file with its SHA-256. It uses contents, since a
+ * checkout or a copy changes times.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -32,12 +32,12 @@ function inputs(root: string): Hashes {
   return hashes;
 }
 
-/** Notes that dist/ is built from the files that are below `root` now. */
+/** Records that dist/ is built from the current files below `root`. */
 export function writeManifest(root: string): void {
   writeFileSync(join(root, MANIFEST), `${JSON.stringify(inputs(root), null, 1)}\n`);
 }
 
-/** Returns what changed, came or went since dist/ was built, by path; undefined without dist/. */
+/** Returns the inputs changed, added or removed since the build; undefined without dist/. */
 export function staleInputs(root: string): string[] | undefined {
   let built: Hashes;
   try {

@@ -1,7 +1,7 @@
 /** docs/operations.md as a page of the admin port: available without the repository. */
 import { Marked, type Tokens } from 'marked';
 
-/** Anchor of a heading, as GitHub makes it. */
+/** Anchor of a heading, as GitHub derives it. */
 const anchorOf = (heading: string) =>
   heading
     .toLowerCase()
@@ -14,7 +14,7 @@ const marked = new Marked({
       const inner = this.parser.parseInline(tokens);
       return `<h${depth} id="${anchorOf(text)}">${inner}</h${depth}>\n`;
     },
-    /** Other files are not served: their place in the repository is named. */
+    /** Other files are not served: shows their path in the repository instead. */
     link({ href, tokens }) {
       const inner = this.parser.parseInline(tokens);
       if (href.startsWith('#')) return `<a href="${href}">${inner}</a>`;

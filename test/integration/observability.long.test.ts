@@ -265,7 +265,7 @@ test('the overview says what was sent, and what became of it', { skip }, async (
   assertTotals(await lines('Dropped and refused'), { dropped: 16, refused: 46 });
   assert.deepEqual(await lines('Unaccounted'), { unaccounted: 0 });
   assertTotals(await lines('Received by transport'), { ws, http });
-  assertTotals(await lines('Where events end'), { stored, refused: 46, dropped: 16 });
+  assertTotals(await lines('Results of events'), { stored, refused: 46, dropped: 16 });
   assertTotals(await lines('Refused by reason'), refused);
   assertTotals(await lines('Dropped by reason'), { rate_limited: 16 });
   assertTotals(await lines('Lost with a worker'), {});
@@ -306,7 +306,7 @@ test('faults are seen: nothing stored, lost with workers, Kafka’s refusals, la
   assert(refusal.consumed > 0, 'Kafka refused');
   const view = viewOf(broken, brokenSeconds);
   const lines = (title: string) => linesOf(overview, title, view);
-  const { stored, lost, dropped, refused } = await lines('Where events end');
+  const { stored, lost, dropped, refused } = await lines('Results of events');
   assert.equal(stored, 0);
   assert(lost! > 0 && dropped! > 0 && refused! > 0, JSON.stringify({ lost, dropped, refused }));
   assert.deepEqual(await lines('Unaccounted'), { unaccounted: 0 });

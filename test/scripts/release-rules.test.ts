@@ -27,7 +27,7 @@ test('a clean tree and a section of the version: nothing stands against a releas
 test('a release is refused with changes, and without a dated section that says something', () => {
   const missing = (version: string) => `CHANGELOG.md has no section "## ${version} – YYYY-MM-DD"`;
   const dirty = refusals({ ...clean, version: '1.2.0', status: ' M src/main.ts' });
-  assert.deepEqual(dirty, ['there are changes that are in no commit']);
+  assert.deepEqual(dirty, ['there are uncommitted changes']);
   for (const version of ['1.2', '1.2.1', '1.0.0', 'Unreleased', '']) {
     assert.deepEqual(refusals({ ...clean, version }), [missing(version)]);
   }

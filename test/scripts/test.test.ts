@@ -12,7 +12,7 @@ test('test files that are not there are named in a line, and none of the others 
   const files = ['test/none.test.ts', 'test/common/command-name.test.ts', 'test/no.test.ts'];
   const args = ['--import', 'tsx', 'scripts/test.ts', ...files];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-  assert.equal(stderr, 'test: there is no test/none.test.ts, no test/no.test.ts\n');
+  assert.equal(stderr, 'test: no such file: test/none.test.ts, test/no.test.ts\n');
   assert.deepEqual([status, stdout], [2, '']);
 });
 

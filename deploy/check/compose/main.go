@@ -1,5 +1,5 @@
 // Loads a Compose file with the specification's own loader, strictly: main FILE [ENV-FILE].
-// Prints the services that would be started, a line each.
+// Prints the services that it would start, a line each.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 )
 
 func load(file string, envFiles []string) ([]string, error) {
-	// Not the environment of who calls: what is checked is the project's own.
+	// Without the caller's environment: only the project's own is checked.
 	options, err := cli.NewProjectOptions(
 		[]string{file},
 		cli.WithEnvFiles(envFiles...),

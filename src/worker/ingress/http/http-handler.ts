@@ -207,7 +207,8 @@ export class HttpHandler {
       return this.#respond(response, request, memoryLimitResponse(), headers);
     }
     const { admission } = this.#options;
-    const mayWait = encoding !== 'identity' || length === '' || Number(length) > LIMITS.oneShotBytes;
+    const mayWait =
+      encoding !== 'identity' || length === '' || Number(length) > LIMITS.oneShotBytes;
     const addressKey = mayWait
       ? admission.addressKeyOf(response, request)
       : admission.limitKeyOf(response, request);
