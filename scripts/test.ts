@@ -1,9 +1,8 @@
 /**
- * Runs tests: `node --import tsx scripts/test.ts [files]`. Without files it runs all of test/ but
- * those that take long by their nature, `*.long.test.ts`; with `--long` these alone. Their
- * imports of src/ resolve to dist/. Each test file is a process of its own, so the Kafka that they
- * share is started here, if one of them wants it and KAFKA_BROKERS names none, and ended whatever
- * happens.
+ * Runs tests: `node --import tsx scripts/test.ts [files]`. Without files it runs all of test/
+ * except long ones, `*.long.test.ts`; with `--long` only these. Their imports of src/ resolve to
+ * dist/. Each test file is a process of its own, so their shared Kafka is started here if one of
+ * them needs it and KAFKA_BROKERS is not set, and is stopped in every case.
  */
 import { setMaxListeners } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -19,7 +18,7 @@ import { externalKafka, SHARED_KAFKA_VARIABLE, type SharedKafka } from '../testi
 
 const LONG = '.long.test.ts';
 
-/** Returns the test files that take long, or all others. */
+/** Returns the long tests, or all others. */
 function allTests(long: boolean): string[] {
   const names = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
   return names
@@ -44,19 +43,19 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
   });
 }
 
-/** What measures times or loads both cores has the machine to itself; the rest waits a lot. */
+/** Tests that measure times or load both cores run alone; the others mostly wait. */
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
     'rolling-restart|stall|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
     'worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;
-/** A file that takes longer hangs, or waits for what never comes. */
+/** Timeout of a file: a longer one hangs. */
 const FILE_MS = 300_000;
-/** A line of figures with which the test runner ends. */
+/** Summary line of the test runner. */
 const FIGURE = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
 
-/** Runs groups of test files one after the other, as if they were one run of the test runner. */
+/** Runs groups of test files sequentially, reported as one run of the test runner. */
 async function* inTurn(groups: { files: string[]; concurrency: number }[], signal: AbortSignal) {
   const figures = new Map<string, number>();
   let summary: TestEvent | undefined;
@@ -80,7 +79,7 @@ async function* inTurn(groups: { files: string[]; concurrency: number }[], signa
   if (summary !== undefined) yield summary;
 }
 
-/** As much as is looked at here of what the test runner tells a reporter. */
+/** The used subset of the test runner's events for reporters. */
 interface TestEvent {
   readonly type: string;
   readonly data: { readonly nesting?: number; readonly message?: string; readonly file?: string };
@@ -90,11 +89,11 @@ interface TestEvent {
 async function runTests(files: string[], kafka: SharedKafka | undefined): Promise<boolean> {
   if (kafka) process.env[SHARED_KAFKA_VARIABLE] = JSON.stringify({ brokers: kafka.brokers });
   const aborting = new AbortController();
-  // The test runner listens for a run and for each of its files: no leak.
+  // The test runner adds a listener for the run and for each file: not a leak.
   setMaxListeners(files.length + 1, aborting.signal);
-  // This process has to outlive the tests, to end Kafka.
+  // This process must outlive the tests, to stop Kafka.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => aborting.abort());
-  // The processes of the files get the arguments of this one.
+  // Test processes inherit the arguments of this one.
   const support = pathToFileURL(join(ROOT, 'test/support/'));
   const leave = new URL('leave.mjs', support);
   leave.searchParams.set('runner', String(process.pid));
@@ -120,7 +119,7 @@ const isLong = process.argv.includes('--long');
 const files = named.length > 0 ? named.map((file) => relative(ROOT, file)) : allTests(isLong);
 const missing = files.filter((file) => !existsSync(file));
 if (missing.length > 0) {
-  console.error(`test: there is no ${missing.join(', no ')}`);
+  console.error(`test: no such file: ${missing.join(', ')}`);
   process.exit(2);
 }
 const say = (line: string) => console.log(line);
