@@ -34,7 +34,7 @@ const entry = (name: string) => ({ name, sha256: tokenHash(name) });
 const names = () => parseKeys(readFileSync(path, 'utf8')).map(({ name }) => name);
 const mode = () => statSync(path).mode & 0o777;
 
-/** The message of an addition that must fail. */
+/** Message of a failed addition. */
 function refusal(name: string): string {
   try {
     addToFile(path, entry(name));
@@ -46,7 +46,7 @@ function refusal(name: string): string {
   return assert.fail('it was added');
 }
 
-test('a file that is not there is made, for its owner alone', () => {
+test('a missing file is created, readable only by its owner', () => {
   addToFile(path, entry('a'));
   addToFile(path, entry('b'));
   assert.deepEqual(names(), ['a', 'b']);
@@ -54,7 +54,7 @@ test('a file that is not there is made, for its owner alone', () => {
   assert.deepEqual(readdirSync(folder), ['keys.json'], 'nothing else is left');
 });
 
-test('a file that is there keeps its rights, and what it has beside keys', () => {
+test('an existing file keeps its permissions and its other fields', () => {
   writeFileSync(path, '{"comment":"ours","keys":[]}');
   chmodSync(path, 0o640);
   addToFile(path, entry('a'));
@@ -62,7 +62,7 @@ test('a file that is there keeps its rights, and what it has beside keys', () =>
   assert.equal(JSON.parse(readFileSync(path, 'utf8')).comment, 'ours');
 });
 
-test('of a link the file behind it is changed', () => {
+test('for a link, the file behind it is changed', () => {
   const behind = join(folder, 'behind.json');
   writeFileSync(behind, '{"keys":[]}');
   symlinkSync(behind, path);
@@ -71,7 +71,7 @@ test('of a link the file behind it is changed', () => {
   assert.deepEqual(names(), ['a']);
 });
 
-test('a name that is there, and a file that is wrong already: nothing is changed', () => {
+test('an existing name, and an invalid file: nothing is changed', () => {
   addToFile(path, entry('a'));
   assert.match(refusal('a'), /keys\.json already has a key with this name$/);
   writeFileSync(path, '{"keys":[');
@@ -80,7 +80,7 @@ test('a name that is there, and a file that is wrong already: nothing is changed
   assert.deepEqual(readdirSync(folder), ['keys.json']);
 });
 
-test('somebody else who is changing it is not disturbed', () => {
+test('a concurrent change by another process is not disturbed', () => {
   writeFileSync(path, '{"keys":[]}');
   writeFileSync(`${path}.new`, 'theirs');
   assert.match(refusal('a'), /being changed by another process/);
@@ -105,7 +105,7 @@ function before(t: TestContext, name: 'fsyncSync' | 'openSync', swap: () => void
   });
 }
 
-/** A file of another owner that nothing may happen to. */
+/** A file of another owner that must stay untouched. */
 function victim(name = 'victim.json'): { path: string; check: () => void } {
   const file = join(folder, name);
   writeFileSync(file, '{"keys":[]}');
@@ -122,7 +122,7 @@ function victim(name = 'victim.json'): { path: string; check: () => void } {
 }
 
 for (const how of ['a symbolic link', 'another file'] as const) {
-  test(`${how} in the place of the new file: what it leads to keeps owner and rights`, (t) => {
+  test(`${how} in place of the new file: its target keeps owner and permissions`, (t) => {
     const other = victim();
     writeFileSync(path, '{"keys":[]}');
     chmodSync(path, 0o644);
@@ -140,7 +140,7 @@ for (const how of ['a symbolic link', 'another file'] as const) {
     assert(lstatSync(`${path}.new`), 'what is not ours is not removed');
   });
 
-  test(`${how} in the place of the file while it is changed: it stays`, (t) => {
+  test(`${how} in place of the file during the change: it stays`, (t) => {
     const other = victim();
     writeFileSync(path, '{"keys":[]}');
     before(t, 'fsyncSync', () => {
@@ -155,13 +155,13 @@ for (const how of ['a symbolic link', 'another file'] as const) {
   });
 }
 
-test('a file that appears while the first one is made stays', (t) => {
+test('a file that appears while the first one is created stays', (t) => {
   before(t, 'fsyncSync', () => writeFileSync(path, 'theirs'));
   assert.match(refusal('a'), /was changed by another program meanwhile/);
   assert.equal(readFileSync(path, 'utf8'), 'theirs');
 });
 
-test('a link in the place of the file, put there when links had been followed: not read', (t) => {
+test('a link put in place of the file after links were resolved: not read', (t) => {
   const other = victim();
   writeFileSync(path, '{"keys":[]}');
   before(t, 'openSync', () => {
@@ -172,7 +172,7 @@ test('a link in the place of the file, put there when links had been followed: n
   other.check();
 });
 
-test('another folder in the place of the folder: nothing happens there', {
+test('another folder put in place of the folder stays untouched', {
   skip: process.platform !== 'linux',
 }, (t) => {
   const [inner, moved, foreign] = ['inner', 'moved', 'foreign'].map((name) => join(folder, name));
@@ -193,7 +193,7 @@ test('another folder in the place of the folder: nothing happens there', {
   assert.deepEqual(readdirSync(moved!), ['keys.json']);
 });
 
-test('a link to no file, a pipe, and a folder are named, and nothing waits', () => {
+test('a dangling link, a pipe, and a folder are reported without blocking', () => {
   symlinkSync(join(folder, 'nothing'), path);
   assert.match(refusal('a'), /keys\.json is a symbolic link to a file that does not exist/);
   path = join(folder, 'pipe');
@@ -205,14 +205,14 @@ test('a link to no file, a pipe, and a folder are named, and nothing waits', () 
   assert.deepEqual(readdirSync(folder).sort(), ['folder', 'keys.json', 'pipe']);
 });
 
-test('a byte order mark is named, and the file stays as it is', () => {
+test('a byte order mark is reported, and the file is unchanged', () => {
   const before = '\ufeff{"keys":[]}';
   writeFileSync(path, before);
   assert.match(refusal('a'), /keys\.json begins with a byte order mark \(UTF-8\): save it /);
   assert.equal(readFileSync(path, 'utf8'), before);
 });
 
-test('a folder that is not there is named', () => {
+test('a missing folder is reported', () => {
   path = join(folder, 'nowhere', 'keys.json');
   assert.match(
     refusal('a'),

@@ -8,7 +8,7 @@ const HASH = tokenHash('a token');
 const key = (fields: object = {}) => ({ name: 'till', sha256: HASH, ...fields });
 const fileOf = (...keys: unknown[]) => JSON.stringify({ keys });
 
-/** The message for a text that must be refused. */
+/** Message for an invalid text. */
 function problem(text: string, parse: (text: string) => unknown = parseKeys): string {
   try {
     parse(text);
@@ -18,7 +18,7 @@ function problem(text: string, parse: (text: string) => unknown = parseKeys): st
   return assert.fail(`nothing was wrong with ${text}`);
 }
 
-test('a key has a name and a hash, and may have an end and a rate', () => {
+test('a key has a name and a hash, and optionally an expiry and a rate', () => {
   assert.deepEqual(parseKeys(fileOf()), []);
   assert.deepEqual(parseKeys(fileOf(key())), [
     { name: 'till', sha256: HASH, endsAtMs: Number.POSITIVE_INFINITY, rate: undefined },
@@ -33,7 +33,7 @@ test('a key has a name and a hash, and may have an end and a rate', () => {
   assert.deepEqual(short?.rate, { eventsPerSecond: 5, burst: 5 }, 'a second’s worth at once');
 });
 
-test('what is wrong is said by its place', () => {
+test('errors name their position', () => {
   const other = { name: 'other', sha256: tokenHash('other') };
   const rows: [string, RegExp][] = [
     ['', /^is not valid JSON$/],
@@ -64,7 +64,7 @@ test('what is wrong is said by its place', () => {
   for (const [text, message] of rows) assert.match(problem(text), message);
 });
 
-test('no message repeats what stands in the file: it may be a secret in the wrong place', () => {
+test('no message repeats content of the file: it may be a misplaced secret', () => {
   const secret = 'hunter2';
   const texts = [
     `${secret}`,
@@ -77,7 +77,7 @@ test('no message repeats what stands in the file: it may be a secret in the wron
   for (const text of texts) assert.doesNotMatch(problem(text), /hunter2/);
 });
 
-test('a key set has public keys alone', () => {
+test('a key set contains only public keys', () => {
   const keys = [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y', kid: '1' }];
   assert.deepEqual(parseKeySet(JSON.stringify({ keys })), { keys });
   const rows: [string, RegExp][] = [

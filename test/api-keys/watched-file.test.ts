@@ -39,7 +39,7 @@ function watch(): WatchedFile<string> {
   });
 }
 
-test('at the start a file that cannot be read or used is an error', () => {
+test('an unreadable or invalid file is an error at the start', () => {
   const failing = (exitCode: number, message: string) => (error: unknown) =>
     error instanceof StartError && error.exitCode === exitCode && error.message === message;
   const absent = 'no such file or directory (ENOENT)';
@@ -54,7 +54,7 @@ test('at the start a file that cannot be read or used is an error', () => {
   assert.throws(watch, failing(2, `FOREBAY_KEYS_FILE: ${path} is bad`));
 });
 
-test('a byte order mark that comes with a change is named, and the old content stays', async () => {
+test('a byte order mark added by a change is reported, and the previous content stays', async () => {
   writeFileSync(path, 'one');
   const file = watch();
   writeFileSync(path, Buffer.from('fffe74007700', 'hex'));
@@ -63,7 +63,7 @@ test('a byte order mark that comes with a change is named, and the old content s
   assert.equal(file.value, 'one');
 });
 
-test('a change in place is taken up, once, of the same length and age too', async () => {
+test('a change in place is reloaded once, even with the same size and age', async () => {
   writeFileSync(path, 'one');
   const file = watch();
   assert.equal(file.value, 'one');
@@ -81,7 +81,7 @@ test('a change in place is taken up, once, of the same length and age too', asyn
   assert.deepEqual(heard, ['two', 'six']);
 });
 
-test('changes that follow so fast that their time stamps are the same are taken up', async () => {
+test('changes in quick succession with equal timestamps are reloaded', async () => {
   writeFileSync(path, '0');
   const file = watch();
   const texts = Array.from({ length: 100 }, (_, index) => `${index % 10}`);
@@ -92,7 +92,7 @@ test('changes that follow so fast that their time stamps are the same are taken 
   assert.deepEqual(heard, texts.slice(1));
 });
 
-test('a change by renaming, as editors do it, is taken up', async () => {
+test('a change by renaming, as editors do it, is reloaded', async () => {
   writeFileSync(path, 'one');
   const file = watch();
   writeFileSync(`${path}~`, 'two');
@@ -101,7 +101,7 @@ test('a change by renaming, as editors do it, is taken up', async () => {
   assert.deepEqual(heard, ['two']);
 });
 
-test('a swap of a link in the path, as Kubernetes does it with secrets, is taken up', async () => {
+test('a swapped link in the path, as Kubernetes does it with secrets, is reloaded', async () => {
   for (const version of ['one', 'two']) {
     mkdirSync(join(folder, version));
     writeFileSync(join(folder, version, 'file'), version);
@@ -116,7 +116,7 @@ test('a swap of a link in the path, as Kubernetes does it with secrets, is taken
   assert.deepEqual(heard, ['two']);
 });
 
-test('a broken or missing file is told once each, and the old content stays', async () => {
+test('an invalid or missing file is reported once each, and the previous content stays', async () => {
   writeFileSync(path, 'one');
   const file = watch();
   writeFileSync(path, 'bad');

@@ -18,12 +18,12 @@ const messageOf = (...argv: string[]) => {
   }
 };
 
-test('options that are not given: undefined, an empty list, false', () => {
+test('omitted options: undefined, an empty list, false', () => {
   const values = { size: undefined, file: undefined, word: [], quick: false };
   assert.deepEqual(read(), { values, positionals: [], help: false });
 });
 
-test('values with a space or = before them, flags, and arguments, in any order', () => {
+test('values after a space or =, flags, and arguments, in any order', () => {
   const { values, positionals } = read(
     'a',
     '--word',
@@ -37,7 +37,7 @@ test('values with a space or = before them, flags, and arguments, in any order',
   assert.deepEqual(positionals, ['a', 'b']);
 });
 
-test('a whole number at its bounds, and just beyond', () => {
+test('an integer at its bounds, and just beyond', () => {
   assert.equal(wholeNumber(0, 9).read('0'), 0);
   assert.equal(wholeNumber(1, 2 ** 53 - 1).read('9007199254740991'), 2 ** 53 - 1);
   for (const beyond of ['10', '-1', '00', '1 ', '１', '1_0', '0b1', 'Infinity', 'NaN', '']) {
@@ -50,7 +50,7 @@ test('a long value is shown by its beginning and its length', () => {
   assert.match(shown, /, not "x{100}"… \(5000 characters\)$/);
 });
 
-test('the next option is not taken for a value; behind = it is', () => {
+test('the next option is not taken for a value; after = it is', () => {
   assert.equal(messageOf('--file', '--quick'), `--file requires a value: ${PATH.expects}`);
   assert.equal(messageOf('--word', '-h'), '--word requires a value: a word');
   assert.deepEqual(read('--word=--quick', '--word=-h').values.word, ['--quick', '-h']);

@@ -10,7 +10,7 @@ after(() => {
   for (const server of servers) server.close().closeAllConnections();
 });
 
-/** An admin port that answers each path so. @returns its port, and what it was asked */
+/** An admin port with these responses by path. @returns its port, and the requested paths */
 async function adminPort(
   answers: Readonly<Record<string, readonly [status: number, body: string] | undefined>>,
   host = '127.0.0.1',
@@ -33,7 +33,7 @@ async function health(port: number, args: readonly string[] = [], host?: string)
   return { code, stdout: child.stdout, stderr: child.stderr };
 }
 
-test('health asks /livez, health --ready asks /readyz: exit code 0 or 1, one line, reasons', async () => {
+test('health queries /livez, health --ready /readyz: exit code 0 or 1, one line, reasons', async () => {
   const reasons = ['draining', 'not all workers are listening'];
   const { port, asked } = await adminPort({
     '/livez': [200, '{"alive":true}'],
@@ -48,7 +48,7 @@ test('health asks /livez, health --ready asks /readyz: exit code 0 or 1, one lin
   assert.deepEqual(asked, [`GET /livez of ${name}`, `GET /readyz of ${name}`]);
 });
 
-test('a gateway that listens on every address is asked on loopback', async () => {
+test('a gateway that listens on all addresses is queried on loopback', async () => {
   const [all, all6] = await Promise.all([
     adminPort({ '/livez': [200, ''] }, '0.0.0.0'),
     adminPort({ '/livez': [200, ''] }, '::1'),
@@ -61,7 +61,7 @@ test('a gateway that listens on every address is asked on loopback', async () =>
   assert.deepEqual(six.stdout, `http://[::1]:${all6.port}/livez: ok\n`);
 });
 
-test('nobody listens, or something that is no gateway: one line, exit code 1', async () => {
+test('no listener, or another server: one line, exit code 1', async () => {
   const { port } = await adminPort({ '/livez': [502, '<html>'], '/readyz': [500, '{}'] });
   const free = await freePort();
   const [refused, page, empty] = await Promise.all([
@@ -79,7 +79,7 @@ test('nobody listens, or something that is no gateway: one line, exit code 1', a
   assert.deepEqual(empty, { code: 1, stdout: '', stderr: line(port, 'readyz: 500') });
 });
 
-test('one that does not answer is given up after the bound', async () => {
+test('a silent gateway times out', async () => {
   const { port, asked } = await adminPort({});
   const { code, stderr } = await health(port);
   assert.deepEqual(asked, [`GET /livez of 127.0.0.1:${port}`]);
@@ -88,7 +88,7 @@ test('one that does not answer is given up after the bound', async () => {
   assert.equal(stderr, `forebay: ${url}: no response within ${LIMITS.healthMs} ms\n`);
 });
 
-test('other arguments and wrong settings: exit code 2', async () => {
+test('other arguments and invalid settings: exit code 2', async () => {
   const [argument, setting] = await Promise.all([health(9001, ['--fast']), health(0)]);
   assert.deepEqual([argument.code, setting.code], [2, 2]);
   assert.match(
@@ -98,7 +98,7 @@ test('other arguments and wrong settings: exit code 2', async () => {
   assert.match(setting.stderr, /^forebay: invalid settings:\n {2}FOREBAY_ADMIN_PORT/);
 });
 
-test('arguments that are wrong are named, and --help is answered whatever the settings are', async () => {
+test('invalid arguments are reported, and --help works, regardless of the settings', async () => {
   const [value, argument, help] = await Promise.all([
     health(9001, ['--ready=1']),
     health(9001, ['ready']),

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { commandName } from '../../src/common/command-name.ts';
 
-test('a clone is called by Node, with the path from where one is', () => {
+test('in a clone: Node.js with the relative path', () => {
   assert.equal(commandName('/forebay/dist/main.js', '/forebay'), 'node dist/main.js');
   assert.equal(commandName('/forebay/dist/main.js', '/forebay/docs'), 'node ../dist/main.js');
 });
 
-test('installed by npm it has a name', () => {
+test('installed by npm: its name', () => {
   assert.equal(commandName('/app/node_modules/.bin/forebay', '/app'), 'forebay');
 });

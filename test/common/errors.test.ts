@@ -17,7 +17,7 @@ import {
 
 const protocol = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
 
-test('docs/protocol.md lists every code of the catalogue with its text, and no other', () => {
+test('docs/protocol.md lists every code of the catalog with its text, and no other', () => {
   const rows = [...protocol.matchAll(/^\| `([a-z0-9_]+)` \| (.*) \| (yes|no|) ?\| (.*) \|$/gm)];
   const documented = rows.map(([, code, of, again, text]) => [code, of, again, text]);
   const events = Object.entries(EVENT_CODES).map(([code, { retry, text }]) => [
@@ -36,12 +36,12 @@ test('docs/protocol.md lists every code of the catalogue with its text, and no o
   assert.deepEqual(documented, [...events, ...requests]);
 });
 
-test('a message in an answer is cut to 200 characters', () => {
+test('a message in a response is truncated to 200 characters', () => {
   assert.equal(boundedMessage('x'.repeat(200)), 'x'.repeat(200));
   assert.equal(boundedMessage('x'.repeat(201)).length, 200);
 });
 
-test('what the system refuses is put into words, with its code', (t) => {
+test('system errors are described, with their code', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-errors-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const [file, loop] = [join(folder, 'file'), join(folder, 'loop')];
@@ -65,7 +65,7 @@ test('what the system refuses is put into words, with its code', (t) => {
   }
 });
 
-test('every error of the system has words', () => {
+test('every system error has a description', () => {
   for (const [errno, [code]] of getSystemErrorMap()) {
     const reason = systemReason(Object.assign(new Error('raw'), { errno, code }));
     assert.match(reason, /^[a-zA-Z].* \([A-Z0-9_]+\)$/, code);
@@ -87,7 +87,7 @@ test('the reason of a host with several addresses is that of the first', () => {
   assert.equal(systemReason(all), 'connection refused (ECONNREFUSED)');
 });
 
-test('steps that fail are reported together; others give their results', () => {
+test('failed steps are reported together; others return their results', () => {
   const fails = (message: string, exitCode: number) => () => {
     throw new StartError(message, exitCode);
   };

@@ -8,7 +8,7 @@ import {
   parseNetwork,
 } from '../../src/common/ip-addresses.ts';
 
-test('addresses as they are usually written, and nothing else', () => {
+test('addresses in their usual notation, and nothing else', () => {
   for (const [text, address] of [
     ['10.1.2.3', '10.1.2.3'],
     ['2001:DB8::1', '2001:db8::1'],
@@ -41,7 +41,7 @@ test('addresses as they are usually written, and nothing else', () => {
   for (const text of wrong) assert.equal(parseAddress(text), undefined, JSON.stringify(text));
 });
 
-test('the bytes of an IPv4 client of a socket for both versions are its IPv4 address', () => {
+test('an IPv4 client of a dual-stack socket has its IPv4 address', () => {
   const bytes = (...all: number[]) => new Uint8Array(all).buffer;
   assert.equal(addressOfBytes(bytes()).toString(), '::', 'the connection has ended');
   assert.equal(addressOfBytes(bytes(10, 1, 2, 3)).toString(), '10.1.2.3');
@@ -50,7 +50,7 @@ test('the bytes of an IPv4 client of a socket for both versions are its IPv4 add
   assert.equal(addressOfBytes(bytes(...zeros, 0, 0, 0, 0, 0, 1)).toString(), '::1');
 });
 
-test('networks hold their addresses, exactly, and none of the other version', () => {
+test('networks contain exactly their addresses, and none of the other version', () => {
   const networks = networksOf(['10.0.0.0/8', '192.168.1.7', '2001:db8:0:8000::/49', '::1']);
   for (const text of ['10.0.0.0', '10.255.255.255', '192.168.1.7', '2001:db8:0:ffff::', '::1']) {
     assert(isWithin(parseAddress(text)!, networks), text);
@@ -69,7 +69,7 @@ test('networks hold their addresses, exactly, and none of the other version', ()
   assert(!isWithin(parseAddress('::1')!, everything), 'all of IPv4 is not IPv6');
 });
 
-test('what is no network is told from what is one', () => {
+test('invalid networks are rejected', () => {
   for (const text of ['10.0.0.0/0', '10.0.0.1/8', '::/0', '::1/128', '10.0.0.1']) {
     assert(parseNetwork(text) !== undefined, text);
   }

@@ -11,7 +11,7 @@ test('a letter changed, added, left out or swapped, and letter case, lead to the
   assert.equal(nearest('minlength', KNOWN, one), 'minLength');
 });
 
-test('the name with the fewest errors is found, and none beyond the bound', () => {
+test('the nearest name is found, and none beyond the maximum distance', () => {
   assert.equal(
     nearest('titl', ['tile', 'title', 'til'], () => 3),
     'title',

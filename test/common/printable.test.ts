@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printable, printableJson, printableTextsInJson } from '../../src/common/printable.ts';
 
-/** Each that a terminal obeys, or by which a line is shown in another order. */
+/** Characters that control a terminal or reorder a line. */
 const HARMFUL = [
   ...range(0x00, 0x1f),
   ...range(0x7f, 0x9f),
@@ -18,7 +18,7 @@ function range(first: number, last: number): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-test('every control character and mark of direction becomes ASCII, all else stays', () => {
+test('control characters and bidirectional marks become ASCII, all else is unchanged', () => {
   for (const character of HARMFUL) {
     assert.match(printable(`a${character}b`), /^a\\(?:[nrt]|x[0-9a-f]{2}|u[0-9a-f]{4})b$/);
   }
@@ -26,7 +26,7 @@ test('every control character and mark of direction becomes ASCII, all else stay
   assert.equal(printable('\u001b[31m\u202egpj.exe\n'), '\\x1b[31m\\u202egpj.exe\\n');
 });
 
-test('JSON is ASCII where that matters, and means the same', () => {
+test('JSON becomes ASCII where necessary, with the same value', () => {
   for (const character of HARMFUL) {
     const value = { [`k${character}`]: [`a${character}b`, HARMLESS] };
     const json = printableJson(JSON.stringify(value));
@@ -35,7 +35,7 @@ test('JSON is ASCII where that matters, and means the same', () => {
   }
 });
 
-test('JSON that is parsed and printed shows what JSON lets through as text', () => {
+test('JSON that is parsed and printed shows such characters as text', () => {
   const parsed = JSON.parse(printableTextsInJson(JSON.stringify('a\u009b1m\u2028b\u007f')));
   assert.equal(parsed, 'a\\u009b1m\\u2028b\\u007f');
 });

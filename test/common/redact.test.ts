@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { redacted, redactedValue } from '../../src/common/redact.ts';
 
-/** What becomes of each. */
+/** Inputs and their redacted form. */
 const URLS: readonly (readonly [string, string])[] = [
   ['https://host.example:1/keys', 'https://host.example:1/keys'],
   ['https://u:p@host.example/keys', 'https://(hidden)@host.example/keys'],
@@ -42,12 +42,12 @@ test('in a text, in quotes, and in JSON, which stays JSON', () => {
   });
 });
 
-test('texts without URLs stay, addresses of mail and paths too', () => {
+test('texts without URLs, mail addresses and paths are unchanged', () => {
   const texts = ['till@example.com', '/etc/a@b/c?d', 'key a@b', 'what? no', 'a://', '://x?y'];
   for (const text of texts) assert.equal(redacted(text), text);
 });
 
-test('a key that stands in the place of its file is hidden', () => {
+test('a key in place of its file is hidden', () => {
   const pem = '-----BEGIN PRIVATE KEY-----\nMIIs3cret\n-----END PRIVATE KEY-----';
   assert.equal(redacted(`cannot read ${pem}: it`), 'cannot read (hidden): it');
   assert.equal(
@@ -59,7 +59,7 @@ test('a key that stands in the place of its file is hidden', () => {
   assert.equal(redactedValue(pem), '(hidden)');
 });
 
-test('a text of any kind is gone through in a time that grows with its length', () => {
+test('the time is linear in the length of any text', () => {
   const texts = ['a.', 'a-', 'a://', '-----BEGIN A-----', 'a://a@', '"a://'];
   for (const piece of texts) {
     const startMs = performance.now();

@@ -8,12 +8,12 @@ const JWT = {
   FOREBAY_JWT_ISSUER: 'https://issuer.example',
 };
 
-/** Demands that these settings are refused so. */
+/** Asserts that these settings are rejected with this message. */
 function assertWrong(env: Record<string, string>, message: RegExp): void {
   assert.throws(() => readConfig(env), { name: 'StartError', exitCode: 2, message });
 }
 
-test('origins as browsers send them, whatever their case and their default ports', () => {
+test('origins are accepted as browsers send them, regardless of case and default port', () => {
   const given =
     'https://App.example, http://app.example:80,https://app.example:8443,ionic://localhost';
   const { origins } = readConfig({ FOREBAY_ORIGINS: given });
@@ -27,7 +27,7 @@ test('origins as browsers send them, whatever their case and their default ports
   assert.equal(readConfig({}).origins, undefined);
 });
 
-test('what is no origin, null among them, and * beside others are refused', () => {
+test('invalid origins, null, and * in a list are rejected', () => {
   for (const wrong of [
     'null',
     'app.example',
@@ -47,7 +47,7 @@ test('what is no origin, null among them, and * beside others are refused', () =
   }
 });
 
-test('a key set comes over https, or over http from this machine', () => {
+test('a JWKS URL must be https, or http on loopback', () => {
   for (const url of ['https://issuer.example/a?b', 'http://127.0.0.1:1/', 'http://localhost/x']) {
     const { jwtJwksUrl } = readConfig({ ...JWT, FOREBAY_JWT_JWKS_URL: url });
     assert.equal(jwtJwksUrl?.href, url);
@@ -63,7 +63,7 @@ test('a key set comes over https, or over http from this machine', () => {
   }
 });
 
-test('algorithms: public keys alone', () => {
+test('only asymmetric algorithms are accepted', () => {
   const given = { ...JWT, FOREBAY_JWT_ALGORITHMS: 'ES256, EdDSA' };
   assert.deepEqual(readConfig(given).jwtAlgorithms, ['ES256', 'EdDSA']);
   for (const wrong of ['none', 'HS256', 'RS256,HS256', 'rs256', 'RS256,']) {
@@ -71,7 +71,7 @@ test('algorithms: public keys alone', () => {
   }
 });
 
-test('a key set needs audience and issuer, they need a key set, and there is one', () => {
+test('a JWKS requires audience and issuer, these require a JWKS, and there is only one source', () => {
   const { FOREBAY_JWT_AUDIENCE, FOREBAY_JWT_ISSUER, FOREBAY_JWT_JWKS_URL } = JWT;
   assertWrong({ FOREBAY_JWT_JWKS_URL, FOREBAY_JWT_ISSUER }, /requires FOREBAY_JWT_AUDIENCE and/);
   assertWrong(
@@ -82,7 +82,7 @@ test('a key set needs audience and issuer, they need a key set, and there is one
   assertWrong({ ...JWT, FOREBAY_JWT_JWKS_FILE: '/x' }, /are mutually exclusive/);
 });
 
-test('who gets in has to be known where keys are configured', () => {
+test('authentication is required if keys are configured', () => {
   assert.equal(requiresAuthentication(readConfig({})), false);
   assert.equal(requiresAuthentication(readConfig({ FOREBAY_ORIGINS: '*' })), false);
   assert.equal(requiresAuthentication(readConfig(JWT)), true);

@@ -5,7 +5,7 @@ import { readConfig, unknownSettings } from '../../src/config/config.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import type { Environment } from '../../src/config/unknown-settings.ts';
 
-/** The lines of the error that `env` makes. */
+/** Lines of the error for `env`. */
 function errors(env: Environment): string[] {
   try {
     readConfig(env);
@@ -19,7 +19,7 @@ function errors(env: Environment): string[] {
   assert.fail('nothing was wrong');
 }
 
-test('the names and defaults that others rely on', () => {
+test('names and defaults are stable', () => {
   const config = readConfig({});
   const { workers, ...fixed } = config;
   assert(workers >= 1);
@@ -90,7 +90,7 @@ test('the names and defaults that others rely on', () => {
   assert.equal(new Set(names).size, names.length);
 });
 
-test('given values are taken, empty ones count as absent', () => {
+test('values are parsed, empty ones count as unset', () => {
   const config = readConfig({
     FOREBAY_PORT: '',
     FOREBAY_WORKERS: '3',
@@ -109,7 +109,7 @@ test('given values are taken, empty ones count as absent', () => {
   assert.equal(config.logPretty, true);
 });
 
-test('every kind of wrong value, all at once', () => {
+test('every kind of invalid value is reported, all at once', () => {
   assert.deepEqual(
     errors({
       FOREBAY_PORT: '0',
@@ -139,7 +139,7 @@ test('every kind of wrong value, all at once', () => {
   );
 });
 
-test('the key field is a name, or names with single dots between them', () => {
+test('the key field is a name, or names separated by single dots', () => {
   const keyField = (value: string) => readConfig({ FOREBAY_KEY_FIELD: value }).keyField;
   for (const name of ['id', 'user.id', 'a.b.c', 'ключ', 'a b', '__proto__', '0']) {
     assert.equal(keyField(name), name);
@@ -152,7 +152,7 @@ test('the key field is a name, or names with single dots between them', () => {
   }
 });
 
-test('a port that Kubernetes has set for a service of our name: how to be rid of it', () => {
+test('a port that Kubernetes sets for a service of our name is explained', () => {
   const [line, ...others] = errors({ FOREBAY_PORT: 'tcp://10.0.0.1:9000' });
   assert.deepEqual(others, []);
   assert(line?.includes('FOREBAY_PORT must be a whole number from 1 to 65535'), line);
@@ -160,7 +160,7 @@ test('a port that Kubernetes has set for a service of our name: how to be rid of
   assert(line?.includes('`enableServiceLinks: false`'), line);
 });
 
-test('variables that look like settings and are none are named, with the nearest setting', () => {
+test('unknown variables with our prefixes are reported, with the nearest setting', () => {
   const env = {
     ...Object.fromEntries(Object.values(SETTINGS).map((setting) => [setting.env, 'x'])),
     FOREBAY_WORKER: '2',
@@ -183,7 +183,7 @@ test('variables that look like settings and are none are named, with the nearest
   ]);
 });
 
-test('what Kubernetes, Kafka’s scripts and our own tools set is no typing error', () => {
+test('variables of Kubernetes, Kafka’s scripts and our own tools are not reported', () => {
   const names = [
     ...['FOREBAY_SERVICE_HOST', 'FOREBAY_SERVICE_PORT', 'FOREBAY_SERVICE_PORT_HTTP_9000'],
     ...['FOREBAY_PORT_9000_TCP', 'FOREBAY_PORT_9000_TCP_ADDR', 'FOREBAY_ADMIN_SERVICE_HOST'],
@@ -236,7 +236,7 @@ const contradictions: [string, Environment, string][] = [
 ];
 
 for (const [name, env, message] of contradictions) {
-  test(`settings that contradict each other: ${name}`, () => {
+  test(`contradictory settings: ${name}`, () => {
     const found = errors(env);
     assert.equal(found.length, 1);
     assert(found[0]?.includes(message), found[0]);

@@ -5,7 +5,7 @@ import { availableCores } from '../../src/config/cpu-count.ts';
 
 const machine = availableParallelism();
 
-/** A file system of these files only. */
+/** A file system with only these files. */
 function cores(files: Record<string, string>): number {
   return availableCores((path) => {
     const text = files[path];
@@ -14,7 +14,7 @@ function cores(files: Record<string, string>): number {
   });
 }
 
-test('no cgroup: what the scheduler offers', () => {
+test('no cgroup: the scheduler’s CPU count', () => {
   assert.equal(cores({}), machine);
 });
 
@@ -32,13 +32,13 @@ test('cgroup v2: the quota of the own group, rounded up', () => {
   assert.equal(cores({ ...own, [file]: 'max 100000\n' }), machine);
 });
 
-test('cgroup v2 in a container: the quota stands at the root', () => {
+test('cgroup v2 in a container: the quota is at the root', () => {
   assert.equal(cores({ '/sys/fs/cgroup/cpu.max': '50000 100000\n' }), 1);
   const elsewhere = { '/proc/self/cgroup': '0::/not/mounted\n' };
   assert.equal(cores({ ...elsewhere, '/sys/fs/cgroup/cpu.max': '50000 100000\n' }), 1);
 });
 
-test('cgroup v1: quota and period, -1 is none', () => {
+test('cgroup v1: quota and period; -1 is unlimited', () => {
   const quota = (value: string) => ({
     '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': value,
     '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000\n',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connectionBounds, openFilesMax } from '../../src/config/fd-limits.ts';
 
-test('the hard limit counts, and there may be none', () => {
+test('the hard limit applies, if any', () => {
   const lines = (hard: string) => `Max open files            1024   ${hard}         files     \n`;
   assert.deepEqual(
     [openFilesMax(lines('20000')), openFilesMax(lines('unlimited'))],
@@ -11,7 +11,7 @@ test('the hard limit counts, and there may be none', () => {
   assert(openFilesMax() > 0);
 });
 
-test('a worker keeps a tenth of its files, at least 64, from WebSockets, most of these from all', () => {
+test('a worker reserves a tenth of its files, at least 64, from WebSockets, most of these from all', () => {
   const bounds = [128, 512, 10_000].map((files) => connectionBounds(20_000, files));
   assert.deepEqual(
     bounds.map(({ webSockets, all }) => [webSockets, all]),

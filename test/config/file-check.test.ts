@@ -19,11 +19,11 @@ function file(name: string, content: string): string {
 
 const NOTHING = { schema: { ignored: [], unmatchable: [] }, certificates: [] };
 
-test('without files there is nothing to check', async () => {
+test('without files, no checks and no warnings', async () => {
   assert.deepEqual(await checkFiles(readConfig({})), NOTHING);
 });
 
-test('files that can be used pass without a warning', async () => {
+test('usable files pass without a warning', async () => {
   const env = {
     FOREBAY_EVENT_SCHEMA: file('schema.json', '{"required":["msg"]}'),
     FOREBAY_KEYS_FILE: file('keys.json', '{"keys":[]}'),
@@ -35,7 +35,7 @@ test('files that can be used pass without a warning', async () => {
   assert.deepEqual(await checkFiles(readConfig(env)), NOTHING);
 });
 
-test('an unreadable file alone keeps its exit code; the code of a wrong file prevails', async () => {
+test('the exit code of an invalid file takes precedence over that of an unreadable one', async () => {
   const FOREBAY_ADMIN_TOKEN_FILE = join(folder, 'absent');
   const unreadable = checkFiles(readConfig({ FOREBAY_ADMIN_TOKEN_FILE }));
   await assert.rejects(unreadable, { exitCode: EXIT.failed });
@@ -44,7 +44,7 @@ test('an unreadable file alone keeps its exit code; the code of a wrong file pre
   await assert.rejects(both, { exitCode: EXIT.configuration });
 });
 
-test('a pipe is left to the one that can read it', async () => {
+test('a pipe is left to its only reader', async () => {
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
   assert.deepEqual(await checkFiles(readConfig({ FOREBAY_ADMIN_TOKEN_FILE: pipe })), NOTHING);

@@ -5,7 +5,7 @@ import { readConfig } from '../../src/config/config.ts';
 import { describeConfig, settingsHelp, settingsMarkdown } from '../../src/config/reference.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 
-test('a secret is shown nowhere', () => {
+test('secrets are hidden everywhere', () => {
   const env = {
     KAFKA_SASL_MECHANISM: 'plain',
     KAFKA_SASL_USERNAME: 'me',
@@ -22,7 +22,7 @@ test('a secret is shown nowhere', () => {
 
 const JWT = { FOREBAY_JWT_AUDIENCE: 'a', FOREBAY_JWT_ISSUER: 'https://u:s3cret@b.example/?s3cret' };
 
-test('of URLs user info and query are shown nowhere, paths are', () => {
+test('user info and query of URLs are hidden everywhere, paths are not', () => {
   const url = 'https://issuer.example:8443/keys?token=s3cret#s3cret';
   const env = { ...JWT, FOREBAY_JWT_JWKS_URL: url, FOREBAY_EVENT_SCHEMA: '/etc/a@b/c?d.json' };
   const lines = describeConfig(readConfig(env));
@@ -31,7 +31,7 @@ test('of URLs user info and query are shown nowhere, paths are', () => {
   assert(!lines.join('\n').includes('s3cret'));
 });
 
-test('a wrong value is named without the credentials in it', () => {
+test('an invalid value is reported without its credentials', () => {
   const wrong: Record<string, string> = {
     KAFKA_BROKERS: 'kafka://me:s3cret@broker.example:9092',
     FOREBAY_ORIGINS: 'https://me:s3cret@app.example/?key=s3cret',
@@ -49,7 +49,7 @@ test('a wrong value is named without the credentials in it', () => {
   }
 });
 
-test('--help and docs/configuration.md come from the declaration', () => {
+test('--help and docs/configuration.md come from the declarations', () => {
   for (const { env, meaning } of Object.values(SETTINGS)) {
     assert(settingsHelp().includes(`  ${env} `), env);
     assert(settingsHelp().includes(meaning), meaning);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { readSecret, readSecretFile } from '../../src/config/secret-files.ts';
 
-test('a file that cannot be read is named with its setting', () => {
+test('an unreadable file is reported with its setting', () => {
   for (const read of [readSecretFile, readSecret]) {
     assert.throws(() => read('KAFKA_TLS_CA_FILE', '/does/not/exist'), {
       name: 'StartError',
@@ -15,7 +15,7 @@ test('a file that cannot be read is named with its setting', () => {
   }
 });
 
-test('a byte order mark at the start of a file is named, whatever its encoding', (t) => {
+test('a byte order mark is reported, in any encoding', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'token');
@@ -41,7 +41,7 @@ test('a byte order mark at the start of a file is named, whatever its encoding',
   assert.equal(readSecret('FOREBAY_ADMIN_TOKEN_FILE', file), 'a\ufeff');
 });
 
-test('a secret in another encoding than UTF-8 is named: its letters would be others', (t) => {
+test('a secret that is not UTF-8 is reported: its characters would change', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'token');
@@ -54,13 +54,13 @@ test('a secret in another encoding than UTF-8 is named: its letters would be oth
   }
   writeFileSync(file, 'pässword 😀');
   assert.equal(readSecret('KAFKA_SASL_PASSWORD_FILE', file), 'pässword 😀');
-  // Comments beside PEM may have any encoding.
+  // Comments in PEM files may have any encoding.
   const comment = Buffer.from('Müller\n', 'latin1');
   writeFileSync(file, comment);
   assert.equal(readSecretFile('KAFKA_TLS_CA_FILE', file).length, comment.length);
 });
 
-test('an empty file is no secret', (t) => {
+test('an empty file is rejected', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'token');
@@ -73,7 +73,7 @@ test('an empty file is no secret', (t) => {
   }
 });
 
-test('a secret is all of its file but the end of its last line', (t) => {
+test('a secret is the file’s content without the final newline', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-secret-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'token');

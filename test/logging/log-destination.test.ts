@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { LogDestination } from '../../src/logging/log-destination.ts';
 
-test('a full pipe is waited for once; what is cut there ends with the next line that fits', (t) => {
+test('it waits for a full pipe once; a cut line ends with the next line that fits', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-log-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'pipe');
@@ -25,7 +25,7 @@ test('a full pipe is waited for once; what is cut there ends with the next line 
   assert.equal(readAll(fd), '\nnext\nlast\n');
 });
 
-/** What is in it now. */
+/** Current content. */
 function readAll(fd: number): string {
   const bytes = Buffer.alloc(1_000_000);
   return bytes.toString('latin1', 0, readSync(fd, bytes));

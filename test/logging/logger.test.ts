@@ -5,7 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { test } from 'node:test';
 import { TYPESCRIPT } from '../../testing/typescript.ts';
 
-/** What createLogger writes for a line whose texts a client or broker has chosen. */
+/** Output of createLogger for a line with texts chosen by a client or broker. */
 async function written(pretty: boolean, text: string): Promise<string> {
   const file = 'test/fixtures/hostile-log.ts';
   const child = spawn(process.execPath, [...TYPESCRIPT, file, String(Number(pretty)), text], {
@@ -20,7 +20,7 @@ async function written(pretty: boolean, text: string): Promise<string> {
 
 const HOSTILE = 'a\u001b[2J\u007f\u009b2J\u0085b\u061c\u200e\u202egpj\u2066\u2028c\u2029';
 
-test('texts of clients and brokers do nothing to a terminal, in JSON and in lines for people', async () => {
+test('texts of clients and brokers cannot control a terminal, in JSON and in pretty lines', async () => {
   const json = await written(false, HOSTILE);
   assert.match(json, /^[\n\x20-\x7e]*$/);
   const { field, err, deep, msg, ...rest } = JSON.parse(json);
@@ -32,7 +32,7 @@ test('texts of clients and brokers do nothing to a terminal, in JSON and in line
   assert.match(lines, /u009b2J/);
 });
 
-test('of URLs in log lines user info and query are hidden', async () => {
+test('user info and query of URLs in log lines are hidden', async () => {
   const url = 'https://me:s3cret@host.example/keys?token=s3cret';
   for (const pretty of [false, true]) {
     const output = await written(pretty, `cannot get "${url}"`);
@@ -56,20 +56,20 @@ function start(bytes: number, stdout: number | 'pipe') {
   return { child, ended: once(child, 'close').then(([code]) => ({ code, errors })) };
 }
 
-test('a log that cannot be written holds nobody up and ends nobody', async () => {
+test('a log that cannot be written neither blocks nor ends the process', async () => {
   const full = openSync('/dev/full', 'w');
   const { ended } = start(10, full);
   closeSync(full);
   assert.deepEqual(await ended, { code: 0, errors: 'went on\n' });
 });
 
-test('a reader that has gone is no error', async () => {
+test('a closed pipe is no error', async () => {
   const { child, ended } = start(10, 'pipe');
   child.stdout!.destroy();
   assert.deepEqual(await ended, { code: 0, errors: 'went on\n' });
 });
 
-test('lines longer than the pipe holds arrive whole', async () => {
+test('lines longer than the pipe arrive complete', async () => {
   const { child, ended } = start(300_000, 'pipe');
   const chunks: Buffer[] = [];
   child.stdout!.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -79,7 +79,7 @@ test('lines longer than the pipe holds arrive whole', async () => {
   assert.deepEqual(messages, [300_000, 300_000, 300_000, 'the last one'.length]);
 });
 
-test('a reader that stands still is not waited for long', async () => {
+test('it does not wait long for a stalled reader', async () => {
   const { child } = start(300_000, 'pipe');
   child.stdout!.pause();
   const [first] = (await once(child.stderr!, 'data')) as [string];

@@ -24,7 +24,7 @@ const endpoint = (port: number) => ({
   hostEnv: 'FOREBAY_ADMIN_HOST',
   portEnv: 'FOREBAY_ADMIN_PORT',
 });
-/** Commands that were taken. */
+/** Commands received. */
 const taken: string[] = [];
 let restart: 'begun' | 'queued' | 'draining' = 'begun';
 const commands = {
@@ -65,7 +65,7 @@ before(async () => {
 });
 after(() => admin.close());
 
-test('/metrics, also with a query and as HEAD', async () => {
+test('GET and HEAD /metrics, also with a query', async () => {
   const response = await fetch(`${base}/metrics?name=x`);
   assert.equal(response.status, 200);
   assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4');
@@ -78,7 +78,7 @@ test('/metrics, also with a query and as HEAD', async () => {
   assert.equal(await head.text(), '');
 });
 
-test('/livez is 200 whatever the readiness', async () => {
+test('/livez is 200 regardless of readiness', async () => {
   readiness = { ready: false, reasons: ['draining'] };
   const response = await fetch(`${base}/livez`);
   assert.equal(response.status, 200);
@@ -86,7 +86,7 @@ test('/livez is 200 whatever the readiness', async () => {
   assert.equal(await response.text(), '{"alive":true}\n');
 });
 
-test('/readyz is the instance’s answer, and says which version it is', async () => {
+test('/readyz returns readiness, reasons and version', async () => {
   readiness = { ready: false, reasons: ['Kafka cannot be reached', 'draining'] };
   const not = await fetch(`${base}/readyz`);
   assert.equal(not.status, 503);
@@ -98,7 +98,7 @@ test('/readyz is the instance’s answer, and says which version it is', async (
   assert.deepEqual(await ready.json(), { ready: true, reasons: [], version: '1.2.3' });
 });
 
-test('404 elsewhere, 405 with Allow for other methods', async () => {
+test('404 for unknown paths, 405 with Allow for other methods', async () => {
   for (const path of ['/index.html', '/metrics/', '/ws', '//livez', '/constructor']) {
     const response = await fetch(`${base}${path}`);
     assert.equal(response.status, 404, path);
@@ -117,7 +117,7 @@ test('404 elsewhere, 405 with Allow for other methods', async () => {
   }
 });
 
-test('the live view’s page has the policy of a page, its numbers are streamed', async () => {
+test('the live view has the security headers of a page, and its data is streamed', async () => {
   const page = await fetch(`${base}/`);
   assert.equal(page.headers.get('content-type'), 'text/html; charset=utf-8');
   assert.equal(page.headers.get('cache-control'), 'no-cache');
@@ -128,7 +128,7 @@ test('the live view’s page has the policy of a page, its numbers are streamed'
   assert.equal(await live.text(), 'event: past\n\n');
 });
 
-test('one viewer too many is told to come again', async (t) => {
+test('a viewer above the limit gets 503 with Retry-After', async (t) => {
   full = true;
   t.after(() => {
     full = false;
@@ -140,7 +140,7 @@ test('one viewer too many is told to come again', async (t) => {
   assert.equal(error.code, 'too_many_connections');
 });
 
-test('the numbers are for the live view’s own page, under a name of this machine', async () => {
+test('only the live view’s own page, under a name of this machine, may read its data', async () => {
   const see = (headers: Record<string, string>) => ask(`${base}/live`, { headers, json: false });
   const host = new URL(base).host;
   const allowed: Record<string, string>[] = [
@@ -168,7 +168,7 @@ test('the numbers are for the live view’s own page, under a name of this machi
   assert.equal(refuseViewer(named), undefined);
 });
 
-test('a scrape that fails is 500 and reported, and the next one works', async () => {
+test('a failed scrape is 500 and reported, and the next one works', async () => {
   broken = true;
   assert.equal((await fetch(`${base}/metrics`)).status, 500);
   assert.deepEqual(
@@ -179,7 +179,7 @@ test('a scrape that fails is 500 and reported, and the next one works', async ()
   assert.equal((await fetch(`${base}/metrics`)).status, 200);
 });
 
-test('a busy port is one clear line', async () => {
+test('a port in use is a one-line error', async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   const { port } = holder.address() as AddressInfo;
@@ -205,7 +205,7 @@ test('a busy port is one clear line', async () => {
 const post = (path: string, headers: Record<string, string> = {}) =>
   ask(`${base}${path}`, { method: 'POST', headers });
 
-/** fetch sends a `Host` and an `Origin` of its own. */
+/** fetch sends its own `Host` and `Origin`. */
 function ask(url: string, { json = true, ...options }: RequestOptions & { json?: boolean }) {
   return new Promise<{ status: number; headers: IncomingHttpHeaders; body: unknown }>(
     (resolve, reject) => {
@@ -220,7 +220,7 @@ function ask(url: string, { json = true, ...options }: RequestOptions & { json?:
   );
 }
 
-test('commands: 202 with what comes of it, 405 with Allow, 503 while it stops', async () => {
+test('commands: 202 with the effect, 405 with Allow, 503 while it stops', async () => {
   taken.length = 0;
   const drain = await post('/drain');
   assert.deepEqual([drain.status, drain.body], [202, { drain: 'begun' }]);
@@ -246,7 +246,7 @@ test('commands: 202 with what comes of it, 405 with Allow, 503 while it stops', 
   assert.deepEqual(taken, []);
 });
 
-test('a web page cannot command: by its Origin, or a name that was bound to our address', async () => {
+test('a web page cannot send commands: rejected by Origin, or by a rebound host name', async () => {
   for (const origin of [base, 'http://example.com', 'null']) {
     const { status, body } = await post('/drain', { origin });
     assert.equal(status, 403, origin);
@@ -261,7 +261,7 @@ test('a web page cannot command: by its Origin, or a name that was bound to our 
   assert.equal(taken.splice(0).length, own.length);
 });
 
-test('with a token: 401 without it, also under a name that is listed; health, metrics, live view need none', async (t) => {
+test('with a token: 401 without it, also under a listed name; health, metrics, live view need none', async (t) => {
   const port = await freePort();
   const guarded = new Admin({
     ...commands,
@@ -298,7 +298,7 @@ test('with a token: 401 without it, also under a name that is listed; health, me
 
 const PATHS = ['/metrics', '/livez', '/readyz', '/', '/live', '/runbook', '/nothing'];
 
-test('under a foreign name every path is 403, whatever the method, with the setting that helps', async () => {
+test('under a foreign host name every path is 403, for any method, and names the setting', async () => {
   for (const path of [...PATHS, '/drain', '/workers/restart']) {
     for (const method of ['GET', 'POST', 'HEAD']) {
       const options = { method, headers: { host: 'evil.example:9001' }, json: method !== 'HEAD' };
@@ -313,7 +313,7 @@ test('under a foreign name every path is 403, whatever the method, with the sett
   assert.deepEqual(taken, []);
 });
 
-test('a health check of HTTP/1.0 without a Host is answered, a command is not', async () => {
+test('an HTTP/1.0 health check without a Host is answered, a command is not', async () => {
   const statusOf = async (line: string) => {
     const socket = connect(Number(new URL(base).port), '127.0.0.1');
     socket.end(`${line} HTTP/1.0\r\n\r\n`);
@@ -328,7 +328,7 @@ test('a health check of HTTP/1.0 without a Host is answered, a command is not', 
   assert.deepEqual(taken, []);
 });
 
-test('beyond loopback without a token: 401 with the setting that is missing', () => {
+test('beyond loopback without a token: 401 with the missing setting', () => {
   for (const host of ['0.0.0.0', '::', '10.1.2.3', 'forebay.example']) {
     const refusal = refuseCommand({ host: 'localhost' }, host, undefined);
     assert.equal(refusal?.code, 'unauthorized');
@@ -339,7 +339,7 @@ test('beyond loopback without a token: 401 with the setting that is missing', ()
   }
 });
 
-test('the token’s file: read without its line end, never empty', async (t) => {
+test('the token file is read without its final newline, and must not be empty', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'forebay-token-'));
   t.after(() => rm(dir, { recursive: true }));
   const adminTokenFile = join(dir, 'token');

@@ -24,7 +24,7 @@ function faultLog() {
   return { lines, clock, log, fault };
 }
 
-test('a fault that eight workers meet for five minutes is one line', () => {
+test('a fault of eight workers for five minutes is one line', () => {
   const { lines, clock, log, fault } = faultLog();
   for (let tens = 0; tens < 30; tens++) {
     for (let slot = 1; slot <= 8; slot++) log.report(slot, fault('broker 1'));
@@ -33,7 +33,7 @@ test('a fault that eight workers meet for five minutes is one line', () => {
   assert.deepEqual(lines, [['warn', 'm broker 1', 1, 0]]);
 });
 
-test('faults of other keys have lines of their own', () => {
+test('faults with different keys have separate lines', () => {
   const { lines, log, fault } = faultLog();
   for (const key of ['broker 1', 'broker 2', 'broker 1']) log.report(2, fault(key));
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('faults of other keys have lines of their own', () => {
   );
 });
 
-test('a fault that lasts is logged again after ten minutes, with what was held back', () => {
+test('a lasting fault is logged again after ten minutes, with the suppressed count', () => {
   const { lines, clock, log, fault } = faultLog();
   const everyMs = quietMs / 2;
   for (let ms = 0; ms <= repeatMs; ms += everyMs) {
@@ -56,7 +56,7 @@ test('a fault that lasts is logged again after ten minutes, with what was held b
   );
 });
 
-test('a fault that comes again after it was gone, or after Kafka worked again, is new', () => {
+test('a fault that recurs after a pause, or after Kafka has recovered, is new', () => {
   const { lines, clock, log, fault } = faultLog();
   log.report(1, fault('f'));
   clock.nowMs += quietMs;
@@ -69,7 +69,7 @@ test('a fault that comes again after it was gone, or after Kafka worked again, i
   assert.equal(lines.length, 3);
 });
 
-test('a fault that is logged once is one line: for all workers, for ever, after an outage', () => {
+test('a fault marked once is one line: for all workers, permanently, also after an outage', () => {
   const { lines, clock, log, fault } = faultLog();
   for (let hour = 0; hour < 24; hour++) {
     for (let slot = 1; slot <= 8; slot++) log.report(slot, { ...fault('once'), once: true });

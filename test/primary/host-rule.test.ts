@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { readConfig } from '../../src/config/config.ts';
 import { isAdminName } from '../../src/primary/host-rule.ts';
 
-/** Those of these `Host` headers that get an answer. */
+/** Those of these `Host` headers that are accepted. */
 function taken(env: Record<string, string>, asked: readonly (string | undefined)[]) {
   const { adminHost: host, adminHosts: hosts } = readConfig(env);
   return asked.filter((name) => isAdminName(name, { host, hosts }));
@@ -19,7 +19,7 @@ const OF_THIS_MACHINE = [
   '[::1]',
   '[::1]:9001',
 ];
-/** No page can have one of these as its name. */
+/** A page cannot have one of these as its name. */
 const ADDRESSES = ['10.0.0.1', '10.0.0.1:9001', '192.0.2.7.', '[2001:db8::1]', '[FE80::1]:9001'];
 const NONE = [undefined, ''];
 const NAMES = [
@@ -54,21 +54,21 @@ const FOREIGN = [
 ];
 const ALL = [...OF_THIS_MACHINE, ...ADDRESSES, ...NONE, ...NAMES, ...FOREIGN];
 
-test('on loopback: names of this machine, and requests without a name', () => {
+test('on loopback: names of this machine, and requests without a Host are accepted', () => {
   for (const host of ['127.0.0.1', 'localhost', '::1']) {
     const expected = [...OF_THIS_MACHINE, ...NONE];
     assert.deepEqual(taken({ FOREBAY_ADMIN_HOST: host }, ALL), expected, host);
   }
 });
 
-test('elsewhere: any address as well, as probes and scrapes of pods have it', () => {
+test('elsewhere: any address as well, as probes and scrapes of pods use it', () => {
   for (const host of ['0.0.0.0', '::', '10.0.0.1']) {
     const expected = [...OF_THIS_MACHINE, ...ADDRESSES, ...NONE];
     assert.deepEqual(taken({ FOREBAY_ADMIN_HOST: host }, ALL), expected, host);
   }
 });
 
-test('names that are listed, in any case, with any port and the dot at their end', () => {
+test('listed names match in any case, with any port and a trailing dot', () => {
   for (const listed of ['forebay.example', ' other.example , FOREBAY.example. ']) {
     const env = { FOREBAY_ADMIN_HOST: '0.0.0.0', FOREBAY_ADMIN_HOSTS: listed };
     assert.deepEqual(taken(env, ALL), [...OF_THIS_MACHINE, ...ADDRESSES, ...NONE, ...NAMES]);
@@ -77,23 +77,23 @@ test('names that are listed, in any case, with any port and the dot at their end
   }
 });
 
-test('the name at which it listens needs no mention, the command `health` asks by it', () => {
+test('the configured host needs no entry: the command `health` uses it', () => {
   const expected = [...OF_THIS_MACHINE, ...ADDRESSES, ...NONE, ...NAMES];
   for (const host of ['forebay.example', 'Forebay.EXAMPLE']) {
     assert.deepEqual(taken({ FOREBAY_ADMIN_HOST: host }, ALL), expected, host);
   }
 });
 
-test('* is every name', () => {
+test('* accepts every name', () => {
   assert.deepEqual(taken({ FOREBAY_ADMIN_HOSTS: '*' }, ALL), ALL);
 });
 
-test('names outside ASCII are listed as browsers send them', () => {
+test('names outside ASCII match in the form that browsers send', () => {
   const env = { FOREBAY_ADMIN_HOSTS: 'büro.example' };
   assert.deepEqual(taken(env, ['xn--bro-hoa.example']), ['xn--bro-hoa.example']);
 });
 
-test('a list of anything but names is refused in words', () => {
+test('invalid names in the list are rejected with a message', () => {
   for (const wrong of [
     'a.example:9001',
     'http://a.example',

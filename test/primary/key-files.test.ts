@@ -18,7 +18,7 @@ const keysOf = (...names: readonly string[]) =>
   JSON.stringify({ keys: names.map((name) => ({ name, sha256: tokenHash(name) })) });
 const keySetOf = (kid: string) => JSON.stringify({ keys: [{ kty: 'EC', kid }] });
 
-/** What a worker was told: the names of the API keys, and the ids of the JWKs. */
+/** Keys sent to a worker: names of the API keys, and ids of the JWKs. */
 function told(line: Line): readonly [string, string] {
   const { keys = [], keySet } = line.message as {
     keys?: { name: string }[];
@@ -29,7 +29,7 @@ function told(line: Line): readonly [string, string] {
 const heard = (names: string, kids: string) => (line: Line) =>
   line.fake === 'keys' && told(line).join(';') === `${names};${kids}`;
 
-test('every worker has the keys of both files, as they change, and those that start later', async () => {
+test('every worker gets the current keys of both files, also one that starts later', async () => {
   writeFileSync(path, keysOf('a'));
   writeFileSync(jwks, keySetOf('1'));
   const env = { FOREBAY_KEYS_FILE: path, FOREBAY_JWT_JWKS_FILE: jwks, ...JWT };
@@ -50,7 +50,7 @@ test('every worker has the keys of both files, as they change, and those that st
   assert.deepEqual(messages(child, OPEN), []);
 });
 
-test('a file that cannot be used, or read, is a start error of one line', async () => {
+test('an invalid or unreadable file is a one-line start error', async () => {
   writeFileSync(path, '{"keys":[{"name":"a","sha256":"hunter2"}]}');
   writeFileSync(jwks, '{"keys":[{"kty":"oct","k":"hunter2"}]}');
   const wrong = await host('run', 1, { FOREBAY_KEYS_FILE: path });
@@ -80,7 +80,7 @@ test('a file that cannot be used, or read, is a start error of one line', async 
 
 const OPEN = 'authentication is not configured, accepting any client';
 
-test('open to others without keys: one line at the start says so', async () => {
+test('without authentication beyond loopback, one line at the start warns of it', async () => {
   const open = await host('run', 1, { FOREBAY_HOST: '0.0.0.0' });
   const local = await host('run', 1);
   await Promise.all([open, local].map(({ child }) => child.line(said('ready'))));

@@ -14,7 +14,7 @@ function setUp() {
   return { hung, watch, check };
 }
 
-test('a worker that was silent for too many checks hangs; it is told once', () => {
+test('a worker silent for too many checks counts as hung, reported once', () => {
   const { hung, watch, check } = setUp();
   watch.begin(1);
   watch.begin(2);
@@ -33,7 +33,7 @@ test('a worker that was silent for too many checks hangs; it is told once', () =
   assert.deepEqual(hung, [1, 2]);
 });
 
-test('one that starts has longer, until its first word', () => {
+test('a starting worker has longer, until its first message', () => {
   const { hung, watch, check } = setUp();
   watch.begin(1);
   watch.begin(2);
@@ -46,7 +46,7 @@ test('one that starts has longer, until its first word', () => {
   assert.deepEqual(hung, [1, 2]);
 });
 
-test('what has ended does not hang, and is not heard any more', () => {
+test('a worker that has exited does not count as hung, and its late messages are ignored', () => {
   const { hung, watch, check } = setUp();
   watch.begin(1);
   watch.received(1);

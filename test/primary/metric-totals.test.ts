@@ -17,7 +17,7 @@ const notAfter = firstCell('forebay_tls_certificate_not_after_seconds');
 const lanes = firstCell('forebay_lanes');
 const ack = histogram('forebay_ack_duration_seconds');
 
-/** Numbers of a worker that has received, stored and still holds so many events. */
+/** Metrics of a worker with these received, stored and in-flight events. */
 function numbers(values: { received: number; stored: number; inFlight: number }): Float64Array {
   const counters = new Counters();
   counters.add(received.ws, values.received);
@@ -26,7 +26,7 @@ function numbers(values: { received: number; stored: number; inFlight: number })
   return counters.values;
 }
 
-test('slots add up, and each gauge stands by itself', () => {
+test('slots are summed, gauges are per slot', () => {
   const totals = new MetricTotals(2);
   totals.begin(1, 101);
   totals.begin(2, 102);
@@ -39,7 +39,7 @@ test('slots add up, and each gauge stands by itself', () => {
   assert.equal(totals.unaccounted(), 0);
 });
 
-test('ages and times of two workers in a slot are not added up', () => {
+test('ages and times of two workers in a slot are not summed', () => {
   const totals = new MetricTotals(1);
   for (const [worker, value] of [
     [7, 100],
@@ -56,7 +56,7 @@ test('ages and times of two workers in a slot are not added up', () => {
   assert.deepEqual([totals.at(1, oldest), totals.at(1, notAfter)], [100, 100]);
 });
 
-test('a death keeps counters, drops gauges and loses what was in flight', () => {
+test('a death keeps counters, drops gauges and loses events in flight', () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 7);
   const counters = new Counters();
@@ -83,7 +83,7 @@ test('a death keeps counters, drops gauges and loses what was in flight', () => 
   assert.equal(totals.unaccounted(), 0);
 });
 
-test('a late snapshot of a dead worker is not taken, with and without a successor', () => {
+test('a late snapshot of a dead worker is ignored, with and without a successor', () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 7);
   totals.update(7, numbers({ received: 10, stored: 10, inFlight: 0 }));
@@ -97,7 +97,7 @@ test('a late snapshot of a dead worker is not taken, with and without a successo
   assert.equal(totals.sum(stored), 10);
 });
 
-test('a forgotten event shows as unaccounted, one counted twice as -1', () => {
+test('a missing event shows as unaccounted, one counted twice as -1', () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 1);
   totals.update(1, numbers({ received: 10, stored: 7, inFlight: 2 }));
@@ -106,7 +106,7 @@ test('a forgotten event shows as unaccounted, one counted twice as -1', () => {
   assert.equal(totals.unaccounted(), -1);
 });
 
-test('the age of a slot counts from its last numbers, across a death', () => {
+test('the age of a slot counts from its last report, across a death', () => {
   let now = 1_000;
   const totals = new MetricTotals(1, () => now);
   now += 500;
@@ -120,14 +120,14 @@ test('the age of a slot counts from its last numbers, across a death', () => {
   assert.equal(totals.ageSeconds(1), 3);
 });
 
-test('an id is never given twice, and there are no other slots', () => {
+test('ids are not reused, and unknown slots are rejected', () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 1);
   assert.throws(() => totals.begin(1, 1), /worker 1 already exists/);
   assert.throws(() => totals.begin(2, 2), /unknown slot 2/);
 });
 
-test('two workers in a slot: amounts add up, ages do not, and each ends by itself', () => {
+test('two workers in a slot: amounts are summed, ages are not, and each ends independently', () => {
   let now = 0;
   const oldest = firstCell('forebay_buffer_oldest_seconds');
   const lag = firstCell('forebay_event_loop_lag_seconds');
@@ -159,7 +159,7 @@ test('two workers in a slot: amounts add up, ages do not, and each ends by itsel
   assert.equal(totals.unaccounted(), 0);
 });
 
-test('a counter does not fall by a rounding error when the younger of two goes first', () => {
+test('a counter does not decrease by a rounding error when the younger worker dies first', () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 1);
   totals.begin(1, 2);
@@ -180,7 +180,7 @@ test('a counter does not fall by a rounding error when the younger of two goes f
   }
 });
 
-/** Cells of everything that must never fall. */
+/** Cells that must never decrease. */
 const rising: number[] = [];
 for (const { name } of CATALOGUE) {
   const series = seriesOf(name);
@@ -198,7 +198,7 @@ const step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('second' as const), slot, count }) },
 );
 
-/** A worker as it counts itself: each event goes to exactly one fate or is in flight. */
+/** A worker's own accounting: each event has exactly one result or is in flight. */
 class Worker {
   readonly counters = new Counters();
   readonly id: number;
@@ -217,7 +217,7 @@ class Worker {
   }
 }
 
-test('whatever happens counters never fall, and balanced workers leave 0 unaccounted', () => {
+test('counters never decrease, and balanced workers leave 0 unaccounted', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const totals = new MetricTotals(SLOTS);

@@ -9,7 +9,7 @@ const outage = {
   reason: 'Kafka does not answer',
 } as const;
 
-test('a notice has the time of day at which the outage began', () => {
+test('a notice has the time of day of the outage’s start', () => {
   assert.equal(noticeOf(undefined), undefined);
   const { sinceMs, ...rest } = noticeOf(outage)!;
   const { sinceMs: _, ...expected } = outage;
@@ -17,7 +17,7 @@ test('a notice has the time of day at which the outage began', () => {
   assert(Math.abs(Date.now() - 5_000 - sinceMs) < 1_000, `${sinceMs}`);
 });
 
-test('another scope or begin is another notice, another reason is not', () => {
+test('another scope or start is another notice, another reason is not', () => {
   const same = (change: object) => sameNotice(noticeOf(outage), noticeOf({ ...outage, ...change }));
   assert.equal(same({ reason: 'connection refused' }), true);
   assert.equal(same({ scope: 'some' }), false);

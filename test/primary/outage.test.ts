@@ -20,12 +20,12 @@ const flowing: Delivery = {
 const idle: Delivery = { ...flowing, storedAgoMs: Number.POSITIVE_INFINITY };
 const nothing: Waiting = { events: 0, bytes: 0, oldestMs: 0 };
 
-/** What a worker says, by the time since Kafka stopped. */
+/** Report of a worker, by the time since Kafka stopped. */
 type Worker = (ms: number) => { delivery: Delivery; waiting?: Waiting } | undefined;
 
 const works: Worker = () => ({ delivery: flowing });
 const idles: Worker = () => ({ delivery: idle });
-/** Events came until Kafka stopped, and wait since. */
+/** Events arrived until Kafka stopped, and wait since then. */
 const stuck: Worker = (ms) => ({
   delivery: {
     ...flowing,
@@ -56,7 +56,7 @@ class Instance {
     ended: () => this.ended++,
   });
 
-  /** Each worker says for so long how it does. */
+  /** Each worker reports this state for a time. */
   pass(forMs: number, ...workers: Worker[]): this {
     for (let ms = 0; ms <= forMs; ms += LOOK_MS) {
       const statuses = workers
@@ -77,7 +77,7 @@ class Instance {
   }
 }
 
-test('one error line when nothing is stored for 4 s while something waits: what, why, until when', () => {
+test('one error line when nothing is stored for 4 s while events wait: effect, reason, deadline', () => {
   const { lines } = new Instance().pass(totalMs + confirmMs, stuck, stuck);
   const oldestMs = totalMs + confirmMs;
   assert.deepEqual(lines, [
@@ -168,13 +168,13 @@ for (const [title, workers, forMs] of NONE) {
   });
 }
 
-test('one bad look after a stall of the whole instance is no outage', () => {
+test('one bad report after a stall of the whole instance is no outage', () => {
   const instance = new Instance().pass(10_000, works);
   const stalled: Worker = () => stuck(60_000);
   assert.deepEqual(instance.pass(LOOK_MS, stalled).pass(10_000, works).lines, []);
 });
 
-test('a Kafka that takes 6 s for each batch is one outage, not one after the other', () => {
+test('a Kafka that takes 6 s per batch is one outage, not several', () => {
   const instance = new Instance();
   for (let batch = 0; batch < 20; batch++) instance.pass(6_000, stuck);
   const begun = instance.messages.filter((message) => message === 'Kafka outage began');
@@ -182,7 +182,7 @@ test('a Kafka that takes 6 s for each batch is one outage, not one after the oth
   assert.equal(instance.ended, 0);
 });
 
-test('workers that are replaced, or say nothing yet, end no outage', () => {
+test('replaced or silent workers do not end an outage', () => {
   const instance = new Instance().pass(10_000, stuck, stuck);
   instance.pass(10_000, () => undefined, works).pass(3_000, unreachable, works);
   assert.deepEqual(instance.messages, ['Kafka outage began']);
@@ -190,12 +190,12 @@ test('workers that are replaced, or say nothing yet, end no outage', () => {
   assert.deepEqual(instance.messages.slice(1), ['Kafka outage ended']);
 });
 
-/** Events expired for a leader that cannot be reached, and nothing was sent since. */
+/** Events expired for an unreachable leader, and nothing was sent since. */
 const expired: Worker = (ms) => ({
   delivery: { ...idle, stuckMs: ms, stuckPartitions: ms < totalMs ? 0 : 1, reason: 'no leader' },
 });
 
-test('an outage that widens from some partitions to all is an error line at once', () => {
+test('an outage that widens from some partitions to all is logged as an error immediately', () => {
   const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
   assert.deepEqual(instance.messages, ['Kafka outage began']);
   const beganMs = instance.nowMs;
@@ -211,7 +211,7 @@ test('an outage that widens from some partitions to all is an error line at once
   assert.deepEqual(instance.messages.slice(2), ['Kafka outage continues']);
 });
 
-test('an outage that widens and narrows again and again is two lines per minute, not more', () => {
+test('an outage that widens and narrows repeatedly is at most two lines per minute', () => {
   const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
   for (let i = 0; i < 60; i++) {
     instance.pass(totalMs + confirmMs, stuck, stuck).pass(4_000, works, () => onePartition(40_000));
@@ -221,15 +221,15 @@ test('an outage that widens and narrows again and again is two lines per minute,
   assert(length >= minutes - 1 && length <= 2 * minutes + 2, `${length} in ${minutes} minutes`);
 });
 
-test('one bad look after a stall does not widen an outage', () => {
+test('one bad report after a stall does not widen an outage', () => {
   const instance = new Instance().pass(partialMs + confirmMs, works, onePartition);
   instance.pass(LOOK_MS, () => stuck(60_000)).pass(10_000, works, () => onePartition(50_000));
   assert.deepEqual(instance.messages, ['Kafka outage began']);
 });
 
-test('a total outage keeps its effect while connections come and go', () => {
+test('a total outage keeps its effect while connections open and close', () => {
   const instance = new Instance().pass(10_000, stuck, stuck);
-  /** Just lost again: of no known scope. */
+  /** Just lost again: without a known scope. */
   const waits: Worker = () => ({ delivery: { ...idle, unreachableMs: 1_000 } });
   instance.pass(everyMs, waits, waits);
   assert.deepEqual(
@@ -241,7 +241,7 @@ test('a total outage keeps its effect while connections come and go', () => {
   );
 });
 
-test('events that expired for one leader, and nothing sent since, is an outage of some partitions', () => {
+test('events that expired for one leader, with nothing sent since, are an outage of some partitions', () => {
   const instance = new Instance().pass(partialMs + everyMs, expired, idles);
   assert.deepEqual(
     instance.lines.map(({ message, effect }) => [message, effect]),
@@ -251,7 +251,7 @@ test('events that expired for one leader, and nothing sent since, is an outage o
   assert.equal(instance.messages.at(-1), 'Kafka outage ended');
 });
 
-test('a slot without a worker delays the end of an outage, but not for ever', () => {
+test('a slot without a worker delays the end of an outage, but not indefinitely', () => {
   const instance = new Instance().pass(10_000, stuck, stuck);
   const none: Worker = () => undefined;
   instance.pass(missingMs - LOOK_MS, works, none);
@@ -260,7 +260,7 @@ test('a slot without a worker delays the end of an outage, but not for ever', ()
   assert.equal(instance.ended, 1);
 });
 
-test('the outage that lasts is described for other parts, until its end', () => {
+test('the current outage is available to other parts until its end', () => {
   const instance = new Instance();
   assert.equal(instance.pass(totalMs, stuck).current, undefined);
   const beganMs = instance.nowMs;

@@ -24,7 +24,7 @@ test('a free port stays free', async () => {
   await probePort(endpoint('127.0.0.1', port));
 });
 
-test('other failures are described in words', async () => {
+test('other failures have a readable message', async () => {
   // A link-local address without a zone.
   await assert.rejects(
     probePort(endpoint('fe80::1', 9000)),
@@ -32,8 +32,8 @@ test('other failures are described in words', async () => {
   );
 });
 
-test('an address that is not ours, by number and by name', async () => {
-  // 192.0.2.0/24 and .invalid are reserved: nobody has them.
+test('an address of another machine, numeric and by name', async () => {
+  // 192.0.2.0/24 and .invalid are reserved.
   for (const host of ['192.0.2.1', 'forebay.invalid']) {
     await assert.rejects(probePort(endpoint(host, 9000)), (error: Error) => {
       assert.match(error.message, /^FOREBAY_(HOST|PORT): .*(192\.0\.2\.1|forebay\.invalid)/);

@@ -40,7 +40,7 @@ test('not ready while a worker is missing or does not listen', () => {
   assert.equal(gate.update([fit, fit], false).ready, true);
 });
 
-test('not ready while at least half of the workers are short of memory', () => {
+test('not ready while at least half of the workers exceed the memory limit', () => {
   const short = { ...fit, memoryShort: true };
   const reasons = ['at least half of the workers exceed the memory limit and reject connections'];
   const gate = new ReadinessCheck();
@@ -53,7 +53,7 @@ test('not ready while at least half of the workers are short of memory', () => {
   assert.deepEqual(gate.update([short, fit, fit], false), { ready: true, reasons: [] });
 });
 
-test('not ready while a partition has had no leader for long, said once', () => {
+test('not ready while a partition has had no leader for long, with one reason', () => {
   const leaderless = { ...fit, leaderlessPartitions: 2 };
   const reasons = ['a partition has had no leader for 30 s'];
   const gate = new ReadinessCheck();
@@ -61,7 +61,7 @@ test('not ready while a partition has had no leader for long, said once', () => 
   assert.equal(gate.update([fit, fit, fit], false).ready, true);
 });
 
-test('says once why Kafka is not reached', () => {
+test('reports once why Kafka is not reached', () => {
   const away = { ...fit, kafkaReached: false, kafka: 'Kafka cannot be reached' };
   const silent = { ...fit, kafkaReached: false };
   const gate = new ReadinessCheck();
@@ -69,7 +69,7 @@ test('says once why Kafka is not reached', () => {
   assert.deepEqual(gate.update([fit, silent], false).reasons, ['the topic is not known yet']);
 });
 
-test('a topic that cannot be created has both reasons, as long as Kafka is not reached', () => {
+test('a failed topic creation adds a second reason while Kafka is not reached', () => {
   const missing = { ...fit, kafkaReached: false, kafka: 'the topic does not exist' };
   const topicCreation = 'Kafka answers POLICY_VIOLATION';
   const gate = new ReadinessCheck();
@@ -80,7 +80,7 @@ test('a topic that cannot be created has both reasons, as long as Kafka is not r
   assert.deepEqual(gate.update([{ ...fit, topicCreation }, fit], false).reasons, []);
 });
 
-test('a full buffer: off at 80% of the instance, on again below 60%', () => {
+test('a full buffer: not ready at 80% of the instance, ready again below 60%', () => {
   const gate = new ReadinessCheck();
   assert.equal(gate.update([buffered(100), buffered(59)], false).ready, true, '79.5% of both');
   const full = gate.update([buffered(100), buffered(60)], false);
@@ -90,19 +90,19 @@ test('a full buffer: off at 80% of the instance, on again below 60%', () => {
   assert.equal(gate.update([buffered(79), buffered(79)], false).ready, true);
 });
 
-test('a drain is a reason beside the others', () => {
+test('a drain is one of several reasons', () => {
   assert.deepEqual(new ReadinessCheck().update([fit, undefined], true).reasons, [
     'draining',
     'not all workers are listening',
   ]);
 });
 
-test('answers are compared by what they say', () => {
+test('readiness is compared by content', () => {
   assert(sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['a'] }));
   assert(!sameReadiness({ ready: false, reasons: ['a'] }, { ready: false, reasons: ['b'] }));
 });
 
-test('an instance whose writes Kafka refuses by rights or policy is not ready', () => {
+test('an instance whose writes Kafka rejects by ACL or policy is not ready', () => {
   const gate = new ReadinessCheck();
   const { ready, reasons } = gate.update([fit, { ...fit, refusedByPolicy: true }], false);
   assert.equal(ready, false);

@@ -5,7 +5,7 @@ import { ReadinessLog } from '../../src/primary/readiness-log.ts';
 
 const { repeatMs } = LIMITS.faults;
 
-/** The lines of an instance by its readiness; time passes by command. */
+/** Log lines of an instance by its readiness, with a manual clock. */
 function rig(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const lines: string[] = [];
@@ -20,7 +20,7 @@ function rig(t: TestContext) {
     () => state.nowMs,
   );
   t.after(() => log.end());
-  /** The instance is in this state for a time; no reasons = ready. */
+  /** Keeps this state for a time; no reasons = ready. */
   const pass = (forMs: number, ...reasons: string[]) => {
     log.update({ ready: reasons.length === 0, reasons });
     state.nowMs += forMs;
@@ -43,7 +43,7 @@ test('reasons that alternate for an hour are one line each per 10 minutes', (t) 
   assert(lines.length >= 2 * repeats - 2 && lines.length <= 2 * repeats, `${lines.length}`);
 });
 
-test('any order and any mix of reasons that were logged is no news', (t) => {
+test('another order or mix of logged reasons adds no line', (t) => {
   const { lines, pass } = rig(t);
   pass(2_000, 'a', 'b', 'c');
   for (const mix of ['a', 'b a', 'c', 'c a b', 'c b']) pass(2_000, ...mix.split(' '));
@@ -52,7 +52,7 @@ test('any order and any mix of reasons that were logged is no news', (t) => {
   assert.equal(lines.at(-1), 'warn | not ready | a | d', 'a new one comes with all that hold');
 });
 
-test('each transition is a line, with reasons that were logged before it too', (t) => {
+test('each transition is a line, even with reasons logged before it', (t) => {
   const { lines, pass } = rig(t);
   pass(2_000, 'a');
   pass(2_000);
@@ -66,7 +66,7 @@ test('each transition is a line, with reasons that were logged before it too', (
   ]);
 });
 
-test('a state that passes within a second is no line; one that lasts is, whatever its reasons do', (t) => {
+test('a state shorter than a second is not logged; a longer one is, even if its reasons change', (t) => {
   const { lines, pass } = rig(t);
   pass(1_000);
   pass(900, 'a');
@@ -76,7 +76,7 @@ test('a state that passes within a second is no line; one that lasts is, whateve
   assert.deepEqual(lines.slice(1), ['warn | not ready | b', 'warn | not ready | a']);
 });
 
-test('a stop is no line', (t) => {
+test('a stop is not logged', (t) => {
   const { lines, pass, state } = rig(t);
   pass(1_000);
   state.stops = true;

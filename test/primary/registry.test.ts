@@ -16,11 +16,11 @@ const facts: PrimaryFacts = {
 
 interface Exposition {
   readonly types: Map<string, string>;
-  /** By the series' whole name, labels and all. */
+  /** Keyed by the full name of the series with labels. */
   readonly samples: Map<string, number>;
 }
 
-/** Reads the text format; any line that does not belong to it fails. */
+/** Parses the text format; fails for any other line. */
 function parse(text: string): Exposition {
   const types = new Map<string, string>();
   const samples = new Map<string, number>();
@@ -39,7 +39,7 @@ async function scrape(totals: MetricTotals, given: PrimaryFacts = facts): Promis
   return parse(await buildRegistry(totals, given).metrics());
 }
 
-/** Every sample that the catalogue promises for two workers. */
+/** Every sample of the catalog for two workers. */
 function promised(series: Series): string[] {
   const { name, label, buckets } = series;
   if (name === 'forebay_build_info') return [`${name}{version="1.2.3",node="${process.version}"}`];
@@ -58,7 +58,7 @@ function written(name: string, labels: readonly string[]): string {
   return labels.length === 0 ? name : `${name}{${labels.join()}}`;
 }
 
-test('every series of the catalogue is there from the start with 0, and nothing else', async () => {
+test('every series of the catalog exists from the start with 0, and no other', async () => {
   const { samples, types } = await scrape(new MetricTotals(2, () => 0));
   const expected = (CATALOGUE as readonly Series[]).flatMap(promised);
   assert.deepEqual([...samples.keys()].sort(), expected.sort());
@@ -68,7 +68,7 @@ test('every series of the catalogue is there from the start with 0, and nothing 
   for (const { name, type } of CATALOGUE) assert.equal(types.get(name), type, name);
 });
 
-test('counters are added up over workers and label values keep apart', async () => {
+test('counters are summed over workers, label values stay separate', async () => {
   const totals = new MetricTotals(2);
   for (const slot of [1, 2]) {
     totals.begin(slot, slot);
@@ -120,7 +120,7 @@ test('histograms are cumulative, and stay so across a death', async () => {
   assert(Math.abs(sum - 2 * (3 * 0.001 + 2 * 0.004 + 500)) < 1e-9);
 });
 
-test('the primary’s own facts', async () => {
+test('values of the primary itself', async () => {
   const totals = new MetricTotals(1);
   totals.begin(1, 1);
   const counters = new Counters();

@@ -27,7 +27,7 @@ const BEGUN = 'rolling restart started';
 const ENDED = 'rolling restart completed';
 const GIVEN_UP = 'rolling restart aborted';
 
-/** A primary that is ready; `mode` sets that of the workers to come. */
+/** A ready primary; `mode` is the mode of later workers. */
 async function rolling(
   t: TestContext,
   workers: number,
@@ -44,7 +44,7 @@ async function rolling(
 }
 
 const pids = (child: Child) => child.lines().filter(did('listening')).map(pidOf);
-/** What workers did and the primary said, in order: `did slot` or the message. */
+/** Actions of workers and messages of the primary, in order: `did slot` or the message. */
 const story = (child: Child, from: number, words: readonly string[]) =>
   child
     .lines()
@@ -87,7 +87,7 @@ test('SIGHUP: a new worker listens before the old one drains, one slot after the
   assert.deepEqual(await child.ended, { code: 0, signal: null });
 });
 
-test('two workers in a slot while the first one leaves; the topic’s steward moves', async (t) => {
+test('two workers share a slot while the first one drains; another worker administers the topic', async (t) => {
   const { child, get, has, mode } = await rolling(t, 1, 'held');
   const [before] = pids(child);
   mode('run');
@@ -102,7 +102,7 @@ test('two workers in a slot while the first one leaves; the topic’s steward mo
     'forebay_events_unaccounted 0',
   );
   assert.equal((await get('/readyz')).status, 200);
-  // At most one more waits.
+  // At most one more restart is queued.
   for (const restart of ['queued', 'queued']) {
     const answer = await get('/workers/restart', 'POST');
     assert.deepEqual(await answer.json(), { restart });
@@ -120,11 +120,11 @@ for (const [kind, mode, reason] of [
   ['cannot run', 'fatal', /^the schema is wrong$/],
   ['dies', 'die', /^the new worker died before it could take over$/],
 ] as const) {
-  test(`a new worker that ${kind}: the roll is given up, who serves stays`, async (t) => {
+  test(`a new worker that ${kind}: the restart is aborted, the serving worker stays`, async (t) => {
     const { child, get, mode: set, signal } = await rolling(t, 2);
     const before = pids(child);
     set(mode);
-    // The second one begins in the moment in which the first is given up.
+    // The second restart begins the moment the first one is aborted.
     for (const restart of ['begun', 'queued']) {
       const answer = await get('/workers/restart', 'POST');
       assert.deepEqual(await answer.json(), { restart });
@@ -161,7 +161,7 @@ async function verdict(get: (path: string) => Promise<Response>): Promise<string
   return status.verdict.text;
 }
 
-/** A roll of one slot with worker 1, and what it does; its replacement is worker 2. */
+/** A restart of one slot with worker 1; its replacement is worker 2. */
 function alone({ attached = [1, 2], predecessor = [1] } = {}) {
   const done: string[] = [];
   const supervisor = {
@@ -187,7 +187,7 @@ function alone({ attached = [1, 2], predecessor = [1] } = {}) {
 
 const listens = { listening: true, kafkaReached: false } as WorkerStatus;
 
-test('a new worker that says nothing is given up after a bound, and killed', (t) => {
+test('a silent new worker is killed after a timeout, and the restart aborted', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { roll, did } = alone();
   t.mock.timers.tick(29_999);
@@ -202,7 +202,7 @@ test('a new worker that says nothing is given up after a bound, and killed', (t)
   assert.equal(roll.failure, undefined, 'another one has begun');
 });
 
-test('without Kafka a new worker takes over a while after it listens', (t) => {
+test('without Kafka a new worker takes over some time after it listens', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { roll, did } = alone();
   roll.status(2, listens);
@@ -216,7 +216,7 @@ test('without Kafka a new worker takes over a while after it listens', (t) => {
   assert.deepEqual(did(), ['worker replaced', ENDED]);
 });
 
-test('a worker that does not leave in its time is killed, and its death is told', (t) => {
+test('a worker that does not drain in time is killed, and its death is reported', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { roll, did } = alone();
   roll.status(2, { ...listens, kafkaReached: true });
@@ -230,7 +230,7 @@ test('a worker that does not leave in its time is killed, and its death is told'
 
 const FIT = { listening: true, kafkaReached: true } as WorkerStatus;
 
-test('a worker that still starts when its replacement is fit is killed: it would not hear', () => {
+test('a worker still starting when its replacement is ready is killed: it would not receive drain', () => {
   const { roll, did } = alone({ attached: [2] });
   roll.status(2, FIT);
   assert.deepEqual(did(), [BEGUN, 'kill 1']);
@@ -238,14 +238,14 @@ test('a worker that still starts when its replacement is fit is killed: it would
   assert.deepEqual(did(), ['worker replaced', ENDED]);
 });
 
-test('a replacement that was killed as it became fit replaces nobody', () => {
+test('a replacement killed just as it became ready does not take over', () => {
   const { roll, did } = alone({ predecessor: [] });
   roll.status(2, FIT);
   assert.deepEqual(did(), [BEGUN, GIVEN_UP]);
   assert.equal(roll.failure?.reason, 'the new worker was killed before it could take over');
 });
 
-test('a worker that dies while it is replaced: the new one takes its place at once', async (t) => {
+test('a worker that dies during its replacement: the new one takes over immediately', async (t) => {
   const { child, get, mode, signal } = await rolling(t, 2, 'run');
   const slotOne = child.lines().find((line) => did('listening')(line) && line.slot === 1);
   mode('slow');
@@ -261,7 +261,7 @@ test('a worker that dies while it is replaced: the new one takes its place at on
   assert.equal((await get('/readyz')).status, 200);
 });
 
-test('a stop ends a roll, and none begins any more', async (t) => {
+test('a stop cancels a restart, and rejects later ones', async (t) => {
   const { child, get, mode, signal } = await rolling(t, 2, 'held');
   const before = pids(child);
   mode('run');

@@ -13,7 +13,7 @@ const lines = [
   ['warn', { problem: '/requird is not a keyword' }, 'part of the event schema ignored'],
 ];
 
-test('a start and a rolling restart log why no event matches, and each ignored part', async () => {
+test('start and rolling restart log why no event matches, and each ignored part', async () => {
   const written: unknown[] = [];
   const log = { write: (...line: unknown[]) => written.push(line) } as unknown as DeferredLog;
   logSchema(log, warnings);

@@ -5,7 +5,7 @@ import { did, messages, pidOf, readyHost, said, useHosts } from './fixtures/fake
 
 useHosts();
 
-test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out counts from then', async () => {
+test('FOREBAY_PRESTOP_MS: not ready immediately, drained later, with the timeout counted from then', async () => {
   const env = { FOREBAY_PRESTOP_MS: '4000', FOREBAY_DRAIN_TIMEOUT_MS: '500' };
   const { child, get, has, signal } = await readyHost('run', 1, env);
   const startMs = performance.now();
@@ -14,7 +14,7 @@ test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out coun
   const readyz = await get('/readyz');
   assert.deepEqual([readyz.status, (await readyz.json()).reasons], [503, ['draining']]);
   await has('forebay_draining 1', 'forebay_workers{state="ready"} 1');
-  // Until then a worker that dies is replaced.
+  // Until then a dead worker is replaced.
   process.kill(pidOf(await child.line(did('listening'))), 'SIGKILL');
   await child.line(did('listening'), 2);
   assert.equal(child.lines().filter(did('drain')).length, 0);
@@ -24,7 +24,7 @@ test('FOREBAY_PRESTOP_MS: not ready at once, drained after it, its time-out coun
   assert(drain.timeoutMs > 400, `${drain.timeoutMs} ms`);
 });
 
-test('a second signal ends it at once, before the drain too', async () => {
+test('a second signal ends it immediately, also before the drain', async () => {
   const { child, signal } = await readyHost('run', 1, { FOREBAY_PRESTOP_MS: '60000' });
   signal('SIGTERM');
   await child.line(said('stop requested'));
@@ -33,7 +33,7 @@ test('a second signal ends it at once, before the drain too', async () => {
   assert.equal(child.lines().filter(did('drain')).length, 0);
 });
 
-test('POST /drain stops it as a signal does; neither another nor the first signal cuts it short', async () => {
+test('POST /drain stops it like a signal; neither a repetition nor the first signal shortens it', async () => {
   const { child, get, signal } = await readyHost('held', 1);
   for (let i = 0; i < 2; i++) assert.equal((await get('/drain', 'POST')).status, 202);
   assert.equal((await child.line(said('drain started'))).cause, 'POST /drain');
@@ -45,7 +45,7 @@ test('POST /drain stops it as a signal does; neither another nor the first signa
   assert.deepEqual(messages(child, 'second signal received, exiting immediately'), []);
 });
 
-test('after POST /drain the second signal ends it at once', async () => {
+test('after POST /drain the second signal ends it immediately', async () => {
   const { child, get, signal } = await readyHost('held', 1);
   await get('/drain', 'POST');
   await child.line(did('drain'));
@@ -56,7 +56,7 @@ test('after POST /drain the second signal ends it at once', async () => {
   assert.equal(messages(child, 'second signal received, exiting immediately').length, 1);
 });
 
-test('a primary that was suspended kills nobody', async () => {
+test('a primary that was suspended kills no worker', async () => {
   const { child, get, signal } = await readyHost('run', 2, { FOREBAY_WORKER_TIMEOUT_MS: '2000' });
   const workers = child.lines().filter(did('listening')).map(pidOf);
   signal('SIGSTOP');

@@ -16,12 +16,12 @@ import {
 
 useHosts();
 
-test('a killed worker is replaced, ever later; counters stay, what it held is lost', async () => {
+test('a killed worker is replaced with growing delays; counters stay, events in flight are lost', async () => {
   const { child, has, signal } = await host('run', 1);
   for (const restartMs of [100, 200]) {
     const deaths = messages(child, 'worker died').length;
     const pid = pidOf(await child.line(did('listening'), deaths + 1));
-    // What a worker held is known by its last report.
+    // Events in flight are known from the last report.
     await has('forebay_events_in_flight{worker="1"} 3');
     process.kill(pid, 'SIGKILL');
     const died = await child.line(said('worker died'), deaths + 1);
@@ -65,14 +65,14 @@ test('a fatal start is one line for all workers, with its exit code', async () =
   assert.deepEqual(messages(child, 'worker died'), []);
 });
 
-test('a worker that cannot run, where the others do not know the topic either: the end', async () => {
+test('a worker that fails to start while the others do not know the topic: exit', async () => {
   const { child } = await host('lost', 2);
   process.kill(pidOf(await child.line(did('listening'), 2)), 'SIGUSR2');
   assert.deepEqual(await child.ended, { code: 2, signal: null });
   assert.deepEqual(errorLines(child), ['forebay: the schema is wrong']);
 });
 
-test('a new worker that cannot run, where another serves: that goes on, and the slot tries again', async () => {
+test('a new worker that fails to start while another serves: that one continues, and the slot retries', async () => {
   const { child, get, has } = await readyHost('run', 2);
   const [worker] = child.lines().filter(did('listening'));
   process.kill(pidOf(worker!), 'SIGUSR2');
@@ -89,7 +89,7 @@ test('a new worker that cannot run, where another serves: that goes on, and the 
   assert.deepEqual(child.lines().filter(did('drain')), []);
 });
 
-test('a worker that cannot run while the instance drains changes nothing of that', async () => {
+test('a worker that fails to start during a drain does not affect it', async () => {
   const { child, signal } = await readyHost('held', 2);
   const [one, other] = child.lines().filter(did('listening')).map(pidOf);
   signal('SIGTERM');
@@ -123,7 +123,7 @@ for (const name of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('a signal while workers still start reaches them, exit code 0', async () => {
+test('a signal reaches workers that are still starting, exit code 0', async () => {
   const { child, signal } = await host('slow', 2);
   await child.line(did('started'), 2);
   signal('SIGTERM');
@@ -137,7 +137,7 @@ test('a signal while workers still start reaches them, exit code 0', async () =>
   }
 });
 
-test('a drain shows in /readyz and /metrics; a second signal ends it at once', async () => {
+test('a drain shows in /readyz and /metrics; a second signal ends it immediately', async () => {
   const { child, get, signal } = await readyHost('stuck', 2);
   assert.equal((await get('/readyz')).status, 200);
   signal('SIGINT');
@@ -154,7 +154,7 @@ test('a drain shows in /readyz and /metrics; a second signal ends it at once', a
   assert.equal(messages(child, 'second signal received, exiting immediately')[0]?.left, 6);
 });
 
-test('the deadline ends a drain with the count of what was left, exit code 1', async () => {
+test('the deadline ends a drain with the count of unsettled events, exit code 1', async () => {
   const { child, signal } = await readyHost('stuck', 2, { FOREBAY_DRAIN_TIMEOUT_MS: '200' });
   signal('SIGTERM');
   assert.deepEqual(await child.ended, { code: 1, signal: null });
@@ -163,7 +163,7 @@ test('the deadline ends a drain with the count of what was left, exit code 1', a
   assert(drain.timeoutMs <= 200);
 });
 
-test('a worker that dies instead of draining makes it exit code 1', async () => {
+test('a worker that dies instead of draining causes exit code 1', async () => {
   const { child, signal } = await readyHost('stuck', 1);
   signal('SIGTERM');
   process.kill(pidOf(await child.line(did('drain'))), 'SIGKILL');
@@ -171,7 +171,7 @@ test('a worker that dies instead of draining makes it exit code 1', async () => 
   assert.equal(messages(child, 'drain ended')[0]?.left, 3);
 });
 
-test('a defect in the primary is logged and ends it with exit code 1, and its workers', async () => {
+test('an internal error of the primary is logged and ends it with exit code 1, and its workers', async () => {
   const { child } = await host('garbled', 1);
   assert.deepEqual(await child.ended, { code: 1, signal: null });
   const [line] = messages(child, 'internal error in the primary, exiting');
@@ -182,7 +182,7 @@ test('a defect in the primary is logged and ends it with exit code 1, and its wo
   await until(() => !pids.some(isRunning));
 });
 
-test('the primary’s SIGKILL leaves no worker behind', async () => {
+test('SIGKILL of the primary leaves no worker behind', async () => {
   const { child, signal } = await host('run', 2);
   await child.line(did('listening'), 2);
   const pids = child.lines().filter(did('listening')).map(pidOf);
@@ -191,7 +191,7 @@ test('the primary’s SIGKILL leaves no worker behind', async () => {
   await until(() => !pids.some(isRunning));
 });
 
-test('one worker looks after the topic; all hear of it, new ones too', async () => {
+test('one worker administers the topic; all get its configuration, including new ones', async () => {
   const { child } = await host('run', 2);
   const topicAdmin = await child.line(did('topicAdmin'));
   await child.line(did('topicFacts'), 2);

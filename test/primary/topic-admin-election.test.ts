@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TopicAdminElection } from '../../src/primary/topic-admin-election.ts';
 
-/** Workers that were asked, and of which topic; `all` at first. */
+/** Workers that were asked, and the topics; `all` at first. */
 function setUp() {
   const asked: (number | string)[] = [];
   const admins = new TopicAdminElection((slot, topic) =>
@@ -13,14 +13,14 @@ function setUp() {
 
 const facts = (topic: string, maxMessageBytes = 1_000) => ({ topic, maxMessageBytes });
 
-test('the first worker that is there looks after the topics, alone', () => {
+test('the first worker administers the topics, alone', () => {
   const { asked, admins } = setUp();
   admins.workerUp(2);
   admins.workerUp(1);
   assert.deepEqual(asked, [2]);
 });
 
-test('when it dies another does; without another the next that comes', () => {
+test('after its death another one is elected; without another, the next to attach', () => {
   const { asked, admins } = setUp();
   admins.workerUp(1);
   admins.workerUp(2);
@@ -34,7 +34,7 @@ test('when it dies another does; without another the next that comes', () => {
   assert.deepEqual(asked, [1, 2, 3]);
 });
 
-test('a missing topic is asked once until the admins has reported it, whatever others are', () => {
+test('a missing topic is asked for once until it is reported, regardless of other topics', () => {
   const { asked, admins } = setUp();
   admins.workerUp(1);
   admins.topicMissing('events');
@@ -49,7 +49,7 @@ test('a missing topic is asked once until the admins has reported it, whatever o
   assert.deepEqual([...admins.facts], [facts('other'), facts('events')]);
 });
 
-test('a topic created again is read again, also while the admins reads the former one', () => {
+test('a recreated topic is read again, also while the former one is being read', () => {
   const { asked, admins } = setUp();
   admins.workerUp(1);
   admins.topicRecreated('events');

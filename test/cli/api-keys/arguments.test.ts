@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { keyHelp, parseKeyArguments } from '../../../src/cli/api-keys/arguments.ts';
 import { StartError } from '../../../src/common/errors.ts';
 
-test('what is given goes on, and nothing else', () => {
+test('given options are passed on, and nothing else', () => {
   assert.deepEqual(parseKeyArguments(['new', '--name', 'a']), {
     fields: { name: 'a' },
     file: undefined,
@@ -27,7 +27,7 @@ test('what is given goes on, and nothing else', () => {
   assert.equal(parseKeyArguments(['--help']).help, true);
 });
 
-test('what is wrong is one line that names option and range, exit code 2', () => {
+test('invalid arguments are one line that names option and range, exit code 2', () => {
   const named = ['new', '--name', 'a'];
   const rate = ['--events-per-second', '5'];
   const whole = 'must be a whole number from 1 to 100000000, not ';

@@ -18,7 +18,7 @@ async function key(...args: readonly string[]) {
 
 const TOKEN = /^fbk_[\w-]{43}\n$/;
 
-test('key new prints the token alone on stdout, and what to put into the file on stderr', async () => {
+test('key new prints only the token on stdout, and the entry for the file on stderr', async () => {
   const options = ['--events-per-second', '5', '--burst', '9', '--expires', '2999-01-31'];
   const { code, stdout, stderr } = await key('new', '--name', 'till', ...options);
   assert.equal(code, 0);
@@ -30,7 +30,7 @@ test('key new prints the token alone on stdout, and what to put into the file on
   assert(!stderr.includes(stdout.trim()), 'the token is shown once');
 });
 
-test('key new --file adds it, and shows no token that is in no file', async () => {
+test('key new --file adds the entry, and prints no token if that fails', async () => {
   const file = join(folder, 'keys.json');
   const { stdout, stderr } = await key('new', '--name', 'a', '--file', file);
   const [entry] = parseKeys(readFileSync(file, 'utf8'));
@@ -41,7 +41,7 @@ test('key new --file adds it, and shows no token that is in no file', async () =
   assert.match(again.stderr, /^forebay: key: .* already has a key with this name\n$/);
 });
 
-test('wrong arguments: one line, exit code 2, no token', async () => {
+test('invalid arguments: one line, exit code 2, no token', async () => {
   const { code, stdout, stderr } = await key('new', '--name', 'a b');
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(

@@ -16,11 +16,11 @@ const DEFAULTS = {
   help: false,
 };
 
-test('the default is to print what comes from now on, without end', () => {
+test('the default prints new events, without end', () => {
   assert.deepEqual(parseListenArguments([]), DEFAULTS);
 });
 
-test('all options that make sense together', () => {
+test('all compatible options together', () => {
   const argv = ['--from', 'beginning', '--count=17', '--json', '--verify'];
   argv.push('--partition', '0,3', '--partition=5', '--filter', 'a.b=c', '--filter', '@key=');
   argv.push('--sequence-field', 'seq');
@@ -40,14 +40,14 @@ test('all options that make sense together', () => {
   });
 });
 
-test('--from so long ago, with a space or = before it', () => {
+test('--from with an age, after a space or =', () => {
   for (const argv of [['--from', '-15m'], ['--from=-15m']]) {
     const options = parseListenArguments([...argv, '--json'], NOW);
     assert.deepEqual(options, { ...DEFAULTS, from: NOW - 15 * 60_000, json: true });
   }
 });
 
-/** Every message names the option and what its value may be. */
+/** Every message names the option and its allowed values. */
 const RANGES: Readonly<Record<string, RegExp>> = {
   '--count': /--count must be a whole number from 1 to 999999999999999, not /,
   '--partition': /--partition must be whole numbers from 0 to 2147483647 such as 3 or 0,3, not /,
@@ -65,7 +65,7 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
 };
 
 for (const [option, values] of Object.entries(WRONG)) {
-  test(`${option} names itself and its range, with a space or = before a wrong value`, () => {
+  test(`${option} names itself and its range, with a space or = before an invalid value`, () => {
     for (const value of values) {
       for (const argv of [[option, value], [`${option}=${value}`]]) {
         const message = messageOf([...argv, '--json']);
@@ -75,7 +75,7 @@ for (const [option, values] of Object.entries(WRONG)) {
     }
   });
 
-  test(`${option} without a value, or with the next option as one, says what it needs`, () => {
+  test(`${option} without a value, or followed by the next option, says what it requires`, () => {
     for (const argv of [[option], [option, '--json'], [option, '--'], [option, '--count=3']]) {
       assert.match(
         messageOf(argv),
@@ -86,7 +86,7 @@ for (const [option, values] of Object.entries(WRONG)) {
   });
 }
 
-test('values that begin with a hyphen and are right are taken', () => {
+test('valid values that begin with a hyphen are accepted', () => {
   assert.deepEqual(parseListenArguments(['--filter', '-a=1']).filters, [
     { field: '-a', text: '1' },
   ]);
@@ -115,12 +115,12 @@ for (const [argv, expected] of [
   [['--json=yes'], /--json takes no value/],
   [['--verify='], /--verify takes no value/],
 ] as [string[], RegExp][]) {
-  test(`wrong: ${argv.join(' ')}`, () => {
+  test(`invalid: ${argv.join(' ')}`, () => {
     assert.match(messageOf(argv), expected);
   });
 }
 
-test('each pair of options is either accepted or among those that make no sense together', () => {
+test('each pair of options is either accepted or listed as contradictory', () => {
   const options = [
     '--from=beginning',
     '--count=1',
@@ -146,7 +146,7 @@ test('each pair of options is either accepted or among those that make no sense 
   ]);
 });
 
-test('with --help among them, nothing else is looked at', () => {
+test('with --help, nothing else is checked', () => {
   for (const argv of [['--help'], ['-h'], ['--count', '-3', '-h'], ['x', '--help', '--speed']]) {
     assert.equal(parseListenArguments(argv).help, true, argv.join(' '));
   }
@@ -161,7 +161,7 @@ function errorOf(argv: readonly string[]): unknown {
   }
 }
 
-/** The error's message: one line, exit code 2. */
+/** Message of the error: one line, exit code 2. */
 function messageOf(argv: readonly string[]): string {
   const error = errorOf(argv);
   assert(error instanceof StartError, argv.join(' '));

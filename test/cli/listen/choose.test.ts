@@ -17,7 +17,7 @@ test('beginning, end, and a time: the first offsets of each partition', () => {
   assert.deepEqual(firstPositions({ ...bounds, since }, { ...ALL, from: 1 }), since);
 });
 
-test('only the partitions that are wanted; one that is not there is a wrong option', () => {
+test('only the selected partitions; a nonexistent one is an invalid option', () => {
   const partitions = new Set([1]);
   assert.deepEqual(firstPositions(bounds, { ...ALL, partitions }), new Map([[1, 10n]]));
   assert.throws(
@@ -29,7 +29,7 @@ test('only the partitions that are wanted; one that is not there is a wrong opti
   );
 });
 
-test('it goes on where it was, but for what is not there any more', () => {
+test('it resumes at its positions, except those that no longer exist', () => {
   assert.deepEqual(resumedPositions(bounds, ALL, at(3n, 15n)), at(3n, 15n));
   assert.deepEqual(resumedPositions(bounds, ALL, at(6n, 9n)), at(0n, 10n));
   const more = { low: at(0n, 0n, 0n), high: at(1n, 1n, 1n) };
@@ -40,7 +40,7 @@ test('it goes on where it was, but for what is not there any more', () => {
   );
 });
 
-test('what is said: which partitions, from where, and why nothing comes', () => {
+test('it prints the partitions, the start, and why no events arrive', () => {
   const lines = (...args: Parameters<typeof describeFirst>) => describeFirst(...args);
   assert.deepEqual(lines(SOURCE, bounds, ALL), [
     'reading t at a:1,b:2, 2 partitions, from its beginning',
@@ -53,7 +53,7 @@ test('what is said: which partitions, from where, and why nothing comes', () => 
   ]);
 });
 
-test('an empty topic is called empty, also when all that it had is deleted', () => {
+test('an empty topic is called empty, also if all its records are deleted', () => {
   const empty = { low: at(0n, 7n), high: at(0n, 7n) };
   assert.equal(describeFirst(SOURCE, empty, ALL)[1], 't is empty; waiting for events');
   const zero = describeFirst(
@@ -66,7 +66,7 @@ test('an empty topic is called empty, also when all that it had is deleted', () 
   assert.equal(describeFirst(SOURCE, half, ALL)[1], undefined);
 });
 
-test('a time after all records is said', () => {
+test('a time after all records is reported', () => {
   const late = { ...bounds, since: bounds.high };
   const [first, second] = describeFirst(SOURCE, late, { ...ALL, from: 0 });
   assert.match(first ?? '', /from 1970-01-01T00:00:00\.000Z$/);

@@ -13,7 +13,7 @@ const TAGS = {
   broken: names('broken'),
 };
 
-test('on a terminal, unless NO_COLOR or a dumb one; FORCE_COLOR goes before all', () => {
+test('on a terminal, unless NO_COLOR is set or it is dumb; FORCE_COLOR takes precedence', () => {
   assert.equal(wantsColors({}, true), true);
   assert.equal(wantsColors({}, false), false);
   assert.equal(wantsColors({ TERM: 'dumb' }, true), false);
@@ -24,7 +24,7 @@ test('on a terminal, unless NO_COLOR or a dumb one; FORCE_COLOR goes before all'
   assert.equal(wantsColors({ FORCE_COLOR: '0' }, true), false);
 });
 
-test('names, texts, numbers and words of JSON have their colors', () => {
+test('names, strings, numbers and literals of JSON have their colors', () => {
   const json = '{"a" : "b\\"c","n":-1.5e+3,"l":[true,false,null,""]}';
   assert.equal(
     paintJson(json, TAGS),
@@ -33,7 +33,7 @@ test('names, texts, numbers and words of JSON have their colors', () => {
   );
 });
 
-test('colors change nothing but the color, and end where they begin', () => {
+test('colors do not change the text, and end where they begin', () => {
   const json = '{"a":"true 1 \\\\","b":[1,"x: \\u001b"]}';
   assert.equal(stripVTControlCharacters(paintJson(json, COLORS)), json);
   for (const paint of Object.values(COLORS)) {

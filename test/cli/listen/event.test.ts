@@ -10,7 +10,7 @@ test('an event is a JSON object and nothing else', () => {
   assert.equal(parseEvent(null), undefined);
 });
 
-test('a path goes into objects and arrays', () => {
+test('a path leads into objects and arrays', () => {
   const event = { user: { name: 'Ann', tags: ['x', { y: 2 }] }, none: null };
   assert.equal(fieldAt(event, 'user.name'), 'Ann');
   assert.equal(fieldAt(event, 'user.tags.0'), 'x');
@@ -27,7 +27,7 @@ test('a field whose own name has dots is found, at every depth', () => {
   assert.equal(fieldAt(event, 'a.c.d.e'), 3);
 });
 
-test('nothing of the prototype is a field', () => {
+test('fields of the prototype are not found', () => {
   assert.equal(fieldAt({ a: {} }, 'toString'), undefined);
   assert.equal(fieldAt({ a: {} }, 'a.constructor.name'), undefined);
   assert.equal(fieldAt(parseEvent(Buffer.from('{"__proto__":{"x":1}}')), '__proto__.x'), 1);

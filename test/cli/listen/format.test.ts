@@ -17,19 +17,19 @@ test('plain: partition, offset, key and value, separated by tabs', () => {
   assert.equal(plainLine(record), '3\t9007199254740993\tclient-7\t{"msg":"grüß \\"dich\\""}\n');
 });
 
-test('plain: no key and no value are a dash, an empty key is empty', () => {
+test('plain: missing key and value are a dash, an empty key is empty', () => {
   assert.equal(plainLine({ ...record, key: null, value: null }), '3\t9007199254740993\t-\t-\n');
   const empty = plainLine({ ...record, key: Buffer.alloc(0), value: Buffer.alloc(0) });
   assert.equal(empty, '3\t9007199254740993\t\t\n');
 });
 
-test('plain: bytes that are no UTF-8 are told one by one', () => {
+test('plain: invalid UTF-8 is escaped byte by byte', () => {
   const bytes = Buffer.from([0xff, 0x41, 0x9b, 0xc3, 0x0a]);
   const line = plainLine({ ...record, key: bytes, value: bytes });
   assert.equal(line, '3\t9007199254740993\t\\xffA\\x9b\\xc3\\n\t\\xffA\\x9b\\xc3\\n\n');
 });
 
-test('colored: the same text, broken values in a color of their own', () => {
+test('colored: the same text, broken values in their own color', () => {
   const values = ['{"a":[1,"\u009b"]}', 'no json \u001b[31m', '', '"\u202e"'].map((v) =>
     Buffer.from(v),
   );
@@ -43,7 +43,7 @@ test('colored: the same text, broken values in a color of their own', () => {
   }
 });
 
-test('plain: nothing gets through that moves the cursor, colors or reorders the terminal', () => {
+test('plain: nothing moves the cursor, colors or reorders the terminal', () => {
   const evil = '\u001b[2Jred\u0007\r\n\tnext\u009b31m\u007f\u202eabc\u2066\u2028end';
   const expected = '\\x1b[2Jred\\x07\\r\\n\\tnext\\x9b31m\\x7f\\u202eabc\\u2066\\u2028end';
   assert.equal(printable(evil), expected);
@@ -51,12 +51,12 @@ test('plain: nothing gets through that moves the cursor, colors or reorders the 
   assert.equal(line, `3\t9007199254740993\t${expected}\t${expected}\n`);
 });
 
-test('plain: other characters stay as they are', () => {
+test('plain: other characters are unchanged', () => {
   const text = '{"a":"\\n ß 漢字 🙂 é"}';
   assert.equal(printable(text), text);
 });
 
-test('json: one object a line, the offset with all its digits, key and value as text', () => {
+test('json: one object per line, the offset with all its digits, key and value as text', () => {
   const line = jsonLine({ ...record, value: Buffer.from('{\n "a": "\u001b"}') });
   assert.equal(line.indexOf('\n'), line.length - 1);
   assert.match(line, /"offset":9007199254740993,/);
@@ -67,7 +67,7 @@ test('json: one object a line, the offset with all its digits, key and value as 
   );
 });
 
-test('json: what a terminal would obey is escaped, and is the same text when it is read', () => {
+test('json: control characters of terminals are escaped, and parse to the same text', () => {
   const text = '\u009b31m \u007f \u202e \u2028 \u061c \u001b[2J ß';
   const line = jsonLine({ ...record, key: Buffer.from(text), value: Buffer.from(text) });
   assert.equal(line, `${printable(line.slice(0, -1))}\n`);
@@ -75,14 +75,14 @@ test('json: what a terminal would obey is escaped, and is the same text when it 
   assert.equal(JSON.parse(line).key, text);
 });
 
-test('json: bytes that are no UTF-8 are base64 under another name', () => {
+test('json: invalid UTF-8 is base64 under another name', () => {
   const bytes = Buffer.from([0xff, 0x00]);
   const parsed = JSON.parse(jsonLine({ ...record, key: bytes, value: bytes }));
   assert.deepEqual(Object.keys(parsed).slice(3), ['keyBase64', 'valueBase64']);
   assert.deepEqual(Buffer.from(parsed.valueBase64, 'base64'), bytes);
 });
 
-test('json: no key and no value are null', () => {
+test('json: missing key and value are null', () => {
   const parsed = JSON.parse(jsonLine({ ...record, key: null, value: null }));
   assert.equal(parsed.key, null);
   assert.equal(parsed.value, null);

@@ -5,13 +5,13 @@ import { Gaps } from '../../../src/cli/listen/gaps.ts';
 
 const kinds = (gaps: Gaps, ...numbers: number[]) => numbers.map((n) => gaps.add(n).kind);
 
-test('one by one: each is the next, nothing is missing', () => {
+test('consecutive numbers leave nothing missing', () => {
   const gaps = new Gaps(7);
   assert.deepEqual(kinds(gaps, 8, 9, 10), ['next', 'next', 'next']);
   assert.equal(gaps.missing, 0);
 });
 
-test('a number that is skipped is missing until it comes late, then it is a repeat', () => {
+test('a skipped number is missing until it arrives late, then it is a repeat', () => {
   const gaps = new Gaps(1);
   assert.deepEqual(gaps.add(5), { kind: 'gap', missing: { first: 2, last: 4 } });
   assert.equal(gaps.missing, 3);
@@ -27,11 +27,11 @@ test('a number that is skipped is missing until it comes late, then it is a repe
   assert.equal(gaps.ranges, 0);
 });
 
-test('what is less than the first says nothing', () => {
+test('lower numbers than the first are unknown', () => {
   assert.deepEqual(kinds(new Gaps(5), 4, 4, 5), ['unknown', 'unknown', 'repeat']);
 });
 
-test('a range that is given up is unknown from then on: no repeats are made up', () => {
+test('a dropped range is unknown from then on: no false repeats', () => {
   const gaps = new Gaps(1);
   assert.deepEqual(kinds(gaps, 4, 9), ['gap', 'gap']);
   assert.equal(gaps.forgetOldest(), 2);
@@ -40,7 +40,7 @@ test('a range that is given up is unknown from then on: no repeats are made up',
   assert.equal(new Gaps(1).forgetOldest(), 0);
 });
 
-test('in any order it agrees with a list of all numbers that came', () => {
+test('in any order it agrees with a list of all received numbers', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1 }), (numbers) => {
       const [first = 0, ...rest] = numbers;

@@ -22,7 +22,7 @@ test('the help has every option, and no other', () => {
   }
 });
 
-test('docs/listen.md has the same options, and the bounds as they are', () => {
+test('docs/listen.md has the same options and limits', () => {
   assert.deepEqual(optionsIn(page), optionsIn(listenHelp()));
   assert.equal(LIMITS.listenIds, 2_000_000, 'ids');
   assert.match(page, /^\| ids \| 2 million;/m);
@@ -35,7 +35,7 @@ test('docs/listen.md has the same options, and the bounds as they are', () => {
   }
 });
 
-test('docs/listen.md has commands that can be pasted: their options are right', () => {
+test('commands in docs/listen.md have valid options', () => {
   const commands = [...page.matchAll(/make listen ARGS=("[^"]*"|\S+)/g)].map(([, args]) => args!);
   assert.ok(commands.length > 8, `${commands.length} commands`);
   for (const quoted of commands) {

@@ -32,7 +32,7 @@ test('from the beginning, with --count: partition, offset, key, value of each ev
   assert.deepEqual(listener.lines, ['1\t0\tk\t{"id":"a"}', '1\t1\t-\tbell\\x07']);
 });
 
-test('from the end: what was there before is not printed; Ctrl-C ends it cleanly', async () => {
+test('from the end: earlier events are not printed; Ctrl-C ends it cleanly', async () => {
   const topic = await newTopic({ brokers });
   await producer.send({ topic, messages: [event('old')] });
   const listener = new Listener(place(topic), ['--json']);
@@ -49,7 +49,7 @@ test('from the end: what was there before is not printed; Ctrl-C ends it cleanly
   assert(Math.abs(record.timestamp - Date.now()) < 60_000);
 });
 
-test('SIGTERM while it waits for Kafka ends it cleanly; it said what it waits for', async () => {
+test('SIGTERM while it waits for Kafka ends it cleanly; it has printed what it waits for', async () => {
   const [port] = await freePorts(1);
   const listener = new Listener({ brokers: [`127.0.0.1:${port}`], topic: 'any' }, []);
   await listener.says(/Kafka cannot be reached .*waiting/);
@@ -57,7 +57,7 @@ test('SIGTERM while it waits for Kafka ends it cleanly; it said what it waits fo
   assert.equal(await listener.exit, 0);
 });
 
-test('a topic that does not exist yet is waited for; none of its events is missed', async () => {
+test('it waits for a missing topic, and misses none of its events', async () => {
   const topic = uniqueTopic('listen');
   const listener = new Listener(place(topic), ['--count', '1']);
   await listener.says(/does not exist yet; waiting/);
@@ -71,7 +71,7 @@ test('a topic that does not exist yet is waited for; none of its events is misse
   assert.match(listener.out, /first/);
 });
 
-test('--verify finds repeats, sums up and exits with 1', async () => {
+test('--verify finds repeats, prints a summary and exits with 1', async () => {
   const topic = await newTopic({ brokers });
   await producer.send({ topic, messages: ['a', 'b', 'a', 'c'].map(event) });
   const args = ['--from', 'beginning', '--verify', '--count'];
@@ -93,7 +93,7 @@ test('--verify finds repeats, sums up and exits with 1', async () => {
   assert.match(clean.err, /2 events, 2 distinct ids, 0 repeats/);
 });
 
-test('--verify sums up on Ctrl-C too', async () => {
+test('--verify prints a summary after Ctrl-C, too', async () => {
   const topic = await newTopic({ brokers });
   const values = ['{"id":1}', '{"id":2}', '{"id":1}', '{"no":"id"}', 'no json'];
   await producer.send({ topic, messages: values.map((value) => ({ key: 'k', value })) });
@@ -107,7 +107,7 @@ test('--verify sums up on Ctrl-C too', async () => {
   );
 });
 
-test('a reader that goes away ends it with 0', async () => {
+test('a closed output ends it with 0', async () => {
   const topic = await newTopic({ brokers });
   const messages = Array.from({ length: 5_000 }, (_, i) => event(`e${i}`));
   await producer.send({ topic, messages });
@@ -118,7 +118,7 @@ test('a reader that goes away ends it with 0', async () => {
   assert.doesNotMatch(listener.err, /EPIPE|Error/);
 });
 
-test('--help, and wrong options: one line, exit code 2', async () => {
+test('--help, and invalid options: one line, exit code 2', async () => {
   const help = new Listener(place('any'), ['--help']);
   assert.equal(await help.exit, 0);
   assert.match(help.out, /^Usage: node dist\/main\.js listen /);
@@ -127,7 +127,7 @@ test('--help, and wrong options: one line, exit code 2', async () => {
   assert.match(wrong.err, /^forebay: listen: --from must be beginning, end, [^\n]*\n$/);
 });
 
-test('Kafka goes away and comes back: it goes on where it was', async () => {
+test('it resumes at its position after an outage of Kafka', async () => {
   const cluster = await startCluster({});
   try {
     const topic = await newTopic({ brokers: cluster.brokers });

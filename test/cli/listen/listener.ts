@@ -20,7 +20,7 @@ export interface NewTopic {
   readonly brokers: readonly string[];
   readonly topic?: string;
   readonly numPartitions?: number;
-  /** The broker compresses what it is sent by this. */
+  /** The broker compresses records with this codec. */
   readonly compression?: string;
 }
 

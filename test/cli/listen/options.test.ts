@@ -19,8 +19,8 @@ const ANN_TOO = '{"id":3,"user":{"name":"Ann"},"ok":false}';
 
 let brokers: readonly string[];
 let producer: Producer;
-/** Has in partition 0 an event that is an hour old and one of ten minutes ago, in 1 one that is an
- * hour old, and in 2 broken records. */
+/** Partition 0 has an event of an hour ago and one of ten minutes ago, 1 one of an hour ago, and 2
+ * broken records. */
 let filled: string;
 
 before(async () => {
@@ -48,12 +48,12 @@ const send = (topic: string, messages: Message[]) => producer.send({ topic, mess
 const listen = (topic: string, args: string[], surroundings?: Surroundings) =>
   new Listener({ brokers, topic }, args, surroundings);
 
-/** Values that a listener has printed, sorted: partitions come in any order. */
+/** Values that a listener has printed, sorted: partitions arrive in any order. */
 function values(listener: Listener): string[] {
   return listener.lines.map((line) => line.split('\t')[3] ?? '').sort();
 }
 
-test('--from a time: in each partition from the first record of that time on', async () => {
+test('--from a time: each partition from its first record of that time', async () => {
   const since = new Date(Date.now() - 15 * MINUTE_MS).toISOString();
   const ago = listen(filled, ['--from', '-15m', '--count', '3']);
   const at = listen(filled, ['--from', since, '--count', '3']);
@@ -85,7 +85,7 @@ test('an empty topic: it says so, and waits for the first event', async () => {
   assert.deepEqual(values(listener), ['first']);
 });
 
-test('--partition: the others are not read; one that is not there is a wrong option', async () => {
+test('--partition: the others are not read; a nonexistent one is an invalid option', async () => {
   const topic = await newTopic({ brokers, numPartitions: 3 });
   const two = [1, 2].map((partition) => ({ partition, value: `p${partition}` }));
   await send(topic, [{ partition: 0, value: 'p0' }, ...two]);
@@ -98,7 +98,7 @@ test('--partition: the others are not read; one that is not there is a wrong opt
   assert.match(wrong.err, /^forebay: listen: partition 3 does not exist: the topic has 0 to 2\n$/);
 });
 
-test('--filter: what all filters let through is shown and counted, nothing else', async () => {
+test('--filter: matching events are shown and counted, nothing else', async () => {
   const ann = listen(filled, [...BEGINNING, '--filter', 'user.name=Ann', '--count', '2']);
   const both = ['--filter', 'ok=true', '--filter', '@key=bob'];
   const bob = listen(filled, [...BEGINNING, ...both, '--count', '1', '--json']);
@@ -111,7 +111,7 @@ test('--filter: what all filters let through is shown and counted, nothing else'
   );
 });
 
-test('--rate: no events, but how many came, in all and by partition', async () => {
+test('--rate: no events, but rates, total and by partition', async () => {
   const [plain, json] = [
     listen(filled, [...BEGINNING, '--rate']),
     listen(filled, [...BEGINNING, '--rate', '--json', '--count', '6']),
@@ -126,7 +126,7 @@ test('--rate: no events, but how many came, in all and by partition', async () =
   assert.match(plain.err, /\nforebay: 6 events in /);
 });
 
-test('--verify --sequence-field: what is missing, or there twice, is told; exit code 1', async () => {
+test('--verify --sequence-field: missing and repeated numbers are reported; exit code 1', async () => {
   const topic = await newTopic({ brokers });
   const event = (key: string, seq: number) => ({ key, value: JSON.stringify({ seq }) });
   await send(
@@ -147,7 +147,7 @@ test('--verify --sequence-field: what is missing, or there twice, is told; exit 
   assert.match(late.err, /sequences of 1 client: 0 missing, 0 repeats, 1 late, 0 not tracked\n$/);
 });
 
-test('broken records are escaped in a pipe, and colored when FORCE_COLOR says so', async () => {
+test('broken records are escaped in a pipe, and colored with FORCE_COLOR', async () => {
   const args = [...BEGINNING, '--partition', '2', '--count', '3'];
   const pipe = listen(filled, args);
   const forced = listen(filled, args, { env: { FORCE_COLOR: '1' } });
@@ -162,7 +162,7 @@ test('broken records are escaped in a pipe, and colored when FORCE_COLOR says so
 test('on a terminal it is colored, unless NO_COLOR is set', {
   skip: missingTool('script'),
 }, async () => {
-  // The quotes are for the shell that script calls.
+  // The quotes are for the shell that script starts.
   const shell = `script -qec "$(printf '%q ' "$0" "$@")" /dev/null </dev/null`;
   const args = [...BEGINNING, '--partition', '0', '--count', '2'];
   const colored = listen(filled, args, { shell, env: { TERM: 'xterm' } });
@@ -173,7 +173,7 @@ test('on a terminal it is colored, unless NO_COLOR is set', {
   assert.equal(plain.out.includes('\u001b'), false, plain.out);
 });
 
-test('topics of every codec are read; one that this Node lacks is named, exit code 1', async () => {
+test('topics of every codec are read; one that this Node.js lacks is reported, exit code 1', async () => {
   const has = (codec: string) => codec !== 'zstd' || 'zstdCompressSync' in zlib;
   await Promise.all(
     CODECS.map(async (compression) => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CodecError } from '../../../src/cli/listen/decompression.ts';
 import { describe, obstacleOf, reasonOf, TRANSIENT } from '../../../src/cli/listen/positions.ts';
 
-/** As kafkajs nests them. */
+/** Nested as by kafkajs. */
 function tried(cause: Error): Error {
   return new Error('gave up', { cause: new Error('retried\nwith a stack', { cause }) });
 }
@@ -20,7 +20,7 @@ for (const [error, obstacle, transient] of [
   [named('KafkaJSSASLAuthenticationError'), 'login', false],
   [new CodecError('zstd needs more'), 'codec', false],
 ] as const) {
-  test(`${error.message}: ${obstacle}, ${transient ? 'waited for' : 'the end'}, in one line`, () => {
+  test(`${error.message}: ${obstacle}, ${transient ? 'waited for' : 'fatal'}, in one line`, () => {
     assert.equal(obstacleOf(tried(error)), obstacle);
     assert.equal(TRANSIENT.has(obstacle), transient);
     const line = describe(obstacle, 't', reasonOf(tried(error)));
@@ -29,7 +29,7 @@ for (const [error, obstacle, transient] of [
   });
 }
 
-test('the reason is the innermost, its first line', () => {
+test('the reason is the first line of the innermost message', () => {
   assert.equal(reasonOf(tried(new Error('refused\n  at x'))), 'refused');
   assert.equal(reasonOf('no error'), '');
 });

@@ -13,12 +13,12 @@ function rates(json: boolean, counts: Record<number, number>): Rates {
   return made;
 }
 
-test('per second of the time that went by, partitions in their order', () => {
+test('per second of elapsed time, partitions in order', () => {
   const line = rates(false, { 10: 30, 2: 3 }).line(7_000, TIME);
   assert.equal(line, '2026-11-25T10:00:00.000Z\t17/s\t2:1.5 10:15\n');
 });
 
-test('each line begins anew; nothing is 0 in all and no partition', () => {
+test('each line starts over; no events are a total of 0 and no partition', () => {
   const made = rates(false, { 0: 5 });
   assert.equal(made.line(6_000, TIME), '2026-11-25T10:00:00.000Z\t5.0/s\t0:5.0\n');
   assert.equal(made.line(7_000, TIME), '2026-11-25T10:00:00.000Z\t0.0/s\t\n');
@@ -32,6 +32,6 @@ test('json: numbers', () => {
   });
 });
 
-test('no time at all is no infinite rate', () => {
+test('no elapsed time gives no infinite rate', () => {
   assert.match(rates(false, { 0: 1 }).line(5_000, TIME), /\t1000\/s\t/);
 });

@@ -16,14 +16,14 @@ test('an id that was seen before is a repeat, each time', () => {
   );
 });
 
-test('the number 1 and the text "1" are two ids', () => {
+test('the number 1 and the string "1" are two ids', () => {
   const repeats = new Repeats('id', 1_000);
   assert.equal(repeats.check(event({ id: 1 })), undefined);
   assert.equal(repeats.check(event({ id: '1' })), undefined);
   assert.equal(repeats.check(event({ id: 1 })), '1');
 });
 
-test('events without an id are counted apart and are no repeats of each other', () => {
+test('events without an id are counted separately and are no repeats of each other', () => {
   const repeats = new Repeats('id', 1_000);
   const events = [event({}), event({ id: null }), undefined, undefined];
   for (const one of events) assert.equal(repeats.check(one), undefined);
@@ -39,7 +39,7 @@ test('a field of another name, and no field of the prototype', () => {
   assert.equal(repeats.check(event({ toString: 'a' })), '"a"');
 });
 
-test('a repeated id gets nothing through to the terminal, one of a kind is no plural', () => {
+test('a repeated id is escaped for the terminal, and one of a kind has no plural', () => {
   const repeats = new Repeats('id', 1_000);
   const evil = event({ id: '\u009b31m\u202e\u001b' });
   repeats.check(evil);
@@ -50,7 +50,7 @@ test('a repeated id gets nothing through to the terminal, one of a kind is no pl
   );
 });
 
-test('of more ids than it may remember, the newest half and more are known, and the rest is told', () => {
+test('above the limit at least the newest half of the ids is known, and evictions are reported', () => {
   const repeats = new Repeats('id', 10);
   for (let id = 0; id < 23; id++) assert.equal(repeats.check(event({ id })), undefined);
   for (let id = 18; id < 23; id++) assert.equal(repeats.check(event({ id })), String(id));

@@ -7,7 +7,7 @@ const key = (name: string) => Buffer.from(name);
 const send = (sequences: Sequences, client: string, ...values: unknown[]) =>
   values.map((value) => sequences.check(key(client), value));
 
-test('each client counts for itself', () => {
+test('each client is tracked separately', () => {
   const sequences = new Sequences(BOUNDS);
   send(sequences, 'a', 1, 2);
   send(sequences, 'b', 50, 51);
@@ -16,7 +16,7 @@ test('each client counts for itself', () => {
   assert.deepEqual(sequences.summary, summary);
 });
 
-test('gaps and repeats are told; what comes late is counted, and missing no more', () => {
+test('gaps and repeats are reported; late numbers are counted, and no longer missing', () => {
   const sequences = new Sequences(BOUNDS);
   const found = send(sequences, 'a', 1, 3, 6, 6, 2);
   assert.deepEqual(found, [
@@ -32,7 +32,7 @@ test('gaps and repeats are told; what comes late is counted, and missing no more
   );
 });
 
-test('texts of digits are numbers; everything else, and no key, is not followed', () => {
+test('strings of digits are numbers; anything else, and a missing key, is not tracked', () => {
   const sequences = new Sequences(BOUNDS);
   const none = [undefined, undefined];
   assert.deepEqual(send(sequences, 'a', '41', '42'), none);
@@ -43,7 +43,7 @@ test('texts of digits are numbers; everything else, and no key, is not followed'
   assert.deepEqual(send(sequences, 'a', 43), [undefined], 'they left no trace');
 });
 
-test('a client’s name gets nothing through to the terminal', () => {
+test('a client’s name is escaped for the terminal', () => {
   const sequences = new Sequences(BOUNDS);
   assert.deepEqual(
     send(sequences, '\u001b[2J\u009b\u202e', 1, 1)[1],
@@ -51,7 +51,7 @@ test('a client’s name gets nothing through to the terminal', () => {
   );
 });
 
-test('clients beyond the bound are counted, not followed', () => {
+test('clients above the limit are counted, not tracked', () => {
   const sequences = new Sequences({ ...BOUNDS, clientsMax: 1 });
   send(sequences, 'a', 1);
   assert.deepEqual(send(sequences, 'b', 1, 1, 9), [undefined, undefined, undefined]);
@@ -59,7 +59,7 @@ test('clients beyond the bound are counted, not followed', () => {
   assert.equal(sequences.summary.unfollowed, 3);
 });
 
-test('beyond the bound of ranges the oldest stay missing for good, and no repeat is made up', () => {
+test('above the limit of ranges the oldest stay missing, without false repeats', () => {
   const sequences = new Sequences({ ...BOUNDS, rangesMax: 2 });
   send(sequences, 'a', 1, 3, 5, 7);
   assert.equal(sequences.summary.missing, 3);

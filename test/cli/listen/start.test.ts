@@ -8,12 +8,12 @@ const at = (text: string) => {
   return typeof start === 'number' ? new Date(start).toISOString() : start;
 };
 
-test('beginning and end are themselves', () => {
+test('beginning and end', () => {
   assert.equal(at('beginning'), 'beginning');
   assert.equal(at('end'), 'end');
 });
 
-test('so long ago: seconds, minutes, hours, days', () => {
+test('ages: seconds, minutes, hours, days', () => {
   assert.equal(at('-90s'), '2026-11-25T09:58:30.000Z');
   assert.equal(at('-15m'), '2026-11-25T09:45:00.000Z');
   assert.equal(at('-2h'), '2026-11-25T08:00:00.000Z');
@@ -25,7 +25,7 @@ test('so long ago: seconds, minutes, hours, days', () => {
   );
 });
 
-test('a day or a time, in UTC unless it says otherwise', () => {
+test('a day or a time, in UTC by default', () => {
   assert.equal(at('2026-11-25'), '2026-11-25T00:00:00.000Z');
   assert.equal(at('2026-11-25T09:30'), '2026-11-25T09:30:00.000Z');
   assert.equal(at('2026-11-25T09:30:01.5'), '2026-11-25T09:30:01.500Z');
@@ -34,7 +34,7 @@ test('a day or a time, in UTC unless it says otherwise', () => {
   assert.equal(at('2030-01-01'), '2030-01-01T00:00:00.000Z');
 });
 
-test('days that no month has, times before 1970, and other texts are none', () => {
+test('nonexistent days, times before 1970, and other texts are rejected', () => {
   const wrong = ['2026-02-30', '2026-02-30T10:00Z', '2026-13-01', '1969-12-31', '2026-11-25 10:00'];
   wrong.push(
     '2026-11-25T25:00Z',
@@ -50,7 +50,7 @@ test('days that no month has, times before 1970, and other texts are none', () =
   for (const text of wrong) assert.equal(at(text), undefined, text);
 });
 
-test('in a sentence', () => {
+test('wording in a sentence', () => {
   assert.equal(describeStart('end'), 'its end');
   assert.equal(describeStart(NOW), '2026-11-25T10:00:00.000Z');
 });

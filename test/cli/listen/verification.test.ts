@@ -16,7 +16,7 @@ function verify(events: readonly object[], sequenceField?: string) {
   return { verification, said };
 }
 
-test('by id alone: no word of sequences', () => {
+test('ids only: no mention of sequences', () => {
   const { verification, said } = verify([
     { id: 1, seq: 1 },
     { id: 2, seq: 1 },
@@ -26,7 +26,7 @@ test('by id alone: no word of sequences', () => {
   assert.equal(verification.describe().length, 1);
 });
 
-test('a repeated id, a missing number or a repeated one is not clean', () => {
+test('a repeated id, a missing or a repeated number is not clean', () => {
   for (const [events, what] of [
     [
       [
@@ -57,7 +57,7 @@ test('a repeated id, a missing number or a repeated one is not clean', () => {
   }
 });
 
-test('what was missing and came late is clean, and the field may be within fields', () => {
+test('a number that arrives late is clean, and the field may be nested', () => {
   const { verification } = verify(
     [1, 3, 2].map((n) => ({ id: n, meta: { n } })),
     'meta.n',
@@ -66,7 +66,7 @@ test('what was missing and came late is clean, and the field may be within field
   assert.match(verification.describe()[1] ?? '', /0 missing, 0 repeats, 1 late/);
 });
 
-test('after so many findings they are only counted', () => {
+test('findings above the limit are only counted', () => {
   const repeats = LIMITS.listenFindings + 50;
   const { verification, said } = verify(Array.from({ length: repeats + 1 }, () => ({ id: 'x' })));
   assert.equal(said.length, LIMITS.listenFindings + 1);

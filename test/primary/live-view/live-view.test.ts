@@ -10,7 +10,7 @@ import { until } from '../../../testing/wait.ts';
 
 const { points: POINTS, viewers: VIEWERS, unreadBytes: UNREAD } = LIMITS.liveView;
 
-/** Numbers of a test's own: the point says how often it was asked for. */
+/** A fake sampler: the point counts its calls. */
 class FakeSampler {
   points = 0;
   statuses = 0;
@@ -32,7 +32,7 @@ function fresh() {
   view = new LiveView(sampler as unknown as Sampler, ABOUT);
 }
 
-/** Streams that have begun and not ended. */
+/** Open streams. */
 const open = new Set<ServerResponse>();
 const server = createServer((_request, response) => {
   if (!view.watch(response)) return void response.writeHead(503).end();
@@ -54,7 +54,7 @@ interface Received {
   readonly data: Record<string, unknown>;
 }
 
-/** Somebody who looks. */
+/** A viewer. */
 class Viewer {
   readonly events: Received[] = [];
   readonly response: IncomingMessage;
@@ -94,7 +94,7 @@ class Viewer {
   }
 }
 
-test('the ring holds ten minutes: the oldest point leaves, a new viewer gets all', async () => {
+test('the ring holds ten minutes: the oldest point is dropped, a new viewer gets all', async () => {
   fresh();
   for (let second = 0; second < POINTS + 5; second++) view.sample();
   assert.equal(sampler.statuses, 0, 'while nobody looks nothing is made ready for them');
@@ -110,7 +110,7 @@ test('the ring holds ten minutes: the oldest point leaves, a new viewer gets all
   await viewer.close();
 });
 
-test('several viewers hear the same point, and one that leaves leaves the others', async () => {
+test('several viewers get the same point, and one that leaves does not affect the others', async () => {
   fresh();
   const [one, two] = await Promise.all([Viewer.open(), Viewer.open()]);
   await Promise.all([one.heard(1), two.heard(1)]);
@@ -124,7 +124,7 @@ test('several viewers hear the same point, and one that leaves leaves the others
   await two.close();
 });
 
-test('viewers are bounded, and a place that comes free is given again', async () => {
+test('viewers are limited, and a free slot is reused', async () => {
   fresh();
   const viewers = await Promise.all(Array.from({ length: VIEWERS }, () => Viewer.open()));
   const refused = await Viewer.open();
@@ -135,7 +135,7 @@ test('viewers are bounded, and a place that comes free is given again', async ()
   for (const viewer of [...viewers, next]) await viewer.close();
 });
 
-test('who does not read is cut off before much is kept for him', async () => {
+test('a viewer that does not read is disconnected before much is buffered', async () => {
   fresh();
   const deaf: Socket = connect(port, '127.0.0.1');
   deaf.on('error', () => {}).pause();
@@ -150,7 +150,7 @@ test('who does not read is cut off before much is kept for him', async () => {
     async () => {
       view.sample();
       kept = Math.max(kept, stream!.writableLength);
-      // The one that reads has its time to read.
+      // Gives the reading viewer time to read.
       await viewer.heard(sampler.points + 1);
       return !open.has(stream!);
     },

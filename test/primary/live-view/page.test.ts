@@ -1,4 +1,4 @@
-/** The live view at work: a real browser, a real gateway under load, and what goes wrong there. */
+/** The live view in a real browser, with a real gateway under load, and with faults. */
 import assert from 'node:assert/strict';
 import { after, before, type TestContext, test } from 'node:test';
 import { LIMITS } from '../../../src/config/limits.ts';
@@ -15,7 +15,7 @@ import { screenshot, TestPage } from '../../page/browser.ts';
 const skip = missingTool('chromium');
 const BAD_EVENTS = 50;
 const WIDTH = 1200;
-/** A picture for the README has more of a past on it. */
+/** Screenshots for the README need more history. */
 const PICTURE_MS = process.env.SCREENSHOTS === undefined ? 0 : 45_000;
 const env = { FOREBAY_WORKERS: '2' };
 let gateway: Gateway;
@@ -46,7 +46,7 @@ async function startLoad(t: TestContext): Promise<() => Promise<unknown>> {
   return () => Promise.all(loads.map((load) => load.stop()));
 }
 
-/** What stands beside a name in a list. */
+/** Value for a name in a list. */
 async function figure(list: string, name: string): Promise<string> {
   const entries = await shown.page.$$eval(`#${list} > div`, (all) =>
     all.map((entry) => [entry.firstChild?.textContent, entry.lastChild?.textContent]),
@@ -60,7 +60,7 @@ async function count(list: string, name: string): Promise<number> {
   return Number((await figure(list, name)).replaceAll(',', ''));
 }
 
-/** The texts of a table's rows. */
+/** Texts of a table's rows. */
 function rows(body: string): Promise<string[][]> {
   return shown.page.$$eval(`#${body} tr`, (all) =>
     all.map((row) => [...row.children].map((cell) => cell.textContent ?? '')),
@@ -78,12 +78,12 @@ function untilSaid(pattern: RegExp, deadlineMs = 30_000): Promise<boolean> {
   );
 }
 
-/** Colour of the sign before the verdict, as the browser has computed it. */
+/** Color of the status icon, as computed by the browser. */
 function dotColour(): Promise<string> {
   return shown.page.$eval('#verdict', (node) => getComputedStyle(node, '::before').color);
 }
 
-/** Colour of a custom property, in the same form. */
+/** Color of a custom property, in the same form. */
 function colourOf(property: string): Promise<string> {
   return shown.page.evaluate((name) => {
     const probe = document.body.appendChild(document.createElement('i'));
@@ -94,7 +94,7 @@ function colourOf(property: string): Promise<string> {
   }, property);
 }
 
-test('before anything comes it says so', { skip }, async () => {
+test('without events it says so', { skip }, async () => {
   const response = await shown.page.goto(`${gateway.adminUrl}/`);
   assert.match(response?.headers()['content-security-policy'] ?? '', /default-src 'none'/);
   await untilSaid(/^Ready; no events in the last 10 seconds$/);
@@ -108,7 +108,7 @@ test('before anything comes it says so', { skip }, async () => {
   assert.equal(await figure('cards', 'acknowledged, p99'), '–');
 });
 
-test('load, bad events and a killed worker are seen, and agree with /metrics', {
+test('load, invalid events and a killed worker are shown, and agree with /metrics', {
   skip,
 }, async (t) => {
   const stop = await startLoad(t);
@@ -161,7 +161,7 @@ test('load, bad events and a killed worker are seen, and agree with /metrics', {
   );
 });
 
-test('the charts say their numbers, and the keyboard looks back', { skip }, async () => {
+test('the charts have text alternatives, and the keyboard moves the cursor', { skip }, async () => {
   const { page } = shown;
   const chart = (title: string) =>
     page.getByRole('img', { name: new RegExp(`^${title}, last 10`) });
@@ -188,7 +188,7 @@ test('the charts say their numbers, and the keyboard looks back', { skip }, asyn
   assert.equal(await shown.text('#when'), 'now');
 });
 
-test('a narrow screen needs no scrolling sideways, light or dark', { skip }, async () => {
+test('a narrow screen needs no horizontal scrolling, light or dark', { skip }, async () => {
   await shown.page.setViewportSize({ width: 320, height: 700 });
   for (const colorScheme of ['light', 'dark'] as const) {
     await shown.page.emulateMedia({ colorScheme });
@@ -197,7 +197,7 @@ test('a narrow screen needs no scrolling sideways, light or dark', { skip }, asy
   }
 });
 
-test('the link to the runbook leads to its section, which the instance serves itself', {
+test('the runbook link leads to its section, served by the instance itself', {
   skip,
 }, async () => {
   const { page } = shown;
@@ -214,14 +214,14 @@ test('the link to the runbook leads to its section, which the instance serves it
   await until(async () => (await count('cards', 'workers died in 10 min')) === 2);
 });
 
-test('a page that comes later has what was before', { skip }, async () => {
+test('a page opened later shows the history', { skip }, async () => {
   const before = await count('cards', 'stored since start');
   await shown.page.reload();
   await until(async () => (await count('cards', 'stored since start')) === before);
   assert.equal(await count('cards', 'workers died in 10 min'), 2);
 });
 
-/** Takes the places for viewers that are left, until `signal` gives them back. */
+/** Takes the remaining viewer slots, until `signal` releases them. */
 async function takePlaces(signal: AbortSignal): Promise<readonly Response[]> {
   const taken: Response[] = [];
   for (;;) {
@@ -231,14 +231,14 @@ async function takePlaces(signal: AbortSignal): Promise<readonly Response[]> {
   }
 }
 
-test('a page that nobody sees gives up its place, and comes back', { skip }, async () => {
+test('a hidden page releases its slot, and reconnects later', { skip }, async () => {
   const seen = (hidden: boolean) =>
     shown.page.evaluate((value) => {
       Object.defineProperty(document, 'hidden', { value, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));
     }, hidden);
   const others = new AbortController();
-  // A response that nobody knows any more is ended, and its place comes free.
+  // A response without references is ended, and its slot is free again.
   const taken = [await takePlaces(others.signal)];
   assert.equal(taken[0]?.length, LIMITS.liveView.viewers - 1, 'the page has one');
   await seen(true);
@@ -254,7 +254,7 @@ test('a page that nobody sees gives up its place, and comes back', { skip }, asy
   assert.equal(taken.flat().length, LIMITS.liveView.viewers);
 });
 
-test('the instance ends and another one starts: said, and seen again', { skip }, async () => {
+test('a restart of the instance is shown, and followed by its data', { skip }, async () => {
   assert.equal((await gateway.stop()).code, 0);
   await untilSaid(/^This instance cannot be reached; retrying$/);
   assert.match(await shown.text('#since'), /^since /);
@@ -266,7 +266,7 @@ test('the instance ends and another one starts: said, and seen again', { skip },
   assert.equal(await count('cards', 'stored since start'), 0);
 });
 
-test('the browser complained of nothing but the place that it did not get', { skip }, () => {
+test('the browser reported no error except the rejected stream', { skip }, () => {
   const others = shown.complaints.filter((text) => !/status of 503/.test(text));
   assert.deepEqual(others, []);
 });

@@ -9,7 +9,7 @@ const NAME = 'forebay_ack_duration_seconds';
 const cells = histogram(NAME);
 const last = seriesOf(NAME).buckets!.at(-1)!;
 
-/** A histogram of one worker's that is looked at after each of what it observes. */
+/** A histogram of one worker that is sampled after each observation. */
 function observed(looks: number) {
   const totals = new MetricTotals(1, () => 0);
   totals.begin(1, 1);
@@ -23,7 +23,7 @@ function observed(looks: number) {
   };
 }
 
-test('a quantile lies in the bucket of its value, as even as that allows', () => {
+test('a quantile is interpolated within the bucket of its value', () => {
   const look = observed(5);
   // Half of them in (1, 2.5] ms, the others in (10, 15] ms.
   const seen = look(...Array<number>(50).fill(0.002), ...Array<number>(50).fill(0.012));
@@ -35,13 +35,13 @@ test('a quantile lies in the bucket of its value, as even as that allows', () =>
   near(1, 15);
 });
 
-test('nothing seen is no value, beyond the last bound is the bound', () => {
+test('no observations give no value; beyond the last bound the bound is returned', () => {
   const look = observed(5);
   assert.equal(look().quantile(0.5), undefined);
   assert.equal(look(10 * last).quantile(0.5), last);
 });
 
-test('only the last looks are told', () => {
+test('only the last samples count', () => {
   const look = observed(2);
   look(1);
   assert(look(0.001).quantile(0.99)! > 0.5, 'the slow one is among them');

@@ -16,7 +16,7 @@ const oldest = cell('forebay_buffer_oldest_seconds');
 const cpu = cell('forebay_worker_cpu_seconds_total');
 const ack = histogram('forebay_ack_duration_seconds');
 
-/** Two workers whose numbers a test writes, and a clock that it turns. */
+/** Two workers with metrics set by the test, and a manual clock. */
 function instance() {
   let nowMs = 0;
   const now = () => nowMs;
@@ -45,7 +45,7 @@ function instance() {
   return { totals, workers, states, restarts, sampler, second };
 }
 
-test('a point has rates of all workers, sums of gauges, counts of this second alone', () => {
+test('a point has rates of all workers, sums of gauges, counts of this second only', () => {
   const { workers, second } = instance();
   const [one, two] = workers;
   one.add(received.ws, 100);
@@ -83,7 +83,7 @@ test('a point has rates of all workers, sums of gauges, counts of this second al
   assert.equal(next('refused.buffer_full'), 10);
 });
 
-test('a death: what was lost is counted once, nothing falls below 0, the slot is empty', () => {
+test('a death: lost events are counted once, nothing falls below 0, the slot is empty', () => {
   const { totals, workers, states, restarts, sampler, second } = instance();
   workers[0].add(received.ws, 10);
   workers[0].set(inFlight, 10);
@@ -107,7 +107,7 @@ test('a death: what was lost is counted once, nothing falls below 0, the slot is
   assert.equal(counts['restarts.crash'], 1);
 });
 
-test('the status has a row per worker and every state of a lane', () => {
+test('the status has a row per worker and every lane state', () => {
   const { workers, sampler, second } = instance();
   workers[1].add(received.ws, 3);
   workers[1].set(inFlight, 3);

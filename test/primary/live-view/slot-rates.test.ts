@@ -4,7 +4,7 @@ import { SlotRates } from '../../../src/primary/live-view/slot-rates.ts';
 
 const values = (count: number) => Float64Array.of(count);
 
-test('a rate is of the time between the numbers, whenever somebody looks', () => {
+test('a rate refers to the time between reports, not between samples', () => {
   const rates = new SlotRates(1, 0);
   rates.update(values(500), 500, 900);
   assert.equal(rates.perSecond[0], 1_000);
@@ -14,7 +14,7 @@ test('a rate is of the time between the numbers, whenever somebody looks', () =>
   assert.equal(rates.perSecond[0], 1_000, 'two seconds’ numbers in one look');
 });
 
-test('numbers that are overdue leave no rate, and those that follow tell the mean', () => {
+test('overdue reports clear the rate, and the next one gives the mean', () => {
   const rates = new SlotRates(1, 0);
   rates.update(values(1_000), 1_000, 1_000);
   rates.update(values(1_000), 1_000, 3_000);

@@ -55,7 +55,7 @@ const unready = (...reasons: string[]): State => ({ ...well, ready: false, reaso
 const dead: State = { ...well, states: [[], ['ready']] };
 
 const IDLE = 'Ready; no events in the last 10 seconds';
-/** What is so, what is said, and the section of the runbook that says what to do. */
+/** Condition, its text, and the runbook section with the steps. */
 const CASES: readonly [Numbers, State, kind: string, text: string, section: string][] = [
   [{}, well, 'idle', IDLE, ''],
   [{ stored: 5 }, well, 'good', 'Events are stored', ''],
@@ -183,7 +183,7 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
 ];
 
-test('the worst that is true now is said, with what to do and where the runbook says more', () => {
+test('the most severe current condition is shown, with the next step and the runbook section', () => {
   for (const [numbers, state, kind, text, section] of CASES) {
     const { todo, sinceMs, ...said } = verdictOf([pointOf(numbers)], state);
     assert.deepEqual(said, { kind, text, section });
@@ -199,14 +199,14 @@ test('the worst that is true now is said, with what to do and where the runbook 
   }
 });
 
-test('what was ten seconds ago is over', () => {
+test('a condition that ended ten seconds ago is over', () => {
   const quiet = Array.from({ length: 10 }, () => pointOf({}));
   const trouble = pointOf({ 'dropped.buffer_full': 1, 'restarts.crash': 1, stored: 1 });
   assert.equal(verdictOf([trouble, ...quiet], well).text, IDLE);
   assert.equal(verdictOf([trouble, ...quiet.slice(1)], well).kind, 'bad');
 });
 
-test('it is known since when a state holds, whatever changes in its details', () => {
+test('the start of a state is kept while its details change', () => {
   const watch = new VerdictWatch(500);
   assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 500]);
   const after = (at: number, numbers: Numbers, state: State) => {
@@ -222,7 +222,7 @@ test('it is known since when a state holds, whatever changes in its details', ()
   assert.deepEqual(after(16_000, {}, well), ['idle', 15_000], 'ten seconds after the last event');
 });
 
-test('an outage holds since its begin, which the log knows, not since the view has seen it', () => {
+test('an outage starts when the log says, not when the view first sees it', () => {
   const watch = new VerdictWatch(500);
   watch.update(pointOf({ at: 6_000 }), allOut);
   assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['bad', 1_000]);
@@ -230,7 +230,7 @@ test('an outage holds since its begin, which the log knows, not since the view h
   assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 7_000]);
 });
 
-test('the past is bounded, adds up, and knows how old its points are', () => {
+test('the history is bounded, adds up, and knows the age of its points', () => {
   const columns = ['at', 'refused.schema', 'refused.timeout'];
   const past = new Past({ columns, secondsMax: 3, points: [[1_000, 1, 0]] });
   assert.equal(past.value('refused.schema'), 1);

@@ -5,7 +5,7 @@ import { viewFile } from '../../../src/primary/live-view/view-files.ts';
 
 const folder = new URL('../../../src/primary/live-view/static/', import.meta.url);
 
-test('the page, every script that it imports and its styles are served, and nothing else', () => {
+test('the page, its scripts and styles are served, and nothing else', () => {
   assert.equal(viewFile('/')?.type, 'text/html; charset=utf-8');
   const scripts = new Set(['/view.js']);
   for (const path of scripts) {
@@ -30,7 +30,7 @@ test('the page, every script that it imports and its styles are served, and noth
   }
 });
 
-test('nothing of the page is inline or from elsewhere, and all of it is small', () => {
+test('nothing of the page is inline or external, and all of it is small', () => {
   const html = String(viewFile('/')?.body);
   assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|https?:\/\//);
   for (const [, attributes] of html.matchAll(/<script([^>]*)>/g)) {
@@ -41,14 +41,14 @@ test('nothing of the page is inline or from elsewhere, and all of it is small', 
   assert(bytes < 64 * 1024, `${bytes} bytes`);
 });
 
-test('the page leads to the runbook and to the metrics, however the instance does', () => {
+test('the page links to the runbook and to the metrics in any state', () => {
   const html = String(viewFile('/')?.body);
   const [lead = ''] = html.match(/<p class="lead">.*?<\/p>/s) ?? [];
   assert.match(lead, /<a href="metrics">/);
   assert.match(lead, /<a href="runbook">/);
 });
 
-test('the runbook is docs/operations.md, and leads to nothing that is not served', () => {
+test('the runbook is docs/operations.md, with links only to served files', () => {
   const { body, type } = viewFile('/runbook') ?? {};
   assert.equal(type, 'text/html; charset=utf-8');
   const html = String(body);
