@@ -138,6 +138,10 @@ export class FakeResponse implements HttpResponse {
   body = '';
   /** Its end closes the connection. */
   closes = false;
+  /** The client has not read earlier responses. */
+  unread = false;
+  /** Reports that the client has read them. */
+  writable: (() => boolean) | undefined;
   paused = false;
   /** Number of calls. */
   pauses = 0;
@@ -171,6 +175,17 @@ export class FakeResponse implements HttpResponse {
     this.body = String(body);
     this.closes = closes;
     this.#options.onEnd?.(this.status, this.body);
+    return this;
+  }
+  tryEnd(rest: string | Uint8Array, totalBytes: number): [boolean, boolean] {
+    if (this.unread) return [false, false];
+    this.end(this.body + Buffer.from(rest).toString());
+    assert.equal(Buffer.byteLength(this.body), totalBytes);
+    return [true, true];
+  }
+  onWritable(handler: (offset: number) => boolean): this {
+    this.#demandOpen();
+    this.writable = () => handler(Buffer.byteLength(this.body));
     return this;
   }
   endWithoutBody(_reportedLength?: number, closes = false): this {

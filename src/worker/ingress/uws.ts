@@ -24,6 +24,14 @@ export interface HttpResponse {
   writeStatus(status: string): HttpResponse;
   writeHeader(name: string, value: string): HttpResponse;
   end(body?: string | Uint8Array, closeConnection?: boolean): HttpResponse;
+  /**
+   * Ends the response with `Content-Length: totalBytes`, unless earlier responses of the connection
+   * are unread: then it stays open, and {@link onWritable} continues it with the rest of the body.
+   * @returns whether more can be written, and whether the response is complete
+   */
+  tryEnd(rest: string | Uint8Array, totalBytes: number): [isWritable: boolean, isComplete: boolean];
+  /** The handler is called with the written bytes of the body. @returns as `isWritable` */
+  onWritable(handler: (offset: number) => boolean): HttpResponse;
   endWithoutBody(reportedLength?: number, closeConnection?: boolean): HttpResponse;
   /** Ends the connection without a response. */
   close(): HttpResponse;

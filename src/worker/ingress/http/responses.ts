@@ -129,7 +129,8 @@ function write(
     writeHeaders(response, options.headers);
     writePersistence(response, content, close);
     if (!isBare) {
-      response.end(body, close === true);
+      if (close === true) response.end(body, true);
+      else endAsRead(response, body);
     } else if (close === true && !isEmpty) {
       response.endWithoutBody(Buffer.byteLength(body), true);
     } else {
@@ -139,6 +140,19 @@ function write(
       response.endWithoutBody();
     }
   });
+}
+
+/**
+ * Ends a response with a body. While the client does not read, the body is not copied to the send
+ * buffer: the response stays open, and the next pipelined request closes the connection.
+ */
+function endAsRead(response: HttpResponse, body: string | Buffer): void {
+  const [, isComplete] = response.tryEnd(body, Buffer.byteLength(body));
+  if (isComplete) return;
+  const bytes = Buffer.from(body);
+  // uWebSockets.js requires the handler; the request itself has been answered.
+  response.onAborted(() => {});
+  response.onWritable((offset) => response.tryEnd(bytes.subarray(offset), bytes.length)[0]);
 }
 
 /** Writes `Connection` and `Keep-Alive`; uWebSockets.js does so for a connection that it closes. */

@@ -110,6 +110,18 @@ test('in a turn without time left, responses wait for its end: otherwise pipelin
   );
 });
 
+test('the body of a response waits while its client reads no earlier one', () => {
+  const response = new FakeResponse();
+  response.unread = true;
+  handler.handle(response, fakeRequest('GET', '/client.js', {}));
+  assert.deepEqual([response.body, response.ended], ['', false]);
+  assert.equal(response.writable?.(), false, 'still unread');
+  response.unread = false;
+  assert.equal(response.writable?.(), true);
+  assert(response.ended);
+  assert.match(response.body, /WebSocket/);
+});
+
 test('a body rejected undecoded is rejected at the end of a turn without time left', async () => {
   const { turn, spend } = spentLater();
   const rate = { eventsPerSecond: 0.001, burst: 1 };
