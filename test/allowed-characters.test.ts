@@ -1,4 +1,4 @@
-/** A message that lists the allowed characters lists each that is allowed, and no other. */
+/** A message that lists the allowed characters lists exactly these. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const TAKERS: Readonly<Record<string, (text: string) => unknown>> = {
     if (!new RegExp(`^(?:${pattern})$`, 'v').test(text)) throw new Error(`must be ${title}`);
   },
 };
-/** Of one word the message means all. */
+/** In one word the message means all. */
 const WORDS: readonly (readonly [string, RegExp])[] = [
   ['letters', /^[A-Za-z]$/],
   ['digits', /^[0-9]$/],
@@ -37,7 +37,7 @@ function messageOf(take: (text: string) => unknown, text: string): string | unde
   }
 }
 
-/** What stands between "letters, digits" and the next comma or the end, without "and". */
+/** Text between "letters, digits" and the next comma or the end, without "and". */
 function listed(message: string): Set<string> {
   const [, marks = ''] =
     /letters, digits,?(?: and)? ([^,]*?)(?: alone)?(?:,|$)/.exec(message) ?? [];
@@ -45,7 +45,7 @@ function listed(message: string): Set<string> {
 }
 
 for (const [what, take] of Object.entries(TAKERS)) {
-  test(`${what} takes the characters that its message lists, and no other`, () => {
+  test(`${what} accepts exactly the characters in its message`, () => {
     const message = messageOf(take, 'a b');
     assert(message !== undefined, 'a space is not allowed');
     const marks = listed(message);

@@ -14,10 +14,10 @@ after(async () => {
   for (const child of children) await child.kill();
 });
 
-/** How these tests call it: what its texts have to say, so that they can be pasted. */
+/** The invocation in these tests, which texts must repeat for copying. */
 const CALLED = 'node dist/main.js';
 
-/** Runs a cluster program of others that starts the command. */
+/** Runs a third-party cluster program that starts the command. */
 function foreign(how: 'worker' | 'nested', args: readonly string[], env = {}): Child {
   const child = new Child('test/fixtures/foreign-cluster.mjs', [how, 'dist/main.js', ...args], env);
   children.push(child);
@@ -35,7 +35,7 @@ async function lonely(): Promise<Record<string, string>> {
   };
 }
 
-/** Runs the command to its end. */
+/** Runs the command. */
 async function forebay(args: readonly string[], env: Record<string, string> = {}) {
   const child = new Child('dist/main.js', args, env);
   children.push(child);
@@ -58,7 +58,7 @@ test('--version is the package’s', async () => {
   assert.deepEqual(await forebay(['--version']), { code: 0, stdout: `${version}\n`, stderr: '' });
 });
 
-test('config prints what holds, and no secret', async () => {
+test('config prints the effective settings, and no secret', async () => {
   const { code, stdout, stderr } = await forebay(['config'], {
     FOREBAY_PORT: '9123',
     FOREBAY_WORKER: 'hunter2',
@@ -80,7 +80,7 @@ function folderOf(t: TestContext): string {
   return folder;
 }
 
-test('config reads the files too, and names all that cannot be used: exit code 2', async (t) => {
+test('config reads the files too, and reports all unusable ones: exit code 2', async (t) => {
   const folder = folderOf(t);
   const file = (name: string, content: string) => {
     const path = join(folder, name);
@@ -120,7 +120,7 @@ test('config reads the files too, and names all that cannot be used: exit code 2
   assert.doesNotMatch(stdout + stderr, /hunter2/);
 });
 
-test('config warns of what is doubtful in files that can be used: exit code 0', {
+test('config warns about usable but questionable files: exit code 0', {
   skip: missingTool('openssl'),
 }, async (t) => {
   const folder = folderOf(t);
@@ -155,7 +155,7 @@ test('config warns of what is doubtful in files that can be used: exit code 0', 
   assert.match(lines[4]!, /^forebay: KAFKA_TLS_CERT_FILE: .* CN=client expired on 2/);
 });
 
-test('config finds a key that is not that of the certificate, for clients and for Kafka', {
+test('config finds a key that does not match the certificate, for clients and for Kafka', {
   skip: missingTool('openssl'),
 }, async () => {
   const authority = new Authority();
@@ -180,7 +180,7 @@ test('config finds a key that is not that of the certificate, for clients and fo
   assert.deepEqual(more, []);
 });
 
-test('no line on stderr names the command twice, whichever way a command fails', async () => {
+test('no line on stderr names the command twice, however a command fails', async () => {
   const absent = '/does/not/exist';
   const tls = { FOREBAY_TLS_CERT_FILE: absent, FOREBAY_TLS_KEY_FILE: absent };
   const runs: [string[], Record<string, string>?][] = [
@@ -206,7 +206,7 @@ test('no line on stderr names the command twice, whichever way a command fails',
   }
 });
 
-test('a variable that is no setting is a warning in the log', async () => {
+test('an unknown variable is a warning in the log', async () => {
   const child = new Child('dist/main.js', [], {
     FOREBAY_HOST: '127.0.0.1',
     FOREBAY_PORT: String(await freePort()),
@@ -239,7 +239,7 @@ test('as a worker of a foreign cluster it does not serve: one line, exit code 2'
   );
 });
 
-test('a variable that a cluster leaves behind: one line that names it, exit code 2', async () => {
+test('a variable left behind by a cluster: one line that names it, exit code 2', async () => {
   const { code, stdout, stderr } = await forebay([], { NODE_UNIQUE_ID: '1', ...(await lonely()) });
   assert.deepEqual([code, stdout], [2, '']);
   const line = 'forebay: NODE_UNIQUE_ID is set, as in a worker of node:cluster: unset it\n';
@@ -265,7 +265,7 @@ test('commands that do not serve work in a foreign cluster, too', async () => {
   }
 });
 
-test('as a process that a worker of a foreign cluster starts it serves', async () => {
+test('as a process started by a worker of a foreign cluster it serves', async () => {
   const child = foreign('nested', [], await lonely());
   const { pid } = await child.line(({ msg }) => msg === 'started');
   const { msg } = await child.line(({ worker }) => worker === 1);
@@ -274,7 +274,7 @@ test('as a process that a worker of a foreign cluster starts it serves', async (
   assert.deepEqual(await child.ended, { code: 0, signal: null });
 });
 
-test('an unknown command, and arguments where there are none: one line, exit code 2', async () => {
+test('an unknown command, and unexpected arguments: one line, exit code 2', async () => {
   const [unknown, extra] = await Promise.all([forebay(['srve']), forebay(['config', 'x'])]);
   const see = `see ${CALLED} --help\n`;
   assert.deepEqual(unknown, {
@@ -289,7 +289,7 @@ test('an unknown command, and arguments where there are none: one line, exit cod
   });
 });
 
-test('wrong settings are named all at once, exit code 2, without a stack', async () => {
+test('invalid settings are reported all at once, exit code 2, without a stack', async () => {
   const { code, stdout, stderr } = await forebay([], {
     FOREBAY_PORT: '90000',
     KAFKA_TLS: 'yes',
@@ -306,7 +306,7 @@ test('wrong settings are named all at once, exit code 2, without a stack', async
   );
 });
 
-test('a port that somebody holds: one line that names it, exit code 1', async () => {
+test('a port in use: one line that names it, exit code 1', async () => {
   const holder = createServer();
   await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
   const busy = String((holder.address() as AddressInfo).port);

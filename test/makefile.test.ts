@@ -1,4 +1,4 @@
-/** The Makefile: which targets run under which Node.js, and what `make listen` reads. */
+/** The Makefile: Node.js versions of the targets, and the topic that `make listen` reads. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -22,7 +22,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-/** A folder with a `node` that says it is of this version, and an `npm` that tells its arguments. */
+/** A folder with a `node` that reports this version, and an `npm` that prints its arguments. */
 function toolsOf(version: string): string {
   const bin = mkdtempSync(join(folder, 'bin-'));
   const real = `exec '${process.execPath}' "$@"`;
@@ -32,10 +32,10 @@ function toolsOf(version: string): string {
   return bin;
 }
 
-/** Other tests use what is built: make takes it as it is. */
+/** Other tests use the build: make must not rebuild it. */
 const BUILT = ['-o', 'node_modules/.package-lock.json', '-o', 'dist/.built'];
 
-/** Runs make under a Node.js of this version. */
+/** Runs make with a Node.js of this version. */
 function make(version: string, args: readonly string[], { cwd = ROOT, built = BUILT } = {}) {
   const { PATH, HOME } = process.env;
   const env = { HOME, PATH: `${toolsOf(version)}:${PATH}` };
@@ -47,7 +47,7 @@ function make(version: string, args: readonly string[], { cwd = ROOT, built = BU
   return { status, stdout, stderr };
 }
 
-test('targets that do not run the gateway run under any Node.js since 18.18', () => {
+test('targets that do not run the gateway work with any Node.js since 18.18', () => {
   for (const version of ['v18.18.0', 'v20.18.3', 'v24.1.0']) {
     const { status, stdout, stderr } = make(version, ['listen', 'ARGS=--help']);
     assert.deepEqual([status, stderr], [0, ''], version);
@@ -63,7 +63,7 @@ test('targets that do not run the gateway run under any Node.js since 18.18', ()
   }
 });
 
-test('targets that run the gateway say which Node.js they need, before anything starts', () => {
+test('targets that run the gateway name the required Node.js before anything starts', () => {
   for (const target of ['run', 'test', 'bench', 'chaos', 'soak', 'profile', 'release']) {
     const { status, stdout, stderr } = make('v24.1.0', [target]);
     assert.deepEqual([status, stdout], [2, ''], target);
@@ -72,7 +72,7 @@ test('targets that run the gateway say which Node.js they need, before anything 
   assert.match(make('v20.18.3', ['run']).stderr, /^the gateway needs/);
 });
 
-test('no Node.js at all: it says so', () => {
+test('without Node.js it says so', () => {
   const bin = mkdtempSync(join(folder, 'empty-'));
   for (const tool of ['sh', 'make', 'find', 'ls', 'grep']) {
     const found = spawnSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' });
@@ -87,7 +87,7 @@ test('no Node.js at all: it says so', () => {
   assert.match(run.stderr, /^Forebay needs Node\.js 20\.19\+ or 22, and there is none\n/);
 });
 
-test('packages that another Node.js installed are installed again, if there is a binary for this one', () => {
+test('packages installed by another Node.js are reinstalled, if there is a binary for this one', () => {
   const checkout = (installed: readonly string[]) => {
     const root = mkdtempSync(join(folder, 'checkout-'));
     for (const name of ['Makefile', 'package.json', 'package-lock.json', 'src', 'scripts']) {
@@ -119,7 +119,7 @@ test('packages that another Node.js installed are installed again, if there is a
   }
 });
 
-/** A terminal in which nothing says which topic, brokers or port to use. */
+/** A terminal without settings of topic, brokers or port. */
 const NOTHING_SET = { KAFKA_TOPIC: '', KAFKA_BROKERS: '', FOREBAY_PORT: '' };
 
 test('make listen reads the topic of the gateway that make run started', async () => {
@@ -145,7 +145,7 @@ test('make listen reads the topic of the gateway that make run started', async (
   await late.says(/(reading|topic) event_topic_newer /);
 });
 
-test('help and wrong options of make listen need no Kafka', async () => {
+test('help and invalid options of make listen need no Kafka', async () => {
   const terminal = stand.terminal(NOTHING_SET);
   assert.match(await terminal.run('make listen ARGS=--help'), /^Usage: /);
   const output = await terminal.run('make listen ARGS="--count -3" || true');

@@ -1,4 +1,4 @@
-/** What Forebay is made of: nothing runs at its installation, and all of it may be passed on. */
+/** Dependencies of Forebay: no install scripts, and only redistributable packages. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const packages = productionPackages();
 const refs = packages.map(({ name, version }) => `${name}@${version}`);
 
-/** What package.json asks for in production, under its real name. */
+/** Production dependencies of package.json, by their real names. */
 function asked(): string[] {
   const { dependencies, optionalDependencies } = JSON.parse(read('package.json')) as {
     dependencies: Record<string, string>;
@@ -21,7 +21,7 @@ function asked(): string[] {
   );
 }
 
-test('every package that package.json asks for is exact, and among those that are looked at', () => {
+test('every dependency of package.json is pinned, and among the checked packages', () => {
   assert(asked().length > 10, `${asked().length} are asked for`);
   assert.deepEqual(
     asked().filter((ref) => !refs.includes(ref)),
@@ -35,12 +35,12 @@ test('no production package has an install script, and npm runs none of the othe
   assert.match(read('.npmrc'), /^ignore-scripts=true$/m);
 });
 
-test('each production package is held to a SHA-512', () => {
+test('each production package has a SHA-512', () => {
   const loose = packages.filter(({ integrity }) => !/^sha512-[\w+/]{86}==$/.test(integrity));
   assert.deepEqual(loose, []);
 });
 
-test('the licence of each production package is permissive, and the one it names itself', () => {
+test('the licence of each production package is permissive, and the one it states itself', () => {
   const others = packages.filter(({ license }) => !PERMISSIVE.includes(license));
   assert.deepEqual(others, []);
   let installed = 0;

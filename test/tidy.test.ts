@@ -1,4 +1,4 @@
-/** The house rules that a program can hold. */
+/** House rules that a program can check. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const tracked = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
 const code = tracked.filter((path) => /\.(ts|mjs|js)$/.test(path));
 const read = (path: string) => readFileSync(root + path, 'utf8');
 
-/** Files of `paths` in which a line matches `pattern`, with the line's number. */
+/** Lines of `paths` that match `pattern`, as file and line number. */
 function hits(paths: readonly string[], pattern: RegExp): string[] {
   return paths.flatMap((path) =>
     read(path)
@@ -25,7 +25,7 @@ function hits(paths: readonly string[], pattern: RegExp): string[] {
   );
 }
 
-test('no file of src is longer than 350 lines, or 400 with the invariant that rules it at its head', () => {
+test('no file of src is longer than 350 lines, or 400 with a ruling invariant in its header', () => {
   const sources = code.filter((path) => path.startsWith('src/'));
   const linesMax = (text: string) =>
     /^[^*]*\/\*\*[^/]*\b([Oo]ne invariant rules it|Invariant:)/.test(text) ? 400 : 350;
@@ -35,21 +35,21 @@ test('no file of src is longer than 350 lines, or 400 with the invariant that ru
   );
 });
 
-test('no line of code is longer than 100 columns, but for names of tests and texts', () => {
+test('no line of code is longer than 100 columns, except test titles and texts', () => {
   assert.deepEqual(hits(code, /^(?!.*https?:)(?!\s*(await t\.)?test\()(?!.*[`']).{101,}$/), []);
 });
 
-test('every assertion of src has a message: Node makes one from the source, for seconds', () => {
+test('every assertion of src has a message: generating one from the source takes seconds', () => {
   const sources = code.filter((path) => path.startsWith('src/'));
   assert.deepEqual(hits(sources, /\bassert(\.\w+)?\([^'"`]*\);$/), []);
 });
 
-test('nothing is left for later, and no test is switched off', () => {
+test('no deferred work, and no disabled test', () => {
   const marks = new RegExp(['TO' + 'DO', 'FIX' + 'ME', '\\b(test|it)\\.' + 'only\\('].join('|'));
   assert.deepEqual(hits(code, marks), []);
 });
 
-test('uWebSockets.js is loaded by the listener alone, kafkajs’s inside by one file', () => {
+test('only one file imports uWebSockets.js, and one file kafkajs’s internals', () => {
   const sources = code.filter((path) => path.startsWith('src/'));
   assert.deepEqual(
     hits(sources, /['"`]uWebSockets\.js/).map((hit) => hit.split(':')[0]),
@@ -59,7 +59,7 @@ test('uWebSockets.js is loaded by the listener alone, kafkajs’s inside by one 
   assert.deepEqual([...new Set(deep)], ['src/worker/producer/kafkajs.ts']);
 });
 
-test('the primary does not know the stages, and no stage knows the primary', () => {
+test('the primary does not import stages, and no stage imports the primary', () => {
   const primary = code.filter((path) => path.startsWith('src/primary/'));
   const worker = code.filter((path) => path.startsWith('src/worker/'));
   assert.deepEqual(hits(primary, /from '.*\/worker\//), []);
@@ -80,10 +80,10 @@ function importsOf(paths: readonly string[]): Map<string, readonly string[]> {
   );
 }
 
-/** Files that import themselves by way of others. */
+/** Files in an import cycle. */
 function cyclic(imports: ReadonlyMap<string, readonly string[]>): string[] {
   const left = new Map(imports);
-  // What imports nothing that is left is in no cycle.
+  // Files whose imports are all removed are in no cycle.
   for (let before = -1; before !== left.size; ) {
     before = left.size;
     for (const [path, targets] of left) {
@@ -93,7 +93,7 @@ function cyclic(imports: ReadonlyMap<string, readonly string[]>): string[] {
   return [...left.keys()];
 }
 
-test('no file of src, bench or testing imports itself by way of others', () => {
+test('no import cycles in src, bench or testing', () => {
   const imports = importsOf(code.filter((path) => /^(src|bench|testing)\//.test(path)));
   assert.ok([...imports.values()].flat().length > 500, 'imports were found');
   assert.deepEqual(cyclic(imports), []);
@@ -109,7 +109,7 @@ test('no file of src, bench or testing imports itself by way of others', () => {
   );
 });
 
-test('every make target that the documents name exists', () => {
+test('every make target named in the documents exists', () => {
   const documents = tracked.filter((path) => path.endsWith('.md'));
   const named = documents.flatMap((path) =>
     [...read(path).matchAll(/`make ([a-z-]+)/g)].map(([, target]) => target!),
@@ -130,7 +130,7 @@ test('every folder of src is on the map of ARCHITECTURE.md', () => {
   );
 });
 
-/** The anchors of a document's headings, as they are made for pages. */
+/** Anchors of a document's headings, as on rendered pages. */
 function anchors(path: string): Set<string> {
   const text = read(path).replace(/^```[\s\S]*?^```/gm, '');
   const found = new Set<string>();
@@ -144,7 +144,7 @@ function anchors(path: string): Set<string> {
   return found;
 }
 
-test('the documents’ links lead to files of the project, and to headings that are there', () => {
+test('links of the documents lead to existing files and headings', () => {
   let headings = 0;
   for (const path of tracked.filter((name) => name.endsWith('.md'))) {
     const folder = path.includes('/') ? path.slice(0, path.lastIndexOf('/') + 1) : '';

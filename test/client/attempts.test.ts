@@ -52,7 +52,7 @@ const admitted = () => answer(200, { accepted: 0, errors: [] });
 const unauthorized = () => answer(401, { error: { code: 'unauthorized', message: 'no' } });
 const never = () => false;
 
-/** A client whose connections last so long, and whose requests are answered so. */
+/** A client with these connection times and responses. */
 function start(
   clock: VirtualClock,
   lastsMs: readonly number[],
@@ -66,7 +66,7 @@ function start(
   return { client: createClient({ url, webSocket: sockets.class, ...options }), sockets };
 }
 
-test('a refusal that arrives while a connection is being made starts no second one', async (t) => {
+test('a rejection that arrives during a connection attempt starts no second one', async (t) => {
   const clock = new VirtualClock(t);
   let most = 0;
   const { sockets } = start(clock, [10, 14_000], async () => {
@@ -82,7 +82,7 @@ test('a refusal that arrives while a connection is being made starts no second o
   assert(sockets.made.length > 3, 'it goes on to try');
 });
 
-test('a connection that opens ends the pause of a refusal: no second one follows it', async (t) => {
+test('a connection that opens ends the delay of a rejection: no second one follows', async (t) => {
   const clock = new VirtualClock(t);
   const { client, sockets } = start(clock, [10, 600_000], async () => {
     await after(2_000);
@@ -95,7 +95,7 @@ test('a connection that opens ends the pause of a refusal: no second one follows
   assert.deepEqual([client.status.state, sockets.made.length], ['open', 2]);
 });
 
-test('a key function is not asked again while its promise is open, and no rejection is unhandled', async (t) => {
+test('a key function is not called again while its promise is pending, and no rejection is unhandled', async (t) => {
   const clock = new VirtualClock(t);
   const unhandled: unknown[] = [];
   const hear = (reason: unknown) => unhandled.push(reason);
@@ -127,7 +127,7 @@ test('a key function is not asked again while its promise is open, and no reject
   assert.deepEqual(unhandled, []);
 });
 
-test('flush every second while the key is wrong: an attempt per 2.5 s at most', async (t) => {
+test('flush every second while the key is wrong: at most one attempt per 2.5 s', async (t) => {
   const clock = new VirtualClock(t);
   let checks = 0;
   const { client, sockets } = start(clock, [10], async () => {
@@ -146,7 +146,7 @@ test('flush every second while the key is wrong: an attempt per 2.5 s at most', 
   assert(checks - asked >= 10, 'it is hurried');
 });
 
-test('a check without an answer does not delay the next one, which tells why', async (t) => {
+test('a check without a response does not delay the next one, which finds the reason', async (t) => {
   const clock = new VirtualClock(t);
   let checks = 0;
   const { client } = start(clock, [10], async () => {
@@ -169,7 +169,7 @@ for (const [what, posts, library, isForbidden] of [
   ['the gateway is back between, and refuses the key', [hidden, unauthorized], admitted, false],
   ['a proxy answers 502 to a check', [() => answer(502, {})], admitted, false],
 ] as const) {
-  test(`on a page of another origin, ${what}: a forbidden origin is ${isForbidden ? '' : 'not '}told`, async (t) => {
+  test(`on a page of another origin, ${what}: a forbidden origin is ${isForbidden ? '' : 'not '}reported`, async (t) => {
     const clock = new VirtualClock(t);
     const location = { href: 'https://shop.example/', origin: 'https://shop.example' };
     Object.defineProperty(globalThis, 'location', { value: location, configurable: true });

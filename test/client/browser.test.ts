@@ -1,4 +1,6 @@
-/** The client in a real browser, before a real gateway and Kafka, through what befalls pages. */
+/**
+ * The client in a real browser, with a real gateway and Kafka, through the events of a page's life.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
@@ -11,13 +13,13 @@ import { ClientPage } from './client-page.ts';
 
 const skip = missingTool('chromium');
 const topic = uniqueTopic('client');
-/** Events are on their way for long enough to be caught there. */
+/** Events are in flight long enough to be caught there. */
 const env = { KAFKA_LINGER_MS: '300' };
 let brokers: readonly string[];
 let gateway: Gateway;
 let proxy: CutProxy;
 let client: ClientPage;
-/** All that was told stored, in all tests. */
+/** All ids reported as stored, in all tests. */
 const promised = new Set<string>();
 let made = 0;
 
@@ -43,7 +45,7 @@ async function storedIds(): Promise<string[]> {
   return records.map(({ value }) => (JSON.parse(String(value)) as { id: string }).id);
 }
 
-/** Waits until Kafka has each, told or not. */
+/** Waits until Kafka has each, reported or not. */
 async function inKafka(expected: readonly string[]): Promise<void> {
   const all = async () => {
     const stored = new Set(await storedIds());
@@ -52,7 +54,7 @@ async function inKafka(expected: readonly string[]): Promise<void> {
   await until(all, { everyMs: 200, what: `${expected.length} events in the topic` });
 }
 
-/** Waits for their acks, and notes what was promised. */
+/** Waits for their acks, and records the reports. */
 async function acknowledged(expected: readonly string[]): Promise<void> {
   await client.stored(expected, 30_000);
   for (const id of expected) promised.add(id);
@@ -68,7 +70,7 @@ test('under a strict CSP, by a module script from the gateway: events are stored
   assert.equal((await client.status()).state, 'open');
 });
 
-test('offline and back: what is sent meanwhile is stored when the network is there', {
+test('offline and back: events sent meanwhile are stored when the network is back', {
   skip,
 }, async () => {
   await client.page.context().setOffline(true);
@@ -83,7 +85,7 @@ test('offline and back: what is sent meanwhile is stored when the network is the
   assert((await client.status()).reconnects > reconnects, 'on a new connection');
 });
 
-test('a worker killed: what had no ack is sent again', { skip }, async () => {
+test('a worker killed: unacknowledged events are resent', { skip }, async () => {
   const sent = ids(10);
   await client.send(sent);
   await until(async () => (await client.status()).unacknowledged === 10, { everyMs: 1 });
@@ -91,7 +93,7 @@ test('a worker killed: what had no ack is sent again', { skip }, async () => {
   await acknowledged(sent);
 });
 
-test('the gateway drained and started again', { skip }, async () => {
+test('the gateway drained and restarted', { skip }, async () => {
   const sent = ids(10);
   await client.send(sent);
   assert.equal((await gateway.stop()).code, 0);
@@ -102,7 +104,7 @@ test('the gateway drained and started again', { skip }, async () => {
   await acknowledged([...sent, ...meanwhile]);
 });
 
-test('blocked WebSockets: by POST, and by WebSocket again when they are let through', {
+test('blocked WebSockets: by POST, and by WebSocket again once they are unblocked', {
   skip,
 }, async () => {
   proxy.blocksWebSockets = true;
@@ -122,7 +124,7 @@ test('blocked WebSockets: by POST, and by WebSocket again when they are let thro
   await acknowledged(more);
 });
 
-test('a slow network: 400 ms each way, acks come, nothing is sent twice', { skip }, async () => {
+test('a slow network, 400 ms each way: acks arrive, nothing is sent twice', { skip }, async () => {
   proxy.delayMs = 400;
   const sent = ids(500);
   const before = await client.status();
@@ -136,7 +138,7 @@ test('a slow network: 400 ms each way, acks come, nothing is sent twice', { skip
   for (const id of sent) assert.equal(stored.filter((other) => other === id).length, 1, id);
 });
 
-test('the clock set back and forth: events are stored, ids rise', { skip }, async () => {
+test('the clock set back and forth: events are stored, ids increase', { skip }, async () => {
   const sent = ids(4);
   for (const [index, id] of sent.entries()) {
     await client.page.evaluate(
@@ -176,7 +178,7 @@ test('in a Worker', { skip }, async () => {
   for (const id of sent) promised.add(id);
 });
 
-test('reload: what was sent in the same moment goes with the page', { skip }, async () => {
+test('reload: events of the same moment are sent with the page', { skip }, async () => {
   const sent = ids(20);
   await client.page.evaluate((all) => {
     for (const id of all) app.send(id);
@@ -186,7 +188,7 @@ test('reload: what was sent in the same moment goes with the page', { skip }, as
   await until(() => client.status().catch(() => undefined), { what: 'the page again' });
 });
 
-test('the tab closed: what was sent just before is stored', { skip }, async () => {
+test('tab closed: events sent just before are stored', { skip }, async () => {
   const sent = ids(20);
   const tab = await client.page.context().newPage();
   await client.load(tab);
@@ -198,7 +200,7 @@ test('the tab closed: what was sent just before is stored', { skip }, async () =
   await inKafka(sent);
 });
 
-test('in the end all that was told stored is in Kafka, and what was refused is not', {
+test('finally all events reported as stored are in Kafka, and rejected ones are not', {
   skip,
 }, async () => {
   const stored = new Set(await storedIds());

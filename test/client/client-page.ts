@@ -1,6 +1,6 @@
 /**
- * A page of somebody's own that uses the client: a strict Content-Security-Policy, no bundler,
- * `/client.js` from the gateway. It notes what became of each event in `window.told`.
+ * A third-party page that uses the client: a strict Content-Security-Policy, no bundler,
+ * `/client.js` from the gateway. It records the result of each event in `window.told`.
  */
 import type { Page } from 'playwright-core';
 import type { Status } from '../../src/client/client.ts';
@@ -10,7 +10,7 @@ import { TestPage } from '../page/browser.ts';
 const CSP =
   "default-src 'none'; script-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'";
 const HTML = '<!doctype html><title>app</title><script type="module" src="/app.js"></script>';
-/** In the page and in a worker alike; a worker has no `location` of use but its own. */
+/** In the page and in a worker; a worker only has a `location` of its own. */
 const APP = `
   import { createClient } from '/client.js';
   const told = {};
@@ -44,7 +44,7 @@ export class ClientPage {
     this.#url = url;
   }
 
-  /** @param url of the gateway, or of what stands before it */
+  /** @param url of the gateway, or of a proxy before it */
   static async open(url: string): Promise<ClientPage> {
     const made = new ClientPage(await TestPage.open(), url);
     await made.load(made.shown.page);
@@ -82,7 +82,7 @@ export class ClientPage {
     return this.page.evaluate(() => app.told);
   }
 
-  /** Waits until each of these is told stored. */
+  /** Waits until each of these is reported as stored. */
   async stored(ids: readonly string[], deadlineMs = 20_000): Promise<void> {
     const all = async () => {
       const told = await this.told();

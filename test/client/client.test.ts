@@ -1,4 +1,4 @@
-/** How the client keeps to the protocol: against a gateway that does what the test wants. */
+/** The client's protocol behavior, against a gateway controlled by the test. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -36,7 +36,7 @@ async function opened(number = 1, frames = 64, bytes = PLENTY): Promise<FakeConn
   return connection;
 }
 
-/** Notes the fate of each event by its id. */
+/** Records the result of each event by its id. */
 function fates<Id extends string>(sends: Readonly<Record<Id, Promise<void>>>) {
   const told: Partial<Record<Id, string>> = {};
   for (const [id, send] of Object.entries(sends) as [Id, Promise<void>][]) {
@@ -55,7 +55,7 @@ function fates<Id extends string>(sends: Readonly<Record<Id, Promise<void>>>) {
 const idsFrom = (first: number, last: number) =>
   Array.from({ length: last - first + 1 }, (_, index) => `e${first + index}`);
 
-test('events of the same moment are one frame, in their order, and stored with its ack', async () => {
+test('events of the same moment are one frame, in order, and stored with its ack', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a'), b: send('b'), c: send('c') });
   const connection = await opened();
@@ -68,18 +68,18 @@ test('events of the same moment are one frame, in their order, and stored with i
   assert.equal(connection.protocols, 'forebay.v1');
 });
 
-test('a key goes as a second subprotocol', async () => {
+test('a key is sent as a second subprotocol', async () => {
   connect({ key: 'fbk_1.2-3' });
   const connection = await opened();
   assert.equal(connection.protocols, 'forebay.v1,forebay.key.fbk_1.2-3');
 });
 
-test('a key that changes: each connection and body has the one of then, whatever it may be', async () => {
+test('each connection and body has the current key, in any form of the option', async () => {
   let key: string | undefined;
   connect({ key: () => key });
   const first = await opened();
   assert.equal(first.protocols, 'forebay.v1');
-  // None that a subprotocol can carry.
+  // Not valid in a subprotocol.
   key = 'a key';
   first.cut();
   await until(() => /contains invalid characters/.test(client!.status.problem ?? ''));
@@ -105,7 +105,7 @@ test('an event without an id gets a UUID of version 7; one with an id keeps it',
   assert.equal(JSON.parse(connection.frames[0]!)[0].msg, 'x');
 });
 
-test('the id goes into the field of idField, and nowhere when that is empty', async () => {
+test('the id is added in the field idField, or not at all if that is empty', async () => {
   for (const [number, idField] of ['eventId', 'constructor', ''].entries()) {
     connect({ idField });
     const connection = await opened(number + 1);
@@ -123,7 +123,7 @@ test('the id goes into the field of idField, and nowhere when that is empty', as
   }
 });
 
-test('credit: no frame and no byte beyond it, and the rest goes out when it rises', async () => {
+test('no frame and no byte beyond the credit; the rest is sent when it rises', async () => {
   const { send } = bound(connect());
   const connection = await opened(1, 2, 100);
   await until(() => client!.status.state === 'open');
@@ -146,7 +146,7 @@ test('credit: no frame and no byte beyond it, and the rest goes out when it rise
   await until(() => connection.ids.at(-1) === 'e30');
 });
 
-test('frames keep within the bounds of hello', async () => {
+test('frames stay within the limits of hello', async () => {
   const { send } = bound(connect());
   for (const id of idsFrom(10, 29)) void send(id);
   const connection = await gateway.connection(1);
@@ -158,7 +158,7 @@ test('frames keep within the bounds of hello', async () => {
   await assert.rejects(send('x'.repeat(40)), { code: 'too_large' });
 });
 
-test('a refusal for good is told with its code, once; one with retry is sent again later', async () => {
+test('a permanent rejection is reported with its code, once; a retryable one is resent later', async () => {
   const refused: unknown[] = [];
   const onRefused = (event: object, { code }: SendError) => refused.push([event, code]);
   const { send } = bound(connect({ onRefused }));
@@ -179,7 +179,7 @@ test('a refusal for good is told with its code, once; one with retry is sent aga
   assert.deepEqual(told, { a: 'stored', b: 'schema', c: 'stored', d: 'stored' });
 });
 
-test('a frame that could not be taken apart is refused as a whole', async () => {
+test('a frame that could not be decoded is rejected as a whole', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a'), b: send('b') });
   const connection = await opened();
@@ -191,7 +191,7 @@ test('a frame that could not be taken apart is refused as a whole', async () => 
   assert.deepEqual(told, { a: 'too_many_events', b: 'too_many_events' });
 });
 
-test('after a loss: what has no ack goes first, unchanged and in its order, what was refused not', async () => {
+test('after a loss unacknowledged events are resent first, unchanged and in order, rejected ones are not', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a'), b: send('b') });
   const first = await opened();
@@ -207,7 +207,7 @@ test('after a loss: what has no ack goes first, unchanged and in its order, what
   void send('e');
   const second = await opened(2);
   await until(() => second.frames.length === 1);
-  // The cut may have come of the length of a frame: half of it goes first, alone.
+  // The cut may be due to the length of a frame: half of it is sent first, alone.
   assert.deepEqual(second.ids, ['a']);
   second.say({ ack: 1 });
   await until(() => second.ids.length === 4);
@@ -218,7 +218,7 @@ test('after a loss: what has no ack goes first, unchanged and in its order, what
   assert.equal(client!.status.reconnects, 1);
 });
 
-test('goaway: nothing more goes out there, what did is settled, the rest where it reconnects', async () => {
+test('goaway: nothing more is sent there, frames in flight are settled, the rest is sent on a new connection', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a') });
   const first = await opened();
@@ -238,7 +238,7 @@ test('goaway: nothing more goes out there, what did is settled, the rest where i
   assert.deepEqual(second.ids, ['b']);
 });
 
-test('a full buffer: the oldest that wait are dropped and told, what is on its way is not', async () => {
+test('a full buffer: the oldest waiting events are dropped and reported, those in flight are not', async () => {
   const dropped: unknown[] = [];
   const onDropped = (event: object) => dropped.push(event);
   // Room for five of {"id":"e10"}.
@@ -261,7 +261,7 @@ test('a full buffer: the oldest that wait are dropped and told, what is on its w
   assert.equal(client!.status.bufferedBytes, 0);
 });
 
-test('a full buffer of what is on its way: then the new event is dropped', async () => {
+test('a buffer full of events in flight: the new event is dropped', async () => {
   const { send } = bound(connect({ maxBufferedBytes: 30 }));
   const connection = await opened();
   await until(() => client!.status.state === 'open');
@@ -272,7 +272,7 @@ test('a full buffer of what is on its way: then the new event is dropped', async
   await Promise.all(sent);
 });
 
-test('what cannot be sent is refused at the call, and is nobody’s unhandled rejection', async () => {
+test('an event that cannot be sent is rejected by the call, without an unhandled rejection', async () => {
   const unhandled: unknown[] = [];
   const note = (reason: unknown) => unhandled.push(reason);
   process.on('unhandledRejection', note);
@@ -300,7 +300,7 @@ test('what cannot be sent is refused at the call, and is nobody’s unhandled re
   process.off('unhandledRejection', note);
 });
 
-test('flush: sends at once, and waits for the end of all that was given before', async () => {
+test('flush: sends immediately, and waits until all earlier events are settled', async () => {
   const { send } = bound(connect());
   const connection = await opened();
   await until(() => client!.status.state === 'open');
@@ -318,7 +318,7 @@ test('flush: sends at once, and waits for the end of all that was given before',
   assert.equal(client!.status.unacknowledged, 1);
 });
 
-test('close: takes no more, waits for what is on its way, and ends the connection', async () => {
+test('close: accepts no more events, waits for those in flight, and closes the connection', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a') });
   const connection = await opened();
@@ -332,7 +332,7 @@ test('close: takes no more, waits for what is on its way, and ends the connectio
   await until(() => connection.closed);
 });
 
-test('what functions of the user’s throw is theirs: each event is told its own end all the same', async () => {
+test('exceptions of the user’s functions do not affect the settlement of events', async () => {
   const thrown: string[] = [];
   process.setUncaughtExceptionCaptureCallback(({ message }) => thrown.push(message));
   const fail = (where: string) => () => {
@@ -358,7 +358,7 @@ test('what functions of the user’s throw is theirs: each event is told its own
   assert.deepEqual(thrown, ['dropped', 'sent', 'sent', 'sent', 'refused', 'sent']);
 });
 
-test('an event from before hello that is longer than hello allows is refused, and holds up none', async () => {
+test('an event queued before hello that exceeds its limit is rejected, and blocks no other', async () => {
   const { send } = bound(connect());
   const long = 'x'.repeat(40);
   const told = fates({ [long]: send(long), a: send('a') });
@@ -372,7 +372,7 @@ test('an event from before hello that is longer than hello allows is refused, an
   assert.deepEqual(told, { [long]: 'too_large', a: 'stored' });
 });
 
-test('what has no end when the client closes is told so, and waits no more', async () => {
+test('events unsettled at the close are reported so', async () => {
   mock.timers.enable({ apis: ['setTimeout'] });
   const { send } = bound(connect());
   const told = fates({ a: send('a') });
@@ -385,7 +385,7 @@ test('what has no end when the client closes is told so, and waits no more', asy
   assert.deepEqual([state, waiting, dropped, bufferedBytes], ['closed', 0, 1, 0]);
 });
 
-test('a client that is closed waits for nothing more: it keeps no process alive', async (t) => {
+test('a closed client has no timers that keep a process alive', async (t) => {
   const real = globalThis.setTimeout;
   let retry: NodeJS.Timeout | undefined;
   t.mock.method(globalThis, 'setTimeout', (late: () => void, ms: number) => {
@@ -409,7 +409,7 @@ test('a client that is closed waits for nothing more: it keeps no process alive'
   );
 });
 
-test('blocked WebSockets: events go by POST, in their order, until a WebSocket opens', async () => {
+test('blocked WebSockets: events are sent by POST, in order, until a WebSocket opens', async () => {
   gateway.blocked = true;
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
   const { send } = bound(connect({ key: 'k' }));
@@ -427,11 +427,11 @@ test('blocked WebSockets: events go by POST, in their order, until a WebSocket o
   assert.equal(gateway.bodies.length, 1);
 });
 
-test('a WebSocket that opens while POST rests after a failure is used at once', async () => {
+test('a WebSocket that opens while POST pauses after a failure is used immediately', async () => {
   let online: (() => void) | undefined;
   const listeners = { addEventListener: (_: string, handler: () => void) => (online = handler) };
   Object.assign(globalThis, listeners);
-  // Short pauses until a body is lost, then ten seconds.
+  // Short delays until a body is lost, then ten seconds.
   const random = mock.method(Math, 'random', () => 0.01);
   gateway.blocked = true;
   gateway.answer = () => void random.mock.mockImplementation(() => 0.999);
@@ -449,7 +449,7 @@ test('a WebSocket that opens while POST rests after a failure is used at once', 
   random.mock.restore();
 });
 
-test('by POST: refusals are told, and what has no answer is sent again', async () => {
+test('by POST: rejections are reported, and unanswered events are resent', async () => {
   gateway.blocked = true;
   const schema = { code: 'schema', retry: false, events: [[0, 0]], message: 'event 0: no' };
   const full = { code: 'buffer_full', retry: true, retryAfterMs: 10, events: [[0, 0]] };
@@ -470,7 +470,7 @@ test('by POST: refusals are told, and what has no answer is sent again', async (
   assert.deepEqual(bodies, [`[${a},${b},${c}]`, `[${a}]`, `[${b}]`, `[${c}]`, `[${c}]`]);
 });
 
-test('without a WebSocket at all, as in Node.js 20, everything goes by POST', async () => {
+test('without any WebSocket, as in Node.js 20, everything is sent by POST', async () => {
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
   const url = `${gateway.url.replace('http', 'ws')}below/ws?from=here`;
   const saved = globalThis.WebSocket;

@@ -1,4 +1,4 @@
-/** What is said of an event that has no end when the client closes, or no room in the buffer. */
+/** Reports of events that are unsettled when the client closes, or have no room in the buffer. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -16,7 +16,7 @@ let client: Client;
 
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
-  // A close waits for its time; what else waits does it in moments.
+  // A close has its real timeout; other delays are moments.
   const { setTimeout: set } = globalThis;
   mock.method(globalThis, 'setTimeout', (act: () => void, ms: number) =>
     set(act, ms === 10_000 ? 100 : ms),
@@ -57,7 +57,7 @@ test('an event without an ack when the client closes: it may have been stored', 
   assert.equal(await end, 'the client was closed; the event may have been stored');
 });
 
-test('an event that was only refused for now: it was not stored, and why', async () => {
+test('a temporarily rejected event: it was not stored, and why', async () => {
   connect();
   const { connection, end } = await sent();
   connection.say(nack('kafka_unavailable'));
@@ -67,7 +67,7 @@ test('an event that was only refused for now: it was not stored, and why', async
   assert.equal(await end, text);
 });
 
-test('an event that was refused timeout may have been stored, also when it is refused again', async () => {
+test('an event rejected with timeout may have been stored, even if it is rejected again', async () => {
   connect();
   const { connection, end } = await sent();
   connection.say(nack('timeout', 0));
@@ -89,7 +89,7 @@ test('an event whose connection was cut may have been stored', async () => {
   assert.match(await end, /the event may have been stored$/);
 });
 
-test('an event that never left: it was not stored, and why there was no connection', async () => {
+test('an event that was never sent: it was not stored, and why there was no connection', async () => {
   gateway.blocked = true;
   gateway.admission = () => new Response(null, { status: 401 });
   connect({ key: 'wrong' });
@@ -125,8 +125,8 @@ for (const [what, urlOf, problem] of [
   ['has a port that no request may go to', () => 'ws://127.0.0.1:1/ws', /ECONNREFUSED|bad port/],
   ['does not speak TLS', (port: string) => `wss://127.0.0.1:${port}/ws`, /SSL/],
 ] as const) {
-  test(`a host that ${what}: no body has left, so nothing was stored`, async () => {
-    // Each pause is longer than the close.
+  test(`a host that ${what}: no body was sent, so nothing was stored`, async () => {
+    // Each delay exceeds the close.
     mock.method(Math, 'random', () => 1);
     const { fetch } = globalThis;
     let failed = 0;
@@ -148,7 +148,7 @@ for (const [what, urlOf, problem] of [
   });
 }
 
-test('an event that has no room tells whether it may have been stored', async () => {
+test('an event without room is reported with whether it may have been stored', async () => {
   const dropped: string[] = [];
   connect({ maxBufferedBytes: 20, onDropped: (_, { message }) => dropped.push(message) });
   const { connection } = await sent();

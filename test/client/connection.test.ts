@@ -1,5 +1,5 @@
 /**
- * A WebSocket that says nothing for minutes, on a clock of the test's own, or says what no gateway
+ * A WebSocket that is silent for minutes, on a virtual clock, or sends frames that no gateway
  * would.
  */
 import assert from 'node:assert/strict';
@@ -86,7 +86,7 @@ beforeEach((t) => {
   );
 });
 
-test('no hello within 15 s: it is given up', () => {
+test('no hello within 15 s: the connection is closed', () => {
   advance(14_000);
   assert.deepEqual(lost, []);
   advance(7_000);
@@ -94,7 +94,7 @@ test('no hello within 15 s: it is given up', () => {
   assert(socket.closed, 'the socket is closed');
 });
 
-test('an idle connection is left alone, one that owes an ack is given up after 150 s', () => {
+test('an idle connection stays open, one that owes an ack is closed after 150 s', () => {
   socket.say(hello);
   advance(3_600_000);
   assert.deepEqual(lost, []);
@@ -108,7 +108,7 @@ test('an idle connection is left alone, one that owes an ack is given up after 1
   assert.equal(outbox.waiting, 1, 'the event waits for the next');
 });
 
-test('a server that said goaway and never closes is left 10 s after its clients were to be back', () => {
+test('a server that sent goaway and never closes is closed 10 s after the reconnect time', () => {
   socket.say(hello);
   socket.say({ goaway: { reason: 'restart', reconnectMs: 5_000 } });
   advance(14_000);
@@ -172,7 +172,7 @@ for (const [what, data] of Object.entries({
   'an error of no range': nack({ ...schema, events: [[0, 0], null] }),
   'an error of half a range': nack({ ...schema, events: [[0]] }),
 })) {
-  test(`${what} ends the connection, and tells nothing of any event`, () => {
+  test(`${what} ends the connection, and settles no event`, () => {
     threeSent();
     socket.sayRaw(data);
     assert.deepEqual(lost, [undefined]);
@@ -214,7 +214,7 @@ test('unknown frames, and unknown fields of known ones, are ignored', () => {
   assert.deepEqual([told, lost], [['stored', 'stored'], []], 'an ack that says nothing new');
 });
 
-test('a credit that falls takes nothing back: it only ever rises', () => {
+test('a decreasing credit is ignored: it only increases', () => {
   threeSent();
   const rises = { frames: 20, bytes: 20_000 };
   for (const said of [{ frames: 1, bytes: 1 }, rises, { frames: 30, bytes: 5 }, rises]) {
@@ -224,7 +224,7 @@ test('a credit that falls takes nothing back: it only ever rises', () => {
   assert.deepEqual(connection.credit, { frames: 28, bytes: 20_000 - 33 });
 });
 
-test('an event that a nack has named is not told stored, whatever a second one says', () => {
+test('an event named by a nack is not reported as stored, whatever a second one says', () => {
   threeSent();
   socket.sayRaw(nack({ ...full, events: [[0, 0]] }));
   socket.sayRaw(nack({ ...schema, events: [[1, 1]] }));
@@ -232,7 +232,7 @@ test('an event that a nack has named is not told stored, whatever a second one s
   assert.deepEqual([told, lost], [['buffer_full', 'schema'], []]);
 });
 
-test('a socket that is closing is given nothing: the event waits and does not count as sent', () => {
+test('a closing socket gets no frames: the event waits and does not count as sent', () => {
   socket.say(hello);
   outbox.add(entry);
   socket.readyState = 2;

@@ -1,4 +1,4 @@
-/** WebSockets that are cut by what they carry: the same frame is never sent on the next one. */
+/** WebSockets that are cut because of a frame: the same frame is never sent on the next one. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -13,7 +13,7 @@ let client: Client;
 
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
-  // RetryDelays are short, but none is left out.
+  // Delays are short, but none is omitted.
   mock.method(Math, 'random', () => 0.01);
   client = createClient({ url: `${gateway.url.replace('http', 'ws')}ws`, webSocket: WebSocket });
 });
@@ -28,7 +28,7 @@ interface Received {
   readonly cuts: string[];
 }
 
-/** Acknowledges frames one by one, and cuts the connection at the first that is not to pass. */
+/** Acknowledges frames one by one, and cuts the connection at the first that matches. */
 function gatewayThatCuts(isCut: (frame: string) => boolean): Received {
   const received: Received = { ids: [], cuts: [] };
   const own = gateway;
@@ -74,7 +74,7 @@ for (const [count, bytes, most] of [
     const received = gatewayThatCuts((frame) => frame.length > most);
     const ids = send(count, bytes);
     await until(() => client.status.stored === count, { deadlineMs: 30_000 });
-    // An ack may be lost with the connection: then the same events come again.
+    // An ack may be lost with the connection: then the same events are resent.
     assert.deepEqual([...new Set(received.ids)], ids);
     assert(received.cuts.length > 0, 'it was cut');
     assert(received.cuts.length < 20, `${received.cuts.length} cuts`);
@@ -82,7 +82,7 @@ for (const [count, bytes, most] of [
   });
 }
 
-test('an event at which it is always cut keeps no other back, is kept, and is named', async () => {
+test('an event that always causes a cut blocks no other, is kept, and is reported', async () => {
   const received = gatewayThatCuts((frame) => frame.includes('"bad"'));
   for (const id of ['a', 'b', 'bad', 'c', 'd']) void client.send({ id });
   await until(() => client.status.stored === 4, { deadlineMs: 30_000 });
@@ -92,7 +92,7 @@ test('an event at which it is always cut keeps no other back, is kept, and is na
   assert.equal(client.status.bufferedBytes, 12);
 });
 
-test('cut again and again for another reason: frames are long again when that is over', async () => {
+test('repeated cuts for another reason: afterwards frames are long again', async () => {
   let cuts = 8;
   const received = gatewayThatCuts(() => cuts-- > 0);
   const ids = send(600, 500);

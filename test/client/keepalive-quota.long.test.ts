@@ -1,4 +1,4 @@
-/** What goes with a page whose browser takes less than there is, by a quota of the test's own. */
+/** Events sent on page exit in a browser with a limited quota, which the test simulates. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { type Entry, type EntryEvents, progress } from '../../src/client/entry.ts';
@@ -25,7 +25,7 @@ interface Browser {
   rejected: number;
 }
 
-/** A browser with this quota left, of beacons and fetches together. */
+/** A browser with this remaining quota, for beacons and fetches together. */
 function browserWith(quotaBytes: number, answer: (ids: string[]) => object): Browser {
   let left = quotaBytes;
   const browser: Browser = { beacons: [], fetches: [], rejected: 0 };
@@ -82,7 +82,7 @@ for (const [count, bytes] of [
   [10, 15_000],
 ] as const) {
   for (const usedKib of [0, 8, 40, 60, 64]) {
-    test(`${count} events of ${bytes} bytes beside ${usedKib} kB: beacons take the oldest that fit, and no other way sends them again`, async () => {
+    test(`${count} events of ${bytes} bytes beside ${usedKib} kB: beacons take the oldest that fit, and they are not sent otherwise`, async () => {
       const quota = (64 - usedKib) * KIB;
       const browser = browserWith(quota, stored);
       const { leaving, outbox } = leavingWith(Array<number>(count).fill(bytes));
@@ -100,7 +100,7 @@ for (const [count, bytes] of [
       );
       if (room < count) assert(browser.rejected > 0, 'the quota was met');
       assert(browser.rejected < 200, `${browser.rejected} were rejected`);
-      // A second event of the page that goes finds them gone.
+      // A second page exit event finds them gone.
       const { length } = browser.beacons;
       await until(() => leaving.unacknowledged === sent.length);
       leaving.last();
@@ -115,12 +115,12 @@ for (const [count, bytes] of [
       );
     });
 
-    test(`${count} events of ${bytes} bytes beside ${usedKib} kB, with a key: fetches take what fits, and each is told stored once`, async () => {
+    test(`${count} events of ${bytes} bytes beside ${usedKib} kB, with a key: fetches take those that fit, each reported stored once`, async () => {
       const quota = (64 - usedKib) * KIB;
       const browser = browserWith(quota, stored);
       const { leaving, outbox, told } = leavingWith(Array<number>(count).fill(bytes), 'k');
       leaving.last();
-      // What is gone with the page: nothing that is rejected is tried in parts any more.
+      // The page is gone: rejected pieces are not split any more.
       const atOnce = browser.fetches.flatMap(({ body }) => idsOf(body)).length;
       const room = Math.min(count, Math.floor((quota * 0.75) / (bytes + 1)));
       assert(atOnce >= room, `${atOnce} of ${room} at once`);
@@ -134,7 +134,7 @@ for (const [count, bytes] of [
   }
 }
 
-test('an event that no browser takes keeps no other from going', async () => {
+test('an event that no browser accepts blocks no other', async () => {
   for (const key of [undefined, 'k']) {
     const browser = browserWith(64 * KIB, stored);
     const { leaving, outbox } = leavingWith([70_000, 100, 70_000, 100], key);
@@ -146,7 +146,7 @@ test('an event that no browser takes keeps no other from going', async () => {
   }
 });
 
-test('what another transport has on its way goes along, and is told stored once', async () => {
+test('events in flight of another transport are sent too, and reported stored once', async () => {
   const browser = browserWith(64 * KIB, stored);
   const { leaving, outbox, told } = leavingWith([100, 100, 100], 'k');
   const onTheirWay = outbox.take(2, 1_000);
@@ -162,7 +162,7 @@ for (const [what, isBack, afterMs] of [
   ['half a minute later', false, 30_000],
   ['some seconds after the page is back', true, 5_000],
 ] as const) {
-  test(`a fetch that nothing answers is given up ${what}: its events wait again, in their order`, async (t) => {
+  test(`an unanswered fetch is aborted ${what}: its events wait again, in order`, async (t) => {
     const clock = new VirtualClock(t);
     let open = 0;
     clock.fetch = ((_: string, { signal }: RequestInit) =>

@@ -1,6 +1,6 @@
 /**
- * What goes with a page, in Chromium, before a gateway and Kafka, while another script of the page
- * has taken a part of the 64 KiB that browsers send for one that goes.
+ * Events sent on page exit, in Chromium, with a gateway and Kafka, while another script of the page
+ * uses part of the 64 KiB that browsers allow then.
  */
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
@@ -24,7 +24,7 @@ let open: Gateway;
 let keyed: Gateway;
 let site: Site;
 let shown: TestPage;
-/** Takes bodies and never answers: their bytes count until then. */
+/** Accepts bodies and never responds: their bytes count until then. */
 let holder: Server;
 const topics = { open: uniqueTopic('leaving'), keyed: uniqueTopic('leaving') };
 let held = 0;
@@ -45,8 +45,8 @@ before(async () => {
   });
   await new Promise<void>((done) => holder.listen(0, '127.0.0.1', done));
   shown = await TestPage.open();
-  // Pages of another origin, and what they go to. Served, not put in the network's place: Chromium
-  // counts no quota for pages of the latter kind.
+  // Pages of another origin, and their targets. Served by a server, since Chromium applies no quota
+  // to pages that a test intercepts.
   site.files.set('/open', pageOf(open, ''));
   site.files.set('/keyed', pageOf(keyed, keys.token('shop')));
   site.files.set('/next', 'next');
@@ -62,8 +62,8 @@ after(async () => {
 });
 
 /**
- * A page whose client gets no WebSocket: until `app.release()` it connects, so that no event goes by
- * an ordinary POST before the page is left, and then each connection fails.
+ * A page whose client gets no WebSocket: until `app.release()` it keeps connecting, so that no
+ * event is sent by an ordinary POST before the page exits, and then each connection fails.
  */
 function pageOf({ port }: Gateway, token: string): string {
   const key = token && `, key: '${token}'`;
@@ -71,7 +71,7 @@ function pageOf({ port }: Gateway, token: string): string {
   const other = `http://127.0.0.1:${(holder.address() as AddressInfo).port}/`;
   return `<!doctype html><script type="module">
     import { createClient } from '${gateway}/client.js';
-    // In the events themselves, before the client: by then Chromium counts no request of before.
+    // In the exit events themselves, before the client: by then Chromium counts no earlier request.
     let kibWhenLeft = 0;
     const useOnce = () => {
       app.use(kibWhenLeft);
@@ -163,7 +163,7 @@ async function arrived(way: 'open' | 'keyed', ids: readonly string[], atLeast: n
 
 const newIds = (count: number) => Array.from({ length: count }, () => `l${++made}`);
 
-/** Sends events in the page while another script uses its quota, and leaves it. */
+/** Sends events in the page while another script uses its quota, and exits the page. */
 async function leave(page: Page, ids: readonly string[], bytes: number, usedKib: number) {
   const before = held;
   await page.evaluate(
@@ -175,7 +175,7 @@ async function leave(page: Page, ids: readonly string[], bytes: number, usedKib:
   );
   await page.goto(`${site.origin}/next`);
   if (usedKib > 0) await until(() => held > before, { what: 'the request of the other script' });
-  // A browser has few connections to one host.
+  // A browser has few connections per host.
   holder.closeAllConnections();
 }
 
@@ -197,14 +197,14 @@ for (const way of ['open', 'keyed'] as const) {
     [250, 1_000, 0],
     [10, 15_000, 8],
   ] as const) {
-    test(`pagehide, ${way}: of ${count} events of ${bytes} bytes, what fits beside ${usedKib} kB of another script arrives`, {
+    test(`pagehide, ${way}: of ${count} events of ${bytes} bytes, those that fit beside ${usedKib} kB of another script arrive`, {
       skip,
     }, async () => {
       const page = await newPage(way);
       const ids = newIds(count);
       await leave(page, ids, bytes, usedKib);
       const room = roomFor(bytes, usedKib);
-      // A request with a key does not tell in time whether the browser takes it.
+      // A request with a key does not report in time whether the browser accepts it.
       const share = way === 'open' ? 0.9 : 0.75;
       const expected = Math.min(count, Math.floor(room * share));
       const stored = await arrived(way, ids, expected);
@@ -231,7 +231,7 @@ for (const way of ['open', 'keyed'] as const) {
     [250, 40],
     [58, 64],
   ] as const) {
-    test(`hidden, ${way}: ${count} events beside ${usedKib} kB of another script go at once as far as they fit, the rest later, each once`, {
+    test(`hidden, ${way}: ${count} events beside ${usedKib} kB of another script are sent at once as far as they fit, the rest later, each once`, {
       skip,
     }, async () => {
       const page = await newPage(way);
@@ -256,7 +256,7 @@ for (const way of ['open', 'keyed'] as const) {
   }
 }
 
-test('a page that comes back sends what did not fit, and what a beacon had, which tells nothing', {
+test('a restored page sends the events that did not fit, and those of beacons, which report nothing', {
   skip,
 }, async () => {
   const page = await newPage('open');
@@ -267,7 +267,7 @@ test('a page that comes back sends what did not fit, and what a beacon had, whic
     dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }));
   }, ids);
   const status = () => page.evaluate(() => app.client.status);
-  // The browser rejects a fetch beyond the quota a moment later. Until then a part of the quota may
+  // The browser rejects a fetch beyond the quota a moment later. Until then part of the quota may
   // be free again, since the beacons have arrived.
   await until(async () => (await status()).waiting >= 30, { what: 'the rejected ones' });
   const { waiting, unacknowledged, stored: answered } = await status();

@@ -5,7 +5,7 @@ import { Key } from '../../src/client/key.ts';
 const NO_KEY = /^SyntaxError: the key contains invalid characters/;
 
 for (const wrong of ['abc\n', ' abc', 'a b', 'wröng', 'a,b', '"abc"']) {
-  test(`${JSON.stringify(wrong)} is no key, however it is given: an error that says so without it`, async () => {
+  test(`${JSON.stringify(wrong)} is rejected as a key in any form, by an error that does not contain it`, async () => {
     for (const option of [wrong, () => wrong]) {
       assert.throws(() => new Key(option).get(), NO_KEY);
       assert.equal(new Key(option).atOnce, undefined);
@@ -20,7 +20,7 @@ for (const wrong of ['abc\n', ' abc', 'a b', 'wröng', 'a,b', '"abc"']) {
   });
 }
 
-test('API keys, JWTs and none are taken as they are given', async () => {
+test('API keys, JWTs and no key are used as given', async () => {
   for (const key of ['fbk_0Az-9_', 'eyJhbGciOiJFUzI1NiJ9.eyJhIjoxfQ.c2ln-_', '', undefined]) {
     assert.equal(new Key(key).get(), key);
     assert.equal(await new Key(async () => key).get(), key);

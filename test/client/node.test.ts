@@ -1,4 +1,4 @@
-/** The client in Node.js, with the WebSocket of `ws`, before a real gateway and Kafka. */
+/** The client in Node.js, with the WebSocket of `ws`, with a real gateway and Kafka. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -31,7 +31,7 @@ after(async () => {
   await gateway?.kill();
 });
 
-/** Sends so many events. @returns what resolves when each has its end */
+/** Sends this many events. @returns a promise that all are settled */
 async function send(count: number, fields: object = {}): Promise<string[]> {
   const ids = Array.from({ length: count }, () => `n${++made}`);
   const event = { msg: 'x', clientId: 'node', timestamp: 1, ...fields };
@@ -45,7 +45,7 @@ async function send(count: number, fields: object = {}): Promise<string[]> {
   return ids;
 }
 
-/** Sends all the time while something happens, and for a while afterwards. */
+/** Sends continuously during an action, and for a while afterwards. */
 async function under(fault: () => Promise<unknown>): Promise<void> {
   let over = false;
   const load = (async () => {
@@ -60,21 +60,21 @@ async function under(fault: () => Promise<unknown>): Promise<void> {
   await load;
 }
 
-test('events are stored, bad ones are refused with their code', async () => {
+test('events are stored, invalid ones are rejected with their code', async () => {
   await send(100);
   const bad = await send(1, { timestamp: 'never' });
   assert.equal(told.get(bad[0]!), 'schema');
   assert.equal(client.status.stored, 100);
 });
 
-test('the network away for a while, and answers lost', async () => {
+test('a network outage, and lost responses', async () => {
   const { reconnects } = client.status;
   await under(async () => {
     for (let round = 1; round <= 3; round++) {
       proxy.loseAnswers();
       await until(() => client.status.unacknowledged > 0);
       proxy.cut();
-      // Open again: before, acks that were on their way may come, and answers must not be lost.
+      // Open again: earlier, pending acks may arrive, but responses must not be lost.
       await until(() => client.status.reconnects >= reconnects + round);
       const { stored } = client.status;
       await until(() => client.status.stored > stored);
@@ -83,7 +83,7 @@ test('the network away for a while, and answers lost', async () => {
   assert(client.status.reconnects >= reconnects + 3, `${client.status.reconnects} reconnects`);
 });
 
-test('workers killed, and the gateway drained and started again', async () => {
+test('workers killed, and the gateway drained and restarted', async () => {
   await under(async () => {
     for (const worker of gateway.workers()) process.kill(worker, 'SIGKILL');
     const { stored } = client.status;
@@ -105,7 +105,7 @@ test('blocked WebSockets: by POST, and back', async () => {
   await send(50);
 });
 
-test('in the end: what was told stored is there, what was refused is not, nothing twice but for lost acks', async () => {
+test('finally events reported as stored are there, rejected ones are not, nothing twice except for lost acks', async () => {
   const count = new Map<string, number>();
   for (const { value } of await readTopic({ brokers, topic })) {
     const { id } = JSON.parse(String(value)) as { id: string };

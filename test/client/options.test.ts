@@ -1,9 +1,9 @@
-/** Options that can be none: what is said of them, and the spellings of a URL. */
+/** Invalid options and their errors, and the spellings of a URL. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
 
-/** A WebSocket that never opens, and notes where it would go to. */
+/** A WebSocket that never opens, and records its target. */
 class Idle {
   static urls: string[] = [];
   onmessage = undefined;
@@ -28,7 +28,7 @@ function make(options: object | undefined): void {
   client = createClient({ webSocket: Idle, ...options } as never);
 }
 
-/** A page of this address. */
+/** A page at this address. */
 function open(href: string): void {
   const value = { href, origin: new URL(href).origin };
   Object.defineProperty(globalThis, 'location', { value, configurable: true });
@@ -49,7 +49,7 @@ for (const [what, url, name, message] of [
   ['a wrong port', 'ws://h:99999/ws', 'SyntaxError', `url ${LIKE} "ws://h:99999/ws"`],
   ['a path, where there is no page', '/ws', 'SyntaxError', `url ${LIKE} "/ws"`],
 ] as const) {
-  test(`a url that is ${what}: createClient throws a ${name} that says what it must be`, () => {
+  test(`a url that is ${what}: createClient throws a ${name} that names valid ones`, () => {
     assert.throws(() => make({ url }), { name, message });
     assert.deepEqual(Idle.urls, []);
   });
@@ -77,7 +77,7 @@ for (const fallbackUrl of ['', 7, 'events', 'mailto:a@b', {}]) {
   });
 }
 
-test('a webSocket that is no class: createClient throws a TypeError that names it', () => {
+test('a webSocket that is not a class: createClient throws a TypeError that names it', () => {
   for (const webSocket of [{ WebSocket: Idle }, 'ws', null]) {
     const options = { url: 'ws://h/ws', webSocket };
     assert.throws(() => make(options), {
@@ -99,7 +99,7 @@ for (const [url, socket] of [
   ['ws://h/ws#there', 'ws://h/ws'],
   [new URL('https://h/ws'), 'wss://h/ws'],
 ] as const) {
-  test(`a url ${JSON.stringify(String(url))}${typeof url === 'string' ? '' : ', an object'}: the WebSocket goes to ${socket}`, () => {
+  test(`a url ${JSON.stringify(String(url))}${typeof url === 'string' ? '' : ', an object'}: the WebSocket connects to ${socket}`, () => {
     make({ url });
     assert.deepEqual(Idle.urls, [socket]);
   });
@@ -110,7 +110,7 @@ for (const [page, url, socket] of [
   ['http://shop.example:8000/a/b', 'ws', 'ws://shop.example:8000/a/ws'],
   ['https://shop.example/', '//events.example/ws', 'wss://events.example/ws'],
 ] as const) {
-  test(`on ${page}, a url ${url}: the WebSocket goes to ${socket}`, () => {
+  test(`on ${page}, a url ${url}: the WebSocket connects to ${socket}`, () => {
     open(page);
     make({ url });
     assert.deepEqual(Idle.urls, [socket]);

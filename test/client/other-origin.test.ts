@@ -25,7 +25,7 @@ after(async () => {
   await gateway?.kill();
 });
 
-/** Opens a page there as docs/client.md has it; its title becomes what the client is and knows. */
+/** Opens a page as in docs/client.md; its title shows the client's status. */
 async function open(origin: string): Promise<void> {
   const at = `127.0.0.1:${gateway.port}`;
   const body = `<!doctype html><script type="module">
@@ -55,7 +55,7 @@ test('a page of a listed origin loads /client.js from the gateway, and sends', {
   assert.deepEqual(shown.complaints, []);
 });
 
-test('a page of another origin loads it too, and is let in neither by WebSocket nor by POST', {
+test('a page of another origin loads it too, but is rejected by WebSocket and by POST', {
   skip,
 }, async () => {
   await open(FOREIGN);

@@ -8,7 +8,7 @@ function entry(text: string): Entry {
 }
 const texts = (entries: Iterable<Entry>) => [...entries].map(({ text }) => text);
 
-test('take: as many events and bytes as a frame may have, brackets and commas counted', () => {
+test('take: as many events and bytes as a frame may have, including brackets and commas', () => {
   for (const [events, bytes, expected] of [
     [9, 11, ['aaa', 'bbb']],
     [9, 9, ['aaa', 'bbb']],
@@ -28,7 +28,7 @@ test('take: as many events and bytes as a frame may have, brackets and commas co
   }
 });
 
-test('what is put back goes first and in its order; what has ended meanwhile does not', () => {
+test('events put back are sent first and in order, unless settled meanwhile', () => {
   const outbox = new Outbox(100);
   const all = ['a', 'b', 'c', 'd'].map(entry);
   for (const each of all) outbox.add(each);
@@ -42,7 +42,7 @@ test('what is put back goes first and in its order; what has ended meanwhile doe
   assert.equal(outbox.bytes, 3);
 });
 
-test('bytes are those of all without an end, waiting or taken, exactly to the bound', () => {
+test('bytes are those of all unsettled events, waiting or taken, exactly to the limit', () => {
   const outbox = new Outbox(4);
   for (const text of ['a', 'b', 'c', 'd']) assert.deepEqual(outbox.add(entry(text)), []);
   outbox.take(2, 100);
@@ -53,7 +53,7 @@ test('bytes are those of all without an end, waiting or taken, exactly to the bo
   assert.equal(outbox.bytes, 2);
 });
 
-test('events set apart give way first, then the oldest that wait', () => {
+test('events set aside are dropped first, then the oldest waiting ones', () => {
   const outbox = new Outbox(4);
   const all = ['a', 'b', 'c', 'd'].map(entry);
   for (const each of all) outbox.add(each);
@@ -65,7 +65,7 @@ test('events set apart give way first, then the oldest that wait', () => {
   assert.equal(outbox.bytes, 4);
 });
 
-test('suspects: each event that failed alone twice, left out of every other attempt', () => {
+test('suspects: events that failed alone twice are excluded from every other attempt', () => {
   const outbox = new Outbox(100);
   const all = ['a', 'b', 'c'].map(entry);
   for (const each of all) outbox.add(each);

@@ -1,4 +1,4 @@
-/** What is built of the client, as people get it. */
+/** The built client package, as dependents get it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 const BUILT = 'dist/client/client.js';
-/** In the project, so that it resolves packages as a dependent of it would. */
+/** In the project, so that it resolves packages like a dependent. */
 const folder = mkdtempSync(resolve('dist/client-consumer-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -23,7 +23,7 @@ test('forebay/client exports createClient and SendError, and no more', async () 
   assert.deepEqual(Object.keys(client).sort(), ['SendError', 'createClient']);
 });
 
-/** Compiles `code` as a dependent's module. @returns what the compiler complains of */
+/** Compiles `code` as a dependent's module. @returns the compiler's errors */
 function compile(code: string): string {
   const file = join(folder, 'consumer.ts');
   writeFileSync(file, code);
@@ -33,7 +33,7 @@ function compile(code: string): string {
   return run.stdout + run.stderr;
 }
 
-test('its types hold a dependent to the API, with neither DOM nor Node types', () => {
+test('its types enforce the API, with neither DOM nor Node types', () => {
   const good = `
     import { createClient, type Client, type SendError, type Status } from 'forebay/client';
     const client: Client = createClient({

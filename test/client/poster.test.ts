@@ -1,4 +1,4 @@
-/** Bodies that get no timely answer: they are halved, and grow again by what gets through. */
+/** Bodies without a timely response: they are halved, and grow again with each success. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Entry, type EntryEvents, progress } from '../../src/client/entry.ts';
@@ -87,13 +87,13 @@ for (const [what, failure] of [
   }
 }
 
-test('failures that size has nothing to do with: bodies are long again soon', async (t) => {
+test('failures independent of the size: bodies are long again soon', async (t) => {
   let failures = 13;
   const made = await rig((events) => (failures-- > 0 ? undefined : stored(events)));
   t.after(() => made.gateway.close());
   for (let index = 0; index < 5_000; index++) made.outbox.add(entry(`e${index}`, 200));
   while (made.outbox.waiting > 0) await made.poster.post();
-  // The first event may have been left out while the others got through.
+  // The first event may have been excluded while the others got through.
   for (const entry of made.stuck) made.outbox.again(entry);
   while (made.outbox.waiting > 0) await made.poster.post();
   const all = lengths(made);
@@ -107,7 +107,7 @@ for (const [what, failure] of [
   ['the connection was cut', undefined],
   ['a proxy answered', new Response('no server', { status: 503 })],
 ] as const) {
-  test(`an attempt counts as sent when the gateway has answered it, not when ${what}`, async (t) => {
+  test(`an attempt counts as sent when the gateway has responded, not when ${what}`, async (t) => {
     const made = await rig((events) =>
       made.gateway.bodies.length === 1 ? failure : stored(events),
     );
@@ -149,12 +149,12 @@ for (const [what, answer, again] of [
   });
 }
 
-test('the codes that leave the size alone are those of the catalog, but for request_timeout', () => {
+test('the codes that do not affect the size are those of the catalog, except request_timeout', () => {
   const ofHttp = requestCodes.filter((code) => 'http' in REQUEST_CODES[code]);
   assert.deepEqual([...ANY_SIZE, 'request_timeout'].sort(), ofHttp.sort());
 });
 
-test('an event that never gets through keeps no other back, and is left out in the end', async (t) => {
+test('an event that never gets through blocks no other, and is finally excluded', async (t) => {
   const made = await rig((events) =>
     events.some(({ id }) => id === 'bad') ? undefined : stored(events),
   );
@@ -170,7 +170,7 @@ test('an event that never gets through keeps no other back, and is left out in t
   assert.equal(made.outbox.bytes, 60_000, 'it is still held');
 });
 
-test('while nothing gets through, no event is taken for the one that keeps the others back', async (t) => {
+test('while nothing gets through, no event is taken for the blocking one', async (t) => {
   let isAway = true;
   const made = await rig((events) => (isAway ? undefined : stored(events)));
   made.gateway.admission = () => (isAway ? new Response(null, { status: 502 }) : stored([]));
@@ -186,7 +186,7 @@ test('while nothing gets through, no event is taken for the one that keeps the o
   assert.deepEqual(made.ids, sent);
 });
 
-test('the size that fits: halved by what fails, grown by what passes, never by less', () => {
+test('the size limit: halved by failures, raised by successes, never by less', () => {
   const fit = new SizeLimit(64_000, 256_000);
   fit.passed(100, 64_000);
   assert.equal(fit.bytes, 64_000, 'a short body says nothing of long ones');

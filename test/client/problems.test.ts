@@ -1,4 +1,4 @@
-/** What `status.problem` says when no WebSocket gets through, or nothing. */
+/** Values of `status.problem` when WebSockets, or all connections, fail. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -12,7 +12,7 @@ let client: Client;
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
   gateway.answer = (events) => ({ accepted: events.length, errors: [] });
-  // RetryDelays are short, but none is left out.
+  // Delays are short, but none is omitted.
   mock.method(Math, 'random', () => 0.05);
 });
 afterEach(() => {
@@ -32,7 +32,7 @@ for (const [what, path, status] of [
   ['its path is wrong', '/wss', 400],
   ['a proxy forbids it', '/ws', 403],
 ] as const) {
-  test(`POST works and no WebSocket does, since ${what}: status.problem says why`, async () => {
+  test(`POST works but WebSockets do not, since ${what}: status.problem gives the reason`, async () => {
     gateway.blocked = true;
     connect(path);
     void client.send({ id: 'a' });
@@ -51,7 +51,7 @@ for (const [what, path, status] of [
   });
 }
 
-test('a platform without WebSocket: status.problem says so beside the state fallback', async () => {
+test('a platform without WebSocket: status.problem says so in state fallback', async () => {
   const saved = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
   Reflect.deleteProperty(globalThis, 'WebSocket');
   client = createClient({ url: `${gateway.url}ws` });
@@ -61,7 +61,7 @@ test('a platform without WebSocket: status.problem says so beside the state fall
   assert.match(client.status.problem ?? '', /^WebSocket connections fail: no WebSocket class/);
 });
 
-test('a stuck event is told beside the reason why no WebSocket gets through', async () => {
+test('a stuck event is reported along with the reason of the WebSocket failure', async () => {
   gateway.blocked = true;
   gateway.answer = (events) =>
     events.some(({ id }) => id === 'long')
@@ -78,8 +78,8 @@ test('a stuck event is told beside the reason why no WebSocket gets through', as
   );
 });
 
-test('a host that nothing knows, or refuses: status.problem has the cause that Node.js gives', async () => {
-  // Its port is free: the gateway of this test is gone.
+test('an unknown host, or a refused connection: status.problem has the cause from Node.js', async () => {
+  // Its port is free: the gateway of this test has exited.
   const url = `${gateway.url.replace('http', 'ws')}ws`;
   gateway.close();
   client = createClient({ url, webSocket: WebSocket });

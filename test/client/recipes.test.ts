@@ -1,4 +1,4 @@
-/** The recipes of docs/client.md, word for word, before a real gateway and Kafka. */
+/** The recipes of docs/client.md, verbatim, with a real gateway and Kafka. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,7 +18,7 @@ import { Site } from './site.ts';
 const skip = missingTool('chromium');
 const topic = uniqueTopic('recipes');
 const recipes = allFences().filter(({ page }) => page === 'docs/client.md');
-/** In the project, where `forebay/client` and other packages are found as in a dependent of it. */
+/** In the project, where `forebay/client` and other packages resolve like in a dependent. */
 const folder = mkdtempSync(resolve('dist/client-recipes-'));
 let brokers: readonly string[];
 let gateway: Gateway;
@@ -28,7 +28,7 @@ let shown: TestPage | undefined;
 before(async () => {
   site = await new Site().listen();
   ({ brokers } = await sharedKafka());
-  // Long enough to be caught on its way.
+  // Long enough to be caught in flight.
   const env = { FOREBAY_ORIGINS: site.origin, KAFKA_LINGER_MS: '100' };
   gateway = await startGateway({ brokers, topic, env });
   if (!skip) shown = await TestPage.open();
@@ -40,7 +40,7 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** The block that has this text, with the addresses of here. */
+/** The block that contains this text, with the test's addresses. */
 function recipe(text: string): string {
   const found = recipes.filter((fence) => fence.text.includes(text));
   assert.equal(found.length, 1, `blocks with ${text}`);
@@ -60,7 +60,7 @@ function files(code: string): Record<string, string> {
   );
 }
 
-/** How many events with this message are in Kafka. */
+/** Number of events with this message in Kafka. */
 async function inKafka(msg: string): Promise<number> {
   const records = await readTopic({ brokers, topic });
   return records.filter(({ value }) => JSON.parse(String(value)).msg === msg).length;
@@ -121,7 +121,7 @@ interface Shown {
   readonly events: { readonly status: { readonly stored: number } };
 }
 
-test('a service worker that is woken by a push: the event is stored', { skip }, async () => {
+test('a service worker woken by a push: the event is stored', { skip }, async () => {
   const { 'sw.js': worker, 'on the page': script } = files(recipe('// sw.js'));
   site.files.set('/sw.js', worker!);
   site.files.set('/client.js', readFileSync('dist/client/client.js', 'utf8'));
@@ -149,7 +149,7 @@ test('a service worker that is woken by a push: the event is stored', { skip }, 
   assert.deepEqual(shown!.complaints, []);
 });
 
-test('a Node.js service that is stopped while its event is on the way: it is stored', async (t) => {
+test('a Node.js service stopped while its event is in flight: it is stored', async (t) => {
   const file = join(folder, 'service.mjs');
   writeFileSync(file, `${recipe("process.on('SIGTERM'")}console.log('up');`);
   const service = spawn(process.execPath, [file], { stdio: ['ignore', 'pipe', 'inherit'] });

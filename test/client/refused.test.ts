@@ -1,4 +1,4 @@
-/** A gateway that does not accept the client: it says so, asks seldom, and keeps the events. */
+/** A gateway that rejects the client: it is reported, rarely retried, and events are kept. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -31,7 +31,7 @@ function connect(options: Partial<ClientOptions> = {}): void {
   client = createClient({ url, webSocket: WebSocket, onRefused, ...options });
 }
 
-/** Handshakes and bodies are answered so. */
+/** Handshakes and bodies are answered like this. */
 function refuse(status: number, code: string): void {
   gateway.blocked = true;
   gateway.admission = answer(status, code);
@@ -76,7 +76,7 @@ for (const [what, status, code, key, problem] of [
   });
 }
 
-test('it asks seldom while it is refused, by WebSocket and by POST', async () => {
+test('it retries rarely while it is rejected, by WebSocket and by POST', async () => {
   refuse(401, 'unauthorized');
   connect({ key: 'wrong' });
   for (const id of ['a', 'b', 'c']) void client.send({ id });
@@ -97,10 +97,10 @@ for (const [what, keys] of [
   ['returns the same wrong key before', ['old', 'old', 'new']],
 ] as const) {
   test(`a key function that ${what}: events wait until its key is accepted`, async () => {
-    // RetryDelays are short, but none is left out.
+    // Delays are short, but none is omitted.
     mock.method(Math, 'random', () => 0.2);
     const given: unknown[] = [];
-    // Each attempt asks twice: for the handshake, and to hear why it failed.
+    // Each attempt needs two requests: the handshake, and the check of its failure.
     const left: unknown[] = keys.flatMap((key) => [key, key]);
     const key = () => {
       const next = left.length > 1 ? left.shift() : left[0];
@@ -128,7 +128,7 @@ for (const [what, keys] of [
   });
 }
 
-test('a key function that throws at first does not keep the client from being made', async () => {
+test('a key function that throws at first does not prevent the creation of the client', async () => {
   let calls = 0;
   const key = () => {
     if (++calls === 1) throw new Error('not logged in');
@@ -141,7 +141,7 @@ test('a key function that throws at first does not keep the client from being ma
   assert.equal(connection.protocols, 'forebay.v1,forebay.key.new');
 });
 
-test('without a WebSocket, a 401 to a body is told, nothing is lost, and it goes on when accepted', async () => {
+test('without a WebSocket, a 401 to a body is reported, nothing is lost, and it continues when accepted', async () => {
   const saved = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
   Reflect.deleteProperty(globalThis, 'WebSocket');
   refuse(401, 'unauthorized');
@@ -160,7 +160,7 @@ test('without a WebSocket, a 401 to a body is told, nothing is lost, and it goes
   if (saved) Object.defineProperty(globalThis, 'WebSocket', saved);
 });
 
-test('events of a client that is refused are dropped beyond their bound, and told why', async () => {
+test('events of a rejected client are dropped above the limit, with the reason', async () => {
   const dropped: string[] = [];
   refuse(401, 'unauthorized');
   connect({
@@ -174,7 +174,7 @@ test('events of a client that is refused are dropped beyond their bound, and tol
   assert.equal(client.status.dropped, 1);
 });
 
-test('a key that is withdrawn closes the connection: that is told, and the next key is used', async () => {
+test('a revoked key closes the connection: it is reported, and the next key is used', async () => {
   let key = 'first';
   gateway.accepts = (used) => used === key;
   connect({ key: () => key });

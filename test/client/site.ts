@@ -1,4 +1,4 @@
-/** A web server of somebody's own, with the pages of a test. */
+/** A third-party web server, with the pages of a test. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
@@ -6,7 +6,7 @@ import { extname } from 'node:path';
 const TYPES = { '.js': 'text/javascript', '': 'text/html' } as Readonly<Record<string, string>>;
 
 export class Site {
-  /** By path; more may be put here at any time. */
+  /** By path; pages may be added at any time. */
   readonly files = new Map([['/favicon.ico', '']]);
   readonly #server: Server;
 
@@ -24,7 +24,7 @@ export class Site {
     return this;
   }
 
-  /** As pages name it: browsers trust localhost as they do HTTPS. */
+  /** Name for pages: browsers trust localhost like HTTPS. */
   get origin(): string {
     return `http://localhost:${(this.#server.address() as AddressInfo).port}`;
   }

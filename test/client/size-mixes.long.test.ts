@@ -1,13 +1,13 @@
 /**
- * Random mixes of event sizes on networks that lose whatever is longer than a limit, on a clock of
- * the test's own: events below the limit get through, those above are set aside.
+ * Random mixes of event sizes on networks that lose everything above a limit, on a virtual clock:
+ * events below the limit get through, those above are set aside.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Client, type ClientOptions, createClient } from '../../src/client/client.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-/** Network of a test: what it was given, and what the gateway behind it has stored. */
+/** Network of a test: what it received, and what the gateway behind it has stored. */
 interface Network {
   readonly attempts: { readonly ms: number; readonly ids: readonly number[] }[];
   readonly stored: number[];
@@ -16,7 +16,7 @@ interface Network {
 
 type Way = 'POST' | 'WebSocket';
 
-/** Mulberry32, a generator with a seed. */
+/** Mulberry32, a seeded generator. */
 function generator(seed: number): () => number {
   let state = seed;
   return () => {
@@ -69,7 +69,7 @@ function webSocketOf(network: Network, limit: number, random: () => number) {
       if (text.length > limit) {
         network.lost++;
         this.readyState = 2;
-        // Acks that are on their way may arrive first.
+        // Pending acks may arrive first.
         setTimeout(() => this.#end(1006), random() * 20);
         return;
       }
@@ -142,7 +142,7 @@ interface Mix {
   readonly random: () => number;
 }
 
-/** Sizes of up to 40 events: below, about and above a limit, long ones often next to each other. */
+/** Sizes of up to 40 events: below, about and above a limit, long ones often adjacent. */
 function randomMix(seed: number): Mix {
   const random = generator(seed);
   const between = (least: number, most: number) => Math.floor(least + random() * (most - least));

@@ -1,4 +1,4 @@
-/** Slow uplinks before a gateway and Kafka: all events arrive, once and in their order. */
+/** Slow uplinks with a gateway and Kafka: all events arrive, once and in order. */
 import assert from 'node:assert/strict';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
@@ -24,7 +24,7 @@ after(async () => {
   await gateway?.kill();
 });
 
-/** Passes bytes on to the gateway at this rate, of all connections together. @returns its port */
+/** Forwards bytes to the gateway at this rate, over all connections. @returns its port */
 async function slowProxy(bytesPerSecond: number): Promise<number> {
   const queue: { readonly server: Socket; bytes: Buffer }[] = [];
   const proxy: Server = createServer((client) => {
@@ -57,10 +57,10 @@ async function slowProxy(bytesPerSecond: number): Promise<number> {
   return (proxy.address() as AddressInfo).port;
 }
 
-/** @returns the ids of the events, when all are told stored */
+/** @returns the ids of the events, once all are reported as stored */
 async function sendAll(way: string, kbPerSecond: number, count: number, bytes: number) {
   const port = await slowProxy(kbPerSecond * 1_000);
-  // The port 1 answers no handshake.
+  // Port 1 answers no handshake.
   const url = `ws://127.0.0.1:${way === 'POST' ? 1 : port}/ws`;
   const fallbackUrl = `http://127.0.0.1:${port}/events`;
   const client = createClient({ url, fallbackUrl, webSocket: WebSocket });
@@ -76,7 +76,7 @@ async function sendAll(way: string, kbPerSecond: number, count: number, bytes: n
   return ids;
 }
 
-test('at 4, 8, 16 and 64 kB/s, by POST and by WebSocket, short events and long ones are stored once, in order', async () => {
+test('at 4, 8, 16 and 64 kB/s, by POST and by WebSocket, short and long events are stored once, in order', async () => {
   const all = await Promise.all(
     ['POST', 'WebSocket'].flatMap((way) => [
       sendAll(way, 4, 60, 1_000),

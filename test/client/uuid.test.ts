@@ -11,7 +11,7 @@ test('the first 48 bits are the time in milliseconds', () => {
   assert(at >= before && at <= Date.now(), `${at} is not now`);
 });
 
-test('20,000 within a moment rise and differ, also while the clock stands or goes back', (t) => {
+test('20,000 within a moment increase and differ, also while the clock stops or goes back', (t) => {
   let now = Date.now();
   t.mock.method(Date, 'now', () => now);
   const ids: string[] = [];

@@ -1,4 +1,4 @@
-/** Time that passes only as a test says: timers, `performance.now` and `fetch` of its own. */
+/** Virtual time: timers, `performance.now` and `fetch` under control of the test. */
 import { mock, type TestContext } from 'node:test';
 
 interface Timer {
@@ -44,7 +44,7 @@ export class VirtualClock {
     t.after(() => mock.restoreAll());
   }
 
-  /** Forgets all timers. */
+  /** Removes all timers. */
   restart(): void {
     this.#timers.clear();
   }

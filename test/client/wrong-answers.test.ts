@@ -1,4 +1,4 @@
-/** What is not the gateway's: answers of proxies and captive portals, and frames that are none. */
+/** Responses that are not the gateway's: from proxies and captive portals, and invalid frames. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -23,7 +23,7 @@ let told: Record<string, string>;
 beforeEach(async () => {
   gateway = await new FakeGateway().listen();
   told = {};
-  // RetryDelays are short, but none is left out.
+  // Delays are short, but none is omitted.
   mock.method(Math, 'random', () => 0.01);
 });
 afterEach(() => {
@@ -37,7 +37,10 @@ function connect(): void {
   client = createClient({ url, webSocket: WebSocket });
 }
 
-/** A client that has no WebSocket, as in Node.js 20: all goes by POST, from the first event on. */
+/**
+ * A client without WebSocket, as in Node.js 20: everything is sent by POST, from the first event
+ * on.
+ */
 function connectByPost(options: Partial<ClientOptions> = {}): void {
   const saved = Object.getOwnPropertyDescriptor(globalThis, 'WebSocket');
   Reflect.deleteProperty(globalThis, 'WebSocket');
@@ -45,7 +48,7 @@ function connectByPost(options: Partial<ClientOptions> = {}): void {
   if (saved) Object.defineProperty(globalThis, 'WebSocket', saved);
 }
 
-/** Sends an event of so many bytes under each of these ids, and notes what it is told. */
+/** Sends an event of this size under each of these ids, and records the reports. */
 function send(sizes: Readonly<Record<string, number>>): void {
   for (const [id, bytes] of Object.entries(sizes)) {
     const pad = 'x'.repeat(bytes - JSON.stringify({ id, pad: '' }).length);
@@ -72,7 +75,7 @@ for (const [kind, body] of [
   ['without a body', null],
   ['with the gateway’s JSON', '{"error":{"code":"too_large","message":"more than 1 MiB"}}'],
 ] as const) {
-  test(`a 413 ${kind}: the body goes in parts, all is stored, each event once and in its order`, async () => {
+  test(`a 413 ${kind}: the body is split, all is stored, each event once and in order`, async () => {
     gateway.answer = (events) =>
       gateway.bodies.at(-1)!.text.length > 10_000 ? html(413, body) : stored(events);
     connectByPost();
@@ -83,13 +86,13 @@ for (const [kind, body] of [
     assert(sizesSent[0]! > 40_000 && sizesSent[1]! < 25_100, `bodies of ${sizesSent}`);
     const taken = bodyIds().filter((_, index) => sizesSent[index]! <= 10_000);
     assert.deepEqual(taken.flat(), Object.keys(sent));
-    // Grown again it may meet one more.
+    // Having grown again, it may meet one more.
     assert(sizesSent.length - taken.length < 6, `bodies of ${sizesSent}`);
     assert.deepEqual(told, all('stored', Object.keys(sent)));
   });
 }
 
-test('a single event that meets a 413 is refused too_large; the others are stored', async () => {
+test('a single event that meets a 413 is rejected as too_large; the others are stored', async () => {
   gateway.answer = (events) =>
     gateway.bodies.at(-1)!.text.length > 5_000 ? html(413) : stored(events);
   const refused: unknown[] = [];
@@ -103,7 +106,7 @@ test('a single event that meets a 413 is refused too_large; the others are store
   assert.deepEqual([state, count, bufferedBytes], ['fallback', 3, 0]);
 });
 
-test('a 413 to whatever comes: each event has its end, and none is sent for ever', async () => {
+test('a 413 to everything: each event is settled, and none is retried endlessly', async () => {
   gateway.answer = () => html(413);
   connectByPost();
   const sent = sizes(20, 100);
@@ -138,7 +141,7 @@ for (const [what, answer, problem] of [
   ['no number that was accepted', { accepted: '2', errors: [] }, 'HTTP 200'],
   ['an event that was not sent', { accepted: 1, errors: [{ ...named, events: [[2, 2]] }] }, '200'],
 ] as const) {
-  test(`by POST, ${what}: nothing is told of any event, and all are sent again in halves`, async () => {
+  test(`by POST, ${what}: no event is settled, and all are resent in halves`, async () => {
     const problems = new Set<string>();
     let toldBefore: object | undefined;
     gateway.answer = (events) => {
@@ -167,7 +170,7 @@ for (const [what, message] of [
   ['an ack beyond what was sent', '{"ack":9}'],
   ['a nack of nothing', '{"nack":1,"errors":[null]}'],
 ] as const) {
-  test(`by WebSocket, ${what}: nothing throws, and what had no ack is sent on a new one`, async () => {
+  test(`by WebSocket, ${what}: nothing throws, and unacknowledged events are resent on a new one`, async () => {
     connect();
     send({ a: 100, b: 100 });
     const first = await gateway.connection(1);
@@ -188,7 +191,7 @@ for (const [what, message] of [
   });
 }
 
-test('a WebSocket that is closed with 1009: frames are halved until they pass, and an event that meets it alone is refused', async () => {
+test('a WebSocket closed with 1009: frames are halved until they pass, and an event that meets it alone is rejected', async () => {
   connect();
   send({ a: 400, b: 400, c: 400, long: 2_000, d: 400 });
   const lengths: number[][] = [];
@@ -197,7 +200,7 @@ test('a WebSocket that is closed with 1009: frames are halved until they pass, a
     connection.hello(64, 100_000);
     const { frames } = connection;
     await until(() => frames.length > 0);
-    // They are sent in one go, so the others follow at once.
+    // They are sent in one burst, so the others follow immediately.
     await until(() => client.status.waiting === 0 && connection.ids.length === openEvents());
     lengths.push(frames.map(({ length }) => length));
     if (frames.some(({ length }) => length > 1_000)) connection.close(1009, '');
@@ -208,7 +211,7 @@ test('a WebSocket that is closed with 1009: frames are halved until they pass, a
   assert.deepEqual(lengths, [[3_606], [1_204, 2_000, 400], [1_605], [400, 400, 400, 400]]);
 });
 
-test('frames that were halved for a 1009 are longer again by what gets through', async () => {
+test('frames that were halved for a 1009 grow again with each success', async () => {
   connect();
   const events = sizes(8, 400);
   send(events);
@@ -232,13 +235,13 @@ test('frames that were halved for a 1009 are longer again by what gets through',
   assert.equal(client.status.reconnects, 1);
 });
 
-/** Events that were sent and not told an end. */
+/** Events that were sent and are unsettled. */
 function openEvents(): number {
   const { sent, stored: ended, refused } = client.status;
   return sent - ended - refused;
 }
 
-test('what opens WebSockets and says nothing of a gateway’s counts as blocked: events go by POST', async () => {
+test('a server that opens WebSockets but sends no gateway frames counts as blocked: events are sent by POST', async () => {
   const real = performance.now.bind(performance);
   let shiftMs = 0;
   mock.method(performance, 'now', () => real() + shiftMs);

@@ -1,4 +1,4 @@
-/** Defects that are put into the tree one by one, and what `make check-deploy` says of each. */
+/** Defects introduced into the tree one by one, and the findings of `make check-deploy`. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const HAPROXY = 'deploy/haproxy/haproxy.cfg';
 const tree = treeOf(ROOT);
 const { version } = JSON.parse(tree.read('package.json')) as { version: string };
 
-/** What is found where this text of the file is another. */
+/** Findings if this text of the file is replaced by another. */
 function withDefect(path: string, text: string, other: string): string[] {
   const good = tree.read(path);
   assert.ok(good.includes(text), `${path} has no ${text}`);
@@ -94,7 +94,7 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
   ];
 
 for (const [what, path, text, other, said] of DEFECTS) {
-  test(`it is found: ${what}`, () => {
+  test(`found: ${what}`, () => {
     const found = withDefect(path, text, other);
     assert.ok(
       found.some((line) => said.test(line)),
@@ -103,7 +103,7 @@ for (const [what, path, text, other, said] of DEFECTS) {
   });
 }
 
-test('it is found: a file that is away', () => {
+test('found: a missing file', () => {
   for (const path of ['Dockerfile', HAPROXY]) {
     const found = composeDefects(treeOf(ROOT, { [path]: null }));
     assert.ok(
@@ -113,7 +113,7 @@ test('it is found: a file that is away', () => {
   }
 });
 
-test('it is found: HAProxy’s own defaults name no service, or it listens elsewhere', () => {
+test('found: HAProxy’s own defaults name no service, or it listens elsewhere', () => {
   const found = composeDefects(
     treeOf(ROOT, {
       Dockerfile: '',
@@ -133,7 +133,7 @@ frontend clients
   ]);
 });
 
-test('the specification’s loader refuses a key that there is not', {
+test('the specification’s loader rejects an unknown key', {
   skip: missingTool('go'),
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-compose-'));

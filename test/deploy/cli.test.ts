@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Child } from '../../testing/child.ts';
 
-test('wrong arguments of make kafka: one line that names option and range, exit code 2', async () => {
+test('invalid arguments of make kafka: one line that names option and range, exit code 2', async () => {
   const port = /--port must be a whole number from 1 to 65535, not /;
   for (const [args, expected] of [
     [['up', '--port', '-3'], port],

@@ -38,7 +38,7 @@ async function leaders(): Promise<number[]> {
   return (topics[0]?.partitions ?? []).map((partition) => partition.leader);
 }
 
-/** Polls until the partitions' leaders are as wished; fails after the time. */
+/** Polls until the partitions' leaders match; fails after the timeout. */
 async function leadersAre(wished: (leaders: number[]) => boolean, timeoutMs: number) {
   const deadline = performance.now() + timeoutMs;
   let seen: number[] = [];
@@ -59,7 +59,7 @@ function alive(pid: number): boolean {
   }
 }
 
-test('three nodes know each other, and topics get three copies', async () => {
+test('three nodes know each other, and topics get three replicas', async () => {
   for (const broker of cluster.brokers) {
     assert.deepEqual((await aliveNodes(broker)).sort(), [1, 2, 3]);
   }
@@ -82,7 +82,7 @@ test('a killed broker loses its partitions, and leads again after its restart', 
   await leadersAre((ids) => ids.includes(2), 15_000);
 });
 
-test('a paused broker does not answer until it goes on', async () => {
+test('a paused broker does not respond until it continues', async () => {
   cluster.pause(2);
   try {
     assert.deepEqual(await aliveNodes(cluster.brokers[2]!), []);
@@ -104,7 +104,7 @@ test('a closed cluster leaves no process, no port and no folder', async () => {
   assert.equal(existsSync(cluster.dir), false);
 });
 
-test('who comes by the inner listener is told the advertised place, others the broker itself', async (t) => {
+test('clients of the inner listener get the advertised address, others the broker itself', async (t) => {
   const [port] = (await freePorts(1)) as [number];
   const place = { host: '127.0.0.1', port };
   const own = await startCluster({ advertised: [place] });

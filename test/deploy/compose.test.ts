@@ -14,20 +14,20 @@ const compose = readCompose(treeOf(ROOT));
 const three = readCompose(treeOf(ROOT), envFile(readFileSync(join(ROOT, THREE_BROKERS), 'utf8')));
 const kafka = compose.services.kafka!;
 
-/** `HOST://:9092,…` as `{ HOST: ':9092', … }`. */
+/** Parses `HOST://:9092,…` to `{ HOST: ':9092', … }`. */
 function listeners(name: string, service = kafka): Record<string, string> {
   const text = String(service.environment?.[name]);
   return Object.fromEntries(text.split(',').map((part) => part.split('://') as [string, string]));
 }
 
-test('every image is pinned, and Kafka is the version that the tests run', () => {
+test('every image is pinned, and Kafka is the version of the tests', () => {
   for (const [name, service] of Object.entries(compose.services)) {
     assert.match(service.image, /:v?\d+\.\d+\.\d+$/, name);
   }
   assert.equal(kafka.image, `apache/kafka:${kafkaVersion()}`);
 });
 
-test('the host reaches Kafka where the default of KAFKA_BROKERS looks for it', () => {
+test('the host reaches Kafka at the default of KAFKA_BROKERS', () => {
   const { kafkaBrokers } = readConfig({});
   assert.deepEqual([listeners('KAFKA_ADVERTISED_LISTENERS').HOST], kafkaBrokers);
   assert.deepEqual(kafka.ports, ['127.0.0.1:9092:9092']);
@@ -52,7 +52,7 @@ test('every listener has a protocol, and the controller is its own voter', () =>
   assert.equal(kafka.environment!.KAFKA_NODE_ID, 1);
 });
 
-test('one node needs no copies, makes no topics by itself, and keeps its data', () => {
+test('one node needs no replicas, auto-creates no topics, and keeps its data', () => {
   const environment = kafka.environment!;
   assert.equal(environment.KAFKA_AUTO_CREATE_TOPICS_ENABLE, 'false');
   assert.equal(environment.KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR, 1);
@@ -62,7 +62,7 @@ test('one node needs no copies, makes no topics by itself, and keeps its data', 
   assert.equal(environment.KAFKA_LOG_DIRS, folder);
 });
 
-test('the health check asks the broker itself', () => {
+test('the health check queries the broker itself', () => {
   const { test: command, ...times } = kafka.healthcheck!;
   assert.equal(command[0], 'CMD');
   assert.ok(command.some((part) => part.endsWith('kafka-broker-api-versions.sh')));
@@ -74,7 +74,7 @@ test('the health check asks the broker itself', () => {
 
 const BROKERS = ['kafka-1', 'kafka-2', 'kafka-3'];
 
-test('three nodes are one cluster that keeps three copies and writes to two at the least', () => {
+test('three nodes are one cluster with three replicas and at least two in sync for writes', () => {
   const nodes = BROKERS.map((name) => three.services[name]!);
   const voters = nodes.map(({ environment }, index) => {
     assert.equal(environment?.KAFKA_NODE_ID, index + 1);
@@ -95,7 +95,7 @@ test('three nodes are one cluster that keeps three copies and writes to two at t
   assert.equal(new Set(volumes).size, 3);
 });
 
-test('gateways are led to the one broker or to the three, whatever KAFKA_BROKERS is outside', () => {
+test('gateways use the one broker or the three, regardless of KAFKA_BROKERS outside', () => {
   const brokers = (file: typeof compose) => {
     const { environment, depends_on } = file.services['gateway-1']!;
     assert.deepEqual(environment, file.services['gateway-2']!.environment);
@@ -108,7 +108,7 @@ test('gateways are led to the one broker or to the three, whatever KAFKA_BROKERS
   assert.ok(compose.services.kafka!.depends_on === undefined, 'make kafka starts it alone');
 });
 
-test('Grafana is the version that the documents start by hand', () => {
+test('Grafana is the version that the documents start manually', () => {
   const documents = readFileSync(join(ROOT, 'docs/dashboards.md'), 'utf8');
   assert.ok(documents.includes(compose.services.grafana!.image), compose.services.grafana!.image);
 });
@@ -120,7 +120,7 @@ const specification = (...envFiles: string[]) =>
   });
 const skip = missingTool('go');
 
-test('the specification’s loader takes the file, and starts one broker or three', { skip }, () => {
+test('the specification’s loader accepts the file, and starts one broker or three', { skip }, () => {
   const started = (...envFiles: string[]) => {
     const { status, stdout, stderr } = specification(...envFiles);
     assert.equal(status, 0, stderr);
@@ -131,7 +131,7 @@ test('the specification’s loader takes the file, and starts one broker or thre
   assert.deepEqual(started(THREE_BROKERS), [...BROKERS, ...others].sort());
 });
 
-test('promtool takes Prometheus’s configuration', { skip: missingTool('promtool') }, () => {
+test('promtool accepts Prometheus’s configuration', { skip: missingTool('promtool') }, () => {
   const config = join(ROOT, 'deploy/compose/prometheus.yml');
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'config', config], {
     encoding: 'utf8',

@@ -36,7 +36,7 @@ function record(env: Readonly<Record<string, string>>): ChildProcess {
 const choose = (env: Readonly<Record<string, string>> = {}, running?: readonly string[]) =>
   chooseGateway(folder, env, running);
 
-test('the topic and the brokers of the gateway that runs, and what it has set for Kafka', () => {
+test('topic and brokers of the running gateway, and its Kafka settings', () => {
   const tls = { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: 'ca.pem', FOREBAY_ID_FIELD: 'uid' };
   const settings = { KAFKA_BROKERS: 'k:9093', KAFKA_TOPIC: 'foo', ...tls };
   record({ ...settings, FOREBAY_WORKERS: '2', HOME: '/root' });
@@ -46,7 +46,7 @@ test('the topic and the brokers of the gateway that runs, and what it has set fo
   });
 });
 
-test('what is set here stays', () => {
+test('settings of this shell take precedence', () => {
   record({ KAFKA_BROKERS: 'k:1,k:2', KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' });
   assert.deepEqual(choose({ KAFKA_TOPIC: 'bar' }), {
     settings: { KAFKA_BROKERS: 'k:1,k:2', KAFKA_CLIENT_ID: 'a' },
@@ -63,7 +63,7 @@ test('what is set here stays', () => {
   ]);
 });
 
-test('the names of loopback are one', () => {
+test('the names of loopback are equal', () => {
   record({ KAFKA_BROKERS: '127.0.0.1:9092', KAFKA_TOPIC: 'foo' });
   for (const brokers of ['localhost:9092', '[::1]:9092', 'LOCALHOST:9092']) {
     assert.equal(choose({ KAFKA_BROKERS: brokers }).settings.KAFKA_TOPIC, 'foo', brokers);
@@ -90,7 +90,7 @@ test('of several gateways the one started last, and how to choose another', asyn
   assert.equal(topicOf(), 'old');
 });
 
-test('a gateway that has ended: the default topic at the Kafka that runs, and why', async () => {
+test('an exited gateway: the default topic at the running Kafka, and why', async () => {
   const ended = record({ KAFKA_BROKERS: '127.0.0.1:9092', KAFKA_TOPIC: 'foo' });
   await end(ended);
   assert.deepEqual(choose({}, OURS), {
@@ -106,7 +106,7 @@ test('a gateway that has ended: the default topic at the Kafka that runs, and wh
   assert.deepEqual(readdirSync(folder), [`${running.pid}.json`], 'the next one removes its record');
 });
 
-test('a process that has the id of a gateway that has ended is none', () => {
+test('a process with the reused id of an exited gateway is not a gateway', () => {
   const { pid } = record({ KAFKA_TOPIC: 'foo' });
   const file = join(folder, `${pid}.json`);
   const stale = { ...JSON.parse(readFileSync(file, 'utf8')), processStart: '1' };
@@ -114,7 +114,7 @@ test('a process that has the id of a gateway that has ended is none', () => {
   assert.deepEqual(choose({}, OURS).settings, { KAFKA_BROKERS: OURS[0] });
 });
 
-test('files that are no records are passed over', () => {
+test('invalid record files are ignored', () => {
   record({ KAFKA_TOPIC: 'foo' });
   for (const [index, text] of ['', '{', 'null', '[]', '{"pid":1}'].entries()) {
     writeFileSync(join(folder, `${index}.json`), text);
@@ -131,7 +131,7 @@ test('no secret is recorded; a missing one is named', () => {
   assert(!choose({ KAFKA_SASL_PASSWORD_FILE: 'f' }).notes.includes(note));
 });
 
-test('what excludes a setting of this shell is not taken from the gateway', () => {
+test('settings that exclude one of this shell are not inherited', () => {
   const sasl = { KAFKA_SASL_MECHANISM: 'plain', KAFKA_SASL_USERNAME: 'me' };
   const tls = { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: 'ca.pem' };
   record({ ...sasl, ...tls, KAFKA_SASL_PASSWORD_FILE: 'their' });
@@ -147,13 +147,13 @@ test('what excludes a setting of this shell is not taken from the gateway', () =
     const kept = { ...sasl, KAFKA_SASL_PASSWORD_FILE: 'their' };
     assert.deepEqual(inherited({ KAFKA_TLS: off }), kept, off);
   }
-  // The settings together are ones that listen accepts.
+  // The settings together are accepted by listen.
   for (const env of [{ KAFKA_SASL_PASSWORD: 'hush' }, { KAFKA_TLS: '0' }]) {
     readConfig({ ...env, ...inherited(env) });
   }
 });
 
-test('a shell takes every value as it is', () => {
+test('values of any kind are quoted correctly for a shell', () => {
   const value = `a'b "c" $HOME \`id\` \\ \n;d`;
   const lines = shellLines({ settings: { KAFKA_TOPIC: value }, notes: [] });
   const shown = execFileSync('sh', ['-c', `eval "$1"; printf %s "$KAFKA_TOPIC"`, 'sh', lines]);

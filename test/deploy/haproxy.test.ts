@@ -1,4 +1,4 @@
-/** deploy/haproxy/haproxy.cfg before two real gateways. */
+/** deploy/haproxy/haproxy.cfg with two real gateways. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, readFileSync } from 'node:fs';
@@ -62,14 +62,14 @@ after(async () => {
   for (const gateway of started) await gateway.kill();
 });
 
-/** What a directive of the file says, in ms. */
+/** Value of a directive, in ms. */
 function timeOf(name: string): number {
   const [, count, unit] = config.match(new RegExp(`^ +timeout ${name} (\\d+)(s|h)$`, 'm')) ?? [];
   assert(count !== undefined, `timeout ${name} is in the file`);
   return Number(count) * (unit === 'h' ? 3_600_000 : 1_000);
 }
 
-test('HAProxy finds nothing wrong with the file, with TLS and without', { skip }, () => {
+test('HAProxy accepts the file, with TLS and without', { skip }, () => {
   const servers = { FOREBAY_SERVER_1: '127.0.0.1:9000', FOREBAY_SERVER_2: '127.0.0.1:9010' };
   for (const more of [{}, { FOREBAY_TLS_PEM: '/nowhere.pem' }]) {
     const { stderr, status } = spawnSync('haproxy', ['-c', '-f', FILE], {
@@ -77,13 +77,13 @@ test('HAProxy finds nothing wrong with the file, with TLS and without', { skip }
       encoding: 'utf8',
     });
     const wrong = stderr.split('\n').filter((line) => /WARNING|ALERT/.test(line));
-    // It goes as far as to look for the certificate.
+    // It even looks for the certificate.
     if ('FOREBAY_TLS_PEM' in more) assert.match(wrong.join('\n'), /nowhere\.pem/);
     else assert.deepEqual([status, wrong], [0, []]);
   }
 });
 
-test('its time-outs fit those of a gateway', () => {
+test('its timeouts fit those of a gateway', () => {
   const { idleTimeoutMs, httpTimeoutMs } = readConfig({});
   assert(timeOf('tunnel') > idleTimeoutMs, 'a WebSocket that is pinged lives');
   assert(timeOf('server') > httpTimeoutMs + LIMITS.bodyGraceMs, 'a gateway answers first');
@@ -91,7 +91,7 @@ test('its time-outs fit those of a gateway', () => {
   assert(timeOf('http-keep-alive') < leastMs, 'HAProxy ends a connection first');
 });
 
-test('what a gateway tells of its own connections stays behind HAProxy', { skip }, async () => {
+test('hop-by-hop headers of a gateway stay behind HAProxy', { skip }, async () => {
   const direct = await fetch(`${started[0]!.httpUrl}/livez`);
   assert.equal(direct.headers.get('keep-alive'), `timeout=${LIMITS.keepAliveSeconds}`);
   for (const path of ['/livez', '/events', '/nothing']) {
@@ -100,12 +100,12 @@ test('what a gateway tells of its own connections stays behind HAProxy', { skip 
   }
 });
 
-test('a gateway sees each client, whatever it says of itself', { skip }, async () => {
+test('a gateway gets each client’s address, regardless of its own claims', { skip }, async () => {
   const open = (address: string) => {
     const agent = new Agent({ localAddress: address });
     return upgrade(balancer.httpUrl, { 'X-Forwarded-For': '9.9.9.9' }, { agent });
   };
-  // Each of the two gateways has room for 24 of an address.
+  // Each of the two gateways allows 24 per address.
   const all = [];
   for (let count = 0; count < 48; count++) all.push(await open('127.0.5.1'));
   await assert.rejects(open('127.0.5.1'), { statusCode: 429 });
@@ -149,7 +149,7 @@ async function overHttp2(id: string) {
   return { ...opened, told: () => heard.includes(CLOSE_RESTART) };
 }
 
-test('both gateways restart in turn under load: no request fails, each socket hears 1012, nothing is lost', {
+test('both gateways restart in turn under load: no request fails, each socket gets 1012, nothing is lost', {
   skip,
 }, async (t) => {
   const ledger = new Ledger();

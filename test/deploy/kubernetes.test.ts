@@ -57,7 +57,7 @@ function of(manifests: readonly Manifest[], kind: string): Manifest {
   return found;
 }
 
-/** What kustomize makes of the production overlay with this component. */
+/** Output of kustomize for the production overlay with this component. */
 function withComponent(t: TestContext, component: string): Manifest[] {
   const dir = mkdtempSync(join(tmpdir(), 'forebay-kustomize-'));
   const from = (path: string) => relative(realpathSync(dir), resolve(FOLDER, path));
@@ -71,7 +71,7 @@ components: [${from(`components/${component}`)}]
 }
 
 for (const name of BUILDS) {
-  test(`${name}: the schemas of Kubernetes know each field`, { skip }, () => {
+  test(`${name}: the schemas of Kubernetes accept each field`, { skip }, () => {
     const manifests = build(join(FOLDER, name));
     assert.deepEqual(schemaErrors(manifests), []);
     const kinds = manifests.map(({ kind }) => kind).sort();
@@ -86,7 +86,7 @@ for (const name of BUILDS) {
     ]);
   });
 
-  test(`${name}: settings are settings with values that they may have`, { skip }, () => {
+  test(`${name}: settings exist and have valid values`, { skip }, () => {
     const { data } = of(build(join(FOLDER, name)), 'ConfigMap') as unknown as {
       data: Record<string, string>;
     };
@@ -103,7 +103,7 @@ for (const name of BUILDS) {
   });
 }
 
-/** A line for each label, port or name of one object that no other has. */
+/** A line for each label, port or name that matches no other object. */
 function referenceDefects(manifests: readonly Manifest[]): string[] {
   const { metadata, spec } = of(manifests, 'Deployment') as unknown as {
     metadata: Manifest['metadata'];
@@ -172,7 +172,7 @@ test('labels select the pods, and ports are the container’s; a wrong one is fo
   }
 });
 
-test('a field that is misspelt, and one of the wrong type, are found', { skip }, () => {
+test('a misspelled field, and one of the wrong type, are found', { skip }, () => {
   const text = JSON.stringify(build(join(FOLDER, 'base')));
   const defects = [
     ['"readOnlyRootFilesystem"', '"readOnlyRootFileSystem"'],
@@ -186,7 +186,7 @@ test('a field that is misspelt, and one of the wrong type, are found', { skip },
   }
 });
 
-test('the service monitor finds the service of the operators’ port', { skip }, (t) => {
+test('the service monitor selects the service of the admin port', { skip }, (t) => {
   const manifests = withComponent(t, 'service-monitor');
   assert.deepEqual(schemaErrors(manifests.filter(({ kind }) => kind !== FOREIGN)), []);
   const { spec } = of(manifests, FOREIGN) as unknown as {
@@ -215,7 +215,7 @@ const deployment = parse(readFileSync(join(FOLDER, 'base/deployment.yaml'), 'utf
 };
 const [container] = deployment.spec.template.spec.containers;
 
-test('ports are those of a gateway, and probes ask what it serves', () => {
+test('ports are those of a gateway, and probes use its paths', () => {
   const { port, adminPort } = readConfig({});
   assert.deepEqual(
     container!.ports.map(({ name, containerPort }) => [name, containerPort]),
@@ -231,7 +231,7 @@ test('ports are those of a gateway, and probes ask what it serves', () => {
   );
 });
 
-test('the limit of memory holds the buffers, those of a worker that is replaced included', () => {
+test('the memory limit covers the buffers, including that of a worker being replaced', () => {
   const text = readFileSync(join(FOLDER, 'base/settings.env'), 'utf8');
   const settings = Object.fromEntries(
     text
@@ -240,7 +240,7 @@ test('the limit of memory holds the buffers, those of a worker that is replaced 
       .map((line) => line.split('=')),
   );
   const { workers, bufferBytes, maxConnections } = readConfig(settings);
-  // As docs/sizing.md adds it up: primary, workers, connections.
+  // Sum as in docs/sizing.md: primary, workers, connections.
   const workerBytes = bufferBytes + 120 * MIB;
   const least = 66 * MIB + (workers + 1) * workerBytes + workers * maxConnections * 6 * KIB;
   assert.equal(container!.resources.limits.memory, '1Gi');
@@ -248,7 +248,7 @@ test('the limit of memory holds the buffers, those of a worker that is replaced 
   assert.equal(Number(container!.resources.requests.cpu), workers, 'a core per worker');
 });
 
-test('an update takes nobody away before the new one serves, and the image is this version', () => {
+test('an update removes no pod before the new one serves, and the image is this version', () => {
   assert.deepEqual(deployment.spec.strategy.rollingUpdate, { maxUnavailable: 0, maxSurge: 1 });
   const kustomization = parse(readFileSync(join(FOLDER, 'base/kustomization.yaml'), 'utf8'));
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };

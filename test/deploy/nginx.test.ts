@@ -1,4 +1,4 @@
-/** deploy/nginx/nginx.conf before two real gateways. */
+/** deploy/nginx/nginx.conf with two real gateways. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
@@ -66,7 +66,7 @@ after(async () => {
   for (const gateway of started) await gateway.kill();
 });
 
-/** What a directive says, in ms, at each place where it stands. */
+/** Values of a directive, in ms, at each occurrence. */
 function timesOf(name: string): number[] {
   const found = [...config.matchAll(new RegExp(`^ +${name} +(\\d+)(s|m|h);`, 'gm'))];
   assert(found.length > 0, `${name} is in the file`);
@@ -74,14 +74,14 @@ function timesOf(name: string): number[] {
   return found.map(([, count, unit]) => Number(count) * units[unit as keyof typeof units]);
 }
 
-test('nginx finds nothing wrong with the file, with TLS and without', { skip }, () => {
+test('nginx accepts the file, with TLS and without', { skip }, () => {
   for (const more of [{}, { tls }]) {
     const { stderr, status } = checkNginx({ gateways: [9000, 9010], port: 8080, ...more });
     assert.deepEqual([status, stderr.match(/\[(warn|error|alert|emerg)\].*/g)], [0, null], stderr);
   }
 });
 
-test('its time-outs fit those of a gateway', () => {
+test('its timeouts fit those of a gateway', () => {
   const { idleTimeoutMs, httpTimeoutMs } = readConfig({});
   const [answerMs, tunnelMs] = timesOf('proxy_read_timeout') as [number, number];
   assert(answerMs > httpTimeoutMs + LIMITS.bodyGraceMs, 'a gateway answers first');
@@ -91,13 +91,13 @@ test('its time-outs fit those of a gateway', () => {
   assert.doesNotMatch(config, /^ *keepalive/m, 'no connection of nginx is idle');
 });
 
-test('a gateway sees each client, whatever it says of itself', { skip }, async () => {
+test('a gateway gets each client’s address, regardless of its own claims', { skip }, async () => {
   const open = (address: string) => {
     const agent = new Agent({ localAddress: address });
     const lies = { 'X-Forwarded-For': '9.9.9.9', Forwarded: 'for=9.9.9.9' };
     return upgrade(nginx.httpUrl, lies, { agent });
   };
-  // Each of the two gateways has room for 24 of an address.
+  // Each of the two gateways allows 24 per address.
   const all = [];
   for (let count = 0; count < 48; count++) all.push(await open('127.0.5.1'));
   await assert.rejects(open('127.0.5.1'), { statusCode: 429 });
@@ -105,7 +105,7 @@ test('a gateway sees each client, whatever it says of itself', { skip }, async (
   for (const { end: close } of all) close();
 });
 
-test('what a gateway tells of its own connections stays behind nginx', { skip }, async () => {
+test('hop-by-hop headers of a gateway stay behind nginx', { skip }, async () => {
   for (const path of ['/livez', '/events', '/nothing']) {
     const { headers } = await fetch(nginx.httpUrl + path);
     assert.equal(headers.get('keep-alive'), null, path);
@@ -122,7 +122,7 @@ test('a page of nginx’s own address may send, one of another host may not', { 
   assert.equal(await ask('http://127.0.0.1'), 403);
 });
 
-test('bodies up to a gateway’s own bound pass, and beyond it the gateway refuses', {
+test('bodies up to a gateway’s own limit pass, and above it the gateway rejects', {
   skip,
 }, async () => {
   const body = `${good('long')}\n`.padEnd(MIB, ' ');
@@ -138,7 +138,7 @@ test('bodies up to a gateway’s own bound pass, and beyond it the gateway refus
   assert.match(String(text), /"code":"too_large"/);
 });
 
-test('HTTP/1.0, a chunked body and Expect in any letter case: nginx makes them a plain request', {
+test('HTTP/1.0, a chunked body and Expect in any case: nginx sends a plain request', {
   skip,
 }, async () => {
   const event = good('odd');
@@ -177,7 +177,7 @@ test('by TLS: wss: and https: are served', { skip }, async () => {
   assert.equal(status, 200);
 });
 
-test('both gateways restart in turn under load: who sends again what was refused loses nothing, each socket hears 1012', {
+test('both gateways restart in turn under load: a client that retries loses nothing, each socket gets 1012', {
   skip,
 }, async (t) => {
   const ledger = new Ledger();
@@ -210,7 +210,7 @@ test('both gateways restart in turn under load: who sends again what was refused
   await load.stop();
   await allSettled(clients);
   assert(stored > 20, `${stored} requests`);
-  // 503: an instance that begins has not reached Kafka yet. 502: the kernel reset a connection.
+  // 503: a starting instance has not reached Kafka yet. 502: the kernel reset a connection.
   const others = refused.filter((status) => status !== 502 && status !== 503);
   assert.deepEqual(others, [], nginx.said().slice(-2_000));
   t.diagnostic(`${stored} requests, and refusals: ${refused.join() || 'none'}`);

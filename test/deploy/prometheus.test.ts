@@ -27,16 +27,16 @@ function promtool(...args: readonly string[]): void {
 
 const skip = missingTool('promtool');
 
-test('promtool takes the configuration and the rules', { skip }, () => {
+test('promtool accepts the configuration and the rules', { skip }, () => {
   promtool('check', 'config', join(FOLDER, 'prometheus.yml'));
   promtool('check', 'rules', join(FOLDER, 'recording.yml'), join(FOLDER, 'alerts.yml'));
 });
 
-test('every alert fires at its fault, and not at what is near to it', { skip }, () => {
+test('every alert fires for its fault, and not for similar states', { skip }, () => {
   promtool('test', 'rules', UNIT_TESTS);
 });
 
-test('no alert is without such a test: one time at which it fires, one at which it does not', () => {
+test('every alert has a test, with one time at which it fires and one at which it does not', () => {
   interface Expectation {
     alertname: string;
     exp_alerts: unknown[];
@@ -58,7 +58,7 @@ test('no alert is without such a test: one time at which it fires, one at which 
   }
 });
 
-test('every alert says what is wrong, what to do, and has its section in the runbook', () => {
+test('every alert says what is wrong and what to do, and has a runbook section', () => {
   const runbook = text('docs/operations.md');
   const headings = [...runbook.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => heading!);
   for (const { alert, labels, annotations } of alerts) {
@@ -74,7 +74,7 @@ test('every alert says what is wrong, what to do, and has its section in the run
   assert.deepEqual(sections.sort(), alerts.map(({ alert }) => alert).sort());
 });
 
-test('rules look at series that there are', () => {
+test('rules query existing series', () => {
   const known = new Set<string>(CATALOGUE.map(({ name }) => name));
   for (const { expr } of [...rulesOf('recording.yml'), ...alerts]) {
     const recorded = expr.replaceAll(/instance:\w+(:\w+)?/g, '');
@@ -86,7 +86,7 @@ test('rules look at series that there are', () => {
   }
 });
 
-test('what is refused for good, whatever Kafka does, does not count as storable', () => {
+test('events permanently rejected regardless of Kafka do not count as storable', () => {
   const [, reasons = ''] = text('deploy/prometheus/recording.yml').match(/reason=~"([^"]+)"/) ?? [];
   const codes = Object.entries(EVENT_CODES).filter(([, { retry }]) => !retry);
   assert.deepEqual(
@@ -95,7 +95,7 @@ test('what is refused for good, whatever Kafka does, does not count as storable'
   );
 });
 
-test('Prometheus looks where the admin port is by default', () => {
+test('Prometheus scrapes the default admin port', () => {
   const { adminHost, adminPort } = readConfig({});
   const { scrape_configs: jobs } = parse(text('deploy/prometheus/prometheus.yml'));
   assert.equal(jobs.length, 1);

@@ -51,7 +51,7 @@ async function block(taken: number): Promise<() => Promise<unknown>> {
   };
 }
 
-/** Ends it as a crash does; the state file still names it, its id perhaps given to another. */
+/** Kills it like a crash; the state file still names it, its id possibly reused. */
 async function crash(state: State): Promise<void> {
   process.kill(state.pids[0]!, 'SIGKILL');
   while (isAlive(state.pids[0]!)) await sleep(20);
@@ -62,7 +62,7 @@ async function crash(state: State): Promise<void> {
 
 async function stop(state: State): Promise<void> {
   assert.equal(await down(place), true);
-  // It has ended; its starter may not have asked for its exit code yet.
+  // It has exited; its parent may not have reaped it yet.
   while (isAlive(state.pids[0]!)) await sleep(20);
 }
 
@@ -73,7 +73,7 @@ async function post(url: string): Promise<string> {
   return response.text();
 }
 
-test('up starts once, finds it again, and starts anew on its data and its port', {
+test('up starts once, finds it again, and restarts on its data and its port', {
   skip: missingTool('java'),
 }, async (t) => {
   writeFileSync(`${place.dataDir}.port`, '99999, which is no port');
@@ -92,7 +92,7 @@ test('up starts once, finds it again, and starts anew on its data and its port',
     'no gateway had another',
   );
 
-  await t.test('asked for the port that it has, it is found; for another, it says so', async () => {
+  await t.test('for its current port it is reused; for another one, an error', async () => {
     assert.deepEqual(await up(place, say, moved), first);
     await assert.rejects(
       up(place, say, port),
@@ -139,7 +139,7 @@ test('up starts once, finds it again, and starts anew on its data and its port',
   await stop(fifth);
 });
 
-test('a state file that says nothing of use counts as none', async () => {
+test('an invalid state file counts as none', async () => {
   for (const text of ['', '{', 'null', '{}', '[]', '{"kind":"java","brokers":["127.0.0.1:1"]}']) {
     writeFileSync(place.stateFile, text);
     assert.equal(runningBrokers(place), undefined, text);
@@ -147,7 +147,7 @@ test('a state file that says nothing of use counts as none', async () => {
   }
 });
 
-test('down leaves a process alone that is not this Kafka', async () => {
+test('down does not stop a process that is not this Kafka', async () => {
   const state: State = { kind: 'java', pids: [process.ppid], brokers: [], dir: place.dataDir };
   writeFileSync(place.stateFile, JSON.stringify(state));
   assert.equal(await down(place), false);

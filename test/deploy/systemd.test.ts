@@ -13,7 +13,7 @@ import { until } from '../../testing/wait.ts';
 const UNIT = 'deploy/systemd/forebay.service';
 const text = readFileSync(UNIT, 'utf8');
 const skip = missingTool('systemd-analyze');
-/** From 0, all shut, to 10. */
+/** Exposure from 0, fully confined, to 10. */
 const EXPOSURE_MAX = 3.0;
 
 function directiveOf(directive: string): string {
@@ -22,7 +22,7 @@ function directiveOf(directive: string): string {
   return value;
 }
 
-/** What systemd finds wrong with a unit, on a machine that has what this one starts. */
+/** Problems that systemd finds in a unit, on a machine with its dependencies. */
 function verify(t: TestContext, unit: string): string {
   const root = mkdtempSync(join(tmpdir(), 'forebay-systemd-'));
   t.after(() => rmSync(root, { recursive: true }));
@@ -41,15 +41,15 @@ function verify(t: TestContext, unit: string): string {
   return status === 0 ? said : `exit code ${status}: ${said}`;
 }
 
-test('systemd finds nothing wrong with the unit', { skip }, (t) => {
+test('systemd accepts the unit', { skip }, (t) => {
   assert.equal(verify(t, text), '');
 });
 
-test('systemd finds a directive that is misspelt', { skip }, (t) => {
+test('systemd finds a misspelled directive', { skip }, (t) => {
   assert.match(verify(t, text.replace('KillMode=', 'KilMode=')), /KilMode/);
 });
 
-test(`its sandbox leaves open no more than ${EXPOSURE_MAX} of 10`, { skip }, () => {
+test(`the exposure of its sandbox is at most ${EXPOSURE_MAX} of 10`, { skip }, () => {
   const args = ['security', '--offline=true', `--threshold=${EXPOSURE_MAX * 10}`, UNIT];
   const { stdout, status } = spawnSync('systemd-analyze', args, { encoding: 'utf8' });
   const [, exposure] = stdout.match(/exposure level for forebay\.service: ([\d.]+)/) ?? [];
@@ -57,7 +57,7 @@ test(`its sandbox leaves open no more than ${EXPOSURE_MAX} of 10`, { skip }, () 
   assert.equal(status, 0);
 });
 
-/** System calls of a set such as `@network-io`, as systemd knows them. */
+/** System calls of a set such as `@network-io`, from systemd. */
 function callsOf(set: string): string[] {
   const { stdout } = spawnSync('systemd-analyze', ['--no-pager', 'syscall-filter', set], {
     encoding: 'utf8',
@@ -66,7 +66,10 @@ function callsOf(set: string): string[] {
   return names.flatMap((name) => (name.startsWith('@') ? callsOf(name) : name));
 }
 
-/** What SystemCallFilter leaves, in the order of its lines; systemd itself adds `@default`. */
+/**
+ * System calls allowed by SystemCallFilter, in the order of its lines; systemd itself adds
+ * `@default`.
+ */
 function allowedCalls(): string[] {
   const allowed = new Set(callsOf('@default'));
   for (const [, taken, sets] of text.matchAll(/^SystemCallFilter=(~?)(.*)$/gm)) {
@@ -78,14 +81,14 @@ function allowedCalls(): string[] {
   return [...allowed];
 }
 
-test('an instance serves, replaces its workers and stops with the system calls that the unit leaves', {
+test('an instance serves, replaces its workers and stops with the allowed system calls', {
   skip: skip || missingTool('strace'),
 }, async (t) => {
   assert.equal(directiveOf('SystemCallErrorNumber'), 'EPERM');
   const allowed = allowedCalls();
   assert(allowed.includes('sendto') && !allowed.includes('setuid'), 'systemd’s lists were read');
-  // All others fail as the kernel's filter lets them. `?`: some are of other machines. -D: signals
-  // reach the instance.
+  // All others fail as with the kernel's filter. `?`: some exist only on other machines. -D:
+  // signals reach the instance.
   const others = `!${allowed.map((call) => `?${call}`).join(',')}`;
   const refused = ['-e', `trace=${others}`, '-e', `inject=${others}:error=EPERM`];
   const wrapper = ['strace', '-D', '-f', '--seccomp-bpf', '-qq', ...refused, '-o', '/dev/null'];
@@ -111,14 +114,14 @@ test('systemd waits longer for a stop than a drain takes', () => {
   assert(waitsMs > prestopMs + drainTimeoutMs + 1_000, `${waitsMs} ms`);
 });
 
-test('the primary alone is told to stop, and wrong settings are not tried again', () => {
+test('only the primary gets SIGTERM, and invalid settings are not retried', () => {
   assert.equal(directiveOf('KillMode'), 'mixed');
   assert.equal(directiveOf('KillSignal'), 'SIGTERM');
   assert.equal(directiveOf('ExecReload'), '/bin/kill -HUP $MAINPID');
   assert.equal(Number(directiveOf('RestartPreventExitStatus')), EXIT.configuration);
 });
 
-test('as many files may be open as the default of a worker’s connections needs', () => {
+test('the open-file limit suffices for the default connections of a worker', () => {
   const { maxConnections } = readConfig({});
   assert(Number(directiveOf('LimitNOFILE')) >= maxConnections / 0.9);
 });

@@ -1,7 +1,7 @@
 /**
- * The command blocks of README.md and docs/ do what the pages say: they are run here, in a folder
- * like the project's, on free ports in place of 9000, 9001, 8000 and 9090 and with the Kafka of the
- * tests; or another test runs the same; or they are marked as what no test can run.
+ * The command blocks of README.md and docs/ work as described: they are run here, in a folder like
+ * the project's, on free ports in place of 9000, 9001, 8000 and 9090 and with the Kafka of the
+ * tests; or another test runs the same; or they are marked as not runnable in a test.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
@@ -18,13 +18,13 @@ const SHELLS = ['sh', 'bash', 'console', 'shell', 'python', 'py'];
 const MARKS = ['docker', 'cluster', 'root', 'network', 'long'];
 const fences = allFences();
 
-/** Blocks of which another test shows the same: a text of the block, that test, and its text. */
+/** Blocks covered by another test: a text of the block, that test, and a text in it. */
 const ELSEWHERE: readonly { page: string; text: string; test: string; has: string }[] = [
   {
     page: 'docs/listen.md',
     text: 'make listen ARGS="--from -15m --filter clientId=ann"',
     test: 'test/cli/listen/help.test.ts',
-    has: 'docs/listen.md has commands that can be pasted',
+    has: 'commands in docs/listen.md have valid options',
   },
   {
     page: 'docs/security.md',
@@ -78,7 +78,7 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
 
 const claimed = new Set<string>();
 
-/** The first block of a page that has this text, which a test below runs. */
+/** The first block of a page that contains this text, run by a test below. */
 function here(page: string, text: string): string {
   const found = fences.find((fence) => fence.page === page && fence.text.includes(text));
   assert(found, `a block of ${page} with ${text}`);
@@ -86,7 +86,7 @@ function here(page: string, text: string): string {
   return found.text;
 }
 
-/** What the page shows below the block that has this text. */
+/** Output shown on the page below the block that contains this text. */
 function answerBelow(page: string, text: string): string {
   const index = fences.findIndex((fence) => fence.page === page && fence.text.includes(text));
   return fences[index + 1]!.text;
@@ -134,7 +134,7 @@ before(async () => {
 afterEach(() => stand.closeTerminals());
 after(() => stand?.remove());
 
-/** A terminal in which this block goes on. */
+/** A terminal in which this block keeps running. */
 async function serving(block: string, says: RegExp = READY) {
   const terminal = stand.terminal();
   terminal.serve(stand.here(block));
@@ -142,7 +142,7 @@ async function serving(block: string, says: RegExp = READY) {
   return terminal;
 }
 
-test('README, getting started: run, listen, send, and what Prometheus says', async (t) => {
+test('README, getting started: run, listen, send, and what Prometheus reports', async (t) => {
   await serving(BLOCKS.run);
   const listener = await serving(BLOCKS.listen, /forebay: reading/);
   const terminal = stand.terminal();
@@ -160,7 +160,7 @@ test('README, getting started: run, listen, send, and what Prometheus says', asy
   });
 });
 
-test('protocol, listen, operations: what is sent is answered as the pages say', async () => {
+test('protocol, listen, operations: requests are answered as documented', async () => {
   const gateway = await serving(BLOCKS.run);
   const terminal = stand.terminal();
   const run = (block: string) => terminal.run(stand.here(block));
@@ -197,7 +197,7 @@ test('other languages: the example in Python', { skip: missingPython('websockets
 
 test('client: a folder is served, and its page may send', async () => {
   await serving(BLOCKS.pageOrigins);
-  // To a pipe it says nothing before its end.
+  // With a pipe it prints nothing before it ends.
   stand.terminal().serve(stand.here(BLOCKS.serveFolder));
   const json = "-H 'content-type: application/json' -H 'origin: http://localhost:8000'";
   const from = stand.here(`${json} localhost:9000`);
@@ -210,7 +210,7 @@ test('client: a folder is served, and its page may send', async () => {
   );
 });
 
-test('schema: a mistake is found, events are checked, a change takes effect', async () => {
+test('schema: an error is found, events are validated, a change takes effect', async () => {
   const terminal = stand.terminal();
   const run = (block: string) => terminal.run(stand.here(block));
   const plain = (text: string) => text.replaceAll('\r', '').trim();
@@ -230,7 +230,7 @@ test('schema: a mistake is found, events are checked, a change takes effect', as
   );
 });
 
-test('security: keys, origins, bounds at an edge', async () => {
+test('security: keys, origins, limits at an edge', async () => {
   const terminal = stand.terminal();
   await terminal.run(stand.here(BLOCKS.keyNew));
   await serving(BLOCKS.keysRun);
@@ -243,7 +243,7 @@ test('security: keys, origins, bounds at an edge', async () => {
   await serving(BLOCKS.edge);
 });
 
-test('security, operations: TLS, and a certificate that is renewed', {
+test('security, operations: TLS, and a renewed certificate', {
   skip: missingTool('openssl'),
 }, async () => {
   await serving(BLOCKS.tlsRun);
@@ -255,14 +255,14 @@ test('security, operations: TLS, and a certificate that is renewed', {
   assert.match(renewed, /\{"restart":"begun"\}[\s\S]*subject=CN ?= ?localhost\nnotAfter=/);
 });
 
-/** What is wrong with a block: undefined when it is run, or said why not. */
+/** Problem of a block: undefined if it is run, or marked with a reason. */
 function complaint({ at, page, language, mark, text }: Fence): string | undefined {
   const isConsole = language === '' && text.startsWith('$ ');
   if (!isConsole && !SHELLS.includes(language)) return undefined;
   if (mark !== undefined) return MARKS.includes(mark) ? undefined : `${at}: what is '${mark}'?`;
   const known =
     claimed.has(text) || ELSEWHERE.some((a) => a.page === page && text.includes(a.text));
-  // Transcripts of `make listen`: their options are held by the same test as its blocks are.
+  // Transcripts of `make listen`: the test of its blocks checks their options too.
   if (known || (isConsole && page === 'docs/listen.md')) return undefined;
   return `${at}: no test runs it, and it is not marked (${MARKS.join(', ')})`;
 }
@@ -279,7 +279,7 @@ test('every command block is run here or by another test, or is marked', () => {
   ]);
 });
 
-test('the tests that run blocks elsewhere are there, and their blocks too', () => {
+test('the tests that run blocks elsewhere exist, and their blocks too', () => {
   for (const { page, text, test: file, has } of ELSEWHERE) {
     assert(
       fences.some((fence) => fence.page === page && fence.text.includes(text)),

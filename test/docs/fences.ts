@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 
 export interface Fence {
-  /** Page and line of the fence, as `docs/client.md:27`. */
+  /** Page and line of the fence, such as `docs/client.md:27`. */
   readonly at: string;
   readonly page: string;
   /** First word of the info string. */
   readonly language: string;
-  /** Its second word: what the block needs that a test has not. */
+  /** Second word: a requirement that tests cannot meet. */
   readonly mark: string | undefined;
   readonly text: string;
 }
@@ -23,7 +23,7 @@ export function fencesOf(page: string, content: string): Fence[] {
   });
 }
 
-/** Those of README.md and docs/. */
+/** Blocks of README.md and docs/. */
 export function allFences(): Fence[] {
   const pages = readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' });
   const documents = pages.filter((name) => name.endsWith('.md')).map((name) => `docs/${name}`);

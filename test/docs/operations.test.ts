@@ -1,4 +1,4 @@
-/** docs/operations.md against the source: what operators meet stands there, and nothing else. */
+/** docs/operations.md against the source: it lists what operators encounter, and nothing else. */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -11,19 +11,19 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const page = readFileSync(`${root}docs/operations.md`, 'utf8');
 const LEVELS = ['info', 'warn', 'error', 'fatal'];
 
-/** A line of the log, as the source or the page has it. */
+/** A log line, in the source or on the page. */
 interface Line {
   readonly message: string;
   readonly levels: readonly string[];
   readonly sampled: boolean;
 }
 
-/** They pass on what others log, who are looked at. */
+/** They forward log lines of others, which are checked. */
 const PASS_ON = ['src/primary/deferred-log.ts', 'src/primary/fault-log.ts'];
-/** Messages that are made elsewhere, as the page shows them. */
+/** Messages composed elsewhere, as shown on the page. */
 const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);
 
-/** From behind an opening parenthesis: the arguments, as they are written. */
+/** Arguments in source text, after an opening parenthesis. */
 function argumentsAt(text: string, start: number): string[] {
   const found: string[] = [];
   let [depth, from, quote] = [0, start, ''];
@@ -45,7 +45,7 @@ function argumentsAt(text: string, start: number): string[] {
 
 const literalsOf = (code: string) => [...code.matchAll(/'([^']*)'/g)].map(([, text]) => text!);
 
-/** The texts that an expression may be: its own, or those of the constant that it names. */
+/** Texts that an expression may have: its own, or those of the constant that it names. */
 function textsOf(expression: string, before: string): string[] {
   if (!/^\w+$/.test(expression)) return literalsOf(expression);
   const made = before.lastIndexOf(`const ${expression} =`);
@@ -74,7 +74,7 @@ function linesOf(path: string): Line[] {
   });
 }
 
-/** Each message once, with all of its levels, in one order. */
+/** Each message once, with all of its levels, sorted. */
 function merged(lines: readonly Line[]): Line[] {
   const byMessage = new Map<string, Line>();
   for (const line of lines) {
@@ -103,7 +103,7 @@ function rowsUnder(heading: string): string[][] {
 
 const named = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!);
 
-test('every line that may be logged stands there with its levels, and no other', () => {
+test('every log line is listed with its levels, and no other', () => {
   const inSource = merged(sources().flatMap(linesOf));
   assert(inSource.length > 30, `${inSource.length} lines were found`);
   const documented = rowsUnder('Log').map(([levels = '', line = '', text = '']) => ({
@@ -114,7 +114,7 @@ test('every line that may be logged stands there with its levels, and no other',
   assert.deepEqual(merged(documented), inSource);
 });
 
-test('every refusal stands there, in the order of the catalogue, with what to do', () => {
+test('every rejection code is listed, in the order of the catalog, with its remedy', () => {
   const rows = rowsUnder('Refusals');
   assert.deepEqual(
     rows.map(([code = '']) => named(code)[0]),
@@ -123,12 +123,12 @@ test('every refusal stands there, in the order of the catalogue, with what to do
   for (const row of rows) assert(row.length === 3 && row.every((cell) => cell !== ''), row[0]);
 });
 
-test('every class of failed attempts stands there', () => {
+test('every class of failed attempts is listed', () => {
   const classes = rowsUnder('Attempts that fail').flatMap(([cell = '']) => named(cell));
   assert.deepEqual(classes.sort(), [...PRODUCE_ERROR_CLASSES].sort());
 });
 
-test('the dashboards, panels, headings and log lines that the runbook sends people to are there', () => {
+test('the dashboards, panels, headings and log lines that the runbook refers to exist', () => {
   const [, rest = ''] = page.split('\n## Alerts\n');
   const [runbook = ''] = rest.split('\n## ');
   const liveView = readFileSync(`${root}src/primary/live-view/static/index.html`, 'utf8');
@@ -145,7 +145,7 @@ test('the dashboards, panels, headings and log lines that the runbook sends peop
   for (const line of lines) assert(logged.includes(line), `the log has no line ${line}`);
 });
 
-test('its links to its own sections lead somewhere', () => {
+test('its links to its own sections have targets', () => {
   const anchors = [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
     heading!
       .toLowerCase()

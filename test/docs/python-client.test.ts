@@ -1,4 +1,4 @@
-/** The example client of docs/examples, as its first lines say that it is run. */
+/** The example client in docs/examples, run as its first lines say. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, test } from 'node:test';
@@ -28,7 +28,7 @@ function start(env: NodeJS.ProcessEnv) {
   return spawn(pythonWith('websockets')!, args, { env: { ...process.env, ...env } });
 }
 
-/** Runs it; `meanwhile` hears of its lines as they come. */
+/** Runs it; `meanwhile` receives its lines as they are printed. */
 function run(events: readonly string[], meanwhile: (lines: string[]) => void = () => {}) {
   const child = start({ KEY: keys.token('py') });
   const lines: string[] = [];
@@ -51,7 +51,7 @@ function run(events: readonly string[], meanwhile: (lines: string[]) => void = (
 const event = (id: number) =>
   JSON.stringify({ msg: 'hello', clientId: 'py', timestamp: 1, id: `py-${id}` });
 
-test('Python: events are stored in their order, beyond one grant of credit; bad ones are refused', {
+test('Python: events are stored in order, beyond one grant of credit; invalid ones are rejected', {
   skip,
 }, async () => {
   const events = Array.from({ length: 200 }, (_, id) => event(id));
@@ -74,7 +74,7 @@ test('Python: events are stored in their order, beyond one grant of credit; bad 
   assert.deepEqual(await stage.newValues(), events);
 });
 
-test('Python: a connection cut off, a worker killed: what had no ack is sent again', {
+test('Python: a cut connection, a killed worker: unacknowledged events are resent', {
   skip,
 }, async () => {
   const events = Array.from({ length: 300 }, (_, id) => event(1_000 + id));
@@ -97,7 +97,7 @@ test('Python: a connection cut off, a worker killed: what had no ack is sent aga
   assert.deepEqual(stored, new Set(events));
 });
 
-test('Python: without a key it says on stderr that it is not let in', { skip }, async () => {
+test('Python: without a key it reports the rejection on stderr', { skip }, async () => {
   const child = start({});
   let errors = '';
   child.stderr.on('data', (data) => {

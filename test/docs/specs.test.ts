@@ -1,4 +1,4 @@
-/** The specifications by themselves: valid, true to the code's catalogues, and equal to each other. */
+/** The specifications: valid, consistent with the code's catalogs, and with each other. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -21,10 +21,10 @@ const openApi = openSpec('openapi');
 const asyncApi = openSpec('asyncapi');
 const specs = [openApi, asyncApi];
 
-/** Codes of events and frames that refuse a whole request, too. */
+/** Codes of events and frames that may also reject a whole request. */
 const OF_BOTH = ['too_large', 'buffer_full', 'draining'];
 
-test('docs/openapi.yaml is OpenAPI 3.1, and each schema in it one of JSON Schema 2020-12', async () => {
+test('docs/openapi.yaml is OpenAPI 3.1, and each schema in it JSON Schema 2020-12', async () => {
   const validator = new Validator();
   const { valid, errors } = await validator.validate(readSpec('openapi'));
   assert(valid, JSON.stringify(errors));
@@ -37,13 +37,13 @@ test('docs/openapi.yaml is OpenAPI 3.1, and each schema in it one of JSON Schema
   }
 });
 
-test('docs/asyncapi.yaml is AsyncAPI 3.0, its schemas included', () => {
+test('docs/asyncapi.yaml is AsyncAPI 3.0, including its schemas', () => {
   const ajv = new Ajv({ strict: false, validateFormats: false, logger: false });
   const validate = ajv.compile(asyncApiSchemas.schemasWithoutId['3.0.0'] as object);
   assert(validate(readSpec('asyncapi')), ajv.errorsText(validate.errors));
 });
 
-test('every example is one by its own schema', () => {
+test('every example matches its schema', () => {
   const bodies = operationsOf(openApi).flatMap(({ name, operation }) =>
     [operation.requestBody ?? {}, ...Object.values(operation.responses)].flatMap(
       ({ content = {} }) => Object.values(content).map((media) => ({ name, ...media })),
@@ -62,7 +62,7 @@ test('every example is one by its own schema', () => {
   }
 });
 
-test('the codes are those of the catalogue', () => {
+test('the codes are those of the catalog', () => {
   for (const { components } of specs) {
     const { CodeForGood, CodeToRetry } = components.schemas;
     assert.deepEqual(CodeToRetry?.enum, retryCodes);
@@ -75,7 +75,7 @@ test('the codes are those of the catalogue', () => {
   assert.deepEqual(openApi.components.schemas.RequestCode?.enum, [...ofRequests, ...OF_BOTH]);
 });
 
-test('an operation that may end by a code has the status of the code', () => {
+test('an operation that may end with a code has the status of the code', () => {
   const { responses } = openApi.paths['/events']!.post!;
   const connections = ['not_found', 'too_many_connections'];
   for (const code of requestCodes) {
@@ -85,7 +85,7 @@ test('an operation that may end by a code has the status of the code', () => {
   }
 });
 
-test('the close codes are those of the catalogue', () => {
+test('the close codes are those of the catalog', () => {
   const closes = asyncApi.channels.acknowledged['x-closes'];
   const byReason = Object.fromEntries(
     closes.flatMap(({ code, reason }) => (reason === undefined ? [] : [[reason, code]])),
@@ -97,7 +97,7 @@ test('the close codes are those of the catalogue', () => {
   assert.deepEqual(byReason, Object.fromEntries(catalogue));
 });
 
-test('an event is what the built-in schema says', () => {
+test('an event matches the built-in schema', () => {
   for (const { components } of specs) {
     const { required, properties = {} } = components.schemas.Event!;
     const types = (required ?? []).map((field) => [field, properties[field]?.type]);
@@ -105,21 +105,21 @@ test('an event is what the built-in schema says', () => {
   }
 });
 
-test('bounds are those of src/config/limits.ts', () => {
+test('limits are those of src/config/limits.ts', () => {
   const most = (spec: unknown) => JSON.stringify(spec).match(/"maxItems":(\d{3,})/g);
   const { Events } = openApi.components.schemas;
   assert.deepEqual(most(Events), [`"maxItems":${LIMITS.bodyEvents}`]);
   assert.deepEqual(most(asyncApi.components.schemas.Events), [`"maxItems":${LIMITS.frameEvents}`]);
 });
 
-test('what both specifications define, they define alike', () => {
+test('common definitions of both specifications are equal', () => {
   const [http, ws] = specs.map(({ components }) => components.schemas);
   const shared = Object.keys(http!).filter((name) => name in ws! && name !== 'Events');
   assert.deepEqual(shared.sort(), ['CodeForGood', 'CodeToRetry', 'Event', 'Refusal']);
   for (const name of shared) assert.deepEqual(ws![name], http![name], name);
 });
 
-test('an undocumented field is seen, a documented one may be absent', () => {
+test('an undocumented field is detected, a documented one may be absent', () => {
   const wrong = judge(Ajv2020, openApi.components.schemas.Outcome!);
   const refusal = { code: 'schema', retry: false, message: 'no' };
   assert.equal(wrong({ accepted: 0, errors: [refusal] }), undefined);
@@ -128,7 +128,7 @@ test('an undocumented field is seen, a documented one may be absent', () => {
   assert.match(wrong({ accepted: 0, errors: [{ ...refusal, code: 'other' }] }) ?? '', /allowed/);
 });
 
-test('no specification names a file of the project that is not there', () => {
+test('files named in the specifications exist', () => {
   for (const name of ['openapi', 'asyncapi']) {
     const text = readFileSync(new URL(`../../docs/${name}.yaml`, import.meta.url), 'utf8');
     for (const [path] of text.matchAll(/\bdocs\/[\w.-]+\.\w+/g)) {

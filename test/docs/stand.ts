@@ -1,4 +1,4 @@
-/** A folder like that of the project, in which blocks may write, and terminals in it. */
+/** A folder like the project's, writable by the blocks, and terminals in it. */
 import {
   cpSync,
   mkdirSync,
@@ -16,7 +16,7 @@ import { freePorts } from '../../deploy/kafka/ports.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
 import { Terminal } from './terminal.ts';
 
-/** Those that the pages name: clients, operators, a page's own server, Prometheus. */
+/** Ports named on the pages: clients, operators, a page's own server, Prometheus. */
 const DOCUMENTED = ['9000', '9001', '8000', '9090'];
 const NO_SETTING = /^(?!(FOREBAY|KAFKA|LOG)_|MAKE|MFLAGS|NODE_TEST)/;
 
@@ -38,7 +38,7 @@ export class Stand {
       FOREBAY_WORKERS: '1',
     };
     this.#env = { ...Object.fromEntries(kept), ...settings };
-    // Other tests use what is built: it is not built anew under their feet.
+    // Other tests use the build: it must not be rebuilt meanwhile.
     this.#before = `
       make() { command make -o node_modules/.package-lock.json -o dist/.built "$@"; }
       prometheus() { command prometheus --web.listen-address=127.0.0.1:${ports[3]} "$@"; }
@@ -46,7 +46,7 @@ export class Stand {
     this.#furnish();
   }
 
-  /** @param brokers of the Kafka that stands in for that of `make run` */
+  /** @param brokers of the Kafka in place of that of `make run` */
   static async open(brokers: readonly string[]): Promise<Stand> {
     return new Stand(brokers, await freePorts(DOCUMENTED.length));
   }
@@ -76,7 +76,7 @@ export class Stand {
     return opened;
   }
 
-  /** Ends what runs in the terminals, last opened first. */
+  /** Closes the terminals, last opened first. */
   async closeTerminals(): Promise<void> {
     for (const opened of this.#terminals.splice(0).reverse()) await opened.close();
   }

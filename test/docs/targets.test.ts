@@ -1,4 +1,7 @@
-/** docs/development.md has every target of the Makefile, and what it needs by its right name. */
+/**
+ * docs/development.md lists every target of the Makefile, and its requirements by their correct
+ * names.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +21,7 @@ const rows = section
       .map((cell) => cell.trim()),
   );
 
-test('the table has each target that the Makefile explains, and no other', () => {
+test('the table has each documented target of the Makefile, and no other', () => {
   const targets = [...read('Makefile').matchAll(/^([a-z-]+):.*## /gm)].map(([, name]) => name!);
   const named = rows.map(([cell = '']) => /^`make ([a-z-]+)`$/.exec(cell)?.[1]);
   assert.deepEqual(named.sort(), targets.sort());
@@ -28,10 +31,10 @@ test('the table has each target that the Makefile explains, and no other', () =>
   }
 });
 
-/** What is no package of Debian's: said above the table, or clear without. */
+/** Requirements that are not Debian packages: explained above the table, or obvious. */
 const OTHERS = ['Kafka', 'KAFKA_BROKERS', 'Docker', 'a running Kafka', '[tools](#tools)'];
 
-test('what targets need are tools that tests know, or what the page explains', () => {
+test('requirements of targets are tools known to the tests, or explained on the page', () => {
   const packages = read('.ci/packages.txt').split('\n');
   const tools = packages.flatMap((line) =>
     line.startsWith('#') ? [] : line.split(' ').slice(0, 1),
@@ -51,7 +54,7 @@ test('what targets need are tools that tests know, or what the page explains', (
   assert.deepEqual(unknown, []);
 });
 
-test('the page names the targets that need the Node.js of the gateway', () => {
+test('the page names the targets that need the gateway’s Node.js', () => {
   const [, list = ''] = /Targets that run the gateway \(([^)]*)\)/.exec(section) ?? [];
   const named = [...list.matchAll(/`([a-z-]+)`/g)].map(([, name]) => name!);
   const targets = [...read('Makefile').matchAll(/^([a-z-]+): gateway-node .*## /gm)];

@@ -1,4 +1,4 @@
-/** A bash in which blocks of the pages are run, one after the other, as their reader would. */
+/** A bash that runs blocks of the pages, one after the other, as a reader would. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,17 +7,17 @@ import { until } from '../../testing/wait.ts';
 const ENDED = 'block-ended';
 
 export class Terminal {
-  /** What has come since the last block began, stdout and stderr together. */
+  /** Output since the last block began, stdout and stderr together. */
   output = '';
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #exit: Promise<unknown>;
   #blocks = 0;
 
-  /** @param before what is known to the shell before the first block */
+  /** @param before commands that the shell runs before the first block */
   constructor(folder: string, env: NodeJS.ProcessEnv, before: string) {
     this.#folder = folder;
-    // A group of its own: Ctrl-C reaches what runs in it, and nobody else.
+    // In a process group of its own, so that Ctrl-C reaches only its children.
     this.#child = spawn('bash', ['--norc'], { cwd: folder, env, detached: true });
     this.#exit = new Promise((done) => this.#child.once('close', done));
     for (const stream of [this.#child.stdout!, this.#child.stderr!]) {
@@ -35,11 +35,11 @@ export class Terminal {
     try {
       process.kill(-this.#child.pid!, signal);
     } catch {
-      // All of the group have ended.
+      // All of the group have exited.
     }
   }
 
-  /** Begins a block that goes on until {@link close}. */
+  /** Starts a block that keeps running until {@link close}. */
   serve(block: string): void {
     this.output = '';
     const file = join(this.#folder, `block-${process.pid}-${this.#child.pid}-${++this.#blocks}.sh`);
@@ -49,7 +49,7 @@ export class Terminal {
     this.#child.stdin!.write(`${line}\n`);
   }
 
-  /** Runs a block to its end. @returns its output @throws Error when a command of it fails */
+  /** Runs a block. @returns its output @throws Error if a command of it fails */
   async run(block: string): Promise<string> {
     this.serve(block);
     const end = new RegExp(`^${ENDED}:(.*)\n`, 'm');
@@ -65,7 +65,7 @@ export class Terminal {
     await until(() => pattern.test(this.output), { deadlineMs: 20_000, what });
   }
 
-  /** Ctrl-C, and the window closed: what ran in it has ended afterwards. */
+  /** Sends Ctrl-C and closes the window; then all its processes have exited. */
   async close(): Promise<void> {
     this.#signal('SIGINT');
     this.#child.stdin!.end();

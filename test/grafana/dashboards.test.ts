@@ -1,4 +1,4 @@
-/** The dashboards by their structure: Grafana's own linter has most of these rules. */
+/** Structure of the dashboards: most of these rules are those of Grafana's own linter. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -20,27 +20,27 @@ import {
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 // biome-ignore-end lint/suspicious/noTemplateCurlyInString: Grafana's own variable
 
-/** Of Grafana's units, those that fit what a gateway counts. */
+/** Units of Grafana that fit the metrics of a gateway. */
 const UNITS = ['short', 'eps', 'reqps', 'cps', 's', 'bytes', 'Bps', 'percentunit'];
 const known = new Set<string>(CATALOGUE.map(({ name }) => name));
 
 const catalogued = (expr: string) => seriesIn(expr).filter((name) => !known.has(name));
 
-test('the files are what `make docs` writes', () => {
+test('the files are the output of `make docs`', () => {
   assert.deepEqual(Object.fromEntries(DASHBOARD_TEXTS), {
     'forebay-overview.json': overview(),
     'forebay-workers.json': workers(),
   });
 });
 
-test('addresses of dashboards never change', () => {
+test('addresses of dashboards are stable', () => {
   assert.deepEqual(
     [...DASHBOARDS.values()].map(({ uid }) => uid),
     ['forebay-overview', 'forebay-workers'],
   );
 });
 
-test('every series of the catalogue is on a dashboard', () => {
+test('every series of the catalog is on a dashboard', () => {
   const shown = [...DASHBOARDS.values()].flatMap((dashboard) =>
     panelsOf(dashboard).flatMap(({ targets = [] }) =>
       targets.flatMap(({ expr }) => seriesIn(expr)),
@@ -90,13 +90,13 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
-    test('it is one thing to read: title, description, not edited by hand', () => {
+    test('it has a title and a description, and is not editable', () => {
       assert.equal(dashboard.editable, false);
       assert(dashboard.title.length > 0 && dashboard.description.length > 20, dashboard.title);
       assert.equal(new Set(dashboard.panels.map(({ id }) => id)).size, dashboard.panels.length);
     });
 
-    test('every panel has a title, a description, a unit, and says what it means to be empty', () => {
+    test('every panel has a title, a description, a unit, and a text without data', () => {
       for (const { title, description = '', fieldConfig, targets = [] } of panels) {
         assert(title.length > 0 && description.length >= 12, `${title}: ${description}`);
         const { unit = '', noValue = '' } = fieldConfig?.defaults ?? {};
@@ -114,7 +114,7 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
-    test('every selector is of the chosen jobs and instances, and of a series that there is', () => {
+    test('every selector uses the selected jobs and instances, and an existing series', () => {
       for (const { expr } of [...targets, ...dashboard.annotations.list]) {
         assert.deepEqual(catalogued(expr), [], expr);
         const selectors = expr.match(/\bforebay_\w+(\{[^}]*\})?/g) ?? [];
@@ -125,7 +125,7 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
-    test('counters are shown by their rate over $__rate_interval, buckets by quantiles', () => {
+    test('counters are shown as rates over $__rate_interval, buckets as quantiles', () => {
       for (const { expr } of [...targets, ...dashboard.annotations.list]) {
         const plain = expr.replaceAll(
           /(rate|increase)\(forebay_\w+\{[^}]*\}\[\$__rate_interval\]\)/g,
@@ -136,14 +136,14 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
-    test('no query answers NaN: none divides by 0, or takes quantiles of nothing', () => {
+    test('no query returns NaN: none divides by 0, or takes quantiles of nothing', () => {
       for (const { expr } of targets) {
         if (expr.includes(' / ')) assert.match(expr, / \/ \(.* > 0\)\)?$/, expr);
         if (expr.includes('histogram_quantile')) assert.match(expr, / >= 0$/, expr);
       }
     });
 
-    test('every line has a name, of labels that its query keeps', () => {
+    test('every line has a name, from labels that its query keeps', () => {
       for (const { expr, legendFormat } of targets) {
         assert(legendFormat.length > 0, expr);
         const [, by] =
@@ -156,7 +156,7 @@ for (const [name, dashboard] of DASHBOARDS) {
       }
     });
 
-    test('panels lie in the grid, none on another one', () => {
+    test('panels are in the grid, and do not overlap', () => {
       const taken = new Set<string>();
       for (const { title, gridPos } of dashboard.panels) {
         assert(gridPos.x + gridPos.w <= 24, title);

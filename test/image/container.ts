@@ -7,14 +7,14 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { versio
 export const VERSION = version;
 export const IMAGE = `forebay:${version}`;
 
-/** A client alone runs nothing: Docker's daemon has to answer. */
+/** The client alone is not enough: Docker's daemon must respond. */
 const DOCKER = hasTool('docker') && spawnSync('docker', ['info']).status === 0;
 const ENGINE = DOCKER ? ['docker'] : ['podman', '--cgroup-manager', 'cgroupfs'];
-/** Podman asks for more than it may have where it is itself held to bounds. */
+/** In a confined environment, podman requests more than it may have. */
 const ULIMITS = ['--ulimit', 'nofile=8192:8192', '--ulimit', 'nproc=4096:4096'];
-/** Podman would have systemd start the health checks, where there may be none. */
+/** Podman would run health checks through systemd, which may be missing. */
 const ENV = { ...process.env, DISABLE_HC_SYSTEMD: 'true' };
-/** As long as the gateway may take to drain, and more. */
+/** Longer than a drain of the gateway. */
 const STOP_SECONDS = '40';
 
 export interface Outcome {
@@ -23,7 +23,7 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs a command of the engine, `['image', 'inspect', …]`, to its end. */
+/** Runs a command of the engine, `['image', 'inspect', …]`. */
 export function engine(args: readonly string[]): Outcome {
   const [command, ...first] = ENGINE;
   const options = { encoding: 'utf8', env: ENV, maxBuffer: 2 ** 26 } as const;
@@ -31,7 +31,7 @@ export function engine(args: readonly string[]): Outcome {
   return { code: status, stdout, stderr };
 }
 
-/** {@link engine}, for what must succeed. @returns what it printed */
+/** {@link engine}, for a command that must succeed. @returns its output */
 export function engineOk(args: readonly string[]): string {
   const { code, stdout, stderr } = engine(args);
   if (code !== 0) throw new Error(`${args.join(' ')}: ${code}\n${stderr}`);
@@ -45,11 +45,11 @@ export function runOnce(args: readonly string[], options: readonly string[] = []
 
 let count = 0;
 
-/** A gateway from the image: not root, and with a root file system that is read-only. */
+/** A gateway from the image: not root, and with a read-only root file system. */
 export class Container {
   readonly name = `forebay-image-test-${process.pid}-${++count}`;
 
-  /** @param folder of this machine, which it sees at the same path and may read */
+  /** @param folder of this machine, readable by it at the same path */
   constructor(env: Readonly<Record<string, string>>, network: string, folder?: string) {
     const settings = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
     const options = ['--read-only', '--cap-drop', 'ALL', '--network', network, ...ULIMITS];
@@ -61,7 +61,7 @@ export class Container {
     return engine(['exec', this.name, ...args]);
   }
 
-  /** What a piece of JavaScript prints inside, as JSON. */
+  /** Output of a piece of JavaScript in the container, parsed as JSON. */
   inside<T>(script: string): T {
     return JSON.parse(engineOk(['exec', this.name, 'node', '-p', `JSON.stringify(${script})`]));
   }
@@ -75,7 +75,7 @@ export class Container {
     return stdout + stderr;
   }
 
-  /** As an operator does: SIGTERM, and time. @returns the gateway's exit code */
+  /** Stops it like an operator: SIGTERM, and time. @returns the gateway's exit code */
   stop(): number {
     engineOk(['stop', '--time', STOP_SECONDS, this.name]);
     return Number(this.inspect('{{.State.ExitCode}}'));

@@ -1,4 +1,4 @@
-/** The image that `make image` has built, as containers: `make image-test`. Not in `make test`. */
+/** The image built by `make image`, in containers: `make image-test`. Not in `make test`. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -45,7 +45,7 @@ async function startReady({ brokers, topic, env = {}, folder: sees }: Partial<Se
   return { gateway, port, adminPort, ready };
 }
 
-/** What a piece of JavaScript prints in a container of its own, as JSON. */
+/** Output of a piece of JavaScript in a container of its own, parsed as JSON. */
 function once<T>(script: string): T {
   const { stdout, stderr } = runOnce(
     ['-p', `JSON.stringify(${script})`],
@@ -55,7 +55,7 @@ function once<T>(script: string): T {
   return JSON.parse(stdout);
 }
 
-test('the image says what it is, runs as nobody special, and has a health check', () => {
+test('the image has its labels, runs as an unprivileged user, and has a health check', () => {
   const [image] = JSON.parse(engineOk(['image', 'inspect', IMAGE]));
   const { Config } = image;
   const labels = Config.Labels as Record<string, string>;
@@ -74,7 +74,7 @@ test('the image says what it is, runs as nobody special, and has a health check'
   assert.deepEqual(check.Test, ['CMD', 'node', 'dist/main.js', 'health']);
 });
 
-test('inside are the production packages of this platform and what was built, no more', () => {
+test('it contains the production packages of this platform and the build, no more', () => {
   const found = once<string[]>(
     "[...require('fs').readdirSync('/app'), ...require('fs').readdirSync('/usr/local/bin')]",
   );
@@ -108,7 +108,7 @@ test('settings come from an env file', () => {
   assert.match(stdout, /^FOREBAY_ADMIN_HOST=0\.0\.0\.0$/m);
 });
 
-test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no process is left over', async () => {
+test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no process is left', async () => {
   const { brokers } = await sharedKafka();
   const topic = uniqueTopic();
   const { gateway, port, adminPort, ready } = await startReady({ brokers, topic });
@@ -141,7 +141,7 @@ test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no proc
   assert.deepEqual([dead.code, dead.stdout], [1, '']);
 });
 
-/** Processes inside by `/proc`: id, state and parent. */
+/** Processes of the container from `/proc`: id, state and parent. */
 const PROCESSES = `require('fs').readdirSync('/proc').filter((name) => Number(name) > 0).map((pid) => {
   try { return require('fs').readFileSync('/proc/' + pid + '/stat', 'utf8').split(' ') } catch {}
 }).filter(Boolean).map(([pid, , state, parent]) => ({ pid: +pid, state, parent: +parent }))`;
@@ -167,7 +167,7 @@ async function killWorker(gateway: Container): Promise<void> {
   assert.deepEqual(zombies, []);
 }
 
-test('inside a network the admin port answers from another address', async () => {
+test('within a network the admin port responds to another address', async () => {
   engineOk(['network', 'create', network]);
   const gateway = start({ KAFKA_BROKERS: '127.0.0.1:1' }, network);
   const address = gateway.inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}');
@@ -187,7 +187,7 @@ smokeTests(async (settings) => {
   return { port, stop: async () => gateway.stop() };
 });
 
-test('how large it is', (t) => {
+test('its size', (t) => {
   const [image] = JSON.parse(engineOk(['image', 'inspect', IMAGE]));
   const file = join(folder, 'image.tar');
   engineOk(['save', '--output', file, IMAGE]);

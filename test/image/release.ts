@@ -1,4 +1,4 @@
-/** What `make release` has written, as an operator gets it: `make release-test`. */
+/** The output of `make release`, as an operator gets it: `make release-test`. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -13,7 +13,7 @@ const NAME = `forebay-${VERSION}-linux-x64`;
 const folder = mkdtempSync(join(tmpdir(), 'forebay-unpacked-'));
 after(() => rmSync(folder, { recursive: true }));
 
-test('the checksums hold', () => {
+test('the checksums match', () => {
   const { status, stdout } = spawnSync('sha256sum', ['--check', '--strict', 'SHA256SUMS'], {
     cwd: 'release',
     encoding: 'utf8',
@@ -24,7 +24,7 @@ test('the checksums hold', () => {
   }
 });
 
-test('unpacked elsewhere, the tarball runs: --version, config, key, and the listener’s binary', () => {
+test('unpacked elsewhere, the tarball runs: --version, config, key, and the uWebSockets.js binary', () => {
   execFileSync('tar', ['-xf', `release/${NAME}.tar.gz`, '-C', folder]);
   const cwd = join(folder, NAME);
   const run = (...args: string[]) =>

@@ -17,7 +17,7 @@ after(() => {
   for (const server of servers) server.close();
 });
 
-/** Addresses as KAFKA_BROKERS has them, and as sockets take them. */
+/** Addresses as in KAFKA_BROKERS, and as sockets take them. */
 const TAKEN: readonly (readonly [text: string, host: string, port: number])[] = [
   ['127.0.0.1:9092', '127.0.0.1', 9092],
   ['kafka-1.example_net:1', 'kafka-1.example_net', 1],
@@ -28,7 +28,7 @@ const TAKEN: readonly (readonly [text: string, host: string, port: number])[] = 
   ['[fe80::1%eth0]:9092', 'fe80::1%eth0', 9092],
 ];
 
-test('names, IPv4 addresses and IPv6 addresses in brackets are read and written alike', () => {
+test('names, IPv4 addresses and IPv6 addresses in brackets are parsed and formatted alike', () => {
   for (const [text, host, port] of TAKEN) {
     const address = parseBrokerAddress(text);
     assert.deepEqual(address, { host, port }, text);
@@ -38,7 +38,7 @@ test('names, IPv4 addresses and IPv6 addresses in brackets are read and written 
   assert.deepEqual(readConfig({ KAFKA_BROKERS: all.join(' , ') }).kafkaBrokers, all);
 });
 
-test('empty places in the list are skipped, and a broker that is there twice is asked once', () => {
+test('empty entries are skipped, and a duplicate broker is used once', () => {
   const brokers = (text: string) => readConfig({ KAFKA_BROKERS: text }).kafkaBrokers;
   for (const text of ['a:1,b:2,', ',a:1,b:2', 'a:1,,b:2', 'a:1, ,b:2\n', 'a:1,b:2,a:1, b:2']) {
     assert.deepEqual(brokers(text), ['a:1', 'b:2'], JSON.stringify(text));
@@ -84,7 +84,7 @@ const REJECTED: readonly (readonly [text: string, expected: string])[] = [
   [':9092', HOST_PORT],
 ];
 
-test('any other address is rejected, and the error says what to mind in it', () => {
+test('any other address is rejected, and the error names the problem', () => {
   for (const [text, expected] of REJECTED) {
     for (const setting of [text, `a:1,${text}`, `[::1]:9092,${text}`]) {
       assert.throws(
@@ -141,7 +141,7 @@ const STRANGE: readonly (readonly [what: string, answer: Buffer])[] = [
 ];
 
 for (const [what, answer] of STRANGE) {
-  test(`a peer that answers with ${what}: kafkajs's request fails, and the process goes on`, async () => {
+  test(`a peer that responds with ${what}: the request of kafkajs fails, and the process continues`, async () => {
     const server = net.createServer((socket) => {
       socket.on('error', () => {});
       socket.on('data', () => socket.write(answer));

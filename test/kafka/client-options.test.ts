@@ -35,21 +35,21 @@ function refused(env: Record<string, string>, expected: RegExp): void {
   );
 }
 
-test('plain text by default', () => {
+test('plaintext by default', () => {
   const { brokers, clientId, ssl, sasl } = options({ KAFKA_BROKERS: 'a:1, b:2' });
   assert.deepEqual({ brokers, clientId }, { brokers: ['a:1', 'b:2'], clientId: 'forebay' });
   assert.equal(ssl, undefined);
   assert.equal(sasl, undefined);
 });
 
-test('TLS with the system’s authorities, or with one of a file', () => {
+test('TLS with the system’s CAs, or with those of a file', () => {
   assert.deepEqual(options({ KAFKA_TLS: '1' }).ssl, {});
   const ca = rootCertificates[0]!;
   const path = file('ca.pem', ca);
   assert.deepEqual(options({ KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: path }).ssl, { ca });
 });
 
-test('every file that is wrong is named at once, each in a line', () => {
+test('all invalid files are reported at once, a line each', () => {
   const missing = join(folder, 'none.pem');
   const marked = file('marked.pem', `\ufeff${rootCertificates[0]}`);
   const noPem = file('plain.pem', 'hello');
@@ -80,7 +80,7 @@ test('every file that is wrong is named at once, each in a line', () => {
   );
 });
 
-test('TLS files that are missing, are no PEM or are broken: one line each', () => {
+test('TLS files that are missing, not PEM or invalid: one line each', () => {
   const env = { KAFKA_TLS: '1' };
   const missing = join(folder, 'none.pem');
   refused({ ...env, KAFKA_TLS_CA_FILE: missing }, /^KAFKA_TLS_CA_FILE: cannot read .*ENOENT/);
@@ -95,7 +95,7 @@ test('TLS files that are missing, are no PEM or are broken: one line each', () =
   );
 });
 
-test('a certificate and a key that TLS cannot use name setting, file and reason in words', {
+test('a certificate and a key unusable for TLS are reported with setting, file and reason', {
   skip: missingTool('openssl'),
 }, () => {
   const authority = new Authority();
@@ -138,7 +138,7 @@ test('a certificate and a key that TLS cannot use name setting, file and reason 
   );
 });
 
-test('SASL with the password of a variable, or of a file without its last line break', () => {
+test('SASL with the password of a variable, or of a file without its final newline', () => {
   const env = { KAFKA_SASL_MECHANISM: 'scram-sha-512', KAFKA_SASL_USERNAME: 'u' };
   const expected = { mechanism: 'scram-sha-512', username: 'u', password: ' p ' };
   assert.deepEqual(options({ ...env, KAFKA_SASL_PASSWORD: ' p ' }).sasl, expected);

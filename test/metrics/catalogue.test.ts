@@ -1,16 +1,16 @@
-/** Names, types, units and labels as Prometheus has them: prometheus.io/docs/practices/naming. */
+/** Names, types, units and labels follow prometheus.io/docs/practices/naming. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
 import { labelNames, type Series } from '../../src/metrics/series.ts';
 
 const catalogue = CATALOGUE as readonly Series[];
-/** A name without what its type puts behind it. */
+/** A name without the suffix of its type. */
 const stem = ({ name }: Series) => name.replace(/_total$/, '');
-/** What Prometheus, or its text format, uses itself. */
+/** Reserved by Prometheus, or by its text format. */
 const RESERVED = ['le', 'quantile', 'job', 'instance'];
 
-test('no two series have one name, and no histogram’s parts have that of another series', () => {
+test('names are unique, including the parts of histograms', () => {
   const names = catalogue.flatMap(({ name, buckets }) =>
     buckets ? [name, `${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
   );
@@ -29,7 +29,7 @@ test('names are words in lower case; counters, and nothing else, end with _total
   }
 });
 
-test('units are base units and end the name; what is counted stands in it', () => {
+test('units are base units and end the name; counted things are in it', () => {
   for (const series of catalogue) {
     const { name, unit } = series;
     const named = /_(seconds|bytes)$/.exec(stem(series))?.[1];
@@ -46,7 +46,7 @@ test('units are base units and end the name; what is counted stands in it', () =
   }
 });
 
-test('labels are words of their own, with values from a fixed and short list', () => {
+test('labels are separate words, with values from a fixed and short list', () => {
   for (const series of catalogue) {
     const names = labelNames(series);
     assert.equal(new Set(names).size, names.length, series.name);
@@ -61,7 +61,7 @@ test('labels are words of their own, with values from a fixed and short list', (
   }
 });
 
-test('histograms, and nothing else, have buckets: positive, and each above the one before', () => {
+test('histograms, and nothing else, have buckets: positive and ascending', () => {
   for (const { name, type, buckets, label } of catalogue) {
     assert.equal(buckets !== undefined, type === 'histogram', name);
     const bounds = buckets ?? [];
@@ -74,13 +74,13 @@ test('histograms, and nothing else, have buckets: positive, and each above the o
   }
 });
 
-test('gauges alone are momentary: nothing else is the greater one of two workers', () => {
+test('only gauges are momentary: nothing else is the maximum of two workers', () => {
   for (const { name, type, greatest } of catalogue) {
     assert(greatest === undefined || type === 'gauge', name);
   }
 });
 
-test('each has a help of one line that says something, and may stand in a table', () => {
+test('each has a one-line help that says something, and fits in a table', () => {
   for (const { name, help } of catalogue) {
     assert.match(help, /^[A-Za-z0-9][^\n|\\]{10,}\.$/, name);
   }

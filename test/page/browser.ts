@@ -1,4 +1,4 @@
-/** Chromium with the test page in it, and what the page shows. */
+/** Chromium with the test page, and the page's content. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -16,12 +16,12 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // What tests answer in the network's place has no address, and counts as a stranger's.
+  // Responses of tests in the network's place have no address, and count as foreign.
   '--disable-features=LocalNetworkAccessChecks',
 ];
 
 export class TestPage {
-  /** What the browser complained of, beside connections that fail while there is no gateway. */
+  /** Errors of the browser, except failed connections while there is no gateway. */
   readonly complaints: string[] = [];
   readonly page: Page;
   readonly #context: BrowserContext;
@@ -70,13 +70,13 @@ export class TestPage {
     return Number(await this.text(`#${name}`));
   }
 
-  /** Waits until every event that was made has its end. */
+  /** Waits until every generated event is settled. */
   async quiet(): Promise<void> {
     const open = async () => (await this.count('unacknowledged')) + (await this.count('waiting'));
     await until(async () => (await open()) === 0, { what: 'the end of all events' });
   }
 
-  /** Frames and bytes that the page says it may send still. */
+  /** Remaining credit shown by the page: frames and bytes. */
   async credit(): Promise<{ frames: number; bytes: number }> {
     const text = await this.text('#credit');
     const [, frames, bytes] = text.match(/^(-?\d+) frames, (-?\d+) bytes$/) ?? [];
@@ -84,7 +84,7 @@ export class TestPage {
     return { frames: Number(frames), bytes: Number(bytes) };
   }
 
-  /** Id and outcome of each event in this state, newest first; all of them without one. */
+  /** Id and result of each event in this state, newest first; of all events without one. */
   rows(state?: string): Promise<{ id: string; outcome: string }[]> {
     const filter = state === undefined ? '' : `[data-state="${state}"]`;
     return this.page.$$eval(`#log li${filter}`, (rows) =>
@@ -95,7 +95,7 @@ export class TestPage {
     );
   }
 
-  /** What the connection has been, newest first, without the time of day. */
+  /** Connection history, newest first, without times. */
   async history(): Promise<string[]> {
     const lines = await this.page.$$eval('#history li', (all) => all.map((li) => li.textContent));
     return lines.map((line) => (line ?? '').replace(/^\d+:\d+:\d+( [AP]M)? /, ''));
@@ -103,8 +103,8 @@ export class TestPage {
 }
 
 /**
- * Takes a picture of what the window shows, in the folder that SCREENSHOTS names: `make screenshots`
- * puts them where the README has them.
+ * Takes a screenshot of the window into the folder SCREENSHOTS: `make screenshots` copies them for
+ * the README.
  */
 export async function screenshot(page: Page, name: string): Promise<void> {
   const folder = process.env.SCREENSHOTS ?? join(tmpdir(), 'forebay-screenshots');

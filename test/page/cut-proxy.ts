@@ -1,18 +1,18 @@
-/** Stands between page and gateway: loses, delays and blocks what it is told to. */
+/** A proxy between page and gateway that loses, delays and blocks data on demand. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export class CutProxy {
   readonly #server: Server;
   readonly #pairs = new Set<{ client: Socket; server: Socket }>();
   #deaf = false;
-  /** What comes from either side waits so long. */
+  /** Delay of data in both directions. */
   delayMs = 0;
-  /** Connections are ended at once, as if no gateway were there. */
+  /** Closes new connections immediately, as if there were no gateway. */
   down = false;
-  /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
+  /** Answers handshakes with 403, like a proxy without WebSocket support. */
   blocksWebSockets = false;
 
-  /** @param port the gateway's, on 127.0.0.1 */
+  /** @param port of the gateway, on 127.0.0.1 */
   constructor(port: number) {
     this.#server = createServer((client) => {
       if (this.down) return void client.destroy();
@@ -50,12 +50,12 @@ export class CutProxy {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** From now on nothing that the gateway says arrives. */
+  /** Discards everything from the gateway from now on. */
   loseAnswers(): void {
     this.#deaf = true;
   }
 
-  /** Cuts every connection; new ones hear again. */
+  /** Cuts every connection; new ones receive again. */
   cut(): void {
     this.#deaf = false;
     for (const { client, server } of this.#pairs) {

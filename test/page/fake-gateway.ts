@@ -1,4 +1,4 @@
-/** Serves the page, and speaks `forebay.v1` as a test wants it: nothing by itself. */
+/** Serves the page, and speaks `forebay.v1` only as the test says. */
 import {
   createServer,
   type IncomingHttpHeaders,
@@ -15,9 +15,9 @@ import { until } from '../../testing/wait.ts';
 /** One connection of the page. */
 export class FakeConnection {
   readonly openedMs = performance.now();
-  /** The texts that the page has sent. */
+  /** Texts sent by the page. */
   readonly frames: string[] = [];
-  /** What it asked for. */
+  /** Requested subprotocols. */
   readonly protocols: string;
   readonly #socket: WebSocket;
 
@@ -27,7 +27,7 @@ export class FakeConnection {
     socket.on('message', (data) => this.frames.push(String(data)));
   }
 
-  /** Ids of the events that came, in order. */
+  /** Ids of the received events, in order. */
   get ids(): string[] {
     return this.frames.flatMap((text) => {
       const events = JSON.parse(text) as { id: string } | { id: string }[];
@@ -39,7 +39,7 @@ export class FakeConnection {
     this.sayRaw(JSON.stringify(frame));
   }
 
-  /** Anything, as what stands in between might say it. */
+  /** Sends anything, as an intermediary might. */
   sayRaw(message: string | Uint8Array): void {
     this.#socket.send(message);
   }
@@ -67,18 +67,18 @@ export class FakeConnection {
 export class FakeGateway {
   readonly #http: Server;
   readonly #connections: FakeConnection[] = [];
-  /** Handshakes are answered 403, as by a proxy that knows no WebSocket. */
+  /** Answers handshakes with 403, like a proxy without WebSocket support. */
   blocked = false;
   /**
-   * Bodies of `POST /events`, and what is answered to each; undefined = the connection is cut, a
-   * Response = what stands in between says so.
+   * Bodies of `POST /events`, and the response to each; undefined = the connection is cut, a
+   * Response = sent by an intermediary.
    */
   readonly bodies: {
     readonly text: string;
     readonly path: string | undefined;
     readonly headers: IncomingHttpHeaders;
   }[] = [];
-  /** Bodies without events, by which a client asks whether it is accepted, and their answer. */
+  /** Empty bodies, by which a client checks whether it is accepted, and their response. */
   checks = 0;
   accepts: (key: string | undefined) => boolean = () => true;
   admission: () => object = () => ({ accepted: 0, errors: [] });

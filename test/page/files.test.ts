@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { pageFile } from '../../src/page/page.ts';
 import { PAGE_HEADERS } from '../../src/page/static-files.ts';
 
-test('the page, its scripts and the client library, and nothing else is served', () => {
+test('the page, its scripts and the client library are served, and nothing else', () => {
   assert.equal(pageFile('/')?.type, 'text/html; charset=utf-8');
   for (const path of ['/base.css', '/page.css']) {
     assert.equal(pageFile(path)?.type, 'text/css; charset=utf-8', path);
@@ -20,7 +20,7 @@ test('the page, its scripts and the client library, and nothing else is served',
   }
 });
 
-test('the policy allows nothing inline, and the page has nothing inline nor from elsewhere', () => {
+test('the policy allows nothing inline, and nothing of the page is inline or external', () => {
   const policy = new Map(PAGE_HEADERS).get('Content-Security-Policy') ?? '';
   assert.match(policy, /default-src 'none'/);
   assert.doesNotMatch(policy, /unsafe|\*|https?:/);

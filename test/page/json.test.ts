@@ -6,7 +6,7 @@ const { wrongAt, placeOf } = (await import(
   new URL('../../src/page/static/json.js', import.meta.url).href
 )) as { wrongAt(text: string): number; placeOf(text: string, at: number): string };
 
-test('where a text ceases to be JSON', () => {
+test('position of the first error', () => {
   for (const [text, at] of [
     ['{"msg":\n  oops}', 10],
     ['{"a":1,}', 7],
@@ -27,7 +27,7 @@ test('where a text ceases to be JSON', () => {
   assert.equal(placeOf('{"msg":\n  oops}', 10), 'line 2, column 3');
 });
 
-test('any text: it is JSON exactly if JSON.parse takes it', () => {
+test('a text is valid exactly if JSON.parse accepts it', () => {
   const isJson = (text: string) => {
     try {
       JSON.parse(text);

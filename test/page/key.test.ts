@@ -1,4 +1,4 @@
-/** The page before a gateway that asks for a key. */
+/** The page with a gateway that requires a key. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
@@ -28,7 +28,7 @@ after(async () => {
   keys.remove();
 });
 
-/** Waits until the page asks for a key in these words, and gives it this one. */
+/** Waits until the page requests a key with this text, and enters this one. */
 async function give(asked: RegExp, token: string): Promise<void> {
   const form = shown.page.getByLabel(asked);
   await form.waitFor({ timeout: 30_000 });
@@ -36,7 +36,7 @@ async function give(asked: RegExp, token: string): Promise<void> {
   await form.press('Enter');
 }
 
-test('it asks for a key, asks again when that is wrong, and sends with one that lets in', {
+test('it requests a key, again after a wrong one, and sends with a valid one', {
   skip,
 }, async () => {
   await shown.page.getByLabel(/^This gateway requires/).waitFor();
@@ -53,7 +53,7 @@ test('it asks for a key, asks again when that is wrong, and sends with one that 
   await assertNoSecrets(gateway, keys.secrets, [shown.page.url()]);
 });
 
-test('what can be no token is not sent: the field says what one is made of', { skip }, async () => {
+test('an invalid token is not sent: the field names the allowed characters', { skip }, async () => {
   keys.write();
   await give(/^This key was rejected/, 'a key');
   const field = shown.page.locator('#token');

@@ -33,7 +33,7 @@ const untilTold = (pattern: RegExp) =>
     what: String(pattern),
   });
 
-test('Kafka goes away: the page says so; it is back: the page says nothing, all is stored', {
+test('an outage of Kafka is shown; afterwards the message is gone and all is stored', {
   skip,
 }, async () => {
   await until(async () => (await shown.count('stored')) > 1);
@@ -51,7 +51,7 @@ test('Kafka goes away: the page says so; it is back: the page says nothing, all 
   assert((await shown.history()).includes('ready again'));
 });
 
-test('nothing is sent, Kafka goes away: page and live view say so, with what the log says', {
+test('an outage while nothing is sent: page and live view show it, with the reason of the log', {
   skip,
 }, async () => {
   const operator = await TestPage.open();
@@ -84,7 +84,7 @@ test('nothing is sent, Kafka goes away: page and live view say so, with what the
   }
 });
 
-test('a gateway that never reached Kafka says why, and events are stored once it does', {
+test('a gateway that never reached Kafka shows why, and events are stored once it does', {
   skip,
 }, async () => {
   await gateway.kill();
@@ -108,6 +108,6 @@ test('a gateway that never reached Kafka says why, and events are stored once it
   assert.equal(await shown.count('refused'), 0);
 });
 
-test('the browser had nothing to complain of', { skip }, () => {
+test('the browser reported no error', { skip }, () => {
   assert.deepEqual(shown.complaints, []);
 });

@@ -1,4 +1,4 @@
-/** The page at work: a real browser, a real gateway, and what `listen --verify` says of it all. */
+/** The page in a real browser, with a real gateway, verified by `listen --verify`. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -12,13 +12,13 @@ import { CutProxy } from './cut-proxy.ts';
 
 const skip = missingTool('chromium');
 const topic = uniqueTopic('page');
-/** An event is on its way for long enough to be caught there. */
+/** An event is in flight long enough to be caught there. */
 const env = { KAFKA_LINGER_MS: '500' };
 let gateway: Gateway;
 let brokers: readonly string[];
 let proxy: CutProxy;
 let shown: TestPage;
-/** Events that Kafka has twice: their first ack was lost. */
+/** Events stored twice in Kafka: their first ack was lost. */
 const repeats = new Set<string>();
 
 before(async () => {
@@ -39,7 +39,7 @@ async function storedIds(): Promise<string[]> {
   return records.map(({ value }) => JSON.parse(String(value)).id as string);
 }
 
-/** Waits until an event is on its way. @returns its id */
+/** Waits until an event is in flight. @returns its id */
 async function onItsWay(): Promise<string> {
   const [row] = await until(async () => {
     const rows = await shown.rows('sent');
@@ -48,13 +48,13 @@ async function onItsWay(): Promise<string> {
   return row!.id;
 }
 
-/** Waits until this event is acknowledged. @returns what the page says of it */
+/** Waits until this event is acknowledged. @returns its text on the page */
 async function acked(id: string): Promise<string> {
   const what = async () => (await shown.rows('stored')).find((row) => row.id === id)?.outcome;
   return until(what, { deadlineMs: 20_000, what: `the ack of ${id}` });
 }
 
-/** Numbers of the events in Kafka that the page has numbered, each once. */
+/** Numbers of the numbered events in Kafka, each once. */
 async function storedNumbers(): Promise<number[]> {
   const numbered = (await storedIds()).flatMap((id) => /^page-[0-9a-f]{12}-(\d+)$/.exec(id) ?? []);
   const numbers = new Set(numbered.filter((text) => /^\d+$/.test(text)).map(Number));
@@ -63,7 +63,7 @@ async function storedNumbers(): Promise<number[]> {
 
 const from1To = (last: number) => Array.from({ length: last }, (_, index) => index + 1);
 
-test('logs an event per second as stored from number 1 on, and Kafka has each once', {
+test('one event per second is stored, from number 1, and Kafka has each once', {
   skip,
 }, async () => {
   const response = await shown.page.goto(`${proxy.url}/`);
@@ -87,7 +87,7 @@ test('logs an event per second as stored from number 1 on, and Kafka has each on
   assert(frames > 0 && frames <= 64 && bytes > 0 && bytes <= 262_144);
 });
 
-test('pause stops the events, resume lets them go on', { skip }, async () => {
+test('pause stops the events, resume continues them', { skip }, async () => {
   await shown.page.click('text=Pause');
   await shown.quiet();
   const sent = await shown.count('sent');
@@ -97,11 +97,11 @@ test('pause stops the events, resume lets them go on', { skip }, async () => {
   await until(async () => (await shown.count('sent')) > sent);
 });
 
-test('a worker is killed: what had no ack is sent again, and stored once if no worker read it', {
+test('a worker is killed: unacknowledged events are resent, and stored once unless a worker had read them', {
   skip,
 }, async () => {
   for (const worker of gateway.workers()) process.kill(worker, 'SIGSTOP');
-  // Kafka may have by now what was on its way, and only the ack be lost: that is stored twice.
+  // Events in flight may be in Kafka, with only the ack lost: these are stored twice.
   const early = (await shown.rows('sent')).map((row) => row.id);
   const { id } = await until(async () =>
     (await shown.rows('sent')).find((row) => !early.includes(row.id)),
@@ -120,7 +120,7 @@ test('an ack is lost: the event is stored twice, and the second ack is shown', {
   skip,
 }, async () => {
   await shown.quiet();
-  // A handshake would get no answer either.
+  // A handshake would get no response either.
   await until(async () => (await shown.state()) === 'connected');
   proxy.loseAnswers();
   const id = await onItsWay();
@@ -145,7 +145,7 @@ test('the gateway drains and starts again: shown, and no event is lost', { skip 
   const reconnects = await shown.count('reconnects');
   assert.equal((await gateway.stop()).code, 0);
   await until(async () => (await shown.history()).includes('connecting … (1012 restart)'));
-  // Until the next gateway is ready: before, it would be sent events and refuse them for now.
+  // Until the next gateway is ready: earlier, it would reject events temporarily.
   proxy.down = true;
   const failed = async () => (await shown.state()).includes('Failed to fetch');
   await until(failed, { deadlineMs: 30_000, what: 'a POST that reached no gateway' });
@@ -157,14 +157,14 @@ test('the gateway drains and starts again: shown, and no event is lost', { skip 
   proxy.down = false;
   await until(async () => (await shown.state()) === 'connected', { deadlineMs: 30_000 });
   assert((await shown.count('reconnects')) > reconnects, 'a reconnect is counted');
-  // What was tried while nothing was there was not sent, and is not sent again.
+  // Events offered without a gateway were not sent, and are not sent later.
   for (const id of waiting) assert.match(await acked(id), /^stored after \d+ ms$/);
   assert.equal(await shown.count('again'), again);
   const before = await shown.count('stored');
   await until(async () => (await shown.count('stored')) > before + 1);
 });
 
-test('in the end listen --verify finds those that were stored twice, and none is missing', {
+test('finally listen --verify finds the repeats, and no event is missing', {
   skip,
 }, async () => {
   await shown.page.click('text=Pause');
@@ -172,7 +172,7 @@ test('in the end listen --verify finds those that were stored twice, and none is
   assert((await shown.count('again')) >= 2);
   const ids = (await shown.rows('stored')).map((row) => row.id);
   assert.equal(ids.length, await shown.count('stored'));
-  // A worker that has just begun may refuse for a while, not for good.
+  // A worker that has just started may reject events temporarily, not permanently.
   assert.equal(ids.length, await shown.count('sent'));
   const records = ids.length + repeats.size;
   const { code, out, err } = await listen(['--from', 'beginning', '--count', String(records)]);
@@ -186,7 +186,7 @@ test('in the end listen --verify finds those that were stored twice, and none is
   assert.deepEqual(seen, new Set(ids));
 });
 
-/** Runs `listen --verify --json` to its end. */
+/** Runs `listen --verify --json`. */
 async function listen(args: string[]): Promise<{ code: number; out: string[]; err: string }> {
   const child = spawn(process.execPath, ['dist/main.js', 'listen', '--verify', '--json', ...args], {
     env: { ...process.env, KAFKA_BROKERS: brokers.join(','), KAFKA_TOPIC: topic },
@@ -204,7 +204,7 @@ async function listen(args: string[]): Promise<{ code: number; out: string[]; er
   return { code, out: out.split('\n').slice(0, -1), err };
 }
 
-test('an event of one’s own, by keyboard: stored, or refused with the code and where', {
+test('the user’s own event, by keyboard: stored, or rejected with code and position', {
   skip,
 }, async () => {
   const { page } = shown;
@@ -234,7 +234,7 @@ test('an event of one’s own, by keyboard: stored, or refused with the code and
   await said(/^not sent too_large: \d+ bytes exceed the limit of 65536$/);
 });
 
-test('two events with the same id are two rows, each with its own end', { skip }, async () => {
+test('two events with the same id are two rows, each with its own result', { skip }, async () => {
   const { page } = shown;
   await page.fill('#text', '{"id":"twin","msg":"mine","clientId":"me","timestamp":1}');
   const send = page.getByRole('button', { name: 'Send', exact: true });
@@ -246,7 +246,7 @@ test('two events with the same id are two rows, each with its own end', { skip }
   assert.equal((await twins()).length, 2);
 });
 
-test('1,000 and 10,000 at once: a progress bar, and the story in the end', { skip }, async () => {
+test('1,000 and 10,000 at once: a progress bar, and finally a summary', { skip }, async () => {
   const { page } = shown;
   const before = (await storedIds()).length;
   for (const count of ['1,000', '10,000']) {
@@ -267,7 +267,7 @@ test('1,000 and 10,000 at once: a progress bar, and the story in the end', { ski
   assert.equal((await storedIds()).length, before + 11_000);
 });
 
-test('the numbers of sent events have no gap, in whichever order they were sent', {
+test('the numbers of sent events have no gap, in any sending order', {
   skip,
 }, async () => {
   await shown.page.click('text=Resume');
@@ -275,14 +275,14 @@ test('the numbers of sent events have no gap, in whichever order they were sent'
   await until(async () => (await shown.count('stored')) > stored + 1);
   await shown.page.click('text=Pause');
   await shown.quiet();
-  // One of the user's own was refused by the schema: it was sent, and had its number.
+  // One of the user's own was rejected by the schema: it was sent, and used up its number.
   const numbers = await storedNumbers();
   const missing = from1To(numbers.at(-1)!).filter((number) => !numbers.includes(number));
   assert.equal(missing.length, await shown.count('refused'), `missing: ${missing}`);
   assert(numbers.length > 11_000);
 });
 
-test('the last minute is drawn, and said to those who do not see it', { skip }, async () => {
+test('the last minute is drawn, with a text alternative', { skip }, async () => {
   const { page } = shown;
   const rates = await page.getByRole('img', { name: /^stored per second, last minute/ });
   assert.match((await rates.getAttribute('aria-label')) ?? '', /now \d+, most [1-9]\d+$/);
@@ -296,7 +296,7 @@ test('the last minute is drawn, and said to those who do not see it', { skip }, 
   assert.match(await shown.text('#took'), /^\d+ ms$/);
 });
 
-test('a narrow screen needs no scrolling sideways, light or dark', { skip }, async () => {
+test('a narrow screen needs no horizontal scrolling, light or dark', { skip }, async () => {
   await shown.page.setViewportSize({ width: 320, height: 600 });
   for (const colorScheme of ['light', 'dark'] as const) {
     await shown.page.emulateMedia({ colorScheme });
@@ -305,7 +305,7 @@ test('a narrow screen needs no scrolling sideways, light or dark', { skip }, asy
   }
 });
 
-test('how it looks, for the README', { skip }, async () => {
+test('screenshots for the README', { skip }, async () => {
   await shown.page.setViewportSize({ width: 900, height: 900 });
   await shown.page.click('text=Resume');
   await until(async () => (await shown.rows('stored')).length > 3);
@@ -315,6 +315,6 @@ test('how it looks, for the README', { skip }, async () => {
   }
 });
 
-test('the browser had nothing to complain of', { skip }, () => {
+test('the browser reported no error', { skip }, () => {
   assert.deepEqual(shown.complaints, []);
 });

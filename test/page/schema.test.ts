@@ -77,7 +77,7 @@ async function setSchema(schema: object): Promise<void> {
   );
 }
 
-test('events follow the schema, with key and id under the configured names', { skip }, async () => {
+test('events follow the schema, with key and id in the configured fields', { skip }, async () => {
   await untilStored(3);
   assert.equal(await shown.count('refused'), 0);
   assert.equal(await shown.text('#fields'), 'key: tenant, id: eventId');
@@ -95,7 +95,7 @@ test('events follow the schema, with key and id under the configured names', { s
   await until(async () => /^stored after/.test(await shown.text('#own-result')));
 });
 
-test('a schema without an example that is found: nothing is sent until an own event was stored', {
+test('a schema without a generated example: nothing is sent until an own event was stored', {
   skip,
 }, async () => {
   await setSchema(RIDDLE);
@@ -120,7 +120,7 @@ test('a schema without an example that is found: nothing is sent until an own ev
   assert.deepEqual(JSON.parse(String(own?.value)), { word: 'qwz' }, 'without an id');
 });
 
-test('a gateway that drains says so on the page', { skip }, async () => {
+test('a draining gateway is shown on the page', { skip }, async () => {
   const stopped = gateway.stop();
   await untilLogged(gateway, 'stop requested');
   await until(async () => /^The gateway is stopping/.test(await shown.text('#trouble')), {
@@ -129,6 +129,6 @@ test('a gateway that drains says so on the page', { skip }, async () => {
   assert.equal((await stopped).code, 0);
 });
 
-test('the browser had nothing to complain of', { skip }, () => {
+test('the browser reported no error', { skip }, () => {
   assert.deepEqual(shown.complaints, []);
 });

@@ -1,4 +1,4 @@
-/** Events that the test page makes out of an example. */
+/** Events that the test page generates from an example. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -26,7 +26,7 @@ const template: Template = {
   ],
 };
 
-test('what varies is filled in, also within others, and the example stays as it was', () => {
+test('varying values are filled in, also nested ones, and the example is unchanged', () => {
   assert.deepEqual(fill(template, valuesOf('page-a', 3)), {
     msg: 'event 3',
     user: { name: 'n', id: 'page-a' },
@@ -39,7 +39,7 @@ test('what varies is filled in, also within others, and the example stays as it 
   assert.equal(JSON.stringify(odd), '{"__proto__":"x"}');
 });
 
-test('a draft has no id, which the event gets when it is sent, unless it brings one', () => {
+test('a draft has no id; the event gets one when it is sent, unless it has one', () => {
   const draft = draftOf({ ...template, event: { ...template.event, eventId: 'old' } }, 'page-a');
   assert.deepEqual([draft.eventId, draft.msg], [undefined, 'my own event']);
   const values = valuesOf('page-a', 4);
@@ -48,7 +48,7 @@ test('a draft has no id, which the event gets when it is sent, unless it brings 
   assert.equal(withId({ a: 1 }, { event: {}, vary: [] }, values), undefined);
 });
 
-test('an event of the user’s is followed with ids of the page, if it has one', () => {
+test('an event of the user becomes the template, with ids of the page if it has one', () => {
   const values = valuesOf('page-a', 5);
   assert.deepEqual(fill(templateOf({ id: 'x', a: 1 }, 'id'), values), { id: 'page-a-5', a: 1 });
   assert.deepEqual(fill(templateOf({ id: 9, a: 1 }, 'id'), values), { id: 9, a: 1 });

@@ -1,4 +1,4 @@
-/** What the test page says when events are not stored, and when it says nothing. */
+/** Messages of the test page about events that are not stored. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -33,7 +33,7 @@ const REASON = 'Kafka cannot be reached: connection refused';
 const outage = (scope: 'all' | 'some') => ({ scope, reason: REASON, sinceMs: LONG_AGO });
 const time = new Date(LONG_AGO).toLocaleTimeString();
 
-test('an outage that the gateway reports is shown, also to a page that sends nothing', () => {
+test('an outage reported by the gateway is shown, also if the page sends nothing', () => {
   const all = `Kafka is unavailable, nothing was stored since ${time}: ${REASON}. Events wait for it.`;
   const some = `Kafka stores only some events since ${time}: ${REASON}. The others wait for it.`;
   for (const other of [{}, { oldestAt: LONG_AGO }, { oldestAt: NOW }, { storedAt: NOW - 10 }]) {
@@ -46,7 +46,7 @@ test('an outage that the gateway reports is shown, also to a page that sends not
   assert.equal(troubleOf(facts({ gateway })), all);
 });
 
-test('a gateway that reports no outage: events have no answer, and Kafka is not blamed', () => {
+test('without a reported outage the page says that there is no answer, and does not blame Kafka', () => {
   const text = `No answer since ${time}. Events wait for it.`;
   assert.equal(troubleOf(facts({ oldestAt: LONG_AGO })), text);
   assert.equal(troubleOf(facts({ oldestAt: LONG_AGO, now: NOW + 9_000 })), text, 'it stays so');
@@ -55,7 +55,7 @@ test('a gateway that reports no outage: events have no answer, and Kafka is not 
   assert.equal(troubleOf(facts(away)), why);
 });
 
-test('no trouble is told of an event that is new, or had no connection, or while others are stored', () => {
+test('nothing is shown for a new event, without a connection, or while others are stored', () => {
   for (const other of [
     {},
     { oldestAt: NOW - STUCK_MS },
@@ -68,7 +68,7 @@ test('no trouble is told of an event that is new, or had no connection, or while
   }
 });
 
-test('a gateway that is not ready, stops, or cannot check keys is told so at once', () => {
+test('a gateway that is not ready, stops, or cannot verify keys is shown immediately', () => {
   const told = (gateway: Facts['gateway']) => troubleOf(facts({ gateway }));
   const missing = told(unready('the topic does not exist'));
   assert.equal(missing, 'The gateway is not ready: the topic does not exist.');

@@ -20,11 +20,11 @@ const CHANGELOG = `# Changelog
 `;
 const clean = { status: '', changelog: CHANGELOG };
 
-test('a clean tree and a section of the version: nothing stands against a release', () => {
+test('a clean tree and a section of the version allow a release', () => {
   assert.deepEqual(refusals({ ...clean, version: '1.2.0' }), []);
 });
 
-test('a release is refused with changes, and without a dated section that says something', () => {
+test('uncommitted changes, or no dated section with content, prevent a release', () => {
   const missing = (version: string) => `CHANGELOG.md has no section "## ${version} – YYYY-MM-DD"`;
   const dirty = refusals({ ...clean, version: '1.2.0', status: ' M src/main.ts' });
   assert.deepEqual(dirty, ['there are uncommitted changes']);

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { isRunning } from '../../testing/child.ts';
 import { until } from '../../testing/wait.ts';
 
-test('test files that are not there are named in a line, and none of the others runs', () => {
+test('missing test files are named in a line, and none of the others runs', () => {
   const files = ['test/none.test.ts', 'test/common/command-name.test.ts', 'test/no.test.ts'];
   const args = ['--import', 'tsx', 'scripts/test.ts', ...files];
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
@@ -36,7 +36,7 @@ function runTestOf(tool: string, env: NodeJS.ProcessEnv) {
 }
 
 test('a test whose tool is missing is skipped by name and counted; REQUIRE_TOOLS=1 makes it fail', () => {
-  // A folder with nothing in it, in place of those where kcat may be.
+  // An empty folder in place of those where kcat may be.
   const PATH = mkdtempSync(join(tmpdir(), 'forebay-path-'));
   try {
     const skipped = runTestOf('kcat', { PATH });
@@ -51,7 +51,7 @@ test('a test whose tool is missing is skipped by name and counted; REQUIRE_TOOLS
   }
 });
 
-test('a run of many files warns of nothing', () => {
+test('a run of many files prints no warnings', () => {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-files-'));
   try {
     const files = Array.from({ length: 11 }, (_, index) => join(folder, `${index}.test.ts`));

@@ -22,7 +22,7 @@ after(async () => {
 
 const eventOf = (id: string) => ({ msg: 'm', clientId: 'c', timestamp: 1, id });
 
-test('acknowledged, cut off, connected again, refused, plain: the ledger agrees', async () => {
+test('acknowledged, cut, reconnected, rejected, plain: the ledger agrees', async () => {
   const ledger = new Ledger();
   const latencies: number[] = [];
   const client = await new AcknowledgedClient({
@@ -39,7 +39,7 @@ test('acknowledged, cut off, connected again, refused, plain: the ledger agrees'
     [['schema', [[2, 2]]]],
   );
 
-  // More frames than the first credit allows, and the connection lost in their midst.
+  // More frames than the first credit allows, and the connection lost in the middle.
   for (let n = 0; n < 200; n++) client.send(eventOf(`b${n}`));
   await until(() => client.acknowledgedEvents > 2);
   client.cut();
@@ -67,7 +67,7 @@ test('acknowledged, cut off, connected again, refused, plain: the ledger agrees'
   assert.equal(verdict.refused, 1);
 });
 
-test('a gateway tells its workers, its CPU time and its log', async () => {
+test('a gateway reports its workers, its CPU time and its log', async () => {
   const other = await startGateway({ ...place, env: { FOREBAY_WORKERS: '2' } });
   try {
     assert.equal(other.workers().length, 2);

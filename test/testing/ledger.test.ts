@@ -16,7 +16,7 @@ function accused(verdict: Reconciliation): Partial<Reconciliation> {
   return Object.fromEntries(found);
 }
 
-test('what was acknowledged and stored once is clean', () => {
+test('an event acknowledged and stored once is clean', () => {
   const ledger = new Ledger();
   for (let i = 0; i < 3_000; i++) {
     ledger.sent(`e${i}`);
@@ -38,7 +38,7 @@ test('missing: acknowledged and not stored', () => {
   assert.deepEqual(accused(verdict), { missing: ['b'] });
 });
 
-test('missing: another attempt’s record does not stand for the acknowledged one', () => {
+test('missing: another attempt’s record does not replace the acknowledged one', () => {
   const ledger = new Ledger();
   ledger.sent('a', 1);
   ledger.sent('a', 2);
@@ -58,7 +58,7 @@ test('doubled: the same attempt stored twice; two attempts of an id are allowed'
   assert.deepEqual(accused(ledger.reconcile([...both, record('a', 2)])), { doubled: ['a#2'] });
 });
 
-test('phantom: stored and never sent, by attempt too; what is no event is named by place', () => {
+test('phantom: stored and never sent, also by attempt; an invalid event is named by offset', () => {
   const ledger = new Ledger();
   ledger.sent('a');
   const alien = record('x', 1, { value: Buffer.from('not json'), offset: 77 });
@@ -66,7 +66,7 @@ test('phantom: stored and never sent, by attempt too; what is no event is named 
   assert.deepEqual(accused(verdict), { phantom: ['a#2', 'b', 'partition 0 offset 77'] });
 });
 
-test('refusedStored: stored although refused; after `timeout` both are allowed', () => {
+test('refusedStored: stored although rejected; after `timeout` both are allowed', () => {
   const ledger = new Ledger();
   for (const id of ['full', 'late', 'lost']) ledger.sent(id);
   ledger.refused('full', 'buffer_full');
@@ -78,7 +78,7 @@ test('refusedStored: stored although refused; after `timeout` both are allowed',
   assert.equal(verdict.unacknowledgedStored, 2);
 });
 
-test('wrongKey: another key than the sender’s, none included; unchecked if none was noted', () => {
+test('wrongKey: another key than the sender’s, or none; unchecked if none was recorded', () => {
   const ledger = new Ledger();
   ledger.sent('a', 1, { key: 'k' });
   ledger.sent('b', 1, { key: 'k' });
@@ -107,7 +107,7 @@ test('disordered: within a connection and key only', () => {
   assert.deepEqual(accused(ledger.reconcile(bad)), { disordered: ['a1'] });
 });
 
-test('incarnations: what was acknowledged before a deletion went with it, later it must be there', () => {
+test('incarnations: events acknowledged before a deletion are gone with it, later ones must exist', () => {
   const ledger = new Ledger();
   for (const id of ['old', 'open', 'refused', 'silent']) ledger.sent(id);
   ledger.acknowledged('old');
@@ -148,7 +148,7 @@ test('incarnations: each deletion counts, without one nothing is excused', () =>
   assert.deepEqual(accused(ledger.reconcile([record('b')])), { missing: ['c'], doubled: ['b'] });
 });
 
-test('what contradicts itself is an error at once', () => {
+test('contradictory calls are an immediate error', () => {
   const ledger = new Ledger();
   ledger.sent('a');
   assert.throws(() => ledger.sent('a'), /a was already sent/);
@@ -157,7 +157,7 @@ test('what contradicts itself is an error at once', () => {
   assert.throws(() => ledger.refused('a', 'schema'), /a was settled twice/);
 });
 
-test('the description names figures and culprits', () => {
+test('the description has counts and examples', () => {
   const ledger = new Ledger();
   ledger.sent('a');
   ledger.acknowledged('a');

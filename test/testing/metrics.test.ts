@@ -11,7 +11,7 @@ b 1e3
 c_bucket{le="+Inf"} +Inf
 `;
 
-test('one series, sums over the labels that are not named, and none', () => {
+test('one series, sums over omitted labels, and none', () => {
   const metrics = new Metrics(text);
   assert.equal(metrics.value('a_total', { transport: 'ws', worker: '1' }), 3);
   assert.equal(metrics.value('a_total', { worker: '1' }), 3.5);
@@ -22,6 +22,6 @@ test('one series, sums over the labels that are not named, and none', () => {
   assert.throws(() => metrics.value('a_total', { worker: '2' }), /no series/);
 });
 
-test('what is no sample is an error', () => {
+test('an invalid sample is an error', () => {
   assert.throws(() => new Metrics('<html>'), /no sample: <html>/);
 });

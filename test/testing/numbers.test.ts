@@ -9,7 +9,7 @@ for (const [file, args, name, range] of [
   ['test/simulation/main.ts', [], 'FIRST', 'a whole number from 0 to 2147483647'],
   ['test/simulation/main.ts', [], 'SEED', 'a whole number from 0 to 2147483647'],
 ] as const) {
-  test(`a wrong ${name} ends ${file} at once, with a message that names the range`, async () => {
+  test(`an invalid ${name} ends ${file} immediately, with a message that names the range`, async () => {
     for (const value of ['-3', 'x', '9'.repeat(30)]) {
       const child = new Child(file, args, { [name]: value });
       const { code } = await child.ended;

@@ -6,14 +6,14 @@ const credit = { frames: 4, bytes: 100_000 };
 const hello = { hello: { maxFrameBytes: 65_536, maxFrameEvents: 1_000, credit } };
 const nack = { nack: 1, errors: [{ code: 'schema', retry: false, message: 'no' }] };
 
-/** What is found wrong when the frames come after each other, three frames having been sent. */
+/** Violations found in these consecutive frames, after three frames were sent. */
 function violations(...frames: object[]): string[] {
   const incoming = new Incoming();
   const found = frames.flatMap((frame) => incoming.take(JSON.stringify(frame), 3).violations);
   return found.map((line) => line.replace(/: .*/, ''));
 }
 
-test('a server that keeps the rules', () => {
+test('a server that follows the rules', () => {
   const rising = { credit: { frames: 5, bytes: 100_100 } };
   const refusals = [nack, { ack: 1 }, rising, { ...nack, nack: 3 }, { ack: 3 }];
   assert.deepEqual(

@@ -25,7 +25,7 @@ async function produce(topic: string, from: number, count: number): Promise<void
   await producer.disconnect();
 }
 
-test('reads exactly what came between the noted offsets and the call', async () => {
+test('reads exactly the records between the recorded offsets and the call', async () => {
   const topic = uniqueTopic();
   await createTopic({ brokers, topic }, { numPartitions: 4 });
   await produce(topic, 0, 50);
@@ -40,7 +40,7 @@ test('reads exactly what came between the noted offsets and the call', async () 
   assert.equal(all.length, 550);
 });
 
-test('a topic that has nothing new, and one that does not exist', async () => {
+test('a topic without new records, and one that does not exist', async () => {
   const topic = uniqueTopic();
   assert.equal((await noteOffsets({ brokers, topic })).size, 0);
   await createTopic({ brokers, topic }, { numPartitions: 3 });

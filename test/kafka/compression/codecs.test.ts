@@ -17,7 +17,7 @@ import {
 
 const HAS_ZSTD = 'zstdCompressSync' in zlib;
 
-/** How each format begins: its magic number, and for LZ4 flags that Kafka wants. */
+/** Start of each format: its magic number, and for LZ4 the flags that Kafka requires. */
 const BEGINNINGS: Readonly<Record<CodecName, RegExp>> = {
   gzip: /^1f8b08/,
   snappy: /^82534e4150505900/,
@@ -28,7 +28,7 @@ const BEGINNINGS: Readonly<Record<CodecName, RegExp>> = {
 
 const anyBytes = fc.oneof(
   fc.uint8Array({ minLength: 1, maxLength: 3_000, size: 'max' }),
-  // Beyond the blocks of 64 KiB that LZ4 and Snappy work in.
+  // Beyond the blocks of 64 KiB of LZ4 and Snappy.
   fc.integer({ min: 60_000, max: 300_000 }).map((length) => Buffer.alloc(length, 'event ')),
 );
 
@@ -37,7 +37,7 @@ for (const [name, beginning] of Object.entries(BEGINNINGS) as [CodecName, RegExp
   describe(name, { skip }, () => {
     const codec = () => configuredCodec(name) as Codec;
 
-    test('what is compressed comes back, from the main thread and from another', async () => {
+    test('compressed data is restored, from the main thread and from another', async () => {
       const bound = codec();
       await fc.assert(
         fc.asyncProperty(anyBytes, async (bytes) => {
@@ -53,12 +53,12 @@ for (const [name, beginning] of Object.entries(BEGINNINGS) as [CodecName, RegExp
       );
     });
 
-    test('what repeats gets shorter', () => {
+    test('repetitive data gets shorter', () => {
       const events = Buffer.from('{"msg":"hello","clientId":"me"}'.repeat(100));
       assert(codec().compressSync(events).length < events.length / 4, 'much shorter');
     });
 
-    test('what is of no such format is an error', () => {
+    test('data in another format is an error', () => {
       const compressed = codec().compressSync(Buffer.from('x'.repeat(500)));
       compressed.fill(0xff, 0, 8);
       assert.throws(() => codec().decompress(compressed));
@@ -70,7 +70,7 @@ test('none needs no codec', () => {
   assert.equal(configuredCodec('none'), undefined);
 });
 
-test('zstd on a Node without it is a wrong setting', { skip: HAS_ZSTD && 'has zstd' }, () => {
+test('zstd on a Node.js without it is an invalid setting', { skip: HAS_ZSTD && 'has zstd' }, () => {
   assert.throws(
     () => configuredCodec('zstd'),
     (error: StartError) =>
@@ -81,11 +81,11 @@ test('zstd on a Node without it is a wrong setting', { skip: HAS_ZSTD && 'has zs
   );
 });
 
-test('a codec whose package is not installed is a wrong setting, in one line', async (t) => {
+test('a codec whose package is not installed is an invalid setting, in one line', async (t) => {
   const dist = fileURLToPath(new URL('../../../dist', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'forebay-codecs-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  // A copy that has no node_modules above it.
+  // A copy without node_modules above it.
   for (const path of ['kafka', 'common', 'config']) {
     cpSync(join(dist, path), join(folder, 'dist', path), { recursive: true });
   }

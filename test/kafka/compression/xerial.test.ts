@@ -11,7 +11,7 @@ test('a frame is Java’s header, a length, and the raw bytes', () => {
   assert.equal(frame.toString('hex'), `${HEADER}00000003${Buffer.from('raw').toString('hex')}`);
 });
 
-test('the chunks of a frame come back, however many it has', () => {
+test('all chunks of a frame are restored', () => {
   fc.assert(
     fc.property(fc.array(anyBytes, { minLength: 1 }), (chunks) => {
       const frames = chunks.map((chunk, index) => {
@@ -23,12 +23,12 @@ test('the chunks of a frame come back, however many it has', () => {
   );
 });
 
-test('what has no header is raw Snappy by itself', () => {
+test('data without a header is raw Snappy', () => {
   const raw = Buffer.from([3, 8, 97, 98, 99]);
   assert.deepEqual(xerialChunks(raw), [raw]);
 });
 
-test('a frame that was cut short, or tells a length that is none, is not taken', () => {
+test('a truncated frame, or one with an invalid length, is rejected', () => {
   const frame = xerialFrame(Buffer.from('raw'));
   for (const bytes of [frame.length - 1, frame.length - 5]) {
     assert.throws(() => xerialChunks(frame.subarray(0, bytes)));

@@ -43,7 +43,7 @@ test('the parentheses of a class that a cast call returns are kept', async (t) =
   assert.equal(module.optional, 'Made');
 });
 
-test('relative imports of TypeScript become those of JavaScript, whatever their form', async (t) => {
+test('relative imports of TypeScript become those of JavaScript, in any form', async (t) => {
   const script = await emitted(
     t,
     `import './effect.ts';
@@ -79,7 +79,7 @@ test('a syntax error names its file', async (t) => {
   await assert.rejects(emitting, /wrong\.ts:1:6: ERROR/);
 });
 
-test('a script whose source is gone is deleted with its map; other files stay', async (t) => {
+test('a script without a source is deleted with its map; other files stay', async (t) => {
   const folder = folderOf(t, {
     'src/deep/a.ts': 'export const a = 1;',
     'src/types.d.ts': 'export type A = 1;',
