@@ -293,7 +293,7 @@ test('invalid settings are reported all at once, exit code 2, without a stack', 
   const { code, stdout, stderr } = await forebay([], {
     FOREBAY_PORT: '90000',
     KAFKA_TLS: 'yes',
-    KAFKA_BROKERS: 'nowhere',
+    KAFKA_BROKERS: 'no-port',
     LOG_LEVEL: 'loud',
   });
   assert.equal(code, 2);

@@ -213,9 +213,9 @@ test('a byte order mark is reported, and the file is unchanged', () => {
 });
 
 test('a missing folder is reported', () => {
-  path = join(folder, 'nowhere', 'keys.json');
+  path = join(folder, 'missing', 'keys.json');
   assert.match(
     refusal('a'),
-    /nowhere\/keys\.json cannot be changed: no such file or directory \(ENOENT\)$/,
+    /missing\/keys\.json cannot be changed: no such file or directory \(ENOENT\)$/,
   );
 });

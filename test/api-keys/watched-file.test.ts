@@ -23,10 +23,10 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const MARK = 'begins with a byte order mark (UTF-8): save it as UTF-8 without one';
-const heard: string[] = [];
+const reports: string[] = [];
 
 function watch(): WatchedFile<string> {
-  heard.length = 0;
+  reports.length = 0;
   return new WatchedFile({
     env: 'FOREBAY_KEYS_FILE',
     path,
@@ -34,8 +34,8 @@ function watch(): WatchedFile<string> {
       if (text.startsWith('bad')) throw new Error('is bad');
       return text;
     },
-    changed: (value) => heard.push(value),
-    broken: (reason) => heard.push(`broken: ${reason}`),
+    changed: (value) => reports.push(value),
+    broken: (reason) => reports.push(`broken: ${reason}`),
   });
 }
 
@@ -59,7 +59,7 @@ test('a byte order mark added by a change is reported, and the previous content 
   const file = watch();
   writeFileSync(path, Buffer.from('fffe74007700', 'hex'));
   await file.check();
-  assert.deepEqual(heard, [`broken: ${MARK.replace('(UTF-8)', '(UTF-16)')}`]);
+  assert.deepEqual(reports, [`broken: ${MARK.replace('(UTF-8)', '(UTF-16)')}`]);
   assert.equal(file.value, 'one');
 });
 
@@ -71,14 +71,14 @@ test('a change in place is reloaded once, even with the same size and age', asyn
   writeFileSync(path, 'two');
   await file.check();
   await file.check();
-  assert.deepEqual(heard, ['two']);
+  assert.deepEqual(reports, ['two']);
   const [old, long] = [new Date(0), 3_600_000];
   utimesSync(path, old, old);
   await file.check();
   writeFileSync(path, 'six');
   utimesSync(path, old, new Date(long));
   await file.check();
-  assert.deepEqual(heard, ['two', 'six']);
+  assert.deepEqual(reports, ['two', 'six']);
 });
 
 test('changes in quick succession with equal timestamps are reloaded', async () => {
@@ -89,7 +89,7 @@ test('changes in quick succession with equal timestamps are reloaded', async () 
     writeFileSync(path, text);
     await file.check();
   }
-  assert.deepEqual(heard, texts.slice(1));
+  assert.deepEqual(reports, texts.slice(1));
 });
 
 test('a change by renaming, as editors do it, is reloaded', async () => {
@@ -98,7 +98,7 @@ test('a change by renaming, as editors do it, is reloaded', async () => {
   writeFileSync(`${path}~`, 'two');
   renameSync(`${path}~`, path);
   await file.check();
-  assert.deepEqual(heard, ['two']);
+  assert.deepEqual(reports, ['two']);
 });
 
 test('a swapped link in the path, as Kubernetes does it with secrets, is reloaded', async () => {
@@ -113,7 +113,7 @@ test('a swapped link in the path, as Kubernetes does it with secrets, is reloade
   symlinkSync('two', join(folder, '..next'));
   renameSync(join(folder, '..next'), join(folder, '..data'));
   await file.check();
-  assert.deepEqual(heard, ['two']);
+  assert.deepEqual(reports, ['two']);
 });
 
 test('an invalid or missing file is reported once each, and the previous content stays', async () => {
@@ -125,12 +125,12 @@ test('an invalid or missing file is reported once each, and the previous content
   await file.check();
   rmSync(path);
   for (let i = 0; i < 3; i++) await file.check();
-  assert.deepEqual(heard, [
+  assert.deepEqual(reports, [
     'broken: is bad',
     'broken: cannot be read: no such file or directory (ENOENT)',
   ]);
   assert.equal(file.value, 'one');
   writeFileSync(path, 'one');
   await file.check();
-  assert.deepEqual(heard.slice(2), ['one'], 'that it is good again is told too');
+  assert.deepEqual(reports.slice(2), ['one'], 'a valid file is reported again');
 });

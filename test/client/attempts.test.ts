@@ -98,9 +98,9 @@ test('a connection that opens ends the delay of a rejection: no second one follo
 test('a key function is not called again while its promise is pending, and no rejection is unhandled', async (t) => {
   const clock = new VirtualClock(t);
   const unhandled: unknown[] = [];
-  const hear = (reason: unknown) => unhandled.push(reason);
-  process.on('unhandledRejection', hear);
-  t.after(() => process.off('unhandledRejection', hear));
+  const record = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', record);
+  t.after(() => process.off('unhandledRejection', record));
   let calls = 0;
   const key = () =>
     ++calls < 3

@@ -88,7 +88,7 @@ test('each connection and body has the current key, in any form of the option', 
   assert.equal(second.protocols, 'forebay.v1,forebay.key.fbk_2');
   await until(() => client!.status.state === 'open');
   const wrong = { url: 'ws://127.0.0.1:1/ws', key: 'a key', webSocket: WebSocket };
-  assert.throws(() => createClient(wrong), SyntaxError, 'the first time its maker hears of it');
+  assert.throws(() => createClient(wrong), SyntaxError, 'the caller learns of it');
 });
 
 test('an event without an id gets a UUID of version 7; one with an id keeps it', async () => {
@@ -318,7 +318,7 @@ test('flush: sends immediately, and waits until all earlier events are settled',
   assert.equal(client!.status.unacknowledged, 1);
 });
 
-test('close: accepts no more events, waits for those in flight, and closes the connection', async () => {
+test('close: rejects further events, waits for those in flight, and closes the connection', async () => {
   const { send } = bound(connect());
   const told = fates({ a: send('a') });
   const connection = await opened();

@@ -167,7 +167,7 @@ for (const [what, data] of Object.entries({
   'an error to be sent again without a time': nack({ ...full, retryAfterMs: undefined }),
   'an error to be sent again at no time': nack({ ...full, retryAfterMs: 'soon' }),
   'an error of events that are no list': nack({ ...schema, events: '0' }),
-  'an error of an event that is not there': nack({ ...schema, events: [[0, 2]] }),
+  'an error for a nonexistent event': nack({ ...schema, events: [[0, 2]] }),
   'an error of events before the first': nack({ ...schema, events: [[-1, 0]] }),
   'an error of no range': nack({ ...schema, events: [[0, 0], null] }),
   'an error of half a range': nack({ ...schema, events: [[0]] }),
@@ -180,7 +180,7 @@ for (const [what, data] of Object.entries({
     assert.deepEqual(told, []);
     assert.equal(outbox.waiting, 3, 'all wait for the next');
     socket.say({ ack: 2 });
-    assert.deepEqual(told, [], 'what still comes is not heard');
+    assert.deepEqual(told, [], 'later frames are ignored');
     assert.deepEqual(connection.credit.frames, 7, 'nor was its credit');
   });
 }

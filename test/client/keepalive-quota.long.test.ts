@@ -82,7 +82,7 @@ for (const [count, bytes] of [
   [10, 15_000],
 ] as const) {
   for (const usedKib of [0, 8, 40, 60, 64]) {
-    test(`${count} events of ${bytes} bytes beside ${usedKib} kB: beacons take the oldest that fit, and they are not sent otherwise`, async () => {
+    test(`${count} events of ${bytes} bytes with ${usedKib} kB in use: beacons take the oldest that fit, and they are not sent otherwise`, async () => {
       const quota = (64 - usedKib) * KIB;
       const browser = browserWith(quota, stored);
       const { leaving, outbox } = leavingWith(Array<number>(count).fill(bytes));
@@ -115,7 +115,7 @@ for (const [count, bytes] of [
       );
     });
 
-    test(`${count} events of ${bytes} bytes beside ${usedKib} kB, with a key: fetches take those that fit, each reported stored once`, async () => {
+    test(`${count} events of ${bytes} bytes with ${usedKib} kB in use, with a key: fetches take those that fit, each reported stored once`, async () => {
       const quota = (64 - usedKib) * KIB;
       const browser = browserWith(quota, stored);
       const { leaving, outbox, told } = leavingWith(Array<number>(count).fill(bytes), 'k');

@@ -148,7 +148,7 @@ async function storedIds(way: 'open' | 'keyed', ids: readonly string[]): Promise
     .filter((id) => wanted.has(id));
 }
 
-/** Waits until no more of them arrive. */
+/** Waits until none of them arrive any longer. */
 async function arrived(way: 'open' | 'keyed', ids: readonly string[], atLeast: number) {
   let stored: string[] = [];
   await until(
@@ -197,7 +197,7 @@ for (const way of ['open', 'keyed'] as const) {
     [250, 1_000, 0],
     [10, 15_000, 8],
   ] as const) {
-    test(`pagehide, ${way}: of ${count} events of ${bytes} bytes, those that fit beside ${usedKib} kB of another script arrive`, {
+    test(`pagehide, ${way}: of ${count} events of ${bytes} bytes, those that fit arrive, with ${usedKib} kB used by another script`, {
       skip,
     }, async () => {
       const page = await newPage(way);
@@ -231,7 +231,7 @@ for (const way of ['open', 'keyed'] as const) {
     [250, 40],
     [58, 64],
   ] as const) {
-    test(`hidden, ${way}: ${count} events beside ${usedKib} kB of another script are sent at once as far as they fit, the rest later, each once`, {
+    test(`hidden, ${way}: ${count} events, with ${usedKib} kB used by another script, are sent at once as far as they fit, the rest later, each once`, {
       skip,
     }, async () => {
       const page = await newPage(way);

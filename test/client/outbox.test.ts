@@ -58,7 +58,7 @@ test('events set aside are dropped first, then the oldest waiting ones', () => {
   const all = ['a', 'b', 'c', 'd'].map(entry);
   for (const each of all) outbox.add(each);
   assert(outbox.setAside(all[2]!), 'it waited');
-  assert(!outbox.setAside(all[2]!), 'it waits no more');
+  assert(!outbox.setAside(all[2]!), 'it no longer waits');
   assert.deepEqual(texts(outbox.add(entry('ee'))), ['c', 'a']);
   outbox.again(all[2]!);
   assert.deepEqual(texts(outbox.take(9, 100)), ['b', 'd', 'ee']);

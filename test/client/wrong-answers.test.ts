@@ -136,7 +136,7 @@ for (const [what, answer, problem] of [
   ['errors that are a text', { accepted: 0, errors: 'x' }, 'HTTP 200'],
   ['errors that are no list', { accepted: 2, errors: {} }, 'HTTP 200'],
   ['an error that is null', { accepted: 1, errors: [named, null] }, 'HTTP 200'],
-  ['less that was accepted than is told', { accepted: 1, errors: [] }, 'HTTP 200'],
+  ['fewer accepted events than reported', { accepted: 1, errors: [] }, 'HTTP 200'],
   ['more that was accepted than was sent', { accepted: 3, errors: [] }, 'HTTP 200'],
   ['no number that was accepted', { accepted: '2', errors: [] }, 'HTTP 200'],
   ['an event that was not sent', { accepted: 1, errors: [{ ...named, events: [[2, 2]] }] }, '200'],

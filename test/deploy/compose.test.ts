@@ -120,7 +120,9 @@ const specification = (...envFiles: string[]) =>
   });
 const skip = missingTool('go');
 
-test('the specification’s loader accepts the file, and starts one broker or three', { skip }, () => {
+test('the specification’s loader accepts the file, and starts one broker or three', {
+  skip,
+}, () => {
   const started = (...envFiles: string[]) => {
     const { status, stdout, stderr } = specification(...envFiles);
     assert.equal(status, 0, stderr);

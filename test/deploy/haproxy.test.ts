@@ -71,14 +71,14 @@ function timeOf(name: string): number {
 
 test('HAProxy accepts the file, with TLS and without', { skip }, () => {
   const servers = { FOREBAY_SERVER_1: '127.0.0.1:9000', FOREBAY_SERVER_2: '127.0.0.1:9010' };
-  for (const more of [{}, { FOREBAY_TLS_PEM: '/nowhere.pem' }]) {
+  for (const more of [{}, { FOREBAY_TLS_PEM: '/missing.pem' }]) {
     const { stderr, status } = spawnSync('haproxy', ['-c', '-f', FILE], {
       env: { ...process.env, FOREBAY_MAXCONN: '1000', ...servers, ...more },
       encoding: 'utf8',
     });
     const wrong = stderr.split('\n').filter((line) => /WARNING|ALERT/.test(line));
     // It even looks for the certificate.
-    if ('FOREBAY_TLS_PEM' in more) assert.match(wrong.join('\n'), /nowhere\.pem/);
+    if ('FOREBAY_TLS_PEM' in more) assert.match(wrong.join('\n'), /missing\.pem/);
     else assert.deepEqual([status, wrong], [0, []]);
   }
 });
@@ -137,16 +137,16 @@ const CLOSE_RESTART = Buffer.from('\x88\x09\x03\xf4restart', 'latin1');
 
 /** Opens a WebSocket over HTTP/2, and has an event acknowledged. */
 async function overHttp2(id: string) {
-  let heard = Buffer.alloc(0);
+  let received = Buffer.alloc(0);
   const data = (chunk: Buffer) => {
-    heard = Buffer.concat([heard, chunk]);
+    received = Buffer.concat([received, chunk]);
   };
   const headers = { 'sec-websocket-protocol': 'forebay.v1' };
   const { ca } = authority;
   const opened = await upgradeOverHttp2(`https://${secureUrl}`, headers, { ca, data });
   opened.write(`{"id":"${id}","msg":"m","clientId":"c","timestamp":1}`);
-  await until(() => heard.includes('"ack"'), { what: () => `an ack in ${heard}` });
-  return { ...opened, told: () => heard.includes(CLOSE_RESTART) };
+  await until(() => received.includes('"ack"'), { what: () => `an ack in ${received}` });
+  return { ...opened, told: () => received.includes(CLOSE_RESTART) };
 }
 
 test('both gateways restart in turn under load: no request fails, each socket gets 1012, nothing is lost', {

@@ -74,7 +74,7 @@ test('the image has its labels, runs as an unprivileged user, and has a health c
   assert.deepEqual(check.Test, ['CMD', 'node', 'dist/main.js', 'health']);
 });
 
-test('it contains the production packages of this platform and the build, no more', () => {
+test('it contains only the production packages of this platform, and the build', () => {
   const found = once<string[]>(
     "[...require('fs').readdirSync('/app'), ...require('fs').readdirSync('/usr/local/bin')]",
   );

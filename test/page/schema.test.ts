@@ -113,7 +113,7 @@ test('a schema without a generated example: nothing is sent until an own event w
   await shown.page.getByRole('button', { name: 'Send', exact: true }).click();
   await until(async () => !(await shown.page.isVisible('#automatic')));
   const refused = await shown.count('refused');
-  assert(refused <= 3, `${refused} were refused before the page heard of the schema`);
+  assert(refused <= 3, `${refused} were rejected before the page got the schema`);
   const own = (await readTopic({ brokers, topic })).find(({ value }) =>
     String(value).includes('qwz'),
   );

@@ -26,7 +26,7 @@ function told(line: Line): readonly [string, string] {
   };
   return [keys.map(({ name }) => name).join(), (keySet?.keys ?? []).map(({ kid }) => kid).join()];
 }
-const heard = (names: string, kids: string) => (line: Line) =>
+const received = (names: string, kids: string) => (line: Line) =>
   line.fake === 'keys' && told(line).join(';') === `${names};${kids}`;
 
 test('every worker gets the current keys of both files, also one that starts later', async () => {
@@ -34,17 +34,17 @@ test('every worker gets the current keys of both files, also one that starts lat
   writeFileSync(jwks, keySetOf('1'));
   const env = { FOREBAY_KEYS_FILE: path, FOREBAY_JWT_JWKS_FILE: jwks, ...JWT };
   const { child } = await host('run', 2, env);
-  await child.line(heard('a', '1'), 2);
+  await child.line(received('a', '1'), 2);
   writeFileSync(path, keysOf('a', 'b'));
-  await child.line(heard('a,b', '1'), 2);
+  await child.line(received('a,b', '1'), 2);
   writeFileSync(jwks, keySetOf('2'));
-  await child.line(heard('a,b', '2'), 2);
+  await child.line(received('a,b', '2'), 2);
   writeFileSync(path, '{');
   const line = await child.line(said('key file reload failed, keeping the previous keys'));
   assert.deepEqual([line.setting, line.level], ['FOREBAY_KEYS_FILE', 'error']);
   const worker = pidOf(await child.line(did('listening')));
   process.kill(worker, 'SIGKILL');
-  await child.line(heard('a,b', '2'), 3);
+  await child.line(received('a,b', '2'), 3);
   assert.equal(isRunning(worker), false);
   assert.equal(messages(child, 'key file reloaded').length, 2);
   assert.deepEqual(messages(child, OPEN), []);
@@ -86,5 +86,5 @@ test('without authentication beyond loopback, one line at the start warns of it'
   await Promise.all([open, local].map(({ child }) => child.line(said('ready'))));
   const [line, ...others] = messages(open.child, OPEN);
   assert.deepEqual([line?.level, line?.host, others.length], ['warn', '0.0.0.0', 0]);
-  assert.deepEqual(messages(local.child, OPEN), [], 'nobody else reaches this one');
+  assert.deepEqual(messages(local.child, OPEN), [], 'only local clients reach this one');
 });

@@ -106,7 +106,7 @@ test('one line per minute while it lasts, and one at its end with its duration',
   const [, first, second] = instance.lines;
   assert.equal(first?.level, 'warn');
   assert.equal(first?.durationMs, totalMs + confirmMs + everyMs);
-  assert.equal(second?.sendersNotifiedInMs, 0, 'senders are told by now');
+  assert.equal(second?.sendersNotifiedInMs, 0, 'senders are already notified');
   assert.equal(instance.ended, 0);
   instance.pass(steadyMs, works, idles);
   const end = instance.lines.at(-1)!;

@@ -132,8 +132,8 @@ test('a signal reaches workers that are still starting, exit code 0', async () =
   for (const pid of workers) process.kill(pid, 'SIGUSR1');
   assert.deepEqual(await child.ended, { code: 0, signal: null });
   for (const pid of workers) {
-    const heard = child.lines().find((line) => line.fakePid === pid && line.message !== undefined);
-    assert.equal(heard?.fake, 'drain', 'the first that it hears');
+    const first = child.lines().find((line) => line.fakePid === pid && line.message !== undefined);
+    assert.equal(first?.fake, 'drain', 'its first message');
   }
 });
 

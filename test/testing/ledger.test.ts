@@ -9,7 +9,7 @@ function record(id: string, attempt = 1, more: Partial<TopicRecord> = {}): Topic
   return { partition: 0, offset: offset++, timestamp: 0, key: null, value, ...more };
 }
 
-/** Which lists name something. */
+/** Lists with entries. */
 function accused(verdict: Reconciliation): Partial<Reconciliation> {
   const found = Object.entries(verdict).filter(([, value]) => Array.isArray(value) && value.length);
   assert.equal(verdict.clean, found.length === 0);

@@ -82,7 +82,7 @@ class Viewer {
     });
   }
 
-  async heard(count: number): Promise<readonly Received[]> {
+  async received(count: number): Promise<readonly Received[]> {
     await until(() => this.events.length >= count, { what: `${count} events` });
     return this.events;
   }
@@ -97,9 +97,9 @@ class Viewer {
 test('the ring holds ten minutes: the oldest point is dropped, a new viewer gets all', async () => {
   fresh();
   for (let second = 0; second < POINTS + 5; second++) view.sample();
-  assert.equal(sampler.statuses, 0, 'while nobody looks nothing is made ready for them');
+  assert.equal(sampler.statuses, 0, 'without viewers no status is computed');
   const viewer = await Viewer.open();
-  const [past] = await viewer.heard(1);
+  const [past] = await viewer.received(1);
   assert.equal(past?.event, 'past');
   const { points, version, topic, brokers, secondsMax, columns, texts } = past!.data;
   assert.equal((points as number[][]).length, POINTS);
@@ -113,14 +113,14 @@ test('the ring holds ten minutes: the oldest point is dropped, a new viewer gets
 test('several viewers get the same point, and one that leaves does not affect the others', async () => {
   fresh();
   const [one, two] = await Promise.all([Viewer.open(), Viewer.open()]);
-  await Promise.all([one.heard(1), two.heard(1)]);
+  await Promise.all([one.received(1), two.received(1)]);
   view.sample();
-  const [[, ofOne], [, ofTwo]] = await Promise.all([one.heard(2), two.heard(2)]);
+  const [[, ofOne], [, ofTwo]] = await Promise.all([one.received(2), two.received(2)]);
   assert.deepEqual(ofOne, { event: 'point', data: { point: [1], status: { padding: '' } } });
   assert.deepEqual(ofTwo, ofOne);
   await one.close();
   view.sample();
-  assert.deepEqual((await two.heard(3))[2]?.data.point, [2]);
+  assert.deepEqual((await two.received(3))[2]?.data.point, [2]);
   await two.close();
 });
 
@@ -142,7 +142,7 @@ test('a viewer that does not read is disconnected before much is buffered', asyn
   deaf.write('GET /live HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await until(() => open.size === 1, { what: 'the deaf viewer' });
   const viewer = await Viewer.open();
-  await viewer.heard(1);
+  await viewer.received(1);
   sampler.padding = 'x'.repeat(UNREAD / 4);
   const [stream] = open;
   let kept = 0;
@@ -151,7 +151,7 @@ test('a viewer that does not read is disconnected before much is buffered', asyn
       view.sample();
       kept = Math.max(kept, stream!.writableLength);
       // Gives the reading viewer time to read.
-      await viewer.heard(sampler.points + 1);
+      await viewer.received(sampler.points + 1);
       return !open.has(stream!);
     },
     { what: 'the end of the deaf viewer' },
