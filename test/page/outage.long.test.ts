@@ -57,24 +57,24 @@ test('an outage while nothing is sent: page and live view show it, with the reas
   const operator = await TestPage.open();
   try {
     await operator.page.goto(gateway.adminUrl);
-    await until(async () => /^Ready; no events/.test(await operator.text('#verdict')), {
+    await until(async () => /^Ready; no events/.test(await operator.text('#summary')), {
       deadlineMs: 30_000,
     });
     const lines = (message: string) => gateway.log.filter(({ msg }) => msg === message);
     const before = lines('Kafka outage began').length;
     await kafka.kill(0);
     await untilTold(/^Kafka is unavailable, nothing was stored since .*: .* Events wait for it\.$/);
-    await until(async () => /^Kafka outage: no event/.test(await operator.text('#verdict')));
+    await until(async () => /^Kafka outage: no event/.test(await operator.text('#summary')));
     const begun = lines('Kafka outage began');
     assert.equal(begun.length, before + 1);
     const { effect, reason } = begun.at(-1)!;
-    assert.equal(await operator.text('#verdict'), `Kafka outage: ${effect} (${reason})`);
+    assert.equal(await operator.text('#summary'), `Kafka outage: ${effect} (${reason})`);
     assert.equal(await operator.page.getAttribute('#runbook', 'href'), 'runbook#outages');
     assert.equal(await shown.count('unacknowledged'), 0, 'the page has sent nothing');
     const ended = lines('Kafka outage ended').length;
     await kafka.restart(0);
     await untilTold(/^$/);
-    await until(async () => /^Ready; no events/.test(await operator.text('#verdict')), {
+    await until(async () => /^Ready; no events/.test(await operator.text('#summary')), {
       deadlineMs: 30_000,
     });
     assert.equal(lines('Kafka outage ended').length, ended + 1);

@@ -137,7 +137,7 @@ for (const [kind, mode, reason] of [
     assert.equal((await get('/readyz')).status, 200);
     assert(before.every(isRunning));
     assert.equal(child.lines().filter(did('drain')).length, 0);
-    const isShown = async () => /^Rolling restart aborted/.test(await verdict(get));
+    const isShown = async () => /^Rolling restart aborted/.test(await summary(get));
     if (kind === 'cannot run') await until(isShown);
     set('run');
     signal('SIGHUP');
@@ -148,17 +148,17 @@ for (const [kind, mode, reason] of [
   });
 }
 
-/** Text of the live view's verdict. */
-async function verdict(get: (path: string) => Promise<Response>): Promise<string> {
+/** Text of the live view's summary. */
+async function summary(get: (path: string) => Promise<Response>): Promise<string> {
   const reader = (await get('/live')).body!.getReader();
   let text = '';
   while (!/^data: .*\n\n/m.test(text))
     text += Buffer.from((await reader.read()).value ?? []).toString();
   await reader.cancel();
   const { status } = JSON.parse(/^data: (.*)$/m.exec(text)![1]!) as {
-    status: { verdict: { text: string } };
+    status: { summary: { text: string } };
   };
-  return status.verdict.text;
+  return status.summary.text;
 }
 
 /** A restart of one slot with worker 1; its replacement is worker 2. */

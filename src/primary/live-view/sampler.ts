@@ -19,7 +19,7 @@ import {
 } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
-import { VerdictWatch } from './verdict.ts';
+import { SummaryTracker } from './summary.ts';
 
 /** Facts that are not in the totals. */
 export interface ViewFacts {
@@ -47,7 +47,7 @@ export class Sampler {
     'forebay_produce_duration_seconds',
     LIMITS.liveView.samples,
   );
-  readonly #verdict: VerdictWatch;
+  readonly #summary: SummaryTracker;
   #counts: readonly number[];
 
   /** @param now the clock of `totals`, in milliseconds */
@@ -59,7 +59,7 @@ export class Sampler {
       (slot) => new SlotRates(rateNames.length, totals.reportedAtMs(slot)),
     );
     this.#counts = this.#countAll();
-    this.#verdict = new VerdictWatch(this.#nowMs());
+    this.#summary = new SummaryTracker(this.#nowMs());
   }
 
   /** Values of the second that ends now. */
@@ -92,7 +92,7 @@ export class Sampler {
     const outage = this.#facts.outage();
     const restartFailure = this.#facts.restartFailure();
     const readiness = this.#facts.readiness();
-    this.#verdict.update(point, { ...readiness, unaccounted, states, outage, restartFailure });
+    this.#summary.update(point, { ...readiness, unaccounted, states, outage, restartFailure });
     return point;
   }
 
@@ -106,7 +106,7 @@ export class Sampler {
     const totals = this.#totals;
     const states = this.#facts.states();
     return {
-      verdict: this.#verdict.current,
+      summary: this.#summary.current,
       workers: slotsOf(totals).map((slot) => this.#worker(slot, states[slot - 1] ?? [])),
       lanes: Object.fromEntries(
         LANE_STATES.map((state) => [state, totals.sum(cellOf('forebay_lanes', state))]),

@@ -68,19 +68,19 @@ function rows(body: string): Promise<string[][]> {
 }
 
 function untilSaid(pattern: RegExp, deadlineMs = 30_000): Promise<boolean> {
-  let verdict = '';
+  let summary = '';
   return until(
     async () => {
-      verdict = await shown.text('#verdict');
-      return pattern.test(verdict);
+      summary = await shown.text('#summary');
+      return pattern.test(summary);
     },
-    { deadlineMs, what: () => `${pattern}, not '${verdict}'` },
+    { deadlineMs, what: () => `${pattern}, not '${summary}'` },
   );
 }
 
 /** Color of the status icon, as computed by the browser. */
 function dotColour(): Promise<string> {
-  return shown.page.$eval('#verdict', (node) => getComputedStyle(node, '::before').color);
+  return shown.page.$eval('#summary', (node) => getComputedStyle(node, '::before').color);
 }
 
 /** Color of a custom property, in the same form. */

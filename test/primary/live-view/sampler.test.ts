@@ -113,8 +113,8 @@ test('the status has a row per worker and every lane state', () => {
   workers[1].set(inFlight, 3);
   workers[1].set(buffer, 64);
   second();
-  const { verdict, workers: shown, lanes } = sampler.status();
-  assert.equal(verdict.text, 'Events arrive; none is stored yet');
+  const { summary, workers: shown, lanes } = sampler.status();
+  assert.equal(summary.text, 'Events arrive; none is stored yet');
   assert.deepEqual(
     shown.map((worker) => Reflect.get(worker, 'inFlight')),
     [0, 3],

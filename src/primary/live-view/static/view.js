@@ -20,9 +20,9 @@ let charts;
 let awaySinceMs;
 
 /** Shows the one-line status, its start, and the next step. */
-function say({ kind, text, sinceMs, todo, section }) {
-  setText(place('verdict'), text);
-  place('verdict').dataset.kind = kind;
+function showSummary({ kind, text, sinceMs, todo, section }) {
+  setText(place('summary'), text);
+  place('summary').dataset.kind = kind;
   const isWell = kind === 'good' || kind === 'idle';
   document.title = isWell ? 'Forebay, live' : `${text} – Forebay, live`;
   place('since').hidden = sinceMs === undefined;
@@ -46,15 +46,15 @@ function sinceText(ms) {
 /**
  * Shows that no data arrives: the page tracks the start itself, and the runbook may be unreachable.
  */
-function sayAway(text) {
+function showAway(text) {
   awaySinceMs ??= Date.now();
   const todo = 'Check that its process runs; see ForebayDown in docs/operations.md';
-  say({ kind: 'bad', text: `${text}; retrying`, sinceMs: awaySinceMs, todo, section: '' });
+  showSummary({ kind: 'bad', text: `${text}; retrying`, sinceMs: awaySinceMs, todo, section: '' });
 }
 
 function show(status) {
   awaySinceMs = undefined;
-  say(status.verdict);
+  showSummary(status.summary);
   charts.draw(past);
   writeList(place('cards'), cards(past, status));
   writeList(place('lanes'), laneEntries(status));
@@ -77,5 +77,5 @@ openStream({
     past.add(point);
     show(status);
   },
-  away: sayAway,
+  away: showAway,
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
-import { type State, VerdictWatch, verdictOf } from '../../../src/primary/live-view/verdict.ts';
+import { type State, SummaryTracker, summaryOf } from '../../../src/primary/live-view/summary.ts';
 
 interface PastClass {
   new (all: {
@@ -185,7 +185,7 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
 
 test('the most severe current condition is shown, with the next step and the runbook section', () => {
   for (const [numbers, state, kind, text, section] of CASES) {
-    const { todo, sinceMs, ...said } = verdictOf([pointOf(numbers)], state);
+    const { todo, sinceMs, ...said } = summaryOf([pointOf(numbers)], state);
     assert.deepEqual(said, { kind, text, section });
     const begins: Record<string, number | undefined> = {
       Outages: state.outage?.sinceMs,
@@ -202,12 +202,12 @@ test('the most severe current condition is shown, with the next step and the run
 test('a condition that ended ten seconds ago is over', () => {
   const quiet = Array.from({ length: 10 }, () => pointOf({}));
   const trouble = pointOf({ 'dropped.buffer_full': 1, 'restarts.crash': 1, stored: 1 });
-  assert.equal(verdictOf([trouble, ...quiet], well).text, IDLE);
-  assert.equal(verdictOf([trouble, ...quiet.slice(1)], well).kind, 'bad');
+  assert.equal(summaryOf([trouble, ...quiet], well).text, IDLE);
+  assert.equal(summaryOf([trouble, ...quiet.slice(1)], well).kind, 'bad');
 });
 
 test('the start of a state is kept while its details change', () => {
-  const watch = new VerdictWatch(500);
+  const watch = new SummaryTracker(500);
   assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['idle', 500]);
   const after = (at: number, numbers: Numbers, state: State) => {
     watch.update(pointOf({ at, ...numbers }), state);
@@ -223,7 +223,7 @@ test('the start of a state is kept while its details change', () => {
 });
 
 test('an outage starts when the log says, not when the view first sees it', () => {
-  const watch = new VerdictWatch(500);
+  const watch = new SummaryTracker(500);
   watch.update(pointOf({ at: 6_000 }), allOut);
   assert.deepEqual([watch.current.kind, watch.current.sinceMs], ['bad', 1_000]);
   watch.update(pointOf({ at: 7_000 }), well);

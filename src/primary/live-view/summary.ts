@@ -24,7 +24,7 @@ export interface State {
 /** `good`, `idle` (no events), `wait` (needs a look) or `bad` (events are lost or rejected). */
 export type Kind = 'good' | 'idle' | 'wait' | 'bad';
 
-export interface Verdict {
+export interface Summary {
   readonly kind: Kind;
   /** Contains no values that change every second: screen readers repeat it on each change. */
   readonly text: string;
@@ -36,15 +36,15 @@ export interface Verdict {
   readonly sinceMs?: number;
 }
 
-export function verdictOf(points: readonly Point[], state: State): Verdict {
+export function summaryOf(points: readonly Point[], state: State): Summary {
   const recent = new Recent(points);
   return bad(recent, state) ?? doubtful(recent, state) ?? good(recent);
 }
 
-/** Current verdict and its start; details of its text may change meanwhile. */
-export class VerdictWatch {
+/** Current summary and its start; details of its text may change meanwhile. */
+export class SummaryTracker {
   readonly #points: Point[] = [];
-  #verdict: Verdict = verdict('idle', 'Starting', '', '');
+  #summary: Summary = summary('idle', 'Starting', '', '');
   #since: { readonly what: string; readonly ms: number };
 
   /** @param nowMs ms since 1970 */
@@ -56,15 +56,15 @@ export class VerdictWatch {
   update(point: Point, state: State): void {
     this.#points.push(point);
     if (this.#points.length > NOW) this.#points.shift();
-    this.#verdict = verdictOf(this.#points, state);
-    const { kind, text, sinceMs = point[AT] ?? 0 } = this.#verdict;
+    this.#summary = summaryOf(this.#points, state);
+    const { kind, text, sinceMs = point[AT] ?? 0 } = this.#summary;
     // Text after a colon or semicolon is detail.
     const what = `${kind} ${text.split(/[:;]/, 1).join()}`;
     if (what !== this.#since.what) this.#since = { what, ms: sinceMs };
   }
 
-  get current(): Verdict & { readonly sinceMs: number } {
-    return { ...this.#verdict, sinceMs: this.#since.ms };
+  get current(): Summary & { readonly sinceMs: number } {
+    return { ...this.#summary, sinceMs: this.#since.ms };
   }
 }
 
@@ -95,9 +95,9 @@ class Recent {
   }
 }
 
-function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Verdict | undefined {
+function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Summary | undefined {
   if (unaccounted !== 0) {
-    return verdict(
+    return summary(
       'bad',
       'Events are unaccounted for: a defect of Forebay',
       'Keep /metrics and the log, and report it',
@@ -110,7 +110,7 @@ function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Ve
   if (!ready) return notReady(reasons);
   const dropped = recent.kinds('dropped');
   if (dropped.length > 0) {
-    return verdict(
+    return summary(
       'bad',
       `Events of plain clients are dropped: ${dropped.join(', ')}`,
       'Find the bottleneck, Kafka or the CPU; plain clients are not notified of the loss',
@@ -120,55 +120,55 @@ function bad(recent: Recent, { ready, reasons, unaccounted, outage }: State): Ve
   return undefined;
 }
 
-function notReady(reasons: readonly string[]): Verdict {
+function notReady(reasons: readonly string[]): Summary {
   const text = `Not ready: ${reasons.join('; ')}`;
   const has = (pattern: RegExp) => reasons.some((reason) => pattern.test(reason));
   if (has(/^draining$/)) {
-    return verdict('wait', text, 'None: the instance exits once all events are settled', 'Stop');
+    return summary('wait', text, 'None: the instance exits once all events are settled', 'Stop');
   }
   if (has(/^not all workers are listening/)) {
     const todo = 'If it persists, check the log: a worker died, or failed to start';
-    return verdict('bad', text, todo, 'Workers that die or hang');
+    return summary('bad', text, todo, 'Workers that die or hang');
   }
   if (has(BUFFER)) {
-    return verdict('bad', text, 'Find the bottleneck, Kafka or the CPU', 'Overload');
+    return summary('bad', text, 'Find the bottleneck, Kafka or the CPU', 'Overload');
   }
   if (has(/certificate|TLS|closed the connection/)) {
     const todo = 'Compare the TLS and SASL settings with the listener of the brokers';
-    return verdict('bad', text, todo, "Kafka's TLS and logins");
+    return summary('bad', text, todo, "Kafka's TLS and logins");
   }
   const todo = 'Check the brokers and topic named above, and the lines about Kafka in the log';
-  return verdict('bad', text, todo, 'ForebayStoresNothing');
+  return summary('bad', text, todo, 'ForebayStoresNothing');
 }
 
-function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Verdict {
+function ofOutage(kind: Kind, { effect, reason, sinceMs }: OutageNotice): Summary {
   const todo =
     'Check the brokers and the network to them; do not restart this instance: waiting events ' +
     'would be lost';
-  return { ...verdict(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
+  return { ...summary(kind, `Kafka outage: ${effect} (${reason})`, todo, 'Outages'), sinceMs };
 }
 
-function doubtful(recent: Recent, { states, outage, restartFailure }: State): Verdict | undefined {
+function doubtful(recent: Recent, { states, outage, restartFailure }: State): Summary | undefined {
   if (outage !== undefined) return ofOutage('wait', outage);
   const missing = states.filter((slot) => !slot.includes('ready')).length;
   if (missing > 0) {
     const text = `Workers not ready: ${missing} of ${states.length}`;
     const todo = 'If it persists, check the log';
-    return verdict('wait', text, todo, 'Workers that die or hang');
+    return summary('wait', text, todo, 'Workers that die or hang');
   }
   if (recent.kinds('restarts').length > 0) {
     const lost = recent.kinds('lost').length > 0 ? '; its events in flight may be lost' : '';
     const text = `A worker has died and was replaced${lost}`;
-    return verdict('wait', text, 'Find the cause in the log', 'ForebayWorkerDied');
+    return summary('wait', text, 'Find the cause in the log', 'ForebayWorkerDied');
   }
   const refused = recent.kinds('refused').filter((code) => !SENDERS_FAULT.test(code));
   if (refused.length > 0) {
     const text = `Valid events are rejected: ${refused.join(', ')}`;
-    return verdict('wait', text, 'See the codes', 'Refusals');
+    return summary('wait', text, 'See the codes', 'Refusals');
   }
   if (recent.last('oldestSeconds') > WAITING_SECONDS) {
     const todo = 'Check the lanes below, and the leaders of their partitions';
-    return verdict(
+    return summary(
       'wait',
       'Kafka is slow: some events wait for seconds',
       todo,
@@ -178,36 +178,36 @@ function doubtful(recent: Recent, { states, outage, restartFailure }: State): Ve
   const errors = recent.kinds('errors');
   if (errors.length > 0) {
     const text = `Produce attempts fail and are retried: ${errors.join(', ')}`;
-    return verdict('wait', text, 'See the classes', 'Attempts that fail');
+    return summary('wait', text, 'See the classes', 'Attempts that fail');
   }
   if (restartFailure !== undefined) {
     const { reason, sinceMs } = restartFailure;
     const text = `Rolling restart aborted, previous workers keep running: ${reason}`;
     const todo = 'Fix the cause, then restart the workers again';
-    return { ...verdict('wait', text, todo, 'Rolling restart'), sinceMs };
+    return { ...summary('wait', text, todo, 'Rolling restart'), sinceMs };
   }
   return undefined;
 }
 
-function good(recent: Recent): Verdict {
+function good(recent: Recent): Summary {
   const refused = recent.kinds('refused');
   const codes = refused.join(', ');
   if (recent.sum('stored') > 0) {
-    if (refused.length === 0) return verdict('good', 'Events are stored', '', '');
+    if (refused.length === 0) return summary('good', 'Events are stored', '', '');
     const text = `Events are stored; invalid ones are rejected: ${codes}`;
-    return verdict('good', text, 'Fix the clients that send invalid events', 'Refusals');
+    return summary('good', text, 'Fix the clients that send invalid events', 'Refusals');
   }
   if (refused.length > 0) {
     const text = `No event is stored: all are rejected: ${codes}`;
     const todo = 'Find the client, and compare its events with the schema';
-    return verdict('wait', text, todo, 'ForebayRefusesEvents');
+    return summary('wait', text, todo, 'ForebayRefusesEvents');
   }
   if (recent.sum('received') > 0) {
-    return verdict('wait', 'Events arrive; none is stored yet', '', '');
+    return summary('wait', 'Events arrive; none is stored yet', '', '');
   }
-  return verdict('idle', `Ready; no events in the last ${NOW} seconds`, '', '');
+  return summary('idle', `Ready; no events in the last ${NOW} seconds`, '', '');
 }
 
-function verdict(kind: Kind, text: string, todo: string, section: string): Verdict {
+function summary(kind: Kind, text: string, todo: string, section: string): Summary {
   return { kind, text, todo, section };
 }
