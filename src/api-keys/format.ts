@@ -128,7 +128,7 @@ function parseRate(
   if (burst !== undefined && !isCount(burst)) throw new Error(`${at}.burst ${range}`);
   if (eventsPerSecond !== undefined) return { eventsPerSecond, burst: burst ?? eventsPerSecond };
   if (burst === undefined) return undefined;
-  throw new Error(`${at}.burst needs eventsPerSecond`);
+  throw new Error(`${at}.burst requires eventsPerSecond`);
 }
 
 function parseJson(text: string): unknown {

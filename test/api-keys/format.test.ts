@@ -55,7 +55,7 @@ test('errors name their position', () => {
     [fileOf(key({ eventsPerSecond: 1.5 })), /^keys\[0\]\.eventsPerSecond must be/],
     [fileOf(key({ eventsPerSecond: '5' })), /^keys\[0\]\.eventsPerSecond must be/],
     [fileOf(key({ eventsPerSecond: 5, burst: -1 })), /^keys\[0\]\.burst must be/],
-    [fileOf(key({ burst: 5 })), /^keys\[0\]\.burst needs eventsPerSecond$/],
+    [fileOf(key({ burst: 5 })), /^keys\[0\]\.burst requires eventsPerSecond$/],
     [fileOf(key(), { ...other, name: 'till' }), /^keys\[1\]\.name is a duplicate$/],
     [fileOf(key(), { ...other, sha256: HASH }), /^keys\[1\]\.sha256 is a duplicate$/],
     [' '.repeat(LIMITS.keysFileBytes + 1), /^is longer than/],
