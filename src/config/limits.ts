@@ -198,8 +198,8 @@ export const LIMITS = {
    * much input, and the share of FOREBAY_MAX_RSS_BYTES below which it accepts connections and bodies
    * again; at the limit itself it would oscillate. Above the limit, garbage is collected at most
    * every `collectMs`, since that takes tens of ms. The process itself may later grow by
-   * `ownGrowthBytes` on top of heap and buffers. Input of less than `evictedBytesMin` is not evicted:
-   * its sender is not the cause. */
+   * `ownGrowthBytes` on top of heap and buffers. Input of less than `evictedBytesMin` is not
+   * evicted: its sender is not the cause. */
   memoryLimit: {
     checkMs: 50,
     turnCheckMs: 5,
