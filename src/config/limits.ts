@@ -195,9 +195,9 @@ export const LIMITS = {
    * fills them before it collects; they count on top of the buffer. */
   semiSpaceMib: 4,
   /** Interval at which a worker reads its resident memory, the minimum interval after turns with
-   * much input, and the share of FOREBAY_MAX_RSS_BYTES below which it accepts connections and bodies
-   * again; at the limit itself it would oscillate. Above the limit, garbage is collected at most
-   * every `collectMs`, since that takes tens of ms. The process itself may later grow by
+   * much input, and the share of FOREBAY_MAX_RSS_BYTES below which it accepts connections and
+   * bodies again; at the limit itself it would oscillate. Above the limit, garbage is collected at
+   * most every `collectMs`, since that takes tens of ms. The process itself may later grow by
    * `ownGrowthBytes` on top of heap and buffers. Input of less than `evictedBytesMin` is not
    * evicted: its sender is not the cause. */
   memoryLimit: {
