@@ -29,7 +29,13 @@ test('the project has none', () => {
 
 const DEFECTS: readonly [what: string, path: string, text: string, other: string, said: RegExp][] =
   [
-    ['a misspelt setting', COMPOSE_FILE, 'TRUSTED_PROXIES', 'TRUSTED_PROXYS', /PROXYS is no sett/],
+    [
+      'a misspelt setting',
+      COMPOSE_FILE,
+      'TRUSTED_PROXIES',
+      'TRUSTED_PROXYS',
+      /PROXYS is not a sett/,
+    ],
     [
       'a name scraped',
       COMPOSE_FILE,
@@ -43,7 +49,7 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
       COMPOSE_FILE,
       './grafana/dashboards',
       './grafana/boards',
-      /no grafana\/bo/,
+      /grafana\/boards does not exist/,
     ],
     ['a wrong port', COMPOSE_FILE, '127.0.0.1:9002:9001', '127.0.0.1:9002:9003', /publishes 9003/],
     [
@@ -56,7 +62,13 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
     ['an old version', COMPOSE_FILE, `forebay:${version}`, 'forebay:0.0.1', /package\.json says/],
     ['a tag that moves', COMPOSE_FILE, 'haproxy:3.2.4', 'haproxy:latest', /is not pinned/],
     ['no such volume', COMPOSE_FILE, '  grafana-data:\n', '', /no volume grafana-data/],
-    ['a volume too many', COMPOSE_FILE, 'volumes:\n  k', 'volumes:\n  old:\n  k', /has volume old/],
+    [
+      'a volume too many',
+      COMPOSE_FILE,
+      'volumes:\n  k',
+      'volumes:\n  old:\n  k',
+      /volume old is not used/,
+    ],
     [
       'no such service',
       COMPOSE_FILE,
@@ -90,7 +102,7 @@ const DEFECTS: readonly [what: string, path: string, text: string, other: string
     ['no such source', DATA_SOURCES, 'http://prometheus', 'http://prom', /is not Prometheus/],
     ['an unknown variable', THREE_BROKERS, 'SINGLE_KAFKA', 'SINGLE_BROKER', /BROKER is not read/],
     ['an unknown profile', THREE_BROKERS, '=three-brokers', '=three', /no service has profile/],
-    ['a broker too many', THREE_BROKERS, 'kafka-3:19092', 'kafka-4:19092', /kafka-4:19092 is no/],
+    ['a broker too many', THREE_BROKERS, 'kafka-3:19092', 'kafka-4:19092', /kafka-4:19092 is not/],
   ];
 
 for (const [what, path, text, other, said] of DEFECTS) {
