@@ -84,7 +84,7 @@ test('without Node.js it says so', () => {
     encoding: 'utf8',
   });
   assert.equal(run.status, 2);
-  assert.match(run.stderr, /^Forebay needs Node\.js 20\.19\+ or 22, and there is none\n/);
+  assert.match(run.stderr, /^Forebay needs Node\.js 20\.19\+ or 22, but found none\n/);
 });
 
 test('packages installed by another Node.js are reinstalled, if there is a binary for this one', () => {
