@@ -274,7 +274,7 @@ class Collection {
 
   #stall(): void {
     const open = [...this.#open].map((partition) => `${partition} at ${this.next.get(partition)}`);
-    this.fail(new Error(`nothing came for ${STALLED_MS} ms; open: ${open.join(', ')}`));
+    this.fail(new Error(`no records for ${STALLED_MS} ms; open: ${open.join(', ')}`));
   }
 
   stop(): void {

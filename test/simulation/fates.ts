@@ -46,7 +46,7 @@ export class Fates implements DeliveryListener {
     this.#outcomes.stored(batch);
   }
 
-  refused(batch: RecordBatch, code: EventCode): void {
+  rejected(batch: RecordBatch, code: EventCode): void {
     const report = this.#report;
     if (code === 'timeout') report.count('given up');
     else report.count(code === 'kafka_unavailable' ? 'dropped unsent' : 'refused for good');
@@ -61,7 +61,7 @@ export class Fates implements DeliveryListener {
       );
       this.#fates.set(name, code === 'timeout' ? 'timeout' : 'refused');
     }
-    this.#outcomes.refused(batch, code);
+    this.#outcomes.rejected(batch, code);
   }
 
   overdue(batch: RecordBatch): void {

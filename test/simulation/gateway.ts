@@ -98,7 +98,8 @@ export class Gateway {
         topicRecreated: () => {},
         unreachable: (why: string) => this.#reporter.kafka(why),
         refusedByPolicy: (refused: boolean) => this.#reporter.refusedByPolicy(refused),
-        authenticationFailed: (error: string) => report.violation(`login refused: ${error}`),
+        authenticationFailed: (error: string) =>
+          report.violation(`authentication failed: ${error}`),
       },
     };
     this.producer = wireProducer(settings, buffer, reporting, connection, watch(acknowledger));

@@ -166,7 +166,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'the deadline rejects a batch that stays in flight',
     file: PRODUCER,
-    changes: [['#expireHead', '.overdue(batch)', ".refused(batch, 'timeout')"]],
+    changes: [['#expireHead', '.overdue(batch)', ".rejected(batch, 'timeout')"]],
   },
   {
     defect: 'an abandoned batch is reported as not stored',
@@ -242,7 +242,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'the memory of a rejected batch is not released',
     file: ACKNOWLEDGER,
-    changes: [['refused', 'this.#release(batch);', '']],
+    changes: [['rejected', 'this.#release(batch);', '']],
   },
   {
     defect: 'the copies of a failed request stay charged',

@@ -84,7 +84,7 @@ async function drive(seed: number, withOthers: boolean): Promise<Result> {
       counters: new Counters(),
       outcomes: {
         stored: (batch) => ended(batch, true),
-        refused: (batch) => ended(batch, false),
+        rejected: (batch) => ended(batch, false),
         overdue: () => {},
       },
       topicListener: {

@@ -127,7 +127,7 @@ export class Acknowledger implements DeliveryListener {
     this.#release(batch);
   }
 
-  refused(batch: RecordBatch, code: EventCode): void {
+  rejected(batch: RecordBatch, code: EventCode): void {
     if (!batch.answered) this.#rejectBatch(batch, code);
     this.#release(batch);
   }

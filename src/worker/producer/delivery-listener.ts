@@ -6,7 +6,7 @@ export interface DeliveryListener {
   /** Every record is in Kafka, on all in-sync replicas. The batch leaves the producer. */
   stored(batch: RecordBatch): void;
   /** No event is acknowledged; `timeout`: it may be stored. The batch leaves the producer. */
-  refused(batch: RecordBatch, code: EventCode): void;
+  rejected(batch: RecordBatch, code: EventCode): void;
   /** The owners get `timeout` now; the batch stays in flight and charged. */
   overdue(batch: RecordBatch): void;
 }

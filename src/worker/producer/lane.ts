@@ -39,7 +39,7 @@ export type Settlement =
   | { readonly do: 'split'; readonly batch: RecordBatch; readonly class: 'poison' }
   /** Its only record is rejected for good. */
   | {
-      readonly do: 'refuse';
+      readonly do: 'reject';
       readonly batch: RecordBatch;
       readonly class: 'poison';
       readonly code: 'too_large' | 'rejected_by_kafka';
@@ -346,7 +346,7 @@ export class Lane {
     const batch = this.#head!;
     if (batch.records > 1) return { do: 'split', batch, class: 'poison' };
     this.#clear();
-    return { do: 'refuse', batch, code, class: 'poison' };
+    return { do: 'reject', batch, code, class: 'poison' };
   }
 
   #outOfSequence(nowMs: number): Settlement {

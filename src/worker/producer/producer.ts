@@ -347,11 +347,11 @@ export class Producer {
       case 'split':
         lane.halved(accumulator.split(settlement.batch));
         break;
-      case 'refuse':
-        outcomes.refused(settlement.batch, settlement.code);
+      case 'reject':
+        outcomes.rejected(settlement.batch, settlement.code);
         break;
       case 'giveUp':
-        outcomes.refused(settlement.batch, 'timeout');
+        outcomes.rejected(settlement.batch, 'timeout');
         break;
     }
     // Last, since it may report at once: the batch is now counted under its final state.
@@ -395,6 +395,6 @@ export class Producer {
   /** Rejects a batch that was never sent. */
   #expire(batch: RecordBatch, partition: Partition): void {
     this.health.expired(partition, batch.openedAtMs);
-    this.#options.outcomes.refused(batch, 'kafka_unavailable');
+    this.#options.outcomes.rejected(batch, 'kafka_unavailable');
   }
 }

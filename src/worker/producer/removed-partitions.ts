@@ -28,7 +28,7 @@ export class RemovedPartitions {
     const { compressing, head, inFlight } = lane;
     partition.setLeader(undefined, performance.now());
     const { unsent, lost } = lane.end();
-    if (lost !== undefined) this.#outcomes.refused(lost, 'timeout');
+    if (lost !== undefined) this.#outcomes.rejected(lost, 'timeout');
     if (inFlight) {
       this.#inFlight.add(partition);
       if (!head!.answered) this.#outcomes.overdue(head!);
@@ -55,7 +55,7 @@ export class RemovedPartitions {
     if (outcome.kind === 'stored') {
       this.#metrics.stored(batch);
       this.#outcomes.stored(batch);
-    } else this.#outcomes.refused(batch, 'timeout');
+    } else this.#outcomes.rejected(batch, 'timeout');
     return true;
   }
 
@@ -66,7 +66,7 @@ export class RemovedPartitions {
 
   /** Releases a batch whose records were moved, or whose senders already got `timeout`. */
   #release(batch: RecordBatch): void {
-    if (batch.answered) this.#outcomes.refused(batch, 'timeout');
+    if (batch.answered) this.#outcomes.rejected(batch, 'timeout');
     else this.#accumulator.release(batch);
   }
 }

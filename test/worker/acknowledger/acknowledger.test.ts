@@ -86,7 +86,7 @@ class World {
   refused(batch: RecordBatch, code: EventCode): void {
     for (const { timedOut, owner } of this.#take(batch))
       if (!timedOut) this.#expectRejection(owner, code);
-    this.acknowledger.refused(batch, code);
+    this.acknowledger.rejected(batch, code);
   }
 
   overdue(batch: RecordBatch): void {

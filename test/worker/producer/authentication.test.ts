@@ -45,7 +45,7 @@ function refused(prepare: (producer: Producer) => void) {
     },
   };
   const reporting = { counters: new Counters(), log: pino({ enabled: false }), faults };
-  const outcomes = { stored: () => {}, refused: () => {}, overdue: () => {} };
+  const outcomes = { stored: () => {}, rejected: () => {}, overdue: () => {} };
   const buffer = wireBuffer(settings);
   const producer = wireProducer(settings, buffer, reporting, connection, outcomes);
   prepare(producer);

@@ -32,7 +32,7 @@ function rig(...topics: Topic[]) {
     topicRecreated: () => reported.push('recreated'),
     unreachable: (why: string) => reported.push(why),
     refusedByPolicy: (refused: boolean) => reported.push(refused ? 'refused' : 'allowed'),
-    authenticationFailed: (message: string) => reported.push(`login refused: ${message}`),
+    authenticationFailed: (message: string) => reported.push(`authentication failed: ${message}`),
   };
   return { health: new Health(topics, listener, faults, [BOOTSTRAP]), reported, lines };
 }
@@ -108,7 +108,7 @@ test('rejected credentials end a worker before anything worked, and are an alarm
   const topic = topicOf(1);
   const { health, reported, lines } = rig(topic);
   health.connectionFailed(BOOTSTRAP, wrongPassword);
-  assert.deepEqual([reported, lines], [['login refused: invalid credentials'], []]);
+  assert.deepEqual([reported, lines], [['authentication failed: invalid credentials'], []]);
   health.topicKnown(topic, true);
   const second = broker(2, topic.partitions);
   health.connectionFailed(second.address, wrongPassword, asBroker(second));
@@ -123,24 +123,24 @@ test('unreachable only while no leader is connected or the topic is missing', ()
   const topic = usable(1);
   const { health } = rig(topic);
   const first = broker(1, topic.partitions, true);
-  const look = (nowMs: number) => {
+  const unreachableMsAt = (nowMs: number) => {
     health.leadersChanged(map(first), nowMs);
     return health.delivery(nowMs).unreachableMs;
   };
   health.topicKnown(topic, true);
-  assert.equal(look(1_000), 0);
+  assert.equal(unreachableMsAt(1_000), 0);
   first.connected = false;
-  assert.equal(look(2_000), 0);
-  assert.equal(look(5_000), 3_000);
+  assert.equal(unreachableMsAt(2_000), 0);
+  assert.equal(unreachableMsAt(5_000), 3_000);
   first.connected = true;
-  assert.equal(look(6_000), 0);
+  assert.equal(unreachableMsAt(6_000), 0);
   topic.state = 'missing';
   health.topicMissing(topic);
-  look(7_000);
-  assert.equal(look(9_000), 2_000);
+  unreachableMsAt(7_000);
+  assert.equal(unreachableMsAt(9_000), 2_000);
   topic.state = 'known';
   health.topicKnown(topic, true);
-  assert.equal(look(10_000), 0);
+  assert.equal(unreachableMsAt(10_000), 0);
 });
 
 test('a partition is stuck while events wait without progress, unless its broker throttles', () => {

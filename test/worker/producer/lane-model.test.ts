@@ -44,7 +44,7 @@ const anyBatches = fc.array(
 class Run {
   readonly broker = new ModelBroker();
   readonly rig: Rig;
-  readonly fates = new Map<string, 'stored' | 'refused' | 'given up'>();
+  readonly fates = new Map<string, 'stored' | 'rejected' | 'given up'>();
   readonly #late: { bytes: Buffer; attempts: number }[] = [];
   #producerIds = 0n;
   /** Bytes of the head's last attempt, if that left its fate open. */
@@ -63,7 +63,7 @@ class Run {
     this.#unknownBytes = lane.unknown ? bytes : undefined;
     if (settlement.do === 'split') this.rig.halve(settlement.batch);
     if (settlement.do === 'retry' || settlement.do === 'split') return;
-    const fate = { stored: 'stored', refuse: 'refused', giveUp: 'given up' } as const;
+    const fate = { stored: 'stored', reject: 'rejected', giveUp: 'given up' } as const;
     for (const value of valuesOf(settlement.batch)) {
       assert(!this.fates.has(value), 'a record has one fate');
       this.fates.set(value, fate[settlement.do]);
@@ -128,7 +128,7 @@ function check({ broker, fates }: Run, sizes: readonly number[]): void {
   const inLog = new Set(broker.log);
   for (const [value, fate] of fates) {
     if (fate === 'stored') assert(inLog.has(value), `${value} was reported as stored`);
-    if (fate === 'refused') assert(!inLog.has(value), `${value} was reported as rejected`);
+    if (fate === 'rejected') assert(!inLog.has(value), `${value} was reported as rejected`);
   }
   assert.equal(
     fates.size,

@@ -35,14 +35,14 @@ test('a flapping lane stays troubled', () => {
 test('an abandoned batch was in trouble; one rejected at once does not count', () => {
   const rig = new Rig();
   rig.start('a');
-  assert.equal(rig.attempt(10).do, 'refuse');
+  assert.equal(rig.attempt(10).do, 'reject');
   assert.equal(rig.lane.troubled, false);
   rig.start('b');
   rig.attempt(7);
   assert.equal(rig.attempt(10).do, 'giveUp');
   assert.equal(rig.lane.troubled, true);
   rig.start('c');
-  assert.equal(rig.attempt(10).do, 'refuse');
+  assert.equal(rig.attempt(10).do, 'reject');
   assert.equal(rig.lane.troubled, true);
 });
 

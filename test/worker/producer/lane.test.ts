@@ -79,7 +79,7 @@ test('CORRUPT_MESSAGE is a fault of the network once, of the record the second t
   assert.deepEqual(rig.attempt(2), { do: 'retry', class: 'not_appended', refresh: true });
   rig.attempt(19);
   assert.deepEqual(rig.attempt(2), {
-    do: 'refuse',
+    do: 'reject',
     batch,
     class: 'poison',
     code: 'rejected_by_kafka',
@@ -97,7 +97,7 @@ test('a record rejected for good is rejected alone, with the code for the reason
     const rig = new Rig();
     const batch = rig.start('a');
     const settlement = rig.attempt(code);
-    assert.deepEqual(settlement, { do: 'refuse', batch, class: 'poison', code: refusal });
+    assert.deepEqual(settlement, { do: 'reject', batch, class: 'poison', code: refusal });
     assert.equal(rig.lane.idle, true);
     assert.equal(rig.lane.position.nextSequence, 0, 'the next batch gets its sequence');
   }
@@ -114,7 +114,7 @@ test('a batch rejected for good is split until rejected records are alone, other
     const isBad = valuesOf(rig.lane.head!).includes('BAD');
     const settlement = rig.settleCode(isBad ? 87 : 0);
     if (settlement.do === 'split') rig.halve(settlement.batch);
-    else if (settlement.do === 'refuse') refused += settlement.batch.records;
+    else if (settlement.do === 'reject') refused += settlement.batch.records;
     else {
       assert(settlement.do === 'stored');
       sequences.push(headerOf(bytes).sequence);

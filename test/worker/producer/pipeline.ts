@@ -94,7 +94,7 @@ export class Pipeline {
     const buffer: EventBuffer = { ...this.#buffer, topics: [this.topic, ...this.others] };
     this.producer = wireProducer(settings, buffer, reporting, connection, {
       stored: (batch) => this.#settle(batch, 'stored'),
-      refused: (batch, code) => this.#settle(batch, code),
+      rejected: (batch, code) => this.#settle(batch, code),
       overdue: (batch) => {
         batch.answered = true;
         this.overdue.push(...valuesOf(batch));

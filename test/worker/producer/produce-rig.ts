@@ -107,7 +107,7 @@ export class ProduceRig {
         this.stored.push(...values);
         this.onStored(Number(values[0]!.split(':')[0]));
       },
-      refused: (batch, code) => {
+      rejected: (batch, code) => {
         for (const value of valuesOf(batch)) this.refused.push([value, code]);
         accumulator.release(batch);
       },

@@ -36,7 +36,7 @@ class Rig {
     };
     const outcomes = {
       stored: (batch: RecordBatch) => release(batch, 'stored'),
-      refused: (batch: RecordBatch, code: string) => release(batch, code),
+      rejected: (batch: RecordBatch, code: string) => release(batch, code),
       overdue: (batch: RecordBatch) => {
         note(batch, 'timeout');
         batch.answered = true;

@@ -180,10 +180,10 @@ describe('a recreated topic', { concurrency: true, timeout: TIMEOUT_MS }, () => 
     await sendAll(pipeline, 'again');
     assertFates(pipeline, 'again');
     const asked = cluster.count('InitProducerId');
-    const looks = cluster.count('Metadata');
+    const requests = cluster.count('Metadata');
     const looksAgain = () => {
       pipeline.producer.refresh();
-      return cluster.count('Metadata') > looks + 2;
+      return cluster.count('Metadata') > requests + 2;
     };
     await until(looksAgain, { everyMs: 50, what: 'further rounds' });
     assert.equal(cluster.count('InitProducerId'), asked);

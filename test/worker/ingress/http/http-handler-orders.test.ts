@@ -123,7 +123,7 @@ class Kafka {
     const { topic, acknowledger } = this.#stages;
     for (const { queue } of topic.partitions) {
       for (let batch = queue.take(); batch !== undefined; batch = queue.take()) {
-        if (end === 'refused') acknowledger.refused(batch, 'kafka_unavailable');
+        if (end === 'refused') acknowledger.rejected(batch, 'kafka_unavailable');
         else if (end === 'stored') this.#store(batch);
         else {
           acknowledger.overdue(batch);
