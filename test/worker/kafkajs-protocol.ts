@@ -1,4 +1,4 @@
-/** kafkajs's own encoders and decoders, typed: what our bytes are compared with. */
+/** Typed encoders and decoders of kafkajs, as a reference for the bytes of Forebay. */
 import DecoderModule from 'kafkajs/src/protocol/decoder.js';
 import EncoderModule from 'kafkajs/src/protocol/encoder.js';
 import crc32cModule from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';

@@ -1,6 +1,6 @@
 /**
- * An event for the test page that the schema in force accepts, and its fields that may vary. All of
- * it was checked by the validator that checks events.
+ * Generates an event for the test page that the active schema accepts, and the fields that can
+ * vary. The result is checked by the validator of events.
  */
 import { setImmediate } from 'node:timers/promises';
 import { isObject, type JsonObject } from '../../common/json-object.ts';
@@ -9,8 +9,8 @@ import { References } from './references.ts';
 import { sampleObject } from './sample.ts';
 
 /**
- * Values that the page puts into a field of each event: its own name, its name with the number of
- * the event, that number, a UUID, the time, or a text with the number.
+ * Values that the page sets in each event: name of the page, name with the event number, event
+ * number, UUID, time, or text with the event number.
  */
 export type Variation = 'name' | 'id' | 'number' | 'uuid' | 'ms' | 'time' | 'text';
 
@@ -18,7 +18,7 @@ export interface Example {
   readonly event: JsonObject;
   /** Reason why the event is rejected; absent = it is accepted. */
   readonly problem?: string;
-  /** Fields that vary, each as the names on the way to it. */
+  /** Fields that vary, each with its path of names. */
   readonly vary: readonly { readonly path: readonly string[]; readonly as: Variation }[];
 }
 
@@ -31,10 +31,10 @@ export interface ExampleOptions {
 }
 
 const ATTEMPTS = 300;
-/** Bound of the values in all attempts together: fewer attempts for larger schemas. */
+/** Maximum values in all attempts together: larger schemas get fewer attempts. */
 const VALUES_MAX = 30_000;
 
-/** Values at both ends of what a variation may be, as the page makes them. */
+/** Smallest and largest value of each variation, in the format of the page. */
 const PROBES: Readonly<Record<Variation, readonly [unknown, unknown]>> = {
   name: ['page-000000000000', 'page-ffffffffffff'],
   id: ['page-000000000000-1', 'page-ffffffffffff-9999999'],
@@ -45,19 +45,19 @@ const PROBES: Readonly<Record<Variation, readonly [unknown, unknown]>> = {
   text: ['event 1', 'event 9999999'],
 };
 
-/** Generates an example that is accepted, or one with the reason why it is not. */
+/** Generates an accepted example, or a rejected one with the reason. */
 export async function exampleOf(options: ExampleOptions): Promise<Example> {
-  const { event, problem } = await taken(options);
+  const { event, problem } = await findExample(options);
   if (problem !== undefined) return { event, problem, vary: [] };
   return { event, vary: variations(event, options) };
 }
 
-async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
+async function findExample({ schema, validate, maxEventBytes }: ExampleOptions) {
   const references = new References(schema);
   let first: { event: JsonObject; problem: string } | undefined;
   let values = 0;
   for (let attempt = 0; attempt < ATTEMPTS && values < VALUES_MAX; attempt++) {
-    // The event loop serves events meanwhile.
+    // Yields to the event loop, which serves events.
     await setImmediate();
     let event: JsonObject;
     let problem: string | undefined;
@@ -67,7 +67,7 @@ async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
       event = sample.event;
       problem = validate(event);
     } catch {
-      // No end, a pattern that cannot be read: another attempt may avoid it.
+      // Endless recursion or an unsupported pattern, which another attempt may avoid.
       values += VALUES_MAX / ATTEMPTS;
       continue;
     }
@@ -76,13 +76,13 @@ async function taken({ schema, validate, maxEventBytes }: ExampleOptions) {
     if (problem === undefined) return { event, problem };
     first ??= { event, problem };
   }
-  return first ?? { event: {}, problem: 'no example could be made' };
+  return first ?? { event: {}, problem: 'no example could be generated' };
 }
 
 /** Collects the variations that are accepted together. */
 function variations(event: JsonObject, { validate, keyField, idField }: ExampleOptions) {
-  const kept: { path: readonly string[]; as: Variation }[] = [];
-  const isTaken = (all: typeof kept) =>
+  const accepted: { path: readonly string[]; as: Variation }[] = [];
+  const isAccepted = (all: typeof accepted) =>
     [0, 1].every((end) => {
       const varied = structuredClone(event);
       return (
@@ -98,19 +98,19 @@ function variations(event: JsonObject, { validate, keyField, idField }: ExampleO
   if (typeof event.timestamp === 'string') wanted.push([['timestamp'], ['time']]);
   if (typeof event.msg === 'string') wanted.push([['msg'], ['text']]);
   for (const [path, kinds] of wanted) {
-    if (kept.some((other) => other.path.join('\0') === path.join('\0'))) continue;
-    const as = kinds.find((kind) => isTaken([...kept, { path, as: kind }]));
-    if (as !== undefined) kept.push({ path, as });
+    if (accepted.some((other) => other.path.join('\0') === path.join('\0'))) continue;
+    const as = kinds.find((kind) => isAccepted([...accepted, { path, as: kind }]));
+    if (as !== undefined) accepted.push({ path, as });
   }
-  return kept;
+  return accepted;
 }
 
-/** A field of that name, or one within others, by dots. */
+/** Returns the path of a field: a literal name, or names separated by dots. */
 function pathOf(event: JsonObject, field: string): string[] {
   return Object.hasOwn(event, field) ? [field] : field.split('.');
 }
 
-/** Sets a field. @returns false when something that is no object is in the way */
+/** Sets a field. @returns false if a value on the path is not an object */
 function put(event: JsonObject, path: readonly string[], value: unknown): boolean {
   let at = event;
   for (const name of path.slice(0, -1)) {
@@ -123,7 +123,7 @@ function put(event: JsonObject, path: readonly string[], value: unknown): boolea
   return true;
 }
 
-/** As an own field, also when it is called `__proto__`. */
+/** Defines an own property, even for the name `__proto__`. */
 function define(object: JsonObject, name: string, value: unknown): void {
   const field = { value, enumerable: true, configurable: true, writable: true };
   Object.defineProperty(object, name, field);

@@ -1,17 +1,17 @@
-/** One set of keywords out of a schema and those that it combines. */
+/** Flattens a schema and the schemas that it combines into one set of keywords. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import type { Choices } from './choices.ts';
 import { isSchema, type References, type Schema } from './references.ts';
 
-/** Keywords that combine schemas: nothing of them is left in the result. */
+/** Keywords that combine schemas, which are resolved in the result. */
 const COMBINING = new Set([
   ...['$ref', '$dynamicRef', '$recursiveRef', '$id', 'id', '$schema', '$defs', 'definitions'],
   ...['allOf', 'anyOf', 'oneOf', 'if', 'then', 'else'],
 ]);
-/** References may go round in circles. */
+/** Maximum depth, since references can be circular. */
 const DEPTH_MAX = 32;
 
-/** @returns the keywords of one way to satisfy `schema`; undefined = nothing does */
+/** Returns the keywords of one way to satisfy `schema`; undefined = unsatisfiable. */
 export function flatten(
   schema: Schema,
   references: References,
@@ -61,7 +61,7 @@ const ofBoth = (a: unknown, b: unknown) => {
   return { ...a, ...Object.fromEntries(shared) };
 };
 
-/** Ways to join the values of a keyword that both sides have; the first one's holds for others. */
+/** Merge functions of keywords that both sides have; for others the first value is kept. */
 const JOINED: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> = {
   ...Object.fromEntries(
     ['minimum', 'minLength', 'minItems', 'minProperties', 'minContains'].map((k) => [k, larger]),

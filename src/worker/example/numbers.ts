@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../common/json-object.ts';
 
-/** Steps that are tried for an integer that is a multiple of a fraction. */
+/** Maximum steps in the search for an integer multiple of a fraction. */
 const STEPS_MAX = 1_000;
 
 /**
- * A number within the bounds of a schema.
- * @param salt another one gives another number, as far as there are some
+ * Returns a number within the bounds of a schema.
+ * @param salt different values give different numbers, if there are any
  */
 export function numberFor(flat: JsonObject, isInteger: boolean, salt: number): number {
   const low = boundOf(flat.minimum, flat.exclusiveMinimum, Math.max);
@@ -28,7 +28,7 @@ interface Bound {
   readonly exclusive: boolean;
 }
 
-/** @param exclusive a boolean in draft-04, since then a bound of its own */
+/** @param exclusive a boolean in draft-04, a separate bound since draft-06 */
 function boundOf(
   inclusive: unknown,
   exclusive: unknown,

@@ -1,4 +1,4 @@
-/** Schemas within a schema, by `$ref`, `$dynamicRef` and `$recursiveRef`. */
+/** Resolves `$ref`, `$dynamicRef` and `$recursiveRef` within a schema. */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { follow } from '../intake/json-pointer.ts';
 
@@ -13,11 +13,11 @@ export function isSchema(value: unknown): value is Schema {
 }
 
 export class References {
-  /** URIs that relative references of a schema are resolved against. */
+  /** Base URIs of schemas, for their relative references. */
   readonly #bases = new WeakMap<object, string>();
-  /** Whole schemas by their `$id`, and those with an anchor, by URI. */
+  /** Schemas with an `$id` or an anchor, by URI. */
   readonly #byUri = new Map<string, JsonObject>();
-  /** Draft-04 has `id` in the place of `$id`. */
+  /** Draft-04 has `id` instead of `$id`. */
   readonly #idKeyword: '$id' | 'id';
 
   constructor(root: JsonObject) {
@@ -26,7 +26,7 @@ export class References {
     this.#collect(root, BASE);
   }
 
-  /** @returns undefined when the schema does not refer to another one within */
+  /** Returns the target of a schema's reference; undefined = none within the root. */
   follow(schema: JsonObject): Schema | undefined {
     const { $ref, $dynamicRef, $recursiveRef } = schema;
     const reference = $ref ?? $dynamicRef ?? $recursiveRef;
@@ -41,19 +41,19 @@ export class References {
   #collect(value: unknown, base: string): void {
     if (Array.isArray(value)) for (const item of value) this.#collect(item, base);
     if (!isObject(value)) return;
-    let own = base;
+    let innerBase = base;
     const id = value[this.#idKeyword];
     if (typeof id === 'string') {
       const uri = resolved(id, base).replace(/#$/, '');
       this.#byUri.set(uri, value);
-      if (!uri.includes('#')) own = uri;
+      if (!uri.includes('#')) innerBase = uri;
     }
     for (const anchor of [value.$anchor, value.$dynamicAnchor]) {
-      if (typeof anchor === 'string') this.#byUri.set(`${own}#${anchor}`, value);
+      if (typeof anchor === 'string') this.#byUri.set(`${innerBase}#${anchor}`, value);
     }
-    this.#bases.set(value, own);
+    this.#bases.set(value, innerBase);
     for (const [keyword, inner] of Object.entries(value)) {
-      if (!DATA.has(keyword)) this.#collect(inner, own);
+      if (!DATA.has(keyword)) this.#collect(inner, innerBase);
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Values that probably match a schema. Some keywords are ignored, `not` for example: the caller
- * validates each value, and asks for another attempt if it fails.
+ * Generates values that probably match a schema. Some keywords, such as `not`, are ignored: the
+ * caller validates each value and makes another attempt if it fails.
  */
 import { isObject, type JsonObject } from '../../common/json-object.ts';
 import { Choices } from './choices.ts';
@@ -9,27 +9,27 @@ import { numberFor } from './numbers.ts';
 import { isSchema, type References, type Schema } from './references.ts';
 import { textOfFormat, textOfPattern } from './texts.ts';
 
-/** Values of one attempt: a schema that refers to itself could go on for ever. */
+/** Maximum values of an attempt, since a recursive schema could be endless. */
 const VALUES_MAX = 5_000;
 const TEXT_MAX = 65_536;
-/** Depth from which optional fields and items are left out. */
+/** Depth from which optional fields and items are omitted. */
 const SPARSE_DEPTH = 4;
 const DEPTH_MAX = 64;
-/** Changes of the salt that may lead out of what a `not` excludes. */
+/** Offsets of the salt, to find values that `not` does not exclude. */
 const OFFSETS = [0, 1, -2, 9, -10, 999, -1_000];
 
-/** Types of a value about which nothing is said. */
+/** Types of a value without constraints. */
 const TYPES = ['string', 'number', 'boolean', 'object', 'array', 'null'];
 
-/** Keywords that tell the type where `type` is missing. */
-const TELLING: readonly [type: string, keywords: RegExp][] = [
+/** Keywords that imply a type where `type` is missing. */
+const IMPLIED_TYPES: readonly [type: string, keywords: RegExp][] = [
   ['object', /^(properties|required|\w*[pP]roperties|propertyNames|depend\w+)$/],
   ['array', /^(items|prefixItems|additionalItems|contains|minItems|maxItems|uniqueItems)$/],
   ['string', /^(pattern|format|minLength|maxLength)$/],
   ['number', /^(minimum|maximum|exclusiveM\w+|multipleOf)$/],
 ];
 
-/** @throws RangeError when an attempt comes to no end; SyntaxError for a pattern it cannot read */
+/** @throws RangeError for endless recursion; SyntaxError for an unsupported pattern */
 export function sampleObject(
   schema: Schema,
   references: References,
@@ -52,12 +52,12 @@ class Sampler {
   }
 
   /**
-   * @param salted another one tends to give another value
-   * @param wanted type of the value, where the schema leaves a choice
+   * @param salted different values tend to give different results
+   * @param wanted preferred type, if the schema allows several
    */
   value(schema: Schema, depth: number, salted: number, wanted?: string): unknown {
     if (++this.values > VALUES_MAX || depth > DEPTH_MAX)
-      throw new RangeError('the example has no end');
+      throw new RangeError('endless recursion in the schema');
     const flat = flatten(schema, this.#references, this.#choices);
     if (flat === undefined) return null;
     if (Object.hasOwn(flat, 'const')) return flat.const;
@@ -91,27 +91,27 @@ class Sampler {
   #typeOf(flat: JsonObject): unknown {
     const types = [flat.type].flat().filter((type) => type !== undefined);
     if (types.length > 0) {
-      const most = types.filter((type) => type !== 'null');
-      const ordered = [...most, ...types.filter((type) => type === 'null')];
+      const nonNull = types.filter((type) => type !== 'null');
+      const ordered = [...nonNull, ...types.filter((type) => type === 'null')];
       return ordered[this.#choices.pick(ordered.length)];
     }
     const keywords = Object.keys(flat);
-    const telling = TELLING.find(([, pattern]) =>
+    const implied = IMPLIED_TYPES.find(([, pattern]) =>
       keywords.some((keyword) => pattern.test(keyword)),
     );
-    return telling?.[0] ?? TYPES[this.#choices.pick(TYPES.length)];
+    return implied?.[0] ?? TYPES[this.#choices.pick(TYPES.length)];
   }
 
   #text(flat: JsonObject, salt: number): string {
     const { pattern, format } = flat;
-    const least = Math.min(numberOf(flat.minLength, 0), TEXT_MAX);
-    const most = numberOf(flat.maxLength, TEXT_MAX);
-    if (typeof pattern === 'string') return textOfPattern(pattern, this.#choices, least);
+    const min = Math.min(numberOf(flat.minLength, 0), TEXT_MAX);
+    const max = numberOf(flat.maxLength, TEXT_MAX);
+    if (typeof pattern === 'string') return textOfPattern(pattern, this.#choices, min);
     const formatted = salt === 0 ? textOfFormat(format) : undefined;
-    if (formatted !== undefined && formatted.length >= least) return formatted;
+    if (formatted !== undefined && formatted.length >= min) return formatted;
     const tail = salt === 0 ? '' : String(Math.abs(salt));
-    const text = `${(formatted ?? 'text').padEnd(least - tail.length, 'x')}${tail}`;
-    return text.slice(Math.max(0, text.length - Math.max(most, 0)));
+    const text = `${(formatted ?? 'text').padEnd(min - tail.length, 'x')}${tail}`;
+    return text.slice(Math.max(0, text.length - Math.max(max, 0)));
   }
 
   #array(flat: JsonObject, depth: number): unknown[] {
@@ -119,14 +119,14 @@ class Sampler {
     const tuple = [prefixItems, items].find((list) => Array.isArray(list)) ?? [];
     const rest = Array.isArray(items) ? flat.additionalItems : items;
     const needed = isSchema(contains) ? numberOf(flat.minContains, 1) : 0;
-    const least = Math.max(numberOf(flat.minItems, 0), needed);
+    const min = Math.max(numberOf(flat.minItems, 0), needed);
     const usual = depth < SPARSE_DEPTH ? Math.max(tuple.length, rest === undefined ? 0 : 1) : 0;
-    const most = rest === false ? tuple.length : Number.POSITIVE_INFINITY;
-    const count = Math.min(Math.max(least, usual), numberOf(flat.maxItems, most), most);
+    const max = rest === false ? tuple.length : Number.POSITIVE_INFINITY;
+    const count = Math.min(Math.max(min, usual), numberOf(flat.maxItems, max), max);
     return Array.from({ length: Math.min(count, VALUES_MAX) }, (_, index) => {
-      const own = tuple[index] ?? rest ?? true;
+      const declared = tuple[index] ?? rest ?? true;
       const isContained = isSchema(contains) && index >= count - needed;
-      const schema = isContained ? { allOf: [own, contains] } : own;
+      const schema = isContained ? { allOf: [declared, contains] } : declared;
       const salt = flat.uniqueItems === true ? index : 0;
       return this.value(isSchema(schema) ? schema : true, depth + 1, salt);
     });
@@ -139,8 +139,8 @@ class Sampler {
       const field = fieldSchema(flat, name);
       if (field !== false) entries.push([name, this.value(field, depth + 1, 0)]);
     }
-    const least = numberOf(flat.minProperties, 0);
-    for (let extra = 1; entries.length < least && extra <= VALUES_MAX; extra++) {
+    const min = numberOf(flat.minProperties, 0);
+    for (let extra = 1; entries.length < min && extra <= VALUES_MAX; extra++) {
       const name = this.#newName(flat, extra);
       const field = fieldSchema(flat, name);
       if (field === false || names.includes(name)) continue;
@@ -150,7 +150,7 @@ class Sampler {
     return Object.fromEntries(entries);
   }
 
-  /** Names of an object's fields as they are declared, and its keywords with those that they add. */
+  /** Selects field names in their declared order, and adds the keywords that they imply. */
   #fieldsOf(schema: JsonObject, depth: number): { flat: JsonObject; names: string[] } {
     let flat = schema;
     const isFull = depth < SPARSE_DEPTH ? this.#choices.pick(3) : 1;
@@ -168,9 +168,9 @@ class Sampler {
       }
     }
     const required = requiredOf(flat);
-    const most = Math.max(numberOf(flat.maxProperties, names.size), required.length);
+    const max = Math.max(numberOf(flat.maxProperties, names.size), required.length);
     for (const name of [...names].reverse()) {
-      if (names.size > most && !required.includes(name)) names.delete(name);
+      if (names.size > max && !required.includes(name)) names.delete(name);
     }
     const declared = Object.keys(recordOf(flat.properties)).filter((name) => names.has(name));
     return { flat, names: [...new Set([...declared, ...names])] };
@@ -187,7 +187,7 @@ class Sampler {
   }
 }
 
-/** Values that the schema itself names. */
+/** Values given by the schema: examples and defaults. */
 function givenValues(flat: JsonObject): unknown[] {
   const given = Array.isArray(flat.examples) ? [...flat.examples] : [];
   for (const keyword of ['example', 'default']) {
@@ -196,7 +196,7 @@ function givenValues(flat: JsonObject): unknown[] {
   return given;
 }
 
-/** The schema of a field; false = there may be no such field. */
+/** Returns the schema of a field; false = the field is not allowed. */
 function fieldSchema(flat: JsonObject, name: string): Schema {
   const properties = recordOf(flat.properties);
   const parts: unknown[] = Object.hasOwn(properties, name) ? [properties[name]] : [];
@@ -209,7 +209,7 @@ function fieldSchema(flat: JsonObject, name: string): Schema {
   return schemas.length === 1 ? schemas[0]! : { allOf: schemas };
 }
 
-/** Fields, or schemas, that the presence of a field demands. */
+/** Returns field names and schemas that the presence of a field requires. */
 function dependentOn(flat: JsonObject, name: string): unknown[] {
   return [flat.dependencies, flat.dependentRequired, flat.dependentSchemas].flatMap((all) =>
     isObject(all) && Object.hasOwn(all, name) ? [all[name]] : [],

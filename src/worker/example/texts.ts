@@ -1,8 +1,8 @@
-/** Strings of a format, or that match a pattern. */
+/** Generates strings of a format or for a pattern. */
 import type { Choices } from './choices.ts';
 
 const UUID = '01890a5d-ac96-774b-bcce-b302099a8057';
-/** The same in each worker, so that the page can tell whether an example has changed. */
+/** Constant across workers, so that the page can detect a changed example. */
 const TIME = '2026-01-31T12:00:00Z';
 
 const FORMATS: Readonly<Record<string, string>> = {
@@ -32,31 +32,31 @@ const FORMATS: Readonly<Record<string, string>> = {
   byte: 'dGV4dA==',
 };
 
-/** A text of the format; undefined = the format is not known. */
+/** Returns a text of the format; undefined = unknown format. */
 export function textOfFormat(format: unknown): string | undefined {
   return typeof format === 'string' && Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined;
 }
 
-/** Characters to choose from, the usual ones first. */
+/** Candidate characters, common ones first. */
 const CHARACTERS = [
   ...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789',
   ...'-_ .,:;/@#+*=!?%&$~^\'"`|\\<>()[]{}\t\nàéñößλжאعあ世한€',
 ];
-/** Repeats that a text gets where a pattern sets no end. */
+/** Maximum repeats of an unbounded quantifier. */
 const REPEATS_MAX = 1_024;
 
 type Text = () => string;
 
 /**
- * A text that probably matches: assertions and back references are not looked at.
- * @param length of the text that is wanted, where repeats leave it open
- * @throws SyntaxError for what is no pattern
+ * Returns a text that probably matches: assertions and back references are ignored.
+ * @param length preferred length, where quantifiers leave a choice
+ * @throws SyntaxError for an invalid pattern
  */
 export function textOfPattern(pattern: string, choices: Choices, length: number): string {
   return new PatternReader(pattern, choices, length).read();
 }
 
-/** Reads a regular expression of ECMAScript, and builds what makes a text of each part. */
+/** Parses an ECMAScript regular expression into generators of matching text. */
 class PatternReader {
   readonly #source: string;
   readonly #choices: Choices;
@@ -111,7 +111,7 @@ class PatternReader {
     return literal.startsWith('\\') ? this.#oneOf(literal) : () => literal;
   }
 
-  /** One character that matches this part of the pattern by itself. */
+  /** Returns a generator of single characters that match a part of the pattern. */
   #oneOf(part: string): Text {
     const found = matching.get(part) ?? charactersOf(part);
     matching.set(part, found);
@@ -121,18 +121,18 @@ class PatternReader {
   #repeated(atom: Text): Text {
     const quantifier = this.#take(/(?:[*+?]|\{\d+(?:,\d*)?\})\??/);
     if (quantifier === undefined) return atom;
-    const [least, most] = boundsOf(quantifier);
-    const longest = Math.min(most, REPEATS_MAX);
-    const counts = [Math.max(1, least), least, least + 1, least + 3, this.#length];
-    const allowed = counts.filter((count) => count >= least && count <= longest);
+    const [min, max] = boundsOf(quantifier);
+    const longest = Math.min(max, REPEATS_MAX);
+    const counts = [Math.max(1, min), min, min + 1, min + 3, this.#length];
+    const allowed = counts.filter((count) => count >= min && count <= longest);
     return () => {
-      const count = allowed[this.#choices.pick(allowed.length)] ?? least;
+      const count = allowed[this.#choices.pick(allowed.length)] ?? min;
       return Array.from({ length: Math.min(count, REPEATS_MAX) }, atom).join('');
     };
   }
 }
 
-/** Characters by the part of a pattern that they match: one schema asks for the same again. */
+/** Cache of matching characters by part of a pattern. */
 const matching = new Map<string, readonly string[]>();
 
 function charactersOf(part: string): readonly string[] {
@@ -143,11 +143,11 @@ function charactersOf(part: string): readonly string[] {
   return others.filter((character) => pattern.test(character)).slice(0, 16);
 }
 
-function boundsOf(quantifier: string): [least: number, most: number] {
-  const [, least, comma, most] = /^\{(\d+)(,?)(\d*)\}/.exec(quantifier) ?? [];
-  if (least !== undefined) {
-    if (comma === '') return [Number(least), Number(least)];
-    return [Number(least), most === '' ? Number.POSITIVE_INFINITY : Number(most)];
+function boundsOf(quantifier: string): [min: number, max: number] {
+  const [, min, comma, max] = /^\{(\d+)(,?)(\d*)\}/.exec(quantifier) ?? [];
+  if (min !== undefined) {
+    if (comma === '') return [Number(min), Number(min)];
+    return [Number(min), max === '' ? Number.POSITIVE_INFINITY : Number(max)];
   }
   return [quantifier.startsWith('+') ? 1 : 0, quantifier.startsWith('?') ? 1 : 1e9];
 }

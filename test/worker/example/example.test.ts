@@ -1,4 +1,4 @@
-/** Examples of schemas of all drafts: what is offered is what the validator in force takes. */
+/** Generated examples for schemas of all drafts, checked by the active validator. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +44,7 @@ const kinds = ({ vary }: Example) =>
 
 type Field = readonly [drafts: readonly Draft[], schema: JsonObject];
 
-/** Fields by what is hard in them: the drafts that have the keywords, and the schema. */
+/** Difficult fields: the drafts with the keywords, and the schema. */
 const FIELDS: readonly Field[] = [
   [ALL, { type: 'string', minLength: 12, maxLength: 14 }],
   [ALL, { type: 'string', maxLength: 2 }],
@@ -124,7 +124,7 @@ const FIELDS: readonly Field[] = [
   ],
 ];
 
-test('each kind of field, in the oldest and the newest draft that has it, gets a value that is taken', async () => {
+test('each kind of field gets an accepted value, in the oldest and the newest draft that has it', async () => {
   let seen = 0;
   for (const [drafts, field] of FIELDS) {
     for (const draft of new Set([drafts[0]!, drafts.at(-1)!])) {
@@ -135,16 +135,16 @@ test('each kind of field, in the oldest and the newest draft that has it, gets a
         properties: { field },
       };
       const { event, problem } = await example(schema);
-      const what = `${draft} ${JSON.stringify(field)}: ${JSON.stringify(event)}`;
-      assert.equal(problem, undefined, what);
-      assert(Object.hasOwn(event, 'field'), what);
+      const detail = `${draft} ${JSON.stringify(field)}: ${JSON.stringify(event)}`;
+      assert.equal(problem, undefined, detail);
+      assert(Object.hasOwn(event, 'field'), detail);
       seen++;
     }
   }
-  assert(seen > 70, `${seen} were looked at`);
+  assert(seen > 70, `${seen} were generated`);
 });
 
-test('references within the schema are followed: pointers, ids, anchors, circles', async () => {
+test('references within the schema are followed: pointers, ids, anchors, cycles', async () => {
   const node = {
     type: 'object',
     required: ['name'],
@@ -177,7 +177,7 @@ test('references within the schema are followed: pointers, ids, anchors, circles
   assert.deepEqual([event.a, event.c], ['k', 99]);
 });
 
-test('what the schema names itself comes first: examples, default, also of the whole', async () => {
+test('examples and defaults of the schema have priority, those of the whole schema too', async () => {
   const whole = { type: 'object', examples: [{ action: 'login' }], properties: { other: {} } };
   assert.deepEqual((await example(whole)).event, { action: 'login' });
   const properties = {
@@ -190,7 +190,7 @@ test('what the schema names itself comes first: examples, default, also of the w
   });
 });
 
-test('an example of the schema that it would not take itself is not offered', async () => {
+test('an example in the schema that does not match it is not used', async () => {
   const schema = {
     type: 'object',
     required: ['code'],
@@ -202,7 +202,7 @@ test('an example of the schema that it would not take itself is not offered', as
   assert.match(String(event.code), /^\d+$/);
 });
 
-test('where nothing is taken, the best try comes with what is wrong with it', async () => {
+test('without an accepted example the first attempt is returned with its problem', async () => {
   const { event, problem, vary } = await example({
     type: 'object',
     required: ['a'],
@@ -216,10 +216,10 @@ test('where nothing is taken, the best try comes with what is wrong with it', as
     required: ['a'],
     properties: { a: { $ref: '#' } },
   };
-  assert.equal((await example(deep)).problem, 'no example could be made');
+  assert.equal((await example(deep)).problem, 'no example could be generated');
 });
 
-test('an example longer than an event may be is not offered as one that is taken', async () => {
+test('an example over the maximum event length is reported as rejected', async () => {
   const properties = { a: { type: 'string', minLength: 2_000 } };
   const schema = { type: 'object', required: ['a'], properties };
   assert.match(
@@ -228,7 +228,7 @@ test('an example longer than an event may be is not offered as one that is taken
   );
 });
 
-test('id, key, time and text vary where the schema takes that, under the configured names', async () => {
+test('id, key, time and text vary if the schema accepts it, under the configured names', async () => {
   const builtIn = {
     type: 'object',
     required: ['msg', 'clientId', 'timestamp'],
@@ -251,7 +251,7 @@ test('id, key, time and text vary where the schema takes that, under the configu
   assert.deepEqual(kinds(same), { id: 'id', timestamp: 'ms', msg: 'text' });
 });
 
-test('nothing varies beyond what the schema takes', async () => {
+test('fields vary only as far as the schema accepts', async () => {
   const closed = { type: 'object', additionalProperties: false };
   assert.deepEqual(kinds(await example({ ...closed, properties: { a: { const: 1 } } })), {});
   const typed = {
