@@ -6,7 +6,7 @@ import { BACKSLASH, CLOSE_BRACE, COMMA, skipBlank, valueEnd } from './json/json-
 import { numberText } from './msgpack/number-text.ts';
 
 /** Reasons why an event has no key. */
-export type NoKey = 'missing' | 'null' | 'object' | 'array';
+export type NoKeyReason = 'missing' | 'null' | 'object' | 'array';
 
 interface Name {
   readonly text: string;
@@ -39,7 +39,7 @@ export class KeyField {
   }
 
   /** Returns the reason why {@link keyOf} returns undefined. */
-  whyNone(event: JsonObject): NoKey {
+  reasonForNoKey(event: JsonObject): NoKeyReason {
     const value = this.#valueIn(event);
     if (value === undefined) return 'missing';
     if (value === null) return 'null';

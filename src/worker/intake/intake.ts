@@ -188,7 +188,8 @@ export class Intake implements EventSink {
     const key = this.#key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(this.#topic, index, bytes, start, end, key);
     this.#appended(index, code);
-    if (key === undefined && code === undefined) this.#keyless.count(this.#key.whyNone(value));
+    if (key === undefined && code === undefined)
+      this.#keyless.count(this.#key.reasonForNoKey(value));
   }
 
   validEvent(

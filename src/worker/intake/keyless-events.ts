@@ -1,5 +1,5 @@
 import { type Counters, cell } from '../../metrics/counters.ts';
-import type { NoKey } from '../decoder/key-field.ts';
+import type { NoKeyReason } from '../decoder/key-field.ts';
 import type { Faults } from '../faults.ts';
 
 const WITHOUT_KEY = cell('forebay_events_without_key_total');
@@ -9,7 +9,7 @@ export class KeylessEvents {
   readonly #keyField: string;
   readonly #counters: Counters;
   readonly #faults: Pick<Faults, 'warnOnce'>;
-  readonly #reported = new Set<NoKey>();
+  readonly #reported = new Set<NoKeyReason>();
 
   constructor(keyField: string, counters: Counters, faults: Pick<Faults, 'warnOnce'>) {
     this.#keyField = keyField;
@@ -17,7 +17,7 @@ export class KeylessEvents {
     this.#faults = faults;
   }
 
-  count(reason: NoKey): void {
+  count(reason: NoKeyReason): void {
     this.#counters.add(WITHOUT_KEY);
     if (this.#reported.has(reason)) return;
     this.#reported.add(reason);

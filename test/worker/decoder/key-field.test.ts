@@ -11,7 +11,7 @@ function keyIn(name: string, text: string): string {
   // With an offset, and with another event after it.
   const bytes = Buffer.from(`[${text},{"id":"next"}]`);
   const event = JSON.parse(text) as JsonObject;
-  return field.keyOf(event, bytes, 1) ?? `<${field.whyNone(event)}>`;
+  return field.keyOf(event, bytes, 1) ?? `<${field.reasonForNoKey(event)}>`;
 }
 
 test('strings, numbers and booleans are keys, as text', () => {

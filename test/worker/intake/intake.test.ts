@@ -6,7 +6,7 @@ import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
-import type { NoKey } from '../../../src/worker/decoder/key-field.ts';
+import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
 import { loadFastValidator, loadValidator } from '../../../src/worker/intake/validator.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
@@ -31,8 +31,8 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   };
   const validate = loadValidator(undefined);
   const fastValidator = loadFastValidator(undefined, keyField);
-  const reasons: NoKey[] = [];
-  const keyless = { count: (reason: NoKey) => reasons.push(reason) };
+  const reasons: NoKeyReason[] = [];
+  const keyless = { count: (reason: NoKeyReason) => reasons.push(reason) };
   const intake = new Intake(
     validate,
     fastValidator,

@@ -54,7 +54,7 @@ export function jsonEnd(
   maxDepth = Number.POSITIVE_INFINITY,
 ): number {
   if (closerFor(bytes[start]) === INVALID) return scalarEnd(bytes, start);
-  return walkOn(walkFrom(start, maxDepth), bytes, end, bytes.length);
+  return continueWalk(startWalk(start, maxDepth), bytes, end, bytes.length);
 }
 
 /** Returns the closing byte for `opener`; {@link INVALID} = it opens no array or object. */
@@ -75,7 +75,7 @@ export interface Walk {
   readonly maxDepth: number;
 }
 
-export function walkFrom(start: number, maxDepth = Number.POSITIVE_INFINITY): Walk {
+export function startWalk(start: number, maxDepth = Number.POSITIVE_INFINITY): Walk {
   return { at: start, depth: 0, kinds: [], maxDepth };
 }
 
@@ -85,7 +85,7 @@ function closerOf({ depth, kinds }: Walk): number {
   return (kinds[level >> 5]! >>> (level & 31)) & 1 ? CLOSE_BRACE : CLOSE_BRACKET;
 }
 
-function openOne(walk: Walk, closer: number): void {
+function pushLevel(walk: Walk, closer: number): void {
   const { depth, kinds } = walk;
   const word = depth >> 5;
   const bit = 1 << (depth & 31);
@@ -99,7 +99,7 @@ function openOne(walk: Walk, closer: number): void {
  * Continues {@link jsonEnd} at the position of `walk`. Returns {@link PAUSED} at the first inner
  * value that begins after `pauseAt`, so that long values are read over several event-loop turns.
  */
-export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
+export function continueWalk(walk: Walk, bytes: Buffer, end: number, pauseAt: number): number {
   let { at } = walk;
   for (;;) {
     const closer = closerFor(bytes[at]);
@@ -108,7 +108,7 @@ export function walkOn(walk: Walk, bytes: Buffer, end: number, pauseAt: number):
       if (walk.depth >= walk.maxDepth) return INVALID;
       at = skipBlank(bytes, at + 1, end);
       if (bytes[at] !== closer) {
-        openOne(walk, closer);
+        pushLevel(walk, closer);
         at = itemStart(bytes, at, end, closer);
         if (at === INVALID) return INVALID;
         if (at > pauseAt) break;

@@ -4,7 +4,7 @@
  */
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { emitText, rejectCount } from './emit.ts';
-import { INVALID, PAUSED, walkFrom, walkOn } from './json-grammar.ts';
+import { continueWalk, INVALID, PAUSED, startWalk } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, skipBlank } from './json-scanner.ts';
 
 /** Yields the number of events of each slice, including rejected ones. */
@@ -68,9 +68,9 @@ function* findEvents(
     let end = fastValidator?.objectEnd(view, start, view.length, maxDepth) ?? INVALID;
     const isValid = end !== INVALID && end - start <= maxEventBytes;
     if (!isValid) {
-      const walk = walkFrom(start);
+      const walk = startWalk(start);
       for (;;) {
-        end = walkOn(walk, bytes, bytes.length, from + sliceBytes);
+        end = continueWalk(walk, bytes, bytes.length, from + sliceBytes);
         if (end !== PAUSED) break;
         yield 0;
         from = walk.at;

@@ -6,13 +6,13 @@ import { isUtf8 } from 'node:buffer';
 import { LIMITS } from '../../../config/limits.ts';
 import type { DecodeBounds, EventSink } from '../event-sink.ts';
 import { rejectCount, rejectLength } from './emit.ts';
-import { PAUSED, walkFrom, walkOn } from './json-grammar.ts';
+import { continueWalk, PAUSED, startWalk } from './json-grammar.ts';
 import { OPEN_BRACKET, skipBlank, trimmedEnd } from './json-scanner.ts';
 import { type Slice, type Slices, sliceArray } from './sliced-array.ts';
 import {
   decodeNdjson,
   decodeText,
-  hasMoreLines,
+  exceedsLines,
   LineDecoder,
   lineEnd,
   rejectEncoding,
@@ -55,7 +55,7 @@ function* sliceLines(
   { sliceBytes, sliceEvents }: Slice,
   utf8: boolean,
 ): Slices {
-  if (hasMoreLines(bytes, bounds.maxEvents)) return yield rejectCount(bounds, sink);
+  if (exceedsLines(bytes, bounds.maxEvents)) return yield rejectCount(bounds, sink);
   const lines = new LineDecoder(bytes, bounds, sink, utf8);
   while (!lines.atEnd) {
     const before = lines.events;
@@ -71,9 +71,9 @@ function* isValue(
   end: number,
   { sliceBytes }: Slice,
 ): Generator<number, boolean> {
-  const walk = walkFrom(start);
+  const walk = startWalk(start);
   for (;;) {
-    const found = walkOn(walk, bytes, end, walk.at + sliceBytes);
+    const found = continueWalk(walk, bytes, end, walk.at + sliceBytes);
     if (found !== PAUSED) return found === end;
     yield 0;
   }

@@ -117,7 +117,7 @@ function decodeDeep(
 }
 
 function decodeLines(bytes: Buffer, bounds: DecodeBounds, sink: EventSink, utf8: boolean): number {
-  if (hasMoreLines(bytes, bounds.maxEvents)) return rejectCount(bounds, sink);
+  if (exceedsLines(bytes, bounds.maxEvents)) return rejectCount(bounds, sink);
   const lines = new LineDecoder(bytes, bounds, sink, utf8);
   lines.advance(bytes.length, bounds.maxEvents);
   return lines.events;
@@ -219,7 +219,7 @@ function isLines(bytes: Buffer, start: number): boolean {
 }
 
 /** Whether there are more than `max` lines, checked before the first event is emitted. */
-export function hasMoreLines(bytes: Buffer, max: number): boolean {
+export function exceedsLines(bytes: Buffer, max: number): boolean {
   let lines = 0;
   let start = skipBlank(bytes, 0);
   while (start < bytes.length && lines <= max) {

@@ -11,7 +11,7 @@ const CONTINUATION = 0b10_000000;
 const CONTINUATION_MASK = 0b11_000000;
 const CONTINUATION_BITS = 6;
 /** Minimum code point of a UTF-8 sequence, by its length. */
-const LEAST_OF_LENGTH = [0, 0, 0x80, 0x800, 0x1_0000];
+const CODE_POINT_MIN = [0, 0, 0x80, 0x800, 0x1_0000];
 const CODE_POINT_MAX = 0x10_ffff;
 const SURROGATES = { first: 0xd800, last: 0xdfff };
 
@@ -74,7 +74,7 @@ function utf8End(source: Buffer, start: number, end: number): number {
     if ((byte & CONTINUATION_MASK) !== CONTINUATION) return INVALID;
     codePoint = (codePoint << CONTINUATION_BITS) | (byte & ~CONTINUATION_MASK);
   }
-  if (codePoint < LEAST_OF_LENGTH[length]! || codePoint > CODE_POINT_MAX) return INVALID;
+  if (codePoint < CODE_POINT_MIN[length]! || codePoint > CODE_POINT_MAX) return INVALID;
   const isSurrogate = codePoint >= SURROGATES.first && codePoint <= SURROGATES.last;
   return isSurrogate ? INVALID : start + length;
 }

@@ -69,7 +69,7 @@ export class MsgpackToJson {
   /** Reads the head of the outer array, which is not written: its elements are the events. */
   #beginArray(): void {
     const start = this.#headEnd();
-    this.#events = start === INVALID ? 0 : Math.max(0, this.#itemsOf(start, 1));
+    this.#events = start === INVALID ? 0 : Math.max(0, this.#itemCount(start, 1));
     if (this.#problem === undefined) this.#at = start;
   }
 
@@ -94,7 +94,7 @@ export class MsgpackToJson {
     const pauseAt = this.#at + maxBytes;
     while (this.#left > 0 && this.#problem === undefined) {
       if (this.#at > pauseAt) return false;
-      this.#item();
+      this.#convertItem();
     }
     // Writes beyond the end of a buffer are silently ignored.
     assert(this.#out <= this.#json.length, 'the JSON fits the buffer');
@@ -105,7 +105,7 @@ export class MsgpackToJson {
   }
 
   /** Converts a key, a value, or the head of an array or map. */
-  #item(): void {
+  #convertItem(): void {
     const type = this.#bytes[this.#at];
     if (type === undefined) return this.#fail('unexpected end of input');
     const kind = KINDS[type]!;
@@ -120,11 +120,11 @@ export class MsgpackToJson {
       case KIND.float:
         return this.#number(kind === KIND.float);
       case KIND.nil:
-        return this.#word(NULL);
+        return this.#literal(NULL);
       case KIND.false:
-        return this.#word(FALSE);
+        return this.#literal(FALSE);
       case KIND.true:
-        return this.#word(TRUE);
+        return this.#literal(TRUE);
     }
     this.#fail(UNSUPPORTED[kind]!);
   }
@@ -133,10 +133,10 @@ export class MsgpackToJson {
     const start = this.#headEnd();
     if (start === INVALID) return;
     const end = start + lengthAt(this.#bytes, this.#at);
-    if (end > this.#bytes.length) return this.#fail('string exceeds the remaining input');
+    if (end > this.#bytes.length) return this.#fail('string length exceeds the remaining input');
     const out = writeString(this.#bytes, start, end, this.#json, this.#out);
     if (out === INVALID) return this.#fail('string is not valid UTF-8');
-    this.#written(end, out);
+    this.#endItem(end, out);
   }
 
   #number(isFloat: boolean): void {
@@ -146,24 +146,24 @@ export class MsgpackToJson {
     if (value === undefined) return this.#fail('integer beyond 2^53');
     if (!Number.isFinite(value)) return this.#fail('number is not finite');
     const write = isFloat ? writeNumber : writeInteger;
-    this.#written(end, write(value, this.#json, this.#out));
+    this.#endItem(end, write(value, this.#json, this.#out));
   }
 
-  #word(word: Buffer): void {
+  #literal(text: Buffer): void {
     let out = this.#out;
-    for (let index = 0; index < word.length; index++) this.#json[out++] = word[index]!;
-    this.#written(this.#at + 1, out);
+    for (let index = 0; index < text.length; index++) this.#json[out++] = text[index]!;
+    this.#endItem(this.#at + 1, out);
   }
 
   #open(isMap: boolean): void {
     const start = this.#headEnd();
     if (start === INVALID) return;
-    const items = this.#itemsOf(start, isMap ? 2 : 1);
+    const items = this.#itemCount(start, isMap ? 2 : 1);
     if (items === INVALID) return;
     this.#json[this.#out++] = isMap ? OPEN_BRACE : OPEN_BRACKET;
     if (items === 0) {
       this.#json[this.#out++] = isMap ? CLOSE_BRACE : CLOSE_BRACKET;
-      return this.#written(start, this.#out);
+      return this.#endItem(start, this.#out);
     }
     this.#at = start;
     this.#parents.push(this.#left * 2 + Number(this.#isMap));
@@ -180,15 +180,15 @@ export class MsgpackToJson {
   }
 
   /** Returns the item count of an array or map whose head ends at `start`, if they can fit. */
-  #itemsOf(start: number, perEntry: 1 | 2): number {
+  #itemCount(start: number, perEntry: 1 | 2): number {
     const items = lengthAt(this.#bytes, this.#at) * perEntry;
     if (items <= this.#bytes.length - start) return items;
-    this.#fail('array or map exceeds the remaining input');
+    this.#fail('array or map length exceeds the remaining input');
     return INVALID;
   }
 
   /** Ends an item read up to `at` and written up to `out`, and the containers that end with it. */
-  #written(at: number, out: number): void {
+  #endItem(at: number, out: number): void {
     this.#at = at;
     let end = out;
     this.#left--;

@@ -14,7 +14,7 @@ const shared = new MsgpackToJson();
  */
 export function decodeMsgpack(bytes: Buffer, bounds: DecodeBounds, sink: EventSink): number {
   shared.begin(bytes);
-  if (hasMoreEvents(shared, bounds)) return rejectCount(bounds, sink);
+  if (exceedsEvents(shared, bounds)) return rejectCount(bounds, sink);
   shared.advance(bytes.length);
   if (shared.problem !== undefined) return rejectAll(shared.problem, sink);
   let start = 0;
@@ -34,7 +34,7 @@ export const sliceMsgpack: SlicedDecoder = function* (bytes, bounds, sink, slice
   // Other frames are decoded between two slices.
   const converter = new MsgpackToJson();
   converter.begin(bytes);
-  if (hasMoreEvents(converter, bounds)) return yield rejectCount(bounds, sink);
+  if (exceedsEvents(converter, bounds)) return yield rejectCount(bounds, sink);
   while (!converter.advance(sliceBytes)) yield 0;
   if (converter.problem !== undefined) return yield rejectAll(converter.problem, sink);
   let [start, from, before] = [0, 0, 0];
@@ -50,7 +50,7 @@ export const sliceMsgpack: SlicedDecoder = function* (bytes, bounds, sink, slice
 };
 
 /** Whether the frame declares too many events; it is then rejected without being decoded. */
-function hasMoreEvents({ problem, events }: MsgpackToJson, { maxEvents }: DecodeBounds): boolean {
+function exceedsEvents({ problem, events }: MsgpackToJson, { maxEvents }: DecodeBounds): boolean {
   return problem === undefined && events > maxEvents;
 }
 

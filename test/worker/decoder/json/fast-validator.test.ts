@@ -53,7 +53,7 @@ function checkAccepted(keyField: string, text: string): boolean {
   const key = field.keyOf(value, Buffer.from(object), 0);
   assert.equal(found.key, key, object);
   // It is counted as such without its value.
-  if (key === undefined) assert.equal(field.whyNone(value), 'missing', object);
+  if (key === undefined) assert.equal(field.reasonForNoKey(value), 'missing', object);
   return true;
 }
 

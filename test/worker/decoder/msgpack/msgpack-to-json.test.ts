@@ -48,7 +48,7 @@ const u64 = (value: bigint) => number(0xcf, (into) => into.writeBigUInt64BE(valu
 const i64 = (value: bigint) => number(0xd3, (into) => into.writeBigInt64BE(value, 1));
 
 const ENDS = 'unexpected end of input';
-const LONGER = 'array or map exceeds the remaining input';
+const LONGER = 'array or map length exceeds the remaining input';
 const BINARY = 'binary data is not supported';
 const EXTENSION = 'extension types (such as timestamps) are not supported';
 const NOT_FINITE = 'number is not finite';
@@ -187,8 +187,8 @@ test('lengths beyond the input are rejected: huge ones, and every truncation', (
   assert.equal(convert(bytes(0xdf, ...huge, 0xa0)), `byte 0: ${LONGER}`);
   assert.equal(convert(field(0xdd, ...huge, 1, 2)), `byte 3: ${LONGER}`);
   assert.equal(convert(field(0xdf, ...huge, 1, 2)), `byte 3: ${LONGER}`);
-  assert.match(String(convert(field(0xdb, ...huge, 'x'))), /^byte 3: string exceeds/);
-  assert.match(String(convert(bytes(0x81, 0xdb, ...huge))), /^byte 1: string exceeds/);
+  assert.match(String(convert(field(0xdb, ...huge, 'x'))), /^byte 3: string length exceeds/);
+  assert.match(String(convert(bytes(0x81, 0xdb, ...huge))), /^byte 1: string length exceeds/);
   assert.equal(convert(bytes(0x82, 0xa1, 'a', 1)), `byte 0: ${LONGER}`);
   assert.equal(convert(bytes()), `byte 0: ${ENDS}`);
   const whole = Buffer.from(encode([{ a: [1, 'é', 0.5, { b: null }], c: 1e9, d: 'x'.repeat(40) }]));
