@@ -1,4 +1,4 @@
-/** The fake cluster itself, against clients that others wrote. */
+/** Tests of the fake cluster with third-party clients. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,7 +28,7 @@ after(async () => {
 
 const SILENCE_MS = 150;
 
-/** Sends one request; everything that came back until the broker hung up or was silent. */
+/** Sends one request. @returns all bytes until the broker closed or was silent */
 async function exchange(cluster: FakeCluster, key: number, version: number): Promise<Buffer> {
   const body = new Writer().int16(key).int16(version).int32(7).string('raw').buffer;
   const socket = net.connect(cluster.brokers[0]!.address);
@@ -48,7 +48,7 @@ async function exchange(cluster: FakeCluster, key: number, version: number): Pro
 const API_VERSIONS = 18;
 
 describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
-  test('a version of ApiVersions that is too new is answered in version 0, with the list', async () => {
+  test('ApiVersions in an unknown version is answered in version 0, with the list', async () => {
     const cluster = await start();
     const response = new Reader(await exchange(cluster, API_VERSIONS, 4));
     assert.equal(response.int32(), response.left);
@@ -62,7 +62,7 @@ describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
     assert.equal(response.left, 0, 'no throttle time in version 0');
   });
 
-  test('what it does not speak is noted, and the connection ends', async () => {
+  test('an unsupported request is recorded and ends the connection', async () => {
     const cluster = await start();
     for (const [key, version] of [
       [11, 0],
@@ -75,7 +75,7 @@ describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
     assert.match(cluster.strange[1]!, /Metadata of version 12/);
   });
 
-  test('faults of the wire are what they say, once', async () => {
+  test('each wire fault takes effect once', async () => {
     const cluster = await start();
     const good = await exchange(cluster, API_VERSIONS, 0);
     const changed = (value: number, at: number) => {
@@ -118,7 +118,7 @@ describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
     assert.deepEqual(cluster.strange, []);
   });
 
-  test('a batch with a wrong checksum is answered 2, and not appended', async () => {
+  test('a batch with a wrong checksum is CORRUPT_MESSAGE and not appended', async () => {
     const cluster = await start();
     const pipeline = await Pipeline.start(cluster);
     await pipeline.exchange(0, 'a');
@@ -148,7 +148,7 @@ describe('the fake cluster', { concurrency: true, timeout: 20_000 }, () => {
     });
   }
 
-  test('kcat reads from it what the producer wrote', { skip: missingTool('kcat') }, async () => {
+  test('kcat reads the records of the producer', { skip: missingTool('kcat') }, async () => {
     const cluster = await start();
     const pipeline = await Pipeline.start(cluster);
     await pipeline.exchange(0, 'a', 'b');

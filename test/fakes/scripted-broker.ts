@@ -26,16 +26,16 @@ export interface BrokerRequest {
   readonly clientId: string | null;
   readonly body: Decoder;
   readonly socket: net.Socket;
-  /** Sends `payload` as the answer to this request. */
+  /** Sends `payload` as the response to this request. */
   respond(payload: Buffer): void;
 }
 
 export type Answer = (request: BrokerRequest) => void;
 
 /**
- * A broker that says which versions it speaks and leaves every other request to `answer`: for tests
- * of one link, where a test wants each byte of the answer. For more than that, see broker/.
- * @param without APIs that it does not speak
+ * A broker that answers ApiVersions and leaves every other request to `answer`: for tests of one
+ * link that control each byte of the response. For more than that, see broker/.
+ * @param without unsupported APIs
  */
 export function startBroker(answer: Answer, without: readonly number[] = []): Promise<TcpServer> {
   return TcpServer.start((socket) => {

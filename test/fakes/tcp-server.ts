@@ -3,7 +3,7 @@ import net, { type AddressInfo } from 'node:net';
 
 const started: TcpServer[] = [];
 
-/** Ends what a test that failed has left: for the end of a file. */
+/** Closes servers that failed tests left open; for the end of a file. */
 export function destroyServers(): void {
   for (const server of started) server.destroy();
 }
@@ -40,7 +40,7 @@ export class TcpServer {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  /** Accepts no more, and waits until the other side has closed every connection. */
+  /** Stops listening and waits until the other side has closed every connection. */
   async closed(): Promise<void> {
     this.#server.close();
     await once(this.#server, 'close');

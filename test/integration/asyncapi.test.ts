@@ -1,4 +1,4 @@
-/** docs/asyncapi.yaml is what is said: its examples are sent, and what comes back is held to it. */
+/** docs/asyncapi.yaml matches the gateway: examples are sent, replies are validated. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
@@ -20,26 +20,26 @@ const closes = spec.channels.acknowledged['x-closes'];
 const CLIENT_FRAMES = ['json', 'lines', 'msgpack'];
 
 const stage = useStage({ end: 'kill' });
-/** Has no Kafka, and sends its clients away when they are old. */
+/** Has no Kafka and a short maximum connection age. */
 let alone: Gateway;
 before(async () => {
   const [port] = await freePorts(1);
   const env = { FOREBAY_MAX_CONNECTION_AGE_MS: '1000' };
-  const nowhere = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), ready: false, env };
-  alone = await startGateway(nowhere);
+  const unreachable = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), ready: false, env };
+  alone = await startGateway(unreachable);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
 });
 after(() => alone?.kill());
 
-/** Kinds of server frames that were heard, and ends of connections that were seen. */
-const heard = new Set<string>();
+/** Kinds of server frames received, and ends of connections observed. */
+const received = new Set<string>();
 const ended = new Set<string>();
 
 const judges = new Map(
   Object.entries(messages).map(([kind, { payload }]) => [kind, judge(Ajv, payload)]),
 );
 
-/** Holds every frame that the client has heard against the schema of its kind. */
+/** Validates every received frame by the schema of its kind. */
 function assertDocumented(client: FrameClient): void {
   for (const text of client.texts) {
     const frame = JSON.parse(text) as object;
@@ -47,7 +47,7 @@ function assertDocumented(client: FrameClient): void {
     const wrong = judges.get(kind);
     assert(wrong !== undefined && !CLIENT_FRAMES.includes(kind), `${kind} is not documented`);
     assert.equal(wrong(frame), undefined, text);
-    heard.add(kind);
+    received.add(kind);
   }
   assert.deepEqual(client.violations, []);
 }
@@ -61,7 +61,7 @@ async function assertEnds(client: FrameClient, close: Closed): Promise<void> {
   ended.add(nameOf(close));
 }
 
-/** The documented frame without the time that is random in it. */
+/** Returns the documented frame without its random time. */
 function told(frame: unknown): unknown {
   return JSON.parse(JSON.stringify(frame), (key, value) =>
     key === 'retryAfterMs' ? undefined : value,
@@ -72,13 +72,13 @@ function exampleOf(kind: string, name: string): unknown {
   return told(messages[kind]!.examples.find((example) => example.name === name)?.payload);
 }
 
-/** As it goes out: bytes are sent as a binary frame. */
+/** Payload to send; bytes are sent as a binary frame. */
 function frameOf(contentType: string | undefined, payload: unknown): Payload {
   if (contentType === 'application/msgpack') return Buffer.from(encode(payload));
   return typeof payload === 'string' ? payload : JSON.stringify(payload);
 }
 
-/** The example frames of clients, with the number of their events. */
+/** Client frames of the examples, with their event counts. */
 const frames = CLIENT_FRAMES.flatMap((kind) => {
   const { contentType, examples } = messages[kind]!;
   return examples.map(({ name, payload }) => {
@@ -88,7 +88,7 @@ const frames = CLIENT_FRAMES.flatMap((kind) => {
   });
 });
 
-test('each example of a client’s frame is acknowledged as the example says, and stored', async () => {
+test('each example of a client frame is acknowledged as documented, and stored', async () => {
   for (const { what, frame, events } of frames) {
     const client = await FrameClient.open(stage.gateway.wsUrl);
     const number = typeof frame === 'string' ? client.send(frame) : client.sendBinary(frame);
@@ -102,7 +102,7 @@ test('each example of a client’s frame is acknowledged as the example says, an
   }
 });
 
-test('a plain client’s are stored as well, and nothing is said', async () => {
+test('frames of a plain client are stored without a reply', async () => {
   const client = await new PlainClient({ url: stage.gateway.wsUrl }).open();
   const expected = frames.reduce((sum, { events }) => sum + events, 0);
   for (const { frame } of frames) client.socket.send(frame);
@@ -117,7 +117,7 @@ test('a plain client’s are stored as well, and nothing is said', async () => {
   await client.close();
 });
 
-test('each example of a nack is what its frame is answered with', async () => {
+test('each example of a nack is the reply to its frame', async () => {
   const asked = Object.entries(messages.nack!['x-frames']!);
   assert.deepEqual(
     asked.map(([name]) => name),
@@ -134,7 +134,7 @@ test('each example of a nack is what its frame is answered with', async () => {
   }
 });
 
-test('credit rises with what is settled; beyond it the connection ends', async () => {
+test('credit rises with settled frames; exceeding it ends the connection', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   const { frames: granted } = client.incoming.credit;
   for (let sent = 0; sent < granted; sent++) client.send(good(`credit ${sent}`));
@@ -150,7 +150,7 @@ test('a frame above twice maxFrameBytes ends the connection without a close fram
   await assertEnds(client, { code: 1006, reason: '' });
 });
 
-test('goaway comes by age and in a drain, and the connection ends with its reason', async () => {
+test('goaway is sent at the maximum age and in a drain, and the connection ends with its reason', async () => {
   const [old, last] = await Promise.all(
     [alone.wsUrl, stage.gateway.wsUrl].map((url) => FrameClient.open(url)),
   );
@@ -161,7 +161,7 @@ test('goaway comes by age and in a drain, and the connection ends with its reaso
   assert.equal(last!.incoming.goaway?.reason, 'restart');
 });
 
-/** Ends of connections that are reached elsewhere, and where. */
+/** Ends of connections that other tests cover, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   '1008 unauthorized': 'needs keys: the tests of identity',
   '1008 slow_consumer': 'takes a client that stands still: test/integration/unread-pongs.test.ts',
@@ -169,9 +169,9 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   '1013 flooding': 'takes 20,000 messages at once: test/integration/credit.test.ts',
 };
 
-test('every kind of server frame was heard, and every end of a connection seen, or is elsewhere', () => {
+test('every kind of server frame and every end of a connection was observed here or is tested elsewhere', () => {
   const ofServer = Object.keys(messages).filter((kind) => !CLIENT_FRAMES.includes(kind));
-  assert.deepEqual([...heard].sort(), ofServer.sort());
+  assert.deepEqual([...received].sort(), ofServer.sort());
   const unseen = closes.map(nameOf).filter((close) => !ended.has(close));
   assert.deepEqual(unseen.sort(), Object.keys(ELSEWHERE).sort());
   for (const gateway of [stage.gateway, alone]) assert.deepEqual(gateway.errors, []);

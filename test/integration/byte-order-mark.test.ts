@@ -1,4 +1,4 @@
-/** Bodies and frames that begin with a byte order mark, on each way that bytes take. */
+/** Bodies and frames that start with a byte order mark, on each decoding path. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -11,7 +11,7 @@ const MARK = '\ufeff';
 const NAMED = 'not valid JSON: it begins with a byte order mark (UTF-8)';
 const NDJSON = 'application/x-ndjson';
 const A = good('a');
-/** Longer than what is taken apart in one go. */
+/** Longer than bodies that are decoded at once. */
 const LONG = Array.from({ length: 400 }, (_, index) => good(`event ${index}`));
 
 const stage = useStage();
@@ -23,7 +23,7 @@ const withoutEvents = (errors: readonly object[]) =>
     return others;
   });
 
-test('HTTP bodies, short or long, packed or not: invalid_json that names the mark', async () => {
+test('HTTP bodies, short or long, compressed or not: invalid_json that names the mark', async () => {
   const long = arrayOf(LONG);
   assert(long.length > 16_384, `${long.length} bytes`);
   for (const text of [A, arrayOf([A]), `${A}\n${A}\n`, '', long, LONG.join('\n')]) {
@@ -45,7 +45,7 @@ test('HTTP bodies, short or long, packed or not: invalid_json that names the mar
   assert.deepEqual(await stage.newValues(), []);
 });
 
-test('NDJSON: the first line is refused, the others are stored', async () => {
+test('NDJSON: the first line is rejected, the others are stored', async () => {
   for (const lines of [[A, A], LONG]) {
     const body = Buffer.from(MARK + lines.join('\n'));
     for (const packed of [false, true]) {
@@ -76,7 +76,7 @@ test('bodies in UTF-16: invalid_utf8 that names the mark', async () => {
   }
 });
 
-test('WebSocket frames, text and binary: the mark is named, and the connection goes on', async () => {
+test('WebSocket frames, text and binary: the mark is named, and the connection stays open', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   for (const text of [A, arrayOf(LONG), `${A}\n${A}`]) {
     const refused = await client.exchange(MARK + text);

@@ -1,4 +1,4 @@
-/** Refusals for good over WebSocket, on one connection that outlives all of them. */
+/** Permanent rejections over WebSocket, on one connection that stays open. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
@@ -14,7 +14,7 @@ const stage = useStage();
 const client = useFrameClient(stage);
 const tally = new Tally();
 
-/** Sends a frame that must be refused so, and stored but for that; a good frame follows it. */
+/** Asserts the rejected and the stored events of a frame; a valid frame follows it. */
 async function assertFate(frame: string, stored: string[], ...refused: Expected[]): Promise<void> {
   const [errors, after] = await Promise.all([client.exchange(frame), client.exchange(NEXT)]);
   assertRefused(errors, ...refused);
@@ -31,7 +31,7 @@ async function assertFate(frame: string, stored: string[], ...refused: Expected[
 const NEXT = good('next');
 const [A, B, C] = [good('a'), good('b'), good('c')];
 
-test('invalid_json alone: text that is no JSON is refused as a whole frame', async () => {
+test('invalid_json alone: text that is not JSON is rejected as a whole frame', async () => {
   await assertFate('{"msg":"cut off', [], ['invalid_json']);
 });
 
@@ -40,21 +40,21 @@ test('invalid_json: an empty frame and a blank one', async () => {
   await assertFate(' \r\n\t', [], ['invalid_json']);
 });
 
-test('invalid_json in an array refuses all of it, since no event can be told apart', async () => {
+test('invalid_json in an array rejects the whole array', async () => {
   await assertFate(`[${A},{"msg":},${B}]`, [], ['invalid_json']);
   await assertFate(`[${A},${B}`, [], ['invalid_json']);
 });
 
-test('invalid_json among lines refuses its lines alone', async () => {
+test('invalid_json among lines rejects only its lines', async () => {
   const lines = [A, '{"msg":', 'nonsense', B, "{'msg':1}", C];
   await assertFate(lines.join('\n'), [A, B, C], ['invalid_json', [1, 2], [4, 4]]);
 });
 
-test('a first line that is no JSON makes one broken event of all lines', async () => {
+test('a first line that is not JSON turns all lines into one invalid event', async () => {
   await assertFate(`nonsense\n${A}\n${B}`, [], ['invalid_json']);
 });
 
-test('invalid_msgpack: binary frames that are none are refused, text frames around them are stored', async () => {
+test('invalid_msgpack: other binary frames are rejected, text frames around them are stored', async () => {
   const frames = [client.send(A), client.sendBinary(Buffer.from([0xc1])), client.send(B)];
   const empty = client.sendBinary(Buffer.alloc(0));
   const fates = await Promise.all([...frames, empty].map((frame) => client.fate(frame)));
@@ -65,41 +65,41 @@ test('invalid_msgpack: binary frames that are none are refused, text frames arou
   tally.ws(2, { invalid_msgpack: 2 });
 });
 
-test('not_an_object alone: every JSON value that is none', async () => {
+test('not_an_object alone: every other JSON value', async () => {
   for (const text of ['42', '"text"', 'null', 'true', '-1.5e3']) {
     await assertFate(text, [], ['not_an_object', [0, 0]]);
   }
 });
 
-test('not_an_object among good elements and lines', async () => {
+test('not_an_object among valid elements and lines', async () => {
   const mixed = [A, '42', 'null', '[]', '"x"', B, '[[{}]]', C];
   const refused: Expected = ['not_an_object', [1, 4], [6, 6]];
   await assertFate(arrayOf(mixed), [A, B, C], refused);
   await assertFate(mixed.join('\n'), [A, B, C], refused);
 });
 
-test('schema alone: a field that is missing, of a wrong type, or a number of no integer', async () => {
+test('schema alone: a missing field, a wrong type, a number that is not an integer', async () => {
   const numbers = ['1e400', '1.5', '"1"', 'null'];
   const wrong = numbers.map((number) => A.replace('"timestamp":1', `"timestamp":${number}`));
   const otherwise = ['{}', good('x', { msg: 1 }), good('x', { clientId: null })];
   for (const text of [...wrong, ...otherwise]) await assertFate(text, [], ['schema', [0, 0]]);
 });
 
-test('schema says which event, and what is wrong with it', async () => {
+test('schema names the event and the error', async () => {
   const [error] = await client.exchange(`[${A},{"msg":"m","clientId":"c","timestamp":"now"}]`);
   assert.equal(error?.message, 'event 1: /timestamp must be integer');
   assert.deepEqual(await stage.newValues(), [A]);
   tally.ws(1, { schema: 1 });
 });
 
-test('schema among good elements and lines: neighbours are stored', async () => {
+test('schema among valid elements and lines: the others are stored', async () => {
   const mixed = ['{}', A, '{}', '{"msg":1}', B, C, '{}'];
   const refused: Expected = ['schema', [0, 0], [2, 3], [6, 6]];
   await assertFate(arrayOf(mixed), [A, B, C], refused);
   await assertFate(mixed.join('\n'), [A, B, C], refused);
 });
 
-test('several codes in one frame: an entry for each, every event in one of them', async () => {
+test('several codes in one frame: one entry each, every event in one of them', async () => {
   const lines = [A, '{}', '42', '{"msg":', B, '{}', '42', '{"msg":', C];
   const refused: Expected[] = (['schema', 'not_an_object', 'invalid_json'] as const).map(
     (code, index) => [code, [index + 1, index + 1], [index + 5, index + 5]],
@@ -124,7 +124,7 @@ test('too_large: a binary frame over the bound', async () => {
   tally.ws(0, { too_large: 1 });
 });
 
-test('too_many_events: 1,000 are taken and 1,001 refused, as array and as lines', async () => {
+test('too_many_events: 1,000 are accepted and 1,001 rejected, as array and as lines', async () => {
   const small = (id: number) => `{"id":"${id}","msg":"","clientId":"","timestamp":0}`;
   const events = Array.from({ length: 1_001 }, (_, index) => small(index));
   const allowed = events.slice(0, 1_000);
@@ -134,12 +134,12 @@ test('too_many_events: 1,000 are taken and 1,001 refused, as array and as lines'
   await assertFate(events.join('\n'), [], ['too_many_events']);
 });
 
-test('too_many_events counts elements, whatever they are', async () => {
+test('too_many_events counts elements of any type', async () => {
   await assertFate(`[${'0,'.repeat(1_000)}0]`, [], ['too_many_events']);
   await assertFate(`[${'0,'.repeat(999)}0]`, [], ['not_an_object', [0, 999]]);
 });
 
-test('a plain client hears nothing of refusals; they are counted', async () => {
+test('a plain client receives no rejections; they are counted', async () => {
   const plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
   const frames = [A, '{}', '42', '{', arrayOf([B, '{}', C])];
   for (const frame of frames) plain.socket.send(frame);
@@ -154,7 +154,7 @@ test('a plain client hears nothing of refusals; they are counted', async () => {
   await plain.close();
 });
 
-test('in the end every event is accounted for, and the protocol was kept', async () => {
+test('all events are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(client.violations, []);
   assert.equal(client.closed, undefined);

@@ -1,6 +1,6 @@
 /**
- * Each codec that this Node has, against a real Kafka: consumers read every event, and what lies on
- * the broker's disk is compressed so.
+ * Each codec of this Node.js version against a real Kafka: consumers read every event, and the
+ * broker's segments are compressed with it.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -23,7 +23,7 @@ const run = promisify(execFile);
 const OUTPUT = { maxBuffer: 2 ** 28 };
 const FRAMES = 40;
 const EVENTS = 100;
-/** Of events with a msg of words: far below the least codec. */
+/** Compression ratio for events with a msg of words: far below that of the weakest codec. */
 const RATIO_MIN = 1.5;
 const HAS_ZSTD = 'zstdCompressSync' in zlib;
 
@@ -33,7 +33,7 @@ before(async () => {
 });
 after(() => cluster?.close());
 
-/** Events of many frames, a few of them too long for the main thread together. */
+/** Events of many frames; a few frames together exceed the limit of the main thread. */
 function framesOf(name: string): string[][] {
   return Array.from({ length: FRAMES }, (_, frame) =>
     Array.from({ length: EVENTS }, (_, event) =>
@@ -45,13 +45,13 @@ function framesOf(name: string): string[][] {
   );
 }
 
-/** Sends all frames, and waits until all are stored. @returns the events */
+/** Sends all frames and waits until all are stored. @returns the events */
 async function sendAll({ gateway }: Stage, name: string): Promise<string[]> {
   const client = await FrameClient.open(gateway.wsUrl);
   try {
     const frames = framesOf(name);
     for (const events of frames) assert.deepEqual(await client.exchange(arrayOf(events)), []);
-    // Long batches: as many at once as the credit allows.
+    // Long batches: as many frames at once as the credit allows.
     const numbers: number[] = [];
     for (const events of frames) numbers.push(await client.sendWithin(arrayOf(events)));
     for (const number of numbers) assert.deepEqual(await client.fate(number), []);
@@ -69,7 +69,7 @@ async function byKcat({ brokers, topic }: Stage): Promise<string[]> {
   return stdout.split('\x01').slice(0, -1);
 }
 
-/** How many batches of which codec Kafka's own tool finds in the topic's segments. */
+/** Returns the batches per codec in the topic's segments, according to Kafka's own tool. */
 async function codecsOnDisk({ topic }: Stage): Promise<Record<string, number>> {
   const segments = readdirSync(cluster.dir, { recursive: true, encoding: 'utf8' })
     .filter((path) => path.includes(`${topic}-`) && path.endsWith('.log'))
@@ -88,7 +88,7 @@ async function codecsOnDisk({ topic }: Stage): Promise<Record<string, number>> {
   return counts;
 }
 
-/** What one gateway with this codec stored, its numbers after it. */
+/** Events stored by a gateway with this codec, and its metrics afterwards. */
 async function store(codec: CodecName | 'none') {
   const env = { KAFKA_COMPRESSION: codec, FOREBAY_BUFFER_BYTES: String(2 ** 27) };
   const stage = await openStage({ brokers: cluster.brokers, partitions: 3, env });
@@ -107,27 +107,33 @@ async function store(codec: CodecName | 'none') {
 
 for (const codec of CODECS) {
   const skip = codec === 'zstd' && !HAS_ZSTD && 'needs Node.js 22.15';
-  test(`${codec}: consumers see every event, the disk holds ${codec}`, { skip }, async (t) => {
+  test(`${codec}: consumers read every event, segments are compressed with ${codec}`, {
+    skip,
+  }, async (t) => {
     const { stage, values, ratio } = await store(codec);
     t.diagnostic(`ratio ${ratio.toFixed(2)}`);
     assert(ratio > RATIO_MIN, `ratio ${ratio}`);
     const onDisk = await codecsOnDisk(stage);
     t.diagnostic(JSON.stringify(onDisk));
     assert.deepEqual(Object.keys(onDisk), [codec]);
-    assert.deepEqual((await stage.newValues()).sort(), values, 'kafkajs, as `make listen` has it');
+    assert.deepEqual(
+      (await stage.newValues()).sort(),
+      values,
+      'read by kafkajs, as in `make listen`',
+    );
     await t.test('kcat', { skip: missingTool('kcat') }, async () => {
       assert.deepEqual((await byKcat(stage)).sort(), values);
     });
   });
 }
 
-test('none: what is on disk is not compressed', async () => {
+test('none: segments are not compressed', async () => {
   const { stage, ratio } = await store('none');
   assert.equal(ratio, 1);
   assert.deepEqual(Object.keys(await codecsOnDisk(stage)), ['none']);
 });
 
-test('a codec that this Node lacks: one line, exit code 2', {
+test('a codec that this Node.js version lacks: one line, exit code 2', {
   skip: HAS_ZSTD && 'has zstd',
 }, async (t) => {
   const place = { brokers: cluster.brokers, topic: uniqueTopic() };

@@ -18,7 +18,7 @@ import { until } from '../../testing/wait.ts';
 
 const { brokers } = await sharedKafka();
 
-test('FOREBAY_MAX_CONNECTION_AGE_MS: goaway, all acknowledged, Close 1012, then the next', async (t) => {
+test('FOREBAY_MAX_CONNECTION_AGE_MS: goaway, all acknowledged, Close 1012, then a new connection', async (t) => {
   const maxMs = 1_000;
   const topic = uniqueTopic();
   const env = { FOREBAY_MAX_CONNECTION_AGE_MS: String(maxMs) };

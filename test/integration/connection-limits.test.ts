@@ -1,4 +1,4 @@
-/** How many connections there may be, of one address how many events too; whose address counts. */
+/** Limits of connections, limits and event rates per address, and which address counts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -16,9 +16,9 @@ import { useStage } from '../support/use-stage.ts';
 
 const MAX = 60;
 const PER_ADDRESS = 4;
-/** More than the good client sends. */
+/** More than the valid client sends. */
 const RATE = { eventsPerSecond: 5_000, burst: 1_000 };
-/** All of 127.0.0.0/8 is this machine: addresses for clients, and one for a proxy. */
+/** All of 127.0.0.0/8 is this machine: addresses for clients and for a proxy. */
 const PROXY = '127.0.0.2';
 
 const stage = useStage({
@@ -35,11 +35,11 @@ stage.atStart(async () => {
   good = await GoodClient.start(stage.gateway.wsUrl);
 });
 
-/** What a handshake came to: the connection, or a status with its code. */
+/** Result of a handshake: the connection, or a status with its code. */
 type Outcome = Upgraded | { readonly status: string; readonly retryAfter: string | undefined };
 
 interface From {
-  /** Of the socket. */
+  /** Local address of the socket. */
   readonly address: string;
   readonly headers?: Record<string, string>;
   readonly url?: string;
@@ -61,7 +61,7 @@ async function handshake({ address, headers = {}, url }: From): Promise<Outcome>
   }
 }
 
-/** Connections that are expected. */
+/** Opens connections, which must succeed. */
 async function connected(count: number, from: From | ((index: number) => From)) {
   const open: Upgraded[] = [];
   for (let index = 0; index < count; index++) {
@@ -75,8 +75,7 @@ async function connected(count: number, from: From | ((index: number) => From)) 
 const TOO_MANY_OF_ADDRESS = { status: '429 too_many_connections', retryAfter: '1' };
 
 /**
- * Holds that there is no room for another connection, and that there is for one, and no more, when
- * one has gone.
+ * Asserts that no further connection is accepted, and exactly one more after one has closed.
  */
 async function assertFull(open: Upgraded[], from: From, refused: Outcome): Promise<void> {
   assert.deepEqual(await handshake(from), refused);
@@ -93,24 +92,24 @@ function end(...connections: readonly Upgraded[]): void {
   for (const connection of connections) connection.end();
 }
 
-test('so many connections of a worker and no more; one leaves, one enters', async () => {
+test('a worker accepts up to its limit of connections, and a new one after one closes', async () => {
   const open = await connected(MAX - 1, (index) => ({ address: `127.0.1.${index + 1}` }));
   const refused = { status: '503 too_many_connections', retryAfter: '1' };
   await assertFull(open, { address: '127.0.2.1' }, refused);
   end(...open);
   const left = async () =>
     (await stage.gateway.metrics()).value('forebay_connections', { transport: 'ws' });
-  await until(async () => (await left()) === 1, { what: 'the end of all but the good one' });
+  await until(async () => (await left()) === 1, { what: 'the end of all but the valid client' });
 });
 
-test('so many connections of an address and no more; one leaves, one enters; others may', async () => {
+test('an address has up to its limit of connections, and a new one after one closes; others connect', async () => {
   const from = { address: '127.0.0.3' };
   const open = await connected(PER_ADDRESS, from);
   await assertFull(open, from, TOO_MANY_OF_ADDRESS);
   end(...open, ...(await connected(PER_ADDRESS, { address: '127.0.0.4' })));
 });
 
-test('whom nobody trusts cannot have another address, by header or by PROXY', async () => {
+test('an untrusted peer cannot claim another address, by header or by PROXY', async () => {
   const address = '127.0.0.5';
   const from = (index: number) => ({
     address,
@@ -126,21 +125,21 @@ test('whom nobody trusts cannot have another address, by header or by PROXY', as
   end(...open);
 });
 
-test('X-Forwarded-For of a trusted proxy: the client that it names counts, not who that named', async () => {
+test('X-Forwarded-For of a trusted proxy: the entry of the proxy counts, not those of its client', async () => {
   const from = (client: string, spoofed = '') => {
     return { address: PROXY, headers: { 'X-Forwarded-For': `${spoofed}${client}, 10.1.1.1` } };
   };
   const open = await connected(PER_ADDRESS, (index) => from('9.9.9.9', `6.6.6.${index}, `));
   await assertFull(open, from('9.9.9.9', '1.2.3.4, '), TOO_MANY_OF_ADDRESS);
   assert.deepEqual(await handshake(from('::ffff:9.9.9.9')), TOO_MANY_OF_ADDRESS);
-  // The clients of one IPv6 network are one.
+  // Clients of one IPv6 network count together.
   const network = await connected(PER_ADDRESS, (index) => from(`2001:db8:0:1:${index}::1`));
   assert.deepEqual(await handshake(from('2001:db8:0:1:ffff::')), TOO_MANY_OF_ADDRESS);
   const others = await connected(1, from('2001:db8:0:2::1'));
   end(...open, ...network, ...others);
 });
 
-/** A handshake behind these bytes, all in parts of so many. @returns the answer's first line */
+/** Sends a handshake after these bytes, in parts of `partBytes`. @returns the status line */
 async function byHand(address: string, before: Buffer, partBytes = 1_000): Promise<string> {
   const socket = connect({ port: stage.gateway.port, host: '127.0.0.1', localAddress: address });
   byHandSockets.push(socket.setNoDelay());
@@ -174,19 +173,19 @@ const POST = (headers = '') =>
   `POST /events HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${headers}Content-Length: 9\r\n\r\n`;
 const LIVE = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
 
-/** A connection from `address` that sends `text`, what it has heard, and whether it is over. */
+/** A connection from `address` that sends `text`; the received text, and whether it has ended. */
 function raw(address: string, text: string) {
   const socket = connect({ port: stage.gateway.port, host: '127.0.0.1', localAddress: address });
-  const heard = { socket, text: '', over: false };
+  const received = { socket, text: '', over: false };
   socket.on('data', (bytes) => {
-    heard.text += bytes;
+    received.text += bytes;
   });
   socket.on('error', () => {});
   socket.on('close', () => {
-    heard.over = true;
+    received.over = true;
   });
   if (text !== '') socket.write(text);
-  return heard;
+  return received;
 }
 type Raw = ReturnType<typeof raw>;
 
@@ -195,12 +194,12 @@ async function answered(connection: Raw): Promise<string> {
   return connection.text.split('\r\n')[0]!;
 }
 
-test('posts that are not answered count beside WebSockets, one with the other', async (t) => {
+test('unanswered requests and WebSockets count together', async (t) => {
   const address = '127.0.0.7';
   const webSockets = await connected(PER_ADDRESS - 1, { address });
   const held = raw(address, POST());
   t.after(() => held.socket.destroy());
-  // Its connection counts from the accept on: what it is for is known when another one is refused.
+  // Its connection counts from the accept on; its purpose is known by the time another is rejected.
   const refused = async () => {
     const outcome = await handshake({ address });
     if (!('socket' in outcome)) return outcome;
@@ -213,14 +212,14 @@ test('posts that are not answered count beside WebSockets, one with the other', 
   assert.match(beyond.text, /Retry-After: 1\r\n/);
   assert.match(beyond.text, /"too_many_connections"/);
   const live = raw(address, LIVE);
-  assert.match(await answered(live), /^HTTP\/1\.1 200 /, 'what is answered at once is');
+  assert.match(await answered(live), /^HTTP\/1\.1 200 /, 'requests answered at once are served');
   await until(() => live.over, { what: 'the end of its connection' });
   held.socket.write('[]       ');
   assert.match(await answered(held), /^HTTP\/1\.1 200 /);
   end(...webSockets);
 });
 
-test('connections of an address that ask for nothing: up to twice as many, then they are closed', async (t) => {
+test('connections without a request: an address has up to twice its limit, then they are closed', async (t) => {
   const address = '127.0.0.8';
   const silent = Array.from({ length: 2 * PER_ADDRESS + 3 }, () => raw(address, ''));
   t.after(() => {
@@ -228,7 +227,7 @@ test('connections of an address that ask for nothing: up to twice as many, then 
   });
   const open = () => silent.filter(({ over }) => !over);
   await until(() => open().length === 2 * PER_ADDRESS, { what: 'the end of 3' });
-  assert.equal(await answered(raw('127.0.0.9', LIVE)), 'HTTP/1.1 200 OK', 'others may come');
+  assert.equal(await answered(raw('127.0.0.9', LIVE)), 'HTTP/1.1 200 OK', 'others may connect');
   open()[0]!.socket.destroy();
   const next = async () => {
     const one = raw(address, LIVE);
@@ -237,7 +236,7 @@ test('connections of an address that ask for nothing: up to twice as many, then 
   await until(next, { what: 'room for another' });
 });
 
-test('requests on one connection, one after the other, are one connection', async (t) => {
+test('successive requests on one connection count as one connection', async (t) => {
   const one = raw('127.0.0.10', '');
   t.after(() => one.socket.destroy());
   for (let request = 1; request <= 5 * PER_ADDRESS; request++) {
@@ -247,7 +246,7 @@ test('requests on one connection, one after the other, are one connection', asyn
   }
 });
 
-test('posts through a trusted proxy count for the client that it names; its connections are its own', async (t) => {
+test('requests through a trusted proxy count for the client that it names; the proxy itself is unlimited', async (t) => {
   const from = (client: string) => raw(PROXY, POST(`X-Forwarded-For: ${client}\r\n`));
   const held = Array.from({ length: PER_ADDRESS }, () => from('9.9.8.8'));
   const many = Array.from({ length: 3 * PER_ADDRESS }, () => raw(PROXY, ''));
@@ -266,13 +265,13 @@ test('posts through a trusted proxy count for the client that it names; its conn
   assert.equal(many.filter(({ over }) => over).length, 0);
 });
 
-test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client is itself', {
+test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client has its own address', {
   skip: missingTool('haproxy'),
 }, async (t) => {
   const proxied = await startHaproxy(t, stage.gateway.port, PROXY);
   for (const [index, url] of [proxied.tcpUrl, proxied.httpUrl].entries()) {
     const address = `127.0.3.${index + 1}`;
-    // HAProxy adds what it knows behind what its client says.
+    // HAProxy appends its entry to that of its client.
     const from = { address, headers: { 'X-Forwarded-For': '9.9.9.9' }, url };
     const open = await connected(PER_ADDRESS, from);
     await assertFull(open, from, TOO_MANY_OF_ADDRESS);
@@ -283,7 +282,7 @@ test('through HAProxy, by PROXY v2 and by X-Forwarded-For: each client is itself
   }
 });
 
-/** Sends events that are rejected, by HTTP. @returns codes of the answer */
+/** Sends invalid events by HTTP. @returns codes of the response */
 async function postBad(client: string): Promise<string[]> {
   const agent = new Agent({ localAddress: PROXY } as object);
   const headers = { 'X-Forwarded-For': client };
@@ -296,14 +295,14 @@ async function postBad(client: string): Promise<string[]> {
   return errors.map(({ code }) => code);
 }
 
-test('the events of an address have a rate, those of another one their own', async () => {
+test('each address has an event rate of its own', async () => {
   const network = '2001:db8:0:5';
   assert.deepEqual(await postBad(`${network}::1`), ['schema', 'rate_limited']);
   assert.deepEqual(await postBad('9.9.9.10'), ['schema', 'rate_limited']);
   await good.serve(10);
 });
 
-test('refusals are counted, no address is a label or in the log, and a neighbour was served', async (t) => {
+test('rejections are counted, no address is a label or in the log, and another client was served', async (t) => {
   const metrics = await freshMetrics(stage.gateway);
   const reason = { reason: 'too_many_connections' };
   const refused = metrics.value('forebay_handshakes_refused_total', reason);

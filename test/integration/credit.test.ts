@@ -1,4 +1,4 @@
-/** Credit while the buffer fills and empties, and senders that keep to no measure. */
+/** Credit while the buffer fills and drains, and senders that flood. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -18,7 +18,7 @@ const FRAME_BYTES = 65_536;
 let cluster: KafkaCluster;
 
 const stage = useStage(async () => {
-  // A node that is paused stays the leader: stalled, not dead.
+  // A paused node stays the leader: stalled, not dead.
   cluster = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
   const env = { FOREBAY_BUFFER_BYTES: String(4 * MIB), FOREBAY_WORKERS: '1' };
   stage.atEnd(() => cluster.resume(0));
@@ -26,11 +26,11 @@ const stage = useStage(async () => {
 });
 after(() => cluster?.close());
 
-/** Sends greatest frames while the credit allows it. @returns the bytes sent in all */
+/** Sends frames of maximum size while the credit allows it. @returns all bytes sent */
 async function useUp(client: FrameClient, sent = 0): Promise<number> {
   let bytes = sent;
   for (;;) {
-    // A ping is answered after all that came before it: any credit that was given is known.
+    // A ping is answered after everything before it: all granted credit has arrived.
     await ponged(client.socket);
     if (bytes + FRAME_BYTES > client.incoming.credit.bytes) return bytes;
     client.send(goodOfBytes(`c${bytes}`, FRAME_BYTES));
@@ -43,11 +43,11 @@ async function readyAnswer(): Promise<{ status: number; text: string }> {
   return { status: answer.status, text: await answer.text() };
 }
 
-test('a pressed buffer: credit stops, a new connection has one frame, bodies wait; then all goes on', async () => {
+test('a buffer above high water: credit stops, a new connection has one frame, bodies wait; then all resume', async () => {
   cluster.pause(0);
   const clients: FrameClient[] = [];
   const used: number[] = [];
-  // Numbers come once a second: by then more was sent than fits, and some of it was refused.
+  // Metrics arrive once a second: by then more was sent than fits, and some of it was rejected.
   await until(async () => {
     clients.push(await FrameClient.open(stage.gateway.wsUrl));
     used.push(await useUp(clients.at(-1)!));
@@ -63,7 +63,7 @@ test('a pressed buffer: credit stops, a new connection has one frame, bodies wai
   const head = `POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`;
   const startMs = performance.now();
   socket.write(head + body.slice(0, 10));
-  // The gateway has read the first part: its other connections were served after it.
+  // The gateway has read the first part: it has served other connections since.
   await ponged(late.socket);
   socket.write(body.slice(10));
   const receivedHttp = async () =>
@@ -77,14 +77,14 @@ test('a pressed buffer: credit stops, a new connection has one frame, bodies wai
   const granted = clients.map((client) => client.incoming.credit.bytes);
   cluster.resume(0);
   const [answer] = (await once(socket, 'data')) as [Buffer];
-  // By then there may have been no room for it, which it is told, and counts below.
+  // The buffer may have been full by then; this rejection counts below.
   assert.match(String(answer), /"accepted":1|"code":"buffer_full"/);
   socket.destroy();
   for (const [index, client] of clients.entries()) {
     await until(() => client.incoming.credit.bytes > granted[index]!, { what: 'more credit' });
     assert.deepEqual(await client.exchange(goodOfBytes(`again${index}`, FRAME_BYTES)), []);
   }
-  // Fewer connections share the buffer: the window of the one that stays is a full one.
+  // Fewer connections share the buffer: the remaining one has a full window.
   for (const client of clients) {
     assert.deepEqual(client.violations, []);
     await client.close();
@@ -102,13 +102,13 @@ test('a pressed buffer: credit stops, a new connection has one frame, bodies wai
   await late.close();
 });
 
-test('flooding: one connection that starves the others ends with 1013, the others are served', async () => {
+test('flooding: a connection that starves others ends with 1013, the others are served', async () => {
   const neighbour = await FrameClient.open(stage.gateway.wsUrl);
   const closed = async () =>
     (await stage.gateway.metrics()).value('forebay_connections_closed_total', {
       reason: 'flooding',
     });
-  // Small frames and large ones, as many as it takes: they come faster than they are taken apart.
+  // Small and large frames, as many as needed: they arrive faster than they are decoded.
   for (const frame of ['x', `[${'[],'.repeat(FRAME_BYTES / 3 - 1)}1]`]) {
     const before = await closed();
     const plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
@@ -121,7 +121,7 @@ test('flooding: one connection that starves the others ends with 1013, the other
     pour();
     const end = await plain.closed;
     socket.destroy();
-    // Who does not stop to send may lose the close frame to the reset that follows.
+    // A client that keeps sending may lose the close frame to the reset that follows.
     assert(end.code === 1013 ? end.reason === 'flooding' : end.code === 1006, `${end.code}`);
     await until(async () => (await closed()) === before + 1, { what: 'a flooding connection' });
     assert.deepEqual(await neighbour.exchange(good('neighbour')), []);
@@ -131,7 +131,7 @@ test('flooding: one connection that starves the others ends with 1013, the other
   assert.deepEqual(stage.gateway.errors, []);
 });
 
-/** A text frame as a client sends it, with a mask of zeros. */
+/** Returns a text frame of a client, with a mask of zeros. */
 function maskedFrame(text: string): Buffer {
   const body = Buffer.from(text);
   const head =

@@ -1,4 +1,4 @@
-/** Fewer files than somebody would like to have connections. */
+/** File limits below the connection limit. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -21,7 +21,7 @@ const skip = missingTool('prlimit');
 
 const { brokers } = await sharedKafka();
 
-/** A gateway whose processes may have few files, and four clients under load. */
+/** Starts a gateway with a low file limit, and four clients under load. */
 async function start(t: TestContext) {
   const wrapper = ['prlimit', `--nofile=${FILES}`];
   const gateway = await startGateway({ brokers, topic: uniqueTopic(), wrapper });
@@ -31,7 +31,7 @@ async function start(t: TestContext) {
   return { gateway, clients, load };
 }
 
-test('no more WebSockets than leave files for brokers: 503 too_many_connections, until one goes', {
+test('WebSockets leave files for brokers: 503 too_many_connections, until one closes', {
   skip,
 }, async (t) => {
   const { gateway, clients, load } = await start(t);
@@ -40,7 +40,7 @@ test('no more WebSockets than leave files for brokers: 503 too_many_connections,
   });
   t.after(() => closeAll(idle));
   const refusals: unknown[] = [];
-  // One after the other: of many at once some would be closed before they can ask.
+  // One after the other: of many at once, some would be closed before their handshake.
   for (const client of idle) await client.open().catch((error: unknown) => refusals.push(error));
   assert.equal(
     refusals.length,
@@ -62,7 +62,7 @@ test('no more WebSockets than leave files for brokers: 503 too_many_connections,
   assert.equal((await gateway.stop()).code, 0);
 });
 
-test('connections that say nothing are closed beyond a bound: files are left for brokers', {
+test('silent connections beyond a bound are closed: files are left for brokers', {
   skip,
 }, async (t) => {
   const { gateway, clients, load } = await start(t);
@@ -84,18 +84,18 @@ test('connections that say nothing are closed beyond a bound: files are left for
   for (const socket of silent) socket.destroy();
   const late = await until(() => new AcknowledgedClient({ url: gateway.wsUrl }).open());
   await late.close();
-  // WebSockets that have ended make room too.
+  // Ended WebSockets free their files.
   for (let count = 0; count < FILES; count++) {
     await (await new AcknowledgedClient({ url: gateway.wsUrl }).open()).close();
   }
   await load.stop();
   await allSettled(clients);
-  for (const client of clients) assert.deepEqual(client.closes, [], 'nobody was thrown out');
+  for (const client of clients) assert.deepEqual(client.closes, [], 'no client was disconnected');
   await closeAll(clients);
   assert.equal((await gateway.stop()).code, 0);
 });
 
-test('a worker that may open no file at all goes on, and reports', { skip }, async (t) => {
+test('a worker that can open no file keeps running, and reports', { skip }, async (t) => {
   const { gateway, clients, load } = await start(t);
   const [worker] = gateway.workers() as [number];
   await untilStored(gateway, 400);

@@ -1,4 +1,4 @@
-/** The whole gateway against the fake cluster: what no real broker does on command. */
+/** The whole gateway against the fake cluster: faults that no real broker has on command. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { FrameClient } from '../../testing/frame-client.ts';
@@ -28,7 +28,7 @@ const valuesOf = (cluster: FakeCluster) =>
   cluster.topics.get(TOPIC)!.flatMap(({ values }) => values);
 
 describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }, () => {
-  test('an event goes in, its ack comes out, and the log has it', async () => {
+  test('an event is acknowledged and in the log', async () => {
     const { cluster, gateway, client } = await start(6);
     assert.deepEqual(await client.exchange(event('hello')), []);
     assert.deepEqual(valuesOf(cluster), [event('hello')]);
@@ -38,7 +38,7 @@ describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }
     assert.deepEqual(cluster.strange, []);
   });
 
-  test('it lives through broken responses, and acknowledges what is stored, once', async () => {
+  test('broken responses are survived, and stored events acknowledged once', async () => {
     const { cluster, gateway, client } = await start(1);
     const workers = gateway.workers();
     const injected = [
@@ -58,7 +58,7 @@ describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }
     assert.deepEqual(gateway.errors, []);
   });
 
-  test('credentials that are refused at the start end it, with one clear line', async () => {
+  test('rejected credentials at the start end it with one line', async () => {
     const sasl = { username: 'forebay', password: 'right' };
     const cluster = await FakeCluster.start({ topics: { [TOPIC]: 1 }, sasl });
     clusters.push(cluster);
@@ -75,6 +75,6 @@ describe('a gateway on the fake cluster', { concurrency: true, timeout: 30_000 }
       line?.includes('Kafka authentication failed'),
     );
     assert.equal(said.length, 1, gateway.logTail());
-    assert(!gateway.logTail().includes('wrong'), 'the password is not told');
+    assert(!gateway.logTail().includes('wrong'), 'the password is not logged');
   });
 });

@@ -1,4 +1,4 @@
-/** How frames are taken apart: fragments, forms of text, and what ends a connection. */
+/** Decoding of frames: fragments, forms of text, and errors that end a connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
@@ -18,7 +18,7 @@ const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 const client = useFrameClient(stage);
 const tally = new Tally();
 
-/** Sends frames, each a list of fragments, that must be stored whole. */
+/** Asserts that frames, each a list of fragments, are stored whole. */
 async function assertStored(frames: readonly (readonly Payload[])[], expected: readonly string[]) {
   const numbers: number[] = [];
   for (const parts of frames) numbers.push(await client.sendWithin(...parts));
@@ -28,16 +28,16 @@ async function assertStored(frames: readonly (readonly Payload[])[], expected: r
   tally.ws(expected.length);
 }
 
-/** The bytes cut at these offsets. */
+/** Cuts the bytes at these offsets. */
 function cut(bytes: Buffer, ...offsets: number[]): Buffer[] {
   const edges = [0, ...offsets, bytes.length];
   return edges.slice(1).map((end, index) => bytes.subarray(edges[index], end));
 }
 
-/** Characters of one to four bytes, escapes, and braces inside of text. */
+/** Characters of one to four bytes, escapes, and braces within text. */
 const TRICKY = good('tricky', { clientId: 'ключ', msg: 'aß€😀 "\\ {[,]} \n' });
 
-test('a frame cut in two at every byte is equal to the whole one', async () => {
+test('a frame split in two at any byte equals the whole frame', async () => {
   const bytes = Buffer.from(TRICKY);
   assert(bytes.length > TRICKY.length + 8, 'some characters have several bytes');
   const offsets = Array.from({ length: bytes.length + 1 }, (_, index) => index);
@@ -54,7 +54,7 @@ test('a frame in fragments of one byte each, and with empty fragments in between
   await assertStored([single, empty, [...single, Buffer.alloc(0)]], [TRICKY, TRICKY, TRICKY]);
 });
 
-test('an array and lines cut in three at every place', async () => {
+test('an array and lines split in three at any place', async () => {
   const events = [good('ä'), good('b', { msg: '€' })];
   const frames = [arrayOf(events), events.join('\n')].map((text) => Buffer.from(text));
   const cuts = frames.flatMap((bytes) =>
@@ -66,7 +66,7 @@ test('an array and lines cut in three at every place', async () => {
   );
 });
 
-test('pings between fragments do not disturb them, and are answered', async () => {
+test('pings between fragments are answered without effect on the frame', async () => {
   const bytes = Buffer.from(TRICKY);
   const ponged = new Promise<string>((resolve) => {
     client.socket.once('pong', (data) => resolve(String(data)));
@@ -78,7 +78,7 @@ test('pings between fragments do not disturb them, and are answered', async () =
   await assertStored([[second!]], [TRICKY]);
 });
 
-test('fragments of one frame may come with time between them, other connections in between', async () => {
+test('fragments of one frame may arrive with delays, with frames of other connections in between', async () => {
   const other = await FrameClient.open(stage.gateway.wsUrl);
   const [first, second] = cut(Buffer.from(TRICKY), 30);
   client.socket.send(first!, { binary: false, fin: false });
@@ -88,7 +88,7 @@ test('fragments of one frame may come with time between them, other connections 
   await other.close();
 });
 
-test('the bounds hold for the sum of the fragments', async () => {
+test('bounds apply to the sum of the fragments', async () => {
   const part = Buffer.alloc(MAX_FRAME_BYTES / 2, ' ');
   const errors = await client.exchange(part, part, Buffer.from('[]'));
   assertRefused(errors, ['too_large']);
@@ -99,7 +99,7 @@ test('the bounds hold for the sum of the fragments', async () => {
   tally.ws(0, { too_large: 1 });
 });
 
-test('a fragmented binary frame is one frame, cut in the middle of a name and of a number', async () => {
+test('a fragmented binary frame is one frame, also split within a name and within a number', async () => {
   const event = { msg: 'ä', clientId: 'c', timestamp: 1_790_000_000_123 };
   const bytes = Buffer.from(encode(event));
   const frames = [3, bytes.length - 4].map((place) => client.sendBinary(...cut(bytes, place)));
@@ -148,7 +148,7 @@ test('a frame without events is settled at once', async () => {
   assert.deepEqual(await stage.newRecords(), []);
 });
 
-test('acks are cumulative and coalesced: one for frames that arrive together', async () => {
+test('acks are cumulative and coalesced: one ack for frames that arrive together', async () => {
   const before = client.texts.length;
   const last = client.sendTogether(Array.from({ length: 30 }, () => '[]'));
   assert.deepEqual(await client.fate(last), []);
@@ -157,7 +157,7 @@ test('acks are cumulative and coalesced: one for frames that arrive together', a
   assert.deepEqual(client.violations, []);
 });
 
-test('invalid UTF-8 in a text frame ends that connection with 1006, and no other', async () => {
+test('invalid UTF-8 in a text frame ends only its connection, with 1006', async () => {
   const wrong = [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]];
   for (const bytes of wrong) {
     const other = await FrameClient.open(stage.gateway.wsUrl);
@@ -169,7 +169,7 @@ test('invalid UTF-8 in a text frame ends that connection with 1006, and no other
   await assertStored([[TRICKY]], [TRICKY]);
 });
 
-test('a frame over twice the bound ends that connection with 1006, and no other', async () => {
+test('a frame over twice the bound ends only its connection, with 1006', async () => {
   const [other, plain] = [
     await FrameClient.open(stage.gateway.wsUrl),
     await new PlainClient({ url: stage.gateway.wsUrl }).open(),
@@ -183,30 +183,30 @@ test('a frame over twice the bound ends that connection with 1006, and no other'
   await assertStored([[TRICKY]], [TRICKY, kept]);
 });
 
-test('unknown subprotocols go on without one, as a plain connection', async () => {
-  // ws refuses a server that chooses none of those asked for: the bare handshake is looked at.
+test('unknown subprotocols yield a plain connection', async () => {
+  // ws rejects a server that chooses none of the requested subprotocols: check the bare handshake.
   const headers = { 'Sec-WebSocket-Protocol': 'chat, forebay.v2' };
   const answer = await upgrade(stage.gateway.httpUrl, headers);
   assert.equal(answer.protocol, undefined);
   answer.write(good('plain'));
   await until(async () => (await stage.newValues()).includes(good('plain')));
-  assert.equal(answer.heard(), 0);
+  assert.equal(answer.received(), 0);
   answer.end();
   tally.ws(1);
 });
 
 test('forebay.v1 is chosen among several subprotocols', async () => {
   const protocols = ['forebay.v2', 'forebay.v1', 'chat'];
-  const heard: string[] = [];
+  const received: string[] = [];
   const socket = await openSocket(stage.gateway.wsUrl, protocols, {}, (made) =>
-    made.on('message', (data) => heard.push(String(data))),
+    made.on('message', (data) => received.push(String(data))),
   );
   assert.equal(socket.protocol, 'forebay.v1');
-  await until(() => heard[0]?.startsWith('{"hello":'));
+  await until(() => received[0]?.startsWith('{"hello":'));
   socket.close();
 });
 
-test('in the end every event is accounted for, connections too, and the protocol was kept', async () => {
+test('all events and connections are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(client.violations, []);
   assert(client.isOpen);

@@ -1,4 +1,4 @@
-/** Clients that send nonsense: they live, and their neighbours hardly notice. */
+/** Clients that send invalid frames: they stay connected, and other clients are hardly affected. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
@@ -16,14 +16,14 @@ const BAD_FRAMES = 10_000;
 const ROUNDS = 5;
 const NEIGHBOURS = 4;
 const SAMPLES = 160;
-/** For what costs more per frame: acks in one p99, on so many connections that it is soon there. */
+/** For expensive frames: number of acks of one p99, and of connections that time them. */
 const COSTLY_NEIGHBOURS = 16;
 const COSTLY_SAMPLES = 400;
 
 const tally = new Tally();
 const stage = useStage();
 
-/** Frames that are bad in every way that text can be, and what must be said of each. */
+/** Text frames with each kind of error, and the expected rejections. */
 const BAD: readonly (readonly [frame: string, refused: Expected])[] = [
   ['', ['invalid_json']],
   ['{', ['invalid_json']],
@@ -42,7 +42,7 @@ const BAD: readonly (readonly [frame: string, refused: Expected])[] = [
 
 type Bad = (typeof BAD)[number];
 
-/** Notes so many frames of this list, in turn, in the tally. */
+/** Adds `count` frames of this list, in turn, to the tally. */
 function noteBad(list: readonly Bad[], frames: number): void {
   for (let index = 0; index < frames; index++) {
     const [code, range] = list[index % list.length]![1];
@@ -50,13 +50,13 @@ function noteBad(list: readonly Bad[], frames: number): void {
   }
 }
 
-/** The latency below which a share of the samples lies, ms. */
+/** Returns a quantile of the latencies, ms. */
 function percentile(samples: readonly number[], share: number): number {
   const sorted = [...samples].sort((a, b) => a - b);
   return sorted[Math.floor(share * (sorted.length - 1))]!;
 }
 
-/** A handful of well-behaved connections that note how long their acks take. */
+/** A few well-behaved connections that time their acks. */
 class Neighbours {
   readonly #clients: AcknowledgedClient[] = [];
   #latencies: number[] = [];
@@ -71,12 +71,12 @@ class Neighbours {
     return this;
   }
 
-  /** Acks that were timed since {@link p99} began. */
+  /** Acks timed since {@link p99} began. */
   get samples(): number {
     return this.#latencies.length;
   }
 
-  /** Sends one event after the other on each connection. @returns the 99th percentile, ms */
+  /** Sends events one by one on each connection. @returns the 99th percentile, ms */
   async p99(samples: number): Promise<number> {
     this.#latencies = [];
     const each = samples / this.#clients.length;
@@ -101,10 +101,10 @@ class Neighbours {
   }
 }
 
-/** The first of them: short ones, so that their number counts and not the time to parse them. */
+/** Short frames: their number counts, not the time to parse them. */
 const SHORT = BAD.slice(0, 10);
 
-/** Sends bad frames as fast as credit allows, from number `first` on, and waits for their fate. */
+/** Sends invalid frames as fast as credit allows, from number `first` on, and waits for replies. */
 async function flood(client: FrameClient, first: number, count: number): Promise<void> {
   let last = 0;
   for (let index = first; index < first + count; index++) {
@@ -113,12 +113,12 @@ async function flood(client: FrameClient, first: number, count: number): Promise
   await client.fate(last);
 }
 
-test('10,000 bad frames on one connection: it lives, its neighbours keep their pace', async () => {
+test('10,000 invalid frames on one connection: it stays open, other clients keep their latency', async () => {
   const neighbours = await new Neighbours().open(stage.gateway.wsUrl, NEIGHBOURS);
   const hostile = await FrameClient.open(stage.gateway.wsUrl);
   await neighbours.p99(SAMPLES); // warms up
-  // Calm and hostile rounds in turn, and their medians: a machine that is busy with something
-  // else for a while disturbs both alike, or one round only.
+  // Medians of alternating calm and hostile rounds: other load on the machine affects both alike,
+  // or one round only.
   const calm: number[] = [];
   const disturbed: number[] = [];
   const perRound = BAD_FRAMES / ROUNDS;
@@ -131,15 +131,15 @@ test('10,000 bad frames on one connection: it lives, its neighbours keep their p
     disturbed.push(await measured);
   }
   const [before, during] = [percentile(calm, 0.5), percentile(disturbed, 0.5)];
-  // 30 ms beside the factor: on two shared cores a p99 of some 15 ms doubles by itself when
-  // another process is given a core for a time slice or two.
+  // 30 ms in addition to the factor: on two shared cores a p99 of some 15 ms doubles when another
+  // process gets a core for a time slice or two.
   const allowed = Math.max(3 * before, before + 30);
   assert(during <= allowed, `p99 rose from ${before.toFixed(1)} to ${during.toFixed(1)} ms`);
 
   for (let index = 0; index < BAD_FRAMES; index++) {
     assertRefused(await hostile.fate(index + 1), SHORT[index % SHORT.length]![1]);
   }
-  assert.deepEqual(await hostile.exchange(good('after')), [], 'it lives and is served');
+  assert.deepEqual(await hostile.exchange(good('after')), [], 'it is connected and served');
   assert.deepEqual(hostile.violations, []);
   await hostile.close();
   await neighbours.close();
@@ -147,19 +147,19 @@ test('10,000 bad frames on one connection: it lives, its neighbours keep their p
   noteBad(SHORT, BAD_FRAMES);
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.equal((await stage.newRecords()).length, neighbours.events + 1);
-  assert.deepEqual(clientLines(), [], 'an acknowledged client hears it itself');
+  assert.deepEqual(clientLines(), [], 'acknowledged clients receive the rejections themselves');
 });
 
 type Costly = readonly [name: string, frame: string, ...refused: Expected[]];
 
-/** The range of each second event of 1,000, from `first` on. */
+/** Ranges of every second event of 1,000, from `first` on. */
 const everySecond = (first: number) =>
   Array.from({ length: 500 }, (_, index): [number, number] => {
     const event = 2 * index + first;
     return [event, event];
   });
 
-/** Frames that take the longest for their length or number, and what must be said of each. */
+/** Frames that are the most expensive for their length or number, and the expected rejections. */
 const COSTLY: readonly Costly[] = [
   ['1,000 events that break the schema', `[${'{},'.repeat(999)}{}]`, ['schema', [0, 999]]],
   [
@@ -169,7 +169,7 @@ const COSTLY: readonly Costly[] = [
     ['not_an_object', ...everySecond(1)],
   ],
   [
-    'NDJSON of 1,000 lines, all but the first broken',
+    'NDJSON of 1,000 lines, all but the first invalid',
     `{}${'\n{'.repeat(999)}`,
     ['schema', [0, 0]],
     ['invalid_json', [1, 999]],
@@ -188,22 +188,21 @@ const COSTLY: readonly Costly[] = [
 ];
 
 /**
- * A worker has one loop, uWebSockets.js hands over all that has arrived of a connection, and
- * frames cannot wait: who keeps its credit full holds the loop for a window's work at a time. An
- * event's way crosses the loop four times (frame, linger, Kafka's answer, ack), and each time it
- * may find one window's work begun and another one that has arrived meanwhile: by so many windows
- * its ack may be late.
+ * A worker has one loop, uWebSockets.js delivers everything that has arrived on a connection, and
+ * frames cannot wait: a client that uses up its credit holds the loop for a window's work at a time.
+ * An event crosses the loop four times (frame, linger, produce response, ack), and each time it may
+ * find one window in progress and another one queued: its ack may be late by as many windows.
  */
 const TURNS = 8;
-/** What a p99 of some 15 ms rises by itself where another process is given a core now and then. */
+/** Rise of a p99 of some 15 ms where another process sometimes gets a core. */
 const OTHERS_MS = 100;
 /**
- * And the work of a window is bounded, ms: on two cores of 2 GHz that have nothing else to do it
- * is 35 at the most. It was 1,200 for NDJSON when each line cost an exception.
+ * Bound of a window's work, ms: up to 35 on two idle cores of 2 GHz. It was 1,200 for NDJSON when
+ * each line threw an exception.
  */
 const WINDOW_MS_MAX = 250;
 
-test('costly bad frames as fast as credit allows: neighbours wait for windows of it, not more', async (t) => {
+test('expensive invalid frames as fast as credit allows: other clients wait only for windows of it', async (t) => {
   const neighbours = await new Neighbours().open(stage.gateway.wsUrl, COSTLY_NEIGHBOURS);
   const hostile = new HostileProcess();
   t.after(() => hostile.end());
@@ -213,15 +212,15 @@ test('costly bad frames as fast as credit allows: neighbours wait for windows of
     await hostile.flood(stage.gateway.wsUrl, frame);
     const during = await neighbours.p99(COSTLY_SAMPLES);
     const { frames, windowMs, nacks, served } = await hostile.stop(good(name));
-    // On a machine that has other work each wait for the loop is as long as it was before, too.
+    // On a busy machine each wait for the loop also includes the wait of the calm rounds.
     const allowed = 3 * before + TURNS * windowMs + OTHERS_MS;
     const figures = `p99 ${before.toFixed(1)} -> ${during.toFixed(1)} ms, window ${windowMs.toFixed(1)} ms, ${frames} frames`;
     t.diagnostic(`${name}: ${figures}`);
     assert(during <= allowed, `${name}: ${figures}`);
     assert(windowMs <= WINDOW_MS_MAX, `${name}: ${figures}`);
-    assert.equal(nacks.length, 1, 'the same is said of each frame');
+    assert.equal(nacks.length, 1, 'each frame has the same rejections');
     assertRefused(nacks[0]!, ...refused);
-    assert(served, 'it lives and is served');
+    assert(served, 'it is connected and served');
     const events = refused.map(([code, ...ranges]) => {
       const named = ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0);
       return [code, frames * Math.max(1, named)] as const;
@@ -234,12 +233,12 @@ test('costly bad frames as fast as credit allows: neighbours wait for windows of
   assert.equal((await stage.newRecords()).length, neighbours.events + COSTLY.length);
 });
 
-/** What the log says of clients. */
+/** Log lines about clients. */
 function clientLines() {
   return stage.gateway.log.filter(({ msg }) => msg?.includes('of a plain client'));
 }
 
-test('a plain client sends 10,000 bad frames and good ones: it hears nothing, the log is short', async () => {
+test('a plain client sends 10,000 invalid and valid frames: no reply, few log lines', async () => {
   const plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
   const events: string[] = [];
   for (let index = 0; index < BAD_FRAMES; index++) {
@@ -247,7 +246,7 @@ test('a plain client sends 10,000 bad frames and good ones: it hears nothing, th
     if (index % 50 !== 0) continue;
     events.push(good(`${index}`));
     plain.socket.send(events.at(-1)!);
-    // Not all at once: that would be a flood.
+    // In parts: all at once would be a flood.
     await ponged(plain.socket);
   }
   tally.ws(events.length);
@@ -270,7 +269,7 @@ test('a plain client sends 10,000 bad frames and good ones: it hears nothing, th
   await plain.close();
 });
 
-test('in the end every event is accounted for, and the worker is the one that began', async () => {
+test('all events are accounted for, and the worker was not replaced', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await stage.gateway.metrics();
   assert.equal(metrics.value('forebay_worker_restarts_total'), 0);

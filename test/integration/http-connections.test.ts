@@ -1,4 +1,4 @@
-/** What one HTTP connection carries: requests in turn, and those that are not to be believed. */
+/** Requests on one HTTP connection: sequences, and requests with ambiguous framing. */
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { good } from '../../testing/events.ts';
@@ -26,7 +26,7 @@ const postText = (body: string, head = '') =>
   `POST /events HTTP/1.1\r\nHost: a\r\n${head}Content-Length: ${body.length}\r\n\r\n${body}`;
 const getText = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
 
-/** Reads what was stored until it is this. */
+/** Waits until exactly these events are stored. */
 async function assertStored(...expected: string[]): Promise<void> {
   const values: string[] = [];
   await until(async () => {
@@ -36,7 +36,7 @@ async function assertStored(...expected: string[]): Promise<void> {
   assert.deepEqual(values.sort(), expected.sort());
 }
 
-test('requests that are answered at once may be pipelined: answers in order, each its own', async () => {
+test('requests answered at once may be pipelined: one response each, in order', async () => {
   const http = connection();
   const paths = ['/livez', '/nothing', '/page.js', '/readyz', '/livez', '/events'];
   http.write(paths.map(getText).join(''));
@@ -45,7 +45,7 @@ test('requests that are answered at once may be pipelined: answers in order, eac
   assert.deepEqual(statuses, [200, 404, 200, 200, 200, 405]);
 });
 
-test('a request behind a refused body is answered, and the body is not taken for it', async () => {
+test('a request after a rejected body is answered, and the body is not parsed as a request', async () => {
   const http = connection();
   const inner = postText(B);
   http.write(postText(inner, 'Content-Type: text/html\r\n') + postText(A));
@@ -56,17 +56,17 @@ test('a request behind a refused body is answered, and the body is not taken for
   tally.http(1);
 });
 
-test('a request that comes before the events of the one before are settled: no answer is mixed up', async () => {
+test('a request that arrives before the previous one is settled: no response is mixed up', async () => {
   const http = connection();
   http.write(postText(A) + postText(B));
   await http.ended();
-  assert.equal(http.rest, '', 'neither was answered: nobody knows, and sends again');
-  // The first one was whole and is stored; the second one was not looked at.
+  assert.equal(http.rest, '', 'neither was answered: the client has to resend both');
+  // The first one was complete and is stored; the second one was not processed.
   await assertStored(A);
   tally.http(1);
 });
 
-test('a connection goes on after any answer', async () => {
+test('a connection stays usable after any response', async () => {
   const http = connection();
   for (const [status, text, bare] of [
     [200, postText(A)],
@@ -90,7 +90,7 @@ test('a connection goes on after any answer', async () => {
   tally.http(0, { invalid_json: 1 });
 });
 
-test('several Content-Length headers: 400, and what is behind is never a request', async () => {
+test('several Content-Length headers: 400, and nothing after it is a request', async () => {
   for (const [first, second] of [
     [A.length, 5],
     [5, A.length],
@@ -116,7 +116,7 @@ test('several Content-Length headers: 400, and what is behind is never a request
   assert.deepEqual(await stage.newValues(), []);
 });
 
-test('Content-Length beside Transfer-Encoding: 400, and nothing behind it is a request', async () => {
+test('Content-Length with Transfer-Encoding: 400, and nothing after it is a request', async () => {
   const http = connection();
   http.write(
     'POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n' +
@@ -137,7 +137,7 @@ test('Expect: 100-continue is answered before the body', async () => {
   tally.http(1);
 });
 
-test('HTTP/1.0 and a request without Host are refused, and the connection ends', async () => {
+test('HTTP/1.0 and a request without Host are rejected, and the connection ends', async () => {
   for (const [status, text] of [
     [505, 'GET /livez HTTP/1.0\r\nHost: a\r\n\r\n'],
     [400, 'GET /livez HTTP/1.1\r\n\r\n'],
@@ -149,7 +149,7 @@ test('HTTP/1.0 and a request without Host are refused, and the connection ends',
   }
 });
 
-test('a client that asks for it is closed behind its answer', async () => {
+test('Connection: close ends the connection after the response', async () => {
   const http = connection();
   http.write(postText(A, 'Connection: close\r\n'));
   assert.equal((await http.answer()).status, 200);
@@ -158,7 +158,7 @@ test('a client that asks for it is closed behind its answer', async () => {
   tally.http(1);
 });
 
-test('in the end every event is accounted for', async () => {
+test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await freshMetrics(stage.gateway);
   const refused = metrics.value('forebay_requests_refused_total', { reason: 'bad_request' });

@@ -1,4 +1,4 @@
-/** Pages of other origins, and what an address says that it takes. */
+/** Pages of other origins, and allowed methods. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
@@ -24,14 +24,14 @@ const ask = (line: string, headers: Record<string, string>, body?: string) => {
   return http.answer();
 };
 
-/** Those of an answer that are CORS's. */
+/** Returns the CORS headers of a response. */
 function corsOf(headers: ReadonlyMap<string, string>): Record<string, string> {
   const names = [...headers.keys()].filter((name) => name.startsWith('access-control-'));
   return Object.fromEntries(names.sort().map((name) => [name.slice(15), headers.get(name)!]));
 }
 const READABLE = { 'allow-origin': ALLOWED, 'expose-headers': 'Retry-After' };
 
-test('a preflight of an allowed origin: 204 with what may be sent, for two hours', async () => {
+test('a preflight of an allowed origin: 204 with the allowed headers and methods, for two hours', async () => {
   const { status, headers, body } = await ask('OPTIONS /events', {
     Origin: ALLOWED,
     'Access-Control-Request-Method': 'POST',
@@ -58,7 +58,7 @@ test('a preflight of a foreign origin allows nothing', async () => {
   }
 });
 
-test('a page of an allowed origin may read each answer, refusals too', async () => {
+test('a page of an allowed origin may read each response, also rejections', async () => {
   const json = { Origin: ALLOWED, 'Content-Type': 'application/json' };
   const expect = async (status: number, headers: Record<string, string>, body: string) => {
     const answer = await ask('POST /events', headers, body);
@@ -77,7 +77,7 @@ test('a page of an allowed origin may read each answer, refusals too', async () 
   tally.http(0, { invalid_json: 1 });
 });
 
-test('what sendBeacon sends, text without a preflight, is taken from an allowed origin', async () => {
+test('sendBeacon, text without a preflight, is accepted from an allowed origin', async () => {
   const headers = { Origin: ALLOWED, 'Content-Type': 'text/plain;charset=UTF-8' };
   assert.equal((await ask('POST /events', headers, EVENT)).status, 200);
   assert.deepEqual(await stage.newValues(), [EVENT]);
@@ -94,7 +94,7 @@ test('403 forbidden_origin: a foreign page stores nothing, and reads nothing', a
   assert.deepEqual(await stage.newValues(), []);
 });
 
-test('who sends no Origin is no page: no word of CORS', async () => {
+test('a request without Origin: no CORS headers', async () => {
   const { status, headers } = await ask('POST /events', {}, EVENT);
   assert.equal(status, 200);
   assert.deepEqual(corsOf(headers), {});
@@ -103,7 +103,7 @@ test('who sends no Origin is no page: no word of CORS', async () => {
   tally.http(1);
 });
 
-test('OPTIONS elsewhere: 204 with Allow, 404 where there is nothing', async () => {
+test('OPTIONS for other paths: 204 with Allow, 404 for unknown paths', async () => {
   for (const path of ['/', '/livez', '/readyz', '/page.js', '/ws', '/livez?x=1']) {
     const { status, headers } = await ask(`OPTIONS ${path}`, {});
     assert.deepEqual([status, headers.get('allow')], [204, 'GET, HEAD, OPTIONS'], path);
@@ -126,8 +126,8 @@ test('a query changes nothing', async () => {
   tally.http(1);
 });
 
-test('in the end every event is accounted for, all on one connection', async () => {
-  assert(!http.closed, 'one connection has carried it all');
+test('all events are accounted for, all on one connection', async () => {
+  assert(!http.closed, 'one connection carried all requests');
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await freshMetrics(stage.gateway);
   const refused = (reason: string) => metrics.value('forebay_requests_refused_total', { reason });

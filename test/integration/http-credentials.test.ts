@@ -1,4 +1,4 @@
-/** Pages of other origins in a real browser, which send with credentials and tracing headers. */
+/** Pages of other origins in a real browser, with credentials and tracing headers. */
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { after, test } from 'node:test';
@@ -12,8 +12,7 @@ import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
 
 const skip = missingTool('chromium');
-/** Origins, each with a server of its own: with routes in their place Playwright, not the gateway,
- * would answer preflights. */
+/** Origins with a server each: with routes instead, Playwright would answer preflights. */
 const [first, second] = (await freePorts(2)) as [number, number];
 const NAMED = `http://127.0.0.1:${first}`;
 const OTHER = `http://127.0.0.1:${second}`;
@@ -36,7 +35,7 @@ after(() => {
   for (const server of servers) server.close();
 });
 
-/** Runs `code` on a page of that origin; `url` and `event` are there. */
+/** Runs `code` on a page of that origin, with `url` and `event` in scope. */
 async function onPage(origin: string, stage: Stage, event: string, code: string): Promise<unknown> {
   await shown.page.goto(`${origin}/`);
   const url = `${stage.gateway.httpUrl}/events`;
@@ -83,7 +82,7 @@ test('a listed page: a beacon with a JSON Blob is stored, and fetch with credent
   assert.deepEqual(shown.complaints, []);
 });
 
-test('a page that only * lets in: without credentials, with tracing headers, never with credentials', {
+test('a page allowed only by *: without credentials, with tracing headers, never with credentials', {
   skip,
 }, async () => {
   for (const options of ['', TRACED]) {
@@ -99,7 +98,7 @@ test('a page that only * lets in: without credentials, with tracing headers, nev
   assert.deepEqual(await every.newValues(), []);
 });
 
-test('a page that is not listed: neither with credentials nor without', { skip }, async () => {
+test('an unlisted page: neither with credentials nor without', { skip }, async () => {
   for (const options of ['', INCLUDED, TRACED, `${INCLUDED}, keepalive: true`]) {
     assert.equal(await onPage(OTHER, listed, good('x'), posting(options)), FAILED, options);
   }
@@ -107,7 +106,7 @@ test('a page that is not listed: neither with credentials nor without', { skip }
   assert.deepEqual(await listed.newValues(), []);
 });
 
-/** What an answer says of CORS, by the names behind `Access-Control-`. */
+/** Returns the CORS headers of a response by their names without `Access-Control-`. */
 async function corsOf(stage: Stage, line: string, headers: Record<string, string>, body?: string) {
   const http = new RawHttp(stage.gateway.port);
   http.request(line, headers, body);
@@ -123,7 +122,7 @@ async function corsOf(stage: Stage, line: string, headers: Record<string, string
   };
 }
 
-test('each answer to a listed page tells so, whatever is refused', async () => {
+test('each response to a listed page has CORS headers, also rejections', async () => {
   const json = { 'Content-Type': 'application/json' };
   const cases: [number, string, Record<string, string>, string?][] = [
     [200, 'POST /events', json, good('x')],
@@ -145,7 +144,7 @@ test('each answer to a listed page tells so, whatever is refused', async () => {
   }
 });
 
-test('credentials for the listed origin, exactly as it is listed, and never with *', async () => {
+test('credentials are allowed for the exact listed origin, and never with *', async () => {
   const body = good('x');
   const asked = { 'Access-Control-Request-Method': 'POST' };
   for (const line of ['POST /events', 'OPTIONS /events']) {
@@ -169,7 +168,7 @@ test('credentials for the listed origin, exactly as it is listed, and never with
   }
 });
 
-test('a preflight allows tracing headers in any letter case, and nothing else that is asked for', async () => {
+test('a preflight allows tracing headers in any letter case, and no other requested header', async () => {
   const asks = (names: string) =>
     corsOf(listed, 'OPTIONS /events', {
       Origin: NAMED,

@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const EVENT = good('expected');
 const CASES = ['100-continue', '100-Continue', '100-CONTINUE', ' 100-cOnTiNuE ', '100-continue, ,'];
 const KEY = 'dGhlIHNhbXBsZSBub25jZQ==';
-/** Less than any client waits before it sends its body without an interim response. */
+/** Shorter than the wait of any client that sends its body without an interim response. */
 const AT_ONCE_MS = 900;
 
 const tally = new Tally();
@@ -37,7 +37,7 @@ async function assertStored(count: number): Promise<void> {
   tally.http(count);
 }
 
-test('100-continue in any letter case: 100 at once, then one final answer, on one connection', async () => {
+test('100-continue in any letter case: 100 at once, then one final response, on one connection', async () => {
   const http = connection();
   const length = String(EVENT.length);
   for (const value of CASES) {
@@ -46,7 +46,7 @@ test('100-continue in any letter case: 100 at once, then one final answer, on on
       http.request('POST /events', headers);
       const interim = await http.answer(true);
       assert.deepEqual([interim.status, interim.headers.size], [100, 0], value);
-      // A refusal does not wait for the body, which is skipped.
+      // A rejection does not wait for the body, which is skipped.
       if (type === 'application/json') assert.equal(http.rest, '', 'the body is waited for');
       http.write(EVENT);
       const final = await http.answer();
@@ -54,13 +54,13 @@ test('100-continue in any letter case: 100 at once, then one final answer, on on
       assert.equal(final.headers.get('connection'), 'keep-alive');
       assert.equal(final.headers.get('content-type'), 'application/json');
       assert.equal(final.headers.get('x-content-type-options'), 'nosniff');
-      assert.equal(http.rest, '', 'one final answer');
+      assert.equal(http.rest, '', 'one final response');
     }
   }
   await assertStored(CASES.length);
 });
 
-test('a chunked body in any letter case: 100 at once, then the answer', async () => {
+test('a chunked body in any letter case: 100 at once, then the response', async () => {
   for (const value of CASES) {
     const http = connection();
     http.request('POST /events', { Expect: value, 'Transfer-Encoding': 'chunked' });
@@ -72,7 +72,7 @@ test('a chunked body in any letter case: 100 at once, then the answer', async ()
   await assertStored(CASES.length);
 });
 
-test('a body that comes without being waited for is taken, in one packet and in parts', async () => {
+test('a body sent without waiting is accepted, in one packet and in parts', async () => {
   const http = connection();
   for (const value of CASES) {
     http.request('POST /events', { Expect: value }, EVENT);
@@ -87,7 +87,7 @@ test('a body that comes without being waited for is taken, in one packet and in 
   await assertStored(CASES.length + 1);
 });
 
-test('the header twice is one list', async () => {
+test('a repeated header is one list', async () => {
   const http = connection();
   for (const [first, second, status] of [
     ['100-continue', '100-continue', 100],
@@ -112,7 +112,7 @@ test('the header twice is one list', async () => {
   await assertStored(5);
 });
 
-test('any other expectation: 417 before the body, which is not waited for and not a request', async () => {
+test('any other expectation: 417 before the body, which is neither awaited nor a request', async () => {
   for (const value of [
     'x',
     '200-ok',
@@ -126,7 +126,7 @@ test('any other expectation: 417 before the body, which is not waited for and no
     const { status, headers, body } = await http.answer();
     assert.deepEqual([status, headers.get('connection')], [417, 'close'], value);
     assert.match(body, /"code":"expectation_failed"/);
-    // What comes instead of a body is no request either.
+    // Bytes in place of the body are no request either.
     http.write(`GET /livez HTTP/1.1\r\nHost: a\r\n\r\n${' '.repeat(EVENT.length)}`);
     await http.end();
     assert.doesNotMatch(http.rest, /alive/);
@@ -141,7 +141,7 @@ test('any other expectation: 417 before the body, which is not waited for and no
   assert.deepEqual(await stage.newValues(), []);
 });
 
-test('without a body there is nothing to wait for: the answer alone, in other letters', async () => {
+test('without a body: only the final response, in any letter case', async () => {
   const http = connection();
   http.request('GET /livez', { Expect: '100-Continue' });
   assert.equal((await http.answer()).status, 200);
@@ -150,7 +150,7 @@ test('without a body there is nothing to wait for: the answer alone, in other le
   tally.http(0, { invalid_json: 1 });
 });
 
-test('a handshake: unknown expectations are 417, the known one does not hinder it', async () => {
+test('a handshake: unknown expectations are 417, 100-continue has no effect', async () => {
   const upgrade = {
     Upgrade: 'websocket',
     Connection: 'Upgrade',
@@ -165,7 +165,7 @@ test('a handshake: unknown expectations are 417, the known one does not hinder i
   assert.equal((await right.answer(true)).status, 101);
 });
 
-test('a body that never comes after 100: 408, as without it', async () => {
+test('a body that never arrives after 100: 408, as without Expect', async () => {
   const http = connection();
   http.request('POST /events', { Expect: '100-Continue', 'Content-Length': '10' });
   assert.equal((await http.answer(true)).status, 100);
@@ -198,7 +198,7 @@ test('curl does not wait', { skip: missingTool('curl') }, async () => {
   await assertStored(2);
 });
 
-test('Node.js hears `continue`, and its agent uses the connection again', async () => {
+test('Node.js emits `continue`, and its agent reuses the connection', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number | undefined>();
   for (const value of ['100-continue', '100-Continue']) {
@@ -227,7 +227,7 @@ test('Node.js hears `continue`, and its agent uses the connection again', async 
   await assertStored(2);
 });
 
-test('in the end every event is accounted for', async () => {
+test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await freshMetrics(stage.gateway);
   const reason = 'expectation_failed';

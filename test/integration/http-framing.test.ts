@@ -1,6 +1,6 @@
 /**
- * Where a request ends: each request of the table alone, and with another one smuggled behind it,
- * directly and through HAProxy. A good client beside them all is served.
+ * Request framing: each request of the table alone, and with another one smuggled behind it,
+ * directly and through HAProxy. A well-behaved client is served meanwhile.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -23,14 +23,14 @@ const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
 const STORED: ReadonlySet<unknown> = new Set(['taken', 'taken, the last', 'stored, cut']);
 
-/** Events of the table that are stored since the last look. */
+/** Events of the table stored since the last call. */
 async function storedOfTable(): Promise<string[]> {
   await metricsAtRest(stage.gateway);
   const events = new Set(FRAMED_REQUESTS.map(({ event }) => event));
   return (await stage.newValues()).filter((value) => events.has(value)).sort();
 }
 
-/** Sends the request alone. @returns what is wrong with its answer or its connection's end */
+/** Sends the request alone. @returns errors of its response or of its connection's end */
 async function alone({ bytes, fate }: FramedRequest): Promise<string | undefined> {
   const raw = new RawHttp(stage.gateway.port);
   raw.write(bytes);
@@ -50,12 +50,12 @@ async function alone({ bytes, fate }: FramedRequest): Promise<string | undefined
   return answered === String(expected) ? undefined : `answered [${answered}] not [${expected}]`;
 }
 
-/** @returns the answers if there are more than one, or one to the marker */
+/** @returns the responses if there are several, or one to the marker */
 function smuggled(raw: RawHttp): string | undefined {
   return raw.statuses.length > 1 || raw.statuses.includes(MARKER_STATUS) ? raw.text : undefined;
 }
 
-/** Sends it with a marker behind: in the same packet, and in another one. */
+/** Sends it followed by a marker: in the same packet, and in another one. */
 async function smuggling({ bytes, fate }: FramedRequest): Promise<string | undefined> {
   for (const parts of [[Buffer.concat([bytes, MARKER])], [bytes, MARKER]]) {
     const raw = new RawHttp(stage.gateway.port);
@@ -67,7 +67,7 @@ async function smuggling({ bytes, fate }: FramedRequest): Promise<string | undef
   return undefined;
 }
 
-/** The rows at which something is wrong, all of them tried at the same time. */
+/** Runs all rows concurrently. @returns the failures */
 async function failures(
   rows: readonly FramedRequest[],
   attack: (row: FramedRequest) => Promise<string | undefined>,
@@ -81,7 +81,7 @@ async function failures(
   return failed.flat();
 }
 
-/** A good client beside `attack`: all of its events are stored, once. */
+/** Runs a well-behaved client during `attack`: all its events are stored once. */
 async function besideGoodClient(t: TestContext, name: string, attack: () => Promise<void>) {
   const client = await GoodClient.overWs(t, stage.gateway.wsUrl, name);
   await attack();
@@ -91,7 +91,7 @@ async function besideGoodClient(t: TestContext, name: string, attack: () => Prom
   return ids;
 }
 
-test('each request is taken or refused as the table says, and nothing else of it is stored', async (t) => {
+test('each request is accepted or rejected as in the table, and nothing else of it is stored', async (t) => {
   assert(FRAMED_REQUESTS.length > 100, `${FRAMED_REQUESTS.length} requests`);
   await besideGoodClient(t, 'alone', async () => {
     assert.deepEqual(await failures(FRAMED_REQUESTS, alone), []);
@@ -100,7 +100,7 @@ test('each request is taken or refused as the table says, and nothing else of it
   assert.deepEqual(await storedOfTable(), expected.map(({ event }) => event).sort());
 });
 
-test('what stands behind a request that can be read in two ways is never answered', async (t) => {
+test('bytes after an ambiguous request are never answered', async (t) => {
   const rows = FRAMED_REQUESTS.filter(({ fate }) => fate !== 'taken');
   await besideGoodClient(t, 'smuggling', async () => {
     assert.deepEqual(await failures(rows, smuggling), []);
@@ -109,7 +109,7 @@ test('what stands behind a request that can be read in two ways is never answere
   for (const event of await storedOfTable()) assert(stored.has(event), event);
 });
 
-/** Posts so many events through HAProxy: who gets the answer to another's sees another number. */
+/** Posts a client-specific number of events through HAProxy, which reveals a swapped response. */
 async function postMany(url: string, events: number): Promise<string | undefined> {
   const body = arrayOf(Array.from({ length: events }, (_, index) => good(`of-${events}-${index}`)));
   const headers = { 'Content-Type': 'application/json' };
@@ -118,14 +118,14 @@ async function postMany(url: string, events: number): Promise<string | undefined
   return answer.startsWith(`{"accepted":${events},`) ? undefined : `${response.status} ${answer}`;
 }
 
-test('behind HAProxy nothing is answered that it has not sent, and each client hears its own', {
+test('behind HAProxy no smuggled request is answered, and each client receives its own responses', {
   skip: missingTool('haproxy'),
 }, async (t) => {
   const tapped = await TappedPort.open(t, stage.gateway.port);
   const haproxy = await startBalancer(t, [tapped], {
-    // A check that is late takes the gateway away from everybody.
+    // A late check would take the gateway out of service for all clients.
     checkMs: 10_000,
-    // Its connections are for all clients together, as where no PROXY header says whose each is.
+    // Clients share its connections, as without PROXY headers.
     edit: (config) =>
       config
         .replace('send-proxy-v2', '')
@@ -145,7 +145,7 @@ test('behind HAProxy nothing is answered that it has not sent, and each client h
       await raw.end();
     }
   });
-  // The gateway itself would not see this length, and answer what is in the body.
+  // The gateway alone would miss this length and answer the contents of the body.
   const nameless = new RawHttp(port);
   const head = `GET /livez HTTP/1.1\r\nHost: gateway\r\n: x\r\nContent-Length: ${MARKER.length}`;
   nameless.write(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), MARKER]));
@@ -156,5 +156,5 @@ test('behind HAProxy nothing is answered that it has not sent, and each client h
   const connections = tapped.connections(checks).length;
   t.diagnostic(`${answers} answers on ${connections} connections, ${sent} were asked for`);
   assert.equal(answers, sent);
-  assert(sent >= victims && connections < sent / 2, 'connections are used again');
+  assert(sent >= victims && connections < sent / 2, 'connections are reused');
 });

@@ -1,4 +1,4 @@
-/** Bodies with Content-Encoding: decompressed or rejected, and other clients lose nothing. */
+/** Bodies with Content-Encoding: decompressed or rejected, without effect on other clients. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
@@ -32,7 +32,7 @@ function postPacked(body: Buffer, encoding = 'gzip', type = ''): Promise<PostAns
   return post(stage, body, type, { 'Content-Encoding': encoding });
 }
 
-test('200: gzip of each type, however it is written, in several members; stored as it was before', async () => {
+test('200: gzip of each type, in any spelling, in several members; stored byte for byte', async () => {
   const lines = 'application/x-ndjson';
   const members = Buffer.concat([gzipSync(`[${A}`), gzipSync(''), gzipSync(`,${B}]`)]);
   const bodies: [Buffer, string, string?][] = [
@@ -50,7 +50,7 @@ test('200: gzip of each type, however it is written, in several members; stored 
   }
 });
 
-/** Each encoding but gzip, as this Node.js has it. */
+/** Encodings except gzip that this Node.js version has. */
 const ENCODERS: [string, (bytes: Buffer) => Buffer][] = [
   ['deflate', deflateSync],
   ['Deflate', deflateRawSync],
@@ -80,7 +80,7 @@ test('200: deflate, raw deflate, Brotli and zstd, of each type and its synonyms'
   }
 });
 
-test('200: a body in slices, of 8,000 alike events, 1:100 and more compressed', async () => {
+test('200: a body decoded in slices, of 8,000 similar events, compressed 1:100 and more', async () => {
   const lines = Buffer.from(`${A}\n`.repeat(8_000));
   for (const [encoding, pack] of [['gzip', gzipSync] as (typeof ENCODERS)[0], ...ENCODERS]) {
     const packed = pack(lines);
@@ -92,7 +92,7 @@ test('200: a body in slices, of 8,000 alike events, 1:100 and more compressed', 
   }
 });
 
-test('the bytes that are counted are those that came', async () => {
+test('compressed bytes are counted', async () => {
   const name = 'forebay_received_bytes_total';
   const count = async () => (await freshMetrics(stage.gateway)).value(name, { transport: 'http' });
   const before = await count();
@@ -103,7 +103,7 @@ test('the bytes that are counted are those that came', async () => {
   tally.http(100);
 });
 
-test('decompressed to exactly 1 MiB is taken, one byte more is 413', async () => {
+test('a decompressed size of exactly 1 MiB is accepted, one byte more is 413', async () => {
   const body = (bytes: number) => gzipSync(A.padEnd(bytes));
   const taken = await postPacked(body(MIB));
   assert.deepEqual([taken.status, taken.body.accepted], [200, 1]);
@@ -113,7 +113,7 @@ test('decompressed to exactly 1 MiB is taken, one byte more is 413', async () =>
   assert.deepEqual([status, refused.error?.code], [413, 'too_large']);
 });
 
-test('413: a bomb, while a good client beside it is served', async () => {
+test('413: a decompression bomb, while another client is served', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   const zeros = Buffer.alloc(64 * MIB);
   const packed: [Buffer, string][] = [[gzipSync(zeros), 'gzip']];
@@ -121,7 +121,8 @@ test('413: a bomb, while a good client beside it is served', async () => {
   const bombs = Array.from({ length: BOMBS }, (_, index) =>
     postPacked(...packed[index % packed.length]!),
   );
-  for (let sent = 0; sent < 20; sent++) assert.deepEqual(await client.exchange(good('beside')), []);
+  for (let sent = 0; sent < 20; sent++)
+    assert.deepEqual(await client.exchange(good('bystander')), []);
   for (const { status, body } of await Promise.all(bombs)) {
     assert.equal(status, 413);
     assert.equal(body.error?.code, 'too_large');
@@ -132,7 +133,7 @@ test('413: a bomb, while a good client beside it is served', async () => {
   tally.ws(20);
 });
 
-test('400 bad_encoding: broken, cut short, followed by anything, or no gzip; nothing is stored', async () => {
+test('400 bad_encoding: corrupt, truncated, with trailing bytes, or not gzip; nothing is stored', async () => {
   const packed = gzipSync(A);
   const broken = Buffer.from(packed);
   broken[12]! ^= 0xff;
@@ -149,7 +150,7 @@ test('400 bad_encoding: broken, cut short, followed by anything, or no gzip; not
     const whole = pack(Buffer.from(A));
     sent.push([whole.subarray(0, -1), encoding], [Buffer.concat([whole, whole]), encoding]);
     sent.push([Buffer.from(A), encoding], [Buffer.alloc(0), encoding]);
-    // Its frames may come one after the other: here they are no NDJSON.
+    // Several frames may follow each other; their content is not NDJSON here.
     if (encoding === 'ZSTD') sent.splice(-3, 1);
   }
   for (const [index, [body, encoding]] of sent.entries()) {
@@ -171,7 +172,7 @@ const UNSUPPORTED = [
   ...(HAS_ZSTD ? [] : ['zstd']),
 ];
 
-test('415: another encoding, and several; the answer lists those of this Node.js', async () => {
+test('415: another encoding, and several; the response lists those of this Node.js version', async () => {
   const list = `gzip, deflate, br${HAS_ZSTD ? ', zstd' : ''}`;
   for (const encoding of UNSUPPORTED) {
     const { status, headers, body } = await postPacked(gzipSync(A), encoding);
@@ -181,7 +182,7 @@ test('415: another encoding, and several; the answer lists those of this Node.js
   }
 });
 
-test('415: one encoding in each of two headers', async () => {
+test('415: two headers with one encoding each', async () => {
   const { hostname, port } = new URL(stage.gateway.httpUrl);
   const headers = { 'Content-Encoding': ['gzip', 'gzip'] };
   const sent = request({ hostname, port, method: 'POST', path: '/events', headers });
@@ -191,14 +192,14 @@ test('415: one encoding in each of two headers', async () => {
   assert.match(await text(answer), /send one of gzip, deflate, br.*, not several"/);
 });
 
-test('415: a text in another charset, by its name', async () => {
+test('415: text in another charset, by its name', async () => {
   const latin = Buffer.from(good('ä'), 'latin1');
   const { status, body } = await post(stage, latin, 'text/plain; charset=ISO-8859-1');
   assert.deepEqual([status, body.error?.code], [415, 'unsupported_media_type']);
   assert.match(body.error?.message ?? '', /: charset ISO-8859-1: send UTF-8$/);
 });
 
-test('in the end every event is accounted for, and each refused request counted', async () => {
+test('all events are accounted for, and each rejected request is counted', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await freshMetrics(stage.gateway);
   const refused = (reason: string) => metrics.value('forebay_requests_refused_total', { reason });

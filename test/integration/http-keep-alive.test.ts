@@ -1,4 +1,4 @@
-/** How long an idle HTTP connection stays open, and what its answers say of it. */
+/** Lifetime of idle HTTP connections, and the headers that announce it. */
 import assert from 'node:assert/strict';
 import { Agent, get } from 'node:http';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
 
-/** uWebSockets.js: 10 s, looked at once in 4 s. */
+/** uWebSockets.js: 10 s, checked every 4 s. */
 const IDLE_MS = { least: 8_000, most: 12_000 };
 const DELAY_MS = 3_000;
 
@@ -18,7 +18,7 @@ const KEEP_ALIVE = `timeout=${LIMITS.keepAliveSeconds}`;
 const CLOSES = { Connection: 'close' };
 const LISTS = ['Close', 'close, TE', 'TE, close', 'keep-alive,close', 'TE'];
 
-test('answers that keep the connection open say for how long, the others do not', async () => {
+test('responses that keep the connection open announce for how long, others do not', async () => {
   const ask = async (line: string, headers: Record<string, string> = {}, body?: string) => {
     const http = new RawHttp(stage.gateway.port);
     http.request(line, headers, body);
@@ -57,7 +57,7 @@ test('answers that keep the connection open say for how long, the others do not'
   assert.deepEqual([headers.get('connection'), headers.get('keep-alive')], ['close', undefined]);
 });
 
-test('an idle connection stays open for longer than answers say, and then ends', async (t) => {
+test('an idle connection stays open longer than announced, and then ends', async (t) => {
   const connections = ['GET /livez', 'POST /events', 'GET /livez'].map((line) => {
     const http = new RawHttp(stage.gateway.port);
     http.request(line, {}, line.startsWith('POST') ? good('x') : undefined);
@@ -71,13 +71,13 @@ test('an idle connection stays open for longer than answers say, and then ends',
     await until(() => http.closed, { deadlineMs, everyMs: 5, what: 'its end' });
     const idleMs = performance.now() - sinceMs;
     t.diagnostic(`${line}: ${(idleMs / 1000).toFixed(1)} s`);
-    assert(idleMs > 1000 * Number(seconds), `${idleMs} ms, and ${seconds} s were told`);
+    assert(idleMs > 1000 * Number(seconds), `${idleMs} ms, with ${seconds} s announced`);
     assert(idleMs > IDLE_MS.least - 100 && idleMs < IDLE_MS.most + DELAY_MS, `${idleMs} ms`);
   });
   await Promise.all(ended);
 });
 
-test('Node.js’s agent uses a connection within that time, and no later', async () => {
+test('Node.js’s agent reuses a connection only within that time', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1, timeout: 60_000 });
   const ask = () =>
     new Promise<number | undefined>((resolve, reject) => {

@@ -1,4 +1,4 @@
-/** Long bodies, which are taken apart over many turns of the loop. */
+/** Long bodies, which are decoded over many turns of the loop. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -11,11 +11,11 @@ import { assertRefused } from '../support/refusals.ts';
 import { useStage } from '../support/use-stage.ts';
 
 const LINES = 'application/x-ndjson';
-/** Nearly 1 MiB each, of one key, numbered. */
+/** Numbered events of one key, nearly 1 MiB in total. */
 const EVENTS = Array.from({ length: 8_400 }, (_, index) =>
   good('same', { clientId: 'one key', number: index, filling: 'x'.repeat(20) }),
 );
-/** The longest to take apart: nothing but brackets, as deep as they may be. */
+/** The slowest body to decode: only brackets, at the maximum depth. */
 const NEST = `${'['.repeat(60)}${']'.repeat(60)},`;
 const DEEP = arrayOf(
   Array.from({ length: 15 }, (_, index) =>
@@ -26,7 +26,7 @@ const DEEP = arrayOf(
 let tally = new Tally();
 const stage = useStage();
 
-test('ten thousand events: each stored unchanged, those of one key in order, an array or lines', async () => {
+test('ten thousand events, as an array or lines: stored unchanged, those of one key in order', async () => {
   for (const [body, type] of [
     [arrayOf(EVENTS), 'application/json'],
     [` ${EVENTS.join('\r\n\n')}`, 'text/plain'],
@@ -39,7 +39,7 @@ test('ten thousand events: each stored unchanged, those of one key in order, an 
   }
 });
 
-test('a syntax error at the end of an array refuses it before anything is stored', async () => {
+test('a syntax error at the end of an array rejects it before anything is stored', async () => {
   for (const end of ['', ',]', ']x', `,${good('x').slice(0, -1)}]`]) {
     const answer = await post(stage, `[${EVENTS.join(',')}${end}`);
     assert.equal(answer.status, 400);
@@ -49,7 +49,7 @@ test('a syntax error at the end of an array refuses it before anything is stored
   assert.deepEqual(await stage.newValues(), []);
 });
 
-test('wrong events among many are named by their numbers', async () => {
+test('invalid events among many are named by index', async () => {
   const events = [...EVENTS];
   for (const at of [0, 4_999, 5_000, 8_399]) events[at] = '{}';
   events[77] = '1';
@@ -69,7 +69,7 @@ test('wrong events among many are named by their numbers', async () => {
   }
 });
 
-test('a client that goes away behind its body: its events are stored all the same', async () => {
+test('a client disconnects after its body: its events are stored nevertheless', async () => {
   const http = new RawHttp(stage.gateway.port);
   http.request('POST /events', { 'Content-Encoding': 'gzip' }, gzipSync(arrayOf(EVENTS)));
   await http.flushed();
@@ -80,7 +80,7 @@ test('a client that goes away behind its body: its events are stored all the sam
   tally.http(EVENTS.length);
 });
 
-test('long bodies of many clients at once: all are answered, and a frame between them too', async () => {
+test('concurrent long bodies of many clients: all are answered, and a frame among them', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   let isOver = false;
   const bodies = Promise.all(Array.from({ length: 10 }, () => post(stage, DEEP))).finally(() => {
@@ -99,21 +99,21 @@ test('long bodies of many clients at once: all are answered, and a frame between
   assert.equal((await stage.newValues()).length, 150 + frames);
 });
 
-test('every event is accounted for', async () => {
+test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
 });
 
-test('a stop while bodies wait to be taken apart: each is answered, and what it says is true', async () => {
+test('a stop while bodies wait for decoding: each has a correct response', async () => {
   tally = new Tally();
   const bodies = Array.from({ length: 20 }, () => new RawHttp(stage.gateway.port));
-  // The first one is done soon.
+  // The first one is decoded soon.
   for (const [index, http] of bodies.entries()) {
     http.request('POST /events', {}, index === 0 ? arrayOf(EVENTS.slice(0, 500)) : DEEP);
   }
   await until(() => bodies.some(({ rest }) => rest !== ''), { everyMs: 1 });
   assert(
     bodies.some(({ rest }) => rest === ''),
-    'some were not answered when it began',
+    'some were unanswered when it began',
   );
   const stopped = stage.gateway.stop();
   let accepted = 0;

@@ -1,4 +1,4 @@
-/** Requests that are slow to arrive: heads have a time in all, bodies a least rate. */
+/** Slow requests: heads have a total time limit, bodies a minimum rate. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
@@ -12,7 +12,7 @@ import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
 
 const EVERY_MS = 400;
-/** uWebSockets.js looks every 4 s. */
+/** uWebSockets.js checks every 4 s. */
 const UWS_MS_MIN = 7_000;
 
 const stage = useStage();
@@ -22,7 +22,7 @@ interface Ended {
   readonly text: string;
 }
 
-/** Writes `start` and then `drip` again and again, until the server has closed. */
+/** Writes `start` and then `drip` repeatedly, until the server has closed. */
 async function dribble(start: string, drip: string): Promise<Ended> {
   const http = new RawHttp(stage.gateway.port);
   http.write(start);
@@ -37,7 +37,7 @@ const head = (bytes: number, headers = '') =>
   `POST /events HTTP/1.1\r\nHost: a\r\n${headers}Content-Length: ${bytes}\r\n\r\n`;
 const livez = 'GET /livez HTTP/1.1\r\nHost: a\r\n\r\n';
 
-test('a dribbling request is cut after 10 s, a body with 408; quick requests are served meanwhile', async () => {
+test('a trickling head is closed after 10 s, a body with 408; fast requests are served meanwhile', async () => {
   const bodies: Promise<Ended>[] = [
     dribble(head(100_000), ''),
     dribble(head(100_000), ' '),
@@ -69,7 +69,7 @@ test('a dribbling request is cut after 10 s, a body with 408; quick requests are
     assert(afterMs >= LIMITS.bodyGraceMs - LIMITS.bodyCheckMs, `body ${index} after ${afterMs} ms`);
   }
   for (const [index, { afterMs, text }] of cutHeads.entries()) {
-    assert.doesNotMatch(text, /408/, 'uWebSockets.js says nothing');
+    assert.doesNotMatch(text, /408/, 'uWebSockets.js sends no response');
     assert(afterMs >= UWS_MS_MIN, `head ${index} after ${afterMs} ms`);
   }
   assert.equal((await stage.newValues()).length, served);
@@ -109,7 +109,7 @@ const slowBodies: Readonly<Record<string, Slow>> = {
   },
 };
 
-/** Events with these ids, in that number of incompressible bytes. */
+/** Returns events with these ids, in `bytes` incompressible bytes. */
 function bodyOf(ids: readonly string[], bytes: number): string {
   const each = Math.floor(bytes / ids.length);
   const events = ids.map((id) => {
@@ -149,7 +149,7 @@ async function sendSlowly(text: string, slow: Slow): Promise<Ended> {
   return { afterMs: performance.now() - startMs, text: `${status} ${answer}` };
 }
 
-test('slow but steady bodies are stored, however long they take', async () => {
+test('slow but steady bodies are stored', async () => {
   await stage.newValues();
   const sent = Object.entries(slowBodies).map(async ([what, slow], index) => {
     const ids = Array.from({ length: 50 }, (_, at) => `slow-${index}-${at}`);

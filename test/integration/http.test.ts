@@ -1,4 +1,4 @@
-/** Events by `POST /events`: forms of bodies, answers, and what is refused of them. */
+/** Events by `POST /events`: forms of bodies, responses, rejections. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
@@ -18,7 +18,7 @@ const JSON_TYPE = 'application/json';
 const LINES = 'application/x-ndjson';
 const [A, B, C] = [good('a'), good('b'), good('c')];
 
-/** Posts what must be answered so, and looks at what was stored. */
+/** Asserts the response to a body and the stored events. */
 async function assertAnswer(
   body: string | Buffer,
   type: string,
@@ -41,7 +41,7 @@ async function assertAnswer(
   }
 }
 
-test('200: one event, an array and lines, by each content type that is taken', async () => {
+test('200: one event, an array and lines, by each accepted content type', async () => {
   for (const type of [JSON_TYPE, 'text/plain', 'Application/JSON; charset=utf-8', '']) {
     await assertAnswer(A, type, 200, [A]);
     await assertAnswer(` [${A},\n${B}]`, type, 200, [A, B]);
@@ -69,7 +69,7 @@ test('invalid_json: the whole array or event, but only its line in NDJSON', asyn
   await assertAnswer('oh', LINES, 400, [], ['invalid_json', [0, 0]]);
 });
 
-test('a body of NDJSON type is lines, whatever they look like', async () => {
+test('a body of NDJSON type is always lines', async () => {
   const refused: Expected[] = [
     ['invalid_json', [0, 0], [2, 2]],
     ['schema', [1, 1]],
@@ -78,7 +78,7 @@ test('a body of NDJSON type is lines, whatever they look like', async () => {
   await assertAnswer(`[\n{}\n,\n[${A}]\n${B}`, LINES, 207, [B], ...refused);
 });
 
-test('invalid_utf8 refuses its line in NDJSON, else the body', async () => {
+test('invalid_utf8 rejects its line in NDJSON, otherwise the body', async () => {
   const wrong = Buffer.concat([Buffer.from('{"msg":"'), Buffer.from([0xc3, 0x28, 0x22, 0x7d])]);
   const lines = [Buffer.from(`${A}\n`), wrong, Buffer.from('\n{}\n'), wrong, Buffer.from(`\n${B}`)];
   const among: Expected[] = [
@@ -91,7 +91,7 @@ test('invalid_utf8 refuses its line in NDJSON, else the body', async () => {
   await assertAnswer(Buffer.concat(lines), JSON_TYPE, 400, [], ['invalid_utf8']);
 });
 
-test('not_an_object and schema: 400 alone, 207 among good events', async () => {
+test('not_an_object and schema: 400 alone, 207 among valid events', async () => {
   await assertAnswer('42', JSON_TYPE, 400, [], ['not_an_object', [0, 0]]);
   await assertAnswer('{}', JSON_TYPE, 400, [], ['schema', [0, 0]]);
   const refused: Expected[] = [
@@ -109,7 +109,7 @@ test('not_an_object and schema: 400 alone, 207 among good events', async () => {
   );
 });
 
-test('too_large: each event has the bound of a frame, the body has not', async () => {
+test('too_large: each event has the bound of a frame, the body does not', async () => {
   const exact = goodOfBytes('exact', MAX_EVENT_BYTES);
   const over = goodOfBytes('over', MAX_EVENT_BYTES + 1);
   await assertAnswer(exact, JSON_TYPE, 200, [exact]);
@@ -121,7 +121,7 @@ test('too_large: each event has the bound of a frame, the body has not', async (
   await assertAnswer(events.join('\n'), LINES, 207, stored, refused);
 });
 
-test('too_many_events: 10,000 are taken and 10,001 refused', async () => {
+test('too_many_events: 10,000 are accepted and 10,001 rejected', async () => {
   const small = (id: number) => `{"id":"${id}","msg":"","clientId":"","timestamp":0}`;
   const events = Array.from({ length: 10_001 }, (_, index) => small(index));
   await assertAnswer(events.slice(1).join('\n'), LINES, 200, events.slice(1));
@@ -129,12 +129,12 @@ test('too_many_events: 10,000 are taken and 10,001 refused', async () => {
   await assertAnswer(arrayOf(events), JSON_TYPE, 400, [], ['too_many_events']);
 });
 
-test('a body of exactly the bound is taken', async () => {
+test('a body of exactly the maximum size is accepted', async () => {
   const body = A.padEnd(MAX_BODY_BYTES, ' ');
   await assertAnswer(body, JSON_TYPE, 200, [A]);
 });
 
-test('413: a body whose Content-Length is over the bound; the client hears it each time', async () => {
+test('413: a body whose Content-Length exceeds the bound; the client receives it each time', async () => {
   for (const bytes of [MAX_BODY_BYTES + 1, 20 * MAX_BODY_BYTES]) {
     const response = await fetch(`${stage.gateway.httpUrl}/events`, {
       method: 'POST',
@@ -146,7 +146,7 @@ test('413: a body whose Content-Length is over the bound; the client hears it ea
   }
 });
 
-/** A connection with a chunked body's begin on it. */
+/** Opens a connection and sends the start of a chunked body. */
 function beginChunked(): RawHttp {
   const http = new RawHttp(stage.gateway.port);
   http.request('POST /events', { 'Transfer-Encoding': 'chunked' });
@@ -164,7 +164,7 @@ test('413: a chunked body over the bound is answered at its end, then its connec
   assert.match(http.text, /"code":"too_large"/);
 });
 
-test('a chunked body without an end is read to twice the bound, and no further', async () => {
+test('an endless chunked body is read up to twice the bound', async () => {
   const http = beginChunked();
   let bytes = 0;
   while (!http.closed) {
@@ -175,7 +175,7 @@ test('a chunked body without an end is read to twice the bound, and no further',
   assert(bytes > 2 * MAX_BODY_BYTES, `it ended after ${bytes} bytes`);
 });
 
-test('a chunked body within the bound is equal to a whole one', async () => {
+test('a chunked body within the bound equals one with Content-Length', async () => {
   const body = new ReadableStream({
     start(controller) {
       for (const byte of Buffer.from(`[${A},${good('ä€😀')}]`)) {
@@ -191,7 +191,7 @@ test('a chunked body within the bound is equal to a whole one', async () => {
   tally.http(2);
 });
 
-test('a client that goes away before its body is complete has sent nothing', async () => {
+test('a client that disconnects before the end of its body stores nothing', async () => {
   const http = new RawHttp(stage.gateway.port);
   http.request('POST /events', { 'Content-Length': '999' });
   http.write(`${A}\n`);
@@ -200,7 +200,7 @@ test('a client that goes away before its body is complete has sent nothing', asy
   await assertAnswer(B, JSON_TYPE, 200, [B]);
 });
 
-test('a client that goes away before its answer: its events are stored all the same', async () => {
+test('a client disconnects before the response: its events are stored nevertheless', async () => {
   const http = new RawHttp(stage.gateway.port);
   http.request('POST /events', {}, A);
   void http.end();
@@ -210,20 +210,20 @@ test('a client that goes away before its answer: its events are stored all the s
   tally.http(1);
 });
 
-test('many requests on one connection, each with its own answer', async () => {
+test('many requests on one connection, each with its own response', async () => {
   const http = new RawHttp(stage.gateway.port);
   const events = Array.from({ length: 20 }, (_, index) => good(`k${index}`));
   for (const event of events) {
     http.request('POST /events', {}, event);
     assert.deepEqual(JSON.parse((await http.answer()).body), { accepted: 1, errors: [] });
   }
-  assert(!http.closed, 'one connection has carried them all');
+  assert(!http.closed, 'one connection carried all requests');
   http.destroy();
   assert.deepEqual((await stage.newValues()).sort(), events.sort());
   tally.http(events.length);
 });
 
-test('in the end every event is accounted for', async () => {
+test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(stage.gateway.errors, []);
 });

@@ -1,4 +1,4 @@
-/** Clients that cost memory which the buffer of events does not see. */
+/** Clients that use memory outside of the event buffer. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MIB } from '../../src/config/limits.ts';
@@ -16,7 +16,7 @@ async function residentBytes(gateway: Gateway): Promise<number> {
 }
 
 const stage = useStage();
-/** What a worker takes that has just begun to work. */
+/** Resident memory of a worker that has just warmed up. */
 let calmBytes = 0;
 stage.atStart(async () => {
   const client = await GoodClient.start(stage.gateway.wsUrl);
@@ -26,20 +26,20 @@ stage.atStart(async () => {
 });
 
 const UNREAD = 8;
-/** Refused event by event, so that the answer is longer than the frame. */
+/** Rejected event by event, so that the reply is longer than the frame. */
 const NACKED_FRAME = `[${new Array(500).fill('{},1').join()}]`;
 const FRAMES_AT_ONCE = 16;
-/** A heap that has something to do grows. Unread answers without a bound would come to more. */
+/** Growth of a busy heap. Unbounded unread replies would exceed it. */
 const GROWTH_BYTES_MAX = 64 * MIB;
 
-test('clients that never read: each ends, memory stays, others are served', async (t) => {
+test('clients that never read: each is closed, memory is bounded, others are served', async (t) => {
   const { gateway } = stage;
-  const beside = await GoodClient.start(gateway.wsUrl);
+  const bystander = await GoodClient.start(gateway.wsUrl);
   const opened = Array.from({ length: UNREAD }, () => FrameClient.open(gateway.wsUrl));
   const clients = await Promise.all(opened);
   for (const client of clients) client.socket.pause();
-  // Nacks that are not read delay the rise of credit: a client that goes on all the same may be
-  // beyond it before its nacks fill what the kernels of both ends keep.
+  // Unread nacks delay credit: a client that keeps sending may exceed it before its nacks fill the
+  // socket buffers of both ends.
   const reasons = ['slow_consumer', 'credit_exceeded'];
   let mostBytes = 0;
   let ended = 0;
@@ -51,7 +51,7 @@ test('clients that never read: each ends, memory stays, others are served', asyn
         for (let frame = 0; frame < FRAMES_AT_ONCE; frame++) client.send(NACKED_FRAME);
       }
       frames += FRAMES_AT_ONCE;
-      await beside.serve(1);
+      await bystander.serve(1);
       const metrics = await gateway.metrics();
       mostBytes = Math.max(mostBytes, metrics.value('forebay_worker_resident_bytes'));
       const closed = (reason: string) =>
@@ -63,19 +63,19 @@ test('clients that never read: each ends, memory stays, others are served', asyn
   );
   const grownMib = Math.round((mostBytes - calmBytes) / MIB);
   t.diagnostic(`${UNREAD} clients, up to ${frames} frames each: ${grownMib} MiB more at most`);
-  t.diagnostic((await beside.stop()).summary);
+  t.diagnostic((await bystander.stop()).summary);
   assert(mostBytes - calmBytes <= GROWTH_BYTES_MAX, `${grownMib} MiB more`);
   for (const client of clients) client.socket.terminate();
 });
 
-test('above the memory mark, with nothing to take back: newcomers are rejected and /readyz says so', async (t) => {
-  // Less than a worker takes by itself.
+test('above the memory limit with nothing to evict: new connections are rejected and /readyz reports it', async (t) => {
+  // Less than an idle worker uses.
   const env = { FOREBAY_MAX_RSS_BYTES: String(64 * MIB) };
   const { brokers, topic } = stage;
   const gateway = await startGateway({ brokers, topic, env, ready: false });
   t.after(() => gateway.kill());
   const said = (start: string) => gateway.log.filter(({ msg }) => msg?.startsWith(start)).length;
-  await until(() => said('memory above limit') === 1, { what: 'the mark' });
+  await until(() => said('memory above limit') === 1, { what: 'the memory limit' });
   await assert.rejects(FrameClient.open(gateway.wsUrl), (error) => {
     assert(error instanceof HandshakeRefused, String(error));
     assert.equal(error.status, 503);

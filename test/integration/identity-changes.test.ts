@@ -1,4 +1,4 @@
-/** Keys that come and go, tokens that end, and key sets that cannot be had, while clients send. */
+/** Added and removed keys, expiring tokens, and unavailable key sets, while clients send. */
 import assert from 'node:assert/strict';
 import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
@@ -19,14 +19,14 @@ import { useStage } from '../support/use-stage.ts';
 const keys = new KeyFile();
 let server: JwksServer;
 let issuer: Issuer;
-/** Has a key that stays, all the time. */
+/** Client with a key that stays valid. */
 let client: FrameClient;
 
 const stage = useStage(async () => {
   issuer = await Issuer.create('1');
   server = await new JwksServer(keySetOf(issuer)).listen();
   server.state = 'broken';
-  keys.write('beside', 'till');
+  keys.write('bystander', 'till');
   return {
     env: {
       FOREBAY_KEYS_FILE: keys.path,
@@ -38,7 +38,7 @@ const stage = useStage(async () => {
   };
 });
 stage.atStart(async () => {
-  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('beside'));
+  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('bystander'));
   stage.atEnd(() => client.close());
 });
 after(() => {
@@ -53,7 +53,7 @@ const statusOf = async (name: string) => (await postAs(keys.token(name))).status
 const entry = (name: string) => ({ name, sha256: tokenHash(keys.token(name)) });
 const lines = (msg: string) => stage.gateway.log.filter((line) => line.msg === msg);
 
-/** A handshake that must not be taken. @returns its status */
+/** Sends a handshake that must be rejected. @returns its status */
 async function refusedStatus(token: string): Promise<number> {
   try {
     await FrameClient.open(stage.gateway.wsUrl, bearer(token));
@@ -64,26 +64,26 @@ async function refusedStatus(token: string): Promise<number> {
   return assert.fail('it was taken');
 }
 
-test('while the key set cannot be had: JWTs 503, to be tried again; API keys go on', async () => {
+test('key set unavailable: JWTs get 503 with Retry-After, API keys work', async () => {
   const token = await issuer.token();
   const { status, headers, body } = await postAs(token);
   assert.equal(status, 503);
   assert.equal(headers.get('retry-after'), '2');
   assert.equal((body as unknown as { error: { code: string } }).error.code, 'identity_unavailable');
   assert.equal(await refusedStatus(token), 503);
-  assert.equal(await refusedStatus('a.b'), 401, 'what cannot be a JWT needs no key set');
+  assert.equal(await refusedStatus('a.b'), 401, 'a token that cannot be a JWT needs no key set');
   assert.equal(await statusOf('till'), 200);
-  assert.deepEqual(await client.exchange(good('beside')), []);
+  assert.deepEqual(await client.exchange(good('bystander')), []);
   const [line] = lines('failed to fetch JWKS');
   assert.match(String(line?.reason), /Expected 200 OK/);
 });
 
-/** Has a key set asked for that is not answered: who comes now has to wait. */
+/** Causes a request for the key set that stays unanswered: new clients have to wait. */
 async function beginWaiting(token: string): Promise<void> {
   server.state = 'silent';
   await until(
     () => {
-      // Answered 503 until it is time to ask again; then this one waits.
+      // Answered 503 until the next request for the key set is due; then this one waits.
       request(`${stage.gateway.httpUrl}/events`, { method: 'POST', headers: bearer(token) })
         .on('response', (response) => response.resume())
         .on('error', () => {})
@@ -94,7 +94,7 @@ async function beginWaiting(token: string): Promise<void> {
   );
 }
 
-test('who goes away while his token is checked, and who waits with a long body', async () => {
+test('clients that disconnect during authentication, and clients that wait with a long body', async () => {
   const token = await issuer.token();
   await beginWaiting(token);
   for (const path of ['/events', '/ws']) {
@@ -110,7 +110,7 @@ test('who goes away while his token is checked, and who waits with a long body',
   const body = good('long').padEnd(1_000_000, ' ');
   const answers = [postAs(token, body), postAs(await (await Issuer.create('1')).token(), body)];
   const socket = FrameClient.open(stage.gateway.wsUrl, bearer(token));
-  assert.equal(await statusOf('till'), 200, 'a key waits for nobody');
+  assert.equal(await statusOf('till'), 200, 'API keys do not wait for the key set');
   server.speak();
   const [mine, stranger] = await Promise.all(answers);
   assert.deepEqual([mine?.status, mine?.body.accepted], [200, 1]);
@@ -124,12 +124,12 @@ test('who goes away while his token is checked, and who waits with a long body',
   );
 });
 
-test('key sets that were had are used while they cannot be had again', async () => {
+test('a fetched key set stays in use while it cannot be refreshed', async () => {
   server.state = 'broken';
   assert.equal((await postAs(await issuer.token())).status, 200);
 });
 
-test('clients that go away at any moment while their tokens are checked take nothing along', async () => {
+test('clients that disconnect at any time during authentication do not affect the worker', async () => {
   const workers = stage.gateway.workers();
   const [token, stranger] = [await issuer.token(), await (await Issuer.create('1')).token()];
   const head =
@@ -154,12 +154,12 @@ test('clients that go away at any moment while their tokens are checked take not
     );
     await Promise.all(pairs.map(([isPost, bearer]) => goneAfter(ms, isPost, bearer)));
   }
-  assert.deepEqual(await client.exchange(good('beside')), []);
-  assert.deepEqual(stage.gateway.workers(), workers, 'no worker has died of it');
+  assert.deepEqual(await client.exchange(good('bystander')), []);
+  assert.deepEqual(stage.gateway.workers(), workers, 'no worker died');
   assert.deepEqual(lines('internal error while processing a request'), []);
 });
 
-test('a JWT that ends takes its connection with it, and the log knows whose it was', async () => {
+test('an expired JWT ends its connection, and the log names its subject', async () => {
   const [exp, sub] = [inSeconds(3), 'till\n\u001b[31m"7"'];
   const short = await FrameClient.open(
     stage.gateway.wsUrl,
@@ -167,22 +167,22 @@ test('a JWT that ends takes its connection with it, and the log knows whose it w
   );
   assert.deepEqual(await short.exchange(good('in time')), []);
   assert.deepEqual(await short.ended(), { code: 1008, reason: 'unauthorized' });
-  assert(Date.now() >= exp * 1000, 'not before its end');
+  assert(Date.now() >= exp * 1000, 'not before its expiry');
   const [line] = lines('connection closed, key or token no longer valid');
   assert.equal(line?.identity, 'till\\u000a\\u001b[31m\\u00227\\u0022');
   assert(client.isOpen, 'the other stays');
-  // The worker dies below: the primary knows by then.
+  // The worker dies below; the primary has the metrics by then.
   await freshMetrics(stage.gateway);
 });
 
-test('a key that is added lets in, without a restart', async () => {
+test('an added key is accepted without a restart', async () => {
   assert.equal(await statusOf('new'), 401);
   addToFile(keys.path, entry('new'));
   await until(async () => (await statusOf('new')) === 200, { what: 'the new key' });
   assert(lines('key file reloaded').length > 0, 'it is in the log');
 });
 
-test('a broken file: the keys that were there stay in force, for new workers too', async () => {
+test('a broken file: the previous keys stay valid, also for new workers', async () => {
   keys.writeText(`{"keys":[{"name":"till","sha256":"${keys.token('till')}"}]}`);
   const told = 'key file reload failed, keeping the previous keys';
   const line = await until(() => lines(told)[0], { what: told });
@@ -195,21 +195,21 @@ test('a broken file: the keys that were there stay in force, for new workers too
     what: 'a new worker',
   });
   await until(async () => (await statusOf('new')) === 200, { what: 'the key at the new worker' });
-  assert.equal(await statusOf('nobody'), 401);
-  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('beside'));
+  assert.equal(await statusOf('unknown'), 401);
+  client = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('bystander'));
 });
 
-test('a key that is removed lets nobody in any more, and its connections end; others stay', async () => {
-  keys.write('beside', 'till');
+test('a removed key is rejected and its connections end; others stay', async () => {
+  keys.write('bystander', 'till');
   await until(async () => (await statusOf('new')) === 401, { what: 'the end of the new key' });
   const till = await FrameClient.open(stage.gateway.wsUrl, keys.bearer('till'));
   const two = await FrameClient.open(stage.gateway.wsUrl, {}, [
     `forebay.key.${keys.token('till')}`,
   ]);
   assert.deepEqual(await till.exchange(good('till')), []);
-  // As Kubernetes would: the path is a link now.
+  // As in Kubernetes: the path is now a link.
   const behind = join(keys.folder, 'behind.json');
-  writeFileSync(behind, JSON.stringify({ keys: [entry('beside')] }));
+  writeFileSync(behind, JSON.stringify({ keys: [entry('bystander')] }));
   rmSync(keys.path);
   symlinkSync(behind, keys.path);
   for (const ended of [till, two]) {
@@ -217,7 +217,7 @@ test('a key that is removed lets nobody in any more, and its connections end; ot
   }
   assert.equal(await statusOf('till'), 401);
   assert.equal(await refusedStatus(keys.token('till')), 401);
-  assert.deepEqual(await client.exchange(good('beside')), []);
+  assert.deepEqual(await client.exchange(good('bystander')), []);
   assert(client.isOpen, 'the other stays');
   const metrics = await freshMetrics(stage.gateway);
   const closed = metrics.value('forebay_connections_closed_total', { reason: 'unauthorized' });
@@ -225,7 +225,7 @@ test('a key that is removed lets nobody in any more, and its connections end; ot
   await assertNoSecrets(stage.gateway, keys.secrets, []);
 });
 
-test('a stop while tokens are checked: their clients hear of it, and it is clean', async () => {
+test('a stop during authentication: clients get a response, and the exit code is 0', async () => {
   const stranger = await (await Issuer.create('unknown')).token();
   await until(
     async () => {

@@ -1,6 +1,6 @@
 /**
- * Who gets in: each origin with each kind of credentials, in each way that they can be brought, and
- * a client with a key beside them that goes on sending.
+ * Authentication: each origin with each kind of credentials, in each way to present them, while a
+ * client with a key keeps sending.
  */
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
@@ -22,10 +22,10 @@ import { useFrameClient, useStage } from '../support/use-stage.ts';
 const LISTED = 'https://app.example';
 
 const keys = new KeyFile();
-/** Tokens by what they are, and those that let in. */
+/** Tokens by kind, and the accepted ones. */
 let tokens: Readonly<Record<string, string>>;
-const GOOD = new Set(['a key', 'a JWT', 'a JWT of RSA', 'a JWT with a sub of many lines']);
-/** Header and body of every answer. */
+const GOOD = new Set(['a key', 'a JWT', 'an RSA JWT', 'a JWT with a sub of many lines']);
+/** Headers and body of every response. */
 const answers: string[] = [];
 const exchangesMs: number[] = [];
 
@@ -36,7 +36,7 @@ const stage = useStage(async () => {
     Issuer.create('1'),
   ]);
   tokens = await tokensOf(issuer!, rsa!, stranger!);
-  keys.write('till', 'beside', { name: 'over', expires: '2020-01-01' });
+  keys.write('till', 'bystander', { name: 'over', expires: '2020-01-01' });
   const jwks = join(keys.folder, 'jwks.json');
   writeFileSync(jwks, JSON.stringify(keySetOf(issuer!, rsa!)));
   return {
@@ -49,7 +49,7 @@ const stage = useStage(async () => {
     },
   };
 });
-const client = useFrameClient(stage, () => keys.bearer('beside'));
+const client = useFrameClient(stage, () => keys.bearer('bystander'));
 after(() => keys.remove());
 
 async function tokensOf(
@@ -63,27 +63,27 @@ async function tokensOf(
   return {
     'a key': keys.token('till'),
     'a JWT': good,
-    'a JWT of RSA': await rsa.token(),
+    'an RSA JWT': await rsa.token(),
     'a JWT with a sub of many lines': await issuer.token({ sub: `${'x\n'.repeat(200)}"}` }),
-    'an unknown key': keys.token('nobody'),
-    'a key that is over': keys.token('over'),
+    'an unknown key': keys.token('unknown'),
+    'an expired key': keys.token('over'),
     'the hash of a key': keys.secrets[1]!,
-    'a JWT that is over': await issuer.token({ exp: inSeconds(-60) }),
-    'a JWT without an end': await issuer.token({ exp: undefined }),
-    'a JWT before its time': await issuer.token({ nbf: inSeconds(3_600) }),
-    'a JWT for somebody else': await issuer.token({ aud: 'somebody else' }),
-    'a JWT for nobody': await issuer.token({ aud: undefined }),
+    'an expired JWT': await issuer.token({ exp: inSeconds(-60) }),
+    'a JWT without exp': await issuer.token({ exp: undefined }),
+    'a JWT before nbf': await issuer.token({ nbf: inSeconds(3_600) }),
+    'a JWT for another audience': await issuer.token({ aud: 'another audience' }),
+    'a JWT without aud': await issuer.token({ aud: undefined }),
     'a JWT of another issuer': await issuer.token({ iss: `${ISSUER}.evil` }),
-    'a JWT with another claim set': `${head}.${other}.${signature}`,
+    'a JWT with replaced claims': `${head}.${other}.${signature}`,
     'a JWT signed with another key': await stranger.token(),
     'a JWT with an unknown kid': await issuer.token({}, { header: { kid: 'evil' } }),
-    'a JWT of an algorithm that is not allowed': await (await Issuer.create('3', 'ES384')).token(),
-    'a JWT of no algorithm': new UnsecuredJWT(CLAIMS).encode(),
+    'a JWT of a disallowed algorithm': await (await Issuer.create('3', 'ES384')).token(),
+    'an unsecured JWT': new UnsecuredJWT(CLAIMS).encode(),
     'a JWT whose shared secret is the public key': await rsa.token(
       {},
       { header: { alg: 'HS256' }, key: await rsa.pem() },
     ),
-    'what looks like a JWT': 'a.b.c',
+    'text in the form of a JWT': 'a.b.c',
   };
 }
 
@@ -91,7 +91,7 @@ const CLAIMS = { sub: 'till 7', aud: AUDIENCE, iss: ISSUER, exp: inSeconds(3_600
 
 type Headers = Record<string, string>;
 
-/** Asks for a WebSocket. @returns the status, 101 when it was taken */
+/** Requests a WebSocket. @returns the status, 101 on success */
 async function handshake(headers: Headers): Promise<number> {
   try {
     const { socket, protocol } = await upgrade(stage.gateway.httpUrl, headers);
@@ -122,14 +122,14 @@ function note(way: string, status: number | undefined, headers: object, body: st
   answers.push(JSON.stringify({ way, status, headers: { ...headers, date: '' }, body }));
 }
 
-/** A frame of the client that has a key, and nothing to do with the others. */
-async function beside(): Promise<void> {
+/** Sends a frame of the client with a key, which must succeed. */
+async function bystander(): Promise<void> {
   const sinceMs = performance.now();
-  assert.deepEqual(await client.exchange(good('beside')), []);
+  assert.deepEqual(await client.exchange(good('bystander')), []);
   exchangesMs.push(performance.now() - sinceMs);
 }
 
-/** The three ways, each with the status of success. */
+/** The ways to present a token, each with the status of success. */
 const WAYS: readonly [string, number, (origin: Headers, token?: string) => Promise<number>][] = [
   ['a handshake', 101, (origin, token) => handshake({ ...origin, ...bearer(token) })],
   [
@@ -147,7 +147,7 @@ function bearer(token: string | undefined): Headers {
   return token === undefined ? {} : { Authorization: `Bearer ${token}` };
 }
 
-/** Counters of what was refused so, by handshake and request. */
+/** Returns the counters of rejections with this reason, for handshakes and requests. */
 async function refused(reason: string): Promise<[ws: number, http: number]> {
   const metrics = await freshMetrics(stage.gateway);
   return [
@@ -156,7 +156,7 @@ async function refused(reason: string): Promise<[ws: number, http: number]> {
   ];
 }
 
-test('every origin with all credentials, in each way: 403, 401 or in', async (t: TestContext) => {
+test('every origin with all credentials, in each way: 403, 401 or accepted', async (t: TestContext) => {
   const seriesBefore = [...(await stage.gateway.metrics()).series.keys()];
   const origins: [string, Headers, boolean][] = [
     ['no origin', {}, true],
@@ -174,7 +174,7 @@ test('every origin with all credentials, in each way: 403, 401 or in', async (t:
       const admitted = GOOD.has(what);
       const statuses = await Promise.all([
         ...WAYS.map(([, , ask]) => ask(origin, token)),
-        beside(),
+        bystander(),
       ]);
       for (const [index, [way, success]] of WAYS.entries()) {
         const expected = isAllowed ? (admitted ? success : 401) : 403;
@@ -186,22 +186,22 @@ test('every origin with all credentials, in each way: 403, 401 or in', async (t:
   assert.deepEqual(await refused('forbidden_origin'), [2 * 3 * rows, 3 * rows]);
   assert.deepEqual(await refused('unauthorized'), [2 * 2 * bad, 2 * bad]);
   const seriesAfter = [...(await stage.gateway.metrics()).series.keys()];
-  assert.deepEqual(seriesAfter, seriesBefore, 'no client has made a series');
+  assert.deepEqual(seriesAfter, seriesBefore, 'clients cannot create series');
   exchangesMs.sort((a, b) => a - b);
   const p99 = exchangesMs[Math.floor(exchangesMs.length * 0.99)];
-  t.diagnostic(`the client beside them: p99 ${p99?.toFixed(1)} ms, ${exchangesMs.length} frames`);
+  t.diagnostic(`the other client: p99 ${p99?.toFixed(1)} ms, ${exchangesMs.length} frames`);
 });
 
-/** An answer as text, without the headers that depend on its page. */
+/** Returns a response as text, without the headers that depend on the page. */
 function withoutCors(answer: { headers: Record<string, string> }): string {
   const kept = Object.entries(answer.headers).filter(([name]) => !/^vary$|^access-/.test(name));
   return JSON.stringify({ ...answer, headers: Object.fromEntries(kept) });
 }
 
-test('whatever was wrong, the answer is the same: nobody learns what would be right', () => {
+test('all authentication failures have the same response', () => {
   const refusals = answers.filter((answer) => answer.includes('"status":401'));
   assert(refusals.length > 100, `${refusals.length} refusals`);
-  // What CORS adds tells of the page alone, not of what it brought.
+  // CORS headers depend on the page only, not on its credentials.
   const told = new Set(refusals.map((answer) => withoutCors(JSON.parse(answer))));
   const different = [...told].map((answer) => JSON.parse(answer));
   assert.deepEqual(different.map(({ way }) => way).sort(), ['http', 'ws']);
@@ -211,12 +211,12 @@ test('whatever was wrong, the answer is the same: nobody learns what would be ri
   }
 });
 
-test('the server answers forebay.v1 alone, never with the key', () => {
+test('the server selects forebay.v1, never the subprotocol with the key', () => {
   const chosen = new Set(answers.filter((answer) => answer.startsWith('subprotocol')));
   assert.deepEqual(chosen, new Set(['subprotocol undefined', 'subprotocol forebay.v1']));
 });
 
-test('forms of the header that are not one token with Bearer are refused', async () => {
+test('header values other than one Bearer token are rejected', async () => {
   const token = keys.token('till');
   for (const Authorization of [
     'Bearer',
@@ -237,14 +237,14 @@ test('forms of the header that are not one token with Bearer are refused', async
   assert.equal(await handshake(both), 401, 'the header counts');
 });
 
-test('a token in the address is not taken', async () => {
+test('a token in the URL is ignored', async () => {
   const token = keys.token('till');
   for (const name of ['key', 'token', 'access_token']) {
     assert.equal(await postStatus({}, `/events?${name}=${token}`), 401, name);
   }
 });
 
-test('page, health and preflights need no key; other addresses are not told apart by it', async () => {
+test('page, health and preflights need no key; unknown paths respond alike with and without one', async () => {
   for (const path of ['/', '/page.js', '/livez', '/readyz']) {
     const { status } = await fetch(`${stage.gateway.httpUrl}${path}`);
     assert.equal(status, 200, path);
@@ -252,7 +252,7 @@ test('page, health and preflights need no key; other addresses are not told apar
   assert.equal((await fetch(`${stage.gateway.httpUrl}/nothing`)).status, 404);
 });
 
-test('a frame and a body that come in with a key are stored', async () => {
+test('a frame and a body with a key are stored', async () => {
   await stage.newRecords();
   const protocols = [`forebay.key.${tokens['a JWT']}`];
   const browser = await FrameClient.open(stage.gateway.wsUrl, { Origin: LISTED }, protocols);
@@ -263,7 +263,7 @@ test('a frame and a body that come in with a key are stored', async () => {
   assert.deepEqual(values, [good('from a browser'), good('posted')]);
 });
 
-test('the line of a bad event says whose it was, in each way', async () => {
+test('the log line of an invalid event names its identity, in each way', async () => {
   const { gateway } = stage;
   assert.equal((await client.exchange('{}')).length, 1);
   const headers = bearer(keys.token('till'));
@@ -276,7 +276,7 @@ test('the line of a bad event says whose it was, in each way', async () => {
   const whose = ({ code, identity, transport }: LogLine) => [code, identity, transport];
   const told = gateway.log.filter(({ msg }) => msg === 'event rejected');
   assert.deepEqual(told.map(whose), [
-    ['schema', 'beside', 'ws'],
+    ['schema', 'bystander', 'ws'],
     ['not_an_object', 'till', 'http'],
   ]);
   const [untold] = gateway.log.filter(({ msg }) => msg?.startsWith('invalid event'));
@@ -285,20 +285,20 @@ test('the line of a bad event says whose it was, in each way', async () => {
 
 test('no secret is in any log line, answer or metric, and no client’s text in a log line', async () => {
   const parts = Object.entries(tokens)
-    .filter(([what]) => what !== 'what looks like a JWT')
+    .filter(([what]) => what !== 'text in the form of a JWT')
     .flatMap(([, token]) => token.split('.'))
     .filter((part) => part.length > 40);
   assert(parts.length > 30, `${parts.length} parts of tokens`);
   await assertNoSecrets(stage.gateway, [...keys.secrets, ...parts], answers);
   const log = JSON.stringify(stage.gateway.log);
-  for (const text of ['somebody else', 'evil', 'till 7', 'root']) {
+  for (const text of ['another audience', 'evil', 'till 7', 'root']) {
     assert(!log.includes(text), `${text} is in the log`);
   }
   const reasons = stage.gateway.log.filter(({ msg }) => msg === 'client authentication failed');
-  assert(reasons.length >= 10, 'operators hear why');
+  assert(reasons.length >= 10, 'operators see the reasons');
   assert(
     reasons.some(({ identity }) => identity === 'over'),
-    'and of a key that is over, which one',
+    'expired keys are named',
   );
   assert.deepEqual(stage.gateway.errors, []);
   assert.deepEqual(client.violations, []);

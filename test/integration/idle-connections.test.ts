@@ -1,4 +1,4 @@
-/** Very many connections that do nothing. */
+/** A large number of idle connections. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openFilesMax } from '../../src/config/fd-limits.ts';
@@ -8,11 +8,11 @@ import { freshMetrics, openStage } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 
 const COUNT = 10_000;
-/** What a process needs beside: a worker keeps a tenth of its files from clients. */
+/** Further files of a process: a worker reserves a tenth of its files. */
 const FILES = 1.2 * COUNT;
 const skip = openFilesMax() < FILES && `needs ${FILES} open files, ${openFilesMax()} are allowed`;
 
-test('10,000 idle connections: a good client beside them is served, and then they go', {
+test('10,000 idle connections: another client is served, and then they close', {
   skip,
 }, async (t) => {
   const { gateway } = await openStage();
@@ -25,11 +25,11 @@ test('10,000 idle connections: a good client beside them is served, and then the
   assert.deepEqual(await crowd.status(), { open: COUNT, upgraded: COUNT });
   t.diagnostic(`while they came: ${(await good.stop()).summary}`);
 
-  const beside = await GoodClient.start(gateway.wsUrl);
-  await beside.serve(100);
+  const bystander = await GoodClient.start(gateway.wsUrl);
+  await bystander.serve(100);
   const metrics = await freshMetrics(gateway);
   assert.equal(metrics.value('forebay_connections', { transport: 'ws' }), COUNT + 1);
-  t.diagnostic(`while they are there: ${(await beside.stop()).summary}`);
+  t.diagnostic(`with idle connections: ${(await bystander.stop()).summary}`);
 
   const after = await GoodClient.start(gateway.wsUrl);
   crowd.end();

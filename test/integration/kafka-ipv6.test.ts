@@ -1,4 +1,4 @@
-/** A real Kafka on the IPv6 loopback: literals in KAFKA_BROKERS, and advertised ones. */
+/** A real Kafka on the IPv6 loopback: literals in KAFKA_BROKERS and advertised literals. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
@@ -51,7 +51,7 @@ describe('Kafka on [::1]', { skip }, () => {
   ] as const) {
     test(`${title}: the topic is created, an event is stored, and listen reads it`, async (t) => {
       const topic = uniqueTopic();
-      // A dead neighbor in the list: each consumer of the setting has to get past it.
+      // An unreachable broker in the list: each user of the setting must skip it.
       const brokers = ['[::1]:1', `${host}:${port}`];
       const gateway = await startGateway({ brokers, topic });
       t.after(() => gateway.kill());

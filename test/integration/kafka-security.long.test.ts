@@ -1,4 +1,4 @@
-/** TLS and SASL towards a real Kafka: each way to log in, each way to be refused, and sessions. */
+/** TLS and SASL with a real Kafka: mechanisms, failures, and sessions. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -42,7 +42,7 @@ import {
 let authority: Authority;
 let cluster: KafkaCluster;
 
-/** What `listen` prints of a topic that has one event. */
+/** Returns the output of `listen` for a topic with one event. */
 async function listenToOne(brokers: readonly string[], topic: string, env: Env): Promise<string> {
   const options = { env: listenEnv(brokers, topic, env), timeout: 20_000 };
   return (await promisify(execFile)(process.execPath, LISTEN, options)).stdout;
@@ -62,7 +62,7 @@ async function start(t: TestContext, protocol: SecurityProtocol, env: Env) {
   return { gateway, ...place };
 }
 
-/** An event by this login, and back out of Kafka by the same. */
+/** Stores an event with this login, and reads it with the same. */
 async function storesAndListens(t: TestContext, protocol: SecurityProtocol, env: Env) {
   const { gateway, brokers, topic } = await start(t, protocol, env);
   const client = await FrameClient.open(gateway.wsUrl);
@@ -73,7 +73,7 @@ async function storesAndListens(t: TestContext, protocol: SecurityProtocol, env:
   assert.deepEqual(gateway.errors, []);
 }
 
-/** Load by acknowledged clients, and in the end the account of it. */
+/** Runs load by acknowledged clients and balances the ledger. */
 async function underLoad(t: TestContext, gateway: Gateway, topic: string) {
   const ledger = new Ledger();
   const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
@@ -99,7 +99,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
   });
   after(() => cluster?.close());
 
-  test('sessions of 3 s under load: each login is renewed in time, and nothing is refused or lost', async (t) => {
+  test('sessions of 3 s under load: each is reauthenticated in time, nothing is rejected or lost', async (t) => {
     const env = { ...trusting(authority), ...login('scram-sha-256', 'alice'), LOG_LEVEL: 'debug' };
     const { gateway, topic } = await start(t, 'SASL_SSL', env);
     const end = await underLoad(t, gateway, topic);
@@ -119,7 +119,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     assert.deepEqual(gateway.errors, []);
   });
 
-  test('a password that is changed: an alarm, and SIGHUP takes up the new one; nothing is lost', async (t) => {
+  test('a changed password: an alarm, SIGHUP loads the new one, nothing is lost', async (t) => {
     const file = authority.file('password', 'carol-secret\n');
     const env = {
       ...trusting(authority),
@@ -133,9 +133,9 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     const end = await underLoad(t, gateway, topic);
     await untilStored(gateway, 100);
     const [broker] = cluster.brokers as [string];
-    const whom = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
+    const entity = ['--alter', '--entity-type', 'users', '--entity-name', 'carol'];
     const what = ['--add-config', 'SCRAM-SHA-256=[password=another]'];
-    const change = ['--bootstrap-server', broker, ...whom, ...what];
+    const change = ['--bootstrap-server', broker, ...entity, ...what];
     await cluster.tool('kafka.admin.ConfigCommand', change);
     const alarm = await untilLogged(gateway, 'Kafka authentication failed', 20_000);
     assert.equal(alarm.level, 'error');
@@ -170,11 +170,11 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     ['PLAIN without TLS', 'SASL_PLAINTEXT', () => login('plain', 'bob')],
   ];
   for (const [name, protocol, env] of ways) {
-    test(`${name}: events are stored, and listen reads them by the same settings`, (t) =>
+    test(`${name}: events are stored, and listen reads them with the same settings`, (t) =>
       storesAndListens(t, protocol, env()));
   }
 
-  test('the least rights: Write and Describe store events, Read lets listen read them', async (t) => {
+  test('minimal ACLs: Write and Describe to store events, Read for listen', async (t) => {
     const topic = uniqueTopic();
     await allowDave(cluster.brokers, topic);
     const brokers = cluster.secureBrokers('SASL_SSL');
@@ -216,7 +216,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
       /invalid credentials with SASL mechanism SCRAM-SHA-512$/,
     ],
     [
-      'a mechanism that the broker does not take',
+      'a mechanism that the broker does not support',
       'SASL_PLAINTEXT',
       () => login('scram-sha-256', 'alice'),
       /The broker does not support the requested SASL mechanism$/,
@@ -235,7 +235,7 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
 
   const distrust: [string, () => Env, string, SecurityProtocol, string?][] = [
     [
-      'an authority that nobody named',
+      'an unknown certificate authority',
       () => ({ KAFKA_TLS: '1', ...login('plain', 'bob') }),
       'the broker’s certificate is not trusted: KAFKA_TLS_CA_FILE',
       'SASL_SSL',
@@ -248,20 +248,20 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
       '127.0.0.1',
     ],
     [
-      'no certificate of ours where one is wanted',
+      'no client certificate where one is required',
       () => trusting(authority),
       'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
     [
-      'a certificate of ours that a stranger signed',
+      'a client certificate of an unknown authority',
       () => ({ ...trusting(authority), ...clientCertificate(new Authority('stranger')) }),
       'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
   ];
   for (const [name, env, reason, protocol, host] of distrust) {
-    test(`${name}: not ready, with the reason, and it tries again`, async (t) => {
+    test(`${name}: not ready, with the reason, and retried`, async (t) => {
       const brokers = cluster
         .secureBrokers(protocol)
         .map((address) => address.replace('localhost', host ?? 'localhost'));

@@ -1,4 +1,4 @@
-/** FOREBAY_KEY_FIELD: the key and the partition of each event, by whatever way it comes. */
+/** FOREBAY_KEY_FIELD: key and partition of each event, on each path. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,11 +13,11 @@ import { until } from '../../testing/wait.ts';
 
 const PARTITIONS = 5;
 const LINES = 'application/x-ndjson';
-/** Longer than what is decoded at once. */
+/** Longer than bodies that are decoded at once. */
 const PADDING = ' '.repeat(20_000);
 const oracle = Partitioners.DefaultPartitioner();
 
-/** The partition that Kafka's clients choose. */
+/** Partition chosen by Kafka's clients. */
 function partitionOf(key: string): number {
   const partitionMetadata = Array.from({ length: PARTITIONS }, (_, partitionId) => ({
     partitionId,
@@ -47,7 +47,7 @@ async function stageWith(
   return stage;
 }
 
-/** Sends events by each way that text has. @returns how often each was sent */
+/** Sends events on each path of text. @returns the number of sends of each */
 async function sendAll(stage: Stage, events: readonly string[]): Promise<number> {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   for (const event of events) assert.deepEqual(await client.exchange(event), [], event);
@@ -67,7 +67,7 @@ async function sendAll(stage: Stage, events: readonly string[]): Promise<number>
   return 3 + bodies.length;
 }
 
-/** Demands the key of each event, '' = the empty one, undefined = none, and its partition. */
+/** Asserts the key of each event ('' = empty key, undefined = no key) and its partition. */
 async function assertKeys(
   stage: Stage,
   expected: ReadonlyMap<string, string | undefined>,
@@ -89,7 +89,7 @@ async function assertKeys(
   assert.equal(metrics.value('forebay_events_stored_total'), expected.size * times);
 }
 
-/** What the log says of events without a key. */
+/** Log lines about events without a key. */
 function reasonsIn({ gateway }: Stage): string[] {
   return gateway.log
     .filter(({ msg }) => msg === 'event has no key')
@@ -97,7 +97,7 @@ function reasonsIn({ gateway }: Stage): string[] {
     .sort();
 }
 
-test('own schema: strings, numbers and booleans are keys, one key for one number', async (t) => {
+test('custom schema: strings, numbers and booleans are keys, equal numbers have one key', async (t) => {
   const stage = await stageWith(t, 'id', {});
   const expected = new Map<string, string | undefined>([
     ['{"id":"1"}', '1'],
@@ -128,7 +128,7 @@ test('own schema: strings, numbers and booleans are keys, one key for one number
 
 const event = (rest: string) => `{"msg":"m","clientId":"c","timestamp":1${rest}}`;
 
-test('built-in schema: a nested field, or one at the top with the dots in its name', async (t) => {
+test('built-in schema: a nested field, or a top-level field with dots in its name', async (t) => {
   const stage = await stageWith(t, 'user.id');
   const expected = new Map<string, string | undefined>([
     [event(',"user":{"id":"ключ"}'), 'ключ'],
@@ -174,7 +174,7 @@ test('a reason is logged once for all workers, also after a rolling restart', as
   assert.deepEqual(reasonsIn(stage), ['warn id missing']);
 });
 
-test('built-in schema: a number that it demands is the key', async (t) => {
+test('built-in schema: a required number is the key', async (t) => {
   const stage = await stageWith(t, 'timestamp');
   const texts = ['1', '1700000000000', '-5', '-0', '1.0', '17e11', '12345678901234567890'];
   const keys = ['1', '1700000000000', '-5', '0', '1', '1700000000000', '12345678901234567890'];
@@ -186,7 +186,7 @@ test('built-in schema: a number that it demands is the key', async (t) => {
   assert.deepEqual(reasonsIn(stage), []);
 });
 
-test('MessagePack: the key is that of the JSON', async (t) => {
+test('MessagePack: the key equals that of the JSON', async (t) => {
   const stage = await stageWith(t, 'user.id');
   const ids = [7, -1, 2 ** 53, 1.5, 1e300, true, 'text'];
   const events = ids.map((id) => ({ msg: 'm', clientId: 'c', timestamp: 1, user: { id } }));

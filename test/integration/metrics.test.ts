@@ -1,4 +1,4 @@
-/** /metrics of a running gateway: whole from the start, clean, and true to what was done to it. */
+/** /metrics of a running gateway: complete from the start, well-formed, and correct. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,7 +27,7 @@ async function scrapeText(): Promise<string> {
   return (await fetch(`${stage.gateway.adminUrl}/metrics`)).text();
 }
 
-/** How often a stage was counted, and its time in seconds. */
+/** Count and sum (seconds) of a stage. */
 function stageOf(metrics: Metrics, name: string): { count: number; seconds: number } {
   const labels = { stage: name };
   return {
@@ -42,7 +42,7 @@ function bucketsOf(metrics: Metrics, name: string, labels: Record<string, string
   return bounds.map((le) => metrics.value(`${name}_bucket`, { ...labels, le }));
 }
 
-test('every series is there before anything was received', async () => {
+test('every series exists before the first event', async () => {
   const metrics = await stage.gateway.metrics();
   for (const { name, buckets } of CATALOGUE as readonly Series[]) {
     const names = buckets ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name];
@@ -52,7 +52,7 @@ test('every series is there before anything was received', async () => {
   assert.equal(metrics.value('forebay_build_info', { node: process.version }), 1);
 });
 
-test('each stage of the way is timed: WebSocket frames by sample, bodies, batches, turns', async () => {
+test('each stage is timed: sampled WebSocket frames, bodies, batches, turns', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   for (let frame = 0; frame < FRAMES; frame++) await client.sendWithin(good(`f${frame}`));
   await client.fate(FRAMES);
@@ -80,13 +80,13 @@ test('each stage of the way is timed: WebSocket frames by sample, bodies, batche
   assert.equal(lane, batches, 'each batch was sent for the first time once');
   assert.equal(produce, batches);
   assert(ack! > BODIES && ack! <= events, `${ack} turns of the loop told of ${events} events`);
-  // Of each batch: no event of it took longer than what its first one was counted with.
+  // Per batch: no event took longer than the recorded time of the first one.
   const parts = stageOf(metrics, 'lane').seconds + stageOf(metrics, 'produce').seconds;
   const most = metrics.value('forebay_ack_duration_seconds_sum') / events;
   assert(parts >= most, `${parts} s in all batches, ${most} s for one event on average`);
 });
 
-test('connections are counted by what they carry, opened ones as they begin', async () => {
+test('connections are counted by transport, opened ones at their start', async () => {
   const open = (metrics: Metrics, transport: string) =>
     metrics.value('forebay_connections', { transport });
   const opened = (metrics: Metrics, transport: string) =>
@@ -106,20 +106,20 @@ test('connections are counted by what they carry, opened ones as they begin', as
   assert.equal(open(during, 'ws'), 1);
   assert.equal(opened(during, 'ws') - opened(before, 'ws'), 1);
   const carrying = open(during, 'http');
-  assert(carrying >= 1, 'who has not asked for anything yet');
+  assert(carrying >= 1, 'connections without a request yet');
   silent.destroy();
   await client.close();
-  // A connection that fetch has kept may end meanwhile.
+  // A connection kept alive by fetch may end meanwhile.
   const gone = async () => {
     const metrics = await freshMetrics(stage.gateway);
     return open(metrics, 'http') < carrying && open(metrics, 'ws') === 0;
   };
   await until(gone, { what: 'both ends' });
   const closed = (await freshMetrics(stage.gateway)).value('forebay_connections_closed_total');
-  assert.equal(closed, opened(during, 'ws'), 'of WebSockets each end has a reason');
+  assert.equal(closed, opened(during, 'ws'), 'each end of a WebSocket has a reason');
 });
 
-test('a worker that is held for a while shows how late its loop was', async () => {
+test('a stopped worker reports its loop lag afterwards', async () => {
   const lag = async () =>
     (await stage.gateway.metrics()).value('forebay_event_loop_lag_seconds', { worker: '1' });
   const [worker] = stage.gateway.workers();
@@ -128,14 +128,14 @@ test('a worker that is held for a while shows how late its loop was', async () =
   process.kill(worker!, 'SIGCONT');
   const least = (HELD_MS - LIMITS.loopCheck.idleMs) / 1000;
   await until(async () => (await lag()) >= least, { what: `a lag of ${least} s` });
-  await until(async () => (await lag()) < least, { what: 'a loop in time' });
+  await until(async () => (await lag()) < least, { what: 'a loop without lag' });
 });
 
-test('promtool finds nothing to say of a scrape', { skip: missingTool('promtool') }, async () => {
+test('promtool accepts a scrape without warnings', { skip: missingTool('promtool') }, async () => {
   const text = await scrapeText();
   const check = (input: string) => spawnSync('promtool', ['check', 'metrics'], { input });
   const { status, stderr, stdout } = check(text);
   assert.deepEqual([String(stdout), String(stderr), status], ['', '', 0]);
   const wrong = check(text.replaceAll('forebay_received_bytes_total', 'forebay_received_kb'));
-  assert.notEqual(wrong.status, 0, 'it does look');
+  assert.notEqual(wrong.status, 0, 'promtool reports errors');
 });

@@ -1,4 +1,4 @@
-/** MessagePack in frames and bodies: what is stored of it, and what is refused. */
+/** MessagePack in frames and bodies: stored events and rejections. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
@@ -31,17 +31,17 @@ function bytesOf(value: unknown): Buffer {
   return Buffer.from(encode(value));
 }
 
-/** An event with the field `x` of exactly these bytes; without, it would be good. */
+/** Returns an event with the field `x` of exactly these bytes; without it, it would be valid. */
 function withField(...bytes: readonly number[]): Buffer {
   const fields = bytesOf({ msg: '', clientId: '', timestamp: 1, x: null });
   assert.equal(fields.at(-1), 0xc0, 'nil comes last');
   return Buffer.concat([fields.subarray(0, -1), Buffer.from(bytes)]);
 }
 
-/** What is sent, what must be stored of it, and what refused. */
+/** Sent payload, expected stored events and rejections. */
 type Fate = readonly [payload: Buffer, stored: readonly unknown[], ...refused: Expected[]];
 
-/** Sends each as a frame and as a body; frames of a neighbour in between are stored. */
+/** Sends each as a frame and as a body; frames of another client in between are stored. */
 async function assertFates(...fates: readonly Fate[]): Promise<void> {
   const next = good('next');
   const expected: string[] = [];
@@ -54,7 +54,7 @@ async function assertFates(...fates: readonly Fate[]): Promise<void> {
     ]);
     assertRefused(errors, ...refused);
     assertRefused(answer.body.errors, ...refused);
-    assert.deepEqual(between, [], 'a neighbour is served');
+    assert.deepEqual(between, [], 'another client is served');
     assert.equal(answer.body.accepted, stored.length);
     const partly = stored.length > 0 ? 207 : 400;
     assert.equal(answer.status, refused.length === 0 ? 200 : partly);
@@ -69,10 +69,10 @@ async function assertFates(...fates: readonly Fate[]): Promise<void> {
     }
   }
   assert.deepEqual((await stage.newValues()).sort(), expected.sort());
-  assert(client.isOpen, 'the connection goes on');
+  assert(client.isOpen, 'the connection stays open');
 }
 
-test('a map is an event, an array of maps many: their JSON is stored, with the key of each', async () => {
+test('a map is an event, an array of maps several: their JSON is stored with their keys', async () => {
   assert.deepEqual(await client.fate(client.sendBinary(bytesOf([A, B]))), []);
   const records = await stage.newRecords();
   const found = records.map(({ key, value }) => [String(key), String(value)]);
@@ -82,14 +82,14 @@ test('a map is an event, an array of maps many: their JSON is stored, with the k
   await assertFates([bytesOf(A), [A]], [bytesOf([A, B, C]), [A, B, C]], [bytesOf([]), []]);
 });
 
-test('an event with its fields in any order, and some twice, is stored so', async () => {
+test('fields in any order, and duplicate fields, are stored unchanged', async () => {
   const fields = [bytesOf('10'), bytesOf(1), bytesOf('9'), bytesOf(2), bytesOf('10'), bytesOf(3)];
   const rest = bytesOf({ msg: '', clientId: 'k', timestamp: 1 }).subarray(1);
   const frame = Buffer.concat([Buffer.from([0x86]), ...fields, rest]);
   await assertFates([frame, ['{"10":1,"9":2,"10":3,"msg":"","clientId":"k","timestamp":1}']]);
 });
 
-test('numbers are stored as what they are', async () => {
+test('numbers are stored with their values', async () => {
   const f32 = [0xca, 0x3d, 0xcc, 0xcc, 0xcd];
   const minusZero = [0xcb, 0x80, 0, 0, 0, 0, 0, 0, 0];
   const most = [0xcf, 0, 0x20, 0, 0, 0, 0, 0, 0];
@@ -106,7 +106,7 @@ test('numbers are stored as what they are', async () => {
 });
 
 const BYTES_8 = new Array<number>(8).fill(0xff);
-/** A field that JSON cannot carry, or that is not there. */
+/** Fields that JSON cannot represent, or that are incomplete. */
 const BAD_FIELDS: Readonly<Record<string, readonly number[]>> = {
   'bin 8': [0xc4, 1, 0],
   'bin 16': [0xc5, 0, 1, 0],
@@ -120,24 +120,24 @@ const BAD_FIELDS: Readonly<Record<string, readonly number[]>> = {
   infinity: [0xcb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0],
   'minus infinity as float 32': [0xca, 0xff, 0x80, 0, 0],
   'uint 64 of 2^53 + 1': [0xcf, 0, 0x20, 0, 0, 0, 0, 0, 1],
-  'uint 64, the greatest': [0xcf, ...BYTES_8],
-  'int 64, the least': [0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0],
+  'the greatest uint 64': [0xcf, ...BYTES_8],
+  'the least int 64': [0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0],
   'a key that is a number': [0x81, 1, 1],
   'a key that is nil': [0x81, 0xc0, 1],
   'a key that is binary': [0x81, 0xc4, 1, 0x61, 1],
-  'a string that is overlong UTF-8': [0xa2, 0xc0, 0xaf],
-  'half a surrogate pair': [0xa3, 0xed, 0xa0, 0x80],
+  'a string of overlong UTF-8': [0xa2, 0xc0, 0xaf],
+  'an unpaired surrogate': [0xa3, 0xed, 0xa0, 0x80],
   'a key that is not UTF-8': [0x81, 0xa1, 0xff, 1],
-  'a byte without meaning': [0xc1],
+  'a reserved byte': [0xc1],
   'a string of 4 GiB': [0xdb, 0xff, 0xff, 0xff, 0xff, 0x61],
   'an array of 4 billion': [0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0],
   'a map of 4 billion': [0xdf, 0xff, 0xff, 0xff, 0xff, 0xa0, 0xc0],
-  'a number that is cut': [0xcf, 0, 0],
+  'a truncated number': [0xcf, 0, 0],
   nothing: [],
-  'more behind the end': [0xc0, 0xc0],
+  'trailing bytes': [0xc0, 0xc0],
 };
 
-test('invalid_msgpack: each refuses the whole frame, good events in it too', async () => {
+test('invalid_msgpack: each rejects the whole frame, including its valid events', async () => {
   const [good1, good2] = [bytesOf(A), bytesOf(B)];
   const bad = Object.values(BAD_FIELDS).map((bytes) => withField(...bytes));
   const arrays = bad.map((each) => Buffer.concat([Buffer.from([0x93]), good1, good2, each]));
@@ -146,7 +146,7 @@ test('invalid_msgpack: each refuses the whole frame, good events in it too', asy
   await assertFates(...fates);
 });
 
-test('the message says what is wrong and where', async () => {
+test('the message has the reason and the position', async () => {
   const frame = client.sendBinary(bytesOf({ at: new Date(0) }));
   const [error] = await client.fate(frame);
   assert.equal(error?.message, 'byte 4: extension types (such as timestamps) are not supported');
@@ -156,10 +156,10 @@ test('the message says what is wrong and where', async () => {
   tally.http(0, { invalid_msgpack: 1 });
 });
 
-test('nested 60,000 deep, closed and open: refused, and the worker lives', async () => {
+test('nested 60,000 levels deep, closed and open: rejected, and the worker stays up', async () => {
   const deep = Buffer.alloc(60_000, 0x91);
   const end = Buffer.from([0xc0]);
-  // As deep as an event may be, which is a level itself.
+  // The maximum depth of an event, which is a level itself.
   const levels = 63;
   const some = deep.subarray(0, levels);
   const nested = `${'['.repeat(levels)}null${']'.repeat(levels)}`;
@@ -174,17 +174,17 @@ test('nested 60,000 deep, closed and open: refused, and the worker lives', async
   );
 });
 
-test('not_an_object, schema and too_large name their events; neighbours are stored', async () => {
+test('not_an_object, schema and too_large name their events; the others are stored', async () => {
   const mixed = [A, null, {}, [B], B, 'text', { msg: 1.5 }];
   const ofMixed: Expected[] = [
     ['not_an_object', [1, 1], [3, 3], [5, 5]],
     ['schema', [2, 2], [6, 6]],
   ];
-  // Six bytes of JSON for each of these: the frame is short enough, the event is not.
+  // Six bytes of JSON for each of these: the frame is within its bound, the event is not.
   const escaped = event('long', { msg: '\u0001'.repeat(MAX_EVENT_BYTES / 6) });
   const filling = MAX_EVENT_BYTES - JSON.stringify(event('exact', { msg: '' })).length;
   const exact = event('exact', { msg: 'x'.repeat(filling) });
-  // MessagePack is shorter, so the frame is not too long.
+  // MessagePack is shorter, so the frame is within its bound.
   const over = event('exact', { msg: 'x'.repeat(filling + 1) });
   await assertFates(
     [bytesOf(42), [], ['not_an_object', [0, 0]]],
@@ -196,7 +196,7 @@ test('not_an_object, schema and too_large name their events; neighbours are stor
   );
 });
 
-test('too_many_events: 1,000 in a frame are taken and 1,001 refused, 10,000 in a body', async () => {
+test('too_many_events: 1,000 in a frame are accepted and 1,001 rejected, 10,000 in a body', async () => {
   const small = (id: number) => ({ id: `${id}`, msg: '', clientId: '', timestamp: 0 });
   const events = Array.from({ length: 10_001 }, (_, index) => small(index));
   const texts = events.map((each) => JSON.stringify(each));
@@ -212,7 +212,7 @@ test('too_many_events: 1,000 in a frame are taken and 1,001 refused, 10,000 in a
   tally.http(10_000, { too_many_events: 1 });
 });
 
-test('in the end every event is accounted for, and the protocol was kept', async () => {
+test('all events are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual([...client.violations, ...neighbour.violations], []);
   assert.deepEqual(stage.gateway.errors, []);

@@ -1,6 +1,6 @@
 /**
- * A real Prometheus scrapes two gateways: a calm one under a known load, and one whose Kafka stores
- * nothing and to which everything happens of which an alert tells.
+ * A real Prometheus scrapes two gateways: a healthy one under a known load, and one whose Kafka
+ * stores nothing and that suffers every fault with an alert.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -23,13 +23,13 @@ import { type Alert, type Prometheus, startPrometheus } from '../support/prometh
 
 const skip = missingTool('prometheus');
 const TOPIC = 'stores-nothing';
-/** What one connection may send at once. */
+/** Frames that one connection may send at once. */
 const BURST = 100;
 const DEATHS = 3;
-/** Old enough for the alert on events that wait: an operator’s 30 s are too long for a test. */
+/** Age for the alert on waiting events: an operator’s 30 s are too long for a test. */
 const OLD_SECONDS = 3;
 const NOT_LEADER = 6;
-/** With a rate over fewer, what Prometheus adds at its ends is no small part of it. */
+/** Minimum scrapes of a rate: with fewer, Prometheus's extrapolation is a large part of it. */
 const SCRAPES = 15;
 const OLDEST = 'forebay_buffer_oldest_seconds';
 
@@ -42,7 +42,7 @@ let prometheus: Prometheus;
 let calm: Stage;
 let broken: Gateway;
 let refusal: Injection;
-/** When the load began; when the panels of each gateway are looked at. In seconds since 1970. */
+/** Start of the load, and query times of each gateway's panels; seconds since 1970. */
 let sinceSeconds: number;
 let calmSeconds: number;
 let brokenSeconds: number;
@@ -72,7 +72,7 @@ after(async () => {
       failures.push(error);
     }
   }
-  assert.deepEqual(failures, [], 'all that was started has ended');
+  assert.deepEqual(failures, [], 'everything started has ended');
 });
 
 const instanceOf = ({ adminPort }: Gateway) => `127.0.0.1:${adminPort}`;
@@ -88,7 +88,7 @@ async function startCalm(): Promise<Stage> {
   return stage;
 }
 
-/** Nothing is stored, and nothing ends by itself while the test looks. */
+/** Nothing is stored, and nothing expires during the test. */
 async function startBroken(cluster: FakeCluster): Promise<Gateway> {
   const env = {
     FOREBAY_WORKERS: '2',
@@ -101,7 +101,7 @@ async function startBroken(cluster: FakeCluster): Promise<Gateway> {
   return gateway;
 }
 
-/** Conditions stay what they are; only how long they have to last is shorter. */
+/** Keeps the conditions of alerts and shortens their durations. */
 function hasten(alert: Alert): Alert {
   const expr = alert.expr.replace('oldest_seconds) > 30', `oldest_seconds) > ${OLD_SECONDS}`);
   return { ...alert, expr, for: '0s' };
@@ -109,7 +109,7 @@ function hasten(alert: Alert): Alert {
 
 const events = (count: number) => Array.from({ length: count }, (_, index) => good(`e${index}`));
 
-/** Every number that stands here is asked of a panel below. */
+/** Generates load whose numbers the panels below must show. */
 async function knownLoad(): Promise<void> {
   const { gateway } = calm;
   const [staying, hasty] = [
@@ -128,7 +128,7 @@ async function knownLoad(): Promise<void> {
   await plain.close();
   await post(calm, arrayOf([...events(40), ...new Array<string>(32).fill('42')]));
   const { httpUrl } = gateway;
-  for (let i = 0; i < 3; i++) await fetch(`${httpUrl}/nowhere`);
+  for (let i = 0; i < 3; i++) await fetch(`${httpUrl}/unknown`);
   await fetch(`${httpUrl}/events`, {
     method: 'POST',
     headers: { 'Content-Type': 'image/png' },
@@ -148,7 +148,7 @@ async function knownLoad(): Promise<void> {
   calmSeconds = await prometheus.seenAt(conditions.map((one) => `(${one})`).join(' and on() '));
 }
 
-/** Load that nobody stores; deaths and a hang of workers; a drain without end, cut short. */
+/** Load that is never stored; deaths and a hang of workers; an endless drain, aborted. */
 async function allFaults(): Promise<void> {
   const { wsUrl: url, adminUrl } = broken;
   const ledger = new Ledger();
@@ -159,14 +159,14 @@ async function allFaults(): Promise<void> {
   await sees('forebay_events_refused_total > 0');
   for (let deaths = 1; deaths <= DEATHS; deaths++) {
     await sees('sum(forebay_events_in_flight) > 0');
-    // The oldest: whose worker dies connects to one that is there already.
+    // The oldest: clients of a dead worker connect to a running one.
     process.kill(broken.workers()[0]!, 'SIGKILL');
     const what = () => `death ${deaths}, and a new worker:\n${broken.logTail()}`;
     await until(async () => (await replaced()) === deaths, { deadlineMs: 30_000, what });
   }
   await sees(`forebay_worker_restarts_total{cause="crash"} == ${DEATHS}`);
   for (const alert of UNDER_LOAD) await fires(alert);
-  // Lanes empty for a moment where events end, and those of a new worker are: not at that moment.
+  // Lanes are briefly empty when events expire, and in a new worker: avoid that moment.
   brokenSeconds = await prometheus.seenAt(
     ofBroken(
       `sum(forebay_lanes{state=~"unknown|in_flight|retrying"}) > 0 and max(${OLDEST}) > ${OLD_SECONDS}`,
@@ -178,7 +178,7 @@ async function allFaults(): Promise<void> {
   process.kill(silent, 'SIGCONT');
   await fires('ForebayEventLoopLags');
   await load.stop();
-  // A worker that hangs does not drain.
+  // A hanging worker does not drain.
   process.kill(silent, 'SIGSTOP');
   await fetch(`${adminUrl}/drain`, { method: 'POST' });
   await fires('ForebayDrainsTooLong');
@@ -195,7 +195,7 @@ const UNDER_LOAD = [
   'ForebayWorkersKeepDying',
 ];
 
-/** Deaths of workers, if all are there again. */
+/** Number of worker deaths; undefined until all are replaced. */
 async function replaced(): Promise<number | undefined> {
   const metrics = await broken.metrics();
   if (metrics.value('forebay_workers', { state: 'ready' }) !== 2) return undefined;
@@ -219,12 +219,12 @@ function fires(alert: string): Promise<void> {
 }
 
 function viewOf(gateway: Gateway, atSeconds: number): View {
-  // As much as there is: before the load every counter is 0.
+  // The whole range: before the load every counter is 0.
   const rateSeconds = Math.ceil(atSeconds - sinceSeconds) + 5;
   return { prometheus, instance: instanceOf(gateway), atSeconds, rateSeconds };
 }
 
-/** A total that was read from rates: Prometheus adds up to a scrape's distance at its end. */
+/** Compares a total computed from rates: Prometheus extrapolates up to a scrape interval. */
 function assertTotals(lines: Record<string, number>, expected: Record<string, number>): void {
   const shown = Object.entries(lines).filter(([, value]) => value !== 0);
   assert.deepEqual(shown.map(([name]) => name).sort(), Object.keys(expected).sort());
@@ -234,9 +234,9 @@ function assertTotals(lines: Record<string, number>, expected: Record<string, nu
   }
 }
 
-test('every panel has an answer, from a calm gateway and from a broken one', { skip }, async () => {
+test('every panel has data, from a healthy gateway and from a broken one', { skip }, async () => {
   const views = [viewOf(calm.gateway, calmSeconds), viewOf(broken, brokenSeconds)];
-  /** Of what is stored: nothing where nothing is. */
+  /** Panels of stored events, which are empty without any. */
   const ofStored = /^histogram_quantile\(0\.\d+, .*(_ack_|_batch_)|_batch_\w+_count.* > 0\)$/;
   let asked = 0;
   for (const dashboard of DASHBOARDS.values()) {
@@ -255,7 +255,7 @@ test('every panel has an answer, from a calm gateway and from a broken one', { s
   assert(asked > 100, `${asked} queries`);
 });
 
-test('the overview says what was sent, and what became of it', { skip }, async () => {
+test('the overview shows received events and their results', { skip }, async () => {
   const view = viewOf(calm.gateway, calmSeconds);
   const lines = (title: string) => linesOf(overview, title, view);
   const [ws, http] = [20 + 10 + 2 + BURST + 8 + BURST + 16, 72];
@@ -300,7 +300,7 @@ test('the workers’ dashboard shows each of them', { skip }, async () => {
   assert.deepEqual(await linesOf(workers, 'Workers', view), { ready: 2, dead: 0 });
 });
 
-test('faults are seen: nothing stored, lost with workers, Kafka’s refusals, lanes', {
+test('faults are shown: nothing stored, events lost with workers, Kafka’s errors, lanes', {
   skip,
 }, async () => {
   assert(refusal.consumed > 0, 'Kafka refused');
@@ -326,7 +326,7 @@ test('faults are seen: nothing stored, lost with workers, Kafka’s refusals, la
   assert.deepEqual(acknowledged, {}, 'none was stored: the panel says so instead of NaN');
 });
 
-test('an alert fires at each fault; the calm gateway has none but for its wrong events', {
+test('each fault fires its alert; the healthy gateway has only that of its invalid events', {
   skip,
 }, async () => {
   const fired = async (gateway: Gateway) => {
@@ -344,7 +344,7 @@ test('an alert fires at each fault; the calm gateway has none but for its wrong 
   assert.deepEqual(await fired(broken), [...UNDER_LOAD, ...alone].sort());
 });
 
-test('the variables offer what there is', { skip }, async () => {
+test('the variables list the instances', { skip }, async () => {
   const [, job, instance, worker] = workers.templating.list;
   const offered = async (variable = job) => {
     const { query } = variable!.query as { query: string };

@@ -1,4 +1,4 @@
-/** docs/openapi.yaml is what the gateway does: its examples are sent, its statuses are reached. */
+/** docs/openapi.yaml matches the gateway: its examples are sent, its statuses are reached. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
@@ -32,11 +32,11 @@ const WS = operation('get /ws');
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const TOKEN = 'for the operators';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };
-/** Bounds of connections: per address of the stage, in all of the one without Kafka. */
+/** Connection limits: per address of the stage, in total of the gateway without Kafka. */
 const CONNECTIONS_MAX = 3;
 const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
 
-/** Listed by name. */
+/** Allowed origin. */
 const ORIGIN = 'https://shop.example';
 
 const keys = new KeyFile();
@@ -61,13 +61,13 @@ const stage = useStage(() => {
 let alone: Gateway;
 before(async () => {
   const [port] = await freePorts(1);
-  const nowhere = {
+  const unreachable = {
     brokers: [`127.0.0.1:${port}`],
     topic: uniqueTopic(),
     ready: false,
     env: { FOREBAY_MAX_CONNECTIONS: String(CONNECTIONS_MAX) },
   };
-  alone = await startGateway(nowhere);
+  alone = await startGateway(unreachable);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
 });
 after(async () => {
@@ -84,23 +84,23 @@ interface Answer {
 interface Asked {
   readonly gateway?: Gateway;
   readonly port?: 'public' | 'admin';
-  /** The operation's own, if none is given. */
+  /** Default: the operation's own. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
 }
 
-/** What was documented and seen, as in `post /events 200`. */
+/** Documented statuses that were observed, as in `post /events 200`. */
 const reached = new Set<string>();
 
-/** Sends a request of the operation, and holds the answer against what is documented. */
+/** Sends a request of the operation and validates the response by the document. */
 async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
   const { gateway = stage.gateway, port = portsOf(named)[0], headers = {}, body } = asked;
   const isAdmin = port === 'admin';
   const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + named.path;
   const response = await fetch(url, {
     method: asked.method ?? named.method.toUpperCase(),
-    // A browser asks without credentials whether it may send them.
+    // A preflight has no credentials.
     headers: { ...(named.method !== 'options' && !isAdmin && keys.bearer('quick')), ...headers },
     ...(body !== undefined && { body: new Uint8Array(Buffer.from(body)) }),
   });
@@ -114,7 +114,7 @@ async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
   return answer;
 }
 
-/** The ports that serve it, by its servers. */
+/** Returns the ports that serve an operation, by its servers. */
 function portsOf({ path }: NamedOperation): ('public' | 'admin')[] {
   const servers = spec.paths[path]!.servers ?? spec.servers;
   return servers.map(({ url }) => (url.endsWith(':9001') ? 'admin' : 'public'));
@@ -143,7 +143,7 @@ function assertDocumented({ name, operation }: NamedOperation, answer: Answer): 
   reached.add(what);
 }
 
-/** What an answer says without a time that is random, and the version that one port tells. */
+/** Returns a body without its random time and without the version, which one port omits. */
 function told(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, inner) =>
     key === 'retryAfterMs' || key === 'version' ? undefined : inner,
@@ -164,7 +164,7 @@ function bytesOf(type: string, value: unknown): Buffer {
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-test('each example of a body is answered as its 200 says, gzipped too, and is stored', async () => {
+test('each example of a body has the documented 200, also gzipped, and is stored', async () => {
   for (const [type, { examples = {} }] of Object.entries(POST.operation.requestBody!.content)) {
     for (const [name, { value }] of Object.entries(examples)) {
       const body = bytesOf(type, value);
@@ -185,7 +185,7 @@ test('each example of a body is answered as its 200 says, gzipped too, and is st
   }
 });
 
-test('each request that a response shows is answered with it, on each port', async () => {
+test('each request of a response example has this response, on each port', async () => {
   let sent = 0;
   for (const named of operations) {
     for (const [status, { content = {} }] of Object.entries(named.operation.responses)) {
@@ -230,7 +230,7 @@ test('POST /events: 401, 413, 415, 429, and 503 without Kafka', async () => {
   assertExample(POST, 'later', later);
 });
 
-test('OPTIONS /events: 204, with what a page may send', async () => {
+test('OPTIONS /events: 204 with the allowed methods and headers', async () => {
   const preflight = operation('options /events');
   const documented = Object.keys(preflight.operation.responses[204]!.headers!);
   const method = { 'Access-Control-Request-Method': 'POST' };
@@ -247,7 +247,7 @@ test('OPTIONS /events: 204, with what a page may send', async () => {
   );
 });
 
-/** A handshake with exactly these headers, held against what is documented. */
+/** Sends a handshake with exactly these headers and validates the response by the document. */
 async function shake(
   gateway: Gateway,
   headers: Record<string, string>,
@@ -271,7 +271,7 @@ async function shake(
   return answer.status;
 }
 
-test('GET /ws: 101, and each refusal of a handshake', async () => {
+test('GET /ws: 101, and each rejection of a handshake', async () => {
   const { gateway } = stage;
   const opened: Upgraded[] = [];
   const acknowledged = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
@@ -289,7 +289,7 @@ test('GET /ws: 101, and each refusal of a handshake', async () => {
   for (const upgraded of opened) upgraded.end();
 });
 
-test('health and the operators’ port: each status', async () => {
+test('health and the admin port: each status', async () => {
   const ready = await ask(operation('get /readyz'), { gateway: alone });
   assert.equal(ready.status, 503);
   assert.equal((await ask(operation('get /metrics'))).status, 200);
@@ -308,7 +308,7 @@ test('health and the operators’ port: each status', async () => {
   }
 });
 
-test('/readyz tells the version to operators, and to clients it does not', async () => {
+test('/readyz reports the version on the admin port only', async () => {
   const { adminUrl, httpUrl } = stage.gateway;
   const [admin, client] = await Promise.all(
     [adminUrl, httpUrl].map(async (url) => (await fetch(`${url}/readyz`)).json()),
@@ -318,7 +318,7 @@ test('/readyz tells the version to operators, and to clients it does not', async
   assert.deepEqual(client, { ready: true, reasons: [] });
 });
 
-test('commands are taken, and a drain shows on both ports', async () => {
+test('commands are accepted, and a drain shows on both ports', async () => {
   const [drain, restart] = [operation('post /drain'), operation('post /workers/restart')];
   const begun = await ask(drain, { headers: BEARER });
   assert.equal(begun.status, 202);
@@ -332,18 +332,18 @@ test('commands are taken, and a drain shows on both ports', async () => {
     );
   }
   assertExample(restart, 'draining', await ask(restart, { headers: BEARER }));
-  // The other one has no token, and is on loopback.
+  // The other gateway has no token, and is on loopback.
   const roll = await ask(restart, { gateway: alone });
   assertExample(restart, 'begun', roll);
 });
 
-/** Statuses that are reached elsewhere, and where. */
+/** Statuses that other tests reach, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  'post /events 408': 'takes as long as a body may: the test of request_timeout',
+  'post /events 408': 'takes the time limit of a body: the test of request_timeout',
   'post /events 417': 'fetch sends no Expect: the tests of expectation_failed',
 };
 
-test('every documented status was reached here, or is elsewhere', () => {
+test('every documented status was reached here or is tested elsewhere', () => {
   const documented = operations.flatMap(({ name, operation: { responses } }) =>
     Object.keys(responses).map((status) => `${name} ${status}`),
   );

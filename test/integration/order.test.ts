@@ -1,4 +1,4 @@
-/** Order: what one connection sends under one key is stored in the order in which it came. */
+/** Order: events of one connection with one key are stored in their order of arrival. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
@@ -12,7 +12,7 @@ import { useStage } from '../support/use-stage.ts';
 const CONNECTIONS = 3;
 const EVENTS = 4_000;
 const KEYS = 40;
-/** Sizes of frames in events, and of messages in bytes: small batches, full ones, split frames. */
+/** Events per frame, and bytes per message: small batches, full batches, split frames. */
 const FRAME_EVENTS = [1, 3, 1, 50, 7, 1, 200];
 const MSG_BYTES = [0, 20, 5, 600, 50, 3_000];
 
@@ -23,7 +23,7 @@ const stage = useStage({
 });
 const tally = new Tally();
 
-/** Events of one connection; all connections use the same keys. */
+/** Returns the events of one connection; all connections use the same keys. */
 function* events(name: string): Generator<TestEvent> {
   for (let index = 0; index < EVENTS; index++) {
     const clientId = `key ${(index * 17 + (index % 11)) % KEYS}`;
@@ -32,7 +32,7 @@ function* events(name: string): Generator<TestEvent> {
   }
 }
 
-/** The same in frames of mixed sizes, none above the bound of a frame. */
+/** Returns the events in frames of mixed sizes, within the bound of a frame. */
 function frames(name: string): TestEvent[][] {
   const found: TestEvent[][] = [];
   let frame: TestEvent[] = [];
@@ -64,7 +64,7 @@ test('order per connection and key, over three connections that share keys', asy
   assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   assert.equal(verdict.acknowledged, CONNECTIONS * EVENTS);
   assert.equal(records.length, CONNECTIONS * EVENTS);
-  // The check is worth something only if connections were mixed within partitions.
+  // The check is only meaningful if connections were mixed within partitions.
   const turns = records.filter((record, index) => {
     const before = records[index - 1];
     return String(before?.value).slice(7, 9) !== String(record.value).slice(7, 9);
@@ -77,7 +77,7 @@ test('order per connection and key, over three connections that share keys', asy
   tally.ws(records.length);
 });
 
-test('order holds for plain connections too, and between batches of frames that were refused', async () => {
+test('order holds for plain connections, and between batches of rejected frames', async () => {
   const ledger = new Ledger();
   const client = await new PlainClient({ url: stage.gateway.wsUrl, ledger }).open();
   const sent = frames('plain').slice(0, 100);
@@ -101,6 +101,6 @@ test('order holds for plain connections too, and between batches of frames that 
   tally.ws(count, { invalid_json: sent.length });
 });
 
-test('in the end every event is accounted for', async () => {
+test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
 });

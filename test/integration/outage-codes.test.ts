@@ -1,4 +1,4 @@
-/** What is refused while Kafka is not there yet, or does not answer. */
+/** Rejections while Kafka is not started or does not respond. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
@@ -41,7 +41,7 @@ after(async () => {
   await cluster?.close();
 });
 
-test('kafka_unavailable: no Kafka since the start refuses good events, bad ones as ever', async () => {
+test('kafka_unavailable: without Kafka since the start, valid events; invalid ones have their own codes', async () => {
   const ready = await fetch(`${stage.gateway.httpUrl}/readyz`);
   assert.equal(ready.status, 503);
   assert.match(await ready.text(), /Kafka/);
@@ -58,7 +58,7 @@ test('kafka_unavailable: no Kafka since the start refuses good events, bad ones 
   tally.ws(0, { kafka_unavailable: 4, schema: 1, not_an_object: 1, invalid_json: 1 });
 });
 
-test('kafka_unavailable over HTTP: 503 with Retry-After, and what is wrong for good beside it', async () => {
+test('kafka_unavailable over HTTP: 503 with Retry-After, together with permanent errors', async () => {
   const answer = await post(stage, arrayOf([good('a'), '{}', good('b')]));
   assert.equal(answer.status, 503);
   assert.match(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
@@ -69,7 +69,7 @@ test('kafka_unavailable over HTTP: 503 with Retry-After, and what is wrong for g
   tally.http(0, { kafka_unavailable: 2, schema: 2 });
 });
 
-test('a plain client’s good events are dropped, its bad ones refused; it hears nothing', async () => {
+test('a plain client’s valid events are dropped, invalid ones rejected, without a reply', async () => {
   plain.socket.send(arrayOf([good('a'), '{}', good('b')]));
   tally.drop('kafka_unavailable', 2);
   tally.ws(0, { schema: 1 });
@@ -81,12 +81,12 @@ test('a plain client’s good events are dropped, its bad ones refused; it hears
   assert.deepEqual(plain.received, []);
 });
 
-test('Kafka comes: the gateway becomes ready by itself, and serves the same connections', async () => {
+test('Kafka starts: the gateway becomes ready by itself and serves the same connections', async () => {
   const port = Number(stage.brokers[0]!.split(':')[1]);
   cluster = await startCluster({ ports: [port] });
   await stage.gateway.ready();
   const events = [good('ws'), good('http'), good('plain')];
-  // A Kafka that has just started gives no producer ids for a moment.
+  // A Kafka that has just started briefly refuses producer ids.
   await until(async () => {
     const errors = await client.exchange(events[0]!);
     if (errors.length === 0) return true;
@@ -103,25 +103,25 @@ test('Kafka comes: the gateway becomes ready by itself, and serves the same conn
   assert.deepEqual(values.sort(), events.sort());
 });
 
-/** Events that were stored after their sender had been told `timeout`. */
+/** Events stored after their sender received `timeout`. */
 async function storedLate(): Promise<number> {
   const metrics = await stage.gateway.metrics();
   return metrics.value('forebay_events_stored_late_total');
 }
 
-test('timeout: a batch that was sent; kafka_unavailable: one that never was', async () => {
+test('timeout: a batch in flight; kafka_unavailable: a batch never sent', async () => {
   cluster.pause(0);
   const sentMs = performance.now();
   const sent = arrayOf([good('sent1'), '{}', good('sent2', { clientId: 'client sent1' })]);
   assertRefused(await client.exchange(sent), ['timeout', [0, 0], [2, 2]], ['schema', [1, 1]]);
   const waitedMs = performance.now() - sentMs;
   assert(waitedMs >= EVENT_TIMEOUT_MS && waitedMs < 3 * EVENT_TIMEOUT_MS, `${waitedMs} ms`);
-  // The broker's one connection still waits for its answer: nothing else can have gone out.
+  // The broker's connection still waits for its response: nothing else was sent.
   plain.socket.send(good('unsent plain'));
   assertRefused(await client.exchange(good('unsent')), ['kafka_unavailable', [0, 0]]);
   const felt = async () =>
     (await stage.gateway.metrics()).value('forebay_produce_errors_total') > 0;
-  await until(felt, { what: 'an attempt that failed' });
+  await until(felt, { what: 'a failed attempt' });
   cluster.resume(0);
   await until(async () => (await storedLate()) === 2, { deadlineMs: 20_000, what: 'late events' });
   const values = await stage.newValues();
@@ -144,7 +144,7 @@ test('timeout over HTTP: answered after FOREBAY_HTTP_TIMEOUT_MS, and stored once
   assert.equal(answer.headers.get('retry-after') !== null, true);
   assert.equal(answer.body.accepted, 0);
   assertRefused(answer.body.errors, ['timeout', [0, 0], [2, 2]], ['schema', [1, 1]]);
-  // This one waits behind it, is answered, and let go unsent: it must not be counted twice.
+  // This one waits behind it, is answered, and dropped unsent: it must not be counted twice.
   const unsent = await post(stage, good('unsent'));
   assertRefused(unsent.body.errors, ['timeout', [0, 0]]);
   assertRefused(await client.exchange(good('unsent')), ['kafka_unavailable', [0, 0]]);
@@ -158,7 +158,7 @@ test('timeout over HTTP: answered after FOREBAY_HTTP_TIMEOUT_MS, and stored once
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
 });
 
-test('in the end every event is accounted for, nothing is held, and the protocol was kept', async () => {
+test('all events are accounted for, no memory is held, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await metricsAtRest(stage.gateway);
   assert.equal(metrics.value('forebay_buffer_bytes'), 0);

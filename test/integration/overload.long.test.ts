@@ -1,4 +1,4 @@
-/** More comes than Kafka takes, or than a client reads: what is promised under overload. */
+/** Guarantees under overload: more events than Kafka accepts, more replies than a client reads. */
 import assert from 'node:assert/strict';
 import { after, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,23 +28,23 @@ import { useStage } from '../support/use-stage.ts';
 const CLIENT_ID = 'overloaded';
 const QUOTA_BYTES_PER_SECOND = MIB;
 const MSG_BYTES = 900;
-/** With all that stands around `msg`, a little below the quota. */
+/** With the bytes around `msg`, a little below the quota. */
 const PEAK_EVENTS_PER_SECOND = 1_000;
 const LIMIT_BYTES = 4 * MIB;
 const BESIDE_BUDGET_BYTES = 100 * MIB;
 const WINDOW_MS = 8_000;
-/** Of the brokers below. */
+/** Quota window of the brokers below. */
 const QUOTA_WINDOW_MS = 2_000;
 const BUFFER_REASON = 'the buffer reached 80% and has not fallen below 60%';
-/** As many frames as that wait for credit at the sender: enough to use every grant at once. */
+/** Frames that wait for credit at the sender: enough to use every grant at once. */
 const BACKLOG_FRAMES = 100;
 const REFUSAL_MS_MAX = 50;
-/** Of the peak without overload. `make bench SCENARIO=overload` holds 0.9, on a machine at rest. */
+/** Share of the peak without overload. `make bench SCENARIO=overload` reaches 0.9 when idle. */
 const THROUGHPUT_LEAST = 0.8;
 
 let cluster: KafkaCluster;
 const stage = useStage(async () => {
-  // The quota is an average: over two seconds instead of eleven.
+  // The quota is an average, here over two seconds instead of eleven.
   cluster = await startCluster({
     overrides: { 'quota.window.num': '2', 'quota.window.size.seconds': '1' },
   });
@@ -58,8 +58,8 @@ function setQuota(bytesPerSecond: number | undefined): Promise<void> {
 }
 
 /**
- * Acknowledged events per second, over a window that begins now. Under a quota they come in lumps:
- * while it is below `least` the window grows, up to three times. What is slow for good stays so.
+ * Measures acknowledged events per second over a window from now on. Under a quota they arrive in
+ * bursts: while the rate is below `least`, the window is extended, up to three times.
  */
 async function rateOf(acknowledged: () => number, least = 0): Promise<number> {
   const [sinceMs, before] = [performance.now(), acknowledged()];
@@ -72,7 +72,7 @@ async function rateOf(acknowledged: () => number, least = 0): Promise<number> {
   return rate;
 }
 
-/** Asks for /readyz again and again, until the test ends or `stop`. */
+/** Polls /readyz until the test ends or `stop`. */
 class ReadyWatch {
   readonly answers: Readyz[] = [];
   #running = true;
@@ -101,7 +101,7 @@ function quantile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
 }
 
-/** Looks at bodies of which nothing was taken. @returns figures for people */
+/** Checks bodies that were rejected entirely. @returns a human-readable summary */
 function checkRefusals(refusals: readonly Refusal[]): string {
   const whole = refusals.filter(({ accepted }) => accepted === 0);
   assert(whole.length >= 10, `${whole.length} bodies were refused`);
@@ -118,7 +118,7 @@ function checkRefusals(refusals: readonly Refusal[]): string {
   return `${whole.length} bodies refused in ${median.toFixed(1)} ms (p99 ${p99.toFixed(1)} ms)`;
 }
 
-test('Kafka slower than the load: throughput stays, refusals are quick, memory is bounded', async (t) => {
+test('Kafka slower than the load: throughput stays, rejections are fast, memory is bounded', async (t) => {
   const { gateway } = stage;
   const watch = new Watch(t, gateway);
   const ready = new ReadyWatch(t, gateway);
@@ -153,7 +153,7 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
     new Load(t, plain, { eventsPerSecond: 20, prefix: 'p-', msgBytes: MSG_BYTES }),
   ];
   await untilNotReady(gateway, BUFFER_REASON);
-  // What the quota owed, and what was taken beyond it, is averaged over so long.
+  // The quota averages unused and excess bytes over this time.
   await sleep(QUOTA_WINDOW_MS);
   const overloaded = await rateOf(acknowledged, THROUGHPUT_LEAST * peak);
   await Promise.all(loads.map((load) => load.stop()));
@@ -186,11 +186,11 @@ test('Kafka slower than the load: throughput stays, refusals are quick, memory i
   assert(overloaded >= THROUGHPUT_LEAST * peak, `${overloaded} of ${peak} events per second`);
 });
 
-/** Sent in one frame, so much is refused event by event that the answer is longer than it. */
+/** Frame whose events are all rejected, so that the reply is longer than the frame. */
 const NACKED_FRAME = `[${new Array(500).fill('{},1').join()}]`;
 const FRAMES_AT_ONCE = 16;
 
-test('a client that does not read its nacks gets no more credit, and others are served', async () => {
+test('a client that does not read its nacks gets no further credit, others are served', async () => {
   const { gateway } = stage;
   const closed = async () =>
     (await freshMetrics(gateway)).value('forebay_connections_closed_total', {
@@ -206,13 +206,13 @@ test('a client that does not read its nacks gets no more credit, and others are 
     async () => {
       for (let i = 0; i < FRAMES_AT_ONCE; i++) slow.send(NACKED_FRAME);
       sent += FRAMES_AT_ONCE;
-      // Its answer means that what was sent before was read, and answered.
+      // Its reply means that everything sent before was read and answered.
       await neighbour.exchange('{}');
       return (await closed()) === 1;
     },
-    { deadlineMs: 20_000, what: () => `the end of a client that was told of ${sent} frames` },
+    { deadlineMs: 20_000, what: () => `the end of a client after ${sent} frames` },
   );
-  assert(sent > LIMITS.creditFrames, 'its first credit was good');
+  assert(sent > LIMITS.creditFrames, 'it used its first credit');
   slow.socket.resume();
   assert.deepEqual(await slow.ended(), { code: 1008, reason: 'credit_exceeded' });
   assert((await neighbour.exchange('{}')).length === 1 && neighbour.isOpen);

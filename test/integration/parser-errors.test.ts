@@ -1,4 +1,4 @@
-/** What uWebSockets.js answers by itself, as docs/protocol.md says, and what the log says of it. */
+/** Responses of uWebSockets.js's parser, as documented in docs/protocol.md, and their log lines. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -14,7 +14,7 @@ import { RawHttp } from '../support/raw-http.ts';
 const UNHEARD = 'no valid request from a trusted proxy';
 const V1 = 'PROXY TCP4 192.0.2.1 192.0.2.2 1111 9000\r\n';
 
-/** Starts one without a Kafka: nothing here is to be stored. */
+/** Starts a gateway without Kafka: these tests store nothing. */
 function startAlone(env: Record<string, string> = {}): Promise<Gateway> {
   return startGateway({
     brokers: ['127.0.0.1:1'],
@@ -39,7 +39,7 @@ after(async () => {
 
 const unheard = (of = gateway) => of.log.filter(({ msg }) => msg === UNHEARD);
 
-/** All that is answered to these bytes, when the connection has ended. */
+/** Sends these bytes. @returns everything received until the connection has ended */
 async function answerTo(text: string | Buffer): Promise<string> {
   const http = new RawHttp(gateway.port);
   http.write(text);
@@ -54,13 +54,13 @@ const manyHeaders = (count: number) =>
     'Host: a',
     ...Array.from({ length: count - 1 }, (_, i) => `h${i}: x`),
   );
-/** A request whose head has so many bytes. */
+/** Returns a request whose head has `bytes`. */
 const longHead = (bytes: number) => {
   const short = head('GET /livez HTTP/1.1', 'Host: a', 'Long: ');
   return short.replace('Long: ', `Long: ${'x'.repeat(bytes - short.length)}`);
 };
 
-test('a proxy that speaks PROXY v1 is named in the log, once, with what it may be', async () => {
+test('a proxy with PROXY v1 is logged once, with the possible cause', async () => {
   for (const text of [V1, 'PROXY UNKNOWN\r\n', V1.replace('TCP4', 'TCP6')]) {
     const answer = await answerTo(`${text}${head('GET /livez HTTP/1.1', 'Host: a')}`);
     assert.match(answer, /^HTTP\/1.1 505 /);
@@ -74,7 +74,7 @@ test('a proxy that speaks PROXY v1 is named in the log, once, with what it may b
   assert.equal(unheard().length, 1);
 });
 
-test('so is one on the TLS port, where no answer can be given', {
+test('a proxy with PROXY v1 on the TLS port is logged, without a response', {
   skip: missingTool('openssl'),
 }, async (t) => {
   const authority = new Authority();
@@ -92,7 +92,7 @@ test('so is one on the TLS port, where no answer can be given', {
   await until(told, { what: UNHEARD });
 });
 
-/** A PROXY v2 header of an IPv4 client with an extension: so many bytes of nothing (NOOP). */
+/** Returns a PROXY v2 header of an IPv4 client with an extension of `bytes` of NOOP. */
 function extended(bytes: number): Buffer {
   const header = proxyHeader('192.0.2.1');
   const extension = Buffer.alloc(bytes);
@@ -102,7 +102,7 @@ function extended(bytes: number): Buffer {
   return Buffer.concat([header, extension]);
 }
 
-test('PROXY v2 with extensions beyond 36 bytes: no answer, and named in the log', async (t) => {
+test('PROXY v2 with extensions beyond 36 bytes: no response, and logged', async (t) => {
   const other = await startAlone();
   t.after(() => other.kill());
   await listens(other);
@@ -124,7 +124,7 @@ test('PROXY v2 with extensions beyond 36 bytes: no answer, and named in the log'
   short.destroy();
 });
 
-test('a proxy whose requests are understood is not named, whatever its TCP checks are', async (t) => {
+test('a proxy with valid requests is not logged, whatever its TCP checks', async (t) => {
   const other = await startAlone();
   await listens(other);
   t.after(() => other.kill());
@@ -143,7 +143,7 @@ test('a proxy whose requests are understood is not named, whatever its TCP check
   assert.deepEqual(unheard(other), []);
 });
 
-test('98 headers are taken, 99 are 431; a head of 16 KiB is taken, a byte more is 431', async () => {
+test('98 headers are accepted, 99 are 431; a head of 16 KiB is accepted, a byte more is 431', async () => {
   const http = new RawHttp(gateway.port);
   http.write(manyHeaders(98));
   assert.equal((await http.answer()).status, 200);
@@ -158,7 +158,7 @@ test('98 headers are taken, 99 are 431; a head of 16 KiB is taken, a byte more i
   }
 });
 
-test('what the parser does not know is 505, what it finds wrong is 400; each says Connection: close', async () => {
+test('unsupported requests are 505, malformed ones 400; each with Connection: close', async () => {
   for (const [status, text] of [
     [505, head('GET /livez HTTP/1.0', 'Host: a')],
     [505, head('GET /livez HTTP/2.0', 'Host: a')],
@@ -180,7 +180,7 @@ test('what the parser does not know is 505, what it finds wrong is 400; each say
   }
 });
 
-test('TLS on the plain port is 505, which a TLS client takes for a wrong version', async () => {
+test('TLS on the plain port is 505, which a TLS client reports as a wrong version', async () => {
   const code = await new Promise((resolve) => {
     const socket = connectTls({ port: gateway.port, host: '127.0.0.1', rejectUnauthorized: false });
     socket.on('error', (error: NodeJS.ErrnoException) => resolve(error.code));

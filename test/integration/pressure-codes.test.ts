@@ -1,4 +1,4 @@
-/** What is refused when events come and Kafka takes none of them: credit, buffer, drain. */
+/** Rejections while Kafka accepts no events: credit, buffer, drain. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -32,7 +32,7 @@ let plain: PlainClient;
 const tally = new Tally();
 
 const stage = useStage(async () => {
-  // A node that is paused stays the leader: stalled, not dead.
+  // A paused node stays the leader: stalled, not dead.
   cluster = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
   const env = { FOREBAY_BUFFER_BYTES: String(LIMIT_BYTES), FOREBAY_HTTP_TIMEOUT_MS: '60000' };
   return { brokers: cluster.brokers, env };
@@ -45,7 +45,7 @@ stage.atStart(async () => {
 });
 after(() => cluster?.close());
 
-/** Lets Kafka go on and waits until it has taken everything. */
+/** Resumes Kafka and waits until everything is stored. */
 async function resume(): Promise<void> {
   cluster.resume(0);
   await metricsAtRest(stage.gateway, 30_000);
@@ -53,7 +53,7 @@ async function resume(): Promise<void> {
 
 test('credit_exceeded: one frame or byte beyond the credit ends the connection with 1008', async () => {
   cluster.pause(0);
-  // Nothing settles, so no credit comes: what was granted at first is all.
+  // Nothing settles, so the first grant is all credit.
   const many = await FrameClient.open(stage.gateway.wsUrl);
   const { credit } = many.incoming;
   const frames = Array.from({ length: credit.frames }, (_, index) => good(`f${index}`));
@@ -65,27 +65,31 @@ test('credit_exceeded: one frame or byte beyond the credit ends the connection w
     long.send(events.at(-1)!);
   }
   assert.equal(events.join('').length, credit.bytes);
-  // A ping is answered after all that came before it: everything within the credit was taken.
+  // A ping is answered after everything before it: everything within the credit was accepted.
   await Promise.all([many, long].map(({ socket }) => ponged(socket)));
   assert(many.isOpen && long.isOpen);
   many.send(good('beyond'));
   long.send(' ');
   const exceeded = { code: 1008, reason: 'credit_exceeded' };
   assert.deepEqual([await many.ended(), await long.ended()], [exceeded, exceeded]);
-  assert.deepEqual([...many.texts, ...long.texts].length, 2, 'hello, and nothing else');
+  assert.deepEqual([...many.texts, ...long.texts].length, 2, 'only hello');
   await resume();
   tally.ws(frames.length + events.length);
-  assert.deepEqual(await accountOf(stage.gateway), tally.account, 'those beyond are not counted');
+  assert.deepEqual(
+    await accountOf(stage.gateway),
+    tally.account,
+    'frames beyond the credit are not counted',
+  );
   assert.deepEqual((await stage.newValues()).sort(), [...frames, ...events].sort());
   const metrics = await stage.gateway.metrics();
   const closed = metrics.value('forebay_connections_closed_total', { reason: 'credit_exceeded' });
   assert.equal(closed, 2);
-  assert(client.isOpen, 'other connections live on');
+  assert(client.isOpen, 'other connections stay open');
 });
 
 /**
- * Sends much more than fits, so that no partition's batch has room for a long event, in bodies that
- * are not answered while Kafka is paused.
+ * Overfills the buffer, so that no partition's batch has room for a long event, with bodies that
+ * stay unanswered while Kafka is paused.
  */
 async function fill(): Promise<{ events: string[]; answer: Promise<PostAnswer> }[]> {
   const bodies = Array.from({ length: 8 }, (_, body) => {
@@ -102,7 +106,7 @@ async function fill(): Promise<{ events: string[]; answer: Promise<PostAnswer> }
   return bodies;
 }
 
-test('buffer_full: what does not fit is refused, what was taken is stored once Kafka answers', async () => {
+test('buffer_full: events beyond the buffer are rejected, accepted ones stored once Kafka responds', async () => {
   cluster.pause(0);
   const bodies = await fill();
   const ready = await until(async () => {
@@ -138,26 +142,26 @@ test('buffer_full: what does not fit is refused, what was taken is stored once K
     tally.http(taken.length, { buffer_full: events.length - taken.length });
     stored.push(...taken);
   }
-  // Small events may still find room beside others; the big one in their middle does not.
+  // Small events may still fit; the large one among them does not.
   const small = [good('before'), big, '{}', good('after')];
   const taken = notRefused(small, await client.fate(frame));
   assert(!taken.includes(big) && !taken.includes('{}'));
   tally.ws(taken.length, { buffer_full: 3 - taken.length, schema: 1 });
   assert.deepEqual((await stage.newValues()).sort(), [...stored, ...taken].sort());
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
-  assert.deepEqual(await client.exchange(big), [], 'there is room again');
+  assert.deepEqual(await client.exchange(big), [], 'the buffer has room again');
   tally.ws(1);
   await stage.newRecords();
   await stage.gateway.ready();
 });
 
-/** The events that no refusal names. */
+/** Returns the events that no rejection names. */
 function notRefused(events: readonly string[], errors: PostAnswer['body']['errors']): string[] {
   const ranges = errors.flatMap(({ events: named }) => named ?? []);
   return events.filter((_, index) => !ranges.some(([a, b]) => a <= index && index <= b));
 }
 
-test('draining: frames that come after the grace are refused, those before are stored and acked', async () => {
+test('draining: frames after the grace period are rejected, earlier ones stored and acknowledged', async () => {
   const { gateway } = stage;
   cluster.pause(0);
   const inFlight = client.send(good('in flight'));

@@ -1,4 +1,4 @@
-/** What the processes of a gateway are open to from outside, and what each of them knows. */
+/** Processes of a gateway: exposure to the outside, and secrets in each of them. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
@@ -23,7 +23,7 @@ before(async () => {
 });
 after(() => gateway.kill());
 
-/** Both workers have taken their port. */
+/** Waits until both workers listen. */
 async function untilServing(): Promise<void> {
   const ready = async () => (await gateway.metrics()).value('forebay_workers', { state: 'ready' });
   await until(async () => (await ready()) === 2, { what: 'two workers' });
@@ -31,28 +31,33 @@ async function untilServing(): Promise<void> {
 
 const environmentOf = (pid: number) => readFileSync(`/proc/${pid}/environ`, 'latin1');
 
-test('workers do not know the operators’ token, those that replace others neither', async () => {
+test('workers do not have the admin token, nor do their replacements', async () => {
   assert(environmentOf(gateway.pid).includes(TOKEN), 'the primary has it');
   const first = gateway.workers();
   process.kill(first[0]!, 'SIGKILL');
-  await until(() => gateway.workers().some((pid) => !first.includes(pid)), { what: 'another one' });
+  await until(() => gateway.workers().some((pid) => !first.includes(pid)), {
+    what: 'a new worker',
+  });
   await untilServing();
   for (const pid of gateway.workers()) {
     const environment = environmentOf(pid);
     assert(!environment.includes('FOREBAY_ADMIN_TOKEN'));
     assert(!environment.includes(TOKEN));
-    assert(environment.includes(`KAFKA_SASL_PASSWORD=${PASSWORD}`), 'what they need they have');
+    assert(
+      environment.includes(`KAFKA_SASL_PASSWORD=${PASSWORD}`),
+      'workers have the settings they need',
+    );
   }
 });
 
-test('SIGUSR1 opens no inspector and ends nothing, in the primary and in workers', async () => {
+test('SIGUSR1 neither opens an inspector nor ends a process, in the primary and in workers', async () => {
   const workers = gateway.workers();
   for (const pid of [gateway.pid, ...workers]) {
     process.kill(pid, 'SIGUSR1');
     process.kill(pid, 'SIGUSR1');
   }
   await untilServing();
-  // Signals are taken in order: what the first one led to has been said when this one is done.
+  // Signals are handled in order: effects of the first one are logged when this one is done.
   assert.equal((await fetch(`${gateway.adminUrl}/drain`, GOOD)).status, 202);
   await gateway.exit;
   assert.deepEqual(gateway.errors, []);

@@ -1,4 +1,4 @@
-/** How many events one connection may send in a second. */
+/** Event rates of a connection. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,7 +24,7 @@ const stage = useStage({ env });
 const events = (name: string, count: number) =>
   Array.from({ length: count }, (_, index) => good(`${name}-${index}`));
 
-test('the burst is taken, what is beyond it is refused by index, and is taken retryAfterMs later', async () => {
+test('the burst is accepted, events beyond it are rejected by index, and accepted retryAfterMs later', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   const neighbour = await FrameClient.open(stage.gateway.wsUrl);
   const all = events('a', BURST + 10);
@@ -48,7 +48,7 @@ test('the burst is taken, what is beyond it is refused by index, and is taken re
   tally.ws(2 * BURST + 10, { rate_limited: 10 });
 });
 
-test('a connection that sends all it can has the burst at once and the rate from then on, no more', async () => {
+test('a connection at full speed gets the burst at once, then exactly the rate', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   const startMs = performance.now();
   let sent = 0;
@@ -66,7 +66,7 @@ test('a connection that sends all it can has the burst at once and the rate from
   tally.ws(stored(), { rate_limited: refused });
 });
 
-test('a client that waits as it is told gets everything stored', async () => {
+test('a client that waits for retryAfterMs gets everything stored', async () => {
   const client = new AcknowledgedClient({ url: stage.gateway.wsUrl, retryRefused: true });
   await client.open();
   const list = events('d', BURST + 30).map((text) => JSON.parse(text) as { id: string });
@@ -81,7 +81,7 @@ test('a client that waits as it is told gets everything stored', async () => {
   tally.ws(list.length, { rate_limited: refused - (tally.refused.rate_limited ?? 0) });
 });
 
-test('plain clients: what is beyond the rate is dropped and counted; HTTP has no connection’s rate', async () => {
+test('plain clients: events beyond the rate are dropped and counted; HTTP has no rate per connection', async () => {
   const plain = await new PlainClient({ url: stage.gateway.wsUrl }).open();
   plain.socket.send(arrayOf(events('e', BURST + 7)));
   await ponged(plain.socket);

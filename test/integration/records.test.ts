@@ -1,4 +1,4 @@
-/** What is stored: the client's own bytes, the key, the partition, the time, no headers. */
+/** Stored records: the client's bytes, key, partition, timestamp, no headers. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -22,13 +22,13 @@ const tally = new Tally();
 /** Everything that must be in the topic, in any order. */
 const allValues: string[] = [];
 
-/** Notes that these values are in the topic. */
+/** Records that these values are in the topic. */
 function note(transport: 'ws' | 'http', values: readonly string[]): void {
   allValues.push(...values);
   tally[transport](values.length);
 }
 
-/** Texts that parsing and writing again would change. */
+/** Texts that parsing and serializing would change. */
 const ODD = [
   '{}',
   '{ }',
@@ -53,7 +53,7 @@ test('each event is stored byte for byte, alone and as an element of an array', 
   note('ws', stored);
 });
 
-test('each line is stored byte for byte, ended by LF or CRLF, with blanks around it', async () => {
+test('each line is stored byte for byte, ended by LF or CRLF, with surrounding white space', async () => {
   const lines = ODD.filter((text) => !/[\r\n]/.test(text));
   for (const end of ['\n', '\r\n', ' \t\r\n\r\n  ']) {
     assert.deepEqual(await client.exchange(lines.join(end)), []);
@@ -63,7 +63,7 @@ test('each line is stored byte for byte, ended by LF or CRLF, with blanks around
   }
 });
 
-test('HTTP stores byte for byte too', async () => {
+test('events over HTTP are stored byte for byte', async () => {
   for (const [type, body] of [
     ['application/json', arrayOf(ODD)],
     ['application/x-ndjson', ODD.map((text) => text.replace(/[\r\n]/g, ' ')).join('\r\n')],
@@ -77,7 +77,7 @@ test('HTTP stores byte for byte too', async () => {
   }
 });
 
-test('a pretty-printed event keeps its line ends', async () => {
+test('a pretty-printed event keeps its line breaks', async () => {
   const pretty = `{\r\n\t"a": [\n  1\r\n],\n\n "b":{ }\r}`;
   assert.deepEqual(await client.exchange(`\n${pretty} \r\n`), []);
   const stored = await stage.newValues();
@@ -85,7 +85,7 @@ test('a pretty-printed event keeps its line ends', async () => {
   note('ws', stored);
 });
 
-test('events of every length up to the bound are whole', async () => {
+test('events of every length up to the bound are stored whole', async () => {
   const lengths = [100, 127, 128, 2_047, 2_048, 8_191, 16_383, 16_384, 40_000, 65_535, 65_536];
   const events = lengths.map((bytes) => goodOfBytes(`${bytes}`, bytes));
   for (const event of events) assert.deepEqual(await client.exchange(event), []);
@@ -94,7 +94,7 @@ test('events of every length up to the bound are whole', async () => {
   note('ws', stored);
 });
 
-/** Text of an event, and the key that its record must have. */
+/** Text of an event, and the expected key of its record. */
 const KEYS: readonly (readonly [text: string, key: string | null])[] = [
   ['{"clientId":"plain"}', 'plain'],
   ['{"clientId":""}', ''],
@@ -116,7 +116,7 @@ const KEYS: readonly (readonly [text: string, key: string | null])[] = [
   ['{"__proto__":{"clientId":"inherited"}}', null],
 ];
 
-test('the key is the text of clientId, the empty one too; null, objects and arrays are none', async () => {
+test('the key is the text of clientId, also an empty one; null, objects and arrays yield no key', async () => {
   for (const [text] of KEYS) assert.deepEqual(await client.exchange(text), []);
   const records = await stage.newRecords();
   const keys = new Map(
@@ -126,7 +126,7 @@ test('the key is the text of clientId, the empty one too; null, objects and arra
   note('ws', [...keys.keys()]);
 });
 
-test('partition = murmur2 of the key, as Java’s default partitioner has it', async () => {
+test('partition = murmur2 of the key, as in Java’s default partitioner', async () => {
   const oracle = Partitioners.DefaultPartitioner();
   const partitionMetadata = Array.from({ length: PARTITIONS }, (_, partitionId) => ({
     partitionId,
@@ -151,7 +151,7 @@ test('partition = murmur2 of the key, as Java’s default partitioner has it', a
   note('ws', events);
 });
 
-test('events without a key spread over partitions with time', async () => {
+test('events without a key spread over partitions in time', async () => {
   const partitions = new Set<number>();
   await until(
     async () => {
@@ -165,7 +165,7 @@ test('events without a key spread over partitions with time', async () => {
   );
 });
 
-test('timestamp = the gateway’s time of arrival, and no headers', async () => {
+test('timestamp = arrival at the gateway, and no headers', async () => {
   const partitionsBefore = await highOffsets();
   const before = Date.now();
   assert.deepEqual(await client.exchange('{"clientId":"t"}'), []);
@@ -186,7 +186,7 @@ test('timestamp = the gateway’s time of arrival, and no headers', async () => 
   const [message] = messages;
   assert.equal(String(message?.value), '{"clientId":"t"}');
   assert.deepEqual(message?.headers, {});
-  // Both clocks are this machine's.
+  // Both use this machine's clock.
   const timestamp = Number(message?.timestamp);
   assert(timestamp >= before && timestamp <= after, `${before} ${timestamp} ${after}`);
   note('ws', await stage.newValues());
@@ -200,7 +200,7 @@ async function highOffsets(): Promise<[number, string][]> {
   return offsets.map(({ partition, high }) => [partition, high]);
 }
 
-test('kcat reads every record with its checksum checked, and sees the same', {
+test('kcat reads every record with checksum verification, and the same values', {
   skip: missingTool('kcat'),
 }, async () => {
   const args = ['-C', '-e', '-q', '-b', stage.brokers.join(','), '-t', stage.topic];
@@ -211,7 +211,7 @@ test('kcat reads every record with its checksum checked, and sees the same', {
   assert.deepEqual(values.sort(), [...allValues].sort());
 });
 
-test('in the end every event is accounted for, and the protocol was kept', async () => {
+test('all events are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   assert.deepEqual(client.violations, []);
 });

@@ -1,4 +1,4 @@
-/** Requests and handshakes that are refused before any event: statuses, codes and headers. */
+/** Requests and handshakes rejected before any event: statuses, codes and headers. */
 import assert from 'node:assert/strict';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { test } from 'node:test';
@@ -35,7 +35,7 @@ function ask(method: string, path: string, headers = {}, body = ''): Promise<Ans
   });
 }
 
-/** Demands the status and a body, one line, that names the code. */
+/** Asserts the status, and a one-line body with the code. */
 function assertError(answer: Answer, status: number, code: string, message = /./): void {
   assert.equal(answer.status, status);
   assert.equal(answer.headers['content-type'], 'application/json');
@@ -45,10 +45,10 @@ function assertError(answer: Answer, status: number, code: string, message = /./
   assert.equal(error.code, code);
   assert.match(error.message, message);
   assert(error.message.length <= 200);
-  assert.match(answer.body, /^[^\n]+\n$/, 'a prompt behind it stands on a line of its own');
+  assert.match(answer.body, /^[^\n]+\n$/, 'a shell prompt after it starts on a new line');
 }
 
-test('404 not_found: an address where there is nothing, whatever the method', async () => {
+test('404 not_found: an unknown path, for any method', async () => {
   for (const path of ['/nothing', '/events/', '/ws/', '/metrics', '/%00', '/../package.json']) {
     for (const method of ['GET', 'POST', 'DELETE']) {
       assertError(await ask(method, path), 404, 'not_found');
@@ -96,7 +96,7 @@ test('GET and HEAD: the page and health, HEAD with the same headers and no body'
   }
 });
 
-test('a HEAD leaves its connection usable', async () => {
+test('a connection stays usable after HEAD', async () => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const ports = new Set<number | undefined>();
   for (const [index, method] of ['HEAD', 'GET', 'HEAD', 'HEAD', 'GET'].entries()) {
@@ -114,20 +114,20 @@ test('a HEAD leaves its connection usable', async () => {
   agent.destroy();
 });
 
-test('a HEAD where it is not allowed has no body either', async () => {
+test('HEAD has no body where it is not allowed either', async () => {
   const [get, head] = [await ask('GET', '/events'), await ask('HEAD', '/events')];
   assert.deepEqual([head.status, head.headers.allow, head.body], [405, 'POST, OPTIONS', '']);
   assert.equal(head.headers['content-length'], get.headers['content-length']);
 });
 
-test('no answer names the server or its version', async () => {
+test('no response names the server or its version', async () => {
   for (const path of ['/', '/livez', '/nothing']) {
     const { headers } = await ask('GET', path);
     for (const name of ['server', 'x-powered-by', 'uwebsockets']) assert(!(name in headers), name);
   }
 });
 
-test('426: a request to /ws that asks for no upgrade', async () => {
+test('426: a request to /ws without an upgrade', async () => {
   const answer = await ask('GET', '/ws');
   assertError(answer, 426, 'bad_request');
   assert.equal(answer.headers.upgrade, 'websocket');
@@ -143,7 +143,7 @@ async function refusal(headers: Record<string, string>): Promise<Answer> {
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-test('400 bad_request: another version of WebSocket than 13', async () => {
+test('400 bad_request: a WebSocket version other than 13', async () => {
   for (const version of ['12', '8', '14', '']) {
     const answer = await refusal({ 'Sec-WebSocket-Version': version });
     assertError(answer, 400, 'bad_request');
@@ -151,7 +151,7 @@ test('400 bad_request: another version of WebSocket than 13', async () => {
   }
 });
 
-test('403 forbidden_origin: pages of other hosts, and origins that are none', async () => {
+test('403 forbidden_origin: pages of other hosts, and invalid origins', async () => {
   const { port } = stage.gateway;
   const foreign = ['http://example.com', `http://127.0.0.1:${port + 1}`, 'null', 'http://', 'x'];
   for (const origin of foreign)
@@ -163,7 +163,7 @@ test('403 forbidden_origin: pages of other hosts, and origins that are none', as
   );
 });
 
-test('pages of the same host may connect, and who is no browser', async () => {
+test('pages of the same host and clients other than browsers may connect', async () => {
   const { port } = stage.gateway;
   for (const headers of [{ Origin: `http://127.0.0.1:${port}` }, {}]) {
     (await upgrade(stage.gateway.httpUrl, headers)).end();
@@ -172,7 +172,7 @@ test('pages of the same host may connect, and who is no browser', async () => {
   (await upgrade(stage.gateway.httpUrl, named)).end();
 });
 
-test('refused handshakes are counted by reason, and nothing of all this as an event', async () => {
+test('rejected handshakes are counted by reason, and no event is counted', async () => {
   const client = await FrameClient.open(stage.gateway.wsUrl);
   assert.deepEqual(await client.exchange(good('last')), []);
   await client.close();

@@ -1,4 +1,4 @@
-/** Handshakes of RFC 6455, row by row, whole and byte by byte. */
+/** Handshakes of RFC 6455, row by row, at once and byte by byte. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
@@ -9,9 +9,9 @@ import { HANDSHAKES, type Handshake } from '../fixtures/handshakes.ts';
 import { useStage } from '../support/use-stage.ts';
 import { handshake, WsSocket } from '../support/ws-socket.ts';
 
-/** Handshakes up to this length are sent byte by byte too. */
+/** Maximum length of handshakes that are also sent byte by byte. */
 const SPLIT_BYTES_MAX = 1_000;
-/** RFC 6455, 1.3: what belongs to its own key. */
+/** Sec-WebSocket-Accept of the example key in RFC 6455, 1.3. */
 const ACCEPT = 's3pPLMBiTxaQ9kYGzzhZRbK+xOo=';
 
 const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
@@ -21,8 +21,8 @@ async function shake({ bytes, status, protocol }: Handshake, split: boolean): Pr
   if (split) await socket.sendSplit(bytes);
   else socket.send(bytes);
   await socket.until(() => socket.head !== '' || socket.closed, 'an answer');
-  // What the parser itself refuses is closed before its last byte was sent: a reset may take the
-  // answer away.
+  // Handshakes rejected by the parser are closed before their last byte: a reset may drop the
+  // response.
   if (split && status === 505 && socket.head === '') return;
   assert.equal(socket.status, status);
   if (status === 101) {
@@ -30,7 +30,7 @@ async function shake({ bytes, status, protocol }: Handshake, split: boolean): Pr
     const [, chosen] = /\r\nSec-WebSocket-Protocol: (.*)/i.exec(socket.head) ?? [];
     assert.equal(chosen?.trim(), protocol, 'the subprotocol');
     assert.doesNotMatch(socket.head, /Sec-WebSocket-Extensions/i);
-    assert(await socket.lives(), 'it speaks WebSocket');
+    assert(await socket.lives(), 'the WebSocket works');
     assert.equal(socket.texts.length, protocol === undefined ? 0 : 1, 'hello');
   }
   await socket.end();
@@ -48,8 +48,8 @@ async function failures(rows: readonly Handshake[], split: boolean): Promise<str
   return failed.flat();
 }
 
-test('each handshake is answered as the table says, whole and byte by byte', async (t) => {
-  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'beside');
+test('each handshake has the response of the table, at once and byte by byte', async (t) => {
+  const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'bystander');
   assert.deepEqual(await failures(HANDSHAKES, false), []);
   const short = HANDSHAKES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX);
   assert.deepEqual(await failures(short, true), []);
@@ -70,10 +70,10 @@ test('a compressed frame ends its connection, whatever was offered', async () =>
   socket.send(wsFrame(OPCODE.text, Buffer.from('aa5600', 'hex'), { rsv: 4 }));
   await socket.ended();
   assert.equal(socket.closeCode, undefined);
-  assert.equal(socket.texts.length, 1, 'nothing but hello');
+  assert.equal(socket.texts.length, 1, 'only hello');
 });
 
-test('a frame in the same packet as the handshake, before any answer, is not taken', async () => {
+test('a frame in the packet of the handshake is not accepted', async () => {
   const socket = new WsSocket(stage.gateway.port);
   socket.send(Buffer.concat([handshake(), wsFrame(OPCODE.text, good('too soon'))]));
   await socket.until(() => socket.texts.length > 0, 'hello');
@@ -84,7 +84,7 @@ test('a frame in the same packet as the handshake, before any answer, is not tak
   await socket.end();
 });
 
-test('a frame behind a handshake that is refused is no request and no event', async () => {
+test('a frame after a rejected handshake is neither a request nor an event', async () => {
   for (const line of ['Sec-WebSocket-Version: 8', 'Upgrade: h2c', 'Origin: http://other']) {
     const socket = new WsSocket(stage.gateway.port);
     socket.send(Buffer.concat([handshake([line]), wsFrame(OPCODE.text, good('refused'))]));

@@ -1,6 +1,6 @@
 /**
- * RFC 6455, row by row: each on a connection of its own, all of them at the same time, and those
- * that are short byte by byte too. A good client beside them is served, and loses nothing.
+ * RFC 6455, row by row: each on a connection of its own, concurrently, and short ones also byte by
+ * byte. A well-behaved client is served meanwhile and loses nothing.
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
@@ -12,19 +12,19 @@ import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.t
 import { useStage } from '../support/use-stage.ts';
 import { WsSocket } from '../support/ws-socket.ts';
 
-/** Rows up to this length are sent byte by byte too. */
+/** Maximum length of rows that are also sent byte by byte. */
 const SPLIT_BYTES_MAX = 300;
 
 const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
 
-/** Sends the row's bytes and demands what it says. */
+/** Sends the row's bytes and asserts its expectations. */
 async function attack(row: HostileFrames, split: boolean): Promise<void> {
   const socket = await WsSocket.open(stage.gateway.port);
   if (split) await socket.sendSplit(row.bytes);
   else socket.send(row.bytes);
   if (row.end === 'lives') {
     await socket.until(() => socket.acknowledged >= row.acks, `${row.acks} acks`);
-    assert(await socket.lives(), 'it lives');
+    assert(await socket.lives(), 'the connection is open');
     assert.equal(socket.acknowledged, row.acks, 'acknowledged');
     assert.deepEqual(socket.pongs.slice(0, -1), row.pongs, 'pongs');
     await socket.end();
@@ -40,10 +40,10 @@ async function attack(row: HostileFrames, split: boolean): Promise<void> {
   assert.deepEqual(socket.violations, [], 'violations');
 }
 
-/** Rows at the same time: with more, an event may wait for a turn when its connection is cut. */
+/** Concurrent rows: with more, an event may still wait for a turn when its connection is closed. */
 const AT_ONCE = 16;
 
-/** Returns what failed, row by row. */
+/** Returns the failures, row by row. */
 async function failures(rows: readonly HostileFrames[], split: boolean): Promise<string[]> {
   const failed: string[] = [];
   for (let from = 0; from < rows.length; from += AT_ONCE) {
@@ -57,7 +57,7 @@ async function failures(rows: readonly HostileFrames[], split: boolean): Promise
   return failed;
 }
 
-/** Sends rows beside a good client, and looks at all that is stored. */
+/** Sends rows next to a well-behaved client, and checks all stored events. */
 async function table(t: TestContext, rows: readonly HostileFrames[], split: boolean) {
   const client = await GoodClient.overWs(t, stage.gateway.wsUrl, split ? 'split' : 'whole');
   await client.untilServed(1);
@@ -71,17 +71,17 @@ async function table(t: TestContext, rows: readonly HostileFrames[], split: bool
   await metricsAtRest(stage.gateway);
   const values = await stage.newValues();
   const ofClient = values.filter((value) => ids.includes(JSON.parse(value).id));
-  assert.equal(ofClient.length, ids.length, 'each event of the good client, once');
+  assert.equal(ofClient.length, ids.length, 'each event of the well-behaved client, once');
   const others = values.filter((value) => !ofClient.includes(value));
   assert.deepEqual(others.sort(), rows.flatMap(({ stored }) => stored).sort());
 }
 
-test('each row is taken, refused or ends its connection, and nothing else of it is stored', async (t) => {
+test('each row is accepted, rejected or ends its connection, and nothing else of it is stored', async (t) => {
   assert(HOSTILE_FRAMES.length > 120, `${HOSTILE_FRAMES.length} rows`);
   await table(t, HOSTILE_FRAMES, false);
 });
 
-test('the same when each byte is a packet of its own', async (t) => {
+test('each row has the same result byte by byte', async (t) => {
   await table(
     t,
     HOSTILE_FRAMES.filter(({ bytes }) => bytes.length <= SPLIT_BYTES_MAX),
@@ -89,7 +89,7 @@ test('the same when each byte is a packet of its own', async (t) => {
   );
 });
 
-test('pings and pongs without end: flooding, and the good client is served', async (t) => {
+test('endless pings and pongs: flooding, and another client is served', async (t) => {
   const client = await GoodClient.overWs(t, stage.gateway.wsUrl, 'flooded');
   const flooding = async () => {
     const metrics = await stage.gateway.metrics();
@@ -99,7 +99,7 @@ test('pings and pongs without end: flooding, and the good client is served', asy
     const socket = await WsSocket.open(stage.gateway.port);
     socket.pour(Buffer.concat(new Array(10_000).fill(wsFrame(opcode, 'x'))));
     await socket.ended();
-    // Who does not stop to send may lose the close frame to the reset that follows.
+    // A client that keeps sending may lose the close frame to the reset that follows.
     assert([1013, undefined].includes(socket.closeCode), `close ${socket.closeCode}`);
     await until(async () => (await flooding()) === index + 1, { what: 'a flooding connection' });
     await client.untilServed(client.served + 1);
@@ -109,7 +109,7 @@ test('pings and pongs without end: flooding, and the good client is served', asy
   assert.equal((await stage.newRecords()).length, ids.length);
 });
 
-test('in the end every event is accounted for, and every connection is closed', async () => {
+test('all events are accounted for, and all connections are closed', async () => {
   const account = await accountOf(stage.gateway);
   assert.equal(account.unaccounted, 0);
   const metrics = await until(async () => {

@@ -1,4 +1,4 @@
-/** Event schemas of one's own: each draft, mistakes in them, how a change takes effect. */
+/** Custom event schemas: drafts, errors, changes. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ async function withSchema(schema: object, env: Record<string, string> = {}): Pro
   return openStage({ partitions: 1, env: { FOREBAY_EVENT_SCHEMA: path, ...env } });
 }
 
-/** Of each draft: a schema with a keyword of its own, an event by it, and one against it. */
+/** By draft: a schema with a keyword of this draft, a valid and an invalid event. */
 const DRAFTS: readonly [$schema: string, schema: object, good: object, bad: object, why: string][] =
   [
     [
@@ -65,7 +65,7 @@ const DRAFTS: readonly [$schema: string, schema: object, good: object, bad: obje
   ];
 
 for (const [$schema, schema, good, bad, why] of DRAFTS) {
-  test(`${$schema}: good events are stored, others refused with the reason`, async (t) => {
+  test(`${$schema}: valid events are stored, others rejected with the reason`, async (t) => {
     const stage = await withSchema({ $schema, ...schema });
     t.after(() => stage.gateway.kill());
     const events = JSON.stringify([good, bad]);
@@ -87,7 +87,7 @@ for (const [$schema, schema, good, bad, why] of DRAFTS) {
   });
 }
 
-test('a mistake in the schema is logged once per start, and once per rolling restart', async (t) => {
+test('an error in the schema is logged once per start and once per rolling restart', async (t) => {
   const stage = await withSchema({ requird: ['msg'] }, { FOREBAY_WORKERS: '2' });
   const { gateway } = stage;
   t.after(() => gateway.kill());
@@ -110,10 +110,10 @@ test('a mistake in the schema is logged once per start, and once per rolling res
   assert.equal((await restart()).status, 202);
   const aborted = 'rolling restart aborted';
   await untilLogged(gateway, aborted, 30_000);
-  assert.equal((await post(stage, '{"n":1}')).body.accepted, 1, 'the schema before stays in force');
+  assert.equal((await post(stage, '{"n":1}')).body.accepted, 1, 'the previous schema stays active');
 });
 
-test('files that cannot be used: a line each, before any worker starts', async (t) => {
+test('unusable files: one line each, before any worker starts', async (t) => {
   const [marked, missing] = [join(dir, 'marked.json'), join(dir, 'missing')];
   await writeFile(marked, '\ufeff{}');
   const { brokers } = await sharedKafka();

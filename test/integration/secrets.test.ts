@@ -1,4 +1,4 @@
-/** Whatever happens, and however much is logged: no secret is in a line, an answer or a number. */
+/** No secret is in a log line, a response or a metric, at any log level and under faults. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { untilLogged } from '../../testing/watch.ts';
 import { FakeCluster } from '../fakes/broker/cluster.ts';
 
 const TOPIC = 'secrets';
-/** Each by what it is; none occurs anywhere else. */
+/** Secrets by kind; none occurs in any other place. */
 const SECRETS = {
   adminToken: 'token-5a1c7d',
   wrongToken: 'token-guessed-88f2',
@@ -62,12 +62,12 @@ function assertNoSecret(texts: readonly string[]): void {
   }
 }
 
-/** All that it has written. */
+/** Returns the output of a gateway. */
 function written(gateway: Gateway): string[] {
   return [...gateway.log.map((line) => JSON.stringify(line)), ...gateway.errors];
 }
 
-/** The first event of the live view's stream. */
+/** Returns the first event of the live view's stream. */
 async function liveView(gateway: Gateway): Promise<string> {
   const ending = new AbortController();
   const { body } = await fetch(`${gateway.adminUrl}/live`, { signal: ending.signal });
@@ -80,7 +80,7 @@ async function liveView(gateway: Gateway): Promise<string> {
   return text;
 }
 
-test('events, commands, a lost broker, a killed worker: no secret is told', async () => {
+test('events, commands, a lost broker, a killed worker: no secret is exposed', async () => {
   const gateway = await start(SECRETS.password);
   const answers: string[] = [];
   const ask = async (url: string, options: RequestInit = {}) => {
@@ -124,11 +124,11 @@ test('events, commands, a lost broker, a killed worker: no secret is told', asyn
     lines.some((line) => line.includes('"level":"debug"')),
     'much was logged',
   );
-  assert(answers.length > 10 && answers.at(-1)!.length > 0, 'much was answered');
+  assert(answers.length > 10 && answers.at(-1)!.length > 0, 'many responses were received');
   assertNoSecret([...lines, ...answers]);
 });
 
-test('credentials that the brokers refuse are not told', async () => {
+test('credentials rejected by brokers are not exposed', async () => {
   cluster = await FakeCluster.start({ topics: { [TOPIC]: 3 }, sasl: LOGIN });
   const gateway = await start(SECRETS.wrongPassword, false);
   assert.deepEqual(await gateway.exit, { code: 1, signal: null });

@@ -1,4 +1,4 @@
-/** Clients that say nothing, or too little: they are let go, and the others do not notice. */
+/** Clients that send nothing or too little: they are closed, without effect on others. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AcknowledgedClient } from '../../testing/client.ts';
@@ -8,9 +8,9 @@ import { freshMetrics } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { useStage } from '../support/use-stage.ts';
 
-/** The shortest that there is. */
+/** The minimum setting. */
 const IDLE_MS = 8_000;
-/** Of each kind. */
+/** Number of clients of each kind. */
 const COUNT = 100;
 
 const stage = useStage({ env: { FOREBAY_IDLE_TIMEOUT_MS: String(IDLE_MS) } });
@@ -31,13 +31,13 @@ test('connections without a request are closed after 10 s, WebSockets that do no
   await early.open({ port, count: COUNT, text: '' });
   await early.open({ port, count: COUNT, text: HEAD });
   await early.open({ port, count: COUNT, text: HEAD, drip: DRIP });
-  // The second request of a connection is bound like the first.
+  // The second request of a connection has the same time limit as the first.
   await late.open({ port, count: COUNT, text: `${HEAD}\r\n${HEAD}`, drip: DRIP });
-  // They take part in nothing by themselves: no pong. The others' whole process stands still.
+  // Raw clients send no pong by themselves. The process of the others is stopped.
   await early.open({ port, count: COUNT, text: HANDSHAKE });
   await frozen.open({ port, count: COUNT, text: HANDSHAKE });
   frozen.freeze();
-  assert.deepEqual(await early.status(), { open: 4 * COUNT, upgraded: COUNT }, 'all are there');
+  assert.deepEqual(await early.status(), { open: 4 * COUNT, upgraded: COUNT }, 'all are connected');
   assert.equal((await late.status()).open, COUNT);
 
   const deadlineMs = 30_000;
@@ -54,14 +54,14 @@ test('connections without a request are closed after 10 s, WebSockets that do no
   assert.equal(
     metrics.value('forebay_connections', { transport: 'ws' }),
     2,
-    'the good one, and who only pongs',
+    'the sending client, and the one that only sends pongs',
   );
-  assert(quiet.connected, 'silence is no fault of who answers pings');
+  assert(quiet.connected, 'a silent client that answers pings stays connected');
   await quiet.close();
   t.diagnostic((await good.stop()).summary);
 });
 
-test('a connection that ends by itself before it asks for anything is nobody’s fault', async () => {
+test('a connection that the client closes before its first request is no error', async () => {
   const { gateway } = stage;
   const counted = async () =>
     (await freshMetrics(gateway)).value('forebay_handshakes_refused_total');

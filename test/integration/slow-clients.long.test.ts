@@ -1,6 +1,6 @@
 /**
- * slowhttptest's attacks, each with 1,000 sockets: clients that send their heads and bodies, or
- * read their answers, as slowly as they can. Good clients beside them are served.
+ * slowhttptest's attacks, each with 1,000 sockets: clients that send heads and bodies, or read
+ * responses, as slowly as possible. Other clients are served meanwhile.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -18,7 +18,7 @@ const FEW = 20;
 
 const stage = useStage(() => (skip ? undefined : { env: { KAFKA_LINGER_MS: '1' } }));
 
-/** Sockets that the worker has open. */
+/** Returns the number of the worker's open sockets. */
 function workerSockets(): number {
   const [worker] = stage.gateway.workers();
   const folder = `/proc/${worker}/fd`;
@@ -32,13 +32,13 @@ function workerSockets(): number {
   return readdirSync(folder).filter(isSocket).length;
 }
 
-/** One attack on its way. */
+/** A running attack. */
 interface Attack {
   readonly child: ChildProcess;
   said: string;
 }
 
-/** Begins one that would last for a minute. */
+/** Starts an attack that would last a minute. */
 function attack(t: TestContext, path: string, ...args: string[]): Attack {
   const sockets = ['-c', String(SOCKETS), '-r', String(SOCKETS), '-l', '60'];
   const url = ['-u', `${stage.gateway.httpUrl}${path}`];
@@ -54,8 +54,8 @@ function attack(t: TestContext, path: string, ...args: string[]): Attack {
 }
 
 /**
- * Good clients are served beside attacks, and the gateway gets rid of their sockets.
- * @param sockets so many are open at the same time, or it is no attack
+ * Asserts that other clients are served during attacks, and that the gateway closes their sockets.
+ * @param sockets minimum of concurrent sockets of an effective attack
  */
 async function withstand(t: TestContext, name: string, sockets: number, begin: () => Attack[]) {
   const before = workerSockets();
@@ -75,7 +75,7 @@ async function withstand(t: TestContext, name: string, sockets: number, begin: (
   await until(() => look() >= sockets, { what: () => `the attack: ${said()}` });
   const sinceMs = performance.now();
   const served = clients.map((client) => client.served);
-  // The good clients have a few themselves.
+  // The other clients have a few sockets themselves.
   const gone = () => look() < FEW;
   await until(gone, { deadlineMs: 45_000, what: () => `the end of the sockets: ${said()}` });
   const seconds = ((performance.now() - sinceMs) / 1000).toFixed(1);
@@ -89,20 +89,20 @@ async function withstand(t: TestContext, name: string, sockets: number, begin: (
   return attacks;
 }
 
-test('2,000 clients that send heads and bodies by the byte are cut', { skip }, async (t) => {
+test('2,000 clients that send heads and bodies byte by byte are closed', { skip }, async (t) => {
   const body = ['-s', '8192', '-f', 'application/json'];
   const attacks = await withstand(t, 'senders', 1.8 * SOCKETS, () => [
     attack(t, '/', '-H', '-i', '1', '-x', '20'),
     attack(t, '/events', '-B', '-i', '1', '-x', '20', ...body),
   ]);
-  // It would have gone on for a minute.
+  // It would have lasted a minute.
   for (const one of attacks) {
     await until(() => one.said.includes('Exit status'), { what: () => one.said });
     assert.match(one.said, /No open connections left/);
   }
 });
 
-test('1,000 clients that read by the byte are cut, and 1,000 that ask for ranges', {
+test('1,000 clients that read byte by byte are closed, and 1,000 that request ranges', {
   skip,
 }, async (t) => {
   await withstand(t, 'readers', 0.9 * SOCKETS, () => [

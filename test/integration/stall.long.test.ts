@@ -1,4 +1,4 @@
-/** Attacks on the event loop of a worker: well-behaved clients on it are served all the time. */
+/** Attacks on the event loop of a worker: its well-behaved clients are served throughout. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,18 +12,17 @@ import { useStage } from '../support/use-stage.ts';
 const CONNECTIONS = 30;
 const ATTACK_MS = 3_000;
 /**
- * How long the loop may be late at the most, ms. On two cores that twelve processes wanted it was
- * late by up to 400, most of it without a core. Without a bound for all connections together 10 of
- * them held it for 7 s.
+ * Maximum loop lag, ms. On two cores shared by twelve processes it was up to 400, mostly without a
+ * core. Without a bound for all connections together, 10 of them held the loop for 7 s.
  */
 const LATE_MS_MAX = 1_500;
 
 const stage = useStage({ env: { FOREBAY_WORKERS: '1' } });
 
-/** Ids of what clients were told, or may expect, to be stored. */
+/** Ids of acknowledged events, and of events that plain clients may expect to be stored. */
 const expected: string[] = [];
 
-/** Sends an event now and then, and hears nothing. */
+/** Sends an event from time to time, without a reply. */
 function sendPlainly(plain: PlainClient, name: string): () => void {
   const timer = setInterval(() => {
     const id = `${name}-${expected.length}`;
@@ -33,7 +32,7 @@ function sendPlainly(plain: PlainClient, name: string): () => void {
   return () => clearInterval(timer);
 }
 
-/** Attacks for a while. @returns how late the loop was at the most, ms */
+/** Attacks for a while. @returns the maximum loop lag, ms */
 async function lateMs(t: TestContext, kinds: readonly AttackKind[]): Promise<number> {
   const attackers = new AttackProcess();
   t.after(() => attackers.end());
@@ -56,7 +55,7 @@ async function lateMs(t: TestContext, kinds: readonly AttackKind[]): Promise<num
   const { bytes, connects } = await attackers.stop();
   stop();
   const services = [await ws.stop(), await http.stop()];
-  assert.equal(plain.socket.readyState, plain.socket.OPEN, 'the plain client is not ended');
+  assert.equal(plain.socket.readyState, plain.socket.OPEN, 'the plain client stays connected');
   for (const { ids, summary } of services) {
     expected.push(...ids);
     t.diagnostic(summary);
@@ -82,7 +81,7 @@ for (const kinds of ATTACKS) {
   });
 }
 
-test('what was acknowledged, and what plain clients sent, is stored; the worker lives', async () => {
+test('acknowledged events and those of plain clients are stored; the worker was not replaced', async () => {
   const stored = new Set<string>();
   await until(async () => {
     for (const value of await stage.newValues()) stored.add(JSON.parse(value).id);

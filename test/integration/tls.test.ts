@@ -1,4 +1,4 @@
-/** Clients by TLS: what they can do, which handshakes are taken, how certificates are renewed. */
+/** TLS clients: transports, handshakes, certificate renewal. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
@@ -41,7 +41,7 @@ async function start(t: TestContext, files: KeyPair, env: Record<string, string>
   return { gateway, topic, ca: authority.ca };
 }
 
-/** One request on a connection of its own. */
+/** Sends one request on a connection of its own. */
 async function ask(url: string, method = 'GET', body = '') {
   const asked = request(url, { method, ca: authority.ca, agent: false });
   asked.end(body);
@@ -51,7 +51,7 @@ async function ask(url: string, method = 'GET', body = '') {
   return { status: response.statusCode, text };
 }
 
-/** A handshake of these options. @throws what ended it */
+/** Performs a handshake with these options. @throws its error */
 async function shake(gateway: Gateway, options: ConnectionOptions = {}): Promise<TLSSocket> {
   const where = { port: gateway.port, host: '127.0.0.1', servername: 'localhost' };
   const socket = connect({ ...where, ca: authority.ca, ...options });
@@ -59,7 +59,7 @@ async function shake(gateway: Gateway, options: ConnectionOptions = {}): Promise
   return socket;
 }
 
-/** The common name that newcomers are shown. */
+/** Returns the common name of the certificate for new connections. */
 async function shownName(gateway: Gateway): Promise<string | undefined> {
   const socket = await shake(gateway);
   const name = socket.getPeerCertificate().subject.CN;
@@ -73,7 +73,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     authority = new Authority();
   });
 
-  test('wss and https on the public port, plain text on the admin port, one line of the certificate', async (t) => {
+  test('wss and https on the public port, plain text on the admin port, one log line of the certificate', async (t) => {
     const files = authority.issue('localhost', { days: 30 });
     const { gateway, topic, ca } = await start(t, files, { FOREBAY_WORKERS: '2' });
     const [client, plain] = await Promise.all([
@@ -106,9 +106,9 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     assert.deepEqual([client.violations, gateway.errors], [[], []]);
   });
 
-  test('TLS 1.2 and 1.3 with forward secrecy alone; plain text has no answer', async (t) => {
+  test('TLS 1.2 and 1.3 with forward secrecy only; plain text gets no response', async (t) => {
     const { gateway } = await start(t, authority.issue('rsa', { key: ['RSA'] }));
-    // This side takes all that there is: what is refused, the gateway refuses.
+    // This side accepts everything: any rejection comes from the gateway.
     const all = { ciphers: 'ALL:@SECLEVEL=0', minVersion: 'TLSv1' } as const;
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const socket = await shake(gateway, { ...all, maxVersion });
@@ -134,26 +134,26 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     });
     assert.match(String(await renegotiated), /no renegotiation/);
     const plain = connectPlain(gateway.port, '127.0.0.1');
-    let heard = 0;
+    let received = 0;
     plain.on('data', (chunk) => {
-      heard += chunk.length;
+      received += chunk.length;
     });
     plain.on('error', () => {});
     plain.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
     await once(plain, 'close');
-    assert.equal(heard, 0);
+    assert.equal(received, 0);
     assert.equal((await ask(`${gateway.httpUrl}/livez`)).status, 200);
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('a client that does not read its nacks gets no more credit, and others are served', async (t) => {
+  test('a client that does not read its nacks gets no further credit, others are served', async (t) => {
     const { gateway, ca } = await start(t, authority.issue('slow'));
     const [slow, neighbour] = await Promise.all([
       FrameClient.open(gateway.wsUrl, {}, [], { ca }),
       FrameClient.open(gateway.wsUrl, {}, [], { ca }),
     ]);
     slow.socket.pause();
-    // Refused event by event, it is answered with more bytes than it has.
+    // Rejected event by event, its reply has more bytes than the frame.
     const frame = `[${new Array(500).fill('{},1').join()}]`;
     const labels = { reason: 'credit_exceeded' };
     await until(
@@ -172,7 +172,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('SIGHUP takes up a new certificate under load: nothing is lost, a broken one changes nothing', async (t) => {
+  test('SIGHUP loads a new certificate under load: nothing is lost, a broken one has no effect', async (t) => {
     const place = authority.issue('first');
     const env = { FOREBAY_WORKERS: '2', FOREBAY_DRAIN_SPREAD_MS: '200' };
     const { gateway, topic, ca } = await start(t, place, env);
@@ -185,7 +185,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     const load = new Load(t, clients, { eventsPerSecond: 500, eventsPerFrame: 3, prefix: 'a-' });
     await untilStored(gateway, 200);
 
-    // The certificate is there already, its key is not: such files are of no use.
+    // The certificate is replaced, its key is not yet: the files do not match.
     const second = authority.issue('second');
     replaceFiles(place, { ...second, keyFile: authority.issue('other').keyFile });
     gateway.signal('SIGHUP');
@@ -196,7 +196,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     await untilStored(gateway, 200);
     assert(
       clients.every(({ connections }) => connections === 1),
-      'nobody was sent away',
+      'no client was disconnected',
     );
 
     replaceFiles(place, second);
@@ -221,7 +221,7 @@ describe('TLS for clients', { skip: missingTool('openssl') }, () => {
     assert.deepEqual(gateway.errors, []);
   });
 
-  test('files that cannot be used: one line, exit code 1; an expired certificate: a warning', async (t) => {
+  test('unusable files: one line, exit code 1; an expired certificate: a warning', async (t) => {
     const { certFile } = authority.issue('one');
     const { keyFile } = authority.issue('two');
     const env = { ...settings({ certFile, keyFile }), FOREBAY_WORKERS: '2' };

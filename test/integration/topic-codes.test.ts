@@ -1,4 +1,4 @@
-/** What a topic's own rules refuse: `too_large` and `rejected_by_kafka`. */
+/** Rejections by a topic's configuration: `too_large` and `rejected_by_kafka`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { arrayOf, good, goodOfBytes } from '../../testing/events.ts';
@@ -28,7 +28,7 @@ test('too_large alone: an event longer than the topic’s max.message.bytes', as
   shortTally.ws(0, { too_large: 1 });
 });
 
-test('too_large among good events: neighbours of the same keys are stored in order', async () => {
+test('too_large among valid events: others with the same keys are stored in order', async () => {
   const key = { clientId: 'one key' };
   const events = Array.from({ length: 30 }, (_, index) =>
     index % 3 === 1 ? good(`${index}`, { ...key, msg: 'x'.repeat(2_500) }) : good(`${index}`, key),
@@ -53,17 +53,17 @@ test('too_large: a key makes a record longer than its event', async () => {
   shortTally.ws(1, { too_large: 1 });
 });
 
-test('many events of one key go out in batches that the topic takes', async () => {
+test('many events of one key are sent in batches within the topic’s limit', async () => {
   const before = (await freshMetrics(short.gateway)).value(POISON_ERRORS);
   const events = Array.from({ length: 500 }, (_, index) => good(`${index}`, { clientId: 'k' }));
   assert.deepEqual(await toShort.exchange(arrayOf(events)), []);
   assert.deepEqual(await short.newValues(), events);
   shortTally.ws(500);
   const after = (await freshMetrics(short.gateway)).value(POISON_ERRORS);
-  assert.equal(after, before, 'the broker had nothing to refuse');
+  assert.equal(after, before, 'the broker rejected nothing');
 });
 
-test('events at the edge of max.message.bytes are stored or refused, never stuck', async () => {
+test('events around max.message.bytes are stored or rejected, never stuck', async () => {
   const edge = Array.from({ length: 130 }, (_, index) =>
     goodOfBytes(`edge${100 + index}`, MAX_MESSAGE_BYTES - 130 + index),
   );
@@ -74,7 +74,7 @@ test('events at the edge of max.message.bytes are stored or refused, never stuck
     else assertRefused(errors, ['too_large', [0, 0]]);
   }
   assert.deepEqual((await short.newValues()).sort(), stored);
-  assert.deepEqual(stored, edge.slice(0, stored.length), 'from one length on they are refused');
+  assert.deepEqual(stored, edge.slice(0, stored.length), 'events beyond one length are rejected');
   assert(stored.length > 0 && stored.length < edge.length);
   shortTally.ws(stored.length, { too_large: edge.length - stored.length });
 });
@@ -82,13 +82,13 @@ test('events at the edge of max.message.bytes are stored or refused, never stuck
 const keyless = (id: string) => `{"id":"${id}"}`;
 const keyed = (id: string) => `{"id":"${id}","clientId":"k"}`;
 
-test('rejected_by_kafka alone: a compacted topic takes no record without a key', async () => {
+test('rejected_by_kafka alone: a compacted topic accepts no record without a key', async () => {
   assertRefused(await toCompact.exchange(keyless('a')), ['rejected_by_kafka', [0, 0]]);
   assert.deepEqual(await compact.newRecords(), []);
   compactTally.ws(0, { rejected_by_kafka: 1 });
 });
 
-test('rejected_by_kafka among good events: its batch is split, the others stored in order', async () => {
+test('rejected_by_kafka among valid events: the batch is split, the others stored in order', async () => {
   const before = (await accountOf(compact.gateway)).stored;
   const isBad = (index: number) => index % 7 === 3 || index === 10 || index === 99;
   const events = Array.from({ length: 100 }, (_, index) =>
@@ -110,7 +110,7 @@ test('rejected_by_kafka among good events: its batch is split, the others stored
   assert(metrics.value(POISON_ERRORS, { class: 'poison' }) > bad.length, 'batches were split');
 });
 
-test('rejected_by_kafka spares frames of other connections in the same batch', async () => {
+test('rejected_by_kafka does not affect other connections in the same batch', async () => {
   const other = await FrameClient.open(compact.gateway.wsUrl);
   const fates = [];
   for (let index = 0; index < 10; index++) {
@@ -127,7 +127,7 @@ test('rejected_by_kafka spares frames of other connections in the same batch', a
   await other.close();
 });
 
-test('HTTP: too_large and rejected_by_kafka answer 400 alone and 207 among good ones', async () => {
+test('HTTP: too_large and rejected_by_kafka are 400 alone and 207 among valid events', async () => {
   const long = await post(short, arrayOf([good('h'), goodOfBytes('long', 3_000)]));
   assert.equal(long.status, 207);
   assert.equal(long.body.accepted, 1);
@@ -143,7 +143,7 @@ test('HTTP: too_large and rejected_by_kafka answer 400 alone and 207 among good 
   compactTally.http(1, { rejected_by_kafka: 3 });
 });
 
-test('in the end every event is accounted for, and the protocol was kept', async () => {
+test('all events are accounted for, without protocol violations', async () => {
   assert.deepEqual(await accountOf(short.gateway), shortTally.account);
   assert.deepEqual(await accountOf(compact.gateway), compactTally.account);
   assert.deepEqual([...toShort.violations, ...toCompact.violations], []);

@@ -1,4 +1,4 @@
-/** docs/protocol.md shows a session and single frames: they are what the gateway says today. */
+/** The session and the frames in docs/protocol.md match the gateway. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -19,10 +19,10 @@ stage.atStart(async () => {
   recorded = await recordTranscript(stage);
 });
 
-/** The lines of the document's session; those that were left out are counted with theirs. */
+/** Returns the lines of the document's session; omitted lines count. */
 function documented(): { lines: Line[]; sentFrames: number[] } {
   const lines: Line[] = [];
-  /** Frames that the client had sent on the connection, by line. */
+  /** Frames sent on the connection so far, by line. */
   const sentFrames: number[] = [];
   let sent = 0;
   for (const line of document.match(SESSION)![1]!.split('\n').slice(0, -1)) {
@@ -37,7 +37,7 @@ function documented(): { lines: Line[]; sentFrames: number[] } {
   return { lines, sentFrames };
 }
 
-/** Where in a value there is what: `errors[].code string`. */
+/** Returns paths and types of a value: `errors[].code string`. */
 function fields(value: unknown, place = ''): string[] {
   if (Array.isArray(value))
     return [...new Set(value.flatMap((item) => fields(item, `${place}[]`)))];
@@ -45,7 +45,7 @@ function fields(value: unknown, place = ''): string[] {
   return Object.entries(value).flatMap(([name, inner]) => fields(inner, `${place}.${name}`));
 }
 
-/** What each kind of server frame consists of, over all frames of the kind. */
+/** Returns the fields of each kind of server frame, over all frames of the kind. */
 function shapes(frames: readonly object[]): Record<string, string[]> {
   const found: Record<string, Set<string>> = {};
   for (const frame of frames) {
@@ -66,19 +66,19 @@ test('the session has every kind of server frame, with the fields that the gatew
   assert.deepEqual(shapes(serverFrames(documented().lines)), real);
 });
 
-test('the session goes as it went now: who spoke, and how the connections ended', () => {
+test('the session has the directions and connection ends of a new recording', () => {
   const course = (lines: readonly Line[]) => {
     const steps = lines.map(({ mark, text }) => {
       if (mark === '-') return text;
       return mark === '<' ? Object.keys(JSON.parse(text))[0] : 'sent';
     });
-    // Acks are coalesced, and how many frames are sent in a row is not shown by a line each.
+    // Acks are coalesced, and repeated frames have no lines of their own.
     return steps.filter((step, index) => step !== steps[index - 1]);
   };
   assert.deepEqual(course(documented().lines), course(recorded));
 });
 
-test('the session keeps the rules that clients may count on', () => {
+test('the session follows the protocol', () => {
   const { lines, sentFrames } = documented();
   let incoming = new Incoming();
   const violations: string[] = [];
@@ -101,14 +101,14 @@ test('single frames in the text have the fields that the gateway sends', () => {
   }
 });
 
-/** The nack of one event; codes with `retry` cannot be had from a healthy gateway. */
+/** Returns the nack of one event; a healthy gateway sends no codes with `retry`. */
 function nackOf(code: EventCode): object {
   const rejections = new Rejections(new Budget(MIB));
   rejections.add(0, code, EVENT_CODES[code].text);
   return { nack: 1, errors: rejections.entries() };
 }
 
-test('what an entry of a nack has, for each code', () => {
+test('fields of a nack’s entry, by code', () => {
   for (const code of eventCodes) {
     const { retry } = EVENT_CODES[code];
     const names = ['code', 'events', 'message', 'retry', ...(retry ? ['retryAfterMs'] : [])];

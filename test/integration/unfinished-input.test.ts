@@ -1,4 +1,4 @@
-/** Senders that hold memory with input that they do not finish: others are served meanwhile. */
+/** Senders that hold memory with incomplete input: others are served meanwhile. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { KIB, LIMITS, MIB } from '../../src/config/limits.ts';
@@ -11,7 +11,7 @@ import { until } from '../../testing/wait.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
 
-/** Above what a worker takes that has just begun to work. */
+/** Memory above that of a worker that has just warmed up. */
 const ROOM_BYTES = 48 * MIB;
 const PARTIAL_BYTES = 120 * KIB;
 const PARTIAL_FRAMES = 800;
@@ -29,12 +29,12 @@ const stage = useStage(async () => {
   };
   return { env, end: 'kill' };
 });
-let beside: GoodClient;
+let bystander: GoodClient;
 stage.atStart(async () => {
-  beside = await GoodClient.start(stage.gateway.wsUrl);
+  bystander = await GoodClient.start(stage.gateway.wsUrl);
 });
 
-/** All of a body but its end. */
+/** Sends a body without its end. */
 function heldBody(bytes: number): RawHttp {
   const body = new RawHttp(stage.gateway.port);
   body.request('POST /events', {
@@ -45,7 +45,7 @@ function heldBody(bytes: number): RawHttp {
   return body;
 }
 
-test('bodies held before their end: the oldest ones are 408, a new one is stored, small or large', async (t) => {
+test('incomplete bodies: the oldest ones are 408, a new one is stored, small or large', async (t) => {
   const { gateway } = stage;
   const fitting = LIMITS.inputBytesMin / MIB;
   const bodies: RawHttp[] = [];
@@ -76,25 +76,25 @@ test('bodies held before their end: the oldest ones are 408, a new one is stored
   for (const name of ['small', 'large']) {
     assert.equal(values.filter((value) => value.includes(`"${name}"`)).length, 1, name);
   }
-  await beside.serve(20);
+  await bystander.serve(20);
   const metrics = await freshMetrics(gateway);
   assert.equal(metrics.value('forebay_input_limit_bytes'), LIMITS.inputBytesMin);
   const reason = { reason: 'request_timeout' };
   assert(metrics.value('forebay_requests_refused_total', reason) >= 20, 'they are counted');
 });
 
-/** All of a frame but its end. */
+/** Sends a frame without its end. */
 function partialFrame(): string {
   const head = [0x81, 0xff, 0, 0, 0, 0, 0, PARTIAL_BYTES >> 16, (PARTIAL_BYTES >> 8) & 0xff, 0];
   return String.fromCharCode(...head, 0, 0, 0, 0) + 'x'.repeat(PARTIAL_BYTES - 1);
 }
 
-test('messages held before their end: above the mark they are ended, newcomers are served again', async (t) => {
+test('incomplete messages: closed above the memory limit, new clients are served again', async (t) => {
   const { gateway } = stage;
   const { port } = gateway;
   const crowd = new CrowdProcess();
   t.after(() => crowd.end());
-  // Those behind the mark are refused: it waits for them in vain.
+  // The process waits in vain for connections that are rejected above the limit.
   const partial = { count: PARTIAL_FRAMES, text: HANDSHAKE, reply: partialFrame() };
   void crowd.open({ port, ...partial }).catch(() => {});
   const reason = { reason: 'memory_short' };
@@ -109,10 +109,10 @@ test('messages held before their end: above the mark they are ended, newcomers a
       return false;
     }
   };
-  await until(served, { what: 'a newcomer that is served' });
+  await until(served, { what: 'a served new client' });
   await until(async () => (await fetch(`${gateway.adminUrl}/readyz`)).ok, { what: '/readyz' });
-  await beside.serve(20);
-  t.diagnostic((await beside.stop()).summary);
+  await bystander.serve(20);
+  t.diagnostic((await bystander.stop()).summary);
   assert.equal(gateway.workers().length, 1);
   assert.equal((await gateway.stop()).code, 0);
   assert.deepEqual(gateway.errors, []);

@@ -1,4 +1,4 @@
-/** Clients that send pings: those that never read the pongs are closed, those that read are not. */
+/** Clients that send pings: those that do not read the pongs are closed. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { KIB, MIB } from '../../src/config/limits.ts';
@@ -11,14 +11,14 @@ import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 import { upgrade } from '../support/upgrade.ts';
 import { useStage } from '../support/use-stage.ts';
 
-/** More than the kernel's buffers of both ends take in all. */
+/** More than the socket buffers of both ends hold. */
 const ENOUGH_BYTES = 24 * MIB;
 const GROWTH_BYTES_MAX = 32 * MIB;
 const PROTOCOLS = ['forebay.v1', ''] as const;
-/** Packets of pings between two looks at the gateway: no flood of one turn of the event loop. */
+/** Packets of pings between two checks: no flood within one turn of the event loop. */
 const PACKETS_AT_ONCE = 4;
 const PACKET_BYTES = 64 * KIB;
-/** Pings that make a packet. */
+/** Returns the pings of a packet. */
 function packetOf(payload: string): Buffer {
   const ping = wsFrame(OPCODE.ping, payload);
   const count = Math.min(2_000, Math.floor(PACKET_BYTES / ping.length));
@@ -32,7 +32,7 @@ const closed = async (reason: string) =>
 const resident = async () =>
   (await freshMetrics(stage.gateway)).value('forebay_worker_resident_bytes');
 
-/** A connection whose other end does not read, and pings that it sends. */
+/** A connection that sends pings and does not read. */
 async function deafClient(protocol: string, t: TestContext) {
   const headers: Record<string, string> =
     protocol === '' ? {} : { 'Sec-WebSocket-Protocol': protocol };
@@ -44,7 +44,7 @@ async function deafClient(protocol: string, t: TestContext) {
     get ended() {
       return socket.destroyed;
     },
-    /** Waits until the kernel has taken these bytes, or the connection is reset. */
+    /** Waits until the kernel accepts these bytes, or the connection is reset. */
     async send(bytes: Buffer): Promise<void> {
       if (socket.destroyed) return;
       await new Promise<void>((resolve) => {
@@ -60,9 +60,9 @@ for (const [payload, protocols] of [
 ] as const) {
   const size = `pings of ${payload.length} bytes`;
 
-  test(`${size}, never read the pongs: slow_consumer, memory stays, others are served`, async (t) => {
-    const beside = await GoodClient.start(stage.gateway.wsUrl);
-    await beside.serve(20);
+  test(`${size}, pongs never read: slow_consumer, memory is bounded, others are served`, async (t) => {
+    const bystander = await GoodClient.start(stage.gateway.wsUrl);
+    await bystander.serve(20);
     const calmBytes = await resident();
     const before = await closed('slow_consumer');
     const clients = await Promise.all(protocols.map((protocol) => deafClient(protocol, t)));
@@ -76,18 +76,18 @@ for (const [payload, protocols] of [
         await Promise.all(clients.map((client) => client.send(packet)));
         sent += packet.length;
       }
-      await beside.serve(1);
+      await bystander.serve(1);
       mostBytes = Math.max(mostBytes, await resident());
       over = await all();
     }
     t.diagnostic(`${(sent / MIB).toFixed(1)} MiB of pings by each client`);
     await until(all, { what: 'the end of all' });
     assert(mostBytes - calmBytes < GROWTH_BYTES_MAX, `${(mostBytes - calmBytes) / MIB} MiB more`);
-    t.diagnostic((await beside.stop()).summary);
+    t.diagnostic((await bystander.stop()).summary);
   });
 }
 
-test('a client with much unread is closed without a further ping', async (t) => {
+test('a client with many unread bytes is closed without a further ping', async (t) => {
   const before = await closed('slow_consumer');
   const client = await deafClient('', t);
   const packet = packetOf('x'.repeat(125));
@@ -100,29 +100,31 @@ test('a client with much unread is closed without a further ping', async (t) => 
   await until(over, { what: 'the end of it' });
 });
 
-/** Lets the gateway take what was sent before more comes. */
+/** Waits until the gateway has processed the sent pings. */
 async function beat(): Promise<void> {
   await fetch(`${stage.gateway.httpUrl}/livez`).then((response) => response.text());
 }
 
-test('a client that reads is served, however many pings it sends, and gets each pong', async (t) => {
+test('a client that reads is served, and gets each pong of any number of pings', async (t) => {
   const before = await closed('slow_consumer');
   for (const protocol of PROTOCOLS) {
     for (const payload of ['', 'x'.repeat(125)]) {
-      let heard = 0;
+      let received = 0;
       const headers: Record<string, string> =
         protocol === '' ? {} : { 'Sec-WebSocket-Protocol': protocol };
       const data = (chunk: Buffer) => {
-        heard += chunk.length;
+        received += chunk.length;
       };
       const { socket } = await upgrade(stage.gateway.httpUrl, headers, { data });
       t.after(() => socket.destroy());
-      // One write: more pongs than the network takes in one turn of the event loop.
+      // One write: more pongs than the network accepts in one turn of the event loop.
       const packet = Buffer.concat(new Array(5_000).fill(wsFrame(OPCODE.ping, payload)));
       const pongs = 5_000 * (payload.length + 2);
       for (let round = 1; round <= 5; round++) {
         socket.write(packet);
-        await until(() => heard >= round * pongs, { what: () => `pongs, ${heard} bytes came` });
+        await until(() => received >= round * pongs, {
+          what: () => `pongs, ${received} bytes came`,
+        });
       }
       assert.equal(socket.destroyed, false);
     }
@@ -144,7 +146,7 @@ test('a client that reads is not closed for acks between many pongs', async () =
   assert.equal(await closed('slow_consumer'), before);
 });
 
-test('in the end nothing is wrong with the gateway', async () => {
+test('the gateway has no errors at the end', async () => {
   assert.equal(await closed('flooding'), 0);
   assert.deepEqual(stage.gateway.errors, []);
 });

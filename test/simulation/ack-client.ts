@@ -7,7 +7,7 @@ import { type EventMaker, frameOf, type SimEvent } from './events.ts';
 const FRAME_EVENTS_MAX = 6;
 const GARBAGE = '{"id":';
 
-/** A frame that is not acknowledged: its events that were not refused. */
+/** Events of an unacknowledged frame, without the rejected ones. */
 type OpenFrame = (SimEvent | undefined)[] | 'garbage' | 'garbage, refused';
 
 /** One connection of an {@link AckClient}. */
@@ -27,8 +27,8 @@ class Connection {
 }
 
 /**
- * A client of `forebay.v1`: keeps what is not acknowledged, connects again, sends again, waits for
- * credit, and holds the server to the protocol.
+ * A client of `forebay.v1`: keeps unacknowledged events, reconnects, resends, waits for credit, and
+ * checks the server against the protocol.
  */
 export class AckClient implements Client {
   readonly #name: string;
@@ -38,7 +38,7 @@ export class AckClient implements Client {
   #queue: SimEvent[] = [];
   #connection: Connection | undefined;
   #connections = 0;
-  /** Events that wait for their time to be sent again. */
+  /** Events that wait for their retry time. */
   #resting = 0;
   #left = false;
 
@@ -75,7 +75,7 @@ export class AckClient implements Client {
     const connection = this.#connection;
     if (connection?.socket === undefined) return;
     this.#world.report.count('connection cut');
-    // What is on its way may arrive before, and what the server said may be lost.
+    // Data in flight may still arrive, and server frames may be lost.
     if (this.#world.random.chance(0.5)) connection.up.break();
     if (this.#world.random.chance(0.5)) connection.down.break();
     connection.up.push(() => connection.socket?.lost());
@@ -95,12 +95,12 @@ export class AckClient implements Client {
     this.#connection = connection;
     this.#connections++;
     connection.socket = this.#world.connect('forebay.v1', {
-      receive: (text) => connection.down.push(() => this.#hear(connection, text)),
+      receive: (text) => connection.down.push(() => this.#receive(connection, text)),
       pinged: (message) =>
         connection.down.push(() => connection.up.push(() => connection.socket?.pong(message))),
       gone: (code, reason) => {
         connection.up.break();
-        // The close frame comes behind all that was sent before it.
+        // The close frame follows everything sent before it.
         connection.down.push(() => connection.down.break());
         this.#world.clock.after(30, () => this.#lost(connection, code, reason));
       },
@@ -134,10 +134,10 @@ export class AckClient implements Client {
     }
   }
 
-  #hear(connection: Connection, text: string): void {
+  #receive(connection: Connection, text: string): void {
     const { report, note } = this.#world;
     if (connection !== this.#connection || this.#left) return;
-    note(() => `${this.#name} hears ${text.slice(0, 160)}`);
+    note(() => `${this.#name} receives ${text.slice(0, 160)}`);
     const { ack, nack, violations } = connection.incoming.take(text, connection.sent);
     if (text.includes('"goaway"')) report.count('goaway');
     for (const violation of violations) report.violation(`${this.#name}: ${violation}`);
@@ -153,7 +153,7 @@ export class AckClient implements Client {
     for (const error of errors) {
       if (events === 'garbage' || events === 'garbage, refused') {
         report.count('frame refused');
-        report.demand(error.code === 'invalid_json', `garbage is refused ${error.code}`);
+        report.demand(error.code === 'invalid_json', `garbage is rejected with ${error.code}`);
         open.set(frame, 'garbage, refused');
         continue;
       }
@@ -166,7 +166,8 @@ export class AckClient implements Client {
   #refuse(events: (SimEvent | undefined)[], index: number, error: NackError): void {
     const { ledger, report, clock } = this.#world;
     const event = events[index];
-    if (event === undefined) return report.violation(`${this.#name}: event ${index} refused twice`);
+    if (event === undefined)
+      return report.violation(`${this.#name}: event ${index} rejected twice`);
     events[index] = undefined;
     ledger.refused(event.id, error.code as EventCode, event.attempt);
     checkRefusal(event, error.code, report);
@@ -217,7 +218,7 @@ export class AckClient implements Client {
   }
 }
 
-/** Whether an event could be refused so. */
+/** Checks whether the code fits the event. */
 export function checkRefusal(
   { id, flavour }: SimEvent,
   code: string,
@@ -225,9 +226,9 @@ export function checkRefusal(
 ): void {
   if (flavour === 'wrong') {
     report.count('schema refused');
-    // A frame may be too long as a whole, whatever is in it.
+    // A frame may be too long as a whole, whatever it contains.
     const right = code === 'schema' || code === 'too_large';
-    report.demand(right, `${id} breaks the schema, and is refused ${code}`);
-  } else report.demand(code !== 'schema', `${id} is right, and is refused ${code}`);
+    report.demand(right, `${id} violates the schema, and is rejected with ${code}`);
+  } else report.demand(code !== 'schema', `${id} is valid, and is rejected with ${code}`);
   if (code === 'buffer_full') report.count('buffer full');
 }

@@ -1,4 +1,4 @@
-/** One simulated broker: appends, waits for its followers, answers; may be paused, or die. */
+/** One simulated broker: appends, waits for its followers, responds; may pause or die. */
 import type { Cluster } from './cluster.ts';
 import type { Incarnation, Partition, View } from './partition.ts';
 import {
@@ -21,13 +21,13 @@ const MIN_ISR = 2;
 
 export type Health = 'up' | 'paused' | 'down';
 
-/** A request, and where its answer goes. */
+/** A request and the callback for its response. */
 export interface Arrival {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly body: Buffer;
   readonly sentAtMs: number;
-  /** The connection that it came on is gone: nobody hears the answer. */
+  /** Its connection has ended: the response is lost. */
   readonly isStray: () => boolean;
   respond(response: Buffer, throttleMs: number): void;
 }
@@ -42,10 +42,10 @@ export class Broker {
   readonly host: string;
   readonly port = 9092;
   health: Health = 'up';
-  /** Dead brokers forget what they were doing. */
+  /** Incremented by a death, which cancels pending actions. */
   #life = 0;
   readonly #context: Cluster;
-  /** As it has heard; undefined = that there is none. */
+  /** Topic as this broker knows it; undefined = no topic. */
   #topic: Incarnation | undefined;
   readonly #views = new Map<Partition, View>();
   readonly #waiters = new Map<Partition, Waiter[]>();
@@ -62,7 +62,7 @@ export class Broker {
     }
   }
 
-  /** Calls `listener` once if the broker dies before it is taken away again. */
+  /** Calls `listener` once if the broker dies before the listener is removed. */
   onDown(listener: () => void): () => void {
     this.#onDown.add(listener);
     return () => this.#onDown.delete(listener);
@@ -81,11 +81,11 @@ export class Broker {
     return this.#topic === topic;
   }
 
-  /** Hears that the topic was deleted, or that there is another one. */
+  /** The broker learns that the topic was deleted or replaced. */
   adopt(topic: Incarnation | undefined): void {
     if (this.#topic === topic) return;
     const { note } = this.#context;
-    note(() => `broker ${this.id} hears of topic ${topic?.id}`);
+    note(() => `broker ${this.id} learns of topic ${topic?.id}`);
     const former = this.#topic?.partitions ?? [];
     this.#topic = topic;
     for (const partition of former) {
@@ -114,20 +114,20 @@ export class Broker {
     this.#onDown.clear();
   }
 
-  /** Goes on after a pause or a death. */
+  /** Resumes after a pause or a death. */
   resume(): void {
     if (this.health === 'up') return;
     this.health = 'up';
     for (const action of this.#held.splice(0)) action();
   }
 
-  /** Does `action` when the broker runs; never if it dies before. */
+  /** Runs `action` when the broker runs; never if it dies first. */
   do(action: () => void): void {
     if (this.health === 'up') action();
     else if (this.health === 'paused') this.#held.push(action);
   }
 
-  /** Does `action` after `ms`, in this life. */
+  /** Runs `action` after `ms` unless the broker dies first. */
   #after(ms: number, action: () => void): void {
     const life = this.#life;
     this.#context.clock.after(ms, () => {
@@ -137,7 +137,7 @@ export class Broker {
 
   handle(arrival: Arrival): void {
     this.do(() => {
-      // Kafka has no means against copies that come to the next topic of the name.
+      // Kafka cannot fence copies that reach the next topic of the name.
       const isOld = arrival.sentAtMs < (this.#topic?.bornAtMs ?? 0);
       if (isOld && arrival.isStray()) return;
       if (arrival.apiKey === API_KEYS.produce) return this.#produce(arrival);
@@ -189,7 +189,7 @@ export class Broker {
     const { faults, note, report } = this.#context;
     const { batch } = part;
     const refuse = (code: number, why: string) => {
-      note(() => `broker ${this.id} refuses p${part.partition} ${code}: ${why}`);
+      note(() => `broker ${this.id} rejects p${part.partition} ${code}: ${why}`);
       done(code);
     };
     if (part.topic === this.#context.rejected?.name) {
@@ -210,9 +210,9 @@ export class Broker {
     const leads = partition.leader === this.id && partition.epoch === view.epoch;
     if (!leads) report.count('deposed leader asked');
     if (decision.do === 'refuse') {
-      // Its own copy of the log may be old; the leader's is not, and only a stray may be out of turn.
+      // Its own log may be stale; the leader's is not, and only a stray copy may be out of order.
       if (leads && !stray)
-        report.violation(`p${part.partition}: sequence refused, ${decision.code}`);
+        report.violation(`p${part.partition}: sequence rejected, ${decision.code}`);
       else if (stray) report.count('stray copy fenced');
       return refuse(decision.code, 'by its state of the producer');
     }
@@ -243,7 +243,7 @@ export class Broker {
     return leads ? partition.isr : (view.lastIsr ?? partition.isr);
   }
 
-  /** Fetches from whom this broker takes for the leader, if that one agrees. */
+  /** Fetches from the leader known to this broker, if that broker considers itself leader. */
   fetch(partition: Partition): void {
     const view = this.view(partition);
     if (view.leader === this.id || view.leader < 0) return;
@@ -263,7 +263,7 @@ export class Broker {
     this.#advance(partition);
   }
 
-  /** Moves the high watermark as far as the ISR has come, and answers who waits for it. */
+  /** Advances the high watermark to the ISR's position and answers the requests that wait for it. */
   #advance(partition: Partition): void {
     const view = this.view(partition);
     if (view.leader !== this.id) return;
@@ -280,12 +280,12 @@ export class Broker {
     for (const { end: wanted, done } of waiting) if (wanted <= view.highWatermark) done(code);
   }
 
-  /** The ISR has changed: who waits may wait no longer. */
+  /** Checks waiting requests after a change of the ISR. */
   isrChanged(partition: Partition): void {
     this.do(() => this.#advance(partition));
   }
 
-  /** Hears who leads; who led until now tells all that wait. */
+  /** The broker learns the leader; a deposed leader answers its waiting requests. */
   learn(partition: Partition, leader: number, epoch: number): void {
     if (!this.#topic?.partitions.includes(partition)) return;
     const view = this.view(partition);

@@ -4,14 +4,14 @@ import type { FakeResponse, FakeSocket, Peer } from '../fakes/uws.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Report } from './report.ts';
 
-/** What simulated clients need of the world around them. */
+/** Environment of simulated clients. */
 export interface ClientWorld {
   readonly clock: VirtualClock;
   readonly random: SeededRandom;
   readonly report: Report;
   readonly ledger: Ledger;
   readonly note: (line: () => string) => void;
-  /** @returns undefined when the handshake is refused */
+  /** @returns undefined when the handshake is rejected */
   connect(protocol: string, peer: Peer): FakeSocket | undefined;
   post(response: FakeResponse, bytes: number, ndjson: boolean): void;
 }
@@ -19,19 +19,19 @@ export interface ClientWorld {
 export interface Client {
   /** New events to send. */
   give(count: number): void;
-  /** The network ends its connection, or the client goes away for a moment. */
+  /** The network ends its connection, or the client disconnects briefly. */
   cut(): void;
-  /** Goes away for good; what it has sent and not heard of is its loss. */
+  /** Leaves for good; events without a result are lost to it. */
   leave(): void;
-  /** The process that serves it did not run for so long. */
+  /** The process that serves it did not run for `ms`. */
   stalled?(ms: number): void;
-  /** All that it was given is settled, or it has left. */
+  /** All its events are settled, or it has left. */
   readonly done: boolean;
-  /** For people. */
+  /** Human-readable state. */
   readonly state: string;
 }
 
-/** One direction of a line: in order, each thing after a delay, several at once now and then. */
+/** One direction of a connection: ordered, with delays, sometimes several items at once. */
 export class Pipe {
   readonly #world: Pick<ClientWorld, 'clock' | 'random'>;
   #waiting: (() => void)[] = [];

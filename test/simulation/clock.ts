@@ -1,12 +1,12 @@
 /**
- * Time that passes only when everything due has been done. While it is installed, timers, clocks
- * and random numbers of the process are its own, so that a history depends on its seed alone.
+ * Virtual time, which advances when everything due has run. While it is installed, it replaces the
+ * process's timers, clocks and random numbers, so that a history depends on its seed alone.
  */
 import type { SeededRandom } from '../../testing/random.ts';
 
 type Action = () => void;
 
-/** Later than which wall clock reading a history begins; any will do. */
+/** Wall-clock time at which histories start; arbitrary. */
 const WALL_START_MS = 1_700_000_000_000;
 const MONOTONIC_START_MS = 5_000;
 
@@ -21,7 +21,7 @@ const real = {
   random: Math.random,
 };
 
-/** One thing to be done at a time; a heap orders them by it, then by their making. */
+/** A scheduled action; a heap orders actions by time, then by creation. */
 export class Task {
   atMs: number;
   order: number;
@@ -49,15 +49,15 @@ export class VirtualClock {
   #order = 0;
   readonly #heap: Task[] = [];
   #immediates: Task[] = [];
-  /** Things done so far. */
+  /** Actions run so far. */
   steps = 0;
 
-  /** ms since the start of the history's world, monotonic. */
+  /** ms since the start of the history, monotonic. */
   get nowMs(): number {
     return this.#nowMs;
   }
 
-  /** Does `action` in `ms`, exactly. */
+  /** Runs `action` in exactly `ms`. */
   after(ms: number, action: Action): Task {
     return this.#push(new Task(this.#nowMs + Math.max(0, ms), this.#order++, action));
   }
@@ -66,12 +66,12 @@ export class VirtualClock {
     if (task !== undefined) task.action = undefined;
   }
 
-  /** Nothing happens for `ms`, and what was due then is late: the process was stopped. */
+  /** Stops the process for `ms`: actions due meanwhile run late. */
   stall(ms: number): void {
     this.#nowMs += ms;
   }
 
-  /** Takes the place of the process's timers, clocks and random numbers until `restore`. */
+  /** Replaces the process's timers, clocks and random numbers until `restore`. */
   install(random: SeededRandom): { restore: () => void } {
     const cancel = (task: unknown) => this.cancel(task as Task | undefined);
     const replacements = {
@@ -95,7 +95,7 @@ export class VirtualClock {
     return { restore };
   }
 
-  /** Does what is due until `untilMs`, or until `enough`. @returns whether it was enough */
+  /** Runs due actions until `untilMs` or until `enough`. @returns whether `enough` held */
   async run(untilMs: number, enough: () => boolean = () => false): Promise<boolean> {
     for (;;) {
       if (enough()) return true;
@@ -156,21 +156,21 @@ export class VirtualClock {
   }
 }
 
-/** Resolves when all microtasks are done, those that they cause included. */
+/** Resolves when all microtasks have run, including those they queue. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     real.setImmediate(resolve);
   });
 }
 
-/** Lets the process look once for rejections that nobody took. */
+/** Lets the process report unhandled rejections. */
 export const realTurn = settled;
 
 function isBefore(a: Task, b: Task): boolean {
   return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
 }
 
-/** As Node counts: whole ms, at least one. */
+/** Rounds as Node.js does: whole ms, at least one. */
 function wholeMs(ms: number | undefined): number {
   return ms === undefined || !(ms >= 1) ? 1 : Math.trunc(ms);
 }

@@ -1,7 +1,7 @@
 /**
  * A model of a Kafka cluster with one topic: brokers, their copies of the partitions, and a
- * controller that elects leaders from the ISR. What the ISR has is never lost; what only a leader
- * has is lost when it is deposed.
+ * controller that elects leaders from the ISR. Records on the whole ISR are never lost; records
+ * only on the leader are lost when it is deposed.
  */
 
 import type { SeededRandom } from '../../testing/random.ts';
@@ -16,18 +16,18 @@ const BROKERS = [1, 2, 3];
 export interface ClusterOptions {
   readonly topic: string;
   readonly partitions: number;
-  /** Another topic, of which brokers reject all that is written. */
+  /** Another topic, to which brokers reject all writes. */
   readonly rejected?: { readonly name: string; readonly partitions: number };
-  /** Epoch that producer ids begin with. */
+  /** Initial epoch of producer ids. */
   readonly firstEpoch: () => number;
   readonly clock: VirtualClock;
   readonly random: SeededRandom;
   readonly faults: Faults;
   readonly report: Report;
   readonly note: (line: () => string) => void;
-  /** Called when the topic is deleted and created again with so many partitions. */
+  /** Called with the partition count when the topic is deleted and recreated. */
   readonly recreated?: (partitions: number) => void;
-  /** Called when the last broker has heard of that: the former topic takes nothing any more. */
+  /** Called when the last broker knows: the former topic accepts no further writes. */
   readonly adopted?: () => void;
 }
 
@@ -41,11 +41,11 @@ export class Cluster {
   readonly brokers: ReadonlyMap<number, Broker>;
   readonly #random: SeededRandom;
   readonly #firstEpoch: () => number;
-  /** Brokers whose session has ended. */
+  /** Brokers with an expired session. */
   readonly #fenced = new Set<number>();
   readonly #recreated: ClusterOptions['recreated'];
   readonly #adopted: ClusterOptions['adopted'];
-  /** The topic's incarnations, the one that counts last. */
+  /** Incarnations of the topic, the current one last. */
   readonly incarnations: Incarnation[] = [];
   #producerIds = 4_000;
 
@@ -64,7 +64,7 @@ export class Cluster {
     this.brokers = new Map(BROKERS.map((id) => [id, new Broker(id, this)]));
   }
 
-  /** Of the topic as it is now. */
+  /** Partitions of the current topic. */
   get partitions(): readonly Partition[] {
     return this.topicNow.partitions;
   }
@@ -74,8 +74,8 @@ export class Cluster {
   }
 
   /**
-   * Deletes the topic, and creates it again with `count` partitions. Brokers hear of both one by one;
-   * for `missingMs` they know of none.
+   * Deletes the topic and recreates it with `count` partitions. Brokers learn of both one by one;
+   * for `missingMs` they know no topic.
    */
   recreate(count: number, missingMs: number): void {
     const registered = BROKERS.filter((id) => !this.#fenced.has(id));
@@ -106,7 +106,7 @@ export class Cluster {
     this.incarnations.push({ id, bornAtMs: this.clock.nowMs, partitions });
   }
 
-  /** `broker` hears of the topic as it is now. */
+  /** `broker` learns of the current topic. */
   #announce(broker: Broker): void {
     broker.adopt(this.topicNow);
     for (const partition of this.partitions) {
@@ -126,7 +126,7 @@ export class Cluster {
     return { errorCode, producerId: this.#producerIds++, epoch: this.#firstEpoch() };
   }
 
-  /** The followers of `partition` fetch soon. */
+  /** Schedules fetches of the followers of `partition`. */
   replicate(partition: Partition): void {
     for (const broker of this.brokers.values()) {
       this.clock.after(this.faults.replicationMs(), () => {
@@ -135,7 +135,7 @@ export class Cluster {
     }
   }
 
-  /** `follower` has fetched all that `leader` has: it may count again. */
+  /** `follower` has caught up with `leader` and may rejoin the ISR. */
   caughtUp(partition: Partition, leader: number, follower: number): void {
     if (partition.leader !== leader || partition.isr.has(follower) || partition.isrHeld) return;
     if (this.#fenced.has(follower)) return;
@@ -146,7 +146,7 @@ export class Cluster {
     this.note(() => `ISR of p${partition.index} has ${follower} again`);
   }
 
-  /** Gives the leadership to another of the ISR, as a controlled move does. */
+  /** Moves the leadership to another replica of the ISR. */
   moveLeader(partition: Partition): void {
     const others = [...partition.isr].filter(
       (id) => id !== partition.leader && !this.#fenced.has(id),
@@ -156,7 +156,7 @@ export class Cluster {
     this.#elect(partition, this.#random.pick(others));
   }
 
-  /** The leader is alone: its followers are too slow. `held`: they do not come back yet. */
+  /** Shrinks the ISR to the leader: its followers are too slow. `held`: they do not rejoin yet. */
   shrinkIsr(partition: Partition, held: boolean): void {
     partition.isrHeld = held;
     if (!held) return this.replicate(partition);
@@ -166,7 +166,7 @@ export class Cluster {
     this.brokers.get(partition.leader)!.isrChanged(partition);
   }
 
-  /** The session of `broker` ends if it is still silent. */
+  /** Expires the session of `broker` if it is still silent. */
   expireSession(broker: Broker): void {
     if (broker.health === 'up' || this.#fenced.has(broker.id)) return;
     this.note(() => `the session of broker ${broker.id} ends`);
@@ -187,7 +187,7 @@ export class Cluster {
     }
   }
 
-  /** `broker` runs again and hears what has happened. */
+  /** `broker` runs again and learns what it missed. */
   welcome(broker: Broker): void {
     this.#fenced.delete(broker.id);
     const newsMs = this.faults.newsAfterAbsenceMs();

@@ -1,7 +1,7 @@
 /**
- * No event is forgotten and none counted twice, whatever becomes of events and of workers: the
- * numbers are of simulated workers, whose clients send good and bad events, whose buffers overflow
- * and whose brokers fail; the primary's totals take them while workers die and are replaced.
+ * Conservation of events: none is forgotten, none counted twice. The numbers come from simulated
+ * workers whose clients send valid and invalid events, whose buffers overflow and whose brokers
+ * fail; the primary adds them up while workers die and are replaced.
  */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -12,7 +12,7 @@ import { cellCount, cellOf, firstCell, seriesOf } from '../../src/metrics/layout
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { runHistory } from './history.ts';
 
-/** Seeds of workers' lives; enough that each kind of end occurs in some. */
+/** Seeds of worker lives; enough that each kind of end occurs. */
 const LIVES = 24;
 const SLOTS = 3;
 const STORED = cell('forebay_events_stored_total');
@@ -20,7 +20,7 @@ const STORED_LATE = cell('forebay_events_stored_late_total');
 const SCHEMA = cellOf('forebay_events_refused_total', 'schema');
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
 
-/** What each worker says of itself, from its first numbers to its last. */
+/** Snapshots of each worker, from the first to the last. */
 const lives: Float64Array[][] = [];
 
 before(async () => {
@@ -32,7 +32,7 @@ before(async () => {
   }
 });
 
-/** Cells of what must never fall. */
+/** Cells of counters, which never fall. */
 const rising = CATALOGUE.flatMap(({ name }) => {
   const series = seriesOf(name);
   if (series.from === 'primary' || series.type === 'gauge') return [];
@@ -51,11 +51,11 @@ interface Worker {
   readonly id: number;
   readonly slot: number;
   readonly life: readonly Float64Array[];
-  /** Numbers that it has sent. */
+  /** Number of snapshots sent. */
   sent: number;
 }
 
-/** Slots of workers, each of which lives one of the lives to its end, unless it dies before. */
+/** Worker slots; each worker replays one life to its end, unless it dies first. */
 class Instance {
   readonly totals = new MetricTotals(SLOTS);
   readonly living: Worker[] = [];
@@ -70,7 +70,7 @@ class Instance {
     this.totals.begin(slot, worker.id);
   }
 
-  /** The next numbers of a worker; behind its last ones it has ended, with nothing in flight. */
+  /** Takes the next snapshot of a worker; after the last one it ends with nothing in flight. */
   send(worker: Worker): void {
     if (worker.sent < worker.life.length)
       this.totals.update(worker.id, worker.life[worker.sent++]!);
@@ -123,7 +123,7 @@ function run(instance: Instance, { do: kind, which, life }: Step): void {
   }
 }
 
-test('good, bad, dropped, late and lost: every event is in one place, at each moment', () => {
+test('each event is in exactly one place at any time: valid, invalid, dropped, late and lost ones', () => {
   const met = new Set<string>();
   fc.assert(
     fc.property(fc.array(anyStep, { maxLength: 400, size: 'max' }), any, (steps, life) => {

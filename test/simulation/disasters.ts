@@ -1,4 +1,4 @@
-/** What happens to brokers, partitions, clients and the process while a history goes wrong. */
+/** Disasters of brokers, partitions, clients and the process in the first part of a history. */
 
 import type { SeededRandom } from '../../testing/random.ts';
 import type { Broker } from './broker.ts';
@@ -15,12 +15,12 @@ export interface DisasterWorld {
   readonly faults: Faults;
   readonly cluster: Cluster;
   readonly report: Report;
-  /** How often the topic is deleted and created again. */
+  /** Number of times the topic is deleted and recreated. */
   readonly recreations: number;
   readonly links: ReadonlySet<SimLink>;
   readonly clients: readonly Client[];
   readonly note: (line: () => string) => void;
-  /** The event loop stood still for so long. */
+  /** The event loop stalled for `ms`. */
   stalled(ms: number): void;
 }
 
@@ -80,7 +80,7 @@ const shrinkIsr: Disaster = ({ cluster, random, clock, report }, ms) => {
 const recreateTopic: Disaster = ({ cluster, random, report }) => {
   const [before, count] = [cluster.partitions.length, random.int(1, 6)];
   const how = count < before ? 'fewer' : count > before ? 'more' : 'equal';
-  report.count(`topic created again with ${how} partitions`);
+  report.count(`topic recreated with ${how} partitions`);
   cluster.recreate(count, random.chance(0.5) ? 0 : random.log(10, 2_000));
 };
 
@@ -97,7 +97,7 @@ const slowReplication = window(({ random, report }) => {
   return { replicationMs: random.log(50, 2_500) };
 });
 
-/** Each with its weight. */
+/** Disasters with their weights. */
 const DISASTERS: readonly (readonly [number, Disaster])[] = [
   [4, moveLeader],
   [2, stopBroker('killed')],
@@ -122,7 +122,7 @@ const WEIGHTED = DISASTERS.flatMap(([weight, disaster]) =>
   Array.from({ length: weight }, () => disaster),
 );
 
-/** Plans `count` disasters within `untilMs`, and that the topic is created again. */
+/** Schedules `count` disasters and the recreations of the topic within `untilMs`. */
 export function planDisasters(world: DisasterWorld, count: number, untilMs: number): void {
   const { random, clock } = world;
   for (let left = world.recreations; left > 0; left--) {
@@ -136,7 +136,7 @@ export function planDisasters(world: DisasterWorld, count: number, untilMs: numb
   }
 }
 
-/** All is well again: what was stopped runs, and everybody knows everything. */
+/** Ends all disasters: every broker runs and knows the cluster's state. */
 export function endDisasters({ faults, cluster }: DisasterWorld): void {
   faults.end();
   for (const partition of cluster.partitions) cluster.shrinkIsr(partition, false);

@@ -1,9 +1,9 @@
-/** Events of simulated clients. Each says in its text who it is, so that it is known in the log. */
+/** Events of simulated clients. Each carries its id in its text, which identifies it in the log. */
 
 import type { SeededRandom } from '../../testing/random.ts';
 import { BAD_RECORD } from './faults.ts';
 
-/** `bad`: Kafka never takes it. `wrong`: it breaks the schema. */
+/** `bad`: Kafka always rejects it. `wrong`: it violates the schema. */
 export type Flavour = 'good' | 'bad' | 'wrong';
 
 export interface SimEvent {
@@ -11,7 +11,7 @@ export interface SimEvent {
   readonly key: string;
   readonly flavour: Flavour;
   readonly fill: string;
-  /** Times that it was sent; each time it says so. */
+  /** Number of times it was sent; part of its text. */
   attempt: number;
 }
 
@@ -50,13 +50,13 @@ export function textOf({ id, attempt, key, flavour, fill }: SimEvent): string {
   return `${head}${message},"clientId":"${key}","timestamp":${flavour === 'wrong' ? '"now"' : 1}}`;
 }
 
-/** `id#attempt` of an event by its text. */
+/** Returns `id#attempt` of an event's text. */
 export function nameIn(text: string): string {
   const [, id, attempt] = /^\{"id":"([^"]+)","attempt":(\d+)/.exec(text) ?? [];
   return `${id}#${attempt}`;
 }
 
-/** A frame or body of these events, in one of the forms that are taken. */
+/** Returns a frame or body of these events, in one of the accepted forms. */
 export function frameOf(events: readonly SimEvent[], random: SeededRandom): string {
   const texts = events.map(textOf);
   if (texts.length === 1 && random.chance(0.7)) return texts[0]!;

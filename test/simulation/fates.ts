@@ -1,4 +1,4 @@
-/** What the producer says became of each batch, held against the brokers' logs. */
+/** Outcomes that the producer reports for batches, checked against the brokers' logs. */
 import type { EventCode } from '../../src/common/errors.ts';
 import type { RecordBatch } from '../../src/worker/accumulator/batch.ts';
 import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
@@ -8,7 +8,7 @@ import { nameIn } from './events.ts';
 import type { Report } from './report.ts';
 import { type BatchView, plainValuesIn, valuesIn } from './wire.ts';
 
-/** A batch that was just confirmed is among so many last ones of its log. */
+/** Number of last batches of a log that include a batch just confirmed. */
 const LAST_BATCHES = 12;
 
 type Fate = 'overdue' | 'stored' | 'stored late' | 'timeout' | 'refused';
@@ -19,7 +19,7 @@ export class Fates implements DeliveryListener {
   readonly #report: Report;
   readonly #fates = new Map<string, Fate>();
   readonly #unfenced = new Set<string>();
-  /** Events that were called stored. */
+  /** Number of events reported as stored. */
   stores = 0;
 
   constructor(outcomes: DeliveryListener, cluster: Cluster, report: Report) {
@@ -33,7 +33,10 @@ export class Fates implements DeliveryListener {
     report.count('batch stored');
     const names = namesIn(batch);
     this.stores += names.length;
-    report.demand(this.#isInKafka(batch), `${names[0]} … is called stored, and is not in Kafka`);
+    report.demand(
+      this.#isInKafka(batch),
+      `${names[0]} … is reported as stored, and is not in Kafka`,
+    );
     for (const name of names) {
       const before = this.#fates.get(name);
       report.demand(
@@ -57,7 +60,7 @@ export class Fates implements DeliveryListener {
       const before = this.#fates.get(name);
       report.demand(
         before === undefined || before === 'overdue',
-        `${name} is refused ${code} after ${before}`,
+        `${name} is rejected with ${code} after ${before}`,
       );
       this.#fates.set(name, code === 'timeout' ? 'timeout' : 'refused');
     }
@@ -75,8 +78,8 @@ export class Fates implements DeliveryListener {
   }
 
   /**
-   * The lane gave these up and has a new producer id: a copy that is still on its way may be
-   * stored behind younger events. Kafka has no means against that; their senders heard `timeout`.
+   * The lane abandoned these and has a new producer id: a copy in flight may be stored after
+   * younger events. Kafka cannot prevent that; their senders received `timeout`.
    */
   unfenced(names: readonly string[]): void {
     for (const name of names) this.#unfenced.add(name);
@@ -87,8 +90,8 @@ export class Fates implements DeliveryListener {
   }
 
   /**
-   * With everything at rest: the logs have what was called stored, each of them once, and the topic
-   * that is there has nothing refused.
+   * Checks at rest: the logs hold each event reported as stored once, and the current topic holds
+   * no rejected event.
    */
   check(): void {
     const report = this.#report;
@@ -102,9 +105,9 @@ export class Fates implements DeliveryListener {
         inTopic.add(name);
         stored.add(name);
         const fate = this.#fates.get(name);
-        report.demand(fate !== undefined, `${name} is stored, and nothing was said of it`);
+        report.demand(fate !== undefined, `${name} is stored, without a reported outcome`);
         const isRefused = fate === 'refused' && topic === topicNow;
-        report.demand(!isRefused, `${name} is refused and stored`);
+        report.demand(!isRefused, `${name} is rejected and stored`);
       }
     }
     for (const [name, fate] of this.#fates) {
@@ -115,7 +118,7 @@ export class Fates implements DeliveryListener {
     }
   }
 
-  /** Whether all in-sync replicas of some partition have the records of `batch`. */
+  /** Returns whether all in-sync replicas of some partition have the records of `batch`. */
   #isInKafka(batch: RecordBatch): boolean {
     const records = batch.bytes.subarray(BATCH_HEADER_BYTES);
     const has = (log: readonly BatchView[]) =>
@@ -129,7 +132,7 @@ export class Fates implements DeliveryListener {
   }
 }
 
-/** `id#attempt` of each event. */
+/** Returns `id#attempt` of each event. */
 export function namesIn({ buffer, records }: RecordBatch): string[] {
   return plainValuesIn(buffer, records).map(nameIn);
 }

@@ -1,18 +1,18 @@
 /**
- * What goes wrong, and how often: rates that a seed chooses, and windows in which something is
- * wrong for a while. disasters.ts opens and closes the windows.
+ * Faults and their rates: probabilities that a seed chooses, and windows in which a fault holds for
+ * a while. disasters.ts opens and closes the windows.
  */
 import type { SeededRandom } from '../../testing/random.ts';
 import type { Report } from './report.ts';
 import { type BatchView, type Part, valuesIn } from './wire.ts';
 
-/** Errors that say that nothing was appended. */
+/** Errors after which nothing was appended. */
 const DEFINITE = [2, 19, 74, 75];
-/** Errors that a broker may give before and after the append. */
+/** Errors that a broker may return before and after the append. */
 const OPEN = [3, 5, 6, 7, 8, 9, 13, 20, 56, -1];
 const SEQUENCE = [45, 47, 59];
 const DUPLICATE_SEQUENCE = 46;
-/** The text of an event that Kafka never takes. */
+/** Text of an event that Kafka always rejects. */
 export const BAD_RECORD = '"msg":"BAD';
 
 /** Probabilities; each seed has its own. */
@@ -30,7 +30,7 @@ export interface Rates {
   readonly cut: number;
 }
 
-/** Nothing goes wrong. */
+/** No faults. */
 export const CALM: Rates = {
   definite: 0,
   openBefore: 0,
@@ -45,18 +45,18 @@ export const CALM: Rates = {
   cut: 0,
 };
 
-/** How a request travels: it arrives after `ms`; the connection dies after `cutMs`. */
+/** Path of a request: it arrives after `ms`; the connection dies after `cutMs`. */
 export interface Travel {
   readonly ms: number | undefined;
   readonly cutMs: number | undefined;
 }
 
-/** Wrong for a while; each holds its strength, undefined = all is well. */
+/** Temporary faults with their strengths; undefined = no fault. */
 export interface Windows {
   policy?: true;
-  /** Longer batches are refused. */
+  /** Longer batches are rejected. */
   maxBatchBytes?: number;
-  /** Batches whose first record is older are refused. */
+  /** Batches whose first record is older are rejected. */
   maxAgeMs?: number;
   throttleMs?: number;
   topicMissing?: true;
@@ -72,7 +72,7 @@ export class Faults {
   #rates: Rates;
   readonly #random: SeededRandom;
   readonly #report: Report;
-  /** Partition, producer and epoch of which a broker has lost its state; its error code. */
+  /** Error codes by partition, producer and epoch whose state a broker has lost. */
   readonly #lost = new Map<string, number>();
 
   constructor(rates: Rates, random: SeededRandom, report: Report) {
@@ -81,13 +81,13 @@ export class Faults {
     this.#report = report;
   }
 
-  /** From now on nothing goes wrong. */
+  /** Ends all faults. */
   end(): void {
     this.windows = {};
     this.#rates = CALM;
   }
 
-  /** Kafka's error code for a batch that is not appended; undefined = it may be. */
+  /** Returns Kafka's error code for a batch that is not appended; undefined = it may be. */
   beforeAppend({ partition, batch }: Part): number | undefined {
     const report = this.#report;
     const { policy, maxBatchBytes, maxAgeMs } = this.windows;
@@ -100,7 +100,7 @@ export class Faults {
       return 10;
     }
     if (maxAgeMs !== undefined && Date.now() - batch.firstTimestamp > maxAgeMs) {
-      report.count('refused by time stamp');
+      report.count('rejected by timestamp');
       return 32;
     }
     if (valuesIn(batch).some((value) => value.includes(BAD_RECORD))) {
@@ -118,7 +118,7 @@ export class Faults {
     return undefined;
   }
 
-  /** A broker that has lost its state of a producer takes nothing more of that epoch. */
+  /** A broker that has lost its state of a producer rejects the rest of that epoch. */
   #sequenceError(partition: number, { producerId, epoch }: BatchView): number | undefined {
     const name = `${partition}/${producerId}/${epoch}`;
     if (!this.#lost.has(name)) {
@@ -129,19 +129,19 @@ export class Faults {
     return this.#lost.get(name);
   }
 
-  /** What a broker says of a batch that it has. */
+  /** Returns a broker's error code for a batch that it already has. */
   repeated(): number {
     if (!this.#random.chance(this.#rates.duplicate)) return 0;
-    this.#report.count('repeat told as such');
+    this.#report.count('repeat reported as such');
     return DUPLICATE_SEQUENCE;
   }
 
-  /** What the broker says instead of 0 although it has appended. */
+  /** Returns an error code in place of 0 after an append. */
   afterAppend(): number | undefined {
     return this.#random.chance(this.#rates.openAfter) ? this.#random.pick(OPEN) : undefined;
   }
 
-  /** The response's codes, one of which may be missing. */
+  /** Returns the codes of the response; one may be missing. */
   codesTold<T>(codes: ReadonlyMap<T, number>): ReadonlyMap<T, number> {
     if (!this.#random.chance(this.#rates.missing)) return codes;
     this.#report.count('partition missing');
@@ -168,7 +168,7 @@ export class Faults {
     return 3;
   }
 
-  /** Who leads, as a broker tells it. */
+  /** Returns the leader according to a broker. */
   leaderTold(leader: number): number {
     if (this.windows.leadersHidden === undefined || !this.#random.chance(0.5)) return leader;
     this.#report.count('leader not told');
@@ -181,28 +181,28 @@ export class Faults {
     return this.#random.pick([14, 15, 7]);
   }
 
-  /** Until a follower has fetched. */
+  /** ms until a follower has fetched. */
   replicationMs(): number {
     return this.#random.log(0.2, this.windows.replicationMs ?? 5);
   }
 
-  /** Until a broker hears of an election. */
+  /** ms until a broker learns of an election. */
   newsMs(): number {
     return this.#random.log(1, this.windows.newsMs ?? 40);
   }
 
-  /** Until a broker that was away hears what it has missed: it may think that it leads. */
+  /** ms until a broker that was away learns what it missed; it may still consider itself leader. */
   newsAfterAbsenceMs(): number {
     const slow = this.#rates !== CALM && this.#random.chance(0.3);
     return slow ? this.#random.log(50, 2_500) : this.newsMs();
   }
 
-  /** One way between Forebay and a broker. */
+  /** ms of one way between Forebay and a broker. */
   lineMs(): number {
     return this.#random.log(0.1, this.windows.lineMs ?? 2);
   }
 
-  /** How a request travels. */
+  /** Returns the path of a request. */
   travel(): Travel {
     const random = this.#random;
     const { requestLost, requestLate, requestSilent } = this.#rates;
@@ -211,7 +211,7 @@ export class Faults {
       this.#report.count('request lost');
       return { ms: undefined, cutMs: ms };
     }
-    // The broker reads what is left in a dead connection's buffer when it comes to it.
+    // The broker reads the rest of a dead connection's buffer later.
     if (random.chance(requestLate)) return { ms: random.log(5, 8_000), cutMs: ms };
     if (random.chance(requestSilent)) {
       this.#report.count('request silent');
@@ -220,7 +220,7 @@ export class Faults {
     return { ms, cutMs: undefined };
   }
 
-  /** How a response travels back; lost ones end the connection or leave it silent. */
+  /** Returns the path of a response; a lost one ends the connection or leaves it silent. */
   travelBack(): Travel {
     const random = this.#random;
     const ms = this.lineMs();
@@ -229,7 +229,7 @@ export class Faults {
     return { ms: undefined, cutMs: random.chance(0.7) ? ms : undefined };
   }
 
-  /** ms until a broker that fell silent is missed. */
+  /** ms until the controller detects a silent broker. */
   sessionMs(): number {
     return this.#random.between(300, 2_500);
   }

@@ -27,12 +27,12 @@ import {
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
 
-/** Compiled once: what is right does not depend on the seed. */
+/** Compiled once: validity does not depend on the seed. */
 const validate = loadValidator(undefined);
 const KEY_FIELD = 'clientId';
-/** No rates, and no bound per address. */
+/** Without rates and without bounds per address. */
 const DEFAULTS = readConfig({});
-/** For a test page that never asks. */
+/** For a test page that sends no request. */
 const NO_PAGE = {
   topic: '',
   brokers: [],
@@ -52,9 +52,9 @@ export interface GatewayOptions {
   readonly log: Logger;
   readonly report: Report;
   readonly codec: Codec | undefined;
-  /** Looks at what the producer says before the acknowledger hears it. */
+  /** Observes delivery outcomes before the acknowledger. */
   readonly watch: (outcomes: DeliveryListener) => DeliveryListener;
-  /** Takes the numbers that the primary is sent. */
+  /** Receives the snapshots sent to the primary. */
   readonly onNumbers: ((values: Float64Array) => void) | undefined;
 }
 
@@ -62,7 +62,7 @@ export class Gateway {
   readonly counters = new Counters();
   readonly budget: Budget;
   readonly producer: Producer;
-  /** As the primary has them. */
+  /** Totals as computed by the primary. */
   readonly #totals = new MetricTotals(1);
   readonly #onNumbers: GatewayOptions['onNumbers'];
   readonly #report: Report;
@@ -155,7 +155,7 @@ export class Gateway {
     this.#http.handle(response, fakeRequest('POST', '/events', headers));
   }
 
-  /** Every event is stored, refused, dropped or in flight: at every snapshot. */
+  /** Checks at each snapshot that every event is stored, rejected, dropped or in flight. */
   #account(values: Float64Array): void {
     this.#totals.update(WORKER, values);
     this.#onNumbers?.(values);

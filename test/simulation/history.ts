@@ -1,6 +1,6 @@
 /**
- * One simulated history: a worker, a cluster, clients, and a time in which things go wrong. Then
- * all is well, and everything has to settle. The seed decides everything.
+ * One simulated history: a worker, a cluster, clients, and a period of faults. Then the faults end,
+ * and everything must settle. The seed decides everything.
  */
 import { crc32 } from '@node-rs/crc32';
 import type { Logger } from '../../src/logging/logger.ts';
@@ -27,25 +27,25 @@ import { SimLink } from './sim-link.ts';
 import { recordsOf } from './wire.ts';
 
 const TOPIC = 'simulated';
-/** Everything settles within so long once nothing goes wrong: back-offs reach 37 s. */
+/** Bound for everything to settle after the last fault: back-offs reach 37 s. */
 const PROGRESS_MS = 90_000;
-/** Requests of dead connections are on their way no longer. */
+/** Bound for requests of dead connections to arrive. */
 const STRAYS_MS = 9_000;
 
 export interface Result {
   readonly seed: number;
-  /** Empty = all is as it should be. */
+  /** Empty = no violation. */
   readonly violations: readonly string[];
   readonly counts: Counts;
-  /** Of all that happened and when: the same seed brings the same. */
+  /** Hash of all actions and their times; equal for equal seeds. */
   readonly hash: string;
   readonly steps: number;
   readonly events: number;
 }
 
 /**
- * @param print takes the lines of the trace, if they are wanted
- * @param onNumbers takes the numbers that the worker sends to the primary
+ * @param print receives the lines of the trace; undefined = no trace
+ * @param onNumbers receives the snapshots that the worker sends to the primary
  */
 export async function runHistory(
   seed: number,
@@ -88,7 +88,7 @@ class History {
   readonly #fates: Fates;
   readonly #gateway: Gateway;
   readonly #undo: (() => void)[] = [];
-  /** How often the topic was created again with another number of partitions. */
+  /** Number of times the topic was recreated with another number of partitions. */
   #moves = 0;
   #hash = 0;
 
@@ -144,7 +144,7 @@ class History {
     this.#fates = fates!;
   }
 
-  /** A line of the trace. Its time goes into the hash, its text only to who reads along. */
+  /** Adds a line to the trace. Its time goes into the hash, its text only to `print`. */
   note(line: () => string): void {
     const { nowMs } = this.#clock;
     this.#hash = (Math.imul(this.#hash, 31) + Math.round(nowMs * 1_000)) | 0;
@@ -226,7 +226,7 @@ class History {
     }
   }
 
-  /** Some clients come later, some leave for good. */
+  /** Schedules clients that join later and clients that leave for good. */
   #planClient(name: string): void {
     const random = this.#random;
     const { faultsMs } = this.#plan;
@@ -264,7 +264,7 @@ class History {
     });
   }
 
-  /** Lines of the gateway's log become lines of the trace. */
+  /** Copies lines of the gateway's log to the trace. */
   #createLog(): Logger {
     const write = (first: unknown, second?: string) =>
       this.note(() => `log: ${second ?? ''} ${JSON.stringify(first)}`);
@@ -272,7 +272,7 @@ class History {
     return log as unknown as Logger;
   }
 
-  /** Looks at what nobody tells. @returns whether something is wrong, and going on has no sense */
+  /** Checks state that no callback reports. @returns whether the history should stop */
   #look(): boolean {
     if (this.#gateway.budget.underPressure) this.report.count('pressed');
     return this.report.failed;
@@ -303,7 +303,7 @@ class History {
         report.demand(same, `the model itself: copies of p${partition.index} differ`);
       }
     }
-    // With another number of partitions keys move, and their order ends with a second move.
+    // Another number of partitions moves keys; a second move breaks their order.
     const moved = this.#moves > 0 ? [] : keysInTwo(partitions);
     for (const key of moved) report.violation(`${key} is in two partitions`);
     const records = partitions.flatMap(({ index, log }) => [...recordsOf(index, log)]);
@@ -318,14 +318,14 @@ class History {
   }
 }
 
-/** Whether the only thing wrong is that so many events are out of order. */
+/** Returns whether the only violation is that `disordered` events are out of order. */
 function isCleanBut(verdict: Reconciliation, disordered: number): boolean {
   const { missing, doubled, phantom, refusedStored, wrongKey } = verdict;
   const others = [missing, doubled, phantom, refusedStored, wrongKey];
   return disordered > 0 && others.every(({ length }) => length === 0);
 }
 
-/** Order holds within a partition, so a key must keep to one. */
+/** Checks that a key stays in one partition: order holds only within a partition. */
 function keysInTwo(partitions: readonly Partition[]): string[] {
   const home = new Map<string, number>();
   const strays = new Set<string>();

@@ -1,4 +1,4 @@
-/** Looks into modules that have no seam for it; installed for the time of one history. */
+/** Hooks into modules without a seam, installed for one history. */
 import { cell } from '../../src/metrics/counters.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { Lane } from '../../src/worker/producer/lane.ts';
@@ -14,19 +14,19 @@ const { mayRise } = Credit.prototype;
 
 export interface HookOptions {
   readonly report: Report;
-  /** Where the sequences of a producer id begin: a broker takes any that it does not know. */
+  /** First sequence of a producer id: a broker accepts any if it does not know the producer. */
   readonly firstSequence: number;
   readonly note: (line: () => string) => void;
-  /** Events that were given up can still be stored, in any order: no epoch fences them. */
+  /** Abandoned events that may still be stored, in any order: no epoch fences them. */
   readonly unfenced: (names: readonly string[]) => void;
 }
 
 /**
- * Counts what lanes and credit decide, and lets sequences begin where they are told to.
- * @returns takes the hooks out again
+ * Counts decisions of lanes and credit, and sets the first sequence.
+ * @returns a function that removes the hooks
  */
 export function hook({ report, firstSequence, note, unfenced }: HookOptions): () => void {
-  /** Of the lane's producer id that it has now. */
+  /** Abandoned events of each lane's current producer id. */
   const givenUp = new Map<Lane, string[]>();
   const newProducerId = (lane: Lane) => {
     report.count('new producer id');
@@ -76,7 +76,7 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
   };
 }
 
-/** Each event that was stored is counted once, in time or late. */
+/** Checks that each stored event is counted once, in time or late. */
 export function checkMetrics({ counters }: Gateway, fates: Fates, report: Report): void {
   const stored = counters.values[STORED]!;
   const late = counters.values[STORED_LATE]!;

@@ -1,6 +1,6 @@
 /**
- * `make simulate`: many seeds (SEEDS, from FIRST on), or one with its trace (SEED). For the mutation
- * check: UNTIL_FAILURE=1, or a text that a violation has to have; for a share of many.ts: SHARE.
+ * `make simulate`: many seeds (SEEDS, from FIRST on), or one with its trace (SEED). For mutants:
+ * UNTIL_FAILURE=1, or a text that a violation must contain; for a child of many.ts: SHARE.
  */
 import { wholeNumber } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';

@@ -1,4 +1,4 @@
-/** Runs many seeds, shared out to processes, and adds up what they found. */
+/** Runs many seeds in several processes and adds up their results. */
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -6,7 +6,7 @@ import { TYPESCRIPT } from '../../testing/typescript.ts';
 import { runHistory } from './history.ts';
 import { addCounts, type Counts } from './report.ts';
 
-/** A seed that failed, and why. */
+/** A failed seed and its violations. */
 export interface Failure {
   readonly seed: number;
   readonly violations: readonly string[];
@@ -21,12 +21,12 @@ export interface Summary {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** A child speaks in lines of JSON behind this mark; others are for people. */
+/** Prefix of a child's JSON lines; other lines are human-readable. */
 const MARK = 'SUMMARY ';
 
 /**
- * Runs seeds `first` and on in this process.
- * @param until ends at the first that fails with this text in a violation; no other fails then
+ * Runs seeds from `first` on in this process.
+ * @param until stops at the first seed with this text in a violation; no other seed fails then
  */
 export async function runSeeds(first: number, count: number, until?: string): Promise<Summary> {
   const summary: Summary = { failures: [], counts: {}, seeds: 0, events: 0, steps: 0 };
@@ -45,7 +45,7 @@ export async function runSeeds(first: number, count: number, until?: string): Pr
   return summary;
 }
 
-/** The same in a process per core. @throws Error when one of them ends without a word */
+/** Runs the seeds in a process per core. @throws Error when one ends without a result */
 export async function runParallel(first: number, count: number): Promise<Summary> {
   const processes = Math.min(count, availableParallelism());
   const share = Math.ceil(count / processes);
@@ -64,7 +64,7 @@ export async function runParallel(first: number, count: number): Promise<Summary
   return total;
 }
 
-/** What a child of {@link runParallel} says at its end. */
+/** Prints the result of a child of {@link runParallel}. */
 export function tellParent(summary: Summary): void {
   console.log(`${MARK}${JSON.stringify(summary)}`);
 }

@@ -252,7 +252,7 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    defect: 'a recovery is reported while a batch is counted nowhere',
+    defect: 'a recovery is reported before the last batch is counted',
     file: PRODUCER,
     changes: [
       [

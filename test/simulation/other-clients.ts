@@ -5,7 +5,7 @@ import { checkRefusal } from './ack-client.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
 
-/** A client of the tutorial: sends, and hears nothing. */
+/** A plain client: sends, and receives nothing. */
 export class PlainClient implements Client {
   readonly #name: string;
   readonly #world: ClientWorld;
@@ -64,7 +64,7 @@ export class PlainClient implements Client {
     this.#up = new Pipe(this.#world);
     this.#connections++;
     this.#socket = this.#world.connect('', {
-      receive: (text) => report.violation(`a plain client is told ${text}`),
+      receive: (text) => report.violation(`a plain client receives ${text}`),
       pinged: () => {},
       gone: () => {
         this.#socket = undefined;
@@ -79,10 +79,10 @@ interface HttpBody {
   readonly errors: readonly NackError[];
 }
 
-/** Longer than this no answer may take beyond the time that the gateway gives itself. */
+/** Tolerance for responses beyond the gateway's own time limit. */
 const ANSWER_SLACK_MS = 1_200;
 
-/** Posts events, one request at a time, and again what was refused for now. */
+/** Posts events, one request at a time, and retries retryable rejections. */
 export class HttpClient implements Client {
   readonly #name: string;
   readonly #world: ClientWorld;
@@ -116,7 +116,7 @@ export class HttpClient implements Client {
     this.#post();
   }
 
-  /** Goes away before the answer, and sends the same again. */
+  /** Disconnects before the response and resends. */
   cut(): void {
     if (this.#response === undefined) return;
     this.#world.report.count('http aborted');
@@ -179,7 +179,7 @@ export class HttpClient implements Client {
       for (const [first, last] of ranges) {
         for (let index = first; index <= last; index++) {
           const event = events[index];
-          if (event === undefined) report.violation(`${this.#name}: event ${index} refused twice`);
+          if (event === undefined) report.violation(`${this.#name}: event ${index} rejected twice`);
           else {
             events[index] = undefined;
             ledger.refused(event.id, code as EventCode, event.attempt);

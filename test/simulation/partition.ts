@@ -1,21 +1,21 @@
 import { Replica } from './replica.ts';
 
-/** A topic from its creation to its deletion: another one may take its name. */
+/** A topic from its creation to its deletion; another one may reuse its name. */
 export interface Incarnation {
   readonly id: number;
   readonly bornAtMs: number;
   readonly partitions: readonly Partition[];
 }
 
-/** What the controller knows of one partition, and every broker's copy of it. */
+/** The controller's state of one partition, and every broker's replica of it. */
 export class Partition {
   readonly index: number;
   readonly replicas: ReadonlyMap<number, Replica>;
-  /** Broker id; -1 = nobody who may lead is there. */
+  /** Broker id; -1 = no eligible leader. */
   leader: number;
   epoch = 0;
   isr: Set<number>;
-  /** Followers are not taken back into the ISR: a fault. */
+  /** Fault: followers do not rejoin the ISR. */
   isrHeld = false;
 
   constructor(index: number, brokers: readonly number[], leader: number, isr: Iterable<number>) {
@@ -29,20 +29,20 @@ export class Partition {
     return this.replicas.get(broker)!;
   }
 
-  /** The log that counts: the leader's, or of whoever may lead next. */
+  /** The authoritative log: the leader's, or that of the next eligible leader. */
   get log() {
     const first = this.leader >= 0 ? this.leader : [...this.isr][0]!;
     return this.replica(first).log;
   }
 }
 
-/** What one broker believes of one partition. */
+/** One broker's view of one partition. */
 export interface View {
   leader: number;
   epoch: number;
-  /** As leader: the ISR when the controller took the leadership away, unnoticed until told. */
+  /** As leader: the ISR when the controller moved the leadership, unknown to this broker. */
   lastIsr: ReadonlySet<number> | undefined;
-  /** As leader: how far each follower is, and how far all in the ISR are. */
+  /** As leader: position of each follower, and of the whole ISR. */
   ends: Map<number, number>;
   highWatermark: number;
 }

@@ -2,7 +2,7 @@ import type { SeededRandom } from '../../testing/random.ts';
 import type { Rates } from './faults.ts';
 import type { CompressionPlan } from './sim-codec.ts';
 
-/** What a seed chooses before its history begins. */
+/** Parameters that a seed chooses before its history begins. */
 export interface Plan {
   readonly partitions: number;
   readonly bufferBytes: number;
@@ -12,14 +12,14 @@ export interface Plan {
   readonly lingerMs: number;
   readonly eventTimeoutMs: number;
   readonly httpTimeoutMs: number;
-  /** 0 = connections never get old. */
+  /** 0 = connections have no maximum age. */
   readonly maxAgeMs: number;
-  /** How long things go wrong; after it, all is well. */
+  /** Duration of the period of faults. */
   readonly faultsMs: number;
   readonly disasters: number;
-  /** How often the topic is deleted and created again. */
+  /** Number of times the topic is deleted and recreated. */
   readonly recreations: number;
-  /** Brokers tell the topic's id. */
+  /** Brokers report the topic's id. */
   readonly topicIds: boolean;
   readonly rates: Rates;
   /** Sequences and epochs begin here or a little later. */
@@ -39,7 +39,7 @@ const SEQUENCE_SPAN = 2 ** 31;
 const LAST_EPOCH = 32_767;
 
 export function planFor(random: SeededRandom): Plan {
-  // Mostly calm seeds and mostly wild ones: what only two faults together show needs both often.
+  // Most seeds are calm or wild: defects that need two faults at a time need both often.
   const wildness = random.pick([0.2, 0.5, 0.8]);
   const rate = (most: number) => (random.chance(wildness) ? random.log(most / 10, most) : 0);
   const faultsMs = Math.round(random.log(3_000, 25_000));

@@ -1,7 +1,7 @@
 import type { VirtualClock } from './clock.ts';
 import type { Report } from './report.ts';
 
-/** Looks whether brokers that said that their quota is used up are left alone. */
+/** Checks that no request goes to a broker while it throttles the client. */
 export class Quotas {
   readonly #clock: VirtualClock;
   readonly #report: Report;
@@ -12,7 +12,7 @@ export class Quotas {
     this.#report = report;
   }
 
-  heard(host: string, throttleMs: number): void {
+  throttled(host: string, throttleMs: number): void {
     const untilMs = this.#clock.nowMs + throttleMs;
     this.#untilMs.set(host, Math.max(untilMs, this.#untilMs.get(host) ?? 0));
   }

@@ -18,10 +18,10 @@ interface ProducerState {
   batches: { sequence: number; records: number; end: number }[];
 }
 
-/** What a broker does with a batch. */
+/** A broker's decision on a batch. */
 export type Decision =
   | { readonly do: 'append' }
-  /** It is in the log already, which was so long after it. */
+  /** The log has it already; `end` is the log's length after it. */
   | { readonly do: 'repeat'; readonly end: number }
   | { readonly do: 'refuse'; readonly code: number };
 
@@ -47,16 +47,16 @@ export class Replica {
     return { do: 'refuse', code: OUT_OF_ORDER_SEQUENCE };
   }
 
-  /** @returns the log's length after it */
+  /** @returns the length of the log after the append */
   append(batch: BatchView): number {
     const end = this.log.push(batch);
     this.#remember(batch, end);
     return end;
   }
 
-  /** Makes this log equal to `leader`'s. @returns how many batches of its own were lost */
+  /** Makes this log equal to the log of `leader`. @returns number of batches truncated */
   follow(leader: Replica): number {
-    // Logs that have an entry in common have all before it in common.
+    // Logs with a common entry have a common prefix.
     let common = Math.min(this.log.length, leader.log.length);
     while (common > 0 && this.log[common - 1] !== leader.log[common - 1]) common--;
     const lost = this.log.length - common;

@@ -1,11 +1,11 @@
-/** What a history finds out: what happened how often, and what must not have happened. */
+/** Results of a history: counts of occurrences, and violations. */
 
-/** What has to happen somewhere in a run of many seeds, or the simulation is blind to it. */
+/** Occurrences that a run of many seeds must contain; otherwise the simulation would miss them. */
 export const OCCURRENCES = [
   'leader move',
-  'topic created again with fewer partitions',
-  'topic created again with equal partitions',
-  'topic created again with more partitions',
+  'topic recreated with fewer partitions',
+  'topic recreated with equal partitions',
+  'topic recreated with more partitions',
   'no such partition',
   'lane renewed',
   'partition removed in flight',
@@ -20,13 +20,13 @@ export const OCCURRENCES = [
   'injected sequence error',
   'refused by policy',
   'refused by size',
-  'refused by time stamp',
+  'rejected by timestamp',
   'bad record',
   'stray copy appended',
   'stray copy repeated',
   'stray copy fenced',
   'repeat',
-  'repeat told as such',
+  'repeat reported as such',
   'deposed leader asked',
   'partition missing',
   'response cut short',
@@ -82,7 +82,7 @@ export class Report {
     this.#note = note;
   }
 
-  /** Going on has no sense. */
+  /** The history should stop. */
   get failed(): boolean {
     return this.violations.length > 0;
   }
@@ -96,7 +96,7 @@ export class Report {
     if (this.violations.length < VIOLATIONS_MAX) this.violations.push(what);
   }
 
-  /** Notes a violation unless `holds`. */
+  /** Records a violation unless `holds`. */
   demand(holds: boolean, what: string): void {
     if (!holds) this.violation(what);
   }

@@ -3,11 +3,11 @@ import type { SeededRandom } from '../../testing/random.ts';
 import type { VirtualClock } from './clock.ts';
 import type { Report } from './report.ts';
 
-/** How a seed's worker compresses. */
+/** Compression settings of a seed's worker. */
 export interface CompressionPlan {
   readonly threadBytes: number;
   readonly failureRate: number;
-  /** The threads, which all the process shares, may be busy for so long. */
+  /** Upper bound of the delay by busy threads, which the whole process shares. */
   readonly threadMsMax: number;
 }
 
@@ -16,9 +16,9 @@ const GZIP = loadCodec('gzip');
 const CALM_MS_MAX = 5;
 
 /**
- * gzip, whose thread takes virtual time. It reads at the end of it: what was let go or changed
- * meanwhile comes out wrong.
- * @param calmFromMs from then on threads are quick
+ * gzip on a thread that takes virtual time. The thread reads at its end: memory released or changed
+ * meanwhile yields wrong records.
+ * @param calmFromMs time from which threads are fast
  */
 export function simCodec(
   { threadBytes, failureRate, threadMsMax }: CompressionPlan,

@@ -10,21 +10,21 @@ import { API_KEYS, throttleIn } from './wire.ts';
 
 type Times = Parameters<BrokerLink['request']>[3];
 
-/** What links need of the world around them. */
+/** Environment of links. */
 export interface Line {
   readonly clock: VirtualClock;
   readonly faults: Faults;
   readonly sent: SentBatches;
   readonly quotas: Quotas;
   readonly note: (line: () => string) => void;
-  /** Brokers tell topic ids. */
+  /** Brokers report topic ids. */
   readonly topicIds: boolean;
   readonly demand: (holds: boolean, otherwise: string) => void;
   opened(link: SimLink): void;
   closed(link: SimLink): void;
 }
 
-/** A connection to a simulated broker: bytes go there and back with delays, or are lost. */
+/** A connection to a simulated broker: bytes travel with delays, or are lost. */
 export class SimLink implements BrokerLink {
   readonly #host: string;
   readonly #broker: Broker | undefined;
@@ -33,7 +33,7 @@ export class SimLink implements BrokerLink {
   #reject: ((error: LinkError) => void) | undefined;
   #forget: (() => void) | undefined;
   #busy = false;
-  /** The broker reads nothing from this connection before: a quota. */
+  /** Time before which the broker does not read from this connection: a quota. */
   #mutedUntilMs = 0;
 
   constructor(host: string, broker: Broker | undefined, line: Line) {
@@ -83,24 +83,24 @@ export class SimLink implements BrokerLink {
     const bytes = Buffer.concat(body);
     const outcome = api.apiKey === API_KEYS.produce ? this.#produce(bytes) : undefined;
     this.#busy = true;
-    // Answers arrive whole, so that the guard always comes before the bound of the whole request.
+    // Responses arrive whole, so the guard always fires before the bound of the whole request.
     const answered = this.#pending<Buffer>(times.guardMs, 'guard', (resolve) => {
       this.#travel(api, bytes, resolve);
     });
     return this.#answer(answered, decode, outcome).finally(() => {
       const same = Buffer.concat(body).equals(bytes);
-      this.#line.demand(same, 'a request changed while it was on its way');
+      this.#line.demand(same, 'a request changed while it was in flight');
     });
   }
 
-  /** A produce request leaves. @returns what is to be told of its answer, none = undefined */
+  /** A produce request leaves. @returns the callback for its response; undefined = none */
   #produce(bytes: Buffer): (response: Buffer | undefined) => void {
     const { sent, quotas } = this.#line;
     quotas.begin(this.#host);
     const outcome = sent.begin(bytes);
     return (response) => {
       outcome(response);
-      if (response !== undefined) quotas.heard(this.#host, throttleIn(response));
+      if (response !== undefined) quotas.throttled(this.#host, throttleIn(response));
     };
   }
 
@@ -128,7 +128,7 @@ export class SimLink implements BrokerLink {
     this.end('closed');
   }
 
-  /** The connection is gone; what is on its way may arrive all the same. */
+  /** The connection ends; data in flight may still arrive. */
   end(why: LinkError['why']): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -172,7 +172,7 @@ export class SimLink implements BrokerLink {
     });
   }
 
-  /** A promise that `begin` may resolve, and that fails when the link ends or after `ms`. */
+  /** Returns a promise that `begin` may resolve, and that rejects when the link ends or after `ms`. */
   #pending<T>(
     ms: number,
     why: LinkError['why'],

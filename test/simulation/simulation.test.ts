@@ -9,15 +9,15 @@ import { OCCURRENCES } from './report.ts';
 
 const SEEDS = 1_000;
 
-test('whatever goes wrong, nothing is lost, doubled or disordered, and all settles', async () => {
+test('under all faults nothing is lost, duplicated or reordered, and everything settles', async () => {
   const { failures, counts, seeds } = await runParallel(1, SEEDS);
   assert.deepEqual(failures, [], 'make simulate SEED=… replays one with its trace');
   assert.equal(seeds, SEEDS);
   const never = OCCURRENCES.filter((what) => counts[what] === undefined);
-  assert.deepEqual(never, [], 'each kind of fault and of verdict has occurred');
+  assert.deepEqual(never, [], 'each kind of fault and of decision has occurred');
 });
 
-test('a seed brings the same history each time, another seed another one', async () => {
+test('a seed determines its history', async () => {
   const hashes = new Set<string>();
   for (let seed = 1; seed <= 10; seed++) {
     const { hash } = await runHistory(seed);

@@ -1,4 +1,4 @@
-/** The requests of Forebay as a broker reads them, and its answers: bytes, as on a real line. */
+/** Forebay's requests and a broker's responses as bytes. */
 
 import { readRecords } from '../../src/worker/accumulator/records.ts';
 import type { TopicRecord } from '../../testing/topic.ts';
@@ -66,7 +66,7 @@ export function placeOf({ topic, partition }: Named): string {
   return `${topic}/${partition}`;
 }
 
-/** @param codes error codes; a partition that is not in it is not answered */
+/** @param codes error codes; a partition without a code is missing in the response */
 export function produceResponse(codes: ReadonlyMap<Named, number>, throttleMs: number): Buffer {
   const topics = new Map<string, [partition: number, code: number][]>();
   for (const [{ topic, partition }, code] of codes) {
@@ -91,7 +91,7 @@ export function produceResponse(codes: ReadonlyMap<Named, number>, throttleMs: n
   return new Encoder().writeArray(encoded).writeInt32(throttleMs).buffer;
 }
 
-/** Reads {@link produceResponse} back: error codes by {@link placeOf}. */
+/** Returns the error codes of a {@link produceResponse} by {@link placeOf}. */
 export function codesIn(response: Buffer): ReadonlyMap<string, number> {
   const codes = new Map<string, number>();
   let at = 4;
@@ -109,12 +109,12 @@ export function codesIn(response: Buffer): ReadonlyMap<string, number> {
   return codes;
 }
 
-/** ms for which the broker wants no request. */
+/** Returns the ms for which the broker throttles the client. */
 export function throttleIn(response: Buffer): number {
   return response.readInt32BE(response.length - 4);
 }
 
-/** Names of the topics that a metadata request of version 4 or 10 asks for. */
+/** Returns the topic names of a metadata request of version 4 or 10. */
 export function topicsAsked(body: Buffer, version: number): string[] {
   const names: string[] = [];
   if (version === 4) {
@@ -212,26 +212,26 @@ export function producerIdResponse(errorCode: number, producerId: number, epoch:
   return response;
 }
 
-/** Text of each record's value, in order; of bytes that are not compressed. */
+/** Returns the text of each record's value, in order, from uncompressed bytes. */
 export function plainValuesIn(bytes: Buffer, records: number): string[] {
   return readRecords(bytes, records).map(({ valueStart, valueBytes }) =>
     bytes.toString('latin1', valueStart, valueStart + valueBytes),
   );
 }
 
-/** The same of a batch as it was sent. */
+/** Returns the text of each record's value of a batch as sent. */
 export function valuesIn({ bytes, records }: BatchView): string[] {
   return plainValuesIn(uncompressed(bytes), records);
 }
 
-/** Whether a batch has as many records as its header says, and nothing behind them. */
+/** Returns whether a batch has the number of records of its header, and no other bytes. */
 export function isComplete({ bytes, records }: BatchView): boolean {
   const plain = uncompressed(bytes);
   const last = readRecords(plain, records).at(-1)!;
   return last.valueStart + last.valueBytes + 1 === plain.length;
 }
 
-/** The records of a partition's log, as a consumer sees them. */
+/** Returns the records of a partition's log as a consumer sees them. */
 export function* recordsOf(partition: number, log: readonly BatchView[]): Generator<TopicRecord> {
   let offset = 0;
   for (const { bytes: sent, records, firstTimestamp } of log) {

@@ -1,4 +1,4 @@
-/** The dashboards as Grafana reads them. */
+/** Dashboards as read by Grafana. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
@@ -73,12 +73,12 @@ export const DASHBOARDS: ReadonlyMap<string, Dashboard> = new Map(
   [...DASHBOARD_TEXTS].map(([name, text]) => [name, JSON.parse(text) as Dashboard]),
 );
 
-/** Panels that show something: rows are only titles. */
+/** Panels with data; rows are only titles. */
 export function panelsOf({ panels }: Dashboard): Panel[] {
   return panels.filter(({ type }) => type !== 'row');
 }
 
-/** The series that a query names, without the endings that histograms have. */
+/** Series named in a query, without the suffixes of histograms. */
 export function seriesIn(expr: string): string[] {
   const names = expr.match(/\bforebay_\w+/g) ?? [];
   return [...new Set(names.map((name) => name.replace(/_(bucket|sum|count)$/, '')))];

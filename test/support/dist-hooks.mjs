@@ -1,7 +1,7 @@
-/** The resolve hook of dist.ts: `src/**` becomes what is built from it. */
+/** Resolve hook of dist.ts: maps `src/**` to its build output. */
 
 const root = new URL('../..', import.meta.url).href;
-/** The first one that fits. The client library ships as one file; build/ has its inner modules. */
+/** The first match applies. The client library ships as one file; build/ has its inner modules. */
 const BUILT = [
   { source: `${root}src/client/client.ts`, built: `${root}dist/client/client.js` },
   { source: `${root}src/client/`, built: `${root}build/client/` },
@@ -15,7 +15,7 @@ export async function resolve(specifier, context, nextResolve) {
   const place = BUILT.find(({ source }) => path.startsWith(source));
   if (place === undefined) return nextResolve(specifier, context);
   const script = path.slice(place.source.length).replace(/\.ts$/, '.js');
-  // A query makes a module of its own: a test may want a second one.
+  // A query yields a separate module instance: a test may need a second one.
   const url = place.built + script + href.slice(path.length);
   return { url, format: 'module', shortCircuit: true };
 }

@@ -9,7 +9,7 @@ import { emit, typescriptFiles } from '../../scripts/build/emit.ts';
 import { writeManifest } from '../../scripts/build/manifest.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** A project of two modules, built, with this one's hook. */
+/** A built project of two modules with this project's hook. */
 const project = mkdtempSync(join(tmpdir(), 'forebay-dist-'));
 after(() => rmSync(project, { recursive: true }));
 
@@ -78,7 +78,7 @@ test('a stack shows the lines of src/', () => {
   assert.match(stdout, /src\/a\.ts:5:/, stderr);
 });
 
-test('a source that was changed, added or deleted after the build ends the run, by name', () => {
+test('a source changed, added or deleted after the build aborts the run and is named', () => {
   const refused = (expected: string) => {
     const { status, stderr, stdout } = run("console.log('ran');");
     assert.deepEqual([status, stdout], [2, '']);

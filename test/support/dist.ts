@@ -9,7 +9,7 @@ import { staleInputs } from '../../scripts/build/manifest.ts';
 const stale = staleInputs(fileURLToPath(new URL('../..', import.meta.url)));
 if (stale === undefined || stale.length > 0) {
   const why = stale === undefined ? 'is not built' : `is older than ${stale.join(', ')}`;
-  // Without a stack: it is no error of this file.
+  // Without a stack: the error is not in this file.
   console.error(`test: dist/ ${why}; run make build`);
   process.exit(2);
 }

@@ -1,4 +1,4 @@
-/** HAProxy before one gateway, in the ways in which proxies tell who their client is. */
+/** HAProxy in front of a gateway, with each way to pass on the client's address. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -9,13 +9,13 @@ import type { Lifetime } from '../../testing/lifetime.ts';
 import { until } from '../../testing/wait.ts';
 
 export interface Proxied {
-  /** Connections as they are, behind a PROXY v2 header. */
+  /** TCP connections with a PROXY v2 header. */
   readonly tcpUrl: string;
   /** Requests, with X-Forwarded-For. */
   readonly httpUrl: string;
 }
 
-/** @param source address that it connects to the gateway from */
+/** @param source address from which it connects to the gateway */
 export async function startHaproxy(
   lifetime: Lifetime,
   gatewayPort: number,

@@ -1,6 +1,6 @@
 /**
- * A hostile client in a process of its own, so that what it does costs the process that measures
- * nothing: started by `HostileProcess`, told by messages.
+ * A hostile client in a process of its own, so that its work costs the measuring process nothing:
+ * started by `HostileProcess`, controlled by messages.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,17 +10,17 @@ import type { Credit, Hello, NackError } from '../../testing/protocol.ts';
 import { closeSocket, openSocket } from '../../testing/socket.ts';
 import { until } from '../../testing/wait.ts';
 
-/** What became of its frames. */
+/** Results of its frames. */
 export interface Flood {
   readonly frames: number;
   /**
-   * Time that the gateway took for as many as the credit allows at once, on average; without the
-   * time that it let the client wait for credit.
+   * Average time of the gateway for as many frames as the credit allows at once; without the time
+   * that the client waited for credit.
    */
   readonly windowMs: number;
-  /** What the nacks said; one entry if all said the same. */
+  /** Distinct nacks. */
   readonly nacks: readonly (readonly NackError[])[];
-  /** Whether its connection was alive at the end, and a good event was taken on another one. */
+  /** Its connection was open at the end, and a valid event on another one was accepted. */
   readonly served: boolean;
 }
 
@@ -31,12 +31,12 @@ type Order =
 export class HostileProcess {
   readonly #child = fork(fileURLToPath(import.meta.url));
 
-  /** Connects, and sends this frame as fast as its credit allows until {@link stop}. */
+  /** Connects and sends this frame as fast as its credit allows until {@link stop}. */
   async flood(url: string, frame: string): Promise<void> {
     await this.#ask({ type: 'flood', url, frame });
   }
 
-  /** Waits for the fate of all frames, closes the connection, and sends a good event on another. */
+  /** Waits for the fate of all frames, closes the connection and sends a valid event on another. */
   stop(good: string): Promise<Flood> {
     return this.#ask({ type: 'stop', good }) as Promise<Flood>;
   }
@@ -52,7 +52,7 @@ export class HostileProcess {
   }
 }
 
-/** Looks at as little as it can: a process that checks all is a slow enemy. */
+/** Parses as little as possible: a process that checks everything attacks slowly. */
 class HostileClient {
   readonly #frame: string;
   readonly #bytes: number;
@@ -60,13 +60,13 @@ class HostileClient {
   #socket!: WebSocket;
   #credit: Credit = { frames: 0, bytes: 0 };
   #windowFrames = 0;
-  /** Time with frames that were not acknowledged, and since when there have been any. */
+  /** Time with unacknowledged frames, and start of the current such period. */
   #busyMs = 0;
   #busySinceMs = 0;
   #sent = 0;
   #acknowledged = 0;
   #flooding = true;
-  /** Frames at the most. */
+  /** Maximum number of frames. */
   #most = Number.POSITIVE_INFINITY;
 
   constructor(frame: string) {
@@ -77,7 +77,7 @@ class HostileClient {
   async flood(url: string): Promise<void> {
     await openSocket(url, ['forebay.v1'], {}, (socket) => {
       this.#socket = socket;
-      socket.on('message', (data) => this.#hear(String(data)));
+      socket.on('message', (data) => this.#receive(String(data)));
     });
     await until(() => this.#sent > 0, { everyMs: 1 });
   }
@@ -95,7 +95,7 @@ class HostileClient {
     return { frames: this.#sent, windowMs, nacks, served };
   }
 
-  /** Sends its frame once, on a connection of its own. */
+  /** Sends its frame once on a separate connection. */
   async once(url: string): Promise<void> {
     this.#most = 1;
     await this.flood(url);
@@ -121,7 +121,7 @@ class HostileClient {
     if (frame === this.#sent) this.#busyMs += performance.now() - this.#busySinceMs;
   }
 
-  #hear(text: string): void {
+  #receive(text: string): void {
     if (text.startsWith('{"nack":')) {
       this.#nacks.add(`{${text.slice(text.indexOf(',') + 1)}`);
       return;
@@ -139,7 +139,7 @@ class HostileClient {
 
 async function serve(): Promise<void> {
   let client: HostileClient | undefined;
-  // Its parent has ended, maybe without a word.
+  // Its parent has ended, perhaps by a signal.
   process.on('disconnect', () => process.exit());
   process.on('message', async (order: Order) => {
     let answer: unknown = 'done';

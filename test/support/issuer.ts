@@ -1,4 +1,4 @@
-/** Who issues JWTs in tests: key pairs, tokens good and bad, and a server with the public keys. */
+/** JWT issuer for tests: key pairs, valid and invalid tokens, and a server of the public keys. */
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
@@ -31,14 +31,14 @@ export class Issuer {
     return this.#jwk;
   }
 
-  /** The public key in PEM, which a gateway that is careless takes for a shared secret. */
+  /** Public key in PEM, which a vulnerable gateway would use as a shared secret. */
   async pem(): Promise<Uint8Array> {
     return Buffer.from(await exportSPKI(this.#keys.publicKey));
   }
 
   /**
-   * A token that is good for an hour, but for what is given.
-   * @param claims undefined = the claim is left out
+   * Returns a token that is valid for an hour, with the given changes.
+   * @param claims undefined = the claim is omitted
    */
   async token(
     claims: Readonly<Record<string, unknown>> = {},
@@ -51,7 +51,7 @@ export class Issuer {
   }
 }
 
-/** Seconds since 1970, so many from now. */
+/** Returns the time `seconds` from now, in seconds since 1970. */
 export function inSeconds(seconds: number): number {
   return Math.floor(Date.now() / 1000) + seconds;
 }
@@ -60,10 +60,10 @@ export function keySetOf(...issuers: readonly Issuer[]): KeySet {
   return { keys: issuers.map(({ jwk }) => jwk) };
 }
 
-/** A server of public keys, which may be silent or broken. */
+/** Server of public keys, which may be silent or broken. */
 export class JwksServer {
   keySet: KeySet;
-  /** `silent`: takes requests and answers when it is told to. */
+  /** `silent`: accepts requests and responds on command. */
   state: 'good' | 'broken' | 'silent' = 'good';
   requests = 0;
   readonly #silent: ServerResponse[] = [];
@@ -86,12 +86,12 @@ export class JwksServer {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/keys`;
   }
 
-  /** Requests that wait for their answer. */
+  /** Requests without a response. */
   get waiting(): number {
     return this.#silent.filter(({ destroyed }) => !destroyed).length;
   }
 
-  /** Answers from now on, those that wait too. */
+  /** Responds from now on, also to pending requests. */
   speak(): void {
     this.state = 'good';
     for (const response of this.#silent.splice(0)) this.#answer(response);

@@ -1,4 +1,4 @@
-/** Tests compare with kafkajs's own encoders and decoders, which have no types. */
+/** Types of kafkajs's encoders and decoders, with which tests compare. */
 declare module 'kafkajs/src/*' {
   const value: unknown;
   export default value;

@@ -1,4 +1,4 @@
-/** Kubernetes's own tools for manifests: kustomize builds them, its API's schemas judge them. */
+/** Kubernetes tools for manifests: kustomize builds them, the API's schemas validate them. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,20 +6,20 @@ import { join, resolve } from 'node:path';
 import { parseAllDocuments, stringify } from 'yaml';
 import { missing, missingTool } from '../../testing/tools.ts';
 
-/** Its package has the schemas of every version of the API, so that no cluster is asked. */
+/** Its package has the schemas of every API version, so no cluster is needed. */
 const VALIDATOR = 'kubernetes-validate==1.37.0';
 const FOLDER = resolve('.cache', VALIDATOR.replace('==', '-'));
-/** Of the API: the oldest that is still cared for when the manifests were written. */
+/** API version: the oldest supported one when the manifests were written. */
 const API_VERSION = '1.32';
 
 export interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly labels?: Record<string, string> };
-  // Whoever reads more of it knows of what kind it is.
+  // Callers that read more know the kind.
   readonly [field: string]: unknown;
 }
 
-/** @throws Error with what kustomize says */
+/** @throws Error with the message of kustomize */
 export function build(folder: string): Manifest[] {
   const { stdout, stderr, status } = spawnSync('kubectl', ['kustomize', folder], {
     encoding: 'utf8',
@@ -28,7 +28,7 @@ export function build(folder: string): Manifest[] {
   return parseAllDocuments(stdout).map((document) => document.toJS() as Manifest);
 }
 
-/** Gets the validator by pip once. For a test's option `skip`, as {@link missingTool}. */
+/** Installs the validator by pip once. For a test's option `skip`, as {@link missingTool}. */
 export function missingValidator(): string | false {
   const python = missingTool('python3');
   if (python !== false || existsSync(FOLDER)) return python;
@@ -41,7 +41,7 @@ export function missingValidator(): string | false {
   return existsSync(FOLDER) ? false : missing(`${VALIDATOR}, by pip`);
 }
 
-/** What the API's schemas, fields that they do not know included, have against these manifests. */
+/** Returns the errors of these manifests by the API's schemas; unknown fields are errors. */
 export function schemaErrors(manifests: readonly Manifest[]): string[] {
   const dir = mkdtempSync(join(tmpdir(), 'forebay-kubernetes-'));
   try {

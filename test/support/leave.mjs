@@ -1,15 +1,15 @@
 /**
- * Imported before each test file, with the runner's process id as `?runner=`: nothing of a test
- * outlives its run, however that ends.
+ * Imported before each test file, with the runner's process id as `?runner=`: no process of a test
+ * outlives its run, however it ends.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
-// The process of a test file ends without Node.js's clean-up. That one may go on for ever, with a
-// full core, in a process that was through (nodejs/node#47748; seen with 20.20).
+// The process of a test file ends without Node.js's clean-up, which may spin forever after all tests
+// have ended (nodejs/node#47748; seen with 20.20).
 process.once('beforeExit', () => {
-  // Last of all: what others do at the exit comes first.
+  // Runs last: other exit handlers run first.
   process.on('exit', () => process.exit());
 });
 
@@ -28,7 +28,7 @@ function endWithTheRun() {
       if (child.pid !== undefined && !leadsSession(child.pid)) child.kill('SIGKILL');
     }
   });
-  // By default a signal ends a process without its handlers of the exit.
+  // By default a signal ends a process without its exit handlers.
   for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM']) {
     process.once(signal, () => process.exit(128 + constants.signals[signal]));
   }
@@ -37,11 +37,11 @@ function endWithTheRun() {
   }, 500).unref();
 }
 
-/** True for a detached process: it has its own way to end, as Kafka's guard has. */
+/** True for a detached process, which ends by itself, as Kafka's guard does. */
 function leadsSession(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // Behind the name in parentheses: state, parent, process group, session.
+    // After the name in parentheses: state, parent, process group, session.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[3] === String(pid);
   } catch {
     return true;

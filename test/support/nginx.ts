@@ -1,4 +1,4 @@
-/** nginx with deploy/nginx/nginx.conf before gateways. */
+/** nginx with deploy/nginx/nginx.conf in front of gateways. */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,14 +18,14 @@ export interface NginxOptions {
   readonly tls?: { readonly port: number; readonly certFile: string; readonly keyFile: string };
 }
 
-/** Replaces what the file has exactly once, or throws. */
+/** Replaces text that occurs exactly once. @throws Error otherwise */
 function replaceOnce(text: string, from: string, to: string): string {
   const parts = text.split(from);
   if (parts.length !== 2) throw new Error(`${NGINX_FILE} has '${from}' ${parts.length - 1} times`);
   return parts.join(to);
 }
 
-/** The file as an operator would change it, with a scratch folder in place of the system's. */
+/** Returns the file as an operator would adapt it, with a temporary folder for system paths. */
 export function nginxConfig(dir: string, { gateways, port, tls }: NginxOptions): string {
   let text = readFileSync(NGINX_FILE, 'utf8');
   for (const [index, gateway] of gateways.entries()) {
@@ -40,12 +40,12 @@ export function nginxConfig(dir: string, { gateways, port, tls }: NginxOptions):
   }
   const folders = TEMPORARY.map((name) => `${name}_temp_path ${join(dir, name)};`);
   text = replaceOnce(text, 'server_tokens off;', `server_tokens off; ${folders.join(' ')}`);
-  // The scratch folder is this user's.
+  // The temporary folder belongs to this user.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   return `${user} pid ${join(dir, 'nginx.pid')}; error_log stderr notice;\n${text}`;
 }
 
-/** What `nginx -t` says of the file. */
+/** Returns the output of `nginx -t` for the file. */
 export function checkNginx(options: NginxOptions): SpawnSyncReturns<string> {
   const dir = mkdtempSync(join(tmpdir(), 'forebay-nginx-'));
   const file = join(dir, 'nginx.conf');
@@ -61,11 +61,11 @@ export interface Nginx {
   readonly httpUrl: string;
   readonly wsUrl: string;
   readonly port: number;
-  /** What it has written to its error log. */
+  /** Contents of its error log. */
   said(): string;
 }
 
-/** Starts one, and waits until it sends requests on. */
+/** Starts nginx and waits until it forwards requests. */
 export async function startNginx(
   lifetime: Lifetime,
   options: Omit<NginxOptions, 'port'>,
@@ -83,7 +83,7 @@ export async function startNginx(
   });
   const exited = once(child, 'exit');
   lifetime.after(() => {
-    // Its workers end with it: SIGTERM, which is its fast shutdown.
+    // SIGTERM is its fast shutdown, which also ends its workers.
     child.kill('SIGTERM');
     return exited;
   });

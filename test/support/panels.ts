@@ -1,21 +1,21 @@
-/** What a dashboard shows: its queries with the variables filled in, asked of a real Prometheus. */
+/** Contents of a dashboard: its queries with variables replaced, run against a real Prometheus. */
 import { type Dashboard, type Panel, panelsOf, type Target } from './dashboards.ts';
 import type { Prometheus, Sample } from './prometheus.ts';
 
 export interface View {
   readonly prometheus: Prometheus;
-  /** The choice of instances, as a regular expression. */
+  /** Selected instances, as a regular expression. */
   readonly instance: string;
-  /** In seconds since 1970. */
+  /** Seconds since 1970. */
   readonly atSeconds: number;
-  /** `$__rate_interval`: over so long rates are taken. */
+  /** `$__rate_interval`: window of rates. */
   readonly rateSeconds: number;
 }
 
-/** Units of which Grafana says that they are per second. */
+/** Grafana's units per second. */
 const PER_SECOND = ['eps', 'reqps', 'cps', 'Bps'];
 
-/** As Grafana fills in its variables. */
+/** Replaces variables as Grafana does. */
 export function filledIn(expr: string, { instance, rateSeconds }: View): string {
   return expr
     .replaceAll('$__rate_interval', `${rateSeconds}s`)
@@ -24,14 +24,14 @@ export function filledIn(expr: string, { instance, rateSeconds }: View): string 
     .replaceAll('$worker', '.+');
 }
 
-/** The answer to one query of a panel. */
+/** Result of one query of a panel. */
 export function answerOf({ expr }: Pick<Target, 'expr'>, view: View): Promise<Sample[]> {
   return view.prometheus.query(filledIn(expr, view), view.atSeconds);
 }
 
 /**
- * The lines of a panel by the names that Grafana gives them. What is shown per second is given as
- * the sum over the view's `rateSeconds`.
+ * Returns the lines of a panel by their legends in Grafana. Values per second become sums over the
+ * view's `rateSeconds`.
  */
 export async function linesOf(
   dashboard: Dashboard,

@@ -1,4 +1,4 @@
-/** A real Prometheus with the project's own configuration, quicker than in production. */
+/** A real Prometheus with the project's configuration and shorter intervals. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ export interface RuleFile {
   readonly groups: { readonly name: string; readonly rules: readonly (Recording | Alert)[] }[];
 }
 
-/** One series of an answer, and its value. */
+/** One series of a result, and its value. */
 export interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -40,13 +40,13 @@ export interface Sample {
 const FOLDER = join(ROOT, 'deploy/prometheus');
 const INTERVAL_SECONDS = 1;
 const INTERVAL = `${INTERVAL_SECONDS}s`;
-/** A scrape counts as of its begin, and ends within an interval: what is older stays so. */
+/** A scrape has the time of its start and ends within an interval: older samples are final. */
 const SETTLED_SECONDS = 2 * INTERVAL_SECONDS;
 
 export interface PrometheusOptions {
   /** Admin ports, as host:port. */
   readonly targets: readonly string[];
-  /** Changes an alert: a test cannot wait for as long as an operator can. */
+  /** Changes an alert: a test cannot wait as long as an operator. */
   readonly alert?: (alert: Alert) => Alert;
 }
 
@@ -58,9 +58,9 @@ export class Prometheus {
   }
 
   /**
-   * What a query answers.
-   * @param atSeconds when, in seconds since 1970; default now
-   * @throws Error with what Prometheus says is wrong
+   * Runs a query.
+   * @param atSeconds time in seconds since 1970; default now
+   * @throws Error with the message of Prometheus
    */
   async query(query: string, atSeconds?: number): Promise<Sample[]> {
     const body = new URLSearchParams({ query });
@@ -74,12 +74,12 @@ export class Prometheus {
     }));
   }
 
-  /** The only value of the answer; undefined when there is none. */
+  /** Returns the only value of the result; undefined without one. */
   async value(query: string): Promise<number | undefined> {
     return (await this.query(query))[0]?.value;
   }
 
-  /** Waits until a scrape that began after now has what is asked for: `query` answers something. */
+  /** Waits until `query` has a result in a scrape that began after now. */
   async sees(query: string, deadlineMs = 20_000): Promise<void> {
     const what = `an answer of Prometheus to ${query}`;
     await until(async () => (await this.query(query)).length > 0, {
@@ -89,7 +89,7 @@ export class Prometheus {
     });
   }
 
-  /** Waits for a moment, in seconds since 1970, as of which `query` answers something for good. */
+  /** Waits for a time, in seconds since 1970, at which `query` has a final result. */
   seenAt(query: string): Promise<number> {
     const settled = async () => {
       const atSeconds = Date.now() / 1000 - SETTLED_SECONDS;
@@ -114,7 +114,7 @@ interface Answer {
   };
 }
 
-/** Starts it on a port and a folder of its own, with the rules of deploy/prometheus. */
+/** Starts Prometheus on a port and in a folder of its own, with the rules of deploy/prometheus. */
 export async function startPrometheus(
   lifetime: Lifetime,
   { targets, alert = (same) => same }: PrometheusOptions,
@@ -148,7 +148,7 @@ export async function startPrometheus(
   return new Prometheus(url);
 }
 
-/** What is delivered, with these targets and a second for each interval. */
+/** Returns the delivered configuration with these targets and intervals of one second. */
 async function writeConfiguration(
   dir: string,
   targets: readonly string[],

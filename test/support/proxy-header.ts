@@ -5,7 +5,7 @@ const SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1');
 const VERSION_2_PROXY = 0x21;
 const TCP = { ipv4: 0x11, ipv6: 0x21 } as const;
 
-/** The header of a TCP connection from `source`. */
+/** Returns the header of a TCP connection from `source`. */
 export function proxyHeader(source: string): Buffer {
   const address = parseAddress(source);
   if (address === undefined) throw new TypeError(`${source} is no address`);

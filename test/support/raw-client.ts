@@ -1,4 +1,4 @@
-/** A client of `forebay.v1` written by hand: it does nothing by itself, not even answer a ping. */
+/** A client of `forebay.v1` that does nothing by itself, not even answer a ping. */
 import type { Closed } from '../../testing/socket.ts';
 import { until } from '../../testing/wait.ts';
 import { type Upgraded, type UpgradeOptions, upgrade } from './upgrade.ts';
@@ -22,7 +22,7 @@ export class RawClient {
 
   /**
    * @param url `http://127.0.0.1:9000`
-   * @param options whose connection is used
+   * @param options agent whose connection is used
    */
   static async open(url: string, options: Pick<UpgradeOptions, 'agent'> = {}): Promise<RawClient> {
     const client = new RawClient();
@@ -38,8 +38,8 @@ export class RawClient {
     this.#upgraded.write(text);
   }
 
-  /** Waits for a text frame that begins so. */
-  heard(start: string): Promise<string> {
+  /** Waits for a text frame that starts with `start`. */
+  received(start: string): Promise<string> {
     const what = () => `${start} in ${this.texts.join('\n')}`;
     return until(() => this.texts.find((text) => text.startsWith(start)), { what });
   }
@@ -49,7 +49,7 @@ export class RawClient {
     for (;;) {
       const [first = 0, length7 = 0] = this.#bytes;
       if (this.#bytes.length < 4 && this.#bytes.length < 2 + length7) return;
-      // No frame of these tests is longer than 65,535 bytes.
+      // Frames of these tests have at most 65,535 bytes.
       const start = length7 < 126 ? 2 : 4;
       const length = length7 < 126 ? length7 : this.#bytes.readUInt16BE(2);
       if (this.#bytes.length < Math.max(2, start + length)) return;

@@ -1,19 +1,19 @@
-/** An HTTP connection written by hand, for what HTTP libraries do not let through: any bytes. */
+/** An HTTP connection for arbitrary bytes, which HTTP libraries would reject. */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { until } from '../../testing/wait.ts';
 
 export interface RawAnswer {
   readonly status: number;
-  /** Names in lower case. */
+  /** Header names in lower case. */
   readonly headers: ReadonlyMap<string, string>;
   readonly body: string;
 }
 
 export class RawHttp {
-  /** What came and was not asked for yet. */
+  /** Received bytes that no call has consumed. */
   rest = '';
-  /** All that came. */
+  /** All received bytes. */
   text = '';
   /** The server has closed. */
   closed = false;
@@ -32,7 +32,7 @@ export class RawHttp {
     });
   }
 
-  /** The statuses of the answers that have come. */
+  /** Statuses of the responses received so far. */
   get statuses(): number[] {
     return [...this.text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, status]) => Number(status));
   }
@@ -41,7 +41,7 @@ export class RawHttp {
     this.#socket.write(bytes);
   }
 
-  /** Writes a request; a body gets its Content-Length. */
+  /** Writes a request; a body sets Content-Length. */
   request(
     line: string,
     headers: Readonly<Record<string, string>> = {},
@@ -54,7 +54,7 @@ export class RawHttp {
     if (body !== undefined) this.write(body);
   }
 
-  /** Waits for the next answer. @param bare it has no body, as that of HEAD */
+  /** Waits for the next response. @param bare has no body, like a response to HEAD */
   async answer(bare = false): Promise<RawAnswer> {
     const what = () => `an answer in ${JSON.stringify(this.rest.slice(0, 300))}`;
     const head = await until(
@@ -79,7 +79,7 @@ export class RawHttp {
     return { status, headers, body };
   }
 
-  /** Waits for so many answers, or for the end of the connection. */
+  /** Waits for `count` responses, or for the end of the connection. */
   async answers(count: number): Promise<void> {
     const what = () => `${count} answers, closed: ${this.closed}, got: ${this.text}`;
     await until(() => this.closed || this.statuses.length >= count, { everyMs: 1, what });
@@ -91,21 +91,21 @@ export class RawHttp {
     await until(() => this.closed, { deadlineMs, everyMs: 1, what });
   }
 
-  /** Sends nothing more and waits for the end: what was sent is read until then. */
+  /** Sends FIN and waits until the server has read everything and closed. */
   async end(): Promise<void> {
     this.#socket.end();
     await this.ended();
   }
 
-  /** Waits until all that was written is on its way, or the server has closed. */
+  /** Waits until all writes are flushed, or the server has closed. */
   async flushed(): Promise<void> {
-    // A socket that has failed says so in a later turn: a loop of writes would starve it.
+    // A failed socket reports it in a later turn, which a loop of writes would starve.
     await nextTurn();
     const sent = () => !this.#socket.connecting && this.#socket.writableLength === 0;
     await until(() => this.closed || sent(), { everyMs: 1 });
   }
 
-  /** Ends it from this side. */
+  /** Destroys the connection. */
   destroy(): void {
     this.#socket.destroy();
   }

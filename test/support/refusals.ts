@@ -1,4 +1,4 @@
-/** What a refusal must look like, by docs/protocol.md and not by the code under test. */
+/** Form of rejections according to docs/protocol.md, independent of the code under test. */
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../src/common/errors.ts';
 import type { NackError } from '../../testing/protocol.ts';
@@ -11,10 +11,10 @@ const RETRY: readonly EventCode[] = [
   'timeout',
 ];
 
-/** A code and the ranges of events that it must name; no ranges = the frame as a whole. */
+/** A code and the ranges of events that it must name; no ranges = the whole frame. */
 export type Expected = readonly [code: EventCode, ...ranges: [first: number, last: number][]];
 
-/** Demands exactly these refusals, in any order, each as the protocol says. */
+/** Asserts exactly these rejections, in any order, each in the form of the protocol. */
 export function assertRefused(
   errors: readonly Partial<NackError>[],
   ...expected: readonly Expected[]
@@ -30,7 +30,7 @@ export function assertRefused(
   const seen = errors.map(({ message, retryAfterMs, ...error }) => ({ code: '', ...error }));
   assert.deepEqual(seen.sort(byCode), wanted);
   for (const { retry, retryAfterMs, message = '' } of errors) {
-    assert.equal(retryAfterMs === undefined, retry !== true, 'retryAfterMs stands beside retry');
+    assert.equal(retryAfterMs === undefined, retry !== true, 'retryAfterMs comes with retry');
     if (retryAfterMs !== undefined) assert(Number.isInteger(retryAfterMs) && retryAfterMs > 0);
     assert(message.length > 0 && message.length <= 200, message);
     assert.doesNotMatch(message, /127\.0\.0\.1|node_modules|\n/, 'no addresses, no stack');

@@ -1,10 +1,10 @@
 /**
- * A Kafka of one node that wants to know who is there. Its certificate is for `localhost` alone.
+ * A Kafka of one node that authenticates clients. Its certificate is valid for `localhost` only.
  *
  *   SASL_SSL         alice, carol (SCRAM), bob, dave (PLAIN); sessions of SCRAM-SHA-256 are short
  *   SSL              a client certificate of the same authority, `CN=client`
  *   SASL_PLAINTEXT   bob, dave (PLAIN)
- *   PLAINTEXT        anybody, for the test itself
+ *   PLAINTEXT        no authentication, for the test itself
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -13,19 +13,19 @@ import { type KafkaCluster, startCluster } from '../../deploy/kafka/cluster.ts';
 import type { Authority } from '../../testing/certificates.ts';
 import { createTopic, testKafka } from '../../testing/topic.ts';
 
-/** Of logins by SCRAM-SHA-256. */
+/** Session lifetime of logins by SCRAM-SHA-256. */
 export const SESSION_MS = 3_000;
 const LOGIN_MODULES = 'org.apache.kafka.common.security';
 const SCRAM = `${LOGIN_MODULES}.scram.ScramLoginModule required;`;
 const PLAIN =
   `${LOGIN_MODULES}.plain.PlainLoginModule required ` +
   'user_bob="bob-secret" user_dave="dave-secret";';
-/** They may do all; whoever is not named may do what he is allowed. */
+/** Superusers; other users need ACLs. */
 const SUPER_USERS = ['ANONYMOUS', 'alice', 'bob', 'carol', 'CN=client'].map(
   (name) => `User:${name}`,
 );
 
-/** A cluster whose certificate is for `localhost` alone. */
+/** Starts a cluster whose certificate is valid for `localhost` only. */
 export function startSecureKafka(authority: Authority): Promise<KafkaCluster> {
   const { certFile, keyFile } = authority.issue('broker', { hosts: 'DNS:localhost' });
   const store = readFileSync(keyFile, 'utf8') + readFileSync(certFile, 'utf8');
@@ -69,7 +69,7 @@ export function login(mechanism: string, username: string, password = `${usernam
   };
 }
 
-/** Settings of TLS for brokers whose certificate this authority has signed. */
+/** Settings of TLS for brokers with a certificate of this authority. */
 export function trusting({ caFile }: Authority): Env {
   return { KAFKA_TLS: '1', KAFKA_TLS_CA_FILE: caFile };
 }
@@ -80,7 +80,7 @@ export function clientCertificate(by: Authority): Env {
   return { KAFKA_TLS_CERT_FILE: certFile, KAFKA_TLS_KEY_FILE: keyFile };
 }
 
-/** Makes a topic, and gives dave these rights; Write and Read bring Describe along. */
+/** Creates a topic and grants dave these operations; Write and Read include Describe. */
 export async function allowDave(brokers: readonly string[], topic: string): Promise<void> {
   const { AclResourceTypes, ResourcePatternTypes, AclOperationTypes, AclPermissionTypes } = kafkajs;
   const { TOPIC, GROUP } = AclResourceTypes;
@@ -107,7 +107,7 @@ export async function allowDave(brokers: readonly string[], topic: string): Prom
   }
 }
 
-/** Takes dave's rights on groups away. */
+/** Revokes dave's operations on groups. */
 export async function takeGroupsOfDave(brokers: readonly string[]): Promise<void> {
   const { AclResourceTypes, ResourcePatternTypes, AclOperationTypes, AclPermissionTypes } = kafkajs;
   const admin = testKafka(brokers).admin();

@@ -1,7 +1,7 @@
 /**
- * Smoke tests of one form that ships: dist/, the tarball or the image. Every schema draft, TLS, a
- * JWKS, each codec of Kafka, a gzip body and MessagePack at least once, from the client's bytes to
- * the records in Kafka.
+ * Smoke tests of one form of distribution: dist/, the tarball or the image. Every schema draft,
+ * TLS, a JWKS, each codec of Kafka, a gzip body and MessagePack at least once, from the client's
+ * bytes to the records in Kafka.
  */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
 import { readTopic } from '../../testing/topic.ts';
 import { AUDIENCE, ISSUER, Issuer, JwksServer, keySetOf } from './issuer.ts';
 
-/** A gateway of that form that is ready, on 127.0.0.1. */
+/** A ready gateway of that form on 127.0.0.1. */
 export interface Running {
   readonly port: number;
   /** SIGTERM. @returns the exit code */
@@ -30,13 +30,13 @@ export interface Settings {
   readonly brokers: readonly string[];
   readonly topic: string;
   readonly env: Readonly<Record<string, string>>;
-  /** The only folder with files that `env` names. */
+  /** The only folder of files named in `env`. */
   readonly folder: string;
 }
 
 interface Smoke {
   readonly $schema: string;
-  /** A keyword of that draft, by which 5 is an error in `n`. */
+  /** A keyword of that draft that makes 5 an error in `n`. */
   readonly n: object;
   readonly codec: CodecName | 'none';
   readonly secure?: boolean;
@@ -74,16 +74,16 @@ const SMOKES: readonly Smoke[] = [
   },
 ];
 
-/** What two of the drafts refer to; a keyword that the others do not know. */
+/** Target of a reference in two drafts; an unknown keyword in the others. */
 const SMALL = { $defs: { small: { $dynamicAnchor: 'small', maximum: 4 } } };
 
-/** Declares the tests of the form that `start` starts. */
+/** Declares the tests of the form started by `start`. */
 export function smokeTests(start: (settings: Settings) => Promise<Running>): void {
   const folder = mkdtempSync(join(tmpdir(), 'forebay-shipped-'));
   let issuer: Issuer;
   let jwks: JwksServer;
   let ca: Buffer;
-  /** The settings of TLS and JWT. */
+  /** Settings of TLS and JWT. */
   let security: Readonly<Record<string, string>>;
 
   before(async () => {
@@ -163,7 +163,7 @@ export function smokeTests(start: (settings: Settings) => Promise<Running>): voi
   }
 }
 
-/** Why the codec cannot be tried here, where what is stored is read. */
+/** Returns the reason why this host cannot read the codec's records back. */
 function missingCodec(codec: CodecName | 'none'): string | undefined {
   if (codec === 'none') return undefined;
   try {

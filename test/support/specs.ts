@@ -1,16 +1,16 @@
-/** docs/openapi.yaml and docs/asyncapi.yaml as tests read them, and what they say of a value. */
+/** docs/openapi.yaml and docs/asyncapi.yaml, parsed, and validation of values by them. */
 import { readFileSync } from 'node:fs';
 import type { Options, ValidateFunction } from 'ajv';
 import { parse } from 'yaml';
 
 export interface Example {
   readonly value: unknown;
-  /** A request that is answered so. */
+  /** Request with this response. */
   readonly 'x-request'?: ExampleRequest;
 }
 
 export interface ExampleRequest {
-  /** The operation's own, if none is given. */
+  /** Default: the operation's own. */
   readonly method?: string;
   readonly type?: string;
   readonly encoding?: string;
@@ -47,7 +47,7 @@ export interface OpenApi {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** As much of a JSON Schema as is looked at. */
+/** The used part of a JSON Schema. */
 export interface Schema {
   readonly enum?: readonly string[];
   readonly required?: readonly string[];
@@ -58,7 +58,7 @@ export interface Message {
   readonly contentType?: string;
   readonly payload: object;
   readonly examples: readonly { readonly name: string; readonly payload: unknown }[];
-  /** By the name of an example of a server's frame: the client's frame that is answered so. */
+  /** Client frames by the name of the server frame that is the response. */
   readonly 'x-frames'?: Readonly<Record<string, string>>;
 }
 
@@ -77,13 +77,13 @@ export interface AsyncApi {
   };
 }
 
-/** A specification as it stands. */
+/** Returns a specification with its references. */
 export function readSpec(name: 'openapi' | 'asyncapi'): Record<string, unknown> {
   const file = new URL(`../../docs/${name}.yaml`, import.meta.url);
   return parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
 }
 
-/** A specification with what it refers to in the place of each reference. */
+/** Returns a specification with its references resolved. */
 export function openSpec(name: 'openapi'): OpenApi;
 export function openSpec(name: 'asyncapi'): AsyncApi;
 export function openSpec(name: 'openapi' | 'asyncapi'): unknown {
@@ -100,14 +100,14 @@ function resolved(node: unknown, root: unknown): unknown {
   return { ...(resolved(referred($ref, root), root) as object), ...Object.fromEntries(own) };
 }
 
-/** @throws Error when there is nothing at that place of the document */
+/** @throws Error if the document has no value at that place */
 function referred(ref: string, root: unknown): unknown {
   let node = root;
   for (const part of ref.replace(/^#\//, '').split('/')) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
     node = (node as Record<string, unknown> | undefined)?.[name];
   }
-  if (node === undefined) throw new Error(`${ref} leads nowhere`);
+  if (node === undefined) throw new Error(`${ref} has no target`);
   return node;
 }
 
@@ -119,9 +119,9 @@ type AjvClass = new (
 };
 
 /**
- * Says what is wrong with a value by a schema, undefined = nothing. Clients take fields that they
- * do not know, a test does not: an object has no field beyond those that the schema names, unless
- * it says that it may.
+ * Returns a validator of a schema; its result is the error, or undefined. Clients accept unknown
+ * fields, tests do not: an object may only have the fields of the schema, unless the schema allows
+ * others.
  * @param Compiler ajv of the specification's draft
  */
 export function judge(Compiler: AjvClass, schema: object): (value: unknown) => string | undefined {
@@ -155,7 +155,7 @@ export function operationsOf({ paths }: OpenApi): NamedOperation[] {
   );
 }
 
-/** Every schema of an OpenAPI document, by its place. */
+/** Returns every schema of an OpenAPI document by its place. */
 export function schemasOf(node: unknown, place = ''): [place: string, schema: object][] {
   if (typeof node !== 'object' || node === null) return [];
   return Object.entries(node).flatMap(([name, value]: [string, unknown]) => {

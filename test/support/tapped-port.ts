@@ -1,4 +1,4 @@
-/** A port before a gateway's that notes what the gateway answers on each connection. */
+/** A TCP proxy in front of a gateway that records its responses by connection. */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import type { Lifetime } from '../../testing/lifetime.ts';
@@ -37,12 +37,12 @@ export class TappedPort {
     return (this.#server.address() as AddressInfo).port;
   }
 
-  /** Connections but those on which `excluded` stands. */
+  /** Number of connections without `excluded` in their responses. */
   connections(excluded: string) {
     return this.#connections.filter(({ asked }) => !asked.includes(excluded));
   }
 
-  /** Answers on those. */
+  /** Number of responses on those connections. */
   answers(excluded: string): number {
     const texts = this.connections(excluded).map(({ answered }) => answered);
     return texts.join('\n').split(/HTTP\/1\.1 \d{3}/).length - 1;

@@ -6,7 +6,7 @@ const CODEC_MASK = 7;
 
 let codecs: Map<number, Codec> | undefined;
 
-/** Those that this Node has. */
+/** Returns the codecs that this Node.js version has. */
 export function availableCodecs(): Codec[] {
   return CODECS.flatMap((name) => {
     try {
@@ -17,12 +17,12 @@ export function availableCodecs(): Codec[] {
   });
 }
 
-/** Number of the codec that a sealed batch names; 0 = not compressed. */
+/** Returns the codec number of a sealed batch; 0 = not compressed. */
 export function codecOf(batch: Buffer): number {
   return batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK;
 }
 
-/** A sealed batch with its records as they were before compression, behind the same header. */
+/** Returns a sealed batch with its records decompressed, and the same header. */
 export function uncompressed(batch: Buffer): Buffer {
   const id = codecOf(batch);
   if (id === 0) return batch;

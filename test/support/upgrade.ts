@@ -1,4 +1,4 @@
-/** A WebSocket handshake written by hand, for what WebSocket libraries do not let through. */
+/** WebSocket handshakes that WebSocket libraries would reject. */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type Agent, type IncomingMessage, request } from 'node:http';
@@ -7,26 +7,26 @@ import type { Duplex } from 'node:stream';
 import type { Trust } from '../../testing/socket.ts';
 
 export interface Upgraded {
-  /** The subprotocol that the server chose. */
+  /** Subprotocol chosen by the server. */
   readonly protocol: string | undefined;
   readonly socket: Duplex;
-  /** Bytes that came after the handshake. */
-  heard(): number;
+  /** Bytes received after the handshake. */
+  received(): number;
   /** Sends one short text frame. */
   write(text: string): void;
   end(): void;
 }
 
 export interface UpgradeOptions {
-  /** Whose connection is used. */
+  /** Agent whose connection is used. */
   readonly agent?: Agent;
-  /** Hears every byte behind the handshake. */
+  /** Receives every byte after the handshake. */
   readonly data?: (chunk: Buffer) => void;
 }
 
 /**
- * Asks for a WebSocket with exactly these headers.
- * @throws IncomingMessage on any other answer
+ * Requests a WebSocket with exactly these headers.
+ * @throws IncomingMessage on any other response
  */
 export function upgrade(
   url: string,
@@ -47,7 +47,7 @@ export function upgrade(
     asked.on('error', reject);
     asked.on('response', (response: IncomingMessage) => reject(response));
     asked.on('upgrade', (response, socket, head) => {
-      // What came along with the answer is data like any other.
+      // Bytes that arrive with the response are data.
       socket.unshift(head);
       let bytes = 0;
       socket.on('data', (chunk: Buffer) => {
@@ -57,7 +57,7 @@ export function upgrade(
       resolve({
         protocol: response.headers['sec-websocket-protocol'],
         socket,
-        heard: () => bytes,
+        received: () => bytes,
         write: (text) => socket.write(textFrame(text)),
         end: () => socket.destroy(),
       });
@@ -67,9 +67,9 @@ export function upgrade(
 }
 
 /**
- * A WebSocket as one stream of an HTTP/2 connection (RFC 8441), as browsers open it on the one that
- * a page came by.
- * @throws Error when the server takes none
+ * A WebSocket as one stream of an HTTP/2 connection (RFC 8441), as browsers open it on the
+ * connection of the page.
+ * @throws Error if the server does not support it
  */
 export async function upgradeOverHttp2(
   url: string,
@@ -78,7 +78,7 @@ export async function upgradeOverHttp2(
 ): Promise<Upgraded> {
   const session = connect(url, { ca });
   await once(session, 'remoteSettings');
-  // Browsers look at both; Node.js would go on without.
+  // Browsers check both; Node.js does not.
   const offered = session.alpnProtocol === 'h2' && session.remoteSettings.enableConnectProtocol;
   if (!offered) {
     session.destroy();
@@ -108,13 +108,13 @@ export async function upgradeOverHttp2(
   return {
     protocol: String(answer['sec-websocket-protocol']),
     socket,
-    heard: () => bytes,
+    received: () => bytes,
     write: (text) => socket.write(textFrame(text)),
     end: () => session.destroy(),
   };
 }
 
-/** A masked text frame of less than 126 bytes; the mask is 0, which changes nothing. */
+/** Returns a masked text frame of less than 126 bytes; its mask is 0, which changes nothing. */
 function textFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   const head = Buffer.from([0x81, 0x80 | payload.length]);

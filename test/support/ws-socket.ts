@@ -1,4 +1,4 @@
-/** A TCP connection on which a test writes WebSocket by hand, and what the server sent on it. */
+/** A TCP connection for arbitrary WebSocket bytes, and the frames of the server. */
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { NackError } from '../../testing/protocol.ts';
@@ -8,7 +8,7 @@ import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
 const HEAD_END = '\r\n\r\n';
 const ALIVE = 'alive';
 
-/** The lines of a handshake; a line that is given replaces the one of the same name. */
+/** Returns the lines of a handshake; a given line replaces the one of the same name. */
 export function handshake(lines: readonly string[] = [], first = 'GET /ws HTTP/1.1'): Buffer {
   const usual = [
     'Host: gateway',
@@ -20,7 +20,7 @@ export function handshake(lines: readonly string[] = [], first = 'GET /ws HTTP/1
   ];
   const nameOf = (line: string) => line.split(':')[0]!.toLowerCase();
   const given = new Set(lines.map(nameOf));
-  // A name alone takes the usual line away.
+  // A name alone removes the default line.
   const kept = lines.filter((line) => line.includes(':'));
   const head = [first, ...usual.filter((line) => !given.has(nameOf(line))), ...kept];
   return Buffer.from(head.join('\r\n') + HEAD_END, 'latin1');
@@ -29,13 +29,13 @@ export function handshake(lines: readonly string[] = [], first = 'GET /ws HTTP/1
 export class WsSocket {
   readonly #socket: Socket;
   #bytes = Buffer.alloc(0);
-  /** The head of the answer to the handshake. */
+  /** Head of the handshake response. */
   head = '';
   readonly texts: string[] = [];
   readonly pongs: Buffer[] = [];
-  /** The code of the server's close frame; 1005 when it has none, undefined without a frame. */
+  /** Code of the server's close frame; 1005 = frame without a code, undefined = no frame. */
   closeCode: number | undefined;
-  /** Frames of the server behind its close frame, and frames that no server may send. */
+  /** Frames of the server after its close frame, and frames that no server may send. */
   readonly violations: string[] = [];
 
   constructor(port: number) {
@@ -44,7 +44,7 @@ export class WsSocket {
     this.#socket.on('error', () => {});
   }
 
-  /** Connects, and waits for the first frame of `forebay.v1`. */
+  /** Connects and waits for the first frame of `forebay.v1`. */
   static async open(port: number): Promise<WsSocket> {
     const socket = new WsSocket(port);
     socket.send(handshake());
@@ -58,12 +58,12 @@ export class WsSocket {
   get closed(): boolean {
     return this.#socket.closed;
   }
-  /** The last frame that is acknowledged. */
+  /** Number of the last acknowledged frame. */
   get acknowledged(): number {
     const acks = this.texts.flatMap((text) => (JSON.parse(text) as { ack?: number }).ack ?? []);
     return acks.at(-1) ?? 0;
   }
-  /** The codes of all refusals. */
+  /** Codes of all rejections. */
   get refused(): string[] {
     const errors = this.texts.flatMap(
       (text) => (JSON.parse(text) as { errors?: NackError[] }).errors ?? [],
@@ -75,7 +75,7 @@ export class WsSocket {
     this.#socket.write(bytes);
   }
 
-  /** Writes each byte by itself. */
+  /** Writes the bytes one by one. */
   async sendSplit(bytes: Buffer): Promise<void> {
     for (let at = 0; at < bytes.length && !this.closed; at++) {
       this.#socket.write(bytes.subarray(at, at + 1));
@@ -83,7 +83,7 @@ export class WsSocket {
     }
   }
 
-  /** Sends these bytes again and again until the connection ends. */
+  /** Sends these bytes repeatedly until the connection ends. */
   pour(bytes: Buffer): void {
     const pump = () => {
       while (!this.#socket.destroyed && this.#socket.write(bytes));
@@ -93,11 +93,11 @@ export class WsSocket {
   }
 
   async until(holds: () => boolean, what: string): Promise<void> {
-    const heard = () => `${what}; closed: ${this.closed}, heard: ${this.texts.join(' ')}`;
-    await until(holds, { everyMs: 2, what: heard });
+    const received = () => `${what}; closed: ${this.closed}, received: ${this.texts.join(' ')}`;
+    await until(holds, { everyMs: 2, what: received });
   }
 
-  /** Whether it still speaks WebSocket. */
+  /** Returns whether the connection still works as a WebSocket. */
   async lives(): Promise<boolean> {
     const last = () => String(this.pongs.at(-1)) === ALIVE;
     this.send(wsFrame(OPCODE.ping, ALIVE));
@@ -114,7 +114,7 @@ export class WsSocket {
     this.#socket.end();
   }
 
-  /** Sends nothing more and waits for the end: what was sent is read until then. */
+  /** Sends FIN and waits until the server has read everything and closed. */
   async end(): Promise<void> {
     this.half();
     await this.ended();
@@ -137,15 +137,15 @@ export class WsSocket {
     const short = bytes[1]! & 0x7f;
     const start = short < 126 ? 2 : 4;
     if (bytes.length < start) return false;
-    // No frame of the gateway's is longer than 65,535 bytes.
+    // Frames of the gateway have at most 65,535 bytes.
     const length = short < 126 ? short : bytes.readUInt16BE(2);
     if (bytes.length < start + length) return false;
     this.#bytes = bytes.subarray(start + length);
-    this.#hear(bytes[0]!, bytes[1]!, bytes.subarray(start, start + length));
+    this.#receive(bytes[0]!, bytes[1]!, bytes.subarray(start, start + length));
     return true;
   }
 
-  #hear(first: number, second: number, payload: Buffer): void {
+  #receive(first: number, second: number, payload: Buffer): void {
     if (this.closeCode !== undefined) this.violations.push('a frame behind the close frame');
     if ((second & 0x80) !== 0 || (first & 0xf0) !== 0x80) this.violations.push('a wrong frame');
     const opcode = first & 0x0f;

@@ -13,7 +13,7 @@ export type ApiName =
   | 'DescribeConfigs'
   | 'SaslAuthenticate';
 
-/** One request that the fake speaks, in the versions that it says it does. */
+/** One supported request, in its advertised versions. */
 export interface Api {
   readonly name: ApiName;
   readonly key: number;
@@ -21,32 +21,32 @@ export interface Api {
   readonly max: number;
   /** From this version on headers have tagged fields. */
   readonly flexibleFrom?: number;
-  /** @returns the response's body */
+  /** @returns the body of the response */
   answer(call: Call): Answer | Promise<Answer>;
 }
 
 /** A response's body. */
 export type Answer = Pick<Writer, 'buffer'>;
 
-/** What a connection remembers of its login. */
+/** Authentication state of a connection. */
 export interface Session {
-  /** ms of the monotonic clock; -Infinity = nobody is logged in */
+  /** End of the session, ms of the monotonic clock; -Infinity = not authenticated */
   authenticatedUntilMs: number;
 }
 
-/** A request on its way through the fake. */
+/** A request in progress. */
 export interface Call {
   readonly cluster: FakeCluster;
   readonly broker: number;
-  /** All that it speaks. */
+  /** All supported requests. */
   readonly apis: readonly Api[];
   readonly version: number;
   readonly body: Reader;
   readonly session: Session;
-  /** What the faults taken so far ask for, at the most. */
+  /** Maximum over the faults of this request so far. */
   readonly throttleMs: number;
-  /** Meets what is injected here, if anything is. */
+  /** Consumes the fault injected at this place, if any. */
   meet(batch?: { partition: number; batch: Buffer }): Fault | undefined;
-  /** The connection ends behind the response. */
+  /** Closes the connection after the response. */
   hangUp(): void;
 }

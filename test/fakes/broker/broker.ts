@@ -3,16 +3,16 @@ import net, { type AddressInfo } from 'node:net';
 import type { FakeCluster } from './cluster.ts';
 import { Connection } from './connection.ts';
 
-/** One broker of a fake cluster: a port of its own, which it keeps when it is started again. */
+/** One broker of a fake cluster: a port of its own, which it keeps over restarts. */
 export class FakeBroker {
   readonly id: number;
   readonly #cluster: FakeCluster;
   readonly #sockets = new Set<net.Socket>();
   #server: net.Server | undefined;
   #port = 0;
-  /** Where clients are told to connect instead of to `address`. */
+  /** Advertised address, in place of `address`. */
   advertised: { host: string; port: number } | undefined;
-  /** Connections that it has taken so far. */
+  /** Connections accepted so far. */
   connections = 0;
 
   constructor(id: number, cluster: FakeCluster) {
@@ -40,7 +40,7 @@ export class FakeBroker {
     this.#server = server;
   }
 
-  /** Takes no more connections, and resets those that it has. */
+  /** Stops listening and resets all connections. */
   async stop(): Promise<void> {
     const server = this.#server;
     if (server === undefined) return;

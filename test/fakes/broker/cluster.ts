@@ -1,7 +1,6 @@
 /**
  * A Kafka cluster in this process: several brokers, each on a port of its own, and a log in memory
- * per partition. It does what it should, and on command what no broker should: see injections.ts.
- * README.md says what it leaves out.
+ * per partition. It injects faults on command: see injections.ts. README.md lists its limits.
  */
 import { randomBytes } from 'node:crypto';
 import type { ApiName } from './api.ts';
@@ -14,21 +13,21 @@ export interface ClusterOptions {
   readonly brokers?: number;
   /** Number of partitions by topic; partition p is led by broker 1 + p mod brokers. */
   readonly topics: Readonly<Record<string, number>>;
-  /** Demands a login by PLAIN. */
+  /** Requires SASL PLAIN. */
   readonly sasl?: Login;
   readonly maxMessageBytes?: number;
-  /** false: speaks no version of Metadata with topic ids. Default: true. */
+  /** false: no version of Metadata with topic ids. Default: true. */
   readonly topicIds?: boolean;
 }
 
 export interface Login {
   readonly username: string;
   readonly password: string;
-  /** `connections.max.reauth.ms`; default: a login holds for ever. */
+  /** `connections.max.reauth.ms`; default: sessions do not expire. */
   readonly lifetimeMs?: number;
 }
 
-/** One batch of a produce request that came in. */
+/** One batch of a received produce request. */
 export interface Attempt {
   readonly topic: string;
   readonly partition: number;
@@ -38,7 +37,7 @@ export interface Attempt {
   readonly header: Header;
 }
 
-/** A request that came in, good or not. */
+/** A received request, valid or not. */
 export interface Seen {
   readonly broker: number;
   readonly request: ApiName;
@@ -50,7 +49,7 @@ const MAX_MESSAGE_BYTES = 1_048_588;
 export class FakeCluster {
   readonly brokers: readonly FakeBroker[];
   readonly topics = new Map<string, Partition[]>();
-  /** Kafka's error code for whatever is asked of a topic or written to it. */
+  /** Kafka's error code for all requests about a topic. */
   readonly topicErrors = new Map<string, number>();
   readonly topicIds: boolean;
   readonly #ids = new Map<string, Buffer>();
@@ -59,7 +58,7 @@ export class FakeCluster {
   readonly injections = new Injections();
   readonly attempts: Attempt[] = [];
   readonly seen: Seen[] = [];
-  /** What came that no good client of this fake sends. */
+  /** Received data that no correct client of this fake sends. */
   readonly strange: string[] = [];
   #producerIds = 4_000n;
 
@@ -72,7 +71,7 @@ export class FakeCluster {
     for (const [topic, length] of Object.entries(topics)) this.createTopic(topic, length);
   }
 
-  /** Creates a topic, in place of the one that has the name. */
+  /** Creates a topic, replacing one of the same name. */
   createTopic(topic: string, partitions: number): void {
     const { length } = this.brokers;
     const partition = (index: number) =>
@@ -88,7 +87,7 @@ export class FakeCluster {
     this.topics.delete(topic);
   }
 
-  /** Its 16 bytes; zeros for none. */
+  /** Returns the 16 bytes of a topic id; zeros for no topic. */
   topicId(topic: string): Buffer {
     return (this.topics.has(topic) && this.#ids.get(topic)) || Buffer.alloc(16);
   }
@@ -118,12 +117,12 @@ export class FakeCluster {
     return found;
   }
 
-  /** The next requests of this kind meet this fault. */
+  /** Injects this fault into the next requests of this kind. */
   inject(target: Target, fault: Fault): Injection {
     return this.injections.add(target, fault);
   }
 
-  /** How many requests of a kind came in. */
+  /** Returns the number of received requests of a kind. */
   count(request: ApiName): number {
     return this.seen.filter((each) => each.request === request).length;
   }

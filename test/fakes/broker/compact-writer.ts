@@ -1,4 +1,4 @@
-/** Kafka's compact types: lengths are varints, one more than the length, 0 = null. */
+/** Kafka's compact types: length + 1 as a varint, 0 = null. */
 export class CompactWriter {
   readonly #parts: Buffer[] = [];
 

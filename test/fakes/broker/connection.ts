@@ -15,7 +15,7 @@ const BEFORE_LOGIN: ReadonlySet<ApiName> = new Set([
   'SaslAuthenticate',
 ]);
 
-/** One client's connection: requests are answered one after the other, as a broker does. */
+/** One client's connection: answers requests one after the other, as a broker does. */
 export class Connection {
   readonly #cluster: FakeCluster;
   readonly #broker: number;
@@ -100,7 +100,7 @@ export class Connection {
     const wire = met.find((fault) => fault.wire !== undefined)?.wire;
     this.#send(correlationId, buffer, wire);
     if (hangUp) this.#socket.end();
-    // A broker answers at once, and then does not read for as long as it asks to be left alone.
+    // A broker responds at once and then does not read for the throttle time.
     if (call.throttleMs > 0) await sleep(call.throttleMs);
   }
 
@@ -138,7 +138,7 @@ export class Connection {
     return performance.now() < this.#session.authenticatedUntilMs;
   }
 
-  /** What no good client of this fake sends: a broker hangs up, and a test must see it. */
+  /** Records data that no correct client sends, and closes the connection as a broker does. */
   #strange(what: string): void {
     this.#cluster.strange.push(what);
     this.#socket.destroy();

@@ -1,8 +1,8 @@
-/** Hostility on command: what the next requests of a kind meet, and how often it was met. */
+/** Injected faults of the next requests of a kind, and how often they took effect. */
 import type { ApiName } from './api.ts';
 import { valuesIn } from './record-batch.ts';
 
-/** What becomes of a response on its way. */
+/** Faults of a response on the wire. */
 export type WireFault =
   | 'close' // the connection is closed instead
   | 'reset' // RST instead
@@ -15,20 +15,20 @@ export type WireFault =
   | { readonly length: number }; // the length says this, whatever follows
 
 export interface Fault {
-  /** Kafka's error code instead of the true one. */
+  /** Kafka's error code in place of the real one. */
   readonly code?: number;
-  /** Produce only: the batch is appended all the same. Default: it is not. */
+  /** Produce only: the batch is appended nevertheless. Default: it is not. */
   readonly append?: boolean;
   /** Produce only: the response does not name the partition. */
   readonly omit?: boolean;
-  /** The response asks for so much of a pause, and the connection is not read meanwhile. */
+  /** Throttle time of the response; the connection is not read meanwhile. */
   readonly throttleMs?: number;
-  /** The response comes so much later. */
+  /** Delay of the response. */
   readonly delayMs?: number;
   readonly wire?: WireFault;
 }
 
-/** Which requests meet a fault; what is left out is any. */
+/** Requests that a fault affects; an omitted field matches any. */
 export interface Target {
   readonly request: ApiName;
   readonly broker?: number;
@@ -36,11 +36,11 @@ export interface Target {
   readonly partition?: number;
   /** Produce only: batches with this value. */
   readonly value?: string;
-  /** How often, default once. */
+  /** Number of requests, default 1. */
   readonly times?: number;
 }
 
-/** A fault that waits for its requests. A test asks `consumed`, so that none passes unmet. */
+/** A pending fault. A test checks `consumed`, so that no fault goes unused. */
 export class Injection {
   readonly target: Target;
   readonly fault: Fault;
@@ -56,7 +56,7 @@ export class Injection {
   }
 }
 
-/** Where a request, or one batch of it, is. */
+/** Place of a request, or of one of its batches. */
 export interface Place {
   readonly request: ApiName;
   readonly broker: number;
@@ -73,7 +73,7 @@ export class Injections {
     return injection;
   }
 
-  /** The oldest fault for this place that is not spent, which is consumed by that. */
+  /** Consumes and returns the oldest unused fault for this place. */
   take(place: Place): Fault | undefined {
     const found = this.#all.find((each) => !each.spent && matches(each.target, place));
     if (found !== undefined) found.consumed++;

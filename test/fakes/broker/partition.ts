@@ -10,10 +10,10 @@ interface StoredBatch {
   readonly bytes: Buffer;
 }
 
-/** One partition: its leader, and its log, which all brokers of a cluster share. */
+/** One partition: its leader and its log, which all brokers of a cluster share. */
 export class Partition {
   readonly index: number;
-  /** Broker id; -1 = none now. */
+  /** Broker id; -1 = no leader. */
   leader: number;
   readonly #maxMessageBytes: number;
   readonly #producers = new ProducerStates();
@@ -34,7 +34,7 @@ export class Partition {
     return this.#batches.flatMap(({ bytes }) => valuesIn(bytes));
   }
 
-  /** Appends a batch, unless there is something against it. @returns Kafka's error code */
+  /** Appends a batch if it is valid. @returns Kafka's error code */
   append(batch: Buffer): number {
     if (!isWhole(batch)) return CORRUPT_MESSAGE;
     if (batch.length > this.#maxMessageBytes) return MESSAGE_TOO_LARGE;
@@ -49,7 +49,7 @@ export class Partition {
     return 0;
   }
 
-  /** Whole batches from the one with `offset` on: at least one, and no more than `maxBytes`. */
+  /** Returns whole batches from the one with `offset` on: at least one, up to `maxBytes`. */
   read(offset: number, maxBytes: number): Buffer {
     const chosen: Buffer[] = [];
     let length = 0;

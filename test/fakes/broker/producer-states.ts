@@ -10,22 +10,22 @@ interface State {
   batches: { sequence: number; records: number }[];
 }
 
-/** What a broker does with a batch: appends it, has it already, or answers an error. */
+/** A broker's decision on a batch: append, already stored, or an error code. */
 export type Admission = 'append' | 'repeat' | 45 | 47;
 
 /**
- * The rules of Kafka's idempotence in one partition, as a real broker (4.1.1) showed them. Left
- * out: transactions, the expiry of producers.
+ * Kafka's idempotence rules in one partition, as observed on a real broker (4.1.1). Not modeled:
+ * transactions and the expiry of producers.
  */
 export class ProducerStates {
   readonly #states = new Map<bigint, State>();
 
-  /** Says what becomes of the batch with this header, and remembers it if it is appended. */
+  /** Decides on the batch with this header, and remembers it if it is appended. */
   admit({ producerId, epoch, sequence, records }: ProducerStamp & { records: number }): Admission {
     if (producerId < 0n) return 'append'; // not idempotent
     const state = this.#states.get(producerId);
     if (state === undefined || epoch > state.epoch) {
-      // Without any state every first sequence is taken; a new epoch begins at 0.
+      // Without state any first sequence is accepted; a new epoch starts at 0.
       if (state !== undefined && sequence !== 0) return 45;
       this.#states.set(producerId, { epoch, batches: [{ sequence, records }] });
       return 'append';

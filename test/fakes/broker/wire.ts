@@ -1,6 +1,6 @@
 /** Kafka's primitive types (kafka.apache.org/protocol), big-endian, without the compact ones. */
 
-/** Takes a request apart. Reading beyond its end throws RangeError. */
+/** Reader of a request. Reading beyond its end throws RangeError. */
 export class Reader {
   readonly #bytes: Buffer;
   #at = 0;
@@ -32,12 +32,12 @@ export class Reader {
     const length = this.int16();
     return length < 0 ? null : this.#take(length).toString();
   }
-  /** A copy: the connection's buffer is not kept. */
+  /** Returns a copy: the connection's buffer is not kept. */
   bytes(): Buffer | null {
     const length = this.int32();
     return length < 0 ? null : Buffer.from(this.#take(length));
   }
-  /** Unsigned, as compact lengths and tagged fields have it. */
+  /** Unsigned varint, as in compact lengths and tagged fields. */
   varint(): number {
     let value = 0;
     for (let shift = 0; ; shift += 7) {
@@ -82,7 +82,7 @@ export class Reader {
   }
 }
 
-/** Puts a response together. */
+/** Writer of a response. */
 export class Writer {
   readonly #parts: Buffer[] = [];
 

@@ -1,4 +1,4 @@
-/** A short selection of what `make chaos` does at length: nothing lost, nothing doubled. */
+/** A short selection of `make chaos`: nothing lost, nothing duplicated. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accountLine, missedGoals } from '../../../bench/chaos/format.ts';

@@ -36,7 +36,7 @@ function slowPost(gateway: Gateway, text: string) {
   return { answer, send: () => asked.end(text.slice(half)) };
 }
 
-test('FOREBAY_PRESTOP_MS: 503 on both ports at once, and everything is served until it is over', async (t) => {
+test('FOREBAY_PRESTOP_MS: 503 on both ports at once, and everything is served until the drain', async (t) => {
   const prestopMs = 1_000;
   const { gateway, topic } = await start(t, { FOREBAY_PRESTOP_MS: String(prestopMs) });
   const old = await FrameClient.open(gateway.wsUrl);
@@ -49,7 +49,7 @@ test('FOREBAY_PRESTOP_MS: 503 on both ports at once, and everything is served un
   const posted = await fetch(`${gateway.httpUrl}/events`, { method: 'POST', body: good('http') });
   assert.equal(posted.status, 200);
   assert.equal(old.incoming.goaway, undefined);
-  assert(performance.now() - startMs < prestopMs, 'all that was before the drain');
+  assert(performance.now() - startMs < prestopMs, 'served before the drain began');
   assert.deepEqual(
     (await readyz(gateway)).map(({ status }) => status),
     [503, 503],
@@ -68,7 +68,7 @@ test('POST /drain: a request in flight is answered, and its connection closed', 
   const { gateway } = await start(t);
   const plain = await new PlainClient({ url: gateway.wsUrl }).open();
   const post = slowPost(gateway, good('slow'));
-  // Its first half has been read when a later request is answered.
+  // Its first half has been read once a later request is answered.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.after(() => agent.destroy());
   const live = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -81,12 +81,12 @@ test('POST /drain: a request in flight is answered, and its connection closed', 
   const asked = await fetch(`${gateway.adminUrl}/drain`, { method: 'POST' });
   assert.deepEqual([asked.status, await asked.json()], [202, { drain: 'begun' }]);
   await untilLogged(gateway, 'drain started');
-  // It is waited for, longer than for somebody who may still come.
+  // The drain waits for it, longer than for new requests.
   await sleep(4 * LIMITS.lastRequestsMs);
-  // Who was connected before may still shake hands, and is told to go away.
+  // An open connection may still complete its handshake, and receives goaway.
   const late = await RawClient.open(gateway.httpUrl, { agent });
-  await late.heard('{"hello":');
-  await late.heard('{"goaway":');
+  await late.received('{"hello":');
+  await late.received('{"goaway":');
   post.send();
   const { statusCode, headers } = await post.answer;
   assert.deepEqual([statusCode, headers.connection], [200, 'close']);
@@ -95,7 +95,7 @@ test('POST /drain: a request in flight is answered, and its connection closed', 
   assert.deepEqual(gateway.errors, []);
 });
 
-test('commands on all addresses need the token', async (t) => {
+test('commands on all addresses require the token', async (t) => {
   const env = { FOREBAY_ADMIN_HOST: '0.0.0.0' };
   const open = (await start(t, env)).gateway;
   const refused = await fetch(`${open.adminUrl}/drain`, { method: 'POST' });

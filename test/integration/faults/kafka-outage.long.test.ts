@@ -28,14 +28,14 @@ before(async () => {
 });
 after(() => kafka?.close());
 
-test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost, drops counted', async (t) => {
+test('a Kafka outage of 20 s under load: bounded memory, no acknowledged event lost, drops counted', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_BUFFER_BYTES: String(BUDGET_BYTES) };
   const gateway = await startGateway({ brokers: kafka.brokers, topic, env });
   t.after(() => gateway.kill());
   const ledger = new Ledger();
   const options = { url: gateway.wsUrl, ledger, reconnect: true, retryRefused: true };
-  // So slow each that credit lasts until the buffer is full, and some are refused.
+  // Each so slow that credit lasts until the buffer is full and some are rejected.
   const clients = await acknowledgedClients(t, 40, options);
   const plain = await plainSources(t, 4, gateway.wsUrl, ledger);
   const slow = { eventsPerSecond: 160, eventsPerFrame: 2, prefix: 'a-', msgBytes: 400 };
@@ -58,13 +58,13 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
 
   await untilLogged(gateway, 'Kafka outage ended');
   const ends = ['Kafka outage began', 'Kafka outage ended'];
-  const felt = ends.map((msg) => logged(gateway, msg).length);
-  assert.deepEqual(felt, [1, 1], 'the outage was felt');
+  const lines = ends.map((msg) => logged(gateway, msg).length);
+  assert.deepEqual(lines, [1, 1], 'one outage was logged');
   const [refused, dropped] = ['refused', 'dropped'].map((fate) =>
     metrics.value(`forebay_events_${fate}_total`, { reason: 'buffer_full' }),
   );
   assert(refused! > 0 && dropped! > 0, `refused ${refused}, dropped ${dropped}: it was full`);
-  assert.equal(publicAnswer!.status, 503, 'a full buffer is not ready');
+  assert.equal(publicAnswer!.status, 503, 'not ready with a full buffer');
   assert.deepEqual(
     plain.map(({ connections }) => connections),
     [1, 1, 1, 1],
@@ -85,7 +85,7 @@ test('Kafka away for 20 s under load: bounded memory, nothing acknowledged lost,
   t.diagnostic(describeReconciliation(verdict)[0]!);
   t.diagnostic(
     `buffer ${mib(bufferMax)}, resident ${mib(residentMax)} at most (budget ${mib(BUDGET_BYTES)}); ` +
-      `dropped ${dropped}, refused ${refused}; Kafka started and drained in ${recoveredMs} ms`,
+      `dropped ${dropped}, rejected ${refused}; Kafka started and drained in ${recoveredMs} ms`,
   );
   assert(bufferMax <= BUDGET_BYTES, `buffer ${bufferMax}`);
   assert(residentMax <= BUDGET_BYTES + BESIDE_BUDGET_BYTES, `resident ${residentMax}`);

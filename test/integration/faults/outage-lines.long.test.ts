@@ -1,4 +1,4 @@
-/** What the log says of an outage of each kind: its beginning, its end, and little more. */
+/** Log lines of each kind of outage: its beginning, its end, and little more. */
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { FaultProxy } from '../../../bench/chaos/proxy.ts';
@@ -23,12 +23,12 @@ const PARTITIONS = 4;
 const EVENT_TIMEOUT_MS = 60_000;
 const BEGAN = 'Kafka outage began';
 const NO_TOPIC = 'topic does not exist and KAFKA_CREATE_TOPIC is 0';
-/** From the fault to its line: 4 s without progress, a second look, and a busy machine. */
+/** From the fault to its line: 4 s without progress, a second check, and a busy machine. */
 const NOTICED_MS = 15_000;
 
 let cluster: KafkaCluster;
 let proxy: FaultProxy;
-/** Behind the proxy, which is what this listener advertises. */
+/** Advertised address, that of the proxy. */
 let outside: string[];
 
 before(async () => {
@@ -52,7 +52,7 @@ interface Kind {
   end(topic: string): Promise<void> | void;
   readonly reason: RegExp;
   readonly brokers?: () => readonly string[];
-  /** What was stored before is gone. */
+  /** Earlier records are lost. */
   readonly deletes?: true;
 }
 
@@ -90,7 +90,7 @@ const KINDS: readonly Kind[] = [
   },
 ];
 
-/** A gateway of two workers on a topic of its own, under load, and the account in the end. */
+/** Runs a gateway of two workers on a topic of its own under load, and balances the ledger. */
 async function underLoad(t: TestContext, kind: Kind) {
   const topic = uniqueTopic();
   await make(topic);
@@ -124,7 +124,7 @@ const number = (value: unknown): number => {
   return value;
 };
 
-/** Warnings and errors, but for those of the start. */
+/** Warnings and errors, except those of the start. */
 function complaints(gateway: Gateway) {
   const ofStart =
     /^(topic has replication factor 1|min.insync.replicas is 1|authentication is not configured)/;
@@ -170,7 +170,7 @@ describe('an outage', () => {
     });
   }
 
-  test('too few replicas are in sync: Kafka’s word, once for both workers', async (t) => {
+  test('NOT_ENOUGH_REPLICAS is logged once for both workers', async (t) => {
     const topic = uniqueTopic();
     const fake = await FakeCluster.start({ topics: { [topic]: PARTITIONS } });
     t.after(() => fake.close());
@@ -195,13 +195,13 @@ describe('an outage', () => {
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('Kafka is away at the start: an error, and its end when Kafka comes', async (t) => {
+  test('no Kafka at the start: an error, and its end when Kafka starts', async (t) => {
     const [port] = (await freePorts(1)) as [number];
     const env = { FOREBAY_WORKERS: '2' };
     const options = { brokers: [`127.0.0.1:${port}`], topic: uniqueTopic(), env, ready: false };
     const gateway = await startGateway(options);
     t.after(() => gateway.kill());
-    // From the start of its process.
+    // Since the start of its process.
     const began = await untilLogged(gateway, BEGAN, 2 * NOTICED_MS);
     assert.equal(began.reason, 'Kafka cannot be reached: connection refused');
     assert.equal(began.waitingEvents, 0);

@@ -1,4 +1,4 @@
-/** Rights that are withdrawn and granted again: how soon all partitions flow. */
+/** ACLs revoked and granted again: time until all partitions flow. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,13 +22,13 @@ import { logged, readyz, untilLogged, untilStored } from '../../../testing/watch
 import { allowDave, login, startSecureKafka } from '../../support/secure-kafka.ts';
 
 const PARTITIONS = 6;
-/** The slow back-off is 5 s at most; the rest is for rights to spread, and a busy machine. */
+/** The slow back-off is up to 5 s; the rest is for ACLs to propagate, and a busy machine. */
 const RECOVERED_MS = 7_000;
 const REFUSES = 'Kafka rejects writes: check its ACLs and policies';
 
 let cluster: KafkaCluster;
 
-/** Denies dave this operation on the topic, or no longer. */
+/** Denies dave this operation on the topic, or revokes the denial. */
 async function deny(topic: string, operation: number, denied: boolean): Promise<void> {
   const { AclResourceTypes, ResourcePatternTypes, AclPermissionTypes } = kafkajs;
   const rule = {
@@ -65,7 +65,7 @@ describe('rights are withdrawn under load', {
     ['WRITE', 25_000],
     ['ALL', 8_000],
   ] as const) {
-    test(`${right} for ${forMs} ms: an alarm, and all partitions flow soon after`, async (t) => {
+    test(`${right} for ${forMs} ms: an alarm, then all partitions flow again`, async (t) => {
       const topic = uniqueTopic();
       await createTopic({ brokers: cluster.brokers, topic }, { numPartitions: PARTITIONS });
       await allowDave(cluster.brokers, topic);
@@ -118,7 +118,7 @@ describe('rights are withdrawn under load', {
     });
   }
 
-  test('no right to create the topic: said with Kafka’s word, and taken up when it is there', async (t) => {
+  test('not authorized to create the topic: reported by error name, and used once it exists', async (t) => {
     const topic = uniqueTopic();
     const brokers = cluster.secureBrokers('SASL_PLAINTEXT');
     const options = { brokers, topic, env: login('plain', 'dave'), ready: false };

@@ -24,10 +24,10 @@ import { atRest, logged, readyz, untilLogged, untilStored, Watch } from '../../.
 const { brokers } = await sharedKafka();
 
 const ENDED = 'rolling restart completed';
-/** What the kernel resets: it had accepted for the listener that closes. */
+/** Connections reset by the kernel, which had accepted them for the closing listener. */
 const RESET = /ECONNRESET|socket hang up/;
 
-/** Asks for readiness and opens connections, one after the other, until `stop`. */
+/** Requests readiness and opens connections, one after the other, until `stop`. */
 class Newcomers {
   opened = 0;
   readonly failures: string[] = [];
@@ -52,7 +52,7 @@ class Newcomers {
         const client = await new PlainClient({ url: this.#gateway.wsUrl }).open();
         await client.close();
         this.opened++;
-        // The public port may reset a connection of its own: the admin port speaks for both.
+        // The public port may reset a connection: the admin port reports for both.
         const { status } = await fetch(`${this.#gateway.adminUrl}/readyz`);
         if (status !== 200) this.failures.push(`/readyz ${status}`);
       } catch (error) {
@@ -63,7 +63,7 @@ class Newcomers {
   }
 }
 
-test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (t) => {
+test('SIGHUP under load: all workers are replaced, nothing is lost, no connection is rejected', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_WORKERS: '2', FOREBAY_DRAIN_SPREAD_MS: '200' };
   const gateway = await startGateway({ brokers, topic, env });
@@ -91,11 +91,11 @@ test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (
   assert(!gateway.workers().some((pid) => pids.includes(pid)) && !pids.some(isRunning));
   const verdict = ledger.reconcile(await recordsOf({ brokers, topic }));
   assert(verdict.clean, describeReconciliation(verdict).join('\n'));
-  // Every frame was acknowledged before its connection ended: nothing went twice.
+  // Every frame was acknowledged before its connection ended: nothing was resent.
   assert.equal(verdict.unacknowledgedStored, 0);
   assert.deepEqual(violationsOf(clients), []);
   for (const { closes, connections } of clients) {
-    assert(connections > 1, 'each was told to go away');
+    assert(connections > 1, 'each connection received goaway');
     const byServer = closes.filter(({ code }) => code !== 1000);
     assert(byServer.every(({ code, reason }) => code === 1012 && reason === 'restart'));
   }
@@ -111,14 +111,14 @@ test('SIGHUP under load: all workers new, nothing lost, nobody refused', async (
   assert.deepEqual(watch.decreases(), []);
   assert.deepEqual(watch.unaccounted(), []);
   assert.equal(watch.failed, 0);
-  assert(watch.max('forebay_workers', { state: 'draining' }) > 0, 'a scrape saw one leave');
+  assert(watch.max('forebay_workers', { state: 'draining' }) > 0, 'a scrape saw a leaving worker');
   assert.deepEqual(logged(gateway, 'not ready'), []);
   assert.deepEqual(logged(gateway, 'worker died'), []);
   assert.equal((await gateway.stop()).code, 0);
   assert.deepEqual(gateway.errors, []);
 });
 
-test('a broken schema: the log says why, the old workers go on; POST /workers/restart mends it', async (t) => {
+test('a broken schema: the log has the reason, the old workers stay; POST /workers/restart recovers', async (t) => {
   const dir = await mkdtemp(join(tmpdir(), 'forebay-roll-'));
   t.after(() => rm(dir, { recursive: true }));
   const schema = join(dir, 'schema.json');
@@ -139,7 +139,7 @@ test('a broken schema: the log says why, the old workers go on; POST /workers/re
     [200, 200],
   );
   assert(pids.every(isRunning));
-  // A file that works is taken up.
+  // A valid file is loaded.
   await writeFile(schema, '{"type":"object","required":["msg"]}');
   const answer = await fetch(`${gateway.adminUrl}/workers/restart`, { method: 'POST' });
   assert.deepEqual([answer.status, await answer.json()], [202, { restart: 'begun' }]);

@@ -31,7 +31,7 @@ test('a wrong schema with several workers: one line, exit code 2', async (t) => 
   );
 });
 
-test('the port of another gateway, and of anybody: one line, exit code 1', async (t) => {
+test('a port in use, by another gateway or another program: one line, exit code 1', async (t) => {
   const place = { brokers, topic: uniqueTopic() };
   const gateway = await startGateway(place);
   t.after(() => gateway.kill());
@@ -48,10 +48,10 @@ test('the port of another gateway, and of anybody: one line, exit code 1', async
 });
 
 const STARTS = 3;
-/** The target on an idle machine is 1.0 s; this one may be busy. */
+/** The target on an idle machine is 1.0 s; this machine may be busy. */
 const START_MS_MAX = 3_000;
 
-test('start to ready with Kafka up and the topic there', async (t) => {
+test('time from start to ready with Kafka running and the topic present', async (t) => {
   const topic = uniqueTopic();
   await createTopic({ brokers, topic }, { numPartitions: 12 });
   const times: number[] = [];

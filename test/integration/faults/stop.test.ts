@@ -18,14 +18,14 @@ import { RawClient } from '../../support/raw-client.ts';
 
 let kafka: KafkaCluster;
 before(async () => {
-  // A node that is paused stays the leader: stalled, not dead.
+  // A paused node stays the leader: stalled, not dead.
   kafka = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
 });
 after(() => kafka?.close());
 
 const RESTART = { code: 1012, reason: 'restart' };
 
-/** A gateway of two workers that is under load of clients that do not come back. */
+/** Starts a gateway of two workers under load of clients that do not reconnect. */
 async function underLoad(
   t: TestContext,
   env: Record<string, string> = {},
@@ -47,7 +47,7 @@ async function untilClosed(clients: readonly AcknowledgedClient[]): Promise<void
   for (const { closes } of clients) assert.deepEqual(closes, [RESTART]);
 }
 
-/** One event over HTTP. */
+/** Sends one event over HTTP. */
 function posted(gateway: Gateway, agent: Agent): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const asked = request(`${gateway.httpUrl}/events`, { method: 'POST', agent });
@@ -56,10 +56,10 @@ function posted(gateway: Gateway, agent: Agent): Promise<IncomingMessage> {
   });
 }
 
-/** Nothing of the instance is left. */
+/** Asserts that no process and no port of the instance is left. */
 async function checkGone(gateway: Gateway, workers: readonly number[]): Promise<void> {
   await untilGone([gateway.pid, ...workers]);
-  // A process is a zombie a moment before the last of its threads lets go of its sockets.
+  // A process is a zombie shortly before its last thread closes its sockets.
   for (const port of [gateway.port, gateway.adminPort]) {
     await until(() => isFree(port), { deadlineMs: 5_000, what: `port ${port} to be free` });
   }
@@ -67,7 +67,7 @@ async function checkGone(gateway: Gateway, workers: readonly number[]): Promise<
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  test(`${signal} under load: all is settled, every socket gets 1012, exit code 0`, async (t) => {
+  test(`${signal} under load: everything is settled, every socket gets 1012, exit code 0`, async (t) => {
     const { topic, gateway, ledger, clients, load, workers } = await underLoad(t);
     const plain = await new PlainClient({ url: gateway.wsUrl }).open();
     assert.equal(workers.length, 2);
@@ -83,7 +83,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const verdict = ledger.reconcile(await recordsOf({ brokers: kafka.brokers, topic }));
     assert(verdict.clean, describeReconciliation(verdict).join('\n'));
     assert(verdict.acknowledged >= 500);
-    // What was stored was acknowledged before the socket closed.
+    // Stored events were acknowledged before the socket closed.
     assert.equal(verdict.unacknowledgedStored, 0);
     assert.deepEqual(violationsOf(clients), []);
     for (const { goaway } of clients) {
@@ -95,9 +95,9 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   });
 }
 
-test('the drain’s deadline with Kafka stalled: exit code 1, a line with the count left', async (t) => {
+test('drain timeout with Kafka stalled: exit code 1, a line with the number of events left', async (t) => {
   const drainMs = 2_000;
-  // One partition, one event in a frame: what is settled is acknowledged, none waits for another.
+  // One partition, one event per frame: settled frames are acknowledged, none waits for another.
   const env = { FOREBAY_DRAIN_TIMEOUT_MS: String(drainMs), KAFKA_TOPIC_PARTITIONS: '1' };
   const one = { eventsPerFrame: 1 };
   const { topic, gateway, ledger, clients, load, workers } = await underLoad(t, env, one);
@@ -108,7 +108,7 @@ test('the drain’s deadline with Kafka stalled: exit code 1, a line with the co
     const startMs = performance.now();
     gateway.signal('SIGTERM');
     await untilLogged(gateway, 'drain started');
-    // Or frames that are on their way when the sockets end would have no answer either.
+    // Otherwise frames in flight at the end of the sockets would have no reply either.
     await load.stop();
     const exit = await gateway.exit;
     ms = performance.now() - startMs;
@@ -124,35 +124,35 @@ test('the drain’s deadline with Kafka stalled: exit code 1, a line with the co
   const verdict = ledger.reconcile(await recordsOf({ brokers: kafka.brokers, topic }));
   assert(verdict.clean, describeReconciliation(verdict).join('\n'));
   const open = verdict.sent - verdict.acknowledged - verdict.refused;
-  assert.equal(ended?.left, open, 'left is what the clients had no answer for');
+  assert.equal(ended?.left, open, 'the count equals the unanswered events of the clients');
 });
 
-test('after goaway: taken while its sender may not have heard of it, then draining', async (t) => {
+test('after goaway: frames are accepted during the grace period, then rejected with draining', async (t) => {
   const topic = uniqueTopic();
   const gateway = await startGateway({ brokers: kafka.brokers, topic });
   t.after(() => gateway.kill());
-  // It answers no ping: its goaway may be on the way.
+  // It answers no ping: its goaway may be in flight.
   const client = await RawClient.open(gateway.httpUrl);
   client.send(good('before'));
-  await client.heard('{"ack":1}');
+  await client.received('{"ack":1}');
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.after(() => agent.destroy());
   assert.equal((await posted(gateway, agent)).statusCode, 200);
   kafka.pause(0);
   try {
     gateway.signal('SIGTERM');
-    await client.heard('{"goaway":');
+    await client.received('{"goaway":');
     client.send(good('after'));
-    // It has no fate: the connection outlives the grace.
+    // It is not settled: the connection outlives the grace period.
     await sleep(LIMITS.goawayGraceMs + 200);
     client.send(good('late'));
-    await client.heard('{"nack":3,"errors":[{"code":"draining","retry":true');
+    await client.received('{"nack":3,"errors":[{"code":"draining","retry":true');
     const { statusCode, headers } = await posted(gateway, agent);
     assert.deepEqual([statusCode, headers.connection], [503, 'close']);
   } finally {
     kafka.resume(0);
   }
-  await client.heard('{"ack":3}');
+  await client.received('{"ack":3}');
   assert.deepEqual(await client.closed, RESTART);
   assert.deepEqual(await gateway.exit, { code: 0, signal: null });
   const records = await recordsOf({ brokers: kafka.brokers, topic });
@@ -163,12 +163,12 @@ test('after goaway: taken while its sender may not have heard of it, then draini
   ]);
 });
 
-test('a second signal ends it at once, exit code 1', async (t) => {
+test('a second signal ends it at once with exit code 1', async (t) => {
   const { gateway, clients, load, workers } = await underLoad(t);
   kafka.pause(0);
   try {
     await until(() => clients.every(({ outstanding }) => outstanding > 2));
-    // What is left is as of the last numbers that the primary was told.
+    // The count is that of the last snapshot.
     const inFlight = async () => (await gateway.metrics()).value('forebay_events_in_flight');
     await until(async () => (await inFlight()) > 0, { what: 'events in flight' });
     gateway.signal('SIGTERM');
@@ -186,7 +186,7 @@ test('a second signal ends it at once, exit code 1', async (t) => {
   assert(Number(logged(gateway, 'second signal received, exiting immediately')[0]?.left) > 0);
 });
 
-test('a primary killed with SIGKILL leaves no worker and no port behind', async (t) => {
+test('a primary killed with SIGKILL leaves no worker and no open port', async (t) => {
   const { topic, gateway, ledger, load, workers } = await underLoad(t);
   assert.equal(workers.length, 2);
   gateway.signal('SIGKILL');

@@ -27,7 +27,7 @@ async function file(name: string, text: string): Promise<string> {
   return path;
 }
 
-test('wrong TLS files: one line that names the setting, exit code 1', async (t) => {
+test('invalid TLS files: one line that names the setting, exit code 1', async (t) => {
   const missing = join(dir, 'missing.pem');
   const garbage = await file('garbage.pem', 'no certificate at all\n');
   const cert = await file('cert.pem', rootCertificates[0]!);
@@ -56,7 +56,7 @@ test('wrong TLS files: one line that names the setting, exit code 1', async (t) 
   await Promise.all(checks);
 });
 
-/** A server that only ever gets as far as the handshake. @returns its address, and how many came */
+/** Starts a server that fails every handshake. @returns its address and number of connections */
 async function tlsServer(t: TestContext, options: TlsOptions) {
   const server = createServer(options);
   let connections = 0;
@@ -67,7 +67,7 @@ async function tlsServer(t: TestContext, options: TlsOptions) {
   return { address: `127.0.0.1:${port}`, connections: () => connections };
 }
 
-/** Starts a gateway that cannot become ready, and waits until it says so and why. */
+/** Starts a gateway that cannot become ready, and waits until it reports the reason. */
 async function notReady(t: TestContext, broker: string, tls: '0' | '1', reason: string) {
   const env = { KAFKA_TLS: tls };
   const gateway = await startGateway({
@@ -86,13 +86,13 @@ async function notReady(t: TestContext, broker: string, tls: '0' | '1', reason: 
 }
 
 describe('gateway and broker do not agree on TLS', { concurrency: 3 }, () => {
-  test('TLS asked of a Kafka without: it goes on, and says it plainly', async (t) => {
+  test('TLS to a Kafka without TLS: retried, with a clear reason', async (t) => {
     const reason = 'Kafka does not answer the TLS handshake: does the broker speak TLS?';
     const gateway = await notReady(t, brokers[0]!, '1', reason);
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('no TLS asked of a port that wants it: retried, and said plainly', async (t) => {
+  test('plain text to a TLS port: retried, with a clear reason', async (t) => {
     const { address, connections } = await tlsServer(t, {});
     const reason =
       'Kafka closed the connection: does the broker expect TLS or SASL, ' +
@@ -103,7 +103,7 @@ describe('gateway and broker do not agree on TLS', { concurrency: 3 }, () => {
   });
 
   const skip = missingTool('openssl');
-  test('a certificate that nobody vouches for: retried, and said plainly', { skip }, async (t) => {
+  test('an untrusted certificate: retried, with a clear reason', { skip }, async (t) => {
     const [key, cert] = [join(dir, 'self.key'), join(dir, 'self.pem')];
     const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=127.0.0.1'];
     execFileSync('openssl', [...request, '-keyout', key, '-out', cert], { stdio: 'ignore' });

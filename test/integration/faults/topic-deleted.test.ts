@@ -19,7 +19,7 @@ import { atRest, logged, produceErrors, untilStored, Watch } from '../../../test
 
 const { brokers } = await sharedKafka();
 
-/** Deletes the topic. @returns where its partitions ended just before */
+/** Deletes the topic. @returns the end offsets of its partitions just before */
 async function deleteNow(topic: string, ledger: Ledger): Promise<Offsets> {
   const ends = await noteOffsets({ brokers, topic });
   ledger.topicDeleting();
@@ -27,7 +27,7 @@ async function deleteNow(topic: string, ledger: Ledger): Promise<Offsets> {
   return ends;
 }
 
-test('a topic deleted under load is made again, and what is acknowledged from then on is there', async (t) => {
+test('a topic deleted under load is recreated, and holds every event acknowledged since', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_WORKERS: '2', KAFKA_TOPIC_PARTITIONS: '6' };
   const gateway = await startGateway({ brokers, topic, env });
@@ -50,7 +50,7 @@ test('a topic deleted under load is made again, and what is acknowledged from th
   await untilMadeAgain({ brokers, topic }, ends);
   ledger.newIncarnation();
   const newFrom = clients.map(({ acknowledgedEvents }) => acknowledgedEvents);
-  // Nothing hangs: each client hears of events that it sends from now on.
+  // Nothing hangs: each client receives results of the events it sends from now on.
   const acknowledged = () => clients.map((client, i) => client.acknowledgedEvents - newFrom[i]!);
   const what = () => `100 acknowledgements each, not ${acknowledged()}`;
   await until(() => acknowledged().every((events) => events > 100), { what });
@@ -60,7 +60,7 @@ test('a topic deleted under load is made again, and what is acknowledged from th
   const metrics = await atRest(gateway);
   await watch.stop();
 
-  assert((await produceErrors(gateway)) > errorsBefore, 'the deletion was felt');
+  assert((await produceErrors(gateway)) > errorsBefore, 'the deletion caused errors');
   const records = await recordsOf({ brokers, topic });
   const verdict = ledger.reconcile(records);
   assert(verdict.clean, describeReconciliation(verdict).join('\n'));

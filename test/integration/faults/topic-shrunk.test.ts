@@ -1,4 +1,4 @@
-/** A topic that is deleted and created again with another number of partitions, time and again. */
+/** A topic that is repeatedly deleted and recreated with another number of partitions. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { arrayOf, good } from '../../../testing/events.ts';
@@ -19,17 +19,17 @@ import { until } from '../../../testing/wait.ts';
 import { logged } from '../../../testing/watch.ts';
 import { useAnyObjectSchema } from '../../support/use-stage.ts';
 
-/** Far less than the deadline of an event, and than anything that is stuck would take. */
+/** Far below the event timeout, and below the time of any stuck event. */
 const ANSWERED_MS_MAX = 8_000;
 const KEYS = Array.from({ length: 24 }, (_, index) => `key ${index}`);
-/** `clientId` is the key; events without one go anywhere. */
+/** `clientId` is the key; events without one go to any partition. */
 const keyed = (name: string, key: string) => good(`${name} ${key}`, { clientId: key });
 const keyless = (name: string, key: string) => good(`${name} ${key}`, { clientId: null });
 
 const { brokers } = await sharedKafka();
 const schema = { FOREBAY_EVENT_SCHEMA: useAnyObjectSchema() };
 
-/** Clients of all kinds; each has sent and settled an event of each key. */
+/** Clients of each kind. */
 class Clients {
   readonly #gateway: Gateway;
   readonly #frames: FrameClient;
@@ -49,9 +49,9 @@ class Clients {
   }
 
   /**
-   * Sends 24 keys each way, with and without a key. What is told `timeout`, since the former topic may
-   * have had it, is sent again; nothing waits for that.
-   * @returns the ids, each stored or on its way; of plain clients only where `all` have to be
+   * Sends events of 24 keys by each client, with and without a key. Events with `timeout`, which may
+   * be in the former topic, are resent without waiting for the result.
+   * @returns ids that are or will be stored; those of plain clients only with `all`
    */
   async send(name: string, all = true): Promise<string[]> {
     const startedMs = performance.now();
@@ -97,7 +97,7 @@ class Clients {
   }
 }
 
-/** Ids in the topic, until all of `wanted` are there. */
+/** Waits until all of `wanted` are in the topic. @returns its ids */
 async function untilStored(place: TopicPlace, wanted: readonly string[]): Promise<void> {
   let found: string[] = [];
   await until(
@@ -108,7 +108,7 @@ async function untilStored(place: TopicPlace, wanted: readonly string[]): Promis
     },
     { everyMs: 100, what: () => `events; missing: ${wanted.filter((id) => !found.includes(id))}` },
   );
-  assert.equal(new Set(found).size, found.length, 'each is stored once');
+  assert.equal(new Set(found).size, found.length, 'each event is stored once');
 }
 
 async function settled(gateway: Gateway): Promise<void> {
@@ -118,7 +118,7 @@ async function settled(gateway: Gateway): Promise<void> {
   assert.equal((await gateway.stop()).code, 0);
 }
 
-test('created by others with 3, 1, 7 and 12 partitions: every event of each client is stored', async (t) => {
+test('recreated externally with 3, 1, 7 and 12 partitions: every event of each client is stored', async (t) => {
   const topic = uniqueTopic();
   const place = { brokers, topic };
   await createTopic(place, { numPartitions: 12 });
@@ -137,7 +137,7 @@ test('created by others with 3, 1, 7 and 12 partitions: every event of each clie
   await settled(gateway);
 });
 
-test('created again by the gateway, with fewer partitions than before: the same', async (t) => {
+test('recreated by the gateway with fewer partitions: every event of each client is stored', async (t) => {
   const topic = uniqueTopic();
   const place = { brokers, topic };
   await createTopic(place, { numPartitions: 12 });
@@ -156,7 +156,7 @@ test('created again by the gateway, with fewer partitions than before: the same'
   await settled(gateway);
 });
 
-test('what the new topic takes is read again', async (t) => {
+test('max.message.bytes of the new topic is read again', async (t) => {
   const topic = uniqueTopic();
   const place = { brokers, topic };
   const limit = (bytes: number) => [{ name: 'max.message.bytes', value: `${bytes}` }];

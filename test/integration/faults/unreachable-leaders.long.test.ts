@@ -1,4 +1,4 @@
-/** Bootstrap works and the leaders do not: `advertised.listeners` that lead nowhere. */
+/** Reachable bootstrap servers and unreachable leaders: wrong `advertised.listeners`. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -31,7 +31,7 @@ let controllerPort: number;
 const bootstrap = new Map<Listener, number>();
 const advertised = new Map<Listener, string>();
 
-/** One node with a listener for each way to lead clients astray. */
+/** Starts one node with a listener for each wrong advertised address. */
 async function startMisleadingKafka(): Promise<void> {
   const [plain, controller, tls, refused, ...own] = await freePorts(4 + LISTENERS.length);
   plainPort = plain!;
@@ -86,7 +86,7 @@ async function start(t: TestContext, port: number, topic: string, env = {}): Pro
   return gateway;
 }
 
-/** Waits until both ports say 503 with a reason like this. */
+/** Waits until both ports return 503 with a reason like this. */
 async function untilReason(gateway: Gateway, reason: RegExp): Promise<void> {
   let answers: unknown;
   await until(
@@ -147,7 +147,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
     });
   }
 
-  test('the topic is missing too: the reason why it is not created is said, with the address', async (t) => {
+  test('with a missing topic: the reason why it is not created is reported with the address', async (t) => {
     const gateway = await start(t, bootstrap.get('NAME')!, uniqueTopic());
     await untilReason(gateway, /^the topic does not exist$/);
     await untilReason(gateway, /^topic creation failed: .*host name cannot be resolved/);
@@ -156,7 +156,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('a topic that Kafka does not create: its word is said, and it is taken up when it is there', async (t) => {
+  test('a topic that Kafka refuses to create: reported by error name, and used once it exists', async (t) => {
     const topic = uniqueTopic();
     const gateway = await start(t, plainPort, topic, { KAFKA_TOPIC_REPLICATION: '3' });
     await untilReason(gateway, /^topic creation failed: Kafka answers INVALID_REPLICATION_FACTOR$/);
@@ -184,7 +184,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
     assert.equal((await gateway.stop()).code, 0);
   });
 
-  test('the first of KAFKA_BROKERS is dead: the topic is created all the same', async (t) => {
+  test('the first of KAFKA_BROKERS is down: the topic is created nevertheless', async (t) => {
     const brokers = ['127.0.0.1:1', `127.0.0.1:${plainPort}`];
     const gateway = await startGateway({ brokers, topic: uniqueTopic() });
     t.after(() => gateway.kill());
@@ -211,7 +211,7 @@ describe('leaders that cannot be reached', { skip: missingTool('openssl'), concu
   });
 });
 
-test('one of two leaders cannot be reached: ready, its address in a warning, the other one stores', async (t) => {
+test('one of two leaders is unreachable: ready, its address in a warning, the other one stores', async (t) => {
   const topic = uniqueTopic();
   const fake = await FakeCluster.start({ brokers: 2, topics: { [topic]: 2 } });
   t.after(() => fake.close());

@@ -1,4 +1,4 @@
-/** A Kafka that answers and stores nothing: what /readyz and the log say of it. */
+/** A Kafka that responds and stores nothing: /readyz and log lines. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,7 +15,7 @@ const NOTICED_MS = 40_000;
 const NO_ID = 'Kafka answers CLUSTER_AUTHORIZATION_FAILED for a producer id';
 const REFUSES = 'Kafka rejects writes: check its ACLs and policies';
 
-/** A cluster of two brokers whose producer ids a test grants and withdraws. */
+/** A cluster of two brokers whose producer ids a test grants and refuses. */
 async function withIds(t: TestContext) {
   const topic = uniqueTopic();
   const fake = await FakeCluster.start({ brokers: 2, topics: { [topic]: 2 } });
@@ -25,7 +25,7 @@ async function withIds(t: TestContext) {
   return { fake, topic, target };
 }
 
-test('no producer id is given: not ready, and one outage until it is, though its events expire', async (t) => {
+test('no producer id: not ready, and one outage until there is one, although events expire', async (t) => {
   const { fake, topic, target } = await withIds(t);
   const env = { FOREBAY_WORKERS: '2', FOREBAY_EVENT_TIMEOUT_MS: String(EVENT_TIMEOUT_MS) };
   const gateway = await startGateway({ brokers: fake.addresses, topic, env, ready: false });
@@ -51,7 +51,7 @@ test('no producer id is given: not ready, and one outage until it is, though its
   assert.equal((await gateway.stop()).code, 0);
 });
 
-test('rights are withdrawn and the workers replaced: not ready, though no event comes', async (t) => {
+test('revoked ACLs and replaced workers: not ready, even without events', async (t) => {
   const { fake, topic, target } = await withIds(t);
   target.times = 0;
   const gateway = await startGateway({ brokers: fake.addresses, topic });
@@ -67,7 +67,7 @@ test('rights are withdrawn and the workers replaced: not ready, though no event 
   await gateway.kill();
 });
 
-test('brokers that fail for different reasons: both are said at once, and few lines', async (t) => {
+test('brokers that fail for different reasons: both are reported at once, in few lines', async (t) => {
   const brokers = ['127.0.0.1:1', 'kafka.invalid:9092'];
   const gateway = await startGateway({ brokers, topic: uniqueTopic(), ready: false });
   t.after(() => gateway.kill());

@@ -22,7 +22,7 @@ const READY_MS = 2_000;
 
 const { brokers } = await sharedKafka();
 
-test('a worker that hangs under load is killed and replaced; its neighbour goes on', async (t) => {
+test('a worker that hangs under load is killed and replaced; the other one keeps serving', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_WORKERS: '2', FOREBAY_WORKER_TIMEOUT_MS: String(TIMEOUT_MS) };
   const gateway = await startGateway({ brokers, topic, env });
@@ -41,13 +41,13 @@ test('a worker that hangs under load is killed and replaced; its neighbour goes 
   await until(async () => (await open()).every((count) => count > 0));
   const [hung, other] = gateway.workers() as [number, number];
   process.kill(hung, 'SIGSTOP');
-  // What it had written before has arrived by now.
+  // Its earlier writes have arrived by now.
   await sleep(500);
   const acknowledged = new Map(clients.map((client) => [client, client.acknowledgedEvents]));
   const line = await untilLogged(gateway, 'unresponsive worker killed');
   const killedMs = performance.now();
   assert.equal(line.workerPid, hung);
-  // Meanwhile the other one has served all of its clients.
+  // Meanwhile the other worker has served all its clients.
   const served = clients.filter((client) => client.acknowledgedEvents > acknowledged.get(client)!);
   assert(served.length > 0 && served.length < clients.length, `${served.length} were served`);
   await untilLogged(gateway, 'worker died');

@@ -19,18 +19,18 @@ import type { Metrics } from '../../../testing/metrics.ts';
 import { until } from '../../../testing/wait.ts';
 import { atRest, logged, untilLogged, untilStored, Watch } from '../../../testing/watch.ts';
 
-/** A gateway loses at most what it took since its last numbers: they come once a second. */
+/** Bound of lost events: those received since the last snapshot, which is sent once a second. */
 const SNAPSHOT_SECONDS = 1;
 const PER_SECOND = { acknowledged: 1_000, plain: 500 };
 
 let kafka: KafkaCluster;
 before(async () => {
-  // A node that is paused stays the leader: stalled, not dead.
+  // A paused node stays the leader: stalled, not dead.
   kafka = await startCluster({ overrides: { 'broker.session.timeout.ms': '9000' } });
 });
 after(() => kafka?.close());
 
-/** Two workers under load of acknowledged and plain clients; `fault` kills one of them. */
+/** Runs two workers under load of acknowledged and plain clients; `fault` kills one of them. */
 async function crash(t: TestContext, gateway: Gateway, topic: string, fault: () => Promise<void>) {
   const ledger = new Ledger();
   const url = gateway.wsUrl;
@@ -60,7 +60,7 @@ async function crash(t: TestContext, gateway: Gateway, topic: string, fault: () 
   const records = await recordsOf({ brokers: kafka.brokers, topic });
   const verdict = ledger.reconcile(records);
   const plainMissing = plainLoad.events - recordsWith('p-', records).length;
-  // Sends of acknowledged clients that were never answered: they went again, as another attempt.
+  // Unanswered sends of acknowledged clients: they were resent as another attempt.
   const unanswered = verdict.sent - plainLoad.events - verdict.acknowledged - verdict.refused;
   const reconnected = [...clients, ...plain].filter(({ connections }) => connections > 1).length;
   assert.deepEqual(violationsOf(clients), []);
@@ -80,7 +80,7 @@ async function workers(gateway: Gateway, state: string): Promise<number> {
 function checkCrash(t: TestContext, result: Awaited<ReturnType<typeof crash>>): void {
   const { verdict, plainMissing, unanswered, reconnected, metrics, watch } = result;
   assert(verdict.clean, describeReconciliation(verdict).join('\n'));
-  assert(reconnected > 0, 'somebody was connected to the worker that died');
+  assert(reconnected > 0, 'clients were connected to the worker that died');
   assert.equal(metrics.value('forebay_worker_restarts_total', { cause: 'crash' }), 1);
   assert(watch.scrapes.length > 20 && watch.failed === 0, 'every scrape is answered');
   assert.deepEqual(watch.decreases(), []);
@@ -92,7 +92,7 @@ function checkCrash(t: TestContext, result: Awaited<ReturnType<typeof crash>>): 
   assert(Math.abs(lost - difference) <= snapshotEvents, `lost ${lost}, ledger ${difference}`);
 }
 
-test('a worker killed under load: another takes over, counters stay, nothing acknowledged is lost', async (t) => {
+test('a worker killed under load: another takes over, counters stay, no acknowledged event is lost', async (t) => {
   const topic = uniqueTopic();
   const env = { FOREBAY_WORKERS: '2' };
   const gateway = await startGateway({ brokers: kafka.brokers, topic, env });

@@ -16,12 +16,12 @@ export const apiVersions: Api = {
   },
 };
 
-/** The last version without topic ids is the last that is spoken. */
+/** The last version without topic ids is the last supported one. */
 function withoutIds(api: Api): Api {
   return api.name === 'Metadata' ? { ...api, max: 4 } : api;
 }
 
-/** What a client hears that asks in a version too new: the error in version 0, and the list. */
+/** Response to an unknown version: the error in version 0, and the list. */
 export function answerUnsupported(apis: readonly Api[]): Writer {
   return listed(apis, UNSUPPORTED_VERSION);
 }

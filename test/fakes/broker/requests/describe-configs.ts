@@ -3,7 +3,7 @@ import { Writer } from '../wire.ts';
 
 const TOPIC_CONFIG = 1;
 
-/** What a topic says of itself: as much as the steward asks for. */
+/** Configuration of a topic: the entries that the topic admin requests. */
 export const describeConfigs: Api = {
   name: 'DescribeConfigs',
   key: 32,
@@ -13,7 +13,7 @@ export const describeConfigs: Api = {
     const { cluster, body } = call;
     const resources = body.array(() => {
       const resource = { type: body.int8(), name: body.string() };
-      body.array(() => body.string()); // the names asked for: all are told
+      body.array(() => body.string()); // requested names: all entries are returned
       return resource;
     });
     body.boolean(); // synonyms: there are none

@@ -4,7 +4,7 @@ import { Writer } from '../wire.ts';
 
 const OFFSET_OUT_OF_RANGE = 1;
 const NOT_LEADER_OR_FOLLOWER = 6;
-/** Who asks for what is not there yet waits so long at the most. */
+/** Maximum wait of a fetch without data. */
 const WAIT_MS_MAX = 100;
 
 interface Part {
@@ -14,7 +14,7 @@ interface Part {
   readonly records: Buffer;
 }
 
-/** An injected code stands for every partition of the response. */
+/** An injected code applies to every partition of the response. */
 export const fetch: Api = {
   name: 'Fetch',
   key: 1,

@@ -4,7 +4,7 @@ import { Writer } from '../wire.ts';
 const EARLIEST = -2n;
 const LATEST = -1n;
 
-/** An injected code stands for every partition of the response. */
+/** An injected code applies to every partition of the response. */
 export const listOffsets: Api = {
   name: 'ListOffsets',
   key: 2,

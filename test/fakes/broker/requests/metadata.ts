@@ -6,7 +6,7 @@ const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const LEADER_NOT_AVAILABLE = 5;
 const CLUSTER_ID = 'fake-cluster';
 
-/** What a response says of one partition. */
+/** One partition of a response. */
 interface PartitionView {
   readonly index: number;
   readonly code: number;
@@ -20,7 +20,7 @@ interface TopicView {
   readonly partitions: readonly PartitionView[];
 }
 
-/** An injected code stands for every topic of the response. */
+/** An injected code applies to every topic of the response. */
 export const metadata: Api = {
   name: 'Metadata',
   key: 3,

@@ -11,7 +11,7 @@ interface Answered {
   readonly code: number;
 }
 
-/** Faults are met batch by batch; what happens to the wire happens to the whole response. */
+/** Faults apply batch by batch; wire faults apply to the whole response. */
 export const produce: Api = {
   name: 'Produce',
   key: 0,
@@ -49,7 +49,7 @@ function readTopics(call: Call): { topic: string; partitions: Answered[] }[] {
   return topics ?? [];
 }
 
-/** @returns undefined when the response is not to name the partition */
+/** @returns undefined if the response must omit the partition */
 function take(call: Call, topic: string, partition: number, bytes: Buffer): Answered | undefined {
   const { cluster, broker } = call;
   const atMs = performance.now();

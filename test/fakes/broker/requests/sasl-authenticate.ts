@@ -3,7 +3,7 @@ import { Writer } from '../wire.ts';
 
 const SASL_AUTHENTICATION_FAILED = 58;
 
-/** An injected code ends the connection behind the response, as a refused login does. */
+/** An injected code ends the connection after the response, as a failed login does. */
 export const saslAuthenticate: Api = {
   name: 'SaslAuthenticate',
   key: 36,

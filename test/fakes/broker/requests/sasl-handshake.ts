@@ -4,7 +4,7 @@ import { Writer } from '../wire.ts';
 const UNSUPPORTED_SASL_MECHANISM = 33;
 const ILLEGAL_SASL_STATE = 34;
 
-/** PLAIN only. An injected code ends the connection behind the response, as a broker does. */
+/** PLAIN only. An injected code ends the connection after the response, as a broker does. */
 export const saslHandshake: Api = {
   name: 'SaslHandshake',
   key: 17,
