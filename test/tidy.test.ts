@@ -44,6 +44,30 @@ test('every assertion of src has a message: generating one from the source takes
   assert.deepEqual(hits(sources, /\bassert(\.\w+)?\([^'"`]*\);$/), []);
 });
 
+/** Words of a translated English. Each has a better term in the field. */
+const DENIED = [
+  /^\s*\/\*\* (What|Who|Whom|Whose|That|Where|How)\b/,
+  /\b(somebody|someone|nobody|no one|who|whom|people)\b/i,
+  /\b(so many|so long as|so long|so often|at the most|at the least)\b/i,
+  /\b(of which|so that it may|what is the case|be had|besides?|thereof|whereof)\b/i,
+  /\b(hears?|heard|(is|are|was|were) told)\b/i,
+  /\b((comes?|came|becomes?|became) of|(taken|takes?) apart|taken up|lets? in|is there again)\b/i,
+  /\b(for ever|by and by|ere|in force|for the sake of|by way of|begin of)\b/i,
+  /\b(mend(s|ed)?|ails?|nowhere|anew|hitherto|once more|as yet|no more)\b/i,
+];
+
+test('texts use the terms of the field, and none of the deny-list', () => {
+  // The changelog quotes the messages of earlier versions, and this file the list.
+  const quoting = ['CHANGELOG.md', 'test/tidy.test.ts'];
+  const texts = tracked.filter(
+    (path) => /\.(ts|js|md|ya?ml|html|css|cfg|conf)$|file$/.test(path) && !quoting.includes(path),
+  );
+  assert.deepEqual(
+    DENIED.flatMap((pattern) => hits(texts, pattern)),
+    [],
+  );
+});
+
 test('no deferred work, and no disabled test', () => {
   const marks = new RegExp(['TO' + 'DO', 'FIX' + 'ME', '\\b(test|it)\\.' + 'only\\('].join('|'));
   assert.deepEqual(hits(code, marks), []);

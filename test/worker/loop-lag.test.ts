@@ -15,7 +15,7 @@ test('a loop that was held shows for how long, once, also when it was asked just
   t.after(() => lag.stop());
   await sleep(2 * idleMs);
   lag.takeSeconds();
-  assert.equal(lag.takeSeconds(), 0, 'it begins anew');
+  assert.equal(lag.takeSeconds(), 0, 'it starts again');
   const heldAtMs = performance.now();
   while (performance.now() - heldAtMs < HELD_MS);
   // By then it has looked: at the end of its pause, and that is over before this one.
