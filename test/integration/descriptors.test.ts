@@ -103,7 +103,7 @@ test('a worker that can open no file keeps running, and reports', { skip }, asyn
   assert(readdirSync(`/proc/${worker}/fd`).length > 8);
   const stored = async () => (await freshMetrics(gateway)).value('forebay_events_stored_total');
   const before = await stored();
-  assert((await stored()) > before);
+  await until(async () => (await stored()) > before);
   await load.stop();
   await allSettled(clients);
   assert.deepEqual([gateway.workers(), gateway.errors], [[worker], []]);
