@@ -1,9 +1,8 @@
 /**
- * Every setting, declared once. One invariant rules it: a value of a setting is one that its
- * declaration allows. Parsing (config.ts) and the texts of the command `config`, `--help` and
- * docs/configuration.md (reference.ts) come from these declarations.
+ * Declarations of all settings. Invariant: every value of a setting satisfies its declaration.
+ * Parsing (config.ts) and the texts of the command `config`, `--help` and docs/configuration.md
+ * (reference.ts) derive from them.
  */
-
 import { CODECS } from '../kafka/compression/codecs.ts';
 import { availableCores } from './cpu-count.ts';
 import { KIB, LIMITS, MIB } from './limits.ts';
@@ -24,7 +23,7 @@ import {
 
 const FOUR_GIB = 4096 * MIB;
 
-/** Asymmetric algorithms: the gateway never holds a key that signs. */
+/** Signature algorithms of JWTs. All are asymmetric: the gateway never holds a signing key. */
 const ALGORITHMS = [
   'RS256',
   'RS384',

@@ -1,13 +1,13 @@
 /**
- * The primary: forks the workers, keeps them alive, aggregates their metrics, serves operators.
- * This file wires its parts and holds their common decisions. One invariant rules it: it never
- * touches an event.
+ * The primary process: forks the workers, keeps them alive, aggregates their metrics, serves
+ * operators. This file connects its parts, and contains the decisions that concern several of them.
+ * Invariant: the primary never handles an event.
  *
- *   workers --messages--> supervisor --> totals       --> registry --> admin /metrics
- *                                    --> readiness    --> admin /readyz, and back to the workers
- *                                    --> topic admin  --> elects the worker that administers topics
- *                        totals      --> live view    --> admin /
- *                                    --> liveness     --> kills unresponsive workers
+ *   workers --messages--> supervisor --> metric totals --> registry  --> admin /metrics
+ *                                                      --> live view --> admin /
+ *                                    --> readiness     --> admin /readyz, and back to the workers
+ *                                    --> topic admin   --> elects the worker to administer topics
+ *                                    --> liveness      --> kills unresponsive workers
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
  *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
@@ -39,7 +39,7 @@ import { TopicAdminElection } from './topic-admin-election.ts';
 import { workerEnvironment } from './worker-env.ts';
 
 export interface PrimaryOptions {
-  /** File that the workers run. */
+  /** Script that the workers run. */
   readonly exec: string;
   readonly version: string;
   /** Warnings about the environment, for the log. */
@@ -48,12 +48,12 @@ export interface PrimaryOptions {
   readonly checkFiles: () => Promise<FileWarnings>;
 }
 
-const OPEN = 'authentication is not configured, accepting any client';
+const ANY_CLIENT = 'authentication is not configured, accepting any client';
 
 /**
- * Serves until a signal or a failure; returns after all workers have exited.
+ * Runs the primary until a signal or a failure; returns after all workers have exited.
  * @returns the exit code
- * @throws StartError if it fails to start, or if no worker can run
+ * @throws StartError if the instance fails to start, or if no worker can run
  */
 export async function runPrimary(config: Config, options: PrimaryOptions): Promise<number> {
   const fileWarnings = await options.checkFiles();
@@ -65,11 +65,11 @@ class Primary {
   readonly #options: PrimaryOptions;
   readonly #log = new DeferredLog();
   readonly #totals: MetricTotals;
-  readonly #gate = new ReadinessCheck();
+  readonly #readinessCheck = new ReadinessCheck();
   readonly #readinessLog = new ReadinessLog(this.#log, () => this.#stop.announced);
   readonly #faultLog = new FaultLog(this.#log);
   readonly #outage: Outage;
-  #notice: OutageNotice | undefined;
+  #outageNotice: OutageNotice | undefined;
   readonly #supervisor: Supervisor;
   readonly #topicAdmins: TopicAdminElection;
   readonly #liveness: Liveness;
@@ -93,8 +93,8 @@ class Primary {
     const { eventTimeoutMs } = config;
     this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
-    this.#readiness = this.#gate.update(this.#servingStatuses(), false);
-    this.#liveness = new Liveness(config.workerTimeoutMs, (worker) => this.#hangs(worker));
+    this.#readiness = this.#readinessCheck.update(this.#servingStatuses(), false);
+    this.#liveness = new Liveness(config.workerTimeoutMs, (worker) => this.#killHung(worker));
     this.#topicAdmins = new TopicAdminElection((worker, topic) =>
       supervisor.send(worker, { type: 'topicAdmin', topic }),
     );
@@ -154,14 +154,14 @@ class Primary {
     });
   }
 
-  /** Loads the live view while the workers start: earlier, it would delay them. */
+  /** Loads the live view while the workers start: loading it first would delay them. */
   async #loadLiveView(): Promise<void> {
     const { LiveView } = await import('./live-view/live-view.ts');
     const { kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
     const about = { version: this.#options.version, topic, brokers };
     this.#liveView = LiveView.of(this.#totals, about, {
       readiness: () => this.#readiness,
-      outage: () => this.#notice,
+      outage: () => this.#outageNotice,
       restartFailure: () => this.#rollingRestart.failure,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
@@ -189,7 +189,7 @@ class Primary {
       for (const warning of warnings) this.#log.write('warn', {}, warning);
       logSchema(this.#log, fileWarnings);
       if (!isLoopback(host) && !requiresAuthentication(this.#config))
-        this.#log.write('warn', { host }, OPEN);
+        this.#log.write('warn', { host }, ANY_CLIENT);
       return await this.#stop.ended;
     } finally {
       await loaded;
@@ -202,7 +202,7 @@ class Primary {
     }
   }
 
-  /** @returns a function that removes the listeners */
+  /** Handles signals and uncaught exceptions. @returns a function that removes the listeners */
   #listenToProcess(): () => void {
     const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
     const onHangup = () => this.#restartWorkers('SIGHUP');
@@ -228,13 +228,13 @@ class Primary {
     return this.#rollingRestart.request(cause);
   }
 
-  /** Sends a worker that receives messages from now on the current state. */
+  /** Sends the current state to a worker that has begun to receive messages. */
   #attached(worker: number): void {
     if (this.#stop.draining) {
       this.#stop.drainWorker(worker);
       return;
     }
-    const [readiness, outage] = [this.#readiness, this.#notice];
+    const [readiness, outage] = [this.#readiness, this.#outageNotice];
     this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;
     if (message !== undefined) this.#supervisor.send(worker, message);
@@ -277,7 +277,10 @@ class Primary {
     }
   }
 
-  /** A worker fails to start and exits: if others serve they continue, and its slot retries. */
+  /**
+   * Handles a worker that fails to start and exits. If another worker serves, the instance
+   * continues, and the slot retries; otherwise the instance stops.
+   */
   #fatal(slot: number, worker: number, error: StartError): void {
     const { message: reason } = error;
     if (this.#supervisor.serving()[slot - 1] !== worker)
@@ -289,7 +292,7 @@ class Primary {
     this.#log.write('error', { worker: slot, workerPid, reason }, 'worker failed to start');
   }
 
-  #hangs(worker: number): void {
+  #killHung(worker: number): void {
     const workerPid = this.#supervisor.pid(worker);
     this.#log.write('error', { workerPid }, 'unresponsive worker killed');
     this.#supervisor.kill(worker, 'hang');
@@ -325,17 +328,19 @@ class Primary {
   }
 
   #updateReadiness(): void {
-    const readiness = this.#gate.update(this.#servingStatuses(), this.#stop.announced);
+    const { announced } = this.#stop;
+    const readiness = this.#readinessCheck.update(this.#servingStatuses(), announced);
     const outage = noticeOf(this.#outage.current);
-    if (sameReadiness(readiness, this.#readiness) && sameNotice(outage, this.#notice)) return;
+    const isKnown = sameNotice(outage, this.#outageNotice);
+    if (isKnown && sameReadiness(readiness, this.#readiness)) return;
     this.#readiness = readiness;
-    this.#notice = outage;
+    this.#outageNotice = outage;
     this.#supervisor.broadcast({ type: 'readiness', readiness, outage });
     this.#readinessLog.update(readiness);
   }
 
   async #metrics(): Promise<{ contentType: string; text: string }> {
-    // Loaded at the first scrape: it would delay the start.
+    // Loaded at the first scrape, since it would delay the start.
     this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
       buildRegistry(this.#totals, {
         version: this.#options.version,

@@ -2,11 +2,11 @@
  * Creates the stages of a worker and connects them, in the order of an event's path:
  *
  *   ingress ─▶ decoder ─▶ intake ─▶ accumulator ─▶ producer ─▶ Kafka
- *      ▲                     │ rejected  │ full        │ outcomes
+ *      ▲                     │ rejected  │ full        │ results
  *      └──── acknowledger ◀──┴───────────┴─────────────┘
  *
  * The worker, the simulation and the tests of single stages share these functions, with different
- *   settings, links and listeners.
+ * settings, links and listeners.
  */
 import type { Config } from '../config/config.ts';
 import type { ConnectionBounds } from '../config/fd-limits.ts';
@@ -80,25 +80,25 @@ export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'max
 
 /**
  * Creates the producer that drains the buffer.
- * @param outcomes receives the delivery result of each batch
+ * @param deliveryListener receives the result of each batch
  */
 export function wireProducer(
   { lingerMs, eventTimeoutMs, maxRequestBytes }: ProducerSettings,
   { budget, accumulator, topics }: EventBuffer,
   { counters, log, faults }: Reporting,
   { codec, ...connection }: KafkaConnection,
-  outcomes: DeliveryListener,
+  deliveryListener: DeliveryListener,
 ): Producer {
   const compressor = codec && new Compressor(codec, budget, log);
   const bounds = { lingerMs, eventTimeoutMs, maxRequestBytes };
-  const stages = { budget, accumulator, compressor, counters, faults, outcomes };
+  const stages = { budget, accumulator, compressor, counters, faults, deliveryListener };
   return new Producer({ topics, ...bounds, ...stages, ...connection });
 }
 
 export type IntakeSettings = Pick<Config, 'maxFrameBytes' | 'keyField' | 'eventSchema'>;
 
-/** Validation of events, and results for their senders. */
-export interface Decision {
+/** Stages that accept or reject events, and report the results to their senders. */
+export interface IntakeStages {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
   /** Validates one parsed event. */
@@ -106,7 +106,7 @@ export interface Decision {
 }
 
 /**
- * Creates the stages that accept or reject events and answer their senders.
+ * Creates the intake and the acknowledger.
  * @param validate by default compiled from the settings' schema
  */
 export function wireIntake(
@@ -114,7 +114,7 @@ export function wireIntake(
   { budget, accumulator, topics: [topic] }: EventBuffer,
   { counters, log, faults }: Reporting,
   validate: Validator = loadValidator(eventSchema),
-): Decision {
+): IntakeStages {
   const acknowledger = new Acknowledger(
     counters,
     new Credit(budget, maxFrameBytes),
@@ -151,14 +151,14 @@ export type IngressSettings = Pick<
   | 'drainSpreadMs'
 >;
 
-/** Dependencies of ingress. */
+/** Dependencies of ingress that are not stages of the event path. */
 export interface IngressParts {
   readonly authenticator: Authenticator;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   readonly connections: ConnectionBounds;
   readonly readiness: () => Readiness;
   readonly page: PageSettings;
-  /** Time for input per turn of the event loop; by default on the clocks of the process. */
+  /** Time for input per event-loop turn; by default measured with the clocks of the process. */
   readonly turn?: TurnBudget;
   readonly slicer?: Slicer;
   readonly inputMemory?: InputMemory;
@@ -177,7 +177,7 @@ export interface Ingress {
 export function wireIngress(
   settings: IngressSettings,
   { budget }: Pick<EventBuffer, 'budget'>,
-  { acknowledger, intake }: Pick<Decision, 'acknowledger' | 'intake'>,
+  { acknowledger, intake }: Pick<IntakeStages, 'acknowledger' | 'intake'>,
   { counters, log }: Reporting,
   parts: IngressParts,
 ): Ingress {

@@ -24,9 +24,9 @@ import { Link } from './producer/link.ts';
 import type { Producer } from './producer/producer.ts';
 import { Reporter } from './reporter.ts';
 import {
-  type Decision,
   type EventBuffer,
   type Ingress,
+  type IntakeStages,
   type KafkaConnection,
   wireBuffer,
   wireIngress,
@@ -57,7 +57,7 @@ class Worker {
   readonly #log: Logger;
   readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
-  readonly #decision: Decision;
+  readonly #intakeStages: IntakeStages;
   readonly #producer: Producer;
   readonly #ingress: Ingress;
   readonly #listener: Listener;
@@ -76,12 +76,12 @@ class Worker {
     this.#authenticator = authenticator;
     const reporting = { counters: new Counters(), log, faults: this.#faults };
     const buffer = wireBuffer(config);
-    const decision = wireIntake(config, buffer, reporting);
-    const { acknowledger, validate } = decision;
+    const intakeStages = wireIntake(config, buffer, reporting);
+    const { acknowledger, validate } = intakeStages;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
-    const ingress = wireIngress(config, buffer, decision, reporting, {
+    const ingress = wireIngress(config, buffer, intakeStages, reporting, {
       authenticator,
       memory,
       connections,
@@ -89,7 +89,7 @@ class Worker {
       page: pageSettings(config, validate, () => this.#outage),
     });
     this.#buffer = buffer;
-    this.#decision = decision;
+    this.#intakeStages = intakeStages;
     this.#producer = producer;
     this.#memory = memory;
     this.#ingress = ingress;
@@ -226,9 +226,9 @@ class Worker {
     const allGone = () => passedMs() >= lastRequestsMs && !this.#listener.busy;
     await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
     this.#ingress.webSocket.rejectHandshakes();
-    this.#decision.intake.drain();
+    this.#intakeStages.intake.drain();
     await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
-    this.#decision.acknowledger.flush();
+    this.#intakeStages.acknowledger.flush();
     this.#ingress.webSocket.closeAll();
     await pause(CLOSE_FRAMES_MS);
     this.#listener.close();

@@ -82,7 +82,7 @@ async function drive(seed: number, withOthers: boolean): Promise<Result> {
       budget,
       accumulator,
       counters: new Counters(),
-      outcomes: {
+      deliveryListener: {
         stored: (batch) => ended(batch, true),
         rejected: (batch) => ended(batch, false),
         overdue: () => {},

@@ -7,10 +7,11 @@ import { partitionOfKey } from './murmur2.ts';
 import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX, readRecords } from './records.ts';
 import type { Partition, Topic } from './topic.ts';
 
-/** Initial buffer size of a batch; buffers grow, so that idle partitions hold little memory. */
+/** Initial buffer size of a batch: idle partitions hold little memory. */
 const FIRST_BUFFER_BYTES = 2 * KIB;
+/** Factor by which a full buffer grows. */
 const GROWTH = 4;
-/** Maximum distance in time of two records in a batch: the delta is a 32-bit varint. */
+/** Maximum time between two records of a batch: the delta is a 32-bit varint. */
 const TIMESTAMP_SPAN_MS = 2 ** 29;
 
 export interface AccumulatorOptions {
@@ -32,7 +33,7 @@ export class Accumulator {
   readonly #budget: Budget;
   readonly #batchBytes: number;
   readonly #key: Buffer;
-  /** Maximum bytes of a batch with several records, whatever its topic allows. */
+  /** Maximum bytes of a batch with several records; its topic may allow less. */
   #batchBytesMax: number;
   #owner!: Owner;
   #frame = 0;
@@ -58,7 +59,7 @@ export class Accumulator {
     this.#onTooLarge = listener;
   }
 
-  /** Whether the budget has room for a new frame; an event of it may still find none. */
+  /** Whether the budget has room for a new frame, though not necessarily for all of its events. */
   get acceptsFrames(): boolean {
     return this.#budget.acceptsFrames;
   }
@@ -84,7 +85,7 @@ export class Accumulator {
   /**
    * Appends event number `event` of the frame, a copy of `source[start, end)`, to `topic`.
    * @param key partition key; undefined = any partition
-   * @returns undefined if accepted, otherwise the rejection code; nothing is kept then
+   * @returns undefined if accepted; otherwise the rejection code, and nothing is kept
    */
   append(
     topic: Topic,
@@ -131,7 +132,8 @@ export class Accumulator {
 
   /**
    * Appends the records of `batch`, whose partition was removed, to the current partitions of
-   * `topic`: in order, and beyond the budget, as they were accepted. The caller releases `batch`.
+   * `topic`, in order. Exceeds the budget if necessary, since the events are already accepted. The
+   * caller releases `batch`.
    */
   repartition(batch: RecordBatch, topic: Topic): void {
     const { buffer, owners, frames, events, arrivalsMs } = batch;
@@ -153,7 +155,7 @@ export class Accumulator {
     }
   }
 
-  /** Releases the memory of a batch with a final outcome. */
+  /** Releases the memory of a batch that has its result. */
   release(batch: RecordBatch): void {
     this.#budget.release(batch.records * LIMITS.eventOverheadBytes);
     this.#releaseCompressed(batch);
@@ -184,8 +186,8 @@ export class Accumulator {
   }
 
   /**
-   * Returns the open batch with room for a record of up to `maxBytes`, grown or new; undefined =
-   * over budget.
+   * Returns an open batch with room for a record of up to `maxBytes`: the current one, grown if
+   * necessary, or a new one; undefined = over budget.
    */
   #batchWithRoom(
     partition: Partition,
@@ -216,8 +218,8 @@ export class Accumulator {
 
   /**
    * Returns the open batch of `partition` with room for a moved record, or a new one. Events that
-   * arrived far apart do not share a batch: it expires with its oldest. A batch allocates only what
-   * its records need: those of one batch may spread over all partitions.
+   * arrived far apart do not share a batch, since it expires with its oldest event. The buffer has
+   * only the needed size: the records of one removed batch may spread over all partitions.
    */
   #batchForMoved(
     partition: Partition,
@@ -274,6 +276,7 @@ export class Accumulator {
   }
 }
 
+/** Returns the partition of `topic` for a key, as Kafka's Java client chooses it. */
 function partitionWith(
   { partitions }: Topic,
   keySource: Uint8Array,

@@ -9,17 +9,17 @@ import {
   writeRecord,
 } from './records.ts';
 
-/** Sender of events, notified of their outcome: an ack stream, an HTTP reply, or a plain client. */
+/** Sender of events; receives their results: an ack stream, an HTTP reply, or a plain client. */
 export interface Owner {
-  /** A plain client ignores outcomes: its rejected events are dropped. */
+  /** A plain client receives no results: its rejected events are dropped. */
   readonly plain: boolean;
   readonly transport: 'ws' | 'http';
   /** Name of its API key or token; empty without authentication. */
   readonly identity: string;
-  /** Event `event` of `frame` was accepted; its outcome follows. */
+  /** Event `event` of `frame` was accepted; its result follows. */
   accepted(frame: number, event: number): void;
   /**
-   * The events `events[from, to)` of `frame` have an outcome.
+   * The events `events[from, to)` of `frame` have their result.
    * @returns false if the owner already received `timeout` for them: they do not count again
    */
   settled(frame: number, events: readonly number[], from: number, to: number): boolean;

@@ -11,7 +11,7 @@ import { KeyField } from '../decoder/key-field.ts';
 import type { KeylessEvents } from './keyless-events.ts';
 import type { Validator } from './validator.ts';
 
-/** Receives rejected events, and frames without an event index. */
+/** Receives rejected events; without an event index, rejected frames. */
 export type RejectionListener = (
   owner: Owner,
   frame: number,
@@ -22,11 +22,11 @@ export type RejectionListener = (
   retryAfterMs?: number,
 ) => void;
 
-/** State of a frame that is decoded in slices, carried from one slice to the next. */
+/** State of a frame decoded in slices, carried from one slice to the next. */
 export interface FrameProgress {
-  /** The buffer accepted no frames when it arrived. */
+  /** The buffer accepted no frames when this one arrived. */
   readonly noRoom: boolean;
-  /** Count and last index of the events without a token. */
+  /** Count and last index of the events rejected by a rate limit. */
   readonly rateLimited: number;
   readonly lastLimited: number;
   /** Count of events that the decoder or the schema rejected, and bytes of all others. */
@@ -51,12 +51,12 @@ export class Intake implements EventSink {
   #tooLate = false;
   #noRoom = false;
   #buckets: Buckets | undefined;
-  /** As in {@link FrameProgress}; not counted without buckets. */
+  /** {@link FrameProgress} of the current frame; not counted without buckets. */
   #rateLimited = 0;
   #lastLimited = 0;
   #rejected = 0;
   #validBytes = 0;
-  /** Codes of the frame whose message already names an event: clients receive one per code. */
+  /** Codes of the frame with a message that names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
   /**
@@ -87,11 +87,12 @@ export class Intake implements EventSink {
   }
 
   /**
-   * Begins a frame: subsequent events belong to `frame` of `owner`, and arrived at `arrivedMs`.
+   * Begins a frame: subsequent events belong to `frame` of `owner`.
    * @param tooLate reject valid events with `draining`: the connection is closing
-   * @param buckets rates beyond which events are rejected `rate_limited`; {@link end} settles them
+   * @param buckets rate limits, whose excess is `rate_limited`; {@link end} charges rejected bytes
+   * @param arrivalMs arrival on the monotonic clock, if earlier than now
    */
-  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, arrivedMs?: number): this {
+  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, arrivalMs?: number): this {
     this.#owner = owner;
     this.#frame = frame;
     if (this.#explained.size > 0) this.#explained.clear();
@@ -102,9 +103,9 @@ export class Intake implements EventSink {
     this.#rejected = 0;
     this.#validBytes = 0;
     this.#nowMs = performance.now();
-    this.#arrivalMs = arrivedMs ?? this.#nowMs;
+    this.#arrivalMs = arrivalMs ?? this.#nowMs;
     let timestamp = Date.now();
-    if (arrivedMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivedMs);
+    if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
     this.#accumulator.beginFrame(owner, frame, timestamp, this.#arrivalMs);
     return this;
   }
@@ -140,8 +141,8 @@ export class Intake implements EventSink {
   }
 
   /**
-   * Ends a decoded frame of `bytes`. Its rejected bytes take one token per
-   * `LIMITS.rejectedBytesPerToken`, less the tokens that its rejected events have taken.
+   * Ends a decoded frame of `bytes`. Its rejected bytes cost one token per
+   * `LIMITS.rejectedBytesPerToken`, minus the tokens that its rejected events have already taken.
    */
   end(bytes: number): void {
     const buckets = this.#buckets;
@@ -149,7 +150,7 @@ export class Intake implements EventSink {
     const tokens = Math.ceil((bytes - this.#validBytes) / LIMITS.rejectedBytesPerToken);
     if (tokens > this.#rejected) charge(buckets, tokens - this.#rejected, this.#nowMs);
     if (this.#rateLimited === 0) return;
-    // The wait reported with the last event without a token has become longer.
+    // The charge extends the wait that was reported with the last rate-limited event.
     const { text } = EVENT_CODES.rate_limited;
     const longer = waitMs(buckets, this.#rateLimited);
     this.#owner.rejected(this.#frame, this.#lastLimited, 'rate_limited', text, longer);
@@ -160,6 +161,7 @@ export class Intake implements EventSink {
     return (performance.now() - this.#arrivalMs) / 1000;
   }
 
+  /** State to {@link resume} the frame with. */
   get progress(): FrameProgress {
     return {
       noRoom: this.#noRoom,
@@ -216,19 +218,20 @@ export class Intake implements EventSink {
     if (keyBytes < 0 && code === undefined) this.#keyless.count('missing');
   }
 
+  /** The instance or the connection is closing. */
   get #ending(): boolean {
     return this.#draining || this.#tooLate;
   }
 
-  /** Rejects a valid event of a frame that arrived too late or without room. */
+  /** Rejects a valid event: its frame arrived too late, or when the buffer had no room. */
   #rejectUnavailable(index: number): void {
     const code = this.#ending ? 'draining' : 'buffer_full';
     this.#reject(index, code, EVENT_CODES[code].text);
   }
 
   /**
-   * Takes a token for the event, valid or not. Rejects the event if there is none, with the wait
-   * until all events rejected so can be sent again.
+   * Takes a token for the event, valid or not. Without a token, rejects the event, with the wait
+   * until all rate-limited events of the frame can be sent again.
    */
   #isOverRate(buckets: Buckets, index: number, bytes: number): boolean {
     this.#validBytes += bytes;
@@ -240,16 +243,17 @@ export class Intake implements EventSink {
     return true;
   }
 
-  /** Takes a token for an event that the decoder rejected, going into debt if there is none. */
+  /** Charges a token for an event or frame that the decoder rejected, into debt if need be. */
   #chargeRejected(code: EventCode): void {
     if (this.#buckets === undefined || EVENT_CODES[code].retry) return;
     this.#rejected++;
     charge(this.#buckets, 1, this.#nowMs);
   }
 
+  /** Reports the result of an append. */
   #appended(index: number, code: EventCode | undefined): void {
     if (code === undefined) this.#owner.accepted(this.#frame, index);
-    else this.#reject(index, code, REASONS[code] ?? EVENT_CODES[code].text);
+    else this.#reject(index, code, APPEND_MESSAGES[code] ?? EVENT_CODES[code].text);
   }
 
   rejectEvent(index: number, code: EventCode, message: string): void {
@@ -272,8 +276,8 @@ export class Intake implements EventSink {
   }
 }
 
-/** Messages for rejections by the accumulator that say more than the catalog's text. */
-const REASONS: Partial<Record<EventCode, string>> = {
+/** Messages of rejections by the accumulator, where they are more precise than the catalog's. */
+const APPEND_MESSAGES: Partial<Record<EventCode, string>> = {
   kafka_unavailable: 'the partitions of the topic are not known yet',
   too_large: 'larger than max.message.bytes of the topic',
 };

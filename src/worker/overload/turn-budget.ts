@@ -21,17 +21,18 @@ const CLOCK: TurnClock = {
  * turn begins with its first input and ends when all readable sockets have been served.
  *
  *   0 ........... `workMs` ............. `overlongMs`
- *   decoded       spent: queued          overlong: the windows of all connections are small
+ *   decoded       spent: queued          overlong: queued, up to a small amount per connection
  *
- * Reading the clock and waiting for the end of a turn for each frame would cost as much as an
- * event: both begin after `checkBytes` of input.
+ * Reading the clock for each frame, and scheduling the end of each turn, would cost as much as an
+ * event. Both happen only after `checkBytes` of input.
  */
 export class TurnBudget {
   readonly #clock: TurnClock;
-  /** Input since the last check of the clock. */
+  /** Bytes of input since the last check of the clock, with overhead. */
   #uncheckedBytes = 0;
   /** Start of this turn; undefined = too little input to measure. */
   #sinceMs: number | undefined;
+  /** End of the time for input. */
   #endMs = Number.NEGATIVE_INFINITY;
   #number = 0;
   #spent = false;
@@ -51,12 +52,12 @@ export class TurnBudget {
     return !this.#spent;
   }
 
-  /** Time is up: input must wait for another turn. */
+  /** The time of this turn is used up: input must wait for a later turn. */
   get spent(): boolean {
     return this.#spent;
   }
 
-  /** Input that was only queued has taken the worker far beyond its time. */
+  /** Queuing alone has taken this turn far beyond its time. */
   get overlong(): boolean {
     return this.#overlong;
   }
@@ -67,8 +68,8 @@ export class TurnBudget {
   }
 
   /**
-   * Deadline of queued work: the end of the turn's time, but never without a minimum, since
-   * otherwise new input that is only queued could starve it.
+   * Deadline of queued work: the end of the turn's time, or half a `workMs` from now if that is
+   * later. Without this minimum, new input could starve queued work.
    */
   get workUntilMs(): number {
     const { workMs } = LIMITS.turn;

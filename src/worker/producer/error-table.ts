@@ -1,7 +1,7 @@
 /**
  * Outcomes of an attempt to store a batch.
  *
- * `definite`: the broker answers so before it appends anything, so the attempt left no trace. Every
+ * `definite`: the broker returns this error before it appends, so the attempt left no trace. Every
  * other error leaves the fate open: with acks=all a broker appends, waits for the replicas, and may
  * still answer NOT_LEADER_OR_FOLLOWER.
  */
@@ -10,9 +10,9 @@ import type { ProduceErrorClass } from '../../metrics/catalogue.ts';
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 
 /** Outcome of an attempt, with Kafka's error code if a broker returned one. */
-export type Outcome = Fate & { readonly errorCode?: number };
+export type Outcome = Classification & { readonly errorCode?: number };
 
-type Fate =
+type Classification =
   | { readonly kind: 'stored'; readonly class?: ProduceErrorClass }
   | {
       readonly kind: 'retry';
@@ -27,21 +27,21 @@ type Fate =
   | { readonly kind: 'corrupt' }
   | { readonly kind: 'sequence' };
 
-const unknown: Fate = { kind: 'retry', class: 'unknown', definite: false };
-const notAppended: Fate = { kind: 'retry', class: 'not_appended', definite: true };
-const byPolicy: Fate = {
+const unknown: Classification = { kind: 'retry', class: 'unknown', definite: false };
+const notAppended: Classification = { kind: 'retry', class: 'not_appended', definite: true };
+const byPolicy: Classification = {
   kind: 'retry',
   class: 'refused_by_policy',
   definite: true,
   slow: true,
 };
-const tooLarge: Fate = { kind: 'poison', code: 'too_large' };
+const tooLarge: Classification = { kind: 'poison', code: 'too_large' };
 
 /**
  * Kafka's names of error codes (kafka.apache.org/protocol#protocol_error_codes) and their outcomes
  * in a produce response. Codes without an outcome belong to other requests.
  */
-const TABLE: Readonly<Record<number, readonly [name: string, fate?: Fate]>> = {
+const TABLE: Readonly<Record<number, readonly [name: string, outcome?: Classification]>> = {
   [-1]: ['UNKNOWN_SERVER_ERROR'],
   0: ['NONE', { kind: 'stored' }],
   2: ['CORRUPT_MESSAGE', { kind: 'corrupt' }],
@@ -85,10 +85,10 @@ const TABLE: Readonly<Record<number, readonly [name: string, fate?: Fate]>> = {
 
 /** Created once: a stored batch allocates no outcome. */
 const OUTCOMES: ReadonlyMap<number, Outcome> = new Map(
-  Object.entries(TABLE).flatMap(([code, [, fate]]) => {
+  Object.entries(TABLE).flatMap(([code, [, classification]]) => {
     const errorCode = Number(code);
-    if (fate === undefined) return [];
-    return [[errorCode, errorCode === 0 ? fate : { ...fate, errorCode }]];
+    if (classification === undefined) return [];
+    return [[errorCode, errorCode === 0 ? classification : { ...classification, errorCode }]];
   }),
 );
 

@@ -1,12 +1,13 @@
 /**
- * One topic-partition of one worker, and the fate of its head, the batch that is sent. Pure code:
- * no network, no clock, no timers; the producer drives it with events and times. ARCHITECTURE.md
- * draws its states.
+ * One topic-partition of one worker: sends its batches one after the other. The *head* is the batch
+ * being sent. Pure code: no network, no clock, no timers; the producer drives it with events and
+ * times. ARCHITECTURE.md shows its states.
  *
- * Invariant: one batch is in flight, and the sequence advances only when it is stored. Fate belongs
- * to the batch: one attempt without a definite answer makes it *unknown*, and no later rejection
- * changes that. An unknown batch is sent again with identical bytes until it is stored; if the
- * broker will never accept it, it is given up behind a new epoch and its senders get `timeout`.
+ * Invariant: at most one batch is in flight, and the sequence advances only when it is stored. One
+ * attempt without a definite answer makes the fate of a batch *unknown*, and no later rejection
+ * changes that. An unknown batch is sent again with identical bytes until it is stored. If the
+ * broker can no longer accept it, it is given up: the lane moves to a new epoch, and the senders
+ * get `timeout`.
  */
 import assert from 'node:assert/strict';
 import { backoffMs } from '../../common/backoff.ts';
@@ -18,14 +19,14 @@ const SEQUENCE_SPAN = 2 ** 31;
 const EPOCH_MAX = 32_767;
 const BACKOFF_MS = {
   fast: { first: 20, last: 200 },
-  // With the jitter below, up to 5 s: a permission that was restored takes effect soon.
+  // Up to 5 s with jitter: restored permissions take effect within that time.
   slow: { first: 1_000, last: 4_000 },
 } as const;
-/** A broker that dies leaves one attempt unanswered, which is no reason to isolate the lane. */
+/** Unanswered attempts after which a batch is sent alone; a broker that dies leaves one. */
 const UNANSWERED_TOGETHER_MAX = 2;
 type Pace = keyof typeof BACKOFF_MS;
 
-/** Result of an attempt: what the producer has to do with the batch. */
+/** Consequence of an attempt: the action of the producer on the batch. */
 export type Settlement =
   | { readonly do: 'stored'; readonly batch: RecordBatch; readonly class?: ProduceErrorClass }
   /** The batch stays at the head and is sent again at `notBeforeMs`. */
@@ -44,7 +45,7 @@ export type Settlement =
       readonly class: 'poison';
       readonly code: 'too_large' | 'rejected_by_kafka';
     }
-  /** Stored or not, which cannot be determined: `timeout`, never sent again. */
+  /** Possibly stored, which can no longer be determined: `timeout`, never sent again. */
   | {
       readonly do: 'giveUp';
       readonly batch: RecordBatch;
@@ -84,11 +85,12 @@ export class Lane {
   #unknown = false;
   /** Every attempt that left the batch unknown got UNKNOWN_TOPIC_OR_PARTITION. */
   #partitionAbsent = true;
+  /** The head got CORRUPT_MESSAGE once. */
   #corrupt = false;
   #inFlight = false;
   #compressing = false;
   #notBeforeMs = 0;
-  /** Same without {@link hold}. */
+  /** End of the back-off, whatever {@link hold} says. */
   #backoffEndMs = 0;
 
   constructor(random: Random = Math.random) {
@@ -105,7 +107,7 @@ export class Lane {
   get compressing(): boolean {
     return this.#compressing;
   }
-  /** Some attempt got no definite answer. */
+  /** An attempt of the head got no definite answer. */
   get unknown(): boolean {
     return this.#unknown;
   }
@@ -138,12 +140,12 @@ export class Lane {
     return { producerId: this.#producerId, epoch: this.#epoch, nextSequence: this.#nextSequence };
   }
 
-  /** Oldest batch. */
+  /** Oldest batch of the lane; queued batches are newer. */
   get oldest(): RecordBatch | undefined {
     return this.#head ?? this.#rest[0];
   }
 
-  /** Has neither a head nor batches split off it. */
+  /** The lane has neither a head nor batches split off it. */
   get idle(): boolean {
     return this.#head === undefined && this.#rest.length === 0;
   }
@@ -252,7 +254,7 @@ export class Lane {
     }
   }
 
-  /** Delays the next attempt until `untilMs`, or {@link proceed}. */
+  /** Delays the next attempt until `untilMs` or a call of {@link proceed}. */
   hold(untilMs: number): void {
     this.#notBeforeMs = Math.max(this.#notBeforeMs, untilMs);
   }
@@ -271,7 +273,7 @@ export class Lane {
     this.start(first);
   }
 
-  /** Removes a head that was never sent, since its deadline has passed. */
+  /** Removes a head that was never sent and whose deadline has passed. */
   dropUnsent(): RecordBatch {
     const head = this.#head;
     assert(head !== undefined && this.#attempts === 0 && !this.#inFlight, 'it was never sent');
@@ -281,9 +283,9 @@ export class Lane {
   }
 
   /**
-   * Resumes after the topic was recreated: brokers have no state of the producer. The next attempt
-   * is due at once and, unless the fate of a batch is open, uses a new epoch, which fences copies
-   * of older batches.
+   * Resumes after the topic was recreated: brokers have lost their state of the producer. The next
+   * attempt is due at once. Unless the fate of a batch is open, it uses a new epoch, which fences
+   * copies of older batches.
    */
   renew(): Reset | undefined {
     this.#retries = { fast: 0, slow: 0 };

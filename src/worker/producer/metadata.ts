@@ -1,8 +1,8 @@
 /**
- * Leaders of all partitions, and producer ids: the loop that requests them.
+ * Loop that requests the leaders of all partitions, and producer ids.
  * Invariant: a request stays pending until a response fulfills it; a failure only makes the loop
- * retry, or try another broker. One request covers all topics; each has its own back-off, so that a
- * missing topic does not slow down the others.
+ * retry, or try another broker. One request covers all topics. Each topic has its own back-off, so
+ * that a missing one does not slow down the others.
  */
 import { backoffMs } from '../../common/backoff.ts';
 import { formatBrokerAddress } from '../../kafka/broker-address.ts';
@@ -29,12 +29,14 @@ import {
 import { type AnswerOrigin, type Finding, TopicWatch } from './topic-watch.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
+/** Interval of refreshes without a cause. */
 const MAX_AGE_MS = 300_000;
 const LEADER_NOT_AVAILABLE = 5;
-/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR: a new cluster. */
+/** COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR. */
 const COORDINATOR_NOT_READY: ReadonlySet<number> = new Set([14, 15, 16]);
-/** Time during which a new cluster returns these. */
+/** Time for which a new cluster may have no coordinator. */
 const COORDINATOR_MS = 10_000;
+/** Repetitions of a view after which another broker is queried. */
 const SAME_VIEWS_MAX = 2;
 /** Minimum interval of refreshes caused by oversized events. */
 const RECHECK_MS = 1_000;
@@ -45,7 +47,7 @@ const PROBE_MS = { first: 100, last: 1_000 } as const;
 export interface ClusterView {
   /** Address by broker id. */
   readonly brokers: ReadonlyMap<number, Address>;
-  /** Topics whose leaders the response contains. */
+  /** Topics whose partitions the response contains. */
   readonly topics: readonly TopicView[];
 }
 
@@ -57,13 +59,13 @@ export interface TopicView {
   readonly recreated: boolean;
 }
 
-/** A topic in metadata requests. */
+/** A topic and the schedule of its metadata requests. */
 interface TrackedTopic {
   readonly topic: Topic;
   readonly watch: TopicWatch;
   /** Consecutive responses without all leaders of the topic. */
   failures: number;
-  /** Time of the next request for it. */
+  /** Time of its next request, on the monotonic clock. */
   dueMs: number;
 }
 
@@ -89,8 +91,8 @@ export interface MetadataListener {
 }
 
 /**
- * Keeps the leaders of topics up to date, and obtains producer ids, on a connection of its own, so
- * that neither waits behind a produce request. Queries the known brokers round-robin.
+ * Keeps the leaders of topics up to date, and obtains producer ids. Has its own connection, so that
+ * neither waits behind a produce request, and queries the known brokers round-robin.
  */
 export class Metadata {
   readonly #topics: readonly TrackedTopic[];
@@ -100,9 +102,9 @@ export class Metadata {
   #lastView = '';
   /** Consecutive responses with the same view. */
   #sameViews = 0;
-  /** The last response is in doubt: another broker is queried next. */
+  /** A finding of the last response is in doubt: another broker is queried next. */
   #inDoubt = false;
-  /** Consecutive failed rounds, of any topic. */
+  /** Consecutive failed rounds. */
   #failures = 0;
   /** Earliest time of the next round, and of the next request for topics. */
   #roundAfterMs = 0;
@@ -141,7 +143,7 @@ export class Metadata {
         this.#report(error);
         this.#link.failed();
       }
-      // Nothing would end a pause that begins now.
+      // After stop() nothing would end the pause.
       if (this.#stopped) return;
       if (this.#failures > 0) {
         this.refresh();
@@ -162,7 +164,8 @@ export class Metadata {
   }
 
   /**
-   * Requests metadata of a topic that may have been recreated, without any failure; rate-limited.
+   * Requests metadata of a topic that may have been recreated although no request failed;
+   * rate-limited.
    */
   recheck(topic: Topic): void {
     if (performance.now() >= this.#topicsAfterMs + RECHECK_MS) this.refresh(topic);
@@ -170,7 +173,7 @@ export class Metadata {
 
   /**
    * Requests metadata while a leader is unreachable, since brokers do not announce new leaders.
-   * Called periodically; the interval of requests grows.
+   * Called periodically; the requests become less frequent.
    */
   leadersUnreachable(unreachable: boolean, nowMs = performance.now()): void {
     if (!unreachable) this.#probe = { pauseMs: PROBE_MS.first, notBeforeMs: 0 };
@@ -190,8 +193,8 @@ export class Metadata {
     this.#endPause?.();
   }
 
-  /** Calls `done` with a new producer id; retries while `isWanted`. */
-  producerId(done: (answer: ProducerIdAnswer) => void, isWanted: () => boolean): void {
+  /** Requests a producer id and passes it to `done`; retries while `isWanted`. */
+  requestProducerId(done: (answer: ProducerIdAnswer) => void, isWanted: () => boolean): void {
     this.#idRequests.push({ done, isWanted });
     this.#armPause?.();
   }
@@ -202,7 +205,7 @@ export class Metadata {
     this.#endPause?.();
   }
 
-  /** Requests due topics and pending producer ids. @returns false if a broker refused an id */
+  /** Requests due topics and pending producer ids. @returns false if a broker returned no id */
   async #round(): Promise<boolean> {
     const link = await this.#link.connect(
       this.#inDoubt || this.#sameViews >= SAME_VIEWS_MAX,
@@ -293,7 +296,7 @@ export class Metadata {
     if (views.length > 0) this.#listener.changed({ brokers, topics: views });
   }
 
-  /** @returns the finding; undefined if the response has no leaders of the topic */
+  /** @returns the finding; undefined if the response does not contain the topic's partitions */
   #applyTopic(
     tracked: TrackedTopic,
     { topicMetadata }: ClusterMetadata,
@@ -340,12 +343,12 @@ export class Metadata {
   /** Returns the id of the current broker, if the response lists its address. */
   #currentBroker(brokers: ReadonlyMap<number, Address>): number | undefined {
     if (this.#link.address === undefined) return undefined;
-    const asked = formatBrokerAddress(this.#link.address);
-    for (const [id, address] of brokers) if (formatBrokerAddress(address) === asked) return id;
+    const current = formatBrokerAddress(this.#link.address);
+    for (const [id, address] of brokers) if (formatBrokerAddress(address) === current) return id;
     return undefined;
   }
 
-  /** A broker that repeats one view while errors occur may be partitioned: another is queried. */
+  /** Counts repeated views: a broker that repeats one while errors occur may be partitioned off. */
   #compare(views: readonly TopicView[]): void {
     if (views.length === 0) return;
     const view = views.map(({ topic, leaders }) => `${topic.name}: ${leaders}`).join();
@@ -355,7 +358,7 @@ export class Metadata {
 
   #report(error: unknown): void {
     if (!(error instanceof LinkError)) throw error;
-    // The stop closed the link of the request.
+    // stop() closed the link of the request.
     if (this.#stopped || this.#link.address === undefined) return;
     this.#listener.failed(this.#link.address, error);
   }

@@ -1,7 +1,7 @@
 /**
- * Drives lanes and brokers: decides when a lane's batch is sent, and reports its outcome. lane.ts
- * alone decides what an outcome means for a batch.
- * Invariant: a batch is in a queue or in one lane, and leaves with one outcome.
+ * Drives lanes and brokers: decides when a lane's batch is sent, and reports its result. lane.ts
+ * alone derives that result from the outcomes of the attempts.
+ * Invariant: a batch is in a queue or in one lane, and leaves with one result.
  */
 import type { Delivery } from '../../ipc.ts';
 import type { Counters } from '../../metrics/counters.ts';
@@ -34,13 +34,14 @@ export interface ProducerOptions {
   /** Undefined = batches are sent uncompressed. */
   readonly compressor?: Compressor | undefined;
   readonly counters: Counters;
-  readonly outcomes: DeliveryListener;
+  readonly deliveryListener: DeliveryListener;
   readonly topicListener: TopicListener;
 }
 
 const HOUSEKEEPING_MS = 100;
+/** Maximum lateness of a timer. */
 const TIMER_MS = 1;
-/** Bound of the wait for metadata after UNKNOWN_TOPIC_OR_PARTITION. */
+/** Maximum wait for metadata after UNKNOWN_TOPIC_OR_PARTITION. */
 const HOLD_MS = 2_000;
 
 export class Producer {
@@ -76,8 +77,8 @@ export class Producer {
     this.#metrics = new ProduceMetrics(options.counters, options.faults);
     this.#lingerMs = options.lingerMs;
     this.#maxRequestBytes = options.maxRequestBytes;
-    const { topics, bootstrap, createLink, faults, topicListener, outcomes } = options;
-    this.#removed = new RemovedPartitions(options.accumulator, outcomes, this.#metrics);
+    const { topics, bootstrap, createLink, faults, topicListener, deliveryListener } = options;
+    this.#removed = new RemovedPartitions(options.accumulator, deliveryListener, this.#metrics);
     const health = new Health(topics, topicListener, faults, bootstrap);
     this.health = health;
     this.#metadata = new Metadata(topics, bootstrap, createLink, faults, {
@@ -111,7 +112,7 @@ export class Producer {
     this.#pump();
   }
 
-  /** Every sender has a result. */
+  /** Every event has a result, which its sender received. */
   get settled(): boolean {
     let open = 0;
     this.walk((batch) => {
@@ -138,7 +139,7 @@ export class Producer {
     );
   }
 
-  /** Ability to store events, and the latest failure. */
+  /** Returns whether events can be stored, and the latest failure. */
   delivery(nowMs: number): Delivery {
     return this.health.delivery(nowMs);
   }
@@ -158,13 +159,13 @@ export class Producer {
     budget.reserve(copiesOfRequests(this.#maxRequestBytes, count));
     accumulator.setMaxRequestBytes(this.#maxRequestBytes);
     const nowMs = performance.now();
-    const partitionsOf = () => this.#options.topics.flatMap((topic) => topic.partitions);
+    const allPartitions = () => this.#options.topics.flatMap((topic) => topic.partitions);
     // Topics that the response lacks keep their leaders, if these brokers are still present.
-    for (const partition of partitionsOf()) {
+    for (const partition of allPartitions()) {
       partition.setLeader(partition.leader && this.#brokers.get(partition.leader.id), nowMs);
     }
     for (const view of topics) this.#topicChanged(view, nowMs);
-    const partitions = partitionsOf();
+    const partitions = allPartitions();
     for (const broker of this.#brokers.values()) {
       broker.partitions = partitions.filter(({ leader }) => leader === broker);
     }
@@ -183,7 +184,7 @@ export class Producer {
     if (recreated) this.#topicRecreated(topic, before, removed, nowMs);
   }
 
-  /** Removes all state of the former topic of this name. */
+  /** Discards the state that belongs to the deleted topic of this name. */
   #topicRecreated(
     topic: Topic,
     partitionsBefore: number,
@@ -227,7 +228,7 @@ export class Producer {
   }
 
   #requestProducerId(partition: Partition): void {
-    this.#metadata.producerId(
+    this.#metadata.requestProducerId(
       ({ producerId, epoch }) => {
         partition.lane.setProducerId(producerId, epoch);
         this.health.producerIdsGiven();
@@ -269,8 +270,7 @@ export class Producer {
 
   /**
    * Returns the due time of a partition's first queued batch. Requests to a broker are one linger
-   * apart: an event waits up to that long, and not at all after an idle period. Timers fire up to 1
-   * ms late, so the due time is 1 ms earlier.
+   * apart, so an event waits up to one linger, and not at all after an idle period.
    */
   #dueMs({ queue, leader }: Partition): number {
     const dueMs = queue.dueMs(this.#lingerMs);
@@ -280,7 +280,8 @@ export class Producer {
   }
 
   /**
-   * Whether `partition` has a head that may be sent now; takes a batch from its queue, due or not.
+   * Prepares the head of `partition`; without one, takes a batch from its queue, due or not.
+   * @returns whether the head may be sent now
    */
   #makeReady(partition: Partition, nowMs: number): boolean {
     const { lane, queue } = partition;
@@ -294,7 +295,7 @@ export class Producer {
     return compressor === undefined || this.#compress(partition, compressor);
   }
 
-  /** Compresses the head, unless it is done. @returns whether it is done */
+  /** Compresses the head, unless that is done. @returns whether the head may be sent now */
   #compress(partition: Partition, compressor: Compressor): boolean {
     const { lane } = partition;
     const batch = lane.head!;
@@ -323,7 +324,7 @@ export class Producer {
   }
 
   #settle(partition: Partition, outcome: Outcome): void {
-    const { outcomes, accumulator } = this.#options;
+    const { deliveryListener, accumulator } = this.#options;
     const { lane } = partition;
     const nowMs = performance.now();
     if (this.#removed.settled(partition, outcome, nowMs)) return;
@@ -336,25 +337,24 @@ export class Producer {
     switch (settlement.do) {
       case 'stored':
         this.#metrics.stored(settlement.batch);
-        outcomes.stored(settlement.batch);
+        deliveryListener.stored(settlement.batch);
         break;
       case 'retry':
         if (settlement.refresh) this.#metadata.refresh(partition.topic);
-        // Retrying before a refresh is pointless, and an attempt in flight could not change
-        // partition.
+        // A retry before the refresh would fail, and a batch in flight cannot change partition.
         if (outcome.errorCode === UNKNOWN_TOPIC_OR_PARTITION) lane.hold(nowMs + HOLD_MS);
         break;
       case 'split':
         lane.halved(accumulator.split(settlement.batch));
         break;
       case 'reject':
-        outcomes.rejected(settlement.batch, settlement.code);
+        deliveryListener.rejected(settlement.batch, settlement.code);
         break;
       case 'giveUp':
-        outcomes.rejected(settlement.batch, 'timeout');
+        deliveryListener.rejected(settlement.batch, 'timeout');
         break;
     }
-    // Last, since it may report at once: the batch is now counted under its final state.
+    // Last, since it may report at once: by now the batch is counted under its new state.
     this.health.settled(partition, outcome, settlement, nowMs);
   }
 
@@ -381,20 +381,20 @@ export class Producer {
   }
 
   #expireHead(partition: Partition, nowMs: number): void {
-    const { eventTimeoutMs, outcomes } = this.#options;
+    const { eventTimeoutMs, deliveryListener } = this.#options;
     const { lane } = partition;
     lane.walk((batch) => {
       if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
       if (batch === lane.head && lane.attempts === 0) {
         // A batch being compressed cannot be released; it is checked again afterwards.
         if (!lane.compressing) this.#expire(lane.dropUnsent(), partition);
-      } else outcomes.overdue(batch);
+      } else deliveryListener.overdue(batch);
     });
   }
 
   /** Rejects a batch that was never sent. */
   #expire(batch: RecordBatch, partition: Partition): void {
     this.health.expired(partition, batch.openedAtMs);
-    this.#options.outcomes.rejected(batch, 'kafka_unavailable');
+    this.#options.deliveryListener.rejected(batch, 'kafka_unavailable');
   }
 }

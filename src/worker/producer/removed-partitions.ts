@@ -11,14 +11,18 @@ import type { ProduceMetrics } from './produce-metrics.ts';
  */
 export class RemovedPartitions {
   readonly #accumulator: Accumulator;
-  readonly #outcomes: DeliveryListener;
+  readonly #deliveryListener: DeliveryListener;
   readonly #metrics: ProduceMetrics;
   /** Partitions with an attempt in flight: the socket reads the batch's memory. */
   readonly #inFlight = new Set<Partition>();
 
-  constructor(accumulator: Accumulator, outcomes: DeliveryListener, metrics: ProduceMetrics) {
+  constructor(
+    accumulator: Accumulator,
+    deliveryListener: DeliveryListener,
+    metrics: ProduceMetrics,
+  ) {
     this.#accumulator = accumulator;
-    this.#outcomes = outcomes;
+    this.#deliveryListener = deliveryListener;
     this.#metrics = metrics;
   }
 
@@ -28,10 +32,10 @@ export class RemovedPartitions {
     const { compressing, head, inFlight } = lane;
     partition.setLeader(undefined, performance.now());
     const { unsent, lost } = lane.end();
-    if (lost !== undefined) this.#outcomes.rejected(lost, 'timeout');
+    if (lost !== undefined) this.#deliveryListener.rejected(lost, 'timeout');
     if (inFlight) {
       this.#inFlight.add(partition);
-      if (!head!.answered) this.#outcomes.overdue(head!);
+      if (!head!.answered) this.#deliveryListener.overdue(head!);
     }
     const waiting = [...unsent];
     for (let batch = queue.take(); batch !== undefined; batch = queue.take()) waiting.push(batch);
@@ -54,8 +58,8 @@ export class RemovedPartitions {
     this.#metrics.ended(batch, nowMs);
     if (outcome.kind === 'stored') {
       this.#metrics.stored(batch);
-      this.#outcomes.stored(batch);
-    } else this.#outcomes.rejected(batch, 'timeout');
+      this.#deliveryListener.stored(batch);
+    } else this.#deliveryListener.rejected(batch, 'timeout');
     return true;
   }
 
@@ -66,7 +70,7 @@ export class RemovedPartitions {
 
   /** Releases a batch whose records were moved, or whose senders already got `timeout`. */
   #release(batch: RecordBatch): void {
-    if (batch.answered) this.#outcomes.rejected(batch, 'timeout');
+    if (batch.answered) this.#deliveryListener.rejected(batch, 'timeout');
     else this.#accumulator.release(batch);
   }
 }

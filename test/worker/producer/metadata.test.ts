@@ -68,7 +68,7 @@ function ask({ topicErrorCode = 0, producerIds = [] as number[], silent = false 
 async function linesUntilProducerId(...producerIds: number[]) {
   const { metadata, lines, stop } = ask({ producerIds });
   const { producerId } = await new Promise<ProducerIdAnswer>((resolve) => {
-    metadata.producerId(resolve, () => true);
+    metadata.requestProducerId(resolve, () => true);
   });
   assert.equal(producerId, 7n);
   await stop();

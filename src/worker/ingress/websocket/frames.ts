@@ -70,7 +70,7 @@ export class Frames {
     this.#minBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
   }
 
-  /** A received frame is not decoded. */
+  /** A received frame is not decoded yet. */
   get busy(): boolean {
     return this.#waiting.size > 0;
   }
@@ -102,7 +102,7 @@ export class Frames {
     return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
 
-  /** Counts a ping or pong, which takes time too. @returns whether its connection is flooding */
+  /** Counts a ping or pong as input. @returns whether its connection is flooding */
   countControl(source: FrameSource, bytes: number): boolean {
     if (this.#options.turn.spend(bytes)) return false;
     return this.#exceedsTurn(source, bytes) || source.inflow.messages > LIMITS.turnMessages;

@@ -1,6 +1,7 @@
 /**
- * `/ws`: handshakes, incoming frames, outgoing acknowledgements. Invariant: a connection is in
- * `#sockets` from open to close, and is ended once, with the reason that is counted.
+ * `/ws`: handshakes, incoming frames, outgoing acknowledgements.
+ * Invariant: a connection is in `#sockets` from open to close. It is ended once, and the reason of
+ * that is counted.
  */
 import { LIMITS } from '../../../config/limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
@@ -26,13 +27,13 @@ type Socket = WebSocket<Connection>;
 
 export interface WebSocketHandlerOptions extends UpgradeOptions, FramesOptions {
   readonly acknowledger: Acknowledger;
-  /** Events of one connection; undefined = no bound. */
+  /** Rate limit of events of one connection; undefined = none. */
   readonly connectionRate: Rate | undefined;
   /** Idle time after which a connection is closed. */
   readonly idleMs: number;
   /** Age at which a connection receives `goaway`; 0 = never. */
   readonly maxAgeMs: number;
-  /** Clients reconnect after a random delay of up to this. */
+  /** Maximum of the random reconnect delay in `goaway`. */
   readonly spreadMs: number;
 }
 
@@ -45,7 +46,7 @@ export class WebSocketHandler {
   readonly #slowConsumers = new SlowConsumers<Socket>((socket) =>
     this.#end(socket, 1008, 'slow_consumer'),
   );
-  /** Connections that have a stream. */
+  /** Number of connections with an ack stream. */
   #streams = 0;
   #ended = 0;
   #draining = false;
@@ -103,17 +104,17 @@ export class WebSocketHandler {
     this.#upgrades.countClosed(reason);
   }
 
-  /** An acknowledged client is connected, or a handshake is pending. */
+  /** An acknowledged client is connected, a handshake is pending, or a frame is queued. */
   get busy(): boolean {
     return this.#streams > 0 || this.#upgrades.busy || this.decoding;
   }
 
-  /** A received frame is not decoded. */
+  /** A received frame is not decoded yet. */
   get decoding(): boolean {
     return this.#frames.busy;
   }
 
-  /** Sends `goaway` to each acknowledged client, including those that still connect. */
+  /** Sends `goaway` to each acknowledged client, and from now on to each new one. */
   drain(): void {
     this.#draining = true;
     for (const socket of [...this.#sockets]) this.#goAway(socket, 'restart');
@@ -153,7 +154,7 @@ export class WebSocketHandler {
   /**
    * Ends as many silent connections as could hold `bytes` of partial messages. They get no close
    * frame: after one, uWebSockets.js keeps that memory until the client closes as well.
-   * @returns how many
+   * @returns their number
    */
   closeSilent(bytes: number): number {
     const max = Math.min(LIMITS.endedPerCheck, Math.ceil(bytes / this.#maxMessageBytes));
@@ -165,6 +166,7 @@ export class WebSocketHandler {
     return silent.length;
   }
 
+  /** Stops the timers. */
   close(): void {
     clearInterval(this.#ageTimer);
     clearInterval(this.#identityTimer);
@@ -187,6 +189,7 @@ export class WebSocketHandler {
       buckets: mergeBuckets(ownBuckets, identity.buckets),
       keyBuckets: identity.buckets,
       stream: undefined,
+      // #open replaces it with the stream of an acknowledged client.
       owner: acknowledged ? PLAIN : plainOwner(identity),
       endReason: undefined,
       goaway: undefined,
@@ -209,7 +212,7 @@ export class WebSocketHandler {
     admission.enter(connection.addressKey);
     counters.add(OPENED);
     counters.add(OPEN.ws);
-    // Counted as HTTP when accepted.
+    // It was counted as HTTP when accepted.
     counters.add(OPEN.http, -1);
     if (!connection.acknowledged) return;
     const send = (texts: readonly string[]) => this.#send(socket, texts);
@@ -226,18 +229,18 @@ export class WebSocketHandler {
     const write = (text: string) => {
       accepted &&= socket.getBufferedAmount() <= LIMITS.unreadAckBytes && socket.send(text) !== 2;
     };
-    // Corking calls back, which costs as much as a send.
+    // The callback of cork() costs as much as a send.
     if (texts.length === 1) write(texts[0]!);
     else socket.cork(() => texts.forEach(write));
-    // Not while corked: uWebSockets.js would delay writes to other connections from then on.
+    // Not inside cork(): uWebSockets.js would from then on delay writes to other connections.
     if (!accepted) return this.#end(socket, 1008, 'slow_consumer');
     this.#slowConsumers.check(socket);
     this.#endIfDone(socket);
   }
 
   /**
-   * Sends `goaway` and a ping: everything sent before has arrived with the pong. Plain clients do
-   * not understand it: at a restart they stay connected until the end.
+   * Sends `goaway` and a ping: when the pong arrives, so has everything that the client sent before
+   * it. Plain clients do not understand `goaway`: at a restart they stay connected until the end.
    */
   #goAway(socket: Socket, reason: GoawayReason): void {
     const connection = socket.getUserData();
@@ -259,7 +262,7 @@ export class WebSocketHandler {
     this.#endIfDone(socket);
   }
 
-  /** Counts a ping or pong, which takes time too. @returns whether the connection stays open */
+  /** Counts a ping or pong as input. @returns whether the connection stays open */
   #acceptControl(socket: Socket, message: ArrayBuffer): boolean {
     const connection = socket.getUserData();
     if (connection.endReason !== undefined) return false;
@@ -310,7 +313,7 @@ export class WebSocketHandler {
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     this.#frames.closed(connection);
-    // Its queue may outlive it.
+    // Its queued frames may outlive it.
     connection.terminate = () => {};
     connection.endFlooding = () => {};
     connection.stream?.close();
