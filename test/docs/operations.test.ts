@@ -115,7 +115,7 @@ test('every log line is listed with its levels, and no other', () => {
 });
 
 test('every rejection code is listed, in the order of the catalog, with its remedy', () => {
-  const rows = rowsUnder('Refusals');
+  const rows = rowsUnder('Rejections');
   assert.deepEqual(
     rows.map(([code = '']) => named(code)[0]),
     [...eventCodes, ...requestCodes],

@@ -164,7 +164,7 @@ function doubtful(recent: Recent, { states, outage, restartFailure }: State): Su
   const refused = recent.kinds('refused').filter((code) => !SENDERS_FAULT.test(code));
   if (refused.length > 0) {
     const text = `Valid events are rejected: ${refused.join(', ')}`;
-    return summary('wait', text, 'See the codes', 'Refusals');
+    return summary('wait', text, 'See the codes', 'Rejections');
   }
   if (recent.last('oldestSeconds') > WAITING_SECONDS) {
     const todo = 'Check the lanes below, and the leaders of their partitions';
@@ -195,7 +195,7 @@ function good(recent: Recent): Summary {
   if (recent.sum('stored') > 0) {
     if (refused.length === 0) return summary('good', 'Events are stored', '', '');
     const text = `Events are stored; invalid ones are rejected: ${codes}`;
-    return summary('good', text, 'Fix the clients that send invalid events', 'Refusals');
+    return summary('good', text, 'Fix the clients that send invalid events', 'Rejections');
   }
   if (refused.length > 0) {
     const text = `No event is stored: all are rejected: ${codes}`;

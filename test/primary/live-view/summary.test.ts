@@ -65,7 +65,7 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     well,
     'good',
     'Events are stored; invalid ones are rejected: schema',
-    'Refusals',
+    'Rejections',
   ],
   [
     { received: 5, 'refused.schema': 5 },
@@ -88,7 +88,7 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
     'Kafka is slow: some events wait for seconds',
     'ForebayEventsWait',
   ],
-  [{ 'refused.timeout': 1 }, well, 'wait', 'Valid events are rejected: timeout', 'Refusals'],
+  [{ 'refused.timeout': 1 }, well, 'wait', 'Valid events are rejected: timeout', 'Rejections'],
   [{ 'restarts.hang': 1 }, well, 'wait', 'A worker has died and was replaced', 'ForebayWorkerDied'],
   [
     { 'restarts.crash': 1, 'lost.crash': 9 },
@@ -107,7 +107,13 @@ const CASES: readonly [Numbers, State, kind: string, text: string, section: stri
   ],
   [{}, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
   [{ stored: 5 }, rollFailed, 'wait', ROLL_FAILED, 'Rolling restart'],
-  [{ 'refused.timeout': 1 }, rollFailed, 'wait', 'Valid events are rejected: timeout', 'Refusals'],
+  [
+    { 'refused.timeout': 1 },
+    rollFailed,
+    'wait',
+    'Valid events are rejected: timeout',
+    'Rejections',
+  ],
   [{}, allOut, 'bad', `Kafka outage: no event is stored (${REASON})`, 'Outages'],
   [
     { received: 5, oldestSeconds: 6, 'errors.connection': 1 },
