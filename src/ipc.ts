@@ -1,5 +1,4 @@
 /** IPC messages between primary and workers (`serialization: 'advanced'`). */
-
 import type { KeyEntry, KeySet } from './api-keys/format.ts';
 
 /** State of one worker; the primary derives the instance's readiness from it. */
@@ -11,7 +10,7 @@ export interface WorkerStatus {
   readonly kafka: string;
   /** Reason why the missing topic was not created; undefined = no attempt has failed. */
   readonly topicCreation: string | undefined;
-  /** Kafka refuses writes by rights or policy until an operator acts. */
+  /** Kafka rejects writes by ACLs or policy until an operator acts. */
   readonly refusedByPolicy: boolean;
   /** Resident memory is above its limit, and new connections are rejected. */
   readonly memoryShort: boolean;
@@ -29,7 +28,7 @@ export interface Delivery {
   readonly unreachableMs: number;
   /** Time without progress of the partition that is stuck longest; 0 = none is. */
   readonly stuckMs: number;
-  /** The same of partitions whose leader is usable or was sent their events. */
+  /** Maximum of `stuckMs` over partitions whose leader is usable or was sent their events. */
   readonly unansweredMs: number;
   /** Partitions stuck for at least `LIMITS.outage.totalMs`. */
   readonly stuckPartitions: number;
@@ -45,7 +44,7 @@ export interface Waiting {
   readonly events: number;
   /** Buffer space of all events, including those whose senders received `timeout`. */
   readonly bytes: number;
-  /** Age of the oldest. */
+  /** Age of the oldest event. */
   readonly oldestMs: number;
 }
 
@@ -81,12 +80,13 @@ export interface OutageNotice {
   /** `all`: no event can be stored; `some`: those of some partitions cannot. */
   readonly scope: 'all' | 'some';
   readonly effect: string;
-  /** Failure at its beginning, in words; no broker addresses. */
+  /** Failure that began the outage, in words; no broker addresses. */
   readonly reason: string;
-  /** Its beginning, in ms since 1970. */
+  /** Beginning of the outage, in ms since 1970. */
   readonly sinceMs: number;
 }
 
+/** Messages from a worker. */
 export type ToPrimary =
   /** Metrics: every second, on a change of status, and as the last message. */
   | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
@@ -102,9 +102,9 @@ export type ToPrimary =
   | { readonly type: 'fatal'; readonly message: string; readonly exitCode: number };
 
 /**
- * A worker that is still loading would miss these. The primary sends nothing before the first
- * message of a worker, which is a snapshot, sent as soon as it listens to messages; then it sends
- * the entire current state.
+ * Messages from the primary. A worker that is still loading would miss them, so the primary waits
+ * for the first message of the worker: a snapshot, sent as soon as the worker listens to messages.
+ * Then the primary sends the entire current state.
  */
 export type ToWorker =
   | {

@@ -69,7 +69,7 @@ export class FrameClient {
     return this.#send(parts, false);
   }
 
-  /** Same for a binary frame. */
+  /** Sends a binary frame. @returns as {@link send} */
   sendBinary(...parts: readonly Buffer[]): number {
     return this.#send(parts, true);
   }

@@ -57,7 +57,7 @@ export class GoodClient {
     return new GoodClient(name, exchange, () => client.close());
   }
 
-  /** Same, and stops with the test at the latest. */
+  /** Connects over WebSocket; the client stops with the test at the latest. */
   static async overWs(
     lifetime: Lifetime,
     url: string,

@@ -13,7 +13,7 @@ export interface StageOptions {
   /** Configuration of the topic. */
   readonly config?: Readonly<Record<string, string>>;
   readonly env?: Readonly<Record<string, string>>;
-  /** Same as for a gateway. */
+  /** Command that executes Node.js for the gateway, see GatewayOptions. */
   readonly wrapper?: readonly string[];
 }
 

@@ -7,7 +7,7 @@ import type { Target } from './target.ts';
 export interface Measurement {
   /** User and system time of all its processes per acknowledged event. */
   readonly cpuMicrosPerEvent: number;
-  /** The same of the first process alone: the worker, if there is one. */
+  /** User and system time of the first process, the worker if there is one, per such event. */
   readonly workerCpuMicrosPerEvent: number;
   readonly ackedPerSecond: number;
   readonly report: LoadReport;

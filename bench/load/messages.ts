@@ -44,7 +44,7 @@ export interface ConnectionReport {
   readonly settledEvents: number;
   /** Ranges of rejected events: first and last, alternating. */
   readonly refused: readonly number[];
-  /** Same for events rejected with `timeout`: they may be stored. */
+  /** Ranges of events rejected with `timeout`, which may be stored. */
   readonly uncertain: readonly number[];
 }
 
@@ -71,7 +71,7 @@ export interface LoadReport {
   };
   /** From the scheduled send time to the ack, for events scheduled in the window. */
   readonly latency: Spread;
-  /** The same, encoded by hdr-histogram-js, in microseconds. */
+  /** Histogram of the latency in microseconds, encoded by hdr-histogram-js. */
   readonly histogram: string;
   /** From the write to the nack. */
   readonly refusal: Spread;

@@ -41,7 +41,7 @@ export interface ProfileSummary {
   readonly javaScript: number;
   /** JavaScript functions in descending order. */
   readonly functions: readonly SelfTime[];
-  /** The same by source file, package, or Node.js module. */
+  /** JavaScript time by source file, package, or Node.js module. */
   readonly modules: readonly { readonly name: string; readonly micros: number }[];
 }
 

@@ -1,9 +1,9 @@
 /**
  * Replaces the workers one by one, so that they reload their files:
  *
- *   fork a second worker ──▶ it listens and knows the topic ──▶ it serves, the first one drains
- *          │                                                                  │ has exited
- *          └─ dies, or is not ready in time: aborted, the first one stays     └──▶ next slot
+ *   fork a second worker ──▶ it listens and has reached Kafka ──▶ it serves, the first one drains
+ *          │                                                                    │ has exited
+ *          └─ dies, or is not ready in time: aborted, the first one stays       └──▶ next slot
  */
 import { LIMITS } from '../config/limits.ts';
 import type { WorkerStatus } from '../ipc.ts';
@@ -49,6 +49,7 @@ export class RollingRestart {
   /** Workers to be replaced, by slot; undefined = no restart is running. */
   #waiting: Map<number, number> | undefined;
   #step: Step | undefined;
+  /** Cause of the queued restart, if any. */
   #again: string | undefined;
   /** Replacement that was killed as unusable. */
   #dismissed: number | undefined;
@@ -101,7 +102,7 @@ export class RollingRestart {
     if (kafkaReached) return this.#handOver(step);
     if (step.listens) return;
     step.listens = true;
-    // A long outage of Kafka affects every worker.
+    // In a Kafka outage the old workers do not reach Kafka either.
     this.#arm(step, LIMITS.replacementTopicMs, () => this.#handOver(step));
   }
 
@@ -161,7 +162,7 @@ export class RollingRestart {
     clearTimeout(step.timer);
     const predecessor = supervisor.handOver(step.slot);
     if (predecessor === undefined) {
-      // It died and the replacement already serves, or the replacement was killed.
+      // The predecessor died and the replacement already serves, or the replacement was killed.
       if (supervisor.serving()[step.slot - 1] === step.replacement) this.#finish(step, 0);
       else this.#giveUp('the new worker was killed before it could take over');
       return;
@@ -172,7 +173,7 @@ export class RollingRestart {
       supervisor.send(predecessor, { type: 'drain', timeoutMs: drainTimeoutMs });
       this.#arm(step, drainTimeoutMs + DRAIN_GRACE_MS, () => supervisor.kill(predecessor));
     } else {
-      // It is still starting: it has no clients, and would not receive `drain`.
+      // A predecessor that is still starting has no clients, and would not receive `drain`.
       step.left = 0;
       supervisor.kill(predecessor);
     }

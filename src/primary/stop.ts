@@ -2,10 +2,11 @@
  * Shutdown of an instance:
  *
  *   first signal    readiness fails; FOREBAY_PRESTOP_MS later every worker drains; exit 0, or 1 if
- *                   events were left or a worker died. POST /drain does the same,
- *                   and one signal after it is ignored
+ *                   events were left or a worker died. POST /drain has the same effect, and the
+ *                   first signal after it is ignored
  *   second signal   immediately, exit 1
- *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the start of the drain: exit 1, the rest counted
+ *   deadline        FOREBAY_DRAIN_TIMEOUT_MS after the start of the drain: exit 1, after the events
+ *                   left are counted
  *   failure         no worker can run: immediately, with its message and code
  */
 import { EXIT, type StartError } from '../common/errors.ts';
@@ -46,7 +47,7 @@ export class Stop {
   /** Unsettled events of workers that have exited. */
   #leftByGone = 0;
   #workerDied = false;
-  /** Platforms send a signal even after a hook of theirs has requested the stop by a command. */
+  /** A signal was received; platforms send one even after their hook has called POST /drain. */
   #signalled = false;
   #isOver = false;
 
@@ -56,11 +57,11 @@ export class Stop {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    // It may settle while the start still awaits something else.
+    // Prevents an unhandled rejection if it settles while the start awaits something else.
     this.ended.catch(() => {});
   }
 
-  /** A stop is announced: the drain has begun, or will after FOREBAY_PRESTOP_MS. */
+  /** The drain has begun, or will begin after FOREBAY_PRESTOP_MS. */
   get announced(): boolean {
     return this.#prestop !== undefined || this.draining;
   }

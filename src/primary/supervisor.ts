@@ -27,7 +27,7 @@ export type WorkerState = (typeof WORKER_STATES)[number];
 export interface Death extends Ending {
   readonly pid: number | undefined;
   readonly cause: WorkerCause;
-  /** It had accepted connections. */
+  /** The worker had accepted connections. */
   readonly listened: boolean;
   /** Delay until the slot gets a new worker, in milliseconds; undefined = it gets none. */
   readonly restartMs: number | undefined;

@@ -190,7 +190,7 @@ class Worker {
 
   async #administer(topic: Topic): Promise<void> {
     const config = this.#config;
-    // Requires all of kafkajs; without it a worker starts sooner.
+    // Loaded on demand: it requires all of kafkajs, which would delay the start of each worker.
     const { administerTopic } = await import('./producer/topic-admin.ts');
     const facts = await administerTopic({
       kafka: kafkaOptions(config),
@@ -209,9 +209,9 @@ class Worker {
   }
 
   /**
-   * Disconnects every client, settles events, sends close frames, and exits. Frames sent before a
-   * client read the goaway are accepted for a bounded time; a second call may only move the end
-   * forward.
+   * Sends `goaway`, settles events, closes all connections, and exits. Frames that clients sent
+   * before they read the `goaway` are accepted for a bounded time. A second call can only bring the
+   * deadline closer.
    */
   async #drain(timeoutMs: number): Promise<void> {
     const endMs = performance.now() + timeoutMs;

@@ -18,7 +18,7 @@ interface Line {
   readonly sampled: boolean;
 }
 
-/** They forward log lines of others, which are checked. */
+/** Files that forward log lines of others, which are checked at their origin. */
 const PASS_ON = ['src/primary/deferred-log.ts', 'src/primary/fault-log.ts'];
 /** Messages composed elsewhere, as shown on the page. */
 const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);

@@ -250,13 +250,13 @@ describe('Kafka with TLS and SASL', { skip: missingTool('openssl'), concurrency:
     [
       'no client certificate where one is required',
       () => trusting(authority),
-      'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
+      'the broker rejects the client certificate, or requires one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
     [
       'a client certificate of an unknown authority',
       () => ({ ...trusting(authority), ...clientCertificate(new Authority('stranger')) }),
-      'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
+      'the broker rejects the client certificate, or requires one: KAFKA_TLS_CERT_FILE',
       'SSL',
     ],
   ];

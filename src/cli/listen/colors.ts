@@ -17,7 +17,7 @@ const sgr =
   (text) =>
     text === '' ? '' : `\u001b[${on}m${text}\u001b[${off}m`;
 
-/** Those of the eight basic colors that are readable on dark and on light backgrounds. */
+/** Basic colors that are readable on dark and on light backgrounds. */
 export const COLORS: Colors = {
   place: sgr(2, 22),
   key: sgr(36, 39),

@@ -9,9 +9,9 @@ export interface Range {
 /** Classification of a received number. */
 export type Arrival =
   | { readonly kind: 'next' }
-  /** Numbers before it are missing. */
+  /** A number after missing ones. */
   | { readonly kind: 'gap'; readonly missing: Range }
-  /** It was missing, and arrives after a greater one. */
+  /** A missing number, which arrives after a greater one. */
   | { readonly kind: 'late' }
   | { readonly kind: 'repeat' }
   /** Below the known range of this client: late or a repeat. */

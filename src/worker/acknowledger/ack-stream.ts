@@ -6,7 +6,7 @@ import type { Credit, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
 import { Rejections } from './rejections.ts';
 
-/** The channel to a stream's client. */
+/** Channel to the client of a stream. */
 export interface AckChannel {
   /** Sends text frames, in order; closes a client that does not read them. */
   send(texts: readonly string[]): void;
@@ -14,6 +14,7 @@ export interface AckChannel {
   unreadBytes(): number;
 }
 
+/** Initial capacity of the ring of open frames. */
 const FIRST_RING = 16;
 const NONE: readonly number[] = [];
 
@@ -29,7 +30,7 @@ export class AckStream implements Owner, CreditWaiter {
   readonly transport = 'ws';
   readonly identity: string;
   #closed = false;
-  /** In the list of streams to flush. */
+  /** The stream is in the list of streams to flush. */
   #dirty = false;
   readonly #onDirty: (stream: AckStream) => void;
   readonly #channel: AckChannel;
@@ -44,10 +45,11 @@ export class AckStream implements Owner, CreditWaiter {
   #ackedBytes = 0;
   #grantedFrames: number = LIMITS.creditFrames;
   #grantedBytes: number;
-  /** By frame; empty for most connections. */
+  /** Rejections by frame; undefined for most connections. */
   #rejections: Map<number, Rejections> | undefined;
+  /** Frames whose nack is due. */
   #nackable: readonly number[] = NONE;
-  /** Of nacks sent; undefined = none. */
+  /** Debt of nacks sent; undefined = no nack was sent. */
   #debt: NackDebt | undefined;
 
   /** @param onDirty called when the stream has something to send, once until {@link flush} */

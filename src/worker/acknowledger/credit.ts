@@ -3,20 +3,21 @@ import type { Budget } from '../accumulator/budget.ts';
 
 /** A stream whose credit could not rise when due. */
 export interface CreditWaiter {
-  /** Its credit may rise now. */
+  /** Called when its credit may rise. */
   creditAvailable(): void;
 }
 
 /**
- * Credit: what the connections of one worker may send ahead of settled frames, as a share of its
- * budget:
+ * Credit of the connections of one worker: the input that each may send ahead of settled frames, as
+ * a share of the budget.
  *
- *   window of each = overcommit x what the buffer holds / connections,
- *                    at least one largest frame, at most `LIMITS.creditBytes`
+ *   window of each = overcommit x event capacity of the buffer / connections,
+ *                    at least one frame of maximum size, at most `LIMITS.creditBytes` or two such
+ *                    frames, if that is more
  *
  * While the budget is above its high-water mark no credit rises; waiting streams are notified when
- * that ends. The grant of a client that has much to read waits too, and is checked again some time
- * later.
+ * that ends. A client that has much to read gets no new credit either, and is checked again every
+ * `LIMITS.nackDebt.checkMs`.
  */
 export class Credit {
   readonly maxFrameBytes: number;
@@ -56,7 +57,7 @@ export class Credit {
 
   /**
    * Returns whether a grant may rise now; if not, `stream` is notified when it may.
-   * @param isBehind its client has much to read
+   * @param isBehind the client has much to read
    */
   mayRise(stream: CreditWaiter, isBehind: boolean): boolean {
     if (this.budget.underPressure) {
@@ -67,7 +68,7 @@ export class Credit {
     return !isBehind;
   }
 
-  /** One timer for all delayed streams. */
+  /** Checks the stream again later, with one timer for all delayed streams. */
   #delay(stream: CreditWaiter): void {
     this.#delayed.add(stream);
     if (this.#timerSet) return;

@@ -39,7 +39,7 @@ export class RemoteKeys {
   /** Returns the key of a token. @throws KeysUnavailable, or jose's error if there is none */
   readonly find: JWTVerifyGetKey = async (header, token) => {
     const { retryMs = LIMITS.jwks.retryMs } = this.#options;
-    // Otherwise, senders of tokens would control the rate of fetches.
+    // Without this bound, senders of tokens would control the rate of fetches.
     const isDown = performance.now() - this.#failedAtMs < retryMs;
     if (isDown && !this.#hasKey(header.kid)) throw new KeysUnavailable('the last fetch failed');
     try {

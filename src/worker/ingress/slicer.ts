@@ -1,6 +1,6 @@
 import type { TurnBudget } from '../overload/turn-budget.ts';
 
-/** Work too long for one turn of the event loop, or that arrived when its time was spent. */
+/** Work that is too long for one turn of the event loop, or arrived when its time was used up. */
 export interface SlicedTask {
   /** Queued input: while there is any, later input queues behind it. */
   readonly isInput: boolean;
@@ -13,7 +13,7 @@ export interface SlicedTask {
 /**
  * Runs tasks in slices, so that other input is served in between: one slice per turn of the event
  * loop, or, while input is queued, as many as the turn has time for. Tasks are served round-robin,
- * and every second slice goes to a new task: a small sender waits for few others.
+ * and every second slice goes to a new task, so that a small one waits for few others.
  */
 export class Slicer {
   readonly #turn: Pick<TurnBudget, 'workUntilMs'>;

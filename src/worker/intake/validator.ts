@@ -95,7 +95,7 @@ function compile(path: string): Compiled {
     if (error instanceof StartError) throw error;
     throw schemaError(path, `cannot be compiled: ${(error as Error).message}`);
   }
-  // Its validator returns a promise, which is truthy: every event would be valid.
+  // An asynchronous validator returns a promise, which is truthy: every event would be valid.
   if ('$async' in validate) throw schemaError(path, 'is asynchronous ($async)');
   return { schema, draft, compiler, validate };
 }

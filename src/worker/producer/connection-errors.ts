@@ -33,10 +33,10 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
     /before secure TLS|wrong version number|packet length too long/i,
     'Kafka does not answer the TLS handshake: does the broker speak TLS?',
   ],
-  // A TLS alert is the broker's complaint about this client.
+  // A TLS alert comes from the broker: it rejects this client.
   [
     /alert .*(certificate|unknown ca)/i,
-    'the broker does not accept our certificate, or wants one: KAFKA_TLS_CERT_FILE',
+    'the broker rejects the client certificate, or requires one: KAFKA_TLS_CERT_FILE',
   ],
   [/altnames/i, 'the broker’s certificate is for another host'],
   [/certificate is not yet valid/i, 'the broker’s certificate is not valid yet: see the clocks'],

@@ -2,7 +2,6 @@
  * Ability to store events, the time since it was lost, and the reason: for the readiness of the
  * instance and the log lines about outages. Called per attempt of a batch, not per event.
  */
-
 import { LIMITS } from '../../config/limits.ts';
 import type { Delivery } from '../../ipc.ts';
 import { formatBrokerAddress } from '../../kafka/broker-address.ts';
@@ -28,7 +27,7 @@ const NUMBERS_LOGGED = 20;
 interface TopicState {
   /** Since the start, its events could be sent to a leader. */
   reached: boolean;
-  /** Time since which its events have no usable leader, monotonic clock; undefined = they do. */
+  /** Time since which no leader of the topic is usable, monotonic clock; undefined = one is. */
   unreachableSinceMs: number | undefined;
 }
 

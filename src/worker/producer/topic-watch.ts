@@ -3,7 +3,7 @@
  *
  * A topic never loses partitions, but another topic may take its name. Its partitions are adopted
  * at once if its id differs, or if the topic was missing before. Otherwise, fewer partitions are
- * believed when more than one broker reports them, or a single known broker does for a while: one
+ * accepted when more than one broker reports them, or when one broker does for a while: a single
  * response may come from a broker that does not know all partitions yet. The same holds for the id
  * of a former topic, since ids have no order.
  */
@@ -39,7 +39,7 @@ export type Finding =
       readonly leaders: readonly number[];
       /** Recreated since the last finding, as far as the response shows. */
       readonly recreated: boolean;
-      /** Fewer partitions than before, not believed yet. */
+      /** The response reports fewer partitions than before, which are not accepted yet. */
       readonly doubtful: boolean;
     };
 
@@ -74,10 +74,10 @@ export class TopicWatch {
     // No topic has zero partitions: that broker does not know them yet.
     const isNew = isAnother && !isFormer && count > 0;
     const contradicts = isFormer || count === 0 || (count < this.#count && !isNew);
-    const believed = !contradicts || this.#agree(answer, knowsId && !isFormer, origin, nowMs);
-    if (isFormer && !believed) return { state: 'stale' };
-    const recreated = this.#count > 0 && (isNew || (contradicts && believed));
-    if (believed) {
+    const accepted = !contradicts || this.#agree(answer, knowsId && !isFormer, origin, nowMs);
+    if (isFormer && !accepted) return { state: 'stale' };
+    const recreated = this.#count > 0 && (isNew || (contradicts && accepted));
+    if (accepted) {
       this.#count = count;
       this.#contradiction = undefined;
       this.#remember(topicId);
@@ -88,7 +88,7 @@ export class TopicWatch {
       // An id beyond the count means that the response omits partitions.
       if (partitionId < this.#count) leaders[partitionId] = leader;
     }
-    return { state: 'known', leaders, recreated, doubtful: !believed };
+    return { state: 'known', leaders, recreated, doubtful: !accepted };
   }
 
   /** @returns whether enough consecutive responses agree on an id and a partition count */

@@ -31,8 +31,8 @@ test('input has the time of a turn, and as much again in the next one', async ()
     pass(workMs - 1);
     assert(turn.spend(checkBytes), 'there is time left');
     pass(1);
-    assert(!turn.spend(checkBytes), 'there is none');
-    assert(!turn.spend(1), 'nor for anything else');
+    assert(!turn.spend(checkBytes), 'the time is used up');
+    assert(!turn.spend(1), 'also for small input');
     assert(turn.spent);
     await turnOver();
     assert(!turn.spent);

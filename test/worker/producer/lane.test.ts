@@ -49,7 +49,7 @@ test('an answer that leaves the fate open: refresh, and identical bytes again', 
   }
 });
 
-test('no response: the same', () => {
+test('no response leaves the fate open too: refresh, and identical bytes again', () => {
   for (const why of NO_ANSWER) {
     const rig = new Rig();
     rig.start('a');

@@ -17,7 +17,7 @@ export interface Connection extends FrameSource {
   readonly addressKey: AddressKey;
   /** Rate limits of the connection and its address. */
   readonly ownBuckets: Buckets;
-  /** These and the limits of its key, as of the last check. */
+  /** `ownBuckets` and the limits of the client's key, as of the last check. */
   buckets: Buckets | undefined;
   keyBuckets: Buckets | undefined;
   stream: AckStream | undefined;
