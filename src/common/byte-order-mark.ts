@@ -1,6 +1,6 @@
 /** Byte order marks: invisible bytes that some editors prepend to a text. */
 
-/** By encoding; UTF-32 precedes UTF-16, which begins with the same bytes. */
+/** Marks by encoding; UTF-32 precedes UTF-16, whose mark begins with the same bytes. */
 const MARKS: readonly (readonly [encoding: string, bytes: readonly number[]])[] = [
   ['UTF-8', [0xef, 0xbb, 0xbf]],
   ['UTF-32', [0xff, 0xfe, 0x00, 0x00]],

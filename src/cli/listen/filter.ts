@@ -8,7 +8,7 @@ export interface Filter {
   readonly text: string;
 }
 
-/** Not `$`, which shells expand; field names are unlikely to begin with it. */
+/** Name of the record key in a filter. Field names rarely begin with `@`; shells expand `$`. */
 export const KEY_FIELD = '@key';
 
 /** Parses `field=text`; undefined if invalid. The text may be empty or contain `=`. */

@@ -147,7 +147,7 @@ function defaultMs(code: EventCode): number {
   return Math.round((RETRY_AFTER_MS[code] ?? 1_000) * (0.75 + Math.random() / 2));
 }
 
-/** Never shorter than known; jittered, since others may wait for the same. */
+/** Adds jitter to a wait, which is never shortened: other clients may wait for the same room. */
 function spreadMs(ms: number): number {
   return Math.ceil(ms * (1 + Math.random() / 4));
 }
