@@ -9,10 +9,13 @@ import {
 /** Messages as observed, without addresses of memory and files. */
 const SEEN: readonly (readonly [string, RegExp])[] = [
   ['Connection error: write EPROTO SSL routines:ssl3_get_record:wrong version number', /speak TLS/],
-  ['Connection error: SSL routines:ssl3_read_bytes:sslv3 alert bad certificate', /wants one/],
-  ['Connection error: SSL routines:ssl3_read_bytes:sslv3 alert certificate unknown', /our cert/],
-  ['Connection error: SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca', /our cert/],
-  ['Connection error: SSL routines:ssl3_read_bytes:tlsv13 alert certificate required', /wants one/],
+  ['Connection error: SSL routines:ssl3_read_bytes:sslv3 alert bad certificate', /client cert/],
+  ['Connection error: SSL routines:ssl3_read_bytes:sslv3 alert certificate unknown', /client cert/],
+  ['Connection error: SSL routines:ssl3_read_bytes:tlsv1 alert unknown ca', /client cert/],
+  [
+    'Connection error: SSL routines:ssl3_read_bytes:tlsv13 alert certificate required',
+    /client cert/,
+  ],
   ["Connection error: Hostname/IP does not match certificate's altnames: IP: 10.0.0.7", /another/],
   ['Connection error: certificate has expired', /has expired$/],
   ['Connection error: self-signed certificate in certificate chain', /not trusted: KAFKA_TLS_CA/],
