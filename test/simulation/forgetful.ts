@@ -38,12 +38,12 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     defect: 'producer: an expired batch is dropped silently',
     file: 'producer/producer.ts',
-    changes: [['#expire', 'this.#options.outcomes.rejected(…', '']],
+    changes: [['#expire', 'this.#options.deliveryListener.rejected(…', '']],
   },
   {
     defect: 'producer: an abandoned batch is dropped silently',
     file: 'producer/producer.ts',
-    changes: [['#settle', "outcomes.rejected(settlement.batch, 'timeout')", '']],
+    changes: [['#settle', "deliveryListener.rejected(settlement.batch, 'timeout')", '']],
   },
   {
     defect: 'acknowledger: the last frame of a batch is never settled',
