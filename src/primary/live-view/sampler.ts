@@ -26,7 +26,7 @@ export interface ViewFacts {
   readiness(): Readiness;
   /** The current outage of Kafka; undefined = none. */
   outage(): OutageNotice | undefined;
-  /** Failure of the last rolling restart; undefined = it succeeded. */
+  /** Failure of the last rolling restart; undefined = it did not fail, or there was none. */
   restartFailure(): RestartFailure | undefined;
   /** States of each slot's workers; empty: it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];

@@ -299,8 +299,9 @@ export class Lane {
    * Ends the lane after the topic was recreated without this partition. A head in flight stays
    * until {@link endAttempt}, since the socket reads its memory.
    *
-   * An unknown head counts as unsent if every attempt got UNKNOWN_TOPIC_OR_PARTITION: even if
-   * appended, it went to a partition that was deleted with the old topic.
+   * An unknown head counts as unsent if every attempt that left it unknown got
+   * UNKNOWN_TOPIC_OR_PARTITION: even if appended, it went to a partition that was deleted with the
+   * old topic.
    */
   end(): UnfinishedBatches {
     const head = this.#head;
