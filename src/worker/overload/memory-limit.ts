@@ -11,8 +11,8 @@ export interface MemoryReclaimer {
 /**
  * Keeps a worker's resident memory below a limit. The buffer's bound does not cover all of it:
  * incomplete input, and what kernel and heap keep for connections. Above the limit, senders of
- * incomplete input are evicted first. Only if that was not enough at the next check are new
- * connections and bodies rejected, until the memory is below the limit by a margin.
+ * incomplete input are evicted first. Only if memory was above it from one periodic check to the
+ * next are new connections and bodies rejected, until it is below the limit by a margin.
  */
 export class MemoryLimit {
   readonly #maxBytes: number;
@@ -22,6 +22,8 @@ export class MemoryLimit {
   #exceeded = false;
   /** The last check found too much memory in use. */
   #short = false;
+  /** So did a periodic check and all checks since. */
+  #persistent = false;
   /** Senders ended since memory was last below the limit. */
   #ended = 0;
   /** Resident memory at the last check, and its time. */
@@ -54,8 +56,8 @@ export class MemoryLimit {
 
   /**
    * Evicts senders, if necessary, after a turn with much input, which may bring hundreds of MB
-   * before the next periodic check. Only that one decides to reject clients: freed memory takes a
-   * moment to become visible.
+   * before the next periodic check. Only periodic checks decide to reject clients: freed memory
+   * takes a moment to become visible.
    */
   checkAfterTurn(): void {
     if (this.#reclaimer === undefined) return;
@@ -73,11 +75,12 @@ export class MemoryLimit {
       // Twice the growth since the last check may arrive until the next one.
       const expectedBytes = 2 * Math.max(0, resident - this.#lastBytes);
       this.#ended += this.#reclaimer?.reclaim(resident - resumeBytes + expectedBytes) ?? 0;
-      if (wasShort && isPeriodic) this.#setExceeded(true, resident);
+      if (isPeriodic && this.#persistent) this.#setExceeded(true, resident);
     } else if (wasShort) {
       this.#setExceeded(false, resident);
       this.#ended = 0;
     }
+    this.#persistent = this.#short && (isPeriodic || this.#persistent);
     this.#lastBytes = resident;
   }
 
