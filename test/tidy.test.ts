@@ -77,7 +77,7 @@ test('only one file imports uWebSockets.js, and one file kafkajs’s internals',
   const sources = code.filter((path) => path.startsWith('src/'));
   assert.deepEqual(
     hits(sources, /['"`]uWebSockets\.js/).map((hit) => hit.split(':')[0]),
-    ['src/worker/ingress/uws.ts'],
+    ['src/worker/ingress/transport/uws.ts'],
   );
   const deep = hits(sources, /['"`]kafkajs\/src/).map((hit) => hit.split(':')[0]);
   assert.deepEqual([...new Set(deep)], ['src/worker/producer/kafkajs.ts']);

@@ -1,5 +1,5 @@
 import { LIMITS } from '../../src/config/limits.ts';
-import type { WebSocket } from '../../src/worker/ingress/uws.ts';
+import type { WebSocket } from '../../src/worker/ingress/transport/transport.ts';
 
 /** Credit of yardsticks without limits. */
 const UNBOUNDED = { frames: 2 ** 50, bytes: 2 ** 50 };

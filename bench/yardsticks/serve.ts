@@ -1,6 +1,6 @@
 import { LIMITS } from '../../src/config/limits.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
-import { loadUws } from '../../src/worker/ingress/uws.ts';
+import { loadUws } from '../../src/worker/ingress/transport/uws.ts';
 import { Peer, type PeerData } from './peer.ts';
 
 const MAX_PAYLOAD_BYTES = 128 * 1024;

@@ -16,6 +16,7 @@ import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './ingress/listener.ts';
+import { uwsTransport } from './ingress/transport/uws.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Eviction } from './overload/eviction.ts';
 import { MemoryLimit } from './overload/memory-limit.ts';
@@ -49,7 +50,7 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  new Worker(config, log, await createAuthenticator(config, log)).start();
+  await new Worker(config, log, await createAuthenticator(config, log)).start();
 }
 
 class Worker {
@@ -65,6 +66,8 @@ class Worker {
   readonly #memory: MemoryLimit;
   readonly #faults = new Faults((fault) => void sendToPrimary({ type: 'fault', fault }));
   readonly #lag = new LoopLag();
+  /** Has begun to listen. */
+  #listens = false;
   #outage: OutageNotice | undefined;
   #readiness: Readiness = { ready: false, reasons: ['starting'] };
   /** End of the drain, settled or not; undefined = not draining. */
@@ -95,6 +98,7 @@ class Worker {
     this.#ingress = ingress;
     this.#listener = new Listener({
       ...ingress,
+      transport: uwsTransport(),
       host: config.host,
       port: config.port,
       tls: tlsFiles(config),
@@ -111,10 +115,12 @@ class Worker {
   }
 
   /** Starts listening, and connecting to Kafka. @throws StartError */
-  start(): void {
+  async start(): Promise<void> {
     process.on('message', (message: ToWorker) => this.#onMessage(message));
     // Without its keys it would reject valid clients.
-    if (!this.#authenticator.waitsForKeys) this.#listen();
+    if (!this.#authenticator.waitsForKeys) await this.#listen();
+    // The drain ends the process by itself.
+    if (this.#drainEndMs !== undefined) return;
     this.#lag.start();
     this.#reporter.start();
     const { inputMemory, webSocket, turn } = this.#ingress;
@@ -123,18 +129,19 @@ class Worker {
     this.#producer.start();
   }
 
-  #listen(): void {
-    this.#listener.listen();
+  async #listen(): Promise<void> {
+    this.#listens = true;
+    await this.#listener.listen();
     this.#reporter.listens();
   }
 
   /** Applies new keys to authentication; starts listening with the first ones. */
-  #applyKeys(message: ToWorker & { readonly type: 'keys' }): void {
+  async #applyKeys(message: ToWorker & { readonly type: 'keys' }): Promise<void> {
     this.#authenticator.setKeys(message);
     this.#ingress.webSocket.checkIdentities();
-    if (this.#listener.listening || this.#drainEndMs !== undefined) return;
+    if (this.#listens || this.#drainEndMs !== undefined) return;
     try {
-      this.#listen();
+      await this.#listen();
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       void this.#fail(error.message);
@@ -180,7 +187,7 @@ class Worker {
         this.#producer.health.authenticated();
         break;
       case 'keys':
-        this.#applyKeys(message);
+        void this.#applyKeys(message);
         break;
       case 'drain':
         void this.#drain(message.timeoutMs);

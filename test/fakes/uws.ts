@@ -5,7 +5,7 @@ import type {
   HttpResponse,
   WebSocket,
   WebSocketBehavior,
-} from '../../src/worker/ingress/uws.ts';
+} from '../../src/worker/ingress/transport/transport.ts';
 
 /** Connection state of the listener, opaque here. */
 type Connection = never;

@@ -5,7 +5,7 @@ import {
   type Network,
   parseAddress,
 } from '../../common/ip-addresses.ts';
-import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
+import type { HttpRequest, HttpResponse } from '../ingress/transport/transport.ts';
 
 /**
  * Key under which connections or requests are counted: an address, or '' if addresses are not

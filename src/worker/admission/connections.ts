@@ -1,6 +1,6 @@
 import { addressOfBytes, isWithin, type Network, networksOf } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { HttpRequest, HttpResponse } from '../ingress/uws.ts';
+import type { HttpRequest, HttpResponse } from '../ingress/transport/transport.ts';
 import type { MemoryLimit } from '../overload/memory-limit.ts';
 import { type AddressKey, ClientAddresses, toAddressKey } from './address.ts';
 import { AddressRates } from './address-rates.ts';

@@ -1,7 +1,7 @@
 import { addressOfBytes, isWithin, type Network } from '../../common/ip-addresses.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Logger } from '../../logging/logger.ts';
-import type { HttpResponse } from '../ingress/uws.ts';
+import type { HttpResponse } from '../ingress/transport/transport.ts';
 
 type Peer = Pick<HttpResponse, 'getRemoteAddress'>;
 

@@ -5,7 +5,7 @@ import type { ConnectionLimit } from '../admission/connections.ts';
 import { ANONYMOUS, type AuthFailure, type AuthResult } from '../admission/identity.ts';
 import type { Trust } from '../admission/origins.ts';
 import { errorResponse, RETRY_SOON, type ResponseContent, requestError } from './http/responses.ts';
-import type { HttpRequest, HttpResponse } from './uws.ts';
+import type { HttpRequest, HttpResponse } from './transport/transport.ts';
 
 /** Subprotocol prefix of a token: browsers can set no other header of a handshake. */
 const TOKEN_PROTOCOL = 'forebay.key.';

@@ -1,6 +1,6 @@
 import { AssertionError } from 'node:assert/strict';
 import type { Logger } from '../../logging/logger.ts';
-import type { HttpResponse } from './uws.ts';
+import type { HttpResponse } from './transport/transport.ts';
 
 /**
  * Contains an internal error to the sender whose input caused it: the same input, sent again, would

@@ -11,20 +11,21 @@ import { closeAfterError } from './fault-containment.ts';
 import { framingFault, markChunked } from './http/framing.ts';
 import type { HttpHandler } from './http/http-handler.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
-import {
-  type App,
-  type HttpRequest,
-  type HttpResponse,
-  type ListenSocket,
-  loadUws,
-} from './uws.ts';
+import type {
+  App,
+  HttpRequest,
+  HttpResponse,
+  ListenSocket,
+  Transport,
+} from './transport/transport.ts';
 import type { WebSocketHandler } from './websocket/websocket-handler.ts';
 
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
-/** The transports behind the port, and its bounds. */
+/** What serves the port, the handlers behind it, and its bounds. */
 export interface ListenerOptions {
+  readonly transport: Transport;
   readonly http: HttpHandler;
   readonly webSocket: WebSocketHandler;
   readonly admission: ConnectionAdmission;
@@ -45,15 +46,15 @@ export interface ListenerOptions {
 
 const NOT_AFTER = cell('forebay_tls_certificate_not_after_seconds');
 
-/** The public port of one worker, shared with the others by SO_REUSEPORT. */
+/** The public port of one worker, shared with the others. */
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #uws = loadUws();
   readonly #http: HttpHandler;
   readonly #webSocket: WebSocketHandler;
   readonly #proxies: ProxyWatch;
   readonly #app: App;
   #listenSocket: ListenSocket | undefined;
+  #draining = false;
   /** Accepted connections, minus those that ended before they became WebSockets. */
   #accepted = 0;
 
@@ -79,34 +80,36 @@ export class Listener {
   }
 
   #createApp(): App {
-    const { tls, counters, log, logsCertificate } = this.#options;
-    if (tls === undefined) return this.#uws.App();
-    const { app, certificate } = tlsApp(this.#uws, tls);
+    const { transport, tls, counters, log, logsCertificate } = this.#options;
+    if (tls === undefined) return transport.createApp();
+    const { app, certificate } = tlsApp(transport, tls);
     counters.set(NOT_AFTER, certificate.notAfterMs / 1000);
     if (logsCertificate) logCertificate(log, certificate);
     return app;
   }
 
-  /** Starts accepting connections. @throws StartError if the port is not available */
-  listen(): void {
-    const { host, port } = this.#options;
-    this.#app.listen(host, port, (socket) => {
-      if (socket !== false) this.#listenSocket = socket;
+  /**
+   * Starts accepting connections, unless the drain has begun.
+   * @throws StartError if the port is not available
+   */
+  async listen(): Promise<void> {
+    const { transport, host, port } = this.#options;
+    const socket = await new Promise<ListenSocket | false>((done) => {
+      this.#app.listen(host, port, done);
     });
-    if (this.#listenSocket === undefined) {
+    if (socket === false) {
       throw new StartError(`FOREBAY_PORT: cannot listen on ${host} port ${port}`, EXIT.failed);
     }
-  }
-
-  /** Connections are accepted. */
-  get listening(): boolean {
-    return this.#listenSocket !== undefined;
+    if (this.#draining) transport.closeListenSocket(socket);
+    else this.#listenSocket = socket;
   }
 
   /** Stops accepting, and asks open connections to go away; they are served until then. */
   drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
     if (this.#listenSocket === undefined) return;
-    this.#uws.us_listen_socket_close(this.#listenSocket);
+    this.#options.transport.closeListenSocket(this.#listenSocket);
     this.#listenSocket = undefined;
     this.#http.drain();
     this.#webSocket.drain();

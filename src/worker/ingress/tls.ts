@@ -12,7 +12,7 @@ import {
   validityOf,
 } from '../../config/pem.ts';
 import type { Logger } from '../../logging/logger.ts';
-import type { App, Uws } from './uws.ts';
+import type { App, Transport } from './transport/transport.ts';
 
 const CERT = 'FOREBAY_TLS_CERT_FILE';
 const KEY = 'FOREBAY_TLS_KEY_FILE';
@@ -32,21 +32,24 @@ export interface TlsFiles {
 }
 
 /**
- * Creates the uWebSockets.js app with these files.
+ * Creates an app with these files.
  * @throws StartError (exit code 1) if they are unusable
  */
-export function tlsApp(uws: Uws, files: TlsFiles): { app: App; certificate: Certificate } {
+export function tlsApp(
+  transport: Transport,
+  files: TlsFiles,
+): { app: App; certificate: Certificate } {
   const certificate = checkTlsFiles(files);
   const { certFile, keyFile } = files;
   try {
-    const app = uws.SSLApp({
+    const app = transport.createApp({
       cert_file_name: certFile,
       key_file_name: keyFile,
       ssl_ciphers: CIPHERS,
     });
     return { app, certificate };
   } catch {
-    throw new StartError(`${CERT}: uWebSockets.js rejects ${certFile} or its key`, EXIT.failed);
+    throw new StartError(`${CERT}: OpenSSL rejects ${certFile} or its key`, EXIT.failed);
   }
 }
 

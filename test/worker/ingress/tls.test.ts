@@ -6,14 +6,14 @@ import { pino } from 'pino';
 import { StartError } from '../../../src/common/errors.ts';
 import { LIMITS } from '../../../src/config/limits.ts';
 import { checkTlsFiles, logCertificate, tlsApp } from '../../../src/worker/ingress/tls.ts';
-import { loadUws } from '../../../src/worker/ingress/uws.ts';
+import { uwsTransport } from '../../../src/worker/ingress/transport/uws.ts';
 import { Authority, type KeyPair } from '../../../testing/certificates.ts';
 import { missingTool } from '../../../testing/tools.ts';
 
 const DAY_MS = 86_400_000;
 
 describe('TLS files', { skip: missingTool('openssl') }, () => {
-  const uws = loadUws();
+  const transport = uwsTransport();
   let authority: Authority;
   let good: KeyPair;
   before(() => {
@@ -37,7 +37,7 @@ describe('TLS files', { skip: missingTool('openssl') }, () => {
   test('a certificate chain and each supported key type are accepted', () => {
     const chain = readFileSync(good.certFile, 'utf8') + readFileSync(authority.caFile, 'utf8');
     const certFile = authority.file('chain.pem', chain);
-    const { app, certificate } = tlsApp(uws, { certFile, keyFile: good.keyFile });
+    const { app, certificate } = tlsApp(transport, { certFile, keyFile: good.keyFile });
     app.close();
     assert.equal(certificate.subject, 'CN=good');
     assert(certificate.notAfterMs > Date.now() + 29 * DAY_MS, String(certificate.notAfterMs));
@@ -48,7 +48,7 @@ describe('TLS files', { skip: missingTool('openssl') }, () => {
       ed25519: ['ED25519'],
     };
     for (const [name, key] of Object.entries(kinds)) {
-      tlsApp(uws, authority.issue(name, { key })).app.close();
+      tlsApp(transport, authority.issue(name, { key })).app.close();
     }
   });
 

@@ -4,7 +4,7 @@ import type { DecodeBounds, EventSink } from '../../decoder/event-sink.ts';
 import { type SlicedDecoder, sliceNdjson, sliceTextBody } from '../../decoder/json/slices.ts';
 import { decodeNdjson, decodeTextBody } from '../../decoder/json/text.ts';
 import { decodeMsgpack, sliceMsgpack } from '../../decoder/msgpack/msgpack.ts';
-import type { HttpRequest } from '../uws.ts';
+import type { HttpRequest } from '../transport/transport.ts';
 import { ENCODINGS, type Encoding } from './inflate.ts';
 import { errorResponse, type ResponseContent } from './responses.ts';
 

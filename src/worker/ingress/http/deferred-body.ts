@@ -2,7 +2,7 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { AuthFailure, AuthResult, Identity } from '../../admission/identity.ts';
 import type { ChunkFloodDetector } from '../../overload/flood.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
-import type { HttpResponse } from '../uws.ts';
+import type { HttpResponse } from '../transport/transport.ts';
 import { inheritClosing } from './framing.ts';
 
 /** The part of a response that a body is read from. */

@@ -4,7 +4,7 @@
  * before any handler runs; the JDK and others write `100-Continue`.
  */
 
-import type { HttpRequest, HttpResponse } from '../uws.ts';
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 import { hasBody } from './framing.ts';
 
 const CONTINUE = '100-continue';

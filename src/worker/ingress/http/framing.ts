@@ -5,7 +5,7 @@
  * chunked: ambiguous framing is rejected here, before the request is processed, and the connection
  * is closed.
  */
-import type { HttpRequest, HttpResponse } from '../uws.ts';
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 
 /** 15 digits hold any length that can arrive, and are exact as a number. */
 const LENGTH = /^\d{1,15}$/;

@@ -15,7 +15,7 @@ import {
   resolveUnlessAborted,
 } from '../authorize.ts';
 import { closeAfterError } from '../fault-containment.ts';
-import type { HttpRequest, HttpResponse } from '../uws.ts';
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 import { BodyDecoder, type BodyDecoderOptions, NO_BYTES } from './body-decoder.ts';
 import { PausedBodies, readBody } from './body-reader.ts';
 import { BodyTimeouts } from './body-timeouts.ts';

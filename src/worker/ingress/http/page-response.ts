@@ -6,7 +6,7 @@ import type { OutageNotice, Readiness } from '../../../ipc.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { Example } from '../../example/example.ts';
 import { authenticateRequest } from '../authorize.ts';
-import type { HttpRequest } from '../uws.ts';
+import type { HttpRequest } from '../transport/transport.ts';
 import { jsonBody, type ResponseContent } from './responses.ts';
 
 export interface PageSettings {

@@ -1,5 +1,5 @@
 import type { EventsResponse } from '../../acknowledger/http-reply.ts';
-import type { HttpResponse } from '../uws.ts';
+import type { HttpResponse } from '../transport/transport.ts';
 import { jsonBody, type ResponseContent, send } from './responses.ts';
 
 /** The response to a complete body, until it is sent or the client has disconnected. */

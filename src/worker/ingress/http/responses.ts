@@ -8,7 +8,7 @@ import {
 import { LIMITS } from '../../../config/limits.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import type { HttpResponse } from '../uws.ts';
+import type { HttpResponse } from '../transport/transport.ts';
 import { writeStatus } from './expectation.ts';
 import { asksToClose, endsConnection } from './framing.ts';
 

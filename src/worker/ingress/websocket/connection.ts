@@ -6,7 +6,7 @@ import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { AddressKey } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
-import type { WebSocket } from '../uws.ts';
+import type { WebSocket } from '../transport/transport.ts';
 import type { FrameSource } from './frames.ts';
 import type { Goaway } from './goaway.ts';
 

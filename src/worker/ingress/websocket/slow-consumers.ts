@@ -1,5 +1,5 @@
 import { LIMITS } from '../../../config/limits.ts';
-import type { WebSocket } from '../uws.ts';
+import type { WebSocket } from '../transport/transport.ts';
 
 type Socket = Pick<WebSocket<unknown>, 'getBufferedAmount'>;
 

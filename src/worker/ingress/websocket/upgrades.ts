@@ -27,7 +27,7 @@ import {
   sendInTurn,
 } from '../http/responses.ts';
 import { Fifo } from '../slicer.ts';
-import type { HttpRequest, HttpResponse } from '../uws.ts';
+import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 
 export const SUBPROTOCOL = 'forebay.v1';
 

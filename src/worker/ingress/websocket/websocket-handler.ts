@@ -10,7 +10,7 @@ import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowl
 import type { Identity } from '../../admission/identity.ts';
 import { mergeBuckets, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
 import { Inflow } from '../../overload/flood.ts';
-import type { WebSocket, WebSocketBehavior } from '../uws.ts';
+import type { WebSocket, WebSocketBehavior } from '../transport/transport.ts';
 import { type Connection, closeReason, longestSilent } from './connection.ts';
 import { Frames, type FramesOptions } from './frames.ts';
 import { GOAWAY_PING, Goaway, type GoawayReason, goawayText, randomAge } from './goaway.ts';

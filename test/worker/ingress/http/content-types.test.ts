@@ -6,7 +6,7 @@ import {
   mediaTypeOf,
 } from '../../../../src/worker/ingress/http/content-types.ts';
 import type { ResponseContent } from '../../../../src/worker/ingress/http/responses.ts';
-import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
+import type { HttpRequest } from '../../../../src/worker/ingress/transport/transport.ts';
 import { HAS_ZSTD } from '../../../support/zstd.ts';
 
 const TEXT = mediaTypeOf('') as MediaType;

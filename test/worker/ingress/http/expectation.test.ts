@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { expectationOf } from '../../../../src/worker/ingress/http/expectation.ts';
-import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
+import type { HttpRequest } from '../../../../src/worker/ingress/transport/transport.ts';
 
 /** A request with an `Expect` header for each value. */
 function expecting(...values: string[]): HttpRequest {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { framingFault, handshakeFault } from '../../../../src/worker/ingress/http/framing.ts';
-import type { HttpRequest } from '../../../../src/worker/ingress/uws.ts';
+import type { HttpRequest } from '../../../../src/worker/ingress/transport/transport.ts';
 
 type Header = readonly [name: string, value: string];
 

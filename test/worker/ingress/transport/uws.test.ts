@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { reasonOf } from '../../../src/worker/ingress/uws.ts';
+import { reasonOf } from '../../../../src/worker/ingress/transport/uws.ts';
 
 const HERE = { platform: 'linux', arch: 'x64', node: '22.12.0', hasGlibc: true };
 const missing = Object.assign(new Error("Cannot find module 'uWebSockets.js-node22'"), {
