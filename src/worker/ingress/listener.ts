@@ -12,6 +12,7 @@ import { framingFault, markChunked } from './http/framing.ts';
 import type { HttpHandler } from './http/http-handler.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import type {
+  AcceptedConnection,
   App,
   HttpRequest,
   HttpResponse,
@@ -23,7 +24,7 @@ import type { WebSocketHandler } from './websocket/websocket-handler.ts';
 const OPEN = cells('forebay_connections', ['http']).http;
 const OPENED = cells('forebay_connections_opened_total', ['http']).http;
 
-/** What serves the port, the handlers behind it, and its bounds. */
+/** The transport, the handlers of the port, and its bounds. */
 export interface ListenerOptions {
   readonly transport: Transport;
   readonly http: HttpHandler;
@@ -66,7 +67,7 @@ export class Listener {
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
     const { upgrade, ...behavior } = this.#webSocket.behavior;
     this.#app = this.#createApp()
-      .filter((response, change) => this.#countConnection(response, change))
+      .filter((connection, change) => this.#countConnection(connection, change))
       .ws('/ws', {
         ...behavior,
         upgrade: (response, request, context) => {
@@ -137,7 +138,7 @@ export class Listener {
    * Closes a connection above the limit: left in the backlog, it would take a descriptor that the
    * broker connections need.
    */
-  #countConnection(response: HttpResponse, change: number): void {
+  #countConnection(connection: AcceptedConnection, change: number): void {
     const { counters } = this.#options;
     this.#accepted += change;
     counters.add(OPEN, change);
@@ -145,12 +146,12 @@ export class Listener {
     if (change < 0) return;
     counters.add(OPENED);
     const { admission, maxConnections } = this.#options;
-    const peer = admission.peerKeyOf(response);
+    const peer = admission.peerKeyOf(connection);
     if (open <= maxConnections && admission.accept(peer)) {
-      return this.#watchFirstRequest(response, peer);
+      return this.#watchFirstRequest(connection, peer);
     }
     this.#webSocket.countClosed('too_many_connections');
-    response.close();
+    connection.close();
   }
 
   /**
@@ -158,10 +159,10 @@ export class Listener {
    * request headers are incomplete after LIMITS.firstRequestMs, and reports it to `onAborted` only.
    * The first request replaces this handler.
    */
-  #watchFirstRequest(response: HttpResponse, peer: AddressKey): void {
+  #watchFirstRequest(connection: AcceptedConnection, peer: AddressKey): void {
     const sinceMs = performance.now();
-    const ended = this.#proxies.opened(response);
-    response.onAborted(() => {
+    const ended = this.#proxies.opened(connection);
+    connection.onAborted(() => {
       ended?.();
       this.#options.admission.markActive(peer);
       if (performance.now() - sinceMs < LIMITS.firstRequestMs - LIMITS.timerTickMs) return;

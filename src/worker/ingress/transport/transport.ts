@@ -42,8 +42,24 @@ export interface WebSocket<T> {
   getUserData(): T;
 }
 
+/** An accepted connection, before its first request. */
+export interface AcceptedConnection {
+  /** Ends the connection without a response. Calls the `onAborted` handler before it returns. */
+  close(): unknown;
+  /** Address of the socket's peer: 4 or 16 bytes. */
+  getRemoteAddress(): ArrayBuffer;
+  /** Address in the connection's last PROXY v2 header, from any sender; 0 bytes if none. */
+  getProxiedRemoteAddress(): ArrayBuffer;
+  /**
+   * Registers the handler for a connection that ends before the response; called once, and not
+   * after the end of the response. Replaces the previous handler. Required in every request handler
+   * that does not respond before it returns.
+   */
+  onAborted(handler: () => void): unknown;
+}
+
 /** The response to one request; methods without a result return the response. */
-export interface HttpResponse {
+export interface HttpResponse extends AcceptedConnection {
   /**
    * Writes code and reason of the status line. Comes first; without it the status is 200. As
    * `100 Continue\r\n` it sends an interim response at once; the status of the final response then
@@ -67,18 +83,6 @@ export interface HttpResponse {
   onWritable(handler: (offset: number) => boolean): HttpResponse;
   /** Ends the response without a body; `reportedLength` is its Content-Length. */
   endWithoutBody(reportedLength?: number, closeConnection?: boolean): HttpResponse;
-  /** Ends the connection without a response. Calls the `onAborted` handler before it returns. */
-  close(): HttpResponse;
-  /** Address of the socket's peer: 4 or 16 bytes. */
-  getRemoteAddress(): ArrayBuffer;
-  /** Address in the connection's last PROXY v2 header, from any sender; 0 bytes if none. */
-  getProxiedRemoteAddress(): ArrayBuffer;
-  /**
-   * Registers the handler for a connection that ends before the response; called once, and not
-   * after the end of the response. Replaces the previous handler. Required in every request handler
-   * that does not respond before it returns.
-   */
-  onAborted(handler: () => void): HttpResponse;
   /**
    * Registers the handler of the body, before the request handler returns. It is called for each
    * chunk in order; once with `isLast`, also for a request without a body; and not after an abort.
@@ -119,7 +123,8 @@ export interface WebSocketBehavior<T> {
   /** Sends a ping to idle clients, some seconds before `idleTimeout`. */
   sendPingsAutomatically: boolean;
   /**
-   * Handles a GET request with a `Sec-WebSocket-Key`; the rest of the handshake is not validated.
+   * Handles a GET request with a `Sec-WebSocket-Key` of 24 characters; the rest of the handshake is
+   * not validated.
    */
   upgrade(response: HttpResponse, request: HttpRequest, context: object): void;
   open(socket: WebSocket<T>): void;
@@ -143,10 +148,10 @@ type Handler = (response: HttpResponse, request: HttpRequest) => void;
 export interface App {
   /**
    * Registers a handler for accepted connections (1) and ended ones (-1), except those that became
-   * WebSockets. The handler may close a new one; its `onAborted` is called if the connection ends
-   * before its first request.
+   * WebSockets. The handler may close a new one; its `onAborted` handler is called if the
+   * connection ends before its first request, whose handler replaces it.
    */
-  filter(handler: (response: HttpResponse, change: number) => void): App;
+  filter(handler: (connection: AcceptedConnection, change: number) => void): App;
   /** Registers the handler of all requests without another one; `pattern` is `/*`. */
   any(pattern: string, handler: Handler): App;
   /** Registers the WebSockets of a path. */

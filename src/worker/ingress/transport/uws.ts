@@ -1,6 +1,6 @@
 /**
- * uWebSockets.js: loads the binary for this Node.js version. It comes as one package per platform and
- * Node.js version; these are for Linux x64 with glibc.
+ * uWebSockets.js: loads the binary for this Node.js version. It comes as one package per
+ * platform and Node.js version; these are for Linux x64 with glibc.
  */
 import { createRequire } from 'node:module';
 import { EXIT, StartError } from '../../../common/errors.ts';

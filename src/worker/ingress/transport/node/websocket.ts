@@ -1,0 +1,159 @@
+import type { Socket } from 'node:net';
+import type { WebSocket as Ws } from 'ws';
+import type { WebSocket, WebSocketBehavior } from '../transport.ts';
+import { arrayBufferOf, WriteProgress } from './sockets.ts';
+
+/** Code of a connection that ends without a close frame. */
+const CUT = 1006;
+const NO_REASON = Buffer.alloc(0);
+/** An idle client has this share of the idle timeout, up to a maximum, to answer a ping. */
+const PONG_SHARE = 0.25;
+const PONG_MS_MAX = 16_000;
+
+/** A WebSocket of ws. */
+export class NodeWebSocket<T> implements WebSocket<T> {
+  readonly #ws: Ws;
+  readonly #socket: Socket;
+  readonly #data: T;
+  readonly #behavior: WebSocketBehavior<T>;
+  readonly #onEnd: (socket: NodeWebSocket<T>) => void;
+  readonly #progress: WriteProgress;
+  readonly #idleMs: number;
+  readonly #pingAfterMs: number;
+  #ended = false;
+  /** Messages are gathered: the send buffer is not empty yet. */
+  #corked = false;
+  /** The send buffer was not empty after a message. */
+  #lagging = false;
+  #bytesRead = 0;
+  /** When the client's last bytes were noticed, by the monotonic clock. */
+  #activeAtMs = performance.now();
+  #pinged = false;
+
+  /** @param onEnd called once, before `behavior.close` */
+  constructor(
+    ws: Ws,
+    socket: Socket,
+    data: T,
+    behavior: WebSocketBehavior<T>,
+    onEnd: (socket: NodeWebSocket<T>) => void,
+  ) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#data = data;
+    this.#behavior = behavior;
+    this.#onEnd = onEnd;
+    this.#progress = new WriteProgress(socket);
+    this.#idleMs = behavior.idleTimeout * 1000;
+    const pongMs = Math.min(PONG_MS_MAX, this.#idleMs * PONG_SHARE);
+    this.#pingAfterMs = behavior.sendPingsAutomatically ? this.#idleMs - pongMs : Infinity;
+    ws.on('message', (message, isBinary) => {
+      if (!this.#ended) behavior.message(this, arrayBufferOf(message as Buffer), isBinary);
+    });
+    ws.on('ping', (message) => {
+      if (this.#ended) return;
+      this.#write(() => ws.pong(message));
+      behavior.ping?.(this, arrayBufferOf(message));
+    });
+    ws.on('pong', (message) => {
+      if (!this.#ended) behavior.pong(this, arrayBufferOf(message));
+    });
+    // ws has sent a close frame.
+    ws.on('error', ({ message }) => {
+      this.#shutDown();
+      this.#end(CUT, Buffer.from(message));
+    });
+    ws.on('close', (code, reason) => this.#end(code, reason));
+  }
+
+  getBufferedAmount(): number {
+    return this.#ended ? 0 : this.#ws.bufferedAmount;
+  }
+
+  send(message: string, isBinary = false): 0 | 1 | 2 {
+    return this.#write(() => this.#ws.send(message, { binary: isBinary }));
+  }
+
+  ping(message: string): 0 | 1 | 2 {
+    return this.#write(() => this.#ws.ping(message));
+  }
+
+  end(code: number, reason: string): void {
+    if (this.#ended) return;
+    this.#ws.close(code, reason);
+    this.#shutDown();
+    this.#end(code, Buffer.from(reason));
+  }
+
+  close(): void {
+    if (this.#ended) throw new Error('the WebSocket has ended');
+    this.#terminate('');
+  }
+
+  cork(write: () => void): void {
+    this.#socket.cork();
+    this.#corked = true;
+    try {
+      write();
+    } finally {
+      this.#corked = false;
+      this.#socket.uncork();
+      this.#lagging ||= this.getBufferedAmount() > 0;
+    }
+  }
+
+  getUserData(): T {
+    return this.#data;
+  }
+
+  /** Reports progress of the send buffer; pings or ends an idle connection. */
+  check(nowMs: number): void {
+    if (this.#lagging && this.#progress.made()) {
+      this.#lagging = this.#ws.bufferedAmount > 0;
+      this.#behavior.drain?.(this);
+      if (this.#ended) return;
+    }
+    const { bytesRead } = this.#socket;
+    if (bytesRead !== this.#bytesRead) {
+      this.#bytesRead = bytesRead;
+      this.#activeAtMs = nowMs;
+      this.#pinged = false;
+    }
+    const idleMs = nowMs - this.#activeAtMs;
+    if (idleMs >= this.#idleMs) this.#terminate('WebSocket timed out from inactivity');
+    else if (idleMs >= this.#pingAfterMs && !this.#pinged) {
+      this.#pinged = true;
+      this.ping('');
+    }
+  }
+
+  #write(write: () => void): 0 | 1 | 2 {
+    if (this.#ended || this.#ws.bufferedAmount > this.#behavior.maxBackpressure) return 2;
+    write();
+    if (this.#corked || this.#ws.bufferedAmount === 0) return 1;
+    this.#lagging = true;
+    return 0;
+  }
+
+  /**
+   * Ends the write side behind the close frame. What the client still sends is read without parsing
+   * it, until the client closes or the time of ws is over.
+   */
+  #shutDown(): void {
+    this.#socket.removeAllListeners('data');
+    this.#socket.on('data', () => {});
+    this.#socket.end();
+  }
+
+  #terminate(reason: string): void {
+    this.#ws.terminate();
+    this.#end(CUT, Buffer.from(reason));
+  }
+
+  #end(code: number, reason: Buffer): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#onEnd(this);
+    this.#behavior.close(this, code, arrayBufferOf(reason.length > 0 ? reason : NO_REASON));
+  }
+}
