@@ -74,16 +74,16 @@ export const workers: Row = {
     table(
       {
         title: 'Versions',
-        description: 'Version of Forebay and of Node.js, per instance.',
+        description: 'Version of Forebay and of Node.js, and the transport, per instance.',
         unit: 'short',
         queries: [
           {
-            expr: `sum by (job, instance, version, node) (${of('forebay_build_info')})`,
+            expr: `sum by (job, instance, version, node, transport) (${of('forebay_build_info')})`,
             legend: '{{instance}}',
           },
         ],
       },
-      ['job', 'instance', 'version', 'node'],
+      ['job', 'instance', 'version', 'node', 'transport'],
       { w: 24, h: 6 },
     ),
   ],

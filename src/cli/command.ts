@@ -3,7 +3,7 @@ import cluster from 'node:cluster';
 import { readFileSync } from 'node:fs';
 import { commandName } from '../common/command-name.ts';
 import { complain, EXIT, StartError } from '../common/errors.ts';
-import { readConfig, unknownSettings } from '../config/config.ts';
+import { type Config, readConfig, unknownSettings } from '../config/config.ts';
 import { describeConfig, settingsHelp } from '../config/reference.ts';
 import type { ToPrimary } from '../ipc.ts';
 import { WORKER_SLOT } from '../primary/worker-env.ts';
@@ -46,10 +46,12 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
       const { runPrimary } = await import('../primary/primary.ts');
       const { checkFiles } = await import('../config/file-check.ts');
       const config = readConfig(process.env);
+      const { name: transport, warnings } = await transportOf(config);
       return runPrimary(config, {
         exec: main,
         version: version(),
-        warnings: unknownSettings(process.env),
+        transport,
+        warnings: [...unknownSettings(process.env), ...warnings],
         checkFiles: () => checkFiles(config),
       });
     }
@@ -81,11 +83,20 @@ function demandPrimary(): void {
   throw new StartError(problem, EXIT.configuration);
 }
 
+/** Chooses the transport for all workers, with a warning if it is not the fast one. */
+async function transportOf(config: Config) {
+  const { chooseTransport } = await import('../worker/ingress/transport/choose-transport.ts');
+  const { name, reason } = chooseTransport(config.transport);
+  return { name, warnings: reason === undefined ? [] : [`transport: ${name}: ${reason}`] };
+}
+
 /** The command `config`. @throws StartError (exit code 2) for invalid settings or files */
 async function showConfig(): Promise<number> {
   for (const warning of unknownSettings(process.env)) complain(warning);
   const config = readConfig(process.env);
-  console.log(describeConfig(config).join('\n'));
+  const { name: transport, warnings } = await transportOf(config);
+  console.log(describeConfig({ ...config, transport }).join('\n'));
+  for (const warning of warnings) complain(warning);
   const { checkFiles } = await import('../config/file-check.ts');
   try {
     const { schema, certificates } = await checkFiles(config);

@@ -49,6 +49,13 @@ export const SETTINGS = {
     max: 65_535,
     meaning: 'port for clients',
   }),
+  transport: choice('FOREBAY_TRANSPORT', {
+    values: ['auto', 'uws', 'node'],
+    default: 'auto',
+    meaning:
+      'library that serves the port for clients (auto = uWebSockets.js where its binary loads, ' +
+      'otherwise Node.js)',
+  }),
   tlsCertFile: optional('FOREBAY_TLS_CERT_FILE', {
     meaning: 'PEM file with the certificate and its chain; enables TLS for clients',
   }),

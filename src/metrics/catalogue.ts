@@ -359,9 +359,9 @@ export const CATALOGUE = [
   {
     name: 'forebay_build_info',
     type: 'gauge',
-    help: 'Always 1; labels give the running versions.',
+    help: 'Always 1; labels give the running versions and the transport.',
     from: 'primary',
-    openLabels: ['version', 'node'],
+    openLabels: ['version', 'node', 'transport'],
   },
 ] as const satisfies readonly Series[];
 

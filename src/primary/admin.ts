@@ -16,6 +16,7 @@ export interface AdminSources extends AdminNames {
   readiness(): Readiness;
   /** Version of Forebay: /readyz shows it on this port, but not on the clients' port. */
   readonly version: string;
+  readonly transport: string;
   readonly liveView: Pick<LiveView, 'watch'>;
   /** POST /drain: the instance stops. */
   drain(): void;
@@ -82,8 +83,9 @@ export class Admin {
     if (path === '/livez') return replyJson(request, response, 200, { alive: true });
     if (path === '/readyz') {
       const { ready, reasons } = this.#sources.readiness();
-      const { version } = this.#sources;
-      return replyJson(request, response, ready ? 200 : 503, { ready, reasons, version });
+      const { version, transport } = this.#sources;
+      const content = { ready, reasons, version, transport };
+      return replyJson(request, response, ready ? 200 : 503, content);
     }
     const { contentType, text } = await this.#sources.metrics();
     reply(request, response, 200, contentType, text);

@@ -42,6 +42,8 @@ export interface PrimaryOptions {
   /** Script that the workers run. */
   readonly exec: string;
   readonly version: string;
+  /** Library that serves the port for clients. */
+  readonly transport: string;
   /** Warnings about the environment, for the log. */
   readonly warnings: readonly string[];
   /** Reads the files that settings name. @throws StartError if one is unusable */
@@ -127,6 +129,7 @@ class Primary {
       metrics: () => this.#metrics(),
       readiness: () => this.#readiness,
       version: options.version,
+      transport: options.transport,
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),
@@ -139,7 +142,7 @@ class Primary {
     return new Supervisor({
       exec,
       slots: this.#config.workers,
-      env: workerEnvironment(this.#config),
+      env: workerEnvironment(this.#config, this.#options.transport),
       hooks: {
         forked: (slot, worker) => {
           this.#totals.begin(slot, worker);
@@ -344,6 +347,7 @@ class Primary {
     this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
       buildRegistry(this.#totals, {
         version: this.#options.version,
+        transport: this.#options.transport,
         draining: () => this.#stop.announced,
         workers: (state) => this.#supervisor.count(state),
         restarts: (cause) => this.#restarts[cause],

@@ -9,6 +9,7 @@ import type { WorkerState } from './supervisor.ts';
 /** Values that only the primary knows. */
 export interface PrimaryFacts {
   readonly version: string;
+  readonly transport: string;
   draining(): boolean;
   workers(state: WorkerState): number;
   restarts(cause: WorkerCause): number;
@@ -88,10 +89,14 @@ function primaryValues(name: SeriesName, totals: MetricTotals, facts: PrimaryFac
     case 'forebay_draining':
       return [{ labels: {}, value: facts.draining() ? 1 : 0 }];
     case 'forebay_build_info':
-      return [{ labels: { version: facts.version, node: process.version }, value: 1 }];
+      return [{ labels: buildLabels(facts), value: 1 }];
     default:
       throw new Error(`no reader for ${name}`);
   }
+}
+
+function buildLabels({ version, transport }: PrimaryFacts): Labels {
+  return { version, node: process.version, transport };
 }
 
 function perWorker(

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts';
 import { KIB } from '../config/limits.ts';
-import { SETTING_ENTRIES } from '../config/settings.ts';
+import { SETTING_ENTRIES, SETTINGS } from '../config/settings.ts';
 
 /**
  * Size from which freed blocks of the C heap return to the kernel immediately. By default glibc
@@ -23,11 +23,16 @@ export type WorkerEnvironment = Readonly<Record<string, string | undefined>>;
 /**
  * Derives the environment of worker processes from settings. A worker parses untrusted input:
  * secrets of the primary are not in its memory.
+ * @param transport chosen by the primary for all workers
  */
-export function workerEnvironment(config: Pick<Config, 'maxRssBytes'>): WorkerEnvironment {
+export function workerEnvironment(
+  config: Pick<Config, 'maxRssBytes'>,
+  transport: string,
+): WorkerEnvironment {
   const kept = SETTING_ENTRIES.filter(([, { primaryOnly }]) => primaryOnly);
   return {
     ...Object.fromEntries(kept.map(([, { env }]) => [env, undefined])),
+    [SETTINGS.transport.env]: transport,
     ...(config.maxRssBytes > 0 && {
       MALLOC_MMAP_THRESHOLD_: String(RETURNED_BLOCK_BYTES),
       MALLOC_MMAP_MAX_: String(RETURNED_BLOCKS_MAX),

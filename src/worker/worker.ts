@@ -16,7 +16,8 @@ import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
 import { Faults } from './faults.ts';
 import { Listener } from './ingress/listener.ts';
-import { uwsTransport } from './ingress/transport/uws.ts';
+import { loadTransport } from './ingress/transport/choose-transport.ts';
+import type { Transport } from './ingress/transport/transport.ts';
 import { LoopLag } from './loop-lag.ts';
 import { Eviction } from './overload/eviction.ts';
 import { MemoryLimit } from './overload/memory-limit.ts';
@@ -50,7 +51,9 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
-  await new Worker(config, log, await createAuthenticator(config, log)).start();
+  const authenticator = await createAuthenticator(config, log);
+  const transport = await loadTransport(config.transport);
+  await new Worker(config, log, authenticator, transport).start();
 }
 
 class Worker {
@@ -73,7 +76,7 @@ class Worker {
   /** End of the drain, settled or not; undefined = not draining. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger, authenticator: Authenticator) {
+  constructor(config: Config, log: Logger, authenticator: Authenticator, transport: Transport) {
     this.#config = config;
     this.#log = log;
     this.#authenticator = authenticator;
@@ -98,7 +101,7 @@ class Worker {
     this.#ingress = ingress;
     this.#listener = new Listener({
       ...ingress,
-      transport: uwsTransport(),
+      transport,
       host: config.host,
       port: config.port,
       tls: tlsFiles(config),

@@ -21,7 +21,7 @@ interface Line {
 /** Files that forward log lines of others, which are checked at their origin. */
 const PASS_ON = ['src/primary/deferred-log.ts', 'src/primary/fault-log.ts'];
 /** Messages composed elsewhere, as shown on the page. */
-const MADE_ELSEWHERE = new Map([['warning', '… is not a setting']]);
+const MADE_ELSEWHERE = new Map([['warning', ['… is not a setting', 'transport: node: …']]]);
 
 /** Arguments in source text, after an opening parenthesis. */
 function argumentsAt(text: string, start: number): string[] {
@@ -66,7 +66,7 @@ function linesOf(path: string): Line[] {
     const levels = LEVELS.includes(method) ? [method] : method === 'last' ? ['fatal'] : chosen;
     const message = args.at(-1)!;
     const elsewhere = MADE_ELSEWHERE.get(message);
-    const messages = elsewhere === undefined ? textsOf(message, before) : [elsewhere];
+    const messages = elsewhere ?? textsOf(message, before);
     assert(messages.length > 0, `${path}: what is logged by ${call[0]}${args.join(', ')})?`);
     const isRepeated = /^faults\b/.test(call[0]) && call.groups?.once === undefined;
     const sampled = isRepeated || /\bheld\b/.test(args[0] ?? '');

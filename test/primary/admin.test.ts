@@ -54,6 +54,7 @@ const admin = new Admin({
   },
   readiness: () => readiness,
   version: '1.2.3',
+  transport: 'uws',
   failed: (error) => failures.push(error),
 });
 let base = '';
@@ -90,12 +91,13 @@ test('/readyz returns readiness, reasons and version', async () => {
   readiness = { ready: false, reasons: ['Kafka cannot be reached', 'draining'] };
   const not = await fetch(`${base}/readyz`);
   assert.equal(not.status, 503);
-  assert.deepEqual(await not.json(), { ...readiness, version: '1.2.3' });
+  assert.deepEqual(await not.json(), { ...readiness, version: '1.2.3', transport: 'uws' });
   assert.equal((await fetch(`${base}/readyz`, { method: 'HEAD' })).status, 503);
   readiness = { ready: true, reasons: [] };
   const ready = await fetch(`${base}/readyz`);
   assert.equal(ready.status, 200);
-  assert.deepEqual(await ready.json(), { ready: true, reasons: [], version: '1.2.3' });
+  const content = { ready: true, reasons: [], version: '1.2.3', transport: 'uws' };
+  assert.deepEqual(await ready.json(), content);
 });
 
 test('404 for unknown paths, 405 with Allow for other methods', async () => {
@@ -192,6 +194,7 @@ test('a port in use is a one-line error', async () => {
     metrics: () => Promise.reject(new Error('not asked')),
     readiness: () => readiness,
     version: '1.2.3',
+    transport: 'uws',
     failed: () => {},
   });
   await assert.rejects(other.listen(endpoint(port)), {
@@ -272,6 +275,7 @@ test('with a token: 401 without it, also under a listed name; health, metrics, l
     metrics: async () => ({ contentType: 'text/plain', text: '' }),
     readiness: () => readiness,
     version: '1.2.3',
+    transport: 'uws',
     failed: (error) => failures.push(error),
   });
   await guarded.listen(endpoint(port));

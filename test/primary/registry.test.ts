@@ -9,6 +9,7 @@ import { buildRegistry, type PrimaryFacts } from '../../src/primary/registry.ts'
 
 const facts: PrimaryFacts = {
   version: '1.2.3',
+  transport: 'uws',
   draining: () => false,
   workers: () => 0,
   restarts: () => 0,
@@ -42,7 +43,9 @@ async function scrape(totals: MetricTotals, given: PrimaryFacts = facts): Promis
 /** Every sample of the catalog for two workers. */
 function promised(series: Series): string[] {
   const { name, label, buckets } = series;
-  if (name === 'forebay_build_info') return [`${name}{version="1.2.3",node="${process.version}"}`];
+  if (name === 'forebay_build_info') {
+    return [`${name}{version="1.2.3",node="${process.version}",transport="uws"}`];
+  }
   const values = label?.values.map((value) => [`${label.name}="${value}"`]) ?? [[]];
   const slots = labelNames(series).includes('worker') ? [['worker="1"'], ['worker="2"']] : [[]];
   const pairs = values.flatMap((value) => slots.map((slot) => [...slot, ...value]));
@@ -129,6 +132,7 @@ test('values of the primary itself', async () => {
   totals.retire(1, 'hang');
   const { samples } = await scrape(totals, {
     version: '1.2.3',
+    transport: 'uws',
     draining: () => true,
     workers: (state) => (state === 'ready' ? 4 : 0),
     restarts: (cause) => (cause === 'crash' ? 3 : 0),
