@@ -125,6 +125,13 @@ test: gateway-node setup build check ## run the tests with their own Kafka, all 
 test-long: gateway-node setup build ## run the tests that take minutes: outages, ACLs, whole clusters, mutants
 	@exec $(TS) scripts/test.ts --long
 
+# Differences from uWebSockets.js: docs/platforms.md.
+.PHONY: test-transport
+test-transport: gateway-node setup build ## run the integration tests with the transport of Node.js
+	@TRANSPORT=node exec $(TS) scripts/test.ts $(wildcard test/integration/*.test.ts \
+	  test/integration/faults/rolling-restart.test.ts test/integration/faults/drain.test.ts \
+	  test/integration/faults/stop.test.ts)
+
 .PHONY: simulate
 simulate: build ## run SEEDS=1000 simulated histories, or replay SEED=123 with its trace
 	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" \

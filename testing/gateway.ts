@@ -73,6 +73,7 @@ export class Gateway {
         FOREBAY_WORKERS: '1',
         KAFKA_BROKERS: brokers.join(','),
         KAFKA_TOPIC: topic,
+        ...transportSetting(),
         ...env,
       },
     });
@@ -203,6 +204,13 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 /** Times a request out: a hung primary accepts connections without a response. */
 function answerSoon(): RequestInit {
   return { signal: AbortSignal.timeout(ANSWER_MS_MAX) };
+}
+
+/** The transport of all gateways of a test run: `TRANSPORT=node`. */
+export const TRANSPORT = process.env.TRANSPORT === 'node' ? 'node' : 'uws';
+
+function transportSetting(): Readonly<Record<string, string>> {
+  return TRANSPORT === 'node' ? { FOREBAY_TRANSPORT: TRANSPORT } : {};
 }
 
 /** Keeps the caller's settings from leaking into a gateway under test. */

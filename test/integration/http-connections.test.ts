@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { good } from '../../testing/events.ts';
+import { TRANSPORT } from '../../testing/gateway.ts';
 import { accountOf, freshMetrics, Tally } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
+import { expected } from '../fixtures/transport-differences.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
 
@@ -59,6 +61,11 @@ test('a request after a rejected body is answered, and the body is not parsed as
 test('a request that arrives before the previous one is settled: no response is mixed up', async () => {
   const http = connection();
   http.write(postText(A) + postText(B));
+  if (TRANSPORT === 'node') {
+    for (const _ of [A, B]) assert.equal((await http.answer()).status, 200);
+    await assertStored(A, B);
+    return tally.http(2);
+  }
   await http.ended();
   assert.equal(http.rest, '', 'neither was answered: the client has to resend both');
   // The first one was complete and is stored; the second one was not processed.
@@ -137,9 +144,9 @@ test('Expect: 100-continue is answered before the body', async () => {
   tally.http(1);
 });
 
-test('HTTP/1.0 and a request without Host are rejected, and the connection ends', async () => {
+test('HTTP/1.0 and a request without Host end the connection', async () => {
   for (const [status, text] of [
-    [505, 'GET /livez HTTP/1.0\r\nHost: a\r\n\r\n'],
+    [expected(505, 200), 'GET /livez HTTP/1.0\r\nHost: a\r\n\r\n'],
     [400, 'GET /livez HTTP/1.1\r\n\r\n'],
   ] as const) {
     const http = connection();
@@ -162,6 +169,7 @@ test('all events are accounted for', async () => {
   assert.deepEqual(await accountOf(stage.gateway), tally.account);
   const metrics = await freshMetrics(stage.gateway);
   const refused = metrics.value('forebay_requests_refused_total', { reason: 'bad_request' });
-  assert.equal(refused, 4 * 3 * 2);
+  // The parser of Node.js rejects them without the gateway.
+  assert.equal(refused, expected(4 * 3 * 2, 0));
   assert.deepEqual(stage.gateway.errors, []);
 });

@@ -10,16 +10,19 @@ import { GoodClient } from '../../testing/good-client.ts';
 import { metricsAtRest } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import {
-  FRAMED_REQUESTS,
+  FRAMED_REQUESTS as ALL,
   type FramedRequest,
   MARKER,
   MARKER_STATUS,
 } from '../fixtures/framed-requests.ts';
+import { framedOn } from '../fixtures/transport-differences.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { TappedPort } from '../support/tapped-port.ts';
 import { useStage } from '../support/use-stage.ts';
 
 const stage = useStage({ env: { KAFKA_LINGER_MS: '1' } });
+
+const FRAMED_REQUESTS = ALL.map(framedOn);
 
 const STORED: ReadonlySet<unknown> = new Set(['taken', 'taken, the last', 'stored, cut']);
 

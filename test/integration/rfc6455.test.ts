@@ -8,9 +8,12 @@ import { GoodClient } from '../../testing/good-client.ts';
 import { accountOf, metricsAtRest } from '../../testing/stage.ts';
 import { until } from '../../testing/wait.ts';
 import { OPCODE, wsFrame } from '../../testing/ws-frame.ts';
-import { HOSTILE_FRAMES, type HostileFrames } from '../fixtures/hostile-frames.ts';
+import { HOSTILE_FRAMES as ALL, type HostileFrames } from '../fixtures/hostile-frames.ts';
+import { framesOn } from '../fixtures/transport-differences.ts';
 import { useStage } from '../support/use-stage.ts';
 import { WsSocket } from '../support/ws-socket.ts';
+
+const HOSTILE_FRAMES = ALL.map(framesOn);
 
 /** Maximum length of rows that are also sent byte by byte. */
 const SPLIT_BYTES_MAX = 300;
