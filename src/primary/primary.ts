@@ -14,6 +14,7 @@
 import type { Registry } from 'prom-client';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
+import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-versions.ts';
 import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
@@ -51,6 +52,7 @@ export interface PrimaryOptions {
 }
 
 const ANY_CLIENT = 'authentication is not configured, accepting any client';
+const DEPRECATED = 'Node.js version is deprecated';
 
 /**
  * Runs the primary until a signal or a failure; returns after all workers have exited.
@@ -190,6 +192,9 @@ class Primary {
       const kafka = { topic, brokers };
       this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
+      const { node } = process.versions;
+      if (DEPRECATED_NODE_MAJORS.includes(nodeMajor(node)))
+        this.#log.write('warn', { node, supported: NODE_MAJORS }, DEPRECATED);
       logSchema(this.#log, fileWarnings);
       if (!isLoopback(host) && !requiresAuthentication(this.#config))
         this.#log.write('warn', { host }, ANY_CLIENT);

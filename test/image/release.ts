@@ -5,6 +5,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { DEPRECATED_NODE_MAJORS, NODE_MAJORS } from '../../src/common/node-versions.ts';
 import { startGateway } from '../../testing/gateway.ts';
 import { smokeTests } from '../support/shipped.ts';
 import { VERSION } from './container.ts';
@@ -34,7 +35,7 @@ test('unpacked elsewhere, the tarball runs: --version, config, key, and the uWeb
   assert.match(run('dist/main.js', 'key', 'new', '--name', 'a'), /^fbk_/);
   const load = "import('./dist/worker/worker.js').then(() => console.log('loaded'))";
   assert.equal(run('-e', load), 'loaded\n');
-  for (const node of ['20', '22']) {
+  for (const node of [...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS]) {
     const binary = join(cwd, `node_modules/uWebSockets.js-node${node}/package.json`);
     assert(existsSync(binary), `it runs on Node.js ${node} too`);
   }

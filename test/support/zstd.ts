@@ -1,4 +1,4 @@
-/** zstd by node:zlib, from Node.js 22.15 on; the types for Node.js 20 lack it. */
+/** zstd by node:zlib, from Node.js 22.15 on. */
 import zlib from 'node:zlib';
 
 interface Zstd {

@@ -44,7 +44,7 @@ interface Snappy {
 /** Otherwise each result is a new allocation from the system, with slow page faults. */
 const SNAPPY = { copyOutputData: true };
 
-/** API of zlib in Node 22.15 and later that the types of Node 20 lack. */
+/** Members of zlib since Node.js 22.15. */
 interface Zstd {
   readonly zstdCompressSync?: (bytes: Buffer, options: object) => Buffer;
   readonly zstdCompress: (

@@ -126,8 +126,10 @@ const number = (value: unknown): number => {
 
 /** Warnings and errors, except those of the start. */
 function complaints(gateway: Gateway) {
-  const ofStart =
-    /^(topic has replication factor 1|min.insync.replicas is 1|authentication is not configured)/;
+  const ofStart = new RegExp(
+    '^(topic has replication factor 1|min.insync.replicas is 1|authentication is not configured|' +
+      'Node.js version is deprecated)',
+  );
   return gateway.log.filter(
     ({ level, msg = '' }) => (level === 'warn' || level === 'error') && !ofStart.test(msg),
   );

@@ -9,7 +9,7 @@ export type Encoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
 type Stream = Transform & { readonly bytesWritten: number };
 
-/** Members of zlib since Node.js 22.15, missing in the types of Node.js 20. */
+/** Members of zlib since Node.js 22.15. */
 interface Zstd {
   readonly createZstdDecompress?: (options: object) => Stream;
   readonly constants: { readonly ZSTD_d_windowLogMax: number };

@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module';
 import { EXIT, StartError } from '../../../common/errors.ts';
+import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../../../common/node-versions.ts';
 import type { App, ListenSocket, TlsOptions, Transport } from './transport.ts';
 
 /** The exports of uWebSockets.js in use. */
@@ -14,9 +15,6 @@ export interface Uws {
   us_listen_socket_close(socket: ListenSocket): void;
   _cfg(key: 'silent'): void;
 }
-
-/** Node.js versions with a binary in package.json. */
-const NODE_MAJORS = ['20', '22'];
 
 /** Loads uWebSockets.js as a transport. @throws StartError as {@link loadUws} */
 export function uwsTransport(): Transport {
@@ -37,13 +35,13 @@ export function loadUws(): Uws {
     return uws;
   } catch (error) {
     const { platform, arch, versions } = process;
-    const here = { platform, arch, node: versions.node, hasGlibc: hasGlibc() };
+    const here = { platform, arch, node: versions.node, glibc: glibcVersion() };
     throw new StartError(reasonOf(error as NodeJS.ErrnoException, here), EXIT.failed);
   }
 }
 
 function packageFor(node: string): string {
-  return `uWebSockets.js-node${Number.parseInt(node, 10)}`;
+  return `uWebSockets.js-node${nodeMajor(node)}`;
 }
 
 /** Properties of this machine that select a binary. */
@@ -52,21 +50,22 @@ export interface Platform {
   readonly arch: string;
   /** Node.js version. */
   readonly node: string;
-  readonly hasGlibc: boolean;
+  /** Version of glibc; undefined with another C library, and on other systems. */
+  readonly glibc: string | undefined;
 }
 
 /** Returns the reason for a failed load, for the operator. */
 export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Platform): string {
-  const { platform, arch, node, hasGlibc } = here;
-  const major = String(Number.parseInt(node, 10));
-  const hasPlatform = platform === 'linux' && arch === 'x64' && hasGlibc;
-  if (!hasPlatform || !NODE_MAJORS.includes(major)) {
-    const libc = platform === 'linux' && !hasGlibc ? ' without glibc' : '';
-    return (
-      `Forebay runs on Linux x64 with glibc and Node ${NODE_MAJORS.join(' or ')}; ` +
-      `this is ${platform} ${arch}${libc}, Node ${node}`
-    );
+  const { platform, arch, node, glibc } = here;
+  const major = nodeMajor(node);
+  const hasPlatform = platform === 'linux' && arch === 'x64' && glibc !== undefined;
+  if (!hasPlatform || ![...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS].includes(major)) {
+    const libc = platform === 'linux' && glibc === undefined ? ' without glibc' : '';
+    return `no uWebSockets.js binary for ${platform} ${arch}${libc}, Node ${node}`;
   }
+  // Text of the dynamic loader.
+  const [, needed] = /version `GLIBC_([\d.]+)' not found/.exec(message) ?? [];
+  if (needed !== undefined) return `${packageFor(node)} needs glibc ${needed}, this is ${glibc}`;
   const again = 'run make setup again (npm ci)';
   if (code !== 'MODULE_NOT_FOUND') {
     return `${packageFor(node)} cannot be loaded (${message.split('\n')[0]}); ${again}`;
@@ -77,7 +76,7 @@ export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Platfor
   );
 }
 
-function hasGlibc(): boolean {
+function glibcVersion(): string | undefined {
   const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return header?.glibcVersionRuntime !== undefined;
+  return header?.glibcVersionRuntime;
 }

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { UWS_FILES } from '../../../../scripts/packages.ts';
+import { DEPRECATED_NODE_MAJORS, NODE_MAJORS } from '../../../../src/common/node-versions.ts';
 import { reasonOf } from '../../../../src/worker/ingress/transport/uws.ts';
 
-const HERE = { platform: 'linux', arch: 'x64', node: '22.12.0', hasGlibc: true };
+const HERE = { platform: 'linux', arch: 'x64', node: '22.12.0', glibc: '2.36' };
 const missing = Object.assign(new Error("Cannot find module 'uWebSockets.js-node22'"), {
   code: 'MODULE_NOT_FOUND',
 });
@@ -16,27 +20,49 @@ test('packages installed under another Node.js version: the reason names the rem
   assert.match(reasonOf(missing, { ...HERE, node: '20.19.0' }), /lacks uWebSockets\.js-node20:/);
 });
 
-test('a platform without a binary: the reason names the requirements and the platform', () => {
-  const needs = 'Forebay runs on Linux x64 with glibc and Node 20 or 22; this is ';
+test('a platform without a binary: the reason names the platform', () => {
   for (const [host, is] of [
-    [{ node: '24.1.0' }, 'linux x64, Node 24.1.0'],
+    [{ node: '23.11.0' }, 'linux x64, Node 23.11.0'],
+    [{ node: '28.0.0' }, 'linux x64, Node 28.0.0'],
     [{ node: '21.0.0' }, 'linux x64, Node 21.0.0'],
     [{ node: '18.20.8' }, 'linux x64, Node 18.20.8'],
-    [{ platform: 'darwin', hasGlibc: false }, 'darwin x64, Node 22.12.0'],
+    [{ platform: 'darwin', glibc: undefined }, 'darwin x64, Node 22.12.0'],
     [{ arch: 'arm64' }, 'linux arm64, Node 22.12.0'],
-    [{ hasGlibc: false }, 'linux x64 without glibc, Node 22.12.0'],
+    [{ glibc: undefined }, 'linux x64 without glibc, Node 22.12.0'],
   ] as const) {
-    assert.equal(reasonOf(missing, { ...HERE, ...host }), needs + is);
+    assert.equal(reasonOf(missing, { ...HERE, ...host }), `no uWebSockets.js binary for ${is}`);
   }
 });
 
-test('a binary that fails to load: the reason includes the cause', () => {
+test('an outdated glibc: the reason names the required version and the installed one', () => {
   const text =
-    "/lib/libm.so.6: version `GLIBC_2.38' not found (required by x.node)\nRequire stack:";
+    "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by x.node)";
+  const unloadable = Object.assign(new Error(text), { code: 'ERR_DLOPEN_FAILED' });
+  assert.equal(
+    reasonOf(unloadable, { ...HERE, node: '24.18.0' }),
+    'uWebSockets.js-node24 needs glibc 2.38, this is 2.36',
+  );
+});
+
+test('a binary that fails to load: the reason includes the cause', () => {
+  const text = '/srv/x.node: file too short\nRequire stack:';
   const unloadable = Object.assign(new Error(text), { code: 'ERR_DLOPEN_FAILED' });
   assert.equal(
     reasonOf(unloadable, HERE),
-    "uWebSockets.js-node22 cannot be loaded (/lib/libm.so.6: version `GLIBC_2.38' not found " +
-      '(required by x.node)); run make setup again (npm ci)',
+    'uWebSockets.js-node22 cannot be loaded (/srv/x.node: file too short); ' +
+      'run make setup again (npm ci)',
   );
+});
+
+test('the installed binary of uWebSockets.js has the git blob id of docs/licences.md', () => {
+  assert.deepEqual(
+    UWS_FILES.map(([node]) => node),
+    [...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS],
+  );
+  const [node = ''] = process.versions.node.split('.');
+  const [, abi, blob] = UWS_FILES.find(([major]) => major === node) ?? [];
+  assert.equal(abi, process.versions.modules);
+  const bytes = readFileSync(`node_modules/uWebSockets.js-node${node}/uws.node`);
+  const hash = createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes);
+  assert.equal(hash.digest('hex'), blob);
 });
