@@ -1,5 +1,6 @@
 /** Reads a topic back from given offsets to its current end, completely or with an error. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import '../src/kafka/request-queue.ts';
 import { type ITopicConfig, Kafka, type KafkaMessage, logLevel } from 'kafkajs';
 import { fetchBounds } from '../src/cli/listen/positions.ts';
 import { type Positions, TopicReader } from '../src/cli/listen/reader.ts';

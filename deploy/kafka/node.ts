@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Kafka, logLevel } from 'kafkajs';
+import '../../src/kafka/request-queue.ts';
 
 const LOG_SETTINGS = join(dirname(fileURLToPath(import.meta.url)), 'log4j2.properties');
 const POLL_MS = 50;

@@ -4,6 +4,7 @@ import { Kafka } from 'kafkajs';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
 import { type Config, readConfig, unknownSettings } from '../../config/config.ts';
 import { kafkaOptions } from '../../kafka/client-options.ts';
+import '../../kafka/request-queue.ts';
 import { type ListenOptions, parseListenArguments } from './arguments.ts';
 import { describeFirst, firstPositions, resumedPositions } from './choose.ts';
 import { COLORS, wantsColors } from './colors.ts';

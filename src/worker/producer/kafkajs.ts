@@ -7,16 +7,14 @@
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { LIMITS } from '../../config/limits.ts';
+import '../../kafka/request-queue.ts';
 
 interface RequestQueue {
-  pending: unknown[];
   /** Delays the next request; null = the response has no throttle time. */
   maybeThrottle(throttleMs: number | null): void;
-  scheduleCheckPendingRequests(): void;
 }
 
 export interface KafkaConnection {
-  readonly requestQueue: RequestQueue;
   isConnected(): boolean;
   /** The SASL session is valid, and stays so for seconds. */
   isAuthenticated(): boolean;
@@ -131,7 +129,6 @@ export async function connectBroker(options: ConnectOptions): Promise<OpenConnec
   }
   demandBroker(broker);
   const connected = await pool.getConnection();
-  stopIdleTimer(connected.requestQueue);
   keepMargin(connected);
   return { connection: connected, versions: broker.versions ?? {} };
 }
@@ -157,14 +154,6 @@ function keepMargin(connection: KafkaConnection): void {
   const { marginMs, share } = LIMITS.session;
   const lifetimeMs = connection.sessionLifetime.toNumber();
   connection.reauthenticationThreshold = Math.min(marginMs, share * lifetimeMs);
-}
-
-/** Stops a 1 ms timer of kafkajs that polls a queue which is always empty here. */
-function stopIdleTimer(queue: RequestQueue): void {
-  const check = queue.scheduleCheckPendingRequests;
-  queue.scheduleCheckPendingRequests = () => {
-    if (queue.pending.length > 0) check.call(queue);
-  };
 }
 
 /** Decodes a Metadata response of version 4. Returns error codes; throws for none of them. */
