@@ -21,12 +21,21 @@ export interface LeafOptions {
 const LOCAL = 'DNS:localhost,IP:127.0.0.1';
 const P256 = ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256'];
 
+const DAY_MS = 86_400_000;
+
+/** Returns a time in the syntax of openssl, `20261130120000Z`. */
+function asn1Time(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace(/[-:T]/g, '')}Z`;
+}
+
 /** Certificate authority and its files. */
 export class Authority {
   readonly dir: string;
   /** CA certificate. */
   readonly caFile: string;
   readonly #keyFile: string;
+  /** Configuration of `openssl ca`, which issues expired certificates in every version. */
+  readonly #configFile: string;
 
   constructor(name = 'test authority') {
     this.dir = mkdtempSync(join(tmpdir(), 'forebay-certificates-'));
@@ -35,6 +44,8 @@ export class Authority {
     this.#keyFile = this.#genKey('ca', P256);
     const subject = ['-subj', `/CN=${name}`, '-days', '30', '-key', this.#keyFile];
     openssl(['req', '-x509', ...subject, '-out', this.caFile]);
+    this.#configFile = this.file('ca.cnf', this.#configuration());
+    this.file('index.txt', '');
   }
 
   path(name: string): string {
@@ -52,10 +63,29 @@ export class Authority {
     const certFile = this.path(`${name}.pem`);
     openssl(['req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', request]);
     writeFileSync(extensions, `subjectAltName=${hosts}\n`);
-    const signer = ['-CA', this.caFile, '-CAkey', this.#keyFile, '-CAcreateserial'];
-    const what = ['-in', request, '-extfile', extensions, '-days', String(days)];
-    openssl(['x509', '-req', ...what, ...signer, '-out', certFile]);
+    const end = Date.now() + days * DAY_MS;
+    const start = Math.min(Date.now(), end - DAY_MS);
+    const validity = ['-startdate', asn1Time(start), '-enddate', asn1Time(end)];
+    const what = ['-in', request, '-extfile', extensions, ...validity];
+    openssl(['ca', '-batch', '-notext', '-config', this.#configFile, ...what, '-out', certFile]);
     return { certFile, keyFile };
+  }
+
+  #configuration(): string {
+    return `[ca]
+default_ca = authority
+[authority]
+certificate = ${this.caFile}
+private_key = ${this.#keyFile}
+database = ${this.path('index.txt')}
+new_certs_dir = ${this.dir}
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = subject
+[subject]
+commonName = supplied
+`;
   }
 
   /** Writes a text to a file. */
