@@ -132,6 +132,10 @@ test-transport: gateway-node setup build ## run the integration tests with the t
 	  test/integration/faults/rolling-restart.test.ts test/integration/faults/drain.test.ts \
 	  test/integration/faults/stop.test.ts)
 
+.PHONY: test-platforms
+test-platforms: gateway-node setup build ## run the tests of Node.js and transport on 22, 24 and 26 in a Debian 13 root, or ARGS="24 test/main.test.ts"
+	@exec $(TS) scripts/platforms/main.ts $(ARGS)
+
 .PHONY: simulate
 simulate: build ## run SEEDS=1000 simulated histories, or replay SEED=123 with its trace
 	@SEEDS="$(SEEDS)" SEED="$(SEED)" FIRST="$(FIRST)" \
