@@ -1,5 +1,7 @@
 /** URL or path, as this process was started with. */
-const DIST = process.execArgv.find((argument) => argument.endsWith('test/support/dist.ts'));
+const DIST = process.execArgv
+  .find((argument) => argument.endsWith('test/support/dist.ts'))
+  ?.replace(/^--import=/, '');
 
 /**
  * Node.js arguments before a TypeScript file of this project. The child resolves src/ to dist/ if

@@ -8,7 +8,7 @@ const BUILT = [
   { source: `${root}src/`, built: `${root}dist/` },
 ];
 
-export async function resolve(specifier, context, nextResolve) {
+export function resolve(specifier, context, nextResolve) {
   if (!/^(\.|file:)/.test(specifier)) return nextResolve(specifier, context);
   const { href } = new URL(specifier, context.parentURL);
   const [path] = href.split(/[?#]/, 1);

@@ -2,7 +2,7 @@
  * Preload of a test file, `node --import tsx --import ./test/support/dist.ts FILE`: what the file
  * imports of src/ comes from dist/, as it ships. Stacks show the lines of src/, by source maps.
  */
-import { register } from 'node:module';
+import * as loader from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { staleInputs } from '../../scripts/build/manifest.ts';
 
@@ -14,4 +14,7 @@ if (stale === undefined || stale.length > 0) {
   process.exit(2);
 }
 process.setSourceMapsEnabled(true);
-register('./dist-hooks.mjs', import.meta.url);
+const { href } = new URL('dist-hooks.mjs', import.meta.url);
+// Node.js 26 warns of `register`; versions before 22.15 have only that.
+if (loader.registerHooks === undefined) loader.register(href);
+else loader.registerHooks((await import(href)) as loader.RegisterHooksOptions);

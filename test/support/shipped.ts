@@ -69,7 +69,7 @@ const SMOKES: readonly Smoke[] = [
   },
   {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
-    n: { $dynamicRef: '#small' },
+    n: { $ref: '#small' },
     codec: 'zstd',
   },
 ];
