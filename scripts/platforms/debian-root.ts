@@ -1,8 +1,8 @@
 /** The root folder with Debian 13: debootstrap creates it once, from the mirror of this machine. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type IsolatedOptions, isolated } from './isolated.ts';
 
 const SUITE = 'trixie';
@@ -42,6 +42,7 @@ export async function ensureDebianRoot(root: string, options: IsolatedOptions): 
   const partial = `${root}.new`;
   const logFile = `${root}.log`;
   for (const old of [root, partial]) await rm(old, { recursive: true, force: true });
+  mkdirSync(dirname(root), { recursive: true });
   console.log(`platforms: creating a Debian 13 root in ${root}`);
   const include = `--include=${PACKAGES.replaceAll(' ', ',')}`;
   const command = ['debootstrap', '--variant=minbase', include, SUITE, partial, debianMirror()];
