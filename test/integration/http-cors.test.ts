@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { good } from '../../testing/events.ts';
+import { TRANSPORT } from '../../testing/gateway.ts';
 import { accountOf, freshMetrics, Tally } from '../../testing/stage.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
@@ -111,7 +112,9 @@ test('OPTIONS for other paths: 204 with Allow, 404 for unknown paths', async () 
   assert.equal((await ask('OPTIONS /nothing', {})).status, 404);
 });
 
-test('methods are case-sensitive, unknown ones are not allowed', async () => {
+test('methods are case-sensitive, unknown ones are not allowed', {
+  skip: TRANSPORT === 'node' && 'the parser of Node.js rejects them',
+}, async () => {
   for (const method of ['post', 'PoSt', 'FOO']) {
     const { status, headers } = await ask(`${method} /events`, {}, EVENT);
     assert.deepEqual([status, headers.get('allow')], [405, 'POST, OPTIONS'], method);

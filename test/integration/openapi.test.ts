@@ -9,7 +9,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { tokenHash } from '../../src/api-keys/token.ts';
 import { LIMITS } from '../../src/config/limits.ts';
-import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { type Gateway, startGateway, TRANSPORT } from '../../testing/gateway.ts';
 import { uniqueTopic } from '../../testing/kafka.ts';
 import { KeyFile } from '../../testing/key-file.ts';
 import { until } from '../../testing/wait.ts';
@@ -143,10 +143,12 @@ function assertDocumented({ name, operation }: NamedOperation, answer: Answer): 
   reached.add(what);
 }
 
-/** Returns a body without its random time and without the version, which one port omits. */
-function told(value: unknown): unknown {
+/** Fields of a response that are random, or missing on one port. */
+const VARYING = ['retryAfterMs', 'version', 'transport'];
+
+function withoutVarying(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, inner) =>
-    key === 'retryAfterMs' || key === 'version' ? undefined : inner,
+    VARYING.includes(key) ? undefined : inner,
   );
 }
 
@@ -156,7 +158,11 @@ function mediaOf({ operation }: NamedOperation, status: string | number): Media 
 
 function assertExample(named: NamedOperation, example: string, answer: Answer): void {
   const { value } = mediaOf(named, answer.status).examples![example]!;
-  assert.deepEqual(told(JSON.parse(answer.text)), told(value), `${named.name}: ${example}`);
+  assert.deepEqual(
+    withoutVarying(JSON.parse(answer.text)),
+    withoutVarying(value),
+    `${named.name}: ${example}`,
+  );
 }
 
 function bytesOf(type: string, value: unknown): Buffer {
@@ -308,13 +314,13 @@ test('health and the admin port: each status', async () => {
   }
 });
 
-test('/readyz reports the version on the admin port only', async () => {
+test('/readyz reports version and transport on the admin port only', async () => {
   const { adminUrl, httpUrl } = stage.gateway;
   const [admin, client] = await Promise.all(
     [adminUrl, httpUrl].map(async (url) => (await fetch(`${url}/readyz`)).json()),
   );
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-  assert.deepEqual(admin, { ready: true, reasons: [], version });
+  assert.deepEqual(admin, { ready: true, reasons: [], version, transport: TRANSPORT });
   assert.deepEqual(client, { ready: true, reasons: [] });
 });
 
