@@ -5,7 +5,7 @@
 
 /** C0, DEL and C1 controls, line separators, and bidirectional controls. */
 const UNPRINTABLE =
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not get through
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern finds control characters
   /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 /** The subset that JSON leaves unescaped. */
 const UNPRINTABLE_IN_JSON =

@@ -17,8 +17,8 @@ export function emitText(
   else if (bytes[start] !== OPEN_BRACE) rejectType(index, sink);
   else if (nestsDeeper(bytes, start, end, bounds.maxDepth)) rejectDepth(index, bounds, sink);
   else {
-    const value: unknown = JSON.parse(bytes.toString('utf8', start, end));
-    emitValue(index, value, bytes, start, end, bounds, sink);
+    const value = JSON.parse(bytes.toString('utf8', start, end)) as JsonObject;
+    sink.event(index, value, bytes, start, end);
   }
 }
 
