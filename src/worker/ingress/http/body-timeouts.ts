@@ -20,11 +20,6 @@ export interface IncomingBody {
   timedOut(): void;
 }
 
-/** Returns the fields of a body without bytes. */
-export function initialState() {
-  return { bytes: 0, checkedBytes: 0, checks: 0, leftMs: LIMITS.bodyGraceMs, index: -1 };
-}
-
 /**
  * Bounds the time that bodies take to arrive by a minimum rate. A body may fall behind that rate by
  * up to a grace period, and regains time with faster bytes, up to the grace period. It may
