@@ -117,8 +117,15 @@ export class HttpHandler {
       return this.#respond(response, request, content);
     }
     const headers = { Allow: ALLOW.others };
-    if (method === 'OPTIONS') this.#respond(response, request, { status: 204, headers, body: '' });
+    if (method === 'OPTIONS') this.#respond(response, request, this.#optionsResponse(headers));
     else this.#respond(response, request, requestError('method_not_allowed', headers));
+  }
+
+  /** Has a body while memory is short: only responses with a body are bounded if never read. */
+  #optionsResponse(headers: Readonly<Record<string, string>>): ResponseContent {
+    return this.#options.memory.exceeded
+      ? memoryLimitResponse()
+      : { status: 204, headers, body: '' };
   }
 
   #handlePage(response: HttpResponse, request: HttpRequest, headOnly: boolean): void {
@@ -181,7 +188,7 @@ export class HttpHandler {
     if (method === 'OPTIONS') {
       const requested = request.getHeader('access-control-request-headers');
       const headers = { Allow: ALLOW.events, ...preflightHeaders(origin, trust, requested) };
-      return this.#respond(response, request, { status: 204, headers, body: '' });
+      return this.#respond(response, request, this.#optionsResponse(headers));
     }
     const headers = corsHeaders(origin, trust);
     if (method !== 'POST') {
@@ -319,7 +326,9 @@ export class HttpHandler {
     response.onAborted(() => {});
     if (content.status !== 426) countRejected(this.#options.counters, content);
     const headOnly = request.getCaseSensitiveMethod() === 'HEAD';
-    sendInTurn(this.#options.turn, response, content, { headers, headOnly, close });
+    // Without a body, unread responses would accumulate in the send buffer.
+    const ends = close || (headOnly && this.#options.memory.exceeded);
+    sendInTurn(this.#options.turn, response, content, { headers, headOnly, close: ends });
   }
 }
 

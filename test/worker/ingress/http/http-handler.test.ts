@@ -398,6 +398,29 @@ test('a body that timed out is answered 408 once, whatever authentication return
   }
 });
 
+test('above the memory limit, HEAD closes its connection, and OPTIONS has a body: unread, others would accumulate', async () => {
+  const memory = { exceeded: false };
+  handler.close();
+  handler = createListener({ memory });
+  const respond = async (method: string, url: string) => {
+    const response = ask(method, url);
+    await until(() => response.ended);
+    return response;
+  };
+  for (const exceeded of [false, true]) {
+    memory.exceeded = exceeded;
+    for (const url of ['/livez', '/none', '/events', '/client.js']) {
+      assert.equal((await respond('HEAD', url)).closes, exceeded, `HEAD ${url}`);
+      assert(!(await respond('GET', url)).closes, `GET ${url}`);
+    }
+    for (const url of ['/livez', '/events']) {
+      const { status, body } = await respond('OPTIONS', url);
+      assert.equal(status, exceeded ? 503 : 204, `OPTIONS ${url}`);
+      assert.equal(body.includes('"buffer_full"'), exceeded, body);
+    }
+  }
+});
+
 test('a permitted page may read every response, a foreign one none; any page may load the library', async (t) => {
   const verdicts: (AuthResult | Promise<AuthResult>)[] = [];
   const log = pino({ level: 'silent' });
