@@ -9,9 +9,10 @@ import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Guard } from './guard.ts';
-import { archiveFile, classPath, ensureJars, findJava, JAVA_VERSION_MIN } from './jars.ts';
+import { archiveFile, classPath, ensureJars, haveJars } from './jars.ts';
 import { clusterIdOf, KafkaNode, type Launcher } from './node.ts';
 import { freePorts } from './ports.ts';
+import { findAnyJava, hasMaven, missingTools, runsOnJava } from './tools.ts';
 
 export interface ClusterOptions {
   /** Folder of logs, data and settings; one of an earlier cluster keeps its data. Default: a new
@@ -281,8 +282,9 @@ async function launch(launcher: Launcher, options: ClusterOptions): Promise<Kafk
  * later, and Maven the first time. Throws with the end of a node's log if that node does not
  * start. */
 export async function startCluster(options: ClusterOptions = {}): Promise<KafkaCluster> {
-  const java = findJava();
-  if (java === undefined) throw new Error(`Kafka needs Java ${JAVA_VERSION_MIN} or newer`);
+  const java = findAnyJava();
+  const tools = { java, maven: haveJars() || hasMaven() };
+  if (java === undefined || !runsOnJava(tools)) throw new Error(missingTools(tools));
   const jars = await ensureJars(options.say);
   const launcher: Launcher = {
     java: java.command,

@@ -5,13 +5,14 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SETTING_ENTRIES, SETTINGS } from '../../src/config/settings.ts';
+import { startOf } from './processes.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Recorded facts of a gateway, without secrets. */
 export interface GatewayRecord {
   readonly pid: number;
-  /** In ticks since boot: process ids are reused. */
+  /** Of `startOf`: process ids are reused. */
   readonly processStart: string;
   readonly startedAtMs: number;
   /** Values of the {@link RECORDED} variables that were set. */
@@ -211,16 +212,4 @@ function isRecord(record: Partial<GatewayRecord> | null): record is GatewayRecor
 
 function isRunning({ pid, processStart }: GatewayRecord): boolean {
   return startOf(pid) === processStart;
-}
-
-/** Start of a process in ticks; undefined = it has exited, even if it is still a zombie. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The fields follow the name, which is in parentheses and may contain anything.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
 }

@@ -3,17 +3,11 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync } from 'no
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { hasMaven, type Java } from './tools.ts';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const POM = join(HERE, 'pom.xml');
 export const ROOT = resolve(HERE, '../..');
-export const JAVA_VERSION_MIN = 17;
-
-export interface Java {
-  command: string;
-  /** As printed by Java, "17.0.15". */
-  version: string;
-}
 
 /** Jars that the pom names: `["kafka_2.13-4.1.1.jar", …]`. */
 function wantedJars(): string[] {
@@ -33,21 +27,6 @@ export function jarsFolder(): string {
   const shared = process.env.FOREBAY_KAFKA_JARS;
   if (shared !== undefined && shared !== '') return resolve(shared);
   return join(ROOT, '.cache/kafka', kafkaVersion(), 'libs');
-}
-
-/** Java 17 or later, from JAVA_HOME or the PATH; undefined if there is none. */
-export function findJava(): Java | undefined {
-  const home = process.env.JAVA_HOME;
-  const ofHome = home === undefined || home === '' ? undefined : join(home, 'bin/java');
-  const command = ofHome !== undefined && existsSync(ofHome) ? ofHome : 'java';
-  const asked = spawnSync(command, ['-version'], { encoding: 'utf8' });
-  const version = /version "([^"]+)"/.exec(asked.stderr ?? '')?.[1];
-  if (asked.status !== 0 || version === undefined) return undefined;
-  return Number.parseInt(version, 10) >= JAVA_VERSION_MIN ? { command, version } : undefined;
-}
-
-export function hasMaven(): boolean {
-  return spawnSync('mvn', ['--version'], { stdio: 'ignore' }).status === 0;
 }
 
 export function haveJars(folder = jarsFolder()): boolean {

@@ -8,9 +8,11 @@ import { mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startCluster } from './cluster.ts';
-import { findJava, hasMaven, haveJars, isAlive, JAVA_VERSION_MIN, ROOT } from './jars.ts';
+import { haveJars, isAlive, ROOT } from './jars.ts';
 import { aliveNodes } from './node.ts';
 import { freePorts, isFree } from './ports.ts';
+import { argumentsOf } from './processes.ts';
+import { findAnyJava, findDocker, hasMaven, missingTools, runsOnJava } from './tools.ts';
 
 export interface State {
   kind: 'java' | 'docker';
@@ -86,25 +88,12 @@ function rememberedPort(place: Place): number | undefined {
 
 /** Processes of the state that are still that Kafka: process ids are reused. */
 function running(state: State): number[] {
-  return state.pids.filter((pid) => {
-    try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(join(state.dir, 'node-'));
-    } catch {
-      return false;
-    }
-  });
+  return state.pids.filter((pid) => argumentsOf(pid)?.includes(join(state.dir, 'node-')));
 }
 
 function compose(args: string[], env: Record<string, string> = {}) {
   const options = { cwd: ROOT, encoding: 'utf8', env: { ...process.env, ...env } } as const;
   return spawnSync('docker', ['compose', ...args], options);
-}
-
-function hasDocker(): boolean {
-  return (
-    spawnSync('docker', ['info'], { stdio: 'ignore' }).status === 0 &&
-    compose(['version']).status === 0
-  );
 }
 
 async function answers(state: State, timeoutMs: number): Promise<boolean> {
@@ -210,18 +199,14 @@ export function up(place: Place, say: Say, asked?: number): Promise<State> {
         `Kafka is already running at ${running.brokers.join(',')}: make kafka-stop first`,
       );
     }
-    const hasJava = findJava() !== undefined;
+    const tools = { java: findAnyJava(), maven: haveJars() || hasMaven() };
     let state: State;
-    if (hasJava && (haveJars() || hasMaven())) {
+    if (runsOnJava(tools)) {
       state = await startJava(place, await choosePort(place, asked, say), say);
-    } else if (hasDocker()) {
-      state = startDocker(await choosePort(place, asked, say), say);
     } else {
-      const missing = hasJava ? 'Maven' : `Java ${JAVA_VERSION_MIN} or newer and Maven`;
-      throw new Error(
-        `no Kafka: install ${missing} (Debian: apt-get install openjdk-17-jre-headless maven), ` +
-          'or start Docker with Compose, or set KAFKA_BROKERS to a Kafka that you have',
-      );
+      const docker = findDocker();
+      if (docker !== 'usable') throw new Error(missingTools({ ...tools, docker }));
+      state = startDocker(await choosePort(place, asked, say), say);
     }
     await writeState(place, state);
     return state;

@@ -76,6 +76,15 @@ export class StartError extends Error {
   }
 }
 
+/** Returns the result of `read`; undefined if it throws. */
+export function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Runs every step, even after one has failed.
  * @returns the results of all steps

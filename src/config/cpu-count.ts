@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { attempt } from '../common/errors.ts';
 
 /**
  * Cores that this process may use: those of the scheduler, bounded by the cgroup's CPU quota
@@ -36,12 +37,4 @@ function quotaV1(readFile: (path: string) => string): number | undefined {
   return quota !== undefined && period !== undefined && quota > 0 && period > 0
     ? quota / period
     : undefined;
-}
-
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
 }
