@@ -47,6 +47,7 @@ setup: $(MODULES) ## install the npm packages of the lock file
 	  ls -d node_modules/uWebSockets.js-node* >/dev/null 2>&1; then \
 	  echo 'npm ci: another version of Node.js installed the packages'; $(NPM_CI); \
 	fi
+	@[ -d node_modules/$(UWS) ] || [ -e node_modules/.$(UWS) ] || node scripts/uws-package.mjs
 
 $(MODULES): package-lock.json package.json | node
 	@echo 'npm ci'

@@ -3,7 +3,7 @@
  * client library, which ships as one file, to build/client/.
  */
 import { chmodSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { emit, prune, typescriptFiles } from './emit.ts';
@@ -18,7 +18,7 @@ const PAGES = ['page', 'primary/live-view'];
 rmSync('dist/.built', { force: true });
 mkdirSync('dist', { recursive: true });
 
-const isClient = (path: string) => path.startsWith('src/client/');
+const isClient = (path: string) => path.startsWith(join('src/client/'));
 const files = typescriptFiles('src');
 const scripts = await emit(
   files.filter((path) => !isClient(path)),

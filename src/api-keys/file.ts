@@ -13,6 +13,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -23,7 +24,9 @@ import { type KeyEntry, parseKeys } from './format.ts';
 /** Readable and writable only by the user that creates the file. */
 const PRIVATE = 0o600;
 const ALL_RIGHTS = 0o777;
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL } = constants;
+/** Windows has none of these: its files are never pipes, and their links need privileges. */
+const { O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = constants as Partial<typeof constants>;
 const NEW = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 /** Does not wait for a writer if the path is a pipe. */
 const OLD = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
@@ -70,35 +73,43 @@ function anchorOf(folder: number, target: string): string {
 function replace(path: string, target: string, entry: Named): void {
   const pending = `${path}.new`;
   const fd = openNew(pending, `${target}.new`);
-  let old: number | undefined;
+  const opened = [fd];
+  const created = fstatSync(fd);
+  const close = () => {
+    for (const each of opened.splice(0)) closeSync(each);
+  };
   try {
     // Opened only now: other writers have finished, or have to wait.
-    old = openOld(path);
-    writeFileSync(fd, withEntry(old === undefined ? undefined : textOf(readFileSync(old)), entry));
+    const oldFd = openOld(path);
+    if (oldFd !== undefined) opened.push(oldFd);
+    const [text, old] = oldFd === undefined ? [] : [textOf(readFileSync(oldFd)), fstatSync(oldFd)];
+    writeFileSync(fd, withEntry(text, entry));
     fsyncSync(fd);
     if (old !== undefined) {
-      const { uid, gid, mode } = fstatSync(old);
-      fchownSync(fd, uid, gid);
-      fchmodSync(fd, mode & ALL_RIGHTS);
+      fchownSync(fd, old.uid, old.gid);
+      fchmodSync(fd, old.mode & ALL_RIGHTS);
     }
-    if (!isAt(pending, fd)) throw new Error(`is unchanged: ${target}.new was replaced meanwhile`);
+    if (!isAt(pending, created))
+      throw new Error(`is unchanged: ${target}.new was replaced meanwhile`);
     if (!isAt(path, old)) throw new Error('was changed by another program meanwhile: try again');
+    // Windows does not replace open files.
+    close();
     renameSync(pending, path);
   } catch (error) {
-    if (isAt(pending, fd)) rmSync(pending, { force: true });
+    if (isAt(pending, created)) rmSync(pending, { force: true });
     throw error;
   } finally {
-    closeSync(fd);
-    if (old !== undefined) closeSync(old);
+    close();
   }
 }
 
-/** Returns whether the descriptor's file is at `path`; for undefined, whether none is. */
-function isAt(path: string, fd: number | undefined): boolean {
+/** Returns whether this file is at `path`; for undefined, whether none is. */
+function isAt(path: string, file: Stats | undefined): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined || fd === undefined) return found === undefined && fd === undefined;
-  const { dev, ino } = fstatSync(fd);
-  return found.dev === dev && found.ino === ino;
+  if (found === undefined || file === undefined) return found === undefined && file === undefined;
+  // On Windows, device numbers of paths and of descriptors may differ.
+  const sameDevice = found.dev === file.dev || process.platform === 'win32';
+  return sameDevice && found.ino === file.ino;
 }
 
 function withEntry(text: string | undefined, entry: Named): string {

@@ -5,5 +5,7 @@ import { basename, relative } from 'node:path';
  * Node.js with the relative path of the script.
  */
 export function commandName(script = process.argv[1] ?? '', folder = process.cwd()): string {
-  return basename(script) === 'forebay' ? 'forebay' : `node ${relative(folder, script)}`;
+  if (basename(script) === 'forebay') return 'forebay';
+  const path = relative(folder, script);
+  return `node ${/\s/.test(path) ? `"${path}"` : path}`;
 }

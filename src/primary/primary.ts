@@ -15,6 +15,7 @@ import type { Registry } from 'prom-client';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
 import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-versions.ts';
+import { processSignals } from '../common/process-signals.ts';
 import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
@@ -213,16 +214,19 @@ class Primary {
   /** Handles signals and uncaught exceptions. @returns a function that removes the listeners */
   #listenToProcess(): () => void {
     const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
-    const onHangup = () => this.#restartWorkers('SIGHUP');
+    const onRestart = (signal: NodeJS.Signals) => this.#restartWorkers(signal);
     const onError = (error: unknown) => {
       this.#log.last({ err: error }, 'internal error in the primary, exiting');
       // The workers exit when their channel closes.
       process.exit(EXIT.failed);
     };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal).on('SIGHUP', onHangup);
+    const { stop, restart } = processSignals();
+    for (const signal of stop) process.on(signal, onSignal);
+    for (const signal of restart) process.on(signal, onRestart);
     process.on('uncaughtException', onError);
     return () => {
-      process.off('SIGTERM', onSignal).off('SIGINT', onSignal).off('SIGHUP', onHangup);
+      for (const signal of stop) process.off(signal, onSignal);
+      for (const signal of restart) process.off(signal, onRestart);
       process.off('uncaughtException', onError);
     };
   }

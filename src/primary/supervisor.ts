@@ -107,6 +107,8 @@ export class Supervisor {
     if (this.#stopping) return;
     const inherited = cluster.settings.execArgv ?? process.execArgv;
     const execArgv = [...inherited, `--max-semi-space-size=${LIMITS.semiSpaceMib}`];
+    // Not the default on Windows, where workers would share the port unevenly.
+    cluster.schedulingPolicy = cluster.SCHED_RR;
     cluster.setupPrimary({ exec: this.#exec, args: [], execArgv, serialization: 'advanced' });
     for (const slot of this.#slots) slot.serving = this.#fork(slot);
   }

@@ -2,6 +2,7 @@
 
 import { EXIT, StartError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
+import { processSignals } from '../common/process-signals.ts';
 import type { Config } from '../config/config.ts';
 import { connectionBounds } from '../config/fd-limits.ts';
 import { LIMITS } from '../config/limits.ts';
@@ -47,7 +48,8 @@ const CLOSE_FRAMES_MS = 100;
  */
 export async function runWorker(config: Config): Promise<void> {
   // A terminal's Ctrl-C and a manager's SIGTERM reach the whole group: the primary decides.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  const { stop, restart } = processSignals();
+  for (const signal of [...stop, ...restart]) process.on(signal, () => {});
   // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);

@@ -1,6 +1,6 @@
 /**
- * uWebSockets.js: loads the binary for this Node.js version. It comes as one package per
- * platform and Node.js version; these are for Linux x64 with glibc.
+ * uWebSockets.js: loads the binary for this platform and Node.js version. Each has a package of its
+ * own: npm installs those for Linux x64 from the lock file, make setup tries to install others.
  */
 import { createRequire } from 'node:module';
 import { EXIT, StartError } from '../../../common/errors.ts';
@@ -58,16 +58,22 @@ export interface Platform {
 export function reasonOf({ code, message }: NodeJS.ErrnoException, here: Platform): string {
   const { platform, arch, node, glibc } = here;
   const major = nodeMajor(node);
-  const hasPlatform = platform === 'linux' && arch === 'x64' && glibc !== undefined;
-  if (!hasPlatform || ![...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS].includes(major)) {
-    const libc = platform === 'linux' && glibc === undefined ? ' without glibc' : '';
+  const isMissing = code === 'MODULE_NOT_FOUND';
+  const isMusl = platform === 'linux' && glibc === undefined;
+  // The lock file has the packages of Linux x64; make setup tries to install the others.
+  const isLocked =
+    platform === 'linux' &&
+    arch === 'x64' &&
+    [...DEPRECATED_NODE_MAJORS, ...NODE_MAJORS].includes(major);
+  if (isMusl || (isMissing && !isLocked)) {
+    const libc = isMusl ? ' without glibc' : '';
     return `no uWebSockets.js binary for ${platform} ${arch}${libc}, Node ${node}`;
   }
   // Text of the dynamic loader.
   const [, needed] = /version `GLIBC_([\d.]+)' not found/.exec(message) ?? [];
   if (needed !== undefined) return `${packageFor(node)} needs glibc ${needed}, this is ${glibc}`;
   const again = 'run make setup again (npm ci)';
-  if (code !== 'MODULE_NOT_FOUND') {
+  if (!isMissing) {
     return `${packageFor(node)} cannot be loaded (${message.split('\n')[0]}); ${again}`;
   }
   return (

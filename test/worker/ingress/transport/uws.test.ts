@@ -34,6 +34,15 @@ test('a platform without a binary: the reason names the platform', () => {
   }
 });
 
+test('musl, for which npm installs the binary of glibc: the reason names the platform', () => {
+  const text = 'Error loading shared library ld-linux-x86-64.so.2: No such file or directory';
+  const unloadable = Object.assign(new Error(text), { code: 'ERR_DLOPEN_FAILED' });
+  assert.equal(
+    reasonOf(unloadable, { ...HERE, glibc: undefined }),
+    'no uWebSockets.js binary for linux x64 without glibc, Node 22.12.0',
+  );
+});
+
 test('an outdated glibc: the reason names the required version and the installed one', () => {
   const text =
     "/lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by x.node)";
@@ -52,6 +61,21 @@ test('a binary that fails to load: the reason includes the cause', () => {
     'uWebSockets.js-node22 cannot be loaded (/srv/x.node: file too short); ' +
       'run make setup again (npm ci)',
   );
+});
+
+test('a binary that make setup has installed on another platform: the reason includes the cause', () => {
+  const unloadable = Object.assign(new Error('code signature invalid'), {
+    code: 'ERR_DLOPEN_FAILED',
+  });
+  for (const host of [
+    { platform: 'darwin', arch: 'arm64', glibc: undefined },
+    { platform: 'linux', arch: 'arm64', glibc: '2.41' },
+  ]) {
+    assert.match(
+      reasonOf(unloadable, { ...HERE, ...host }),
+      /^uWebSockets\.js-node22 cannot be loaded \(code signature invalid\)/,
+    );
+  }
 });
 
 test('the installed binary of uWebSockets.js has the git blob id of docs/licences.md', () => {
