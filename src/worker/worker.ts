@@ -67,6 +67,7 @@ class Worker {
   readonly #producer: Producer;
   readonly #ingress: Ingress;
   readonly #listener: Listener;
+  readonly #reportsPartial: boolean;
   readonly #reporter: Reporter;
   readonly #memory: MemoryLimit;
   readonly #faults = new Faults((fault) => void sendToPrimary({ type: 'fault', fault }));
@@ -100,6 +101,7 @@ class Worker {
     this.#intakeStages = intakeStages;
     this.#producer = producer;
     this.#memory = memory;
+    this.#reportsPartial = transport.reportsPartial;
     this.#ingress = ingress;
     this.#listener = new Listener({
       ...ingress,
@@ -129,7 +131,8 @@ class Worker {
     this.#lag.start();
     this.#reporter.start();
     const { inputMemory, webSocket, turn } = this.#ingress;
-    this.#memory.start(() => new Eviction(inputMemory, webSocket));
+    const silent = this.#reportsPartial ? undefined : webSocket;
+    this.#memory.start(() => new Eviction(inputMemory, silent));
     turn.onEnd(() => this.#memory.checkAfterTurn());
     this.#producer.start();
   }

@@ -65,6 +65,11 @@ export class FakeSocket implements WebSocket<Connection> {
     copy.fill(0);
   }
 
+  /** The memory of an incomplete message changes. */
+  partial(bytes: number): void {
+    if (this.#open) this.#behavior.partial?.(this, bytes);
+  }
+
   pong(message: string): void {
     if (this.#open) this.#behavior.pong(this, bytesOf(message).buffer);
   }

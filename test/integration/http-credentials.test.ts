@@ -7,6 +7,7 @@ import { good } from '../../testing/events.ts';
 import type { Stage } from '../../testing/stage.ts';
 import { missingTool } from '../../testing/tools.ts';
 import { until } from '../../testing/wait.ts';
+import { expected } from '../fixtures/transport-differences.ts';
 import { TestPage } from '../page/browser.ts';
 import { RawHttp } from '../support/raw-http.ts';
 import { useStage } from '../support/use-stage.ts';
@@ -124,10 +125,12 @@ async function corsOf(stage: Stage, line: string, headers: Record<string, string
 
 test('each response to a listed page has CORS headers, also rejections', async () => {
   const json = { 'Content-Type': 'application/json' };
-  const cases: [number, string, Record<string, string>, string?][] = [
+  type Case = [number, string, Record<string, string>, string?];
+  const cases: Case[] = [
     [200, 'POST /events', json, good('x')],
     [400, 'POST /events', json, '{'],
-    [400, 'POST /events', { 'Transfer-Encoding': 'gzip' }],
+    // The parser of Node.js rejects it, without these headers.
+    ...expected<Case[]>([[400, 'POST /events', { 'Transfer-Encoding': 'gzip' }]], []),
     [405, 'PUT /events', json, '{}'],
     [413, 'POST /events', { 'Content-Length': '9999999' }],
     [415, 'POST /events', { 'Content-Type': 'text/html' }, 'x'],

@@ -94,15 +94,15 @@ export class Listener {
    * @throws StartError if the port is not available
    */
   async listen(): Promise<void> {
-    const { transport, host, port } = this.#options;
+    const { host, port } = this.#options;
     const socket = await new Promise<ListenSocket | false>((done) => {
       this.#app.listen(host, port, done);
     });
     if (socket === false) {
       throw new StartError(`FOREBAY_PORT: cannot listen on ${host} port ${port}`, EXIT.failed);
     }
-    if (this.#draining) transport.closeListenSocket(socket);
-    else this.#listenSocket = socket;
+    this.#listenSocket = socket;
+    if (this.#draining) this.#stopAccepting();
   }
 
   /** Stops accepting, and asks open connections to go away; they are served until then. */
@@ -110,15 +110,21 @@ export class Listener {
     if (this.#draining) return;
     this.#draining = true;
     if (this.#listenSocket === undefined) return;
-    this.#options.transport.closeListenSocket(this.#listenSocket);
-    this.#listenSocket = undefined;
+    this.#stopAccepting();
     this.#http.drain();
     this.#webSocket.drain();
   }
 
-  /** An acknowledged client is connected, or an HTTP request is unanswered. */
+  #stopAccepting(): void {
+    const { transport } = this.#options;
+    transport.closeListenSocket(this.#listenSocket!, () => {
+      this.#listenSocket = undefined;
+    });
+  }
+
+  /** It accepts connections, an acknowledged client is connected, or a request is unanswered. */
   get busy(): boolean {
-    return this.#http.busy || this.#webSocket.busy;
+    return this.#listenSocket !== undefined || this.#http.busy || this.#webSocket.busy;
   }
 
   /** A complete frame or body has been received and is not fully decoded. */

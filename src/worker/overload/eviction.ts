@@ -16,22 +16,23 @@ export interface SilentConnections {
 }
 
 /**
- * Evicts senders of incomplete input: bodies first, whose memory is known, then WebSockets. Only
- * uWebSockets.js knows the size of a partial message. It is at most the memory of the process
- * outside heap and buffers: while that is small, no WebSocket is ended for it.
+ * Evicts senders of incomplete input: first that of known size, then WebSockets. Some transports do
+ * not report the size of a partial message. It is at most the memory of the process outside heap
+ * and buffers: while that is small, no WebSocket is ended for it.
  */
 export class Eviction implements MemoryReclaimer {
   readonly #input: InputMemory;
-  readonly #connections: SilentConnections;
+  readonly #connections: SilentConnections | undefined;
   readonly #usage: () => NodeJS.MemoryUsage;
   readonly #collect: () => void;
   /** Bytes outside heap and buffers before the first client. */
   readonly #ownBytes: number;
   #collectedAtMs = Number.NEGATIVE_INFINITY;
 
+  /** @param connections undefined = the size of partial messages is part of `input` */
   constructor(
     input: InputMemory,
-    connections: SilentConnections,
+    connections: SilentConnections | undefined,
     usage: () => NodeJS.MemoryUsage = process.memoryUsage,
     collect: () => void = collectGarbage(),
   ) {
@@ -50,7 +51,7 @@ export class Eviction implements MemoryReclaimer {
     const left = bytes - (before - this.#input.bytes);
     let ended = this.#input.evicted - evicted;
     const unknown = otherBytes(this.#usage()) - this.#ownBytes - LIMITS.memoryLimit.ownGrowthBytes;
-    if (left > 0 && unknown > 0) ended += this.#connections.closeSilent(left);
+    if (left > 0 && unknown > 0) ended += this.#connections?.closeSilent(left) ?? 0;
     if (unknown < bytes) this.#collectGarbage();
     return ended;
   }

@@ -62,6 +62,16 @@ test('no WebSocket is ended for memory of heap and buffers, or of the process it
   assert.deepEqual(asked, []);
 });
 
+test('where the size of partial messages is known, no WebSocket is ended for other memory', () => {
+  const usage = { rss: OWN, heapTotal: 0, external: 0, heapUsed: 0, arrayBuffers: 0 };
+  const input = new InputMemory(64 * MIB);
+  input.allocate(() => {}).resize(MIB);
+  const eviction = new Eviction(input, undefined, () => usage);
+  usage.rss += 100 * MIB;
+  assert.equal(eviction.reclaim(10 * MIB), 1);
+  assert.equal(eviction.reclaim(10 * MIB), 0);
+});
+
 test('garbage can be collected in a process started without the flag', () => {
   const { closeSilent } = { closeSilent: () => 0 };
   new Eviction(new InputMemory(MIB), { closeSilent: closeSilent }).reclaim(MIB);

@@ -36,7 +36,10 @@ export interface WebSocket<T> {
   close(): void;
   /** Sends a ping. @returns as {@link send} */
   ping(message: string): 0 | 1 | 2;
-  /** Calls `write` before it returns; messages sent in it leave in one write. */
+  /**
+   * Calls `write` before it returns; messages sent in it leave in few writes, each as soon as it is
+   * long.
+   */
   cork(write: () => void): void;
   /** Returns the object passed to `upgrade`. */
   getUserData(): T;
@@ -130,6 +133,11 @@ export interface WebSocketBehavior<T> {
   open(socket: WebSocket<T>): void;
   /** Handles a complete message. Text is valid UTF-8. */
   message(socket: WebSocket<T>, message: ArrayBuffer, isBinary: boolean): void;
+  /**
+   * The memory taken by the incomplete message of a socket has changed; 0 = there is none. Called
+   * by transports with `reportsPartial`.
+   */
+  partial?(socket: WebSocket<T>, bytes: number): void;
   /** Some of the send buffer was written to the network. */
   drain?(socket: WebSocket<T>): void;
   /** Called after the automatic pong. */
@@ -175,13 +183,18 @@ export interface TlsOptions {
 /** A socket library. */
 export interface Transport {
   readonly name: TransportName;
+  /** It reports the memory of incomplete messages. */
+  readonly reportsPartial: boolean;
   /**
    * Creates an app, with TLS 1.2 or later if `tls` is given.
    * @throws Error if the files of `tls` are unusable
    */
   createApp(tls?: TlsOptions): App;
-  /** Stops accepting connections; those accepted are served. */
-  closeListenSocket(socket: ListenSocket): void;
+  /**
+   * Stops accepting connections; those accepted are served. Calls `closed` once, before it returns
+   * or later, when the last connection has arrived.
+   */
+  closeListenSocket(socket: ListenSocket, closed: () => void): void;
 }
 
 export type TransportName = 'uws' | 'node';

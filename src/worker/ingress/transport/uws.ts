@@ -21,8 +21,12 @@ export function uwsTransport(): Transport {
   const uws = loadUws();
   return {
     name: 'uws',
+    reportsPartial: false,
     createApp: (tls) => (tls === undefined ? uws.App() : uws.SSLApp(tls)),
-    closeListenSocket: (socket) => uws.us_listen_socket_close(socket),
+    closeListenSocket(socket, closed) {
+      uws.us_listen_socket_close(socket);
+      closed();
+    },
   };
 }
 

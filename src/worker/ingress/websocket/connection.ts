@@ -6,6 +6,7 @@ import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { AddressKey } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
+import type { Allocation } from '../../overload/input-memory.ts';
 import type { WebSocket } from '../transport/transport.ts';
 import type { FrameSource } from './frames.ts';
 import type { Goaway } from './goaway.ts';
@@ -26,6 +27,8 @@ export interface Connection extends FrameSource {
   endReason: CloseReason | undefined;
   /** Set when `goaway` is sent. */
   goaway: Goaway | undefined;
+  /** Memory of its incomplete message, if the transport reports it. */
+  partial: Allocation | undefined;
   terminate: () => void;
   endFlooding: () => void;
   /** When `goaway` is sent because of its age. */

@@ -82,6 +82,7 @@ export class WebSocketHandler {
       upgrade: (response, request, context) => this.#upgrades.handle(response, request, context),
       open: (socket) => this.#open(socket),
       message: (socket, message, isBinary) => this.#message(socket, message, isBinary),
+      partial: (socket, bytes) => this.#partial(socket, bytes),
       drain: (socket) => this.#slowConsumers.drained(socket),
       ping: (socket, message) =>
         this.#acceptControl(socket, message) && this.#slowConsumers.check(socket),
@@ -159,10 +160,7 @@ export class WebSocketHandler {
   closeSilent(bytes: number): number {
     const max = Math.min(LIMITS.endedPerCheck, Math.ceil(bytes / this.#maxMessageBytes));
     const silent = longestSilent(this.#sockets, max);
-    for (const socket of silent) {
-      socket.getUserData().endReason = 'memory_short';
-      terminate(socket);
-    }
+    for (const socket of silent) this.#evict(socket);
     return silent.length;
   }
 
@@ -198,6 +196,7 @@ export class WebSocketHandler {
       lastMessageAtMs: performance.now(),
       inflow: new Inflow(),
       queue: undefined,
+      partial: undefined,
       terminate: () => {},
       endFlooding: () => {},
     };
@@ -295,6 +294,19 @@ export class WebSocketHandler {
     }
   }
 
+  /** Charges an incomplete message; without a close frame, its memory is free at once. */
+  #partial(socket: Socket, bytes: number): void {
+    const connection = socket.getUserData();
+    if (connection.endReason !== undefined) return;
+    connection.partial ??= this.#options.inputMemory.allocate(() => this.#evict(socket));
+    connection.partial.resize(bytes);
+  }
+
+  #evict(socket: Socket): void {
+    socket.getUserData().endReason = 'memory_short';
+    terminate(socket);
+  }
+
   #end(socket: Socket, code: number, reason: CloseReason): void {
     const connection = socket.getUserData();
     if (connection.endReason !== undefined) return;
@@ -313,6 +325,7 @@ export class WebSocketHandler {
     this.#ended++;
     if (connection.stream !== undefined) this.#streams--;
     this.#frames.closed(connection);
+    connection.partial?.release();
     // Its queued frames may outlive it.
     connection.terminate = () => {};
     connection.endFlooding = () => {};

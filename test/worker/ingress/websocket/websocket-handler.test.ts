@@ -18,10 +18,11 @@ const CLOSED = cells('forebay_connections_closed_total', ['memory_short']);
 let logged: string[];
 let counters: Counters;
 let validate: Validator;
+let stages: ReturnType<typeof createStages>;
 
 beforeEach(() => {
   validate = () => undefined;
-  const stages = createStages({ validate: (value) => validate(value) });
+  stages = createStages({ validate: (value) => validate(value) });
   ({ logged, counters, webSocket: handler } = stages);
   stages.http.close();
 });
@@ -41,7 +42,12 @@ function connect() {
   };
   const socket = openSocket(handler.behavior, SUBPROTOCOL, peer);
   assert(socket !== undefined, 'the handshake is accepted');
-  return { peer, deliver: (text: string) => socket.deliver(text) };
+  return {
+    peer,
+    deliver: (text: string) => socket.deliver(text),
+    partial: (bytes: number) => socket.partial(bytes),
+    close: () => socket.lost(),
+  };
 }
 
 test('an internal error in a frame ends its connection without an ack, and no other', () => {
@@ -110,6 +116,23 @@ test('above the memory limit, connections with possible partial messages are end
   );
   assert.equal(handler.closeSilent(100 * longest), 0);
   assert.equal(counters.values[CLOSED.memory_short], 3);
+});
+
+test('incomplete messages share the bound of incomplete input: the largest one is ended without a close frame', () => {
+  const [small, large] = [connect(), connect()];
+  const { inputMemory } = stages;
+  small.partial(1_000);
+  large.partial(inputMemory.limitBytes - 1_000);
+  assert.equal(inputMemory.bytes, inputMemory.limitBytes);
+  small.partial(2_000);
+  assert.deepEqual([small.peer.ended, large.peer.ended], ['', '1006']);
+  assert.equal(counters.values[CLOSED.memory_short], 1);
+  assert.equal(inputMemory.bytes, 2_000);
+  small.partial(0);
+  assert.equal(inputMemory.bytes, 0, 'the message is complete');
+  small.partial(1);
+  small.close();
+  assert.equal(inputMemory.bytes, 0);
 });
 
 test('a check ends a limited number of connections, to bound its time', async () => {

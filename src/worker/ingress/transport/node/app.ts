@@ -40,6 +40,8 @@ const CHECK_MS = 1_000;
 const CLOSE_MS = 10_000;
 const NO_BYTES = Buffer.alloc(0);
 const CONTINUE = '100-continue';
+/** Packets of an incomplete frame, which ws keeps one by one; a slow link makes hundreds of it. */
+const FRAME_PACKETS = 4_096;
 /** Length of a `Sec-WebSocket-Key`: 16 bytes in Base64. */
 const KEY_LENGTH = 24;
 
@@ -104,13 +106,14 @@ export class NodeApp implements App {
   }
 
   ws<T>(path: string, behavior: WebSocketBehavior<T>): this {
-    // Its type declarations lack `closeTimeout`.
-    const options: ServerOptions & { closeTimeout: number } = {
+    // Its type declarations lack two of them.
+    const options: ServerOptions & { closeTimeout: number; maxBufferedChunks: number } = {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
       skipUTF8Validation: false,
       maxPayload: behavior.maxPayloadLength,
+      maxBufferedChunks: FRAME_PACKETS,
       // Sent here, within the bound of the send buffer.
       autoPong: false,
       closeTimeout: CLOSE_MS,

@@ -26,6 +26,7 @@ export class NodeResponse implements HttpResponse, PendingRequest {
   /** Ended, aborted or upgraded. */
   #over = false;
   #closes = false;
+  #paused = false;
 
   constructor(
     connection: Connection,
@@ -63,7 +64,8 @@ export class NodeResponse implements HttpResponse, PendingRequest {
   #received(chunk: ArrayBuffer, isLast: boolean): void {
     if (this.#over) return;
     if (isLast) this.#connection.expectNothing();
-    else if (!this.#request.isPaused()) this.#connection.expectInput();
+    else if (this.#paused) this.#pauseSocket();
+    else this.#connection.expectInput();
     this.#data?.(chunk, isLast);
   }
 
@@ -112,6 +114,7 @@ export class NodeResponse implements HttpResponse, PendingRequest {
     response.writeHead(Number(code), reason.join(' '), headers);
     response.end(body);
     // The rest of the body is read and dropped.
+    this.#resumeSocket();
     this.#request.resume();
     this.#connection.responded(this, this.#closes);
     return this;
@@ -144,6 +147,7 @@ export class NodeResponse implements HttpResponse, PendingRequest {
   abort(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#resumeSocket();
     this.#aborted?.();
   }
 
@@ -171,13 +175,32 @@ export class NodeResponse implements HttpResponse, PendingRequest {
   }
 
   pause(): void {
-    this.#request.pause();
+    this.#paused = true;
     this.#connection.expectNothing();
+    this.#pauseSocket();
   }
 
   resume(): void {
-    this.#request.resume();
+    this.#resumeSocket();
     if (!this.#over && !this.#request.complete) this.#connection.expectInput();
+  }
+
+  /**
+   * Pauses the socket, not the request: that would keep chunks that have been read, which ingress
+   * neither counts nor bounds. node:http resumes the socket in the second tick after a chunk.
+   */
+  #pauseSocket(): void {
+    process.nextTick(() =>
+      process.nextTick(() => {
+        if (this.#paused) this.#request.socket.pause();
+      }),
+    );
+  }
+
+  #resumeSocket(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#request.socket.resume();
   }
 
   upgrade<T>(data: T, key: string, protocol: string): void {

@@ -5,6 +5,7 @@ import type { Server } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { TlsOptions, Transport } from '../transport.ts';
 import { NodeApp } from './app.ts';
+import { closeShared } from './ports.ts';
 
 /** Node.js takes the ciphers of TLS 1.2 and 1.3 from one list. */
 const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
@@ -12,8 +13,9 @@ const TLS13_CIPHERS = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_A
 export function nodeTransport(): Transport {
   return {
     name: 'node',
+    reportsPartial: true,
     createApp: (tls) => new NodeApp(tls && secureContextOf(tls)),
-    closeListenSocket: (socket) => void (socket as Server).close(),
+    closeListenSocket: (socket, closed) => closeShared(socket as Server, closed),
   };
 }
 

@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net';
 import type { WebSocket as Ws } from 'ws';
+import { KIB } from '../../../../config/limits.ts';
 import type { WebSocket, WebSocketBehavior } from '../transport.ts';
+import { PartialMessage } from './partial-message.ts';
 import { arrayBufferOf, WriteProgress } from './sockets.ts';
 
 /** Code of a connection that ends without a close frame. */
 const CUT = 1006;
+/** Gathered messages above which they are written. */
+const CORKED_BYTES = 16 * KIB;
 const NO_REASON = Buffer.alloc(0);
 /** An idle client has this share of the idle timeout, up to a maximum, to answer a ping. */
 const PONG_SHARE = 0.25;
@@ -21,7 +25,7 @@ export class NodeWebSocket<T> implements WebSocket<T> {
   readonly #idleMs: number;
   readonly #pingAfterMs: number;
   #ended = false;
-  /** Messages are gathered: the send buffer is not empty yet. */
+  /** Messages are gathered before they are written. */
   #corked = false;
   /** The send buffer was not empty after a message. */
   #lagging = false;
@@ -58,6 +62,19 @@ export class NodeWebSocket<T> implements WebSocket<T> {
     ws.on('pong', (message) => {
       if (!this.#ended) behavior.pong(this, arrayBufferOf(message));
     });
+    // Before the listener of ws and after it: the replies to a chunk leave together. A write for
+    // each pong would take much of the turn.
+    socket.prependListener('data', () => this.#gather());
+    const partial = new PartialMessage();
+    let partialBytes = 0;
+    socket.on('data', (chunk: Buffer) => {
+      this.#flush();
+      // Behind a close frame, ws keeps nothing.
+      if (this.#ended || ws.readyState !== ws.OPEN) return;
+      const before = partialBytes;
+      partialBytes = partial.add(chunk);
+      if (partialBytes !== before) behavior.partial?.(this, partialBytes);
+    });
     // ws has sent a close frame.
     ws.on('error', ({ message }) => {
       this.#shutDown();
@@ -91,15 +108,24 @@ export class NodeWebSocket<T> implements WebSocket<T> {
   }
 
   cork(write: () => void): void {
-    this.#socket.cork();
-    this.#corked = true;
+    if (this.#corked) return write();
+    this.#gather();
     try {
       write();
     } finally {
-      this.#corked = false;
-      this.#socket.uncork();
-      this.#lagging ||= this.getBufferedAmount() > 0;
+      this.#flush();
     }
+  }
+
+  #gather(): void {
+    this.#corked = true;
+    this.#socket.cork();
+  }
+
+  #flush(): void {
+    this.#corked = false;
+    this.#socket.uncork();
+    this.#lagging ||= this.getBufferedAmount() > 0;
   }
 
   getUserData(): T {
@@ -130,6 +156,11 @@ export class NodeWebSocket<T> implements WebSocket<T> {
   #write(write: () => void): 0 | 1 | 2 {
     if (this.#ended || this.#ws.bufferedAmount > this.#behavior.maxBackpressure) return 2;
     write();
+    // Otherwise what the network could accept would count as unread.
+    if (this.#corked && this.#socket.writableLength > CORKED_BYTES) {
+      this.#socket.uncork();
+      this.#socket.cork();
+    }
     if (this.#corked || this.#ws.bufferedAmount === 0) return 1;
     this.#lagging = true;
     return 0;
