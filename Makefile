@@ -99,7 +99,7 @@ bench-compression: $(MODULES) ## measure cost and savings of each KAFKA_COMPRESS
 	@exec $(TS) bench/compression.ts
 
 .PHONY: chaos
-chaos: gateway-node setup build ## inject faults under load and check the ledger: all (25 min), or SCENARIO=broker-sigkill; SCENARIO=hostile SECONDS=20 runs attacks
+chaos: gateway-node setup build ## inject faults under load and check the ledger: all (25 min), or SCENARIO=broker-sigkill; SCENARIO=hostile SECONDS=20 runs attacks; TRANSPORT=node
 	@SECONDS="$(SECONDS)" exec $(TS) bench/chaos/run.ts $(SCENARIO)
 
 .PHONY: chaos-report
@@ -126,12 +126,17 @@ test: gateway-node setup build check ## run the tests with their own Kafka, all 
 test-long: gateway-node setup build ## run the tests that take minutes: outages, ACLs, whole clusters, mutants
 	@exec $(TS) scripts/test.ts --long
 
+# Without long tests, and without those of what lies behind the transport.
+BEHIND_TRANSPORT := fake-kafka identity identity-changes kafka-ipv6 keys metrics order outage-codes \
+  processes rates records schema secrets shipped topic-codes
+TRANSPORT_TESTS = $(filter-out %.long.test.ts $(BEHIND_TRANSPORT:%=test/integration/%.test.ts), \
+  $(wildcard test/integration/*.test.ts)) \
+  $(patsubst %,test/integration/faults/%.test.ts,drain rolling-restart stop tls)
+
 # Differences from uWebSockets.js: docs/platforms.md.
 .PHONY: test-transport
 test-transport: gateway-node setup build ## run the integration tests with the transport of Node.js
-	@TRANSPORT=node exec $(TS) scripts/test.ts $(wildcard test/integration/*.test.ts \
-	  test/integration/faults/rolling-restart.test.ts test/integration/faults/drain.test.ts \
-	  test/integration/faults/stop.test.ts)
+	@TRANSPORT=node exec $(TS) scripts/test.ts $(TRANSPORT_TESTS)
 
 .PHONY: test-platforms
 test-platforms: gateway-node setup build ## run the tests of Node.js and transport on 22, 24 and 26 in a Debian 13 root, or ARGS="24 test/main.test.ts"

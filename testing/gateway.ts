@@ -206,8 +206,14 @@ function answerSoon(): RequestInit {
   return { signal: AbortSignal.timeout(ANSWER_MS_MAX) };
 }
 
-/** The transport of all gateways of a test run: `TRANSPORT=node`. */
-export const TRANSPORT = process.env.TRANSPORT === 'node' ? 'node' : 'uws';
+/** The transport of all gateways of a test run: `TRANSPORT=node`, default `uws`. */
+export const TRANSPORT = transportOf(process.env.TRANSPORT || 'uws');
+
+/** @throws Error if there is no such transport */
+function transportOf(name: string): 'uws' | 'node' {
+  if (name === 'uws' || name === 'node') return name;
+  throw new Error(`TRANSPORT must be uws or node, not ${JSON.stringify(name)}`);
+}
 
 function transportSetting(): Readonly<Record<string, string>> {
   return TRANSPORT === 'node' ? { FOREBAY_TRANSPORT: TRANSPORT } : {};

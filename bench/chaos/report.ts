@@ -1,6 +1,5 @@
 /** bench/CHAOS.md: the latest outcome of every scenario. */
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
 import { commitOf, type RunFacts } from '../report/facts.ts';
 import { cell, goalText, machineRows } from '../report/markdown.ts';
@@ -20,7 +19,7 @@ type Named = Pick<Scenario, 'name' | 'summary'>;
 export function writeChaosReport(
   scenarios: readonly Named[],
   outcomes: OutcomesByName,
-  file = join(ROOT, 'bench/CHAOS.md'),
+  file: string,
 ): void {
   // Violations may contain absolute paths of this machine.
   writeFileSync(file, chaosMarkdown(scenarios, outcomes).replaceAll(`${ROOT}/`, ''));

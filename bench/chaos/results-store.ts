@@ -1,10 +1,17 @@
-/** Outcomes of runs, one file per scenario: the latest one replaces the previous. */
+/**
+ * Outcomes of runs, one file per scenario and transport: the latest one replaces the previous.
+ */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../deploy/kafka/jars.ts';
+import { TRANSPORT } from '../../testing/gateway.ts';
 import type { Outcome } from './outcome.ts';
 
-export const RESULTS_DIR = join(ROOT, 'bench/out/chaos');
+const RESULTS_DIR = join(ROOT, 'bench/out', TRANSPORT === 'uws' ? 'chaos' : `chaos-${TRANSPORT}`);
+
+/** The report of these outcomes. That of the default transport is part of the repository. */
+export const REPORT_FILE =
+  TRANSPORT === 'uws' ? join(ROOT, 'bench/CHAOS.md') : join(RESULTS_DIR, 'CHAOS.md');
 
 export function saveOutcome(outcome: Outcome, folder = RESULTS_DIR): void {
   mkdirSync(folder, { recursive: true });

@@ -1,17 +1,20 @@
 /**
  * Runs one scenario by name, or all: `node --import tsx bench/chaos/run.ts [NAME]`. `hostile` is
- * the group of attacks, which like `soak` runs by name only. Outcomes are stored in
- * bench/out/chaos; a run of all, or `run.ts report`, writes bench/CHAOS.md from the latest outcome
- * of each. Exit code 0 = all guarantees held, 1 = one did not, or a scenario could not run; 2 = no
- * such scenario, or invalid HOURS or SECONDS.
+ * the group of attacks, which like `soak` runs by name only. Outcomes are stored in bench/out; a
+ * run of all, or `run.ts report`, writes bench/CHAOS.md from the latest outcome of each. With
+ * TRANSPORT=node the gateways use that transport; its outcomes and report are separate. Exit code
+ * 0 = all guarantees held, 1 = one did not, or a scenario could not run; 2 = no such scenario, or
+ * invalid HOURS or SECONDS.
  */
+import { relative } from 'node:path';
+import { ROOT } from '../../deploy/kafka/jars.ts';
 import type { ValueOption } from '../../src/cli/command-line.ts';
 import { StartError } from '../../src/common/errors.ts';
 import { numberOf } from '../../testing/numbers.ts';
 import { scenarioList } from '../scenario-list.ts';
 import { outcomeText } from './format.ts';
 import { writeChaosReport } from './report.ts';
-import { loadOutcomes, saveOutcome } from './results-store.ts';
+import { loadOutcomes, REPORT_FILE, saveOutcome } from './results-store.ts';
 import { runScenario } from './run-scenario.ts';
 import type { Scenario } from './scenario.ts';
 import { hostile, SCENARIOS, soak } from './scenarios.ts';
@@ -64,8 +67,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
     if (name !== undefined) return passed.every(Boolean) ? 0 : 1;
   }
   const outcomes = loadOutcomes();
-  writeChaosReport([...SCENARIOS, ...hostile(), soak()], outcomes);
-  console.log('\nwritten: bench/CHAOS.md');
+  writeChaosReport([...SCENARIOS, ...hostile(), soak()], outcomes, REPORT_FILE);
+  console.log(`\nwritten: ${relative(ROOT, REPORT_FILE)}`);
   return [...outcomes.values()].every(({ problems }) => problems.length === 0) ? 0 : 1;
 }
 
