@@ -1,8 +1,9 @@
-# make image. It runs on Linux x64 with glibc (docs/deploy-image.md): not Alpine, not arm64.
+# make image, for linux/amd64 and linux/arm64 (docs/deploy-image.md). It needs glibc: not Alpine.
 # Secrets npmrc and ca: npm's user configuration and CA certificates of its registry, if any.
 ARG BASE=docker.io/library/node:24-trixie-slim
 
-FROM ${BASE} AS build
+# The output is the same for each platform: this stage runs on that of the builder.
+FROM --platform=${BUILDPLATFORM} ${BASE} AS build
 WORKDIR /build
 COPY .npmrc package.json package-lock.json ./
 RUN --mount=type=cache,target=/root/.npm \
@@ -19,11 +20,14 @@ RUN npm run --silent build && rm dist/.built
 FROM ${BASE} AS production
 WORKDIR /production
 COPY .npmrc package.json package-lock.json ./
+COPY scripts/uws-package.mjs scripts/
+# On arm64 the script tries to install uWebSockets.js; without it the gateway uses node:http and ws.
 RUN --mount=type=cache,target=/root/.npm \
     --mount=type=secret,id=npmrc,target=/root/.npmrc \
     --mount=type=secret,id=ca,target=/run/secrets/ca \
     [ ! -s /run/secrets/ca ] || export NODE_EXTRA_CA_CERTS=/run/secrets/ca; \
-    npm ci --omit=dev --no-progress --loglevel=error
+    npm ci --omit=dev --no-progress --loglevel=error && \
+    NPM_CONFIG_OMIT=dev node scripts/uws-package.mjs && rm -f node_modules/.uWebSockets.js-*
 
 FROM ${BASE}
 # The image never installs packages at run time: npm would only add packages to patch.

@@ -90,7 +90,7 @@ function tarball(name: string, seconds: string): void {
 function image(file: string): boolean {
   const { status } = spawnSync('deploy/image/build.sh', {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, SAVE: file },
+    env: { ...process.env, PLATFORM: 'linux/amd64', SAVE: file },
   });
   if (status === NO_BUILDER) return false;
   if (status !== 0) throw new Error(`deploy/image/build.sh: exit code ${status}`);

@@ -38,6 +38,11 @@ export function engineOk(args: readonly string[]): string {
   return stdout.trim();
 }
 
+/** Architecture of the image, in Go's terms: `amd64`. Its engine may emulate it. */
+export function architecture(): string {
+  return engineOk(['image', 'inspect', '--format', '{{.Architecture}}', IMAGE]);
+}
+
 /** Runs the image's command once, and removes the container. */
 export function runOnce(args: readonly string[], options: readonly string[] = []): Outcome {
   return engine(['run', '--rm', ...ULIMITS, ...options, IMAGE, ...args]);

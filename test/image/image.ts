@@ -12,7 +12,7 @@ import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
 import { readTopic } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
 import { type Settings, smokeTests } from '../support/shipped.ts';
-import { Container, engine, engineOk, IMAGE, runOnce, VERSION } from './container.ts';
+import { architecture, Container, engine, engineOk, IMAGE, runOnce, VERSION } from './container.ts';
 
 const containers: Container[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'forebay-image-'));
@@ -55,6 +55,16 @@ function once<T>(script: string): T {
   return JSON.parse(stdout);
 }
 
+/** Names and versions of the packages inside, as `ws@8.23.0`. */
+function packagesInside(): string[] {
+  const lock = once<{ packages: Record<string, { name?: string; version: string }> }>(
+    "JSON.parse(require('fs').readFileSync('/app/node_modules/.package-lock.json', 'utf8'))",
+  );
+  return Object.entries(lock.packages).map(([path, { name, version }]) => {
+    return `${name ?? path.replace(/^.*node_modules\//, '')}@${version}`;
+  });
+}
+
 test('the image has its labels, runs as an unprivileged user, and has a health check', () => {
   const [image] = JSON.parse(engineOk(['image', 'inspect', IMAGE]));
   const { Config } = image;
@@ -81,18 +91,13 @@ test('it contains only the production packages of this platform, and the build',
   const files = ['LICENSE', 'dist', 'node_modules', 'package-lock.json', 'package.json'];
   assert.deepEqual(found.slice(0, files.length).sort(), files);
   assert(!found.includes('npm') && !found.includes('npx'), 'nothing can be installed with it');
-  const lock = once<{ packages: Record<string, { name?: string; version: string }> }>(
-    "JSON.parse(require('fs').readFileSync('/app/node_modules/.package-lock.json', 'utf8'))",
-  );
-  const inside = Object.entries(lock.packages).map(([path, { name, version }]) => {
-    return `${name ?? path.replace(/^.*node_modules\//, '')}@${version}`;
-  });
+  const inside = packagesInside();
   const all = productionPackages().map(({ name, version }) => `${name}@${version}`);
   assert(inside.length > 30, `${inside.length} packages are inside`);
-  assert.deepEqual(
-    inside.filter((ref) => !all.includes(ref)),
-    [],
-  );
+  // The lock file has no uWebSockets.js for other platforms.
+  const isTried = (ref: string) => architecture() !== 'amd64' && ref.startsWith('@uwsjs/');
+  const others = inside.filter((ref) => !all.includes(ref) && !isTried(ref));
+  assert.deepEqual(others, []);
   const everywhere = productionPackages().filter(({ platform }) => platform === undefined);
   const missing = everywhere.filter(({ name, version }) => !inside.includes(`${name}@${version}`));
   assert.deepEqual(missing, []);
@@ -108,10 +113,19 @@ test('settings come from an env file', () => {
   assert.match(stdout, /^FOREBAY_ADMIN_HOST=0\.0\.0\.0$/m);
 });
 
-test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no process is left', async () => {
+async function eventTest(setting: 'auto' | 'node'): Promise<void> {
   const { brokers } = await sharedKafka();
   const topic = uniqueTopic();
-  const { gateway, port, adminPort, ready } = await startReady({ brokers, topic });
+  const { gateway, port, adminPort, ready } = await startReady({
+    brokers,
+    topic,
+    env: { FOREBAY_TRANSPORT: setting },
+  });
+  const readyz = await (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).json();
+  const hasUws = packagesInside().some((ref) => ref.startsWith('@uwsjs/'));
+  assert(hasUws || architecture() !== 'amd64');
+  const transport = setting === 'auto' && hasUws ? 'uws' : 'node';
+  assert.equal((readyz as { transport: string }).transport, transport);
   const health = () => gateway.exec('node', 'dist/main.js', 'health');
   assert.equal(health().code, 0);
   assert.equal(gateway.inside('process.getuid()'), 1000);
@@ -139,7 +153,13 @@ test('an event is acknowledged and in Kafka; a stop drains, exit code 0; no proc
   const settings = ['--network', 'host', '--env', `FOREBAY_ADMIN_PORT=${adminPort}`];
   const dead = runOnce(['health'], settings);
   assert.deepEqual([dead.code, dead.stdout], [1, '']);
-});
+}
+
+for (const setting of ['auto', 'node'] as const) {
+  const title =
+    'an event is acknowledged and in Kafka; a stop drains, exit code 0; no process is left';
+  test(`FOREBAY_TRANSPORT=${setting}: ${title}`, () => eventTest(setting));
+}
 
 /** Processes of the container from `/proc`: id, state and parent. */
 const PROCESSES = `require('fs').readdirSync('/proc').filter((name) => Number(name) > 0).map((pid) => {
@@ -194,7 +214,9 @@ test('its size', (t) => {
   const packed = spawnSync('sh', ['-c', 'gzip -c "$0" | wc -c', file], { encoding: 'utf8' }).stdout;
   const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
   const stand = image.Config.Labels['forebay.base'] === 'stand-in' ? ', on a stand-in base' : '';
-  t.diagnostic(`${IMAGE}: ${mb(image.Size)}, ${mb(Number(packed))} compressed${stand}`);
+  t.diagnostic(
+    `${IMAGE}, ${architecture()}: ${mb(image.Size)}, ${mb(Number(packed))} compressed${stand}`,
+  );
   t.diagnostic(`bill of materials: ${bom().components.length} components`);
   assert(Number(packed) > 1e6, packed);
 });
