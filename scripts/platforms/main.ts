@@ -3,32 +3,19 @@
  * folder with Debian 13: `node --import tsx scripts/platforms/main.ts [22] [24] [26] [files]`. Needs
  * root. Downloads and everything else that it creates are in build/platforms/.
  */
-import { cpSync, existsSync, readdirSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { ensureJars, kafkaVersion, ROOT } from '../../deploy/kafka/jars.ts';
-import { NODE_MAJORS } from '../../src/common/node-versions.ts';
 import { hasTool } from '../../testing/tools.ts';
 import { ensureCheckout, ensureNode } from './checkout.ts';
 import { ensureDebianRoot } from './debian-root.ts';
 import { isolatedIn } from './isolated.ts';
+import { majorsOf, type Pass, passesOf } from './selection.ts';
 
 const FOLDER = join(ROOT, 'build/platforms');
 const DEBIAN = join(FOLDER, 'debian-13');
-/** Folders and files of test/. */
-const SELECTED = /^(client|integration|kafka|logging|primary|worker)\/|^main\.test\.ts$/;
-/** Tests that run alone and measure CPU time of this project's code, or test failures of Kafka. */
-const EXCLUDED = /\/(hostile|outage-codes|stuck-lane|topic-deleted|worst-frames)\.test\.ts$/;
 const PROGRAMS = ['debootstrap', 'git', 'npm', 'setpriv', 'unshare'];
-
-function selectedTests(): string[] {
-  const names = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' });
-  return names
-    .filter((name) => SELECTED.test(name) && /(?<!\.long)\.test\.ts$/.test(name))
-    .filter((name) => !EXCLUDED.test(name))
-    .sort()
-    .map((name) => join('test', name));
-}
 
 /** Copies the jars into the root folder, where Kafka also writes its archive of classes. */
 async function copyJars(): Promise<string> {
@@ -42,8 +29,8 @@ async function copyJars(): Promise<string> {
   return folder;
 }
 
-/** @returns whether all tests passed under this version */
-async function runUnder(major: string, files: readonly string[], signal: AbortSignal) {
+/** @returns whether all tests of the passes passed under this version */
+async function runUnder(major: string, passes: readonly Pass[], signal: AbortSignal) {
   const node = ensureNode(join(FOLDER, `node-${major}`), major);
   const checkout = `/srv/forebay-${major}`;
   ensureCheckout(ROOT, join(DEBIAN, checkout), join(node, 'bin'));
@@ -55,19 +42,27 @@ async function runUnder(major: string, files: readonly string[], signal: AbortSi
     LANG: 'C.UTF-8',
     FOREBAY_KAFKA_JARS: await copyJars(),
   };
-  const script = 'cd "$0" && exec node --import tsx scripts/test.ts "$@"';
-  const version = 'echo "platforms: Node.js $(node --version), $(getconf GNU_LIBC_VERSION)"';
-  const command = ['sh', '-c', `${version}; ${script}`, checkout, ...files];
-  return (await isolatedIn(DEBIAN, command, { env, signal })) === 0;
+  let passed = true;
+  for (const { transport, files } of passes) {
+    if (signal.aborted) return false;
+    const title = `Node.js $(node --version), $(getconf GNU_LIBC_VERSION), transport ${transport}`;
+    const script = `echo "platforms: ${title}"
+      cd "$0" && exec node --import tsx scripts/test.ts "$@"`;
+    const command = ['sh', '-c', script, checkout, ...files];
+    const options = { env: { ...env, TRANSPORT: transport }, signal };
+    if ((await isolatedIn(DEBIAN, command, options)) !== 0) passed = false;
+  }
+  return passed;
 }
 
 async function main(): Promise<number> {
   process.chdir(ROOT);
   const args = process.argv.slice(2);
   const isMajor = (arg: string) => /^\d+$/.test(arg);
-  const majors = args.some(isMajor) ? args.filter(isMajor) : NODE_MAJORS;
+  const majors = args.some(isMajor) ? args.filter(isMajor) : majorsOf(ROOT);
   const named = args.filter((arg) => !isMajor(arg)).map((file) => relative(ROOT, file));
-  const files = named.length > 0 ? named : selectedTests();
+  const transport = process.env.TRANSPORT === 'node' ? 'node' : 'uws';
+  const ofNames: Pass = { transport, files: named };
   const missing = PROGRAMS.filter((program) => !hasTool(program));
   if (process.getuid?.() !== 0 || missing.length > 0) {
     const what = missing.length > 0 ? missing.join(', ') : 'root: it mounts and changes its root';
@@ -84,7 +79,8 @@ async function main(): Promise<number> {
   let passed = true;
   for (const major of majors) {
     const startMs = Date.now();
-    const isPassed = await runUnder(major, files, aborting.signal);
+    const passes = named.length > 0 ? [ofNames] : passesOf(major, ROOT);
+    const isPassed = await runUnder(major, passes, aborting.signal);
     if (aborting.signal.aborted) return 130;
     const seconds = Math.round((Date.now() - startMs) / 1000);
     results.push(`platforms: Node.js ${major}: ${isPassed ? 'passed' : 'FAILED'} in ${seconds} s`);
