@@ -9,6 +9,16 @@ import { arrayBufferOf, WriteProgress } from './sockets.ts';
 const CUT = 1006;
 /** Gathered messages above which they are written. */
 const CORKED_BYTES = 16 * KIB;
+/** First byte of a pong: final, without RSV. */
+const PONG_OPCODE = 0x8a;
+const PONG_HEAD_BYTES = 2;
+/**
+ * Chunks of at least this length may hold hundreds of pings. If one also holds a close frame, pongs
+ * that are not written yet are omitted, which RFC 6455 allows.
+ */
+const LONG_CHUNK_BYTES = KIB;
+/** Pongs to the current chunk: of one connection, since they are written at its end. */
+const PONGS = Buffer.alloc(CORKED_BYTES);
 const NO_REASON = Buffer.alloc(0);
 /** An idle client has this share of the idle timeout, up to a maximum, to answer a ping. */
 const PONG_SHARE = 0.25;
@@ -33,6 +43,9 @@ export class NodeWebSocket<T> implements WebSocket<T> {
   /** When the client's last bytes were noticed, by the monotonic clock. */
   #activeAtMs = performance.now();
   #pinged = false;
+  /** Pongs to this chunk are written at its end. */
+  #gathersPongs = false;
+  #pongBytes = 0;
 
   /** @param onEnd called once, before `behavior.close` */
   constructor(
@@ -56,7 +69,7 @@ export class NodeWebSocket<T> implements WebSocket<T> {
     });
     ws.on('ping', (message) => {
       if (this.#ended) return;
-      this.#write(() => ws.pong(message));
+      this.#pong(message);
       behavior.ping?.(this, arrayBufferOf(message));
     });
     ws.on('pong', (message) => {
@@ -64,7 +77,10 @@ export class NodeWebSocket<T> implements WebSocket<T> {
     });
     // Before the listener of ws and after it: the replies to a chunk leave together. A write for
     // each pong would take much of the turn.
-    socket.prependListener('data', () => this.#gather());
+    socket.prependListener('data', (chunk: Buffer) => {
+      this.#gathersPongs = chunk.length >= LONG_CHUNK_BYTES;
+      this.#gather();
+    });
     const partial = new PartialMessage();
     let partialBytes = 0;
     socket.on('data', (chunk: Buffer) => {
@@ -97,6 +113,7 @@ export class NodeWebSocket<T> implements WebSocket<T> {
 
   end(code: number, reason: string): void {
     if (this.#ended) return;
+    this.#writePongs();
     this.#ws.close(code, reason);
     this.#shutDown();
     this.#end(code, Buffer.from(reason));
@@ -123,6 +140,8 @@ export class NodeWebSocket<T> implements WebSocket<T> {
   }
 
   #flush(): void {
+    this.#writePongs();
+    this.#gathersPongs = false;
     this.#corked = false;
     this.#socket.uncork();
     this.#lagging ||= this.getBufferedAmount() > 0;
@@ -153,7 +172,30 @@ export class NodeWebSocket<T> implements WebSocket<T> {
     }
   }
 
+  /**
+   * Gathers a pong, unless too much is unread. ws takes several times as long for each one, and the
+   * pings of a packet would take the turn of the loop.
+   */
+  #pong(message: Buffer): void {
+    if (this.#ws.bufferedAmount > this.#behavior.maxBackpressure) return;
+    if (this.#pongBytes + PONG_HEAD_BYTES + message.length > PONGS.length) this.#writePongs();
+    PONGS[this.#pongBytes] = PONG_OPCODE;
+    PONGS[this.#pongBytes + 1] = message.length;
+    PONGS.set(message, this.#pongBytes + PONG_HEAD_BYTES);
+    this.#pongBytes += PONG_HEAD_BYTES + message.length;
+    if (!this.#gathersPongs) this.#writePongs();
+  }
+
+  #writePongs(): void {
+    if (this.#pongBytes === 0) return;
+    if (this.#ws.readyState === this.#ws.OPEN) {
+      this.#socket.write(Buffer.from(PONGS.subarray(0, this.#pongBytes)));
+    }
+    this.#pongBytes = 0;
+  }
+
   #write(write: () => void): 0 | 1 | 2 {
+    this.#writePongs();
     if (this.#ended || this.#ws.bufferedAmount > this.#behavior.maxBackpressure) return 2;
     write();
     // Otherwise what the network could accept would count as unread.
