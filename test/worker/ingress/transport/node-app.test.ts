@@ -1,12 +1,16 @@
-/** The transport of Node.js alone: bodies that ingress does not want to read. */
+/** The transport of Node.js alone: input that ingress does not want to read. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { freePorts } from '../../../../deploy/kafka/ports.ts';
+import { LIMITS } from '../../../../src/config/limits.ts';
 import { nodeTransport } from '../../../../src/worker/ingress/transport/node/node-transport.ts';
 import type { App, HttpResponse } from '../../../../src/worker/ingress/transport/transport.ts';
+import { HANDSHAKE } from '../../../../testing/crowd-process.ts';
 import { until } from '../../../../testing/wait.ts';
+import { OPCODE, wsFrame } from '../../../../testing/ws-frame.ts';
 
 const LENGTH = 8_000_000;
 const CHUNKS = 5_000;
@@ -76,3 +80,42 @@ for (const [what, head, body] of [
     assert.equal(bytes, LENGTH);
   });
 }
+
+test('a frame in thousands of packets: its memory is reported, then it ends with 1008', async (t) => {
+  const [port] = await freePorts(1);
+  const held: number[] = [];
+  const app = nodeTransport()
+    .createApp()
+    .ws('/ws', {
+      maxPayloadLength: 65_536,
+      maxBackpressure: 65_536,
+      idleTimeout: 60,
+      sendPingsAutomatically: false,
+      upgrade(response, request, context) {
+        response.upgrade({}, request.getHeader('sec-websocket-key'), '', '', context);
+      },
+      open: () => {},
+      message: () => assert.fail('it is incomplete'),
+      partial: (_socket, bytes) => held.push(bytes),
+      pong: () => {},
+      close: () => {},
+    });
+  t.after(() => app.close());
+  await new Promise((listening) => app.listen('127.0.0.1', port!, listening));
+  const socket = await send(t, port!, HANDSHAKE);
+  socket.setNoDelay(true);
+  await once(socket, 'data');
+  let end: Buffer | undefined;
+  socket.on('data', (bytes: Buffer) => {
+    end = bytes;
+  });
+  const frame = wsFrame(OPCODE.text, 'x'.repeat(10_000));
+  for (let sent = 1; end === undefined; sent++) {
+    assert(sent < frame.length, 'it is still open');
+    socket.write(frame.subarray(sent - 1, sent));
+    while (held.length < sent && end === undefined) await nextTurn();
+  }
+  assert.deepEqual([end[0], end.readUInt16BE(2)], [0x88, 1008]);
+  assert(held.length > 4_000 && held.length < 5_000, `${held.length} packets`);
+  assert.equal(held.at(-1), held.length * (1 + LIMITS.chunkOverheadBytes));
+});
