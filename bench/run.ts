@@ -10,8 +10,8 @@ import { readConfig } from '../src/config/config.ts';
 import { startGateway } from '../testing/gateway.ts';
 import { numberOf } from '../testing/numbers.ts';
 import { choosePlaces, moveTo } from './lab/cores.ts';
-import { runFacts } from './report/facts.ts';
-import { forgetLastRun, writeReport } from './report/report.ts';
+import { type RunFacts, runFacts } from './report/facts.ts';
+import { forgetLastRun, writeReport, writeSection } from './report/report.ts';
 import type { Result } from './result.ts';
 import { runScenario, type Scenario, type Sources } from './scenario.ts';
 import { scenarioList } from './scenario-list.ts';
@@ -50,6 +50,13 @@ async function runOne(scenario: Scenario, sources: Sources): Promise<Result> {
   return result;
 }
 
+/** Keeps the previous section if the run has violations. */
+function writeOwnSection({ name, standalone }: Scenario, result: Result, facts: RunFacts): void {
+  if (!standalone || result.problems.length > 0) return;
+  writeSection(name, result, facts);
+  console.log(`section ${name} of bench/RESULTS.md written`);
+}
+
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   const named = SCENARIOS.filter((candidate) => candidate.name === name);
   if (name !== undefined && named.length === 0) return usage(`no scenario ${JSON.stringify(name)}`);
@@ -79,6 +86,8 @@ async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (name === undefined) {
     writeReport(results, facts);
     console.log(`\nthe suite took ${minutes.toFixed(1)} minutes`);
+  } else {
+    for (const scenario of chosen) writeOwnSection(scenario, results.get(name)!, facts);
   }
   return [...results.values()].some(({ problems }) => problems.length > 0) ? 1 : 0;
 }

@@ -11,7 +11,7 @@ export interface Scenario {
   readonly minutes: number;
   /** Starts its own brokers; gets none. */
   readonly ownKafka?: boolean;
-  /** Too long for the suite; runs by name only. */
+  /** Not part of the suite: runs by name only, and has a section of its own in RESULTS.md. */
   readonly standalone?: boolean;
   /** Logs its progress and returns its result. @throws if it failed to run */
   run(bench: Bench): Promise<Result>;

@@ -12,6 +12,7 @@ export interface RunFacts {
   readonly kernel: string;
   readonly node: string;
   readonly uws: string;
+  readonly ws: string;
   readonly kafkajs: string;
   readonly kafka: string;
   /** Abbreviated; `unknown` outside of a repository. */
@@ -37,6 +38,7 @@ export function runFacts(env: NodeJS.ProcessEnv = process.env): RunFacts {
     kernel: `Linux ${release()}`,
     node: process.versions.node,
     uws: versionOf(`uWebSockets.js-node${node}`),
+    ws: versionOf('ws'),
     kafkajs: versionOf('kafkajs'),
     kafka: env.KAFKA_BROKERS ? 'that of KAFKA_BROKERS' : kafkaVersion(),
     commit: commit ?? 'unknown',

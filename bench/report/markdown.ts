@@ -6,27 +6,69 @@ import { statsOf } from './stats.ts';
 
 export type Results = ReadonlyMap<string, Result>;
 
-/** @param results by scenario, in display order */
-export function resultsMarkdown(results: Results, facts: RunFacts): string {
-  const sections = [...results].map(([name, result]) => sectionOf(name, result));
-  return `${[...headOf(results, facts), ...sections.flat()].join('\n')}\n`;
+/** Heading of the scenarios outside the suite. */
+const BY_NAME = '\n## Scenarios run by name\n';
+
+/**
+ * Returns the page of a suite run.
+ * @param results by scenario, in display order
+ * @param previous page so far: the sections of scenarios that ran by name stay
+ */
+export function resultsMarkdown(results: Results, facts: RunFacts, previous = ''): string {
+  const lines = [
+    ...HEAD,
+    '',
+    ...factsTable(facts),
+    `| goals | ${goalsOf(results)} |`,
+    ...[...results].flatMap(([name, result]) => sectionOf(name, result)),
+  ];
+  return `${lines.join('\n')}\n${partsOf(previous).byName}`;
 }
 
-function headOf(results: Results, facts: RunFacts): string[] {
+/**
+ * Returns the page with one scenario that ran by name: its section replaces the previous one, or
+ * joins the others in the order of names.
+ * @param previous page so far; empty if there is none
+ */
+export function pageWithSection(
+  previous: string,
+  name: string,
+  result: Result,
+  facts: RunFacts,
+): string {
+  const { suite, byName } = partsOf(previous);
+  const title = `### ${cell(name)}\n`;
+  const [, ...known] = byName.split(/\n(?=### )/);
+  const others = known.filter((section) => !section.startsWith(title));
+  const [, ...lines] = sectionOf(name, result, facts);
+  const sections = [...others, `${lines.join('\n')}\n`].sort();
+  return `${suite || `${HEAD.join('\n')}\n`}${BY_NAME}\n${sections.join('\n')}`;
+}
+
+/** Splits a page before the heading of the scenarios outside the suite. */
+function partsOf(page: string): { readonly suite: string; readonly byName: string } {
+  const at = page.indexOf(BY_NAME);
+  return at < 0
+    ? { suite: page, byName: '' }
+    : { suite: page.slice(0, at), byName: page.slice(at) };
+}
+
+const HEAD = [
+  '<!-- Written by `make bench`; the next run replaces it. -->',
+  '# Results',
+  '',
+  'Medians of interleaved runs; spread = minimum to maximum, and their difference in percent of the',
+  'median. How to read them:',
+  '[docs/benchmarks.md](../docs/benchmarks.md).',
+];
+
+function factsTable(facts: RunFacts): string[] {
   return [
-    '<!-- Written by `make bench`; the next run replaces it. -->',
-    '# Results',
-    '',
-    'Medians of interleaved runs; spread = minimum to maximum, and their difference in percent of the',
-    'median. How to read them:',
-    '[docs/benchmarks.md](../docs/benchmarks.md).',
-    '',
     '| | |',
     '|---|---|',
     ...machineRows(facts),
     `| commit | ${cell(commitOf(facts))} |`,
     `| date | ${facts.date} UTC |`,
-    `| goals | ${goalsOf(results)} |`,
   ];
 }
 
@@ -35,6 +77,7 @@ export function machineRows(facts: RunFacts): string[] {
   const versions = [
     `Node.js ${facts.node}`,
     `uWebSockets.js ${facts.uws}`,
+    `ws ${facts.ws}`,
     `kafkajs ${facts.kafkajs}`,
     `Kafka ${facts.kafka}`,
   ];
@@ -56,8 +99,12 @@ function goalsOf(results: Results): string {
   return missed.length === 0 ? sum : `${sum}; missed: ${missed.join(', ')}`;
 }
 
-function sectionOf(name: string, { setup, figures, plots = [], problems }: Result): string[] {
-  const lines = ['', `## ${cell(name)}`, '', setup];
+/** @param facts of a run of this scenario alone, which differ from those of the page */
+function sectionOf(name: string, result: Result, facts?: RunFacts): string[] {
+  const { setup, figures, plots = [], problems } = result;
+  const title = cell(name);
+  const head = facts === undefined ? [`## ${title}`] : [`### ${title}`, '', ...factsTable(facts)];
+  const lines = ['', ...head, '', setup];
   if (problems.length > 0) {
     lines.push('', '**Violations, the figures are invalid:**', '');
     lines.push(...problems.map((problem) => `* ${cell(problem)}`));

@@ -9,7 +9,9 @@ test('facts of a run on this machine', () => {
   assert.equal(found.node, process.versions.node);
   assert.match(found.date, /^\d{4}-\d\d-\d\d \d\d:\d\d$/);
   assert.equal(found.kafkajs, '2.2.4');
-  assert.match(`${found.uws} ${found.kafka}`, /^\d+\.\d+\.\d+ \d+\.\d+\.\d+$/);
+  for (const version of [found.uws, found.ws, found.kafka]) {
+    assert.match(version, /^\d+\.\d+\.\d+$/);
+  }
   assert.equal(runFacts({ KAFKA_BROKERS: 'a:1' }).kafka, 'that of KAFKA_BROKERS');
 });
 

@@ -12,7 +12,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { plotSvg } from '../../../bench/report/plot.ts';
-import { forgetLastRun, readLastRun, writeReport } from '../../../bench/report/report.ts';
+import {
+  forgetLastRun,
+  readLastRun,
+  writeReport,
+  writeSection,
+} from '../../../bench/report/report.ts';
 import type { Plot, Result } from '../../../bench/result.ts';
 import { ROOT } from '../../../deploy/kafka/jars.ts';
 import { facts, ratio } from './run-of.ts';
@@ -33,6 +38,23 @@ test('a run writes its page, its figures and its plots, and removes older plots'
   assert.deepEqual(readdirSync(join(folder, 'results')), ['cpu.svg']);
   assert.equal(readFileSync(join(folder, 'results/cpu.svg'), 'utf8'), plotSvg(plot));
   assert.deepEqual(readLastRun(folder), { facts, results: new Map([['sizes', result]]) });
+});
+
+test('a section of its own leaves the suite’s figures and plots', () => {
+  const own = { ...result, plots: [{ ...plot, file: 'own' }] };
+  writeSection('compression', own, facts, folder);
+  assert.deepEqual(readdirSync(join(folder, 'results')), ['cpu.svg', 'own.svg']);
+  assert.deepEqual(readLastRun(folder).results, new Map([['sizes', result]]));
+  writeReport(new Map([['sizes', result]]), facts, folder);
+  assert.deepEqual(readdirSync(join(folder, 'results')), ['cpu.svg', 'own.svg']);
+  writeSection('compression', result, facts, folder);
+  assert.deepEqual(readdirSync(join(folder, 'results')), ['cpu.svg']);
+  const page = readFileSync(join(folder, 'RESULTS.md'), 'utf8');
+  assert.deepEqual(page.match(/^##.*$/gm), [
+    '## sizes',
+    '## Scenarios run by name',
+    '### compression',
+  ]);
 });
 
 test('a forgotten run cannot be read', () => {

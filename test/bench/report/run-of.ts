@@ -9,6 +9,7 @@ export const facts: RunFacts = {
   kernel: 'Linux 6.1.0',
   node: '20.19.0',
   uws: '20.51.4',
+  ws: '8.18.0',
   kafkajs: '2.2.4',
   kafka: '4.1.1',
   commit: 'abc1234',
