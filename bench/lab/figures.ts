@@ -3,29 +3,32 @@ import type { Measurement } from './measure.ts';
 
 export type Goal = NonNullable<Figure['goal']>;
 
+/** CPU cost of one run. */
+export type Cost = Pick<Measurement, 'cpuMicrosPerEvent'>;
+
 /** Interleaved measurements by name, one per round. */
-export type Rounds<Name extends string> = Record<Name, Measurement[]>;
+export type Rounds<Name extends string, Run = Measurement> = Record<Name, Run[]>;
 
 /** Runs every measurement once per round, in sequence, so that drift affects all of them. */
-export async function interleave<Name extends string>(
+export async function interleave<Name extends string, Run>(
   rounds: number,
-  runs: Record<Name, () => Promise<Measurement>>,
-): Promise<Rounds<Name>> {
+  runs: Record<Name, () => Promise<Run>>,
+): Promise<Rounds<Name, Run>> {
   const names = Object.keys(runs) as Name[];
-  const found = Object.fromEntries(names.map((name) => [name, []])) as unknown as Rounds<Name>;
+  const found = Object.fromEntries(names.map((name) => [name, []])) as unknown as Rounds<Name, Run>;
   for (let round = 0; round < rounds; round++) {
     for (const name of names) found[name].push(await runs[name]());
   }
   return found;
 }
 
-export function cpuOf(measurements: readonly Measurement[]): number[] {
-  return measurements.map(({ cpuMicrosPerEvent }) => cpuMicrosPerEvent);
+export function cpuOf(costs: readonly Cost[]): number[] {
+  return costs.map(({ cpuMicrosPerEvent }) => cpuMicrosPerEvent);
 }
 
 /** Returns user and system time of all processes per acknowledged event. */
-export function cpuFigure(name: string, measurements: readonly Measurement[]): Figure {
-  return { name, unit: 'us/event', values: cpuOf(measurements) };
+export function cpuFigure(name: string, costs: readonly Cost[]): Figure {
+  return { name, unit: 'us/event', values: cpuOf(costs) };
 }
 
 /** Returns the ratios of values of the same round. */
@@ -47,8 +50,8 @@ export function ratioFigure(
 /** Returns the ratio of the CPU per event. */
 export function cpuRatio(
   name: string,
-  these: readonly Measurement[],
-  those: readonly Measurement[],
+  these: readonly Cost[],
+  those: readonly Cost[],
   goal?: Goal,
 ): Figure {
   return ratioFigure(name, cpuOf(these), cpuOf(those), goal);

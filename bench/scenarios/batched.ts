@@ -3,7 +3,8 @@ import { cpuFigure, cpuRatio, interleave, latencyFigures } from '../lab/figures.
 import { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../scenario.ts';
 
-const BATCHED = { eventsPerSecond: 100_000, eventsPerFrame: 50 };
+/** Many events per frame, at a high rate. */
+export const BATCHED = { eventsPerSecond: 100_000, eventsPerFrame: 50 };
 const GOAL = { most: 1 / 4 };
 
 export const batched: Scenario = {

@@ -7,8 +7,10 @@ import { Lab, type Shape } from '../lab/lab.ts';
 import type { Target } from '../lab/target.ts';
 import type { Scenario } from '../scenario.ts';
 
-const MODERATE: Shape = { eventsPerSecond: 20_000 };
-const HIGH: Shape = { eventsPerSecond: 60_000, framesPerPacket: 4 };
+/** One event per frame and packet. */
+export const MODERATE: Shape = { eventsPerSecond: 20_000 };
+/** One event per frame, several frames per packet. */
+export const HIGH: Shape = { eventsPerSecond: 60_000, framesPerPacket: 4 };
 /** Share of the maximum that naive acknowledges under overload. */
 const HELD_SHARE = 0.9;
 const STEP = 1_000;
