@@ -27,13 +27,7 @@ export function listenShared(
 ): void {
   const fail = () => done(false);
   server.once('error', fail);
-  const reusePort = REUSES_PORT;
-  const options: ListenOptions & { reusePort: boolean } = {
-    host,
-    port,
-    backlog: BACKLOG,
-    reusePort,
-  };
+  const options: ListenOptions = { host, port, backlog: BACKLOG, reusePort: REUSES_PORT };
   server.listen(options, () => {
     server.off('error', fail);
     done(server);
@@ -52,6 +46,10 @@ export function closeShared(server: Server, closed: () => void): void {
   };
   if (REUSES_PORT) return close();
   const endMs = performance.now() + HANDOFF.maxMs;
+  let hasArrived = false;
+  server.on('connection', () => {
+    hasArrived = true;
+  });
   const idle = setTimeout(() => {
     // A turn that took longer than the timer may have left a connection unread.
     setImmediate(() => {
@@ -60,8 +58,4 @@ export function closeShared(server: Server, closed: () => void): void {
       idle.refresh();
     });
   }, HANDOFF.idleMs);
-  let hasArrived = false;
-  server.on('connection', () => {
-    hasArrived = true;
-  });
 }
