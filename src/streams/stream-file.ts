@@ -1,0 +1,80 @@
+/**
+ * The stream file in memory: a closed set of streams, each a name that clients use together with
+ * the handling of its events. All defaults are applied and all paths are absolute.
+ */
+
+/** A checked stream file. */
+export interface StreamFile {
+  readonly routing: Routing;
+  /** In the order of the file; at least one. Names are unique. */
+  readonly streams: readonly StreamSpec[];
+}
+
+/** Choice of the stream of an event whose path names none. */
+export interface Routing {
+  /** Path of the field whose value is looked up in `match`; undefined = no routing by content. */
+  readonly field: FieldPath | undefined;
+  /** Stream of events whose field matches no stream; 'refuse' = they are rejected. */
+  readonly unknown: string;
+}
+
+/** Names from an event's member down to a field: `user.id` is `['user', 'id']`. */
+export type FieldPath = readonly string[];
+
+/** Value of {@link Routing.unknown} that names no stream; no stream has this name. */
+export const REFUSE = 'refuse';
+
+/** Name of the stream of events that no other source assigns to a stream, where it exists. */
+export const DEFAULT_STREAM = 'default';
+
+/** A stream: its name, topic and the handling of its events. */
+export interface StreamSpec {
+  /** Matches {@link STREAM_NAME}. */
+  readonly name: string;
+  readonly topic: string;
+  /** Values of the routing field; no value belongs to two streams. */
+  readonly match: readonly string[];
+  /** Creation of a missing topic; undefined = Forebay does not create it. */
+  readonly create: TopicCreation | undefined;
+  /** Absolute path of a JSON Schema; undefined = every object is valid. */
+  readonly schemaFile: string | undefined;
+  /** Fields whose values become the record key, in order; empty = records have no key. */
+  readonly key: readonly FieldPath[];
+  readonly limits: StreamLimits;
+  /** Origins of pages that may write, out of FOREBAY_ORIGINS; undefined = all of these. */
+  readonly origins: readonly string[] | undefined;
+  /** `keyed` requires credentials; `open` accepts clients without. */
+  readonly access: 'keyed' | 'open';
+  /** Whether clients without acknowledgments may write. */
+  readonly plain: 'accept' | 'refuse';
+  /** Team or contact, for operators and alerts. */
+  readonly owner: string | undefined;
+  /** Whether the instance is ready only while this stream is. */
+  readonly required: boolean;
+}
+
+/** Properties of a topic at its creation. */
+export interface TopicCreation {
+  /** Undefined = KAFKA_TOPIC_PARTITIONS. */
+  readonly partitions: number | undefined;
+  /** Undefined = KAFKA_TOPIC_REPLICATION. */
+  readonly replication: number | undefined;
+  /** Topic configuration by name, such as `retention.ms`, as text for Kafka. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+/** Limits of a stream, in each worker. */
+export interface StreamLimits {
+  /** Maximum size of an event; undefined = FOREBAY_MAX_FRAME_BYTES. */
+  readonly eventBytes: number | undefined;
+  /** Events per second, above it `rate_limited`; undefined = no limit. */
+  readonly eventsPerSecond: number | undefined;
+  /** Maximum share of FOREBAY_BUFFER_BYTES, above 0 and up to 1. */
+  readonly bufferShare: number;
+}
+
+/** Names of streams; they appear in paths, metrics and logs. */
+export const STREAM_NAME = {
+  pattern: /^[a-z0-9][a-z0-9_-]{0,63}$/,
+  expected: '1 to 64 lower-case letters, digits, _ -, the first a letter or digit',
+} as const;
