@@ -10,6 +10,8 @@ export const MIB = 1024 * KIB;
 export const LIMITS = {
   /** Events of a WebSocket frame. With the frame's byte limit it bounds the work of a loop turn. */
   frameEvents: 1_000,
+  /** Maximum of FOREBAY_MAX_FRAME_BYTES. */
+  frameBytes: 256 * KIB,
   /** Events of an HTTP body. */
   bodyEvents: 10_000,
   /** Bytes of an HTTP body, counted as they arrive. */
@@ -161,6 +163,9 @@ export const LIMITS = {
   /** Memory of a frame with rejected events until its sender is notified: this much, plus
    * `codeBytes` per code, the message of each code, and a byte per event. */
   refusals: { frameBytes: 600, codeBytes: 100 },
+  /** Partitions and replication factor of a topic that Forebay creates. */
+  topicPartitions: 10_000,
+  topicReplication: 32,
   /** `max.message.bytes` of a topic whose configuration is not readable: the smallest default of
    * any Kafka version. */
   maxMessageBytesDefault: 1_000_012,

@@ -22,6 +22,18 @@ type ValueOf<S> = S extends Setting<infer T> ? T : never;
 /** Values of declared settings, by their names in the code. */
 export type ValuesOf<S> = { readonly [K in keyof S]: ValueOf<S[K]> };
 
+/** Kafka's rules for the names of topics. */
+export const TOPIC_NAME = {
+  pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
+  expected: 'a topic name: 1 to 249 letters, digits, . _ -, but neither . nor ..',
+} as const;
+
+/** A field of an event, or of an object in it. */
+export const FIELD_PATH = {
+  pattern: /^[^.]+(\.[^.]+)*$/,
+  expected: 'a field name, or field names separated by single dots, such as user.id',
+} as const;
+
 interface Options<T> {
   readonly default: T | (() => T);
   readonly defaultText?: string;
@@ -176,16 +188,21 @@ export function origins(
   return setting<readonly string[] | undefined>(env, options, '', (value) => {
     if (value.trim() === '*') return ['*'];
     return value.split(',').map((part) => {
-      const origin = part.trim().toLowerCase();
-      if (!ORIGIN.test(origin) || !URL.canParse(origin)) {
-        throw new Error(
-          'must be origins such as https://app.example, separated by commas, or * alone',
-        );
-      }
-      // Drops the default port of the scheme; URL does not parse the schemes of apps.
-      return /^https?:/.test(origin) ? new URL(origin).origin : origin;
+      const origin = originOf(part.trim());
+      if (origin !== undefined) return origin;
+      throw new Error(
+        'must be origins such as https://app.example, separated by commas, or * alone',
+      );
     });
   });
+}
+
+/** Normalizes an origin to the spelling that browsers send; undefined = `text` is not an origin. */
+export function originOf(text: string): string | undefined {
+  const origin = text.toLowerCase();
+  if (!ORIGIN.test(origin) || !URL.canParse(origin)) return undefined;
+  // Drops the default port of the scheme; URL does not parse the schemes of apps.
+  return /^https?:/.test(origin) ? new URL(origin).origin : origin;
 }
 
 const HOST_NAME = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;

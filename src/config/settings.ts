@@ -10,6 +10,7 @@ import {
   addresses,
   choice,
   choices,
+  FIELD_PATH,
   flag,
   hostNames,
   integer,
@@ -17,6 +18,7 @@ import {
   optional,
   origins,
   type Setting,
+  TOPIC_NAME,
   text,
   url,
 } from './setting-kinds.ts';
@@ -135,14 +137,13 @@ export const SETTINGS = {
   maxFrameBytes: integer('FOREBAY_MAX_FRAME_BYTES', {
     default: 64 * KIB,
     min: KIB,
-    max: 256 * KIB,
+    max: LIMITS.frameBytes,
     unit: 'bytes',
     meaning: 'maximum size of a WebSocket frame, and of an event over HTTP',
   }),
   keyField: text('FOREBAY_KEY_FIELD', {
     default: 'clientId',
-    pattern: /^[^.]+(\.[^.]+)*$/,
-    expected: 'a field name, or field names separated by single dots, such as user.id',
+    ...FIELD_PATH,
     meaning: 'field whose value becomes the record key; user.id: the field id of the object user',
   }),
   idField: text('FOREBAY_ID_FIELD', {
@@ -295,20 +296,19 @@ export const SETTINGS = {
   }),
   kafkaTopic: text('KAFKA_TOPIC', {
     default: 'event_topic_newer',
-    pattern: /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/,
-    expected: 'a topic name: 1 to 249 letters, digits, . _ -, but neither . nor ..',
+    ...TOPIC_NAME,
     meaning: 'topic that events are written to',
   }),
   kafkaTopicPartitions: integer('KAFKA_TOPIC_PARTITIONS', {
     default: 12,
     min: 1,
-    max: 10_000,
+    max: LIMITS.topicPartitions,
     meaning: 'partitions of a topic created by Forebay',
   }),
   kafkaTopicReplication: integer('KAFKA_TOPIC_REPLICATION', {
     default: -1,
     min: 1,
-    max: 32,
+    max: LIMITS.topicReplication,
     also: [-1],
     meaning: 'replication factor of a topic created by Forebay; -1 = the broker’s default',
   }),
