@@ -41,7 +41,7 @@ export function loadValidator(schemaPath: string | undefined): Validator {
     const ajv = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
     return validatorOf(ajv.compile(BUILT_IN_SCHEMA), BUILT_IN_SCHEMA);
   }
-  const { validate, schema } = compile(schemaPath);
+  const { validate, schema } = compileSetting(schemaPath);
   return validatorOf(validate, schema);
 }
 
@@ -54,16 +54,30 @@ export interface SchemaWarnings {
 }
 
 /**
- * Compiles the schema in the file `schemaPath`, as {@link loadValidator} does.
+ * Compiles the schema in the file of FOREBAY_EVENT_SCHEMA, as {@link loadValidator} does.
+ * @returns warnings that name setting and file
  * @throws StartError as {@link loadValidator}
  */
 export function checkSchema(schemaPath: string): SchemaWarnings {
-  const { schema, draft, compiler } = compile(schemaPath);
+  const { ignored, unmatchable } = warningsOf(compileSetting(schemaPath));
   const lines = (texts: readonly string[]) => texts.map((text) => inFile(schemaPath, text));
+  return { ignored: lines(ignored), unmatchable: lines(unmatchable) };
+}
+
+/**
+ * Compiles the schema in any file.
+ * @returns warnings that continue "the file …"
+ * @throws Error for an unusable schema, whose message continues "the file …"
+ */
+export function checkSchemaFile(path: string): SchemaWarnings {
+  return warningsOf(compile(path));
+}
+
+function warningsOf({ schema, draft, compiler }: Compiled): SchemaWarnings {
   const obstacle = obstacleToObjects(schema, compiler);
   return {
-    ignored: lines(ignoredParts(schema, draft, compiler)),
-    unmatchable: lines(obstacle ? [`${obstacle}: no event can match the schema`] : []),
+    ignored: ignoredParts(schema, draft, compiler),
+    unmatchable: obstacle ? [`${obstacle}: no event can match the schema`] : [],
   };
 }
 
@@ -74,30 +88,39 @@ interface Compiled {
   readonly validate: ValidateFunction;
 }
 
+/** @throws StartError that names the setting */
+function compileSetting(path: string): Compiled {
+  try {
+    return compile(path);
+  } catch (error) {
+    throw new StartError(inFile(path, (error as Error).message), EXIT.configuration);
+  }
+}
+
+/** @throws Error whose message continues "the file …" */
 function compile(path: string): Compiled {
   const read = readSchema(path);
   const draft = draftOf(read.$schema);
   if (draft === undefined) {
     const supported = DRAFTS.map(({ id }) => id).join(', ');
     const found = JSON.stringify(read.$schema);
-    throw schemaError(path, `has an unsupported $schema, ${found}; supported: ${supported}`);
+    throw new Error(`has an unsupported $schema, ${found}; supported: ${supported}`);
   }
   const schema = { ...read, $schema: draft.id };
   const compiler = draft.create();
-  let validate: ValidateFunction;
-  try {
-    if (compiler.validateSchema(schema) === false) {
-      const problem = explainSchema(compiler.errors ?? []);
-      throw schemaError(path, `is not a valid schema of ${draft.name}: ${problem}`);
-    }
-    validate = compiler.compile(schema);
-  } catch (error) {
-    if (error instanceof StartError) throw error;
-    throw schemaError(path, `cannot be compiled: ${(error as Error).message}`);
-  }
+  const validate = compileWith(compiler, schema, draft);
   // An asynchronous validator returns a promise, which is truthy: every event would be valid.
-  if ('$async' in validate) throw schemaError(path, 'is asynchronous ($async)');
+  if ('$async' in validate) throw new Error('is asynchronous ($async)');
   return { schema, draft, compiler, validate };
+}
+
+function compileWith(compiler: Compiler, schema: JsonObject, { name }: Draft): ValidateFunction {
+  try {
+    if (compiler.validateSchema(schema) !== false) return compiler.compile(schema);
+  } catch (error) {
+    throw new Error(`cannot be compiled: ${(error as Error).message}`);
+  }
+  throw new Error(`is not a valid schema of ${name}: ${explainSchema(compiler.errors ?? [])}`);
 }
 
 /**
@@ -116,26 +139,19 @@ function readSchema(path: string): JsonObject {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw schemaError(path, `cannot be read: ${systemReason(error)}`);
+    throw new Error(`cannot be read: ${systemReason(error)}`);
   }
   let schema: unknown;
   try {
     schema = JSON.parse(textOf(bytes));
   } catch (error) {
     const { message } = error as Error;
-    throw schemaError(
-      path,
-      error instanceof SyntaxError ? `is not valid JSON: ${message}` : message,
-    );
+    throw new Error(error instanceof SyntaxError ? `is not valid JSON: ${message}` : message);
   }
   if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
-    throw schemaError(path, 'must contain a JSON object');
+    throw new Error('must contain a JSON object');
   }
   return schema as JsonObject;
-}
-
-function schemaError(path: string, problem: string): StartError {
-  return new StartError(inFile(path, problem), EXIT.configuration);
 }
 
 /** Returns one line with setting and file. */

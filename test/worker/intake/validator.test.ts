@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { EXIT, StartError } from '../../../src/common/errors.ts';
 import type { JsonObject } from '../../../src/common/json-object.ts';
-import { loadValidator } from '../../../src/worker/intake/validator.ts';
+import { checkSchemaFile, loadValidator } from '../../../src/worker/intake/validator.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'forebay-validator-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -218,4 +218,24 @@ test('an unusable schema fails the start with one line and exit code 2', () => {
       path,
     );
   }
+});
+
+test('a schema in any file: its problem or its warnings, without setting and path', () => {
+  const warnings = checkSchemaFile(schemaFile({ requird: ['a'], type: 'string' }));
+  assert.deepEqual(warnings, {
+    ignored: ['/requird is not a keyword of draft-07 and is ignored; did you mean required?'],
+    unmatchable: ['/type allows no object: no event can match the schema'],
+  });
+  const rows: [content: unknown, message: RegExp][] = [
+    [{ type: 'objekt' }, /^is not a valid schema of draft-07: \/type must be one of .*object\?$/],
+    [{ $ref: '#/none' }, /^cannot be compiled: can't resolve reference #\/none/],
+    [{ $schema: 'x' }, /^has an unsupported \$schema, "x"; supported: draft-04/],
+    [{ $async: true }, /^is asynchronous \(\$async\)$/],
+    [[], /^must contain a JSON object$/],
+  ];
+  for (const [content, message] of rows) {
+    assert.throws(() => checkSchemaFile(schemaFile(content)), { message });
+  }
+  const none = join(folder, 'none.json');
+  assert.throws(() => checkSchemaFile(none), { message: /^cannot be read: .*\(ENOENT\)$/ });
 });
