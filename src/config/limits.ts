@@ -79,8 +79,23 @@ export const LIMITS = {
   /** API keys in their file, and its size: it is read at once, and each worker holds all keys. */
   apiKeys: 10_000,
   keysFileBytes: 4 * MIB,
-  /** Maximum rate of a key in events per second: more would be no limit. */
+  /** Maximum rate of a key or a stream in events per second: more would be no limit. */
   keyRate: 100_000_000,
+  /** Streams of a gateway: each has its own series in the metrics. */
+  streams: 64,
+  /** Stream file: its size, its values including those that aliases repeat, and their depth, since
+   * a short text can describe gigabytes; values of a stream's `match` and fields of its key, which
+   * each event is compared with; errors reported for a file. */
+  streamFile: {
+    bytes: 256 * KIB,
+    values: 100_000,
+    depth: 16,
+    matchValues: 1_000,
+    keyFields: 8,
+    /** One frame of maximum size must fit: FOREBAY_MAX_FRAME_BYTES is up to this share. */
+    bufferShareMin: 1 / 64,
+    errors: 100,
+  },
   /** Bytes rejected by decoder or schema that cost a rate-limited sender one token. Few events are
    * longer; otherwise one of 64 KiB, a hundred times as expensive, would cost one token. */
   rejectedBytesPerToken: KIB,

@@ -1,0 +1,178 @@
+/** Reading and validation of the stream file. */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { EXIT, StartError, systemReason } from '../common/errors.ts';
+import { LIMITS } from '../config/limits.ts';
+import { textOf } from '../config/secret-files.ts';
+import { originOf } from '../config/setting-kinds.ts';
+import { inOrder, type Problem, problemLine } from './problem.ts';
+import { ruleProblems, type StreamFileContext } from './rules.ts';
+import {
+  type FieldPath,
+  REFUSE,
+  type StreamFile,
+  type StreamSpec,
+  type TopicCreation,
+} from './stream-file.ts';
+import type { RawKey, RawStream, RawStreamFile } from './stream-file-schema.ts';
+import { structureProblems } from './structure.ts';
+import { TextPositions } from './text-positions.ts';
+import { YamlDocument } from './yaml-document.ts';
+
+/** Result for the bytes of a stream file. */
+export interface ParsedStreamFile {
+  /** Undefined if there are errors. */
+  readonly file: StreamFile | undefined;
+  /** Every error of the file, by position; beyond LIMITS.streamFile.errors only their number. */
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Parses and validates the bytes of a stream file. Reads the schema files that it names.
+ * @param path of the file: relative paths in it start at its folder
+ */
+export function parseStreamFile(
+  bytes: Buffer,
+  path: string,
+  context: StreamFileContext,
+): ParsedStreamFile {
+  const { bytes: bytesMax, errors: errorsMax } = LIMITS.streamFile;
+  const failed = (errors: readonly Problem[], warnings: readonly Problem[] = []) => {
+    const sorted = inOrder(errors);
+    const next = sorted[errorsMax];
+    const more = next && { ...next, message: `${sorted.length - errorsMax} more errors` };
+    const shown = more === undefined ? sorted : [...sorted.slice(0, errorsMax), more];
+    return { file: undefined, errors: shown, warnings };
+  };
+  const atStart = { line: 1, column: 1 };
+  if (bytes.length > bytesMax) {
+    return failed([{ ...atStart, message: `the file is longer than ${bytesMax} bytes` }]);
+  }
+  let text: string;
+  try {
+    text = textOf(bytes);
+  } catch (error) {
+    const message = `the file ${(error as Error).message}`;
+    return failed([{ ...invalidUtf8At(bytes), message }]);
+  }
+  const document = new YamlDocument(text);
+  if (document.value === undefined) return failed(document.problems);
+  const folder = dirname(resolve(path));
+  const rules = ruleProblems(document, folder, context);
+  const errors = [...document.problems, ...structureProblems(document), ...rules.errors];
+  const warnings = inOrder(rules.warnings);
+  if (errors.length > 0) return failed(errors, warnings);
+  return { file: build(document, folder, context), errors: [], warnings };
+}
+
+/** A usable stream file, with its warnings, a line each. */
+export interface LoadedStreamFile {
+  readonly file: StreamFile;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the stream file at `path`.
+ * @throws StartError that names every error with line and column (exit code 2), or the reason why
+ * the file is unreadable (exit code 1)
+ */
+export function loadStreamFile(path: string, context: StreamFileContext): LoadedStreamFile {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (error) {
+    throw new StartError(`cannot read ${path}: ${systemReason(error)}`, EXIT.failed);
+  }
+  const { file, errors, warnings } = parseStreamFile(bytes, path, context);
+  const lines = (problems: readonly Problem[]) =>
+    problems.map((problem) => problemLine(path, problem));
+  if (file !== undefined) return { file, warnings: lines(warnings) };
+  throw new StartError(lines(errors).join('\n'), EXIT.configuration);
+}
+
+/** Returns the position of the first byte that is not valid UTF-8, or the start. */
+function invalidUtf8At(bytes: Buffer): { line: number; column: number } {
+  const text = bytes.toString();
+  const valid = Buffer.from(text);
+  const at = bytes.findIndex((byte, index) => byte !== valid[index]);
+  const before = bytes.toString('utf8', 0, Math.max(at, 0));
+  return new TextPositions(before).at(before.length);
+}
+
+/** Builds the streams of a document without errors. */
+function build(document: YamlDocument, folder: string, context: StreamFileContext): StreamFile {
+  const { routing = {}, defaults = {}, streams } = document.value as RawStreamFile;
+  const entries = Object.entries(streams);
+  const fallback: Defaults = {
+    key: defaults.key === undefined ? [pathOf(context.keyField)] : keyOf(defaults.key),
+    bufferShare: entries.length === 1 ? 1 : SHARE_OF_SEVERAL,
+    access: context.authenticates ? 'keyed' : 'open',
+  };
+  return {
+    routing: {
+      field: routing.field === undefined ? undefined : pathOf(routing.field),
+      unknown: routing.unknown ?? REFUSE,
+    },
+    streams: entries.map(([name, raw]): StreamSpec => {
+      const { topic, match = [], schema, key, limits = {}, access, plain, owner } = raw;
+      return {
+        name,
+        topic,
+        match,
+        create: creationOf(name, raw, document),
+        schemaFile: schema && resolve(folder, schema.file),
+        key: key === undefined ? fallback.key : keyOf(key),
+        limits: {
+          eventBytes: limits.eventBytes,
+          eventsPerSecond: limits.eventsPerSecond,
+          bufferShare: limits.bufferShare ?? fallback.bufferShare,
+        },
+        origins: raw.origins?.map((origin) => originOf(origin) ?? origin),
+        access: access ?? fallback.access,
+        plain: plain ?? 'accept',
+        owner,
+        required: raw.required ?? true,
+      };
+    }),
+  };
+}
+
+/** Buffer share of each of several streams that state none: one alone cannot fill the buffer. */
+const SHARE_OF_SEVERAL = 0.5;
+
+/** Numbers whose text Kafka reads as YAML does. */
+const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/;
+
+/** Values of streams that state none. */
+interface Defaults {
+  readonly key: readonly FieldPath[];
+  readonly bufferShare: number;
+  readonly access: StreamSpec['access'];
+}
+
+function creationOf(
+  name: string,
+  { create }: RawStream,
+  document: YamlDocument,
+): TopicCreation | undefined {
+  if (create === undefined) return undefined;
+  const config = Object.entries(create.config ?? {}).map(([property, value]) => {
+    const digits = document.digitsOf(['streams', name, 'create', 'config', property]);
+    return [property, DECIMAL.test(digits ?? '') ? digits : String(value)];
+  });
+  return {
+    partitions: create.partitions,
+    replication: create.replication,
+    config: Object.fromEntries(config),
+  };
+}
+
+function keyOf(key: RawKey): FieldPath[] {
+  if (key === 'none') return [];
+  return ('field' in key ? [key.field] : key.fields).map(pathOf);
+}
+
+function pathOf(field: string): FieldPath {
+  return field.split('.');
+}

@@ -1,0 +1,237 @@
+/**
+ * Rules of the stream file that its JSON Schema cannot express: relations between properties, and
+ * between the file, the settings and other files. Each rule checks the parts whose types are right,
+ * so that an error elsewhere hides nothing.
+ */
+import { resolve } from 'node:path';
+import { isObject, type JsonObject } from '../common/json-object.ts';
+import { nearest } from '../common/nearest.ts';
+import { type Config, requiresAuthentication } from '../config/config.ts';
+import { originOf } from '../config/setting-kinds.ts';
+import type { Problem } from './problem.ts';
+import { REFUSE } from './stream-file.ts';
+import { dotted, type Path, shownName, shownText, type YamlDocument } from './yaml-document.ts';
+
+/** Settings and functions on which the validity of a stream file depends. */
+export interface StreamFileContext {
+  /** FOREBAY_KEY_FIELD: the key of streams without a key of their own. */
+  readonly keyField: string;
+  /** Whether API keys or a JWKS are configured; see requiresAuthentication(). */
+  readonly authenticates: boolean;
+  /** FOREBAY_ORIGINS. */
+  readonly origins: readonly string[] | undefined;
+  /** FOREBAY_MAX_FRAME_BYTES. */
+  readonly maxFrameBytes: number;
+  /**
+   * Compiles the JSON Schema in a file.
+   * @returns warnings
+   * @throws Error for an unusable file; its message, and the warnings, continue "the file …"
+   */
+  readonly checkSchema: (path: string) => readonly string[];
+}
+
+/** Returns the context of a gateway with these settings. */
+export function streamFileContext(
+  config: Config,
+  checkSchema: StreamFileContext['checkSchema'],
+): StreamFileContext {
+  const { keyField, origins, maxFrameBytes } = config;
+  const authenticates = requiresAuthentication(config);
+  return { keyField, authenticates, origins, maxFrameBytes, checkSchema };
+}
+
+/** Errors and warnings of the rules. */
+export interface RuleProblems {
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Applies every rule.
+ * @param folder absolute path; relative paths in the file start there
+ */
+export function ruleProblems(
+  document: YamlDocument,
+  folder: string,
+  context: StreamFileContext,
+): RuleProblems {
+  const check = new Check(document, folder, context);
+  check.routing();
+  check.matches();
+  check.topics();
+  check.schemas();
+  for (const [name, stream] of check.streams) {
+    check.name(name);
+    check.access(name, stream);
+    check.origins(name, stream);
+    check.limits(name, stream);
+  }
+  return check;
+}
+
+class Check implements RuleProblems {
+  readonly errors: Problem[] = [];
+  readonly warnings: Problem[] = [];
+  readonly streams: readonly (readonly [name: string, stream: JsonObject])[];
+  readonly #document: YamlDocument;
+  readonly #folder: string;
+  readonly #context: StreamFileContext;
+  readonly #routing: JsonObject;
+
+  constructor(document: YamlDocument, folder: string, context: StreamFileContext) {
+    this.#document = document;
+    this.#folder = folder;
+    this.#context = context;
+    const root = objectIn(document.value);
+    this.#routing = objectIn(root.routing);
+    this.streams = Object.entries(objectIn(root.streams)).map(
+      ([name, stream]) => [name, objectIn(stream)] as const,
+    );
+  }
+
+  name(name: string): void {
+    if (name !== REFUSE) return;
+    const path = ['streams', name];
+    const message = `${dotted(path)}: the name ${REFUSE} is reserved for routing.unknown`;
+    this.errors.push({ ...this.#document.ofName(path), message });
+  }
+
+  routing(): void {
+    const { field, unknown } = this.#routing;
+    const names = this.streams.map(([name]) => name);
+    if (typeof unknown === 'string' && unknown !== REFUSE && !names.includes(unknown)) {
+      const near = nearest(unknown, [...names, REFUSE], ({ length }) => Math.ceil(length / 3));
+      const hint = near === undefined ? '' : `; did you mean ${near}?`;
+      this.#error(['routing', 'unknown'], `names no stream: ${shownText(unknown)}${hint}`);
+    }
+    const isUnused = this.streams.every(([, { match }]) => match === undefined);
+    if (field === undefined && unknown !== undefined) {
+      this.#warn(['routing', 'unknown'], 'has no effect without routing.field');
+    }
+    if (field !== undefined && isUnused) {
+      this.#warn(['routing', 'field'], 'matches nothing: no stream has `match`');
+    }
+  }
+
+  /** Each value of the routing field belongs to one stream. */
+  matches(): void {
+    const owners = new Map<string, Path>();
+    for (const [name, { match }] of this.streams) {
+      const path = ['streams', name, 'match'];
+      if (match !== undefined && this.#routing.field === undefined) {
+        const message = `${dotted(path)} requires routing.field`;
+        this.errors.push({ ...this.#document.ofName(path), message });
+      }
+      for (const [index, value] of textsIn(match)) {
+        const own = [...path, index];
+        const other = owners.get(value);
+        if (other === undefined) owners.set(value, own);
+        else this.#error(own, `repeats ${dotted(other)}: ${shownText(value)}`);
+      }
+    }
+  }
+
+  /** Several streams may share a topic, but its creation must not depend on their order. */
+  topics(): void {
+    const first = new Map<string, string>();
+    const creators = new Map<string, readonly [name: string, create: string]>();
+    for (const [name, { topic, create }] of this.streams) {
+      if (typeof topic !== 'string') continue;
+      const other = first.get(topic);
+      if (other === undefined) first.set(topic, name);
+      else this.#warn(['streams', name, 'topic'], `is also the topic of ${shownName(other)}`);
+      if (create === undefined) continue;
+      const text = canonical(create);
+      const [creator, created] = creators.get(topic) ?? [name, text];
+      creators.set(topic, [creator, created]);
+      if (created === text) continue;
+      const message = `differs from streams.${shownName(creator)}.create of the same topic`;
+      this.#error(['streams', name, 'create'], message);
+    }
+  }
+
+  schemas(): void {
+    const results = new Map<string, { error: string } | { warnings: readonly string[] }>();
+    for (const [name, { schema }] of this.streams) {
+      const { file } = objectIn(schema);
+      if (typeof file !== 'string' || file === '') continue;
+      const absolute = resolve(this.#folder, file);
+      const result = results.get(absolute) ?? this.#schemaResult(absolute);
+      results.set(absolute, result);
+      const path = ['streams', name, 'schema', 'file'];
+      if ('error' in result) this.#error(path, `: ${file} ${result.error}`);
+      else for (const warning of result.warnings) this.#warn(path, `: ${file} ${warning}`);
+    }
+  }
+
+  #schemaResult(path: string): { error: string } | { warnings: readonly string[] } {
+    try {
+      return { warnings: this.#context.checkSchema(path) };
+    } catch (error) {
+      return { error: (error as Error).message };
+    }
+  }
+
+  access(name: string, { access }: JsonObject): void {
+    if (access !== 'keyed' || this.#context.authenticates) return;
+    this.#error(
+      ['streams', name, 'access'],
+      'is keyed, which requires FOREBAY_KEYS_FILE, FOREBAY_JWT_JWKS_FILE or FOREBAY_JWT_JWKS_URL',
+    );
+  }
+
+  origins(name: string, { origins }: JsonObject): void {
+    const all = this.#context.origins;
+    const listed = textsIn(origins);
+    for (const [index, text] of listed) {
+      const path = ['streams', name, 'origins', index];
+      const origin = originOf(text);
+      if (text === '*' && listed.length === 1) continue;
+      if (text === '*') this.#error(path, 'is *, which must stand alone');
+      else if (origin === undefined) {
+        this.#error(path, `must be an origin such as https://app.example, not ${shownText(text)}`);
+      } else if (all !== undefined && !all.includes('*') && !all.includes(origin)) {
+        this.#warn(path, 'has no effect: FOREBAY_ORIGINS does not allow this origin');
+      }
+    }
+  }
+
+  limits(name: string, { limits }: JsonObject): void {
+    const { eventBytes } = objectIn(limits);
+    const { maxFrameBytes } = this.#context;
+    if (typeof eventBytes !== 'number' || eventBytes <= maxFrameBytes) return;
+    const message = `has no effect: FOREBAY_MAX_FRAME_BYTES is ${maxFrameBytes}`;
+    this.#warn(['streams', name, 'limits', 'eventBytes'], message);
+  }
+
+  #error(path: Path, text: string): void {
+    this.errors.push(this.#problem(path, text));
+  }
+
+  #warn(path: Path, text: string): void {
+    this.warnings.push(this.#problem(path, text));
+  }
+
+  #problem(path: Path, text: string): Problem {
+    const separator = text.startsWith(':') ? '' : ' ';
+    return { ...this.#document.ofValue(path), message: `${dotted(path)}${separator}${text}` };
+  }
+}
+
+/** Returns the object, or an empty one for anything else. */
+function objectIn(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+/** Returns the texts of a list with their indexes. */
+function textsIn(value: unknown): (readonly [index: number, text: string])[] {
+  if (!Array.isArray(value)) return [];
+  return value.flatMap((text, index) => (typeof text === 'string' ? [[index, text] as const] : []));
+}
+
+/** Text that is equal for equal values, whatever the order of their properties. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) =>
+    isObject(inner) ? Object.fromEntries(Object.entries(inner).sort()) : inner,
+  );
+}
