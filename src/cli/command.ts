@@ -17,6 +17,7 @@ usage: ${me}            run the gateway
        ${me} health     check that the gateway with these settings is alive; --ready: ready
        ${me} listen     print the events of the topic; see listen --help
        ${me} key new    create an API key; see key --help
+       ${me} streams    check a stream file; see streams --help
        ${me} --help     this text
        ${me} --version
 
@@ -34,6 +35,10 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
   if (command === 'key') {
     const { runKey } = await import('./api-keys/command.ts');
     return runKey(rest);
+  }
+  if (command === 'streams') {
+    const { runStreams } = await import('./streams/command.ts');
+    return runStreams(rest);
   }
   if (command === 'health') {
     const { runHealth } = await import('./health.ts');

@@ -74,6 +74,12 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
     test: 'test/scripts/test.test.ts',
     has: 'REQUIRE_TOOLS',
   },
+  {
+    page: 'docs/streams.md',
+    text: 'streams check examples/streams/streams.yaml',
+    test: 'test/streams/example.test.ts',
+    has: 'streams check prints the streams of the example as on the page',
+  },
 ];
 
 const claimed = new Set<string>();

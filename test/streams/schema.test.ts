@@ -1,4 +1,4 @@
-/** docs/streams.schema.json describes the format that the code accepts. */
+/** docs/streams.schema.json and docs/streams.md describe the format that the code accepts. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -45,4 +45,17 @@ test('each property has a title and a description, for editors', () => {
     assert(typeof title === 'string' && title !== '', `${path} has a title`);
     assert(typeof description === 'string' && description.endsWith('.'), `${path} is described`);
   }
+});
+
+/** Paths in the first column of the tables of the reference. */
+function documented(page: string): string[] {
+  const [, reference = ''] = page.split('\n## Reference\n');
+  const rows = reference.split('\n## ')[0]!.matchAll(/^\| `([^`]+)` \|/gm);
+  return [...rows].map(([, path]) => path!);
+}
+
+test('docs/streams.md documents each property, and no other', () => {
+  // A key has the same properties in `defaults` and in a stream.
+  const paths = PROPERTIES.map(([path]) => path).filter((path) => !/^defaults\.key\./.test(path));
+  assert.deepEqual(documented(read('docs/streams.md')), paths);
 });
