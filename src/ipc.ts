@@ -1,5 +1,6 @@
 /** IPC messages between primary and workers (`serialization: 'advanced'`). */
 import type { KeyEntry, KeySet } from './api-keys/format.ts';
+import type { StreamFile } from './streams/stream-file.ts';
 
 /** State of one worker; the primary derives the instance's readiness from it. */
 export interface WorkerStatus {
@@ -96,6 +97,8 @@ export type ToPrimary =
   | { readonly type: 'topicMissing' | 'topicRecreated'; readonly topic: string }
   | { readonly type: 'topicFacts'; readonly facts: TopicFacts }
   | { readonly type: 'fault'; readonly fault: Fault }
+  /** The worker has begun to receive messages; with a stream file it waits for its streams. */
+  | { readonly type: 'hello' }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
   | { readonly type: 'drained'; readonly left: number }
   /** The worker fails to start and exits: a one-line message, and the exit code. */
@@ -103,7 +106,7 @@ export type ToPrimary =
 
 /**
  * Messages from the primary. A worker that is still loading would miss them, so the primary waits
- * for the first message of the worker: a snapshot, sent as soon as the worker listens to messages.
+ * for the first message of the worker, sent as soon as the worker listens to messages.
  * Then the primary sends the entire current state.
  */
 export type ToWorker =
@@ -125,6 +128,8 @@ export type ToWorker =
       readonly keys: readonly KeyEntry[] | undefined;
       readonly keySet: KeySet | undefined;
     }
+  /** Streams of the stream file, before any other message. */
+  | { readonly type: 'streams'; readonly file: StreamFile }
   /**
    * Send `goaway`, settle, close, answer `drained`, exit; if repeated, only the deadline moves
    * closer.

@@ -18,6 +18,10 @@ export class KeyFile {
     return token;
   }
 
+  hash(name: string): string {
+    return tokenHash(this.token(name));
+  }
+
   bearer(name: string): { Authorization: string } {
     return { Authorization: `Bearer ${this.token(name)}` };
   }

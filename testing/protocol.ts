@@ -6,6 +6,8 @@ export interface Credit {
 }
 
 export interface Hello {
+  /** Only with a stream file. */
+  readonly streams?: readonly string[];
   readonly maxFrameBytes: number;
   readonly maxFrameEvents: number;
   readonly credit: Credit;

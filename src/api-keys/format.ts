@@ -3,6 +3,7 @@
  * file: it may be a misplaced secret.
  */
 import { LIMITS } from '../config/limits.ts';
+import { STREAM_NAME } from '../streams/stream-file.ts';
 
 /** An entry of the API key file; it does not contain the token itself. */
 export interface KeyEntry {
@@ -12,6 +13,8 @@ export interface KeyEntry {
   /** Expiry in ms since 1970; Infinity = never. */
   readonly endsAtMs: number;
   readonly rate: KeyRate | undefined;
+  /** Streams that it may write to; undefined = every `keyed` one, empty = none of these. */
+  readonly streams?: readonly string[] | undefined;
 }
 
 /** Rate limit of a key. */
@@ -38,6 +41,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   'expires',
   'eventsPerSecond',
   'burst',
+  'streams',
 ]);
 /** Fields of private and shared JWKs (RFC 7518). */
 const SECRET_FIELDS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k', 'priv'];
@@ -87,7 +91,7 @@ function parseKey(value: unknown, at: string): KeyEntry {
   if (isStrange) {
     throw new Error(`${at} may have ${[...FIELDS].join(', ')}, and nothing else`);
   }
-  const { name, sha256, expires, eventsPerSecond, burst } = fields;
+  const { name, sha256, expires, eventsPerSecond, burst, streams } = fields;
   if (typeof name !== 'string' || !KEY_NAME.pattern.test(name)) {
     throw new Error(`${at}.name must be ${KEY_NAME.expected}`);
   }
@@ -99,7 +103,16 @@ function parseKey(value: unknown, at: string): KeyEntry {
     sha256,
     endsAtMs: parseTime(expires, at),
     rate: parseRate({ eventsPerSecond, burst }, at),
+    streams: parseStreams(streams, at),
   };
+}
+
+function parseStreams(streams: unknown, at: string): readonly string[] | undefined {
+  if (streams === undefined) return undefined;
+  const isName = (name: unknown): name is string =>
+    typeof name === 'string' && STREAM_NAME.pattern.test(name);
+  if (Array.isArray(streams) && streams.every(isName)) return [...new Set(streams)];
+  throw new Error(`${at}.streams must be an array of stream names`);
 }
 
 function parseTime(expires: unknown, at: string): number {

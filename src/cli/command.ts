@@ -104,9 +104,12 @@ async function showConfig(): Promise<number> {
   for (const warning of warnings) complain(warning);
   const { checkFiles } = await import('../config/file-check.ts');
   try {
-    const { schema, certificates } = await checkFiles(config);
+    const { schema, certificates, streams } = await checkFiles(config);
     const { ignored, unmatchable } = schema;
-    for (const warning of [...unmatchable, ...ignored, ...certificates]) complain(warning);
+    const ofStreams = streams?.warnings ?? [];
+    for (const warning of [...unmatchable, ...ignored, ...certificates, ...ofStreams]) {
+      complain(warning);
+    }
     return EXIT.clean;
   } catch (error) {
     if (!(error instanceof StartError)) throw error;

@@ -16,6 +16,8 @@ export const EVENT_CODES = {
   too_large: { retry: false, text: 'the event or frame is too large' },
   too_deep: { retry: false, text: 'the event is nested too deeply' },
   too_many_events: { retry: false, text: 'too many events in one frame' },
+  unknown_stream: { retry: false, http: 404, text: 'no such stream, or not for these credentials' },
+  forbidden_stream: { retry: false, http: 403, text: 'this client may not write to the stream' },
   rejected_by_kafka: { retry: false, text: 'Kafka rejected this record' },
   rate_limited: { retry: true, text: 'event rate limit exceeded' },
   buffer_full: { retry: true, text: 'the buffer is full' },
@@ -53,6 +55,8 @@ export type RetryCode = {
 
 export const eventCodes = Object.keys(EVENT_CODES) as EventCode[];
 export const requestCodes = Object.keys(REQUEST_CODES) as RequestCode[];
+/** Codes of a path or an event without a stream for its sender. */
+export const streamCodes = ['unknown_stream', 'forbidden_stream'] as const;
 export const retryCodes = eventCodes.filter((code) => EVENT_CODES[code].retry) as RetryCode[];
 
 /** Maximum length of a message in a response, in characters; see {@link boundedMessage}. */

@@ -83,6 +83,10 @@ function contradictions(config: Config): string[] {
     config.addressEventsBurst === 0 || config.addressEventsPerSecond > 0,
     'FOREBAY_ADDRESS_EVENTS_BURST requires FOREBAY_ADDRESS_EVENTS_PER_SECOND',
   );
+  demand(
+    config.streamsFile === undefined || config.eventSchema === undefined,
+    'FOREBAY_EVENT_SCHEMA and FOREBAY_STREAMS_FILE are mutually exclusive: streams name their schemas',
+  );
   const { jwtJwksFile, jwtJwksUrl, jwtAudience, jwtIssuer } = config;
   demand(
     jwtJwksFile === undefined || jwtJwksUrl === undefined,

@@ -7,6 +7,7 @@ import { attemptAll } from '../common/errors.ts';
 import { readAdminToken } from '../primary/commands.ts';
 import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
+import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { SchemaWarnings } from '../worker/intake/validator.ts';
 import type { Config } from './config.ts';
 import { type Certificate, certificateOf, readCertificate, readPem, validityOf } from './pem.ts';
@@ -16,28 +17,54 @@ export interface FileWarnings {
   readonly schema: SchemaWarnings;
   /** Certificates that are not valid yet, expired, or expire soon. */
   readonly certificates: readonly string[];
+  /** Undefined without a stream file. */
+  readonly streams: LoadedStreamFile | undefined;
 }
 
 /** @throws StartError that names every problem, a line each */
 export async function checkFiles(config: Config): Promise<FileWarnings> {
-  const { eventSchema, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } = config;
+  const { eventSchema, streamsFile, tlsCertFile, tlsKeyFile, kafkaTls, kafkaSaslPasswordFile } =
+    config;
   // Loaded on demand: the primary of a gateway without such files starts sooner.
-  const [validator, tls, kafka] = await Promise.all([
+  const [validator, loadStreams, tls, kafka] = await Promise.all([
     eventSchema === undefined ? undefined : import('../worker/intake/validator.ts'),
+    streamsFile === undefined ? undefined : streamLoader(config, streamsFile),
     tlsCertFile === undefined ? undefined : import('../worker/ingress/tls.ts'),
     kafkaTls || kafkaSaslPasswordFile !== undefined
       ? import('../kafka/client-options.ts')
       : undefined,
   ]);
-  const [schema = { ignored: [], unmatchable: [] }, own, ofKafka = []] = attemptAll(
+  const [schema, streams, own, ofKafka = []] = attemptAll(
     () => validator?.checkSchema(eventSchema ?? ''),
+    () => loadStreams?.(),
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
     () => kafka && checkKafka(config, kafka.kafkaOptions),
     () => (isPipe(config.adminTokenFile) ? undefined : readAdminToken(config)),
     () => new KeyFiles(config, new DeferredLog(), () => {}),
   );
   const certificates = own === undefined ? [] : warningsOf('FOREBAY_TLS_CERT_FILE', own);
-  return { schema, certificates: [...certificates, ...ofKafka] };
+  return {
+    schema: schema ?? { ignored: [], unmatchable: [] },
+    certificates: [...certificates, ...ofKafka],
+    streams,
+  };
+}
+
+/**
+ * Returns a function that loads the stream file at `path` for a gateway with these settings.
+ * Loaded on demand: most commands need no parser.
+ */
+export async function streamLoader(config: Config, path: string): Promise<() => LoadedStreamFile> {
+  const [{ loadStreamFile }, { streamFileContext }, { checkSchemaFile }] = await Promise.all([
+    import('../streams/parse.ts'),
+    import('../streams/rules.ts'),
+    import('../worker/intake/validator.ts'),
+  ]);
+  const context = streamFileContext(config, (schema) => {
+    const { unmatchable, ignored } = checkSchemaFile(schema);
+    return [...unmatchable, ...ignored];
+  });
+  return () => loadStreamFile(path, context);
 }
 
 /**

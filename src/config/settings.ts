@@ -120,6 +120,11 @@ export const SETTINGS = {
     default: ['RS256', 'PS256', 'ES256', 'EdDSA', 'Ed25519'],
     meaning: 'accepted signature algorithms of JWTs, separated by commas',
   }),
+  jwtStreamsClaim: text('FOREBAY_JWT_STREAMS_CLAIM', {
+    default: 'forebay_streams',
+    meaning:
+      'claim with an array of the streams that a bearer may write to; absent = every keyed one',
+  }),
   jwtClockToleranceMs: integer('FOREBAY_JWT_CLOCK_TOLERANCE_MS', {
     default: 5_000,
     min: 0,
@@ -154,6 +159,11 @@ export const SETTINGS = {
   }),
   eventSchema: optional('FOREBAY_EVENT_SCHEMA', {
     meaning: 'path of a JSON Schema for events; none = the built-in msg, clientId, timestamp',
+  }),
+  streamsFile: optional('FOREBAY_STREAMS_FILE', {
+    meaning:
+      'path of the stream file, in YAML or JSON; none = one stream, of the topic KAFKA_TOPIC and ' +
+      'the schema FOREBAY_EVENT_SCHEMA',
   }),
   eventTimeoutMs: integer('FOREBAY_EVENT_TIMEOUT_MS', {
     default: 120_000,

@@ -2,7 +2,7 @@
  * All series. Invariant: labels take values from fixed sets only, so that no client can create a
  * series. The workers' memory layout, the primary's registry and docs/metrics.md derive from it.
  */
-import { eventCodes, requestCodes, retryCodes } from '../common/errors.ts';
+import { eventCodes, requestCodes, retryCodes, streamCodes } from '../common/errors.ts';
 import type { Series } from './series.ts';
 
 const transport = { name: 'transport', values: ['ws', 'http'] } as const;
@@ -210,7 +210,7 @@ export const CATALOGUE = [
       'too_many_connections: also connections closed before a request; request_timeout: ' +
       'connections without a request in time.',
     from: 'sum',
-    label: { name: 'reason', values: [...requestCodes, 'draining'] },
+    label: { name: 'reason', values: [...requestCodes, ...streamCodes, 'draining'] },
   },
   {
     name: 'forebay_requests_refused_total',
@@ -220,7 +220,10 @@ export const CATALOGUE = [
       'HTTP requests rejected as a whole; rejected events of a body are counted by event. ' +
       'buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
     from: 'sum',
-    label: { name: 'reason', values: [...requestCodes, 'too_large', 'buffer_full'] },
+    label: {
+      name: 'reason',
+      values: [...requestCodes, ...streamCodes, 'too_large', 'buffer_full'],
+    },
   },
   {
     name: 'forebay_tls_certificate_not_after_seconds',

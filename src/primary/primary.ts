@@ -20,6 +20,7 @@ import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
+import type { StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
 import { DeferredLog } from './deferred-log.ts';
@@ -61,13 +62,15 @@ const DEPRECATED = 'Node.js version is deprecated';
  * @throws StartError if the instance fails to start, or if no worker can run
  */
 export async function runPrimary(config: Config, options: PrimaryOptions): Promise<number> {
-  const fileWarnings = await options.checkFiles();
-  return new Primary(config, options).run(fileWarnings);
+  const files = await options.checkFiles();
+  return new Primary(config, options, files.streams?.file).run(files);
 }
 
 class Primary {
   readonly #config: Config;
   readonly #options: PrimaryOptions;
+  /** Undefined without a stream file. */
+  #streams: StreamFile | undefined;
   readonly #log = new DeferredLog();
   readonly #totals: MetricTotals;
   readonly #readinessCheck = new ReadinessCheck();
@@ -88,9 +91,10 @@ class Primary {
   readonly #restarts: Record<WorkerCause, number> = { crash: 0, hang: 0 };
   #registry: Promise<Registry> | undefined;
 
-  constructor(config: Config, options: PrimaryOptions) {
+  constructor(config: Config, options: PrimaryOptions, streams: StreamFile | undefined) {
     this.#config = config;
     this.#options = options;
+    this.#streams = streams;
     this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
@@ -190,13 +194,16 @@ class Primary {
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const { version, warnings } = this.#options;
       const liveView = urlOf(adminEndpoint(this.#config));
-      const kafka = { topic, brokers };
+      const streams = this.#streams?.streams.map(({ name }) => name);
+      const kafka = { ...(streams === undefined ? { topic } : { streams }), brokers };
       this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
       const { node } = process.versions;
       if (DEPRECATED_NODE_MAJORS.includes(nodeMajor(node)))
         this.#log.write('warn', { node, supported: NODE_MAJORS }, DEPRECATED);
       logSchema(this.#log, fileWarnings);
+      for (const problem of fileWarnings.streams?.warnings ?? [])
+        this.#log.write('warn', { problem }, 'warning about the stream file');
       if (!isLoopback(host) && !requiresAuthentication(this.#config))
         this.#log.write('warn', { host }, ANY_CLIENT);
       return await this.#stop.ended;
@@ -236,8 +243,15 @@ class Primary {
       this.#log.write('warn', { cause }, 'rolling restart ignored, instance is stopping');
       return 'draining';
     }
-    logReloadedSchema(this.#log, this.#options.checkFiles);
+    logReloadedSchema(this.#log, () => this.#rereadFiles());
     return this.#rollingRestart.request(cause);
+  }
+
+  /** Reads the files for the workers of a rolling restart; unusable streams stay as they are. */
+  async #rereadFiles(): Promise<FileWarnings> {
+    const files = await this.#options.checkFiles();
+    this.#streams = files.streams?.file;
+    return files;
   }
 
   /** Sends the current state to a worker that has begun to receive messages. */
@@ -246,6 +260,8 @@ class Primary {
       this.#stop.drainWorker(worker);
       return;
     }
+    const file = this.#streams;
+    if (file !== undefined) this.#supervisor.send(worker, { type: 'streams', file });
     const [readiness, outage] = [this.#readiness, this.#outageNotice];
     this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;

@@ -8,6 +8,7 @@
  * The worker, the simulation and the tests of single stages share these functions, with different
  * settings, links and listeners.
  */
+import assert from 'node:assert/strict';
 import type { Config } from '../config/config.ts';
 import type { ConnectionBounds } from '../config/fd-limits.ts';
 import type { Readiness } from '../ipc.ts';
@@ -28,8 +29,6 @@ import type { PageSettings } from './ingress/http/page-response.ts';
 import { Slicer } from './ingress/slicer.ts';
 import { WebSocketHandler } from './ingress/websocket/websocket-handler.ts';
 import { Intake } from './intake/intake.ts';
-import { KeylessEvents } from './intake/keyless-events.ts';
-import { loadFastValidator, loadValidator, type Validator } from './intake/validator.ts';
 import { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
 import { TurnBudget } from './overload/turn-budget.ts';
@@ -38,6 +37,8 @@ import type { DeliveryListener } from './producer/delivery-listener.ts';
 import type { Address, CreateLink } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import type { TopicListener } from './producer/topic-listener.ts';
+import { createStreams, type StreamDeclarations } from './streams/create-streams.ts';
+import type { StreamTable } from './streams/stream-table.ts';
 
 /** Counters and loggers of the stages. */
 export interface Reporting {
@@ -59,7 +60,6 @@ export interface KafkaConnection {
 export interface EventBuffer {
   readonly budget: Budget;
   readonly accumulator: Accumulator;
-  /** The first topic receives the events of all clients. */
   readonly topics: readonly [Topic, ...Topic[]];
 }
 
@@ -68,12 +68,24 @@ export type BufferSettings = Pick<
   'kafkaTopic' | 'bufferBytes' | 'batchBytes' | 'maxFrameBytes'
 >;
 
-/** Creates the buffer that holds accepted events until they are delivered. */
-export function wireBuffer(settings: BufferSettings): EventBuffer {
-  const { kafkaTopic, bufferBytes, batchBytes, maxFrameBytes } = settings;
+/**
+ * Creates the buffer that holds accepted events until they are delivered.
+ * @param topics names of the topics of all streams
+ */
+export function wireBuffer(
+  settings: BufferSettings,
+  topics: readonly string[] = [settings.kafkaTopic],
+): EventBuffer {
+  const { bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-  return { budget, accumulator, topics: [new Topic(kafkaTopic)] };
+  const [first, ...others] = new Set(topics);
+  assert(first !== undefined, 'there is at least one stream');
+  return {
+    budget,
+    accumulator,
+    topics: [new Topic(first), ...others.map((name) => new Topic(name))],
+  };
 }
 
 export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'>;
@@ -95,42 +107,32 @@ export function wireProducer(
   return new Producer({ topics, ...bounds, ...stages, ...connection });
 }
 
-export type IntakeSettings = Pick<Config, 'maxFrameBytes' | 'keyField' | 'eventSchema'>;
+export type IntakeSettings = Pick<Config, 'maxFrameBytes'>;
 
 /** Stages that accept or reject events, and report the results to their senders. */
 export interface IntakeStages {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
-  /** Validates one parsed event. */
-  readonly validate: Validator;
+  readonly streams: StreamTable;
 }
 
-/**
- * Creates the intake and the acknowledger.
- * @param validate by default compiled from the settings' schema
- */
+/** Creates the streams, the intake and the acknowledger. */
 export function wireIntake(
-  { maxFrameBytes, keyField, eventSchema }: IntakeSettings,
-  { budget, accumulator, topics: [topic] }: EventBuffer,
-  { counters, log, faults }: Reporting,
-  validate: Validator = loadValidator(eventSchema),
+  { maxFrameBytes }: IntakeSettings,
+  { budget, accumulator, topics }: EventBuffer,
+  reporting: Reporting,
+  declarations: StreamDeclarations,
 ): IntakeStages {
+  const { counters, log } = reporting;
   const acknowledger = new Acknowledger(
     counters,
     new Credit(budget, maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
   );
-  const intake = new Intake(
-    validate,
-    loadFastValidator(eventSchema, keyField),
-    accumulator,
-    topic,
-    keyField,
-    new KeylessEvents(keyField, counters, faults),
-    (...rejection) => acknowledger.reject(...rejection),
-  );
-  return { acknowledger, intake, validate };
+  const intake = new Intake(accumulator, (...rejection) => acknowledger.reject(...rejection));
+  const streams = createStreams(declarations, topics, maxFrameBytes, reporting);
+  return { acknowledger, intake, streams };
 }
 
 export type IngressSettings = Pick<
@@ -177,7 +179,7 @@ export interface Ingress {
 export function wireIngress(
   settings: IngressSettings,
   { budget }: Pick<EventBuffer, 'budget'>,
-  { acknowledger, intake }: Pick<IntakeStages, 'acknowledger' | 'intake'>,
+  { acknowledger, intake, streams }: IntakeStages,
   { counters, log }: Reporting,
   parts: IngressParts,
 ): Ingress {
@@ -192,7 +194,7 @@ export function wireIngress(
     trustedProxies,
     memory,
   });
-  const stages = { acknowledger, intake, budget, counters, log, authenticator, admission };
+  const stages = { acknowledger, intake, streams, budget, counters, log, authenticator, admission };
   const shared = { ...stages, turn, slicer, inputMemory, maxEventDepth };
   const webSocket = new WebSocketHandler({
     ...shared,

@@ -12,10 +12,12 @@ import { kafkaOptions } from '../kafka/client-options.ts';
 import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
+import { implicitStream } from '../streams/implicit-stream.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
 import { Faults } from './faults.ts';
+import { Inbox } from './inbox.ts';
 import { Listener } from './ingress/listener.ts';
 import { loadTransport } from './ingress/transport/choose-transport.ts';
 import type { Transport } from './ingress/transport/transport.ts';
@@ -25,7 +27,9 @@ import { MemoryLimit } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
 import { Link } from './producer/link.ts';
 import type { Producer } from './producer/producer.ts';
+import type { TopicProperties } from './producer/topic-admin.ts';
 import { Reporter } from './reporter.ts';
+import type { StreamDeclarations } from './streams/create-streams.ts';
 import {
   type EventBuffer,
   type Ingress,
@@ -53,13 +57,24 @@ export async function runWorker(config: Config): Promise<void> {
   // Without a primary, nothing could stop or replace this worker.
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
+  const inbox = new Inbox();
+  const declarations = await receiveStreams(config, inbox);
   const authenticator = await createAuthenticator(config, log);
   const transport = await loadTransport(config.transport);
-  await new Worker(config, log, authenticator, transport).start();
+  await new Worker(config, declarations, log, authenticator, transport).start(inbox);
+}
+
+/** Receives the streams of the stream file; without one, returns that of the settings. */
+async function receiveStreams(config: Config, inbox: Inbox): Promise<StreamDeclarations> {
+  if (config.streamsFile === undefined) return { file: implicitStream(config), areDeclared: false };
+  await sendToPrimary({ type: 'hello' });
+  const { file } = await inbox.first('streams');
+  return { file, areDeclared: true };
 }
 
 class Worker {
   readonly #config: Config;
+  readonly #declarations: StreamDeclarations;
   readonly #log: Logger;
   readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
@@ -79,14 +94,22 @@ class Worker {
   /** End of the drain, settled or not; undefined = not draining. */
   #drainEndMs: number | undefined;
 
-  constructor(config: Config, log: Logger, authenticator: Authenticator, transport: Transport) {
+  constructor(
+    config: Config,
+    declarations: StreamDeclarations,
+    log: Logger,
+    authenticator: Authenticator,
+    transport: Transport,
+  ) {
     this.#config = config;
+    this.#declarations = declarations;
     this.#log = log;
     this.#authenticator = authenticator;
     const reporting = { counters: new Counters(), log, faults: this.#faults };
-    const buffer = wireBuffer(config);
-    const intakeStages = wireIntake(config, buffer, reporting);
-    const { acknowledger, validate } = intakeStages;
+    const topics = declarations.file.streams.map(({ topic }) => topic);
+    const buffer = wireBuffer(config, topics);
+    const intakeStages = wireIntake(config, buffer, reporting, declarations);
+    const { acknowledger, streams } = intakeStages;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
     const memory = new MemoryLimit(config.maxRssBytes, log);
     const connections = connectionBounds(config.maxConnections);
@@ -95,7 +118,7 @@ class Worker {
       memory,
       connections,
       readiness: () => this.#readiness,
-      page: pageSettings(config, validate, () => this.#outage),
+      page: pageSettings(config, streams.streams[0]!.validate, () => this.#outage),
     });
     this.#buffer = buffer;
     this.#intakeStages = intakeStages;
@@ -105,6 +128,7 @@ class Worker {
     this.#ingress = ingress;
     this.#listener = new Listener({
       ...ingress,
+      streams,
       transport,
       host: config.host,
       port: config.port,
@@ -122,8 +146,8 @@ class Worker {
   }
 
   /** Starts listening, and connecting to Kafka. @throws StartError */
-  async start(): Promise<void> {
-    process.on('message', (message: ToWorker) => this.#onMessage(message));
+  async start(inbox: Inbox): Promise<void> {
+    inbox.listen((message) => this.#onMessage(message));
     // Without its keys it would reject valid clients.
     if (!this.#authenticator.waitsForKeys) await this.#listen();
     // The drain ends the process by itself.
@@ -210,9 +234,8 @@ class Worker {
     const facts = await administerTopic({
       kafka: kafkaOptions(config),
       topic: topic.name,
-      partitions: config.kafkaTopicPartitions,
-      replication: config.kafkaTopicReplication,
-      mayCreate: config.kafkaCreateTopic,
+      creation: this.#creationOf(topic),
+      isDeclared: this.#declarations.areDeclared,
       isMissing: () => topic.state === 'missing',
       creationFailed: (reason) => this.#reporter.topicCreation(reason),
       log: this.#log,
@@ -221,6 +244,16 @@ class Worker {
     this.#reporter.topicCreation(undefined);
     await sendToPrimary({ type: 'topicFacts', facts });
     this.#producer.refresh();
+  }
+
+  /** Returns the properties of a missing topic to create; undefined = it is not created. */
+  #creationOf({ name }: Topic): TopicProperties | undefined {
+    const { kafkaTopicPartitions, kafkaTopicReplication } = this.#config;
+    const { streams } = this.#declarations.file;
+    const { create } = streams.find((spec) => spec.topic === name && spec.create) ?? {};
+    if (create === undefined) return undefined;
+    const { partitions = kafkaTopicPartitions, replication = kafkaTopicReplication } = create;
+    return { partitions, replication, config: create.config };
   }
 
   /**

@@ -18,10 +18,16 @@ function problem(text: string, parse: (text: string) => unknown = parseKeys): st
   return assert.fail(`nothing was wrong with ${text}`);
 }
 
-test('a key has a name and a hash, and optionally an expiry and a rate', () => {
+test('a key has a name and a hash, and optionally an expiry, a rate and streams', () => {
   assert.deepEqual(parseKeys(fileOf()), []);
   assert.deepEqual(parseKeys(fileOf(key())), [
-    { name: 'till', sha256: HASH, endsAtMs: Number.POSITIVE_INFINITY, rate: undefined },
+    {
+      name: 'till',
+      sha256: HASH,
+      endsAtMs: Number.POSITIVE_INFINITY,
+      rate: undefined,
+      streams: undefined,
+    },
   ]);
   const [full] = parseKeys(
     fileOf(key({ expires: '2027-01-31T01:00:00+01:00', eventsPerSecond: 5, burst: 7 })),
@@ -31,6 +37,9 @@ test('a key has a name and a hash, and optionally an expiry and a rate', () => {
   const [short] = parseKeys(fileOf(key({ expires: '2027-01-31', eventsPerSecond: 5 })));
   assert.equal(short?.endsAtMs, Date.UTC(2027, 0, 31));
   assert.deepEqual(short?.rate, { eventsPerSecond: 5, burst: 5 }, 'a second’s worth at once');
+  const [bound] = parseKeys(fileOf(key({ streams: ['a', 'b-1', 'a'] })));
+  assert.deepEqual(bound?.streams, ['a', 'b-1']);
+  assert.deepEqual(parseKeys(fileOf(key({ streams: [] })))[0]?.streams, []);
 });
 
 test('errors name their position', () => {
@@ -55,6 +64,10 @@ test('errors name their position', () => {
     [fileOf(key({ eventsPerSecond: 1.5 })), /^keys\[0\]\.eventsPerSecond must be/],
     [fileOf(key({ eventsPerSecond: '5' })), /^keys\[0\]\.eventsPerSecond must be/],
     [fileOf(key({ eventsPerSecond: 5, burst: -1 })), /^keys\[0\]\.burst must be/],
+    [fileOf(key({ streams: 'a' })), /^keys\[0\]\.streams must be an array of stream names$/],
+    [fileOf(key({ streams: ['a', 1] })), /^keys\[0\]\.streams must be/],
+    [fileOf(key({ streams: ['a', 'B'] })), /^keys\[0\]\.streams must be/],
+    [fileOf(key({ streams: null })), /^keys\[0\]\.streams must be/],
     [fileOf(key({ burst: 5 })), /^keys\[0\]\.burst requires eventsPerSecond$/],
     [fileOf(key(), { ...other, name: 'till' }), /^keys\[1\]\.name is a duplicate$/],
     [fileOf(key(), { ...other, sha256: HASH }), /^keys\[1\]\.sha256 is a duplicate$/],

@@ -17,7 +17,11 @@ function file(name: string, content: string): string {
   return path;
 }
 
-const NOTHING = { schema: { ignored: [], unmatchable: [] }, certificates: [] };
+const NOTHING = {
+  schema: { ignored: [], unmatchable: [] },
+  certificates: [],
+  streams: undefined,
+};
 
 test('without files, no checks and no warnings', async () => {
   assert.deepEqual(await checkFiles(readConfig({})), NOTHING);

@@ -12,6 +12,7 @@ import {
   REQUEST_CODES,
   requestCodes,
   retryCodes,
+  streamCodes,
 } from '../../src/common/errors.ts';
 import { LIMITS } from '../../src/config/limits.ts';
 import { BUILT_IN_FIELDS } from '../../src/worker/intake/validator.ts';
@@ -22,7 +23,7 @@ const asyncApi = openSpec('asyncapi');
 const specs = [openApi, asyncApi];
 
 /** Codes of events and frames that may also reject a whole request. */
-const OF_BOTH = ['too_large', 'buffer_full', 'draining'];
+const OF_BOTH = [...streamCodes, 'too_large', 'buffer_full', 'draining'];
 
 test('docs/openapi.yaml is OpenAPI 3.1, and each schema in it JSON Schema 2020-12', async () => {
   const validator = new Validator();

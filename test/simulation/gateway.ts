@@ -5,6 +5,7 @@ import type { Codec } from '../../src/kafka/compression/codecs.ts';
 import type { Logger } from '../../src/logging/logger.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
+import { implicitStream } from '../../src/streams/implicit-stream.ts';
 import type { Budget } from '../../src/worker/accumulator/budget.ts';
 import { Authenticator } from '../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
@@ -86,7 +87,8 @@ export class Gateway {
     const faults = new Faults(({ fields, message }) => log.warn(fields, message));
     const reporting = { counters, log, faults };
     const buffer = wireBuffer(settings);
-    const decision = wireIntake(settings, buffer, reporting, validate);
+    const declarations = { file: implicitStream(settings), areDeclared: false, validate };
+    const decision = wireIntake(settings, buffer, reporting, declarations);
     const { acknowledger } = decision;
     const connection = {
       bootstrap: options.bootstrap,

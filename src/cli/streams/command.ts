@@ -2,8 +2,6 @@
 import { commandName } from '../../common/command-name.ts';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
 import { readConfig } from '../../config/config.ts';
-import { loadStreamFile } from '../../streams/parse.ts';
-import { streamFileContext } from '../../streams/rules.ts';
 import { readOptions, shown } from '../command-line.ts';
 import { streamsSummary } from './summary.ts';
 
@@ -37,13 +35,10 @@ export async function runStreams(argv: readonly string[]): Promise<number> {
   if (path === undefined) throw wrong('the file is missing');
   if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
   const config = readConfig(process.env);
-  const { checkSchemaFile } = await import('../../worker/intake/validator.ts');
-  const context = streamFileContext(config, (schema) => {
-    const { unmatchable, ignored } = checkSchemaFile(schema);
-    return [...unmatchable, ...ignored];
-  });
+  const { streamLoader } = await import('../../config/file-check.ts');
+  const load = await streamLoader(config, path);
   try {
-    const { file, warnings } = loadStreamFile(path, context);
+    const { file, warnings } = load();
     process.stdout.write(streamsSummary(file));
     for (const warning of warnings) complain(`warning: ${warning}`);
     return EXIT.clean;

@@ -66,14 +66,23 @@ export class AckStream implements Owner, CreditWaiter {
     this.#grantedBytes = credit.join();
   }
 
-  /** Sends the limits of the connection and its first credit. */
-  hello(): void {
+  /**
+   * Sends the limits of the connection and its first credit.
+   * @param streams names of the streams that it can write to; undefined without a stream file
+   */
+  hello(streams?: readonly string[]): void {
     const hello = {
       maxFrameBytes: this.#credit.maxFrameBytes,
       maxFrameEvents: LIMITS.frameEvents,
       credit: { frames: this.#grantedFrames, bytes: this.#grantedBytes },
+      streams,
     };
     this.#channel.send([JSON.stringify({ hello })]);
+  }
+
+  /** Announces that the connection can now write to other streams. */
+  announceStreams(streams: readonly string[]): void {
+    if (!this.#closed) this.#channel.send([JSON.stringify({ streams })]);
   }
 
   /**

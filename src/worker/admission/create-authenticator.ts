@@ -31,6 +31,7 @@ async function createJwtVerifier(config: Config, log: Logger): Promise<JwtVerifi
     issuer: jwtIssuer ?? '',
     algorithms: config.jwtAlgorithms,
     clockToleranceMs: config.jwtClockToleranceMs,
+    streamsClaim: config.jwtStreamsClaim,
   };
   if (url === undefined) return new JwtVerifier(options);
   const sampled = new SampledLog();

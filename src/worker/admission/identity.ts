@@ -9,10 +9,13 @@ export class Identity {
   #buckets: Buckets | undefined;
   /** Expiry, ms since 1970. */
   endsAtMs: number;
+  /** Streams that it may write to; undefined = all. A new object if changed. */
+  streams: ReadonlySet<string> | undefined;
 
-  constructor(name: string, endsAtMs: number, rate?: KeyRate) {
+  constructor(name: string, endsAtMs: number, rate?: KeyRate, streams?: ReadonlySet<string>) {
     this.name = name;
     this.endsAtMs = endsAtMs;
+    this.streams = streams;
     this.rate = rate;
   }
 

@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { KeySet } from '../../api-keys/format.ts';
 import { LIMITS } from '../../config/limits.ts';
 import { Identity } from './identity.ts';
@@ -9,6 +9,8 @@ export interface JwtOptions {
   readonly issuer: string;
   readonly algorithms: readonly string[];
   readonly clockToleranceMs: number;
+  /** Claim with an array of the streams that the bearer may write to. */
+  readonly streamsClaim: string;
 }
 
 /** Reason for rejecting a JWT, without its text; `unavailable`: it cannot be verified now. */
@@ -37,7 +39,7 @@ export class JwtVerifier {
 
   /** Never rejects. */
   async verify(token: string): Promise<Identity | JwtFailure> {
-    const { audience, issuer, algorithms, clockToleranceMs } = this.#options;
+    const { audience, issuer, algorithms, clockToleranceMs, streamsClaim } = this.#options;
     try {
       const { payload } = await jwtVerify(token, this.#findKey, {
         audience,
@@ -47,11 +49,33 @@ export class JwtVerifier {
         requiredClaims: ['exp'],
       });
       const endsAtMs = Number(payload.exp) * 1000 + clockToleranceMs;
-      return new Identity(sanitizeSubject(payload.sub), endsAtMs);
+      const streams = streamsOf(payload, streamsClaim);
+      if (streams === 'invalid')
+        return { reason: `jwt: invalid ${streamsClaim}`, unavailable: false };
+      return new Identity(sanitizeSubject(payload.sub), endsAtMs, undefined, streams);
     } catch (error) {
       return failureOf(error);
     }
   }
+}
+
+/** Values of the claim `scope` (RFC 8693) that permit to write to a stream. */
+const SCOPE = 'forebay:write:';
+
+/** Returns the streams that a token names, in the claim or else by scope; undefined = none. */
+function streamsOf(
+  payload: JWTPayload,
+  claim: string,
+): ReadonlySet<string> | 'invalid' | undefined {
+  if (Object.hasOwn(payload, claim)) {
+    const names = payload[claim];
+    const isList = Array.isArray(names) && names.every((name) => typeof name === 'string');
+    return isList ? new Set<string>(names) : 'invalid';
+  }
+  if (typeof payload.scope !== 'string') return undefined;
+  const scopes = payload.scope.split(' ').filter((scope) => scope.startsWith(SCOPE));
+  if (scopes.length === 0) return undefined;
+  return new Set(scopes.map((scope) => scope.slice(SCOPE.length)));
 }
 
 const noKeys: JWTVerifyGetKey = () => {

@@ -18,13 +18,14 @@ export class KeyRing {
   replace(entries: readonly KeyEntry[]): void {
     const old = this.#byHash;
     this.#byHash = new Map(
-      entries.map(({ sha256, name, endsAtMs, rate }) => {
+      entries.map(({ sha256, name, endsAtMs, rate, streams }) => {
         const known = old.get(sha256);
         if (known === undefined || known.name !== name) {
-          return [sha256, new Identity(name, endsAtMs, rate)];
+          return [sha256, new Identity(name, endsAtMs, rate, streams && new Set(streams))];
         }
         known.endsAtMs = endsAtMs;
         if (!isSameRate(known.rate, rate)) known.rate = rate;
+        if (!isSameSet(known.streams, streams)) known.streams = streams && new Set(streams);
         return [sha256, known];
       }),
     );
@@ -36,4 +37,9 @@ export class KeyRing {
 
 function isSameRate(a: KeyRate | undefined, b: KeyRate | undefined): boolean {
   return a?.eventsPerSecond === b?.eventsPerSecond && a?.burst === b?.burst;
+}
+
+function isSameSet(set: ReadonlySet<string> | undefined, names: readonly string[] | undefined) {
+  if (set === undefined || names === undefined) return set === names;
+  return set.size === names.length && names.every((name) => set.has(name));
 }

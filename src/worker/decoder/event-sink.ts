@@ -8,7 +8,10 @@ export interface EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void;
   /** Accepts events that need no value; undefined = every event is parsed into a value. */
   readonly fastValidator?: FastValidator | undefined;
-  /** Event that {@link fastValidator} accepted; its key is a range of `bytes`, length -1 = none. */
+  /**
+   * Event that {@link fastValidator} accepted for a profile; its key is a range of `bytes`, length
+   * -1 = none.
+   */
   validEvent(
     index: number,
     bytes: Buffer,
@@ -16,6 +19,7 @@ export interface EventSink {
     end: number,
     keyStart: number,
     keyBytes: number,
+    profile: number,
   ): void;
   /** Event `index` is rejected; the others of the frame are not affected. */
   rejectEvent(index: number, code: EventCode, message: string): void;

@@ -105,3 +105,39 @@ function isNamed(bytes: Buffer, start: number, end: number, { text, bytes: name 
   }
   return isSame;
 }
+
+/** Between the values of several key fields. */
+const SEPARATOR = '|';
+
+/** Key of the records of a stream: the value of a field, or of several joined by `|`. */
+export class RecordKey {
+  readonly #fields: readonly KeyField[];
+
+  /** @param names as in {@link KeyField}; none = records have no key */
+  constructor(names: readonly string[]) {
+    this.#fields = names.map((name) => new KeyField(name));
+  }
+
+  /** Records have a key unless an event lacks one of its fields. */
+  get exists(): boolean {
+    return this.#fields.length > 0;
+  }
+
+  /** Returns the key of an event, as {@link KeyField.keyOf}; undefined if a field yields none. */
+  keyOf(event: JsonObject, bytes: Buffer, start: number): string | undefined {
+    const [first, ...others] = this.#fields;
+    let key = first?.keyOf(event, bytes, start);
+    for (const field of others) {
+      const part = field.keyOf(event, bytes, start);
+      if (key === undefined || part === undefined) return undefined;
+      key += SEPARATOR + part;
+    }
+    return key;
+  }
+
+  /** Returns the reason why {@link keyOf} returns undefined; undefined without key fields. */
+  reasonForNoKey(event: JsonObject, bytes: Buffer, start: number): NoKeyReason | undefined {
+    const field = this.#fields.find((each) => each.keyOf(event, bytes, start) === undefined);
+    return field?.reasonForNoKey(event);
+  }
+}

@@ -1,10 +1,21 @@
 /** Authentication of requests and handshakes, and the responses that reject them. */
+
+import { EVENT_CODES } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Authenticator } from '../admission/authenticator.ts';
 import type { ConnectionLimit } from '../admission/connections.ts';
-import { ANONYMOUS, type AuthFailure, type AuthResult } from '../admission/identity.ts';
+import {
+  ANONYMOUS,
+  type AuthFailure,
+  type AuthResult,
+  type Identity,
+} from '../admission/identity.ts';
 import type { Trust } from '../admission/origins.ts';
+import { RejectingRoute, type Route } from '../streams/route.ts';
+import type { Sender, StreamRejection } from '../streams/stream.ts';
+import type { StreamTable } from '../streams/stream-table.ts';
 import { errorResponse, RETRY_SOON, type ResponseContent, requestError } from './http/responses.ts';
+import { EVENTS_PATH, streamNameIn } from './paths.ts';
 import type { HttpRequest, HttpResponse } from './transport/transport.ts';
 
 /** Subprotocol prefix of a token: browsers can set no other header of a handshake. */
@@ -20,26 +31,37 @@ export function originTrust(authenticator: Authenticator, request: HttpRequest):
   return authenticator.origins.trustOf(request.getHeader('origin'), request.getHeader('host'));
 }
 
-/** Authenticates a request by its `Authorization` header. */
+/**
+ * Authenticates a request by its `Authorization` header.
+ * @param isOpen whether it may have none
+ */
 export function authenticateRequest(
   authenticator: Authenticator,
   request: HttpRequest,
+  isOpen: boolean,
 ): AuthResult | Promise<AuthResult> {
-  return authenticator.required ? authenticator.authenticate(bearerToken(request)) : ANONYMOUS;
+  if (!authenticator.required) return ANONYMOUS;
+  if (isOpen && request.getHeader('authorization') === '') return ANONYMOUS;
+  return authenticator.authenticate(bearerToken(request));
 }
 
-/** Authenticates a handshake by its `Authorization` header, else by one of its `subprotocols`. */
+/**
+ * Authenticates a handshake by its `Authorization` header, else by one of its `subprotocols`.
+ * @param isOpen whether it may have no credentials
+ */
 export function authenticateHandshake(
   authenticator: Authenticator,
   request: HttpRequest,
   subprotocols: readonly string[],
+  isOpen: boolean,
 ): AuthResult | Promise<AuthResult> {
   if (!authenticator.required) return ANONYMOUS;
   if (request.getHeader('authorization') !== '') {
     return authenticator.authenticate(bearerToken(request));
   }
-  const found = subprotocols.find((name) => name.startsWith(TOKEN_PROTOCOL)) ?? '';
-  return authenticator.authenticate(found.slice(TOKEN_PROTOCOL.length));
+  const found = subprotocols.find((name) => name.startsWith(TOKEN_PROTOCOL));
+  if (found === undefined && isOpen) return ANONYMOUS;
+  return authenticator.authenticate(found?.slice(TOKEN_PROTOCOL.length) ?? '');
 }
 
 /** Returns the token of `Authorization: Bearer`; '' if missing or malformed. */
@@ -47,8 +69,52 @@ function bearerToken(request: HttpRequest): string {
   return /^Bearer +([\w.~+/-]+=*)$/i.exec(request.getHeader('authorization'))?.[1] ?? '';
 }
 
-/** Returns the response to a client that failed to authenticate. */
-export function authFailureResponse(code: AuthFailure): ResponseContent {
+/** A sender, and the destination of its events. */
+export interface Authorized {
+  readonly identity: Identity;
+  readonly route: Route;
+}
+
+/** Reason why a client may not send: its credentials, or the stream in its path. */
+export type Unauthorized = AuthFailure | StreamRejection;
+
+export type Authorization = Authorized | Unauthorized;
+
+/**
+ * Finds the destination of an authenticated sender's events.
+ * @param name stream in the path; undefined = none
+ * @param client the sender without its identity
+ */
+export function authorized(
+  auth: AuthResult,
+  streams: StreamTable,
+  name: string | undefined,
+  client: Omit<Sender, 'identity'>,
+): Authorization {
+  if (typeof auth === 'string') return auth;
+  const route = streams.routeOf(name, { ...client, identity: auth });
+  return route instanceof RejectingRoute ? route.rejection : { identity: auth, route };
+}
+
+/** Authenticates the sender of a body, and finds the destination of its events. */
+export function authorizeRequest(
+  authenticator: Authenticator,
+  streams: StreamTable,
+  request: HttpRequest,
+): Authorization | Promise<Authorization> {
+  const name = streamNameIn(EVENTS_PATH, request.getUrl());
+  const client = { origin: request.getHeader('origin'), plain: false };
+  const auth = authenticateRequest(authenticator, request, streams.isOpen(name));
+  if (!(auth instanceof Promise)) return authorized(auth, streams, name, client);
+  return auth.then((result) => authorized(result, streams, name, client));
+}
+
+/** Returns the response to a client that may not send. */
+export function unauthorizedResponse(code: Unauthorized): ResponseContent {
+  if (code === 'unknown_stream' || code === 'forbidden_stream') {
+    const { http, text } = EVENT_CODES[code];
+    return errorResponse(http, code, text);
+  }
   if (code === 'unauthorized') {
     return errorResponse(401, code, CREDENTIALS_HELP, { 'WWW-Authenticate': 'Bearer' });
   }

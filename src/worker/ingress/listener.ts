@@ -7,9 +7,11 @@ import type { AddressKey } from '../admission/address.ts';
 import type { ConnectionAdmission } from '../admission/connections.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
 import type { TurnBudget } from '../overload/turn-budget.ts';
+import type { StreamTable } from '../streams/stream-table.ts';
 import { closeAfterError } from './fault-containment.ts';
 import { framingFault, markChunked } from './http/framing.ts';
 import type { HttpHandler } from './http/http-handler.ts';
+import { WEB_SOCKET_PATH } from './paths.ts';
 import { logCertificate, type TlsFiles, tlsApp } from './tls.ts';
 import type {
   AcceptedConnection,
@@ -18,7 +20,9 @@ import type {
   HttpResponse,
   ListenSocket,
   Transport,
+  WebSocketBehavior,
 } from './transport/transport.ts';
+import type { Connection } from './websocket/connection.ts';
 import type { WebSocketHandler } from './websocket/websocket-handler.ts';
 
 const OPEN = cells('forebay_connections', ['http']).http;
@@ -30,6 +34,7 @@ export interface ListenerOptions {
   readonly http: HttpHandler;
   readonly webSocket: WebSocketHandler;
   readonly admission: ConnectionAdmission;
+  readonly streams: StreamTable;
   readonly turn: TurnBudget;
   readonly host: string;
   readonly port: number;
@@ -66,18 +71,21 @@ export class Listener {
     this.#webSocket = webSocket;
     this.#proxies = new ProxyWatch(networksOf(options.trustedProxies), options.log);
     const { upgrade, ...behavior } = this.#webSocket.behavior;
+    const webSockets: WebSocketBehavior<Connection> = {
+      ...behavior,
+      upgrade: (response, request, context) => {
+        this.#proxies.requestParsed(response);
+        turn.spend(LIMITS.requestHeadBytes);
+        admission.markActive(admission.peerKeyOf(response));
+        upgrade(response, request, context);
+      },
+    };
     this.#app = this.#createApp()
       .filter((connection, change) => this.#countConnection(connection, change))
-      .ws('/ws', {
-        ...behavior,
-        upgrade: (response, request, context) => {
-          this.#proxies.requestParsed(response);
-          turn.spend(LIMITS.requestHeadBytes);
-          admission.markActive(admission.peerKeyOf(response));
-          upgrade(response, request, context);
-        },
-      })
-      .any('/*', (response, request) => this.#handle(response, request));
+      .ws(WEB_SOCKET_PATH, webSockets);
+    // Without a stream file, a longer path is unknown.
+    if (options.streams.areDeclared) this.#app.ws(`${WEB_SOCKET_PATH}/*`, webSockets);
+    this.#app.any('/*', (response, request) => this.#handle(response, request));
   }
 
   #createApp(): App {

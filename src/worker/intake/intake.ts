@@ -3,13 +3,11 @@ import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import type { Topic } from '../accumulator/topic.ts';
 import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
 import type { EventSink } from '../decoder/event-sink.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
-import { KeyField } from '../decoder/key-field.ts';
-import type { KeylessEvents } from './keyless-events.ts';
-import type { Validator } from './validator.ts';
+import type { Route } from '../streams/route.ts';
+import type { Stream, StreamRejection } from '../streams/stream.ts';
 
 /** Receives rejected events; without an event index, rejected frames. */
 export type RejectionListener = (
@@ -34,15 +32,16 @@ export interface FrameProgress {
   readonly validBytes: number;
 }
 
-/** Sink of the decoder: validates the events of a frame, and appends valid ones with their key. */
+/**
+ * Sink of the decoder: selects the stream of each event of a frame, validates the event, and
+ * appends a valid one with its key.
+ */
 export class Intake implements EventSink {
-  readonly fastValidator: FastValidator | undefined;
-  readonly #validate: Validator;
   readonly #accumulator: Accumulator;
-  readonly #topic: Topic;
-  readonly #key: KeyField;
-  readonly #keyless: Pick<KeylessEvents, 'count'>;
   readonly #onRejection: RejectionListener;
+  #route!: Route;
+  /** The stream of all events of the frame; undefined = the route selects one for each. */
+  #stream: Stream | undefined;
   #owner!: Owner;
   #frame = 0;
   #arrivalMs = 0;
@@ -59,26 +58,14 @@ export class Intake implements EventSink {
   /** Codes of the frame with a message that names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
-  /**
-   * @param fastValidator accepts a subset of what `validate` accepts, and finds the key
-   * @param topic destination of all events
-   */
-  constructor(
-    validate: Validator,
-    fastValidator: FastValidator | undefined,
-    accumulator: Accumulator,
-    topic: Topic,
-    keyField: string,
-    keyless: Pick<KeylessEvents, 'count'>,
-    onRejection: RejectionListener,
-  ) {
-    this.#validate = validate;
-    this.fastValidator = fastValidator;
+  constructor(accumulator: Accumulator, onRejection: RejectionListener) {
     this.#accumulator = accumulator;
-    this.#topic = topic;
-    this.#key = new KeyField(keyField);
-    this.#keyless = keyless;
     this.#onRejection = onRejection;
+  }
+
+  /** Fast validator of the frame's route. */
+  get fastValidator(): FastValidator | undefined {
+    return this.#route.fastValidator;
   }
 
   /** Arrival of the frame, on the monotonic clock. */
@@ -88,13 +75,23 @@ export class Intake implements EventSink {
 
   /**
    * Begins a frame: subsequent events belong to `frame` of `owner`.
+   * @param route selects the streams of its events, to its end
    * @param tooLate reject valid events with `draining`: the connection is closing
    * @param buckets rate limits, whose excess is `rate_limited`; {@link end} charges rejected bytes
    * @param arrivalMs arrival on the monotonic clock, if earlier than now
    */
-  begin(owner: Owner, frame: number, tooLate = false, buckets?: Buckets, arrivalMs?: number): this {
+  begin(
+    owner: Owner,
+    frame: number,
+    route: Route,
+    tooLate = false,
+    buckets?: Buckets,
+    arrivalMs?: number,
+  ): this {
     this.#owner = owner;
     this.#frame = frame;
+    this.#route = route;
+    this.#stream = route.stream;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
     this.#noRoom = !this.#accumulator.acceptsFrames;
@@ -111,8 +108,14 @@ export class Intake implements EventSink {
   }
 
   /** Continues a frame decoded in slices. @param before {@link progress} after the last slice */
-  resume(owner: Owner, frame: number, buckets: Buckets | undefined, before: FrameProgress): this {
-    this.begin(owner, frame, false, buckets);
+  resume(
+    owner: Owner,
+    frame: number,
+    route: Route,
+    buckets: Buckets | undefined,
+    before: FrameProgress,
+  ): this {
+    this.begin(owner, frame, route, false, buckets);
     this.#noRoom = before.noRoom;
     this.#rateLimited = before.rateLimited;
     this.#lastLimited = before.lastLimited;
@@ -180,18 +183,17 @@ export class Intake implements EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
-    const problem = this.#validate(value);
-    if (problem !== undefined) {
-      this.#rejected++;
-      this.#validBytes -= length;
-      return this.#reject(index, 'schema', problem);
-    }
-    if (this.#ending || this.#noRoom) return this.#rejectUnavailable(index);
-    const key = this.#key.keyOf(value, bytes, start);
-    const code = this.#accumulator.append(this.#topic, index, bytes, start, end, key);
+    const stream = this.#stream ?? this.#route.streamOf(value);
+    if (typeof stream === 'string') return this.#rejectInvalid(index, stream, length);
+    const problem = stream.validate(value);
+    if (problem !== undefined) return this.#rejectInvalid(index, 'schema', length, problem);
+    if (this.#isUnavailable(stream, index, length)) return;
+    const key = stream.key.keyOf(value, bytes, start);
+    const code = this.#accumulator.append(stream.topic, index, bytes, start, end, key);
     this.#appended(index, code);
-    if (key === undefined && code === undefined)
-      this.#keyless.count(this.#key.reasonForNoKey(value));
+    if (key !== undefined || code !== undefined) return;
+    const reason = stream.key.reasonForNoKey(value, bytes, start);
+    if (reason !== undefined) stream.keyless.count(reason);
   }
 
   validEvent(
@@ -201,11 +203,15 @@ export class Intake implements EventSink {
     end: number,
     keyStart: number,
     keyBytes: number,
+    profile: number,
   ): void {
-    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, end - start)) return;
-    if (this.#ending || this.#noRoom) return this.#rejectUnavailable(index);
+    const length = end - start;
+    if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
+    const stream = this.#stream ?? this.#route.streamAt(profile);
+    if (typeof stream === 'string') return this.#rejectInvalid(index, stream, length);
+    if (this.#isUnavailable(stream, index, length)) return;
     const code = this.#accumulator.appendWithKey(
-      this.#topic,
+      stream.topic,
       index,
       bytes,
       start,
@@ -215,7 +221,7 @@ export class Intake implements EventSink {
       keyBytes,
     );
     this.#appended(index, code);
-    if (keyBytes < 0 && code === undefined) this.#keyless.count('missing');
+    if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
   }
 
   /** The instance or the connection is closing. */
@@ -223,10 +229,39 @@ export class Intake implements EventSink {
     return this.#draining || this.#tooLate;
   }
 
-  /** Rejects a valid event: its frame arrived too late, or when the buffer had no room. */
-  #rejectUnavailable(index: number): void {
-    const code = this.#ending ? 'draining' : 'buffer_full';
-    this.#reject(index, code, EVENT_CODES[code].text);
+  /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
+  #rejectInvalid(
+    index: number,
+    code: StreamRejection | 'schema' | 'too_large',
+    length: number,
+    message: string = EVENT_CODES[code].text,
+  ): void {
+    this.#rejected++;
+    this.#validBytes -= length;
+    this.#reject(index, code, message);
+  }
+
+  /**
+   * Rejects a valid event that its stream does not accept now: its frame arrived too late, or when
+   * the buffer had no room, or the event exceeds a limit of the stream.
+   * @returns whether it was rejected
+   */
+  #isUnavailable(stream: Stream, index: number, length: number): boolean {
+    if (this.#ending || this.#noRoom) {
+      const code = this.#ending ? 'draining' : 'buffer_full';
+      this.#reject(index, code, EVENT_CODES[code].text);
+      return true;
+    }
+    if (length > stream.maxEventBytes) {
+      const message = `${length} bytes exceed the limit of ${stream.maxEventBytes}`;
+      this.#rejectInvalid(index, 'too_large', length, message);
+      return true;
+    }
+    const { buckets } = stream;
+    if (buckets === undefined || takeToken(buckets, this.#nowMs)) return false;
+    const message = `rate limit of the stream ${stream.name} exceeded`;
+    this.#reject(index, 'rate_limited', message, waitMs(buckets, 1));
+    return true;
   }
 
   /**

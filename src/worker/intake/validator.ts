@@ -8,11 +8,13 @@ import { boundedMessage, EXIT, StartError, systemReason } from '../../common/err
 import type { JsonObject } from '../../common/json-object.ts';
 import { textOf } from '../../config/secret-files.ts';
 import { SETTINGS } from '../../config/settings.ts';
-import { FastValidator, type RequiredFields } from '../decoder/json/fast-validator.ts';
+import type { RequiredFields } from '../decoder/json/fast-validator.ts';
 import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';
 import { explain, explainSchema } from './explain.ts';
 import { ignoredParts } from './ignored-parts.ts';
 import { obstacleToObjects } from './unmatchable.ts';
+
+const EVENT_SCHEMA = SETTINGS.eventSchema.env;
 
 /** Returns undefined for a valid event, otherwise the problem: `/timestamp must be integer`. */
 export type Validator = (event: JsonObject) => string | undefined;
@@ -33,15 +35,19 @@ export const BUILT_IN_SCHEMA: JsonObject = {
 
 /**
  * Compiles the schema in the file `schemaPath`, or the built-in one without a path.
+ * @param setting that names the file, directly or by another file
  * @throws StartError (exit code 2) with one line if the file is not a usable schema
  */
-export function loadValidator(schemaPath: string | undefined): Validator {
+export function loadValidator(
+  schemaPath: string | undefined,
+  setting: string = EVENT_SCHEMA,
+): Validator {
   if (schemaPath === undefined) {
     // Skips the check against the metaschema, which takes longer than everything else.
     const ajv = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
     return validatorOf(ajv.compile(BUILT_IN_SCHEMA), BUILT_IN_SCHEMA);
   }
-  const { validate, schema } = compileSetting(schemaPath);
+  const { validate, schema } = compileSetting(schemaPath, setting);
   return validatorOf(validate, schema);
 }
 
@@ -59,8 +65,9 @@ export interface SchemaWarnings {
  * @throws StartError as {@link loadValidator}
  */
 export function checkSchema(schemaPath: string): SchemaWarnings {
-  const { ignored, unmatchable } = warningsOf(compileSetting(schemaPath));
-  const lines = (texts: readonly string[]) => texts.map((text) => inFile(schemaPath, text));
+  const { ignored, unmatchable } = warningsOf(compileSetting(schemaPath, EVENT_SCHEMA));
+  const lines = (texts: readonly string[]) =>
+    texts.map((text) => inFile(EVENT_SCHEMA, schemaPath, text));
   return { ignored: lines(ignored), unmatchable: lines(unmatchable) };
 }
 
@@ -89,11 +96,11 @@ interface Compiled {
 }
 
 /** @throws StartError that names the setting */
-function compileSetting(path: string): Compiled {
+function compileSetting(path: string, setting: string): Compiled {
   try {
     return compile(path);
   } catch (error) {
-    throw new StartError(inFile(path, (error as Error).message), EXIT.configuration);
+    throw new StartError(inFile(setting, path, (error as Error).message), EXIT.configuration);
   }
 }
 
@@ -123,17 +130,6 @@ function compileWith(compiler: Compiler, schema: JsonObject, { name }: Draft): V
   throw new Error(`is not a valid schema of ${name}: ${explainSchema(compiler.errors ?? [])}`);
 }
 
-/**
- * Creates the fast validator of a schema: only the built-in one has one.
- * @param keyField the field with the key
- */
-export function loadFastValidator(
-  schemaPath: string | undefined,
-  keyField: string,
-): FastValidator | undefined {
-  return schemaPath === undefined ? new FastValidator(BUILT_IN_FIELDS, keyField) : undefined;
-}
-
 function readSchema(path: string): JsonObject {
   let bytes: Buffer;
   try {
@@ -155,8 +151,8 @@ function readSchema(path: string): JsonObject {
 }
 
 /** Returns one line with setting and file. */
-function inFile(path: string, text: string): string {
-  return `${SETTINGS.eventSchema.env}: ${path} ${text}`.replace(/\s+/g, ' ');
+function inFile(setting: string, path: string, text: string): string {
+  return `${setting}: ${path} ${text}`.replace(/\s+/g, ' ');
 }
 
 /** @param schema the whole schema, for messages */

@@ -8,13 +8,21 @@ import { adminFailure } from './admin-failure.ts';
 
 const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 
-export interface TopicAdminOptions {
-  readonly kafka: KafkaConfig;
-  readonly topic: string;
+export interface TopicProperties {
   readonly partitions: number;
   /** -1 = the broker's default */
   readonly replication: number;
-  readonly mayCreate: boolean;
+  /** Topic configuration by name. */
+  readonly config: Readonly<Record<string, string>>;
+}
+
+export interface TopicAdminOptions {
+  readonly kafka: KafkaConfig;
+  readonly topic: string;
+  /** Properties of the topic if it must be created; undefined = it is not created. */
+  readonly creation: TopicProperties | undefined;
+  /** The topic is one of a stream file. */
+  readonly isDeclared: boolean;
   /** Whether a broker returned UNKNOWN_TOPIC_OR_PARTITION for the topic. */
   readonly isMissing: () => boolean;
   /** Called with the reason why a missing topic was not created. */
@@ -56,15 +64,16 @@ function inTurn(brokers: readonly string[], tries: number): string[] {
 }
 
 function report(error: unknown, options: TopicAdminOptions): void {
-  const { topic, mayCreate, log, faults } = options;
+  const { topic, creation, isDeclared, log, faults } = options;
   if (error instanceof NoTopic) {
-    faults.error('', { topic }, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
+    if (isDeclared) faults.error(topic, { topic }, 'topic does not exist and no stream creates it');
+    else faults.error(topic, { topic }, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
     return;
   }
   const { isConnection, ...failure } = adminFailure(error);
   const { hint } = failure;
   const fields = { topic, ...failure };
-  if (error instanceof NotCreated || (mayCreate && options.isMissing())) {
+  if (error instanceof NotCreated || (creation !== undefined && options.isMissing())) {
     options.creationFailed(hint);
     faults.warn(hint, fields, 'topic creation failed');
   } else if (isConnection) {
@@ -74,11 +83,14 @@ function report(error: unknown, options: TopicAdminOptions): void {
 }
 
 async function createIfMissing(admin: Admin, options: TopicAdminOptions): Promise<void> {
-  const { topic, partitions, replication, mayCreate, log } = options;
+  const { topic, creation, log } = options;
   if ((await admin.listTopics()).includes(topic)) return;
-  if (!mayCreate) throw new NoTopic();
+  if (creation === undefined) throw new NoTopic();
+  const { partitions, replication, config } = creation;
+  const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
+  const properties = { numPartitions: partitions, replicationFactor: replication, configEntries };
   const request = {
-    topics: [{ topic, numPartitions: partitions, replicationFactor: replication }],
+    topics: [{ topic, ...properties }],
     waitForLeaders: false,
   };
   const created = await admin.createTopics(request).catch((cause: unknown) => {

@@ -9,6 +9,7 @@ const OPTIONS = {
   issuer: ISSUER,
   algorithms: ['ES256', 'RS256', 'EdDSA'],
   clockToleranceMs: 2_000,
+  streamsClaim: 'forebay_streams',
 };
 
 test('every permitted algorithm is accepted, and keys of a set are selected by kid', async () => {
@@ -37,6 +38,35 @@ test('an identity expires with its token, plus the tolerance', async () => {
   assert.equal(result.endsAtMs, exp * 1000 + 2_000);
   const late = await verifier.verify(await issuer.token({ exp: inSeconds(-1) }));
   assert(late instanceof Identity, 'within the clock tolerance');
+});
+
+test('the streams of a token are those of the claim, else of its scope; absent = every one', async () => {
+  const issuer = await Issuer.create('1');
+  const verifier = new JwtVerifier(OPTIONS);
+  verifier.setKeys(keySetOf(issuer));
+  const streamsOf = async (claims: Readonly<Record<string, unknown>>) => {
+    const result = await verifier.verify(await issuer.token(claims));
+    if (!(result instanceof Identity)) return result.reason;
+    return result.streams && [...result.streams];
+  };
+  const [scope, invalid] = [
+    'openid forebay:write:a forebay:write:b',
+    'jwt: invalid forebay_streams',
+  ];
+  for (const [claims, expected] of [
+    [{}, undefined],
+    [{ scope: 'openid forebay:read:a' }, undefined],
+    [{ scope: ['forebay:write:a'] }, undefined],
+    [{ scope }, ['a', 'b']],
+    [{ forebay_streams: ['c'], scope }, ['c']],
+    [{ forebay_streams: [], scope }, []],
+    [{ forebay_streams: 'c' }, invalid],
+    [{ forebay_streams: ['c', 1] }, invalid],
+    [{ forebay_streams: null }, invalid],
+    [{ forebay_streams: { c: true } }, invalid],
+  ] as const) {
+    assert.deepEqual(await streamsOf(claims), expected, JSON.stringify(claims));
+  }
 });
 
 test('reasons contain no text of the token', async () => {

@@ -23,6 +23,21 @@ test('a token finds its key only', () => {
   }
 });
 
+test('a key may write to the streams it lists; the set is a new object only if it changes', () => {
+  const ring = new KeyRing();
+  ring.replace([entry('a', { streams: ['x', 'y'] })]);
+  const key = ring.find('a')!;
+  const { streams } = key;
+  assert.deepEqual([...streams!], ['x', 'y']);
+  ring.replace([entry('a', { streams: ['y', 'x'] })]);
+  assert.equal(key.streams, streams);
+  ring.replace([entry('a', { streams: [] })]);
+  assert.deepEqual([...key.streams!], []);
+  ring.replace([entry('a')]);
+  assert.equal(ring.find('a'), key);
+  assert.equal(key.streams, undefined);
+});
+
 test('a remaining key keeps its identity, which its connections share', () => {
   const ring = new KeyRing();
   const rate = { eventsPerSecond: 5, burst: 5 };

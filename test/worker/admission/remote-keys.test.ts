@@ -16,6 +16,7 @@ const OPTIONS = {
   issuer: ISSUER,
   algorithms: ['ES256'],
   clockToleranceMs: 0,
+  streamsClaim: 'forebay_streams',
 };
 const LONG_MS = 3_600_000;
 

@@ -2,6 +2,7 @@
 import pino from 'pino';
 import { readConfig } from '../../../src/config/config.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
+import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { Authenticator } from '../../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { Faults } from '../../../src/worker/faults.ts';
@@ -42,9 +43,11 @@ export function createStages({ validate, settings = {}, parts = {} }: StagesOpti
   const log = pino({}, { write: (line: string) => void logged.push(JSON.parse(line).msg) });
   const counters = new Counters();
   const reporting = { counters, log, faults: new Faults(() => {}) };
-  const buffer: EventBuffer = { ...wireBuffer(DEFAULTS), topics: [topicOf(1)] };
-  const [topic] = buffer.topics;
-  const decision = wireIntake(DEFAULTS, buffer, reporting, validate);
+  const topic = topicOf(1);
+  const buffer: EventBuffer = { ...wireBuffer(DEFAULTS), topics: [topic] };
+  const file = implicitStream({ ...DEFAULTS, kafkaTopic: topic.name });
+  const declarations = { file, areDeclared: false, validate };
+  const decision = wireIntake(DEFAULTS, buffer, reporting, declarations);
   const ingress = wireIngress({ ...DEFAULTS, ...settings }, buffer, decision, reporting, {
     authenticator: new Authenticator({ origins: new Origins(undefined), log }),
     memory: { exceeded: false },

@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
+import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
-import { loadFastValidator, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { BUILT_IN_FIELDS, loadValidator } from '../../../src/worker/intake/validator.ts';
+import { SingleRoute } from '../../../src/worker/streams/route.ts';
+import { Stream } from '../../../src/worker/streams/stream.ts';
 import { recordsOf, topicOf } from '../../../testing/batches.ts';
 
 const GOOD = { msg: 'm', clientId: 'c', timestamp: 1 };
@@ -29,23 +32,27 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     settled: () => true,
     rejected: () => assert.fail('rejections go through the acknowledger'),
   };
-  const validate = loadValidator(undefined);
-  const fastValidator = loadFastValidator(undefined, keyField);
   const reasons: NoKeyReason[] = [];
   const keyless = { count: (reason: NoKeyReason) => reasons.push(reason) };
-  const intake = new Intake(
-    validate,
-    fastValidator,
-    accumulator,
-    topic,
+  const [spec] = implicitStream({
+    kafkaTopic: topic.name,
+    kafkaCreateTopic: false,
     keyField,
+    eventSchema: undefined,
+  }).streams;
+  const stream = new Stream(spec!, {
+    topic,
+    validate: loadValidator(undefined),
+    fastProfile: { required: BUILT_IN_FIELDS, keyField },
     keyless,
-    (rejectedOwner, ...rejection) => {
-      assert.equal(rejectedOwner, owner);
-      rejected.push(rejection.slice(0, 4));
-      waitsMs.push(rejection[4]);
-    },
-  );
+    maxEventBytes: 64 * KIB,
+  });
+  const route = new SingleRoute(stream);
+  const intake = new Intake(accumulator, (rejectedOwner, ...rejection) => {
+    assert.equal(rejectedOwner, owner);
+    rejected.push(rejection.slice(0, 4));
+    waitsMs.push(rejection[4]);
+  });
   const event = (index: number, value: JsonObject) => {
     const text = JSON.stringify(value);
     const bytes = Buffer.from(`  ${text}  `);
@@ -56,13 +63,13 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
     return batches.flatMap(recordsOf);
   };
   const results = { accepted, rejected, reasons, waitsMs };
-  return { budget, topic, ...results, owner, intake, event, records };
+  return { budget, topic, route, ...results, owner, intake, event, records };
 }
 
 test('a valid event is appended with its bytes and key, and reported as accepted', () => {
-  const { intake, owner, event, records, accepted, rejected } = setUp();
+  const { route, intake, owner, event, records, accepted, rejected } = setUp();
   const before = Date.now();
-  intake.begin(owner, 9);
+  intake.begin(owner, 9, route);
   event(4, GOOD);
   const [record] = records();
   assert.equal(record?.value.toString(), JSON.stringify(GOOD));
@@ -86,8 +93,10 @@ test('the key is the text of the field; an event without a key is accepted and c
     [{ k: 'k' }, 'object'],
     [undefined, 'missing'],
   ] as const) {
-    const { intake, owner, event, records, reasons, accepted } = setUp({ keyField: 'device' });
-    intake.begin(owner, 1);
+    const { route, intake, owner, event, records, reasons, accepted } = setUp({
+      keyField: 'device',
+    });
+    intake.begin(owner, 1, route);
     event(0, { ...GOOD, device });
     const isKey = ['string', 'number', 'boolean'].includes(typeof device);
     assert.deepEqual(
@@ -101,20 +110,20 @@ test('the key is the text of the field; an event without a key is accepted and c
 
 test('only accepted events count as events without a key', () => {
   const full = setUp({ limitBytes: 2 * KIB, keyField: 'device' });
-  full.intake.begin(full.owner, 1);
+  full.intake.begin(full.owner, 1, full.route);
   full.event(0, { ...GOOD, msg: 'x'.repeat(300) });
   full.event(1, {});
-  full.intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  full.intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1, 0);
   assert.deepEqual([full.rejected.length, full.reasons], [3, []]);
-  const { intake, owner, reasons } = setUp({ keyField: 'device' });
-  intake.begin(owner, 1);
-  intake.validEvent(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1);
+  const { route, intake, owner, reasons } = setUp({ keyField: 'device' });
+  intake.begin(owner, 1, route);
+  intake.validEvent(0, Buffer.from(JSON.stringify(GOOD)), 0, 41, 0, -1, 0);
   assert.deepEqual(reasons, ['missing']);
 });
 
 test('an event that does not match the schema is rejected alone', () => {
-  const { intake, owner, event, records, accepted, rejected } = setUp();
-  intake.begin(owner, 2);
+  const { route, intake, owner, event, records, accepted, rejected } = setUp();
+  intake.begin(owner, 2, route);
   event(0, GOOD);
   event(1, { ...GOOD, timestamp: 'now' });
   event(2, GOOD);
@@ -127,10 +136,10 @@ test('an event that does not match the schema is rejected alone', () => {
 });
 
 test('the message of the first event of each code in a frame names its index', () => {
-  const { intake, owner, event, rejected } = setUp();
+  const { route, intake, owner, event, rejected } = setUp();
   const messages = () => rejected.splice(0).map(([, index, code, text]) => [index, code, text]);
   for (const frame of [1, 2]) {
-    intake.begin(owner, frame);
+    intake.begin(owner, frame, route);
     event(0, {});
     intake.rejectEvent(1, 'not_an_object', 'why');
     event(2, { ...GOOD, msg: 1 });
@@ -149,12 +158,12 @@ test('an event rejected by the accumulator has its code and is not reported as a
   const unreached = setUp({ partitions: 0 });
   const long = setUp();
   long.topic.maxMessageBytes = 300;
-  for (const [{ intake, owner, event, accepted, rejected }, code, why] of [
+  for (const [{ intake, owner, route, event, accepted, rejected }, code, why] of [
     [full, 'buffer_full', 'the buffer is full'],
     [unreached, 'kafka_unavailable', 'the partitions of the topic are not known yet'],
     [long, 'too_large', 'larger than max.message.bytes of the topic'],
   ] as const) {
-    intake.begin(owner, 3);
+    intake.begin(owner, 3, route);
     event(5, { ...GOOD, msg: 'x'.repeat(300) });
     assert.deepEqual(accepted, []);
     assert.deepEqual(rejected, [[3, 5, code, `event 5: ${why}`]]);
@@ -162,10 +171,10 @@ test('an event rejected by the accumulator has its code and is not reported as a
 });
 
 test('a new frame is rejected as a whole once the buffer is almost full', () => {
-  const { budget, intake, owner, event, accepted, rejected } = setUp();
+  const { route, budget, intake, owner, event, accepted, rejected } = setUp();
   const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
   budget.charge(mark - 1);
-  intake.begin(owner, 1);
+  intake.begin(owner, 1, route);
   event(0, GOOD);
   event(1, GOOD);
   assert(budget.eventBytes > mark && budget.eventLimitBytes - budget.eventBytes > 64 * KIB);
@@ -174,7 +183,7 @@ test('a new frame is rejected as a whole once the buffer is almost full', () => 
     [1, 1],
   ];
   assert.deepEqual([accepted, rejected], [whole, []], 'a frame that has begun continues');
-  intake.begin(owner, 2);
+  intake.begin(owner, 2, route);
   event(0, GOOD);
   event(1, {});
   event(2, GOOD);
@@ -185,36 +194,36 @@ test('a new frame is rejected as a whole once the buffer is almost full', () => 
     [2, 2, 'buffer_full', 'the buffer is full'],
   ]);
   budget.release(mark - 1);
-  intake.begin(owner, 3);
+  intake.begin(owner, 3, route);
   event(0, GOOD);
   assert.deepEqual(accepted.at(-1), [3, 0]);
 });
 
 test('a frame decoded in slices keeps the decision made at its arrival', () => {
-  const { budget, intake, owner, event, accepted, rejected } = setUp();
+  const { route, budget, intake, owner, event, accepted, rejected } = setUp();
   const mark = budget.eventLimitBytes * (1 - LIMITS.frameRoom);
-  intake.begin(owner, 1);
+  intake.begin(owner, 1, route);
   event(0, GOOD);
   const before = intake.progress;
   budget.charge(mark);
-  intake.resume(owner, 1, undefined, before);
+  intake.resume(owner, 1, route, undefined, before);
   event(1, GOOD);
   assert.deepEqual(accepted, [
     [1, 0],
     [1, 1],
   ]);
-  intake.begin(owner, 2);
+  intake.begin(owner, 2, route);
   const late = intake.progress;
   budget.release(mark);
-  intake.resume(owner, 2, undefined, late);
+  intake.resume(owner, 2, route, undefined, late);
   event(7, GOOD);
   assert.deepEqual(rejected, [[2, 7, 'buffer_full', 'event 7: the buffer is full']]);
   assert.equal(accepted.length, 2);
 });
 
 test('during a drain valid events are rejected draining, others with their own code', () => {
-  const { intake, owner, event, accepted, rejected, records } = setUp();
-  intake.begin(owner, 1);
+  const { route, intake, owner, event, accepted, rejected, records } = setUp();
+  intake.begin(owner, 1, route);
   event(0, GOOD);
   intake.drain();
   event(1, GOOD);
@@ -231,11 +240,11 @@ test('during a drain valid events are rejected draining, others with their own c
 });
 
 test('a late frame is rejected draining, other frames are not', () => {
-  const { intake, owner, event, accepted, rejected } = setUp();
-  intake.begin(owner, 1, true);
+  const { route, intake, owner, event, accepted, rejected } = setUp();
+  intake.begin(owner, 1, route, true);
   event(0, GOOD);
   event(1, {});
-  intake.begin(owner, 2);
+  intake.begin(owner, 2, route);
   event(0, GOOD);
   assert.deepEqual(accepted, [[2, 0]]);
   assert.deepEqual(
@@ -248,17 +257,17 @@ test('a late frame is rejected draining, other frames are not', () => {
 });
 
 test('events over the rate are rejected rate_limited, with the wait until all can be retried', () => {
-  const { intake, owner, event, accepted, rejected, waitsMs } = setUp();
+  const { route, intake, owner, event, accepted, rejected, waitsMs } = setUp();
   const buckets = [new TokenBucket({ eventsPerSecond: 0.01, burst: 5 })];
-  intake.begin(owner, 1, false, buckets);
+  intake.begin(owner, 1, route, false, buckets);
   event(0, GOOD);
   event(1, {});
-  intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  intake.validEvent(2, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0, 0);
   intake.rejectEvent(3, 'not_an_object', 'no object');
   event(4, GOOD);
   event(5, GOOD);
   event(6, {});
-  intake.validEvent(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0);
+  intake.validEvent(7, Buffer.from(JSON.stringify(GOOD)), 0, 41, -1, 0, 0);
   assert.deepEqual(
     accepted.map(([, index]) => index),
     [0, 2, 4],
@@ -278,14 +287,14 @@ test('events over the rate are rejected rate_limited, with the wait until all ca
     waitsMs.filter((ms) => ms !== undefined),
     [100_001, 200_001, 300_001],
   );
-  intake.begin(owner, 2);
+  intake.begin(owner, 2, route);
   event(0, GOOD);
   assert.deepEqual(accepted.at(-1), [2, 0], 'without buckets there is no limit');
 });
 
 test('rejections of the decoder carry the frame, and the event if there is one', () => {
-  const { intake, owner, rejected } = setUp();
-  intake.begin(owner, 6);
+  const { route, intake, owner, rejected } = setUp();
+  intake.begin(owner, 6, route);
   intake.rejectEvent(3, 'not_an_object', 'an event must be a JSON object');
   intake.rejectFrame('invalid_json', 'not valid JSON');
   assert.deepEqual(rejected, [
@@ -295,8 +304,8 @@ test('rejections of the decoder carry the frame, and the event if there is one',
 });
 
 test('events of a frame share its arrival time', () => {
-  const { intake, owner, event, records } = setUp();
-  intake.begin(owner, 1);
+  const { route, intake, owner, event, records } = setUp();
+  intake.begin(owner, 1, route);
   for (let index = 0; index < 200; index++) event(index, GOOD);
   assert.equal(new Set(records().map(({ timestamp }) => timestamp)).size, 1);
 });

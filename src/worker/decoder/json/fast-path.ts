@@ -6,8 +6,8 @@ import type { FastValidator } from './fast-validator.ts';
 import { INVALID } from './json-grammar.ts';
 import { CLOSE_BRACKET, COMMA, OPEN_BRACKET, skipBlank } from './json-scanner.ts';
 
-/** Fields per event of an array: start, end, start of the key, length of the key. */
-const SPAN_FIELDS = 4;
+/** Fields per event of an array: start, end, start of the key, length of the key, profile. */
+const SPAN_FIELDS = 5;
 /** Spans of the current array, shared by all frames. */
 const spans = new Int32Array(LIMITS.bodyEvents * SPAN_FIELDS);
 
@@ -28,7 +28,8 @@ export function decodeFast(
   const end = fastValidator.objectEnd(bytes, start, bytes.length, bounds.maxDepth);
   if (end === INVALID || end - start > bounds.maxEventBytes) return undefined;
   if (end < bytes.length && skipBlank(bytes, end) < bytes.length) return undefined;
-  sink.validEvent(0, bytes, start, end, fastValidator.keyStart, fastValidator.keyBytes);
+  const { keyStart, keyBytes, profile } = fastValidator;
+  sink.validEvent(0, bytes, start, end, keyStart, keyBytes, profile);
   return 1;
 }
 
@@ -51,13 +52,15 @@ function decodeArray(
     spans[span + 1] = end;
     spans[span + 2] = fastValidator.keyStart;
     spans[span + 3] = fastValidator.keyBytes;
+    spans[span + 4] = fastValidator.profile;
     at = skipBlank(bytes, end);
   } while (bytes[at] === COMMA);
   if (bytes[at] !== CLOSE_BRACKET || skipBlank(bytes, at + 1) < bytes.length) return undefined;
   for (let index = 0; index < events; index++) {
     const span = index * SPAN_FIELDS;
     const [start, end] = [spans[span]!, spans[span + 1]!];
-    sink.validEvent(index, bytes, start, end, spans[span + 2]!, spans[span + 3]!);
+    const [keyStart, keyBytes, profile] = [spans[span + 2]!, spans[span + 3]!, spans[span + 4]!];
+    sink.validEvent(index, bytes, start, end, keyStart, keyBytes, profile);
   }
   return events;
 }

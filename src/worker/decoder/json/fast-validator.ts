@@ -1,6 +1,7 @@
 /**
- * Validates events without creating values: accepts objects with each required field exactly once,
- * of its type and without escapes. It accepts a subset of the valid events; all others are left to
+ * Routes and validates events without creating values. One pass over an object locates the fields
+ * that any destination needs; a table then tells the destination, whether the required fields have
+ * their types, and the key. It accepts a subset of the valid events; all others are left to
  * `JSON.parse` and the schema, which also name errors.
  */
 import { COLON, INVALID, isDigit, jsonEnd, MINUS, stringEnd, ZERO } from './json-grammar.ts';
@@ -19,45 +20,121 @@ export type FieldType = 'string' | 'integer';
 /** Required fields of an event. */
 export type RequiredFields = Readonly<Record<string, FieldType>>;
 
-interface Field {
-  readonly name: Buffer;
-  /** Undefined for a field that is not required, only the key. */
-  readonly type: FieldType | undefined;
-  readonly isKey: boolean;
-  /** The first segment of a key path: the key is nested in it, which is left to the slow path. */
-  readonly holdsKey: boolean;
-  /** Bit in the set of seen fields. */
-  readonly bit: number;
+/** Requirements for the events of one destination. */
+export interface FastProfile {
+  readonly required: RequiredFields;
+  /** Name or path as in KeyField; it may be one of the required fields. Undefined = no key. */
+  readonly keyField: string | undefined;
+}
+
+/** Selects the profile of an event by the text of one of its fields. */
+export interface FastRouting {
+  /** Name or path as in KeyField. */
+  readonly field: string;
+  /** Indexes of profiles by the field's text. */
+  readonly values: ReadonlyMap<string, number>;
+  /** Index of the profile of events without the field; undefined = left to the slow path. */
+  readonly absent: number | undefined;
+  /** Index for all other texts; undefined = left to the slow path. */
+  readonly unknown: number | undefined;
+}
+
+/** Forms of the value of a field in the current object. */
+const ABSENT = 0;
+/** A string without escapes. */
+const PLAIN = 1;
+const ESCAPED = 2;
+/** An integer that is an exact double. */
+const INTEGER = 4;
+const OTHER = 8;
+
+const FORMS: Readonly<Record<FieldType, number>> = { string: PLAIN | ESCAPED, integer: INTEGER };
+
+/** A field by its index, with the forms that are accepted. */
+interface Requirement {
+  readonly field: number;
+  readonly forms: number;
+}
+
+/** A field that is named literally, or by a path. */
+interface Location {
+  readonly field: number;
+  /** First segment of a path: an object in it is left to the slow path. -1 = none. */
+  readonly head: number;
+}
+
+interface Profile {
+  readonly required: readonly Requirement[];
+  readonly key: Location | undefined;
+}
+
+interface RoutingValue {
+  readonly text: Buffer;
+  readonly profile: number;
 }
 
 /** Maximum digits of integers that are all exact doubles. */
 const INTEGER_DIGITS_MAX = 15;
+const NONE = -1;
 
 export class FastValidator {
-  readonly #fields: readonly Field[];
-  /** Bits of the required fields. */
-  readonly #required: number;
+  /** Names of the located fields. */
+  readonly #names: readonly Buffer[];
+  readonly #forms: Uint8Array;
+  /** Ranges of their values: of strings without the quotes. */
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  /** Undefined: events of this destination are left to the slow path. */
+  readonly #profiles: readonly (Profile | undefined)[];
+  readonly #routing: FastRouting | undefined;
+  readonly #routeBy: Location | undefined;
+  readonly #values: readonly RoutingValue[];
+  #profile = 0;
   #keyStart = 0;
-  #keyBytes = -1;
+  #keyBytes = NONE;
 
-  /** @param keyField name or path as in KeyField; it may be one of the required fields */
-  constructor(required: RequiredFields, keyField: string) {
-    const head = keyField.split('.')[0]!;
-    const names = [...new Set([...Object.keys(required), keyField, head])];
-    this.#fields = names.map((name, index) => {
-      const type = Object.hasOwn(required, name) ? required[name] : undefined;
-      const isKey = name === keyField;
-      const holdsKey = type === undefined && !isKey;
-      return { name: Buffer.from(name), type, isKey, holdsKey, bit: 1 << index };
+  /**
+   * @param profiles one per destination; undefined = its events are left to the slow path
+   * @param routing undefined = all events have the first profile
+   */
+  constructor(profiles: readonly (FastProfile | undefined)[], routing?: FastRouting) {
+    const names: string[] = [];
+    const indexOf = (name: string) => {
+      if (!names.includes(name)) names.push(name);
+      return names.indexOf(name);
+    };
+    const locate = (path: string) => {
+      const head = path.split('.')[0]!;
+      return { field: indexOf(path), head: head === path ? NONE : indexOf(head) };
+    };
+    this.#profiles = profiles.map((profile) => {
+      if (profile === undefined) return undefined;
+      const required = Object.entries(profile.required).map(([name, type]) => {
+        return { field: indexOf(name), forms: FORMS[type] };
+      });
+      const key = profile.keyField === undefined ? undefined : locate(profile.keyField);
+      return { required, key };
     });
-    this.#required = this.#fields.reduce((set, { type, bit }) => (type ? set | bit : set), 0);
+    this.#routing = routing;
+    this.#routeBy = routing && locate(routing.field);
+    this.#values = [...(routing?.values ?? [])].map(([text, profile]) => {
+      return { text: Buffer.from(text), profile };
+    });
+    this.#names = names.map((name) => Buffer.from(name));
+    this.#forms = new Uint8Array(names.length);
+    this.#starts = new Int32Array(names.length);
+    this.#ends = new Int32Array(names.length);
   }
 
-  /** Start of the key in the object accepted last. */
+  /** Index of the profile of the object accepted last. */
+  get profile(): number {
+    return this.#profile;
+  }
+  /** Start of its key. */
   get keyStart(): number {
     return this.#keyStart;
   }
-  /** Length of that key; -1 = no key. */
+  /** Length of its key; -1 = no key. */
   get keyBytes(): number {
     return this.#keyBytes;
   }
@@ -69,8 +146,8 @@ export class FastValidator {
    */
   objectEnd(bytes: Buffer, start: number, end: number, maxDepth: number): number {
     if (start >= end || bytes[start] !== OPEN_BRACE) return INVALID;
-    this.#keyBytes = -1;
-    let seen = 0;
+    const forms = this.#forms;
+    for (let field = 0; field < forms.length; field++) forms[field] = ABSENT;
     let at = start;
     do {
       const nameStart = afterBlank(bytes, at + 1, end) + 1;
@@ -81,46 +158,87 @@ export class FastValidator {
       if (at >= end || bytes[at] !== COLON) return INVALID;
       at = afterBlank(bytes, at + 1, end);
       const field = this.#fieldOf(bytes, nameStart, nameEnd);
-      if (field === undefined) at = valueEnd(bytes, at, end, maxDepth - 1);
-      else {
-        if (seen & field.bit) return INVALID;
-        seen |= field.bit;
-        at = this.#fieldEnd(field, bytes, at, end);
-      }
+      if (field === NONE) at = valueEnd(bytes, at, end, maxDepth - 1);
+      // Of duplicates, JSON.parse uses the last one.
+      else if (forms[field] !== ABSENT) return INVALID;
+      else at = this.#locate(field, bytes, at, end, maxDepth - 1);
       if (at === INVALID) return INVALID;
       at = afterBlank(bytes, at, end);
       if (at >= end) return INVALID;
     } while (bytes[at] === COMMA);
-    const whole = bytes[at] === CLOSE_BRACE && (seen & this.#required) === this.#required;
-    return whole ? at + 1 : INVALID;
+    return bytes[at] === CLOSE_BRACE && this.#accepts(bytes) ? at + 1 : INVALID;
   }
 
-  #fieldOf(bytes: Buffer, start: number, end: number): Field | undefined {
-    for (const field of this.#fields) if (isSame(field.name, bytes, start, end)) return field;
-    return undefined;
-  }
-
-  #fieldEnd(field: Field, bytes: Buffer, start: number, end: number): number {
-    const { type, isKey, holdsKey } = field;
-    if (holdsKey) return INVALID;
-    if (start < end && bytes[start] === QUOTE) {
-      if (type === 'integer') return INVALID;
-      if (!isKey) return textEnd(bytes, start, end);
-      const keyEnd = plainEnd(bytes, start + 1, end);
-      if (keyEnd === INVALID) return INVALID;
-      this.#keyStart = start + 1;
-      this.#keyBytes = keyEnd - start - 1;
-      return keyEnd + 1;
+  #fieldOf(bytes: Buffer, start: number, end: number): number {
+    const names = this.#names;
+    for (let field = 0; field < names.length; field++) {
+      if (isSame(names[field]!, bytes, start, end)) return field;
     }
-    // A key can be a number; other values of an untyped key field are left to the slow path.
-    if (type === 'string') return INVALID;
+    return NONE;
+  }
+
+  /** Records form and range of a field's value. @returns the offset after it, or {@link INVALID} */
+  #locate(field: number, bytes: Buffer, start: number, end: number, maxDepth: number): number {
+    if (start < end && bytes[start] === QUOTE) {
+      const plain = plainEnd(bytes, start + 1, end);
+      if (plain === INVALID) return this.#record(field, ESCAPED, start, stringEnd(bytes, start));
+      this.#record(field, PLAIN, start + 1, plain);
+      return plain + 1;
+    }
     const integer = integerEnd(bytes, start, end);
-    if (!isKey || integer === INVALID) return integer;
+    if (integer !== INVALID) return this.#record(field, INTEGER, start, integer);
+    return this.#record(field, OTHER, start, valueEnd(bytes, start, end, maxDepth));
+  }
+
+  #record(field: number, form: number, start: number, end: number): number {
+    this.#forms[field] = form;
+    this.#starts[field] = start;
+    this.#ends[field] = end;
+    return end;
+  }
+
+  /** Selects the profile, and finds the key. @returns whether the located fields satisfy it */
+  #accepts(bytes: Buffer): boolean {
+    const routing = this.#routing;
+    const index = routing === undefined ? 0 : this.#route(bytes, routing);
+    const profile = index === undefined ? undefined : this.#profiles[index];
+    if (profile === undefined) return false;
+    const forms = this.#forms;
+    for (const { field, forms: accepted } of profile.required) {
+      if ((forms[field]! & accepted) === 0) return false;
+    }
+    this.#profile = index!;
+    return this.#findKey(bytes, profile.key);
+  }
+
+  /** @returns false = the key is left to the slow path */
+  #findKey(bytes: Buffer, key: Location | undefined): boolean {
+    this.#keyBytes = NONE;
+    if (key === undefined) return true;
+    const { field, head } = key;
+    const form = this.#forms[field];
+    if (head !== NONE && this.#forms[head] === OTHER) return false;
+    if (form === ABSENT) return true;
+    if (form !== PLAIN && form !== INTEGER) return false;
+    const start = this.#starts[field]!;
     // The key of -0 is 0.
-    if (bytes[start] === MINUS && bytes[start + 1] === ZERO) return INVALID;
+    if (form === INTEGER && bytes[start] === MINUS && bytes[start + 1] === ZERO) return false;
     this.#keyStart = start;
-    this.#keyBytes = integer - start;
-    return integer;
+    this.#keyBytes = this.#ends[field]! - start;
+    return true;
+  }
+
+  /** Returns the index of the profile; undefined = left to the slow path. */
+  #route(bytes: Buffer, { absent, unknown }: FastRouting): number | undefined {
+    const { field, head } = this.#routeBy!;
+    if (head !== NONE && this.#forms[head] === OTHER) return undefined;
+    const form = this.#forms[field];
+    if (form === ABSENT) return absent;
+    if (form !== PLAIN) return undefined;
+    for (const { text, profile } of this.#values) {
+      if (isSame(text, bytes, this.#starts[field]!, this.#ends[field]!)) return profile;
+    }
+    return unknown;
   }
 }
 

@@ -16,8 +16,8 @@ export interface Slice {
   readonly sliceEvents: number;
 }
 
-/** Fields per event between the passes: start, end, start of the key, length of the key. */
-const SPAN_FIELDS = 4;
+/** Fields per event between the passes: start, end, start and length of the key, profile. */
+const SPAN_FIELDS = 5;
 /** In place of the key's length: not accepted by the fast validator. */
 const NOT_VALIDATED = -2;
 
@@ -84,6 +84,7 @@ function* findEvents(
       spans[span + 1] = end;
       spans[span + 2] = isValid ? fastValidator!.keyStart : 0;
       spans[span + 3] = isValid ? fastValidator!.keyBytes : NOT_VALIDATED;
+      spans[span + 4] = isValid ? fastValidator!.profile : 0;
     }
     events++;
     at = skipBlank(bytes, end);
@@ -113,9 +114,9 @@ function* emitEvents(
       yield index - before;
       [before, from] = [index, start];
     }
-    if (keyBytes !== NOT_VALIDATED)
-      sink.validEvent(index, bytes, start, end, spans[span + 2]!, keyBytes);
-    else emitText(index, bytes, start, end, bounds, sink);
+    if (keyBytes !== NOT_VALIDATED) {
+      sink.validEvent(index, bytes, start, end, spans[span + 2]!, keyBytes, spans[span + 4]!);
+    } else emitText(index, bytes, start, end, bounds, sink);
   }
   yield events - before;
 }

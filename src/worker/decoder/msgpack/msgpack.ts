@@ -71,6 +71,7 @@ function emitLine(
   const { fastValidator } = sink;
   const isShort = end - start <= bounds.maxEventBytes;
   if (isShort && fastValidator?.objectEnd(json, start, end, bounds.maxDepth) === end) {
-    sink.validEvent(index, json, start, end, fastValidator.keyStart, fastValidator.keyBytes);
+    const { keyStart, keyBytes, profile } = fastValidator;
+    sink.validEvent(index, json, start, end, keyStart, keyBytes, profile);
   } else emitText(index, json, start, end, bounds, sink);
 }

@@ -10,6 +10,7 @@ import type { DecodeBounds } from '../../decoder/event-sink.ts';
 import type { FrameProgress, Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
+import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
 import { Fifo, type Slicer } from '../slicer.ts';
 import { BodySlots } from './body-slots.ts';
@@ -49,6 +50,7 @@ export interface ReceivedBody {
   readonly bytes: Buffer;
   readonly media: MediaType;
   readonly encoding: Encoding | 'identity';
+  readonly route: Route;
   /** Rate limits of its sender; undefined = none. */
   readonly buckets: Buckets | undefined;
   /** Name of its sender's key or token; empty without authentication. */
@@ -225,7 +227,7 @@ export class BodyDecoder {
         if (reply === undefined) body.allocation.pin();
         // The intake has served other frames since the last slice.
         reply ??= this.#begin(body);
-        if (progress !== undefined) intake.resume(reply, FRAME, body.buckets, progress);
+        if (progress !== undefined) intake.resume(reply, FRAME, body.route, body.buckets, progress);
         const slice = slices.next();
         progress = intake.progress;
         if (!slice.done) {
@@ -276,10 +278,11 @@ export class BodyDecoder {
     this.#end(body, reply, body.receivedBytes);
   }
 
-  #begin({ receivedBytes, buckets, identity, response, completeAtMs }: PendingBody): HttpReply {
+  #begin(body: PendingBody): HttpReply {
+    const { receivedBytes, route, buckets, identity, response, completeAtMs } = body;
     const { intake, budget, counters } = this.#options;
     const reply = new HttpReply(identity, budget, (content) => response.respond(content));
-    intake.begin(reply, FRAME, false, buckets, completeAtMs);
+    intake.begin(reply, FRAME, route, false, buckets, completeAtMs);
     counters.add(RECEIVED_BYTES, receivedBytes);
     return reply;
   }
@@ -301,7 +304,7 @@ export class BodyDecoder {
 
 /** Field by field: with spread objects, the memory of a request stays in use until a full GC. */
 function pendingBody(
-  { bytes, media, encoding, buckets, identity, sender }: ReceivedBody,
+  { bytes, media, encoding, route, buckets, identity, sender }: ReceivedBody,
   receivedBytes: number,
   response: PendingResponse,
 ): PendingBody {
@@ -310,6 +313,7 @@ function pendingBody(
     bytes,
     media,
     encoding,
+    route,
     buckets,
     identity,
     sender,

@@ -1,7 +1,7 @@
 import { LIMITS } from '../../../config/limits.ts';
-import type { AuthFailure, AuthResult, Identity } from '../../admission/identity.ts';
 import type { ChunkFloodDetector } from '../../overload/flood.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
+import type { Authorization, Authorized, Unauthorized } from '../authorize.ts';
 import type { HttpResponse } from '../transport/transport.ts';
 import { inheritClosing } from './framing.ts';
 
@@ -13,11 +13,11 @@ export interface BodySource {
   resume(): void;
 }
 
-/** Receives the result of authentication. */
+/** Receives the result of authorization. */
 export interface DeferredBodyHandler {
-  authenticated(sender: Identity): void;
-  /** Authentication failed: the reader was aborted. */
-  rejected(code: AuthFailure): void;
+  authorized(sender: Authorized): void;
+  /** Authorization failed: the reader was aborted. */
+  rejected(code: Unauthorized): void;
   /** The body was evicted because memory was short: the reader was aborted. */
   evicted(): void;
   /** The body arrives as a flood of tiny chunks: close its connection. */
@@ -29,7 +29,7 @@ export interface DeferredBodyHandler {
 type Chunk = readonly [bytes: ArrayBuffer, isLast: boolean];
 
 /**
- * A body that is read only after its sender is authenticated. uWebSockets.js requires handlers
+ * A body that is read only after its sender is authorized. uWebSockets.js requires handlers
  * before the request handler returns; chunks it has already read from the socket are still
  * delivered, and are kept.
  */
@@ -44,7 +44,7 @@ export class DeferredBody implements BodySource {
 
   constructor(
     response: HttpResponse,
-    auth: Promise<AuthResult>,
+    auth: Promise<Authorization>,
     memory: InputMemory,
     chunks: ChunkFloodDetector,
     handler: DeferredBodyHandler,
@@ -85,7 +85,7 @@ export class DeferredBody implements BodySource {
     if (this.#chunks === undefined) this.#response.pause();
   }
 
-  /** Has no effect before authentication: more chunks would arrive, without a bound. */
+  /** Has no effect before authorization: more chunks would arrive, without a bound. */
   resume(): void {
     if (this.#chunks === undefined) this.#response.resume();
   }
@@ -103,7 +103,7 @@ export class DeferredBody implements BodySource {
     this.#aborted?.();
   }
 
-  #finish(auth: AuthResult, { authenticated, rejected }: DeferredBodyHandler): void {
+  #finish(auth: Authorization, { authorized, rejected }: DeferredBodyHandler): void {
     if (this.#ended) return;
     const chunks = this.#chunks ?? [];
     this.#chunks = undefined;
@@ -114,7 +114,7 @@ export class DeferredBody implements BodySource {
       rejected(auth);
       return;
     }
-    authenticated(auth);
+    authorized(auth);
     for (const [bytes, isLast] of chunks) this.#data?.(bytes, isLast);
   }
 }

@@ -1,20 +1,25 @@
+import assert from 'node:assert/strict';
 import { LIMITS } from '../../../config/limits.ts';
 import type { Readiness } from '../../../ipc.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { pageFile } from '../../../page/page.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
-import type { AuthFailure, AuthResult, Identity } from '../../admission/identity.ts';
 import { mergeBuckets } from '../../admission/token-bucket.ts';
 import type { MemoryLimit } from '../../overload/memory-limit.ts';
+import type { StreamTable } from '../../streams/stream-table.ts';
 import {
-  authenticateRequest,
-  authFailureResponse,
+  type Authorization,
+  type Authorized,
+  authorizeRequest,
   connectionLimitResponse,
   originTrust,
   resolveUnlessAborted,
+  type Unauthorized,
+  unauthorizedResponse,
 } from '../authorize.ts';
 import { closeAfterError } from '../fault-containment.ts';
+import { EVENTS_PATH, isUnder, WEB_SOCKET_PATH } from '../paths.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 import { BodyDecoder, type BodyDecoderOptions, NO_BYTES } from './body-decoder.ts';
 import { PausedBodies, readBody } from './body-reader.ts';
@@ -29,13 +34,15 @@ import { PendingResponse } from './pending-response.ts';
 import {
   countRejected,
   errorResponse,
+  inputMemoryResponse,
   jsonBody,
-  RETRY_SOON,
+  memoryLimitResponse,
   type ResponseContent,
   requestError,
   type SendOptions,
   send,
   sendInTurn,
+  tooLargeResponse,
 } from './responses.ts';
 
 const NOT_UPGRADED = cells('forebay_handshakes_refused_total', ['bad_request']).bad_request;
@@ -44,6 +51,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 export interface HttpHandlerOptions extends BodyDecoderOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
+  readonly streams: StreamTable;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   /** Minimum rate of a body after a grace period. */
   readonly minBodyBytesPerSecond: number;
@@ -106,7 +114,7 @@ export class HttpHandler {
     }
     if (expectation === 'continue') continueRequest(response, request);
     const path = request.getUrl();
-    if (path === '/events') return this.#handleEvents(response, request);
+    if (this.#takesEvents(path)) return this.#handleEvents(response, request);
     const method = request.getCaseSensitiveMethod();
     if (path === '/page.json' && (method === 'GET' || method === 'HEAD')) {
       return this.#handlePage(response, request, method === 'HEAD');
@@ -154,7 +162,7 @@ export class HttpHandler {
         const readiness = this.#options.readiness();
         return { status: readiness.ready ? 200 : 503, body: jsonBody(readiness) };
       }
-      case '/ws': {
+      case WEB_SOCKET_PATH: {
         const headers = { Upgrade: 'websocket', Connection: 'Upgrade' };
         return errorResponse(426, 'bad_request', 'this path requires a WebSocket upgrade', headers);
       }
@@ -172,9 +180,16 @@ export class HttpHandler {
     return this.#draining || !admission.keepAlive(admission.peerKeyOf(response));
   }
 
+  /** Returns whether a path takes events: without a stream file, only `/events` itself. */
+  #takesEvents(path: string): boolean {
+    return (
+      path === EVENTS_PATH || (this.#options.streams.areDeclared && isUnder(EVENTS_PATH, path))
+    );
+  }
+
   /** Headers for a response that depends on the request's head only. */
   #cors(request: HttpRequest): Readonly<Record<string, string>> | undefined {
-    if (request.getUrl() !== '/events') return undefined;
+    if (!this.#takesEvents(request.getUrl())) return undefined;
     return corsHeaders(
       request.getHeader('origin'),
       originTrust(this.#options.authenticator, request),
@@ -198,9 +213,9 @@ export class HttpHandler {
     if (trust === 'none') {
       return this.#respond(response, request, requestError('forbidden_origin'), headers);
     }
-    const auth = authenticateRequest(this.#options.authenticator, request);
+    const auth = authorizeRequest(this.#options.authenticator, this.#options.streams, request);
     if (typeof auth === 'string') {
-      return this.#respond(response, request, authFailureResponse(auth), headers);
+      return this.#respond(response, request, unauthorizedResponse(auth), headers);
     }
     const media = mediaTypeOf(request.getHeader('content-type'));
     if ('status' in media) return this.#respond(response, request, media, headers);
@@ -228,9 +243,9 @@ export class HttpHandler {
       this.#unanswered--;
       admission.leaveRequest(addressKey);
     };
-    let sender = auth instanceof Promise ? undefined : auth;
-    const authenticated = (identity: Identity) => {
-      sender = identity;
+    let authorized = auth instanceof Promise ? undefined : auth;
+    const onAuthorized = (sender: Authorized) => {
+      authorized = sender;
     };
     const isDeferred = auth instanceof Promise;
     const end = (content: ResponseContent) => {
@@ -239,7 +254,7 @@ export class HttpHandler {
       this.#rejectBody(response, content, { headers, close: true });
     };
     const deferred = isDeferred
-      ? this.#deferBody(response, auth, headers, authenticated)
+      ? this.#deferBody(response, auth, headers, onAuthorized)
       : undefined;
     const pendingResponse = () =>
       new PendingResponse(response, headers, (answered) => {
@@ -247,10 +262,11 @@ export class HttpHandler {
         return answered && this.#closesAfter(response);
       });
     const received = (bytes: Buffer) => {
-      const { buckets: keyBuckets, name = '' } = sender ?? {};
-      const buckets = mergeBuckets(admission.bucketsOf(addressKey), keyBuckets);
-      const senderKey = name === '' ? addressKey : `key ${name}`;
-      return { bytes, media, encoding, buckets, identity: name, sender: senderKey };
+      assert(authorized !== undefined, 'no body is read before its sender is authorized');
+      const { route, identity } = authorized;
+      const buckets = mergeBuckets(admission.bucketsOf(addressKey), identity.buckets);
+      const sender = identity.name === '' ? addressKey : `key ${identity.name}`;
+      return { bytes, media, encoding, route, buckets, identity: identity.name, sender };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       complete: (body) => {
@@ -275,15 +291,15 @@ export class HttpHandler {
     });
   }
 
-  /** Defers the body until its sender is authenticated. */
+  /** Defers the body until its sender is authorized. */
   #deferBody(
     response: HttpResponse,
-    auth: Promise<AuthResult>,
+    auth: Promise<Authorization>,
     headers: Readonly<Record<string, string>>,
-    authenticated: (sender: Identity) => void,
+    authorized: (sender: Authorized) => void,
   ): DeferredBody {
-    const rejected = (code: AuthFailure) => {
-      const content = authFailureResponse(code);
+    const rejected = (code: Unauthorized) => {
+      const content = unauthorizedResponse(code);
       countRejected(this.#options.counters, content);
       send(response, content, { headers, close: this.#closesAfter(response) && 'announced' });
     };
@@ -294,7 +310,7 @@ export class HttpHandler {
     };
     const failed = (error: unknown) => closeAfterError(response, this.#options.log, error);
     const flooded = () => this.#terminate(response);
-    const handler = { authenticated, rejected, evicted, flooded, failed };
+    const handler = { authorized, rejected, evicted, flooded, failed };
     const chunks = this.#paused.createFloodDetector();
     return new DeferredBody(response, auth, this.#options.inputMemory, chunks, handler);
   }
@@ -330,20 +346,4 @@ export class HttpHandler {
     const ends = close || (headOnly && this.#options.memory.exceeded);
     sendInTurn(this.#options.turn, response, content, { headers, headOnly, close: ends });
   }
-}
-
-/** The body is not kept: uWebSockets.js skips it. */
-function memoryLimitResponse(): ResponseContent {
-  return errorResponse(503, 'buffer_full', 'memory limit reached', RETRY_SOON);
-}
-
-/** Rejects an evicted body. None of its events were stored. */
-function inputMemoryResponse(): ResponseContent {
-  const message =
-    'memory for incomplete input was exhausted, and this body held a large share of it';
-  return errorResponse(408, 'request_timeout', message, RETRY_SOON);
-}
-
-function tooLargeResponse(): ResponseContent {
-  return errorResponse(413, 'too_large', `a body may have up to ${LIMITS.bodyBytes} bytes`);
 }

@@ -41,7 +41,7 @@ export function pageResponse(
     return Promise.resolve(content({ rejected: 'unauthorized' }));
   }
   // The request is valid only until the first await.
-  const authenticated = Promise.resolve(authenticateRequest(authenticator, request));
+  const authenticated = Promise.resolve(authenticateRequest(authenticator, request, false));
   return authenticated.then(async (auth) => {
     if (typeof auth === 'string') return content({ rejected: auth });
     const { topic, brokers, idField, keyField } = settings;

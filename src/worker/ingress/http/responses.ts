@@ -4,6 +4,7 @@ import {
   REQUEST_CODES,
   type RequestCode,
   requestCodes,
+  streamCodes,
 } from '../../../common/errors.ts';
 import { LIMITS } from '../../../config/limits.ts';
 import { type Counters, cells } from '../../../metrics/counters.ts';
@@ -179,6 +180,7 @@ function writeHeaders(
 
 const REFUSED = cells('forebay_requests_refused_total', [
   ...requestCodes,
+  ...streamCodes,
   'too_large',
   'buffer_full',
 ]);
@@ -206,4 +208,21 @@ export function requestError(
 ): ResponseContent {
   const entry = REQUEST_CODES[code];
   return errorResponse('http' in entry ? entry.http : 400, code, entry.text, headers);
+}
+
+/** Returns the response above the memory limit. The body is not kept: it is skipped. */
+export function memoryLimitResponse(): ResponseContent {
+  return errorResponse(503, 'buffer_full', 'memory limit reached', RETRY_SOON);
+}
+
+/** Returns the response to an evicted body. None of its events were stored. */
+export function inputMemoryResponse(): ResponseContent {
+  const message =
+    'memory for incomplete input was exhausted, and this body held a large share of it';
+  return errorResponse(408, 'request_timeout', message, RETRY_SOON);
+}
+
+/** Returns the response to a body that is too long. */
+export function tooLargeResponse(): ResponseContent {
+  return errorResponse(413, 'too_large', `a body may have up to ${LIMITS.bodyBytes} bytes`);
 }

@@ -162,7 +162,7 @@ export interface App {
   filter(handler: (connection: AcceptedConnection, change: number) => void): App;
   /** Registers the handler of all requests without another one; `pattern` is `/*`. */
   any(pattern: string, handler: Handler): App;
-  /** Registers the WebSockets of a path. */
+  /** Registers the WebSockets of a path, or with `/*` of all paths below it. */
   ws<T>(pattern: string, behavior: WebSocketBehavior<T>): App;
   /**
    * Listens on a port that other workers share. Calls `done` once, before it returns or later, with

@@ -7,6 +7,8 @@ import type { AddressKey } from '../../admission/address.ts';
 import type { Identity } from '../../admission/identity.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
 import type { Allocation } from '../../overload/input-memory.ts';
+import type { Route } from '../../streams/route.ts';
+import type { Sender } from '../../streams/stream.ts';
 import type { WebSocket } from '../transport/transport.ts';
 import type { FrameSource } from './frames.ts';
 import type { Goaway } from './goaway.ts';
@@ -15,7 +17,14 @@ import type { Goaway } from './goaway.ts';
 export interface Connection extends FrameSource {
   readonly acknowledged: boolean;
   readonly identity: Identity;
+  /** Stream in its path; undefined = none. */
+  readonly streamName: string | undefined;
+  sender: Sender;
+  /** `identity.streams` as of the route. */
+  permitted: ReadonlySet<string> | undefined;
   readonly addressKey: AddressKey;
+  /** Destination of its events, by its path and identity. */
+  route: Route;
   /** Rate limits of the connection and its address. */
   readonly ownBuckets: Buckets;
   /** `ownBuckets` and the limits of the client's key, as of the last check. */

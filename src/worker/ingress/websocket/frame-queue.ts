@@ -1,5 +1,6 @@
 import { LIMITS } from '../../../config/limits.ts';
 import type { Allocation } from '../../overload/input-memory.ts';
+import type { Route } from '../../streams/route.ts';
 import { Fifo, type SlicedTask, type Slicer } from '../slicer.ts';
 
 /** A frame as received. */
@@ -10,6 +11,8 @@ export interface Frame {
   readonly number: number;
   /** By the monotonic clock; undefined = now. */
   readonly arrivedMs: number | undefined;
+  /** Destination of its events, fixed when it arrived. */
+  readonly route: Route;
   /** Received after the grace period of its connection. */
   readonly tooLate: boolean;
 }

@@ -15,6 +15,7 @@ import type { Intake } from '../../intake/intake.ts';
 import type { Inflow } from '../../overload/flood.ts';
 import type { InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
+import type { Route } from '../../streams/route.ts';
 import { rethrowAssertion } from '../fault-containment.ts';
 import type { Slicer } from '../slicer.ts';
 import { type Frame, FrameQueue } from './frame-queue.ts';
@@ -42,6 +43,7 @@ export interface FramesOptions {
 export interface FrameSource {
   readonly stream: AckStream | undefined;
   readonly owner: Owner;
+  readonly route: Route;
   readonly buckets: Buckets | undefined;
   readonly goaway: Goaway | undefined;
   readonly inflow: Inflow;
@@ -85,7 +87,7 @@ export class Frames {
     message: ArrayBuffer,
     isBinary: boolean,
   ): 'credit_exceeded' | 'flooding' | undefined {
-    const { stream } = source;
+    const { stream, route } = source;
     const { turn, slicer } = this.#options;
     const { byteLength } = message;
     const number = stream === undefined ? PLAIN_FRAME : stream.beginFrame(byteLength);
@@ -93,11 +95,12 @@ export class Frames {
     const tooLate = source.goaway?.isGraceOver() ?? false;
     const bytes = Buffer.from(message);
     if (turn.spend(byteLength) && !slicer.hasPendingInput) {
-      this.#decode(source, { bytes, isBinary, number, arrivedMs: undefined, tooLate });
+      this.#decode(source, { bytes, isBinary, number, route, arrivedMs: undefined, tooLate });
       return undefined;
     }
     const arrivedMs = performance.now();
-    this.#enqueue(source, { bytes: Buffer.from(bytes), isBinary, number, arrivedMs, tooLate });
+    const copy = Buffer.from(bytes);
+    this.#enqueue(source, { bytes: copy, isBinary, number, route, arrivedMs, tooLate });
     // Credit bounds the frames of a stream.
     return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
@@ -174,9 +177,9 @@ export class Frames {
 
   #decode(source: FrameSource, frame: Frame): void {
     const { counters, intake } = this.#options;
-    const { number, bytes, isBinary, arrivedMs, tooLate } = frame;
+    const { number, bytes, isBinary, route, arrivedMs, tooLate } = frame;
     counters.add(RECEIVED_BYTES, bytes.length);
-    intake.begin(source.owner, number, tooLate, source.buckets, arrivedMs);
+    intake.begin(source.owner, number, route, tooLate, source.buckets, arrivedMs);
     counters.add(RECEIVED, intake.rejectIfInDebt() ? 1 : this.#decodeOrReject(bytes, isBinary));
     intake.end(bytes.length);
     if (++this.#uncounted === LIMITS.decodeSample) {

@@ -6,14 +6,17 @@ import { type Counters, cells } from '../../../metrics/counters.ts';
 import type { AddressKey } from '../../admission/address.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
-import type { AuthResult, Identity } from '../../admission/identity.ts';
+import type { AuthResult } from '../../admission/identity.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
+import type { StreamTable } from '../../streams/stream-table.ts';
 import {
+  type Authorized,
   authenticateHandshake,
-  authFailureResponse,
+  authorized,
   connectionLimitResponse,
   originTrust,
   resolveUnlessAborted,
+  unauthorizedResponse,
 } from '../authorize.ts';
 import { closeAfterError } from '../fault-containment.ts';
 import { expectationOf } from '../http/expectation.ts';
@@ -26,6 +29,7 @@ import {
   type SendOptions,
   sendInTurn,
 } from '../http/responses.ts';
+import { streamNameIn, WEB_SOCKET_PATH } from '../paths.ts';
 import { Fifo } from '../slicer.ts';
 import type { HttpRequest, HttpResponse } from '../transport/transport.ts';
 
@@ -36,6 +40,8 @@ const REJECTIONS = [
   'forbidden_origin',
   'unauthorized',
   'identity_unavailable',
+  'unknown_stream',
+  'forbidden_stream',
   'draining',
   'too_many_connections',
   'request_timeout',
@@ -49,20 +55,28 @@ export interface Handshake {
   /** Its `Sec-WebSocket-Key`. */
   readonly webSocketKey: string;
   readonly addressKey: AddressKey;
+  /** Stream in its path; undefined = none. */
+  readonly streamName: string | undefined;
+  /** Origin of its page; '' = none was sent. */
+  readonly origin: string;
   readonly context: object;
 }
 
 export interface UpgradeOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
+  readonly streams: StreamTable;
   readonly counters: Counters;
   readonly turn: TurnBudget;
   readonly log: Logger;
 }
 
+/** Upgrades a connection. */
+type Accept = (response: HttpResponse, handshake: Handshake, sender: Authorized) => void;
+
 export class Upgrades {
   readonly #options: UpgradeOptions;
-  readonly #accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void;
+  readonly #accept: Accept;
   /** Handshakes that wait for authentication or for another turn. */
   #pending = 0;
   /** Handshakes decided in this turn, and those that wait for another one. */
@@ -71,10 +85,7 @@ export class Upgrades {
   #rejecting = false;
 
   /** @param accept upgrades the connection */
-  constructor(
-    options: UpgradeOptions,
-    accept: (response: HttpResponse, handshake: Handshake, identity: Identity) => void,
-  ) {
+  constructor(options: UpgradeOptions, accept: Accept) {
     this.#options = options;
     this.#accept = accept;
   }
@@ -104,7 +115,7 @@ export class Upgrades {
   }
 
   #handleUpgrade(response: HttpResponse, request: HttpRequest, context: object): void {
-    const { authenticator, admission, log } = this.#options;
+    const { authenticator, admission, streams, log } = this.#options;
     markClosing(response, request);
     const fault = handshakeFault(request);
     if (fault !== undefined) {
@@ -129,8 +140,11 @@ export class Upgrades {
     const names = requested.map((name) => name.trim());
     const acknowledged = names.includes(SUBPROTOCOL);
     const webSocketKey = request.getHeader('sec-websocket-key');
-    const handshake = { acknowledged, webSocketKey, addressKey, context };
-    const auth = authenticateHandshake(authenticator, request, names);
+    const streamName = streamNameIn(WEB_SOCKET_PATH, request.getUrl());
+    const origin = request.getHeader('origin');
+    const handshake = { acknowledged, webSocketKey, addressKey, streamName, origin, context };
+    const isOpen = streams.isOpen(streamName);
+    const auth = authenticateHandshake(authenticator, request, names, isOpen);
     if (!(auth instanceof Promise) && this.#fitsTurn()) {
       return this.#finish(response, handshake, auth);
     }
@@ -180,8 +194,11 @@ export class Upgrades {
   }
 
   #finish(response: HttpResponse, handshake: Handshake, auth: AuthResult): void {
-    if (typeof auth === 'string') this.#reject(response, auth, authFailureResponse(auth));
-    else this.#accept(response, handshake, auth);
+    const { streamName, origin, acknowledged } = handshake;
+    const { streams } = this.#options;
+    const result = authorized(auth, streams, streamName, { origin, plain: !acknowledged });
+    if (typeof result === 'string') this.#reject(response, result, unauthorizedResponse(result));
+    else this.#accept(response, handshake, result);
   }
 
   #reject(

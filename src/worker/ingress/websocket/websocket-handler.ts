@@ -1,5 +1,5 @@
 /**
- * `/ws`: handshakes, incoming frames, outgoing acknowledgements.
+ * WebSockets: handshakes, incoming frames, outgoing acknowledgements.
  * Invariant: a connection is in `#sockets` from open to close. It is ended once, and the reason of
  * that is counted.
  */
@@ -7,9 +7,9 @@ import { LIMITS } from '../../../config/limits.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
-import type { Identity } from '../../admission/identity.ts';
 import { mergeBuckets, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
 import { Inflow } from '../../overload/flood.ts';
+import type { Authorized } from '../authorize.ts';
 import type { WebSocket, WebSocketBehavior } from '../transport/transport.ts';
 import { type Connection, closeReason, longestSilent } from './connection.ts';
 import { Frames, type FramesOptions } from './frames.ts';
@@ -56,9 +56,9 @@ export class WebSocketHandler {
   constructor(options: WebSocketHandlerOptions) {
     this.#options = options;
     this.#frames = new Frames(options);
-    this.#upgrades = new Upgrades(options, (response, handshake, identity) => {
+    this.#upgrades = new Upgrades(options, (response, handshake, sender) => {
       const { acknowledged, webSocketKey, context } = handshake;
-      const connection = this.#connection(handshake, identity);
+      const connection = this.#connection(handshake, sender);
       response.upgrade(connection, webSocketKey, acknowledged ? SUBPROTOCOL : '', '', context);
     });
     const { maxAgeMs, authenticator } = options;
@@ -135,7 +135,7 @@ export class WebSocketHandler {
     }
   }
 
-  /** Ends connections whose key or token has expired, and applies changed rates. */
+  /** Ends connections whose key or token has expired, and applies changed rates and streams. */
   checkIdentities(): void {
     const nowMs = Date.now();
     for (const socket of [...this.#sockets]) {
@@ -145,11 +145,25 @@ export class WebSocketHandler {
       if (identity.isExpired(nowMs)) {
         this.#options.authenticator.logExpired(identity);
         this.#end(socket, 1008, 'unauthorized');
-      } else if (connection.keyBuckets !== identity.buckets) {
+        continue;
+      }
+      if (connection.keyBuckets !== identity.buckets) {
         connection.keyBuckets = identity.buckets;
         connection.buckets = mergeBuckets(connection.ownBuckets, connection.keyBuckets);
       }
+      if (connection.permitted !== identity.streams) this.#reroute(connection);
     }
+  }
+
+  /** Applies changed permissions from the next frame on, and announces them. */
+  #reroute(connection: Connection): void {
+    const { streams } = this.#options;
+    const { sender, streamName, route, identity } = connection;
+    const known = new Set([...(sender.known ?? []), ...route.names]);
+    connection.sender = { ...sender, known };
+    connection.permitted = identity.streams;
+    connection.route = streams.routeOf(streamName, connection.sender);
+    if (streams.areDeclared) connection.stream?.announceStreams(connection.route.names);
   }
 
   /**
@@ -175,7 +189,10 @@ export class WebSocketHandler {
     for (const socket of [...this.#sockets]) this.#end(socket, 1012, 'restart');
   }
 
-  #connection({ acknowledged, addressKey }: Handshake, identity: Identity): Connection {
+  #connection(
+    { acknowledged, addressKey, streamName, origin }: Handshake,
+    { identity, route }: Authorized,
+  ): Connection {
     const { connectionRate, maxAgeMs, admission } = this.#options;
     const connectionBuckets = connectionRate ? [new TokenBucket(connectionRate)] : [];
     const ownBuckets = [...connectionBuckets, ...admission.bucketsOf(addressKey)];
@@ -183,6 +200,10 @@ export class WebSocketHandler {
       acknowledged,
       identity,
       addressKey,
+      streamName,
+      sender: { identity, origin, plain: !acknowledged },
+      permitted: identity.streams,
+      route,
       ownBuckets,
       buckets: mergeBuckets(ownBuckets, identity.buckets),
       keyBuckets: identity.buckets,
@@ -219,7 +240,7 @@ export class WebSocketHandler {
     connection.stream = acknowledger.createStream(channel, connection.identity.name);
     connection.owner = connection.stream;
     this.#streams++;
-    connection.stream.hello();
+    connection.stream.hello(this.#options.streams.areDeclared ? connection.route.names : undefined);
     if (this.#draining) this.#goAway(socket, 'restart');
   }
 

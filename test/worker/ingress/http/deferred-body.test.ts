@@ -2,35 +2,35 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { LIMITS, MIB } from '../../../../src/config/limits.ts';
-import {
-  ANONYMOUS,
-  type AuthResult,
-  type Identity,
-} from '../../../../src/worker/admission/identity.ts';
+import { ANONYMOUS } from '../../../../src/worker/admission/identity.ts';
+import type { Authorization, Authorized } from '../../../../src/worker/ingress/authorize.ts';
 import { DeferredBody } from '../../../../src/worker/ingress/http/deferred-body.ts';
 import { ChunkFloodDetector } from '../../../../src/worker/overload/flood.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
+import { RejectingRoute } from '../../../../src/worker/streams/route.ts';
 import { FakeResponse } from '../../../fakes/uws.ts';
+
+const SENDER: Authorized = { identity: ANONYMOUS, route: new RejectingRoute('unknown_stream') };
 
 /** A request whose chunks and authentication complete when the test says so. */
 class Request extends FakeResponse {
   /** The authenticated sender. */
-  sender: Identity | undefined;
+  sender: Authorized | undefined;
   readonly calls: string[] = [];
   /** Default limit: two chunks of 5 bytes together. */
   readonly memory: InputMemory;
-  authenticate!: (auth: AuthResult) => void;
+  authenticate!: (auth: Authorization) => void;
 
   readonly turn = { spent: false, number: 1, spend: () => !this.turn.spent };
 
   constructor(memoryBytes = 5 + 2 * LIMITS.chunkOverheadBytes) {
     super();
     this.memory = new InputMemory(memoryBytes);
-    const auth = new Promise<AuthResult>((resolve) => {
+    const auth = new Promise<Authorization>((resolve) => {
       this.authenticate = resolve;
     });
     const body = new DeferredBody(this, auth, this.memory, new ChunkFloodDetector(this.turn), {
-      authenticated: (sender) => {
+      authorized: (sender) => {
         this.sender = sender;
       },
       rejected: (code) => this.calls.push(code),
@@ -58,7 +58,7 @@ test('a body is read only after authentication; earlier chunks are then delivere
   request.part('b');
   await turn();
   assert.deepEqual(request.calls, []);
-  request.authenticate(ANONYMOUS);
+  request.authenticate(SENDER);
   await turn();
   assert.deepEqual(request.calls, ['a', 'b']);
   assert(!request.paused, 'the socket is resumed');
@@ -78,7 +78,7 @@ test('failed authentication is reported once, and the body is not read', async (
 });
 
 test('a client that disconnects earlier gets no response; the reader is aborted once', async () => {
-  for (const auth of [ANONYMOUS, 'unauthorized'] as const) {
+  for (const auth of [SENDER, 'unauthorized'] as const) {
     const request = new Request();
     request.part('a', true);
     request.abort();
@@ -91,7 +91,7 @@ test('a client that disconnects earlier gets no response; the reader is aborted 
 test('the reader is aborted when a client disconnects after authentication', async () => {
   const request = new Request();
   request.part('a', true);
-  request.authenticate(ANONYMOUS);
+  request.authenticate(SENDER);
   await turn();
   request.abort();
   assert.deepEqual(request.calls, ['a.', 'aborted']);
@@ -100,7 +100,7 @@ test('the reader is aborted when a client disconnects after authentication', asy
 test('an error thrown by the reader is reported', async () => {
   const request = new Request();
   request.part('throw', true);
-  request.authenticate(ANONYMOUS);
+  request.authenticate(SENDER);
   await turn();
   assert.deepEqual(request.calls, ['Error: thrown']);
 });
@@ -110,7 +110,7 @@ test('chunks are charged until authentication completes, no longer', async () =>
   request.part('abc');
   request.part('de');
   assert.equal(request.memory.bytes, 5 + 2 * LIMITS.chunkOverheadBytes, 'chunks may be short');
-  request.authenticate(ANONYMOUS);
+  request.authenticate(SENDER);
   await turn();
   assert.equal(request.memory.bytes, 0);
   for (const end of ['unauthorized', 'abort'] as const) {
@@ -128,7 +128,7 @@ test('eviction is reported once, whatever authentication returns, and the body i
   request.part('0123456789');
   request.part('a', true);
   request.part('b', true);
-  request.authenticate(ANONYMOUS);
+  request.authenticate(SENDER);
   await turn();
   assert.deepEqual(request.calls, ['aborted', 'evicted']);
   assert.deepEqual([request.memory.bytes, request.paused], [0, false]);

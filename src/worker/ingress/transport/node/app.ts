@@ -45,11 +45,15 @@ const FRAME_PACKETS = 4_096;
 /** Length of a `Sec-WebSocket-Key`: 16 bytes in Base64. */
 const KEY_LENGTH = 24;
 
-/** The WebSockets of a path. */
+/** The WebSockets of a path, or with `/*` of all paths below it. */
 interface WebSocketRoute {
-  readonly path: string;
+  readonly pattern: string;
   readonly behavior: WebSocketBehavior<unknown>;
   readonly server: WebSocketServer;
+}
+
+function matches(pattern: string, path: string): boolean {
+  return pattern.endsWith('/*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
 }
 
 /** A port served by node:http and ws. */
@@ -66,7 +70,7 @@ export class NodeApp implements App {
   readonly #webSockets = new Set<NodeWebSocket<unknown>>();
   #filter: Filter = () => {};
   #handler: Handler = () => {};
-  #route: WebSocketRoute | undefined;
+  readonly #routes: WebSocketRoute[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   /** @param secureContext for TLS; undefined = plain text */
@@ -75,7 +79,7 @@ export class NodeApp implements App {
     const options = { allowHalfOpen: true, noDelay: true };
     this.#server = createTcpServer(options, (socket) => this.#accept(socket));
     this.#http = createHttpServer({
-      IncomingMessage: upgradableMessage((request) => this.#isHandshake(request)),
+      IncomingMessage: upgradableMessage((request) => this.#routeOf(request) !== undefined),
       maxHeaderSize: LIMITS.headersBytes,
       // Missing hosts and slow clients are handled here.
       requireHostHeader: false,
@@ -105,7 +109,7 @@ export class NodeApp implements App {
     return this;
   }
 
-  ws<T>(path: string, behavior: WebSocketBehavior<T>): this {
+  ws<T>(pattern: string, behavior: WebSocketBehavior<T>): this {
     // Its type declarations lack two of them.
     const options: ServerOptions & { closeTimeout: number; maxBufferedChunks: number } = {
       noServer: true,
@@ -119,7 +123,7 @@ export class NodeApp implements App {
       closeTimeout: CLOSE_MS,
     };
     const server = new WebSocketServer(options);
-    this.#route = { path, behavior: behavior as WebSocketBehavior<unknown>, server };
+    this.#routes.push({ pattern, behavior: behavior as WebSocketBehavior<unknown>, server });
     return this;
   }
 
@@ -195,7 +199,6 @@ export class NodeApp implements App {
   #request(request: IncomingMessage, response: ServerResponse): void {
     const connection = this.#bySocket.get(request.socket);
     if (connection === undefined) return;
-    const { behavior } = this.#route ?? {};
     response.on('error', () => {});
     const ours = new NodeResponse(connection, request, response);
     const theirs = new NodeRequest(request);
@@ -208,9 +211,9 @@ export class NodeApp implements App {
     if (!connection.began(ours)) return;
     const rejection = faultOf(request, theirs);
     if (rejection !== undefined) return ours.reject(rejection);
-    const isHandshake = this.#isHandshake(request);
+    const route = this.#routeOf(request);
     // It lacks the headers of an upgrade: the handler rejects it.
-    if (isHandshake) behavior?.upgrade(ours, theirs, {});
+    if (route !== undefined) route.behavior.upgrade(ours, theirs, {});
     else this.#handler(ours, theirs);
     ours.readBody();
   }
@@ -221,18 +224,21 @@ export class NodeApp implements App {
     this.#request(request, response);
   }
 
-  #isHandshake(request: IncomingMessage): boolean {
+  /** Returns the WebSockets of a handshake's path; undefined if the request is no handshake. */
+  #routeOf(request: IncomingMessage): WebSocketRoute | undefined {
     const { method, url = '' } = request;
-    const [path] = url.split('?', 1);
-    if (method !== 'GET' || path !== this.#route?.path) return false;
+    const [path = ''] = url.split('?', 1);
+    const route = this.#routes.find(({ pattern }) => matches(pattern, path));
+    if (method !== 'GET' || route === undefined) return undefined;
     // Not request.headers: it joins repeated ones.
-    return new NodeRequest(request).getHeader('sec-websocket-key').length === KEY_LENGTH;
+    const key = new NodeRequest(request).getHeader('sec-websocket-key');
+    return key.length === KEY_LENGTH ? route : undefined;
   }
 
   /** Handles a request after which the connection is not HTTP any more, unless it is rejected. */
   #handshake(request: IncomingMessage, socket: Socket, head: Buffer): void {
     const connection = this.#bySocket.get(socket);
-    const route = this.#route;
+    const route = this.#routeOf(request);
     if (connection === undefined || route === undefined) return;
     // It was sent before the responses to earlier requests.
     if (connection.busy) return connection.close();

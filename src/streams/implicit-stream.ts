@@ -1,0 +1,41 @@
+import type { Config } from '../config/config.ts';
+import { DEFAULT_STREAM, REFUSE, type StreamFile, type TopicCreation } from './stream-file.ts';
+
+export type ImplicitStreamSettings = Pick<
+  Config,
+  'kafkaTopic' | 'kafkaCreateTopic' | 'keyField' | 'eventSchema'
+>;
+
+const FROM_SETTINGS: TopicCreation = { partitions: undefined, replication: undefined, config: {} };
+
+/**
+ * Returns the stream of an installation without a stream file: all events go to one topic. Its
+ * schema is the built-in one unless a setting names another, and the settings for the creation of
+ * the topic apply.
+ */
+export function implicitStream({
+  kafkaTopic,
+  kafkaCreateTopic,
+  keyField,
+  eventSchema,
+}: ImplicitStreamSettings): StreamFile {
+  return {
+    routing: { field: undefined, unknown: REFUSE },
+    streams: [
+      {
+        name: DEFAULT_STREAM,
+        topic: kafkaTopic,
+        match: [],
+        create: kafkaCreateTopic ? FROM_SETTINGS : undefined,
+        schemaFile: eventSchema,
+        key: [keyField.split('.')],
+        limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
+        origins: undefined,
+        access: 'open',
+        plain: 'accept',
+        owner: undefined,
+        required: true,
+      },
+    ],
+  };
+}

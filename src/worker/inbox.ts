@@ -1,0 +1,30 @@
+import type { ToWorker } from '../ipc.ts';
+
+type MessageOf<T extends ToWorker['type']> = ToWorker & { readonly type: T };
+
+/** Messages of the primary, kept until the worker handles them. */
+export class Inbox {
+  #kept: ToWorker[] = [];
+  #receive: (message: ToWorker) => void = (message) => this.#kept.push(message);
+
+  /** Receives from now on: messages that no listener expects are lost. */
+  constructor() {
+    process.on('message', (message: ToWorker) => this.#receive(message));
+  }
+
+  /** Returns the first message of a type; the others are kept. */
+  first<T extends ToWorker['type']>(type: T): Promise<MessageOf<T>> {
+    return new Promise((resolve) => {
+      this.#receive = (message) => {
+        if (message.type === type) resolve(message as MessageOf<T>);
+        else this.#kept.push(message);
+      };
+    });
+  }
+
+  /** Calls `listener` with each kept message, and with all further ones. */
+  listen(listener: (message: ToWorker) => void): void {
+    this.#receive = listener;
+    for (const message of this.#kept.splice(0)) listener(message);
+  }
+}

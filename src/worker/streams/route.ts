@@ -1,0 +1,129 @@
+/** Choice of the stream of an event: by the path of its sender, or by a field of the event. */
+import type { JsonObject } from '../../common/json-object.ts';
+import type { EventField } from '../decoder/event-field.ts';
+import type { FastValidator } from '../decoder/json/fast-validator.ts';
+import type { Sender, Stream, StreamRejection } from './stream.ts';
+
+/** Destination of the events of one frame or body, for its sender. */
+export interface Route {
+  /** Receives all events; undefined = {@link streamOf} selects a stream for each of them. */
+  readonly stream: Stream | undefined;
+  /** See EventSink; its profiles are the numbers of {@link streamAt}. */
+  readonly fastValidator: FastValidator | undefined;
+  /** Names of the streams that the sender can write to, in the order of the file. */
+  readonly names: readonly string[];
+  /** Selects the stream of a parsed event. */
+  streamOf(event: JsonObject): Stream | StreamRejection;
+  /** Returns the stream of an event that {@link fastValidator} has accepted. */
+  streamAt(profile: number): Stream | StreamRejection;
+}
+
+/** All events go to one stream. */
+export class SingleRoute implements Route {
+  readonly stream: Stream;
+  readonly fastValidator: FastValidator | undefined;
+
+  constructor(stream: Stream) {
+    this.stream = stream;
+    this.fastValidator = stream.fastValidator;
+  }
+
+  get names(): readonly string[] {
+    return [this.stream.name];
+  }
+
+  streamOf(): Stream {
+    return this.stream;
+  }
+
+  streamAt(): Stream {
+    return this.stream;
+  }
+}
+
+/** All events are rejected. */
+export class RejectingRoute implements Route {
+  readonly stream = undefined;
+  readonly fastValidator = undefined;
+  readonly names: readonly string[] = [];
+  readonly rejection: StreamRejection;
+
+  constructor(rejection: StreamRejection) {
+    this.rejection = rejection;
+  }
+
+  streamOf(): StreamRejection {
+    return this.rejection;
+  }
+
+  streamAt(): StreamRejection {
+    return this.rejection;
+  }
+}
+
+/** Rules that select a stream by a field of the event. */
+export interface FieldRules {
+  readonly field: EventField;
+  readonly streams: readonly Stream[];
+  /** Streams by the text of the field. */
+  readonly byValue: ReadonlyMap<string, Stream>;
+  /** Stream of all other values; undefined = they are rejected. */
+  readonly unknown: Stream | undefined;
+}
+
+/** Each event names its stream. */
+export class FieldRoute implements Route {
+  readonly stream = undefined;
+  readonly fastValidator: FastValidator;
+  readonly #rules: FieldRules;
+  readonly #fallback: Stream | StreamRejection;
+  readonly #sender: Sender;
+  /** Results for the streams used so far. */
+  readonly #checked = new Map<Stream, Stream | StreamRejection>();
+
+  /**
+   * @param fallback of events without the field
+   * @param fastValidator has the streams of `rules` as profiles
+   */
+  constructor(
+    rules: FieldRules,
+    fallback: Stream | StreamRejection,
+    sender: Sender,
+    fastValidator: FastValidator,
+  ) {
+    this.#rules = rules;
+    this.#fallback = fallback;
+    this.#sender = sender;
+    this.fastValidator = fastValidator;
+  }
+
+  get names(): readonly string[] {
+    const { streams, byValue, unknown } = this.#rules;
+    const reachable = new Set<unknown>([...byValue.values(), unknown, this.#fallback]);
+    const permitted = streams.filter(
+      (stream) => reachable.has(stream) && this.#check(stream) === stream,
+    );
+    return permitted.map(({ name }) => name);
+  }
+
+  streamOf(event: JsonObject): Stream | StreamRejection {
+    const { field, byValue, unknown } = this.#rules;
+    const value = field.valueIn(event);
+    if (value === undefined) return this.#fallback;
+    const stream = typeof value === 'string' ? (byValue.get(value) ?? unknown) : unknown;
+    return stream === undefined ? 'unknown_stream' : this.#check(stream);
+  }
+
+  streamAt(profile: number): Stream | StreamRejection {
+    return this.#check(this.#rules.streams[profile]!);
+  }
+
+  #check(stream: Stream): Stream | StreamRejection {
+    let result = this.#checked.get(stream);
+    if (result === undefined) {
+      result = stream.rejectionOf(this.#sender) ?? stream;
+      this.#checked.set(stream, result);
+    }
+    return result;
+  }
+}

@@ -1,0 +1,91 @@
+import type { streamCodes } from '../../common/errors.ts';
+import type { StreamSpec } from '../../streams/stream-file.ts';
+import type { Topic } from '../accumulator/topic.ts';
+import { ANONYMOUS, type Identity } from '../admission/identity.ts';
+import { type Buckets, TokenBucket } from '../admission/token-bucket.ts';
+import { type FastProfile, FastValidator } from '../decoder/json/fast-validator.ts';
+import { RecordKey } from '../decoder/key-field.ts';
+import type { KeylessEvents } from '../intake/keyless-events.ts';
+import type { Validator } from '../intake/validator.ts';
+
+/** Sender of a frame or body, as far as streams depend on it. */
+export interface Sender {
+  readonly identity: Identity;
+  /** Origin of its page; '' = none was sent. */
+  readonly origin: string;
+  /** It receives no acknowledgments. */
+  readonly plain: boolean;
+  /** Names of streams that it was permitted before: their existence is no secret. */
+  readonly known?: ReadonlySet<string> | undefined;
+}
+
+/** Reason why an event has no stream that its sender may write to. */
+export type StreamRejection = (typeof streamCodes)[number];
+
+/** Parts of a stream that its declaration does not contain. */
+export interface StreamParts {
+  readonly topic: Topic;
+  /** Validates a parsed event. */
+  readonly validate: Validator;
+  /** Accepts a subset of what `validate` accepts; undefined = each event is parsed into a value. */
+  readonly fastProfile: FastProfile | undefined;
+  readonly keyless: Pick<KeylessEvents, 'count'>;
+  /** Maximum bytes of an event of any stream. */
+  readonly maxEventBytes: number;
+}
+
+/** Handling of the events of one stream in a worker. */
+export class Stream {
+  readonly name: string;
+  readonly topic: Topic;
+  readonly validate: Validator;
+  readonly fastProfile: FastProfile | undefined;
+  /** Validates events that are known to belong to this stream; see {@link fastProfile}. */
+  readonly fastValidator: FastValidator | undefined;
+  readonly key: RecordKey;
+  readonly keyless: Pick<KeylessEvents, 'count'>;
+  readonly maxEventBytes: number;
+  /** Accepts clients without credentials. */
+  readonly isOpen: boolean;
+  /** Rate limit of all its events in this worker; undefined = none. */
+  readonly buckets: Buckets | undefined;
+  readonly #acceptsPlain: boolean;
+  readonly #origins: ReadonlySet<string> | undefined;
+
+  constructor(spec: StreamSpec, parts: StreamParts) {
+    const { eventBytes = parts.maxEventBytes, eventsPerSecond } = spec.limits;
+    this.name = spec.name;
+    this.topic = parts.topic;
+    this.validate = parts.validate;
+    this.fastProfile = parts.fastProfile;
+    this.fastValidator = parts.fastProfile && new FastValidator([parts.fastProfile]);
+    this.key = new RecordKey(spec.key.map((path) => path.join('.')));
+    this.keyless = parts.keyless;
+    this.maxEventBytes = Math.min(eventBytes, parts.maxEventBytes);
+    this.buckets =
+      eventsPerSecond === undefined
+        ? undefined
+        : [new TokenBucket({ eventsPerSecond, burst: eventsPerSecond })];
+    this.isOpen = spec.access === 'open';
+    this.#acceptsPlain = spec.plain === 'accept';
+    this.#origins = spec.origins && new Set(spec.origins);
+  }
+
+  /**
+   * Returns the reason why `sender` may not write to this stream; undefined = it may. A sender
+   * without permission does not learn that the stream exists.
+   */
+  rejectionOf({ identity, origin, plain, known }: Sender): StreamRejection | undefined {
+    if (!this.#permits(identity)) {
+      return known?.has(this.name) ? 'forbidden_stream' : 'unknown_stream';
+    }
+    if (plain && !this.#acceptsPlain) return 'forbidden_stream';
+    const isForeign = origin !== '' && this.#origins !== undefined && !this.#origins.has(origin);
+    return isForeign ? 'forbidden_stream' : undefined;
+  }
+
+  #permits(identity: Identity): boolean {
+    if (this.isOpen) return true;
+    return identity !== ANONYMOUS && (identity.streams?.has(this.name) ?? true);
+  }
+}
