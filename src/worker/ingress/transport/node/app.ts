@@ -92,8 +92,9 @@ export class NodeApp implements App {
     this.#http.on('request', (request, response) => this.#request(request, response));
     this.#http.on('checkContinue', (request, response) => this.#expects(request, response));
     this.#http.on('checkExpectation', (request, response) => this.#expects(request, response));
-    this.#http.on('upgrade', (request, socket, head) =>
-      this.#handshake(request, socket as Socket, head),
+    // Node.js 26 passes another stream if the request has a body that is still to come.
+    this.#http.on('upgrade', (request, _stream, head) =>
+      this.#handshake(request, request.socket, head),
     );
     this.#http.on('connect', (_request, socket) => this.#reject(socket, REJECTIONS.version));
     this.#http.on('clientError', (error, socket) => this.#parserFailed(error, socket));
