@@ -8,11 +8,11 @@ import { streamsSummary } from './summary.ts';
 /** Text of `streams --help`. */
 export function streamsHelp(): string {
   const me = commandName();
-  return `Usage: ${me} streams check FILE
+  return `Usage: ${me} streams check [FILE]
 
-Checks a stream file and the schemas that it names. Prints the streams as a table on stdout, and
-warnings on stderr. An invalid file ends with exit code 2 and all of its errors, each with line and
-column: FILE:LINE:COLUMN.
+Checks a stream file [FOREBAY_STREAMS_FILE] and the schemas that it names. Prints the streams as a
+table on stdout, and warnings on stderr. An invalid file ends with exit code 2 and all of its
+errors, each with line and column: FILE:LINE:COLUMN.
 
 The settings of the environment count as those of the gateway: FOREBAY_KEYS_FILE or a JWKS for
 \`access: keyed\`, FOREBAY_ORIGINS, FOREBAY_KEY_FIELD and FOREBAY_MAX_FRAME_BYTES.
@@ -30,11 +30,12 @@ export async function runStreams(argv: readonly string[]): Promise<number> {
     process.stdout.write(streamsHelp());
     return EXIT.clean;
   }
-  const [command, path, ...rest] = positionals;
+  const [command, given, ...rest] = positionals;
   if (command !== 'check') throw wrong('the only subcommand is `streams check`');
-  if (path === undefined) throw wrong('the file is missing');
   if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
   const config = readConfig(process.env);
+  const path = given ?? config.streamsFile;
+  if (path === undefined) throw wrong('the file is missing: name it, or set FOREBAY_STREAMS_FILE');
   const { streamLoader } = await import('../../config/file-check.ts');
   const load = await streamLoader(config, path);
   try {

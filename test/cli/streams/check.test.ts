@@ -85,6 +85,8 @@ test('the settings of the environment count', async () => {
   const { code, stdout } = await streams(['check', FILE], keyed);
   assert.match(stdout, /^a +t +- +user\.id +keyed/m);
   assert.equal(code, 0);
+  const named = await streams(['check'], { ...keyed, FOREBAY_STREAMS_FILE: FILE });
+  assert.deepEqual([named.code, named.stdout], [0, stdout]);
   const invalid = await streams(['check', FILE], { FOREBAY_PORT: 'x' });
   assert.equal(invalid.code, 2);
   assert.match(invalid.stderr, /FOREBAY_PORT must be/);
@@ -94,7 +96,7 @@ test('wrong arguments and unreadable files: one line, exit code 2', async () => 
   const rows: [string[], RegExp][] = [
     [[], /the only subcommand is `streams check`/],
     [['diff'], /the only subcommand is `streams check`/],
-    [['check'], /the file is missing/],
+    [['check'], /the file is missing: name it, or set FOREBAY_STREAMS_FILE/],
     [['check', FILE, 'x'], /unexpected argument "x"/],
     [['check', '--all', FILE], /unknown option --all/],
     [['check', join(folder, 'none')], /cannot read .*none: no such file or directory \(ENOENT\)/],
@@ -107,7 +109,7 @@ test('wrong arguments and unreadable files: one line, exit code 2', async () => 
     assert.equal(stderr.trimEnd().split('\n').length, 1);
   }
   const help = await streams(['--help']);
-  assert.match(help.stdout, /^Usage: node dist\/main\.js streams check FILE\n/);
+  assert.match(help.stdout, /^Usage: node dist\/main\.js streams check \[FILE\]\n/);
   assert.equal(help.code, 0);
 });
 
