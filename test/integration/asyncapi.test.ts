@@ -165,6 +165,9 @@ test('goaway is sent at the maximum age and in a drain, and the connection ends 
   assert.equal(last!.incoming.goaway?.reason, 'restart');
 });
 
+/** Needs a stream file: test/integration/streams.test.ts. */
+const STREAMS = 'streams';
+
 /** Ends of connections that other tests cover, and where. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   '1008 unauthorized': 'needs keys: the tests of identity',
@@ -175,7 +178,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 
 test('every kind of server frame and every end of a connection was observed here or is tested elsewhere', () => {
   const ofServer = Object.keys(messages).filter((kind) => !CLIENT_FRAMES.includes(kind));
-  assert.deepEqual([...received].sort(), ofServer.sort());
+  assert.deepEqual([...received, STREAMS].sort(), ofServer.sort());
   const unseen = closes.map(nameOf).filter((close) => !ended.has(close));
   assert.deepEqual(unseen.sort(), Object.keys(ELSEWHERE).sort());
   for (const gateway of [stage.gateway, alone]) assert.deepEqual(gateway.errors, []);
