@@ -18,12 +18,12 @@ export const FORGETFUL: readonly Mutant[] = [
   {
     defect: 'validator: an event that violates the schema is not rejected',
     file: 'intake/intake.ts',
-    changes: [['event', "return this.#reject(index, 'schema'…", 'return;']],
+    changes: [['event', "return this.#rejectInvalid(index, 'schema'…", 'return;']],
   },
   {
     defect: 'validator: an event of a frame that arrives while the buffer is full is not rejected',
     file: 'intake/intake.ts',
-    changes: [['#rejectUnavailable', 'this.#reject(…', '']],
+    changes: [['#isUnavailable', 'this.#reject(index, code…', '']],
   },
   {
     defect: 'accumulator: an event that exceeds the buffer counts as accepted',
