@@ -2,6 +2,7 @@ import { LIMITS } from '../config/limits.ts';
 import type { ToPrimary, Waiting, WorkerStatus } from '../ipc.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
 import type { Budget } from './accumulator/budget.ts';
+import type { Topic } from './accumulator/topic.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
 import type { LoopLag } from './loop-lag.ts';
 import type { InputMemory } from './overload/input-memory.ts';
@@ -23,6 +24,7 @@ const CPU = cell('forebay_worker_cpu_seconds_total');
 /** Sources of the reported values. */
 export interface ReporterParts {
   readonly budget: Budget;
+  readonly topics: readonly Topic[];
   readonly producer: Producer;
   readonly acknowledger: Acknowledger;
   readonly lag: Pick<LoopLag, 'takeSeconds'>;
@@ -119,12 +121,19 @@ export class Reporter {
       topicCreation: this.#topicCreation,
       refusedByPolicy: this.#refusedByPolicy,
       memoryShort: this.#parts.memory.exceeded,
-      bufferedBytes: this.#parts.budget.eventBytes,
+      bufferedBytes: this.#requiredBytes,
       bufferLimitBytes: this.#parts.budget.eventLimitBytes,
       delivery: this.#parts.producer.delivery(nowMs),
       leaderlessPartitions: this.#parts.producer.health.leaderless(nowMs),
       waiting,
     };
+  }
+
+  /** Buffer usage without topics that are not required: readiness ignores their backlog. */
+  get #requiredBytes(): number {
+    const { budget, topics } = this.#parts;
+    const others = topics.filter(({ required }) => !required);
+    return others.reduce((bytes, { share }) => bytes - (share?.usedBytes ?? 0), budget.eventBytes);
   }
 
   /** Counts by walking the batches, not by adding and subtracting: so a leak shows up. */

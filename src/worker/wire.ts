@@ -17,7 +17,8 @@ import type { Logger } from '../logging/logger.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import { Budget } from './accumulator/budget.ts';
-import { Topic } from './accumulator/topic.ts';
+import type { BudgetShare } from './accumulator/budget-share.ts';
+import type { Topic } from './accumulator/topic.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
 import type { Authenticator } from './admission/authenticator.ts';
@@ -37,7 +38,12 @@ import type { DeliveryListener } from './producer/delivery-listener.ts';
 import type { Address, CreateLink } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import type { TopicListener } from './producer/topic-listener.ts';
-import { createStreams, type StreamDeclarations } from './streams/create-streams.ts';
+import {
+  createStreams,
+  createTopics,
+  type StreamDeclarations,
+  type TopicUser,
+} from './streams/create-streams.ts';
 import type { StreamTable } from './streams/stream-table.ts';
 
 /** Counters and loggers of the stages. */
@@ -70,22 +76,20 @@ export type BufferSettings = Pick<
 
 /**
  * Creates the buffer that holds accepted events until they are delivered.
- * @param topics names of the topics of all streams
+ * @param streams whose topics it holds
  */
 export function wireBuffer(
   settings: BufferSettings,
-  topics: readonly string[] = [settings.kafkaTopic],
+  streams: readonly TopicUser[] = [
+    { topic: settings.kafkaTopic, required: true, limits: { bufferShare: 1 } },
+  ],
 ): EventBuffer {
   const { bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-  const [first, ...others] = new Set(topics);
+  const [first, ...others] = createTopics(streams, budget);
   assert(first !== undefined, 'there is at least one stream');
-  return {
-    budget,
-    accumulator,
-    topics: [new Topic(first), ...others.map((name) => new Topic(name))],
-  };
+  return { budget, accumulator, topics: [first, ...others] };
 }
 
 export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'>;
@@ -126,12 +130,12 @@ export function wireIntake(
   const { counters, log } = reporting;
   const acknowledger = new Acknowledger(
     counters,
-    new Credit(budget, maxFrameBytes),
+    new Credit(budget, maxFrameBytes, sharesOf(topics)),
     (batch) => accumulator.release(batch),
     log,
   );
   const intake = new Intake(accumulator, (...rejection) => acknowledger.reject(...rejection));
-  const streams = createStreams(declarations, topics, maxFrameBytes, reporting);
+  const streams = createStreams(declarations, { budget, topics }, maxFrameBytes, reporting);
   return { acknowledger, intake, streams };
 }
 
@@ -178,7 +182,7 @@ export interface Ingress {
 /** Creates the transports, without the socket library. */
 export function wireIngress(
   settings: IngressSettings,
-  { budget }: Pick<EventBuffer, 'budget'>,
+  { budget, topics }: Pick<EventBuffer, 'budget' | 'topics'>,
   { acknowledger, intake, streams }: IntakeStages,
   { counters, log }: Reporting,
   parts: IngressParts,
@@ -207,6 +211,7 @@ export function wireIngress(
   const http = new HttpHandler({
     ...shared,
     memory,
+    shares: sharesOf(topics),
     maxEventBytes: maxFrameBytes,
     timeoutMs: settings.httpTimeoutMs,
     minBodyBytesPerSecond: settings.minBodyBytesPerSecond,
@@ -214,6 +219,10 @@ export function wireIngress(
     page,
   });
   return { http, webSocket, admission, turn, inputMemory };
+}
+
+function sharesOf(topics: readonly Topic[]): BudgetShare[] {
+  return topics.flatMap(({ share }) => share ?? []);
 }
 
 /** Returns undefined for an unlimited rate. */

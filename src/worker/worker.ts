@@ -106,8 +106,7 @@ class Worker {
     this.#log = log;
     this.#authenticator = authenticator;
     const reporting = { counters: new Counters(), log, faults: this.#faults };
-    const topics = declarations.file.streams.map(({ topic }) => topic);
-    const buffer = wireBuffer(config, topics);
+    const buffer = wireBuffer(config, declarations.file.streams);
     const intakeStages = wireIntake(config, buffer, reporting, declarations);
     const { acknowledger, streams } = intakeStages;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
@@ -141,7 +140,8 @@ class Worker {
     });
     const { budget } = buffer;
     const input = ingress.inputMemory;
-    const parts = { budget, producer, acknowledger, lag: this.#lag, input, memory };
+    const { topics } = buffer;
+    const parts = { budget, topics, producer, acknowledger, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(reporting.counters, parts, sendToPrimary);
   }
 

@@ -120,6 +120,7 @@ export class Gateway {
       counters,
       {
         budget: buffer.budget,
+        topics: buffer.topics,
         producer: this.producer,
         acknowledger,
         lag: { takeSeconds: () => 0 },

@@ -65,8 +65,8 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
     if (reset === 'producer_id') newProducerId(this);
     return reset;
   };
-  Credit.prototype.mayRise = function (stream, isBehind) {
-    const rises = mayRise.call(this, stream, isBehind);
+  Credit.prototype.mayRise = function (...request) {
+    const rises = mayRise.apply(this, request);
     if (!rises) report.count('credit withheld');
     return rises;
   };

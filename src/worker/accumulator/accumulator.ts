@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
 import { KIB, LIMITS } from '../../config/limits.ts';
-import { type Owner, RecordBatch } from './batch.ts';
+import { type Owner, RecordBatch, type TopicPartition } from './batch.ts';
 import type { Budget } from './budget.ts';
+import type { BatchMemory } from './budget-share.ts';
 import { partitionOfKey } from './murmur2.ts';
 import { BATCH_HEADER_BYTES, RECORD_OVERHEAD_BYTES_MAX, readRecords } from './records.ts';
 import type { Partition, Topic } from './topic.ts';
@@ -59,9 +60,13 @@ export class Accumulator {
     this.#onTooLarge = listener;
   }
 
-  /** Whether the budget has room for a new frame, though not necessarily for all of its events. */
-  get acceptsFrames(): boolean {
-    return this.#budget.acceptsFrames;
+  /** Returns whether there is room for a new frame, not necessarily for all of its events. */
+  acceptsFrames(topic: Topic): boolean {
+    return this.#memoryOf(topic).acceptsFrames;
+  }
+
+  #memoryOf({ share }: TopicPartition['topic']): BatchMemory {
+    return share ?? this.#budget;
   }
 
   /** Limits batches to a produce request, except those of a single record. */
@@ -147,7 +152,7 @@ export class Accumulator {
           : this.#stickyPartition(topic, timestamp, maxBytes);
       const arrivalMs = arrivalsMs[index]!;
       const target = this.#batchForMoved(partition, timestamp, maxBytes, arrivalMs);
-      this.#budget.forceCharge(LIMITS.eventOverheadBytes);
+      this.#memoryOf(topic).forceCharge(LIMITS.eventOverheadBytes);
       const valueEnd = valueStart + valueBytes;
       target.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
       target.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalMs);
@@ -157,14 +162,17 @@ export class Accumulator {
 
   /** Releases the memory of a batch that has its result. */
   release(batch: RecordBatch): void {
-    this.#budget.release(batch.records * LIMITS.eventOverheadBytes);
+    const memory = this.#memoryOf(batch.partition.topic);
+    memory.release(batch.records * LIMITS.eventOverheadBytes);
     this.#releaseCompressed(batch);
-    this.#budget.deallocate(batch.buffer);
+    memory.deallocate(batch.buffer);
   }
 
   /** Splits `batch`, which keeps its first half. @returns the second half */
   split(batch: RecordBatch): RecordBatch {
-    const rest = new RecordBatch(this.#budget.forceAllocate(batch.buffer.length), batch.partition);
+    const { partition, buffer } = batch;
+    const memory = this.#memoryOf(partition.topic);
+    const rest = new RecordBatch(memory.forceAllocate(buffer.length), partition);
     this.#releaseCompressed(batch);
     batch.split(Math.ceil(batch.records / 2), rest);
     return rest;
@@ -172,7 +180,8 @@ export class Accumulator {
 
   #releaseCompressed(batch: RecordBatch): void {
     const compressed = batch.discardCompressed();
-    if (compressed !== undefined) this.#budget.deallocate(compressed.buffer);
+    const memory = this.#memoryOf(batch.partition.topic);
+    if (compressed !== undefined) memory.deallocate(compressed.buffer);
   }
 
   /** Keeps events without a key on one partition until its batch is closed or full. */
@@ -194,17 +203,16 @@ export class Accumulator {
     timestamp: number,
     maxBytes: number,
   ): RecordBatch | undefined {
-    const { queue } = partition;
+    const { queue, topic } = partition;
+    const memory = this.#memoryOf(topic);
     const open = queue.open;
-    if (open !== undefined && this.#fits(open, partition.topic, timestamp, maxBytes)) {
-      return this.#grow(open, open.length + maxBytes) ? open : undefined;
+    if (open !== undefined && this.#fits(open, topic, timestamp, maxBytes)) {
+      return this.#grow(open, open.length + maxBytes, memory) ? open : undefined;
     }
-    const buffer = this.#budget.allocate(
-      Math.max(FIRST_BUFFER_BYTES, BATCH_HEADER_BYTES + maxBytes),
-    );
+    const buffer = memory.allocate(Math.max(FIRST_BUFFER_BYTES, BATCH_HEADER_BYTES + maxBytes));
     if (buffer === undefined) return undefined;
-    if (!this.#budget.charge(LIMITS.eventOverheadBytes)) {
-      this.#budget.deallocate(buffer);
+    if (!memory.charge(LIMITS.eventOverheadBytes)) {
+      memory.deallocate(buffer);
       return undefined;
     }
     if (open !== undefined) {
@@ -228,20 +236,18 @@ export class Accumulator {
     arrivalMs: number,
   ): RecordBatch {
     const { queue, topic } = partition;
+    const memory = this.#memoryOf(topic);
     const { open } = queue;
     if (open !== undefined) {
       const isNear = Math.abs(arrivalMs - open.openedAtMs) <= LIMITS.batchOpenMsMax;
       if (isNear && this.#fits(open, topic, timestamp, maxBytes)) {
         const needed = open.length + maxBytes;
-        if (needed > open.buffer.length) this.#moveTo(this.#budget.forceAllocate(needed), open);
+        if (needed > open.buffer.length) this.#moveTo(memory.forceAllocate(needed), open, memory);
         return open;
       }
       queue.close();
     }
-    const batch = new RecordBatch(
-      this.#budget.forceAllocate(BATCH_HEADER_BYTES + maxBytes),
-      partition,
-    );
+    const batch = new RecordBatch(memory.forceAllocate(BATCH_HEADER_BYTES + maxBytes), partition);
     queue.begin(batch);
     return batch;
   }
@@ -254,24 +260,24 @@ export class Accumulator {
   }
 
   /** Makes room for `needed` bytes and the bookkeeping of an event. @returns false = over budget */
-  #grow(batch: RecordBatch, needed: number): boolean {
-    if (!this.#budget.charge(LIMITS.eventOverheadBytes)) return false;
+  #grow(batch: RecordBatch, needed: number, memory: BatchMemory): boolean {
+    if (!memory.charge(LIMITS.eventOverheadBytes)) return false;
     if (needed <= batch.buffer.length) return true;
     const wanted = Math.max(needed, Math.min(batch.buffer.length * GROWTH, this.#batchBytes));
-    const larger = this.#budget.allocate(wanted) ?? this.#budget.allocate(needed);
+    const larger = memory.allocate(wanted) ?? memory.allocate(needed);
     if (larger === undefined) {
-      this.#budget.release(LIMITS.eventOverheadBytes);
+      memory.release(LIMITS.eventOverheadBytes);
       return false;
     }
     assert(larger.length >= needed, 'the pool allocates at least the requested bytes');
-    this.#moveTo(larger, batch);
+    this.#moveTo(larger, batch, memory);
     return true;
   }
 
   /** Moves the content of an open batch to a larger buffer. */
-  #moveTo(larger: Buffer, batch: RecordBatch): void {
+  #moveTo(larger: Buffer, batch: RecordBatch, memory: BatchMemory): void {
     batch.buffer.copy(larger, 0, 0, batch.length);
-    this.#budget.deallocate(batch.buffer);
+    memory.deallocate(batch.buffer);
     batch.buffer = larger;
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
+import type { BatchMemory } from './budget-share.ts';
 import {
   BATCH_HEADER_BYTES,
   type ProducerStamp,
@@ -38,7 +39,7 @@ export interface Owner {
 
 /** Destination of a batch, as requests and responses name it. */
 export interface TopicPartition {
-  readonly topic: { readonly name: string };
+  readonly topic: { readonly name: string; readonly share?: BatchMemory | undefined };
   readonly number: number;
 }
 

@@ -21,6 +21,8 @@ export class Budget {
   readonly #free = new Map<number, Buffer[]>();
   #underPressure = false;
   readonly #onPressureEnd: (() => void)[] = [];
+  /** Shares above their high-water marks: notified of each release, which may end that. */
+  readonly pressedShares = new Set<{ checkPressure(): void }>();
 
   constructor(limitBytes: number) {
     this.limitBytes = limitBytes;
@@ -85,6 +87,7 @@ export class Budget {
   release(bytes: number): void {
     this.#usedBytes -= bytes;
     assert(this.#usedBytes >= 0, 'more was released than charged');
+    if (this.pressedShares.size > 0) for (const share of this.pressedShares) share.checkPressure();
     if (!this.#underPressure) return;
     if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.resume) return;
     this.#underPressure = false;
@@ -147,6 +150,6 @@ export class Budget {
 }
 
 /** Rounds up to a power of two, so that lanes can reuse each other's buffers. */
-function sizeClass(bytes: number): number {
+export function sizeClass(bytes: number): number {
   return Math.max(SMALLEST, 2 ** Math.ceil(Math.log2(bytes)));
 }

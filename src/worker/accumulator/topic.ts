@@ -1,6 +1,7 @@
 import { LIMITS } from '../../config/limits.ts';
 import { Lane } from '../producer/lane.ts';
 import type { TopicPartition } from './batch.ts';
+import type { BudgetShare } from './budget-share.ts';
 import { PartitionQueue } from './queue.ts';
 
 /**
@@ -30,9 +31,15 @@ export class Topic {
   readonly partitions: Partition[] = [];
   /** Partition of events without a key until its batch is closed or full. */
   sticky: Partition | undefined;
+  /** Bounds the memory of its batches; undefined = they may use the whole budget. */
+  readonly share: BudgetShare | undefined;
+  /** The instance is ready only while events of the topic can be stored. */
+  readonly required: boolean;
 
-  constructor(name: string) {
+  constructor(name: string, share?: BudgetShare, required = true) {
     this.name = name;
+    this.share = share;
+    this.required = required;
   }
 
   /** Adds or removes partitions. @returns the removed ones */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Owner } from '../accumulator/batch.ts';
-import type { Credit, CreditWaiter } from './credit.ts';
+import type { Credit, CreditBuffer, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
 import { Rejections } from './rejections.ts';
 
@@ -35,6 +35,7 @@ export class AckStream implements Owner, CreditWaiter {
   readonly #onDirty: (stream: AckStream) => void;
   readonly #channel: AckChannel;
   readonly #credit: Credit;
+  readonly #buffer: CreditBuffer;
   /** By frame number & mask: unsettled events, plus one while the frame is decoded. */
   #open = new Uint32Array(FIRST_RING);
   /** By frame number & mask: payload bytes from the connection's start up to this frame. */
@@ -52,18 +53,23 @@ export class AckStream implements Owner, CreditWaiter {
   /** Debt of nacks sent; undefined = no nack was sent. */
   #debt: NackDebt | undefined;
 
-  /** @param onDirty called when the stream has something to send, once until {@link flush} */
+  /**
+   * @param buffer that its events use
+   * @param onDirty called when the stream has something to send, once until {@link flush}
+   */
   constructor(
     channel: AckChannel,
     identity: string,
     credit: Credit,
+    buffer: CreditBuffer,
     onDirty: (stream: AckStream) => void,
   ) {
     this.#channel = channel;
     this.identity = identity;
     this.#onDirty = onDirty;
     this.#credit = credit;
-    this.#grantedBytes = credit.join();
+    this.#buffer = buffer;
+    this.#grantedBytes = credit.join(buffer);
   }
 
   /**
@@ -211,6 +217,7 @@ export class AckStream implements Owner, CreditWaiter {
       this.#acked++;
     }
     if (this.#acked === before) return false;
+    if (this.allAcknowledged) this.#buffer.settled?.();
     this.#ackedBytes = this.#bytes[this.#acked & mask]!;
     return true;
   }
@@ -221,7 +228,8 @@ export class AckStream implements Owner, CreditWaiter {
    * above its high-water mark, or the client has much to read.
    */
   #raiseCredit(): string | undefined {
-    const { windowBytes, maxFrameBytes } = this.#credit;
+    const { maxFrameBytes } = this.#credit;
+    const windowBytes = this.#credit.windowBytesOf(this.#buffer);
     const frames = this.#acked + LIMITS.creditFrames;
     const bytes = Math.max(this.#grantedBytes, this.#ackedBytes + windowBytes);
     const moreBytes = bytes - this.#grantedBytes;
@@ -230,7 +238,7 @@ export class AckStream implements Owner, CreditWaiter {
       frames - this.#grantedFrames >= LIMITS.creditFrames / 2 ||
       moreBytes >= windowBytes / 2 ||
       (moreBytes > 0 && leftBytes < maxFrameBytes);
-    if (!worthIt || !this.#credit.mayRise(this, this.#isBehind)) return undefined;
+    if (!worthIt || !this.#credit.mayRise(this, this.#isBehind, this.#buffer)) return undefined;
     this.#grantedFrames = frames;
     this.#grantedBytes = bytes;
     return `{"credit":{"frames":${frames},"bytes":${bytes}}}`;

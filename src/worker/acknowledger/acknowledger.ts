@@ -4,7 +4,7 @@ import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts
 import type { Owner, RecordBatch } from '../accumulator/batch.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
-import type { Credit } from './credit.ts';
+import type { Credit, CreditBuffer } from './credit.ts';
 import type { HttpReply } from './http-reply.ts';
 
 const STORED = cell('forebay_events_stored_total');
@@ -71,9 +71,18 @@ export class Acknowledger implements DeliveryListener {
     this.#log = log;
   }
 
-  /** Creates the stream of a new connection. @param identity see {@link Owner} */
-  createStream(channel: AckChannel, identity: string): AckStream {
-    return new AckStream(channel, identity, this.#credit, (stream) => this.#markDirty(stream));
+  /**
+   * Creates the stream of a new connection.
+   * @param identity see {@link Owner}
+   * @param buffer that its events use; default: the whole budget
+   */
+  createStream(
+    channel: AckChannel,
+    identity: string,
+    buffer: CreditBuffer = this.#credit.budget,
+  ): AckStream {
+    const onDirty = (stream: AckStream) => this.#markDirty(stream);
+    return new AckStream(channel, identity, this.#credit, buffer, onDirty);
   }
 
   /** Unsettled events whose senders have received `timeout`. */

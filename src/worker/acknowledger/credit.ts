@@ -1,5 +1,14 @@
 import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
+import type { BudgetShare } from '../accumulator/budget-share.ts';
+
+/** Buffer that the events of a connection use. */
+export interface CreditBuffer {
+  readonly eventLimitBytes: number;
+  readonly underPressure: boolean;
+  /** All events of the connection are settled. */
+  settled?(): void;
+}
 
 /** A stream whose credit could not rise when due. */
 export interface CreditWaiter {
@@ -15,9 +24,9 @@ export interface CreditWaiter {
  *                    at least one frame of maximum size, at most `LIMITS.creditBytes` or two such
  *                    frames, if that is more
  *
- * While the budget is above its high-water mark no credit rises; waiting streams are notified when
- * that ends. A client that has much to read gets no new credit either, and is checked again every
- * `LIMITS.nackDebt.checkMs`.
+ * While the buffer of a connection is above its high-water mark its credit does not rise. Waiting
+ * streams are notified when that ends. A client that has much to read gets no new credit either,
+ * and is checked again every `LIMITS.nackDebt.checkMs`.
  */
 export class Credit {
   readonly maxFrameBytes: number;
@@ -28,24 +37,25 @@ export class Credit {
   #delayed = new Set<CreditWaiter>();
   #timerSet = false;
 
-  constructor(budget: Budget, maxFrameBytes: number) {
+  /** @param shares parts of `budget` whose pressure delays connections, too */
+  constructor(budget: Budget, maxFrameBytes: number, shares: readonly BudgetShare[] = []) {
     this.budget = budget;
     this.maxFrameBytes = maxFrameBytes;
-    budget.onPressureEnd(() => this.#notifyWaiting());
+    for (const each of [budget, ...shares]) each.onPressureEnd(() => this.#notifyWaiting());
   }
 
-  /** Payload bytes that a connection may be ahead of settled frames. */
-  get windowBytes(): number {
+  /** Returns the payload bytes that a connection may be ahead of settled frames. */
+  windowBytesOf(buffer: CreditBuffer = this.budget): number {
     const { maxFrameBytes } = this;
-    const share = (LIMITS.creditOvercommit * this.budget.eventLimitBytes) / this.#streams;
+    const share = (LIMITS.creditOvercommit * buffer.eventLimitBytes) / this.#streams;
     const maxBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
     return Math.floor(Math.max(maxFrameBytes, Math.min(maxBytes, share)));
   }
 
   /** Adds a connection. @returns bytes of its first grant: one frame above the high-water mark */
-  join(): number {
+  join(buffer: CreditBuffer = this.budget): number {
     this.#streams++;
-    return this.budget.underPressure ? this.maxFrameBytes : this.windowBytes;
+    return buffer.underPressure ? this.maxFrameBytes : this.windowBytesOf(buffer);
   }
 
   /** Removes a connection. */
@@ -58,9 +68,10 @@ export class Credit {
   /**
    * Returns whether a grant may rise now; if not, `stream` is notified when it may.
    * @param isBehind the client has much to read
+   * @param buffer that the connection uses
    */
-  mayRise(stream: CreditWaiter, isBehind: boolean): boolean {
-    if (this.budget.underPressure) {
+  mayRise(stream: CreditWaiter, isBehind: boolean, buffer: CreditBuffer = this.budget): boolean {
+    if (buffer.underPressure) {
       this.#waiting.add(stream);
       return false;
     }

@@ -22,8 +22,10 @@ export type RejectionListener = (
 
 /** State of a frame decoded in slices, carried from one slice to the next. */
 export interface FrameProgress {
-  /** The buffer accepted no frames when this one arrived. */
+  /** The buffer accepted no frames of the stream when this one arrived. */
   readonly noRoom: boolean;
+  /** Whether it did at the frame's first event of a stream; undefined = one stream for all. */
+  readonly routedRoom: Map<Stream, boolean> | undefined;
   /** Count and last index of the events rejected by a rate limit. */
   readonly rateLimited: number;
   readonly lastLimited: number;
@@ -49,6 +51,7 @@ export class Intake implements EventSink {
   #draining = false;
   #tooLate = false;
   #noRoom = false;
+  #routedRoom: Map<Stream, boolean> | undefined;
   #buckets: Buckets | undefined;
   /** {@link FrameProgress} of the current frame; not counted without buckets. */
   #rateLimited = 0;
@@ -94,7 +97,9 @@ export class Intake implements EventSink {
     this.#stream = route.stream;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
-    this.#noRoom = !this.#accumulator.acceptsFrames;
+    this.#noRoom =
+      route.stream !== undefined && !this.#accumulator.acceptsFrames(route.stream.topic);
+    this.#routedRoom = undefined;
     this.#buckets = buckets;
     this.#rateLimited = 0;
     this.#rejected = 0;
@@ -117,6 +122,7 @@ export class Intake implements EventSink {
   ): this {
     this.begin(owner, frame, route, false, buckets);
     this.#noRoom = before.noRoom;
+    this.#routedRoom = before.routedRoom;
     this.#rateLimited = before.rateLimited;
     this.#lastLimited = before.lastLimited;
     this.#rejected = before.rejected;
@@ -168,6 +174,7 @@ export class Intake implements EventSink {
   get progress(): FrameProgress {
     return {
       noRoom: this.#noRoom,
+      routedRoom: this.#routedRoom,
       rateLimited: this.#rateLimited,
       lastLimited: this.#lastLimited,
       rejected: this.#rejected,
@@ -229,6 +236,18 @@ export class Intake implements EventSink {
     return this.#draining || this.#tooLate;
   }
 
+  /** Whether the buffer accepts the frame's events of a stream; decided at the first of them. */
+  #hasRoom(stream: Stream): boolean {
+    if (stream === this.#stream) return true;
+    this.#routedRoom ??= new Map();
+    let hasRoom = this.#routedRoom.get(stream);
+    if (hasRoom === undefined) {
+      hasRoom = this.#accumulator.acceptsFrames(stream.topic);
+      this.#routedRoom.set(stream, hasRoom);
+    }
+    return hasRoom;
+  }
+
   /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
   #rejectInvalid(
     index: number,
@@ -247,7 +266,7 @@ export class Intake implements EventSink {
    * @returns whether it was rejected
    */
   #isUnavailable(stream: Stream, index: number, length: number): boolean {
-    if (this.#ending || this.#noRoom) {
+    if (this.#ending || this.#noRoom || !this.#hasRoom(stream)) {
       const code = this.#ending ? 'draining' : 'buffer_full';
       this.#reject(index, code, EVENT_CODES[code].text);
       return true;

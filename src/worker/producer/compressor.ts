@@ -52,7 +52,8 @@ export class Compressor {
   #keep(batch: RecordBatch, compressed: Buffer): void {
     const length = BATCH_HEADER_BYTES + compressed.length;
     if (length >= batch.length) return batch.skipCompression();
-    const buffer = this.#budget.forceAllocate(length);
+    const memory = batch.partition.topic.share ?? this.#budget;
+    const buffer = memory.forceAllocate(length);
     compressed.copy(buffer, BATCH_HEADER_BYTES);
     batch.setCompressed({ buffer, length, codec: this.#codec.id });
   }

@@ -47,7 +47,7 @@ export class Health {
   readonly #listener: TopicListener;
   readonly #faults: Faults;
   readonly #bootstrap: ReadonlySet<string>;
-  /** Since the start, events of each topic could be sent to a leader. */
+  /** Since the start, events of each required topic could be sent to a leader. */
   #reached = false;
   /** Since the start, some topic was known. */
   #topicKnown = false;
@@ -176,7 +176,8 @@ export class Health {
         state.reached = true;
       }
     }
-    if (this.#reached || ![...this.#topics.values()].every(({ reached }) => reached)) return;
+    const isReached = ([topic, { reached }]: [Topic, TopicState]) => reached || !topic.required;
+    if (this.#reached || ![...this.#topics].every(isReached)) return;
     this.#reached = true;
     this.#listener.reached();
   }
@@ -197,14 +198,15 @@ export class Health {
       state.movedAtMs = nowMs;
       state.expiredSinceMs = undefined;
     }
-    if (settlement.class === 'refused_by_policy') this.#rejectedPartitions.add(partition);
+    const isRejected = settlement.class === 'refused_by_policy' && partition.topic.required;
+    if (isRejected) this.#rejectedPartitions.add(partition);
     else this.#rejectedPartitions.delete(partition);
     this.#reportRejected();
   }
 
   /**
-   * Counts and reports the partitions without a leader for `LIMITS.leaderlessMs`, whether events
-   * wait for them or not.
+   * Reports the partitions without a leader for `LIMITS.leaderlessMs`, with or without events.
+   * @returns the number of those of required topics
    */
   leaderless(nowMs: number): number {
     let count = 0;
@@ -213,7 +215,7 @@ export class Health {
         return nowMs - leaderlessSinceMs >= LIMITS.leaderlessMs;
       });
       if (without.length === 0) continue;
-      count += without.length;
+      if (topic.required) count += without.length;
       const numbers = without.slice(0, NUMBERS_LOGGED).map(({ number }) => number);
       const fields = { topic: topic.name, partitions: without.length, numbers };
       this.#faults.warn(topic.name, fields, 'partitions have no leader');

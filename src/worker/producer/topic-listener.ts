@@ -2,7 +2,7 @@ import type { Topic } from '../accumulator/topic.ts';
 
 /** Facts about Kafka for the instance's readiness and the topic admin. */
 export interface TopicListener {
-  /** Each topic has a connected leader and a partition with a producer id; called once. */
+  /** Each required topic has a connected leader and a partition with a producer id; called once. */
   reached(): void;
   topicMissing(topic: Topic): void;
   /** The topic was deleted and created again: its configuration may have changed. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { SETTINGS } from '../../config/settings.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { StreamFile, StreamSpec } from '../../streams/stream-file.ts';
-import type { Topic } from '../accumulator/topic.ts';
+import type { Budget } from '../accumulator/budget.ts';
+import { BudgetShare } from '../accumulator/budget-share.ts';
+import { Topic } from '../accumulator/topic.ts';
 import type { FastProfile } from '../decoder/json/fast-validator.ts';
 import type { Faults } from '../faults.ts';
 import { KeylessEvents } from '../intake/keyless-events.ts';
@@ -19,18 +21,23 @@ export interface StreamDeclarations {
   readonly validate?: Validator | undefined;
 }
 
+/** The part of a stream on which its topic depends. */
+export type TopicUser = Pick<StreamSpec, 'topic' | 'required'> & {
+  readonly limits: Pick<StreamSpec['limits'], 'bufferShare'>;
+};
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
 /**
  * Creates the streams of a worker.
- * @param topics the topics of all streams
+ * @param buffer has the topics of all streams
  * @param maxEventBytes maximum bytes of an event of any stream
  * @throws StartError if a schema is not usable
  */
 export function createStreams(
   { file, areDeclared, validate }: StreamDeclarations,
-  topics: readonly Topic[],
+  { budget, topics }: { readonly budget: Budget; readonly topics: readonly Topic[] },
   maxEventBytes: number,
   { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
 ): StreamTable {
@@ -48,7 +55,23 @@ export function createStreams(
       maxEventBytes,
     });
   });
-  return new StreamTable(file, streams, areDeclared);
+  return new StreamTable(file, streams, areDeclared, budget);
+}
+
+/** Creates the topics of streams, each with the largest share that one of its streams has. */
+export function createTopics(streams: readonly TopicUser[], budget: Budget): Topic[] {
+  const names = [...new Set(streams.map(({ topic }) => topic))];
+  return names.map((name) => {
+    const users = streams.filter(({ topic }) => topic === name);
+    const fraction = Math.max(...users.map(({ limits }) => limits.bufferShare));
+    const isWhole = names.length === 1 && fraction === 1;
+    const share = isWhole ? undefined : new BudgetShare(budget, fraction);
+    return new Topic(
+      name,
+      share,
+      users.some(({ required }) => required),
+    );
+  });
 }
 
 /** Events that need a value are parsed: to check them against a schema, or to join their key. */

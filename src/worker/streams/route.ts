@@ -1,5 +1,6 @@
 /** Choice of the stream of an event: by the path of its sender, or by a field of the event. */
 import type { JsonObject } from '../../common/json-object.ts';
+import type { CreditBuffer } from '../acknowledger/credit.ts';
 import type { EventField } from '../decoder/event-field.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
@@ -12,6 +13,8 @@ export interface Route {
   readonly fastValidator: FastValidator | undefined;
   /** Names of the streams that the sender can write to, in the order of the file. */
   readonly names: readonly string[];
+  /** Buffer that the events use; undefined = the whole budget. */
+  readonly buffer: CreditBuffer | undefined;
   /** Selects the stream of a parsed event. */
   streamOf(event: JsonObject): Stream | StreamRejection;
   /** Returns the stream of an event that {@link fastValidator} has accepted. */
@@ -32,6 +35,10 @@ export class SingleRoute implements Route {
     return [this.stream.name];
   }
 
+  get buffer(): CreditBuffer | undefined {
+    return this.stream.topic.share;
+  }
+
   streamOf(): Stream {
     return this.stream;
   }
@@ -46,6 +53,7 @@ export class RejectingRoute implements Route {
   readonly stream = undefined;
   readonly fastValidator = undefined;
   readonly names: readonly string[] = [];
+  readonly buffer = undefined;
   readonly rejection: StreamRejection;
 
   constructor(rejection: StreamRejection) {
@@ -71,6 +79,38 @@ export interface FieldRules {
   readonly unknown: Stream | undefined;
 }
 
+/**
+ * Buffer of a connection that writes to several streams: it is under pressure while the share of a
+ * stream is that has events of the connection.
+ */
+export class SharesInUse implements CreditBuffer {
+  readonly #budget: CreditBuffer;
+  readonly #shares = new Set<CreditBuffer>();
+
+  /** @param budget the whole that is shared */
+  constructor(budget: CreditBuffer) {
+    this.#budget = budget;
+  }
+
+  get eventLimitBytes(): number {
+    return this.#budget.eventLimitBytes;
+  }
+
+  get underPressure(): boolean {
+    for (const share of this.#shares) if (share.underPressure) return true;
+    return false;
+  }
+
+  /** Records an event of a stream. */
+  add({ topic }: Stream): void {
+    this.#shares.add(topic.share ?? this.#budget);
+  }
+
+  settled(): void {
+    this.#shares.clear();
+  }
+}
+
 /** Each event names its stream. */
 export class FieldRoute implements Route {
   readonly stream = undefined;
@@ -78,23 +118,27 @@ export class FieldRoute implements Route {
   readonly #rules: FieldRules;
   readonly #fallback: Stream | StreamRejection;
   readonly #sender: Sender;
+  readonly buffer: SharesInUse;
   /** Results for the streams used so far. */
   readonly #checked = new Map<Stream, Stream | StreamRejection>();
 
   /**
    * @param fallback of events without the field
    * @param fastValidator has the streams of `rules` as profiles
+   * @param buffer records the streams in use
    */
   constructor(
     rules: FieldRules,
     fallback: Stream | StreamRejection,
     sender: Sender,
     fastValidator: FastValidator,
+    buffer: SharesInUse,
   ) {
     this.#rules = rules;
     this.#fallback = fallback;
     this.#sender = sender;
     this.fastValidator = fastValidator;
+    this.buffer = buffer;
   }
 
   get names(): readonly string[] {
@@ -109,13 +153,18 @@ export class FieldRoute implements Route {
   streamOf(event: JsonObject): Stream | StreamRejection {
     const { field, byValue, unknown } = this.#rules;
     const value = field.valueIn(event);
-    if (value === undefined) return this.#fallback;
+    if (value === undefined) return this.#use(this.#fallback);
     const stream = typeof value === 'string' ? (byValue.get(value) ?? unknown) : unknown;
-    return stream === undefined ? 'unknown_stream' : this.#check(stream);
+    return stream === undefined ? 'unknown_stream' : this.#use(this.#check(stream));
   }
 
   streamAt(profile: number): Stream | StreamRejection {
-    return this.#check(this.#rules.streams[profile]!);
+    return this.#use(this.#check(this.#rules.streams[profile]!));
+  }
+
+  #use(found: Stream | StreamRejection): Stream | StreamRejection {
+    if (typeof found === 'object') this.buffer.add(found);
+    return found;
   }
 
   #check(stream: Stream): Stream | StreamRejection {

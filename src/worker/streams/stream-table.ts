@@ -1,7 +1,15 @@
 import { DEFAULT_STREAM, REFUSE, type StreamFile } from '../../streams/stream-file.ts';
+import type { CreditBuffer } from '../acknowledger/credit.ts';
 import { EventField } from '../decoder/event-field.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
-import { FieldRoute, type FieldRules, RejectingRoute, type Route, SingleRoute } from './route.ts';
+import {
+  FieldRoute,
+  type FieldRules,
+  RejectingRoute,
+  type Route,
+  SharesInUse,
+  SingleRoute,
+} from './route.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
 
 /** The streams of a worker, and the rules that select one for an event. */
@@ -9,6 +17,7 @@ export class StreamTable {
   readonly streams: readonly Stream[];
   /** A stream file declares them: clients may name them. */
   readonly areDeclared: boolean;
+  readonly #budget: CreditBuffer;
   readonly #byName: ReadonlyMap<string, Stream>;
   readonly #routes: ReadonlyMap<Stream, Route>;
   /** Undefined = no field of the event selects its stream. */
@@ -19,12 +28,15 @@ export class StreamTable {
   /**
    * @param streams created from the streams of `file`, in the same order
    * @param areDeclared whether `file` was read from a stream file
+   * @param budget that the streams share
    */
   constructor(
     { routing, streams: specs }: StreamFile,
     streams: readonly Stream[],
     areDeclared: boolean,
+    budget: CreditBuffer,
   ) {
+    this.#budget = budget;
     this.streams = streams;
     this.areDeclared = areDeclared;
     this.#byName = new Map(streams.map((stream) => [stream.name, stream]));
@@ -42,8 +54,9 @@ export class StreamTable {
    * Returns the route of a sender's events. The first source that yields a stream wins: the path,
    * the routing field of the event, the sender's own stream, the stream `default`.
    * @param name stream in the path; undefined = none
+   * @param inUse buffer of the connection's previous route
    */
-  routeOf(name: string | undefined, sender: Sender): Route {
+  routeOf(name: string | undefined, sender: Sender, inUse?: CreditBuffer): Route {
     if (name !== undefined) {
       const found = this.#permitted(this.#byName.get(name), sender);
       return typeof found === 'string' ? new RejectingRoute(found) : this.#routes.get(found)!;
@@ -51,7 +64,8 @@ export class StreamTable {
     const fallback = this.#permitted(this.#ownStream(sender) ?? this.#defaultStream, sender);
     const rules = this.#rules;
     if (rules !== undefined) {
-      return new FieldRoute(rules, fallback, sender, this.#validatorFor(rules, fallback));
+      const buffer = inUse instanceof SharesInUse ? inUse : new SharesInUse(this.#budget);
+      return new FieldRoute(rules, fallback, sender, this.#validatorFor(rules, fallback), buffer);
     }
     return typeof fallback === 'string'
       ? new RejectingRoute(fallback)

@@ -44,7 +44,7 @@ class Client {
       }
     };
     const wire = { send, unreadBytes: () => this.unreadBytes };
-    this.stream = new AckStream(wire, '', credit, () => this.announced++);
+    this.stream = new AckStream(wire, '', credit, credit.budget, () => this.announced++);
     this.stream.hello();
   }
 
@@ -359,7 +359,7 @@ test('a connection that begins above the high-water mark may send one largest fr
 test('a window of one largest frame never stalls: settled bytes are granted again', () => {
   const credit = new SharedCredit(new Budget(64 * MIB), MAX_FRAME_BYTES);
   do credit.join();
-  while (credit.windowBytes > MAX_FRAME_BYTES);
+  while (credit.windowBytesOf() > MAX_FRAME_BYTES);
   const client = new Client(credit);
   assert.equal(client.credit.bytes, MAX_FRAME_BYTES);
   for (const bytes of [1, MAX_FRAME_BYTES, 100, MAX_FRAME_BYTES]) {

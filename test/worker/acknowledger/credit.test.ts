@@ -14,36 +14,36 @@ function crowd(connections: number, limitBytes = LIMIT): Credit {
 }
 
 test('a few connections have the largest window, more share the overcommitted buffer', () => {
-  assert.equal(crowd(1).windowBytes, LIMITS.creditBytes);
+  assert.equal(crowd(1).windowBytesOf(), LIMITS.creditBytes);
   const promised = LIMITS.creditOvercommit * LIMIT;
   const full = promised / LIMITS.creditBytes;
-  assert.equal(crowd(full).windowBytes, LIMITS.creditBytes);
-  assert.equal(crowd(2 * full).windowBytes, LIMITS.creditBytes / 2);
+  assert.equal(crowd(full).windowBytesOf(), LIMITS.creditBytes);
+  assert.equal(crowd(2 * full).windowBytesOf(), LIMITS.creditBytes / 2);
   for (const connections of [1, 100, full, full + 1, 3 * full]) {
-    const { windowBytes } = crowd(connections);
+    const windowBytes = crowd(connections).windowBytesOf();
     assert(windowBytes * connections <= promised, `${connections} connections`);
   }
 });
 
 test('a window always holds the largest frame, for any number of connections and any budget', () => {
-  assert.equal(crowd(20_000).windowBytes, MAX_FRAME_BYTES);
-  assert.equal(crowd(200, 4 * MIB).windowBytes, MAX_FRAME_BYTES);
+  assert.equal(crowd(20_000).windowBytesOf(), MAX_FRAME_BYTES);
+  assert.equal(crowd(200, 4 * MIB).windowBytesOf(), MAX_FRAME_BYTES);
 });
 
 test('memory reserved for copies of requests is not granted', () => {
   const budget = new Budget(LIMIT);
   const credit = new Credit(budget, MAX_FRAME_BYTES);
   for (let count = 0; count < 600; count++) credit.join();
-  const before = credit.windowBytes;
+  const before = credit.windowBytesOf();
   budget.reserve(LIMIT / 2);
-  assert.equal(credit.windowBytes, Math.max(MAX_FRAME_BYTES, Math.floor(before / 2)));
+  assert.equal(credit.windowBytesOf(), Math.max(MAX_FRAME_BYTES, Math.floor(before / 2)));
 });
 
 test('closed connections enlarge the windows of the others', () => {
   const credit = crowd(1_200);
-  const before = credit.windowBytes;
+  const before = credit.windowBytesOf();
   for (let count = 0; count < 600; count++) credit.leave({ creditAvailable: () => {} });
-  assert(credit.windowBytes >= 2 * before);
+  assert(credit.windowBytesOf() >= 2 * before);
 });
 
 test('above the high-water mark nothing rises; each waiting stream is notified once below it', () => {

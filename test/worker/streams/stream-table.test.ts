@@ -2,13 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../src/common/json-object.ts';
+import { MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { REFUSE, type StreamFile, type StreamSpec } from '../../../src/streams/stream-file.ts';
-import { Topic } from '../../../src/worker/accumulator/topic.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { ANONYMOUS, Identity } from '../../../src/worker/admission/identity.ts';
 import { INVALID } from '../../../src/worker/decoder/json/json-grammar.ts';
 import { Faults } from '../../../src/worker/faults.ts';
-import { createStreams } from '../../../src/worker/streams/create-streams.ts';
+import { createStreams, createTopics } from '../../../src/worker/streams/create-streams.ts';
 import { RejectingRoute, type Route } from '../../../src/worker/streams/route.ts';
 import type { Sender, Stream, StreamRejection } from '../../../src/worker/streams/stream.ts';
 
@@ -38,9 +39,10 @@ function tableOf(
       return { ...SPEC, name, topic: `topic.${name}`, ...spec };
     }),
   };
-  const topics = file.streams.map(({ topic }) => new Topic(topic));
+  const budget = new Budget(64 * MIB);
+  const topics = createTopics(file.streams, budget);
   const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
-  return createStreams({ file, areDeclared: true }, topics, 65_536, reporting);
+  return createStreams({ file, areDeclared: true }, { budget, topics }, 65_536, reporting);
 }
 
 const nameOf = (found: Stream | StreamRejection) =>

@@ -1,5 +1,5 @@
 import { KIB, LIMITS } from '../../../config/limits.ts';
-import type { Budget } from '../../accumulator/budget.ts';
+import type { BatchMemory } from '../../accumulator/budget-share.ts';
 import { ChunkFloodDetector } from '../../overload/flood.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
@@ -24,20 +24,21 @@ interface Pause {
 
 /** Bodies paused while the buffer is above its high-water mark or the turn has no time left. */
 export class PausedBodies {
-  readonly #budget: Budget;
   readonly #turn: Turn;
   #pauses = new Set<Pause>();
   /** Bodies that wait for another turn. */
   readonly #turns = new Fifo<Pause>();
 
-  constructor(budget: Budget, turn: Turn) {
-    this.#budget = budget;
+  /** @param memories the budget and its shares: the end of their pressure resumes bodies */
+  constructor(memories: readonly Pick<BatchMemory, 'onPressureEnd'>[], turn: Turn) {
     this.#turn = turn;
-    budget.onPressureEnd(() => {
-      const pauses = this.#pauses;
-      this.#pauses = new Set();
-      for (const pause of pauses) pause.resume();
-    });
+    for (const memory of memories) memory.onPressureEnd(() => this.#resumeAll());
+  }
+
+  #resumeAll(): void {
+    const pauses = this.#pauses;
+    this.#pauses = new Set();
+    for (const pause of pauses) pause.resume();
   }
 
   /** Copying large bodies would prolong this turn even more. */
@@ -51,13 +52,13 @@ export class PausedBodies {
   }
 
   /**
-   * Pauses `response` while the buffer is above its high-water mark, for a limited time: events
-   * that do not fit then are rejected. Also pauses it while the turn has no time left.
-   * @param mayWaitForBuffer whether the body may wait for the buffer
+   * Pauses `response` while its buffer is above its high-water mark, for a limited time: events that
+   * do not fit then are rejected. Also pauses it while the turn has no time left.
+   * @param isPressed whether the body has to wait for the buffer
    * @returns undefined if reading goes on
    */
-  pause(response: BodySource, mayWaitForBuffer: boolean): Pause | undefined {
-    if (mayWaitForBuffer && this.#budget.underPressure) return this.#untilRelief(response);
+  pause(response: BodySource, isPressed: boolean): Pause | undefined {
+    if (isPressed) return this.#untilRelief(response);
     return this.#turn.spent ? this.#untilLaterTurn(response) : undefined;
   }
 
@@ -102,8 +103,10 @@ export class PausedBodies {
   }
 }
 
-/** Receives the result of reading a body; one method is called once. */
+/** Receives the result of reading a body: one method is called once, except `isPressed`. */
 export interface BodyHandler {
+  /** Whether the buffer of its events is above its high-water mark. */
+  isPressed(): boolean;
   /** The body is complete. @returns the handler of a client that disconnects later */
   complete(body: Buffer): { abort(): void };
   /**
@@ -247,7 +250,10 @@ class BodyReader implements IncomingBody {
     if (!this.#isSkipped) this.#gathered.add(view);
     this.#allocation.resize(this.#gathered.allocatedBytes);
     if (this.#ended || this.paused) return;
-    this.#pause = this.#paused.pause(this.#response, this.#mayWaitForBuffer);
+    this.#pause = this.#paused.pause(
+      this.#response,
+      this.#mayWaitForBuffer && this.#handler.isPressed(),
+    );
     this.#mayWaitForBuffer &&= !(this.#pause?.isPressed ?? false);
   }
 

@@ -3,6 +3,7 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { Readiness } from '../../../ipc.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { pageFile } from '../../../page/page.ts';
+import type { BudgetShare } from '../../accumulator/budget-share.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
 import { mergeBuckets } from '../../admission/token-bucket.ts';
@@ -52,6 +53,8 @@ export interface HttpHandlerOptions extends BodyDecoderOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
   readonly streams: StreamTable;
+  /** Shares of topics in the budget. */
+  readonly shares: readonly BudgetShare[];
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   /** Minimum rate of a body after a grace period. */
   readonly minBodyBytesPerSecond: number;
@@ -71,7 +74,7 @@ export class HttpHandler {
 
   constructor(options: HttpHandlerOptions) {
     this.#options = options;
-    this.#paused = new PausedBodies(options.budget, options.turn);
+    this.#paused = new PausedBodies([options.budget, ...options.shares], options.turn);
     this.#timeouts = new BodyTimeouts(options.minBodyBytesPerSecond);
     this.#decoder = new BodyDecoder(options);
   }
@@ -269,6 +272,7 @@ export class HttpHandler {
       return { bytes, media, encoding, route, buckets, identity: identity.name, sender };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
+      isPressed: () => (authorized?.route.buffer ?? this.#options.budget).underPressure,
       complete: (body) => {
         const pending = pendingResponse();
         this.#decoder.decode(received(body), pending);
@@ -299,15 +303,11 @@ export class HttpHandler {
     authorized: (sender: Authorized) => void,
   ): DeferredBody {
     const rejected = (code: Unauthorized) => {
-      const content = unauthorizedResponse(code);
-      countRejected(this.#options.counters, content);
-      send(response, content, { headers, close: this.#closesAfter(response) && 'announced' });
+      const close = this.#closesAfter(response) && 'announced';
+      this.#rejectBody(response, unauthorizedResponse(code), { headers, close });
     };
-    const evicted = () => {
-      const content = inputMemoryResponse();
-      countRejected(this.#options.counters, content);
-      send(response, content, { headers, close: true });
-    };
+    const evicted = () =>
+      this.#rejectBody(response, inputMemoryResponse(), { headers, close: true });
     const failed = (error: unknown) => closeAfterError(response, this.#options.log, error);
     const flooded = () => this.#terminate(response);
     const handler = { authorized, rejected, evicted, flooded, failed };

@@ -162,7 +162,7 @@ export class WebSocketHandler {
     const known = new Set([...(sender.known ?? []), ...route.names]);
     connection.sender = { ...sender, known };
     connection.permitted = identity.streams;
-    connection.route = streams.routeOf(streamName, connection.sender);
+    connection.route = streams.routeOf(streamName, connection.sender, route.buffer);
     if (streams.areDeclared) connection.stream?.announceStreams(connection.route.names);
   }
 
@@ -237,7 +237,11 @@ export class WebSocketHandler {
     if (!connection.acknowledged) return;
     const send = (texts: readonly string[]) => this.#send(socket, texts);
     const channel = { send, unreadBytes: () => socket.getBufferedAmount() };
-    connection.stream = acknowledger.createStream(channel, connection.identity.name);
+    connection.stream = acknowledger.createStream(
+      channel,
+      connection.identity.name,
+      connection.route.buffer,
+    );
     connection.owner = connection.stream;
     this.#streams++;
     connection.stream.hello(this.#options.streams.areDeclared ? connection.route.names : undefined);

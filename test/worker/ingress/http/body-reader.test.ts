@@ -33,7 +33,7 @@ class Request extends FakeResponse {
     },
     afterTurn: (next: () => void) => setImmediate(next),
   };
-  readonly pausing = new PausedBodies(this.budget, this.turn);
+  readonly pausing = new PausedBodies([this.budget], this.turn);
   complete: string | undefined;
   skipped: number | undefined;
   tooLarge = 0;
@@ -48,6 +48,7 @@ class Request extends FakeResponse {
     super();
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
     readBody(this, this.pausing, timeouts, memory, {
+      isPressed: () => this.budget.underPressure,
       complete: (body) => {
         this.complete = String(body);
         return { abort: () => this.aborted++ };
@@ -174,7 +175,7 @@ test('some of the waiting bodies resume in each turn, in order of arrival', asyn
   const requests = Array.from({ length: 3 * LIMITS.resumedBodies - 1 }, () => new Request());
   const [{ turn: shared, pausing }] = requests as [Request];
   shared.spent = true;
-  for (const request of requests) pausing.pause(request, true);
+  for (const request of requests) pausing.pause(request, false);
   const waiting = () => requests.map((request) => request.paused);
   for (let turns = 1; turns <= 3; turns++) {
     await turn();

@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
+import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { BudgetShare } from '../../../src/worker/accumulator/budget-share.ts';
+
+const LIMIT = 64 * MIB;
+
+/** Charges a share until it rejects more. @returns its bytes */
+function fill(share: BudgetShare, bytes = KIB): number {
+  while (share.charge(bytes));
+  return share.usedBytes;
+}
+
+function setUp(...fractions: number[]) {
+  const budget = new Budget(LIMIT);
+  return { budget, shares: fractions.map((fraction) => new BudgetShare(budget, fraction)) };
+}
+
+test('a stuck topic holds its fraction of the budget, a second one that of the rest', () => {
+  const { budget, shares } = setUp(0.5, 0.5, 0.5, 0.5);
+  const held = shares.map((share) => fill(share) / LIMIT);
+  const expected = [1 / 2, 1 / 4, 1 / 8, 1 / 16];
+  for (const [index, part] of held.entries()) {
+    assert(Math.abs(part - expected[index]!) < 0.001, `${index}: ${part}`);
+  }
+  assert(budget.eventBytes < LIMIT, 'there is room left for others');
+});
+
+test('the limit of a topic rises when others release memory', () => {
+  const { shares } = setUp(0.5, 0.5);
+  const [stuck, other] = shares as [BudgetShare, BudgetShare];
+  const held = fill(stuck);
+  const before = fill(other);
+  stuck.release(held);
+  assert(fill(other) > 1.9 * before);
+});
+
+test('a pressed share ends its pressure below the low-water mark, also by releases of others', () => {
+  const { budget, shares } = setUp(0.5, 0.5);
+  const [one, other] = shares as [BudgetShare, BudgetShare];
+  let ends = 0;
+  one.onPressureEnd(() => ends++);
+  fill(other);
+  fill(one);
+  assert(one.underPressure && !one.acceptsFrames);
+  assert(other.underPressure, 'each has its own mark');
+  other.release(other.usedBytes);
+  assert(!one.underPressure, 'its limit has doubled');
+  assert(!budget.underPressure);
+  assert.equal(ends, 1);
+  fill(one);
+  assert(one.underPressure);
+  one.release(one.usedBytes - one.eventLimitBytes * LIMITS.highWater.resume);
+  assert(one.underPressure, 'at the low mark, not below it');
+  one.release(1);
+  assert(!one.underPressure);
+  assert.equal(ends, 2);
+  assert.equal(budget.pressedShares.size, 0);
+});
+
+test('whatever the order, a share counts its bytes, and leaves room for the others', () => {
+  const step = fc.record({
+    share: fc.nat(2),
+    bytes: fc.integer({ min: 1, max: 4 * MIB }),
+    kind: fc.constantFrom('charge', 'allocate', 'release', 'deallocate', 'force'),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const { budget, shares } = setUp(0.5, 0.25, 1);
+      const charges: number[][] = shares.map(() => []);
+      const buffers: Buffer[][] = shares.map(() => []);
+      for (const { share: index, bytes, kind } of steps) {
+        const share = shares[index]!;
+        const limit = share.eventLimitBytes;
+        const before = share.usedBytes;
+        if (kind === 'charge' && share.charge(bytes)) charges[index]!.push(bytes);
+        if (kind === 'force') {
+          share.forceCharge(bytes);
+          charges[index]!.push(bytes);
+        }
+        const buffer = kind === 'allocate' ? share.allocate(bytes) : undefined;
+        if (buffer !== undefined) buffers[index]!.push(buffer);
+        if (kind === 'release') share.release(charges[index]!.pop() ?? 0);
+        if (kind === 'deallocate') {
+          const last = buffers[index]!.pop();
+          if (last !== undefined) share.deallocate(last);
+        }
+        const grew = share.usedBytes > before;
+        if (grew && kind !== 'force') assert(share.usedBytes <= limit, `${kind} above the limit`);
+        const used = shares.map(({ usedBytes }) => usedBytes);
+        assert.equal(
+          budget.eventBytes,
+          used.reduce((sum, each) => sum + each, 0),
+        );
+      }
+      for (const [index, share] of shares.entries()) {
+        const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+        const expected = sum(charges[index]!) + sum(buffers[index]!.map(({ length }) => length));
+        assert.equal(share.usedBytes, expected);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
