@@ -15,6 +15,11 @@ export interface ClientOptions {
   /** Its `POST /events`, used where WebSockets are blocked; by default on the same host. */
   readonly fallbackUrl?: UrlOption;
   /**
+   * Stream of all events, where the gateway has several; by default it selects one for each event.
+   * Several streams take a client each: an ack waits for all streams of its frames.
+   */
+  readonly stream?: string;
+  /**
    * Field of the id that `send()` adds to an event without one, FOREBAY_ID_FIELD of the gateway;
    * `''` adds none, for schemas that allow no additional field. Default `id`.
    */

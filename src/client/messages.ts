@@ -36,7 +36,11 @@ export function notAdmitted(
     const what = key ? 'rejects this key' : 'requires a key, but the client has none';
     return { code: 'unauthorized', message: `the gateway ${what} (HTTP 401)` };
   }
-  if (status !== 403 || (requestCode(text) !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
+  const code = requestCode(text);
+  if (code === 'unknown_stream' || code === 'forbidden_stream') {
+    return { code, message: `the gateway rejects the stream: ${code} (HTTP ${status})` };
+  }
+  if (status !== 403 || (code !== FORBIDDEN_ORIGIN && !isCheck)) return undefined;
   return forbiddenOrigin('HTTP 403');
 }
 
@@ -45,7 +49,7 @@ export function notAdmitted(
  * shorter body may arrive in time.
  */
 export const REQUEST_CODES = new Set(
-  'bad_encoding,bad_request,expectation_failed,forbidden_origin,identity_unavailable,method_not_allowed,not_found,too_many_connections,unauthorized,unsupported_media_type'.split(
+  'bad_encoding,bad_request,expectation_failed,forbidden_origin,forbidden_stream,identity_unavailable,method_not_allowed,not_found,too_many_connections,unauthorized,unknown_stream,unsupported_media_type'.split(
     ',',
   ),
 );

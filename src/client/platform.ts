@@ -7,18 +7,28 @@ export type UrlOption = string | { readonly href: string };
 interface Urls {
   readonly url: UrlOption;
   readonly fallbackUrl?: UrlOption;
+  readonly stream?: string;
 }
 
+const STREAM_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
+
 /**
- * Returns the absolute URLs of the WebSocket and of `POST /events`. On a page they may be relative;
- * `http` and `ws` are interchangeable.
+ * Returns the absolute URLs of the WebSocket and of `POST /events`, or of a stream in them. On a
+ * page they may be relative; `http` and `ws` are interchangeable.
  * @throws TypeError if it is not a string, SyntaxError if it is not a URL
  */
-export function urlsOf({ url, fallbackUrl }: Urls): { socket: string; events: string } {
+export function urlsOf({ url, fallbackUrl, stream }: Urls): { socket: string; events: string } {
   const socket = absolute('url', url, 'ws');
   // Browsers reject fragments for WebSockets.
   socket.hash = '';
   const events = absolute('fallbackUrl', fallbackUrl ?? new URL('events', socket), 'http');
+  if (stream !== undefined) {
+    if (typeof stream !== 'string' || !STREAM_NAME.test(stream)) {
+      throw new SyntaxError(`stream must be a name, not ${JSON.stringify(stream)}`);
+    }
+    for (const each of [socket, events])
+      each.pathname = each.pathname.replace(/\/?$/, `/${stream}`);
+  }
   return { socket: socket.href, events: events.href };
 }
 

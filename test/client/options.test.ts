@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
 import { type Client, createClient } from '../../src/client/client.ts';
+import { urlsOf } from '../../src/client/platform.ts';
 
 /** A WebSocket that never opens, and records its target. */
 class Idle {
@@ -74,6 +75,23 @@ for (const fallbackUrl of ['', 7, 'events', 'mailto:a@b', {}]) {
   test(`a fallbackUrl that is ${JSON.stringify(fallbackUrl)}: createClient names the option`, () => {
     const message = /^fallbackUrl must be a URL such as https:\/\/events\.example\.com\/, not /;
     assert.throws(() => make({ url: 'ws://h/ws', fallbackUrl }), { message });
+  });
+}
+
+test('a stream is part of both paths', () => {
+  for (const [options, socket, events] of [
+    [{ url: 'ws://h/ws' }, 'ws://h/ws/clicks', 'http://h/events/clicks'],
+    [{ url: 'https://h/a/ws?x=1' }, 'wss://h/a/ws/clicks?x=1', 'https://h/a/events/clicks'],
+    [{ url: 'ws://h/ws', fallbackUrl: 'http://g/e/' }, 'ws://h/ws/clicks', 'http://g/e/clicks'],
+  ] as const) {
+    assert.deepEqual(urlsOf({ ...options, stream: 'clicks' }), { socket, events });
+  }
+});
+
+for (const stream of ['', 'Clicks', 'a/b', 'a b', '%61', 7, null]) {
+  test(`a stream that is ${JSON.stringify(stream)}: createClient names the option`, () => {
+    const message = `stream must be a name, not ${JSON.stringify(stream)}`;
+    assert.throws(() => make({ url: 'ws://h/ws', stream }), { message });
   });
 }
 
