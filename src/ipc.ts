@@ -15,6 +15,7 @@ export interface WorkerStatus {
   readonly refusedByPolicy: boolean;
   /** Resident memory is above its limit, and new connections are rejected. */
   readonly memoryShort: boolean;
+  /** Usage and limit of the fullest buffer of a required topic. */
   readonly bufferedBytes: number;
   readonly bufferLimitBytes: number;
   readonly delivery: Delivery;

@@ -23,6 +23,7 @@ import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts
 import type { StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
+import { CurrentStreams } from './current-streams.ts';
 import { DeferredLog } from './deferred-log.ts';
 import { FaultLog } from './fault-log.ts';
 import { KeyFiles } from './key-files.ts';
@@ -69,8 +70,7 @@ export async function runPrimary(config: Config, options: PrimaryOptions): Promi
 class Primary {
   readonly #config: Config;
   readonly #options: PrimaryOptions;
-  /** Undefined without a stream file. */
-  #streams: StreamFile | undefined;
+  readonly #streams: CurrentStreams;
   readonly #log = new DeferredLog();
   readonly #totals: MetricTotals;
   readonly #readinessCheck = new ReadinessCheck();
@@ -94,7 +94,7 @@ class Primary {
   constructor(config: Config, options: PrimaryOptions, streams: StreamFile | undefined) {
     this.#config = config;
     this.#options = options;
-    this.#streams = streams;
+    this.#streams = new CurrentStreams(streams, this.#log);
     this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
@@ -194,7 +194,7 @@ class Primary {
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const { version, warnings } = this.#options;
       const liveView = urlOf(adminEndpoint(this.#config));
-      const streams = this.#streams?.streams.map(({ name }) => name);
+      const { names: streams } = this.#streams;
       const kafka = { ...(streams === undefined ? { topic } : { streams }), brokers };
       this.#log.write('info', { version, host, port, workers, ...kafka, liveView }, 'started');
       for (const warning of warnings) this.#log.write('warn', {}, warning);
@@ -202,8 +202,7 @@ class Primary {
       if (DEPRECATED_NODE_MAJORS.includes(nodeMajor(node)))
         this.#log.write('warn', { node, supported: NODE_MAJORS }, DEPRECATED);
       logSchema(this.#log, fileWarnings);
-      for (const problem of fileWarnings.streams?.warnings ?? [])
-        this.#log.write('warn', { problem }, 'warning about the stream file');
+      this.#streams.logWarnings(fileWarnings);
       if (!isLoopback(host) && !requiresAuthentication(this.#config))
         this.#log.write('warn', { host }, ANY_CLIENT);
       return await this.#stop.ended;
@@ -243,25 +242,19 @@ class Primary {
       this.#log.write('warn', { cause }, 'rolling restart ignored, instance is stopping');
       return 'draining';
     }
-    logReloadedSchema(this.#log, () => this.#rereadFiles());
+    logReloadedSchema(this.#log, () => this.#streams.reread(this.#options.checkFiles));
     return this.#rollingRestart.request(cause);
-  }
-
-  /** Reads the files for the workers of a rolling restart; unusable streams stay as they are. */
-  async #rereadFiles(): Promise<FileWarnings> {
-    const files = await this.#options.checkFiles();
-    this.#streams = files.streams?.file;
-    return files;
   }
 
   /** Sends the current state to a worker that has begun to receive messages. */
   #attached(worker: number): void {
+    // Without them, it could not even stop.
+    const { message: streams } = this.#streams;
+    if (streams !== undefined) this.#supervisor.send(worker, streams);
     if (this.#stop.draining) {
       this.#stop.drainWorker(worker);
       return;
     }
-    const file = this.#streams;
-    if (file !== undefined) this.#supervisor.send(worker, { type: 'streams', file });
     const [readiness, outage] = [this.#readiness, this.#outageNotice];
     this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
     const { message } = this.#keyFiles;

@@ -32,7 +32,9 @@ export class TopicAdminElection {
   workerDown(worker: number, others: readonly number[]): void {
     if (this.#worker !== worker) return;
     this.#worker = undefined;
-    if (others[0] !== undefined) this.#ask(others[0]);
+    // The newest one: during a rolling restart it may have streams that older ones do not know.
+    const newest = others.at(-1);
+    if (newest !== undefined) this.#ask(newest);
   }
 
   /** A worker found the topic missing: asks the elected worker once until it answers. */

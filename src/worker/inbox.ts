@@ -15,8 +15,11 @@ export class Inbox {
   /** Returns the first message of a type; the others are kept. */
   first<T extends ToWorker['type']>(type: T): Promise<MessageOf<T>> {
     return new Promise((resolve) => {
+      const isWanted = (message: ToWorker): message is MessageOf<T> => message.type === type;
+      const found = this.#kept.findIndex(isWanted);
+      if (found >= 0) return resolve(this.#kept.splice(found, 1)[0] as MessageOf<T>);
       this.#receive = (message) => {
-        if (message.type === type) resolve(message as MessageOf<T>);
+        if (isWanted(message)) resolve(message);
         else this.#kept.push(message);
       };
     });

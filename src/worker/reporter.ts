@@ -40,7 +40,8 @@ export class Reporter {
   #timer: NodeJS.Timeout | undefined;
   #listening = false;
   #kafkaReached = false;
-  #topicCreation: string | undefined;
+  /** Reasons why required topics were not created, by topic. */
+  readonly #topicCreation = new Map<string, string>();
   #refusedByPolicy = false;
   #kafka = 'Kafka was not reached yet';
 
@@ -73,7 +74,7 @@ export class Reporter {
   /** A leader is connected and has a partition with a producer id. */
   kafkaReached(): void {
     this.#kafkaReached = true;
-    this.#topicCreation = undefined;
+    this.#topicCreation.clear();
     this.#report();
   }
 
@@ -84,10 +85,11 @@ export class Reporter {
     if (!this.#kafkaReached) this.#report();
   }
 
-  /** Sets the reason why the missing topic was not created; undefined = none any longer. */
-  topicCreation(why: string | undefined): void {
-    if (why === this.#topicCreation) return;
-    this.#topicCreation = why;
+  /** Sets the reason why a missing topic was not created; undefined = none any longer. */
+  topicCreation(topic: string, why: string | undefined): void {
+    if (why === this.#topicCreation.get(topic)) return;
+    if (why === undefined) this.#topicCreation.delete(topic);
+    else this.#topicCreation.set(topic, why);
     if (!this.#kafkaReached) this.#report();
   }
 
@@ -118,22 +120,29 @@ export class Reporter {
       listening: this.#listening,
       kafkaReached: this.#kafkaReached,
       kafka: this.#kafka,
-      topicCreation: this.#topicCreation,
+      topicCreation: [...this.#topicCreation.values()][0],
       refusedByPolicy: this.#refusedByPolicy,
       memoryShort: this.#parts.memory.exceeded,
-      bufferedBytes: this.#requiredBytes,
-      bufferLimitBytes: this.#parts.budget.eventLimitBytes,
+      ...this.#fullestBuffer(),
       delivery: this.#parts.producer.delivery(nowMs),
       leaderlessPartitions: this.#parts.producer.health.leaderless(nowMs),
       waiting,
     };
   }
 
-  /** Buffer usage without topics that are not required: readiness ignores their backlog. */
-  get #requiredBytes(): number {
+  /** Returns usage and limit of the fullest share of a required topic, or of the budget. */
+  #fullestBuffer(): Pick<WorkerStatus, 'bufferedBytes' | 'bufferLimitBytes'> {
     const { budget, topics } = this.#parts;
-    const others = topics.filter(({ required }) => !required);
-    return others.reduce((bytes, { share }) => bytes - (share?.usedBytes ?? 0), budget.eventBytes);
+    let fullest = { bufferedBytes: 0, bufferLimitBytes: budget.eventLimitBytes };
+    for (const { required, share } of topics) {
+      if (!required) continue;
+      const bufferedBytes = share?.usedBytes ?? budget.eventBytes;
+      const bufferLimitBytes = share?.eventLimitBytes ?? budget.eventLimitBytes;
+      const isFuller =
+        bufferedBytes * fullest.bufferLimitBytes >= fullest.bufferedBytes * bufferLimitBytes;
+      if (isFuller) fullest = { bufferedBytes, bufferLimitBytes };
+    }
+    return fullest;
   }
 
   /** Counts by walking the batches, not by adding and subtracting: so a leak shows up. */

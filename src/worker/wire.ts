@@ -87,7 +87,7 @@ export function wireBuffer(
   const { bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-  const [first, ...others] = createTopics(streams, budget);
+  const [first, ...others] = createTopics(streams, budget, maxFrameBytes);
   assert(first !== undefined, 'there is at least one stream');
   return { budget, accumulator, topics: [first, ...others] };
 }

@@ -237,11 +237,13 @@ class Worker {
       creation: this.#creationOf(topic),
       isDeclared: this.#declarations.areDeclared,
       isMissing: () => topic.state === 'missing',
-      creationFailed: (reason) => this.#reporter.topicCreation(reason),
+      creationFailed: (reason) => {
+        if (topic.required) this.#reporter.topicCreation(topic.name, reason);
+      },
       log: this.#log,
       faults: this.#faults,
     });
-    this.#reporter.topicCreation(undefined);
+    this.#reporter.topicCreation(topic.name, undefined);
     await sendToPrimary({ type: 'topicFacts', facts });
     this.#producer.refresh();
   }

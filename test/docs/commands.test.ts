@@ -128,6 +128,9 @@ const BLOCKS = {
   schemaRun: here('docs/schema.md', 'sed -i s/requird/required/'),
   schemaPost: here('docs/schema.md', '"type":"scroll"'),
   schemaChange: here('docs/schema.md', '"session"'),
+  streamsRun: here('docs/streams.md', 'FOREBAY_STREAMS_FILE='),
+  streamsPost: here('docs/streams.md', '@examples/streams/events.json'),
+  streamsPath: here('docs/streams.md', '/events/orders'),
 };
 
 const READY = /"msg":"ready"/;
@@ -234,6 +237,18 @@ test('schema: an error is found, events are validated, a change takes effect', a
     await run(BLOCKS.schemaPost),
     /"accepted":0,.*must have required property 'session'/,
   );
+});
+
+test('streams: the example runs, and events are routed by field and path', async () => {
+  await serving(BLOCKS.streamsRun);
+  const terminal = stand.terminal();
+  for (const [block, text] of [
+    [BLOCKS.streamsPost, '@examples/streams/events.json'],
+    [BLOCKS.streamsPath, '/events/orders'],
+  ] as const) {
+    const answer = (await terminal.run(stand.here(block))).replaceAll('\r', '').trim();
+    assert.equal(answer, answerBelow('docs/streams.md', text).trim());
+  }
 });
 
 test('security: keys, origins, limits at an edge', async () => {

@@ -13,6 +13,7 @@ import { PlainClient } from '../../testing/plain-client.ts';
 import { metricsAtRest } from '../../testing/stage.ts';
 import { noteOffsets, readTopic, type TopicRecord } from '../../testing/topic.ts';
 import { until } from '../../testing/wait.ts';
+import { logged } from '../../testing/watch.ts';
 
 const SHOP = 'https://shop.example';
 const folder = mkdtempSync(join(tmpdir(), 'forebay-streams-'));
@@ -232,11 +233,7 @@ test('an open stream takes events without credentials, a keyed one does not', as
   assert.deepEqual(await post('/events/clicks', CLICK, {}), unauthorized);
   const wrong = { Authorization: 'Bearer wrong' };
   assert.deepEqual(await post('/events/logs', LOG, wrong), unauthorized);
-  assert.deepEqual(await post('/events', CLICK, {}), {
-    status: 400,
-    accepted: 0,
-    codes: ['unknown_stream'],
-  });
+  assert.deepEqual(await post('/events', CLICK, {}), unauthorized, 'the open one has a path only');
   const client = await FrameClient.open(`${gateway.wsUrl}/logs`);
   assert.deepEqual(client.incoming.hello?.streams, ['logs']);
   assert.deepEqual(await client.exchange(LOG), []);
@@ -292,6 +289,29 @@ test('withdrawn permissions are announced, and apply from the next frame on', as
   assert.equal(error?.code, 'forbidden_stream', 'its existence is no secret any more');
   assert.deepEqual(await client.exchange(ORDERED), []);
   await client.close();
+});
+
+test('a rolling restart applies a changed file, and keeps the streams of the last valid one', async () => {
+  const path = join(folder, 'streams.yaml');
+  const restart = async () => {
+    const completed = () => logged(gateway, 'rolling restart completed').length;
+    const before = completed();
+    gateway.signal('SIGHUP');
+    await until(() => completed() > before, { deadlineMs: 30_000, what: 'the rolling restart' });
+  };
+  const added = `  added: { topic: ${topicOf('added')}, create: { replication: 1 }, access: open }\n`;
+  writeFileSync(path, `${STREAMS}${added}  wrong: {}\n`);
+  await restart();
+  const [line] = logged(gateway, 'invalid files, keeping the previous streams');
+  assert.match(String(line?.reason), /streams\.yaml:\d+:\d+: streams\.wrong/);
+  const headers = keys.bearer('temporary');
+  assert.deepEqual((await post('/events/added', LOG, headers)).codes, ['unknown_stream']);
+  assert.equal((await post('/events/logs', LOG, headers)).status, 200);
+  writeFileSync(path, STREAMS + added);
+  await restart();
+  const accepted = () => post('/events/added', LOG, headers).then(({ status }) => status === 200);
+  await until(accepted, { deadlineMs: 20_000, what: 'an event of the added stream' });
+  assert.deepEqual(await newValues('added'), [LOG]);
 });
 
 test('no event is unaccounted for', async () => {

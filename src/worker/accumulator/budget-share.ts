@@ -26,15 +26,20 @@ export type BatchMemory = Pick<
 export class BudgetShare implements BatchMemory {
   readonly #budget: Budget;
   readonly #fraction: number;
+  readonly #minBytes: number;
   #usedBytes = 0;
   #underPressure = false;
   readonly #onPressureEnd: (() => void)[] = [];
 
-  /** @param fraction above 0, up to 1 */
-  constructor(budget: Budget, fraction: number) {
+  /**
+   * @param fraction above 0, up to 1
+   * @param minBytes minimum of its limit, so that it holds any event, if the budget has room
+   */
+  constructor(budget: Budget, fraction: number, minBytes = 0) {
     assert(fraction > 0 && fraction <= 1, 'a share is a part of the budget');
     this.#budget = budget;
     this.#fraction = fraction;
+    this.#minBytes = minBytes;
   }
 
   /** Bytes in use by the topic's events, at most {@link eventLimitBytes} unless forced. */
@@ -45,7 +50,7 @@ export class BudgetShare implements BatchMemory {
   /** The current limit, which falls while other topics use more. */
   get eventLimitBytes(): number {
     const others = this.#budget.eventBytes - this.#usedBytes;
-    return Math.max(0, this.#fraction * (this.#budget.eventLimitBytes - others));
+    return Math.max(this.#minBytes, this.#fraction * (this.#budget.eventLimitBytes - others));
   }
 
   get underPressure(): boolean {

@@ -35,7 +35,7 @@ export class AckStream implements Owner, CreditWaiter {
   readonly #onDirty: (stream: AckStream) => void;
   readonly #channel: AckChannel;
   readonly #credit: Credit;
-  readonly #buffer: CreditBuffer;
+  #buffer: CreditBuffer;
   /** By frame number & mask: unsettled events, plus one while the frame is decoded. */
   #open = new Uint32Array(FIRST_RING);
   /** By frame number & mask: payload bytes from the connection's start up to this frame. */
@@ -86,8 +86,12 @@ export class AckStream implements Owner, CreditWaiter {
     this.#channel.send([JSON.stringify({ hello })]);
   }
 
-  /** Announces that the connection can now write to other streams. */
-  announceStreams(streams: readonly string[]): void {
+  /**
+   * Announces that the connection can now write to other streams.
+   * @param buffer that its events use from now on
+   */
+  announceStreams(streams: readonly string[], buffer: CreditBuffer = this.#credit.budget): void {
+    this.#buffer = buffer;
     if (!this.#closed) this.#channel.send([JSON.stringify({ streams })]);
   }
 

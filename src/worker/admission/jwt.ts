@@ -50,8 +50,7 @@ export class JwtVerifier {
       });
       const endsAtMs = Number(payload.exp) * 1000 + clockToleranceMs;
       const streams = streamsOf(payload, streamsClaim);
-      if (streams === 'invalid')
-        return { reason: `jwt: invalid ${streamsClaim}`, unavailable: false };
+      if (streams === 'invalid') return { reason: 'jwt: invalid streams', unavailable: false };
       return new Identity(sanitizeSubject(payload.sub), endsAtMs, undefined, streams);
     } catch (error) {
       return failureOf(error);
@@ -72,10 +71,16 @@ function streamsOf(
     const isList = Array.isArray(names) && names.every((name) => typeof name === 'string');
     return isList ? new Set<string>(names) : 'invalid';
   }
-  if (typeof payload.scope !== 'string') return undefined;
-  const scopes = payload.scope.split(' ').filter((scope) => scope.startsWith(SCOPE));
+  const { scope } = payload;
+  if (scope === undefined) return undefined;
+  // RFC 8693 defines a text; some issuers write an array.
+  const values: unknown = typeof scope === 'string' ? scope.split(' ') : scope;
+  if (!Array.isArray(values) || !values.every((value) => typeof value === 'string')) {
+    return 'invalid';
+  }
+  const scopes = values.filter((value) => value.startsWith(SCOPE));
   if (scopes.length === 0) return undefined;
-  return new Set(scopes.map((scope) => scope.slice(SCOPE.length)));
+  return new Set(scopes.map((value) => value.slice(SCOPE.length)));
 }
 
 const noKeys: JWTVerifyGetKey = () => {

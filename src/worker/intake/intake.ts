@@ -28,6 +28,8 @@ export interface FrameProgress {
   readonly routedRoom: Map<Stream, boolean> | undefined;
   /** Count and last index of the events rejected by a rate limit. */
   readonly rateLimited: number;
+  /** Count of the events rejected by a rate limit of their stream. */
+  readonly streamLimited: number;
   readonly lastLimited: number;
   /** Count of events that the decoder or the schema rejected, and bytes of all others. */
   readonly rejected: number;
@@ -55,6 +57,7 @@ export class Intake implements EventSink {
   #buckets: Buckets | undefined;
   /** {@link FrameProgress} of the current frame; not counted without buckets. */
   #rateLimited = 0;
+  #streamLimited = 0;
   #lastLimited = 0;
   #rejected = 0;
   #validBytes = 0;
@@ -102,6 +105,7 @@ export class Intake implements EventSink {
     this.#routedRoom = undefined;
     this.#buckets = buckets;
     this.#rateLimited = 0;
+    this.#streamLimited = 0;
     this.#rejected = 0;
     this.#validBytes = 0;
     this.#nowMs = performance.now();
@@ -124,6 +128,7 @@ export class Intake implements EventSink {
     this.#noRoom = before.noRoom;
     this.#routedRoom = before.routedRoom;
     this.#rateLimited = before.rateLimited;
+    this.#streamLimited = before.streamLimited;
     this.#lastLimited = before.lastLimited;
     this.#rejected = before.rejected;
     this.#validBytes = before.validBytes;
@@ -176,6 +181,7 @@ export class Intake implements EventSink {
       noRoom: this.#noRoom,
       routedRoom: this.#routedRoom,
       rateLimited: this.#rateLimited,
+      streamLimited: this.#streamLimited,
       lastLimited: this.#lastLimited,
       rejected: this.#rejected,
       validBytes: this.#validBytes,
@@ -279,7 +285,8 @@ export class Intake implements EventSink {
     const { buckets } = stream;
     if (buckets === undefined || takeToken(buckets, this.#nowMs)) return false;
     const message = `rate limit of the stream ${stream.name} exceeded`;
-    this.#reject(index, 'rate_limited', message, waitMs(buckets, 1));
+    this.#streamLimited++;
+    this.#reject(index, 'rate_limited', message, waitMs(buckets, this.#streamLimited));
     return true;
   }
 

@@ -47,25 +47,35 @@ export function createStreams(
     assert(topic !== undefined, 'each stream has its topic');
     const hasNoSchema = areDeclared && spec.schemaFile === undefined;
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
+    const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
       validate: validate ?? (hasNoSchema ? ACCEPT : loadValidator(spec.schemaFile, setting)),
       fastProfile: fastProfileOf(spec, areDeclared),
-      keyless: new KeylessEvents(keyNames, counters, faults),
+      keyless: new KeylessEvents(keyNames, counters, faults, streamName),
       maxEventBytes,
     });
   });
   return new StreamTable(file, streams, areDeclared, budget);
 }
 
+/** Room for an event of maximum size: in a batch of twice its size, with overhead. */
+const EVENT_ROOM = 4;
+
 /** Creates the topics of streams, each with the largest share that one of its streams has. */
-export function createTopics(streams: readonly TopicUser[], budget: Budget): Topic[] {
+export function createTopics(
+  streams: readonly TopicUser[],
+  budget: Budget,
+  maxEventBytes: number,
+): Topic[] {
   const names = [...new Set(streams.map(({ topic }) => topic))];
   return names.map((name) => {
     const users = streams.filter(({ topic }) => topic === name);
     const fraction = Math.max(...users.map(({ limits }) => limits.bufferShare));
-    const isWhole = names.length === 1 && fraction === 1;
-    const share = isWhole ? undefined : new BudgetShare(budget, fraction);
+    const usesWholeBudget = names.length === 1 && fraction === 1;
+    const share = usesWholeBudget
+      ? undefined
+      : new BudgetShare(budget, fraction, EVENT_ROOM * maxEventBytes);
     return new Topic(
       name,
       share,

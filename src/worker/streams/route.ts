@@ -81,7 +81,7 @@ export interface FieldRules {
 
 /**
  * Buffer of a connection that writes to several streams: it is under pressure while the share of a
- * stream is that has events of the connection.
+ * stream is that has events of the connection; without any events, while the whole budget is.
  */
 export class SharesInUse implements CreditBuffer {
   readonly #budget: CreditBuffer;
@@ -97,6 +97,7 @@ export class SharesInUse implements CreditBuffer {
   }
 
   get underPressure(): boolean {
+    if (this.#shares.size === 0) return this.#budget.underPressure;
     for (const share of this.#shares) if (share.underPressure) return true;
     return false;
   }

@@ -61,7 +61,7 @@ export class StreamTable {
       const found = this.#permitted(this.#byName.get(name), sender);
       return typeof found === 'string' ? new RejectingRoute(found) : this.#routes.get(found)!;
     }
-    const fallback = this.#permitted(this.#ownStream(sender) ?? this.#defaultStream, sender);
+    const fallback = this.#permitted(this.#fallbackOf(sender), sender);
     const rules = this.#rules;
     if (rules !== undefined) {
       const buffer = inUse instanceof SharesInUse ? inUse : new SharesInUse(this.#budget);
@@ -73,22 +73,28 @@ export class StreamTable {
   }
 
   /**
-   * Returns whether a client without credentials may send: to the stream in the path, or to any.
+   * Returns whether a client without credentials may send: to the stream in the path, or to any
+   * that events without one may reach.
    * @param name as in {@link routeOf}
    */
   isOpen(name: string | undefined): boolean {
     if (!this.areDeclared) return false;
-    if (name === undefined) return this.streams.some((stream) => stream.isOpen);
-    return this.#byName.get(name)?.isOpen ?? false;
+    if (name !== undefined) return this.#byName.get(name)?.isOpen ?? false;
+    const { byValue, unknown } = this.#rules ?? {};
+    const reachable = [this.#defaultStream, unknown, ...(byValue?.values() ?? [])];
+    return reachable.some((stream) => stream?.isOpen);
   }
 
   get #defaultStream(): Stream | undefined {
     return this.#byName.get(DEFAULT_STREAM);
   }
 
-  /** Returns the only stream that the sender's key or token lists. */
-  #ownStream({ identity: { streams } }: Sender): Stream | undefined {
-    if (streams?.size !== 1) return undefined;
+  /**
+   * Returns the only stream that the sender's key or token lists, else `default`; undefined = there
+   * is no such stream. Without a stream file, lists have no effect.
+   */
+  #fallbackOf({ identity: { streams } }: Sender): Stream | undefined {
+    if (streams?.size !== 1 || !this.areDeclared) return this.#defaultStream;
     const [name = ''] = streams;
     return this.#byName.get(name);
   }

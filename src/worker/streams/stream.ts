@@ -68,7 +68,7 @@ export class Stream {
         : [new TokenBucket({ eventsPerSecond, burst: eventsPerSecond })];
     this.isOpen = spec.access === 'open';
     this.#acceptsPlain = spec.plain === 'accept';
-    this.#origins = spec.origins && new Set(spec.origins);
+    this.#origins = spec.origins?.includes('*') ? undefined : spec.origins && new Set(spec.origins);
   }
 
   /**

@@ -28,6 +28,14 @@ test('a stuck topic holds its fraction of the budget, a second one that of the r
   assert(budget.eventBytes < LIMIT, 'there is room left for others');
 });
 
+test('a small share holds an event of maximum size, if the budget has room', () => {
+  const budget = new Budget(4 * MIB);
+  const [stuck, small] = [new BudgetShare(budget, 0.5), new BudgetShare(budget, 1 / 64, 256 * KIB)];
+  fill(stuck);
+  const buffer = small.allocate(64 * KIB + 100);
+  assert(buffer !== undefined && small.charge(LIMITS.eventOverheadBytes));
+});
+
 test('the limit of a topic rises when others release memory', () => {
   const { shares } = setUp(0.5, 0.5);
   const [stuck, other] = shares as [BudgetShare, BudgetShare];

@@ -49,14 +49,13 @@ test('the streams of a token are those of the claim, else of its scope; absent =
     if (!(result instanceof Identity)) return result.reason;
     return result.streams && [...result.streams];
   };
-  const [scope, invalid] = [
-    'openid forebay:write:a forebay:write:b',
-    'jwt: invalid forebay_streams',
-  ];
+  const [scope, invalid] = ['openid forebay:write:a forebay:write:b', 'jwt: invalid streams'];
   for (const [claims, expected] of [
     [{}, undefined],
     [{ scope: 'openid forebay:read:a' }, undefined],
-    [{ scope: ['forebay:write:a'] }, undefined],
+    [{ scope: ['openid', 'forebay:write:a'] }, ['a']],
+    [{ scope: 7 }, invalid],
+    [{ scope: ['forebay:write:a', 7] }, invalid],
     [{ scope }, ['a', 'b']],
     [{ forebay_streams: ['c'], scope }, ['c']],
     [{ forebay_streams: [], scope }, []],

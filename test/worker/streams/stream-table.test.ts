@@ -40,7 +40,7 @@ function tableOf(
     }),
   };
   const budget = new Budget(64 * MIB);
-  const topics = createTopics(file.streams, budget);
+  const topics = createTopics(file.streams, budget, 65_536);
   const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
   return createStreams({ file, areDeclared: true }, { budget, topics }, 65_536, reporting);
 }
@@ -139,6 +139,20 @@ test('a key with a single stream needs to name none; the field comes before', ()
   assert.equal(select(route, { type: 'click' }), 'clicks');
 });
 
+test('a key whose single stream does not exist does not write to the default', () => {
+  const identity = new Identity('k', Number.POSITIVE_INFINITY, undefined, new Set(['typo']));
+  const route = tableOf({ default: {} }).routeOf(undefined, { ...CLIENT, identity });
+  assert(route instanceof RejectingRoute);
+});
+
+test('the origin `*` of a stream admits every page', () => {
+  const table = tableOf({ default: { origins: ['*'] } });
+  assert.equal(
+    select(table.routeOf(undefined, { ...CLIENT, origin: 'https://a.example' }), {}),
+    'default',
+  );
+});
+
 test('a stream without permission is unknown; forbidden tells that it exists', () => {
   const specs = {
     keyed: { access: 'keyed', match: ['k'] },
@@ -172,10 +186,15 @@ test('a stream without permission is unknown; forbidden tells that it exists', (
 });
 
 test('clients without credentials may send only where a stream is open to them', () => {
-  const table = tableOf({ open: {}, keyed: { access: 'keyed' } });
+  const table = tableOf({ open: {}, default: {}, keyed: { access: 'keyed' } });
   assert(table.isOpen('open') && table.isOpen(undefined));
   assert(!table.isOpen('keyed') && !table.isOpen('none'));
   assert(!tableOf({ keyed: { access: 'keyed' } }).isOpen(undefined));
+  const reached = { keyed: { access: 'keyed', match: ['k'] }, open: {} } as const;
+  assert(!tableOf(reached, { field: 'type' }).isOpen(undefined), 'only by its path');
+  assert(tableOf(reached, { field: 'type', unknown: 'open' }).isOpen(undefined));
+  const matched = { ...reached, open: { match: ['o'] } };
+  assert(tableOf(matched, { field: 'type' }).isOpen(undefined));
 });
 
 test('fast and slow path select the same stream, for any event', () => {

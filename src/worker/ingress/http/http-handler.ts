@@ -122,7 +122,8 @@ export class HttpHandler {
     if (path === '/page.json' && (method === 'GET' || method === 'HEAD')) {
       return this.#handlePage(response, request, method === 'HEAD');
     }
-    const content = this.#getResponse(path);
+    const isWebSocket = this.#options.streams.areDeclared && isUnder(WEB_SOCKET_PATH, path);
+    const content = this.#getResponse(isWebSocket ? WEB_SOCKET_PATH : path);
     if (method === 'GET' || method === 'HEAD' || content.status === 404) {
       if (content.status === 426) this.#options.counters.add(NOT_UPGRADED);
       return this.#respond(response, request, content);

@@ -163,7 +163,8 @@ export class WebSocketHandler {
     connection.sender = { ...sender, known };
     connection.permitted = identity.streams;
     connection.route = streams.routeOf(streamName, connection.sender, route.buffer);
-    if (streams.areDeclared) connection.stream?.announceStreams(connection.route.names);
+    const { names, buffer } = connection.route;
+    if (streams.areDeclared) connection.stream?.announceStreams(names, buffer);
   }
 
   /**
