@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { MIB } from '../../src/config/limits.ts';
+import { TRANSPORT } from '../../testing/gateway.ts';
 import { GoodClient } from '../../testing/good-client.ts';
 import { freshMetrics } from '../../testing/stage.ts';
+import { until } from '../../testing/wait.ts';
 import { useStage } from '../support/use-stage.ts';
 
 /** More than the kernel buffers of both ends hold. */
@@ -39,6 +41,8 @@ test('responses that a client never reads take little memory, and end its connec
   t.diagnostic(`${(unreadBytes / MIB).toFixed(0)} MiB requested`);
   await neighbor.serve(20);
   maxBytes = Math.max(maxBytes, await resident());
+  // The transport of Node.js stops reading, and closes the connection when nothing moves any more.
+  if (TRANSPORT === 'node') await until(() => socket.destroyed, { deadlineMs: 30_000 });
   assert(socket.destroyed, 'closed before all was requested');
   assert(maxBytes - calmBytes < GROWTH_BYTES_MAX, `${(maxBytes - calmBytes) / MIB} MiB more`);
   await neighbor.stop();
