@@ -5,7 +5,7 @@ import type { StreamFile } from './streams/stream-file.ts';
 /** State of one worker; the primary derives the instance's readiness from it. */
 export interface WorkerStatus {
   readonly listening: boolean;
-  /** Since the start a leader of the topic was connected, with a producer id for a partition. */
+  /** Since the start, each required topic had a connected leader and a producer id. */
   readonly kafkaReached: boolean;
   /** Reason why Kafka was not reached yet; no broker addresses. */
   readonly kafka: string;

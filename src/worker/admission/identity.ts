@@ -9,7 +9,7 @@ export class Identity {
   #buckets: Buckets | undefined;
   /** Expiry, ms since 1970. */
   endsAtMs: number;
-  /** Streams that it may write to; undefined = all. A new object if changed. */
+  /** Streams that it may write to; undefined = every keyed one. A new object if changed. */
   streams: ReadonlySet<string> | undefined;
 
   constructor(name: string, endsAtMs: number, rate?: KeyRate, streams?: ReadonlySet<string>) {

@@ -61,7 +61,7 @@ export class JwtVerifier {
 /** Values of the claim `scope` (RFC 8693) that permit to write to a stream. */
 const SCOPE = 'forebay:write:';
 
-/** Returns the streams that a token names, in the claim or else by scope; undefined = none. */
+/** Returns the streams that a token names, by claim or else by scope; undefined = neither. */
 function streamsOf(
   payload: JWTPayload,
   claim: string,

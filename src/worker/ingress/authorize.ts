@@ -1,5 +1,4 @@
 /** Authentication of requests and handshakes, and the responses that reject them. */
-
 import { EVENT_CODES } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { Authenticator } from '../admission/authenticator.ts';
@@ -78,6 +77,7 @@ export interface Authorized {
 /** Reason why a client may not send: its credentials, or the stream in its path. */
 export type Unauthorized = AuthFailure | StreamRejection;
 
+/** Result for a sender: permission to send, or the reason why not. */
 export type Authorization = Authorized | Unauthorized;
 
 /**

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../src/common/json-object.ts';
+import { readConfig } from '../../../src/config/config.ts';
 import { MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
+import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { REFUSE, type StreamFile, type StreamSpec } from '../../../src/streams/stream-file.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { ANONYMOUS, Identity } from '../../../src/worker/admission/identity.ts';
@@ -13,20 +15,8 @@ import { createStreams, createTopics } from '../../../src/worker/streams/create-
 import { RejectingRoute, type Route } from '../../../src/worker/streams/route.ts';
 import type { Sender, Stream, StreamRejection } from '../../../src/worker/streams/stream.ts';
 
-const SPEC: StreamSpec = {
-  name: '',
-  topic: '',
-  match: [],
-  create: undefined,
-  schemaFile: undefined,
-  key: [],
-  limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
-  origins: undefined,
-  access: 'open',
-  plain: 'accept',
-  owner: undefined,
-  required: true,
-};
+const [IMPLICIT] = implicitStream(readConfig({})).streams;
+const SPEC: StreamSpec = { ...IMPLICIT!, key: [] };
 const CLIENT: Sender = { identity: ANONYMOUS, origin: '', plain: false };
 
 function tableOf(

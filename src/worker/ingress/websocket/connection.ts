@@ -21,7 +21,7 @@ export interface Connection extends FrameSource {
   readonly streamName: string | undefined;
   sender: Sender;
   /** `identity.streams` as of the route. */
-  permitted: ReadonlySet<string> | undefined;
+  routedStreams: ReadonlySet<string> | undefined;
   readonly addressKey: AddressKey;
   /** Destination of its events, by its path and identity. */
   route: Route;

@@ -151,7 +151,7 @@ export class WebSocketHandler {
         connection.keyBuckets = identity.buckets;
         connection.buckets = mergeBuckets(connection.ownBuckets, connection.keyBuckets);
       }
-      if (connection.permitted !== identity.streams) this.#reroute(connection);
+      if (connection.routedStreams !== identity.streams) this.#reroute(connection);
     }
   }
 
@@ -161,7 +161,7 @@ export class WebSocketHandler {
     const { sender, streamName, route, identity } = connection;
     const known = new Set([...(sender.known ?? []), ...route.names]);
     connection.sender = { ...sender, known };
-    connection.permitted = identity.streams;
+    connection.routedStreams = identity.streams;
     connection.route = streams.routeOf(streamName, connection.sender, route.buffer);
     const { names, buffer } = connection.route;
     if (streams.areDeclared) connection.stream?.announceStreams(names, buffer);
@@ -203,7 +203,7 @@ export class WebSocketHandler {
       addressKey,
       streamName,
       sender: { identity, origin, plain: !acknowledged },
-      permitted: identity.streams,
+      routedStreams: identity.streams,
       route,
       ownBuckets,
       buckets: mergeBuckets(ownBuckets, identity.buckets),
