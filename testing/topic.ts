@@ -193,7 +193,7 @@ export async function eachRecord(
   visit: (record: TopicRecord) => void,
 ): Promise<void> {
   const kafka = testKafka(brokers);
-  const { low, high } = await fetchBounds(kafka, topic, 8);
+  const { low, high } = await untilLed(() => fetchBounds(kafka, topic, 8));
   const positions: Positions = new Map([...low.keys()].map((p) => [p, fromOffsets.get(p) ?? 0n]));
   const open = new Set<number>();
   for (const [partition, end] of high) {
