@@ -100,6 +100,12 @@ export type ToPrimary =
   | { readonly type: 'fault'; readonly fault: Fault }
   /** The worker has begun to receive messages; with a stream file it waits for its streams. */
   | { readonly type: 'hello' }
+  /** The worker uses this version of the streams; with a reason, it stays with the previous one. */
+  | {
+      readonly type: 'streamsApplied';
+      readonly version: number;
+      readonly failure: string | undefined;
+    }
   /** Everything is settled or the deadline has passed; `left` events are not settled. */
   | { readonly type: 'drained'; readonly left: number }
   /** The worker fails to start and exits: a one-line message, and the exit code. */
@@ -129,8 +135,8 @@ export type ToWorker =
       readonly keys: readonly KeyEntry[] | undefined;
       readonly keySet: KeySet | undefined;
     }
-  /** Streams of the stream file, before any other message. */
-  | { readonly type: 'streams'; readonly file: StreamFile }
+  /** Streams of the stream file: before any other message, and when they have changed. */
+  | { readonly type: 'streams'; readonly version: number; readonly file: StreamFile }
   /**
    * Send `goaway`, settle, close, answer `drained`, exit; if repeated, only the deadline moves
    * closer.

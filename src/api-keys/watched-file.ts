@@ -92,7 +92,7 @@ export class WatchedFile<T> {
 }
 
 /** Changes with the content; undefined = the content may still change without it. */
-function signature({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string | undefined {
+export function signature({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string | undefined {
   if (Date.now() - Math.max(mtimeMs, ctimeMs) < SETTLED_MS) return undefined;
   return [dev, ino, size, mtimeMs, ctimeMs].join(' ');
 }

@@ -49,7 +49,7 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
     case undefined: {
       demandPrimary();
       const { runPrimary } = await import('../primary/primary.ts');
-      const { checkFiles } = await import('../config/file-check.ts');
+      const { checkFiles, loadStreams } = await import('../config/file-check.ts');
       const config = readConfig(process.env);
       const { name: transport, warnings } = await transportOf(config);
       return runPrimary(config, {
@@ -58,6 +58,7 @@ async function run(main: string, [command, ...rest]: readonly string[]): Promise
         transport,
         warnings: [...unknownSettings(process.env), ...warnings],
         checkFiles: () => checkFiles(config),
+        loadStreams: (keys) => loadStreams(config, keys),
       });
     }
     case 'config':

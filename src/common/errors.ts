@@ -44,6 +44,7 @@ export const REQUEST_CODES = {
   flooding: { ws: 1013, text: 'too many messages at once' },
   restart: { ws: 1012, text: 'this instance is shutting down' },
   age: { ws: 1012, text: 'maximum connection age reached, reconnect' },
+  stream: { ws: 1012, text: 'the stream was removed' },
 } as const;
 
 export type EventCode = keyof typeof EVENT_CODES;

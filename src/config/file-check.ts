@@ -3,10 +3,12 @@
  * them. Otherwise every worker would start only to exit at the first invalid file.
  */
 import { statSync } from 'node:fs';
+import type { KeyEntry } from '../api-keys/format.ts';
 import { attemptAll } from '../common/errors.ts';
 import { readAdminToken } from '../primary/commands.ts';
 import { DeferredLog } from '../primary/deferred-log.ts';
 import { KeyFiles } from '../primary/key-files.ts';
+import { checkKeyStreams } from '../streams/key-streams.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { SchemaWarnings } from '../worker/intake/validator.ts';
 import type { Config } from './config.ts';
@@ -34,7 +36,7 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
       ? import('../kafka/client-options.ts')
       : undefined,
   ]);
-  const [schema, streams, own, ofKafka = []] = attemptAll(
+  const [schema, streams, own, ofKafka = [], , keyFiles] = attemptAll(
     () => validator?.checkSchema(eventSchema ?? ''),
     () => loadStreams?.(),
     () => tls?.checkTlsFiles({ certFile: tlsCertFile ?? '', keyFile: tlsKeyFile ?? '' }),
@@ -42,12 +44,30 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
     () => (isPipe(config.adminTokenFile) ? undefined : readAdminToken(config)),
     () => new KeyFiles(config, new DeferredLog(), () => {}),
   );
+  if (streams !== undefined) checkKeyStreams(streams.file, keyFiles.message?.keys ?? []);
   const certificates = own === undefined ? [] : warningsOf('FOREBAY_TLS_CERT_FILE', own);
   return {
     schema: schema ?? { ignored: [], unmatchable: [] },
     certificates: [...certificates, ...ofKafka],
     streams,
   };
+}
+
+/**
+ * Loads the stream file of these settings; undefined without one.
+ * @param keys API keys, whose streams have to exist
+ * @throws StartError if it is unusable
+ */
+export async function loadStreams(
+  config: Config,
+  keys: readonly KeyEntry[] = [],
+): Promise<LoadedStreamFile | undefined> {
+  const { streamsFile } = config;
+  if (streamsFile === undefined) return undefined;
+  const load = await streamLoader(config, streamsFile);
+  const loaded = load();
+  checkKeyStreams(loaded.file, keys);
+  return loaded;
 }
 
 /**
@@ -60,10 +80,7 @@ export async function streamLoader(config: Config, path: string): Promise<() => 
     import('../streams/rules.ts'),
     import('../worker/intake/validator.ts'),
   ]);
-  const context = streamFileContext(config, (schema) => {
-    const { unmatchable, ignored } = checkSchemaFile(schema);
-    return [...unmatchable, ...ignored];
-  });
+  const context = streamFileContext(config, checkSchemaFile);
   return () => loadStreamFile(path, context);
 }
 

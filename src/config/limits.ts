@@ -83,6 +83,11 @@ export const LIMITS = {
   keyRate: 100_000_000,
   /** Streams of a gateway: each has its own series in the metrics. */
   streams: 64,
+  /** Reload of the streams: wait for new topics before the switch; wait of the other streams of a
+   * topic to which one moves; interval of checks whether former events have a result. */
+  newTopicWaitMs: 10_000,
+  sharedTopicHoldMs: 1_000,
+  streamPollMs: 10,
   /** Stream file: its size, its values including those that aliases repeat, and their depth, since
    * a short text can describe gigabytes; values of a stream's `match` and fields of its key, which
    * each event is compared with; errors reported for a file. */
@@ -104,9 +109,9 @@ export const LIMITS = {
    * meanwhile. */
   addressBuckets: 50_000,
   addressIdleMs: 10_000,
-  /** Interval at which the primary checks the key files for changes, and a worker the identities of
-   * its connections for expiry. */
-  keysPollMs: 1_000,
+  /** Interval at which the primary checks key files, stream file and schemas for changes, and a
+   * worker the identities of its connections for expiry. */
+  filesPollMs: 1_000,
   identityCheckMs: 1_000,
   /** Characters of a JWT's `sub` in the log. */
   subjectLength: 64,

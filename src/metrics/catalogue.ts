@@ -42,6 +42,7 @@ export const CLOSE_REASONS = [
   'unauthorized',
   'restart',
   'age',
+  'stream',
 ] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
@@ -218,11 +219,11 @@ export const CATALOGUE = [
     unit: 'requests',
     help:
       'HTTP requests rejected as a whole; rejected events of a body are counted by event. ' +
-      'buffer_full: memory above FOREBAY_MAX_RSS_BYTES.',
+      'buffer_full: memory above FOREBAY_MAX_RSS_BYTES; draining: the stream is being removed.',
     from: 'sum',
     label: {
       name: 'reason',
-      values: [...requestCodes, ...streamCodes, 'too_large', 'buffer_full'],
+      values: [...requestCodes, ...streamCodes, 'too_large', 'buffer_full', 'draining'],
     },
   },
   {

@@ -1,22 +1,55 @@
+import type { Stats } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { signature } from '../api-keys/watched-file.ts';
 import { StartError } from '../common/errors.ts';
 import type { FileWarnings } from '../config/file-check.ts';
+import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
-import type { StreamFile } from '../streams/stream-file.ts';
+import type { LoadedStreamFile } from '../streams/parse.ts';
+import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import type { DeferredLog } from './deferred-log.ts';
 
-/** The streams of the stream file, as all workers receive them; none without such a file. */
-export class CurrentStreams {
-  readonly #log: DeferredLog;
-  #file: StreamFile | undefined;
+type StreamsMessage = ToWorker & { readonly type: 'streams' };
 
-  constructor(file: StreamFile | undefined, log: DeferredLog) {
-    this.#file = file;
-    this.#log = log;
+export interface CurrentStreamsOptions {
+  /** Content at the start; undefined = there is no stream file. */
+  readonly file: StreamFile | undefined;
+  /** Path of the stream file. */
+  readonly path: string | undefined;
+  /** Loads the file, and whatever it depends on. @throws StartError if it is unusable */
+  readonly load: () => Promise<LoadedStreamFile | undefined>;
+  readonly log: DeferredLog;
+  /** Sends a version to all workers. @returns the workers */
+  readonly broadcast: (message: StreamsMessage) => readonly number[];
+  /** Called with topics that the previous version does not have, after the broadcast. */
+  readonly topicsAdded: (topics: readonly string[]) => void;
+}
+
+/**
+ * The streams of the stream file, as all workers receive them; none without such a file. Checks the
+ * file and its schemas for changes. Invalid ones leave the streams unchanged.
+ */
+export class CurrentStreams {
+  readonly #options: CurrentStreamsOptions;
+  #file: StreamFile | undefined;
+  #version = 1;
+  /** Signatures of the files at the last load, and its result. */
+  #seen: readonly (string | undefined)[] = [];
+  #failure: string | undefined;
+  /** Workers that have not confirmed the version. */
+  #waiting = new Set<number>();
+  #changedAtMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isChecking = false;
+
+  constructor(options: CurrentStreamsOptions) {
+    this.#options = options;
+    this.#file = options.file;
   }
 
   /** Message that a worker waits for at its start; undefined without a stream file. */
-  get message(): (ToWorker & { readonly type: 'streams' }) | undefined {
-    return this.#file && { type: 'streams', file: this.#file };
+  get message(): StreamsMessage | undefined {
+    return this.#file && { type: 'streams', version: this.#version, file: this.#file };
   }
 
   /** Names of the streams; undefined without a stream file. */
@@ -24,30 +57,127 @@ export class CurrentStreams {
     return this.#file?.streams.map(({ name }) => name);
   }
 
-  logWarnings({ streams }: FileWarnings): void {
+  /** Starts checking for changes. */
+  start(): void {
+    if (this.#file === undefined) return;
+    this.#timer = setInterval(() => void this.#check(), LIMITS.filesPollMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  logWarnings(streams: LoadedStreamFile | undefined): void {
     for (const problem of streams?.warnings ?? []) {
-      this.#log.write('warn', { problem }, 'warning about the stream file');
+      this.#options.log.write('warn', { problem }, 'warning about the stream file');
     }
   }
 
   /**
-   * Reads the files for the workers of a rolling restart. Invalid ones leave the streams unchanged.
+   * Reads all files for the workers of a rolling restart.
    * @param check reads the files that settings name
    * @throws StartError for invalid files
    */
   async reread(check: () => Promise<FileWarnings>): Promise<FileWarnings> {
     try {
       const files = await check();
-      this.#file = files.streams?.file;
-      this.logWarnings(files);
+      if (files.streams !== undefined) this.#loaded(files.streams);
       return files;
     } catch (error) {
       // Workers report other files when they read them.
-      if (this.#file !== undefined && error instanceof StartError) {
-        const fields = { reason: error.message };
-        this.#log.write('error', fields, 'invalid files, keeping the previous streams');
-      }
+      if (this.#file !== undefined && error instanceof StartError) this.#failed(error);
       throw error;
     }
   }
+
+  /** A worker uses a version, or failed to. */
+  applied(worker: number, version: number, failure: string | undefined): void {
+    const { log } = this.#options;
+    if (failure !== undefined) {
+      const fields = { version, reason: failure };
+      log.write('error', fields, 'worker keeps the previous streams');
+    }
+    if (version === this.#version) this.gone(worker);
+  }
+
+  /** A worker has exited or uses the current version. */
+  gone(worker: number): void {
+    if (!this.#waiting.delete(worker) || this.#waiting.size > 0) return;
+    const ms = Math.round(performance.now() - this.#changedAtMs);
+    this.#options.log.write('info', { version: this.#version, ms }, 'streams reloaded');
+  }
+
+  async #check(): Promise<void> {
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    try {
+      const seen = await this.#signatures();
+      const isSettled = seen.every(
+        (each, index) => each !== undefined && each === this.#seen[index],
+      );
+      // A failure may end by a change of any file.
+      if (isSettled && seen.length === this.#seen.length && this.#failure === undefined) return;
+      this.#seen = seen;
+      const loaded = await this.#options.load();
+      if (loaded !== undefined) this.#loaded(loaded);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      this.#failed(error);
+    } finally {
+      this.#isChecking = false;
+    }
+  }
+
+  /** Signatures of the stream file and of its schemas; undefined = not settled, or unreadable. */
+  #signatures(): Promise<(string | undefined)[]> {
+    const schemas = (this.#file?.streams ?? []).flatMap(({ schema }) => schema?.file ?? []);
+    const paths = new Set([this.#options.path ?? '', ...schemas]);
+    const signatureOf = (path: string) =>
+      stat(path).then(
+        (stats: Stats) => signature(stats),
+        () => undefined,
+      );
+    return Promise.all([...paths].map(signatureOf));
+  }
+
+  #failed({ message: reason }: StartError): void {
+    if (reason === this.#failure) return;
+    this.#failure = reason;
+    const message = 'stream file reload failed, keeping the previous streams';
+    this.#options.log.write('error', { reason }, message);
+  }
+
+  #loaded(loaded: LoadedStreamFile): void {
+    this.#failure = undefined;
+    const before = this.#file;
+    if (before === undefined || JSON.stringify(before) === JSON.stringify(loaded.file)) return;
+    this.#file = loaded.file;
+    this.#version++;
+    this.#changedAtMs = performance.now();
+    this.logWarnings(loaded);
+    const { log, broadcast, topicsAdded } = this.#options;
+    const fields = { version: this.#version, ...changesOf(before, loaded.file) };
+    log.write('info', fields, 'streams changed');
+    const message = { type: 'streams', version: this.#version, file: loaded.file } as const;
+    this.#waiting = new Set(broadcast(message));
+    const topics = new Set(loaded.file.streams.map(({ topic }) => topic));
+    for (const { topic } of before.streams) topics.delete(topic);
+    topicsAdded([...topics]);
+  }
+}
+
+/** Names of the streams that differ. */
+function changesOf(before: StreamFile, after: StreamFile) {
+  const find = (file: StreamFile, name: string) =>
+    file.streams.find((stream) => stream.name === name);
+  const isChanged = (stream: StreamSpec) => {
+    const previous = find(before, stream.name);
+    return previous !== undefined && JSON.stringify(previous) !== JSON.stringify(stream);
+  };
+  const namesOf = (streams: readonly StreamSpec[]) => streams.map(({ name }) => name);
+  return {
+    added: namesOf(after.streams.filter(({ name }) => !find(before, name))),
+    removed: namesOf(before.streams.filter(({ name }) => !find(after, name))),
+    changed: namesOf(after.streams.filter(isChanged)),
+  };
 }

@@ -48,7 +48,7 @@ export class KeyFiles {
     this.#timer = setInterval(() => {
       void this.#keys?.check();
       void this.#keySet?.check();
-    }, LIMITS.keysPollMs);
+    }, LIMITS.filesPollMs);
   }
 
   stop(): void {

@@ -12,14 +12,15 @@
  *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
 import type { Registry } from 'prom-client';
+import type { KeyEntry } from '../api-keys/format.ts';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
 import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-versions.ts';
-import { processSignals } from '../common/process-signals.ts';
 import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
+import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
 import { readAdminToken } from './commands.ts';
@@ -33,6 +34,7 @@ import { MetricTotals, type WorkerCause } from './metric-totals.ts';
 import { Outage } from './outage.ts';
 import { noticeOf, sameNotice } from './outage-notice.ts';
 import { type Endpoint, probePort, urlOf } from './ports.ts';
+import { listenToProcess } from './process-events.ts';
 import { ReadinessCheck, sameReadiness } from './readiness-check.ts';
 import { ReadinessLog } from './readiness-log.ts';
 import { RollingRestart } from './rolling-restart.ts';
@@ -52,6 +54,14 @@ export interface PrimaryOptions {
   readonly warnings: readonly string[];
   /** Reads the files that settings name. @throws StartError if one is unusable */
   readonly checkFiles: () => Promise<FileWarnings>;
+  /**
+   * Reads the stream file; undefined = there is none.
+   * @param keys API keys, whose streams have to exist
+   * @throws StartError if it is unusable
+   */
+  readonly loadStreams: (
+    keys: readonly KeyEntry[] | undefined,
+  ) => Promise<LoadedStreamFile | undefined>;
 }
 
 const ANY_CLIENT = 'authentication is not configured, accepting any client';
@@ -94,11 +104,21 @@ class Primary {
   constructor(config: Config, options: PrimaryOptions, streams: StreamFile | undefined) {
     this.#config = config;
     this.#options = options;
-    this.#streams = new CurrentStreams(streams, this.#log);
     this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
+    this.#streams = new CurrentStreams({
+      file: streams,
+      path: config.streamsFile,
+      load: () => options.loadStreams(this.#keyFiles.message?.keys),
+      log,
+      broadcast: (message) => {
+        supervisor.broadcast(message);
+        return supervisor.attached();
+      },
+      topicsAdded: (topics) => this.#topicAdmins.topicsAdded(topics),
+    });
     const { eventTimeoutMs } = config;
     this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
     this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
@@ -181,7 +201,15 @@ class Primary {
 
   async run(fileWarnings: FileWarnings): Promise<number> {
     const { host, port, workers, kafkaTopic: topic, kafkaBrokers: brokers } = this.#config;
-    const removeListeners = this.#listenToProcess();
+    const removeListeners = listenToProcess({
+      stop: (signal) => this.#stop.signal(signal),
+      restart: (signal) => this.#restartWorkers(signal),
+      uncaught: (error) => {
+        this.#log.last({ err: error }, 'internal error in the primary, exiting');
+        // The workers exit when their channel closes.
+        process.exit(EXIT.failed);
+      },
+    });
     let loaded: Promise<unknown> | undefined;
     try {
       await Promise.all([
@@ -191,6 +219,7 @@ class Primary {
       this.#supervisor.start();
       this.#liveness.start();
       this.#keyFiles.start();
+      this.#streams.start();
       loaded = Promise.all([this.#log.load(this.#config), this.#loadLiveView()]);
       const { version, warnings } = this.#options;
       const liveView = urlOf(adminEndpoint(this.#config));
@@ -202,7 +231,7 @@ class Primary {
       if (DEPRECATED_NODE_MAJORS.includes(nodeMajor(node)))
         this.#log.write('warn', { node, supported: NODE_MAJORS }, DEPRECATED);
       logSchema(this.#log, fileWarnings);
-      this.#streams.logWarnings(fileWarnings);
+      this.#streams.logWarnings(fileWarnings.streams);
       if (!isLoopback(host) && !requiresAuthentication(this.#config))
         this.#log.write('warn', { host }, ANY_CLIENT);
       return await this.#stop.ended;
@@ -211,30 +240,11 @@ class Primary {
       this.#readinessLog.end();
       this.#liveness.stop();
       this.#keyFiles.stop();
+      this.#streams.stop();
       this.#liveView?.stop();
       removeListeners();
       await this.#admin.close();
     }
-  }
-
-  /** Handles signals and uncaught exceptions. @returns a function that removes the listeners */
-  #listenToProcess(): () => void {
-    const onSignal = (signal: NodeJS.Signals) => this.#stop.signal(signal);
-    const onRestart = (signal: NodeJS.Signals) => this.#restartWorkers(signal);
-    const onError = (error: unknown) => {
-      this.#log.last({ err: error }, 'internal error in the primary, exiting');
-      // The workers exit when their channel closes.
-      process.exit(EXIT.failed);
-    };
-    const { stop, restart } = processSignals();
-    for (const signal of stop) process.on(signal, onSignal);
-    for (const signal of restart) process.on(signal, onRestart);
-    process.on('uncaughtException', onError);
-    return () => {
-      for (const signal of stop) process.off(signal, onSignal);
-      for (const signal of restart) process.off(signal, onRestart);
-      process.off('uncaughtException', onError);
-    };
   }
 
   #restartWorkers(cause: string): 'begun' | 'queued' | 'draining' {
@@ -288,6 +298,9 @@ class Primary {
         this.#topicAdmins.found(message.facts);
         this.#supervisor.broadcast(message);
         break;
+      case 'streamsApplied':
+        this.#streams.applied(worker, message.version, message.failure);
+        break;
       case 'drained':
         this.#stop.drained(worker, message.left);
         this.#rollingRestart.drained(worker, message.left);
@@ -322,6 +335,7 @@ class Primary {
   #died(slot: number, worker: number, death: Death): void {
     const { pid, exitCode, signal, restartMs, cause } = death;
     this.#liveness.end(worker);
+    this.#streams.gone(worker);
     const stopping = this.#stop.died(worker, death.listened);
     const lost = this.#totals.retire(worker, cause);
     this.#statuses.delete(worker);

@@ -37,6 +37,15 @@ export class TopicAdminElection {
     if (newest !== undefined) this.#ask(newest);
   }
 
+  /** Workers have received streams with further topics. */
+  topicsAdded(topics: readonly string[]): void {
+    if (this.#worker === undefined) return;
+    for (const topic of topics) {
+      this.#reported.delete(topic);
+      this.#tell(this.#worker, topic);
+    }
+  }
+
   /** A worker found the topic missing: asks the elected worker once until it answers. */
   topicMissing(topic: string): void {
     if (this.#worker === undefined || !this.#reported.delete(topic)) return;

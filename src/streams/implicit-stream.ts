@@ -27,7 +27,7 @@ export function implicitStream({
         topic: kafkaTopic,
         match: [],
         create: kafkaCreateTopic ? FROM_SETTINGS : undefined,
-        schemaFile: eventSchema,
+        schema: eventSchema === undefined ? undefined : { file: eventSchema, text: undefined },
         key: [keyField.split('.')],
         limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 1 },
         origins: undefined,

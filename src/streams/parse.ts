@@ -10,6 +10,7 @@ import { ruleProblems, type StreamFileContext } from './rules.ts';
 import {
   type FieldPath,
   REFUSE,
+  type SchemaSource,
   type StreamFile,
   type StreamSpec,
   type TopicCreation,
@@ -63,7 +64,11 @@ export function parseStreamFile(
   const errors = [...document.problems, ...structureProblems(document), ...rules.errors];
   const warnings = inOrder(rules.warnings);
   if (errors.length > 0) return failed(errors, warnings);
-  return { file: build(document, folder, context), errors: [], warnings };
+  const schemaOf = (relative: string) => {
+    const file = resolve(folder, relative);
+    return { file, text: rules.schemaTexts.get(file) };
+  };
+  return { file: build(document, schemaOf, context), errors: [], warnings };
 }
 
 /** A usable stream file, with its warnings, a line each. */
@@ -100,8 +105,15 @@ function invalidUtf8At(bytes: Buffer): { line: number; column: number } {
   return new TextPositions(before).at(before.length);
 }
 
-/** Builds the streams of a document without errors. */
-function build(document: YamlDocument, folder: string, context: StreamFileContext): StreamFile {
+/**
+ * Builds the streams of a document without errors.
+ * @param schemaOf returns the schema in a file of this name
+ */
+function build(
+  document: YamlDocument,
+  schemaOf: (file: string) => SchemaSource,
+  context: StreamFileContext,
+): StreamFile {
   const { routing = {}, defaults = {}, streams } = document.value as RawStreamFile;
   const entries = Object.entries(streams);
   const fallback: Defaults = {
@@ -121,7 +133,7 @@ function build(document: YamlDocument, folder: string, context: StreamFileContex
         topic,
         match,
         create: creationOf(name, raw, document),
-        schemaFile: schema && resolve(folder, schema.file),
+        schema: schema && schemaOf(schema.file),
         key: key === undefined ? fallback.key : keyOf(key),
         limits: {
           eventBytes: limits.eventBytes,

@@ -12,6 +12,12 @@ import type { Problem } from './problem.ts';
 import { REFUSE } from './stream-file.ts';
 import { dotted, type Path, shownName, shownText, type YamlDocument } from './yaml-document.ts';
 
+/** A usable schema file. */
+export interface CheckedSchema {
+  readonly text: string;
+  readonly warnings: readonly string[];
+}
+
 /** Settings and functions on which the validity of a stream file depends. */
 export interface StreamFileContext {
   /** FOREBAY_KEY_FIELD: the key of streams without a key of their own. */
@@ -24,10 +30,10 @@ export interface StreamFileContext {
   readonly maxFrameBytes: number;
   /**
    * Compiles the JSON Schema in a file.
-   * @returns warnings
+   * @returns its content, and warnings
    * @throws Error for an unusable file; its message, and the warnings, continue "the file …"
    */
-  readonly checkSchema: (path: string) => readonly string[];
+  readonly checkSchema: (path: string) => CheckedSchema;
 }
 
 /** Returns the context of a gateway with these settings. */
@@ -40,10 +46,12 @@ export function streamFileContext(
   return { keyField, authenticates, origins, maxFrameBytes, checkSchema };
 }
 
-/** Errors and warnings of the rules. */
+/** Result of the rules. */
 export interface RuleProblems {
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** Contents of the usable schema files, by absolute path. */
+  readonly schemaTexts: ReadonlyMap<string, string>;
 }
 
 /**
@@ -72,6 +80,7 @@ export function ruleProblems(
 class Check implements RuleProblems {
   readonly errors: Problem[] = [];
   readonly warnings: Problem[] = [];
+  readonly schemaTexts = new Map<string, string>();
   readonly streams: readonly (readonly [name: string, stream: JsonObject])[];
   readonly #document: YamlDocument;
   readonly #folder: string;
@@ -151,22 +160,23 @@ class Check implements RuleProblems {
   }
 
   schemas(): void {
-    const results = new Map<string, { error: string } | { warnings: readonly string[] }>();
+    const results = new Map<string, { error: string } | CheckedSchema>();
     for (const [name, { schema }] of this.streams) {
       const { file } = objectIn(schema);
       if (typeof file !== 'string' || file === '') continue;
       const absolute = resolve(this.#folder, file);
       const result = results.get(absolute) ?? this.#schemaResult(absolute);
       results.set(absolute, result);
+      if ('text' in result) this.schemaTexts.set(absolute, result.text);
       const path = ['streams', name, 'schema', 'file'];
       if ('error' in result) this.#error(path, `: ${file} ${result.error}`);
       else for (const warning of result.warnings) this.#warn(path, `: ${file} ${warning}`);
     }
   }
 
-  #schemaResult(path: string): { error: string } | { warnings: readonly string[] } {
+  #schemaResult(path: string): { error: string } | CheckedSchema {
     try {
-      return { warnings: this.#context.checkSchema(path) };
+      return this.#context.checkSchema(path);
     } catch (error) {
       return { error: (error as Error).message };
     }

@@ -36,8 +36,8 @@ export interface StreamSpec {
   readonly match: readonly string[];
   /** Creation of a missing topic; undefined = Forebay does not create it. */
   readonly create: TopicCreation | undefined;
-  /** Absolute path of a JSON Schema; undefined = every object is valid. */
-  readonly schemaFile: string | undefined;
+  /** JSON Schema of its events; undefined = every object is valid. */
+  readonly schema: SchemaSource | undefined;
   /** Fields whose values become the record key, in order; empty = records have no key. */
   readonly key: readonly FieldPath[];
   readonly limits: StreamLimits;
@@ -51,6 +51,14 @@ export interface StreamSpec {
   readonly owner: string | undefined;
   /** Whether the instance is ready only while this stream is. */
   readonly required: boolean;
+}
+
+/** A JSON Schema in a file. */
+export interface SchemaSource {
+  /** Absolute path. */
+  readonly file: string;
+  /** Its content, which all workers compile; undefined = each reads the file. */
+  readonly text: string | undefined;
 }
 
 /** Properties of a topic at its creation. */

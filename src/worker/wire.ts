@@ -8,7 +8,6 @@
  * The worker, the simulation and the tests of single stages share these functions, with different
  * settings, links and listeners.
  */
-import assert from 'node:assert/strict';
 import type { Config } from '../config/config.ts';
 import type { ConnectionBounds } from '../config/fd-limits.ts';
 import type { Readiness } from '../ipc.ts';
@@ -17,7 +16,6 @@ import type { Logger } from '../logging/logger.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { Accumulator } from './accumulator/accumulator.ts';
 import { Budget } from './accumulator/budget.ts';
-import type { BudgetShare } from './accumulator/budget-share.ts';
 import type { Topic } from './accumulator/topic.ts';
 import { Acknowledger } from './acknowledger/acknowledger.ts';
 import { Credit } from './acknowledger/credit.ts';
@@ -38,13 +36,13 @@ import type { DeliveryListener } from './producer/delivery-listener.ts';
 import type { Address, CreateLink } from './producer/link.ts';
 import { Producer } from './producer/producer.ts';
 import type { TopicListener } from './producer/topic-listener.ts';
+import { ActiveStreams } from './streams/active-streams.ts';
 import {
   createStreams,
   createTopics,
   type StreamDeclarations,
-  type TopicUser,
+  type TopicUsers,
 } from './streams/create-streams.ts';
-import type { StreamTable } from './streams/stream-table.ts';
 
 /** Counters and loggers of the stages. */
 export interface Reporting {
@@ -62,11 +60,11 @@ export interface KafkaConnection {
   readonly topicListener: TopicListener;
 }
 
-/** Memory of accepted events, and the topics that hold their batches. */
+/** Memory of accepted events, and the topics that hold their batches: the producer's list. */
 export interface EventBuffer {
   readonly budget: Budget;
   readonly accumulator: Accumulator;
-  readonly topics: readonly [Topic, ...Topic[]];
+  readonly topics: Topic[];
 }
 
 export type BufferSettings = Pick<
@@ -76,20 +74,19 @@ export type BufferSettings = Pick<
 
 /**
  * Creates the buffer that holds accepted events until they are delivered.
- * @param streams whose topics it holds
+ * @param users streams whose topics it holds
  */
 export function wireBuffer(
   settings: BufferSettings,
-  streams: readonly TopicUser[] = [
-    { topic: settings.kafkaTopic, required: true, limits: { bufferShare: 1 } },
-  ],
+  users: TopicUsers = {
+    streams: [{ topic: settings.kafkaTopic, required: true, limits: { bufferShare: 1 } }],
+    areDeclared: false,
+  },
 ): EventBuffer {
   const { bufferBytes, batchBytes, maxFrameBytes } = settings;
   const budget = new Budget(bufferBytes);
   const accumulator = new Accumulator({ budget, batchBytes, maxEventBytes: maxFrameBytes });
-  const [first, ...others] = createTopics(streams, budget, maxFrameBytes);
-  assert(first !== undefined, 'there is at least one stream');
-  return { budget, accumulator, topics: [first, ...others] };
+  return { budget, accumulator, topics: createTopics(users, budget, maxFrameBytes) };
 }
 
 export type ProducerSettings = Pick<Config, 'lingerMs' | 'eventTimeoutMs' | 'maxRequestBytes'>;
@@ -117,7 +114,7 @@ export type IntakeSettings = Pick<Config, 'maxFrameBytes'>;
 export interface IntakeStages {
   readonly acknowledger: Acknowledger;
   readonly intake: Intake;
-  readonly streams: StreamTable;
+  readonly streams: ActiveStreams;
 }
 
 /** Creates the streams, the intake and the acknowledger. */
@@ -130,13 +127,13 @@ export function wireIntake(
   const { counters, log } = reporting;
   const acknowledger = new Acknowledger(
     counters,
-    new Credit(budget, maxFrameBytes, sharesOf(topics)),
+    new Credit(budget, maxFrameBytes),
     (batch) => accumulator.release(batch),
     log,
   );
   const intake = new Intake(accumulator, (...rejection) => acknowledger.reject(...rejection));
-  const streams = createStreams(declarations, { budget, topics }, maxFrameBytes, reporting);
-  return { acknowledger, intake, streams };
+  const table = createStreams(declarations, { budget, topics }, maxFrameBytes, reporting);
+  return { acknowledger, intake, streams: new ActiveStreams(table) };
 }
 
 export type IngressSettings = Pick<
@@ -182,7 +179,7 @@ export interface Ingress {
 /** Creates the transports, without the socket library. */
 export function wireIngress(
   settings: IngressSettings,
-  { budget, topics }: Pick<EventBuffer, 'budget' | 'topics'>,
+  { budget }: Pick<EventBuffer, 'budget'>,
   { acknowledger, intake, streams }: IntakeStages,
   { counters, log }: Reporting,
   parts: IngressParts,
@@ -211,7 +208,6 @@ export function wireIngress(
   const http = new HttpHandler({
     ...shared,
     memory,
-    shares: sharesOf(topics),
     maxEventBytes: maxFrameBytes,
     timeoutMs: settings.httpTimeoutMs,
     minBodyBytesPerSecond: settings.minBodyBytesPerSecond,
@@ -219,10 +215,6 @@ export function wireIngress(
     page,
   });
   return { http, webSocket, admission, turn, inputMemory };
-}
-
-function sharesOf(topics: readonly Topic[]): BudgetShare[] {
-  return topics.flatMap(({ share }) => share ?? []);
 }
 
 /** Returns undefined for an unlimited rate. */

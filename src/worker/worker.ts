@@ -13,6 +13,7 @@ import { configuredCodec } from '../kafka/compression/codecs.ts';
 import { createLogger, type Logger } from '../logging/logger.ts';
 import { Counters } from '../metrics/counters.ts';
 import { implicitStream } from '../streams/implicit-stream.ts';
+import { creationOf } from '../streams/topic-creation.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Authenticator } from './admission/authenticator.ts';
 import { createAuthenticator } from './admission/create-authenticator.ts';
@@ -27,9 +28,9 @@ import { MemoryLimit } from './overload/memory-limit.ts';
 import { pageSettings } from './page-settings.ts';
 import { Link } from './producer/link.ts';
 import type { Producer } from './producer/producer.ts';
-import type { TopicProperties } from './producer/topic-admin.ts';
 import { Reporter } from './reporter.ts';
 import type { StreamDeclarations } from './streams/create-streams.ts';
+import { StreamReload } from './streams/reload.ts';
 import {
   type EventBuffer,
   type Ingress,
@@ -68,13 +69,16 @@ export async function runWorker(config: Config): Promise<void> {
 async function receiveStreams(config: Config, inbox: Inbox): Promise<StreamDeclarations> {
   if (config.streamsFile === undefined) return { file: implicitStream(config), areDeclared: false };
   await sendToPrimary({ type: 'hello' });
-  const { file } = await inbox.first('streams');
+  const { file, version } = await inbox.first('streams');
+  await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });
   return { file, areDeclared: true };
 }
 
 class Worker {
   readonly #config: Config;
-  readonly #declarations: StreamDeclarations;
+  /** The latest ones received, in use or being prepared. */
+  #declarations: StreamDeclarations;
+  readonly #reload: StreamReload;
   readonly #log: Logger;
   readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
@@ -106,7 +110,10 @@ class Worker {
     this.#log = log;
     this.#authenticator = authenticator;
     const reporting = { counters: new Counters(), log, faults: this.#faults };
-    const buffer = wireBuffer(config, declarations.file.streams);
+    const buffer = wireBuffer(config, {
+      streams: declarations.file.streams,
+      areDeclared: declarations.areDeclared,
+    });
     const intakeStages = wireIntake(config, buffer, reporting, declarations);
     const { acknowledger, streams } = intakeStages;
     const producer = wireProducer(config, buffer, reporting, this.#kafka(), acknowledger);
@@ -117,7 +124,7 @@ class Worker {
       memory,
       connections,
       readiness: () => this.#readiness,
-      page: pageSettings(config, streams.streams[0]!.validate, () => this.#outage),
+      page: pageSettings(config, streams.table.streams[0]!.validate, () => this.#outage),
     });
     this.#buffer = buffer;
     this.#intakeStages = intakeStages;
@@ -141,6 +148,16 @@ class Worker {
     const { budget } = buffer;
     const input = ingress.inputMemory;
     const { topics } = buffer;
+    this.#reload = new StreamReload({
+      streams,
+      budget,
+      topics,
+      producer,
+      connections: ingress.webSocket,
+      reporting,
+      maxEventBytes: config.maxFrameBytes,
+      eventTimeoutMs: config.eventTimeoutMs,
+    });
     const parts = { budget, topics, producer, acknowledger, lag: this.#lag, input, memory };
     this.#reporter = new Reporter(reporting.counters, parts, sendToPrimary);
   }
@@ -177,6 +194,18 @@ class Worker {
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       void this.#fail(error.message);
+    }
+  }
+
+  /** Switches to another version of the stream file. */
+  async #applyStreams({ version, file }: ToWorker & { readonly type: 'streams' }): Promise<void> {
+    this.#declarations = { file, areDeclared: true };
+    try {
+      if (!(await this.#reload.apply(file))) return;
+      await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      await sendToPrimary({ type: 'streamsApplied', version, failure: error.message });
     }
   }
 
@@ -221,6 +250,9 @@ class Worker {
       case 'keys':
         void this.#applyKeys(message);
         break;
+      case 'streams':
+        void this.#applyStreams(message);
+        break;
       case 'drain':
         void this.#drain(message.timeoutMs);
         break;
@@ -234,7 +266,7 @@ class Worker {
     const facts = await administerTopic({
       kafka: kafkaOptions(config),
       topic: topic.name,
-      creation: this.#creationOf(topic),
+      creation: creationOf(topic.name, this.#declarations.file, config),
       isDeclared: this.#declarations.areDeclared,
       isMissing: () => topic.state === 'missing',
       creationFailed: (reason) => {
@@ -246,16 +278,6 @@ class Worker {
     this.#reporter.topicCreation(topic.name, undefined);
     await sendToPrimary({ type: 'topicFacts', facts });
     this.#producer.refresh();
-  }
-
-  /** Returns the properties of a missing topic to create; undefined = it is not created. */
-  #creationOf({ name }: Topic): TopicProperties | undefined {
-    const { kafkaTopicPartitions, kafkaTopicReplication } = this.#config;
-    const { streams } = this.#declarations.file;
-    const { create } = streams.find((spec) => spec.topic === name && spec.create) ?? {};
-    if (create === undefined) return undefined;
-    const { partitions = kafkaTopicPartitions, replication = kafkaTopicReplication } = create;
-    return { partitions, replication, config: create.config };
   }
 
   /**

@@ -302,7 +302,7 @@ test('a rolling restart applies a changed file, and keeps the streams of the las
   const added = `  added: { topic: ${topicOf('added')}, create: { replication: 1 }, access: open }\n`;
   writeFileSync(path, `${STREAMS}${added}  wrong: {}\n`);
   await restart();
-  const [line] = logged(gateway, 'invalid files, keeping the previous streams');
+  const [line] = logged(gateway, 'stream file reload failed, keeping the previous streams');
   assert.match(String(line?.reason), /streams\.yaml:\d+:\d+: streams\.wrong/);
   const headers = keys.bearer('temporary');
   assert.deepEqual((await post('/events/added', LOG, headers)).codes, ['unknown_stream']);

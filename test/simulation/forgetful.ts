@@ -37,8 +37,8 @@ export const FORGETFUL: readonly Mutant[] = [
   },
   {
     defect: 'producer: an expired batch is dropped silently',
-    file: 'producer/producer.ts',
-    changes: [['#expire', 'this.#options.deliveryListener.rejected(…', '']],
+    file: 'producer/expiry.ts',
+    changes: [['#reject', 'this.#deliveryListener.rejected(…', '']],
   },
   {
     defect: 'producer: an abandoned batch is dropped silently',

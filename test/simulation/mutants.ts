@@ -16,6 +16,7 @@ export interface Mutant {
 export type Change = readonly [name: string, code: string, replacement: string, file?: string];
 
 const LANE = 'producer/lane.ts';
+const EXPIRY = 'producer/expiry.ts';
 const PRODUCER = 'producer/producer.ts';
 const PRODUCE_CONNECTION = 'producer/produce-connection.ts';
 const BROKER = 'producer/broker.ts';
@@ -157,16 +158,16 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: 'the deadline abandons a batch that was sent',
-    file: PRODUCER,
+    file: EXPIRY,
     changes: [
-      ['#expireHead', 'lane.attempts === 0', '!lane.inFlight'],
+      ['expireLane', 'lane.attempts === 0', '!lane.inFlight'],
       ['dropUnsent', 'this.#attempts === 0 && ', '', LANE],
     ],
   },
   {
     defect: 'the deadline rejects a batch that stays in flight',
-    file: PRODUCER,
-    changes: [['#expireHead', '.overdue(batch)', ".rejected(batch, 'timeout')"]],
+    file: EXPIRY,
+    changes: [['expireLane', '.overdue(batch)', ".rejected(batch, 'timeout')"]],
   },
   {
     defect: 'an abandoned batch is reported as not stored',
@@ -269,9 +270,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     defect: 'a batch is released while a thread reads it',
-    file: PRODUCER,
+    file: EXPIRY,
     changes: [
-      ['#expireHead', 'if (!lane.compressing) ', ''],
+      ['expireLane', 'if (!lane.compressing) ', ''],
       ['dropUnsent', 'assert(!this.#compressing…', '', LANE],
     ],
   },

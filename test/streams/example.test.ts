@@ -51,10 +51,10 @@ test('each sample event belongs to a stream, matches its schema and has its key'
   assert(file !== undefined);
   const streams = events.map((event) => {
     const stream = file.streams.find(({ match }) => match.includes(String(event.type)));
-    assert(stream?.schemaFile !== undefined, `${event.type} belongs to a stream with a schema`);
+    assert(stream?.schema !== undefined, `${event.type} belongs to a stream with a schema`);
     const ajv = new Ajv2020();
     ajvFormats.default(ajv);
-    const validate = ajv.compile(JSON.parse(readFileSync(stream.schemaFile, 'utf8')));
+    const validate = ajv.compile(JSON.parse(readFileSync(stream.schema.file, 'utf8')));
     assert(validate(event), `${event.type}: ${ajv.errorsText(validate.errors)}`);
     for (const path of stream.key) {
       const value = path.reduce<unknown>((inner, name) => (inner as Fields)[name], event);

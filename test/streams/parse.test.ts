@@ -48,7 +48,7 @@ test('a full file: every property, absolute paths, normalized origins, exact num
             y: 'false',
           },
         },
-        schemaFile: '/etc/forebay/schemas/click.json',
+        schema: { file: '/etc/forebay/schemas/click.json', text: '{}' },
         key: [['tenant'], ['user', 'id']],
         limits: { eventBytes: 16_384, eventsPerSecond: 20_000, bufferShare: 0.25 },
         origins: ['https://shop.example', 'app://x'],
@@ -62,7 +62,7 @@ test('a full file: every property, absolute paths, normalized origins, exact num
         name: 'other',
         topic: 'web.other',
         create: { partitions: undefined, replication: undefined, config: {} },
-        schemaFile: '/abs/other.json',
+        schema: { file: '/abs/other.json', text: '{}' },
         key: [],
       },
       { ...DEFAULTS, name: 'default', topic: 'web.default', key: [['a', 'b']] },
@@ -74,7 +74,7 @@ test('a full file: every property, absolute paths, normalized origins, exact num
 const DEFAULTS = {
   match: [],
   create: undefined,
-  schemaFile: undefined,
+  schema: undefined,
   key: [['user', 'id']],
   limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: 0.5 },
   origins: undefined,
@@ -413,7 +413,7 @@ test('warnings do not make a file invalid', () => {
     [
       STREAM('schema: { file: ‸s.json }'),
       'streams.a.schema.file: s.json /x is ignored',
-      { checkSchema: () => ['/x is ignored'] },
+      { checkSchema: () => ({ text: '{}', warnings: ['/x is ignored'] }) },
     ],
   ];
   for (const [file, message, context] of rows) {

@@ -9,7 +9,7 @@ export const CONTEXT: StreamFileContext = {
   authenticates: true,
   origins: undefined,
   maxFrameBytes: 65_536,
-  checkSchema: () => [],
+  checkSchema: () => ({ text: '{}', warnings: [] }),
 };
 
 export const PATH = '/etc/forebay/streams.yaml';

@@ -8,7 +8,6 @@ export type BatchMemory = Pick<
   | 'eventLimitBytes'
   | 'underPressure'
   | 'acceptsFrames'
-  | 'onPressureEnd'
   | 'charge'
   | 'forceCharge'
   | 'release'
@@ -25,21 +24,28 @@ export type BatchMemory = Pick<
  */
 export class BudgetShare implements BatchMemory {
   readonly #budget: Budget;
-  readonly #fraction: number;
+  #fraction: number;
   readonly #minBytes: number;
   #usedBytes = 0;
   #underPressure = false;
-  readonly #onPressureEnd: (() => void)[] = [];
 
   /**
    * @param fraction above 0, up to 1
    * @param minBytes minimum of its limit, so that it holds any event, if the budget has room
    */
   constructor(budget: Budget, fraction: number, minBytes = 0) {
-    assert(fraction > 0 && fraction <= 1, 'a share is a part of the budget');
     this.#budget = budget;
-    this.#fraction = fraction;
     this.#minBytes = minBytes;
+    this.#fraction = fraction;
+    this.fraction = fraction;
+  }
+
+  /** Changes the fraction, above 0 and up to 1. Memory in use stays. */
+  set fraction(fraction: number) {
+    assert(fraction > 0 && fraction <= 1, 'a share is a part of the budget');
+    this.#fraction = fraction;
+    this.#add(0);
+    if (this.#underPressure) this.checkPressure();
   }
 
   /** Bytes in use by the topic's events, at most {@link eventLimitBytes} unless forced. */
@@ -59,10 +65,6 @@ export class BudgetShare implements BatchMemory {
 
   get acceptsFrames(): boolean {
     return this.#usedBytes < this.eventLimitBytes * (1 - LIMITS.frameRoom);
-  }
-
-  onPressureEnd(listener: () => void): void {
-    this.#onPressureEnd.push(listener);
   }
 
   charge(bytes: number): boolean {
@@ -105,7 +107,7 @@ export class BudgetShare implements BatchMemory {
     if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.resume) return;
     this.#underPressure = false;
     this.#budget.pressedShares.delete(this);
-    for (const listener of this.#onPressureEnd) listener();
+    this.#budget.pressureEnded();
   }
 
   #fits(bytes: number): boolean {

@@ -53,7 +53,7 @@ export class Budget {
     return this.#usedBytes < this.eventLimitBytes * (1 - LIMITS.frameRoom);
   }
 
-  /** Calls `listener` whenever the pressure ends. */
+  /** Calls `listener` whenever the pressure ends, that of the budget or of a share. */
   onPressureEnd(listener: () => void): void {
     this.#onPressureEnd.push(listener);
   }
@@ -91,6 +91,11 @@ export class Budget {
     if (!this.#underPressure) return;
     if (this.#usedBytes >= this.eventLimitBytes * LIMITS.highWater.resume) return;
     this.#underPressure = false;
+    this.pressureEnded();
+  }
+
+  /** Notifies the listeners that wait for the budget or for a share. */
+  pressureEnded(): void {
     for (const listener of this.#onPressureEnd) listener();
   }
 

@@ -7,10 +7,14 @@ import type { RecordBatch } from './batch.ts';
  *
  *   closed [b0 b1 b2]  open b3 <- append
  *   ^ take
+ *
+ * While it is held, batches that began later are not taken.
  */
 export class PartitionQueue {
   readonly #closed: RecordBatch[] = [];
   #open: RecordBatch | undefined;
+  /** Number of batches that may be taken although the queue is held; undefined = it is not held. */
+  #beforeHold: number | undefined;
 
   get open(): RecordBatch | undefined {
     return this.#open;
@@ -44,14 +48,29 @@ export class PartitionQueue {
     if (open !== undefined && nowMs - open.openedAtMs > LIMITS.batchOpenMsMax) this.close();
   }
 
+  /** Keeps batches that begin from now on until {@link release}. */
+  hold(): void {
+    if (this.#beforeHold !== undefined) return;
+    if (this.#open !== undefined) this.close();
+    this.#beforeHold = this.#closed.length;
+  }
+
+  /** Ends {@link hold}. */
+  release(): void {
+    this.#beforeHold = undefined;
+  }
+
   /** Time at which the first batch is due: at once if it is closed, otherwise after the linger. */
   dueMs(lingerMs: number): number {
+    if (this.#beforeHold === 0) return Number.POSITIVE_INFINITY;
     if (this.#closed.length > 0) return 0;
     return this.#open === undefined ? Number.POSITIVE_INFINITY : this.#open.openedAtMs + lingerMs;
   }
 
   /** Removes and returns the first batch, due or not. */
   take(): RecordBatch | undefined {
+    if (this.#beforeHold === 0) return undefined;
+    if (this.#beforeHold !== undefined) this.#beforeHold--;
     if (this.#closed.length === 0 && this.#open !== undefined) this.close();
     return this.#closed.shift();
   }
@@ -63,7 +82,10 @@ export class PartitionQueue {
   takeExpired(nowMs: number, timeoutMs: number): RecordBatch | undefined {
     const isExpired = (batch: RecordBatch) => nowMs - batch.openedAtMs >= timeoutMs;
     const index = this.#closed.findIndex(isExpired);
-    if (index >= 0) return this.#closed.splice(index, 1)[0];
+    if (index >= 0) {
+      if (this.#beforeHold !== undefined && index < this.#beforeHold) this.#beforeHold--;
+      return this.#closed.splice(index, 1)[0];
+    }
     if (this.#open === undefined || !isExpired(this.#open)) return undefined;
     this.close();
     return this.#closed.pop();

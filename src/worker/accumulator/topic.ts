@@ -1,6 +1,6 @@
 import { LIMITS } from '../../config/limits.ts';
 import { Lane } from '../producer/lane.ts';
-import type { TopicPartition } from './batch.ts';
+import type { RecordBatch, TopicPartition } from './batch.ts';
 import type { BudgetShare } from './budget-share.ts';
 import { PartitionQueue } from './queue.ts';
 
@@ -34,7 +34,9 @@ export class Topic {
   /** Bounds the memory of its batches; undefined = they may use the whole budget. */
   readonly share: BudgetShare | undefined;
   /** The instance is ready only while events of the topic can be stored. */
-  readonly required: boolean;
+  required: boolean;
+  /** Reasons to hold new batches. */
+  readonly #holds = new Set<object>();
 
   constructor(name: string, share?: BudgetShare, required = true) {
     this.name = name;
@@ -46,10 +48,40 @@ export class Topic {
   resize(count: number): Partition[] {
     const removed = this.partitions.splice(count);
     while (this.partitions.length < count) {
-      this.partitions.push(new Partition(this, this.partitions.length));
+      const partition = new Partition(this, this.partitions.length);
+      if (this.#holds.size > 0) partition.queue.hold();
+      this.partitions.push(partition);
     }
     if (this.sticky?.removed) this.sticky = undefined;
     return removed;
+  }
+
+  /** Keeps batches that begin from now on until {@link release} of the same reason. */
+  hold(reason: object): void {
+    this.#holds.add(reason);
+    for (const { queue } of this.partitions) queue.hold();
+  }
+
+  /** Ends {@link hold}; batches may be taken again when no reason is left. */
+  release(reason: object): void {
+    this.#holds.delete(reason);
+    if (this.#holds.size === 0) for (const { queue } of this.partitions) queue.release();
+  }
+
+  /**
+   * Returns whether senders wait for results of events that were accepted until `atMs`.
+   * @param atMs on the monotonic clock
+   */
+  isAwaited(atMs = Number.POSITIVE_INFINITY): boolean {
+    let awaited = false;
+    const visit = ({ answered, openedAtMs }: RecordBatch) => {
+      awaited ||= !answered && openedAtMs <= atMs;
+    };
+    for (const { lane, queue } of this.partitions) {
+      lane.walk(visit);
+      queue.walk(visit);
+    }
+    return awaited;
   }
 
   /**

@@ -86,12 +86,13 @@ export class AckStream implements Owner, CreditWaiter {
     this.#channel.send([JSON.stringify({ hello })]);
   }
 
-  /**
-   * Announces that the connection can now write to other streams.
-   * @param buffer that its events use from now on
-   */
-  announceStreams(streams: readonly string[], buffer: CreditBuffer = this.#credit.budget): void {
+  /** Sets the buffer that its events use from now on. */
+  setBuffer(buffer: CreditBuffer = this.#credit.budget): void {
     this.#buffer = buffer;
+  }
+
+  /** Announces that the connection can now write to other streams. */
+  announceStreams(streams: readonly string[]): void {
     if (!this.#closed) this.#channel.send([JSON.stringify({ streams })]);
   }
 

@@ -1,6 +1,5 @@
 import { LIMITS } from '../../config/limits.ts';
 import type { Budget } from '../accumulator/budget.ts';
-import type { BudgetShare } from '../accumulator/budget-share.ts';
 
 /** Buffer that the events of a connection use. */
 export interface CreditBuffer {
@@ -37,11 +36,10 @@ export class Credit {
   #delayed = new Set<CreditWaiter>();
   #timerSet = false;
 
-  /** @param shares parts of `budget` whose pressure delays connections, too */
-  constructor(budget: Budget, maxFrameBytes: number, shares: readonly BudgetShare[] = []) {
+  constructor(budget: Budget, maxFrameBytes: number) {
     this.budget = budget;
     this.maxFrameBytes = maxFrameBytes;
-    for (const each of [budget, ...shares]) each.onPressureEnd(() => this.#notifyWaiting());
+    budget.onPressureEnd(() => this.#notifyWaiting());
   }
 
   /** Returns the payload bytes that a connection may be ahead of settled frames. */

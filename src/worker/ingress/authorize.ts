@@ -10,8 +10,9 @@ import {
   type Identity,
 } from '../admission/identity.ts';
 import type { Trust } from '../admission/origins.ts';
+import type { ActiveStreams } from '../streams/active-streams.ts';
 import { RejectingRoute, type Route } from '../streams/route.ts';
-import type { Sender, StreamRejection } from '../streams/stream.ts';
+import { REMOVED_STREAM_TEXT, type Sender, type StreamRejection } from '../streams/stream.ts';
 import type { StreamTable } from '../streams/stream-table.ts';
 import { errorResponse, RETRY_SOON, type ResponseContent, requestError } from './http/responses.ts';
 import { EVENTS_PATH, streamNameIn } from './paths.ts';
@@ -99,7 +100,7 @@ export function authorized(
 /** Authenticates the sender of a body, and finds the destination of its events. */
 export function authorizeRequest(
   authenticator: Authenticator,
-  streams: StreamTable,
+  { table: streams }: ActiveStreams,
   request: HttpRequest,
 ): Authorization | Promise<Authorization> {
   const name = streamNameIn(EVENTS_PATH, request.getUrl());
@@ -111,6 +112,7 @@ export function authorizeRequest(
 
 /** Returns the response to a client that may not send. */
 export function unauthorizedResponse(code: Unauthorized): ResponseContent {
+  if (code === 'draining') return errorResponse(503, code, REMOVED_STREAM_TEXT, RETRY_SOON);
   if (code === 'unknown_stream' || code === 'forbidden_stream') {
     const { http, text } = EVENT_CODES[code];
     return errorResponse(http, code, text);

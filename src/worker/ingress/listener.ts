@@ -7,7 +7,7 @@ import type { AddressKey } from '../admission/address.ts';
 import type { ConnectionAdmission } from '../admission/connections.ts';
 import { ProxyWatch } from '../admission/proxy-watch.ts';
 import type { TurnBudget } from '../overload/turn-budget.ts';
-import type { StreamTable } from '../streams/stream-table.ts';
+import type { ActiveStreams } from '../streams/active-streams.ts';
 import { closeAfterError } from './fault-containment.ts';
 import { framingFault, markChunked } from './http/framing.ts';
 import type { HttpHandler } from './http/http-handler.ts';
@@ -34,7 +34,7 @@ export interface ListenerOptions {
   readonly http: HttpHandler;
   readonly webSocket: WebSocketHandler;
   readonly admission: ConnectionAdmission;
-  readonly streams: StreamTable;
+  readonly streams: Pick<ActiveStreams, 'areDeclared'>;
   readonly turn: TurnBudget;
   readonly host: string;
   readonly port: number;

@@ -7,7 +7,7 @@ import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/
 import type { EventSink } from '../decoder/event-sink.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import type { Route } from '../streams/route.ts';
-import type { Stream, StreamRejection } from '../streams/stream.ts';
+import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
 
 /** Receives rejected events; without an event index, rejected frames. */
 export type RejectionListener = (
@@ -197,7 +197,7 @@ export class Intake implements EventSink {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
     const stream = this.#stream ?? this.#route.streamOf(value);
-    if (typeof stream === 'string') return this.#rejectInvalid(index, stream, length);
+    if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     const problem = stream.validate(value);
     if (problem !== undefined) return this.#rejectInvalid(index, 'schema', length, problem);
     if (this.#isUnavailable(stream, index, length)) return;
@@ -221,7 +221,7 @@ export class Intake implements EventSink {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
     const stream = this.#stream ?? this.#route.streamAt(profile);
-    if (typeof stream === 'string') return this.#rejectInvalid(index, stream, length);
+    if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     if (this.#isUnavailable(stream, index, length)) return;
     const code = this.#accumulator.appendWithKey(
       stream.topic,
@@ -254,10 +254,16 @@ export class Intake implements EventSink {
     return hasRoom;
   }
 
+  /** Rejects an event that no stream accepts. */
+  #rejectStreamless(index: number, code: StreamRejection, length: number): void {
+    if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT);
+    else this.#rejectInvalid(index, code, length);
+  }
+
   /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
   #rejectInvalid(
     index: number,
-    code: StreamRejection | 'schema' | 'too_large',
+    code: Exclude<StreamRejection, 'draining'> | 'schema' | 'too_large',
     length: number,
     message: string = EVENT_CODES[code].text,
   ): void {

@@ -36,18 +36,20 @@ export const BUILT_IN_SCHEMA: JsonObject = {
 /**
  * Compiles the schema in the file `schemaPath`, or the built-in one without a path.
  * @param setting that names the file, directly or by another file
+ * @param text content of the file; undefined = it is read
  * @throws StartError (exit code 2) with one line if the file is not a usable schema
  */
 export function loadValidator(
   schemaPath: string | undefined,
   setting: string = EVENT_SCHEMA,
+  text?: string,
 ): Validator {
   if (schemaPath === undefined) {
     // Skips the check against the metaschema, which takes longer than everything else.
     const ajv = new Ajv({ ...OPTIONS, meta: false, validateSchema: false });
     return validatorOf(ajv.compile(BUILT_IN_SCHEMA), BUILT_IN_SCHEMA);
   }
-  const { validate, schema } = compileSetting(schemaPath, setting);
+  const { validate, schema } = compileSetting(schemaPath, setting, text);
   return validatorOf(validate, schema);
 }
 
@@ -71,13 +73,20 @@ export function checkSchema(schemaPath: string): SchemaWarnings {
   return { ignored: lines(ignored), unmatchable: lines(unmatchable) };
 }
 
+/** A usable schema file: its content, and warnings that continue "the file …". */
+export interface CheckedSchemaFile {
+  readonly text: string;
+  readonly warnings: readonly string[];
+}
+
 /**
  * Compiles the schema in any file.
- * @returns warnings that continue "the file …"
  * @throws Error for an unusable schema, whose message continues "the file …"
  */
-export function checkSchemaFile(path: string): SchemaWarnings {
-  return warningsOf(compile(path));
+export function checkSchemaFile(path: string): CheckedSchemaFile {
+  const text = readSchema(path);
+  const { unmatchable, ignored } = warningsOf(compile(text));
+  return { text, warnings: [...unmatchable, ...ignored] };
 }
 
 function warningsOf({ schema, draft, compiler }: Compiled): SchemaWarnings {
@@ -96,17 +105,17 @@ interface Compiled {
 }
 
 /** @throws StartError that names the setting */
-function compileSetting(path: string, setting: string): Compiled {
+function compileSetting(path: string, setting: string, text?: string): Compiled {
   try {
-    return compile(path);
+    return compile(text ?? readSchema(path));
   } catch (error) {
     throw new StartError(inFile(setting, path, (error as Error).message), EXIT.configuration);
   }
 }
 
 /** @throws Error whose message continues "the file …" */
-function compile(path: string): Compiled {
-  const read = readSchema(path);
+function compile(text: string): Compiled {
+  const read = parseSchema(text);
   const draft = draftOf(read.$schema);
   if (draft === undefined) {
     const supported = DRAFTS.map(({ id }) => id).join(', ');
@@ -130,19 +139,23 @@ function compileWith(compiler: Compiler, schema: JsonObject, { name }: Draft): V
   throw new Error(`is not a valid schema of ${name}: ${explainSchema(compiler.errors ?? [])}`);
 }
 
-function readSchema(path: string): JsonObject {
+/** @throws Error whose message continues "the file …" */
+function readSchema(path: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
   } catch (error) {
     throw new Error(`cannot be read: ${systemReason(error)}`);
   }
+  return textOf(bytes);
+}
+
+function parseSchema(text: string): JsonObject {
   let schema: unknown;
   try {
-    schema = JSON.parse(textOf(bytes));
+    schema = JSON.parse(text);
   } catch (error) {
-    const { message } = error as Error;
-    throw new Error(error instanceof SyntaxError ? `is not valid JSON: ${message}` : message);
+    throw new Error(`is not valid JSON: ${(error as Error).message}`);
   }
   if (typeof schema !== 'object' || schema === null || Array.isArray(schema)) {
     throw new Error('must contain a JSON object');

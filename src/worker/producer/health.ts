@@ -11,6 +11,7 @@ import type { Broker } from './broker.ts';
 import { reasonFor } from './connection-errors.ts';
 import { errorName, type Outcome, outcomeOf } from './error-table.ts';
 import type { Settlement } from './lane.ts';
+import { reportLeaderless } from './leaderless.ts';
 import type { Address, LinkError } from './link.ts';
 import type { TopicListener } from './topic-listener.ts';
 
@@ -20,8 +21,6 @@ const NO_ANSWER = 'Kafka does not answer';
 
 /** Subject of a broker's error that prevents events of a topic from being stored. */
 type Subject = 'topic' | 'leaders';
-/** Partition numbers that a log line names. */
-const NUMBERS_LOGGED = 20;
 
 /** State of one topic. */
 interface TopicState {
@@ -42,7 +41,7 @@ interface PartitionState {
 }
 
 export class Health {
-  readonly #topics: ReadonlyMap<Topic, TopicState>;
+  readonly #topics = new Map<Topic, TopicState>();
   readonly #partitions = new WeakMap<Partition, PartitionState>();
   readonly #listener: TopicListener;
   readonly #faults: Faults;
@@ -70,11 +69,24 @@ export class Health {
     faults: Faults,
     bootstrap: readonly Address[],
   ) {
-    const unreachableSinceMs = performance.now();
-    this.#topics = new Map(topics.map((topic) => [topic, { reached: false, unreachableSinceMs }]));
+    for (const topic of topics) this.add(topic);
     this.#listener = listener;
     this.#faults = faults;
     this.#bootstrap = new Set(bootstrap.map(formatBrokerAddress));
+  }
+
+  /** Begins to observe a topic. */
+  add(topic: Topic): void {
+    this.#topics.set(topic, { reached: false, unreachableSinceMs: performance.now() });
+  }
+
+  /** Forgets a topic without events. */
+  remove(topic: Topic): void {
+    this.#topics.delete(topic);
+    for (const subject of ['topic', 'leaders'] as const)
+      this.#answers.delete(about(subject, topic));
+    for (const partition of topic.partitions) this.#rejectedPartitions.delete(partition);
+    this.#reportRejected();
   }
 
   /**
@@ -204,23 +216,9 @@ export class Health {
     this.#reportRejected();
   }
 
-  /**
-   * Reports the partitions without a leader for `LIMITS.leaderlessMs`, with or without events.
-   * @returns the number of those of required topics
-   */
+  /** See {@link reportLeaderless}. */
   leaderless(nowMs: number): number {
-    let count = 0;
-    for (const topic of this.#topics.keys()) {
-      const without = topic.partitions.filter(({ leaderlessSinceMs = nowMs }) => {
-        return nowMs - leaderlessSinceMs >= LIMITS.leaderlessMs;
-      });
-      if (without.length === 0) continue;
-      if (topic.required) count += without.length;
-      const numbers = without.slice(0, NUMBERS_LOGGED).map(({ number }) => number);
-      const fields = { topic: topic.name, partitions: without.length, numbers };
-      this.#faults.warn(topic.name, fields, 'partitions have no leader');
-    }
-    return count;
+    return reportLeaderless(this.#topics.keys(), this.#faults, nowMs);
   }
 
   /**

@@ -26,6 +26,7 @@ import {
   metadataBody,
   type ProducerIdAnswer,
 } from './protocol.ts';
+import { RoundPause } from './round-pause.ts';
 import { type AnswerOrigin, type Finding, TopicWatch } from './topic-watch.ts';
 
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
@@ -95,7 +96,7 @@ export interface MetadataListener {
  * neither waits behind a produce request, and queries the known brokers round-robin.
  */
 export class Metadata {
-  readonly #topics: readonly TrackedTopic[];
+  readonly #topics: TrackedTopic[] = [];
   readonly #link: MetadataLink;
   readonly #listener: MetadataListener;
   readonly #faults: Faults;
@@ -109,9 +110,7 @@ export class Metadata {
   /** Earliest time of the next round, and of the next request for topics. */
   #roundAfterMs = 0;
   #topicsAfterMs = 0;
-  /** Ends the pause, or restarts it. */
-  #endPause: (() => void) | undefined;
-  #armPause: (() => void) | undefined;
+  readonly #pause = new RoundPause(() => this.#nextRoundMs());
   #probe = { pauseMs: PROBE_MS.first as number, notBeforeMs: 0 };
   /** Time since which every request for a producer id has failed. */
   #producerIdFailingSinceMs: number | undefined;
@@ -125,12 +124,27 @@ export class Metadata {
     faults: Faults,
     listener: MetadataListener,
   ) {
-    this.#topics = topics.map((topic) => {
-      return { topic, watch: new TopicWatch(), failures: 0, dueMs: 0 };
-    });
+    for (const topic of topics) this.#track(topic);
     this.#link = new MetadataLink(bootstrap, createLink);
     this.#listener = listener;
     this.#faults = faults;
+  }
+
+  #track(topic: Topic): void {
+    this.#topics.push({ topic, watch: new TopicWatch(), failures: 0, dueMs: 0 });
+  }
+
+  /** Requests metadata of a further topic, at once. */
+  add(topic: Topic): void {
+    this.#track(topic);
+    this.#topicsAfterMs = 0;
+    this.#pause.rearm();
+  }
+
+  /** Requests no metadata of a topic any longer. */
+  remove(topic: Topic): void {
+    const index = this.#topics.findIndex((tracked) => tracked.topic === topic);
+    if (index >= 0) this.#topics.splice(index, 1);
   }
 
   /** Runs rounds until {@link stop}; errors cause retries. */
@@ -149,7 +163,7 @@ export class Metadata {
         this.refresh();
         this.#roundAfterMs = performance.now() + backoffMs(BACKOFF_MS, this.#failures);
       }
-      await this.#pause();
+      await this.#pause.wait();
     }
   }
 
@@ -160,7 +174,7 @@ export class Metadata {
       // An incomplete topic is requested again in any case.
       if (tracked.failures === 0) tracked.dueMs = 0;
     }
-    this.#armPause?.();
+    this.#pause.rearm();
   }
 
   /**
@@ -190,19 +204,19 @@ export class Metadata {
     this.#failures = 0;
     this.#roundAfterMs = 0;
     this.#topicsAfterMs = 0;
-    this.#endPause?.();
+    this.#pause.end();
   }
 
   /** Requests a producer id and passes it to `done`; retries while `isWanted`. */
   requestProducerId(done: (answer: ProducerIdAnswer) => void, isWanted: () => boolean): void {
     this.#idRequests.push({ done, isWanted });
-    this.#armPause?.();
+    this.#pause.rearm();
   }
 
   stop(): void {
     this.#stopped = true;
     this.#link.close();
-    this.#endPause?.();
+    this.#pause.end();
   }
 
   /** Requests due topics and pending producer ids. @returns false if a broker returned no id */
@@ -218,9 +232,12 @@ export class Metadata {
     const isDue = ({ dueMs }: TrackedTopic) => Math.max(dueMs, this.#topicsAfterMs) <= nowMs;
     const wanted = this.#topics.filter(isDue);
     if (wanted.length > 0) {
-      for (const tracked of this.#topics) tracked.dueMs = Number.POSITIVE_INFINITY;
+      const asked = [...this.#topics];
+      for (const tracked of asked) tracked.dueMs = Number.POSITIVE_INFINITY;
       try {
-        this.#apply(await this.#requestMetadata(link), wanted);
+        const answer = await this.#requestMetadata(link);
+        const present = asked.filter((tracked) => this.#topics.includes(tracked));
+        this.#apply(answer, present, wanted);
       } catch (error) {
         for (const tracked of this.#topics) tracked.dueMs = 0;
         throw error;
@@ -272,8 +289,15 @@ export class Metadata {
     );
   }
 
-  /** @param wanted topics that were due; the response covers all topics */
-  #apply(metadata: ClusterMetadata, wanted: readonly TrackedTopic[]): void {
+  /**
+   * @param asked topics that the response covers
+   * @param wanted those that were due
+   */
+  #apply(
+    metadata: ClusterMetadata,
+    asked: readonly TrackedTopic[],
+    wanted: readonly TrackedTopic[],
+  ): void {
     const nowMs = performance.now();
     const brokers = new Map(
       metadata.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]),
@@ -282,7 +306,7 @@ export class Metadata {
     const origin = { broker: this.#currentBroker(brokers), brokers: brokers.size };
     const views: TopicView[] = [];
     this.#inDoubt = false;
-    for (const tracked of this.#topics) {
+    for (const tracked of asked) {
       const known = this.#applyTopic(tracked, metadata, origin, nowMs);
       const leaders = known?.leaders.map((id) => (brokers.has(id) ? id : -1)) ?? [-1];
       const complete = !leaders.includes(-1) && known?.doubtful === false;
@@ -361,25 +385,6 @@ export class Metadata {
     // stop() closed the link of the request.
     if (this.#stopped || this.#link.address === undefined) return;
     this.#listener.failed(this.#link.address, error);
-  }
-
-  /** Waits for the next round; new requests shorten the wait. */
-  #pause(): Promise<void> {
-    return new Promise((resolve) => {
-      let timer: NodeJS.Timeout | undefined;
-      this.#endPause = () => {
-        clearTimeout(timer);
-        this.#endPause = undefined;
-        this.#armPause = undefined;
-        resolve();
-      };
-      this.#armPause = () => {
-        clearTimeout(timer);
-        const waitMs = Math.max(0, this.#nextRoundMs() - performance.now());
-        timer = setTimeout(() => this.#endPause?.(), Math.ceil(waitMs));
-      };
-      this.#armPause();
-    });
   }
 
   #nextRoundMs(): number {

@@ -1,12 +1,11 @@
 import {
   LANE_STATES,
-  type LaneStateName,
   PRODUCE_ERROR_CLASSES,
   type ProduceErrorClass,
 } from '../../metrics/catalogue.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
-import type { Partition } from '../accumulator/topic.ts';
+import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
 import { errorName, type Outcome } from './error-table.ts';
 import type { Settlement } from './lane.ts';
@@ -85,8 +84,11 @@ export class ProduceMetrics {
   }
 
   /** Counts the lanes by state. */
-  lanes(states: Iterable<LaneStateName>): void {
+  countLanes(topics: readonly Topic[]): void {
     for (const state of LANE_STATES) this.#counters.set(LANES[state], 0);
-    for (const state of states) this.#counters.add(LANES[state]);
+    for (const { lane, queue } of topics.flatMap(({ partitions }) => partitions)) {
+      const isFilling = lane.state === 'empty' && !queue.empty;
+      this.#counters.add(LANES[isFilling ? 'filling' : lane.state]);
+    }
   }
 }

@@ -3,6 +3,7 @@
  * alone derives that result from the outcomes of the attempts.
  * Invariant: a batch is in a queue or in one lane, and leaves with one result.
  */
+import assert from 'node:assert/strict';
 import type { Delivery } from '../../ipc.ts';
 import type { Counters } from '../../metrics/counters.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
@@ -14,6 +15,7 @@ import { Broker, type BrokerListener, copiesOfRequests, requestBytesMax } from '
 import type { Compressor } from './compressor.ts';
 import type { DeliveryListener } from './delivery-listener.ts';
 import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
+import { Expiry } from './expiry.ts';
 import { Health } from './health.ts';
 import type { Address, CreateLink } from './link.ts';
 import { type ClusterView, Metadata, type TopicView } from './metadata.ts';
@@ -22,7 +24,8 @@ import { RemovedPartitions } from './removed-partitions.ts';
 import type { TopicListener } from './topic-listener.ts';
 
 export interface ProducerOptions {
-  readonly topics: readonly Topic[];
+  /** {@link Producer.addTopic} and {@link Producer.removeTopic} change it. */
+  readonly topics: Topic[];
   readonly bootstrap: readonly Address[];
   readonly createLink: CreateLink;
   readonly faults: Faults;
@@ -51,6 +54,7 @@ export class Producer {
   readonly health: Health;
   readonly #brokers = new Map<number, Broker>();
   readonly #removed: RemovedPartitions;
+  readonly #expiry: Expiry;
   #maxRequestBytes: number;
   readonly #brokerListener: BrokerListener = {
     isDue: (partition, nowMs) => this.#isDue(partition, nowMs),
@@ -81,6 +85,7 @@ export class Producer {
     this.#removed = new RemovedPartitions(options.accumulator, deliveryListener, this.#metrics);
     const health = new Health(topics, topicListener, faults, bootstrap);
     this.health = health;
+    this.#expiry = new Expiry(options.eventTimeoutMs, deliveryListener, health);
     this.#metadata = new Metadata(topics, bootstrap, createLink, faults, {
       changed: (view) => this.#clusterChanged(view),
       topicMissing: (topic) => health.topicMissing(topic),
@@ -99,6 +104,31 @@ export class Producer {
   start(): void {
     this.#housekeeping = setInterval(() => this.#housekeep(), HOUSEKEEPING_MS);
     void this.#metadata.run();
+  }
+
+  /** Serves a further topic from now on. */
+  addTopic(topic: Topic): void {
+    this.#options.topics.push(topic);
+    this.health.add(topic);
+    this.#metadata.add(topic);
+  }
+
+  /** Forgets a topic whose events all have a result, and gives up batches of unknown fate. */
+  removeTopic(topic: Topic): void {
+    const { topics } = this.#options;
+    assert(!topic.isAwaited() && topics.includes(topic), 'senders wait for no event of the topic');
+    topics.splice(topics.indexOf(topic), 1);
+    this.#metadata.remove(topic);
+    this.health.remove(topic);
+    for (const broker of this.#brokers.values()) {
+      broker.partitions = broker.partitions.filter((partition) => partition.topic !== topic);
+    }
+    for (const partition of topic.resize(0)) this.#removed.add(partition);
+  }
+
+  /** Sends due batches, after a topic has released them. */
+  resume(): void {
+    this.#pump();
   }
 
   /** Refreshes metadata at once, for instance after topic creation. */
@@ -131,12 +161,7 @@ export class Producer {
   }
 
   countLanes(): void {
-    const partitions = this.#options.topics.flatMap((topic) => topic.partitions);
-    this.#metrics.lanes(
-      partitions.map(({ lane, queue }) =>
-        lane.state === 'empty' && !queue.empty ? 'filling' : lane.state,
-      ),
-    );
+    this.#metrics.countLanes(this.#options.topics);
   }
 
   /** Returns whether events can be stored, and the latest failure. */
@@ -264,8 +289,7 @@ export class Producer {
 
   #isDue(partition: Partition, nowMs: number): boolean {
     const { lane } = partition;
-    if (!lane.mayContinue(nowMs)) return false;
-    return !lane.idle || this.#dueMs(partition) <= nowMs;
+    return lane.mayContinue(nowMs) && (!lane.idle || this.#dueMs(partition) <= nowMs);
   }
 
   /**
@@ -304,7 +328,7 @@ export class Producer {
     const done = compressor.compress(batch, () => {
       if (partition.removed) return this.#removed.compressed(batch);
       lane.endCompression();
-      this.#expireHead(partition, performance.now());
+      this.#expiry.expireLane(partition, performance.now());
       this.#pump();
     });
     if (done) lane.endCompression();
@@ -366,35 +390,11 @@ export class Producer {
       brokers.some((broker) => broker.partitions.length > 0 && !broker.connected),
     );
     this.health.leadersChanged(this.#brokers, nowMs);
-    const { topics, eventTimeoutMs } = this.#options;
-    for (const partition of topics.flatMap(({ partitions }) => partitions)) {
-      const { queue } = partition;
-      queue.closeOlderThan(nowMs);
-      this.#expireHead(partition, nowMs);
-      for (;;) {
-        const batch = queue.takeExpired(nowMs, eventTimeoutMs);
-        if (batch === undefined) break;
-        this.#expire(batch, partition);
-      }
+    for (const partition of this.#options.topics.flatMap(({ partitions }) => partitions)) {
+      partition.queue.closeOlderThan(nowMs);
+      this.#expiry.expireLane(partition, nowMs);
+      this.#expiry.expireQueue(partition, nowMs);
     }
     this.#pump();
-  }
-
-  #expireHead(partition: Partition, nowMs: number): void {
-    const { eventTimeoutMs, deliveryListener } = this.#options;
-    const { lane } = partition;
-    lane.walk((batch) => {
-      if (nowMs - batch.openedAtMs < eventTimeoutMs || batch.answered) return;
-      if (batch === lane.head && lane.attempts === 0) {
-        // A batch being compressed cannot be released; it is checked again afterwards.
-        if (!lane.compressing) this.#expire(lane.dropUnsent(), partition);
-      } else deliveryListener.overdue(batch);
-    });
-  }
-
-  /** Rejects a batch that was never sent. */
-  #expire(batch: RecordBatch, partition: Partition): void {
-    this.health.expired(partition, batch.openedAtMs);
-    this.#options.deliveryListener.rejected(batch, 'kafka_unavailable');
   }
 }

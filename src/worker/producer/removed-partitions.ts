@@ -38,6 +38,7 @@ export class RemovedPartitions {
       if (!head!.answered) this.#deliveryListener.overdue(head!);
     }
     const waiting = [...unsent];
+    queue.release();
     for (let batch = queue.take(); batch !== undefined; batch = queue.take()) waiting.push(batch);
     for (const batch of waiting) {
       if (!batch.answered) this.#accumulator.repartition(batch, topic);

@@ -3,18 +3,11 @@ import { backoffMs } from '../../common/backoff.ts';
 import { LIMITS } from '../../config/limits.ts';
 import type { TopicFacts } from '../../ipc.ts';
 import type { Logger } from '../../logging/logger.ts';
+import type { TopicProperties } from '../../streams/topic-creation.ts';
 import type { Faults } from '../faults.ts';
 import { adminFailure } from './admin-failure.ts';
 
 const BACKOFF_MS = { first: 100, last: 1_000 } as const;
-
-export interface TopicProperties {
-  readonly partitions: number;
-  /** -1 = the broker's default */
-  readonly replication: number;
-  /** Topic configuration by name. */
-  readonly config: Readonly<Record<string, string>>;
-}
 
 export interface TopicAdminOptions {
   readonly kafka: KafkaConfig;

@@ -26,6 +26,13 @@ export type TopicUser = Pick<StreamSpec, 'topic' | 'required'> & {
   readonly limits: Pick<StreamSpec['limits'], 'bufferShare'>;
 };
 
+/** Streams whose topics a worker needs. */
+export interface TopicUsers {
+  readonly streams: readonly TopicUser[];
+  /** See {@link StreamDeclarations.areDeclared}. */
+  readonly areDeclared: boolean;
+}
+
 /** Validates nothing: every object is valid. */
 const ACCEPT: Validator = () => undefined;
 
@@ -33,6 +40,7 @@ const ACCEPT: Validator = () => undefined;
  * Creates the streams of a worker.
  * @param buffer has the topics of all streams
  * @param maxEventBytes maximum bytes of an event of any stream
+ * @param previous the streams so far: those that do not change stay
  * @throws StartError if a schema is not usable
  */
 export function createStreams(
@@ -40,55 +48,75 @@ export function createStreams(
   { budget, topics }: { readonly budget: Budget; readonly topics: readonly Topic[] },
   maxEventBytes: number,
   { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
+  previous?: StreamTable,
 ): StreamTable {
   const setting = (areDeclared ? SETTINGS.streamsFile : SETTINGS.eventSchema).env;
   const streams = file.streams.map((spec) => {
     const topic = topics.find(({ name }) => name === spec.topic);
     assert(topic !== undefined, 'each stream has its topic');
-    const hasNoSchema = areDeclared && spec.schemaFile === undefined;
+    const before = previous?.find(spec.name);
+    if (before?.topic === topic && isSame(before.spec, spec)) return before;
+    const hasNoSchema = areDeclared && spec.schema === undefined;
     const keyNames = spec.key.map((path) => path.join('.')).join(', ');
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
-      validate: validate ?? (hasNoSchema ? ACCEPT : loadValidator(spec.schemaFile, setting)),
+      validate:
+        validate ??
+        (hasNoSchema ? ACCEPT : loadValidator(spec.schema?.file, setting, spec.schema?.text)),
       fastProfile: fastProfileOf(spec, areDeclared),
       keyless: new KeylessEvents(keyNames, counters, faults, streamName),
       maxEventBytes,
+      previous: before,
     });
   });
-  return new StreamTable(file, streams, areDeclared, budget);
+  return new StreamTable(file.routing, streams, areDeclared, budget);
+}
+
+/** Whether two declarations are equal, with the texts of their schemas. */
+function isSame(one: StreamSpec, other: StreamSpec): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Room for an event of maximum size: in a batch of twice its size, with overhead. */
 const EVENT_ROOM = 4;
 
-/** Creates the topics of streams, each with the largest share that one of its streams has. */
+/**
+ * Creates the topics of streams that do not exist yet. Each has a share of the budget if a stream
+ * file declares the streams, since a later version may declare more.
+ * @param existing topics that are served already
+ */
 export function createTopics(
-  streams: readonly TopicUser[],
+  { streams, areDeclared }: TopicUsers,
   budget: Budget,
   maxEventBytes: number,
+  existing: readonly Topic[] = [],
 ): Topic[] {
-  const names = [...new Set(streams.map(({ topic }) => topic))];
-  return names.map((name) => {
-    const users = streams.filter(({ topic }) => topic === name);
-    const fraction = Math.max(...users.map(({ limits }) => limits.bufferShare));
-    const usesWholeBudget = names.length === 1 && fraction === 1;
-    const share = usesWholeBudget
-      ? undefined
-      : new BudgetShare(budget, fraction, EVENT_ROOM * maxEventBytes);
-    return new Topic(
-      name,
-      share,
-      users.some(({ required }) => required),
-    );
+  const names = new Set(streams.map(({ topic }) => topic));
+  for (const { name } of existing) names.delete(name);
+  return [...names].map((name) => {
+    const share = areDeclared ? new BudgetShare(budget, 1, EVENT_ROOM * maxEventBytes) : undefined;
+    const topic = new Topic(name, share);
+    assignTopics(streams, [topic]);
+    return topic;
   });
 }
 
+/**
+ * Gives each topic the largest share that one of its streams has, and requires it if one of them
+ * does. A topic without a stream keeps its share and is not required.
+ */
+export function assignTopics(streams: readonly TopicUser[], topics: readonly Topic[]): void {
+  for (const topic of topics) {
+    const users = streams.filter((stream) => stream.topic === topic.name);
+    topic.required = users.some(({ required }) => required);
+    if (topic.share === undefined || users.length === 0) continue;
+    topic.share.fraction = Math.max(...users.map(({ limits }) => limits.bufferShare));
+  }
+}
+
 /** Events that need a value are parsed: to check them against a schema, or to join their key. */
-function fastProfileOf(
-  { schemaFile, key }: StreamSpec,
-  areDeclared: boolean,
-): FastProfile | undefined {
-  if (schemaFile !== undefined || key.length > 1) return undefined;
+function fastProfileOf({ schema, key }: StreamSpec, areDeclared: boolean): FastProfile | undefined {
+  if (schema !== undefined || key.length > 1) return undefined;
   return { required: areDeclared ? {} : BUILT_IN_FIELDS, keyField: key[0]?.join('.') };
 }

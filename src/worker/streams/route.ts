@@ -77,6 +77,8 @@ export interface FieldRules {
   readonly byValue: ReadonlyMap<string, Stream>;
   /** Stream of all other values; undefined = they are rejected. */
   readonly unknown: Stream | undefined;
+  /** Streams that were removed from the stream file: they accept no further events. */
+  readonly leaving: ReadonlySet<Stream>;
 }
 
 /**
@@ -163,6 +165,7 @@ export class FieldRoute implements Route {
     return this.#use(this.#check(this.#rules.streams[profile]!));
   }
 
+  /** Records the use of a stream. */
   #use(found: Stream | StreamRejection): Stream | StreamRejection {
     if (typeof found === 'object') this.buffer.add(found);
     return found;
@@ -171,7 +174,8 @@ export class FieldRoute implements Route {
   #check(stream: Stream): Stream | StreamRejection {
     let result = this.#checked.get(stream);
     if (result === undefined) {
-      result = stream.rejectionOf(this.#sender) ?? stream;
+      const { leaving } = this.#rules;
+      result = stream.rejectionOf(this.#sender) ?? (leaving.has(stream) ? 'draining' : stream);
       this.#checked.set(stream, result);
     }
     return result;

@@ -1,4 +1,4 @@
-import { DEFAULT_STREAM, REFUSE, type StreamFile } from '../../streams/stream-file.ts';
+import { DEFAULT_STREAM, REFUSE, type Routing } from '../../streams/stream-file.ts';
 import type { CreditBuffer } from '../acknowledger/credit.ts';
 import { EventField } from '../decoder/event-field.ts';
 import { FastValidator } from '../decoder/json/fast-validator.ts';
@@ -12,9 +12,13 @@ import {
 } from './route.ts';
 import type { Sender, Stream, StreamRejection } from './stream.ts';
 
-/** The streams of a worker, and the rules that select one for an event. */
+/** Streams of a worker, and the rules that select one for an event: one version of them. */
 export class StreamTable {
+  /** In the order of the stream file. */
   readonly streams: readonly Stream[];
+  readonly routing: Routing;
+  /** Streams of previous versions, whose events are still on their way to Kafka. */
+  readonly leaving: ReadonlySet<Stream>;
   /** A stream file declares them: clients may name them. */
   readonly areDeclared: boolean;
   readonly #budget: CreditBuffer;
@@ -26,28 +30,44 @@ export class StreamTable {
   readonly #routingField: string;
 
   /**
-   * @param streams created from the streams of `file`, in the same order
-   * @param areDeclared whether `file` was read from a stream file
+   * @param areDeclared whether a stream file declares them
    * @param budget that the streams share
+   * @param leaving streams that `streams` lacks, and whose names no stream has
    */
   constructor(
-    { routing, streams: specs }: StreamFile,
+    routing: Routing,
     streams: readonly Stream[],
     areDeclared: boolean,
     budget: CreditBuffer,
+    leaving: ReadonlySet<Stream> = new Set(),
   ) {
     this.#budget = budget;
+    this.routing = routing;
     this.streams = streams;
     this.areDeclared = areDeclared;
-    this.#byName = new Map(streams.map((stream) => [stream.name, stream]));
+    this.leaving = leaving;
     this.#routes = new Map(streams.map((stream) => [stream, new SingleRoute(stream)]));
+    // A current stream takes the names and values of a former one.
+    const all = [...leaving, ...streams];
+    this.#byName = new Map(all.map((stream) => [stream.name, stream]));
     this.#routingField = routing.field?.join('.') ?? '';
     if (routing.field === undefined) return;
     const byValue = new Map(
-      specs.flatMap(({ match }, index) => match.map((value) => [value, streams[index]!] as const)),
+      all.flatMap((stream) => stream.spec.match.map((value) => [value, stream] as const)),
     );
     const unknown = routing.unknown === REFUSE ? undefined : this.#byName.get(routing.unknown);
-    this.#rules = { field: new EventField(this.#routingField), streams, byValue, unknown };
+    const field = new EventField(this.#routingField);
+    this.#rules = { field, streams: all, byValue, unknown, leaving };
+  }
+
+  /** Returns the stream of this name, a current or a leaving one. */
+  find(name: string): Stream | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Returns the same streams with others that leave. */
+  withLeaving(leaving: ReadonlySet<Stream>): StreamTable {
+    return new StreamTable(this.routing, this.streams, this.areDeclared, this.#budget, leaving);
   }
 
   /**
@@ -101,7 +121,7 @@ export class StreamTable {
 
   #permitted(stream: Stream | undefined, sender: Sender): Stream | StreamRejection {
     if (stream === undefined) return 'unknown_stream';
-    return stream.rejectionOf(sender) ?? stream;
+    return stream.rejectionOf(sender) ?? (this.leaving.has(stream) ? 'draining' : stream);
   }
 
   /** Returns the fast validator of all streams, for senders with this fallback. */

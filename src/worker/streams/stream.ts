@@ -19,8 +19,11 @@ export interface Sender {
   readonly known?: ReadonlySet<string> | undefined;
 }
 
-/** Reason why an event has no stream that its sender may write to. */
-export type StreamRejection = (typeof streamCodes)[number];
+/** Reason why an event has no stream that its sender may write to now. */
+export type StreamRejection = (typeof streamCodes)[number] | 'draining';
+
+/** Message of `draining` where a stream ends, not the instance. */
+export const REMOVED_STREAM_TEXT = 'the stream is being removed';
 
 /** Parts of a stream that its declaration does not contain. */
 export interface StreamParts {
@@ -32,10 +35,13 @@ export interface StreamParts {
   readonly keyless: Pick<KeylessEvents, 'count'>;
   /** Maximum bytes of an event of any stream. */
   readonly maxEventBytes: number;
+  /** The stream of this name in the previous version, whose rate limit goes on. */
+  readonly previous?: Stream | undefined;
 }
 
 /** Handling of the events of one stream in a worker. */
 export class Stream {
+  readonly spec: StreamSpec;
   readonly name: string;
   readonly topic: Topic;
   readonly validate: Validator;
@@ -54,6 +60,7 @@ export class Stream {
 
   constructor(spec: StreamSpec, parts: StreamParts) {
     const { eventBytes = parts.maxEventBytes, eventsPerSecond } = spec.limits;
+    this.spec = spec;
     this.name = spec.name;
     this.topic = parts.topic;
     this.validate = parts.validate;
@@ -62,10 +69,12 @@ export class Stream {
     this.key = new RecordKey(spec.key.map((path) => path.join('.')));
     this.keyless = parts.keyless;
     this.maxEventBytes = Math.min(eventBytes, parts.maxEventBytes);
-    this.buckets =
-      eventsPerSecond === undefined
-        ? undefined
-        : [new TokenBucket({ eventsPerSecond, burst: eventsPerSecond })];
+    const { previous } = parts;
+    if (previous !== undefined && previous.spec.limits.eventsPerSecond === eventsPerSecond) {
+      this.buckets = previous.buckets;
+    } else if (eventsPerSecond !== undefined) {
+      this.buckets = [new TokenBucket({ eventsPerSecond, burst: eventsPerSecond })];
+    }
     this.isOpen = spec.access === 'open';
     this.#acceptsPlain = spec.plain === 'accept';
     this.#origins = spec.origins?.includes('*') ? undefined : spec.origins && new Set(spec.origins);

@@ -63,7 +63,7 @@ export class Pipeline {
   readonly facts: string[] = [];
   readonly #counters = new Counters();
   readonly #buffer = wireBuffer(SETTINGS);
-  readonly topic = this.#buffer.topics[0];
+  readonly topic = this.#buffer.topics[0]!;
   readonly others: readonly Topic[];
   readonly #keys: string[] = [];
   #sent = 0;

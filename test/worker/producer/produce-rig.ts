@@ -124,7 +124,7 @@ export class ProduceRig {
     rig = new ProduceRig(server, options);
     started.push(rig);
     rig.producer.start();
-    const known = () => rig.#buffer.topics[0].partitions.length > 0 && rig.connections > 0;
+    const known = () => rig.#buffer.topics[0]!.partitions.length > 0 && rig.connections > 0;
     await until(known, { everyMs: 2, what: 'the topic' });
     return rig;
   }
@@ -138,7 +138,7 @@ export class ProduceRig {
   send(partition: number, bytes = 10, name = ''): void {
     const value = Buffer.from(`${partition}:${name}`.padEnd(bytes));
     const { accumulator, topics } = this.#buffer;
-    appendEvent(accumulator, topics[0], this.#keyOf(partition), value);
+    appendEvent(accumulator, topics[0]!, this.#keyOf(partition), value);
   }
 
   /** Waits until this many events are stored. */

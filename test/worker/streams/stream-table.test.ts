@@ -30,7 +30,7 @@ function tableOf(
     }),
   };
   const budget = new Budget(64 * MIB);
-  const topics = createTopics(file.streams, budget, 65_536);
+  const topics = createTopics({ ...file, areDeclared: true }, budget, 65_536);
   const reporting = { counters: new Counters(), faults: new Faults(() => {}) };
   return createStreams({ file, areDeclared: true }, { budget, topics }, 65_536, reporting);
 }

@@ -1,5 +1,5 @@
 import { KIB, LIMITS } from '../../../config/limits.ts';
-import type { BatchMemory } from '../../accumulator/budget-share.ts';
+import type { Budget } from '../../accumulator/budget.ts';
 import { ChunkFloodDetector } from '../../overload/flood.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
@@ -29,10 +29,10 @@ export class PausedBodies {
   /** Bodies that wait for another turn. */
   readonly #turns = new Fifo<Pause>();
 
-  /** @param memories the budget and its shares: the end of their pressure resumes bodies */
-  constructor(memories: readonly Pick<BatchMemory, 'onPressureEnd'>[], turn: Turn) {
+  /** @param budget the end of its pressure, or of a share's, resumes bodies */
+  constructor(budget: Pick<Budget, 'onPressureEnd'>, turn: Turn) {
     this.#turn = turn;
-    for (const memory of memories) memory.onPressureEnd(() => this.#resumeAll());
+    budget.onPressureEnd(() => this.#resumeAll());
   }
 
   #resumeAll(): void {

@@ -3,12 +3,11 @@ import { LIMITS } from '../../../config/limits.ts';
 import type { Readiness } from '../../../ipc.ts';
 import { cells } from '../../../metrics/counters.ts';
 import { pageFile } from '../../../page/page.ts';
-import type { BudgetShare } from '../../accumulator/budget-share.ts';
 import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
 import { mergeBuckets } from '../../admission/token-bucket.ts';
 import type { MemoryLimit } from '../../overload/memory-limit.ts';
-import type { StreamTable } from '../../streams/stream-table.ts';
+import type { ActiveStreams } from '../../streams/active-streams.ts';
 import {
   type Authorization,
   type Authorized,
@@ -52,9 +51,7 @@ const ALLOW = { events: 'POST, OPTIONS', others: 'GET, HEAD, OPTIONS' } as const
 export interface HttpHandlerOptions extends BodyDecoderOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
-  readonly streams: StreamTable;
-  /** Shares of topics in the budget. */
-  readonly shares: readonly BudgetShare[];
+  readonly streams: ActiveStreams;
   readonly memory: Pick<MemoryLimit, 'exceeded'>;
   /** Minimum rate of a body after a grace period. */
   readonly minBodyBytesPerSecond: number;
@@ -74,7 +71,7 @@ export class HttpHandler {
 
   constructor(options: HttpHandlerOptions) {
     this.#options = options;
-    this.#paused = new PausedBodies([options.budget, ...options.shares], options.turn);
+    this.#paused = new PausedBodies(options.budget, options.turn);
     this.#timeouts = new BodyTimeouts(options.minBodyBytesPerSecond);
     this.#decoder = new BodyDecoder(options);
   }

@@ -183,6 +183,7 @@ const REFUSED = cells('forebay_requests_refused_total', [
   ...streamCodes,
   'too_large',
   'buffer_full',
+  'draining',
 ]);
 
 /** Counts a response that rejects a request. */

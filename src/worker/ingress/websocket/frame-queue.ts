@@ -49,6 +49,11 @@ export class FrameQueue implements SlicedTask {
     return this.#frames.length;
   }
 
+  /** Arrival of its first frame, on the monotonic clock; infinite without frames. */
+  get oldestMs(): number {
+    return this.#frames.first?.arrivedMs ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Bytes of the frames, including overhead. */
   get heldBytes(): number {
     return this.#allocation.bytes;

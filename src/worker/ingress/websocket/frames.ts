@@ -77,6 +77,12 @@ export class Frames {
     return this.#waiting.size > 0;
   }
 
+  /** Returns whether a frame that arrived until `ms` (monotonic clock) is not decoded yet. */
+  decodesUntil(ms: number): boolean {
+    for (const { oldestMs } of this.#waiting) if (oldestMs <= ms) return true;
+    return false;
+  }
+
   /**
    * Decodes or queues a frame.
    * @param message valid only during the call

@@ -6,7 +6,7 @@
 import { LIMITS } from '../../../config/limits.ts';
 import type { CloseReason } from '../../../metrics/catalogue.ts';
 
-export type GoawayReason = CloseReason & ('restart' | 'age');
+export type GoawayReason = CloseReason & ('restart' | 'age' | 'stream');
 
 /** Payload of the ping after a `goaway`; keep-alive pings have none. */
 export const GOAWAY_PING = 'goaway';

@@ -8,7 +8,7 @@ import type { Authenticator } from '../../admission/authenticator.ts';
 import type { ConnectionAdmission } from '../../admission/connections.ts';
 import type { AuthResult } from '../../admission/identity.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
-import type { StreamTable } from '../../streams/stream-table.ts';
+import type { ActiveStreams } from '../../streams/active-streams.ts';
 import {
   type Authorized,
   authenticateHandshake,
@@ -65,7 +65,7 @@ export interface Handshake {
 export interface UpgradeOptions {
   readonly authenticator: Authenticator;
   readonly admission: ConnectionAdmission;
-  readonly streams: StreamTable;
+  readonly streams: ActiveStreams;
   readonly counters: Counters;
   readonly turn: TurnBudget;
   readonly log: Logger;
@@ -143,7 +143,7 @@ export class Upgrades {
     const streamName = streamNameIn(WEB_SOCKET_PATH, request.getUrl());
     const origin = request.getHeader('origin');
     const handshake = { acknowledged, webSocketKey, addressKey, streamName, origin, context };
-    const isOpen = streams.isOpen(streamName);
+    const isOpen = streams.table.isOpen(streamName);
     const auth = authenticateHandshake(authenticator, request, names, isOpen);
     if (!(auth instanceof Promise) && this.#fitsTurn()) {
       return this.#finish(response, handshake, auth);
@@ -196,7 +196,7 @@ export class Upgrades {
   #finish(response: HttpResponse, handshake: Handshake, auth: AuthResult): void {
     const { streamName, origin, acknowledged } = handshake;
     const { streams } = this.#options;
-    const result = authorized(auth, streams, streamName, { origin, plain: !acknowledged });
+    const result = authorized(auth, streams.table, streamName, { origin, plain: !acknowledged });
     if (typeof result === 'string') this.#reject(response, result, unauthorizedResponse(result));
     else this.#accept(response, handshake, result);
   }

@@ -155,16 +155,39 @@ export class WebSocketHandler {
     }
   }
 
-  /** Applies changed permissions from the next frame on, and announces them. */
+  /** Applies changed streams or permissions from the next frame on, and announces changed names. */
   #reroute(connection: Connection): void {
     const { streams } = this.#options;
     const { sender, streamName, route, identity } = connection;
-    const known = new Set([...(sender.known ?? []), ...route.names]);
+    const before = route.names;
+    const known = new Set([...(sender.known ?? []), ...before]);
     connection.sender = { ...sender, known };
     connection.routedStreams = identity.streams;
-    connection.route = streams.routeOf(streamName, connection.sender, route.buffer);
+    connection.route = streams.table.routeOf(streamName, connection.sender, route.buffer);
     const { names, buffer } = connection.route;
-    if (streams.areDeclared) connection.stream?.announceStreams(names, buffer);
+    connection.stream?.setBuffer(buffer);
+    if (streams.areDeclared && names.join() !== before.join()) {
+      connection.stream?.announceStreams(names);
+    }
+  }
+
+  /** Applies the active streams. Connections to a stream that was removed receive `goaway`. */
+  applyStreams(): void {
+    const { table } = this.#options.streams;
+    for (const socket of [...this.#sockets]) {
+      const connection = socket.getUserData();
+      if (connection.endReason !== undefined) continue;
+      this.#reroute(connection);
+      const { streamName } = connection;
+      const stream = streamName === undefined ? undefined : table.find(streamName);
+      const isRemoved = streamName !== undefined && (!stream || table.leaving.has(stream));
+      if (isRemoved) this.#goAway(socket, 'stream');
+    }
+  }
+
+  /** Returns whether a frame that arrived until `ms` (monotonic clock) is not decoded yet. */
+  decodesFramesUntil(ms: number): boolean {
+    return this.#frames.decodesUntil(ms);
   }
 
   /**
@@ -271,7 +294,7 @@ export class WebSocketHandler {
     const connection = socket.getUserData();
     if (connection.endReason !== undefined || connection.goaway !== undefined) return;
     if (connection.stream === undefined) {
-      if (reason === 'age') this.#end(socket, 1012, reason);
+      if (reason !== 'restart') this.#end(socket, 1012, reason);
       return;
     }
     connection.goaway = new Goaway(reason);

@@ -33,7 +33,7 @@ class Request extends FakeResponse {
     },
     afterTurn: (next: () => void) => setImmediate(next),
   };
-  readonly pausing = new PausedBodies([this.budget], this.turn);
+  readonly pausing = new PausedBodies(this.budget, this.turn);
   complete: string | undefined;
   skipped: number | undefined;
   tooLarge = 0;
