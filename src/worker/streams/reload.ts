@@ -137,6 +137,7 @@ export class StreamReload {
       this.#check(performance.now());
       this.#schedule();
     }, LIMITS.streamPollMs);
+    this.#timer.unref();
   }
 
   #check(nowMs: number): void {

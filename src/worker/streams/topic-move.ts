@@ -35,7 +35,9 @@ export class TopicMove {
     this.to = to;
     this.#input = input;
     this.#switchedAtMs = performance.now();
-    this.#endMs = this.#switchedAtMs + (isShared ? LIMITS.sharedTopicHoldMs : eventTimeoutMs);
+    const sharedMs = isShared ? LIMITS.sharedTopicHoldMs : eventTimeoutMs;
+    this.#endMs = this.#switchedAtMs + Math.min(sharedMs, eventTimeoutMs);
+    if (!input.decodesFramesUntil(this.#switchedAtMs)) this.#decodedAtMs = this.#switchedAtMs;
     to.hold(this);
   }
 
