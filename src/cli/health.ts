@@ -1,13 +1,10 @@
 /** The command `health`: checks the gateway of these settings, for container health checks. */
 import { commandName } from '../common/command-name.ts';
-import { complain, EXIT, StartError, systemReason } from '../common/errors.ts';
+import { complain, EXIT, StartError } from '../common/errors.ts';
 import { readConfig } from '../config/config.ts';
-import { LIMITS } from '../config/limits.ts';
 import type { Readiness } from '../ipc.ts';
+import { adminUrl, getAdmin } from './admin-port.ts';
 import { readOptions, shown } from './command-line.ts';
-
-/** Addresses to query a gateway that listens on all addresses. */
-const LOOPBACK_OF: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
  * Prints one line: success on stdout, the reason of a failure on stderr.
@@ -25,8 +22,7 @@ export async function runHealth(argv: readonly string[]): Promise<number> {
   const [unexpected] = positionals;
   if (unexpected !== undefined) throw wrong(`unexpected argument ${shown(unexpected)}`);
   const path = values.ready ? '/readyz' : '/livez';
-  const { adminHost, adminPort } = readConfig(process.env);
-  const url = `http://${authority(adminHost, adminPort)}${path}`;
+  const url = `${adminUrl(readConfig(process.env))}${path}`;
   const trouble = await ask(url);
   if (trouble === undefined) console.log(`${url}: ok`);
   else complain(`${url}: ${trouble}`);
@@ -49,23 +45,12 @@ function wrong(message: string): StartError {
   );
 }
 
-function authority(host: string, port: number): string {
-  const asked = LOOPBACK_OF[host] ?? host;
-  return `${asked.includes(':') && !asked.startsWith('[') ? `[${asked}]` : asked}:${port}`;
-}
-
 /** @returns the failure; undefined = none */
 async function ask(url: string): Promise<string | undefined> {
-  try {
-    const signal = AbortSignal.timeout(LIMITS.healthMs);
-    const response = await fetch(url, { signal, redirect: 'error' });
-    const body = await response.text();
-    return response.ok ? undefined : `${response.status} ${reasonsIn(body)}`.trimEnd();
-  } catch (error) {
-    const { name, cause } = error as Error;
-    if (name === 'TimeoutError') return `no response within ${LIMITS.healthMs} ms`;
-    return systemReason(cause ?? error);
-  }
+  const response = await getAdmin(url);
+  if ('failure' in response) return response.failure;
+  const { status, body } = response;
+  return status >= 200 && status < 300 ? undefined : `${status} ${reasonsIn(body)}`.trimEnd();
 }
 
 /** Reasons in the body of /readyz; '' if it is another body. */

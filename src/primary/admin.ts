@@ -1,8 +1,9 @@
-/** The admin port: /metrics, /livez, /readyz, commands, live view. */
+/** The admin port: /metrics, /streams, /livez, /readyz, commands, live view. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { EVENT_CODES, REQUEST_CODES } from '../common/errors.ts';
 import type { Readiness } from '../ipc.ts';
 import { PAGE_HEADERS } from '../page/static-files.ts';
+import type { StreamsDescription } from '../streams/description.ts';
 import { refuseCommand, refuseViewer } from './commands.ts';
 import { type AdminNames, isAdminName } from './host-rule.ts';
 import type { LiveView } from './live-view/live-view.ts';
@@ -13,6 +14,8 @@ export interface AdminSources extends AdminNames {
   readonly token: string | undefined;
   /** Text of /metrics; never waits for a worker. */
   metrics(): Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Content of /streams; undefined without a stream file. */
+  streams(): StreamsDescription | undefined;
   readiness(): Readiness;
   /** Version of Forebay: /readyz shows it on this port, but not on the clients' port. */
   readonly version: string;
@@ -26,6 +29,7 @@ export interface AdminSources extends AdminNames {
   failed(error: Error): void;
 }
 
+const NO_STREAM_FILE = 'no stream file: FOREBAY_STREAMS_FILE is not set';
 const FOREIGN_NAME = 'this host name is not accepted: add it to FOREBAY_ADMIN_HOSTS';
 const TIMEOUT_MS = 10_000;
 /** Path of the live view's data, as Server-Sent Events. */
@@ -71,6 +75,7 @@ export class Admin {
       case '/workers/restart':
         return this.#command(path, request, response);
       case '/metrics':
+      case '/streams':
       case '/livez':
       case '/readyz':
         break;
@@ -86,6 +91,11 @@ export class Admin {
       const { version, transport } = this.#sources;
       const content = { ready, reasons, version, transport };
       return replyJson(request, response, ready ? 200 : 503, content);
+    }
+    if (path === '/streams') {
+      const streams = this.#sources.streams();
+      if (streams === undefined) return refuse(request, response, 'not_found', NO_STREAM_FILE);
+      return replyJson(request, response, 200, streams);
     }
     const { contentType, text } = await this.#sources.metrics();
     reply(request, response, 200, contentType, text);

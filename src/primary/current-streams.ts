@@ -5,6 +5,7 @@ import { StartError } from '../common/errors.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
+import { describeStreams, type StreamsDescription } from '../streams/description.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import type { DeferredLog } from './deferred-log.ts';
@@ -55,6 +56,11 @@ export class CurrentStreams {
   /** Names of the streams; undefined without a stream file. */
   get names(): readonly string[] | undefined {
     return this.#file?.streams.map(({ name }) => name);
+  }
+
+  /** Content of GET /streams; undefined without a stream file. */
+  get description(): StreamsDescription | undefined {
+    return this.#file && describeStreams(this.#file);
   }
 
   /** Starts checking for changes. */

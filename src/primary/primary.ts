@@ -113,10 +113,7 @@ class Primary {
       path: config.streamsFile,
       load: () => options.loadStreams(this.#keyFiles.message?.keys),
       log,
-      broadcast: (message) => {
-        supervisor.broadcast(message);
-        return supervisor.attached();
-      },
+      broadcast: (message) => supervisor.broadcast(message),
       topicsAdded: (topics) => this.#topicAdmins.topicsAdded(topics),
     });
     const { eventTimeoutMs } = config;
@@ -157,6 +154,7 @@ class Primary {
       readiness: () => this.#readiness,
       version: options.version,
       transport: options.transport,
+      streams: () => this.#streams.description,
       liveView: { watch: (response) => this.#liveView?.watch(response) ?? false },
       drain: () => this.#stop.request('POST /drain'),
       restartWorkers: () => this.#restartWorkers('POST /workers/restart'),

@@ -157,8 +157,10 @@ export class Supervisor {
     if (found?.attached) found.process.send(message);
   }
 
-  broadcast(message: ToWorker): void {
+  /** Sends a message to every attached worker. @returns these workers */
+  broadcast(message: ToWorker): number[] {
     for (const worker of this.#workers.keys()) this.send(worker, message);
+    return this.attached();
   }
 
   /** Forks a second worker for the slot. @returns its id */

@@ -76,6 +76,12 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
   },
   {
     page: 'docs/streams.md',
+    text: 'streams diff examples/streams/streams.yaml',
+    test: 'test/cli/streams/diff.test.ts',
+    has: 'the page shows the differences of its example',
+  },
+  {
+    page: 'docs/streams.md',
     text: 'streams check examples/streams/streams.yaml',
     test: 'test/streams/example.test.ts',
     has: 'streams check prints the streams of the example as on the page',

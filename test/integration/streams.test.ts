@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { encode } from '@msgpack/msgpack';
+import { Child } from '../../testing/child.ts';
 import { FrameClient } from '../../testing/frame-client.ts';
 import { type Gateway, startGateway } from '../../testing/gateway.ts';
 import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
@@ -210,6 +211,26 @@ test('an unknown or escaped path is 404, over HTTP and WebSocket', async () => {
     const connecting = FrameClient.open(`${gateway.wsUrl}/${name}`, keys.bearer('all'));
     await assert.rejects(connecting, /404/, name);
   }
+});
+
+test('streams diff compares a file with the streams of the gateway', async () => {
+  const file = join(folder, 'streams.yaml');
+  const env = {
+    FOREBAY_ADMIN_PORT: String(gateway.adminPort),
+    FOREBAY_KEYS_FILE: keys.path,
+    FOREBAY_ORIGINS: '*',
+  };
+  const diff = async (path: string) => {
+    const child = new Child('dist/main.js', ['streams', 'diff', path], env);
+    const { code } = await child.ended;
+    return { code, stdout: child.stdout };
+  };
+  const none = `no differences from http://127.0.0.1:${gateway.adminPort}\n`;
+  assert.deepEqual(await diff(file), { code: 0, stdout: none });
+  const changed = join(folder, 'changed.yaml');
+  writeFileSync(changed, STREAMS.replace('eventBytes: 100', 'eventBytes: 200'));
+  const stdout = '~ logs\n    limits.eventBytes: 100 -> 200\n';
+  assert.deepEqual(await diff(changed), { code: 1, stdout });
 });
 
 test('a key writes to its streams only, and needs to name none if it has one', async () => {

@@ -13,7 +13,9 @@ import { after, before, test } from 'node:test';
 import type { Readiness } from '../../src/ipc.ts';
 import { Admin } from '../../src/primary/admin.ts';
 import { readAdminToken, refuseCommand, refuseViewer } from '../../src/primary/commands.ts';
+import { describeStreams, type StreamsDescription } from '../../src/streams/description.ts';
 import { freePort } from '../../testing/child.ts';
+import { parse } from '../streams/support.ts';
 
 let readiness: Readiness = { ready: true, reasons: [] };
 let broken = false;
@@ -28,12 +30,14 @@ const endpoint = (port: number) => ({
 const taken: string[] = [];
 let restart: 'begun' | 'queued' | 'draining' = 'begun';
 const commands = {
+  streams: () => streams,
   drain: () => taken.push('drain'),
   restartWorkers: () => {
     taken.push('restart');
     return restart;
   },
 };
+let streams: StreamsDescription | undefined;
 const liveView = {
   watch: (response: ServerResponse) => {
     if (full) return false;
@@ -98,6 +102,39 @@ test('/readyz returns readiness, reasons and version', async () => {
   assert.equal(ready.status, 200);
   const content = { ready: true, reasons: [], version: '1.2.3', transport: 'uws' };
   assert.deepEqual(await ready.json(), content);
+});
+
+test('/streams returns the streams in use, to every client; 404 without a stream file', async (t) => {
+  const none = await fetch(`${base}/streams`);
+  assert.equal(none.status, 404);
+  const message = 'no stream file: FOREBAY_STREAMS_FILE is not set';
+  assert.deepEqual(await none.json(), { error: { code: 'not_found', message } });
+  const { file } = parse('version: 1\nstreams: { a: { topic: t, schema: { file: s/a.json } } }');
+  streams = describeStreams(file!);
+  t.after(() => {
+    streams = undefined;
+  });
+  const response = await fetch(`${base}/streams`);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get('cache-control'), 'no-store');
+  assert.deepEqual(await response.json(), {
+    routing: { unknown: 'refuse' },
+    streams: {
+      a: {
+        topic: 't',
+        match: [],
+        schema: { file: 'a.json', sha256: 'sha256 of /etc/forebay/s/a.json' },
+        key: ['user.id'],
+        limits: { bufferShare: 1 },
+        access: 'keyed',
+        plain: 'accept',
+        required: true,
+      },
+    },
+  });
+  assert.equal((await fetch(`${base}/streams`, { method: 'POST' })).status, 405);
+  const foreign = await ask(`${base}/streams`, { headers: { host: 'evil.example' } });
+  assert.equal(foreign.status, 403);
 });
 
 test('404 for unknown paths, 405 with Allow for other methods', async () => {

@@ -1,52 +1,113 @@
-/** The command `streams check`: validates a stream file. */
+/** The command `streams`: checks a stream file, and compares it with the running gateway. */
 import { commandName } from '../../common/command-name.ts';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
-import { readConfig } from '../../config/config.ts';
-import { readOptions, shown } from '../command-line.ts';
+import { type Config, readConfig } from '../../config/config.ts';
+import type { LoadedStreamFile } from '../../streams/parse.ts';
+import { adminUrl } from '../admin-port.ts';
+import { readOptions, shown, type ValueOption } from '../command-line.ts';
+import { diffWithGateway } from './diff-command.ts';
 import { streamsSummary } from './summary.ts';
 
 /** Text of `streams --help`. */
 export function streamsHelp(): string {
   const me = commandName();
   return `Usage: ${me} streams check [FILE]
+       ${me} streams diff [FILE] [--gateway URL] [--json]
 
-Checks a stream file [FOREBAY_STREAMS_FILE] and the schemas that it names. Prints the streams as a
-table on stdout, and warnings on stderr. An invalid file ends with exit code 2 and all of its
-errors, each with line and column: FILE:LINE:COLUMN.
+check    checks a stream file [FOREBAY_STREAMS_FILE] and the schemas that it names. Prints the
+         streams as a table on stdout, and warnings on stderr
+diff     checks the file, and prints what it changes against the running gateway: added (+),
+         removed (-) and changed (~) streams, and each changed property. Schemas are compared by
+         the content of their files
+
+  --gateway URL    the admin port to ask [that of these settings], such as http://10.0.0.7:9001
+  --json           the differences as one JSON object
 
 The settings of the environment count as those of the gateway: FOREBAY_KEYS_FILE or a JWKS for
 \`access: keyed\`, FOREBAY_ORIGINS, FOREBAY_KEY_FIELD and FOREBAY_MAX_FRAME_BYTES.
+
+Exit codes: 0 a valid file, or no differences; 1 differences; 2 an invalid file, with all of its
+errors as FILE:LINE:COLUMN, invalid options or settings, or a gateway that does not respond.
 `;
 }
+
+const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
+  check,
+  diff,
+};
 
 /**
  * @param argv arguments after `streams`
  * @returns the exit code
- * @throws StartError (exit code 2) for invalid arguments or settings, and for an unusable file
+ * @throws StartError (exit code 2) for invalid arguments or settings, an unusable file, and a
+ * gateway that cannot be asked
  */
 export async function runStreams(argv: readonly string[]): Promise<number> {
-  const { positionals, help } = readOptions(argv, {}, wrong);
-  if (help) {
+  const [name = '', ...rest] = argv;
+  if (rest.some(isHelp) || isHelp(name)) {
     process.stdout.write(streamsHelp());
     return EXIT.clean;
   }
-  const [command, given, ...rest] = positionals;
-  if (command !== 'check') throw wrong('the only subcommand is `streams check`');
-  if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
+  const run = Object.hasOwn(SUBCOMMANDS, name) ? SUBCOMMANDS[name] : undefined;
+  if (run !== undefined) return run(rest);
+  const known = Object.keys(SUBCOMMANDS).join(', ');
+  const problem = name === '' ? 'the subcommand is missing' : `unknown subcommand ${shown(name)}`;
+  throw wrong(`${problem}; there are ${known}`);
+}
+
+function isHelp(argument: string): boolean {
+  return argument === '--help' || argument === '-h';
+}
+
+async function check(argv: readonly string[]): Promise<number> {
+  const { positionals } = readOptions(argv, {}, wrong);
   const config = readConfig(process.env);
+  const { file, warnings } = await loadFile(config, positionals);
+  process.stdout.write(streamsSummary(file));
+  warn(warnings);
+  return EXIT.clean;
+}
+
+async function diff(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readOptions(argv, DIFF_OPTIONS, wrong);
+  const config = readConfig(process.env);
+  const { file, warnings } = await loadFile(config, positionals);
+  warn(warnings);
+  const { gateway = adminUrl(config), json } = values;
+  return diffWithGateway(file, { gateway, json });
+}
+
+const URL_OPTION: ValueOption<string> = {
+  expects: 'the URL of an admin port such as http://10.0.0.7:9001',
+  read: (given) => {
+    if (!URL.canParse(given)) return undefined;
+    const { protocol, origin, pathname, search, hash } = new URL(given);
+    const isBase = pathname === '/' && search === '' && hash === '';
+    return isBase && (protocol === 'http:' || protocol === 'https:') ? origin : undefined;
+  },
+};
+const DIFF_OPTIONS = { gateway: URL_OPTION, json: 'flag' } as const;
+
+/** Loads the file of the arguments, or of FOREBAY_STREAMS_FILE. */
+async function loadFile(
+  config: Config,
+  [given, ...rest]: readonly string[],
+): Promise<LoadedStreamFile> {
+  if (rest.length > 0) throw wrong(`unexpected argument ${shown(rest[0]!)}`);
   const path = given ?? config.streamsFile;
   if (path === undefined) throw wrong('the file is missing: name it, or set FOREBAY_STREAMS_FILE');
   const { streamLoader } = await import('../../config/file-check.ts');
   const load = await streamLoader(config, path);
   try {
-    const { file, warnings } = load();
-    process.stdout.write(streamsSummary(file));
-    for (const warning of warnings) complain(`warning: ${warning}`);
-    return EXIT.clean;
+    return load();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     throw new StartError(error.message, EXIT.configuration);
   }
+}
+
+function warn(warnings: readonly string[]): void {
+  for (const warning of warnings) complain(`warning: ${warning}`);
 }
 
 function wrong(message: string): StartError {

@@ -94,8 +94,9 @@ test('the settings of the environment count', async () => {
 
 test('wrong arguments and unreadable files: one line, exit code 2', async () => {
   const rows: [string[], RegExp][] = [
-    [[], /the only subcommand is `streams check`/],
-    [['diff'], /the only subcommand is `streams check`/],
+    [[], /the subcommand is missing; there are check, diff/],
+    [['validate'], /unknown subcommand "validate"; there are check, diff/],
+    [['--all'], /unknown subcommand "--all"; there are check, diff/],
     [['check'], /the file is missing: name it, or set FOREBAY_STREAMS_FILE/],
     [['check', FILE, 'x'], /unexpected argument "x"/],
     [['check', '--all', FILE], /unknown option --all/],
@@ -109,6 +110,7 @@ test('wrong arguments and unreadable files: one line, exit code 2', async () => 
     assert.equal(stderr.trimEnd().split('\n').length, 1);
   }
   const help = await streams(['--help']);
+  assert.deepEqual(await streams(['check', '-h']), help);
   assert.match(help.stdout, /^Usage: node dist\/main\.js streams check \[FILE\]\n/);
   assert.equal(help.code, 0);
 });

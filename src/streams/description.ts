@@ -1,0 +1,59 @@
+/** The streams in use as JSON: for GET /streams of the admin port, and to compare files. */
+import { createHash } from 'node:crypto';
+import { basename } from 'node:path';
+import type { StreamFile, StreamSpec } from './stream-file.ts';
+
+/**
+ * A stream file with all defaults applied, in the names and units of the file. Absent properties
+ * have no value.
+ */
+export interface StreamsDescription {
+  readonly routing: { readonly field?: string | undefined; readonly unknown: string };
+  /** By name, in the order of the file. */
+  readonly streams: Readonly<Record<string, StreamDescription>>;
+}
+
+/** A stream without its name. */
+export interface StreamDescription {
+  readonly topic: string;
+  readonly match: readonly string[];
+  readonly create?: StreamSpec['create'];
+  /** Schema file: its name without folders, and the SHA-256 of its content. */
+  readonly schema?: { readonly file: string; readonly sha256: string | undefined } | undefined;
+  /** Fields of the record key, with dots for nested ones; empty = no key. */
+  readonly key: readonly string[];
+  readonly limits: StreamSpec['limits'];
+  readonly origins?: readonly string[] | undefined;
+  readonly access: StreamSpec['access'];
+  readonly plain: StreamSpec['plain'];
+  readonly owner?: string | undefined;
+  readonly required: boolean;
+}
+
+export function describeStreams({ routing, streams }: StreamFile): StreamsDescription {
+  return {
+    routing: { field: routing.field?.join('.'), unknown: routing.unknown },
+    streams: Object.fromEntries(streams.map((spec) => [spec.name, describeStream(spec)])),
+  };
+}
+
+function describeStream(spec: StreamSpec): StreamDescription {
+  const { schema, key } = spec;
+  return {
+    topic: spec.topic,
+    match: spec.match,
+    create: spec.create,
+    schema: schema && { file: basename(schema.file), sha256: sha256Of(schema.text ?? '') },
+    key: key.map((path) => path.join('.')),
+    limits: spec.limits,
+    origins: spec.origins,
+    access: spec.access,
+    plain: spec.plain,
+    owner: spec.owner,
+    required: spec.required,
+  };
+}
+
+function sha256Of(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
