@@ -77,10 +77,12 @@ kafka: $(MODULES) ## start Kafka on port 9092, or ARGS="--port 9192", until make
 kafka-stop: $(MODULES) ## stop that Kafka, keeping its data and its port
 	@$(KAFKA) down
 
+LISTEN_ARGS = $(if $(STREAM),'--stream=$(STREAM)') $(if $(TOPIC),'--topic=$(TOPIC)') $(ARGS)
+
 .PHONY: listen
-listen: build ## print events of the topic, ARGS="--from -15m --filter clientId=me", or ARGS=--help
-	@settings=$$($(KAFKA) listen $(ARGS)) || exit 1; eval "$$settings"; \
-	exec node dist/main.js listen $(ARGS)
+listen: build ## print events, all or STREAM=orders or TOPIC=name, ARGS="--from -15m --filter clientId=me", or ARGS=--help
+	@settings=$$($(KAFKA) listen $(LISTEN_ARGS)) || exit 1; eval "$$settings"; \
+	exec node dist/main.js listen $(LISTEN_ARGS)
 
 .PHONY: bench
 bench: gateway-node setup build ## run the benchmark suite (10 min), or SCENARIO=single; see docs/benchmarks.md

@@ -136,7 +136,7 @@ test('make listen reads the topic of the gateway that make run started', async (
   await listener.says(new RegExp(`^forebay: reading ${place}, 12 partitions, from its end$`, 'm'));
   const told = stand.terminal({ ...NOTHING_SET, KAFKA_TOPIC: 'other-topic' });
   told.serve('make listen');
-  await told.says(/KAFKA_TOPIC is other-topic$/m);
+  await told.says(/; chosen topic: other-topic$/m);
   await told.says(/^forebay: topic other-topic does not exist yet/m);
 
   await stand.closeTerminals();
@@ -144,6 +144,17 @@ test('make listen reads the topic of the gateway that make run started', async (
   late.serve('make listen');
   await late.says(new RegExp(`^forebay: the gateway that wrote to ${place} has ended`, 'm'));
   await late.says(/(reading|topic) event_topic_newer /);
+});
+
+test('make listen passes STREAM and TOPIC on', () => {
+  for (const [variable, option] of [
+    ['STREAM', '--stream'],
+    ['TOPIC', '--topic'],
+  ]) {
+    const { status, stderr } = make('v24.1.0', ['listen', `${variable}=a b`, 'ARGS=--json']);
+    assert.equal(status, 2);
+    assert.match(stderr, new RegExp(`^forebay: listen: ${option} must be .*, not "a b" `));
+  }
 });
 
 test('help and invalid options of make listen need no Kafka', async () => {

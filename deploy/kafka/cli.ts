@@ -36,8 +36,9 @@ function printBrokersFor(pid: number): number {
 }
 
 function printListenSettings(options: readonly string[]): number {
-  if (!listenReads(options)) return 0;
-  const choice = chooseGateway(GATEWAYS, process.env, runningBrokers(PLACE));
+  const topic = topicToRead(options);
+  if (topic === 'none') return 0;
+  const choice = chooseGateway(GATEWAYS, { ...process.env, ...topic }, runningBrokers(PLACE));
   for (const note of choice.notes) console.error(`forebay: ${note}`);
   if (!process.env.KAFKA_BROKERS && choice.settings.KAFKA_BROKERS === undefined) {
     console.error(NO_KAFKA);
@@ -47,12 +48,18 @@ function printListenSettings(options: readonly string[]): number {
   return 0;
 }
 
-/** False for options that `listen` answers without Kafka: `--help`, and invalid ones. */
-function listenReads(options: readonly string[]): boolean {
+/**
+ * Returns KAFKA_TOPIC if options choose a topic; 'none' for options that `listen` answers without
+ * Kafka: `--help`, and invalid ones. An empty KAFKA_TOPIC counts as unset.
+ */
+function topicToRead(options: readonly string[]): { KAFKA_TOPIC?: string } | 'none' {
   try {
-    return !parseListenArguments(options).help;
+    const { help, topic, stream } = parseListenArguments(options);
+    if (help) return 'none';
+    if (topic !== undefined) return { KAFKA_TOPIC: topic };
+    return stream === undefined ? {} : { KAFKA_TOPIC: '' };
   } catch {
-    return false;
+    return 'none';
   }
 }
 

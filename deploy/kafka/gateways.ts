@@ -34,7 +34,10 @@ const FOR_KAFKA = SETTING_ENTRIES.map(([, setting]) => setting).filter(({ env })
 );
 const SECRETS = FOR_KAFKA.filter(({ secret }) => secret).map(({ env }) => env);
 const READ_BY_LISTEN = FOR_KAFKA.filter(({ secret }) => !secret).map(({ env }) => env);
-const RECORDED = [...READ_BY_LISTEN, SETTINGS.idField.env, SETTINGS.port.env];
+const { env: TOPIC } = SETTINGS.kafkaTopic;
+const { env: STREAMS } = SETTINGS.streamsFile;
+const FOR_EVENTS = [STREAMS, SETTINGS.keyField.env, SETTINGS.idField.env];
+const RECORDED = [...READ_BY_LISTEN, ...FOR_EVENTS, SETTINGS.port.env];
 
 /** Records the gateway that the process `pid` is about to become; its settings are in `env`. */
 export function recordGateway(folder: string, pid: number, env: Environment): void {
@@ -48,7 +51,12 @@ export function recordGateway(folder: string, pid: number, env: Environment): vo
     pid,
     processStart,
     startedAtMs: Date.now(),
-    settings: Object.fromEntries(RECORDED.flatMap((name) => entryOf(env, name))),
+    settings: Object.fromEntries(
+      // A gateway with a stream file does not write to KAFKA_TOPIC.
+      RECORDED.filter((name) => name !== TOPIC || !env[STREAMS]).flatMap((name) =>
+        entryOf(env, name),
+      ),
+    ),
     secrets: SECRETS.filter((name) => env[name]),
   };
   const partial = `${fileOf(folder, pid)}.partial`;
@@ -69,7 +77,7 @@ export function chooseGateway(
   const records = readRecords(folder).sort((a, b) => b.startedAtMs - a.startedAtMs);
   const all = records.filter(isRunning);
   const fitting = all.filter((record) => fits(record, env));
-  const topic = env[SETTINGS.kafkaTopic.env];
+  const topic = env[TOPIC];
   const chosen = fitting.find((record) => topicOf(record) === topic) ?? fitting[0];
   if (chosen !== undefined) {
     const inherited = Object.entries(chosen.settings).filter(([name]) => isInherited(name, env));
@@ -78,7 +86,7 @@ export function chooseGateway(
   const ofKafka = env[SETTINGS.kafkaBrokers.env] ? undefined : running?.join(',');
   return {
     settings: ofKafka === undefined ? {} : { [SETTINGS.kafkaBrokers.env]: ofKafka },
-    notes: topic ? [] : notesWithout(records, all, env),
+    notes: topic || env[STREAMS] ? [] : notesWithout(records, all, env),
   };
 }
 
@@ -96,6 +104,7 @@ export function shellLines({ settings }: Choice): string {
 function isInherited(name: string, env: Environment): boolean {
   const alternative = name.endsWith('_FILE') ? name.slice(0, -'_FILE'.length) : `${name}_FILE`;
   if (env[name] || env[alternative]) return false;
+  if ((name === TOPIC && env[STREAMS]) || (name === STREAMS && env[TOPIC])) return false;
   const tls = SETTINGS.kafkaTls.env;
   return !name.startsWith(`${tls}_`) || !/^(0|false)$/.test(env[tls] ?? '');
 }
@@ -114,9 +123,9 @@ function addressesIn(list: string): string[] {
 }
 
 function notesOf(chosen: GatewayRecord, all: readonly GatewayRecord[], env: Environment) {
-  const told = env[SETTINGS.kafkaTopic.env];
+  const told = env[TOPIC];
   const notes = [`the gateway on port ${portOf(chosen)} writes to ${placeOf(chosen)}`];
-  if (told && told !== topicOf(chosen)) notes[0] += `; KAFKA_TOPIC is ${told}`;
+  if (told && told !== topicOf(chosen)) notes[0] += `; chosen topic: ${told}`;
   const others = all.filter((other) => !told && placeOf(other) !== placeOf(chosen));
   for (const other of others) {
     const command = `FOREBAY_PORT=${portOf(other)} make listen`;
@@ -149,7 +158,9 @@ function notesWithout(
   }
   const [ended] = records.filter((record) => fits(record, { ...env, [SETTINGS.port.env]: '' }));
   if (ended === undefined || topicOf(ended) === SETTINGS.kafkaTopic.defaultText) return [];
-  const command = `KAFKA_TOPIC=${topicOf(ended)} make listen`;
+  const file = ended.settings[STREAMS];
+  const choice = file === undefined ? `${TOPIC}=${topicOf(ended)}` : `${STREAMS}=${file}`;
+  const command = `${choice} make listen`;
   return [`the gateway that wrote to ${placeOf(ended)} has ended (${command}): ${fallback}`];
 }
 
@@ -157,8 +168,11 @@ function placeOf(record: GatewayRecord): string {
   return `${topicOf(record)} at ${brokersOf(record)}`;
 }
 
+/** The topic, or the stream file that names the topics. */
 function topicOf({ settings }: GatewayRecord): string {
-  return settings[SETTINGS.kafkaTopic.env] ?? SETTINGS.kafkaTopic.defaultText;
+  const file = settings[STREAMS];
+  if (file !== undefined) return `the topics of ${file}`;
+  return settings[TOPIC] ?? SETTINGS.kafkaTopic.defaultText;
 }
 
 function brokersOf({ settings }: GatewayRecord): string {

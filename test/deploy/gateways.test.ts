@@ -50,7 +50,7 @@ test('settings of this shell take precedence', () => {
   record({ KAFKA_BROKERS: 'k:1,k:2', KAFKA_TOPIC: 'foo', KAFKA_CLIENT_ID: 'a' });
   assert.deepEqual(choose({ KAFKA_TOPIC: 'bar' }), {
     settings: { KAFKA_BROKERS: 'k:1,k:2', KAFKA_CLIENT_ID: 'a' },
-    notes: ['the gateway on port 9000 writes to foo at k:1,k:2; KAFKA_TOPIC is bar'],
+    notes: ['the gateway on port 9000 writes to foo at k:1,k:2; chosen topic: bar'],
   });
   for (const brokers of ['k:2, k:1', 'K:2', 'k:1,k:3']) {
     const { settings } = choose({ KAFKA_BROKERS: brokers, KAFKA_TOPIC: '' });
@@ -61,6 +61,29 @@ test('settings of this shell take precedence', () => {
     'no gateway of make run has KAFKA_BROKERS=other:1 and FOREBAY_PORT=9000 (port 9000 writes to ' +
       'foo at k:1,k:2): reading the default topic event_topic_newer',
   ]);
+});
+
+test('a gateway with a stream file: its streams, and not KAFKA_TOPIC', async () => {
+  const streams = { FOREBAY_STREAMS_FILE: 's.yaml', FOREBAY_KEY_FIELD: 'user' };
+  const gateway = record({ ...streams, KAFKA_BROKERS: 'k:1', KAFKA_TOPIC: 'unused' });
+  assert.deepEqual(choose(), {
+    settings: { ...streams, KAFKA_BROKERS: 'k:1' },
+    notes: ['the gateway on port 9000 writes to the topics of s.yaml at k:1'],
+  });
+  const { settings } = choose({ KAFKA_TOPIC: 'told' });
+  assert.deepEqual(settings, { KAFKA_BROKERS: 'k:1', FOREBAY_KEY_FIELD: 'user' });
+  await end(gateway);
+  assert.deepEqual(choose({ KAFKA_BROKERS: 'k:1' }).notes, [
+    'the gateway that wrote to the topics of s.yaml at k:1 has ended ' +
+      '(FOREBAY_STREAMS_FILE=s.yaml make listen): reading the default topic event_topic_newer',
+  ]);
+  assert.deepEqual(choose({ KAFKA_BROKERS: 'k:1', ...streams }).notes, []);
+});
+
+test('a stream file of this shell: the topic of a gateway without one is not inherited', () => {
+  record({ KAFKA_BROKERS: 'k:1', KAFKA_TOPIC: 'foo' });
+  const { settings } = choose({ FOREBAY_STREAMS_FILE: 's.yaml' });
+  assert.deepEqual(settings, { KAFKA_BROKERS: 'k:1' });
 });
 
 test('the names of loopback are equal', () => {

@@ -1,6 +1,8 @@
 /** Command line of `listen`. */
 import { commandName } from '../../common/command-name.ts';
 import { EXIT, StartError } from '../../common/errors.ts';
+import { TOPIC_NAME } from '../../config/setting-kinds.ts';
+import { STREAM_NAME } from '../../streams/stream-file.ts';
 import {
   type ListOption,
   readOptions,
@@ -13,6 +15,10 @@ import { type Filter, parseFilter } from './filter.ts';
 import { parseStart, type Start } from './start.ts';
 
 export interface ListenOptions {
+  /** Undefined = that of the stream or the settings. */
+  readonly topic: string | undefined;
+  /** Stream of the stream file whose topic is read. */
+  readonly stream: string | undefined;
   readonly from: Start;
   /** Number of events after which it stops; undefined = until interrupted. */
   readonly count: number | undefined;
@@ -39,21 +45,25 @@ const COUNT_MAX = 999_999_999_999_999;
  */
 export function parseListenArguments(argv: readonly string[], nowMs = Date.now()): ListenOptions {
   const { values, positionals, help } = readOptions(argv, optionsAt(nowMs), wrong);
-  const { from = 'end', count, partition, filter, json, rate, verify } = values;
+  const { topic, stream, from = 'end', count, partition, filter, json, rate, verify } = values;
   const { 'sequence-field': sequenceField } = values;
   const [unexpected] = help ? [] : positionals;
   if (unexpected !== undefined) {
-    throw wrong(`unexpected argument ${shown(unexpected)}; the topic is KAFKA_TOPIC`);
+    throw wrong(`unexpected argument ${shown(unexpected)}; choose the topic with --topic`);
   }
   const partitions = partition.length === 0 ? undefined : new Set(partition.flat());
-  const options = { from, count, partitions, filters: filter, json, rate, verify, sequenceField };
+  const read = { topic, stream, from, count, partitions, filters: filter };
+  const options = { ...read, json, rate, verify, sequenceField };
   if (!help) demandSense(options);
   return { ...options, help };
 }
 
 /** Rejects options that are valid alone but not together. */
 function demandSense(options: Omit<ListenOptions, 'help'>): void {
-  const { rate, verify, sequenceField, filters } = options;
+  const { topic, stream, rate, verify, sequenceField, filters } = options;
+  if (topic !== undefined && stream !== undefined) {
+    throw wrong('--topic and --stream are mutually exclusive: a stream has its own topic');
+  }
   if (verify && rate) {
     throw wrong('--verify and --rate are mutually exclusive: run one after the other');
   }
@@ -77,6 +87,8 @@ function optionsAt(nowMs: number) {
     read: (given) => parseStart(given, nowMs),
   };
   return {
+    topic: TOPIC,
+    stream: STREAM,
     from,
     count: wholeNumber(1, COUNT_MAX),
     partition: PARTITIONS,
@@ -87,6 +99,16 @@ function optionsAt(nowMs: number) {
     'sequence-field': text('the name of a field'),
   } as const;
 }
+
+const TOPIC: ValueOption<string> = {
+  expects: TOPIC_NAME.expected,
+  read: (given) => (TOPIC_NAME.pattern.test(given) ? given : undefined),
+};
+
+const STREAM: ValueOption<string> = {
+  expects: STREAM_NAME.expected,
+  read: (given) => (STREAM_NAME.pattern.test(given) ? given : undefined),
+};
 
 const NUMBER = wholeNumber(0, PARTITION_MAX);
 const PARTITIONS: ListOption<number[]> = {

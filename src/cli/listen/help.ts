@@ -5,8 +5,10 @@ export function listenHelp(): string {
   const me = commandName();
   return `Usage: ${me} listen [options]
 
-Prints the events of the topic, one per line: partition, offset, key, value, separated by tabs.
+Prints the events of a topic, one per line: partition, offset, key, value, separated by tabs.
 
+  --stream NAME           the topic of this stream of FOREBAY_STREAMS_FILE
+  --topic TOPIC           this topic [KAFKA_TOPIC, or the only topic of FOREBAY_STREAMS_FILE]
   --from WHERE            start: beginning, end [end: new events only], a time such as 2026-11-25
                           or 2026-11-25T09:30:00Z (UTC by default), or an age: -90s, -15m, -2h,
                           -7d. Times are record timestamps
@@ -26,7 +28,7 @@ Prints the events of the topic, one per line: partition, offset, key, value, sep
                           Reports missing and repeated numbers, too
   --help                  this text
 
-Brokers, topic and credentials come from the gateway's environment variables (${me} --help);
+Brokers, streams and credentials come from the gateway's environment variables (${me} --help);
 make listen adds those of the gateway started by make run, except passwords.
 Reads without committing offsets. Waits while Kafka or the topic is unavailable, and resumes at its
 position. Ends on Ctrl-C and when the reader of its output exits. Colored on a terminal, unless

@@ -1,4 +1,4 @@
-/** The command `listen`: prints the events of the topic, and detects repeated and missing ones. */
+/** The command `listen`: prints the events of a topic, and detects repeated and missing ones. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka } from 'kafkajs';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
@@ -13,6 +13,7 @@ import { Output } from './output.ts';
 import { describe, obstacleOf, reasonOf, TRANSIENT, waitForTopic } from './positions.ts';
 import { Printer } from './printer.ts';
 import { type Positions, TopicReader } from './reader.ts';
+import { chooseTopic } from './topic-choice.ts';
 import { Verification } from './verification.ts';
 
 const PAUSE_MS = 1_000;
@@ -35,7 +36,10 @@ export async function runListen(argv: string[]): Promise<number> {
       return EXIT.clean;
     }
     for (const warning of unknownSettings(process.env)) complain(warning);
-    return await new Listen(readConfig(process.env), options).run();
+    const config = readConfig(process.env);
+    const { topic, notes } = await chooseTopic(config, options, process.env);
+    for (const note of notes) complain(note);
+    return await new Listen(config, topic, options).run();
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     complain(error.message);
@@ -54,8 +58,8 @@ class Listen {
   #closed = false;
   #outputError: Error | undefined;
 
-  constructor(config: Config, options: ListenOptions) {
-    this.#topic = config.kafkaTopic;
+  constructor(config: Config, topic: string, options: ListenOptions) {
+    this.#topic = topic;
     this.#brokers = config.kafkaBrokers;
     this.#kafka = new Kafka({ ...kafkaOptions(config), retry: RETRY });
     this.#options = options;

@@ -5,6 +5,8 @@ import { StartError } from '../../../src/common/errors.ts';
 
 const NOW = 1_700_000_000_000;
 const DEFAULTS = {
+  topic: undefined,
+  stream: undefined,
   from: 'end',
   count: undefined,
   partitions: undefined,
@@ -21,10 +23,12 @@ test('the default prints new events, without end', () => {
 });
 
 test('all compatible options together', () => {
-  const argv = ['--from', 'beginning', '--count=17', '--json', '--verify'];
+  const argv = ['--stream', 'orders', '--from', 'beginning', '--count=17', '--json', '--verify'];
   argv.push('--partition', '0,3', '--partition=5', '--filter', 'a.b=c', '--filter', '@key=');
   argv.push('--sequence-field', 'seq');
   assert.deepEqual(parseListenArguments(argv), {
+    topic: undefined,
+    stream: 'orders',
     from: 'beginning',
     count: 17,
     partitions: new Set([0, 3, 5]),
@@ -53,6 +57,8 @@ const RANGES: Readonly<Record<string, RegExp>> = {
   '--partition': /--partition must be whole numbers from 0 to 2147483647 such as 3 or 0,3, not /,
   '--from': /--from must be beginning, end, a time since 1970 .* age of up to 999999999 .*, not /,
   '--filter': /--filter must be FIELD=TEXT, not /,
+  '--stream': /--stream must be 1 to 64 lower-case letters, .*, not /,
+  '--topic': /--topic must be a topic name: 1 to 249 letters, .*, not /,
   '--sequence-field': /--sequence-field must be the name of a field, not /,
 };
 const HUGE = '9'.repeat(400);
@@ -61,6 +67,8 @@ const WRONG: Readonly<Record<string, readonly string[]>> = {
   '--partition': ['-1', '-3,0', '', 'x', '0,x', '0,,1', '1.5', '2147483648', HUGE],
   '--from': ['-15', '-m', '-1.5h', '', 'middle', '15m', '-1w', '-9999999999d', '1969-12-31', HUGE],
   '--filter': ['msg', '', '=x', '-3'],
+  '--stream': ['', '-a', 'Orders', 'a/b', '%6f', HUGE],
+  '--topic': ['', '.', '..', 'a b', 'a/b', HUGE],
   '--sequence-field': [''],
 };
 
@@ -104,13 +112,14 @@ for (const [argv, expected] of [
   [['--count', '3', '--count=4'], /--count is repeated/],
   [['--from', 'end', '--from', 'end'], /--from is repeated/],
   [['--sequence-field=a', '--sequence-field=b', '--verify'], /--sequence-field is repeated/],
+  [['--topic', 'a', '--stream=b'], /--topic and --stream are mutually exclusive/],
   [['--speed'], /unknown option --speed \(/],
   [['--speed=3'], /unknown option --speed \(/],
   [['--constructor'], /unknown option --constructor \(/],
   [['-x'], /unknown option -x \(/],
   [['-3'], /unknown option -3 \(/],
   [['--no-json'], /unknown option --no-json \(/],
-  [['topic'], /unexpected argument "topic"; the topic is KAFKA_TOPIC \(/],
+  [['topic'], /unexpected argument "topic"; choose the topic with --topic \(/],
   [['--', '--json'], /unexpected argument "--json"/],
   [['--json=yes'], /--json takes no value/],
   [['--verify='], /--verify takes no value/],
@@ -122,6 +131,8 @@ for (const [argv, expected] of [
 
 test('each pair of options is either accepted or listed as contradictory', () => {
   const options = [
+    '--stream=a',
+    '--topic=b',
     '--from=beginning',
     '--count=1',
     '--partition=0',
@@ -136,6 +147,9 @@ test('each pair of options is either accepted or listed as contradictory', () =>
     .filter((pair) => errorOf(pair) !== undefined)
     .map((pair) => pair.join(' '));
   assert.deepEqual(rejected, [
+    '--stream=a --topic=b',
+    '--stream=a --sequence-field=n',
+    '--topic=b --sequence-field=n',
     '--from=beginning --sequence-field=n',
     '--count=1 --sequence-field=n',
     '--partition=0 --sequence-field=n',

@@ -14,9 +14,14 @@ test('the help has every option, and no other', () => {
   const fields = Object.keys(parseListenArguments([]));
   assert.equal(known.length, fields.length);
   for (const option of known) {
-    const value = { '--count': '1', '--partition': '0', '--filter': 'a=b', '--from': 'end' }[
-      option
-    ];
+    const value = {
+      '--count': '1',
+      '--partition': '0',
+      '--filter': 'a=b',
+      '--from': 'end',
+      '--stream': 'orders',
+      '--topic': 'shop.orders',
+    }[option];
     const argv = option === '--sequence-field' ? ['--verify', option, 'seq'] : [option];
     parseListenArguments(value === undefined ? argv : [option, value]);
   }
@@ -36,7 +41,9 @@ test('docs/listen.md has the same options and limits', () => {
 });
 
 test('commands in docs/listen.md have valid options', () => {
-  const commands = [...page.matchAll(/make listen ARGS=("[^"]*"|\S+)/g)].map(([, args]) => args!);
+  const commands = [...page.matchAll(/make listen (?:\w+=\S+ )*?ARGS=("[^"]*"|\S+)/g)].map(
+    ([, args]) => args!,
+  );
   assert.ok(commands.length > 8, `${commands.length} commands`);
   for (const quoted of commands) {
     const words = quoted.replaceAll('"', '').match(/'[^']*'|[^\s']+/g) ?? [];

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Producer } from 'kafkajs';
 import { startCluster } from '../../../deploy/kafka/cluster.ts';
@@ -30,6 +33,24 @@ test('from the beginning, with --count: partition, offset, key, value of each ev
   const listener = new Listener(place(topic), ['--from', 'beginning', '--count', '2']);
   assert.equal(await listener.exit, 0);
   assert.deepEqual(listener.lines, ['1\t0\tk\t{"id":"a"}', '1\t1\t-\tbell\\x07']);
+});
+
+test('--stream: the topic of the stream, as the gateway writes to it', async () => {
+  const topic = await newTopic({ brokers });
+  await producer.send({ topic, messages: [{ partition: 1, key: 'de|7', value: '{"id":"a"}' }] });
+  const folder = mkdtempSync(join(tmpdir(), 'forebay-listen-'));
+  const file = join(folder, 'streams.yaml');
+  const orders = `orders: { topic: ${topic}, key: { fields: [shop, id] } }`;
+  writeFileSync(file, `version: 1\nstreams:\n  ${orders}\n  logs: { topic: other }\n`);
+  const options = ['--from', 'beginning', '--count', '1'];
+  const env = { FOREBAY_STREAMS_FILE: file, KAFKA_TOPIC: '' };
+  const listener = new Listener(place(topic), [...options, '--stream', 'orders'], { env });
+  const undecided = new Listener(place(topic), options, { env });
+  assert.deepEqual([await listener.exit, await undecided.exit], [0, 2], listener.err);
+  rmSync(folder, { recursive: true });
+  assert.deepEqual(listener.lines, ['1\t0\tde|7\t{"id":"a"}']);
+  assert.match(listener.err, /^forebay: stream orders: record key shop\|id\nforebay: reading /);
+  assert.match(undecided.err, /: choose a stream with --stream \(orders, logs\)\n$/);
 });
 
 test('from the end: earlier events are not printed; Ctrl-C ends it cleanly', async () => {
