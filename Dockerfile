@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/root/.npm \
     npm ci --no-progress --loglevel=error
 COPY tsconfig.json tsconfig.build.json tsconfig.client.json ./
 COPY scripts/build scripts/build
-COPY docs/operations.md docs/
+COPY docs/operations.md docs/openapi.yaml docs/asyncapi.yaml docs/
 COPY src src
 RUN npm run --silent build && rm dist/.built
 

@@ -18,7 +18,7 @@ UWS := uWebSockets.js-node$(NODE_MAJOR:v%=%)
 MODULES := node_modules/.package-lock.json
 BUILT := dist/.built
 SOURCES := $(shell find src scripts/build -type f) tsconfig.json tsconfig.build.json \
-  tsconfig.client.json docs/operations.md
+  tsconfig.client.json docs/operations.md docs/openapi.yaml docs/asyncapi.yaml
 
 .PHONY: help
 help: ## list the targets

@@ -43,6 +43,9 @@ for (const page of PAGES) {
     filter: (source) => extname(source) !== '.ts',
   });
 }
+for (const name of ['openapi', 'asyncapi']) {
+  cpSync(`docs/${name}.yaml`, `dist/specs/${name}.yaml`);
+}
 writeFileSync('dist/runbook.html', runbookPage(readFileSync('docs/operations.md', 'utf8')));
 chmodSync('dist/main.js', 0o755);
 writeManifest('.');

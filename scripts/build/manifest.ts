@@ -8,7 +8,7 @@ import { join, relative } from 'node:path';
 
 const MANIFEST = 'dist/.built';
 const INPUTS = [
-  ...['src', 'scripts/build', 'docs/operations.md'],
+  ...['src', 'scripts/build', 'docs/operations.md', 'docs/openapi.yaml', 'docs/asyncapi.yaml'],
   ...['tsconfig.json', 'tsconfig.client.json'],
 ];
 

@@ -17,7 +17,7 @@ usage: ${me}            run the gateway
        ${me} health     check that the gateway with these settings is alive; --ready: ready
        ${me} listen     print the events of the topic; see listen --help
        ${me} key new    create an API key; see key --help
-       ${me} streams    check stream files, compare them; see streams --help
+       ${me} streams    check, compare, specify stream files; see streams --help
        ${me} --help     this text
        ${me} --version
 

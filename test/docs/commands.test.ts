@@ -82,6 +82,12 @@ const ELSEWHERE: readonly { page: string; text: string; test: string; has: strin
   },
   {
     page: 'docs/streams.md',
+    text: 'streams spec examples/streams/streams.yaml',
+    test: 'test/cli/streams/spec.test.ts',
+    has: 'the command prints YAML or JSON of each document',
+  },
+  {
+    page: 'docs/streams.md',
     text: 'streams check examples/streams/streams.yaml',
     test: 'test/streams/example.test.ts',
     has: 'streams check prints the streams of the example as on the page',

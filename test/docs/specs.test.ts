@@ -77,12 +77,14 @@ test('the codes are those of the catalog', () => {
 });
 
 test('an operation that may end with a code has the status of the code', () => {
-  const { responses } = openApi.paths['/events']!.post!;
   const connections = ['not_found', 'too_many_connections'];
-  for (const code of requestCodes) {
-    const entry = REQUEST_CODES[code];
-    if (!('http' in entry) || connections.includes(code)) continue;
-    assert(String(entry.http) in responses, `${code} of POST /events`);
+  for (const path of ['/events', '/events/{stream}']) {
+    const { responses } = openApi.paths[path]!.post!;
+    for (const code of requestCodes) {
+      const entry = REQUEST_CODES[code];
+      if (!('http' in entry) || connections.includes(code)) continue;
+      assert(String(entry.http) in responses, `${code} of POST ${path}`);
+    }
   }
 });
 
@@ -108,15 +110,18 @@ test('an event matches the built-in schema', () => {
 
 test('limits are those of src/config/limits.ts', () => {
   const most = (spec: unknown) => JSON.stringify(spec).match(/"maxItems":(\d{3,})/g);
-  const { Events } = openApi.components.schemas;
-  assert.deepEqual(most(Events), [`"maxItems":${LIMITS.bodyEvents}`]);
-  assert.deepEqual(most(asyncApi.components.schemas.Events), [`"maxItems":${LIMITS.frameEvents}`]);
+  for (const name of ['Events', 'StreamEvents']) {
+    const [http, ws] = specs.map(({ components }) => most(components.schemas[name]));
+    assert.deepEqual(http, [`"maxItems":${LIMITS.bodyEvents}`], name);
+    assert.deepEqual(ws, [`"maxItems":${LIMITS.frameEvents}`], name);
+  }
 });
 
 test('common definitions of both specifications are equal', () => {
   const [http, ws] = specs.map(({ components }) => components.schemas);
-  const shared = Object.keys(http!).filter((name) => name in ws! && name !== 'Events');
-  assert.deepEqual(shared.sort(), ['CodeForGood', 'CodeToRetry', 'Event', 'Refusal']);
+  const shared = Object.keys(http!).filter((name) => name in ws! && !name.endsWith('Events'));
+  const expected = ['CodeForGood', 'CodeToRetry', 'Event', 'Refusal', 'StreamEvent'];
+  assert.deepEqual(shared.sort(), expected);
   for (const name of shared) assert.deepEqual(ws![name], http![name], name);
 });
 

@@ -18,7 +18,7 @@ import { useStage } from '../support/use-stage.ts';
 const spec = openSpec('asyncapi');
 const { messages } = spec.components;
 const closes = spec.channels.acknowledged['x-closes'];
-const CLIENT_FRAMES = ['json', 'lines', 'msgpack'];
+const CLIENT_FRAMES = ['json', 'lines', 'msgpack', 'streamJson', 'streamMsgpack'];
 
 const stage = useStage({ end: 'kill' });
 /** Has no Kafka and a short maximum connection age. */

@@ -1,7 +1,9 @@
 /** docs/openapi.yaml matches the gateway: its examples are sent, its statuses are reached. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { encode } from '@msgpack/msgpack';
@@ -9,8 +11,9 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { freePorts } from '../../deploy/kafka/ports.ts';
 import { tokenHash } from '../../src/api-keys/token.ts';
 import { LIMITS } from '../../src/config/limits.ts';
+import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
 import { type Gateway, startGateway, TRANSPORT } from '../../testing/gateway.ts';
-import { uniqueTopic } from '../../testing/kafka.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
 import { KeyFile } from '../../testing/key-file.ts';
 import { until } from '../../testing/wait.ts';
 import {
@@ -29,6 +32,10 @@ const operations = operationsOf(spec);
 const operation = (name: string) => operations.find((one) => one.name === name)!;
 const POST = operation('post /events');
 const WS = operation('get /ws');
+const POST_STREAM = operation('post /events/{stream}');
+const WS_STREAM = operation('get /ws/{stream}');
+const STREAM = 'clicks';
+const WEBSOCKETS = { transport: 'ws' };
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 const TOKEN = 'for the operators';
 const BEARER = { Authorization: `Bearer ${TOKEN}` };
@@ -40,6 +47,22 @@ const GOOD = '{"msg":"good","clientId":"till-7","timestamp":1}';
 const ORIGIN = 'https://shop.example';
 
 const keys = new KeyFile();
+const folder = mkdtempSync(join(tmpdir(), 'forebay-openapi-'));
+/** Writes a stream file with the built-in schema for {@link STREAM}. @returns its path */
+function streamFile(): string {
+  writeFileSync(join(folder, 'schema.json'), JSON.stringify(BUILT_IN_SCHEMA));
+  const path = join(folder, 'streams.yaml');
+  const [clicks, others] = [uniqueTopic(), uniqueTopic()];
+  const streams = [
+    `${STREAM}: { topic: ${clicks}, create: {}, schema: { file: schema.json } }`,
+    `default: { topic: ${others}, create: {} }`,
+  ];
+  writeFileSync(path, `version: 1\nstreams:\n  ${streams.join('\n  ')}\n`);
+  return path;
+}
+
+/** Settings of the stage, which {@link routed} shares. */
+let env: Readonly<Record<string, string>> = {};
 /** Requires an API key. */
 const stage = useStage(() => {
   const slow = { eventsPerSecond: 1, burst: 1 };
@@ -48,7 +71,7 @@ const stage = useStage(() => {
     sha256: tokenHash(keys.token(entry.name)),
   }));
   keys.writeText(JSON.stringify({ keys: entries }));
-  const env = {
+  env = {
     FOREBAY_ADMIN_TOKEN: TOKEN,
     FOREBAY_PRESTOP_MS: '60000',
     FOREBAY_KEYS_FILE: keys.path,
@@ -57,7 +80,15 @@ const stage = useStage(() => {
   };
   return { env, end: 'kill' };
 });
-/** Has no Kafka. */
+/** Has a stream file. */
+let routed: Gateway;
+stage.atStart(async () => {
+  const { brokers } = await sharedKafka();
+  const settings = { ...env, FOREBAY_STREAMS_FILE: streamFile() };
+  routed = await startGateway({ brokers, topic: uniqueTopic(), env: settings });
+  stage.atEnd(() => routed.kill());
+});
+/** Has a stream file, but no Kafka. */
 let alone: Gateway;
 before(async () => {
   const [port] = await freePorts(1);
@@ -65,7 +96,10 @@ before(async () => {
     brokers: [`127.0.0.1:${port}`],
     topic: uniqueTopic(),
     ready: false,
-    env: { FOREBAY_MAX_CONNECTIONS: String(CONNECTIONS_MAX) },
+    env: {
+      FOREBAY_MAX_CONNECTIONS: String(CONNECTIONS_MAX),
+      FOREBAY_STREAMS_FILE: streamFile(),
+    },
   };
   alone = await startGateway(unreachable);
   await until(async () => (await fetch(`${alone.httpUrl}/livez`)).ok, { what: 'a worker' });
@@ -73,6 +107,7 @@ before(async () => {
 after(async () => {
   await alone?.kill();
   keys.remove();
+  rmSync(folder, { recursive: true });
 });
 
 interface Answer {
@@ -84,6 +119,8 @@ interface Answer {
 interface Asked {
   readonly gateway?: Gateway;
   readonly port?: 'public' | 'admin';
+  /** Stream in the path. */
+  readonly stream?: string;
   /** Default: the operation's own. */
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -95,9 +132,9 @@ const reached = new Set<string>();
 
 /** Sends a request of the operation and validates the response by the document. */
 async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
-  const { gateway = stage.gateway, port = portsOf(named)[0], headers = {}, body } = asked;
+  const { gateway = gatewayOf(named), port = portsOf(named)[0], headers = {}, body } = asked;
   const isAdmin = port === 'admin';
-  const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + named.path;
+  const url = (isAdmin ? gateway.adminUrl : gateway.httpUrl) + pathOf(named, asked.stream);
   const response = await fetch(url, {
     method: asked.method ?? named.method.toUpperCase(),
     // A preflight has no credentials.
@@ -112,6 +149,15 @@ async function ask(named: NamedOperation, asked: Asked = {}): Promise<Answer> {
   };
   assertDocumented(named, answer);
   return answer;
+}
+
+/** The gateway with a stream file for paths that name a stream. */
+function gatewayOf({ path }: NamedOperation): Gateway {
+  return path.endsWith('{stream}') ? routed : stage.gateway;
+}
+
+function pathOf({ path }: NamedOperation, stream = STREAM): string {
+  return path.replace('{stream}', stream);
 }
 
 /** Returns the ports that serve an operation, by its servers. */
@@ -219,47 +265,65 @@ function requestOf({ method, type, encoding, origin, body }: ExampleRequest): As
   return { headers, ...(method && { method }), ...(body && { body }) };
 }
 
-test('POST /events: 401, 413, 415, 429, and 503 without Kafka', async () => {
-  const long = await ask(POST, { headers: JSON_TYPE, body: Buffer.alloc(LIMITS.bodyBytes + 1) });
-  assert.equal(long.status, 413);
-  assertExample(POST, 'tooLarge', long);
-  for (const headers of [{ 'Content-Type': 'text/html' }, { 'Content-Encoding': 'compress' }]) {
-    assert.equal((await ask(POST, { headers, body: GOOD })).status, 415);
-  }
-  const unknown = { ...JSON_TYPE, Authorization: 'Bearer other' };
-  assert.equal((await ask(POST, { headers: unknown, body: GOOD })).status, 401);
-  const slow = { ...JSON_TYPE, ...keys.bearer('slow') };
-  const limited = await ask(POST, { headers: slow, body: `[${GOOD},${GOOD}]` });
-  assert.equal(limited.status, 429, limited.text);
-  const later = await ask(POST, { gateway: alone, headers: JSON_TYPE, body: GOOD });
-  assert.equal(later.status, 503);
-  assertExample(POST, 'later', later);
+for (const posted of [POST, POST_STREAM]) {
+  test(`${posted.name}: 401, 403, 413, 415, 429, and 503 without Kafka`, async () => {
+    const body = Buffer.alloc(LIMITS.bodyBytes + 1);
+    const long = await ask(posted, { headers: JSON_TYPE, body });
+    assert.equal(long.status, 413);
+    assertExample(posted, 'tooLarge', long);
+    for (const headers of [{ 'Content-Type': 'text/html' }, { 'Content-Encoding': 'compress' }]) {
+      assert.equal((await ask(posted, { headers, body: GOOD })).status, 415);
+    }
+    const unknown = { ...JSON_TYPE, Authorization: 'Bearer other' };
+    assert.equal((await ask(posted, { headers: unknown, body: GOOD })).status, 401);
+    const elsewhere = { ...JSON_TYPE, Origin: 'https://elsewhere.example' };
+    assert.equal((await ask(posted, { headers: elsewhere, body: GOOD })).status, 403);
+    const slow = { ...JSON_TYPE, ...keys.bearer('slow') };
+    const limited = await ask(posted, { headers: slow, body: `[${GOOD},${GOOD}]` });
+    assert.equal(limited.status, 429, limited.text);
+    const later = await ask(posted, { gateway: alone, headers: JSON_TYPE, body: GOOD });
+    assert.equal(later.status, 503);
+    assertExample(posted, 'later', later);
+  });
+}
+
+test('POST /events/{stream}: 200, and 404 without such a stream', async () => {
+  assert.equal((await ask(POST_STREAM, { headers: JSON_TYPE, body: GOOD })).status, 200);
+  const unknown = await ask(POST_STREAM, { stream: 'other', headers: JSON_TYPE, body: GOOD });
+  assert.equal(unknown.status, 404);
+  assertExample(POST_STREAM, 'unknownStream', unknown);
+  const { gateway } = stage;
+  const none = await ask(POST_STREAM, { gateway, headers: JSON_TYPE, body: GOOD });
+  assert.match(none.text, /"not_found"/, 'without a stream file');
 });
 
-test('OPTIONS /events: 204 with the allowed methods and headers', async () => {
-  const preflight = operation('options /events');
-  const documented = Object.keys(preflight.operation.responses[204]!.headers!);
-  const method = { 'Access-Control-Request-Method': 'POST' };
-  const headers = { Origin: ORIGIN, ...method };
-  const answer = await ask(preflight, { headers });
-  assert.equal(answer.status, 204);
-  assert.equal(answer.header('access-control-allow-origin'), ORIGIN);
-  for (const name of documented) assert(answer.header(name), name);
-  const Origin = alone.httpUrl;
-  const unlisted = await ask(preflight, { gateway: alone, headers: { Origin, ...method } });
-  assert.deepEqual(
-    documented.filter((name) => unlisted.header(name) === null),
-    ['Access-Control-Allow-Credentials'],
-  );
-});
+for (const name of ['options /events', 'options /events/{stream}'])
+  test(`${name}: 204`, async () => {
+    const preflight = operation(name);
+    const documented = Object.keys(preflight.operation.responses[204]!.headers!);
+    const method = { 'Access-Control-Request-Method': 'POST' };
+    const headers = { Origin: ORIGIN, ...method };
+    const answer = await ask(preflight, { headers });
+    assert.equal(answer.status, 204);
+    assert.equal(answer.header('access-control-allow-origin'), ORIGIN);
+    for (const name of documented) assert(answer.header(name), name);
+    const Origin = alone.httpUrl;
+    const unlisted = await ask(preflight, { gateway: alone, headers: { Origin, ...method } });
+    assert.deepEqual(
+      documented.filter((name) => unlisted.header(name) === null),
+      ['Access-Control-Allow-Credentials'],
+    );
+  });
 
 /** Sends a handshake with exactly these headers and validates the response by the document. */
 async function shake(
+  named: NamedOperation,
   gateway: Gateway,
   headers: Record<string, string>,
   opened: Upgraded[] = [],
 ): Promise<number> {
-  const answer = await upgrade(gateway.httpUrl, { ...keys.bearer('quick'), ...headers }).then(
+  const all = { ...keys.bearer('quick'), ...headers };
+  const answer = await upgrade(gateway.httpUrl, all, { path: pathOf(named) }).then(
     (upgraded) => {
       opened.push(upgraded);
       const header = (name: string) =>
@@ -273,33 +337,41 @@ async function shake(
       return { status: refused.statusCode!, header, text };
     },
   );
-  assertDocumented(WS, answer);
+  assertDocumented(named, answer);
   return answer.status;
 }
 
-test('GET /ws: 101, and each rejection of a handshake', async () => {
-  const { gateway } = stage;
-  const opened: Upgraded[] = [];
-  const acknowledged = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
-  assert.equal(await shake(gateway, acknowledged, opened), 101);
-  assert.equal(await shake(gateway, {}, opened), 101);
-  assert.equal(await shake(gateway, { 'Sec-WebSocket-Version': '8' }), 400);
-  assert.equal(await shake(gateway, { Authorization: 'Bearer other' }), 401);
-  assert.equal(await shake(gateway, { Origin: 'https://elsewhere.example' }), 403);
-  assert.equal(await shake(gateway, { Expect: 'something else' }), 417);
-  assert.equal((await ask(WS)).status, 426);
-  assert.equal(await shake(gateway, {}, opened), 101);
-  assert.equal(await shake(gateway, {}), 429);
-  for (let more = 0; more < CONNECTIONS_MAX; more++) await shake(alone, {}, opened);
-  assert.equal(await shake(alone, {}), 503);
-  for (const upgraded of opened) upgraded.end();
-});
+for (const named of [WS, WS_STREAM]) {
+  test(`${named.name}: 101, and each rejection of a handshake`, async () => {
+    const gateway = gatewayOf(named);
+    const opened: Upgraded[] = [];
+    const acknowledged = { 'Sec-WebSocket-Protocol': 'forebay.v1' };
+    assert.equal(await shake(named, gateway, acknowledged, opened), 101);
+    assert.equal(await shake(named, gateway, {}, opened), 101);
+    assert.equal(await shake(named, gateway, { 'Sec-WebSocket-Version': '8' }), 400);
+    assert.equal(await shake(named, gateway, { Authorization: 'Bearer other' }), 401);
+    assert.equal(await shake(named, gateway, { Origin: 'https://elsewhere.example' }), 403);
+    assert.equal(await shake(named, gateway, { Expect: 'something else' }), 417);
+    assert.equal((await ask(named)).status, 426);
+    assert.equal(await shake(named, gateway, {}, opened), 101);
+    assert.equal(await shake(named, gateway, {}), 429);
+    if (named === WS_STREAM) assert.equal(await shake(named, stage.gateway, {}), 404);
+    for (let more = 0; more < CONNECTIONS_MAX; more++) await shake(named, alone, {}, opened);
+    assert.equal(await shake(named, alone, {}), 503);
+    for (const upgraded of opened) upgraded.end();
+    const left = async () => (await alone.metrics()).value('forebay_connections', WEBSOCKETS);
+    await until(async () => (await left()) === 0, { what: 'closed connections' });
+  });
+}
 
 test('health and the admin port: each status', async () => {
   const ready = await ask(operation('get /readyz'), { gateway: alone });
   assert.equal(ready.status, 503);
   assert.equal((await ask(operation('get /metrics'))).status, 200);
-  for (const path of ['get /livez', 'get /readyz', 'get /metrics']) {
+  assert.equal((await ask(operation('get /streams'), { gateway: routed })).status, 200);
+  const none = await ask(operation('get /streams'));
+  assertExample(operation('get /streams'), 'none', none);
+  for (const path of ['get /livez', 'get /readyz', 'get /metrics', 'get /streams']) {
     for (const port of portsOf(operation(path))) {
       const answer = await ask(operation(path), { method: 'PUT', port });
       assertExample(operation(path), 'wrongMethod', answer);
@@ -347,6 +419,8 @@ test('commands are accepted, and a drain shows on both ports', async () => {
 const ELSEWHERE: Readonly<Record<string, string>> = {
   'post /events 408': 'takes the time limit of a body: the test of request_timeout',
   'post /events 417': 'fetch sends no Expect: the tests of expectation_failed',
+  'post /events/{stream} 408': 'as POST /events',
+  'post /events/{stream} 417': 'as POST /events',
 };
 
 test('every documented status was reached here or is tested elsewhere', () => {
@@ -355,5 +429,5 @@ test('every documented status was reached here or is tested elsewhere', () => {
   );
   const unseen = documented.filter((status) => !reached.has(status));
   assert.deepEqual(unseen.sort(), Object.keys(ELSEWHERE).sort());
-  for (const gateway of [stage.gateway, alone]) assert.deepEqual(gateway.errors, []);
+  for (const gateway of [stage.gateway, routed, alone]) assert.deepEqual(gateway.errors, []);
 });

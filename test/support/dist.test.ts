@@ -24,6 +24,7 @@ beforeEach(async () => {
   for (const path of [
     ...['package.json', 'tsconfig.json', 'tsconfig.client.json', 'scripts/build'],
     ...['test/support/dist.ts', 'test/support/dist-hooks.mjs', 'docs/operations.md'],
+    ...['docs/openapi.yaml', 'docs/asyncapi.yaml'],
   ]) {
     cpSync(join(ROOT, path), join(project, path), { recursive: true });
   }

@@ -20,6 +20,8 @@ export interface Upgraded {
 export interface UpgradeOptions {
   /** Agent whose connection is used. */
   readonly agent?: Agent;
+  /** Path of the WebSocket; `/ws` by default. */
+  readonly path?: string;
   /** Receives every byte after the handshake. */
   readonly data?: (chunk: Buffer) => void;
 }
@@ -31,10 +33,10 @@ export interface UpgradeOptions {
 export function upgrade(
   url: string,
   headers: Record<string, string>,
-  { agent, data }: UpgradeOptions = {},
+  { agent, data, path = '/ws' }: UpgradeOptions = {},
 ): Promise<Upgraded> {
   return new Promise((resolve, reject) => {
-    const asked = request(`${url}/ws`, {
+    const asked = request(`${url}${path}`, {
       agent,
       headers: {
         Connection: 'Upgrade',

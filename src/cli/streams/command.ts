@@ -1,4 +1,4 @@
-/** The command `streams`: checks a stream file, and compares it with the running gateway. */
+/** The command `streams`: checks a stream file, compares it, and prints its specifications. */
 import { commandName } from '../../common/command-name.ts';
 import { complain, EXIT, StartError } from '../../common/errors.ts';
 import { type Config, readConfig } from '../../config/config.ts';
@@ -6,6 +6,7 @@ import type { LoadedStreamFile } from '../../streams/parse.ts';
 import { adminUrl } from '../admin-port.ts';
 import { readOptions, shown, type ValueOption } from '../command-line.ts';
 import { diffWithGateway } from './diff-command.ts';
+import { FORMATS, type Format, printSpec } from './spec-command.ts';
 import { streamsSummary } from './summary.ts';
 
 /** Text of `streams --help`. */
@@ -13,15 +14,20 @@ export function streamsHelp(): string {
   const me = commandName();
   return `Usage: ${me} streams check [FILE]
        ${me} streams diff [FILE] [--gateway URL] [--json]
+       ${me} streams spec [FILE] [--format openapi|asyncapi] [--url URL] [--json]
 
 check    checks a stream file [FOREBAY_STREAMS_FILE] and the schemas that it names. Prints the
          streams as a table on stdout, and warnings on stderr
 diff     checks the file, and prints what it changes against the running gateway: added (+),
          removed (-) and changed (~) streams, and each changed property. Schemas are compared by
          the content of their files
+spec     checks the file, and prints OpenAPI 3.1 or AsyncAPI 3.0 for clients: a path for each
+         stream, with its schema, permissions and limits. Without a file: for the one topic
 
   --gateway URL    the admin port to ask [that of these settings], such as http://10.0.0.7:9001
-  --json           the differences as one JSON object
+  --format NAME    openapi: HTTP [default]; asyncapi: WebSocket
+  --url URL        public URL of the gateway [localhost, and the port of these settings]
+  --json           differences as one JSON object; a specification in JSON instead of YAML
 
 The settings of the environment count as those of the gateway: FOREBAY_KEYS_FILE or a JWKS for
 \`access: keyed\`, FOREBAY_ORIGINS, FOREBAY_KEY_FIELD and FOREBAY_MAX_FRAME_BYTES.
@@ -34,6 +40,7 @@ errors as FILE:LINE:COLUMN, invalid options or settings, or a gateway that does 
 const SUBCOMMANDS: Readonly<Record<string, (argv: readonly string[]) => Promise<number>>> = {
   check,
   diff,
+  spec,
 };
 
 /**
@@ -77,8 +84,18 @@ async function diff(argv: readonly string[]): Promise<number> {
   return diffWithGateway(file, { gateway, json });
 }
 
+async function spec(argv: readonly string[]): Promise<number> {
+  const { values, positionals } = readOptions(argv, SPEC_OPTIONS, wrong);
+  const config = readConfig(process.env);
+  const hasFile = positionals.length > 0 || config.streamsFile !== undefined;
+  const { file, warnings = [] } = hasFile ? await loadFile(config, positionals) : {};
+  warn(warnings);
+  const { format = 'openapi', url, json } = values;
+  return printSpec(config, file, { format, url, json });
+}
+
 const URL_OPTION: ValueOption<string> = {
-  expects: 'the URL of an admin port such as http://10.0.0.7:9001',
+  expects: 'a URL without a path such as http://10.0.0.7:9001',
   read: (given) => {
     if (!URL.canParse(given)) return undefined;
     const { protocol, origin, pathname, search, hash } = new URL(given);
@@ -87,6 +104,11 @@ const URL_OPTION: ValueOption<string> = {
   },
 };
 const DIFF_OPTIONS = { gateway: URL_OPTION, json: 'flag' } as const;
+const FORMAT: ValueOption<Format> = {
+  expects: FORMATS.join(' or '),
+  read: (given) => FORMATS.find((format) => format === given),
+};
+const SPEC_OPTIONS = { format: FORMAT, url: URL_OPTION, json: 'flag' } as const;
 
 /** Loads the file of the arguments, or of FOREBAY_STREAMS_FILE. */
 async function loadFile(

@@ -53,6 +53,18 @@ export function loadValidator(
   return validatorOf(validate, schema);
 }
 
+/**
+ * Returns the schema of a stream's events with the `$schema` that applies: that of the file, the
+ * built-in one, or for a stream without a schema one of any object.
+ * @param isDeclared whether a stream file declares the stream
+ * @throws StartError as {@link loadValidator}
+ */
+export function readStreamSchema(schemaPath: string | undefined, isDeclared: boolean): JsonObject {
+  if (schemaPath !== undefined) return compileSetting(schemaPath, EVENT_SCHEMA).schema;
+  const schema = isDeclared ? { type: 'object' } : BUILT_IN_SCHEMA;
+  return { $schema: draftOf(undefined)?.id, ...schema };
+}
+
 /** Warnings about a usable schema, one line each. */
 export interface SchemaWarnings {
   /** Parts without effect. */

@@ -94,9 +94,9 @@ test('the settings of the environment count', async () => {
 
 test('wrong arguments and unreadable files: one line, exit code 2', async () => {
   const rows: [string[], RegExp][] = [
-    [[], /the subcommand is missing; there are check, diff/],
-    [['validate'], /unknown subcommand "validate"; there are check, diff/],
-    [['--all'], /unknown subcommand "--all"; there are check, diff/],
+    [[], /the subcommand is missing; there are check, diff, spec/],
+    [['validate'], /unknown subcommand "validate"; there are check, diff, spec/],
+    [['--all'], /unknown subcommand "--all"; there are check, diff, spec/],
     [['check'], /the file is missing: name it, or set FOREBAY_STREAMS_FILE/],
     [['check', FILE, 'x'], /unexpected argument "x"/],
     [['check', '--all', FILE], /unknown option --all/],

@@ -147,8 +147,8 @@ test('no gateway, another server, no stream file there, invalid file: one line, 
     [free, [broken], /broken\.yaml:2:12: streams\.a/],
     [free, [FILE, 'x'], /unexpected argument "x"/],
     [free, [], /the file is missing: name it, or set FOREBAY_STREAMS_FILE/],
-    [free, [FILE, '--gateway', 'localhost:9001'], /--gateway must be the URL of an admin port/],
-    [free, [FILE, '--gateway', 'http://a/x'], /--gateway must be the URL of an admin port/],
+    [free, [FILE, '--gateway', 'localhost:9001'], /--gateway must be a URL without a path/],
+    [free, [FILE, '--gateway', 'http://a/x'], /--gateway must be a URL without a path/],
   ];
   for (const [port, args, message] of rows) {
     const { code, stdout, stderr } = await diff(port, args);
