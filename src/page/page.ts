@@ -12,6 +12,7 @@ const loaded = loadFiles(new URL('./static/', import.meta.url), {
   '/page.js': 'page.js',
   '/key.js': 'key.js',
   '/gateway.js': 'gateway.js',
+  '/stream-choice.js': 'stream-choice.js',
   '/template.js': 'template.js',
   '/trouble.js': 'trouble.js',
   '/events.js': 'events.js',

@@ -124,7 +124,7 @@ class Worker {
       memory,
       connections,
       readiness: () => this.#readiness,
-      page: pageSettings(config, streams.table.streams[0]!.validate, () => this.#outage),
+      page: pageSettings(config, streams, () => this.#outage),
     });
     this.#buffer = buffer;
     this.#intakeStages = intakeStages;

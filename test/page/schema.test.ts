@@ -81,6 +81,7 @@ test('events follow the schema, with key and id in the configured fields', { ski
   await untilStored(3);
   assert.equal(await shown.count('refused'), 0);
   assert.equal(await shown.text('#fields'), 'key: tenant, id: eventId');
+  assert.equal(await shown.page.isVisible('#choice'), false, 'without a stream file');
   const records = await readTopic({ brokers, topic });
   const ids = new Set<string>();
   for (const { key, value } of records) {

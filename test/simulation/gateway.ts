@@ -35,12 +35,11 @@ const KEY_FIELD = 'clientId';
 const DEFAULTS = readConfig({});
 /** For a test page that sends no request. */
 const NO_PAGE = {
-  topic: '',
   brokers: [],
-  keyField: KEY_FIELD,
   idField: 'id',
+  streams: [],
+  areDeclared: false,
   outage: () => undefined,
-  example: async () => ({ event: {}, vary: [] }),
 };
 
 const WORKER = 1;

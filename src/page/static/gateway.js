@@ -1,22 +1,26 @@
-/** Polling of the gateway: it may restart, lose Kafka, or load another schema. */
+/** Polling of the gateway: it may restart, lose Kafka, or load other streams and schemas. */
 
 const PERIOD_MS = 3_000;
 const ANSWER_MS = 2_500;
 
-/** Calls `handle` with each response of /page.json, and with undefined if there is none. */
-export function watchGateway(key, handle) {
+/**
+ * Calls `handle` with each response of /page.json, and with undefined if there is none.
+ * @param stream chosen stream; undefined = none
+ */
+export function watchGateway(key, stream, handle) {
+  const path = stream === undefined ? '/page.json' : `/page.json/${stream}`;
   const headers = key ? { Authorization: `Bearer ${key}` } : {};
   const ask = async () => {
-    handle(await answer(headers));
+    handle(await answer(path, headers));
     setTimeout(ask, PERIOD_MS);
   };
   ask();
 }
 
-async function answer(headers) {
+async function answer(path, headers) {
   try {
     const signal = AbortSignal.timeout(ANSWER_MS);
-    const response = await fetch('/page.json', { headers, cache: 'no-store', signal });
+    const response = await fetch(path, { headers, cache: 'no-store', signal });
     return response.ok ? await response.json() : undefined;
   } catch {
     return undefined;

@@ -17,7 +17,7 @@ export function showKeyForm(rejected) {
 export function startKeyForm() {
   element('key').addEventListener('submit', (submitted) => {
     submitted.preventDefault();
-    history.replaceState({ key: element('token').value }, '');
+    history.replaceState({ ...history.state, key: element('token').value }, '');
     location.reload();
   });
 }

@@ -9,6 +9,7 @@ import { watchGateway } from './gateway.js';
 import { placeOf, wrongAt } from './json.js';
 import { key, showKeyForm, startKeyForm } from './key.js';
 import { sendMany } from './many.js';
+import { showStreams, startStreamChoice, stream } from './stream-choice.js';
 import { draftOf, fill, templateOf, valuesOf, withId } from './template.js';
 import { troubleOf } from './trouble.js';
 
@@ -55,6 +56,7 @@ let storedAt;
 const client = createClient({
   url: new URL('/ws', location.href.replace(/^http/, 'ws')).href,
   key,
+  stream,
   // The page adds ids itself, as far as the schema allows.
   idField: '',
   maxBufferedBytes: BUFFERED_BYTES,
@@ -232,15 +234,18 @@ function startGateway() {
         'automatic events follow its example.',
     );
   };
-  watchGateway(key, (answer) => {
+  watchGateway(key, stream, (answer) => {
     gateway = answer;
     if (answer === undefined) return;
     showKeyForm(answer.rejected);
+    showStreams(answer);
+    if (answer.streams?.length === 0)
+      sayAutomatic('These credentials may not write to any stream.');
     if (answer.topic === undefined) return;
     idField = answer.idField;
     element('topic').textContent = answer.topic;
     element('brokers').textContent = answer.brokers.join(', ');
-    element('fields').textContent = `key: ${answer.keyField}, id: ${answer.idField}`;
+    element('fields').textContent = `key: ${answer.keyField || 'none'}, id: ${answer.idField}`;
     element('where').hidden = false;
     const example = JSON.stringify(answer.example);
     if (example === known) return;
@@ -312,6 +317,7 @@ function startMany() {
 }
 
 startKeyForm();
+startStreamChoice();
 startGateway();
 startTicking();
 startCharts();

@@ -25,7 +25,8 @@ export interface Example {
 export interface ExampleOptions {
   readonly schema: JsonObject;
   readonly validate: Validator;
-  readonly keyField: string;
+  /** Fields of the record key; empty = none. */
+  readonly keyFields: readonly string[];
   readonly idField: string;
   readonly maxEventBytes: number;
 }
@@ -79,8 +80,11 @@ async function findExample({ schema, validate, maxEventBytes }: ExampleOptions) 
   return first ?? { event: {}, problem: 'no example could be generated' };
 }
 
+/** Field that should vary, with the kinds of values to try. */
+type Wanted = [path: readonly string[], kinds: readonly Variation[]];
+
 /** Collects the variations that are accepted together. */
-function variations(event: JsonObject, { validate, keyField, idField }: ExampleOptions) {
+function variations(event: JsonObject, { validate, keyFields, idField }: ExampleOptions) {
   const accepted: { path: readonly string[]; as: Variation }[] = [];
   const isAccepted = (all: typeof accepted) =>
     [0, 1].every((end) => {
@@ -90,9 +94,9 @@ function variations(event: JsonObject, { validate, keyField, idField }: ExampleO
         validate(varied) === undefined
       );
     });
-  const wanted: [path: readonly string[], kinds: readonly Variation[]][] = [
+  const wanted: Wanted[] = [
     [[idField], ['id', 'uuid', 'number']],
-    [pathOf(event, keyField), ['name']],
+    ...keyFields.map((field): Wanted => [pathOf(event, field), ['name']]),
   ];
   if (typeof event.timestamp === 'number') wanted.push([['timestamp'], ['ms']]);
   if (typeof event.timestamp === 'string') wanted.push([['timestamp'], ['time']]);

@@ -30,7 +30,7 @@ async function example(schema: JsonObject, options: Partial<Parameters<typeof ex
   const made = await exampleOf({
     schema,
     validate,
-    keyField: 'clientId',
+    keyFields: ['clientId'],
     idField: 'id',
     maxEventBytes: 65_536,
     ...options,
@@ -240,14 +240,14 @@ test('id, key, time and text vary if the schema accepts it, under the configured
   };
   const all = { id: 'id', clientId: 'name', timestamp: 'ms', msg: 'text' };
   assert.deepEqual(kinds(await example(builtIn)), all);
-  const renamed = await example(builtIn, { keyField: 'tenant', idField: 'eventId' });
+  const renamed = await example(builtIn, { keyFields: ['tenant'], idField: 'eventId' });
   assert.deepEqual(kinds(renamed), { eventId: 'id', tenant: 'name', timestamp: 'ms', msg: 'text' });
-  const nested = await example(builtIn, { keyField: 'user.id' });
+  const nested = await example(builtIn, { keyFields: ['user.id'] });
   assert.equal(kinds(nested)['user.id'], 'name');
   assert.deepEqual(nested.vary[1]?.path, ['user', 'id']);
   const dotted = { ...builtIn, required: ['user.id'], properties: { 'user.id': {} } };
-  assert.deepEqual((await example(dotted, { keyField: 'user.id' })).vary[1]?.path, ['user.id']);
-  const same = await example(builtIn, { keyField: 'id' });
+  assert.deepEqual((await example(dotted, { keyFields: ['user.id'] })).vary[1]?.path, ['user.id']);
+  const same = await example(builtIn, { keyFields: ['id'] });
   assert.deepEqual(kinds(same), { id: 'id', timestamp: 'ms', msg: 'text' });
 });
 

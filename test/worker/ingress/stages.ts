@@ -6,7 +6,7 @@ import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { Authenticator } from '../../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../../src/worker/admission/origins.ts';
 import { Faults } from '../../../src/worker/faults.ts';
-import type { PageSettings } from '../../../src/worker/ingress/http/page-response.ts';
+import type { PageSettings, PageStream } from '../../../src/worker/ingress/http/page-response.ts';
 import type { Validator } from '../../../src/worker/intake/validator.ts';
 import {
   type EventBuffer,
@@ -20,14 +20,23 @@ import { topicOf } from '../../../testing/batches.ts';
 
 export const MAX_EVENT_BYTES = 65_536;
 const DEFAULTS = { ...readConfig({}), maxFrameBytes: MAX_EVENT_BYTES };
+export function pageStreamOf(name: string, permits = true): PageStream {
+  return {
+    name,
+    topic: 'topic',
+    keyField: 'clientId',
+    permits: () => permits,
+    example: async () => ({ event: { msg: 'text' }, vary: [] }),
+  };
+}
+
 /** Page settings for an ingress without pages. */
 export const NO_PAGE: PageSettings = {
-  topic: 'topic',
   brokers: ['broker:9092'],
-  keyField: 'clientId',
   idField: 'id',
+  streams: [pageStreamOf('default')],
+  areDeclared: false,
   outage: () => undefined,
-  example: async () => ({ event: { msg: 'text' }, vary: [] }),
 };
 
 export interface StagesOptions {

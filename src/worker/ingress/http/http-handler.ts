@@ -29,7 +29,7 @@ import { corsHeaders, preflightHeaders } from './cors.ts';
 import { DeferredBody } from './deferred-body.ts';
 import { continueRequest, expectationOf } from './expectation.ts';
 import { hasBody, markClosing } from './framing.ts';
-import { type PageSettings, pageResponse } from './page-response.ts';
+import { PAGE_PATH, type PageSettings, pageResponse } from './page-response.ts';
 import { PendingResponse } from './pending-response.ts';
 import {
   countRejected,
@@ -116,7 +116,7 @@ export class HttpHandler {
     const path = request.getUrl();
     if (this.#takesEvents(path)) return this.#handleEvents(response, request);
     const method = request.getCaseSensitiveMethod();
-    if (path === '/page.json' && (method === 'GET' || method === 'HEAD')) {
+    if (isUnder(PAGE_PATH, path) && (method === 'GET' || method === 'HEAD')) {
       return this.#handlePage(response, request, method === 'HEAD');
     }
     const isWebSocket = this.#options.streams.areDeclared && isUnder(WEB_SOCKET_PATH, path);
@@ -155,7 +155,7 @@ export class HttpHandler {
   #getResponse(path: string): ResponseContent {
     switch (path) {
       // For methods other than GET and HEAD: the path exists, but does not allow them.
-      case '/page.json':
+      case PAGE_PATH:
         return { status: 200, body: '' };
       case '/livez':
         return { status: 200, body: jsonBody({ alive: true }) };

@@ -13,6 +13,7 @@ import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/ide
 import { KeyRing } from '../../../../src/worker/admission/key-ring.ts';
 import { Origins } from '../../../../src/worker/admission/origins.ts';
 import type { HttpHandler } from '../../../../src/worker/ingress/http/http-handler.ts';
+import type { PageSettings } from '../../../../src/worker/ingress/http/page-response.ts';
 import { loadValidator, type Validator } from '../../../../src/worker/intake/validator.ts';
 import { InputMemory } from '../../../../src/worker/overload/input-memory.ts';
 import { TurnBudget } from '../../../../src/worker/overload/turn-budget.ts';
@@ -20,7 +21,7 @@ import type { IngressParts } from '../../../../src/worker/wire.ts';
 import { arrayOf, good } from '../../../../testing/events.ts';
 import { until } from '../../../../testing/wait.ts';
 import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
-import { createStages, NO_PAGE } from '../stages.ts';
+import { createStages, NO_PAGE, pageStreamOf } from '../stages.ts';
 
 const REFUSED = cells('forebay_requests_refused_total', ['unauthorized', 'request_timeout']);
 const TOKEN = 'fbk_test';
@@ -483,6 +484,32 @@ test('a permitted page may read every response, a foreign one none; any page may
   const library = ask('GET', '/client.js', foreign);
   assert.equal(library.headers.get('Access-Control-Allow-Origin'), '*');
   handler.close();
+});
+
+test('page.json lists the streams of a stream file that the client may write to', async () => {
+  const streams = [pageStreamOf('hidden', false), pageStreamOf('a'), pageStreamOf('b')];
+  const open = (page: Partial<PageSettings>) => {
+    handler.close();
+    handler = createListener({ page: { ...NO_PAGE, areDeclared: true, ...page } });
+  };
+  const seen = async (path: string) => {
+    const response = ask('GET', path);
+    await until(() => response.status !== undefined);
+    const { streams: names, stream, topic } = JSON.parse(response.body);
+    return { names, stream, topic };
+  };
+  open({ streams });
+  const first = { names: ['a', 'b'], stream: 'a', topic: 'topic' };
+  assert.deepEqual(await seen('/page.json'), first);
+  assert.deepEqual(await seen('/page.json/b'), { ...first, stream: 'b' });
+  for (const other of ['hidden', 'none', 'a/b', '%62']) {
+    assert.deepEqual(await seen(`/page.json/${other}`), first, other);
+  }
+  open({ streams: [pageStreamOf('a', false)] });
+  const none = { names: [], stream: undefined, topic: undefined };
+  assert.deepEqual(await seen('/page.json'), none);
+  open({ streams, areDeclared: false });
+  assert.equal((await seen('/page.json')).names, undefined, 'without a stream file');
 });
 
 test('page.json reports readiness and outages to all pages; topic and brokers only to authenticated clients', async () => {

@@ -1,0 +1,123 @@
+/** The page on a gateway with a stream file: it sends events of the chosen stream. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { type Gateway, startGateway } from '../../testing/gateway.ts';
+import { sharedKafka, uniqueTopic } from '../../testing/kafka.ts';
+import { KeyFile } from '../../testing/key-file.ts';
+import { missingTool } from '../../testing/tools.ts';
+import { readTopic } from '../../testing/topic.ts';
+import { until } from '../../testing/wait.ts';
+import { TestPage } from './browser.ts';
+
+const skip = missingTool('chromium');
+const folder = mkdtempSync(join(tmpdir(), 'forebay-page-streams-'));
+const keys = new KeyFile();
+const [views, orders] = [uniqueTopic('page-views'), uniqueTopic('page-orders')];
+const ORDER = {
+  type: 'object',
+  required: ['order', 'shop'],
+  properties: { shop: { type: 'string' }, order: { type: 'object', required: ['id'] } },
+};
+let brokers: readonly string[];
+let gateway: Gateway;
+let shown: TestPage;
+
+before(async () => {
+  if (skip) return;
+  ({ brokers } = await sharedKafka());
+  writeFileSync(join(folder, 'order.json'), JSON.stringify(ORDER));
+  const file = join(folder, 'streams.yaml');
+  writeFileSync(
+    file,
+    `version: 1
+routing: { field: type }
+streams:
+  views: { topic: ${views}, match: [view], create: {}, key: none }
+  orders:
+    topic: ${orders}
+    create: {}
+    schema: { file: order.json }
+    key: { fields: [shop, order.id] }
+  hidden: { topic: ${views} }
+`,
+  );
+  const entry = { name: 'page', sha256: keys.hash('page'), streams: ['views', 'orders'] };
+  const none = { name: 'none', sha256: keys.hash('none'), streams: [] };
+  keys.writeText(JSON.stringify({ keys: [entry, none] }));
+  const env = { FOREBAY_STREAMS_FILE: file, FOREBAY_KEYS_FILE: keys.path, FOREBAY_WORKERS: '1' };
+  gateway = await startGateway({ brokers, topic: uniqueTopic(), env });
+  shown = await TestPage.open();
+  await shown.page.goto(`http://127.0.0.1:${gateway.port}/`);
+});
+after(async () => {
+  await shown?.close();
+  await gateway?.kill();
+  keys.remove();
+  rmSync(folder, { recursive: true });
+});
+
+const untilStored = (count: number) =>
+  until(async () => (await shown.count('stored')) >= count, {
+    deadlineMs: 30_000,
+    what: `${count} stored events`,
+  });
+
+/** Enters the key of this name, as a user does. */
+async function enterKey(name: string): Promise<void> {
+  await shown.page.fill('#token', keys.token(name));
+  await shown.page.getByRole('button', { name: 'Use key' }).click();
+}
+
+test('before a key is entered there is no choice; then the first permitted stream', {
+  skip,
+}, async () => {
+  await shown.page.waitForSelector('#key:not([hidden])');
+  assert.equal(await shown.page.isVisible('#choice'), false);
+  await enterKey('page');
+  await untilStored(2);
+  assert.deepEqual(await shown.page.locator('#stream option').allTextContents(), [
+    'views',
+    'orders',
+  ]);
+  assert.equal(await shown.page.inputValue('#stream'), 'views');
+  assert.equal(await shown.text('#topic'), views);
+  assert.equal(await shown.text('#fields'), 'key: none, id: id');
+  assert.equal(await shown.count('refused'), 0);
+});
+
+test('another stream: its topic, key, and example events; a reload keeps it', {
+  skip,
+}, async () => {
+  await shown.page.selectOption('#stream', 'orders');
+  await until(async () => (await shown.text('#topic')) === orders, { deadlineMs: 30_000 });
+  await untilStored(2);
+  await shown.page.reload();
+  await untilStored(2);
+  assert.equal(await shown.page.inputValue('#stream'), 'orders');
+  assert.equal(await shown.text('#fields'), 'key: shop, order.id, id: id');
+  assert.equal(await shown.count('refused'), 0);
+  const records = await readTopic({ brokers, topic: orders });
+  assert(records.length >= 4, `${records.length} records`);
+  for (const { key, value } of records) {
+    const { shop, order } = JSON.parse(String(value));
+    assert.equal(String(key), `${shop}|${order.id}`);
+  }
+});
+
+test('credentials for no stream: the page says so', { skip }, async () => {
+  const page = await TestPage.open();
+  try {
+    await page.page.goto(`http://127.0.0.1:${gateway.port}/`);
+    await page.page.fill('#token', keys.token('none'));
+    await page.page.getByRole('button', { name: 'Use key' }).click();
+    await until(async () => /not write to any stream/.test(await page.text('#automatic')), {
+      deadlineMs: 30_000,
+    });
+    assert.equal(await page.count('sent'), 0);
+  } finally {
+    await page.close();
+  }
+});
