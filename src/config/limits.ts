@@ -88,6 +88,9 @@ export const LIMITS = {
   newTopicWaitMs: 10_000,
   sharedTopicHoldMs: 1_000,
   streamPollMs: 10,
+  /** Part of the buffer that stuck topics leave to others, in equal parts for each of `streams`
+   * topics: 128 KiB each with the default buffer. */
+  guaranteedShare: 1 / 8,
   /** Stream file: its size, its values including those that aliases repeat, and their depth, since
    * a short text can describe gigabytes; values of a stream's `match` and fields of its key, which
    * each event is compared with; errors reported for a file. */

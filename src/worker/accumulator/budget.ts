@@ -21,6 +21,11 @@ export class Budget {
   readonly #free = new Map<number, Buffer[]>();
   #underPressure = false;
   readonly #onPressureEnd: (() => void)[] = [];
+  /**
+   * Bytes in use by shares of topics: all; those above their high-water marks; those below, beyond
+   * the guaranteed parts.
+   */
+  readonly shared = { usedBytes: 0, excessBytes: 0, baseBytes: 0 };
   /** Shares above their high-water marks: notified of each release, which may end that. */
   readonly pressedShares = new Set<{ checkPressure(): void }>();
 

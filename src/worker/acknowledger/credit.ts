@@ -5,6 +5,8 @@ import type { Budget } from '../accumulator/budget.ts';
 export interface CreditBuffer {
   readonly eventLimitBytes: number;
   readonly underPressure: boolean;
+  /** Bytes that still fit when the pressure begins; undefined = a part of the budget. */
+  readonly headroomBytes?: number;
   /** All events of the connection are settled. */
   settled?(): void;
 }
@@ -21,7 +23,7 @@ export interface CreditWaiter {
  *
  *   window of each = overcommit x event capacity of the buffer / connections,
  *                    at least one frame of maximum size, at most `LIMITS.creditBytes` or two such
- *                    frames, if that is more
+ *                    frames, if that is more; at most the headroom of its buffer
  *
  * While the buffer of a connection is above its high-water mark its credit does not rise. Waiting
  * streams are notified when that ends. A client that has much to read gets no new credit either,
@@ -47,7 +49,8 @@ export class Credit {
     const { maxFrameBytes } = this;
     const share = (LIMITS.creditOvercommit * buffer.eventLimitBytes) / this.#streams;
     const maxBytes = Math.max(LIMITS.creditBytes, 2 * maxFrameBytes);
-    return Math.floor(Math.max(maxFrameBytes, Math.min(maxBytes, share)));
+    const { headroomBytes = maxBytes } = buffer;
+    return Math.floor(Math.max(maxFrameBytes, Math.min(maxBytes, share, headroomBytes)));
   }
 
   /** Adds a connection. @returns bytes of its first grant: one frame above the high-water mark */

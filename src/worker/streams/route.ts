@@ -79,13 +79,18 @@ export interface FieldRules {
   readonly unknown: Stream | undefined;
   /** Streams that were removed from the stream file: they accept no further events. */
   readonly leaving: ReadonlySet<Stream>;
+  /** Streams that a value of the field selects. */
+  readonly matched: ReadonlySet<Stream>;
 }
 
 /**
  * Buffer of a connection that writes to several streams: it is under pressure while the share of a
- * stream is that has events of the connection; without any events, while the whole budget is.
+ * stream is that has events of the connection; without any events, while the shares of all streams
+ * are that its route leads to.
  */
 export class SharesInUse implements CreditBuffer {
+  /** Current route of the connection. */
+  route: Pick<FieldRoute, 'hasRoom'> | undefined;
   readonly #budget: CreditBuffer;
   readonly #shares = new Set<CreditBuffer>();
 
@@ -99,9 +104,14 @@ export class SharesInUse implements CreditBuffer {
   }
 
   get underPressure(): boolean {
-    if (this.#shares.size === 0) return this.#budget.underPressure;
+    if (this.#shares.size === 0) return !(this.route?.hasRoom ?? true);
     for (const share of this.#shares) if (share.underPressure) return true;
     return false;
+  }
+
+  /** Whether the buffer of a stream is under pressure. */
+  isPressed({ topic }: Stream): boolean {
+    return (topic.share ?? this.#budget).underPressure;
   }
 
   /** Records an event of a stream. */
@@ -128,7 +138,7 @@ export class FieldRoute implements Route {
   /**
    * @param fallback of events without the field
    * @param fastValidator has the streams of `rules` as profiles
-   * @param buffer records the streams in use
+   * @param buffer records the streams in use, and belongs to this route from now on
    */
   constructor(
     rules: FieldRules,
@@ -142,15 +152,27 @@ export class FieldRoute implements Route {
     this.#sender = sender;
     this.fastValidator = fastValidator;
     this.buffer = buffer;
+    buffer.route = this;
   }
 
   get names(): readonly string[] {
-    const { streams, byValue, unknown } = this.#rules;
-    const reachable = new Set<unknown>([...byValue.values(), unknown, this.#fallback]);
-    const permitted = streams.filter(
-      (stream) => reachable.has(stream) && this.#check(stream) === stream,
-    );
-    return permitted.map(({ name }) => name);
+    return this.#rules.streams.filter((stream) => this.#leadsTo(stream)).map(({ name }) => name);
+  }
+
+  /** A stream that the sender can write to is not under pressure, or there is no such stream. */
+  get hasRoom(): boolean {
+    let isPressed = false;
+    for (const stream of this.#rules.streams) {
+      if (!this.#leadsTo(stream)) continue;
+      if (!this.buffer.isPressed(stream)) return true;
+      isPressed = true;
+    }
+    return !isPressed;
+  }
+
+  #leadsTo(stream: Stream): boolean {
+    const isReachable = stream === this.#fallback || this.#rules.matched.has(stream);
+    return isReachable && this.#check(stream) === stream;
   }
 
   streamOf(event: JsonObject): Stream | StreamRejection {

@@ -57,7 +57,9 @@ export class StreamTable {
     );
     const unknown = routing.unknown === REFUSE ? undefined : this.#byName.get(routing.unknown);
     const field = new EventField(this.#routingField);
-    this.#rules = { field, streams: all, byValue, unknown, leaving };
+    const matched = new Set(byValue.values());
+    if (unknown !== undefined) matched.add(unknown);
+    this.#rules = { field, streams: all, byValue, unknown, leaving, matched };
   }
 
   /** Returns the stream of this name, a current or a leaving one. */

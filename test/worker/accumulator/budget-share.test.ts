@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
-import { BudgetShare } from '../../../src/worker/accumulator/budget-share.ts';
+import { BudgetShare, guaranteedBytes } from '../../../src/worker/accumulator/budget-share.ts';
 
 const LIMIT = 64 * MIB;
 
@@ -18,14 +18,41 @@ function setUp(...fractions: number[]) {
   return { budget, shares: fractions.map((fraction) => new BudgetShare(budget, fraction)) };
 }
 
-test('a stuck topic holds its fraction of the budget, a second one that of the rest', () => {
+test('a stuck topic holds its fraction of what is shared, a second one that of the rest', () => {
   const { budget, shares } = setUp(0.5, 0.5, 0.5, 0.5);
-  const held = shares.map((share) => fill(share) / LIMIT);
+  const sharedBytes = LIMIT * (1 - LIMITS.guaranteedShare);
+  const held = shares.map((share) => (fill(share) - guaranteedBytes(budget)) / sharedBytes);
   const expected = [1 / 2, 1 / 4, 1 / 8, 1 / 16];
   for (const [index, part] of held.entries()) {
     assert(Math.abs(part - expected[index]!) < 0.001, `${index}: ${part}`);
   }
   assert(budget.eventBytes < LIMIT, 'there is room left for others');
+});
+
+const MAX_EVENT_BYTES = 64 * KIB;
+
+test('whatever other topics are stuck, a topic finds the bytes that it is guaranteed', () => {
+  const stuck = fc.array(
+    fc.record({
+      fraction: fc.double({ min: LIMITS.streamFile.bufferShareMin, max: 1, noNaN: true }),
+      bytes: fc.integer({ min: 1, max: MIB }),
+    }),
+    { maxLength: LIMITS.streams - 1 },
+  );
+  fc.assert(
+    fc.property(stuck, fc.integer({ min: 0, max: 16 * MIB }), (others, reserveBytes) => {
+      const budget = new Budget(LIMIT);
+      budget.reserve(reserveBytes);
+      const minBytes = 4 * MAX_EVENT_BYTES;
+      const healthy = new BudgetShare(budget, LIMITS.streamFile.bufferShareMin, minBytes);
+      for (const { fraction, bytes } of others) {
+        fill(new BudgetShare(budget, fraction, minBytes), bytes);
+      }
+      assert(!healthy.underPressure && healthy.acceptsFrames);
+      assert(healthy.charge(guaranteedBytes(budget)), `${others.length} stuck topics`);
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test('a small share holds an event of maximum size, if the budget has room', () => {
@@ -34,6 +61,19 @@ test('a small share holds an event of maximum size, if the budget has room', () 
   fill(stuck);
   const buffer = small.allocate(64 * KIB + 100);
   assert(buffer !== undefined && small.charge(LIMITS.eventOverheadBytes));
+});
+
+test('pressure begins as well when other topics lower the mark', () => {
+  const { budget, shares } = setUp(0.5, 0.5);
+  const [one, other] = shares as [BudgetShare, BudgetShare];
+  let ends = 0;
+  budget.onPressureEnd(() => ends++);
+  assert(one.charge(0.24 * LIMIT) && !one.underPressure);
+  fill(other);
+  assert(one.underPressure, 'before an event is rejected');
+  assert(one.acceptsFrames && one.charge(MIB), 'there is room for credit granted before');
+  other.release(other.usedBytes);
+  assert(!one.underPressure && ends > 0);
 });
 
 test('the limit of a topic rises when others release memory', () => {
@@ -81,8 +121,8 @@ test('whatever the order, a share counts its bytes, and leaves room for the othe
       const buffers: Buffer[][] = shares.map(() => []);
       for (const { share: index, bytes, kind } of steps) {
         const share = shares[index]!;
-        const limit = share.eventLimitBytes;
-        const before = share.usedBytes;
+        const { usedBytes: before, eventLimitBytes, headroomBytes } = share;
+        const limit = eventLimitBytes * LIMITS.highWater.stop + headroomBytes;
         if (kind === 'charge' && share.charge(bytes)) charges[index]!.push(bytes);
         if (kind === 'force') {
           share.forceCharge(bytes);
@@ -98,16 +138,17 @@ test('whatever the order, a share counts its bytes, and leaves room for the othe
         const grew = share.usedBytes > before;
         if (grew && kind !== 'force') assert(share.usedBytes <= limit, `${kind} above the limit`);
         const used = shares.map(({ usedBytes }) => usedBytes);
-        assert.equal(
-          budget.eventBytes,
-          used.reduce((sum, each) => sum + each, 0),
-        );
+        const usedBytes = used.reduce((sum, each) => sum + each, 0);
+        assert.equal(budget.eventBytes, usedBytes);
+        assert.equal(budget.shared.usedBytes, usedBytes);
       }
       for (const [index, share] of shares.entries()) {
         const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
         const expected = sum(charges[index]!) + sum(buffers[index]!.map(({ length }) => length));
         assert.equal(share.usedBytes, expected);
+        share.release(expected);
       }
+      assert.deepEqual(budget.shared, { usedBytes: 0, excessBytes: 0, baseBytes: 0 });
     }),
     { numRuns: 200 },
   );

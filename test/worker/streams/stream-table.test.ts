@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 import { readConfig } from '../../../src/config/config.ts';
-import { MIB } from '../../../src/config/limits.ts';
+import { KIB, MIB } from '../../../src/config/limits.ts';
 import { Counters } from '../../../src/metrics/counters.ts';
 import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { REFUSE, type StreamFile, type StreamSpec } from '../../../src/streams/stream-file.ts';
@@ -185,6 +185,30 @@ test('clients without credentials may send only where a stream is open to them',
   assert(tableOf(reached, { field: 'type', unknown: 'open' }).isOpen(undefined));
   const matched = { ...reached, open: { match: ['o'] } };
   assert(tableOf(matched, { field: 'type' }).isOpen(undefined));
+});
+
+test('the buffer of several streams is pressed by those in use, or if all that it leads to are', () => {
+  const specs = { ...FIELD_ROUTED, keyed: { access: 'keyed', match: ['k'] } } as const;
+  const table = tableOf(specs, { field: 'type' });
+  const route = table.routeOf(undefined, CLIENT);
+  const { buffer } = route;
+  assert(buffer !== undefined);
+  const press = (name: string) => {
+    const { share } = table.streams.find((stream) => stream.name === name)!.topic;
+    while (!share!.underPressure) share!.charge(KIB);
+  };
+  press('orders');
+  assert(!buffer.underPressure, 'no event of `orders` is open');
+  route.streamOf({ type: 'order' });
+  assert(buffer.underPressure);
+  buffer.settled?.();
+  assert(!buffer.underPressure, 'the others have room');
+  press('clicks');
+  assert(!buffer.underPressure);
+  press('default');
+  assert(buffer.underPressure, 'a stream that it may not write to does not count');
+  const withKey = { ...CLIENT, identity: new Identity('k', Number.POSITIVE_INFINITY) };
+  assert(!table.routeOf(undefined, withKey, buffer).buffer?.underPressure);
 });
 
 test('fast and slow path select the same stream, for any event', () => {

@@ -14,31 +14,35 @@ type Turn = Pick<TurnBudget, 'spend' | 'number' | 'spent' | 'overlong' | 'afterT
 interface Pause {
   /** Neither resumed nor canceled. */
   readonly active: boolean;
-  /** Paused because the buffer is above its high-water mark. */
-  readonly isPressed: boolean;
+  /** Time for which it waited for the buffer, in ms. */
+  readonly waitedMs: number;
   /** Resumes reading, if paused. */
   resume(): void;
   /** Ends the pause without reading: the client has disconnected. */
   cancel(): void;
 }
 
-/** Bodies paused while the buffer is above its high-water mark or the turn has no time left. */
+/** A pause until the buffer of the body is below its low-water mark. */
+interface ReliefPause extends Pause {
+  /** Resumes reading, if the buffer is not under pressure any more. */
+  check(): void;
+}
+
+/** Bodies paused while their buffer is above its high-water mark or the turn has no time left. */
 export class PausedBodies {
   readonly #turn: Turn;
-  #pauses = new Set<Pause>();
+  readonly #pauses = new Set<ReliefPause>();
   /** Bodies that wait for another turn. */
   readonly #turns = new Fifo<Pause>();
 
-  /** @param budget the end of its pressure, or of a share's, resumes bodies */
+  /** @param budget the end of its pressure, or of a share's, may end the pauses of bodies */
   constructor(budget: Pick<Budget, 'onPressureEnd'>, turn: Turn) {
     this.#turn = turn;
-    budget.onPressureEnd(() => this.#resumeAll());
+    budget.onPressureEnd(() => this.#checkAll());
   }
 
-  #resumeAll(): void {
-    const pauses = this.#pauses;
-    this.#pauses = new Set();
-    for (const pause of pauses) pause.resume();
+  #checkAll(): void {
+    for (const pause of this.#pauses) pause.check();
   }
 
   /** Copying large bodies would prolong this turn even more. */
@@ -52,20 +56,29 @@ export class PausedBodies {
   }
 
   /**
-   * Pauses `response` while its buffer is above its high-water mark, for a limited time: events that
+   * Pauses `response` while its buffer is above its high-water mark, for up to `leftMs`: events that
    * do not fit then are rejected. Also pauses it while the turn has no time left.
-   * @param isPressed whether the body has to wait for the buffer
    * @returns undefined if reading goes on
    */
-  pause(response: BodySource, isPressed: boolean): Pause | undefined {
-    if (isPressed) return this.#untilRelief(response);
+  pause(
+    response: BodySource,
+    handler: Pick<BodyHandler, 'isPressed'>,
+    leftMs: number,
+  ): Pause | undefined {
+    if (leftMs > 0 && handler.isPressed()) return this.#untilRelief(response, handler, leftMs);
     return this.#turn.spent ? this.#untilLaterTurn(response) : undefined;
   }
 
-  #untilRelief(response: BodySource): Pause {
+  #untilRelief(
+    response: BodySource,
+    handler: Pick<BodyHandler, 'isPressed'>,
+    leftMs: number,
+  ): Pause {
+    const sinceMs = performance.now();
     const cancel = () => {
       clearTimeout(timer);
       pause.active = false;
+      pause.waitedMs ||= performance.now() - sinceMs;
       this.#pauses.delete(pause);
     };
     const resume = () => {
@@ -73,8 +86,14 @@ export class PausedBodies {
       cancel();
       response.resume();
     };
-    const pause = { active: true, isPressed: true, resume, cancel };
-    const timer = setTimeout(resume, LIMITS.bodyPauseMs);
+    const check = () => {
+      if (!handler.isPressed()) resume();
+    };
+    const pause = { active: true, waitedMs: 0, resume, cancel, check };
+    const timer = setTimeout(() => {
+      pause.waitedMs = leftMs;
+      resume();
+    }, leftMs);
     this.#pauses.add(pause);
     response.pause();
     return pause;
@@ -89,7 +108,7 @@ export class PausedBodies {
       cancel();
       response.resume();
     };
-    const pause = { active: true, isPressed: false, resume, cancel };
+    const pause = { active: true, waitedMs: 0, resume, cancel };
     this.#turns.push(pause);
     if (this.#turns.length === 1) this.#turn.afterTurn(() => this.#resumeSome());
     response.pause();
@@ -162,7 +181,8 @@ class BodyReader implements IncomingBody {
   readonly #skipBytes: number;
   #receivedBytes = 0;
   #ended = false;
-  #mayWaitForBuffer = true;
+  /** Time for which it may still wait for the buffer, in ms. */
+  #waitMs: number = LIMITS.bodyPauseMs;
   #isSkipped = false;
   #pause: Pause | undefined;
   #pendingResponse: { abort(): void } | undefined;
@@ -250,11 +270,8 @@ class BodyReader implements IncomingBody {
     if (!this.#isSkipped) this.#gathered.add(view);
     this.#allocation.resize(this.#gathered.allocatedBytes);
     if (this.#ended || this.paused) return;
-    this.#pause = this.#paused.pause(
-      this.#response,
-      this.#mayWaitForBuffer && this.#handler.isPressed(),
-    );
-    this.#mayWaitForBuffer &&= !(this.#pause?.isPressed ?? false);
+    this.#waitMs -= this.#pause?.waitedMs ?? 0;
+    this.#pause = this.#paused.pause(this.#response, this.#handler, this.#waitMs);
   }
 
   #end(): void {

@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { Budget } from '../../../../src/worker/accumulator/budget.ts';
+import { BudgetShare } from '../../../../src/worker/accumulator/budget-share.ts';
 import { PausedBodies, readBody } from '../../../../src/worker/ingress/http/body-reader.ts';
 import { BodyTimeouts } from '../../../../src/worker/ingress/http/body-timeouts.ts';
 import { markChunked } from '../../../../src/worker/ingress/http/framing.ts';
@@ -21,7 +22,7 @@ afterEach(() => timeouts.close());
 
 /** A request whose chunks arrive when the test sends them. */
 class Request extends FakeResponse {
-  readonly budget = new Budget(4 * MIB);
+  readonly budget: Budget | BudgetShare;
   readonly turn = {
     spent: false,
     overlong: false,
@@ -33,7 +34,7 @@ class Request extends FakeResponse {
     },
     afterTurn: (next: () => void) => setImmediate(next),
   };
-  readonly pausing = new PausedBodies(this.budget, this.turn);
+  readonly pausing: PausedBodies;
   complete: string | undefined;
   skipped: number | undefined;
   tooLarge = 0;
@@ -44,8 +45,16 @@ class Request extends FakeResponse {
   /** It disconnected before its body was complete. */
   disconnected = 0;
 
-  constructor(encoding = '', memory = new InputMemory(64 * MIB)) {
+  /** @param own the part of `whole` that its events use */
+  constructor(
+    encoding = '',
+    memory = new InputMemory(64 * MIB),
+    whole = new Budget(4 * MIB),
+    own: Budget | BudgetShare = whole,
+  ) {
     super();
+    this.budget = own;
+    this.pausing = new PausedBodies(whole, this.turn);
     markChunked(this, fakeRequest('POST', '/events', { 'transfer-encoding': encoding }));
     readBody(this, this.pausing, timeouts, memory, {
       isPressed: () => this.budget.underPressure,
@@ -175,7 +184,7 @@ test('some of the waiting bodies resume in each turn, in order of arrival', asyn
   const requests = Array.from({ length: 3 * LIMITS.resumedBodies - 1 }, () => new Request());
   const [{ turn: shared, pausing }] = requests as [Request];
   shared.spent = true;
-  for (const request of requests) pausing.pause(request, false);
+  for (const request of requests) pausing.pause(request, { isPressed: () => false }, 0);
   const waiting = () => requests.map((request) => request.paused);
   for (let turns = 1; turns <= 3; turns++) {
     await turn();
@@ -187,7 +196,7 @@ test('some of the waiting bodies resume in each turn, in order of arrival', asyn
   }
 });
 
-test('a body waits for the buffer once, for a limited time', (t) => {
+test('a body waits for the buffer for a limited time in all', (t) => {
   const request = new Request();
   request.press();
   request.part('a');
@@ -198,6 +207,43 @@ test('a body waits for the buffer once, for a limited time', (t) => {
   request.part('b');
   assert(!request.paused);
   assert.equal(request.pauses, 1);
+});
+
+test('a body in several parts waits for the buffer again, as long as it has time left', (t) => {
+  const request = new Request();
+  for (const text of ['a', 'b', 'c']) {
+    const relieve = request.press();
+    request.part(text);
+    assert(request.paused, text);
+    relieve();
+    assert(!request.paused, text);
+  }
+  request.press();
+  request.part('d');
+  t.mock.timers.tick(LIMITS.bodyPauseMs);
+  assert(!request.paused);
+  request.part('e', true);
+  assert.equal(request.complete, 'abcde');
+});
+
+test('the relief of another topic does not resume a body: it waits for its own', () => {
+  const budget = new Budget(64 * MIB);
+  const [own, other] = [new BudgetShare(budget, 0.5), new BudgetShare(budget, 0.5)];
+  const memory = new InputMemory(64 * MIB);
+  const request = new Request('', memory, budget, own);
+  const press = (share: BudgetShare) => {
+    while (!share.underPressure) assert(share.charge(KIB));
+  };
+  press(own);
+  press(other);
+  request.part('a');
+  assert(request.paused);
+  other.release(other.usedBytes);
+  press(other);
+  assert(own.underPressure && request.paused, 'only the other topic had relief');
+  own.release(own.usedBytes);
+  assert(!request.paused);
+  assert.equal(request.resumes, 1);
 });
 
 test('data read before the pause may end the body: the connection does not stay paused', () => {
