@@ -13,7 +13,7 @@ import type { Stream } from './streams/stream.ts';
 const ANY_OBJECT: JsonObject = { type: 'object' };
 
 /**
- * @param active streams of which the page may choose one
+ * @param active streams that the page may choose from
  * @param outage the current outage of Kafka
  */
 export function pageSettings(

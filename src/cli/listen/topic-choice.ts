@@ -74,7 +74,7 @@ async function readStreams(config: Config, path: string): Promise<StreamFile> {
     import('../../streams/parse.ts'),
     import('../../streams/rules.ts'),
   ]);
-  const unread = { checkSchema: () => [], schemaSha256: () => undefined };
+  const unread = () => ({ text: '', warnings: [] });
   const context = { ...streamFileContext(config, unread), authenticates: true };
   try {
     return loadStreamFile(path, context).file;

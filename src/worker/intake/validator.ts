@@ -8,6 +8,7 @@ import { boundedMessage, EXIT, StartError, systemReason } from '../../common/err
 import type { JsonObject } from '../../common/json-object.ts';
 import { textOf } from '../../config/secret-files.ts';
 import { SETTINGS } from '../../config/settings.ts';
+import type { SchemaSource } from '../../streams/stream-file.ts';
 import type { RequiredFields } from '../decoder/json/fast-validator.ts';
 import { type Compiler, DRAFTS, type Draft, draftOf, OPTIONS } from './drafts.ts';
 import { explain, explainSchema } from './explain.ts';
@@ -59,8 +60,11 @@ export function loadValidator(
  * @param isDeclared whether a stream file declares the stream
  * @throws StartError as {@link loadValidator}
  */
-export function readStreamSchema(schemaPath: string | undefined, isDeclared: boolean): JsonObject {
-  if (schemaPath !== undefined) return compileSetting(schemaPath, EVENT_SCHEMA).schema;
+export function readStreamSchema(
+  source: SchemaSource | undefined,
+  isDeclared: boolean,
+): JsonObject {
+  if (source !== undefined) return compileSetting(source.file, EVENT_SCHEMA, source.text).schema;
   const schema = isDeclared ? { type: 'object' } : BUILT_IN_SCHEMA;
   return { $schema: draftOf(undefined)?.id, ...schema };
 }

@@ -68,7 +68,7 @@ function specified(
   const open: Access = areDeclared && spec.access === 'open' ? 'any' : 'keyed';
   return {
     name: spec.name,
-    schema: inlineSchema(readStreamSchema(spec.schemaFile, areDeclared)),
+    schema: inlineSchema(readStreamSchema(spec.schema, areDeclared)),
     access: authenticates ? open : 'none',
     acceptsPlain: spec.plain === 'accept',
     description: textOf(spec, config),
