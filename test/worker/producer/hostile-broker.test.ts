@@ -279,12 +279,14 @@ describe('against a hostile cluster', { concurrency: true, timeout: TIMEOUT_MS }
     });
 
     test('an expiring session is reauthenticated on the connection', async () => {
-      const sasl = { ...LOGIN, lifetimeMs: 150 };
+      // Long enough for a busy machine: a request just before the end would arrive after it.
+      const lifetimeMs = 600;
+      const sasl = { ...LOGIN, lifetimeMs };
       const cluster = await FakeCluster.start({ ...TWO, sasl });
       const pipeline = await Pipeline.start(cluster, { login: LOGIN });
       for (let round = 0; round < 4; round++) {
         await pipeline.exchange(0, `${round}`);
-        await sleep(200);
+        await sleep(lifetimeMs + 50);
       }
       assert.deepEqual(pipeline.errors, {});
       assert.deepEqual(cluster.partition(TOPIC, 0).values, ['0', '1', '2', '3']);
