@@ -108,7 +108,11 @@ export class CurrentStreams {
 
   /** A worker has exited or uses the current version. */
   gone(worker: number): void {
-    if (!this.#waiting.delete(worker) || this.#waiting.size > 0) return;
+    if (this.#waiting.delete(worker)) this.#logIfApplied();
+  }
+
+  #logIfApplied(): void {
+    if (this.#waiting.size > 0) return;
     const ms = Math.round(performance.now() - this.#changedAtMs);
     this.#options.log.write('info', { version: this.#version, ms }, 'streams reloaded');
   }
@@ -127,8 +131,7 @@ export class CurrentStreams {
       const loaded = await this.#options.load();
       if (loaded !== undefined) this.#loaded(loaded);
     } catch (error) {
-      if (!(error instanceof StartError)) throw error;
-      this.#failed(error);
+      this.#failed(error as Error);
     } finally {
       this.#isChecking = false;
     }
@@ -146,7 +149,7 @@ export class CurrentStreams {
     return Promise.all([...paths].map(signatureOf));
   }
 
-  #failed({ message: reason }: StartError): void {
+  #failed({ message: reason }: Error): void {
     if (reason === this.#failure) return;
     this.#failure = reason;
     const message = 'stream file reload failed, keeping the previous streams';
@@ -166,6 +169,7 @@ export class CurrentStreams {
     log.write('info', fields, 'streams changed');
     const message = { type: 'streams', version: this.#version, file: loaded.file } as const;
     this.#waiting = new Set(broadcast(message));
+    this.#logIfApplied();
     const topics = new Set(loaded.file.streams.map(({ topic }) => topic));
     for (const { topic } of before.streams) topics.delete(topic);
     topicsAdded([...topics]);
