@@ -43,7 +43,7 @@ function recordsOf(bytes: number): Buffer {
     const value = Buffer.from(eventText());
     const key = Buffer.from(`client-${batch.records % 50}`);
     batch.append(1_700_000_000_000 + batch.records, key, 0, key.length, value, 0, value.length);
-    batch.addOwner(PLAIN_OWNER, 1, 0, 0);
+    batch.addOwner(PLAIN_OWNER, 1, 0, 0, 0);
   }
   return batch.buffer.subarray(BATCH_HEADER_BYTES, batch.length);
 }

@@ -57,6 +57,7 @@ function variables(byWorker: boolean) {
     labelValues('job', 'forebay_build_info'),
     labelValues('instance', `forebay_build_info{${job}}`),
   ];
+  list.push(labelValues('stream', `forebay_stream_info{${job},instance=~"$instance"}`));
   if (!byWorker) return list;
   return [...list, labelValues('worker', `forebay_connections{${job},instance=~"$instance"}`)];
 }

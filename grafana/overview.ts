@@ -4,6 +4,7 @@ import { buffer } from './overview/buffer.ts';
 import { connections } from './overview/connections.ts';
 import { events } from './overview/events.ts';
 import { kafka } from './overview/kafka.ts';
+import { streams } from './overview/streams.ts';
 import { workers } from './overview/workers.ts';
 import { NONE_STORED, numbers } from './panels.ts';
 import { of, quantile, sumOfRates } from './queries.ts';
@@ -69,9 +70,9 @@ export function overview(): string {
     title: 'Forebay overview',
     description:
       'Throughput, loss and bottlenecks, in the order of an event’s path: connections, buffer, ' +
-      'Kafka, workers.',
+      'Kafka, workers. Series without a stream are of the whole instance.',
     byWorker: false,
     top: glance,
-    rows: [events, connections, buffer, kafka, workers],
+    rows: [events, streams, connections, buffer, kafka, workers],
   });
 }

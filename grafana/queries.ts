@@ -1,11 +1,19 @@
-/** PromQL of the panels, restricted to the selected instances. */
+/** PromQL of the panels, restricted to the selected instances and streams. */
+import { CATALOGUE } from '../src/metrics/catalogue.ts';
+import { labelNames } from '../src/metrics/series.ts';
 
 type Name = `forebay_${string}`;
 const INSTANCES = 'job=~"$job",instance=~"$instance"';
+const STREAMS = 'stream=~"$stream"';
+const byStream = new Set<string>(
+  CATALOGUE.filter((series) => labelNames(series).includes('stream')).map(({ name }) => name),
+);
 
-/** A series of the selected instances. @param labels additional PromQL matchers */
+/** A series of the selected instances and streams. @param labels additional PromQL matchers */
 export function of(name: Name, ...labels: readonly string[]): string {
-  return `${name}{${[INSTANCES, ...labels].join(',')}}`;
+  const stem = name.replace(/_(bucket|sum|count)$/, '');
+  const streams = byStream.has(stem) ? [STREAMS] : [];
+  return `${name}{${[INSTANCES, ...streams, ...labels].join(',')}}`;
 }
 
 /** A counter's increase per second. */
@@ -18,10 +26,11 @@ export function sumOfRates(name: Name, by: readonly string[] = []): string {
   return `sum${kept(by)}(${rate(name)})`;
 }
 
-/** Buffer use, 0 to 1; without slots whose worker has just died: they have no buffer. */
+/** Buffer use of the selected streams, 0 to 1; without slots whose worker has just died. */
 export function bufferShare(...labels: readonly string[]): string {
   const limit = of('forebay_buffer_limit_bytes', ...labels);
-  return `${of('forebay_buffer_bytes', ...labels)} / (${limit} > 0)`;
+  const used = `sum without (stream) (${of('forebay_buffer_bytes', ...labels)})`;
+  return `${used} / (${limit} > 0)`;
 }
 
 /** Ratio of two sums, such as a mean. No value if the divisor is 0. */

@@ -125,7 +125,7 @@ const buffer = {
       'In flight',
       'Accepted events that are not settled.',
       'short',
-      of('forebay_events_in_flight', WORKER),
+      `sum without (stream) (${of('forebay_events_in_flight', WORKER)})`,
     ),
     perWorker(
       'Oldest event',

@@ -1,5 +1,7 @@
 /** IPC messages between primary and workers (`serialization: 'advanced'`). */
 import type { KeyEntry, KeySet } from './api-keys/format.ts';
+import type { MetricSnapshot } from './metrics/counters.ts';
+import type { MetricSlots } from './metrics/slots.ts';
 import type { StreamFile } from './streams/stream-file.ts';
 
 /** State of one worker; the primary derives the instance's readiness from it. */
@@ -91,7 +93,11 @@ export interface OutageNotice {
 /** Messages from a worker. */
 export type ToPrimary =
   /** Metrics: every second, on a change of status, and as the last message. */
-  | { readonly type: 'snapshot'; readonly values: Float64Array; readonly status: WorkerStatus }
+  | {
+      readonly type: 'snapshot';
+      readonly metrics: MetricSnapshot;
+      readonly status: WorkerStatus;
+    }
   /**
    * The topic does not exist, or was recreated: the worker that administers topics must check it.
    */
@@ -134,9 +140,15 @@ export type ToWorker =
       readonly type: 'keys';
       readonly keys: readonly KeyEntry[] | undefined;
       readonly keySet: KeySet | undefined;
+      readonly slots: MetricSlots;
     }
   /** Streams of the stream file: before any other message, and when they have changed. */
-  | { readonly type: 'streams'; readonly version: number; readonly file: StreamFile }
+  | {
+      readonly type: 'streams';
+      readonly version: number;
+      readonly file: StreamFile;
+      readonly slots: MetricSlots;
+    }
   /**
    * Send `goaway`, settle, close, answer `drained`, exit; if repeated, only the deadline moves
    * closer.

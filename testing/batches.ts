@@ -8,6 +8,7 @@ import {
   readRecords,
 } from '../src/worker/accumulator/records.ts';
 import { Topic } from '../src/worker/accumulator/topic.ts';
+import { ANONYMOUS } from '../src/worker/admission/identity.ts';
 
 /** Content of a record. */
 export interface RecordInput {
@@ -31,7 +32,7 @@ export function topicOf(partitions: number, name = 'events'): Topic {
 export const PLAIN_OWNER: Owner = {
   plain: true,
   transport: 'ws',
-  identity: '',
+  identity: ANONYMOUS,
   accepted: () => {},
   settled: () => true,
   rejected: () => {},
@@ -45,7 +46,7 @@ export function appendEvent(
   value: Buffer,
   { timestamp = Date.now(), arrivalMs = performance.now(), event = 0 } = {},
 ): EventCode | undefined {
-  accumulator.beginFrame(PLAIN_OWNER, 1, timestamp, arrivalMs);
+  accumulator.beginFrame(PLAIN_OWNER, 1, timestamp, arrivalMs, 0);
   return accumulator.append(topic, event, value, 0, value.length, key);
 }
 
@@ -63,7 +64,7 @@ export function batchOf(
   for (const [index, { key, value, timestamp }] of records.entries()) {
     const [source, keyBytes] = [key ?? Buffer.alloc(0), key?.length ?? -1];
     batch.append(timestamp, source, 0, keyBytes, value, 0, value.length);
-    batch.addOwner(owner, 7, index, arrivalMs + index);
+    batch.addOwner(owner, 7, index, arrivalMs + index, 0);
   }
   return batch;
 }

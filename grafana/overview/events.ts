@@ -73,6 +73,28 @@ export const events: Row = {
       queries: [{ expr: sumOfRates('forebay_events_without_key_total'), legend: 'without a key' }],
     }),
     lines({
+      title: 'Events by API key',
+      description:
+        'Results of the events of each key; jwt: of all tokens; other: of the keys without a ' +
+        'series of their own.',
+      unit: 'eps',
+      empty: 'no API keys and tokens, or no scrape in this time',
+      queries: [
+        {
+          expr: sumOfRates('forebay_key_events_total', ['key', 'result']),
+          legend: '{{key}}: {{result}}',
+        },
+      ],
+    }),
+    lines({
+      title: 'Bytes by API key',
+      description: 'Bytes of the frames and bodies of each key.',
+      unit: 'Bps',
+      stacked: true,
+      empty: 'no API keys and tokens, or no scrape in this time',
+      queries: [{ expr: sumOfRates('forebay_key_bytes_total', ['key']), legend: '{{key}}' }],
+    }),
+    lines({
       title: 'Lost with a worker',
       description: 'In flight in a worker that died. Clients that wait for acks resend them.',
       unit: 'eps',

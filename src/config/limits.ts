@@ -91,6 +91,8 @@ export const LIMITS = {
   /** Part of the buffer that stuck topics leave to others, in equal parts for each of `streams`
    * topics: 128 KiB each with the default buffer. */
   guaranteedShare: 1 / 8,
+  /** API keys with series of their own in the metrics. */
+  meteredKeys: 256,
   /** Stream file: its size, its values including those that aliases repeat, and their depth, since
    * a short text can describe gigabytes; values of a stream's `match` and fields of its key, which
    * each event is compared with; errors reported for a file. */

@@ -1,57 +1,23 @@
 /**
- * All series. Invariant: labels take values from fixed sets only, so that no client can create a
- * series. The workers' memory layout, the primary's registry and docs/metrics.md derive from it.
+ * All series. Invariant: labels take values from fixed sets only, or from files of the operator, so
+ * that no client can create a series. The workers' memory layout, the primary's registry and
+ * docs/metrics.md derive from it.
  */
 import { eventCodes, requestCodes, retryCodes, streamCodes } from '../common/errors.ts';
+import { seconds, stageSeconds } from './buckets.ts';
+import {
+  CLOSE_REASONS,
+  KEY_RESULTS,
+  LANE_STATES,
+  PRODUCE_ERROR_CLASSES,
+  RELOAD_RESULTS,
+  STAGES,
+  WORKER_CAUSES,
+  WORKER_STATES,
+} from './labels.ts';
 import type { Series } from './series.ts';
 
 const transport = { name: 'transport', values: ['ws', 'http'] } as const;
-const seconds = [
-  0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
-] as const;
-/** Decoding a frame takes microseconds. */
-const stageSeconds = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, ...seconds] as const;
-
-/** Classes of failed attempts to store a batch, by the producer's next step. */
-export const PRODUCE_ERROR_CLASSES = [
-  'connection',
-  'request_timeout',
-  'unknown',
-  'not_appended',
-  'timestamp',
-  'poison',
-  'sequence',
-  'duplicate_sequence',
-  'refused_by_policy',
-  'unexpected',
-  'missing_partition',
-] as const;
-export type ProduceErrorClass = (typeof PRODUCE_ERROR_CLASSES)[number];
-
-export const LANE_STATES = ['empty', 'filling', 'in_flight', 'retrying', 'unknown'] as const;
-export type LaneStateName = (typeof LANE_STATES)[number];
-
-export const CLOSE_REASONS = [
-  'normal',
-  'lost',
-  'idle',
-  'credit_exceeded',
-  'slow_consumer',
-  'flooding',
-  'memory_short',
-  'unauthorized',
-  'restart',
-  'age',
-  'stream',
-] as const;
-export type CloseReason = (typeof CLOSE_REASONS)[number];
-
-/** Stages of an event's path, in order. */
-export const STAGES = ['decode', 'lane', 'produce', 'ack'] as const;
-
-export const WORKER_STATES = ['starting', 'ready', 'draining', 'dead'] as const;
-export const WORKER_CAUSES = ['crash', 'hang'] as const;
-
 export const CATALOGUE = [
   {
     name: 'forebay_events_received_total',
@@ -60,6 +26,7 @@ export const CATALOGUE = [
     help: 'Events received from clients, valid or not.',
     from: 'sum',
     label: transport,
+    slots: 'stream or none',
   },
   {
     name: 'forebay_received_bytes_total',
@@ -75,6 +42,7 @@ export const CATALOGUE = [
     unit: 'events',
     help: 'Events that Kafka confirmed with acks=all before any rejection was sent.',
     from: 'sum',
+    slots: 'stream',
   },
   {
     name: 'forebay_events_without_key_total',
@@ -91,6 +59,7 @@ export const CATALOGUE = [
     unit: 'events',
     help: 'Events stored after the client got timeout; also counted as refused or dropped.',
     from: 'sum',
+    slots: 'stream',
   },
   {
     name: 'forebay_events_refused_total',
@@ -99,6 +68,7 @@ export const CATALOGUE = [
     help: 'Events rejected with a response to the client, and invalid events of plain clients.',
     from: 'sum',
     label: { name: 'reason', values: eventCodes },
+    slots: 'stream or none',
   },
   {
     name: 'forebay_events_dropped_total',
@@ -107,6 +77,7 @@ export const CATALOGUE = [
     help: 'Valid events of plain clients that were lost.',
     from: 'sum',
     label: { name: 'reason', values: retryCodes },
+    slots: 'stream or none',
   },
   {
     name: 'forebay_events_lost_total',
@@ -115,6 +86,7 @@ export const CATALOGUE = [
     help: 'Events in flight in a worker that died, as of its last report; Kafka may have them.',
     from: 'primary',
     label: { name: 'cause', values: WORKER_CAUSES },
+    slots: 'stream',
   },
   {
     name: 'forebay_events_in_flight',
@@ -122,6 +94,7 @@ export const CATALOGUE = [
     unit: 'events',
     help: 'Events accepted and not settled yet, counted by walking the lanes.',
     from: 'worker',
+    slots: 'stream',
   },
   {
     name: 'forebay_events_unaccounted',
@@ -129,13 +102,36 @@ export const CATALOGUE = [
     unit: 'events',
     help: 'received - stored - refused - dropped - lost - in flight. Anything but 0 is a defect.',
     from: 'primary',
+    slots: 'stream or none',
+  },
+  {
+    name: 'forebay_key_events_total',
+    type: 'counter',
+    unit: 'events',
+    help:
+      'Events by API key and result. jwt: of all tokens; other: of the keys without a series of ' +
+      'their own.',
+    from: 'sum',
+    slots: 'key',
+    label: { name: 'result', values: KEY_RESULTS },
+  },
+  {
+    name: 'forebay_key_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: 'Bytes of the frames and bodies that contained events, by API key.',
+    from: 'sum',
+    slots: 'key',
   },
   {
     name: 'forebay_buffer_bytes',
     type: 'gauge',
     unit: 'bytes',
-    help: 'Buffer usage: lanes, batches in flight, copies in requests, rejections.',
+    help:
+      'Buffer usage: lanes and batches in flight by stream, a batch of several streams by their ' +
+      'events; (none): copies in requests and rejections.',
     from: 'worker',
+    slots: 'stream or none',
   },
   {
     name: 'forebay_buffer_limit_bytes',
@@ -241,6 +237,7 @@ export const CATALOGUE = [
     help: 'Time from the arrival of an event until it is settled.',
     from: 'sum',
     buckets: seconds,
+    slots: 'stream',
   },
   {
     name: 'forebay_produce_duration_seconds',
@@ -288,9 +285,12 @@ export const CATALOGUE = [
     name: 'forebay_produce_errors_total',
     type: 'counter',
     unit: 'errors',
-    help: 'Failed attempts to store a batch.',
+    help:
+      'Failed attempts to store a batch; those of a topic with several streams count for the ' +
+      'first of them in the stream file.',
     from: 'sum',
     label: { name: 'class', values: PRODUCE_ERROR_CLASSES },
+    slots: 'stream',
   },
   {
     name: 'forebay_producer_resets_total',
@@ -304,9 +304,33 @@ export const CATALOGUE = [
     name: 'forebay_lanes',
     type: 'gauge',
     unit: 'lanes',
-    help: 'Lanes (topic-partitions of a worker).',
+    help:
+      'Lanes (topic-partitions of a worker); those of a topic with several streams count for the ' +
+      'first of them in the stream file.',
     from: 'sum',
     label: { name: 'state', values: LANE_STATES },
+    slots: 'stream',
+  },
+  {
+    name: 'forebay_stream_info',
+    type: 'gauge',
+    help: 'Always 1; labels give topic and owner of each stream, for joins.',
+    from: 'primary',
+    openLabels: ['stream', 'topic', 'owner'],
+  },
+  {
+    name: 'forebay_streams_version',
+    type: 'gauge',
+    help: 'Version of the stream file in use, from 1 with each change on; 0 = no stream file.',
+    from: 'primary',
+  },
+  {
+    name: 'forebay_streams_reloads_total',
+    type: 'counter',
+    unit: 'reloads',
+    help: 'Changed stream files read by a running instance; rejected: the file has errors.',
+    from: 'primary',
+    label: { name: 'result', values: RELOAD_RESULTS },
   },
   {
     name: 'forebay_workers',

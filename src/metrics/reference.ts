@@ -1,6 +1,7 @@
 import { LIMITS } from '../config/limits.ts';
 import { CATALOGUE } from './catalogue.ts';
 import { labelNames, type Series } from './series.ts';
+import { JWT_KEYS, NO_STREAM, OTHER_KEYS } from './slots.ts';
 
 /** Returns the reference table of all metrics: the text of docs/metrics.md. */
 export function metricsMarkdown(): string {
@@ -8,7 +9,8 @@ export function metricsMarkdown(): string {
     const { name, type, unit = '', help } = series;
     return `| \`${name}\` | ${type} | ${unit} | ${labels(series)} | ${help} |`;
   });
-  const { busyMs, idleMs } = LIMITS.loopCheck;
+  const { loopCheck, streams, meteredKeys } = LIMITS;
+  const { busyMs, idleMs } = loopCheck;
   const buckets = (CATALOGUE as readonly Series[])
     .filter((series) => series.buckets !== undefined)
     .map(({ name, buckets }) => `* \`${name}\`: ${buckets?.join(', ')}`);
@@ -21,7 +23,18 @@ decrease during the lifetime of the primary, even if workers die.
 This page is generated from \`src/metrics/catalogue.ts\` by \`make docs\`; a test checks it.
 
 Invariant at rest: received = stored + refused + dropped + lost + in flight. The difference is
-\`forebay_events_unaccounted\`.
+\`forebay_events_unaccounted\`. It holds for each stream.
+
+\`stream\` is a name in the stream file ([streams.md](streams.md)); without one it is \`default\`.
+Events that are rejected before they have a stream count as \`${NO_STREAM}\`: those of an unknown
+stream, and where the event names its stream, those that are no JSON object, or above the rate of
+their sender. No client can create a series. The series of a stream exist from the start, or from
+the reload that adds it. They stay when the stream is removed, until the primary exits, which
+accepts up to ${streams} different streams during that time.
+
+\`key\` is the name of an API key in FOREBAY_KEYS_FILE. Keys beyond the first ${meteredKeys} names
+count as \`${OTHER_KEYS}\`, all tokens as \`${JWT_KEYS}\`; so does a key with one of these two names.
+There are no such series without keys and tokens.
 
 | metric | type | unit | labels | meaning |
 |---|---|---|---|---|

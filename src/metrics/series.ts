@@ -12,6 +12,7 @@ export type Unit =
   | 'resets'
   | 'lanes'
   | 'workers'
+  | 'reloads'
   | 'restarts';
 
 export interface Series {
@@ -24,6 +25,11 @@ export interface Series {
   readonly from: 'sum' | 'worker' | 'primary';
   /** The greater value of two workers in one slot counts: it is not additive. */
   readonly greatest?: true;
+  /**
+   * A label with the streams or API keys of the instance. `stream`: only streams; `stream or none`:
+   * also `(none)`, for what belongs to no stream.
+   */
+  readonly slots?: 'stream' | 'stream or none' | 'key';
   readonly label?: { readonly name: string; readonly values: readonly string[] };
   /** Labels whose values are known only at run time. */
   readonly openLabels?: readonly string[];
@@ -31,7 +37,14 @@ export interface Series {
   readonly buckets?: readonly number[];
 }
 
+/** Returns the name of the label of a series' slots; undefined = it has none. */
+export function slotLabel({ slots }: Series): 'stream' | 'key' | undefined {
+  return slots === 'stream or none' ? 'stream' : slots;
+}
+
 /** Returns the names of the labels that an operator sees, in order. */
-export function labelNames({ from, label, openLabels = [] }: Series): string[] {
-  return [...(from === 'worker' ? ['worker'] : []), ...openLabels, ...(label ? [label.name] : [])];
+export function labelNames(series: Series): string[] {
+  const { from, label, openLabels = [] } = series;
+  const worker = from === 'worker' ? ['worker'] : [];
+  return [...worker, slotLabel(series) ?? [], ...openLabels, label?.name ?? []].flat();
 }

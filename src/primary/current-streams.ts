@@ -9,6 +9,8 @@ import { describeStreams, type StreamsDescription } from '../streams/description
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile, StreamSpec } from '../streams/stream-file.ts';
 import type { DeferredLog } from './deferred-log.ts';
+import type { SlotAssignment } from './slot-assignment.ts';
+import type { StreamMetrics } from './stream-metrics.ts';
 
 type StreamsMessage = ToWorker & { readonly type: 'streams' };
 
@@ -20,6 +22,9 @@ export interface CurrentStreamsOptions {
   /** Loads the file, and whatever it depends on. @throws StartError if it is unusable */
   readonly load: () => Promise<LoadedStreamFile | undefined>;
   readonly log: DeferredLog;
+  /** Assigns slots of the metrics to the streams. */
+  readonly slots: SlotAssignment;
+  readonly metrics: StreamMetrics;
   /** Sends a version to all workers. @returns the workers */
   readonly broadcast: (message: StreamsMessage) => readonly number[];
   /** Called with topics that the previous version does not have, after the broadcast. */
@@ -31,6 +36,7 @@ export interface CurrentStreamsOptions {
  * file and its schemas for changes. Invalid ones leave the streams unchanged.
  */
 export class CurrentStreams {
+  readonly metrics: StreamMetrics;
   readonly #options: CurrentStreamsOptions;
   #file: StreamFile | undefined;
   #version = 1;
@@ -46,11 +52,17 @@ export class CurrentStreams {
   constructor(options: CurrentStreamsOptions) {
     this.#options = options;
     this.#file = options.file;
+    this.metrics = options.metrics;
   }
 
   /** Message that a worker waits for at its start; undefined without a stream file. */
   get message(): StreamsMessage | undefined {
-    return this.#file && { type: 'streams', version: this.#version, file: this.#file };
+    return this.#file && this.#messageOf(this.#file);
+  }
+
+  #messageOf(file: StreamFile): StreamsMessage {
+    const { current: slots } = this.#options.slots;
+    return { type: 'streams', version: this.#version, file, slots };
   }
 
   /** Names of the streams; undefined without a stream file. */
@@ -152,6 +164,7 @@ export class CurrentStreams {
   #failed({ message: reason }: Error): void {
     if (reason === this.#failure) return;
     this.#failure = reason;
+    this.metrics.rejected();
     const message = 'stream file reload failed, keeping the previous streams';
     this.#options.log.write('error', { reason }, message);
   }
@@ -160,15 +173,16 @@ export class CurrentStreams {
     this.#failure = undefined;
     const before = this.#file;
     if (before === undefined || JSON.stringify(before) === JSON.stringify(loaded.file)) return;
+    const { log, broadcast, topicsAdded, slots } = this.#options;
+    slots.assignStreams(loaded.file.streams.map(({ name }) => name));
     this.#file = loaded.file;
     this.#version++;
+    this.metrics.applied(this.#version, loaded.file);
     this.#changedAtMs = performance.now();
     this.logWarnings(loaded);
-    const { log, broadcast, topicsAdded } = this.#options;
     const fields = { version: this.#version, ...changesOf(before, loaded.file) };
     log.write('info', fields, 'streams changed');
-    const message = { type: 'streams', version: this.#version, file: loaded.file } as const;
-    this.#waiting = new Set(broadcast(message));
+    this.#waiting = new Set(broadcast(this.#messageOf(loaded.file)));
     this.#logIfApplied();
     const topics = new Set(loaded.file.streams.map(({ topic }) => topic));
     for (const { topic } of before.streams) topics.delete(topic);

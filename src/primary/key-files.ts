@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
 import type { DeferredLog } from './deferred-log.ts';
+import { SlotAssignment } from './slot-assignment.ts';
 
 type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile'>;
 type KeysMessage = ToWorker & { readonly type: 'keys' };
@@ -19,27 +20,41 @@ export class KeyFiles {
   readonly #keys: WatchedFile<readonly KeyEntry[]> | undefined;
   readonly #keySet: WatchedFile<KeySet> | undefined;
   readonly #broadcast: (message: KeysMessage) => void;
+  readonly #slots: SlotAssignment;
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * Reads the files.
    * @param broadcast receives the keys when they have changed
+   * @param slots assigns slots of the metrics to their names
    * @throws StartError if one is unreadable (exit code 1) or invalid (exit code 2)
    */
-  constructor(settings: Settings, log: DeferredLog, broadcast: (message: KeysMessage) => void) {
+  constructor(
+    settings: Settings,
+    log: DeferredLog,
+    broadcast: (message: KeysMessage) => void,
+    slots = new SlotAssignment(),
+  ) {
     this.#log = log;
+    this.#slots = slots;
     this.#broadcast = broadcast;
     const { keysFile, jwtJwksFile } = settings;
     [this.#keys, this.#keySet] = attemptAll(
       () => this.#watch<readonly KeyEntry[]>('FOREBAY_KEYS_FILE', keysFile, parseKeys),
       () => this.#watch('FOREBAY_JWT_JWKS_FILE', jwtJwksFile, parseKeySet),
     );
+    this.#assignSlots();
   }
 
   /** Keys that a worker needs before it can authenticate clients; undefined = no files are set. */
   get message(): KeysMessage | undefined {
     const [keys, keySet] = [this.#keys?.value, this.#keySet?.value];
-    return keys === undefined && keySet === undefined ? undefined : { type: 'keys', keys, keySet };
+    if (keys === undefined && keySet === undefined) return undefined;
+    return { type: 'keys', keys, keySet, slots: this.#slots.current };
+  }
+
+  #assignSlots(): void {
+    this.#slots.assignKeys(this.#keys?.value.map(({ name }) => name) ?? []);
   }
 
   /** Starts polling for changes. */
@@ -67,6 +82,7 @@ export class KeyFiles {
       parse,
       changed: () => {
         this.#log.write('info', { setting: env }, 'key file reloaded');
+        this.#assignSlots();
         if (this.message !== undefined) this.#broadcast(this.message);
       },
       broken: (reason) => {

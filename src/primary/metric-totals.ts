@@ -6,10 +6,23 @@
  *
  * Monotonic values (counters, histograms) move from last to retired when a worker dies, so that the
  * sum never decreases. Gauges disappear with their worker; its events in flight become `lost`.
+ * "Slot" means a slot of workers here; those of the layout are named by the offset of their cells.
  */
 import assert from 'node:assert/strict';
-import { CATALOGUE, type SeriesName, WORKER_CAUSES } from '../metrics/catalogue.ts';
-import { cellCount, firstCell, LAYOUT_CELLS, seriesOf } from '../metrics/layout.ts';
+import { CATALOGUE, type SeriesName } from '../metrics/catalogue.ts';
+import type { MetricSnapshot } from '../metrics/counters.ts';
+import { WORKER_CAUSES } from '../metrics/labels.ts';
+import {
+  cellCount,
+  firstCell,
+  KEYS_START,
+  LAYOUT_CELLS,
+  STREAM_CELLS,
+  STREAM_SLOTS,
+  STREAMS_START,
+  seriesOf,
+  slotDistances,
+} from '../metrics/layout.ts';
 
 export type WorkerCause = (typeof WORKER_CAUSES)[number];
 
@@ -19,9 +32,12 @@ const isMaximum = new Uint8Array(LAYOUT_CELLS);
 for (const { name } of CATALOGUE) {
   const series = seriesOf(name);
   if (series.from === 'primary') continue;
-  const [first, end] = [firstCell(name), firstCell(name) + cellCount(series)];
-  if (series.type !== 'gauge') isCounter.fill(1, first, end);
-  if (series.greatest) isMaximum.fill(1, first, end);
+  for (const distance of slotDistances(series)) {
+    const first = firstCell(name) + distance;
+    const end = first + cellCount(series);
+    if (series.type !== 'gauge') isCounter.fill(1, first, end);
+    if (series.greatest) isMaximum.fill(1, first, end);
+  }
 }
 
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
@@ -29,7 +45,7 @@ const IN_FLIGHT = firstCell('forebay_events_in_flight');
 /** Contribution of one worker to the sum. */
 interface Part {
   readonly slot: Slot;
-  last: Float64Array;
+  readonly last: Float64Array;
   /** Time of the last report, by the clock; undefined = none yet. */
   atMs: number | undefined;
   dead: boolean;
@@ -47,7 +63,12 @@ export class MetricTotals {
   readonly #slots: readonly Slot[];
   /** Live workers, by id; late reports of others are ignored. */
   readonly #workers = new Map<number, Part>();
-  readonly #lost: Record<WorkerCause, number> = { crash: 0, hang: 0 };
+  /** By stream. */
+  readonly #lost: Record<WorkerCause, Float64Array> = {
+    crash: new Float64Array(STREAM_SLOTS),
+    hang: new Float64Array(STREAM_SLOTS),
+  };
+  #streams = 1;
   readonly #now: () => number;
 
   /**
@@ -79,12 +100,20 @@ export class MetricTotals {
     this.#workers.set(worker, part);
   }
 
+  /** Number of stream slots in use. */
+  get streams(): number {
+    return this.#streams;
+  }
+
   /** Stores a worker's report in the catalog's layout; ignores late ones of a dead worker. */
-  update(worker: number, values: Float64Array): void {
-    assert(values.length === LAYOUT_CELLS, 'primary and workers share one layout');
+  update(worker: number, { values, keyValues }: MetricSnapshot): void {
+    const streams = (values.length - STREAMS_START) / STREAM_CELLS;
+    assert(Number.isInteger(streams) && streams >= 1, 'primary and workers share one layout');
     const part = this.#workers.get(worker);
     if (part === undefined) return;
-    part.last = values;
+    part.last.set(values);
+    part.last.set(keyValues, KEYS_START);
+    this.#streams = Math.max(this.#streams, streams);
     part.atMs = this.#now();
     part.slot.atMs = part.atMs;
   }
@@ -96,11 +125,13 @@ export class MetricTotals {
   retire(worker: number, cause: WorkerCause): number {
     const part = this.#workers.get(worker);
     if (part === undefined) return 0;
-    const lost = part.last[IN_FLIGHT]!;
-    this.#lost[cause] += lost;
+    const lost = this.inFlight(worker);
+    for (let stream = 0; stream < this.#streams; stream++) {
+      this.#lost[cause][stream]! += part.last[IN_FLIGHT + stream * STREAM_CELLS]!;
+    }
     this.#workers.delete(worker);
     part.dead = true;
-    part.last = part.last.map((value, cell) => (isCounter[cell] === 1 ? value : 0));
+    for (let cell = 0; cell < LAYOUT_CELLS; cell++) if (isCounter[cell] === 0) part.last[cell] = 0;
     fold(part.slot);
     return lost;
   }
@@ -129,12 +160,18 @@ export class MetricTotals {
 
   /** Events in flight in a worker, by its last report. */
   inFlight(worker: number): number {
-    return this.#workers.get(worker)?.last[IN_FLIGHT] ?? 0;
+    const last = this.#workers.get(worker)?.last;
+    let sum = 0;
+    for (let stream = 0; last !== undefined && stream < this.#streams; stream++) {
+      sum += last[IN_FLIGHT + stream * STREAM_CELLS]!;
+    }
+    return sum;
   }
 
-  /** Events that were in flight in workers that died. */
-  lost(cause: WorkerCause): number {
-    return this.#lost[cause];
+  /** Events of a stream, or of all, that were in flight in workers that died. */
+  lost(cause: WorkerCause, stream?: number): number {
+    if (stream !== undefined) return this.#lost[cause][stream]!;
+    return this.#lost[cause].reduce((sum, lost) => sum + lost, 0);
   }
 
   /**
@@ -149,21 +186,31 @@ export class MetricTotals {
   }
 
   /**
-   * received - stored - refused - dropped - lost - in flight: 0 unless events are unaccounted for.
+   * received - stored - refused - dropped - lost - in flight of a stream: 0 unless events are
+   * unaccounted for.
    */
-  unaccounted(): number {
+  unaccountedOf(stream: number): number {
     return (
-      this.#sumOf('forebay_events_received_total') -
-      this.#sumOf('forebay_events_stored_total') -
-      this.#sumOf('forebay_events_refused_total') -
-      this.#sumOf('forebay_events_dropped_total') -
-      WORKER_CAUSES.reduce((sum, cause) => sum + this.#lost[cause], 0) -
-      this.sum(IN_FLIGHT)
+      this.#sumOf('forebay_events_received_total', stream) -
+      this.#sumOf('forebay_events_stored_total', stream) -
+      this.#sumOf('forebay_events_refused_total', stream) -
+      this.#sumOf('forebay_events_dropped_total', stream) -
+      WORKER_CAUSES.reduce((sum, cause) => sum + this.lost(cause, stream), 0) -
+      this.#sumOf('forebay_events_in_flight', stream)
     );
   }
 
-  #sumOf(name: SeriesName): number {
-    const first = firstCell(name);
+  /**
+   * Unaccounted events of all streams. Events that count for the wrong stream add up to 0: then
+   * those of the first stream concerned.
+   */
+  unaccounted(): number {
+    const each = Array.from({ length: this.#streams }, (_, stream) => this.unaccountedOf(stream));
+    return each.reduce((sum, one) => sum + one, 0) || (each.find((one) => one !== 0) ?? 0);
+  }
+
+  #sumOf(name: SeriesName, stream: number): number {
+    const first = firstCell(name) + stream * STREAM_CELLS;
     const end = first + cellCount(seriesOf(name));
     let total = 0;
     for (let cell = first; cell < end; cell++) total += this.sum(cell);

@@ -11,7 +11,6 @@
  *   SIGTERM, SIGINT, POST /drain      --> stop.ts: drain, deadline, exit code
  *   SIGHUP, POST /workers/restart     --> rolling-restart.ts: new workers, one by one
  */
-import type { Registry } from 'prom-client';
 import type { KeyEntry } from '../api-keys/format.ts';
 import { EXIT, StartError } from '../common/errors.ts';
 import { isLoopback } from '../common/ip-addresses.ts';
@@ -19,7 +18,8 @@ import { DEPRECATED_NODE_MAJORS, NODE_MAJORS, nodeMajor } from '../common/node-v
 import { type Config, requiresAuthentication } from '../config/config.ts';
 import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
-import type { OutageNotice, Readiness, ToPrimary, WorkerStatus } from '../ipc.ts';
+import type { OutageNotice, Readiness, ToPrimary, ToWorker, WorkerStatus } from '../ipc.ts';
+import { implicitStream } from '../streams/implicit-stream.ts';
 import type { LoadedStreamFile } from '../streams/parse.ts';
 import type { StreamFile } from '../streams/stream-file.ts';
 import { Admin } from './admin.ts';
@@ -39,7 +39,10 @@ import { ReadinessCheck, sameReadiness } from './readiness-check.ts';
 import { ReadinessLog } from './readiness-log.ts';
 import { RollingRestart } from './rolling-restart.ts';
 import { logReloadedSchema, logSchema } from './schema-log.ts';
+import { Scrape } from './scrape.ts';
+import { SlotAssignment } from './slot-assignment.ts';
 import { Stop } from './stop.ts';
+import { StreamMetrics } from './stream-metrics.ts';
 import { type Death, Supervisor } from './supervisor.ts';
 import { TopicAdminElection } from './topic-admin-election.ts';
 import { workerEnvironment } from './worker-env.ts';
@@ -80,6 +83,7 @@ export async function runPrimary(config: Config, options: PrimaryOptions): Promi
 class Primary {
   readonly #config: Config;
   readonly #options: PrimaryOptions;
+  readonly #slots: SlotAssignment;
   readonly #streams: CurrentStreams;
   readonly #log = new DeferredLog();
   readonly #totals: MetricTotals;
@@ -99,26 +103,29 @@ class Primary {
   readonly #statuses = new Map<number, WorkerStatus>();
   #readiness: Readiness;
   readonly #restarts: Record<WorkerCause, number> = { crash: 0, hang: 0 };
-  #registry: Promise<Registry> | undefined;
 
   constructor(config: Config, options: PrimaryOptions, streams: StreamFile | undefined) {
     this.#config = config;
     this.#options = options;
+    this.#slots = SlotAssignment.of(config, streams);
     this.#totals = new MetricTotals(config.workers);
     this.#supervisor = this.#createSupervisor(options.exec);
     const log = this.#log;
     const supervisor = this.#supervisor;
+    const broadcast = (message: ToWorker) => supervisor.broadcast(message);
     this.#streams = new CurrentStreams({
       file: streams,
       path: config.streamsFile,
       load: () => options.loadStreams(this.#keyFiles.message?.keys),
       log,
-      broadcast: (message) => supervisor.broadcast(message),
+      slots: this.#slots,
+      metrics: new StreamMetrics(streams ?? implicitStream(config), streams !== undefined),
+      broadcast,
       topicsAdded: (topics) => this.#topicAdmins.topicsAdded(topics),
     });
     const { eventTimeoutMs } = config;
     this.#outage = new Outage({ log, eventTimeoutMs, ended: () => this.#faultLog.forget() });
-    this.#keyFiles = new KeyFiles(config, log, (message) => supervisor.broadcast(message));
+    this.#keyFiles = new KeyFiles(config, log, broadcast, this.#slots);
     this.#readiness = this.#readinessCheck.update(this.#servingStatuses(), false);
     this.#liveness = new Liveness(config.workerTimeoutMs, (worker) => this.#killHung(worker));
     this.#topicAdmins = new TopicAdminElection((worker, topic) =>
@@ -146,11 +153,20 @@ class Primary {
         this.#updateReadiness();
       },
     });
+    const scrape = new Scrape(this.#totals, {
+      version: options.version,
+      transport: options.transport,
+      draining: () => this.#stop.announced,
+      workers: (state) => supervisor.count(state),
+      restarts: (cause) => this.#restarts[cause],
+      slots: this.#slots,
+      streams: this.#streams.metrics,
+    });
     this.#admin = new Admin({
       host: config.adminHost,
       hosts: config.adminHosts,
       token: readAdminToken(config),
-      metrics: () => this.#metrics(),
+      metrics: () => scrape.read(),
       readiness: () => this.#readiness,
       version: options.version,
       transport: options.transport,
@@ -277,7 +293,8 @@ class Primary {
     this.#liveness.received(worker);
     switch (message.type) {
       case 'snapshot':
-        this.#totals.update(worker, message.values);
+        this.#slots.check(message.metrics);
+        this.#totals.update(worker, message.metrics);
         this.#statuses.set(worker, message.status);
         this.#rollingRestart.status(worker, message.status);
         this.#outage.update(this.#servingStatuses());
@@ -370,21 +387,6 @@ class Primary {
     this.#outageNotice = outage;
     this.#supervisor.broadcast({ type: 'readiness', readiness, outage });
     this.#readinessLog.update(readiness);
-  }
-
-  async #metrics(): Promise<{ contentType: string; text: string }> {
-    // Loaded at the first scrape, since it would delay the start.
-    this.#registry ??= import('./registry.ts').then(({ buildRegistry }) =>
-      buildRegistry(this.#totals, {
-        version: this.#options.version,
-        transport: this.#options.transport,
-        draining: () => this.#stop.announced,
-        workers: (state) => this.#supervisor.count(state),
-        restarts: (cause) => this.#restarts[cause],
-      }),
-    );
-    const registry = await this.#registry;
-    return { contentType: registry.contentType, text: await registry.metrics() };
   }
 }
 

@@ -1,9 +1,13 @@
 /** Registry of /metrics: every series of the catalog, read from the totals at each scrape. */
 import { type Metric, Registry } from 'prom-client';
-import { CATALOGUE, type SeriesName, WORKER_CAUSES, WORKER_STATES } from '../metrics/catalogue.ts';
-import { cellOf } from '../metrics/layout.ts';
-import type { Series } from '../metrics/series.ts';
+import { CATALOGUE, type SeriesName } from '../metrics/catalogue.ts';
+import { RELOAD_RESULTS, WORKER_CAUSES, WORKER_STATES } from '../metrics/labels.ts';
+import { cellOf, KEY_CELLS, STREAM_CELLS, seriesOf } from '../metrics/layout.ts';
+import { type Series, slotLabel } from '../metrics/series.ts';
+import { NO_STREAM } from '../metrics/slots.ts';
 import type { MetricTotals, WorkerCause } from './metric-totals.ts';
+import type { LabelSlot, SlotAssignment } from './slot-assignment.ts';
+import type { StreamMetrics } from './stream-metrics.ts';
 import type { WorkerState } from './supervisor.ts';
 
 /** Values that only the primary knows. */
@@ -13,6 +17,8 @@ export interface PrimaryFacts {
   draining(): boolean;
   workers(state: WorkerState): number;
   restarts(cause: WorkerCause): number;
+  readonly slots: Pick<SlotAssignment, 'streams' | 'keys'>;
+  readonly streams: Pick<StreamMetrics, 'version' | 'infos' | 'reloads'>;
 }
 
 type Labels = Readonly<Record<string, string | number>>;
@@ -49,23 +55,55 @@ function reader(
   facts: PrimaryFacts,
 ): () => Value[] {
   if (series.from === 'primary') return () => primaryValues(name, totals, facts);
-  const cells = cellsOf(series, name);
+  const cells = () => inSlots(series, cellsOf(series, name), facts.slots);
   if (series.from === 'worker') {
     return () =>
-      cells.flatMap(({ labels, first }) =>
+      cells().flatMap(({ labels, first }) =>
         perWorker(totals, (slot) => totals.at(slot, first), labels),
       );
   }
   const { buckets } = series;
   if (buckets === undefined) {
-    return () => cells.map(({ labels, first }) => ({ labels, value: totals.sum(first) }));
+    return () => cells().map(({ labels, first }) => ({ labels, value: totals.sum(first) }));
   }
   return () =>
-    cells.flatMap(({ labels, first }) => histogramValues(name, labels, buckets, first, totals));
+    cells().flatMap(({ labels, first }) => histogramValues(name, labels, buckets, first, totals));
 }
 
-/** First cell of each value of the series' label; of the series, if it has none. */
-function cellsOf({ label }: Series, name: SeriesName): { labels: Labels; first: number }[] {
+interface LabeledCells {
+  readonly labels: Labels;
+  readonly first: number;
+}
+
+/** Returns the cells of each stream or key of the series. @param cells those of the first slot */
+function inSlots(
+  series: Series,
+  cells: readonly LabeledCells[],
+  slots: PrimaryFacts['slots'],
+): readonly LabeledCells[] {
+  const label = slotLabel(series);
+  if (label === undefined) return cells;
+  const [used, width] =
+    label === 'key' ? [slots.keys, KEY_CELLS] : [streamsOf(series, slots), STREAM_CELLS];
+  return used.flatMap(({ name, slot }) =>
+    cells.map(({ labels, first }) => ({
+      labels: { [label]: name, ...labels },
+      first: first + slot * width,
+    })),
+  );
+}
+
+/** Returns the streams that the series has values for. */
+function streamsOf(
+  { slots }: Series,
+  { streams }: Pick<PrimaryFacts['slots'], 'streams'>,
+): readonly LabelSlot[] {
+  if (slots === 'stream or none') return streams;
+  return streams.filter(({ name }) => name !== NO_STREAM);
+}
+
+/** First cell of each value of the series' label; of the series, if it has none; in slot 0. */
+function cellsOf({ label }: Series, name: SeriesName): LabeledCells[] {
   if (label === undefined) return [{ labels: {}, first: cellOf(name) }];
   return label.values.map((value) => ({
     labels: { [label.name]: value },
@@ -77,9 +115,26 @@ function cellsOf({ label }: Series, name: SeriesName): { labels: Labels; first: 
 function primaryValues(name: SeriesName, totals: MetricTotals, facts: PrimaryFacts): Value[] {
   switch (name) {
     case 'forebay_events_lost_total':
-      return WORKER_CAUSES.map((cause) => ({ labels: { cause }, value: totals.lost(cause) }));
+      return streamsOf(seriesOf(name), facts.slots).flatMap(({ name: stream, slot }) =>
+        WORKER_CAUSES.map((cause) => ({
+          labels: { stream, cause },
+          value: totals.lost(cause, slot),
+        })),
+      );
     case 'forebay_events_unaccounted':
-      return [{ labels: {}, value: totals.unaccounted() }];
+      return streamsOf(seriesOf(name), facts.slots).map(({ name: stream, slot }) => ({
+        labels: { stream },
+        value: totals.unaccountedOf(slot),
+      }));
+    case 'forebay_stream_info':
+      return facts.streams.infos.map((info) => ({ labels: { ...info }, value: 1 }));
+    case 'forebay_streams_version':
+      return [{ labels: {}, value: facts.streams.version }];
+    case 'forebay_streams_reloads_total':
+      return RELOAD_RESULTS.map((result) => ({
+        labels: { result },
+        value: facts.streams.reloads[result],
+      }));
     case 'forebay_workers':
       return WORKER_STATES.map((state) => ({ labels: { state }, value: facts.workers(state) }));
     case 'forebay_worker_restarts_total':

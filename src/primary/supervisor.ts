@@ -16,7 +16,7 @@ import cluster from 'node:cluster';
 import { backoffMs } from '../common/backoff.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToPrimary, ToWorker } from '../ipc.ts';
-import type { WORKER_STATES } from '../metrics/catalogue.ts';
+import type { WORKER_STATES } from '../metrics/labels.ts';
 import type { WorkerCause } from './metric-totals.ts';
 import { WORKER_SLOT, type WorkerEnvironment } from './worker-env.ts';
 import { type Ending, WorkerProcess } from './worker-process.ts';

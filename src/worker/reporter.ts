@@ -1,6 +1,7 @@
 import { LIMITS } from '../config/limits.ts';
 import type { ToPrimary, Waiting, WorkerStatus } from '../ipc.ts';
 import { type Counters, cell } from '../metrics/counters.ts';
+import { NO_STREAM_CELLS } from '../metrics/slots.ts';
 import type { Budget } from './accumulator/budget.ts';
 import type { Topic } from './accumulator/topic.ts';
 import type { Acknowledger } from './acknowledger/acknowledger.ts';
@@ -109,9 +110,9 @@ export class Reporter {
   #report(): number {
     const nowMs = performance.now();
     const waiting = this.#measure(nowMs);
-    // Sending copies the array; counting continues in the original.
-    const values = this.#counters.values;
-    void this.#send({ type: 'snapshot', values, status: this.#status(waiting, nowMs) });
+    // Sending copies the values.
+    const metrics = this.#counters.snapshot();
+    void this.#send({ type: 'snapshot', metrics, status: this.#status(waiting, nowMs) });
     return waiting.events;
   }
 
@@ -148,20 +149,32 @@ export class Reporter {
   /** Counts by walking the batches, not by adding and subtracting: so a leak shows up. */
   #measure(nowMs: number): Waiting {
     const { budget, producer, acknowledger, input, memory } = this.#parts;
+    const counters = this.#counters;
     let inFlight = 0;
+    let attributedBytes = 0;
     let oldestAtMs = nowMs;
     let oldestOpenAtMs = nowMs;
+    const addInFlight = (cells: number, events: number) => {
+      inFlight += events;
+      counters.add(IN_FLIGHT + cells, events);
+    };
+    counters.clearStreams(IN_FLIGHT);
+    counters.clearStreams(BUFFER);
     producer.walk((batch) => {
+      const eventBytes = batch.chargedBytes / batch.records;
+      batch.eachStream((cells, events) => {
+        const bytes = Math.floor(events * eventBytes);
+        attributedBytes += bytes;
+        counters.add(BUFFER + cells, bytes);
+      });
       oldestAtMs = Math.min(oldestAtMs, batch.openedAtMs);
       if (batch.answered) return;
-      inFlight += batch.records;
+      batch.eachStream(addInFlight);
       oldestOpenAtMs = Math.min(oldestOpenAtMs, batch.openedAtMs);
     });
-    inFlight -= acknowledger.lateEvents;
+    acknowledger.eachLate((cells, events) => addInFlight(cells, -events));
+    counters.add(BUFFER + NO_STREAM_CELLS, budget.usedBytes - attributedBytes);
     const { user, system } = process.cpuUsage();
-    const counters = this.#counters;
-    counters.set(IN_FLIGHT, inFlight);
-    counters.set(BUFFER, budget.usedBytes);
     counters.set(BUFFER_LIMIT, budget.limitBytes);
     counters.set(INPUT, input.bytes);
     counters.set(INPUT_LIMIT, input.limitBytes);

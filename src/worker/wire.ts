@@ -27,7 +27,7 @@ import { HttpHandler } from './ingress/http/http-handler.ts';
 import type { PageSettings } from './ingress/http/page-response.ts';
 import { Slicer } from './ingress/slicer.ts';
 import { WebSocketHandler } from './ingress/websocket/websocket-handler.ts';
-import { Intake } from './intake/intake.ts';
+import { Intake, type RejectionListener } from './intake/intake.ts';
 import { InputMemory } from './overload/input-memory.ts';
 import type { MemoryLimit } from './overload/memory-limit.ts';
 import { TurnBudget } from './overload/turn-budget.ts';
@@ -131,7 +131,8 @@ export function wireIntake(
     (batch) => accumulator.release(batch),
     log,
   );
-  const intake = new Intake(accumulator, (...rejection) => acknowledger.reject(...rejection));
+  const reject: RejectionListener = (...rejection) => acknowledger.reject(...rejection);
+  const intake = new Intake(accumulator, counters, reject);
   const table = createStreams(declarations, { budget, topics }, maxFrameBytes, reporting);
   return { acknowledger, intake, streams: new ActiveStreams(table) };
 }

@@ -1,4 +1,7 @@
-/** Life cycle of a worker process: start, messages of the primary, drain. */
+/**
+ * Life cycle of a worker process: start, messages of the primary, drain. Invariant: it listens only
+ * with its streams and keys, and exits only once every event is settled or the deadline has passed.
+ */
 
 import { EXIT, StartError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
@@ -36,6 +39,7 @@ import {
   type Ingress,
   type IntakeStages,
   type KafkaConnection,
+  type Reporting,
   wireBuffer,
   wireIngress,
   wireIntake,
@@ -59,18 +63,24 @@ export async function runWorker(config: Config): Promise<void> {
   process.on('disconnect', () => process.exit(EXIT.failed));
   const log = createLogger(config, `worker ${process.env.FOREBAY_WORKER_SLOT}`);
   const inbox = new Inbox();
-  const declarations = await receiveStreams(config, inbox);
+  const counters = new Counters();
+  const declarations = await receiveStreams(config, inbox, counters);
   const authenticator = await createAuthenticator(config, log);
   const transport = await loadTransport(config.transport);
-  await new Worker(config, declarations, log, authenticator, transport).start(inbox);
+  await new Worker(config, declarations, { counters, log }, authenticator, transport).start(inbox);
 }
 
 /** Receives the streams of the stream file; without one, returns that of the settings. */
-async function receiveStreams(config: Config, inbox: Inbox): Promise<StreamDeclarations> {
+async function receiveStreams(
+  config: Config,
+  inbox: Inbox,
+  counters: Counters,
+): Promise<StreamDeclarations> {
   if (config.streamsFile === undefined) return { file: implicitStream(config), areDeclared: false };
   await sendToPrimary({ type: 'hello' });
-  const { file, version } = await inbox.first('streams');
+  const { file, version, slots } = await inbox.first('streams');
   await sendToPrimary({ type: 'streamsApplied', version, failure: undefined });
+  counters.assign(slots);
   return { file, areDeclared: true };
 }
 
@@ -86,6 +96,7 @@ class Worker {
   readonly #producer: Producer;
   readonly #ingress: Ingress;
   readonly #listener: Listener;
+  readonly #counters: Counters;
   readonly #reportsPartial: boolean;
   readonly #reporter: Reporter;
   readonly #memory: MemoryLimit;
@@ -101,15 +112,16 @@ class Worker {
   constructor(
     config: Config,
     declarations: StreamDeclarations,
-    log: Logger,
+    { counters, log }: Pick<Reporting, 'counters' | 'log'>,
     authenticator: Authenticator,
     transport: Transport,
   ) {
     this.#config = config;
+    this.#counters = counters;
     this.#declarations = declarations;
     this.#log = log;
     this.#authenticator = authenticator;
-    const reporting = { counters: new Counters(), log, faults: this.#faults };
+    const reporting = { counters, log, faults: this.#faults };
     const buffer = wireBuffer(config, {
       streams: declarations.file.streams,
       areDeclared: declarations.areDeclared,
@@ -186,6 +198,7 @@ class Worker {
 
   /** Applies new keys to authentication; starts listening with the first ones. */
   async #applyKeys(message: ToWorker & { readonly type: 'keys' }): Promise<void> {
+    this.#counters.assign(message.slots);
     this.#authenticator.setKeys(message);
     this.#ingress.webSocket.checkIdentities();
     if (this.#listens || this.#drainEndMs !== undefined) return;
@@ -198,7 +211,12 @@ class Worker {
   }
 
   /** Switches to another version of the stream file. */
-  async #applyStreams({ version, file }: ToWorker & { readonly type: 'streams' }): Promise<void> {
+  async #applyStreams({
+    version,
+    file,
+    slots,
+  }: ToWorker & { readonly type: 'streams' }): Promise<void> {
+    this.#counters.assign(slots);
     this.#declarations = { file, areDeclared: true };
     try {
       if (!(await this.#reload.apply(file))) return;

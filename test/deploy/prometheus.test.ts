@@ -77,7 +77,7 @@ test('every alert says what is wrong and what to do, and has a runbook section',
 test('rules query existing series', () => {
   const known = new Set<string>(CATALOGUE.map(({ name }) => name));
   for (const { expr } of [...rulesOf('recording.yml'), ...alerts]) {
-    const recorded = expr.replaceAll(/instance:\w+(:\w+)?/g, '');
+    const recorded = expr.replaceAll(/\b(instance|stream):\w+(:\w+)?/g, '');
     assert.deepEqual(
       seriesIn(recorded).filter((name) => !known.has(name)),
       [],

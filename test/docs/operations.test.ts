@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { eventCodes, requestCodes } from '../../src/common/errors.ts';
-import { PRODUCE_ERROR_CLASSES } from '../../src/metrics/catalogue.ts';
+import { PRODUCE_ERROR_CLASSES } from '../../src/metrics/labels.ts';
 import { DASHBOARDS, panelsOf } from '../support/dashboards.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

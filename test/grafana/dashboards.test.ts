@@ -76,7 +76,8 @@ for (const [name, dashboard] of DASHBOARDS) {
         [source?.type, source?.name, source?.label, source?.query],
         ['datasource', 'datasource', 'Data source', 'prometheus'],
       );
-      const names = name.includes('workers') ? ['job', 'instance', 'worker'] : ['job', 'instance'];
+      const names = ['job', 'instance', 'stream'];
+      if (name.includes('workers')) names.push('worker');
       assert.deepEqual(
         choices.map((choice) => choice.name),
         names,
@@ -148,9 +149,11 @@ for (const [name, dashboard] of DASHBOARDS) {
         assert(legendFormat.length > 0, expr);
         const [, by] =
           expr.match(/^(?:histogram_quantile\([^,]+, )?(?:sum|max) by \(([^)]*)\)/) ?? [];
-        const aggregated = /^(sum|max|histogram_quantile)\b/.test(expr);
+        const [, without] = expr.match(/^sum without \(([^)]*)\)/) ?? [];
+        const aggregated = /^(sum(?! without)|max|histogram_quantile)\b/.test(expr);
         for (const [, label] of legendFormat.matchAll(/\{\{(\w+)\}\}/g)) {
-          const kept = by?.split(', ').includes(label!) ?? !aggregated;
+          const isOut = without?.split(', ').includes(label!) ?? aggregated;
+          const kept = by?.split(', ').includes(label!) ?? !isOut;
           assert(kept, `${legendFormat}: ${expr}`);
         }
       }
@@ -182,7 +185,7 @@ test('the first row of the overview: throughput, dropped and refused, acknowledg
   const rows = panels
     .filter(({ type }) => type === 'row')
     .map(({ title }) => title.split(/[ :]/)[0]);
-  assert.deepEqual(rows, ['Events', 'Connections', 'Buffer', 'Kafka', 'Workers']);
+  assert.deepEqual(rows, ['Events', 'Streams', 'Connections', 'Buffer', 'Kafka', 'Workers']);
 });
 
 function* cells({ x, y, w, h }: Dashboard['panels'][number]['gridPos']): Generator<string> {

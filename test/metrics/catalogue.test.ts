@@ -55,7 +55,7 @@ test('labels are separate words, with values from a fixed and short list', () =>
       assert(!RESERVED.includes(name), `${series.name}: ${name}`);
     }
     const values = series.label?.values ?? ['-'];
-    assert(values.length > 0 && values.length <= 20, `${series.name}: ${values.length} values`);
+    assert(values.length > 0 && values.length <= 24, `${series.name}: ${values.length} values`);
     assert.equal(new Set(values).size, values.length, series.name);
     for (const value of series.label?.values ?? []) assert.match(value, /^[a-z0-9_]+$/);
   }

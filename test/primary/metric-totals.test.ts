@@ -2,8 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CATALOGUE } from '../../src/metrics/catalogue.ts';
-import { Counters, cell, cells, histogram } from '../../src/metrics/counters.ts';
-import { cellCount, firstCell, LAYOUT_CELLS, seriesOf } from '../../src/metrics/layout.ts';
+import {
+  Counters,
+  cell,
+  cells,
+  histogram,
+  type MetricSnapshot,
+} from '../../src/metrics/counters.ts';
+import { cellCount, firstCell, seriesOf } from '../../src/metrics/layout.ts';
+import {
+  declaredSlots,
+  type MetricSlots,
+  streamCellsOf,
+  withStreams,
+} from '../../src/metrics/slots.ts';
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
 
 const received = cells('forebay_events_received_total', ['ws', 'http']);
@@ -18,12 +30,12 @@ const lanes = firstCell('forebay_lanes');
 const ack = histogram('forebay_ack_duration_seconds');
 
 /** Metrics of a worker with these received, stored and in-flight events. */
-function numbers(values: { received: number; stored: number; inFlight: number }): Float64Array {
+function numbers(values: { received: number; stored: number; inFlight: number }): MetricSnapshot {
   const counters = new Counters();
   counters.add(received.ws, values.received);
   counters.add(stored, values.stored);
   counters.set(inFlight, values.inFlight);
-  return counters.values;
+  return counters.snapshot();
 }
 
 test('slots are summed, gauges are per slot', () => {
@@ -49,7 +61,7 @@ test('ages and times of two workers in a slot are not summed', () => {
     const counters = new Counters();
     counters.set(oldest, value);
     counters.set(notAfter, value);
-    totals.update(worker, counters.values);
+    totals.update(worker, counters.snapshot());
   }
   assert.deepEqual([totals.at(1, oldest), totals.at(1, notAfter)], [300, 300]);
   totals.retire(8, 'crash');
@@ -66,7 +78,7 @@ test('a death keeps counters, drops gauges and loses events in flight', () => {
   counters.set(lanes, 12);
   counters.set(cpu, 1.5);
   counters.observe(ack, 0.004, 6);
-  totals.update(7, counters.values);
+  totals.update(7, counters.snapshot());
   assert.equal(totals.retire(7, 'crash'), 4);
   assert.equal(totals.sum(received.ws), 10);
   assert.equal(totals.sum(ack.first + 2), 6, 'the bucket up to 5 ms');
@@ -112,7 +124,7 @@ test('the age of a slot counts from its last report, across a death', () => {
   now += 500;
   assert.equal(totals.ageSeconds(1), 0.5);
   totals.begin(1, 1);
-  totals.update(1, new Float64Array(LAYOUT_CELLS));
+  totals.update(1, new Counters().snapshot());
   assert.equal(totals.ageSeconds(1), 0);
   totals.retire(1, 'crash');
   totals.begin(1, 2);
@@ -134,15 +146,15 @@ test('two workers in a slot: amounts are summed, ages are not, and each ends ind
   const totals = new MetricTotals(1, () => now);
   totals.begin(1, 7);
   const before = numbers({ received: 10, stored: 6, inFlight: 4 });
-  before[oldest] = 3;
-  before[lag] = 0.2;
+  before.values[oldest] = 3;
+  before.values[lag] = 0.2;
   totals.update(7, before);
   now = 2_000;
   totals.begin(1, 8);
   assert.equal(totals.ageSeconds(1), 2, 'one that has not spoken has no numbers to be old');
   const next = numbers({ received: 5, stored: 4, inFlight: 1 });
-  next[oldest] = 1;
-  next[lag] = 0.5;
+  next.values[oldest] = 1;
+  next.values[lag] = 0.5;
   totals.update(8, next);
   assert.equal(totals.sum(stored), 10);
   assert.equal(totals.at(1, inFlight), 5);
@@ -171,13 +183,90 @@ test('a counter does not decrease by a rounding error when the younger worker di
     if (worker === 3) totals.begin(1, 3);
     const counters = new Counters();
     counters.add(cpu, seconds);
-    totals.update(worker, counters.values);
+    totals.update(worker, counters.snapshot());
   }
   const before = totals.at(1, cpu);
   for (const worker of [2, 3, 1]) {
     totals.retire(worker, 'crash');
     assert.equal(totals.at(1, cpu), before);
   }
+});
+
+/** Metrics of a worker whose streams, in this order, have received and stored these events. */
+function byStream(
+  slots: MetricSlots,
+  values: Readonly<Record<string, { received: number; stored: number; inFlight: number }>>,
+): MetricSnapshot {
+  const counters = new Counters();
+  counters.assign(slots);
+  for (const [name, one] of Object.entries(values)) {
+    const offset = streamCellsOf(slots, name);
+    counters.add(received.ws + offset, one.received);
+    counters.add(stored + offset, one.stored);
+    counters.set(inFlight + offset, one.inFlight);
+  }
+  return counters.snapshot();
+}
+
+test('conservation holds for each stream: what one lacks, another has no surplus of', () => {
+  const slots = declaredSlots(['a', 'b']);
+  const totals = new MetricTotals(1);
+  totals.begin(1, 1);
+  const good = { received: 5, stored: 3, inFlight: 2 };
+  totals.update(1, byStream(slots, { a: good, b: good }));
+  assert.deepEqual(
+    [0, 1, 2].map((stream) => totals.unaccountedOf(stream)),
+    [0, 0, 0],
+  );
+  assert.equal(totals.inFlight(1), 4);
+  const [less, more] = [
+    { ...good, stored: 2 },
+    { ...good, stored: 4 },
+  ];
+  totals.update(1, byStream(slots, { a: less, b: more }));
+  assert.deepEqual(
+    [0, 1, 2].map((stream) => totals.unaccountedOf(stream)),
+    [0, 1, -1],
+  );
+  assert.equal(totals.unaccounted(), 1, 'the sum is 0, but not each');
+});
+
+test('events in flight in a worker that dies are lost for their streams', () => {
+  const slots = declaredSlots(['a', 'b']);
+  const totals = new MetricTotals(1);
+  totals.begin(1, 1);
+  const values = {
+    a: { received: 5, stored: 3, inFlight: 2 },
+    b: { received: 9, stored: 0, inFlight: 9 },
+  };
+  totals.update(1, byStream(slots, values));
+  assert.equal(totals.retire(1, 'hang'), 11);
+  assert.deepEqual(
+    [0, 1, 2].map((stream) => totals.lost('hang', stream)),
+    [0, 2, 9],
+  );
+  assert.deepEqual([totals.lost('hang'), totals.lost('crash')], [11, 0]);
+  assert.deepEqual(
+    [0, 1, 2].map((stream) => totals.unaccountedOf(stream)),
+    [0, 0, 0],
+  );
+});
+
+test('workers of two versions are summed; a removed stream keeps its counters', () => {
+  const before = declaredSlots(['a']);
+  const after = withStreams(before, ['b'])!;
+  const totals = new MetricTotals(1);
+  totals.begin(1, 1);
+  totals.update(1, byStream(before, { a: { received: 5, stored: 3, inFlight: 2 } }));
+  assert.equal(totals.streams, 2);
+  totals.begin(1, 2);
+  totals.update(2, byStream(after, { b: { received: 4, stored: 4, inFlight: 0 } }));
+  assert.equal(totals.streams, 3);
+  totals.update(1, byStream(before, { a: { received: 5, stored: 5, inFlight: 0 } }));
+  totals.retire(1, 'crash');
+  const [ofA, ofB] = [streamCellsOf(after, 'a'), streamCellsOf(after, 'b')];
+  assert.deepEqual([totals.sum(stored + ofA), totals.sum(stored + ofB)], [5, 4]);
+  assert.equal(totals.unaccounted(), 0);
 });
 
 /** Cells that must never decrease. */
@@ -235,7 +324,7 @@ test('counters never decrease, and balanced workers leave 0 unaccounted', () => 
         const worker = workers[count % workers.length]!;
         if (kind === 'work') {
           worker.work(count);
-          totals.update(worker.id, worker.counters.values.slice());
+          totals.update(worker.id, worker.counters.snapshot());
         } else if (kind === 'death') {
           totals.retire(worker.id, count % 2 === 0 ? 'crash' : 'hang');
           dead.push(worker);
@@ -247,7 +336,7 @@ test('counters never decrease, and balanced workers leave 0 unaccounted', () => 
           const late = dead[count % Math.max(1, dead.length)];
           if (late === undefined) continue;
           late.work(count);
-          totals.update(late.id, late.counters.values.slice());
+          totals.update(late.id, late.counters.snapshot());
         }
         const now = rising.map((index) => totals.sum(index));
         assert(now.every((value, index) => value >= before[index]!));

@@ -74,11 +74,11 @@ test('SIGHUP: a new worker listens before the old one drains, one slot after the
   assert.deepEqual(messages(child, 'not ready'), []);
   assert.deepEqual(messages(child, 'worker died'), []);
   await has(
-    'forebay_events_received_total{transport="ws"} 40',
-    'forebay_events_stored_total 34',
-    'forebay_events_in_flight{worker="1"} 3',
-    'forebay_events_lost_total{cause="crash"} 0',
-    'forebay_events_unaccounted 0',
+    'forebay_events_received_total{stream="default",transport="ws"} 40',
+    'forebay_events_stored_total{stream="default"} 34',
+    'forebay_events_in_flight{worker="1",stream="default"} 3',
+    'forebay_events_lost_total{stream="default",cause="crash"} 0',
+    'forebay_events_unaccounted{stream="default"} 0',
     'forebay_worker_restarts_total{cause="crash"} 0',
     'forebay_workers{state="ready"} 2',
     'forebay_workers{state="draining"} 0',
@@ -98,8 +98,8 @@ test('two workers share a slot while the first one drains; another worker admini
   await has(
     'forebay_workers{state="ready"} 1',
     'forebay_workers{state="draining"} 1',
-    'forebay_events_in_flight{worker="1"} 6',
-    'forebay_events_unaccounted 0',
+    'forebay_events_in_flight{worker="1",stream="default"} 6',
+    'forebay_events_unaccounted{stream="default"} 0',
   );
   assert.equal((await get('/readyz')).status, 200);
   // At most one more restart is queued.

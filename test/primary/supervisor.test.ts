@@ -22,7 +22,7 @@ test('a killed worker is replaced with growing delays; counters stay, events in 
     const deaths = messages(child, 'worker died').length;
     const pid = pidOf(await child.line(did('listening'), deaths + 1));
     // Events in flight are known from the last report.
-    await has('forebay_events_in_flight{worker="1"} 3');
+    await has('forebay_events_in_flight{worker="1",stream="default"} 3');
     process.kill(pid, 'SIGKILL');
     const died = await child.line(said('worker died'), deaths + 1);
     assert.equal(died.signal, 'SIGKILL');
@@ -33,11 +33,11 @@ test('a killed worker is replaced with growing delays; counters stay, events in 
   const third = await child.line(did('listening'), 3);
   assert.equal(third.slot, 1);
   await has(
-    'forebay_events_received_total{transport="ws"} 30',
-    'forebay_events_stored_total 21',
-    'forebay_events_lost_total{cause="crash"} 6',
-    'forebay_events_in_flight{worker="1"} 3',
-    'forebay_events_unaccounted 0',
+    'forebay_events_received_total{stream="default",transport="ws"} 30',
+    'forebay_events_stored_total{stream="default"} 21',
+    'forebay_events_lost_total{stream="default",cause="crash"} 6',
+    'forebay_events_in_flight{worker="1",stream="default"} 3',
+    'forebay_events_unaccounted{stream="default"} 0',
     'forebay_worker_restarts_total{cause="crash"} 2',
     'forebay_workers{state="ready"} 1',
   );

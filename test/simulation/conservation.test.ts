@@ -6,8 +6,9 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import fc from 'fast-check';
-import { CATALOGUE, type SeriesName, WORKER_CAUSES } from '../../src/metrics/catalogue.ts';
-import { cell } from '../../src/metrics/counters.ts';
+import { CATALOGUE, type SeriesName } from '../../src/metrics/catalogue.ts';
+import { cell, type MetricSnapshot } from '../../src/metrics/counters.ts';
+import { WORKER_CAUSES } from '../../src/metrics/labels.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../src/metrics/layout.ts';
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { runHistory } from './history.ts';
@@ -21,12 +22,12 @@ const SCHEMA = cellOf('forebay_events_refused_total', 'schema');
 const IN_FLIGHT = firstCell('forebay_events_in_flight');
 
 /** Snapshots of each worker, from the first to the last. */
-const lives: Float64Array[][] = [];
+const lives: MetricSnapshot[][] = [];
 
 before(async () => {
   for (let seed = 1; seed <= LIVES; seed++) {
-    const life: Float64Array[] = [];
-    const { violations } = await runHistory(seed, undefined, (values) => life.push(values));
+    const life: MetricSnapshot[] = [];
+    const { violations } = await runHistory(seed, undefined, (metrics) => life.push(metrics));
     assert.deepEqual(violations, [], `seed ${seed}`);
     lives.push(life);
   }
@@ -50,7 +51,7 @@ function sumOf(totals: MetricTotals, name: SeriesName): number {
 interface Worker {
   readonly id: number;
   readonly slot: number;
-  readonly life: readonly Float64Array[];
+  readonly life: readonly MetricSnapshot[];
   /** Number of snapshots sent. */
   sent: number;
 }
@@ -78,7 +79,7 @@ class Instance {
   }
 
   end(worker: Worker, cause: 'crash' | 'hang'): void {
-    this.lost[cause] += worker.life[worker.sent - 1]?.[IN_FLIGHT] ?? 0;
+    this.lost[cause] += worker.life[worker.sent - 1]?.values[IN_FLIGHT] ?? 0;
     this.totals.retire(worker.id, cause);
     this.living.splice(this.living.indexOf(worker), 1);
     this.dead.push(worker);

@@ -3,7 +3,7 @@
 import { readConfig } from '../../src/config/config.ts';
 import type { Codec } from '../../src/kafka/compression/codecs.ts';
 import type { Logger } from '../../src/logging/logger.ts';
-import { Counters } from '../../src/metrics/counters.ts';
+import { Counters, type MetricSnapshot } from '../../src/metrics/counters.ts';
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { implicitStream } from '../../src/streams/implicit-stream.ts';
 import type { Budget } from '../../src/worker/accumulator/budget.ts';
@@ -55,7 +55,7 @@ export interface GatewayOptions {
   /** Observes delivery outcomes before the acknowledger. */
   readonly watch: (outcomes: DeliveryListener) => DeliveryListener;
   /** Receives the snapshots sent to the primary. */
-  readonly onNumbers: ((values: Float64Array) => void) | undefined;
+  readonly onNumbers: ((metrics: MetricSnapshot) => void) | undefined;
 }
 
 export class Gateway {
@@ -127,7 +127,7 @@ export class Gateway {
         memory,
       },
       async (message) => {
-        if (message.type === 'snapshot') this.#account(message.values.slice());
+        if (message.type === 'snapshot') this.#account(copyOf(message.metrics));
       },
     );
   }
@@ -158,10 +158,15 @@ export class Gateway {
   }
 
   /** Checks at each snapshot that every event is stored, rejected, dropped or in flight. */
-  #account(values: Float64Array): void {
-    this.#totals.update(WORKER, values);
-    this.#onNumbers?.(values);
+  #account(metrics: MetricSnapshot): void {
+    this.#totals.update(WORKER, metrics);
+    this.#onNumbers?.(metrics);
     const unaccounted = this.#totals.unaccounted();
     this.#report.demand(unaccounted === 0, `${unaccounted} events are unaccounted`);
   }
+}
+
+/** Copies a snapshot, as sending it does. */
+function copyOf({ version, values, keyValues }: MetricSnapshot): MetricSnapshot {
+  return { version, values: values.slice(), keyValues: keyValues.slice() };
 }

@@ -4,6 +4,7 @@
  */
 import { crc32 } from '@node-rs/crc32';
 import type { Logger } from '../../src/logging/logger.ts';
+import type { MetricSnapshot } from '../../src/metrics/counters.ts';
 import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
 import { SeededRandom } from '../../testing/random.ts';
 import { AckClient } from './ack-client.ts';
@@ -50,7 +51,7 @@ export interface Result {
 export async function runHistory(
   seed: number,
   print?: (line: string) => void,
-  onNumbers?: (values: Float64Array) => void,
+  onNumbers?: (metrics: MetricSnapshot) => void,
 ): Promise<Result> {
   const history = new History(seed, print, onNumbers);
   const onRejection = (error: unknown) => history.report.violation(textOf(error));
@@ -95,7 +96,7 @@ class History {
   constructor(
     seed: number,
     print: ((line: string) => void) | undefined,
-    onNumbers: ((values: Float64Array) => void) | undefined,
+    onNumbers: ((metrics: MetricSnapshot) => void) | undefined,
   ) {
     this.#seed = seed;
     this.#print = print;

@@ -1,20 +1,34 @@
 /** Columns of a data point of the live view, and their series. */
 import { eventCodes, retryCodes } from '../../common/errors.ts';
-import { PRODUCE_ERROR_CLASSES, type SeriesName, WORKER_CAUSES } from '../../metrics/catalogue.ts';
+import type { SeriesName } from '../../metrics/catalogue.ts';
+import { PRODUCE_ERROR_CLASSES, WORKER_CAUSES } from '../../metrics/labels.ts';
 import { cellCount, cellOf, firstCell, seriesOf } from '../../metrics/layout.ts';
+import { slotLabel } from '../../metrics/series.ts';
 
 /** One second's values in the order of COLUMNS; null = no value. */
 export type Point = readonly (number | null)[];
 
-/** Cells of a series that are added up. */
+/** Cells of a series that are added up, over all streams. */
 export interface Cells {
+  /** First cell, in the first slot. */
   readonly first: number;
   readonly count: number;
+  readonly isPerStream: boolean;
 }
 
 function allOf(name: SeriesName): Cells {
-  return { first: firstCell(name), count: cellCount(seriesOf(name)) };
+  const series = seriesOf(name);
+  const isPerStream = slotLabel(series) === 'stream';
+  return { first: firstCell(name), count: cellCount(series), isPerStream };
 }
+
+/** Returns the cells of one label value. */
+export function cellsOf(name: SeriesName, labelValue: string): Cells {
+  return { ...allOf(name), first: cellOf(name, labelValue), count: 1 };
+}
+
+/** Events stored after their timeout, since the start. */
+export const STORED_LATE = allOf('forebay_events_stored_late_total');
 
 /** Counters shown as rates: a column each, per second. */
 export const RATES = {
@@ -38,15 +52,15 @@ export const GAUGES = {
 export const gaugeNames = Object.keys(GAUGES) as (keyof typeof GAUGES)[];
 
 /** Counters with their increase per second, so that the page can sum ten minutes. */
-export const COUNTS: ReadonlyMap<string, number> = new Map([
+export const COUNTS: ReadonlyMap<string, Cells> = new Map([
   ...eventCodes.map(
-    (code) => [`refused.${code}`, cellOf('forebay_events_refused_total', code)] as const,
+    (code) => [`refused.${code}`, cellsOf('forebay_events_refused_total', code)] as const,
   ),
   ...retryCodes.map(
-    (code) => [`dropped.${code}`, cellOf('forebay_events_dropped_total', code)] as const,
+    (code) => [`dropped.${code}`, cellsOf('forebay_events_dropped_total', code)] as const,
   ),
   ...PRODUCE_ERROR_CLASSES.map(
-    (name) => [`errors.${name}`, cellOf('forebay_produce_errors_total', name)] as const,
+    (name) => [`errors.${name}`, cellsOf('forebay_produce_errors_total', name)] as const,
   ),
 ]);
 

@@ -1,26 +1,35 @@
 import type { SeriesName } from '../../metrics/catalogue.ts';
-import { firstCell, seriesOf } from '../../metrics/layout.ts';
+import { firstCell, STREAM_CELLS, seriesOf } from '../../metrics/layout.ts';
+import { slotLabel } from '../../metrics/series.ts';
 import type { MetricTotals } from '../metric-totals.ts';
 
-/** Distribution of a histogram's values over the last samples. */
+/** Distribution of a histogram's values over the last samples, of all streams together. */
 export class RecentHistogram {
   readonly #first: number;
   readonly #bounds: readonly number[];
+  readonly #isPerStream: boolean;
   readonly #samples: number;
   /** Buckets at each sample, oldest first: one more than the reported samples. */
   readonly #seen: Float64Array[] = [];
 
   constructor(name: SeriesName, samples: number) {
     this.#first = firstCell(name);
-    this.#bounds = seriesOf(name).buckets ?? [];
+    const series = seriesOf(name);
+    this.#bounds = series.buckets ?? [];
+    this.#isPerStream = slotLabel(series) === 'stream';
     this.#samples = samples;
     this.#seen.push(new Float64Array(this.#bounds.length + 1));
   }
 
   sample(totals: MetricTotals): void {
-    const buckets = Float64Array.from({ length: this.#bounds.length + 1 }, (_, index) =>
-      totals.sum(this.#first + index),
-    );
+    const buckets = new Float64Array(this.#bounds.length + 1);
+    const streams = this.#isPerStream ? totals.streams : 1;
+    for (let stream = 0; stream < streams; stream++) {
+      const first = this.#first + stream * STREAM_CELLS;
+      for (let index = 0; index < buckets.length; index++) {
+        buckets[index]! += totals.sum(first + index);
+      }
+    }
     this.#seen.push(buckets);
     if (this.#seen.length > this.#samples + 1) this.#seen.shift();
   }

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { LIMITS } from '../../config/limits.ts';
 import type { OutageNotice, Readiness } from '../../ipc.ts';
-import { LANE_STATES, WORKER_CAUSES } from '../../metrics/catalogue.ts';
-import { cellOf, firstCell } from '../../metrics/layout.ts';
+import { LANE_STATES, WORKER_CAUSES } from '../../metrics/labels.ts';
+import { firstCell, STREAM_CELLS } from '../../metrics/layout.ts';
 import type { MetricTotals, WorkerCause } from '../metric-totals.ts';
 import type { RestartFailure } from '../rolling-restart.ts';
 import type { WorkerState } from '../supervisor.ts';
@@ -11,11 +11,13 @@ import {
   type Cells,
   COLUMNS,
   COUNTS,
+  cellsOf,
   GAUGES,
   gaugeNames,
   type Point,
   RATES,
   rateNames,
+  STORED_LATE,
 } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
@@ -109,11 +111,11 @@ export class Sampler {
       summary: this.#summary.current,
       workers: slotsOf(totals).map((slot) => this.#worker(slot, states[slot - 1] ?? [])),
       lanes: Object.fromEntries(
-        LANE_STATES.map((state) => [state, totals.sum(cellOf('forebay_lanes', state))]),
+        LANE_STATES.map((state) => [state, sumAll(totals, cellsOf('forebay_lanes', state))]),
       ),
       received: sumAll(totals, RATES.received),
       stored: sumAll(totals, RATES.stored),
-      storedLate: totals.sum(firstCell('forebay_events_stored_late_total')),
+      storedLate: sumAll(totals, STORED_LATE),
       unaccounted: totals.unaccounted(),
       /** Keyed by column name. */
       counts: Object.fromEntries(
@@ -144,7 +146,7 @@ export class Sampler {
   /** In the order of the last columns. */
   #countAll(): number[] {
     return [
-      ...[...COUNTS.values()].map((cell) => this.#totals.sum(cell)),
+      ...[...COUNTS.values()].map((cells) => sumAll(this.#totals, cells)),
       ...WORKER_CAUSES.map((cause) => this.#totals.lost(cause)),
       ...WORKER_CAUSES.map((cause) => this.#facts.restarts(cause)),
     ];
@@ -155,9 +157,13 @@ function slotsOf(totals: MetricTotals): number[] {
   return Array.from({ length: totals.slots }, (_, index) => index + 1);
 }
 
-function sumAt(totals: MetricTotals, slot: number, { first, count }: Cells): number {
+function sumAt(totals: MetricTotals, slot: number, { first, count, isPerStream }: Cells): number {
+  const streams = isPerStream ? totals.streams : 1;
   let sum = 0;
-  for (let cell = first; cell < first + count; cell++) sum += totals.at(slot, cell);
+  for (let stream = 0; stream < streams; stream++) {
+    const begin = first + stream * STREAM_CELLS;
+    for (let cell = begin; cell < begin + count; cell++) sum += totals.at(slot, cell);
+  }
   return sum;
 }
 

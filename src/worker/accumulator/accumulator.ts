@@ -40,6 +40,7 @@ export class Accumulator {
   #frame = 0;
   #timestamp = 0;
   #arrivalMs = 0;
+  #cells = 0;
   #onWork: WorkListener = () => {};
   #onTooLarge: (topic: Topic) => void = () => {};
 
@@ -79,12 +80,28 @@ export class Accumulator {
    * @param owner receives the result of each event
    * @param timestamp timestamp of the records: arrival in ms since 1970
    * @param arrivalMs arrival on the monotonic clock
+   * @param cells see {@link useStream}
    */
-  beginFrame(owner: Owner, frame: number, timestamp: number, arrivalMs: number): void {
+  beginFrame(
+    owner: Owner,
+    frame: number,
+    timestamp: number,
+    arrivalMs: number,
+    cells: number,
+  ): void {
     this.#owner = owner;
     this.#frame = frame;
     this.#timestamp = timestamp;
     this.#arrivalMs = arrivalMs;
+    this.#cells = cells;
+  }
+
+  /**
+   * Counts subsequent events for another stream.
+   * @param cells offset of its cells in the metrics
+   */
+  useStream(cells: number): void {
+    this.#cells = cells;
   }
 
   /**
@@ -130,7 +147,7 @@ export class Accumulator {
     const batch = this.#batchWithRoom(partition, timestamp, maxBytes);
     if (batch === undefined) return 'buffer_full';
     batch.append(timestamp, keySource, keyStart, keyBytes, source, start, end);
-    batch.addOwner(this.#owner, this.#frame, event, this.#arrivalMs);
+    batch.addOwner(this.#owner, this.#frame, event, this.#arrivalMs, this.#cells);
     if (batch.records === 1) this.#onWork(partition);
     return undefined;
   }
@@ -155,7 +172,8 @@ export class Accumulator {
       this.#memoryOf(topic).forceCharge(LIMITS.eventOverheadBytes);
       const valueEnd = valueStart + valueBytes;
       target.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
-      target.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalMs);
+      const cells = batch.cellsOf(index);
+      target.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalMs, cells);
       if (target.records === 1) this.#onWork(partition);
     }
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
+import { LIMITS } from '../../config/limits.ts';
 import type { BatchMemory } from './budget-share.ts';
 import {
   BATCH_HEADER_BYTES,
@@ -10,15 +11,25 @@ import {
   writeRecord,
 } from './records.ts';
 
+/** Client as the results of its events name and count it. */
+export interface OwnerIdentity {
+  /** Name of its API key or token; empty without authentication. */
+  readonly name: string;
+  /** Offset of its cells in the metrics of keys; negative = it has none. */
+  readonly keyCells: number;
+}
+
 /** Sender of events; receives their results: an ack stream, an HTTP reply, or a plain client. */
 export interface Owner {
   /** A plain client receives no results: its rejected events are dropped. */
   readonly plain: boolean;
   readonly transport: 'ws' | 'http';
-  /** Name of its API key or token; empty without authentication. */
-  readonly identity: string;
-  /** Event `event` of `frame` was accepted; its result follows. */
-  accepted(frame: number, event: number): void;
+  readonly identity: OwnerIdentity;
+  /**
+   * Event `event` of `frame` was accepted; its result follows.
+   * @param cells offset of its stream's cells in the metrics
+   */
+  accepted(frame: number, event: number, cells: number): void;
   /**
    * The events `events[from, to)` of `frame` have their result.
    * @returns false if the owner already received `timeout` for them: they do not count again
@@ -43,6 +54,9 @@ export interface TopicPartition {
   readonly number: number;
 }
 
+/** Value of the offset of a batch with events of several streams. */
+const MIXED = -1;
+
 /** Compressed records of a batch, in their own buffer after room for the header. */
 export interface CompressedRecords {
   readonly buffer: Buffer;
@@ -53,8 +67,8 @@ export interface CompressedRecords {
 }
 
 /**
- * Records for one partition, in Kafka's format from their arrival on, and their origin: four
- * parallel arrays with an entry per record.
+ * Records for one partition, in Kafka's format from their arrival on, and their origin: parallel
+ * arrays with an entry per record.
  */
 export class RecordBatch {
   readonly partition: TopicPartition;
@@ -78,6 +92,10 @@ export class RecordBatch {
   readonly frames: number[] = [];
   readonly events: number[] = [];
   readonly arrivalsMs: number[] = [];
+  /** Offset of the cells of the events' stream in the metrics; MIXED = see {@link #mixed}. */
+  #cells = 0;
+  /** Offset by record, once the events have several streams. */
+  #mixed: number[] | undefined;
 
   constructor(buffer: Buffer, partition: TopicPartition) {
     this.partition = partition;
@@ -116,13 +134,51 @@ export class RecordBatch {
     assert(this.length <= this.buffer.length, 'the buffer had room');
   }
 
-  /** Records the origin of the record appended last. */
-  addOwner(owner: Owner, frame: number, event: number, arrivalMs: number): void {
+  /**
+   * Records the origin of the record appended last.
+   * @param cells offset of its stream's cells in the metrics
+   */
+  addOwner(owner: Owner, frame: number, event: number, arrivalMs: number, cells: number): void {
     if (this.records === 1 || arrivalMs < this.openedAtMs) this.openedAtMs = arrivalMs;
+    if (this.records === 1) this.#cells = cells;
+    else if (cells !== this.#cells) this.#addCells(cells);
     this.owners.push(owner);
     this.frames.push(frame);
     this.events.push(event);
     this.arrivalsMs.push(arrivalMs);
+  }
+
+  #addCells(cells: number): void {
+    this.#mixed ??= this.owners.map(() => this.#cells);
+    this.#cells = MIXED;
+    this.#mixed.push(cells);
+  }
+
+  /** Returns the offset of the cells of a record's stream in the metrics. */
+  cellsOf(record: number): number {
+    return this.#mixed?.[record] ?? this.#cells;
+  }
+
+  /** Whether two records have the same stream. */
+  isSameStream(one: number, other: number): boolean {
+    return this.#mixed === undefined || this.#mixed[one] === this.#mixed[other];
+  }
+
+  /** Calls `visit` with the number of records of each run of one stream. */
+  eachStream(visit: (cells: number, records: number) => void): void {
+    if (this.#mixed === undefined) return visit(this.#cells, this.records);
+    let from = 0;
+    for (let index = 1; index <= this.records; index++) {
+      if (index < this.records && this.#mixed[index] === this.#mixed[from]) continue;
+      visit(this.#mixed[from]!, index - from);
+      from = index;
+    }
+  }
+
+  /** Bytes of the budget that it uses. */
+  get chargedBytes(): number {
+    const compressedBytes = this.#compressed?.buffer.length ?? 0;
+    return this.buffer.length + compressedBytes + this.records * LIMITS.eventOverheadBytes;
   }
 
   /** Compression of these records was not attempted yet. */
@@ -196,7 +252,8 @@ export class RecordBatch {
       const { buffer } = this;
       const valueEnd = valueStart + valueBytes;
       rest.append(timestamp, buffer, keyStart, keyBytes, buffer, valueStart, valueEnd);
-      rest.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!);
+      const cells = this.cellsOf(index);
+      rest.addOwner(owners[index]!, frames[index]!, events[index]!, arrivalsMs[index]!, cells);
     }
     rest.openedAtMs = this.openedAtMs;
     rest.sentAtMs = this.sentAtMs;
@@ -209,5 +266,6 @@ export class RecordBatch {
       .reduce((max, { timestampDelta }) => Math.max(max, timestampDelta), 0);
     this.maxTimestamp = this.firstTimestamp + maxDelta;
     for (const list of [owners, frames, events, arrivalsMs]) list.length = count;
+    if (this.#mixed !== undefined) this.#mixed.length = count;
   }
 }

@@ -38,6 +38,9 @@ export class Topic {
   /** Reasons to hold new batches. */
   readonly #holds = new Set<object>();
 
+  /** Offset of the cells of its first stream in the metrics, for what its streams share. */
+  cells = 0;
+
   constructor(name: string, share?: BudgetShare, required = true) {
     this.name = name;
     this.share = share;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { EventCode } from '../../common/errors.ts';
 import { LIMITS } from '../../config/limits.ts';
-import type { Owner } from '../accumulator/batch.ts';
+import type { Owner, OwnerIdentity } from '../accumulator/batch.ts';
 import type { Credit, CreditBuffer, CreditWaiter } from './credit.ts';
 import { NackDebt } from './nack-debt.ts';
 import { Rejections } from './rejections.ts';
@@ -28,7 +28,7 @@ const NONE: readonly number[] = [];
 export class AckStream implements Owner, CreditWaiter {
   readonly plain = false;
   readonly transport = 'ws';
-  readonly identity: string;
+  readonly identity: OwnerIdentity;
   #closed = false;
   /** The stream is in the list of streams to flush. */
   #dirty = false;
@@ -59,7 +59,7 @@ export class AckStream implements Owner, CreditWaiter {
    */
   constructor(
     channel: AckChannel,
-    identity: string,
+    identity: OwnerIdentity,
     credit: Credit,
     buffer: CreditBuffer,
     onDirty: (stream: AckStream) => void,

@@ -1,7 +1,9 @@
 import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../common/errors.ts';
 import { type Logger, SampledLog } from '../../logging/logger.ts';
 import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
-import type { Owner, RecordBatch } from '../accumulator/batch.ts';
+import { KEY_RESULTS } from '../../metrics/labels.ts';
+import type { Owner, OwnerIdentity, RecordBatch } from '../accumulator/batch.ts';
+import { ANONYMOUS } from '../admission/identity.ts';
 import type { DeliveryListener } from '../producer/delivery-listener.ts';
 import { type AckChannel, AckStream } from './ack-stream.ts';
 import type { Credit, CreditBuffer } from './credit.ts';
@@ -11,6 +13,7 @@ const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
 const REFUSED = cells('forebay_events_refused_total', eventCodes);
 const DROPPED = cells('forebay_events_dropped_total', retryCodes);
+const KEY_EVENTS = cells('forebay_key_events_total', KEY_RESULTS);
 const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 const ACK_STAGE = histogram('forebay_stage_duration_seconds', 'ack');
 
@@ -23,7 +26,7 @@ const CLIENT_FAULTS: ReadonlySet<EventCode> = new Set(
 export const PLAIN: Owner = {
   plain: true,
   transport: 'ws',
-  identity: '',
+  identity: ANONYMOUS,
   accepted: () => {},
   settled: () => true,
   rejected: () => {},
@@ -33,10 +36,9 @@ export const PLAIN: Owner = {
 const namedPlain = new WeakMap<object, Owner>();
 
 /** Returns the owner of a plain client's events. */
-export function plainOwner(identity: { readonly name: string }): Owner {
-  const { name } = identity;
-  if (name === '') return PLAIN;
-  const known = namedPlain.get(identity) ?? { ...PLAIN, identity: name };
+export function plainOwner(identity: OwnerIdentity): Owner {
+  if (identity.name === '') return PLAIN;
+  const known = namedPlain.get(identity) ?? { ...PLAIN, identity };
   namedPlain.set(identity, known);
   return known;
 }
@@ -73,30 +75,32 @@ export class Acknowledger implements DeliveryListener {
 
   /**
    * Creates the stream of a new connection.
-   * @param identity see {@link Owner}
+   * @param identity of its client
    * @param buffer that its events use; default: the whole budget
    */
   createStream(
     channel: AckChannel,
-    identity: string,
+    identity: OwnerIdentity,
     buffer: CreditBuffer = this.#credit.budget,
   ): AckStream {
     const onDirty = (stream: AckStream) => this.#markDirty(stream);
     return new AckStream(channel, identity, this.#credit, buffer, onDirty);
   }
 
-  /** Unsettled events whose senders have received `timeout`. */
-  get lateEvents(): number {
-    let sum = 0;
+  /**
+   * Calls `visit` with unsettled events whose senders have received `timeout`.
+   * @param visit receives the offset of a stream's cells in the metrics, and a number of its events
+   */
+  eachLate(visit: (cells: number, events: number) => void): void {
     for (const reply of this.#late) {
       if (reply.late === 0) this.#late.delete(reply);
-      sum += reply.late;
+      else reply.eachOpen(visit);
     }
-    return sum;
   }
 
   /**
    * Rejects one event on arrival, or a frame that cannot be decoded (no `event`).
+   * @param cells offset of its stream's cells in the metrics
    * @param retryAfterMs when to retry, if known
    */
   reject(
@@ -105,34 +109,41 @@ export class Acknowledger implements DeliveryListener {
     event: number | undefined,
     code: EventCode,
     message: string,
+    cells: number,
     retryAfterMs?: number,
   ): void {
     owner.rejected(frame, event, code, message, retryAfterMs);
-    this.#count(owner, code, 1, message);
+    this.#count(owner, code, 1, message, cells);
   }
 
   /** Handles the timeout of an HTTP request. */
   expire(reply: HttpReply): void {
-    const open = reply.expire();
-    if (open === 0) return;
-    this.#counters.add(REFUSED.timeout, open);
+    if (reply.expire() === 0) return;
+    const { keyCells } = reply.identity;
+    reply.eachOpen((cells, events) => {
+      this.#counters.add(REFUSED.timeout + cells, events);
+      if (keyCells >= 0) this.#counters.add(KEY_EVENTS.refused + keyCells, events);
+    });
     this.#late.add(reply);
   }
 
   stored(batch: RecordBatch): void {
     const nowMs = performance.now();
     this.#beginTurn(nowMs);
-    let stored = 0;
-    if (!batch.answered) {
+    const counters = this.#counters;
+    const late = (cells: number, events: number) => counters.add(STORED_LATE + cells, events);
+    if (batch.answered) batch.eachStream(late);
+    else {
       eachRun(batch, (owner, frame, from, to) => {
-        if (!owner.settled(frame, batch.events, from, to)) return;
-        stored += to - from;
-        const seconds = (nowMs - batch.arrivalsMs[from]!) / 1000;
-        this.#counters.observe(ACK_DURATION, seconds, to - from);
+        const events = to - from;
+        const cells = batch.cellsOf(from);
+        if (!owner.settled(frame, batch.events, from, to)) return late(cells, events);
+        const { keyCells } = owner.identity;
+        counters.add(STORED + cells, events);
+        if (keyCells >= 0) counters.add(KEY_EVENTS.stored + keyCells, events);
+        counters.observe(ACK_DURATION, (nowMs - batch.arrivalsMs[from]!) / 1000, events, cells);
       });
     }
-    this.#counters.add(STORED, stored);
-    this.#counters.add(STORED_LATE, batch.records - stored);
     this.#release(batch);
   }
 
@@ -172,15 +183,19 @@ export class Acknowledger implements DeliveryListener {
       for (let index = from; index < to; index++) {
         owner.rejected(frame, batch.events[index], code, text);
       }
-      if (owner.settled(frame, batch.events, from, to)) this.#count(owner, code, to - from, text);
+      if (!owner.settled(frame, batch.events, from, to)) return;
+      this.#count(owner, code, to - from, text, batch.cellsOf(from));
     });
   }
 
-  #count(owner: Owner, code: EventCode, events: number, message: string): void {
+  #count(owner: Owner, code: EventCode, events: number, message: string, cells: number): void {
     const dropped = owner.plain ? DROPPED[code as keyof typeof DROPPED] : undefined;
-    this.#counters.add(dropped ?? REFUSED[code], events);
+    this.#counters.add((dropped ?? REFUSED[code]) + cells, events);
     const { transport } = owner;
-    const identity = owner.identity || undefined;
+    const { name, keyCells } = owner.identity;
+    const result = dropped === undefined ? KEY_EVENTS.refused : KEY_EVENTS.dropped;
+    if (keyCells >= 0) this.#counters.add(result + keyCells, events);
+    const identity = name || undefined;
     if (!owner.plain) {
       if (!CLIENT_FAULTS.has(code)) return;
       this.#sampledAcknowledged.line(code, (held) =>
@@ -203,7 +218,7 @@ export class Acknowledger implements DeliveryListener {
   }
 }
 
-/** Calls `visit` for each run of records of one owner and frame: `[from, to)`. */
+/** Calls `visit` for each run of records of one owner, frame and stream: `[from, to)`. */
 function eachRun(
   batch: RecordBatch,
   visit: (owner: Owner, frame: number, from: number, to: number) => void,
@@ -211,9 +226,9 @@ function eachRun(
   const { owners, frames, records } = batch;
   let from = 0;
   for (let index = 1; index <= records; index++) {
-    if (index < records && owners[index] === owners[from] && frames[index] === frames[from]) {
-      continue;
-    }
+    const isSame =
+      index < records && owners[index] === owners[from] && frames[index] === frames[from];
+    if (isSame && batch.isSameStream(index, from)) continue;
     visit(owners[from]!, frames[from]!, from, index);
     from = index;
   }

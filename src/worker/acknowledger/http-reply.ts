@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
-import type { Owner } from '../accumulator/batch.ts';
+import type { Owner, OwnerIdentity } from '../accumulator/batch.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { type RejectionEntry, Rejections } from './rejections.ts';
 
@@ -16,22 +16,26 @@ export interface EventsResponse {
 export class HttpReply implements Owner {
   readonly plain = false;
   readonly transport = 'http';
-  readonly identity: string;
+  readonly identity: OwnerIdentity;
   readonly #respond: (content: EventsResponse) => void;
   readonly #budget: Budget;
   #rejections: Rejections | undefined;
   /** Unsettled events. */
   readonly #open = new Set<number>();
+  /** Offset of the cells of the events' stream in the metrics; undefined = no event yet. */
+  #cells: number | undefined;
+  /** Offset by event, for those of other streams. */
+  #otherCells: Map<number, number> | undefined;
   #stored = 0;
   #decoded = false;
   #answered = false;
   #failed = false;
 
   /**
-   * @param identity see {@link Owner}
+   * @param identity of its client
    * @param budget charged for rejections until the response
    */
-  constructor(identity: string, budget: Budget, respond: (content: EventsResponse) => void) {
+  constructor(identity: OwnerIdentity, budget: Budget, respond: (content: EventsResponse) => void) {
     this.identity = identity;
     this.#budget = budget;
     this.#respond = respond;
@@ -52,8 +56,22 @@ export class HttpReply implements Owner {
     this.#respondIfDone();
   }
 
-  accepted(_frame: number, event: number): void {
+  accepted(_frame: number, event: number, cells: number): void {
     this.#open.add(event);
+    this.#cells ??= cells;
+    if (cells === this.#cells) return;
+    this.#otherCells ??= new Map();
+    this.#otherCells.set(event, cells);
+  }
+
+  /**
+   * Calls `visit` with the unsettled events, as numbers of one stream.
+   * @param visit receives the offset of the stream's cells in the metrics
+   */
+  eachOpen(visit: (cells: number, events: number) => void): void {
+    const cells = this.#cells ?? 0;
+    if (this.#otherCells === undefined) return visit(cells, this.#open.size);
+    for (const event of this.#open) visit(this.#otherCells.get(event) ?? cells, 1);
   }
 
   settled(_frame: number, events: readonly number[], from: number, to: number): boolean {

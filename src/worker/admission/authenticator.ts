@@ -54,8 +54,8 @@ export class Authenticator {
   }
 
   /** Replaces the valid keys by those in `message`. */
-  setKeys({ keys, keySet }: ToWorker & { readonly type: 'keys' }): void {
-    if (keys !== undefined) this.#keys?.replace(keys);
+  setKeys({ keys, keySet, slots }: ToWorker & { readonly type: 'keys' }): void {
+    if (keys !== undefined) this.#keys?.replace(keys, slots);
     if (keySet !== undefined) this.#jwt?.setKeys(keySet);
   }
 

@@ -1,4 +1,5 @@
 import type { KeyRate } from '../../api-keys/format.ts';
+import { NO_KEY_CELLS } from '../../metrics/slots.ts';
 import { type Buckets, TokenBucket } from './token-bucket.ts';
 
 /** Identity of a client; all connections and requests of an API key share one. */
@@ -11,9 +12,18 @@ export class Identity {
   endsAtMs: number;
   /** Streams that it may write to; undefined = every keyed one. A new object if changed. */
   streams: ReadonlySet<string> | undefined;
+  /** Offset of its cells in the metrics of keys; negative = it has none. */
+  readonly keyCells: number;
 
-  constructor(name: string, endsAtMs: number, rate?: KeyRate, streams?: ReadonlySet<string>) {
+  constructor(
+    name: string,
+    endsAtMs: number,
+    rate?: KeyRate,
+    streams?: ReadonlySet<string>,
+    keyCells = NO_KEY_CELLS,
+  ) {
     this.name = name;
+    this.keyCells = keyCells;
     this.endsAtMs = endsAtMs;
     this.streams = streams;
     this.rate = rate;

@@ -1,6 +1,7 @@
 import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { KeySet } from '../../api-keys/format.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { JWT_KEY_CELLS } from '../../metrics/slots.ts';
 import { Identity } from './identity.ts';
 import { KeysUnavailable } from './remote-keys.ts';
 
@@ -51,7 +52,13 @@ export class JwtVerifier {
       const endsAtMs = Number(payload.exp) * 1000 + clockToleranceMs;
       const streams = streamsOf(payload, streamsClaim);
       if (streams === 'invalid') return { reason: 'jwt: invalid streams', unavailable: false };
-      return new Identity(sanitizeSubject(payload.sub), endsAtMs, undefined, streams);
+      return new Identity(
+        sanitizeSubject(payload.sub),
+        endsAtMs,
+        undefined,
+        streams,
+        JWT_KEY_CELLS,
+      );
     } catch (error) {
       return failureOf(error);
     }

@@ -1,5 +1,11 @@
 import type { KeyEntry, KeyRate } from '../../api-keys/format.ts';
 import { tokenHash } from '../../api-keys/token.ts';
+import {
+  IMPLICIT_SLOTS,
+  keyCellsByName,
+  type MetricSlots,
+  OTHER_KEY_CELLS,
+} from '../../metrics/slots.ts';
 import { Identity } from './identity.ts';
 
 /** The API keys of the instance. */
@@ -14,14 +20,20 @@ export class KeyRing {
     return this.#byHash.get(tokenHash(token));
   }
 
-  /** Replaces all keys. A key that existed before keeps its identity. */
-  replace(entries: readonly KeyEntry[]): void {
+  /**
+   * Replaces all keys. A key that existed before keeps its identity.
+   * @param slots of their names in the metrics; a name that had none never gets one
+   */
+  replace(entries: readonly KeyEntry[], slots: MetricSlots = IMPLICIT_SLOTS): void {
     const old = this.#byHash;
+    const cellsByName = keyCellsByName(slots);
     this.#byHash = new Map(
       entries.map(({ sha256, name, endsAtMs, rate, streams }) => {
         const known = old.get(sha256);
         if (known === undefined || known.name !== name) {
-          return [sha256, new Identity(name, endsAtMs, rate, streams && new Set(streams))];
+          const keyCells = cellsByName.get(name) ?? OTHER_KEY_CELLS;
+          const permitted = streams && new Set(streams);
+          return [sha256, new Identity(name, endsAtMs, rate, permitted, keyCells)];
         }
         known.endsAtMs = endsAtMs;
         if (!isSameRate(known.rate, rate)) known.rate = rate;

@@ -1,6 +1,12 @@
+/**
+ * Sink of the decoder. Invariant: each event of a frame has one result, accepted or rejected, and
+ * counts as received for the stream that its result counts for.
+ */
 import { EVENT_CODES, type EventCode } from '../../common/errors.ts';
 import type { JsonObject } from '../../common/json-object.ts';
 import { LIMITS } from '../../config/limits.ts';
+import { type Counters, cells } from '../../metrics/counters.ts';
+import { NO_STREAM_CELLS } from '../../metrics/slots.ts';
 import type { Accumulator } from '../accumulator/accumulator.ts';
 import type { Owner } from '../accumulator/batch.ts';
 import { type Buckets, charge, isInDebt, takeToken, waitMs } from '../admission/token-bucket.ts';
@@ -8,6 +14,9 @@ import type { EventSink } from '../decoder/event-sink.ts';
 import type { FastValidator } from '../decoder/json/fast-validator.ts';
 import type { Route } from '../streams/route.ts';
 import { REMOVED_STREAM_TEXT, type Stream, type StreamRejection } from '../streams/stream.ts';
+import type { FrameProgress } from './frame-progress.ts';
+
+const RECEIVED = cells('forebay_events_received_total', ['ws', 'http']);
 
 /** Receives rejected events; without an event index, rejected frames. */
 export type RejectionListener = (
@@ -16,32 +25,16 @@ export type RejectionListener = (
   event: number | undefined,
   code: EventCode,
   message: string,
+  /** Offset of the stream's cells in the metrics. */
+  cells: number,
   /** Time until a retry can succeed, if known. */
   retryAfterMs?: number,
 ) => void;
 
-/** State of a frame decoded in slices, carried from one slice to the next. */
-export interface FrameProgress {
-  /** The buffer accepted no frames of the stream when this one arrived. */
-  readonly noRoom: boolean;
-  /** Whether it did at the frame's first event of a stream; undefined = one stream for all. */
-  readonly routedRoom: Map<Stream, boolean> | undefined;
-  /** Count and last index of the events rejected by a rate limit. */
-  readonly rateLimited: number;
-  /** Count of the events rejected by a rate limit of their stream. */
-  readonly streamLimited: number;
-  readonly lastLimited: number;
-  /** Count of events that the decoder or the schema rejected, and bytes of all others. */
-  readonly rejected: number;
-  readonly validBytes: number;
-}
-
-/**
- * Sink of the decoder: selects the stream of each event of a frame, validates the event, and
- * appends a valid one with its key.
- */
+/** Selects the stream of each event of a frame, validates it, and appends a valid one. */
 export class Intake implements EventSink {
   readonly #accumulator: Accumulator;
+  readonly #counters: Counters;
   readonly #onRejection: RejectionListener;
   #route!: Route;
   /** The stream of all events of the frame; undefined = the route selects one for each. */
@@ -55,6 +48,10 @@ export class Intake implements EventSink {
   #noRoom = false;
   #routedRoom: Map<Stream, boolean> | undefined;
   #buckets: Buckets | undefined;
+  /** Offset of the cells of the frame's stream in the metrics; of no stream, if it has several. */
+  #cells = 0;
+  /** Events counted as received for the streams that the route has selected. */
+  #routed = 0;
   /** {@link FrameProgress} of the current frame; not counted without buckets. */
   #rateLimited = 0;
   #streamLimited = 0;
@@ -64,8 +61,9 @@ export class Intake implements EventSink {
   /** Codes of the frame with a message that names an event: clients receive one per code. */
   readonly #explained = new Set<EventCode>();
 
-  constructor(accumulator: Accumulator, onRejection: RejectionListener) {
+  constructor(accumulator: Accumulator, counters: Counters, onRejection: RejectionListener) {
     this.#accumulator = accumulator;
+    this.#counters = counters;
     this.#onRejection = onRejection;
   }
 
@@ -98,6 +96,8 @@ export class Intake implements EventSink {
     this.#frame = frame;
     this.#route = route;
     this.#stream = route.stream;
+    this.#cells = route.stream === undefined ? NO_STREAM_CELLS : route.stream.cells;
+    this.#routed = 0;
     if (this.#explained.size > 0) this.#explained.clear();
     this.#tooLate = tooLate;
     this.#noRoom =
@@ -112,8 +112,18 @@ export class Intake implements EventSink {
     this.#arrivalMs = arrivalMs ?? this.#nowMs;
     let timestamp = Date.now();
     if (arrivalMs !== undefined) timestamp -= Math.round(this.#nowMs - arrivalMs);
-    this.#accumulator.beginFrame(owner, frame, timestamp, this.#arrivalMs);
+    this.#accumulator.beginFrame(owner, frame, timestamp, this.#arrivalMs, this.#cells);
     return this;
+  }
+
+  /**
+   * Counts events as received that the decoder has passed on since {@link begin} or {@link resume}:
+   * of the frame's stream, or of none as far as the route has not selected one.
+   */
+  countReceived(events: number): void {
+    const received = this.#owner.transport === 'ws' ? RECEIVED.ws : RECEIVED.http;
+    this.#counters.add(received + this.#cells, events - this.#routed);
+    this.#routed = 0;
   }
 
   /** Continues a frame decoded in slices. @param before {@link progress} after the last slice */
@@ -149,6 +159,7 @@ export class Intake implements EventSink {
       undefined,
       'rate_limited',
       'event rate limit used up by rejected events',
+      this.#cells,
       waitMs(buckets, 1),
     );
     return true;
@@ -196,14 +207,16 @@ export class Intake implements EventSink {
   event(index: number, value: JsonObject, bytes: Buffer, start: number, end: number): void {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
-    const stream = this.#stream ?? this.#route.streamOf(value);
+    const stream = this.#stream ?? this.#select(this.#route.streamOf(value));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     const problem = stream.validate(value);
-    if (problem !== undefined) return this.#rejectInvalid(index, 'schema', length, problem);
+    if (problem !== undefined) {
+      return this.#rejectInvalid(index, 'schema', length, problem, stream.cells);
+    }
     if (this.#isUnavailable(stream, index, length)) return;
     const key = stream.key.keyOf(value, bytes, start);
     const code = this.#accumulator.append(stream.topic, index, bytes, start, end, key);
-    this.#appended(index, code);
+    this.#appended(stream, index, code);
     if (key !== undefined || code !== undefined) return;
     const reason = stream.key.reasonForNoKey(value, bytes, start);
     if (reason !== undefined) stream.keyless.count(reason);
@@ -220,7 +233,7 @@ export class Intake implements EventSink {
   ): void {
     const length = end - start;
     if (this.#buckets !== undefined && this.#isOverRate(this.#buckets, index, length)) return;
-    const stream = this.#stream ?? this.#route.streamAt(profile);
+    const stream = this.#stream ?? this.#select(this.#route.streamAt(profile));
     if (typeof stream === 'string') return this.#rejectStreamless(index, stream, length);
     if (this.#isUnavailable(stream, index, length)) return;
     const code = this.#accumulator.appendWithKey(
@@ -233,8 +246,18 @@ export class Intake implements EventSink {
       keyStart,
       keyBytes,
     );
-    this.#appended(index, code);
+    this.#appended(stream, index, code);
     if (keyBytes < 0 && code === undefined && stream.key.exists) stream.keyless.count('missing');
+  }
+
+  /** Counts an event as received for the stream that the route has selected for it. */
+  #select(stream: Stream | StreamRejection): Stream | StreamRejection {
+    if (typeof stream === 'string') return stream;
+    const received = this.#owner.transport === 'ws' ? RECEIVED.ws : RECEIVED.http;
+    this.#counters.add(received + stream.cells);
+    this.#routed++;
+    this.#accumulator.useStream(stream.cells);
+    return stream;
   }
 
   /** The instance or the connection is closing. */
@@ -256,8 +279,8 @@ export class Intake implements EventSink {
 
   /** Rejects an event that no stream accepts. */
   #rejectStreamless(index: number, code: StreamRejection, length: number): void {
-    if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT);
-    else this.#rejectInvalid(index, code, length);
+    if (code === 'draining') this.#reject(index, code, REMOVED_STREAM_TEXT, this.#cells);
+    else this.#rejectInvalid(index, code, length, EVENT_CODES[code].text, this.#cells);
   }
 
   /** Rejects an event that no retry can make valid; {@link #isOverRate} has counted its bytes. */
@@ -265,11 +288,12 @@ export class Intake implements EventSink {
     index: number,
     code: Exclude<StreamRejection, 'draining'> | 'schema' | 'too_large',
     length: number,
-    message: string = EVENT_CODES[code].text,
+    message: string,
+    cells: number,
   ): void {
     this.#rejected++;
     this.#validBytes -= length;
-    this.#reject(index, code, message);
+    this.#reject(index, code, message, cells);
   }
 
   /**
@@ -280,19 +304,20 @@ export class Intake implements EventSink {
   #isUnavailable(stream: Stream, index: number, length: number): boolean {
     if (this.#ending || this.#noRoom || !this.#hasRoom(stream)) {
       const code = this.#ending ? 'draining' : 'buffer_full';
-      this.#reject(index, code, EVENT_CODES[code].text);
+      this.#reject(index, code, EVENT_CODES[code].text, stream.cells);
       return true;
     }
     if (length > stream.maxEventBytes) {
       const message = `${length} bytes exceed the limit of ${stream.maxEventBytes}`;
-      this.#rejectInvalid(index, 'too_large', length, message);
+      this.#rejectInvalid(index, 'too_large', length, message, stream.cells);
       return true;
     }
     const { buckets } = stream;
     if (buckets === undefined || takeToken(buckets, this.#nowMs)) return false;
     const message = `rate limit of the stream ${stream.name} exceeded`;
     this.#streamLimited++;
-    this.#reject(index, 'rate_limited', message, waitMs(buckets, this.#streamLimited));
+    const retryAfterMs = waitMs(buckets, this.#streamLimited);
+    this.#reject(index, 'rate_limited', message, stream.cells, retryAfterMs);
     return true;
   }
 
@@ -306,7 +331,7 @@ export class Intake implements EventSink {
     this.#rateLimited++;
     this.#lastLimited = index;
     const { text } = EVENT_CODES.rate_limited;
-    this.#reject(index, 'rate_limited', text, waitMs(buckets, this.#rateLimited));
+    this.#reject(index, 'rate_limited', text, this.#cells, waitMs(buckets, this.#rateLimited));
     return true;
   }
 
@@ -318,28 +343,34 @@ export class Intake implements EventSink {
   }
 
   /** Reports the result of an append. */
-  #appended(index: number, code: EventCode | undefined): void {
-    if (code === undefined) this.#owner.accepted(this.#frame, index);
-    else this.#reject(index, code, APPEND_MESSAGES[code] ?? EVENT_CODES[code].text);
+  #appended({ cells }: Stream, index: number, code: EventCode | undefined): void {
+    if (code === undefined) this.#owner.accepted(this.#frame, index, cells);
+    else this.#reject(index, code, APPEND_MESSAGES[code] ?? EVENT_CODES[code].text, cells);
   }
 
   rejectEvent(index: number, code: EventCode, message: string): void {
     this.#chargeRejected(code);
-    this.#reject(index, code, message);
+    this.#reject(index, code, message, this.#cells);
   }
 
-  #reject(index: number, code: EventCode, message: string, retryAfterMs?: number): void {
+  #reject(
+    index: number,
+    code: EventCode,
+    message: string,
+    cells: number,
+    retryAfterMs?: number,
+  ): void {
     let text = message;
     if (!this.#explained.has(code)) {
       this.#explained.add(code);
       text = `event ${index}: ${message}`;
     }
-    this.#onRejection(this.#owner, this.#frame, index, code, text, retryAfterMs);
+    this.#onRejection(this.#owner, this.#frame, index, code, text, cells, retryAfterMs);
   }
 
   rejectFrame(code: EventCode, message: string): void {
     this.#chargeRejected(code);
-    this.#onRejection(this.#owner, this.#frame, undefined, code, message);
+    this.#onRejection(this.#owner, this.#frame, undefined, code, message, this.#cells);
   }
 }
 

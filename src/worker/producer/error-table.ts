@@ -5,7 +5,7 @@
  * other error leaves the fate open: with acks=all a broker appends, waits for the replicas, and may
  * still answer NOT_LEADER_OR_FOLLOWER.
  */
-import type { ProduceErrorClass } from '../../metrics/catalogue.ts';
+import type { ProduceErrorClass } from '../../metrics/labels.ts';
 
 export const UNKNOWN_TOPIC_OR_PARTITION = 3;
 

@@ -11,7 +11,7 @@
  */
 import assert from 'node:assert/strict';
 import { backoffMs } from '../../common/backoff.ts';
-import type { LaneStateName, ProduceErrorClass } from '../../metrics/catalogue.ts';
+import type { LaneStateName, ProduceErrorClass } from '../../metrics/labels.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import { type Outcome, UNKNOWN_TOPIC_OR_PARTITION } from './error-table.ts';
 

@@ -1,9 +1,9 @@
+import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
 import {
   LANE_STATES,
   PRODUCE_ERROR_CLASSES,
   type ProduceErrorClass,
-} from '../../metrics/catalogue.ts';
-import { type Counters, cell, cells, histogram } from '../../metrics/counters.ts';
+} from '../../metrics/labels.ts';
 import type { RecordBatch } from '../accumulator/batch.ts';
 import type { Partition, Topic } from '../accumulator/topic.ts';
 import type { Faults } from '../faults.ts';
@@ -66,7 +66,8 @@ export class ProduceMetrics {
   settled(partition: Partition, outcome: Outcome, settlement: Settlement): void {
     const errorClass = settlement.class;
     if (errorClass === undefined) return;
-    this.#counters.add(ERRORS[errorClass]);
+    const { cells } = partition.topic;
+    this.#counters.add(ERRORS[errorClass] + cells);
     if ('reset' in settlement && settlement.reset !== undefined) {
       this.#counters.add(RESETS[settlement.reset]);
     }
@@ -85,10 +86,10 @@ export class ProduceMetrics {
 
   /** Counts the lanes by state. */
   countLanes(topics: readonly Topic[]): void {
-    for (const state of LANE_STATES) this.#counters.set(LANES[state], 0);
-    for (const { lane, queue } of topics.flatMap(({ partitions }) => partitions)) {
+    for (const state of LANE_STATES) this.#counters.clearStreams(LANES[state]);
+    for (const { topic, lane, queue } of topics.flatMap(({ partitions }) => partitions)) {
       const isFilling = lane.state === 'empty' && !queue.empty;
-      this.#counters.add(LANES[isFilling ? 'filling' : lane.state]);
+      this.#counters.add(LANES[isFilling ? 'filling' : lane.state] + topic.cells);
     }
   }
 }

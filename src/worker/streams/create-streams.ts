@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { SETTINGS } from '../../config/settings.ts';
 import type { Counters } from '../../metrics/counters.ts';
+import {
+  declaredSlots,
+  type MetricSlots,
+  NO_STREAM,
+  streamCellsOf,
+  withStreams,
+} from '../../metrics/slots.ts';
 import type { StreamFile, StreamSpec } from '../../streams/stream-file.ts';
 import type { Budget } from '../accumulator/budget.ts';
 import { BudgetShare } from '../accumulator/budget-share.ts';
@@ -50,6 +57,8 @@ export function createStreams(
   { counters, faults }: { readonly counters: Counters; readonly faults: Faults },
   previous?: StreamTable,
 ): StreamTable {
+  const slots = slotsFor(file, areDeclared, counters.slots);
+  counters.assign(slots);
   const setting = (areDeclared ? SETTINGS.streamsFile : SETTINGS.eventSchema).env;
   const streams = file.streams.map((spec) => {
     const topic = topics.find(({ name }) => name === spec.topic);
@@ -61,6 +70,7 @@ export function createStreams(
     const streamName = areDeclared ? spec.name : undefined;
     return new Stream(spec, {
       topic,
+      cells: streamCellsOf(slots, spec.name),
       validate:
         validate ??
         (hasNoSchema ? ACCEPT : loadValidator(spec.schema?.file, setting, spec.schema?.text)),
@@ -70,12 +80,22 @@ export function createStreams(
       previous: before,
     });
   });
+  for (const { topic, cells } of streams.toReversed()) topic.cells = cells;
   return new StreamTable(file.routing, streams, areDeclared, budget);
 }
 
 /** Whether two declarations are equal, with the texts of their schemas. */
 function isSame(one: StreamSpec, other: StreamSpec): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Returns the slots in use; without a primary that has assigned them, with those of `file`. */
+function slotsFor({ streams }: StreamFile, areDeclared: boolean, inUse: MetricSlots): MetricSlots {
+  if (!areDeclared) return inUse;
+  const names = streams.map(({ name }) => name);
+  const slots = inUse.streams[0] === NO_STREAM ? withStreams(inUse, names) : declaredSlots(names);
+  assert(slots !== undefined, 'the primary accepts only streams with a slot');
+  return slots;
 }
 
 /** Room for an event of maximum size: in a batch of twice its size, with overhead. */

@@ -28,6 +28,8 @@ export const REMOVED_STREAM_TEXT = 'the stream is being removed';
 /** Parts of a stream that its declaration does not contain. */
 export interface StreamParts {
   readonly topic: Topic;
+  /** Offset of its cells in the metrics. */
+  readonly cells: number;
   /** Validates a parsed event. */
   readonly validate: Validator;
   /** Accepts a subset of what `validate` accepts; undefined = each event is parsed into a value. */
@@ -44,6 +46,8 @@ export class Stream {
   readonly spec: StreamSpec;
   readonly name: string;
   readonly topic: Topic;
+  /** Offset of its cells in the metrics. */
+  readonly cells: number;
   readonly validate: Validator;
   readonly fastProfile: FastProfile | undefined;
   /** Validates events that are known to belong to this stream; see {@link fastProfile}. */
@@ -63,6 +67,7 @@ export class Stream {
     this.spec = spec;
     this.name = spec.name;
     this.topic = parts.topic;
+    this.cells = parts.cells;
     this.validate = parts.validate;
     this.fastProfile = parts.fastProfile;
     this.fastValidator = parts.fastProfile && new FastValidator([parts.fastProfile]);

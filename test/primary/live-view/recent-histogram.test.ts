@@ -17,7 +17,7 @@ function observed(looks: number) {
   const seen = new RecentHistogram(NAME, looks);
   return (...values: number[]) => {
     for (const value of values) counters.observe(cells, value);
-    totals.update(1, counters.values.slice());
+    totals.update(1, counters.snapshot());
     seen.sample(totals);
     return seen;
   };

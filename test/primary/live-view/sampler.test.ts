@@ -38,7 +38,7 @@ function instance() {
   const sampler = new Sampler(totals, facts, now);
   const second = () => {
     nowMs += 1_000;
-    for (const [index, { values }] of workers.entries()) totals.update(index + 1, values.slice());
+    for (const [index, worker] of workers.entries()) totals.update(index + 1, worker.snapshot());
     const point = sampler.point();
     return (column: string) => point[COLUMNS.indexOf(column)];
   };

@@ -119,7 +119,7 @@ test('a batch of 300,000 records can be split', () => {
   const value = Buffer.from('{}');
   for (let index = 0; index < count; index++) {
     batch.append(1_000 + (index === 7 ? 5 : 0), value, 0, -1, value, 0, 2);
-    batch.addOwner(PLAIN_OWNER, 1, index, 0);
+    batch.addOwner(PLAIN_OWNER, 1, index, 0, 0);
   }
   const rest = new RecordBatch(Buffer.allocUnsafe(batch.buffer.length), ANY_PARTITION);
   batch.split(count / 2, rest);
@@ -165,5 +165,39 @@ test('a record is no longer than its key, its value and the maximum overhead', (
         assert(batch.length <= maxLength);
       }
     }),
+  );
+});
+
+test('splitting keeps the stream of every record; records of one stream are one run', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(2), { minLength: 1, maxLength: 12, size: 'max' }),
+      fc.array(fc.nat(1_000), { maxLength: 10, size: 'max' }),
+      (streams, choices) => {
+        const value = Buffer.from('{}');
+        const batch = new RecordBatch(Buffer.alloc(4_096), ANY_PARTITION);
+        for (const [index, stream] of streams.entries()) {
+          batch.append(1_000, value, 0, -1, value, 0, value.length);
+          batch.addOwner(PLAIN_OWNER, 1, index, 0, stream * 10);
+        }
+        for (const part of splitBy(batch, choices)) {
+          const runs: [number, number][] = [];
+          part.eachStream((cells, records) => runs.push([cells, records]));
+          const expected = part.events.map((event) => streams[event]! * 10);
+          assert.deepEqual(
+            runs.flatMap(([cells, records]) => Array(records).fill(cells)),
+            expected,
+          );
+          assert.deepEqual(
+            expected,
+            part.events.map((_, index) => part.cellsOf(index)),
+          );
+          assert(
+            runs.every(([cells], index) => cells !== runs[index + 1]?.[0]),
+            'maximal runs',
+          );
+        }
+      },
+    ),
   );
 });

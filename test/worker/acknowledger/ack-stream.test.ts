@@ -5,6 +5,7 @@ import { LIMITS, MIB } from '../../../src/config/limits.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Credit as SharedCredit } from '../../../src/worker/acknowledger/credit.ts';
+import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 
 const MAX_FRAME_BYTES = 65_536;
 
@@ -44,7 +45,7 @@ class Client {
       }
     };
     const wire = { send, unreadBytes: () => this.unreadBytes };
-    this.stream = new AckStream(wire, '', credit, credit.budget, () => this.announced++);
+    this.stream = new AckStream(wire, ANONYMOUS, credit, credit.budget, () => this.announced++);
     this.stream.hello();
   }
 

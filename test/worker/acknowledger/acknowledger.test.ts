@@ -6,25 +6,43 @@ import { pino } from 'pino';
 import { EVENT_CODES, type EventCode, eventCodes, retryCodes } from '../../../src/common/errors.ts';
 import { MIB } from '../../../src/config/limits.ts';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
+import { KEY_RESULTS } from '../../../src/metrics/labels.ts';
+import { KEY_CELLS, STREAM_CELLS } from '../../../src/metrics/layout.ts';
+import { JWT_KEY_CELLS } from '../../../src/metrics/slots.ts';
 import { type Owner, RecordBatch } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import type { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Acknowledger, PLAIN } from '../../../src/worker/acknowledger/acknowledger.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
 import { type EventsResponse, HttpReply } from '../../../src/worker/acknowledger/http-reply.ts';
+import { ANONYMOUS, Identity } from '../../../src/worker/admission/identity.ts';
 import { ANY_PARTITION } from '../../../testing/batches.ts';
+import { lateEvents } from './late-events.ts';
 
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
 const REFUSED = cells('forebay_events_refused_total', eventCodes);
 const DROPPED = cells('forebay_events_dropped_total', retryCodes);
+const KEY_EVENTS = cells('forebay_key_events_total', KEY_RESULTS);
 const ACK_DURATION = histogram('forebay_ack_duration_seconds');
 
 const VALUE = Buffer.from('{}');
+/** Offsets of the cells of three streams, and of the clients' keys. */
+const STREAMS = [0, STREAM_CELLS, 2 * STREAM_CELLS] as const;
+const CLIENT_KEYS = [2 * KEY_CELLS, 3 * KEY_CELLS, JWT_KEY_CELLS] as const;
+const TOKEN = new Identity(
+  'subject',
+  Number.POSITIVE_INFINITY,
+  undefined,
+  undefined,
+  JWT_KEY_CELLS,
+);
 
 /** State of one event in the test. */
 interface Tracked {
   readonly owner: Owner;
+  /** Offset of its stream's cells. */
+  readonly cells: number;
   /** Its sender has received `timeout`, and it is still in flight. */
   timedOut: boolean;
 }
@@ -40,7 +58,8 @@ class World {
   readonly replies: { reply: HttpReply; responses: EventsResponse[]; events: Tracked[] }[] = [];
   readonly batches = new Map<RecordBatch, Tracked[]>();
   readonly expected = new Map<number, number>();
-  received = 0;
+  /** Events by offset of their stream's cells. */
+  readonly received = new Map<number, number>();
 
   constructor() {
     const write = (line: string) => this.logged.push(JSON.parse(line));
@@ -51,7 +70,14 @@ class World {
     this.streams = [0, 1].map((index) => {
       this.texts.push([]);
       const send = (texts: readonly string[]) => this.texts[index]!.push(...texts);
-      return this.acknowledger.createStream({ send, unreadBytes: () => 0 }, `key ${index}`);
+      const identity = new Identity(
+        `key ${index}`,
+        Number.POSITIVE_INFINITY,
+        undefined,
+        undefined,
+        CLIENT_KEYS[index],
+      );
+      return this.acknowledger.createStream({ send, unreadBytes: () => 0 }, identity);
     });
   }
 
@@ -62,30 +88,32 @@ class World {
     return batch;
   }
 
-  accept(batch: RecordBatch, owner: Owner, frame: number, event: number): Tracked {
+  accept(batch: RecordBatch, owner: Owner, frame: number, event: number, cells = 0): Tracked {
     batch.append(1_000, VALUE, 0, -1, VALUE, 0, VALUE.length);
-    batch.addOwner(owner, frame, event, performance.now());
-    owner.accepted(frame, event);
-    const tracked = { owner, timedOut: false };
+    batch.addOwner(owner, frame, event, performance.now(), cells);
+    owner.accepted(frame, event, cells);
+    const tracked = { owner, cells, timedOut: false };
     this.batches.get(batch)!.push(tracked);
-    this.received++;
+    this.#receive(cells);
     return tracked;
   }
 
-  reject(owner: Owner, frame: number, event: number | undefined, code: EventCode): void {
-    this.acknowledger.reject(owner, frame, event, code, 'why');
-    this.received++;
-    this.#expectRejection(owner, code);
+  reject(owner: Owner, frame: number, event: number | undefined, code: EventCode, cells = 0): void {
+    this.acknowledger.reject(owner, frame, event, code, 'why', cells);
+    this.#receive(cells);
+    this.#expectRejection({ owner, cells }, code);
   }
 
   stored(batch: RecordBatch): void {
-    for (const { timedOut } of this.#take(batch)) this.#expect(timedOut ? STORED_LATE : STORED);
+    for (const { timedOut, owner, cells } of this.#take(batch)) {
+      this.#expect((timedOut ? STORED_LATE : STORED) + cells);
+      if (!timedOut) this.#expectForKey(owner, 'stored');
+    }
     this.acknowledger.stored(batch);
   }
 
   refused(batch: RecordBatch, code: EventCode): void {
-    for (const { timedOut, owner } of this.#take(batch))
-      if (!timedOut) this.#expectRejection(owner, code);
+    for (const event of this.#take(batch)) if (!event.timedOut) this.#expectRejection(event, code);
     this.acknowledger.rejected(batch, code);
   }
 
@@ -94,13 +122,14 @@ class World {
     this.acknowledger.overdue(batch);
   }
 
-  /** A body of `count` events, spread over these batches. */
-  post(batches: readonly RecordBatch[], count: number): (typeof this.replies)[number] {
+  /** A body of `count` events, spread over these batches, and over this number of streams. */
+  post(batches: readonly RecordBatch[], count: number, streams = 1): (typeof this.replies)[number] {
     const responses: EventsResponse[] = [];
-    const reply = new HttpReply('', new Budget(MIB), (response) => responses.push(response));
+    const reply = new HttpReply(TOKEN, new Budget(MIB), (response) => responses.push(response));
     const events: Tracked[] = [];
     for (let event = 0; event < count; event++) {
-      events.push(this.accept(batches[event % batches.length]!, reply, 0, event));
+      const cells = STREAMS[event % streams]!;
+      events.push(this.accept(batches[event % batches.length]!, reply, 0, event, cells));
     }
     reply.endBody();
     const posted = { reply, responses, events };
@@ -117,20 +146,42 @@ class World {
   /** Checks the counters against the model, and that every event is settled or in flight. */
   check(): void {
     const { values } = this.counters;
-    const ends = [STORED, ...Object.values(REFUSED), ...Object.values(DROPPED)];
-    for (const each of [...ends, STORED_LATE]) {
+    for (const cells of STREAMS) this.#checkStream(cells);
+    const ofKeys = Object.values(KEY_EVENTS).flatMap((cell) =>
+      CLIENT_KEYS.map((cells) => cell + cells),
+    );
+    for (const each of ofKeys) {
       assert.equal(values[each], this.expected.get(each) ?? 0, `cell ${each}`);
     }
-    const settled = ends.reduce((sum, each) => sum + values[each]!, 0);
-    let inFlight = -this.acknowledger.lateEvents;
-    for (const batch of this.batches.keys()) if (!batch.answered) inFlight += batch.records;
-    assert.equal(settled + inFlight, this.received, 'received = settled + in flight');
+  }
+
+  #checkStream(cells: number): void {
+    const { values } = this.counters;
+    const ends = [STORED, ...Object.values(REFUSED), ...Object.values(DROPPED)];
+    for (const each of [...ends, STORED_LATE]) {
+      const cell = each + cells;
+      assert.equal(values[cell], this.expected.get(cell) ?? 0, `cell ${each} + ${cells}`);
+    }
+    const settled = ends.reduce((sum, each) => sum + values[each + cells]!, 0);
+    let inFlight = -lateEvents(this.acknowledger, cells);
+    for (const batch of this.batches.keys()) {
+      if (batch.answered) continue;
+      batch.eachStream((ofStream, events) => {
+        if (ofStream === cells) inFlight += events;
+      });
+    }
+    const received = this.received.get(cells) ?? 0;
+    assert.equal(settled + inFlight, received, 'received = settled + in flight');
     const { first, bounds } = ACK_DURATION;
-    const observed = values.subarray(first, first + bounds.length + 1);
+    const observed = values.subarray(first + cells, first + cells + bounds.length + 1);
     assert.equal(
       observed.reduce((sum, times) => sum + times, 0),
-      values[STORED],
+      values[STORED + cells],
     );
+  }
+
+  #receive(cells: number): void {
+    this.received.set(cells, (this.received.get(cells) ?? 0) + 1);
   }
 
   #take(batch: RecordBatch): Tracked[] {
@@ -143,13 +194,18 @@ class World {
     for (const event of events) {
       if (event.timedOut) continue;
       event.timedOut = true;
-      this.#expectRejection(event.owner, 'timeout');
+      this.#expectRejection(event, 'timeout');
     }
   }
 
-  #expectRejection(owner: Owner, code: EventCode): void {
+  #expectRejection({ owner, cells }: Pick<Tracked, 'owner' | 'cells'>, code: EventCode): void {
     const dropped = owner.plain && EVENT_CODES[code].retry;
-    this.#expect(dropped ? DROPPED[code as keyof typeof DROPPED] : REFUSED[code]);
+    this.#expect((dropped ? DROPPED[code as keyof typeof DROPPED] : REFUSED[code]) + cells);
+    this.#expectForKey(owner, dropped ? 'dropped' : 'refused');
+  }
+
+  #expectForKey({ identity }: Owner, result: keyof typeof KEY_EVENTS): void {
+    if (identity.keyCells >= 0) this.#expect(KEY_EVENTS[result] + identity.keyCells);
   }
 
   #expect(counted: number): void {
@@ -191,15 +247,17 @@ function run(world: World, open: RecordBatch[], step: Step): void {
     if (at >= 0) open[at] = world.begin();
   };
   if (step.do === 'post') {
-    world.post(open, step.count);
+    world.post(open, step.count, STREAMS.length);
   } else if (step.do === 'frame') {
     const stream = world.streams[step.owner];
     const frame = stream === undefined ? 0 : stream.beginFrame(1);
     if (frame === undefined) return;
     for (const [event, choice] of step.events.entries()) {
       const batch = open[choice];
-      if (batch !== undefined) world.accept(batch, stream ?? PLAIN, frame, event);
-      else world.reject(stream ?? PLAIN, frame, event, choice > 6 ? 'schema' : 'buffer_full');
+      const owner = stream ?? PLAIN;
+      const cells = STREAMS[(event + choice) % STREAMS.length]!;
+      if (batch !== undefined) world.accept(batch, owner, frame, event, cells);
+      else world.reject(owner, frame, event, choice > 6 ? 'schema' : 'buffer_full', cells);
     }
     stream?.endFrame(frame);
   } else if (step.do === 'expire') {
@@ -230,7 +288,7 @@ test('each event is counted exactly once, for any mix and order of results', () 
       const left = [...world.batches.keys()].filter(({ records }) => records > 0);
       for (const batch of left) world.stored(batch);
       world.check();
-      assert.equal(world.acknowledger.lateEvents, 0);
+      assert.equal(lateEvents(world.acknowledger), 0);
       assert.equal(new Set(world.released).size, world.released.length, 'released once');
       for (const { responses } of world.replies) assert.equal(responses.length, 1);
       if (world.counters.values[STORED_LATE]! > 0) met.add('late');
@@ -274,11 +332,11 @@ test('events of an HTTP body answered timeout that are stored later count as lat
   const posted = world.post(batches, 5);
   world.stored(batches[1]!);
   world.expire(posted);
-  assert.equal(world.acknowledger.lateEvents, 3);
+  assert.equal(lateEvents(world.acknowledger), 3);
   world.check();
   world.stored(batches[0]!);
   world.check();
-  assert.equal(world.acknowledger.lateEvents, 0);
+  assert.equal(lateEvents(world.acknowledger), 0);
   assert.equal(world.counters.values[STORED], 2);
   assert.equal(world.counters.values[STORED_LATE], 3);
 });
@@ -343,9 +401,9 @@ test('a stream that becomes dirty during a flush is flushed too', async () => {
   const texts: string[] = [];
   const unreadBytes = () => 0;
   const wire = { send: (sent: readonly string[]) => texts.push(...sent), unreadBytes };
-  const later = acknowledger.createStream(wire, 'a');
+  const later = acknowledger.createStream(wire, ANONYMOUS);
   const send = () => later.endFrame(later.beginFrame(1)!);
-  const first = acknowledger.createStream({ send, unreadBytes }, 'a');
+  const first = acknowledger.createStream({ send, unreadBytes }, ANONYMOUS);
   first.endFrame(first.beginFrame(1)!);
   await setImmediate();
   await setImmediate();

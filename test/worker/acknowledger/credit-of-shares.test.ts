@@ -7,6 +7,7 @@ import { Budget } from '../../../src/worker/accumulator/budget.ts';
 import { BudgetShare } from '../../../src/worker/accumulator/budget-share.ts';
 import { AckStream } from '../../../src/worker/acknowledger/ack-stream.ts';
 import { Credit } from '../../../src/worker/acknowledger/credit.ts';
+import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 
 const LIMIT = 64 * MIB;
 const MAX_FRAME_BYTES = 64 * KIB;
@@ -24,7 +25,7 @@ class Client {
     this.#share = share;
     this.#dirty = dirty;
     const channel = { send: () => {}, unreadBytes: () => 0 };
-    this.#stream = new AckStream(channel, '', credit, share, () => this.#dirty.add(this));
+    this.#stream = new AckStream(channel, ANONYMOUS, credit, share, () => this.#dirty.add(this));
     this.#stream.hello();
   }
 

@@ -9,14 +9,15 @@ import {
   responseFor,
 } from '../../../src/worker/acknowledger/http-reply.ts';
 import type { RejectionEntry } from '../../../src/worker/acknowledger/rejections.ts';
+import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 
 const FRAME = 0;
 
 /** A reply to `count` accepted events, and its responses. */
 function replyTo(count: number, budget = new Budget(MIB)) {
   const responses: EventsResponse[] = [];
-  const reply = new HttpReply('', budget, (response) => responses.push(response));
-  for (let event = 0; event < count; event++) reply.accepted(FRAME, event);
+  const reply = new HttpReply(ANONYMOUS, budget, (response) => responses.push(response));
+  for (let event = 0; event < count; event++) reply.accepted(FRAME, event, 0);
   return { reply, responses };
 }
 

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsonObject } from '../../../src/common/json-object.ts';
 import { KIB, LIMITS, MIB } from '../../../src/config/limits.ts';
+import { Counters } from '../../../src/metrics/counters.ts';
 import { implicitStream } from '../../../src/streams/implicit-stream.ts';
 import { Accumulator } from '../../../src/worker/accumulator/accumulator.ts';
 import type { Owner } from '../../../src/worker/accumulator/batch.ts';
 import { Budget } from '../../../src/worker/accumulator/budget.ts';
+import { ANONYMOUS } from '../../../src/worker/admission/identity.ts';
 import { TokenBucket } from '../../../src/worker/admission/token-bucket.ts';
 import type { NoKeyReason } from '../../../src/worker/decoder/key-field.ts';
 import { Intake } from '../../../src/worker/intake/intake.ts';
@@ -27,7 +29,7 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   const owner: Owner = {
     plain: false,
     transport: 'ws',
-    identity: '',
+    identity: ANONYMOUS,
     accepted: (frame, event) => accepted.push([frame, event]),
     settled: () => true,
     rejected: () => assert.fail('rejections go through the acknowledger'),
@@ -42,16 +44,17 @@ function setUp({ partitions = 1, limitBytes = 4 * MIB, keyField = 'clientId' } =
   }).streams;
   const stream = new Stream(spec!, {
     topic,
+    cells: 0,
     validate: loadValidator(undefined),
     fastProfile: { required: BUILT_IN_FIELDS, keyField },
     keyless,
     maxEventBytes: 64 * KIB,
   });
   const route = new SingleRoute(stream);
-  const intake = new Intake(accumulator, (rejectedOwner, ...rejection) => {
+  const intake = new Intake(accumulator, new Counters(), (rejectedOwner, ...rejection) => {
     assert.equal(rejectedOwner, owner);
     rejected.push(rejection.slice(0, 4));
-    waitsMs.push(rejection[4]);
+    waitsMs.push(rejection[5]);
   });
   const event = (index: number, value: JsonObject) => {
     const text = JSON.stringify(value);

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import type { ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
+import type { ProduceErrorClass } from '../../../src/metrics/labels.ts';
 import { errorName } from '../../../src/worker/producer/error-table.ts';
 import { until } from '../../../testing/wait.ts';
 import { type Attempt, FakeCluster } from '../../fakes/broker/cluster.ts';

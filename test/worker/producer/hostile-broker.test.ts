@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ProduceErrorClass } from '../../../src/metrics/catalogue.ts';
+import type { ProduceErrorClass } from '../../../src/metrics/labels.ts';
 import { until } from '../../../testing/wait.ts';
 import { type ClusterOptions, FakeCluster } from '../../fakes/broker/cluster.ts';
 import type { Fault, Target, WireFault } from '../../fakes/broker/injections.ts';

@@ -1,13 +1,15 @@
 import { EVENT_CODES } from '../../../common/errors.ts';
 import { LIMITS } from '../../../config/limits.ts';
 import type { Logger } from '../../../logging/logger.ts';
-import { type Counters, cells, histogram } from '../../../metrics/counters.ts';
+import { type Counters, cell, cells, histogram } from '../../../metrics/counters.ts';
+import type { OwnerIdentity } from '../../accumulator/batch.ts';
 import type { Budget } from '../../accumulator/budget.ts';
 import type { Acknowledger } from '../../acknowledger/acknowledger.ts';
 import { HttpReply } from '../../acknowledger/http-reply.ts';
 import { type Buckets, charge, isInDebt } from '../../admission/token-bucket.ts';
 import type { DecodeBounds } from '../../decoder/event-sink.ts';
-import type { FrameProgress, Intake } from '../../intake/intake.ts';
+import type { FrameProgress } from '../../intake/frame-progress.ts';
+import type { Intake } from '../../intake/intake.ts';
 import type { Allocation, InputMemory } from '../../overload/input-memory.ts';
 import type { TurnBudget } from '../../overload/turn-budget.ts';
 import type { Route } from '../../streams/route.ts';
@@ -19,8 +21,8 @@ import { type Encoding, type InflateResult, Inflater } from './inflate.ts';
 import type { PendingResponse } from './pending-response.ts';
 import { countRejected, type ResponseContent } from './responses.ts';
 
-const RECEIVED = cells('forebay_events_received_total', ['http']).http;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['http']).http;
+const KEY_BYTES = cell('forebay_key_bytes_total');
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 const TOO_LARGE = 413;
 export const NO_BYTES = Buffer.alloc(0);
@@ -53,8 +55,7 @@ export interface ReceivedBody {
   readonly route: Route;
   /** Rate limits of its sender; undefined = none. */
   readonly buckets: Buckets | undefined;
-  /** Name of its sender's key or token; empty without authentication. */
-  readonly identity: string;
+  readonly identity: OwnerIdentity;
   /** Shares the body slots: the sender's key, or else its address. */
   readonly sender: string;
 }
@@ -168,9 +169,9 @@ export class BodyDecoder {
 
   #decodeNow(body: PendingBody): void {
     const reply = this.#begin(body);
-    const { intake, counters } = this.#options;
+    const { intake } = this.#options;
     try {
-      counters.add(RECEIVED, body.media.decode(body.bytes, this.#bounds, intake));
+      intake.countReceived(body.media.decode(body.bytes, this.#bounds, intake));
     } catch (error) {
       return this.#fail(body, error, reply);
     }
@@ -214,7 +215,7 @@ export class BodyDecoder {
 
   /** @param isInput whether later input waits for it */
   #decodeInSlices(body: QueuedBody, isInput: boolean): void {
-    const { intake, counters, slicer } = this.#options;
+    const { intake, slicer } = this.#options;
     const { bytes, media } = body;
     let reply: HttpReply | undefined;
     let progress: FrameProgress | undefined;
@@ -231,7 +232,7 @@ export class BodyDecoder {
         const slice = slices.next();
         progress = intake.progress;
         if (!slice.done) {
-          counters.add(RECEIVED, slice.value);
+          intake.countReceived(slice.value);
           return true;
         }
         this.#release(body);
@@ -272,9 +273,9 @@ export class BodyDecoder {
   /** Rejects a body undecoded: its sender's bucket is in debt, or no slot is free. */
   #reject(body: PendingBody): void {
     const reply = this.#begin(body);
-    const { intake, counters } = this.#options;
+    const { intake } = this.#options;
     if (!intake.rejectIfInDebt()) intake.rejectFrame('buffer_full', EVENT_CODES.buffer_full.text);
-    counters.add(RECEIVED);
+    intake.countReceived(1);
     this.#end(body, reply, body.receivedBytes);
   }
 
@@ -284,6 +285,7 @@ export class BodyDecoder {
     const reply = new HttpReply(identity, budget, (content) => response.respond(content));
     intake.begin(reply, FRAME, route, false, buckets, completeAtMs);
     counters.add(RECEIVED_BYTES, receivedBytes);
+    if (identity.keyCells >= 0) counters.add(KEY_BYTES + identity.keyCells, receivedBytes);
     return reply;
   }
 

@@ -267,7 +267,7 @@ export class HttpHandler {
       const { route, identity } = authorized;
       const buckets = mergeBuckets(admission.bucketsOf(addressKey), identity.buckets);
       const sender = identity.name === '' ? addressKey : `key ${identity.name}`;
-      return { bytes, media, encoding, route, buckets, identity: identity.name, sender };
+      return { bytes, media, encoding, route, buckets, identity, sender };
     };
     readBody(deferred ?? response, this.#paused, this.#timeouts, this.#options.inputMemory, {
       isPressed: () => (authorized?.route.buffer ?? this.#options.budget).underPressure,

@@ -1,6 +1,6 @@
 /** State of one WebSocket. */
 import { LIMITS } from '../../../config/limits.ts';
-import type { CloseReason } from '../../../metrics/catalogue.ts';
+import type { CloseReason } from '../../../metrics/labels.ts';
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { AddressKey } from '../../admission/address.ts';

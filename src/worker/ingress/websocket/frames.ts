@@ -4,7 +4,7 @@
  */
 import { LIMITS } from '../../../config/limits.ts';
 import type { Logger } from '../../../logging/logger.ts';
-import { type Counters, cells, histogram } from '../../../metrics/counters.ts';
+import { type Counters, cell, cells, histogram } from '../../../metrics/counters.ts';
 import type { Owner } from '../../accumulator/batch.ts';
 import type { AckStream } from '../../acknowledger/ack-stream.ts';
 import type { Buckets } from '../../admission/token-bucket.ts';
@@ -23,8 +23,8 @@ import type { Goaway } from './goaway.ts';
 
 const PLAIN_FRAME = 0;
 
-const RECEIVED = cells('forebay_events_received_total', ['ws']).ws;
 const RECEIVED_BYTES = cells('forebay_received_bytes_total', ['ws']).ws;
+const KEY_BYTES = cell('forebay_key_bytes_total');
 const DECODE = histogram('forebay_stage_duration_seconds', 'decode');
 
 export interface FramesOptions {
@@ -184,9 +184,11 @@ export class Frames {
   #decode(source: FrameSource, frame: Frame): void {
     const { counters, intake } = this.#options;
     const { number, bytes, isBinary, route, arrivedMs, tooLate } = frame;
+    const { keyCells } = source.owner.identity;
     counters.add(RECEIVED_BYTES, bytes.length);
+    if (keyCells >= 0) counters.add(KEY_BYTES + keyCells, bytes.length);
     intake.begin(source.owner, number, route, tooLate, source.buckets, arrivedMs);
-    counters.add(RECEIVED, intake.rejectIfInDebt() ? 1 : this.#decodeOrReject(bytes, isBinary));
+    intake.countReceived(intake.rejectIfInDebt() ? 1 : this.#decodeOrReject(bytes, isBinary));
     intake.end(bytes.length);
     if (++this.#uncounted === LIMITS.decodeSample) {
       this.#uncounted = 0;

@@ -4,7 +4,7 @@
  *   open ──goaway, ping──▶ leaving ──pong or end of grace, and all settled──▶ Close 1012
  */
 import { LIMITS } from '../../../config/limits.ts';
-import type { CloseReason } from '../../../metrics/catalogue.ts';
+import type { CloseReason } from '../../../metrics/labels.ts';
 
 export type GoawayReason = CloseReason & ('restart' | 'age' | 'stream');
 

@@ -4,8 +4,8 @@
  * that is counted.
  */
 import { LIMITS } from '../../../config/limits.ts';
-import { CLOSE_REASONS, type CloseReason } from '../../../metrics/catalogue.ts';
 import { cells } from '../../../metrics/counters.ts';
+import { CLOSE_REASONS, type CloseReason } from '../../../metrics/labels.ts';
 import { type Acknowledger, PLAIN, plainOwner } from '../../acknowledger/acknowledger.ts';
 import { mergeBuckets, type Rate, TokenBucket } from '../../admission/token-bucket.ts';
 import { Inflow } from '../../overload/flood.ts';
@@ -263,7 +263,7 @@ export class WebSocketHandler {
     const channel = { send, unreadBytes: () => socket.getBufferedAmount() };
     connection.stream = acknowledger.createStream(
       channel,
-      connection.identity.name,
+      connection.identity,
       connection.route.buffer,
     );
     connection.owner = connection.stream;

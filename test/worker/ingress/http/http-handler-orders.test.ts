@@ -22,6 +22,7 @@ import type { HttpHandler } from '../../../../src/worker/ingress/http/http-handl
 import { valuesOf } from '../../../../testing/batches.ts';
 import { SeededRandom } from '../../../../testing/random.ts';
 import { FakeResponse, fakeRequest } from '../../../fakes/uws.ts';
+import { lateEvents } from '../../acknowledger/late-events.ts';
 import { createStages } from '../stages.ts';
 
 const HISTORIES = 300;
@@ -212,7 +213,7 @@ async function run(t: TestContext, seed: number): Promise<(number | undefined)[]
   assert.deepEqual([handler.busy, handler.decoding], [false, false]);
   const unstored = all.flatMap(({ promised }) => promised).filter((id) => !kafka.stored.has(id));
   assert.deepEqual(unstored, [], 'every event reported as stored is stored');
-  assert.equal(acknowledger.lateEvents, 0);
+  assert.equal(lateEvents(acknowledger), 0);
   const count = (cells: Readonly<Record<string, number>>) =>
     Object.values(cells).reduce((sum, at) => sum + counters.values[at]!, 0);
   assert.equal(count(RECEIVED), count(STORED) + count(REFUSED), 'each event has one end');

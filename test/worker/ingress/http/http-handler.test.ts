@@ -7,6 +7,7 @@ import pino from 'pino';
 import { tokenHash } from '../../../../src/api-keys/token.ts';
 import { KIB, LIMITS, MIB } from '../../../../src/config/limits.ts';
 import { type Counters, cells } from '../../../../src/metrics/counters.ts';
+import { IMPLICIT_SLOTS } from '../../../../src/metrics/slots.ts';
 import type { RejectionEntry } from '../../../../src/worker/acknowledger/rejections.ts';
 import { Authenticator } from '../../../../src/worker/admission/authenticator.ts';
 import { ANONYMOUS, type AuthResult } from '../../../../src/worker/admission/identity.ts';
@@ -533,7 +534,13 @@ test('page.json reports readiness and outages to all pages; topic and brokers on
     [true, `Bearer ${TOKEN}`, all],
   ] as const) {
     handler.close();
-    if (keys) authenticator.setKeys({ type: 'keys', keys: [entry], keySet: undefined });
+    const message = {
+      type: 'keys',
+      keys: [entry],
+      keySet: undefined,
+      slots: IMPLICIT_SLOTS,
+    } as const;
+    if (keys) authenticator.setKeys(message);
     handler = createListener({
       readiness: () => readiness,
       page,
