@@ -30,7 +30,7 @@ export interface Connection extends FrameSource {
   /** `ownBuckets` and the limits of the client's key, as of the last check. */
   buckets: Buckets | undefined;
   keyBuckets: Buckets | undefined;
-  stream: AckStream | undefined;
+  ackStream: AckStream | undefined;
   owner: Owner;
   /** Reason if this side ended it. */
   endReason: CloseReason | undefined;

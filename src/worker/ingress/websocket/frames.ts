@@ -41,7 +41,7 @@ export interface FramesOptions {
 
 /** The part of a connection that frames use. */
 export interface FrameSource {
-  readonly stream: AckStream | undefined;
+  readonly ackStream: AckStream | undefined;
   readonly owner: Owner;
   readonly route: Route;
   readonly buckets: Buckets | undefined;
@@ -93,10 +93,10 @@ export class Frames {
     message: ArrayBuffer,
     isBinary: boolean,
   ): 'credit_exceeded' | 'flooding' | undefined {
-    const { stream, route } = source;
+    const { ackStream, route } = source;
     const { turn, slicer } = this.#options;
     const { byteLength } = message;
-    const number = stream === undefined ? PLAIN_FRAME : stream.beginFrame(byteLength);
+    const number = ackStream === undefined ? PLAIN_FRAME : ackStream.beginFrame(byteLength);
     if (number === undefined) return 'credit_exceeded';
     const tooLate = source.goaway?.isGraceOver() ?? false;
     const bytes = Buffer.from(message);
@@ -108,7 +108,7 @@ export class Frames {
     const copy = Buffer.from(bytes);
     this.#enqueue(source, { bytes: copy, isBinary, number, route, arrivedMs, tooLate });
     // Credit bounds the frames of a stream.
-    return stream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
+    return ackStream === undefined && this.#isFlooded(source, byteLength) ? 'flooding' : undefined;
   }
 
   /** Counts a ping or pong as input. @returns whether its connection is flooding */
@@ -121,8 +121,8 @@ export class Frames {
    * Handles the end of a connection. Queued frames of a plain client are still decoded; other
    * frames are unacknowledged, and their client sends them again.
    */
-  closed({ queue, stream }: FrameSource): void {
-    if (stream !== undefined) this.drop(queue);
+  closed({ queue, ackStream }: FrameSource): void {
+    if (ackStream !== undefined) this.drop(queue);
     else queue?.finish();
   }
 
@@ -194,7 +194,7 @@ export class Frames {
       this.#uncounted = 0;
       counters.observe(DECODE, intake.sinceArrivalSeconds);
     }
-    source.stream?.endFrame(number);
+    source.ackStream?.endFrame(number);
   }
 
   /** Decodes or rejects a frame. @returns its number of events */

@@ -47,7 +47,7 @@ export class WebSocketHandler {
     this.#end(socket, 1008, 'slow_consumer'),
   );
   /** Number of connections with an ack stream. */
-  #streams = 0;
+  #ackStreams = 0;
   #ended = 0;
   #draining = false;
   readonly #ageTimer: NodeJS.Timeout | undefined;
@@ -107,7 +107,7 @@ export class WebSocketHandler {
 
   /** An acknowledged client is connected, a handshake is pending, or a frame is queued. */
   get busy(): boolean {
-    return this.#streams > 0 || this.#upgrades.busy || this.decoding;
+    return this.#ackStreams > 0 || this.#upgrades.busy || this.decoding;
   }
 
   /** A received frame is not decoded yet. */
@@ -165,9 +165,9 @@ export class WebSocketHandler {
     connection.routedStreams = identity.streams;
     connection.route = streams.table.routeOf(streamName, connection.sender, route.buffer);
     const { names, buffer } = connection.route;
-    connection.stream?.setBuffer(buffer);
+    connection.ackStream?.setBuffer(buffer);
     if (streams.areDeclared && names.join() !== before.join()) {
-      connection.stream?.announceStreams(names);
+      connection.ackStream?.announceStreams(names);
     }
   }
 
@@ -231,7 +231,7 @@ export class WebSocketHandler {
       ownBuckets,
       buckets: mergeBuckets(ownBuckets, identity.buckets),
       keyBuckets: identity.buckets,
-      stream: undefined,
+      ackStream: undefined,
       // #open replaces it with the stream of an acknowledged client.
       owner: acknowledged ? PLAIN : plainOwner(identity),
       endReason: undefined,
@@ -261,14 +261,16 @@ export class WebSocketHandler {
     if (!connection.acknowledged) return;
     const send = (texts: readonly string[]) => this.#send(socket, texts);
     const channel = { send, unreadBytes: () => socket.getBufferedAmount() };
-    connection.stream = acknowledger.createStream(
+    connection.ackStream = acknowledger.createStream(
       channel,
       connection.identity,
       connection.route.buffer,
     );
-    connection.owner = connection.stream;
-    this.#streams++;
-    connection.stream.hello(this.#options.streams.areDeclared ? connection.route.names : undefined);
+    connection.owner = connection.ackStream;
+    this.#ackStreams++;
+    connection.ackStream.hello(
+      this.#options.streams.areDeclared ? connection.route.names : undefined,
+    );
     if (this.#draining) this.#goAway(socket, 'restart');
   }
 
@@ -293,7 +295,7 @@ export class WebSocketHandler {
   #goAway(socket: Socket, reason: GoawayReason): void {
     const connection = socket.getUserData();
     if (connection.endReason !== undefined || connection.goaway !== undefined) return;
-    if (connection.stream === undefined) {
+    if (connection.ackStream === undefined) {
       if (reason !== 'restart') this.#end(socket, 1012, reason);
       return;
     }
@@ -321,9 +323,9 @@ export class WebSocketHandler {
 
   /** Ends a connection after `goaway` when all its frames are settled. */
   #endIfDone(socket: Socket): void {
-    const { goaway, stream, endReason } = socket.getUserData();
+    const { goaway, ackStream, endReason } = socket.getUserData();
     if (goaway === undefined || endReason !== undefined) return;
-    if (goaway.complete && stream?.allAcknowledged) this.#end(socket, 1012, goaway.reason);
+    if (goaway.complete && ackStream?.allAcknowledged) this.#end(socket, 1012, goaway.reason);
   }
 
   #message(socket: Socket, message: ArrayBuffer, isBinary: boolean): void {
@@ -372,13 +374,13 @@ export class WebSocketHandler {
     this.#slowConsumers.remove(socket);
     admission.leave(connection.addressKey);
     this.#ended++;
-    if (connection.stream !== undefined) this.#streams--;
+    if (connection.ackStream !== undefined) this.#ackStreams--;
     this.#frames.closed(connection);
     connection.partial?.release();
     // Its queued frames may outlive it.
     connection.terminate = () => {};
     connection.endFlooding = () => {};
-    connection.stream?.close();
+    connection.ackStream?.close();
     counters.add(OPEN.ws, -1);
     counters.add(CLOSED[connection.endReason ?? closeReason(code, reason)]);
   }
