@@ -1,6 +1,7 @@
 /** Field of an event that becomes the record key. */
 import assert from 'node:assert/strict';
 import type { JsonObject } from '../../common/json-object.ts';
+import { EventField } from './event-field.ts';
 import { INVALID } from './json/json-grammar.ts';
 import { BACKSLASH, CLOSE_BRACE, COMMA, skipBlank, valueEnd } from './json/json-scanner.ts';
 import { numberText } from './msgpack/number-text.ts';
@@ -13,18 +14,16 @@ interface Name {
   readonly bytes: Buffer;
 }
 
-/**
- * Field name, or path of names separated by dots into nested objects. A field whose literal name
- * contains the dots takes precedence. Arrays are not traversed.
- */
+/** An {@link EventField} that yields a key. */
 export class KeyField {
+  readonly #field: EventField;
   readonly #name: Name;
-  /** Undefined for a name without dots. */
   readonly #path: readonly Name[] | undefined;
 
   constructor(name: string) {
+    this.#field = new EventField(name);
     this.#name = nameOf(name);
-    this.#path = name.includes('.') ? name.split('.').map(nameOf) : undefined;
+    this.#path = this.#field.path?.map(nameOf);
   }
 
   /**
@@ -32,7 +31,7 @@ export class KeyField {
    * @param bytes contains the event at `start`, for digits that a double loses
    */
   keyOf(event: JsonObject, bytes: Buffer, start: number): string | undefined {
-    const value = this.#valueIn(event);
+    const value = this.#field.valueOrObstacleIn(event);
     if (typeof value === 'string') return value;
     if (typeof value === 'boolean') return String(value);
     return typeof value === 'number' ? numberText(this.#textIn(bytes, start)) : undefined;
@@ -40,27 +39,13 @@ export class KeyField {
 
   /** Returns the reason why {@link keyOf} returns undefined. */
   reasonForNoKey(event: JsonObject): NoKeyReason {
-    const value = this.#valueIn(event);
+    const value = this.#field.valueOrObstacleIn(event);
     if (value === undefined) return 'missing';
     if (value === null) return 'null';
     return Array.isArray(value) ? 'array' : 'object';
   }
 
-  /** Returns the value of the field, or null or an array found on the path to it. */
-  #valueIn(event: JsonObject): unknown {
-    const { text } = this.#name;
-    if (Object.hasOwn(event, text)) return event[text];
-    if (this.#path === undefined) return undefined;
-    let value: unknown = event;
-    for (const { text } of this.#path) {
-      if (value === null || Array.isArray(value)) return value;
-      if (typeof value !== 'object' || !Object.hasOwn(value, text)) return undefined;
-      value = (value as JsonObject)[text];
-    }
-    return value;
-  }
-
-  /** Returns the text of the number that {@link #valueIn} finds. */
+  /** Returns the text of the number that the field has. */
   #textIn(bytes: Buffer, start: number): string {
     let at = lastMember(bytes, start, this.#name);
     if (at === INVALID && this.#path !== undefined) {
