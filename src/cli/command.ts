@@ -105,10 +105,11 @@ async function showConfig(): Promise<number> {
   for (const warning of warnings) complain(warning);
   const { checkFiles } = await import('../config/file-check.ts');
   try {
-    const { schema, certificates, streams } = await checkFiles(config);
+    const { schema, certificates, keys, streams } = await checkFiles(config);
     const { ignored, unmatchable } = schema;
     const ofStreams = streams?.warnings ?? [];
-    for (const warning of [...unmatchable, ...ignored, ...certificates, ...ofStreams]) {
+    const ofSchema = [...unmatchable, ...ignored];
+    for (const warning of [...ofSchema, ...certificates, ...keys, ...ofStreams]) {
       complain(warning);
     }
     return EXIT.clean;

@@ -19,6 +19,7 @@ export interface FileWarnings {
   readonly schema: SchemaWarnings;
   /** Certificates that are not valid yet, expired, or expire soon. */
   readonly certificates: readonly string[];
+  readonly keys: readonly string[];
   /** Undefined without a stream file. */
   readonly streams: LoadedStreamFile | undefined;
 }
@@ -49,6 +50,7 @@ export async function checkFiles(config: Config): Promise<FileWarnings> {
   return {
     schema: schema ?? { ignored: [], unmatchable: [] },
     certificates: [...certificates, ...ofKafka],
+    keys: keyFiles.warnings,
     streams,
   };
 }

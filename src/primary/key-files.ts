@@ -12,7 +12,10 @@ import type { ToWorker } from '../ipc.ts';
 import type { DeferredLog } from './deferred-log.ts';
 import { SlotAssignment } from './slot-assignment.ts';
 
-type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile'>;
+type Settings = Pick<Config, 'keysFile' | 'jwtJwksFile' | 'streamsFile'>;
+
+/** Maximum names of keys in a warning. */
+const NAMES_MAX = 10;
 type KeysMessage = ToWorker & { readonly type: 'keys' };
 
 export class KeyFiles {
@@ -21,6 +24,7 @@ export class KeyFiles {
   readonly #keySet: WatchedFile<KeySet> | undefined;
   readonly #broadcast: (message: KeysMessage) => void;
   readonly #slots: SlotAssignment;
+  readonly #hasStreams: boolean;
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -38,7 +42,8 @@ export class KeyFiles {
     this.#log = log;
     this.#slots = slots;
     this.#broadcast = broadcast;
-    const { keysFile, jwtJwksFile } = settings;
+    const { keysFile, jwtJwksFile, streamsFile } = settings;
+    this.#hasStreams = streamsFile !== undefined;
     [this.#keys, this.#keySet] = attemptAll(
       () => this.#watch<readonly KeyEntry[]>('FOREBAY_KEYS_FILE', keysFile, parseKeys),
       () => this.#watch('FOREBAY_JWT_JWKS_FILE', jwtJwksFile, parseKeySet),
@@ -57,9 +62,21 @@ export class KeyFiles {
     this.#slots.assignKeys(this.#keys?.value.map(({ name }) => name) ?? []);
   }
 
+  /** Warnings about usable files, a line each. */
+  get warnings(): readonly string[] {
+    const keys = this.#namesWithStreams();
+    if (keys.length === 0) return [];
+    const names = keys.slice(0, NAMES_MAX).join(', ');
+    const more = keys.length > NAMES_MAX ? ` and ${keys.length - NAMES_MAX} more` : '';
+    return [
+      `FOREBAY_KEYS_FILE: without FOREBAY_STREAMS_FILE, streams of ${names}${more} have no effect`,
+    ];
+  }
+
   /** Starts polling for changes. */
   start(): void {
     if (this.message === undefined) return;
+    this.#logWarnings();
     this.#timer = setInterval(() => {
       void this.#keys?.check();
       void this.#keySet?.check();
@@ -68,6 +85,20 @@ export class KeyFiles {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** Names of API keys with streams, if there are no streams. */
+  #namesWithStreams(): string[] {
+    if (this.#hasStreams) return [];
+    const limited = this.#keys?.value.filter(({ streams }) => streams !== undefined);
+    return limited?.map(({ name }) => name) ?? [];
+  }
+
+  #logWarnings(): void {
+    const keys = this.#namesWithStreams();
+    if (keys.length === 0) return;
+    const fields = { keys: keys.slice(0, NAMES_MAX), count: keys.length };
+    this.#log.write('warn', fields, 'streams of API keys have no effect without a stream file');
   }
 
   #watch<T>(
@@ -83,6 +114,7 @@ export class KeyFiles {
       changed: () => {
         this.#log.write('info', { setting: env }, 'key file reloaded');
         this.#assignSlots();
+        this.#logWarnings();
         if (this.message !== undefined) this.#broadcast(this.message);
       },
       broken: (reason) => {

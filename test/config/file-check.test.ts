@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { tokenHash } from '../../src/api-keys/token.ts';
 import { EXIT } from '../../src/common/errors.ts';
 import { readConfig } from '../../src/config/config.ts';
 import { checkFiles } from '../../src/config/file-check.ts';
@@ -20,6 +21,7 @@ function file(name: string, content: string): string {
 const NOTHING = {
   schema: { ignored: [], unmatchable: [] },
   certificates: [],
+  keys: [],
   streams: undefined,
 };
 
@@ -37,6 +39,14 @@ test('usable files pass without a warning', async () => {
     KAFKA_SASL_PASSWORD_FILE: file('password', 'password'),
   };
   assert.deepEqual(await checkFiles(readConfig(env)), NOTHING);
+});
+
+test('streams of API keys without a stream file are a warning', async () => {
+  const entry = { name: 'till', sha256: tokenHash('till'), streams: ['orders'] };
+  const path = file('limited.json', JSON.stringify({ keys: [entry] }));
+  const { keys } = await checkFiles(readConfig({ FOREBAY_KEYS_FILE: path }));
+  const line = 'FOREBAY_KEYS_FILE: without FOREBAY_STREAMS_FILE, streams of till have no effect';
+  assert.deepEqual(keys, [line]);
 });
 
 test('the exit code of an invalid file takes precedence over that of an unreadable one', async () => {

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { tokenHash } from '../../src/api-keys/token.ts';
+import { readConfig } from '../../src/config/config.ts';
+import { DeferredLog } from '../../src/primary/deferred-log.ts';
+import { KeyFiles } from '../../src/primary/key-files.ts';
 import { isRunning, type Line } from '../../testing/child.ts';
 import { did, errorLines, host, messages, pidOf, said, useHosts } from './fixtures/fake-host.ts';
 
@@ -16,6 +19,7 @@ after(() => rmSync(folder, { recursive: true }));
 const JWT = { FOREBAY_JWT_AUDIENCE: 'a', FOREBAY_JWT_ISSUER: 'i' };
 const keysOf = (...names: readonly string[]) =>
   JSON.stringify({ keys: names.map((name) => ({ name, sha256: tokenHash(name) })) });
+const NO_STREAMS = 'streams of API keys have no effect without a stream file';
 const keySetOf = (kid: string) => JSON.stringify({ keys: [{ kty: 'EC', kid }] });
 
 /** Keys sent to a worker: names of the API keys, and ids of the JWKs. */
@@ -48,6 +52,29 @@ test('every worker gets the current keys of both files, also one that starts lat
   assert.equal(isRunning(worker), false);
   assert.equal(messages(child, 'key file reloaded').length, 2);
   assert.deepEqual(messages(child, OPEN), []);
+});
+
+test('streams of keys without a stream file: a warning at the start and after a reload', async () => {
+  const withStreams = (name: string) => ({ name, sha256: tokenHash(name), streams: ['a'] });
+  const others = Array.from({ length: 10 }, (_, index) => withStreams(`k${index}`));
+  const plain = { name: 'plain', sha256: tokenHash('plain') };
+  writeFileSync(path, JSON.stringify({ keys: [plain, withStreams('till')] }));
+  const { child } = await host('run', 1, { FOREBAY_KEYS_FILE: path });
+  const { keys, count } = await child.line(said(NO_STREAMS));
+  assert.deepEqual([keys, count], [['till'], 1]);
+  const env = { FOREBAY_KEYS_FILE: path };
+  const { warnings } = new KeyFiles(readConfig(env), new DeferredLog(), () => {});
+  const line = 'FOREBAY_KEYS_FILE: without FOREBAY_STREAMS_FILE, streams of till have no effect';
+  assert.deepEqual(warnings, [line]);
+  writeFileSync(path, JSON.stringify({ keys: [...others, withStreams('till')] }));
+  const more = await child.line(said(NO_STREAMS), 2);
+  assert.deepEqual([(more.keys as string[]).length, more.count], [10, 11]);
+  const streams = { ...env, FOREBAY_STREAMS_FILE: '/none' };
+  const known = new KeyFiles(readConfig(streams), new DeferredLog(), () => {});
+  assert.deepEqual(known.warnings, []);
+  writeFileSync(path, keysOf('a'));
+  const none = new KeyFiles(readConfig(env), new DeferredLog(), () => {});
+  assert.deepEqual(none.warnings, []);
 });
 
 test('an invalid or unreadable file is a one-line start error', async () => {

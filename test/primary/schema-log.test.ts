@@ -7,6 +7,7 @@ import { until } from '../../testing/wait.ts';
 const warnings = {
   schema: { ignored: ['/requird is not a keyword'], unmatchable: ['/type allows no object'] },
   certificates: [],
+  keys: [],
   streams: undefined,
 };
 const lines = [
