@@ -3,12 +3,21 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { parse } from 'yaml';
 import { THREE_BROKERS } from '../../deploy/check/compose-defects.ts';
-import { COMPOSE_FILE, envFile, readCompose, treeOf } from '../../deploy/check/compose-file.ts';
+import {
+  COMPOSE_FILE,
+  envFile,
+  readCompose,
+  type Service,
+  treeOf,
+} from '../../deploy/check/compose-file.ts';
 import { kafkaVersion, ROOT } from '../../deploy/kafka/jars.ts';
 import { readConfig } from '../../src/config/config.ts';
+import { streamLoader } from '../../src/config/file-check.ts';
 import { missingTool } from '../../testing/tools.ts';
 
+const STREAMS_OVERLAY = 'deploy/compose/streams.yml';
 const file = join(ROOT, COMPOSE_FILE);
 const compose = readCompose(treeOf(ROOT));
 const three = readCompose(treeOf(ROOT), envFile(readFileSync(join(ROOT, THREE_BROKERS), 'utf8')));
@@ -106,6 +115,29 @@ test('gateways use the one broker or the three, regardless of KAFKA_BROKERS outs
   assert.equal(brokers(three), BROKERS.map((name) => `${name}:19092`).join(','));
   assert.ok(!compose.variables.has('KAFKA_BROKERS'), 'it is an address of the host’s');
   assert.ok(compose.services.kafka!.depends_on === undefined, 'make kafka starts it alone');
+});
+
+test('deploy/compose/streams.yml gives both gateways a valid stream file', async () => {
+  const overlay = parse(readFileSync(join(ROOT, STREAMS_OVERLAY), 'utf8'), { merge: true });
+  const { services } = overlay as { services: Record<string, Service> };
+  const gateways = Object.entries(compose.services).filter(([, { build }]) => build !== undefined);
+  assert.deepEqual(
+    Object.keys(services),
+    gateways.map(([name]) => name),
+  );
+  for (const { environment, volumes = [] } of Object.values(services)) {
+    const inside = String(environment?.FOREBAY_STREAMS_FILE);
+    const [source = '', target = '', mode] = volumes[0]!.split(':');
+    assert.equal(mode, 'ro');
+    assert(inside.startsWith(`${target}/`), inside);
+    const path = join(ROOT, source, inside.slice(target.length));
+    const { file, warnings } = (await streamLoader(readConfig({}), path))();
+    assert.deepEqual(warnings, []);
+    assert.deepEqual(
+      file.streams.map(({ name }) => name),
+      ['default', 'orders'],
+    );
+  }
 });
 
 test('Grafana is the version that the documents start manually', () => {

@@ -115,6 +115,10 @@ const BLOCKS = {
   listen: here('README.md', 'make listen'),
   curl: here('README.md', 'curl -i localhost:9000/events'),
   listenOne: here('docs/getting-started.md', 'make listen'),
+  twoStreams: here('docs/getting-started.md', 'cat > streams.yaml'),
+  twoStreamsRun: here('docs/getting-started.md', 'FOREBAY_STREAMS_FILE=streams.yaml make run'),
+  twoStreamsPost: here('docs/getting-started.md', '/events/orders'),
+  twoStreamsListen: here('docs/getting-started.md', 'make listen STREAM=orders'),
   prometheus: here('docs/getting-started.md', 'prometheus --config.file'),
   query: here('docs/getting-started.md', '/api/v1/query'),
   metrics: here('docs/operations.md', 'metrics() {'),
@@ -179,6 +183,18 @@ test('README, getting started: run, listen, send, and what Prometheus reports', 
     const up = async () => /"value":\[[\d.]+,"1"\]/.test(await run(BLOCKS.query));
     await until(up, { deadlineMs: 20_000, everyMs: 200, what: 'up of the gateway' });
   });
+});
+
+test('getting started: from one topic to two streams', async () => {
+  const plain = (text: string) => text.replaceAll('\r', '').trim();
+  const terminal = stand.terminal();
+  const table = await terminal.run(stand.here(BLOCKS.twoStreams));
+  assert.equal(plain(table), plain(answerBelow('docs/getting-started.md', 'cat > streams.yaml')));
+  await serving(BLOCKS.twoStreamsRun);
+  const answers = await terminal.run(stand.here(BLOCKS.twoStreamsPost));
+  assert.equal(plain(answers), plain(answerBelow('docs/getting-started.md', '/events/orders')));
+  const listened = await terminal.run(stand.here(BLOCKS.twoStreamsListen));
+  assert.match(listened, /\tA-1\t\{"order":"A-1","total":30\}/);
 });
 
 test('protocol, listen, operations: requests are answered as documented', async () => {
