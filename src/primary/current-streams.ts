@@ -72,7 +72,7 @@ export class CurrentStreams {
 
   /** Content of GET /streams; undefined without a stream file. */
   get description(): StreamsDescription | undefined {
-    return this.#file && describeStreams(this.#file);
+    return this.#file && describeStreams(this.#file, this.#version);
   }
 
   /** Starts checking for changes. */

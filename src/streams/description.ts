@@ -8,6 +8,8 @@ import type { StreamFile, StreamSpec } from './stream-file.ts';
  * have no value.
  */
 export interface StreamsDescription {
+  /** Number of changes in a gateway, from 1 at its start; absent for a file. */
+  readonly version?: number | undefined;
   readonly routing: { readonly field?: string | undefined; readonly unknown: string };
   /** By name, in the order of the file. */
   readonly streams: Readonly<Record<string, StreamDescription>>;
@@ -30,8 +32,13 @@ export interface StreamDescription {
   readonly required: boolean;
 }
 
-export function describeStreams({ routing, streams }: StreamFile): StreamsDescription {
+/** @param version number of the version in a gateway; undefined = the streams of a file */
+export function describeStreams(
+  { routing, streams }: StreamFile,
+  version?: number,
+): StreamsDescription {
   return {
+    version,
     routing: { field: routing.field?.join('.'), unknown: routing.unknown },
     streams: Object.fromEntries(streams.map((spec) => [spec.name, describeStream(spec)])),
   };

@@ -98,6 +98,9 @@ test('an added stream gets its topic first, and is announced to open connections
   assert.deepEqual(client.incoming.hello?.streams, ['clicks']);
   const line = await declare(CLICKS, LOGS, ORDERS);
   assert.deepEqual(line?.added, ['orders']);
+  const response = await fetch(`${gateway.adminUrl}/streams`);
+  const { version, streams } = (await response.json()) as { version: number; streams: object };
+  assert.deepEqual([version, Object.keys(streams)], [line.version, ['clicks', 'logs', 'orders']]);
   assert.equal((await noteOffsets({ brokers, topic: topicOf('orders') })).size, 2);
   assert.deepEqual(await post('/events/orders', '{"type":"order"}'), [200]);
   await until(() => client.texts.includes('{"streams":["clicks","orders"]}'), {

@@ -111,7 +111,7 @@ test('/streams returns the streams in use, to every client; 404 without a stream
   const message = 'no stream file: FOREBAY_STREAMS_FILE is not set';
   assert.deepEqual(await none.json(), { error: { code: 'not_found', message } });
   const { file } = parse('version: 1\nstreams: { a: { topic: t, schema: { file: s/a.json } } }');
-  streams = describeStreams(file!);
+  streams = describeStreams(file!, 3);
   t.after(() => {
     streams = undefined;
   });
@@ -119,6 +119,7 @@ test('/streams returns the streams in use, to every client; 404 without a stream
   assert.equal(response.status, 200);
   assert.equal(response.headers.get('cache-control'), 'no-store');
   assert.deepEqual(await response.json(), {
+    version: 3,
     routing: { unknown: 'refuse' },
     streams: {
       a: {

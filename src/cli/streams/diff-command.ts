@@ -21,9 +21,10 @@ export interface DiffOptions {
  */
 export async function diffWithGateway(file: StreamFile, options: DiffOptions): Promise<number> {
   const { gateway, json } = options;
-  const diff = diffStreams(await streamsOf(gateway), describeStreams(file));
+  const current = await streamsOf(gateway);
+  const diff = diffStreams(current, describeStreams(file));
   const differs = !isEmpty(diff);
-  const value = { gateway, differs, ...diff };
+  const value = { gateway, version: current.version, differs, ...diff };
   if (json) process.stdout.write(`${printableJson(JSON.stringify(value))}\n`);
   else process.stdout.write(differs ? diffText(diff) : `no differences from ${gateway}\n`);
   return differs ? EXIT.failed : EXIT.clean;

@@ -118,7 +118,7 @@ streams:
 test('the page shows the differences of its example', async () => {
   const example = 'examples/streams/streams.yaml';
   const fences = fencesOf('docs/streams.md', readFileSync('docs/streams.md', 'utf8'));
-  const block = fences.find(({ text }) => text.includes(`streams diff ${example}`));
+  const block = fences.find(({ text }) => text.includes('streams diff examples/streams/new.yaml'));
   const [, ...shown] = block!.text.split('\n');
   const changed = readFileSync(example, 'utf8')
     .replace('eventBytes: 4096', 'eventBytes: 8192')
