@@ -228,7 +228,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     defect: 'an event stored in time also counts as late',
     file: ACKNOWLEDGER,
-    changes: [['stored', 'return late(cells, events)', 'return late(cells, events); else late(cells, events)']],
+    changes: [
+      [
+        'stored',
+        'return late(cells, events)',
+        'return late(cells, events); else late(cells, events)',
+      ],
+    ],
   },
   {
     defect: 'a request goes to a broker that throttles the producer',
