@@ -1,8 +1,6 @@
 import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { signature } from '../api-keys/watched-file.ts';
-import { StartError } from '../common/errors.ts';
-import type { FileWarnings } from '../config/file-check.ts';
 import { LIMITS } from '../config/limits.ts';
 import type { ToWorker } from '../ipc.ts';
 import { describeStreams, type StreamsDescription } from '../streams/description.ts';
@@ -91,21 +89,10 @@ export class CurrentStreams {
     }
   }
 
-  /**
-   * Reads all files for the workers of a rolling restart.
-   * @param check reads the files that settings name
-   * @throws StartError for invalid files
-   */
-  async reread(check: () => Promise<FileWarnings>): Promise<FileWarnings> {
-    try {
-      const files = await check();
-      if (files.streams !== undefined) this.#loaded(files.streams);
-      return files;
-    } catch (error) {
-      // Workers report other files when they read them.
-      if (this.#file !== undefined && error instanceof StartError) this.#failed(error);
-      throw error;
-    }
+  /** Looks at the files now, for the workers of a rolling restart. */
+  async reread(): Promise<void> {
+    this.#seen = [];
+    if (this.#file !== undefined) await this.#check();
   }
 
   /** A worker uses a version, or failed to. */
@@ -114,8 +101,7 @@ export class CurrentStreams {
     if (failure !== undefined) {
       const fields = { version, reason: failure };
       log.write('error', fields, 'worker keeps the previous streams');
-    }
-    if (version === this.#version) this.gone(worker);
+    } else if (version === this.#version) this.gone(worker);
   }
 
   /** A worker has exited or uses the current version. */

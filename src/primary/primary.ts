@@ -266,7 +266,8 @@ class Primary {
       this.#log.write('warn', { cause }, 'rolling restart ignored, instance is stopping');
       return 'draining';
     }
-    logReloadedSchema(this.#log, () => this.#streams.reread(this.#options.checkFiles));
+    void this.#streams.reread();
+    logReloadedSchema(this.#log, this.#options.checkFiles);
     return this.#rollingRestart.request(cause);
   }
 
@@ -275,12 +276,9 @@ class Primary {
     // Without them, it could not even stop.
     const { message: streams } = this.#streams;
     if (streams !== undefined) this.#supervisor.send(worker, streams);
-    if (this.#stop.draining) {
-      this.#stop.drainWorker(worker);
-      return;
-    }
-    const [readiness, outage] = [this.#readiness, this.#outageNotice];
-    this.#supervisor.send(worker, { type: 'readiness', readiness, outage });
+    if (this.#stop.draining) return this.#stop.drainWorker(worker);
+    const state = { readiness: this.#readiness, outage: this.#outageNotice };
+    this.#supervisor.send(worker, { type: 'readiness', ...state });
     const { message } = this.#keyFiles;
     if (message !== undefined) this.#supervisor.send(worker, message);
     for (const facts of this.#topicAdmins.facts) {

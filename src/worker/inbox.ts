@@ -5,7 +5,8 @@ type MessageOf<T extends ToWorker['type']> = ToWorker & { readonly type: T };
 /** Messages of the primary, kept until the worker handles them. */
 export class Inbox {
   #kept: ToWorker[] = [];
-  #receive: (message: ToWorker) => void = (message) => this.#kept.push(message);
+  readonly #keep = (message: ToWorker) => void this.#kept.push(message);
+  #receive: (message: ToWorker) => void = this.#keep;
 
   /** Receives from now on: messages that no listener expects are lost. */
   constructor() {
@@ -19,8 +20,9 @@ export class Inbox {
       const found = this.#kept.findIndex(isWanted);
       if (found >= 0) return resolve(this.#kept.splice(found, 1)[0] as MessageOf<T>);
       this.#receive = (message) => {
-        if (isWanted(message)) resolve(message);
-        else this.#kept.push(message);
+        if (!isWanted(message)) return this.#keep(message);
+        this.#receive = this.#keep;
+        resolve(message);
       };
     });
   }

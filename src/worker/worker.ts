@@ -89,6 +89,8 @@ class Worker {
   /** The latest ones received, in use or being prepared. */
   #declarations: StreamDeclarations;
   readonly #reload: StreamReload;
+  /** Topics that are being created or described. */
+  readonly #administered = new Set<Topic>();
   readonly #log: Logger;
   readonly #authenticator: Authenticator;
   readonly #buffer: EventBuffer;
@@ -236,7 +238,10 @@ class Worker {
       codec: configuredCodec(this.#config.compression),
       topicListener: {
         reached: () => this.#reporter.kafkaReached(),
-        topicMissing: ({ name: topic }) => void sendToPrimary({ type: 'topicMissing', topic }),
+        topicMissing: (topic) => {
+          if (!this.#isDeclared(topic)) return;
+          void sendToPrimary({ type: 'topicMissing', topic: topic.name });
+        },
         topicRecreated: ({ name: topic }) => void sendToPrimary({ type: 'topicRecreated', topic }),
         unreachable: (why) => this.#reporter.kafka(why),
         refusedByPolicy: (refused) => this.#reporter.refusedByPolicy(refused),
@@ -278,13 +283,16 @@ class Worker {
   }
 
   async #administer(topic: Topic): Promise<void> {
+    if (this.#administered.has(topic)) return;
+    this.#administered.add(topic);
     const config = this.#config;
     // Loaded on demand: it requires all of kafkajs, which would delay the start of each worker.
     const { administerTopic } = await import('./producer/topic-admin.ts');
     const facts = await administerTopic({
       kafka: kafkaOptions(config),
       topic: topic.name,
-      creation: creationOf(topic.name, this.#declarations.file, config),
+      creation: () => creationOf(topic.name, this.#declarations.file, config),
+      isWanted: () => this.#isDeclared(topic),
       isDeclared: this.#declarations.areDeclared,
       isMissing: () => topic.state === 'missing',
       creationFailed: (reason) => {
@@ -293,9 +301,16 @@ class Worker {
       log: this.#log,
       faults: this.#faults,
     });
+    this.#administered.delete(topic);
     this.#reporter.topicCreation(topic.name, undefined);
+    if (facts === undefined) return;
     await sendToPrimary({ type: 'topicFacts', facts });
     this.#producer.refresh();
+  }
+
+  /** Returns whether a stream has the topic, in the latest version received. */
+  #isDeclared({ name }: Pick<Topic, 'name'>): boolean {
+    return this.#declarations.file.streams.some(({ topic }) => topic === name);
   }
 
   /**
@@ -317,6 +332,7 @@ class Worker {
     await this.#drainUntil(() => allGone() || passedMs() >= goawayGraceMs);
     this.#ingress.webSocket.rejectHandshakes();
     this.#intakeStages.intake.drain();
+    this.#reload.drain();
     await this.#drainUntil(() => this.#producer.settled && !this.#listener.decoding);
     this.#intakeStages.acknowledger.flush();
     this.#ingress.webSocket.closeAll();

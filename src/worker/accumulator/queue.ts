@@ -48,6 +48,11 @@ export class PartitionQueue {
     if (open !== undefined && nowMs - open.openedAtMs > LIMITS.batchOpenMsMax) this.close();
   }
 
+  /** None of its batches may be taken now. */
+  get isHeld(): boolean {
+    return this.#beforeHold === 0;
+  }
+
   /** Keeps batches that begin from now on until {@link release}. */
   hold(): void {
     if (this.#beforeHold !== undefined) return;
@@ -62,14 +67,14 @@ export class PartitionQueue {
 
   /** Time at which the first batch is due: at once if it is closed, otherwise after the linger. */
   dueMs(lingerMs: number): number {
-    if (this.#beforeHold === 0) return Number.POSITIVE_INFINITY;
+    if (this.isHeld) return Number.POSITIVE_INFINITY;
     if (this.#closed.length > 0) return 0;
     return this.#open === undefined ? Number.POSITIVE_INFINITY : this.#open.openedAtMs + lingerMs;
   }
 
   /** Removes and returns the first batch, due or not. */
   take(): RecordBatch | undefined {
-    if (this.#beforeHold === 0) return undefined;
+    if (this.isHeld) return undefined;
     if (this.#beforeHold !== undefined) this.#beforeHold--;
     if (this.#closed.length === 0 && this.#open !== undefined) this.close();
     return this.#closed.shift();

@@ -88,7 +88,10 @@ export class AckStream implements Owner, CreditWaiter {
 
   /** Sets the buffer that its events use from now on. */
   setBuffer(buffer: CreditBuffer = this.#credit.budget): void {
+    if (buffer === this.#buffer) return;
     this.#buffer = buffer;
+    // The new one may have room.
+    this.#markDirty();
   }
 
   /** Announces that the connection can now write to other streams. */

@@ -1,6 +1,7 @@
 /**
  * Ability to store events, the time since it was lost, and the reason: for the readiness of the
  * instance and the log lines about outages. Called per attempt of a batch, not per event.
+ * Invariant: it observes the producer and changes nothing in it.
  */
 import { LIMITS } from '../../config/limits.ts';
 import type { Delivery } from '../../ipc.ts';
@@ -86,7 +87,16 @@ export class Health {
     for (const subject of ['topic', 'leaders'] as const)
       this.#answers.delete(about(subject, topic));
     for (const partition of topic.partitions) this.#rejectedPartitions.delete(partition);
+    this.#producerIdsChanged();
     this.#reportRejected();
+  }
+
+  /** Without a partition that needs a producer id, no failure to get one counts. */
+  #producerIdsChanged(): void {
+    for (const { partitions } of this.#topics.keys()) {
+      if (partitions.some(({ lane }) => lane.needsProducerId)) return;
+    }
+    this.producerIdsGiven();
   }
 
   /**
@@ -131,6 +141,7 @@ export class Health {
     for (const partition of [...topic.partitions, ...removed]) {
       this.#rejectedPartitions.delete(partition);
     }
+    this.#producerIdsChanged();
     this.#reportRejected();
     this.#listener.topicRecreated(topic);
   }
@@ -216,9 +227,18 @@ export class Health {
     this.#reportRejected();
   }
 
-  /** See {@link reportLeaderless}. */
+  /**
+   * See {@link reportLeaderless}. A required topic that a reload has added counts as one partition
+   * while it does not exist.
+   */
   leaderless(nowMs: number): number {
-    return reportLeaderless(this.#topics.keys(), this.#faults, nowMs);
+    let absent = 0;
+    for (const [{ required, partitions }, { unreachableSinceMs = nowMs }] of this.#topics) {
+      const isAbsent = required && partitions.length === 0;
+      if (isAbsent && nowMs - unreachableSinceMs >= LIMITS.leaderlessMs) absent++;
+    }
+    const leaderless = reportLeaderless(this.#topics.keys(), this.#faults, nowMs);
+    return this.#reached ? leaderless + absent : leaderless;
   }
 
   /**
@@ -265,7 +285,7 @@ export class Health {
     const { lane, queue, leader } = partition;
     const state = this.#partitions.get(partition);
     const expiredSinceMs = state?.expiredSinceMs ?? nowMs;
-    const oldest = lane.oldest ?? queue.oldest;
+    const oldest = lane.oldest ?? (queue.isHeld ? undefined : queue.oldest);
     if (oldest === undefined) return expiredSinceMs;
     const mutedUntilMs = leader?.mutedUntilMs ?? 0;
     const movedAtMs = state?.movedAtMs ?? 0;

@@ -228,8 +228,6 @@ export class Producer {
     }
     for (const partition of removed) this.#removed.add(partition);
     for (const { queue } of partitions) queue.closeOlderThan(nowMs);
-    const everyPartition = this.#options.topics.flatMap((each) => each.partitions);
-    if (!everyPartition.some(({ lane }) => lane.needsProducerId)) this.health.producerIdsGiven();
     this.health.topicRecreated(topic, removed);
   }
 

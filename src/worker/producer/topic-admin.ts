@@ -12,8 +12,10 @@ const BACKOFF_MS = { first: 100, last: 1_000 } as const;
 export interface TopicAdminOptions {
   readonly kafka: KafkaConfig;
   readonly topic: string;
-  /** Properties of the topic if it must be created; undefined = it is not created. */
-  readonly creation: TopicProperties | undefined;
+  /** Returns the properties of the topic to create; undefined = it is not created. */
+  readonly creation: () => TopicProperties | undefined;
+  /** Whether a stream has the topic. */
+  readonly isWanted: () => boolean;
   /** The topic is one of a stream file. */
   readonly isDeclared: boolean;
   /** Whether a broker returned UNKNOWN_TOPIC_OR_PARTITION for the topic. */
@@ -31,9 +33,10 @@ class NotCreated extends Error {}
  * Creates a topic if it is missing and creation is allowed, reads its configuration, and warns of
  * settings that weaken acknowledgements. Runs in one worker of an instance; retries until Kafka
  * answers.
+ * @returns undefined once no stream has the topic
  */
-export async function administerTopic(options: TopicAdminOptions): Promise<TopicFacts> {
-  for (let tries = 1; ; tries++) {
+export async function administerTopic(options: TopicAdminOptions): Promise<TopicFacts | undefined> {
+  for (let tries = 1; options.isWanted(); tries++) {
     const brokers = inTurn(options.kafka.brokers as readonly string[], tries);
     const kafka = new kafkajs.Kafka({ ...options.kafka, brokers, retry: { retries: 0 } });
     const admin = kafka.admin();
@@ -48,6 +51,7 @@ export async function administerTopic(options: TopicAdminOptions): Promise<Topic
     }
     await new Promise((resolve) => setTimeout(resolve, backoffMs(BACKOFF_MS, tries)));
   }
+  return undefined;
 }
 
 /** Rotates the brokers: a client without retries queries only the first one. */
@@ -57,7 +61,8 @@ function inTurn(brokers: readonly string[], tries: number): string[] {
 }
 
 function report(error: unknown, options: TopicAdminOptions): void {
-  const { topic, creation, isDeclared, log, faults } = options;
+  const { topic, isDeclared, log, faults } = options;
+  if (!options.isWanted()) return;
   if (error instanceof NoTopic) {
     if (isDeclared) faults.error(topic, { topic }, 'topic does not exist and no stream creates it');
     else faults.error(topic, { topic }, 'topic does not exist and KAFKA_CREATE_TOPIC is 0');
@@ -66,7 +71,7 @@ function report(error: unknown, options: TopicAdminOptions): void {
   const { isConnection, ...failure } = adminFailure(error);
   const { hint } = failure;
   const fields = { topic, ...failure };
-  if (error instanceof NotCreated || (creation !== undefined && options.isMissing())) {
+  if (error instanceof NotCreated || (options.creation() !== undefined && options.isMissing())) {
     options.creationFailed(hint);
     faults.warn(hint, fields, 'topic creation failed');
   } else if (isConnection) {
@@ -76,8 +81,9 @@ function report(error: unknown, options: TopicAdminOptions): void {
 }
 
 async function createIfMissing(admin: Admin, options: TopicAdminOptions): Promise<void> {
-  const { topic, creation, log } = options;
+  const { topic, log } = options;
   if ((await admin.listTopics()).includes(topic)) return;
+  const creation = options.isWanted() ? options.creation() : undefined;
   if (creation === undefined) throw new NoTopic();
   const { partitions, replication, config } = creation;
   const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));

@@ -58,14 +58,19 @@ export class StreamReload {
    * @throws StartError if a schema is not usable; nothing has changed then
    */
   async apply(file: StreamFile): Promise<boolean> {
+    const previous = this.#wanted;
     this.#wanted = file;
-    const { budget, topics, producer, maxEventBytes } = this.#parts;
+    const { budget, topics, producer, maxEventBytes, streams } = this.#parts;
     const declared = { streams: file.streams, areDeclared: true };
-    const added = createTopics(declared, budget, maxEventBytes, topics);
-    for (const topic of added) producer.addTopic(topic);
+    const created = createTopics(declared, budget, maxEventBytes, topics);
+    for (const topic of created) producer.addTopic(topic);
     // They are without a stream until the switch.
-    this.#noteUnused(this.#parts.streams.table, performance.now());
+    this.#noteUnused(streams.table, performance.now());
     this.#schedule();
+    const isNew = (topic: Topic) =>
+      file.streams.some((spec) => spec.topic === topic.name) &&
+      !streams.table.streams.some((stream) => stream.topic === topic);
+    const added = topics.filter(isNew);
     const creates = (topic: Topic) =>
       file.streams.some((spec) => spec.topic === topic.name && spec.create !== undefined);
     const endMs = performance.now() + LIMITS.newTopicWaitMs;
@@ -74,8 +79,18 @@ export class StreamReload {
       await new Promise((resolve) => setTimeout(resolve, LIMITS.streamPollMs));
       if (this.#wanted !== file) return false;
     }
-    this.#switch(file);
+    try {
+      this.#switch(file);
+    } catch (error) {
+      this.#wanted = previous;
+      throw error;
+    }
     return true;
+  }
+
+  /** The worker drains: batches that are held will be sent soon. */
+  drain(): void {
+    for (const move of this.#moves) move.limit();
   }
 
   #switch(file: StreamFile): void {
@@ -112,11 +127,15 @@ export class StreamReload {
 
   #move(before: StreamTable, table: StreamTable): void {
     const { connections, eventTimeoutMs } = this.#parts;
-    const isMoved = ({ name, topic }: Stream) => (before.find(name)?.topic ?? topic) !== topic;
-    for (const stream of table.streams.filter(isMoved)) {
+    const formerOf = ({ name, topic }: Stream) => before.find(name)?.topic ?? topic;
+    const moved = table.streams.filter((stream) => formerOf(stream) !== stream.topic);
+    // Topics whose new events others wait for: a long hold could be one of a circle of them.
+    const left = new Set([...this.#moves.map(({ from }) => from), ...moved.map(formerOf)]);
+    for (const stream of moved) {
       const { topic } = stream;
-      const isShared = table.streams.some((other) => other.topic === topic && !isMoved(other));
-      const from = before.find(stream.name)!.topic;
+      const from = formerOf(stream);
+      const isUsedByOther = (other: Stream) => other.topic === topic && formerOf(other) !== from;
+      const isShared = left.has(topic) || table.streams.some(isUsedByOther);
       this.#moves.push(new TopicMove(from, topic, connections, { isShared, eventTimeoutMs }));
     }
   }

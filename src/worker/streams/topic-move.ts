@@ -16,13 +16,11 @@ export class TopicMove {
   readonly to: Topic;
   readonly #input: PendingInput;
   readonly #switchedAtMs: number;
-  readonly #endMs: number;
-  /** Time at which the last frame for the old topic was decoded; undefined = some are left. */
-  #decodedAtMs: number | undefined;
+  #endMs: number;
 
   /**
    * Begins to hold batches of `to`.
-   * @param isShared other streams write to `to`: they wait for `LIMITS.sharedTopicHoldMs` at most
+   * @param isShared others depend on `to`: they wait for `LIMITS.sharedTopicHoldMs` at most
    * @param eventTimeoutMs maximum wait otherwise: then every event of `from` has a result
    */
   constructor(
@@ -35,24 +33,26 @@ export class TopicMove {
     this.to = to;
     this.#input = input;
     this.#switchedAtMs = performance.now();
-    const sharedMs = isShared ? LIMITS.sharedTopicHoldMs : eventTimeoutMs;
-    this.#endMs = this.#switchedAtMs + Math.min(sharedMs, eventTimeoutMs);
-    if (!input.decodesFramesUntil(this.#switchedAtMs)) this.#decodedAtMs = this.#switchedAtMs;
+    this.#endMs = this.#switchedAtMs + eventTimeoutMs;
+    if (isShared) this.limit();
     to.hold(this);
+  }
+
+  /** Ends the hold after `LIMITS.sharedTopicHoldMs` at the latest. */
+  limit(): void {
+    this.#endMs = Math.min(this.#endMs, performance.now() + LIMITS.sharedTopicHoldMs);
   }
 
   /** Releases the batches if it is time. @returns whether it was */
   tryEnd(nowMs: number): boolean {
-    if (nowMs < this.#endMs && this.#isPending(nowMs)) return false;
+    if (nowMs < this.#endMs && this.#isPending) return false;
     this.to.release(this);
     return true;
   }
 
-  #isPending(nowMs: number): boolean {
-    if (this.#decodedAtMs === undefined) {
-      if (this.#input.decodesFramesUntil(this.#switchedAtMs)) return true;
-      this.#decodedAtMs = nowMs;
-    }
-    return this.from.isAwaited(this.#decodedAtMs);
+  /** Events that arrived before the switch have no result, or are not decoded yet. */
+  get #isPending(): boolean {
+    const untilMs = this.#switchedAtMs;
+    return this.#input.decodesFramesUntil(untilMs) || this.from.isAwaited(untilMs);
   }
 }

@@ -107,8 +107,9 @@ class Rig {
   }
 
   /** Accepts an event into the topic. */
-  append(name: string): void {
-    const code = appendEvent(this.accumulator, this.topic(name), undefined, Buffer.from('{}'));
+  append(name: string, arrivalMs = performance.now()): void {
+    const value = Buffer.from('{}');
+    const code = appendEvent(this.accumulator, this.topic(name), undefined, value, { arrivalMs });
     assert.equal(code, undefined);
   }
 
@@ -232,6 +233,72 @@ test('two streams that exchange topics do not wait for each other’s new events
   assert(performance.now() - startMs < EVENT_TIMEOUT_MS);
 });
 
+test('topics that exchange streams while a frame is queued, or exchange them back, do not block', async () => {
+  const eventTimeoutMs = 10 * LIMITS.sharedTopicHoldMs;
+  for (const back of [false, true]) {
+    const rig = new Rig({ ...A, b: open }, () => true, eventTimeoutMs);
+    rig.queuedAtMs = performance.now();
+    const startMs = performance.now();
+    await rig.apply({ a: { ...open, topic: 'b' }, b: { ...open, topic: 'a' } });
+    rig.append('a');
+    rig.append('b');
+    if (back) await rig.apply({ ...A, b: open });
+    rig.append('a');
+    rig.queuedAtMs = Number.POSITIVE_INFINITY;
+    await until(() => rig.take('a'), { everyMs: 1, what: 'the new events of one' });
+    await until(() => rig.take('b'), { everyMs: 1, what: 'the new events of the other' });
+    assert(performance.now() - startMs < eventTimeoutMs / 2, `back: ${back}`);
+  }
+});
+
+test('topics in a circle, each with old frames behind held batches, wait a second at most', async () => {
+  const eventTimeoutMs = 10 * LIMITS.sharedTopicHoldMs;
+  const rig = new Rig({ ...A, b: open }, () => true, eventTimeoutMs);
+  const arrivalMs = performance.now();
+  rig.queuedAtMs = arrivalMs;
+  await rig.apply({ a: { ...open, topic: 'b' }, b: { ...open, topic: 'a' } });
+  rig.append('a', arrivalMs);
+  rig.append('b', arrivalMs);
+  rig.queuedAtMs = Number.POSITIVE_INFINITY;
+  await until(() => rig.take('a'), { everyMs: 1, what: 'the events of one' });
+  await until(() => rig.take('b'), { everyMs: 1, what: 'the events of the other' });
+  assert(performance.now() - arrivalMs < eventTimeoutMs / 2);
+});
+
+test('a stream does not wait for the stuck topic of another that moves to the same one', async () => {
+  const eventTimeoutMs = 10 * LIMITS.sharedTopicHoldMs;
+  const rig = new Rig({ ...A, b: open }, () => true, eventTimeoutMs);
+  rig.append('a');
+  const startMs = performance.now();
+  await rig.apply({ a: { ...open, topic: 'c' }, b: { ...open, topic: 'c' } });
+  rig.append('c');
+  await until(() => rig.take('c'), { everyMs: 1, what: 'the event of b' });
+  assert(performance.now() - startMs < eventTimeoutMs / 2);
+});
+
+test('a drain does not wait for the event timeout of a former topic', async () => {
+  const eventTimeoutMs = 10 * LIMITS.sharedTopicHoldMs;
+  const rig = new Rig(A, () => true, eventTimeoutMs);
+  rig.append('a');
+  const startMs = performance.now();
+  await rig.apply({ a: { ...open, topic: 'b' } });
+  rig.append('b');
+  rig.reload.drain();
+  await until(() => rig.take('b'), { everyMs: 1, what: 'the new event' });
+  assert(performance.now() - startMs < eventTimeoutMs / 2);
+});
+
+test('a version that follows soon waits for the topics of the version before it', async () => {
+  const rig = new Rig(A, () => false);
+  const waiting = rig.apply({ ...A, b: open });
+  const next = rig.apply({ ...A, b: { ...open, owner: 'team' } });
+  assert.equal(await waiting, false);
+  const first = await Promise.race([next, new Promise((resolve) => setTimeout(resolve, 100))]);
+  assert.equal(first, undefined, 'it waits');
+  makeUsable(rig.topic('b'));
+  assert(await next);
+});
+
 test('a topic without a stream is forgotten after the event timeout, with no event awaited', async () => {
   const rig = new Rig({ ...A, b: open, c: open });
   rig.append('b');
@@ -276,6 +343,7 @@ test('an unusable schema changes nothing', async () => {
   const schema = { file: '/schema.json', text: '{"type":1}' };
   await assert.rejects(rig.apply({ a: { ...open, topic: 'b', schema } }), /schema\.json/);
   assert.equal(rig.answer('a'), 'a');
+  await until(() => rig.removed.includes('b'), { everyMs: 1, what: 'the end of its topic' });
 });
 
 test('a stream that stays the same keeps its state, and a rate limit goes on', async () => {

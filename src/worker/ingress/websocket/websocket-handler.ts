@@ -160,13 +160,16 @@ export class WebSocketHandler {
     const { streams } = this.#options;
     const { sender, streamName, route, identity } = connection;
     const before = route.names;
-    const known = new Set([...(sender.known ?? []), ...before]);
+    // A stream that returns under a former name is another one.
+    const isDeclared = (name: string) => streams.table.find(name) !== undefined;
+    const known = new Set([...(sender.known ?? []), ...before].filter(isDeclared));
     connection.sender = { ...sender, known };
     connection.routedStreams = identity.streams;
     connection.route = streams.table.routeOf(streamName, connection.sender, route.buffer);
     const { names, buffer } = connection.route;
     connection.ackStream?.setBuffer(buffer);
-    if (streams.areDeclared && names.join() !== before.join()) {
+    const isLeaving = connection.goaway !== undefined;
+    if (streams.areDeclared && !isLeaving && names.join() !== before.join()) {
       connection.ackStream?.announceStreams(names);
     }
   }
@@ -176,12 +179,12 @@ export class WebSocketHandler {
     const { table } = this.#options.streams;
     for (const socket of [...this.#sockets]) {
       const connection = socket.getUserData();
-      if (connection.endReason !== undefined) continue;
-      this.#reroute(connection);
-      const { streamName } = connection;
+      const { streamName, endReason } = connection;
+      if (endReason !== undefined) continue;
       const stream = streamName === undefined ? undefined : table.find(streamName);
       const isRemoved = streamName !== undefined && (!stream || table.leaving.has(stream));
       if (isRemoved) this.#goAway(socket, 'stream');
+      this.#reroute(connection);
     }
   }
 
