@@ -217,7 +217,8 @@ test('protocol, listen, operations: requests are answered as documented', async 
   assert.match(await run(BLOCKS.json), /^\{.*"clientId":/m);
   await run(BLOCKS.metrics);
   const stored = () => terminal.run('metrics events_stored');
-  await until(async () => /^forebay_events_stored_total \d/m.test(await stored()));
+  const sample = /^forebay_events_stored_total\{stream="default"\} \d/m;
+  await until(async () => sample.test(await stored()));
   assert.match(await run(BLOCKS.restart), /\{"restart":"begun"\}/);
   await gateway.says(/"msg":"rolling restart completed"/);
   assert.match(await run(BLOCKS.drain), /\{"drain":"begun"\}/);
