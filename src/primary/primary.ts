@@ -209,8 +209,8 @@ class Primary {
       restartFailure: () => this.#rollingRestart.failure,
       states: () => this.#supervisor.states(),
       restarts: (cause) => this.#restarts[cause],
-    });
-    this.#liveView.start();
+      streams: () => this.#streams.metrics.infos,
+    }).start();
   }
 
   async run(fileWarnings: FileWarnings): Promise<number> {

@@ -30,6 +30,7 @@ export class StreamMetrics {
     return this.#version;
   }
 
+  /** In the order of their slots: SlotAssignment has assigned them in the same order. */
   get infos(): readonly StreamInfo[] {
     return [...this.#infos.values()];
   }

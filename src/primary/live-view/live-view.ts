@@ -40,8 +40,9 @@ export class LiveView {
     return new LiveView(new Sampler(totals, facts), about);
   }
 
-  start(): void {
+  start(): this {
     this.#timer = setInterval(() => this.sample(), LIMITS.liveView.everyMs);
+    return this;
   }
 
   stop(): void {

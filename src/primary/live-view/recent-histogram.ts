@@ -3,16 +3,19 @@ import { firstCell, STREAM_CELLS, seriesOf } from '../../metrics/layout.ts';
 import { slotLabel } from '../../metrics/series.ts';
 import type { MetricTotals } from '../metric-totals.ts';
 
-/** Distribution of a histogram's values over the last samples, of all streams together. */
+/** Distribution of a histogram's values over the last samples. */
 export class RecentHistogram {
   readonly #first: number;
   readonly #bounds: readonly number[];
   readonly #isPerStream: boolean;
+  readonly #stream: number | undefined;
   readonly #samples: number;
   /** Buckets at each sample, oldest first: one more than the reported samples. */
   readonly #seen: Float64Array[] = [];
 
-  constructor(name: SeriesName, samples: number) {
+  /** @param stream slot of the only stream that counts; undefined = all count together */
+  constructor(name: SeriesName, samples: number, stream?: number) {
+    this.#stream = stream;
     this.#first = firstCell(name);
     const series = seriesOf(name);
     this.#bounds = series.buckets ?? [];
@@ -23,8 +26,9 @@ export class RecentHistogram {
 
   sample(totals: MetricTotals): void {
     const buckets = new Float64Array(this.#bounds.length + 1);
-    const streams = this.#isPerStream ? totals.streams : 1;
-    for (let stream = 0; stream < streams; stream++) {
+    const end = this.#isPerStream ? totals.streams : 1;
+    const [from, to] = this.#stream === undefined ? [0, end] : [this.#stream, this.#stream + 1];
+    for (let stream = from; stream < to; stream++) {
       const first = this.#first + stream * STREAM_CELLS;
       for (let index = 0; index < buckets.length; index++) {
         buckets[index]! += totals.sum(first + index);

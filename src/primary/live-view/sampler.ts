@@ -6,6 +6,7 @@ import { LANE_STATES, WORKER_CAUSES } from '../../metrics/labels.ts';
 import { firstCell, STREAM_CELLS } from '../../metrics/layout.ts';
 import type { MetricTotals, WorkerCause } from '../metric-totals.ts';
 import type { RestartFailure } from '../rolling-restart.ts';
+import type { StreamInfo } from '../stream-metrics.ts';
 import type { WorkerState } from '../supervisor.ts';
 import {
   type Cells,
@@ -21,6 +22,7 @@ import {
 } from './columns.ts';
 import { RecentHistogram } from './recent-histogram.ts';
 import { SlotRates } from './slot-rates.ts';
+import { StreamRows } from './stream-rows.ts';
 import { SummaryTracker } from './summary.ts';
 
 /** Facts that are not in the totals. */
@@ -33,6 +35,8 @@ export interface ViewFacts {
   /** States of each slot's workers; empty: it waits for a new one. */
   states(): readonly (readonly WorkerState[])[];
   restarts(cause: WorkerCause): number;
+  /** The streams, in the order of their slots. */
+  streams(): readonly StreamInfo[];
 }
 
 const OLDEST = firstCell('forebay_buffer_oldest_seconds');
@@ -49,6 +53,7 @@ export class Sampler {
     'forebay_produce_duration_seconds',
     LIMITS.liveView.samples,
   );
+  readonly #streams: StreamRows;
   readonly #summary: SummaryTracker;
   #counts: readonly number[];
 
@@ -60,6 +65,7 @@ export class Sampler {
     this.#rates = slotsOf(totals).map(
       (slot) => new SlotRates(rateNames.length, totals.reportedAtMs(slot)),
     );
+    this.#streams = new StreamRows(totals, () => facts.streams());
     this.#counts = this.#countAll();
     this.#summary = new SummaryTracker(this.#nowMs());
   }
@@ -73,6 +79,7 @@ export class Sampler {
     }
     this.#ack.sample(totals);
     this.#produce.sample(totals);
+    this.#streams.sample(this.#now());
     const counts = this.#countAll();
     const before = this.#counts;
     this.#counts = counts;
@@ -113,6 +120,14 @@ export class Sampler {
       lanes: Object.fromEntries(
         LANE_STATES.map((state) => [state, sumAll(totals, cellsOf('forebay_lanes', state))]),
       ),
+      streams: this.#streams.rows().map((row) => ({
+        ...row,
+        received: rounded(row.received),
+        stored: rounded(row.stored),
+        refused: rounded(row.refused),
+        dropped: rounded(row.dropped),
+        ackP99: row.ackP99 === undefined ? null : rounded(row.ackP99),
+      })),
       received: sumAll(totals, RATES.received),
       stored: sumAll(totals, RATES.stored),
       storedLate: sumAll(totals, STORED_LATE),

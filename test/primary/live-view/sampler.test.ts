@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Counters, cell, cells, histogram } from '../../../src/metrics/counters.ts';
+import { declaredSlots, streamCellsOf } from '../../../src/metrics/slots.ts';
 import { COLUMNS } from '../../../src/primary/live-view/columns.ts';
 import { Sampler } from '../../../src/primary/live-view/sampler.ts';
 import { MetricTotals } from '../../../src/primary/metric-totals.ts';
@@ -27,6 +28,7 @@ function instance() {
   const states: WorkerState[][] = [['ready'], ['ready']];
   const restarts = { crash: 0, hang: 0 };
   const outage = undefined;
+  const infos = [{ stream: 'default', topic: 'events', owner: '' }];
   const readiness = () => ({ ready: true, reasons: [] });
   const facts = {
     readiness,
@@ -34,6 +36,7 @@ function instance() {
     restartFailure: () => undefined,
     states: () => states,
     restarts: (of: 'crash' | 'hang') => restarts[of],
+    streams: () => infos,
   };
   const sampler = new Sampler(totals, facts, now);
   const second = () => {
@@ -42,7 +45,7 @@ function instance() {
     const point = sampler.point();
     return (column: string) => point[COLUMNS.indexOf(column)];
   };
-  return { totals, workers, states, restarts, sampler, second };
+  return { totals, workers, states, restarts, infos, sampler, second };
 }
 
 test('a point has rates of all workers, sums of gauges, counts of this second only', () => {
@@ -120,4 +123,39 @@ test('the status has a row per worker and every lane state', () => {
     [0, 3],
   );
   assert.deepEqual(Object.keys(lanes), ['empty', 'filling', 'in_flight', 'retrying', 'unknown']);
+});
+
+test('a row per stream with its rates of the last seconds; none without a stream file', () => {
+  const { workers, infos, sampler, second } = instance();
+  second();
+  assert.deepEqual(sampler.status().streams, []);
+  const slots = declaredSlots(['a', 'b']);
+  infos.splice(0, 1, { stream: '(none)', topic: '', owner: '' });
+  infos.push({ stream: 'a', topic: 't', owner: 'team' }, { stream: 'b', topic: 'u', owner: '' });
+  for (const worker of workers) worker.assign(slots);
+  const [ofA, ofB] = [streamCellsOf(slots, 'a'), streamCellsOf(slots, 'b')];
+  second();
+  for (let count = 0; count < 20; count++) {
+    for (const worker of workers) {
+      worker.add(received.ws + ofA, 10);
+      worker.add(stored + ofA, 9);
+      worker.add(received.http + ofB, 4);
+      worker.add(dropped.buffer_full + ofB, 4);
+      worker.observe(ack, 0.002, 9, ofA);
+    }
+    workers[0].add(refused.schema, 1);
+    workers[0].add(received.ws, 1);
+    workers[1].set(inFlight + ofA, 1 + count);
+    workers[0].set(buffer + ofA, 100);
+    second();
+  }
+  workers[0].set(inFlight + ofA, 20);
+  second();
+  const [none, a, b] = sampler.status().streams;
+  assert.deepEqual([none?.received, none?.refused, none?.ackP99], [0.8, 0.8, null]);
+  assert.deepEqual([a?.stream, a?.topic, a?.owner], ['a', 't', 'team']);
+  assert.deepEqual([a?.received, a?.stored, a?.inFlight, a?.bufferBytes], [16, 14.4, 40, 100]);
+  assert.equal(a?.ackP99, 2.49);
+  assert.deepEqual([a?.unaccounted, b?.unaccounted], [0, 0]);
+  assert.deepEqual([b?.received, b?.dropped, b?.stored], [6.4, 6.4, 0]);
 });

@@ -75,6 +75,25 @@ function counted(past, of, counts) {
   });
 }
 
+/** A row per stream, and one for events that were rejected before they had a stream. */
+export function streamRows({ streams }) {
+  return streams.map((row) => ({
+    kind: row.unaccounted === 0 && row.dropped === 0 ? '' : 'bad',
+    texts: [
+      row.stream,
+      row.topic,
+      row.owner,
+      amount(row.received),
+      amount(row.stored),
+      amount(row.refused),
+      amount(row.dropped),
+      milliseconds(row.ackP99),
+      amount(row.inFlight),
+      bytes(row.bufferBytes),
+    ],
+  }));
+}
+
 export function workerRows({ workers }) {
   return workers.map((worker, index) => ({
     kind: worker.states.includes('ready') ? '' : 'bad',

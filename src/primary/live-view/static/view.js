@@ -7,6 +7,7 @@ import {
   errorRows,
   laneEntries,
   reasonRows,
+  streamRows,
   workerRows,
   writeList,
   writeRows,
@@ -59,6 +60,8 @@ function show(status) {
   writeList(place('cards'), cards(past, status));
   writeList(place('lanes'), laneEntries(status));
   writeRows(place('reasons'), reasonRows(past, status, texts), 'none since start');
+  place('streams-section').hidden = status.streams.length === 0;
+  writeRows(place('streams'), streamRows(status), '');
   writeRows(place('workers'), workerRows(status), '');
   writeRows(place('errors'), errorRows(past, status), 'none since start');
 }
@@ -69,7 +72,8 @@ openStream({
     texts = all.texts;
     charts ??= new Charts(place('charts'), place('back'), place('when'));
     const { version, topic, brokers } = all;
-    const named = `Version ${version}. Topic ${topic} on brokers ${brokers.join(', ')}.`;
+    const on = all.status.streams.length === 0 ? `Topic ${topic} on brokers` : 'Brokers';
+    const named = `Version ${version}. ${on} ${brokers.join(', ')}.`;
     setText(place('about'), named);
     show(all.status);
   },
