@@ -17,6 +17,13 @@ export class Metrics {
     this.series = series;
   }
 
+  /** Nonzero values of `forebay_events_unaccounted`: a surplus of one stream hides no other. */
+  get unaccounted(): number[] {
+    return [...this.series]
+      .filter(([series, value]) => series.startsWith('forebay_events_unaccounted') && value !== 0)
+      .map(([, value]) => value);
+  }
+
   /**
    * Returns the sum of the series with this name and at least these labels.
    * @throws Error if there is none: series are present from the start

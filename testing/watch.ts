@@ -55,11 +55,9 @@ export class Watch {
     return found;
   }
 
-  /** Nonzero values of `forebay_events_unaccounted`. */
+  /** Nonzero values of `forebay_events_unaccounted`, of any stream. */
   unaccounted(): number[] {
-    return this.scrapes
-      .map((scrape) => scrape.value('forebay_events_unaccounted'))
-      .filter((value) => value !== 0);
+    return this.scrapes.flatMap((scrape) => scrape.unaccounted);
   }
 
   async #run(): Promise<void> {

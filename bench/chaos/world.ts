@@ -171,9 +171,8 @@ export class World implements Lifetime {
     for (const [gateway, watch] of this.#watches) {
       const metrics = await atRest(gateway);
       await watch.stop();
-      const atRestValue = metrics.value('forebay_events_unaccounted');
       const seen = observationsOf(watch);
-      const unaccounted = atRestValue === 0 ? seen.unaccounted : [...seen.unaccounted, atRestValue];
+      const unaccounted = [...seen.unaccounted, ...metrics.unaccounted];
       this.#seen.push({ ...seen, unaccounted });
       dropped += metrics.value('forebay_events_dropped_total');
       const restarts = metrics.value('forebay_worker_restarts_total');
