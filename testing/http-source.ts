@@ -17,6 +17,8 @@ export interface HttpSourceOptions {
   /** Maximum number of requests in flight. */
   readonly openMax: number;
   readonly access?: Access;
+  /** Name of the stream in the path; undefined = none. */
+  readonly stream?: string;
 }
 
 /** A body with rejected events. */
@@ -56,7 +58,7 @@ export class HttpSource implements Source {
   /** Stops with the test. */
   constructor(t: Lifetime, options: HttpSourceOptions) {
     this.#options = options;
-    this.#poster = new Poster(options.url, options.access);
+    this.#poster = new Poster(options.url, options.access, options.stream);
     t.after(() => this.close());
   }
 

@@ -21,9 +21,12 @@ export class Poster {
   readonly #headers: Record<string, string>;
   readonly #agent: Agent | undefined;
 
-  /** @param url `http://127.0.0.1:9000` */
-  constructor(url: string, { headers = {}, ca }: Access = {}) {
-    this.#url = `${url}/events`;
+  /**
+   * @param url `http://127.0.0.1:9000`
+   * @param stream name of the stream in the path; undefined = none
+   */
+  constructor(url: string, { headers = {}, ca }: Access = {}, stream?: string) {
+    this.#url = stream === undefined ? `${url}/events` : `${url}/events/${stream}`;
     this.#headers = { 'Content-Type': 'application/json', ...headers };
     // fetch has no option for a CA.
     this.#agent = ca && new Agent({ ca, keepAlive: true });

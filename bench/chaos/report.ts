@@ -109,7 +109,17 @@ const RULE = '|---|---:|---:|---:|---:|---:|---|';
 
 /** Describes the deviations from the default setup, without settings of other programs. */
 function settingsOf({ workers, instances, balanced, proxied, names, ...rest }: Setup): string {
-  const { secure, keys, pinned, env = {}, kafka = {}, nodeArgs = [], wrapper = [] } = rest;
+  const {
+    secure,
+    keys,
+    pinned,
+    acls,
+    streams,
+    env = {},
+    kafka = {},
+    nodeArgs = [],
+    wrapper = [],
+  } = rest;
   const shown = Object.entries({ ...env, ...kafka }).filter(([name]) => /^FOREBAY|\./.test(name));
   const parts = [
     instances === 2 ? 'two gateways behind HAProxy' : '',
@@ -118,6 +128,8 @@ function settingsOf({ workers, instances, balanced, proxied, names, ...rest }: S
     pinned === true ? 'the worker on a dedicated core' : '',
     secure === true ? 'TLS' : '',
     keys === true ? 'API keys' : '',
+    acls === true ? 'Kafka with ACLs' : '',
+    streams === undefined ? '' : `${streams.length} streams`,
     proxied === true || names !== undefined ? 'fault proxies in front of the brokers' : '',
     ...shown.map(([name, value]) => code(`${name}=${value}`)),
     ...[...nodeArgs, wrapper[0] === 'sh' ? '' : wrapper.join(' ')].map(code),

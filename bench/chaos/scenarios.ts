@@ -12,6 +12,7 @@ import { leadersMoved } from './scenarios/leaders-moved.ts';
 import { logFull } from './scenarios/log-full.ts';
 import { namesLost } from './scenarios/names-lost.ts';
 import { narrowLink } from './scenarios/narrow-link.ts';
+import { oneTopicStuck } from './scenarios/one-topic-stuck.ts';
 import { partitionsAdded } from './scenarios/partitions-added.ts';
 import { primarySigkill } from './scenarios/primary-sigkill.ts';
 import { quota } from './scenarios/quota.ts';
@@ -37,6 +38,7 @@ export const SCENARIOS: readonly Scenario[] = [
   quota,
   topicDeleted(),
   partitionsAdded,
+  oneTopicStuck(),
   workerSigkill(),
   workerSigstop,
   primarySigkill(),

@@ -1,3 +1,5 @@
+import type { StreamSetup } from './streams.ts';
+
 /** Deviations of a scenario from the default setup. */
 export interface Setup {
   /** Number of gateways, behind a balancer if there are two. */
@@ -7,6 +9,8 @@ export interface Setup {
   readonly balanced?: boolean;
   /** Clients use TLS. */
   readonly secure?: boolean;
+  /** Brokers authenticate the gateway as `GATEWAY_USER`, to which ACLs apply. */
+  readonly acls?: boolean;
   /** Clients need an API key. */
   readonly keys?: boolean;
   /** Workers have a dedicated core; everything else shares the others. */
@@ -25,6 +29,8 @@ export interface Setup {
   readonly names?: readonly string[];
   /** Required files. */
   readonly needs?: readonly string[];
+  /** Streams of a stream file, with topics of their own; the load has the stream `default`. */
+  readonly streams?: readonly StreamSetup[];
   /** Share of the machine's rate; default 1. */
   readonly rate?: number;
   /** Length of `msg`; default 20. */

@@ -16,6 +16,7 @@ import { choosePlaces, moveTo, steerLoopback } from '../lab/cores.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { FaultProxy } from './proxy.ts';
 import type { Setup } from './setup.ts';
+import { declareStreams } from './streams.ts';
 
 const NODES = 3;
 /** Listed for the report; the cluster uses them. */
@@ -26,6 +27,25 @@ export const KAFKA_SETTINGS = {
   'broker.heartbeat.interval.ms': '500',
 } as const;
 const BROKER_HEAP_MB = 384;
+/** User as which the gateway logs in, in scenarios with ACLs. */
+export const GATEWAY_USER = 'gateway';
+const GATEWAY_SECRET = 'gateway-secret';
+const LISTENER = 'listener.name.sasl_plaintext';
+/** Brokers with ACLs: users other than the brokers' own may do everything that no rule names. */
+const ACL_SETTINGS = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'allow.everyone.if.no.acl.found': 'true',
+  'super.users': 'User:ANONYMOUS',
+  [`${LISTENER}.sasl.enabled.mechanisms`]: 'PLAIN',
+  [`${LISTENER}.plain.sasl.jaas.config`]:
+    'org.apache.kafka.common.security.plain.PlainLoginModule required ' +
+    `user_${GATEWAY_USER}="${GATEWAY_SECRET}";`,
+} as const;
+const GATEWAY_LOGIN = {
+  KAFKA_SASL_MECHANISM: 'plain',
+  KAFKA_SASL_USERNAME: GATEWAY_USER,
+  KAFKA_SASL_PASSWORD: GATEWAY_SECRET,
+} as const;
 export const PARTITIONS = 6;
 
 export interface Stage {
@@ -66,7 +86,12 @@ export async function openStage(lifetime: Lifetime, setup: Setup): Promise<Stage
   const topic = uniqueTopic('chaos');
   const names = setup.names === undefined ? undefined : await Names.make(lifetime, setup.names);
   const { access, env } = accessOf(lifetime, setup);
-  const options = gatewayOptions(setup, names, env);
+  const streams = await declareStreams(
+    lifetime,
+    { brokers: cluster.brokers, topic },
+    setup.streams,
+  );
+  const options = gatewayOptions(setup, names, { ...env, ...streams });
   const pin = pinning(lifetime, setup, cluster);
   const begin = async (onTopic: string, pair?: [number, number]) => {
     const place = pair === undefined ? {} : { ports: pair };
@@ -170,14 +195,15 @@ function toolsOf(setup: Setup): string[] {
 }
 
 /** @returns the cluster, the proxies, and the broker addresses for gateways */
-async function startBrokers(lifetime: Lifetime, { proxied, names, kafka }: Setup) {
+async function startBrokers(lifetime: Lifetime, { proxied, names, kafka, acls }: Setup) {
   const behind = proxied === true || names !== undefined;
   const ports = behind ? await freePorts(NODES) : [];
   const advertised = ports.map((port, i) => ({ host: names?.[i] ?? '127.0.0.1', port }));
   const cluster = await startCluster({
     nodes: NODES,
     heapMb: BROKER_HEAP_MB,
-    overrides: { ...KAFKA_SETTINGS, ...kafka },
+    overrides: { ...KAFKA_SETTINGS, ...(acls === true ? ACL_SETTINGS : {}), ...kafka },
+    secure: acls === true ? ['SASL_PLAINTEXT'] : [],
     ...(behind ? { advertised } : {}),
   });
   lifetime.after(() => cluster.close());
@@ -185,6 +211,7 @@ async function startBrokers(lifetime: Lifetime, { proxied, names, kafka }: Setup
     ports.map((port, i) => FaultProxy.start(cluster.inner[i]!, port)),
   );
   for (const proxy of proxies) lifetime.after(() => proxy.close());
+  if (acls === true) return { cluster, proxies, brokers: cluster.secureBrokers('SASL_PLAINTEXT') };
   const brokers = behind ? advertised.map(({ host, port }) => `${host}:${port}`) : cluster.brokers;
   return { cluster, proxies, brokers };
 }
@@ -197,6 +224,7 @@ function gatewayOptions(
   const env = {
     KAFKA_TOPIC_PARTITIONS: String(PARTITIONS),
     FOREBAY_WORKERS: String(setup.workers ?? 1),
+    ...(setup.acls === true ? GATEWAY_LOGIN : {}),
     ...setup.env,
     ...more,
   };
