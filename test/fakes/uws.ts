@@ -100,8 +100,8 @@ export function fakeRequest(
 }
 
 /** A valid handshake that offers `protocol`. */
-export function fakeHandshake(protocol: string): HttpRequest {
-  return fakeRequest('GET', '/ws', {
+export function fakeHandshake(protocol: string, path = '/ws'): HttpRequest {
+  return fakeRequest('GET', path, {
     upgrade: 'websocket',
     connection: 'Upgrade',
     'sec-websocket-version': '13',
@@ -115,6 +115,7 @@ export function openSocket(
   behavior: Behavior,
   protocol: string,
   peer: Peer,
+  path = '/ws',
 ): FakeSocket | undefined {
   let socket: FakeSocket | undefined;
   const response = new FakeResponse({
@@ -123,7 +124,7 @@ export function openSocket(
       behavior.open(socket);
     },
   });
-  behavior.upgrade(response, fakeHandshake(protocol), {});
+  behavior.upgrade(response, fakeHandshake(protocol, path), {});
   return socket;
 }
 

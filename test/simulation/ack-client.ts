@@ -1,8 +1,9 @@
 import type { EventCode } from '../../src/common/errors.ts';
 import { Incoming, type NackError } from '../../testing/protocol.ts';
-import type { FakeSocket } from '../fakes/uws.ts';
+import type { FakeSocket, Peer } from '../fakes/uws.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
+import { topicOfId } from './streams.ts';
 
 const FRAME_EVENTS_MAX = 6;
 const GARBAGE = '{"id":';
@@ -94,7 +95,7 @@ export class AckClient implements Client {
     const connection = new Connection(this.#world);
     this.#connection = connection;
     this.#connections++;
-    connection.socket = this.#world.connect('forebay.v1', {
+    const peer: Peer = {
       receive: (text) => connection.down.push(() => this.#receive(connection, text)),
       pinged: (message) =>
         connection.down.push(() => connection.up.push(() => connection.socket?.pong(message))),
@@ -104,20 +105,23 @@ export class AckClient implements Client {
         connection.down.push(() => connection.down.break());
         this.#world.clock.after(30, () => this.#lost(connection, code, reason));
       },
-    });
+    };
+    connection.socket = this.#world.connect('forebay.v1', peer, this.#maker.path);
     if (connection.socket === undefined) this.#lost(connection, 503, 'handshake refused');
   }
 
   #send(): void {
     const connection = this.#connection;
     if (connection?.socket === undefined || this.#left) return;
-    const { random, ledger } = this.#world;
+    const { random, ledger, report } = this.#world;
     const { incoming, open } = connection;
     while (this.#queue.length > 0 && incoming.goaway === undefined) {
       if (connection.sent >= incoming.credit.frames) break;
       const isGarbage = random.chance(this.#garbageRate);
       const events = isGarbage ? [] : this.#queue.slice(0, random.int(1, FRAME_EVENTS_MAX));
       for (const event of events) event.attempt++;
+      const topics = new Set(events.map(({ id }) => topicOfId(id)));
+      if (topics.size > 1) report.count('events of several topics in one frame');
       const text = isGarbage ? GARBAGE : frameOf(events, random);
       if (connection.sentBytes + text.length > incoming.credit.bytes) {
         for (const event of events) event.attempt--;
@@ -130,7 +134,11 @@ export class AckClient implements Client {
       for (const { id, attempt, key } of events) {
         ledger.sent(id, attempt, { key, connection: `${this.#name}/${this.#connections}` });
       }
-      connection.up.push(() => connection.socket?.deliver(text));
+      const sent = events.map((event) => ({ ...event }));
+      connection.up.push(() => {
+        this.#world.begins(sent);
+        connection.socket?.deliver(text);
+      });
     }
   }
 
@@ -229,6 +237,13 @@ export function checkRefusal(
     // A frame may be too long as a whole, whatever it contains.
     const right = code === 'schema' || code === 'too_large';
     report.demand(right, `${id} violates the schema, and is rejected with ${code}`);
-  } else report.demand(code !== 'schema', `${id} is valid, and is rejected with ${code}`);
+  } else if (flavour === 'stray') {
+    report.count('unknown stream refused');
+    const right = code === 'unknown_stream' || code === 'too_large';
+    report.demand(right, `${id} has no stream, and is rejected with ${code}`);
+  } else {
+    const right = code !== 'schema' && code !== 'unknown_stream';
+    report.demand(right, `${id} is valid, and is rejected with ${code}`);
+  }
   if (code === 'buffer_full') report.count('buffer full');
 }

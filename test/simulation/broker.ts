@@ -57,7 +57,7 @@ export class Broker {
     this.host = `broker-${id}`;
     this.#context = context;
     this.#topic = context.topicNow;
-    for (const partition of context.partitions) {
+    for (const partition of context.allPartitions) {
       this.#views.set(partition, newView(partition.leader, partition.epoch));
     }
   }
@@ -150,20 +150,21 @@ export class Broker {
   }
 
   #metadata(body: Buffer, version: number): Buffer {
-    const { topic, brokers, faults, rejected } = this.#context;
-    const known = [...brokers.values()].filter(({ id }) => this.#context.isRegistered(id));
+    const { topic, others, brokers, faults, rejected } = this.#context;
+    const registered = [...brokers.values()].filter(({ id }) => this.#context.isRegistered(id));
     const missing = { error: UNKNOWN_TOPIC_OR_PARTITION, id: 0, leaders: [] };
     const topics = topicsAsked(body, version).map((name) => {
       if (name === rejected?.name) {
         const leaders = Array.from({ length: rejected.partitions }, () => this.id);
         return { name, error: 0, id: 1_000, leaders };
       }
-      if (name !== topic || this.#topic === undefined) return { name, ...missing };
-      const { id, partitions } = this.#topic;
-      const leaders = partitions.map((each) => faults.leaderTold(this.view(each).leader));
+      const known = name === topic ? this.#topic : others.get(name);
+      if (known === undefined) return { name, ...missing };
+      const { id, partitions } = known;
+      const leaders = partitions.map((each) => faults.leaderTold(name, this.view(each).leader));
       return { name, error: faults.topicError(), id, leaders };
     });
-    return metadataResponse({ topics, brokers: known }, version);
+    return metadataResponse({ topics, brokers: registered }, version);
   }
 
   #produce(arrival: Arrival): void {
@@ -195,8 +196,10 @@ export class Broker {
     if (part.topic === this.#context.rejected?.name) {
       return refuse(TOPIC_AUTHORIZATION_FAILED, 'its topic is rejected');
     }
-    const partition = this.#topic?.partitions[part.partition];
-    if (part.topic !== this.#context.topic || partition === undefined) {
+    const { topic, others } = this.#context;
+    const known = part.topic === topic ? this.#topic : others.get(part.topic);
+    const partition = known?.partitions[part.partition];
+    if (partition === undefined) {
       report.count('no such partition');
       return refuse(UNKNOWN_TOPIC_OR_PARTITION, 'no such partition');
     }
@@ -287,7 +290,8 @@ export class Broker {
 
   /** The broker learns the leader; a deposed leader answers its waiting requests. */
   learn(partition: Partition, leader: number, epoch: number): void {
-    if (!this.#topic?.partitions.includes(partition)) return;
+    const known = [this.#topic, ...this.#context.others.values()];
+    if (!known.some((topic) => topic?.partitions.includes(partition))) return;
     const view = this.view(partition);
     if (epoch < view.epoch || (epoch === view.epoch && leader === view.leader)) return;
     const { note } = this.#context;

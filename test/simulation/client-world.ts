@@ -1,19 +1,26 @@
-import type { Ledger } from '../../testing/ledger.ts';
 import type { SeededRandom } from '../../testing/random.ts';
 import type { FakeResponse, FakeSocket, Peer } from '../fakes/uws.ts';
 import type { VirtualClock } from './clock.ts';
+import type { SimEvent } from './events.ts';
 import type { Report } from './report.ts';
+import type { Ledgers } from './streams.ts';
 
 /** Environment of simulated clients. */
 export interface ClientWorld {
   readonly clock: VirtualClock;
   readonly random: SeededRandom;
   readonly report: Report;
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledgers, 'sent' | 'acknowledged' | 'refused'>;
   readonly note: (line: () => string) => void;
-  /** @returns undefined when the handshake is rejected */
-  connect(protocol: string, peer: Peer): FakeSocket | undefined;
-  post(response: FakeResponse, bytes: number, ndjson: boolean): void;
+  /**
+   * @param path below `/ws`
+   * @returns undefined when the handshake is rejected
+   */
+  connect(protocol: string, peer: Peer, path: string): FakeSocket | undefined;
+  /** @param path below `/events` */
+  post(response: FakeResponse, bytes: number, ndjson: boolean, path: string): void;
+  /** A frame or body with these events begins to arrive. */
+  begins(events: readonly SimEvent[]): void;
 }
 
 export interface Client {

@@ -1,5 +1,5 @@
 /**
- * A model of a Kafka cluster with one topic: brokers, their copies of the partitions, and a
+ * A model of a Kafka cluster with one topic that is recreated, and others that stay: brokers, their copies of the partitions, and a
  * controller that elects leaders from the ISR. Records on the whole ISR are never lost; records
  * only on the leader are lost when it is deposed.
  */
@@ -12,10 +12,21 @@ import { type Incarnation, Partition } from './partition.ts';
 import type { Report } from './report.ts';
 
 const BROKERS = [1, 2, 3];
+/** Ids of further topics begin here. */
+const OTHER_IDS = 2_000;
+
+function newPartitions(count: number, isr: readonly number[]): Partition[] {
+  return Array.from(
+    { length: count },
+    (_, index) => new Partition(index, BROKERS, isr[index % isr.length]!, isr),
+  );
+}
 
 export interface ClusterOptions {
   readonly topic: string;
   readonly partitions: number;
+  /** Further topics and their partition counts. */
+  readonly others?: readonly { readonly name: string; readonly partitions: number }[];
   /** Another topic, to which brokers reject all writes. */
   readonly rejected?: { readonly name: string; readonly partitions: number };
   /** Initial epoch of producer ids. */
@@ -47,6 +58,8 @@ export class Cluster {
   readonly #adopted: ClusterOptions['adopted'];
   /** Incarnations of the topic, the current one last. */
   readonly incarnations: Incarnation[] = [];
+  /** Topics that are never recreated, by name. */
+  readonly others: ReadonlyMap<string, Incarnation>;
   #producerIds = 4_000;
 
   constructor({ partitions, topic, clock, random, faults, report, note, ...rest }: ClusterOptions) {
@@ -61,12 +74,30 @@ export class Cluster {
     this.#recreated = rest.recreated;
     this.#adopted = rest.adopted;
     this.#create(partitions, BROKERS);
+    const others = (rest.others ?? []).map(({ name, partitions: count }, index) => {
+      const id = OTHER_IDS + index;
+      return [name, { id, bornAtMs: 0, partitions: newPartitions(count, BROKERS) }] as const;
+    });
+    this.others = new Map(others);
     this.brokers = new Map(BROKERS.map((id) => [id, new Broker(id, this)]));
   }
 
   /** Partitions of the current topic. */
   get partitions(): readonly Partition[] {
     return this.topicNow.partitions;
+  }
+
+  /** Partitions of all current topics. */
+  get allPartitions(): readonly Partition[] {
+    const others = [...this.others.values()].flatMap(({ partitions }) => partitions);
+    return [...this.partitions, ...others];
+  }
+
+  /** Returns all incarnations of a topic, the current one last. */
+  incarnationsOf(topic: string): readonly Incarnation[] {
+    if (topic === this.topic) return this.incarnations;
+    const other = this.others.get(topic);
+    return other === undefined ? [] : [other];
   }
 
   get topicNow(): Incarnation {
@@ -98,10 +129,7 @@ export class Cluster {
   }
 
   #create(count: number, isr: readonly number[]): void {
-    const partitions = Array.from(
-      { length: count },
-      (_, index) => new Partition(index, BROKERS, isr[index % isr.length]!, isr),
-    );
+    const partitions = newPartitions(count, isr);
     const id = this.incarnations.length + 1;
     this.incarnations.push({ id, bornAtMs: this.clock.nowMs, partitions });
   }
@@ -171,7 +199,7 @@ export class Cluster {
     if (broker.health === 'up' || this.#fenced.has(broker.id)) return;
     this.note(() => `the session of broker ${broker.id} ends`);
     this.#fenced.add(broker.id);
-    for (const partition of this.partitions) {
+    for (const partition of this.allPartitions) {
       const { isr, leader } = partition;
       const heirs = this.#random.shuffled(isr).filter((id) => !this.#fenced.has(id));
       if (leader === broker.id) {
@@ -197,7 +225,7 @@ export class Cluster {
         if (broker.health === 'up' && this.topicNow === topic) this.#announce(broker);
       });
     }
-    for (const partition of this.partitions) {
+    for (const partition of this.allPartitions) {
       if (partition.leader < 0 && partition.isr.has(broker.id)) this.#elect(partition, broker.id);
       this.#tell(broker, partition, newsMs);
       this.replicate(partition);

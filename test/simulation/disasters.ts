@@ -31,7 +31,9 @@ function window(opened: (world: DisasterWorld) => Windows): Disaster {
   return (world, ms) => {
     const { faults, clock, note } = world;
     const change = opened(world);
-    note(() => `for ${Math.round(ms)} ms: ${JSON.stringify(change)}`);
+    const { stuck, ...others } = change;
+    const what = JSON.stringify({ ...others, stuck: stuck && [...stuck] });
+    note(() => `for ${Math.round(ms)} ms: ${what}`);
     Object.assign(faults.windows, change);
     clock.after(ms, () => {
       for (const name of Object.keys(change)) delete faults.windows[name as keyof Windows];
@@ -40,7 +42,16 @@ function window(opened: (world: DisasterWorld) => Windows): Disaster {
 }
 
 const moveLeader: Disaster = ({ cluster, random }) =>
-  cluster.moveLeader(random.pick(cluster.partitions));
+  cluster.moveLeader(random.pick(cluster.allPartitions));
+
+/** One or more of several topics accept no writes; another one does. */
+const stickTopics = window(({ cluster, random }) => {
+  const topics = random.shuffled([cluster.topic, ...cluster.others.keys()]);
+  const stuck = topics.slice(1).filter((_, index) => index === 0 || random.chance(0.5));
+  return {
+    stuck: new Map(stuck.map((name) => [name, random.pick(['leaderless', 'denied'] as const)])),
+  };
+});
 
 type Stop = 'killed' | 'paused';
 
@@ -71,7 +82,7 @@ const outage: Disaster = (world, ms) => {
 };
 
 const shrinkIsr: Disaster = ({ cluster, random, clock, report }, ms) => {
-  const partition = random.pick(cluster.partitions);
+  const partition = random.pick(cluster.allPartitions);
   report.count('ISR shrunk');
   cluster.shrinkIsr(partition, true);
   clock.after(ms, () => cluster.shrinkIsr(partition, false));
@@ -109,6 +120,7 @@ const DISASTERS: readonly (readonly [number, Disaster])[] = [
   [1, stall],
   [1, slowReplication],
   [2, window(() => ({ policy: true }))],
+  [3, stickTopics],
   [3, window(({ random }) => ({ maxBatchBytes: Math.round(random.log(150, 2_000)) }))],
   [2, window(({ random }) => ({ maxAgeMs: random.log(20, 1_000) }))],
   [1, window(({ random }) => ({ throttleMs: random.log(20, 5_000) }))],
@@ -139,7 +151,7 @@ export function planDisasters(world: DisasterWorld, count: number, untilMs: numb
 /** Ends all disasters: every broker runs and knows the cluster's state. */
 export function endDisasters({ faults, cluster }: DisasterWorld): void {
   faults.end();
-  for (const partition of cluster.partitions) cluster.shrinkIsr(partition, false);
+  for (const partition of cluster.allPartitions) cluster.shrinkIsr(partition, false);
   for (const broker of cluster.brokers.values()) {
     broker.resume();
     cluster.welcome(broker);

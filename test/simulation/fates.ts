@@ -5,7 +5,9 @@ import { BATCH_HEADER_BYTES } from '../../src/worker/accumulator/records.ts';
 import type { DeliveryListener } from '../../src/worker/producer/delivery-listener.ts';
 import type { Cluster } from './cluster.ts';
 import { nameIn } from './events.ts';
+import type { Incarnation } from './partition.ts';
 import type { Report } from './report.ts';
+import { topicName as topicNameOf, topicOfId } from './streams.ts';
 import { type BatchView, plainValuesIn, valuesIn } from './wire.ts';
 
 /** Number of last batches of a log that include a batch just confirmed. */
@@ -19,6 +21,8 @@ export class Fates implements DeliveryListener {
   readonly #report: Report;
   readonly #fates = new Map<string, Fate>();
   readonly #unfenced = new Set<string>();
+  /** Topics of events whose streams move, by name. */
+  readonly #movedTo = new Map<string, string>();
   /** Number of events reported as stored. */
   stores = 0;
 
@@ -85,6 +89,11 @@ export class Fates implements DeliveryListener {
     for (const name of names) this.#unfenced.add(name);
   }
 
+  /** The stream of an event had this topic when its frame began. */
+  movedTo(name: string, topic: string): void {
+    this.#movedTo.set(name, topic);
+  }
+
   isUnfenced(text: string): boolean {
     return this.#unfenced.has(nameIn(text));
   }
@@ -96,25 +105,36 @@ export class Fates implements DeliveryListener {
   check(): void {
     const report = this.#report;
     const stored = new Set<string>();
-    const { incarnations, topicNow } = this.#cluster;
-    for (const topic of incarnations) {
-      const names = topic.partitions.flatMap(({ log }) => log.flatMap(valuesIn).map(nameIn));
-      const inTopic = new Set<string>();
-      for (const name of names) {
-        report.demand(!inTopic.has(name), `${name} is stored twice`);
-        inTopic.add(name);
-        stored.add(name);
-        const fate = this.#fates.get(name);
-        report.demand(fate !== undefined, `${name} is stored, without a reported outcome`);
-        const isRefused = fate === 'refused' && topic === topicNow;
-        report.demand(!isRefused, `${name} is rejected and stored`);
-      }
+    const cluster = this.#cluster;
+    for (const name of [cluster.topic, ...cluster.others.keys()]) {
+      for (const topic of cluster.incarnationsOf(name)) this.#checkTopic(name, topic, stored);
     }
     for (const [name, fate] of this.#fates) {
       report.demand(fate !== 'overdue', `${name} was overdue and left so`);
       if (fate === 'stored' || fate === 'stored late') {
         report.demand(stored.has(name), `${name} is ${fate} and missing`);
       }
+    }
+  }
+
+  #checkTopic(topicName: string, topic: Incarnation, stored: Set<string>): void {
+    const report = this.#report;
+    const names = topic.partitions.flatMap(({ log }) => log.flatMap(valuesIn).map(nameIn));
+    const inTopic = new Set<string>();
+    for (const name of names) {
+      report.demand(!inTopic.has(name), `${name} is stored twice`);
+      const ownTopic = this.#movedTo.get(name) ?? topicNameOf(topicOfId(name));
+      report.demand(
+        ownTopic === topicName,
+        `${name} is in ${topicName}, and the topic of its stream is ${ownTopic}`,
+      );
+      inTopic.add(name);
+      stored.add(name);
+      const fate = this.#fates.get(name);
+      report.demand(fate !== undefined, `${name} is stored, without a reported outcome`);
+      const isRefused =
+        fate === 'refused' && topic === this.#cluster.incarnationsOf(topicName).at(-1);
+      report.demand(!isRefused, `${name} is rejected and stored`);
     }
   }
 
@@ -125,7 +145,8 @@ export class Fates implements DeliveryListener {
       log.slice(-LAST_BATCHES).some(({ bytes }) => {
         return records.equals(bytes.subarray(BATCH_HEADER_BYTES));
       });
-    const partitions = this.#cluster.incarnations.flatMap((topic) => topic.partitions);
+    const topics = this.#cluster.incarnationsOf(batch.partition.topic.name);
+    const partitions = topics.flatMap((topic) => topic.partitions);
     return partitions.some((partition) =>
       [...partition.isr].every((broker) => has(partition.replica(broker).log)),
     );

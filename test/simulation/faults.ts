@@ -51,9 +51,14 @@ export interface Travel {
   readonly cutMs: number | undefined;
 }
 
+/** Fault of a whole topic. */
+export type Stuck = 'leaderless' | 'denied';
+
 /** Temporary faults with their strengths; undefined = no fault. */
 export interface Windows {
   policy?: true;
+  /** Topics that accept no writes. */
+  stuck?: ReadonlyMap<string, Stuck>;
   /** Longer batches are rejected. */
   maxBatchBytes?: number;
   /** Batches whose first record is older are rejected. */
@@ -88,8 +93,13 @@ export class Faults {
   }
 
   /** Returns Kafka's error code for a batch that is not appended; undefined = it may be. */
-  beforeAppend({ partition, batch }: Part): number | undefined {
+  beforeAppend({ topic, partition, batch }: Part): number | undefined {
     const report = this.#report;
+    const stuck = this.windows.stuck?.get(topic);
+    if (stuck !== undefined) {
+      report.count('topic stuck');
+      return stuck === 'denied' ? 29 : 6;
+    }
     const { policy, maxBatchBytes, maxAgeMs } = this.windows;
     if (policy) {
       report.count('refused by policy');
@@ -168,8 +178,12 @@ export class Faults {
     return 3;
   }
 
-  /** Returns the leader according to a broker. */
-  leaderTold(leader: number): number {
+  /** Returns the leader of a partition of `topic` according to a broker. */
+  leaderTold(topic: string, leader: number): number {
+    if (this.windows.stuck?.get(topic) === 'leaderless') {
+      this.#report.count('topic without leaders');
+      return -1;
+    }
     if (this.windows.leadersHidden === undefined || !this.#random.chance(0.5)) return leader;
     this.#report.count('leader not told');
     return -1;

@@ -7,6 +7,7 @@ import { Counters, type MetricSnapshot } from '../../src/metrics/counters.ts';
 import { MetricTotals } from '../../src/primary/metric-totals.ts';
 import { implicitStream } from '../../src/streams/implicit-stream.ts';
 import type { Budget } from '../../src/worker/accumulator/budget.ts';
+import type { Topic } from '../../src/worker/accumulator/topic.ts';
 import { Authenticator } from '../../src/worker/admission/authenticator.ts';
 import { Origins } from '../../src/worker/admission/origins.ts';
 import { Faults } from '../../src/worker/faults.ts';
@@ -17,6 +18,8 @@ import type { DeliveryListener } from '../../src/worker/producer/delivery-listen
 import type { Address, CreateLink } from '../../src/worker/producer/link.ts';
 import type { Producer } from '../../src/worker/producer/producer.ts';
 import { Reporter } from '../../src/worker/reporter.ts';
+import type { ActiveStreams } from '../../src/worker/streams/active-streams.ts';
+import { StreamReload } from '../../src/worker/streams/reload.ts';
 import { wireBuffer, wireIngress, wireIntake, wireProducer } from '../../src/worker/wire.ts';
 import {
   type FakeResponse,
@@ -27,6 +30,7 @@ import {
 } from '../fakes/uws.ts';
 import type { Plan } from './plan.ts';
 import type { Report } from './report.ts';
+import { type StreamsPlan, streamFileOf } from './streams.ts';
 
 /** Compiled once: validity does not depend on the seed. */
 const validate = loadValidator(undefined);
@@ -61,6 +65,7 @@ export interface GatewayOptions {
 export class Gateway {
   readonly counters = new Counters();
   readonly budget: Budget;
+  readonly #topics: readonly Topic[];
   readonly producer: Producer;
   /** Totals as computed by the primary. */
   readonly #totals = new MetricTotals(1);
@@ -69,6 +74,8 @@ export class Gateway {
   readonly #reporter: Reporter;
   readonly #webSocket: WebSocketHandler;
   readonly #http: HttpHandler;
+  readonly #streams: ActiveStreams;
+  readonly #reload: StreamReload;
 
   constructor({ plan, report, watch, codec, onNumbers, log, ...options }: GatewayOptions) {
     const { counters } = this;
@@ -85,8 +92,16 @@ export class Gateway {
     };
     const faults = new Faults(({ fields, message }) => log.warn(fields, message));
     const reporting = { counters, log, faults };
-    const buffer = wireBuffer(settings);
-    const declarations = { file: implicitStream(settings), areDeclared: false, validate };
+    const { streams } = plan;
+    const file = streams && streamFileOf(streams, KEY_FIELD, false);
+    const declarations = {
+      file: file ?? implicitStream(settings),
+      areDeclared: file !== undefined,
+      validate,
+    };
+    const { areDeclared } = declarations;
+    const buffer = wireBuffer(settings, { streams: declarations.file.streams, areDeclared });
+    this.#topics = buffer.topics;
     const decision = wireIntake(settings, buffer, reporting, declarations);
     const { acknowledger } = decision;
     const connection = {
@@ -115,6 +130,14 @@ export class Gateway {
     this.#webSocket = webSocket;
     this.#http = http;
     this.budget = buffer.budget;
+    this.#streams = decision.streams;
+    this.#reload = new StreamReload({
+      ...{ streams: decision.streams, budget: buffer.budget, topics: buffer.topics, reporting },
+      producer: this.producer,
+      connections: webSocket,
+      maxEventBytes: settings.maxFrameBytes,
+      eventTimeoutMs: settings.eventTimeoutMs,
+    });
     this.#reporter = new Reporter(
       counters,
       {
@@ -137,6 +160,40 @@ export class Gateway {
     this.producer.start();
   }
 
+  /** Switches to another version of the stream file, when its topics are usable. */
+  async reload(plan: StreamsPlan, isMoved: boolean): Promise<void> {
+    await this.#reload.apply(streamFileOf(plan, KEY_FIELD, isMoved));
+  }
+
+  /** Returns the topic of a stream for frames that begin now. */
+  topicOf(stream: string): string | undefined {
+    return this.#streams.table.find(stream)?.topic.name;
+  }
+
+  /** A topic is above its high-water mark. */
+  get isPressed(): boolean {
+    return this.#topics.some(({ share }) => (share ?? this.budget).underPressure);
+  }
+
+  /** Checks that a topic without events has room, whatever others hold. */
+  checkShares(): void {
+    for (const { name, share } of this.#topics) {
+      const hasRoom = share === undefined || share.usedBytes > 0 || share.acceptsFrames;
+      this.#report.demand(hasRoom, `other topics leave no room for ${name}`);
+    }
+  }
+
+  /** Checks at rest that each topic has returned its memory. */
+  checkReturned(): void {
+    for (const { name, share } of this.#topics) {
+      const bytes = share?.usedBytes ?? 0;
+      this.#report.demand(bytes === 0, `${name} holds ${bytes} bytes of its share`);
+    }
+    const held = JSON.stringify(this.budget.shared);
+    const none = Object.values(this.budget.shared).every((bytes) => bytes === 0);
+    this.#report.demand(none, `shares hold ${held}`);
+  }
+
   stop(): void {
     this.#webSocket.close();
     this.#http.close();
@@ -145,16 +202,18 @@ export class Gateway {
     this.#report.demand(left === 0, `${left} events are left in flight`);
   }
 
-  connect(protocol: string, peer: Peer): FakeSocket | undefined {
-    return openSocket(this.#webSocket.behavior, protocol, peer);
+  /** @param path below `/ws` */
+  connect(protocol: string, peer: Peer, path: string): FakeSocket | undefined {
+    return openSocket(this.#webSocket.behavior, protocol, peer, `/ws${path}`);
   }
 
-  post(response: FakeResponse, bytes: number, ndjson: boolean): void {
+  /** @param path below `/events` */
+  post(response: FakeResponse, bytes: number, ndjson: boolean, path: string): void {
     const headers = {
       'content-type': ndjson ? 'application/x-ndjson' : 'application/json',
       'content-length': String(bytes),
     };
-    this.#http.handle(response, fakeRequest('POST', '/events', headers));
+    this.#http.handle(response, fakeRequest('POST', `/events${path}`, headers));
   }
 
   /** Checks at each snapshot that every event is stored, rejected, dropped or in flight. */

@@ -5,14 +5,14 @@
 import { crc32 } from '@node-rs/crc32';
 import type { Logger } from '../../src/logging/logger.ts';
 import type { MetricSnapshot } from '../../src/metrics/counters.ts';
-import { describeReconciliation, Ledger, type Reconciliation } from '../../testing/ledger.ts';
+import { describeReconciliation, type Reconciliation } from '../../testing/ledger.ts';
 import { SeededRandom } from '../../testing/random.ts';
 import { AckClient } from './ack-client.ts';
 import type { Client, ClientWorld } from './client-world.ts';
 import { realTurn, VirtualClock } from './clock.ts';
 import { Cluster } from './cluster.ts';
 import { type DisasterWorld, endDisasters, planDisasters } from './disasters.ts';
-import { EventMaker } from './events.ts';
+import { EventMaker, type SimEvent } from './events.ts';
 import { Fates } from './fates.ts';
 import { Faults } from './faults.ts';
 import { Gateway } from './gateway.ts';
@@ -25,9 +25,9 @@ import { type Counts, Report } from './report.ts';
 import { SentBatches } from './sent-batches.ts';
 import { simCodec } from './sim-codec.ts';
 import { SimLink } from './sim-link.ts';
+import { Destinations, Ledgers, movingName, spareOf, TOPIC, topicName } from './streams.ts';
 import { recordsOf } from './wire.ts';
 
-const TOPIC = 'simulated';
 /** Bound for everything to settle after the last fault: back-offs reach 37 s. */
 const PROGRESS_MS = 90_000;
 /** Bound for requests of dead connections to arrive. */
@@ -79,7 +79,7 @@ class History {
   readonly #clock = new VirtualClock();
   readonly #random: SeededRandom;
   readonly #plan: Plan;
-  readonly #ledger = new Ledger();
+  readonly #ledgers: Ledgers;
   readonly #links = new Set<SimLink>();
   readonly #clients: Client[] = [];
   readonly #faults: Faults;
@@ -104,6 +104,10 @@ class History {
     const plan = planFor(new SeededRandom(seed, 'plan'));
     this.#plan = plan;
     this.note(() => JSON.stringify(plan));
+    const others = (plan.streams?.partitions ?? []).map((partitions, index) => {
+      return { name: topicName(index + 1), partitions };
+    });
+    this.#ledgers = new Ledgers(Math.max(1, others.length));
     const [clock, random, report] = [this.#clock, this.#random, this.report];
     const note = (line: () => string) => this.note(line);
     this.#undo.push(clock.install(new SeededRandom(seed, 'src')).restore);
@@ -115,11 +119,11 @@ class History {
     const { partitions } = plan;
     const common = { clock, random, faults, report, note };
     const recreated = (count: number) => {
-      this.#ledger.topicDeleting();
+      this.#ledgers.of(0).topicDeleting();
       if (count !== this.#cluster.partitions.length) this.#moves++;
     };
-    const adopted = () => this.#ledger.newIncarnation();
-    const options = { topic: TOPIC, partitions, firstEpoch, recreated, adopted };
+    const adopted = () => this.#ledgers.of(0).newIncarnation();
+    const options = { topic: TOPIC, partitions, others, firstEpoch, recreated, adopted };
     this.#cluster = new Cluster({ ...options, ...common });
     this.#sent = new SentBatches(report);
     this.#quotas = new Quotas(clock, report);
@@ -157,6 +161,7 @@ class History {
     const world = this.#world;
     this.#gateway.start();
     this.#planClients();
+    this.#planReloads();
     planDisasters(world, plan.disasters, plan.faultsMs);
     const clock = this.#clock;
     const endMs = clock.nowMs + plan.faultsMs;
@@ -176,8 +181,8 @@ class History {
   }
 
   get result(): Result {
-    const logs = this.#cluster.partitions.flatMap(({ log }) => log.map(({ crc }) => crc));
-    const last = [this.#clock.steps, this.#clock.nowMs, this.#ledger.size, ...logs];
+    const logs = this.#cluster.allPartitions.flatMap(({ log }) => log.map(({ crc }) => crc));
+    const last = [this.#clock.steps, this.#clock.nowMs, this.#ledgers.size, ...logs];
     const hash = crc32(`${this.#hash} ${last.join()}`).toString(16);
     return {
       seed: this.#seed,
@@ -185,7 +190,7 @@ class History {
       counts: this.report.counts,
       hash,
       steps: this.#clock.steps,
-      events: this.#ledger.size,
+      events: this.#ledgers.size,
     };
   }
 
@@ -199,16 +204,42 @@ class History {
       recreations: this.#plan.recreations,
       links: this.#links,
       clients: this.#clients,
-      ledger: this.#ledger,
+      ledger: this.#ledgers,
       note: (line) => this.note(line),
       stalled: (ms) => {
         this.report.count('loop stalled');
         this.#clock.stall(ms);
         for (const client of this.#clients) client.stalled?.(ms);
       },
-      connect: (protocol, peer) => this.#gateway.connect(protocol, peer),
+      connect: (...handshake) => this.#gateway.connect(...handshake),
       post: (...request) => this.#gateway.post(...request),
+      begins: (events) => this.#begins(events),
     };
+  }
+
+  /** Schedules reloads, each of which moves a stream to another topic. */
+  #planReloads(): void {
+    const { streams, faultsMs } = this.#plan;
+    if (streams === undefined) return;
+    let isMoved = false;
+    for (let left = streams.reloads; left > 0; left--) {
+      this.#clock.after(this.#random.between(0, faultsMs), () => {
+        isMoved = !isMoved;
+        this.note(() => `reload, isMoved: ${isMoved}`);
+        void this.#gateway.reload(streams, isMoved).then(() => this.report.count('reload'));
+      });
+    }
+  }
+
+  /** Notes the topics of events whose streams move. */
+  #begins(events: readonly SimEvent[]): void {
+    const { streams } = this.#plan;
+    if (streams === undefined) return;
+    const topic = this.#gateway.topicOf(movingName(streams));
+    for (const { id, attempt, moves } of events) {
+      if (moves && topic !== undefined) this.#fates.movedTo(`${id}#${attempt}`, topic);
+      if (moves && topic === topicName(spareOf(streams))) this.report.count('stream moved');
+    }
   }
 
   #planClients(): void {
@@ -243,7 +274,8 @@ class History {
   #createClient(name: string): Client {
     const { badRate, garbageRate, httpTimeoutMs } = this.#plan;
     const world = this.#world;
-    const maker = new EventMaker(name, this.#random, badRate);
+    const destinations = new Destinations(this.#plan.streams, this.#random);
+    const maker = new EventMaker(name, this.#random, badRate, destinations);
     if (name.startsWith('p')) return new PlainClient(name, world, maker);
     if (name.startsWith('h')) return new HttpClient(name, world, maker, httpTimeoutMs);
     return new AckClient(name, world, maker, garbageRate);
@@ -275,7 +307,8 @@ class History {
 
   /** Checks state that no callback reports. @returns whether the history should stop */
   #look(): boolean {
-    if (this.#gateway.budget.underPressure) this.report.count('pressed');
+    if (this.#gateway.isPressed) this.report.count('pressed');
+    this.#gateway.checkShares();
     return this.report.failed;
   }
 
@@ -297,24 +330,48 @@ class History {
     const { report } = this;
     checkMetrics(this.#gateway, this.#fates, report);
     this.#fates.check();
-    const { partitions } = this.#cluster;
-    for (const partition of partitions) {
+    this.#gateway.checkReturned();
+    const { allPartitions, others, topic } = this.#cluster;
+    for (const partition of allPartitions) {
       for (const { log } of partition.replicas.values()) {
         const same = log.length === partition.log.length && log.at(-1) === partition.log.at(-1);
         report.demand(same, `the model itself: copies of p${partition.index} differ`);
       }
     }
+    const { streams } = this.#plan;
+    const spare = streams && topicName(spareOf(streams));
+    for (const [number, name] of [topic, ...others.keys()].entries()) {
+      if (name === spare) continue;
+      const isMoving = number === streams?.topics.at(-1);
+      this.#checkTopic(
+        number,
+        this.#partitionsOf(name),
+        isMoving ? this.#partitionsOf(spare!) : [],
+      );
+    }
+  }
+
+  #partitionsOf(topic: string): readonly Partition[] {
+    return this.#cluster.incarnationsOf(topic).at(-1)!.partitions;
+  }
+
+  /** @param spare partitions of another topic, to which reloads move the events */
+  #checkTopic(number: number, partitions: readonly Partition[], spare: readonly Partition[]): void {
+    const { report } = this;
+    const moves = number === 0 ? this.#moves : 0;
     // Another number of partitions moves keys; a second move breaks their order.
-    const moved = this.#moves > 0 ? [] : keysInTwo(partitions);
+    const moved = moves > 0 ? [] : [...keysInTwo(partitions), ...keysInTwo(spare)];
     for (const key of moved) report.violation(`${key} is in two partitions`);
-    const records = partitions.flatMap(({ index, log }) => [...recordsOf(index, log)]);
-    const verdict = this.#ledger.reconcile(
-      records.filter(({ value }) => !this.#fates.isUnfenced(String(value))),
-    );
+    const records = [...partitions, ...spare].flatMap(({ index, log }, position) => [
+      ...recordsOf(position < partitions.length ? index : index + partitions.length, log),
+    ]);
+    const verdict = this.#ledgers
+      .of(number)
+      .reconcile(records.filter(({ value }) => !this.#fates.isUnfenced(String(value))));
     const { disordered } = verdict;
-    const onlyMoved = this.#moves > 1 && isCleanBut(verdict, disordered.length);
+    const onlyMoved = moves > 1 && isCleanBut(verdict, disordered.length);
     for (const line of verdict.clean || onlyMoved ? [] : describeReconciliation(verdict)) {
-      report.violation(line);
+      report.violation(`${topicName(number)}: ${line}`);
     }
   }
 }

@@ -5,6 +5,7 @@ import { Lane } from '../../src/worker/producer/lane.ts';
 import { type Fates, namesIn } from './fates.ts';
 import type { Gateway } from './gateway.ts';
 import type { Report } from './report.ts';
+import { TOPIC } from './streams.ts';
 
 const STORED = cell('forebay_events_stored_total');
 const STORED_LATE = cell('forebay_events_stored_late_total');
@@ -55,7 +56,12 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
     if (this.inFlight) report.count('partition removed in flight');
     if (this.compressing) report.count('partition removed while compressed');
     const remains = end.call(this);
-    if (remains.lost !== undefined) report.count('lost with its partition');
+    const { lost } = remains;
+    if (lost !== undefined) {
+      report.count('lost with its partition');
+      // A topic without a stream may get one again, and then a lane that does not fence the batch.
+      if (lost.partition.topic.name !== TOPIC) unfenced(namesIn(lost));
+    }
     if (remains.unsent.length > 0) report.count('moved from its partition');
     return remains;
   };

@@ -27,6 +27,8 @@ const ACKNOWLEDGER = 'acknowledger/acknowledger.ts';
 const HTTP_REPLY = 'acknowledger/http-reply.ts';
 const ACCUMULATOR = 'accumulator/accumulator.ts';
 const BATCH = 'accumulator/batch.ts';
+const BUDGET_SHARE = 'accumulator/budget-share.ts';
+const STREAM_TABLE = 'streams/stream-table.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -314,5 +316,43 @@ export const MUTANTS: readonly Mutant[] = [
     defect: 'events of a removed partition move in reverse order',
     file: REMOVED,
     changes: [['add', 'waiting.push(', 'waiting.unshift(']],
+  },
+  {
+    defect: 'events of one stream are in the topic of another: on the fast path',
+    file: STREAM_TABLE,
+    changes: [['#validatorFor', '[text, streams.indexOf(stream)]', '[text, streams.length - 1]']],
+  },
+  {
+    defect: 'events of one stream are in the topic of another: on both paths',
+    file: STREAM_TABLE,
+    changes: [['constructor', '[value, stream] as const', '[value, all.at(-1)!] as const']],
+  },
+  {
+    defect: 'the routing field selects the stream although the path names one',
+    file: STREAM_TABLE,
+    changes: [['routeOf', 'name !== undefined', 'name !== undefined && this.#rules === undefined']],
+  },
+  {
+    defect: 'a share of the buffer is not returned',
+    file: BUDGET_SHARE,
+    changes: [['deallocate', 'this.#remove(buffer.length);', '']],
+  },
+  {
+    defect: 'bytes above the high-water mark of a share stay there',
+    file: BUDGET_SHARE,
+    changes: [['#remove', '-Math.min(bytes, this.#excessBytes)', '0']],
+  },
+  {
+    defect: 'the version of the streams is switched in the middle of a body',
+    file: 'ingress/http/http-handler.ts',
+    changes: [
+      [
+        '#handleEvents',
+        'const { route, identity } = authorized;',
+        `const { identity } = authorized;
+        const { authenticator, streams } = this.#options;
+        const { route } = authorizeRequest(authenticator, streams, request) as Authorized;`,
+      ],
+    ],
   },
 ];

@@ -1,6 +1,6 @@
 import type { EventCode } from '../../src/common/errors.ts';
 import type { NackError } from '../../testing/protocol.ts';
-import { FakeResponse, type FakeSocket } from '../fakes/uws.ts';
+import { FakeResponse, type FakeSocket, type Peer } from '../fakes/uws.ts';
 import { checkRefusal } from './ack-client.ts';
 import { type Client, type ClientWorld, Pipe } from './client-world.ts';
 import { type EventMaker, frameOf, type SimEvent } from './events.ts';
@@ -45,7 +45,10 @@ export class PlainClient implements Client {
       }
       const text = frameOf(events, random);
       const socket = this.#socket;
-      this.#up.push(() => socket.deliver(text));
+      this.#up.push(() => {
+        this.#world.begins(events);
+        socket.deliver(text);
+      });
     }
   }
 
@@ -63,14 +66,15 @@ export class PlainClient implements Client {
     const { clock, random, report } = this.#world;
     this.#up = new Pipe(this.#world);
     this.#connections++;
-    this.#socket = this.#world.connect('', {
+    const peer: Peer = {
       receive: (text) => report.violation(`a plain client receives ${text}`),
       pinged: () => {},
       gone: () => {
         this.#socket = undefined;
         clock.after(random.log(1, 500), () => this.#connect());
       },
-    });
+    };
+    this.#socket = this.#world.connect('', peer, this.#maker.path);
   }
 }
 
@@ -160,7 +164,8 @@ export class HttpClient implements Client {
     });
     this.#response = response;
     this.#open = events;
-    this.#world.post(response, body.length, !isArray);
+    this.#world.begins(events);
+    this.#world.post(response, body.length, !isArray, this.#maker.path);
     const cut = random.int(0, body.length);
     response.arrive(body.subarray(0, cut), false);
     clock.after(random.log(0.1, 30), () => response.arrive(body.subarray(cut), true));

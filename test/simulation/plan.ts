@@ -1,6 +1,7 @@
 import type { SeededRandom } from '../../testing/random.ts';
 import type { Rates } from './faults.ts';
 import type { CompressionPlan } from './sim-codec.ts';
+import { type StreamsPlan, streamsFor } from './streams.ts';
 
 /** Parameters that a seed chooses before its history begins. */
 export interface Plan {
@@ -32,6 +33,8 @@ export interface Plan {
   readonly badRate: number;
   readonly garbageRate: number;
   readonly compression: CompressionPlan | undefined;
+  /** Undefined = no stream file. */
+  readonly streams: StreamsPlan | undefined;
 }
 
 const KIB = 1024;
@@ -79,6 +82,7 @@ export function planFor(random: SeededRandom): Plan {
     badRate: random.chance(0.5) ? 0 : random.log(0.005, 0.1),
     garbageRate: random.chance(0.7) ? 0 : 0.03,
     compression: random.chance(0.4) ? compressionFor(random) : undefined,
+    streams: random.chance(0.5) ? streamsFor(random) : undefined,
   };
 }
 

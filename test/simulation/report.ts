@@ -36,6 +36,11 @@ export const OCCURRENCES = [
   'throttled',
   'no producer id',
   'topic missing',
+  'topic stuck',
+  'reload',
+  'stream moved',
+  'topic without leaders',
+  'events of several topics in one frame',
   'leader not told',
   'ISR shrunk',
   'slow replication',
@@ -66,6 +71,7 @@ export const OCCURRENCES = [
   'pressed',
   'credit withheld',
   'schema refused',
+  'unknown stream refused',
   'frame refused',
 ] as const;
 export type Occurrence = (typeof OCCURRENCES)[number];

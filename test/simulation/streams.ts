@@ -1,0 +1,190 @@
+/** Streams of a simulated gateway: their declaration, their events, and the ledger of each topic. */
+import { REFUSE, type StreamFile, type StreamSpec } from '../../src/streams/stream-file.ts';
+import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
+import { Ledger } from '../../testing/ledger.ts';
+import type { SeededRandom } from '../../testing/random.ts';
+
+/** Topic of the first stream, and of a gateway without a stream file. */
+export const TOPIC = 'simulated';
+/** Field that selects the stream of an event. */
+const FIELD = 'type';
+
+/** Streams that a seed chooses. */
+export interface StreamsPlan {
+  /** By stream, the first of which is `default`: the number of its topic. */
+  readonly topics: readonly number[];
+  readonly shares: readonly number[];
+  /** By topic, from the second on: its partitions. The last topic is {@link spareOf}. */
+  readonly partitions: readonly number[];
+  /** Number of reloads. Each moves the last stream to the spare topic, or back. */
+  readonly reloads: number;
+}
+
+/** Returns the number of the topic that no stream has at first. */
+export function spareOf({ partitions }: StreamsPlan): number {
+  return partitions.length;
+}
+
+export function streamsFor(random: SeededRandom): StreamsPlan {
+  const count = random.int(2, 4);
+  const isShared = random.chance(0.4);
+  const topics = Array.from({ length: count }, (_, index) => index);
+  if (isShared) topics[count - 1] = random.int(0, count - 2);
+  const others = Math.max(...topics);
+  return {
+    topics,
+    shares: topics.map(() => random.pick([0.25, 0.5, 0.5, 1])),
+    partitions: Array.from({ length: others + 1 }, () => random.int(1, 4)),
+    // The ledger of the first topic, which is recreated, cannot follow its events to another one.
+    reloads: topics[count - 1] !== 0 && random.chance(0.6) ? random.int(1, 5) : 0,
+  };
+}
+
+export function topicName(topic: number): string {
+  return topic === 0 ? TOPIC : `${TOPIC}.${topic}`;
+}
+
+const SCHEMA = { file: 'simulated.json', text: JSON.stringify(BUILT_IN_SCHEMA) };
+
+/**
+ * Returns the stream file of a plan. Every second stream has a schema, and thus no fast path.
+ * @param isMoved the last stream has the spare topic
+ */
+export function streamFileOf(plan: StreamsPlan, keyField: string, isMoved: boolean): StreamFile {
+  const { topics, shares } = plan;
+  const streams = topics.map((topic, index): StreamSpec => {
+    const isSpare = isMoved && index === topics.length - 1;
+    return {
+      name: streamName(index),
+      topic: topicName(isSpare ? spareOf(plan) : topic),
+      match: [matchOf(index)],
+      create: undefined,
+      schema: hasSchema(index) ? SCHEMA : undefined,
+      key: [[keyField]],
+      limits: { eventBytes: undefined, eventsPerSecond: undefined, bufferShare: shares[index]! },
+      origins: undefined,
+      access: 'open',
+      plain: 'accept',
+      owner: undefined,
+      required: true,
+    };
+  });
+  return { routing: { field: [FIELD], unknown: REFUSE }, streams };
+}
+
+/** Returns the name of the stream that reloads move. */
+export function movingName({ topics }: StreamsPlan): string {
+  return streamName(topics.length - 1);
+}
+
+function streamName(index: number): string {
+  return index === 0 ? 'default' : `s${index}`;
+}
+
+function matchOf(index: number): string {
+  return `kind-${index}`;
+}
+
+function hasSchema(index: number): boolean {
+  return index % 2 === 1;
+}
+
+/** Stream of an event. */
+export interface Destination {
+  /** Number of the topic. */
+  readonly topic: number;
+  /** Start of the event's text that names its stream; '' = nothing does. */
+  readonly field: string;
+  /** Events that violate the schema are rejected. */
+  readonly hasSchema: boolean;
+  /** No stream has this value. */
+  readonly isUnknown: boolean;
+  /** Reloads move its stream to another topic. */
+  readonly moves: boolean;
+}
+
+const ONLY: Destination = {
+  topic: 0,
+  field: '',
+  hasSchema: true,
+  isUnknown: false,
+  moves: false,
+};
+
+/** Streams that the events of one client belong to. */
+export class Destinations {
+  /** Path below `/ws` and `/events`: '' or `/s1`. */
+  readonly path: string;
+  readonly #topics: readonly number[];
+  readonly #named: number | undefined;
+
+  /** @param plan undefined = there is no stream file */
+  constructor(plan: StreamsPlan | undefined, random: SeededRandom) {
+    this.#topics = plan?.topics ?? [];
+    if (plan === undefined || random.chance(0.4)) {
+      this.path = '';
+      return;
+    }
+    this.#named = random.int(0, plan.topics.length - 1);
+    this.path = `/${streamName(this.#named)}`;
+  }
+
+  /** Chooses the stream of the next event. */
+  next(random: SeededRandom): Destination {
+    const topics = this.#topics;
+    if (topics.length === 0) return ONLY;
+    const index = random.int(0, topics.length - 1);
+    const isUnknown = random.chance(0.03);
+    const field = `"${FIELD}":"${isUnknown ? 'none' : matchOf(index)}",`;
+    // The path decides, whatever the field says.
+    if (this.#named !== undefined) return this.#to(this.#named, random.chance(0.5) ? field : '');
+    if (index === 0 && random.chance(0.5)) return this.#to(0, '');
+    return this.#to(index, field, isUnknown);
+  }
+
+  #to(index: number, field: string, isUnknown = false): Destination {
+    const moves = !isUnknown && index === this.#topics.length - 1;
+    return { topic: this.#topics[index]!, field, hasSchema: hasSchema(index), isUnknown, moves };
+  }
+}
+
+/** Returns the suffix of the ids of events that belong to a topic. */
+export function idSuffix(topic: number): string {
+  return `@${topic}`;
+}
+
+/** Returns the number of the topic that an event belongs to, by its id or name. */
+export function topicOfId(id: string): number {
+  return Number(/@(\d+)/.exec(id)?.[1]);
+}
+
+/** Ledgers of the topics that streams have at first; each event is in that of its own topic. */
+export class Ledgers {
+  readonly #byTopic: readonly Ledger[];
+
+  /** @param topics number of topics */
+  constructor(topics: number) {
+    this.#byTopic = Array.from({ length: topics }, () => new Ledger());
+  }
+
+  /** Number of sends so far. */
+  get size(): number {
+    return this.#byTopic.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  of(topic: number): Ledger {
+    return this.#byTopic[topic]!;
+  }
+
+  sent(...send: Parameters<Ledger['sent']>): void {
+    this.of(topicOfId(send[0])).sent(...send);
+  }
+
+  acknowledged(...result: Parameters<Ledger['acknowledged']>): void {
+    this.of(topicOfId(result[0])).acknowledged(...result);
+  }
+
+  refused(...result: Parameters<Ledger['refused']>): void {
+    this.of(topicOfId(result[0])).refused(...result);
+  }
+}
