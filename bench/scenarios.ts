@@ -14,6 +14,7 @@ import { partitions } from './scenarios/partitions.ts';
 import { requests } from './scenarios/requests.ts';
 import { single } from './scenarios/single.ts';
 import { sizes } from './scenarios/sizes.ts';
+import { streams } from './scenarios/streams.ts';
 import { transports } from './scenarios/transports.ts';
 import { tutorial } from './scenarios/tutorial.ts';
 import { workers } from './scenarios/workers.ts';
@@ -36,6 +37,7 @@ export const SCENARIOS: readonly Scenario[] = [
   msgpack,
   requests,
   transports,
+  streams,
   tutorial,
   brokerKills,
 ];

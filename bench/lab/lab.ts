@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MIB } from '../../src/config/limits.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
 import type { GatewayOptions } from '../../testing/gateway.ts';
 import { createTopic, deleteTopic, eachRecord } from '../../testing/topic.ts';
 import { LoadClient } from '../load/client.ts';
-import type { LoadShape, LoadTimes } from '../load/messages.ts';
+import { type LoadShape, type LoadTimes, streamName } from '../load/messages.ts';
 import { percent } from '../report/number.ts';
 import type { Figure } from '../result.ts';
 import type { Bench } from '../scenario.ts';
@@ -35,16 +38,19 @@ export type Shape = Partial<Omit<LoadShape, 'port' | 'run'>>;
 export interface GatewaySpec {
   readonly name?: string;
   readonly env?: GatewayOptions['env'];
+  /** Partitions of each topic. */
   readonly partitions?: number;
+  /** Number of streams, each with a topic of its own and without schema; default: no stream file. */
+  readonly streams?: number;
   /** Its processes run on any core. */
   readonly anywhere?: boolean;
   /** Its events are not ordered. */
   readonly unordered?: boolean;
 }
 
-/** Events sent to a target, and its topic. */
+/** Events sent to a target, and its topics. */
 interface TargetAccount {
-  readonly topic: string;
+  readonly topics: readonly string[];
   readonly account: Account;
 }
 
@@ -54,6 +60,7 @@ export class Lab {
   readonly client: LoadClient;
   readonly #processes: { stop(): Promise<void> }[] = [];
   readonly #topics: string[] = [];
+  readonly #folders: string[] = [];
   readonly #books = new Map<Target, TargetAccount>();
   /** Targets without any load so far. */
   #cold: Target[] = [];
@@ -77,23 +84,43 @@ export class Lab {
 
   /** Starts a gateway on a new topic, its workers on their core. */
   async gateway(spec: GatewaySpec = {}): Promise<GatewayTarget> {
-    const { name = 'gateway', env = {}, partitions, anywhere, unordered } = spec;
+    const { name = 'gateway', env = {}, partitions, streams, anywhere, unordered } = spec;
     const { brokers, places } = this.bench;
     const topic = `bench-${randomUUID().slice(0, 13)}`;
-    const settings = { KAFKA_TOPIC_PARTITIONS: String(partitions ?? PARTITIONS), ...env };
+    const file = streams === undefined ? undefined : this.#streamFile(topic, streams);
+    const topics = file?.topics ?? [topic];
+    this.#topics.push(...topics);
+    const declared = file && { FOREBAY_STREAMS_FILE: file.path };
+    const settings = {
+      KAFKA_TOPIC_PARTITIONS: String(partitions ?? PARTITIONS),
+      ...env,
+      ...declared,
+    };
     // It starts on all cores, as in production.
     moveTo(places.all, process.pid);
     const starting = this.bench.startGateway({ brokers, topic, env: settings });
     const gateway = await starting.finally(() => moveTo(places.rest, process.pid));
     const bufferBytes = Number(env.FOREBAY_BUFFER_BYTES ?? SETTINGS.bufferBytes.defaultValue());
-    const target = new GatewayTarget(name, gateway, bufferBytes);
+    const target = new GatewayTarget(name, gateway, bufferBytes, streams);
     this.#processes.push(target);
     this.#cold.push(target);
-    this.#topics.push(topic);
-    this.#books.set(target, { topic, account: new Account(!unordered) });
+    this.#books.set(target, { topics, account: new Account(!unordered) });
     moveTo(anywhere ? places.all : places.rest, gateway.pid);
     for (const pid of gateway.workers()) moveTo(anywhere ? places.all : places.worker, pid);
     return target;
+  }
+
+  /** Writes a stream file. @returns its path, and the topics of its streams */
+  #streamFile(topic: string, count: number): { path: string; topics: string[] } {
+    const folder = mkdtempSync(join(tmpdir(), 'forebay-bench-'));
+    this.#folders.push(folder);
+    const names = Array.from({ length: count }, (_, index) => streamName(index));
+    const streams = names.map((name) => [name, { topic: `${topic}.${name}`, create: {} }] as const);
+    const key = { field: SETTINGS.keyField.defaultValue() };
+    const path = join(folder, 'streams.json');
+    const file = { version: 1, defaults: { key }, streams: Object.fromEntries(streams) };
+    writeFileSync(path, JSON.stringify(file));
+    return { path, topics: streams.map(([, spec]) => spec.topic) };
   }
 
   async floor(): Promise<Target> {
@@ -125,7 +152,7 @@ export class Lab {
     const target = await startNaive(places, { brokers, topic });
     this.#processes.push(target);
     this.#cold.push(target);
-    this.#books.set(target, { topic, account: new Account() });
+    this.#books.set(target, { topics: [topic], account: new Account() });
     return target;
   }
 
@@ -172,13 +199,17 @@ export class Lab {
 
   /** Reads the target's topic back. Only losses of the gateway are violations. */
   async balance(target: Target): Promise<Balance> {
-    const { topic, account } = this.#books.get(target)!;
+    const { topics, account } = this.#books.get(target)!;
     const { brokers, places } = this.bench;
     // Nothing is measured now: reading is faster with the worker’s core.
     moveTo(places.all, process.pid);
-    await eachRecord({ brokers, topic }, ({ key, value }) => account.record(key, value)).finally(
-      () => moveTo(places.rest, process.pid),
-    );
+    try {
+      for (const topic of topics) {
+        await eachRecord({ brokers, topic }, ({ key, value }) => account.record(key, value));
+      }
+    } finally {
+      moveTo(places.rest, process.pid);
+    }
     const balance = account.balance();
     const imbalance = imbalanceOf(balance);
     const fine = imbalance === undefined ? ', each event exactly once' : `: ${imbalance}`;
@@ -228,6 +259,7 @@ export class Lab {
       [this.client, ...this.#processes].map((process) => process.stop()),
     );
     for (const topic of this.#topics) await deleteTopic({ brokers: this.bench.brokers, topic });
+    for (const folder of this.#folders) rmSync(folder, { recursive: true });
     for (const end of ended) if (end.status === 'rejected') throw end.reason;
   }
 }

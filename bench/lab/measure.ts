@@ -23,7 +23,7 @@ export async function measure(
   shape: Omit<LoadShape, 'port'>,
   times: LoadTimes,
 ): Promise<Measurement> {
-  await client.open({ ...shape, port: target.port });
+  await client.open({ ...shape, port: target.port, streams: target.streams });
   try {
     const samples: number[][] = [];
     const onMark = () => void samples.push(target.processes().map(cpuSecondsOf));

@@ -4,6 +4,8 @@ import type { Gateway } from '../../testing/gateway.ts';
 export interface Target {
   readonly name: string;
   readonly port: number;
+  /** Number of streams that its clients name; undefined = none. */
+  readonly streams?: number | undefined;
   /** Processes whose CPU counts; serving ones first. */
   processes(): number[];
   stop(): Promise<void>;
@@ -14,8 +16,10 @@ export class GatewayTarget implements Target {
   readonly gateway: Gateway;
   /** Buffer of each worker. */
   readonly bufferBytes: number;
+  readonly streams: number | undefined;
 
-  constructor(name: string, gateway: Gateway, bufferBytes: number) {
+  constructor(name: string, gateway: Gateway, bufferBytes: number, streams?: number) {
+    this.streams = streams;
     this.name = name;
     this.gateway = gateway;
     this.bufferBytes = bufferBytes;

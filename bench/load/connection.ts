@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Credit, NackError } from '../../testing/protocol.ts';
 import { openSocket } from './handshake.ts';
-import type { ConnectionReport, LoadShape } from './messages.ts';
+import { type ConnectionReport, type LoadShape, streamName } from './messages.ts';
 import { Packet } from './packet.ts';
 import { type ServerFrameListener, ServerFrames } from './server-frames.ts';
 import type { Slab } from './slab.ts';
@@ -67,7 +67,9 @@ export class LoadConnection implements ServerFrameListener {
 
   /** Connects; sending waits for the first credit. @throws Error */
   async open(): Promise<void> {
-    const socket = await openSocket(this.#shape.port, (chunk) => this.#frames.push(chunk));
+    const { port, streams } = this.#shape;
+    const path = streams === undefined ? '/ws' : `/ws/${streamName(this.#index % streams)}`;
+    const socket = await openSocket(port, path, (chunk) => this.#frames.push(chunk));
     this.#socket = socket;
     socket.on('error', (error) => this.ended(error.message));
     socket.on('close', () => this.ended('closed'));

@@ -2,8 +2,8 @@
 import { connect, type Socket } from 'node:net';
 
 const KEY = 'Zm9yZWJheSBsb2FkIGNsbA==';
-const REQUEST = [
-  'GET /ws HTTP/1.1',
+const HEAD = [
+  'HTTP/1.1',
   'Host: 127.0.0.1',
   'Connection: Upgrade',
   'Upgrade: websocket',
@@ -19,10 +19,15 @@ const RECEIVED = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
 /**
  * Connects and performs the handshake.
+ * @param path of the WebSocket, such as `/ws`
  * @param take receives every byte after the handshake; the buffer is reused afterwards
  * @throws Error if the server rejects, or selects no subprotocol
  */
-export function openSocket(port: number, take: (chunk: Buffer) => void): Promise<Socket> {
+export function openSocket(
+  port: number,
+  path: string,
+  take: (chunk: Buffer) => void,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     let head: string | undefined = '';
     const shake = (chunk: Buffer): void => {
@@ -50,6 +55,6 @@ export function openSocket(port: number, take: (chunk: Buffer) => void): Promise
     const onread = { buffer: RECEIVED, callback };
     const socket = connect({ host: '127.0.0.1', port, noDelay: true, onread });
     socket.once('error', reject);
-    socket.once('connect', () => socket.write(REQUEST));
+    socket.once('connect', () => socket.write(`GET ${path} ${HEAD}`));
   });
 }

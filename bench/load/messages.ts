@@ -12,8 +12,15 @@ export interface LoadShape {
   readonly framesPerPacket: number;
   /** Length of an event's JSON, in either encoding. */
   readonly eventBytes: number;
+  /** The connections are divided among this many streams; undefined = no stream in the path. */
+  readonly streams?: number | undefined;
   /** Encoding; default JSON. */
   readonly encoding?: 'json' | 'msgpack';
+}
+
+/** Returns the name of a stream, numbered from 0. */
+export function streamName(index: number): string {
+  return `s${index}`;
 }
 
 export interface LoadTimes {
