@@ -21,6 +21,7 @@ export function filledIn(expr: string, { instance, rateSeconds }: View): string 
     .replaceAll('$__rate_interval', `${rateSeconds}s`)
     .replaceAll('$instance', instance)
     .replaceAll('$job', 'forebay')
+    .replaceAll('$stream', '.+')
     .replaceAll('$worker', '.+');
 }
 
