@@ -40,7 +40,7 @@ export interface GatewaySpec {
   readonly env?: GatewayOptions['env'];
   /** Partitions of each topic. */
   readonly partitions?: number;
-  /** Number of streams, each with a topic of its own and without schema; default: no stream file. */
+  /** Number of streams, each with its own topic and without schema; default: no stream file. */
   readonly streams?: number;
   /** Its processes run on any core. */
   readonly anywhere?: boolean;

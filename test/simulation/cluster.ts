@@ -1,7 +1,7 @@
 /**
- * A model of a Kafka cluster with one topic that is recreated, and others that stay: brokers, their copies of the partitions, and a
- * controller that elects leaders from the ISR. Records on the whole ISR are never lost; records
- * only on the leader are lost when it is deposed.
+ * A model of a Kafka cluster with one topic that is recreated, and others that stay: brokers,
+ * their copies of the partitions, and a controller that elects leaders from the ISR. Records on the
+ * whole ISR are never lost; records only on the leader are lost when it is deposed.
  */
 
 import type { SeededRandom } from '../../testing/random.ts';

@@ -217,7 +217,7 @@ class History {
     };
   }
 
-  /** Schedules reloads, each of which moves a stream to another topic. */
+  /** Schedules reloads. Each moves a stream to another topic. */
   #planReloads(): void {
     const { streams, faultsMs } = this.#plan;
     if (streams === undefined) return;

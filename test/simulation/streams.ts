@@ -1,4 +1,4 @@
-/** Streams of a simulated gateway: their declaration, their events, and the ledger of each topic. */
+/** Streams of a simulated gateway: their declaration, their events, the ledger of each topic. */
 import { REFUSE, type StreamFile, type StreamSpec } from '../../src/streams/stream-file.ts';
 import { BUILT_IN_SCHEMA } from '../../src/worker/intake/validator.ts';
 import { Ledger } from '../../testing/ledger.ts';
@@ -11,7 +11,7 @@ const FIELD = 'type';
 
 /** Streams that a seed chooses. */
 export interface StreamsPlan {
-  /** By stream, the first of which is `default`: the number of its topic. */
+  /** By stream, with `default` as the first one: the number of its topic. */
   readonly topics: readonly number[];
   readonly shares: readonly number[];
   /** By topic, from the second on: its partitions. The last topic is {@link spareOf}. */

@@ -30,6 +30,8 @@ const WARM_UP_MS = 5_000;
 /** Maximum time of an event that still counts. */
 const TAIL_MS = 3_000;
 const FULL_WITHIN_MS = 60_000;
+/** Time without an acknowledgement after which a topic counts as stuck. */
+const IDLE_MS = 2_000;
 const SETTLE_MS = 90_000;
 /**
  * Load of each stream that becomes stuck. Clients that obey their credit do not fill its share of
@@ -193,12 +195,19 @@ function rowOf(stuck: string, service: Service, before: Service): string[] {
 /** Ledger of a stream that becomes stuck. */
 class StreamLedger extends Ledger {
   acknowledgedEvents = 0;
+  #acknowledgedMs = 0;
   /** Events rejected since the share of the stream was full. */
   fullEvents = 0;
 
   override acknowledged(id: string, attempt?: number): void {
     super.acknowledged(id, attempt);
     this.acknowledgedEvents++;
+    this.#acknowledgedMs = performance.now();
+  }
+
+  /** Time since the last acknowledgement. */
+  get idleMs(): number {
+    return performance.now() - this.#acknowledgedMs;
   }
 
   override refused(id: string, code: EventCode, attempt?: number): void {
@@ -244,11 +253,12 @@ class StreamLoad {
     return new StreamLoad(world, name, ledger, clients, openMax);
   }
 
-  /** Waits until events of the stream find no room. */
+  /** Waits until no event of the stream is stored any more, and further ones find no room. */
   async untilFull(): Promise<void> {
     const before = this.ledger.fullEvents;
     const what = `a full buffer share of ${this.name}`;
     await until(() => this.ledger.fullEvents > before, { deadlineMs: FULL_WITHIN_MS, what });
+    await until(() => this.ledger.idleMs > IDLE_MS, { deadlineMs: FULL_WITHIN_MS, what });
   }
 
   /** Waits until events of the stream are stored again. */
