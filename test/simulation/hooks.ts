@@ -1,5 +1,6 @@
 /** Hooks into modules without a seam, installed for one history. */
 import { cell } from '../../src/metrics/counters.ts';
+import { STREAM_CELLS } from '../../src/metrics/layout.ts';
 import { Credit } from '../../src/worker/acknowledger/credit.ts';
 import { Lane } from '../../src/worker/producer/lane.ts';
 import { type Fates, namesIn } from './fates.ts';
@@ -84,8 +85,12 @@ export function hook({ report, firstSequence, note, unfenced }: HookOptions): ()
 
 /** Checks that each stored event is counted once, in time or late. */
 export function checkMetrics({ counters }: Gateway, fates: Fates, report: Report): void {
-  const stored = counters.values[STORED]!;
-  const late = counters.values[STORED_LATE]!;
+  const sumOf = (cell: number) =>
+    counters.slots.streams.reduce(
+      (sum, _, slot) => sum + counters.values[cell + slot * STREAM_CELLS]!,
+      0,
+    );
+  const [stored, late] = [sumOf(STORED), sumOf(STORED_LATE)];
   report.count('stored late', late);
   const counted = `${stored} are counted as stored, ${late} as stored late`;
   report.demand(stored + late === fates.stores, `${counted}; ${fates.stores} were`);
