@@ -46,8 +46,8 @@ function wantsKafka(files: readonly string[], seen = new Set<string>()): boolean
 /** Tests that measure times or load both cores run alone; the others mostly wait. */
 const ALONE = new RegExp(
   '^test/simulation/|/(chaos|hostile|kafka-outage|observability|outage-codes|overload|' +
-    'rolling-restart|stall|start|stop|stuck-lane|topic-deleted|worker-hangs|worker-killed|' +
-    'worst-frames)(\\.long)?\\.test\\.ts$',
+    'rolling-restart|several-topics|stall|start|stop|streams-reload\\.long|stuck-lane|' +
+    'topic-deleted|worker-hangs|worker-killed|worst-frames)(\\.long)?\\.test\\.ts$',
 );
 const AT_ONCE = 4;
 /** Timeout of a file: a longer one hangs. */
